@@ -1,0 +1,54 @@
+# Everything runs in .venv, made here from the hash-locked files in requirements/.
+# PYTHON=python3.12 make demo   takes another Python than the first python3 (3.11 or newer).
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run check test lint format bench protos requirements clean
+.DELETE_ON_ERROR:
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+demo: .venv/demo  ## try it: a simulated node and chat, nothing to configure (ARGS="--port 8090" for another port)
+	@$(BIN)/python -m bot demo $(ARGS)
+
+test: .venv/dev  ## every test, the browser's included
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+lint: .venv/dev  ## ruff, mypy, import-linter; generated code and requirements are current
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	PATH="$(CURDIR)/$(BIN):$$PATH" protos/generate --check
+	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/compile --check
+
+format: .venv/dev  ## let ruff format and mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/dev  ## how fast: ratios against a plain script, in one run
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+protos: .venv/dev  ## make bot/lnrpc anew from protos/
+	PATH="$(CURDIR)/$(BIN):$$PATH" protos/generate
+
+requirements: .venv/dev  ## lock the requirements anew (ARGS=--upgrade for the newest versions)
+	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/compile $(ARGS)
+
+clean:  ## remove .venv and everything made
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	    { echo "This needs Python 3.11 or newer as $(PYTHON); name another with PYTHON=python3.12 make ..." >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Could not make .venv; on Debian: apt install python3-venv" >&2; exit 1; }
+
+# A stamp for each set of packages; dev holds all that demo does.
+.venv/demo .venv/dev: .venv/%: requirements/%.txt requirements/build.txt pyproject.toml | .venv/bin/python
+	@echo "installing the $* packages into .venv ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt -r requirements/build.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
