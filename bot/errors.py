@@ -19,7 +19,8 @@ Grouped by what the reader should do::
     │   │   ├── NodeUnreachable
     │   │   ├── NodeStarting
     │   │   ├── NodeLocked
-    │   │   └── NodeTimeout
+    │   │   ├── NodeTimeout
+    │   │   └── NodeOdd          a text nobody knows
     │   ├── NodeSetting          the owner has to mend something; asked again all the same
     │   │   ├── CertificateRefused
     │   │   ├── MacaroonRefused
@@ -127,12 +128,16 @@ class NodeTimeout(NodePassing):
     """The Lightning node does not answer."""
 
 
+class NodeOdd(NodePassing):
+    """The Lightning node reports a fault of its own."""
+
+
 class NodeSetting(NodeError):
     """The Lightning node does not accept this bot: its owner has to look at it."""
 
 
 class CertificateRefused(NodeSetting):
-    """The Lightning node's certificate has changed or does not fit: its owner has to renew it here."""
+    """The Lightning node's certificate does not fit: its owner has to renew it here."""
 
 
 class MacaroonRefused(NodeSetting):
