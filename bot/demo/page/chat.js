@@ -1,0 +1,168 @@
+/** The open chat: its head, its messages, and where one looks in them. */
+
+import { press } from "./api.js";
+import { avatar } from "./avatar.js";
+import { written } from "./clock.js";
+import { $, el, icon } from "./dom.js";
+import { messageElement } from "./message.js";
+import { peopleOf, room, speaker } from "./selection.js";
+import { inOneLine, isIn, messagesOf, on, senderName, store } from "./store.js";
+import { alertBox, announce, toast } from "./toast.js";
+
+const NEAR_PX = 80;
+const TOGETHER_S = 300;
+
+const log = $("log");
+let below = 0; // messages that came while the reader looked further up
+let does = {};
+
+const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_PX;
+
+function toEnd() {
+  log.scrollTop = log.scrollHeight;
+  below = 0;
+  drawNewest();
+}
+
+function drawNewest() {
+  $("newest").hidden = isAtEnd();
+  $("newest").replaceChildren(icon("down"), below > 0 ? String(below) : "",
+    el("span", { class: "unseen" }, below > 0 ? " new messages below" : "To the newest message"));
+}
+
+const elementOf = (id) => log.querySelector(`[data-id="${id}"]`);
+
+function drawHead() {
+  const open = room();
+  if (!open) return;
+  const people = peopleOf(open);
+  const isPrivate = open.chat.type === "private";
+  $("room-avatar").replaceChildren(avatar(isPrivate ? people[0].id : open.chat.id, open.title));
+  $("room-title").textContent = open.title;
+  $("room-people").textContent = isPrivate
+    ? `Private, with ${store.bot.name}`
+    : `${people.map((person) => person.name.split(" ")[0]).join(", ")} and ${store.bot.name}`;
+}
+
+function drawAll() {
+  const open = room();
+  if (!open) return;
+  const messages = messagesOf(open);
+  log.replaceChildren(...messages.map(draw));
+  arrange();
+  toEnd();
+}
+
+const draw = (message) => messageElement(message, room().chat, speaker()?.id, does);
+
+/** Days between messages, and who writes several in a row. */
+function arrange() {
+  for (const day of log.querySelectorAll(".day, .empty")) day.remove();
+  let before = null;
+  for (const message of messagesOf(room())) {
+    const element = elementOf(message.id);
+    const day = written(message.date, "D");
+    if (!before || written(before.date, "D") !== day) {
+      element.before(el("div", { class: "service day" }, el("p", {}, day)));
+      before = null;
+    }
+    const follows = before && !before.service && !message.service && before.from === message.from
+      && before.as_chat === message.as_chat && message.date - before.date < TOGETHER_S;
+    element.classList.toggle("follows", Boolean(follows));
+    before = message;
+  }
+  if (!before) log.append(el("div", { class: "empty" }, el("p", {}, emptyText())));
+}
+
+const emptyText = () => (room().chat.type === "private"
+  ? "Nothing here yet. Write /start to the bot."
+  : "Nothing here yet. Write /invoice 2100 pizza, and the bot answers with a card that can be paid.");
+
+/** Exchange a message's element and leave the focus where it was. */
+function redraw(element, message) {
+  const fresh = draw(message);
+  fresh.classList.toggle("follows", element.classList.contains("follows"));
+  const focused = element.contains(document.activeElement) ? document.activeElement : null;
+  const name = focused?.dataset.name;
+  element.replaceWith(fresh);
+  if (focused) (name && fresh.querySelector(`[data-name="${CSS.escape(name)}"]`) || fresh).focus({ preventScroll: true });
+}
+
+function onMessage({ chat, message, isNew }) {
+  const open = room();
+  if (!open || !isIn(message, open)) return;
+  const wasAtEnd = isAtEnd();
+  const element = elementOf(message.id);
+  if (element) redraw(element, message);
+  else insert(message);
+  for (const other of messagesOf(open)) {
+    if (other.reply_to === message.id && elementOf(other.id)) redraw(elementOf(other.id), other);
+  }
+  arrange();
+  const isOwn = isNew && message.from === speaker()?.id;
+  if (wasAtEnd || isOwn) toEnd();
+  else if (isNew) below += 1;
+  drawNewest();
+  if (message.from === store.bot.id) announce(`${senderName(message)}: ${message.text}`);
+  else if (isNew) announce(`${senderName(message)}: ${inOneLine(message)}`);
+}
+
+function insert(message) {
+  const after = [...log.querySelectorAll("[data-id]")].find((each) => Number(each.dataset.id) > message.id);
+  const element = draw(message);
+  element.classList.add("arriving");
+  if (after) after.before(element);
+  else log.append(element);
+}
+
+function onGone({ chat, id }) {
+  if (room()?.chat !== chat) return;
+  elementOf(id)?.remove();
+  for (const other of messagesOf(room())) {
+    if (other.reply_to === id && elementOf(other.id)) redraw(elementOf(other.id), other);
+  }
+  arrange();
+  drawNewest();
+}
+
+function jump(id) {
+  const element = elementOf(id);
+  if (!element) return;
+  element.scrollIntoView({ block: "center", behavior: "smooth" });
+  element.classList.remove("flash");
+  void element.offsetWidth; // starts the animation anew
+  element.classList.add("flash");
+  element.focus({ preventScroll: true });
+}
+
+async function pressKey(message, button, element) {
+  element.setAttribute("aria-busy", "true");
+  try {
+    const answer = await press(message.chat, speaker().id, message.id, button.data);
+    if (answer.text && answer.alert) alertBox(answer.text);
+    else if (answer.text) toast(answer.text);
+  } catch (error) {
+    toast(error.message);
+  } finally {
+    element.removeAttribute("aria-busy");
+  }
+}
+
+/** Keep the open chat; `actions` are reply(message), pay(message), command(text). */
+export function startChat(actions) {
+  does = { ...actions, jump, press: pressKey };
+  $("back").append(icon("back"));
+  for (const kind of ["snapshot", "room", "speaker", "chat"]) on(kind, drawHead);
+  for (const kind of ["snapshot", "room", "speaker"]) on(kind, drawAll);
+  on("message", onMessage);
+  on("gone", onGone);
+  log.addEventListener("scroll", () => {
+    if (isAtEnd()) below = 0;
+    drawNewest();
+  }, { passive: true });
+  $("newest").addEventListener("click", toEnd);
+  // a keyboard that opens on a phone takes room from below: the newest stays in sight
+  let wasAtEnd = true;
+  log.addEventListener("scroll", () => { wasAtEnd = isAtEnd(); }, { passive: true });
+  new ResizeObserver(() => wasAtEnd && toEnd()).observe(log);
+}

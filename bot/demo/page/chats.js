@@ -1,0 +1,61 @@
+/** The list of chats: one line for each room, with its newest message and how many are unread. */
+
+import { avatar } from "./avatar.js";
+import { written } from "./clock.js";
+import { $, el } from "./dom.js";
+import { isWide, readAddress, room } from "./selection.js";
+import { inOneLine, isIn, messagesOf, on, rooms, senderName, store } from "./store.js";
+
+const unread = new Map(); // room's key -> count
+
+function line(each) {
+  const newest = messagesOf(each).at(-1);
+  const count = unread.get(each.key) ?? 0;
+  const isOpen = room()?.key === each.key;
+  return el("li", {},
+    el("a", { href: `#${each.key}`, "aria-current": isOpen && "page", class: each.thread === null ? "chat" : "chat topic" },
+      each.thread === null
+        ? avatar(each.chat.type === "private" ? each.chat.people[0] : each.chat.id, each.title)
+        : el("span", { class: "avatar hash", "aria-hidden": "true" }, "#"),
+      el("span", { class: "chat-name" }, each.title),
+      newest && el("span", { class: "chat-time" }, written(newest.date, "t")),
+      el("span", { class: "chat-newest" }, newest ? preview(each, newest) : placeholder(each)),
+      count > 0 && el("span", { class: "badge" }, String(count), el("span", { class: "unseen" }, " unread")),
+    ));
+}
+
+function preview(each, message) {
+  const text = inOneLine(message);
+  if (message.service || (each.chat.type === "private" && message.from !== store.bot.id)) return text;
+  return `${senderName(message).split(" ")[0]}: ${text}`;
+}
+
+const placeholder = (each) => (each.chat.type === "private" ? "A private chat with the bot" : "Nobody has said anything yet");
+
+function draw() {
+  const list = $("chats");
+  const focused = list.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  list.replaceChildren(...rooms().map(line));
+  if (focused) list.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+}
+
+function count({ message, isNew }) {
+  if (!isNew || message.service) return;
+  const where = rooms().find((each) => isIn(message, each));
+  if (!where || (where.key === room()?.key && !document.hidden && isShown())) return;
+  unread.set(where.key, (unread.get(where.key) ?? 0) + 1);
+}
+
+const isShown = () => isWide() || $("app").dataset.view === "chat";
+
+/** Keep the list. */
+export function startChats() {
+  on("snapshot", readAddress);
+  on("message", count);
+  on("room", () => unread.delete(room()?.key));
+  for (const kind of ["snapshot", "message", "gone", "chat", "room"]) on(kind, draw);
+  document.addEventListener("visibilitychange", () => {
+    unread.delete(room()?.key);
+    draw();
+  });
+}

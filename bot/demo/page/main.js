@@ -1,0 +1,24 @@
+/** The page: starts its parts and feeds them what the server tells. */
+
+import { follow } from "./api.js";
+import { startChat } from "./chat.js";
+import { startChats } from "./chats.js";
+import { replyWith, sendCommand, startComposer } from "./composer.js";
+import { $ } from "./dom.js";
+import { changes } from "./store.js";
+import { startSwitches } from "./switches.js";
+import { startTour } from "./tour.js";
+import { openWallet, startWallet } from "./wallet.js";
+
+startChats();
+startChat({ reply: replyWith, pay: openWallet, command: sendCommand });
+startComposer();
+startSwitches();
+startWallet();
+startTour();
+
+follow(
+  Object.keys(changes),
+  (kind, detail) => changes[kind](detail),
+  (isThere) => { $("offline").hidden = isThere; },
+);

@@ -1,0 +1,50 @@
+/** The selection: which room is open and who speaks there. The address's # holds the room. */
+
+import { rooms, store, tell } from "./store.js";
+
+const wide = matchMedia("(min-width: 720px)");
+const speakers = new Map(); // room's key -> person's id
+let openKey = null;
+
+/** Whether the list and a chat stand side by side. */
+export const isWide = () => wide.matches;
+
+/** The open room, or null. */
+export function room() {
+  return rooms().find((each) => each.key === openKey) ?? null;
+}
+
+/** Who may speak in a room. */
+export function peopleOf(room) {
+  return room.chat.people.map((id) => store.people.get(id)).filter(Boolean);
+}
+
+/** Who speaks in the open room. */
+export function speaker() {
+  const open = room();
+  if (!open) return null;
+  const people = peopleOf(open);
+  return people.find((person) => person.id === speakers.get(openKey)) ?? people[0] ?? null;
+}
+
+/** Speak as this person in the open room. */
+export function speakAs(id) {
+  speakers.set(openKey, id);
+  tell("speaker");
+}
+
+/** Take the room from the address; side by side one is always open. */
+export function readAddress() {
+  const asked = decodeURIComponent(location.hash.slice(1));
+  const all = rooms();
+  const found = all.find((each) => each.key === asked);
+  const preferred = all.find((each) => each.chat.type !== "private") ?? all[0];
+  const key = found?.key ?? (isWide() ? preferred?.key ?? null : null);
+  const changed = key !== openKey;
+  openKey = key;
+  document.getElementById("app").dataset.view = found ? "chat" : "list";
+  if (changed) tell("room");
+}
+
+addEventListener("hashchange", readAddress);
+wide.addEventListener("change", readAddress);

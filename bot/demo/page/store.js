@@ -1,0 +1,108 @@
+/** What the page knows: people, chats and their messages, as the server last told. No drawing here. */
+
+import { setClock } from "./clock.js";
+
+export const store = {
+  bot: null,
+  people: new Map(), // id -> {id, name, username}
+  chats: new Map(), // id -> {id, type, title, people: [id], topics: [{id, name}], messages: Map}
+  balances: new Map(), // person's id -> msat
+  node: "up",
+};
+
+const listeners = new Map();
+
+/** Call `listener(detail)` when something of that kind has changed. */
+export function on(kind, listener) {
+  if (!listeners.has(kind)) listeners.set(kind, []);
+  listeners.get(kind).push(listener);
+}
+
+/** Tell those who listen. */
+export function tell(kind, detail) {
+  for (const listener of listeners.get(kind) ?? []) listener(detail);
+}
+
+const chatOf = (json) => ({
+  ...json,
+  messages: new Map((json.messages ?? []).map((message) => [message.id, message])),
+});
+
+/** The changes that the server tells, by name. */
+export const changes = {
+  snapshot(json) {
+    setClock(json.now);
+    store.bot = json.bot;
+    store.people = new Map(json.people.map((person) => [person.id, person]));
+    store.chats = new Map(json.chats.map((chat) => [chat.id, chatOf(chat)]));
+    store.balances = new Map(json.balances);
+    store.node = json.node;
+    tell("snapshot");
+    tell("node");
+    tell("balance");
+  },
+  message(json) {
+    const chat = store.chats.get(json.chat);
+    if (!chat) return;
+    const isNew = !chat.messages.has(json.id);
+    chat.messages.set(json.id, json);
+    tell("message", { chat, message: json, isNew });
+  },
+  gone(json) {
+    const chat = store.chats.get(json.chat);
+    if (chat?.messages.delete(json.id)) tell("gone", { chat, id: json.id });
+  },
+  chat(json) {
+    const before = store.chats.get(json.id);
+    if (json.gone) store.chats.delete(json.id);
+    else store.chats.set(json.id, { ...chatOf(json), ...(before && { messages: before.messages }) });
+    tell("chat", json.id);
+  },
+  clock(json) {
+    setClock(json.now);
+  },
+  node(json) {
+    store.node = json.state;
+    tell("node");
+  },
+  balance(json) {
+    store.balances.set(json.user, json.msat);
+    tell("balance");
+  },
+};
+
+/** The name of whoever wrote a message. */
+export function senderName(message) {
+  if (message.as_chat) return message.as_chat;
+  if (message.from === store.bot.id) return store.bot.name;
+  return store.people.get(message.from)?.name ?? "Somebody";
+}
+
+/** A message in one line, for quotes and the list. */
+export function inOneLine(message) {
+  if (message.service) return message.service;
+  const text = message.text.replace(/\s+/g, " ").trim();
+  return text || (message.photo ? "Photo" : "");
+}
+
+/** Rooms are what the list shows: a chat, or one topic of a forum. */
+export function rooms() {
+  const all = [];
+  for (const chat of store.chats.values()) {
+    all.push({ key: String(chat.id), chat, thread: null, title: chat.title });
+    for (const topic of chat.topics) {
+      all.push({ key: `${chat.id}.${topic.id}`, chat, thread: topic.id, title: topic.name });
+    }
+  }
+  return all;
+}
+
+/** The room's messages, oldest first. */
+export function messagesOf(room) {
+  return [...room.chat.messages.values()].filter((message) => isIn(message, room));
+}
+
+/** Whether a message stands in this room. */
+export function isIn(message, room) {
+  return message.chat === room.chat.id && (message.thread ?? null) === room.thread;
+}

@@ -1,0 +1,51 @@
+/** The switches: the node's state and the demo's clock. */
+
+import { moveClock, setNode } from "./api.js";
+import { everySecond, now, written } from "./clock.js";
+import { $ } from "./dom.js";
+import { on, store } from "./store.js";
+import { toast } from "./toast.js";
+
+const HOUR_S = 3600;
+const SAYS = {
+  up: "New invoices are answered at once.",
+  starting: "Starting …",
+  locked: "Its owner has to unlock it. New commands wait a while.",
+  down: "Out of reach. New commands wait a while for it to come back.",
+};
+
+function draw() {
+  for (const each of document.querySelectorAll("#node input")) {
+    each.checked = each.value === store.node || (each.value === "up" && store.node === "starting");
+  }
+  $("node-says").textContent = SAYS[store.node];
+  const chip = $("node-chip");
+  chip.hidden = store.node === "up";
+  chip.textContent = { locked: "Node locked", down: "Node down", starting: "Node starting" }[store.node] ?? "";
+}
+
+function drawClock() {
+  const text = written(Math.floor(now()), "t");
+  const clock = $("clock");
+  if (clock.textContent !== text) clock.textContent = text;
+}
+
+async function attempt(act) {
+  try {
+    await act();
+  } catch (error) {
+    toast(error.message);
+    draw();
+  }
+}
+
+/** Keep the switches. */
+export function startSwitches() {
+  on("node", draw);
+  everySecond(drawClock);
+  $("node").addEventListener("change", (event) => attempt(() => setNode(event.target.value)));
+  $("hour-on").addEventListener("click", () => attempt(async () => {
+    await moveClock(HOUR_S);
+    toast("It is one hour later.");
+  }));
+}

@@ -1,0 +1,39 @@
+/** Short words that come and go: toasts, alerts, and what only a screen reader is told. */
+
+import { $, el } from "./dom.js";
+
+const SHOWN_MS = 4000;
+
+/** Show a line for some seconds. */
+export function toast(text) {
+  const line = el("p", { class: "toast" }, text);
+  $("toasts").append(line);
+  setTimeout(() => line.remove(), SHOWN_MS);
+}
+
+/** Show a line until it is closed. */
+export function alertBox(text) {
+  $("alert-text").textContent = text;
+  if (!$("alert").open) $("alert").showModal();
+}
+
+/** Tell screen readers only. */
+export function announce(text) {
+  $("announcer").textContent = text;
+}
+
+/** Put a text on the clipboard and say so. */
+export async function copy(text, what = "Copied") {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // no clipboard for a page that is not served from this machine: the old way
+    const field = el("textarea", { class: "unseen" });
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+  }
+  toast(what);
+}

@@ -1,0 +1,109 @@
+/** The wallet of whoever speaks: it reads a picture as a phone would, says what it asks, and pays. */
+
+import { pay, scan } from "./api.js";
+import { avatar } from "./avatar.js";
+import { timeElement } from "./clock.js";
+import { $, el, icon } from "./dom.js";
+import { speaker } from "./selection.js";
+import { on, store, tell } from "./store.js";
+import { announce } from "./toast.js";
+
+const dialog = $("wallet");
+const MSAT = 1000;
+
+/** Millisatoshi as people read them: "2,100 sats". */
+export function inSats(msat) {
+  const sats = (msat / MSAT).toLocaleString("en", { maximumFractionDigits: 3 });
+  return `${sats} ${sats === "1" ? "sat" : "sats"}`;
+}
+
+let owner = null;
+let body = null;
+
+/** Open the wallet on a message's picture. */
+export async function openWallet(message) {
+  owner = speaker();
+  if (!owner || dialog.open) return;
+  body = el("div", { class: "wallet-body", "aria-live": "polite" }, el("p", { class: "small" }, "Reading the picture …"));
+  dialog.replaceChildren(head(), el("img", { class: "scanned", src: message.photo.src, alt: "The picture that is read" }), body);
+  dialog.showModal();
+  try {
+    showRequest(message, await scan(message.chat, message.id));
+  } catch (error) {
+    showRefusal(error.message);
+  }
+}
+
+function head() {
+  return el("header", { class: "wallet-head" },
+    avatar(owner.id, owner.name),
+    el("div", {},
+      el("h2", { id: "wallet-title" }, `${owner.name.split(" ")[0]}’s wallet`),
+      el("p", { class: "small" }, "Balance ", el("span", { id: "balance" }, inSats(store.balances.get(owner.id) ?? 0)))),
+    el("button", { type: "button", class: "icon-button", "aria-label": "Close the wallet", onclick: () => dialog.close() }, icon("close")));
+}
+
+function showRequest(message, request) {
+  const field = request.amount_msat === null && el("input", {
+    id: "amount", type: "number", inputmode: "numeric", min: "1", step: "1", required: true, autofocus: true,
+  });
+  const button = el("button", { class: "primary", type: "submit" }, request.amount_msat === null ? "Pay" : `Pay ${inSats(request.amount_msat)}`);
+  const refusal = el("p", { class: "refusal", role: "alert" });
+  const form = el("form", { class: "payment" },
+    field
+      ? el("label", { class: "amount-field" }, "How many sats? The request leaves it to you.", field)
+      : el("p", { class: "amount" }, inSats(request.amount_msat)),
+    request.memo && el("p", { class: "memo" }, request.memo),
+    el("dl", {},
+      el("dt", {}, "To"), el("dd", { class: "mono" }, `${request.payee.slice(0, 10)}…${request.payee.slice(-6)}`),
+      el("dt", {}, "Expires"), el("dd", {}, timeElement(request.expires_at, "r")),
+      el("dt", {}, "Request"), el("dd", { class: "mono request" }, request.request)),
+    refusal,
+    button);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    button.setAttribute("aria-busy", "true");
+    refusal.textContent = "";
+    try {
+      const paid = await pay(message.chat, message.id, owner.id, field ? Math.round(Number(field.value) * MSAT) : null);
+      showPaid(paid.amount_msat);
+    } catch (error) {
+      refusal.textContent = error.message;
+      button.disabled = false;
+      (field || button).focus();
+    } finally {
+      button.removeAttribute("aria-busy");
+    }
+  });
+  body.replaceChildren(form);
+  (field || button).focus();
+}
+
+function showPaid(msat) {
+  const close = el("button", { type: "button", class: "primary", onclick: () => dialog.close() }, "Back to the chat");
+  body.replaceChildren(el("div", { class: "paid" },
+    el("span", { class: "paid-mark" }, icon("check")),
+    el("p", { class: "amount" }, `Paid ${inSats(msat)}`),
+    el("p", { class: "small" }, "The node has it. The chat will say so by itself."),
+    close));
+  close.focus();
+  announce(`Paid ${inSats(msat)}`);
+  tell("paid");
+}
+
+function showRefusal(sentence) {
+  const close = el("button", { type: "button", class: "primary", onclick: () => dialog.close() }, "Close");
+  body.replaceChildren(el("p", { class: "refusal", role: "alert" }, sentence), close);
+  close.focus();
+}
+
+/** Keep the wallet. */
+export function startWallet() {
+  on("balance", () => {
+    const shown = $("balance");
+    if (shown) shown.textContent = inSats(store.balances.get(owner.id) ?? 0);
+  });
+  // a press beside the dialog closes it, as on phones
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+}
