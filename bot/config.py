@@ -38,6 +38,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from bot import logs
 from bot.errors import ConfigError
 
 DEFAULT_FILE = "config.toml"
@@ -250,14 +251,17 @@ class LndSettings(_Section):
 
         Raises ConfigError while the file can't be read.
         """
+        hexed = ""
         if self.lndconnect is not None:
-            return _LndConnect.read(self.lndconnect.get_secret_value()).macaroon_hex
-        if self.macaroon is None:
-            return ""
-        content = _read("lnd.macaroon", self.macaroon, "a macaroon file")
-        if not content:
-            raise ConfigError(f"lnd.macaroon: expected a macaroon, found {self.macaroon} empty")
-        return content.hex()
+            uri = self.lndconnect.get_secret_value()
+            logs.hide(uri)
+            hexed = _LndConnect.read(uri).macaroon_hex
+        elif self.macaroon is not None:
+            hexed = _read("lnd.macaroon", self.macaroon, "a macaroon file").hex()
+            if not hexed:
+                raise ConfigError(f"lnd.macaroon: expected a macaroon, found {self.macaroon} empty")
+        logs.hide(hexed)
+        return hexed
 
 
 class InvoicesSettings(_Section):
@@ -406,6 +410,7 @@ def load(
     except ValidationError as error:
         problems += _refusals(error, raw)
     else:
+        logs.hide(settings.telegram.token.get_secret_value())
         problems += _file_problems(settings.lnd)
     if problems:
         raise ConfigError(*(_with_variable(problem, ours) for problem in problems))
