@@ -1,0 +1,1 @@
+"""What stands in for the world outside: a simulated node, a simulated Telegram, a chat page."""
