@@ -17,7 +17,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import (
@@ -330,14 +330,17 @@ class DatabaseSettings(_Section):
         """The database's file."""
         return Path(self.url.removeprefix("sqlite:///"))
 
+    @property
+    def alive_file(self) -> Path:
+        """A running bot touches it every few seconds: what a container's health check looks at."""
+        return self.file.with_name(self.file.name + ".alive")
+
 
 class LogSettings(_Section):
     """[log]."""
 
-    level: Literal["debug", "info", "warning", "error"] = _key(
-        '"debug", "info", "warning" or "error"', default="info"
-    )
-    format: Literal["text", "json"] = _key('"text" or "json"', default="text")
+    level: logs.Level = _key('"debug", "info", "warning" or "error"', default="info")
+    format: logs.Format = _key('"text" or "json"', default="text")
 
 
 class Settings(BaseSettings):

@@ -20,6 +20,9 @@ import structlog
 from structlog.stdlib import BoundLogger, ProcessorFormatter
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+Level = Literal["debug", "info", "warning", "error"]
+Format = Literal["text", "json"]
+
 HIDDEN = "[hidden]"
 
 # A token that nobody has told of, as it stands in the Bot API's addresses, and a macaroon in an
@@ -64,8 +67,8 @@ def without_secrets(text: str) -> str:
 
 
 def setup(
-    level: Literal["debug", "info", "warning", "error"],
-    format: Literal["text", "json"],  # noqa: A002 -- the setting's own name
+    level: Level,
+    format: Format,  # noqa: A002 -- the setting's own name
     *,
     stream: TextIO | None = None,
 ) -> None:
