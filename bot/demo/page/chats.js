@@ -3,6 +3,7 @@
 import { avatar } from "./avatar.js";
 import { written } from "./clock.js";
 import { $, el } from "./dom.js";
+import { withEmoji } from "./emoji.js";
 import { isWide, readAddress, room } from "./selection.js";
 import { inOneLine, isIn, messagesOf, on, rooms, senderName, store } from "./store.js";
 
@@ -19,7 +20,7 @@ function line(each) {
         : el("span", { class: "avatar hash", "aria-hidden": "true" }, "#"),
       el("span", { class: "chat-name" }, each.title),
       newest && el("span", { class: "chat-time" }, written(newest.date, "t")),
-      el("span", { class: "chat-newest" }, newest ? preview(each, newest) : placeholder(each)),
+      el("span", { class: "chat-newest" }, newest ? withEmoji(preview(each, newest)) : placeholder(each)),
       count > 0 && el("span", { class: "badge" }, String(count), el("span", { class: "unseen" }, " unread")),
     ));
 }
@@ -27,7 +28,8 @@ function line(each) {
 function preview(each, message) {
   const text = inOneLine(message);
   if (message.service || (each.chat.type === "private" && message.from !== store.bot.id)) return text;
-  return `${senderName(message).split(" ")[0]}: ${text}`;
+  const name = senderName(message);
+  return `${message.from === store.bot.id ? name : name.split(" ")[0]}: ${text}`;
 }
 
 const placeholder = (each) => (each.chat.type === "private" ? "A private chat with the bot" : "Nobody has said anything yet");

@@ -30,20 +30,17 @@ const absolute = new Map();
 /** A date_time entity's format: r, or any of w (weekday), d or D (date), t or T (time). */
 export function written(unix, format) {
   if (format === "r") return fromNow(unix);
-  if (!absolute.has(format)) {
-    const has = (letter) => format.includes(letter);
-    absolute.set(format, new Intl.DateTimeFormat(undefined, {
-      weekday: has("w") ? "long" : undefined,
-      dateStyle: undefined,
-      year: has("d") || has("D") ? "numeric" : undefined,
-      month: has("D") ? "long" : has("d") ? "2-digit" : undefined,
-      day: has("D") ? "numeric" : has("d") ? "2-digit" : undefined,
-      hour: has("t") || has("T") ? "numeric" : undefined,
-      minute: has("t") || has("T") ? "2-digit" : undefined,
-      second: has("T") ? "2-digit" : undefined,
-    }));
-  }
+  if (!absolute.has(format)) absolute.set(format, new Intl.DateTimeFormat(undefined, parts(format)));
   return absolute.get(format).format(new Date(unix * 1000));
+}
+
+function parts(format) {
+  const has = (letter) => format.includes(letter);
+  const time = has("T") ? "medium" : has("t") ? "short" : undefined;
+  if (!has("w")) return { dateStyle: has("D") ? "long" : has("d") ? "short" : undefined, timeStyle: time };
+  const clock = { hour: time && "numeric", minute: time && "2-digit", second: has("T") ? "2-digit" : undefined };
+  if (!has("d") && !has("D")) return { weekday: "long", ...clock };
+  return { weekday: "short", year: "numeric", month: has("D") ? "long" : "numeric", day: "numeric", ...clock };
 }
 
 /** A <time> that keeps itself current. */

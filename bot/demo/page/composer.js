@@ -3,6 +3,7 @@
 import { say } from "./api.js";
 import { avatar } from "./avatar.js";
 import { $, el, icon } from "./dom.js";
+import { withEmoji } from "./emoji.js";
 import { isWide, peopleOf, room, speakAs, speaker } from "./selection.js";
 import { inOneLine, isIn, messagesOf, on, senderName, store } from "./store.js";
 import { suggestionKey, suggestFor } from "./suggestions.js";
@@ -43,7 +44,7 @@ function drawReply() {
     icon("reply"),
     replyTo.photo ? el("img", { src: replyTo.photo.src, alt: "" }) : "",
     el("span", { class: "quote-name" }, `Reply to ${senderName(replyTo)}`),
-    el("span", { class: "quote-text" }, inOneLine(replyTo)),
+    el("span", { class: "quote-text" }, withEmoji(inOneLine(replyTo))),
     el("button", { type: "button", class: "icon-button", "aria-label": "Do not reply", onclick: stopReplying }, icon("close")));
 }
 

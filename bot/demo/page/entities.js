@@ -2,6 +2,7 @@
 
 import { timeElement } from "./clock.js";
 import { el } from "./dom.js";
+import { withEmoji } from "./emoji.js";
 import { copy } from "./toast.js";
 
 const FOLD_LINES = 3;
@@ -19,7 +20,7 @@ function nodes(text, entities, start, end, onCommand) {
   for (let i = 0; i < entities.length; i += 1) {
     const entity = entities[i];
     if (entity.offset < at) continue;
-    made.append(text.slice(at, entity.offset));
+    made.append(withEmoji(text.slice(at, entity.offset)));
     at = entity.offset + entity.length;
     const inner = entities.slice(i + 1).filter((other) => other.offset + other.length <= at);
     const content = nodes(text, inner, entity.offset, at, onCommand);
@@ -27,7 +28,7 @@ function nodes(text, entities, start, end, onCommand) {
     // a block ends its line by itself
     if (BLOCKS.has(entity.type) && text[at] === "\n") at += 1;
   }
-  made.append(text.slice(at, end));
+  made.append(withEmoji(text.slice(at, end)));
   return made;
 }
 

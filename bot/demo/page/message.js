@@ -3,6 +3,7 @@
 import { avatar, tint } from "./avatar.js";
 import { timeElement } from "./clock.js";
 import { el, icon } from "./dom.js";
+import { withEmoji } from "./emoji.js";
 import { formatted } from "./entities.js";
 import { inOneLine, senderName, store } from "./store.js";
 import { copy } from "./toast.js";
@@ -55,7 +56,7 @@ function quote(message, chat, does) {
   },
   target.photo && el("img", { src: target.photo.src, alt: "" }),
   el("span", { class: "quote-name" }, senderName(target)),
-  el("span", { class: "quote-text" }, inOneLine(target)));
+  el("span", { class: "quote-text" }, withEmoji(inOneLine(target))));
 }
 
 function photo(message, does) {

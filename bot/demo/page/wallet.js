@@ -25,7 +25,7 @@ export async function openWallet(message) {
   owner = speaker();
   if (!owner || dialog.open) return;
   body = el("div", { class: "wallet-body", "aria-live": "polite" }, el("p", { class: "small" }, "Reading the picture …"));
-  dialog.replaceChildren(head(), el("img", { class: "scanned", src: message.photo.src, alt: "The picture that is read" }), body);
+  dialog.replaceChildren(head(), el("img", { class: "scanned", src: message.photo.src, alt: "The picture that the wallet reads" }), body);
   dialog.showModal();
   try {
     showRequest(message, await scan(message.chat, message.id));

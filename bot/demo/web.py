@@ -1,0 +1,339 @@
+"""The demo's chat page: people's doings come in over HTTP, changes go out as server-sent events.
+
+Knows how the demo's parts are shown and steered, not how they are made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message as AsgiMessage, Receive, Scope, Send
+
+from bot.demo import views, wallets
+from bot.demo.stage import Stage
+from bot.demo.tg_world import Chat, Json
+from bot.errors import Refused
+
+PAGE = Path(__file__).parent / "page"
+# a reader who is so far behind begins anew with a snapshot
+MAX_WAITING = 500
+PING_S = 15.0
+ANSWER_TIMEOUT_S = 10.0
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+_Input = TypeVar("_Input", bound=BaseModel)
+
+
+class Say(BaseModel):
+    """A person writes."""
+
+    chat: int
+    user: int
+    text: str
+    reply_to: int | None = None
+    thread: int | None = None
+
+
+class Press(BaseModel):
+    """A person presses a button."""
+
+    chat: int
+    user: int
+    message: int
+    data: str
+
+
+class Menu(BaseModel):
+    """A person asks for the command menu."""
+
+    chat: int
+    user: int
+
+
+class Scan(BaseModel):
+    """A wallet looks at a message's picture."""
+
+    chat: int
+    message: int
+
+
+class Pay(Scan):
+    """A person pays what a picture asks for; `amount_msat` where the request leaves it open."""
+
+    user: int
+    amount_msat: int | None = None
+
+
+class Switch(BaseModel):
+    """The node is switched."""
+
+    state: Literal["up", "locked", "down"]
+
+
+class Move(BaseModel):
+    """The clock is moved on."""
+
+    seconds: int
+
+
+class Feed:
+    """What happens, for every open page; each has a queue that is bounded."""
+
+    def __init__(self) -> None:
+        self._readers: set[asyncio.Queue[bytes | None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._readers)
+
+    def tell(self, kind: str, detail: Json) -> None:
+        """Send an event to every page."""
+        for reader in list(self._readers):
+            try:
+                reader.put_nowait(_event(kind, detail))
+            except asyncio.QueueFull:
+                self._end(reader)
+
+    def close(self) -> None:
+        """End every stream."""
+        for reader in list(self._readers):
+            self._end(reader)
+
+    def _end(self, reader: asyncio.Queue[bytes | None]) -> None:
+        self._readers.discard(reader)
+        while not reader.empty():
+            reader.get_nowait()
+        reader.put_nowait(None)
+
+    async def read(self, snapshot: Callable[[], Json]) -> AsyncIterator[bytes]:
+        """One page's events: how everything stands now, then every change."""
+        reader: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_WAITING)
+        self._readers.add(reader)
+        try:
+            yield b"retry: 1000\n\n" + _event("snapshot", snapshot())
+            while True:
+                try:
+                    event = await asyncio.wait_for(reader.get(), PING_S)
+                except TimeoutError:
+                    event = b": still here\n\n"
+                if event is None:
+                    return
+                yield event
+        finally:
+            self._readers.discard(reader)
+
+
+def _event(kind: str, detail: Json) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps(detail, separators=(',', ':'))}\n\n".encode()
+
+
+class Page:
+    """The page's server side: one method for each thing that can be done there."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._telegram = stage.telegram
+        self.feed = Feed()
+
+    def snapshot(self) -> Json:
+        """Everything as it stands now."""
+        people = self._telegram.users()
+        return {
+            "now": self._stage.clock(),
+            "bot": views.person(self._stage.bot),
+            "people": [views.person(user) for user in people],
+            "chats": [
+                views.chat(chat, people, self._telegram.messages(chat))
+                for chat in self._telegram.chats()
+                if chat.migrated_to is None
+            ],
+            "balances": [[user.id, self._stage.wallets.balance_msat(user.id)] for user in people],
+            "node": self._stage.node_state,
+        }
+
+    async def follow(self) -> None:
+        """Pass on what happens in the chats, until cancelled."""
+        async for change in self._telegram.listen():
+            if change.kind in ("message", "edit") and change.message:
+                self.feed.tell("message", views.message(change.message))
+            elif change.kind == "delete" and change.message:
+                gone = {"chat": change.message.chat.id, "id": change.message.id}
+                self.feed.tell("gone", gone)
+            elif change.kind == "chat" and change.chat_id is not None:
+                chat = self._telegram.chat(change.chat_id)
+                self.feed.tell("chat", views.chat(chat, self._telegram.users()))
+
+    async def say(self, said: Say) -> Json:
+        """Write a message."""
+        chat = self._chat_of(said.chat, said.user)
+        if not said.text.strip() or len(said.text) > 4096:
+            raise Refused("A message has 1 to 4096 characters.")
+        reply_to = said.reply_to
+        if reply_to not in {message.id for message in self._telegram.messages(chat)}:
+            reply_to = None
+        self._telegram.say(chat, said.user, said.text, reply_to=reply_to, thread=said.thread)
+        return {}
+
+    async def press(self, pressed: Press) -> Json:
+        """Press a button, and wait for what the bot answers."""
+        chat = self._chat_of(pressed.chat, pressed.user)
+        try:
+            press = self._telegram.press(chat, pressed.user, pressed.message, data=pressed.data)
+        except LookupError:
+            raise Refused("That button is gone.") from None
+        try:
+            answer = await asyncio.wait_for(asyncio.shield(press.answer), ANSWER_TIMEOUT_S)
+        except TimeoutError:
+            return {"text": None, "alert": False}
+        return {"text": answer.text, "alert": answer.show_alert}
+
+    async def commands(self, asked: Menu) -> Json:
+        """The command menu."""
+        return {
+            "commands": self._telegram.commands(self._chat_of(asked.chat, asked.user), asked.user)
+        }
+
+    async def scan(self, asked: Scan) -> Json:
+        """What a wallet reads in a picture."""
+        request, read = await wallets.scan(self._picture(asked))
+        return {
+            "request": request,
+            "amount_msat": read.amount_msat,
+            "memo": read.memo,
+            "payee": read.payee,
+            "expires_at": read.expires_at,
+        }
+
+    async def pay(self, asked: Pay) -> Json:
+        """Pay what a picture asks for."""
+        self._chat_of(asked.chat, asked.user)
+        paid_msat = await self._stage.wallets.pay(
+            asked.user, self._picture(asked), amount_msat=asked.amount_msat
+        )
+        balance_msat = self._stage.wallets.balance_msat(asked.user)
+        self.feed.tell("balance", {"user": asked.user, "msat": balance_msat})
+        return {"amount_msat": paid_msat}
+
+    async def switch(self, asked: Switch) -> Json:
+        """Switch the node."""
+        await self._stage.set_node(asked.state)
+        self.feed.tell("node", {"state": self._stage.node_state})
+        return {}
+
+    async def move(self, asked: Move) -> Json:
+        """Move the clock on."""
+        if not 0 < asked.seconds <= 7 * 86_400:
+            raise Refused("The clock moves on by up to a week at a time.")
+        self._stage.clock.move(asked.seconds)
+        self.feed.tell("clock", {"now": self._stage.clock()})
+        return {}
+
+    def _chat_of(self, chat_id: int, user_id: int) -> Chat:
+        try:
+            chat = self._telegram.chat(chat_id)
+        except KeyError:
+            raise Refused("There is no such chat.") from None
+        if user_id not in {user.id for user in views.members(chat, self._telegram.users())}:
+            raise Refused("They are not in this chat.")
+        return chat
+
+    def _picture(self, asked: Scan) -> bytes:
+        try:
+            message = self._telegram.message(asked.chat, asked.message)
+        except KeyError:
+            raise Refused("That message is gone.") from None
+        if message.photo is None or message.deleted:
+            raise Refused("That picture is gone.")
+        return message.photo.data
+
+    def application(self) -> Starlette:
+        """The page as an ASGI application."""
+
+        async def index(_: Request) -> Response:
+            return FileResponse(PAGE / "index.html")
+
+        async def photo(request: Request) -> Response:
+            try:
+                data = self._telegram.file_bytes(request.path_params["file_id"])
+            except KeyError:
+                return Response(status_code=404)
+            kept = {"Cache-Control": "private, max-age=31536000, immutable"}
+            return Response(data, media_type="image/png", headers=kept)
+
+        async def events(_: Request) -> Response:
+            return StreamingResponse(self.feed.read(self.snapshot), media_type="text/event-stream")
+
+        return Starlette(
+            routes=[
+                Route("/", index),
+                Mount("/page", StaticFiles(directory=PAGE)),
+                Route("/photo/{file_id}", photo),
+                Route("/events", events),
+                _action("/api/say", Say, self.say),
+                _action("/api/press", Press, self.press),
+                _action("/api/commands", Menu, self.commands),
+                _action("/api/wallet/scan", Scan, self.scan),
+                _action("/api/wallet/pay", Pay, self.pay),
+                _action("/api/node", Switch, self.switch),
+                _action("/api/clock", Move, self.move),
+            ],
+            middleware=[Middleware(_Guarded)],
+        )
+
+
+def _action(path: str, model: type[_Input], act: Callable[[_Input], Awaitable[Json]]) -> Route:
+    """A POST of JSON. What can't be done is told in the answer's `error`, with status 200:
+
+    it is an answer like any other, and a browser would log every other status as a fault.
+    """
+
+    async def handle(request: Request) -> Response:
+        # another site's page can't send this type without being asked first
+        if request.headers.get("content-type") != "application/json":
+            return JSONResponse({"error": "Expected JSON."}, status_code=415)
+        try:
+            return JSONResponse(await act(model.model_validate_json(await request.body())))
+        except ValidationError:
+            return JSONResponse({"error": "That request is incomplete."}, status_code=400)
+        except Refused as refused:
+            return JSONResponse({"error": refused.sentence})
+
+    return Route(path, handle, methods=["POST"])
+
+
+class _Guarded:
+    """Every answer carries the headers that keep foreign code and frames out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_guarded(message: AsgiMessage) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("Cache-Control", "no-cache")
+                for key, value in _HEADERS.items():
+                    headers[key] = value
+            await send(message)
+
+        await self._app(scope, receive, send_guarded)
