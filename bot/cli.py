@@ -55,8 +55,7 @@ ConfigOption = Annotated[
     typer.Option(
         "--config",
         metavar="FILE",
-        help="The settings.",
-        show_default=f"{DEFAULT_FILE} in the current folder",
+        help=f"The settings; without it {DEFAULT_FILE} in the current folder.",
     ),
 ]
 
@@ -105,9 +104,13 @@ def run(config: ConfigOption = None) -> None:
 
 @app.command()
 def demo(
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Where the page is.")] = 8080,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, metavar="PORT", help="Where the page is.")
+    ] = 8080,
 ) -> None:
-    """Try the bot: a simulated node and chat, and a page. Nothing to configure.
+    """Try the bot: a simulated node and chat, and a page.
+
+    There is nothing to configure. It ends with Ctrl-C.
 
     Example: invoice-bot demo --port 8090
     """
@@ -125,7 +128,9 @@ def demo(
 
 @app.command()
 def check(config: ConfigOption = None) -> None:
-    """Look at token, node, rights and database: a line for each; exit 1 if any fails.
+    """Look at token, node, rights and database.
+
+    A line for each: ✓ in order, ✗ not, ! worth knowing; exit 1 if any is ✗.
 
     Example: invoice-bot check --config config.toml
     """
@@ -143,15 +148,19 @@ def check(config: ConfigOption = None) -> None:
 
 @app.command()
 def invoice(
-    amount: Annotated[str, typer.Argument(help='2100, 21k, "0.0005 btc" or any')],
-    memo: Annotated[str, typer.Option(help="What it is for.")] = "",
+    amount: Annotated[
+        str, typer.Argument(metavar="AMOUNT", help='2100, 21k, "0.0005 btc" or any.')
+    ],
+    memo: Annotated[str, typer.Option(metavar="TEXT", help="What it is for.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     png: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the QR code there as PNG.")
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Ask the node for an invoice, without Telegram: the request and its QR code.
+    """Ask the node for an invoice, without Telegram.
+
+    Prints the payment request and its QR code.
 
     Example: invoice-bot invoice 2100 --memo pizza --png pizza.png
     """

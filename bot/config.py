@@ -411,10 +411,10 @@ def load(
     try:
         settings = Settings(**raw)
     except ValidationError as error:
-        problems += _refusals(error, raw)
+        problems += [*_refusals(error, raw), *_file_problems(raw["lnd"])]
     else:
         logs.hide(settings.telegram.token.get_secret_value())
-        problems += _file_problems(settings.lnd)
+        problems += _file_problems(raw["lnd"])
     if problems:
         raise ConfigError(*(_with_variable(problem, ours) for problem in problems))
     return settings
@@ -500,18 +500,24 @@ def _anchor(raw: Raw, folder: Path) -> None:
     for section, key in (("telegram", "token_file"), ("lnd", "tls_cert"), ("lnd", "macaroon")):
         value = raw.get(section, {}).get(key)
         if isinstance(value, str) and value:
-            raw[section][key] = folder / Path(value).expanduser()
+            raw[section][key] = folder / _home(value)
     database = raw.setdefault("database", {})
     url = database.setdefault("url", DatabaseSettings().url)
     if isinstance(url, str) and re.match(r"sqlite:///[^?]+$", url):
-        file = folder / Path(url.removeprefix("sqlite:///")).expanduser()
-        database["url"] = f"sqlite:///{file}"
+        database["url"] = f"sqlite:///{folder / _home(url.removeprefix('sqlite:///'))}"
+
+
+def _home(path: str) -> str:
+    # Path.expanduser would raise for a ~name that nobody has
+    return os.path.expanduser(path)  # noqa: PTH111
 
 
 def _token_problems(raw: Raw, *, needed: bool) -> Iterator[str]:
     """One of token and token_file; the file's content becomes the token."""
     telegram = raw.setdefault("telegram", {})
     file = telegram.pop("token_file", None)
+    if file is not None and telegram.get("token") == "":  # as the example has it
+        del telegram["token"]
     if file is not None and "token" in telegram:
         yield "telegram.token_file: expected one of token and token_file, found both"
     elif "token" not in telegram and needed:
@@ -546,7 +552,11 @@ def _lnd_problems(raw: Raw) -> Iterator[str]:
             lnd[key] = None
 
 
-def _file_problems(lnd: LndSettings) -> Iterator[str]:
+def _file_problems(raw: Raw) -> Iterator[str]:
+    try:
+        lnd = LndSettings(**raw)
+    except ValidationError:
+        return  # told already
     for read in (lnd.certificate, lnd.macaroon_hex):
         try:
             read()
@@ -598,6 +608,8 @@ def _read(dotted: str, path: Path, expected: str) -> bytes:
     """The file's content. Raises ConfigError naming the key."""
     try:
         return path.read_bytes()
+    except ValueError:  # a zero byte
+        raise ConfigError(f"{dotted}: expected {expected}, found no path of a file") from None
     except OSError as error:
         # the secret itself may stand where its path belongs
         where = "there (path not shown)" if _SECRET_LOOK.search(str(path)) else f"at {path}"
