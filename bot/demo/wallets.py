@@ -1,34 +1,62 @@
 """People's wallets: they read a picture as a phone would, and pay. Knows pictures and the node.
 
-A wallet is given a picture, never a payment request: what its camera can't read can't be paid.
+A wallet gets a payment request from a picture only: what its camera can't read can't be paid.
 """
 
 from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Callable
 
 import zxingcpp
 from PIL import Image, UnidentifiedImageError
 
 from bot.demo.bolt import PaymentRequest, RequestInvalid, decode
+from bot.demo.node import PaymentFailed, SimNode
 from bot.errors import Refused
 
 START_MSAT = 250_000_000
-_NOTHING_THERE = "There is no payment code in this picture."
+_AWAY = "The Lightning node can't be reached: no payment gets there now. Try again when it is back."
+# what the payer's node says → what a wallet makes of it
+_WORDS = {
+    "invoice is already paid": "This invoice is paid already.",
+    "payment is in transition": "A payment for this invoice is under way already.",
+    "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS": "This invoice was cancelled: it can't be paid.",
+    "FAILURE_REASON_NO_ROUTE": "The Lightning node can't receive that much.",
+}
 
 
 class Wallets:
-    """What each person holds, in msat, and the way from a picture to a payment."""
+    """What each person holds, and how they pay the node."""
 
-    def __init__(self, pay: Callable[[str, int | None], int]) -> None:
-        self._pay = pay
+    def __init__(self, node: SimNode) -> None:
+        self._node = node
         self._spent_msat: dict[int, int] = {}
 
     def balance_msat(self, person_id: int) -> int:
-        """What the person has left."""
+        """What the person has left, in msat."""
         return START_MSAT - self._spent_msat.get(person_id, 0)
+
+    def pay(self, person_id: int, request: str, *, amount_msat: int | None = None) -> int:
+        """Pay, and give the amount in msat; `amount_msat` is for requests that leave it open.
+
+        Refused says in plain words why it does not work.
+        """
+        read = _decoded(request)
+        msat = read.amount_msat or amount_msat or 0
+        if msat < 1000:
+            raise Refused("Pay at least 1 sat.")
+        if msat > self.balance_msat(person_id):
+            raise Refused("There is not that much in this wallet.")
+        if not self._node.alive or self._node.state != "SERVER_ACTIVE":
+            raise Refused(_AWAY)
+        open_msat = None if read.amount_msat else msat
+        try:
+            paid = self._node.pay(request, amount_msat=open_msat)
+        except PaymentFailed as failure:
+            raise Refused(_in_words(str(failure))) from None
+        self._spent_msat[person_id] = self._spent_msat.get(person_id, 0) + paid.paid_msat
+        return paid.paid_msat
 
 
 async def scan(picture: bytes) -> tuple[str, PaymentRequest]:
@@ -38,7 +66,7 @@ async def scan(picture: bytes) -> tuple[str, PaymentRequest]:
             return text.lower().removeprefix("lightning:"), decode(text)
         except RequestInvalid:
             continue
-    raise Refused(_NOTHING_THERE)
+    raise Refused("There is no payment code in this picture.")
 
 
 def _codes(picture: bytes) -> list[str]:
@@ -47,3 +75,16 @@ def _codes(picture: bytes) -> list[str]:
             return [found.text for found in zxingcpp.read_barcodes(image.convert("L"))]
     except UnidentifiedImageError:
         return []
+
+
+def _decoded(request: str) -> PaymentRequest:
+    try:
+        return decode(request)
+    except RequestInvalid:
+        raise Refused("That is no payment request.") from None
+
+
+def _in_words(failure: str) -> str:
+    if failure.startswith("invoice expired"):
+        return "This invoice has expired: it can't be paid any more."
+    return _WORDS.get(failure, f"The payment failed: {failure}.")

@@ -30,9 +30,9 @@ export const commands = (chat, user) => post("/api/commands", { chat, user });
 /** What a wallet reads in a message's picture: {amount_msat, memo, expires_at, request, payee}. */
 export const scan = (chat, message) => post("/api/wallet/scan", { chat, message });
 
-/** Pay what the picture asks for; amountMsat only where the request leaves it open. */
-export const pay = (chat, message, user, amountMsat) =>
-  post("/api/wallet/pay", { chat, message, user, amount_msat: amountMsat });
+/** Pay a request that was read; amountMsat only where it leaves the amount open. */
+export const pay = (user, request, amountMsat) =>
+  post("/api/wallet/pay", { user, request, amount_msat: amountMsat });
 
 /** Switch the node: up, locked or down. */
 export const setNode = (state) => post("/api/node", { state });

@@ -28,7 +28,7 @@ export async function openWallet(message) {
   dialog.replaceChildren(head(), el("img", { class: "scanned", src: message.photo.src, alt: "The picture that the wallet reads" }), body);
   dialog.showModal();
   try {
-    showRequest(message, await scan(message.chat, message.id));
+    showRequest(await scan(message.chat, message.id));
   } catch (error) {
     showRefusal(error.message);
   }
@@ -43,7 +43,7 @@ function head() {
     el("button", { type: "button", class: "icon-button", "aria-label": "Close the wallet", onclick: () => dialog.close() }, icon("close")));
 }
 
-function showRequest(message, request) {
+function showRequest(request) {
   const field = request.amount_msat === null && el("input", {
     id: "amount", type: "number", inputmode: "numeric", min: "1", step: "1", required: true, autofocus: true,
   });
@@ -66,7 +66,7 @@ function showRequest(message, request) {
     button.setAttribute("aria-busy", "true");
     refusal.textContent = "";
     try {
-      const paid = await pay(message.chat, message.id, owner.id, field ? Math.round(Number(field.value) * MSAT) : null);
+      const paid = await pay(owner.id, request.request, field ? Math.round(Number(field.value) * MSAT) : null);
       showPaid(paid.amount_msat);
     } catch (error) {
       refusal.textContent = error.message;
