@@ -1,0 +1,303 @@
+"""How the simulated node answers gRPC calls. Knows nothing of when the node lives or listens."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import urllib.parse
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from typing import Any, NoReturn, TypeAlias, TypeVar
+
+import grpc
+import grpc.aio
+
+from bot.demo import macaroons
+from bot.demo.ledger import Ledger, Refusal
+from bot.demo.node_faults import Fail, Faults, Hold, Lose
+from bot.demo.sockets import break_connections
+from bot.lnrpc import invoices_pb2, state_pb2
+from bot.lnrpc import lightning_pb2 as pb
+from bot.lnrpc.invoices_pb2_grpc import InvoicesServicer, add_InvoicesServicer_to_server
+from bot.lnrpc.lightning_pb2_grpc import LightningServicer, add_LightningServicer_to_server
+from bot.lnrpc.state_pb2_grpc import StateServicer, add_StateServicer_to_server
+
+Answer = TypeVar("Answer")
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+
+# method → its full name, and the permission it needs
+_METHODS = {
+    "AddInvoice": ("/lnrpc.Lightning/AddInvoice", "invoices:write"),
+    "LookupInvoice": ("/lnrpc.Lightning/LookupInvoice", "invoices:read"),
+    "SubscribeInvoices": ("/lnrpc.Lightning/SubscribeInvoices", "invoices:read"),
+    "GetInfo": ("/lnrpc.Lightning/GetInfo", "info:read"),
+    "ListChannels": ("/lnrpc.Lightning/ListChannels", "offchain:read"),
+    "CancelInvoice": ("/invoicesrpc.Invoices/CancelInvoice", "invoices:write"),
+    "GetState": ("/lnrpc.State/GetState", ""),
+}
+_SERVICES = frozenset(full[1:].partition("/")[0] for full, _ in _METHODS.values())
+_REFUSING_STATES = {
+    "WAITING_TO_START": "waiting to start, RPC services not available",
+    "NON_EXISTING": "wallet not created, create one to enable full RPC access",
+    "LOCKED": "wallet locked, unlock it to enable full RPC access",
+    "UNLOCKED": (
+        "the RPC server is in the process of starting up, but not yet ready to accept calls"
+    ),
+}
+
+
+class Calls(LightningServicer, InvoicesServicer, StateServicer):
+    """Every call of the node, from its arrival to its answer.
+
+    `arrived` is called after each call has been counted.
+    """
+
+    def __init__(
+        self,
+        book: Ledger,
+        bakery: macaroons.Bakery,
+        *,
+        alias: str,
+        arrived: Callable[[], None],
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        self.faults = Faults(_METHODS)
+        # seconds until an AddInvoice acts whose answer is lost
+        self.late_s = 0.0
+        self.state = "WAITING_TO_START"
+        self.synced_to_chain = True
+        self.stopping = False
+        # where the server listens
+        self.port = 0
+        self._book = book
+        self._bakery = bakery
+        self._alias = alias
+        self._arrived = arrived
+        self._late: set[asyncio.TimerHandle] = set()
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Let `server` pass its calls to this."""
+        add_LightningServicer_to_server(self, server)
+        add_InvoicesServicer_to_server(self, server)
+        add_StateServicer_to_server(self, server)
+        server.add_generic_rpc_handlers((_Unknown(),))
+
+    def forget_late(self) -> None:
+        """What was to act later never will: the node has died."""
+        for handle in self._late:
+            handle.cancel()
+        self._late.clear()
+
+    # --- the calls, by gRPC's names
+
+    async def AddInvoice(  # noqa: N802
+        self, request: pb.Invoice, context: Context
+    ) -> pb.AddInvoiceResponse:
+        """lnrpc.Lightning/AddInvoice."""
+
+        def act() -> pb.AddInvoiceResponse:
+            invoice = self._book.add(request)
+            return pb.AddInvoiceResponse(
+                r_hash=invoice.payment_hash,
+                payment_request=invoice.payment_request,
+                add_index=invoice.add_index,
+                payment_addr=invoice.payment_addr,
+            )
+
+        answer = await self._answer("AddInvoice", context, act)
+        if self.state == "RPC_ACTIVE" and not self.synced_to_chain:
+            await _for_ever()  # lnd's trap: the invoice is stored, and the call hangs
+        return answer
+
+    async def LookupInvoice(  # noqa: N802
+        self, request: pb.PaymentHash, context: Context
+    ) -> pb.Invoice:
+        """lnrpc.Lightning/LookupInvoice."""
+
+        def act() -> pb.Invoice:
+            try:
+                payment_hash = request.r_hash or macaroons.unhex(request.r_hash_str)
+            except macaroons.MacaroonRefusal as refusal:
+                raise Refusal(str(refusal)) from None
+            return self._book.lookup(payment_hash).message()
+
+        return await self._answer("LookupInvoice", context, act)
+
+    async def SubscribeInvoices(  # noqa: N802
+        self, request: pb.InvoiceSubscription, context: Context
+    ) -> AsyncIterator[pb.Invoice]:
+        """lnrpc.Lightning/SubscribeInvoices."""
+        await self._answer("SubscribeInvoices", context, lambda: None)
+        if self.stopping:
+            return
+        follower = self._book.follow(request.add_index, request.settle_index)
+        try:
+            async for invoice in follower:
+                yield invoice
+        finally:
+            self._book.unfollow(follower)
+
+    async def GetInfo(  # noqa: N802
+        self, _request: pb.GetInfoRequest, context: Context
+    ) -> pb.GetInfoResponse:
+        """lnrpc.Lightning/GetInfo."""
+        return await self._answer("GetInfo", context, self._info)
+
+    async def ListChannels(  # noqa: N802
+        self, request: pb.ListChannelsRequest, context: Context
+    ) -> pb.ListChannelsResponse:
+        """lnrpc.Lightning/ListChannels."""
+
+        def act() -> pb.ListChannelsResponse:
+            shown = [each for each in self._book.channels if each.active or not request.active_only]
+            return pb.ListChannelsResponse(channels=[each.message() for each in shown])
+
+        return await self._answer("ListChannels", context, act)
+
+    async def CancelInvoice(  # noqa: N802
+        self, request: invoices_pb2.CancelInvoiceMsg, context: Context
+    ) -> invoices_pb2.CancelInvoiceResp:
+        """invoicesrpc.Invoices/CancelInvoice."""
+
+        def act() -> invoices_pb2.CancelInvoiceResp:
+            self._book.cancel(request.payment_hash)
+            return invoices_pb2.CancelInvoiceResp()
+
+        return await self._answer("CancelInvoice", context, act)
+
+    async def GetState(  # noqa: N802
+        self, _request: state_pb2.GetStateRequest, context: Context
+    ) -> state_pb2.GetStateResponse:
+        """lnrpc.State/GetState."""
+
+        def act() -> state_pb2.GetStateResponse:
+            return state_pb2.GetStateResponse(state=state_pb2.WalletState.Value(self.state))
+
+        return await self._answer("GetState", context, act)
+
+    # --- how each of them is answered
+
+    async def _answer(self, method: str, context: Context, act: Callable[[], Answer]) -> Answer:
+        """Count the call, let it meet its fault, check state and macaroon, act."""
+        self.counts[method] += 1
+        self._arrived()
+        fault = self.faults.take(method)
+        if isinstance(fault, Fail):
+            await context.abort(fault.code, fault.text)
+        await self._admit(method, context)
+        delay_s = self.faults.delay_s(method)
+        try:
+            if isinstance(fault, Lose):
+                self._act_unheard(method, act)
+                await self._lost(context, breaks=fault.breaks)
+            if isinstance(fault, Hold):
+                return await self._held(context, act, fault)
+            return await self._later(act, delay_s) if delay_s else act()
+        except Refusal as refusal:
+            code = grpc.StatusCode.NOT_FOUND if refusal.not_found else grpc.StatusCode.UNKNOWN
+            await context.abort(code, refusal.text)
+
+    async def _admit(self, method: str, context: Context) -> None:
+        """The wallet's state first, then the macaroon."""
+        uri, permission = _METHODS[method]
+        if not permission:
+            return
+        if text := _REFUSING_STATES.get(self.state):
+            await context.abort(grpc.StatusCode.UNKNOWN, text)
+        presented = [
+            value for key, value in context.invocation_metadata() or () if key == "macaroon"
+        ]
+        try:
+            self._bakery.check(
+                presented, permission=permission, uri=uri, address=_ip_address(context.peer())
+            )
+        except macaroons.MacaroonRefusal as refusal:
+            await context.abort(grpc.StatusCode.UNKNOWN, str(refusal))
+
+    def _act_unheard(self, method: str, act: Callable[[], Answer]) -> None:
+        if method == "AddInvoice" and self.late_s:
+            self._act_at(self.late_s, act)
+        else:
+            with contextlib.suppress(Refusal):
+                act()
+
+    async def _lost(self, context: Context, *, breaks: bool) -> NoReturn:
+        if breaks:
+            break_connections(self.port, peer_port=int(context.peer().rpartition(":")[2]))
+        await _for_ever()
+
+    async def _held(self, context: Context, act: Callable[[], Answer], held: Hold) -> Answer:
+        if held.before:
+            if not await held.wait():
+                await self._lost(context, breaks=True)
+            return act()
+        try:
+            return act()
+        finally:
+            if not await held.wait():
+                await self._lost(context, breaks=True)
+
+    async def _later(self, act: Callable[[], Answer], seconds: float) -> Answer:
+        """Act after a while, even when the caller has gone by then."""
+        return await asyncio.shield(self._act_at(seconds, act))
+
+    def _act_at(self, seconds: float, act: Callable[[], Answer]) -> asyncio.Future[Answer]:
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[Answer] = loop.create_future()
+
+        def go() -> None:
+            self._late.discard(handle)
+            try:
+                outcome.set_result(act())
+            except Refusal as refusal:
+                outcome.set_exception(refusal)
+                outcome.exception()  # seen: there may be no caller any more
+
+        handle = loop.call_later(seconds, go)
+        self._late.add(handle)
+        return outcome
+
+    def _info(self) -> pb.GetInfoResponse:
+        channels = self._book.channels
+        return pb.GetInfoResponse(
+            identity_pubkey=self._book.identity_pubkey,
+            alias=self._alias,
+            num_active_channels=sum(channel.active for channel in channels),
+            num_peers=len(channels),
+            block_height=700_000,
+            synced_to_chain=self.synced_to_chain,
+            synced_to_graph=self.synced_to_chain,
+            version="0.21.99-beta commit=simulated",
+            chains=[pb.Chain(chain="bitcoin", network="simnet")],
+        )
+
+
+class _Unknown(grpc.GenericRpcHandler):
+    """Calls that this node does not have."""
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[bytes, bytes]:
+        """What refuses the call."""
+        service, _, method = handler_call_details.method[1:].rpartition("/")
+        text = (
+            f"unknown method {method} for service {service}"
+            if service in _SERVICES
+            else f"unknown service {service}"
+        )
+
+        async def refuse(_requests: AsyncIterator[bytes], context: Context) -> None:
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, text)
+
+        return grpc.stream_stream_rpc_method_handler(refuse)
+
+
+async def _for_ever() -> NoReturn:
+    """Until the call is cancelled: by its caller, a broken connection, or the server's end."""
+    await asyncio.get_running_loop().create_future()
+    raise AssertionError
+
+
+def _ip_address(peer: str) -> str:
+    """The address in gRPC's `ipv4:127.0.0.1:4242` or `ipv6:%5B::1%5D:4242`."""
+    return urllib.parse.unquote(peer.partition(":")[2].rpartition(":")[0]).strip("[]")
