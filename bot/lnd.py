@@ -93,6 +93,18 @@ class NodeInfo:
     block_height: int
 
 
+class _Macaroon(grpc.AuthMetadataPlugin):
+    """Puts the macaroon of the day to each call; over TLS only, as call credentials are."""
+
+    def __init__(self, macaroon_hex: Callable[[], str]) -> None:
+        self._macaroon_hex = macaroon_hex
+
+    def __call__(
+        self, _context: grpc.AuthMetadataContext, callback: grpc.AuthMetadataPluginCallback
+    ) -> None:
+        callback((("macaroon", self._macaroon_hex()),), None)
+
+
 class Node:
     """A connection to one LND node. Cheap to make: the first call connects.
 
@@ -120,22 +132,17 @@ class Node:
         It is answered in every state and needs no macaroon. Raises `NodeError`.
         """
         answer = await self._call(
-            lambda channel: StateStub(channel).GetState(  # type: ignore[no-any-return]
+            lambda channel: StateStub(channel).GetState(
                 state_pb2.GetStateRequest(), timeout=timeout_s
             )
         )
-        value: int = answer.state
-        name: str = (
-            state_pb2.WalletState.Name(value)
-            if value in state_pb2.WalletState.values()
-            else str(value)
-        )
-        return name
+        names = {number: name for name, number in state_pb2.WalletState.items()}
+        return names.get(answer.state, str(answer.state))
 
     async def info(self) -> NodeInfo:
         """Who the node is (needs info:read). Raises `NodeError`."""
         answer = await self._call(
-            lambda channel: LightningStub(channel).GetInfo(  # type: ignore[no-any-return]
+            lambda channel: LightningStub(channel).GetInfo(
                 lightning_pb2.GetInfoRequest(), timeout=CALL_TIMEOUT_S
             )
         )
@@ -171,7 +178,7 @@ class Node:
         )
         try:
             await self._call(
-                lambda channel: LightningStub(channel).AddInvoice(request, timeout=timeout_s)  # type: ignore[no-any-return]
+                lambda channel: LightningStub(channel).AddInvoice(request, timeout=timeout_s)
             )
         except NodeRefused as error:
             if "payment hash already exists" not in error.detail:
@@ -188,7 +195,7 @@ class Node:
         request = lightning_pb2.PaymentHash(r_hash=payment_hash)
         return _invoice(
             await self._call(
-                lambda channel: LightningStub(channel).LookupInvoice(request, timeout=timeout_s)  # type: ignore[no-any-return]
+                lambda channel: LightningStub(channel).LookupInvoice(request, timeout=timeout_s)
             )
         )
 
@@ -199,13 +206,13 @@ class Node:
         """
         request = invoices_pb2.CancelInvoiceMsg(payment_hash=payment_hash)
         await self._call(
-            lambda channel: InvoicesStub(channel).CancelInvoice(request, timeout=CALL_TIMEOUT_S)  # type: ignore[no-any-return]
+            lambda channel: InvoicesStub(channel).CancelInvoice(request, timeout=CALL_TIMEOUT_S)
         )
 
     async def receivable_msat(self) -> int:
         """What can be received over active channels, reserves kept (needs offchain:read)."""
         answer = await self._call(
-            lambda channel: LightningStub(channel).ListChannels(  # type: ignore[no-any-return]
+            lambda channel: LightningStub(channel).ListChannels(
                 lightning_pb2.ListChannelsRequest(active_only=True), timeout=CALL_TIMEOUT_S
             )
         )
@@ -260,16 +267,11 @@ class Node:
                 self._settings.host,
                 grpc.composite_channel_credentials(
                     grpc.ssl_channel_credentials(self._certificate),
-                    grpc.metadata_call_credentials(self._authenticate, name="macaroon"),
+                    grpc.metadata_call_credentials(_Macaroon(lambda: self._macaroon_hex)),
                 ),
                 options=CHANNEL_OPTIONS,
             )
         return self._channel
-
-    def _authenticate(
-        self, _context: grpc.AuthMetadataContext, callback: grpc.AuthMetadataPluginCallback
-    ) -> None:
-        callback((("macaroon", self._macaroon_hex),), None)
 
     def _renewed_after(self, error: NodeError, used: grpc.aio.Channel) -> tuple[NodeError, bool]:
         """The error, and whether something was read anew so that the call deserves another try."""
@@ -320,8 +322,7 @@ _TLS_FAILURES: tuple[tuple[str, str], ...] = (
     ),
     (
         "Hostname Verification",
-        "The Lightning node's certificate does not name its address: "
-        "its owner has to add it (tlsextradomain or tlsextraip).",
+        "The Lightning node's certificate does not name its address (see LND's tlsextradomain).",
     ),
     (
         "WRONG_VERSION_NUMBER",

@@ -1,0 +1,380 @@
+"""Who goes next to Telegram: one queue per chat, an overall rate, holds. Knows Telegram's errors.
+
+In a chat one message is sent at a time, the most urgent first; no chat waits for another.
+Every error of Telegram's becomes one of `bot.errors`' `ChatError`s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import httpx
+from aiolimiter import AsyncLimiter
+from telegram import ForceReply
+from telegram.constants import ParseMode
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Forbidden,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+)
+from telegram.ext import ExtBot
+from telegram.request import HTTPXRequest
+
+from bot import logs
+from bot.config import TelegramSettings
+from bot.errors import (
+    ChatBusy,
+    ChatError,
+    ChatForbidden,
+    ChatMoved,
+    ChatRefused,
+    MaybeSent,
+    MessageGone,
+    NotSent,
+)
+from bot.invoice import Priority
+
+# RetryAfter.retry_after is then a timedelta, without a warning at each use.
+os.environ.setdefault("PTB_TIMEDELTA", "true")
+
+log = logs.get(__name__)
+
+T = TypeVar("T")
+
+#: Telegram's own ceiling over time, and how much of a burst goes out at once.
+MESSAGES_PER_S = 30
+BURST = 60
+#: Seconds for one answer of Telegram's.
+ANSWER_TIMEOUT_S = 15.0
+#: Seconds beyond a long poll's own time after which its connection is given up.
+POLL_GRACE_S = 10.0
+#: Connections at once, and how many are kept for the next call: each call looks through them.
+CONNECTIONS = 64
+KEPT_CONNECTIONS = 8
+KEEP_CONNECTION_S = 60.0
+
+
+class _WholeBodies(httpx.AsyncHTTPTransport):
+    """Sends a request's body in one piece: httpx would write a form part by part."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await request.aread()
+        return await super().handle_async_request(request)
+
+
+def make_request(*, connections: int) -> HTTPXRequest:
+    """PTB's request over a small pool that stays warm through quiet times."""
+    limits = httpx.Limits(
+        max_connections=connections,
+        max_keepalive_connections=min(connections, KEPT_CONNECTIONS),
+        keepalive_expiry=KEEP_CONNECTION_S,
+    )
+    return HTTPXRequest(
+        connection_pool_size=connections,
+        connect_timeout=5.0,
+        read_timeout=ANSWER_TIMEOUT_S,
+        write_timeout=ANSWER_TIMEOUT_S,
+        media_write_timeout=ANSWER_TIMEOUT_S,
+        pool_timeout=5.0,
+        httpx_kwargs={"transport": _WholeBodies(limits=limits)},
+    )
+
+
+class TelegramBot(ExtBot[None]):
+    """PTB's bot, which also gives updates as Telegram sent them."""
+
+    async def raw_updates(
+        self, *, offset: int, poll_s: int, limit: int, allowed: Sequence[str]
+    ) -> object:
+        """What getUpdates answers, unread: one broken update must not hide its neighbours.
+
+        Everything below `offset` is confirmed by it. Raises `TelegramError`.
+        """
+        data = {
+            "offset": offset,
+            "timeout": poll_s,
+            "limit": limit,
+            "allowed_updates": list(allowed),
+        }
+        answer: object = await self._post("getUpdates", data, read_timeout=poll_s + POLL_GRACE_S)
+        return answer
+
+
+def make_bot(settings: TelegramSettings) -> TelegramBot:
+    """The connection to Telegram's Bot API, not yet initialized."""
+    return TelegramBot(
+        settings.token.get_secret_value(),
+        base_url=f"{settings.api_url}/bot",
+        base_file_url=f"{settings.api_url}/file/bot",
+        request=make_request(connections=CONNECTIONS),
+        get_updates_request=make_request(connections=1),
+    )
+
+
+_FORBIDDEN_TEXTS = (
+    "chat not found",
+    "not enough rights to send text messages",
+    "have no rights to send a message",
+    "CHAT_WRITE_FORBIDDEN",
+    "need administrator rights in the channel chat",
+    "user not found",
+    "PEER_ID_INVALID",
+    "group chat was deactivated",
+)
+_GONE_TEXTS = ("message to edit not found", "MESSAGE_ID_INVALID", "message can't be edited")
+
+
+def explain(error: TelegramError) -> ChatError:
+    """The `ChatError` for what python-telegram-bot reports."""
+    text = error.message
+    if isinstance(error, RetryAfter):
+        wait = error.retry_after
+        return ChatBusy(wait.total_seconds() if isinstance(wait, timedelta) else float(wait))
+    if isinstance(error, ChatMigrated):
+        return ChatMoved(error.new_chat_id)
+    if isinstance(error, Forbidden):
+        return ChatForbidden(detail=text)
+    if isinstance(error, BadRequest):  # a NetworkError too: it has to come first
+        if any(part in text for part in _GONE_TEXTS):
+            return MessageGone(detail=text)
+        if any(part in text for part in _FORBIDDEN_TEXTS):
+            return ChatForbidden(detail=text)
+        return ChatRefused(detail=text)
+    if isinstance(error, NetworkError):
+        before_sending = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+        if isinstance(error.__cause__, before_sending):
+            return NotSent(detail=text)
+        if "Too Many Requests" in text:
+            return ChatBusy(1.0)
+        return MaybeSent(detail=text)
+    # Unauthorized, Conflict and the like: it was not taken.
+    return NotSent(detail=text)
+
+
+class _Rate:
+    """Telegram's overall rate. Where messages wait for it, new cards get two of three places."""
+
+    def __init__(self) -> None:
+        self._limiter = AsyncLimiter(BURST, BURST / MESSAGES_PER_S)
+        self._waiting: tuple[deque[asyncio.Future[None]], deque[asyncio.Future[None]]] = (
+            deque(),
+            deque(),
+        )
+        self._turns = itertools.count()
+        self._serving: asyncio.Task[None] | None = None
+
+    async def acquire(self, priority: Priority) -> None:
+        if self._serving is None and self._limiter.has_capacity():
+            await self._limiter.acquire()
+            return
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[priority is not Priority.NEW].append(place)
+        if self._serving is None:
+            self._serving = asyncio.ensure_future(self._serve())
+        await place
+
+    async def _serve(self) -> None:
+        new, rest = self._waiting
+        while new or rest:
+            await self._limiter.acquire()
+            favoured, other = (rest, new) if next(self._turns) % 3 == 2 else (new, rest)
+            for line in (favoured, other):
+                while line and line[0].done():  # given up in the meantime
+                    line.popleft()
+                if line:
+                    line.popleft().set_result(None)
+                    break
+        self._serving = None
+
+    def close(self) -> None:
+        if self._serving is not None:
+            self._serving.cancel()
+        for place in itertools.chain(*self._waiting):
+            if not place.done():
+                place.set_exception(NotSent("The bot is stopping."))
+
+
+@dataclass(slots=True)
+class _Line:
+    """Those who wait in one chat."""
+
+    busy: bool = False
+    free_at: float = 0.0  # on the loop's clock
+    waiting: list[tuple[int, int, asyncio.Future[None]]] = field(default_factory=list)
+
+
+class Chats:
+    """All chats' queues. `close` sends whoever waits away with `NotSent`."""
+
+    def __init__(self, telegram_bot: TelegramBot) -> None:
+        self.telegram_bot = telegram_bot
+        #: Chats that can't be written to until they are heard of again.
+        self.forbidden: set[int] = set()
+        self._lines: dict[int, _Line] = {}
+        self._numbers = itertools.count()
+        self._rate = _Rate()
+        self._closing = False
+        self._posting: set[asyncio.Task[None]] = set()
+
+    async def send(
+        self,
+        chat_id: int,
+        priority: Priority,
+        request: Callable[[TelegramBot], Awaitable[T]],
+    ) -> T | None:
+        """Make `request` when it is this chat's turn. Raises `ChatError`.
+
+        None where Telegram says that an edit changes nothing, which is success.
+        """
+        async with self._turn(chat_id, priority) as line:
+            try:
+                return await request(self.telegram_bot)
+            except BadRequest as error:
+                if "message is not modified" in error.message:
+                    return None
+                raise explain(error) from error
+            except TelegramError as error:
+                explained = explain(error)
+                if isinstance(explained, ChatBusy):
+                    line.free_at = asyncio.get_running_loop().time() + explained.retry_after_s
+                raise explained from error
+
+    def post(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let `work` run beside everything else; an error of it is logged, never raised."""
+        task = asyncio.ensure_future(_best_effort(work))
+        self._posting.add(task)
+        task.add_done_callback(self._posting.discard)
+
+    def say(
+        self,
+        chat_id: int,
+        text: str,
+        *,
+        reply_to: int | None = None,
+        thread_id: int | None = None,
+        quiet: bool = False,
+        asks: bool = False,
+    ) -> None:
+        """Post a message, best effort: again only if it surely was not sent."""
+        self.post(
+            self._say(chat_id, text, reply_to=reply_to, thread_id=thread_id, quiet=quiet, asks=asks)
+        )
+
+    async def _say(
+        self,
+        chat_id: int,
+        text: str,
+        *,
+        reply_to: int | None,
+        thread_id: int | None,
+        quiet: bool,
+        asks: bool,
+    ) -> None:
+        for _ in range(3):
+            try:
+                await self.send(
+                    chat_id,
+                    Priority.NEW,
+                    lambda bot, to=chat_id, above=reply_to: bot.send_message(
+                        to,
+                        text,
+                        parse_mode=ParseMode.HTML,
+                        reply_to_message_id=above,
+                        allow_sending_without_reply=True,
+                        message_thread_id=thread_id,
+                        disable_notification=quiet,
+                        reply_markup=ForceReply(selective=True) if asks else None,
+                    ),
+                )
+            except ChatMoved as moved:
+                chat_id, reply_to = moved.new_chat_id, None
+            except NotSent:
+                if self._closing:
+                    return
+            else:
+                return
+
+    def is_free(self, chat_id: int) -> bool:
+        """Whether a message to this chat would go out at once."""
+        line = self._lines.get(chat_id)
+        return line is None or (not line.busy and line.free_at <= asyncio.get_running_loop().time())
+
+    async def close(self, *, timeout_s: float) -> None:
+        """Let what is on its way arrive, for `timeout_s` at most."""
+        self._closing = True
+        for line in self._lines.values():
+            for _, _, turn in line.waiting:
+                if not turn.done():
+                    turn.set_exception(NotSent("The bot is stopping."))
+        self._rate.close()
+        if self._posting:
+            _, late = await asyncio.wait(set(self._posting), timeout=timeout_s)
+            for task in late:
+                task.cancel()
+
+    @asynccontextmanager
+    async def _turn(self, chat_id: int, priority: Priority) -> AsyncIterator[_Line]:
+        line = self._lines.setdefault(chat_id, _Line())
+        if line.busy or line.free_at > asyncio.get_running_loop().time():
+            await self._wait(chat_id, line, priority)
+        line.busy = True
+        try:
+            if self._closing:
+                raise NotSent("The bot is stopping.")
+            await self._rate.acquire(priority)
+            yield line
+        finally:
+            line.busy = False
+            self._next(chat_id, line)
+
+    async def _wait(self, chat_id: int, line: _Line, priority: Priority) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(line.waiting, (priority, next(self._numbers), turn))
+        if not line.busy and len(line.waiting) == 1:
+            self._next(chat_id, line)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():  # it was our turn: hand it on
+                line.busy = False
+                self._next(chat_id, line)
+            raise
+
+    def _next(self, chat_id: int, line: _Line) -> None:
+        """Give the turn to the most urgent, at once or when the hold is over."""
+        loop = asyncio.get_running_loop()
+        if line.busy:
+            return
+        if line.free_at > loop.time():
+            if line.waiting:
+                loop.call_at(line.free_at, self._next, chat_id, line)
+            return
+        while line.waiting:
+            _, _, turn = heapq.heappop(line.waiting)
+            if not turn.done():
+                line.busy = True  # from now on, so that nobody steps in between
+                turn.set_result(None)
+                return
+        if self._lines.get(chat_id) is line:
+            del self._lines[chat_id]
+
+
+async def _best_effort(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except ChatError as error:
+        log.info("message not sent", reason=type(error).__name__, detail=error.detail)
+    except Exception:
+        log.exception("message not sent")

@@ -1,0 +1,193 @@
+"""Updates from Telegram, confirmed once handled. Knows getUpdates and PTB's Application.
+
+The offset moves on only when the handlers of a whole batch have committed: what a crash
+interrupts is delivered again. It is never stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from telegram import Update
+from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
+from telegram.ext import Application, CallbackContext
+
+from bot import logs
+from bot.chats import TelegramBot, explain
+from bot.errors import ChatBusy, StoreUnavailable, TokenRefused
+from bot.gate import pause_s
+
+log = logs.get(__name__)
+
+#: Seconds for which Telegram holds an empty answer back.
+POLL_S = 50
+LONGEST_PAUSE_S = 10.0
+#: Telegram remembers the last list, so this goes with every call.
+ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member")
+
+Raw = dict[str, Any]
+
+
+class Intake:
+    """The one reader of a bot's updates."""
+
+    def __init__(
+        self,
+        telegram_bot: TelegramBot,
+        application: Application[Any, Any, Any, Any, Any, Any],
+        *,
+        on_bug: Callable[[Update], None],
+    ) -> None:
+        self._telegram_bot = telegram_bot
+        self._application = application
+        self._on_bug = on_bug
+        self._offset = 0
+        # handled, but not to be confirmed before an older one
+        self._handled: set[int] = set()
+        self._errors: dict[int, Exception] = {}
+        self._away = ""
+        application.add_error_handler(self._note)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set; what was handled is confirmed then. Raises `TokenRefused`."""
+        attempts = 0
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            while not stop.is_set():
+                try:
+                    complete = await self._poll(stopping)
+                except InvalidToken as error:
+                    raise TokenRefused from error
+                except TelegramError as error:
+                    complete = False
+                    await self._explain(error)
+                attempts = 0 if complete else attempts + 1
+                if not complete:
+                    await _either(stopping, pause_s(attempts, longest_s=LONGEST_PAUSE_S))
+        finally:
+            stopping.cancel()
+        await self._confirm()
+
+    async def _poll(self, stopping: asyncio.Future[Any]) -> bool:
+        """One call and its batch; whether all of it could be handled."""
+        call = asyncio.ensure_future(
+            self._telegram_bot.raw_updates(
+                offset=self._offset, poll_s=POLL_S, limit=100, allowed=ALLOWED_UPDATES
+            )
+        )
+        try:
+            await asyncio.wait({call, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not call.done():
+                call.cancel()
+                with contextlib.suppress(asyncio.CancelledError, TelegramError):
+                    await call
+        if call.cancelled():
+            return True
+        batch = call.result()
+        if self._away:
+            log.info("Telegram is back")
+            self._away = ""
+        return await self.handle(batch)
+
+    async def handle(self, batch: object) -> bool:
+        """Handle what getUpdates answered; False if something has to be delivered again."""
+        if not isinstance(batch, list):
+            log.error("unreadable answer from Telegram", kind=type(batch).__name__)
+            return False
+        chats: dict[object, list[tuple[int, Raw]]] = {}
+        for raw in batch:
+            number = raw.get("update_id") if isinstance(raw, dict) else None
+            if not isinstance(number, int):
+                log.error("update without a number passed over")
+            elif number >= self._offset and number not in self._handled:
+                chats.setdefault(_chat_of(raw), []).append((number, raw))
+        held = [
+            number
+            for number in await asyncio.gather(*map(self._in_order, chats.values()))
+            if number is not None
+        ]
+        if held:
+            log.error("database can't be written: updates are held back", count=len(held))
+            self._offset = min(held)
+        elif self._handled:
+            self._offset = max(self._handled) + 1
+        self._handled = {number for number in self._handled if number >= self._offset}
+        return not held
+
+    async def _in_order(self, updates: list[tuple[int, Raw]]) -> int | None:
+        """One chat's updates, one after the other; the first that could not be written."""
+        for number, raw in updates:
+            try:
+                await self._one(number, raw)
+            except StoreUnavailable:
+                return number
+            self._handled.add(number)
+        return None
+
+    async def _one(self, number: int, raw: Raw) -> None:
+        try:
+            update = Update.de_json(raw, self._telegram_bot)
+        except Exception as fault:  # noqa: BLE001 -- whatever is wrong with it is its own fault
+            log.warning("unreadable update passed over", update=number, error=type(fault).__name__)
+            return
+        await self._application.process_update(update)
+        error = self._errors.pop(number, None)
+        if isinstance(error, StoreUnavailable):
+            raise error
+        if error is not None:
+            log.error("update failed and is passed over", update=number, exc_info=error)
+            self._on_bug(update)
+
+    async def _note(self, update: object, context: CallbackContext[Any, Any, Any, Any]) -> None:
+        """PTB keeps handlers' errors to itself: this hands them on."""
+        if isinstance(update, Update) and isinstance(context.error, Exception):
+            self._errors[update.update_id] = context.error
+
+    async def _explain(self, error: TelegramError) -> None:
+        """An outage is logged once."""
+        what = type(error).__name__
+        if isinstance(error, Conflict):
+            if "webhook" in error.message:
+                log.warning("a webhook is set: it is removed, its updates stay")
+                await self._telegram_bot.delete_webhook(drop_pending_updates=False)
+                return
+            what = "another copy of this bot polls with the same token: end one of them"
+        if what != self._away:
+            log.warning("no updates from Telegram", reason=what, detail=error.message)
+            self._away = what
+        busy = explain(error)
+        if isinstance(error, RetryAfter) and isinstance(busy, ChatBusy):
+            await asyncio.sleep(busy.retry_after_s)
+
+    async def _confirm(self) -> None:
+        """Tell Telegram what was handled. What this call brings stays unconfirmed."""
+        if not self._offset:
+            return
+        try:
+            async with asyncio.timeout(2):
+                await self._telegram_bot.raw_updates(
+                    offset=self._offset, poll_s=0, limit=1, allowed=ALLOWED_UPDATES
+                )
+        except (TelegramError, TimeoutError):
+            log.warning("could not confirm the last updates: they will be delivered again")
+
+
+async def _either(stopping: asyncio.Future[Any], timeout_s: float) -> None:
+    await asyncio.wait({stopping}, timeout=timeout_s)
+
+
+def _chat_of(raw: Raw) -> object:
+    """What keeps an update in order: its chat, else its sender, else nothing but itself."""
+    for kind in ("message", "my_chat_member", "callback_query"):
+        body = raw.get(kind)
+        if isinstance(body, dict):
+            within = body.get("message") if kind == "callback_query" else body
+            place = within.get("chat") if isinstance(within, dict) else body.get("from")
+            number = place.get("id") if isinstance(place, dict) else None
+            if isinstance(number, int):
+                return number
+    return ("update", raw.get("update_id"))

@@ -1,0 +1,1 @@
+"""The database's versions, one module a step; run by `bot.store` at start."""
