@@ -33,7 +33,7 @@ from bot.errors import StartError
 
 NodeState = Literal["up", "starting", "locked", "down"]
 
-BOT_TOKEN = "7000000001:AAE-simulated-by-the-demo-0123456789"  # noqa: S105
+BOT_TOKEN = "5550001234:AAE-simulated-by-the-demo-0123456789"  # noqa: S105
 BOT_USERNAME = "dinner_invoice_bot"
 BOT_NAME = "Invoice bot"
 STARTING_S = 0.8

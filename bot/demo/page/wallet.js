@@ -19,11 +19,13 @@ export function inSats(msat) {
 
 let owner = null;
 let body = null;
+let scannedId = null;
 
 /** Open the wallet on a message's picture. */
 export async function openWallet(message) {
   owner = speaker();
   if (!owner || dialog.open) return;
+  scannedId = message.id;
   body = el("div", { class: "wallet-body", "aria-live": "polite" }, el("p", { class: "small" }, "Reading the picture …"));
   dialog.replaceChildren(head(), el("img", { class: "scanned", src: message.photo.src, alt: "The picture that the wallet reads" }), body);
   dialog.showModal();
@@ -103,6 +105,11 @@ export function startWallet() {
   on("balance", () => {
     const shown = $("balance");
     if (shown) shown.textContent = inSats(store.balances.get(owner.id) ?? 0);
+  });
+  dialog.addEventListener("close", () => {
+    dialog.replaceChildren();
+    // the card was drawn anew meanwhile: the focus goes to where it came from all the same
+    if (document.activeElement === document.body) document.querySelector(`[data-id="${scannedId}"] .photo`)?.focus();
   });
   // a press beside the dialog closes it, as on phones
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
