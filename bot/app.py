@@ -204,8 +204,10 @@ class _Parts:
 
     async def _prune(self, before: float) -> None:
         await self._store.do(lambda tx: tx.prune_hints(before))
-        while await self._store.do(lambda tx: tx.prune(before, PRUNE)):
-            await asyncio.sleep(PRUNE_PAUSE_S)  # noqa: ASYNC110 -- a breath for everybody else
+        removed = PRUNE
+        while removed == PRUNE:
+            removed = await self._store.do(lambda tx: tx.prune(before, PRUNE))
+            await asyncio.sleep(PRUNE_PAUSE_S)
 
 
 @contextlib.asynccontextmanager

@@ -282,22 +282,21 @@ class Chats:
         quiet: bool,
         asks: bool,
     ) -> None:
+        def request(bot: TelegramBot) -> Awaitable[object]:
+            return bot.send_message(
+                chat_id,
+                text,
+                parse_mode=ParseMode.HTML,
+                reply_to_message_id=reply_to,
+                allow_sending_without_reply=True,
+                message_thread_id=thread_id,
+                disable_notification=quiet,
+                reply_markup=ForceReply(selective=True) if asks else None,
+            )
+
         for _ in range(3):
             try:
-                await self.send(
-                    chat_id,
-                    Priority.NEW,
-                    lambda bot, to=chat_id, above=reply_to: bot.send_message(
-                        to,
-                        text,
-                        parse_mode=ParseMode.HTML,
-                        reply_to_message_id=above,
-                        allow_sending_without_reply=True,
-                        message_thread_id=thread_id,
-                        disable_notification=quiet,
-                        reply_markup=ForceReply(selective=True) if asks else None,
-                    ),
-                )
+                await self.send(chat_id, Priority.NEW, request)
             except ChatMoved as moved:
                 chat_id, reply_to = moved.new_chat_id, None
             except NotSent:
@@ -305,11 +304,6 @@ class Chats:
                     return
             else:
                 return
-
-    def is_free(self, chat_id: int) -> bool:
-        """Whether a message to this chat would go out at once."""
-        line = self._lines.get(chat_id)
-        return line is None or (not line.busy and line.free_at <= asyncio.get_running_loop().time())
 
     async def close(self, *, timeout_s: float) -> None:
         """Let what is on its way arrive, for `timeout_s` at most."""

@@ -157,8 +157,8 @@ class Handlers:
     async def invoice(self, message: Message) -> Sequence[Reply]:
         """/invoice <amount> [memo]: a new row. /invoice alone: a row that asks for the amount."""
         asker = _asker(message)
-        if refusal := await self._not_for(message, asker):
-            return refusal if isinstance(refusal, list) else []
+        if (instead := await self._instead(message, asker)) is not None:
+            return instead
         text = _after_command(message)
         try:
             amount_msat, memo = self._amount(text) if text else (None, "")
@@ -270,8 +270,8 @@ class Handlers:
     async def invoices(self, message: Message) -> Sequence[Reply]:
         """/invoices: the asker's latest; in a group only that group's."""
         asker = _asker(message)
-        if refusal := await self._not_for(message, asker):
-            return refusal if isinstance(refusal, list) else []
+        if (instead := await self._instead(message, asker)) is not None:
+            return instead
         in_group = message.chat.type != Chat.PRIVATE
         chat_id = self._chat_id(message) if in_group else None
         rows = await self._store.do(lambda tx: tx.latest(asker.id, chat_id, LATEST))
@@ -431,23 +431,25 @@ class Handlers:
 
     # who and where
 
-    async def _not_for(self, message: Message, asker: _Asker) -> list[Reply] | bool:
-        """False if the command is to be carried out, else what is said instead."""
-        if not self._access.may_ask(asker.id, self._chat_id(message)):
-            return await self._stranger(message, asker) or True
+    async def _instead(self, message: Message, asker: _Asker) -> list[Reply] | None:
+        """None if the command is to be carried out, else what is said instead, if anything."""
+        chat_id = self._chat_id(message)
+        if not self._access.may_ask(asker.id, chat_id):
+            return await self._stranger(message, asker)
         now = self._clock()
         if now - message.date.timestamp() <= TOO_LATE_S:
-            return False
-        chat_id = self._chat_id(message)
+            return None
         origin = (message.chat.id, message.message_id, 0)
 
-        def job(tx: Tx) -> bool:
-            return tx.by_origin(*origin) is None and tx.claim_hint(
-                "late", chat_id, now=now, every_s=TOO_LATE_S
-            )
+        def job(tx: Tx) -> tuple[bool, bool]:
+            if tx.by_origin(*origin) is not None:  # it was taken in time, and comes again
+                return True, False
+            return False, tx.claim_hint("late", chat_id, now=now, every_s=TOO_LATE_S)
 
-        claimed = await self._store.do(job)
-        return [_reply(message, texts.TOO_LATE)] if claimed else True
+        taken, claimed = await self._store.do(job)
+        if taken:
+            return None
+        return [_reply(message, texts.TOO_LATE)] if claimed else []
 
     async def _stranger(self, message: Message, asker: _Asker) -> list[Reply]:
         """Said once, quietly."""

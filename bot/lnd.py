@@ -263,6 +263,7 @@ class Node:
                 self._macaroon_hex = self._settings.macaroon_hex()
             except ConfigError as error:
                 raise NodeSetting(detail=str(error)) from error
+            logs.hide(self._macaroon_hex)
             self._channel = grpc.aio.secure_channel(
                 self._settings.host,
                 grpc.composite_channel_credentials(

@@ -76,7 +76,7 @@ LOOK_AGAIN_S = 10.0
 LOOK_PAGE = 200
 #: The longest pauses between tries, in seconds.
 LONGEST_AT_NODE_S = 5.0
-LONGEST_IN_CHAT_S = 30.0
+LONGEST_IN_CHAT_S = 8.0
 
 
 @dataclass(slots=True)
@@ -237,12 +237,16 @@ class Reconciler:
                 unsure = invoice.sending
                 invoice = await self._write(lambda tx: tx.update(row_id, sending="", unsure=unsure))
             while invoice is not None and not self._stopping:
-                hand.nudge.clear()
-                invoice = await self._once(invoice, hand)
+                if hand.nudge.is_set():  # what was read may be older than what happened
+                    hand.nudge.clear()
+                    invoice = await self._write(lambda tx: tx.invoice(row_id))
+                else:
+                    invoice = await self._once(invoice, hand)
         except StoreUnavailable:
             log.warning("row left as it is: the bot is stopping", row=row_id)
         except Exception:
             log.exception("row left as it is", row=row_id)
+            asyncio.get_running_loop().call_later(LONGEST_AT_NODE_S, self.look_now)
 
     async def _once(self, row: Invoice, hand: _Hand) -> Invoice | None:
         """One step for the row; the row afterwards, None to let it go."""
@@ -286,6 +290,8 @@ class Reconciler:
         elif invoice.id in self._taken:
             del self._taken[invoice.id]
             self._why.pop(invoice.id, None)
+            if self._gate.is_open and self._words.get(invoice.chat_id) == invoice.id:
+                del self._words[invoice.chat_id]
         return replace(
             invoice,
             taken_at=taken_at,

@@ -615,7 +615,7 @@ def _prepare(url: str, path: Path) -> Engine:
         path.touch(mode=0o600)
     else:
         _look(path)
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, hide_parameters=True)
     sa.event.listen(engine, "connect", _configure)
     sa.event.listen(engine, "begin", _begin)
     try:
