@@ -177,7 +177,8 @@ def invoice(
         if as_json:
             typer.echo(_json(made, picture))
         else:
-            typer.echo(_text(made, qr.terminal(made.payment_request)))
+            # in colour wherever it goes: only so it can be scanned from a dark terminal
+            typer.echo(_text(made, qr.terminal(made.payment_request)), color=True)
         if png is not None:
             _write(png, picture)
 
@@ -275,7 +276,7 @@ def _text(made: NodeInvoice, code: str) -> str:
 
     until = datetime.fromtimestamp(made.expires_at, UTC).astimezone()
     about = [format_sats(made.amount_msat), made.memo, f"Payable until {until:%Y-%m-%d %H:%M %Z}"]
-    return "\n".join([*filter(None, about), "", code, "", made.payment_request])
+    return "\n".join([*filter(None, about), "", code, made.payment_request])
 
 
 def _json(made: NodeInvoice, picture: bytes) -> str:

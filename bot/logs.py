@@ -7,7 +7,6 @@ the lines of the libraries' own loggers pass here too.
 from __future__ import annotations
 
 import base64
-import json
 import logging
 import re
 import sys
@@ -49,7 +48,7 @@ def get(name: str) -> BoundLogger:
 
 
 def hide(secret: str) -> None:
-    """Leave this text out of every line from now on, written plainly or in a usual encoding.
+    """Leave this text out of every line from now on, as it stands and as in an address.
 
     Hex is also found as base64. An empty text is passed over.
     """
@@ -128,11 +127,7 @@ def _spellings(secret: str) -> set[str]:
             encode(content).decode().rstrip("=")
             for encode in (base64.b64encode, base64.urlsafe_b64encode)
         }
-    return {
-        spelled
-        for form in forms
-        for spelled in (form, quote(form, safe=""), json.dumps(form)[1:-1], repr(form)[1:-1])
-    }
+    return forms | {quote(form, safe="") for form in forms}
 
 
 def _without_secrets(_logger: WrappedLogger, _method: str, line: EventDict) -> str:

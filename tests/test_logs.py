@@ -1,0 +1,273 @@
+"""The log: every logger's lines in one form, and no secret in any."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import logging
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot import logs
+
+TOKEN = "987654321:BBE1zyxwvutsrqponmlkjihgfedcba98765"
+MACAROON = bytes(range(7, 199))
+
+
+@pytest.fixture(autouse=True)
+def as_it_was() -> Iterator[None]:
+    """Everything that `setup` sets for the process is set back."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+
+
+@pytest.fixture
+def text() -> io.StringIO:
+    stream = io.StringIO()
+    logs.setup("info", "text", stream=stream)
+    return stream
+
+
+@pytest.fixture
+def lines() -> io.StringIO:
+    stream = io.StringIO()
+    logs.setup("info", "json", stream=stream)
+    return stream
+
+
+def test_a_text_line_holds_time_level_event_logger_and_values(text: io.StringIO) -> None:
+    logs.get("bot.cards").info("card shown", hash="a1b2c3", chat=-5)
+
+    (line,) = text.getvalue().splitlines()
+    when, rest = line.split(" ", 1)
+    assert when.endswith("Z")
+    assert rest == "[info] card shown [bot.cards] chat=-5 hash=a1b2c3"
+
+
+def test_a_json_line_is_one_object(lines: io.StringIO) -> None:
+    logs.get("bot.cards").warning("card gone", hash="a1b2c3", memo='a "b"\nc')
+
+    got = json.loads(lines.getvalue())
+    assert got.pop("timestamp").endswith("Z")
+    assert got == {
+        "event": "card gone",
+        "level": "warning",
+        "logger": "bot.cards",
+        "hash": "a1b2c3",
+        "memo": 'a "b"\nc',
+    }
+
+
+def test_the_libraries_lines_have_the_same_form(lines: io.StringIO) -> None:
+    logging.getLogger("telegram.ext").warning("try %d of %s", 2, "x")
+
+    got = json.loads(lines.getvalue())
+    assert (got["event"], got["logger"], got["level"]) == ("try 2 of x", "telegram.ext", "warning")
+
+
+def test_a_traceback_stays_in_its_json_line(lines: io.StringIO) -> None:
+    try:
+        int("odd")
+    except ValueError:
+        logs.get("bot").exception("failed")
+        logging.getLogger("asyncio").exception("Task exception\nwas never retrieved")
+
+    ours, library = [json.loads(line) for line in lines.getvalue().splitlines()]
+    for got in (ours, library):
+        assert got["exception"].endswith("with base 10: 'odd'")
+    assert library["event"] == "Task exception was never retrieved"
+
+
+def test_warnings_are_logged(lines: io.StringIO) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(capture=False)
+        logs.setup("info", "json", stream=lines)
+        warnings.warn("old ways", DeprecationWarning, stacklevel=1)
+
+    got = json.loads(lines.getvalue())
+    assert got["logger"] == "py.warnings"
+    assert "old ways" in got["event"]
+
+
+def test_the_level_holds_for_all(text: io.StringIO) -> None:
+    logs.setup("warning", "text", stream=text)
+    logs.get("bot.x").info("no")
+    logging.getLogger("telegram").info("no")
+    logs.get("bot.x").warning("yes")
+
+    assert [line.split(" ", 2)[2] for line in text.getvalue().splitlines()] == ["yes [bot.x]"]
+
+
+def test_setting_up_again_does_not_double_lines(text: io.StringIO) -> None:
+    logs.setup("info", "text", stream=text)
+    logs.setup("info", "text", stream=text)
+    logs.get("bot.x").info("once")
+
+    assert text.getvalue().count("once") == 1
+
+
+def test_what_people_wrote_can_neither_break_a_line_nor_steer_a_terminal(text: io.StringIO) -> None:
+    logs.get("bot.x").info("asked", memo="pizza\n2026 [error] forged\x1b[2J", who="\x1b]0;x\x07")
+
+    (line,) = text.getvalue().splitlines()
+    assert "\x1b" not in line
+    assert "pizza" in line
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_httpx_does_not_log_the_address_with_the_token(form: logs.Format) -> None:
+    stream = io.StringIO()
+    logs.setup("debug", form, stream=stream)
+    transport = httpx.MockTransport(lambda _: httpx.Response(200))
+    with httpx.Client(transport=transport) as client:
+        client.get(f"https://telegram.example/bot{TOKEN}/getMe")
+
+    assert stream.getvalue() == ""
+
+
+def written_with(secret: str, form: logs.Format) -> str:
+    """What stands in the log when a secret comes by every way."""
+    stream = io.StringIO()
+    logs.setup("debug", form, stream=stream)
+    ours, theirs = logs.get("bot.x"), logging.getLogger("telegram.request")
+    ours.info("at %s", secret)
+    ours.info(f"event {secret}", value=secret, deep={"list": [secret, secret.encode()]})
+    theirs.info("Request to https://telegram.example/bot%s/getMe", secret)
+    theirs.info(f"https://telegram.example/?t={quote(secret, safe='')}")
+    try:
+        try:
+            {}[secret]
+        except KeyError as error:
+            error.add_note(f"noted {secret}")
+            raise RuntimeError(f"with {secret}\nin two lines") from error
+    except RuntimeError:
+        ours.exception("failed", error=RuntimeError(secret))
+        theirs.exception("failed too")
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_hidden_secret_is_nowhere(form: logs.Format) -> None:
+    secret = f"lndconnect://me@odd:1?cert={form}&macaroon=d+e/f="
+    assert "odd" in written_with(secret, form)
+    logs.hide(secret)
+
+    got = written_with(secret, form)
+
+    assert "odd" not in got
+    assert got.count(logs.HIDDEN) >= 10
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_token_that_nobody_hid_is_nowhere(form: logs.Format) -> None:
+    got = written_with(TOKEN, form)
+
+    assert TOKEN.partition(":")[2] not in got
+    assert "bot[hidden]/getMe" in got
+
+
+def test_a_macaroon_is_hidden_in_every_encoding(text: io.StringIO) -> None:
+    logs.hide(MACAROON.hex())
+    standard = base64.b64encode(MACAROON).decode()
+    urlsafe = base64.urlsafe_b64encode(MACAROON).decode()
+    for form in (MACAROON.hex(), MACAROON.hex().upper(), standard, urlsafe, urlsafe.rstrip("=")):
+        logs.get("bot.lnd").info("sent", metadata=("macaroon", form))
+
+    assert text.getvalue().count(logs.HIDDEN) == 5
+    assert MACAROON.hex()[:20] not in text.getvalue().lower()
+    assert urlsafe[:20] not in text.getvalue()
+
+
+def test_an_lndconnect_address_that_nobody_hid_loses_its_macaroon() -> None:
+    uri = "lndconnect://h:1?cert=MIIB&macaroon=AgEDbG5kAvgBAwoQabcdefghijklmnop&x=y"
+
+    assert logs.without_secrets(f"'{uri}'") == "'lndconnect://h:1?cert=MIIB&macaroon=[hidden]&x=y'"
+
+
+def test_what_is_no_secret_stays() -> None:
+    for harmless in (
+        "payment hash 5f" * 16,
+        "12:34:56 chat -1001234567890 lnbc21u1p4s8f3fpp5l87n6356juqar9e8",
+        "2026-11-22T19:49:57.372105444Z",
+    ):
+        assert logs.without_secrets(harmless) == harmless
+
+
+@given(st.text(min_size=1), st.text(), st.text())
+def test_hiding_takes_just_the_secret(secret: str, before: str, after: str) -> None:
+    # letters that no other text of this test has
+    secret = f"\ue000{secret}\ue001"
+    logs.hide(secret)
+
+    got = logs.without_secrets(before + secret + after)
+
+    assert "\ue000" not in got
+    assert got == logs.without_secrets(before) + logs.HIDDEN + logs.without_secrets(after)
+
+
+def test_hiding_nothing_changes_nothing() -> None:
+    logs.hide("")
+
+    assert logs.without_secrets("a b") == "a b"
+
+
+def test_a_line_that_cannot_be_made_shows_nothing_of_itself(text: io.StringIO) -> None:
+    root = logging.getLogger()
+    root.handlers[:] = [each for each in root.handlers if isinstance(each, logs._Handler)]
+    arguments = (TOKEN,)
+    logging.getLogger("telegram").info("only %d", *arguments)
+
+    assert text.getvalue() == "a line of telegram could not be logged\n"
+
+
+def test_lines_before_setup_do_not_break_and_warnings_show() -> None:
+    code = "from bot import logs; log = logs.get('bot.x'); log.info('a'); log.warning('b', c=1)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert ran.stdout == ""
+    assert "'b'" in ran.stderr
+    assert "'a'" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "raise ValueError(secret)",
+        "thread = threading.Thread(target=fail); thread.start(); thread.join()",
+        "Odd(); gc.collect()",
+    ],
+)
+def test_what_nobody_caught_is_logged_without_secrets(where: str) -> None:
+    code = f"""
+import gc, threading
+from bot import logs
+secret = "{TOKEN}"
+def fail():
+    raise ValueError(secret)
+class Odd:
+    def __del__(self):
+        fail()
+logs.setup("info", "json")
+logs.catch_uncaught()
+{where}
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert ran.returncode == where.startswith("raise")
+    got = json.loads(ran.stderr)
+    assert got["event"] == "unexpected error"
+    assert got["exception"].endswith("ValueError: [hidden]")
