@@ -1,4 +1,6 @@
-"""What stands in a simulated Telegram: people, chats, messages, pictures. Knows no HTTP."""
+"""What stands in a simulated Telegram: people, chats, messages, pictures, and how the Bot API shows
+them. Knows no HTTP and no rules.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,14 @@ from typing import Any, Literal
 
 Json = dict[str, Any]
 ChatType = Literal["private", "group", "supergroup", "channel"]
-ChangeKind = Literal["message", "edit", "delete", "press", "answer", "reaction", "chat", "call"]
+ChangeKind = Literal["message", "edit", "delete", "press", "answer", "reaction", "chat"]
+
+IN_CHAT = ("creator", "administrator", "member")
+ADMINS = ("creator", "administrator")
+
+# Telegram shrinks a larger picture to this, and makes the smaller sizes beside it
+MAX_SIDE = 1280
+_SIZES = (("s", 90), ("m", 320), ("x", 800))
 
 
 @dataclass(slots=True, eq=False)
@@ -23,15 +32,37 @@ class User:
     language_code: str | None = None
 
 
+# who stands in `from` where a chat speaks
+GROUP_ANONYMOUS_BOT = User(1087968824, "Group", is_bot=True, username="GroupAnonymousBot")
+CHANNEL_BOT = User(136817688, "Channel", is_bot=True, username="Channel_Bot")
+TELEGRAM = User(777000, "Telegram")
+
+
 @dataclass(slots=True, eq=False)
 class Photo:
-    """One uploaded picture: `data` are the uploaded bytes, untouched."""
+    """One uploaded picture; `data` are the bytes as uploaded, width and height are theirs."""
 
     file_id: str
     unique_id: str
     data: bytes
     width: int
     height: int
+
+    def sizes(self) -> list[Json]:
+        """PhotoSize objects, the smallest first; the last one is the picture itself."""
+        longest = max(self.width, self.height)
+        shown = [(letter, side) for letter, side in _SIZES if side < min(longest, MAX_SIDE)]
+        sizes = [self._size(letter, side / longest) for letter, side in shown]
+        last = self._size("", min(1.0, MAX_SIDE / longest))
+        return [*sizes, {**last, "file_size": len(self.data)}]
+
+    def _size(self, letter: str, scale: float) -> Json:
+        return {
+            "file_id": self.file_id + letter,
+            "file_unique_id": self.unique_id + letter,
+            "width": max(1, round(self.width * scale)),
+            "height": max(1, round(self.height * scale)),
+        }
 
 
 @dataclass(slots=True)
@@ -47,7 +78,11 @@ class Version:
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """A message as it stands now; `text` and `entities` are the caption's where there is a photo."""
+    """A message as it stands now; `text` and `entities` are the caption's where there is a photo.
+
+    `author` wrote it, also where a chat stands as the sender. `service` holds what a service
+    message tells, `extra` what else the Bot API shows of it. `reactions` are by user id.
+    """
 
     id: int
     chat: Chat
@@ -58,6 +93,7 @@ class Message:
     photo: Photo | None = None
     reply_markup: Json | None = None
     sender_chat: Chat | None = None
+    author: User | None = None
     reply_to: Message | None = None
     thread_id: int | None = None
     edit_date: int | None = None
@@ -70,7 +106,11 @@ class Message:
 
 @dataclass(slots=True, eq=False)
 class Chat:
-    """A chat with its members (by user id: creator, administrator, member, left, kicked)."""
+    """A chat with its members (by user id: creator, administrator, member, left, kicked).
+
+    `bot` is the bot of a private chat; `started`: the person has written to it; `blocked`: they
+    have blocked it. `may_text`, `may_photo`: what those who are no administrators may send.
+    """
 
     id: int
     type: ChatType
@@ -80,6 +120,23 @@ class Chat:
     topics: dict[int, str] = field(default_factory=dict)
     messages: dict[int, Message] = field(default_factory=dict)
     migrated_to: Chat | None = None
+    bot: User | None = None
+    person: User | None = None
+    started: bool = False
+    blocked: bool = False
+    bare_commands: bool = True
+    may_text: bool = True
+    may_photo: bool = True
+    last_bot_id: int | None = None
+    last_message_id: int = 0
+
+    def has(self, user_id: int) -> bool:
+        """Whether they are in the chat now."""
+        return self.members.get(user_id) in IN_CHAT
+
+    def has_admin(self, user_id: int) -> bool:
+        """Whether they are an administrator now."""
+        return self.members.get(user_id) in ADMINS
 
 
 @dataclass(slots=True, frozen=True)
@@ -104,7 +161,7 @@ class Press:
 
 @dataclass(slots=True, frozen=True)
 class Change:
-    """Something changed: `message` for message, edit, delete and reaction; `press` for press, answer."""
+    """Something changed; `message` and `press` where the kind has one."""
 
     kind: ChangeKind
     chat_id: int | None
@@ -112,11 +169,121 @@ class Change:
     press: Press | None = None
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, eq=False)
 class Call:
-    """One call of the Bot API as it came in; uploads stand in `params` as their bytes."""
+    """One call of the Bot API as it came in: values are text as sent, uploads their bytes.
+
+    `status` is the HTTP status it was answered with; None while it is open or where it was dropped.
+    """
 
     method: str
     params: Json
     at: float
     chat_id: int | None
+    status: int | None = None
+
+
+def user_json(user: User) -> Json:
+    """The Bot API's User."""
+    shown: Json = {"id": user.id, "is_bot": user.is_bot, "first_name": user.first_name}
+    for key, value in (
+        ("last_name", user.last_name),
+        ("username", user.username),
+        ("language_code", user.language_code),
+    ):
+        if value:
+            shown[key] = value
+    return shown
+
+
+def chat_json(chat: Chat) -> Json:
+    """The Bot API's Chat."""
+    if chat.person is not None:
+        shown = user_json(chat.person)
+        return {
+            key: shown[key] for key in ("id", "first_name", "last_name", "username") if key in shown
+        } | {"type": "private"}
+    shown = {"id": chat.id, "title": chat.title, "type": chat.type}
+    if chat.is_forum:
+        shown["is_forum"] = True
+    return shown
+
+
+def member_json(chat: Chat, user: User) -> Json:
+    """The Bot API's ChatMember."""
+    status = chat.members.get(user.id, "left")
+    shown: Json = {"user": user_json(user), "status": status}
+    if status == "creator":
+        shown["is_anonymous"] = False
+    elif status == "kicked":
+        shown["until_date"] = 0
+    elif status == "administrator":
+        shown |= dict.fromkeys(_ADMIN_RIGHTS, True)
+        shown |= {"can_be_edited": False, "is_anonymous": False, "can_promote_members": False}
+        if chat.type == "channel":
+            shown |= {"can_post_messages": True, "can_edit_messages": True}
+        else:
+            shown["can_pin_messages"] = True
+    return shown
+
+
+_ADMIN_RIGHTS = (
+    "can_manage_chat",
+    "can_change_info",
+    "can_delete_messages",
+    "can_invite_users",
+    "can_restrict_members",
+    "can_manage_video_chats",
+    "can_post_stories",
+    "can_edit_stories",
+    "can_delete_stories",
+)
+
+
+def message_json(message: Message, *, with_reply: bool = True) -> Json:
+    """The Bot API's Message, with the one it replies to but not that one's own."""
+    shown: Json = {"message_id": message.id}
+    if message.sender is not None:
+        shown["from"] = user_json(message.sender)
+    if message.sender_chat is not None:
+        shown["sender_chat"] = chat_json(message.sender_chat)
+    shown["chat"] = chat_json(message.chat)
+    shown["date"] = message.date
+    if message.edit_date is not None:
+        shown["edit_date"] = message.edit_date
+    if message.thread_id is not None:
+        shown["message_thread_id"] = message.thread_id
+        if message.chat.is_forum:
+            shown["is_topic_message"] = True
+    if with_reply:
+        target = _shown_reply(message)
+        if target is not None:
+            shown["reply_to_message"] = message_json(target, with_reply=False)
+    shown |= message.extra
+    shown |= _content(message)
+    shown |= message.service
+    if message.reply_markup is not None and "inline_keyboard" in message.reply_markup:
+        shown["reply_markup"] = message.reply_markup
+    return shown
+
+
+def _shown_reply(message: Message) -> Message | None:
+    """In a topic whatever replies to nothing is shown as a reply to the topic's first message."""
+    target = message.reply_to
+    if target is None and message.chat.is_forum and message.thread_id not in (None, message.id):
+        target = message.chat.messages.get(message.thread_id or 0)
+    return target if target is not None and not target.deleted else None
+
+
+def _content(message: Message) -> Json:
+    shown: Json = {}
+    if message.photo is not None:
+        shown["photo"] = message.photo.sizes()
+        text, entities = "caption", "caption_entities"
+    else:
+        text, entities = "text", "entities"
+    if message.text:
+        shown[text] = message.text
+    if message.entities:
+        shown[entities] = message.entities
+    return shown

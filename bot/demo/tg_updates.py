@@ -1,0 +1,132 @@
+"""What waits for one bot until it fetches and confirms it. Knows no chats.
+
+As the real one keeps it: nothing is forgotten until a later offset confirms it or it is too old.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from bot.demo.tg_request import Refusal
+
+Json = dict[str, Any]
+
+MESSAGE_TTL_S = 86_400
+CALLBACK_TTL_S = 150
+MAX_TIMEOUT_S = 50
+# asking again so soon with the same offset is held back, as the real server does it
+_SAME_OFFSET_WAIT_S = 3
+_SAME_OFFSET_SINGLE_S = 0.5
+# what an update without a list of its own gets: everything but these
+_ON_REQUEST = frozenset(("chat_member", "message_reaction", "message_reaction_count"))
+
+
+def _conflict(what: str) -> Refusal:
+    return Refusal(409, f"Conflict: terminated by {what}")
+
+
+class UpdateQueue:
+    """The updates of one bot. `clock` gives Unix seconds and decides what is too old."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._waiting: deque[tuple[int, float, Json]] = deque()
+        self._last_id = 500_000_000
+        self._allowed: frozenset[str] | None = None
+        self._poll: asyncio.Future[None] | None = None
+        self._last_offset: int | None = None
+        self._last_start = 0.0
+
+    def __len__(self) -> int:
+        self._forget_old()
+        return len(self._waiting)
+
+    def push(self, kind: str, body: Json, ttl_s: float) -> int | None:
+        """Add an update unless the bot does not want its kind. Gives its update_id."""
+        if kind in _ON_REQUEST if self._allowed is None else kind not in self._allowed:
+            return None
+        return self.push_raw({kind: body}, ttl_s)
+
+    def push_raw(self, update: Json, ttl_s: float = MESSAGE_TTL_S) -> int:
+        """Add this very update, whatever it is."""
+        self._last_id += 1
+        update = {"update_id": self._last_id, **update}
+        self._waiting.append((self._last_id, self._clock() + ttl_s, update))
+        if self._poll is not None and not self._poll.done():
+            self._poll.set_result(None)
+        return self._last_id
+
+    def allow(self, kinds: object) -> None:
+        """Remember which kinds are wanted from now on; an empty list means the usual ones."""
+        if isinstance(kinds, list) and all(isinstance(kind, str) for kind in kinds):
+            self._allowed = frozenset(kind.lower() for kind in kinds) or None
+
+    @property
+    def allowed(self) -> list[str] | None:
+        """The kinds that were asked for; None for the usual ones."""
+        return None if self._allowed is None else sorted(self._allowed)
+
+    async def get(self, offset: int, limit: int, timeout_s: int) -> list[Json]:
+        """Confirm what lies below the offset and give what follows, waiting for it if need be.
+
+        Refusal (409) when another request takes the place of this one.
+        """
+        started = time.monotonic()
+        since = started - self._last_start
+        if offset == self._last_offset:
+            if timeout_s < _SAME_OFFSET_WAIT_S and since < _SAME_OFFSET_WAIT_S:
+                timeout_s = _SAME_OFFSET_WAIT_S
+            if since < _SAME_OFFSET_SINGLE_S:
+                limit = 1
+        self._last_offset, self._last_start = offset, started
+        self._confirm(offset)
+        if not self._waiting and timeout_s > 0:
+            await self._wait(timeout_s)
+        self._forget_old()
+        return [update for _, (_, _, update) in zip(range(limit), self._waiting, strict=False)]
+
+    async def _wait(self, timeout_s: int) -> None:
+        self.end_poll("other getUpdates request; make sure that only one bot instance is running")
+        poll = self._poll = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await poll
+        except TimeoutError:
+            pass
+        finally:
+            if self._poll is poll:
+                self._poll = None
+
+    def end_poll(self, what: str) -> None:
+        """Answer the open long poll with 409."""
+        if self._poll is not None and not self._poll.done():
+            self._poll.set_exception(_conflict(what))
+
+    def finish_poll(self) -> None:
+        """Answer the open long poll with what there is."""
+        if self._poll is not None and not self._poll.done():
+            self._poll.set_result(None)
+
+    def clear(self) -> None:
+        """Drop everything."""
+        self._waiting.clear()
+
+    def _confirm(self, offset: int) -> None:
+        self._forget_old()
+        if offset < 0:
+            while len(self._waiting) > -offset:
+                self._waiting.popleft()
+        # an offset that was never reached is taken for none
+        elif offset <= self._last_id + 1:
+            while self._waiting and self._waiting[0][0] < offset:
+                self._waiting.popleft()
+
+    def _forget_old(self) -> None:
+        now = self._clock()
+        if any(expires_at <= now for _, expires_at, _ in self._waiting):
+            kept = [entry for entry in self._waiting if entry[1] > now]
+            self._waiting = deque(kept)
