@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -396,17 +397,25 @@ class SimNode:
     async def _bind(self, server: grpc.aio.Server, credentials: grpc.ServerCredentials) -> None:
         # after a stop the kernel and gRPC take a moment to let go of the port
         patience_until = time.monotonic() + (_PORT_FREE_S if self._prepared else 0)
-        while True:
-            try:
-                self._port = server.add_secure_port(self.address, credentials)
-            except RuntimeError:
-                if time.monotonic() > patience_until:
-                    raise OSError(errno.EADDRINUSE, f"{self.address} is in use") from None
-                await asyncio.sleep(0.02)
-            else:
-                self._calls.port = self._port
-                self._prepared = True
-                return
+        while not self._port_is_free():
+            if time.monotonic() > patience_until:
+                raise OSError(errno.EADDRINUSE, f"{self.address} is in use")
+            await asyncio.sleep(0.02)
+        try:
+            self._port = self._calls.port = server.add_secure_port(self.address, credentials)
+        except RuntimeError:
+            raise OSError(errno.EADDRNOTAVAIL, f"{self.address} can't be listened at") from None
+        self._prepared = True
+
+    def _port_is_free(self) -> bool:
+        """Asked of the kernel first, since gRPC writes its own lines about a port in use."""
+        host = self._host.strip("[]")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            socket.create_server((host, self._port), family=family).close()
+        except OSError as error:
+            return error.errno != errno.EADDRINUSE
+        return True
 
     async def _close(self, *, grace_s: float) -> None:
         server, self._server = self._server, None
