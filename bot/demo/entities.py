@@ -395,6 +395,8 @@ def entities_from_json(items: object) -> list[Entity]:
             entity = _entity_from_json(item)
         except EntityError as error:
             raise EntityError(f"Can't parse MessageEntity: {error}") from None
+        except (AttributeError, TypeError, ValueError):
+            raise EntityError("Can't parse MessageEntity: a field has the wrong type") from None
         if entity is not None:
             entities.append(entity)
     return entities

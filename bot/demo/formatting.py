@@ -15,6 +15,7 @@ from dataclasses import replace
 from bot.demo.entities import CODES, QUOTES, STYLES, Entity, EntityError, utf16_length
 
 _END = 1 << 31
+_MAX_PLACE = 1_000_000
 
 
 _CONTROL = re.compile("[\0-\x09\x0b\x0c\x0e-\x1f]")
@@ -33,8 +34,8 @@ def fix_text(
 
     `find` adds what Telegram finds by itself. EntityError where nothing is left to show.
     """
-    entities = [entity for entity in entities if entity.length > 0]
-    entities = untangle(entities)
+    _check_numbers(entities)
+    entities = untangle([entity for entity in entities if entity.length > 0])
     text, entities = _clean(text, entities)
     stripped = text.rstrip(" \n")
     if not stripped:
@@ -70,14 +71,17 @@ def clean_string(text: str) -> str:
     return _MARKS.sub(lambda run: "\u200c" * (len(run[0]) - 1) + run[0][-1], cleaned)
 
 
+def _check_numbers(entities: list[Entity]) -> None:
+    for entity in entities:
+        for name, value in (("offset", entity.offset), ("length", entity.length)):
+            if not 0 <= value <= _MAX_PLACE:
+                raise EntityError(f"Receive an entity with incorrect {name} {value}")
+
+
 def _check_bounds(text: str, entities: list[Entity]) -> None:
     units = text.encode("utf-16-le", "surrogatepass")
     size = len(units) // 2
     for entity in entities:
-        if not 0 <= entity.offset <= 1_000_000:
-            raise EntityError(f"Receive an entity with incorrect offset {entity.offset}")
-        if entity.length > 1_000_000:
-            raise EntityError(f"Receive an entity with incorrect length {entity.length}")
         for verb, place in (("begins", entity.offset), ("ends", entity.end)):
             if place < size and 0xDC <= units[place * 2 + 1] < 0xE0:
                 after = units[: place * 2 + 2].decode("utf-16-le")

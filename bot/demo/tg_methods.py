@@ -267,7 +267,7 @@ class BotApi:
         chat = self._access.chat(bot, query, "write")
         if chat.type == "private":
             raise bad_request("chat member status can't be changed in private chats")
-        self._people.tell_membership(bot, chat, bot.user, "left")
+        self._people.remove_bot(chat, bot=bot.user, status="left")
         return True
 
     # --- the command menu
@@ -311,9 +311,11 @@ class BotApi:
         if not where.text("chat_id"):
             raise bad_request(prefix + 'Can\'t find field "chat_id"')
         chat = self._access.chat(bot, where, "members")
-        user_id = int(scope.get("user_id", 0)) if kind == "chat_member" else None
-        if user_id is not None and user_id <= 0:
-            raise bad_request(prefix + "Invalid user_id specified")
+        user_id = None
+        if kind == "chat_member":
+            user_id = Query({"user_id": str(scope.get("user_id", ""))}).number("user_id")
+            if user_id <= 0:
+                raise bad_request(prefix + "Invalid user_id specified")
         return str(kind), chat.id, user_id, language
 
 

@@ -153,19 +153,22 @@ class People(State):
         if bot is not None and chat.person is not None:
             self.tell_membership(bot, chat, chat.person, "kicked" if blocked else "member")
 
-    def remove_bot(self, chat: Chat | int, *, bot: User | None = None) -> None:
-        """The bot is removed from a group or channel."""
+    def remove_bot(
+        self, chat: Chat | int, *, bot: User | None = None, status: str = "kicked"
+    ) -> None:
+        """The bot is removed from a group or channel; `status` left: it went by itself."""
         chat = self._chat(chat)
-        gone = self._bot_of(bot) or next(iter(self.bots.values()))
-        by = self._creator(chat) or gone.user
-        self.tell_membership(gone, chat, by, "kicked")
+        gone = self._bot_of(bot) or self.first_bot()
+        by = self._creator(chat) if status == "kicked" else None
+        by = by or gone.user
+        self.tell_membership(gone, chat, by, status)
         if chat.type != "channel":
             self._service(chat, by, left_chat_member=user_json(gone.user))
 
     def readd_bot(self, chat: Chat | int, *, bot: User | None = None) -> None:
         """The bot is added (again) to a group or channel."""
         chat = self._chat(chat)
-        back = self._bot_of(bot) or next(iter(self.bots.values()))
+        back = self._bot_of(bot) or self.first_bot()
         status = "administrator" if chat.type == "channel" else "member"
         self._join(chat, back, self._creator(chat) or back.user, status)
 
@@ -219,6 +222,8 @@ class People(State):
         chat, user = self._chat(chat), self._user(user)
         if chat.migrated_to is not None or chat.blocked or not chat.has(user.id):
             raise ValueError(f"{user.first_name} can't write there")
+        if thread is not None and thread not in chat.topics:
+            raise ValueError(f"there is no topic {thread}")
         picture = None if photo is None else self.add_photo(photo)
         message = self.new_message(chat, user)
         message.text, message.entities = _typed(text, picture)

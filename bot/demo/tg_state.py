@@ -163,6 +163,12 @@ class State:
             for chat in self._groups.values()
         )
 
+    def first_bot(self) -> Bot:
+        """The bot that is meant where none is named. LookupError before there is one."""
+        for bot in self.bots.values():
+            return bot
+        raise LookupError("there is no bot yet")
+
     def bots_in(self, chat: Chat) -> list[Bot]:
         """The bots that are in the chat."""
         return [bot for bot in self.bots.values() if chat.has(bot.user.id)]
@@ -211,7 +217,7 @@ class State:
         Until the person writes there, the bot can't.
         """
         user = self._user(user)
-        bot = bot or next(iter(self.bots.values())).user
+        bot = bot or self.first_bot().user
         chat = self._private.get((bot.id, user.id))
         if chat is None:
             chat = Chat(user.id, "private", bot=bot, person=user)
