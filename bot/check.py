@@ -246,13 +246,13 @@ def _rights(permissions: set[tuple[str, str]]) -> Finding:
         for right in RIGHTS
         if not permissions & {("uri", right.method), (right.entity, right.action)}
     ]
-    names = ", ".join(right.method.rpartition("/")[2] for right in missing)
+    names = " and ".join(right.method.rpartition("/")[2] for right in missing)
     if any(not right.without for right in missing):
         return Finding(False, f"macaroon: it does not permit {names}", _BAKE_ONE)
     if missing:
         unknown = " and ".join(right.without for right in missing)
-        text = f"macaroon: it permits all that is needed, but not {names}: {unknown} stay unknown"
-        return Finding(None, text, f"nothing has to be done; one that permits them: {BAKE}")
+        text = f"macaroon: enough to run, but without {names} the bot can't know {unknown}"
+        return Finding(None, text, f"to permit it as well: {BAKE}")
     return Finding(True, "macaroon: it permits all that the bot asks")
 
 
@@ -369,18 +369,26 @@ def _trouble(error: NodeError, host: str) -> Finding:
 
 
 def _database(file: Path) -> Iterator[Finding]:
+    try:
+        yield _place(file)
+    except PermissionError:
+        text = f"database: the way to {file.parent} is closed to this user"
+        yield Finding(False, text, "let this user in")
+
+
+def _place(file: Path) -> Finding:
+    folder = file.parent
     if file.is_dir():
-        cure = "name a file in database.url"
-        yield Finding(False, f"database: {file} is a folder", cure)
-    elif not file.parent.is_dir():
-        yield Finding(False, f"database: there is no folder {file.parent}", "make it")
-    elif not os.access(file.parent, os.W_OK | os.X_OK):
-        cure = "let this user write there"
-        yield Finding(False, f"database: its folder {file.parent} can't be written", cure)
-    elif file.exists() and not os.access(file, os.R_OK | os.W_OK):
-        yield Finding(False, f"database: {file} can't be written", "let this user write it")
-    elif (free := shutil.disk_usage(file.parent).free) < LITTLE_SPACE:
-        text = f"database: only {free // 1_000_000} MB are free at {file.parent}"
-        yield Finding(None if free else False, text, "make room there")
-    else:
-        yield Finding(True, f"database: {file} can be written")
+        return Finding(False, f"database: {file} is a folder", "name a file in database.url")
+    if not folder.is_dir():
+        return Finding(False, f"database: there is no folder {folder}", "make it")
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+        text = f"database: its folder {folder} can't be written"
+        return Finding(False, text, "let this user write there")
+    if file.exists() and not os.access(file, os.R_OK | os.W_OK, effective_ids=True):
+        return Finding(False, f"database: {file} can't be written", "let this user write it")
+    free = shutil.disk_usage(folder).free
+    if free < LITTLE_SPACE:
+        text = f"database: only {free // 1_000_000} MB are free at {folder}"
+        return Finding(None if free else False, text, "make room there")
+    return Finding(True, f"database: {file} can be written")

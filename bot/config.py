@@ -330,11 +330,6 @@ class DatabaseSettings(_Section):
         """The database's file."""
         return Path(self.url.removeprefix("sqlite:///"))
 
-    @property
-    def alive_file(self) -> Path:
-        """A running bot touches it every few seconds: what a container's health check looks at."""
-        return self.file.with_name(self.file.name + ".alive")
-
 
 class LogSettings(_Section):
     """[log]."""
