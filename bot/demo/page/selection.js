@@ -38,8 +38,7 @@ export function readAddress() {
   const asked = decodeURIComponent(location.hash.slice(1));
   const all = rooms();
   const found = all.find((each) => each.key === asked);
-  const preferred = all.find((each) => each.chat.type !== "private") ?? all[0];
-  const key = found?.key ?? (isWide() ? preferred?.key ?? null : null);
+  const key = found?.key ?? (isWide() ? all[0]?.key ?? null : null);
   const changed = key !== openKey;
   openKey = key;
   document.getElementById("app").dataset.view = found ? "chat" : "list";

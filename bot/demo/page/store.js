@@ -85,10 +85,11 @@ export function inOneLine(message) {
   return text || (message.photo ? "Photo" : "");
 }
 
-/** Rooms are what the list shows: a chat, or one topic of a forum. */
+/** Rooms are what the list shows: a chat, or one topic of a forum. Groups stand first. */
 export function rooms() {
   const all = [];
-  for (const chat of store.chats.values()) {
+  const isPrivate = (chat) => chat.type === "private";
+  for (const chat of [...store.chats.values()].sort((a, b) => isPrivate(a) - isPrivate(b))) {
     all.push({ key: String(chat.id), chat, thread: null, title: chat.title });
     for (const topic of chat.topics) {
       all.push({ key: `${chat.id}.${topic.id}`, chat, thread: topic.id, title: topic.name });

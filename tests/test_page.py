@@ -1,0 +1,524 @@
+"""The demo's page in a real browser: what a visitor does, and what they see then."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import zxingcpp
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--headless",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+ROOT = Path(__file__).parent.parent
+START_TIMEOUT_S = 20.0
+END_TIMEOUT_S = 3.0
+WAIT_MS = 10_000
+PHONE = {"width": 390, "height": 844}
+expect.set_options(timeout=WAIT_MS)
+
+if not CHROMIUM.exists() and os.environ.get("INVOICE_BOT_NEED_BROWSER") != "1":
+    pytest.skip("no Chromium here: apt install chromium", allow_module_level=True)
+
+
+class Demo:
+    """`python -m bot demo` in a process of its own."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._started_at = time.monotonic()
+        self.started_in_s = 0.0
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bot", "demo", *arguments],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def address(self) -> str:
+        """The address it prints as its last line."""
+        out = self._process.stdout
+        assert out is not None
+        too_late = threading.Timer(START_TIMEOUT_S, self._process.kill)
+        too_late.start()
+        try:
+            lines: list[str] = []
+            while not (lines and lines[-1].startswith("http://")):
+                lines.append(out.readline())
+                assert lines[-1], f"it ended, or took too long: {lines}, {self.end()}"
+        finally:
+            too_late.cancel()
+        self.started_in_s = time.monotonic() - self._started_at
+        return lines[-1].strip()
+
+    def end(self) -> tuple[int, str, str]:
+        """Press Ctrl-C, unless it has ended; gives exit code and both outputs."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+        return self.outcome(END_TIMEOUT_S)
+
+    def outcome(self, timeout_s: float = START_TIMEOUT_S) -> tuple[int, str, str]:
+        """Wait for its end; gives exit code and both outputs."""
+        try:
+            out, err = self._process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+            raise
+        return self._process.returncode, out, err
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    demo = Demo("--port", "0")
+    try:
+        yield demo.address()
+    finally:
+        code, out, err = demo.end()
+    assert (code, out) == (0, "")
+    assert "Traceback" not in err
+    assert "[error]" not in err
+
+
+class Visitor:
+    """Somebody at the page, with a list of what the browser complained about."""
+
+    def __init__(self, context: BrowserContext, address: str) -> None:
+        context.set_default_timeout(WAIT_MS)
+        self.context = context
+        self.address = address
+        self.complaints: list[str] = []
+
+    def visit(self, chat: str = "Friday dinner") -> Page:
+        """Open the page, and a chat in it."""
+        page = self.context.new_page()
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda said: self.complaints.append(f"{said.type}: {said.text}"))
+        page.goto(self.address)
+        page.get_by_role("link", name=re.compile(f"^{chat}")).click()
+        expect(page.locator("#room-title")).to_have_text(chat)
+        return page
+
+
+@pytest.fixture
+def visitor(browser: Browser, address: str) -> Iterator[Visitor]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    someone = Visitor(context, address)
+    yield someone
+    context.close()
+    assert someone.complaints == []
+
+
+@pytest.fixture
+def page(visitor: Visitor) -> Page:
+    return visitor.visit()
+
+
+def speak_as(page: Page, name: str) -> None:
+    page.get_by_role("radio", name=name).check()
+
+
+def say(page: Page, text: str) -> None:
+    page.get_by_label("Message", exact=True).fill(text)
+    page.keyboard.press("Enter")
+
+
+def card(page: Page, memo: str) -> Locator:
+    """The newest card with that memo."""
+    photo = page.get_by_role("button", name="Open this picture in the wallet")
+    return page.locator("article.by-bot", has=photo).filter(has_text=memo).last
+
+
+def ask(page: Page, command: str, memo: str) -> Locator:
+    """Ask for an invoice, and wait for its card."""
+    say(page, f"{command} {memo}")
+    asked = card(page, memo)
+    expect(asked).to_contain_text("Please pay")
+    return asked
+
+
+def open_wallet(card: Locator) -> Locator:
+    card.get_by_role("button", name="Open this picture in the wallet").click()
+    return card.page.get_by_role("dialog")
+
+
+def sats_left(wallet: Locator) -> int:
+    return int(re.sub(r"\D", "", wallet.locator("#balance").inner_text()))
+
+
+def test_a_visitor_asks_pays_with_the_wallet_and_sees_paid(page: Page) -> None:
+    speak_as(page, "Ada")
+    pizza = ask(page, "/invoice 2100", "pizza for the paid one")
+    picture = pizza.locator(".photo img")
+    open_picture = picture.get_attribute("src")
+    expect(pizza.locator("code")).to_have_text(re.compile("^lnsb21u1"))
+
+    speak_as(page, "Ben")
+    wallet = open_wallet(pizza)
+    expect(wallet.get_by_role("heading")).to_have_text("Ben’s wallet")
+    expect(wallet.locator(".amount")).to_have_text("2,100 sats")
+    expect(wallet.locator(".memo")).to_have_text("pizza for the paid one")
+    before = sats_left(wallet)
+    wallet.get_by_role("button", name="Pay 2,100 sats").click()
+    expect(wallet.locator(".amount")).to_have_text("Paid 2,100 sats")
+    assert sats_left(wallet) == before - 2100
+    page.keyboard.press("Escape")
+    expect(wallet).to_have_count(0)
+
+    expect(pizza).to_contain_text("Paid: 2,100 sats")
+    expect(pizza).not_to_contain_text("lnsb")
+    expect(picture).not_to_have_attribute("src", open_picture or "")
+    expect(pizza.get_by_role("button", name="Cancel", exact=True)).to_have_count(0)
+    told = page.locator("article.by-bot").last
+    expect(told).to_contain_text("you got 2,100 sats")
+    expect(told.locator(".quote")).to_contain_text("/invoice 2100 pizza for the paid one")
+
+
+def test_a_closed_card_says_that_there_is_no_payment_code(page: Page) -> None:
+    once = ask(page, "/invoice 70", "paid once only")
+    wallet = open_wallet(once)
+    wallet.get_by_role("button", name="Pay 70 sats").click()
+    expect(wallet.locator(".amount")).to_have_text("Paid 70 sats")
+    page.keyboard.press("Escape")
+    expect(once).to_contain_text("Paid: 70 sats")
+    wallet = open_wallet(once)
+    expect(wallet.get_by_role("alert")).to_have_text("There is no payment code in this picture.")
+
+
+def test_a_card_is_cancelled_and_renewed(page: Page) -> None:
+    speak_as(page, "Chloé")
+    wine = ask(page, "/invoice 900", "wine to cancel")
+    wine.get_by_role("button", name="Cancel", exact=True).click()
+    cancelled = page.locator("article.by-bot").filter(has_text="wine to cancel").first
+    expect(cancelled).to_contain_text("Cancelled: 900 sats")
+
+    cancelled.get_by_role("button", name="Renew", exact=True).click()
+    expect(card(page, "wine to cancel")).to_contain_text("Please pay 900 sats")
+    expect(cancelled.get_by_role("button", name="Renew", exact=True)).to_have_count(0)
+    wallet = open_wallet(card(page, "wine to cancel"))
+    wallet.get_by_role("button", name="Pay 900 sats").click()
+    page.keyboard.press("Escape")
+    expect(card(page, "wine to cancel")).to_contain_text("Paid: 900 sats")
+
+
+def test_only_those_who_may_can_cancel(page: Page) -> None:
+    speak_as(page, "Ben")
+    bread = ask(page, "/invoice 300", "bread of Ben")
+    speak_as(page, "Dmitri")
+    bread.get_by_role("button", name="Cancel", exact=True).click()
+    expect(page.get_by_text("Only who asked for it")).to_be_visible()
+    expect(bread).to_contain_text("Please pay 300 sats")
+
+
+def test_a_wallet_that_scanned_before_the_end_says_why_it_cannot_pay(visitor: Visitor) -> None:
+    slow, quick = visitor.visit(), visitor.visit()
+    rice = ask(quick, "/invoice 400", "rice cancelled meanwhile")
+    slow.bring_to_front()
+    wallet = open_wallet(card(slow, "rice cancelled meanwhile"))
+    expect(wallet.locator(".amount")).to_have_text("400 sats")
+    quick.bring_to_front()
+    rice.get_by_role("button", name="Cancel", exact=True).click()
+    expect(card(quick, "rice cancelled meanwhile")).to_contain_text("Cancelled: 400 sats")
+    slow.bring_to_front()
+    wallet.get_by_role("button", name="Pay 400 sats").click()
+    expect(wallet.get_by_role("alert")).to_contain_text("was cancelled")
+
+
+def test_nobody_pays_twice(visitor: Visitor) -> None:
+    slow, quick = visitor.visit(), visitor.visit()
+    beans = ask(quick, "/invoice 500", "beans paid meanwhile")
+    slow.bring_to_front()
+    late = open_wallet(card(slow, "beans paid meanwhile"))
+    expect(late.locator(".amount")).to_have_text("500 sats")
+    quick.bring_to_front()
+    first = open_wallet(beans)
+    first.get_by_role("button", name="Pay 500 sats").click()
+    expect(first.locator(".amount")).to_have_text("Paid 500 sats")
+    slow.bring_to_front()
+    late.get_by_role("button", name="Pay 500 sats").click()
+    expect(late.get_by_role("alert")).to_contain_text("paid already")
+
+
+def test_the_payer_chooses_the_amount_where_the_request_leaves_it_open(page: Page) -> None:
+    tip = ask(page, "/invoice any", "a tip for the courier")
+    wallet = open_wallet(tip)
+    wallet.get_by_label("How many sats?").fill("123")
+    page.keyboard.press("Enter")
+    expect(wallet.locator(".amount")).to_have_text("Paid 123 sats")
+    page.keyboard.press("Escape")
+    expect(tip).to_contain_text("Paid: 123 sats")
+
+
+def test_the_bots_question_sets_the_composer_to_reply(page: Page) -> None:
+    speak_as(page, "Dmitri")
+    say(page, "/invoice")
+    expect(page.locator("#replying")).to_contain_text("how many sats?")
+    expect(page.get_by_label("Message", exact=True)).to_have_attribute("placeholder", "2100 pizza")
+    speak_as(page, "Ben")
+    expect(page.locator("#replying")).to_be_hidden()
+    speak_as(page, "Dmitri")
+    expect(page.locator("#replying")).to_be_visible()
+    say(page, "640 olives after a question")
+    expect(card(page, "olives after a question")).to_contain_text("Please pay 640 sats")
+    expect(page.locator("#replying")).to_be_hidden()
+
+
+def test_a_node_that_is_down_is_waited_for(page: Page) -> None:
+    page.get_by_role("radio", name="Down").check()
+    expect(page.locator("#node-chip")).to_have_text("Node down")
+    say(page, "/invoice 800 cheese while it is down")
+    expect(page.locator("article.by-bot").last).to_contain_text("I keep trying")
+    page.get_by_role("radio", name="Running").check()
+    expect(card(page, "cheese while it is down")).to_contain_text("Please pay 800 sats")
+    expect(page.locator("#node-chip")).to_be_hidden()
+
+
+def test_a_locked_node_is_named_and_a_wallet_says_that_it_is_away(page: Page) -> None:
+    ham = ask(page, "/invoice 810", "ham before the lock")
+    page.get_by_role("radio", name="Locked").check()
+    expect(page.locator("#node-chip")).to_have_text("Node locked")
+    wallet = open_wallet(ham)
+    wallet.get_by_role("button", name="Pay 810 sats").click()
+    expect(wallet.get_by_role("alert")).to_contain_text("can't be reached")
+    page.keyboard.press("Escape")
+    page.get_by_role("radio", name="Running").check()
+    expect(page.locator("#node-chip")).to_be_hidden()
+    wallet = open_wallet(ham)
+    wallet.get_by_role("button", name="Pay 810 sats").click()
+    expect(wallet.locator(".amount")).to_have_text("Paid 810 sats")
+
+
+def test_an_hour_later_a_card_has_expired(page: Page) -> None:
+    soup = ask(page, "/invoice 950", "soup that gets cold")
+    expect(soup.locator("time[data-format=r]")).to_have_text(re.compile("in (59 minutes|1 hour)"))
+    wallet = open_wallet(soup)
+    expect(wallet.locator(".amount")).to_have_text("950 sats")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="One hour on").click()
+    expect(soup).to_contain_text("Expired: 950 sats")
+    expect(soup.get_by_role("button", name="Renew", exact=True)).to_be_visible()
+
+
+def test_what_people_write_never_becomes_markup(page: Page) -> None:
+    evil = """<img src=x onerror="document.title='owned'"> <b>bold</b> &amp;"""
+    written = ask(page, "/invoice 60", evil)
+    expect(written.locator("blockquote")).to_have_text(evil)
+    expect(page.locator(".mine .text").filter(has_text="onerror").last).to_contain_text(evil)
+    wallet = open_wallet(written)
+    expect(wallet.locator(".memo")).to_have_text(evil)
+    assert page.locator("img[src=x]").count() == 0
+    assert page.title() != "owned"
+
+
+def test_the_page_takes_no_code_from_elsewhere(page: Page, address: str) -> None:
+    answer = page.request.get(address)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    refused = page.request.post(
+        f"{address}/api/clock", data="{}", headers={"Content-Type": "text/plain"}
+    )
+    assert refused.status == 415
+
+
+def test_one_tap_copies_the_payment_request(page: Page, visitor: Visitor, address: str) -> None:
+    visitor.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
+    copied = ask(page, "/invoice 61", "to be copied").locator("code")
+    copied.click()
+    expect(page.locator(".toast")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == copied.inner_text()
+
+
+def test_the_command_menu_is_the_bots_own(page: Page) -> None:
+    page.get_by_label("Message", exact=True).press_sequentially("/inv")
+    offered = page.get_by_role("option")
+    expect(offered).to_have_count(2)
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Message", exact=True)).to_have_value(re.compile(r"^/invoice@\w+ $"))
+
+
+def test_a_second_page_follows_live_and_counts_what_is_unread(visitor: Visitor) -> None:
+    here, there = visitor.visit("Ada Quist"), visitor.visit("Ada Quist")
+    ask(here, "/invoice 62", "seen on both pages")
+    expect(card(there, "seen on both pages")).to_contain_text("Please pay 62 sats")
+    elsewhere = visitor.visit("Friday dinner")
+    say(here, "/help")
+    unread = elsewhere.get_by_role("link", name=re.compile("^Ada Quist"))
+    expect(unread.locator(".badge")).to_be_visible()
+
+
+def test_on_a_phone_list_and_chat_are_two_views(browser: Browser, address: str) -> None:
+    context = browser.new_context(
+        viewport=PHONE, has_touch=True, is_mobile=True, locale="en-GB", device_scale_factor=2
+    )
+    someone = Visitor(context, address)
+    page = context.new_page()
+    page.goto(address)
+    room = page.get_by_role("main")
+    chats = page.get_by_role("navigation")
+    expect(chats).to_be_visible()
+    expect(room).to_be_hidden()
+    chats.get_by_role("link", name=re.compile("Friday dinner")).tap()
+    expect(room).to_be_visible()
+    expect(chats).to_be_hidden()
+    beer = ask(page, "/invoice 63", "beer from a phone")
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    for part in (beer, page.locator("#composer"), page.locator(".room-head")):
+        box = part.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= PHONE["width"]
+    wallet = open_wallet(beer)
+    wallet.get_by_role("button", name="Pay 63 sats").tap()
+    wallet.get_by_role("button", name="Back to the chat").tap()
+    expect(beer).to_contain_text("Paid: 63 sats")
+    page.get_by_role("link", name="Back to the chats").tap()
+    expect(chats).to_be_visible()
+    expect(room).to_be_hidden()
+    context.close()
+    assert someone.complaints == []
+
+
+def focused(page: Page) -> str:
+    """What has the focus, as a screen reader would call it."""
+    return page.evaluate(
+        """() => { const it = document.activeElement;
+        return it.getAttribute('aria-label') || it.labels?.[0]?.innerText || it.innerText; }"""
+    )
+
+
+def press_until(page: Page, key: str, wanted: str) -> None:
+    """Press a key until the focus is there; 60 times at most."""
+    for _ in range(60):
+        page.keyboard.press(key)
+        if wanted in focused(page):
+            assert page.evaluate("document.activeElement.matches(':focus-visible')")
+            return
+    raise AssertionError(f"no way to {wanted} with {key}")
+
+
+def test_the_keyboard_alone_is_enough(visitor: Visitor) -> None:
+    page = visitor.visit()
+    page.reload()
+    expect(page.get_by_label("Message", exact=True)).to_be_focused()
+    page.keyboard.type("/invoice 64 first line")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("by keyboard alone")
+    page.keyboard.press("Enter")
+    keys = card(page, "by keyboard alone")
+    expect(keys).to_contain_text("Please pay 64 sats")
+
+    press_until(page, "Shift+Tab", "Ada")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("radio", name="Ben")).to_be_focused()
+    press_until(page, "Shift+Tab", "Open this picture in the wallet")
+    page.keyboard.press("Enter")
+    wallet = page.get_by_role("dialog")
+    expect(wallet.get_by_role("heading")).to_have_text("Ben’s wallet")
+    expect(wallet.get_by_role("button", name="Pay 64 sats")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(wallet).to_have_count(0)
+    assert "wallet" in focused(page)
+    page.keyboard.press("Enter")
+    expect(wallet.get_by_role("button", name="Pay 64 sats")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(wallet.get_by_role("button", name="Back to the chat")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(keys).to_contain_text("Paid: 64 sats")
+
+    press_until(page, "Tab", "Message")
+    page.keyboard.type("/invoice 65 to cancel by keyboard")
+    page.keyboard.press("Enter")
+    expect(card(page, "to cancel by keyboard")).to_contain_text("Please pay 65 sats")
+    press_until(page, "Shift+Tab", "Cancel")
+    page.keyboard.press("Space")
+    expect(card(page, "to cancel by keyboard")).to_contain_text("Cancelled: 65 sats")
+
+
+def test_a_topics_messages_stay_in_their_topic(visitor: Visitor) -> None:
+    seeds = visitor.visit("Seeds")
+    ask(seeds, "/invoice 66", "tomato seeds")
+    general = visitor.visit("Allotment")
+    say(general, "hello to everybody here")
+    expect(general.locator("article").last).to_contain_text("hello to everybody here")
+    expect(general.locator("article", has_text="tomato seeds")).to_have_count(0)
+
+
+def test_a_port_in_use_is_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, out, err = Demo("--port", str(port)).outcome()
+    assert (code, out) == (1, "")
+    assert len(err.splitlines()) == 1
+    assert str(port) in err
+    assert "--port" in err
+
+
+def test_ctrl_c_ends_it_cleanly_with_a_page_open(browser: Browser) -> None:
+    demo = Demo("--port", "0")
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(demo.address())
+    expect(page.locator("#chats li").first).to_be_visible()
+    assert demo.end() == (0, "", "")
+    expect(page.get_by_text("The demo does not answer")).to_be_visible()
+    context.close()
+    assert demo.started_in_s < 5
+
+
+def test_the_picture_for_the_readme(browser: Browser, tmp_path: Path) -> None:
+    """Written to the file that INVOICE_BOT_PICTURE names, and to be scanned as it stands there."""
+    file = Path(os.environ.get("INVOICE_BOT_PICTURE") or tmp_path / "card.png")
+    demo = Demo("--port", "0")
+    context = browser.new_context(
+        viewport={"width": 1040, "height": 1090}, device_scale_factor=1.5, locale="en-GB"
+    )
+    someone = Visitor(context, demo.address())
+    page = someone.visit()
+    page.get_by_role("button", name="Close the tour").click()
+    speak_as(page, "Ben")
+    say(page, "That was a good pizza. Who paid?")
+    speak_as(page, "Ada")
+    say(page, "I did. Ben, Chloé: your share, please")
+    pizza = ask(page, "/invoice 2100", "pizza")
+    page.locator("#text").blur()
+    page.mouse.move(5, 5)
+    expect(pizza.locator(".photo img")).to_be_in_viewport(ratio=1)
+    shot = page.screenshot(path=file, animations="disabled")
+    with Image.open(io.BytesIO(shot)) as image:
+        found = zxingcpp.read_barcodes(image)
+    assert [code.text for code in found] == [
+        "LIGHTNING:" + pizza.locator("code").inner_text().upper()
+    ]
+    context.close()
+    assert demo.end()[0] == 0
+    assert someone.complaints == []
