@@ -7,7 +7,8 @@ error of LND's arrives as UNKNOWN with a text, so texts are matched too.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -231,30 +232,25 @@ class Node:
         channel = self._connected()
         stream = LightningStub(channel).SubscribeInvoices(subscription)  # type: ignore[no-untyped-call, unused-ignore]
         try:
-            async for message in stream:
-                yield _invoice(message)
-        except grpc.aio.AioRpcError as error:
-            raise self._renewed_after(explain(error), channel)[0] from None
+            with _explained():
+                async for message in stream:
+                    yield _invoice(message)
+        except NodeError as error:
+            raise self._renewed_after(error, channel)[0] from None
         finally:
             stream.cancel()
 
     async def _call(self, call: Callable[[grpc.aio.Channel], Awaitable[Answer]]) -> Answer:
         channel = self._connected()
         try:
-            return await call(channel)
-        except grpc.aio.AioRpcError as failure:
-            error, renewed = self._renewed_after(explain(failure), channel)
-        except asyncio.CancelledError:
-            if self._channel is channel:
-                raise
-            # The channel was exchanged or closed under the call, which grpc.aio tells like this.
-            error, renewed = NodeUnreachable(detail="connection closed"), False
+            with _explained():
+                return await call(channel)
+        except NodeError as failure:
+            error, renewed = self._renewed_after(failure, channel)
         if not renewed:
             raise error
-        try:
+        with _explained():
             return await call(self._connected())
-        except grpc.aio.AioRpcError as failure:
-            raise explain(failure) from None
 
     def _connected(self) -> grpc.aio.Channel:
         if self._channel is None:
@@ -262,7 +258,7 @@ class Node:
                 self._certificate = self._settings.certificate()
                 self._macaroon_hex = self._settings.macaroon_hex()
             except ConfigError as error:
-                raise NodeSetting(detail=str(error)) from error
+                raise NodeSetting(_NOT_READABLE, detail=str(error)) from error
             logs.hide(self._macaroon_hex)
             self._channel = grpc.aio.secure_channel(
                 self._settings.host,
@@ -295,6 +291,22 @@ class Node:
         return error, True
 
 
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """What gRPC raises becomes a `NodeError`."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as failure:
+        raise explain(failure) from None
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        # Nobody cancelled the caller: the channel was closed under the call, and grpc.aio
+        # tells it like this. It must not end the task that follows payments.
+        raise NodeUnreachable(detail="connection closed") from None
+
+
 def _invoice(message: Any) -> NodeInvoice:
     return NodeInvoice(
         payment_hash=message.r_hash,
@@ -312,6 +324,10 @@ def _invoice(message: Any) -> NodeInvoice:
     )
 
 
+_NOT_READABLE = (
+    "This bot can't read the Lightning node's certificate or its macaroon: its owner has to look "
+    "at it."
+)
 _TLS_FAILURES: tuple[tuple[str, str], ...] = (
     (
         "certificate has expired",
@@ -328,6 +344,10 @@ _TLS_FAILURES: tuple[tuple[str, str], ...] = (
     (
         "WRONG_VERSION_NUMBER",
         "The Lightning node's address answers without TLS: its owner has to correct lnd.host.",
+    ),
+    (
+        "security handshaker",
+        "The certificate given for the Lightning node is damaged: its owner has to give it anew.",
     ),
     ("Ssl handshake failed", "The Lightning node's TLS handshake failed."),
     ("SSL_ERROR", "The Lightning node's TLS handshake failed."),
