@@ -15,7 +15,6 @@ from bot.demo.tg_world import (
     Chat,
     Json,
     Message,
-    Photo,
     Press,
     User,
     chat_json,
@@ -224,10 +223,9 @@ class People(State):
             raise ValueError(f"{user.first_name} can't write there")
         if thread is not None and thread not in chat.topics:
             raise ValueError(f"there is no topic {thread}")
+        typed, entities = _typed(text, is_caption=photo is not None)
         picture = None if photo is None else self.add_photo(photo)
-        message = self.new_message(chat, user)
-        message.text, message.entities = _typed(text, picture)
-        message.photo = picture
+        message = self.new_message(chat, user, text=typed, entities=entities, photo=picture)
         message.reply_to = self._target(chat, reply_to)
         message.thread_id = thread_of(chat, message.reply_to, thread)
         if anonymous:
@@ -244,13 +242,15 @@ class People(State):
     def post(self, channel: Chat | int, text: str) -> Message:
         """A post in a channel."""
         channel = self._chat(channel)
-        message = self.new_message(channel, None, sender_chat=channel)
-        message.text, message.entities = _typed(text, None)
+        typed, entities = _typed(text, is_caption=False)
+        message = self.new_message(
+            channel, None, sender_chat=channel, text=typed, entities=entities
+        )
         return self.publish(message)
 
     def edit_as_user(self, message: Message, text: str) -> Message:
         """The writer edits a message."""
-        message.text, message.entities = _typed(text, message.photo)
+        message.text, message.entities = _typed(text, is_caption=message.photo is not None)
         self.edited(message)
         return message
 
@@ -318,13 +318,13 @@ class People(State):
         return menu
 
 
-def _typed(text: str, photo: Photo | None) -> tuple[str | None, list[Json]]:
+def _typed(text: str, *, is_caption: bool) -> tuple[str | None, list[Json]]:
     """What a client makes of what was typed. ValueError where it would not send it."""
-    if photo is not None and not text.strip():
+    if is_caption and not text.strip():
         return None, []
     entities: list[Entity]
     text, entities = fix_text(text, [])
-    limit = MAX_TEXT if photo is None else MAX_CAPTION
+    limit = MAX_CAPTION if is_caption else MAX_TEXT
     if utf16_length(text) > limit:
         raise ValueError(f"a client sends at most {limit} characters at once")
     return text, [entity.to_json() for entity in entities]
