@@ -392,6 +392,7 @@ def test_on_a_phone_list_and_chat_are_two_views(browser: Browser, address: str) 
     expect(chats).to_be_hidden()
     beer = ask(page, "/invoice 63", "beer from a phone")
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    assert page.evaluate("document.documentElement.scrollHeight") == PHONE["height"]
     for part in (beer, page.locator("#composer"), page.locator(".room-head")):
         box = part.bounding_box()
         assert box is not None

@@ -2,7 +2,7 @@
 
 import { press } from "./api.js";
 import { avatar } from "./avatar.js";
-import { written } from "./clock.js";
+import { now, written } from "./clock.js";
 import { $, el, icon } from "./dom.js";
 import { messageElement } from "./message.js";
 import { peopleOf, room, speaker } from "./selection.js";
@@ -14,12 +14,15 @@ const TOGETHER_S = 300;
 
 const log = $("log");
 let below = 0; // messages that came while the reader looked further up
+let sticks = true; // whether the newest stays in sight
+let height = 0;
 let does = {};
 
 const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_PX;
 
 function toEnd() {
   log.scrollTop = log.scrollHeight;
+  sticks = true;
   below = 0;
   drawNewest();
 }
@@ -47,10 +50,16 @@ function drawHead() {
 function drawAll() {
   const open = room();
   if (!open) return;
-  const messages = messagesOf(open);
-  log.replaceChildren(...messages.map(draw));
+  const at = log.scrollTop;
+  log.replaceChildren(...messagesOf(open).map(draw));
   arrange();
-  toEnd();
+  if (sticks) toEnd();
+  else log.scrollTop = at;
+}
+
+function enter() {
+  sticks = true;
+  drawAll();
 }
 
 const draw = (message) => messageElement(message, room().chat, speaker()?.id, does);
@@ -63,7 +72,7 @@ function arrange() {
     const element = elementOf(message.id);
     const day = written(message.date, "D");
     if (!before || written(before.date, "D") !== day) {
-      element.before(el("div", { class: "service day" }, el("p", {}, day)));
+      element.before(el("div", { class: "service day" }, el("p", {}, dayName(message.date))));
       before = null;
     }
     const follows = before && !before.service && !message.service && before.from === message.from
@@ -71,12 +80,19 @@ function arrange() {
     element.classList.toggle("follows", Boolean(follows));
     before = message;
   }
-  if (!before) log.append(el("div", { class: "empty" }, el("p", {}, emptyText())));
+  if (!before) log.append(emptyRoom());
 }
 
-const emptyText = () => (room().chat.type === "private"
-  ? "Nothing here yet. Write /start to the bot."
-  : "Nothing here yet. Write /invoice 2100 pizza, and the bot answers with a card that can be paid.");
+const dayName = (unix) => {
+  const day = written(unix, "D");
+  return day === written(now(), "D") ? "Today" : day;
+};
+
+function emptyRoom() {
+  const command = room().chat.type === "private" ? "/start" : "/invoice 2100 pizza";
+  return el("div", { class: "empty" }, el("p", {}, "Nothing here yet."),
+    el("button", { type: "button", class: "quiet", onclick: () => does.command(command) }, command));
+}
 
 /** Exchange a message's element and leave the focus where it was. */
 function redraw(element, message) {
@@ -91,7 +107,6 @@ function redraw(element, message) {
 function onMessage({ chat, message, isNew }) {
   const open = room();
   if (!open || !isIn(message, open)) return;
-  const wasAtEnd = isAtEnd();
   const element = elementOf(message.id);
   if (element) redraw(element, message);
   else insert(message);
@@ -100,7 +115,7 @@ function onMessage({ chat, message, isNew }) {
   }
   arrange();
   const isOwn = isNew && message.from === speaker()?.id;
-  if (wasAtEnd || isOwn) toEnd();
+  if (sticks || isOwn) toEnd();
   else if (isNew) below += 1;
   drawNewest();
   if (message.from === store.bot.id) announce(`${senderName(message)}: ${message.text}`);
@@ -153,16 +168,20 @@ export function startChat(actions) {
   does = { ...actions, jump, press: pressKey };
   $("back").append(icon("back"));
   for (const kind of ["snapshot", "room", "speaker", "chat"]) on(kind, drawHead);
-  for (const kind of ["snapshot", "room", "speaker"]) on(kind, drawAll);
+  for (const kind of ["snapshot", "speaker"]) on(kind, drawAll);
+  on("room", enter);
   on("message", onMessage);
   on("gone", onGone);
+  $("newest").addEventListener("click", toEnd);
   log.addEventListener("scroll", () => {
-    if (isAtEnd()) below = 0;
+    if (log.clientHeight !== height) return; // its frame changed, nobody scrolled
+    sticks = isAtEnd();
+    if (sticks) below = 0;
     drawNewest();
   }, { passive: true });
-  $("newest").addEventListener("click", toEnd);
-  // a keyboard that opens on a phone takes room from below: the newest stays in sight
-  let wasAtEnd = true;
-  log.addEventListener("scroll", () => { wasAtEnd = isAtEnd(); }, { passive: true });
-  new ResizeObserver(() => wasAtEnd && toEnd()).observe(log);
+  // the composer grows, a phone's keyboard opens: the newest stays in sight
+  new ResizeObserver(() => {
+    height = log.clientHeight;
+    if (sticks) toEnd();
+  }).observe(log);
 }
