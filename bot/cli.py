@@ -296,21 +296,28 @@ def _json(made: NodeInvoice, picture: bytes) -> str:
 
 def _look_at_place(file: Path) -> None:
     """Before the node is asked. Raises Refused."""
-    if file.is_dir():
-        raise Refused(f"--png: {file} is a folder: name a file in it.")
-    if not file.parent.is_dir():
-        raise Refused(f"--png: there is no folder {file.parent}: make it first.")
+    try:
+        if file.is_dir():
+            raise Refused(f"--png: {file} is a folder: name a file in it.")
+        if not file.parent.is_dir():
+            raise Refused(f"--png: there is no folder {file.parent}: make it first.")
+    except OSError as error:
+        raise _unwritable(file, error) from None
     if not os.access(file.parent, os.W_OK | os.X_OK):
         raise Refused(f"--png: the folder {file.parent} can't be written.")
 
 
 def _write(file: Path, picture: bytes) -> None:
     """Whole or not at all. Raises Refused."""
-    part = file.with_name(f".{file.name}.{os.getpid()}")
+    part = file.with_name(f".invoice-{os.getpid()}.png")
     try:
         part.write_bytes(picture)
         part.replace(file)
     except OSError as error:
         with suppress(OSError):
             part.unlink()
-        raise Refused(f"--png: {file} can't be written: {error.strerror}.") from None
+        raise _unwritable(file, error) from None
+
+
+def _unwritable(file: Path, error: OSError) -> Refused:
+    return Refused(f"--png: {file} can't be written: {error.strerror}.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import os
 import re
 import sys
 import threading
@@ -72,6 +73,8 @@ def setup(
     stream: TextIO | None = None,
 ) -> None:
     """Write all loggers' lines from `level` on to `stream` (standard error)."""
+    # gRPC's core writes to standard error past all loggers; what counts comes as an error as well
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     handler = _Handler(stream or sys.stderr)
     handler.setFormatter(
         ProcessorFormatter(

@@ -1,0 +1,604 @@
+"""The command line as people and service managers meet it: what is printed, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import zxingcpp
+from PIL import Image
+
+from bot import __version__
+from tests.world import NAME, TOKEN, World
+
+ROOT = Path(__file__).parent.parent
+COMMANDS = ("run", "demo", "check", "invoice")
+LIMIT_S = 20.0
+#: What a service manager is promised.
+END_S = 5.0
+
+
+@dataclass
+class Ended:
+    """How a process ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        assert "Traceback" not in self.err + self.out
+        return self.err.splitlines()
+
+
+async def started(
+    *arguments: str | bytes, env: dict[str, str] | None = None, cwd: Path | None = None
+) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bot",
+        *arguments,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **(env or {})},
+        cwd=cwd,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def ended(process: asyncio.subprocess.Process) -> Ended:
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            out, err = await process.communicate()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    assert process.returncode is not None
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+async def ran(
+    *arguments: str | bytes, env: dict[str, str] | None = None, cwd: Path | None = None
+) -> Ended:
+    return await ended(await started(*arguments, env=env, cwd=cwd))
+
+
+@pytest.fixture
+def node_env(world: World) -> dict[str, str]:
+    """The settings of a node alone."""
+    return {
+        "INVOICE_BOT_LND__HOST": world.node.address,
+        "INVOICE_BOT_LND__TLS_CERT": str(world.node.folder / "tls.cert"),
+        "INVOICE_BOT_LND__MACAROON": str(world.node.folder / "invoice.macaroon"),
+    }
+
+
+@pytest.fixture
+def env(world: World, node_env: dict[str, str]) -> dict[str, str]:
+    """All settings."""
+    return {
+        **node_env,
+        "INVOICE_BOT_TELEGRAM__TOKEN": TOKEN,
+        "INVOICE_BOT_TELEGRAM__API_URL": world.telegram.url,
+        "INVOICE_BOT_ACCESS__OWNERS": str(world.owner.id),
+        "INVOICE_BOT_LOG__FORMAT": "json",
+        "INVOICE_BOT_DATABASE__URL": f"sqlite:///{world.folder}/bot.db",
+    }
+
+
+# the commands
+
+
+async def test_help_has_an_example_for_each_command() -> None:
+    everything = await ran("--help")
+    assert everything.code == 0
+    for command in COMMANDS:
+        assert f"\n  {command} " in everything.out
+        told = await ran(command, "--help")
+        assert (told.code, told.err) == (0, "")
+        assert re.search(rf"\n  Example: invoice-bot {command} \S", told.out)
+        if command != "demo":
+            assert "--config FILE" in told.out
+
+
+async def test_the_version_is_told() -> None:
+    assert await ran("--version") == Ended(0, f"invoice-bot {__version__}\n", "")
+
+
+async def test_the_installed_program_is_the_same() -> None:
+    script = Path(sys.executable).with_name("invoice-bot")
+    process = await asyncio.create_subprocess_exec(
+        script, "--version", stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+
+    assert out.decode() == f"invoice-bot {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["rum"], ["invoice"], ["demo", "--port", "http"]])
+async def test_a_wrong_command_line_exits_with_2(arguments: list[str]) -> None:
+    told = await ran(*arguments)
+
+    assert told.code == 2
+    assert told.out == ""
+    assert "Usage: " in told.lines[0]
+
+
+# settings
+
+
+async def test_without_settings_it_says_where_they_were_looked_for(tmp_path: Path) -> None:
+    told = await ran("invoice", "5", cwd=tmp_path)
+
+    assert (told.code, told.out) == (2, "")
+    assert told.lines == [
+        (
+            f"There are no settings: no file config.toml in {tmp_path} and no INVOICE_BOT_... "
+            "in the environment. Copy config.example.toml to config.toml and fill it in."
+        )
+    ]
+
+
+async def test_wrong_settings_are_a_line_each(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[telegram]\ntoken = "oops"\n[invoices]\nexpire = 5\n')
+
+    told = await ran("run", cwd=tmp_path)
+
+    assert (told.code, told.out) == (2, "")
+    assert [line.split(":")[0] for line in told.lines] == [
+        "invoices.expire",
+        "lnd.tls_cert",
+        "lnd.macaroon",
+        "telegram.token",
+    ]
+    assert "oops" not in told.err
+
+
+async def test_config_names_another_file(tmp_path: Path) -> None:
+    (tmp_path / "other.toml").write_text("a = = b\n")
+
+    told = await ran("check", "--config", "other.toml", cwd=tmp_path)
+    assert (told.code, told.lines) == (
+        2,
+        ["other.toml, line 1, column 5: not TOML: Invalid value"],
+    )
+
+    told = await ran("check", "--config", "nowhere.toml", env={"INVOICE_BOT_LOG__LEVEL": "info"})
+    assert told.code == 2
+    assert told.lines[0].startswith("nowhere.toml: there is no such file.")
+
+
+# invoice
+
+
+def read_terminal(lines: list[str]) -> str:
+    """What a camera sees on the terminal: half blocks in black on white."""
+    cells = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines]
+    picture = Image.new("1", (len(cells[0]), 2 * len(cells)), 1)
+    for y, row in enumerate(cells):
+        for x, cell in enumerate(row):
+            for half, dark in enumerate((cell in "█▀", cell in "█▄")):
+                if dark:
+                    picture.putpixel((x, 2 * y + half), 0)
+    return read_picture(picture.resize((6 * picture.width, 6 * picture.height)))
+
+
+def read_picture(picture: Image.Image) -> str:
+    (code,) = zxingcpp.read_barcodes(picture.convert("L"))
+    text: str = code.text
+    return text
+
+
+def files(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+async def test_an_invoice_is_printed_with_a_code_that_can_be_scanned(
+    world: World, node_env: dict[str, str], tmp_path: Path
+) -> None:
+    told = await ran("invoice", "2,100", "--memo", "pizza & beer", env=node_env, cwd=tmp_path)
+
+    assert (told.code, told.err) == (0, "")
+    (made,) = world.node.invoices.values()
+    assert (made.value_msat, made.memo) == (2_100_000, "pizza & beer")
+    lines = told.out.splitlines()
+    assert lines[:2] == ["2,100 sats", "pizza & beer"]
+    assert re.fullmatch(r"Payable until \d{4}-\d\d-\d\d \d\d:\d\d \S+", lines[2])
+    assert lines[-1] == made.payment_request
+    code = [line for line in lines if "\x1b" in line]
+    assert all("\x1b[38;5;16;48;5;231m" in line for line in code), "black on white, everywhere"
+    assert read_terminal(code) == f"LIGHTNING:{made.payment_request.upper()}"
+    # neither Telegram nor a database was needed
+    assert not world.telegram.calls
+    assert files(tmp_path) == {"node"}
+
+
+async def test_json_and_png_work_together(
+    world: World, node_env: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "pizza.png").write_bytes(b"an old picture")
+
+    told = await ran("invoice", "any", "--json", "--png", "pizza.png", env=node_env, cwd=tmp_path)
+
+    assert (told.code, told.err) == (0, "")
+    (made,) = world.node.invoices.values()
+    got = json.loads(told.out)
+    kind, _, picture = got.pop("qr").partition(",")
+    assert got == {
+        "r_hash": made.payment_hash.hex(),
+        "payment_request": made.payment_request,
+        "add_index": made.add_index,
+        "payment_addr": made.payment_addr.hex(),
+        "amount_msat": 0,
+        "expires_at": made.created_at + 3600,
+    }
+    assert kind == "data:image/png;base64"
+    assert (tmp_path / "pizza.png").read_bytes() == base64.b64decode(picture)
+    with Image.open(tmp_path / "pizza.png") as image:
+        assert read_picture(image) == f"LIGHTNING:{made.payment_request.upper()}"
+    assert files(tmp_path) == {"node", "pizza.png"}, "nothing stays beside it"
+
+
+async def test_the_invoices_settings_count(world: World, node_env: dict[str, str]) -> None:
+    node_env |= {"INVOICE_BOT_INVOICES__EXPIRY": "5m", "INVOICE_BOT_INVOICES__MIN_SATS": "10"}
+
+    too_little = await ran("invoice", "9", env=node_env)
+    enough = await ran("invoice", "10", "--json", env=node_env)
+
+    assert (too_little.code, too_little.lines) == (
+        1,
+        ["That is too little to ask for here: write at least 10 sats."],
+    )
+    (made,) = world.node.invoices.values()
+    assert json.loads(enough.out)["expires_at"] == made.created_at + 300
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["1.000"], '"1.000" could be 1 or 1,000: '),
+        (["5", "--memo", "ä" * 320], "That memo is 640 bytes long; an invoice holds 639. "),
+        (["5", "--memo", b"\xff"], "That memo is no readable text: write it in UTF-8."),
+        (["5", "--png", "no/such/x.png"], "--png: there is no folder no/such: make it first."),
+        (["5", "--png", "."], "--png: . is a folder: name a file in it."),
+        (["5", "--png", "x" * 300], f"--png: {'x' * 300} can't be written: File name too long."),
+    ],
+)
+async def test_what_cannot_be_asked_is_one_sentence(
+    world: World,
+    node_env: dict[str, str],
+    tmp_path: Path,
+    arguments: list[str | bytes],
+    sentence: str,
+) -> None:
+    told = await ran("invoice", *arguments, env=node_env, cwd=tmp_path)
+
+    assert told.code == 1
+    (line,) = told.lines
+    assert line.startswith(sentence)
+    assert told.out == ""
+    assert not world.node.invoices, "the node was not asked"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "sentence"),
+    [
+        ("down", "The Lightning node can't be reached."),
+        ("locked", "The Lightning node's wallet is locked: its owner has to unlock it."),
+        (
+            "readonly",
+            "This bot's macaroon lacks a permission: its owner has to bake one that has it.",
+        ),
+        ("certificate", "The Lightning node's certificate has changed: "),
+    ],
+)
+async def test_a_nodes_trouble_is_one_sentence(
+    world: World, node_env: dict[str, str], trouble: str, sentence: str
+) -> None:
+    if trouble == "down":
+        await world.node.stop()
+    elif trouble == "locked":
+        world.node.lock()
+    elif trouble == "readonly":
+        node_env["INVOICE_BOT_LND__MACAROON"] = str(world.node.folder / "readonly.macaroon")
+    else:
+        world.node.renew_certificate()
+
+    told = await ran("invoice", "5", env=node_env)
+
+    assert (told.code, told.out) == (1, "")
+    (line,) = told.lines
+    assert line.startswith(sentence)
+
+
+async def test_a_picture_that_cannot_be_written_is_one_sentence_under_the_invoice(
+    world: World, node_env: dict[str, str]
+) -> None:
+    told = await ran("invoice", "5", "--json", "--png", "/proc/x.png", env=node_env)
+
+    assert told.code == 1
+    (line,) = told.lines
+    assert re.fullmatch(r"--png: (the folder /proc|/proc/x\.png) can't be written.*\.", line)
+    for made in world.node.invoices.values():  # root is not refused before the node is asked
+        assert json.loads(told.out)["payment_request"] == made.payment_request
+
+
+async def test_a_reader_that_goes_away_is_no_trouble(node_env: dict[str, str]) -> None:
+    process = await started("invoice", "5", env=node_env)
+    assert process.stdout is not None
+    process.stdout._transport.close()  # type: ignore[attr-defined]
+
+    assert process.stderr is not None
+    async with asyncio.timeout(LIMIT_S):
+        told = await process.stderr.read()
+        await process.wait()
+    assert b"Traceback" not in told
+
+
+# check
+
+
+async def test_check_prints_a_line_each_and_exits_with_0(env: dict[str, str]) -> None:
+    told = await ran("check", env=env)
+
+    assert (told.code, told.err) == (0, "")
+    lines = told.out.splitlines()
+    assert lines[0] == f"✓ Telegram: the token is good, the bot is @{NAME} (Invoices)"
+    assert all(line[:2] in ("✓ ", "! ") for line in lines)
+
+
+async def test_check_exits_with_1_if_anything_fails(world: World, env: dict[str, str]) -> None:
+    world.node.lock()
+    env["INVOICE_BOT_TELEGRAM__TOKEN"] = "1:another-token"
+
+    told = await ran("check", env=env)
+
+    assert (told.code, told.err) == (1, "")
+    assert [line for line in told.out.splitlines() if line.startswith("✗")] == [
+        (
+            "✗ Telegram: the token is refused; "
+            "ask @BotFather for the current one (/mybots, API Token)"
+        ),
+        "✗ wallet: locked; unlock it: lncli unlock",
+    ]
+    assert "another-token" not in told.out
+
+
+async def test_check_works_on_a_terminal_that_has_no_tick(env: dict[str, str]) -> None:
+    told = await ran("check", env=env | {"PYTHONIOENCODING": "latin-1"})
+
+    assert told.code == 0
+    assert told.out.startswith("? Telegram: the token is good")
+
+
+# run
+
+
+class Running:
+    """A bot in a process of its own, its log lines as they come."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.log: list[dict[str, str]] = []
+
+    async def logged(self, event: str) -> dict[str, str]:
+        """Wait for a line with this event."""
+        assert self.process.stderr is not None
+        async with asyncio.timeout(LIMIT_S):
+            while line := await self.process.stderr.readline():
+                self.log.append(json.loads(line))
+                if self.log[-1]["event"] == event:
+                    return self.log[-1]
+        raise AssertionError(f"ended without {event!r}: {self.log}")
+
+    async def end(self, *signals: signal.Signals) -> Ended:
+        """Send the signals; how it ended, in time."""
+        for each in signals:
+            self.process.send_signal(each)
+        began = time.monotonic()
+        told = await ended(self.process)
+        assert time.monotonic() - began < END_S
+        self.log += [json.loads(line) for line in told.err.splitlines()]
+        return told
+
+
+@asynccontextmanager
+async def running(env: dict[str, str]) -> AsyncIterator[Running]:
+    process = await started("run", env=env)
+    bot = Running(process)
+    try:
+        yield bot
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_run_ends_cleanly_on_a_signal(
+    world: World, env: dict[str, str], number: signal.Signals
+) -> None:
+    async with running(env) as bot:
+        assert (await bot.logged("running"))["bot"] == NAME
+        chat = world.private(world.owner)
+        world.telegram.say(chat, world.owner, "/invoice 2100 pizza")
+        await world.until(lambda: [message for message in world.ours(chat) if message.photo])
+
+        told = await bot.end(number)
+
+    assert (told.code, told.out) == (0, "")
+    assert bot.log[-1]["event"] == "stopped"
+    assert TOKEN.partition(":")[2] not in json.dumps(bot.log)
+
+
+async def test_run_stays_up_while_node_and_telegram_are_away(
+    world: World, env: dict[str, str]
+) -> None:
+    await world.node.stop()
+    await world.telegram.down()
+    async with running(env) as bot:
+        await bot.logged("Telegram can't be reached")
+        await world.telegram.up()
+        await bot.logged("running")
+
+        assert (await bot.end(signal.SIGTERM)).code == 0
+
+
+async def test_run_looks_at_everything_at_start(env: dict[str, str]) -> None:
+    async with running(env) as bot:
+        line = await bot.logged("check: macaroon: the node accepts it")
+        assert line["level"] == "info"
+        await bot.end(signal.SIGTERM)
+
+    assert [line["level"] for line in bot.log if "ListChannels" in line["event"]] == ["warning"]
+
+
+async def test_run_exits_when_the_token_is_refused(env: dict[str, str]) -> None:
+    env["INVOICE_BOT_TELEGRAM__TOKEN"] = "123456789:AAE-refused-refused-refused-refused-00"
+
+    told = await ran("run", env=env)
+
+    assert (told.code, told.out) == (1, "")
+    assert told.lines[-1] == (
+        "Telegram refuses the bot's token: ask @BotFather for the current one."
+    )
+    assert "AAE-refused" not in told.err
+
+
+async def test_a_second_bot_on_the_same_database_says_who_has_it(env: dict[str, str]) -> None:
+    async with running(env) as bot:
+        await bot.logged("running")
+
+        told = await ran("run", env=env)
+
+        assert told.code == 1
+        (line,) = told.lines
+        assert line.endswith(f"is in use by process {bot.process.pid}: end that one first.")
+        await bot.end(signal.SIGTERM)
+
+
+async def test_the_containers_health_check_sees_a_bot_that_runs(
+    world: World, env: dict[str, str]
+) -> None:
+    (command,) = re.findall(r"^ +CMD (\[.*\])$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    healthy = [part.replace("/data", str(world.folder)) for part in json.loads(command)]
+
+    async def asked() -> int:
+        process = await asyncio.create_subprocess_exec(*healthy)
+        return await process.wait()
+
+    assert await asked() != 0
+    async with running(env) as bot:
+        await bot.logged("running")
+        assert await asked() == 0
+        await bot.end(signal.SIGTERM)
+    for alive in world.folder.glob("*.alive"):  # nobody touches it any more
+        os.utime(alive, (time.time() - 120,) * 2)
+    assert await asked() != 0
+
+
+SIGNALS = """
+import sys, time
+from bot import cli, logs
+logs.setup("info", "json")
+cli.END_WITHIN_S = {limit}
+cli._end_on_signals(lambda: print("ending", flush=True))
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+async def signalled(limit_s: float) -> asyncio.subprocess.Process:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        SIGNALS.format(limit=limit_s),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"ready\n"
+    process.send_signal(signal.SIGINT)
+    assert await process.stdout.readline() == b"ending\n"
+    return process
+
+
+async def test_a_second_ctrl_c_ends_at_once() -> None:
+    process = await signalled(60.0)
+    process.send_signal(signal.SIGINT)
+
+    assert (await ended(process)).code == 130
+
+
+async def test_an_end_that_hangs_is_cut_short() -> None:
+    told = await ended(await signalled(0.2))
+
+    assert told.code == 1
+    assert json.loads(told.err)["event"] == "the end took too long"
+
+
+# demo
+
+
+async def test_the_demo_ends_cleanly_and_names_its_page_last() -> None:
+    process = await started("demo", "--port", "0")
+    assert process.stdout is not None
+    line = b""
+    async with asyncio.timeout(LIMIT_S):
+        while not re.fullmatch(rb"http://127\.0\.0\.1:\d+\n", line):
+            line = await process.stdout.readline()
+            assert line, await ended(process)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+
+    told = await ended(process)
+
+    assert (told.code, told.out, told.lines) == (0, "", [])
+    assert time.monotonic() - began < 3.0
+
+
+async def test_a_port_in_use_is_told_with_the_option_for_another() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        told = await ran("demo", "--port", str(port))
+
+    assert (told.code, told.out) == (1, "")
+    (line,) = told.lines
+    assert str(port) in line
+    assert "--port" in line
+
+
+@pytest.mark.parametrize("package", ["starlette", "uvicorn", "zxingcpp", "coincurve"])
+async def test_without_the_extra_the_demo_says_how_to_get_it(package: str) -> None:
+    code = f"import sys; sys.modules[{package!r}] = None; from bot.cli import main; main()"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        code,
+        "demo",
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+    told = await ended(process)
+
+    assert (told.code, told.out) == (1, "")
+    assert told.lines == [
+        "The demo is not installed. Get it with: pip install 'lightning-invoice-bot[demo]'"
+    ]
