@@ -22,7 +22,6 @@ from bot.demo.tg_world import Chat, Json, Message, chat_json, user_json
 Right = Literal["read", "members", "edit", "write"]
 
 GENERAL_TOPIC_ID = 1
-_GROUPS = {"group": "group", "supergroup": "supergroup", "channel": "channel"}
 
 
 @dataclass(slots=True, frozen=True)
@@ -205,7 +204,7 @@ def _check_group(bot: Bot, chat: Chat, right: Right) -> None:
     kicked = chat.members[bot.user.id] == "kicked"
     what = "kicked from" if kicked else "not a member of"
     verb = "was" if kicked else "is"
-    raise Refusal(403, f"Forbidden: bot {verb} {what} the {_GROUPS[chat.type]} chat")
+    raise Refusal(403, f"Forbidden: bot {verb} {what} the {chat.type} chat")
 
 
 def check_may_send(bot: Bot, chat: Chat, *, photo: bool) -> None:

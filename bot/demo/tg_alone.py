@@ -49,7 +49,7 @@ What can't be done is answered with status 400 and {"error": "..."}.
 
   python -m bot.demo.telegram --listen 127.0.0.1:8081
   curl -d '{"first_name": "Ann"}' http://127.0.0.1:8081/sim/users
-  curl -d '{"chat": 7000000002, "user": 7000000002, "text": "/start"}' http://127.0.0.1:8081/sim/say
+  curl -d '{"chat": 5000000002, "user": 5000000002, "text": "/start"}' http://127.0.0.1:8081/sim/say
 """
 
 _PRESS_TIMEOUT_S = 10.0
@@ -200,6 +200,13 @@ def _post(act: Act) -> Callable[[Request], Awaitable[Response]]:
     return handle
 
 
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return host, int(port)
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bot.demo.telegram",
@@ -207,7 +214,7 @@ def _arguments() -> argparse.Namespace:
         epilog=_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--listen", default="127.0.0.1:8081", metavar="HOST:PORT")
+    parser.add_argument("--listen", default="127.0.0.1:8081", metavar="HOST:PORT", type=_address)
     parser.add_argument("--token", default="7000000001:simulated", help="the first bot's token")
     parser.add_argument("--username", default="simulated_bot", help="the first bot's name")
     parser.add_argument("--floods", action="store_true", help="keep Telegram's flood limits")
@@ -217,14 +224,14 @@ def _arguments() -> argparse.Namespace:
 async def main() -> int:
     """Run until Ctrl-C or SIGTERM. Gives the exit code."""
     arguments = _arguments()
-    host, _, port = arguments.listen.rpartition(":")
+    host, port = arguments.listen
     sim = SimTelegram()
     sim.add_bot(arguments.token, arguments.username, "Simulated")
     sim.limit_floods(arguments.floods)
     try:
-        await sim.start(host or "127.0.0.1", int(port), routes=Control(sim).routes())
-    except (OSError, ValueError) as error:
-        sys.stderr.write(f"Can't listen at {arguments.listen}: {error}\n")
+        await sim.start(host, port, routes=Control(sim).routes())
+    except OSError as error:
+        sys.stderr.write(f"Can't listen at {host}:{port}: {error}\n")
         return 1
     sys.stdout.write(f"token {arguments.token}\nbase_url {sim.url}/bot\n{sim.url}\n")
     sys.stdout.flush()

@@ -207,9 +207,12 @@ class HttpServer:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for connection in list(self._state.connections):
-            transport: Any = connection.transport
-            transport.abort()
+        for connection in self._connections():
+            connection.transport.abort()
+
+    def _connections(self) -> list[Any]:
+        """The open ones: uvicorn's type for them holds more kinds than there are here."""
+        return list(self._state.connections)
 
     async def stop(self) -> None:
         """Shut, and wait until the last request has ended."""
@@ -223,7 +226,6 @@ class HttpServer:
 
     def drop(self, scope: Scope) -> None:
         """Break the connection that this request came on."""
-        for connection in list(self._state.connections):
+        for connection in self._connections():
             if connection.client == tuple(scope["client"]):
-                transport: Any = connection.transport
-                transport.abort()
+                connection.transport.abort()

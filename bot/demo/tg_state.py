@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import time
 from collections import deque
@@ -31,7 +32,7 @@ from bot.demo.tg_world import (
 
 T = TypeVar("T")
 
-_FIRST_USER_ID = 7_000_000_001
+_FIRST_USER_ID = 5_000_000_001
 _FIRST_GROUP_ID = -4_000_000_001
 _FIRST_SUPERGROUP_ID = -1_002_000_000_001
 _KEPT_CALLS = 10_000
@@ -62,6 +63,7 @@ class Listener:
         readers.add(self)
 
     def feed(self, change: Change | None) -> None:
+        """One more change; None ends it."""
         self._queue.put_nowait(change)
 
     def close(self) -> None:
@@ -207,6 +209,8 @@ class State:
     ) -> User:
         """Make a person."""
         id_ = _FIRST_USER_ID + len(self._users)
+        while id_ in self._users:
+            id_ += 1
         user = User(id_, first_name, False, last_name, username, language_code)
         self._users[id_] = user
         return user
@@ -358,10 +362,9 @@ class State:
                 if self._changed is None or self._changed.done():
                     self._changed = asyncio.get_running_loop().create_future()
                 changed = self._changed
-                try:
+                value: T | None = None
+                with contextlib.suppress(LookupError, StopIteration):
                     value = condition()
-                except (LookupError, StopIteration):
-                    value = None  # type: ignore[assignment]
                 if value:
                     return value
                 await asyncio.shield(changed)
@@ -372,7 +375,7 @@ def hears(bot: Bot, message: Message) -> bool:
     chat, sender = message.chat, message.sender
     me = bot.user.id
     if not chat.has(me) or message.author is bot.user:
-        return message.service.get("left_chat_member", {}).get("id") == me
+        return bool(message.service.get("left_chat_member", {}).get("id") == me)
     if chat.type == "private":
         return chat.bot is bot.user
     if chat.type == "channel" or message.service:
