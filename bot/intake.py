@@ -45,6 +45,7 @@ class Intake:
         self._application = application
         self._on_bug = on_bug
         self._offset = 0
+        self._confirmed = 0
         # handled, but not to be confirmed before an older one
         self._handled: set[int] = set()
         self._errors: dict[int, Exception] = {}
@@ -73,9 +74,10 @@ class Intake:
 
     async def _poll(self, stopping: asyncio.Future[Any]) -> bool:
         """One call and its batch; whether all of it could be handled."""
+        offset = self._offset
         call = asyncio.ensure_future(
             self._telegram_bot.raw_updates(
-                offset=self._offset, poll_s=POLL_S, limit=100, allowed=ALLOWED_UPDATES
+                offset=offset, poll_s=POLL_S, limit=100, allowed=ALLOWED_UPDATES
             )
         )
         try:
@@ -85,6 +87,7 @@ class Intake:
                 call.cancel()
                 with contextlib.suppress(asyncio.CancelledError, TelegramError):
                     await call
+        self._confirmed = offset  # the call has told it, whatever its answer
         if call.cancelled():
             return True
         batch = call.result()
@@ -165,7 +168,7 @@ class Intake:
 
     async def _confirm(self) -> None:
         """Tell Telegram what was handled. What this call brings stays unconfirmed."""
-        if not self._offset:
+        if self._offset == self._confirmed:
             return
         try:
             async with asyncio.timeout(2):

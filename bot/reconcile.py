@@ -330,7 +330,6 @@ class Reconciler:
 
     async def _wait_for_node(self, invoice: Invoice, hand: _Hand) -> Invoice | None:
         """Until the gate opens, or the row has something to say."""
-        self._why[invoice.id] = self._gate.reason
         waited_s = self._clock() - invoice.taken_at
         moments = [WORD_AFTER_S, invoice.patience_s]
         until_s = min((m - waited_s for m in moments if m > waited_s), default=TICK_S)
@@ -358,6 +357,9 @@ class Reconciler:
         return columns
 
     def _reason(self, invoice: Invoice) -> NodeError:
+        """Why the row waits for the node; the latest that is known."""
+        if not self._gate.is_open:
+            return self._gate.reason
         return self._why.get(invoice.id, NodeTimeout())
 
     # at the node

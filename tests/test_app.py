@@ -1,0 +1,509 @@
+"""The whole way, through the app on both simulators."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from io import BytesIO
+
+import pytest
+import zxingcpp
+from PIL import Image
+
+from bot.demo.bolt import decode
+from bot.demo.telegram import Chat, Message, User
+from bot.errors import TokenRefused
+from bot.lnrpc import lightning_pb2
+from tests.world import NAME, World
+
+LONG_MEMO = "A long memo. " * 45 + "End."
+
+
+def read_codes(message: Message) -> list[str]:
+    """What a scanner finds in a message's picture."""
+    assert message.photo is not None
+    picture = Image.open(BytesIO(message.photo.data)).convert("L")
+    return [code.text for code in zxingcpp.read_barcodes(picture, zxingcpp.BarcodeFormat.QRCode)]
+
+
+async def ask(world: World, chat: Chat, person: User, text: str) -> Message:
+    """Say it, and wait for one more open card."""
+    before = len(world.showing(chat, "⚡ Please"))
+    world.telegram.say(chat, person, text)
+    return await world.shown(chat, "⚡ Please", before + 1)
+
+
+async def test_an_invoice_in_private_is_shown_paid_and_told(world: World) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    card = await ask(world, chat, world.anna, "/invoice 2100 pizza")
+    assert "2,100 sats" in (card.text or "")
+    assert "pizza" in (card.text or "")
+    assert card.reply_to is not None
+    assert world.buttons(card) == ["Cancel"]
+    request = world.request_in(card)
+    assert read_codes(card) == ["LIGHTNING:" + request.upper()]
+    assert decode(request).amount_msat == 2_100_000
+
+    world.node.pay(request)
+    told = await world.shown(chat, "✅ Anna Berg, you got 2,100 sats")
+    assert told.reply_to is card.reply_to
+    assert (card.text or "").startswith("✅ Paid: 2,100 sats")
+    assert world.request_in(card) == ""
+    assert world.buttons(card) == []
+    assert read_codes(card) == []
+    assert len(world.ours(chat)) == 2
+
+
+async def test_in_a_group_the_name_and_the_bare_command_both_work(world: World) -> None:
+    await world.start_bot()
+    await ask(world, world.group, world.anna, f"/invoice@{NAME} 21k")
+    card = await ask(world, world.group, world.bert, "/invoice 0.0005 btc beer\nand wine")
+    assert (card.text or "").startswith("⚡ Please pay 50,000 sats\nbeer\nand wine\nAsked by Bert")
+
+
+async def test_in_a_topic_everything_stays_in_the_topic(world: World) -> None:
+    forum = world.telegram.add_group("Forum", [world.anna], forum=True)
+    topic = world.telegram.add_topic(forum, "Money")
+    await world.start_bot()
+    world.telegram.say(forum, world.anna, "/invoice 5", thread=topic)
+    card = await world.shown(forum, "⚡ Please")
+    world.node.pay(world.request_in(card))
+    told = await world.shown(forum, "✅ Anna Berg")
+    assert (card.thread_id, told.thread_id) == (topic, topic)
+    world.telegram.say(forum, world.anna, "/invoice 6")
+    general = await world.shown(forum, "⚡ Please pay 6")
+    assert general.thread_id is None
+
+
+async def test_a_long_request_stands_in_a_second_message_and_leaves_both(world: World) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    card = await ask(world, chat, world.anna, f"/invoice 2100 {LONG_MEMO}")
+    apart = await world.shown(chat, "lnsb")
+    assert world.request_in(card) == ""
+    assert apart.reply_to is card
+    assert read_codes(card) == ["LIGHTNING:" + world.request_in(apart).upper()]
+    world.node.pay(world.request_in(apart))
+    await world.shown(chat, "✅ Anna Berg, you got")
+    await world.until(lambda: not world.request_in(apart))
+    assert (apart.text or "").startswith("✅ Paid: 2,100 sats")
+    assert LONG_MEMO.strip() in (card.text or "")
+
+
+async def test_more_than_asked_is_told(world: World) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    card = await ask(world, chat, world.anna, "/invoice 100")
+    world.node.pay(world.request_in(card), amount_msat=150_000)
+    told = await world.shown(chat, "✅ Anna Berg, you got 150 sats")
+    assert "more than the 100 sats asked" in (told.text or "")
+
+
+async def test_any_amount_takes_what_is_paid(world: World) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    card = await ask(world, chat, world.anna, "/invoice any tips")
+    assert (card.text or "").startswith("⚡ Please pay any amount")
+    world.node.pay(world.request_in(card), amount_msat=777_000)
+    told = await world.shown(chat, "✅ Anna Berg, you got 777 sats")
+    assert "more than" not in (told.text or "")
+
+
+async def test_an_expired_card_is_renewed_once_for_three_presses(world: World) -> None:
+    await world.start_bot()
+    card = await ask(world, world.group, world.anna, "/invoice 2100 pizza")
+    request = world.request_in(card)
+    world.clock.ahead_s += 3700
+    await world.shown(world.group, "⌛ Expired: 2,100 sats")
+    assert world.buttons(card) == ["Renew"]
+    assert read_codes(card) == []
+    presses = [
+        world.telegram.press(world.group, world.anna, card.id, text="Renew") for _ in range(3)
+    ]
+    answers = [(await press.answer).text or "" for press in presses]
+    assert sorted(answers) == [
+        "A new invoice is on its way.",
+        "It was renewed already.",
+        "It was renewed already.",
+    ]
+    fresh = await world.shown(world.group, "⚡ Please pay 2,100 sats\npizza\nAsked by Anna")
+    assert world.request_in(fresh) != request
+    await world.until(lambda: world.buttons(card) == [])
+    assert len(world.showing(world.group, "⚡ Please")) == 1
+    world.node.pay(world.request_in(fresh))
+    await world.shown(world.group, "✅ Anna Berg")
+
+
+async def test_cancel_by_button_is_the_askers_the_owners_and_administrators(world: World) -> None:
+    await world.start_bot()
+    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    press = world.telegram.press(world.group, world.bert, card.id, text="Cancel")
+    answer = await press.answer
+    assert answer.show_alert
+    assert "owners" in (answer.text or "")
+    assert (card.text or "").startswith("⚡")
+    world.telegram.press(world.group, world.anna, card.id, text="Cancel")
+    await world.shown(world.group, "✖️ Cancelled: 2,100 sats")
+    assert world.buttons(card) == ["Renew"]
+    assert next(iter(world.node.invoices.values())).state == lightning_pb2.Invoice.CANCELED
+
+    world.telegram.promote(world.group, world.bert)
+    other = await ask(world, world.group, world.anna, "/invoice 2200")
+    world.telegram.press(world.group, world.bert, other.id, text="Cancel")
+    await world.shown(world.group, "✖️ Cancelled: 2,200 sats")
+    assert "Cancelled by Bert" in (other.text or "")
+
+
+async def test_cancel_as_a_reply_to_the_card(world: World) -> None:
+    await world.start_bot()
+    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    world.telegram.say(world.group, world.anna, "/cancel", reply_to=card)
+    await world.shown(world.group, "✖️ Cancelled")
+    chat = world.private(world.anna)
+    world.telegram.say(chat, world.anna, "/cancel")
+    await world.shown(chat, "Reply to an invoice's card")
+
+
+async def test_the_question_takes_the_askers_answer_after_a_restart(world: World) -> None:
+    await world.start_bot()
+    world.telegram.say(world.group, world.anna, "/invoice")
+    question = await world.shown(world.group, "Anna Berg, how many sats?")
+    assert question.reply_markup is not None
+    assert question.reply_markup["selective"]
+    await world.stop_bot()
+    await world.start_bot()
+    world.telegram.say(world.group, world.bert, "99", reply_to=question)
+    world.telegram.say(world.group, world.anna, "1.000", reply_to=question)
+    await world.until(lambda: [m for m in world.ours(world.group) if "1.000" in (m.text or "")])
+    world.telegram.say(world.group, world.anna, "2100 pizza", reply_to=question)
+    card = await world.shown(world.group, "⚡ Please pay 2,100 sats\npizza")
+    assert len(world.node.invoices) == 1
+    assert card.reply_to is not None
+    assert card.reply_to.text == "2100 pizza"
+
+
+async def test_the_memo_may_be_the_message_replied_to(world: World) -> None:
+    await world.start_bot()
+    note = world.telegram.say(world.group, world.bert, "Four pizzas <b>& wine</b>")
+    world.telegram.say(world.group, world.anna, "/invoice 9000", reply_to=note)
+    card = await world.shown(world.group, "⚡ Please pay 9,000 sats\nFour pizzas <b>& wine</b>")
+    assert decode(world.request_in(card)).memo == "Four pizzas <b>& wine</b>"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("/invoice 1.000", "1.000"),
+        ("/invoice 0", "zero"),
+        ("/invoice 5000000", "at most"),
+        ("/invoice 21 " + "ä" * 320, "640 bytes"),
+    ],
+)
+async def test_a_refusal_says_why(world: World, text: str, says: str) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    world.telegram.say(chat, world.anna, text)
+    refusal = await world.until(lambda: world.ours(chat))
+    assert says in (refusal[0].text or "")
+    assert not world.node.invoices
+
+
+async def test_what_asks_for_nothing_gets_nothing(world: World) -> None:
+    await world.start_bot()
+    said = world.telegram.say(world.group, world.anna, "hello")
+    world.telegram.edit_as_user(said, "/invoice 1")
+    channel = world.telegram.add_channel("News", admins=[world.anna])
+    post = world.telegram.post(channel, "/invoice 2")
+    world.telegram.forward(post, world.group, world.anna)
+    world.telegram.say(world.group, world.anna, "/invoices")
+    world.telegram.say(world.group, world.anna, "/help")
+    await ask(world, world.group, world.anna, "/invoice 4")
+    assert len(world.node.invoices) == 1
+    assert len(world.ours(world.group)) == 1
+
+
+async def test_a_stranger_is_told_once_and_gets_no_invoice(world: World) -> None:
+    club = world.telegram.add_group("Club", [world.stranger])
+    await world.start_bot()
+    chat = world.private(world.stranger)
+    for _ in range(3):
+        world.telegram.say(chat, world.stranger, "/invoice 21")
+        world.telegram.say(club, world.stranger, "/invoice 21")
+    told = await world.shown(chat, "I make invoices only for people that my owner knows")
+    assert str(world.stranger.id) in (told.text or "")
+    there = await world.shown(club, "I make invoices only")
+    assert str(club.id) in (there.text or "")
+    await ask(world, world.group, world.anna, "/invoice 5")
+    assert len(world.ours(chat)) == 1
+    assert len(world.ours(club)) == 1
+    assert len(world.node.invoices) == 1
+
+
+async def test_an_anonymous_administrator_asks_as_the_group(world: World) -> None:
+    world.access = {"chats": frozenset({world.group.id})}
+    await world.start_bot()
+    world.telegram.say(world.group, world.owner, "/invoice 77", anonymous=True)
+    card = await world.shown(world.group, "⚡ Please pay 77 sats")
+    assert "Asked by Friday dinner" in (card.text or "")
+    world.node.pay(world.request_in(card))
+    await world.shown(world.group, "✅ Friday dinner, you got 77 sats")
+
+
+async def test_limits_are_told(world: World) -> None:
+    world.limits = {"open_per_chat": 2}
+    await world.start_bot()
+    chat = world.private(world.anna)
+    await ask(world, chat, world.anna, "/invoice 1")
+    await ask(world, chat, world.anna, "/invoice 2")
+    world.telegram.say(chat, world.anna, "/invoice 3")
+    await world.shown(chat, "This chat has 2 open invoices")
+
+
+async def test_invoices_lists_the_askers_latest(world: World) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    card = await ask(world, chat, world.anna, "/invoice 21 tea")
+    world.node.pay(world.request_in(card))
+    await world.shown(chat, "✅ Anna Berg")
+    await ask(world, world.group, world.anna, "/invoice 42 cake")
+    world.telegram.say(chat, world.anna, "/invoices")
+    listed = await world.shown(chat, "Your latest invoices\n")
+    assert re.findall(r"(paid|open) · (\d+ sats) – (\w+)", listed.text or "") == [
+        ("open", "42 sats", "cake"),
+        ("paid", "21 sats", "tea"),
+    ]
+    world.telegram.say(world.group, world.anna, f"/invoices@{NAME}")
+    here = await world.shown(world.group, "Your latest invoices here")
+    assert "tea" not in (here.text or "")
+
+
+async def test_help_and_id(world: World) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    world.telegram.say(chat, world.anna, "/start")
+    await world.shown(chat, "⚡ I make Lightning invoices")
+    world.telegram.say(chat, world.anna, "/id")
+    mine = await world.shown(chat, "Your id")
+    assert str(world.anna.id) in (mine.text or "")
+    commands = world.telegram.commands(world.group, world.anna)
+    assert "invoice" in [command["command"] for command in commands]
+
+
+async def test_a_node_that_is_away_gets_a_word_that_becomes_the_card(world: World) -> None:
+    await world.node.down()
+    await world.start_bot()
+    chat = world.private(world.anna)
+    world.telegram.say(chat, world.anna, "/invoice 2100")
+    world.telegram.say(chat, world.anna, "/invoice 2200")
+    word = await world.shown(chat, "⏳ The Lightning node can't be reached. I keep trying")
+    await world.node.up()
+    await world.shown(chat, "⚡ Please", 2)
+    assert (word.text or "").startswith("⚡ Please")
+    assert word.photo is not None
+    assert len(world.ours(chat)) == 2
+    world.node.pay(world.request_in(word))
+    await world.shown(chat, "✅ Anna Berg")
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [("locked", "wallet is locked"), ("starting", "still starting"), ("down", "can't be reached")],
+)
+async def test_when_patience_ends_the_word_becomes_the_failure(
+    world: World, state: str, says: str
+) -> None:
+    world.invoices = {"patience": "4s"}
+    await world.start_bot()
+    chat = world.private(world.anna)
+    await ask(world, chat, world.anna, "/invoice 1")
+    if state == "locked":
+        world.node.lock()
+    elif state == "starting":
+        world.node.set_state("UNLOCKED")
+    else:
+        await world.node.down()
+    world.telegram.say(chat, world.anna, "/invoice 2100")
+    word = await world.shown(chat, "⏳")
+    assert says in (word.text or "")
+    await world.shown(chat, "⚠️")
+    assert says in (word.text or "")
+    assert "no invoice for 2,100 sats" in (word.text or "")
+
+
+async def test_a_payment_while_the_bot_was_away_is_told_at_start(world: World) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    first = await ask(world, chat, world.anna, "/invoice 1")
+    second = await ask(world, chat, world.anna, "/invoice 2")
+    await world.stop_bot()
+    world.node.pay(world.request_in(first))
+    world.node.pay(world.request_in(second))
+    await world.start_bot()
+    await world.shown(chat, "✅ Anna Berg, you got", 2)
+    assert len(world.showing(chat, "✅ Paid")) == 2
+
+
+async def test_a_payment_while_the_node_was_out_of_reach_is_told_when_it_is_back(
+    world: World,
+) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    card = await ask(world, chat, world.anna, "/invoice 1")
+    request = world.request_in(card)
+    await world.node.kill()
+    await world.node.start()
+    world.node.pay(request)
+    await world.shown(chat, "✅ Anna Berg, you got 1 sat")
+
+
+async def test_certificate_and_macaroon_are_exchanged_while_running(world: World) -> None:
+    world.node.bake(
+        ["invoices:read", "invoices:write", "info:read"], root_key_id=7, save_to="bot.macaroon"
+    )
+    world.macaroon = "bot.macaroon"
+    await world.start_bot()
+    chat = world.private(world.anna)
+    await ask(world, chat, world.anna, "/invoice 1")
+    await world.node.stop()
+    world.node.renew_certificate()
+    world.node.revoke(7)
+    await world.node.start()
+    world.node.bake(
+        ["invoices:read", "invoices:write", "info:read"], root_key_id=8, save_to="bot.macaroon"
+    )
+    card = await ask(world, chat, world.anna, "/invoice 2")
+    world.node.pay(world.request_in(card))
+    await world.shown(chat, "✅ Anna Berg, you got 2 sats")
+
+
+async def test_the_invoice_macaroon_is_enough(world: World) -> None:
+    world.macaroon = "invoice.macaroon"
+    await world.start_bot()
+    chat = world.private(world.anna)
+    card = await ask(world, chat, world.anna, "/invoice 1")
+    world.node.pay(world.request_in(card))
+    await world.shown(chat, "✅ Anna Berg, you got 1 sat")
+
+
+async def test_a_lost_answer_makes_no_second_invoice(world: World) -> None:
+    await world.start_bot()
+    world.node.lose_answer("AddInvoice", times=1)
+    chat = world.private(world.anna)
+    await ask(world, chat, world.anna, "/invoice 1")
+    assert len(world.node.invoices) == 1
+
+
+async def test_an_unanswered_photo_is_sent_again_with_a_line_that_says_so(world: World) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    world.telegram.drop("sendPhoto", acted=True, times=1)
+    world.telegram.say(chat, world.anna, "/invoice 1")
+    second = await world.shown(chat, "⚡ Please", 2)
+    first = world.showing(chat, "⚡ Please")[0]
+    assert "An earlier copy of this message may stand above" in (second.text or "")
+    assert world.request_in(first) == world.request_in(second)
+    world.node.pay(world.request_in(second))
+    await world.shown(chat, "✅ Paid")
+    world.telegram.press(chat, world.anna, first.id, text="Cancel")
+    await world.until(lambda: (first.text or "").startswith("✅ Paid"))
+    assert len(world.node.invoices) == 1
+
+
+async def test_a_chat_told_to_wait_holds_up_nobody_else(world: World) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    world.telegram.fail("sendPhoto", chat_id=chat.id, times=1, status=429, retry_after=2)
+    world.telegram.say(chat, world.anna, "/invoice 1")
+    await ask(world, world.private(world.bert), world.bert, "/invoice 2")
+    assert not world.ours(chat)
+    card = await world.shown(chat, "⚡ Please pay 1 sat")
+    assert "earlier copy" not in (card.text or "")
+    assert len(world.ours(chat)) == 1
+
+
+async def test_a_payment_in_a_group_that_removed_the_bot_is_told_in_private(world: World) -> None:
+    await world.start_bot()
+    own = world.private(world.anna)
+    await ask(world, own, world.anna, "/invoice 1")
+    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    request = world.request_in(card)
+    world.telegram.remove_bot(world.group)
+    world.node.pay(request)
+    await world.shown(own, "✅ Anna Berg, you got 2,100 sats")
+    assert (card.text or "").startswith("⚡")
+    world.telegram.readd_bot(world.group)
+    await world.until(lambda: (card.text or "").startswith("✅ Paid"))
+
+
+async def test_a_blocked_bot_tells_the_owners(world: World) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    card = await ask(world, chat, world.anna, "/invoice 2100")
+    await ask(world, world.private(world.owner), world.owner, "/invoice 1")
+    world.telegram.block(world.anna)
+    world.node.pay(world.request_in(card))
+    await world.shown(world.private(world.owner), "✅ Anna Berg, you got 2,100 sats")
+
+
+async def test_cards_follow_a_group_that_becomes_a_supergroup(world: World) -> None:
+    await world.start_bot()
+    await ask(world, world.group, world.anna, "/invoice 2100 pizza")
+    supergroup = world.telegram.migrate(world.group)
+    card = await world.shown(supergroup, "⚡ Please pay 2,100 sats\npizza")
+    world.node.pay(world.request_in(card))
+    await world.shown(supergroup, "✅ Anna Berg")
+    assert len(world.node.invoices) == 1
+
+
+async def test_a_removed_card_is_still_told(world: World) -> None:
+    await world.start_bot()
+    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    request = world.request_in(card)
+    world.telegram.delete_message(world.group, card.id)
+    world.node.pay(request)
+    await world.shown(world.group, "✅ Anna Berg, you got 2,100 sats")
+
+
+async def test_a_refused_token_ends_the_bot(world: World) -> None:
+    world.telegram.fail(None, times=100, status=401, description="Unauthorized")
+    with pytest.raises(TokenRefused):
+        await world.start_bot()
+
+
+async def test_a_clean_stop_confirms_what_was_handled(world: World) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    await ask(world, chat, world.anna, "/invoice 1")
+    await world.stop_bot()
+    await world.start_bot()
+    await ask(world, chat, world.anna, "/invoice 2")
+    assert len(world.node.invoices) == 2
+
+
+async def test_a_command_given_while_the_bot_was_long_away_is_not_carried_out(
+    world: World,
+) -> None:
+    chat = world.private(world.anna)
+    await world.start_bot()
+    await ask(world, chat, world.anna, "/invoice 1")
+    await world.stop_bot()
+    world.telegram.say(chat, world.anna, "/invoice 2")
+    world.telegram.say(chat, world.anna, "/invoice 3")
+    world.clock.ahead_s += 700
+    await world.start_bot()
+    await world.shown(chat, "I was away when you asked")
+    await ask(world, chat, world.anna, "/invoice 4")
+    assert len(world.node.invoices) == 2
+    assert len(world.showing(chat, "I was away")) == 1
+
+
+async def test_a_payment_is_recorded_by_its_hash(world: World) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    card = await ask(world, chat, world.anna, "/invoice 1")
+    paid = world.node.pay(world.request_in(card))
+    assert hashlib.sha256(paid.preimage).digest() == paid.payment_hash
+    await world.shown(chat, "✅ Anna Berg")
+    await asyncio.wait_for(world.stop_bot(), 5)

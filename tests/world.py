@@ -1,0 +1,164 @@
+"""A node, a Telegram and people, and the bot between them: for tests that cross modules."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import SecretStr
+
+from bot import app
+from bot.config import (
+    AccessSettings,
+    DatabaseSettings,
+    InvoicesSettings,
+    LimitsSettings,
+    LndSettings,
+    LogSettings,
+    Rate,
+    Settings,
+    TelegramSettings,
+)
+from bot.demo.node import SimNode
+from bot.demo.telegram import Chat, Message, SimTelegram, User
+
+T = TypeVar("T")
+
+TOKEN = "123456789:AAE-a-token-that-only-the-simulator-takes"
+NAME = "test_invoice_bot"
+WAIT_S = 10.0
+
+
+class Clock:
+    """Real time, moved by hand."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead_s
+
+
+class World:
+    """The outside of a bot, which outlives it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clock = Clock()
+        self.node = SimNode(folder / "node", clock=self.clock)
+        self.telegram = SimTelegram(clock=self.clock)
+        self.bot_user = self.telegram.add_bot(TOKEN, NAME, "Invoices")
+        self.owner = self.telegram.add_user("Olga")
+        self.anna = self.telegram.add_user("Anna", last_name="Berg")
+        self.bert = self.telegram.add_user("Bert")
+        self.stranger = self.telegram.add_user("Sven")
+        people = [self.owner, self.anna, self.bert]
+        self.group = self.telegram.add_group("Friday dinner", people, admins=[self.owner])
+        self.macaroon = "admin.macaroon"
+        self.invoices: dict[str, Any] = {}
+        self.access: dict[str, Any] = {}
+        self.limits: dict[str, Any] = {}
+        self._stop = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+
+    def private(self, person: User) -> Chat:
+        """A person's chat with the bot."""
+        return self.telegram.private_chat(person)
+
+    def settings(self) -> Settings:
+        """What the bot's owner would have configured."""
+        return Settings(
+            telegram=TelegramSettings(token=SecretStr(TOKEN), api_url=self.telegram.url),
+            lnd=LndSettings(
+                host=self.node.address,
+                tls_cert=self.node.folder / "tls.cert",
+                macaroon=self.node.folder / self.macaroon,
+            ),
+            invoices=InvoicesSettings(**self.invoices),
+            access=AccessSettings(
+                **{
+                    "owners": frozenset({self.owner.id}),
+                    "users": frozenset({self.anna.id, self.bert.id}),
+                    **self.access,
+                }
+            ),
+            limits=LimitsSettings(**{"invoices_per_user": Rate(1000, 60), **self.limits}),
+            database=DatabaseSettings(url=f"sqlite:///{self.folder / 'bot.db'}"),
+            log=LogSettings(),
+        )
+
+    async def open(self) -> None:
+        """Start what is outside."""
+        await self.node.start()
+        await self.telegram.start()
+
+    async def close(self) -> None:
+        """Stop everything."""
+        if self._running is not None:
+            self._stop.set()
+            await asyncio.wait({self._running}, timeout=WAIT_S)
+        await self.telegram.stop()
+        await self.node.stop()
+
+    async def start_bot(self) -> None:
+        """Start the bot; it is up once it asks for updates."""
+        self._stop = asyncio.Event()
+        self._running = asyncio.ensure_future(
+            app.run(self.settings(), clock=self.clock, stop=self._stop)
+        )
+        before = self._polls()
+        await self.until(lambda: self._polls() > before or self._running is None)
+
+    async def stop_bot(self) -> None:
+        """A clean end; raises what ended it."""
+        if self._running is not None:
+            running, self._running = self._running, None
+            self._stop.set()
+            async with asyncio.timeout(WAIT_S):
+                await running
+
+    async def until(self, condition: Callable[[], T], timeout_s: float = WAIT_S) -> T:
+        """Wait until something is true in Telegram; fails at once where the bot has died."""
+        waiting = asyncio.ensure_future(self.telegram.wait_for(condition, timeout_s))
+        both = {waiting} | ({self._running} if self._running else set())
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if self._running is not None and self._running.done():
+            waiting.cancel()
+            self._running.result()
+            raise AssertionError("the bot has ended")
+        return await waiting
+
+    def _polls(self) -> int:
+        return sum(call.method == "getUpdates" for call in self.telegram.calls)
+
+    # the chats as they stand now
+
+    def ours(self, chat: Chat) -> list[Message]:
+        """The bot's messages in a chat, oldest first."""
+        return [m for m in self.telegram.messages(chat) if m.sender is self.bot_user]
+
+    def showing(self, chat: Chat, start: str) -> list[Message]:
+        """The bot's messages whose first line starts like this."""
+        return [m for m in self.ours(chat) if (m.text or "").startswith(start)]
+
+    async def shown(self, chat: Chat, start: str, count: int = 1) -> Message:
+        """Wait for so many messages that start like this; the last of them."""
+        found = await self.until(
+            lambda: len(self.showing(chat, start)) >= count and self.showing(chat, start)
+        )
+        assert found
+        return found[-1]
+
+    def request_in(self, message: Message) -> str:
+        """The payment request in a message's text, "" for none."""
+        found = re.search(r"\bln[a-z0-9]{100,}\b", message.text or "")
+        return found[0] if found else ""
+
+    def buttons(self, message: Message) -> list[str]:
+        """The texts of a message's buttons."""
+        rows = (message.reply_markup or {}).get("inline_keyboard", [])
+        return [button["text"] for row in rows for button in row]
