@@ -6,7 +6,7 @@ import { now, written } from "./clock.js";
 import { $, el, icon } from "./dom.js";
 import { messageElement } from "./message.js";
 import { peopleOf, room, speaker } from "./selection.js";
-import { inOneLine, isIn, messagesOf, on, senderName, store } from "./store.js";
+import { isIn, messagesOf, on, senderName, store } from "./store.js";
 import { alertBox, announce, toast } from "./toast.js";
 
 const NEAR_PX = 80;
@@ -118,8 +118,10 @@ function onMessage({ chat, message, isNew }) {
   if (sticks || isOwn) toEnd();
   else if (isNew) below += 1;
   drawNewest();
-  if (message.from === store.bot.id) announce(`${senderName(message)}: ${message.text}`);
-  else if (isNew) announce(`${senderName(message)}: ${inOneLine(message)}`);
+  // the first line tells a card's state; an edit is worth telling, too
+  if (isNew || message.from === store.bot.id) {
+    announce(message.service ?? `${senderName(message)}: ${message.text.split("\n")[0]}`);
+  }
 }
 
 function insert(message) {

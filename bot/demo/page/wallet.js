@@ -107,6 +107,7 @@ export function startWallet() {
     if (shown) shown.textContent = inSats(store.balances.get(owner.id) ?? 0);
   });
   dialog.addEventListener("close", () => {
+    if (dialog.open) return; // the event comes late: it was opened again meanwhile
     dialog.replaceChildren();
     // the card was drawn anew meanwhile: the focus goes to where it came from all the same
     if (document.activeElement === document.body) document.querySelector(`[data-id="${scannedId}"] .photo`)?.focus();
