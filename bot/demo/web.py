@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import json
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -30,17 +29,17 @@ from starlette.types import Message as AsgiMessage
 
 from bot import app
 from bot.demo import stage, views, wallets
+from bot.demo.entities import utf16_length
+from bot.demo.feed import Feed
 from bot.demo.stage import Stage
 from bot.demo.tg_world import Chat, Json
 from bot.errors import Refused, StartError
 
 PAGE = Path(__file__).parent / "page"
-# a reader who is so far behind begins anew with a snapshot
-MAX_WAITING = 500
-PING_S = 15.0
 READY_TIMEOUT_S = 20.0
 GRACE_S = 1
 ANSWER_TIMEOUT_S = 10.0
+MAX_TEXT = 4096
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -107,56 +106,6 @@ class Move(BaseModel):
     seconds: int
 
 
-class Feed:
-    """What happens, for every open page; each has a queue that is bounded."""
-
-    def __init__(self) -> None:
-        self._readers: set[asyncio.Queue[bytes | None]] = set()
-
-    def __len__(self) -> int:
-        return len(self._readers)
-
-    def tell(self, kind: str, detail: Json) -> None:
-        """Send an event to every page."""
-        for reader in list(self._readers):
-            try:
-                reader.put_nowait(_event(kind, detail))
-            except asyncio.QueueFull:
-                self._end(reader)
-
-    def close(self) -> None:
-        """End every stream."""
-        for reader in list(self._readers):
-            self._end(reader)
-
-    def _end(self, reader: asyncio.Queue[bytes | None]) -> None:
-        self._readers.discard(reader)
-        while not reader.empty():
-            reader.get_nowait()
-        reader.put_nowait(None)
-
-    async def read(self, snapshot: Callable[[], Json]) -> AsyncIterator[bytes]:
-        """One page's events: how everything stands now, then every change."""
-        reader: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_WAITING)
-        self._readers.add(reader)
-        try:
-            yield b"retry: 1000\n\n" + _event("snapshot", snapshot())
-            while True:
-                try:
-                    event = await asyncio.wait_for(reader.get(), PING_S)
-                except TimeoutError:
-                    event = b": still here\n\n"
-                if event is None:
-                    return
-                yield event
-        finally:
-            self._readers.discard(reader)
-
-
-def _event(kind: str, detail: Json) -> bytes:
-    return f"event: {kind}\ndata: {json.dumps(detail, separators=(',', ':'))}\n\n".encode()
-
-
 class Page:
     """The page's server side: one method for each thing that can be done there."""
 
@@ -164,6 +113,12 @@ class Page:
         self._stage = stage
         self._telegram = stage.telegram
         self.feed = Feed()
+        self._ended = asyncio.Event()
+
+    def end(self) -> None:
+        """Let go of everybody who waits here."""
+        self._ended.set()
+        self.feed.close()
 
     def snapshot(self) -> Json:
         """Everything as it stands now."""
@@ -196,12 +151,16 @@ class Page:
     async def say(self, said: Say) -> Json:
         """Write a message."""
         chat = self._chat_of(said.chat, said.user)
-        if not said.text.strip() or len(said.text) > 4096:
-            raise Refused("A message has 1 to 4096 characters.")
-        reply_to = said.reply_to
-        if reply_to not in {message.id for message in self._telegram.messages(chat)}:
-            reply_to = None
-        self._telegram.say(chat, said.user, said.text, reply_to=reply_to, thread=said.thread)
+        if not said.text.strip() or utf16_length(said.text) > MAX_TEXT:
+            raise Refused(f"A message has 1 to {MAX_TEXT} characters.")
+        there = {message.id for message in self._telegram.messages(chat)}
+        self._telegram.say(
+            chat,
+            said.user,
+            said.text,
+            reply_to=said.reply_to if said.reply_to in there else None,
+            thread=said.thread if said.thread in chat.topics else None,
+        )
         return {}
 
     async def press(self, pressed: Press) -> Json:
@@ -211,10 +170,14 @@ class Page:
             press = self._telegram.press(chat, pressed.user, pressed.message, data=pressed.data)
         except LookupError:
             raise Refused("That button is gone.") from None
-        try:
-            answer = await asyncio.wait_for(asyncio.shield(press.answer), ANSWER_TIMEOUT_S)
-        except TimeoutError:
+        ended = asyncio.ensure_future(self._ended.wait())
+        await asyncio.wait(
+            (press.answer, ended), timeout=ANSWER_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        ended.cancel()
+        if not press.answer.done():
             return {"text": None, "alert": False}
+        answer = press.answer.result()
         return {"text": answer.text, "alert": answer.show_alert}
 
     async def commands(self, asked: Menu) -> Json:
@@ -314,9 +277,10 @@ class Page:
 
 
 def _action(path: str, model: type[_Input], act: Callable[[_Input], Awaitable[Json]]) -> Route:
-    """A POST of JSON. What can't be done is told in the answer's `error`, with status 200:
+    """A POST of JSON.
 
-    it is an answer like any other, and a browser would log every other status as a fault.
+    What can't be done is told in the answer's `error`, with status 200: it is an answer like any
+    other, and a browser would log every other status as a fault.
     """
 
     async def handle(request: Request) -> Response:
@@ -406,7 +370,7 @@ async def _play(
         task.cancel()
     end_bot.set()
     server.should_exit = True
-    page.feed.close()
+    page.end()
 
 
 def _tell_started(opened: Stage, listener: socket.socket) -> None:

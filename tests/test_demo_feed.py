@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-from bot.demo.web import MAX_WAITING, Feed
+from bot.demo.feed import MAX_WAITING, Feed
 
 
 async def test_a_reader_gets_how_it_stands_then_every_change() -> None:

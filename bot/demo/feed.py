@@ -1,0 +1,63 @@
+"""The feed: what happens, as server-sent events for every open page. Knows no chats."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+
+from bot.demo.tg_world import Json
+
+# a reader who is so far behind begins anew with a snapshot
+MAX_WAITING = 500
+PING_S = 15.0
+
+
+class Feed:
+    """The open pages; each has a queue that is bounded."""
+
+    def __init__(self) -> None:
+        self._readers: set[asyncio.Queue[bytes | None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._readers)
+
+    def tell(self, kind: str, detail: Json) -> None:
+        """Send an event to every page."""
+        for reader in list(self._readers):
+            try:
+                reader.put_nowait(_event(kind, detail))
+            except asyncio.QueueFull:
+                self._end(reader)
+
+    def close(self) -> None:
+        """End every stream."""
+        for reader in list(self._readers):
+            self._end(reader)
+
+    def _end(self, reader: asyncio.Queue[bytes | None]) -> None:
+        self._readers.discard(reader)
+        while not reader.empty():
+            reader.get_nowait()
+        reader.put_nowait(None)
+
+    async def read(self, snapshot: Callable[[], Json]) -> AsyncIterator[bytes]:
+        """One page's events: how everything stands now, then every change."""
+        reader: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_WAITING)
+        self._readers.add(reader)
+        try:
+            yield b"retry: 1000\n\n" + _event("snapshot", snapshot())
+            while True:
+                try:
+                    event = await asyncio.wait_for(reader.get(), PING_S)
+                except TimeoutError:
+                    event = b": still here\n\n"
+                if event is None:
+                    return
+                yield event
+        finally:
+            self._readers.discard(reader)
+
+
+def _event(kind: str, detail: Json) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps(detail, separators=(',', ':'))}\n\n".encode()
