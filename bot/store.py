@@ -184,13 +184,11 @@ class Tx:
 
     def by_message(self, chat_id: int, message_id: int) -> Invoice | None:
         """The row that one of these messages belongs to: its card's, or the command's."""
-        mine = sa.or_(
-            _invoices.c.card_id == message_id,
-            _invoices.c.request_id == message_id,
-            _invoices.c.stray_id == message_id,
-        )
-        found = self._newest((_invoices.c.chat_id == chat_id) & mine)
-        return found or self._newest(
+        for column in (_invoices.c.card_id, _invoices.c.request_id, _invoices.c.stray_id):
+            found = self._newest((_invoices.c.chat_id == chat_id) & (column == message_id))
+            if found is not None:
+                return found
+        return self._newest(
             (_invoices.c.origin_chat_id == chat_id) & (_invoices.c.origin_message_id == message_id)
         )
 
@@ -281,7 +279,11 @@ class Tx:
         """Make due whatever waits for its next try: the node is back, or the clock was set."""
         self._connection.execute(
             sa.update(_invoices)
-            .where(_invoices.c.retry_at > 0, _invoices.c.due_at.is_not(None))
+            .where(
+                _invoices.c.lane.in_(list(Priority)),
+                _invoices.c.due_at.is_not(None),
+                _invoices.c.retry_at > 0,
+            )
             .values(due_at=now, retry_at=0.0)
         )
 
@@ -409,6 +411,7 @@ class Tx:
         """A group has a new id. Old message ids are void there: what is open is shown afresh."""
         self._put_chat(old, moved_to=new)
         here = _invoices.c.chat_id == old
+        foreign = _invoices.c.lane == LANE_FOREIGN
         unfinished = sa.or_(
             _invoices.c.state.in_([State.ASKING, State.REQUESTED, State.OPEN]),
             _invoices.c.due_at.is_not(None),
@@ -418,19 +421,16 @@ class Tx:
             sa.update(_invoices)
             .where(here, unfinished)
             .values(
-                card_id=None,
                 card_shown=Face.NOTHING,
-                request_id=None,
                 request_shown=Face.NOTHING,
-                stray_id=None,
                 sending="",
-                due_at=now,
-                lane=Priority.NEW,
+                due_at=sa.case((foreign, sa.null()), else_=now),
+                lane=sa.case((foreign, LANE_FOREIGN), else_=int(Priority.NEW)),
             )
         )
-        self._connection.execute(
-            sa.update(_invoices).where(here).values(chat_id=new, reply_to=None)
-        )
+        # The new group counts its messages anew: an old number may be somebody else's there.
+        void = {"card_id": None, "request_id": None, "stray_id": None, "reply_to": None}
+        self._connection.execute(sa.update(_invoices).where(here).values(chat_id=new, **void))
 
     def claim_hint(self, kind: str, subject_id: int, *, now: float, every_s: float) -> bool:
         """Whether this may be said again, which was last said at least `every_s` ago."""
@@ -493,6 +493,7 @@ class Store:
         self._engine = engine
         self._lock = lock
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._closed = False
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
 
@@ -502,7 +503,7 @@ class Store:
 
         Raises `DatabaseInUse`, `DatabaseTooNew`, `DatabaseUnreadable` or `StartError`.
         """
-        path = Path(sa.make_url(url).database or "")
+        path = _file(url)
         lock = _lock(path)
         try:
             engine = await asyncio.to_thread(_prepare, url, path)
@@ -515,6 +516,7 @@ class Store:
 
     async def close(self) -> None:
         """Finish what waits, and let go of the file."""
+        self._closed = True
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
         self._engine.dispose()
@@ -523,9 +525,11 @@ class Store:
     async def do(self, job: Callable[[Tx], T]) -> T:
         """Run `job` in a transaction of its own or its neighbours'; its answer once committed.
 
-        Raises `StoreUnavailable` when the database is locked, full or out of reach: then nothing
-        was written. Whatever `job` raises comes back too, and undoes only that job.
+        Raises `StoreUnavailable` when the database is locked, full, out of reach or closed: then
+        nothing was written. Whatever `job` raises comes back too, and undoes only that job.
         """
+        if self._closed:
+            raise StoreUnavailable("The database is closed.")
         waiting: _Job[T] = _Job(job, self._loop.create_future())
         self._jobs.put(waiting)
         return await waiting.done
@@ -586,6 +590,11 @@ def _deliver(group: list[_Job[Any]], outcomes: list[_Outcome]) -> None:
             job.done.set_result(outcome.answer)
 
 
+def _file(url: str) -> Path:
+    # One file by two names is one database, with one lock.
+    return Path(sa.make_url(url).database or "").resolve()
+
+
 def _lock(path: Path) -> filelock.BaseFileLock:
     beside = path.with_name(path.name + ".lock")
     lock = filelock.FileLock(beside, mode=0o600)
@@ -605,13 +614,18 @@ def _lock(path: Path) -> filelock.BaseFileLock:
         ) from error
     pid_file = path.with_name(path.name + ".pid")
     with contextlib.suppress(OSError):
+        pid_file.touch(mode=0o600)
         pid_file.write_text(f"{os.getpid()}\n")
     return lock
 
 
 def _prepare(url: str, path: Path) -> Engine:
-    fresh = not path.exists() or path.stat().st_size == 0
-    if fresh:
+    if _size(path) == 0:
+        if _size(journal := _journal(path)):
+            raise DatabaseUnreadable(
+                f"The database {path} is empty, but not {journal} beside it: put a backup in "
+                "their place, or remove both to start anew."
+            )
         path.touch(mode=0o600)
     else:
         _look(path)
@@ -637,16 +651,37 @@ def _look(path: Path) -> None:
             sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)
         ) as connection:
             verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            pages, page_bytes = (
+                connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "page_size")
+            )
     except sqlite3.OperationalError as error:
         raise DatabaseUnreadable(f"The database {path} can't be opened: {error}.") from error
     except sqlite3.DatabaseError as error:
         raise DatabaseUnreadable(
             f"The database {path} is damaged ({error}): put a backup in its place."
         ) from error
+    # What is missing at its end may still be in the journal.
+    if verdict == "ok" and not _size(_journal(path)):
+        verdict = "ok" if 0 < pages * page_bytes <= _size(path) else "it is cut short"
     if verdict != "ok":
+        reason = str(verdict).splitlines()[-1]
         raise DatabaseUnreadable(
-            f"The database {path} is damaged ({verdict}): put a backup in its place."
+            f"The database {path} is damaged ({reason}): put a backup in its place."
         )
+
+
+def _journal(path: Path) -> Path:
+    """SQLite's write-ahead log: what is not in the database's own file yet."""
+    return path.with_name(path.name + "-wal")
+
+
+def _size(path: Path) -> int:
+    """In bytes, 0 where there is no file."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _migrate(connection: Connection) -> None:
@@ -657,6 +692,8 @@ def _migrate(connection: Connection) -> None:
     found = MigrationContext.configure(connection).get_current_revision()
     if found is not None and found not in {script.revision for script in scripts.walk_revisions()}:
         raise DatabaseTooNew(detail=found)
+    if found is None and sa.inspect(connection).get_table_names():
+        raise DatabaseUnreadable("The database is another program's: name another file.")
     if found != scripts.get_current_head():
         command.upgrade(config, "head")
         log.info("database brought up to date", found=found, now=scripts.get_current_head())

@@ -66,6 +66,18 @@ def upgrade() -> None:
     op.create_index("invoices_state", "invoices", ["state", "id"])
     op.create_index("invoices_settled", "invoices", ["node_id", "settled_at"])
     op.create_index("invoices_asked", "invoices", ["asked_at"])
+    # a message of a card, whichever it is
+    op.create_index("invoices_card", "invoices", ["chat_id", "card_id"])
+    for column in ("request_id", "stray_id"):
+        there = sa.text(f"{column} IS NOT NULL")
+        op.create_index(
+            f"invoices_{column}",
+            "invoices",
+            ["chat_id", column],
+            sqlite_where=there,
+            postgresql_where=there,
+        )
+    op.create_index("invoices_reply", "invoices", ["chat_id", "reply_to"])
     op.create_table(
         "cursors",
         sa.Column("node_id", sa.Text, primary_key=True),
