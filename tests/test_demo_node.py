@@ -22,7 +22,7 @@ import pytest
 from coincurve import PrivateKey
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.demo import bolt, ledger, macaroons, node_alone
@@ -40,7 +40,6 @@ NOW = 1_790_000_000
 LIMIT_S = 10
 SPEAK_QUICKLY_AGAIN = (
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_retries", 0),
 )
@@ -94,9 +93,14 @@ class Client:
 
     async def back(self) -> None:
         """Wait until the node answers again."""
-        await self.state_service.GetState(
-            state_pb2.GetStateRequest(), timeout=LIMIT_S, wait_for_ready=True
-        )
+        async with asyncio.timeout(LIMIT_S):
+            while True:
+                # one that was sent on the connection that is breaking is lost with it
+                with contextlib.suppress(grpc.aio.AioRpcError):
+                    await self.state_service.GetState(
+                        state_pb2.GetStateRequest(), timeout=LIMIT_S, wait_for_ready=True
+                    )
+                    return
 
 
 class Stream:
@@ -140,6 +144,13 @@ async def refusal(call: Awaitable[object]) -> tuple[grpc.StatusCode, str]:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     return caught.value.code(), caught.value.details() or ""
+
+
+def is_broken(end: tuple[grpc.StatusCode, str]) -> bool:
+    """How a client is told that its connection broke; a write under way makes the text longer."""
+    code, text = end
+    told = re.fullmatch(r"Stream removed \((.*\()?Socket closed\)+", text)
+    return code == UNAVAILABLE and told is not None
 
 
 async def outcome(call: Awaitable[object]) -> tuple[grpc.StatusCode, str]:
@@ -351,6 +362,7 @@ def made(key: PrivateKey, **terms: Any) -> str:
     return bolt.encode(key, payment_hash=b"h" * 32, payment_addr=b"a" * 32, **terms)
 
 
+@settings(deadline=None, max_examples=50)  # a busy machine is no failure
 @given(
     amount_msat=st.integers(0, 10**16),
     memo=st.text(st.characters(codec="utf-8"), max_size=150),
@@ -634,9 +646,8 @@ async def test_a_kill_breaks_streams_and_calls(node: SimNode, client: Client) ->
     call = asyncio.ensure_future(refusal(client.info()))
     await held.reached()
     await node.kill()
-    broken = (UNAVAILABLE, "Stream removed (Socket closed)")
-    assert await stream.end() == broken
-    assert await call == broken
+    assert is_broken(await stream.end())
+    assert is_broken(await call)
 
 
 async def test_streams_can_be_ended_and_connections_broken_while_the_node_stays(
@@ -647,7 +658,7 @@ async def test_streams_can_be_ended_and_connections_broken_while_the_node_stays(
     assert await stream.end() == (grpc.StatusCode.OK, "")
     stream = await subscribe(node, client)
     node.break_connections()
-    assert await stream.end() == (UNAVAILABLE, "Stream removed (Socket closed)")
+    assert is_broken(await stream.end())
     await client.back()
     assert (await client.info()).alias
 
@@ -681,7 +692,7 @@ async def test_out_of_reach_the_node_goes_on(node: SimNode, client: Client, cloc
     paid, expired = await client.add(value=1), await client.add(value=1, expiry=5)
     stream = await subscribe(node, client)
     await node.down()
-    assert await stream.end() == (UNAVAILABLE, "Stream removed (Socket closed)")
+    assert is_broken(await stream.end())
     assert (await refusal(client.info()))[0] == UNAVAILABLE
     node.pay(paid.payment_request)
     clock.now += 6
@@ -1221,10 +1232,7 @@ async def test_a_lost_answer_breaks_the_connection_after_the_call_has_acted(
     node.lose_answer("AddInvoice")
     async with connected(node, client.metadata[0][1]) as bystander:
         stream = await subscribe(node, bystander)
-        assert await refusal(client.add(value=1, r_preimage=b"p" * 32)) == (
-            UNAVAILABLE,
-            "Stream removed (Socket closed)",
-        )
+        assert is_broken(await refusal(client.add(value=1, r_preimage=b"p" * 32)))
         assert await stream.event() == (1, "OPEN")
         node.add_invoice()
         assert await stream.event() == (2, "OPEN")
@@ -1304,7 +1312,7 @@ async def test_a_held_call_can_be_dropped(node: SimNode, client: Client, before:
     call = asyncio.ensure_future(refusal(client.add(value=1)))
     await held.reached()
     held.drop()
-    assert await call == (UNAVAILABLE, "Stream removed (Socket closed)")
+    assert is_broken(await call)
     assert len(node.invoices) == (0 if before else 1)
 
 
