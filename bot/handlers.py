@@ -41,6 +41,7 @@ log = logs.get(__name__)
 TOO_LATE_S = 600.0
 STRANGER_GROUP_EVERY_S = 3600.0
 STRANGER_EVERY_S = 86_400.0
+ID_EVERY_S = 60.0
 LATEST = 10
 
 
@@ -288,7 +289,14 @@ class Handlers:
 
     async def ids(self, message: Message) -> Sequence[Reply]:
         """/id: the numbers for the allow-list."""
-        return [_reply(message, texts.ids(_asker(message).id, message.chat.id))]
+        asker = _asker(message)
+        if not self._access.may_ask(asker.id, self._chat_id(message)):
+            now = self._clock()
+            if not await self._store.do(
+                lambda tx: tx.claim_hint("id", asker.id, now=now, every_s=ID_EVERY_S)
+            ):
+                return []
+        return [_reply(message, texts.ids(asker.id, message.chat.id))]
 
     async def migrated(self, message: Message) -> Sequence[Reply]:
         """The group became a supergroup: told once in the old one, once in the new one."""
@@ -367,7 +375,7 @@ class Handlers:
             if row.state is State.SETTLED:
                 return row, texts.ALREADY_PAID
             if row.state is State.ASKING:
-                return tx.update(row.id, state=State.DROPPED, due_at=None), texts.CANCELLING
+                return tx.update(row.id, state=State.DROPPED, due_at=None), texts.NOT_ASKED
             if row.state not in (State.REQUESTED, State.OPEN):
                 return row, texts.ALREADY_CLOSED
             row = tx.update(
@@ -377,7 +385,7 @@ class Handlers:
                 due_at=now,
                 lane=Priority.CANCELLED,
             )
-            return row, texts.CANCELLING
+            return row, texts.CANCELLING if row.state is State.OPEN else texts.NOT_CONFIRMED
 
         row, said = await self._store.do(job)
         if row is not None:

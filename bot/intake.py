@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from telegram import Update
-from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
+from telegram.error import Conflict, InvalidToken, TelegramError
 from telegram.ext import Application, CallbackContext
 
 from bot import logs
@@ -55,6 +55,7 @@ class Intake:
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; what was handled is confirmed then. Raises `TokenRefused`."""
         attempts = 0
+        pause = 0.0
         stopping = asyncio.ensure_future(stop.wait())
         try:
             while not stop.is_set():
@@ -64,10 +65,12 @@ class Intake:
                     raise TokenRefused from error
                 except TelegramError as error:
                     complete = False
-                    await self._explain(error)
+                    pause = await self._explain(error)
                 attempts = 0 if complete else attempts + 1
                 if not complete:
-                    await _either(stopping, pause_s(attempts, longest_s=LONGEST_PAUSE_S))
+                    pause = max(pause, pause_s(attempts, longest_s=LONGEST_PAUSE_S))
+                    await asyncio.wait({stopping}, timeout=pause)
+                pause = 0.0
         finally:
             stopping.cancel()
         await self._confirm()
@@ -128,6 +131,8 @@ class Intake:
                 await self._one(number, raw)
             except StoreUnavailable:
                 return number
+            except Exception:
+                log.exception("update failed and is passed over", update=number)
             self._handled.add(number)
         return None
 
@@ -150,21 +155,24 @@ class Intake:
         if isinstance(update, Update) and isinstance(context.error, Exception):
             self._errors[update.update_id] = context.error
 
-    async def _explain(self, error: TelegramError) -> None:
-        """An outage is logged once."""
+    async def _explain(self, error: TelegramError) -> float:
+        """An outage is logged once. How long Telegram wants to be left alone, in seconds."""
         what = type(error).__name__
         if isinstance(error, Conflict):
             if "webhook" in error.message:
                 log.warning("a webhook is set: it is removed, its updates stay")
-                await self._telegram_bot.delete_webhook(drop_pending_updates=False)
-                return
+                await self._remove_webhook()
+                return 0.0
             what = "another copy of this bot polls with the same token: end one of them"
         if what != self._away:
             log.warning("no updates from Telegram", reason=what, detail=error.message)
             self._away = what
         busy = explain(error)
-        if isinstance(error, RetryAfter) and isinstance(busy, ChatBusy):
-            await asyncio.sleep(busy.retry_after_s)
+        return busy.retry_after_s if isinstance(busy, ChatBusy) else 0.0
+
+    async def _remove_webhook(self) -> None:
+        with contextlib.suppress(TelegramError):  # the next poll tells whether it is gone
+            await self._telegram_bot.delete_webhook(drop_pending_updates=False)
 
     async def _confirm(self) -> None:
         """Tell Telegram what was handled. What this call brings stays unconfirmed."""
@@ -177,10 +185,6 @@ class Intake:
                 )
         except (TelegramError, TimeoutError):
             log.warning("could not confirm the last updates: they will be delivered again")
-
-
-async def _either(stopping: asyncio.Future[Any], timeout_s: float) -> None:
-    await asyncio.wait({stopping}, timeout=timeout_s)
 
 
 def _chat_of(raw: Raw) -> object:

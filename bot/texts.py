@@ -338,7 +338,8 @@ ALREADY_RENEWED = "It was renewed already."
 ALREADY_PAID = "It is paid already."
 ALREADY_CLOSED = "It can't be paid any more: nothing to cancel."
 STILL_OPEN = "It is still open."
-NOT_CONFIRMED = "It is on its way: it will be cancelled."
+NOT_CONFIRMED = "It is on its way, and will be cancelled."
+NOT_ASKED = "All right, no invoice."
 BUG = "Something went wrong here, and I noted it. Please try again."
 
 
