@@ -19,7 +19,9 @@ const example = () => el("button", { type: "button", class: "example", onclick: 
 
 const STEPS = [
   () => ["Ask for money: send ", example()],
-  () => ["Now speak as somebody else and press the card’s picture: it opens their wallet."],
+  () => [room().chat.type === "private"
+    ? "Now press the card’s picture: it opens the wallet."
+    : "Now speak as somebody else and press the card’s picture: it opens their wallet."],
   () => ["Paid, and everybody sees it. Next: ask again, then move the clock one hour on, or switch the node off and on."],
 ];
 
