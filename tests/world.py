@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +63,8 @@ class World:
         self.invoices: dict[str, Any] = {}
         self.access: dict[str, Any] = {}
         self.limits: dict[str, Any] = {}
+        self.log_level = "info"
+        self.process: asyncio.subprocess.Process | None = None
         self._stop = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
 
@@ -101,6 +104,7 @@ class World:
         if self._running is not None:
             self._stop.set()
             await asyncio.wait({self._running}, timeout=WAIT_S)
+        await self.kill_process()
         await self.telegram.stop()
         await self.node.stop()
 
@@ -120,6 +124,63 @@ class World:
             self._stop.set()
             async with asyncio.timeout(WAIT_S):
                 await running
+
+    # the bot as a process of its own, which can be killed
+
+    def config(self) -> Path:
+        """Write the settings to a file."""
+        settings = self.settings()
+        ids = ", ".join(map(str, sorted(settings.access.users)))
+        file = self.folder / "config.toml"
+        file.write_text(
+            f"""
+            [telegram]
+            token = "{TOKEN}"
+            api_url = "{self.telegram.url}"
+            [lnd]
+            host = "{self.node.address}"
+            tls_cert = "node/tls.cert"
+            macaroon = "node/{self.macaroon}"
+            [access]
+            owners = [{self.owner.id}]
+            users = [{ids}]
+            [limits]
+            invoices_per_user = "100000/1m"
+            open_per_chat = 100000
+            [database]
+            url = "sqlite:///bot.db"
+            [log]
+            level = "{self.log_level}"
+            """
+        )
+        return file
+
+    async def start_process(self) -> asyncio.subprocess.Process:
+        """Start `python -m bot run`; it is up once it asks for updates."""
+        before = self._polls()
+        with (self.folder / "log.txt").open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "bot", "run", "--config", str(self.config()), stderr=log
+            )
+        await self.telegram.wait_for(lambda: self._polls() > before, 3 * WAIT_S)
+        return self.process
+
+    async def kill_process(self) -> None:
+        """SIGKILL: nothing of it gets another word."""
+        if self.process is not None and self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
+
+    async def end_process(self) -> int:
+        """SIGTERM, and its exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        async with asyncio.timeout(WAIT_S):
+            return await self.process.wait()
+
+    def log(self) -> str:
+        """What all processes have written."""
+        return (self.folder / "log.txt").read_text()
 
     async def until(self, condition: Callable[[], T], timeout_s: float = WAIT_S) -> T:
         """Wait until something is true in Telegram; fails at once where the bot has died."""
