@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.demo import bolt, ledger, macaroons, node_alone
+from bot.demo import bolt, certificate, ledger, macaroons, node_alone
 from bot.demo.node import PaymentFailed, SimInvoice, SimNode
 from bot.lnrpc import invoices_pb2, macaroon_pb2, state_pb2
 from bot.lnrpc import lightning_pb2 as pb
@@ -426,6 +426,19 @@ def test_what_is_not_a_payment_request_is_refused() -> None:
     ):
         with pytest.raises(bolt.RequestInvalid):
             bolt.decode(bad)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.data())
+def test_no_text_makes_the_reader_of_requests_stumble(data: st.DataObject) -> None:
+    good = made(PrivateKey(b"k" * 32), amount_msat=1000, hints=[bolt.hint(HOP)])
+    groups = bytearray(bolt._checked("lnsb10n", good.rpartition("1")[2]))
+    for _ in range(data.draw(st.integers(1, 3))):
+        groups[data.draw(st.integers(0, len(groups) - 1))] = data.draw(st.integers(0, 31))
+    cut = bytes(groups[: data.draw(st.integers(0, len(groups)))]) + bytes(104)
+    text = (cut + bolt._checksum("lnsb10n", cut)).translate(bolt._GROUPS_TO_CHARSET).decode()
+    with contextlib.suppress(bolt.RequestInvalid):
+        bolt.decode(f"lnsb10n1{text}")
 
 
 # --- LookupInvoice, CancelInvoice, GetInfo, ListChannels
@@ -865,6 +878,12 @@ async def test_a_macaroon_runs_out_by_the_nodes_clock(node: SimNode, clock: Cloc
         await client.info()
 
 
+async def test_a_caveat_that_the_node_does_not_know_is_refused(node: SimNode) -> None:
+    async with connected(node, node.bake(["info:read"], caveats=["pizza hot"])) as client:
+        text = 'caveat "pizza hot" not satisfied: caveat not recognized'
+        assert await refusal(client.info()) == (UNKNOWN, text)
+
+
 async def test_a_macaroon_bound_to_an_address(node: SimNode) -> None:
     async with connected(node, node.bake(["info:read"], caveats=["ipaddr 127.0.0.1"])) as client:
         await client.info()
@@ -989,6 +1008,17 @@ async def test_files_are_written_at_the_first_start_and_not_before(tmp_path: Pat
     await node.stop()
 
 
+async def test_a_certificate_is_kept_from_start_to_start_until_it_ends(tmp_path: Path) -> None:
+    kept: list[bytes] = []
+    for _ in range(2):
+        async with SimNode(tmp_path):
+            kept.append((tmp_path / "tls.cert").read_bytes())
+    assert kept[0] == kept[1]
+    certificate.make(tmp_path, valid_s=-1)
+    async with SimNode(tmp_path) as node, connected(node) as client:
+        assert await client.state() == "SERVER_ACTIVE"
+
+
 async def test_a_renewed_certificate_is_taken_at_the_next_start(
     node: SimNode, client: Client
 ) -> None:
@@ -1081,6 +1111,18 @@ async def test_what_a_payer_is_refused(node: SimNode, clock: Clock) -> None:
     clock.now = short.expires_at + 1
     said = "invoice expired. Valid until 2026-09-21 14:14:20 +0000 UTC"
     assert failure(short.payment_request) == said
+
+
+async def test_a_request_of_an_invoice_that_was_deleted_and_added_anew_is_not_payable(
+    node: SimNode, client: Client
+) -> None:
+    old = await client.add(value=1, r_preimage=b"p" * 32)
+    node.delete_invoice(old.r_hash)
+    new = await client.add(value=1, r_preimage=b"p" * 32)
+    assert new.r_hash == old.r_hash
+    with pytest.raises(PaymentFailed, match="INCORRECT_OR_UNKNOWN"):
+        node.pay(old.payment_request)
+    assert node.pay(new.payment_request).settle_index == 1
 
 
 async def test_a_late_payment_lands_while_the_node_has_not_cancelled(

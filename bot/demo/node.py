@@ -200,7 +200,7 @@ class SimNode:
 
     async def up(self) -> None:
         """In reach again after `down`."""
-        if self._server is None:
+        if self.alive and self._server is None:
             await self._listen()
 
     def break_connections(self) -> None:
