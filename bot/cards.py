@@ -300,7 +300,7 @@ class Cards:
             try:
                 return await self._send_picture(invoice, request, file_id)
             except ChatRefused as error:
-                if "file" not in error.detail:
+                if "file" not in error.detail.lower():
                     raise
                 # Telegram does not know it any more, or it was another bot's.
                 await self._remember(name, None)

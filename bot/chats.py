@@ -127,18 +127,19 @@ _FORBIDDEN_TEXTS = (
     "chat not found",
     "not enough rights to send text messages",
     "have no rights to send a message",
-    "CHAT_WRITE_FORBIDDEN",
+    "chat_write_forbidden",
     "need administrator rights in the channel chat",
     "user not found",
-    "PEER_ID_INVALID",
+    "peer_id_invalid",
     "group chat was deactivated",
 )
-_GONE_TEXTS = ("message to edit not found", "MESSAGE_ID_INVALID", "message can't be edited")
+_GONE_TEXTS = ("message to edit not found", "message_id_invalid", "message can't be edited")
 
 
 def explain(error: TelegramError) -> ChatError:
     """The `ChatError` for what python-telegram-bot reports."""
     text = error.message
+    lowered = text.lower()  # PTB writes the first letter large
     if isinstance(error, RetryAfter):
         wait = error.retry_after
         return ChatBusy(wait.total_seconds() if isinstance(wait, timedelta) else float(wait))
@@ -147,16 +148,16 @@ def explain(error: TelegramError) -> ChatError:
     if isinstance(error, Forbidden):
         return ChatForbidden(detail=text)
     if isinstance(error, BadRequest):  # a NetworkError too: it has to come first
-        if any(part in text for part in _GONE_TEXTS):
+        if any(part in lowered for part in _GONE_TEXTS):
             return MessageGone(detail=text)
-        if any(part in text for part in _FORBIDDEN_TEXTS):
+        if any(part in lowered for part in _FORBIDDEN_TEXTS):
             return ChatForbidden(detail=text)
         return ChatRefused(detail=text)
     if isinstance(error, NetworkError):
         before_sending = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
         if isinstance(error.__cause__, before_sending):
             return NotSent(detail=text)
-        if "Too Many Requests" in text:
+        if "too many requests" in lowered:
             return ChatBusy(1.0)
         return MaybeSent(detail=text)
     # Unauthorized, Conflict and the like: it was not taken.
@@ -242,7 +243,7 @@ class Chats:
             try:
                 return await request(self.telegram_bot)
             except BadRequest as error:
-                if "message is not modified" in error.message:
+                if "is not modified" in error.message:
                     return None
                 raise explain(error) from error
             except TelegramError as error:

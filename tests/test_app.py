@@ -459,11 +459,14 @@ async def test_cards_follow_a_group_that_becomes_a_supergroup(world: World) -> N
 
 async def test_a_removed_card_is_still_told(world: World) -> None:
     await world.start_bot()
+    own = world.private(world.owner)
+    await ask(world, own, world.owner, "/invoice 1")
     card = await ask(world, world.group, world.anna, "/invoice 2100")
     request = world.request_in(card)
     world.telegram.delete_message(world.group, card.id)
     world.node.pay(request)
     await world.shown(world.group, "✅ Anna Berg, you got 2,100 sats")
+    assert len(world.ours(own)) == 1  # that is no fault that the owner should hear of
 
 
 async def test_a_refused_token_ends_the_bot(world: World) -> None:

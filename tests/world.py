@@ -52,6 +52,7 @@ class World:
         self.clock = Clock()
         self.node = SimNode(folder / "node", clock=self.clock)
         self.telegram = SimTelegram(clock=self.clock)
+        self.token = TOKEN
         self.bot_user = self.telegram.add_bot(TOKEN, NAME, "Invoices")
         self.owner = self.telegram.add_user("Olga")
         self.anna = self.telegram.add_user("Anna", last_name="Berg")

@@ -1,0 +1,297 @@
+"""What the reconciler promises where node or chat misbehave."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from bot.demo.telegram import Chat, Message, User
+from tests.world import World
+
+
+async def ask(world: World, chat: Chat, person: User, text: str) -> Message:
+    """Say it, and wait for one more open card."""
+    before = len(world.showing(chat, "⚡ Please"))
+    world.telegram.say(chat, person, text)
+    return await world.shown(chat, "⚡ Please", before + 1)
+
+
+async def test_a_photo_that_is_refused_becomes_a_text(world: World) -> None:
+    world.telegram.restrict_bot(world.group, send_photos=False)
+    await world.start_bot()
+    world.telegram.say(world.group, world.anna, "/invoice 2100 pizza")
+    card = await world.shown(world.group, "⚡ Please pay 2,100 sats")
+    assert card.photo is None
+    assert world.buttons(card) == ["Cancel"]
+    world.node.pay(world.request_in(card))
+    await world.shown(world.group, "✅ Anna Berg")
+    assert (card.text or "").startswith("✅ Paid")
+
+
+async def test_a_card_that_telegram_never_takes_is_cancelled_and_the_owner_told(
+    world: World,
+) -> None:
+    await world.start_bot()
+    own = world.private(world.owner)
+    await ask(world, own, world.owner, "/invoice 1")
+    for method in ("sendPhoto", "sendMessage"):
+        world.telegram.fail(
+            method,
+            chat_id=world.group.id,
+            times=1,
+            status=400,
+            description="Bad Request: something new",
+        )
+    world.telegram.say(world.group, world.anna, "/invoice 2100 pizza")
+    told = await world.shown(own, "⚠️ Telegram refuses the card")
+    assert "Something new" in (told.text or "")
+    invoice = list(world.node.invoices.values())[-1]
+    await world.node.until(lambda: invoice.state == 2)
+
+
+async def test_each_passing_fault_of_telegram_is_outlived(world: World) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    for status in (500, 502):
+        world.telegram.fail("sendPhoto", times=1, status=status)
+    world.telegram.say(chat, world.anna, "/invoice 2100 pizza")
+    card = await world.shown(chat, "⚡ Please")
+    world.telegram.fail("editMessageMedia", times=2, status=502)
+    world.telegram.drop("editMessageMedia", acted=True, times=1)
+    world.telegram.fail("sendMessage", times=1, status=429, retry_after=1)
+    world.node.pay(world.request_in(card))
+    await world.shown(chat, "✅ Anna Berg")
+    assert len(world.showing(chat, "✅ Paid")) == 1
+    assert len(world.ours(chat)) == 2
+
+
+async def test_a_slow_chat_holds_up_nobody(world: World) -> None:
+    await world.start_bot()
+    slow = world.private(world.anna)
+    hold = world.telegram.hold("sendPhoto", chat_id=slow.id)
+    for number in range(20):
+        world.telegram.say(slow, world.anna, f"/invoice {number + 1}")
+    await hold.reached()
+    await ask(world, world.private(world.bert), world.bert, "/invoice 2100")
+    assert not world.ours(slow)
+    hold.release()
+    await world.shown(slow, "⚡ Please", 20)
+
+
+async def test_an_invoice_cancelled_elsewhere_is_shown_once_the_stream_is_back(
+    world: World,
+) -> None:
+    await world.start_bot()
+    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    invoice = next(iter(world.node.invoices.values()))
+    world.node.cancel_invoice(invoice.payment_hash)
+    world.node.end_streams()
+    await world.until(lambda: (card.text or "").startswith("✖️ Cancelled"))
+
+
+async def test_an_invoice_that_the_node_deleted_is_closed_and_not_added_again(
+    world: World,
+) -> None:
+    await world.start_bot()
+    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    invoice = next(iter(world.node.invoices.values()))
+    world.node.cancel_invoice(invoice.payment_hash)
+    world.node.delete_invoice(invoice.payment_hash)
+    world.node.end_streams()
+    await world.until(lambda: (card.text or "").startswith("✖️ Cancelled"))
+    assert not world.node.invoices
+
+
+async def test_paid_at_the_last_moment_it_is_paid_and_not_expired(world: World) -> None:
+    await world.start_bot()
+    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    request = world.request_in(card)
+    hold = world.node.hold("CancelInvoice", before=True)
+    world.node.ledger.clock = lambda: 0.0  # the node's own clock is late: it does not expire it
+    world.clock.ahead_s += 3700
+    await hold.reached()
+    world.node.pay(request, late=True)
+    hold.release()
+    await world.shown(world.group, "✅ Anna Berg")
+    assert (card.text or "").startswith("✅ Paid")
+    assert not any("Expired" in (version.text or "") for version in card.versions)
+
+
+async def test_a_node_restored_from_its_seed_still_tells_payments(world: World) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    for number in (1, 2, 3):
+        card = await ask(world, chat, world.anna, f"/invoice {number}")
+        world.node.pay(world.request_in(card))
+        await world.shown(chat, "✅ Anna Berg", number)
+    await world.node.stop()
+    world.node.restore_from_seed()
+    await world.node.start()
+    card = await ask(world, chat, world.anna, "/invoice 4")
+    world.node.pay(world.request_in(card))
+    await world.shown(chat, "✅ Anna Berg, you got 4 sats")
+
+
+async def test_another_nodes_invoices_are_asked_of_nobody_and_the_owner_is_told(
+    world: World,
+) -> None:
+    await world.start_bot()
+    own = world.private(world.owner)
+    await ask(world, own, world.owner, "/invoice 1")
+    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    await world.node.stop()
+    world.node.become_other_node()
+    await world.node.start()
+    told = await world.shown(own, "⚠️ 2 open invoices of another node")
+    assert told.text is not None
+    fresh = await ask(world, world.group, world.anna, "/invoice 4")
+    world.node.pay(world.request_in(fresh))
+    await world.shown(world.group, "✅ Anna Berg, you got 4 sats")
+    assert (card.text or "").startswith("⚡ Please pay 2,100")
+
+
+async def test_an_unsynced_node_that_stores_and_hangs_makes_one_invoice(world: World) -> None:
+    await world.start_bot()
+    world.node.hang("AddInvoice", times=1)
+    chat = world.private(world.anna)
+    world.telegram.say(chat, world.anna, "/invoice 2100")
+    card = await world.shown(chat, "⚡ Please")
+    assert len(world.node.invoices) == 1
+    assert len(world.ours(chat)) == 1
+    world.node.pay(world.request_in(card))
+    await world.shown(chat, "✅ Anna Berg")
+
+
+async def test_an_invoice_that_appears_late_is_no_failure(world: World) -> None:
+    await world.start_bot()
+    world.node.appear_late(0.3)
+    world.node.lose_answer("AddInvoice", times=1)
+    chat = world.private(world.anna)
+    await ask(world, chat, world.anna, "/invoice 2100")
+    assert len(world.node.invoices) == 1
+
+
+@pytest.mark.parametrize("text", ["invoice amount 3 BTC is too large, max is 2 BTC"])
+async def test_what_the_node_refuses_fails_at_once_with_its_reason(world: World, text: str) -> None:
+    await world.start_bot()
+    world.node.fail("AddInvoice", text=text)
+    chat = world.private(world.anna)
+    world.telegram.say(chat, world.anna, "/invoice 2100")
+    failure = await world.shown(chat, "⚠️")
+    assert "amount is too large" in (failure.text or "")
+    assert "no invoice for 2,100 sats" in (failure.text or "")
+
+
+async def test_after_a_failure_nothing_payable_is_left_at_the_node(world: World) -> None:
+    world.invoices = {"patience": "1s"}
+    await world.start_bot()
+    await world.node.until(lambda: world.node.calls["SubscribeInvoices"] > 0)
+    hold = world.node.hold("AddInvoice")
+    chat = world.private(world.anna)
+    world.telegram.say(chat, world.anna, "/invoice 2100")
+    await hold.reached()
+    await world.node.down()
+    hold.drop()
+    await world.shown(chat, "⚠️")
+    await world.node.up()
+    invoice = next(iter(world.node.invoices.values()))
+    await world.node.until(lambda: invoice.state == 2)
+
+
+async def test_while_the_database_is_locked_nothing_is_confirmed_and_nothing_lost(
+    world: World,
+) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    await ask(world, chat, world.anna, "/invoice 1")
+    updates = world.telegram.bots[world.token].updates
+    with closing(sqlite3.connect(world.folder / "bot.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        world.telegram.say(chat, world.anna, "/invoice 2100 pizza")
+        polls = sum(call.method == "getUpdates" for call in world.telegram.calls)
+        await world.until(
+            lambda: sum(call.method == "getUpdates" for call in world.telegram.calls) > polls + 1,
+            20,
+        )
+        assert len(updates) == 1
+        assert len(world.node.invoices) == 1
+        other.execute("ROLLBACK")
+    await world.shown(chat, "⚡ Please pay 2,100")
+    assert len(world.node.invoices) == 2
+    await world.until(lambda: len(updates) == 0)
+
+
+async def test_broken_updates_are_passed_over_and_the_rest_goes_on(world: World) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    person = {"id": 1, "is_bot": False, "first_name": "X"}
+    place = {"id": 1, "type": "private"}
+    for body in (
+        {"message": {}},
+        {"message": None},
+        {"message": {"message_id": "x", "date": "y", "chat": {"id": "z", "type": 5}}},
+        {"callback_query": {"id": 1}},
+        {"callback_query": {"id": "1", "from": person, "chat_instance": "", "data": "cancel:%%"}},
+        {"my_chat_member": {"chat": place}},
+        {"something_new": {"a": 1}},
+        {"message": {"message_id": 1, "date": 1, "chat": {**place, "id": 2**70}, "text": "/id"}},
+        {
+            "message": {
+                "message_id": 2**62,
+                "date": 4e9,
+                "chat": place,
+                "from": person,
+                "text": "/invoice \ud800\x00 1",
+                "entities": [{"type": "bot_command", "offset": 0, "length": 99}],
+            }
+        },
+    ):
+        world.telegram.push_raw_update(body)
+    await ask(world, chat, world.anna, "/invoice 2100")
+    await world.until(lambda: len(world.telegram.bots[world.token].updates) == 0)
+
+
+async def test_a_second_copy_waits_and_says_so(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    world.telegram.fail("getUpdates", times=2, status=409, description="Conflict: other one")
+    await ask(world, chat, world.anna, "/invoice 1")
+
+
+async def test_a_webhook_is_removed_and_its_updates_stay(world: World) -> None:
+    chat = world.private(world.anna)
+    updates = world.telegram.bots[world.token].updates
+    updates.webhook = "https://example.org/hook"
+    world.telegram.say(chat, world.anna, "/invoice 2100")
+    await world.start_bot()
+    await world.shown(chat, "⚡ Please pay 2,100")
+
+
+async def test_a_burst_in_one_chat_keeps_its_order(world: World) -> None:
+    world.access = {"open": True}
+    await world.start_bot()
+    chat = world.private(world.anna)
+    for number in range(30):
+        world.telegram.say(chat, world.anna, f"/invoice {number + 1}")
+    await world.shown(chat, "⚡ Please", 30)
+    assert len(world.node.invoices) == 30
+    assert len(world.ours(chat)) == 30
+
+
+async def test_old_rows_go_and_young_ones_stay(world: World) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    card = await ask(world, chat, world.anna, "/invoice 1")
+    world.node.pay(world.request_in(card))
+    await world.shown(chat, "✅ Anna Berg")
+    await world.stop_bot()
+    world.clock.ahead_s += 91 * 86_400
+    await world.start_bot()
+    await ask(world, chat, world.anna, "/invoice 2")
+    # What is old went at the start, before anything new was written.
+    with closing(sqlite3.connect(world.folder / "bot.db")) as look:
+        assert look.execute("SELECT count(*) FROM invoices").fetchone() == (1,)
