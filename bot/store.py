@@ -326,8 +326,11 @@ class Tx:
             sa.select(_invoices.c.id)
             .where(
                 _invoices.c.asked_at < before,
-                sa.not_(_NOT_FINISHED),
-                sa.or_(_invoices.c.due_at.is_(None), _invoices.c.lane == LANE_HELD),
+                sa.or_(
+                    _invoices.c.due_at.is_(None) & sa.not_(_NOT_FINISHED),
+                    # nobody was heard of there for as long
+                    (_invoices.c.lane == LANE_HELD) & (_invoices.c.expires_at < before),
+                ),
             )
             .limit(limit)
         )

@@ -65,6 +65,7 @@ def upgrade() -> None:
     op.create_index("invoices_asker", "invoices", ["asker_id", "asked_at"])
     op.create_index("invoices_state", "invoices", ["state", "id"])
     op.create_index("invoices_settled", "invoices", ["node_id", "settled_at"])
+    op.create_index("invoices_retry", "invoices", ["retry_at"])
     op.create_index("invoices_asked", "invoices", ["asked_at"])
     # a message of a card, whichever it is
     op.create_index("invoices_card", "invoices", ["chat_id", "card_id"])
