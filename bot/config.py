@@ -411,7 +411,7 @@ def load(
         logs.hide(settings.telegram.token.get_secret_value())
         problems += _file_problems(raw["lnd"])
     if problems:
-        raise ConfigError(*(_with_variable(problem, ours) for problem in problems))
+        raise ConfigError(*(_in_one_line(_with_variable(problem, ours)) for problem in problems))
     return settings
 
 
@@ -450,21 +450,31 @@ def _take_unknown(raw: Raw) -> Iterator[str]:
     for section, values in list(raw.items()):
         if section not in KEYS:
             del raw[section]
-            yield f"{section}: unknown{_nearest(section, _dotted())}"
+            yield f"{_name(section)}: unknown{_nearest(section, _dotted())}"
         elif not isinstance(values, dict):
             del raw[section]
             yield f"{section}: expected a table, as in [{section}], found {_shown(values)}"
         else:
             for key in [key for key in values if key not in KEYS[section]]:
                 del values[key]
-                yield f"{section}.{key}: unknown{_nearest(f'{section}.{key}', _dotted())}"
+                near = _nearest(f"{section}.{key}", _dotted())
+                yield f"{section}.{_name(key)}: unknown{near}"
 
 
 def _take_unknown_variables(ours: dict[str, str]) -> Iterator[str]:
     known = [_variable(dotted) for dotted in _dotted() if "." in dotted]
     for name in [name for name in ours if name.upper() not in known]:
         del ours[name]
-        yield f"{name}: unknown environment variable{_nearest(name.upper(), known)}"
+        near = _nearest(name.upper(), known)
+        yield f"{_name(name)}: unknown environment variable{near}"
+
+
+def _name(unknown: str) -> str:
+    return "(name not shown)" if _SECRET_LOOK.search(unknown) else unknown
+
+
+def _in_one_line(problem: str) -> str:
+    return problem if problem.isprintable() else repr(problem)[1:-1]
 
 
 def _dotted() -> list[str]:

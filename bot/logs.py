@@ -57,8 +57,9 @@ def hide(secret: str) -> None:
     if not secret or secret in _hidden:
         return
     _hidden.update(_spellings(secret))
+    # of two that begin alike the longer one has to go
     longest_first = sorted(_hidden, key=len, reverse=True)
-    _pattern = re.compile("|".join([*map(re.escape, longest_first), _LOOKS.pattern]))
+    _pattern = re.compile("|".join([_LOOKS.pattern, *map(re.escape, longest_first)]))
 
 
 def without_secrets(text: str) -> str:

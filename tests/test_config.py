@@ -641,6 +641,30 @@ def test_a_secret_in_any_place_is_never_told(secret: str, key: str, in_list: boo
         assert value.partition("macaroon=")[2] == "" or "AgEDbG5kAvgBAwoQ" not in said
 
 
+@pytest.mark.parametrize("secret", sorted(SECRETS))
+def test_a_secret_in_a_keys_place_is_never_told(secret: str) -> None:
+    value = SECRETS[secret]
+    path = written(f'"{value}" = 1\n[telegram]\n"{value}" = 1\n')
+
+    lines = problems(path, **{f"INVOICE_BOT_{value}": "1"})
+
+    assert value not in "\n".join(lines)
+    assert [line.partition(":")[0] for line in lines[:3]] == [
+        "(name not shown)",
+        "telegram.(name not shown)",
+        "(name not shown)",
+    ]
+
+
+def test_names_with_line_breaks_stay_in_their_line() -> None:
+    text = '"a\\nb" = 1\n[lnd]\ntls_cert = ""\nmacaroon = "no\\nfile"\n'
+
+    lines = problems(written(text), need_telegram=False)
+
+    assert lines[0] == r"a\nb: unknown"
+    assert lines[1].endswith(r"no\nfile")
+
+
 def test_secrets_are_hidden_in_settings_and_in_the_log() -> None:
     got = load(None, {**GOOD, "INVOICE_BOT_LND__HOST": "h:1"})
 
@@ -659,6 +683,7 @@ def test_settings_made_by_code_do_not_look_around(monkeypatch: pytest.MonkeyPatc
 
 
 @given(st.integers(1, 365))
+@settings(deadline=None)
 def test_a_duration_is_so_many_of_its_unit(count: int) -> None:
     for unit, unit_s in (("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)):
         made = config.InvoicesSettings(expiry=f"{count}{unit}")  # type: ignore[call-arg]

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot import logs
@@ -194,6 +194,7 @@ def test_a_macaroon_is_hidden_in_every_encoding(text: io.StringIO) -> None:
 
 def test_an_lndconnect_address_that_nobody_hid_loses_its_macaroon() -> None:
     uri = "lndconnect://h:1?cert=MIIB&macaroon=AgEDbG5kAvgBAwoQabcdefghijklmnop&x=y"
+    logs.hide("AgEDbG5kAvgBAwoQ")  # another secret, which begins like it
 
     assert logs.without_secrets(f"'{uri}'") == "'lndconnect://h:1?cert=MIIB&macaroon=[hidden]&x=y'"
 
@@ -208,6 +209,7 @@ def test_what_is_no_secret_stays() -> None:
 
 
 @given(st.text(min_size=1), st.text(), st.text())
+@settings(deadline=None)
 def test_hiding_takes_just_the_secret(secret: str, before: str, after: str) -> None:
     # letters that no other text of this test has
     secret = f"\ue000{secret}\ue001"
