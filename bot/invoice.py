@@ -140,7 +140,7 @@ class Invoice:
     stray_id: int | None = None
     stray_shown: Face = Face.NOTHING
     plain: bool = False  # Telegram does not take the photo: text only
-    unshowable: bool = False  # Telegram does not take the text either
+    unshowable: bool = False  # Telegram does not take the text either: nothing more is sent
     told: bool = False
     tell_to: str = ""  # "": the chat, else "asker" or "owners", when the chat can't be reached
     sending: str = ""  # the step whose message may be on its way
@@ -224,7 +224,8 @@ def next_step(invoice: Invoice, now: float) -> Step:
     ===========  ========================================  ==============================
 
     *Show* is the first of: SEND_CARD (no card yet), EDIT_CARD, SEND_REQUEST, EDIT_REQUEST,
-    EDIT_STRAY whose message does not show the state; nothing where the chat is on hold.
+    EDIT_STRAY whose message does not show the state; nothing where the chat is on hold, and no
+    SEND where Telegram takes none.
     A step that was put off is WAIT until it may be tried again. NOTHING: until an event comes.
     """
     step = _wanted(invoice, now)
@@ -293,13 +294,14 @@ def _settled(invoice: Invoice) -> Step:
 def _show(invoice: Invoice) -> Step:
     """The first message of the card that does not show the state."""
     face = invoice.face
-    if invoice.held or invoice.unshowable:
+    if invoice.held:
         return Step(Do.NOTHING)
-    if invoice.card_id is None and invoice.card_shown is not face:
+    if invoice.card_id is None and invoice.card_shown is not face and not invoice.unshowable:
         return Step(Do.SEND_CARD)
     if invoice.card_id is not None and invoice.card_shown is not face:
         return Step(Do.EDIT_CARD)
-    if invoice.request_apart and invoice.request_id is None and face is Face.OPEN:
+    request_due = invoice.request_apart and invoice.request_id is None and face is Face.OPEN
+    if request_due and not invoice.unshowable:
         return Step(Do.SEND_REQUEST)
     if invoice.request_id is not None and invoice.request_shown is not face:
         return Step(Do.EDIT_REQUEST)
