@@ -50,8 +50,9 @@ CHANNEL_OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.http2.max_pings_without_data", 0),
     # The default waits up to two minutes before it looks at a node that is back.
     ("grpc.initial_reconnect_backoff_ms", 500),
-    ("grpc.min_reconnect_backoff_ms", 500),
-    ("grpc.max_reconnect_backoff_ms", 5_000),
+    # This is also the least time that a connection gets to come up, over Tor or a slow line.
+    ("grpc.min_reconnect_backoff_ms", 5_000),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
     # A repetition is the reconciler's to decide.
     ("grpc.enable_retries", 0),
     # A channel with a renewed certificate must not share the old one's connections.
