@@ -1,0 +1,43 @@
+"""`python -m tests.storm --seed 7 --kills 50 --commands 300`: one line a figure; exit 1 on a break."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.storm.plan import draw
+from tests.storm.run import run
+
+
+def main() -> int:
+    """Run one storm and tell what came of it."""
+    parser = argparse.ArgumentParser(prog="python -m tests.storm", description=__doc__)
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--commands", type=int, default=300)
+    parser.add_argument("--expiry", type=int, default=30, help="of each invoice, in seconds")
+    parser.add_argument("--log-level", default="debug")
+    parser.add_argument("--keep", type=Path, help="a folder for the database and the log")
+    args = parser.parse_args()
+    seed = args.seed if args.seed is not None else random.SystemRandom().randrange(10_000)
+    plan = draw(seed, kills=args.kills, commands=args.commands, expiry_s=args.expiry)
+    print(f"seed {seed}: {args.kills} kills, {args.commands} commands, {plan.lasts_s:.0f} s")
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="storm-") as folder:
+        place = args.keep or Path(folder)
+        place.mkdir(parents=True, exist_ok=True)
+        report = asyncio.run(run(plan, place, log_level=args.log_level))
+    print("\n".join(report.lines))
+    print(f"{'seconds':60}{time.monotonic() - began:8.0f}")
+    if report.broken:
+        print(f"\nBROKEN. Again with --seed {seed} --kills {args.kills} --commands {args.commands}")
+        print("\n".join(report.life))
+    return 1 if report.broken else 0
+
+
+sys.exit(main())

@@ -1,0 +1,166 @@
+"""What happened, in order, and to which command: the storm's own record. Knows no simulator."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bot.demo.ledger import SimInvoice
+from bot.demo.telegram import Chat, Message, User
+
+Kind = Literal["invoice", "question", "bad"]
+
+#: Seconds after a send in which a kill may come before its record, on a busy machine.
+UNRECORDED_S = 2.0
+
+
+@dataclass(slots=True, eq=False)
+class Sent:
+    """A call that put a message into a chat; `lost`: its answer did not get through."""
+
+    called_at: float
+    acted_at: float
+    lost: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Shown:
+    """A message of the bot's, as what it began: a card, a question, a word, a notice, ..."""
+
+    message: Message
+    sent: Sent
+    role: str
+    command: Command | None
+    payment_hash: bytes = b""
+    roles: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Command:
+    """What somebody asked for, and what became of it in the outside world."""
+
+    number: int
+    kind: Kind
+    asker: User
+    chat: Chat
+    thread: int | None
+    amount_msat: int
+    memo: str
+    message: Message | None = None
+    said_at: float = 0.0
+    asked: bool = False  # the amount was said, so that an invoice is due
+    deleted_cards: int = 0
+    invoices: list[SimInvoice] = field(default_factory=list)
+    shown: list[Shown] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    # payment hashes → when somebody who may do so wanted them cancelled, renewed
+    cancels: dict[bytes, float] = field(default_factory=dict)
+    renewals: dict[bytes, float] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """As it stands in the book."""
+        return f"command {self.number}"
+
+    def of_role(self, *roles: str) -> list[Shown]:
+        """Its messages that show one of these now."""
+        return [each for each in self.shown if each.role in roles and not each.message.deleted]
+
+
+@dataclass(slots=True, frozen=True)
+class Event:
+    """Something that happened, at `at` (Unix seconds); to no command: to all."""
+
+    at: float
+    what: str
+    command: Command | None = None
+
+
+class Book:
+    """Everything that happened."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.kills: list[float] = []
+        self.breaks: list[float] = []  # moments at which open connections to Telegram broke
+        self.figures: dict[str, int] = {}
+        self._troubles: dict[int, str] = {}
+        self._trouble_count = 0
+        self._calm_since: float | None = time.time()
+        self.calms: list[tuple[float, float]] = []
+
+    def note(self, what: str, command: Command | None = None) -> None:
+        """Something happened now."""
+        self.events.append(Event(time.time(), what, command))
+
+    def count(self, figure: str, by: int = 1) -> None:
+        """One more of these."""
+        self.figures[figure] = self.figures.get(figure, 0) + by
+
+    # when all is well
+
+    def begin(self, what: str) -> int:
+        """A trouble begins; give its number to `end`."""
+        if self._calm_since is not None:
+            self.calms.append((self._calm_since, time.time()))
+            self._calm_since = None
+        self._trouble_count += 1
+        self._troubles[self._trouble_count] = what
+        self.note(f"{what} begins")
+        return self._trouble_count
+
+    def end(self, number: int) -> None:
+        """It is over."""
+        what = self._troubles.pop(number)
+        self.note(f"{what} is over")
+        if not self._troubles:
+            self._calm_since = time.time()
+
+    @contextmanager
+    def trouble(self, what: str) -> Iterator[None]:
+        """A trouble for as long as this lasts."""
+        number = self.begin(what)
+        try:
+            yield
+        finally:
+            self.end(number)
+
+    @property
+    def troubles(self) -> list[str]:
+        """What goes on now."""
+        return list(self._troubles.values())
+
+    def calm_after(self, at: float, for_s: float) -> float | None:
+        """The first moment from `at` on after which all was well for so long; None for never."""
+        now = time.time()
+        calms = [*self.calms, *([(self._calm_since, now)] if self._calm_since else [])]
+        for begin, end in calms:
+            if end - max(begin, at) >= for_s:
+                return max(begin, at)
+        return None
+
+    def unsure(self, sent: Sent) -> bool:
+        """Whether the bot may not have recorded a message: a lost answer, or a kill near it."""
+        until = sent.acted_at + UNRECORDED_S
+        broken = any(sent.called_at <= at <= sent.acted_at + 0.5 for at in self.breaks)
+        return sent.lost or broken or any(sent.called_at <= at <= until for at in self.kills)
+
+    def life(self, command: Command, log: list[tuple[float, str]]) -> list[str]:
+        """What happened to a command and around it, line by line, with the bot's own `log`."""
+        own = [event for event in self.events if event.command is command]
+        if not own:
+            return []
+        first, last = own[0].at, own[-1].at + 3
+        marks = [f"invoice={each.payment_hash[:4].hex()}" for each in command.invoices]
+        lines = [(event.at, event.what) for event in own]
+        lines += [
+            (event.at, f"-- {event.what}")
+            for event in self.events
+            if event.command is None and first <= event.at <= last
+        ]
+        lines += [(at, f"   bot: {line}") for at, line in log if any(m in line for m in marks)]
+        return [f"{at - first:9.3f}  {what}" for at, what in sorted(lines)]

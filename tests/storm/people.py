@@ -1,0 +1,318 @@
+"""People in their chats: they ask, pay, cancel, renew, and change their minds."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from bot.demo.ledger import SimInvoice
+from bot.demo.node import PaymentFailed
+from tests.storm.book import Book, Command, Kind, Shown
+from tests.storm.outside import Outside, Place
+from tests.storm.plan import Plan, PlannedCommand
+
+T = TypeVar("T")
+
+MEMOS = (
+    "pizza",
+    "beer & <b>wine</b>",
+    "two\nlines &amp; more",
+    "🍕 für alle ✅ Paid: 1 sat",
+    "</blockquote><code>x",
+    "long " * 100,
+)
+BAD = ("/invoice 1.000", "/invoice -5 x", "/invoice pizza", "/invoice 0", "/invoice 1e3")
+#: Sats of the first command's amount; each later one asks for one more, so that amounts name them.
+FIRST_SATS = 2000
+MORE_SATS = 20_000_000
+PATIENCE_S = 75.0
+
+
+class People:
+    """Everybody."""
+
+    def __init__(self, outside: Outside, book: Book, plan: Plan) -> None:
+        self._outside = outside
+        self._book = book
+        self._plan = plan
+        self._fates: dict[str, Callable[[Command, random.Random], Awaitable[None]]] = {
+            "pay": self._pay_it,
+            "pay more": self._pay_more,
+            "pay in parts": self._pay_in_parts,
+            "pay while the bot is dead": self._pay_while_dead,
+            "pay at the last second": self._pay_late,
+            "cancel": self._cancel_once,
+            "cancel twice": self._cancel_twice,
+            "cancel by a reply": self._cancel_by_reply,
+            "cancel by the wrong person": self._cancel_wrongly,
+            "cancel while it is paid": self._cancel_and_pay,
+            "renew": self._renew,
+            "leave": self._leave,
+            "delete the card and pay": self._delete_and_pay,
+        }
+
+    async def live(self) -> None:
+        """Do all that is planned."""
+        began = time.monotonic()
+        async with asyncio.TaskGroup() as lives:
+            for planned in self._plan.commands:
+                await asyncio.sleep(max(0.0, began + planned.at_s - time.monotonic()))
+                lives.create_task(self._live(planned))
+
+    async def _live(self, planned: PlannedCommand) -> None:
+        command = await self._ask(planned)
+        if command.kind == "bad":
+            return
+        try:
+            async with asyncio.timeout(self._plan.expiry_s + PATIENCE_S):
+                if command.kind == "question":
+                    await self._answer(command)
+                await self._fates[planned.fate](command, planned.dice)
+        except TimeoutError:
+            self._book.note(f"gives up: {planned.fate}", command)
+
+    # asking
+
+    async def _ask(self, planned: PlannedCommand) -> Command:
+        dice, outside = planned.dice, self._outside
+        place = dice.choice(outside.places)
+        while place.away:
+            place = dice.choice(outside.places)
+        number = len(outside.commands)
+        kind: Kind = planned.kind if planned.kind in ("question", "bad") else "invoice"  # type: ignore[assignment]
+        sats = 0 if planned.kind == "any" else FIRST_SATS + number
+        memo = "" if sats and dice.random() < 0.2 else f"q{number}q {dice.choice(MEMOS)}".strip()
+        command = Command(
+            number, kind, dice.choice(place.people), place.chat, place.thread, sats * 1000, memo
+        )
+        outside.commands.append(command)
+        if sats:
+            outside.by_amount[sats] = outside.by_amount[sats + MORE_SATS] = command
+        name = dice.choice(["", "@storm_invoice_bot", "@Storm_Invoice_Bot"])
+        text = f"/invoice{name} {_amount(sats, dice)} {memo}".strip()
+        if kind == "question":
+            text = f"/invoice{name}"
+        elif kind == "bad":
+            text = dice.choice(BAD)
+        self._book.note(f"{command.asker.first_name} in {place.name}: {text!r}", command)
+        command.said_at = time.time()
+        command.message = outside.telegram.say(
+            place.chat, command.asker, text, thread=place.thread
+        )
+        outside.by_message[command.message] = command
+        command.asked = kind == "invoice"
+        self._book.count("commands")
+        return command
+
+    async def _answer(self, command: Command) -> None:
+        shown = await self._until(command, lambda: command.of_role("question"))
+        chat = shown[-1].message.chat
+        place = await self._here(command)
+        if place.chat is not chat:  # the group has moved on: the question stands in the old one
+            return
+        text = f"{command.amount_msat // 1000} {command.memo}"
+        self._book.note(f"answers {text!r}", command)
+        message = self._outside.telegram.say(
+            chat, command.asker, text, reply_to=shown[-1].message, thread=command.thread
+        )
+        self._outside.by_message[message] = command
+        command.asked = True
+
+    async def _here(self, command: Command) -> Place:
+        """The command's place, once people write there again."""
+        chat = self._outside.now(command.chat)
+        place = next(p for p in self._outside.places if p.chat is chat)
+        while place.away:
+            await asyncio.sleep(0.1)
+        return place
+
+    # waiting
+
+    async def _until(self, command: Command, condition: Callable[[], T]) -> T:
+        while True:
+            command.news.clear()
+            value = condition()
+            if value:
+                return value
+            await command.news.wait()
+
+    async def _card(self, command: Command, *, but: bytes = b"") -> tuple[Shown, SimInvoice]:
+        """An open card, and what its payment request is at the node."""
+
+        def look() -> tuple[Shown, SimInvoice] | None:
+            for shown in reversed(command.of_role("open")):
+                invoice = self._outside.node.invoices.get(shown.payment_hash)
+                if invoice is not None and shown.payment_hash != but:
+                    return shown, invoice
+            return None
+
+        return await self._until(command, look)  # type: ignore[return-value]
+
+    # wallets
+
+    async def _pay(
+        self,
+        command: Command,
+        invoice: SimInvoice,
+        *,
+        more: bool = False,
+        late: bool = False,
+        hold: bool = False,
+    ) -> bool:
+        """Pay, again and again where there is no way to the node; whether it worked."""
+        amount_msat = None
+        if more or not command.amount_msat:
+            amount_msat = command.amount_msat + MORE_SATS * 1000
+        while time.time() < invoice.expires_at + (2 if late else 0):
+            try:
+                self._outside.node.pay(
+                    invoice.payment_request, amount_msat=amount_msat, late=late, hold=hold
+                )
+            except PaymentFailed as failure:
+                if "NO_ROUTE" not in str(failure):
+                    self._book.note(f"payment failed: {failure}", command)
+                    self._book.count("payments refused")
+                    return False
+                await asyncio.sleep(0.2)
+            else:
+                self._book.note("paid", command)
+                self._book.count("payments")
+                return True
+        return False
+
+    async def _pay_it(self, command: Command, dice: random.Random) -> None:
+        _, invoice = await self._card(command)
+        await asyncio.sleep(dice.choice([0, 0.05, 0.5, 2]) * dice.uniform(0.5, 1.5))
+        await self._pay(command, invoice)
+
+    async def _pay_more(self, command: Command, dice: random.Random) -> None:
+        _, invoice = await self._card(command)
+        await asyncio.sleep(dice.uniform(0, 2))
+        if await self._pay(command, invoice, more=True):
+            self._book.count("payments above the amount")
+
+    async def _pay_in_parts(self, command: Command, dice: random.Random) -> None:
+        _, invoice = await self._card(command)
+        if await self._pay(command, invoice, hold=True):
+            await asyncio.sleep(dice.uniform(0, 1.5))
+            try:
+                self._outside.node.settle(invoice.payment_hash)
+            except ValueError as gone:
+                self._book.note(f"the payment's last part came too late: {gone}", command)
+
+    async def _pay_while_dead(self, command: Command, _dice: random.Random) -> None:
+        _, invoice = await self._card(command)
+        left_s = invoice.expires_at - time.time() - 1
+        try:
+            async with asyncio.timeout(max(0.0, left_s)):
+                await self._outside.down.wait()
+        except TimeoutError:
+            pass
+        if await self._pay(command, invoice) and self._outside.down.is_set():
+            self._book.count("payments while the bot was dead")
+
+    async def _pay_late(self, command: Command, dice: random.Random) -> None:
+        _, invoice = await self._card(command)
+        await asyncio.sleep(max(0.0, invoice.expires_at + dice.uniform(-0.3, 0.1) - time.time()))
+        if await self._pay(command, invoice, late=True):
+            self._book.count("payments at the last second")
+
+    # buttons
+
+    async def _press(self, command: Command, shown: Shown, button: str, *, wrong: bool) -> bool:
+        """Press a button; whether it was there."""
+        telegram, message = self._outside.telegram, shown.message
+        await self._here(command)
+        if self._outside.now(message.chat) is not message.chat:
+            return False
+        others = [p for p in self._outside.people if p is not command.asker]
+        person = others[command.number % len(others)] if wrong else command.asker
+        if wrong and message.chat.type == "private":
+            return False
+        try:
+            telegram.press(message.chat, person, message.id, text=button)
+        except LookupError:
+            return False
+        self._book.note(
+            f"{person.first_name} presses {button} on {message.chat.id}/{message.id}", command
+        )
+        self._book.count("presses")
+        if not wrong:
+            wanted = command.cancels if button == "Cancel" else command.renewals
+            wanted.setdefault(shown.payment_hash, time.time())
+        return True
+
+    async def _cancel_once(self, command: Command, dice: random.Random) -> None:
+        shown, _ = await self._card(command)
+        await asyncio.sleep(dice.uniform(0, 2))
+        await self._press(command, shown, "Cancel", wrong=False)
+
+    async def _cancel_twice(self, command: Command, dice: random.Random) -> None:
+        shown, _ = await self._card(command)
+        await self._press(command, shown, "Cancel", wrong=False)
+        await asyncio.sleep(dice.choice([0, 0.05, 0.5]))
+        await self._press(command, shown, "Cancel", wrong=False)
+
+    async def _cancel_by_reply(self, command: Command, dice: random.Random) -> None:
+        shown, invoice = await self._card(command)
+        await asyncio.sleep(dice.uniform(0, 1))
+        place = await self._here(command)
+        if place.chat is not shown.message.chat:
+            return
+        self._book.note("/cancel as a reply", command)
+        self._outside.telegram.say(
+            place.chat, command.asker, "/cancel", reply_to=shown.message, thread=place.thread
+        )
+        command.cancels.setdefault(invoice.payment_hash, time.time())
+
+    async def _cancel_wrongly(self, command: Command, dice: random.Random) -> None:
+        shown, invoice = await self._card(command)
+        await self._press(command, shown, "Cancel", wrong=True)
+        await asyncio.sleep(dice.uniform(0, 2))
+        if dice.random() < 0.5:
+            await self._pay(command, invoice)
+
+    async def _cancel_and_pay(self, command: Command, dice: random.Random) -> None:
+        shown, invoice = await self._card(command)
+        await asyncio.sleep(dice.uniform(0, 1))
+        await self._press(command, shown, "Cancel", wrong=False)
+        await asyncio.sleep(dice.choice([0, 0.005, 0.02, 0.05]))
+        await self._pay(command, invoice)
+
+    async def _renew(self, command: Command, dice: random.Random) -> None:
+        shown, invoice = await self._card(command)
+        if dice.random() < 0.6:
+            await self._press(command, shown, "Cancel", wrong=False)
+        closed = await self._until(command, lambda: command.of_role("expired", "cancelled"))
+        if dice.random() < 0.3:
+            await self._press(command, closed[-1], "Renew", wrong=True)
+        pressed = 0
+        for _ in range(dice.choice([1, 1, 3])):
+            pressed += await self._press(command, closed[-1], "Renew", wrong=False)
+        if not pressed:
+            return
+        _, renewed = await self._card(command, but=invoice.payment_hash)
+        self._book.count("renewals")
+        if dice.random() < 0.6:
+            await self._pay(command, renewed)
+
+    async def _leave(self, _command: Command, _dice: random.Random) -> None:
+        return
+
+    async def _delete_and_pay(self, command: Command, _dice: random.Random) -> None:
+        shown, invoice = await self._card(command)
+        self._outside.telegram.delete_message(shown.message.chat, shown.message.id)
+        self._book.note("deletes the card", command)
+        command.deleted_cards += 1
+        await self._pay(command, invoice)
+
+
+def _amount(sats: int, dice: random.Random) -> str:
+    """One of the ways to write it."""
+    if not sats:
+        return "any"
+    btc = f"{sats / 100_000_000:.8f}"
+    return dice.choice([f"{sats}", f"{sats:,}", f"{sats} sats", f"{btc} btc", f"₿{btc}"])

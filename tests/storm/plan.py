@@ -1,0 +1,144 @@
+"""What a storm will try, drawn from its seed alone: the same seed is the same plan."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+#: Seconds of storm for each kill: a start of the bot, and a life after it.
+KILL_EVERY_S = 5.0
+#: Commands a second at most.
+COMMANDS_PER_S = 5.0
+
+FATES = (
+    *["pay"] * 5,
+    *["pay more"] * 2,
+    *["pay in parts"] * 2,
+    *["pay while the bot is dead"] * 3,
+    *["pay at the last second"] * 3,
+    *["cancel"] * 2,
+    *["cancel twice"] * 2,
+    *["cancel by a reply"] * 2,
+    *["cancel by the wrong person"] * 2,
+    *["cancel while it is paid"] * 2,
+    *["renew"] * 4,
+    *["leave"] * 4,
+    "delete the card and pay",
+)
+KINDS = (*["invoice"] * 14, *["any"] * 2, *["question"] * 2, "bad")
+KILLS = (
+    *["random"] * 5,
+    *["AddInvoice before", "AddInvoice after", "LookupInvoice before", "LookupInvoice after"],
+    *["CancelInvoice before", "CancelInvoice after", "SubscribeInvoices before"],
+    *["settled", "settled", "settled"],
+    *["sendphoto before", "sendphoto before", "sendphoto after", "sendphoto after"],
+    *["sendmessage before", "sendmessage after", "notice before", "notice after"],
+    *["editmessagemedia before", "editmessagemedia after", "editmessagecaption before"],
+    *["editmessagetext before", "answercallbackquery before"],
+    *["confirm before", "confirm before", "getupdates after"],
+)
+NODE_TROUBLES = (
+    *["kill", "kill", "stop", "lock", "away", "slow", "slow", "lose", "lose", "lose"],
+    *["hang", "fail", "break", "end streams", "late", "tell again"],
+)
+TELEGRAM_TROUBLES = (
+    *["429", "429", "500", "502", "drop before", "drop after", "drop after", "slow chat"],
+    *["slow chat", "slow", "away", "polls fail", "polls conflict"],
+)
+CHAT_TROUBLES = ("block", "block", "block", "remove", "remove", "migrate")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCommand:
+    """Somebody will ask, `at_s` after the storm began; `dice` decides the rest."""
+
+    at_s: float
+    kind: str
+    fate: str
+    dice: random.Random
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedKill:
+    """The bot will die at a point, and come back `down_s` after."""
+
+    after_s: float
+    point: str
+    delay_s: float
+    dropped: bool
+    down_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTrouble:
+    """Something fails for `for_s`, `after_s` after the one before."""
+
+    after_s: float
+    what: str
+    for_s: float
+    dice: random.Random
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole storm. Times in seconds."""
+
+    seed: int
+    lasts_s: float
+    expiry_s: int
+    commands: list[PlannedCommand]
+    kills: list[PlannedKill]
+    node: list[PlannedTrouble]
+    telegram: list[PlannedTrouble]
+    chats: list[PlannedTrouble]
+
+
+def draw(seed: int, *, kills: int, commands: int, expiry_s: int = 30) -> Plan:
+    """The plan of this seed."""
+    dice = random.Random(seed)
+    lasts_s = max(kills * KILL_EVERY_S, commands / COMMANDS_PER_S, 5.0)
+    planned = sorted(dice.uniform(0, lasts_s) for _ in range(commands))
+    return Plan(
+        seed=seed,
+        lasts_s=lasts_s,
+        expiry_s=expiry_s,
+        commands=[
+            PlannedCommand(at_s, dice.choice(KINDS), dice.choice(FATES), _own(dice))
+            for at_s in planned
+        ],
+        kills=[
+            PlannedKill(
+                after_s=dice.choice([0.1, 0.5, 1.0, 2.0]) * dice.uniform(0.5, 1.5),
+                point=dice.choice(KILLS),
+                delay_s=dice.choice([0, 0, 0.002, 0.005, 0.01, 0.03]),
+                dropped=dice.random() < 0.3,
+                down_s=dice.choice([0, 0, 0, dice.uniform(0.5, 4)]),
+            )
+            for _ in range(kills)
+        ],
+        node=_troubles(dice, NODE_TROUBLES, lasts_s, pause_s=4, for_s=4),
+        telegram=_troubles(dice, TELEGRAM_TROUBLES, lasts_s, pause_s=3, for_s=3),
+        chats=_troubles(dice, CHAT_TROUBLES, lasts_s, pause_s=5, for_s=4),
+    )
+
+
+def _own(dice: random.Random) -> random.Random:
+    return random.Random(dice.random())
+
+
+def _troubles(
+    dice: random.Random, kinds: tuple[str, ...], lasts_s: float, *, pause_s: float, for_s: float
+) -> list[PlannedTrouble]:
+    planned = []
+    at_s = 0.0
+    while True:
+        trouble = PlannedTrouble(
+            after_s=dice.uniform(0.3, 1.7) * pause_s,
+            what=dice.choice(kinds),
+            for_s=dice.uniform(0.1, 1.9) * for_s,
+            dice=_own(dice),
+        )
+        at_s += trouble.after_s + trouble.for_s
+        if at_s > lasts_s:
+            return planned
+        planned.append(trouble)

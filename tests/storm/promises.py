@@ -1,0 +1,390 @@
+"""The three truths compared: what people did, what the node has, how the chats stand now."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from collections import Counter, defaultdict
+from contextlib import closing
+from dataclasses import dataclass
+
+from bot.demo.bolt import decode
+from bot.demo.ledger import CANCELED, OPEN, SETTLED, SimInvoice
+from tests.storm.book import Book, Command, Shown
+from tests.storm.outside import TOKEN, Outside, hash_on, request_in, role_of
+
+#: Seconds of everybody being there within which a payment is shown.
+SHOWN_WITHIN_S = 10.0
+
+AGAIN = "An earlier copy of this message may stand above."
+TOLD_AGAIN = "This may have been told above already."
+CARD = ("open", "paid", "expired", "cancelled")
+
+PROMISES = (
+    "commands without a card or a sentence",
+    "commands with two invoices that were ever shown",
+    "payments not shown in time",
+    "payments not told, or told too often",
+    "cards that are not true",
+    "wrong amount, memo, chat or topic",
+    "what people pressed was not done",
+    "stuck rows, tracebacks, unclosed resources",
+    "secrets in the log",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A promise that does not hold, and for which command."""
+
+    promise: int
+    what: str
+    command: Command | None = None
+
+
+class Truths:
+    """Looks at everything as it stands."""
+
+    def __init__(self, outside: Outside, book: Book) -> None:
+        self._outside = outside
+        self._book = book
+        self._breaks: list[Break] = []
+        #: What is odd and has its explanation, counted.
+        self.explained: Counter[str] = Counter()
+
+    def compare(self) -> list[Break]:
+        """Every promise that does not hold now."""
+        self._breaks = []
+        self.explained = Counter()
+        for command in self._outside.commands:
+            self._answered(command)
+            self._one_invoice(command)
+            self._copies(command)
+            self._true(command)
+            self._right(command)
+            self._told(command)
+            self._in_time(command)
+            self._pressed(command)
+        self._of_nobody()
+        self._rows()
+        return self._breaks
+
+    def _broken(self, promise: int, what: str, command: Command | None = None) -> None:
+        self._breaks.append(Break(promise, what, command))
+
+    # one command
+
+    def _answered(self, command: Command) -> None:
+        if command.shown:
+            return
+        if command.kind == "bad":
+            # A sentence goes out once: a kill, or Telegram away, may take it along.
+            if self._book.calm_after(command.said_at, 1.0) == command.said_at:
+                self._broken(0, "no sentence", command)
+            self.explained["sentences lost to a kill or a fault"] += 1
+            return
+        self._broken(0, "nothing in the chat", command)
+
+    def _one_invoice(self, command: Command) -> None:
+        seen = {
+            invoice.payment_hash
+            for shown in command.shown
+            for version in shown.message.versions
+            if (invoice := self._outside.by_request.get(request_in(version.text or "")))
+        }
+        if len(seen) > 1 + len(command.renewals):
+            short = ", ".join(sorted(each[:4].hex() for each in seen))
+            self._broken(1, f"{len(seen)} invoices shown: {short}", command)
+        if len(command.invoices) > 1 + len(command.renewals):
+            self._broken(1, f"{len(command.invoices)} invoices at the node", command)
+        if command.kind == "bad" and command.invoices:
+            self._broken(1, "an invoice for what was refused", command)
+
+    def _copies(self, command: Command) -> None:
+        """A second copy needs its reason, and the line that says so."""
+        copies: defaultdict[tuple[bytes, int], list[Shown]] = defaultdict(list)
+        for shown in command.shown:
+            if shown.roles[0] in CARD and shown.payment_hash:
+                copies[shown.payment_hash, shown.message.chat.id].append(shown)
+        for cards in copies.values():
+            for earlier, later in zip(cards, cards[1:], strict=False):
+                if not self._book.unsure(earlier.sent):
+                    self._broken(4, f"a second card {_where(later)} without a reason", command)
+                elif AGAIN not in (later.message.versions[0].text or ""):
+                    self._broken(4, f"a second card {_where(later)} without its line", command)
+                else:
+                    self.explained["stray second cards"] += 1
+
+    def _true(self, command: Command) -> None:
+        """Every card shows what the node has."""
+        for invoice in command.invoices:
+            cards = self._live_cards(command, invoice)
+            wanted = _role_of(invoice)
+            if wanted == "open" and not cards and not command.deleted_cards:
+                self._broken(4, f"{_short(invoice)} is open, and no card shows it", command)
+            for card in cards[-1:]:
+                self._true_card(command, card, invoice, wanted)
+            for stray in cards[:-1]:  # it was explained above: only a press brings it up to date
+                if stray.role != wanted and not (wanted == "closed" and stray.role in CARD[2:]):
+                    self.explained["stray cards that are out of date"] += 1
+            self._true_request(command, invoice, len(cards) > 1)
+        for word in command.of_role("word"):
+            if not self._is_live(word):
+                continue
+            if self._book.unsure(word.sent):
+                self.explained["stray words"] += 1
+            else:
+                self._broken(4, f"a word {_where(word)} that nothing came of", command)
+
+    def _true_card(self, command: Command, card: Shown, invoice: SimInvoice, wanted: str) -> None:
+        shows = card.role
+        if shows != wanted and not (wanted == "closed" and shows in ("expired", "cancelled")):
+            what = f"{_short(invoice)} is {invoice.state_name}, its card {_where(card)} says {shows}"
+            self._broken(4, what, command)
+            return
+        buttons = [
+            button["text"]
+            for row in (card.message.reply_markup or {}).get("inline_keyboard", [])
+            for button in row
+        ]
+        renewed = invoice.payment_hash in command.renewals
+        fitting = {
+            "open": (["Cancel"],),
+            "paid": ([],),
+            "closed": (["Renew"], []) if renewed else (["Renew"],),
+        }[wanted]
+        if buttons not in fitting:
+            self._broken(4, f"{_where(card)} says {shows} and has the buttons {buttons}", command)
+        if wanted != "open" and request_in(card.message.text or ""):
+            self._broken(4, f"{_where(card)} says {shows} and still has its request", command)
+
+    def _true_request(self, command: Command, invoice: SimInvoice, strays: bool) -> None:
+        """The payment request stands in the chat as long as it can be paid."""
+        standing = [
+            shown
+            for shown in command.shown
+            if self._is_live(shown)
+            and request_in(shown.message.text or "") == invoice.payment_request
+        ]
+        if invoice.state == OPEN and not standing and not command.deleted_cards:
+            self._broken(4, f"{_short(invoice)} is open, its request nowhere", command)
+        if invoice.state == OPEN or not standing:
+            return
+        for shown in standing:
+            if shown.role == "request" and not self._book.unsure(shown.sent) and not strays:
+                self._broken(4, f"a request {_where(shown)} that can't be paid", command)
+
+    def _live_cards(self, command: Command, invoice: SimInvoice) -> list[Shown]:
+        cards = [
+            shown
+            for shown in command.shown
+            if shown.role in CARD and shown.roles[0] != "request" and self._is_live(shown)
+        ]
+        if len(command.invoices) == 1:
+            return cards
+        return [card for card in cards if self._hash_of(card) == invoice.payment_hash]
+
+    @staticmethod
+    def _hash_of(card: Shown) -> bytes:
+        return card.payment_hash or hash_on(card.message)
+
+    def _is_live(self, shown: Shown) -> bool:
+        """Whether it stands where the bot can reach it."""
+        return not shown.message.deleted and shown.message.chat not in self._outside.moved
+
+    def _right(self, command: Command) -> None:
+        for invoice in command.invoices:
+            if (invoice.value_msat, invoice.memo) != (command.amount_msat, command.memo):
+                what = f"{_short(invoice)} has {invoice.value_msat} msat and {invoice.memo!r}"
+                self._broken(5, what, command)
+        for shown in command.shown:
+            message = shown.message
+            chat = self._outside.now(message.chat)
+            if shown.roles[0] == "told" and message.chat.type == "private":
+                if message.chat.person not in (command.asker, self._outside.owner):
+                    self._broken(5, f"told to somebody else: {_where(shown)}", command)
+            elif chat is not self._outside.now(command.chat):
+                self._broken(5, f"{_where(shown)} stands in another chat", command)
+            elif message.thread_id != command.thread and message.chat.is_forum:
+                self._broken(5, f"{_where(shown)} stands in another topic", command)
+            for version in message.versions:
+                self._right_version(command, shown, version.text or "")
+
+    def _right_version(self, command: Command, shown: Shown, text: str) -> None:
+        role = role_of(text)
+        request = request_in(text)
+        if request:
+            read = decode(request)
+            if (read.amount_msat or 0) != command.amount_msat or (read.memo or "") != command.memo:
+                self._broken(5, f"{_where(shown)} shows another request", command)
+        if role in CARD and command.amount_msat:
+            paid = [i.paid_msat for i in command.invoices if i.state == SETTLED]
+            amounts = [command.amount_msat] if role != "paid" else paid
+            if not any(f"{msat // 1000:,} sats" in text.split("\n")[0] for msat in amounts):
+                self._broken(5, f"{_where(shown)} says {text.split(chr(10))[0]!r}", command)
+
+    def _told(self, command: Command) -> None:
+        paid = [invoice for invoice in command.invoices if invoice.state == SETTLED]
+        told = [shown for shown in command.shown if shown.roles[0] == "told"]
+        if not paid:
+            if told:
+                self._broken(3, "told, and nobody paid", command)
+            return
+        if not told:
+            self._broken(3, f"{_short(paid[0])} is paid and not told", command)
+            return
+        if len(paid) > 1:
+            self._broken(3, "more than one payment", command)
+        sats = f"{paid[0].paid_msat // 1000:,} sats"
+        for shown in told:
+            if sats not in (shown.message.text or ""):
+                self._broken(3, f"{_where(shown)} tells another amount", command)
+        for earlier, later in zip(told, told[1:], strict=False):
+            # Where everybody is told in private, each owner gets one.
+            if not self._book.unsure(earlier.sent):
+                self._broken(3, f"told again by {_where(later)} without a reason", command)
+            elif TOLD_AGAIN not in (later.message.text or ""):
+                self._broken(3, f"told again by {_where(later)} without its line", command)
+            else:
+                self.explained["payments told twice"] += 1
+
+    def _in_time(self, command: Command) -> None:
+        for invoice in command.invoices:
+            if invoice.state != SETTLED or command.deleted_cards:
+                continue
+            paid_at = next(
+                (
+                    event.at
+                    for event in self._book.events
+                    if event.command is command and f"{_short(invoice)} settled" in event.what
+                ),
+                0.0,
+            )
+            shown_at = min(
+                (
+                    version.at
+                    for shown in command.shown
+                    for version in shown.message.versions
+                    if role_of(version.text or "") == "paid"
+                ),
+                default=None,
+            )
+            calm_at = self._book.calm_after(paid_at, SHOWN_WITHIN_S)
+            late_s = None if calm_at is None else (shown_at or time.time()) - calm_at
+            if late_s is not None and late_s > SHOWN_WITHIN_S:
+                self._broken(2, f"{_short(invoice)} shown after {late_s:.1f} s", command)
+            elif shown_at is None and calm_at is not None:
+                self._broken(2, f"{_short(invoice)} is paid and not shown", command)
+
+    def _pressed(self, command: Command) -> None:
+        by_hash = {invoice.payment_hash: invoice for invoice in command.invoices}
+        for payment_hash in command.cancels:
+            if by_hash[payment_hash].state == OPEN:
+                self._broken(6, f"{payment_hash[:4].hex()} is still open", command)
+        for payment_hash in command.renewals:
+            if by_hash[payment_hash].state == CANCELED and len(command.invoices) < 2:
+                self._broken(6, f"{payment_hash[:4].hex()} was not renewed", command)
+        canceled = [i for i in command.invoices if i.state == CANCELED]
+        for invoice in canceled:
+            failed = any(shown.role == "failed" for shown in command.shown)
+            early = self._canceled_early(command, invoice)
+            if early and invoice.payment_hash not in command.cancels and not failed:
+                self._broken(6, f"{_short(invoice)} was cancelled, and nobody wanted it", command)
+
+    def _canceled_early(self, command: Command, invoice: SimInvoice) -> bool:
+        return any(
+            event.command is command
+            and f"node: {_short(invoice)} canceled" in event.what
+            and event.at < invoice.expires_at
+            for event in self._book.events
+        )
+
+    # all
+
+    def _of_nobody(self) -> None:
+        """Messages of the bot's that look like somebody's invoice and are nobody's."""
+        for shown in self._outside.shown.values():
+            if shown.command is None and shown.roles[0] in (*CARD, "told", "request"):
+                self._broken(5, f"{_where(shown)} is of no command")
+        texts = [
+            shown.message.text or ""
+            for shown in self._outside.shown.values()
+            if shown.message.chat.person is self._outside.owner
+        ]
+        for text in texts:
+            if text.startswith("⚠️"):
+                self._broken(7, f"the owner hears: {text}")
+
+    def _rows(self) -> None:
+        database = f"file:{self._outside.folder / 'bot.db'}?mode=ro"
+        names = "id, state, due_at, lane, sending, faults, payment_hash, told, card_shown"
+        with closing(sqlite3.connect(database, uri=True)) as look:
+            rows = look.execute(f"SELECT {names} FROM invoices").fetchall()
+        now = time.time()
+        by_hash = self._outside.node.invoices
+        commands = {i.payment_hash: c for c in self._outside.commands for i in c.invoices}
+        states = {OPEN: "open", SETTLED: "settled"}
+        for id_, state, due_at, lane, sending, faults, hash_, _told, shown in rows:
+            command = commands.get(hash_)
+            row = f"row {id_} ({state}, shows {shown!r}, lane {lane})"
+            if faults >= 10 or sending or lane > 3:
+                self._broken(7, f"{row} is stuck: {sending} {faults}", command)
+            if due_at is not None and due_at < now - 3:
+                self._broken(7, f"{row} is overdue by {now - due_at:.1f} s", command)
+            if hash_ in by_hash:
+                at_node = by_hash[hash_]
+                wanted = states.get(at_node.state)
+                if wanted != state if wanted else state not in ("expired", "cancelled", "failed"):
+                    self._broken(7, f"{row} is {at_node.state_name} at the node", command)
+            elif state not in ("failed", "asking", "dropped"):
+                self._broken(7, f"{row} is unknown to the node", command)
+
+    def after_the_end(self, exit_code: int) -> list[Break]:
+        """What the processes left behind: an exit code and their log."""
+        self._breaks = []
+        if exit_code != 0:
+            self._broken(7, f"exit code {exit_code}")
+        log = self._outside.log()
+        for sign in (
+            *["Traceback", "row is stuck", "changed nothing", "passed over", "row left as it is"],
+            *["ResourceWarning", "never awaited", "was destroyed", "never retrieved"],
+            *["unexpected error", "failed\x1b", "step failed", "Unclosed"],
+        ):
+            found = [line for line in log.splitlines() if sign in line]
+            if found:
+                self._broken(7, f"{len(found)} times in the log: {found[0][:300]}")
+        macaroon = (self._outside.node.folder / "admin.macaroon").read_bytes()
+        secrets = [TOKEN, macaroon.hex()]
+        secrets += [each.preimage.hex() for each in self._outside.node.invoices.values()]
+        for secret in secrets:
+            if secret in log:
+                self._broken(8, f"one of {len(secrets)} secrets is in the log")
+        return self._breaks
+
+
+def log_lines(log: str) -> list[tuple[float, str]]:
+    """The bot's log: when, and what."""
+    from datetime import datetime
+
+    lines = []
+    for line in log.splitlines():
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", line)
+        stamp, _, rest = plain.partition(" ")
+        try:
+            lines.append((datetime.fromisoformat(stamp).timestamp(), rest))
+        except ValueError:
+            continue
+    return lines
+
+
+def _role_of(invoice: SimInvoice) -> str:
+    return {OPEN: "open", SETTLED: "paid"}.get(invoice.state, "closed")
+
+
+def _short(invoice: SimInvoice) -> str:
+    return invoice.payment_hash[:4].hex()
+
+
+def _where(shown: Shown) -> str:
+    return f"{shown.message.chat.id}/{shown.message.id}"

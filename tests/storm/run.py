@@ -1,0 +1,117 @@
+"""One storm from beginning to end: all at once, then the calm, then the comparison."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.storm.book import Book
+from tests.storm.outside import Outside
+from tests.storm.people import People
+from tests.storm.plan import Plan
+from tests.storm.promises import PROMISES, Break, Truths, log_lines
+from tests.storm.troubles import Troubles
+
+#: Seconds after the last trouble within which all promises have to hold.
+SETTLE_S = 60.0
+#: Seconds for which they have to go on holding.
+STEADY_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of a storm."""
+
+    lines: list[str]
+    breaks: list[Break]
+    life: list[str]
+
+    @property
+    def broken(self) -> bool:
+        """Whether a promise broke."""
+        return bool(self.breaks)
+
+
+async def run(plan: Plan, folder: Path, *, log_level: str = "info") -> Report:
+    """Do all that is planned; `folder` gets the database and the log."""
+    book = Book()
+    outside = Outside(folder, book, expiry_s=plan.expiry_s, log_level=log_level)
+    await outside.open()
+    try:
+        await outside.start_bot()
+        people = People(outside, book, plan)
+        troubles = Troubles(outside, book, plan)
+        await _storm(people, troubles, plan)
+        truths = Truths(outside, book)
+        breaks, settled_s = await _settle(truths)
+        breaks += truths.after_the_end(await outside.end_bot())
+        return _report(book, truths, breaks, settled_s, outside.log())
+    finally:
+        await outside.close()
+
+
+async def _storm(people: People, troubles: Troubles, plan: Plan) -> None:
+    living = asyncio.create_task(people.live())
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(troubles.kills())
+            tasks.create_task(troubles.at_node())
+            tasks.create_task(troubles.at_telegram())
+            tasks.create_task(troubles.in_chats())
+        troubles.over()
+        # who still waits for a card, or for an expiry, gets the time
+        await asyncio.wait({living}, timeout=plan.expiry_s + 10)
+    finally:
+        living.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await living
+
+
+async def _settle(truths: Truths) -> tuple[list[Break], float]:
+    """Until all promises hold, and go on holding; what does not, and after how long."""
+    began = time.monotonic()
+    steady_since: float | None = None
+    while True:
+        breaks = truths.compare()
+        now = time.monotonic()
+        if breaks:
+            steady_since = None
+            if now - began > SETTLE_S:
+                return breaks, now - began
+        else:
+            steady_since = steady_since or now
+            if now - steady_since >= STEADY_S:
+                return [], steady_since - began
+        await asyncio.sleep(0.5)
+
+
+def _report(
+    book: Book, truths: Truths, breaks: list[Break], settled_s: float, log: str
+) -> Report:
+    figures = {k: v for k, v in sorted(book.figures.items()) if not k.startswith("kills at ")}
+    points = sum(v for k, v in book.figures.items() if k.startswith("kills at "))
+    lines = [f"{what:60}{count:8}" for what, count in figures.items()]
+    random_kills = book.figures.get("kills at random", 0)
+    lines.append(f"{'kills at a named point':60}{points - random_kills:8}")
+    lines += [f"{what:60}{count:8}" for what, count in sorted(truths.explained.items())]
+    lines.append(f"{'seconds until everything was true':60}{settled_s:8.1f}")
+    lines.append("")
+    counts = Counter(each.promise for each in breaks)
+    for number, promise in enumerate(PROMISES):
+        mark = "BROKEN" if counts[number] else "kept"
+        lines.append(f"{promise:60}{counts[number]:8}  {mark}")
+    life: list[str] = []
+    if breaks:
+        life = [f"{PROMISES[b.promise]}: {_name(b)}{b.what}" for b in breaks[:20]]
+        first = next((b.command for b in breaks if b.command is not None), None)
+        if first is not None:
+            life += ["", f"The life of {first.name}:", *book.life(first, log_lines(log))]
+    return Report(lines, breaks, life)
+
+
+def _name(broken: Break) -> str:
+    return f"{broken.command.name}: " if broken.command is not None else ""

@@ -1,0 +1,265 @@
+"""Kills, outages and faults, as planned. Whatever is broken is mended when its time is over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from bot.demo.ledger import SETTLED, SimInvoice
+from tests.storm.book import Book
+from tests.storm.outside import Outside, Trap
+from tests.storm.plan import Plan, PlannedKill, PlannedTrouble
+
+#: Seconds for which a kill waits for its point.
+POINT_S = 6.0
+
+_NODE_METHODS = ("AddInvoice", "LookupInvoice", "CancelInvoice", "SubscribeInvoices", "GetInfo")
+
+
+class Troubles:
+    """Everything that goes wrong."""
+
+    def __init__(self, outside: Outside, book: Book, plan: Plan) -> None:
+        self._outside = outside
+        self._node = outside.node
+        self._telegram = outside.telegram
+        self._book = book
+        self._plan = plan
+
+    # kills
+
+    async def kills(self) -> None:
+        """Kill the bot at each point, and start it again."""
+        for kill in self._plan.kills:
+            await asyncio.sleep(kill.after_s)
+            try:
+                async with asyncio.timeout(POINT_S), self._armed(kill):
+                    await self._outside.down.wait()
+                self._book.count(f"kills at {kill.point}")
+            except TimeoutError:
+                self._outside.kill(f"at random: {kill.point} was not reached")
+                self._book.count("kills at random")
+            self._book.count("kills")
+            process = self._outside.process
+            assert process is not None
+            await process.wait()
+            await asyncio.sleep(kill.down_s)
+            await self._outside.start_bot()
+
+    @asynccontextmanager
+    async def _armed(self, kill: PlannedKill) -> AsyncIterator[None]:
+        where, _, when = kill.point.partition(" ")
+        if where == "random":
+            self._outside.kill("at random")
+            yield
+        elif where == "settled":
+            with self._at_settled(kill.delay_s):
+                yield
+        elif where in _NODE_METHODS:
+            async with self._at_node(where, before=when == "before", dropped=kill.dropped):
+                yield
+        else:
+            self._telegram.trap = _trap(where, when, kill)
+            try:
+                yield
+            finally:
+                self._telegram.trap = None
+
+    @contextlib.contextmanager
+    def _at_settled(self, delay_s: float) -> object:  # type: ignore[misc]
+        loop = asyncio.get_running_loop()
+
+        def watch(invoice: SimInvoice) -> None:
+            if invoice.state == SETTLED:
+                where = f"{1000 * delay_s:.0f} ms after a payment"
+                loop.call_later(delay_s, self._outside.kill, where)
+
+        end = self._node.watch(watch)
+        try:
+            yield
+        finally:
+            end()
+
+    @asynccontextmanager
+    async def _at_node(self, method: str, *, before: bool, dropped: bool) -> AsyncIterator[None]:
+        hold = self._node.hold(method, before=before)
+
+        async def strike() -> None:
+            await hold.reached(POINT_S)
+            self._outside.kill(f"{'before' if before else 'after'} {method} acts")
+
+        striking = asyncio.create_task(strike())
+        try:
+            yield
+        finally:
+            striking.cancel()
+            with contextlib.suppress(asyncio.CancelledError, TimeoutError):
+                await striking
+            waiting = self._node._calls.faults._waiting[method]
+            if hold in waiting:
+                waiting.remove(hold)
+            elif dropped:
+                hold.drop()
+            hold.release()
+
+    # the node
+
+    async def at_node(self) -> None:
+        """One trouble of the node's after the other."""
+        for trouble in self._plan.node:
+            await asyncio.sleep(trouble.after_s)
+            with self._book.trouble(f"node: {trouble.what}"):
+                self._book.count("troubles of the node")
+                await self._node_trouble(trouble)
+
+    async def _node_trouble(self, trouble: PlannedTrouble) -> None:
+        node, dice = self._node, trouble.dice
+        method = dice.choice(_NODE_METHODS[:4])
+        match trouble.what:
+            case "kill":
+                await node.kill()
+                await asyncio.sleep(trouble.for_s)
+                await node.start(starting_s=dice.choice([0, 0.5, 1.5]))
+            case "stop":
+                await node.stop(draining_s=dice.choice([0, 0.3]))
+                await asyncio.sleep(trouble.for_s)
+                await node.start(starting_s=dice.choice([0, 0.5]))
+            case "lock":
+                node.lock()
+                await asyncio.sleep(trouble.for_s)
+                await node.unlock(starting_s=dice.choice([0, 0.5]))
+            case "away":
+                await node.down()
+                await asyncio.sleep(trouble.for_s)
+                await node.up()
+            case "slow":
+                node.slow(method, dice.uniform(0.2, 4))
+                await asyncio.sleep(trouble.for_s)
+                node.slow(method, 0)
+            case "lose":
+                node.lose_answer(method, times=dice.choice([1, 2, 3]))
+            case "hang":
+                node.hang(dice.choice(_NODE_METHODS[:3]))
+            case "fail":
+                node.fail(method, text="database is locked", times=dice.choice([1, 3]))
+            case "break":
+                node.break_connections()
+            case "end streams":
+                node.end_streams()
+            case "late":
+                node.appear_late(dice.uniform(0.05, 1))
+                node.lose_answer("AddInvoice")
+            case "tell again":
+                for payment_hash in list(node.invoices)[-5:]:
+                    node.tell_again(payment_hash)
+            case unknown:
+                raise ValueError(unknown)
+
+    # Telegram
+
+    async def at_telegram(self) -> None:
+        """One trouble of Telegram's after the other."""
+        for trouble in self._plan.telegram:
+            await asyncio.sleep(trouble.after_s)
+            with self._book.trouble(f"Telegram: {trouble.what}"):
+                self._book.count("troubles of Telegram")
+                before = list(self._telegram._faults)
+                await self._telegram_trouble(trouble)
+                await asyncio.sleep(trouble.for_s)
+                self._telegram._faults[:] = [f for f in self._telegram._faults if f in before]
+                if trouble.what == "away":
+                    await self._telegram.up()
+
+    async def _telegram_trouble(self, trouble: PlannedTrouble) -> None:
+        telegram, dice = self._telegram, trouble.dice
+        times = dice.choice([1, 2, 5, 15])
+        match trouble.what:
+            case "429":
+                telegram.fail(None, times=times, status=429, retry_after=dice.choice([1, 1, 3]))
+            case "500" | "502":
+                telegram.fail(None, times=times, status=int(trouble.what))
+            case "drop before" | "drop after":
+                telegram.drop(None, acted=trouble.what == "drop after", times=min(times, 5))
+            case "slow chat":
+                chat = dice.choice(self._outside.places).chat
+                telegram.slow(None, dice.uniform(0.5, 5), chat_id=chat.id)
+            case "slow":
+                telegram.slow(None, dice.uniform(0.05, 0.4))
+            case "polls fail":
+                telegram.fail("getUpdates", times=times, status=502)
+            case "polls conflict":
+                text = "Conflict: terminated by other getUpdates request"
+                telegram.fail("getUpdates", times=min(times, 2), status=409, description=text)
+            case "away":
+                self._book.breaks.append(time.time())
+                await telegram.down()
+            case unknown:
+                raise ValueError(unknown)
+
+    # chats
+
+    async def in_chats(self) -> None:
+        """Blocked, removed, and moved."""
+        for trouble in self._plan.chats:
+            await asyncio.sleep(trouble.after_s)
+            if trouble.what == "migrate":
+                self._migrate(trouble)
+                continue
+            with self._book.trouble(f"chats: {trouble.what}"):
+                self._book.count(f"chats: {trouble.what}")
+                await self._unreachable(trouble)
+
+    def _migrate(self, trouble: PlannedTrouble) -> None:
+        groups = [p for p in self._outside.groups if p.chat.type == "group" and not p.away]
+        if not groups:
+            return
+        place = trouble.dice.choice(groups)
+        old = place.chat
+        place.chat = self._telegram.migrate(old)
+        self._outside.moved[old] = place.chat
+        self._book.count("chats: migrate")
+        self._book.note(f"{place.name} moves from {old.id} to {place.chat.id}")
+
+    async def _unreachable(self, trouble: PlannedTrouble) -> None:
+        blocked = trouble.what == "block"
+        outside, telegram = self._outside, self._telegram
+        place = trouble.dice.choice(outside.privates if blocked else outside.groups)
+        self._book.note(f"{place.name} is the one")
+        place.away = True
+        if blocked:
+            telegram.block(place.people[0])
+        else:
+            telegram.remove_bot(place.chat)
+        await asyncio.sleep(trouble.for_s)
+        if blocked:
+            telegram.unblock(place.people[0])
+        else:
+            telegram.readd_bot(place.chat)
+        place.away = False
+
+    def over(self) -> None:
+        """Nothing is broken any more."""
+        self._node.clear_faults()
+        self._telegram.clear_faults()
+
+
+def _trap(where: str, when: str, kill: PlannedKill) -> Trap:
+    matches: Callable[[dict[str, object]], bool] = lambda _: True  # noqa: E731
+    method = where
+    if where == "notice":
+        method = "sendmessage"
+        matches = lambda params: str(params.get("text", "")).startswith("✅")  # noqa: E731
+    elif where == "confirm":
+        method = "getupdates"
+        matches = lambda params: int(str(params.get("offset") or 0)) > 0  # noqa: E731
+    assert when in ("before", "after")
+    return Trap(
+        method,
+        "before" if when == "before" else "after",
+        delay_s=kill.delay_s if when == "after" else 0.0,
+        dropped=kill.dropped,
+        matches=matches,
+    )
