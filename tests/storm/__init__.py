@@ -1,1 +1,1 @@
-"""A storm: the bot as a process between two simulators, with kills, outages and impatient people."""
+"""A storm: the bot as a process between two simulators, with kills, outages and busy people."""

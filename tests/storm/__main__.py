@@ -1,4 +1,4 @@
-"""`python -m tests.storm --seed 7 --kills 50 --commands 300`: one line a figure; exit 1 on a break."""
+"""`python -m tests.storm --seed 7 --kills 50 --commands 300`: a line a figure, 1 on a break."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ from tests.storm.plan import draw
 from tests.storm.run import run
 
 
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def main() -> int:
     """Run one storm and tell what came of it."""
     parser = argparse.ArgumentParser(prog="python -m tests.storm", description=__doc__)
@@ -26,17 +31,17 @@ def main() -> int:
     args = parser.parse_args()
     seed = args.seed if args.seed is not None else random.SystemRandom().randrange(10_000)
     plan = draw(seed, kills=args.kills, commands=args.commands, expiry_s=args.expiry)
-    print(f"seed {seed}: {args.kills} kills, {args.commands} commands, {plan.lasts_s:.0f} s")
+    _say(f"seed {seed}: {args.kills} kills, {args.commands} commands, {plan.lasts_s:.0f} s")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="storm-") as folder:
         place = args.keep or Path(folder)
         place.mkdir(parents=True, exist_ok=True)
         report = asyncio.run(run(plan, place, log_level=args.log_level))
-    print("\n".join(report.lines))
-    print(f"{'seconds':60}{time.monotonic() - began:8.0f}")
+    _say("\n".join(report.lines))
+    _say(f"{'seconds':60}{time.monotonic() - began:8.0f}")
     if report.broken:
-        print(f"\nBROKEN. Again with --seed {seed} --kills {args.kills} --commands {args.commands}")
-        print("\n".join(report.life))
+        _say(f"\nBROKEN. Again with --seed {seed} --kills {args.kills} --commands {args.commands}")
+        _say("\n".join(report.life))
     return 1 if report.broken else 0
 
 

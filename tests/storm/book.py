@@ -37,6 +37,7 @@ class Shown:
     command: Command | None
     payment_hash: bytes = b""
     roles: list[str] = field(default_factory=list)
+    pressed: bool = False  # somebody pressed a button on it: from then on it has to be true
 
 
 @dataclass(slots=True, eq=False)

@@ -23,6 +23,11 @@ from tests.storm.book import Book, Command, Sent, Shown
 TOKEN = "987654321:AAF-a-token-that-only-the-storm-takes"
 START_S = 60.0
 
+_NAMES = (
+    *("Anna", "Bert", "Cara", "Dora", "Emil", "Fred"),
+    *("Gina", "Hans", "Ines", "Jan", "Karl", "Lena"),
+)
+
 _REQUEST = re.compile(r"\bln[a-z0-9]{100,}\b")
 _MARK = re.compile(r"\bq(\d+)q\b")
 _AMOUNT = re.compile(r"([\d,]+) sats?\b")
@@ -34,7 +39,7 @@ def role_of(text: str) -> str:
         return "request gone"
     if _REQUEST.match(text):
         return "request"
-    if "how many sats?" in text.split("\n")[0]:
+    if "how many sats?" in text.partition("\n")[0]:
         return "question"
     if "There is no invoice for" in text:
         return "failed"
@@ -160,6 +165,17 @@ class Place:
     people: list[User]
     thread: int | None = None
     away: bool = False
+    back: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def leave(self) -> None:
+        """Nobody writes here now."""
+        self.away = True
+        self.back.clear()
+
+    def come_back(self) -> None:
+        """They do again."""
+        self.away = False
+        self.back.set()
 
 
 class Outside:
@@ -191,15 +207,16 @@ class Outside:
     def _make_people(self) -> None:
         telegram = self.telegram
         self.owner = telegram.add_user("Olga")
-        names = "Anna Bert Cara Dora Emil Fred Gina Hans Ines Jan Karl Lena".split()
-        self.people = [telegram.add_user(name, last_name="O'Neill & Co") for name in names]
+        self.people = [telegram.add_user(name, last_name="O'Neill & Co") for name in _NAMES]
         for person in [self.owner, *self.people]:
             telegram.private_chat(person).started = True
         self.privates = [Place(p.first_name, telegram.private_chat(p), [p]) for p in self.people]
         self.groups = [
             Place(
                 f"group {number}",
-                telegram.add_group(f"Group {number}", self.people[number:][:6], admins=[self.owner]),
+                telegram.add_group(
+                    f"Group {number}", self.people[number:][:6], admins=[self.owner]
+                ),
                 self.people[number:][:6],
             )
             for number in range(5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -10,6 +11,7 @@ from typing import TypeVar
 
 from bot.demo.ledger import SimInvoice
 from bot.demo.node import PaymentFailed
+from bot.demo.telegram import Chat, User
 from tests.storm.book import Book, Command, Kind, Shown
 from tests.storm.outside import Outside, Place
 from tests.storm.plan import Plan, PlannedCommand
@@ -53,6 +55,22 @@ class People:
             "leave": self._leave,
             "delete the card and pay": self._delete_and_pay,
         }
+
+    def press_all(self, chat: Chat) -> None:
+        """Some last presses in a chat."""
+        for shown in list(self._outside.shown.values()):
+            command = shown.command
+            if command is not None and shown.message.chat is chat and shown.role == "open":
+                self._press_now(command, shown, "Cancel", command.asker)
+
+    async def other_programs(self) -> None:
+        """Invoices on the same node that are none of the bot's, and are paid as well."""
+        node = self._outside.node
+        while True:
+            await asyncio.sleep(0.7)
+            invoice = node.add_invoice(777_000, memo="another program's", expiry_s=60)
+            with contextlib.suppress(PaymentFailed):
+                node.pay(invoice.payment_request)
 
     async def live(self) -> None:
         """Do all that is planned."""
@@ -99,9 +117,7 @@ class People:
             text = dice.choice(BAD)
         self._book.note(f"{command.asker.first_name} in {place.name}: {text!r}", command)
         command.said_at = time.time()
-        command.message = outside.telegram.say(
-            place.chat, command.asker, text, thread=place.thread
-        )
+        command.message = outside.telegram.say(place.chat, command.asker, text, thread=place.thread)
         outside.by_message[command.message] = command
         command.asked = kind == "invoice"
         self._book.count("commands")
@@ -126,12 +142,12 @@ class People:
         chat = self._outside.now(command.chat)
         place = next(p for p in self._outside.places if p.chat is chat)
         while place.away:
-            await asyncio.sleep(0.1)
+            await place.back.wait()
         return place
 
     # waiting
 
-    async def _until(self, command: Command, condition: Callable[[], T]) -> T:
+    async def _until(self, command: Command, condition: Callable[[], T | None]) -> T:
         while True:
             command.news.clear()
             value = condition()
@@ -149,7 +165,7 @@ class People:
                     return shown, invoice
             return None
 
-        return await self._until(command, look)  # type: ignore[return-value]
+        return await self._until(command, look)
 
     # wallets
 
@@ -224,7 +240,7 @@ class People:
 
     async def _press(self, command: Command, shown: Shown, button: str, *, wrong: bool) -> bool:
         """Press a button; whether it was there."""
-        telegram, message = self._outside.telegram, shown.message
+        message = shown.message
         await self._here(command)
         if self._outside.now(message.chat) is not message.chat:
             return False
@@ -232,23 +248,30 @@ class People:
         person = others[command.number % len(others)] if wrong else command.asker
         if wrong and message.chat.type == "private":
             return False
+        return self._press_now(command, shown, button, person)
+
+    def _press_now(self, command: Command, shown: Shown, button: str, person: User) -> bool:
+        message = shown.message
         try:
-            telegram.press(message.chat, person, message.id, text=button)
+            self._outside.telegram.press(message.chat, person, message.id, text=button)
         except LookupError:
             return False
         self._book.note(
             f"{person.first_name} presses {button} on {message.chat.id}/{message.id}", command
         )
         self._book.count("presses")
-        if not wrong:
+        shown.pressed = True
+        if person is command.asker:
             wanted = command.cancels if button == "Cancel" else command.renewals
             wanted.setdefault(shown.payment_hash, time.time())
         return True
 
     async def _cancel_once(self, command: Command, dice: random.Random) -> None:
-        shown, _ = await self._card(command)
+        await self._card(command)
         await asyncio.sleep(dice.uniform(0, 2))
-        await self._press(command, shown, "Cancel", wrong=False)
+        # the oldest: where there is a stray copy, that one
+        for shown in command.of_role("open")[:1]:
+            await self._press(command, shown, "Cancel", wrong=False)
 
     async def _cancel_twice(self, command: Command, dice: random.Random) -> None:
         shown, _ = await self._card(command)

@@ -129,7 +129,7 @@ def _own(dice: random.Random) -> random.Random:
 def _troubles(
     dice: random.Random, kinds: tuple[str, ...], lasts_s: float, *, pause_s: float, for_s: float
 ) -> list[PlannedTrouble]:
-    planned = []
+    planned: list[PlannedTrouble] = []
     at_s = 0.0
     while True:
         trouble = PlannedTrouble(

@@ -8,6 +8,8 @@ import time
 from collections import Counter, defaultdict
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
 
 from bot.demo.bolt import decode
 from bot.demo.ledger import CANCELED, OPEN, SETTLED, SimInvoice
@@ -20,6 +22,8 @@ SHOWN_WITHIN_S = 10.0
 AGAIN = "An earlier copy of this message may stand above."
 TOLD_AGAIN = "This may have been told above already."
 CARD = ("open", "paid", "expired", "cancelled")
+
+_STATES: dict[int, str] = {OPEN: "open", SETTLED: "settled"}
 
 PROMISES = (
     "commands without a card or a sentence",
@@ -108,7 +112,7 @@ class Truths:
             if shown.roles[0] in CARD and shown.payment_hash:
                 copies[shown.payment_hash, shown.message.chat.id].append(shown)
         for cards in copies.values():
-            for earlier, later in zip(cards, cards[1:], strict=False):
+            for earlier, later in pairwise(cards):
                 if not self._book.unsure(earlier.sent):
                     self._broken(4, f"a second card {_where(later)} without a reason", command)
                 elif AGAIN not in (later.message.versions[0].text or ""):
@@ -126,7 +130,9 @@ class Truths:
             for card in cards[-1:]:
                 self._true_card(command, card, invoice, wanted)
             for stray in cards[:-1]:  # it was explained above: only a press brings it up to date
-                if stray.role != wanted and not (wanted == "closed" and stray.role in CARD[2:]):
+                if stray.pressed:
+                    self._true_card(command, stray, invoice, wanted)
+                elif stray.role != wanted and not (wanted == "closed" and stray.role in CARD[2:]):
                     self.explained["stray cards that are out of date"] += 1
             self._true_request(command, invoice, len(cards) > 1)
         for word in command.of_role("word"):
@@ -140,7 +146,9 @@ class Truths:
     def _true_card(self, command: Command, card: Shown, invoice: SimInvoice, wanted: str) -> None:
         shows = card.role
         if shows != wanted and not (wanted == "closed" and shows in ("expired", "cancelled")):
-            what = f"{_short(invoice)} is {invoice.state_name}, its card {_where(card)} says {shows}"
+            what = (
+                f"{_short(invoice)} is {invoice.state_name}, its card {_where(card)} says {shows}"
+            )
             self._broken(4, what, command)
             return
         buttons = [
@@ -221,8 +229,8 @@ class Truths:
         if role in CARD and command.amount_msat:
             paid = [i.paid_msat for i in command.invoices if i.state == SETTLED]
             amounts = [command.amount_msat] if role != "paid" else paid
-            if not any(f"{msat // 1000:,} sats" in text.split("\n")[0] for msat in amounts):
-                self._broken(5, f"{_where(shown)} says {text.split(chr(10))[0]!r}", command)
+            if not any(f"{msat // 1000:,} sats" in text.partition("\n")[0] for msat in amounts):
+                self._broken(5, f"{_where(shown)} says {text[:40]!r}", command)
 
     def _told(self, command: Command) -> None:
         paid = [invoice for invoice in command.invoices if invoice.state == SETTLED]
@@ -240,7 +248,7 @@ class Truths:
         for shown in told:
             if sats not in (shown.message.text or ""):
                 self._broken(3, f"{_where(shown)} tells another amount", command)
-        for earlier, later in zip(told, told[1:], strict=False):
+        for earlier, later in pairwise(told):
             # Where everybody is told in private, each owner gets one.
             if not self._book.unsure(earlier.sent):
                 self._broken(3, f"told again by {_where(later)} without a reason", command)
@@ -324,7 +332,6 @@ class Truths:
         now = time.time()
         by_hash = self._outside.node.invoices
         commands = {i.payment_hash: c for c in self._outside.commands for i in c.invoices}
-        states = {OPEN: "open", SETTLED: "settled"}
         for id_, state, due_at, lane, sending, faults, hash_, _told, shown in rows:
             command = commands.get(hash_)
             row = f"row {id_} ({state}, shows {shown!r}, lane {lane})"
@@ -334,7 +341,7 @@ class Truths:
                 self._broken(7, f"{row} is overdue by {now - due_at:.1f} s", command)
             if hash_ in by_hash:
                 at_node = by_hash[hash_]
-                wanted = states.get(at_node.state)
+                wanted = _STATES.get(at_node.state)
                 if wanted != state if wanted else state not in ("expired", "cancelled", "failed"):
                     self._broken(7, f"{row} is {at_node.state_name} at the node", command)
             elif state not in ("failed", "asking", "dropped"):
@@ -365,8 +372,6 @@ class Truths:
 
 def log_lines(log: str) -> list[tuple[float, str]]:
     """The bot's log: when, and what."""
-    from datetime import datetime
-
     lines = []
     for line in log.splitlines():
         plain = re.sub(r"\x1b\[[0-9;]*m", "", line)
@@ -379,7 +384,7 @@ def log_lines(log: str) -> list[tuple[float, str]]:
 
 
 def _role_of(invoice: SimInvoice) -> str:
-    return {OPEN: "open", SETTLED: "paid"}.get(invoice.state, "closed")
+    return "open" if invoice.state == OPEN else "paid" if invoice.state == SETTLED else "closed"
 
 
 def _short(invoice: SimInvoice) -> str:

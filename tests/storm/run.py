@@ -44,7 +44,7 @@ async def run(plan: Plan, folder: Path, *, log_level: str = "info") -> Report:
     try:
         await outside.start_bot()
         people = People(outside, book, plan)
-        troubles = Troubles(outside, book, plan)
+        troubles = Troubles(outside, book, plan, people)
         await _storm(people, troubles, plan)
         truths = Truths(outside, book)
         breaks, settled_s = await _settle(truths)
@@ -56,6 +56,7 @@ async def run(plan: Plan, folder: Path, *, log_level: str = "info") -> Report:
 
 async def _storm(people: People, troubles: Troubles, plan: Plan) -> None:
     living = asyncio.create_task(people.live())
+    others = asyncio.create_task(people.other_programs())
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(troubles.kills())
@@ -66,9 +67,10 @@ async def _storm(people: People, troubles: Troubles, plan: Plan) -> None:
         # who still waits for a card, or for an expiry, gets the time
         await asyncio.wait({living}, timeout=plan.expiry_s + 10)
     finally:
-        living.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await living
+        for task in (living, others):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
 
 async def _settle(truths: Truths) -> tuple[list[Break], float]:
@@ -89,9 +91,7 @@ async def _settle(truths: Truths) -> tuple[list[Break], float]:
         await asyncio.sleep(0.5)
 
 
-def _report(
-    book: Book, truths: Truths, breaks: list[Break], settled_s: float, log: str
-) -> Report:
+def _report(book: Book, truths: Truths, breaks: list[Break], settled_s: float, log: str) -> Report:
     figures = {k: v for k, v in sorted(book.figures.items()) if not k.startswith("kills at ")}
     points = sum(v for k, v in book.figures.items() if k.startswith("kills at "))
     lines = [f"{what:60}{count:8}" for what, count in figures.items()]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 from bot.demo.ledger import SETTLED, SimInvoice
 from tests.storm.book import Book
 from tests.storm.outside import Outside, Trap
+from tests.storm.people import People
 from tests.storm.plan import Plan, PlannedKill, PlannedTrouble
 
 #: Seconds for which a kill waits for its point.
@@ -22,12 +23,13 @@ _NODE_METHODS = ("AddInvoice", "LookupInvoice", "CancelInvoice", "SubscribeInvoi
 class Troubles:
     """Everything that goes wrong."""
 
-    def __init__(self, outside: Outside, book: Book, plan: Plan) -> None:
+    def __init__(self, outside: Outside, book: Book, plan: Plan, people: People) -> None:
         self._outside = outside
         self._node = outside.node
         self._telegram = outside.telegram
         self._book = book
         self._plan = plan
+        self._people = people
 
     # kills
 
@@ -69,7 +71,7 @@ class Troubles:
                 self._telegram.trap = None
 
     @contextlib.contextmanager
-    def _at_settled(self, delay_s: float) -> object:  # type: ignore[misc]
+    def _at_settled(self, delay_s: float) -> Iterator[None]:
         loop = asyncio.get_running_loop()
 
         def watch(invoice: SimInvoice) -> None:
@@ -115,7 +117,9 @@ class Troubles:
                 self._book.count("troubles of the node")
                 await self._node_trouble(trouble)
 
-    async def _node_trouble(self, trouble: PlannedTrouble) -> None:
+    async def _node_trouble(  # noqa: C901 -- a table
+        self, trouble: PlannedTrouble
+    ) -> None:
         node, dice = self._node, trouble.dice
         method = dice.choice(_NODE_METHODS[:4])
         match trouble.what:
@@ -218,6 +222,8 @@ class Troubles:
             return
         place = trouble.dice.choice(groups)
         old = place.chat
+        if trouble.dice.random() < 0.5:
+            self._people.press_all(old)
         place.chat = self._telegram.migrate(old)
         self._outside.moved[old] = place.chat
         self._book.count("chats: migrate")
@@ -228,7 +234,7 @@ class Troubles:
         outside, telegram = self._outside, self._telegram
         place = trouble.dice.choice(outside.privates if blocked else outside.groups)
         self._book.note(f"{place.name} is the one")
-        place.away = True
+        place.leave()
         if blocked:
             telegram.block(place.people[0])
         else:
@@ -238,7 +244,7 @@ class Troubles:
             telegram.unblock(place.people[0])
         else:
             telegram.readd_bot(place.chat)
-        place.away = False
+        place.come_back()
 
     def over(self) -> None:
         """Nothing is broken any more."""
