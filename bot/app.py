@@ -112,8 +112,6 @@ class _Parts:
         """Until `stop` is set."""
         for old, new in (await self._store.do(lambda tx: tx.moves())).items():
             self._handlers.follow(old, new)
-        if self._access_is_open:
-            log.warning("access is open: everybody on Telegram may ask for invoices")
         closing.push_async_callback(self._telegram_bot.shutdown)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -127,10 +125,6 @@ class _Parts:
         except* TokenRefused as refused:
             raise refused.exceptions[0] from None
         log.info("stopped")
-
-    @property
-    def _access_is_open(self) -> bool:
-        return self._settings.access.open
 
     async def _serve(self, stop: asyncio.Event) -> None:
         """Updates, until it is time to stop; then an orderly end for what they began."""
