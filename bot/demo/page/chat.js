@@ -94,10 +94,11 @@ function emptyRoom() {
     el("button", { type: "button", class: "quiet", onclick: () => does.command(command) }, command));
 }
 
-/** Exchange a message's element and leave the focus where it was. */
+/** Exchange a message's element, if it has changed, and leave the focus where it was. */
 function redraw(element, message) {
   const fresh = draw(message);
   fresh.classList.toggle("follows", element.classList.contains("follows"));
+  if (fresh.isEqualNode(element)) return;
   const focused = element.contains(document.activeElement) ? document.activeElement : null;
   const name = focused?.dataset.name;
   element.replaceWith(fresh);
@@ -124,10 +125,17 @@ function onMessage({ chat, message, isNew }) {
   }
 }
 
+function animate(element, name) {
+  element.classList.remove(name);
+  void element.offsetWidth; // starts the animation anew
+  element.classList.add(name);
+  element.addEventListener("animationend", () => element.classList.remove(name), { once: true });
+}
+
 function insert(message) {
   const after = [...log.querySelectorAll("[data-id]")].find((each) => Number(each.dataset.id) > message.id);
   const element = draw(message);
-  element.classList.add("arriving");
+  animate(element, "arriving");
   if (after) after.before(element);
   else log.append(element);
 }
@@ -146,9 +154,7 @@ function jump(id) {
   const element = elementOf(id);
   if (!element) return;
   element.scrollIntoView({ block: "center", behavior: "smooth" });
-  element.classList.remove("flash");
-  void element.offsetWidth; // starts the animation anew
-  element.classList.add("flash");
+  animate(element, "flash");
   element.focus({ preventScroll: true });
 }
 

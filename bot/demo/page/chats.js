@@ -2,7 +2,7 @@
 
 import { avatar } from "./avatar.js";
 import { written } from "./clock.js";
-import { $, el } from "./dom.js";
+import { $, el, sync } from "./dom.js";
 import { withEmoji } from "./emoji.js";
 import { isWide, readAddress, room } from "./selection.js";
 import { inOneLine, isIn, messagesOf, on, rooms, senderName, store } from "./store.js";
@@ -37,8 +37,8 @@ const placeholder = (each) => (each.chat.type === "private" ? "A private chat wi
 function draw() {
   const list = $("chats");
   const focused = list.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-  list.replaceChildren(...rooms().map(line));
-  if (focused) list.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+  sync(list, rooms().map(line));
+  if (focused && !list.contains(document.activeElement)) list.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
 }
 
 function count({ message, isNew }) {

@@ -2,7 +2,7 @@
 
 import { say } from "./api.js";
 import { avatar } from "./avatar.js";
-import { $, el, icon } from "./dom.js";
+import { $, el, icon, sync } from "./dom.js";
 import { withEmoji } from "./emoji.js";
 import { isWide, peopleOf, room, speakAs, speaker } from "./selection.js";
 import { inOneLine, isIn, messagesOf, on, senderName, store } from "./store.js";
@@ -26,13 +26,13 @@ function drawSpeakers() {
   if (!open) return;
   const who = speaker();
   const had = document.activeElement?.name === "speaker";
-  $("speakers").replaceChildren(...peopleOf(open).map((person) => el("label", { class: "speaker", title: `Speak as ${person.name}` },
+  sync($("speakers"), peopleOf(open).map((person) => el("label", { class: "speaker", title: `Speak as ${person.name}` },
     el("input", {
       type: "radio", name: "speaker", value: person.id, checked: person.id === who?.id,
       onchange: () => speakAs(person.id),
     }),
     el("span", {}, avatar(person.id, person.name), person.name.split(" ")[0]))));
-  if (had) $("speakers").querySelector("input:checked")?.focus();
+  if (had && document.activeElement?.name !== "speaker") $("speakers").querySelector("input:checked")?.focus();
   text.placeholder = replyTo && promptFor(replyTo, who)?.placeholder || `Message as ${who?.name.split(" ")[0] ?? "…"}`;
 }
 

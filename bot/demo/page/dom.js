@@ -14,6 +14,16 @@ export function el(name, attributes = {}, ...children) {
   return element;
 }
 
+/** Give a parent these children, touching only what differs: a press under way is not lost. */
+export function sync(parent, children) {
+  children.forEach((child, place) => {
+    const there = parent.children[place];
+    if (!there) parent.append(child);
+    else if (!there.isEqualNode(child)) there.replaceWith(child);
+  });
+  while (parent.children.length > children.length) parent.lastElementChild.remove();
+}
+
 const PATHS = {
   back: "M15 5l-7 7 7 7",
   bolt: "M13 2L4.5 13.5H11L10 22l8.5-11.5H12z",
