@@ -5,7 +5,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run check test lint format bench protos requirements clean
+.PHONY: help demo test lint format bench protos requirements clean
 .DELETE_ON_ERROR:
 
 help:  ## this list

@@ -349,6 +349,19 @@ def _unseen(what: str, permission: str) -> Finding:
     return Finding(None, f"{what}: not looked at, since the macaroon lacks {permission}")
 
 
+# gRPC's words for a TLS failure whose cure is not another tls.cert
+_TLS_CURES = {
+    "WRONG_VERSION_NUMBER": "is lnd.host LND's gRPC address, and no proxy takes TLS away?",
+    "Hostname Verification": (
+        "name the address in lnd.conf (tlsextraip, tlsextradomain), let LND make a new tls.cert, "
+        "and copy it to lnd.tls_cert"
+    ),
+    "certificate has expired": (
+        "remove LND's tls.cert and tls.key, restart it, and copy the new tls.cert to lnd.tls_cert"
+    ),
+}
+
+
 def _trouble(error: NodeError, host: str) -> Finding:
     cures: tuple[tuple[type[NodeError], str], ...] = (
         (NodeUnreachable, f"is LND running, and {host} its address (lnd.host)?"),
@@ -360,7 +373,9 @@ def _trouble(error: NodeError, host: str) -> Finding:
         (PermissionMissing, _BAKE_ONE),
         (NodeSetting, "mend that setting"),
     )
-    cure = next((cure for kind, cure in cures if isinstance(error, kind)), "look into LND's log")
+    by_text = (cure for text, cure in _TLS_CURES.items() if text in error.detail)
+    by_kind = (cure for kind, cure in cures if isinstance(error, kind))
+    cure = next(by_text, None) or next(by_kind, "look into LND's log")
     detail = f" ({' '.join(error.detail.split())})" if error.detail else ""
     return Finding(False, f"node: {error.sentence}{detail}", cure)
 

@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 #: Seconds for a clean end.
 END_WITHIN_S = 4.5
 
-DEMO_MISSING = "The demo is not installed. Get it with: pip install 'lightning-invoice-bot[demo]'"
+DEMO_MISSING = (
+    "The demo is not installed. Get it with make demo, or in the project's folder with "
+    "pip install '.[demo]'."
+)
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
