@@ -145,9 +145,10 @@ class Reconciler:
         hand.task.add_done_callback(lambda _: self._let_go(row_id, hand))
 
     def look_now(self) -> None:
-        """Read what is due: many rows may have changed."""
-        self._look_at = 0.0
-        self._wakened.set()
+        """Read what is due: many rows may have changed, those in hand too."""
+        for hand in self._hands.values():
+            hand.nudge.set()
+        self._look_soon()
 
     async def run(self) -> None:
         """Until cancelled. Raises only what is a bug."""
@@ -173,6 +174,10 @@ class Reconciler:
             await asyncio.gather(*late, return_exceptions=True)
 
     # what is due
+
+    def _look_soon(self) -> None:
+        self._look_at = 0.0
+        self._wakened.set()
 
     async def _feed(self) -> None:
         loop = asyncio.get_running_loop()
@@ -225,7 +230,7 @@ class Reconciler:
         if hand.nudge.is_set():  # it came as the hand was closing
             self.take(row_id, hand.chat_id)
         if self._more:
-            self.look_now()
+            self._look_soon()
 
     # one row
 
@@ -246,7 +251,7 @@ class Reconciler:
             log.warning("row left as it is: the bot is stopping", row=row_id)
         except Exception:
             log.exception("row left as it is", row=row_id)
-            asyncio.get_running_loop().call_later(LONGEST_AT_NODE_S, self.look_now)
+            asyncio.get_running_loop().call_later(LONGEST_AT_NODE_S, self._look_soon)
 
     async def _once(self, row: Invoice, hand: _Hand) -> Invoice | None:
         """One step for the row; the row afterwards, None to let it go."""
@@ -306,7 +311,9 @@ class Reconciler:
             return await self._nudged(invoice, hand, step.at - self._clock())
         columns = self._resting(invoice, step)
         if invoice.due_at != columns["due_at"] or invoice.lane != columns["lane"]:
-            fresh = await self._write(lambda tx: tx.update(invoice.id, **columns))
+            fresh = await self._write(
+                lambda tx: tx.update(invoice.id, **self._unless_heard(tx, invoice, columns))
+            )
             if next_step(self._seen(fresh), self._clock()) != step:
                 return fresh
         if step.do is Do.WAIT:
@@ -318,6 +325,12 @@ class Reconciler:
             return {"due_at": None, "lane": LANE_HELD}
         due_at = step.at if step.do is Do.WAIT else None
         return {"due_at": due_at, "lane": int(invoice.priority)}
+
+    def _unless_heard(self, tx: Tx, invoice: Invoice, columns: Columns) -> Columns:
+        """A chat that was heard of in the meantime holds nothing back: nobody would wake it."""
+        if columns.get("lane") != LANE_HELD or tx.is_forbidden(invoice.chat_id):
+            return columns
+        return columns | {"due_at": self._clock(), "lane": int(invoice.priority)}
 
     async def _nudged(self, invoice: Invoice, hand: _Hand, timeout_s: float) -> Invoice | None:
         """The row as it is once something happened to it or the time is over."""
@@ -457,12 +470,16 @@ class Reconciler:
         expected = {"state": invoice.state} if of_node else {"chat_id": invoice.chat_id}
 
         def job(tx: Tx) -> tuple[Invoice, bool]:
-            if (row := tx.invoice_if(invoice.id, **expected)) is None:
+            unmoved = {**expected, "due_at": invoice.due_at}
+            changed = self._unless_heard(tx, invoice, columns)
+            if (row := tx.update_if(invoice.id, unmoved, **changed)) is not None:
+                return row, True
+            if tx.invoice_if(invoice.id, **expected) is None:
                 # Somebody was faster: a payment, or the group moved. Their word stands.
                 return tx.update(invoice.id, sending=""), False
-            if row.due_at != invoice.due_at and "due_at" in columns:
-                columns.pop("due_at"), columns.pop("lane")
-            return tx.update(invoice.id, **columns), True
+            # Somebody wants to be heard: when the row is due is theirs to say.
+            ours = {name: columns[name] for name in columns if name not in ("due_at", "lane")}
+            return tx.update(invoice.id, **ours), True
 
         fresh, written = await self._write(job)
         hand.armed = columns["sending"] if written else ""
@@ -559,8 +576,6 @@ class Reconciler:
             await self._gate.watch()
             await self._write(lambda tx: tx.wake(self._clock()))
             self._words.clear()
-            for hand in self._hands.values():
-                hand.nudge.set()
             self.look_now()
 
     async def _follow(self) -> None:

@@ -124,14 +124,27 @@ _BY_ORIGIN = sa.select(*_ALL).where(
 )
 _INSERT = sa.insert(_invoices).returning(*_ALL)
 _NOT_FINISHED = _invoices.c.state.in_([State.REQUESTED, State.OPEN])
+_COUNT = sa.select(sa.func.count()).select_from(_invoices)
+_ASKED_SINCE = _COUNT.where(
+    _invoices.c.asker_id == sa.bindparam("asker"),
+    _invoices.c.asked_at >= sa.bindparam("since"),
+    _invoices.c.amount_msat.is_not(None),
+)
+_OPEN_IN_CHAT = _COUNT.where(_invoices.c.chat_id == sa.bindparam("chat"), _NOT_FINISHED)
 
 
 @functools.lru_cache(maxsize=256)
-def _update_of(names: tuple[str, ...]) -> sa.UpdateBase:
+def _update_of(names: tuple[str, ...], expected: tuple[str, ...] = ()) -> sa.UpdateBase:
     # Building a statement costs more than SQLite's work for it.
     return (
         sa.update(_invoices)
-        .where(_invoices.c.id == sa.bindparam("row_id"))
+        .where(
+            _invoices.c.id == sa.bindparam("row_id"),
+            *(
+                _invoices.c[name].is_not_distinct_from(sa.bindparam(f"old_{name}"))
+                for name in expected
+            ),
+        )
         .values({name: sa.bindparam(f"new_{name}") for name in names})
         .returning(*_ALL)
     )
@@ -217,6 +230,14 @@ class Tx:
         values = {f"new_{name}": value for name, value in columns.items()}
         return _invoice(self._connection.execute(statement, {"row_id": row_id, **values}).one())
 
+    def update_if(self, row_id: int, expected: Mapping[str, Any], **columns: Any) -> Invoice | None:
+        """Set these columns, if those of `expected` are still so; the row as it stands then."""
+        statement = _update_of(tuple(columns), tuple(expected))
+        values = {f"new_{name}": value for name, value in columns.items()}
+        values |= {f"old_{name}": value for name, value in expected.items()}
+        row = self._connection.execute(statement, {"row_id": row_id, **values}).one_or_none()
+        return None if row is None else _invoice(row)
+
     def settle(self, payment_hash: bytes, *, now: float, **columns: Any) -> int | None:
         """Record a payment once; the row's number if it was news."""
         statement = (
@@ -298,15 +319,12 @@ class Tx:
 
     def asked_since(self, asker_id: int, since: float) -> int:
         """How many invoices this person has asked for since then."""
-        return self._count(
-            (_invoices.c.asker_id == asker_id)
-            & (_invoices.c.asked_at >= since)
-            & (_invoices.c.amount_msat.is_not(None))
-        )
+        asked = {"asker": asker_id, "since": since}
+        return self._connection.execute(_ASKED_SINCE, asked).scalar_one()
 
     def open_in_chat(self, chat_id: int) -> int:
         """How many invoices of this chat are open, or on their way there."""
-        return self._count((_invoices.c.chat_id == chat_id) & _NOT_FINISHED)
+        return self._connection.execute(_OPEN_IN_CHAT, {"chat": chat_id}).scalar_one()
 
     def latest(self, asker_id: int, chat_id: int | None, limit: int) -> list[Invoice]:
         """The newest invoices that this person asked for, in one chat or in all."""
@@ -400,6 +418,11 @@ class Tx:
         statement = sa.select(_chats.c.chat_id).where(_chats.c.forbidden)
         return set(self._connection.execute(statement).scalars())
 
+    def is_forbidden(self, chat_id: int) -> bool:
+        """Whether the chat is on hold."""
+        statement = sa.select(_chats.c.forbidden).where(_chats.c.chat_id == chat_id)
+        return bool(self._connection.execute(statement).scalar_one_or_none())
+
     def set_forbidden(self, chat_id: int, forbidden: bool, now: float) -> None:
         """Put a chat on hold, or take it off and make its rows due."""
         self._put_chat(chat_id, forbidden=forbidden)
@@ -483,10 +506,6 @@ class Tx:
         statement = sa.select(*_ALL).where(condition).order_by(_invoices.c.id.desc()).limit(1)
         row = self._connection.execute(statement).one_or_none()
         return None if row is None else _invoice(row)
-
-    def _count(self, condition: sa.ColumnElement[bool]) -> int:
-        statement = sa.select(sa.func.count()).select_from(_invoices).where(condition)
-        return self._connection.execute(statement).scalar_one()
 
 
 class Store:
