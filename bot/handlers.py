@@ -211,7 +211,7 @@ class Handlers:
         question, answered = await self._store.do(
             lambda tx: (
                 tx.question(chat_id, thread_id, asker.id),
-                tx.answered(chat_id, message.message_id),
+                tx.answered(message.chat.id, message.message_id),
             )
         )
         if answered is not None:  # delivered again
@@ -234,7 +234,7 @@ class Handlers:
                 state=State.REQUESTED,
                 amount_msat=amount_msat,
                 memo=memo,
-                reply_to=message.message_id,
+                reply_to=self._reply_to(message),
                 asked_at=message.date.timestamp(),
                 card_id=None,
                 card_shown=Face.NOTHING,
@@ -253,13 +253,16 @@ class Handlers:
     async def cancel(self, message: Message) -> Sequence[Reply]:
         """/cancel as a reply to a card."""
         replied = message.reply_to_message
-        chat_id = self._chat_id(message)
+        to_us = replied is not None and _is_me(replied, self._chats.telegram_bot)
         row = None
         if replied is not None and not replied.forum_topic_created:
-            row = await self._store.do(lambda tx: tx.by_message(chat_id, replied.message_id))
+            row = await self._store.do(
+                lambda tx: tx.by_message(message.chat.id, replied.message_id)
+            )
         if row is None:
             # In a group a bare /cancel may be meant for another bot.
-            return [_reply(message, texts.CANCEL_HOW)] if _Addressed().filter(message) else []
+            for_us = to_us or _Addressed().filter(message)
+            return [_reply(message, texts.CANCEL_HOW)] if for_us else []
         asker = _asker(message)
 
         async def then() -> Sequence[Reply]:
@@ -332,6 +335,8 @@ class Handlers:
             if row is None or row.chat_id != chat_id:
                 return None
             if message_id in (row.card_id, row.stray_id) and row.stray_id != message_id:
+                return row
+            if message.chat.id != chat_id:  # the group moved on: its old numbers are void
                 return row
             # A copy that a crash left behind: it is brought up to date with the card from now on.
             return tx.update(row.id, stray_id=message_id, stray_shown=Face.NOTHING, due_at=now)
@@ -486,8 +491,12 @@ class Handlers:
             "origin_count": 0,
             "chat_id": self._chat_id(message),
             "thread_id": _thread(message),
-            "reply_to": message.message_id,
+            "reply_to": self._reply_to(message),
         }
+
+    def _reply_to(self, message: Message) -> int | None:
+        """What its card replies to: nothing where the group has moved on, and counts anew."""
+        return message.message_id if self._chat_id(message) == message.chat.id else None
 
     def _fresh(self, now: float) -> dict[str, Any]:
         preimage = secrets.token_bytes(32)

@@ -109,7 +109,8 @@ async def test_paid_at_the_last_moment_it_is_paid_and_not_expired(world: World) 
     card = await ask(world, world.group, world.anna, "/invoice 2100")
     request = world.request_in(card)
     hold = world.node.hold("CancelInvoice", before=True)
-    world.node.ledger.clock = lambda: 0.0  # the node's own clock is late: it does not expire it
+    asked_at = world.clock()
+    world.node.ledger._clock = lambda: asked_at  # the node's clock is late: it expires nothing
     world.clock.ahead_s += 3700
     await hold.reached()
     world.node.pay(request, late=True)
@@ -295,3 +296,31 @@ async def test_old_rows_go_and_young_ones_stay(world: World) -> None:
     # What is old went at the start, before anything new was written.
     with closing(sqlite3.connect(world.folder / "bot.db")) as look:
         assert look.execute("SELECT count(*) FROM invoices").fetchone() == (1,)
+
+
+async def test_a_press_in_the_old_group_touches_no_other_card_in_the_new_one(world: World) -> None:
+    await world.start_bot()
+    first = await ask(world, world.group, world.anna, "/invoice 1")
+    await ask(world, world.group, world.anna, "/invoice 2")
+    supergroup = world.telegram.migrate(world.group)
+    await world.shown(supergroup, "⚡ Please", 2)
+    other = next(m for m in world.ours(supergroup) if "2 sats" in (m.text or ""))
+    # The old card's number is the other card's in the new group.
+    old = world.telegram.message_json(first) | {"message_id": other.id}
+    assert first.reply_markup is not None
+    button = first.reply_markup["inline_keyboard"][0][0]
+    world.telegram.push_raw_update(
+        {
+            "callback_query": {
+                "id": "1",
+                "from": {"id": world.anna.id, "is_bot": False, "first_name": "Anna"},
+                "chat_instance": "1",
+                "message": old,
+                "data": button["callback_data"],
+            }
+        }
+    )
+    await world.shown(supergroup, "✖️ Cancelled: 1 sat")
+    await ask(world, supergroup, world.anna, "/invoice 3")
+    assert (other.text or "").startswith("⚡ Please pay 2 sats")
+    assert len(other.versions) == 1
