@@ -146,9 +146,10 @@ class Book:
 
     def unsure(self, sent: Sent) -> bool:
         """Whether the bot may not have recorded a message: a lost answer, or a kill near it."""
-        until = sent.acted_at + UNRECORDED_S
+        # what was on its way as the bot died still arrives
+        since, until = sent.called_at - UNRECORDED_S, sent.acted_at + UNRECORDED_S
         broken = any(sent.called_at <= at <= sent.acted_at + 0.5 for at in self.breaks)
-        return sent.lost or broken or any(sent.called_at <= at <= until for at in self.kills)
+        return sent.lost or broken or any(since <= at <= until for at in self.kills)
 
     def life(self, command: Command, log: list[tuple[float, str]]) -> list[str]:
         """What happened to a command and around it, line by line, with the bot's own `log`."""

@@ -286,9 +286,10 @@ class People:
         if place.chat is not shown.message.chat:
             return
         self._book.note("/cancel as a reply", command)
-        self._outside.telegram.say(
+        message = self._outside.telegram.say(
             place.chat, command.asker, "/cancel", reply_to=shown.message, thread=place.thread
         )
+        self._outside.by_message[message] = command
         command.cancels.setdefault(invoice.payment_hash, time.time())
 
     async def _cancel_wrongly(self, command: Command, dice: random.Random) -> None:

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from bot.demo.bolt import decode
 from bot.demo.ledger import CANCELED, OPEN, SETTLED, SimInvoice
+from bot.demo.telegram import Message
 from tests.storm.book import Book, Command, Shown
 from tests.storm.outside import TOKEN, Outside, hash_on, request_in, role_of
 
@@ -157,12 +158,8 @@ class Truths:
             for button in row
         ]
         renewed = invoice.payment_hash in command.renewals
-        fitting = {
-            "open": (["Cancel"],),
-            "paid": ([],),
-            "closed": (["Renew"], []) if renewed else (["Renew"],),
-        }[wanted]
-        if buttons not in fitting:
+        closed = [] if renewed else ["Renew"]
+        if buttons != {"open": ["Cancel"], "paid": [], "closed": closed}[wanted]:
             self._broken(4, f"{_where(card)} says {shows} and has the buttons {buttons}", command)
         if wanted != "open" and request_in(card.message.text or ""):
             self._broken(4, f"{_where(card)} says {shows} and still has its request", command)
@@ -216,8 +213,17 @@ class Truths:
                 self._broken(5, f"{_where(shown)} stands in another chat", command)
             elif message.thread_id != command.thread and message.chat.is_forum:
                 self._broken(5, f"{_where(shown)} stands in another topic", command)
+            target = message.reply_to
+            if target is not None and not self._is_own(command, target):
+                self._broken(5, f"{_where(shown)} replies to another message", command)
             for version in message.versions:
                 self._right_version(command, shown, version.text or "")
+
+    def _is_own(self, command: Command, target: Message) -> bool:
+        """Whether a message is the command itself, its answer, or one of its card's."""
+        said = self._outside.by_message.get(target)
+        shown = self._outside.shown.get(target)
+        return command in (said, shown.command if shown else None)
 
     def _right_version(self, command: Command, shown: Shown, text: str) -> None:
         role = role_of(text)
