@@ -3,9 +3,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+SEED ?=
+KILLS ?= 50
+COMMANDS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench protos requirements clean
+.PHONY: help demo test lint format bench storm storm-long protos requirements clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -31,6 +34,12 @@ format: .venv/dev  ## let ruff format and mend what it can
 
 bench: .venv/dev  ## how fast: ratios against a plain script, in one run
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+storm: .venv/dev  ## kills, outages and floods from a seed: SEED=7 KILLS=50 COMMANDS=300
+	@$(BIN)/python -m tests.storm $(if $(SEED),--seed $(SEED)) --kills $(KILLS) --commands $(COMMANDS) $(ARGS)
+
+storm-long:  ## a storm of some ten minutes
+	@$(MAKE) --no-print-directory storm KILLS=100 COMMANDS=1000
 
 protos: .venv/dev  ## make bot/lnrpc anew from protos/
 	PATH="$(CURDIR)/$(BIN):$$PATH" protos/generate

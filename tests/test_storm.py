@@ -21,5 +21,6 @@ def test_the_same_seed_is_the_same_storm() -> None:
 
 @pytest.mark.timeout(180)
 async def test_in_a_short_storm_nothing_is_lost_doubled_or_untrue(tmp_path: Path) -> None:
-    report = await run(draw(20, kills=3, commands=40, expiry_s=6), tmp_path, log_level="debug")
+    plan = draw(30, kills=2, commands=36, expiry_s=4, lasts_s=7)
+    report = await run(plan, tmp_path, log_level="debug")
     assert not report.broken, "\n".join([*report.lines, *report.life])

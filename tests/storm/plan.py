@@ -93,10 +93,10 @@ class Plan:
     chats: list[PlannedTrouble]
 
 
-def draw(seed: int, *, kills: int, commands: int, expiry_s: int = 30) -> Plan:
-    """The plan of this seed."""
+def draw(seed: int, *, kills: int, commands: int, expiry_s: int = 30, lasts_s: float = 0.0) -> Plan:
+    """The plan of this seed; `lasts_s` is what kills and commands need, unless given."""
     dice = random.Random(seed)
-    lasts_s = max(kills * KILL_EVERY_S, commands / COMMANDS_PER_S, 5.0)
+    lasts_s = lasts_s or max(kills * KILL_EVERY_S, commands / COMMANDS_PER_S, 5.0)
     planned = sorted(dice.uniform(0, lasts_s) for _ in range(commands))
     return Plan(
         seed=seed,

@@ -65,7 +65,7 @@ async def _storm(people: People, troubles: Troubles, plan: Plan) -> None:
             tasks.create_task(troubles.in_chats())
         troubles.over()
         # who still waits for a card, or for an expiry, gets the time
-        await asyncio.wait({living}, timeout=plan.expiry_s + 10)
+        await asyncio.wait({living}, timeout=plan.expiry_s + 3)
     finally:
         for task in (living, others):
             task.cancel()
