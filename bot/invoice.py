@@ -224,8 +224,8 @@ def next_step(invoice: Invoice, now: float) -> Step:
     ===========  ========================================  ==============================
 
     *Show* is the first of: SEND_CARD (no card yet), EDIT_CARD, SEND_REQUEST, EDIT_REQUEST,
-    EDIT_STRAY whose message does not show the state; nothing where the chat is on hold, and no
-    SEND where Telegram takes none.
+    EDIT_STRAY whose message does not show the state; nothing where the chat is on hold, no SEND
+    where Telegram takes none, and no SEND_CARD for a card that was renewed.
     A step that was put off is WAIT until it may be tried again. NOTHING: until an event comes.
     """
     step = _wanted(invoice, now)
@@ -296,7 +296,9 @@ def _show(invoice: Invoice) -> Step:
     face = invoice.face
     if invoice.held:
         return Step(Do.NOTHING)
-    if invoice.card_id is None and invoice.card_shown is not face and not invoice.unshowable:
+    # Where the message of a renewed card is gone, the renewal stands in its place.
+    may_send_card = not invoice.unshowable and not invoice.renewed
+    if invoice.card_id is None and invoice.card_shown is not face and may_send_card:
         return Step(Do.SEND_CARD)
     if invoice.card_id is not None and invoice.card_shown is not face:
         return Step(Do.EDIT_CARD)
