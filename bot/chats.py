@@ -7,9 +7,11 @@ Every error of Telegram's becomes one of `bot.errors`' `ChatError`s.
 from __future__ import annotations
 
 import asyncio
+import functools
 import heapq
 import itertools
 import os
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -74,6 +76,12 @@ class _WholeBodies(httpx.AsyncHTTPTransport):
         return await super().handle_async_request(request)
 
 
+@functools.cache
+def _authorities() -> ssl.SSLContext:
+    """Who vouches for Telegram; reading that list costs each time, and all may share it."""
+    return httpx.create_ssl_context()
+
+
 def make_request(*, connections: int) -> HTTPXRequest:
     """PTB's request over a small pool that stays warm through quiet times."""
     limits = httpx.Limits(
@@ -88,7 +96,7 @@ def make_request(*, connections: int) -> HTTPXRequest:
         write_timeout=ANSWER_TIMEOUT_S,
         media_write_timeout=ANSWER_TIMEOUT_S,
         pool_timeout=5.0,
-        httpx_kwargs={"transport": _WholeBodies(limits=limits)},
+        httpx_kwargs={"transport": _WholeBodies(verify=_authorities(), limits=limits)},
     )
 
 
