@@ -25,6 +25,8 @@ TOKEN = "123456789:AAE-a-token-that-only-the-simulator-takes"
 PEOPLE = 100
 START_S = 30.0
 END_S = 10.0
+#: With its number a payment request of some 310 characters.
+MEMO = "pizza for four on Friday, no "
 #: Commands before anything is measured: connections stand then, and everything was used once.
 WARM_UP = 10
 
@@ -116,9 +118,13 @@ class Side:
             TOKEN=TOKEN,
         )
 
-    async def start_ours(self) -> None:
-        """Our bot, as its owner starts it."""
-        await self._start("bot", "run", "--config", str(self._settings()))
+    async def start_ours(self, *, again: bool = False) -> None:
+        """Our bot, as its owner starts it; `again`: its database was made by an earlier start."""
+        command = ("bot", "run", "--config", str(self._settings()))
+        await self._start(*command)
+        if again:
+            await self.end()
+            await self._start(*command)
 
     async def start_watched(self) -> Path:
         """Our bot, and with it a look at its loop; gives the file that has the notes at the end."""
@@ -156,6 +162,7 @@ class Side:
                 stdout=log,
                 stderr=log,
             )
+        self.telegram.calls.clear()
         calls = self.telegram.calls
         await self.telegram.wait_for(lambda: any(c.method == "getUpdates" for c in calls), START_S)
         await self.ask([0.0] * WARM_UP)
@@ -163,7 +170,7 @@ class Side:
     async def end(self) -> None:
         """End the bot."""
         bot, self._bot = self._bot, None
-        if bot is None:
+        if bot is None or bot.returncode is not None:
             return
         bot.terminate()
         try:
@@ -217,7 +224,7 @@ class Side:
     def _say(self) -> int:
         chat = next(self._next_chat)
         assert chat.person is not None
-        text = f"/invoice 2100 order {next(self._numbers)}"
+        text = f"/invoice 2100 {MEMO}{next(self._numbers)}"
         return self.telegram.say(chat, chat.person, text).id
 
     def memory_mb(self) -> float:
