@@ -201,7 +201,8 @@ def waiting(sentence: str, patience_s: float) -> str:
 
 def failed(invoice: Invoice) -> str:
     """Said when there will be no invoice."""
-    outcome = f"There is no invoice for {_amount(invoice)}: ask again later."
+    amount = f" for {_amount(invoice)}" if invoice.amount_msat else ""
+    outcome = f"There is no invoice{amount}: ask again later."
     return f"⚠️ {_escape(invoice.failure)}\n{outcome}"
 
 
@@ -233,9 +234,12 @@ def _span(seconds: float) -> str:
     """`60 s` → ``1 minute``."""
     for size, name in ((86_400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size and seconds % size == 0:
-            count = int(seconds // size)
-            return f"{count} {name}{'s' if count > 1 else ''}"
-    return f"{seconds:g} seconds"
+            return _count(int(seconds // size), name)
+    return _count(int(seconds), "second")
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 # answers to commands
@@ -345,14 +349,14 @@ BUG = "Something went wrong here, and I noted it. Please try again."
 
 def limit_user(count: int, per_s: float) -> str:
     """The sentence for somebody who asks too often."""
-    return f"You asked for {count} invoices in {_span(per_s)}: wait a little and ask again."
+    asked = _count(count, "invoice")
+    return f"You asked for {asked} in {_span(per_s)}: wait a little and ask again."
 
 
 def limit_chat(count: int) -> str:
     """The sentence for a chat with too many open invoices."""
-    return (
-        f"This chat has {count} open invoices: cancel some, or wait until they are paid or expire."
-    )
+    there = _count(count, "open invoice")
+    return f"This chat has {there}: cancel some, or wait until they are paid or expire."
 
 
 # to the owners
@@ -374,6 +378,6 @@ def owner_refused(row_id: int, why: str) -> str:
 def owner_foreign(count: int) -> str:
     """Open invoices of another node."""
     return (
-        f"⚠️ {count} open invoice{'s' if count > 1 else ''} of another node than the one that I am "
-        "connected to: I can't follow them until that node is back."
+        f"⚠️ {_count(count, 'open invoice')} of another node than the one that I am connected to: "
+        f"I can't follow {'it' if count == 1 else 'them'} until that node is back."
     )
