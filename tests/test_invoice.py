@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -909,7 +909,10 @@ class World(RuleBasedStateMachine):
 
 TestAnyEventAfterAnyStep = World.TestCase
 TestAnyEventAfterAnyStep.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None
+    max_examples=250,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 
 
