@@ -11,7 +11,7 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from telegram import CallbackQuery, Chat, ChatMember, Message, Update
 from telegram.error import TelegramError
@@ -109,6 +109,12 @@ class _Addressed(filters.MessageFilter):
         return message.chat.type == Chat.PRIVATE or bool(words and "@" in words[0])
 
 
+class Wake(Protocol):
+    """Told which row to work on; `fresh` is that row where it is new."""
+
+    def __call__(self, row_id: int, chat_id: int, fresh: Invoice | None = None) -> None: ...
+
+
 class Handlers:
     """Turns updates into rows. `wake` is told which row to work on, after the commit."""
 
@@ -119,7 +125,7 @@ class Handlers:
         chats: Chats,
         access: Access,
         settings: InvoicesSettings,
-        wake: Callable[[int, int], None],
+        wake: Wake,
         look_now: Callable[[], None],
         clock: Callable[[], float],
     ) -> None:
@@ -178,25 +184,24 @@ class Handlers:
             **self._fresh(now),
         }
 
-        def job(tx: Tx) -> Invoice:
+        def job(tx: Tx) -> tuple[Invoice, bool]:
             there = tx.by_origin(
                 columns["origin_chat_id"], columns["origin_message_id"], columns["origin_count"]
             )
             if there is not None:  # delivered again: its row is being worked on
-                return there
+                return there, False
             self._check_limits(tx, asker.id, columns["chat_id"], now)
             if amount_msat is None:  # one question at a time
                 asked = tx.question(columns["chat_id"], columns["thread_id"], asker.id)
                 if asked is not None:
                     tx.update(asked.id, state=State.DROPPED, due_at=None)
-            row, _ = tx.add(**columns)
-            return row
+            return tx.add(**columns)
 
         try:
-            row = await self._store.do(job)
+            row, is_new = await self._store.do(job)
         except LimitReached as error:
             return [_reply(message, texts.refusal(error.sentence))]
-        self._wake(row.id, row.chat_id)
+        self._wake(row.id, row.chat_id, row if is_new else None)
         return []
 
     async def answer(self, message: Message) -> Sequence[Reply]:

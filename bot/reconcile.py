@@ -131,8 +131,11 @@ class Reconciler:
 
     # from outside
 
-    def take(self, row_id: int, chat_id: int) -> None:
-        """Work on this row now: it is new, or something happened to it."""
+    def take(self, row_id: int, chat_id: int, fresh: Invoice | None = None) -> None:
+        """Work on this row now: it is new, or something happened to it.
+
+        `fresh` is a new row as it was just written: it need not be read.
+        """
         hand = self._hands.get(row_id)
         if hand is not None:
             hand.nudge.set()
@@ -141,7 +144,7 @@ class Reconciler:
             return
         hand = self._hands[row_id] = _Hand(chat_id)
         self._in_chat[chat_id] += 1
-        hand.task = asyncio.ensure_future(self._work(row_id, hand))
+        hand.task = asyncio.ensure_future(self._work(row_id, hand, fresh))
         hand.task.add_done_callback(lambda _: self._let_go(row_id, hand))
 
     def look_now(self) -> None:
@@ -234,9 +237,9 @@ class Reconciler:
 
     # one row
 
-    async def _work(self, row_id: int, hand: _Hand) -> None:
+    async def _work(self, row_id: int, hand: _Hand, fresh: Invoice | None) -> None:
         try:
-            invoice = await self._write(lambda tx: tx.invoice(row_id))
+            invoice = fresh or await self._write(lambda tx: tx.invoice(row_id))
             if invoice is not None and invoice.sending:
                 # A crash left it, not this hand: whether it arrived is unknown.
                 unsure = invoice.sending
