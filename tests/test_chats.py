@@ -1,0 +1,545 @@
+"""Who goes next in a chat, and what Telegram's errors mean, over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from telegram import Message
+
+from bot import chats as chats_module
+from bot.chats import Chats, TelegramBot, make_bot
+from bot.config import TelegramSettings
+from bot.demo.telegram import SimTelegram
+from bot.errors import (
+    ChatBusy,
+    ChatError,
+    ChatForbidden,
+    ChatMoved,
+    ChatRefused,
+    MaybeSent,
+    MessageGone,
+    NotSent,
+)
+from bot.invoice import Priority
+
+TOKEN = "123456789:AAE-a-token-that-only-the-simulator-takes"
+LIMIT_S = 10.0
+PNG = (
+    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x01\0\0\0\x007n\xf9$"
+    b"\0\0\0\nIDATx\x9cc`\0\0\0\x02\0\x01H\xaf\xa4q\0\0\0\0IEND\xaeB`\x82"
+)
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[SimTelegram]:
+    telegram = SimTelegram()
+    telegram.add_bot(TOKEN, "test_invoice_bot", "Invoices")
+    await telegram.start()
+    yield telegram
+    await telegram.stop()
+
+
+@pytest.fixture
+async def telegram_bot(telegram: SimTelegram) -> AsyncIterator[TelegramBot]:
+    settings = TelegramSettings(token=SecretStr(TOKEN), api_url=telegram.url)
+    async with make_bot(settings) as telegram_bot:
+        yield telegram_bot
+
+
+@pytest.fixture
+async def chats(telegram_bot: TelegramBot) -> AsyncIterator[Chats]:
+    chats = Chats(telegram_bot)
+    yield chats
+    await chats.close(timeout_s=1.0)
+
+
+def started(telegram: SimTelegram, name: str) -> int:
+    """A private chat where somebody has pressed Start."""
+    person = telegram.add_user(name)
+    chat = telegram.private_chat(person)
+    telegram.say(chat, person, "/start")
+    return chat.id
+
+
+@pytest.fixture
+def chat(telegram: SimTelegram) -> int:
+    return started(telegram, "Anna")
+
+
+@pytest.fixture
+def other(telegram: SimTelegram) -> int:
+    return started(telegram, "Bert")
+
+
+def text(chat_id: int, what: str) -> Callable[[TelegramBot], Awaitable[Message]]:
+    return lambda bot: bot.send_message(chat_id, what)
+
+
+async def send(
+    chats: Chats, chat_id: int, what: str = "hello", priority: Priority = Priority.NEW
+) -> Message | None:
+    async with asyncio.timeout(LIMIT_S):
+        return await chats.send(chat_id, priority, text(chat_id, what))
+
+
+def sending(
+    chats: Chats, chat_id: int, what: str, priority: Priority = Priority.NEW
+) -> asyncio.Task[Message | None]:
+    return asyncio.create_task(send(chats, chat_id, what, priority))
+
+
+async def failure(call: Awaitable[object]) -> ChatError:
+    with pytest.raises(ChatError) as caught:
+        async with asyncio.timeout(LIMIT_S):
+            await call
+    return caught.value
+
+
+def texts(telegram: SimTelegram, chat_id: int) -> list[str]:
+    """What the bot has said there."""
+    return [
+        message.text or ""
+        for message in telegram.messages(chat_id)
+        if message.sender is not None and message.sender.is_bot and not message.service
+    ]
+
+
+def sends(telegram: SimTelegram) -> int:
+    return sum(call.method.lower() == "sendmessage" for call in telegram.calls)
+
+
+# what Telegram's answers mean
+
+ANSWERS: list[tuple[int, str, type[ChatError]]] = [
+    (400, "Bad Request: chat not found", ChatForbidden),
+    (400, "Bad Request: not enough rights to send text messages to the chat", ChatForbidden),
+    (400, "Bad Request: have no rights to send a message", ChatForbidden),
+    (400, "Bad Request: need administrator rights in the channel chat", ChatForbidden),
+    (400, "Bad Request: CHAT_WRITE_FORBIDDEN", ChatForbidden),
+    (400, "Bad Request: PEER_ID_INVALID", ChatForbidden),
+    (400, "Bad Request: user not found", ChatForbidden),
+    (400, "Bad Request: group chat was deactivated", ChatForbidden),
+    (403, "Forbidden: bot was blocked by the user", ChatForbidden),
+    (403, "Forbidden: bot was kicked from the supergroup chat", ChatForbidden),
+    (403, "Forbidden: bot is not a member of the supergroup chat", ChatForbidden),
+    (403, "Forbidden: bot can't initiate conversation with a user", ChatForbidden),
+    (403, "Forbidden: user is deactivated", ChatForbidden),
+    (400, "Bad Request: message to edit not found", MessageGone),
+    (400, "Bad Request: MESSAGE_ID_INVALID", MessageGone),
+    (400, "Bad Request: message can't be edited", MessageGone),
+    (400, "Bad Request: can't parse entities: Unmatched end tag", ChatRefused),
+    (400, "Bad Request: message caption is too long", ChatRefused),
+    (400, "Bad Request: wrong file identifier/HTTP URL specified", ChatRefused),
+    (400, "Bad Request: not enough rights to send photos to the chat", ChatRefused),
+    (400, "Bad Request: message thread not found", ChatRefused),
+    (400, "Bad Request: something quite new", ChatRefused),
+    (401, "Unauthorized", NotSent),
+    (404, "Not Found", NotSent),
+    (409, "Conflict: terminated by other getUpdates request", NotSent),
+    (500, "Internal Server Error", MaybeSent),
+    (502, "Bad Gateway", MaybeSent),
+    (504, "Gateway Timeout", MaybeSent),
+]
+
+
+@pytest.mark.parametrize(("status", "said", "kind"), ANSWERS, ids=[row[1][:40] for row in ANSWERS])
+async def test_an_answer_of_telegrams_becomes_the_error_that_says_what_to_do(
+    telegram: SimTelegram, chats: Chats, chat: int, status: int, said: str, kind: type[ChatError]
+) -> None:
+    telegram.fail("sendMessage", status=status, description=said)
+    error = await failure(send(chats, chat))
+    assert type(error) is kind
+    assert TOKEN.partition(":")[2] not in f"{error!r} {error.detail}"
+    assert texts(telegram, chat) == []
+    await send(chats, chat)
+    assert texts(telegram, chat) == ["hello"]
+
+
+async def test_a_changeless_edit_is_success(telegram: SimTelegram, chats: Chats, chat: int) -> None:
+    sent = await send(chats, chat)
+    assert sent is not None
+    for expected in (Message, type(None)):
+        changed = await chats.send(
+            chat, Priority.NEW, lambda bot: bot.edit_message_text("new", chat, sent.message_id)
+        )
+        assert type(changed) is expected
+    assert texts(telegram, chat) == ["new"]
+
+
+async def test_an_edit_of_what_was_removed_finds_it_gone(
+    telegram: SimTelegram, chats: Chats, chat: int
+) -> None:
+    sent = await send(chats, chat)
+    assert sent is not None
+    telegram.delete_message(chat, sent.message_id)
+    edit = chats.send(
+        chat, Priority.NEW, lambda bot: bot.edit_message_text("new", chat, sent.message_id)
+    )
+    assert type(await failure(edit)) is MessageGone
+
+
+async def test_whoever_blocks_the_bot_forbids_it(
+    telegram: SimTelegram, chats: Chats, chat: int
+) -> None:
+    telegram.block(chat)
+    assert type(await failure(send(chats, chat))) is ChatForbidden
+
+
+async def test_a_group_that_moved_says_where_to(telegram: SimTelegram, chats: Chats) -> None:
+    group = telegram.add_group("Friday dinner", [telegram.add_user("Anna")])
+    new = telegram.migrate(group)
+    error = await failure(send(chats, group.id))
+    assert isinstance(error, ChatMoved)
+    assert error.new_chat_id == new.id
+
+
+@pytest.mark.parametrize("acted", [False, True])
+async def test_an_answer_that_is_lost_may_have_been_sent(
+    telegram: SimTelegram, chats: Chats, chat: int, acted: bool
+) -> None:
+    telegram.drop("sendMessage", acted=acted)
+    assert type(await failure(send(chats, chat))) is MaybeSent
+    assert texts(telegram, chat) == ["hello"] * acted
+
+
+async def test_an_answer_that_never_comes_may_have_been_sent(
+    telegram: SimTelegram, chats: Chats, chat: int
+) -> None:
+    held = telegram.hold("sendMessage")
+    request = chats.send(
+        chat, Priority.NEW, lambda bot: bot.send_message(chat, "slow", read_timeout=0.1)
+    )
+    assert type(await failure(request)) is MaybeSent
+    held.release()
+
+
+async def test_what_never_left_was_not_sent(telegram: SimTelegram, chats: Chats, chat: int) -> None:
+    await telegram.down()
+    await asyncio.sleep(0)  # the broken connection is told in the loop's next turn
+    assert type(await failure(send(chats, chat))) is NotSent
+    await telegram.up()
+    await send(chats, chat)
+
+
+async def test_no_connection_to_be_had_is_not_sent(
+    telegram: SimTelegram, monkeypatch: pytest.MonkeyPatch, chat: int
+) -> None:
+    monkeypatch.setattr(chats_module, "CONNECTIONS", 1)
+    settings = TelegramSettings(token=SecretStr(TOKEN), api_url=telegram.url)
+    async with make_bot(settings) as telegram_bot:
+        chats = Chats(telegram_bot)
+        held = telegram.hold("sendMessage")
+        first = sending(chats, chat, "first")
+        await held.reached()
+        request = chats.send(
+            -1, Priority.NEW, lambda bot: bot.send_message(-1, "second", pool_timeout=0.05)
+        )
+        assert type(await failure(request)) is NotSent
+        held.release()
+        await first
+    assert texts(telegram, chat) == ["first"]
+
+
+async def test_an_error_of_ours_comes_out_as_it_is_and_holds_nothing_up(
+    chats: Chats, chat: int
+) -> None:
+    async def broken(_bot: TelegramBot) -> None:
+        raise KeyError("a bug")
+
+    with pytest.raises(KeyError):
+        await chats.send(chat, Priority.NEW, broken)
+    await send(chats, chat)
+
+
+# queues
+
+
+async def test_the_most_urgent_goes_first_and_among_equals_who_came_first(
+    telegram: SimTelegram, chats: Chats, chat: int
+) -> None:
+    held = telegram.hold("sendMessage", chat_id=chat)
+    tasks = [sending(chats, chat, "first")]
+    await held.reached()
+    for number in (1, 2):
+        for priority in reversed(Priority):
+            tasks.append(sending(chats, chat, f"{priority.name} {number}", priority))
+            await asyncio.sleep(0)
+    held.release()
+    await asyncio.gather(*tasks)
+    assert texts(telegram, chat) == [
+        "first",
+        *(f"{priority.name} {number}" for priority in Priority for number in (1, 2)),
+    ]
+
+
+async def test_in_a_chat_one_is_sent_at_a_time_and_no_chat_waits_for_another(
+    telegram: SimTelegram, chats: Chats, chat: int, other: int
+) -> None:
+    held = telegram.hold("sendMessage", chat_id=chat)
+    tasks = [sending(chats, chat, f"{number}") for number in range(5)]
+    await held.reached()
+    for number in range(3):
+        await send(chats, other, f"{number}")
+    assert texts(telegram, other) == ["0", "1", "2"]
+    assert sends(telegram) == 4
+    held.release()
+    await asyncio.gather(*tasks)
+    assert texts(telegram, chat) == ["0", "1", "2", "3", "4"]
+
+
+async def test_a_busy_chat_is_left_alone_for_just_so_long_while_others_go_on(
+    telegram: SimTelegram, chats: Chats, chat: int, other: int
+) -> None:
+    loop = asyncio.get_running_loop()
+    telegram.fail("sendMessage", chat_id=chat, retry_after=1)
+    error = await failure(send(chats, chat))
+    busy_at = loop.time()
+    assert isinstance(error, ChatBusy)
+    assert error.retry_after_s == 1.0
+
+    urgent = asyncio.create_task(send(chats, chat, "paid", Priority.PAID))
+    await asyncio.sleep(0)
+    waiting = [sending(chats, chat, f"{number}") for number in range(2)]
+    await send(chats, other)
+    assert loop.time() - busy_at < 0.9
+    assert sends(telegram) == 2
+    await asyncio.gather(urgent, *waiting)
+    assert loop.time() - busy_at >= 1.0
+    assert texts(telegram, chat) == ["paid", "0", "1"]
+
+
+async def test_those_in_line_when_it_gets_busy_wait_as_well(
+    telegram: SimTelegram, chats: Chats, chat: int
+) -> None:
+    loop = asyncio.get_running_loop()
+    telegram.fail("sendMessage", chat_id=chat, retry_after=1)
+    first, second = sending(chats, chat, "first"), sending(chats, chat, "second")
+    assert isinstance(await failure(first), ChatBusy)
+    busy_at = loop.time()
+    await second
+    assert loop.time() - busy_at > 0.9
+    assert texts(telegram, chat) == ["second"]
+
+
+@pytest.mark.parametrize("which", range(4))
+async def test_whoever_gives_up_holds_nobody_up(
+    telegram: SimTelegram, chats: Chats, chat: int, which: int
+) -> None:
+    held = telegram.hold("sendMessage", chat_id=chat)
+    tasks = [sending(chats, chat, f"{number}") for number in range(4)]
+    await held.reached()
+    tasks[which].cancel()
+    await asyncio.wait({tasks[which]})
+    held.release()
+    async with asyncio.timeout(LIMIT_S):
+        await asyncio.gather(*(task for task in tasks if task is not tasks[which]))
+    sent = texts(telegram, chat)
+    assert [each for each in sent if each != f"{which}"] == [
+        f"{number}" for number in range(4) if number != which
+    ]
+
+
+async def test_a_turn_that_comes_as_its_holder_gives_up_is_handed_on(
+    telegram: SimTelegram, chats: Chats, chat: int
+) -> None:
+    held = telegram.hold("sendMessage", chat_id=chat)
+    first, second, third = (sending(chats, chat, f"{number}") for number in range(3))
+    await held.reached()
+    # the turn is given in the same moment in which the first one ends
+    first.add_done_callback(lambda _: second.cancel())
+    held.release()
+    async with asyncio.timeout(LIMIT_S):
+        await third
+    assert second.cancelled() or second.done()
+    assert texts(telegram, chat)[-1] == "2"
+
+
+async def test_a_chat_where_nobody_waits_is_forgotten(
+    telegram: SimTelegram, chats: Chats, chat: int, other: int
+) -> None:
+    await asyncio.gather(*(send(chats, each, "x") for each in (chat, other) * 5))
+    telegram.fail("sendMessage", status=500)
+    await failure(send(chats, chat))
+    assert chats._lines == {}
+
+
+# the overall rate
+
+
+async def test_all_chats_together_keep_to_the_rate(
+    telegram: SimTelegram, chats: Chats, monkeypatch: pytest.MonkeyPatch, telegram_bot: TelegramBot
+) -> None:
+    monkeypatch.setattr(chats_module, "BURST", 5)
+    monkeypatch.setattr(chats_module, "MESSAGES_PER_S", 50)
+    limited = Chats(telegram_bot)
+    people = [started(telegram, f"{number}") for number in range(20)]
+    loop = asyncio.get_running_loop()
+    began_at = loop.time()
+    await asyncio.gather(*(send(limited, each) for each in people))
+    assert loop.time() - began_at >= 15 / 50 * 0.9
+
+
+async def test_of_those_who_wait_for_the_rate_new_cards_get_two_of_three_places(
+    telegram: SimTelegram, monkeypatch: pytest.MonkeyPatch, telegram_bot: TelegramBot
+) -> None:
+    monkeypatch.setattr(chats_module, "BURST", 1)
+    monkeypatch.setattr(chats_module, "MESSAGES_PER_S", 100)
+    limited = Chats(telegram_bot)
+    order: list[Priority] = []
+
+    async def note(priority: Priority) -> Callable[[TelegramBot], Awaitable[None]]:
+        async def request(_bot: TelegramBot) -> None:
+            order.append(priority)
+
+        return request
+
+    numbers = itertools.count()
+    await limited.send(next(numbers), Priority.NEW, await note(Priority.NEW))
+    tasks = [
+        asyncio.create_task(limited.send(next(numbers), priority, await note(priority)))
+        for priority in [Priority.EXPIRED] * 12 + [Priority.NEW] * 12
+    ]
+    await asyncio.gather(*tasks)
+    assert order[1:].count(Priority.NEW) == 12
+    first = order[1:13]
+    assert 7 <= first.count(Priority.NEW) <= 9
+    assert order.index(Priority.EXPIRED) <= 4
+
+
+# best effort
+
+
+async def said(telegram: SimTelegram, chat_id: int, count: int) -> list[str]:
+    await telegram.wait_for(lambda: len(texts(telegram, chat_id)) >= count, LIMIT_S)
+    return texts(telegram, chat_id)
+
+
+async def test_what_is_said_goes_out_beside_everything_else(
+    telegram: SimTelegram, chats: Chats, chat: int
+) -> None:
+    chats.say(chat, "<b>hello</b>", quiet=True, asks=True)
+    assert await said(telegram, chat, 1) == ["hello"]
+
+
+async def test_what_surely_was_not_sent_is_said_again(
+    telegram: SimTelegram, chats: Chats, chat: int
+) -> None:
+    telegram.fail("sendMessage", chat_id=chat, retry_after=1)
+    chats.say(chat, "hello")
+    assert await said(telegram, chat, 1) == ["hello"]
+
+
+async def test_what_may_have_been_sent_is_not_said_again(
+    telegram: SimTelegram, chats: Chats, chat: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    telegram.drop("sendMessage", acted=True)
+    chats.say(chat, "once")
+    await asyncio.wait(set(chats._posting), timeout=LIMIT_S)
+    assert texts(telegram, chat) == ["once"]
+    assert "message not sent" in "\n".join(caplog.messages)
+
+
+async def test_what_is_said_follows_a_group_that_moved(telegram: SimTelegram, chats: Chats) -> None:
+    group = telegram.add_group("Friday dinner", [telegram.add_user("Anna")])
+    new = telegram.migrate(group)
+    chats.say(group.id, "hello", reply_to=1)
+    await telegram.wait_for(lambda: "hello" in texts(telegram, new.id), LIMIT_S)
+
+
+async def test_a_fault_in_what_is_posted_stops_nothing(
+    telegram: SimTelegram, chats: Chats, chat: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken() -> None:
+        raise KeyError("a bug")
+
+    chats.post(broken())
+    chats.say(chat, "hello")
+    assert await said(telegram, chat, 1) == ["hello"]
+    assert "message not sent" in "\n".join(caplog.messages)
+
+
+# the end
+
+
+async def test_closing_sends_away_who_waits_and_lets_what_is_under_way_arrive(
+    telegram: SimTelegram, telegram_bot: TelegramBot, chat: int
+) -> None:
+    chats = Chats(telegram_bot)
+    held = telegram.hold("sendMessage", chat_id=chat)
+    chats.say(chat, "under way")
+    await held.reached()
+    waiting = [sending(chats, chat, f"{number}") for number in range(3)]
+    await asyncio.sleep(0)
+
+    closing = asyncio.create_task(chats.close(timeout_s=LIMIT_S))
+    errors = await asyncio.gather(*map(failure, waiting))
+    assert [type(each) for each in errors] == [NotSent] * 3
+    held.release()
+    await closing
+    assert texts(telegram, chat) == ["under way"]
+    assert type(await failure(send(chats, chat))) is NotSent
+
+
+async def test_closing_ends_in_time_whatever_telegram_does(
+    telegram: SimTelegram, telegram_bot: TelegramBot, chat: int, other: int
+) -> None:
+    chats = Chats(telegram_bot)
+    held = telegram.hold("sendMessage")
+    chats.say(chat, "never answered")
+    await held.reached()
+    loop = asyncio.get_running_loop()
+    began_at = loop.time()
+    await chats.close(timeout_s=0.1)
+    assert loop.time() - began_at < 1.0
+    held.release()
+
+
+async def test_closing_sends_away_who_waits_for_the_rate(
+    telegram_bot: TelegramBot, monkeypatch: pytest.MonkeyPatch, chat: int, other: int
+) -> None:
+    monkeypatch.setattr(chats_module, "BURST", 1)
+    monkeypatch.setattr(chats_module, "MESSAGES_PER_S", 0.01)
+    limited = Chats(telegram_bot)
+    await send(limited, chat)
+    waiting = sending(limited, other, "too late")
+    await asyncio.sleep(0)
+    await limited.close(timeout_s=0.1)
+    assert type(await failure(waiting)) is NotSent
+
+
+# the connection
+
+
+async def test_updates_come_as_telegram_sent_them(
+    telegram: SimTelegram, telegram_bot: TelegramBot
+) -> None:
+    telegram.push_raw_update({"message": {"nobody": "can read this"}})
+    updates: Any = await telegram_bot.raw_updates(offset=0, poll_s=0, limit=9, allowed=["message"])
+    assert [update["message"] for update in updates] == [{"nobody": "can read this"}]
+
+
+async def test_a_picture_goes_out_in_one_piece(
+    telegram: SimTelegram, telegram_bot: TelegramBot, chat: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces: list[int] = []
+    plain = httpx.AsyncHTTPTransport.handle_async_request
+
+    async def counted(self: Any, request: httpx.Request) -> httpx.Response:
+        assert isinstance(request.stream, httpx.AsyncByteStream)
+        pieces.append(len([part async for part in request.stream]))
+        return await plain(self, request)
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", counted)
+    await telegram_bot.send_photo(chat, PNG, filename="invoice.png", caption="a card")
+    assert pieces == [1]
+    message = telegram.messages(chat)[-1]
+    assert message.photo is not None
+    assert message.photo.data == PNG
