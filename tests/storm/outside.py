@@ -197,6 +197,7 @@ class Outside:
         self.by_message: dict[Message, Command] = {}
         self.by_amount: dict[int, Command] = {}
         self.by_request: dict[str, SimInvoice] = {}
+        self.by_hash: dict[bytes, Command] = {}
         self.shown: dict[Message, Shown] = {}
         self.moved: dict[Chat, Chat] = {}
         self.down = asyncio.Event()
@@ -335,6 +336,8 @@ class Outside:
         text = message.text or ""
         invoice = self.by_request.get(request_in(text))
         payment_hash = invoice.payment_hash if invoice else hash_on(message)
+        if payment_hash in self.by_hash:
+            return self.by_hash[payment_hash], payment_hash
         if marked := _MARK.search(text):
             return self.commands[int(marked[1])], payment_hash
         target = message.reply_to
@@ -384,10 +387,12 @@ class Outside:
         command = self.commands[int(marked[1])] if marked else None
         if command is None:
             command = self.by_amount.get(invoice.value_msat // 1000)
-        if command is not None and invoice not in command.invoices:
-            command.invoices.append(invoice)
         self.by_request[invoice.payment_request] = invoice
+        if command is None:  # another program's
+            return
+        if invoice.payment_hash not in self.by_hash:
+            self.by_hash[invoice.payment_hash] = command
+            command.invoices.append(invoice)
         short = invoice.payment_hash[:4].hex()
         self.book.note(f"node: {short} {invoice.state_name} {invoice.paid_msat} msat", command)
-        if command is not None:
-            command.news.set()
+        command.news.set()

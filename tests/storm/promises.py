@@ -89,7 +89,21 @@ class Truths:
                 self._broken(0, "no sentence", command)
             self.explained["sentences lost to a kill or a fault"] += 1
             return
+        if command.kind == "question" and self._asked_again(command):
+            self.explained["questions that took the place of an earlier one"] += 1
+            return
         self._broken(0, "nothing in the chat", command)
+
+    def _asked_again(self, command: Command) -> bool:
+        """One question at a time: who asks again in the same place gets one for both."""
+        return any(
+            later.kind == "question"
+            and later.number > command.number
+            and (later.asker, later.thread) == (command.asker, command.thread)
+            and self._outside.now(later.chat) is self._outside.now(command.chat)
+            and later.shown
+            for later in self._outside.commands
+        )
 
     def _one_invoice(self, command: Command) -> None:
         seen = {
@@ -109,9 +123,10 @@ class Truths:
     def _copies(self, command: Command) -> None:
         """A second copy needs its reason, and the line that says so."""
         copies: defaultdict[tuple[bytes, int], list[Shown]] = defaultdict(list)
-        for shown in command.shown:
-            if shown.roles[0] in CARD and shown.payment_hash:
-                copies[shown.payment_hash, shown.message.chat.id].append(shown)
+        for shown in _in_order(command):
+            payment_hash = self._hash_of(command, shown)
+            if shown.roles[0] in CARD and payment_hash:
+                copies[payment_hash, shown.message.chat.id].append(shown)
         for cards in copies.values():
             for earlier, later in pairwise(cards):
                 if not self._book.unsure(earlier.sent):
@@ -183,16 +198,19 @@ class Truths:
     def _live_cards(self, command: Command, invoice: SimInvoice) -> list[Shown]:
         cards = [
             shown
-            for shown in command.shown
+            for shown in _in_order(command)
             if shown.role in CARD and shown.roles[0] != "request" and self._is_live(shown)
         ]
         if len(command.invoices) == 1:
             return cards
-        return [card for card in cards if self._hash_of(card) == invoice.payment_hash]
+        return [card for card in cards if self._hash_of(command, card) == invoice.payment_hash]
 
     @staticmethod
-    def _hash_of(card: Shown) -> bytes:
-        return card.payment_hash or hash_on(card.message)
+    def _hash_of(command: Command, card: Shown) -> bytes:
+        """Whose card it is; one that was paid before it was shown has neither request nor button."""
+        known = card.payment_hash or hash_on(card.message)
+        paid = [i.payment_hash for i in command.invoices if i.state == SETTLED]
+        return paid[0] if not known and card.roles[0] == "paid" and paid else known
 
     def _is_live(self, shown: Shown) -> bool:
         """Whether it stands where the bot can reach it."""
@@ -240,7 +258,7 @@ class Truths:
 
     def _told(self, command: Command) -> None:
         paid = [invoice for invoice in command.invoices if invoice.state == SETTLED]
-        told = [shown for shown in command.shown if shown.roles[0] == "told"]
+        told = [shown for shown in _in_order(command) if shown.roles[0] == "told"]
         if not paid:
             if told:
                 self._broken(3, "told, and nobody paid", command)
@@ -387,6 +405,11 @@ def log_lines(log: str) -> list[tuple[float, str]]:
         except ValueError:
             continue
     return lines
+
+
+def _in_order(command: Command) -> list[Shown]:
+    """Its messages as they were sent: what was on its way as the bot died may arrive last."""
+    return sorted(command.shown, key=lambda shown: shown.sent.called_at)
 
 
 def _role_of(invoice: SimInvoice) -> str:
