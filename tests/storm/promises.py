@@ -207,7 +207,7 @@ class Truths:
 
     @staticmethod
     def _hash_of(command: Command, card: Shown) -> bytes:
-        """Whose card it is; one that was paid before it was shown has neither request nor button."""
+        """Whose card it is; one paid before it was shown has neither request nor button."""
         known = card.payment_hash or hash_on(card.message)
         paid = [i.payment_hash for i in command.invoices if i.state == SETTLED]
         return paid[0] if not known and card.roles[0] == "paid" and paid else known
