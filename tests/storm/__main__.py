@@ -36,6 +36,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="storm-") as folder:
         place = args.keep or Path(folder)
         place.mkdir(parents=True, exist_ok=True)
+        if (place / "bot.db").exists():
+            _say(f"{place} holds an earlier storm: name another folder")
+            return 2
         report = asyncio.run(run(plan, place, log_level=args.log_level))
     _say("\n".join(report.lines))
     _say(f"{'seconds':60}{time.monotonic() - began:8.0f}")

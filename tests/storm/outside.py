@@ -178,6 +178,10 @@ class Place:
         self.back.set()
 
 
+class BotEnded(Exception):
+    """The bot ended, and nobody had killed it."""
+
+
 class Outside:
     """Node, Telegram, people and their places; the bot's process. It outlives the bot."""
 
@@ -293,7 +297,7 @@ class Outside:
                 lambda: self.telegram.polls > polls or self._ended(), START_S
             )
         if self._ended():
-            raise RuntimeError(f"the bot ended by itself: {self.process.returncode}")
+            raise BotEnded(f"the bot ended by itself: {self.process.returncode}")
         if self._down_number is not None:
             self.book.end(self._down_number)
             self._down_number = None
@@ -347,11 +351,22 @@ class Outside:
             if target in self.shown:
                 return self.shown[target].command, payment_hash
             target = target.reply_to
+        if role_of(text) == "question":  # in a group that has moved it replies to nothing
+            return self._asking(message), payment_hash
         for amount in _AMOUNT.findall(text):
             command = self.by_amount.get(int(amount.replace(",", "")))
             if command is not None:
                 return command, payment_hash
         return None, payment_hash
+
+    def _asking(self, message: Message) -> Command | None:
+        """Who is asked for an amount, by name and place."""
+        for command in reversed(self.commands):
+            here = self.now(command.chat) is message.chat and not command.shown
+            named = (message.text or "").startswith(command.asker.first_name)
+            if command.kind == "question" and here and named:
+                return command
+        return None
 
     def _shown(self, message: Message, sent: Sent) -> None:
         text = message.text or ""
@@ -370,8 +385,11 @@ class Outside:
             return
         shown.role = role_of(message.text or "")
         shown.roles.append(shown.role)
-        found = self.command_of(message)[1]
-        shown.payment_hash = shown.payment_hash or found
+        command, payment_hash = self.command_of(message)
+        shown.payment_hash = shown.payment_hash or payment_hash
+        if shown.command is None and command is not None:  # a word told nothing of whose it was
+            shown.command = command
+            command.shown.append(shown)
         self._note(shown, "edits")
         if shown.command is not None:
             shown.command.news.set()

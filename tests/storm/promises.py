@@ -39,6 +39,10 @@ PROMISES = (
 )
 
 
+#: The promise that a bot breaks which ends by itself.
+ENDED = 7
+
+
 @dataclass(frozen=True, slots=True)
 class Break:
     """A promise that does not hold, and for which command."""

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.storm.book import Book
-from tests.storm.outside import Outside
+from tests.storm.outside import BotEnded, Outside
 from tests.storm.people import People
 from tests.storm.plan import Plan
-from tests.storm.promises import PROMISES, Break, Truths, log_lines
+from tests.storm.promises import ENDED, PROMISES, Break, Truths, log_lines
 from tests.storm.troubles import Troubles
 
 #: Seconds after the last trouble within which all promises have to hold.
@@ -45,8 +45,14 @@ async def run(plan: Plan, folder: Path, *, log_level: str = "info") -> Report:
         await outside.start_bot()
         people = People(outside, book, plan)
         troubles = Troubles(outside, book, plan, people)
-        await _storm(people, troubles, plan)
         truths = Truths(outside, book)
+        by_itself: list[Break] = []
+        try:
+            await _storm(people, troubles, plan)
+        except* BotEnded as ended:
+            by_itself = [Break(ENDED, str(each)) for each in ended.exceptions]
+        if by_itself:
+            return _report(book, truths, by_itself, 0.0, outside.log())
         breaks, settled_s = await _settle(truths)
         breaks += truths.after_the_end(await outside.end_bot())
         return _report(book, truths, breaks, settled_s, outside.log())
