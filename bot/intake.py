@@ -25,6 +25,8 @@ log = logs.get(__name__)
 #: Seconds for which Telegram holds an empty answer back.
 POLL_S = 50
 LONGEST_PAUSE_S = 10.0
+#: Chats side by side: a batch of a hundred at a stroke would hold up everything else.
+CHATS_AT_ONCE = 16
 #: Telegram remembers the last list, so this goes with every call.
 ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member")
 
@@ -50,6 +52,7 @@ class Intake:
         self._handled: set[int] = set()
         self._errors: dict[int, Exception] = {}
         self._away = ""
+        self._side_by_side = asyncio.Semaphore(CHATS_AT_ONCE)
         application.add_error_handler(self._note)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -128,7 +131,8 @@ class Intake:
         """One chat's updates, one after the other; the first that could not be written."""
         for number, raw in updates:
             try:
-                await self._one(number, raw)
+                async with self._side_by_side:
+                    await self._one(number, raw)
             except StoreUnavailable:
                 return number
             except Exception:
