@@ -352,13 +352,23 @@ async def test_a_turn_that_comes_as_its_holder_gives_up_is_handed_on(
     held = telegram.hold("sendMessage", chat_id=chat)
     first, second, third = (sending(chats, chat, f"{number}") for number in range(3))
     await held.reached()
-    # the turn is given in the same moment in which the first one ends
-    first.add_done_callback(lambda _: second.cancel())
+
+    async def last() -> None:
+        await send(chats, chat, "3")
+
+    async def gives_up_the_next() -> None:
+        async with asyncio.timeout(LIMIT_S):
+            await chats.send(chat, Priority.PAID, text(chat, "urgent"))
+        second.cancel()  # it has the turn already, and does not know yet
+
+    tasks = [asyncio.create_task(gives_up_the_next()), asyncio.create_task(last())]
+    await asyncio.sleep(0)
+    first.cancel()
     held.release()
     async with asyncio.timeout(LIMIT_S):
-        await third
-    assert second.cancelled() or second.done()
-    assert texts(telegram, chat)[-1] == "2"
+        await asyncio.gather(third, *tasks)
+    assert second.cancelled()
+    assert texts(telegram, chat)[-3:] == ["urgent", "2", "3"]
 
 
 async def test_a_chat_where_nobody_waits_is_forgotten(

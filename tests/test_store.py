@@ -665,6 +665,22 @@ async def test_a_row_is_there_only_if_it_is_still_so(store: Store) -> None:
     assert await store.do(lambda tx: tx.invoice_if(999, state=State.OPEN)) is None
 
 
+async def test_a_row_is_updated_only_if_it_is_still_so(store: Store) -> None:
+    mine = await row(store, 1)
+
+    async def told_if(row_id: int, **expected: Any) -> Invoice | None:
+        return await store.do(lambda tx: tx.update_if(row_id, expected, told=True))
+
+    assert await told_if(mine.id, state=State.OPEN) is None
+    assert await told_if(mine.id, due_at=None) is None
+    assert await told_if(999, state=State.OPEN) is None
+    assert await read(store, mine.id) == mine
+    updated = await told_if(mine.id, state=State.REQUESTED, due_at=mine.due_at)
+    assert updated == await read(store, mine.id)
+    assert updated is not None
+    assert updated.told
+
+
 async def test_an_update_changes_its_columns_only_and_tells_the_row(store: Store) -> None:
     mine = await row(store, 1)
     updated = await store.do(lambda tx: tx.update(mine.id, told=True, card_shown=Face.PAID))
@@ -965,6 +981,7 @@ async def test_a_chat_off_hold_has_its_rows_due(store: Store) -> None:
     await store.do(lambda tx: tx.set_forbidden(CHAT, True, NOW))
     await store.do(lambda tx: tx.set_forbidden(-9, True, NOW))
     assert await store.do(lambda tx: tx.forbidden()) == {CHAT, -9}
+    assert await store.do(lambda tx: (tx.is_forbidden(CHAT), tx.is_forbidden(-3))) == (True, False)
 
     await store.do(lambda tx: tx.set_forbidden(CHAT, False, NOW))
     assert await store.do(lambda tx: tx.forbidden()) == {-9}
