@@ -19,6 +19,8 @@ from tests.storm.outside import TOKEN, Outside, hash_on, request_in, role_of
 
 #: Seconds of everybody being there within which a payment is shown.
 SHOWN_WITHIN_S = 10.0
+#: Seconds within which what people press is heard, the longest absences included.
+HEARD_WITHIN_S = 20.0
 
 AGAIN = "An earlier copy of this message may stand above."
 TOLD_AGAIN = "This may have been told above already."
@@ -315,9 +317,14 @@ class Truths:
 
     def _pressed(self, command: Command) -> None:
         by_hash = {invoice.payment_hash: invoice for invoice in command.invoices}
-        for payment_hash in command.cancels:
-            if by_hash[payment_hash].state == OPEN:
-                self._broken(6, f"{payment_hash[:4].hex()} is still open", command)
+        for payment_hash, wanted_at in command.cancels.items():
+            invoice = by_hash[payment_hash]
+            if invoice.state == OPEN:
+                self._broken(6, f"{_short(invoice)} is still open", command)
+            in_time = wanted_at < invoice.expires_at - HEARD_WITHIN_S
+            cards = self._live_cards(command, invoice)
+            if in_time and invoice.state == CANCELED and cards and cards[-1].role == "expired":
+                self._broken(6, f"{_short(invoice)} was left to expire", command)
         for payment_hash in command.renewals:
             if by_hash[payment_hash].state == CANCELED and len(command.invoices) < 2:
                 self._broken(6, f"{payment_hash[:4].hex()} was not renewed", command)
