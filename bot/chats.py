@@ -46,6 +46,7 @@ from bot.errors import (
     MessageGone,
     NotSent,
 )
+from bot.gate import pause_s
 from bot.invoice import Priority
 
 # RetryAfter.retry_after is then a timedelta, without a warning at each use.
@@ -58,6 +59,9 @@ T = TypeVar("T")
 #: Telegram's own ceiling over time, and how much of a burst goes out at once.
 MESSAGES_PER_S = 30
 BURST = 60
+#: Tries of a message that nothing hangs on, and the longest pause between, in seconds.
+SAY_TRIES = 3
+SAY_PAUSE_S = 2.0
 #: Seconds for one answer of Telegram's.
 ANSWER_TIMEOUT_S = 15.0
 #: Seconds beyond a long poll's own time after which its connection is given up.
@@ -303,16 +307,22 @@ class Chats:
                 reply_markup=ForceReply(selective=True) if asks else None,
             )
 
-        for _ in range(3):
+        for attempt in range(1, SAY_TRIES + 1):
             try:
                 await self.send(chat_id, Priority.NEW, request)
             except ChatMoved as moved:
                 chat_id, reply_to = moved.new_chat_id, None
             except NotSent:
-                if self._closing:
-                    return
+                if self._closing or attempt == SAY_TRIES:
+                    raise
+                await asyncio.sleep(pause_s(attempt, longest_s=SAY_PAUSE_S))
             else:
                 return
+
+    def is_free(self, chat_id: int) -> bool:
+        """Whether a message to this chat would go out at once."""
+        line = self._lines.get(chat_id)
+        return line is None or (not line.busy and line.free_at <= asyncio.get_running_loop().time())
 
     async def close(self, *, timeout_s: float) -> None:
         """Let what is on its way arrive, for `timeout_s` at most."""

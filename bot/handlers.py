@@ -244,6 +244,7 @@ class Handlers:
                 card_id=None,
                 card_shown=Face.NOTHING,
                 sending="",
+                unsure="",
                 due_at=now,
                 lane=Priority.NEW,
             )

@@ -294,7 +294,9 @@ class Reconciler:
             waited_s = loop.time() - self._taken.setdefault(invoice.id, loop.time())
             taken_at = now - waited_s
             if waited_s >= WORD_AFTER_S:
-                say_waiting = self._words.setdefault(invoice.chat_id, invoice.id) == invoice.id
+                speaker = self._words.setdefault(invoice.chat_id, invoice.id)
+                # A word that has to wait would keep the row from the node meanwhile.
+                say_waiting = speaker == invoice.id and self._chats.is_free(invoice.chat_id)
         elif invoice.id in self._taken:
             del self._taken[invoice.id]
             self._why.pop(invoice.id, None)
@@ -327,7 +329,10 @@ class Reconciler:
         if invoice.held and next_step(replace(invoice, held=False), self._clock()) != step:
             return {"due_at": None, "lane": LANE_HELD}
         due_at = step.at if step.do is Do.WAIT else None
-        return {"due_at": due_at, "lane": int(invoice.priority)}
+        lane = invoice.priority
+        if lane is Priority.EXPIRED and invoice.tried and invoice.tried not in AT_NODE:
+            lane = Priority.NEW  # only the chat is waited for: a node that is away delays nothing
+        return {"due_at": due_at, "lane": int(lane)}
 
     def _unless_heard(self, tx: Tx, invoice: Invoice, columns: Columns) -> Columns:
         """A chat that was heard of in the meantime holds nothing back: nobody would wake it."""
@@ -470,7 +475,10 @@ class Reconciler:
         if step.do in (Do.WAIT, Do.NOTHING):
             columns |= self._resting(after, step)
         of_node = do in AT_NODE or do in BY_ITSELF
-        expected = {"state": invoice.state} if of_node else {"chat_id": invoice.chat_id}
+        expected: Columns = {"state": invoice.state} if of_node else {"chat_id": invoice.chat_id}
+        if invoice.state is State.ASKING:
+            # An answer may be faster than the record: the question is no card of what was asked.
+            expected["state"] = invoice.state
 
         def job(tx: Tx) -> tuple[Invoice, bool]:
             unmoved = {**expected, "due_at": invoice.due_at}
@@ -510,6 +518,10 @@ class Reconciler:
         return {**self._put_off(invoice, do, longest_s=MAX_PAUSE_S), "faults": faults}
 
     async def _after_chat_error(self, do: Do, invoice: Invoice, error: ChatError) -> Columns:
+        if do is Do.SAY_WAITING and not isinstance(error, ChatForbidden):
+            self._words[invoice.chat_id] = 0  # no row's: nobody says it here any more
+            log.info("word not said", **_of(invoice), reason=error.detail)
+            return {"sending": ""}
         if isinstance(error, ChatBusy):
             return self._put_off(
                 invoice, do, longest_s=1.0, at_least_s=min(error.retry_after_s, MAX_PAUSE_S)
@@ -527,13 +539,8 @@ class Reconciler:
         return columns
 
     async def _forbidden(self, do: Do, invoice: Invoice) -> Columns:
-        told_elsewhere = do is Do.TELL and (invoice.tell_to or invoice.held)
-        if told_elsewhere:
-            at = invoice.tell_to or self._elsewhere(invoice)
-            if at == "asker":
-                return {"tell_to": "owners"}
-            log.error("payment could not be told to anybody", **_of(invoice))
-            return {"told": True}
+        if do is Do.TELL and (invoice.tell_to or invoice.held):
+            return self._tell_further(invoice)
         log.info("chat on hold", chat=invoice.chat_id)
         await self._write(lambda tx: tx.set_forbidden(invoice.chat_id, True, self._clock()))
         self._chats.forbidden.add(invoice.chat_id)
@@ -549,15 +556,21 @@ class Reconciler:
         log.error("refused by Telegram", **_of(invoice), step=do, detail=error.detail)
         if do is Do.SEND_CARD and not invoice.plain:
             return {"plain": True}
-        if do is Do.SAY_WAITING:
-            self._words[invoice.chat_id] = 0  # no row's: nobody says it here
-            return self._put_off(invoice, do, longest_s=1.0)
-        self._tell_owners(texts.owner_refused(invoice.id, error.detail))
         if do is Do.TELL:
-            return {"told": True} if invoice.tell_to != "asker" else {"tell_to": "owners"}
+            return self._tell_further(invoice)
         if do in (Do.SEND_CARD, Do.SEND_REQUEST):
+            self._tell_owners(texts.owner_refused(invoice.id, error.detail))
             return {"unshowable": True, "cancel_wanted": True}
         return _gone(do, invoice)
+
+    def _tell_further(self, invoice: Invoice) -> Columns:
+        """Where a payment can't be told: to the asker in private, else to the owners."""
+        if not invoice.tell_to and not invoice.held:
+            return {"tell_to": self._elsewhere(invoice)}
+        if (invoice.tell_to or self._elsewhere(invoice)) == "asker":
+            return {"tell_to": "owners"}
+        log.error("payment could not be told to anybody", **_of(invoice))
+        return {"told": True}
 
     async def _move(self, invoice: Invoice, new_chat_id: int) -> Invoice | None:
         """The group has a new id: its cards are shown there afresh."""

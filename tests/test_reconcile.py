@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 
+from bot import store
 from bot.demo.telegram import Chat, Message, User
 from tests.world import World
 
@@ -202,8 +203,9 @@ async def test_after_a_failure_nothing_payable_is_left_at_the_node(world: World)
 
 
 async def test_while_the_database_is_locked_nothing_is_confirmed_and_nothing_lost(
-    world: World,
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(store, "BUSY_TIMEOUT_S", 0.1)
     await world.start_bot()
     chat = world.private(world.anna)
     await ask(world, chat, world.anna, "/invoice 1")
@@ -324,3 +326,42 @@ async def test_a_press_in_the_old_group_touches_no_other_card_in_the_new_one(wor
     await ask(world, supergroup, world.anna, "/invoice 3")
     assert (other.text or "").startswith("⚡ Please pay 2 sats")
     assert len(other.versions) == 1
+
+
+async def test_an_answer_that_overtakes_its_question_gets_its_card(world: World) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    hold = world.telegram.hold("sendMessage")
+    world.telegram.say(chat, world.anna, "/invoice")
+    await hold.reached()
+    world.telegram.say(chat, world.anna, "2100 pizza")
+    await world.until(lambda: len(world.telegram.bots[world.token].updates) == 0)
+    hold.release()
+    await world.shown(chat, "⚡ Please pay 2,100 sats\npizza")
+    assert len(world.node.invoices) == 1
+
+
+async def test_a_word_that_has_to_wait_keeps_nobody_from_the_node(world: World) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    await ask(world, chat, world.anna, "/invoice 1")
+    await world.node.down()
+    world.telegram.fail("sendMessage", times=1, status=429, retry_after=1)
+    world.telegram.say(chat, world.anna, "/invoice 2100")
+    await world.until(lambda: [call for call in world.telegram.calls if call.status == 429])
+    await world.node.up()
+    await world.shown(chat, "⚡ Please pay 2,100")
+    assert len(world.ours(chat)) == 2
+
+
+async def test_a_card_expires_in_the_chat_while_the_node_is_away(world: World) -> None:
+    await world.start_bot()
+    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    hold = world.node.hold("CancelInvoice")
+    world.telegram.fail("editMessageMedia", times=1, status=502)
+    world.clock.ahead_s += 3700
+    await hold.reached()
+    hold.release()
+    await world.until(lambda: [call for call in world.telegram.calls if call.status == 502])
+    await world.node.down()
+    await world.until(lambda: (card.text or "").startswith("⌛ Expired"))
