@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from bot import logs
 from tests.world import World
+
+
+@pytest.fixture(autouse=True)
+def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test has its own secrets: looking for all that ever were costs seconds."""
+    monkeypatch.setattr(logs, "_hidden", set())
+    monkeypatch.setattr(logs, "_pattern", logs._LOOKS)
 
 
 @pytest.fixture

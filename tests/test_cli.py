@@ -600,5 +600,8 @@ async def test_without_the_extra_the_demo_says_how_to_get_it(package: str) -> No
 
     assert (told.code, told.out) == (1, "")
     assert told.lines == [
-        "The demo is not installed. Get it with: pip install 'lightning-invoice-bot[demo]'"
+        (
+            "The demo is not installed. Get it with make demo, or in the project's folder with "
+            "pip install '.[demo]'."
+        )
     ]
