@@ -37,6 +37,8 @@ _LIBRARIES = {
     "httpcore": logging.WARNING,
     "httpx": logging.WARNING,
     "telegram": logging.INFO,
+    # it writes a traceback for each answer of a gateway that is no JSON
+    "telegram.request": logging.CRITICAL,
 }
 
 _hidden: set[str] = set()

@@ -143,7 +143,7 @@ def written_with(secret: str, form: logs.Format) -> str:
     """What stands in the log when a secret comes by every way."""
     stream = io.StringIO()
     logs.setup("debug", form, stream=stream)
-    ours, theirs = logs.get("bot.x"), logging.getLogger("telegram.request")
+    ours, theirs = logs.get("bot.x"), logging.getLogger("telegram.ext")
     ours.info("at %s", secret)
     ours.info(f"event {secret}", value=secret, deep={"list": [secret, secret.encode()]})
     theirs.info("Request to https://telegram.example/bot%s/getMe", secret)
