@@ -238,8 +238,7 @@ async def bench(size: Size) -> int:
             await slowly(size, report, plain, ours)
             await busily(size, report, plain, ours)
             await memory(size, report, plain, ours)
-            await plain.end()
-            await ours.end()
+            await asyncio.gather(plain.end(in_order=False), ours.end())
             await blocks(size, report, watched)
     report.figure(
         f"load of this machine now, {os.cpu_count()} cores", "", f"{os.getloadavg()[0]:.1f}"

@@ -167,12 +167,15 @@ class Side:
         await self.telegram.wait_for(lambda: any(c.method == "getUpdates" for c in calls), START_S)
         await self.ask([0.0] * WARM_UP)
 
-    async def end(self) -> None:
-        """End the bot."""
+    async def end(self, *, in_order: bool = True) -> None:
+        """End the bot; where it has nothing to write, it need not be `in_order`."""
         bot, self._bot = self._bot, None
         if bot is None or bot.returncode is not None:
             return
-        bot.terminate()
+        if in_order:
+            bot.terminate()
+        else:
+            bot.kill()
         try:
             async with asyncio.timeout(END_S):
                 await bot.wait()
