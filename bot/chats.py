@@ -56,9 +56,10 @@ log = logs.get(__name__)
 
 T = TypeVar("T")
 
-#: Telegram's own ceiling over time, and how much of a burst goes out at once.
+#: Telegram's own ceiling over time. A burst goes out at once, as large as one batch of updates:
+#: where that is too much for Telegram it says so, chat by chat, and is obeyed.
 MESSAGES_PER_S = 30
-BURST = 60
+BURST = 100
 #: Tries of a message that nothing hangs on, and the longest pause between, in seconds.
 SAY_TRIES = 3
 SAY_PAUSE_S = 2.0
