@@ -7,13 +7,14 @@ after the commit and outside of intake, best effort.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from telegram import CallbackQuery, Chat, ChatMember, Message, Update
+from telegram import CallbackQuery, Chat, ChatMember, MaybeInaccessibleMessage, Message, Update
 from telegram.error import TelegramError
 from telegram.ext import (
     Application,
@@ -265,6 +266,8 @@ class Handlers:
             row = await self._store.do(
                 lambda tx: tx.by_message(message.chat.id, replied.message_id)
             )
+        if row is None and replied is not None and to_us:
+            row = await self._by_button(replied)
         if row is None:
             # In a group a bare /cancel may be meant for another bot.
             for_us = to_us or _Addressed().filter(message)
@@ -332,6 +335,22 @@ class Handlers:
         if press is None or message is None:
             return [Answer(query.id, texts.NOT_FOLLOWED, alert=True)]
         verb, payment_hash = press
+        row = await self._of_card(payment_hash, message)
+        if row is None:
+            return [Answer(query.id, texts.NOT_FOLLOWED, alert=True)]
+        asker = _Asker(query.from_user.id, texts.clean_name(query.from_user.full_name))
+
+        async def then() -> Sequence[Reply]:
+            act = self._cancel if verb == "cancel" else self._renew
+            return [Answer(query.id, await act(payment_hash, asker))]
+
+        no = Answer(query.id, texts.NOT_YOURS, alert=True)
+        return await self._if_allowed(row, asker, then, no)
+
+    async def _of_card(
+        self, payment_hash: bytes, message: MaybeInaccessibleMessage
+    ) -> Invoice | None:
+        """The row that a card is of, by the payment hash on its button."""
         chat_id = self._moved(message.chat.id)
         message_id = message.message_id
         now = self._clock()
@@ -348,17 +367,18 @@ class Handlers:
             return tx.update(row.id, stray_id=message_id, stray_shown=Face.NOTHING, due_at=now)
 
         row = await self._store.do(seen)
-        if row is None:
-            return [Answer(query.id, texts.NOT_FOLLOWED, alert=True)]
-        self._wake(row.id, row.chat_id)
-        asker = _Asker(query.from_user.id, texts.clean_name(query.from_user.full_name))
+        if row is not None:
+            self._wake(row.id, row.chat_id)
+        return row
 
-        async def then() -> Sequence[Reply]:
-            act = self._cancel if verb == "cancel" else self._renew
-            return [Answer(query.id, await act(payment_hash, asker))]
-
-        no = Answer(query.id, texts.NOT_YOURS, alert=True)
-        return await self._if_allowed(row, asker, then, no)
+    async def _by_button(self, message: Message) -> Invoice | None:
+        """The row of a card of ours whose number nobody knows, such as a crash leaves behind."""
+        markup = message.reply_markup
+        for button in itertools.chain(*(markup.inline_keyboard if markup else ())):
+            press = read_press(str(button.callback_data))
+            if press is not None:
+                return await self._of_card(press[1], message)
+        return None
 
     async def _if_allowed(
         self,

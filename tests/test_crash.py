@@ -69,6 +69,22 @@ async def test_killed_before_the_photo_was_recorded_it_is_sent_again_and_says_so
     assert len(world.showing(chat, "✅ Anna Berg")) == 1
 
 
+async def test_cancel_as_a_reply_to_a_copy_that_a_kill_left_behind(world: World) -> None:
+    await world.start_process()
+    hold = world.telegram.hold("sendPhoto")
+    chat = world.private(world.anna)
+    world.telegram.say(chat, world.anna, "/invoice 2100 pizza")
+    await hold.reached()
+    await world.kill_process()
+    hold.release()
+    await world.start_process()
+    await world.until(lambda: [m for m in cards(world) if STRAY in (m.text or "")])
+    left = await world.until(lambda: [m for m in cards(world) if STRAY not in (m.text or "")])
+    world.telegram.say(chat, world.anna, "/cancel", reply_to=left[0])
+    await world.until(lambda: not cards(world))
+    assert len(world.showing(chat, "✖️ Cancelled")) == 2
+
+
 @pytest.mark.parametrize("method", ["editMessageMedia", "sendMessage"])
 async def test_killed_while_a_payment_is_shown_it_is_shown_and_told(
     world: World, method: str
