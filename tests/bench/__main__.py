@@ -45,7 +45,7 @@ class Size:
     alone: int
 
 
-WHOLE = Size(rest_s=3.0, pictures=15, bursts=3, burst=100, slow_s=20, busy_s=20, alone=500)
+WHOLE = Size(rest_s=3.5, pictures=15, bursts=3, burst=100, slow_s=20, busy_s=20, alone=500)
 QUICK = Size(rest_s=0.2, pictures=2, bursts=1, burst=20, slow_s=1, busy_s=1, alone=50)
 SLOW_PER_S = 5
 BUSY_PER_S = 30
