@@ -177,13 +177,24 @@ def invoice(
         from bot import qr  # noqa: PLC0415
 
         picture = qr.payment_png(made.payment_request)
-        if as_json:
-            typer.echo(_json(made, picture))
-        else:
-            # in colour wherever it goes: only so it can be scanned from a dark terminal
-            typer.echo(_text(made, qr.terminal(made.payment_request)), color=True)
+        code = "" if as_json else qr.terminal(made.payment_request)
+        unsaid = _said(_json(made, picture) if as_json else _text(made, code))
         if png is not None:
             _write(png, picture)
+        if unsaid:
+            raise Refused(f"{unsaid} The node has the invoice: {made.payment_request}")
+
+
+def _said(text: str) -> str:
+    """Print it; a sentence where that can't be done."""
+    try:
+        # in colour wherever it goes: only so it can be scanned from a dark terminal
+        typer.echo(text, color=True)
+    except BrokenPipeError:  # nobody wants to read on
+        raise
+    except OSError as error:
+        return f"The output can't be written: {error.strerror}."
+    return ""
 
 
 def _load(config: Path | None, *, need_telegram: bool = True) -> Settings:
@@ -302,6 +313,8 @@ def _look_at_place(file: Path) -> None:
     try:
         if file.is_dir():
             raise Refused(f"--png: {file} is a folder: name a file in it.")
+        if file.is_symlink() or (file.exists() and not file.is_file()):
+            raise Refused(f"--png: {file} is no plain file: name another one.")
         if not file.parent.is_dir():
             raise Refused(f"--png: there is no folder {file.parent}: make it first.")
     except OSError as error:

@@ -417,8 +417,8 @@ def load(
 
 def _from_file(path: Path) -> Raw:
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        # some editors put a mark before the first line
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(
             f"{path}: there is no such file. Copy {EXAMPLE_FILE} to it and fill it in."

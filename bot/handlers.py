@@ -153,6 +153,10 @@ class Handlers:
             CommandHandler("id", self._message(self.ids), filters=addressed),
             MessageHandler(new & filters.StatusUpdate.MIGRATE, self._message(self.migrated)),
             MessageHandler(asks & filters.TEXT & ~filters.COMMAND, self._message(self.answer)),
+            # a slip such as /invoice2100
+            MessageHandler(
+                asks & filters.ChatType.PRIVATE & filters.COMMAND, self._message(self.help)
+            ),
             CallbackQueryHandler(self._query(self.pressed)),
             ChatMemberHandler(self._membership, ChatMemberHandler.MY_CHAT_MEMBER),
         )
@@ -541,6 +545,8 @@ class Handlers:
         return {"min_sats": self._settings.min_sats, "max_sats": self._settings.max_sats}
 
     def _memo(self, memo: str) -> str:
+        if not texts.clean_name(memo).strip("\u200d"):
+            return ""  # nothing that can be seen
         size_bytes = len(memo.encode())
         if size_bytes > texts.MAX_MEMO_BYTES:
             raise MemoRefused(texts.memo_too_long(size_bytes))

@@ -109,7 +109,8 @@ def card(
     if face is not Face.OPEN:
         top += _ending(invoice, face)
         return Card(_fitting(top, limit))
-    top.append(f"Pay by {_moment(invoice.expires_at, 't')}, {_moment(invoice.expires_at, 'r')}")
+    left = f'<tg-time unix="{invoice.expires_at}" format="r">in {_span(invoice.expiry_s)}</tg-time>'
+    top.append(f"Pay by {_moment(invoice.expires_at, 't')}, {left}")
     request = f"<code>{_escape(invoice.payment_request)}</code>"
     whole = "\n".join([*top, "", request])
     if length(whole) <= limit:

@@ -284,6 +284,8 @@ async def test_help_and_id(world: World) -> None:
     chat = world.private(world.anna)
     world.telegram.say(chat, world.anna, "/start")
     await world.shown(chat, "⚡ I make Lightning invoices")
+    world.telegram.say(chat, world.anna, "/invoice2100")
+    await world.shown(chat, "⚡ I make Lightning invoices", 2)
     world.telegram.say(chat, world.anna, "/id")
     mine = await world.shown(chat, "Your id")
     assert str(world.anna.id) in (mine.text or "")
