@@ -7,11 +7,9 @@ Every error of Telegram's becomes one of `bot.errors`' `ChatError`s.
 from __future__ import annotations
 
 import asyncio
-import functools
 import heapq
 import itertools
 import os
-import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -19,7 +17,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
 
-import httpx
 from aiolimiter import AsyncLimiter
 from telegram import ForceReply
 from telegram.constants import ParseMode
@@ -32,7 +29,6 @@ from telegram.error import (
     TelegramError,
 )
 from telegram.ext import ExtBot
-from telegram.request import HTTPXRequest
 
 from bot import logs
 from bot.config import TelegramSettings
@@ -48,6 +44,7 @@ from bot.errors import (
 )
 from bot.gate import pause_s
 from bot.invoice import Priority
+from bot.transport import NeverSent, Transport
 
 # RetryAfter.retry_after is then a timedelta, without a warning at each use.
 os.environ.setdefault("PTB_TIMEDELTA", "true")
@@ -63,46 +60,10 @@ BURST = 100
 #: Tries of a message that nothing hangs on, and the longest pause between, in seconds.
 SAY_TRIES = 3
 SAY_PAUSE_S = 2.0
-#: Seconds for one answer of Telegram's.
-ANSWER_TIMEOUT_S = 15.0
 #: Seconds beyond a long poll's own time after which its connection is given up.
-POLL_GRACE_S = 10.0
-#: Connections at once, and how many are kept for the next call: each call looks through them.
+POLL_GRACE_S = 5.0
+#: Connections at once.
 CONNECTIONS = 64
-KEPT_CONNECTIONS = 8
-KEEP_CONNECTION_S = 60.0
-
-
-class _WholeBodies(httpx.AsyncHTTPTransport):
-    """Sends a request's body in one piece: httpx would write a form part by part."""
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        await request.aread()
-        return await super().handle_async_request(request)
-
-
-@functools.cache
-def _authorities() -> ssl.SSLContext:
-    """Who vouches for Telegram; reading that list costs each time, and all may share it."""
-    return httpx.create_ssl_context()
-
-
-def make_request(*, connections: int) -> HTTPXRequest:
-    """PTB's request over a small pool that stays warm through quiet times."""
-    limits = httpx.Limits(
-        max_connections=connections,
-        max_keepalive_connections=min(connections, KEPT_CONNECTIONS),
-        keepalive_expiry=KEEP_CONNECTION_S,
-    )
-    return HTTPXRequest(
-        connection_pool_size=connections,
-        connect_timeout=5.0,
-        read_timeout=ANSWER_TIMEOUT_S,
-        write_timeout=ANSWER_TIMEOUT_S,
-        media_write_timeout=ANSWER_TIMEOUT_S,
-        pool_timeout=5.0,
-        httpx_kwargs={"transport": _WholeBodies(verify=_authorities(), limits=limits)},
-    )
 
 
 class TelegramBot(ExtBot[None]):
@@ -131,8 +92,8 @@ def make_bot(settings: TelegramSettings) -> TelegramBot:
         settings.token.get_secret_value(),
         base_url=f"{settings.api_url}/bot",
         base_file_url=f"{settings.api_url}/file/bot",
-        request=make_request(connections=CONNECTIONS),
-        get_updates_request=make_request(connections=1),
+        request=Transport(connections=CONNECTIONS),
+        get_updates_request=Transport(connections=1),
     )
 
 
@@ -167,8 +128,7 @@ def explain(error: TelegramError) -> ChatError:
             return ChatForbidden(detail=text)
         return ChatRefused(detail=text)
     if isinstance(error, NetworkError):
-        before_sending = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-        if isinstance(error.__cause__, before_sending):
+        if isinstance(error, NeverSent):
             return NotSent(detail=text)
         if "too many requests" in lowered:
             return ChatBusy(1.0)
