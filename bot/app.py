@@ -175,7 +175,7 @@ class _Parts:
 
     async def _look(self) -> None:
         """The look that `check` takes, for the log."""
-        for finding in await check.look(self._settings, clock=self._clock):
+        for finding in await check.look(self._settings, clock=self._clock, in_use=True):
             say = log.info if finding.ok else log.warning
             say("check: " + finding.what, **({"cure": finding.cure} if finding.cure else {}))
 

@@ -24,9 +24,16 @@ from pymacaroons import Macaroon
 from telegram import User, WebhookInfo
 from telegram.error import InvalidToken, NetworkError, TelegramError
 
-from bot import chats
+from bot import chats, store
 from bot.amounts import format_sats
-from bot.config import DAY_S, AccessSettings, LndSettings, Settings, TelegramSettings
+from bot.config import (
+    DAY_S,
+    AccessSettings,
+    DatabaseSettings,
+    LndSettings,
+    Settings,
+    TelegramSettings,
+)
 from bot.errors import (
     CertificateRefused,
     ConfigError,
@@ -39,6 +46,7 @@ from bot.errors import (
     NodeTimeout,
     NodeUnreachable,
     PermissionMissing,
+    StartError,
 )
 from bot.lnd import Node
 from bot.lnrpc.macaroon_pb2 import MacaroonId
@@ -92,8 +100,13 @@ class Finding:
         return f"{mark} {self.what}; {self.cure}" if self.cure else f"{mark} {self.what}"
 
 
-async def look(settings: Settings, *, clock: Callable[[], float] = time.time) -> list[Finding]:
-    """Look at everything, side by side. Raises nothing; ends within about `ASK_TIMEOUT_S`."""
+async def look(
+    settings: Settings, *, clock: Callable[[], float] = time.time, in_use: bool = False
+) -> list[Finding]:
+    """Look at everything, side by side. Raises nothing; ends within about `ASK_TIMEOUT_S`.
+
+    `in_use`: this process has the database open, so that it was examined before.
+    """
     now = clock()
     parts = await asyncio.gather(
         _part("Telegram", _telegram(settings.telegram)),
@@ -101,7 +114,7 @@ async def look(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         _part("certificate", _listed(_certificate(settings.lnd, now))),
         _part("macaroon", _listed(_macaroon(settings.lnd, now))),
         _part("node", _node(settings.lnd)),
-        _part("database", _listed(_database(settings.database.file))),
+        _part("database", asyncio.to_thread(list, _database(settings.database, in_use=in_use))),
     )
     return [finding for part in parts for finding in part]
 
@@ -124,9 +137,10 @@ async def _listed(findings: Iterator[Finding]) -> list[Finding]:
 
 
 async def _telegram(settings: TelegramSettings) -> list[Finding]:
+    bot = chats.make_bot(settings)
     try:
-        async with chats.make_bot(settings) as bot:
-            return [*_bot(bot.bot), *_webhook(await bot.get_webhook_info())]
+        await bot.initialize()
+        return [*_bot(bot.bot), *_webhook(await bot.get_webhook_info())]
     except InvalidToken:  # its text holds the token
         cure = "ask @BotFather for the current one (/mybots, API Token)"
         return [Finding(False, "Telegram: the token is refused", cure)]
@@ -136,6 +150,8 @@ async def _telegram(settings: TelegramSettings) -> list[Finding]:
     except TelegramError as error:
         cure = "is telegram.api_url right?"
         return [Finding(False, f"Telegram: answers {error.message}", cure)]
+    finally:
+        await bot.shutdown()  # when the time is over, too: its own `async with` forgets that
 
 
 def _bot(me: User) -> Iterator[Finding]:
@@ -383,9 +399,16 @@ def _trouble(error: NodeError, host: str) -> Finding:
 # the database
 
 
-def _database(file: Path) -> Iterator[Finding]:
+def _database(database: DatabaseSettings, *, in_use: bool = False) -> Iterator[Finding]:
+    file = database.file
     try:
-        yield _place(file)
+        place = _place(file)
+        if place.ok is not False and not in_use:
+            store.examine(database.url)
+        yield place
+    except StartError as error:
+        what, _, cure = error.sentence.removeprefix("The database ").rstrip(".").partition(": ")
+        yield Finding(False, f"database: {what}", cure)
     except PermissionError:
         text = f"database: the way to {file.parent} is closed to this user"
         yield Finding(False, text, "let this user in")

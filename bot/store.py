@@ -46,6 +46,9 @@ BUSY_TIMEOUT_S = 5.0
 GROUP = 64
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+# where Alembic notes the migration that a database is at
+_VERSION_TABLE = "alembic_version"
+_FIND_VERSION = "SELECT version_num FROM alembic_version"
 _OF_PROCESS = {"taken_at", "patience_s", "say_waiting", "held"}
 _meta = sa.MetaData()
 
@@ -639,12 +642,8 @@ def _lock(path: Path) -> filelock.BaseFileLock:
 
 
 def _prepare(url: str, path: Path) -> Engine:
+    _refuse_half(path)
     if _size(path) == 0:
-        if _size(journal := _journal(path)):
-            raise DatabaseUnreadable(
-                f"The database {path} is empty, but not {journal} beside it: put a backup in "
-                "their place, or remove both to start anew."
-            )
         path.touch(mode=0o600)
     else:
         _look(path)
@@ -663,17 +662,42 @@ def _prepare(url: str, path: Path) -> Engine:
     return engine
 
 
+def examine(url: str) -> None:
+    """See whether the database at `url`, where there is one, is one that `Store.open` takes.
+
+    Nothing is written. Raises `DatabaseTooNew` or `DatabaseUnreadable`.
+    """
+    path = _file(url)
+    if _size(path) or _size(_journal(path)):
+        _refuse_half(path)
+        _look(path)
+
+
+def _refuse_half(path: Path) -> None:
+    if not _size(path) and _size(journal := _journal(path)):
+        raise DatabaseUnreadable(
+            f"The database {path} is empty, but not {journal} beside it: put a backup in "
+            "their place, or remove both to start anew."
+        )
+
+
 def _look(path: Path) -> None:
-    """Refuse a damaged file before anything is written to it."""
+    """Refuse a file that is damaged or not ours before anything is written to it."""
+    # Where there is no journal nobody writes, and nothing has to be made beside the file.
+    how = "mode=ro" if _journal(path).exists() else "immutable=1"
     try:
         with contextlib.closing(
-            sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)
+            sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, timeout=BUSY_TIMEOUT_S)
         ) as connection:
             verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             pages, page_bytes = (
                 connection.execute(f"PRAGMA {name}").fetchone()[0]
                 for name in ("page_count", "page_size")
             )
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+            found = None
+            if _VERSION_TABLE in tables:
+                (found,) = connection.execute(_FIND_VERSION).fetchone() or (None,)
     except sqlite3.OperationalError as error:
         raise DatabaseUnreadable(f"The database {path} can't be opened: {error}.") from error
     except sqlite3.DatabaseError as error:
@@ -688,6 +712,10 @@ def _look(path: Path) -> None:
         raise DatabaseUnreadable(
             f"The database {path} is damaged ({reason}): put a backup in its place."
         )
+    if found is not None and found not in _versions():
+        raise DatabaseTooNew(detail=found)
+    if found is None and tables:
+        raise DatabaseUnreadable("The database is another program's: name another file.")
 
 
 def _journal(path: Path) -> Path:
@@ -704,36 +732,26 @@ def _size(path: Path) -> int:
 
 
 def _migrate(connection: Connection) -> None:
-    found = _version(connection)
-    if found == _newest_version():
+    found = None
+    if sa.inspect(connection).has_table(_VERSION_TABLE):
+        found = connection.execute(sa.text(_FIND_VERSION)).scalar()
+    if found == max(_versions()):
         return
     # Alembic takes half a second and 10 MB, and most starts find nothing to do for it.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
-    from alembic.script import ScriptDirectory  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if found is not None and found not in known:
-        raise DatabaseTooNew(detail=found)
-    if found is None and sa.inspect(connection).get_table_names():
-        raise DatabaseUnreadable("The database is another program's: name another file.")
     command.upgrade(config, "head")
-    log.info("database brought up to date", found=found, now=_newest_version())
+    log.info("database brought up to date", found=found, now=max(_versions()))
 
 
-def _version(connection: Connection) -> str | None:
-    """The migration that the database is at, as Alembic notes it; None before the first."""
-    if not sa.inspect(connection).has_table("alembic_version"):
-        return None
-    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-
-
-def _newest_version() -> str:
-    """The last migration: their files are named in order, by version."""
-    return max(path.name for path in (_MIGRATIONS / "versions").glob("[0-9]*.py")).split("_")[0]
+def _versions() -> set[str]:
+    """The versions of the database that this bot knows: its migrations' files begin with them."""
+    files = (_MIGRATIONS / "versions").glob("[0-9]*.py")
+    return {path.name.split("_")[0] for path in files}
 
 
 def _configure(connection: sqlite3.Connection, _record: object) -> None:

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from pydantic import BaseModel, SecretStr
 
 from bot import check
 from bot.check import BAKE, RIGHTS, Finding, look, read_macaroon
-from bot.config import Settings
+from bot.config import DatabaseSettings, Settings
 from bot.demo import certificate, ledger, macaroons
+from bot.store import Store
 from tests.world import NAME, TOKEN, World
 
 NARROW = [f"uri:{right.method}" for right in RIGHTS]
@@ -522,9 +523,45 @@ def test_a_database_that_may_not_be_written(
     folder.chmod(folder_mode)
 
     with unprivileged():
-        (told,) = check._database(folder / "bot.db")
+        (told,) = check._database(DatabaseSettings(url=f"sqlite:///{folder}/bot.db"))
 
     assert str(told) == line.format(folder)
+
+
+DATABASES: dict[str, Callable[[bytes], tuple[bytes, str, str]]] = {
+    "cut short": lambda whole: (whole[:5000], "{} is damaged (", "put a backup in its place"),
+    "of a newer version": lambda whole: (
+        whole.replace(b"0001", b"9999"),
+        "was written by a newer version of this bot",
+        "run that version, or newer",
+    ),
+    "no database": lambda _: (b"songs" * 1000, "{} is damaged (", "put a backup in its place"),
+}
+
+
+@pytest.mark.parametrize("kind", DATABASES)
+async def test_a_database_that_a_start_would_refuse_stays_as_it_is(world: World, kind: str) -> None:
+    file = world.folder / "bot.db"
+    await (await Store.open(f"sqlite:///{file}")).close()
+    content, what, cure = DATABASES[kind](file.read_bytes())
+    file.write_bytes(content)
+    before = sorted(world.folder.iterdir())
+
+    (line,) = about("database", await looked(world))
+
+    assert line.startswith("✗ database: " + what.format(file))
+    assert line.endswith(f"; {cure}")
+    assert file.read_bytes() == content
+    assert sorted(world.folder.iterdir()) == before
+
+
+async def test_the_database_of_a_bot_that_runs_is_in_order(world: World) -> None:
+    store = await Store.open(f"sqlite:///{world.folder}/bot.db")
+
+    (line,) = about("database", await looked(world))
+    await store.close()
+
+    assert line == f"✓ database: {world.folder}/bot.db can be written"
 
 
 async def test_a_disk_that_is_nearly_full(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
