@@ -57,6 +57,8 @@ T = TypeVar("T")
 #: where that is too much for Telegram it says so, chat by chat, and is obeyed.
 MESSAGES_PER_S = 30
 BURST = 100
+#: Seconds without bursts after Telegram said so.
+SLOW_S = 60.0
 #: Tries of a message that nothing hangs on, and the longest pause between, in seconds.
 SAY_TRIES = 3
 SAY_PAUSE_S = 2.0
@@ -141,13 +143,24 @@ class _Rate:
     """Telegram's overall rate. Where messages wait for it, new cards get two of three places."""
 
     def __init__(self) -> None:
-        self._limiter = AsyncLimiter(BURST, BURST / MESSAGES_PER_S)
+        self._usual = AsyncLimiter(BURST, BURST / MESSAGES_PER_S)
+        self._slow = AsyncLimiter(MESSAGES_PER_S, 1.0)
+        self._slow_until = 0.0  # on the loop's clock
         self._waiting: tuple[deque[asyncio.Future[None]], deque[asyncio.Future[None]]] = (
             deque(),
             deque(),
         )
         self._turns = itertools.count()
         self._serving: asyncio.Task[None] | None = None
+
+    @property
+    def _limiter(self) -> AsyncLimiter:
+        is_slow = asyncio.get_running_loop().time() < self._slow_until
+        return self._slow if is_slow else self._usual
+
+    def slow_down(self) -> None:
+        """Telegram has had enough: no bursts for a while."""
+        self._slow_until = asyncio.get_running_loop().time() + SLOW_S
 
     async def acquire(self, priority: Priority) -> None:
         if self._serving is None and self._limiter.has_capacity():
@@ -185,6 +198,7 @@ class _Line:
     """Those who wait in one chat."""
 
     busy: bool = False
+    heard: bool = False  # of, since the request on its way began
     free_at: float = 0.0  # on the loop's clock
     waiting: list[tuple[int, int, asyncio.Future[None]]] = field(default_factory=list)
 
@@ -213,6 +227,7 @@ class Chats:
         None where Telegram says that an edit changes nothing, which is success.
         """
         async with self._turn(chat_id, priority) as line:
+            line.heard = False
             try:
                 return await request(self.telegram_bot)
             except BadRequest as error:
@@ -223,6 +238,9 @@ class Chats:
                 explained = explain(error)
                 if isinstance(explained, ChatBusy):
                     line.free_at = asyncio.get_running_loop().time() + explained.retry_after_s
+                    self._rate.slow_down()
+                if isinstance(explained, ChatForbidden) and line.heard:
+                    explained = NotSent(detail=explained.detail)  # it was so, and may be over
                 raise explained from error
 
     def post(self, work: Coroutine[Any, Any, None]) -> None:
@@ -279,6 +297,11 @@ class Chats:
                 await asyncio.sleep(pause_s(attempt, longest_s=SAY_PAUSE_S))
             else:
                 return
+
+    def heard(self, chat_id: int) -> None:
+        """An update came from this chat: what was refused there before may not be so any more."""
+        if chat_id in self._lines:
+            self._lines[chat_id].heard = True
 
     def is_free(self, chat_id: int) -> bool:
         """Whether a message to this chat would go out at once."""

@@ -218,18 +218,23 @@ class Handlers:
             return []
         asker = _asker(message)
         chat_id, thread_id = self._chat_id(message), _thread(message)
-        question, answered = await self._store.do(
+        question, answered, replied_to = await self._store.do(
             lambda tx: (
                 tx.question(chat_id, thread_id, asker.id),
                 tx.answered(message.chat.id, message.message_id),
+                tx.by_message(chat_id, replied.message_id) if replied and to_us else None,
             )
         )
         if answered is not None:  # delivered again
             self._wake(answered.id, answered.chat_id)
             return []
-        if question is None or not self._access.may_ask(asker.id, chat_id):
-            known = in_private and self._access.may_ask(asker.id, chat_id)
-            return [_reply(message, texts.help_private(self._name))] if known else []
+        if not self._access.may_ask(asker.id, chat_id):
+            return []
+        if question is None:
+            if replied_to is not None and replied_to.state is State.DROPPED:
+                mine = replied_to.asker_id == asker.id
+                return [_reply(message, texts.QUESTION_OVER)] if mine else []
+            return [_reply(message, texts.help_private(self._name))] if in_private else []
         try:
             amount_msat, memo = self._amount(texts.clean(message.text or ""))
             memo = self._memo(memo or question.memo)
@@ -568,9 +573,10 @@ class Handlers:
         """A chat that is heard of can be written to again."""
         chat = update.effective_chat
         member = update.my_chat_member
-        if chat is None or chat.id not in self._chats.forbidden:
+        if chat is None or (member is not None and member.new_chat_member.status in _OUT):
             return
-        if member is not None and member.new_chat_member.status in _OUT:
+        self._chats.heard(chat.id)
+        if chat.id not in self._chats.forbidden:
             return
         await self._store.do(lambda tx: tx.set_forbidden(chat.id, False, self._clock()))
         self._chats.forbidden.discard(chat.id)

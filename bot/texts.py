@@ -345,6 +345,7 @@ ALREADY_CLOSED = "It can't be paid any more: nothing to cancel."
 STILL_OPEN = "It is still open."
 NOT_CONFIRMED = "It is on its way, and will be cancelled."
 NOT_ASKED = "All right, no invoice."
+QUESTION_OVER = "That question is over. Please ask again: /invoice 2100 pizza"
 BUG = "Something went wrong here, and I noted it. Please try again."
 
 

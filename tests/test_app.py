@@ -184,6 +184,20 @@ async def test_the_question_takes_the_askers_answer_after_a_restart(world: World
     assert card.reply_to.text == "2100 pizza"
 
 
+async def test_an_answer_to_a_question_that_is_over_is_told_so(world: World) -> None:
+    await world.start_bot()
+    world.telegram.say(world.group, world.anna, "/invoice")
+    question = await world.shown(world.group, "Anna Berg, how many sats?")
+    world.telegram.say(world.group, world.anna, "/cancel", reply_to=question)
+    await world.shown(world.group, "All right, no invoice.")
+    world.telegram.say(world.group, world.bert, "99", reply_to=question)
+    world.telegram.say(world.group, world.anna, "2100 pizza", reply_to=question)
+    over = await world.shown(world.group, "That question is over.")
+    assert over.reply_to is not None
+    assert over.reply_to.text == "2100 pizza"
+    assert not world.node.invoices
+
+
 async def test_the_memo_may_be_the_message_replied_to(world: World) -> None:
     await world.start_bot()
     note = world.telegram.say(world.group, world.bert, "Four pizzas <b>& wine</b>")

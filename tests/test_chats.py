@@ -191,6 +191,20 @@ async def test_whoever_blocks_the_bot_forbids_it(
     assert type(await failure(send(chats, chat))) is ChatForbidden
 
 
+async def test_a_refusal_older_than_the_chats_last_word_is_none(
+    telegram: SimTelegram, chats: Chats, chat: int
+) -> None:
+    blocked = "Forbidden: bot was blocked by the user"
+    telegram.fail("sendMessage", times=2, status=403, description=blocked)
+    held = telegram.hold("sendMessage", chat_id=chat)
+    on_its_way = sending(chats, chat, "hello")
+    await held.reached()
+    chats.heard(chat)
+    held.release()
+    assert type(await failure(on_its_way)) is NotSent
+    assert type(await failure(send(chats, chat))) is ChatForbidden
+
+
 async def test_a_group_that_moved_says_where_to(telegram: SimTelegram, chats: Chats) -> None:
     group = telegram.add_group("Friday dinner", [telegram.add_user("Anna")])
     new = telegram.migrate(group)
@@ -394,6 +408,20 @@ async def test_all_chats_together_keep_to_the_rate(
     began_at = loop.time()
     await asyncio.gather(*(send(limited, each) for each in people))
     assert loop.time() - began_at >= 15 / 50 * 0.9
+
+
+async def test_after_telegram_has_had_enough_there_are_no_bursts_for_a_while(
+    telegram: SimTelegram, monkeypatch: pytest.MonkeyPatch, telegram_bot: TelegramBot, chat: int
+) -> None:
+    monkeypatch.setattr(chats_module, "MESSAGES_PER_S", 5)
+    limited = Chats(telegram_bot)
+    telegram.fail("sendMessage", chat_id=chat, retry_after=1)
+    assert type(await failure(send(limited, chat))) is ChatBusy
+    people = [started(telegram, f"{number}") for number in range(9)]
+    loop = asyncio.get_running_loop()
+    began_at = loop.time()
+    await asyncio.gather(*(send(limited, each) for each in people))
+    assert loop.time() - began_at >= 4 / 5 * 0.9
 
 
 async def test_of_those_who_wait_for_the_rate_new_cards_get_two_of_three_places(
