@@ -200,6 +200,18 @@ def test_the_architecture_names_every_module() -> None:
     )
 
 
+def test_every_promise_names_a_rule_and_a_test_that_there_are() -> None:
+    rules = re.findall(r"^\*\*(.+?)\.\*\*", section("docs/architecture.md", "## The rules"), re.M)
+    tests = "\n".join(file.read_text() for file in (ROOT / "tests").rglob("*.py"))
+    promises = rows(read("docs/promises.md"))
+    assert len(promises) > 15
+    for promise, rule, tried in promises:
+        for named in rule.split("; "):
+            assert named in rules or not named[0].isupper(), (promise, named)
+        for name in code(tried):
+            assert f"def {name}(" in tests or name == "make storm", (promise, name)
+
+
 def test_the_architectures_levels_are_those_that_are_enforced() -> None:
     contract = PYPROJECT["tool"]["importlinter"]["contracts"][0]
     enforced = [set(re.findall(r"bot\.(\w+)", layer)) for layer in reversed(contract["layers"])]
