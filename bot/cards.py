@@ -25,10 +25,9 @@ from telegram.constants import ParseMode
 from bot import qr, texts
 from bot.chats import Chats, TelegramBot
 from bot.errors import ChatError, ChatForbidden, ChatRefused, StoreUnavailable
-from bot.invoice import Do, Face, Invoice
+from bot.invoice import Columns, Do, Face, Invoice
 from bot.store import Store
 
-Columns = dict[str, Any]
 Picture = Literal["paid", "expired", "cancelled"]
 
 _PICTURES: dict[Face, Picture] = {

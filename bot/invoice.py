@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from typing import Any
+
+#: What changes of a row: its columns by name.
+Columns = dict[str, Any]
 
 #: Seconds past its time before an invoice is cancelled at the node: LND does so itself in between.
 EXPIRY_GRACE_S = 2.0

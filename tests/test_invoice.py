@@ -30,7 +30,7 @@ from bot.invoice import (
     closed_state,
     next_step,
 )
-from bot.reconcile import _gone
+from bot.outcomes import _gone
 from bot.store import LANE_HELD
 
 NOW = 1_790_000_000.0
