@@ -112,7 +112,7 @@ class Cards:
     async def _send_card(self, invoice: Invoice) -> Columns:
         face = invoice.face
         as_text = invoice.plain or face in _TEXT_FACES
-        card = self._card(invoice, face, as_text=as_text, again=invoice.unsure == Do.SEND_CARD)
+        card = self._card(invoice, face, as_text=as_text, again=invoice.may_stand(Do.SEND_CARD))
         markup: Any = _buttons(invoice, face)
         if face is Face.QUESTION:
             markup = ForceReply(selective=True, input_field_placeholder=texts.QUESTION_PLACEHOLDER)
@@ -186,7 +186,7 @@ class Cards:
         return {"stray_shown": face}
 
     async def _tell(self, invoice: Invoice) -> Columns:
-        again = invoice.unsure == Do.TELL
+        again = invoice.may_stand(Do.TELL)
         if not invoice.tell_to:
             text = texts.told(invoice, earlier_copy=again)
             await self._send_text(invoice, text)

@@ -148,7 +148,7 @@ class Invoice:
     told: bool = False
     tell_to: str = ""  # "": the chat, else "asker" or "owners", when the chat can't be reached
     sending: str = ""  # the step whose message may be on its way
-    unsure: str = ""  # the step whose message may stand in the chat already
+    unsure: str = ""  # the steps whose message may stand in the chat already, with commas between
 
     # work
     due_at: float | None = None
@@ -180,6 +180,10 @@ class Invoice:
         if self.state is State.ASKING:
             return Face.QUESTION
         return Face.NOTHING
+
+    def may_stand(self, do: Do) -> bool:
+        """Whether an earlier copy of this step's message may stand in the chat."""
+        return do in self.unsure.split(",")
 
     @property
     def priority(self) -> Priority:

@@ -54,7 +54,9 @@ def marker(do: Do, armed: str) -> Columns:
 
 def left_behind(invoice: Invoice) -> Columns:
     """A marker that no hand of this process wrote: whether the message arrived is unknown."""
-    return {"sending": "", "unsure": invoice.sending} if invoice.sending else {}
+    if not invoice.sending:
+        return {}
+    return {"sending": "", "unsure": _unsure(invoice, invoice.sending)}
 
 
 def addressed(do: Do, invoice: Invoice) -> Invoice:
@@ -165,8 +167,13 @@ def of_chat_error(do: Do, invoice: Invoice, error: ChatError, *, now: float) -> 
         return _refused(do, invoice)
     columns = _put_off(invoice, do, longest_s=LONGEST_IN_CHAT_S, now=now)
     if isinstance(error, MaybeSent) and do in SENDS:
-        columns["unsure"] = do
+        columns["unsure"] = _unsure(invoice, do)
     return columns
+
+
+def _unsure(invoice: Invoice, do: str) -> str:
+    """That step too: what is unsure of another one stays so."""
+    return ",".join(sorted({*invoice.unsure.split(","), do} - {""}))
 
 
 def _gone(do: Do, invoice: Invoice) -> Columns:
