@@ -108,7 +108,8 @@ def of_node_error(
         return of_cancel(invoice, None, now=now)
     # That an invoice is not found right after its add means nothing: it may appear a moment later.
     if do is Do.ADD and isinstance(error, NodeRefused) and not isinstance(error, InvoiceUnknown):
-        return {"state": State.FAILED, "failure": error.sentence, "preimage": None}
+        # The preimage stays: an earlier try may have arrived, and is then to be cancelled.
+        return {"state": State.FAILED, "failure": error.sentence}
     if do is Do.ADD and not gate_is_open:
         return None
     return _put_off(invoice, do, longest_s=LONGEST_AT_NODE_S, now=now)

@@ -1008,7 +1008,7 @@ def errors_of_the_bot() -> Iterator[list[str]]:
 
 @pytest.mark.timeout(3600)  # as many as are asked for
 def test_any_event_after_any_step(tmp_path: Path) -> None:
-    examples = int(os.environ.get("INVOICE_BOT_ORDERS", "75"))
+    examples = int(os.environ.get("INVOICE_BOT_ORDERS", "100"))
     ground = Ground(tmp_path)
     try:
         with errors_of_the_bot() as errors:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from bot.errors import (
     NodeTimeout,
     NotSent,
 )
-from bot.invoice import Do, Face, State
+from bot.invoice import Do, Face, State, next_step
 from tests.test_invoice import NOW, OPEN, REQUESTED, SETTLED, invoice, shown
 
 
@@ -43,7 +44,15 @@ def test_only_a_refusal_fails_an_add(gate_is_open: bool) -> None:
     columns = outcomes.of_node_error(
         Do.ADD, invoice(REQUESTED), NodeRefused(), gate_is_open=gate_is_open, now=NOW
     )
-    assert columns == {"state": State.FAILED, "failure": NodeRefused().sentence, "preimage": None}
+    assert columns == {"state": State.FAILED, "failure": NodeRefused().sentence}
+
+
+def test_what_an_earlier_try_may_have_left_at_the_node_is_cancelled_after_a_refusal() -> None:
+    row = shown(REQUESTED, Face.WAITING)
+    columns = outcomes.of_node_error(Do.ADD, row, NodeRefused(), gate_is_open=True, now=NOW)
+    assert columns is not None
+    after = replace(row, **columns, card_shown=Face.FAILED)
+    assert next_step(after, NOW).do is Do.CANCEL
 
 
 @pytest.mark.parametrize(
