@@ -360,7 +360,7 @@ class Orders(RuleBasedStateMachine):
         self.denied: set[bytes] = set()  # the node said once that it does not know them
         self.appeared: set[bytes] = set()  # at the node, when nobody waited for it any more
         self.done_before_move: set[int] = set()
-        self.failed: set[int] = set()
+        self.waiting: dict[int, float] = {}  # rows → since when the node is waited for
         self.commands: list[int] = []
         self.updates: list[Callable[[], None]] = []
         self.process = Process(self.ground, self)
@@ -788,9 +788,10 @@ class Orders(RuleBasedStateMachine):
     @invariant()
     def nobody_is_refused_too_soon(self) -> None:
         for row in self.ground.rows():
-            if row.state is State.FAILED and row.id not in self.failed:
-                self.failed.add(row.id)
-                waited_s = self.time - row.asked_at
+            if row.state is State.REQUESTED:
+                self.waiting.setdefault(row.id, self.time)
+            elif (since := self.waiting.pop(row.id, None)) and row.state is State.FAILED:
+                waited_s = self.time - since
                 assert waited_s >= PATIENCE_S or self.node.has_refused, f"after {waited_s} s"
 
     @invariant()
