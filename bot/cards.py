@@ -25,10 +25,9 @@ from telegram.constants import ParseMode
 from bot import qr, texts
 from bot.chats import Chats, TelegramBot
 from bot.errors import ChatError, ChatForbidden, ChatRefused, StoreUnavailable
-from bot.invoice import Do, Face, Invoice
+from bot.invoice import Columns, Do, Face, Invoice
 from bot.store import Store
 
-Columns = dict[str, Any]
 Picture = Literal["paid", "expired", "cancelled"]
 
 _PICTURES: dict[Face, Picture] = {
@@ -113,7 +112,7 @@ class Cards:
     async def _send_card(self, invoice: Invoice) -> Columns:
         face = invoice.face
         as_text = invoice.plain or face in _TEXT_FACES
-        card = self._card(invoice, face, as_text=as_text, again=invoice.unsure == Do.SEND_CARD)
+        card = self._card(invoice, face, as_text=as_text, again=invoice.may_stand(Do.SEND_CARD))
         markup: Any = _buttons(invoice, face)
         if face is Face.QUESTION:
             markup = ForceReply(selective=True, input_field_placeholder=texts.QUESTION_PLACEHOLDER)
@@ -187,7 +186,7 @@ class Cards:
         return {"stray_shown": face}
 
     async def _tell(self, invoice: Invoice) -> Columns:
-        again = invoice.unsure == Do.TELL
+        again = invoice.may_stand(Do.TELL)
         if not invoice.tell_to:
             text = texts.told(invoice, earlier_copy=again)
             await self._send_text(invoice, text)

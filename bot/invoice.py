@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from typing import Any
+
+#: What changes of a row: its columns by name.
+Columns = dict[str, Any]
 
 #: Seconds past its time before an invoice is cancelled at the node: LND does so itself in between.
 EXPIRY_GRACE_S = 2.0
@@ -144,7 +148,7 @@ class Invoice:
     told: bool = False
     tell_to: str = ""  # "": the chat, else "asker" or "owners", when the chat can't be reached
     sending: str = ""  # the step whose message may be on its way
-    unsure: str = ""  # the step whose message may stand in the chat already
+    unsure: str = ""  # the steps whose message may stand in the chat already, with commas between
 
     # work
     due_at: float | None = None
@@ -176,6 +180,10 @@ class Invoice:
         if self.state is State.ASKING:
             return Face.QUESTION
         return Face.NOTHING
+
+    def may_stand(self, do: Do) -> bool:
+        """Whether an earlier copy of this step's message may stand in the chat."""
+        return do in self.unsure.split(",")
 
     @property
     def priority(self) -> Priority:

@@ -10,53 +10,46 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from bot import logs, texts
-from bot.cards import Cards, Columns
+from bot import logs, outcomes, texts
+from bot.cards import Cards
 from bot.chats import Chats
 from bot.config import InvoicesSettings
 from bot.errors import (
     AlreadySettled,
-    ChatBusy,
     ChatError,
-    ChatForbidden,
     ChatMoved,
     ChatRefused,
     InvoiceUnknown,
-    MaybeSent,
-    MessageGone,
     NodeError,
     NodeOdd,
     NodePassing,
     NodeRefused,
     NodeSetting,
     NodeStarting,
-    NodeTimeout,
     PermissionMissing,
     StoreUnavailable,
 )
 from bot.gate import Gate, pause_s
 from bot.invoice import (
-    AT_NODE,
     BY_ITSELF,
     MAX_FAULTS,
-    MAX_PAUSE_S,
-    SENDS,
     WORD_AFTER_S,
+    Columns,
     Do,
-    Face,
     Invoice,
     Priority,
-    State,
     Step,
-    closed_state,
     next_step,
 )
 from bot.lnd import CALL_TIMEOUT_S, Node, NodeInvoice
-from bot.store import LANE_HELD, Store, Tx
+from bot.outcomes import LONGEST_AT_NODE_S
+from bot.patience import Patience
+from bot.store import Store, Tx
 
 log = logs.get(__name__)
 
@@ -74,9 +67,6 @@ TICK_S = 1.0
 #: Seconds after the stream opened when open rows are looked up once more.
 LOOK_AGAIN_S = 10.0
 LOOK_PAGE = 200
-#: The longest pauses between tries, in seconds.
-LONGEST_AT_NODE_S = 5.0
-LONGEST_IN_CHAT_S = 8.0
 
 
 @dataclass(slots=True)
@@ -112,7 +102,6 @@ class Reconciler:
         self._gate = gate
         self._cards = cards
         self._chats = chats
-        self._settings = settings
         self._owners = owners
         self._clock = clock
         self._moved = moved
@@ -123,9 +112,7 @@ class Reconciler:
         self._wakened = asyncio.Event()
         self._more = False  # more rows are due than hands are free
         self._look_at = 0.0  # when the next row is due, on the wall clock
-        self._taken: dict[int, float] = {}  # row → when it was taken up, on the loop's clock
-        self._words: dict[int, int] = {}  # chat → the row that gives it a word
-        self._why: dict[int, NodeError] = {}  # row → what keeps it waiting
+        self._patience = Patience(settings.patience_s)
         self._node_id = ""
         self._stopping = False
 
@@ -240,10 +227,8 @@ class Reconciler:
     async def _work(self, row_id: int, hand: _Hand, fresh: Invoice | None) -> None:
         try:
             invoice = fresh or await self._write(lambda tx: tx.invoice(row_id))
-            if invoice is not None and invoice.sending:
-                # A crash left it, not this hand: whether it arrived is unknown.
-                unsure = invoice.sending
-                invoice = await self._write(lambda tx: tx.update(row_id, sending="", unsure=unsure))
+            if invoice is not None and (columns := outcomes.left_behind(invoice)):
+                invoice = await self._write(lambda tx: tx.update(row_id, **columns))
             while invoice is not None and not self._stopping:
                 if hand.nudge.is_set():  # what was read may be older than what happened
                     hand.nudge.clear()
@@ -267,11 +252,10 @@ class Reconciler:
         try:
             columns = await self._do(step.do, invoice, hand)
         except NodeError as error:
-            if step.do is Do.ADD and not self._gate.is_open:
-                self._why[invoice.id] = error
-                return row  # the gate gives the pause
-            columns = self._put_off(invoice, step.do, longest_s=LONGEST_AT_NODE_S)
-            log.info("node step put off", **_of(invoice), step=step.do, reason=error.sentence)
+            unanswered = self._after_node_error(step.do, invoice, error)
+            if unanswered is None:
+                return row
+            columns = unanswered
         except ChatMoved as moved:
             return await self._move(invoice, moved.new_chat_id)
         except ChatError as error:
@@ -280,65 +264,36 @@ class Reconciler:
             log.exception("step failed", **_of(invoice), step=step.do)
             columns = self._fault(invoice, step.do, type(error).__name__)
         else:
-            if next_step(replace(invoice, **columns), self._clock()).do is step.do:
+            if outcomes.changes_nothing(step.do, invoice, columns, now=self._clock()):
                 log.error("step changed nothing", **_of(invoice), step=step.do)
                 columns |= self._fault(invoice, step.do, "a step changed nothing")
         return await self._record(invoice, step.do, columns, hand)
 
     def _seen(self, invoice: Invoice) -> Invoice:
         """The row with what only this process knows."""
-        loop = asyncio.get_running_loop()
-        now, taken_at, say_waiting = self._clock(), 0.0, False
-        if invoice.state is State.REQUESTED:
-            # By the loop's clock: a wall clock that is set must not use up anybody's patience.
-            waited_s = loop.time() - self._taken.setdefault(invoice.id, loop.time())
-            taken_at = now - waited_s
-            if waited_s >= WORD_AFTER_S:
-                speaker = self._words.setdefault(invoice.chat_id, invoice.id)
-                # A word that has to wait would keep the row from the node meanwhile.
-                say_waiting = speaker == invoice.id and self._chats.is_free(invoice.chat_id)
-        elif invoice.id in self._taken:
-            del self._taken[invoice.id]
-            self._why.pop(invoice.id, None)
-            if self._gate.is_open and self._words.get(invoice.chat_id) == invoice.id:
-                del self._words[invoice.chat_id]
-        return replace(
+        return self._patience.seen(
             invoice,
-            taken_at=taken_at,
-            say_waiting=say_waiting,
-            patience_s=self._settings.patience_s,
+            now=self._clock(),
+            steady_s=asyncio.get_running_loop().time(),
             held=invoice.chat_id in self._chats.forbidden,
+            is_free=self._chats.is_free(invoice.chat_id),
+            gate_is_open=self._gate.is_open,
         )
 
     async def _rest(self, invoice: Invoice, step: Step, hand: _Hand) -> Invoice | None:
         """Let the row go until it is due; a short wait is waited for in the hand."""
         if step.do is Do.WAIT and step.at - self._clock() <= TICK_S:
             return await self._nudged(invoice, hand, step.at - self._clock())
-        columns = self._resting(invoice, step)
+        columns = outcomes.resting(invoice, step, now=self._clock())
         if invoice.due_at != columns["due_at"] or invoice.lane != columns["lane"]:
             fresh = await self._write(
-                lambda tx: tx.update(invoice.id, **self._unless_heard(tx, invoice, columns))
+                lambda tx: outcomes.let_go(tx, invoice, columns, now=self._clock())
             )
             if next_step(self._seen(fresh), self._clock()) != step:
                 return fresh
         if step.do is Do.WAIT:
             self._look_at = min(self._look_at, step.at)
         return None
-
-    def _resting(self, invoice: Invoice, step: Step) -> Columns:
-        if invoice.held and next_step(replace(invoice, held=False), self._clock()) != step:
-            return {"due_at": None, "lane": LANE_HELD}
-        due_at = step.at if step.do is Do.WAIT else None
-        lane = invoice.priority
-        if lane is Priority.EXPIRED and invoice.tried and invoice.tried not in AT_NODE:
-            lane = Priority.NEW  # only the chat is waited for: a node that is away delays nothing
-        return {"due_at": due_at, "lane": int(lane)}
-
-    def _unless_heard(self, tx: Tx, invoice: Invoice, columns: Columns) -> Columns:
-        """A chat that was heard of in the meantime holds nothing back: nobody would wake it."""
-        if columns.get("lane") != LANE_HELD or tx.is_forbidden(invoice.chat_id):
-            return columns
-        return columns | {"due_at": self._clock(), "lane": int(invoice.priority)}
 
     async def _nudged(self, invoice: Invoice, hand: _Hand, timeout_s: float) -> Invoice | None:
         """The row as it is once something happened to it or the time is over."""
@@ -359,21 +314,20 @@ class Reconciler:
     async def _do(self, do: Do, invoice: Invoice, hand: _Hand) -> Columns:
         """Take the step; the columns that it changed."""
         if do is Do.ADD:
-            return await self._add(invoice)
+            found = await self._add(invoice)
+            return outcomes.of_add(invoice, found, node_id=self._node_id, now=self._clock())
         if do is Do.CANCEL:
-            return await self._cancel(invoice)
-        if do is Do.DROP:
-            return {"state": State.DROPPED}
-        if do is Do.FAIL:
+            return outcomes.of_cancel(invoice, await self._cancel(invoice), now=self._clock())
+        if do in BY_ITSELF:
             failure = self._reason(invoice).sentence
-            log.warning("no invoice", **_of(invoice), reason=failure)
-            return {"state": State.FAILED, "failure": failure}
-        if do in SENDS and hand.armed != do:
-            await self._write(lambda tx: tx.update(invoice.id, sending=do))
+            if do is Do.FAIL:
+                log.warning("no invoice", **_of(invoice), reason=failure)
+            return outcomes.by_itself(do, failure)
+        if marker := outcomes.marker(do, hand.armed):
+            await self._write(lambda tx: tx.update(invoice.id, **marker))
         hand.armed = ""
-        if do is Do.TELL and invoice.held and not invoice.tell_to:
-            invoice = replace(invoice, tell_to=self._elsewhere(invoice))
-        columns = await self._cards.do(do, invoice, sentence=self._reason(invoice).sentence)
+        sentence = self._reason(invoice).sentence
+        columns = await self._cards.do(do, outcomes.addressed(do, invoice), sentence=sentence)
         log.info(do, **_of(invoice))
         return columns
 
@@ -381,82 +335,36 @@ class Reconciler:
         """Why the row waits for the node; the latest that is known."""
         if not self._gate.is_open:
             return self._gate.reason
-        return self._why.get(invoice.id, NodeTimeout())
+        return self._patience.reason(invoice)
 
     # at the node
 
-    async def _add(self, invoice: Invoice) -> Columns:
-        """Add, and fill the row from a look-up: fresh or repeated is the same."""
-        if invoice.preimage is None:
-            raise ValueError("a requested invoice without a preimage")
+    async def _add(self, invoice: Invoice) -> NodeInvoice:
         until_word_s = invoice.taken_at + WORD_AFTER_S - self._clock()
         timeout_s = until_word_s if until_word_s > 0.5 else CALL_TIMEOUT_S
         async with self._commands:
-            try:
-                self._ask_gate()
-                await self._node.add(
-                    preimage=invoice.preimage,
-                    amount_msat=invoice.amount_msat or 0,
-                    memo=invoice.memo,
-                    expiry_s=invoice.expiry_s,
-                    timeout_s=timeout_s,
-                )
-                found = await self._node.lookup(invoice.payment_hash, timeout_s=timeout_s)
-            except InvoiceUnknown as error:
-                # Nothing is known yet: it may appear a moment later.
-                raise NodeOdd(detail=error.detail) from error
-            except NodeRefused as error:
-                log.warning("node refused", **_of(invoice), detail=error.detail)
-                return {"state": State.FAILED, "failure": error.sentence, "preimage": None}
-            except NodeError as error:
-                self._shut_gate(invoice, error)
-                raise
-        return {
-            **self._found(invoice, found),
-            "preimage": None,
-            "node_id": self._node_id,
-            "payment_request": found.payment_request,
-            "add_index": found.add_index,
-            "expires_at": found.expires_at,
-        }
+            with self._asking(invoice):
+                return await add(self._node, invoice, timeout_s=timeout_s)
 
-    async def _cancel(self, invoice: Invoice) -> Columns:
-        """Cancel, and let the node's answer decide."""
-        slots = self._commands if invoice.cancel_wanted else self._behind
-        async with slots:
-            try:
-                self._ask_gate()
-                await self._node.cancel(invoice.payment_hash)
-            except AlreadySettled:
-                found = await self._node.lookup(invoice.payment_hash)
-                return self._found(invoice, found)
-            except InvoiceUnknown:
-                log.info("the node knows it no more", **_of(invoice))
-            except NodeRefused as error:
-                raise NodeOdd(detail=error.detail) from error
-            except NodeError as error:
-                self._shut_gate(invoice, error)
-                raise
-        if invoice.state is State.FAILED:
-            return {"preimage": None}
-        return {"state": closed_state(invoice, self._clock())}
+    async def _cancel(self, invoice: Invoice) -> NodeInvoice | None:
+        async with self._commands if invoice.cancel_wanted else self._behind:
+            with self._asking(invoice):
+                return await cancel(self._node, invoice)
 
-    def _found(self, invoice: Invoice, found: NodeInvoice) -> Columns:
-        if found.state == "settled":
-            return _settled(found)
-        if found.state == "canceled":
-            at = replace(invoice, expires_at=found.expires_at)
-            return {"state": closed_state(at, self._clock())}
-        return {"state": State.OPEN}
-
-    def _ask_gate(self) -> None:
-        if not self._gate.is_open:
-            raise self._gate.reason
-
-    def _shut_gate(self, invoice: Invoice, error: NodeError) -> None:
-        self._why[invoice.id] = error
-        if isinstance(error, NodePassing | NodeSetting) and not isinstance(error, NodeOdd):
-            self._gate.shut(error)
+    @contextmanager
+    def _asking(self, invoice: Invoice) -> Iterator[None]:
+        """A call to the node, through the gate."""
+        try:
+            if not self._gate.is_open:
+                raise self._gate.reason
+            yield
+        except NodeRefused:
+            raise
+        except NodeError as error:
+            self._patience.explain(invoice, error)
+            if shuts_gate(error):
+                self._gate.shut(error)
+            raise
 
     # what came of it
 
@@ -464,113 +372,58 @@ class Reconciler:
         self, invoice: Invoice, do: Do, columns: Columns, hand: _Hand
     ) -> Invoice | None:
         """Write the outcome, and with it what the next step needs written before."""
-        put_off = "tried" in columns
-        if (invoice.tried or invoice.faults) and not put_off:
-            columns |= {"tried": "", "attempts": 0, "faults": 0, "retry_at": 0.0}
-        if columns.get("card_id") is not None and columns["card_id"] == invoice.stray_id:
-            columns["stray_id"] = None
+        columns = outcomes.completed(invoice, columns)
         after = self._seen(replace(invoice, **columns))
-        step = next_step(after, self._clock())
-        columns["sending"] = step.do if step.do in SENDS else ""
-        if step.do in (Do.WAIT, Do.NOTHING):
-            columns |= self._resting(after, step)
-        of_node = do in AT_NODE or do in BY_ITSELF
-        expected: Columns = {"state": invoice.state} if of_node else {"chat_id": invoice.chat_id}
-        if invoice.state is State.ASKING:
-            # An answer may be faster than the record: the question is no card of what was asked.
-            expected["state"] = invoice.state
-
-        def job(tx: Tx) -> tuple[Invoice, bool]:
-            unmoved = {**expected, "due_at": invoice.due_at}
-            changed = self._unless_heard(tx, invoice, columns)
-            if (row := tx.update_if(invoice.id, unmoved, **changed)) is not None:
-                return row, True
-            if tx.invoice_if(invoice.id, **expected) is None:
-                # Somebody was faster: a payment, or the group moved. Their word stands.
-                return tx.update(invoice.id, sending=""), False
-            # Somebody wants to be heard: when the row is due is theirs to say.
-            ours = {name: columns[name] for name in columns if name not in ("due_at", "lane")}
-            return tx.update(invoice.id, **ours), True
-
-        fresh, written = await self._write(job)
+        columns |= outcomes.beforehand(after, now=self._clock())
+        fresh, written = await self._write(
+            lambda tx: outcomes.record(tx, invoice, do, columns, now=self._clock())
+        )
         hand.armed = columns["sending"] if written else ""
         if written and fresh.state is not invoice.state:
             log.info(str(fresh.state), **_of(invoice))
         return fresh
 
-    def _put_off(
-        self, invoice: Invoice, do: Do, *, longest_s: float, at_least_s: float = 0.0
-    ) -> Columns:
-        attempts = invoice.attempts + 1 if invoice.tried == do else 1
-        pause = max(at_least_s, pause_s(attempts, longest_s=longest_s))
-        return {
-            "tried": str(do),
-            "attempts": attempts,
-            "retry_at": self._clock() + min(pause, MAX_PAUSE_S),
-        }
+    def _after_node_error(self, do: Do, invoice: Invoice, error: NodeError) -> Columns | None:
+        """None: nothing is written, the gate gives the pause."""
+        columns = outcomes.of_node_error(
+            do, invoice, error, gate_is_open=self._gate.is_open, now=self._clock()
+        )
+        if columns is None:
+            return None
+        if "failure" in columns:
+            log.warning("node refused", **_of(invoice), detail=error.detail)
+        elif "tried" in columns:
+            log.info("node step put off", **_of(invoice), step=do, reason=error.sentence)
+        else:
+            log.info("the node knows it no more", **_of(invoice))
+        return columns
+
+    async def _after_chat_error(self, do: Do, invoice: Invoice, error: ChatError) -> Columns:
+        if outcomes.puts_on_hold(do, invoice, error):
+            log.info("chat on hold", chat=invoice.chat_id)
+            await self._write(lambda tx: tx.set_forbidden(invoice.chat_id, True, self._clock()))
+            self._chats.forbidden.add(invoice.chat_id)
+        elif do is Do.SAY_WAITING:
+            self._patience.silence(invoice.chat_id)
+        columns = outcomes.of_chat_error(do, invoice, error, now=self._clock())
+        if isinstance(error, ChatRefused):
+            log.error("refused by Telegram", **_of(invoice), step=do, detail=error.detail)
+        else:
+            why = error.detail or error.sentence
+            log.info("chat step not taken", **_of(invoice), step=do, reason=why)
+        if "told" in columns:
+            log.error("payment could not be told to anybody", **_of(invoice))
+        if "unshowable" in columns:
+            self._tell_owners(texts.owner_refused(invoice.id, error.detail))
+        return columns
 
     def _fault(self, invoice: Invoice, do: Do, what: str) -> Columns:
         """An error of ours in this row's step: it stops nothing else."""
-        faults = invoice.faults + 1 if invoice.tried == do else 1
-        if faults >= MAX_FAULTS:
+        columns = outcomes.of_fault(do, invoice, now=self._clock())
+        if columns["faults"] >= MAX_FAULTS:
             log.error("row is stuck", **_of(invoice), step=do)
             self._tell_owners(texts.owner_stuck(invoice.id, f"{do}: {what}"))
-        return {**self._put_off(invoice, do, longest_s=MAX_PAUSE_S), "faults": faults}
-
-    async def _after_chat_error(self, do: Do, invoice: Invoice, error: ChatError) -> Columns:
-        if do is Do.SAY_WAITING and not isinstance(error, ChatForbidden):
-            self._words[invoice.chat_id] = 0  # no row's: nobody says it here any more
-            log.info("word not said", **_of(invoice), reason=error.detail)
-            return {"sending": ""}
-        if isinstance(error, ChatBusy):
-            return self._put_off(
-                invoice, do, longest_s=1.0, at_least_s=min(error.retry_after_s, MAX_PAUSE_S)
-            )
-        if isinstance(error, MessageGone):
-            return _gone(do, invoice)
-        if isinstance(error, ChatForbidden):
-            return await self._forbidden(do, invoice)
-        if isinstance(error, ChatRefused):
-            return self._refused(do, invoice, error)
-        log.info("chat step put off", **_of(invoice), step=do, reason=error.detail)
-        columns = self._put_off(invoice, do, longest_s=LONGEST_IN_CHAT_S)
-        if isinstance(error, MaybeSent) and do in SENDS:
-            columns["unsure"] = str(do)
         return columns
-
-    async def _forbidden(self, do: Do, invoice: Invoice) -> Columns:
-        if do is Do.TELL and (invoice.tell_to or invoice.held):
-            return self._tell_further(invoice)
-        log.info("chat on hold", chat=invoice.chat_id)
-        await self._write(lambda tx: tx.set_forbidden(invoice.chat_id, True, self._clock()))
-        self._chats.forbidden.add(invoice.chat_id)
-        return {}
-
-    @staticmethod
-    def _elsewhere(invoice: Invoice) -> str:
-        own_chat = invoice.asker_id in (invoice.chat_id, invoice.origin_chat_id)
-        return "owners" if own_chat else "asker"
-
-    def _refused(self, do: Do, invoice: Invoice, error: ChatRefused) -> Columns:
-        """Telegram will never take this: once more as plain text, then not at all."""
-        log.error("refused by Telegram", **_of(invoice), step=do, detail=error.detail)
-        if do is Do.SEND_CARD and not invoice.plain:
-            return {"plain": True}
-        if do is Do.TELL:
-            return self._tell_further(invoice)
-        if do in (Do.SEND_CARD, Do.SEND_REQUEST):
-            self._tell_owners(texts.owner_refused(invoice.id, error.detail))
-            return {"unshowable": True, "cancel_wanted": True}
-        return _gone(do, invoice)
-
-    def _tell_further(self, invoice: Invoice) -> Columns:
-        """Where a payment can't be told: to the asker in private, else to the owners."""
-        if not invoice.tell_to and not invoice.held:
-            return {"tell_to": self._elsewhere(invoice)}
-        if (invoice.tell_to or self._elsewhere(invoice)) == "asker":
-            return {"tell_to": "owners"}
-        log.error("payment could not be told to anybody", **_of(invoice))
-        return {"told": True}
 
     async def _move(self, invoice: Invoice, new_chat_id: int) -> Invoice | None:
         """The group has a new id: its cards are shown there afresh."""
@@ -591,7 +444,7 @@ class Reconciler:
         while True:
             await self._gate.watch()
             await self._write(lambda tx: tx.wake(self._clock()))
-            self._words.clear()
+            self._patience.node_is_back()
             self.look_now()
 
     async def _follow(self) -> None:
@@ -646,7 +499,7 @@ class Reconciler:
             found = await self._node.lookup(newest.payment_hash)
         except InvoiceUnknown:
             found = None
-        if found is not None and found.settle_index == newest.settle_index:
+        if not outcomes.counts_anew(newest, found):
             return cursor
         log.warning("the node counts its payments anew", was=newest.settle_index)
         await self._write(lambda tx: tx.set_cursor(node_id, 0, self._clock()))
@@ -654,13 +507,9 @@ class Reconciler:
 
     async def _paid(self, event: NodeInvoice, cursor: int) -> None:
         now = self._clock()
-
-        def job(tx: Tx) -> Invoice | None:
-            row_id = tx.settle(event.payment_hash, now=now, **_settled(event))
-            tx.set_cursor(self._node_id, cursor, now)
-            return None if row_id is None else tx.invoice(row_id)
-
-        invoice = await self._write(job)
+        invoice = await self._write(
+            lambda tx: outcomes.paid(tx, event, node_id=self._node_id, cursor=cursor, now=now)
+        )
         if invoice is not None:
             log.info("paid", **_of(invoice), paid_msat=event.paid_msat)
             self.take(invoice.id, invoice.chat_id)
@@ -687,14 +536,7 @@ class Reconciler:
                 log.debug("look-up failed", row=row_id, detail=error.detail)
                 return  # the stream ends as well, and looks again when it is back
         now = self._clock()
-        if found is not None and found.state == "settled":
-            columns = _settled(found)
-            await self._write(lambda tx: tx.settle(payment_hash, now=now, **columns))
-        elif found is None or found.state == "canceled":
-            await self._write(lambda tx: tx.close(row_id, now))
-        else:
-            return
-        invoice = await self._write(lambda tx: tx.invoice(row_id))
+        invoice = await self._write(lambda tx: outcomes.looked_up(tx, row_id, found, now=now))
         if invoice is not None:
             self.take(row_id, invoice.chat_id)
 
@@ -715,27 +557,37 @@ class Reconciler:
                 await asyncio.sleep(pause_s(attempts, longest_s=LONGEST_AT_NODE_S))
 
 
+async def add(node: Node, invoice: Invoice, *, timeout_s: float) -> NodeInvoice:
+    """Add, and look up what there is then: fresh or repeated is the same. Raises `NodeError`."""
+    if invoice.preimage is None:
+        raise ValueError("a requested invoice without a preimage")
+    await node.add(
+        preimage=invoice.preimage,
+        amount_msat=invoice.amount_msat or 0,
+        memo=invoice.memo,
+        expiry_s=invoice.expiry_s,
+        timeout_s=timeout_s,
+    )
+    return await node.lookup(invoice.payment_hash, timeout_s=timeout_s)
+
+
+async def cancel(node: Node, invoice: Invoice) -> NodeInvoice | None:
+    """Cancel; where it was too late for that, what there is. Raises `NodeError`."""
+    try:
+        await node.cancel(invoice.payment_hash)
+    except AlreadySettled:
+        try:
+            return await node.lookup(invoice.payment_hash)
+        except InvoiceUnknown as error:
+            raise NodeOdd(detail=error.detail) from error
+    return None
+
+
+def shuts_gate(error: NodeError) -> bool:
+    """Whether the node is away for everybody, not for one invoice only."""
+    return isinstance(error, NodePassing | NodeSetting) and not isinstance(error, NodeOdd)
+
+
 def _of(invoice: Invoice) -> dict[str, Any]:
     """What a log line says of a row."""
     return {"invoice": invoice.payment_hash[:4].hex(), "chat": invoice.chat_id}
-
-
-def _settled(found: NodeInvoice) -> Columns:
-    return {
-        "state": State.SETTLED,
-        "preimage": None,
-        "paid_msat": found.paid_msat,
-        "settle_index": found.settle_index,
-        "settled_at": found.settled_at,
-    }
-
-
-def _gone(do: Do, invoice: Invoice) -> Columns:
-    """A message that can't be edited any more: there is nothing left to keep true."""
-    if do is Do.EDIT_CARD:
-        if invoice.card_shown is Face.WAITING:  # only the word was removed: the card is still due
-            return {"card_id": None, "card_shown": Face.NOTHING}
-        return {"card_shown": invoice.face}
-    if do is Do.EDIT_REQUEST:
-        return {"request_shown": invoice.face}
-    return {"stray_id": None}

@@ -45,6 +45,8 @@ TELEGRAM_TROUBLES = (
     *["429", "429", "500", "502", "drop before", "drop after", "drop after", "slow chat"],
     *["slow chat", "slow", "away", "polls fail", "polls conflict"],
 )
+#: Sends that act and whose answer is lost: the bot has to repeat them, and to say so.
+LOST_SENDS = (*["sendPhoto"] * 3, "sendMessage")
 CHAT_TROUBLES = ("block", "block", "block", "remove", "remove", "migrate")
 
 
@@ -91,6 +93,7 @@ class Plan:
     node: list[PlannedTrouble]
     telegram: list[PlannedTrouble]
     chats: list[PlannedTrouble]
+    lost: list[PlannedTrouble]
 
 
 def draw(seed: int, *, kills: int, commands: int, expiry_s: int = 30, lasts_s: float = 0.0) -> Plan:
@@ -119,6 +122,7 @@ def draw(seed: int, *, kills: int, commands: int, expiry_s: int = 30, lasts_s: f
         node=_troubles(dice, NODE_TROUBLES, lasts_s, pause_s=4, for_s=4),
         telegram=_troubles(dice, TELEGRAM_TROUBLES, lasts_s, pause_s=3, for_s=3),
         chats=_troubles(dice, CHAT_TROUBLES, lasts_s, pause_s=5, for_s=4),
+        lost=_troubles(dice, LOST_SENDS, lasts_s, pause_s=1, for_s=2),
     )
 
 

@@ -69,6 +69,7 @@ async def _storm(people: People, troubles: Troubles, plan: Plan) -> None:
             tasks.create_task(troubles.at_node())
             tasks.create_task(troubles.at_telegram())
             tasks.create_task(troubles.in_chats())
+            tasks.create_task(troubles.lost_answers())
         troubles.over()
         # who still waits for a card, or for an expiry, gets the time
         await asyncio.wait({living}, timeout=plan.expiry_s + 3)

@@ -172,10 +172,28 @@ class Troubles:
                 self._book.count("troubles of Telegram")
                 before = list(self._telegram._faults)
                 await self._telegram_trouble(trouble)
+                faults = self._telegram._faults
+                mine = [fault for fault in faults if fault not in before]
                 await asyncio.sleep(trouble.for_s)
-                self._telegram._faults[:] = [f for f in self._telegram._faults if f in before]
+                faults[:] = [fault for fault in faults if fault not in mine]
                 if trouble.what == "away":
                     await self._telegram.up()
+
+    async def lost_answers(self) -> None:
+        """One send after the other acts and is not answered. It costs the bot no time to speak of.
+
+        The troubles above meet any call, and most are no sends.
+        """
+        for trouble in self._plan.lost:
+            await asyncio.sleep(trouble.after_s)
+            faults = self._telegram._faults
+            self._telegram.drop(trouble.what, acted=True)
+            mine = faults[-1]
+            await asyncio.sleep(trouble.for_s)
+            if mine in faults:
+                faults.remove(mine)
+            else:
+                self._book.count(f"answers to {trouble.what} lost")
 
     async def _telegram_trouble(self, trouble: PlannedTrouble) -> None:
         telegram, dice = self._telegram, trouble.dice

@@ -1,0 +1,70 @@
+"""How long rows wait for the node, and which one gives its chat a word. Knows this process only."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.errors import NodeError, NodeTimeout
+from bot.invoice import WORD_AFTER_S, Invoice, State
+
+
+class Patience:
+    """What a process knows of its rows, and what the rows don't say. Times in seconds."""
+
+    def __init__(self, patience_s: float) -> None:
+        self._patience_s = patience_s
+        self._taken: dict[int, float] = {}  # row → when it was taken up, on the steady clock
+        self._words: dict[int, int] = {}  # chat → the row that gives it a word
+        self._why: dict[int, NodeError] = {}  # row → what keeps it waiting
+
+    def seen(
+        self,
+        invoice: Invoice,
+        *,
+        now: float,
+        steady_s: float,
+        held: bool,
+        is_free: bool,
+        gate_is_open: bool,
+    ) -> Invoice:
+        """The row with what only this process knows.
+
+        `steady_s` is read from a clock that nobody sets: a wall clock that is set must not use
+        up anybody's patience. `held`: its chat is on hold; `is_free`: nobody queues there.
+        """
+        taken_at, say_waiting = 0.0, False
+        if invoice.state is State.REQUESTED:
+            waited_s = steady_s - self._taken.setdefault(invoice.id, steady_s)
+            taken_at = now - waited_s
+            if waited_s >= WORD_AFTER_S:
+                speaker = self._words.setdefault(invoice.chat_id, invoice.id)
+                # A word that has to wait would keep the row from the node meanwhile.
+                say_waiting = speaker == invoice.id and is_free
+        elif invoice.id in self._taken:
+            del self._taken[invoice.id]
+            self._why.pop(invoice.id, None)
+            if gate_is_open and self._words.get(invoice.chat_id) == invoice.id:
+                del self._words[invoice.chat_id]
+        return replace(
+            invoice,
+            taken_at=taken_at,
+            say_waiting=say_waiting,
+            patience_s=self._patience_s,
+            held=held,
+        )
+
+    def silence(self, chat_id: int) -> None:
+        """Nobody gives this chat a word any more in this outage."""
+        self._words[chat_id] = 0  # no row's
+
+    def node_is_back(self) -> None:
+        """The outage is over: the next one has words of its own."""
+        self._words.clear()
+
+    def explain(self, invoice: Invoice, why: NodeError) -> None:
+        """What keeps the row waiting."""
+        self._why[invoice.id] = why
+
+    def reason(self, invoice: Invoice) -> NodeError:
+        """The latest that is known of what keeps the row waiting."""
+        return self._why.get(invoice.id, NodeTimeout())

@@ -1,0 +1,1027 @@
+"""Any event after any step: the bot's own parts between a node and chats that do what they may.
+
+Handlers, reconciler, cards, chats, store and the connection to the node are the real ones, in one
+process on a clock that stands still. Each call stops before it acts and before it answers, and
+anything may happen there: a payment, a press, an outage, a kill.
+
+INVOICE_BOT_ORDERS=3000 tries that many orders, for some minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import sqlalchemy as sa
+import telegram
+from hypothesis import HealthCheck, note, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from bot.access import Access
+from bot.cards import Cards, read_press
+from bot.chats import Chats
+from bot.config import AccessSettings, InvoicesSettings, LimitsSettings, Rate
+from bot.demo.ledger import ACCEPTED, CANCELED, OPEN, SETTLED, PaymentFailed
+from bot.gate import Gate
+from bot.handlers import Handlers
+from bot.invoice import Invoice, Priority, State
+from bot.reconcile import Reconciler
+from bot.store import Store, Tx, _invoice, _invoices, _Job, _meta
+from tests.in_memory import (
+    CHAT_FAULTS,
+    NODE_FAULTS,
+    Call,
+    Desk,
+    Message,
+    NodeOutside,
+    Steady,
+    TelegramOutside,
+)
+
+T = TypeVar("T")
+
+NOW = 1_790_000_000.0
+EXPIRY_S = 3600
+PATIENCE_S = 60
+ASKER, OWNER, GROUP = 7, 1, -5
+FIRST_SATS = 2100
+LONG = "long " * 120
+#: Calls that one row may need without anything happening, and without a pause.
+STEPS_AT_ONCE = 12
+#: Turns of the loop until nothing moves any more, where nobody answers.
+TURNS = 2000
+AGAIN = "An earlier copy of this message may stand above."
+TOLD_AGAIN = "This may have been told above already."
+CARD = ("open", "paid", "expired", "cancelled")
+FACES = {
+    State.OPEN: "open",
+    State.SETTLED: "paid",
+    State.EXPIRED: "expired",
+    State.CANCELLED: "cancelled",
+    State.FAILED: "failed",
+}
+#: What is logged as an error where a call was refused, or a bug was put in on purpose.
+EXPECTED = (
+    *("refused by Telegram", "payment could not be told", "step failed", "row is stuck"),
+    "message not sent",
+)
+
+#: What is rare, so that the rest is not.
+EVENTS = (
+    "_clock_is_set",
+    "_node_goes",
+    "_node_comes_back",
+    "_node_cleans_up",
+    "_node_is_restored",
+    "_node_refuses",
+    "_stream_stalls",
+    "_stream_tells_again",
+    "_somebody_cancels_at_the_node",
+    "_last_part_of_a_payment",
+    "_chat_is_lost",
+    "_chat_is_back",
+    "_group_moves",
+    "_update_comes_again",
+    "_bot_is_killed",
+)
+NODE_OUTCOMES = (
+    *["done"] * 7,
+    *["broken", "broken after", "late", "late after", "late after", "odd", "odd after", "unknown"],
+)
+CHAT_OUTCOMES = (
+    *["done"] * 8,
+    *["lost", "lost after", "lost after", "lost after", "unsent", "busy"],
+    *["refused", "bug", "forbidden"],
+)
+#: What comes of calls, by a number: drawn one by one they would be much alike.
+DICE = st.integers(0, 2**32 - 1)
+
+
+def role_of(text: str) -> str:
+    """What a text of the bot's is."""
+    for part, role in (
+        ("The payment request that stood here", "request gone"),
+        ("how many sats?", "question"),
+        ("There is no invoice", "failed"),
+    ):
+        if part in text:
+            return role
+    for start, role in (
+        ("<code>ln", "request"),
+        ("⚡", "open"),
+        ("✅ <b>Paid", "paid"),
+        ("✅", "told"),
+        ("⌛", "expired"),
+        ("✖️", "cancelled"),
+        ("⏳", "word"),
+    ):
+        if text.startswith(start):
+            return role
+    return "sentence"
+
+
+def roles(message: Message) -> list[str]:
+    """What it has been, in order."""
+    return [role_of(text) for text in message.texts]
+
+
+def role(message: Message) -> str:
+    """What it is."""
+    return role_of(message.texts[-1])
+
+
+def request_in(text: str) -> str:
+    """The payment request in a text, "" for none."""
+    found = re.search(r"\blnsb\w+", text)
+    return found[0] if found else ""
+
+
+def buttons(message: Message) -> list[telegram.InlineKeyboardButton]:
+    """Under a message."""
+    return (
+        [each for row in message.markup.inline_keyboard for each in row] if message.markup else []
+    )
+
+
+def _one_of(data: st.DataObject, things: list[T]) -> T:
+    """By its number, which is short to read where it fails."""
+    return things[data.draw(st.integers(0, len(things) - 1))]
+
+
+class InStep(Store):
+    """The store, its jobs in the loop's own order; it can die with the process."""
+
+    jobs = 0
+    writes_left: int | None = None  # until the process is dead
+
+    async def do(self, job: Callable[[Tx], T]) -> T:
+        """As it is done, but at once."""
+        self.jobs += 1
+        await asyncio.sleep(0)
+        if self.writes_left is not None:
+            if self.writes_left == 0:
+                await asyncio.get_running_loop().create_future()
+            self.writes_left -= 1
+        return self.at_once(job)
+
+    def at_once(self, job: Callable[[Tx], T]) -> T:
+        """One transaction."""
+        (outcome,) = self._run([_Job(job, None)])  # type: ignore[arg-type]
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.answer
+
+
+class Ground:
+    """What all examples share: a loop, and a database on a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.runner = asyncio.Runner(loop_factory=Steady)
+        self.loop = self.runner.get_loop()
+        url = f"sqlite:///{folder / 'orders.db'}"
+        self.store: InStep = self.runner.run(InStep.open(url))  # type: ignore[assignment]
+        self._rows: tuple[int, list[Invoice]] = (-1, [])
+        # What a lost power supply would do is no part of this.
+        sa.event.listen(
+            self.store._engine, "connect", lambda c, _: c.execute("PRAGMA synchronous=OFF")
+        )
+        self.store._engine.dispose()
+
+    def close(self) -> None:
+        """The end."""
+        self.runner.run(self.store.close())
+        self.runner.close()
+
+    def run(self, work: Awaitable[T] | None = None) -> T | None:
+        """Do this, and all that comes of it, until nothing moves."""
+
+        async def whole() -> T | None:
+            task = asyncio.ensure_future(work) if work is not None else None
+            turns = 0
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+                assert turns < TURNS, "it goes on and on without a pause"
+                if not self.loop._ready and not self._is_due():  # type: ignore[attr-defined]
+                    break
+            if task is not None:
+                assert task.done(), "a handler waits for the network"
+                return await task
+            return None
+
+        return self.loop.run_until_complete(whole())
+
+    def _is_due(self) -> bool:
+        loop: Any = self.loop
+        return any(h._when <= loop.time() and not h._cancelled for h in loop._scheduled)
+
+    def rows(self) -> list[Invoice]:
+        """As they stand."""
+
+        def job(tx: Tx) -> list[Invoice]:
+            statement = sa.select(*_invoices.c).order_by(_invoices.c.id)
+            return [_invoice(row) for row in tx._connection.execute(statement)]
+
+        if self._rows[0] != self.store.jobs:
+            self._rows = self.store.jobs, self.store.at_once(job)
+        return self._rows[1]
+
+    def clear(self) -> None:
+        """An empty database, and the time as it was."""
+
+        def job(tx: Tx) -> None:
+            for table in _meta.sorted_tables:
+                tx._connection.execute(sa.delete(table))
+
+        self.store.at_once(job)
+        self.store.jobs += 1
+        self.loop.steady_s = Steady.steady_s  # type: ignore[attr-defined]
+
+
+class Process:
+    """The bot's parts, from a start to a kill."""
+
+    def __init__(self, ground: Ground, outside: Orders) -> None:
+        self._ground = ground
+        access = AccessSettings(owners=frozenset({OWNER}), open=True)
+        limits = LimitsSettings(invoices_per_user=Rate(10_000, 60), open_per_chat=10_000)
+        invoices = InvoicesSettings(expiry=f"{EXPIRY_S}s")
+        store = ground.store
+        node = outside.node.connect()
+        self.chats = Chats(outside.telegram)  # type: ignore[arg-type]
+        self.reconciler = Reconciler(
+            store=store,
+            node=node,
+            gate=Gate(node),
+            cards=Cards(self.chats, store, owners=access.owners),
+            chats=self.chats,
+            settings=invoices,
+            owners=access.owners,
+            clock=lambda: outside.now,
+            moved=lambda old, new: self.handlers.follow(old, new),  # noqa: PLW0108 -- made below
+        )
+        self.handlers = Handlers(
+            store=store,
+            chats=self.chats,
+            access=Access(access, limits),
+            settings=invoices,
+            wake=self.reconciler.take,
+            look_now=self.reconciler.look_now,
+            clock=lambda: outside.now,
+        )
+        ground.run(self._start())
+
+    async def _start(self) -> None:
+        for old, new in (await self._ground.store.do(lambda tx: tx.moves())).items():
+            self.handlers.follow(old, new)
+        self.running = asyncio.ensure_future(self.reconciler.run())
+
+    def kill(self) -> None:
+        """SIGKILL."""
+
+        async def work() -> None:
+            self.reconciler._stopping = True  # nothing is taken up any more
+            mine = asyncio.current_task()
+            tasks = [task for task in asyncio.all_tasks() if task is not mine]
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+        self._ground.loop.run_until_complete(work())
+
+
+class Orders(RuleBasedStateMachine):
+    """Some commands between a node and chats."""
+
+    def __init__(self, ground: Ground, errors: list[str]) -> None:
+        super().__init__()
+        self.ground = ground
+        self.errors = errors
+
+    # --- time: ours, the node's, and the one that nobody sets
+
+    @property
+    def now(self) -> float:
+        self.time += 1e-6  # no clock reads the same twice
+        return self.time + self.ahead_s
+
+    @initialize(
+        in_group=st.booleans(),
+        asks=st.booleans(),
+        long=st.booleans(),
+        node_ahead_s=st.integers(-30, 30),
+        up=st.sampled_from([True, True, False]),
+        begun=st.integers(0, 5),
+        seed=DICE,
+    )
+    def a_command(
+        self,
+        in_group: bool,
+        asks: bool,
+        long: bool,
+        node_ahead_s: int,
+        up: bool,
+        begun: int,
+        seed: int,
+    ) -> None:
+        self.ground.clear()
+        self.errors.clear()
+        self.time, self.ahead_s, self.node_ahead_s = NOW, 0.0, float(node_ahead_s)
+        self.seed = seed
+        self.desk = Desk()
+        self.node = NodeOutside(self.desk, lambda: self.time + self.node_ahead_s)
+        self.node.up = up
+        self.telegram = TelegramOutside(self.desk)
+        self.telegram.on_text = self._reads
+        self.place = self.telegram.room(GROUP if in_group else ASKER)
+        self.late: list[Call] = []
+        self.cancels: dict[bytes, float] = {}  # payment hashes → when somebody wanted it
+        self.forgotten: set[bytes] = set()  # paid, and lost with the node's database
+        self.not_told = 0
+        self.denied: set[bytes] = set()  # the node said once that it does not know them
+        self.appeared: set[bytes] = set()  # at the node, when nobody waited for it any more
+        self.done_before_move: set[int] = set()
+        self.waiting: dict[int, float] = {}  # rows → since when the node is waited for
+        self.commands: list[int] = []
+        self.updates: list[Callable[[], None]] = []
+        self.process = Process(self.ground, self)
+        self.settled_once: set[int] = set()
+        self.burst_from = 0
+        self._ask("/invoice" if asks else None, LONG if long else "pizza")
+        self._go_on(begun)
+
+    def _reads(self, message: Message) -> None:
+        """Somebody reads what stands there now."""
+        request = request_in(message.texts[-1])
+        if request:
+            assert request in self.node.hashes, "a request is shown that the node never had"
+            self.node.shown.add(self.node.hashes[request])
+
+    def _happened(self) -> None:
+        """Something gives a reason for more steps."""
+        self.burst_from = self.desk.count
+
+    # --- people
+
+    def _message(self, text: str, reply: Message | None = None) -> telegram.Message:
+        room = self.place
+        room.count += 1
+        chat = telegram.Chat(room.id, "private" if room.id > 0 else "group")
+        when = datetime.fromtimestamp(self.time, UTC)
+        replied = reply and telegram.Message(
+            reply.number, when, chat, text="...", from_user=self._bot, reply_markup=reply.markup
+        )
+        return telegram.Message(
+            room.count, when, chat, text=text, from_user=self._anna, reply_to_message=replied
+        )
+
+    _bot = telegram.User(TelegramOutside.id, "Invoices", is_bot=True)
+    _anna = telegram.User(ASKER, "Anna", is_bot=False)
+
+    def _hears(self, update: telegram.Update, handle: Callable[..., Any] | None = None) -> None:
+        """The bot gets an update, which may come again after a kill."""
+
+        def deliver() -> None:
+            handlers = self.process.handlers
+            self.ground.run(handlers._heard(update, None))
+            if handle is not None:
+                self.ground.run(handle(handlers)(update, None))
+
+        self._happened()
+        self.updates.append(deliver)
+        deliver()
+
+    def _says(self, message: telegram.Message, name: str) -> None:
+        self._hears(telegram.Update(1, message=message), lambda h: h._message(getattr(h, name)))
+
+    @property
+    def _is_reachable(self) -> bool:
+        return not self.place.lost
+
+    def _ask(self, text: str | None, memo: str) -> None:
+        sats = FIRST_SATS + len(self.commands)
+        self.commands.append(sats)
+        self._says(self._message(text or f"/invoice {sats} {memo}"), "invoice")
+
+    @precondition(lambda self: len(self.commands) < 3 and self._is_reachable)
+    @rule(long=st.booleans())
+    def somebody_asks_again(self, long: bool) -> None:
+        self._ask(None, LONG if long else "beer")
+
+    @precondition(lambda self: self._questions)
+    @rule()
+    def a_person_answers(self) -> None:
+        self._says(self._message(f"{self.commands[0]} {LONG}", self._questions[-1]), "answer")
+
+    @property
+    def _questions(self) -> list[Message]:
+        waits = any(row.state is State.ASKING for row in self.ground.rows())
+        return [m for m in self._visible if waits and role(m) == "question"]
+
+    @property
+    def _visible(self) -> list[Message]:
+        """What people see of the bot's, and may press."""
+        if not self._is_reachable:
+            return []
+        return [m for m in self.place.messages.values() if not m.deleted]
+
+    @precondition(lambda self: any(buttons(m) for m in self._visible))
+    @rule(data=st.data())
+    def a_person_presses(self, data: st.DataObject) -> None:
+        """Cancel or Renew; or they reply /cancel to it."""
+        message = _one_of(data, [m for m in self._visible if buttons(m)])
+        button = buttons(message)[0]
+        message.pressed = True
+        self._wants(message)
+        if button.text == "Cancel" and data.draw(st.booleans()):
+            self._says(self._message("/cancel", message), "cancel")
+            return
+        shown = self._message("", message).reply_to_message
+        query = telegram.CallbackQuery(
+            "1", self._anna, "1", message=shown, data=str(button.callback_data)
+        )
+        self._hears(telegram.Update(1, callback_query=query), lambda h: h._query(h.pressed))
+
+    def _wants(self, message: Message) -> None:
+        press = read_press(str(buttons(message)[0].callback_data)) if buttons(message) else None
+        if press is not None and press[0] == "cancel":
+            self.cancels.setdefault(press[1], self.time)
+
+    @precondition(lambda self: self._visible)
+    @rule(data=st.data())
+    def a_message_is_removed(self, data: st.DataObject) -> None:
+        _one_of(data, self._visible).deleted = True
+        self._happened()
+
+    @precondition(lambda self: self._payable)
+    @rule(data=st.data(), hold=st.sampled_from([False, False, True]))
+    def somebody_pays(self, data: st.DataObject, hold: bool) -> None:
+        request = _one_of(data, self._payable)
+        with suppress(PaymentFailed):
+            self.node.ledger.pay(request, amount_msat=None, late=True, hold=hold)
+        self._happened()
+        self.ground.run()
+
+    @property
+    def _payable(self) -> list[str]:
+        ledger = self.node.ledger
+        return [
+            request
+            for request, payment_hash in self.node.hashes.items()
+            if self.node.up
+            and payment_hash in self.node.shown
+            and payment_hash in ledger.invoices
+            and ledger.invoices[payment_hash].state == OPEN
+        ]
+
+    # --- the calls
+
+    @precondition(lambda self: any(not call.acted for call in self.desk.calls))
+    @rule(dice=DICE)
+    def a_call_acts(self, dice: int) -> None:
+        calls = [call for call in self.desk.calls if not call.acted]
+        self._act(calls[dice % len(calls)], self._mixed(dice))
+
+    def _mixed(self, dice: int) -> random.Random:
+        """Drawn numbers are much alike, so what happened before has a say."""
+        return random.Random(f"{self.seed} {dice} {self.desk.count}")
+
+    def _act(self, call: Call, dice: random.Random | None) -> None:
+        outcomes = NODE_OUTCOMES if call.at_node else CHAT_OUTCOMES
+        outcome = dice.choice(outcomes) if dice is not None else "done"
+        note(f"  {call.name} {role_of(call.text) if call.text else ''}: {outcome}")
+        how, _, after = outcome.partition(" ")
+        if how == "forbidden":  # and so it is from now on
+            self.place.lost = True
+        if how == "refused" and call.target is not None:
+            call.target.refused = True
+        if how == "unknown":
+            self.denied.add(call.payment_hash)
+        if how in ("refused", "forbidden") and role_of(call.text) == "told":
+            self.not_told += 1
+        if how in ("done", "forbidden") or after:
+            call.go()
+        elif how == "late":
+            self.late.append(call)
+        if how in ("done", "forbidden"):
+            return
+        if call.at_node:
+            call.lose(NODE_FAULTS[how]())
+        else:
+            call.lose(CHAT_FAULTS[how]())
+        call.arrive()
+        self.ground.run()
+
+    @precondition(lambda self: any(call.acted for call in self.desk.calls))
+    @rule(which=st.integers(0, 5))
+    def an_answer_arrives(self, which: int) -> None:
+        calls = [call for call in self.desk.calls if call.acted]
+        calls[which % len(calls)].arrive()
+        self.ground.run()
+
+    @rule(calls=st.integers(1, 6), dice=DICE)
+    def it_goes_on(self, calls: int, dice: int) -> None:
+        """Several calls, with nothing in between."""
+        self._go_on(calls, self._mixed(dice))
+
+    def _go_on(self, calls: int, dice: random.Random | None = None) -> None:
+        for _ in range(calls):
+            if not self.desk.calls:
+                return
+            call = self.desk.calls[0]
+            if not call.acted:
+                self._act(call, dice)
+            call.arrive()
+            self.ground.run()
+            self.nothing_is_repeated_without_a_pause()
+
+    @precondition(lambda self: self.desk.calls)
+    @rule(which=st.integers(0, 5), writes=st.sampled_from([None, None, 0, 1]))
+    def the_bot_dies_before_it_writes_down_what_it_did(
+        self, which: int, writes: int | None
+    ) -> None:
+        """Before the answer arrives, or as it does: after none or one of its writes."""
+        call = self._send_or(which)
+        call.go()
+        if writes is not None:
+            if call.message is not None:
+                call.message.unrecorded = True
+            self.ground.store.writes_left = writes
+            call.arrive()
+            self.ground.run()
+        self._bot_is_killed()
+
+    @precondition(lambda self: self.desk.calls)
+    @rule(data=st.data(), which=st.integers(0, 5), at_once=st.booleans())
+    def something_happens_before_an_answer_arrives(
+        self, data: st.DataObject, which: int, at_once: bool
+    ) -> None:
+        """Or in the same moment."""
+        call = self._send_or(which)
+        call.go()
+        if at_once:
+            call.arrive()
+        if self._payable and data.draw(st.booleans()):
+            self.somebody_pays(data, hold=False)
+        elif any(buttons(m) for m in self._visible) and data.draw(st.booleans()):
+            self.a_person_presses(data)
+        else:
+            self.something_else_happens(data)
+        call.arrive()
+        self.ground.run()
+
+    def _send_or(self, which: int) -> Call:
+        """A call that waits; one that puts a message into a chat, where there is one."""
+        sends = [call for call in self.desk.calls if call.name.startswith("send")]
+        calls = sends if sends and which % 2 else self.desk.calls
+        return calls[which % len(calls)]
+
+    @precondition(lambda self: self.late)
+    @rule()
+    def what_was_late_appears(self) -> None:
+        before = set(self.node.ledger.invoices)
+        for call in self.late:
+            if self.node.up or not call.at_node:
+                call.go()
+        self.late.clear()
+        self.appeared |= set(self.node.ledger.invoices) - before
+        self.ground.run()
+
+    # --- what happens meanwhile
+
+    @rule(data=st.data())
+    def something_else_happens(self, data: st.DataObject) -> None:
+        """One of `EVENTS`."""
+        self._happened()
+        name = data.draw(st.sampled_from(EVENTS))
+        if name == "_clock_is_set":
+            self._clock_is_set(data)
+        else:
+            getattr(self, name)()
+
+    @rule(seconds=st.sampled_from([0.3, 0.3, 2.0, 2.0, 5.0, 5.0, 11.0, 30.0, 61.0, 3700.0]))
+    def time_passes(self, seconds: float) -> None:
+        self._pass(seconds)
+
+    @rule(heals=st.booleans(), seconds=st.sampled_from([0.3, 1.0, 3.0, 11.0, 31.0]))
+    def all_is_well_for_a_while(self, heals: bool, seconds: float) -> None:
+        """Every call is answered."""
+        self.was_up = self.node.up
+        if heals:
+            self._chat_is_back()
+            self._node_comes_back()
+        self._behaves()
+        self._pass(seconds)
+        self._behaves()
+        if seconds >= 11:
+            self._payments_are_known()
+
+    def _payments_are_known(self) -> None:
+        """Where all was well for some time they are told, in one place or another."""
+        for row in self.ground.rows():
+            invoice = self.node.ledger.invoices.get(row.payment_hash)
+            if self.was_up and invoice is not None and invoice.state == SETTLED:
+                assert row.state is State.SETTLED, "a payment goes unnoticed"
+            if row.state is State.SETTLED and not row.tried:
+                assert row.told, "a payment waits to be told"
+
+    def _pass(self, seconds: float) -> None:
+        self.time += seconds
+        self.ground.loop.steady_s += seconds  # type: ignore[attr-defined]
+        self._happened()
+        if self.node.up:
+            self.node.ledger.expire_due()
+        self.what_was_late_appears()
+        self.node.flowing.set()
+        now_s = self.ground.loop.time()
+        for call in [call for call in self.desk.calls if call.deadline_s <= now_s]:
+            call.lose((NODE_FAULTS["late"] if call.at_node else CHAT_FAULTS["lost"])())
+            call.arrive()
+        self.ground.run()
+
+    def _clock_is_set(self, data: st.DataObject) -> None:
+        """Never further from the node's than a minute."""
+        seconds = data.draw(st.integers(-60, 60))
+        if abs(self.ahead_s + seconds - self.node_ahead_s) <= 60:
+            self.ahead_s += seconds
+
+    def _node_goes(self) -> None:
+        self.late = [call for call in self.late if not call.at_node]
+        self.node.go()
+        self.ground.run()
+
+    def _node_comes_back(self) -> None:
+        if self.node.up:
+            return
+        self.node.come_back()
+        self.ground.run()
+
+    def _node_cleans_up(self) -> None:
+        self.late = [call for call in self.late if not call.at_node]
+        ledger = self.node.ledger
+        for payment_hash, invoice in list(ledger.invoices.items()):
+            if invoice.state == CANCELED:
+                ledger.delete(payment_hash)
+
+    def _node_is_restored(self) -> None:
+        """From its seed: nothing is known of earlier invoices, and payments count from 1."""
+        self._node_goes()
+        self.forgotten |= {
+            each.payment_hash
+            for each in self.node.ledger.invoices.values()
+            if each.state in (SETTLED, ACCEPTED)
+        }
+        self.node.ledger.restore([])
+        self._node_comes_back()
+
+    def _node_refuses(self) -> None:
+        self.node.refuses = not self.node.refuses
+
+    def _stream_stalls(self) -> None:
+        self.node.flowing.clear()
+
+    def _stream_tells_again(self) -> None:
+        for payment_hash in self.node.ledger.invoices:
+            self.node.ledger.tell_again(payment_hash)
+        self.ground.run()
+
+    def _somebody_cancels_at_the_node(self) -> None:
+        for payment_hash, invoice in self.node.ledger.invoices.items():
+            if invoice.state == OPEN:
+                self.node.ledger.cancel(payment_hash)
+
+    def _last_part_of_a_payment(self) -> None:
+        if self.node.up:
+            for invoice in list(self.node.ledger.invoices.values()):
+                if invoice.state == ACCEPTED:
+                    self.node.ledger.settle(invoice.payment_hash)
+            self.ground.run()
+
+    def _membership(self, status: str) -> None:
+        chat = telegram.Chat(self.place.id, "private" if self.place.id > 0 else "group")
+        there, gone = (
+            telegram.ChatMemberMember(self._bot),
+            telegram.ChatMemberBanned(self._bot, datetime.fromtimestamp(0, UTC)),
+        )
+        old, new = (there, gone) if status == "gone" else (gone, there)
+        when = datetime.fromtimestamp(self.time, UTC)
+        change = telegram.ChatMemberUpdated(chat, self._anna, when, old, new)
+        update = telegram.Update(1, my_chat_member=change)
+        if status == "gone":
+            self.ground.run(self.process.handlers._membership(update, None))
+        else:
+            self._hears(update)
+            self.updates.pop()
+
+    def _chat_is_lost(self) -> None:
+        self.place.lost = True
+        self._membership("gone")
+
+    def _chat_is_back(self) -> None:
+        if self.place.lost:
+            self.place.lost = False
+            self._membership("there")
+
+    def _group_moves(self) -> None:
+        if self.place.id == GROUP and self._is_reachable:
+            rows = self.ground.rows()
+            self.done_before_move = {row.id for row in rows if row.due_at is None}
+            self.place.moved_to = self.telegram.room(GROUP - 100)
+            old, self.place = self.place, self.place.moved_to
+            self.updates.clear()
+            if len(old.messages) % 2:  # its service message may be late
+                message = self._message("")
+                moved = telegram.Message(
+                    message.message_id, message.date, message.chat, migrate_from_chat_id=old.id
+                )
+                self._says(moved, "migrated")
+
+    def _update_comes_again(self) -> None:
+        for deliver in self.updates[-2:] if self._is_reachable else []:
+            deliver()
+
+    def _bot_is_killed(self) -> None:
+        """What a call did and did not write is unknown; a new process takes up what is due."""
+        for call in self.desk.calls:
+            if call.message is not None:
+                call.message.unrecorded = True
+            if call.at_node and not call.acted:
+                self.late.append(call)  # it is on its way
+        self.process.kill()
+        self.ground.store.writes_left = None
+        self._happened()
+        self.process = Process(self.ground, self)
+
+    # --- what always holds
+
+    @invariant()
+    def nothing_is_repeated_without_a_pause(self) -> None:
+        rows = 2 + len(self.commands)
+        count = self.desk.count - self.burst_from
+        assert count <= STEPS_AT_ONCE * rows, "a step is repeated without a pause"
+
+    @invariant()
+    def nothing_goes_wrong_inside(self) -> None:
+        odd = [line for line in self.errors if not line.startswith(EXPECTED)]
+        assert not odd, odd
+        assert not self.process.running.done(), "the reconciler has ended"
+
+    @invariant()
+    def nobody_is_refused_too_soon(self) -> None:
+        for row in self.ground.rows():
+            if row.state is State.REQUESTED:
+                self.waiting.setdefault(row.id, self.time)
+            elif (since := self.waiting.pop(row.id, None)) and row.state is State.FAILED:
+                waited_s = self.time - since
+                assert waited_s >= PATIENCE_S or self.node.has_refused, f"after {waited_s} s"
+
+    @invariant()
+    def settled_stays(self) -> None:
+        settled = {row.id for row in self.ground.rows() if row.state is State.SETTLED}
+        assert settled >= self.settled_once, "a payment is taken back"
+        self.settled_once = settled
+
+    # --- the world behaves again
+
+    def teardown(self) -> None:
+        if not hasattr(self, "process"):
+            return
+        try:
+            self.node.refuses = False
+            self.place.lost = False
+            self._bot_is_killed()
+            self._membership("there")  # it may be held by an answer that came after the last one
+            self._node_comes_back()
+            self._last_part_of_a_payment()
+            for seconds in (6.0, 11.0, 61.0, 61.0):  # the gate, both looks, the longest pause
+                self._behaves()
+                self._pass(seconds)
+            self._behaves()
+            self.judge(now=True)
+            for _ in range(3):
+                self._pass(EXPIRY_S + 130)
+                self._behaves()
+                self._pass(10)
+                self._behaves()
+            self.judge(now=False)
+        finally:
+            self.process.kill()
+
+    def _behaves(self) -> None:
+        for _ in range(100):
+            if not self.desk.calls:
+                break
+            self._go_on(1)
+            self.settled_stays()
+            self.nothing_goes_wrong_inside()
+        assert not self.desk.calls, "no end"
+
+    # --- the judgement
+
+    def judge(self, *, now: bool) -> None:
+        """Compare rows, node and chats; `now`: before everything expires."""
+        rows = self.ground.rows()
+        assert len(rows) >= len(self.commands), "a command is lost"
+        for row in rows:
+            self._ended(row, now=now)
+            self._as_at_the_node(row)
+            self._shows(row)
+        self._copies(rows)
+        self._told(rows)
+        self._nothing_looks_payable(rows)
+
+    def _ended(self, row: Invoice, *, now: bool) -> None:
+        assert row.lane in list(Priority), f"left in lane {row.lane}"
+        assert not row.sending, f"{row.sending} is on its way for ever"
+        assert row.state is not State.REQUESTED, "a command without an end"
+        if row.state in (State.ASKING, State.OPEN):
+            assert now, f"{row.state} for ever"
+            assert row.due_at is not None, "nobody looks at it again"
+            assert row.state is State.ASKING or not row.cancel_wanted, "cancelled only by time"
+            assert row.state is State.ASKING or not row.unshowable, "payable, and nobody sees it"
+            assert row.payment_hash not in self.cancels, "what a person cancelled is open"
+        else:
+            assert row.due_at is None or row.due_at > self.now, f"due, and not taken up: {row}"
+        assert row.preimage is None or row.state in (State.ASKING, State.DROPPED)
+
+    def _as_at_the_node(self, row: Invoice) -> None:
+        invoice = self.node.ledger.invoices.get(row.payment_hash)
+        state = None if invoice is None else invoice.state
+        if state == SETTLED:
+            assert row.state is State.SETTLED, "a payment went unnoticed"
+        elif row.state is State.SETTLED:
+            assert row.payment_hash in self.forgotten, "paid, says only the bot"
+        elif state == OPEN:
+            odd = row.payment_hash in self.denied | self.appeared
+            assert row.state is State.OPEN or odd, f"payable, and said to be {row.state}"
+        else:
+            assert row.state is not State.OPEN, "open, and not payable"
+
+    def _shows(self, row: Invoice) -> None:
+        """The messages that the row knows show its state."""
+        room = self.telegram.room(row.chat_id)
+        face = FACES.get(row.state)
+        for number in (row.card_id, row.request_id, row.stray_id):
+            if number is None or face is None:
+                continue
+            message = room.messages[number]
+            assert not message.deleted or set(roles(message)) != {"word"}, "only a word was there"
+            if message.deleted or message.forces or message.refused:
+                continue
+            shows = role(message)
+            gone = number == row.request_id and shows == (
+                "request" if face == "open" else "request gone"
+            )
+            assert shows == face or gone, f"{row.state}, shows {shows}"
+            closed = face in ("expired", "cancelled") and number != row.request_id
+            wanted = (
+                ["Cancel"] if face == "open" else ["Renew"] if closed and not row.renewed else []
+            )
+            if not gone and shows == face and number != row.request_id:
+                assert [b.text for b in buttons(message)] == wanted
+        hidden = row.state in (State.ASKING, State.DROPPED) or row.unshowable or row.renewed
+        if row.card_id is None and not hidden:
+            moved = row.id in self.done_before_move
+            gone = moved or any(m.deleted for m in self._cards_of(row))
+            assert gone, f"{row.state}, and nothing shows it"
+        if row.state is State.OPEN and row.request_apart and not row.unshowable:
+            assert row.request_id is not None, "a card without its request"
+
+    def _hash_of(self, message: Message, rows: list[Invoice]) -> bytes:
+        """Whose card it is, b"" for nobody's."""
+        for text in message.texts:
+            if request := request_in(text):
+                return self.node.hashes[request]
+        for row in rows:
+            room = self.telegram.room(row.chat_id)
+            if message.room is room and message.number in (row.card_id, row.stray_id):
+                return row.payment_hash
+        for button in buttons(message):
+            press = read_press(str(button.callback_data))
+            if press is not None:
+                return press[1]
+        return b""
+
+    def _cards_of(self, row: Invoice) -> list[Message]:
+        rows, amount = self.ground.rows(), f" for {(row.amount_msat or 0) // 1000:,} sats"
+        failed = [m for m in self._all("failed") if amount in m.texts[-1]]
+        return failed + [m for m in self._all() if self._hash_of(m, rows) == row.payment_hash]
+
+    def _all(self, *ever: str) -> list[Message]:
+        """The bot's messages that have been one of these, in the order of their sending."""
+        rooms = self.telegram.rooms.values()
+        every = [message for room in rooms for message in room.messages.values()]
+        found = [m for m in every if not ever or set(ever) & set(roles(m))]
+        return sorted(found, key=lambda message: message.sent)
+
+    def _copies(self, rows: list[Invoice]) -> None:
+        """A second copy has its reason, and the line that says so."""
+        cards: dict[tuple[bytes, int], list[Message]] = {}
+        for message in self._all(*CARD):
+            payment_hash = self._hash_of(message, rows)
+            if payment_hash and roles(message)[0] not in ("request", "told"):
+                cards.setdefault((payment_hash, message.room.id), []).append(message)
+        for copies in cards.values():
+            for earlier, later in pairwise(copies):
+                assert earlier.unrecorded, f"a second card without a reason: {later}"
+                assert AGAIN in later.texts[0], f"a second card without its line: {later}"
+        for kind in ("word", "question", "failed"):
+            several = self._all(kind)
+            surely = [m for m in several if not m.unrecorded]
+            per_room = Counter(m.room.id for m in surely)
+            assert all(n <= len(rows) for n in per_room.values()), f"{kind}: {surely}"
+
+    def _told(self, rows: list[Invoice]) -> None:
+        told: dict[int, list[Message]] = {}
+        for message in self._all("told"):
+            sats = re.search(r"you got ([\d,]+) sats", message.texts[0])
+            assert sats is not None
+            told.setdefault(int(sats[1].replace(",", "")), []).append(message)
+        paid = [row for row in rows if row.state is State.SETTLED]
+        # an invoice and its renewal, where the node had denied the first
+        counts = Counter(row.paid_msat // 1000 for row in paid)
+        for row in paid:
+            assert row.told
+            messages = told.get(row.paid_msat // 1000, [])
+            enough = len(messages) >= counts[row.paid_msat // 1000]
+            assert enough or self.not_told, "a payment was not told"
+            for earlier, later in pairwise(messages if counts[row.paid_msat // 1000] == 1 else []):
+                assert earlier.unrecorded, "told twice without a reason"
+                assert TOLD_AGAIN in later.texts[0], "told twice without its line"
+        assert set(told) <= set(counts), f"told, and nobody paid: {told}"
+
+    def _nothing_looks_payable(self, rows: list[Invoice]) -> None:
+        """But for copies that nobody knows of."""
+        states = {row.payment_hash: row.state for row in rows}
+        for message in self._all("open", "request"):
+            if message.deleted or message.room.moved_to or role(message) not in ("open", "request"):
+                continue
+            if states[self._hash_of(message, rows)] is State.OPEN or message.refused:
+                continue
+            known = {n for r in rows for n in (r.card_id, r.request_id, r.stray_id)}
+            stray = message.unrecorded and message.number not in known
+            followed = message.pressed and not any(row.stray_id for row in rows)
+            assert stray, f"looks payable: {message}"
+            assert not followed, f"pressed, and still looks payable: {message}"
+
+
+@contextmanager
+def errors_of_the_bot() -> Iterator[list[str]]:
+    """What the bot logs as an error."""
+    lines: list[str] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            event = record.msg["event"] if isinstance(record.msg, dict) else record.getMessage()
+            why = record.exc_info or (isinstance(record.msg, dict) and record.msg.get("exc_info"))
+            lines.append(f"{event} {record.msg} {why}")
+
+    handler, logger = Keep(level=logging.ERROR), logging.getLogger("bot")
+    was = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.propagate = False
+    logger.setLevel(logging.ERROR)
+    try:
+        yield lines
+    finally:
+        logger.removeHandler(handler)
+        logger.level, logger.propagate = was
+
+
+@pytest.mark.timeout(3600)  # as many as are asked for
+def test_any_event_after_any_step(tmp_path: Path) -> None:
+    examples = int(os.environ.get("INVOICE_BOT_ORDERS", "100"))
+    ground = Ground(tmp_path)
+    try:
+        with errors_of_the_bot() as errors:
+            run_state_machine_as_test(
+                lambda: Orders(ground, errors),
+                settings=settings(
+                    max_examples=examples,
+                    stateful_step_count=40,
+                    deadline=None,
+                    report_multiple_bugs=False,
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+    finally:
+        ground.close()
