@@ -12,7 +12,6 @@ import heapq
 import itertools
 import os
 import ssl
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -182,22 +181,30 @@ class _Rate:
 
     def __init__(self) -> None:
         self._limiter = AsyncLimiter(BURST, BURST / MESSAGES_PER_S)
-        self._waiting: tuple[deque[asyncio.Future[None]], deque[asyncio.Future[None]]] = (
-            deque(),
-            deque(),
-        )
+        # new cards, and the rest; by number, so that who comes back is not the last
+        self._waiting: tuple[list[_Place], list[_Place]] = ([], [])
         self._turns = itertools.count()
+        self._entries = itertools.count()
         self._serving: asyncio.Task[None] | None = None
 
-    async def acquire(self, priority: Priority) -> None:
-        if self._serving is None and self._limiter.has_capacity():
-            await self._limiter.acquire()
-            return
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting[priority is not Priority.NEW].append(place)
+    @property
+    def is_short(self) -> bool:
+        """Whether who comes now has to wait."""
+        return self._serving is not None or not self._limiter.has_capacity()
+
+    async def take(self) -> None:
+        """Take a place that is free: not while it is short."""
+        await self._limiter.acquire()
+
+    def queue(self, priority: Priority, number: int) -> asyncio.Future[bool]:
+        """Wait for a place: it is there when this is true. Whoever sets it false takes it away."""
+        place: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        # the last count tells apart two places of one message, of which it has lost the first
+        entry = (number, next(self._entries), place)
+        heapq.heappush(self._waiting[priority is not Priority.NEW], entry)
         if self._serving is None:
             self._serving = asyncio.ensure_future(self._serve())
-        await place
+        return place
 
     async def _serve(self) -> None:
         new, rest = self._waiting
@@ -205,28 +212,41 @@ class _Rate:
             await self._limiter.acquire()
             favoured, other = (rest, new) if next(self._turns) % 3 == 2 else (new, rest)
             for line in (favoured, other):
-                while line and line[0].done():  # given up in the meantime
-                    line.popleft()
+                while line and line[0][2].done():  # given up in the meantime
+                    heapq.heappop(line)
                 if line:
-                    line.popleft().set_result(None)
+                    heapq.heappop(line)[2].set_result(True)
                     break
         self._serving = None
 
     def close(self) -> None:
         if self._serving is not None:
             self._serving.cancel()
-        for place in itertools.chain(*self._waiting):
+        for *_, place in itertools.chain(*self._waiting):
             if not place.done():
                 place.set_exception(NotSent("The bot is stopping."))
 
 
+_Place = tuple[int, int, asyncio.Future[bool]]
+
+
 @dataclass(slots=True)
 class _Line:
-    """Those who wait in one chat."""
+    """Those who wait in one chat. Each message has a number, in the order of their coming."""
 
-    busy: bool = False
+    holder: int | None = None  # whose turn it is
+    # where the holder, no new card, waits for the overall rate
+    place: asyncio.Future[bool] | None = None
     free_at: float = 0.0  # on the loop's clock
-    waiting: list[tuple[int, int, asyncio.Future[None]]] = field(default_factory=list)
+    waiting: list[tuple[Priority, int, asyncio.Future[None]]] = field(default_factory=list)
+
+    def first(self, *, new_first: bool) -> tuple[Priority, int, asyncio.Future[None]]:
+        """Who is next, taken out: the most urgent, or a new card before all others."""
+        found = min(
+            self.waiting, key=lambda each: (new_first and each[0] is not Priority.NEW, *each[:2])
+        )
+        self.waiting.remove(found)
+        return found
 
 
 class Chats:
@@ -323,7 +343,9 @@ class Chats:
     def is_free(self, chat_id: int) -> bool:
         """Whether a message to this chat would go out at once."""
         line = self._lines.get(chat_id)
-        return line is None or (not line.busy and line.free_at <= asyncio.get_running_loop().time())
+        return line is None or (
+            line.holder is None and line.free_at <= asyncio.get_running_loop().time()
+        )
 
     async def close(self, *, timeout_s: float) -> None:
         """Let what is on its way arrive, for `timeout_s` at most."""
@@ -341,44 +363,53 @@ class Chats:
     @asynccontextmanager
     async def _turn(self, chat_id: int, priority: Priority) -> AsyncIterator[_Line]:
         line = self._lines.setdefault(chat_id, _Line())
-        if line.busy or line.free_at > asyncio.get_running_loop().time():
-            await self._wait(chat_id, line, priority)
-        line.busy = True
+        number = next(self._numbers)
         try:
-            if self._closing:
-                raise NotSent("The bot is stopping.")
-            await self._rate.acquire(priority)
+            while not await self._has_place(chat_id, line, priority, number):
+                continue  # a new card went past: wait for the next turn
             yield line
         finally:
-            line.busy = False
-            self._next(chat_id, line)
-
-    async def _wait(self, chat_id: int, line: _Line, priority: Priority) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(line.waiting, (priority, next(self._numbers), turn))
-        if not line.busy and len(line.waiting) == 1:
-            self._next(chat_id, line)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # it was our turn: hand it on
-                line.busy = False
+            if line.holder == number:
+                line.holder = None
                 self._next(chat_id, line)
-            raise
+
+    async def _has_place(self, chat_id: int, line: _Line, priority: Priority, number: int) -> bool:
+        """Wait for the chat's turn and then for the overall rate; False if the turn was lost."""
+        if priority is Priority.NEW and line.place is not None and not line.place.done():
+            # Without this the chat's payments of a whole night would hold up its commands.
+            line.place.set_result(False)
+        elif line.holder is not None or line.free_at > asyncio.get_running_loop().time():
+            await self._wait(chat_id, line, priority, number)
+        line.holder = number
+        if self._closing:
+            raise NotSent("The bot is stopping.")
+        if not self._rate.is_short:
+            await self._rate.take()
+            return True
+        place = self._rate.queue(priority, number)
+        line.place = None if priority is Priority.NEW else place
+        return await place
+
+    async def _wait(self, chat_id: int, line: _Line, priority: Priority, number: int) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        line.waiting.append((priority, number, turn))
+        if line.holder is None and len(line.waiting) == 1:
+            self._next(chat_id, line)
+        await turn
 
     def _next(self, chat_id: int, line: _Line) -> None:
         """Give the turn to the most urgent, at once or when the hold is over."""
         loop = asyncio.get_running_loop()
-        if line.busy:
+        if line.holder is not None:
             return
         if line.free_at > loop.time():
             if line.waiting:
                 loop.call_at(line.free_at, self._next, chat_id, line)
             return
         while line.waiting:
-            _, _, turn = heapq.heappop(line.waiting)
+            _, number, turn = line.first(new_first=self._rate.is_short)
             if not turn.done():
-                line.busy = True  # from now on, so that nobody steps in between
+                line.holder = number  # from now on, so that nobody steps in between
                 turn.set_result(None)
                 return
         if self._lines.get(chat_id) is line:

@@ -423,6 +423,32 @@ async def test_of_those_who_wait_for_the_rate_new_cards_get_two_of_three_places(
     assert order.index(Priority.EXPIRED) <= 4
 
 
+async def test_a_new_card_goes_past_what_waits_for_the_rate_in_its_own_chat(
+    monkeypatch: pytest.MonkeyPatch, telegram_bot: TelegramBot, chat: int
+) -> None:
+    monkeypatch.setattr(chats_module, "BURST", 1)
+    monkeypatch.setattr(chats_module, "MESSAGES_PER_S", 100)
+    limited = Chats(telegram_bot)
+    order: list[str] = []
+
+    async def call(chat_id: int, priority: Priority, name: str) -> None:
+        async def request(_bot: TelegramBot) -> None:
+            order.append(name)
+
+        await limited.send(chat_id, priority, request)
+
+    await call(-1, Priority.PAID, "first")
+    here = [call(chat, Priority.PAID, f"paid {number}") for number in range(3)]
+    elsewhere = [call(-2 - number, Priority.PAID, "elsewhere") for number in range(20)]
+    new = [call(chat, Priority.NEW, f"new {number}") for number in range(2)]
+    await asyncio.gather(*map(asyncio.create_task, [*here[:2], *elsewhere, *new, here[2]]))
+    assert [name for name in order if name.startswith("new")] == ["new 0", "new 1"]
+    assert order.index("new 1") <= 4
+    assert [name for name in order if name.startswith("paid")] == ["paid 0", "paid 1", "paid 2"]
+    assert order.index("paid 0") < 8  # who stepped aside is not the last of all
+    assert order.count("elsewhere") == 20
+
+
 # best effort
 
 
