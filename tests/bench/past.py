@@ -8,15 +8,16 @@ from __future__ import annotations
 import itertools
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from bot.demo.ledger import SimInvoice
-from bot.demo.telegram import Chat, Message
-from bot.invoice import Do, Face, Invoice, Priority, State, next_step
+from bot.demo.node import SimNode
+from bot.demo.telegram import Chat, Message, SimTelegram
+from bot.invoice import Do, Face, Invoice, State, next_step
 from bot.qr import payment_png
 from bot.store import Store, Tx
-from tests.bench.side import Side
 
 #: Few enough that ten thousand payments fit into the simulated node's channels.
 SATS = 21
@@ -37,13 +38,27 @@ class Open:
 
 
 class Past:
-    """The rows of one side. Its bot has to be down while they are made."""
+    """The rows of one bot. It has to be down while they are made.
 
-    def __init__(self, side: Side) -> None:
-        self._side = side
-        self._chats = itertools.cycle(side.chats)
+    `node_id` is "" where its macaroon can't ask for the node's identity.
+    """
+
+    def __init__(
+        self,
+        database: Path,
+        *,
+        node: SimNode,
+        telegram: SimTelegram,
+        chats: Sequence[Chat],
+        node_id: str = "",
+    ) -> None:
+        self._database = database
+        self._node = node
+        self._node_id = node_id
+        self._telegram = telegram
+        self._chats = itertools.cycle(chats)
         self._numbers = itertools.count(1)
-        self._picture = side.telegram.add_photo(payment_png("lnsb21u1p" + "q" * 290))
+        self._picture = telegram.add_photo(payment_png("lnsb21u1p" + "q" * 290))
         #: What is open, the oldest first.
         self.opened: list[Open] = []
 
@@ -59,8 +74,8 @@ class Past:
 
     async def one_paid(self) -> None:
         """The newest payment, which the node has too: from there it replays what came since."""
-        invoice = self._side.node.add_invoice(SATS * 1000)
-        self._side.node.pay(invoice.payment_request)
+        invoice = self._node.add_invoice(SATS * 1000)
+        self._node.pay(invoice.payment_request)
         row = self._done_row(0, 1) | {
             "state": State.SETTLED,
             "payment_hash": invoice.payment_hash,
@@ -69,13 +84,13 @@ class Past:
         }
         await self._write([row])
         index = invoice.settle_index
-        await self._do(lambda tx: tx.set_cursor("", index, time.time()))
+        await self._do(lambda tx: tx.set_cursor(self._node_id, index, time.time()))
 
     def pay(self, count: int) -> list[Open]:
         """Somebody pays the oldest open ones."""
         paid, self.opened = self.opened[:count], self.opened[count:]
         for each in paid:
-            self._side.node.pay(each.invoice.payment_request)
+            self._node.pay(each.invoice.payment_request)
         return paid
 
     # a row
@@ -83,13 +98,13 @@ class Past:
     def _open(self) -> Open:
         chat = next(self._chats)
         chat.started = True
-        telegram = self._side.telegram
-        invoice = self._side.node.add_invoice(SATS * 1000, memo="pizza", expiry_s=EXPIRY_S)
+        telegram = self._telegram
+        invoice = self._node.add_invoice(SATS * 1000, memo="pizza", expiry_s=EXPIRY_S)
         # Not `say`: the bot is not to hear of it.
         said = telegram.new_message(chat, chat.person, text=f"/invoice {SATS} pizza")
         card = telegram.new_message(
             chat,
-            self._side.bot_user,
+            chat.bot,
             text=invoice.payment_request,
             photo=self._picture,
             reply_to=said,
@@ -131,6 +146,7 @@ class Past:
     def _asked(self, chat: Chat, message_id: int) -> dict[str, Any]:
         assert chat.person is not None
         return {
+            "node_id": self._node_id,
             "origin_chat_id": chat.id,
             "origin_message_id": message_id,
             "origin_count": 0,
@@ -162,13 +178,13 @@ class Past:
             await store.close()
 
     async def _store(self) -> Store:
-        return await Store.open(f"sqlite:///{self._side.folder / 'invoice-bot.db'}")
+        return await Store.open(f"sqlite:///{self._database}")
 
 
 def _add(tx: Tx, columns: dict[str, Any]) -> Invoice:
     """The row, at rest as the bot leaves it."""
-    row, _ = tx.add(**columns)
+    row = Invoice(id=0, **columns)
     step = next_step(row, time.time())
     assert step.do in (Do.WAIT, Do.NOTHING), step
     due_at = step.at if step.do is Do.WAIT else None
-    return tx.update(row.id, due_at=due_at, lane=int(Priority(row.priority)))
+    return tx.add(**columns, due_at=due_at, lane=int(row.priority))[0]

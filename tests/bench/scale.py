@@ -263,6 +263,12 @@ def told_times(side: Side, each: Open) -> int:
     )
 
 
+def past_of(side: Side) -> Past:
+    """The past of this side's bot."""
+    database = side.folder / "invoice-bot.db"
+    return Past(database, node=side.node, telegram=side.telegram, chats=side.chats)
+
+
 @asynccontextmanager
 async def sides(size: Size, folder: Path) -> AsyncIterator[Sides]:
     async with (
@@ -270,9 +276,8 @@ async def sides(size: Size, folder: Path) -> AsyncIterator[Sides]:
         Side.opened(folder / "full", people=size.people) as full,
         Side.opened(folder / "old", people=size.people) as old,
     ):
-        past = Past(full)
+        past, of_old = past_of(full), past_of(old)
         await past.one_paid()
-        of_old = Past(old)
         await of_old.done(size.done)
         await of_old.one_paid()
         yield Sides(empty, full, old, past)
