@@ -29,7 +29,7 @@ from bot import store as store_module
 from bot.errors import DatabaseInUse, DatabaseTooNew, DatabaseUnreadable, StartError
 from bot.errors import StoreUnavailable as Unavailable
 from bot.invoice import MAX_FAULTS, Face, Invoice, Priority, State
-from bot.store import GROUP, LANE_FOREIGN, LANE_HELD, Store, Tx
+from bot.store import GROUP, LANE_FOREIGN, LANE_HELD, Due, Store, Tx
 
 T = TypeVar("T")
 
@@ -752,7 +752,9 @@ def ids(rows: list[Invoice]) -> list[int]:
     return [each.id for each in rows]
 
 
-async def test_due_rows_come_by_lane_then_by_time_and_no_more_of_each_than_asked(store: Store) -> None:
+async def test_due_rows_come_by_lane_then_by_time_and_no_more_of_each_than_asked(
+    store: Store,
+) -> None:
     late = await row(store, 1, lane=Priority.NEW, due_at=NOW - 1)
     early = await row(store, 2, lane=Priority.NEW, due_at=NOW - 9)
     expired = await row(store, 3, lane=Priority.EXPIRED, due_at=NOW - 99)

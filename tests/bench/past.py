@@ -5,6 +5,7 @@ Written through the store while the bot is down: to send ten thousand commands t
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import secrets
 import time
@@ -67,6 +68,38 @@ class Past:
         fresh = [self._open() for _ in range(count)]
         await self._write(map(self._open_row, fresh))
         self.opened += fresh
+
+    async def requested(self, chat: Chat) -> None:
+        """A command that a crash interrupted before the node knew of it."""
+        preimage = secrets.token_bytes(32)
+        said = self._telegram.new_message(chat, chat.person, text=f"/invoice {SATS} pizza")
+        row = self._asked(chat, said.id) | {
+            "node_id": "",
+            "asked_at": time.time(),
+            "state": State.REQUESTED,
+            "preimage": preimage,
+            "payment_hash": hashlib.sha256(preimage).digest(),
+            "due_at": time.time(),
+        }
+        await self._do(lambda tx: tx.add(**row))
+
+    async def record(self, paid: Sequence[Open]) -> None:
+        """The bot heard of these payments, and got no further."""
+        now = time.time()
+
+        def job(tx: Tx) -> None:
+            for each in paid:
+                invoice = each.invoice
+                tx.settle(
+                    invoice.payment_hash,
+                    now=now,
+                    state=State.SETTLED,
+                    paid_msat=invoice.paid_msat,
+                    settle_index=invoice.settle_index,
+                    settled_at=invoice.settled_at,
+                )
+
+        await self._do(job)
 
     async def done(self, count: int) -> None:
         """So many that are over, of every kind, and told."""
