@@ -10,9 +10,14 @@ import itertools
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
+from bot import store
 from bot.demo.ledger import SimInvoice
 from bot.demo.node import SimNode
 from bot.demo.telegram import Chat, Message, SimTelegram
@@ -195,29 +200,35 @@ class Past:
     # the database
 
     async def _write(self, rows: Iterable[dict[str, Any]]) -> None:
-        store = await self._store()
-        rows = iter(rows)
+        opened = await self._store()
+        every = map(_at_rest, rows)
         try:
-            while some := list(itertools.islice(rows, ROWS_AT_ONCE)):
-                await store.do(lambda tx, some=some: [_add(tx, row) for row in some])
+            while some := list(itertools.islice(every, ROWS_AT_ONCE)):
+                await opened.do(partial(_insert, some))
         finally:
-            await store.close()
+            await opened.close()
 
     async def _do(self, job: Callable[[Tx], object]) -> None:
-        store = await self._store()
+        opened = await self._store()
         try:
-            await store.do(job)
+            await opened.do(job)
         finally:
-            await store.close()
+            await opened.close()
 
     async def _store(self) -> Store:
         return await Store.open(f"sqlite:///{self._database}")
 
 
-def _add(tx: Tx, columns: dict[str, Any]) -> Invoice:
-    """The row, at rest as the bot leaves it."""
+def _at_rest(columns: dict[str, Any]) -> dict[str, Any]:
+    """The whole row, as the bot leaves it when there is nothing to do."""
     row = Invoice(id=0, **columns)
     step = next_step(row, time.time())
     assert step.do in (Do.WAIT, Do.NOTHING), step
     due_at = step.at if step.do is Do.WAIT else None
-    return tx.add(**columns, due_at=due_at, lane=int(row.priority))[0]
+    row = replace(row, due_at=due_at, lane=int(row.priority))
+    return {name: getattr(row, name) for name in store._COLUMNS if name != "id"}
+
+
+def _insert(rows: Sequence[dict[str, Any]], tx: Tx) -> None:
+    """Many at a stroke: the store's own way takes a minute for a hundred thousand."""
+    tx._connection.execute(sa.insert(store._invoices), rows)
