@@ -46,7 +46,7 @@ SCALE_LINES = (
     rf"idle for 1 s, done: CPU of a core, % +{FIGURE} +{FIGURE} +below 1, (met|MISSED)",
     r"a command, open: median ms .* times; at most 1.2 times, (met|MISSED)",
     r"a command, done: median ms .* times; at most 1.2 times, (met|MISSED)",
-    r"30 commands a second, 2 s +first +last",
+    r"30 commands a second, 1 s +first +last",
     r"  a third's median, ms .* times; at most 1.2 times, (met|MISSED)",
     r"  waiting when the last one is said +\d+",
     r"  never answered +0   none, met",

@@ -69,15 +69,15 @@ WHOLE = Size(
 )
 QUICK = Size(
     people=20,
-    open_steps=(20, 40),
+    open_steps=(40,),
     done=200,
     looks=1,
     starts=1,
     idle_s=1.0,
     turns=1,
-    turn_s=1.0,
+    turn_s=0.4,
     rest_s=0.1,
-    busy_s=2,
+    busy_s=1,
     payments=20,
     alone=50,
 )
