@@ -8,7 +8,7 @@ KILLS ?= 50
 COMMANDS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench storm storm-long protos requirements clean
+.PHONY: help demo test lint format bench bench-scale storm storm-long protos requirements clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -34,6 +34,9 @@ format: .venv/dev  ## let ruff format and mend what it can
 
 bench: .venv/dev  ## how fast: ratios against a plain script, in one run
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-scale: .venv/dev  ## the same with very many invoices: 10,000 open, 100,000 done (ARGS="--payments 10000")
+	@$(BIN)/python -m tests.bench.scale $(ARGS)
 
 storm: .venv/dev  ## kills, outages and floods from a seed: SEED=7 KILLS=50 COMMANDS=300
 	@$(BIN)/python -m tests.storm $(if $(SEED),--seed $(SEED)) --kills $(KILLS) --commands $(COMMANDS) $(ARGS)

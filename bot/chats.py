@@ -1,23 +1,13 @@
-"""Who goes next to Telegram: one queue per chat, an overall rate, holds. Knows Telegram's errors.
-
-In a chat one message is sent at a time, the most urgent first; no chat waits for another.
-Every error of Telegram's becomes one of `bot.errors`' `ChatError`s.
-"""
+"""Messages to chats, each in its turn. Knows Telegram's errors: each becomes a `ChatError`."""
 
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import os
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from aiolimiter import AsyncLimiter
 from telegram import ForceReply
 from telegram.constants import ParseMode
 from telegram.error import (
@@ -45,6 +35,7 @@ from bot.errors import (
 from bot.gate import pause_s
 from bot.invoice import Priority
 from bot.transport import NeverSent, Transport
+from bot.turns import Turns
 
 # RetryAfter.retry_after is then a timedelta, without a warning at each use.
 os.environ.setdefault("PTB_TIMEDELTA", "true")
@@ -53,12 +44,6 @@ log = logs.get(__name__)
 
 T = TypeVar("T")
 
-#: Telegram's own ceiling over time. A burst goes out at once, as large as one batch of updates:
-#: where that is too much for Telegram it says so, chat by chat, and is obeyed.
-MESSAGES_PER_S = 30
-BURST = 100
-#: Seconds without bursts after Telegram said so.
-SLOW_S = 60.0
 #: Tries of a message that nothing hangs on, and the longest pause between, in seconds.
 SAY_TRIES = 3
 SAY_PAUSE_S = 2.0
@@ -139,70 +124,6 @@ def explain(error: TelegramError) -> ChatError:
     return NotSent(detail=text)
 
 
-class _Rate:
-    """Telegram's overall rate. Where messages wait for it, new cards get two of three places."""
-
-    def __init__(self) -> None:
-        self._usual = AsyncLimiter(BURST, BURST / MESSAGES_PER_S)
-        self._slow = AsyncLimiter(MESSAGES_PER_S, 1.0)
-        self._slow_until = 0.0  # on the loop's clock
-        self._waiting: tuple[deque[asyncio.Future[None]], deque[asyncio.Future[None]]] = (
-            deque(),
-            deque(),
-        )
-        self._turns = itertools.count()
-        self._serving: asyncio.Task[None] | None = None
-
-    @property
-    def _limiter(self) -> AsyncLimiter:
-        is_slow = asyncio.get_running_loop().time() < self._slow_until
-        return self._slow if is_slow else self._usual
-
-    def slow_down(self) -> None:
-        """Telegram has had enough: no bursts for a while."""
-        self._slow_until = asyncio.get_running_loop().time() + SLOW_S
-
-    async def acquire(self, priority: Priority) -> None:
-        if self._serving is None and self._limiter.has_capacity():
-            await self._limiter.acquire()
-            return
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting[priority is not Priority.NEW].append(place)
-        if self._serving is None:
-            self._serving = asyncio.ensure_future(self._serve())
-        await place
-
-    async def _serve(self) -> None:
-        new, rest = self._waiting
-        while new or rest:
-            await self._limiter.acquire()
-            favoured, other = (rest, new) if next(self._turns) % 3 == 2 else (new, rest)
-            for line in (favoured, other):
-                while line and line[0].done():  # given up in the meantime
-                    line.popleft()
-                if line:
-                    line.popleft().set_result(None)
-                    break
-        self._serving = None
-
-    def close(self) -> None:
-        if self._serving is not None:
-            self._serving.cancel()
-        for place in itertools.chain(*self._waiting):
-            if not place.done():
-                place.set_exception(NotSent("The bot is stopping."))
-
-
-@dataclass(slots=True)
-class _Line:
-    """Those who wait in one chat."""
-
-    busy: bool = False
-    heard: bool = False  # of, since the request on its way began
-    free_at: float = 0.0  # on the loop's clock
-    waiting: list[tuple[int, int, asyncio.Future[None]]] = field(default_factory=list)
-
-
 class Chats:
     """All chats' queues. `close` sends whoever waits away with `NotSent`."""
 
@@ -210,9 +131,7 @@ class Chats:
         self.telegram_bot = telegram_bot
         #: Chats that can't be written to until they are heard of again.
         self.forbidden: set[int] = set()
-        self._lines: dict[int, _Line] = {}
-        self._numbers = itertools.count()
-        self._rate = _Rate()
+        self._turns = Turns()
         self._closing = False
         self._posting: set[asyncio.Task[None]] = set()
 
@@ -226,8 +145,7 @@ class Chats:
 
         None where Telegram says that an edit changes nothing, which is success.
         """
-        async with self._turn(chat_id, priority) as line:
-            line.heard = False
+        async with self._turns.turn(chat_id, priority) as line:
             try:
                 return await request(self.telegram_bot)
             except BadRequest as error:
@@ -237,8 +155,7 @@ class Chats:
             except TelegramError as error:
                 explained = explain(error)
                 if isinstance(explained, ChatBusy):
-                    line.free_at = asyncio.get_running_loop().time() + explained.retry_after_s
-                    self._rate.slow_down()
+                    self._turns.hold(line, explained.retry_after_s)
                 if isinstance(explained, ChatForbidden) and line.heard:
                     explained = NotSent(detail=explained.detail)  # it was so, and may be over
                 raise explained from error
@@ -300,72 +217,20 @@ class Chats:
 
     def heard(self, chat_id: int) -> None:
         """An update came from this chat: what was refused there before may not be so any more."""
-        if chat_id in self._lines:
-            self._lines[chat_id].heard = True
+        self._turns.heard(chat_id)
 
     def is_free(self, chat_id: int) -> bool:
         """Whether a message to this chat would go out at once."""
-        line = self._lines.get(chat_id)
-        return line is None or (not line.busy and line.free_at <= asyncio.get_running_loop().time())
+        return self._turns.is_free(chat_id)
 
     async def close(self, *, timeout_s: float) -> None:
         """Let what is on its way arrive, for `timeout_s` at most."""
         self._closing = True
-        for line in self._lines.values():
-            for _, _, turn in line.waiting:
-                if not turn.done():
-                    turn.set_exception(NotSent("The bot is stopping."))
-        self._rate.close()
+        self._turns.close()
         if self._posting:
             _, late = await asyncio.wait(set(self._posting), timeout=timeout_s)
             for task in late:
                 task.cancel()
-
-    @asynccontextmanager
-    async def _turn(self, chat_id: int, priority: Priority) -> AsyncIterator[_Line]:
-        line = self._lines.setdefault(chat_id, _Line())
-        if line.busy or line.free_at > asyncio.get_running_loop().time():
-            await self._wait(chat_id, line, priority)
-        line.busy = True
-        try:
-            if self._closing:
-                raise NotSent("The bot is stopping.")
-            await self._rate.acquire(priority)
-            yield line
-        finally:
-            line.busy = False
-            self._next(chat_id, line)
-
-    async def _wait(self, chat_id: int, line: _Line, priority: Priority) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(line.waiting, (priority, next(self._numbers), turn))
-        if not line.busy and len(line.waiting) == 1:
-            self._next(chat_id, line)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # it was our turn: hand it on
-                line.busy = False
-                self._next(chat_id, line)
-            raise
-
-    def _next(self, chat_id: int, line: _Line) -> None:
-        """Give the turn to the most urgent, at once or when the hold is over."""
-        loop = asyncio.get_running_loop()
-        if line.busy:
-            return
-        if line.free_at > loop.time():
-            if line.waiting:
-                loop.call_at(line.free_at, self._next, chat_id, line)
-            return
-        while line.waiting:
-            _, _, turn = heapq.heappop(line.waiting)
-            if not turn.done():
-                line.busy = True  # from now on, so that nobody steps in between
-                turn.set_result(None)
-                return
-        if self._lines.get(chat_id) is line:
-            del self._lines[chat_id]
 
 
 async def _best_effort(work: Coroutine[Any, Any, None]) -> None:

@@ -59,8 +59,8 @@ T = TypeVar("T")
 COMMANDS_AT_ONCE = 8
 #: Expiries and look-ups at the node at once, behind commands.
 BEHIND_AT_ONCE = 4
-#: Rows in hand at once that were found due, and how many of one chat.
-HANDS = 64
+#: Rows in hand at once, but for new ones: how many of one lane, and how many of one chat.
+HANDS_A_LANE = 32
 HANDS_A_CHAT = 8
 #: Seconds between looks at the clock: a set clock is noticed by them.
 TICK_S = 1.0
@@ -74,6 +74,7 @@ class _Hand:
     """A row being worked on."""
 
     chat_id: int
+    lane: int
     task: asyncio.Task[None] | None = None
     # something happened to the row: look at it again
     nudge: asyncio.Event = field(default_factory=asyncio.Event)
@@ -107,6 +108,7 @@ class Reconciler:
         self._moved = moved
         self._hands: dict[int, _Hand] = {}
         self._in_chat: Counter[int] = Counter()
+        self._in_lane: Counter[int] = Counter()
         self._commands = asyncio.Semaphore(COMMANDS_AT_ONCE)
         self._behind = asyncio.Semaphore(BEHIND_AT_ONCE)
         self._wakened = asyncio.Event()
@@ -119,18 +121,22 @@ class Reconciler:
     # from outside
 
     def take(self, row_id: int, chat_id: int, fresh: Invoice | None = None) -> None:
-        """Work on this row now: it is new, or something happened to it.
+        """Work on this row now: it is new, or people want something of it.
 
         `fresh` is a new row as it was just written: it need not be read.
         """
+        self._take(row_id, chat_id, Priority.NEW, fresh)
+
+    def _take(self, row_id: int, chat_id: int, lane: int, fresh: Invoice | None = None) -> None:
         hand = self._hands.get(row_id)
         if hand is not None:
             hand.nudge.set()
             return
         if self._stopping:
             return
-        hand = self._hands[row_id] = _Hand(chat_id)
+        hand = self._hands[row_id] = _Hand(chat_id, lane)
         self._in_chat[chat_id] += 1
+        self._in_lane[lane] += 1
         hand.task = asyncio.ensure_future(self._work(row_id, hand, fresh))
         hand.task.add_done_callback(lambda _: self._let_go(row_id, hand))
 
@@ -193,32 +199,41 @@ class Reconciler:
         now = self._clock()
         # Expiries are the node's word: they wait for it.
         lanes = [lane for lane in Priority if self._gate.is_open or lane is not Priority.EXPIRED]
-        limit = HANDS + len(self._hands)
+        limit = HANDS_A_LANE + len(self._hands)
         crowded = [chat for chat, count in self._in_chat.items() if count >= HANDS_A_CHAT]
+        # Before reading: what others say in the meantime must not be forgotten.
+        self._look_at, self._more = math.inf, bool(crowded)
         try:
             due = await self._store.do(
                 lambda tx: tx.due(lanes, now, limit=limit, but_chats=crowded)
             )
         except StoreUnavailable:
-            self._look_at = now + TICK_S
+            self._look_at = min(self._look_at, now + TICK_S)
             return
-        self._look_at = due.next_at if due.next_at is not None else math.inf
-        self._more = bool(crowded) or len(due.rows) == limit
+        if due.next_at is not None:
+            self._look_at = min(self._look_at, due.next_at)
+        self._more |= due.more
         for invoice in due.rows:
-            if invoice.id in self._hands:
-                continue
-            if len(self._hands) >= HANDS or self._in_chat[invoice.chat_id] >= HANDS_A_CHAT:
-                self._more = True
-            else:
-                self.take(invoice.id, invoice.chat_id)
+            if invoice.id not in self._hands:
+                self._offer(invoice)
+
+    def _offer(self, invoice: Invoice) -> None:
+        """Take a row that is due if a hand is free; else it is found once one is."""
+        in_lane, in_chat = self._in_lane[invoice.lane], self._in_chat[invoice.chat_id]
+        no_hand = in_lane >= HANDS_A_LANE or in_chat >= HANDS_A_CHAT
+        if no_hand and invoice.id not in self._hands:
+            self._more = True
+        else:
+            self._take(invoice.id, invoice.chat_id, invoice.lane)
 
     def _let_go(self, row_id: int, hand: _Hand) -> None:
         del self._hands[row_id]
         self._in_chat[hand.chat_id] -= 1
+        self._in_lane[hand.lane] -= 1
         if not self._in_chat[hand.chat_id]:
             del self._in_chat[hand.chat_id]
         if hand.nudge.is_set():  # it came as the hand was closing
-            self.take(row_id, hand.chat_id)
+            self._take(row_id, hand.chat_id, hand.lane)
         if self._more:
             self._look_soon()
 
@@ -512,7 +527,7 @@ class Reconciler:
         )
         if invoice is not None:
             log.info("paid", **_of(invoice), paid_msat=event.paid_msat)
-            self.take(invoice.id, invoice.chat_id)
+            self._offer(invoice)
 
     async def _look_twice(self) -> None:
         """Look up what is open: what has no event, or had none that can be replayed."""
@@ -538,7 +553,7 @@ class Reconciler:
         now = self._clock()
         invoice = await self._write(lambda tx: outcomes.looked_up(tx, row_id, found, now=now))
         if invoice is not None:
-            self.take(row_id, invoice.chat_id)
+            self._offer(invoice)
 
     # the database
 

@@ -151,9 +151,10 @@ def _update_of(names: tuple[str, ...], expected: tuple[str, ...] = ()) -> sa.Upd
 
 
 class Due(NamedTuple):
-    """What is due: rows, and when to look again (Unix seconds) if nothing wakes before."""
+    """What is due: rows, whether there are more, and when others will be (Unix seconds)."""
 
     rows: list[Invoice]
+    more: bool
     next_at: float | None
 
 
@@ -253,27 +254,29 @@ class Tx:
     def due(
         self, lanes: Iterable[int], now: float, *, limit: int, but_chats: Iterable[int] = ()
     ) -> Due:
-        """Rows to take up now, the most urgent lane first."""
+        """Rows to take up now, the most urgent lane first, of each at most `limit`."""
         rows: list[Invoice] = []
+        more = False
         next_at: float | None = None
         for lane in lanes:
             here = _invoices.c.lane == lane
-            if len(rows) < limit:
-                statement = (
-                    sa.select(*_ALL)
-                    .where(here, _invoices.c.due_at <= now)
-                    .order_by(_invoices.c.due_at)
-                    .limit(limit - len(rows))
-                )
-                if busy := list(but_chats):
-                    statement = statement.where(_invoices.c.chat_id.not_in(busy))
-                rows += map(_invoice, self._connection.execute(statement))
+            statement = (
+                sa.select(*_ALL)
+                .where(here, _invoices.c.due_at <= now)
+                .order_by(_invoices.c.due_at)
+                .limit(limit)
+            )
+            if busy := list(but_chats):
+                statement = statement.where(_invoices.c.chat_id.not_in(busy))
+            found = [_invoice(row) for row in self._connection.execute(statement)]
+            rows += found
+            more = more or len(found) == limit
             later = self._connection.execute(
                 sa.select(sa.func.min(_invoices.c.due_at)).where(here, _invoices.c.due_at > now)
             ).scalar_one()
             if later is not None:
                 next_at = later if next_at is None else min(next_at, later)
-        return Due(rows, next_at)
+        return Due(rows, more, next_at)
 
     def close(self, row_id: int, now: float) -> None:
         """Record that the node has an open invoice canceled, or knows it no more."""
@@ -298,21 +301,23 @@ class Tx:
 
     def wake(self, now: float) -> None:
         """Make due whatever waits for its next try: the node is back, or the clock was set."""
+        # Nothing here names the lane: SQLite would read all that are open by its index.
         self._connection.execute(
             sa.update(_invoices)
             .where(
-                _invoices.c.lane.in_(list(Priority)),
-                _invoices.c.due_at.is_not(None),
                 _invoices.c.retry_at > 0,
+                _invoices.c.due_at.is_not(None),
+                _invoices.c.faults < MAX_FAULTS,
             )
             .values(due_at=now, retry_at=0.0)
         )
 
     def unstick(self, now: float) -> int:
         """Give stuck rows another chance; how many there were."""
+        # A row gets stuck as it is put off, and its retry_at stays: an index finds it by that.
         statement = (
             sa.update(_invoices)
-            .where(_invoices.c.faults >= MAX_FAULTS)
+            .where(_invoices.c.retry_at > 0, _invoices.c.faults >= MAX_FAULTS)
             .values(faults=0, attempts=0, due_at=now)
         )
         return self._connection.execute(statement).rowcount

@@ -1,4 +1,4 @@
-"""The bench runs, and prints every figure; how large they are is for `make bench` to say."""
+"""The benches run, and print every figure; how large they are is for `make bench` to say."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import re
 import sys
+from collections.abc import Sequence
 
 import pytest
 
@@ -31,10 +32,42 @@ LINES = (
 )
 
 
+SCALE_LINES = (
+    r"open: 40 open invoices",
+    r"done: 200 invoices that are over",
+    r"paid while the bot was down: 20; --payments for more",
+    rf"the simulators alone: AddInvoice a second +{FIGURE}",
+    rf"memory with 40 open, MB +{FIGURE} +{FIGURE}",
+    rf"  for an open invoice, kB +-?{FIGURE} +below 1, (met|MISSED)",
+    rf"start to the first photo, open, s +{FIGURE} +{FIGURE} +below 2, (met|MISSED)",
+    rf"start to the first photo, done, s +{FIGURE} +{FIGURE} +below 2, (met|MISSED)",
+    rf"a command in the first seconds, open: ms +{FIGURE} +{FIGURE}",
+    rf"idle for 1 s, open: CPU of a core, % +{FIGURE} +{FIGURE} +below 1, (met|MISSED)",
+    rf"idle for 1 s, done: CPU of a core, % +{FIGURE} +{FIGURE} +below 1, (met|MISSED)",
+    r"a command, open: median ms .* times; at most 1.2 times, (met|MISSED)",
+    r"a command, done: median ms .* times; at most 1.2 times, (met|MISSED)",
+    r"30 commands a second, 1 s +first +last",
+    r"  a third's median, ms .* times; at most 1.2 times, (met|MISSED)",
+    r"  waiting when the last one is said +\d+",
+    r"  never answered +0   none, met",
+    rf"  memory grown for a command, kB +-?{FIGURE}",
+    rf"20 payments while it was down: told within s +\(1\) +{FIGURE}",
+    r"  not shown on their cards +0   none, met",
+    r"  not told +0   none, met",
+    r"  told twice +0   none, met",
+    r"  commands meanwhile never answered +0   none, met",
+    r"  a command meanwhile: median ms .* times; at most 5 times, (met|MISSED)",
+    r"targets missed: \d+$",
+)
+
+
 @pytest.mark.timeout(180)
-async def test_the_bench_prints_every_figure() -> None:
+@pytest.mark.parametrize(
+    ("module", "lines"), [("tests.bench", LINES), ("tests.bench.scale", SCALE_LINES)]
+)
+async def test_the_bench_prints_every_figure(module: str, lines: Sequence[str]) -> None:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.bench", "--quick"),
+        *(sys.executable, "-m", module, "--quick"),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -46,5 +79,5 @@ async def test_the_bench_prints_every_figure() -> None:
             process.kill()
 
     assert (process.returncode, err.decode()) == (0, "")
-    for line in LINES:
+    for line in lines:
         assert re.search(rf"^{line}", out.decode(), re.MULTILINE), line

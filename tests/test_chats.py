@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from telegram import Message
 
 from bot import chats as chats_module
+from bot import turns
 from bot.chats import Chats, TelegramBot, make_bot
 from bot.config import TelegramSettings
 from bot.demo.telegram import SimTelegram
@@ -391,7 +392,7 @@ async def test_a_chat_where_nobody_waits_is_forgotten(
     await asyncio.gather(*(send(chats, each, "x") for each in (chat, other) * 5))
     telegram.fail("sendMessage", status=500)
     await failure(send(chats, chat))
-    assert chats._lines == {}
+    assert chats._turns._lines == {}
 
 
 # the overall rate
@@ -400,8 +401,8 @@ async def test_a_chat_where_nobody_waits_is_forgotten(
 async def test_all_chats_together_keep_to_the_rate(
     telegram: SimTelegram, chats: Chats, monkeypatch: pytest.MonkeyPatch, telegram_bot: TelegramBot
 ) -> None:
-    monkeypatch.setattr(chats_module, "BURST", 5)
-    monkeypatch.setattr(chats_module, "MESSAGES_PER_S", 50)
+    monkeypatch.setattr(turns, "BURST", 5)
+    monkeypatch.setattr(turns, "MESSAGES_PER_S", 50)
     limited = Chats(telegram_bot)
     people = [started(telegram, f"{number}") for number in range(20)]
     loop = asyncio.get_running_loop()
@@ -413,7 +414,7 @@ async def test_all_chats_together_keep_to_the_rate(
 async def test_after_telegram_has_had_enough_there_are_no_bursts_for_a_while(
     telegram: SimTelegram, monkeypatch: pytest.MonkeyPatch, telegram_bot: TelegramBot, chat: int
 ) -> None:
-    monkeypatch.setattr(chats_module, "MESSAGES_PER_S", 5)
+    monkeypatch.setattr(turns, "MESSAGES_PER_S", 5)
     limited = Chats(telegram_bot)
     telegram.fail("sendMessage", chat_id=chat, retry_after=1)
     assert type(await failure(send(limited, chat))) is ChatBusy
@@ -427,8 +428,8 @@ async def test_after_telegram_has_had_enough_there_are_no_bursts_for_a_while(
 async def test_of_those_who_wait_for_the_rate_new_cards_get_two_of_three_places(
     telegram: SimTelegram, monkeypatch: pytest.MonkeyPatch, telegram_bot: TelegramBot
 ) -> None:
-    monkeypatch.setattr(chats_module, "BURST", 1)
-    monkeypatch.setattr(chats_module, "MESSAGES_PER_S", 100)
+    monkeypatch.setattr(turns, "BURST", 1)
+    monkeypatch.setattr(turns, "MESSAGES_PER_S", 100)
     limited = Chats(telegram_bot)
     order: list[Priority] = []
 
@@ -449,6 +450,32 @@ async def test_of_those_who_wait_for_the_rate_new_cards_get_two_of_three_places(
     first = order[1:13]
     assert 7 <= first.count(Priority.NEW) <= 9
     assert order.index(Priority.EXPIRED) <= 4
+
+
+async def test_a_new_card_goes_past_what_waits_for_the_rate_in_its_own_chat(
+    monkeypatch: pytest.MonkeyPatch, telegram_bot: TelegramBot, chat: int
+) -> None:
+    monkeypatch.setattr(turns, "BURST", 1)
+    monkeypatch.setattr(turns, "MESSAGES_PER_S", 100)
+    limited = Chats(telegram_bot)
+    order: list[str] = []
+
+    async def call(chat_id: int, priority: Priority, name: str) -> None:
+        async def request(_bot: TelegramBot) -> None:
+            order.append(name)
+
+        await limited.send(chat_id, priority, request)
+
+    await call(-1, Priority.PAID, "first")
+    here = [call(chat, Priority.PAID, f"paid {number}") for number in range(3)]
+    elsewhere = [call(-2 - number, Priority.PAID, "elsewhere") for number in range(20)]
+    new = [call(chat, Priority.NEW, f"new {number}") for number in range(2)]
+    await asyncio.gather(*map(asyncio.create_task, [*here[:2], *elsewhere, *new, here[2]]))
+    assert [name for name in order if name.startswith("new")] == ["new 0", "new 1"]
+    assert order.index("new 1") <= 4
+    assert [name for name in order if name.startswith("paid")] == ["paid 0", "paid 1", "paid 2"]
+    assert order.index("paid 0") < 8  # who stepped aside is not the last of all
+    assert order.count("elsewhere") == 20
 
 
 # best effort
@@ -543,8 +570,8 @@ async def test_closing_ends_in_time_whatever_telegram_does(
 async def test_closing_sends_away_who_waits_for_the_rate(
     telegram_bot: TelegramBot, monkeypatch: pytest.MonkeyPatch, chat: int, other: int
 ) -> None:
-    monkeypatch.setattr(chats_module, "BURST", 1)
-    monkeypatch.setattr(chats_module, "MESSAGES_PER_S", 0.01)
+    monkeypatch.setattr(turns, "BURST", 1)
+    monkeypatch.setattr(turns, "MESSAGES_PER_S", 0.01)
     limited = Chats(telegram_bot)
     await send(limited, chat)
     waiting = sending(limited, other, "too late")

@@ -29,7 +29,7 @@ from bot import store as store_module
 from bot.errors import DatabaseInUse, DatabaseTooNew, DatabaseUnreadable, StartError
 from bot.errors import StoreUnavailable as Unavailable
 from bot.invoice import MAX_FAULTS, Face, Invoice, Priority, State
-from bot.store import GROUP, LANE_FOREIGN, LANE_HELD, Store, Tx
+from bot.store import GROUP, LANE_FOREIGN, LANE_HELD, Due, Store, Tx
 
 T = TypeVar("T")
 
@@ -752,7 +752,9 @@ def ids(rows: list[Invoice]) -> list[int]:
     return [each.id for each in rows]
 
 
-async def test_due_rows_come_by_lane_then_by_time_and_no_more_than_asked(store: Store) -> None:
+async def test_due_rows_come_by_lane_then_by_time_and_no_more_of_each_than_asked(
+    store: Store,
+) -> None:
     late = await row(store, 1, lane=Priority.NEW, due_at=NOW - 1)
     early = await row(store, 2, lane=Priority.NEW, due_at=NOW - 9)
     expired = await row(store, 3, lane=Priority.EXPIRED, due_at=NOW - 99)
@@ -763,16 +765,15 @@ async def test_due_rows_come_by_lane_then_by_time_and_no_more_than_asked(store: 
     await row(store, 8, lane=LANE_FOREIGN, due_at=NOW - 5)
     await row(store, 9, due_at=None)
 
-    async def due(limit: int, *lanes: int) -> tuple[list[int], float | None]:
-        found = await store.do(lambda tx: tx.due(lanes or list(Priority), NOW, limit=limit))
-        return ids(found.rows), found.next_at
+    async def due(limit: int, *lanes: int) -> Due:
+        return await store.do(lambda tx: tx.due(lanes or list(Priority), NOW, limit=limit))
 
-    in_order = [urgent.id, early.id, late.id, expired.id]
-    assert await due(64) == (in_order, NOW + 20)
-    for limit in range(4):
-        assert await due(limit) == (in_order[:limit], NOW + 20)
-    assert await due(64, Priority.PAID, Priority.NEW) == (in_order[:3], NOW + 30)
-    assert await due(64, Priority.CANCELLED) == ([], None)
+    in_order = [urgent, early, late, expired]
+    assert await due(64) == (in_order, False, NOW + 20)
+    assert await due(2) == (in_order, True, NOW + 20)
+    assert await due(1) == ([urgent, early, expired], True, NOW + 20)
+    assert await due(64, Priority.PAID, Priority.NEW) == (in_order[:3], False, NOW + 30)
+    assert await due(64, Priority.CANCELLED) == ([], False, None)
 
 
 async def test_crowded_chats_are_left_out_of_what_is_due(store: Store) -> None:
@@ -788,16 +789,18 @@ async def test_waking_makes_due_only_what_waits_for_its_next_try(store: Store) -
     expires = await row(store, 2, due_at=NOW + 50)
     rests = await row(store, 3, due_at=None, retry_at=NOW + 50)
     held = await row(store, 4, due_at=None, lane=LANE_HELD, retry_at=NOW + 50)
+    stuck = await row(store, 5, due_at=NOW - 1, retry_at=NOW - 50, faults=MAX_FAULTS)
     await store.do(lambda tx: tx.wake(NOW))
     there = await read(store, waits.id)
     assert (there.due_at, there.retry_at) == (NOW, 0.0)
-    for each in (expires, rests, held):
+    for each in (expires, rests, held, stuck):
         assert await read(store, each.id) == each
 
 
 async def test_stuck_rows_get_another_chance(store: Store) -> None:
-    stuck = await row(store, 1, faults=MAX_FAULTS, attempts=10, due_at=None)
-    trying = await row(store, 2, faults=MAX_FAULTS - 1, due_at=None)
+    late = {"retry_at": NOW - 50, "due_at": None}
+    stuck = await row(store, 1, faults=MAX_FAULTS, attempts=10, **late)
+    trying = await row(store, 2, faults=MAX_FAULTS - 1, **late)
     assert await store.do(lambda tx: tx.unstick(NOW)) == 1
     there = await read(store, stuck.id)
     assert (there.faults, there.attempts, there.due_at) == (0, 0, NOW)
@@ -1042,6 +1045,7 @@ LOOKS: dict[str, Callable[[Tx], object]] = {
     "due elsewhere": lambda tx: tx.due(list(Priority), NOW, limit=64, but_chats=[-1, -2]),
     "open_hashes": lambda tx: tx.open_hashes(0, 20),
     "wake": lambda tx: tx.wake(NOW),
+    "unstick": lambda tx: tx.unstick(NOW),
     "asked_since": lambda tx: tx.asked_since(ASKER, NOW + 10**6),
     "open_in_chat": lambda tx: tx.open_in_chat(CHAT),
     "latest": lambda tx: tx.latest(ASKER, None, 10),

@@ -6,12 +6,9 @@ the simulated Telegram, from the command to the photo that stands.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import io
 import json
-import math
-import os
 import random
 import statistics
 import sys
@@ -25,7 +22,8 @@ from pathlib import Path
 import qrcode
 
 from bot.qr import payment_png
-from tests.bench.side import Load, Side
+from tests.bench.report import Report, alone, ended, parser
+from tests.bench.side import Load, Side, moments
 
 #: Characters of payment requests: no memo, a short one, longer ones, route hints.
 LENGTHS = (260, 312, 420, 600, 800, 1283)
@@ -53,47 +51,6 @@ QUICK = Size(rest_s=0.2, pictures=2, bursts=1, burst=20, slow_turns=1, slow_s=1,
 SLOW_PER_S = 5
 BUSY_PER_S = 30
 MEMORY_AT = 1000
-
-
-class Report:
-    """A line for each figure: the plain script's, ours, and how that is beside the target."""
-
-    def __init__(self) -> None:
-        self.missed = 0
-        self._print(f"{'':46}{'plain':>10}{'ours':>10}   target")
-
-    def ratio(
-        self,
-        what: str,
-        plain: float,
-        ours: float,
-        *,
-        at_least: float = 0.0,
-        at_most: float = math.inf,
-    ) -> None:
-        """A line whose target is ours divided by the plain script's."""
-        ratio = ours / plain
-        target = f"at least {at_least:g} times" if at_least else f"at most {at_most:g} times"
-        met = at_least <= ratio <= at_most
-        self._line(what, f"{plain:.1f}", f"{ours:.1f}", f"{ratio:.2f} times; {target}", met)
-
-    def below(self, what: str, ours: float, limit: float, *, plain: str = "") -> None:
-        """A line whose target is a limit for us."""
-        self._line(what, plain, f"{ours:.1f}", f"below {limit:g}", ours < limit)
-
-    def figure(self, what: str, plain: str, ours: str) -> None:
-        """A line without a target."""
-        self._line(what, plain, ours, "", True)
-
-    def _line(self, what: str, plain: str, ours: str, target: str, met: bool) -> None:
-        verdict = "" if not target else ", met" if met else ", MISSED"
-        self.missed += not met
-        self._print(f"{what:46}{plain:>10}{ours:>10}   {target}{verdict}".rstrip())
-
-    @staticmethod
-    def _print(line: str) -> None:
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
 
 
 def pictures(size: Size, report: Report) -> None:
@@ -152,7 +109,7 @@ async def slowly(size: Size, report: Report, plain: Side, ours: Side) -> None:
     for _ in range(size.slow_turns):
         for side, seconds in zip((plain, ours), waited, strict=True):
             await asyncio.sleep(size.rest_s)
-            load = await side.ask(_moments(SLOW_PER_S, size.slow_s / size.slow_turns))
+            load = await side.ask(moments(SLOW_PER_S, size.slow_s / size.slow_turns))
             seconds += load.waited_s
     medians_ms = [1000 * statistics.median(seconds) for seconds in waited]
     what = f"{SLOW_PER_S} commands a second, {size.slow_s} s: median ms"
@@ -164,7 +121,7 @@ async def busily(size: Size, report: Report, plain: Side, ours: Side) -> None:
     loads = []
     for side in (plain, ours):
         await asyncio.sleep(size.rest_s)
-        loads.append(await side.ask(_moments(BUSY_PER_S, size.busy_s)))
+        loads.append(await side.ask(moments(BUSY_PER_S, size.busy_s)))
     texts = [[f"{1000 * s:.0f}" for s in (load.median_s, load.p95_s)] for load in loads]
     medians, p95s = zip(*texts, strict=True)
     report.figure(f"{BUSY_PER_S} commands a second, {size.busy_s} s: median ms", *medians)
@@ -172,11 +129,7 @@ async def busily(size: Size, report: Report, plain: Side, ours: Side) -> None:
     report.figure("  waiting when the last one is said", *(str(load.queue) for load in loads))
     growth = [load.growth for load in loads]
     what = "  last quarter's median against the first's"
-    report.below(what, growth[1], 2, plain=f"{growth[0]:.1f}")
-
-
-def _moments(per_s: int, seconds: float) -> list[float]:
-    return [number / per_s for number in range(round(per_s * seconds))]
+    report.below(what, growth[1], 2, left=f"{growth[0]:.1f}")
 
 
 async def memory(size: Size, report: Report, plain: Side, ours: Side) -> None:
@@ -185,9 +138,9 @@ async def memory(size: Size, report: Report, plain: Side, ours: Side) -> None:
     A first start, which makes the database, takes 10 MB more than all later ones.
     """
     if size is WHOLE and (more := MEMORY_AT - ours.invoices) > 0:
-        await ours.ask(_moments(BUSY_PER_S, 1 + more // BUSY_PER_S)[:more])
+        await ours.ask(moments(BUSY_PER_S, 1 + more // BUSY_PER_S)[:more])
     what = f"memory after {ours.invoices} invoices, MB"
-    report.below(what, ours.memory_mb(), 120, plain=f"{plain.memory_mb():.1f}")
+    report.below(what, ours.memory_mb(), 120, left=f"{plain.memory_mb():.1f}")
 
 
 async def blocks(size: Size, report: Report, watched: Side) -> None:
@@ -214,13 +167,6 @@ async def blocks(size: Size, report: Report, watched: Side) -> None:
     report.figure("  of that its own computing, ms", "", f"{1000 * computed_s:.1f}")
 
 
-async def alone(size: Size, report: Report, side: Side) -> None:
-    """What the simulators do, so that nobody takes their pace for a bot's."""
-    added, sent = await side.alone(size.alone)
-    report.figure("the simulators alone: AddInvoice a second", "", f"{added:.0f}")
-    report.figure("the simulators alone: sendPhoto a second", "", f"{sent:.0f}")
-
-
 @asynccontextmanager
 async def sides(folder: Path) -> AsyncIterator[tuple[Side, Side, Side]]:
     async with (
@@ -233,11 +179,11 @@ async def sides(folder: Path) -> AsyncIterator[tuple[Side, Side, Side]]:
 
 async def bench(size: Size) -> int:
     """Measure and print everything; how many targets were missed."""
-    report = Report()
+    report = Report("plain", "ours")
     pictures(size, report)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         async with sides(Path(folder)) as (plain, ours, watched):
-            await alone(size, report, watched)
+            await alone(size.alone, report, watched)
             await asyncio.gather(plain.start_plain(), ours.start_ours(again=size is WHOLE))
             await bursts(size, report, plain, ours)
             await slowly(size, report, plain, ours)
@@ -245,20 +191,14 @@ async def bench(size: Size) -> int:
             await memory(size, report, plain, ours)
             await asyncio.gather(plain.end(in_order=False), ours.end())
             await blocks(size, report, watched)
-    report.figure(
-        f"load of this machine now, {os.cpu_count()} cores", "", f"{os.getloadavg()[0]:.1f}"
-    )
+    report.load()
     return report.missed
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a little of everything, in seconds")
-    parser.add_argument("--strict", action="store_true", help="exit 1 if a target is missed")
-    options = parser.parse_args()
+    options = parser("tests.bench", __doc__).parse_args()
     missed = asyncio.run(bench(QUICK if options.quick else WHOLE))
-    sys.stdout.write(f"targets missed: {missed}\n")
-    return 1 if missed and options.strict else 0
+    return ended(missed, strict=options.strict)
 
 
 if __name__ == "__main__":

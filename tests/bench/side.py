@@ -84,22 +84,23 @@ class Load:
 class Side:
     """One bot and its world. Made by `opened`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, people: int) -> None:
         self.folder = folder
         self.node = SimNode(folder / "node")
         self.telegram = SimTelegram()
-        self.telegram.add_bot(TOKEN, "bench_bot", "Bench")
-        people = [self.telegram.add_user(f"Guest {number}") for number in range(PEOPLE)]
-        self._next_chat = itertools.cycle(self.telegram.private_chat(each) for each in people)
+        self.bot_user = self.telegram.add_bot(TOKEN, "bench_bot", "Bench")
+        guests = [self.telegram.add_user(f"Guest {number}") for number in range(people)]
+        self.chats = [self.telegram.private_chat(each) for each in guests]
+        self._next_chat = itertools.cycle(self.chats)
         self._numbers = itertools.count(1)
         self._bot: asyncio.subprocess.Process | None = None
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, folder: Path) -> AsyncIterator[Side]:
+    async def opened(cls, folder: Path, *, people: int = PEOPLE) -> AsyncIterator[Side]:
         """Node and Telegram are there; the bot is started by `start`."""
         folder.mkdir()
-        side = cls(folder)
+        side = cls(folder, people)
         async with side.node:
             await side.telegram.start()
             try:
@@ -120,11 +121,20 @@ class Side:
 
     async def start_ours(self, *, again: bool = False) -> None:
         """Our bot, as its owner starts it; `again`: its database was made by an earlier start."""
-        command = ("bot", "run", "--config", str(self._settings()))
-        await self._start(*command)
+        await self._start(*self._command())
         if again:
             await self.end()
-            await self._start(*command)
+            await self._start(*self._command())
+
+    async def first_answer_s(self) -> float:
+        """Start our bot while a command waits for it: from there to the photo, in seconds."""
+        started_at = time.time()
+        await self._spawn(*self._command())
+        load = await self.ask([0.0])
+        return (load.shown_at[0] or load.ended_at) - started_at
+
+    def _command(self) -> tuple[str, ...]:
+        return ("bot", "run", "--config", str(self._settings()))
 
     async def start_watched(self) -> Path:
         """Our bot, and with it a look at its loop; gives the file that has the notes at the end."""
@@ -153,6 +163,17 @@ class Side:
         return file
 
     async def _start(self, module: str, *arguments: str, **env: str) -> None:
+        await self._spawn(module, *arguments, **env)
+        self.telegram.calls.clear()
+        calls = self.telegram.calls
+        await self.telegram.wait_for(lambda: any(c.method == "getUpdates" for c in calls), START_S)
+        await self.warm_up()
+
+    async def warm_up(self) -> None:
+        """Let the bot use everything once before something is measured."""
+        await self.ask([0.0] * WARM_UP)
+
+    async def _spawn(self, module: str, *arguments: str, **env: str) -> None:
         with (self.folder / "log").open("wb") as log:
             self._bot = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", module, *arguments),
@@ -162,10 +183,6 @@ class Side:
                 stdout=log,
                 stderr=log,
             )
-        self.telegram.calls.clear()
-        calls = self.telegram.calls
-        await self.telegram.wait_for(lambda: any(c.method == "getUpdates" for c in calls), START_S)
-        await self.ask([0.0] * WARM_UP)
 
     async def end(self, *, in_order: bool = True) -> None:
         """End the bot; where it has nothing to write, it need not be `in_order`."""
@@ -230,6 +247,10 @@ class Side:
         text = f"/invoice 2100 {MEMO}{next(self._numbers)}"
         return self.telegram.say(chat, chat.person, text).id
 
+    def cpu_s(self) -> float:
+        """How long the bot has computed since it was started."""
+        return _cpu_s(self._process())
+
     def memory_mb(self) -> float:
         """The bot's resident memory."""
         return self._process().memory_info().rss / 1e6
@@ -257,6 +278,11 @@ class Side:
         told, _ = await process.communicate()
         added, sent = json.loads(told)
         return added, sent
+
+
+def moments(per_s: float, seconds: float) -> list[float]:
+    """When to say a command, so many a second."""
+    return [number / per_s for number in range(round(per_s * seconds))]
 
 
 def _cpu_s(process: psutil.Process) -> float:

@@ -1,0 +1,234 @@
+"""What earlier days left: rows, and what the node and the chats have of them.
+
+Written through the store while the bot is down: to send ten thousand commands takes too long.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import secrets
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot import store
+from bot.demo.ledger import SimInvoice
+from bot.demo.node import SimNode
+from bot.demo.telegram import Chat, Message, SimTelegram
+from bot.invoice import Do, Face, Invoice, State, next_step
+from bot.qr import payment_png
+from bot.store import Store, Tx
+
+#: Few enough that ten thousand payments fit into the simulated node's channels.
+SATS = 21
+EXPIRY_S = 86_400
+DAY_S = 86_400
+#: Done rows are spread over so many days; the bot keeps them for 90.
+DAYS = 80
+ROWS_AT_ONCE = 1000
+
+
+class Open:
+    """An open invoice of earlier: at the node, and its card in a chat."""
+
+    def __init__(self, invoice: SimInvoice, said: Message, card: Message) -> None:
+        self.invoice = invoice
+        self.said = said
+        self.card = card
+
+
+class Past:
+    """The rows of one bot. It has to be down while they are made.
+
+    `node_id` is "" where its macaroon can't ask for the node's identity.
+    """
+
+    def __init__(
+        self,
+        database: Path,
+        *,
+        node: SimNode,
+        telegram: SimTelegram,
+        chats: Sequence[Chat],
+        node_id: str = "",
+    ) -> None:
+        self._database = database
+        self._node = node
+        self._node_id = node_id
+        self._telegram = telegram
+        self._chats = itertools.cycle(chats)
+        self._numbers = itertools.count(1)
+        self._picture = telegram.add_photo(payment_png("lnsb21u1p" + "q" * 290))
+        #: What is open, the oldest first.
+        self.opened: list[Open] = []
+
+    async def open(self, count: int) -> None:
+        """So many open invoices more."""
+        fresh = [self._open() for _ in range(count)]
+        await self._write(map(self._open_row, fresh))
+        self.opened += fresh
+
+    async def requested(self, chat: Chat) -> None:
+        """A command that a crash interrupted before the node knew of it."""
+        preimage = secrets.token_bytes(32)
+        said = self._telegram.new_message(chat, chat.person, text=f"/invoice {SATS} pizza")
+        row = self._asked(chat, said.id) | {
+            "node_id": "",
+            "asked_at": time.time(),
+            "state": State.REQUESTED,
+            "preimage": preimage,
+            "payment_hash": hashlib.sha256(preimage).digest(),
+            "due_at": time.time(),
+        }
+        await self._do(lambda tx: tx.add(**row))
+
+    async def record(self, paid: Sequence[Open]) -> None:
+        """The bot heard of these payments, and got no further."""
+        now = time.time()
+
+        def job(tx: Tx) -> None:
+            for each in paid:
+                invoice = each.invoice
+                tx.settle(
+                    invoice.payment_hash,
+                    now=now,
+                    state=State.SETTLED,
+                    paid_msat=invoice.paid_msat,
+                    settle_index=invoice.settle_index,
+                    settled_at=invoice.settled_at,
+                )
+
+        await self._do(job)
+
+    async def done(self, count: int) -> None:
+        """So many that are over, of every kind, and told."""
+        await self._write(self._done_row(number, count) for number in range(count))
+
+    async def one_paid(self) -> None:
+        """The newest payment, which the node has too: from there it replays what came since."""
+        invoice = self._node.add_invoice(SATS * 1000)
+        self._node.pay(invoice.payment_request)
+        row = self._done_row(0, 1) | {
+            "state": State.SETTLED,
+            "payment_hash": invoice.payment_hash,
+            "settle_index": invoice.settle_index,
+            "settled_at": invoice.settled_at,
+        }
+        await self._write([row])
+        index = invoice.settle_index
+        await self._do(lambda tx: tx.set_cursor(self._node_id, index, time.time()))
+
+    def pay(self, count: int) -> list[Open]:
+        """Somebody pays the oldest open ones."""
+        paid, self.opened = self.opened[:count], self.opened[count:]
+        for each in paid:
+            self._node.pay(each.invoice.payment_request)
+        return paid
+
+    # a row
+
+    def _open(self) -> Open:
+        chat = next(self._chats)
+        chat.started = True
+        telegram = self._telegram
+        invoice = self._node.add_invoice(SATS * 1000, memo="pizza", expiry_s=EXPIRY_S)
+        # Not `say`: the bot is not to hear of it.
+        said = telegram.new_message(chat, chat.person, text=f"/invoice {SATS} pizza")
+        card = telegram.new_message(
+            chat,
+            chat.bot,
+            text=invoice.payment_request,
+            photo=self._picture,
+            reply_to=said,
+        )
+        return Open(invoice, said, card)
+
+    def _open_row(self, each: Open) -> dict[str, Any]:
+        return self._asked(each.said.chat, each.said.id) | {
+            "asked_at": each.invoice.created_at,
+            "state": State.OPEN,
+            "payment_hash": each.invoice.payment_hash,
+            "payment_request": each.invoice.payment_request,
+            "add_index": each.invoice.add_index,
+            "expires_at": each.invoice.expires_at,
+            "card_id": each.card.id,
+            "card_shown": Face.OPEN,
+        }
+
+    def _done_row(self, number: int, count: int) -> dict[str, Any]:
+        ended_at = int(time.time() - DAY_S - DAYS * DAY_S * (count - number) / count)
+        state = (State.SETTLED, State.SETTLED, State.EXPIRED, State.CANCELLED)[number % 4]
+        message_id = -2 * next(self._numbers)  # no message of the chats' has it
+        paid = state is State.SETTLED
+        return self._asked(next(self._chats), message_id) | {
+            "asked_at": ended_at - 60,
+            "state": state,
+            "payment_hash": secrets.token_bytes(32),
+            "payment_request": "lnsb210n1p" + "q" * 300,
+            "add_index": number + 1,
+            "expires_at": ended_at,
+            "settle_index": number + 1 if paid else 0,
+            "settled_at": ended_at if paid else 0,
+            "paid_msat": SATS * 1000 if paid else 0,
+            "card_id": message_id + 1,
+            "card_shown": Face.PAID if paid else Face(state),
+            "told": paid,
+        }
+
+    def _asked(self, chat: Chat, message_id: int) -> dict[str, Any]:
+        assert chat.person is not None
+        return {
+            "node_id": self._node_id,
+            "origin_chat_id": chat.id,
+            "origin_message_id": message_id,
+            "origin_count": 0,
+            "chat_id": chat.id,
+            "reply_to": message_id,
+            "asker_id": chat.person.id,
+            "asker_name": chat.person.first_name,
+            "amount_msat": SATS * 1000,
+            "memo": "pizza",
+            "expiry_s": EXPIRY_S,
+        }
+
+    # the database
+
+    async def _write(self, rows: Iterable[dict[str, Any]]) -> None:
+        opened = await self._store()
+        every = map(_at_rest, rows)
+        try:
+            while some := list(itertools.islice(every, ROWS_AT_ONCE)):
+                await opened.do(partial(_insert, some))
+        finally:
+            await opened.close()
+
+    async def _do(self, job: Callable[[Tx], object]) -> None:
+        opened = await self._store()
+        try:
+            await opened.do(job)
+        finally:
+            await opened.close()
+
+    async def _store(self) -> Store:
+        return await Store.open(f"sqlite:///{self._database}")
+
+
+def _at_rest(columns: dict[str, Any]) -> dict[str, Any]:
+    """The whole row, as the bot leaves it when there is nothing to do."""
+    row = Invoice(id=0, **columns)
+    step = next_step(row, time.time())
+    assert step.do in (Do.WAIT, Do.NOTHING), step
+    due_at = step.at if step.do is Do.WAIT else None
+    row = replace(row, due_at=due_at, lane=int(row.priority))
+    return {name: getattr(row, name) for name in store._COLUMNS if name != "id"}
+
+
+def _insert(rows: Sequence[dict[str, Any]], tx: Tx) -> None:
+    """Many at a stroke: the store's own way takes a minute for a hundred thousand."""
+    tx._connection.execute(sa.insert(store._invoices), rows)
