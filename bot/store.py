@@ -584,6 +584,9 @@ class Store:
                 failure = StoreUnavailable(detail=str(error.orig))
         except Exception as error:  # noqa: BLE001 -- it is the job's own, and goes back to its caller
             failure = error
+        if isinstance(failure, StoreUnavailable):
+            # A file that was opened while it might not be written stays so until it is opened anew.
+            self._engine.dispose()
         if len(group) == 1 or isinstance(failure, StoreUnavailable):
             return [_Outcome(None, failure)] * len(group)
         return [outcome for job in group for outcome in self._run([job])]
@@ -664,7 +667,7 @@ def _prepare(url: str, path: Path) -> Engine:
 
 
 def _look(path: Path) -> None:
-    """Refuse a damaged file before anything is written to it."""
+    """Refuse a file that is damaged, too new or another program's, and leave it as it is."""
     try:
         with contextlib.closing(
             sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)
@@ -674,6 +677,7 @@ def _look(path: Path) -> None:
                 connection.execute(f"PRAGMA {name}").fetchone()[0]
                 for name in ("page_count", "page_size")
             )
+            found = _found(connection) if verdict == "ok" else None
     except sqlite3.OperationalError as error:
         raise DatabaseUnreadable(f"The database {path} can't be opened: {error}.") from error
     except sqlite3.DatabaseError as error:
@@ -688,6 +692,19 @@ def _look(path: Path) -> None:
         raise DatabaseUnreadable(
             f"The database {path} is damaged ({reason}): put a backup in its place."
         )
+    if found == "":
+        raise DatabaseUnreadable(f"The database {path} is another program's: name another file.")
+    if found is not None and found not in _versions():
+        raise DatabaseTooNew(detail=found)
+
+
+def _found(connection: sqlite3.Connection) -> str | None:
+    """The migration that a file is at; None for one without a table, "" for another program's."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    if "alembic_version" not in tables:
+        return "" if tables else None
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return "" if row is None else str(row[0])
 
 
 def _journal(path: Path) -> Path:
@@ -705,23 +722,18 @@ def _size(path: Path) -> int:
 
 def _migrate(connection: Connection) -> None:
     found = _version(connection)
-    if found == _newest_version():
+    newest = _versions()[-1]
+    if found == newest:
         return
     # Alembic takes half a second and 10 MB, and most starts find nothing to do for it.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
-    from alembic.script import ScriptDirectory  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if found is not None and found not in known:
-        raise DatabaseTooNew(detail=found)
-    if found is None and sa.inspect(connection).get_table_names():
-        raise DatabaseUnreadable("The database is another program's: name another file.")
     command.upgrade(config, "head")
-    log.info("database brought up to date", found=found, now=_newest_version())
+    log.info("database brought up to date", found=found, now=newest)
 
 
 def _version(connection: Connection) -> str | None:
@@ -731,9 +743,9 @@ def _version(connection: Connection) -> str | None:
     return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def _newest_version() -> str:
-    """The last migration: their files are named in order, by version."""
-    return max(path.name for path in (_MIGRATIONS / "versions").glob("[0-9]*.py")).split("_")[0]
+def _versions() -> list[str]:
+    """All migrations, the newest last: their files are named in order, by version."""
+    return sorted(path.name.split("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def _configure(connection: sqlite3.Connection, _record: object) -> None:
