@@ -255,8 +255,10 @@ class Handlers:
                 card_shown=Face.NOTHING,
                 sending="",
                 unsure="",
-                due_at=now,
                 lane=Priority.NEW,
+                # Drawn with the amount: where a backup was put back, the question's own hash may
+                # have an invoice already, of another amount.
+                **self._fresh(now),
             )
 
         try:
@@ -275,8 +277,10 @@ class Handlers:
             row = await self._store.do(
                 lambda tx: tx.by_message(message.chat.id, replied.message_id)
             )
-        if row is None and replied is not None and to_us:
-            row = await self._by_button(replied)
+        if row is None and replied is not None and to_us and (press := _press_on(replied)):
+            row = await self._of_card(press[1], replied)
+            if row is None:
+                return [_reply(message, texts.NOT_FOLLOWED)]
         if row is None:
             # In a group a bare /cancel may be meant for another bot.
             for_us = to_us or _Addressed().filter(message)
@@ -379,15 +383,6 @@ class Handlers:
         if row is not None:
             self._wake(row.id, row.chat_id)
         return row
-
-    async def _by_button(self, message: Message) -> Invoice | None:
-        """The row of a card of ours whose number nobody knows, such as a crash leaves behind."""
-        markup = message.reply_markup
-        for button in itertools.chain(*(markup.inline_keyboard if markup else ())):
-            press = read_press(str(button.callback_data))
-            if press is not None:
-                return await self._of_card(press[1], message)
-        return None
 
     async def _if_allowed(
         self,
@@ -677,6 +672,16 @@ def _quoted(message: Message) -> str:
     if replied.from_user is not None and replied.from_user.is_bot and not replied.sender_chat:
         return ""
     return texts.clean(replied.text or replied.caption or "").strip()
+
+
+def _press_on(message: Message) -> tuple[str, bytes] | None:
+    """What the first button of ours under a message would press: such names its invoice."""
+    markup = message.reply_markup
+    for button in itertools.chain(*(markup.inline_keyboard if markup else ())):
+        press = read_press(str(button.callback_data))
+        if press is not None:
+            return press
+    return None
 
 
 def _is_me(message: Message, telegram_bot: TelegramBot) -> bool:

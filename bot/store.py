@@ -46,9 +46,6 @@ BUSY_TIMEOUT_S = 5.0
 GROUP = 64
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-# where Alembic notes the migration that a database is at
-_VERSION_TABLE = "alembic_version"
-_FIND_VERSION = "SELECT version_num FROM alembic_version"
 _OF_PROCESS = {"taken_at", "patience_s", "say_waiting", "held"}
 _meta = sa.MetaData()
 
@@ -592,6 +589,9 @@ class Store:
                 failure = StoreUnavailable(detail=str(error.orig))
         except Exception as error:  # noqa: BLE001 -- it is the job's own, and goes back to its caller
             failure = error
+        if isinstance(failure, StoreUnavailable):
+            # A file that was opened while it might not be written stays so until it is opened anew.
+            self._engine.dispose()
         if len(group) == 1 or isinstance(failure, StoreUnavailable):
             return [_Outcome(None, failure)] * len(group)
         return [outcome for job in group for outcome in self._run([job])]
@@ -687,7 +687,7 @@ def _refuse_half(path: Path) -> None:
 
 
 def _look(path: Path) -> None:
-    """Refuse a file that is damaged or not ours before anything is written to it."""
+    """Refuse a file that is damaged, too new or another program's, and leave it as it is."""
     # Where there is no journal nobody writes, and nothing has to be made beside the file.
     how = "mode=ro" if _journal(path).exists() else "immutable=1"
     try:
@@ -699,10 +699,7 @@ def _look(path: Path) -> None:
                 connection.execute(f"PRAGMA {name}").fetchone()[0]
                 for name in ("page_count", "page_size")
             )
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-            found = None
-            if _VERSION_TABLE in tables:
-                (found,) = connection.execute(_FIND_VERSION).fetchone() or (None,)
+            found = _found(connection) if verdict == "ok" else None
     except sqlite3.OperationalError as error:
         raise DatabaseUnreadable(f"The database {path} can't be opened: {error}.") from error
     except sqlite3.DatabaseError as error:
@@ -717,10 +714,19 @@ def _look(path: Path) -> None:
         raise DatabaseUnreadable(
             f"The database {path} is damaged ({reason}): put a backup in its place."
         )
+    if found == "":
+        raise DatabaseUnreadable(f"The database {path} is another program's: name another file.")
     if found is not None and found not in _versions():
         raise DatabaseTooNew(detail=found)
-    if found is None and tables:
-        raise DatabaseUnreadable("The database is another program's: name another file.")
+
+
+def _found(connection: sqlite3.Connection) -> str | None:
+    """The migration that a file is at; None for one without a table, "" for another program's."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    if "alembic_version" not in tables:
+        return "" if tables else None
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return "" if row is None else str(row[0])
 
 
 def _journal(path: Path) -> Path:
@@ -737,10 +743,9 @@ def _size(path: Path) -> int:
 
 
 def _migrate(connection: Connection) -> None:
-    found = None
-    if sa.inspect(connection).has_table(_VERSION_TABLE):
-        found = connection.execute(sa.text(_FIND_VERSION)).scalar()
-    if found == max(_versions()):
+    found = _version(connection)
+    newest = _versions()[-1]
+    if found == newest:
         return
     # Alembic takes half a second and 10 MB, and most starts find nothing to do for it.
     from alembic import command  # noqa: PLC0415
@@ -750,13 +755,19 @@ def _migrate(connection: Connection) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-    log.info("database brought up to date", found=found, now=max(_versions()))
+    log.info("database brought up to date", found=found, now=newest)
 
 
-def _versions() -> set[str]:
-    """The versions of the database that this bot knows: its migrations' files begin with them."""
-    files = (_MIGRATIONS / "versions").glob("[0-9]*.py")
-    return {path.name.split("_")[0] for path in files}
+def _version(connection: Connection) -> str | None:
+    """The migration that the database is at, as Alembic notes it; None before the first."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _versions() -> list[str]:
+    """All migrations, the newest last: their files are named in order, by version."""
+    return sorted(path.name.split("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def _configure(connection: sqlite3.Connection, _record: object) -> None:

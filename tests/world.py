@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -65,7 +67,9 @@ class World:
         self.access: dict[str, Any] = {}
         self.limits: dict[str, Any] = {}
         self.log_level = "info"
+        #: The newest process.
         self.process: asyncio.subprocess.Process | None = None
+        self._processes: list[asyncio.subprocess.Process] = []
         self._stop = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
 
@@ -105,7 +109,10 @@ class World:
         if self._running is not None:
             self._stop.set()
             await asyncio.wait({self._running}, timeout=WAIT_S)
-        await self.kill_process()
+        for process in self._processes:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
         await self.telegram.stop()
         await self.node.stop()
 
@@ -115,8 +122,8 @@ class World:
         self._running = asyncio.ensure_future(
             app.run(self.settings(), clock=self.clock, stop=self._stop)
         )
-        before = self._polls()
-        await self.until(lambda: self._polls() > before or self._running is None)
+        before = self.polls()
+        await self.until(lambda: self.polls() > before or self._running is None)
 
     async def stop_bot(self) -> None:
         """A clean end; raises what ended it."""
@@ -128,11 +135,12 @@ class World:
 
     # the bot as a process of its own, which can be killed
 
-    def config(self) -> Path:
+    def config(self, database: str = "bot.db") -> Path:
         """Write the settings to a file."""
         settings = self.settings()
         ids = ", ".join(map(str, sorted(settings.access.users)))
-        file = self.folder / "config.toml"
+        chats = ", ".join(map(str, sorted(settings.access.chats)))
+        file = self.folder / f"{database}.toml"
         file.write_text(
             f"""
             [telegram]
@@ -145,26 +153,52 @@ class World:
             [access]
             owners = [{self.owner.id}]
             users = [{ids}]
+            chats = [{chats}]
             [limits]
             invoices_per_user = "100000/1m"
             open_per_chat = 100000
             [database]
-            url = "sqlite:///bot.db"
+            url = "sqlite:///{database}"
             [log]
             level = "{self.log_level}"
             """
         )
         return file
 
-    async def start_process(self) -> asyncio.subprocess.Process:
-        """Start `python -m bot run`; it is up once it asks for updates."""
-        before = self._polls()
+    async def start_process(
+        self,
+        *program: str,
+        prepare: Callable[[], None] | None = None,
+        database: str = "bot.db",
+    ) -> asyncio.subprocess.Process:
+        """Start `python -m bot run`; it is up once it asks for updates.
+
+        `program` stands in for `-m bot`; `prepare` runs in the process before it begins.
+        """
+        before = self.polls()
         with (self.folder / "log.txt").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot", "run", "--config", str(self.config()), stderr=log
+                sys.executable,
+                *(program or ("-m", "bot")),
+                *("run", "--config", str(self.config(database))),
+                stderr=log,
+                preexec_fn=prepare,
             )
-        await self.telegram.wait_for(lambda: self._polls() > before, 3 * WAIT_S)
+        self._processes.append(self.process)
+        await self.telegram.wait_for(lambda: self.polls() > before, 3 * WAIT_S)
         return self.process
+
+    async def run_refused(self, prepare: Callable[[], None] | None = None) -> tuple[int, list[str]]:
+        """`python -m bot run`, which does not get far: its exit code and what it says."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot", "run", "--config", str(self.config())),
+            stderr=asyncio.subprocess.PIPE,
+            preexec_fn=prepare,
+        )
+        async with asyncio.timeout(3 * WAIT_S):
+            _, said = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, said.decode().splitlines()
 
     async def kill_process(self) -> None:
         """SIGKILL: nothing of it gets another word."""
@@ -178,6 +212,14 @@ class World:
         self.process.terminate()
         async with asyncio.timeout(WAIT_S):
             return await self.process.wait()
+
+    async def recorded(self, card: Message) -> None:
+        """Wait until the database knows this card: a kill leaves no second one from now on."""
+        look = "SELECT 1 FROM invoices WHERE chat_id = ? AND card_id = ?"
+        async with asyncio.timeout(WAIT_S):
+            with closing(sqlite3.connect(self.folder / "bot.db")) as database:
+                while not database.execute(look, (card.chat.id, card.id)).fetchone():  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)  # a file tells nobody of a change
 
     def log(self) -> str:
         """What all processes have written."""
@@ -194,7 +236,8 @@ class World:
             raise AssertionError("the bot has ended")
         return await waiting
 
-    def _polls(self) -> int:
+    def polls(self) -> int:
+        """How often the bot has asked for updates."""
         return sum(call.method == "getUpdates" for call in self.telegram.calls)
 
     # the chats as they stand now

@@ -1,0 +1,327 @@
+"""The bot as a process whose database breaks under it: nothing lost, nothing of another's."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import resource
+import shutil
+import sqlite3
+from asyncio.subprocess import Process
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.demo.telegram import Chat, Message
+from tests.world import World
+
+LATER_S = 30.0
+
+
+async def held_back(world: World, times: int = 2) -> None:
+    """Wait until the bot has asked again, `times` more than once, for what it could not write."""
+    since = len(world.telegram.calls)
+
+    def asked_again() -> bool:
+        calls = itertools.islice(world.telegram.calls, since, None)
+        offsets = Counter(c.params["offset"] for c in calls if c.method == "getUpdates")
+        return any(count > times for count in offsets.values())
+
+    await world.until(asked_again, LATER_S)
+
+
+def cards(world: World, chat: Chat) -> list[str]:
+    """The first line of each card that looks payable, sorted."""
+    return sorted((m.text or "").split("\n")[0] for m in world.showing(chat, "⚡ Please"))
+
+
+async def ask(world: World, chat: Chat, text: str) -> Message:
+    """A command of Anna's, and its card, which the database knows."""
+    before = world.ours(chat)
+    world.telegram.say(chat, world.anna, text)
+    new = await world.until(
+        lambda: [m for m in world.showing(chat, "⚡ Please") if m not in before], LATER_S
+    )
+    await world.recorded(new[0])
+    return new[0]
+
+
+def no_trouble(world: World) -> None:
+    """The log has no traceback, and no row that is stuck."""
+    said = world.log()
+    for sign in ("Traceback", "row is stuck", "step failed", "passed over"):
+        assert sign not in said
+
+
+# the disk
+
+
+def room(process: Process, most: int = resource.RLIM_INFINITY) -> None:
+    """How far the files of this process may grow from now on, in bytes."""
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["goes on", "is killed"])
+async def test_on_a_full_disk_no_command_and_no_payment_is_lost(world: World, killed: bool) -> None:
+    process = await world.start_process()
+    chat = world.private(world.anna)
+    card = await ask(world, chat, "/invoice 1")
+    sent = len(world.ours(chat))
+    updates = world.telegram.bots[world.token].updates
+    room(process, 0)
+    for sats in (2, 3, 4):
+        world.telegram.say(chat, world.anna, f"/invoice {sats}")
+    world.node.pay(world.request_in(card))
+    await held_back(world)
+    assert len(updates) == 3
+    assert len(world.node.invoices) == 1
+    assert len(world.ours(chat)) == sent
+    if killed:
+        await world.kill_process()
+        await world.start_process()
+    else:
+        room(process)
+    await world.until(lambda: len(cards(world, chat)) == 3, LATER_S)
+    await world.until(lambda: (card.text or "").startswith("✅ Paid: 1 sat"), LATER_S)
+    await world.until(lambda: len(updates) == 0, LATER_S)
+    assert cards(world, chat) == [f"⚡ Please pay {sats} sats" for sats in (2, 3, 4)]
+    assert len(world.node.invoices) == 4
+    await world.shown(chat, "✅ Anna Berg")
+    assert len(world.showing(chat, "✅ Anna Berg")) == 1
+    no_trouble(world)
+
+
+async def test_a_disk_that_is_full_by_the_nodes_answer_sends_no_card_without_its_row(
+    world: World,
+) -> None:
+    process = await world.start_process()
+    chat = world.private(world.anna)
+    await ask(world, chat, "/invoice 1")
+    answer = world.node.hold("LookupInvoice")
+    world.telegram.say(chat, world.anna, "/invoice 2100")
+    await answer.reached()
+    room(process, 0)
+    answer.release()
+    world.telegram.say(chat, world.anna, "/invoice 3")
+    await held_back(world)
+    assert cards(world, chat) == ["⚡ Please pay 1 sat"]
+    room(process)
+    await world.until(lambda: len(cards(world, chat)) == 3, LATER_S)
+    assert len(world.node.invoices) == 3
+    no_trouble(world)
+
+
+async def test_a_disk_that_is_full_at_the_start_is_told_in_a_sentence(world: World) -> None:
+    code, said = await world.run_refused(
+        lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    )
+    assert code == 1
+    assert len(said) == 1
+    assert str(world.folder / "bot.db") in said[0]
+
+
+# the file
+
+
+async def test_while_another_program_has_the_database_nothing_is_lost(world: World) -> None:
+    await world.start_process()
+    chat = world.private(world.anna)
+    card = await ask(world, chat, "/invoice 1")
+    with closing(sqlite3.connect(world.folder / "bot.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        world.telegram.say(chat, world.anna, "/invoice 2100")
+        world.node.pay(world.request_in(card))
+        await held_back(world, 0)
+        assert len(world.node.invoices) == 1
+        other.execute("ROLLBACK")
+    await world.until(lambda: cards(world, chat) == ["⚡ Please pay 2,100 sats"], LATER_S)
+    await world.shown(chat, "✅ Anna Berg")
+    assert len(world.node.invoices) == 2
+    no_trouble(world)
+
+
+def ordinary_rights() -> None:
+    """Root may write what is read-only: the process gives that up."""
+    drop_from_bounding_set, override_permissions = 24, 1  # as the kernel numbers them
+    ctypes.CDLL(None).prctl(drop_from_bounding_set, override_permissions, 0, 0, 0)
+
+
+async def test_a_read_only_database_confirms_nothing_and_is_used_once_it_may_be_written(
+    world: World,
+) -> None:
+    chat = world.private(world.anna)
+    await world.start_process()
+    await ask(world, chat, "/invoice 1")
+    assert await world.end_process() == 0
+    file = world.folder / "bot.db"
+    file.chmod(0o400)
+    await world.start_process(prepare=ordinary_rights)
+    world.telegram.say(chat, world.anna, "/invoice 2")
+    await held_back(world)
+    assert len(world.node.invoices) == 1
+    assert f"{file} can't be written" in world.log()
+    for each in world.folder.glob("bot.db*"):
+        each.chmod(0o600)
+    await world.until(lambda: len(cards(world, chat)) == 2, LATER_S)
+    no_trouble(world)
+
+
+@contextmanager
+def editing(file: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(file)) as connection, connection:
+        yield connection
+
+
+def newer(file: Path) -> None:
+    with editing(file) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+
+
+def cut_short(file: Path) -> None:
+    with file.open("r+b") as database:
+        database.truncate(file.stat().st_size // 2)
+
+
+def scribbled(file: Path) -> None:
+    with file.open("r+b") as database:
+        database.write(b"\xff" * 5000)
+
+
+def emptied(file: Path) -> None:
+    file.write_bytes(b"")
+    file.with_name("bot.db-wal").write_bytes(b"left behind")
+
+
+def of_another_program(file: Path) -> None:
+    file.unlink()
+    with editing(file) as connection:
+        connection.execute("CREATE TABLE songs (title TEXT)")
+
+
+@pytest.mark.parametrize("harm", [newer, cut_short, scribbled, emptied, of_another_program])
+async def test_a_database_that_can_not_be_used_is_told_in_a_sentence_and_untouched(
+    world: World, harm: Callable[[Path], None]
+) -> None:
+    await world.start_process()
+    await ask(world, world.private(world.anna), "/invoice 1")
+    assert await world.end_process() == 0
+    file = world.folder / "bot.db"
+    harm(file)
+    before = file.read_bytes()
+    code, said = await world.run_refused()
+    assert code == 1
+    assert len(said) == 1
+    assert "database" in said[0]
+    assert file.read_bytes() == before
+
+
+# a backup
+
+
+async def backed_up(world: World) -> Path:
+    """A copy of the database as it is now, the bot being down."""
+    assert await world.end_process() == 0
+    return Path(shutil.copy(world.folder / "bot.db", world.folder / "backup.db"))
+
+
+async def put_back(world: World, backup: Path) -> None:
+    """The bot starts with the copy in the place of its database."""
+    assert await world.end_process() == 0
+    shutil.copy(backup, world.folder / "bot.db")
+    await world.start_process()
+
+
+async def pressed(world: World, chat: Chat, message: Message, text: str) -> str:
+    """What a press on a button is answered with."""
+    press = world.telegram.press(chat, world.anna, message.id, text=text)
+    return (await press.answer).text or ""
+
+
+async def test_after_a_backup_an_old_button_never_acts_on_another_invoice(world: World) -> None:
+    await world.start_process()
+    chat = world.private(world.anna)
+    known = await ask(world, chat, "/invoice 1 known")
+    backup = await backed_up(world)
+    await world.start_process()
+    lost = await ask(world, chat, "/invoice 2 lost")
+    over = await ask(world, chat, "/invoice 3 over")
+    await pressed(world, chat, over, "Cancel")
+    await world.until(lambda: world.buttons(over) == ["Renew"])
+    await put_back(world, backup)
+    # Their rows have the numbers that those of the lost cards had.
+    new = [await ask(world, chat, f"/invoice {sats} new") for sats in (4, 5)]
+    for card, button in ((lost, "Cancel"), (over, "Renew")):
+        assert await pressed(world, chat, card, button) == "I don't follow this invoice any more."
+    world.telegram.say(chat, world.anna, "/cancel", reply_to=lost)
+    await world.shown(chat, "I don't follow this invoice any more.")
+    await pressed(world, chat, known, "Cancel")
+    await world.until(lambda: (known.text or "").startswith("✖️ Cancelled"))
+    states = {i.memo: i.state_name for i in world.node.invoices.values()}
+    assert states == {"known": "canceled", "lost": "open", "over": "canceled", "new": "open"}
+    assert [world.buttons(card) for card in new] == [["Cancel"], ["Cancel"]]
+    no_trouble(world)
+
+
+async def test_after_a_backup_payments_since_are_told_all_the_same(world: World) -> None:
+    await world.start_process()
+    chat = world.private(world.anna)
+    first, second = [await ask(world, chat, f"/invoice {sats}") for sats in (1, 2)]
+    backup = await backed_up(world)
+    await world.start_process()
+    world.node.pay(world.request_in(first))
+    await world.shown(chat, "✅ Anna Berg, you got 1 sat")
+    assert await world.end_process() == 0
+    world.node.pay(world.request_in(second))
+    shutil.copy(backup, world.folder / "bot.db")
+    await world.start_process()
+    await world.shown(chat, "✅ Anna Berg, you got 2 sats")
+    assert (first.text or "").startswith("✅ Paid: 1 sat")
+    no_trouble(world)
+
+
+async def test_after_a_backup_a_question_that_was_answered_since_gets_an_invoice_of_its_own(
+    world: World,
+) -> None:
+    await world.start_process()
+    chat = world.private(world.anna)
+    world.telegram.say(chat, world.anna, "/invoice")
+    await world.shown(chat, "Anna Berg, how many sats?")
+    backup = await backed_up(world)
+    await world.start_process()
+    await ask(world, chat, "500")
+    await put_back(world, backup)
+    card = await ask(world, chat, "21")
+    assert (card.text or "").startswith("⚡ Please pay 21 sats")
+    world.node.pay(world.request_in(card))
+    await world.shown(chat, "✅ Anna Berg, you got 21 sats")
+
+
+# two of them
+
+
+async def test_a_second_process_on_the_same_database_leaves_the_first_alone(world: World) -> None:
+    process = await world.start_process()
+    code, said = await world.run_refused()
+    assert code == 1
+    assert len(said) == 1
+    assert f"process {process.pid}" in said[0]
+    card = await ask(world, world.private(world.anna), "/invoice 1")
+    assert world.request_in(card)
+
+
+async def test_two_bots_with_one_token_say_so_and_the_one_that_is_left_goes_on(
+    world: World,
+) -> None:
+    chat = world.private(world.anna)
+    await world.start_process()
+    await world.start_process(database="elsewhere.db")
+    await world.until(lambda: "another copy of this bot" in world.log(), LATER_S)
+    assert await world.end_process() == 0
+    card = await ask(world, chat, "/invoice 1")
+    world.node.pay(world.request_in(card))
+    await world.shown(chat, "✅ Anna Berg")
+    assert len(world.node.invoices) == 1
+    no_trouble(world)
