@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from bot import logs, texts
 from bot.cards import Cards, Columns
 from bot.chats import Chats
+from bot.clock import Clock, steady
 from bot.config import InvoicesSettings
 from bot.errors import (
     AlreadySettled,
@@ -74,6 +75,9 @@ TICK_S = 1.0
 #: Seconds after the stream opened when open rows are looked up once more.
 LOOK_AGAIN_S = 10.0
 LOOK_PAGE = 200
+#: Looks at an invoice whose time is over by our clock and not by the node's, before it is cancelled
+#: all the same: with their pauses they take more than an hour.
+EARLY_LOOKS = 75
 #: The longest pauses between tries, in seconds.
 LONGEST_AT_NODE_S = 5.0
 LONGEST_IN_CHAT_S = 8.0
@@ -104,7 +108,7 @@ class Reconciler:
         chats: Chats,
         settings: InvoicesSettings,
         owners: frozenset[int],
-        clock: Callable[[], float],
+        clock: Clock,
         moved: Callable[[int, int], None],
     ) -> None:
         self._store = store
@@ -124,6 +128,8 @@ class Reconciler:
         self._more = False  # more rows are due than hands are free
         self._look_at = 0.0  # when the next row is due, on the wall clock
         self._taken: dict[int, float] = {}  # row → when it was taken up, on the loop's clock
+        self._ahead_s = clock() - steady()  # of the clock, as it was at the start
+        self._asked: dict[int, int] = {}  # question → by how much the clock had been set by then
         self._words: dict[int, int] = {}  # chat → the row that gives it a word
         self._why: dict[int, NodeError] = {}  # row → what keeps it waiting
         self._node_id = ""
@@ -189,8 +195,8 @@ class Reconciler:
             self._wakened.clear()
             drift = self._clock() - loop.time() - offset
             if abs(drift) > 2:
-                log.warning("the clock was set", by_s=round(drift))
                 offset += drift
+                log.warning("the clock was set", by_s=round(drift))
                 await self._write(lambda tx: tx.wake(self._clock()))
                 self._look_at = 0.0
             if self._clock() >= self._look_at:
@@ -289,6 +295,8 @@ class Reconciler:
         """The row with what only this process knows."""
         loop = asyncio.get_running_loop()
         now, taken_at, say_waiting = self._clock(), 0.0, False
+        if invoice.state is not State.ASKING:
+            self._asked.pop(invoice.id, None)
         if invoice.state is State.REQUESTED:
             # By the loop's clock: a wall clock that is set must not use up anybody's patience.
             waited_s = loop.time() - self._taken.setdefault(invoice.id, loop.time())
@@ -297,6 +305,12 @@ class Reconciler:
                 speaker = self._words.setdefault(invoice.chat_id, invoice.id)
                 # A word that has to wait would keep the row from the node meanwhile.
                 say_waiting = speaker == invoice.id and self._chats.is_free(invoice.chat_id)
+        elif invoice.state is State.ASKING:
+            # Nor may it make a question old that waits for its answer. In whole seconds, so that
+            # the same moment is the same number each time.
+            set_by_s = round(now - steady() - self._ahead_s)
+            since_s = set_by_s - self._asked.setdefault(invoice.id, set_by_s)
+            invoice = replace(invoice, asked_at=invoice.asked_at + since_s)
         elif invoice.id in self._taken:
             del self._taken[invoice.id]
             self._why.pop(invoice.id, None)
@@ -394,7 +408,8 @@ class Reconciler:
         async with self._commands:
             try:
                 self._ask_gate()
-                await self._node.add(
+                began_at = steady()
+                is_new = await self._node.add(
                     preimage=invoice.preimage,
                     amount_msat=invoice.amount_msat or 0,
                     memo=invoice.memo,
@@ -411,6 +426,8 @@ class Reconciler:
             except NodeError as error:
                 self._shut_gate(invoice, error)
                 raise
+        if is_new:
+            self._clock.learn(found.created_at, within_s=steady() - began_at)
         return {
             **self._found(invoice, found),
             "preimage": None,
@@ -421,11 +438,22 @@ class Reconciler:
         }
 
     async def _cancel(self, invoice: Invoice) -> Columns:
-        """Cancel, and let the node's answer decide."""
+        """Cancel, and let the node's answer decide.
+
+        Where it is the time that is over the node cancels by itself, by its own clock, and ours
+        may be ahead: so it is looked up, and cancelled only if the node never does.
+        """
         slots = self._commands if invoice.cancel_wanted else self._behind
         async with slots:
             try:
                 self._ask_gate()
+                if invoice.state is State.OPEN and not invoice.cancel_wanted:
+                    found = await self._node.lookup(invoice.payment_hash)
+                    if found.state in ("settled", "canceled"):
+                        return self._found(invoice, found)
+                    if invoice.attempts < EARLY_LOOKS:
+                        log.info("not over at the node yet", **_of(invoice))
+                        return self._put_off(invoice, Do.CANCEL, longest_s=MAX_PAUSE_S)
                 await self._node.cancel(invoice.payment_hash)
             except AlreadySettled:
                 found = await self._node.lookup(invoice.payment_hash)
