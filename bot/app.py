@@ -19,6 +19,7 @@ from bot import check, logs, texts
 from bot.access import Access
 from bot.cards import Cards
 from bot.chats import Chats, TelegramBot, make_bot
+from bot.clock import Clock
 from bot.config import Settings
 from bot.errors import StoreUnavailable, TokenRefused
 from bot.gate import Gate, pause_s
@@ -51,8 +52,8 @@ async def run(
 ) -> None:
     """Run the bot until `stop` is set.
 
-    `clock` gives Unix seconds. Raises `StartError`: the database can't be used, or Telegram
-    refuses the token. A node that is away is waited for.
+    `clock` is the host's, in Unix seconds. Raises `StartError`: the database can't be used, or
+    Telegram refuses the token. A node that is away is waited for.
     """
     stop = stop or asyncio.Event()
     logs.hide(settings.telegram.token.get_secret_value())
@@ -79,7 +80,8 @@ class _Parts:
         self._settings = settings
         self._store = store
         self._telegram_bot = telegram_bot
-        self._clock = clock
+        self._host_clock = clock
+        self._clock = Clock(clock)
         self._application = (
             Application.builder().bot(telegram_bot).updater(None).job_queue(None).build()
         )
@@ -93,7 +95,7 @@ class _Parts:
             chats=self._chats,
             settings=settings.invoices,
             owners=settings.access.owners,
-            clock=clock,
+            clock=self._clock,
             moved=lambda old, new: self._handlers.follow(old, new),  # noqa: PLW0108 -- made below
         )
         self._handlers = Handlers(
@@ -103,7 +105,8 @@ class _Parts:
             settings=settings.invoices,
             wake=self._reconciler.take,
             look_now=self._reconciler.look_now,
-            clock=clock,
+            waited_s=lambda: self._intake.longest_wait_s(),  # noqa: PLW0108 -- made below
+            clock=self._clock,
         )
         self._handlers.register(self._application)
         self._intake = Intake(telegram_bot, self._application, on_bug=self._handlers.sorry)
@@ -175,7 +178,7 @@ class _Parts:
 
     async def _look(self) -> None:
         """The look that `check` takes, for the log."""
-        for finding in await check.look(self._settings, clock=self._clock, in_use=True):
+        for finding in await check.look(self._settings, clock=self._host_clock, in_use=True):
             say = log.info if finding.ok else log.warning
             say("check: " + finding.what, **({"cure": finding.cure} if finding.cure else {}))
 

@@ -128,6 +128,7 @@ class Handlers:
         settings: InvoicesSettings,
         wake: Wake,
         look_now: Callable[[], None],
+        waited_s: Callable[[], float],
         clock: Callable[[], float],
     ) -> None:
         self._store = store
@@ -136,6 +137,7 @@ class Handlers:
         self._settings = settings
         self._wake = wake
         self._look_now = look_now
+        self._waited_s = waited_s
         self._clock = clock
         #: Groups' old ids → their new ones.
         self.moves: dict[int, int] = {}
@@ -182,7 +184,7 @@ class Handlers:
             **self._place(message),
             "asker_id": asker.id,
             "asker_name": asker.name,
-            "asked_at": message.date.timestamp(),
+            "asked_at": now - self._age_s(message),
             "amount_msat": amount_msat,
             "memo": memo,
             "state": State.ASKING if amount_msat is None else State.REQUESTED,
@@ -250,7 +252,7 @@ class Handlers:
                 amount_msat=amount_msat,
                 memo=memo,
                 reply_to=self._reply_to(message),
-                asked_at=message.date.timestamp(),
+                asked_at=now - self._age_s(message),
                 card_id=None,
                 card_shown=Face.NOTHING,
                 sending="",
@@ -480,7 +482,7 @@ class Handlers:
         if not self._access.may_ask(asker.id, chat_id):
             return await self._stranger(message, asker)
         now = self._clock()
-        if now - message.date.timestamp() <= TOO_LATE_S:
+        if self._age_s(message) <= TOO_LATE_S:
             return None
         origin = (message.chat.id, message.message_id, 0)
 
@@ -493,6 +495,15 @@ class Handlers:
         if taken:
             return None
         return [_reply(message, texts.TOO_LATE)] if claimed else []
+
+    def _age_s(self, message: Message) -> float:
+        """How long ago it was written, in seconds.
+
+        Telegram's clock and ours may differ by anything: so it is no older than an update can be
+        that comes now. Else a clock that is an hour fast would call each command too late.
+        """
+        by_clocks_s = self._clock() - message.date.timestamp()
+        return max(0.0, min(by_clocks_s, self._waited_s()))
 
     async def _stranger(self, message: Message, asker: _Asker) -> list[Reply]:
         """Said once, quietly."""

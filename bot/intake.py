@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from telegram.ext import Application, CallbackContext
 
 from bot import logs
 from bot.chats import TelegramBot, explain
+from bot.clock import steady
 from bot.errors import ChatBusy, StoreUnavailable, TokenRefused
 from bot.gate import pause_s
 
@@ -25,6 +27,8 @@ log = logs.get(__name__)
 #: Seconds for which Telegram holds an empty answer back.
 POLL_S = 50
 LONGEST_PAUSE_S = 10.0
+#: Updates in one answer at most.
+BATCH = 100
 #: Chats side by side: a batch of a hundred at a stroke would hold up everything else.
 CHATS_AT_ONCE = 16
 #: Telegram remembers the last list, so this goes with every call.
@@ -50,6 +54,8 @@ class Intake:
         self._confirmed = 0
         # handled, but not to be confirmed before an older one
         self._handled: set[int] = set()
+        # when nothing older than the next batch can have been waiting, on the steady clock
+        self._emptied_at = -math.inf
         self._errors: dict[int, Exception] = {}
         self._away = ""
         self._side_by_side = asyncio.Semaphore(CHATS_AT_ONCE)
@@ -81,9 +87,14 @@ class Intake:
     async def _poll(self, stopping: asyncio.Future[Any]) -> bool:
         """One call and its batch; whether all of it could be handled."""
         offset = self._offset
+        asked_at = steady()
         call = asyncio.ensure_future(
             self._telegram_bot.raw_updates(
-                offset=offset, poll_s=POLL_S, limit=100, allowed=ALLOWED_UPDATES
+                # The first answer comes at once: what it does not hold was written since.
+                offset=offset,
+                poll_s=POLL_S if math.isfinite(self._emptied_at) else 0,
+                limit=BATCH,
+                allowed=ALLOWED_UPDATES,
             )
         )
         try:
@@ -100,7 +111,18 @@ class Intake:
         if self._away:
             log.info("Telegram is back")
             self._away = ""
-        return await self.handle(batch)
+        complete = await self.handle(batch)
+        if complete and isinstance(batch, list) and len(batch) < BATCH:
+            self._emptied_at = asked_at
+        return complete
+
+    def longest_wait_s(self) -> float:
+        """How old an update can be that is handled now, in seconds: infinite after a start.
+
+        An answer with less than a whole batch holds all that there is: what comes after it was
+        written after that was asked for.
+        """
+        return steady() - self._emptied_at
 
     async def handle(self, batch: object) -> bool:
         """Handle what getUpdates answered; False if something has to be delivered again."""

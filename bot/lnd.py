@@ -46,6 +46,9 @@ CALL_TIMEOUT_S = 10.0
 CHANNEL_OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    # gRPC pings for measures of its own too, has one ping on its way at a time, and would wait a
+    # minute for the answer to such a one.
+    ("grpc.http2.ping_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 0),
     ("grpc.http2.max_pings_without_data", 0),
     # The default waits up to two minutes before it looks at a node that is back.
@@ -153,8 +156,8 @@ class Node:
         memo: str,
         expiry_s: int,
         timeout_s: float = CALL_TIMEOUT_S,
-    ) -> None:
-        """Add an invoice; 0 msat means any amount. Adding the same preimage again is success.
+    ) -> bool:
+        """Add an invoice; 0 msat means any amount. False if there was one of this preimage.
 
         Raises `NodePassing` when it is unknown whether the node has it, `NodeRefused` when it
         will never take it.
@@ -175,6 +178,8 @@ class Node:
         except NodeRefused as error:
             if "payment hash already exists" not in error.detail:
                 raise
+            return False
+        return True
 
     async def lookup(
         self, payment_hash: bytes, *, timeout_s: float = CALL_TIMEOUT_S

@@ -7,6 +7,9 @@ from dataclasses import replace
 from bot.errors import NodeError, NodeTimeout
 from bot.invoice import WORD_AFTER_S, Invoice, State
 
+#: Clocks that move apart by more were set, in seconds.
+SET_S = 2.0
+
 
 class Patience:
     """What a process knows of its rows, and what the rows don't say. Times in seconds."""
@@ -16,6 +19,7 @@ class Patience:
         self._taken: dict[int, float] = {}  # row → when it was taken up, on the steady clock
         self._words: dict[int, int] = {}  # chat → the row that gives it a word
         self._why: dict[int, NodeError] = {}  # row → what keeps it waiting
+        self._asked: dict[int, float] = {}  # question → how far the clocks were apart at first
 
     def seen(
         self,
@@ -30,9 +34,18 @@ class Patience:
         """The row with what only this process knows.
 
         `steady_s` is read from a clock that nobody sets: a wall clock that is set must not use
-        up anybody's patience. `held`: its chat is on hold; `is_free`: nobody queues there.
+        up anybody's patience, nor make a question old. `held`: its chat is on hold; `is_free`:
+        nobody queues there.
         """
         taken_at, say_waiting = 0.0, False
+        if invoice.state is State.ASKING:
+            apart_s = now - steady_s
+            set_by_s = apart_s - self._asked.setdefault(invoice.id, apart_s)
+            if abs(set_by_s) > SET_S:
+                # In whole seconds, so that the same moment is the same number each time.
+                invoice = replace(invoice, asked_at=invoice.asked_at + round(set_by_s))
+        else:
+            self._asked.pop(invoice.id, None)
         if invoice.state is State.REQUESTED:
             waited_s = steady_s - self._taken.setdefault(invoice.id, steady_s)
             taken_at = now - waited_s

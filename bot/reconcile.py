@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from bot import logs, outcomes, texts
 from bot.cards import Cards
 from bot.chats import Chats
+from bot.clock import Clock, steady
 from bot.config import InvoicesSettings
 from bot.errors import (
     AlreadySettled,
@@ -43,6 +44,7 @@ from bot.invoice import (
     Do,
     Invoice,
     Priority,
+    State,
     Step,
     next_step,
 )
@@ -67,6 +69,9 @@ TICK_S = 1.0
 #: Seconds after the stream opened when open rows are looked up once more.
 LOOK_AGAIN_S = 10.0
 LOOK_PAGE = 200
+#: Looks at an invoice whose time is over by our clock and which the node keeps open, before it is
+#: cancelled all the same: with their pauses they take more than an hour.
+OVERDUE_LOOKS = 75
 
 
 @dataclass(slots=True)
@@ -95,7 +100,7 @@ class Reconciler:
         chats: Chats,
         settings: InvoicesSettings,
         owners: frozenset[int],
-        clock: Callable[[], float],
+        clock: Clock,
         moved: Callable[[int, int], None],
     ) -> None:
         self._store = store
@@ -182,8 +187,8 @@ class Reconciler:
             self._wakened.clear()
             drift = self._clock() - loop.time() - offset
             if abs(drift) > 2:
-                log.warning("the clock was set", by_s=round(drift))
                 offset += drift
+                log.warning("the clock was set", by_s=round(drift))
                 await self._write(lambda tx: tx.wake(self._clock()))
                 self._look_at = 0.0
             if self._clock() >= self._look_at:
@@ -359,11 +364,20 @@ class Reconciler:
         timeout_s = until_word_s if until_word_s > 0.5 else CALL_TIMEOUT_S
         async with self._commands:
             with self._asking(invoice):
-                return await add(self._node, invoice, timeout_s=timeout_s)
+                began_at = steady()
+                found, is_new = await add(self._node, invoice, timeout_s=timeout_s)
+        if is_new:
+            self._clock.learn(found.created_at, within_s=steady() - began_at)
+        return found
 
     async def _cancel(self, invoice: Invoice) -> NodeInvoice | None:
-        async with self._commands if invoice.cancel_wanted else self._behind:
+        """Cancel. One whose time is over the node cancels by itself, by its own clock, unless a
+        payment is under way: so that is looked up, and cancelled only if the node never does."""
+        is_overdue = invoice.state is State.OPEN and not invoice.cancel_wanted
+        async with self._behind if is_overdue else self._commands:
             with self._asking(invoice):
+                if is_overdue and invoice.attempts < OVERDUE_LOOKS:
+                    return await self._node.lookup(invoice.payment_hash)
                 return await cancel(self._node, invoice)
 
     @contextmanager
@@ -572,18 +586,18 @@ class Reconciler:
                 await asyncio.sleep(pause_s(attempts, longest_s=LONGEST_AT_NODE_S))
 
 
-async def add(node: Node, invoice: Invoice, *, timeout_s: float) -> NodeInvoice:
-    """Add, and look up what there is then: fresh or repeated is the same. Raises `NodeError`."""
+async def add(node: Node, invoice: Invoice, *, timeout_s: float) -> tuple[NodeInvoice, bool]:
+    """Add, and look up what there is then; and whether this add made it. Raises `NodeError`."""
     if invoice.preimage is None:
         raise ValueError("a requested invoice without a preimage")
-    await node.add(
+    is_new = await node.add(
         preimage=invoice.preimage,
         amount_msat=invoice.amount_msat or 0,
         memo=invoice.memo,
         expiry_s=invoice.expiry_s,
         timeout_s=timeout_s,
     )
-    return await node.lookup(invoice.payment_hash, timeout_s=timeout_s)
+    return await node.lookup(invoice.payment_hash, timeout_s=timeout_s), is_new
 
 
 async def cancel(node: Node, invoice: Invoice) -> NodeInvoice | None:

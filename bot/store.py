@@ -715,7 +715,7 @@ def _look(path: Path) -> None:
             f"The database {path} is damaged ({reason}): put a backup in its place."
         )
     if found == "":
-        raise DatabaseUnreadable(f"The database {path} is another program's: name another file.")
+        raise DatabaseUnreadable("The database is another program's: name another file.")
     if found is not None and found not in _versions():
         raise DatabaseTooNew(detail=found)
 

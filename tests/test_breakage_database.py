@@ -38,24 +38,6 @@ def cards(world: World, chat: Chat) -> list[str]:
     return sorted((m.text or "").split("\n")[0] for m in world.showing(chat, "⚡ Please"))
 
 
-async def ask(world: World, chat: Chat, text: str) -> Message:
-    """A command of Anna's, and its card, which the database knows."""
-    before = world.ours(chat)
-    world.telegram.say(chat, world.anna, text)
-    new = await world.until(
-        lambda: [m for m in world.showing(chat, "⚡ Please") if m not in before], LATER_S
-    )
-    await world.recorded(new[0])
-    return new[0]
-
-
-def no_trouble(world: World) -> None:
-    """The log has no traceback, and no row that is stuck."""
-    said = world.log()
-    for sign in ("Traceback", "row is stuck", "step failed", "passed over"):
-        assert sign not in said
-
-
 # the disk
 
 
@@ -68,7 +50,7 @@ def room(process: Process, most: int = resource.RLIM_INFINITY) -> None:
 async def test_on_a_full_disk_no_command_and_no_payment_is_lost(world: World, killed: bool) -> None:
     process = await world.start_process()
     chat = world.private(world.anna)
-    card = await ask(world, chat, "/invoice 1")
+    card = await world.ask(chat, world.anna, "/invoice 1")
     sent = len(world.ours(chat))
     updates = world.telegram.bots[world.token].updates
     room(process, 0)
@@ -91,7 +73,7 @@ async def test_on_a_full_disk_no_command_and_no_payment_is_lost(world: World, ki
     assert len(world.node.invoices) == 4
     await world.shown(chat, "✅ Anna Berg")
     assert len(world.showing(chat, "✅ Anna Berg")) == 1
-    no_trouble(world)
+    world.no_trouble()
 
 
 async def test_a_disk_that_is_full_by_the_nodes_answer_sends_no_card_without_its_row(
@@ -99,7 +81,7 @@ async def test_a_disk_that_is_full_by_the_nodes_answer_sends_no_card_without_its
 ) -> None:
     process = await world.start_process()
     chat = world.private(world.anna)
-    await ask(world, chat, "/invoice 1")
+    await world.ask(chat, world.anna, "/invoice 1")
     answer = world.node.hold("LookupInvoice")
     world.telegram.say(chat, world.anna, "/invoice 2100")
     await answer.reached()
@@ -111,7 +93,7 @@ async def test_a_disk_that_is_full_by_the_nodes_answer_sends_no_card_without_its
     room(process)
     await world.until(lambda: len(cards(world, chat)) == 3, LATER_S)
     assert len(world.node.invoices) == 3
-    no_trouble(world)
+    world.no_trouble()
 
 
 async def test_a_disk_that_is_full_at_the_start_is_told_in_a_sentence(world: World) -> None:
@@ -129,7 +111,7 @@ async def test_a_disk_that_is_full_at_the_start_is_told_in_a_sentence(world: Wor
 async def test_while_another_program_has_the_database_nothing_is_lost(world: World) -> None:
     await world.start_process()
     chat = world.private(world.anna)
-    card = await ask(world, chat, "/invoice 1")
+    card = await world.ask(chat, world.anna, "/invoice 1")
     with closing(sqlite3.connect(world.folder / "bot.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         world.telegram.say(chat, world.anna, "/invoice 2100")
@@ -140,7 +122,7 @@ async def test_while_another_program_has_the_database_nothing_is_lost(world: Wor
     await world.until(lambda: cards(world, chat) == ["⚡ Please pay 2,100 sats"], LATER_S)
     await world.shown(chat, "✅ Anna Berg")
     assert len(world.node.invoices) == 2
-    no_trouble(world)
+    world.no_trouble()
 
 
 def ordinary_rights() -> None:
@@ -154,7 +136,7 @@ async def test_a_read_only_database_confirms_nothing_and_is_used_once_it_may_be_
 ) -> None:
     chat = world.private(world.anna)
     await world.start_process()
-    await ask(world, chat, "/invoice 1")
+    await world.ask(chat, world.anna, "/invoice 1")
     assert await world.end_process() == 0
     file = world.folder / "bot.db"
     file.chmod(0o400)
@@ -166,7 +148,7 @@ async def test_a_read_only_database_confirms_nothing_and_is_used_once_it_may_be_
     for each in world.folder.glob("bot.db*"):
         each.chmod(0o600)
     await world.until(lambda: len(cards(world, chat)) == 2, LATER_S)
-    no_trouble(world)
+    world.no_trouble()
 
 
 @contextmanager
@@ -206,7 +188,7 @@ async def test_a_database_that_can_not_be_used_is_told_in_a_sentence_and_untouch
     world: World, harm: Callable[[Path], None]
 ) -> None:
     await world.start_process()
-    await ask(world, world.private(world.anna), "/invoice 1")
+    await world.ask(world.private(world.anna), world.anna, "/invoice 1")
     assert await world.end_process() == 0
     file = world.folder / "bot.db"
     harm(file)
@@ -243,16 +225,16 @@ async def pressed(world: World, chat: Chat, message: Message, text: str) -> str:
 async def test_after_a_backup_an_old_button_never_acts_on_another_invoice(world: World) -> None:
     await world.start_process()
     chat = world.private(world.anna)
-    known = await ask(world, chat, "/invoice 1 known")
+    known = await world.ask(chat, world.anna, "/invoice 1 known")
     backup = await backed_up(world)
     await world.start_process()
-    lost = await ask(world, chat, "/invoice 2 lost")
-    over = await ask(world, chat, "/invoice 3 over")
+    lost = await world.ask(chat, world.anna, "/invoice 2 lost")
+    over = await world.ask(chat, world.anna, "/invoice 3 over")
     await pressed(world, chat, over, "Cancel")
     await world.until(lambda: world.buttons(over) == ["Renew"])
     await put_back(world, backup)
     # Their rows have the numbers that those of the lost cards had.
-    new = [await ask(world, chat, f"/invoice {sats} new") for sats in (4, 5)]
+    new = [await world.ask(chat, world.anna, f"/invoice {sats} new") for sats in (4, 5)]
     for card, button in ((lost, "Cancel"), (over, "Renew")):
         assert await pressed(world, chat, card, button) == "I don't follow this invoice any more."
     world.telegram.say(chat, world.anna, "/cancel", reply_to=lost)
@@ -262,13 +244,13 @@ async def test_after_a_backup_an_old_button_never_acts_on_another_invoice(world:
     states = {i.memo: i.state_name for i in world.node.invoices.values()}
     assert states == {"known": "canceled", "lost": "open", "over": "canceled", "new": "open"}
     assert [world.buttons(card) for card in new] == [["Cancel"], ["Cancel"]]
-    no_trouble(world)
+    world.no_trouble()
 
 
 async def test_after_a_backup_payments_since_are_told_all_the_same(world: World) -> None:
     await world.start_process()
     chat = world.private(world.anna)
-    first, second = [await ask(world, chat, f"/invoice {sats}") for sats in (1, 2)]
+    first, second = [await world.ask(chat, world.anna, f"/invoice {sats}") for sats in (1, 2)]
     backup = await backed_up(world)
     await world.start_process()
     world.node.pay(world.request_in(first))
@@ -279,7 +261,7 @@ async def test_after_a_backup_payments_since_are_told_all_the_same(world: World)
     await world.start_process()
     await world.shown(chat, "✅ Anna Berg, you got 2 sats")
     assert (first.text or "").startswith("✅ Paid: 1 sat")
-    no_trouble(world)
+    world.no_trouble()
 
 
 async def test_after_a_backup_a_question_that_was_answered_since_gets_an_invoice_of_its_own(
@@ -291,9 +273,9 @@ async def test_after_a_backup_a_question_that_was_answered_since_gets_an_invoice
     await world.shown(chat, "Anna Berg, how many sats?")
     backup = await backed_up(world)
     await world.start_process()
-    await ask(world, chat, "500")
+    await world.ask(chat, world.anna, "500")
     await put_back(world, backup)
-    card = await ask(world, chat, "21")
+    card = await world.ask(chat, world.anna, "21")
     assert (card.text or "").startswith("⚡ Please pay 21 sats")
     world.node.pay(world.request_in(card))
     await world.shown(chat, "✅ Anna Berg, you got 21 sats")
@@ -308,7 +290,7 @@ async def test_a_second_process_on_the_same_database_leaves_the_first_alone(worl
     assert code == 1
     assert len(said) == 1
     assert f"process {process.pid}" in said[0]
-    card = await ask(world, world.private(world.anna), "/invoice 1")
+    card = await world.ask(world.private(world.anna), world.anna, "/invoice 1")
     assert world.request_in(card)
 
 
@@ -320,8 +302,8 @@ async def test_two_bots_with_one_token_say_so_and_the_one_that_is_left_goes_on(
     await world.start_process(database="elsewhere.db")
     await world.until(lambda: "another copy of this bot" in world.log(), LATER_S)
     assert await world.end_process() == 0
-    card = await ask(world, chat, "/invoice 1")
+    card = await world.ask(chat, world.anna, "/invoice 1")
     world.node.pay(world.request_in(card))
     await world.shown(chat, "✅ Anna Berg")
     assert len(world.node.invoices) == 1
-    no_trouble(world)
+    world.no_trouble()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import random
 import re
@@ -39,6 +40,7 @@ from hypothesis.stateful import (
 from bot.access import Access
 from bot.cards import Cards, read_press
 from bot.chats import Chats
+from bot.clock import Clock
 from bot.config import AccessSettings, InvoicesSettings, LimitsSettings, Rate
 from bot.demo.ledger import ACCEPTED, CANCELED, OPEN, SETTLED, PaymentFailed
 from bot.gate import Gate
@@ -268,6 +270,7 @@ class Process:
         store = ground.store
         node = outside.node.connect()
         self.chats = Chats(outside.telegram)  # type: ignore[arg-type]
+        clock = Clock(lambda: outside.now, beside=lambda: outside.time)
         self.reconciler = Reconciler(
             store=store,
             node=node,
@@ -276,7 +279,7 @@ class Process:
             chats=self.chats,
             settings=invoices,
             owners=access.owners,
-            clock=lambda: outside.now,
+            clock=clock,
             moved=lambda old, new: self.handlers.follow(old, new),  # noqa: PLW0108 -- made below
         )
         self.handlers = Handlers(
@@ -286,7 +289,8 @@ class Process:
             settings=invoices,
             wake=self.reconciler.take,
             look_now=self.reconciler.look_now,
-            clock=lambda: outside.now,
+            waited_s=lambda: math.inf,
+            clock=clock,
         )
         ground.run(self._start())
 

@@ -109,7 +109,7 @@ async def test_paid_at_the_last_moment_it_is_paid_and_not_expired(world: World) 
     await world.start_bot()
     card = await ask(world, world.group, world.anna, "/invoice 2100")
     request = world.request_in(card)
-    hold = world.node.hold("CancelInvoice", before=True)
+    hold = world.node.hold("LookupInvoice", before=True)
     asked_at = world.clock()
     world.node.ledger._clock = lambda: asked_at  # the node's clock is late: it expires nothing
     world.clock.ahead_s += 3700
@@ -357,7 +357,7 @@ async def test_a_word_that_has_to_wait_keeps_nobody_from_the_node(world: World) 
 async def test_a_card_expires_in_the_chat_while_the_node_is_away(world: World) -> None:
     await world.start_bot()
     card = await ask(world, world.group, world.anna, "/invoice 2100")
-    hold = world.node.hold("CancelInvoice")
+    hold = world.node.hold("LookupInvoice")
     world.telegram.fail("editMessageMedia", times=1, status=502)
     world.clock.ahead_s += 3700
     await hold.reached()

@@ -63,6 +63,8 @@ class World:
         people = [self.owner, self.anna, self.bert]
         self.group = self.telegram.add_group("Friday dinner", people, admins=[self.owner])
         self.macaroon = "admin.macaroon"
+        #: The way to the node, where it is not the straight one.
+        self.node_address = ""
         self.invoices: dict[str, Any] = {}
         self.access: dict[str, Any] = {}
         self.limits: dict[str, Any] = {}
@@ -82,7 +84,7 @@ class World:
         return Settings(
             telegram=TelegramSettings(token=SecretStr(TOKEN), api_url=self.telegram.url),
             lnd=LndSettings(
-                host=self.node.address,
+                host=self.node_address or self.node.address,
                 tls_cert=self.node.folder / "tls.cert",
                 macaroon=self.node.folder / self.macaroon,
             ),
@@ -147,9 +149,11 @@ class World:
             token = "{TOKEN}"
             api_url = "{self.telegram.url}"
             [lnd]
-            host = "{self.node.address}"
+            host = "{settings.lnd.host}"
             tls_cert = "node/tls.cert"
             macaroon = "node/{self.macaroon}"
+            [invoices]
+            expiry = "{settings.invoices.expiry_s}s"
             [access]
             owners = [{self.owner.id}]
             users = [{ids}]
@@ -220,6 +224,22 @@ class World:
             with closing(sqlite3.connect(self.folder / "bot.db")) as database:
                 while not database.execute(look, (card.chat.id, card.id)).fetchone():  # noqa: ASYNC110
                     await asyncio.sleep(0.01)  # a file tells nobody of a change
+
+    async def ask(self, chat: Chat, person: User, text: str) -> Message:
+        """A command, and its card, which the database knows."""
+        before = self.ours(chat)
+        self.telegram.say(chat, person, text)
+        new = await self.until(
+            lambda: [m for m in self.showing(chat, "⚡ Please") if m not in before], 3 * WAIT_S
+        )
+        await self.recorded(new[0])
+        return new[0]
+
+    def no_trouble(self) -> None:
+        """The log has no traceback, no row that is stuck, and no update that nobody could read."""
+        said = self.log()
+        for sign in ("Traceback", "row is stuck", "step failed", "passed over", "changed nothing"):
+            assert sign not in said
 
     def log(self) -> str:
         """What all processes have written."""

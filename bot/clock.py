@@ -1,0 +1,49 @@
+"""What time it is, for all that is due. Knows the host's clock, and what the node tells of its own.
+
+Either may be set while the bot runs, rightly or wrongly. To be ahead of the node does no harm: what
+is due too early is asked of the node, whose answer decides. To be behind does: a card would look
+payable after its time. So the host's clock is followed forwards; where it is set back time goes on,
+and the node's own word brings it right.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+#: Seconds by which the node's clock may differ before it is taken over.
+TOLERANCE_S = 2.0
+
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def steady() -> float:
+    """Seconds on a clock that nobody can set, a suspended computer's sleep included."""
+    return time.clock_gettime(_STEADY)
+
+
+class Clock:
+    """Unix seconds. `host` is the host's clock, `beside` one that nobody can set."""
+
+    def __init__(
+        self, host: Callable[[], float] = time.time, *, beside: Callable[[], float] = steady
+    ) -> None:
+        self._host = host
+        self._beside = beside
+        # Of the steady clock: how far the time is ahead of it, and the host's clock was then.
+        self._ahead_s = self._host_ahead_s = host() - beside()
+
+    def __call__(self) -> float:
+        now = self._beside()
+        set_forwards_s = self._host() - now - self._host_ahead_s
+        return now + self._ahead_s + max(0.0, set_forwards_s)
+
+    def learn(self, node_at: float, *, within_s: float) -> None:
+        """The node's clock showed `node_at` (Unix seconds) at some time of the last `within_s`."""
+        now = self()
+        # Its times are whole seconds, cut off.
+        right = min(max(now, node_at), node_at + 1 + within_s)
+        if abs(right - now) > TOLERANCE_S:
+            at = self._beside()
+            self._ahead_s = right - at
+            self._host_ahead_s = self._host() - at

@@ -1,0 +1,69 @@
+"""The time by which things are due: never behind the node's."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from bot.clock import Clock
+
+HOUR_S = 3600.0
+
+
+class Host:
+    """A host's clock that somebody sets."""
+
+    def __init__(self) -> None:
+        self.set_by_s = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.set_by_s
+
+
+@pytest.fixture
+def host() -> Host:
+    return Host()
+
+
+@pytest.fixture
+def clock(host: Host) -> Clock:
+    return Clock(host)
+
+
+def about(ahead_s: float) -> object:
+    return pytest.approx(time.time() + ahead_s, abs=1.5)
+
+
+def test_it_is_the_hosts_time(clock: Clock) -> None:
+    assert clock() == about(0)
+
+
+def test_set_forwards_it_is_followed(clock: Clock, host: Host) -> None:
+    host.set_by_s = HOUR_S
+    assert clock() == about(HOUR_S)
+    host.set_by_s = 0
+    assert clock() == about(0)
+
+
+def test_set_back_time_goes_on(clock: Clock, host: Host) -> None:
+    host.set_by_s = -HOUR_S
+    assert clock() == about(0)
+    host.set_by_s = 0
+    assert clock() == about(0)
+
+
+@pytest.mark.parametrize("ahead_s", [HOUR_S, -HOUR_S])
+def test_the_nodes_word_sets_it_right(clock: Clock, host: Host, ahead_s: float) -> None:
+    clock.learn(time.time() + ahead_s, within_s=0.1)
+    assert clock() == about(ahead_s)
+    host.set_by_s = -HOUR_S
+    assert clock() == about(ahead_s)
+
+
+def test_what_the_nodes_word_leaves_open_changes_nothing(clock: Clock) -> None:
+    before = clock() - time.monotonic()
+    now = time.time()
+    for node_at, within_s in ((now, 0.1), (now - 1.5, 0.1), (now - 9, 10), (now + 1.5, 0.1)):
+        clock.learn(node_at, within_s=within_s)
+    assert clock() - time.monotonic() == pytest.approx(before, abs=0.5)
