@@ -353,7 +353,7 @@ class Handlers:
         row = await self._of_card(payment_hash, message)
         if row is None:
             return [Answer(query.id, texts.NOT_FOLLOWED, alert=True)]
-        asker = _Asker(query.from_user.id, texts.clean_name(query.from_user.full_name))
+        asker = _Asker(query.from_user.id, texts.clean_name(query.from_user.full_name or ""))
 
         async def then() -> Sequence[Reply]:
             act = self._cancel if verb == "cancel" else self._renew
@@ -663,7 +663,7 @@ def _asker(message: Message) -> _Asker:
     person = message.from_user
     if person is None:
         raise ValueError("a message that nobody wrote")
-    return _Asker(person.id, texts.clean_name(person.full_name))
+    return _Asker(person.id, texts.clean_name(person.full_name or ""))
 
 
 def _thread(message: Message) -> int | None:

@@ -164,6 +164,7 @@ class Intake:
 
     async def _one(self, number: int, raw: Raw) -> None:
         try:
+            _check(raw)
             update = Update.de_json(raw, self._telegram_bot)
         except Exception as fault:  # noqa: BLE001 -- whatever is wrong with it is its own fault
             log.warning("unreadable update passed over", update=number, error=type(fault).__name__)
@@ -211,6 +212,55 @@ class Intake:
                 )
         except (TelegramError, TimeoutError):
             log.warning("could not confirm the last updates: they will be delivered again")
+
+
+#: PTB takes any value for any field: what is read here or there has to be what it should be.
+_INTEGERS = {
+    *("message_id", "message_thread_id", "date", "offset", "length"),
+    *("migrate_to_chat_id", "migrate_from_chat_id"),
+}
+_TEXTS = {
+    *("text", "caption", "data", "type", "status", "chat_instance"),
+    *("title", "first_name", "last_name", "username"),
+}
+_LISTS = {"entities", "caption_entities", "inline_keyboard"}
+#: Objects, and what none of them may lack.
+_OBJECTS = {
+    "message": {"message_id", "date", "chat"},
+    "reply_to_message": {"message_id", "date", "chat"},
+    "callback_query": {"id", "from"},
+    "my_chat_member": {"chat", "from", "new_chat_member"},
+    **{key: {"id", "type"} for key in ("chat", "sender_chat")},
+    **{key: {"id", "first_name"} for key in ("from", "user")},
+    **{key: {"user", "status"} for key in ("old_chat_member", "new_chat_member")},
+    **{key: set() for key in ("forward_origin", "reply_markup")},
+}
+
+
+def _check(value: object, within: str = "") -> None:
+    """Raise `TypeError` where a field that counts is missing, or of a type of its own."""
+    if isinstance(value, list):
+        for each in value:
+            if within in _LISTS and not isinstance(each, dict | list):
+                raise TypeError(within)
+            _check(each, within)
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if not _fits(name, inner, within):
+                raise TypeError(name)
+            _check(inner, name)
+
+
+def _fits(name: str, value: object, within: str) -> bool:
+    if name in _OBJECTS:
+        return isinstance(value, dict) and bool(value) and _OBJECTS[name] <= value.keys()
+    if name in _LISTS:
+        return isinstance(value, list)
+    if name in _TEXTS or (name == "id" and within == "callback_query"):
+        return isinstance(value, str)
+    if name in _INTEGERS or (name == "id" and within in _OBJECTS):
+        return type(value) is int and abs(value) < 2**63
+    return True
 
 
 def _chat_of(raw: Raw) -> object:

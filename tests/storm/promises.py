@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import sqlite3
 import time
@@ -9,7 +10,8 @@ from collections import Counter, defaultdict
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from itertools import chain, pairwise
+from urllib.parse import quote
 
 from bot.demo.bolt import decode
 from bot.demo.ledger import CANCELED, OPEN, SETTLED, SimInvoice
@@ -397,12 +399,20 @@ class Truths:
             if found:
                 self._broken(7, f"{len(found)} times in the log: {found[0][:300]}")
         macaroon = (self._outside.node.folder / "admin.macaroon").read_bytes()
-        secrets = [TOKEN, macaroon.hex()]
-        secrets += [each.preimage.hex() for each in self._outside.node.invoices.values()]
-        for secret in secrets:
+        secrets = [macaroon, *(each.preimage for each in self._outside.node.invoices.values())]
+        written = {TOKEN, quote(TOKEN, safe=""), *chain.from_iterable(map(spellings, secrets))}
+        for secret in written:
             if secret in log:
-                self._broken(8, f"one of {len(secrets)} secrets is in the log")
+                self._broken(8, f"one of {len(secrets) + 1} secrets is in the log")
         return self._breaks
+
+
+def spellings(secret: bytes) -> set[str]:
+    """All that a secret can look like in a text: hex, base64, as Python or a plain file has it."""
+    coded = {base64.b64encode(secret).decode(), base64.urlsafe_b64encode(secret).decode()}
+    bare = {each.rstrip("=") for each in coded}
+    raw = {repr(secret)[2:-1], secret.decode(errors="replace"), secret.decode("latin-1")}
+    return {secret.hex(), secret.hex().upper(), *bare, *(quote(b, safe="") for b in bare), *raw}
 
 
 def log_lines(log: str) -> list[tuple[float, str]]:
