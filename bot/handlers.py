@@ -232,11 +232,14 @@ class Handlers:
             return []
         if not self._access.may_ask(asker.id, chat_id):
             return []
-        if question is None:
+        if question is None or (replied_to is not None and replied_to.id != question.id):
+            # nothing is asked, or it was said of another card
             if replied_to is not None and replied_to.state is State.DROPPED:
                 mine = replied_to.asker_id == asker.id
                 return [_reply(message, texts.QUESTION_OVER)] if mine else []
             return [_reply(message, texts.help_private(self._name))] if in_private else []
+        if (instead := await self._late(message, taken=lambda _: None)) is not None:
+            return instead
         try:
             amount_msat, memo = self._amount(texts.clean(message.text or ""))
             memo = self._memo(memo or question.memo)
@@ -419,8 +422,7 @@ class Handlers:
                 row.id,
                 cancel_wanted=True,
                 cancelled_by="" if by.id == row.asker_id else by.name,
-                due_at=now,
-                lane=Priority.CANCELLED,
+                **_anew(now, Priority.CANCELLED),
             )
             return row, texts.CANCELLING if row.state is State.OPEN else texts.NOT_CONFIRMED
 
@@ -463,7 +465,7 @@ class Handlers:
                 state=State.REQUESTED,
                 **fresh,
             )
-            old = tx.update(row.id, renewed=True, due_at=now, lane=Priority.NEW)
+            old = tx.update(row.id, renewed=True, **_anew(now, Priority.NEW))
             return [renewal, old], texts.RENEWING
 
         try:
@@ -481,18 +483,24 @@ class Handlers:
         chat_id = self._chat_id(message)
         if not self._access.may_ask(asker.id, chat_id):
             return await self._stranger(message, asker)
-        now = self._clock()
+        origin = (message.chat.id, message.message_id, 0)
+        return await self._late(message, taken=lambda tx: tx.by_origin(*origin))
+
+    async def _late(
+        self, message: Message, *, taken: Callable[[Tx], Invoice | None]
+    ) -> list[Reply] | None:
+        """None if it came in time, or was `taken` then and comes again; else what is said."""
         if self._age_s(message) <= TOO_LATE_S:
             return None
-        origin = (message.chat.id, message.message_id, 0)
+        now, chat_id = self._clock(), self._chat_id(message)
 
         def job(tx: Tx) -> tuple[bool, bool]:
-            if tx.by_origin(*origin) is not None:  # it was taken in time, and comes again
+            if taken(tx) is not None:
                 return True, False
             return False, tx.claim_hint("late", chat_id, now=now, every_s=TOO_LATE_S)
 
-        taken, claimed = await self._store.do(job)
-        if taken:
+        was_taken, claimed = await self._store.do(job)
+        if was_taken:
             return None
         return [_reply(message, texts.TOO_LATE)] if claimed else []
 
@@ -655,6 +663,11 @@ class Handlers:
 
 
 _OUT = (ChatMember.BANNED, ChatMember.LEFT)
+
+
+def _anew(now: float, lane: Priority) -> dict[str, Any]:
+    """Somebody wants something of a row: it is due, and has another chance where it was stuck."""
+    return {"due_at": now, "lane": lane, "faults": 0, "retry_at": 0.0}
 
 
 def _asker(message: Message) -> _Asker:

@@ -87,6 +87,7 @@ class Intake:
     async def _poll(self, stopping: asyncio.Future[Any]) -> bool:
         """One call and its batch; whether all of it could be handled."""
         offset = self._offset
+        asked_again = offset == self._confirmed
         asked_at = steady()
         call = asyncio.ensure_future(
             self._telegram_bot.raw_updates(
@@ -112,7 +113,8 @@ class Intake:
             log.info("Telegram is back")
             self._away = ""
         complete = await self.handle(batch)
-        if complete and isinstance(batch, list) and len(batch) < BATCH:
+        # Who asks again for the same gets less than there is.
+        if complete and isinstance(batch, list) and len(batch) < (1 if asked_again else BATCH):
             self._emptied_at = asked_at
         return complete
 
@@ -129,12 +131,17 @@ class Intake:
         if not isinstance(batch, list):
             log.error("unreadable answer from Telegram", kind=type(batch).__name__)
             return False
+        numbered = {raw["update_id"]: raw for raw in batch if _is_numbered(raw)}
+        if len(numbered) < len(batch):
+            log.error("update without a number passed over")
+        if numbered and max(numbered) < self._offset:
+            # After a week without any their numbers begin somewhere else.
+            log.warning("Telegram numbers its updates anew")
+            self._offset = min(numbered)
+            self._handled.clear()
         chats: dict[object, list[tuple[int, Raw]]] = {}
-        for raw in batch:
-            number = raw.get("update_id") if isinstance(raw, dict) else None
-            if not isinstance(number, int):
-                log.error("update without a number passed over")
-            elif number >= self._offset and number not in self._handled:
+        for number, raw in numbered.items():
+            if number >= self._offset and number not in self._handled:
                 chats.setdefault(_chat_of(raw), []).append((number, raw))
         held = [
             number
@@ -147,7 +154,8 @@ class Intake:
         elif self._handled:
             self._offset = max(self._handled) + 1
         self._handled = {number for number in self._handled if number >= self._offset}
-        return not held
+        # What moves nothing comes again: it must not come again at once.
+        return not held and bool(numbered or not batch)
 
     async def _in_order(self, updates: list[tuple[int, Raw]]) -> int | None:
         """One chat's updates, one after the other; the first that could not be written."""
@@ -261,6 +269,10 @@ def _fits(name: str, value: object, within: str) -> bool:
     if name in _INTEGERS or (name == "id" and within in _OBJECTS):
         return type(value) is int and abs(value) < 2**63
     return True
+
+
+def _is_numbered(raw: object) -> bool:
+    return isinstance(raw, dict) and isinstance(raw.get("update_id"), int)
 
 
 def _chat_of(raw: Raw) -> object:

@@ -198,6 +198,34 @@ async def test_an_answer_to_a_question_that_is_over_is_told_so(world: World) -> 
     assert not world.node.invoices
 
 
+async def test_what_is_said_to_another_card_is_no_answer(world: World) -> None:
+    await world.start_bot()
+    card = await ask(world, world.group, world.bert, "/invoice 500 beer")
+    world.telegram.say(world.group, world.anna, "/invoice")
+    question = await world.shown(world.group, "Anna Berg, how many sats?")
+    world.telegram.say(world.group, world.anna, "200 would be fairer, Bert", reply_to=card)
+    world.telegram.say(world.group, world.anna, "2100", reply_to=question)
+    await world.shown(world.group, "⚡ Please pay 2,100 sats")
+    assert len(world.node.invoices) == 2
+
+
+async def test_an_answer_given_while_the_bot_was_long_away_is_not_carried_out(
+    world: World,
+) -> None:
+    await world.start_bot()
+    world.telegram.say(world.group, world.anna, "/invoice")
+    question = await world.shown(world.group, "Anna Berg, how many sats?")
+    await world.stop_bot()
+    world.telegram.say(world.group, world.anna, "2100", reply_to=question)
+    world.clock.ahead_s += 1500
+    world.telegram.clock.ahead_s += 1500
+    await world.start_bot()
+    await world.shown(world.group, "I was away when you asked.")
+    assert not world.node.invoices
+    world.telegram.say(world.group, world.anna, "2200", reply_to=question)
+    await world.shown(world.group, "⚡ Please pay 2,200 sats")
+
+
 async def test_the_memo_may_be_the_message_replied_to(world: World) -> None:
     await world.start_bot()
     note = world.telegram.say(world.group, world.bert, "Four pizzas <b>& wine</b>")

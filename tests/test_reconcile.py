@@ -274,6 +274,30 @@ async def test_a_webhook_is_removed_and_its_updates_stay(world: World) -> None:
     await world.shown(chat, "⚡ Please pay 2,100")
 
 
+async def test_updates_that_telegram_numbers_anew_are_carried_out(world: World) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    await ask(world, chat, world.anna, "/invoice 1")
+    updates = world.telegram.bots[world.token].updates
+    for number, next_id in enumerate((1000, 900_000_000, 7), 2):
+        updates.renumber(next_id)
+        await ask(world, chat, world.anna, f"/invoice {number}")
+        await world.until(lambda: len(updates) == 0)
+    assert len(world.node.invoices) == 4
+
+
+async def test_what_a_person_wants_gives_a_stuck_row_another_chance(world: World) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    card = await ask(world, chat, world.anna, "/invoice 2100")
+    await world.recorded(card)
+    with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+        database.execute("UPDATE invoices SET faults = 10, due_at = NULL, tried = 'cancel'")
+        database.commit()
+    world.telegram.press(chat, world.anna, card.id, text="Cancel")
+    await world.shown(chat, "✖️ Cancelled")
+
+
 async def test_a_burst_in_one_chat_keeps_its_order(world: World) -> None:
     world.access = {"open": True}
     await world.start_bot()

@@ -60,6 +60,10 @@ class UpdateQueue:
             self._poll.set_result(None)
         return self._last_id
 
+    def renumber(self, next_id: int) -> None:
+        """The next update gets this number: after a week without any it is a random one."""
+        self._last_id = next_id - 1
+
     def allow(self, kinds: object) -> None:
         """Remember which kinds are wanted from now on; an empty list means the usual ones."""
         if isinstance(kinds, list) and all(isinstance(kind, str) for kind in kinds):
