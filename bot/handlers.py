@@ -33,7 +33,7 @@ from bot.cards import read_press
 from bot.chats import Chats, TelegramBot
 from bot.config import InvoicesSettings
 from bot.errors import LimitReached, MemoRefused, Refused
-from bot.invoice import Face, Invoice, Priority, State
+from bot.invoice import Face, Invoice, Priority, State, at_once
 from bot.store import Store, Tx
 
 log = logs.get(__name__)
@@ -382,7 +382,8 @@ class Handlers:
             if message.chat.id != chat_id:  # the group moved on: its old numbers are void
                 return row
             # A copy that a crash left behind: it is brought up to date with the card from now on.
-            return tx.update(row.id, stray_id=message_id, stray_shown=Face.NOTHING, due_at=now)
+            copy = {"stray_id": message_id, "stray_shown": Face.NOTHING}
+            return tx.update(row.id, **copy, due_at=at_once(now))
 
         row = await self._store.do(seen)
         if row is not None:
@@ -553,7 +554,7 @@ class Handlers:
             "preimage": preimage,
             "payment_hash": hashlib.sha256(preimage).digest(),
             "expiry_s": self._settings.expiry_s,
-            "due_at": now,
+            "due_at": at_once(now),
         }
 
     def _amount(self, text: str) -> tuple[int, str]:
@@ -667,7 +668,7 @@ _OUT = (ChatMember.BANNED, ChatMember.LEFT)
 
 def _anew(now: float, lane: Priority) -> dict[str, Any]:
     """Somebody wants something of a row: it is due, and has another chance where it was stuck."""
-    return {"due_at": now, "lane": lane, "faults": 0, "retry_at": 0.0}
+    return {"due_at": at_once(now), "lane": lane, "faults": 0, "retry_at": 0.0}
 
 
 def _asker(message: Message) -> _Asker:

@@ -32,6 +32,7 @@ from bot.invoice import (
     Priority,
     State,
     Step,
+    at_once,
     closed_state,
     next_step,
 )
@@ -321,4 +322,4 @@ def _unless_heard(tx: Tx, invoice: Invoice, columns: Columns, now: float) -> Col
     """A chat that was heard of in the meantime holds nothing back: nobody would wake it."""
     if columns.get("lane") != LANE_HELD or tx.is_forbidden(invoice.chat_id):
         return columns
-    return columns | {"due_at": now, "lane": int(invoice.priority)}
+    return columns | {"due_at": at_once(now), "lane": int(invoice.priority)}

@@ -31,7 +31,7 @@ from bot.errors import (
     StartError,
     StoreUnavailable,
 )
-from bot.invoice import MAX_FAULTS, Face, Invoice, Priority, State, closed_state
+from bot.invoice import MAX_FAULTS, Face, Invoice, Priority, State, at_once, closed_state
 
 log = logs.get(__name__)
 
@@ -241,7 +241,7 @@ class Tx:
         statement = (
             sa.update(_invoices)
             .where(_invoices.c.payment_hash == payment_hash, _invoices.c.state != State.SETTLED)
-            .values(due_at=now, lane=Priority.PAID, faults=0, retry_at=0.0, **columns)
+            .values(due_at=at_once(now), lane=Priority.PAID, faults=0, retry_at=0.0, **columns)
             .returning(_invoices.c.id)
         )
         return self._connection.execute(statement).scalar_one_or_none()
@@ -280,7 +280,7 @@ class Tx:
         invoice = self.invoice(row_id)
         if invoice is not None and invoice.state is State.OPEN:
             state = closed_state(invoice, now)
-            self.update(row_id, state=state, due_at=now, lane=Priority.EXPIRED, tried="")
+            self.update(row_id, state=state, due_at=at_once(now), lane=Priority.EXPIRED, tried="")
 
     def open_hashes(self, after_id: int, limit: int) -> list[tuple[int, bytes]]:
         """Numbers and payment hashes of rows that are open, but for other nodes', in order."""
@@ -306,7 +306,7 @@ class Tx:
                 _invoices.c.due_at.is_not(None),
                 _invoices.c.faults < MAX_FAULTS,
             )
-            .values(due_at=now, retry_at=0.0)
+            .values(due_at=at_once(now), retry_at=0.0)
         )
 
     def unstick(self, now: float) -> int:
@@ -315,7 +315,7 @@ class Tx:
         statement = (
             sa.update(_invoices)
             .where(_invoices.c.retry_at > 0, _invoices.c.faults >= MAX_FAULTS)
-            .values(faults=0, attempts=0, due_at=now)
+            .values(faults=0, attempts=0, due_at=at_once(now))
         )
         return self._connection.execute(statement).rowcount
 
@@ -393,7 +393,7 @@ class Tx:
         self._connection.execute(
             sa.update(_invoices)
             .where(_invoices.c.lane == LANE_FOREIGN, mine)
-            .values(lane=Priority.EXPIRED, due_at=now)
+            .values(lane=Priority.EXPIRED, due_at=at_once(now))
         )
         aside = self._connection.execute(
             sa.update(_invoices)
@@ -432,7 +432,7 @@ class Tx:
             self._connection.execute(
                 sa.update(_invoices)
                 .where(_invoices.c.chat_id == chat_id, _invoices.c.lane == LANE_HELD)
-                .values(lane=Priority.NEW, due_at=now, retry_at=0.0)
+                .values(lane=Priority.NEW, due_at=at_once(now), retry_at=0.0)
             )
 
     def move_chat(self, old: int, new: int, now: float) -> None:
@@ -452,7 +452,7 @@ class Tx:
                 card_shown=Face.NOTHING,
                 request_shown=Face.NOTHING,
                 sending="",
-                due_at=sa.case((foreign, sa.null()), else_=now),
+                due_at=sa.case((foreign, sa.null()), else_=at_once(now)),
                 lane=sa.case((foreign, LANE_FOREIGN), else_=int(Priority.NEW)),
             )
         )
