@@ -38,6 +38,7 @@ from bot.errors import (
 from bot.gate import Gate, pause_s
 from bot.invoice import (
     BY_ITSELF,
+    EDITS,
     MAX_FAULTS,
     WORD_AFTER_S,
     Columns,
@@ -444,6 +445,8 @@ class Reconciler:
             log.error("payment could not be told to anybody", **_of(invoice))
         if "unshowable" in columns:
             self._tell_owners(texts.owner_refused(invoice.id, error.detail))
+        elif isinstance(error, ChatRefused) and do in EDITS:
+            self._tell_owners(texts.owner_untrue(invoice.id, error.detail))
         return columns
 
     def _fault(self, invoice: Invoice, do: Do, what: str) -> Columns:

@@ -377,6 +377,14 @@ def owner_refused(row_id: int, why: str) -> str:
     )
 
 
+def owner_untrue(row_id: int, why: str) -> str:
+    """A message that Telegram lets be neither edited nor removed."""
+    return (
+        f"⚠️ Telegram refuses an edit of the card of invoice {row_id}: {_escape(why)}. "
+        "I can't delete it either, so it may look payable and is not: please delete it."
+    )
+
+
 def owner_foreign(count: int) -> str:
     """Open invoices of another node."""
     return (

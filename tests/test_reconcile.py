@@ -31,6 +31,73 @@ async def test_a_photo_that_is_refused_becomes_a_text(world: World) -> None:
     assert (card.text or "").startswith("✅ Paid")
 
 
+REFUSED = "Bad Request: something new"
+
+
+async def test_a_paid_card_says_so_where_its_picture_can_not_be_exchanged(world: World) -> None:
+    await world.start_bot()
+    card = await ask(world, world.group, world.anna, "/invoice 2100 pizza")
+    request, picture = world.request_in(card), card.photo
+    world.telegram.restrict_bot(world.group, send_photos=False)
+    world.node.pay(request)
+    await world.shown(world.group, "✅ Anna Berg")
+    assert (card.text or "").startswith("✅ Paid")
+    assert request not in (card.text or "")
+    assert world.buttons(card) == []
+    assert card.photo is picture
+
+
+async def test_a_word_becomes_the_card_as_text_where_photos_are_refused(world: World) -> None:
+    await world.start_bot()
+    await world.node.down()
+    world.telegram.restrict_bot(world.group, send_photos=False)
+    world.telegram.say(world.group, world.anna, "/invoice 2100")
+    card = await world.shown(world.group, "⏳")
+    await world.node.up()
+    await world.until(lambda: (card.text or "").startswith("⚡ Please pay 2,100"))
+    assert world.buttons(card) == ["Cancel"]
+    world.node.pay(world.request_in(card))
+    await world.until(lambda: (card.text or "").startswith("✅ Paid"))
+
+
+async def test_a_card_that_can_not_be_edited_at_all_is_deleted(world: World) -> None:
+    await world.start_bot()
+    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    for method in ("editMessageMedia", "editMessageCaption", "editMessageText"):
+        world.telegram.fail(method, status=400, description=REFUSED)
+    world.node.pay(world.request_in(card))
+    await world.shown(world.group, "✅ Anna Berg")
+    assert card.deleted
+
+
+async def test_a_request_that_can_not_be_edited_is_deleted(world: World) -> None:
+    await world.start_bot()
+    card = await ask(world, world.group, world.anna, f"/invoice 2100 {'é' * 300}")
+    request = await world.shown(world.group, "ln")
+    world.telegram.fail("editMessageText", status=400, description=REFUSED)
+    world.node.pay(world.request_in(request))
+    await world.shown(world.group, "✅ Anna Berg")
+    assert (card.text or "").startswith("✅ Paid")
+    assert request.deleted
+
+
+async def test_the_owner_hears_of_a_card_that_can_be_neither_edited_nor_deleted(
+    world: World,
+) -> None:
+    await world.start_bot()
+    own = world.private(world.owner)
+    await ask(world, own, world.owner, "/invoice 1")
+    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    for method in ("editMessageMedia", "editMessageCaption", "editMessageText", "deleteMessage"):
+        world.telegram.fail(method, times=1, status=400, description=REFUSED)
+    world.node.pay(world.request_in(card))
+    told = await world.shown(own, "⚠️ Telegram refuses an edit")
+    assert "Something new" in (told.text or "")
+    await world.shown(world.group, "✅ Anna Berg")
+    assert not card.deleted
+    assert (card.text or "").startswith("⚡")
+
+
 async def test_a_card_that_telegram_never_takes_is_cancelled_and_the_owner_told(
     world: World,
 ) -> None:
