@@ -31,6 +31,23 @@ async def test_a_photo_that_is_refused_becomes_a_text(world: World) -> None:
     assert (card.text or "").startswith("✅ Paid")
 
 
+async def test_a_fault_while_open_invoices_are_looked_up_ends_the_process(world: World) -> None:
+    await world.start_bot()
+    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    await world.recorded(card)
+    await world.stop_bot()
+    with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+        database.execute("UPDATE invoices SET payment_hash = 'no bytes', due_at = NULL")
+        database.commit()
+
+    async def lives() -> None:
+        await world.start_bot()
+        await world.until(lambda: False)
+
+    with pytest.raises(ExceptionGroup):
+        await lives()
+
+
 REFUSED = "Bad Request: something new"
 
 
