@@ -87,6 +87,8 @@ class Cards:
         self._store = store
         self._owners = owners
         self._file_ids: dict[str, str] = {}
+        # row → who of several has been told, while the others have not
+        self._reached: dict[int, set[int]] = {}
         # One picture at a time: a burst of them would hold up everything else.
         self._drawing = asyncio.Lock()
 
@@ -195,14 +197,17 @@ class Cards:
         text = texts.told(invoice, earlier_copy=again, elsewhere=texts.CANT_REACH_CHAT)
         people = [invoice.asker_id] if invoice.tell_to == "asker" else sorted(self._owners)
         failure: ChatError | None = None
-        told = not people
+        reached = self._reached.setdefault(invoice.id, set())
         for person in people:
+            if person in reached:
+                continue
             try:
                 await self._send_to(person, invoice, text)
-                told = True
+                reached.add(person)
             except (ChatForbidden, ChatRefused) as error:
                 failure = error
-        if not told and failure is not None:
+        del self._reached[invoice.id]
+        if not reached and failure is not None:
             raise failure
         return {"told": True}
 
