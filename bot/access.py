@@ -32,9 +32,7 @@ class Access:
         if old_chat_id in self._chats:
             self._chats.add(new_chat_id)
 
-    def check_limits(
-        self, user_id: int, *, asked: int, open_in_chat: int, who: str = "You"
-    ) -> None:
+    def check_limits(self, user_id: int, *, asked: int, open_in_chat: int, who: str = "") -> None:
         """Raises `LimitReached` where one more would be too many.
 
         `asked` counts what this person asked for in the last `invoices_per_user.per_s` seconds.

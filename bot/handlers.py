@@ -449,7 +449,7 @@ class Handlers:
             amounts.check_range(row.amount_msat or 0, **self._range)
             # The new row counts as its asker's: so does the limit, but for an owner, who has none.
             counted = by.id if self._access.is_owner(by.id) else row.asker_id
-            who = "You" if counted == by.id else row.asker_name
+            who = "" if counted == by.id else row.asker_name
             self._check_limits(tx, counted, row.chat_id, now, who)
             renewal, _ = tx.add(
                 origin_chat_id=row.origin_chat_id,
@@ -520,9 +520,7 @@ class Handlers:
             return []
         return [_reply(message, texts.stranger(asker.id, message.chat.id), quiet=True)]
 
-    def _check_limits(
-        self, tx: Tx, asker_id: int, chat_id: int, now: float, who: str = "You"
-    ) -> None:
+    def _check_limits(self, tx: Tx, asker_id: int, chat_id: int, now: float, who: str = "") -> None:
         since = now - self._access.limits.invoices_per_user.per_s
         self._access.check_limits(
             asker_id,

@@ -349,10 +349,11 @@ QUESTION_OVER = "That question is over. Please ask again: /invoice 2100 pizza"
 BUG = "Something went wrong here, and I noted it. Please try again."
 
 
-def limit_user(count: int, per_s: float, who: str = "You") -> str:
+def limit_user(count: int, per_s: float, who: str = "") -> str:
     """The sentence for somebody who asks too often; or of them, by name."""
     asked = _count(count, "invoice")
-    return f"{who} asked for {asked} in {_span(per_s)}: wait a little and ask again."
+    sentence = f"You asked for {asked} in {_span(per_s)}: wait a little and ask again."
+    return who + sentence.removeprefix("You") if who else sentence
 
 
 def limit_chat(count: int) -> str:

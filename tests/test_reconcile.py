@@ -372,16 +372,18 @@ async def test_a_burst_in_one_chat_keeps_its_order(world: World) -> None:
 async def test_old_rows_go_and_young_ones_stay(world: World) -> None:
     await world.start_bot()
     chat = world.private(world.anna)
-    card = await ask(world, chat, world.anna, "/invoice 1")
-    world.node.pay(world.request_in(card))
-    await world.shown(chat, "✅ Anna Berg")
+    for sats in (1, 2):
+        card = await ask(world, chat, world.anna, f"/invoice {sats}")
+        world.node.pay(world.request_in(card))
+        await world.shown(chat, "✅ Anna Berg", sats)
     await world.stop_bot()
     world.clock.ahead_s += 91 * 86_400
     await world.start_bot()
-    await ask(world, chat, world.anna, "/invoice 2")
-    # What is old went at the start, before anything new was written.
+    await ask(world, chat, world.anna, "/invoice 3")
+    # What is old went at the start, before anything new was written; but for the last payment.
     with closing(sqlite3.connect(world.folder / "bot.db")) as look:
-        assert look.execute("SELECT count(*) FROM invoices").fetchone() == (1,)
+        rows = look.execute("SELECT amount_msat FROM invoices ORDER BY id").fetchall()
+    assert rows == [(2000,), (3000,)]
 
 
 async def test_a_press_in_the_old_group_touches_no_other_card_in_the_new_one(world: World) -> None:
