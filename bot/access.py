@@ -32,7 +32,7 @@ class Access:
         if old_chat_id in self._chats:
             self._chats.add(new_chat_id)
 
-    def check_limits(self, user_id: int, *, asked: int, open_in_chat: int) -> None:
+    def check_limits(self, user_id: int, *, asked: int, open_in_chat: int, who: str = "") -> None:
         """Raises `LimitReached` where one more would be too many.
 
         `asked` counts what this person asked for in the last `invoices_per_user.per_s` seconds.
@@ -41,6 +41,6 @@ class Access:
             return
         rate = self.limits.invoices_per_user
         if asked >= rate.count:
-            raise LimitReached(texts.limit_user(rate.count, rate.per_s))
+            raise LimitReached(texts.limit_user(rate.count, rate.per_s, who))
         if open_in_chat >= self.limits.open_per_chat:
             raise LimitReached(texts.limit_chat(open_in_chat))

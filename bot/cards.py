@@ -1,7 +1,7 @@
 """One invoice in its chat: send, edit, or find it gone. Knows Telegram's messages.
 
-Each function makes one call and returns the row's columns that it changed; what is recorded as
-shown is the state that was rendered, not the one the row has by then.
+Each function does one step, mostly one call, and returns the row's columns that it changed; what is
+recorded as shown is the state that was rendered, not the one the row has by then.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import base64
 import binascii
 import contextlib
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from telegram import (
     ForceReply,
@@ -22,13 +22,17 @@ from telegram import (
 )
 from telegram.constants import ParseMode
 
-from bot import qr, texts
+from bot import logs, qr, texts
 from bot.chats import Chats, TelegramBot
-from bot.errors import ChatError, ChatForbidden, ChatRefused, StoreUnavailable
+from bot.errors import ChatError, ChatForbidden, ChatRefused, MessageGone, StoreUnavailable
 from bot.invoice import Columns, Do, Face, Invoice
 from bot.store import Store
 
+log = logs.get(__name__)
+
 Picture = Literal["paid", "expired", "cancelled"]
+#: How a message is edited: with another picture, its caption alone, or as one without a picture.
+Way = Literal["media", "caption", "text"]
 
 _PICTURES: dict[Face, Picture] = {
     Face.PAID: "paid",
@@ -83,6 +87,8 @@ class Cards:
         self._store = store
         self._owners = owners
         self._file_ids: dict[str, str] = {}
+        # row → who of several has been told, while the others have not
+        self._reached: dict[int, set[int]] = {}
         # One picture at a time: a burst of them would hold up everything else.
         self._drawing = asyncio.Lock()
 
@@ -149,17 +155,15 @@ class Cards:
             and face in _PICTURES
             and _PICTURES.get(invoice.card_shown) == _PICTURES[face]
         )
-        as_text = invoice.plain or face in _TEXT_FACES
-        card = self._card(invoice, face, as_text=as_text)
+        way: Way = "media"
         if same_picture:
-            await self._edit_caption(invoice, invoice.card_id, face, card)
-        elif as_text:
-            await self._edit_text(invoice, invoice.card_id, card.html, face)
-        else:
-            await self._edit_media(invoice, invoice.card_id, face, card)
+            way = "caption"
+        elif invoice.plain or face in _TEXT_FACES:
+            way = "text"
+        card, way = await self._edit(invoice, invoice.card_id, face, way)
         return {
             "card_shown": face,
-            "card_is_text": as_text,
+            "card_is_text": way == "text",
             "request_apart": invoice.request_apart or card.request_apart,
         }
 
@@ -172,17 +176,16 @@ class Cards:
     async def _edit_request(self, invoice: Invoice) -> Columns:
         face = invoice.face
         assert invoice.request_id is not None  # noqa: S101 -- next_step asks for it only then
-        await self._edit_text(invoice, invoice.request_id, texts.request(invoice, face), None)
+        try:
+            await self._edit_text(invoice, invoice.request_id, texts.request(invoice, face), None)
+        except ChatRefused as refusal:
+            await self._remove(invoice, invoice.request_id, refusal)
         return {"request_shown": face}
 
     async def _edit_stray(self, invoice: Invoice) -> Columns:
         face = invoice.face
         assert invoice.stray_id is not None  # noqa: S101 -- next_step asks for it only then
-        card = self._card(invoice, face, as_text=invoice.plain)
-        if invoice.plain:
-            await self._edit_text(invoice, invoice.stray_id, card.html, face)
-        else:
-            await self._edit_media(invoice, invoice.stray_id, face, card)
+        await self._edit(invoice, invoice.stray_id, face, "text" if invoice.plain else "media")
         return {"stray_shown": face}
 
     async def _tell(self, invoice: Invoice) -> Columns:
@@ -194,14 +197,17 @@ class Cards:
         text = texts.told(invoice, earlier_copy=again, elsewhere=texts.CANT_REACH_CHAT)
         people = [invoice.asker_id] if invoice.tell_to == "asker" else sorted(self._owners)
         failure: ChatError | None = None
-        told = not people
+        reached = self._reached.setdefault(invoice.id, set())
         for person in people:
+            if person in reached:
+                continue
             try:
                 await self._send_to(person, invoice, text)
-                told = True
+                reached.add(person)
             except (ChatForbidden, ChatRefused) as error:
                 failure = error
-        if not told and failure is not None:
+        del self._reached[invoice.id]
+        if not reached and failure is not None:
             raise failure
         return {"told": True}
 
@@ -237,6 +243,50 @@ class Cards:
         if message is None:
             raise ValueError("only an edit can change nothing")
         return message
+
+    async def _edit(
+        self, invoice: Invoice, message_id: int, face: Face, way: Way
+    ) -> tuple[texts.Card, Way]:
+        """Make the message show `face`; the card, and the way in which Telegram took it.
+
+        Where it refuses that way, the picture stays as it is. A message that can't be made true in
+        any way is removed.
+        """
+        refusal: ChatRefused | None = None
+        ways: tuple[Way, ...] = (way, "caption", "text")
+        for each in dict.fromkeys(ways):
+            card = self._card(invoice, face, as_text=each == "text")
+            try:
+                if each == "media":
+                    await self._edit_media(invoice, message_id, face, card)
+                elif each == "caption":
+                    await self._edit_caption(invoice, message_id, face, card)
+                else:
+                    await self._edit_text(invoice, message_id, card.html, face)
+            except ChatRefused as error:
+                refusal = refusal or error  # those after it may only say what kind of message it is
+            else:
+                if refusal is not None:
+                    log.warning("edited another way", way=each, detail=refusal.detail)
+                return card, each
+        assert refusal is not None  # noqa: S101 -- there is always a way that was tried
+        return await self._remove(invoice, message_id, refusal)
+
+    async def _remove(self, invoice: Invoice, message_id: int, refusal: ChatRefused) -> NoReturn:
+        """Telegram takes no edit of this message: rather none than one that is not true.
+
+        Raises `MessageGone`, or the refusal where it can't be removed either.
+        """
+        try:
+            await self._chats.send(
+                invoice.chat_id,
+                invoice.priority,
+                lambda bot: bot.delete_message(invoice.chat_id, message_id),
+            )
+        except ChatRefused:
+            raise refusal from None
+        log.warning("removed from the chat", detail=refusal.detail)
+        raise MessageGone(detail=refusal.detail)
 
     async def _edit_text(
         self, invoice: Invoice, message_id: int, text: str, face: Face | None

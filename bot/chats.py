@@ -94,7 +94,12 @@ _FORBIDDEN_TEXTS = (
     "peer_id_invalid",
     "group chat was deactivated",
 )
-_GONE_TEXTS = ("message to edit not found", "message_id_invalid", "message can't be edited")
+_GONE_TEXTS = (
+    "message to edit not found",
+    "message to delete not found",
+    "message_id_invalid",
+    "message can't be edited",
+)
 
 
 def explain(error: TelegramError) -> ChatError:

@@ -415,12 +415,15 @@ def _database(database: DatabaseSettings, *, in_use: bool = False) -> Iterator[F
 
 
 def _place(file: Path) -> Finding:
-    folder = file.parent
+    # The folder is made at start: what counts is the nearest that is there.
+    folder = next(folder for folder in file.absolute().parents if folder.exists())
     if file.is_dir():
         return Finding(False, f"database: {file} is a folder", "name a file in database.url")
     if not folder.is_dir():
-        return Finding(False, f"database: there is no folder {folder}", "make it")
+        return Finding(False, f"database: {folder} is no folder", "name another in database.url")
     if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+        if folder != file.absolute().parent:
+            return Finding(False, f"database: there is no folder {file.parent}", "make it")
         text = f"database: its folder {folder} can't be written"
         return Finding(False, text, "let this user write there")
     if file.exists() and not os.access(file, os.R_OK | os.W_OK, effective_ids=True):

@@ -533,7 +533,7 @@ def _token_problems(raw: Raw, *, needed: bool) -> Iterator[str]:
         else:
             try:
                 text = _read("telegram.token_file", file, "a file that holds the token")
-                telegram["token"] = text.decode(errors="replace").strip()
+                telegram["token"] = text.decode("utf-8-sig", errors="replace").strip()
             except ConfigError as error:
                 yield from error.problems
 

@@ -450,7 +450,10 @@ class Handlers:
             if not self._access.may_ask(by.id, row.chat_id):
                 return [row], texts.NOT_YOURS
             amounts.check_range(row.amount_msat or 0, **self._range)
-            self._check_limits(tx, by.id, row.chat_id, now)
+            # The new row counts as its asker's: so does the limit, but for an owner, who has none.
+            counted = by.id if self._access.is_owner(by.id) else row.asker_id
+            who = "" if counted == by.id else row.asker_name
+            self._check_limits(tx, counted, row.chat_id, now, who)
             renewal, _ = tx.add(
                 origin_chat_id=row.origin_chat_id,
                 origin_message_id=row.origin_message_id,
@@ -526,12 +529,13 @@ class Handlers:
             return []
         return [_reply(message, texts.stranger(asker.id, message.chat.id), quiet=True)]
 
-    def _check_limits(self, tx: Tx, asker_id: int, chat_id: int, now: float) -> None:
+    def _check_limits(self, tx: Tx, asker_id: int, chat_id: int, now: float, who: str = "") -> None:
         since = now - self._access.limits.invoices_per_user.per_s
         self._access.check_limits(
             asker_id,
             asked=tx.asked_since(asker_id, since),
             open_in_chat=tx.open_in_chat(chat_id),
+            who=who,
         )
 
     def _place(self, message: Message) -> dict[str, Any]:

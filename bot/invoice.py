@@ -84,6 +84,8 @@ class Do(StrEnum):
 
 #: Steps that put a new message into a chat: Telegram has no idempotency key for these.
 SENDS = frozenset({Do.SAY_WAITING, Do.SEND_CARD, Do.SEND_REQUEST, Do.TELL})
+#: Steps that make a message show what is.
+EDITS = frozenset({Do.EDIT_CARD, Do.EDIT_REQUEST, Do.EDIT_STRAY})
 #: Steps that ask the node.
 AT_NODE = frozenset({Do.ADD, Do.CANCEL})
 #: Steps of the database alone.

@@ -192,14 +192,14 @@ def _gone(do: Do, invoice: Invoice) -> Columns:
 
 
 def _refused(do: Do, invoice: Invoice) -> Columns:
-    """Telegram will never take this: once more as plain text, then not at all."""
+    """Telegram will never take this: a card once more as plain text, then not at all."""
     if do is Do.SEND_CARD and not invoice.plain:
         return {"plain": True}
     if do is Do.TELL:
         return _tell_further(invoice)
     if do in (Do.SEND_CARD, Do.SEND_REQUEST):
         return {"unshowable": True, "cancel_wanted": True}
-    return _gone(do, invoice)
+    return _gone(do, invoice)  # nor can it be removed: it stays as it is, and the owners are told
 
 
 def _tell_further(invoice: Invoice) -> Columns:

@@ -38,6 +38,7 @@ from bot.errors import (
 from bot.gate import Gate, pause_s
 from bot.invoice import (
     BY_ITSELF,
+    EDITS,
     MAX_FAULTS,
     WORD_AFTER_S,
     Columns,
@@ -158,7 +159,7 @@ class Reconciler:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._feed())
             tasks.create_task(self._guard())
-            tasks.create_task(self._follow())
+            tasks.create_task(self._follow(tasks))
 
     async def stop(self, *, timeout_s: float) -> None:
         """Let each hand finish the step that it is at, for `timeout_s` at most."""
@@ -444,6 +445,8 @@ class Reconciler:
             log.error("payment could not be told to anybody", **_of(invoice))
         if "unshowable" in columns:
             self._tell_owners(texts.owner_refused(invoice.id, error.detail))
+        elif isinstance(error, ChatRefused) and do in EDITS:
+            self._tell_owners(texts.owner_untrue(invoice.id, error.detail))
         return columns
 
     def _fault(self, invoice: Invoice, do: Do, what: str) -> Columns:
@@ -476,7 +479,7 @@ class Reconciler:
             self._patience.node_is_back()
             self.look_now()
 
-    async def _follow(self) -> None:
+    async def _follow(self, tasks: asyncio.TaskGroup) -> None:
         """Payments, as the node tells them, for as long as it does; then again."""
         attempts = 0
         loop = asyncio.get_running_loop()
@@ -484,7 +487,7 @@ class Reconciler:
             await self._gate.opened()
             opened_at = loop.time()
             try:
-                await self._follow_once()
+                await self._follow_once(tasks)
                 ended: NodeError = NodeStarting("The Lightning node is shutting down.")
             except NodeError as error:
                 ended = error
@@ -492,10 +495,10 @@ class Reconciler:
             attempts = 1 if loop.time() - opened_at > LOOK_AGAIN_S else attempts + 1
             await asyncio.sleep(pause_s(attempts, longest_s=LONGEST_AT_NODE_S))
 
-    async def _follow_once(self) -> None:
+    async def _follow_once(self, tasks: asyncio.TaskGroup) -> None:
         await self._identify()
         cursor = await self._cursor()
-        looking = asyncio.ensure_future(self._look_twice())
+        looking = tasks.create_task(self._look_twice())
         try:
             async for event in self._node.follow(cursor):
                 if event.state == "settled":

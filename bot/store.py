@@ -341,11 +341,18 @@ class Tx:
         return [_invoice(row) for row in self._connection.execute(statement)]
 
     def prune(self, before: float, limit: int) -> int:
-        """Remove rows that were asked for before then and need nothing any more; how many."""
+        """Remove rows that were asked for before then and need nothing any more; how many.
+
+        The payment that each node told last stays: by it a node is known that counts anew.
+        """
+        nodes = self._connection.execute(sa.select(_cursors.c.node_id)).scalars().all()
+        newest = (self.newest_settled(node_id) for node_id in nodes)
+        kept = [invoice.id for invoice in newest if invoice is not None]
         done = (
             sa.select(_invoices.c.id)
             .where(
                 _invoices.c.asked_at < before,
+                _invoices.c.id.not_in(kept),
                 sa.or_(
                     _invoices.c.due_at.is_(None) & sa.not_(_NOT_FINISHED),
                     # nobody was heard of there for as long

@@ -349,10 +349,11 @@ QUESTION_OVER = "That question is over. Please ask again: /invoice 2100 pizza"
 BUG = "Something went wrong here, and I noted it. Please try again."
 
 
-def limit_user(count: int, per_s: float) -> str:
-    """The sentence for somebody who asks too often."""
+def limit_user(count: int, per_s: float, who: str = "") -> str:
+    """The sentence for somebody who asks too often; or of them, by name."""
     asked = _count(count, "invoice")
-    return f"You asked for {asked} in {_span(per_s)}: wait a little and ask again."
+    sentence = f"You asked for {asked} in {_span(per_s)}: wait a little and ask again."
+    return who + sentence.removeprefix("You") if who else sentence
 
 
 def limit_chat(count: int) -> str:
@@ -374,6 +375,14 @@ def owner_refused(row_id: int, why: str) -> str:
     return (
         f"⚠️ Telegram refuses the card of invoice {row_id}: {_escape(why)}. "
         "I cancelled the invoice at the node."
+    )
+
+
+def owner_untrue(row_id: int, why: str) -> str:
+    """A message that Telegram lets be neither edited nor removed."""
+    return (
+        f"⚠️ Telegram refuses an edit of the card of invoice {row_id}: {_escape(why)}. "
+        "I can't delete it either, so it may look payable and is not: please delete it."
     )
 
 

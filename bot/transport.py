@@ -5,7 +5,10 @@ PTB's own carrier, httpx, takes three times the processor time for a photo.
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from telegram.error import NetworkError, TimedOut
@@ -19,6 +22,13 @@ ANSWER_TIMEOUT_S = 15.0
 KEEP_CONNECTION_S = 60.0
 
 
+_NO_CONNECTION = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,  # a proxy did not let it through
+)
+
+
 class NeverSent(NetworkError):
     """There was no connection to Telegram: nothing was sent."""
 
@@ -30,10 +40,11 @@ class Transport(BaseRequest):
     Telegram may have got it. It repeats nothing.
     """
 
-    __slots__ = ("_connections", "_session")
+    __slots__ = ("_connections", "_proxies", "_session")
 
     def __init__(self, *, connections: int) -> None:
         self._connections = connections
+        self._proxies: dict[str, str] = {}
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -44,6 +55,7 @@ class Transport(BaseRequest):
     async def initialize(self) -> None:
         """Make the pool; no connection yet."""
         if self._session is None:
+            self._proxies = getproxies()
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=self._connections, keepalive_timeout=KEEP_CONNECTION_S
@@ -78,16 +90,37 @@ class Transport(BaseRequest):
                 method,
                 url,
                 **await _form(request_data),
+                proxy=_proxy_for(url, self._proxies),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=connect_s + answer_s, connect=connect_s),
             ) as response:
                 return response.status, await response.read()
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        except _NO_CONNECTION as error:
             raise NeverSent(_told(error)) from error
         except TimeoutError as error:
             raise TimedOut from error
         except aiohttp.ClientError as error:
             raise NetworkError(_told(error)) from error
+
+
+def _proxy_for(url: str, proxies: dict[str, str]) -> str | None:
+    """The one of the environment's proxies that leads to this address, but for NO_PROXY.
+
+    aiohttp's own `trust_env` would also read ~/.netrc, at each call, and send what stands there.
+    """
+    parts = urlsplit(url)
+    proxy = proxies.get(parts.scheme)
+    if not proxy or _is_here(parts.hostname or "") or proxy_bypass(parts.netloc):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _is_here(host: str) -> bool:
+    """Whether no proxy elsewhere could reach it."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 async def _form(request_data: RequestData | None) -> dict[str, Any]:

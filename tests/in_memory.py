@@ -296,7 +296,7 @@ class Message:
     deleted: bool = False
     pressed: bool = False
     unrecorded: bool = False  # its answer was lost, or the bot died before it wrote it down
-    refused: bool = False  # Telegram did not take an edit of it
+    refused: bool = False  # Telegram takes no edit of it, and does not delete it
 
     def __repr__(self) -> str:
         begins = [text[:12] for text in self.texts]
@@ -361,6 +361,24 @@ class TelegramOutside:
     ) -> Message:
         """PTB's."""
         return await self._edit(chat_id, number, media.caption, rest)
+
+    async def delete_message(self, chat_id: int, number: int) -> bool:
+        """PTB's."""
+
+        def act(_call: Call) -> bool:
+            message = self._reach(chat_id).messages.get(number)
+            if message is None or message.deleted:
+                raise BadRequest("Message to delete not found")
+            message.deleted = True
+            return True
+
+        return await self._desk.take(
+            "delete",
+            act,
+            at_node=False,
+            timeout_s=TELEGRAM_TIMEOUT_S,
+            target=self.room(chat_id).messages.get(number),
+        )
 
     async def answer_callback_query(self, *_: object, **__: object) -> None:
         """PTB's."""

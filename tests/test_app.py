@@ -11,6 +11,7 @@ import pytest
 import zxingcpp
 from PIL import Image
 
+from bot.config import Rate
 from bot.demo.bolt import decode
 from bot.demo.telegram import Chat, Message, User
 from bot.errors import TokenRefused
@@ -489,6 +490,39 @@ async def test_a_blocked_bot_tells_the_owners(world: World) -> None:
     world.telegram.block(world.anna)
     world.node.pay(world.request_in(card))
     await world.shown(world.private(world.owner), "✅ Anna Berg, you got 2,100 sats")
+
+
+async def test_each_owner_is_told_once_while_another_can_not_be_reached(world: World) -> None:
+    second = world.telegram.add_user("Olga")
+    world.access = {"owners": frozenset({world.owner.id, second.id})}
+    await world.start_bot()
+    chat = world.private(world.anna)
+    card = await ask(world, chat, world.anna, "/invoice 2100")
+    for owner in (world.owner, second):
+        await ask(world, world.private(owner), owner, "/invoice 1")
+    world.telegram.block(world.anna)
+    first, last = sorted((world.owner, second), key=lambda owner: owner.id)
+    world.telegram.fail("sendMessage", chat_id=last.id, times=2, status=502)
+    world.node.pay(world.request_in(card))
+    await world.shown(world.private(last), "✅ Anna Berg, you got 2,100 sats")
+    assert len(world.showing(world.private(first), "✅ Anna Berg")) == 1
+
+
+async def test_a_renewal_counts_as_the_askers_whose_limit_is_asked(world: World) -> None:
+    world.access = {"chats": frozenset({world.group.id})}
+    world.limits = {"invoices_per_user": Rate(2, 7200)}
+    await world.start_bot()
+    for sats in (100, 200):
+        await ask(world, world.group, world.anna, f"/invoice {sats}")
+    world.clock.ahead_s += 3700
+    await world.shown(world.group, "⌛", 2)
+    world.telegram.promote(world.group, world.bert)
+    cards = world.showing(world.group, "⌛")
+    press = world.telegram.press(world.group, world.bert, cards[0].id, text="Renew")
+    assert ((await press.answer).text or "").startswith("Anna Berg asked for 2 invoices in 2 hours")
+    press = world.telegram.press(world.group, world.owner, cards[0].id, text="Renew")
+    assert (await press.answer).text == "A new invoice is on its way."
+    await world.shown(world.group, "⚡ Please pay 100 sats")
 
 
 async def test_cards_follow_a_group_that_becomes_a_supergroup(world: World) -> None:

@@ -470,12 +470,17 @@ async def test_nothing_to_receive(world: World, count: int) -> None:
 # the database
 
 
-async def test_a_database_whose_folder_is_missing(world: World) -> None:
-    settings = changed(world.settings(), "database", url="sqlite:////no/where/bot.db")
+async def test_a_database_whose_folder_is_made_at_start(world: World) -> None:
+    file = world.folder / "new" / "data" / "bot.db"
+    settings = changed(world.settings(), "database", url=f"sqlite:///{file}")
 
     assert about("database", await looked(world, settings)) == [
-        "✗ database: there is no folder /no/where; make it"
+        f"✓ database: {file} can be written"
     ]
+
+    assert not (world.folder / "new").exists()
+    store = await Store.open(f"sqlite:///{file}")
+    await store.close()
 
 
 async def test_a_database_that_is_a_folder(world: World) -> None:

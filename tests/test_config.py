@@ -594,6 +594,13 @@ def test_a_token_is_needed_but_for_an_invoice_without_telegram() -> None:
     load(None, env, need_telegram=False)
 
 
+def test_a_mark_before_the_token_in_its_file_is_no_part_of_it() -> None:
+    written(f"\ufeff{TOKEN}\r\n", "token")
+    env = {**GOOD, "INVOICE_BOT_TELEGRAM__TOKEN_FILE": "token"}
+    del env["INVOICE_BOT_TELEGRAM__TOKEN"]
+    assert load(None, env).telegram.token.get_secret_value() == TOKEN
+
+
 @pytest.mark.parametrize("content", ["", "not a token", f"{TOKEN} {TOKEN}"])
 def test_a_token_file_with_something_else_is_refused(content: str) -> None:
     written(content, "token")

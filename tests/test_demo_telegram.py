@@ -619,7 +619,11 @@ async def test_a_group_may_forbid_photos_or_texts(town: Town) -> None:
     town.sim.restrict_bot(group, send_photos=False)
     said = await refusal(town, "sendPhoto", chat_id=group.id, photo=picture())
     assert said == "Bad Request: not enough rights to send photos to the chat"
-    await town.sent(group)
+    message = await town.sent(group)
+    where = {"chat_id": group.id, "message_id": message.id}
+    media = {"type": "photo", "media": "attach://new"}
+    said = await refusal(town, "editMessageMedia", **where, media=media, new=picture())
+    assert said == "Bad Request: not enough rights to send photos to the chat"
     town.sim.restrict_bot(group, send_text=False)
     said = await refusal(town, "sendMessage", chat_id=group.id, text="x")
     assert said == "Bad Request: not enough rights to send text messages to the chat"

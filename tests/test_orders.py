@@ -516,7 +516,7 @@ class Orders(RuleBasedStateMachine):
         how, _, after = outcome.partition(" ")
         if how == "forbidden":  # and so it is from now on
             self.place.lost = True
-        if how == "refused" and call.target is not None:
+        if how == "refused" and call.target is not None and call.name == "delete":
             call.target.refused = True
         if how == "unknown":
             self.denied.add(call.payment_hash)

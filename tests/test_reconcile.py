@@ -31,6 +31,90 @@ async def test_a_photo_that_is_refused_becomes_a_text(world: World) -> None:
     assert (card.text or "").startswith("✅ Paid")
 
 
+async def test_a_fault_while_open_invoices_are_looked_up_ends_the_process(world: World) -> None:
+    await world.start_bot()
+    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    await world.recorded(card)
+    await world.stop_bot()
+    with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+        database.execute("UPDATE invoices SET payment_hash = 'no bytes', due_at = NULL")
+        database.commit()
+
+    async def lives() -> None:
+        await world.start_bot()
+        await world.until(lambda: False)
+
+    with pytest.raises(ExceptionGroup):
+        await lives()
+
+
+REFUSED = "Bad Request: something new"
+
+
+async def test_a_paid_card_says_so_where_its_picture_can_not_be_exchanged(world: World) -> None:
+    await world.start_bot()
+    card = await ask(world, world.group, world.anna, "/invoice 2100 pizza")
+    request, picture = world.request_in(card), card.photo
+    world.telegram.restrict_bot(world.group, send_photos=False)
+    world.node.pay(request)
+    await world.shown(world.group, "✅ Anna Berg")
+    assert (card.text or "").startswith("✅ Paid")
+    assert request not in (card.text or "")
+    assert world.buttons(card) == []
+    assert card.photo is picture
+
+
+async def test_a_word_becomes_the_card_as_text_where_photos_are_refused(world: World) -> None:
+    await world.start_bot()
+    await world.node.down()
+    world.telegram.restrict_bot(world.group, send_photos=False)
+    world.telegram.say(world.group, world.anna, "/invoice 2100")
+    card = await world.shown(world.group, "⏳")
+    await world.node.up()
+    await world.until(lambda: (card.text or "").startswith("⚡ Please pay 2,100"))
+    assert world.buttons(card) == ["Cancel"]
+    world.node.pay(world.request_in(card))
+    await world.until(lambda: (card.text or "").startswith("✅ Paid"))
+
+
+async def test_a_card_that_can_not_be_edited_at_all_is_deleted(world: World) -> None:
+    await world.start_bot()
+    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    for method in ("editMessageMedia", "editMessageCaption", "editMessageText"):
+        world.telegram.fail(method, status=400, description=REFUSED)
+    world.node.pay(world.request_in(card))
+    await world.shown(world.group, "✅ Anna Berg")
+    assert card.deleted
+
+
+async def test_a_request_that_can_not_be_edited_is_deleted(world: World) -> None:
+    await world.start_bot()
+    card = await ask(world, world.group, world.anna, f"/invoice 2100 {'é' * 300}")
+    request = await world.shown(world.group, "ln")
+    world.telegram.fail("editMessageText", status=400, description=REFUSED)
+    world.node.pay(world.request_in(request))
+    await world.shown(world.group, "✅ Anna Berg")
+    assert (card.text or "").startswith("✅ Paid")
+    assert request.deleted
+
+
+async def test_the_owner_hears_of_a_card_that_can_be_neither_edited_nor_deleted(
+    world: World,
+) -> None:
+    await world.start_bot()
+    own = world.private(world.owner)
+    await ask(world, own, world.owner, "/invoice 1")
+    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    for method in ("editMessageMedia", "editMessageCaption", "editMessageText", "deleteMessage"):
+        world.telegram.fail(method, times=1, status=400, description=REFUSED)
+    world.node.pay(world.request_in(card))
+    told = await world.shown(own, "⚠️ Telegram refuses an edit")
+    assert "Something new" in (told.text or "")
+    await world.shown(world.group, "✅ Anna Berg")
+    assert not card.deleted
+    assert (card.text or "").startswith("⚡")
+
+
 async def test_a_card_that_telegram_never_takes_is_cancelled_and_the_owner_told(
     world: World,
 ) -> None:
@@ -312,16 +396,18 @@ async def test_a_burst_in_one_chat_keeps_its_order(world: World) -> None:
 async def test_old_rows_go_and_young_ones_stay(world: World) -> None:
     await world.start_bot()
     chat = world.private(world.anna)
-    card = await ask(world, chat, world.anna, "/invoice 1")
-    world.node.pay(world.request_in(card))
-    await world.shown(chat, "✅ Anna Berg")
+    for sats in (1, 2):
+        card = await ask(world, chat, world.anna, f"/invoice {sats}")
+        world.node.pay(world.request_in(card))
+        await world.shown(chat, "✅ Anna Berg", sats)
     await world.stop_bot()
     world.clock.ahead_s += 91 * 86_400
     await world.start_bot()
-    await ask(world, chat, world.anna, "/invoice 2")
-    # What is old went at the start, before anything new was written.
+    await ask(world, chat, world.anna, "/invoice 3")
+    # What is old went at the start, before anything new was written; but for the last payment.
     with closing(sqlite3.connect(world.folder / "bot.db")) as look:
-        assert look.execute("SELECT count(*) FROM invoices").fetchone() == (1,)
+        rows = look.execute("SELECT amount_msat FROM invoices ORDER BY id").fetchall()
+    assert rows == [(2000,), (3000,)]
 
 
 async def test_a_press_in_the_old_group_touches_no_other_card_in_the_new_one(world: World) -> None:

@@ -870,6 +870,19 @@ async def test_only_what_needs_nothing_any_more_is_pruned_a_few_at_a_time(store:
     assert [await read(store, each.id) for each in kept] == kept
 
 
+async def test_the_payment_that_each_node_told_last_is_never_pruned(store: Store) -> None:
+    old: dict[str, Any] = {"state": State.SETTLED, "asked_at": NOW - 100, "due_at": None}
+    for number, node_id in enumerate(["a", "b", "a", "b"], 1):
+        await row(store, number, node_id=node_id, settle_index=number, settled_at=number, **old)
+        await store.do(lambda tx, i=number, n=node_id: tx.set_cursor(n, i, NOW))
+    assert await store.do(lambda tx: tx.prune(NOW, 100)) == 2
+    assert await store.do(lambda tx: tx.prune(NOW, 100)) == 0
+    for node_id, index in (("a", 3), ("b", 4)):
+        newest = await store.do(lambda tx, n=node_id: tx.newest_settled(n))
+        assert newest is not None
+        assert newest.settle_index == index
+
+
 # the node
 
 

@@ -353,6 +353,7 @@ OTHERS: dict[str, Callable[[str, str], str]] = {
     "refusal": lambda memo, _: texts.refusal(clean(memo) or "No."),
     "stuck": lambda memo, _: texts.owner_stuck(7, clean(memo)),
     "refused": lambda memo, _: texts.owner_refused(7, clean(memo)),
+    "untrue": lambda memo, _: texts.owner_untrue(7, clean(memo)),
 }
 
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.request import getproxies
 
 import pytest
 from telegram import InputFile
@@ -19,7 +20,7 @@ from telegram.request import RequestData
 from telegram.request._requestparameter import RequestParameter
 
 from bot.demo import certificate
-from bot.transport import NeverSent, Transport, _form
+from bot.transport import NeverSent, Transport, _form, _proxy_for
 
 PHOTO = b"\x89PNG\r\n\r\n--no line between parts\0"
 CAPTION = 'a "card" & <b>more</b>\r\nü'
@@ -143,6 +144,73 @@ async def test_a_redirection_is_not_followed_with_a_token_in_hand(carrier: Trans
         )
         assert await carrier.do_request(server.url, "POST", data()) == (302, b"")
         assert not elsewhere.requests
+
+
+async def again(carrier: Transport) -> None:
+    """As after a new start: the environment is read once."""
+    await carrier.shutdown()
+    await carrier.initialize()
+
+
+async def test_a_proxy_that_the_environment_names_is_used(
+    carrier: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(Server()) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.partition("/bot")[0].replace("//", "//me:pw@"))
+        await again(carrier)
+        url = "http://telegram.invalid/bot1:t/getMe"
+        assert await carrier.do_request(url, "POST", data()) == (200, b"{}")
+    (head,) = proxy.requests
+    assert head.startswith(f"POST {url} HTTP/1.1")
+    assert "Proxy-Authorization: Basic" in head
+
+
+async def test_a_proxy_that_lets_nothing_through_is_never_sent(
+    carrier: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+    async with serving(Server(answer=refusal)) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url.partition("/bot")[0])
+        await again(carrier)
+        with pytest.raises(NeverSent):
+            await carrier.do_request("https://telegram.invalid/bot1:t/getMe", "POST", data())
+    (head,) = proxy.requests
+    assert head.startswith("CONNECT telegram.invalid:443 HTTP/1.1")
+    assert "bot1" not in head
+
+
+@pytest.mark.parametrize(
+    ("url", "no_proxy", "proxy"),
+    [
+        ("https://api.telegram.org/bot", "", "http://proxy:3128"),
+        ("https://api.telegram.org/bot", "example.org", "http://proxy:3128"),
+        ("https://api.telegram.org/bot", "example.org,telegram.org", None),
+        ("https://api.telegram.org/bot", "*", None),
+        ("https://10.0.0.7:8081/bot", "10.0.0.7:8081", None),
+        ("https://127.0.0.1:8081/bot", "", None),
+        ("https://[::1]:8081/bot", "", None),
+        ("https://localhost:8081/bot", "", None),
+        ("http://api.telegram.org/bot", "", None),
+    ],
+)
+def test_which_addresses_go_through_the_proxy(
+    monkeypatch: pytest.MonkeyPatch, url: str, no_proxy: str, proxy: str | None
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", "proxy:3128")
+    monkeypatch.setenv("no_proxy", no_proxy)
+    assert _proxy_for(url, getproxies()) == proxy
+
+
+async def test_what_stands_in_a_netrc_file_is_not_sent(
+    carrier: Transport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text("default login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    async with serving(Server()) as server:
+        await carrier.do_request(server.url, "POST", data())
+        assert "authorization" not in server.requests[0].lower()
 
 
 async def test_after_the_end_nothing_is_sent(carrier: Transport) -> None:

@@ -124,6 +124,7 @@ class Sending:
         source, text, entities = _read_media(query)
         message = self._access.own_message(bot, query)
         shown, marks = self._access.settled_caption(bot, text, entities)
+        check_may_send(bot, message.chat, photo=True)
         photo = self._photo(query, source, "Can't parse InputMedia: media not found")
         return self._edit(bot, message, shown, marks, photo, markup)
 
