@@ -34,7 +34,7 @@ from bot.chats import Chats, TelegramBot
 from bot.config import InvoicesSettings
 from bot.errors import LimitReached, MemoRefused, Refused
 from bot.invoice import Face, Invoice, Priority, State
-from bot.store import Store, Tx
+from bot.store import LANE_FOREIGN, Store, Tx
 
 log = logs.get(__name__)
 
@@ -415,13 +415,16 @@ class Handlers:
                 return tx.update(row.id, state=State.DROPPED, due_at=None), texts.NOT_ASKED
             if row.state not in (State.REQUESTED, State.OPEN):
                 return row, texts.ALREADY_CLOSED
+            is_away = row.lane == LANE_FOREIGN  # it is cancelled once its node is back
             row = tx.update(
                 row.id,
                 cancel_wanted=True,
                 cancelled_by="" if by.id == row.asker_id else by.name,
-                due_at=now,
-                lane=Priority.CANCELLED,
+                due_at=None if is_away else now,
+                lane=LANE_FOREIGN if is_away else Priority.CANCELLED,
             )
+            if is_away:
+                return row, texts.NODE_AWAY
             return row, texts.CANCELLING if row.state is State.OPEN else texts.NOT_CONFIRMED
 
         row, said = await self._store.do(job)

@@ -36,7 +36,7 @@ from bot.invoice import (
     next_step,
 )
 from bot.lnd import NodeInvoice
-from bot.store import LANE_HELD, Tx
+from bot.store import LANE_FOREIGN, LANE_HELD, Tx
 
 #: The longest pauses between tries, in seconds.
 LONGEST_AT_NODE_S = 5.0
@@ -263,6 +263,8 @@ def resting(invoice: Invoice, step: Step, *, now: float) -> Columns:
     """When and where a row is due again that is let go with this step."""
     if invoice.held and next_step(replace(invoice, held=False), now) != step:
         return {"due_at": None, "lane": LANE_HELD}
+    if invoice.foreign and invoice.state is State.OPEN and step.do is Do.NOTHING:
+        return {"due_at": None, "lane": LANE_FOREIGN}
     due_at = step.at if step.do is Do.WAIT else None
     lane = invoice.priority
     if lane is Priority.EXPIRED and invoice.tried and invoice.tried not in AT_NODE:

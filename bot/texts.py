@@ -343,6 +343,10 @@ ALREADY_RENEWED = "It was renewed already."
 ALREADY_PAID = "It is paid already."
 ALREADY_CLOSED = "It can't be paid any more: nothing to cancel."
 STILL_OPEN = "It is still open."
+NODE_AWAY = (
+    "Its node is not connected now: it is cancelled once that node is back. "
+    "Until then it can still be paid."
+)
 NOT_CONFIRMED = "It is on its way, and will be cancelled."
 NOT_ASKED = "All right, no invoice."
 QUESTION_OVER = "That question is over. Please ask again: /invoice 2100 pizza"
