@@ -93,12 +93,13 @@ def of_add(invoice: Invoice, found: NodeInvoice, *, node_id: str, now: float) ->
 
 def of_cancel(invoice: Invoice, found: NodeInvoice | None, *, now: float) -> Columns:
     """It was cancelled, or is as `found`. The node's answer decides."""
+    is_closed = found is None or found.state == "canceled"
+    if invoice.state is State.FAILED and is_closed:
+        return {"preimage": None}
     if found is not None and found.state in ("settled", "canceled"):
         return _found(invoice, found, now)
-    if found is not None:  # not over by the node's clock, or a payment is under way
+    if found is not None:  # not over by its clock, a payment is under way, or it may not be asked
         return _put_off(invoice, Do.CANCEL, longest_s=MAX_PAUSE_S, now=now)
-    if invoice.state is State.FAILED:
-        return {"preimage": None}
     return {"state": closed_state(invoice, now)}
 
 

@@ -123,6 +123,7 @@ class Reconciler:
         self._node_id = ""  # the latest that was told, or "": the macaroon can't ask
         self._made_at = ""  # the same, "" from when the gate opens until it is told
         self._identified = asyncio.Event()  # it was asked since the gate opened
+        self._told_of_cancel = False  # the owners know that the macaroon can't cancel
         self._stopping = False
 
     # from outside
@@ -387,7 +388,18 @@ class Reconciler:
             with self._asking(invoice):
                 if is_overdue and invoice.attempts < OVERDUE_LOOKS:
                     return await self._node.lookup(invoice.payment_hash)
-                return await cancel(self._node, invoice)
+                try:
+                    return await cancel(self._node, invoice)
+                except PermissionMissing as error:  # all else goes on; it may be closed by now
+                    self._may_not_cancel(invoice, error)
+                    return await self._node.lookup(invoice.payment_hash)
+
+    def _may_not_cancel(self, invoice: Invoice, error: NodeError) -> None:
+        if invoice.tried != Do.CANCEL:
+            log.warning("may not be cancelled", **_of(invoice), detail=error.detail)
+        if not self._told_of_cancel:
+            self._told_of_cancel = True
+            self._tell_owners(texts.OWNER_MAY_NOT_CANCEL)
 
     @contextmanager
     def _asking(self, invoice: Invoice) -> Iterator[None]:

@@ -381,6 +381,12 @@ def owner_refused(row_id: int, why: str) -> str:
     )
 
 
+OWNER_MAY_NOT_CANCEL = (
+    "⚠️ My macaroon lacks the permission to cancel: what is cancelled here stays open at the node "
+    "until its time is over. Bake a macaroon that has it."
+)
+
+
 def owner_foreign(count: int) -> str:
     """Open invoices of another node."""
     return (

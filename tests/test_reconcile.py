@@ -223,11 +223,14 @@ async def test_nothing_expires_before_the_node_has_said_who_it_is(world: World) 
         world.node.pay(request)
     world.clock.ahead_s += 3700
     async with another_node(world):
-        hold = world.node.hold("GetInfo", before=True)
+        # Who it is is asked by the look at start as well.
+        holds = [world.node.hold("GetInfo", before=True) for _ in range(2)]
         await world.start_bot()
-        await hold.reached()
+        for hold in holds:
+            await hold.reached()
         fresh = await ask(world, world.group, world.anna, "/invoice 4")
-        hold.release()
+        for hold in holds:
+            hold.release()
         await world.node.until(lambda: world.node.calls["SubscribeInvoices"] > 0)
         world.clock.ahead_s += 3700
         await world.until(lambda: (fresh.text or "").startswith("⌛ Expired"))
@@ -235,6 +238,28 @@ async def test_nothing_expires_before_the_node_has_said_who_it_is(world: World) 
     await world.start_bot()
     await world.shown(world.group, "✅ Anna Berg", 6)
     assert all((card.text or "").startswith("✅ Paid") for card in cards)
+
+
+async def test_a_macaroon_that_cant_cancel_holds_up_nobody_and_the_owner_is_told(
+    world: World,
+) -> None:
+    methods = ("AddInvoice", "LookupInvoice", "SubscribeInvoices", "GetInfo")
+    world.node.bake([f"uri:/lnrpc.Lightning/{name}" for name in methods], save_to="bot.macaroon")
+    world.macaroon = "bot.macaroon"
+    await world.start_bot()
+    own = world.private(world.owner)
+    await ask(world, own, world.owner, "/invoice 1")
+    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    looks = world.node.calls["GetState"]
+    world.telegram.press(world.group, world.anna, card.id, text="Cancel")
+    await world.shown(own, "⚠️ My macaroon lacks")
+    await world.node.until(lambda: world.node.calls["CancelInvoice"] >= 3)
+    await ask(world, world.private(world.bert), world.bert, "/invoice 2")
+    assert world.node.calls["GetState"] <= looks + 1  # the one of the check at start
+    assert len(card.versions) == 1
+    assert len(world.showing(own, "⚠️ My macaroon lacks")) == 1
+    world.node.pay(world.request_in(card))
+    await world.until(lambda: (card.text or "").startswith("✅ Paid"))
 
 
 async def test_a_macaroon_that_cant_ask_who_the_node_is_cancels_and_expires(world: World) -> None:
