@@ -61,6 +61,7 @@ class Gate:
         self._shut.set()
         self._attempts = 0
         self._opened_at = 0.0
+        self._looked_at = 0.0
         self._told_of: NodeError | None = None
         #: Why it is shut.
         self.reason: NodeError = NodeStarting("The Lightning node was not asked yet.")
@@ -76,20 +77,25 @@ class Gate:
 
     def shut(self, reason: NodeError) -> None:
         """A call failed like this: nobody asks until a look succeeds."""
-        self.reason = reason
-        if self.is_open:
+        if self.is_open:  # else a look has the newer word
+            self.reason = reason
             self._open.clear()
             self._shut.set()
 
     async def watch(self) -> None:
-        """Wait until it is shut, then look until the node answers, and open it again."""
+        """Wait until it is shut, then look until the node answers, and open it again.
+
+        The pauses are between looks: one that was open for longer is looked at at once, so that
+        the reason is soon the node's own, and not what a broken call made of it.
+        """
         loop = asyncio.get_running_loop()
         await self._shut.wait()
         if self._opened_at and loop.time() - self._opened_at > SETTLED_S:
             self._attempts = 0
         while True:
             if self._opened_at or self._attempts:
-                await asyncio.sleep(pause_s(self._attempts + 1, longest_s=LONGEST_PAUSE_S))
+                pause = pause_s(self._attempts + 1, longest_s=LONGEST_PAUSE_S)
+                await asyncio.sleep(max(0.0, self._looked_at + pause - loop.time()))
             self._attempts += 1
             try:
                 await look(self._node)
@@ -98,6 +104,8 @@ class Gate:
                 self._tell(error)
             else:
                 break
+            finally:
+                self._looked_at = loop.time()
         if self._told_of is not None:
             log.info("node is back")
             self._told_of = None

@@ -34,7 +34,7 @@ from bot.chats import Chats, TelegramBot
 from bot.config import InvoicesSettings
 from bot.errors import LimitReached, MemoRefused, Refused
 from bot.invoice import Face, Invoice, Priority, State, at_once
-from bot.store import Store, Tx
+from bot.store import LANE_FOREIGN, Store, Tx
 
 log = logs.get(__name__)
 
@@ -419,12 +419,15 @@ class Handlers:
                 return tx.update(row.id, state=State.DROPPED, due_at=None), texts.NOT_ASKED
             if row.state not in (State.REQUESTED, State.OPEN):
                 return row, texts.ALREADY_CLOSED
+            is_away = row.lane == LANE_FOREIGN  # it is cancelled once its node is back
             row = tx.update(
                 row.id,
                 cancel_wanted=True,
                 cancelled_by="" if by.id == row.asker_id else by.name,
-                **_anew(now, Priority.CANCELLED),
+                **(_anew(now, Priority.CANCELLED) | (_ASIDE if is_away else {})),
             )
+            if is_away:
+                return row, texts.NODE_AWAY
             return row, texts.CANCELLING if row.state is State.OPEN else texts.NOT_CONFIRMED
 
         row, said = await self._store.do(job)
@@ -673,6 +676,9 @@ _OUT = (ChatMember.BANNED, ChatMember.LEFT)
 def _anew(now: float, lane: Priority) -> dict[str, Any]:
     """Somebody wants something of a row: it is due, and has another chance where it was stuck."""
     return {"due_at": at_once(now), "lane": lane, "faults": 0, "retry_at": 0.0}
+
+
+_ASIDE: dict[str, Any] = {"due_at": None, "lane": LANE_FOREIGN}
 
 
 def _asker(message: Message) -> _Asker:

@@ -167,6 +167,7 @@ class Invoice:
     patience_s: float = 60.0
     say_waiting: bool = False  # this row is the one that gives the chat a word
     held: bool = False  # nothing reaches the chat until it is heard of again
+    foreign: bool = False  # it is at another node than the one that is connected
 
     @property
     def face(self) -> Face:
@@ -230,6 +231,7 @@ def next_step(invoice: Invoice, now: float) -> Step:
     requested    patience is over                          FAIL
     requested    silent for 3 s, its turn to give a word   SAY_WAITING
     requested    otherwise                                 ADD
+    open         at another node                           show
     open         a person wants it cancelled               CANCEL
     open         2 s past its time                         CANCEL
     open         otherwise                                 show, then WAIT for its time
@@ -294,6 +296,8 @@ def _requested(invoice: Invoice, now: float) -> Step:
 
 
 def _open(invoice: Invoice, now: float) -> Step:
+    if invoice.foreign:
+        return _show(invoice)
     if invoice.cancel_wanted or now >= invoice.expires_at + EXPIRY_GRACE_S:
         return Step(Do.CANCEL)
     shown = _show(invoice)
@@ -338,7 +342,7 @@ def _earliest(invoice: Invoice, now: float) -> float:
         word_at = invoice.taken_at + WORD_AFTER_S
         if invoice.card_id is None and not invoice.held and word_at > now:
             moments.append(word_at)
-    if invoice.state is State.OPEN and not invoice.cancel_wanted:
+    if invoice.state is State.OPEN and not invoice.cancel_wanted and not invoice.foreign:
         expiry = invoice.expires_at + EXPIRY_GRACE_S
         if expiry > now:
             moments.append(expiry)

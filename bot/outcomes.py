@@ -37,7 +37,7 @@ from bot.invoice import (
     next_step,
 )
 from bot.lnd import NodeInvoice
-from bot.store import LANE_HELD, Tx
+from bot.store import LANE_FOREIGN, LANE_HELD, Tx
 
 #: The longest pauses between tries, in seconds.
 LONGEST_AT_NODE_S = 5.0
@@ -94,12 +94,13 @@ def of_add(invoice: Invoice, found: NodeInvoice, *, node_id: str, now: float) ->
 
 def of_cancel(invoice: Invoice, found: NodeInvoice | None, *, now: float) -> Columns:
     """It was cancelled, or is as `found`. The node's answer decides."""
+    is_closed = found is None or found.state == "canceled"
+    if invoice.state is State.FAILED and is_closed:
+        return {"preimage": None}
     if found is not None and found.state in ("settled", "canceled"):
         return _found(invoice, found, now)
-    if found is not None:  # not over by the node's clock, or a payment is under way
+    if found is not None:  # not over by its clock, a payment is under way, or it may not be asked
         return _put_off(invoice, Do.CANCEL, longest_s=MAX_PAUSE_S, now=now)
-    if invoice.state is State.FAILED:
-        return {"preimage": None}
     return {"state": closed_state(invoice, now)}
 
 
@@ -264,6 +265,8 @@ def resting(invoice: Invoice, step: Step, *, now: float) -> Columns:
     """When and where a row is due again that is let go with this step."""
     if invoice.held and next_step(replace(invoice, held=False), now) != step:
         return {"due_at": None, "lane": LANE_HELD}
+    if invoice.foreign and invoice.state is State.OPEN and step.do is Do.NOTHING:
+        return {"due_at": None, "lane": LANE_FOREIGN}
     due_at = step.at if step.do is Do.WAIT else None
     lane = invoice.priority
     if lane is Priority.EXPIRED and invoice.tried and invoice.tried not in AT_NODE:

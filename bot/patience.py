@@ -30,12 +30,13 @@ class Patience:
         held: bool,
         is_free: bool,
         gate_is_open: bool,
+        node_id: str,
     ) -> Invoice:
         """The row with what only this process knows.
 
         `steady_s` is read from a clock that nobody sets: a wall clock that is set must not use
         up anybody's patience, nor make a question old. `held`: its chat is on hold; `is_free`:
-        nobody queues there.
+        nobody queues there. `node_id`: whose invoices can be asked for, "" where that is unknown.
         """
         taken_at, say_waiting = 0.0, False
         if invoice.state is State.ASKING:
@@ -64,6 +65,7 @@ class Patience:
             say_waiting=say_waiting,
             patience_s=self._patience_s,
             held=held,
+            foreign=bool(node_id) and invoice.node_id not in ("", node_id),
         )
 
     def silence(self, chat_id: int) -> None:

@@ -121,7 +121,10 @@ class Reconciler:
         self._more = False  # more rows are due than hands are free
         self._look_at = 0.0  # when the next row is due, on the wall clock
         self._patience = Patience(settings.patience_s)
-        self._node_id = ""
+        self._node_id = ""  # the latest that was told, or "": the macaroon can't ask
+        self._made_at = ""  # the same, "" from when the gate opens until it is told
+        self._identified = asyncio.Event()  # it was asked since the gate opened
+        self._told_of_cancel = False  # the owners know that the macaroon can't cancel
         self._stopping = False
 
     # from outside
@@ -299,6 +302,7 @@ class Reconciler:
             held=invoice.chat_id in self._chats.forbidden,
             is_free=self._chats.is_free(invoice.chat_id),
             gate_is_open=self._gate.is_open,
+            node_id=self._node_id,
         )
 
     async def _rest(self, invoice: Invoice, step: Step, hand: _Hand) -> Invoice | None:
@@ -335,8 +339,10 @@ class Reconciler:
     async def _do(self, do: Do, invoice: Invoice, hand: _Hand) -> Columns:
         """Take the step; the columns that it changed."""
         if do is Do.ADD:
+            node_id = self._made_at
             found = await self._add(invoice)
-            return outcomes.of_add(invoice, found, node_id=self._node_id, now=self._clock())
+            node_id = node_id or self._made_at
+            return outcomes.of_add(invoice, found, node_id=node_id, now=self._clock())
         if do is Do.CANCEL:
             return outcomes.of_cancel(invoice, await self._cancel(invoice), now=self._clock())
         if do in BY_ITSELF:
@@ -376,10 +382,25 @@ class Reconciler:
         payment is under way: so that is looked up, and cancelled only if the node never does."""
         is_overdue = invoice.state is State.OPEN and not invoice.cancel_wanted
         async with self._behind if is_overdue else self._commands:
+            is_its_node = self._identified.is_set() and not self._seen(invoice).foreign
+            if self._gate.is_open and not is_its_node:
+                # Another node than before would know nothing of it.
+                raise NodeStarting(detail="whose invoices it has is not known yet")
             with self._asking(invoice):
                 if is_overdue and invoice.attempts < OVERDUE_LOOKS:
                     return await self._node.lookup(invoice.payment_hash)
-                return await cancel(self._node, invoice)
+                try:
+                    return await cancel(self._node, invoice)
+                except PermissionMissing as error:  # all else goes on; it may be closed by now
+                    self._may_not_cancel(invoice, error)
+                    return await self._node.lookup(invoice.payment_hash)
+
+    def _may_not_cancel(self, invoice: Invoice, error: NodeError) -> None:
+        if invoice.tried != Do.CANCEL:
+            log.warning("may not be cancelled", **_of(invoice), detail=error.detail)
+        if not self._told_of_cancel:
+            self._told_of_cancel = True
+            self._tell_owners(texts.OWNER_MAY_NOT_CANCEL)
 
     @contextmanager
     def _asking(self, invoice: Invoice) -> Iterator[None]:
@@ -475,9 +496,15 @@ class Reconciler:
         """Each time the node is back: whatever waits may try again."""
         while True:
             await self._gate.watch()
+            self._identified.clear()
+            self._made_at = ""
             await self._write(lambda tx: tx.wake(self._clock()))
             self._patience.node_is_back()
             self.look_now()
+            try:
+                await self._identify()
+            except NodeError as error:
+                self._gate.shut(error)
 
     async def _follow(self, tasks: asyncio.TaskGroup) -> None:
         """Payments, as the node tells them, for as long as it does; then again."""
@@ -485,6 +512,7 @@ class Reconciler:
         loop = asyncio.get_running_loop()
         while True:
             await self._gate.opened()
+            await self._identified.wait()
             opened_at = loop.time()
             try:
                 await self._follow_once(tasks)
@@ -496,32 +524,39 @@ class Reconciler:
             await asyncio.sleep(pause_s(attempts, longest_s=LONGEST_AT_NODE_S))
 
     async def _follow_once(self, tasks: asyncio.TaskGroup) -> None:
-        await self._identify()
-        cursor = await self._cursor()
-        looking = tasks.create_task(self._look_twice())
+        node_id = self._node_id
+        cursor = await self._cursor(node_id)
+        looking = tasks.create_task(self._look_twice(node_id))
         try:
             async for event in self._node.follow(cursor):
                 if event.state == "settled":
                     cursor = max(cursor, event.settle_index)
-                    await self._paid(event, cursor)
+                    await self._paid(event, node_id, cursor)
         finally:
             looking.cancel()
 
     async def _identify(self) -> None:
         """Whose invoices can be asked for now. A narrow macaroon can't tell: then any."""
         try:
-            node_id = (await self._node.info()).identity_pubkey
+            self._node_id = (await self._node.info()).identity_pubkey
         except PermissionMissing:
-            return
-        self._node_id = node_id
-        aside = await self._write(lambda tx: tx.part_nodes(node_id, self._clock()))
+            self._node_id = ""
+        self._made_at = self._node_id
+        aside = await self._write(self._part_nodes)
+        self._identified.set()
+        self.look_now()
         if aside:
             log.error("open invoices of another node", count=aside)
             self._tell_owners(texts.owner_foreign(aside))
 
-    async def _cursor(self) -> int:
+    def _part_nodes(self, tx: Tx) -> int:
+        """Other nodes' rows aside; what waited to know whose they are may go on."""
+        aside = tx.part_nodes(self._node_id, self._clock()) if self._node_id else 0
+        tx.wake(self._clock())
+        return aside
+
+    async def _cursor(self, node_id: str) -> int:
         """From where to replay settlements; 0 where the node counts anew."""
-        node_id = self._node_id
         cursor, newest = await self._write(
             lambda tx: (tx.cursor(node_id), tx.newest_settled(node_id))
         )
@@ -537,26 +572,26 @@ class Reconciler:
         await self._write(lambda tx: tx.set_cursor(node_id, 0, self._clock()))
         return 0
 
-    async def _paid(self, event: NodeInvoice, cursor: int) -> None:
+    async def _paid(self, event: NodeInvoice, node_id: str, cursor: int) -> None:
         now = self._clock()
         invoice = await self._write(
-            lambda tx: outcomes.paid(tx, event, node_id=self._node_id, cursor=cursor, now=now)
+            lambda tx: outcomes.paid(tx, event, node_id=node_id, cursor=cursor, now=now)
         )
         if invoice is not None:
             log.info("paid", **_of(invoice), paid_msat=event.paid_msat)
             self._offer(invoice)
 
-    async def _look_twice(self) -> None:
+    async def _look_twice(self, node_id: str) -> None:
         """Look up what is open: what has no event, or had none that can be replayed."""
         for wait_s in (0.0, LOOK_AGAIN_S):
             await asyncio.sleep(wait_s)
             after_id = 0
-            while page := await self._page(after_id):
+            while page := await self._page(after_id, node_id):
                 await asyncio.gather(*(self._look_up(row_id, hash_) for row_id, hash_ in page))
                 after_id = page[-1][0]
 
-    async def _page(self, after_id: int) -> list[tuple[int, bytes]]:
-        return await self._write(lambda tx: tx.open_hashes(after_id, LOOK_PAGE))
+    async def _page(self, after_id: int, node_id: str) -> list[tuple[int, bytes]]:
+        return await self._write(lambda tx: tx.open_hashes(after_id, LOOK_PAGE, node_id))
 
     async def _look_up(self, row_id: int, payment_hash: bytes) -> None:
         async with self._behind:

@@ -46,7 +46,7 @@ BUSY_TIMEOUT_S = 5.0
 GROUP = 64
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_OF_PROCESS = {"taken_at", "patience_s", "say_waiting", "held"}
+_OF_PROCESS = {"taken_at", "patience_s", "say_waiting", "held", "foreign"}
 _meta = sa.MetaData()
 
 
@@ -282,8 +282,11 @@ class Tx:
             state = closed_state(invoice, now)
             self.update(row_id, state=state, due_at=at_once(now), lane=Priority.EXPIRED, tried="")
 
-    def open_hashes(self, after_id: int, limit: int) -> list[tuple[int, bytes]]:
-        """Numbers and payment hashes of rows that are open, but for other nodes', in order."""
+    def open_hashes(self, after_id: int, limit: int, node_id: str = "") -> list[tuple[int, bytes]]:
+        """Numbers and payment hashes of rows that are open, but for other nodes', in order.
+
+        With `node_id` "" those are the rows that were set aside before.
+        """
         statement = (
             sa.select(_invoices.c.id, _invoices.c.payment_hash)
             .where(
@@ -294,6 +297,8 @@ class Tx:
             .order_by(_invoices.c.id)
             .limit(limit)
         )
+        if node_id:
+            statement = statement.where(_invoices.c.node_id.in_(["", node_id]))
         return [(row_id, hash_) for row_id, hash_ in self._connection.execute(statement)]
 
     def wake(self, now: float) -> None:
@@ -395,7 +400,15 @@ class Tx:
         return None if row is None else _invoice(row)
 
     def part_nodes(self, node_id: str, now: float) -> int:
-        """Set rows of other nodes aside, take this node's up again; how many were set aside."""
+        """Set rows of other nodes aside, take this node's up again; how many were set aside.
+
+        Open ones of no node were made just before it was known whose they are.
+        """
+        self._connection.execute(
+            sa.update(_invoices)
+            .where(_invoices.c.state == State.OPEN, _invoices.c.node_id == "")
+            .values(node_id=node_id)
+        )
         mine = _invoices.c.node_id.in_(["", node_id])
         self._connection.execute(
             sa.update(_invoices)

@@ -343,6 +343,10 @@ ALREADY_RENEWED = "It was renewed already."
 ALREADY_PAID = "It is paid already."
 ALREADY_CLOSED = "It can't be paid any more: nothing to cancel."
 STILL_OPEN = "It is still open."
+NODE_AWAY = (
+    "Its node is not connected now: it is cancelled once that node is back. "
+    "Until then it can still be paid."
+)
 NOT_CONFIRMED = "It is on its way, and will be cancelled."
 NOT_ASKED = "All right, no invoice."
 QUESTION_OVER = "That question is over. Please ask again: /invoice 2100 pizza"
@@ -384,6 +388,12 @@ def owner_untrue(row_id: int, why: str) -> str:
         f"⚠️ Telegram refuses an edit of the card of invoice {row_id}: {_escape(why)}. "
         "I can't delete it either, so it may look payable and is not: please delete it."
     )
+
+
+OWNER_MAY_NOT_CANCEL = (
+    "⚠️ My macaroon lacks the permission to cancel: what is cancelled here stays open at the node "
+    "until its time is over. Bake a macaroon that has it."
+)
 
 
 def owner_foreign(count: int) -> str:

@@ -104,6 +104,30 @@ async def test_the_first_look_is_taken_without_a_pause(
         await opened(gate)
 
 
+async def test_one_that_was_open_for_long_is_looked_at_at_once(
+    sim: SimNode, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate_module, "pause_s", lambda *_, **__: 1000.0)
+    loop = asyncio.get_running_loop()
+    steady = loop.time
+    async with watched(node) as gate:
+        await opened(gate)
+        monkeypatch.setattr(loop, "time", lambda: steady() + 1001)
+        looks = sim.calls["GetState"]
+        gate.shut(NodeStarting("The Lightning node is shutting down."))
+        await sim.until(lambda: sim.calls["GetState"] > looks)
+
+
+async def test_while_it_is_shut_no_guess_takes_the_place_of_what_a_look_found(
+    sim: SimNode, node: Node
+) -> None:
+    sim.lock()
+    async with watched(node) as gate:
+        await sim.until(lambda: type(gate.reason) is NodeLocked)
+        gate.shut(NodeStarting("The Lightning node is shutting down."))
+        assert type(gate.reason) is NodeLocked
+
+
 async def test_a_failure_shuts_it_and_a_look_opens_it_again(sim: SimNode, node: Node) -> None:
     async with watched(node) as gate:
         await opened(gate)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+from collections.abc import AsyncIterator
 from contextlib import closing
 
 import pytest
 
-from bot import store
+from bot import store, texts
+from bot.demo.node import SimNode
 from bot.demo.telegram import Chat, Message, User
 from tests.world import World
 
@@ -236,6 +239,123 @@ async def test_another_nodes_invoices_are_asked_of_nobody_and_the_owner_is_told(
     world.node.pay(world.request_in(fresh))
     await world.shown(world.group, "✅ Anna Berg, you got 4 sats")
     assert (card.text or "").startswith("⚡ Please pay 2,100")
+
+
+@contextlib.asynccontextmanager
+async def another_node(world: World) -> AsyncIterator[SimNode]:
+    """Another node than before, to which the bot is connected when it starts next."""
+    old = world.node
+    async with SimNode(world.folder / "another", clock=world.clock) as world.node:
+        try:
+            yield old
+        finally:
+            await world.stop_bot()
+            world.node = old
+
+
+async def test_a_cancel_for_another_nodes_invoice_says_so_and_is_done_when_that_is_back(
+    world: World,
+) -> None:
+    await world.start_bot()
+    own = world.private(world.owner)
+    await ask(world, own, world.owner, "/invoice 1")
+    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    await world.stop_bot()
+    async with another_node(world) as old:
+        await world.start_bot()
+        await world.shown(own, "⚠️ 2 open invoices of another node")
+        press = world.telegram.press(world.group, world.anna, card.id, text="Cancel")
+        assert (await press.answer).text == texts.NODE_AWAY
+        fresh = await ask(world, world.group, world.anna, "/invoice 4")
+        world.telegram.press(world.group, world.anna, fresh.id, text="Cancel")
+        await world.until(lambda: (fresh.text or "").startswith("✖️ Cancelled"))
+        assert len(card.versions) == 1
+    await world.start_bot()
+    await world.until(lambda: (card.text or "").startswith("✖️ Cancelled"))
+    assert [invoice.state_name for invoice in old.invoices.values()] == ["open", "canceled"]
+
+
+async def test_a_press_on_another_nodes_card_makes_it_expire_no_sooner(world: World) -> None:
+    await world.start_bot()
+    own = world.private(world.owner)
+    await ask(world, own, world.owner, "/invoice 1")
+    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    request = world.request_in(card)
+    await world.stop_bot()
+    async with another_node(world) as old:
+        await world.start_bot()
+        await world.shown(own, "⚠️ 2 open invoices of another node")
+        await ask(world, world.group, world.anna, "/invoice 3")
+        press = world.telegram.press(world.group, world.bert, card.id, text="Cancel")
+        assert (await press.answer).text == texts.NOT_YOURS
+        old.pay(request)
+        for sats in (3, 4):  # whatever is due with the first is done before the second
+            world.clock.ahead_s += 3700
+            await world.shown(world.group, f"⌛ Expired: {sats} sat")
+            await ask(world, world.group, world.anna, "/invoice 4")
+        assert len(card.versions) == 1
+    await world.start_bot()
+    await world.shown(world.group, "✅ Anna Berg, you got 2,100 sats")
+    assert (card.text or "").startswith("✅ Paid")
+
+
+async def test_nothing_expires_before_the_node_has_said_who_it_is(world: World) -> None:
+    await world.start_bot()
+    cards = [await ask(world, world.group, world.anna, f"/invoice {n + 100}") for n in range(6)]
+    requests = [world.request_in(card) for card in cards]
+    await world.stop_bot()
+    for request in requests:
+        world.node.pay(request)
+    world.clock.ahead_s += 3700
+    async with another_node(world):
+        # Who it is is asked by the look at start as well.
+        holds = [world.node.hold("GetInfo", before=True) for _ in range(2)]
+        await world.start_bot()
+        for hold in holds:
+            await hold.reached()
+        fresh = await ask(world, world.group, world.anna, "/invoice 4")
+        for hold in holds:
+            hold.release()
+        await world.node.until(lambda: world.node.calls["SubscribeInvoices"] > 0)
+        world.clock.ahead_s += 3700
+        await world.until(lambda: (fresh.text or "").startswith("⌛ Expired"))
+        assert [len(card.versions) for card in cards] == [1] * 6
+    await world.start_bot()
+    await world.shown(world.group, "✅ Anna Berg", 6)
+    assert all((card.text or "").startswith("✅ Paid") for card in cards)
+
+
+async def test_a_macaroon_that_cant_cancel_holds_up_nobody_and_the_owner_is_told(
+    world: World,
+) -> None:
+    methods = ("AddInvoice", "LookupInvoice", "SubscribeInvoices", "GetInfo")
+    world.node.bake([f"uri:/lnrpc.Lightning/{name}" for name in methods], save_to="bot.macaroon")
+    world.macaroon = "bot.macaroon"
+    await world.start_bot()
+    own = world.private(world.owner)
+    await ask(world, own, world.owner, "/invoice 1")
+    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    looks = world.node.calls["GetState"]
+    world.telegram.press(world.group, world.anna, card.id, text="Cancel")
+    await world.shown(own, "⚠️ My macaroon lacks")
+    await world.node.until(lambda: world.node.calls["CancelInvoice"] >= 3)
+    await ask(world, world.private(world.bert), world.bert, "/invoice 2")
+    assert world.node.calls["GetState"] <= looks + 1  # the one of the check at start
+    assert len(card.versions) == 1
+    assert len(world.showing(own, "⚠️ My macaroon lacks")) == 1
+    world.node.pay(world.request_in(card))
+    await world.until(lambda: (card.text or "").startswith("✅ Paid"))
+
+
+async def test_a_macaroon_that_cant_ask_who_the_node_is_cancels_and_expires(world: World) -> None:
+    world.macaroon = "invoice.macaroon"
+    await world.start_bot()
+    first = await ask(world, world.group, world.anna, "/invoice 1")
+    second = await ask(world, world.group, world.anna, "/invoice 2")
+    world.telegram.press(world.group, world.anna, first.id, text="Cancel")
+    await world.until(lambda: (first.text or "").startswith("✖️ Cancelled"))
+    world.clock.ahead_s += 3700
+    await world.until(lambda: (second.text or "").startswith("⌛ Expired"))
 
 
 async def test_an_unsynced_node_that_stores_and_hangs_makes_one_invoice(world: World) -> None:

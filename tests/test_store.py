@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,7 +36,7 @@ T = TypeVar("T")
 LIMIT_S = 10.0
 CHAT, ASKER = -500, 7
 NOW = 1_790_000_000.0
-OF_PROCESS = {"taken_at", "patience_s", "say_waiting", "held"}
+OF_PROCESS = {"taken_at", "patience_s", "say_waiting", "held", "foreign"}
 
 
 def url(file: Path) -> str:
@@ -927,9 +927,10 @@ async def test_open_rows_of_another_node_are_set_aside_until_it_is_back(store: S
     assert await store.do(lambda tx: tx.part_nodes("b", NOW)) == 0
     aside = await read(store, theirs.id)
     assert (aside.lane, aside.due_at) == (LANE_FOREIGN, None)
-    assert [await read(store, each.id) for each in (nobodys, closed)] == [nobodys, closed]
+    assert await read(store, nobodys.id) == replace(nobodys, node_id="b")
+    assert await read(store, closed.id) == closed
 
-    assert await store.do(lambda tx: tx.part_nodes("a", NOW + 5)) == 0
+    assert await store.do(lambda tx: tx.part_nodes("a", NOW + 5)) == 1  # what is of "b" now
     back = await read(store, theirs.id)
     assert (back.lane, back.due_at) == (Priority.EXPIRED, at_once(NOW + 5))
 
