@@ -21,6 +21,7 @@ from bot.errors import (
     NotSent,
 )
 from bot.invoice import Do, Face, State, next_step
+from bot.lnd import NodeInvoice
 from tests.test_invoice import NOW, OPEN, REQUESTED, SETTLED, invoice, shown
 
 
@@ -53,6 +54,12 @@ def test_what_an_earlier_try_may_have_left_at_the_node_is_cancelled_after_a_refu
     assert columns is not None
     after = replace(row, **columns, card_shown=Face.FAILED)
     assert next_step(after, NOW).do is Do.CANCEL
+
+
+def test_a_failure_stays_one_when_the_node_closed_what_it_had_by_itself() -> None:
+    row = shown(State.FAILED, Face.FAILED)
+    found = NodeInvoice(row.payment_hash, "", b"", "", 1, 0, 0, 0, 0, "canceled", 1, 0)
+    assert outcomes.of_cancel(row, found, now=NOW) == {"preimage": None}
 
 
 @pytest.mark.parametrize(
