@@ -66,8 +66,8 @@ async def test_on_a_full_disk_no_command_and_no_payment_is_lost(world: World, ki
         await world.start_process()
     else:
         room(process)
-    await world.until(lambda: len(cards(world, chat)) == 3, LATER_S)
     await world.until(lambda: (card.text or "").startswith("✅ Paid: 1 sat"), LATER_S)
+    await world.until(lambda: len(cards(world, chat)) == 3, LATER_S)
     await world.until(lambda: len(updates) == 0, LATER_S)
     assert cards(world, chat) == [f"⚡ Please pay {sats} sats" for sats in (2, 3, 4)]
     assert len(world.node.invoices) == 4
