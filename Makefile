@@ -18,7 +18,7 @@ demo: .venv/demo  ## try it: a simulated node and chat, nothing to configure (AR
 	@$(BIN)/python -m bot demo $(ARGS)
 
 test: .venv/dev  ## every test, the browser's included
-	@$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 lint: .venv/dev  ## ruff, mypy, import-linter; generated code and requirements are current
 	$(BIN)/ruff check .

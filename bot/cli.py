@@ -245,8 +245,10 @@ def _end_on_signals(end: Callable[[], object]) -> None:
 
 
 def _too_late() -> None:
-    log.error("the end took too long")
-    os._exit(1)
+    try:
+        log.error("the end took too long")
+    finally:  # whatever becomes of the line
+        os._exit(1)
 
 
 # invoice
