@@ -6,7 +6,6 @@ The command line prints what is found; `run` logs it at start. Nothing is change
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import os
 import secrets
@@ -19,8 +18,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from google.protobuf.message import DecodeError
-from pymacaroons import Macaroon
 from telegram import User, WebhookInfo
 from telegram.error import InvalidToken, NetworkError, TelegramError
 
@@ -49,7 +46,7 @@ from bot.errors import (
     StartError,
 )
 from bot.lnd import Node
-from bot.lnrpc.macaroon_pb2 import MacaroonId
+from bot.macaroon import read_macaroon
 
 #: Seconds for all that is asked of Telegram, and of the node.
 ASK_TIMEOUT_S = 20.0
@@ -233,27 +230,6 @@ def _macaroon(settings: LndSettings, now: float) -> Iterator[Finding]:
     yield from _excess(permissions)
     for caveat in caveats:
         yield _caveat(caveat, now)
-
-
-def read_macaroon(content: bytes) -> tuple[set[tuple[str, str]], list[str]]:
-    """What a macaroon of LND's permits, as (entity, action) or ("uri", method), and its caveats.
-
-    Read from its identifier, which is a byte 3 and a MacaroonId; the node is not asked.
-    Raises ValueError where it is something else.
-    """
-    try:
-        macaroon = Macaroon.deserialize(base64.urlsafe_b64encode(content).decode())
-    except Exception:  # noqa: BLE001 -- pymacaroons raises bare Exception as well
-        raise ValueError("no macaroon") from None  # the cause may quote the macaroon
-    identifier: bytes = macaroon.identifier_bytes
-    if identifier[:1] != b"\x03":
-        raise ValueError("not LND's")
-    try:
-        ops = MacaroonId.FromString(identifier[1:]).ops
-    except DecodeError:
-        raise ValueError("not LND's") from None
-    caveats = [os.fsdecode(caveat.caveat_id) for caveat in macaroon.caveats]
-    return {(op.entity, action) for op in ops for action in op.actions}, caveats
 
 
 def _rights(permissions: set[tuple[str, str]]) -> Finding:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import faulthandler
+import gc
 import hashlib
 import io
 import json
@@ -32,8 +34,9 @@ from bot.errors import ConfigError, InvoiceBotError, MemoRefused, Refused, Start
 if TYPE_CHECKING:
     from bot.lnd import NodeInvoice
 
-#: Seconds for a clean end.
+#: Seconds for a clean end, and those after it for a word about one that was not.
 END_WITHIN_S = 4.5
+LAST_WORD_S = 0.4
 
 DEMO_MISSING = (
     "The demo is not installed. Get it with make demo, or in the project's folder with "
@@ -226,6 +229,8 @@ def _until_stopped(start: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         _end_on_signals(partial(asyncio.get_running_loop().call_soon_threadsafe, stop.set))
         await start(stop)
 
+    gc.freeze()  # what was imported stays, and need not be looked through each time
+    gc.enable()
     asyncio.run(whole())
 
 
@@ -235,6 +240,9 @@ def _end_on_signals(end: Callable[[], object]) -> None:
     def first(_signal: int, _frame: object) -> None:
         for number in _SIGNALS:
             signal.signal(number, lambda *_: os._exit(130))
+        # This one needs no Python: it ends the process whatever lock is held, and shows where.
+        with suppress(ValueError, OSError):  # no standard error
+            faulthandler.dump_traceback_later(END_WITHIN_S + LAST_WORD_S, exit=True)
         watch = threading.Timer(END_WITHIN_S, _too_late)
         watch.daemon = True
         watch.start()

@@ -795,6 +795,8 @@ def _configure(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+    # in kB: the indexes of what is open; the operating system keeps the rest at hand
+    connection.execute("PRAGMA cache_size=-512")
 
 
 def _begin(connection: Connection) -> None:

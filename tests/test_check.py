@@ -17,7 +17,7 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from bot import check
-from bot.check import BAKE, RIGHTS, Finding, look, read_macaroon
+from bot.check import BAKE, RIGHTS, Finding, look
 from bot.config import DatabaseSettings, Settings
 from bot.demo import certificate, ledger, macaroons
 from bot.store import Store
@@ -397,19 +397,6 @@ async def test_a_macaroon_file_that_is_gone_or_empty(world: World, content: byte
     lines = about("macaroon", await looked(world))
 
     assert lines[0].startswith("✗ macaroon: lnd.macaroon: expected a macaroon")
-
-
-def test_a_macaroon_is_read_without_the_node(world: World) -> None:
-    baked = world.node.bake(
-        ["invoices:read", "invoices:write", "uri:/lnrpc.State/GetState"], caveats=["ipaddr 1.2.3.4"]
-    )
-
-    assert read_macaroon(baked) == (
-        {("invoices", "read"), ("invoices", "write"), ("uri", "/lnrpc.State/GetState")},
-        ["ipaddr 1.2.3.4"],
-    )
-    with pytest.raises(ValueError, match="no macaroon"):
-        read_macaroon(baked[:-9])
 
 
 # the node

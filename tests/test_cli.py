@@ -517,17 +517,21 @@ import sys, time
 from bot import cli, logs
 logs.setup("info", "json")
 cli.END_WITHIN_S = {limit}
+cli.LAST_WORD_S = {last}
 cli._end_on_signals(lambda: print("ending", flush=True))
+{before}
 print("ready", flush=True)
 time.sleep(60)
 """
 
 
-async def signalled(limit_s: float) -> asyncio.subprocess.Process:
+async def signalled(
+    limit_s: float, *, last_s: float = 30.0, before: str = ""
+) -> asyncio.subprocess.Process:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        SIGNALS.format(limit=limit_s),
+        SIGNALS.format(limit=limit_s, last=last_s, before=before),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -536,6 +540,31 @@ async def signalled(limit_s: float) -> asyncio.subprocess.Process:
     process.send_signal(signal.SIGINT)
     assert await process.stdout.readline() == b"ending\n"
     return process
+
+
+BEGUN = """
+import gc, sys
+from bot.__main__ import main
+sys.argv = ["invoice-bot", "--version"]
+try:
+    main()
+except SystemExit:
+    import bot.app
+    print(gc.isenabled(), sorted(name for name in sys.modules if name.startswith("rich.")))
+"""
+
+
+async def test_a_start_takes_nothing_along_that_it_has_no_use_for() -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", BEGUN),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+    told = await ended(process)
+
+    assert told.code == 0
+    assert told.out.splitlines() == [f"invoice-bot {__version__}", "False []"]
 
 
 async def test_a_second_ctrl_c_ends_at_once() -> None:
@@ -550,6 +579,16 @@ async def test_an_end_that_hangs_is_cut_short() -> None:
 
     assert told.code == 1
     assert json.loads(told.err)["event"] == "the end took too long"
+
+
+async def test_an_end_that_can_not_even_be_told_is_cut_short_and_shows_where() -> None:
+    held = "import logging; logging._lock.acquire(); logging.root.handlers[0].acquire()"
+
+    told = await ended(await signalled(0.0, last_s=0.3, before=held))
+
+    assert told.code == 1
+    assert "Timeout" in told.err
+    assert "_too_late" in told.err
 
 
 # demo
