@@ -7,6 +7,9 @@ SEED ?=
 KILLS ?= 50
 COMMANDS ?= 300
 
+# What Python compiles is kept, whatever the environment says: the tests start it a hundred times.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format bench bench-scale storm storm-long protos requirements clean
 .DELETE_ON_ERROR:
@@ -18,7 +21,7 @@ demo: .venv/demo  ## try it: a simulated node and chat, nothing to configure (AR
 	@$(BIN)/python -m bot demo $(ARGS)
 
 test: .venv/dev  ## every test, the browser's included
-	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 lint: .venv/dev  ## ruff, mypy, import-linter; generated code and requirements are current
 	$(BIN)/ruff check .

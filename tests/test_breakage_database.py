@@ -187,9 +187,9 @@ def of_another_program(file: Path) -> None:
 async def test_a_database_that_can_not_be_used_is_told_in_a_sentence_and_untouched(
     world: World, harm: Callable[[Path], None]
 ) -> None:
-    await world.start_process()
+    await world.start_bot()
     await world.ask(world.private(world.anna), world.anna, "/invoice 1")
-    assert await world.end_process() == 0
+    await world.stop_bot()
     file = world.folder / "bot.db"
     harm(file)
     before = file.read_bytes()

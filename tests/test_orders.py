@@ -1023,7 +1023,7 @@ def test_any_event_after_any_step(tmp_path: Path) -> None:
             run_state_machine_as_test(
                 lambda: Orders(ground, errors),
                 settings=settings(
-                    max_examples=int(more or 100),
+                    max_examples=int(more or 60),
                     derandomize=not more,
                     stateful_step_count=40,
                     deadline=None,
