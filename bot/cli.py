@@ -241,7 +241,7 @@ def _end_on_signals(end: Callable[[], object]) -> None:
         for number in _SIGNALS:
             signal.signal(number, lambda *_: os._exit(130))
         # This one needs no Python: it ends the process whatever lock is held, and shows where.
-        with suppress(ValueError, OSError):  # no standard error
+        with suppress(RuntimeError, ValueError, OSError):  # no standard error
             faulthandler.dump_traceback_later(END_WITHIN_S + LAST_WORD_S, exit=True)
         watch = threading.Timer(END_WITHIN_S, _too_late)
         watch.daemon = True

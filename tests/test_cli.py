@@ -525,16 +525,19 @@ time.sleep(60)
 """
 
 
-async def signalled(
-    limit_s: float, *, last_s: float = 30.0, before: str = ""
-) -> asyncio.subprocess.Process:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        SIGNALS.format(limit=limit_s, last=last_s, before=before),
+async def coded(code: str, *arguments: str) -> asyncio.subprocess.Process:
+    """A process that runs this code."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", code, *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
+
+
+async def signalled(
+    limit_s: float, *, last_s: float = 30.0, before: str = ""
+) -> asyncio.subprocess.Process:
+    process = await coded(SIGNALS.format(limit=limit_s, last=last_s, before=before))
     assert process.stdout is not None
     assert await process.stdout.readline() == b"ready\n"
     process.send_signal(signal.SIGINT)
@@ -555,13 +558,7 @@ except SystemExit:
 
 
 async def test_a_start_takes_nothing_along_that_it_has_no_use_for() -> None:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", BEGUN),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-
-    told = await ended(process)
+    told = await ended(await coded(BEGUN))
 
     assert told.code == 0
     assert told.out.splitlines() == [f"invoice-bot {__version__}", "False []"]
@@ -589,6 +586,12 @@ async def test_an_end_that_can_not_even_be_told_is_cut_short_and_shows_where() -
     assert told.code == 1
     assert "Timeout" in told.err
     assert "_too_late" in told.err
+
+
+async def test_without_a_standard_error_an_end_is_cut_short_all_the_same() -> None:
+    told = await ended(await signalled(0.2, before="sys.stderr.close(); sys.stderr = None"))
+
+    assert (told.code, told.err) == (1, "")
 
 
 # demo
@@ -626,16 +629,8 @@ async def test_a_port_in_use_is_told_with_the_option_for_another() -> None:
 @pytest.mark.parametrize("package", ["starlette", "uvicorn", "zxingcpp", "coincurve"])
 async def test_without_the_extra_the_demo_says_how_to_get_it(package: str) -> None:
     code = f"import sys; sys.modules[{package!r}] = None; from bot.cli import main; main()"
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        code,
-        "demo",
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
 
-    told = await ended(process)
+    told = await ended(await coded(code, "demo"))
 
     assert (told.code, told.out) == (1, "")
     assert told.lines == [
