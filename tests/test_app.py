@@ -13,7 +13,7 @@ from PIL import Image
 
 from bot.config import Rate
 from bot.demo.bolt import decode
-from bot.demo.telegram import Chat, Message, User
+from bot.demo.telegram import Message
 from bot.errors import TokenRefused
 from bot.lnrpc import lightning_pb2
 from tests.world import NAME, World
@@ -28,17 +28,10 @@ def read_codes(message: Message) -> list[str]:
     return [code.text for code in zxingcpp.read_barcodes(picture, zxingcpp.BarcodeFormat.QRCode)]
 
 
-async def ask(world: World, chat: Chat, person: User, text: str) -> Message:
-    """Say it, and wait for one more open card."""
-    before = len(world.showing(chat, "⚡ Please"))
-    world.telegram.say(chat, person, text)
-    return await world.shown(chat, "⚡ Please", before + 1)
-
-
 async def test_an_invoice_in_private_is_shown_paid_and_told(world: World) -> None:
     await world.start_bot()
     chat = world.private(world.anna)
-    card = await ask(world, chat, world.anna, "/invoice 2100 pizza")
+    card = await world.open_card(chat, world.anna, "/invoice 2100 pizza")
     assert "2,100 sats" in (card.text or "")
     assert "pizza" in (card.text or "")
     assert card.reply_to is not None
@@ -59,8 +52,8 @@ async def test_an_invoice_in_private_is_shown_paid_and_told(world: World) -> Non
 
 async def test_in_a_group_the_name_and_the_bare_command_both_work(world: World) -> None:
     await world.start_bot()
-    await ask(world, world.group, world.anna, f"/invoice@{NAME} 21k")
-    card = await ask(world, world.group, world.bert, "/invoice 0.0005 btc beer\nand wine")
+    await world.open_card(world.group, world.anna, f"/invoice@{NAME} 21k")
+    card = await world.open_card(world.group, world.bert, "/invoice 0.0005 btc beer\nand wine")
     assert (card.text or "").startswith("⚡ Please pay 50,000 sats\nbeer\nand wine\nAsked by Bert")
 
 
@@ -81,7 +74,7 @@ async def test_in_a_topic_everything_stays_in_the_topic(world: World) -> None:
 async def test_a_long_request_stands_in_a_second_message_and_leaves_both(world: World) -> None:
     await world.start_bot()
     chat = world.private(world.anna)
-    card = await ask(world, chat, world.anna, f"/invoice 2100 {LONG_MEMO}")
+    card = await world.open_card(chat, world.anna, f"/invoice 2100 {LONG_MEMO}")
     apart = await world.shown(chat, "lnsb")
     assert world.request_in(card) == ""
     assert apart.reply_to is card
@@ -96,7 +89,7 @@ async def test_a_long_request_stands_in_a_second_message_and_leaves_both(world: 
 async def test_more_than_asked_is_told(world: World) -> None:
     await world.start_bot()
     chat = world.private(world.anna)
-    card = await ask(world, chat, world.anna, "/invoice 100")
+    card = await world.open_card(chat, world.anna, "/invoice 100")
     world.node.pay(world.request_in(card), amount_msat=150_000)
     told = await world.shown(chat, "✅ Anna Berg, you got 150 sats")
     assert "more than the 100 sats asked" in (told.text or "")
@@ -105,7 +98,7 @@ async def test_more_than_asked_is_told(world: World) -> None:
 async def test_any_amount_takes_what_is_paid(world: World) -> None:
     await world.start_bot()
     chat = world.private(world.anna)
-    card = await ask(world, chat, world.anna, "/invoice any tips")
+    card = await world.open_card(chat, world.anna, "/invoice any tips")
     assert (card.text or "").startswith("⚡ Please pay any amount")
     world.node.pay(world.request_in(card), amount_msat=777_000)
     told = await world.shown(chat, "✅ Anna Berg, you got 777 sats")
@@ -114,7 +107,7 @@ async def test_any_amount_takes_what_is_paid(world: World) -> None:
 
 async def test_an_expired_card_is_renewed_once_for_three_presses(world: World) -> None:
     await world.start_bot()
-    card = await ask(world, world.group, world.anna, "/invoice 2100 pizza")
+    card = await world.open_card(world.group, world.anna, "/invoice 2100 pizza")
     request = world.request_in(card)
     world.clock.ahead_s += 3700
     await world.shown(world.group, "⌛ Expired: 2,100 sats")
@@ -139,7 +132,7 @@ async def test_an_expired_card_is_renewed_once_for_three_presses(world: World) -
 
 async def test_cancel_by_button_is_the_askers_the_owners_and_administrators(world: World) -> None:
     await world.start_bot()
-    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    card = await world.open_card(world.group, world.anna, "/invoice 2100")
     press = world.telegram.press(world.group, world.bert, card.id, text="Cancel")
     answer = await press.answer
     assert answer.show_alert
@@ -151,7 +144,7 @@ async def test_cancel_by_button_is_the_askers_the_owners_and_administrators(worl
     assert next(iter(world.node.invoices.values())).state == lightning_pb2.Invoice.CANCELED
 
     world.telegram.promote(world.group, world.bert)
-    other = await ask(world, world.group, world.anna, "/invoice 2200")
+    other = await world.open_card(world.group, world.anna, "/invoice 2200")
     world.telegram.press(world.group, world.bert, other.id, text="Cancel")
     await world.shown(world.group, "✖️ Cancelled: 2,200 sats")
     assert "Cancelled by Bert" in (other.text or "")
@@ -159,7 +152,7 @@ async def test_cancel_by_button_is_the_askers_the_owners_and_administrators(worl
 
 async def test_cancel_as_a_reply_to_the_card(world: World) -> None:
     await world.start_bot()
-    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    card = await world.open_card(world.group, world.anna, "/invoice 2100")
     world.telegram.say(world.group, world.anna, "/cancel", reply_to=card)
     await world.shown(world.group, "✖️ Cancelled")
     chat = world.private(world.anna)
@@ -201,7 +194,7 @@ async def test_an_answer_to_a_question_that_is_over_is_told_so(world: World) -> 
 
 async def test_what_is_said_to_another_card_is_no_answer(world: World) -> None:
     await world.start_bot()
-    card = await ask(world, world.group, world.bert, "/invoice 500 beer")
+    card = await world.open_card(world.group, world.bert, "/invoice 500 beer")
     world.telegram.say(world.group, world.anna, "/invoice")
     question = await world.shown(world.group, "Anna Berg, how many sats?")
     world.telegram.say(world.group, world.anna, "200 would be fairer, Bert", reply_to=card)
@@ -262,7 +255,7 @@ async def test_what_asks_for_nothing_gets_nothing(world: World) -> None:
     world.telegram.forward(post, world.group, world.anna)
     world.telegram.say(world.group, world.anna, "/invoices")
     world.telegram.say(world.group, world.anna, "/help")
-    await ask(world, world.group, world.anna, "/invoice 4")
+    await world.open_card(world.group, world.anna, "/invoice 4")
     assert len(world.node.invoices) == 1
     assert len(world.ours(world.group)) == 1
 
@@ -278,7 +271,7 @@ async def test_a_stranger_is_told_once_and_gets_no_invoice(world: World) -> None
     assert str(world.stranger.id) in (told.text or "")
     there = await world.shown(club, "I make invoices only")
     assert str(club.id) in (there.text or "")
-    await ask(world, world.group, world.anna, "/invoice 5")
+    await world.open_card(world.group, world.anna, "/invoice 5")
     assert len(world.ours(chat)) == 1
     assert len(world.ours(club)) == 1
     assert len(world.node.invoices) == 1
@@ -298,8 +291,8 @@ async def test_limits_are_told(world: World) -> None:
     world.limits = {"open_per_chat": 2}
     await world.start_bot()
     chat = world.private(world.anna)
-    await ask(world, chat, world.anna, "/invoice 1")
-    await ask(world, chat, world.anna, "/invoice 2")
+    await world.open_card(chat, world.anna, "/invoice 1")
+    await world.open_card(chat, world.anna, "/invoice 2")
     world.telegram.say(chat, world.anna, "/invoice 3")
     await world.shown(chat, "This chat has 2 open invoices")
 
@@ -307,10 +300,10 @@ async def test_limits_are_told(world: World) -> None:
 async def test_invoices_lists_the_askers_latest(world: World) -> None:
     await world.start_bot()
     chat = world.private(world.anna)
-    card = await ask(world, chat, world.anna, "/invoice 21 tea")
+    card = await world.open_card(chat, world.anna, "/invoice 21 tea")
     world.node.pay(world.request_in(card))
     await world.shown(chat, "✅ Anna Berg")
-    await ask(world, world.group, world.anna, "/invoice 42 cake")
+    await world.open_card(world.group, world.anna, "/invoice 42 cake")
     world.telegram.say(chat, world.anna, "/invoices")
     listed = await world.shown(chat, "Your latest invoices\n")
     assert re.findall(r"(paid|open) · (\d+ sats) – (\w+)", listed.text or "") == [
@@ -362,7 +355,7 @@ async def test_when_patience_ends_the_word_becomes_the_failure(
     world.invoices = {"patience": "4s"}
     await world.start_bot()
     chat = world.private(world.anna)
-    await ask(world, chat, world.anna, "/invoice 1")
+    await world.open_card(chat, world.anna, "/invoice 1")
     if state == "locked":
         world.node.lock()
     elif state == "starting":
@@ -380,8 +373,8 @@ async def test_when_patience_ends_the_word_becomes_the_failure(
 async def test_a_payment_while_the_bot_was_away_is_told_at_start(world: World) -> None:
     await world.start_bot()
     chat = world.private(world.anna)
-    first = await ask(world, chat, world.anna, "/invoice 1")
-    second = await ask(world, chat, world.anna, "/invoice 2")
+    first = await world.open_card(chat, world.anna, "/invoice 1")
+    second = await world.open_card(chat, world.anna, "/invoice 2")
     await world.stop_bot()
     world.node.pay(world.request_in(first))
     world.node.pay(world.request_in(second))
@@ -395,7 +388,7 @@ async def test_a_payment_while_the_node_was_out_of_reach_is_told_when_it_is_back
 ) -> None:
     await world.start_bot()
     chat = world.private(world.anna)
-    card = await ask(world, chat, world.anna, "/invoice 1")
+    card = await world.open_card(chat, world.anna, "/invoice 1")
     request = world.request_in(card)
     await world.node.kill()
     await world.node.start()
@@ -410,7 +403,7 @@ async def test_certificate_and_macaroon_are_exchanged_while_running(world: World
     world.macaroon = "bot.macaroon"
     await world.start_bot()
     chat = world.private(world.anna)
-    await ask(world, chat, world.anna, "/invoice 1")
+    await world.open_card(chat, world.anna, "/invoice 1")
     await world.node.stop()
     world.node.renew_certificate()
     world.node.revoke(7)
@@ -418,7 +411,7 @@ async def test_certificate_and_macaroon_are_exchanged_while_running(world: World
     world.node.bake(
         ["invoices:read", "invoices:write", "info:read"], root_key_id=8, save_to="bot.macaroon"
     )
-    card = await ask(world, chat, world.anna, "/invoice 2")
+    card = await world.open_card(chat, world.anna, "/invoice 2")
     world.node.pay(world.request_in(card))
     await world.shown(chat, "✅ Anna Berg, you got 2 sats")
 
@@ -427,7 +420,7 @@ async def test_the_invoice_macaroon_is_enough(world: World) -> None:
     world.macaroon = "invoice.macaroon"
     await world.start_bot()
     chat = world.private(world.anna)
-    card = await ask(world, chat, world.anna, "/invoice 1")
+    card = await world.open_card(chat, world.anna, "/invoice 1")
     world.node.pay(world.request_in(card))
     await world.shown(chat, "✅ Anna Berg, you got 1 sat")
 
@@ -436,7 +429,7 @@ async def test_a_lost_answer_makes_no_second_invoice(world: World) -> None:
     await world.start_bot()
     world.node.lose_answer("AddInvoice", times=1)
     chat = world.private(world.anna)
-    await ask(world, chat, world.anna, "/invoice 1")
+    await world.open_card(chat, world.anna, "/invoice 1")
     assert len(world.node.invoices) == 1
 
 
@@ -461,7 +454,7 @@ async def test_a_chat_told_to_wait_holds_up_nobody_else(world: World) -> None:
     chat = world.private(world.anna)
     world.telegram.fail("sendPhoto", chat_id=chat.id, times=1, status=429, retry_after=2)
     world.telegram.say(chat, world.anna, "/invoice 1")
-    await ask(world, world.private(world.bert), world.bert, "/invoice 2")
+    await world.open_card(world.private(world.bert), world.bert, "/invoice 2")
     assert not world.ours(chat)
     card = await world.shown(chat, "⚡ Please pay 1 sat")
     assert "earlier copy" not in (card.text or "")
@@ -471,8 +464,8 @@ async def test_a_chat_told_to_wait_holds_up_nobody_else(world: World) -> None:
 async def test_a_payment_in_a_group_that_removed_the_bot_is_told_in_private(world: World) -> None:
     await world.start_bot()
     own = world.private(world.anna)
-    await ask(world, own, world.anna, "/invoice 1")
-    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    await world.open_card(own, world.anna, "/invoice 1")
+    card = await world.open_card(world.group, world.anna, "/invoice 2100")
     request = world.request_in(card)
     world.telegram.remove_bot(world.group)
     world.node.pay(request)
@@ -485,8 +478,8 @@ async def test_a_payment_in_a_group_that_removed_the_bot_is_told_in_private(worl
 async def test_a_blocked_bot_tells_the_owners(world: World) -> None:
     await world.start_bot()
     chat = world.private(world.anna)
-    card = await ask(world, chat, world.anna, "/invoice 2100")
-    await ask(world, world.private(world.owner), world.owner, "/invoice 1")
+    card = await world.open_card(chat, world.anna, "/invoice 2100")
+    await world.open_card(world.private(world.owner), world.owner, "/invoice 1")
     world.telegram.block(world.anna)
     world.node.pay(world.request_in(card))
     await world.shown(world.private(world.owner), "✅ Anna Berg, you got 2,100 sats")
@@ -497,9 +490,9 @@ async def test_each_owner_is_told_once_while_another_can_not_be_reached(world: W
     world.access = {"owners": frozenset({world.owner.id, second.id})}
     await world.start_bot()
     chat = world.private(world.anna)
-    card = await ask(world, chat, world.anna, "/invoice 2100")
+    card = await world.open_card(chat, world.anna, "/invoice 2100")
     for owner in (world.owner, second):
-        await ask(world, world.private(owner), owner, "/invoice 1")
+        await world.open_card(world.private(owner), owner, "/invoice 1")
     world.telegram.block(world.anna)
     first, last = sorted((world.owner, second), key=lambda owner: owner.id)
     world.telegram.fail("sendMessage", chat_id=last.id, times=2, status=502)
@@ -513,7 +506,7 @@ async def test_a_renewal_counts_as_the_askers_whose_limit_is_asked(world: World)
     world.limits = {"invoices_per_user": Rate(2, 7200)}
     await world.start_bot()
     for sats in (100, 200):
-        await ask(world, world.group, world.anna, f"/invoice {sats}")
+        await world.open_card(world.group, world.anna, f"/invoice {sats}")
     world.clock.ahead_s += 3700
     await world.shown(world.group, "⌛", 2)
     world.telegram.promote(world.group, world.bert)
@@ -527,7 +520,7 @@ async def test_a_renewal_counts_as_the_askers_whose_limit_is_asked(world: World)
 
 async def test_cards_follow_a_group_that_becomes_a_supergroup(world: World) -> None:
     await world.start_bot()
-    await ask(world, world.group, world.anna, "/invoice 2100 pizza")
+    await world.open_card(world.group, world.anna, "/invoice 2100 pizza")
     supergroup = world.telegram.migrate(world.group)
     card = await world.shown(supergroup, "⚡ Please pay 2,100 sats\npizza")
     world.node.pay(world.request_in(card))
@@ -538,8 +531,8 @@ async def test_cards_follow_a_group_that_becomes_a_supergroup(world: World) -> N
 async def test_a_removed_card_is_still_told(world: World) -> None:
     await world.start_bot()
     own = world.private(world.owner)
-    await ask(world, own, world.owner, "/invoice 1")
-    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    await world.open_card(own, world.owner, "/invoice 1")
+    card = await world.open_card(world.group, world.anna, "/invoice 2100")
     request = world.request_in(card)
     world.telegram.delete_message(world.group, card.id)
     world.node.pay(request)
@@ -556,10 +549,10 @@ async def test_a_refused_token_ends_the_bot(world: World) -> None:
 async def test_a_clean_stop_confirms_what_was_handled(world: World) -> None:
     await world.start_bot()
     chat = world.private(world.anna)
-    await ask(world, chat, world.anna, "/invoice 1")
+    await world.open_card(chat, world.anna, "/invoice 1")
     await world.stop_bot()
     await world.start_bot()
-    await ask(world, chat, world.anna, "/invoice 2")
+    await world.open_card(chat, world.anna, "/invoice 2")
     assert len(world.node.invoices) == 2
 
 
@@ -568,14 +561,14 @@ async def test_a_command_given_while_the_bot_was_long_away_is_not_carried_out(
 ) -> None:
     chat = world.private(world.anna)
     await world.start_bot()
-    await ask(world, chat, world.anna, "/invoice 1")
+    await world.open_card(chat, world.anna, "/invoice 1")
     await world.stop_bot()
     world.telegram.say(chat, world.anna, "/invoice 2")
     world.telegram.say(chat, world.anna, "/invoice 3")
     world.clock.ahead_s += 700
     await world.start_bot()
     await world.shown(chat, "I was away when you asked")
-    await ask(world, chat, world.anna, "/invoice 4")
+    await world.open_card(chat, world.anna, "/invoice 4")
     assert len(world.node.invoices) == 2
     assert len(world.showing(chat, "I was away")) == 1
 
@@ -583,7 +576,7 @@ async def test_a_command_given_while_the_bot_was_long_away_is_not_carried_out(
 async def test_a_payment_is_recorded_by_its_hash(world: World) -> None:
     await world.start_bot()
     chat = world.private(world.anna)
-    card = await ask(world, chat, world.anna, "/invoice 1")
+    card = await world.open_card(chat, world.anna, "/invoice 1")
     paid = world.node.pay(world.request_in(card))
     assert hashlib.sha256(paid.preimage).digest() == paid.payment_hash
     await world.shown(chat, "✅ Anna Berg")

@@ -11,15 +11,16 @@ import pytest
 
 from bot import store, texts
 from bot.demo.node import SimNode
-from bot.demo.telegram import Chat, Message, User
+from bot.demo.telegram import Chat, Message
 from tests.world import World
 
 
-async def ask(world: World, chat: Chat, person: User, text: str) -> Message:
-    """Say it, and wait for one more open card."""
-    before = len(world.showing(chat, "⚡ Please"))
-    world.telegram.say(chat, person, text)
-    return await world.shown(chat, "⚡ Please", before + 1)
+async def begun(world: World) -> tuple[Chat, Message]:
+    """The bot runs: the owner's chat, where it can write, and Anna's open card in the group."""
+    await world.start_bot()
+    own = world.private(world.owner)
+    await world.open_card(own, world.owner, "/invoice 1")
+    return own, await world.open_card(world.group, world.anna, "/invoice 2100")
 
 
 async def test_a_photo_that_is_refused_becomes_a_text(world: World) -> None:
@@ -36,7 +37,7 @@ async def test_a_photo_that_is_refused_becomes_a_text(world: World) -> None:
 
 async def test_a_fault_while_open_invoices_are_looked_up_ends_the_process(world: World) -> None:
     await world.start_bot()
-    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    card = await world.open_card(world.group, world.anna, "/invoice 2100")
     await world.recorded(card)
     await world.stop_bot()
     with closing(sqlite3.connect(world.folder / "bot.db")) as database:
@@ -56,7 +57,7 @@ REFUSED = "Bad Request: something new"
 
 async def test_a_paid_card_says_so_where_its_picture_can_not_be_exchanged(world: World) -> None:
     await world.start_bot()
-    card = await ask(world, world.group, world.anna, "/invoice 2100 pizza")
+    card = await world.open_card(world.group, world.anna, "/invoice 2100 pizza")
     request, picture = world.request_in(card), card.photo
     world.telegram.restrict_bot(world.group, send_photos=False)
     world.node.pay(request)
@@ -82,7 +83,7 @@ async def test_a_word_becomes_the_card_as_text_where_photos_are_refused(world: W
 
 async def test_a_card_that_can_not_be_edited_at_all_is_deleted(world: World) -> None:
     await world.start_bot()
-    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    card = await world.open_card(world.group, world.anna, "/invoice 2100")
     for method in ("editMessageMedia", "editMessageCaption", "editMessageText"):
         world.telegram.fail(method, status=400, description=REFUSED)
     world.node.pay(world.request_in(card))
@@ -92,7 +93,7 @@ async def test_a_card_that_can_not_be_edited_at_all_is_deleted(world: World) -> 
 
 async def test_a_request_that_can_not_be_edited_is_deleted(world: World) -> None:
     await world.start_bot()
-    card = await ask(world, world.group, world.anna, f"/invoice 2100 {'é' * 300}")
+    card = await world.open_card(world.group, world.anna, f"/invoice 2100 {'é' * 300}")
     request = await world.shown(world.group, "ln")
     world.telegram.fail("editMessageText", status=400, description=REFUSED)
     world.node.pay(world.request_in(request))
@@ -104,10 +105,7 @@ async def test_a_request_that_can_not_be_edited_is_deleted(world: World) -> None
 async def test_the_owner_hears_of_a_card_that_can_be_neither_edited_nor_deleted(
     world: World,
 ) -> None:
-    await world.start_bot()
-    own = world.private(world.owner)
-    await ask(world, own, world.owner, "/invoice 1")
-    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    own, card = await begun(world)
     for method in ("editMessageMedia", "editMessageCaption", "editMessageText", "deleteMessage"):
         world.telegram.fail(method, times=1, status=400, description=REFUSED)
     world.node.pay(world.request_in(card))
@@ -123,7 +121,7 @@ async def test_a_card_that_telegram_never_takes_is_cancelled_and_the_owner_told(
 ) -> None:
     await world.start_bot()
     own = world.private(world.owner)
-    await ask(world, own, world.owner, "/invoice 1")
+    await world.open_card(own, world.owner, "/invoice 1")
     for method in ("sendPhoto", "sendMessage"):
         world.telegram.fail(
             method,
@@ -162,7 +160,7 @@ async def test_a_slow_chat_holds_up_nobody(world: World) -> None:
     for number in range(20):
         world.telegram.say(slow, world.anna, f"/invoice {number + 1}")
     await hold.reached()
-    await ask(world, world.private(world.bert), world.bert, "/invoice 2100")
+    await world.open_card(world.private(world.bert), world.bert, "/invoice 2100")
     assert not world.ours(slow)
     hold.release()
     await world.shown(slow, "⚡ Please", 20)
@@ -172,7 +170,7 @@ async def test_an_invoice_cancelled_elsewhere_is_shown_once_the_stream_is_back(
     world: World,
 ) -> None:
     await world.start_bot()
-    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    card = await world.open_card(world.group, world.anna, "/invoice 2100")
     invoice = next(iter(world.node.invoices.values()))
     world.node.cancel_invoice(invoice.payment_hash)
     world.node.end_streams()
@@ -183,7 +181,7 @@ async def test_an_invoice_that_the_node_deleted_is_closed_and_not_added_again(
     world: World,
 ) -> None:
     await world.start_bot()
-    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    card = await world.open_card(world.group, world.anna, "/invoice 2100")
     invoice = next(iter(world.node.invoices.values()))
     world.node.cancel_invoice(invoice.payment_hash)
     world.node.delete_invoice(invoice.payment_hash)
@@ -194,7 +192,7 @@ async def test_an_invoice_that_the_node_deleted_is_closed_and_not_added_again(
 
 async def test_paid_at_the_last_moment_it_is_paid_and_not_expired(world: World) -> None:
     await world.start_bot()
-    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    card = await world.open_card(world.group, world.anna, "/invoice 2100")
     request = world.request_in(card)
     hold = world.node.hold("LookupInvoice", before=True)
     asked_at = world.clock()
@@ -212,13 +210,13 @@ async def test_a_node_restored_from_its_seed_still_tells_payments(world: World) 
     await world.start_bot()
     chat = world.private(world.anna)
     for number in (1, 2, 3):
-        card = await ask(world, chat, world.anna, f"/invoice {number}")
+        card = await world.open_card(chat, world.anna, f"/invoice {number}")
         world.node.pay(world.request_in(card))
         await world.shown(chat, "✅ Anna Berg", number)
     await world.node.stop()
     world.node.restore_from_seed()
     await world.node.start()
-    card = await ask(world, chat, world.anna, "/invoice 4")
+    card = await world.open_card(chat, world.anna, "/invoice 4")
     world.node.pay(world.request_in(card))
     await world.shown(chat, "✅ Anna Berg, you got 4 sats")
 
@@ -226,16 +224,13 @@ async def test_a_node_restored_from_its_seed_still_tells_payments(world: World) 
 async def test_another_nodes_invoices_are_asked_of_nobody_and_the_owner_is_told(
     world: World,
 ) -> None:
-    await world.start_bot()
-    own = world.private(world.owner)
-    await ask(world, own, world.owner, "/invoice 1")
-    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    own, card = await begun(world)
     await world.node.stop()
     world.node.become_other_node()
     await world.node.start()
     told = await world.shown(own, "⚠️ 2 open invoices of another node")
     assert told.text is not None
-    fresh = await ask(world, world.group, world.anna, "/invoice 4")
+    fresh = await world.open_card(world.group, world.anna, "/invoice 4")
     world.node.pay(world.request_in(fresh))
     await world.shown(world.group, "✅ Anna Berg, you got 4 sats")
     assert (card.text or "").startswith("⚡ Please pay 2,100")
@@ -256,17 +251,14 @@ async def another_node(world: World) -> AsyncIterator[SimNode]:
 async def test_a_cancel_for_another_nodes_invoice_says_so_and_is_done_when_that_is_back(
     world: World,
 ) -> None:
-    await world.start_bot()
-    own = world.private(world.owner)
-    await ask(world, own, world.owner, "/invoice 1")
-    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    own, card = await begun(world)
     await world.stop_bot()
     async with another_node(world) as old:
         await world.start_bot()
         await world.shown(own, "⚠️ 2 open invoices of another node")
         press = world.telegram.press(world.group, world.anna, card.id, text="Cancel")
         assert (await press.answer).text == texts.NODE_AWAY
-        fresh = await ask(world, world.group, world.anna, "/invoice 4")
+        fresh = await world.open_card(world.group, world.anna, "/invoice 4")
         world.telegram.press(world.group, world.anna, fresh.id, text="Cancel")
         await world.until(lambda: (fresh.text or "").startswith("✖️ Cancelled"))
         assert len(card.versions) == 1
@@ -276,23 +268,20 @@ async def test_a_cancel_for_another_nodes_invoice_says_so_and_is_done_when_that_
 
 
 async def test_a_press_on_another_nodes_card_makes_it_expire_no_sooner(world: World) -> None:
-    await world.start_bot()
-    own = world.private(world.owner)
-    await ask(world, own, world.owner, "/invoice 1")
-    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    own, card = await begun(world)
     request = world.request_in(card)
     await world.stop_bot()
     async with another_node(world) as old:
         await world.start_bot()
         await world.shown(own, "⚠️ 2 open invoices of another node")
-        await ask(world, world.group, world.anna, "/invoice 3")
+        await world.open_card(world.group, world.anna, "/invoice 3")
         press = world.telegram.press(world.group, world.bert, card.id, text="Cancel")
         assert (await press.answer).text == texts.NOT_YOURS
         old.pay(request)
         for sats in (3, 4):  # whatever is due with the first is done before the second
             world.clock.ahead_s += 3700
             await world.shown(world.group, f"⌛ Expired: {sats} sat")
-            await ask(world, world.group, world.anna, "/invoice 4")
+            await world.open_card(world.group, world.anna, "/invoice 4")
         assert len(card.versions) == 1
     await world.start_bot()
     await world.shown(world.group, "✅ Anna Berg, you got 2,100 sats")
@@ -301,7 +290,9 @@ async def test_a_press_on_another_nodes_card_makes_it_expire_no_sooner(world: Wo
 
 async def test_nothing_expires_before_the_node_has_said_who_it_is(world: World) -> None:
     await world.start_bot()
-    cards = [await ask(world, world.group, world.anna, f"/invoice {n + 100}") for n in range(6)]
+    cards = [
+        await world.open_card(world.group, world.anna, f"/invoice {n + 100}") for n in range(6)
+    ]
     requests = [world.request_in(card) for card in cards]
     await world.stop_bot()
     for request in requests:
@@ -313,7 +304,7 @@ async def test_nothing_expires_before_the_node_has_said_who_it_is(world: World) 
         await world.start_bot()
         for hold in holds:
             await hold.reached()
-        fresh = await ask(world, world.group, world.anna, "/invoice 4")
+        fresh = await world.open_card(world.group, world.anna, "/invoice 4")
         for hold in holds:
             hold.release()
         await world.node.until(lambda: world.node.calls["SubscribeInvoices"] > 0)
@@ -331,15 +322,12 @@ async def test_a_macaroon_that_cant_cancel_holds_up_nobody_and_the_owner_is_told
     methods = ("AddInvoice", "LookupInvoice", "SubscribeInvoices", "GetInfo")
     world.node.bake([f"uri:/lnrpc.Lightning/{name}" for name in methods], save_to="bot.macaroon")
     world.macaroon = "bot.macaroon"
-    await world.start_bot()
-    own = world.private(world.owner)
-    await ask(world, own, world.owner, "/invoice 1")
-    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    own, card = await begun(world)
     looks = world.node.calls["GetState"]
     world.telegram.press(world.group, world.anna, card.id, text="Cancel")
     await world.shown(own, "⚠️ My macaroon lacks")
     await world.node.until(lambda: world.node.calls["CancelInvoice"] >= 3)
-    await ask(world, world.private(world.bert), world.bert, "/invoice 2")
+    await world.open_card(world.private(world.bert), world.bert, "/invoice 2")
     assert world.node.calls["GetState"] <= looks + 1  # the one of the check at start
     assert len(card.versions) == 1
     assert len(world.showing(own, "⚠️ My macaroon lacks")) == 1
@@ -350,8 +338,8 @@ async def test_a_macaroon_that_cant_cancel_holds_up_nobody_and_the_owner_is_told
 async def test_a_macaroon_that_cant_ask_who_the_node_is_cancels_and_expires(world: World) -> None:
     world.macaroon = "invoice.macaroon"
     await world.start_bot()
-    first = await ask(world, world.group, world.anna, "/invoice 1")
-    second = await ask(world, world.group, world.anna, "/invoice 2")
+    first = await world.open_card(world.group, world.anna, "/invoice 1")
+    second = await world.open_card(world.group, world.anna, "/invoice 2")
     world.telegram.press(world.group, world.anna, first.id, text="Cancel")
     await world.until(lambda: (first.text or "").startswith("✖️ Cancelled"))
     world.clock.ahead_s += 3700
@@ -375,7 +363,7 @@ async def test_an_invoice_that_appears_late_is_no_failure(world: World) -> None:
     world.node.appear_late(0.3)
     world.node.lose_answer("AddInvoice", times=1)
     chat = world.private(world.anna)
-    await ask(world, chat, world.anna, "/invoice 2100")
+    await world.open_card(chat, world.anna, "/invoice 2100")
     assert len(world.node.invoices) == 1
 
 
@@ -412,7 +400,7 @@ async def test_while_the_database_is_locked_nothing_is_confirmed_and_nothing_los
     monkeypatch.setattr(store, "BUSY_TIMEOUT_S", 0.1)
     await world.start_bot()
     chat = world.private(world.anna)
-    await ask(world, chat, world.anna, "/invoice 1")
+    await world.open_card(chat, world.anna, "/invoice 1")
     updates = world.telegram.bots[world.token].updates
     with closing(sqlite3.connect(world.folder / "bot.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -456,7 +444,7 @@ async def test_broken_updates_are_passed_over_and_the_rest_goes_on(world: World)
         },
     ):
         world.telegram.push_raw_update(body)
-    await ask(world, chat, world.anna, "/invoice 2100")
+    await world.open_card(chat, world.anna, "/invoice 2100")
     await world.until(lambda: len(world.telegram.bots[world.token].updates) == 0)
 
 
@@ -466,7 +454,7 @@ async def test_a_second_copy_waits_and_says_so(
     await world.start_bot()
     chat = world.private(world.anna)
     world.telegram.fail("getUpdates", times=2, status=409, description="Conflict: other one")
-    await ask(world, chat, world.anna, "/invoice 1")
+    await world.open_card(chat, world.anna, "/invoice 1")
 
 
 async def test_a_webhook_is_removed_and_its_updates_stay(world: World) -> None:
@@ -481,11 +469,11 @@ async def test_a_webhook_is_removed_and_its_updates_stay(world: World) -> None:
 async def test_updates_that_telegram_numbers_anew_are_carried_out(world: World) -> None:
     await world.start_bot()
     chat = world.private(world.anna)
-    await ask(world, chat, world.anna, "/invoice 1")
+    await world.open_card(chat, world.anna, "/invoice 1")
     updates = world.telegram.bots[world.token].updates
     for number, next_id in enumerate((1000, 900_000_000, 7), 2):
         updates.renumber(next_id)
-        await ask(world, chat, world.anna, f"/invoice {number}")
+        await world.open_card(chat, world.anna, f"/invoice {number}")
         await world.until(lambda: len(updates) == 0)
     assert len(world.node.invoices) == 4
 
@@ -493,7 +481,7 @@ async def test_updates_that_telegram_numbers_anew_are_carried_out(world: World) 
 async def test_what_a_person_wants_gives_a_stuck_row_another_chance(world: World) -> None:
     await world.start_bot()
     chat = world.private(world.anna)
-    card = await ask(world, chat, world.anna, "/invoice 2100")
+    card = await world.open_card(chat, world.anna, "/invoice 2100")
     await world.recorded(card)
     with closing(sqlite3.connect(world.folder / "bot.db")) as database:
         database.execute("UPDATE invoices SET faults = 10, due_at = NULL, tried = 'cancel'")
@@ -517,13 +505,13 @@ async def test_old_rows_go_and_young_ones_stay(world: World) -> None:
     await world.start_bot()
     chat = world.private(world.anna)
     for sats in (1, 2):
-        card = await ask(world, chat, world.anna, f"/invoice {sats}")
+        card = await world.open_card(chat, world.anna, f"/invoice {sats}")
         world.node.pay(world.request_in(card))
         await world.shown(chat, "✅ Anna Berg", sats)
     await world.stop_bot()
     world.clock.ahead_s += 91 * 86_400
     await world.start_bot()
-    await ask(world, chat, world.anna, "/invoice 3")
+    await world.open_card(chat, world.anna, "/invoice 3")
     # What is old went at the start, before anything new was written; but for the last payment.
     with closing(sqlite3.connect(world.folder / "bot.db")) as look:
         rows = look.execute("SELECT amount_msat FROM invoices ORDER BY id").fetchall()
@@ -532,8 +520,8 @@ async def test_old_rows_go_and_young_ones_stay(world: World) -> None:
 
 async def test_a_press_in_the_old_group_touches_no_other_card_in_the_new_one(world: World) -> None:
     await world.start_bot()
-    first = await ask(world, world.group, world.anna, "/invoice 1")
-    await ask(world, world.group, world.anna, "/invoice 2")
+    first = await world.open_card(world.group, world.anna, "/invoice 1")
+    await world.open_card(world.group, world.anna, "/invoice 2")
     supergroup = world.telegram.migrate(world.group)
     await world.shown(supergroup, "⚡ Please", 2)
     other = next(m for m in world.ours(supergroup) if "2 sats" in (m.text or ""))
@@ -553,7 +541,7 @@ async def test_a_press_in_the_old_group_touches_no_other_card_in_the_new_one(wor
         }
     )
     await world.shown(supergroup, "✖️ Cancelled: 1 sat")
-    await ask(world, supergroup, world.anna, "/invoice 3")
+    await world.open_card(supergroup, world.anna, "/invoice 3")
     assert (other.text or "").startswith("⚡ Please pay 2 sats")
     assert len(other.versions) == 1
 
@@ -574,7 +562,7 @@ async def test_an_answer_that_overtakes_its_question_gets_its_card(world: World)
 async def test_a_word_that_has_to_wait_keeps_nobody_from_the_node(world: World) -> None:
     await world.start_bot()
     chat = world.private(world.anna)
-    await ask(world, chat, world.anna, "/invoice 1")
+    await world.open_card(chat, world.anna, "/invoice 1")
     await world.node.down()
     world.telegram.fail("sendMessage", times=1, status=429, retry_after=1)
     world.telegram.say(chat, world.anna, "/invoice 2100")
@@ -586,7 +574,7 @@ async def test_a_word_that_has_to_wait_keeps_nobody_from_the_node(world: World) 
 
 async def test_a_card_expires_in_the_chat_while_the_node_is_away(world: World) -> None:
     await world.start_bot()
-    card = await ask(world, world.group, world.anna, "/invoice 2100")
+    card = await world.open_card(world.group, world.anna, "/invoice 2100")
     hold = world.node.hold("LookupInvoice")
     world.telegram.fail("editMessageMedia", times=1, status=502)
     world.clock.ahead_s += 3700

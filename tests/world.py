@@ -225,6 +225,12 @@ class World:
                 while not database.execute(look, (card.chat.id, card.id)).fetchone():  # noqa: ASYNC110
                     await asyncio.sleep(0.01)  # a file tells nobody of a change
 
+    async def open_card(self, chat: Chat, person: User, text: str) -> Message:
+        """A command, and the one more open card that comes."""
+        before = len(self.showing(chat, "⚡ Please"))
+        self.telegram.say(chat, person, text)
+        return await self.shown(chat, "⚡ Please", before + 1)
+
     async def ask(self, chat: Chat, person: User, text: str) -> Message:
         """A command, and its card, which the database knows."""
         before = self.ours(chat)
