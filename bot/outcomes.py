@@ -276,6 +276,9 @@ def resting(invoice: Invoice, step: Step, *, now: float) -> Columns:
 
 # jobs of the store
 
+#: What is so of a notice, in whatever chat it stands.
+_OF_TELLING = ("told", "tell_to", "unsure")
+
 
 def record(
     tx: Tx, invoice: Invoice, do: Do, columns: Columns, *, now: float
@@ -291,8 +294,10 @@ def record(
     if (row := tx.update_if(invoice.id, unmoved, **changed)) is not None:
         return row, True
     if tx.invoice_if(invoice.id, **expected) is None:
-        # Somebody was faster: a payment, or the group moved. Their word stands.
-        return tx.update(invoice.id, sending=""), False
+        # Somebody was faster: a payment, or the group moved. Their word stands; but a payment that
+        # was told in the old group was told.
+        told = {name: columns[name] for name in _OF_TELLING if name in columns and do is Do.TELL}
+        return tx.update(invoice.id, sending="", **told), False
     # Somebody wants to be heard: when the row is due is theirs to say.
     ours = {name: columns[name] for name in columns if name not in ("due_at", "lane")}
     return tx.update(invoice.id, **ours), True

@@ -31,7 +31,7 @@ from bot.errors import (
     StartError,
     StoreUnavailable,
 )
-from bot.invoice import MAX_FAULTS, Face, Invoice, Priority, State, at_once, closed_state
+from bot.invoice import MAX_FAULTS, Do, Face, Invoice, Priority, State, at_once, closed_state
 
 log = logs.get(__name__)
 
@@ -471,7 +471,8 @@ class Tx:
             .values(
                 card_shown=Face.NOTHING,
                 request_shown=Face.NOTHING,
-                sending="",
+                # A notice that is on its way is told; a card's copy there is void.
+                sending=sa.case((_invoices.c.sending == Do.TELL, Do.TELL), else_=""),
                 due_at=sa.case((foreign, sa.null()), else_=at_once(now)),
                 lane=sa.case((foreign, LANE_FOREIGN), else_=int(Priority.NEW)),
             )

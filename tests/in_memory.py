@@ -295,6 +295,7 @@ class Message:
     forces: bool = False
     deleted: bool = False
     pressed: bool = False
+    of: bytes = b""  # payment hash that its button has named
     unrecorded: bool = False  # its answer was lost, or the bot died before it wrote it down
     refused: bool = False  # Telegram takes no edit of it, and does not delete it
 

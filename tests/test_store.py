@@ -25,10 +25,11 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot import outcomes
 from bot import store as store_module
 from bot.errors import DatabaseInUse, DatabaseTooNew, DatabaseUnreadable, StartError
 from bot.errors import StoreUnavailable as Unavailable
-from bot.invoice import MAX_FAULTS, Face, Invoice, Priority, State, at_once
+from bot.invoice import MAX_FAULTS, Do, Face, Invoice, Priority, State, at_once
 from bot.store import GROUP, LANE_FOREIGN, LANE_HELD, Due, Store, Tx
 
 T = TypeVar("T")
@@ -944,8 +945,11 @@ SHOWN: dict[str, Any] = {
     "request_shown": Face.OPEN,
     "request_apart": True,
     "stray_id": 102,
-    "sending": "tell",
+    "sending": "send card",
 }
+
+
+SHOWN_PAID: dict[str, Any] = {"card_id": 100, "card_shown": Face.PAID}
 
 
 async def test_a_group_that_moves_takes_its_rows_along_and_open_ones_are_shown_afresh(
@@ -973,6 +977,39 @@ async def test_what_is_done_is_not_shown_again_where_the_group_moved_to(store: S
     assert (there.chat_id, there.due_at, there.card_shown) == (-1000, None, Face.EXPIRED)
     # message 100 is somebody else's in the new group
     assert await store.do(lambda tx: tx.by_message(-1000, 100)) is None
+
+
+async def test_a_notice_that_was_on_its_way_when_its_group_moved_may_have_been_told(
+    store: Store,
+) -> None:
+    mine = await row(store, 1, state=State.SETTLED, sending=Do.TELL)
+    await store.do(lambda tx: tx.move_chat(CHAT, -1000, NOW))
+    left = outcomes.left_behind(await read(store, mine.id))  # after a kill
+    assert left == {"sending": "", "unsure": Do.TELL}
+
+
+@pytest.mark.parametrize("outcome", [{"told": True}, {"unsure": "tell"}])
+async def test_a_notice_that_was_told_as_its_group_moved_was_told(
+    store: Store, outcome: dict[str, Any]
+) -> None:
+    mine = await row(store, 1, state=State.SETTLED, sending=Do.TELL, **SHOWN_PAID)
+    await store.do(lambda tx: tx.move_chat(CHAT, -1000, NOW))
+    columns = {**outcome, "sending": "", "due_at": None}
+    there, written = await store.do(lambda tx: outcomes.record(tx, mine, Do.TELL, columns, now=NOW))
+    assert not written
+    assert {name: getattr(there, name) for name in outcome} == outcome
+    assert (there.sending, there.card_id, there.due_at) == ("", None, at_once(NOW))
+
+
+async def test_what_was_shown_as_its_group_moved_is_void(store: Store) -> None:
+    mine = await row(store, 1, state=State.OPEN, sending=Do.SEND_CARD)
+    await store.do(lambda tx: tx.move_chat(CHAT, -1000, NOW))
+    columns = {"card_id": 100, "card_shown": Face.OPEN, "unsure": "send card", "sending": ""}
+    there, written = await store.do(
+        lambda tx: outcomes.record(tx, mine, Do.SEND_CARD, columns, now=NOW)
+    )
+    assert not written
+    assert (there.card_id, there.card_shown, there.unsure) == (None, Face.NOTHING, "")
 
 
 async def test_another_nodes_row_stays_aside_when_its_group_moves(store: Store) -> None:
