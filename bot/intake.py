@@ -58,6 +58,7 @@ class Intake:
         self._emptied_at = -math.inf
         self._errors: dict[int, Exception] = {}
         self._away = ""
+        self._is_holding = False  # the database takes nothing
         self._side_by_side = asyncio.Semaphore(CHATS_AT_ONCE)
         application.add_error_handler(self._note)
 
@@ -148,8 +149,10 @@ class Intake:
             for number in await asyncio.gather(*map(self._in_order, chats.values()))
             if number is not None
         ]
-        if held:
+        if held and not self._is_holding:
             log.error("database can't be written: updates are held back", count=len(held))
+        self._is_holding = bool(held)
+        if held:
             self._offset = min(held)
         elif self._handled:
             self._offset = max(self._handled) + 1

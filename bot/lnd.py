@@ -44,7 +44,7 @@ CALL_TIMEOUT_S = 10.0
 
 #: LND takes no ping more often than every 10 s, and none without a call.
 CHANNEL_OPTIONS: Sequence[tuple[str, int]] = (
-    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_time_ms", 25_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     # gRPC pings for measures of its own too, has one ping on its way at a time, and would wait a
     # minute for the answer to such a one.

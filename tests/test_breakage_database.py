@@ -145,6 +145,7 @@ async def test_a_read_only_database_confirms_nothing_and_is_used_once_it_may_be_
     await held_back(world)
     assert len(world.node.invoices) == 1
     assert f"{file} can't be written" in world.log()
+    assert world.log().count("updates are held back") == 1  # not at each try
     for each in world.folder.glob("bot.db*"):
         each.chmod(0o600)
     await world.until(lambda: len(cards(world, chat)) == 2, LATER_S)

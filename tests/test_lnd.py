@@ -400,7 +400,7 @@ async def test_a_node_that_is_down_can_not_be_reached_and_is_reached_soon_after(
 
 def test_the_channel_pings_as_lnd_permits_and_comes_back_soon() -> None:
     options = dict(lnd.CHANNEL_OPTIONS)
-    assert options["grpc.keepalive_time_ms"] == 30_000
+    assert options["grpc.keepalive_time_ms"] == 25_000
     assert options["grpc.keepalive_timeout_ms"] == 10_000
     assert options["grpc.keepalive_permit_without_calls"] == 0
     assert options["grpc.initial_reconnect_backoff_ms"] == 500
