@@ -183,10 +183,10 @@ class Cards:
         return {"request_shown": face}
 
     async def _edit_stray(self, invoice: Invoice) -> Columns:
-        face = invoice.face
-        assert invoice.stray_id is not None  # noqa: S101 -- next_step asks for it only then
-        await self._edit(invoice, invoice.stray_id, face, "text" if invoice.plain else "media")
-        return {"stray_shown": face}
+        face, stray = invoice.face, invoice.untrue_stray
+        assert stray is not None  # noqa: S101 -- next_step asks for it only then
+        await self._edit(invoice, stray, face, "text" if invoice.plain else "media")
+        return {"strays": invoice.with_stray(stray, face)}
 
     async def _tell(self, invoice: Invoice) -> Columns:
         again = invoice.may_stand(Do.TELL)

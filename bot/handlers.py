@@ -377,13 +377,12 @@ class Handlers:
             row = tx.by_hash(payment_hash)
             if row is None or row.chat_id != chat_id:
                 return None
-            if message_id in (row.card_id, row.stray_id) and row.stray_id != message_id:
-                return row
-            if message.chat.id != chat_id:  # the group moved on: its old numbers are void
+            # Where the group moved on its old numbers are void.
+            if message_id == row.card_id or message.chat.id != chat_id:
                 return row
             # A copy that a crash left behind: it is brought up to date with the card from now on.
-            copy = {"stray_id": message_id, "stray_shown": Face.NOTHING}
-            return tx.update(row.id, **copy, due_at=at_once(now))
+            strays = row.with_stray(message_id, Face.NOTHING)
+            return tx.update(row.id, strays=strays, due_at=at_once(now))
 
         row = await self._store.do(seen)
         if row is not None:

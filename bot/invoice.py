@@ -145,8 +145,7 @@ class Invoice:
     request_apart: bool = False  # the payment request stands in a message of its own
     request_id: int | None = None
     request_shown: Face = Face.NOTHING
-    stray_id: int | None = None
-    stray_shown: Face = Face.NOTHING
+    strays: str = ""  # copies that a press told of, and their faces: "102:open 103:"
     plain: bool = False  # Telegram does not take the photo: text only
     unshowable: bool = False  # Telegram does not take the text either: nothing more is sent
     told: bool = False
@@ -186,6 +185,19 @@ class Invoice:
             return Face.QUESTION
         return Face.NOTHING
 
+    @property
+    def untrue_stray(self) -> int | None:
+        """The first copy beside the card that does not show the state."""
+        for number, shown in _copies(self.strays).items():
+            if shown != self.face and number != self.card_id:
+                return number
+        return None
+
+    def with_stray(self, number: int, shown: Face | None) -> str:
+        """`strays`, where a copy shows this now; None: it is gone."""
+        copies = _copies(self.strays) | {number: shown}
+        return " ".join(f"{n}:{face}" for n, face in copies.items() if face is not None)
+
     def may_stand(self, do: Do) -> bool:
         """Whether an earlier copy of this step's message may stand in the chat."""
         return do in self.unsure.split(",")
@@ -205,6 +217,12 @@ class Invoice:
     def is_closed(self) -> bool:
         """Whether the node will not take a payment for it any more."""
         return self.state in (State.SETTLED, State.EXPIRED, State.CANCELLED)
+
+
+def _copies(strays: str) -> dict[int, str | None]:
+    """Message numbers → what they show."""
+    pairs = (each.split(":") for each in strays.split())
+    return {int(number): shown for number, shown in pairs}
 
 
 def at_once(now: float) -> float:
@@ -329,7 +347,7 @@ def _show(invoice: Invoice) -> Step:
         return Step(Do.SEND_REQUEST)
     if invoice.request_id is not None and invoice.request_shown is not face:
         return Step(Do.EDIT_REQUEST)
-    if invoice.stray_id is not None and invoice.stray_shown is not face:
+    if invoice.strays and invoice.untrue_stray is not None:
         return Step(Do.EDIT_STRAY)
     return Step(Do.NOTHING)
 

@@ -189,7 +189,8 @@ def _gone(do: Do, invoice: Invoice) -> Columns:
         return {"card_shown": invoice.face}
     if do is Do.EDIT_REQUEST:
         return {"request_shown": invoice.face}
-    return {"stray_id": None}
+    stray = invoice.untrue_stray
+    return {} if stray is None else {"strays": invoice.with_stray(stray, None)}
 
 
 def _refused(do: Do, invoice: Invoice) -> Columns:
@@ -228,7 +229,8 @@ def of_fault(do: Do, invoice: Invoice, *, now: float) -> Columns:
 
 def changes_nothing(do: Do, invoice: Invoice, columns: Columns, *, now: float) -> bool:
     """Whether a step that was taken is due again at once: that counts as a fault."""
-    return next_step(replace(invoice, **columns), now).do is do
+    after = replace(invoice, **columns)
+    return next_step(after, now).do is do and after.untrue_stray == invoice.untrue_stray
 
 
 def _put_off(
@@ -247,8 +249,6 @@ def completed(invoice: Invoice, columns: Columns) -> Columns:
     columns = dict(columns)
     if (invoice.tried or invoice.faults) and "tried" not in columns:
         columns |= {"tried": "", "attempts": 0, "faults": 0, "retry_at": 0.0}
-    if columns.get("card_id") is not None and columns["card_id"] == invoice.stray_id:
-        columns["stray_id"] = None
     return columns
 
 
@@ -289,13 +289,15 @@ def record(
     if invoice.state is State.ASKING:
         # An answer may be faster than the record: the question is no card of what was asked.
         expected["state"] = invoice.state
+    if do is Do.EDIT_STRAY:  # a press tells of another copy
+        expected["strays"] = invoice.strays
     unmoved = {**expected, "due_at": invoice.due_at}
     changed = _unless_heard(tx, invoice, columns, now)
     if (row := tx.update_if(invoice.id, unmoved, **changed)) is not None:
         return row, True
     if tx.invoice_if(invoice.id, **expected) is None:
-        # Somebody was faster: a payment, or the group moved. Their word stands; but a payment that
-        # was told in the old group was told.
+        # Somebody was faster: a payment, a press, or the group moved. Their word stands; but a
+        # payment that was told in the old group was told.
         told = {name: columns[name] for name in _OF_TELLING if name in columns and do is Do.TELL}
         return tx.update(invoice.id, sending="", **told), False
     # Somebody wants to be heard: when the row is due is theirs to say.

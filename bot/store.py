@@ -101,7 +101,6 @@ _KINDS: Mapping[str, Callable[[Any], Any]] = {
     "state": State,
     "card_shown": Face,
     "request_shown": Face,
-    "stray_shown": Face,
 }
 
 
@@ -195,8 +194,13 @@ class Tx:
 
     def by_message(self, chat_id: int, message_id: int) -> Invoice | None:
         """The row that one of these messages belongs to: its card's, or the command's."""
-        for column in (_invoices.c.card_id, _invoices.c.request_id, _invoices.c.stray_id):
-            found = self._newest((_invoices.c.chat_id == chat_id) & (column == message_id))
+        stray = (" " + _invoices.c.strays).contains(f" {message_id}:")
+        for its in (
+            _invoices.c.card_id == message_id,
+            _invoices.c.request_id == message_id,
+            (_invoices.c.strays != "") & stray,
+        ):
+            found = self._newest((_invoices.c.chat_id == chat_id) & its)
             if found is not None:
                 return found
         return self._newest(
@@ -478,7 +482,7 @@ class Tx:
             )
         )
         # The new group counts its messages anew: an old number may be somebody else's there.
-        void = {"card_id": None, "request_id": None, "stray_id": None, "reply_to": None}
+        void = {"card_id": None, "request_id": None, "strays": "", "reply_to": None}
         self._connection.execute(sa.update(_invoices).where(here).values(chat_id=new, **void))
 
     def claim_hint(self, kind: str, subject_id: int, *, now: float, every_s: float) -> bool:

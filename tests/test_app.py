@@ -433,6 +433,23 @@ async def test_a_lost_answer_makes_no_second_invoice(world: World) -> None:
     assert len(world.node.invoices) == 1
 
 
+async def test_each_copy_that_is_pressed_is_kept_true(world: World) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    world.telegram.drop("sendPhoto", acted=True, times=2)
+    world.telegram.say(chat, world.anna, "/invoice 1")
+    await world.shown(chat, "⚡ Please", 3)
+    copies = world.showing(chat, "⚡ Please")
+    for copy in copies[:2]:
+        world.telegram.press(chat, world.anna, copy.id, text="Cancel")
+    await world.until(lambda: len(world.showing(chat, "✖️ Cancelled")) == 3)
+    assert [world.buttons(copy) for copy in copies] == [["Renew"]] * 3
+    world.telegram.press(chat, world.anna, copies[0].id, text="Renew")
+    await world.shown(chat, "⚡ Please")
+    await world.until(lambda: [world.buttons(copy) for copy in copies] == [[]] * 3)
+    assert len(world.node.invoices) == 2
+
+
 async def test_an_unanswered_photo_is_sent_again_with_a_line_that_says_so(world: World) -> None:
     await world.start_bot()
     chat = world.private(world.anna)

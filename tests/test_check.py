@@ -523,7 +523,7 @@ def test_a_database_that_may_not_be_written(
 DATABASES: dict[str, Callable[[bytes], tuple[bytes, str, str]]] = {
     "cut short": lambda whole: (whole[:5000], "{} is damaged (", "put a backup in its place"),
     "of a newer version": lambda whole: (
-        whole.replace(b"0001", b"9999"),
+        whole.replace(b"0002", b"9999"),
         "was written by a newer version of this bot",
         "run that version, or newer",
     ),

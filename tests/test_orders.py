@@ -159,6 +159,12 @@ def request_in(text: str) -> str:
     return found[0] if found else ""
 
 
+def messages_of(row: Invoice) -> list[int]:
+    """The numbers that the row knows in its chat."""
+    strays = [int(each.partition(":")[0]) for each in row.strays.split()]
+    return [n for n in (row.card_id, row.request_id, *strays) if n is not None]
+
+
 def buttons(message: Message) -> list[telegram.InlineKeyboardButton]:
     """Under a message."""
     return (
@@ -482,7 +488,7 @@ class Orders(RuleBasedStateMachine):
     @property
     def _copies_with_buttons(self) -> list[Message]:
         rows = self.ground.rows()
-        known = {n for row in rows for n in (row.card_id, row.request_id, row.stray_id)}
+        known = {n for row in rows for n in messages_of(row)}
         unknown = [m for m in self._visible if m.unrecorded and m.number not in known]
         return [m for m in unknown if buttons(m)]
 
@@ -968,9 +974,7 @@ class Orders(RuleBasedStateMachine):
         """The messages that the row knows show its state."""
         room = self.telegram.room(row.chat_id)
         face = FACES.get(row.state)
-        for number in (row.card_id, row.request_id, row.stray_id):
-            if number is None or face is None:
-                continue
+        for number in messages_of(row) if face else ():
             message = room.messages[number]
             assert not message.deleted or set(roles(message)) != {"word"}, "only a word was there"
             if message.deleted or message.forces or message.refused:
@@ -1002,7 +1006,7 @@ class Orders(RuleBasedStateMachine):
                 return self.node.hashes[request]
         for row in rows:
             room = self.telegram.room(row.chat_id)
-            if message.room is room and message.number in (row.card_id, row.stray_id):
+            if message.room is room and message.number in messages_of(row):
                 return row.payment_hash
         return message.of
 
@@ -1071,11 +1075,10 @@ class Orders(RuleBasedStateMachine):
                 continue
             if states[self._hash_of(message, rows)] is State.OPEN or message.refused:
                 continue
-            known = {n for r in rows for n in (r.card_id, r.request_id, r.stray_id)}
+            known = {n for row in rows for n in messages_of(row)}
             stray = message.unrecorded and message.number not in known
-            followed = message.pressed and not any(row.stray_id for row in rows)
             assert stray, f"looks payable: {message}"
-            assert not followed, f"pressed, and still looks payable: {message}"
+            assert not message.pressed, f"pressed, and still looks payable: {message}"
 
 
 @contextmanager

@@ -22,6 +22,8 @@ from typing import Any, TypeVar
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -558,6 +560,26 @@ async def test_the_migrations_make_exactly_the_tables_that_the_store_uses(
     assert made == used
 
 
+async def test_a_copy_that_the_first_version_knew_is_known(file: Path) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(store_module._MIGRATIONS))
+    first = sa.create_engine(f"sqlite:///{file}")
+    with first.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        table = sa.Table("invoices", sa.MetaData(), autoload_with=connection)
+        empty = {
+            c.name: "" if isinstance(c.type, sa.Text) else 0 for c in table.c if not c.nullable
+        }
+        for number, stray_id in ((1, 102), (2, None)):
+            copy = {"id": number, "stray_id": stray_id, "stray_shown": "open"}
+            connection.execute(sa.insert(table).values(empty | columns(number) | copy))
+    first.dispose()
+    async with opened(file) as store:
+        assert [(await read(store, number)).strays for number in (1, 2)] == ["102:open", ""]
+        assert await store.do(lambda tx: tx.by_message(CHAT, 102)) == await read(store, 1)
+
+
 async def test_a_column_may_be_empty_where_the_row_says_so_and_nowhere_else(
     store: Store, file: Path
 ) -> None:
@@ -624,7 +646,7 @@ async def test_a_command_that_comes_again_meets_its_row(store: Store) -> None:
 
 
 async def test_a_row_is_found_by_each_of_its_messages(store: Store) -> None:
-    mine = await row(store, 1, card_id=100, request_id=101, stray_id=102)
+    mine = await row(store, 1, card_id=100, request_id=101, strays="102: 1103:open")
     await row(store, 2, card_id=200)
     await row(store, 3, chat_id=-9, card_id=100)
 
@@ -632,8 +654,8 @@ async def test_a_row_is_found_by_each_of_its_messages(store: Store) -> None:
         there = await store.do(lambda tx: tx.by_message(chat_id, message_id))
         return there and there.id
 
-    assert [await found(number) for number in (100, 101, 102, 1)] == [mine.id] * 4
-    assert await found(999) is None
+    assert [await found(number) for number in (100, 101, 102, 1103, 1)] == [mine.id] * 5
+    assert [await found(number) for number in (999, 2, 103)] == [None, 2, None]
     assert await found(101, chat_id=-9) is None
 
 
@@ -944,7 +966,7 @@ SHOWN: dict[str, Any] = {
     "request_id": 101,
     "request_shown": Face.OPEN,
     "request_apart": True,
-    "stray_id": 102,
+    "strays": "102:open",
     "sending": "send card",
 }
 
@@ -961,7 +983,7 @@ async def test_a_group_that_moves_takes_its_rows_along_and_open_ones_are_shown_a
 
     there = await read(store, mine.id)
     assert (there.chat_id, there.reply_to) == (-1000, None)
-    assert (there.card_id, there.request_id, there.stray_id) == (None, None, None)
+    assert (there.card_id, there.request_id, there.strays) == (None, None, "")
     assert (there.card_shown, there.request_shown, there.sending) == (Face.NOTHING, "", "")
     assert (there.due_at, there.lane) == (at_once(NOW), Priority.NEW)
     assert (there.origin_chat_id, there.origin_message_id) == (CHAT, 1)
@@ -1010,6 +1032,21 @@ async def test_what_was_shown_as_its_group_moved_is_void(store: Store) -> None:
     )
     assert not written
     assert (there.card_id, there.card_shown, there.unsure) == (None, Face.NOTHING, "")
+
+
+async def test_a_copy_that_was_pressed_while_another_was_edited_is_edited_too(
+    store: Store,
+) -> None:
+    done = {"state": State.CANCELLED, "card_id": 100, "card_shown": Face.CANCELLED}
+    mine = await row(store, 1, strays="102:", **done)
+    both = mine.with_stray(103, Face.NOTHING)
+    await store.do(lambda tx: tx.update(mine.id, strays=both, due_at=at_once(NOW)))
+    edited = {"strays": mine.with_stray(102, Face.CANCELLED), "sending": "", "due_at": None}
+    there, written = await store.do(
+        lambda tx: outcomes.record(tx, mine, Do.EDIT_STRAY, edited, now=NOW)
+    )
+    assert not written
+    assert (there.strays, there.due_at) == ("102: 103:", at_once(NOW))
 
 
 async def test_another_nodes_row_stays_aside_when_its_group_moves(store: Store) -> None:
