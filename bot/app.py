@@ -155,6 +155,9 @@ class _Parts:
             except TelegramError as error:
                 if attempts == 1:
                     log.warning("Telegram can't be reached", detail=error.message)
+            except (AttributeError, KeyError, TypeError) as error:  # no user in its answer
+                if attempts == 1:
+                    log.warning("unreadable answer from Telegram", detail=repr(error))
             else:
                 if not stop.is_set():
                     log.info("running", bot=self._telegram_bot.username)

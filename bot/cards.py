@@ -207,8 +207,8 @@ class Cards:
             except (ChatForbidden, ChatRefused) as error:
                 failure = error
         del self._reached[invoice.id]
-        if not reached and failure is not None:
-            raise failure
+        if not reached:
+            raise failure or ChatForbidden(detail="there is nobody else")
         return {"told": True}
 
     async def _send_to(self, person: int, invoice: Invoice, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -14,9 +15,11 @@ from telegram.error import (
     BadRequest,
     ChatMigrated,
     Forbidden,
+    InvalidToken,
     NetworkError,
     RetryAfter,
     TelegramError,
+    TimedOut,
 )
 from telegram.ext import ExtBot
 
@@ -30,6 +33,7 @@ from bot.errors import (
     ChatRefused,
     MaybeSent,
     MessageGone,
+    NoAnswer,
     NotSent,
 )
 from bot.gate import pause_s
@@ -49,6 +53,10 @@ SAY_TRIES = 3
 SAY_PAUSE_S = 2.0
 #: Seconds beyond a long poll's own time after which its connection is given up.
 POLL_GRACE_S = 5.0
+#: Messages of one chat that nothing hangs on and that wait: what is said beyond is not said.
+SAID_A_CHAT = 30
+#: The patience that Telegram asks for where it does not say how much, in seconds.
+RETRY_AFTER_S = 1.0
 #: Connections at once.
 CONNECTIONS = 64
 
@@ -71,6 +79,24 @@ class TelegramBot(ExtBot[None]):
         }
         answer: object = await self._post("getUpdates", data, read_timeout=poll_s + POLL_GRACE_S)
         return answer
+
+    async def _do_post(self, endpoint: str, data: dict[str, Any], **timeouts: Any) -> Any:
+        """One call. What nobody can read is a `NetworkError`: what it did is unknown.
+
+        A proxy, or Telegram in trouble, may answer anything; PTB then raises whatever comes.
+        """
+        try:
+            return await super()._do_post(endpoint, data, **timeouts)
+        except InvalidToken as error:
+            if error.__cause__ is not None:  # those are not Telegram's words
+                raise NetworkError(error.message) from error
+            raise
+        except TelegramError as error:
+            if type(error) is TelegramError:  # a success, to go by its status
+                raise NetworkError(error.message) from error
+            raise
+        except Exception as error:
+            raise NetworkError(f"unreadable answer: {type(error).__name__}: {error}") from error
 
 
 def make_bot(settings: TelegramSettings) -> TelegramBot:
@@ -108,7 +134,7 @@ def explain(error: TelegramError) -> ChatError:
     lowered = text.lower()  # PTB writes the first letter large
     if isinstance(error, RetryAfter):
         wait = error.retry_after
-        return ChatBusy(wait.total_seconds() if isinstance(wait, timedelta) else float(wait))
+        return ChatBusy(wait.total_seconds() if isinstance(wait, timedelta) else RETRY_AFTER_S)
     if isinstance(error, ChatMigrated):
         return ChatMoved(error.new_chat_id)
     if isinstance(error, Forbidden):
@@ -123,8 +149,8 @@ def explain(error: TelegramError) -> ChatError:
         if isinstance(error, NeverSent):
             return NotSent(detail=text)
         if "too many requests" in lowered:
-            return ChatBusy(1.0)
-        return MaybeSent(detail=text)
+            return ChatBusy(RETRY_AFTER_S)
+        return (NoAnswer if isinstance(error, TimedOut) else MaybeSent)(detail=text)
     # Unauthorized, Conflict and the like: it was not taken.
     return NotSent(detail=text)
 
@@ -139,6 +165,7 @@ class Chats:
         self._turns = Turns()
         self._closing = False
         self._posting: set[asyncio.Task[None]] = set()
+        self._said: Counter[int] = Counter()  # that wait, by chat
 
     async def send(
         self,
@@ -165,11 +192,12 @@ class Chats:
                     explained = NotSent(detail=explained.detail)  # it was so, and may be over
                 raise explained from error
 
-    def post(self, work: Coroutine[Any, Any, None]) -> None:
+    def post(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Let `work` run beside everything else; an error of it is logged, never raised."""
         task = asyncio.ensure_future(_best_effort(work))
         self._posting.add(task)
         task.add_done_callback(self._posting.discard)
+        return task
 
     def say(
         self,
@@ -181,10 +209,22 @@ class Chats:
         quiet: bool = False,
         asks: bool = False,
     ) -> None:
-        """Post a message, best effort: again only if it surely was not sent."""
+        """Post a message, best effort: again only if it surely was not sent.
+
+        It goes behind the chat's cards, however many such wait there.
+        """
+        if self._said[chat_id] >= SAID_A_CHAT:
+            log.info("message not sent", reason="too many wait", chat=chat_id)
+            return
+        self._said[chat_id] += 1
         self.post(
             self._say(chat_id, text, reply_to=reply_to, thread_id=thread_id, quiet=quiet, asks=asks)
-        )
+        ).add_done_callback(lambda _: self._was_said(chat_id))
+
+    def _was_said(self, chat_id: int) -> None:
+        self._said[chat_id] -= 1
+        if not self._said[chat_id]:
+            del self._said[chat_id]
 
     async def _say(
         self,
@@ -210,7 +250,7 @@ class Chats:
 
         for attempt in range(1, SAY_TRIES + 1):
             try:
-                await self.send(chat_id, Priority.NEW, request)
+                await self.send(chat_id, Priority.EXPIRED, request)
             except ChatMoved as moved:
                 chat_id, reply_to = moved.new_chat_id, None
             except NotSent:

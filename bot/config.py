@@ -521,7 +521,7 @@ def _token_problems(raw: Raw, *, needed: bool) -> Iterator[str]:
     """One of token and token_file; the file's content becomes the token."""
     telegram = raw.setdefault("telegram", {})
     file = telegram.pop("token_file", None)
-    if file is not None and telegram.get("token") == "":  # as the example has it
+    if (file is not None or not needed) and telegram.get("token") == "":  # as the example has it
         del telegram["token"]
     if file is not None and "token" in telegram:
         yield "telegram.token_file: expected one of token and token_file, found both"

@@ -20,7 +20,8 @@ Grouped by what the reader should do::
     │   │   ├── NodeStarting
     │   │   ├── NodeLocked
     │   │   ├── NodeTimeout
-    │   │   └── NodeOdd          a text nobody knows
+    │   │   ├── NodeOdd          a text nobody knows
+    │   │   └── AskedTooLongAgo  not the node's fault: the bot was away
     │   ├── NodeSetting          the owner has to mend something; asked again all the same
     │   │   ├── CertificateRefused
     │   │   ├── MacaroonRefused
@@ -32,6 +33,7 @@ Grouped by what the reader should do::
         ├── NotSent              it surely did not arrive: send again
         │   └── ChatBusy         not before `retry_after_s`
         ├── MaybeSent            unknown, never failed: it may stand in the chat
+        │   └── NoAnswer         it was not even refused: most likely it stands there
         ├── MessageGone          the message to edit was removed
         ├── ChatForbidden        blocked or removed: nothing arrives until they are back
         ├── ChatMoved            the group has a new id
@@ -132,6 +134,10 @@ class NodeOdd(NodePassing):
     """The Lightning node reports a fault of its own."""
 
 
+class AskedTooLongAgo(NodePassing):
+    """I was away when you asked."""
+
+
 class NodeSetting(NodeError):
     """The Lightning node does not accept this bot: its owner has to look at it."""
 
@@ -178,6 +184,10 @@ class ChatBusy(NotSent):
 
 class MaybeSent(ChatError):
     """Telegram did not answer: it may have arrived or not."""
+
+
+class NoAnswer(MaybeSent):
+    """Telegram has not answered in time: it may have arrived or not."""
 
 
 class MessageGone(ChatError):

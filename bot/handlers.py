@@ -33,13 +33,11 @@ from bot.cards import read_press
 from bot.chats import Chats, TelegramBot
 from bot.config import InvoicesSettings
 from bot.errors import LimitReached, MemoRefused, Refused
-from bot.invoice import Face, Invoice, Priority, State, at_once
+from bot.invoice import TOO_LATE_S, Face, Invoice, Priority, State, at_once
 from bot.store import LANE_FOREIGN, Store, Tx
 
 log = logs.get(__name__)
 
-#: A command older than this when it arrives is not carried out.
-TOO_LATE_S = 600.0
 STRANGER_GROUP_EVERY_S = 3600.0
 STRANGER_EVERY_S = 86_400.0
 ID_EVERY_S = 60.0
@@ -74,7 +72,7 @@ class IfAdministrator:
     chat_id: int
     user_id: int
     then: Callable[[], Awaitable[Sequence[Reply]]]
-    otherwise: Reply
+    otherwise: Sequence[Reply]
 
 
 Reply = Say | Answer | IfAdministrator
@@ -191,23 +189,26 @@ class Handlers:
             **self._fresh(now),
         }
 
-        def job(tx: Tx) -> tuple[Invoice, bool]:
+        def job(tx: Tx) -> tuple[Invoice, bool, Invoice | None]:
             there = tx.by_origin(
                 columns["origin_chat_id"], columns["origin_message_id"], columns["origin_count"]
             )
             if there is not None:  # delivered again: its row is being worked on
-                return there, False
+                return there, False, None
             self._check_limits(tx, asker.id, columns["chat_id"], now)
+            asked = None
             if amount_msat is None:  # one question at a time
                 asked = tx.question(columns["chat_id"], columns["thread_id"], asker.id)
                 if asked is not None:
                     tx.update(asked.id, state=State.DROPPED, due_at=None)
-            return tx.add(**columns)
+            return (*tx.add(**columns), asked)
 
         try:
-            row, is_new = await self._store.do(job)
+            row, is_new, dropped = await self._store.do(job)
         except LimitReached as error:
             return [_reply(message, texts.refusal(error.sentence))]
+        if dropped is not None:
+            self._wake(dropped.id, dropped.chat_id)
         self._wake(row.id, row.chat_id, row if is_new else None)
         return []
 
@@ -248,7 +249,7 @@ class Handlers:
         now = self._clock()
 
         def job(tx: Tx) -> None:
-            self._check_limits(tx, asker.id, chat_id, now)
+            self._check_limits(tx, asker.id, chat_id, now, question=question.id)
             tx.update(
                 question.id,
                 state=State.REQUESTED,
@@ -282,21 +283,27 @@ class Handlers:
             row = await self._store.do(
                 lambda tx: tx.by_message(message.chat.id, replied.message_id)
             )
-        if row is None and replied is not None and to_us and (press := _press_on(replied)):
-            row = await self._of_card(press[1], replied)
-            if row is None:
-                return [_reply(message, texts.NOT_FOLLOWED)]
-        if row is None:
-            # In a group a bare /cancel may be meant for another bot.
-            for_us = to_us or _Addressed().filter(message)
-            return [_reply(message, texts.CANCEL_HOW)] if for_us else []
+        named = _named(replied) if replied is not None and to_us else None
+        if row is None and replied is not None and named is not None:
+            row = await self._of_card(named, replied)
         asker = _asker(message)
+        # In a group a bare /cancel may be meant for another bot.
+        for_us = row is not None or to_us or _Addressed().filter(message)
+        no: Sequence[Reply] = []
+        if for_us and not self._access.may_ask(asker.id, self._chat_id(message)):
+            no = await self._stranger(message, asker)
+        elif for_us:
+            sentence = texts.CANCEL_HOW if named is None else texts.NOT_FOLLOWED
+            no = [_reply(message, sentence if row is None else texts.NOT_YOURS)]
+        if row is None:
+            return no
+        payment_hash = row.payment_hash
 
         async def then() -> Sequence[Reply]:
-            said = await self._cancel(row.payment_hash, asker)
+            said = await self._cancel(payment_hash, asker)
             return [] if said is texts.CANCELLING else [_reply(message, said)]
 
-        return await self._if_allowed(row, asker, then, _reply(message, texts.NOT_YOURS))
+        return await self._if_allowed(row, asker, then, no)
 
     async def invoices(self, message: Message) -> Sequence[Reply]:
         """/invoices: the asker's latest; in a group only that group's."""
@@ -363,7 +370,7 @@ class Handlers:
             return [Answer(query.id, await act(payment_hash, asker))]
 
         no = Answer(query.id, texts.NOT_YOURS, alert=True)
-        return await self._if_allowed(row, asker, then, no)
+        return await self._if_allowed(row, asker, then, [no])
 
     async def _of_card(
         self, payment_hash: bytes, message: MaybeInaccessibleMessage
@@ -380,7 +387,12 @@ class Handlers:
             # Where the group moved on its old numbers are void.
             if message_id == row.card_id or message.chat.id != chat_id:
                 return row
-            # A copy that a crash left behind: it is brought up to date with the card from now on.
+            # A copy that a crash left behind is brought up to date with the card from now on. But
+            # a client may name any message: so the button has to stand there, as Telegram has it.
+            if not isinstance(message, Message):
+                return row
+            if not row.has_stray(message_id) and _named(message) != payment_hash:
+                return None
             strays = row.with_stray(message_id, Face.NOTHING)
             return tx.update(row.id, strays=strays, due_at=at_once(now))
 
@@ -394,14 +406,14 @@ class Handlers:
         row: Invoice,
         asker: _Asker,
         then: Callable[[], Awaitable[Sequence[Reply]]],
-        otherwise: Reply,
+        otherwise: Sequence[Reply],
     ) -> Sequence[Reply]:
         """The asker, the owners, and a group's administrators may cancel and renew."""
         as_group = asker.is_chat and asker.id == row.chat_id
         if asker.id == row.asker_id or as_group or self._access.is_owner(asker.id):
             return await then()
         if row.chat_id > 0:  # a private chat has no administrators
-            return [otherwise]
+            return otherwise
         return [IfAdministrator(row.chat_id, asker.id, then, otherwise)]
 
     async def _cancel(self, payment_hash: bytes, by: _Asker) -> str:
@@ -531,11 +543,21 @@ class Handlers:
             return []
         return [_reply(message, texts.stranger(asker.id, message.chat.id), quiet=True)]
 
-    def _check_limits(self, tx: Tx, asker_id: int, chat_id: int, now: float, who: str = "") -> None:
+    def _check_limits(
+        self,
+        tx: Tx,
+        asker_id: int,
+        chat_id: int,
+        now: float,
+        who: str = "",
+        *,
+        question: int | None = None,
+    ) -> None:
+        """`question`: the row that is answered, which counted as it was asked."""
         since = now - self._access.limits.invoices_per_user.per_s
         self._access.check_limits(
             asker_id,
-            asked=tx.asked_since(asker_id, since),
+            asked=tx.asked_since(asker_id, since, but_row=question),
             open_in_chat=tx.open_in_chat(chat_id),
             who=who,
         )
@@ -654,10 +676,12 @@ class Handlers:
                 return
             member = await telegram_bot.get_chat_member(reply.chat_id, reply.user_id)
         except TelegramError as error:
-            log.info("press not answered", detail=error.message)
+            log.info("not answered", reply=type(reply).__name__, detail=error.message)
+            if isinstance(reply, IfAdministrator):  # as long as nobody says that they are one
+                self._send(reply.otherwise)
             return
         allowed = member.status in (ChatMember.OWNER, ChatMember.ADMINISTRATOR)
-        self._send(await reply.then() if allowed else [reply.otherwise])
+        self._send(await reply.then() if allowed else reply.otherwise)
 
     def sorry(self, update: Update) -> None:
         """An update failed for a reason of ours: tell where that can be told."""
@@ -708,13 +732,13 @@ def _quoted(message: Message) -> str:
     return texts.clean(replied.text or replied.caption or "").strip()
 
 
-def _press_on(message: Message) -> tuple[str, bytes] | None:
-    """What the first button of ours under a message would press: such names its invoice."""
+def _named(message: Message) -> bytes | None:
+    """The payment hash that the first button of ours under a message names."""
     markup = message.reply_markup
     for button in itertools.chain(*(markup.inline_keyboard if markup else ())):
         press = read_press(str(button.callback_data))
         if press is not None:
-            return press
+            return press[1]
     return None
 
 

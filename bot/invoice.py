@@ -23,6 +23,10 @@ QUESTION_S = 3600.0
 MAX_PAUSE_S = 60.0
 #: More seconds than any clock is wrong by.
 LONG_S = 1e9
+#: A command older than this, in seconds, when it arrives or is taken up first is not carried out.
+TOO_LATE_S = 600.0
+#: Tries to show a payment after which it is told all the same.
+TRIES_BEFORE_TELLING = 5
 #: Tries that end in a fault of ours, or change nothing, before a row is stuck.
 MAX_FAULTS = 10
 
@@ -193,6 +197,10 @@ class Invoice:
                 return number
         return None
 
+    def has_stray(self, number: int) -> bool:
+        """Whether this message is a copy that is known."""
+        return number in _copies(self.strays)
+
     def with_stray(self, number: int, shown: Face | None) -> str:
         """`strays`, where a copy shows this now; None: it is gone."""
         copies = _copies(self.strays) | {number: shown}
@@ -253,7 +261,8 @@ def next_step(invoice: Invoice, now: float) -> Step:
     open         a person wants it cancelled               CANCEL
     open         2 s past its time                         CANCEL
     open         otherwise                                 show, then WAIT for its time
-    settled      always                                    show, TELL, show on strays
+    settled      always                                    show, TELL, show on strays;
+                                                           TELL where showing fails 5 times
     expired,     always                                    show
     cancelled
     failed       the node may have it                      show, CANCEL
@@ -268,6 +277,9 @@ def next_step(invoice: Invoice, now: float) -> Step:
     """
     step = _wanted(invoice, now)
     if step.do == invoice.tried and now < invoice.retry_at <= now + MAX_PAUSE_S:
+        is_told = invoice.told or invoice.state is not State.SETTLED or step.do is Do.TELL
+        if not is_told and invoice.attempts >= TRIES_BEFORE_TELLING:
+            return Step(Do.TELL)
         # A retry_at further off than any pause means that the clock was set back.
         return Step(Do.WAIT, _earliest(invoice, now))
     return step

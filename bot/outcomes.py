@@ -16,10 +16,11 @@ from bot.errors import (
     InvoiceUnknown,
     MaybeSent,
     MessageGone,
+    NoAnswer,
     NodeError,
     NodeRefused,
 )
-from bot.gate import pause_s
+from bot.gate import FIRST_PAUSE_S, pause_s
 from bot.invoice import (
     AT_NODE,
     BY_ITSELF,
@@ -43,6 +44,8 @@ from bot.store import LANE_FOREIGN, LANE_HELD, Tx
 LONGEST_AT_NODE_S = 5.0
 LONGEST_IN_CHAT_S = 8.0
 LONGEST_AFTER_BUSY_S = 1.0
+#: The first pause after a message that Telegram took without a word: each more may be a copy.
+FIRST_AFTER_NO_ANSWER_S = 4.0
 
 
 # before a step
@@ -170,7 +173,11 @@ def of_chat_error(do: Do, invoice: Invoice, error: ChatError, *, now: float) -> 
         return {} if puts_on_hold(do, invoice, error) else _tell_further(invoice)
     if isinstance(error, ChatRefused):
         return _refused(do, invoice)
-    columns = _put_off(invoice, do, longest_s=LONGEST_IN_CHAT_S, now=now)
+    if isinstance(error, NoAnswer) and do in SENDS:
+        first_s, longest_s = FIRST_AFTER_NO_ANSWER_S, MAX_PAUSE_S
+        columns = _put_off(invoice, do, first_s=first_s, longest_s=longest_s, now=now)
+    else:
+        columns = _put_off(invoice, do, longest_s=LONGEST_IN_CHAT_S, now=now)
     if isinstance(error, MaybeSent) and do in SENDS:
         columns["unsure"] = _unsure(invoice, do)
     return columns
@@ -224,7 +231,10 @@ def _elsewhere(invoice: Invoice) -> str:
 def of_fault(do: Do, invoice: Invoice, *, now: float) -> Columns:
     """An error of ours in this row's step: it stops nothing else."""
     faults = invoice.faults + 1 if invoice.tried == do else 1
-    return {**_put_off(invoice, do, longest_s=MAX_PAUSE_S, now=now), "faults": faults}
+    columns = _put_off(invoice, do, longest_s=MAX_PAUSE_S, now=now)
+    if do in SENDS:  # it may have come after the message
+        columns["unsure"] = _unsure(invoice, do)
+    return {**columns, "faults": faults}
 
 
 def changes_nothing(do: Do, invoice: Invoice, columns: Columns, *, now: float) -> bool:
@@ -234,10 +244,16 @@ def changes_nothing(do: Do, invoice: Invoice, columns: Columns, *, now: float) -
 
 
 def _put_off(
-    invoice: Invoice, do: Do, *, longest_s: float, now: float, at_least_s: float = 0.0
+    invoice: Invoice,
+    do: Do,
+    *,
+    longest_s: float,
+    now: float,
+    first_s: float = FIRST_PAUSE_S,
+    at_least_s: float = 0.0,
 ) -> Columns:
     attempts = invoice.attempts + 1 if invoice.tried == do else 1
-    pause = max(at_least_s, pause_s(attempts, longest_s=longest_s))
+    pause = max(at_least_s, pause_s(attempts, first_s=first_s, longest_s=longest_s))
     return {"tried": do, "attempts": attempts, "retry_at": now + min(pause, MAX_PAUSE_S)}
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.errors import NodeError, NodeTimeout
-from bot.invoice import WORD_AFTER_S, Invoice, State
+from bot.errors import AskedTooLongAgo, NodeError, NodeTimeout
+from bot.invoice import TOO_LATE_S, WORD_AFTER_S, Invoice, State
 
 #: Clocks that move apart by more were set, in seconds.
 SET_S = 2.0
@@ -19,6 +19,7 @@ class Patience:
         self._taken: dict[int, float] = {}  # row → when it was taken up, on the steady clock
         self._words: dict[int, int] = {}  # chat → the row that gives it a word
         self._why: dict[int, NodeError] = {}  # row → what keeps it waiting
+        self._too_late: set[int] = set()  # rows that were asked for long before they were taken up
         self._asked: dict[int, float] = {}  # question → how far the clocks were apart at first
 
     def seen(
@@ -48,6 +49,8 @@ class Patience:
         else:
             self._asked.pop(invoice.id, None)
         if invoice.state is State.REQUESTED:
+            if invoice.id not in self._taken and now - invoice.asked_at > TOO_LATE_S:
+                self._too_late.add(invoice.id)
             waited_s = steady_s - self._taken.setdefault(invoice.id, steady_s)
             taken_at = now - waited_s
             if waited_s >= WORD_AFTER_S:
@@ -57,13 +60,14 @@ class Patience:
         elif invoice.id in self._taken:
             del self._taken[invoice.id]
             self._why.pop(invoice.id, None)
+            self._too_late.discard(invoice.id)
             if gate_is_open and self._words.get(invoice.chat_id) == invoice.id:
                 del self._words[invoice.chat_id]
         return replace(
             invoice,
             taken_at=taken_at,
             say_waiting=say_waiting,
-            patience_s=self._patience_s,
+            patience_s=0.0 if invoice.id in self._too_late else self._patience_s,
             held=held,
             foreign=bool(node_id) and invoice.node_id not in ("", node_id),
         )
@@ -78,8 +82,11 @@ class Patience:
 
     def explain(self, invoice: Invoice, why: NodeError) -> None:
         """What keeps the row waiting."""
-        self._why[invoice.id] = why
+        if invoice.id in self._taken:
+            self._why[invoice.id] = why
 
-    def reason(self, invoice: Invoice) -> NodeError:
-        """The latest that is known of what keeps the row waiting."""
-        return self._why.get(invoice.id, NodeTimeout())
+    def reason(self, invoice: Invoice, gate: NodeError | None) -> NodeError:
+        """The latest that is known of what keeps the row waiting; `gate`: why everybody waits."""
+        if invoice.id in self._too_late:
+            return AskedTooLongAgo()
+        return gate or self._why.get(invoice.id, NodeTimeout())

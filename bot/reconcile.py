@@ -62,9 +62,10 @@ T = TypeVar("T")
 COMMANDS_AT_ONCE = 8
 #: Expiries and look-ups at the node at once, behind commands.
 BEHIND_AT_ONCE = 4
-#: Rows in hand at once, but for new ones: how many of one lane, and how many of one chat.
-HANDS_A_LANE = 32
-HANDS_A_CHAT = 8
+#: In hand at once of one lane, but for new rows: of how many chats, and how many rows of each. In a
+#: chat one message is sent at a time: more hands would only wait, and keep other chats waiting.
+CHATS_A_LANE = 64
+HANDS_A_CHAT = 2
 #: Seconds between looks at the clock: a set clock is noticed by them.
 TICK_S = 1.0
 SAME_MOMENT_S = 0.1
@@ -114,8 +115,8 @@ class Reconciler:
         self._clock = clock
         self._moved = moved
         self._hands: dict[int, _Hand] = {}
-        self._in_chat: Counter[int] = Counter()
-        self._in_lane: Counter[int] = Counter()
+        self._in_place: Counter[tuple[int, int]] = Counter()  # lane and chat → hands
+        self._in_lane: Counter[int] = Counter()  # lane → chats
         self._commands = asyncio.Semaphore(COMMANDS_AT_ONCE)
         self._behind = asyncio.Semaphore(BEHIND_AT_ONCE)
         self._wakened = asyncio.Event()
@@ -145,8 +146,9 @@ class Reconciler:
         if self._stopping:
             return
         hand = self._hands[row_id] = _Hand(chat_id, lane)
-        self._in_chat[chat_id] += 1
-        self._in_lane[lane] += 1
+        if not self._in_place[lane, chat_id]:
+            self._in_lane[lane] += 1
+        self._in_place[lane, chat_id] += 1
         hand.task = asyncio.ensure_future(self._work(row_id, hand, fresh))
         hand.task.add_done_callback(lambda _: self._let_go(row_id, hand))
 
@@ -209,14 +211,12 @@ class Reconciler:
         now = self._clock()
         # Expiries are the node's word: they wait for it.
         lanes = [lane for lane in Priority if self._gate.is_open or lane is not Priority.EXPIRED]
-        limit = HANDS_A_LANE + len(self._hands)
-        crowded = [chat for chat, count in self._in_chat.items() if count >= HANDS_A_CHAT]
+        limit = CHATS_A_LANE + len(self._hands)
+        crowded = [place for place, count in self._in_place.items() if count >= HANDS_A_CHAT]
         # Before reading: what others say in the meantime must not be forgotten.
         self._look_at, self._more = math.inf, bool(crowded)
         try:
-            due = await self._store.do(
-                lambda tx: tx.due(lanes, now, limit=limit, but_chats=crowded)
-            )
+            due = await self._store.do(lambda tx: tx.due(lanes, now, limit=limit, but=crowded))
         except StoreUnavailable:
             self._look_at = min(self._look_at, now + TICK_S)
             return
@@ -229,8 +229,10 @@ class Reconciler:
 
     def _offer(self, invoice: Invoice) -> None:
         """Take a row that is due if a hand is free; else it is found once one is."""
-        in_lane, in_chat = self._in_lane[invoice.lane], self._in_chat[invoice.chat_id]
-        no_hand = in_lane >= HANDS_A_LANE or in_chat >= HANDS_A_CHAT
+        there = self._in_place[invoice.lane, invoice.chat_id]
+        no_hand = there >= HANDS_A_CHAT or (
+            not there and self._in_lane[invoice.lane] >= CHATS_A_LANE
+        )
         if no_hand and invoice.id not in self._hands:
             self._more = True
         else:
@@ -238,10 +240,10 @@ class Reconciler:
 
     def _let_go(self, row_id: int, hand: _Hand) -> None:
         del self._hands[row_id]
-        self._in_chat[hand.chat_id] -= 1
-        self._in_lane[hand.lane] -= 1
-        if not self._in_chat[hand.chat_id]:
-            del self._in_chat[hand.chat_id]
+        self._in_place[hand.lane, hand.chat_id] -= 1
+        if not self._in_place[hand.lane, hand.chat_id]:
+            del self._in_place[hand.lane, hand.chat_id]
+            self._in_lane[hand.lane] -= 1
         if hand.nudge.is_set():  # it came as the hand was closing
             self._take(row_id, hand.chat_id, hand.lane)
         if self._more:
@@ -363,9 +365,7 @@ class Reconciler:
 
     def _reason(self, invoice: Invoice) -> NodeError:
         """Why the row waits for the node; the latest that is known."""
-        if not self._gate.is_open:
-            return self._gate.reason
-        return self._patience.reason(invoice)
+        return self._patience.reason(invoice, None if self._gate.is_open else self._gate.reason)
 
     # at the node
 

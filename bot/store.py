@@ -14,7 +14,7 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -124,7 +124,7 @@ _COUNT = sa.select(sa.func.count()).select_from(_invoices)
 _ASKED_SINCE = _COUNT.where(
     _invoices.c.asker_id == sa.bindparam("asker"),
     _invoices.c.asked_at >= sa.bindparam("since"),
-    _invoices.c.amount_msat.is_not(None),
+    _invoices.c.id.is_distinct_from(sa.bindparam("but_row")),
 )
 _OPEN_IN_CHAT = _COUNT.where(_invoices.c.chat_id == sa.bindparam("chat"), _NOT_FINISHED)
 
@@ -253,9 +253,17 @@ class Tx:
     # many rows
 
     def due(
-        self, lanes: Iterable[int], now: float, *, limit: int, but_chats: Iterable[int] = ()
+        self,
+        lanes: Iterable[int],
+        now: float,
+        *,
+        limit: int,
+        but: Collection[tuple[int, int]] = (),
     ) -> Due:
-        """Rows to take up now, the most urgent lane first, of each at most `limit`."""
+        """Rows to take up now, the most urgent lane first, of each at most `limit`.
+
+        `but`: lanes and chats that have enough in hand.
+        """
         rows: list[Invoice] = []
         more = False
         next_at: float | None = None
@@ -267,7 +275,7 @@ class Tx:
                 .order_by(_invoices.c.due_at)
                 .limit(limit)
             )
-            if busy := list(but_chats):
+            if busy := [chat for lane_of, chat in but if lane_of == lane]:
                 statement = statement.where(_invoices.c.chat_id.not_in(busy))
             found = [_invoice(row) for row in self._connection.execute(statement)]
             rows += found
@@ -328,9 +336,9 @@ class Tx:
         )
         return self._connection.execute(statement).rowcount
 
-    def asked_since(self, asker_id: int, since: float) -> int:
-        """How many invoices this person has asked for since then."""
-        asked = {"asker": asker_id, "since": since}
+    def asked_since(self, asker_id: int, since: float, *, but_row: int | None = None) -> int:
+        """How many invoices this person has asked for since then, the unanswered questions too."""
+        asked = {"asker": asker_id, "since": since, "but_row": but_row}
         return self._connection.execute(_ASKED_SINCE, asked).scalar_one()
 
     def open_in_chat(self, chat_id: int) -> int:

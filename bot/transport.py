@@ -6,6 +6,7 @@ PTB's own carrier, httpx, makes a command take a third more of the processor's t
 from __future__ import annotations
 
 import ipaddress
+import socket
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -16,8 +17,10 @@ from telegram.request import BaseRequest, RequestData
 
 #: Seconds until a connection stands, a place in the pool included.
 CONNECT_TIMEOUT_S = 5.0
-#: Seconds for one answer of Telegram's.
-ANSWER_TIMEOUT_S = 15.0
+#: Seconds for one answer of Telegram's. Who repeats a message sooner may have it stand twice.
+ANSWER_TIMEOUT_S = 30.0
+#: Seconds until a connection counts as dead whose other end does not even confirm packets.
+DEAD_AFTER_S = 10.0
 #: Seconds for which an idle connection is kept, so that a quiet time costs no TLS handshake.
 KEEP_CONNECTION_S = 60.0
 
@@ -57,7 +60,9 @@ class Transport(BaseRequest):
             self._proxies = getproxies()
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    limit=self._connections, keepalive_timeout=KEEP_CONNECTION_S
+                    limit=self._connections,
+                    keepalive_timeout=KEEP_CONNECTION_S,
+                    socket_factory=_socket,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": self.USER_AGENT},
@@ -100,6 +105,13 @@ class Transport(BaseRequest):
             raise TimedOut from error
         except aiohttp.ClientError as error:
             raise NetworkError(_told(error)) from error
+
+
+def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    made = socket.socket(*address[:3])
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(DEAD_AFTER_S * 1000))
+    return made
 
 
 def _proxy_for(url: str, proxies: dict[str, str]) -> str | None:

@@ -32,7 +32,7 @@ from bot.lnrpc import invoices_pb2, state_pb2
 from bot.lnrpc import lightning_pb2 as pb
 
 #: Seconds for which the bot waits for Telegram's answer.
-TELEGRAM_TIMEOUT_S = 15.0
+TELEGRAM_TIMEOUT_S = 30.0
 BOT_ID = 987_654_321
 UNAVAILABLE, DEADLINE, UNKNOWN = (
     grpc.StatusCode.UNAVAILABLE,

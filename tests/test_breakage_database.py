@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import itertools
 import resource
 import shutil
@@ -16,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bot.demo.telegram import Chat, Message
-from tests.world import World
+from tests.world import World, ordinary_rights
 
 LATER_S = 30.0
 
@@ -123,12 +122,6 @@ async def test_while_another_program_has_the_database_nothing_is_lost(world: Wor
     await world.shown(chat, "✅ Anna Berg")
     assert len(world.node.invoices) == 2
     world.no_trouble()
-
-
-def ordinary_rights() -> None:
-    """Root may write what is read-only: the process gives that up."""
-    drop_from_bounding_set, override_permissions = 24, 1  # as the kernel numbers them
-    ctypes.CDLL(None).prctl(drop_from_bounding_set, override_permissions, 0, 0, 0)
 
 
 async def test_a_read_only_database_confirms_nothing_and_is_used_once_it_may_be_written(

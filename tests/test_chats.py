@@ -25,6 +25,7 @@ from bot.errors import (
     ChatRefused,
     MaybeSent,
     MessageGone,
+    NoAnswer,
     NotSent,
 )
 from bot.invoice import Priority
@@ -232,7 +233,7 @@ async def test_an_answer_that_never_comes_may_have_been_sent(
     request = chats.send(
         chat, Priority.NEW, lambda bot: bot.send_message(chat, "slow", read_timeout=0.1)
     )
-    assert type(await failure(request)) is MaybeSent
+    assert type(await failure(request)) is NoAnswer
     held.release()
 
 

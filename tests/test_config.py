@@ -594,6 +594,13 @@ def test_a_token_is_needed_but_for_an_invoice_without_telegram() -> None:
     load(None, env, need_telegram=False)
 
 
+def test_the_examples_empty_token_is_none_where_none_is_needed() -> None:
+    text = '[telegram]\ntoken = ""\n[lnd]\nhost = "h:1"\ntls_cert = "a"\nmacaroon = "b"\n'
+    lines = problems(written(text), need_telegram=False)
+    assert [line.partition(":")[0] for line in lines] == ["lnd.tls_cert", "lnd.macaroon"]
+    assert [line for line in problems(written(text)) if line.startswith("telegram.token: ")]
+
+
 def test_a_mark_before_the_token_in_its_file_is_no_part_of_it() -> None:
     written(f"\ufeff{TOKEN}\r\n", "token")
     env = {**GOOD, "INVOICE_BOT_TELEGRAM__TOKEN_FILE": "token"}

@@ -74,6 +74,12 @@ DONE: dict[str, Any] = {"told": True}
 SETTLED, OPEN, FAILED = State.SETTLED, State.OPEN, State.FAILED
 ASKING, REQUESTED = State.ASKING, State.REQUESTED
 
+
+def failing(attempts: int, do: Do = Do.EDIT_CARD) -> dict[str, Any]:
+    """A step that was put off so often."""
+    return {"tried": do, "attempts": attempts, "retry_at": NOW + 5}
+
+
 Row = tuple[str, Invoice, float, Step]
 TABLE: list[Row] = [
     # asking
@@ -129,6 +135,12 @@ TABLE: list[Row] = [
     ("paid, tell", apart(SETTLED, Face.PAID, Face.PAID), NOW, Step(Do.TELL)),
     ("paid, tell first", shown(SETTLED, Face.PAID, strays="99:"), NOW, Step(Do.TELL)),
     ("paid, stray", shown(SETTLED, Face.PAID, strays="99:", **DONE), NOW, Step(Do.EDIT_STRAY)),
+    ("paid, edit fails", shown(SETTLED, Face.OPEN, **failing(4)), NOW, Step(Do.WAIT, NOW + 5)),
+    ("paid, edit never works", shown(SETTLED, Face.OPEN, **failing(5)), NOW, Step(Do.TELL)),
+    ("told, edit never works", shown(SETTLED, Face.OPEN, **failing(5), **DONE), NOW,
+     Step(Do.WAIT, NOW + 5)),
+    ("paid, telling fails", shown(SETTLED, Face.PAID, **failing(9, Do.TELL)), NOW,
+     Step(Do.WAIT, NOW + 5)),
     ("paid, done", shown(SETTLED, Face.PAID, **DONE), NOW, Step(Do.NOTHING)),
     ("paid, held", shown(SETTLED, Face.OPEN, **HELD), NOW, Step(Do.TELL)),
     ("paid, unshowable", invoice(SETTLED, unshowable=True), NOW, Step(Do.TELL)),

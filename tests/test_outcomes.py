@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from bot.errors import (
     ChatRefused,
     InvoiceUnknown,
     MaybeSent,
+    NoAnswer,
     NodeError,
     NodeOdd,
     NodeRefused,
@@ -75,6 +77,25 @@ def test_what_the_node_knows_no_more_is_closed_by_a_cancel(error: NodeError, clo
 def test_only_a_send_that_may_have_arrived_is_unsure(error: ChatError, unsure: str) -> None:
     columns = outcomes.of_chat_error(Do.SEND_CARD, invoice(OPEN), error, now=NOW)
     assert columns.get("unsure", "") == unsure
+
+
+def test_what_telegram_takes_without_a_word_is_repeated_ever_more_slowly() -> None:
+    row, pauses = invoice(OPEN), []
+    for _ in range(6):
+        columns = outcomes.of_chat_error(Do.SEND_CARD, row, NoAnswer(), now=NOW)
+        assert columns["unsure"] == "send card"
+        pauses.append(columns["retry_at"] - NOW)
+        row = replace(row, **columns)
+    assert pauses[0] >= 3
+    assert all(later > earlier for earlier, later in pairwise(pauses[:4]))
+    assert 45 <= pauses[5] <= 60
+    edit = outcomes.of_chat_error(Do.EDIT_CARD, row, NoAnswer(), now=NOW)  # no copy comes of it
+    assert edit["retry_at"] - NOW < 1
+
+
+def test_a_fault_of_ours_may_have_come_after_the_message() -> None:
+    assert outcomes.of_fault(Do.TELL, invoice(SETTLED), now=NOW)["unsure"] == "tell"
+    assert "unsure" not in outcomes.of_fault(Do.EDIT_CARD, invoice(SETTLED), now=NOW)
 
 
 def test_what_is_unsure_of_one_message_stays_so_when_another_is() -> None:

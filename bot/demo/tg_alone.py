@@ -39,6 +39,7 @@ People and chats are made and steered with JSON over POST; ids are numbers:
   /sim/migrate  {"chat"}                                         group to supergroup
   /sim/fail     {"method", "times"?, "status"?, "description"?, "retry_after"?, "chat_id"?}
   /sim/drop     {"method", "acted", "times"?, "chat_id"?}        the answer is lost
+  /sim/garble   {"method", "body", "acted", "status"?, "times"?, "chat_id"?}
   /sim/clear    {}                                               no faults any more
 
 and read with GET:
@@ -86,6 +87,7 @@ class Control:
             "readd": sim.readd_bot,
             "fail": sim.fail,
             "drop": sim.drop,
+            "garble": sim.garble,
             "clear": sim.clear_faults,
         }
         acts |= {name: _silently(act) for name, act in silent.items()}

@@ -21,7 +21,16 @@ _PHRASES = {
     502: "Bad Gateway",
 }
 
-Kind = Literal["fail", "drop", "drop_acted", "slow", "hold"]
+Kind = Literal["fail", "drop", "drop_acted", "garble", "garble_acted", "slow", "hold"]
+
+
+class Garbled(Exception):
+    """The call is answered with something that is not Telegram's."""
+
+    def __init__(self, status: int, body: str) -> None:
+        super().__init__(body)
+        self.status = status
+        self.body = body
 
 
 class Hold:
@@ -53,6 +62,7 @@ class _Fault:
     chat_id: int | None
     left: int | None = None
     refusal: Refusal | None = None
+    garbled: Garbled | None = None
     seconds: float = 0.0
     gate: Hold | None = None
 
@@ -93,6 +103,21 @@ class Faults:
         """Close the connection without an answer, before acting or after having acted."""
         self._add(_Fault("drop_acted" if acted else "drop", method, chat_id, times))
 
+    def garble(
+        self,
+        method: str | None,
+        body: str,
+        *,
+        status: int = 200,
+        acted: bool,
+        chat_id: int | None = None,
+        times: int | None = 1,
+    ) -> None:
+        """Answer with this text, whatever it is, before acting or after having acted."""
+        fault = _Fault("garble_acted" if acted else "garble", method, chat_id, times)
+        fault.garbled = Garbled(status, body)
+        self._add(fault)
+
     def slow(self, method: str | None, seconds: float, *, chat_id: int | None = None) -> None:
         """Take this many real seconds before acting, until `clear_faults`."""
         self._add(_Fault("slow", method, chat_id, seconds=seconds))
@@ -125,7 +150,10 @@ class Faults:
         return None
 
     async def before(self, method: str, chat_id: int | None) -> bool:
-        """What happens to a call before it acts. False: the connection is dropped. Refusal."""
+        """What happens to a call before it acts. False: the connection is dropped.
+
+        Raises `Refusal` or `Garbled`.
+        """
         if not self._faults:
             return True
         held = self._take("hold", method, chat_id)
@@ -136,14 +164,23 @@ class Faults:
             await asyncio.sleep(slowed.seconds)
         if self._take("drop", method, chat_id) is not None:
             return False
+        self._garble("garble", method, chat_id)
         failed = self._take("fail", method, chat_id)
         if failed is not None and failed.refusal is not None:
             raise failed.refusal
         return True
 
     def after(self, method: str, chat_id: int | None) -> bool:
-        """Whether the answer gets through now that the call has acted."""
-        return not self._faults or self._take("drop_acted", method, chat_id) is None
+        """Whether the answer gets through now that the call has acted. Raises `Garbled`."""
+        if not self._faults:
+            return True
+        self._garble("garble_acted", method, chat_id)
+        return self._take("drop_acted", method, chat_id) is None
+
+    def _garble(self, kind: Kind, method: str, chat_id: int | None) -> None:
+        fault = self._take(kind, method, chat_id)
+        if fault is not None and fault.garbled is not None:
+            raise fault.garbled
 
 
 def too_many(retry_after_s: int) -> Refusal:

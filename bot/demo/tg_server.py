@@ -14,7 +14,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from bot.demo.tg_faults import Faults
+from bot.demo.tg_faults import Faults, Garbled
 from bot.demo.tg_methods import BotApi
 from bot.demo.tg_request import Query, Refusal, read_query
 from bot.demo.tg_state import Bot, State
@@ -59,9 +59,12 @@ class Door:
             await receive()
             return
         status, shown = answer
-        await _send_json(send, status, shown)
+        if isinstance(shown, str):
+            await _send(send, status, b"application/json", shown.encode())
+        else:
+            await _send_json(send, status, shown)
 
-    async def _act(self, scope: Scope, body: bytes) -> tuple[int, Json] | None:
+    async def _act(self, scope: Scope, body: bytes) -> tuple[int, Json | str] | None:
         """Status and answer; None where the connection is to be dropped."""
         call: Call | None = None
         try:
@@ -78,6 +81,8 @@ class Door:
             if call is not None:
                 call.status = refusal.code
             return refusal.code, _refused(refusal)
+        except Garbled as garbled:
+            return garbled.status, garbled.body
         finally:
             self._state.changed()
         call.status = 200

@@ -1,0 +1,179 @@
+"""What people try who have no right to it, or too much time."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from bot import texts
+from bot.chats import SAID_A_CHAT
+from bot.config import Rate
+from bot.demo.telegram import Message, User
+from tests.world import World
+
+
+def names(card: Message) -> str:
+    """The data of a card's button."""
+    data: str = (card.reply_markup or {})["inline_keyboard"][0][0]["callback_data"]
+    return data
+
+
+def press(world: World, person: User, message: Message, data: str, *, is_old: bool = False) -> None:
+    """A client may send any data with any message, whatever stands there."""
+    sent_by = {"id": person.id, "is_bot": False, "first_name": person.first_name}
+    whole = world.telegram.message_json(message)
+    if is_old:  # Telegram gives no more of such
+        whole = {"chat": whole["chat"], "message_id": whole["message_id"], "date": 0}
+    query = {"id": "77", "from": sent_by, "chat_instance": "1", "data": data}
+    world.telegram.push_raw_update({"callback_query": {**query, "message": whole}})
+
+
+async def answered(world: World) -> list[str]:
+    """Wait until a press is answered; with what."""
+
+    def said() -> list[str]:
+        calls = [c for c in world.telegram.calls if c.method == "answerCallbackQuery"]
+        return [c.params.get("text", "") for c in calls]
+
+    before = len(said())
+    return await world.until(lambda: said()[before:])
+
+
+@pytest.mark.parametrize("paid", [False, True], ids=["open", "paid"])
+async def test_nobody_puts_another_invoice_over_a_message(world: World, paid: bool) -> None:
+    world.access = {"chats": frozenset({world.group.id})}
+    await world.start_bot()
+    victim = await world.open_card(world.group, world.anna, "/invoice 2100 pizza")
+    forged = names(own := await world.open_card(world.group, world.bert, "/invoice 1"))
+    if paid:
+        world.node.pay(world.request_in(own))
+        await world.shown(world.group, "✅ Bert")
+    notice = await world.open_card(world.private(world.anna), world.anna, "/invoice 3")
+    world.node.pay(world.request_in(notice))
+    notice = await world.shown(world.private(world.anna), "✅ Anna Berg")
+    for message in (victim, *([await world.shown(world.group, "✅ Bert")] if paid else [])):
+        press(world, world.bert, message, forged)
+        assert await answered(world) == [texts.NOT_FOLLOWED]
+        press(world, world.stranger, message, forged, is_old=True)
+        await answered(world)
+    # whatever is due comes before this
+    await world.open_card(world.group, world.anna, "/invoice 4")
+    assert (victim.text or "").startswith("⚡ Please pay 2,100 sats")
+    assert len(victim.versions) == 1
+    assert (own.text or "").startswith("✅ Paid" if paid else "⚡ Please pay 1 sat")
+
+
+async def test_a_stranger_who_cancels_is_told_once(world: World) -> None:
+    world.access = {"users": frozenset({world.anna.id})}
+    await world.start_bot()
+    card = await world.open_card(world.group, world.anna, "/invoice 2100")
+    chat = world.private(world.stranger)
+    for _ in range(4):
+        world.telegram.say(chat, world.stranger, "/cancel")
+        world.telegram.say(world.group, world.bert, "/cancel", reply_to=card.id)
+    await world.shown(chat, "I make invoices only")
+    await world.shown(world.group, "I make invoices only")
+    await world.open_card(world.group, world.anna, "/invoice 4")
+    assert len(world.ours(chat)) == 1
+    assert len(world.ours(world.group)) == 3
+    assert (card.text or "").startswith("⚡ Please pay 2,100")
+
+
+async def test_questions_count_as_what_is_asked_for_and_their_answers_do_not(world: World) -> None:
+    world.limits = {"invoices_per_user": Rate(3, 600)}
+    await world.start_bot()
+    chat = world.private(world.anna)
+    for count in range(1, 4):
+        world.telegram.say(chat, world.anna, "/invoice")
+        await world.until(lambda count=count: len(world.ours(chat)) == count)
+    world.telegram.say(chat, world.anna, "21 pizza")
+    await world.shown(chat, "⚡ Please pay 21 sats")
+    for _ in range(2):
+        world.telegram.say(chat, world.anna, "/invoice")
+    await world.shown(chat, "You asked for 3 invoices", 2)
+
+
+async def test_junk_keeps_no_card_waiting(world: World) -> None:
+    await world.start_bot()
+    answer = world.telegram.hold("sendMessage", chat_id=world.group.id)
+    for number in range(2 * SAID_A_CHAT):
+        world.telegram.say(world.group, world.anna, f"/invoice junk{number}")
+    await answer.reached()
+    invoice = world.node.hold("LookupInvoice")
+    world.telegram.say(world.group, world.bert, "/invoice 5")
+    await invoice.reached()
+    invoice.release()
+    answer.release()
+    await world.shown(world.group, "⚡ Please pay 5 sats")
+    assert len(world.ours(world.group)) < SAID_A_CHAT
+    await world.until(lambda: len(world.ours(world.group)) == SAID_A_CHAT + 1)
+    await world.open_card(world.group, world.bert, "/invoice 6")
+    assert len(world.ours(world.group)) == SAID_A_CHAT + 2
+
+
+async def test_where_nobody_tells_who_is_an_administrator_a_press_is_answered(
+    world: World,
+) -> None:
+    await world.start_bot()
+    card = await world.open_card(world.group, world.anna, "/invoice 5")
+    refusal = "Bad Request: member list is inaccessible"
+    world.telegram.fail("getChatMember", status=400, description=refusal)
+    pressed = world.telegram.press(world.group, world.bert, card.id, text="Cancel")
+    assert (await asyncio.wait_for(pressed.answer, 10)).text == texts.NOT_YOURS
+
+
+async def test_chats_that_wait_hold_up_no_other(world: World) -> None:
+    world.limits = {"open_per_chat": 100}
+    await world.start_bot()
+    groups = [world.telegram.add_group(f"Club {n}", [world.anna]) for n in range(4)]
+    for group in groups:
+        for sats in range(1, 10):
+            world.telegram.say(group, world.anna, f"/invoice {sats}")
+    card = await world.open_card(world.private(world.bert), world.bert, "/invoice 5")
+    for group in groups:
+        await world.shown(group, "⚡ Please", 9)
+        world.telegram.fail(None, chat_id=group.id, times=None, retry_after=40)
+        for each in world.showing(group, "⚡ Please"):
+            world.node.pay(world.request_in(each))
+    refused = {g.id for g in groups}
+    await world.until(
+        lambda: refused <= {c.chat_id for c in world.telegram.calls if c.status == 429}
+    )
+    world.node.pay(world.request_in(card))
+    await world.shown(world.private(world.bert), "✅ Bert")
+    assert (card.text or "").startswith("✅ Paid")
+
+
+async def test_a_command_from_before_a_long_absence_is_not_carried_out(world: World) -> None:
+    await world.node.down()
+    await world.start_bot()
+    chat = world.private(world.anna)
+    world.telegram.say(chat, world.anna, "/invoice 21 pizza")
+    await world.shown(chat, "⏳")
+    await world.stop_bot()
+    with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+        database.execute("UPDATE invoices SET asked_at = asked_at - 601")
+        database.commit()
+    await world.node.up()
+    await world.start_bot()
+    said = await world.shown(chat, "⚠️ I was away when you asked.")
+    assert "There is no invoice for 21 sats: ask again" in (said.text or "")
+    await world.open_card(chat, world.anna, "/invoice 22")
+    assert len(world.ours(chat)) == 2
+
+
+async def test_a_payment_that_nobody_can_be_told_is_an_error_in_the_log(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.access = {"owners": frozenset()}
+    await world.start_bot()
+    card = await world.open_card(world.private(world.anna), world.anna, "/invoice 5")
+    await world.recorded(card)
+    world.telegram.block(world.anna)
+    world.node.pay(world.request_in(card))
+    async with asyncio.timeout(10):
+        while not any("not be told to anybody" in line for line in caplog.messages):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)  # the log tells nobody of a line
