@@ -106,9 +106,11 @@ async def test_junk_keeps_no_card_waiting(world: World) -> None:
     world.telegram.say(world.group, world.bert, "/invoice 5")
     await invoice.reached()
     invoice.release()
+    world.telegram.slow("sendMessage", 0.1)
     answer.release()
     await world.shown(world.group, "⚡ Please pay 5 sats")
     assert len(world.ours(world.group)) < SAID_A_CHAT
+    world.telegram.clear_faults()
     await world.until(lambda: len(world.ours(world.group)) == SAID_A_CHAT + 1)
     await world.open_card(world.group, world.bert, "/invoice 6")
     assert len(world.ours(world.group)) == SAID_A_CHAT + 2
