@@ -1034,6 +1034,19 @@ async def test_what_was_shown_as_its_group_moved_is_void(store: Store) -> None:
     assert (there.card_id, there.card_shown, there.unsure) == (None, Face.NOTHING, "")
 
 
+async def test_a_card_that_was_sent_while_it_was_paid_has_still_to_be_edited(store: Store) -> None:
+    mine = await row(store, 1, state=State.OPEN, sending=Do.SEND_CARD)
+    paid = {"state": State.SETTLED, "paid_msat": 2_100_000}
+    await store.do(lambda tx: tx.settle(mine.payment_hash, now=NOW, **paid))
+    sent = {"card_id": 100, "card_shown": Face.OPEN, "sending": "", "due_at": None, "lane": 3}
+    there, written = await store.do(
+        lambda tx: outcomes.record(tx, mine, Do.SEND_CARD, sent, now=NOW)
+    )
+    assert written
+    assert (there.card_id, there.card_shown) == (100, Face.OPEN)
+    assert (there.state, there.due_at, there.lane) == (State.SETTLED, at_once(NOW), Priority.PAID)
+
+
 async def test_a_copy_that_was_pressed_while_another_was_edited_is_edited_too(
     store: Store,
 ) -> None:
