@@ -326,10 +326,13 @@ def let_go(tx: Tx, invoice: Invoice, columns: Columns, *, now: float) -> Invoice
     return tx.update(invoice.id, **_unless_heard(tx, invoice, columns, now))
 
 
-def paid(tx: Tx, event: NodeInvoice, *, node_id: str, cursor: int, now: float) -> Invoice | None:
-    """The node tells a payment; its row, if that is news."""
+def paid(
+    tx: Tx, event: NodeInvoice, *, cursor_of: tuple[str, int] | None, now: float
+) -> Invoice | None:
+    """The node tells a payment; its row, if that is news. `cursor_of`: which node, and how far."""
     row_id = tx.settle(event.payment_hash, now=now, **settled(event))
-    tx.set_cursor(node_id, cursor, now)
+    if cursor_of is not None:
+        tx.set_cursor(*cursor_of, now)
     return None if row_id is None else tx.invoice(row_id)
 
 

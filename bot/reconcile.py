@@ -32,6 +32,7 @@ from bot.errors import (
     NodeRefused,
     NodeSetting,
     NodeStarting,
+    NodeTimeout,
     PermissionMissing,
     StoreUnavailable,
 )
@@ -72,6 +73,8 @@ SAME_MOMENT_S = 0.1
 #: Seconds after the stream opened when open rows are looked up once more.
 LOOK_AGAIN_S = 10.0
 LOOK_PAGE = 200
+#: Seconds that the node gets to tell who it is before its payments are followed all the same.
+IDENTIFIED_WITHIN_S = 3.0
 #: Looks at an invoice whose time is over by our clock and which the node keeps open, before it is
 #: cancelled all the same: with their pauses they take more than an hour.
 OVERDUE_LOOKS = 75
@@ -504,8 +507,20 @@ class Reconciler:
             await self._write(lambda tx: tx.wake(self._clock()))
             self._patience.node_is_back()
             self.look_now()
+            await self._identify_in_time()
+
+    async def _identify_in_time(self) -> None:
+        """Ask who the node is, for as long as it is there: it may fail at this, or hang, and make
+        invoices all the same."""
+        attempts = 0
+        while self._gate.is_open and not self._identified.is_set():
             try:
                 await self._identify()
+            except (NodeOdd, NodeTimeout) as error:
+                attempts += 1
+                if attempts == 1:
+                    log.warning("the node does not tell who it is", detail=error.detail)
+                await asyncio.sleep(pause_s(attempts, longest_s=LONGEST_AT_NODE_S))
             except NodeError as error:
                 self._gate.shut(error)
 
@@ -515,9 +530,11 @@ class Reconciler:
         loop = asyncio.get_running_loop()
         while True:
             await self._gate.opened()
-            await self._identified.wait()
             opened_at = loop.time()
             try:
+                if not await self._is_identified(IDENTIFIED_WITHIN_S):
+                    await self._follow_unidentified(tasks)
+                    continue
                 await self._follow_once(tasks)
                 ended: NodeError = NodeStarting("The Lightning node is shutting down.")
             except NodeError as error:
@@ -525,6 +542,41 @@ class Reconciler:
             self._gate.shut(ended)
             attempts = 1 if loop.time() - opened_at > LOOK_AGAIN_S else attempts + 1
             await asyncio.sleep(pause_s(attempts, longest_s=LONGEST_AT_NODE_S))
+
+    async def _is_identified(self, within_s: float) -> bool:
+        try:
+            async with asyncio.timeout(within_s):
+                return await self._identified.wait()
+        except TimeoutError:
+            return False
+
+    async def _follow_unidentified(self, tasks: asyncio.TaskGroup) -> None:
+        """Payments until it is known who tells them: each is of one invoice, whoever that is.
+
+        The cursor is that of the node that was there last, and stays. What the node does not know
+        may be another's.
+        """
+
+        async def follow() -> None:
+            cursor = await self._write(lambda tx: tx.cursor(self._node_id or tx.last_node()))
+            async for event in self._node.follow(cursor):
+                if event.state == "settled":
+                    await self._paid(event)
+            raise NodeStarting("The Lightning node is shutting down.")
+
+        looking = tasks.create_task(self._look_twice("", may_be_anothers=True))
+        following = asyncio.ensure_future(follow())
+        told = asyncio.ensure_future(self._identified.wait())
+        try:
+            await asyncio.wait({following, told}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            looking.cancel()
+            told.cancel()
+            if not following.done():
+                following.cancel()
+                await asyncio.wait({following})
+        if not following.cancelled():
+            following.result()
 
     async def _follow_once(self, tasks: asyncio.TaskGroup) -> None:
         node_id = self._node_id
@@ -534,7 +586,7 @@ class Reconciler:
             async for event in self._node.follow(cursor):
                 if event.state == "settled":
                     cursor = max(cursor, event.settle_index)
-                    await self._paid(event, node_id, cursor)
+                    await self._paid(event, cursor_of=(node_id, cursor))
         finally:
             looking.cancel()
 
@@ -575,32 +627,36 @@ class Reconciler:
         await self._write(lambda tx: tx.set_cursor(node_id, 0, self._clock()))
         return 0
 
-    async def _paid(self, event: NodeInvoice, node_id: str, cursor: int) -> None:
+    async def _paid(self, event: NodeInvoice, cursor_of: tuple[str, int] | None = None) -> None:
         now = self._clock()
         invoice = await self._write(
-            lambda tx: outcomes.paid(tx, event, node_id=node_id, cursor=cursor, now=now)
+            lambda tx: outcomes.paid(tx, event, cursor_of=cursor_of, now=now)
         )
         if invoice is not None:
             log.info("paid", **_of(invoice), paid_msat=event.paid_msat)
             self._offer(invoice)
 
-    async def _look_twice(self, node_id: str) -> None:
+    async def _look_twice(self, node_id: str, *, may_be_anothers: bool = False) -> None:
         """Look up what is open: what has no event, or had none that can be replayed."""
         for wait_s in (0.0, LOOK_AGAIN_S):
             await asyncio.sleep(wait_s)
             after_id = 0
             while page := await self._page(after_id, node_id):
-                await asyncio.gather(*(self._look_up(row_id, hash_) for row_id, hash_ in page))
+                await asyncio.gather(
+                    *(self._look_up(row_id, hash_, may_be_anothers) for row_id, hash_ in page)
+                )
                 after_id = page[-1][0]
 
     async def _page(self, after_id: int, node_id: str) -> list[tuple[int, bytes]]:
         return await self._write(lambda tx: tx.open_hashes(after_id, LOOK_PAGE, node_id))
 
-    async def _look_up(self, row_id: int, payment_hash: bytes) -> None:
+    async def _look_up(self, row_id: int, payment_hash: bytes, may_be_anothers: bool) -> None:
         async with self._behind:
             try:
                 found: NodeInvoice | None = await self._node.lookup(payment_hash)
             except InvoiceUnknown:
+                if may_be_anothers:
+                    return
                 found = None
             except NodeError as error:
                 log.debug("look-up failed", row=row_id, detail=error.detail)

@@ -388,6 +388,11 @@ class Tx:
         statement = sa.select(_cursors.c.settle_index).where(_cursors.c.node_id == node_id)
         return self._connection.execute(statement).scalar_one_or_none() or 0
 
+    def last_node(self) -> str:
+        """The node whose settlements were recorded last, "" for none."""
+        statement = sa.select(_cursors.c.node_id).order_by(_cursors.c.seen_at.desc()).limit(1)
+        return self._connection.execute(statement).scalar_one_or_none() or ""
+
     def set_cursor(self, node_id: str, settle_index: int, now: float) -> None:
         """Remember how far this node's settlements are recorded."""
         changed = self._connection.execute(

@@ -583,3 +583,29 @@ async def test_a_card_expires_in_the_chat_while_the_node_is_away(world: World) -
     await world.until(lambda: [call for call in world.telegram.calls if call.status == 502])
     await world.node.down()
     await world.until(lambda: (card.text or "").startswith("⌛ Expired"))
+
+
+@pytest.mark.parametrize("how", ["fails", "hangs"])
+async def test_payments_are_told_by_a_node_that_does_not_tell_who_it_is(
+    world: World, how: str
+) -> None:
+    _, card = await begun(world)
+    await world.stop_bot()
+    away = world.node.pay  # one while the bot is away, one while it is there
+    away(world.request_in(card))
+    if how == "fails":
+        world.node.fail("GetInfo", text="unable to get best block info", times=1000)
+    else:
+        world.node.hang("GetInfo", times=1000)
+    await world.start_bot()
+    second = await world.open_card(world.group, world.bert, "/invoice 5")
+    await world.shown(world.group, "✅ Anna Berg, you got 2,100 sats")
+    world.node.pay(world.request_in(second))
+    await world.shown(world.group, "✅ Bert, you got 5 sats")
+    third = await world.open_card(world.group, world.bert, "/invoice 6")
+    world.telegram.press(world.group, world.bert, third.id, text="Cancel")
+    assert (third.text or "").startswith("⚡")  # at whose node is not known
+    world.node.clear_faults()
+    await world.until(lambda: (third.text or "").startswith("✖️ Cancelled"), 20)
+    assert len(world.showing(world.group, "✅ Anna")) == 1
+    assert len(world.showing(world.group, "✅ Bert")) == 1

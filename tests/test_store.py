@@ -1152,6 +1152,7 @@ LOOKS: dict[str, Callable[[Tx], object]] = {
     "latest here": lambda tx: tx.latest(ASKER, CHAT, 10),
     "prune": lambda tx: tx.prune(NOW, 100),
     "newest_settled": lambda tx: tx.newest_settled("a"),
+    "last_node": lambda tx: tx.last_node(),
     "part_nodes": lambda tx: tx.part_nodes("a", NOW),
     "set_forbidden": lambda tx: tx.set_forbidden(-1, False, NOW),
     "move_chat": lambda tx: tx.move_chat(-1, -2, NOW),
