@@ -290,7 +290,8 @@ class Handlers:
         # In a group a bare /cancel may be meant for another bot.
         for_us = row is not None or to_us or _Addressed().filter(message)
         no: Sequence[Reply] = []
-        if for_us and not self._access.may_ask(asker.id, self._chat_id(message)):
+        is_own = row is not None and row.asker_id == asker.id
+        if for_us and not is_own and not self._access.may_ask(asker.id, self._chat_id(message)):
             no = await self._stranger(message, asker)
         elif for_us:
             sentence = texts.CANCEL_HOW if named is None else texts.NOT_FOLLOWED

@@ -276,6 +276,10 @@ def next_step(invoice: Invoice, now: float) -> Step:
     A step that was put off is WAIT until it may be tried again. NOTHING: until an event comes.
     """
     step = _wanted(invoice, now)
+    is_telling = invoice.tried == Do.TELL and invoice.state is State.SETTLED and not invoice.told
+    if is_telling and invoice.attempts % TRIES_BEFORE_TELLING and step.do in SENDS | EDITS:
+        # Showing was given up for now: the pauses of telling go on growing.
+        step = Step(Do.TELL)
     if step.do == invoice.tried and now < invoice.retry_at <= now + MAX_PAUSE_S:
         is_told = invoice.told or invoice.state is not State.SETTLED or step.do is Do.TELL
         if not is_told and invoice.attempts >= TRIES_BEFORE_TELLING:

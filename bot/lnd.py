@@ -56,6 +56,8 @@ CHANNEL_OPTIONS: Sequence[tuple[str, int]] = (
     # This is also the least time that a connection gets to come up, over Tor or a slow line.
     ("grpc.min_reconnect_backoff_ms", 5_000),
     ("grpc.max_reconnect_backoff_ms", 1_000),
+    # An invoice with very many payments is large; the default is 4 MB, and the stream would end.
+    ("grpc.max_receive_message_length", 200 * 1024 * 1024),
     # A repetition is the reconciler's to decide.
     ("grpc.enable_retries", 0),
     # A channel with a renewed certificate must not share the old one's connections.

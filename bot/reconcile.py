@@ -149,9 +149,7 @@ class Reconciler:
         if self._stopping:
             return
         hand = self._hands[row_id] = _Hand(chat_id, lane)
-        if not self._in_place[lane, chat_id]:
-            self._in_lane[lane] += 1
-        self._in_place[lane, chat_id] += 1
+        self._occupy(hand)
         hand.task = asyncio.ensure_future(self._work(row_id, hand, fresh))
         hand.task.add_done_callback(lambda _: self._let_go(row_id, hand))
 
@@ -226,9 +224,12 @@ class Reconciler:
         if due.next_at is not None:
             self._look_at = min(self._look_at, due.next_at)
         self._more |= due.more
+        hands = len(self._hands)
         for invoice in due.rows:
             if invoice.id not in self._hands:
                 self._offer(invoice)
+        if due.more and len(self._hands) > hands:
+            self._look_at = 0.0  # what one chat crowded out is seen now that its places are taken
 
     def _offer(self, invoice: Invoice) -> None:
         """Take a row that is due if a hand is free; else it is found once one is."""
@@ -241,16 +242,28 @@ class Reconciler:
         else:
             self._take(invoice.id, invoice.chat_id, invoice.lane)
 
-    def _let_go(self, row_id: int, hand: _Hand) -> None:
-        del self._hands[row_id]
-        self._in_place[hand.lane, hand.chat_id] -= 1
-        if not self._in_place[hand.lane, hand.chat_id]:
-            del self._in_place[hand.lane, hand.chat_id]
+    def _occupy(self, hand: _Hand) -> None:
+        """A place of the hand's lane and chat."""
+        place = hand.lane, hand.chat_id
+        if not self._in_place[place]:
+            self._in_lane[hand.lane] += 1
+        self._in_place[place] += 1
+
+    def _vacate(self, hand: _Hand) -> None:
+        """Who found no place may have it."""
+        place = hand.lane, hand.chat_id
+        self._in_place[place] -= 1
+        if not self._in_place[place]:
+            del self._in_place[place]
             self._in_lane[hand.lane] -= 1
-        if hand.nudge.is_set():  # it came as the hand was closing
-            self._take(row_id, hand.chat_id, hand.lane)
         if self._more:
             self._look_soon()
+
+    def _let_go(self, row_id: int, hand: _Hand) -> None:
+        del self._hands[row_id]
+        self._vacate(hand)
+        if hand.nudge.is_set():  # it came as the hand was closing
+            self._take(row_id, hand.chat_id, hand.lane)
 
     # one row
 
@@ -342,7 +355,11 @@ class Reconciler:
         waited_s = self._clock() - invoice.taken_at
         moments = [WORD_AFTER_S, invoice.patience_s]
         until_s = min((m - waited_s for m in moments if m > waited_s), default=TICK_S)
-        return await self._nudged(invoice, hand, until_s)
+        self._vacate(hand)  # what waits for the node keeps nothing from the chat
+        try:
+            return await self._nudged(invoice, hand, until_s)
+        finally:
+            self._occupy(hand)
 
     async def _do(self, do: Do, invoice: Invoice, hand: _Hand) -> Columns:
         """Take the step; the columns that it changed."""
@@ -393,7 +410,8 @@ class Reconciler:
                 # Another node than before would know nothing of it.
                 raise NodeStarting(detail="whose invoices it has is not known yet")
             with self._asking(invoice):
-                if is_overdue and invoice.attempts < OVERDUE_LOOKS:
+                looks = invoice.attempts if invoice.tried == Do.CANCEL else 0
+                if is_overdue and looks < OVERDUE_LOOKS:
                     return await self._node.lookup(invoice.payment_hash)
                 try:
                     return await cancel(self._node, invoice)
@@ -541,6 +559,8 @@ class Reconciler:
                 ended = error
             self._gate.shut(ended)
             attempts = 1 if loop.time() - opened_at > LOOK_AGAIN_S else attempts + 1
+            if attempts == 2:  # again, though the node is there
+                log.warning("payments are not followed", reason=ended.sentence, detail=ended.detail)
             await asyncio.sleep(pause_s(attempts, longest_s=LONGEST_AT_NODE_S))
 
     async def _is_identified(self, within_s: float) -> bool:
@@ -638,33 +658,43 @@ class Reconciler:
 
     async def _look_twice(self, node_id: str, *, may_be_anothers: bool = False) -> None:
         """Look up what is open: what has no event, or had none that can be replayed."""
-        for wait_s in (0.0, LOOK_AGAIN_S):
-            await asyncio.sleep(wait_s)
-            after_id = 0
-            while page := await self._page(after_id, node_id):
-                await asyncio.gather(
-                    *(self._look_up(row_id, hash_, may_be_anothers) for row_id, hash_ in page)
-                )
-                after_id = page[-1][0]
+        await self._look_over(node_id, may_be_anothers)
+        answered = False
+        while not answered:
+            await asyncio.sleep(LOOK_AGAIN_S)
+            answered = await self._look_over(node_id, may_be_anothers)
+
+    async def _look_over(self, node_id: str, may_be_anothers: bool) -> bool:
+        """Look up all that is open; whether each could be."""
+        answered, after_id = True, 0
+        while page := await self._page(after_id, node_id):
+            answers = await asyncio.gather(
+                *(self._look_up(row_id, hash_, may_be_anothers) for row_id, hash_ in page)
+            )
+            answered = answered and all(answers)
+            after_id = page[-1][0]
+        return answered
 
     async def _page(self, after_id: int, node_id: str) -> list[tuple[int, bytes]]:
         return await self._write(lambda tx: tx.open_hashes(after_id, LOOK_PAGE, node_id))
 
-    async def _look_up(self, row_id: int, payment_hash: bytes, may_be_anothers: bool) -> None:
+    async def _look_up(self, row_id: int, payment_hash: bytes, may_be_anothers: bool) -> bool:
+        """Whether the node answered."""
         async with self._behind:
             try:
                 found: NodeInvoice | None = await self._node.lookup(payment_hash)
             except InvoiceUnknown:
                 if may_be_anothers:
-                    return
+                    return True
                 found = None
             except NodeError as error:
                 log.debug("look-up failed", row=row_id, detail=error.detail)
-                return  # the stream ends as well, and looks again when it is back
+                return False
         now = self._clock()
         invoice = await self._write(lambda tx: outcomes.looked_up(tx, row_id, found, now=now))
         if invoice is not None:
             self._offer(invoice)
+        return True
 
     # the database
 

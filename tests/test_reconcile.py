@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sqlite3
 from collections.abc import AsyncIterator
@@ -9,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from bot import store, texts
+from bot import reconcile, store, texts
 from bot.demo.node import SimNode
 from bot.demo.telegram import Chat, Message
 from tests.world import World
@@ -609,3 +610,70 @@ async def test_payments_are_told_by_a_node_that_does_not_tell_who_it_is(
     await world.until(lambda: (third.text or "").startswith("✖️ Cancelled"), 20)
     assert len(world.showing(world.group, "✅ Anna")) == 1
     assert len(world.showing(world.group, "✅ Bert")) == 1
+
+
+async def test_commands_that_wait_for_the_node_keep_no_card_of_their_chat_waiting(
+    world: World,
+) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    world.telegram.fail("sendPhoto", times=None, status=502)
+    world.telegram.say(chat, world.anna, "/invoice 5")
+    await world.until(lambda: [c for c in world.telegram.calls if c.method == "sendPhoto"][1:])
+    await world.node.down()
+    for sats in (6, 7, 8):
+        world.telegram.say(chat, world.anna, f"/invoice {sats}")
+    await world.shown(chat, "⏳")
+    world.telegram.clear_faults()
+    await world.shown(chat, "⚡ Please pay 5 sats")
+
+
+async def test_a_lookup_that_failed_is_made_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile, "LOOK_AGAIN_S", 0.3)
+    _, card = await begun(world)
+    await world.stop_bot()
+    world.node.pay(world.request_in(card))
+    asked = [world.node.hold("GetInfo", before=True) for _ in range(2)]  # by the look at start too
+    await world.start_bot()
+    for each in asked:
+        await each.reached()
+    world.node.fail("LookupInvoice", text="database is locked", times=4)  # two rows, two passes
+    for each in asked:
+        each.release()
+    await world.shown(world.group, "✅ Anna Berg")
+
+
+async def test_a_chat_with_very_many_due_rows_hides_no_other(world: World) -> None:
+    world.limits = {"open_per_chat": 1000}
+    await world.start_bot()
+    many = reconcile.CHATS_A_LANE + 10
+    for sats in range(1, many + 1):
+        world.telegram.say(world.group, world.anna, f"/invoice {sats}")
+    await world.shown(world.group, "⚡ Please", many)
+    other = await world.open_card(world.private(world.bert), world.bert, "/invoice 5")
+    cards = [*world.showing(world.group, "⚡ Please"), other]
+    await world.stop_bot()
+    for card in cards:
+        world.node.pay(world.request_in(card))
+    for method in ("editMessageMedia", "editMessageCaption", "sendMessage"):
+        world.telegram.fail(method, times=None, status=502)
+    await world.start_bot()
+    await world.until(lambda: sum(c.status == 502 for c in world.telegram.calls) > 4)
+    with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+        unpaid = "SELECT count(*) FROM invoices WHERE state <> 'settled'"
+        async with asyncio.timeout(10):
+            while database.execute(unpaid).fetchone() != (0,):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)  # a file tells nobody of a change
+    await world.node.down()
+    await world.stop_bot()
+    with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+        database.execute("UPDATE invoices SET due_at = due_at - 1e9, retry_at = 0, tried = ''")
+        database.commit()
+    world.telegram.clear_faults()
+    slow = world.telegram.hold("editMessageMedia", chat_id=world.group.id)
+    await world.start_bot()
+    await slow.reached()
+    await world.shown(world.private(world.bert), "✅ Bert")
+    slow.release()
