@@ -48,13 +48,11 @@ async def test_nobody_puts_another_invoice_over_a_message(world: World, paid: bo
     await world.start_bot()
     victim = await world.open_card(world.group, world.anna, "/invoice 2100 pizza")
     forged = names(own := await world.open_card(world.group, world.bert, "/invoice 1"))
+    messages = [victim]
     if paid:
         world.node.pay(world.request_in(own))
-        await world.shown(world.group, "✅ Bert")
-    notice = await world.open_card(world.private(world.anna), world.anna, "/invoice 3")
-    world.node.pay(world.request_in(notice))
-    notice = await world.shown(world.private(world.anna), "✅ Anna Berg")
-    for message in (victim, *([await world.shown(world.group, "✅ Bert")] if paid else [])):
+        messages.append(await world.shown(world.group, "✅ Bert"))
+    for message in messages:
         press(world, world.bert, message, forged)
         assert await answered(world) == [texts.NOT_FOLLOWED]
         press(world, world.stranger, message, forged, is_old=True)

@@ -165,6 +165,11 @@ def messages_of(row: Invoice) -> list[int]:
     return [n for n in (row.card_id, row.request_id, *strays) if n is not None]
 
 
+def known_messages(rows: list[Invoice]) -> set[int]:
+    """The numbers that any of these rows knows."""
+    return {number for row in rows for number in messages_of(row)}
+
+
 def buttons(message: Message) -> list[telegram.InlineKeyboardButton]:
     """Under a message."""
     return (
@@ -487,8 +492,7 @@ class Orders(RuleBasedStateMachine):
 
     @property
     def _copies_with_buttons(self) -> list[Message]:
-        rows = self.ground.rows()
-        known = {n for row in rows for n in messages_of(row)}
+        known = known_messages(self.ground.rows())
         unknown = [m for m in self._visible if m.unrecorded and m.number not in known]
         return [m for m in unknown if buttons(m)]
 
@@ -1070,12 +1074,12 @@ class Orders(RuleBasedStateMachine):
     def _nothing_looks_payable(self, rows: list[Invoice]) -> None:
         """But for copies that nobody knows of."""
         states = {row.payment_hash: row.state for row in rows}
+        known = known_messages(rows)
         for message in self._all("open", "request"):
             if message.deleted or message.room.moved_to or role(message) not in ("open", "request"):
                 continue
             if states[self._hash_of(message, rows)] is State.OPEN or message.refused:
                 continue
-            known = {n for row in rows for n in messages_of(row)}
             stray = message.unrecorded and message.number not in known
             assert stray, f"looks payable: {message}"
             assert not message.pressed, f"pressed, and still looks payable: {message}"
