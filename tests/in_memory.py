@@ -26,7 +26,7 @@ from telegram.error import (
 )
 
 from bot.config import LndSettings
-from bot.demo.ledger import Ledger, Refusal, SimInvoice, channels
+from bot.demo.node.ledger import Ledger, Refusal, SimInvoice, channels
 from bot.lnd import Node
 from bot.lnrpc import invoices_pb2, state_pb2
 from bot.lnrpc import lightning_pb2 as pb

@@ -12,7 +12,7 @@ import zxingcpp
 from PIL import Image
 
 from bot.config import Rate
-from bot.demo.bolt import decode
+from bot.demo.node.bolt import decode
 from bot.demo.telegram import Message
 from bot.errors import TokenRefused
 from bot.lnrpc import lightning_pb2

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bot.demo.telegram import Chat, SimTelegram, User
-from bot.demo.tg_world import chat_json, user_json
+from bot.demo.telegram.world import chat_json, user_json
 from tests.test_texts import HOSTILE, checked, td
 from tests.world import World
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel, SecretStr
 from bot import check
 from bot.check import BAKE, RIGHTS, Finding, look
 from bot.config import DatabaseSettings, Settings
-from bot.demo import certificate, ledger, macaroons
+from bot.demo.node import certificate, ledger, macaroons
 from bot.store import Store
 from tests.world import NAME, TOKEN, World
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from bot import config, logs
 from bot.config import KEYS, Rate, Settings, load
-from bot.demo import certificate
+from bot.demo.node import certificate
 from bot.errors import ConfigError
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.toml"

@@ -20,8 +20,7 @@ from pydantic import SecretStr
 
 from bot import errors, lnd, logs
 from bot.config import LndSettings
-from bot.demo import macaroons
-from bot.demo.node import SimInvoice, SimNode
+from bot.demo.node import SimInvoice, SimNode, macaroons
 from bot.errors import (
     AlreadySettled,
     CertificateRefused,

@@ -42,7 +42,7 @@ from bot.cards import Cards, read_press
 from bot.chats import Chats
 from bot.clock import Clock
 from bot.config import AccessSettings, InvoicesSettings, LimitsSettings, Rate
-from bot.demo.ledger import ACCEPTED, CANCELED, OPEN, SETTLED, PaymentFailed
+from bot.demo.node.ledger import ACCEPTED, CANCELED, OPEN, SETTLED, PaymentFailed
 from bot.gate import Gate
 from bot.handlers import Handlers
 from bot.invoice import Invoice, Priority, State

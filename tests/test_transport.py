@@ -19,7 +19,7 @@ from telegram.error import NetworkError, TimedOut
 from telegram.request import RequestData
 from telegram.request._requestparameter import RequestParameter
 
-from bot.demo import certificate
+from bot.demo.node import certificate
 from bot.transport import NeverSent, Transport, _form, _proxy_for
 
 PHOTO = b"\x89PNG\r\n\r\n--no line between parts\0"

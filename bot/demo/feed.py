@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 
-from bot.demo.tg_world import Json
+from bot.demo.telegram import Json
 
 # a reader who is so far behind begins anew with a snapshot
 MAX_WAITING = 500

@@ -26,8 +26,7 @@ from bot.config import (
     TelegramSettings,
 )
 from bot.demo.node import SimNode
-from bot.demo.telegram import SimTelegram
-from bot.demo.tg_world import User
+from bot.demo.telegram import SimTelegram, User
 from bot.demo.wallets import Wallets
 from bot.errors import StartError
 

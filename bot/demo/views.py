@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.demo.tg_world import Chat, Json, Message, User
+from bot.demo.telegram import Chat, Json, Message, User
 
 _HERE = ("creator", "administrator", "member")
 

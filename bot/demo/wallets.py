@@ -11,8 +11,8 @@ import io
 import zxingcpp
 from PIL import Image, UnidentifiedImageError
 
-from bot.demo.bolt import PaymentRequest, RequestInvalid, decode
 from bot.demo.node import PaymentFailed, SimNode
+from bot.demo.node.bolt import PaymentRequest, RequestInvalid, decode
 from bot.errors import Refused
 
 START_MSAT = 250_000_000

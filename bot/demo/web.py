@@ -29,10 +29,10 @@ from starlette.types import Message as AsgiMessage
 
 from bot import app
 from bot.demo import stage, views, wallets
-from bot.demo.entities import utf16_length
 from bot.demo.feed import Feed
 from bot.demo.stage import Stage
-from bot.demo.tg_world import Chat, Json
+from bot.demo.telegram import Chat, Json
+from bot.demo.telegram.text import utf16_length
 from bot.errors import Refused, StartError
 
 PAGE = Path(__file__).parent / "page"

@@ -18,8 +18,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot import store
-from bot.demo.ledger import SimInvoice
 from bot.demo.node import SimNode
+from bot.demo.node.ledger import SimInvoice
 from bot.demo.telegram import Chat, Message, SimTelegram
 from bot.invoice import Do, Face, Invoice, State, next_step
 from bot.qr import payment_png

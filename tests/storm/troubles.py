@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
-from bot.demo.ledger import SETTLED, SimInvoice
+from bot.demo.node.ledger import SETTLED, SimInvoice
 from tests.storm.book import Book
 from tests.storm.outside import Outside, Trap
 from tests.storm.people import People

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from bot.demo.tg_request import bad_request
+from bot.demo.telegram.request import bad_request
 
 MAX_PHOTO_BYTES = 10 * 1024 * 1024
 MAX_SUM = 10_000

@@ -9,34 +9,15 @@ Alone: `python -m bot.demo.telegram --listen 127.0.0.1:8081`.
 
 from __future__ import annotations
 
-import asyncio
-import sys
 import time
 from collections.abc import Callable
 
 from starlette.routing import BaseRoute
 
-from bot.demo.tg_faults import Faults, Floods, Hold
-from bot.demo.tg_methods import BotApi
-from bot.demo.tg_people import People
-from bot.demo.tg_server import Door, HttpServer
-from bot.demo.tg_state import Listener
-from bot.demo.tg_world import Answer, Call, Change, Chat, Message, Photo, Press, User, Version
-
-__all__ = [
-    "Answer",
-    "Call",
-    "Change",
-    "Chat",
-    "Hold",
-    "Listener",
-    "Message",
-    "Photo",
-    "Press",
-    "SimTelegram",
-    "User",
-    "Version",
-]
+from bot.demo.telegram.faults import Faults, Floods
+from bot.demo.telegram.methods import BotApi
+from bot.demo.telegram.people import People
+from bot.demo.telegram.server import Door, HttpServer
 
 
 class SimTelegram(People, Faults):
@@ -84,9 +65,3 @@ class SimTelegram(People, Faults):
     def limit_floods(self, on: bool = True) -> None:
         """Telegram's own limits: 30/s overall, 20/min in a group, 5 in 5 s in a chat."""
         self._floods.on = on
-
-
-if __name__ == "__main__":
-    from bot.demo.tg_alone import main
-
-    sys.exit(asyncio.run(main()))

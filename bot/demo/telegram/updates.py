@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from bot.demo.tg_request import Refusal
+from bot.demo.telegram.request import Refusal
 
 Json = dict[str, Any]
 

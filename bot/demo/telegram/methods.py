@@ -7,15 +7,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from bot.demo.entities import utf16_length
-from bot.demo.tg_access import Access
-from bot.demo.tg_faults import Floods
-from bot.demo.tg_people import People
-from bot.demo.tg_request import Query, Refusal, bad_request
-from bot.demo.tg_sending import Sending
-from bot.demo.tg_state import Bot
-from bot.demo.tg_updates import MAX_TIMEOUT_S
-from bot.demo.tg_world import (
+from bot.demo.telegram.access import Access
+from bot.demo.telegram.faults import Floods
+from bot.demo.telegram.people import People
+from bot.demo.telegram.request import Query, Refusal, bad_request
+from bot.demo.telegram.sending import Sending
+from bot.demo.telegram.state import Bot
+from bot.demo.telegram.text.entities import utf16_length
+from bot.demo.telegram.updates import MAX_TIMEOUT_S
+from bot.demo.telegram.world import (
     ADMINS,
     Answer,
     Change,

@@ -14,11 +14,11 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from bot.demo.tg_faults import Faults, Garbled
-from bot.demo.tg_methods import BotApi
-from bot.demo.tg_request import Query, Refusal, read_query
-from bot.demo.tg_state import Bot, State
-from bot.demo.tg_world import Call, Json
+from bot.demo.telegram.faults import Faults, Garbled
+from bot.demo.telegram.methods import BotApi
+from bot.demo.telegram.request import Query, Refusal, read_query
+from bot.demo.telegram.state import Bot, State
+from bot.demo.telegram.world import Call, Json
 
 MAX_BODY_BYTES = 50 * 1024 * 1024
 # longer than any client keeps an idle connection

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from bot.demo.tg_images import photo_size
-from bot.demo.tg_updates import CALLBACK_TTL_S, MESSAGE_TTL_S, UpdateQueue
-from bot.demo.tg_world import (
+from bot.demo.telegram.images import photo_size
+from bot.demo.telegram.updates import CALLBACK_TTL_S, MESSAGE_TTL_S, UpdateQueue
+from bot.demo.telegram.world import (
     Call,
     Change,
     Chat,

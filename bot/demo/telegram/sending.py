@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from bot.demo.entities import Entity
-from bot.demo.tg_access import Access, Reply, check_may_send, read_formatted
-from bot.demo.tg_faults import Floods
-from bot.demo.tg_markup import read_inline_markup, read_markup
-from bot.demo.tg_people import People, thread_of
-from bot.demo.tg_request import Query, bad_request
-from bot.demo.tg_state import Bot
-from bot.demo.tg_world import Chat, Json, Message, Photo, message_json
+from bot.demo.telegram.access import Access, Reply, check_may_send, read_formatted
+from bot.demo.telegram.faults import Floods
+from bot.demo.telegram.markup import read_inline_markup, read_markup
+from bot.demo.telegram.people import People, thread_of
+from bot.demo.telegram.request import Query, bad_request
+from bot.demo.telegram.state import Bot
+from bot.demo.telegram.text.entities import Entity
+from bot.demo.telegram.world import Chat, Json, Message, Photo, message_json
 
 DELETABLE_S = 48 * 3600
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from bot.demo.entities import Entity, utf16_length
-from bot.demo.formatting import fix_text
-from bot.demo.tg_state import Bot, State
-from bot.demo.tg_world import (
+from bot.demo.telegram.state import Bot, State
+from bot.demo.telegram.text.entities import Entity, utf16_length
+from bot.demo.telegram.text.formatting import fix_text
+from bot.demo.telegram.world import (
     CHANNEL_BOT,
     GROUP_ANONYMOUS_BOT,
     TELEGRAM,

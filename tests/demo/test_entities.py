@@ -10,9 +10,15 @@ import tdjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.demo.entities import Entity, EntityError, entities_from_json, parse_html, utf16_length
-from bot.demo.formatting import find_entities, fix_text
-from bot.demo.links import LinkError, check_link
+from bot.demo.telegram.text.entities import (
+    Entity,
+    EntityError,
+    entities_from_json,
+    parse_html,
+    utf16_length,
+)
+from bot.demo.telegram.text.formatting import find_entities, fix_text
+from bot.demo.telegram.text.links import LinkError, check_link
 
 Json = dict[str, Any]
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.demo.entities import (
+from bot.demo.telegram.people import MAX_CAPTION, MAX_TEXT, People
+from bot.demo.telegram.request import Query, Refusal, bad_request
+from bot.demo.telegram.state import Bot
+from bot.demo.telegram.text.entities import (
     MAX_SOURCE_BYTES,
     Entity,
     EntityError,
@@ -13,11 +16,8 @@ from bot.demo.entities import (
     parse_html,
     utf16_length,
 )
-from bot.demo.formatting import fix_text
-from bot.demo.tg_people import MAX_CAPTION, MAX_TEXT, People
-from bot.demo.tg_request import Query, Refusal, bad_request
-from bot.demo.tg_state import Bot
-from bot.demo.tg_world import Chat, Json, Message, chat_json, user_json
+from bot.demo.telegram.text.formatting import fix_text
+from bot.demo.telegram.world import Chat, Json, Message, chat_json, user_json
 
 Right = Literal["read", "members", "edit", "write"]
 

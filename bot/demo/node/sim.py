@@ -21,15 +21,13 @@ import grpc
 import grpc.aio
 from coincurve import PrivateKey
 
-from bot.demo import certificate, ledger, macaroons
-from bot.demo.ledger import Channel, Ledger, PaymentFailed, SimInvoice
-from bot.demo.node_calls import Calls
-from bot.demo.node_faults import Fail, Hold, Lose
-from bot.demo.sockets import break_connections
+from bot.demo.node import certificate, ledger, macaroons
+from bot.demo.node.calls import Calls
+from bot.demo.node.faults import Fail, Hold, Lose
+from bot.demo.node.ledger import Channel, Ledger, PaymentFailed, SimInvoice
+from bot.demo.node.sockets import break_connections
 from bot.lnrpc import lightning_pb2 as pb
 from bot.lnrpc import state_pb2
-
-__all__ = ["Channel", "Hold", "PaymentFailed", "SimInvoice", "SimNode"]
 
 _OPTIONS = (
     # a port in use has to be refused, not shared
@@ -473,9 +471,3 @@ class SimNode:
         for waiting, condition in self._waiting.items():
             if not waiting.done() and condition():
                 waiting.set_result(None)
-
-
-if __name__ == "__main__":
-    from bot.demo.node_alone import main
-
-    main()

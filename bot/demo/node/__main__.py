@@ -22,7 +22,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from bot.demo.node import PaymentFailed, SimInvoice, SimNode
+from bot.demo.node.ledger import PaymentFailed, SimInvoice
+from bot.demo.node.sim import SimNode
 
 _FILES = ("tls.cert", "admin.macaroon", "invoice.macaroon", "readonly.macaroon")
 _EXAMPLE = """\
@@ -196,3 +197,7 @@ def _loopback(text: str) -> tuple[str, int]:
 def _say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.demo.entities import utf16_length
-from bot.demo.links import LinkError, check_link, link_user_id
-from bot.demo.tg_request import Query, bad_request
+from bot.demo.telegram.request import Query, bad_request
+from bot.demo.telegram.text.entities import utf16_length
+from bot.demo.telegram.text.links import LinkError, check_link, link_user_id
 
 Json = dict[str, Any]
 

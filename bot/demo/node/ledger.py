@@ -18,7 +18,7 @@ from types import MappingProxyType
 
 from coincurve import PrivateKey
 
-from bot.demo import bolt
+from bot.demo.node import bolt
 from bot.lnrpc import lightning_pb2 as pb
 
 OPEN, SETTLED, CANCELED, ACCEPTED = (

@@ -12,10 +12,10 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 import grpc
 import grpc.aio
 
-from bot.demo import macaroons
-from bot.demo.ledger import Ledger, Refusal
-from bot.demo.node_faults import Fail, Faults, Hold, Lose
-from bot.demo.sockets import break_connections
+from bot.demo.node import macaroons
+from bot.demo.node.faults import Fail, Faults, Hold, Lose
+from bot.demo.node.ledger import Ledger, Refusal
+from bot.demo.node.sockets import break_connections
 from bot.lnrpc import invoices_pb2, state_pb2
 from bot.lnrpc import lightning_pb2 as pb
 from bot.lnrpc.invoices_pb2_grpc import InvoicesServicer, add_InvoicesServicer_to_server

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.demo.links import LinkError, ascii_lower, check_link, link_user_id
+from bot.demo.telegram.text.links import LinkError, ascii_lower, check_link, link_user_id
 
 Json = dict[str, Any]
 

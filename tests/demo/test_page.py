@@ -32,7 +32,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 START_TIMEOUT_S = 20.0
 START_WITHIN_S = 5.0
 END_WITHIN_S = 3.0

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from bot.demo.telegram import SimTelegram
-from bot.demo.tg_world import Chat, Json, User, chat_json, user_json
+from bot.demo.telegram.sim import SimTelegram
+from bot.demo.telegram.world import Chat, Json, User, chat_json, user_json
 
 _DESCRIPTION = """\
 A simulated Telegram: the Bot API over HTTP, with people and chats inside.
@@ -243,3 +243,7 @@ async def main() -> int:
     await ended.wait()
     await sim.stop()
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.demo.tg_request import Refusal
+from bot.demo.telegram.request import Refusal
 
 _PHRASES = {
     400: "Bad Request",

@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bot.demo.entities import CODES, QUOTES, STYLES, Entity, EntityError, utf16_length
+from bot.demo.telegram.text.entities import CODES, QUOTES, STYLES, Entity, EntityError, utf16_length
 
 _END = 1 << 31
 _MAX_PLACE = 1_000_000

@@ -28,9 +28,9 @@ from telegram import (
 from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter
 
 from bot.demo.telegram import Chat, Message, SimTelegram, User
-from bot.demo.tg_faults import Floods
-from bot.demo.tg_methods import BotApi
-from bot.demo.tg_request import Query, Refusal
+from bot.demo.telegram.faults import Floods
+from bot.demo.telegram.methods import BotApi
+from bot.demo.telegram.request import Query, Refusal
 
 TOKEN = "123456:AAE-simulated"
 NOT_MODIFIED = (

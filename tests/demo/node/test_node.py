@@ -25,8 +25,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.demo import bolt, certificate, ledger, macaroons, node_alone
-from bot.demo.node import PaymentFailed, SimInvoice, SimNode
+from bot.demo.node import PaymentFailed, SimInvoice, SimNode, bolt, certificate, ledger, macaroons
+from bot.demo.node import __main__ as alone
 from bot.lnrpc import invoices_pb2, macaroon_pb2, state_pb2
 from bot.lnrpc import lightning_pb2 as pb
 from bot.lnrpc.invoices_pb2_grpc import InvoicesStub
@@ -1446,7 +1446,7 @@ def test_wrong_options_are_told(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     with pytest.raises(SystemExit) as caught:
-        node_alone.main(["--dir", str(tmp_path), *arguments])
+        alone.main(["--dir", str(tmp_path), *arguments])
     assert caught.value.code == 2
     assert said in capsys.readouterr().err
 
@@ -1457,7 +1457,7 @@ def test_alone_a_port_in_use_is_one_sentence(option: str, tmp_path: Path) -> Non
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         arguments = {"--dir": str(tmp_path), "--listen": "127.0.0.1:0", option: address}
         with pytest.raises(SystemExit) as caught:
-            node_alone.main([text for pair in arguments.items() for text in pair])
+            alone.main([text for pair in arguments.items() for text in pair])
     assert str(caught.value.code).startswith("Can't start: ")
     assert address in str(caught.value.code)
     assert "in use" in str(caught.value.code)

@@ -1,0 +1,33 @@
+"""The simulated Telegram: a real HTTP Bot API with people and chats; knows no product."""
+
+from bot.demo.telegram.faults import Hold
+from bot.demo.telegram.sim import SimTelegram
+from bot.demo.telegram.state import Listener
+from bot.demo.telegram.world import (
+    Answer,
+    Call,
+    Change,
+    Chat,
+    Json,
+    Message,
+    Photo,
+    Press,
+    User,
+    Version,
+)
+
+__all__ = [
+    "Answer",
+    "Call",
+    "Change",
+    "Chat",
+    "Hold",
+    "Json",
+    "Listener",
+    "Message",
+    "Photo",
+    "Press",
+    "SimTelegram",
+    "User",
+    "Version",
+]
