@@ -26,7 +26,7 @@ from telegram.error import (
 )
 
 from bot.config import LndSettings
-from bot.demo.node.ledger import Ledger, Refusal, SimInvoice, channels
+from bot.demo.node import Ledger, Refusal, SimInvoice, open_channels
 from bot.lnd import Node
 from bot.lnrpc import invoices_pb2, state_pb2
 from bot.lnrpc import lightning_pb2 as pb
@@ -159,7 +159,7 @@ class _Stream:
         outside = self._outside
         if not outside.up:
             raise rpc_error(UNAVAILABLE, "failed to connect to all addresses")
-        follower = outside.ledger.follow(self._request.add_index, self._request.settle_index)
+        follower = outside.ledger.subscribe(self._request.add_index, self._request.settle_index)
         outside.followers.append(follower)
         try:
             async for message in follower:
@@ -169,7 +169,7 @@ class _Stream:
                 yield message
         finally:
             outside.followers.remove(follower)
-            outside.ledger.unfollow(follower)
+            outside.ledger.unsubscribe(follower)
 
     def cancel(self) -> None:
         """The caller has gone."""
@@ -190,7 +190,7 @@ class NodeOutside:
         self.ledger = Ledger(
             key=PrivateKey(b"k" * 32),
             clock=clock,
-            channels=channels(1, capacity_sat=10_000_000_000),
+            channels=open_channels(1, capacity_sat=10_000_000_000),
             changed=self._changed,
         )
 

@@ -96,11 +96,11 @@ async def test_questions_count_as_what_is_asked_for_and_their_answers_do_not(wor
 
 async def test_junk_keeps_no_card_waiting(world: World) -> None:
     await world.start_bot()
-    answer = world.telegram.hold("sendMessage", chat_id=world.group.id)
+    answer = world.telegram.stall("sendMessage", chat_id=world.group.id)
     for number in range(2 * SAID_A_CHAT):
         world.telegram.say(world.group, world.anna, f"/invoice junk{number}")
     await answer.reached()
-    invoice = world.node.hold("LookupInvoice")
+    invoice = world.node.stall("LookupInvoice")
     world.telegram.say(world.group, world.bert, "/invoice 5")
     await invoice.reached()
     invoice.release()

@@ -81,7 +81,7 @@ async def test_a_disk_that_is_full_by_the_nodes_answer_sends_no_card_without_its
     process = await world.start_process()
     chat = world.private(world.anna)
     await world.ask(chat, world.anna, "/invoice 1")
-    answer = world.node.hold("LookupInvoice")
+    answer = world.node.stall("LookupInvoice")
     world.telegram.say(chat, world.anna, "/invoice 2100")
     await answer.reached()
     room(process, 0)

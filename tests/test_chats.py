@@ -200,7 +200,7 @@ async def test_a_refusal_older_than_the_chats_last_word_is_none(
 ) -> None:
     blocked = "Forbidden: bot was blocked by the user"
     telegram.fail("sendMessage", times=2, status=403, description=blocked)
-    held = telegram.hold("sendMessage", chat_id=chat)
+    held = telegram.stall("sendMessage", chat_id=chat)
     on_its_way = sending(chats, chat, "hello")
     await held.reached()
     chats.heard(chat)
@@ -229,7 +229,7 @@ async def test_an_answer_that_is_lost_may_have_been_sent(
 async def test_an_answer_that_never_comes_may_have_been_sent(
     telegram: SimTelegram, chats: Chats, chat: int
 ) -> None:
-    held = telegram.hold("sendMessage")
+    held = telegram.stall("sendMessage")
     request = chats.send(
         chat, Priority.NEW, lambda bot: bot.send_message(chat, "slow", read_timeout=0.1)
     )
@@ -253,7 +253,7 @@ async def test_no_connection_to_be_had_is_not_sent(
     settings = TelegramSettings(token=SecretStr(TOKEN), api_url=telegram.url)
     async with make_bot(settings) as telegram_bot:
         chats = Chats(telegram_bot)
-        held = telegram.hold("sendMessage")
+        held = telegram.stall("sendMessage")
         first = sending(chats, chat, "first")
         await held.reached()
         request = chats.send(
@@ -282,7 +282,7 @@ async def test_an_error_of_ours_comes_out_as_it_is_and_holds_nothing_up(
 async def test_the_most_urgent_goes_first_and_among_equals_who_came_first(
     telegram: SimTelegram, chats: Chats, chat: int
 ) -> None:
-    held = telegram.hold("sendMessage", chat_id=chat)
+    held = telegram.stall("sendMessage", chat_id=chat)
     tasks = [sending(chats, chat, "first")]
     await held.reached()
     for number in (1, 2):
@@ -300,7 +300,7 @@ async def test_the_most_urgent_goes_first_and_among_equals_who_came_first(
 async def test_in_a_chat_one_is_sent_at_a_time_and_no_chat_waits_for_another(
     telegram: SimTelegram, chats: Chats, chat: int, other: int
 ) -> None:
-    held = telegram.hold("sendMessage", chat_id=chat)
+    held = telegram.stall("sendMessage", chat_id=chat)
     tasks = [sending(chats, chat, f"{number}") for number in range(5)]
     await held.reached()
     for number in range(3):
@@ -350,7 +350,7 @@ async def test_those_in_line_when_it_gets_busy_wait_as_well(
 async def test_whoever_gives_up_holds_nobody_up(
     telegram: SimTelegram, chats: Chats, chat: int, which: int
 ) -> None:
-    held = telegram.hold("sendMessage", chat_id=chat)
+    held = telegram.stall("sendMessage", chat_id=chat)
     tasks = [sending(chats, chat, f"{number}") for number in range(4)]
     await held.reached()
     tasks[which].cancel()
@@ -367,7 +367,7 @@ async def test_whoever_gives_up_holds_nobody_up(
 async def test_a_turn_that_comes_as_its_holder_gives_up_is_handed_on(
     telegram: SimTelegram, chats: Chats, chat: int
 ) -> None:
-    held = telegram.hold("sendMessage", chat_id=chat)
+    held = telegram.stall("sendMessage", chat_id=chat)
     first, second, third = (sending(chats, chat, f"{number}") for number in range(3))
     await held.reached()
 
@@ -541,7 +541,7 @@ async def test_closing_sends_away_who_waits_and_lets_what_is_under_way_arrive(
     telegram: SimTelegram, telegram_bot: TelegramBot, chat: int
 ) -> None:
     chats = Chats(telegram_bot)
-    held = telegram.hold("sendMessage", chat_id=chat)
+    held = telegram.stall("sendMessage", chat_id=chat)
     chats.say(chat, "under way")
     await held.reached()
     waiting = [sending(chats, chat, f"{number}") for number in range(3)]
@@ -560,7 +560,7 @@ async def test_closing_ends_in_time_whatever_telegram_does(
     telegram: SimTelegram, telegram_bot: TelegramBot, chat: int, other: int
 ) -> None:
     chats = Chats(telegram_bot)
-    held = telegram.hold("sendMessage")
+    held = telegram.stall("sendMessage")
     chats.say(chat, "never answered")
     await held.reached()
     loop = asyncio.get_running_loop()

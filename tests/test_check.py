@@ -19,7 +19,7 @@ from pydantic import BaseModel, SecretStr
 from bot import check
 from bot.check import BAKE, RIGHTS, Finding, look
 from bot.config import DatabaseSettings, Settings
-from bot.demo.node import certificate, ledger, macaroons
+from bot.demo.node import certificate, macaroons, open_channels
 from bot.store import Store
 from tests.world import NAME, TOKEN, World
 
@@ -125,7 +125,7 @@ async def test_a_silent_telegram_does_not_hold_up_the_rest(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(check, "ASK_TIMEOUT_S", 0.5)
-    held = world.telegram.hold("getMe")
+    held = world.telegram.stall("getMe")
 
     lines = await looked(world)
     held.release()
@@ -443,7 +443,7 @@ async def test_a_chain_that_is_behind(world: World) -> None:
 async def test_nothing_to_receive(world: World, count: int) -> None:
     world.node.ledger.channels = [
         replace(channel, remote_msat=5_000_000)  # below the reserve
-        for channel in ledger.channels(count, capacity_sat=1_000_000)
+        for channel in open_channels(count, capacity_sat=1_000_000)
     ]
 
     (line,) = about("channels", await looked(world))

@@ -23,7 +23,7 @@ def cards(world: World) -> list[Message]:
 
 async def killed_at(world: World, method: str, *, before: bool) -> None:
     """Kill the bot while the node holds this call back, before or after acting."""
-    hold = world.node.hold(method, before=before)
+    hold = world.node.stall(method, before=before)
     world.telegram.say(world.private(world.anna), world.anna, "/invoice 2100 pizza")
     await hold.reached()
     await world.kill_process()
@@ -51,7 +51,7 @@ async def test_killed_before_the_photo_was_recorded_it_is_sent_again_and_says_so
     world: World,
 ) -> None:
     await world.start_process()
-    hold = world.telegram.hold("sendPhoto")
+    hold = world.telegram.stall("sendPhoto")
     chat = world.private(world.anna)
     world.telegram.say(chat, world.anna, "/invoice 2100 pizza")
     await hold.reached()
@@ -71,7 +71,7 @@ async def test_killed_before_the_photo_was_recorded_it_is_sent_again_and_says_so
 
 async def test_cancel_as_a_reply_to_a_copy_that_a_kill_left_behind(world: World) -> None:
     await world.start_process()
-    hold = world.telegram.hold("sendPhoto")
+    hold = world.telegram.stall("sendPhoto")
     chat = world.private(world.anna)
     world.telegram.say(chat, world.anna, "/invoice 2100 pizza")
     await hold.reached()
@@ -93,7 +93,7 @@ async def test_killed_while_a_payment_is_shown_it_is_shown_and_told(
     chat = world.private(world.anna)
     world.telegram.say(chat, world.anna, "/invoice 2100 pizza")
     card = await world.shown(chat, "⚡ Please")
-    hold = world.telegram.hold(method)
+    hold = world.telegram.stall(method)
     world.node.pay(world.request_in(card))
     await hold.reached()
     await world.kill_process()

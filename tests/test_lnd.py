@@ -632,7 +632,7 @@ async def test_an_add_that_hangs_while_the_chain_is_not_synced_is_unknown(
 async def test_a_call_under_way_when_the_connection_is_closed_is_unreachable(
     sim: SimNode, node: Node
 ) -> None:
-    held = sim.hold("LookupInvoice")
+    held = sim.stall("LookupInvoice")
     call = asyncio.create_task(node.lookup(HASH))
     await held.reached()
     await node.close()
@@ -642,7 +642,7 @@ async def test_a_call_under_way_when_the_connection_is_closed_is_unreachable(
 
 
 async def test_a_caller_that_is_cancelled_is_cancelled(sim: SimNode, node: Node) -> None:
-    held = sim.hold("LookupInvoice")
+    held = sim.stall("LookupInvoice")
     call = asyncio.create_task(node.lookup(HASH))
     await held.reached()
     call.cancel()
@@ -654,7 +654,7 @@ async def test_a_caller_that_is_cancelled_is_cancelled(sim: SimNode, node: Node)
 async def test_a_caller_is_cancelled_even_as_the_channel_is_exchanged(sim: SimNode) -> None:
     sim.bake(INVOICES, root_key_id=1, save_to="bot.macaroon")
     async with connected(sim, macaroon=sim.folder / "bot.macaroon") as node:
-        held = sim.hold("LookupInvoice")
+        held = sim.stall("LookupInvoice")
         call = asyncio.create_task(node.lookup(HASH))
         await held.reached()
         sim.revoke(1)
@@ -762,7 +762,7 @@ async def test_a_state_of_a_newer_node_is_unknown_and_no_error(sim: SimNode, nod
     sim.invoices[HASH].state = 7  # type: ignore[index]
     assert (await node.lookup(HASH)).state == "unknown"
     async with following(sim, node) as events:
-        sim.tell_again(HASH)
+        sim.send_again(HASH)
         assert (await event(events)).state == "unknown"
 
 
@@ -965,7 +965,7 @@ async def test_whoever_stops_following_leaves_no_stream_behind(sim: SimNode, nod
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        while sim.ledger._followers:
+        while sim.ledger._subscriptions:
             await node.state()
 
 

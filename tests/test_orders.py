@@ -42,7 +42,7 @@ from bot.cards import Cards, read_press
 from bot.chats import Chats
 from bot.clock import Clock
 from bot.config import AccessSettings, InvoicesSettings, LimitsSettings, Rate
-from bot.demo.node.ledger import ACCEPTED, CANCELED, OPEN, SETTLED, PaymentFailed
+from bot.demo.node import ACCEPTED, CANCELED, OPEN, SETTLED, PaymentFailed
 from bot.gate import Gate
 from bot.handlers import Handlers
 from bot.invoice import Invoice, Priority, State
@@ -797,7 +797,7 @@ class Orders(RuleBasedStateMachine):
 
     def _stream_tells_again(self) -> None:
         for payment_hash in self.node.ledger.invoices:
-            self.node.ledger.tell_again(payment_hash)
+            self.node.ledger.send_again(payment_hash)
         self.ground.run()
 
     def _somebody_cancels_at_the_node(self) -> None:

@@ -157,7 +157,7 @@ async def test_each_passing_fault_of_telegram_is_outlived(world: World) -> None:
 async def test_a_slow_chat_holds_up_nobody(world: World) -> None:
     await world.start_bot()
     slow = world.private(world.anna)
-    hold = world.telegram.hold("sendPhoto", chat_id=slow.id)
+    hold = world.telegram.stall("sendPhoto", chat_id=slow.id)
     for number in range(20):
         world.telegram.say(slow, world.anna, f"/invoice {number + 1}")
     await hold.reached()
@@ -195,7 +195,7 @@ async def test_paid_at_the_last_moment_it_is_paid_and_not_expired(world: World) 
     await world.start_bot()
     card = await world.open_card(world.group, world.anna, "/invoice 2100")
     request = world.request_in(card)
-    hold = world.node.hold("LookupInvoice", before=True)
+    hold = world.node.stall("LookupInvoice", before=True)
     asked_at = world.clock()
     world.node.ledger._clock = lambda: asked_at  # the node's clock is late: it expires nothing
     world.clock.ahead_s += 3700
@@ -301,7 +301,7 @@ async def test_nothing_expires_before_the_node_has_said_who_it_is(world: World) 
     world.clock.ahead_s += 3700
     async with another_node(world):
         # Who it is is asked by the look at start as well.
-        holds = [world.node.hold("GetInfo", before=True) for _ in range(2)]
+        holds = [world.node.stall("GetInfo", before=True) for _ in range(2)]
         await world.start_bot()
         for hold in holds:
             await hold.reached()
@@ -383,7 +383,7 @@ async def test_after_a_failure_nothing_payable_is_left_at_the_node(world: World)
     world.invoices = {"patience": "1s"}
     await world.start_bot()
     await world.node.until(lambda: world.node.calls["SubscribeInvoices"] > 0)
-    hold = world.node.hold("AddInvoice")
+    hold = world.node.stall("AddInvoice")
     chat = world.private(world.anna)
     world.telegram.say(chat, world.anna, "/invoice 2100")
     await hold.reached()
@@ -550,7 +550,7 @@ async def test_a_press_in_the_old_group_touches_no_other_card_in_the_new_one(wor
 async def test_an_answer_that_overtakes_its_question_gets_its_card(world: World) -> None:
     await world.start_bot()
     chat = world.private(world.anna)
-    hold = world.telegram.hold("sendMessage")
+    hold = world.telegram.stall("sendMessage")
     world.telegram.say(chat, world.anna, "/invoice")
     await hold.reached()
     world.telegram.say(chat, world.anna, "2100 pizza")
@@ -576,7 +576,7 @@ async def test_a_word_that_has_to_wait_keeps_nobody_from_the_node(world: World) 
 async def test_a_card_expires_in_the_chat_while_the_node_is_away(world: World) -> None:
     await world.start_bot()
     card = await world.open_card(world.group, world.anna, "/invoice 2100")
-    hold = world.node.hold("LookupInvoice")
+    hold = world.node.stall("LookupInvoice")
     world.telegram.fail("editMessageMedia", times=1, status=502)
     world.clock.ahead_s += 3700
     await hold.reached()
@@ -635,7 +635,7 @@ async def test_a_lookup_that_failed_is_made_again(
     _, card = await begun(world)
     await world.stop_bot()
     world.node.pay(world.request_in(card))
-    asked = [world.node.hold("GetInfo", before=True) for _ in range(2)]  # by the look at start too
+    asked = [world.node.stall("GetInfo", before=True) for _ in range(2)]  # by the look at start too
     await world.start_bot()
     for each in asked:
         await each.reached()
@@ -672,7 +672,7 @@ async def test_a_chat_with_very_many_due_rows_hides_no_other(world: World) -> No
         database.execute("UPDATE invoices SET due_at = due_at - 1e9, retry_at = 0, tried = ''")
         database.commit()
     world.telegram.clear_faults()
-    slow = world.telegram.hold("editMessageMedia", chat_id=world.group.id)
+    slow = world.telegram.stall("editMessageMedia", chat_id=world.group.id)
     await world.start_bot()
     await slow.reached()
     await world.shown(world.private(world.bert), "✅ Bert")

@@ -248,12 +248,11 @@ class Page:
             return FileResponse(PAGE / "index.html")
 
         async def photo(request: Request) -> Response:
-            try:
-                data = self._telegram.file_bytes(request.path_params["file_id"])
-            except KeyError:
+            found = self._telegram.photos.find(request.path_params["file_id"])
+            if found is None:
                 return Response(status_code=404)
             kept = {"Cache-Control": "private, max-age=31536000, immutable"}
-            return Response(data, media_type="image/png", headers=kept)
+            return Response(found.data, media_type="image/png", headers=kept)
 
         async def events(_: Request) -> Response:
             return StreamingResponse(self.feed.read(self.snapshot), media_type="text/event-stream")

@@ -18,8 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot import store
-from bot.demo.node import SimNode
-from bot.demo.node.ledger import SimInvoice
+from bot.demo.node import SimInvoice, SimNode
 from bot.demo.telegram import Chat, Message, SimTelegram
 from bot.invoice import Do, Face, Invoice, State, next_step
 from bot.qr import payment_png
@@ -64,7 +63,7 @@ class Past:
         self._telegram = telegram
         self._chats = itertools.cycle(chats)
         self._numbers = itertools.count(1)
-        self._picture = telegram.add_photo(payment_png("lnsb21u1p" + "q" * 290))
+        self._picture = telegram.photos.add(payment_png("lnsb21u1p" + "q" * 290))
         #: What is open, the oldest first.
         self.opened: list[Open] = []
 

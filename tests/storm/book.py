@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bot.demo.node.ledger import SimInvoice
+from bot.demo.node import SimInvoice
 from bot.demo.telegram import Chat, Message, User
 
 Kind = Literal["invoice", "question", "bad"]

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from bot.demo.node import SimNode
-from bot.demo.node.ledger import SimInvoice
+from bot.demo.node import SimInvoice, SimNode
 from bot.demo.telegram import Chat, Message, SimTelegram, User
 from tests.storm.book import Book, Command, Sent, Shown
 

@@ -9,8 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from bot.demo.node import PaymentFailed
-from bot.demo.node.ledger import SimInvoice
+from bot.demo.node import PaymentFailed, SimInvoice
 from bot.demo.telegram import Chat, User
 from tests.storm.book import Book, Command, Kind, Shown
 from tests.storm.outside import Outside, Place

@@ -13,8 +13,8 @@ from datetime import datetime
 from itertools import chain, pairwise
 from urllib.parse import quote
 
+from bot.demo.node import CANCELED, OPEN, SETTLED, SimInvoice
 from bot.demo.node.bolt import decode
-from bot.demo.node.ledger import CANCELED, OPEN, SETTLED, SimInvoice
 from bot.demo.telegram import Message
 from tests.storm.book import Book, Command, Shown
 from tests.storm.outside import TOKEN, Outside, hash_on, request_in, role_of

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
-from bot.demo.node.ledger import SETTLED, SimInvoice
+from bot.demo.node import SETTLED, SimInvoice
 from tests.storm.book import Book
 from tests.storm.outside import Outside, Trap
 from tests.storm.people import People
@@ -87,10 +87,10 @@ class Troubles:
 
     @asynccontextmanager
     async def _at_node(self, method: str, *, before: bool, dropped: bool) -> AsyncIterator[None]:
-        hold = self._node.hold(method, before=before)
+        stall = self._node.stall(method, before=before)
 
         async def strike() -> None:
-            await hold.reached(POINT_S)
+            await stall.reached(POINT_S)
             self._outside.kill(f"{'before' if before else 'after'} {method} acts")
 
         striking = asyncio.create_task(strike())
@@ -100,12 +100,9 @@ class Troubles:
             striking.cancel()
             with contextlib.suppress(asyncio.CancelledError, TimeoutError):
                 await striking
-            waiting = self._node._calls.faults._waiting[method]
-            if hold in waiting:
-                waiting.remove(hold)
-            elif dropped:
-                hold.drop()
-            hold.release()
+            if not self._node.withdraw(method, stall) and dropped:
+                stall.drop()
+            stall.release()
 
     # the node
 
@@ -158,7 +155,7 @@ class Troubles:
                 node.lose_answer("AddInvoice")
             case "tell again":
                 for payment_hash in list(node.invoices)[-5:]:
-                    node.tell_again(payment_hash)
+                    node.send_again(payment_hash)
             case unknown:
                 raise ValueError(unknown)
 

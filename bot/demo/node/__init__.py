@@ -1,7 +1,23 @@
 """The simulated LND: real gRPC over TLS and real macaroons; knows no product."""
 
-from bot.demo.node.faults import Hold
-from bot.demo.node.ledger import Channel, PaymentFailed, SimInvoice
+from bot.demo.node.channels import Channel, open_channels
+from bot.demo.node.faults import Stall
+from bot.demo.node.invoice import ACCEPTED, CANCELED, OPEN, SETTLED, SimInvoice
+from bot.demo.node.ledger import Ledger
+from bot.demo.node.refusals import PaymentFailed, Refusal
 from bot.demo.node.sim import SimNode
 
-__all__ = ["Channel", "Hold", "PaymentFailed", "SimInvoice", "SimNode"]
+__all__ = [
+    "ACCEPTED",
+    "CANCELED",
+    "OPEN",
+    "SETTLED",
+    "Channel",
+    "Ledger",
+    "PaymentFailed",
+    "Refusal",
+    "SimInvoice",
+    "SimNode",
+    "Stall",
+    "open_channels",
+]

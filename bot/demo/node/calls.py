@@ -13,9 +13,11 @@ import grpc
 import grpc.aio
 
 from bot.demo.node import macaroons
-from bot.demo.node.faults import Fail, Faults, Hold, Lose
-from bot.demo.node.ledger import Ledger, Refusal
-from bot.demo.node.sockets import break_connections
+from bot.demo.node.faults import Fail, Faults, Lose, Stall
+from bot.demo.node.ledger import Ledger
+from bot.demo.node.refusals import Refusal
+from bot.demo.node.server import Server
+from bot.demo.node.wallet import Wallet
 from bot.lnrpc import invoices_pb2, state_pb2
 from bot.lnrpc import lightning_pb2 as pb
 from bot.lnrpc.invoices_pb2_grpc import InvoicesServicer, add_InvoicesServicer_to_server
@@ -26,7 +28,7 @@ Answer = TypeVar("Answer")
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
 # method → its full name, and the permission it needs
-_METHODS = {
+METHODS = {
     "AddInvoice": ("/lnrpc.Lightning/AddInvoice", "invoices:write"),
     "LookupInvoice": ("/lnrpc.Lightning/LookupInvoice", "invoices:read"),
     "SubscribeInvoices": ("/lnrpc.Lightning/SubscribeInvoices", "invoices:read"),
@@ -35,15 +37,7 @@ _METHODS = {
     "CancelInvoice": ("/invoicesrpc.Invoices/CancelInvoice", "invoices:write"),
     "GetState": ("/lnrpc.State/GetState", ""),
 }
-_SERVICES = frozenset(full[1:].partition("/")[0] for full, _ in _METHODS.values())
-_REFUSING_STATES = {
-    "WAITING_TO_START": "waiting to start, RPC services not available",
-    "NON_EXISTING": "wallet not created, create one to enable full RPC access",
-    "LOCKED": "wallet locked, unlock it to enable full RPC access",
-    "UNLOCKED": (
-        "the RPC server is in the process of starting up, but not yet ready to accept calls"
-    ),
-}
+_SERVICES = frozenset(full[1:].partition("/")[0] for full, _ in METHODS.values())
 
 
 class Calls(LightningServicer, InvoicesServicer, StateServicer):
@@ -54,23 +48,23 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
 
     def __init__(
         self,
-        book: Ledger,
-        bakery: macaroons.Bakery,
         *,
+        ledger: Ledger,
+        bakery: macaroons.Bakery,
+        wallet: Wallet,
+        server: Server,
+        faults: Faults,
         alias: str,
         arrived: Callable[[], None],
     ) -> None:
         self.counts: Counter[str] = Counter()
-        self.faults = Faults(_METHODS)
-        # seconds until an AddInvoice acts whose answer is lost
-        self.late_s = 0.0
-        self.state = "WAITING_TO_START"
-        self.synced_to_chain = True
+        # shutting down: a new subscription ends cleanly at once
         self.stopping = False
-        # where the server listens
-        self.port = 0
-        self._book = book
+        self._ledger = ledger
         self._bakery = bakery
+        self._wallet = wallet
+        self._server = server
+        self._faults = faults
         self._alias = alias
         self._arrived = arrived
         self._late: set[asyncio.TimerHandle] = set()
@@ -83,7 +77,7 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
         server.add_generic_rpc_handlers((_Unknown(),))
 
     def forget_late(self) -> None:
-        """What was to act later never will: the node has died."""
+        """The node has died: calls that would act later never will."""
         for handle in self._late:
             handle.cancel()
         self._late.clear()
@@ -96,7 +90,7 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
         """lnrpc.Lightning/AddInvoice."""
 
         def act() -> pb.AddInvoiceResponse:
-            invoice = self._book.add(request)
+            invoice = self._ledger.add(request)
             return pb.AddInvoiceResponse(
                 r_hash=invoice.payment_hash,
                 payment_request=invoice.payment_request,
@@ -105,8 +99,8 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
             )
 
         answer = await self._answer("AddInvoice", context, act)
-        if self.state == "RPC_ACTIVE" and not self.synced_to_chain:
-            await _for_ever()  # lnd's trap: the invoice is stored, and the call hangs
+        if self._wallet.traps_adds:
+            await _for_ever()
         return answer
 
     async def LookupInvoice(  # noqa: N802
@@ -119,7 +113,7 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
                 payment_hash = request.r_hash or macaroons.unhex(request.r_hash_str)
             except macaroons.MacaroonRefusal as refusal:
                 raise Refusal(str(refusal)) from None
-            return self._book.lookup(payment_hash).message()
+            return self._ledger.lookup(payment_hash).message()
 
         return await self._answer("LookupInvoice", context, act)
 
@@ -130,12 +124,12 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
         await self._answer("SubscribeInvoices", context, lambda: None)
         if self.stopping:
             return
-        follower = self._book.follow(request.add_index, request.settle_index)
+        subscription = self._ledger.subscribe(request.add_index, request.settle_index)
         try:
-            async for invoice in follower:
+            async for invoice in subscription:
                 yield invoice
         finally:
-            self._book.unfollow(follower)
+            self._ledger.unsubscribe(subscription)
 
     async def GetInfo(  # noqa: N802
         self, _request: pb.GetInfoRequest, context: Context
@@ -149,7 +143,9 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
         """lnrpc.Lightning/ListChannels."""
 
         def act() -> pb.ListChannelsResponse:
-            shown = [each for each in self._book.channels if each.active or not request.active_only]
+            shown = [
+                each for each in self._ledger.channels if each.active or not request.active_only
+            ]
             return pb.ListChannelsResponse(channels=[each.message() for each in shown])
 
         return await self._answer("ListChannels", context, act)
@@ -160,7 +156,7 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
         """invoicesrpc.Invoices/CancelInvoice."""
 
         def act() -> invoices_pb2.CancelInvoiceResp:
-            self._book.cancel(request.payment_hash)
+            self._ledger.cancel(request.payment_hash)
             return invoices_pb2.CancelInvoiceResp()
 
         return await self._answer("CancelInvoice", context, act)
@@ -171,7 +167,7 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
         """lnrpc.State/GetState."""
 
         def act() -> state_pb2.GetStateResponse:
-            return state_pb2.GetStateResponse(state=state_pb2.WalletState.Value(self.state))
+            return state_pb2.GetStateResponse(state=state_pb2.WalletState.Value(self._wallet.state))
 
         return await self._answer("GetState", context, act)
 
@@ -181,17 +177,17 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
         """Count the call, let it meet its fault, check state and macaroon, act."""
         self.counts[method] += 1
         self._arrived()
-        fault = self.faults.take(method)
+        fault = self._faults.next_fault(method)
         if isinstance(fault, Fail):
             await context.abort(fault.code, fault.text)
         await self._admit(method, context)
-        delay_s = self.faults.delay_s(method)
+        delay_s = self._faults.delay_s(method)
         try:
             if isinstance(fault, Lose):
                 self._act_unheard(method, act)
                 await self._lost(context, breaks=fault.breaks)
-            if isinstance(fault, Hold):
-                return await self._held(context, act, fault)
+            if isinstance(fault, Stall):
+                return await self._stalled(context, act, fault)
             return await self._later(act, delay_s) if delay_s else act()
         except Refusal as refusal:
             code = grpc.StatusCode.NOT_FOUND if refusal.not_found else grpc.StatusCode.UNKNOWN
@@ -199,10 +195,10 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
 
     async def _admit(self, method: str, context: Context) -> None:
         """The wallet's state first, then the macaroon."""
-        uri, permission = _METHODS[method]
+        uri, permission = METHODS[method]
         if not permission:
             return
-        if text := _REFUSING_STATES.get(self.state):
+        if text := self._wallet.refusal:
             await context.abort(grpc.StatusCode.UNKNOWN, text)
         presented = [
             value for key, value in context.invocation_metadata() or () if key == "macaroon"
@@ -215,26 +211,27 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
             await context.abort(grpc.StatusCode.UNKNOWN, str(refusal))
 
     def _act_unheard(self, method: str, act: Callable[[], Answer]) -> None:
-        if method == "AddInvoice" and self.late_s:
-            self._act_at(self.late_s, act)
+        if late_s := self._faults.late_s(method):
+            self._act_at(late_s, act)
         else:
             with contextlib.suppress(Refusal):
                 act()
 
     async def _lost(self, context: Context, *, breaks: bool) -> NoReturn:
         if breaks:
-            break_connections(self.port, peer_port=int(context.peer().rpartition(":")[2]))
+            peer_port = int(context.peer().rpartition(":")[2])
+            self._server.break_connections(peer_port=peer_port)
         await _for_ever()
 
-    async def _held(self, context: Context, act: Callable[[], Answer], held: Hold) -> Answer:
-        if held.before:
-            if not await held.wait():
+    async def _stalled(self, context: Context, act: Callable[[], Answer], stall: Stall) -> Answer:
+        if stall.before:
+            if not await stall.wait():
                 await self._lost(context, breaks=True)
             return act()
         try:
             return act()
         finally:
-            if not await held.wait():
+            if not await stall.wait():
                 await self._lost(context, breaks=True)
 
     async def _later(self, act: Callable[[], Answer], seconds: float) -> Answer:
@@ -258,15 +255,15 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
         return outcome
 
     def _info(self) -> pb.GetInfoResponse:
-        channels = self._book.channels
+        channels = self._ledger.channels
         return pb.GetInfoResponse(
-            identity_pubkey=self._book.identity_pubkey,
+            identity_pubkey=self._ledger.identity_pubkey,
             alias=self._alias,
             num_active_channels=sum(channel.active for channel in channels),
             num_peers=len(channels),
             block_height=700_000,
-            synced_to_chain=self.synced_to_chain,
-            synced_to_graph=self.synced_to_chain,
+            synced_to_chain=self._wallet.synced_to_chain,
+            synced_to_graph=self._wallet.synced_to_chain,
             version="0.21.99-beta commit=simulated",
             chains=[pb.Chain(chain="bitcoin", network="simnet")],
         )

@@ -1,4 +1,4 @@
-"""What a test lets go wrong in the simulated node's calls. Knows only the calls' names."""
+"""The faults that a test sets for the simulated node's calls. Knows the calls by name only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import grpc
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """The call is refused before it does anything."""
+    """The call is refused before it acts."""
 
     code: grpc.StatusCode
     text: str
@@ -25,8 +25,8 @@ class Lose:
     breaks: bool
 
 
-class Hold:
-    """A call that is held back: after it has acted, or before."""
+class Stall:
+    """A call stops here, after it has acted or `before`, until it is released or dropped."""
 
     def __init__(self, *, before: bool) -> None:
         self.before = before
@@ -34,58 +34,103 @@ class Hold:
         self._decided: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     async def reached(self, timeout_s: float = 10.0) -> None:
-        """Wait until a call is held here. TimeoutError when none comes."""
+        """Wait until a call stops here. TimeoutError when none comes."""
         async with asyncio.timeout(timeout_s):
             await self._reached.wait()
 
     def release(self) -> None:
-        """Let it go on, and be answered."""
+        """Let the call go on, to its answer."""
         if not self._decided.done():
             self._decided.set_result(True)
 
     def drop(self) -> None:
-        """Break its connection: the answer is lost."""
+        """Break the call's connection: its answer is lost."""
         if not self._decided.done():
             self._decided.set_result(False)
 
     async def wait(self) -> bool:
-        """The call itself waits here; False when its connection is to break."""
+        """Stop a call here; False when its connection has to break."""
         self._reached.set()
         return await asyncio.shield(self._decided)
 
 
 class Faults:
-    """The faults that wait for calls, in the order they were asked for."""
+    """Faults for the next calls, each used up in the order it was set. Methods: as AddInvoice."""
 
     def __init__(self, methods: Iterable[str]) -> None:
         self._methods = frozenset(methods)
-        self._waiting: defaultdict[str, deque[Fail | Lose | Hold]] = defaultdict(deque)
+        self._waiting: defaultdict[str, deque[Fail | Lose | Stall]] = defaultdict(deque)
         self._slow_s: dict[str, float] = {}
+        self._late_s = 0.0
 
-    def put(self, method: str, fault: Fail | Lose | Hold, times: int = 1) -> None:
-        """The next `times` calls of `method` meet this fault."""
-        self._known(method)
-        self._waiting[method].extend([fault] * times)
+    # --- what a test sets
+
+    def fail(
+        self,
+        method: str,
+        *,
+        code: grpc.StatusCode = grpc.StatusCode.UNKNOWN,
+        text: str = "",
+        times: int = 1,
+    ) -> None:
+        """The next calls are refused before they act."""
+        self._put(method, Fail(code, text), times)
+
+    def lose_answer(self, method: str, *, times: int = 1) -> None:
+        """The next calls act; instead of an answer, their connection breaks."""
+        self._put(method, Lose(breaks=True), times)
+
+    def hang(self, method: str, *, times: int = 1) -> None:
+        """The next calls act and are never answered: only a deadline ends them."""
+        self._put(method, Lose(breaks=False), times)
+
+    def appear_late(self, seconds: float) -> None:
+        """From now on an AddInvoice whose answer is lost acts only after so long; 0 ends this."""
+        self._late_s = seconds
 
     def slow(self, method: str, seconds: float) -> None:
-        """Every call of `method` takes so long before it acts; 0 ends it."""
-        self._known(method)
+        """All calls wait for so long before they act, even if their caller leaves; 0 ends this."""
+        self._check(method)
         self._slow_s[method] = seconds
 
-    def take(self, method: str) -> Fail | Lose | Hold | None:
-        """The fault that this call meets."""
+    def stall(self, method: str, *, before: bool = False) -> Stall:
+        """The next call stops after it has acted, or `before`, until it is released or dropped."""
+        stall = Stall(before=before)
+        self._put(method, stall)
+        return stall
+
+    def withdraw(self, method: str, stall: Stall) -> bool:
+        """Take back a stall that no call has met; False if one has."""
+        if stall not in self._waiting[method]:
+            return False
+        self._waiting[method].remove(stall)
+        return True
+
+    def clear_faults(self) -> None:
+        """No more faults. A call that has stopped already still waits for its release."""
+        self._waiting.clear()
+        self._slow_s.clear()
+        self._late_s = 0.0
+
+    # --- what a call meets
+
+    def next_fault(self, method: str) -> Fail | Lose | Stall | None:
+        """The fault that this call meets; it is used up."""
         waiting = self._waiting.get(method)
         return waiting.popleft() if waiting else None
 
     def delay_s(self, method: str) -> float:
-        """How long this call takes before it acts."""
+        """How long this call waits before it acts."""
         return self._slow_s.get(method, 0.0)
 
-    def clear(self) -> None:
-        """No more faults. A held call stays held."""
-        self._waiting.clear()
-        self._slow_s.clear()
+    def late_s(self, method: str) -> float:
+        """How long after its lost answer this call acts."""
+        return self._late_s if method == "AddInvoice" else 0.0
 
-    def _known(self, method: str) -> None:
+    def _put(self, method: str, fault: Fail | Lose | Stall, times: int = 1) -> None:
+        self._check(method)
+        self._waiting[method].extend([fault] * times)
+
+    def _check(self, method: str) -> None:
         if method not in self._methods:
             raise ValueError(f"no method {method!r}: there are {', '.join(sorted(self._methods))}")

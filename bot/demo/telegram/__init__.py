@@ -1,8 +1,8 @@
 """The simulated Telegram: a real HTTP Bot API with people and chats; knows no product."""
 
-from bot.demo.telegram.faults import Hold
+from bot.demo.telegram.changes import Listener
+from bot.demo.telegram.faults import Stall
 from bot.demo.telegram.sim import SimTelegram
-from bot.demo.telegram.state import Listener
 from bot.demo.telegram.world import (
     Answer,
     Call,
@@ -21,13 +21,13 @@ __all__ = [
     "Call",
     "Change",
     "Chat",
-    "Hold",
     "Json",
     "Listener",
     "Message",
     "Photo",
     "Press",
     "SimTelegram",
+    "Stall",
     "User",
     "Version",
 ]

@@ -176,11 +176,10 @@ class Control:
         return JSONResponse(shown)
 
     async def _file(self, request: Request) -> Response:
-        try:
-            data = self._sim.file_bytes(request.path_params["file_id"])
-        except KeyError:
+        photo = self._sim.photos.find(request.path_params["file_id"])
+        if photo is None:
             return JSONResponse({"error": "there is no such file"}, status_code=404)
-        return Response(data, media_type="application/octet-stream")
+        return Response(photo.data, media_type="application/octet-stream")
 
 
 def _silently(act: Callable[..., None]) -> Act:

@@ -1,15 +1,12 @@
-"""What goes wrong on demand, and Telegram's flood limits. Knows no chats."""
+"""What goes wrong with calls of the Bot API on demand. Knows methods and chat ids, no chats."""
 
 from __future__ import annotations
 
 import asyncio
-import math
-from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.demo.telegram.request import Refusal
+from bot.demo.telegram.request import Refusal, too_many
 
 _PHRASES = {
     400: "Bad Request",
@@ -21,7 +18,7 @@ _PHRASES = {
     502: "Bad Gateway",
 }
 
-Kind = Literal["fail", "drop", "drop_acted", "garble", "garble_acted", "slow", "hold"]
+Kind = Literal["fail", "drop", "drop_acted", "garble", "garble_acted", "slow", "stall"]
 
 
 class Garbled(Exception):
@@ -33,8 +30,8 @@ class Garbled(Exception):
         self.body = body
 
 
-class Hold:
-    """A method that is held: calls stop before they act until `release`."""
+class Stall:
+    """Calls stop here before they act, until `release`."""
 
     def __init__(self) -> None:
         self._reached = asyncio.Event()
@@ -46,11 +43,11 @@ class Hold:
             await self._reached.wait()
 
     def release(self) -> None:
-        """Let the held call and all later ones through."""
+        """Let the stopped call and all later ones through."""
         self._released.set()
 
     async def pass_by(self) -> None:
-        """A call arrives, and waits."""
+        """A call arrives and waits for the release."""
         self._reached.set()
         await self._released.wait()
 
@@ -64,7 +61,7 @@ class _Fault:
     refusal: Refusal | None = None
     garbled: Garbled | None = None
     seconds: float = 0.0
-    gate: Hold | None = None
+    stall: Stall | None = None
 
     def meets(self, method: str, chat_id: int | None) -> bool:
         wanted = method != "getupdates" if self.method is None else method == self.method
@@ -122,17 +119,17 @@ class Faults:
         """Take this many real seconds before acting, until `clear_faults`."""
         self._add(_Fault("slow", method, chat_id, seconds=seconds))
 
-    def hold(self, method: str | None, *, chat_id: int | None = None) -> Hold:
-        """Keep calls waiting before they act."""
-        gate = Hold()
-        self._add(_Fault("hold", method, chat_id, gate=gate))
-        return gate
+    def stall(self, method: str | None, *, chat_id: int | None = None) -> Stall:
+        """Stop calls before they act, until the stall is released."""
+        stall = Stall()
+        self._add(_Fault("stall", method, chat_id, stall=stall))
+        return stall
 
     def clear_faults(self) -> None:
-        """No faults any more; held calls go through."""
+        """No more faults; stalled calls go through."""
         for fault in self._faults:
-            if fault.gate is not None:
-                fault.gate.release()
+            if fault.stall is not None:
+                fault.stall.release()
         self._faults.clear()
 
     def _add(self, fault: _Fault) -> None:
@@ -156,9 +153,9 @@ class Faults:
         """
         if not self._faults:
             return True
-        held = self._take("hold", method, chat_id)
-        if held is not None and held.gate is not None:
-            await held.gate.pass_by()
+        stalled = self._take("stall", method, chat_id)
+        if stalled is not None and stalled.stall is not None:
+            await stalled.stall.pass_by()
         slowed = self._take("slow", method, chat_id)
         if slowed is not None:
             await asyncio.sleep(slowed.seconds)
@@ -181,68 +178,3 @@ class Faults:
         fault = self._take(kind, method, chat_id)
         if fault is not None and fault.garbled is not None:
             raise fault.garbled
-
-
-def too_many(retry_after_s: int) -> Refusal:
-    """429 with the seconds to wait."""
-    text = f"Too Many Requests: retry after {retry_after_s}"
-    return Refusal(429, text, retry_after=retry_after_s)
-
-
-class _Window:
-    """At most so many in so many seconds; who goes over it waits until there is room."""
-
-    def __init__(self, most: int, seconds: float) -> None:
-        self._most = most
-        self._seconds = seconds
-        self._times: deque[float] = deque()
-        self._closed_until = 0.0
-
-    def wait_s(self, now: float) -> float:
-        """Seconds until the next one is let in, 0 for now."""
-        while self._times and self._times[0] <= now - self._seconds:
-            self._times.popleft()
-        if now < self._closed_until:
-            return self._closed_until - now
-        if len(self._times) < self._most:
-            return 0.0
-        self._closed_until = now + math.ceil(self._times[0] + self._seconds - now)
-        return self._closed_until - now
-
-    def count(self, now: float) -> None:
-        """One was let in."""
-        self._times.append(now)
-
-
-class Floods:
-    """Telegram's limits: 30 a second overall, 20 a minute in a group, 1 a second in a chat.
-
-    A chat may have 5 in 5 s. Who is told to wait and asks earlier is told again. Off until `on`.
-    """
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self.on = False
-        self._clock = clock
-        self._windows: dict[tuple[int, int], list[_Window]] = {}
-
-    def check(self, bot_id: int, chat_id: int | None) -> None:
-        """Count one message or edit. Refusal (429) where it is one too many."""
-        if not self.on or chat_id is None:
-            return
-        now = self._clock()
-        windows = self._of(bot_id, 0) + self._of(bot_id, chat_id)
-        wait_s = max(window.wait_s(now) for window in windows)
-        if wait_s > 0:
-            raise too_many(max(1, math.ceil(wait_s)))
-        for window in windows:
-            window.count(now)
-
-    def _of(self, bot_id: int, chat_id: int) -> list[_Window]:
-        key = (bot_id, chat_id)
-        if key not in self._windows:
-            if chat_id == 0:
-                self._windows[key] = [_Window(30, 1.0)]
-            else:
-                group = [_Window(20, 60.0)] if chat_id < 0 else []
-                self._windows[key] = [_Window(5, 5.0), *group]
-        return self._windows[key]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bot.demo.telegram.access import Access
-from bot.demo.telegram.faults import Floods
+from bot.demo.telegram.floods import Floods
 from bot.demo.telegram.people import People
 from bot.demo.telegram.request import Query, Refusal, bad_request
 from bot.demo.telegram.sending import Sending
@@ -205,7 +205,7 @@ class BotApi:
         file_id = query.text("file_id")
         if not file_id:
             raise bad_request("file_id not specified")
-        photo = self._people.find_photo(file_id)
+        photo = self._people.photos.find(file_id)
         if photo is None:
             raise bad_request("invalid file_id")
         shown: Json = {"file_id": file_id, "file_unique_id": photo.unique_id}

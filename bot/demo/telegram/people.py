@@ -76,7 +76,7 @@ class People(State):
                 self._join(chat, bot, by, status)
 
     def _join(self, chat: Chat, bot: Bot, by: User, status: str) -> None:
-        self.tell_membership(bot, chat, by, status)
+        self.push_membership(bot, chat, by, status)
         if chat.type != "channel":
             self._service(chat, by, new_chat_members=[user_json(bot.user)])
 
@@ -126,7 +126,7 @@ class People(State):
     def _set_status(self, chat: Chat, user: User, status: str) -> None:
         bot = self._bot_of(user)
         if bot is not None:
-            self.tell_membership(bot, chat, self._creator(chat) or user, status)
+            self.push_membership(bot, chat, self._creator(chat) or user, status)
             return
         chat.members[user.id] = status
         self.changed(Change("chat", chat.id))
@@ -150,7 +150,7 @@ class People(State):
         chat.blocked = blocked
         bot = self._bot_of(chat.bot)
         if bot is not None and chat.person is not None:
-            self.tell_membership(bot, chat, chat.person, "kicked" if blocked else "member")
+            self.push_membership(bot, chat, chat.person, "kicked" if blocked else "member")
 
     def remove_bot(
         self, chat: Chat | int, *, bot: User | None = None, status: str = "kicked"
@@ -160,7 +160,7 @@ class People(State):
         gone = self._bot_of(bot) or self.first_bot()
         by = self._creator(chat) if status == "kicked" else None
         by = by or gone.user
-        self.tell_membership(gone, chat, by, status)
+        self.push_membership(gone, chat, by, status)
         if chat.type != "channel":
             self._service(chat, by, left_chat_member=user_json(gone.user))
 
@@ -224,7 +224,7 @@ class People(State):
         if thread is not None and thread not in chat.topics:
             raise ValueError(f"there is no topic {thread}")
         typed, entities = _typed(text, is_caption=photo is not None)
-        picture = None if photo is None else self.add_photo(photo)
+        picture = None if photo is None else self.photos.add(photo)
         message = self.new_message(chat, user, text=typed, entities=entities, photo=picture)
         message.reply_to = self._target(chat, reply_to)
         message.thread_id = thread_of(chat, message.reply_to, thread)
@@ -304,7 +304,7 @@ class People(State):
         pressed = wanted[0]["callback_data"]
         press_id = str(next(self._press_ids))
         press = Press(press_id, self._user(user), message, pressed, answer, self.clock())
-        self.tell_press(bot, press)
+        self.push_press(bot, press)
         return press
 
     def commands(self, chat: Chat | int, user: User | int) -> list[Json]:

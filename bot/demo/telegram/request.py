@@ -35,6 +35,12 @@ def bad_request(reason: str) -> Refusal:
     return Refusal(400, f"Bad Request: {reason[:1].lower()}{reason[1:]}")
 
 
+def too_many(retry_after_s: int) -> Refusal:
+    """429 with the seconds to wait."""
+    text = f"Too Many Requests: retry after {retry_after_s}"
+    return Refusal(429, text, retry_after=retry_after_s)
+
+
 @dataclass(slots=True, frozen=True)
 class Upload:
     """A file of a multipart request."""

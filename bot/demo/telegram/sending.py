@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.demo.telegram.access import Access, Reply, check_may_send, read_formatted
-from bot.demo.telegram.faults import Floods
+from bot.demo.telegram.floods import Floods
 from bot.demo.telegram.markup import read_inline_markup, read_markup
 from bot.demo.telegram.people import People, thread_of
 from bot.demo.telegram.request import Query, bad_request
@@ -86,8 +86,8 @@ class Sending:
             upload = query.files.get(source.removeprefix("attach://"))
             if upload is None:
                 raise bad_request(missing)
-            return self._people.add_photo(upload.data)
-        photo = self._people.find_photo(source)
+            return self._people.photos.add(upload.data)
+        photo = self._people.photos.find(source)
         if photo is not None:
             return photo
         if source.startswith(("http://", "https://")):

@@ -110,7 +110,7 @@ class Door:
         found = _FILE.fullmatch(path)
         photo = None
         if found is not None and found["token"] in self._state.bots:
-            photo = self._state.find_photo_named(found["name"])
+            photo = self._state.photos.find_named(found["name"])
         if photo is None:
             await _send_json(send, 404, _refused(Refusal(404, "Not Found")))
             return

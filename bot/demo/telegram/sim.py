@@ -14,7 +14,8 @@ from collections.abc import Callable
 
 from starlette.routing import BaseRoute
 
-from bot.demo.telegram.faults import Faults, Floods
+from bot.demo.telegram.faults import Faults
+from bot.demo.telegram.floods import Floods
 from bot.demo.telegram.methods import BotApi
 from bot.demo.telegram.people import People
 from bot.demo.telegram.server import Door, HttpServer
@@ -50,8 +51,7 @@ class SimTelegram(People, Faults):
         self.clear_faults()
         for bot in self.bots.values():
             bot.updates.finish_poll()
-        for listener in list(self._listeners):
-            listener.close()
+        self.end_listeners()
         await self._server.stop()
 
     async def down(self) -> None:

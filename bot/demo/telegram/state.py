@@ -1,17 +1,16 @@
-"""Who and what is there, and who hears of what. Knows no HTTP and no method of the Bot API."""
+"""Who and what there is in a simulated Telegram. Knows no HTTP and no method of the Bot API."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import itertools
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar
 
-from bot.demo.telegram.images import photo_size
+from bot.demo.telegram.changes import Changes
+from bot.demo.telegram.photos import Photos
+from bot.demo.telegram.privacy import hears
 from bot.demo.telegram.updates import CALLBACK_TTL_S, MESSAGE_TTL_S, UpdateQueue
 from bot.demo.telegram.world import (
     Call,
@@ -20,7 +19,6 @@ from bot.demo.telegram.world import (
     ChatType,
     Json,
     Message,
-    Photo,
     Press,
     User,
     Version,
@@ -29,8 +27,6 @@ from bot.demo.telegram.world import (
     message_json,
     user_json,
 )
-
-T = TypeVar("T")
 
 _FIRST_USER_ID = 5_000_000_001
 _FIRST_GROUP_ID = -4_000_000_001
@@ -54,61 +50,31 @@ class Bot:
     )
 
 
-class Listener:
-    """Every change since it was made. Ends when the simulator stops, or by `close`."""
-
-    def __init__(self, readers: set[Listener]) -> None:
-        self._queue: asyncio.Queue[Change | None] = asyncio.Queue()
-        self._readers = readers
-        readers.add(self)
-
-    def feed(self, change: Change | None) -> None:
-        """One more change; None ends it."""
-        self._queue.put_nowait(change)
-
-    def close(self) -> None:
-        """No more changes."""
-        self._readers.discard(self)
-        self.feed(None)
-
-    def __aiter__(self) -> AsyncIterator[Change]:
-        return self
-
-    async def __anext__(self) -> Change:
-        change = await self._queue.get()
-        if change is None:
-            self._readers.discard(self)
-            raise StopAsyncIteration
-        return change
-
-
-class State:
-    """Everything that stands in this Telegram. Arguments `chat` and `user` may be ids."""
+class State(Changes):
+    """Everything in this Telegram. Arguments `chat` and `user` can be ids."""
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        super().__init__()
         self.clock = clock
         self.calls: deque[Call] = deque(maxlen=_KEPT_CALLS)
         self.bots: dict[str, Bot] = {}
+        self.photos = Photos()
         self._users: dict[int, User] = {}
         self._groups: dict[int, Chat] = {}
         self._private: dict[tuple[int, int], Chat] = {}
         self._by_person: dict[int, Chat] = {}
-        self._photos: dict[str, Photo] = {}
         self._presses: dict[str, Press] = {}
         self._press_ids = itertools.count(4_300_000_000_000_000_001)
         self._last_message_id = 0
-        self._last_photo = 0
-        self._listeners: set[Listener] = set()
-        self._changed: asyncio.Future[None] | None = None
 
-    # --- looking up
+    # --- finding
 
     def users(self) -> list[User]:
-        """Every person, in the order they were made; no bots."""
+        """Every person, in the order they were added; no bots."""
         return [user for user in self._users.values() if not user.is_bot]
 
     def chats(self) -> list[Chat]:
-        """Every chat, private ones first, in the order they were made."""
+        """Every chat, private ones first, in the order they were added."""
         return [*self._private.values(), *self._groups.values()]
 
     def chat(self, chat_id: int) -> Chat:
@@ -126,26 +92,12 @@ class State:
         return self._chat(chat).messages[message_id]
 
     def messages(self, chat: Chat | int) -> list[Message]:
-        """The messages that stand in the chat now, oldest first."""
+        """The messages that are in the chat now, oldest first."""
         return [each for each in self._chat(chat).messages.values() if not each.deleted]
 
     def message_json(self, message: Message) -> Json:
         """The message as the Bot API shows it."""
         return message_json(message)
-
-    def file_bytes(self, file_id: str) -> bytes:
-        """The uploaded bytes. KeyError if unknown."""
-        return self._photos[file_id].data
-
-    def find_photo(self, file_id: str) -> Photo | None:
-        """The photo of a file_id, whichever of its sizes that names."""
-        return self._photos.get(file_id) or self._photos.get(file_id[:-1])
-
-    def find_photo_named(self, unique_id: str) -> Photo | None:
-        """The photo that getFile gave that name."""
-        return next(
-            (photo for photo in self._photos.values() if photo.unique_id == unique_id), None
-        )
 
     def find_chat(self, bot: Bot, chat_id: int) -> Chat | None:
         """The chat that this bot means."""
@@ -181,7 +133,7 @@ class State:
     def _user(self, user: User | int) -> User:
         return self._users[user] if isinstance(user, int) else user
 
-    # --- making
+    # --- adding
 
     def add_bot(
         self,
@@ -192,7 +144,7 @@ class State:
         can_join_groups: bool = True,
         can_read_all_group_messages: bool = False,
     ) -> User:
-        """Make a bot; its id is the part of `token` before the colon."""
+        """Add a bot; its id is the part of `token` before the colon."""
         user = User(int(token.partition(":")[0]), first_name, is_bot=True, username=username)
         queue = UpdateQueue(self.clock)
         self._users[user.id] = user
@@ -207,7 +159,7 @@ class State:
         username: str | None = None,
         language_code: str | None = "en",
     ) -> User:
-        """Make a person."""
+        """Add a person."""
         id_ = _FIRST_USER_ID + len(self._users)
         while id_ in self._users:
             id_ += 1
@@ -240,17 +192,8 @@ class State:
         self.changed(Change("chat", chat.id))
         return chat
 
-    def add_photo(self, data: bytes) -> Photo:
-        """Keep an upload. Refusal where Telegram takes no such photo."""
-        width, height = photo_size(data)
-        self._last_photo += 1
-        file_id = f"AgACAgIAAxkBAAID{self._last_photo:08d}T0bIbHJzYXJpc2ltdWxhdGVkcGhvdG8AAQ"
-        photo = Photo(file_id, f"AQAD{self._last_photo:08d}", data, width, height)
-        self._photos[file_id] = photo
-        return photo
-
     def new_message(self, chat: Chat, sender: User | None, **content: object) -> Message:
-        """A message in the chat, told to nobody yet; `content` are fields of Message."""
+        """A message in the chat that nobody has heard of yet; `content` are fields of Message."""
         if chat.type in ("supergroup", "channel"):
             id_ = chat.last_message_id = chat.last_message_id + 1
         else:
@@ -260,26 +203,26 @@ class State:
         chat.messages[id_] = message
         return message
 
-    # --- telling
+    # --- publishing: to the bots as updates, to listeners as changes
 
     def publish(self, message: Message) -> Message:
-        """The message stands: bots that may hear of it do, and so do those who look on."""
+        """A new message is complete."""
         self._note_version(message)
         kind = "channel_post" if message.chat.type == "channel" else "message"
-        self._tell_bots(message, kind)
+        self._push_message(message, kind)
         self.changed(Change("message", message.chat.id, message))
         return message
 
     def edited(self, message: Message) -> None:
-        """The message reads otherwise now."""
+        """The message has another text, picture or keyboard now."""
         message.edit_date = int(self.clock())
         self._note_version(message)
         is_post = message.chat.type == "channel"
-        self._tell_bots(message, "edited_channel_post" if is_post else "edited_message")
+        self._push_message(message, "edited_channel_post" if is_post else "edited_message")
         self.changed(Change("edit", message.chat.id, message))
 
     def delete_message(self, chat: Chat | int, message_id: int) -> None:
-        """Somebody deletes a message. Bots are not told. KeyError if there is none."""
+        """Somebody deletes a message. Bots get no update. KeyError if there is none."""
         message = self.message(chat, message_id)
         message.deleted = True
         self.changed(Change("delete", message.chat.id, message))
@@ -291,15 +234,15 @@ class State:
             )
         )
 
-    def _tell_bots(self, message: Message, kind: str) -> None:
+    def _push_message(self, message: Message, kind: str) -> None:
         body: Json | None = None
         for bot in self.bots.values():
-            if hears(bot, message):
+            if hears(bot.user, message, reads_all=bot.reads_all):
                 body = body or message_json(message)
                 bot.updates.push(kind, body, MESSAGE_TTL_S)
 
-    def tell_membership(self, bot: Bot, chat: Chat, by: User, status: str) -> None:
-        """Give the bot another status in the chat; in a private one it says what the person did."""
+    def push_membership(self, bot: Bot, chat: Chat, by: User, status: str) -> None:
+        """Give the bot another status in the chat; a private chat's says what the person did."""
         old = member_json(chat, bot.user)
         chat.members[bot.user.id] = status
         body = {
@@ -312,8 +255,8 @@ class State:
         bot.updates.push("my_chat_member", body, MESSAGE_TTL_S)
         self.changed(Change("chat", chat.id))
 
-    def tell_press(self, bot: Bot, press: Press) -> None:
-        """Hand a press to the bot whose button it is."""
+    def push_press(self, bot: Bot, press: Press) -> None:
+        """Remember a press, and hand it to the bot whose button it is."""
         while len(self._presses) >= _KEPT_PRESSES:
             del self._presses[next(iter(self._presses))]
         self._presses[press.id] = press
@@ -330,71 +273,9 @@ class State:
     def push_raw_update(self, update: Json) -> int:
         """Deliver this very dict, with an update_id, to every bot: broken or unknown updates.
 
-        Gives the last bot's update_id.
+        Returns the last bot's update_id.
         """
         update_id = 0
         for bot in self.bots.values():
             update_id = bot.updates.push_raw(update)
         return update_id
-
-    # --- looking on
-
-    def changed(self, change: Change | None = None) -> None:
-        """Something is different: wake those who wait."""
-        if change is not None:
-            for listener in self._listeners:
-                listener.feed(change)
-        if self._changed is not None and not self._changed.done():
-            self._changed.set_result(None)
-
-    def listen(self) -> Listener:
-        """Every change from this call on."""
-        return Listener(self._listeners)
-
-    async def wait_for(self, condition: Callable[[], T], timeout_s: float = 10.0) -> T:
-        """Ask `condition` now and after every change until it gives something true; give that.
-
-        Every call of the Bot API counts as a change too. LookupError and StopIteration mean not
-        yet. TimeoutError after `timeout_s` real seconds.
-        """
-        async with asyncio.timeout(timeout_s):
-            while True:
-                if self._changed is None or self._changed.done():
-                    self._changed = asyncio.get_running_loop().create_future()
-                changed = self._changed
-                value: T | None = None
-                with contextlib.suppress(LookupError, StopIteration):
-                    value = condition()
-                if value:
-                    return value
-                await asyncio.shield(changed)
-
-
-def hears(bot: Bot, message: Message) -> bool:
-    """Whether Telegram hands the message to the bot, privacy mode considered."""
-    chat, sender = message.chat, message.sender
-    me = bot.user.id
-    if not chat.has(me) or message.author is bot.user:
-        return bool(message.service.get("left_chat_member", {}).get("id") == me)
-    if chat.type == "private":
-        return chat.bot is bot.user
-    if chat.type == "channel" or message.service:
-        return True
-    if sender is not None and sender.is_bot and message.sender_chat is None:
-        return False
-    return bot.reads_all or chat.has_admin(me) or _is_meant_for(bot, message)
-
-
-def _is_meant_for(bot: Bot, message: Message) -> bool:
-    target = message.reply_to
-    if target is not None and target.sender is bot.user:
-        return True
-    first = message.entities[0] if message.entities else None
-    if first is None or first["type"] != "bot_command" or first["offset"] != 0:
-        return False
-    command = (message.text or "")[: first["length"]]
-    _, at, name = command.partition("@")
-    if at:
-        return name.lower() == (bot.user.username or "").lower()
-    # a bare command goes to the bot that spoke last
-    return message.chat.bare_commands and message.chat.last_bot_id in (None, bot.user.id)

@@ -25,7 +25,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.demo.node import PaymentFailed, SimInvoice, SimNode, bolt, certificate, ledger, macaroons
+from bot.demo.node import (
+    PaymentFailed,
+    SimInvoice,
+    SimNode,
+    bolt,
+    certificate,
+    macaroons,
+    open_channels,
+)
 from bot.demo.node import __main__ as alone
 from bot.lnrpc import invoices_pb2, macaroon_pb2, state_pb2
 from bot.lnrpc import lightning_pb2 as pb
@@ -612,10 +620,10 @@ async def test_an_event_can_come_twice_and_in_a_state_of_a_newer_node(
 ) -> None:
     invoice = node.add_invoice(1000)
     stream = await subscribe(node, client)
-    node.tell_again(invoice.payment_hash)
+    node.send_again(invoice.payment_hash)
     assert await stream.event() == (1, "OPEN")
     invoice.state = 9
-    node.tell_again(invoice.payment_hash)
+    node.send_again(invoice.payment_hash)
     async with asyncio.timeout(LIMIT_S):
         event = await stream.call.read()
     assert isinstance(event, pb.Invoice)
@@ -655,7 +663,7 @@ async def test_a_graceful_stop_ends_streams_with_ok_and_a_new_one_in_that_time_a
 
 async def test_a_kill_breaks_streams_and_calls(node: SimNode, client: Client) -> None:
     stream = await subscribe(node, client)
-    held = node.hold("GetInfo")
+    held = node.stall("GetInfo")
     call = asyncio.ensure_future(refusal(client.info()))
     await held.reached()
     await node.kill()
@@ -1339,7 +1347,7 @@ async def test_a_slow_call_acts_though_its_caller_has_gone(node: SimNode, client
 
 @pytest.mark.parametrize("before", [True, False])
 async def test_a_call_can_be_held_and_released(node: SimNode, client: Client, before: bool) -> None:
-    held = node.hold("AddInvoice", before=before)
+    held = node.stall("AddInvoice", before=before)
     call = asyncio.ensure_future(client.add(value=1))
     await held.reached()
     assert len(node.invoices) == (0 if before else 1)
@@ -1350,7 +1358,7 @@ async def test_a_call_can_be_held_and_released(node: SimNode, client: Client, be
 
 @pytest.mark.parametrize("before", [True, False])
 async def test_a_held_call_can_be_dropped(node: SimNode, client: Client, before: bool) -> None:
-    held = node.hold("AddInvoice", before=before)
+    held = node.stall("AddInvoice", before=before)
     call = asyncio.ensure_future(refusal(client.add(value=1)))
     await held.reached()
     held.drop()
@@ -1359,7 +1367,7 @@ async def test_a_held_call_can_be_dropped(node: SimNode, client: Client, before:
 
 
 async def test_a_held_refusal_is_a_refusal_when_it_is_let_go(node: SimNode, client: Client) -> None:
-    held = node.hold("CancelInvoice")
+    held = node.stall("CancelInvoice")
     call = asyncio.ensure_future(refusal(client.cancel(b"x" * 32)))
     await held.reached()
     held.release()
@@ -1368,7 +1376,7 @@ async def test_a_held_refusal_is_a_refusal_when_it_is_let_go(node: SimNode, clie
 
 async def test_waiting_for_what_does_not_come_ends(node: SimNode) -> None:
     with pytest.raises(TimeoutError):
-        await node.hold("GetInfo").reached(0.01)
+        await node.stall("GetInfo").reached(0.01)
     with pytest.raises(TimeoutError):
         await node.until(lambda: node.calls["GetInfo"] > 0, timeout_s=0.01)
 
@@ -1490,8 +1498,8 @@ async def test_with_many_invoices_no_call_looks_at_all_of_them(
 
 def test_the_default_channels_can_receive(clock: Clock) -> None:
     public, private = (
-        ledger.channels(1, capacity_sat=1000),
-        ledger.channels(1, capacity_sat=1000, private=True),
+        open_channels(1, capacity_sat=1000),
+        open_channels(1, capacity_sat=1000, private=True),
     )
     assert [each.receivable_msat for each in public + private] == [790_000] * 2
     assert public[0].channel_id != private[0].channel_id

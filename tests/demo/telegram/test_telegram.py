@@ -28,7 +28,7 @@ from telegram import (
 from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter
 
 from bot.demo.telegram import Chat, Message, SimTelegram, User
-from bot.demo.telegram.faults import Floods
+from bot.demo.telegram.floods import Floods
 from bot.demo.telegram.methods import BotApi
 from bot.demo.telegram.request import Query, Refusal
 
@@ -1085,7 +1085,7 @@ async def test_an_answer_is_lost_before_or_after_the_act(town: Town, acted: bool
 
 async def test_a_held_call_acts_when_it_is_released(town: Town) -> None:
     chat = town.private()
-    hold = town.sim.hold("sendMessage")
+    hold = town.sim.stall("sendMessage")
     call = asyncio.create_task(town.sent(chat, text="late"))
     await hold.reached()
     await town.call("getMe")
