@@ -1,4 +1,4 @@
-"""The demo's chat page: people's doings come in over HTTP, changes go out as server-sent events.
+"""The server side of the demo's page: actions come in over HTTP, changes go out as events.
 
 Knows how the demo's parts are shown and steered, not how they are made.
 """
@@ -6,16 +6,10 @@ Knows how the demo's parts are shown and steered, not how they are made.
 from __future__ import annotations
 
 import asyncio
-import errno
-import socket
-import sys
-import tempfile
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Literal, TypeVar
 
-import uvicorn
 from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -27,17 +21,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
 
-from bot import app
-from bot.demo import stage, views, wallets
+from bot.demo import views, wallets
 from bot.demo.feed import Feed
 from bot.demo.stage import Stage
 from bot.demo.telegram import Chat, Json
 from bot.demo.telegram.text import utf16_length
-from bot.errors import Refused, StartError
+from bot.errors import Refused
 
 PAGE = Path(__file__).parent / "page"
-READY_TIMEOUT_S = 20.0
-GRACE_S = 1
 ANSWER_TIMEOUT_S = 10.0
 MAX_TEXT = 4096
 
@@ -312,100 +303,3 @@ class _Guarded:
             await send(message)
 
         await self._app(scope, receive, send_guarded)
-
-
-async def run(
-    *, port: int = 8080, host: str = "127.0.0.1", stop: asyncio.Event | None = None
-) -> None:
-    """Run the whole demo until `stop` is set. Says what it started; the last line is the address.
-
-    Port 0 takes a free one. Raises StartError when the port is in use, and what the bot raises.
-    """
-    stop = stop or asyncio.Event()
-    with (
-        _listening(host, port) as listener,
-        tempfile.TemporaryDirectory(prefix="invoice-bot-demo-") as folder,
-    ):
-        async with stage.opened(Path(folder)) as opened:
-            try:
-                async with asyncio.TaskGroup() as group:
-                    await _play(group, opened, listener, stop)
-            except ExceptionGroup as errors:
-                raise _first(errors) from errors
-
-
-def _first(error: Exception) -> Exception:
-    """What went wrong first, out of the groups that it came in."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
-async def _play(
-    group: asyncio.TaskGroup, opened: Stage, listener: socket.socket, stop: asyncio.Event
-) -> None:
-    page = Page(opened)
-    server = _Server(
-        uvicorn.Config(
-            page.application(),
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            timeout_graceful_shutdown=GRACE_S,
-        )
-    )
-    end_bot = asyncio.Event()
-    following = group.create_task(page.follow())
-    bot = group.create_task(app.run(opened.settings(), clock=opened.clock, stop=end_bot))
-    serving = group.create_task(server.serve(sockets=[listener]))
-    stopped = group.create_task(stop.wait())
-    ready = group.create_task(opened.ready(timeout_s=READY_TIMEOUT_S))
-    await asyncio.wait((bot, serving, stopped, ready), return_when=asyncio.FIRST_COMPLETED)
-    if ready.done() and not ready.exception():
-        _tell_started(opened, listener)
-        await asyncio.wait((bot, serving, stopped), return_when=asyncio.FIRST_COMPLETED)
-    for task in (ready, stopped, following):
-        task.cancel()
-    end_bot.set()
-    server.should_exit = True
-    page.end()
-
-
-def _tell_started(opened: Stage, listener: socket.socket) -> None:
-    host, port = listener.getsockname()[:2]
-    lines = (
-        f"The simulated Lightning node listens on {opened.node.address} (gRPC over TLS).",
-        f"The simulated Telegram listens on {opened.telegram.url} (HTTP Bot API).",
-        f"The bot @{opened.bot.username} runs between them, just as `run` starts it.",
-        "Open this page; Ctrl-C ends the demo:",
-        f"http://{f'[{host}]' if ':' in host else host}:{port}",
-    )
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    sys.stdout.flush()
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves the signals to the command line."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-@contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    """The page's socket: taken before anything else starts."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    with listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-            listener.listen(128)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                why = f"Port {port} is in use: choose another with --port."
-            else:
-                why = f"Port {port} can't be used ({error.strerror}): choose another with --port."
-            raise StartError(why) from None
-        yield listener

@@ -1,4 +1,4 @@
-"""The simulated Telegram's reading of text, held against the real TDLib."""
+"""The simulated Telegram reads text as the real TDLib does."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ import tdjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.demo.telegram.text.entities import (
+from bot.demo.telegram.text import (
     Entity,
     EntityError,
+    LinkError,
+    check_link,
     entities_from_json,
+    find_entities,
+    fix_text,
     parse_html,
     utf16_length,
 )
-from bot.demo.telegram.text.formatting import find_entities, fix_text
-from bot.demo.telegram.text.links import LinkError, check_link
 
 Json = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""The simulated Telegram as a program of its own, steered from outside over JSON."""
+"""The simulated Telegram as a program, `python -m bot.demo.telegram`. Knows its command line."""
 
 from __future__ import annotations
 
@@ -6,224 +6,26 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
-
+from bot.demo.telegram.control import HELP, Control
 from bot.demo.telegram.sim import SimTelegram
-from bot.demo.telegram.world import Chat, Json, User, chat_json, user_json
 
 _DESCRIPTION = """\
 A simulated Telegram: the Bot API over HTTP, with people and chats inside.
 
 Point a bot at it: base_url is URL/bot, base_file_url is URL/file/bot.
 """
-
-_HELP = """\
-People and chats are made and steered with JSON over POST; ids are numbers:
-
-  /sim/bots     {"token", "username", "first_name"}              one more bot
-  /sim/users    {"first_name", "last_name"?, "username"?, "language_code"?}
-  /sim/groups   {"title", "members": [ids], "admins"?: [ids], "supergroup"?, "forum"?}
-  /sim/topics   {"chat", "name"}                                 in a forum
-  /sim/say      {"chat", "user", "text", "reply_to"?, "thread"?, "anonymous"?}
-                chat is a group's id, or the user's own for the private chat
-  /sim/edit     {"chat", "message", "text"}
-  /sim/press    {"chat", "user", "message", "text"? or "data"?}  waits up to 10 s for the answer
-  /sim/delete   {"chat", "message"}
-  /sim/block    {"user"}              /sim/unblock  {"user"}
-  /sim/promote  {"chat", "user"}      /sim/demote   {"chat", "user"}
-  /sim/remove   {"chat"}              /sim/readd    {"chat"}     the bot, from a group
-  /sim/migrate  {"chat"}                                         group to supergroup
-  /sim/fail     {"method", "times"?, "status"?, "description"?, "retry_after"?, "chat_id"?}
-  /sim/drop     {"method", "acted", "times"?, "chat_id"?}        the answer is lost
-  /sim/garble   {"method", "body", "acted", "status"?, "times"?, "chat_id"?}
-  /sim/clear    {}                                               no faults any more
-
-and read with GET:
-
-  /sim/chats    /sim/chats/ID    /sim/users    /sim/calls    /sim/files/FILE_ID
-
-What can't be done is answered with status 400 and {"error": "..."}.
+_EXAMPLE = """
+Example:
 
   python -m bot.demo.telegram --listen 127.0.0.1:8081
   curl -d '{"first_name": "Ann"}' http://127.0.0.1:8081/sim/users
   curl -d '{"chat": 5000000002, "user": 5000000002, "text": "/start"}' http://127.0.0.1:8081/sim/say
 """
 
-_PRESS_TIMEOUT_S = 10.0
-
-Act = Callable[[Json], "Json | Awaitable[Json]"]
-
-
-class Control:
-    """The JSON side: one function for each address."""
-
-    def __init__(self, sim: SimTelegram) -> None:
-        self._sim = sim
-
-    def routes(self) -> list[BaseRoute]:
-        """What is served below /sim."""
-        sim = self._sim
-        acts: dict[str, Act] = {
-            "bots": self._bot,
-            "users": lambda asked: user_json(sim.add_user(**asked)),
-            "groups": self._group,
-            "topics": lambda asked: {"thread": sim.add_topic(**asked)},
-            "say": self._say,
-            "edit": self._edit,
-            "press": self._press,
-            "migrate": lambda asked: self._chat(sim.migrate(**asked)),
-        }
-        silent: dict[str, Callable[..., None]] = {
-            "delete": self._delete,
-            "block": sim.block,
-            "unblock": sim.unblock,
-            "promote": sim.promote,
-            "demote": sim.demote,
-            "remove": sim.remove_bot,
-            "readd": sim.readd_bot,
-            "fail": sim.fail,
-            "drop": sim.drop,
-            "garble": sim.garble,
-            "clear": sim.clear_faults,
-        }
-        acts |= {name: _silently(act) for name, act in silent.items()}
-        return [
-            *(Route(f"/sim/{name}", _post(act), methods=["POST"]) for name, act in acts.items()),
-            Route("/sim/users", self._users),
-            Route("/sim/chats", self._chats),
-            Route("/sim/chats/{chat_id:int}", self._one_chat),
-            Route("/sim/chats/-{chat_id:int}", self._one_group),
-            Route("/sim/calls", self._calls),
-            Route("/sim/files/{file_id}", self._file),
-        ]
-
-    # --- acting
-
-    def _bot(self, asked: Json) -> Json:
-        return user_json(self._sim.add_bot(**asked))
-
-    def _group(self, asked: Json) -> Json:
-        title, members, admins = (asked.pop(key, []) for key in ("title", "members", "admins"))
-        people, first = self._people(members), self._people(admins)
-        return self._chat(self._sim.add_group(title, people, admins=first, **asked))
-
-    def _people(self, ids: list[int]) -> list[User]:
-        return [self._sim.user(id_) for id_ in ids]
-
-    def _say(self, asked: Json) -> Json:
-        if asked["chat"] == asked["user"]:
-            self._sim.private_chat(asked["user"])
-        return self._sim.message_json(self._sim.say(**asked))
-
-    def _edit(self, asked: Json) -> Json:
-        message = self._sim.message(asked["chat"], asked["message"])
-        return self._sim.message_json(self._sim.edit_as_user(message, asked["text"]))
-
-    def _delete(self, chat: int, message: int) -> None:
-        self._sim.delete_message(chat, message)
-
-    async def _press(self, asked: Json) -> Json:
-        press = self._sim.press(
-            asked["chat"],
-            asked["user"],
-            asked["message"],
-            text=asked.get("text"),
-            data=asked.get("data"),
-        )
-        try:
-            async with asyncio.timeout(_PRESS_TIMEOUT_S):
-                answer = await asyncio.shield(press.answer)
-        except TimeoutError:
-            return {"answered": False}
-        return {"answered": True, "text": answer.text, "show_alert": answer.show_alert}
-
-    # --- reading
-
-    def _chat(self, chat: Chat) -> Json:
-        return chat_json(chat) | {
-            "members": chat.members,
-            "topics": chat.topics,
-            "messages": [self._sim.message_json(each) for each in self._sim.messages(chat)],
-        }
-
-    async def _users(self, _: Request) -> Response:
-        return JSONResponse([user_json(user) for user in self._sim.users()])
-
-    async def _chats(self, _: Request) -> Response:
-        return JSONResponse([chat_json(chat) for chat in self._sim.chats()])
-
-    async def _one_chat(self, request: Request) -> Response:
-        return self._shown(request.path_params["chat_id"])
-
-    async def _one_group(self, request: Request) -> Response:
-        return self._shown(-request.path_params["chat_id"])
-
-    def _shown(self, chat_id: int) -> Response:
-        try:
-            return JSONResponse(self._chat(self._sim.chat(chat_id)))
-        except KeyError:
-            return JSONResponse({"error": "there is no such chat"}, status_code=404)
-
-    async def _calls(self, _: Request) -> Response:
-        shown = [
-            {"method": call.method, "at": call.at, "chat_id": call.chat_id, "status": call.status}
-            for call in self._sim.calls
-        ]
-        return JSONResponse(shown)
-
-    async def _file(self, request: Request) -> Response:
-        photo = self._sim.photos.find(request.path_params["file_id"])
-        if photo is None:
-            return JSONResponse({"error": "there is no such file"}, status_code=404)
-        return Response(photo.data, media_type="application/octet-stream")
-
-
-def _silently(act: Callable[..., None]) -> Act:
-    def do(asked: Json) -> Json:
-        act(**asked)
-        return {}
-
-    return do
-
-
-def _post(act: Act) -> Callable[[Request], Awaitable[Response]]:
-    async def handle(request: Request) -> Response:
-        try:
-            done = act(await request.json())
-            return JSONResponse(done if isinstance(done, dict) else await done)
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            return JSONResponse({"error": f"{error}"}, status_code=400)
-
-    return handle
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
-    return host, int(port)
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m bot.demo.telegram",
-        description=_DESCRIPTION,
-        epilog=_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--listen", default="127.0.0.1:8081", metavar="HOST:PORT", type=_address)
-    parser.add_argument("--token", default="7000000001:simulated", help="the first bot's token")
-    parser.add_argument("--username", default="simulated_bot", help="the first bot's name")
-    parser.add_argument("--floods", action="store_true", help="keep Telegram's flood limits")
-    return parser.parse_args()
-
 
 async def main() -> int:
-    """Run until Ctrl-C or SIGTERM. Gives the exit code."""
+    """Run until Ctrl-C or SIGTERM. Returns the exit code."""
     arguments = _arguments()
     host, port = arguments.listen
     sim = SimTelegram()
@@ -242,6 +44,27 @@ async def main() -> int:
     await ended.wait()
     await sim.stop()
     return 0
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return host, int(port)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bot.demo.telegram",
+        description=_DESCRIPTION,
+        epilog=HELP + _EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--listen", default="127.0.0.1:8081", metavar="HOST:PORT", type=_address)
+    parser.add_argument("--token", default="7000000001:simulated", help="the first bot's token")
+    parser.add_argument("--username", default="simulated_bot", help="the first bot's name")
+    parser.add_argument("--floods", action="store_true", help="keep Telegram's flood limits")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

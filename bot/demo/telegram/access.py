@@ -8,15 +8,15 @@ from typing import Literal
 from bot.demo.telegram.people import MAX_CAPTION, MAX_TEXT, People
 from bot.demo.telegram.request import Query, Refusal, bad_request
 from bot.demo.telegram.state import Bot
-from bot.demo.telegram.text.entities import (
+from bot.demo.telegram.text import (
     MAX_SOURCE_BYTES,
     Entity,
     EntityError,
     entities_from_json,
+    fix_text,
     parse_html,
     utf16_length,
 )
-from bot.demo.telegram.text.formatting import fix_text
 from bot.demo.telegram.world import Chat, Json, Message, chat_json, user_json
 
 Right = Literal["read", "members", "edit", "write"]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.demo.telegram.request import Query, bad_request
-from bot.demo.telegram.text.entities import utf16_length
-from bot.demo.telegram.text.links import LinkError, check_link, link_user_id
+from bot.demo.telegram.text import LinkError, check_link, link_user_id, utf16_length
 
 Json = dict[str, Any]
 

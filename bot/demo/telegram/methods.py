@@ -13,7 +13,7 @@ from bot.demo.telegram.people import People
 from bot.demo.telegram.request import Query, Refusal, bad_request
 from bot.demo.telegram.sending import Sending
 from bot.demo.telegram.state import Bot
-from bot.demo.telegram.text.entities import utf16_length
+from bot.demo.telegram.text import utf16_length
 from bot.demo.telegram.updates import MAX_TIMEOUT_S
 from bot.demo.telegram.world import (
     ADMINS,

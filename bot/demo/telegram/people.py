@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from bot.demo.telegram.state import Bot, State
-from bot.demo.telegram.text.entities import Entity, utf16_length
-from bot.demo.telegram.text.formatting import fix_text
+from bot.demo.telegram.text import Entity, fix_text, utf16_length
 from bot.demo.telegram.world import (
     CHANNEL_BOT,
     GROUP_ANONYMOUS_BOT,

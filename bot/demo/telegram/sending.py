@@ -8,7 +8,7 @@ from bot.demo.telegram.markup import read_inline_markup, read_markup
 from bot.demo.telegram.people import People, thread_of
 from bot.demo.telegram.request import Query, bad_request
 from bot.demo.telegram.state import Bot
-from bot.demo.telegram.text.entities import Entity
+from bot.demo.telegram.text import Entity
 from bot.demo.telegram.world import Chat, Json, Message, Photo, message_json
 
 DELETABLE_S = 48 * 3600

@@ -5,10 +5,10 @@ from bot.demo.telegram.text.entities import (
     Entity,
     EntityError,
     entities_from_json,
-    parse_html,
     utf16_length,
 )
 from bot.demo.telegram.text.formatting import find_entities, fix_text
+from bot.demo.telegram.text.html import parse_html
 from bot.demo.telegram.text.links import LinkError, check_link, link_user_id
 
 __all__ = [
