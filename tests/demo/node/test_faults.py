@@ -1,0 +1,142 @@
+"""Faults on demand: a call fails, is lost, hangs, is slow or stalls."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+
+import grpc
+import grpc.aio
+import pytest
+
+from bot.demo.node import SimNode
+from tests.demo.node.client import (
+    NOT_FOUND,
+    UNAVAILABLE,
+    UNKNOWN,
+    Client,
+    all_of,
+    connected,
+    is_broken,
+    refusal,
+    subscribe,
+)
+
+
+async def test_a_call_can_be_made_to_fail_so_many_times(node: SimNode, client: Client) -> None:
+    node.fail("AddInvoice", code=UNAVAILABLE, text="down", times=2)
+    for _ in range(2):
+        assert await refusal(client.add(value=1)) == (UNAVAILABLE, "down")
+    assert not node.invoices
+    await client.add(value=1)
+    with pytest.raises(ValueError, match="no method 'Pizza'"):
+        node.fail("Pizza")
+
+
+async def test_a_lost_answer_breaks_the_connection_after_the_call_has_acted(
+    node: SimNode, client: Client
+) -> None:
+    node.lose_answer("AddInvoice")
+    async with connected(node, client.metadata[0][1]) as bystander:
+        stream = await subscribe(node, bystander)
+        assert is_broken(await refusal(client.add(value=1, r_preimage=b"p" * 32)))
+        assert await stream.event() == (1, "OPEN")
+        node.add_invoice()
+        assert await stream.event() == (2, "OPEN")
+    await client.back()
+    assert (await client.lookup(hashlib.sha256(b"p" * 32).digest())).value == 1
+
+
+async def test_a_call_can_hang_after_it_has_acted(node: SimNode, client: Client) -> None:
+    node.hang("AddInvoice")
+    code, _ = await refusal(client.add(value=1, timeout_s=0.3))
+    assert code == grpc.StatusCode.DEADLINE_EXCEEDED
+    assert [each.value_msat for each in all_of(node)] == [1000]
+
+
+async def test_a_stop_does_not_wait_for_calls_that_hang(node: SimNode, client: Client) -> None:
+    node.hang("AddInvoice")
+    call = asyncio.ensure_future(refusal(client.add(value=1)))
+    await node.until(lambda: node.calls["AddInvoice"] == 1)
+    async with asyncio.timeout(3):
+        await node.stop()
+    assert (await call)[0] == UNAVAILABLE
+
+
+async def test_a_lost_add_can_appear_late(node: SimNode, client: Client) -> None:
+    node.add_invoice()
+    node.appear_late(0.4)
+    node.lose_answer("AddInvoice")
+    payment_hash = hashlib.sha256(b"p" * 32).digest()
+    code, _ = await refusal(client.add(value=1, r_preimage=b"p" * 32))
+    assert code == UNAVAILABLE
+    await client.back()
+    assert await refusal(client.lookup(payment_hash)) == (NOT_FOUND, "unable to locate invoice")
+    await node.until(lambda: payment_hash in node.invoices)
+    assert (await client.lookup(payment_hash)).value == 1
+
+
+async def test_what_would_appear_late_is_lost_in_a_kill(node: SimNode, client: Client) -> None:
+    node.appear_late(0.05)
+    node.lose_answer("AddInvoice", times=2)
+    await refusal(client.add(value=1))
+    await node.kill()
+    await node.start()
+    await client.back()
+    await refusal(client.add(value=2))
+    await node.until(lambda: len(node.invoices) > 0)
+    assert [each.value_msat for each in all_of(node)] == [2000]
+
+
+async def test_a_slow_call_acts_though_its_caller_has_gone(node: SimNode, client: Client) -> None:
+    node.slow("AddInvoice", 0.2)
+    call = asyncio.ensure_future(client.add(value=1))
+    await node.until(lambda: node.calls["AddInvoice"] == 1)
+    call.cancel()
+    assert not node.invoices
+    await node.until(lambda: len(node.invoices) == 1)
+    node.slow("AddInvoice", 0.01)
+    assert (await client.add(value=1)).add_index == 2
+    assert (await refusal(client.add(value=-1)))[1] == "amount cannot be negative"
+    node.clear_faults()
+    assert (await client.add(value=1, timeout_s=5)).add_index == 3
+
+
+@pytest.mark.parametrize("before", [True, False])
+async def test_a_call_can_be_stalled_and_released(
+    node: SimNode, client: Client, before: bool
+) -> None:
+    stall = node.stall("AddInvoice", before=before)
+    call = asyncio.ensure_future(client.add(value=1))
+    await stall.reached()
+    assert len(node.invoices) == (0 if before else 1)
+    assert (await client.add(value=2)).add_index == (1 if before else 2)
+    stall.release()
+    assert (await call).add_index == (2 if before else 1)
+
+
+@pytest.mark.parametrize("before", [True, False])
+async def test_a_stalled_call_can_be_dropped(node: SimNode, client: Client, before: bool) -> None:
+    stall = node.stall("AddInvoice", before=before)
+    call = asyncio.ensure_future(refusal(client.add(value=1)))
+    await stall.reached()
+    stall.drop()
+    assert is_broken(await call)
+    assert len(node.invoices) == (0 if before else 1)
+
+
+async def test_a_stalled_refusal_is_a_refusal_when_it_is_released(
+    node: SimNode, client: Client
+) -> None:
+    stall = node.stall("CancelInvoice")
+    call = asyncio.ensure_future(refusal(client.cancel(b"x" * 32)))
+    await stall.reached()
+    stall.release()
+    assert await call == (UNKNOWN, "unable to locate invoice")
+
+
+async def test_waiting_for_what_does_not_come_ends(node: SimNode) -> None:
+    with pytest.raises(TimeoutError):
+        await node.stall("GetInfo").reached(0.01)
+    with pytest.raises(TimeoutError):
+        await node.until(lambda: node.calls["GetInfo"] > 0, timeout_s=0.01)

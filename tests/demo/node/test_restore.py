@@ -1,0 +1,58 @@
+"""Invoices are deleted, the node is restored from its seed, another node takes its place."""
+
+from __future__ import annotations
+
+import grpc
+import grpc.aio
+import pytest
+
+from bot.demo.node import SimNode
+from tests.demo.node.client import NOT_FOUND, Client, connected, refusal, subscribe
+
+
+async def test_a_deleted_invoice_is_unknown(node: SimNode, client: Client) -> None:
+    invoices = [node.add_invoice(1000) for _ in range(3)]
+    for each in invoices:
+        node.pay(each.payment_request)
+    node.delete_invoice(invoices[1].payment_hash)
+    answer = (NOT_FOUND, "unable to locate invoice")
+    assert await refusal(client.lookup(invoices[1].payment_hash)) == answer
+    stream = await subscribe(node, client, add_index=1, settle_index=1)
+    assert [await stream.event() for _ in range(2)] == [(3, "SETTLED"), (3, "SETTLED")]
+
+
+async def test_a_restored_node_is_the_same_and_counts_from_one_again(
+    node: SimNode, client: Client
+) -> None:
+    identity = node.identity_pubkey
+    lost, kept = (node.add_invoice(1000) for _ in range(2))
+    for each in (lost, kept):
+        node.pay(each.payment_request)
+    stream = await subscribe(node, client)
+    node.restore_from_seed(keep=[kept.payment_hash])
+    assert await stream.end() == (grpc.StatusCode.OK, "")
+    assert node.identity_pubkey == identity
+    assert list(node.invoices) == [kept.payment_hash]
+    assert (await client.lookup(kept.payment_hash)).settle_index == 1
+    assert node.pay(node.add_invoice(1000).payment_request).settle_index == 2
+    node.restore_from_seed()
+    answer = (NOT_FOUND, "there are no existing invoices")
+    assert await refusal(client.lookup(kept.payment_hash)) == answer
+    assert node.pay(node.add_invoice(1000).payment_request).settle_index == 1
+
+
+async def test_another_node_at_the_same_address(node: SimNode, client: Client) -> None:
+    identity, address = node.identity_pubkey, node.address
+    node.add_invoice(1000)
+    with pytest.raises(RuntimeError, match="stop the node first"):
+        node.become_other_node()
+    await node.stop()
+    node.become_other_node()
+    await node.start()
+    assert node.address == address
+    assert not node.invoices
+    assert node.identity_pubkey != identity
+    async with connected(node, (node.folder / "admin.macaroon").read_bytes()) as anew:
+        assert (await anew.info()).identity_pubkey == node.identity_pubkey
+    async with connected(node, client.metadata[0][1]) as old:
+        assert (await refusal(old.info()))[1].startswith("verification failed")

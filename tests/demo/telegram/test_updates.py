@@ -1,0 +1,114 @@
+"""getUpdates: what waits, is confirmed, delivered again, or too old."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.demo.telegram.town import CANCEL, TOKEN, Refused, Town, refusal
+
+
+async def test_what_no_later_call_confirmed_is_delivered_again(town: Town) -> None:
+    chat = town.private()
+    await town.drain()
+    town.sim.say(chat, town.ann, "one")
+    town.sim.say(chat, town.ann, "two")
+    first, second = await town.updates()
+    assert [each["message"]["text"] for each in (first, second)] == ["one", "two"]
+    assert await town.updates(first["update_id"]) == [first, second]
+    assert await town.updates(second["update_id"]) == [second]
+    # an offset that was never reached confirms nothing
+    assert await town.updates(second["update_id"] + 500) == [second]
+    assert await town.updates(second["update_id"] + 1) == []
+    assert len(town.sim.bots[TOKEN].updates) == 0
+
+
+async def test_limit_and_a_negative_offset(town: Town) -> None:
+    chat = town.private()
+    for text in ("one", "two", "three"):
+        town.sim.say(chat, town.ann, text)
+    assert len(await town.updates(limit=2)) == 2
+    assert [each["message"]["text"] for each in await town.updates(-2)] == ["two", "three"]
+    assert len(town.sim.bots[TOKEN].updates) == 2
+
+
+async def test_a_long_poll_answers_as_soon_as_something_comes(town: Town) -> None:
+    chat = town.private()
+    await town.drain()
+    poll = asyncio.create_task(town.updates(1, timeout=50))
+    await town.sim.wait_for(lambda: town.sim.calls[-1].params.get("timeout") == "50")
+    assert not poll.done()
+    town.sim.say(chat, town.ann, "now")
+    async with asyncio.timeout(5):
+        assert [each["message"]["text"] for each in await poll] == ["now"]
+
+
+async def test_asking_again_at_once_with_the_same_offset_is_held_back(town: Town) -> None:
+    chat = town.private()
+    await town.drain()
+    assert await town.updates(7) == []
+    poll = asyncio.create_task(town.updates(7))
+    await town.sim.wait_for(
+        lambda: len([c for c in town.sim.calls if "7" in c.params.values()]) == 2
+    )
+    for text in ("one", "two"):
+        town.sim.say(chat, town.ann, text)
+    async with asyncio.timeout(5):
+        assert [each["message"]["text"] for each in await poll] == ["one"]
+
+
+async def test_a_second_poller_ends_the_first(town: Town) -> None:
+    first = asyncio.create_task(town.updates(1, timeout=50))
+    await town.sim.wait_for(lambda: town.sim.calls)
+    second = asyncio.create_task(town.updates(2, timeout=50))
+    async with asyncio.timeout(5):
+        with pytest.raises(Refused) as caught:
+            await first
+    assert caught.value.code == 409
+    assert str(caught.value) == (
+        "Conflict: terminated by other getUpdates request; "
+        "make sure that only one bot instance is running"
+    )
+    assert not second.done()
+    town.private()
+    assert len(await second) == 1
+
+
+async def test_a_webhook_keeps_pollers_out_until_it_is_deleted(town: Town) -> None:
+    town.private()
+    await town.call("setWebhook", url="https://example.com/hook")
+    assert (await town.call("getWebhookInfo"))["pending_update_count"] == 1
+    assert "webhook is active" in await refusal(town, "getUpdates")
+    await town.call("deleteWebhook")
+    assert len(await town.updates()) == 1
+    assert "HTTPS" in await refusal(town, "setWebhook", url="http://example.com")
+
+
+async def test_allowed_updates_are_remembered_and_count_from_then_on(town: Town) -> None:
+    group = town.group()
+    message = await town.sent(group, reply_markup=CANCEL)
+    await town.updates(1, allowed_updates=["callback_query"])
+    await town.drain()
+    town.sim.say(group, town.ann, "/help")
+    town.sim.press(group, town.ann, message.id)
+    assert [list(update)[1] for update in await town.updates()] == ["callback_query"]
+    await town.updates(3, allowed_updates=[])
+    town.sim.say(group, town.ann, "/help")
+    assert [list(update)[1] for update in await town.updates(2)] == ["callback_query", "message"]
+
+
+async def test_a_message_waits_for_a_day_and_a_press_for_150_seconds(town: Town) -> None:
+    chat = town.private()
+    message = await town.sent(chat, reply_markup=CANCEL)
+    town.sim.press(chat, town.ann, message.id)
+    assert len(await town.updates()) == 2
+    town.clock.now += 151
+    assert [list(update)[1] for update in await town.updates(1)] == ["message"]
+    town.clock.now += 86_400
+    assert await town.updates(2) == []
+
+
+async def test_broken_updates_are_delivered_as_they_are(town: Town) -> None:
+    update_id = town.sim.push_raw_update({"message": {"nonsense": True}})
+    assert await town.updates() == [{"update_id": update_id, "message": {"nonsense": True}}]
