@@ -1,1 +1,1 @@
-"""What stands in for the world outside: a simulated node, a simulated Telegram, a chat page."""
+"""The demo: a stage for the real bot. Knows both simulators, which do not know each other."""

@@ -1,4 +1,4 @@
-"""The feed: what happens, as server-sent events for every open page. Knows no chats."""
+"""The feed: every change, as server-sent events for each open page. Knows no chats."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Callable
 
 from bot.demo.telegram import Json
 
-# a reader who is so far behind begins anew with a snapshot
+# a reader that is so far behind starts again with a snapshot
 MAX_WAITING = 500
 PING_S = 15.0
 
 
 class Feed:
-    """The open pages; each has a queue that is bounded."""
+    """The open pages, each with a bounded queue."""
 
     def __init__(self) -> None:
         self._readers: set[asyncio.Queue[bytes | None]] = set()
@@ -22,7 +22,7 @@ class Feed:
     def __len__(self) -> int:
         return len(self._readers)
 
-    def tell(self, kind: str, detail: Json) -> None:
+    def send(self, kind: str, detail: Json) -> None:
         """Send an event to every page."""
         for reader in list(self._readers):
             try:
@@ -42,7 +42,7 @@ class Feed:
         reader.put_nowait(None)
 
     async def read(self, snapshot: Callable[[], Json]) -> AsyncIterator[bytes]:
-        """One page's events: how everything stands now, then every change."""
+        """One page's events: everything as it is now, then every change."""
         reader: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_WAITING)
         self._readers.add(reader)
         try:

@@ -1,4 +1,4 @@
-"""The whole demo: stage, page and the real bot, side by side until it is told to stop."""
+"""The whole demo: stage, page and the real bot, side by side until stopped. Knows their order."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ GRACE_S = 1
 async def run(
     *, port: int = 8080, host: str = "127.0.0.1", stop: asyncio.Event | None = None
 ) -> None:
-    """Run the whole demo until `stop` is set. Says what it started; the last line is the address.
+    """Run the whole demo until `stop` is set. Prints what it started; the last line is the address.
 
-    Port 0 takes a free one. Raises StartError when the port is in use, and what the bot raises.
+    Port 0 is any free one. Raises StartError when the port is in use, and what the bot raises.
     """
     stop = stop or asyncio.Event()
     with (
@@ -44,7 +44,7 @@ async def run(
 
 
 def _first(error: Exception) -> Exception:
-    """What went wrong first, out of the groups that it came in."""
+    """The first error, out of the groups that it is in."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     return error
@@ -65,23 +65,23 @@ async def _play(
         )
     )
     end_bot = asyncio.Event()
-    following = group.create_task(page.follow())
+    forwarding = group.create_task(page.forward())
     bot = group.create_task(app.run(opened.settings(), clock=opened.clock, stop=end_bot))
     serving = group.create_task(server.serve(sockets=[listener]))
     stopped = group.create_task(stop.wait())
     ready = group.create_task(opened.ready(timeout_s=READY_TIMEOUT_S))
     await asyncio.wait((bot, serving, stopped, ready), return_when=asyncio.FIRST_COMPLETED)
     if ready.done() and not ready.exception():
-        _tell_started(opened, listener)
+        _print_started(opened, listener)
         await asyncio.wait((bot, serving, stopped), return_when=asyncio.FIRST_COMPLETED)
-    for task in (ready, stopped, following):
+    for task in (ready, stopped, forwarding):
         task.cancel()
     end_bot.set()
     server.should_exit = True
     page.end()
 
 
-def _tell_started(opened: Stage, listener: socket.socket) -> None:
+def _print_started(opened: Stage, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     lines = (
         f"The simulated Lightning node listens on {opened.node.address} (gRPC over TLS).",
@@ -95,7 +95,7 @@ def _tell_started(opened: Stage, listener: socket.socket) -> None:
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves the signals to the command line."""
+    """Leaves the signals to the command line."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -104,7 +104,7 @@ class _Server(uvicorn.Server):
 
 @contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    """The page's socket: taken before anything else starts."""
+    """The page's socket, bound before anything else starts."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     with listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,6 +1,6 @@
-"""The stage: node, Telegram, people, wallets and clock of the demo, and the bot between them.
+"""The stage: the demo's node, Telegram, people, wallets and clock. Knows the settings, no page.
 
-Makes every part, starts them in order and ends them in reverse. Knows no page.
+Makes every part, starts them in order and ends them in reverse.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _MACAROON = "bot.macaroon"
 
 
 class Clock:
-    """The one clock of the demo, in Unix seconds: real time, moved on by hand."""
+    """The one clock of the demo, in Unix seconds: real time, moved forward by hand."""
 
     def __init__(self) -> None:
         self._ahead_s = 0
@@ -50,13 +50,13 @@ class Clock:
         return time.time() + self._ahead_s
 
     def move(self, seconds: int) -> None:
-        """Move on by so many seconds, and tell the watchers."""
+        """Move forward by so many seconds, and call the watchers."""
         self._ahead_s += seconds
         for watcher in self._watchers:
             watcher()
 
     def watch(self, watcher: Callable[[], None]) -> None:
-        """Call this whenever the clock was moved."""
+        """Call this whenever the clock has been moved."""
         self._watchers.append(watcher)
 
 
@@ -75,7 +75,7 @@ class Stage:
         self._switching = asyncio.Lock()
 
     def _seat_people(self) -> User:
-        """The people and their chats; gives the bot's owner."""
+        """Add the people and their chats. Returns the bot's owner."""
         add = self.telegram.add_user
         people = [
             add("Ada", last_name="Quist", username="ada_quist"),
@@ -93,13 +93,13 @@ class Stage:
     async def start(self) -> None:
         """Start node and Telegram on free ports."""
         await self.node.start()
-        # just what the bot needs, as its owner would bake it
+        # only what the bot needs, as its owner would bake it
         needed = [f"uri:{right.method}" for right in RIGHTS]
         self.node.bake(needed, root_key_id=1, save_to=_MACAROON)
         await self.telegram.start()
 
     async def stop(self) -> None:
-        """End them."""
+        """Stop them."""
         await self.telegram.stop()
         await self.node.stop()
 
@@ -127,7 +127,7 @@ class Stage:
                 users=frozenset(user.id for user in self.telegram.users()),
                 chats=frozenset(chat.id for chat in self.telegram.chats()),
             ),
-            # somebody who tries things out asks more often than a guest at dinner
+            # somebody who is trying things out asks more often than a guest at dinner
             limits=LimitsSettings(invoices_per_user=Rate(100, 600)),
             database=DatabaseSettings(url=f"sqlite:///{self.folder / 'invoice-bot.db'}"),
             log=LogSettings(level="warning"),
@@ -156,7 +156,7 @@ class Stage:
                 self.node.set_state("UNLOCKED")
 
     async def node_started(self) -> None:
-        """Let a node that is starting come up; returns when it has, or was switched meanwhile."""
+        """Let a node that is starting come up. Returns when it has, or was switched meanwhile."""
         if self.node_state == "starting":
             await self.node.unlock(starting_s=STARTING_S)
 

@@ -1,4 +1,4 @@
-"""What the page is shown of people, chats and messages, as JSON. Knows the simulated Telegram."""
+"""People, chats and messages as JSON for the page. Knows the simulated Telegram's values."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def chat(chat: Chat, people: list[User], messages: list[Message] | None = None) 
 
 
 def message(message: Message) -> Json:
-    """A message as it stands now; texts are as written, formatting stands apart in entities."""
+    """A message as it is now; `text` is plain, its formatting is in `entities`."""
     photo = message.photo
     return {
         "id": message.id,
@@ -77,7 +77,7 @@ def _button(key: Json) -> Json:
 
 
 def _prompt(message: Message) -> Json | None:
-    """A forced reply: whom it asks (None: everybody) and what stands in the empty composer."""
+    """A forced reply: whom it asks (None: everybody), and the empty composer's placeholder."""
     markup = message.reply_markup or {}
     if not markup.get("force_reply"):
         return None

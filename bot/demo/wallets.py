@@ -1,6 +1,6 @@
 """People's wallets: they read a picture as a phone would, and pay. Knows pictures and the node.
 
-A wallet gets a payment request from a picture only: what its camera can't read can't be paid.
+A wallet gets a payment request only from a picture: what its camera cannot read cannot be paid.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from bot.demo.node.bolt import PaymentRequest, RequestInvalid, decode
 from bot.errors import Refused
 
 START_MSAT = 250_000_000
-_AWAY = "The Lightning node can't be reached: no payment gets there now. Try again when it is back."
+_AWAY = "The Lightning node can't be reached. Try again when it is back."
 # what the payer's node says → what a wallet makes of it
 _WORDS = {
-    "invoice is already paid": "This invoice is paid already.",
-    "payment is in transition": "A payment for this invoice is under way already.",
-    "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS": "This invoice was cancelled: it can't be paid.",
-    "FAILURE_REASON_NO_ROUTE": "The Lightning node can't receive that much.",
+    "invoice is already paid": "This invoice has already been paid.",
+    "payment is in transition": "A payment for this invoice is already under way.",
+    "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS": "This invoice was cancelled. It can no longer be paid.",
+    "FAILURE_REASON_NO_ROUTE": "The Lightning node does not have enough inbound liquidity.",
 }
 
 
 class Wallets:
-    """What each person holds, and how they pay the node."""
+    """What each person has, and how they pay the node."""
 
     def __init__(self, node: SimNode) -> None:
         self._node = node
@@ -38,16 +38,16 @@ class Wallets:
         return START_MSAT - self._spent_msat.get(person_id, 0)
 
     def pay(self, person_id: int, request: str, *, amount_msat: int | None = None) -> int:
-        """Pay, and give the amount in msat; `amount_msat` is for requests that leave it open.
+        """Pay. Returns the amount in msat; `amount_msat` is for requests that leave it open.
 
-        Refused says in plain words why it does not work.
+        Raises Refused with the reason in plain words.
         """
         read = _decoded(request)
         msat = read.amount_msat or amount_msat or 0
         if msat < 1000:
             raise Refused("Pay at least 1 sat.")
         if msat > self.balance_msat(person_id):
-            raise Refused("There is not that much in this wallet.")
+            raise Refused("This wallet does not have that much.")
         if not self._node.alive or self._node.state != "SERVER_ACTIVE":
             raise Refused(_AWAY)
         open_msat = None if read.amount_msat else msat
@@ -60,7 +60,7 @@ class Wallets:
 
 
 async def scan(picture: bytes) -> tuple[str, PaymentRequest]:
-    """The payment request in a picture, as text and decoded. Refused when none can be read."""
+    """The payment request in a picture, as text and decoded. Raises Refused if none can be read."""
     for text in await asyncio.to_thread(_codes, picture):
         try:
             return text.lower().removeprefix("lightning:"), decode(text)
@@ -81,10 +81,10 @@ def _decoded(request: str) -> PaymentRequest:
     try:
         return decode(request)
     except RequestInvalid:
-        raise Refused("That is no payment request.") from None
+        raise Refused("That is not a payment request.") from None
 
 
 def _in_words(failure: str) -> str:
     if failure.startswith("invoice expired"):
-        return "This invoice has expired: it can't be paid any more."
+        return "This invoice has expired. It can no longer be paid."
     return _WORDS.get(failure, f"The payment failed: {failure}.")

@@ -45,7 +45,7 @@ _Input = TypeVar("_Input", bound=BaseModel)
 
 
 class Say(BaseModel):
-    """A person writes."""
+    """A person writes a message."""
 
     chat: int
     user: int
@@ -71,7 +71,7 @@ class Menu(BaseModel):
 
 
 class Scan(BaseModel):
-    """A wallet looks at a message's picture."""
+    """A wallet scans a message's picture."""
 
     chat: int
     message: int
@@ -92,13 +92,13 @@ class Switch(BaseModel):
 
 
 class Move(BaseModel):
-    """The clock is moved on."""
+    """The clock is moved forward."""
 
     seconds: int
 
 
 class Page:
-    """The page's server side: one method for each thing that can be done there."""
+    """One method for each action on the page."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -107,12 +107,12 @@ class Page:
         self._ended = asyncio.Event()
 
     def end(self) -> None:
-        """Let go of everybody who waits here."""
+        """Release every request that waits here."""
         self._ended.set()
         self.feed.close()
 
     def snapshot(self) -> Json:
-        """Everything as it stands now."""
+        """Everything as it is now."""
         people = self._telegram.users()
         return {
             "now": self._stage.clock(),
@@ -127,17 +127,17 @@ class Page:
             "node": self._stage.node_state,
         }
 
-    async def follow(self) -> None:
-        """Pass on what happens in the chats, until cancelled."""
+    async def forward(self) -> None:
+        """Send every change in the chats to the pages, until cancelled."""
         async for change in self._telegram.listen():
             if change.kind in ("message", "edit") and change.message:
-                self.feed.tell("message", views.message(change.message))
+                self.feed.send("message", views.message(change.message))
             elif change.kind == "delete" and change.message:
                 gone = {"chat": change.message.chat.id, "id": change.message.id}
-                self.feed.tell("gone", gone)
+                self.feed.send("gone", gone)
             elif change.kind == "chat" and change.chat_id is not None:
                 chat = self._telegram.chat(change.chat_id)
-                self.feed.tell("chat", views.chat(chat, self._telegram.users()))
+                self.feed.send("chat", views.chat(chat, self._telegram.users()))
 
     async def say(self, said: Say) -> Json:
         """Write a message."""
@@ -178,7 +178,7 @@ class Page:
         }
 
     async def scan(self, asked: Scan) -> Json:
-        """What a wallet reads in a picture."""
+        """What a wallet reads in a message's picture."""
         request, read = await wallets.scan(self._picture(asked))
         return {
             "request": request,
@@ -192,26 +192,26 @@ class Page:
         """Pay what a wallet has read."""
         purse = self._stage.wallets
         paid_msat = purse.pay(asked.user, asked.request, amount_msat=asked.amount_msat)
-        self.feed.tell("balance", {"user": asked.user, "msat": purse.balance_msat(asked.user)})
+        self.feed.send("balance", {"user": asked.user, "msat": purse.balance_msat(asked.user)})
         return {"amount_msat": paid_msat}
 
     async def switch(self, asked: Switch) -> Json:
         """Switch the node."""
         await self._stage.set_node(asked.state)
-        self._tell_node()
+        self._send_node()
         await self._stage.node_started()
-        self._tell_node()
+        self._send_node()
         return {}
 
-    def _tell_node(self) -> None:
-        self.feed.tell("node", {"state": self._stage.node_state})
+    def _send_node(self) -> None:
+        self.feed.send("node", {"state": self._stage.node_state})
 
     async def move(self, asked: Move) -> Json:
-        """Move the clock on."""
+        """Move the clock forward."""
         if not 0 < asked.seconds <= 7 * 86_400:
-            raise Refused("The clock moves on by up to a week at a time.")
+            raise Refused("The clock can move by up to a week at a time.")
         self._stage.clock.move(asked.seconds)
-        self.feed.tell("clock", {"now": self._stage.clock()})
+        self.feed.send("clock", {"now": self._stage.clock()})
         return {}
 
     def _chat_of(self, chat_id: int, user_id: int) -> Chat:
@@ -220,7 +220,7 @@ class Page:
         except KeyError:
             raise Refused("There is no such chat.") from None
         if user_id not in {user.id for user in views.members(chat, self._telegram.users())}:
-            raise Refused("They are not in this chat.")
+            raise Refused("That person is not in this chat.")
         return chat
 
     def _picture(self, asked: Scan) -> bytes:
@@ -269,12 +269,12 @@ class Page:
 def _action(path: str, model: type[_Input], act: Callable[[_Input], Awaitable[Json]]) -> Route:
     """A POST of JSON.
 
-    What can't be done is told in the answer's `error`, with status 200: it is an answer like any
-    other, and a browser would log every other status as a fault.
+    A refusal is the answer's `error`, with status 200: it is an answer like any other, and browsers
+    log any other status as a failure.
     """
 
     async def handle(request: Request) -> Response:
-        # another site's page can't send this type without being asked first
+        # a page of another site cannot send this type without a preflight request
         if request.headers.get("content-type") != "application/json":
             return JSONResponse({"error": "Expected JSON."}, status_code=415)
         try:
@@ -288,7 +288,7 @@ def _action(path: str, model: type[_Input], act: Callable[[_Input], Awaitable[Js
 
 
 class _Guarded:
-    """Every answer carries the headers that keep foreign code and frames out."""
+    """Adds the headers that keep other sites' code and frames out of every answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

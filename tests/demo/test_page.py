@@ -281,7 +281,7 @@ def test_nobody_pays_twice(visitor: Visitor) -> None:
     expect(first.locator(".amount")).to_have_text("Paid 500 sats")
     slow.bring_to_front()
     late.get_by_role("button", name="Pay 500 sats").click()
-    expect(late.get_by_role("alert")).to_contain_text("paid already")
+    expect(late.get_by_role("alert")).to_contain_text("already been paid")
 
 
 def test_the_payer_chooses_the_amount_where_the_request_leaves_it_open(page: Page) -> None:
@@ -339,7 +339,7 @@ def test_an_hour_later_a_card_has_expired(page: Page) -> None:
     wallet = open_wallet(soup)
     expect(wallet.locator(".amount")).to_have_text("950 sats")
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="One hour on").click()
+    page.get_by_role("button", name="Skip an hour").click()
     expect(soup).to_contain_text("Expired: 950 sats")
     expect(soup.get_by_role("button", name="Renew", exact=True)).to_be_visible()
 
@@ -548,7 +548,7 @@ def test_an_open_page_comes_back_with_the_next_start(browser: Browser) -> None:
         page.goto(address)
         expect(page.locator("#chats li").first).to_be_visible()
         demo.end()
-    lost = page.get_by_text("The demo does not answer")
+    lost = page.get_by_text("The demo is not responding")
     expect(lost).to_be_visible()
     with Demo("--port", address.rpartition(":")[2]) as again:
         assert again.address() == address

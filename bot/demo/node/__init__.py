@@ -1,4 +1,4 @@
-"""The simulated LND: real gRPC over TLS and real macaroons; knows no product."""
+"""The simulated LND. It alone knows how LND answers; it knows nothing of the product."""
 
 from bot.demo.node.channels import Channel, open_channels
 from bot.demo.node.faults import Stall

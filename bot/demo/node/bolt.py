@@ -1,6 +1,6 @@
-"""Payment requests: BOLT11 text, signed and read. Knows nothing of nodes or their invoices.
+"""Payment requests: BOLT11 text, signed and read. Knows no nodes and no invoices.
 
-Written for speed, since benchmarks ask for thousands: 5-bit groups are bytes objects, which Python
+Written for speed, since benchmarks make thousands: 5-bit groups are bytes objects, which Python
 converts and translates in C; a library of bit strings takes ten times as long.
 """
 
@@ -39,16 +39,16 @@ _PREFIX = re.compile(r"ln(bcrt|tbs|bc|tb|sb)(?:([0-9]+)([munp]?))?")
 _SIGNATURE_GROUPS = 104
 _CHECKSUM_GROUPS = 6
 _TIME_GROUPS = 7
-# TLV onion and payment secret required, multi-part and route blinding supported: as lnd says it
+# TLV onion and payment secret required, multi-part and route blinding supported: as LND has it
 _FEATURES = 1 << 8 | 1 << 14 | 1 << 17 | 1 << 25
 
 
 class RequestInvalid(ValueError):
-    """That is not a payment request."""
+    """The text is not a payment request."""
 
 
 class FieldTooLong(ValueError):
-    """A field has more 5-bit groups than its length can tell."""
+    """A field has more 5-bit groups than its length field can express."""
 
     def __init__(self, groups: int) -> None:
         super().__init__(f"data length too big to fit within 10 bits: {groups}")
@@ -193,12 +193,12 @@ def _amount_msat(digits: str | None, unit: str | None) -> int | None:
 
 
 def _grouped(data: bytes) -> bytes:
-    """8-bit bytes to 5-bit groups, the last one filled up with zeros."""
+    """8-bit bytes to 5-bit groups, the last one padded with zeros."""
     return base64.b32encode(data).rstrip(b"=").translate(_BASE32_TO_GROUPS)
 
 
 def _packed(groups: bytes) -> bytes:
-    """5-bit groups to bytes, the last one filled up with zeros."""
+    """5-bit groups to bytes, the last one padded with zeros."""
     padded = groups + b"\0" * (-len(groups) % 8)
     return base64.b32decode(padded.translate(_GROUPS_TO_BASE32))[: (len(groups) * 5 + 7) // 8]
 
@@ -235,7 +235,7 @@ def _field(tag: str, groups: bytes) -> bytes:
 
 
 def _fields(data: bytes) -> dict[str, list[bytes]]:
-    """The fields by their tag; those whose length is not the one they must have are left out."""
+    """The fields by their tag; those of a wrong length are left out."""
     lengths = {"p": 52, "h": 52, "s": 52, "n": 53}
     fields: dict[str, list[bytes]] = {}
     while data:
@@ -278,7 +278,7 @@ def _checked(prefix: str, rest: str) -> bytes:
     """The groups between prefix and signature."""
     text = rest.encode()
     if text.strip(_CHARSET):
-        raise RequestInvalid("a character that can't stand there")
+        raise RequestInvalid("a character that is not allowed there")
     groups = text.translate(_CHARSET_TO_GROUPS)
     if _polymod(prefix, groups) != 1:
         raise RequestInvalid("the checksum is wrong")

@@ -1,4 +1,4 @@
-"""How the simulated node answers gRPC calls. Knows nothing of when the node lives or listens."""
+"""How the simulated node answers gRPC calls. Knows nothing of its start and its end."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
                 await self._lost(context, breaks=True)
 
     async def _later(self, act: Callable[[], Answer], seconds: float) -> Answer:
-        """Act after a while, even when the caller has gone by then."""
+        """Act after a while, even if the caller has left by then."""
         return await asyncio.shield(self._act_at(seconds, act))
 
     def _act_at(self, seconds: float, act: Callable[[], Answer]) -> asyncio.Future[Answer]:
@@ -248,7 +248,7 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
                 outcome.set_result(act())
             except Refusal as refusal:
                 outcome.set_exception(refusal)
-                outcome.exception()  # seen: there may be no caller any more
+                outcome.exception()  # retrieved: the caller might have left
 
         handle = loop.call_later(seconds, go)
         self._late.add(handle)
@@ -275,7 +275,7 @@ class _Unknown(grpc.GenericRpcHandler):
     def service(
         self, handler_call_details: grpc.HandlerCallDetails
     ) -> grpc.RpcMethodHandler[bytes, bytes]:
-        """What refuses the call."""
+        """A handler that refuses the call."""
         service, _, method = handler_call_details.method[1:].rpartition("/")
         text = (
             f"unknown method {method} for service {service}"

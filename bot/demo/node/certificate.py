@@ -1,4 +1,4 @@
-"""A TLS certificate like the one that lnd makes for itself. Knows nothing but files."""
+"""A TLS certificate like the one that LND makes for itself. Knows only its two files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 HOSTS = ("localhost", "127.0.0.1", "::1")
-# lnd's fourteen months
+# LND's fourteen months
 VALID_S = 14 * 30 * 24 * 3600
 _A_DAY = dt.timedelta(days=1)
 
@@ -21,7 +21,7 @@ _A_DAY = dt.timedelta(days=1)
 def make(folder: Path, *, valid_s: int = VALID_S, hosts: Sequence[str] = HOSTS) -> None:
     """Write a new key and self-signed certificate to tls.key and tls.cert in `folder`.
 
-    A negative `valid_s` makes one that ended so many seconds ago. TLS goes by the machine's clock.
+    With a negative `valid_s` it expired so many seconds ago. TLS goes by the machine's clock.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     ends = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=valid_s)
@@ -58,7 +58,7 @@ def make(folder: Path, *, valid_s: int = VALID_S, hosts: Sequence[str] = HOSTS) 
 
 
 def usable(folder: Path) -> bool:
-    """Whether `folder` has a key, and a certificate that has not ended."""
+    """Whether `folder` has a key, and a certificate that has not expired."""
     try:
         certificate = x509.load_pem_x509_certificate((folder / "tls.cert").read_bytes())
     except (FileNotFoundError, ValueError):

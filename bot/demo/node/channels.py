@@ -28,7 +28,7 @@ class Channel:
 
     @property
     def reserve_sat(self) -> int:
-        """What either side has to keep: a hundredth."""
+        """What each side has to keep: one per cent."""
         return self.capacity_sat // 100
 
     @property
@@ -41,7 +41,7 @@ class Channel:
         return bolt.hint(bolt.Hop(self.peer.public_key.format(), self.channel_id))
 
     def message(self) -> pb.Channel:
-        """As ListChannels tells it."""
+        """As ListChannels sends it."""
         constraints = pb.ChannelConstraints(chan_reserve_sat=self.reserve_sat)
         return pb.Channel(
             active=self.active,

@@ -11,7 +11,7 @@ from bot.demo.node.wallet import Wallet
 
 # LND cancels a moment after the expiry
 _DELAY_S = 0.03
-# the clock can be moved without a word to us
+# the clock can be moved without a call of `wake`
 _CLOCK_POLL_S = 0.05
 
 

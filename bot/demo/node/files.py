@@ -29,7 +29,7 @@ class Files:
         self._prepared = True
 
     def credentials(self) -> grpc.ServerCredentials:
-        """Key and certificate, read anew."""
+        """Key and certificate, read from their files."""
         key, chain = (self.folder / "tls.key", self.folder / "tls.cert")
         return grpc.ssl_server_credentials([(key.read_bytes(), chain.read_bytes())])
 

@@ -22,7 +22,7 @@ _STATE_NAMES: dict[int, str] = {
 
 @dataclass(slots=True, kw_only=True)
 class SimInvoice:
-    """An invoice as the node has it: the truth that a test compares with. Times: Unix seconds."""
+    """An invoice as the node has it: the truth for a test to compare with. Times: Unix seconds."""
 
     memo: str
     description_hash: bytes
@@ -52,7 +52,7 @@ class SimInvoice:
         return _STATE_NAMES.get(self.state, str(self.state))
 
     def message(self) -> pb.Invoice:
-        """As LookupInvoice and SubscribeInvoices tell it."""
+        """As LookupInvoice and SubscribeInvoices send it."""
         return pb.Invoice(
             memo=self.memo,
             r_preimage=self.preimage,

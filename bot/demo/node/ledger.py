@@ -42,7 +42,7 @@ class Ledger:
     ) -> None:
         self.key = key
         self.channels = list(channels)
-        # A node with a native SQL database may replay settlements in the order of their adding.
+        # A node with a native SQL database might replay settlements in the order of their adding.
         self.settle_backlog_by_add_index = False
         self._clock = clock
         self._changed = changed
@@ -51,7 +51,7 @@ class Ledger:
 
     def _forget(self) -> None:
         self._invoices: dict[bytes, SimInvoice] = {}
-        # The place in these lists is the index, less one; a deleted invoice leaves its place empty.
+        # The position in these lists is the index minus one; a deleted invoice keeps its position.
         self._added: list[bytes] = []
         self._settled: list[bytes] = []
         self._by_expiry: list[tuple[int, bytes]] = []

@@ -1,6 +1,6 @@
-"""Macaroons as lnd bakes and checks them. Knows nothing of calls but their names and permissions.
+"""Macaroons as LND bakes and checks them. Knows calls only by their names and permissions.
 
-Every refusal carries lnd's own text.
+Every refusal carries LND's own text.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z")
 
 
 class MacaroonRefusal(Exception):
-    """The text that lnd refuses a macaroon with."""
+    """The text with which LND refuses a macaroon."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A macaroon whose signature was found right."""
+    """A macaroon whose signature was verified."""
 
     permissions: frozenset[str]
     caveats: tuple[str, ...]
@@ -56,13 +56,13 @@ class Bakery:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._root_keys: dict[int, bytes] = {0: secrets.token_bytes(32)}
-        # Reading one takes longer than a whole call, so what was verified is kept until a key goes.
+        # Verifying one takes longer than a whole call: the result is kept until a key is deleted.
         self._known: dict[str, _Known] = {}
 
     def bake(
         self, permissions: Iterable[str], *, root_key_id: int = 0, caveats: Sequence[str] = ()
     ) -> bytes:
-        """A macaroon in lnd's binary form.
+        """A macaroon in LND's binary form.
 
         Permissions are `entity:action`, or `uri:/package.Service/Method` for one call; caveats
         are conditions such as `time-before 2030-01-01T00:00:00Z` or `ipaddr 10.1.1.1`.
@@ -80,7 +80,7 @@ class Bakery:
         return baked
 
     def revoke(self, root_key_id: int) -> None:
-        """Forget a root key, and so every macaroon baked with it. lnd keeps number 0."""
+        """Delete a root key, and so every macaroon baked with it. LND does not let 0 be deleted."""
         if root_key_id == 0:
             raise ValueError("the specified ID cannot be deleted")
         del self._root_keys[root_key_id]
@@ -120,7 +120,7 @@ class Bakery:
                 f"root key with id {number} doesn't exist"
             )
         verifier = Verifier()
-        verifier.satisfy_general(lambda _condition: True)  # caveats are looked at in each call
+        verifier.satisfy_general(lambda _condition: True)  # caveats are checked in each call
         try:
             verifier.verify(macaroon, root_key)
         except MacaroonInvalidSignatureException:
@@ -148,7 +148,7 @@ class Bakery:
 
 
 def unhex(text: str) -> bytes:
-    """Hex to bytes, refused with the words of Go's encoding/hex."""
+    """Hex to bytes, refused in the words of Go's encoding/hex."""
     for character in text:
         if character not in "0123456789abcdefABCDEF":
             shown = f" '{character}'" if character.isprintable() else ""
@@ -159,7 +159,7 @@ def unhex(text: str) -> bytes:
 
 
 def time_before(expires_at: float) -> str:
-    """The caveat that lets a macaroon end at `expires_at` (Unix seconds)."""
+    """The caveat with which a macaroon expires at `expires_at` (Unix seconds)."""
     return f"time-before {datetime.fromtimestamp(expires_at, UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 

@@ -1,4 +1,4 @@
-"""Who looks on from inside the process: tests that wait, callbacks. Knows when, not what for."""
+"""Callbacks and tests that wait inside the process. Knows when something changed, not what."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _CALLS_END_S = 5.0
 
 
 class Server:
-    """Opens and closes, always at the same port; port 0 is a free one, chosen at the first time."""
+    """Opens and closes, always at the same port; with port 0, the free one that it gets first."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port

@@ -1,4 +1,4 @@
-"""The TCP connections of this process, as the kernel has them: to break them under a library."""
+"""This process's TCP connections, broken under a library. Knows only what the kernel knows."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pathlib import Path
 def break_connections(port: int, *, peer_port: int | None = None) -> int:
     """End the connections that came in at the local `port`, all or the one from `peer_port`.
 
-    Both sides see what they see when a process is killed. Returns how many there were.
+    Both sides see what they would see if a process was killed. Returns how many it ended.
     """
     count = 0
     for connection in _connections():
         try:
             here, there = connection.getsockname(), connection.getpeername()
         except OSError:
-            continue  # it listens, or has ended
+            continue  # it listens, or is closed
         if here[1] == port and peer_port in (None, there[1]):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)

@@ -49,7 +49,7 @@ def _amount_msat(request: pb.Invoice) -> int:
 
 
 def _checked(request: pb.Invoice, amount_msat: int) -> tuple[int, int]:
-    """Expiry in seconds and final CLTV delta, after all checks in lnd's order."""
+    """Expiry in seconds and final CLTV delta, after all checks in LND's order."""
     memo_bytes = len(request.memo.encode())
     if memo_bytes > _MOST_MEMO_BYTES:
         raise Refusal(f"memo too large: {memo_bytes} bytes (maxsize={_MOST_MEMO_BYTES})")

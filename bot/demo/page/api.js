@@ -1,6 +1,6 @@
-/** The demo's server: everything that is asked of it and everything it tells goes through here. */
+/** The demo's server: every request to it and every change from it goes through here. */
 
-/** Ask the server; throws an Error whose message can be shown. */
+/** Send a request; throws an Error whose message can be shown. */
 async function post(path, body) {
   let answer;
   try {
@@ -11,7 +11,7 @@ async function post(path, body) {
     });
     answer = await response.json();
   } catch {
-    throw new Error("The demo does not answer.");
+    throw new Error("The demo is not responding.");
   }
   if (answer.error) throw new Error(answer.error);
   return answer;
@@ -21,7 +21,7 @@ async function post(path, body) {
 export const say = (chat, user, text, { replyTo = null, thread = null } = {}) =>
   post("/api/say", { chat, user, text, reply_to: replyTo, thread });
 
-/** A person presses a button; gives the bot's answer: {text, alert}. */
+/** A person presses a button; returns the bot's answer: {text, alert}. */
 export const press = (chat, user, message, data) => post("/api/press", { chat, user, message, data });
 
 /** The command menu of a person in a chat: [{command, description}]. */
@@ -37,14 +37,14 @@ export const pay = (user, request, amountMsat) =>
 /** Switch the node: up, locked or down. */
 export const setNode = (state) => post("/api/node", { state });
 
-/** Move the demo's clock on. */
+/** Move the demo's clock forward. */
 export const moveClock = (seconds) => post("/api/clock", { seconds });
 
 /**
- * Follow the server: on.snapshot once per connection, then a change at a time, by its kind.
- * A lost connection is made anew and begins with a snapshot.
+ * Subscribe to the server: a snapshot once per connection, then one change at a time, by its kind.
+ * A lost connection is opened again and starts with a snapshot.
  */
-export function follow(kinds, onChange, onConnection) {
+export function subscribe(kinds, onChange, onConnection) {
   const source = new EventSource("/events");
   source.onopen = () => onConnection(true);
   source.onerror = () => onConnection(false);

@@ -1,4 +1,4 @@
-/** The open chat: its head, its messages, and where one looks in them. */
+/** The open chat: its head, its messages, and how far they are scrolled. */
 
 import { press } from "./api.js";
 import { avatar } from "./avatar.js";
@@ -13,7 +13,7 @@ const NEAR_PX = 80;
 const TOGETHER_S = 300;
 
 const log = $("log");
-let below = 0; // messages that came while the reader looked further up
+let below = 0; // messages that came while the reader was further up
 let sticks = true; // whether the newest stays in sight
 let height = 0;
 let does = {};
@@ -64,7 +64,7 @@ function enter() {
 
 const draw = (message) => messageElement(message, room().chat, speaker()?.id, does);
 
-/** Days between messages, and who writes several in a row. */
+/** Days between messages, and several messages of one sender in a row. */
 function arrange() {
   for (const day of log.querySelectorAll(".day, .empty")) day.remove();
   let before = null;
@@ -94,7 +94,7 @@ function emptyRoom() {
     el("button", { type: "button", class: "quiet", onclick: () => does.command(command) }, command));
 }
 
-/** Exchange a message's element, if it has changed, and leave the focus where it was. */
+/** Replace a message's element, if it has changed, and leave the focus where it was. */
 function redraw(element, message) {
   const fresh = draw(message);
   fresh.classList.toggle("follows", element.classList.contains("follows"));
@@ -119,7 +119,7 @@ function onMessage({ chat, message, isNew }) {
   if (sticks || isOwn) toEnd();
   else if (isNew) below += 1;
   drawNewest();
-  // the first line tells a card's state; an edit is worth telling, too
+  // the first line is a card's state, so an edit is announced, too
   if (isNew || message.from === store.bot.id) {
     announce(message.service ?? `${senderName(message)}: ${message.text.split("\n")[0]}`);
   }
@@ -127,7 +127,7 @@ function onMessage({ chat, message, isNew }) {
 
 function animate(element, name) {
   element.classList.remove(name);
-  void element.offsetWidth; // starts the animation anew
+  void element.offsetWidth; // restarts the animation
   element.classList.add(name);
   element.addEventListener("animationend", () => element.classList.remove(name), { once: true });
 }
@@ -171,7 +171,7 @@ async function pressKey(message, button, element) {
   }
 }
 
-/** Keep the open chat; `actions` are reply(message), pay(message), command(text). */
+/** Start the open chat; `actions` are reply(message), pay(message), command(text). */
 export function startChat(actions) {
   does = { ...actions, jump, press: pressKey };
   $("back").append(icon("back"));

@@ -1,4 +1,4 @@
-/** The list of chats: one line for each room, with its newest message and how many are unread. */
+/** The list of chats: a line for each room, with its newest message and its unread count. */
 
 import { avatar } from "./avatar.js";
 import { written } from "./clock.js";
@@ -50,7 +50,7 @@ function count({ message, isNew }) {
 
 const isShown = () => isWide() || $("app").dataset.view === "chat";
 
-/** Keep the list. */
+/** Start the list. */
 export function startChats() {
   on("snapshot", readAddress);
   on("message", count);

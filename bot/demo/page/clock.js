@@ -57,7 +57,7 @@ export function timeElement(unix, format) {
 function refresh() {
   for (const element of document.querySelectorAll("time[data-format=r]")) {
     const text = written(Number(element.dataset.unix), "r");
-    // the text node is changed, not exchanged: a screen reader stays silent
+    // the text node is changed, not replaced: a screen reader stays silent
     if (element.firstChild.data !== text) element.firstChild.data = text;
   }
   for (const watcher of watchers) watcher();
@@ -65,7 +65,7 @@ function refresh() {
 
 const watchers = [];
 
-/** Call this at every second, and when the clock is moved. */
+/** Call this every second, and when the clock is moved. */
 export function everySecond(watcher) {
   watchers.push(watcher);
 }

@@ -1,4 +1,4 @@
-/** The composer: who speaks, what is written, which message it answers. */
+/** The composer: the speaker, the text, and the message that it answers. */
 
 import { say } from "./api.js";
 import { avatar } from "./avatar.js";
@@ -45,7 +45,7 @@ function drawReply() {
     replyTo.photo ? el("img", { src: replyTo.photo.src, alt: "" }) : "",
     el("span", { class: "quote-name" }, `Reply to ${senderName(replyTo)}`),
     el("span", { class: "quote-text" }, withEmoji(inOneLine(replyTo))),
-    el("button", { type: "button", class: "icon-button", "aria-label": "Do not reply", onclick: stopReplying }, icon("close")));
+    el("button", { type: "button", class: "icon-button", "aria-label": "Cancel the reply", onclick: stopReplying }, icon("close")));
 }
 
 /** Answer this message with what is written next. */
@@ -73,7 +73,7 @@ function promptFor(message, person) {
   return prompt.of === null || prompt.of.includes(person.id) ? prompt : null;
 }
 
-/** The newest question of the bot that waits for whoever speaks. */
+/** The bot's newest question that waits for the speaker. */
 function openPrompt() {
   const open = room();
   if (!open) return null;
@@ -82,8 +82,8 @@ function openPrompt() {
   return messages.findLast((each) => promptFor(each, speaker()) && !answered.has(each.id) && !dismissed.has(promptKey(each))) ?? null;
 }
 
-/** Set the reply that a prompt asks for, or take it back when the prompt is no longer for the speaker. */
-function followPrompt() {
+/** Set the reply that a prompt asks for, or clear it when the prompt is no longer for the speaker. */
+function updatePrompt() {
   const prompt = openPrompt();
   if (prompt && !replyTo) replyTo = prompt;
   else if (replyTo?.prompt && replyTo !== prompt) replyTo = prompt;
@@ -147,18 +147,18 @@ function changeRoom() {
   replyTo = draft?.replyTo ?? null;
   suggestFor("");
   grow();
-  followPrompt();
-  // on a phone the focus would open its keyboard over what one came to read
+  updatePrompt();
+  // on a phone the focus would open its keyboard over the messages
   if (isWide() && !matchMedia("(pointer: coarse)").matches) text.focus();
 }
 
 function onMessage({ message }) {
   if (!room() || !isIn(message, room())) return;
   if (replyTo?.id === message.id) replyTo = message;
-  followPrompt();
+  updatePrompt();
 }
 
-/** Keep the composer. */
+/** Start the composer. */
 export function startComposer() {
   $("send").append(icon("send"));
   $("composer").addEventListener("submit", submit);
@@ -170,13 +170,13 @@ export function startComposer() {
   on("room", changeRoom);
   on("speaker", () => {
     suggestFor("");
-    followPrompt();
+    updatePrompt();
   });
-  on("snapshot", followPrompt);
+  on("snapshot", updatePrompt);
   on("message", onMessage);
   on("gone", ({ id }) => {
     if (replyTo?.id === id) replyTo = null;
-    followPrompt();
+    updatePrompt();
   });
   on("suggestion", (words) => write(words));
 }

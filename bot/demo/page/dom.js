@@ -14,7 +14,7 @@ export function el(name, attributes = {}, ...children) {
   return element;
 }
 
-/** Give a parent these children, touching only what differs: a press under way is not lost. */
+/** Give a parent these children, replacing only what differs: a press under way is not lost. */
 export function sync(parent, children) {
   children.forEach((child, place) => {
     const there = parent.children[place];
@@ -34,7 +34,7 @@ const PATHS = {
   send: "M4 12l16-7.5L14.5 20l-3-6.5zM11.5 13.5L20 4.5",
 };
 
-/** A line drawing that says nothing to a screen reader: its button has the words. */
+/** A line drawing, hidden from screen readers: its button has the words. */
 export function icon(name) {
   const space = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(space, "svg");

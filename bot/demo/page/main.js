@@ -1,6 +1,6 @@
-/** The page: starts its parts and feeds them what the server tells. */
+/** The page: starts its parts and feeds them the server's changes. */
 
-import { follow } from "./api.js";
+import { subscribe } from "./api.js";
 import { startChat } from "./chat.js";
 import { startChats } from "./chats.js";
 import { replyWith, sendCommand, startComposer } from "./composer.js";
@@ -17,7 +17,7 @@ startSwitches();
 startWallet();
 startTour();
 
-follow(
+subscribe(
   Object.keys(changes),
   (kind, detail) => changes[kind](detail),
   (isThere) => { $("offline").hidden = isThere; },

@@ -1,4 +1,4 @@
-/** One message as it stands in its chat: picture, text, quote, buttons. Draws; decides nothing. */
+/** One message in its chat: picture, text, quote, buttons. Draws; decides nothing. */
 
 import { avatar, tint } from "./avatar.js";
 import { timeElement } from "./clock.js";
@@ -9,8 +9,8 @@ import { inOneLine, senderName, store } from "./store.js";
 import { copy } from "./toast.js";
 
 /**
- * The message as an element. `speakerId` is whose side of the chat is shown; `does` holds what can
- * be done with it: reply(message), press(message, button, element), pay(message), jump(id),
+ * The message as an element. `speakerId` is whose side of the chat is shown; `does` has its
+ * actions: reply(message), press(message, button, element), pay(message), jump(id),
  * command(text).
  */
 export function messageElement(message, chat, speakerId, does) {

@@ -1,12 +1,12 @@
-/** The selection: which room is open and who speaks there. The address's # holds the room. */
+/** The selection: which room is open and who speaks there. The address names the room after its #. */
 
-import { rooms, store, tell } from "./store.js";
+import { rooms, store, emit } from "./store.js";
 
 const wide = matchMedia("(min-width: 720px)");
 const speakers = new Map(); // room's key -> person's id
 let openKey = null;
 
-/** Whether the list and a chat stand side by side. */
+/** Whether the list and a chat are side by side. */
 export const isWide = () => wide.matches;
 
 /** The open room, or null. */
@@ -14,12 +14,12 @@ export function room() {
   return rooms().find((each) => each.key === openKey) ?? null;
 }
 
-/** Who may speak in a room. */
+/** The people who can speak in a room. */
 export function peopleOf(room) {
   return room.chat.people.map((id) => store.people.get(id)).filter(Boolean);
 }
 
-/** Who speaks in the open room. */
+/** The person who speaks in the open room. */
 export function speaker() {
   const open = room();
   if (!open) return null;
@@ -30,7 +30,7 @@ export function speaker() {
 /** Speak as this person in the open room. */
 export function speakAs(id) {
   speakers.set(openKey, id);
-  tell("speaker");
+  emit("speaker");
 }
 
 /** Take the room from the address; side by side one is always open. */
@@ -42,7 +42,7 @@ export function readAddress() {
   const changed = key !== openKey;
   openKey = key;
   document.getElementById("app").dataset.view = found ? "chat" : "list";
-  if (changed) tell("room");
+  if (changed) emit("room");
 }
 
 addEventListener("hashchange", readAddress);

@@ -1,4 +1,4 @@
-/** What the page knows: people, chats and their messages, as the server last told. No drawing here. */
+/** What the page knows: people, chats and their messages, as the server last sent them. Draws nothing. */
 
 import { setClock } from "./clock.js";
 
@@ -12,14 +12,14 @@ export const store = {
 
 const listeners = new Map();
 
-/** Call `listener(detail)` when something of that kind has changed. */
+/** Call `listener(detail)` whenever something of that kind changes. */
 export function on(kind, listener) {
   if (!listeners.has(kind)) listeners.set(kind, []);
   listeners.get(kind).push(listener);
 }
 
-/** Tell those who listen. */
-export function tell(kind, detail) {
+/** Call every listener of that kind. */
+export function emit(kind, detail) {
   for (const listener of listeners.get(kind) ?? []) listener(detail);
 }
 
@@ -28,7 +28,7 @@ const chatOf = (json) => ({
   messages: new Map((json.messages ?? []).map((message) => [message.id, message])),
 });
 
-/** The changes that the server tells, by name. */
+/** The changes that the server sends, by name. */
 export const changes = {
   snapshot(json) {
     setClock(json.now);
@@ -37,41 +37,41 @@ export const changes = {
     store.chats = new Map(json.chats.map((chat) => [chat.id, chatOf(chat)]));
     store.balances = new Map(json.balances);
     store.node = json.node;
-    tell("snapshot");
-    tell("node");
-    tell("balance");
+    emit("snapshot");
+    emit("node");
+    emit("balance");
   },
   message(json) {
     const chat = store.chats.get(json.chat);
     if (!chat) return;
     const isNew = !chat.messages.has(json.id);
     chat.messages.set(json.id, json);
-    tell("message", { chat, message: json, isNew });
+    emit("message", { chat, message: json, isNew });
   },
   gone(json) {
     const chat = store.chats.get(json.chat);
-    if (chat?.messages.delete(json.id)) tell("gone", { chat, id: json.id });
+    if (chat?.messages.delete(json.id)) emit("gone", { chat, id: json.id });
   },
   chat(json) {
     const before = store.chats.get(json.id);
     if (json.gone) store.chats.delete(json.id);
     else store.chats.set(json.id, { ...chatOf(json), ...(before && { messages: before.messages }) });
-    tell("chat", json.id);
+    emit("chat", json.id);
   },
   clock(json) {
     setClock(json.now);
   },
   node(json) {
     store.node = json.state;
-    tell("node");
+    emit("node");
   },
   balance(json) {
     store.balances.set(json.user, json.msat);
-    tell("balance");
+    emit("balance");
   },
 };
 
-/** The name of whoever wrote a message. */
+/** The name of the sender of a message. */
 export function senderName(message) {
   if (message.as_chat) return message.as_chat;
   if (message.from === store.bot.id) return store.bot.name;
@@ -85,7 +85,7 @@ export function inOneLine(message) {
   return text || (message.photo ? "Photo" : "");
 }
 
-/** Rooms are what the list shows: a chat, or one topic of a forum. Groups stand first. */
+/** Rooms are what the list shows: a chat, or one topic of a forum. Groups come first. */
 export function rooms() {
   const all = [];
   const isPrivate = (chat) => chat.type === "private";
@@ -103,7 +103,7 @@ export function messagesOf(room) {
   return [...room.chat.messages.values()].filter((message) => isIn(message, room));
 }
 
-/** Whether a message stands in this room. */
+/** Whether a message is in this room. */
 export function isIn(message, room) {
   return message.chat === room.chat.id && (message.thread ?? null) === room.thread;
 }

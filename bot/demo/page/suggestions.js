@@ -3,7 +3,7 @@
 import { commands } from "./api.js";
 import { $, el } from "./dom.js";
 import { room, speaker } from "./selection.js";
-import { store, tell } from "./store.js";
+import { store, emit } from "./store.js";
 
 const list = $("suggestions");
 const field = $("text");
@@ -45,13 +45,13 @@ function mark() {
 }
 
 function take(place) {
-  // in a group a command may be meant for another bot: Telegram adds the name, too
+  // in a group a command might be meant for another bot: Telegram adds the name, too
   const name = room().chat.type === "private" ? "" : `@${store.bot.username}`;
-  tell("suggestion", `/${shown[place].command}${name} `);
+  emit("suggestion", `/${shown[place].command}${name} `);
   show([]);
 }
 
-/** Handle a key of the composer; true if it was for the suggestions. */
+/** Handle a key of the composer; returns true if it was for the suggestions. */
 export function suggestionKey(event) {
   if (shown.length === 0) return false;
   const move = { ArrowDown: 1, ArrowUp: -1 }[event.key];

@@ -8,10 +8,10 @@ import { toast } from "./toast.js";
 
 const HOUR_S = 3600;
 const SAYS = {
-  up: "New invoices are answered at once.",
+  up: "Invoices are made at once.",
   starting: "Starting …",
-  locked: "Its owner has to unlock it. New commands wait a while.",
-  down: "Out of reach. New commands wait a while for it to come back.",
+  locked: "Its wallet has to be unlocked. New commands wait for a while.",
+  down: "Out of reach. New commands wait for it for a while.",
 };
 
 function draw() {
@@ -39,13 +39,13 @@ async function attempt(act) {
   }
 }
 
-/** Keep the switches. */
+/** Start the switches. */
 export function startSwitches() {
   on("node", draw);
   everySecond(drawClock);
   $("node").addEventListener("change", (event) => attempt(() => setNode(event.target.value)));
   $("hour-on").addEventListener("click", () => attempt(async () => {
     await moveClock(HOUR_S);
-    toast("It is one hour later.");
+    toast("It is now one hour later.");
   }));
 }

@@ -1,4 +1,4 @@
-/** Short words that come and go: toasts, alerts, and what only a screen reader is told. */
+/** Short notices: toasts, alerts, and announcements for screen readers only. */
 
 import { $, el } from "./dom.js";
 
@@ -17,12 +17,12 @@ export function alertBox(text) {
   if (!$("alert").open) $("alert").showModal();
 }
 
-/** Tell screen readers only. */
+/** Announce to screen readers only. */
 export function announce(text) {
   $("announcer").textContent = text;
 }
 
-/** Put a text on the clipboard and say so. */
+/** Put a text on the clipboard, and show a toast. */
 export async function copy(text, what = "Copied") {
   try {
     await navigator.clipboard.writeText(text);

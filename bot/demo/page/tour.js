@@ -1,4 +1,4 @@
-/** The tour: one line above the messages that says what to try next, until it is closed or done. */
+/** The tour: a line above the messages with what to try next, until it is closed or finished. */
 
 import { write } from "./composer.js";
 import { $, el, icon } from "./dom.js";
@@ -22,7 +22,7 @@ const STEPS = [
   () => [room().chat.type === "private"
     ? "Now press the card’s picture: it opens the wallet."
     : "Now speak as somebody else and press the card’s picture: it opens their wallet."],
-  () => ["Paid, and everybody sees it. Next: ask again, then move the clock one hour on, or switch the node off and on."],
+  () => ["Paid, and everybody sees it. Next, ask again and skip an hour, or switch the node off and on."],
 ];
 
 function draw() {
@@ -45,7 +45,7 @@ function go(to) {
   draw();
 }
 
-/** Keep the tour. */
+/** Start the tour. */
 export function startTour() {
   for (const kind of ["snapshot", "room"]) on(kind, draw);
   on("message", ({ message }) => {

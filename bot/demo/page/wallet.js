@@ -1,11 +1,11 @@
-/** The wallet of whoever speaks: it reads a picture as a phone would, says what it asks, and pays. */
+/** The speaker's wallet: it reads a picture as a phone would, shows the request, and pays. */
 
 import { pay, scan } from "./api.js";
 import { avatar } from "./avatar.js";
 import { timeElement } from "./clock.js";
 import { $, el, icon } from "./dom.js";
 import { speaker } from "./selection.js";
-import { on, store, tell } from "./store.js";
+import { on, store, emit } from "./store.js";
 import { announce } from "./toast.js";
 
 const dialog = $("wallet");
@@ -53,7 +53,7 @@ function showRequest(request) {
   const refusal = el("p", { class: "refusal", role: "alert" });
   const form = el("form", { class: "payment" },
     field
-      ? el("label", { class: "amount-field" }, "How many sats? The request leaves it to you.", field)
+      ? el("label", { class: "amount-field" }, "How many sats? The request has no amount.", field)
       : el("p", { class: "amount" }, inSats(request.amount_msat)),
     request.memo && el("p", { class: "memo" }, request.memo),
     el("dl", {},
@@ -87,11 +87,11 @@ function showPaid(msat) {
   body.replaceChildren(el("div", { class: "paid" },
     el("span", { class: "paid-mark" }, icon("check")),
     el("p", { class: "amount" }, `Paid ${inSats(msat)}`),
-    el("p", { class: "small" }, "The node has it. The chat will say so by itself."),
+    el("p", { class: "small" }, "The node has received it. The chat will update by itself."),
     close));
   close.focus();
   announce(`Paid ${inSats(msat)}`);
-  tell("paid");
+  emit("paid");
 }
 
 function showRefusal(sentence) {
@@ -100,7 +100,7 @@ function showRefusal(sentence) {
   close.focus();
 }
 
-/** Keep the wallet. */
+/** Start the wallet. */
 export function startWallet() {
   on("balance", () => {
     const shown = $("balance");
@@ -109,7 +109,7 @@ export function startWallet() {
   dialog.addEventListener("close", () => {
     if (dialog.open) return; // the event comes late: it was opened again meanwhile
     dialog.replaceChildren();
-    // the card was drawn anew meanwhile: the focus goes to where it came from all the same
+    // the card was redrawn meanwhile: the focus still goes back to where it came from
     if (document.activeElement === document.body) document.querySelector(`[data-id="${scannedId}"] .photo`)?.focus();
   });
   // a press beside the dialog closes it, as on phones

@@ -1,4 +1,4 @@
-"""The simulated Telegram: a real HTTP Bot API with people and chats; knows no product."""
+"""The simulated Telegram. It alone knows how the Bot API answers; it knows no product."""
 
 from bot.demo.telegram.changes import Listener
 from bot.demo.telegram.faults import Stall

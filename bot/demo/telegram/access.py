@@ -1,4 +1,4 @@
-"""Which chat, topic and message a request means: found, or refused in Telegram's words."""
+"""Which chat, topic and message a request means, or Telegram's refusal. Knows no method."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Access:
         return thread
 
     def reply(self, bot: Bot, chat: Chat, query: Query, thread: int | None) -> Reply:
-        """What to reply to. Refusal where it is gone and the reply was not optional."""
+        """What to reply to. Refusal where that was deleted and the reply is not optional."""
         wanted = query.decoded("reply_parameters", "Can't parse reply parameters JSON object")
         if wanted is None:
             optional = query.flag("allow_sending_without_reply")
@@ -103,7 +103,7 @@ class Access:
         return message
 
     def own_message(self, bot: Bot, query: Query) -> Message:
-        """The bot's own message to edit. Refusal where it is gone or no bot may edit it."""
+        """The bot's own message to edit. Refusal where it was deleted or cannot be edited."""
         if not query.text("chat_id") and not query.number("message_id"):
             inline = query.text("inline_message_id")
             raise bad_request("MESSAGE_ID_INVALID" if inline else "Message identifier is not set")
@@ -115,7 +115,7 @@ class Access:
         return message
 
     def formatted(self, query: Query, text_field: str) -> tuple[str, list[Entity]]:
-        """Text and entities of `text` or `caption`, read but not yet settled."""
+        """Text and entities of `text` or `caption`, parsed but not yet cleaned."""
         prefix = "" if text_field == "text" else f"{text_field}_"
         try:
             entities = query.decoded(f"{prefix}entities", "")
@@ -124,7 +124,7 @@ class Access:
         return read_formatted(query.text(text_field), query.text("parse_mode"), entities)
 
     def settled_text(self, bot: Bot, text: str, entities: list[Entity]) -> tuple[str, list[Json]]:
-        """A message's text as it will stand. Refusal where it is too long or nothing."""
+        """A message's text as the chat will show it. Refusal where it is too long or empty."""
         try:
             text, entities = fix_text(text, entities)
         except EntityError as error:
@@ -136,7 +136,7 @@ class Access:
     def settled_caption(
         self, bot: Bot, text: str, entities: list[Entity]
     ) -> tuple[str | None, list[Json]]:
-        """A caption as it will stand; it may be nothing. Refusal where it is too long."""
+        """A caption as the chat will show it, or None. Refusal where it is too long."""
         try:
             text, entities = fix_text(text, entities)
         except EntityError as error:
@@ -208,7 +208,7 @@ def _check_group(bot: Bot, chat: Chat, right: Right) -> None:
 
 
 def check_may_send(bot: Bot, chat: Chat, *, photo: bool) -> None:
-    """Refusal where the bot may not send that there."""
+    """Refusal where the bot has no right to send that."""
     if chat.type == "private" or chat.has_admin(bot.user.id):
         return
     if chat.type == "channel":

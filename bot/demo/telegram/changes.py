@@ -1,4 +1,4 @@
-"""Who hears of changes in a simulated Telegram, and who waits for them. Knows no chats."""
+"""The changes of a simulated Telegram: listeners, and tests that wait. Knows no chats."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class Listener:
 
 
 class Changes:
-    """Passes each change to its listeners and wakes those who wait."""
+    """Passes each change to its listeners and wakes everybody who waits."""
 
     def __init__(self) -> None:
         self._listeners: set[Listener] = set()
         self._changed: asyncio.Future[None] | None = None
 
     def changed(self, change: Change | None = None) -> None:
-        """Something is different; without a `change` only those who wait are woken."""
+        """Something is different; without a `change`, only wake everybody who waits."""
         if change is not None:
             for listener in self._listeners:
                 listener.feed(change)

@@ -1,4 +1,4 @@
-"""Is it a picture, and how large: read from its header alone. Knows no chats."""
+"""The size of a picture, read from its header alone. Knows no chats."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _JPEG_BARE = frozenset((0x01, *range(0xD0, 0xD9)))
 
 
 def photo_size(data: bytes) -> tuple[int, int]:
-    """Width and height of an upload. Refusal where Telegram takes no such photo."""
+    """Width and height of an upload. Refusal where Telegram accepts no such photo."""
     if not data:
         raise bad_request("File must be non-empty")
     if len(data) > MAX_PHOTO_BYTES:
@@ -49,7 +49,7 @@ def _size(data: bytes) -> tuple[int, int] | None:
 
 
 def _png(data: bytes) -> tuple[int, int] | None:
-    # cut off anywhere it does not end with its last chunk
+    # a truncated one does not end with its last chunk
     if data[12:16] != b"IHDR" or b"IDAT" not in data or data[-8:-4] != b"IEND":
         return None
     width, height = struct.unpack_from(">II", data, 16)

@@ -1,4 +1,4 @@
-"""Keyboards as a bot sends them: taken, or refused as Telegram refuses them. Knows no chats."""
+"""Keyboards as a bot sends them: accepted, or refused as by Telegram. Knows no chats."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _row(row: object) -> list[Json]:
 
 
 def _is_nameless(button: object) -> bool:
-    """A button with an empty text is left out without a word."""
+    """A button with an empty text is left out silently."""
     return isinstance(button, dict) and button.get("text") == ""
 
 

@@ -1,4 +1,4 @@
-"""The Bot API by method name: all that the simulator answers. Knows no HTTP."""
+"""The Bot API by method name: everything that the simulator answers. Knows no HTTP."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from bot.demo.telegram.world import (
     user_json,
 )
 
-# the time in which Telegram takes an answer to a press is not documented; it is short
+# the time in which Telegram accepts an answer to a press is not documented; it is short
 ANSWERABLE_S = 60
 MAX_ANSWER = 200
 
@@ -49,7 +49,7 @@ Method = Callable[[Bot, Query], Any]
 
 
 class BotApi:
-    """All methods. `call` gives the `result` of an answer, or raises the Refusal."""
+    """All methods. `call` returns the `result` of an answer, or raises Refusal."""
 
     def __init__(self, people: People, floods: Floods) -> None:
         self._people = people
@@ -83,7 +83,7 @@ class BotApi:
         }
 
     async def call(self, bot: Bot, method: str, query: Query) -> Any:
-        """Do what the method says; names are taken in any case."""
+        """Do what the method says; names are accepted in any case."""
         found = self._methods.get(method)
         if found is None:
             raise Refusal(404, "Not Found: method not found")

@@ -1,4 +1,4 @@
-"""What people do in a simulated Telegram: found groups, write, press, block. Knows no HTTP."""
+"""What people do in a simulated Telegram: add groups, write, press, block. Knows no HTTP."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class People(State):
         bot_member: bool = True,
         bare_commands: bool = True,
     ) -> Chat:
-        """Make a group; the first admin (or member) is its creator. `forum` implies supergroup.
+        """Add a group; the first admin (or member) is its creator. `forum` implies supergroup.
 
         With `bot_member` every bot there is joins. `bare_commands`: whether `/cmd` without
         `@thebot` reaches a bot in privacy mode.
@@ -60,7 +60,7 @@ class People(State):
         return chat
 
     def add_channel(self, title: str, *, admins: list[User], bot_member: bool = True) -> Chat:
-        """Make a channel; every bot becomes its administrator unless told otherwise."""
+        """Add a channel; with `bot_member` every bot becomes its administrator."""
         chat = self.new_chat("channel", title, admins)
         for user in admins:
             chat.members[user.id] = "administrator"
@@ -83,7 +83,7 @@ class People(State):
         return self.publish(self.new_message(chat, by, service=what))
 
     def add_topic(self, chat: Chat | int, name: str) -> int:
-        """Make a topic in a forum; gives its message_thread_id."""
+        """Add a topic to a forum. Returns its message_thread_id."""
         chat = self._chat(chat)
         message = self.new_message(chat, self._creator(chat))
         message.service = {"forum_topic_created": {"name": name, "icon_color": 7322096}}
@@ -93,7 +93,7 @@ class People(State):
         return message.id
 
     def delete_topic(self, chat: Chat | int, thread: int) -> None:
-        """Delete a topic and all that stands in it."""
+        """Delete a topic and every message in it."""
         chat = self._chat(chat)
         del chat.topics[thread]
         for message in list(chat.messages.values()):
@@ -133,7 +133,7 @@ class People(State):
     def restrict_bot(
         self, chat: Chat | int, *, send_text: bool = True, send_photos: bool = True
     ) -> None:
-        """What bots (and all who are no administrators) may send in a group from now on."""
+        """What bots, and everybody but administrators, can send in a group from now on."""
         chat = self._chat(chat)
         chat.may_text, chat.may_photo = send_text, send_photos
 
@@ -142,7 +142,7 @@ class People(State):
         self._set_blocked(self.private_chat(user, bot=bot), blocked=True)
 
     def unblock(self, user: User | int, *, bot: User | None = None) -> None:
-        """The person takes the block back."""
+        """The person unblocks the bot."""
         self._set_blocked(self.private_chat(user, bot=bot), blocked=False)
 
     def _set_blocked(self, chat: Chat, *, blocked: bool) -> None:
@@ -180,7 +180,7 @@ class People(State):
             old.may_text,
             old.may_photo,
         )
-        # both are told while the old group still stands
+        # both messages are published while the old group still exists
         self._service(old, self._creator(old), migrate_to_chat_id=new.id)
         note = self.new_message(new, GROUP_ANONYMOUS_BOT, sender_chat=new)
         note.service = {"migrate_from_chat_id": old.id}
@@ -239,7 +239,7 @@ class People(State):
         return chat.messages[reply_to] if isinstance(reply_to, int) else reply_to
 
     def post(self, channel: Chat | int, text: str) -> Message:
-        """A post in a channel."""
+        """Somebody posts in a channel."""
         channel = self._chat(channel)
         typed, entities = _typed(text, is_caption=False)
         message = self.new_message(
@@ -287,7 +287,7 @@ class People(State):
     ) -> Press:
         """Press the button with that text or callback_data (the only one if neither is given).
 
-        LookupError if no such button stands there now.
+        LookupError if there is no such button now.
         """
         message = self.message(chat, message_id)
         bot = self._bot_of(message.sender)

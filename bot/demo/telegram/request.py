@@ -19,7 +19,7 @@ _DIGITS = re.compile(r"-?[0-9]+")
 
 
 class Refusal(Exception):
-    """The Bot API says no: what stands in the answer."""
+    """The Bot API says no: the answer's code, description and parameters."""
 
     def __init__(self, code: int, description: str, **parameters: int) -> None:
         super().__init__(description)
@@ -29,7 +29,7 @@ class Refusal(Exception):
 
 
 def bad_request(reason: str) -> Refusal:
-    """400, the reason written as the Bot API writes it: a sentence begins with a small letter."""
+    """400, the reason written as the Bot API writes it: it begins with a small letter."""
     if len(reason) >= 2 and (reason[1] == "_" or reason[1].isupper()):
         return Refusal(400, f"Bad Request: {reason}")
     return Refusal(400, f"Bad Request: {reason[:1].lower()}{reason[1:]}")
@@ -65,7 +65,7 @@ class Query:
         return self.text(name).strip().lower() in ("true", "yes", "1")
 
     def number(self, name: str, default: int = 0) -> int:
-        """The number it begins with, or the default; like the real one it complains of nothing."""
+        """The number it begins with, or the default; like the real one it accepts anything."""
         found = _DIGITS.match(self.text(name))
         return int(found[0]) if found else default
 

@@ -20,7 +20,7 @@ _NOT_MODIFIED = (
 
 
 class Sending:
-    """One method for each of the Bot API's, by its name. Each gives the `result`, or a Refusal."""
+    """One method for each of the Bot API's, by its name. Returns the `result` or raises Refusal."""
 
     def __init__(self, people: People, floods: Floods) -> None:
         self._people = people

@@ -1,4 +1,4 @@
-"""The Bot API's way over HTTP: addresses, tokens, answers, broken connections. Knows no method."""
+"""The Bot API over HTTP: addresses, tokens, answers, broken connections. Knows no method."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
 
 
 class Door:
-    """Reads a request, lets the method act, writes the answer; or breaks the connection."""
+    """Reads a request, lets the method act and writes the answer, or breaks the connection."""
 
     def __init__(self, state: State, api: BotApi, faults: Faults, server: HttpServer) -> None:
         self._state = state
@@ -55,7 +55,7 @@ class Door:
         answer = await self._act(scope, body)
         if answer is None:
             self._server.drop(scope)
-            # until it is gone: a silent return would be taken for a fault of ours
+            # wait until it has broken: uvicorn takes a silent return for a bug of the application
             await receive()
             return
         status, shown = answer
@@ -65,7 +65,7 @@ class Door:
             await _send_json(send, status, shown)
 
     async def _act(self, scope: Scope, body: bytes) -> tuple[int, Json | str] | None:
-        """Status and answer; None where the connection is to be dropped."""
+        """Status and answer; None where the connection has to break."""
         call: Call | None = None
         try:
             bot, method = self._addressed(scope["path"])
@@ -125,7 +125,7 @@ def _content_type(scope: Scope) -> str:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The whole body; None where it is larger than the Bot API takes."""
+    """The whole body; None where it is larger than the Bot API accepts."""
     message = await receive()
     first: bytes = message.get("body", b"")
     if not message.get("more_body"):
@@ -216,7 +216,7 @@ class HttpServer:
             connection.transport.abort()
 
     def _connections(self) -> list[Any]:
-        """The open ones: uvicorn's type for them holds more kinds than there are here."""
+        """The open ones; uvicorn's own type for them has more kinds than there are here."""
         return list(self._state.connections)
 
     async def stop(self) -> None:

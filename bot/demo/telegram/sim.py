@@ -1,10 +1,8 @@
-"""A simulated Telegram: a real HTTP Bot API server with people and chats inside.
+"""The simulated Telegram as tests and the demo steer it. Knows all its parts, and no bot's insides.
 
-Knows nothing of the product. Tests and the demo steer it in-process through `SimTelegram`; a bot
-reaches it over HTTP only (`base_url=f"{sim.url}/bot"`, `base_file_url=f"{sim.url}/file/bot"`).
-It refuses what the real one refuses, with the same codes and texts.
-
-Alone: `python -m bot.demo.telegram --listen 127.0.0.1:8081`.
+A bot reaches it over HTTP only (`base_url=f"{sim.url}/bot"`,
+`base_file_url=f"{sim.url}/file/bot"`). It refuses what the real one refuses, with the same codes
+and texts.
 """
 
 from __future__ import annotations
@@ -63,5 +61,5 @@ class SimTelegram(People, Faults):
         await self._server.open()
 
     def limit_floods(self, on: bool = True) -> None:
-        """Telegram's own limits: 30/s overall, 20/min in a group, 5 in 5 s in a chat."""
+        """Apply Telegram's limits: 30/s overall, 20/min in a group, 5 in 5 s in a chat."""
         self._floods.on = on

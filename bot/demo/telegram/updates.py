@@ -1,6 +1,6 @@
-"""What waits for one bot until it fetches and confirms it. Knows no chats.
+"""The updates that wait for one bot until it fetches and confirms them. Knows no chats.
 
-As the real one keeps it: nothing is forgotten until a later offset confirms it or it is too old.
+As in the real one, an update is kept until a later offset confirms it or it is too old.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Json = dict[str, Any]
 MESSAGE_TTL_S = 86_400
 CALLBACK_TTL_S = 150
 MAX_TIMEOUT_S = 50
-# asking again so soon with the same offset is held back, as the real server does it
+# a call that repeats the same offset so soon is delayed, as by the real server
 _SAME_OFFSET_WAIT_S = 3
 _SAME_OFFSET_SINGLE_S = 0.5
 # what an update without a list of its own gets: everything but these
@@ -30,7 +30,7 @@ def _conflict(what: str) -> Refusal:
 
 
 class UpdateQueue:
-    """The updates of one bot. `clock` gives Unix seconds and decides what is too old."""
+    """The updates of one bot. `clock` returns Unix seconds and decides what is too old."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -46,7 +46,7 @@ class UpdateQueue:
         return len(self._waiting)
 
     def push(self, kind: str, body: Json, ttl_s: float) -> int | None:
-        """Add an update unless the bot does not want its kind. Gives its update_id."""
+        """Add an update unless the bot does not want its kind. Returns its update_id."""
         if kind in _ON_REQUEST if self._allowed is None else kind not in self._allowed:
             return None
         return self.push_raw({kind: body}, ttl_s)
@@ -75,7 +75,7 @@ class UpdateQueue:
         return None if self._allowed is None else sorted(self._allowed)
 
     async def get(self, offset: int, limit: int, timeout_s: int) -> list[Json]:
-        """Confirm what lies below the offset and give what follows, waiting for it if need be.
+        """Confirm what is below the offset and return what comes after, waiting for it if need be.
 
         Refusal (409) when another request takes the place of this one.
         """
@@ -111,7 +111,7 @@ class UpdateQueue:
             self._poll.set_exception(_conflict(what))
 
     def finish_poll(self) -> None:
-        """Answer the open long poll with what there is."""
+        """Answer the open long poll with what is waiting."""
         if self._poll is not None and not self._poll.done():
             self._poll.set_result(None)
 
@@ -124,7 +124,7 @@ class UpdateQueue:
         if offset < 0:
             while len(self._waiting) > -offset:
                 self._waiting.popleft()
-        # an offset that was never reached is taken for none
+        # an offset that no update has reached counts as none
         elif offset <= self._last_id + 1:
             while self._waiting and self._waiting[0][0] < offset:
                 self._waiting.popleft()

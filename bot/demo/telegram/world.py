@@ -1,6 +1,4 @@
-"""What stands in a simulated Telegram: people, chats, messages, pictures, and how the Bot API shows
-them. Knows no HTTP and no rules.
-"""
+"""People, chats, messages, pictures, and their JSON in the Bot API. Knows no HTTP and no rules."""
 
 from __future__ import annotations
 
@@ -32,7 +30,7 @@ class User:
     language_code: str | None = None
 
 
-# who stands in `from` where a chat speaks
+# the senders in `from` where a chat speaks
 GROUP_ANONYMOUS_BOT = User(1087968824, "Group", is_bot=True, username="GroupAnonymousBot")
 CHANNEL_BOT = User(136817688, "Channel", is_bot=True, username="Channel_Bot")
 TELEGRAM = User(777000, "Telegram")
@@ -78,10 +76,10 @@ class Version:
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """A message as it stands now; `text` and `entities` are the caption's where there is a photo.
+    """A message as it is now; `text` and `entities` are the caption's where there is a photo.
 
-    `author` wrote it, also where a chat stands as the sender. `service` holds what a service
-    message tells, `extra` what else the Bot API shows of it. `reactions` are by user id.
+    `author` wrote it, even where a chat is shown as the sender. `service` is what a service message
+    says, `extra` what else the Bot API shows of it. `reactions` are by user id.
     """
 
     id: int
@@ -109,7 +107,7 @@ class Chat:
     """A chat with its members (by user id: creator, administrator, member, left, kicked).
 
     `bot` is the bot of a private chat; `started`: the person has written to it; `blocked`: they
-    have blocked it. `may_text`, `may_photo`: what those who are no administrators may send.
+    have blocked it. `may_text`, `may_photo`: what members who are not administrators can send.
     """
 
     id: int
@@ -131,17 +129,17 @@ class Chat:
     last_message_id: int = 0
 
     def has(self, user_id: int) -> bool:
-        """Whether they are in the chat now."""
+        """Whether the person or bot is in the chat now."""
         return self.members.get(user_id) in IN_CHAT
 
     def has_admin(self, user_id: int) -> bool:
-        """Whether they are an administrator now."""
+        """Whether the person or bot is an administrator now."""
         return self.members.get(user_id) in ADMINS
 
 
 @dataclass(slots=True, frozen=True)
 class Answer:
-    """What answerCallbackQuery said to the person who pressed."""
+    """What answerCallbackQuery says to the person who pressed."""
 
     text: str | None
     show_alert: bool
@@ -149,7 +147,7 @@ class Answer:
 
 @dataclass(slots=True, eq=False)
 class Press:
-    """A pressed button. `await press.answer` gives what the bot answered."""
+    """A pressed button. `await press.answer` returns what the bot answered."""
 
     id: str
     user: User
@@ -173,7 +171,7 @@ class Change:
 class Call:
     """One call of the Bot API as it came in: values are text as sent, uploads their bytes.
 
-    `status` is the HTTP status it was answered with; None while it is open or where it was dropped.
+    `status` is the HTTP status of its answer; None while it is open, or if it was dropped.
     """
 
     method: str
@@ -268,7 +266,7 @@ def message_json(message: Message, *, with_reply: bool = True) -> Json:
 
 
 def _shown_reply(message: Message) -> Message | None:
-    """In a topic whatever replies to nothing is shown as a reply to the topic's first message."""
+    """In a topic, a message that replies to nothing is shown as a reply to the first one."""
     target = message.reply_to
     if target is None and message.chat.is_forum and message.thread_id not in (None, message.id):
         target = message.chat.messages.get(message.thread_id or 0)

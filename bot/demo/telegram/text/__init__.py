@@ -1,4 +1,4 @@
-"""Text as Telegram reads it: entities, formatting and links; knows no chats and no network."""
+"""Text as Telegram reads it. It alone knows TDLib's rules; it knows no chats and no network."""
 
 from bot.demo.telegram.text.entities import (
     MAX_SOURCE_BYTES,

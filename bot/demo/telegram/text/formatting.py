@@ -1,4 +1,4 @@
-"""What Telegram makes of a text and its entities before it stands in a chat. Knows no chats.
+"""What Telegram makes of a text and its entities before a chat shows them. Knows no chats.
 
 Follows TDLib: cleaned, trimmed, no two entities crossing. Of what Telegram finds by itself this
 finds mentions, commands, hashtags and links that name their protocol.
@@ -30,7 +30,7 @@ _BLANK = re.compile(
 def fix_text(
     text: str, entities: list[Entity], *, find: bool = True, trim: bool = True
 ) -> tuple[str, list[Entity]]:
-    """Text and entities as they stand in the chat: cleaned, trimmed, untangled.
+    """Text and entities as the chat shows them: cleaned, trimmed, untangled.
 
     `find` adds what Telegram finds by itself. EntityError where nothing is left to show.
     """
@@ -112,7 +112,7 @@ def _trim(stripped: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
         if entity.offset < size
     ]
     kept.sort(key=lambda entity: entity.rank)
-    # space that an entity holds stays
+    # space inside an entity stays
     left = len(stripped) - len(stripped.lstrip(" \n"))
     if kept:
         left = min(left, kept[0].offset)
@@ -169,7 +169,7 @@ def _may_nest(entity: Entity, stack: list[Entity]) -> bool:
         return False
     if entity.type in QUOTES and kinds & set(QUOTES):
         return False
-    # a style within a style is cut anew, so that the order of tags makes no difference
+    # a style within a style is cut again, so that the order of tags makes no difference
     return not kinds & set(STYLES)
 
 

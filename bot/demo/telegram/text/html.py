@@ -262,7 +262,7 @@ def _decode(text: str, begin: int) -> tuple[str, int]:
         char = chr(code) if 0 < code < 0x10FFFF else ""
     else:
         word = _WORD.match(text, begin)
-        assert word is not None  # noqa: S101  it is called at an ampersand
+        assert word is not None  # noqa: S101  only called at an ampersand
         end = word.end()
         char = _NAMED.get(word[1], "")
     if not char:
