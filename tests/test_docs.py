@@ -16,6 +16,8 @@ from typer.main import get_command
 from bot import __version__, check, errors, lnd
 from bot.cli import app
 from bot.config import KEYS
+from bot.demo.node import SimNode
+from bot.demo.telegram import SimTelegram
 
 ROOT = Path(__file__).parent.parent
 PAPERS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", *sorted(
@@ -200,6 +202,17 @@ def test_the_architecture_names_every_package_of_the_demo() -> None:
     packages = (ROOT / "bot" / "demo").rglob("__init__.py")
     there = [".".join(file.parent.relative_to(ROOT / "bot").parts) for file in packages]
     assert sorted(listed) == sorted(there)
+
+
+@pytest.mark.parametrize(
+    ("heading", "simulator"),
+    [("### A fault of the node", SimNode), ("### A fault of Telegram", SimTelegram)],
+)
+def test_the_faults_that_are_named_exist(heading: str, simulator: type) -> None:
+    kind, *named = code(section("CONTRIBUTING.md", heading).partition(" and more")[0])
+    assert kind == simulator.__name__
+    assert named
+    assert not [name for name in named if not hasattr(simulator, name)]
 
 
 def test_every_promise_names_a_rule_and_a_test_that_there_are() -> None:

@@ -135,6 +135,19 @@ async def test_a_stalled_refusal_is_a_refusal_when_it_is_released(
     assert await call == (UNKNOWN, "unable to locate invoice")
 
 
+async def test_a_stall_can_be_withdrawn_until_a_call_has_met_it(
+    node: SimNode, client: Client
+) -> None:
+    assert node.withdraw("GetInfo", node.stall("GetInfo"))
+    await client.info()
+    stall = node.stall("GetInfo")
+    call = asyncio.ensure_future(client.info())
+    await stall.reached()
+    assert not node.withdraw("GetInfo", stall)
+    stall.release()
+    await call
+
+
 async def test_waiting_for_what_does_not_come_ends(node: SimNode) -> None:
     with pytest.raises(TimeoutError):
         await node.stall("GetInfo").reached(0.01)
