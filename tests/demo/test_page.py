@@ -5,100 +5,41 @@ from __future__ import annotations
 import io
 import os
 import re
-import signal
-import socket
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
+
+from tests.demo.visitor import (
+    BROWSER_IS_MISSING,
+    WAIT_MS,
+    Demo,
+    Visitor,
+    ask,
+    card,
+    chromium,
+    open_wallet,
+    sats_left,
+    say,
+    speak_as,
+)
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--headless",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-ROOT = Path(__file__).parent.parent.parent
-START_TIMEOUT_S = 20.0
-START_WITHIN_S = 5.0
-END_WITHIN_S = 3.0
-WAIT_MS = 10_000
 PHONE = {"width": 390, "height": 844}
 expect.set_options(timeout=WAIT_MS)
 
-if not CHROMIUM.exists() and os.environ.get("INVOICE_BOT_NEED_BROWSER") != "1":
-    pytest.skip("no Chromium here: apt install chromium", allow_module_level=True)
-
-
-class Demo:
-    """`python -m bot demo` in a process of its own."""
-
-    def __init__(self, *arguments: str) -> None:
-        self._started_at = time.monotonic()
-        self.started_in_s = 0.0
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "bot", "demo", *arguments],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-    def address(self) -> str:
-        """The address it prints as its last line."""
-        out = self._process.stdout
-        assert out is not None
-        too_late = threading.Timer(START_TIMEOUT_S, self._process.kill)
-        too_late.start()
-        try:
-            lines: list[str] = []
-            while not (lines and lines[-1].startswith("http://")):
-                lines.append(out.readline())
-                assert lines[-1], f"it ended, or took too long: {lines}, {self.end()}"
-        finally:
-            too_late.cancel()
-        self.started_in_s = time.monotonic() - self._started_at
-        return lines[-1].strip()
-
-    def end(self) -> tuple[int, str, str]:
-        """Press Ctrl-C, unless it has ended; gives exit code and both outputs."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
-        return self.outcome()
-
-    def outcome(self) -> tuple[int, str, str]:
-        """Wait for its end; gives exit code and both outputs."""
-        out, err = self._process.communicate(timeout=START_TIMEOUT_S)
-        return self._process.returncode, out, err
+if BROWSER_IS_MISSING:
+    pytest.skip(BROWSER_IS_MISSING, allow_module_level=True)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -109,26 +50,6 @@ def address() -> Iterator[str]:
     assert (code, out) == (0, "")
     assert "Traceback" not in err
     assert "[error]" not in err
-
-
-class Visitor:
-    """Somebody at the page, with a list of what the browser complained about."""
-
-    def __init__(self, context: BrowserContext, address: str) -> None:
-        context.set_default_timeout(WAIT_MS)
-        self.context = context
-        self.address = address
-        self.complaints: list[str] = []
-
-    def visit(self, chat: str = "Friday dinner") -> Page:
-        """Open the page, and a chat in it."""
-        page = self.context.new_page()
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", lambda said: self.complaints.append(f"{said.type}: {said.text}"))
-        page.goto(self.address)
-        page.get_by_role("link", name=re.compile(f"^{chat}")).click()
-        expect(page.locator("#room-title")).to_have_text(chat)
-        return page
 
 
 @pytest.fixture
@@ -143,38 +64,6 @@ def visitor(browser: Browser, address: str) -> Iterator[Visitor]:
 @pytest.fixture
 def page(visitor: Visitor) -> Page:
     return visitor.visit()
-
-
-def speak_as(page: Page, name: str) -> None:
-    page.get_by_role("radio", name=name).check()
-
-
-def say(page: Page, text: str) -> None:
-    page.get_by_label("Message", exact=True).fill(text)
-    page.keyboard.press("Enter")
-
-
-def card(page: Page, memo: str) -> Locator:
-    """The newest card with that memo."""
-    photo = page.get_by_role("button", name="Open this picture in the wallet")
-    return page.locator("article.by-bot", has=photo).filter(has_text=memo).last
-
-
-def ask(page: Page, command: str, memo: str) -> Locator:
-    """Ask for an invoice, and wait for its card."""
-    say(page, f"{command} {memo}")
-    asked = card(page, memo)
-    expect(asked).to_contain_text("Please pay")
-    return asked
-
-
-def open_wallet(card: Locator) -> Locator:
-    card.get_by_role("button", name="Open this picture in the wallet").click()
-    return card.page.get_by_role("dialog")
-
-
-def sats_left(wallet: Locator) -> int:
-    return int(re.sub(r"\D", "", wallet.locator("#balance").inner_text()))
 
 
 def test_a_visitor_asks_pays_with_the_wallet_and_sees_paid(page: Page) -> None:
@@ -510,52 +399,6 @@ def test_a_topics_messages_stay_in_their_topic(visitor: Visitor) -> None:
     say(general, "hello to everybody here")
     expect(general.locator("article").last).to_contain_text("hello to everybody here")
     expect(general.locator("article", has_text="tomato seeds")).to_have_count(0)
-
-
-def test_a_port_in_use_is_one_sentence() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with Demo("--port", str(port)) as demo:
-            code, out, err = demo.outcome()
-    assert (code, out) == (1, "")
-    assert len(err.splitlines()) == 1
-    assert str(port) in err
-    assert "--port" in err
-
-
-@pytest.mark.timeout(120)
-def test_the_demo_starts_in_five_seconds_and_ctrl_c_ends_it_in_three(browser: Browser) -> None:
-    page = browser.new_page()
-    # a machine that is busy with something else gets another try
-    for _ in range(4):
-        with Demo("--port", "0") as demo:
-            page.goto(demo.address())
-            expect(page.locator("#chats li").first).to_be_visible()
-            ctrl_c_at = time.monotonic()
-            assert demo.end() == (0, "", "")
-            ended_in_s = time.monotonic() - ctrl_c_at
-        if demo.started_in_s < START_WITHIN_S and ended_in_s < END_WITHIN_S:
-            break
-    assert demo.started_in_s < START_WITHIN_S
-    assert ended_in_s < END_WITHIN_S
-    page.close()
-
-
-def test_an_open_page_comes_back_with_the_next_start(browser: Browser) -> None:
-    page = browser.new_page()
-    with Demo("--port", "0") as demo:
-        address = demo.address()
-        page.goto(address)
-        expect(page.locator("#chats li").first).to_be_visible()
-        demo.end()
-    lost = page.get_by_text("The demo is not responding")
-    expect(lost).to_be_visible()
-    with Demo("--port", address.rpartition(":")[2]) as again:
-        assert again.address() == address
-        expect(lost).to_be_hidden()
-        say(page, "back again")
-        expect(page.locator("article.mine").last).to_contain_text("back again")
-        page.close()
 
 
 def test_the_picture_for_the_readme(browser: Browser, tmp_path: Path) -> None:

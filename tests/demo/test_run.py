@@ -1,0 +1,73 @@
+"""The demo as a process: it starts and ends in time, and a page outlives it."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.demo.visitor import BROWSER_IS_MISSING, WAIT_MS, Demo, chromium, say
+
+pytestmark = pytest.mark.browser
+
+START_WITHIN_S = 5.0
+END_WITHIN_S = 3.0
+expect.set_options(timeout=WAIT_MS)
+
+if BROWSER_IS_MISSING:
+    pytest.skip(BROWSER_IS_MISSING, allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+def test_a_port_in_use_is_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with Demo("--port", str(port)) as demo:
+            code, out, err = demo.outcome()
+    assert (code, out) == (1, "")
+    assert len(err.splitlines()) == 1
+    assert str(port) in err
+    assert "--port" in err
+
+
+@pytest.mark.timeout(120)
+def test_the_demo_starts_in_five_seconds_and_ctrl_c_ends_it_in_three(browser: Browser) -> None:
+    page = browser.new_page()
+    # a machine that is busy with something else gets another try
+    for _ in range(4):
+        with Demo("--port", "0") as demo:
+            page.goto(demo.address())
+            expect(page.locator("#chats li").first).to_be_visible()
+            ctrl_c_at = time.monotonic()
+            assert demo.end() == (0, "", "")
+            ended_in_s = time.monotonic() - ctrl_c_at
+        if demo.started_in_s < START_WITHIN_S and ended_in_s < END_WITHIN_S:
+            break
+    assert demo.started_in_s < START_WITHIN_S
+    assert ended_in_s < END_WITHIN_S
+    page.close()
+
+
+def test_an_open_page_comes_back_with_the_next_start(browser: Browser) -> None:
+    page = browser.new_page()
+    with Demo("--port", "0") as demo:
+        address = demo.address()
+        page.goto(address)
+        expect(page.locator("#chats li").first).to_be_visible()
+        demo.end()
+    lost = page.get_by_text("The demo is not responding")
+    expect(lost).to_be_visible()
+    with Demo("--port", address.rpartition(":")[2]) as again:
+        assert again.address() == address
+        expect(lost).to_be_hidden()
+        say(page, "back again")
+        expect(page.locator("article.mine").last).to_contain_text("back again")
+        page.close()

@@ -1,0 +1,147 @@
+"""A visitor of the demo's page, and the demo as a process: what a browser's test does there."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--headless",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+#: Why no browser's test can run; empty where one can, or has to.
+BROWSER_IS_MISSING = (
+    ""
+    if CHROMIUM.exists() or os.environ.get("INVOICE_BOT_NEED_BROWSER") == "1"
+    else "no Chromium here: apt install chromium"
+)
+ROOT = Path(__file__).parent.parent.parent
+START_TIMEOUT_S = 20.0
+WAIT_MS = 10_000
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium, headless."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Demo:
+    """`python -m bot demo` in a process of its own."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._started_at = time.monotonic()
+        self.started_in_s = 0.0
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bot", "demo", *arguments],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def address(self) -> str:
+        """The address it prints as its last line."""
+        out = self._process.stdout
+        assert out is not None
+        too_late = threading.Timer(START_TIMEOUT_S, self._process.kill)
+        too_late.start()
+        try:
+            lines: list[str] = []
+            while not (lines and lines[-1].startswith("http://")):
+                lines.append(out.readline())
+                assert lines[-1], f"it ended, or took too long: {lines}, {self.end()}"
+        finally:
+            too_late.cancel()
+        self.started_in_s = time.monotonic() - self._started_at
+        return lines[-1].strip()
+
+    def end(self) -> tuple[int, str, str]:
+        """Press Ctrl-C, unless it has ended. Returns exit code and both outputs."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+        return self.outcome()
+
+    def outcome(self) -> tuple[int, str, str]:
+        """Wait for its end. Returns exit code and both outputs."""
+        out, err = self._process.communicate(timeout=START_TIMEOUT_S)
+        return self._process.returncode, out, err
+
+
+class Visitor:
+    """Somebody at the page, with a list of what the browser complained about."""
+
+    def __init__(self, context: BrowserContext, address: str) -> None:
+        context.set_default_timeout(WAIT_MS)
+        self.context = context
+        self.address = address
+        self.complaints: list[str] = []
+
+    def visit(self, chat: str = "Friday dinner") -> Page:
+        """Open the page, and a chat in it."""
+        page = self.context.new_page()
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda said: self.complaints.append(f"{said.type}: {said.text}"))
+        page.goto(self.address)
+        page.get_by_role("link", name=re.compile(f"^{chat}")).click()
+        expect(page.locator("#room-title")).to_have_text(chat)
+        return page
+
+
+def speak_as(page: Page, name: str) -> None:
+    page.get_by_role("radio", name=name).check()
+
+
+def say(page: Page, text: str) -> None:
+    page.get_by_label("Message", exact=True).fill(text)
+    page.keyboard.press("Enter")
+
+
+def card(page: Page, memo: str) -> Locator:
+    """The newest card with that memo."""
+    photo = page.get_by_role("button", name="Open this picture in the wallet")
+    return page.locator("article.by-bot", has=photo).filter(has_text=memo).last
+
+
+def ask(page: Page, command: str, memo: str) -> Locator:
+    """Ask for an invoice, and wait for its card."""
+    say(page, f"{command} {memo}")
+    asked = card(page, memo)
+    expect(asked).to_contain_text("Please pay")
+    return asked
+
+
+def open_wallet(card: Locator) -> Locator:
+    card.get_by_role("button", name="Open this picture in the wallet").click()
+    return card.page.get_by_role("dialog")
+
+
+def sats_left(wallet: Locator) -> int:
+    return int(re.sub(r"\D", "", wallet.locator("#balance").inner_text()))
