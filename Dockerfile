@@ -4,7 +4,7 @@ FROM python:${PYTHON}-slim AS build
 WORKDIR /src
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 COPY requirements/run.txt requirements/build.txt requirements/
-# What runs goes to /opt/bot, without pip; what builds stays behind in /opt/build.
+# The bot goes to /opt/bot, without pip. The build tools stay in /opt/build, in this stage.
 RUN python -m venv --without-pip /opt/bot \
     && pip --python /opt/bot/bin/python install --only-binary :all: --require-hashes -r requirements/run.txt \
     && python -m venv --without-pip /opt/build \
@@ -17,18 +17,18 @@ RUN /opt/build/bin/python -m hatchling build --target wheel --directory /tmp/whe
 
 FROM python:${PYTHON}-slim
 LABEL org.opencontainers.image.title="lightning-invoice-bot" \
-      org.opencontainers.image.description="A Telegram bot that asks your own LND node for invoices" \
+      org.opencontainers.image.description="A Telegram bot that makes invoices at your own LND node" \
       org.opencontainers.image.licenses="MIT"
 RUN groupadd --gid 10001 bot \
     && useradd --uid 10001 --gid bot --home-dir /data --no-create-home --shell /usr/sbin/nologin bot \
     && install --directory --owner bot --group bot --mode 0700 /data
 COPY --from=build /opt/bot /opt/bot
-# Modules were compiled when they were installed: nothing is written but in /data.
+# Modules were compiled when they were installed, so the bot writes only to /data.
 ENV PATH=/opt/bot/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /data
 VOLUME /data
 USER 10001:10001
-# A bot that runs touches a file beside its database every ten seconds.
+# While it runs, the bot touches a file beside its database every ten seconds.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
     CMD ["sh", "-c", "find /data -maxdepth 1 -name '*.alive' -mmin -1 | grep -q ."]
 ENTRYPOINT ["invoice-bot"]

@@ -1,5 +1,5 @@
-# Everything runs in .venv, made here from the hash-locked files in requirements/.
-# PYTHON=python3.12 make demo   takes another Python than the first python3 (3.11 or newer).
+# Everything runs in .venv, which is created from the hash-locked files in requirements/.
+# PYTHON=python3.12 make demo   uses another Python than the first python3 (3.11 or newer).
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
@@ -7,23 +7,23 @@ SEED ?=
 KILLS ?= 50
 COMMANDS ?= 300
 
-# What Python compiles is kept, whatever the environment says: the tests start it a hundred times.
+# Keep what Python compiles, whatever the environment says: the tests start it a hundred times.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format bench bench-scale storm storm-long protos requirements clean
 .DELETE_ON_ERROR:
 
-help:  ## this list
+help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
-demo: .venv/demo  ## try it: a simulated node and chat, nothing to configure (ARGS="--port 8090" for another port)
+demo: .venv/demo  ## try it: a simulated node and chat, nothing to configure (another port: ARGS="--port 8090")
 	@$(BIN)/python -m bot demo $(ARGS)
 
-test: .venv/dev  ## every test, the browser's included
+test: .venv/dev  ## run every test, the browser's included
 	@$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
-lint: .venv/dev  ## ruff, mypy, import-linter; generated code and requirements are current
+lint: .venv/dev  ## run ruff, mypy, import-linter; check that generated code and requirements are current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -31,37 +31,37 @@ lint: .venv/dev  ## ruff, mypy, import-linter; generated code and requirements a
 	PATH="$(CURDIR)/$(BIN):$$PATH" protos/generate --check
 	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/compile --check
 
-format: .venv/dev  ## let ruff format and mend what it can
+format: .venv/dev  ## let ruff format the code and fix what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/dev  ## how fast: ratios against a plain script, in one run
+bench: .venv/dev  ## measure the speed: ratios against a plain script, in one run
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-bench-scale: .venv/dev  ## the same with very many invoices: 10,000 open, 100,000 done (ARGS="--payments 10000")
+bench-scale: .venv/dev  ## the same with very many invoices: 10,000 open, 100,000 closed (ARGS="--payments 10000")
 	@$(BIN)/python -m tests.bench.scale $(ARGS)
 
-storm: .venv/dev  ## kills, outages and floods from a seed: SEED=7 KILLS=50 COMMANDS=300
+storm: .venv/dev  ## run kills, outages and floods from a seed: SEED=7 KILLS=50 COMMANDS=300
 	@$(BIN)/python -m tests.storm $(if $(SEED),--seed $(SEED)) --kills $(KILLS) --commands $(COMMANDS) $(ARGS)
 
-storm-long:  ## a storm of some ten minutes
+storm-long:  ## run a storm of about ten minutes
 	@$(MAKE) --no-print-directory storm KILLS=100 COMMANDS=1000
 
-protos: .venv/dev  ## make bot/lnrpc anew from protos/
+protos: .venv/dev  ## generate bot/lnrpc from protos/
 	PATH="$(CURDIR)/$(BIN):$$PATH" protos/generate
 
-requirements: .venv/dev  ## lock the requirements anew (ARGS=--upgrade for the newest versions)
+requirements: .venv/dev  ## lock the requirements (newest versions: ARGS=--upgrade)
 	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/compile $(ARGS)
 
-clean:  ## remove .venv and everything made
+clean:  ## remove .venv and everything generated
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-	    { echo "This needs Python 3.11 or newer as $(PYTHON); name another with PYTHON=python3.12 make ..." >&2; exit 1; }
-	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Could not make .venv; on Debian: apt install python3-venv" >&2; exit 1; }
+	    { echo "This needs Python 3.11 or newer as $(PYTHON); choose another one with PYTHON=python3.12 make ..." >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Could not create .venv; on Debian: apt install python3-venv" >&2; exit 1; }
 
-# A stamp for each set of packages; dev holds all that demo does.
+# A stamp for each set of packages; dev contains everything in demo.
 .venv/demo .venv/dev: .venv/%: requirements/%.txt requirements/build.txt pyproject.toml | .venv/bin/python
 	@echo "installing the $* packages into .venv ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt -r requirements/build.txt

@@ -1,4 +1,7 @@
-"""Builds every part, runs them in one TaskGroup, and closes them in reverse."""
+"""How the parts fit together: built from the ground up, run side by side, closed in reverse order.
+
+Knows every part's constructor, and the menu of commands.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +18,40 @@ from telegram import (
 from telegram.error import InvalidToken, TelegramError
 from telegram.ext import Application
 
-from bot import check, logs, texts
+from bot import logs, texts
 from bot.access import Access
-from bot.cards import Cards
-from bot.chats import Chats, TelegramBot, make_bot
+from bot.actions import Actions
+from bot.chat.admission import Admission
+from bot.chat.cards import Cards
+from bot.chat.chats import Chats
+from bot.chat.client import TelegramBot, make_bot
+from bot.chat.commands.about import About
+from bot.chat.commands.invoices import Invoices
+from bot.chat.commands.status import Status
+from bot.chat.faults import Faults
+from bot.chat.intake import Intake
+from bot.chat.membership import Membership
+from bot.chat.owners import OwnerChats
+from bot.chat.presses import Presses
+from bot.chat.replies import Replies
+from bot.chat.targets import Targets
+from bot.chat.updates import PtbApplication
+from bot.check import diagnose
 from bot.clock import Clock
 from bot.config import Settings
+from bot.engine.hands import Hands
+from bot.engine.patience import Patience
+from bot.engine.worker import Worker
 from bot.errors import StoreUnavailable, TokenRefused
-from bot.gate import Gate, pause_s
-from bot.handlers import Handlers
-from bot.intake import Intake
-from bot.lnd import Node
-from bot.reconcile import Reconciler
-from bot.store import Store
+from bot.findings import Mark
+from bot.node.client import Node
+from bot.node.gate import Gate
+from bot.node.identity import Identity
+from bot.node.invoices import NodeInvoices
+from bot.node.watch import Watch
+from bot.pauses import pause_s
+from bot.places import Places
+from bot.store import Bell, Store, Tx
 
 log = logs.get(__name__)
 
@@ -52,22 +76,25 @@ async def run(
 ) -> None:
     """Run the bot until `stop` is set.
 
-    `clock` is the host's, in Unix seconds. Raises `StartError`: the database can't be used, or
-    Telegram refuses the token. A node that is away is waited for.
+    `clock` is the host's, in Unix seconds. Raises `StartError`: the database cannot be used, or
+    Telegram rejects the token. A node that is away is waited for.
     """
     stop = stop or asyncio.Event()
-    logs.hide(settings.telegram.token.get_secret_value())
+    logs.redact(settings.telegram.token.get_secret_value())
     async with contextlib.AsyncExitStack() as closing:
         store = await Store.open(settings.database.url)
         closing.push_async_callback(store.close)
         telegram_bot = make_bot(settings.telegram)
         node = Node(settings.lnd)
         closing.push_async_callback(node.close)
-        await _Parts(settings, store, telegram_bot, node, clock).run(stop, closing)
+        application = Application.builder().bot(telegram_bot).updater(None).job_queue(None).build()
+        parts = Parts(settings, store, telegram_bot, node, application, clock=Clock(clock))
+        closing.push_async_callback(telegram_bot.shutdown)
+        await _Run(settings, parts, host_clock=clock).until(stop)
 
 
-class _Parts:
-    """The parts of one run, and how they fit together."""
+class Parts:
+    """The parts of one process, each made of those before it."""
 
     def __init__(
         self,
@@ -75,52 +102,110 @@ class _Parts:
         store: Store,
         telegram_bot: TelegramBot,
         node: Node,
-        clock: Callable[[], float],
+        application: PtbApplication,
+        *,
+        clock: Clock,
+    ) -> None:
+        self.store = store
+        self.telegram_bot = telegram_bot
+        self.application = application
+        self.clock = clock
+        self.bell = Bell()
+        self.places = Places(store, clock, self.bell)
+        self.access = Access(settings.access, settings.limits)
+        self.chats = Chats(telegram_bot)
+        self._node_and_engine(settings, node)
+        self._conversation(settings)
+
+    def _node_and_engine(self, settings: Settings, node: Node) -> None:
+        """Rows → node and chat."""
+        owners = OwnerChats(self.chats, settings.access.owners)
+        gate, identity = Gate(node), Identity()
+        at_node = NodeInvoices(node, gate, identity, self.clock)
+        self.watch = Watch(
+            node=node,
+            gate=gate,
+            identity=identity,
+            invoices=at_node,
+            store=self.store,
+            bell=self.bell,
+            owners=owners,
+            clock=self.clock,
+        )
+        worker = Worker(
+            store=self.store,
+            gate=gate,
+            identity=identity,
+            at_node=at_node,
+            cards=Cards(self.chats, self.store, owners=settings.access.owners),
+            chats=self.chats,
+            places=self.places,
+            owners=owners,
+            patience=Patience(settings.invoices.patience_s),
+            clock=self.clock,
+        )
+        self.hands = Hands(
+            store=self.store, bell=self.bell, gate=gate, worker=worker, clock=self.clock
+        )
+
+    def _conversation(self, settings: Settings) -> None:
+        """Updates → rows and replies. A family of commands is a line of the list at the end."""
+        replies = Replies(self.chats)
+        faults = Faults(access=self.access, places=self.places, replies=replies)
+        self.intake = Intake(self.telegram_bot, self.application, on_bug=faults.apologize)
+        actions = Actions(
+            store=self.store,
+            access=self.access,
+            places=self.places,
+            settings=settings.invoices,
+            clock=self.clock,
+            bell=self.bell,
+        )
+        targets = Targets(actions, self.places)
+        admission = Admission(
+            store=self.store,
+            access=self.access,
+            places=self.places,
+            clock=self.clock,
+            waited_s=self.intake.longest_wait_s,
+        )
+        for family in (
+            Membership(places=self.places, chats=self.chats),
+            Invoices(
+                actions=actions,
+                admission=admission,
+                places=self.places,
+                replies=replies,
+                targets=targets,
+                telegram_bot=self.telegram_bot,
+            ),
+            Status(node=self.watch, owners=settings.access.owners, replies=replies),
+            Presses(actions=actions, targets=targets, replies=replies),
+            # the last: it takes what no other family does
+            About(admission=admission, replies=replies, telegram_bot=self.telegram_bot),
+        ):
+            family.register(self.application)
+
+
+class _Run:
+    """One run of the parts, from the start to an orderly end."""
+
+    def __init__(
+        self, settings: Settings, parts: Parts, *, host_clock: Callable[[], float]
     ) -> None:
         self._settings = settings
-        self._store = store
-        self._telegram_bot = telegram_bot
-        self._host_clock = clock
-        self._clock = Clock(clock)
-        self._application = (
-            Application.builder().bot(telegram_bot).updater(None).job_queue(None).build()
-        )
-        self._access = Access(settings.access, settings.limits)
-        self._chats = Chats(telegram_bot)
-        self._reconciler = Reconciler(
-            store=store,
-            node=node,
-            gate=Gate(node),
-            cards=Cards(self._chats, store, owners=settings.access.owners),
-            chats=self._chats,
-            settings=settings.invoices,
-            owners=settings.access.owners,
-            clock=self._clock,
-            moved=lambda old, new: self._handlers.follow(old, new),  # noqa: PLW0108 -- made below
-        )
-        self._handlers = Handlers(
-            store=store,
-            chats=self._chats,
-            access=self._access,
-            settings=settings.invoices,
-            wake=self._reconciler.take,
-            look_now=self._reconciler.look_now,
-            waited_s=lambda: self._intake.longest_wait_s(),  # noqa: PLW0108 -- made below
-            clock=self._clock,
-        )
-        self._handlers.register(self._application)
-        self._intake = Intake(telegram_bot, self._application, on_bug=self._handlers.sorry)
+        self._parts = parts
+        self._host_clock = host_clock
 
-    async def run(self, stop: asyncio.Event, closing: contextlib.AsyncExitStack) -> None:
+    async def until(self, stop: asyncio.Event) -> None:
         """Until `stop` is set."""
-        for old, new in (await self._store.do(lambda tx: tx.moves())).items():
-            self._handlers.follow(old, new)
-        closing.push_async_callback(self._telegram_bot.shutdown)
+        await self._parts.places.load()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._serve(stop))
-                tasks.create_task(self._reconciler.run())
-                tasks.create_task(self._look())
+                tasks.create_task(self._parts.hands.run())
+                tasks.create_task(self._parts.watch.run())
+                tasks.create_task(self._check())
                 tasks.create_task(self._heartbeat())
                 tasks.create_task(self._tidy())
         except* _Stopped:
@@ -131,14 +216,15 @@ class _Parts:
 
     async def _serve(self, stop: asyncio.Event) -> None:
         """Updates, until it is time to stop; then an orderly end for what they began."""
+        parts = self._parts
         try:
             if await self._log_in(stop):
-                self._chats.post(self._set_commands())
-                await self._intake.run(stop)
+                parts.chats.post(self._set_commands())
+                await parts.intake.run(stop)
         finally:
             log.info("stopping")
             await asyncio.gather(
-                self._reconciler.stop(timeout_s=STOP_S), self._chats.close(timeout_s=STOP_S)
+                parts.hands.stop(timeout_s=STOP_S), parts.chats.close(timeout_s=STOP_S)
             )
         raise _Stopped
 
@@ -149,7 +235,7 @@ class _Parts:
             attempts += 1
             try:
                 async with _unless(stop):
-                    await self._application.initialize()
+                    await self._parts.application.initialize()
             except InvalidToken as error:
                 raise TokenRefused from error
             except TelegramError as error:
@@ -160,7 +246,7 @@ class _Parts:
                     log.warning("unreadable answer from Telegram", detail=repr(error))
             else:
                 if not stop.is_set():
-                    log.info("running", bot=self._telegram_bot.username)
+                    log.info("running", bot=self._parts.telegram_bot.username)
                     return True
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s(attempts, longest_s=10.0)):
@@ -173,17 +259,18 @@ class _Parts:
             (texts.GROUP_COMMANDS, BotCommandScopeAllGroupChats()),
         ):
             try:
-                await self._telegram_bot.set_my_commands(
+                await self._parts.telegram_bot.set_my_commands(
                     [BotCommand(name, text) for name, text in commands], scope=scope
                 )
             except TelegramError as error:
-                log.warning("commands not set", detail=error.message)
+                log.warning("command menu not set", detail=error.message)
 
-    async def _look(self) -> None:
-        """The look that `check` takes, for the log."""
-        for finding in await check.look(self._settings, clock=self._host_clock, in_use=True):
-            say = log.info if finding.ok else log.warning
-            say("check: " + finding.what, **({"cure": finding.cure} if finding.cure else {}))
+    async def _check(self) -> None:
+        """The findings of `check`, for the log."""
+        for finding in await diagnose(self._settings, clock=self._host_clock, in_use=True):
+            write = log.info if finding.mark is Mark.FINE else log.warning
+            action = texts.cure(finding)
+            write("check: " + texts.found(finding), **({"cure": action} if action else {}))
 
     async def _heartbeat(self) -> None:
         """A file that is touched while the loop turns, for a container's health check."""
@@ -197,22 +284,31 @@ class _Parts:
         """Remove what was done long ago, a little at a time."""
         keep_s = self._settings.database.keep_s
         while True:
-            before = self._clock() - keep_s
+            before = self._parts.clock() - keep_s
             with contextlib.suppress(StoreUnavailable):
                 await self._prune(before)
             await asyncio.sleep(TIDY_S)
 
     async def _prune(self, before: float) -> None:
-        await self._store.do(lambda tx: tx.prune_hints(before))
+        store = self._parts.store
+        await store.do(_prune_hints, before)
         removed = PRUNE
         while removed == PRUNE:
-            removed = await self._store.do(lambda tx: tx.prune(before, PRUNE))
+            removed = await store.do(_prune_rows, before, PRUNE)
             await asyncio.sleep(PRUNE_PAUSE_S)
+
+
+def _prune_hints(tx: Tx, before: float) -> None:
+    tx.memory.prune_hints(before)
+
+
+def _prune_rows(tx: Tx, before: float, limit: int) -> int:
+    return tx.agenda.prune(before, limit)
 
 
 @contextlib.asynccontextmanager
 async def _unless(stop: asyncio.Event) -> AsyncIterator[None]:
-    """Break off what stands within when `stop` is set."""
+    """Cancel what is done within when `stop` is set."""
     task = asyncio.current_task()
     stopping = asyncio.ensure_future(stop.wait())
     stopping.add_done_callback(lambda done: done.cancelled() or (task and task.cancel()))

@@ -1,6 +1,6 @@
 """The command line: the only print, and the only exit codes. Knows people at a terminal.
 
-0 is a good end, 1 what could not be done, 2 a setting or an argument to mend.
+0: success; 1: failed; 2: a setting or an argument needs fixing.
 """
 
 from __future__ import annotations
@@ -19,29 +19,24 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-# What takes long to import comes with the command that needs it.
+# What is slow to import is imported by the command that needs it.
 from bot import __version__, logs
 from bot.config import DEFAULT_FILE, InvoicesSettings, Settings, load
-from bot.errors import ConfigError, InvoiceBotError, MemoRefused, Refused, StartError
+from bot.core.wishes import OutputProblem
+from bot.errors import ConfigError, DemoMissing, InvoiceBotError, OutputRefused
 
 if TYPE_CHECKING:
-    from bot.lnd import NodeInvoice
+    from bot.core.answers import NodeInvoice
 
-#: Seconds for a clean end, and those after it for a word about one that was not.
-END_WITHIN_S = 4.5
-LAST_WORD_S = 0.4
-
-DEMO_MISSING = (
-    "The demo is not installed. Get it with make demo, or in the project's folder with "
-    "pip install '.[demo]'."
-)
+#: Seconds for a clean shutdown, and those after it to log that it took too long.
+SHUTDOWN_S = 4.5
+LAST_LINE_S = 0.4
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -61,7 +56,7 @@ ConfigOption = Annotated[
     typer.Option(
         "--config",
         metavar="FILE",
-        help=f"The settings; without it {DEFAULT_FILE} in the current folder.",
+        help=f"The settings file. Default: {DEFAULT_FILE} in the current folder.",
     ),
 ]
 
@@ -87,7 +82,7 @@ def _main(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """A Telegram bot that asks your own LND node for invoices.
+    """A Telegram bot that creates Lightning invoices at your own LND node.
 
     Example: invoice-bot run --config config.toml
     """
@@ -99,7 +94,7 @@ def run(config: ConfigOption = None) -> None:
 
     Example: invoice-bot run --config config.toml
     """
-    with _told_errors():
+    with _errors_printed():
         _end_on_signals(lambda: sys.exit(0))
         settings = _load(config)
         _log(settings.log.level, settings.log.format)
@@ -111,48 +106,50 @@ def run(config: ConfigOption = None) -> None:
 @app.command()
 def demo(
     port: Annotated[
-        int, typer.Option(min=0, max=65_535, metavar="PORT", help="Where the page is.")
+        int, typer.Option(min=0, max=65_535, metavar="PORT", help="The port of the page.")
     ] = 8080,
 ) -> None:
-    """Try the bot: a simulated node and chat, and a page.
+    """Try the bot with a simulated node and chat, on a web page.
 
-    There is nothing to configure. It ends with Ctrl-C.
+    There is nothing to configure. Ctrl-C ends it.
 
     Example: invoice-bot demo --port 8090
     """
-    with _told_errors():
+    with _errors_printed():
         _end_on_signals(lambda: sys.exit(0))
         _log("warning")
         try:
             from bot.demo.run import run as whole  # noqa: PLC0415
         except ImportError as error:
             name = error.name or "bot"
-            # the image has no bot.demo at all; anything else of ours that is missing is a fault
+            # the image has no bot.demo at all; anything else of ours that is missing is a bug
             no_demo = type(error) is ModuleNotFoundError and name in ("bot.demo", "bot.demo.run")
             if name.partition(".")[0] == "bot" and not no_demo:
                 raise
-            raise StartError(DEMO_MISSING) from None
+            raise DemoMissing from None
         _until_stopped(lambda stop: whole(port=port, stop=stop))
 
 
 @app.command()
 def check(config: ConfigOption = None) -> None:
-    """Look at token, node, rights and database.
+    """Check the token, the node, its permissions and the database.
 
-    A line for each: ✓ in order, ✗ not, ! worth knowing; exit 1 if any is ✗.
+    Prints a line for each: ✓ fine, ✗ needs fixing, ! worth knowing. Exits with 1 if any is ✗.
 
     Example: invoice-bot check --config config.toml
     """
-    with _told_errors():
+    with _errors_printed():
         settings = _load(config)
         _log("error")
-        from bot.check import look  # noqa: PLC0415
+        from bot import texts  # noqa: PLC0415
+        from bot.check import diagnose  # noqa: PLC0415
+        from bot.findings import Mark  # noqa: PLC0415
 
-        findings = asyncio.run(look(settings))
-    for finding in findings:
-        typer.echo(logs.without_secrets(str(finding)))
-    if any(finding.ok is False for finding in findings):
-        raise typer.Exit(1)
+        findings = asyncio.run(diagnose(settings))
+        for finding in findings:
+            typer.echo(logs.redacted(texts.finding_line(finding)))
+        if any(finding.mark is Mark.BAD for finding in findings):
+            raise typer.Exit(1)
 
 
 @app.command()
@@ -160,47 +157,40 @@ def invoice(
     amount: Annotated[
         str, typer.Argument(metavar="AMOUNT", help='2100, 21k, "0.0005 btc" or any.')
     ],
-    memo: Annotated[str, typer.Option(metavar="TEXT", help="What it is for.")] = "",
+    memo: Annotated[str, typer.Option(metavar="TEXT", help="What the payment is for.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     png: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the QR code there as PNG.")
+        Path | None, typer.Option(metavar="FILE", help="Write the QR code to a PNG file.")
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Ask the node for an invoice, without Telegram.
+    """Create an invoice at the node, without Telegram.
 
     Prints the payment request and its QR code.
 
     Example: invoice-bot invoice 2100 --memo pizza --png pizza.png
     """
-    with _told_errors():
+    with _errors_printed():
         settings = _load(config, need_telegram=False)
         _log("error")
-        amount_msat, memo = _asked(amount, memo.strip(), settings.invoices)
+        amount_msat, memo = _read(amount, memo, settings.invoices)
         if png is not None:
-            _look_at_place(png)
-        made = asyncio.run(_made(settings, amount_msat=amount_msat, memo=memo))
-        from bot import qr  # noqa: PLC0415
+            _check_target(png)
+        made = asyncio.run(_make(settings, amount_msat=amount_msat, memo=memo))
+        from bot import texts  # noqa: PLC0415
+        from bot.chat import qr  # noqa: PLC0415
 
         picture = qr.payment_png(made.payment_request)
         code = "" if as_json else qr.terminal(made.payment_request)
-        unsaid = _said(_json(made, picture) if as_json else _text(made, code))
+        not_printed = _print(_json(made, picture) if as_json else texts.new_invoice(made, code))
         if png is not None:
             _write(png, picture)
-        if unsaid:
-            raise Refused(f"{unsaid} The node has the invoice: {made.payment_request}")
-
-
-def _said(text: str) -> str:
-    """Print it; a sentence where that can't be done."""
-    try:
-        # in colour wherever it goes: only so it can be scanned from a dark terminal
-        typer.echo(text, color=True)
-    except BrokenPipeError:  # nobody wants to read on
-        raise
-    except OSError as error:
-        return f"The output can't be written: {error.strerror}."
-    return ""
+        if not_printed:
+            raise OutputRefused(
+                problem=OutputProblem.NOT_PRINTED,
+                reason=not_printed,
+                payment_request=made.payment_request,
+            )
 
 
 def _load(config: Path | None, *, need_telegram: bool = True) -> Settings:
@@ -214,12 +204,14 @@ def _log(level: logs.Level, format_: logs.Format = "text") -> None:
 
 
 @contextmanager
-def _told_errors() -> Iterator[None]:
+def _errors_printed() -> Iterator[None]:
     """Ends the process with a sentence, and no traceback, where something expected is wrong."""
     try:
         yield
     except InvoiceBotError as error:
-        typer.echo(logs.without_secrets(error.sentence), err=True)
+        from bot import texts  # noqa: PLC0415
+
+        typer.echo(logs.redacted(texts.why(error)), err=True)
         raise typer.Exit(2 if isinstance(error, ConfigError) else 1) from None
 
 
@@ -232,23 +224,23 @@ def _until_stopped(start: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         _end_on_signals(partial(asyncio.get_running_loop().call_soon_threadsafe, stop.set))
         await start(stop)
 
-    gc.freeze()  # what was imported stays, and need not be looked through each time
+    gc.freeze()  # what was imported stays, and need not be searched each time
     gc.enable()
     asyncio.run(whole())
 
 
 def _end_on_signals(end: Callable[[], object]) -> None:
-    """The first SIGTERM or Ctrl-C ends in good order and in time, the second at once."""
+    """The first SIGTERM or Ctrl-C shuts down cleanly and in time, the second one at once."""
 
     def first(_signal: int, _frame: object) -> None:
         for number in _SIGNALS:
             signal.signal(number, lambda *_: os._exit(130))
         # This one needs no Python: it ends the process whatever lock is held, and shows where.
         with suppress(RuntimeError, ValueError, OSError):  # no standard error
-            faulthandler.dump_traceback_later(END_WITHIN_S + LAST_WORD_S, exit=True)
-        watch = threading.Timer(END_WITHIN_S, _too_late)
-        watch.daemon = True
-        watch.start()
+            faulthandler.dump_traceback_later(SHUTDOWN_S + LAST_LINE_S, exit=True)
+        timer = threading.Timer(SHUTDOWN_S, _too_late)
+        timer.daemon = True
+        timer.start()
         end()
 
     for number in _SIGNALS:
@@ -257,32 +249,26 @@ def _end_on_signals(end: Callable[[], object]) -> None:
 
 def _too_late() -> None:
     try:
-        log.error("the end took too long")
-    finally:  # whatever becomes of the line
+        log.error("shutdown took too long")
+    finally:  # whether the line was written or not
         os._exit(1)
 
 
 # invoice
 
 
-def _asked(amount: str, memo: str, limits: InvoicesSettings) -> tuple[int, str]:
+def _read(amount: str, memo: str, limits: InvoicesSettings) -> tuple[int, str]:
     """The amount in msat, and the memo. Raises Refused."""
-    from bot import amounts, texts  # noqa: PLC0415
+    from bot.core import amounts, text  # noqa: PLC0415
 
     amount_msat = amounts.parse_amount(amount)
     amounts.check_range(amount_msat, min_sats=limits.min_sats, max_sats=limits.max_sats)
-    try:
-        size_bytes = len(memo.encode())
-    except UnicodeEncodeError:
-        raise MemoRefused("That memo is no readable text: write it in UTF-8.") from None
-    if size_bytes > texts.MAX_MEMO_BYTES:
-        raise MemoRefused(texts.memo_too_long(size_bytes))
-    return amount_msat, memo
+    return amount_msat, text.memo(memo)
 
 
-async def _made(settings: Settings, *, amount_msat: int, memo: str) -> NodeInvoice:
+async def _make(settings: Settings, *, amount_msat: int, memo: str) -> NodeInvoice:
     """The invoice as the node confirms it. Raises NodeError."""
-    from bot.lnd import Node  # noqa: PLC0415
+    from bot.node.client import Node  # noqa: PLC0415
 
     node = Node(settings.lnd)
     preimage = secrets.token_bytes(32)
@@ -296,14 +282,6 @@ async def _made(settings: Settings, *, amount_msat: int, memo: str) -> NodeInvoi
         return await node.lookup(hashlib.sha256(preimage).digest())
     finally:
         await node.close()
-
-
-def _text(made: NodeInvoice, code: str) -> str:
-    from bot.amounts import format_sats  # noqa: PLC0415
-
-    until = datetime.fromtimestamp(made.expires_at, UTC).astimezone()
-    about = [format_sats(made.amount_msat), made.memo, f"Payable until {until:%Y-%m-%d %H:%M %Z}"]
-    return "\n".join([*filter(None, about), "", code, made.payment_request])
 
 
 def _json(made: NodeInvoice, picture: bytes) -> str:
@@ -321,23 +299,35 @@ def _json(made: NodeInvoice, picture: bytes) -> str:
     )
 
 
-def _look_at_place(file: Path) -> None:
-    """Before the node is asked. Raises Refused."""
+def _print(text: str) -> str:
+    """Print it; the reason where that fails, or ""."""
+    try:
+        # in colour wherever it goes: only so it can be scanned from a dark terminal
+        typer.echo(text, color=True)
+    except BrokenPipeError:  # nobody wants to read on
+        raise
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def _check_target(file: Path) -> None:
+    """Before the node is asked. Raises OutputRefused."""
     try:
         if file.is_dir():
-            raise Refused(f"--png: {file} is a folder: name a file in it.")
+            raise OutputRefused(problem=OutputProblem.IS_FOLDER, path=str(file))
         if file.is_symlink() or (file.exists() and not file.is_file()):
-            raise Refused(f"--png: {file} is no plain file: name another one.")
+            raise OutputRefused(problem=OutputProblem.NOT_A_FILE, path=str(file))
         if not file.parent.is_dir():
-            raise Refused(f"--png: there is no folder {file.parent}: make it first.")
+            raise OutputRefused(problem=OutputProblem.FOLDER_MISSING, path=str(file.parent))
     except OSError as error:
-        raise _unwritable(file, error) from None
+        raise _not_written(file, error) from None
     if not os.access(file.parent, os.W_OK | os.X_OK):
-        raise Refused(f"--png: the folder {file.parent} can't be written.")
+        raise OutputRefused(problem=OutputProblem.FOLDER_READ_ONLY, path=str(file.parent))
 
 
 def _write(file: Path, picture: bytes) -> None:
-    """Whole or not at all. Raises Refused."""
+    """Whole or not at all. Raises OutputRefused."""
     part = file.with_name(f".invoice-{os.getpid()}.png")
     try:
         part.write_bytes(picture)
@@ -345,8 +335,10 @@ def _write(file: Path, picture: bytes) -> None:
     except OSError as error:
         with suppress(OSError):
             part.unlink()
-        raise _unwritable(file, error) from None
+        raise _not_written(file, error) from None
 
 
-def _unwritable(file: Path, error: OSError) -> Refused:
-    return Refused(f"--png: {file} can't be written: {error.strerror}.")
+def _not_written(file: Path, error: OSError) -> OutputRefused:
+    return OutputRefused(
+        problem=OutputProblem.NOT_WRITTEN, path=str(file), reason=error.strerror or str(error)
+    )

@@ -1,109 +1,222 @@
-"""Every error of ours. Knows nothing else of the project.
+"""Every error of ours. Knows nothing else of the project, and no sentence for people.
 
 Grouped by what the reader should do::
 
     InvoiceBotError
-    ├── ConfigError              mend the setting it names; exit 2
-    ├── StartError               the process can't run as it stands; exit 1
-    │   ├── DatabaseInUse        end the other process
-    │   ├── DatabaseTooNew       run the newer version
-    │   ├── DatabaseUnreadable   look at the file
-    │   └── TokenRefused         ask @BotFather for a token
-    ├── StoreUnavailable         wait: locked, full or out of reach; nothing was written
-    ├── Refused                  tell the person who asked
-    │   ├── AmountRefused        amounts.py and access.py say why
+    ├── ConfigError                  fix the setting it names; exit 2
+    ├── StartError                   the process cannot run like this; exit 1
+    │   ├── DatabaseInUse            end the other process
+    │   ├── DatabaseTooNew           run the newer version
+    │   ├── DatabaseUnreadable       check the file
+    │   │   ├── DatabaseDamaged
+    │   │   ├── DatabaseHalfMissing
+    │   │   └── DatabaseNotOurs
+    │   ├── DatabaseFolderReadOnly   let the bot's user write there
+    │   ├── TokenRefused             ask @BotFather for a token
+    │   ├── PortInUse                choose another port
+    │   ├── PortUnusable             choose another port
+    │   ├── DemoMissing              install the demo
+    │   └── DemoNotReady             the demo's bot has not started in time
+    ├── StoreUnavailable             wait: locked, full or unreachable; nothing was written
+    ├── Refused                      tell the person who asked
+    │   ├── AmountRefused            `problem` says why
     │   ├── MemoRefused
-    │   └── LimitReached
+    │   │   └── MemoUnreadable
+    │   ├── UserLimitReached
+    │   ├── ChatLimitReached
+    │   └── OutputRefused            the command line cannot write there
     ├── NodeError
-    │   ├── NodePassing          wait, and ask again: whether the call arrived is unknown
+    │   ├── NodePassing              wait, and ask again: whether the call arrived is unknown
     │   │   ├── NodeUnreachable
     │   │   ├── NodeStarting
+    │   │   │   ├── NodeStopping
+    │   │   │   └── NodeNotAsked     the process has just started
     │   │   ├── NodeLocked
+    │   │   │   └── WalletMissing
     │   │   ├── NodeTimeout
-    │   │   ├── NodeOdd          a text nobody knows
-    │   │   └── AskedTooLongAgo  not the node's fault: the bot was away
-    │   ├── NodeSetting          the owner has to mend something; asked again all the same
+    │   │   ├── NodeOdd              a text that nobody knows
+    │   │   └── AskedTooLongAgo      not the node's fault: the bot was away
+    │   ├── NodeSetting              the owner has to fix something; asked again all the same
+    │   │   ├── CredentialsUnreadable
     │   │   ├── CertificateRefused
+    │   │   │   ├── CertificateExpired
+    │   │   │   ├── CertificateChanged
+    │   │   │   ├── CertificateName
+    │   │   │   ├── CertificateCorrupt
+    │   │   │   ├── TlsMissing
+    │   │   │   └── TlsFailed
     │   │   ├── MacaroonRefused
-    │   │   └── PermissionMissing
-    │   └── NodeRefused          the node said no to this very request
-    │       ├── InvoiceUnknown   no such payment hash at the node
-    │       └── AlreadySettled   too late to cancel: it is paid
-    └── ChatError                what Telegram answered to a send or an edit
-        ├── NotSent              it surely did not arrive: send again
-        │   └── ChatBusy         not before `retry_after_s`
-        ├── MaybeSent            unknown, never failed: it may stand in the chat
-        │   └── NoAnswer         it was not even refused: most likely it stands there
-        ├── MessageGone          the message to edit was removed
-        ├── ChatForbidden        blocked or removed: nothing arrives until they are back
-        ├── ChatMoved            the group has a new id
-        └── ChatRefused          Telegram will never take this
+    │   │   │   ├── MacaroonExpired
+    │   │   │   └── MacaroonBound
+    │   │   ├── PermissionMissing
+    │   │   └── CallMissing
+    │   └── NodeRefused              the node refused this very call
+    │       ├── MemoTooLong
+    │       ├── AmountTooLarge
+    │       ├── ExpiryTooLong
+    │       ├── HashExists           an earlier try of this add arrived
+    │       ├── InvoiceUnknown       no such payment hash at the node
+    │       └── AlreadySettled       too late to cancel: it is paid
+    └── ChatError                    what Telegram answered to a send or an edit
+        ├── NotSent                  it surely did not arrive: send again
+        │   └── ChatBusy             not before `retry_after_s`
+        ├── MaybeSent                unknown, never failed: it may be in the chat
+        │   └── NoAnswer             it was not even refused: most likely it is there
+        ├── MessageGone              the message to edit was removed
+        ├── ChatForbidden            blocked or removed: the chat is unreachable
+        ├── ChatMoved                the group has a new id
+        └── ChatRefused              Telegram will never take this
 
-An error's sentence is its docstring's first line unless one is given. Sentences of `Refused`
-and `NodeError` are shown in chats: what happened, and what to do.
+What people read about an error is made in `bot.texts` from its class and its values.
 """
 
 from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+#: What an error's sentence needs: figures, a path, a name.
+Value = str | int | float
 
 
 class InvoiceBotError(Exception):
     """Something went wrong."""
 
-    def __init__(self, sentence: str | None = None, *, detail: str = "") -> None:
-        if sentence is None:
-            sentence = (type(self).__doc__ or "").strip().splitlines()[0]
-        super().__init__(sentence)
-        self.sentence = sentence
+    #: The class's name as it is stored and looked up: `NodeLocked` → ``node-locked``.
+    key: ClassVar[str] = "invoice-bot-error"
+
+    def __init_subclass__(cls) -> None:
+        cls.key = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
+
+    def __init__(self, *, detail: str = "", **values: Value) -> None:
+        said = [self.key, *(f"{name}={value}" for name, value in values.items()), detail]
+        super().__init__(" ".join(filter(None, said)))
+        self.values = values
         # what the other side said, for the log only
         self.detail = detail
 
 
-class ConfigError(InvoiceBotError):
-    """A setting is missing, wrong or unknown."""
+@dataclass(frozen=True)
+class Problem:
+    """One thing to fix in the settings: what is wrong with `key`, or with the file of that path.
 
-    def __init__(self, *problems: str) -> None:
-        super().__init__("\n".join(problems))
+    `kind` is one of `bot.config.problems.Kind`; `variable` is the environment variable that the
+    value came from, "" for none. No part of it is a secret.
+    """
+
+    kind: str
+    key: str
+    variable: str = ""
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        values = [f"{name}={value}" for name, value in self.values.items()]
+        return " ".join([f"{self.key}: {self.kind}", *values])
+
+
+class ConfigError(InvoiceBotError):
+    """Settings are missing, wrong or unknown: `problems` says which, each once."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__()
+        self.args = ("\n".join(map(str, problems)),)
         self.problems = problems
 
 
 class StartError(InvoiceBotError):
-    """The bot can't start."""
+    """The bot cannot start."""
 
 
 class DatabaseInUse(StartError):
-    """Another process works on this database."""
+    """Another process works on the database at `path`; `pid` is its number, 0 where unknown."""
 
 
 class DatabaseTooNew(StartError):
-    """The database was written by a newer version of this bot: run that version, or newer."""
+    """A newer version of this bot wrote the database."""
 
 
 class DatabaseUnreadable(StartError):
-    """The database can't be read."""
+    """The database at `path` cannot be opened, for the `reason` that SQLite gives."""
+
+
+class DatabaseDamaged(DatabaseUnreadable):
+    """The database at `path` is damaged: `reason`."""
+
+
+class DatabaseHalfMissing(DatabaseUnreadable):
+    """The database at `path` is empty, its `journal` is not."""
+
+
+class DatabaseNotOurs(DatabaseUnreadable):
+    """The file at `path` is another program's database."""
+
+
+class DatabaseFolderReadOnly(StartError):
+    """The database's `folder` cannot be written: `reason`."""
 
 
 class TokenRefused(StartError):
-    """Telegram refuses the bot's token: ask @BotFather for the current one."""
+    """Telegram refuses the bot's token."""
+
+
+class PortInUse(StartError):
+    """Another program listens at `port`."""
+
+
+class PortUnusable(StartError):
+    """The system does not let `port` be used: `reason`."""
+
+
+class DemoMissing(StartError):
+    """The demo's packages are not installed."""
+
+
+class DemoNotReady(StartError):
+    """The demo's bot did not start within `timeout_s` seconds."""
 
 
 class StoreUnavailable(InvoiceBotError):
-    """The database can't be written right now."""
+    """The database cannot be written right now."""
 
 
 class Refused(InvoiceBotError):
-    """This can't be done."""
+    """What a person asked for cannot be done."""
 
 
 class AmountRefused(Refused):
-    """That is not an amount."""
+    """What stands there is no amount that can be asked for.
+
+    `problem` is the reason's key, one of `bot.core.amounts.Problem`; `example` works.
+    """
+
+    def __init__(self, problem: str, **values: Value) -> None:
+        super().__init__(detail="", problem=problem, **values)
+        self.problem = problem
 
 
 class MemoRefused(Refused):
-    """That memo is too long."""
+    """A memo of `size_bytes`, more than an invoice holds."""
 
 
-class LimitReached(Refused):
-    """A limit is reached."""
+class MemoUnreadable(MemoRefused):
+    """A memo that is not UTF-8."""
+
+
+class UserLimitReached(Refused):
+    """One person asked for `count` invoices within `per_s` seconds; `who` where not the reader."""
+
+
+class ChatLimitReached(Refused):
+    """A chat has `count` open invoices."""
+
+
+class OutputRefused(Refused):
+    """The command line cannot write its output: `problem`, at `path`, for `reason`.
+
+    `problem` is one of `bot.core.wishes.OutputProblem`, which names the values of each.
+    """
 
 
 class NodeError(InvoiceBotError):
@@ -111,59 +224,127 @@ class NodeError(InvoiceBotError):
 
 
 class NodePassing(NodeError):
-    """The Lightning node can't answer right now."""
+    """The node cannot answer right now: whether the call arrived is unknown."""
 
 
 class NodeUnreachable(NodePassing):
-    """The Lightning node can't be reached."""
+    """No connection, or it broke."""
 
 
 class NodeStarting(NodePassing):
-    """The Lightning node is still starting."""
+    """The node is starting."""
+
+
+class NodeStopping(NodeStarting):
+    """The node is shutting down."""
+
+
+class NodeNotAsked(NodeStarting):
+    """Nobody has asked the node since the process started."""
 
 
 class NodeLocked(NodePassing):
-    """The Lightning node's wallet is locked: its owner has to unlock it."""
+    """The node's wallet is locked."""
+
+
+class WalletMissing(NodeLocked):
+    """The node has no wallet yet."""
 
 
 class NodeTimeout(NodePassing):
-    """The Lightning node does not answer."""
+    """No answer in time."""
 
 
 class NodeOdd(NodePassing):
-    """The Lightning node reports a fault of its own."""
+    """The node says something that nobody knows."""
 
 
 class AskedTooLongAgo(NodePassing):
-    """I was away when you asked."""
+    """The bot was away when this was asked."""
 
 
 class NodeSetting(NodeError):
-    """The Lightning node does not accept this bot: its owner has to look at it."""
+    """The node rejects this bot."""
+
+
+class CredentialsUnreadable(NodeSetting):
+    """The files of the certificate or the macaroon cannot be read."""
 
 
 class CertificateRefused(NodeSetting):
-    """The Lightning node's certificate does not fit: its owner has to renew it here."""
+    """The node's certificate does not match the one that is pinned."""
+
+
+class CertificateExpired(CertificateRefused):
+    """The node's certificate has expired."""
+
+
+class CertificateChanged(CertificateRefused):
+    """The node has another certificate than the pinned one."""
+
+
+class CertificateName(CertificateRefused):
+    """The node's certificate does not name the address that is used."""
+
+
+class CertificateCorrupt(CertificateRefused):
+    """The pinned certificate's file is corrupt."""
+
+
+class TlsMissing(CertificateRefused):
+    """What answers there does so without TLS."""
+
+
+class TlsFailed(CertificateRefused):
+    """The TLS handshake failed."""
 
 
 class MacaroonRefused(NodeSetting):
-    """The Lightning node refuses this bot's macaroon: its owner has to put a valid one in place."""
+    """The node refuses this bot's macaroon."""
+
+
+class MacaroonExpired(MacaroonRefused):
+    """The macaroon has expired."""
+
+
+class MacaroonBound(MacaroonRefused):
+    """The macaroon is bound to another address."""
 
 
 class PermissionMissing(NodeSetting):
-    """This bot's macaroon lacks a permission: its owner has to bake one that has it."""
+    """The macaroon lacks a permission."""
+
+
+class CallMissing(NodeSetting):
+    """The node does not know a call that the bot needs."""
 
 
 class NodeRefused(NodeError):
-    """The Lightning node refused this invoice."""
+    """The node refused this very call, and always will."""
+
+
+class MemoTooLong(NodeRefused):
+    """The node finds the memo too long."""
+
+
+class AmountTooLarge(NodeRefused):
+    """The node finds the amount too large."""
+
+
+class ExpiryTooLong(NodeRefused):
+    """The node finds the expiry too long."""
+
+
+class HashExists(NodeRefused):
+    """The node has an invoice of this preimage already."""
 
 
 class InvoiceUnknown(NodeRefused):
-    """The Lightning node does not know this invoice."""
+    """The node has no invoice with this payment hash."""
 
 
 class AlreadySettled(NodeRefused):
-    """This invoice is already paid."""
+    """The invoice is paid already."""
 
 
 class ChatError(InvoiceBotError):
@@ -171,19 +352,19 @@ class ChatError(InvoiceBotError):
 
 
 class NotSent(ChatError):
-    """Telegram can't be reached: it was not sent."""
+    """It surely did not arrive."""
 
 
 class ChatBusy(NotSent):
-    """Telegram asks to wait."""
+    """Telegram wants this chat left alone for `retry_after_s` seconds."""
 
     def __init__(self, retry_after_s: float) -> None:
-        super().__init__(f"Telegram asks to wait {retry_after_s:g} s.")
+        super().__init__(retry_after_s=retry_after_s)
         self.retry_after_s = retry_after_s
 
 
 class MaybeSent(ChatError):
-    """Telegram did not answer: it may have arrived or not."""
+    """Whether it arrived is unknown."""
 
 
 class NoAnswer(MaybeSent):
@@ -195,14 +376,14 @@ class MessageGone(ChatError):
 
 
 class ChatForbidden(ChatError):
-    """The bot may not write there any more."""
+    """The bot has no permission to write there."""
 
 
 class ChatMoved(ChatError):
-    """The group became a supergroup."""
+    """The group became a supergroup with the id `new_chat_id`."""
 
     def __init__(self, new_chat_id: int) -> None:
-        super().__init__()
+        super().__init__(new_chat_id=new_chat_id)
         self.new_chat_id = new_chat_id
 
 

@@ -1,7 +1,7 @@
-"""The log: one line an event, text or JSON, on standard error. Knows every secret, to leave it out.
+"""The log: one line per event, text or JSON, on standard error. Knows every secret, to redact it.
 
-What is hidden is taken out of the finished line, so that no way leads around it: tracebacks and
-the lines of the libraries' own loggers pass here too.
+Secrets are redacted in the finished line, so that none gets around it: tracebacks and the lines of
+the libraries' own loggers pass here too.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["text", "json"]
 
-HIDDEN = "[hidden]"
+REDACTED = "[redacted]"
 
-# A token that nobody has told of, as it stands in the Bot API's addresses, and a macaroon in an
+# Secrets that can be recognized: a token, as in the Bot API's addresses, and a macaroon in an
 # lndconnect address.
-_LOOKS = re.compile(r"\d{6,}(?::|%3[Aa])[A-Za-z0-9_-]{30,}|(?<=macaroon=)[^&\s\"']{20,}")
+_RECOGNIZED = re.compile(r"\d{6,}(?::|%3[Aa])[A-Za-z0-9_-]{30,}|(?<=macaroon=)[^&\s\"']{20,}")
 
-# The least level of libraries that say too much: httpx logs each address, with the token, at INFO.
+# The lowest level of libraries that log too much: httpx logs each address, with the token, at INFO.
 _LIBRARIES = {
     "alembic": logging.WARNING,
     "asyncio": logging.INFO,
@@ -37,36 +37,36 @@ _LIBRARIES = {
     "httpcore": logging.WARNING,
     "httpx": logging.WARNING,
     "telegram": logging.INFO,
-    # it writes a traceback for each answer of a gateway that is no JSON
+    # it logs a traceback for each answer of a gateway that is not JSON
     "telegram.request": logging.CRITICAL,
 }
 
-_hidden: set[str] = set()
-_pattern = _LOOKS
+_secrets: set[str] = set()
+_pattern = _RECOGNIZED
 
 
 def get(name: str) -> BoundLogger:
-    """The logger of that name; it may be made before `setup`."""
+    """The logger of that name; it can be made before `setup`."""
     return structlog.stdlib.get_logger(name)
 
 
-def hide(secret: str) -> None:
-    """Leave this text out of every line from now on, as it stands and as in an address.
+def redact(secret: str) -> None:
+    """Redact this text in every line from now on, as it is and as written in an address.
 
-    Hex is also found as base64. An empty text is passed over.
+    Hex is also found as base64. An empty text is ignored.
     """
     global _pattern  # noqa: PLW0603 -- one log for one process
-    if not secret or secret in _hidden:
+    if not secret or secret in _secrets:
         return
-    _hidden.update(_spellings(secret))
-    # of two that begin alike the longer one has to go
-    longest_first = sorted(_hidden, key=len, reverse=True)
-    _pattern = re.compile("|".join([_LOOKS.pattern, *map(re.escape, longest_first)]))
+    _secrets.update(_spellings(secret))
+    # of two that begin alike the longer one must match
+    longest_first = sorted(_secrets, key=len, reverse=True)
+    _pattern = re.compile("|".join([_RECOGNIZED.pattern, *map(re.escape, longest_first)]))
 
 
-def without_secrets(text: str) -> str:
+def redacted(text: str) -> str:
     """The text with every secret replaced."""
-    return _pattern.sub(HIDDEN, text)
+    return _pattern.sub(REDACTED, text)
 
 
 def setup(
@@ -75,8 +75,8 @@ def setup(
     *,
     stream: TextIO | None = None,
 ) -> None:
-    """Write all loggers' lines from `level` on to `stream` (standard error)."""
-    # gRPC's core writes to standard error past all loggers; what counts comes as an error as well
+    """Write all loggers' lines of `level` and above to `stream` (standard error)."""
+    # gRPC's core writes to standard error past all loggers; what matters is also raised
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     handler = _Handler(stream or sys.stderr)
     handler.setFormatter(
@@ -85,7 +85,7 @@ def setup(
             processors=[
                 ProcessorFormatter.remove_processors_meta,
                 *(_json() if format == "json" else _text(handler.stream)),
-                _without_secrets,
+                _redacted,
             ],
         )
     )
@@ -100,7 +100,7 @@ def setup(
 
 
 def catch_uncaught() -> None:
-    """Log what would end the process or a thread with a traceback, which may hold a secret."""
+    """Log what would end the process or a thread with a traceback, which might hold a secret."""
     log = get("bot")
 
     def uncaught(
@@ -114,14 +114,14 @@ def catch_uncaught() -> None:
 
 
 class _Handler(logging.StreamHandler[TextIO]):
-    """Standard error, and no word of a line that could not be made: it may hold a secret."""
+    """Standard error, and nothing of a line that could not be made: it might hold a secret."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 -- logging's own name
-        """Say only whose line is lost."""
+        """Name only the logger whose line is lost."""
         try:
             self.stream.write(f"a line of {record.name} could not be logged\n")
         except (OSError, ValueError):
-            return  # nobody listens any more
+            return  # nobody reads it
 
 
 def _spellings(secret: str) -> set[str]:
@@ -136,8 +136,8 @@ def _spellings(secret: str) -> set[str]:
     return forms | {quote(form, safe="") for form in forms}
 
 
-def _without_secrets(_logger: WrappedLogger, _method: str, line: EventDict) -> str:
-    return without_secrets(cast(str, line))  # the renderer has made it a text
+def _redacted(_logger: WrappedLogger, _method: str, line: EventDict) -> str:
+    return redacted(cast(str, line))  # the renderer made it a string
 
 
 def _in_one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -163,7 +163,7 @@ def _text(stream: TextIO) -> list[Processor]:
 
 
 def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    # what people wrote must not steer a terminal
+    # what people wrote must not control a terminal
     return {
         key: repr(value)[1:-1] if isinstance(value, str) and not value.isprintable() else value
         for key, value in event.items()
@@ -177,7 +177,7 @@ _SHARED: list[Processor] = [
     _in_one_line,
 ]
 
-# Loggers are made, and some used, before `setup`: they go to `logging` from the first line on.
+# Loggers are made, and some used, before `setup`: they write to `logging` from the first line on.
 structlog.configure(
     processors=[
         structlog.stdlib.filter_by_level,

@@ -27,9 +27,9 @@ from telegram.error import (
 
 from bot.config import LndSettings
 from bot.demo.node import Ledger, Refusal, SimInvoice, open_channels
-from bot.lnd import Node
 from bot.lnrpc import invoices_pb2, state_pb2
 from bot.lnrpc import lightning_pb2 as pb
+from bot.node.client import Node
 
 #: Seconds for which the bot waits for Telegram's answer.
 TELEGRAM_TIMEOUT_S = 30.0

@@ -9,13 +9,15 @@ from contextlib import closing
 import pytest
 
 from bot import texts
-from bot.chats import SAID_A_CHAT
+from bot.chat.chats import SAID_A_CHAT
 from bot.config import Rate
+from bot.core.invoice import Face
 from bot.demo.telegram import Message, User
+from bot.errors import AskedTooLongAgo, UserLimitReached
 from tests.world import World
 
 
-def names(card: Message) -> str:
+def data_of(card: Message) -> str:
     """The data of a card's button."""
     data: str = (card.reply_markup or {})["inline_keyboard"][0][0]["callback_data"]
     return data
@@ -47,21 +49,21 @@ async def test_nobody_puts_another_invoice_over_a_message(world: World, paid: bo
     world.access = {"chats": frozenset({world.group.id})}
     await world.start_bot()
     victim = await world.open_card(world.group, world.anna, "/invoice 2100 pizza")
-    forged = names(own := await world.open_card(world.group, world.bert, "/invoice 1"))
+    forged = data_of(own := await world.open_card(world.group, world.bert, "/invoice 1"))
     messages = [victim]
     if paid:
         world.node.pay(world.request_in(own))
-        messages.append(await world.shown(world.group, "✅ Bert"))
+        messages.append(await world.announced(world.group, "Bert"))
     for message in messages:
         press(world, world.bert, message, forged)
-        assert await answered(world) == [texts.NOT_FOLLOWED]
+        assert await answered(world) == [texts.NOT_TRACKED]
         press(world, world.stranger, message, forged, is_old=True)
         await answered(world)
     # whatever is due comes before this
     await world.open_card(world.group, world.anna, "/invoice 4")
-    assert (victim.text or "").startswith("⚡ Please pay 2,100 sats")
+    assert world.shows(victim, Face.OPEN, sats=2100)
     assert len(victim.versions) == 1
-    assert (own.text or "").startswith("✅ Paid" if paid else "⚡ Please pay 1 sat")
+    assert world.face(own) is (Face.PAID if paid else Face.OPEN)
 
 
 async def test_a_stranger_who_cancels_is_told_once(world: World) -> None:
@@ -72,12 +74,12 @@ async def test_a_stranger_who_cancels_is_told_once(world: World) -> None:
     for _ in range(4):
         world.telegram.say(chat, world.stranger, "/cancel")
         world.telegram.say(world.group, world.bert, "/cancel", reply_to=card.id)
-    await world.shown(chat, "I make invoices only")
-    await world.shown(world.group, "I make invoices only")
+    await world.said(chat, texts.stranger(world.stranger.id, chat.id))
+    await world.said(world.group, texts.stranger(world.bert.id, world.group.id))
     await world.open_card(world.group, world.anna, "/invoice 4")
     assert len(world.ours(chat)) == 1
     assert len(world.ours(world.group)) == 3
-    assert (card.text or "").startswith("⚡ Please pay 2,100")
+    assert world.shows(card, Face.OPEN, sats=2100)
 
 
 async def test_questions_count_as_what_is_asked_for_and_their_answers_do_not(world: World) -> None:
@@ -88,10 +90,11 @@ async def test_questions_count_as_what_is_asked_for_and_their_answers_do_not(wor
         world.telegram.say(chat, world.anna, "/invoice")
         await world.until(lambda count=count: len(world.ours(chat)) == count)
     world.telegram.say(chat, world.anna, "21 pizza")
-    await world.shown(chat, "⚡ Please pay 21 sats")
+    await world.shown(chat, Face.OPEN, sats=21)
     for _ in range(2):
         world.telegram.say(chat, world.anna, "/invoice")
-    await world.shown(chat, "You asked for 3 invoices", 2)
+    asked_too_often = UserLimitReached(count=3, per_s=600, who="")
+    await world.said(chat, texts.refusal(asked_too_often), 2)
 
 
 async def test_junk_keeps_no_card_waiting(world: World) -> None:
@@ -106,7 +109,7 @@ async def test_junk_keeps_no_card_waiting(world: World) -> None:
     invoice.release()
     world.telegram.slow("sendMessage", 0.1)
     answer.release()
-    await world.shown(world.group, "⚡ Please pay 5 sats")
+    await world.shown(world.group, Face.OPEN, sats=5)
     assert len(world.ours(world.group)) < SAID_A_CHAT
     world.telegram.clear_faults()
     await world.until(lambda: len(world.ours(world.group)) == SAID_A_CHAT + 1)
@@ -122,7 +125,7 @@ async def test_where_nobody_tells_who_is_an_administrator_a_press_is_answered(
     refusal = "Bad Request: member list is inaccessible"
     world.telegram.fail("getChatMember", status=400, description=refusal)
     pressed = world.telegram.press(world.group, world.bert, card.id, text="Cancel")
-    assert (await asyncio.wait_for(pressed.answer, 10)).text == texts.NOT_YOURS
+    assert (await asyncio.wait_for(pressed.answer, 10)).text == texts.NOT_ALLOWED
 
 
 async def test_chats_that_wait_hold_up_no_other(world: World) -> None:
@@ -134,17 +137,17 @@ async def test_chats_that_wait_hold_up_no_other(world: World) -> None:
             world.telegram.say(group, world.anna, f"/invoice {sats}")
     card = await world.open_card(world.private(world.bert), world.bert, "/invoice 5")
     for group in groups:
-        await world.shown(group, "⚡ Please", 9)
+        await world.shown(group, Face.OPEN, 9)
         world.telegram.fail(None, chat_id=group.id, times=None, retry_after=40)
-        for each in world.showing(group, "⚡ Please"):
+        for each in world.showing(group, Face.OPEN):
             world.node.pay(world.request_in(each))
     refused = {g.id for g in groups}
     await world.until(
         lambda: refused <= {c.chat_id for c in world.telegram.calls if c.status == 429}
     )
     world.node.pay(world.request_in(card))
-    await world.shown(world.private(world.bert), "✅ Bert")
-    assert (card.text or "").startswith("✅ Paid")
+    await world.announced(world.private(world.bert), "Bert")
+    assert world.face(card) is Face.PAID
 
 
 async def test_a_command_from_before_a_long_absence_is_not_carried_out(world: World) -> None:
@@ -152,15 +155,15 @@ async def test_a_command_from_before_a_long_absence_is_not_carried_out(world: Wo
     await world.start_bot()
     chat = world.private(world.anna)
     world.telegram.say(chat, world.anna, "/invoice 21 pizza")
-    await world.shown(chat, "⏳")
+    await world.shown(chat, Face.WAITING)
     await world.stop_bot()
     with closing(sqlite3.connect(world.folder / "bot.db")) as database:
         database.execute("UPDATE invoices SET asked_at = asked_at - 601")
         database.commit()
     await world.node.up()
     await world.start_bot()
-    said = await world.shown(chat, "⚠️ I was away when you asked.")
-    assert "There is no invoice for 21 sats: ask again" in (said.text or "")
+    said = await world.shown(chat, Face.FAILED, says=texts.why(AskedTooLongAgo()))
+    assert "21 sats" in (said.text or "")
     await world.open_card(chat, world.anna, "/invoice 22")
     assert len(world.ours(chat)) == 2
 
@@ -175,5 +178,5 @@ async def test_a_payment_that_nobody_can_be_told_is_an_error_in_the_log(
     world.telegram.block(world.anna)
     world.node.pay(world.request_in(card))
     async with asyncio.timeout(10):
-        while not any("not be told to anybody" in line for line in caplog.messages):  # noqa: ASYNC110
+        while not any("not be announced to anybody" in line for line in caplog.messages):  # noqa: ASYNC110
             await asyncio.sleep(0.01)  # the log tells nobody of a line

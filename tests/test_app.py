@@ -11,11 +11,29 @@ import pytest
 import zxingcpp
 from PIL import Image
 
+from bot import texts
 from bot.config import Rate
+from bot.core import amounts
+from bot.core.answers import NodeStatus
+from bot.core.invoice import Face
+from bot.core.text import memo
+from bot.core.wishes import Cancelling, Renewing
 from bot.demo.node.bolt import decode
 from bot.demo.telegram import Message
-from bot.errors import TokenRefused
+from bot.errors import (
+    AmountRefused,
+    ChatLimitReached,
+    MemoRefused,
+    NodeError,
+    NodeLocked,
+    NodeStarting,
+    NodeUnreachable,
+    Refused,
+    TokenRefused,
+    UserLimitReached,
+)
 from bot.lnrpc import lightning_pb2
+from tests.faces import Role, may_be_duplicate, plain
 from tests.world import NAME, World
 
 LONG_MEMO = "A long memo. " * 45 + "End."
@@ -41,9 +59,9 @@ async def test_an_invoice_in_private_is_shown_paid_and_told(world: World) -> Non
     assert decode(request).amount_msat == 2_100_000
 
     world.node.pay(request)
-    told = await world.shown(chat, "✅ Anna Berg, you got 2,100 sats")
+    told = await world.announced(chat, "Anna Berg", sats=2100)
     assert told.reply_to is card.reply_to
-    assert (card.text or "").startswith("✅ Paid: 2,100 sats")
+    assert world.shows(card, Face.PAID, sats=2100)
     assert world.request_in(card) == ""
     assert world.buttons(card) == []
     assert read_codes(card) == []
@@ -54,7 +72,9 @@ async def test_in_a_group_the_name_and_the_bare_command_both_work(world: World) 
     await world.start_bot()
     await world.open_card(world.group, world.anna, f"/invoice@{NAME} 21k")
     card = await world.open_card(world.group, world.bert, "/invoice 0.0005 btc beer\nand wine")
-    assert (card.text or "").startswith("⚡ Please pay 50,000 sats\nbeer\nand wine\nAsked by Bert")
+    assert world.shows(card, Face.OPEN, sats=50000)
+    assert "\nbeer\nand wine\n" in (card.text or "")
+    assert "Bert" in (card.text or "")
 
 
 async def test_in_a_topic_everything_stays_in_the_topic(world: World) -> None:
@@ -62,12 +82,12 @@ async def test_in_a_topic_everything_stays_in_the_topic(world: World) -> None:
     topic = world.telegram.add_topic(forum, "Money")
     await world.start_bot()
     world.telegram.say(forum, world.anna, "/invoice 5", thread=topic)
-    card = await world.shown(forum, "⚡ Please")
+    card = await world.shown(forum, Face.OPEN)
     world.node.pay(world.request_in(card))
-    told = await world.shown(forum, "✅ Anna Berg")
+    told = await world.announced(forum, "Anna Berg")
     assert (card.thread_id, told.thread_id) == (topic, topic)
     world.telegram.say(forum, world.anna, "/invoice 6")
-    general = await world.shown(forum, "⚡ Please pay 6")
+    general = await world.shown(forum, Face.OPEN, sats=6)
     assert general.thread_id is None
 
 
@@ -75,14 +95,15 @@ async def test_a_long_request_stands_in_a_second_message_and_leaves_both(world: 
     await world.start_bot()
     chat = world.private(world.anna)
     card = await world.open_card(chat, world.anna, f"/invoice 2100 {LONG_MEMO}")
-    apart = await world.shown(chat, "lnsb")
+    apart = await world.shown(chat, Role.PAYMENT_REQUEST)
     assert world.request_in(card) == ""
     assert apart.reply_to is card
     assert read_codes(card) == ["LIGHTNING:" + world.request_in(apart).upper()]
     world.node.pay(world.request_in(apart))
-    await world.shown(chat, "✅ Anna Berg, you got")
+    await world.announced(chat, "Anna Berg")
     await world.until(lambda: not world.request_in(apart))
-    assert (apart.text or "").startswith("✅ Paid: 2,100 sats")
+    assert world.face(apart) is Role.PAYMENT_REQUEST_GONE
+    assert world.shows(card, Face.PAID, sats=2100)
     assert LONG_MEMO.strip() in (card.text or "")
 
 
@@ -91,18 +112,18 @@ async def test_more_than_asked_is_told(world: World) -> None:
     chat = world.private(world.anna)
     card = await world.open_card(chat, world.anna, "/invoice 100")
     world.node.pay(world.request_in(card), amount_msat=150_000)
-    told = await world.shown(chat, "✅ Anna Berg, you got 150 sats")
-    assert "more than the 100 sats asked" in (told.text or "")
+    told = await world.announced(chat, "Anna Berg", sats=150)
+    assert "100 sats" in (told.text or "")
 
 
 async def test_any_amount_takes_what_is_paid(world: World) -> None:
     await world.start_bot()
     chat = world.private(world.anna)
     card = await world.open_card(chat, world.anna, "/invoice any tips")
-    assert (card.text or "").startswith("⚡ Please pay any amount")
+    assert world.shows(card, Face.OPEN, sats=0)
     world.node.pay(world.request_in(card), amount_msat=777_000)
-    told = await world.shown(chat, "✅ Anna Berg, you got 777 sats")
-    assert "more than" not in (told.text or "")
+    told = await world.announced(chat, "Anna Berg", sats=777)
+    assert (told.text or "").count("sats") == 1
 
 
 async def test_an_expired_card_is_renewed_once_for_three_presses(world: World) -> None:
@@ -110,7 +131,7 @@ async def test_an_expired_card_is_renewed_once_for_three_presses(world: World) -
     card = await world.open_card(world.group, world.anna, "/invoice 2100 pizza")
     request = world.request_in(card)
     world.clock.ahead_s += 3700
-    await world.shown(world.group, "⌛ Expired: 2,100 sats")
+    await world.shown(world.group, Face.EXPIRED, sats=2100)
     assert world.buttons(card) == ["Renew"]
     assert read_codes(card) == []
     presses = [
@@ -118,16 +139,16 @@ async def test_an_expired_card_is_renewed_once_for_three_presses(world: World) -
     ]
     answers = [(await press.answer).text or "" for press in presses]
     assert sorted(answers) == [
-        "A new invoice is on its way.",
-        "It was renewed already.",
-        "It was renewed already.",
+        texts.asked_to_renew(Renewing.RENEWING),
+        texts.asked_to_renew(Renewing.ALREADY_RENEWED),
+        texts.asked_to_renew(Renewing.ALREADY_RENEWED),
     ]
-    fresh = await world.shown(world.group, "⚡ Please pay 2,100 sats\npizza\nAsked by Anna")
+    fresh = await world.shown(world.group, Face.OPEN, sats=2100, says="\npizza\n")
     assert world.request_in(fresh) != request
     await world.until(lambda: world.buttons(card) == [])
-    assert len(world.showing(world.group, "⚡ Please")) == 1
+    assert len(world.showing(world.group, Face.OPEN)) == 1
     world.node.pay(world.request_in(fresh))
-    await world.shown(world.group, "✅ Anna Berg")
+    await world.announced(world.group, "Anna Berg")
 
 
 async def test_cancel_by_button_is_the_askers_the_owners_and_administrators(world: World) -> None:
@@ -136,34 +157,34 @@ async def test_cancel_by_button_is_the_askers_the_owners_and_administrators(worl
     press = world.telegram.press(world.group, world.bert, card.id, text="Cancel")
     answer = await press.answer
     assert answer.show_alert
-    assert "owners" in (answer.text or "")
-    assert (card.text or "").startswith("⚡")
+    assert answer.text == texts.NOT_ALLOWED
+    assert world.face(card) is Face.OPEN
     world.telegram.press(world.group, world.anna, card.id, text="Cancel")
-    await world.shown(world.group, "✖️ Cancelled: 2,100 sats")
+    await world.shown(world.group, Face.CANCELLED, sats=2100)
     assert world.buttons(card) == ["Renew"]
     assert next(iter(world.node.invoices.values())).state == lightning_pb2.Invoice.CANCELED
 
     world.telegram.promote(world.group, world.bert)
     other = await world.open_card(world.group, world.anna, "/invoice 2200")
     world.telegram.press(world.group, world.bert, other.id, text="Cancel")
-    await world.shown(world.group, "✖️ Cancelled: 2,200 sats")
-    assert "Cancelled by Bert" in (other.text or "")
+    await world.shown(world.group, Face.CANCELLED, sats=2200)
+    assert "by Bert" in (other.text or "")
 
 
 async def test_cancel_as_a_reply_to_the_card(world: World) -> None:
     await world.start_bot()
     card = await world.open_card(world.group, world.anna, "/invoice 2100")
     world.telegram.say(world.group, world.anna, "/cancel", reply_to=card)
-    await world.shown(world.group, "✖️ Cancelled")
+    await world.shown(world.group, Face.CANCELLED)
     chat = world.private(world.anna)
     world.telegram.say(chat, world.anna, "/cancel")
-    await world.shown(chat, "Reply to an invoice's card")
+    await world.said(chat, texts.CANCEL_HOW)
 
 
 async def test_the_question_takes_the_askers_answer_after_a_restart(world: World) -> None:
     await world.start_bot()
     world.telegram.say(world.group, world.anna, "/invoice")
-    question = await world.shown(world.group, "Anna Berg, how many sats?")
+    question = await world.shown(world.group, Face.QUESTION)
     assert question.reply_markup is not None
     assert question.reply_markup["selective"]
     await world.stop_bot()
@@ -172,7 +193,7 @@ async def test_the_question_takes_the_askers_answer_after_a_restart(world: World
     world.telegram.say(world.group, world.anna, "1.000", reply_to=question)
     await world.until(lambda: [m for m in world.ours(world.group) if "1.000" in (m.text or "")])
     world.telegram.say(world.group, world.anna, "2100 pizza", reply_to=question)
-    card = await world.shown(world.group, "⚡ Please pay 2,100 sats\npizza")
+    card = await world.shown(world.group, Face.OPEN, sats=2100, says="\npizza\n")
     assert len(world.node.invoices) == 1
     assert card.reply_to is not None
     assert card.reply_to.text == "2100 pizza"
@@ -181,12 +202,12 @@ async def test_the_question_takes_the_askers_answer_after_a_restart(world: World
 async def test_an_answer_to_a_question_that_is_over_is_told_so(world: World) -> None:
     await world.start_bot()
     world.telegram.say(world.group, world.anna, "/invoice")
-    question = await world.shown(world.group, "Anna Berg, how many sats?")
+    question = await world.shown(world.group, Face.QUESTION)
     world.telegram.say(world.group, world.anna, "/cancel", reply_to=question)
-    await world.shown(world.group, "All right, no invoice.")
+    await world.said(world.group, texts.asked_to_cancel(Cancelling.NOT_ASKED))
     world.telegram.say(world.group, world.bert, "99", reply_to=question)
     world.telegram.say(world.group, world.anna, "2100 pizza", reply_to=question)
-    over = await world.shown(world.group, "That question is over.")
+    over = await world.said(world.group, texts.QUESTION_EXPIRED)
     assert over.reply_to is not None
     assert over.reply_to.text == "2100 pizza"
     assert not world.node.invoices
@@ -196,10 +217,10 @@ async def test_what_is_said_to_another_card_is_no_answer(world: World) -> None:
     await world.start_bot()
     card = await world.open_card(world.group, world.bert, "/invoice 500 beer")
     world.telegram.say(world.group, world.anna, "/invoice")
-    question = await world.shown(world.group, "Anna Berg, how many sats?")
+    question = await world.shown(world.group, Face.QUESTION)
     world.telegram.say(world.group, world.anna, "200 would be fairer, Bert", reply_to=card)
     world.telegram.say(world.group, world.anna, "2100", reply_to=question)
-    await world.shown(world.group, "⚡ Please pay 2,100 sats")
+    await world.shown(world.group, Face.OPEN, sats=2100)
     assert len(world.node.invoices) == 2
 
 
@@ -208,41 +229,45 @@ async def test_an_answer_given_while_the_bot_was_long_away_is_not_carried_out(
 ) -> None:
     await world.start_bot()
     world.telegram.say(world.group, world.anna, "/invoice")
-    question = await world.shown(world.group, "Anna Berg, how many sats?")
+    question = await world.shown(world.group, Face.QUESTION)
     await world.stop_bot()
     world.telegram.say(world.group, world.anna, "2100", reply_to=question)
     world.clock.ahead_s += 1500
     world.telegram.clock.ahead_s += 1500
     await world.start_bot()
-    await world.shown(world.group, "I was away when you asked.")
+    await world.said(world.group, texts.TOO_LATE)
     assert not world.node.invoices
     world.telegram.say(world.group, world.anna, "2200", reply_to=question)
-    await world.shown(world.group, "⚡ Please pay 2,200 sats")
+    await world.shown(world.group, Face.OPEN, sats=2200)
 
 
 async def test_the_memo_may_be_the_message_replied_to(world: World) -> None:
     await world.start_bot()
     note = world.telegram.say(world.group, world.bert, "Four pizzas <b>& wine</b>")
     world.telegram.say(world.group, world.anna, "/invoice 9000", reply_to=note)
-    card = await world.shown(world.group, "⚡ Please pay 9,000 sats\nFour pizzas <b>& wine</b>")
+    card = await world.shown(
+        world.group, Face.OPEN, sats=9000, says="\nFour pizzas <b>& wine</b>\n"
+    )
     assert decode(world.request_in(card)).memo == "Four pizzas <b>& wine</b>"
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "kind"),
     [
-        ("/invoice 1.000", "1.000"),
-        ("/invoice 0", "zero"),
-        ("/invoice 5000000", "at most"),
-        ("/invoice 21 " + "ä" * 320, "640 bytes"),
+        ("/invoice 1.000", AmountRefused),
+        ("/invoice 0", AmountRefused),
+        ("/invoice 5000000", AmountRefused),
+        ("/invoice 21 " + "ä" * 320, MemoRefused),
     ],
 )
-async def test_a_refusal_says_why(world: World, text: str, says: str) -> None:
+async def test_a_refusal_says_why(world: World, text: str, kind: type[Refused]) -> None:
     await world.start_bot()
     chat = world.private(world.anna)
     world.telegram.say(chat, world.anna, text)
     refusal = await world.until(lambda: world.ours(chat))
-    assert says in (refusal[0].text or "")
+    with pytest.raises(kind) as refused:
+        memo(amounts.parse(text.removeprefix("/invoice "), min_sats=1, max_sats=1_000_000)[1])
+    assert refusal[0].text == plain(texts.refusal(refused.value))
     assert not world.node.invoices
 
 
@@ -267,10 +292,8 @@ async def test_a_stranger_is_told_once_and_gets_no_invoice(world: World) -> None
     for _ in range(3):
         world.telegram.say(chat, world.stranger, "/invoice 21")
         world.telegram.say(club, world.stranger, "/invoice 21")
-    told = await world.shown(chat, "I make invoices only for people that my owner knows")
-    assert str(world.stranger.id) in (told.text or "")
-    there = await world.shown(club, "I make invoices only")
-    assert str(club.id) in (there.text or "")
+    await world.said(chat, texts.stranger(world.stranger.id, chat.id))
+    await world.said(club, texts.stranger(world.stranger.id, club.id))
     await world.open_card(world.group, world.anna, "/invoice 5")
     assert len(world.ours(chat)) == 1
     assert len(world.ours(club)) == 1
@@ -281,10 +304,10 @@ async def test_an_anonymous_administrator_asks_as_the_group(world: World) -> Non
     world.access = {"chats": frozenset({world.group.id})}
     await world.start_bot()
     world.telegram.say(world.group, world.owner, "/invoice 77", anonymous=True)
-    card = await world.shown(world.group, "⚡ Please pay 77 sats")
-    assert "Asked by Friday dinner" in (card.text or "")
+    card = await world.shown(world.group, Face.OPEN, sats=77)
+    assert "Friday dinner" in (card.text or "")
     world.node.pay(world.request_in(card))
-    await world.shown(world.group, "✅ Friday dinner, you got 77 sats")
+    await world.announced(world.group, "Friday dinner", sats=77)
 
 
 async def test_limits_are_told(world: World) -> None:
@@ -294,7 +317,7 @@ async def test_limits_are_told(world: World) -> None:
     await world.open_card(chat, world.anna, "/invoice 1")
     await world.open_card(chat, world.anna, "/invoice 2")
     world.telegram.say(chat, world.anna, "/invoice 3")
-    await world.shown(chat, "This chat has 2 open invoices")
+    await world.said(chat, texts.refusal(ChatLimitReached(count=2)))
 
 
 async def test_invoices_lists_the_askers_latest(world: World) -> None:
@@ -302,16 +325,16 @@ async def test_invoices_lists_the_askers_latest(world: World) -> None:
     chat = world.private(world.anna)
     card = await world.open_card(chat, world.anna, "/invoice 21 tea")
     world.node.pay(world.request_in(card))
-    await world.shown(chat, "✅ Anna Berg")
+    await world.announced(chat, "Anna Berg")
     await world.open_card(world.group, world.anna, "/invoice 42 cake")
     world.telegram.say(chat, world.anna, "/invoices")
-    listed = await world.shown(chat, "Your latest invoices\n")
+    listed = await world.shown(chat, Role.SENTENCE, says="42 sats – cake")
     assert re.findall(r"(paid|open) · (\d+ sats) – (\w+)", listed.text or "") == [
         ("open", "42 sats", "cake"),
         ("paid", "21 sats", "tea"),
     ]
     world.telegram.say(world.group, world.anna, f"/invoices@{NAME}")
-    here = await world.shown(world.group, "Your latest invoices here")
+    here = await world.shown(world.group, Role.SENTENCE, says="42 sats – cake")
     assert "tea" not in (here.text or "")
 
 
@@ -319,12 +342,11 @@ async def test_help_and_id(world: World) -> None:
     await world.start_bot()
     chat = world.private(world.anna)
     world.telegram.say(chat, world.anna, "/start")
-    await world.shown(chat, "⚡ I make Lightning invoices")
+    await world.said(chat, texts.help_private(NAME))
     world.telegram.say(chat, world.anna, "/invoice2100")
-    await world.shown(chat, "⚡ I make Lightning invoices", 2)
+    await world.said(chat, texts.help_private(NAME), 2)
     world.telegram.say(chat, world.anna, "/id")
-    mine = await world.shown(chat, "Your id")
-    assert str(world.anna.id) in (mine.text or "")
+    await world.said(chat, texts.ids(world.anna.id, chat.id))
     commands = world.telegram.commands(world.group, world.anna)
     assert "invoice" in [command["command"] for command in commands]
 
@@ -335,22 +357,22 @@ async def test_a_node_that_is_away_gets_a_word_that_becomes_the_card(world: Worl
     chat = world.private(world.anna)
     world.telegram.say(chat, world.anna, "/invoice 2100")
     world.telegram.say(chat, world.anna, "/invoice 2200")
-    word = await world.shown(chat, "⏳ The Lightning node can't be reached. I keep trying")
+    word = await world.shown(chat, Face.WAITING, says=texts.why(NodeUnreachable()))
     await world.node.up()
-    await world.shown(chat, "⚡ Please", 2)
-    assert (word.text or "").startswith("⚡ Please")
+    await world.shown(chat, Face.OPEN, 2)
+    assert world.face(word) is Face.OPEN
     assert word.photo is not None
     assert len(world.ours(chat)) == 2
     world.node.pay(world.request_in(word))
-    await world.shown(chat, "✅ Anna Berg")
+    await world.announced(chat, "Anna Berg")
 
 
 @pytest.mark.parametrize(
-    ("state", "says"),
-    [("locked", "wallet is locked"), ("starting", "still starting"), ("down", "can't be reached")],
+    ("state", "reason"),
+    [("locked", NodeLocked()), ("starting", NodeStarting()), ("down", NodeUnreachable())],
 )
 async def test_when_patience_ends_the_word_becomes_the_failure(
-    world: World, state: str, says: str
+    world: World, state: str, reason: NodeError
 ) -> None:
     world.invoices = {"patience": "4s"}
     await world.start_bot()
@@ -363,11 +385,11 @@ async def test_when_patience_ends_the_word_becomes_the_failure(
     else:
         await world.node.down()
     world.telegram.say(chat, world.anna, "/invoice 2100")
-    word = await world.shown(chat, "⏳")
-    assert says in (word.text or "")
-    await world.shown(chat, "⚠️")
-    assert says in (word.text or "")
-    assert "no invoice for 2,100 sats" in (word.text or "")
+    word = await world.shown(chat, Face.WAITING)
+    assert texts.why(reason) in (word.text or "")
+    await world.shown(chat, Face.FAILED)
+    assert texts.why(reason) in (word.text or "")
+    assert "2,100 sats" in (word.text or "")
 
 
 async def test_a_payment_while_the_bot_was_away_is_told_at_start(world: World) -> None:
@@ -379,8 +401,8 @@ async def test_a_payment_while_the_bot_was_away_is_told_at_start(world: World) -
     world.node.pay(world.request_in(first))
     world.node.pay(world.request_in(second))
     await world.start_bot()
-    await world.shown(chat, "✅ Anna Berg, you got", 2)
-    assert len(world.showing(chat, "✅ Paid")) == 2
+    await world.announced(chat, "Anna Berg", 2)
+    assert len(world.showing(chat, Face.PAID)) == 2
 
 
 async def test_a_payment_while_the_node_was_out_of_reach_is_told_when_it_is_back(
@@ -393,7 +415,7 @@ async def test_a_payment_while_the_node_was_out_of_reach_is_told_when_it_is_back
     await world.node.kill()
     await world.node.start()
     world.node.pay(request)
-    await world.shown(chat, "✅ Anna Berg, you got 1 sat")
+    await world.announced(chat, "Anna Berg", sats=1)
 
 
 async def test_certificate_and_macaroon_are_exchanged_while_running(world: World) -> None:
@@ -413,7 +435,7 @@ async def test_certificate_and_macaroon_are_exchanged_while_running(world: World
     )
     card = await world.open_card(chat, world.anna, "/invoice 2")
     world.node.pay(world.request_in(card))
-    await world.shown(chat, "✅ Anna Berg, you got 2 sats")
+    await world.announced(chat, "Anna Berg", sats=2)
 
 
 async def test_the_invoice_macaroon_is_enough(world: World) -> None:
@@ -422,7 +444,7 @@ async def test_the_invoice_macaroon_is_enough(world: World) -> None:
     chat = world.private(world.anna)
     card = await world.open_card(chat, world.anna, "/invoice 1")
     world.node.pay(world.request_in(card))
-    await world.shown(chat, "✅ Anna Berg, you got 1 sat")
+    await world.announced(chat, "Anna Berg", sats=1)
 
 
 async def test_a_lost_answer_makes_no_second_invoice(world: World) -> None:
@@ -438,14 +460,14 @@ async def test_each_copy_that_is_pressed_is_kept_true(world: World) -> None:
     chat = world.private(world.anna)
     world.telegram.drop("sendPhoto", acted=True, times=2)
     world.telegram.say(chat, world.anna, "/invoice 1")
-    await world.shown(chat, "⚡ Please", 3)
-    copies = world.showing(chat, "⚡ Please")
+    await world.shown(chat, Face.OPEN, 3)
+    copies = world.showing(chat, Face.OPEN)
     for copy in copies[:2]:
         world.telegram.press(chat, world.anna, copy.id, text="Cancel")
-    await world.until(lambda: len(world.showing(chat, "✖️ Cancelled")) == 3)
+    await world.until(lambda: len(world.showing(chat, Face.CANCELLED)) == 3)
     assert [world.buttons(copy) for copy in copies] == [["Renew"]] * 3
     world.telegram.press(chat, world.anna, copies[0].id, text="Renew")
-    await world.shown(chat, "⚡ Please")
+    await world.shown(chat, Face.OPEN)
     await world.until(lambda: [world.buttons(copy) for copy in copies] == [[]] * 3)
     assert len(world.node.invoices) == 2
 
@@ -455,14 +477,14 @@ async def test_an_unanswered_photo_is_sent_again_with_a_line_that_says_so(world:
     chat = world.private(world.anna)
     world.telegram.drop("sendPhoto", acted=True, times=1)
     world.telegram.say(chat, world.anna, "/invoice 1")
-    second = await world.shown(chat, "⚡ Please", 2)
-    first = world.showing(chat, "⚡ Please")[0]
-    assert "An earlier copy of this message may stand above" in (second.text or "")
+    second = await world.shown(chat, Face.OPEN, 2)
+    first = world.showing(chat, Face.OPEN)[0]
+    assert may_be_duplicate(second.text or "")
     assert world.request_in(first) == world.request_in(second)
     world.node.pay(world.request_in(second))
-    await world.shown(chat, "✅ Paid")
+    await world.shown(chat, Face.PAID)
     world.telegram.press(chat, world.anna, first.id, text="Cancel")
-    await world.until(lambda: (first.text or "").startswith("✅ Paid"))
+    await world.becomes(first, Face.PAID)
     assert len(world.node.invoices) == 1
 
 
@@ -473,8 +495,8 @@ async def test_a_chat_told_to_wait_holds_up_nobody_else(world: World) -> None:
     world.telegram.say(chat, world.anna, "/invoice 1")
     await world.open_card(world.private(world.bert), world.bert, "/invoice 2")
     assert not world.ours(chat)
-    card = await world.shown(chat, "⚡ Please pay 1 sat")
-    assert "earlier copy" not in (card.text or "")
+    card = await world.shown(chat, Face.OPEN, sats=1)
+    assert not may_be_duplicate(card.text or "")
     assert len(world.ours(chat)) == 1
 
 
@@ -486,10 +508,10 @@ async def test_a_payment_in_a_group_that_removed_the_bot_is_told_in_private(worl
     request = world.request_in(card)
     world.telegram.remove_bot(world.group)
     world.node.pay(request)
-    await world.shown(own, "✅ Anna Berg, you got 2,100 sats")
-    assert (card.text or "").startswith("⚡")
+    await world.announced(own, "Anna Berg", sats=2100)
+    assert world.face(card) is Face.OPEN
     world.telegram.readd_bot(world.group)
-    await world.until(lambda: (card.text or "").startswith("✅ Paid"))
+    await world.becomes(card, Face.PAID)
 
 
 async def test_a_blocked_bot_tells_the_owners(world: World) -> None:
@@ -499,7 +521,7 @@ async def test_a_blocked_bot_tells_the_owners(world: World) -> None:
     await world.open_card(world.private(world.owner), world.owner, "/invoice 1")
     world.telegram.block(world.anna)
     world.node.pay(world.request_in(card))
-    await world.shown(world.private(world.owner), "✅ Anna Berg, you got 2,100 sats")
+    await world.announced(world.private(world.owner), "Anna Berg", sats=2100)
 
 
 async def test_each_owner_is_told_once_while_another_can_not_be_reached(world: World) -> None:
@@ -514,8 +536,8 @@ async def test_each_owner_is_told_once_while_another_can_not_be_reached(world: W
     first, last = sorted((world.owner, second), key=lambda owner: owner.id)
     world.telegram.fail("sendMessage", chat_id=last.id, times=2, status=502)
     world.node.pay(world.request_in(card))
-    await world.shown(world.private(last), "✅ Anna Berg, you got 2,100 sats")
-    assert len(world.showing(world.private(first), "✅ Anna Berg")) == 1
+    await world.announced(world.private(last), "Anna Berg", sats=2100)
+    assert len(world.announcements(world.private(first), "Anna Berg")) == 1
 
 
 async def test_a_renewal_counts_as_the_askers_whose_limit_is_asked(world: World) -> None:
@@ -525,23 +547,25 @@ async def test_a_renewal_counts_as_the_askers_whose_limit_is_asked(world: World)
     for sats in (100, 200):
         await world.open_card(world.group, world.anna, f"/invoice {sats}")
     world.clock.ahead_s += 3700
-    await world.shown(world.group, "⌛", 2)
+    await world.shown(world.group, Face.EXPIRED, 2)
     world.telegram.promote(world.group, world.bert)
-    cards = world.showing(world.group, "⌛")
+    cards = world.showing(world.group, Face.EXPIRED)
     press = world.telegram.press(world.group, world.bert, cards[0].id, text="Renew")
-    assert ((await press.answer).text or "").startswith("Anna Berg asked for 2 invoices in 2 hours")
+    assert (await press.answer).text == texts.why(
+        UserLimitReached(count=2, per_s=7200, who="Anna Berg")
+    )
     press = world.telegram.press(world.group, world.owner, cards[0].id, text="Renew")
-    assert (await press.answer).text == "A new invoice is on its way."
-    await world.shown(world.group, "⚡ Please pay 100 sats")
+    assert (await press.answer).text == texts.asked_to_renew(Renewing.RENEWING)
+    await world.shown(world.group, Face.OPEN, sats=100)
 
 
 async def test_cards_follow_a_group_that_becomes_a_supergroup(world: World) -> None:
     await world.start_bot()
     await world.open_card(world.group, world.anna, "/invoice 2100 pizza")
     supergroup = world.telegram.migrate(world.group)
-    card = await world.shown(supergroup, "⚡ Please pay 2,100 sats\npizza")
+    card = await world.shown(supergroup, Face.OPEN, sats=2100, says="\npizza\n")
     world.node.pay(world.request_in(card))
-    await world.shown(supergroup, "✅ Anna Berg")
+    await world.announced(supergroup, "Anna Berg")
     assert len(world.node.invoices) == 1
 
 
@@ -553,7 +577,7 @@ async def test_a_removed_card_is_still_told(world: World) -> None:
     request = world.request_in(card)
     world.telegram.delete_message(world.group, card.id)
     world.node.pay(request)
-    await world.shown(world.group, "✅ Anna Berg, you got 2,100 sats")
+    await world.announced(world.group, "Anna Berg", sats=2100)
     assert len(world.ours(own)) == 1  # that is no fault that the owner should hear of
 
 
@@ -584,10 +608,10 @@ async def test_a_command_given_while_the_bot_was_long_away_is_not_carried_out(
     world.telegram.say(chat, world.anna, "/invoice 3")
     world.clock.ahead_s += 700
     await world.start_bot()
-    await world.shown(chat, "I was away when you asked")
+    await world.said(chat, texts.TOO_LATE)
     await world.open_card(chat, world.anna, "/invoice 4")
     assert len(world.node.invoices) == 2
-    assert len(world.showing(chat, "I was away")) == 1
+    assert len(world.saying(chat, texts.TOO_LATE)) == 1
 
 
 async def test_a_payment_is_recorded_by_its_hash(world: World) -> None:
@@ -596,5 +620,19 @@ async def test_a_payment_is_recorded_by_its_hash(world: World) -> None:
     card = await world.open_card(chat, world.anna, "/invoice 1")
     paid = world.node.pay(world.request_in(card))
     assert hashlib.sha256(paid.preimage).digest() == paid.payment_hash
-    await world.shown(chat, "✅ Anna Berg")
+    await world.announced(chat, "Anna Berg")
     await asyncio.wait_for(world.stop_bot(), 5)
+
+
+async def test_an_owner_asks_how_the_node_is_and_nobody_else_can(world: World) -> None:
+    await world.start_bot()
+    await world.open_card(world.group, world.anna, "/invoice 1")  # the gate is open
+    own, hers = world.private(world.owner), world.private(world.anna)
+    world.telegram.say(own, world.owner, "/status")
+    world.telegram.say(hers, world.anna, "/status")
+    await world.said(hers, texts.help_private(NAME))
+    status = await world.shown(own, Role.SENTENCE, says="simulated node")
+    assert "700,000" in (status.text or "")
+    await world.node.down()
+    world.telegram.say(own, world.owner, "/status")
+    await world.said(own, texts.node_status(NodeStatus(NodeUnreachable(), None)))

@@ -9,6 +9,9 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from bot import texts
+from bot.core.invoice import Face
+from bot.core.notices import Kind
 from bot.demo.telegram import Chat, Message
 from tests.world import World
 
@@ -16,11 +19,11 @@ LATER_S = 20.0
 HOUR_S = 3600
 
 
-async def paid(world: World, chat: Chat, card: Message, told: str) -> None:
+async def paid(world: World, chat: Chat, card: Message, sats: int) -> None:
     """Somebody pays, and the chat is told."""
     world.node.pay(world.request_in(card))
-    await world.until(lambda: world.showing(chat, f"✅ Anna Berg, you got {told}"), LATER_S)
-    await world.until(lambda: (card.text or "").startswith("✅ Paid"), LATER_S)
+    await world.until(lambda: world.announcements(chat, "Anna Berg", sats=sats), LATER_S)
+    await world.becomes(card, Face.PAID, LATER_S)
 
 
 # the node
@@ -31,20 +34,20 @@ async def test_payments_are_told_by_a_node_that_was_restored_and_counts_from_1(
 ) -> None:
     await world.start_process()
     chat = world.private(world.anna)
-    for sats in ("2 sats", "3 sats", "4 sats"):
+    for sats in (2, 3, 4):
         await paid(world, chat, await world.ask(chat, world.anna, f"/invoice {sats}"), sats)
     kept = await world.ask(chat, world.anna, "/invoice 5")
     (still,) = [i for i in world.node.invoices.values() if i.state_name == "open"]
     await world.node.stop()
     world.node.restore_from_seed(keep=[still.payment_hash])
     await world.node.start()
-    for sats in ("6 sats", "7 sats"):
+    for sats in (6, 7):
         await paid(world, chat, await world.ask(chat, world.anna, f"/invoice {sats}"), sats)
     assert await world.end_process() == 0
     world.node.pay(world.request_in(kept))
     await world.start_process()
-    await world.shown(chat, "✅ Anna Berg, you got 5 sats")
-    assert len(world.showing(chat, "✅ Anna Berg")) == 6
+    await world.announced(chat, "Anna Berg", sats=5)
+    assert len(world.announcements(chat, "Anna Berg")) == 6
     world.no_trouble()
 
 
@@ -53,16 +56,16 @@ async def test_payments_are_told_by_another_node_and_the_firsts_invoices_are_lef
 ) -> None:
     await world.start_process()
     chat = world.private(world.anna)
-    await paid(world, chat, await world.ask(chat, world.anna, "/invoice 2"), "2 sats")
+    await paid(world, chat, await world.ask(chat, world.anna, "/invoice 2"), 2)
     left = await world.ask(chat, world.anna, "/invoice 3")
     world.telegram.say(world.private(world.owner), world.owner, "/help")
     await world.node.stop()
     world.node.become_other_node()
     await world.node.start()
-    await world.shown(world.private(world.owner), "⚠️ 1 open invoice of another node")
-    for sats in ("4 sats", "5 sats"):
+    await world.notified(world.private(world.owner), Kind.OTHER_NODE)
+    for sats in (4, 5):
         await paid(world, chat, await world.ask(chat, world.anna, f"/invoice {sats}"), sats)
-    assert (left.text or "").startswith("⚡ Please pay 3 sats")
+    assert world.shows(left, Face.OPEN, sats=3)
     assert world.node.calls["CancelInvoice"] == 0
     world.no_trouble()
 
@@ -81,9 +84,9 @@ async def test_a_new_certificate_and_a_new_macaroon_are_taken_while_it_runs(worl
     world.telegram.say(chat, world.anna, "/invoice 3")
     await world.until(lambda: "macaroon" in world.log().partition("node is away")[2], LATER_S)
     world.node.bake(rights, root_key_id=8, save_to=world.macaroon)
-    after = await world.shown(chat, "⚡ Please pay 3 sats")
-    await paid(world, chat, before, "2 sats")
-    await paid(world, chat, after, "3 sats")
+    after = await world.shown(chat, Face.OPEN, sats=3)
+    await paid(world, chat, before, 2)
+    await paid(world, chat, after, 3)
     assert world.process is process
     assert process.returncode is None
     world.no_trouble()
@@ -170,7 +173,7 @@ async def test_a_half_open_connection_is_noticed_within_45_s_and_the_payment_tol
         async with asyncio.timeout(45):
             await wire.tried_anew.wait()
         wire.mend()
-        await world.until(lambda: world.showing(chat, "✅ Anna Berg, you got 2 sats"), LATER_S)
+        await world.until(lambda: world.announcements(chat, "Anna Berg", sats=2), LATER_S)
         assert await world.end_process() == 0
     world.no_trouble()
 
@@ -209,7 +212,7 @@ async def test_a_clock_that_is_set_expires_nothing_early_and_nothing_late(
     card = await world.ask(chat, world.anna, "/invoice 2100")
     (invoice,) = world.node.invoices.values()
     set_clock(ahead_s)
-    await world.until(lambda: (card.text or "").startswith("⌛ Expired"), LATER_S)
+    await world.becomes(card, Face.EXPIRED, LATER_S)
     shown_at = time.time()
     assert invoice.state_name == "canceled"
     assert world.node.calls["CancelInvoice"] == 0
@@ -224,15 +227,15 @@ async def test_no_command_is_too_late_and_no_question_too_old_where_the_clock_is
     await start(world)
     chat = world.private(world.anna)
     world.telegram.say(world.group, world.bert, "/invoice")
-    question = await world.shown(world.group, "Bert, how many sats?")
+    question = await world.shown(world.group, Face.QUESTION)
     set_clock(ahead_s)
     for sats in (2, 3):
         card = await world.ask(chat, world.anna, f"/invoice {sats}")
-        assert (card.text or "").startswith(f"⚡ Please pay {sats} sats")
-    await paid(world, chat, card, "3 sats")
+        assert world.shows(card, Face.OPEN, sats=sats)
+    await paid(world, chat, card, 3)
     world.telegram.say(world.group, world.bert, "21", reply_to=question)
-    await world.shown(world.group, "⚡ Please pay 21 sats")
-    assert not world.showing(chat, "I was away")
+    await world.shown(world.group, Face.OPEN, sats=21)
+    assert not world.saying(chat, texts.TOO_LATE)
     world.no_trouble()
 
 
@@ -246,7 +249,7 @@ async def test_on_a_host_that_is_an_hour_ahead_from_the_start_commands_are_carri
     await world.kill_process()
     await start(world)
     await world.ask(chat, world.anna, "/invoice 3")
-    assert (card.text or "").startswith("⚡ Please pay 2,100 sats")
-    await paid(world, chat, card, "2,100 sats")
+    assert world.shows(card, Face.OPEN, sats=2100)
+    await paid(world, chat, card, 2100)
     assert world.node.calls["CancelInvoice"] == 0
     world.no_trouble()

@@ -1,4 +1,4 @@
-"""The log: every logger's lines in one form, and no secret in any."""
+"""The log: every logger's lines have one form, and none has a secret."""
 
 from __future__ import annotations
 
@@ -120,7 +120,9 @@ def test_setting_up_again_does_not_double_lines(text: io.StringIO) -> None:
     assert text.getvalue().count("once") == 1
 
 
-def test_what_people_wrote_can_neither_break_a_line_nor_steer_a_terminal(text: io.StringIO) -> None:
+def test_what_people_wrote_can_neither_break_a_line_nor_control_a_terminal(
+    text: io.StringIO,
+) -> None:
     logs.get("bot.x").info("asked", memo="pizza\n2026 [error] forged\x1b[2J", who="\x1b]0;x\x07")
 
     (line,) = text.getvalue().splitlines()
@@ -140,7 +142,7 @@ def test_httpx_does_not_log_the_address_with_the_token(form: logs.Format) -> Non
 
 
 def written_with(secret: str, form: logs.Format) -> str:
-    """What stands in the log when a secret comes by every way."""
+    """What the log has when a secret comes by every way."""
     stream = io.StringIO()
     logs.setup("debug", form, stream=stream)
     ours, theirs = logs.get("bot.x"), logging.getLogger("telegram.ext")
@@ -161,70 +163,70 @@ def written_with(secret: str, form: logs.Format) -> str:
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_a_hidden_secret_is_nowhere(form: logs.Format) -> None:
+def test_a_redacted_secret_is_nowhere(form: logs.Format) -> None:
     secret = f"lndconnect://me@odd:1?cert={form}&macaroon=d+e/f="
     assert "odd" in written_with(secret, form)
-    logs.hide(secret)
+    logs.redact(secret)
 
     got = written_with(secret, form)
 
     assert "odd" not in got
-    assert got.count(logs.HIDDEN) >= 10
+    assert got.count(logs.REDACTED) >= 10
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_a_token_that_nobody_hid_is_nowhere(form: logs.Format) -> None:
+def test_a_token_that_nobody_redacted_is_nowhere(form: logs.Format) -> None:
     got = written_with(TOKEN, form)
 
     assert TOKEN.partition(":")[2] not in got
-    assert "bot[hidden]/getMe" in got
+    assert "bot[redacted]/getMe" in got
 
 
-def test_a_macaroon_is_hidden_in_every_encoding(text: io.StringIO) -> None:
-    logs.hide(MACAROON.hex())
+def test_a_macaroon_is_redacted_in_every_encoding(text: io.StringIO) -> None:
+    logs.redact(MACAROON.hex())
     standard = base64.b64encode(MACAROON).decode()
     urlsafe = base64.urlsafe_b64encode(MACAROON).decode()
     for form in (MACAROON.hex(), MACAROON.hex().upper(), standard, urlsafe, urlsafe.rstrip("=")):
         logs.get("bot.lnd").info("sent", metadata=("macaroon", form))
 
-    assert text.getvalue().count(logs.HIDDEN) == 5
+    assert text.getvalue().count(logs.REDACTED) == 5
     assert MACAROON.hex()[:20] not in text.getvalue().lower()
     assert urlsafe[:20] not in text.getvalue()
 
 
-def test_an_lndconnect_address_that_nobody_hid_loses_its_macaroon() -> None:
+def test_an_lndconnect_address_that_nobody_redacted_loses_its_macaroon() -> None:
     uri = "lndconnect://h:1?cert=MIIB&macaroon=AgEDbG5kAvgBAwoQabcdefghijklmnop&x=y"
-    logs.hide("AgEDbG5kAvgBAwoQ")  # another secret, which begins like it
+    logs.redact("AgEDbG5kAvgBAwoQ")  # another secret, which begins like it
 
-    assert logs.without_secrets(f"'{uri}'") == "'lndconnect://h:1?cert=MIIB&macaroon=[hidden]&x=y'"
+    assert logs.redacted(f"'{uri}'") == "'lndconnect://h:1?cert=MIIB&macaroon=[redacted]&x=y'"
 
 
-def test_what_is_no_secret_stays() -> None:
+def test_what_is_not_a_secret_stays() -> None:
     for harmless in (
         "payment hash 5f" * 16,
         "12:34:56 chat -1001234567890 lnbc21u1p4s8f3fpp5l87n6356juqar9e8",
         "2026-11-22T19:49:57.372105444Z",
     ):
-        assert logs.without_secrets(harmless) == harmless
+        assert logs.redacted(harmless) == harmless
 
 
 @given(st.text(min_size=1), st.text(), st.text())
 @settings(deadline=None)
-def test_hiding_takes_just_the_secret(secret: str, before: str, after: str) -> None:
+def test_redacting_takes_just_the_secret(secret: str, before: str, after: str) -> None:
     # letters that no other text of this test has
     secret = f"\ue000{secret}\ue001"
-    logs.hide(secret)
+    logs.redact(secret)
 
-    got = logs.without_secrets(before + secret + after)
+    got = logs.redacted(before + secret + after)
 
     assert "\ue000" not in got
-    assert got == logs.without_secrets(before) + logs.HIDDEN + logs.without_secrets(after)
+    assert got == logs.redacted(before) + logs.REDACTED + logs.redacted(after)
 
 
-def test_hiding_nothing_changes_nothing() -> None:
-    logs.hide("")
+def test_redacting_nothing_changes_nothing() -> None:
+    logs.redact("")
 
-    assert logs.without_secrets("a b") == "a b"
+    assert logs.redacted("a b") == "a b"
 
 
 def test_a_line_that_cannot_be_made_shows_nothing_of_itself(text: io.StringIO) -> None:
@@ -272,4 +274,4 @@ logs.catch_uncaught()
     assert ran.returncode == where.startswith("raise")
     got = json.loads(ran.stderr)
     assert got["event"] == "unexpected error"
-    assert got["exception"].endswith("ValueError: [hidden]")
+    assert got["exception"].endswith("ValueError: [redacted]")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import os
 import random
 import re
@@ -37,17 +36,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from bot.access import Access
-from bot.cards import Cards, read_press
-from bot.chats import Chats
+from bot import app
+from bot.chat.buttons import read_press
 from bot.clock import Clock
-from bot.config import AccessSettings, InvoicesSettings, LimitsSettings, Rate
+from bot.config import AccessSettings, InvoicesSettings, LimitsSettings, Rate, Settings
+from bot.core.invoice import Invoice, State
+from bot.core.work import READ_LANES
 from bot.demo.node import ACCEPTED, CANCELED, OPEN, SETTLED, PaymentFailed
-from bot.gate import Gate
-from bot.handlers import Handlers
-from bot.invoice import Invoice, Priority, State
-from bot.reconcile import Reconciler
-from bot.store import Store, Tx, _invoice, _invoices, _Job, _meta
+from bot.store import Store, Tx, rows, tables, writer
+from tests import faces
+from tests.faces import plain
 from tests.in_memory import (
     CHAT_FAULTS,
     NODE_FAULTS,
@@ -69,10 +67,8 @@ FIRST_SATS = 2100
 LONG = "long " * 120
 #: Calls that one row may need without anything happening, and without a pause.
 STEPS_AT_ONCE = 12
-#: Turns of the loop until nothing moves any more, where nobody answers.
+#: Turns of the loop until everything is at rest, where nobody answers.
 TURNS = 2000
-AGAIN = "An earlier copy of this message may stand above."
-TOLD_AGAIN = "This may have been told above already."
 CARD = ("open", "paid", "expired", "cancelled")
 FACES = {
     State.OPEN: "open",
@@ -83,7 +79,7 @@ FACES = {
 }
 #: What is logged as an error where a call was refused, or a bug was put in on purpose.
 EXPECTED = (
-    *("refused by Telegram", "payment could not be told", "step failed", "row is stuck"),
+    *("refused by Telegram", "payment could not be announced", "step crashed", "row is stuck"),
     "message not sent",
 )
 
@@ -122,25 +118,7 @@ DICE = st.integers(0, 2**32 - 1)
 
 def role_of(text: str) -> str:
     """What a text of the bot's is."""
-    for part, role in (
-        ("The payment request that stood here", "request gone"),
-        ("how many sats?", "question"),
-        ("There is no invoice", "failed"),
-    ):
-        if part in text:
-            return role
-    for start, role in (
-        ("<code>ln", "request"),
-        ("⚡", "open"),
-        ("✅ <b>Paid", "paid"),
-        ("✅", "told"),
-        ("⌛", "expired"),
-        ("✖️", "cancelled"),
-        ("⏳", "word"),
-    ):
-        if text.startswith(start):
-            return role
-    return "sentence"
+    return str(faces.role_of(text))
 
 
 def roles(message: Message) -> list[str]:
@@ -161,8 +139,8 @@ def request_in(text: str) -> str:
 
 def messages_of(row: Invoice) -> list[int]:
     """The numbers that the row knows in its chat."""
-    strays = [int(each.partition(":")[0]) for each in row.strays.split()]
-    return [n for n in (row.card_id, row.request_id, *strays) if n is not None]
+    known = (row.card_id, row.payment_request_id, *row.duplicates)
+    return [number for number in known if number is not None]
 
 
 def known_messages(rows: list[Invoice]) -> set[int]:
@@ -189,7 +167,9 @@ class InStep(Store):
     writes_left: int | None = None  # until the process is dead
     lag = 0  # turns of the loop from a job's end until its caller hears of it
 
-    async def do(self, job: Callable[[Tx], T]) -> T:
+    async def do(  # type: ignore[override]
+        self, job: Callable[..., T], *values: Any, **named: Any
+    ) -> T:
         """As it is done, in the order of coming."""
         self.jobs += 1
         await asyncio.sleep(0)
@@ -197,14 +177,14 @@ class InStep(Store):
             if self.writes_left == 0:
                 await asyncio.get_running_loop().create_future()
             self.writes_left -= 1
-        answer = self.at_once(job)
+        answer = self.at_once(lambda tx: job(tx, *values, **named))
         for _ in range(self.lag):
             await asyncio.sleep(0)
         return answer
 
     def at_once(self, job: Callable[[Tx], T]) -> T:
         """One transaction."""
-        (outcome,) = self._run([_Job(job, None)])  # type: ignore[arg-type]
+        (outcome,) = self._run([writer._Job(job, None)])  # type: ignore[arg-type]
         if outcome.error is not None:
             raise outcome.error
         return outcome.answer
@@ -263,8 +243,8 @@ class Ground:
         """As they stand."""
 
         def job(tx: Tx) -> list[Invoice]:
-            statement = sa.select(*_invoices.c).order_by(_invoices.c.id)
-            return [_invoice(row) for row in tx._connection.execute(statement)]
+            statement = sa.select(tables.invoices).order_by(tables.invoices.c.id)
+            return [rows.unpacked(row) for row in tx.invoices._connection.execute(statement)]
 
         if self._rows[0] != self.store.jobs:
             self._rows = self.store.jobs, self.store.at_once(job)
@@ -274,12 +254,34 @@ class Ground:
         """An empty database, and the time as it was."""
 
         def job(tx: Tx) -> None:
-            for table in _meta.sorted_tables:
-                tx._connection.execute(sa.delete(table))
+            for table in tables.META.sorted_tables:
+                tx.invoices._connection.execute(sa.delete(table))
 
         self.store.at_once(job)
         self.store.jobs += 1
         self.loop.steady_s = Steady.steady_s  # type: ignore[attr-defined]
+
+
+class Updates:
+    """Hands updates to the bot's handlers, as PTB's Application does; what they raise is raised."""
+
+    def __init__(self) -> None:
+        self._groups: dict[int, list[Any]] = {}
+
+    def add_handler(self, handler: Any, group: int = 0) -> None:
+        """PTB's."""
+        self._groups.setdefault(group, []).append(handler)
+
+    def add_error_handler(self, _callback: object) -> None:
+        """PTB's."""
+
+    async def handle(self, update: telegram.Update) -> None:
+        """In each group the first handler that takes it."""
+        for group in sorted(self._groups):
+            for handler in self._groups[group]:
+                if handler.check_update(update) not in (None, False):
+                    await handler.callback(update, None)
+                    break
 
 
 class Process:
@@ -287,46 +289,38 @@ class Process:
 
     def __init__(self, ground: Ground, outside: Orders) -> None:
         self._ground = ground
-        access = AccessSettings(owners=frozenset({OWNER}), open=True)
-        limits = LimitsSettings(invoices_per_user=Rate(10_000, 60), open_per_chat=10_000)
-        invoices = InvoicesSettings(expiry=f"{EXPIRY_S}s")
-        store = ground.store
-        node = outside.node.connect()
-        self.chats = Chats(outside.telegram)  # type: ignore[arg-type]
-        clock = Clock(lambda: outside.now, beside=lambda: outside.time)
-        self.reconciler = Reconciler(
-            store=store,
-            node=node,
-            gate=Gate(node),
-            cards=Cards(self.chats, store, owners=access.owners),
-            chats=self.chats,
-            settings=invoices,
-            owners=access.owners,
-            clock=clock,
-            moved=lambda old, new: self.handlers.follow(old, new),  # noqa: PLW0108 -- made below
+        settings = Settings(
+            access=AccessSettings(owners=frozenset({OWNER}), open=True),
+            limits=LimitsSettings(invoices_per_user=Rate(10_000, 60), open_per_chat=10_000),
+            invoices=InvoicesSettings(expiry=f"{EXPIRY_S}s"),
         )
-        self.handlers = Handlers(
-            store=store,
-            chats=self.chats,
-            access=Access(access, limits),
-            settings=invoices,
-            wake=self.reconciler.take,
-            look_now=self.reconciler.look_now,
-            waited_s=lambda: math.inf,
+        node = outside.node.connect()
+        clock = Clock(lambda: outside.now, beside=lambda: outside.time)
+        self.updates = Updates()
+        self.parts = app.Parts(
+            settings,
+            ground.store,
+            outside.telegram,  # type: ignore[arg-type]
+            node,
+            self.updates,  # type: ignore[arg-type]
             clock=clock,
         )
         ground.run(self._start())
 
     async def _start(self) -> None:
-        for old, new in (await self._ground.store.do(lambda tx: tx.moves())).items():
-            self.handlers.follow(old, new)
-        self.running = asyncio.ensure_future(self.reconciler.run())
+        await self.parts.places.load()
+        self.running = asyncio.ensure_future(self._run())
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.parts.hands.run())
+            tasks.create_task(self.parts.watch.run())
 
     def kill(self) -> None:
         """SIGKILL."""
 
         async def work() -> None:
-            self.reconciler._stopping = True  # nothing is taken up any more
+            self.parts.hands._stopping = True  # nothing more is taken up
             mine = asyncio.current_task()
             tasks = [task for task in asyncio.all_tasks() if task is not mine]
             for task in tasks:
@@ -388,7 +382,7 @@ class Orders(RuleBasedStateMachine):
         self.forgotten: set[bytes] = set()  # paid, and lost with the node's database
         self.not_told = 0
         self.denied: set[bytes] = set()  # the node said once that it does not know them
-        self.appeared: set[bytes] = set()  # at the node, when nobody waited for it any more
+        self.appeared: set[bytes] = set()  # at the node, when nobody waited for it
         self.waiting: dict[int, float] = {}  # rows → since when the node is waited for
         self.commands: list[int] = []
         self.updates: list[Callable[[], None]] = []
@@ -421,21 +415,27 @@ class Orders(RuleBasedStateMachine):
         replied = reply and telegram.Message(
             reply.number, when, chat, text="...", from_user=self._bot, reply_markup=reply.markup
         )
-        return telegram.Message(
-            room.count, when, chat, text=text, from_user=self._anna, reply_to_message=replied
+        command = telegram.MessageEntity("bot_command", 0, len(text.split(" ", maxsplit=1)[0]))
+        message = telegram.Message(
+            room.count,
+            when,
+            chat,
+            text=text or None,
+            from_user=self._anna,
+            reply_to_message=replied,
+            entities=[command] if text.startswith("/") else [],
         )
+        message.set_bot(self.telegram)  # type: ignore[arg-type]
+        return message
 
     _bot = telegram.User(TelegramOutside.id, "Invoices", is_bot=True)
     _anna = telegram.User(ASKER, "Anna", is_bot=False)
 
-    def _hears(self, update: telegram.Update, handle: Callable[..., Any] | None = None) -> None:
+    def _hears(self, update: telegram.Update) -> None:
         """The bot gets an update, which may come again after a kill."""
 
         async def handled() -> None:
-            handlers = self.process.handlers
-            await handlers._heard(update, None)
-            if handle is not None:
-                await handle(handlers)(update, None)
+            await self.process.updates.handle(update)
 
         def deliver() -> None:
             self.ground.run(handled())
@@ -444,8 +444,8 @@ class Orders(RuleBasedStateMachine):
         self.updates.append(deliver)
         deliver()
 
-    def _says(self, message: telegram.Message, name: str) -> None:
-        self._hears(telegram.Update(1, message=message), lambda h: h._message(getattr(h, name)))
+    def _says(self, message: telegram.Message) -> None:
+        self._hears(telegram.Update(1, message=message))
 
     @property
     def _is_reachable(self) -> bool:
@@ -454,7 +454,7 @@ class Orders(RuleBasedStateMachine):
     def _ask(self, text: str | None, memo: str) -> None:
         sats = FIRST_SATS + len(self.commands)
         self.commands.append(sats)
-        self._says(self._message(text or f"/invoice {sats} {memo}"), "invoice")
+        self._says(self._message(text or f"/invoice {sats} {memo}"))
 
     @precondition(lambda self: len(self.commands) < 3 and self._is_reachable)
     @rule(long=st.booleans())
@@ -464,7 +464,7 @@ class Orders(RuleBasedStateMachine):
     @precondition(lambda self: self._questions)
     @rule()
     def a_person_answers(self) -> None:
-        self._says(self._message(f"{self.commands[0]} {LONG}", self._questions[-1]), "answer")
+        self._says(self._message(f"{self.commands[0]} {LONG}", self._questions[-1]))
 
     @property
     def _questions(self) -> list[Message]:
@@ -502,13 +502,13 @@ class Orders(RuleBasedStateMachine):
         message.pressed = True
         self._wants(message)
         if button.text == "Cancel" and data.draw(st.booleans()):
-            self._says(self._message("/cancel", message), "cancel")
+            self._says(self._message("/cancel", message))
             return
         shown = self._message("", message).reply_to_message
         query = telegram.CallbackQuery(
             "1", self._anna, "1", message=shown, data=str(button.callback_data)
         )
-        self._hears(telegram.Update(1, callback_query=query), lambda h: h._query(h.pressed))
+        self._hears(telegram.Update(1, callback_query=query))
 
     def _wants(self, message: Message) -> None:
         press = self._press_on(message)
@@ -569,7 +569,7 @@ class Orders(RuleBasedStateMachine):
             call.target.refused = True
         if how == "unknown":
             self.denied.add(call.payment_hash)
-        if how in ("refused", "forbidden") and role_of(call.text) == "told":
+        if how in ("refused", "forbidden") and role_of(call.text) == "announcement":
             self.not_told += 1
         if how in ("done", "forbidden") or after:
             call.go()
@@ -737,8 +737,8 @@ class Orders(RuleBasedStateMachine):
             invoice = self.node.ledger.invoices.get(row.payment_hash)
             if self.was_up and invoice is not None and invoice.state == SETTLED:
                 assert row.state is State.SETTLED, "a payment goes unnoticed"
-            if row.state is State.SETTLED and not row.tried:
-                assert row.told, "a payment waits to be told"
+            if row.state is State.SETTLED and row.tried is None:
+                assert row.announced, "a payment waits to be told"
 
     def _pass(self, seconds: float) -> None:
         self.time += seconds
@@ -823,7 +823,7 @@ class Orders(RuleBasedStateMachine):
         change = telegram.ChatMemberUpdated(chat, self._anna, when, old, new)
         update = telegram.Update(1, my_chat_member=change)
         if status == "gone":
-            self.ground.run(self.process.handlers._membership(update, None))
+            self.ground.run(self.process.updates.handle(update))
         else:
             self._hears(update)
             self.updates.pop()
@@ -851,7 +851,7 @@ class Orders(RuleBasedStateMachine):
                 moved = telegram.Message(
                     message.message_id, message.date, message.chat, migrate_from_chat_id=old.id
                 )
-                self._says(moved, "migrated")
+                self._says(moved)
 
     def _update_comes_again(self) -> None:
         for deliver in self.updates[-2:] if self._is_reachable else []:
@@ -886,7 +886,7 @@ class Orders(RuleBasedStateMachine):
     @invariant()
     def nobody_is_refused_too_soon(self) -> None:
         for row in self.ground.rows():
-            if row.state is State.REQUESTED:
+            if row.state is State.PENDING:
                 self.waiting.setdefault(row.id, self.time)
             elif (since := self.waiting.pop(row.id, None)) and row.state is State.FAILED:
                 waited_s = self.time - since
@@ -948,14 +948,14 @@ class Orders(RuleBasedStateMachine):
         self._nothing_looks_payable(rows)
 
     def _ended(self, row: Invoice, *, now: bool) -> None:
-        assert row.lane in list(Priority), f"left in lane {row.lane}"
-        assert not row.sending, f"{row.sending} is on its way for ever"
-        assert row.state is not State.REQUESTED, "a command without an end"
+        assert row.lane in READ_LANES, f"left in lane {row.lane}"
+        assert row.sending is None, f"{row.sending} is on its way for ever"
+        assert row.state is not State.PENDING, "a command without an end"
         if row.state in (State.ASKING, State.OPEN):
             assert now, f"{row.state} for ever"
             assert row.due_at is not None, "nobody looks at it again"
             assert row.state is State.ASKING or not row.cancel_wanted, "cancelled only by time"
-            assert row.state is State.ASKING or not row.unshowable, "payable, and nobody sees it"
+            assert row.state is State.ASKING or not row.undeliverable, "payable, and nobody sees it"
             assert row.payment_hash not in self.cancels, "what a person cancelled is open"
         else:
             assert row.due_at is None or row.due_at > self.now, f"due, and not taken up: {row}"
@@ -980,28 +980,30 @@ class Orders(RuleBasedStateMachine):
         face = FACES.get(row.state)
         for number in messages_of(row) if face else ():
             message = room.messages[number]
-            assert not message.deleted or set(roles(message)) != {"word"}, "only a word was there"
+            assert not message.deleted or set(roles(message)) != {"waiting"}, (
+                "only a word was there"
+            )
             if message.deleted or message.forces or message.refused:
                 continue
             shows = role(message)
-            gone = number == row.request_id and shows == (
-                "request" if face == "open" else "request gone"
+            gone = number == row.payment_request_id and shows == (
+                "payment request" if face == "open" else "payment request gone"
             )
             assert shows == face or gone, f"{row.state}, shows {shows}"
-            closed = face in ("expired", "cancelled") and number != row.request_id
+            closed = face in ("expired", "cancelled") and number != row.payment_request_id
             wanted = (
-                ["Cancel"] if face == "open" else ["Renew"] if closed and not row.renewed else []
+                ["Cancel"] if face == "open" else ["Renew"] if closed and not row.replaced else []
             )
-            if not gone and shows == face and number != row.request_id:
+            if not gone and shows == face and number != row.payment_request_id:
                 assert [b.text for b in buttons(message)] == wanted
-        hidden = row.state in (State.ASKING, State.DROPPED) or row.unshowable or row.renewed
+        hidden = row.state in (State.ASKING, State.DROPPED) or row.undeliverable or row.replaced
         if row.card_id is None and not hidden:
             cards = self._cards_of(row)
             done_before_move = any(m.room.moved_to and role(m) == face for m in cards)
             gone = done_before_move or any(m.deleted or m.refused for m in cards)
             assert gone, f"{row.state}, and nothing shows it"
-        if row.state is State.OPEN and row.request_apart and not row.unshowable:
-            assert row.request_id is not None, "a card without its request"
+        if row.state is State.OPEN and row.payment_request_separate and not row.undeliverable:
+            assert row.payment_request_id is not None, "a card without its request"
 
     def _hash_of(self, message: Message, rows: list[Invoice]) -> bytes:
         """Whose card it is, b"" for nobody's."""
@@ -1036,47 +1038,53 @@ class Orders(RuleBasedStateMachine):
         cards: dict[tuple[bytes, int], list[Message]] = {}
         for message in self._all(*CARD):
             payment_hash = self._hash_of(message, rows)
-            if payment_hash and roles(message)[0] not in ("request", "told"):
+            if payment_hash and roles(message)[0] not in ("payment request", "announcement"):
                 cards.setdefault((payment_hash, message.room.id), []).append(message)
         for copies in cards.values():
             for earlier, later in pairwise(copies):
-                if earlier.deleted and roles(earlier)[0] == "word":
+                if earlier.deleted and roles(earlier)[0] == "waiting":
                     continue  # the edit's answer was lost: only a word is missing
                 assert earlier.unrecorded, f"a second card without a reason: {later}"
-                assert AGAIN in later.texts[0], f"a second card without its line: {later}"
-        for kind in ("word", "question", "failed"):
+                assert faces.may_be_duplicate(plain(later.texts[0])), (
+                    f"a second card without its line: {later}"
+                )
+        for kind in ("waiting", "question", "failed"):
             several = self._all(kind)
             # Where an edit's answer was lost, a word that is removed makes room for what it became.
-            removed = [m for m in several if m.deleted and roles(m)[0] == "word"]
+            removed = [m for m in several if m.deleted and roles(m)[0] == "waiting"]
             surely = [m for m in several if not m.unrecorded and m not in removed]
             per_room = Counter(m.room.id for m in surely)
             assert all(n <= len(rows) for n in per_room.values()), f"{kind}: {surely}"
 
     def _told(self, rows: list[Invoice]) -> None:
         told: dict[int, list[Message]] = {}
-        for message in self._all("told"):
-            sats = re.search(r"you got ([\d,]+) sats", message.texts[0])
+        for message in self._all("announcement"):
+            sats = re.search(r"([\d,]+) sats", plain(message.texts[0]).partition("\n")[0])
             assert sats is not None
             told.setdefault(int(sats[1].replace(",", "")), []).append(message)
         paid = [row for row in rows if row.state is State.SETTLED]
         # an invoice and its renewal, where the node had denied the first
         counts = Counter(row.paid_msat // 1000 for row in paid)
         for row in paid:
-            assert row.told
+            assert row.announced
             messages = told.get(row.paid_msat // 1000, [])
             enough = len(messages) >= counts[row.paid_msat // 1000]
             assert enough or self.not_told, "a payment was not told"
             for earlier, later in pairwise(messages if counts[row.paid_msat // 1000] == 1 else []):
                 assert earlier.unrecorded, "told twice without a reason"
-                assert TOLD_AGAIN in later.texts[0], "told twice without its line"
+                assert faces.may_be_duplicate(plain(later.texts[0])), "told twice without its line"
         assert set(told) <= set(counts), f"told, and nobody paid: {told}"
 
     def _nothing_looks_payable(self, rows: list[Invoice]) -> None:
         """But for copies that nobody knows of."""
         states = {row.payment_hash: row.state for row in rows}
         known = known_messages(rows)
-        for message in self._all("open", "request"):
-            if message.deleted or message.room.moved_to or role(message) not in ("open", "request"):
+        for message in self._all("open", "payment request"):
+            if (
+                message.deleted
+                or message.room.moved_to
+                or role(message) not in ("open", "payment request")
+            ):
                 continue
             if states[self._hash_of(message, rows)] is State.OPEN or message.refused:
                 continue

@@ -15,9 +15,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from bot import reconcile, turns
+from bot.chat import turns
+from bot.core.invoice import Face
 from bot.demo.telegram import Chat, Message
+from bot.node import watch
 from tests.bench.past import Open, Past
+from tests.faces import Role
 from tests.world import WAIT_S, World
 
 #: So many rows are in the way. To read them all takes several steps a row.
@@ -94,7 +97,7 @@ def past(world: World) -> Past:
 
 async def settled_in(world: World, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Start the bot, and wait until it has looked up what is open, twice as it does."""
-    monkeypatch.setattr(reconcile, "LOOK_AGAIN_S", 0.1)
+    monkeypatch.setattr(watch, "LOOK_AGAIN_S", 0.1)
     await world.start_bot()
     await world.node.until(lambda: world.node.calls["LookupInvoice"] >= 2 * count, timeout_s=30)
 
@@ -123,20 +126,20 @@ async def everything(world: World, old: Open) -> None:
     assert chat.person is not None
     card = await asked(world, chat, "/invoice 2100 pizza")
     world.node.pay(world.request_in(card))
-    await world.shown(chat, "✅ Guest")
+    await world.announced(chat, "Guest")
     world.node.pay(old.invoice.payment_request)
-    await world.shown(chat, "✅ Guest", 2)
+    await world.announced(chat, "Guest", 2)
     card = await asked(world, chat, "/invoice 21")
     world.telegram.press(chat, chat.person, card.id, text="Cancel")
     await world.until(lambda: "Renew" in world.buttons(card))
     world.telegram.press(chat, chat.person, card.id, text="Renew")
-    await world.shown(chat, "⚡ Please pay 21 sats")
+    await world.shown(chat, Face.OPEN, sats=21)
     world.telegram.say(chat, chat.person, "/invoice")
-    question = await world.shown(chat, f"{chat.person.first_name}, how many")
+    question = await world.shown(chat, Face.QUESTION)
     world.telegram.say(chat, chat.person, "2100", reply_to=question)
-    await world.shown(chat, "⚡ Please pay 2,100 sats")
+    await world.shown(chat, Face.OPEN, sats=2100)
     world.telegram.say(chat, chat.person, "/invoices")
-    await world.shown(chat, "Your latest invoices")
+    await world.shown(chat, Role.SENTENCE, says=" sats – ")
     world.telegram.block(chat.person)
     world.telegram.unblock(chat.person)
     await asked(world, chat, "/invoice 1 a last one")
@@ -182,7 +185,7 @@ async def test_of_many_payments_each_is_shown_and_told_soon_and_a_command_goes_f
     assert sent()[before:].index("sendPhoto") < 100  # of some 250
     await world.until(lambda: all(notices(world, each) for each in paid), 30)
     assert [notices(world, each) for each in paid] == [1] * PAYMENTS
-    assert all((each.card.text or "").startswith("✅ Paid") for each in paid)
+    assert all(world.face(each.card) is Face.PAID for each in paid)
     # not all cards first: most are told while the last still wait
     last = max(place for place, method in enumerate(sent()) if method == "editMessageMedia")
     assert sent()[:last].count("sendMessage") > PAYMENTS / 2
@@ -207,6 +210,6 @@ async def test_commands_of_yesterday_do_not_wait_behind_payments(
     paid = past.pay(PAYMENTS)
     await past.record(paid)
     await world.start_bot()
-    await world.shown(chat, "⚡ Please")
+    await world.shown(chat, Face.OPEN)
     assert sum(notices(world, each) for each in paid) < PAYMENTS / 2
     await world.stop_bot()

@@ -27,8 +27,11 @@ from bot.config import (
     Settings,
     TelegramSettings,
 )
+from bot.core.invoice import Face
+from bot.core.notices import Kind
 from bot.demo.node import SimNode
 from bot.demo.telegram import Chat, Message, SimTelegram, User
+from tests.faces import Role, kind_of, names, plain, role_of
 
 T = TypeVar("T")
 
@@ -184,7 +187,7 @@ class World:
     ) -> asyncio.subprocess.Process:
         """Start `python -m bot run`; it is up once it asks for updates.
 
-        `program` stands in for `-m bot`; `prepare` runs in the process before it begins.
+        `program` replaces `-m bot`; `prepare` runs in the process before it begins.
         """
         before = self.polls()
         with (self.folder / "log.txt").open("ab") as log:
@@ -234,16 +237,16 @@ class World:
 
     async def open_card(self, chat: Chat, person: User, text: str) -> Message:
         """A command, and the one more open card that comes."""
-        before = len(self.showing(chat, "⚡ Please"))
+        before = len(self.showing(chat, Face.OPEN))
         self.telegram.say(chat, person, text)
-        return await self.shown(chat, "⚡ Please", before + 1)
+        return await self.shown(chat, Face.OPEN, before + 1)
 
     async def ask(self, chat: Chat, person: User, text: str) -> Message:
         """A command, and its card, which the database knows."""
         before = self.ours(chat)
         self.telegram.say(chat, person, text)
         new = await self.until(
-            lambda: [m for m in self.showing(chat, "⚡ Please") if m not in before], 3 * WAIT_S
+            lambda: [m for m in self.showing(chat, Face.OPEN) if m not in before], 3 * WAIT_S
         )
         await self.recorded(new[0])
         return new[0]
@@ -251,7 +254,7 @@ class World:
     def no_trouble(self) -> None:
         """The log has no traceback, no row that is stuck, and no update that nobody could read."""
         said = self.log()
-        for sign in ("Traceback", "row is stuck", "step failed", "passed over", "changed nothing"):
+        for sign in ("Traceback", "row is stuck", "step crashed", "skipped", "changed nothing"):
             assert sign not in said
 
     def log(self) -> str:
@@ -279,15 +282,81 @@ class World:
         """The bot's messages in a chat, oldest first."""
         return [m for m in self.telegram.messages(chat) if m.sender is self.bot_user]
 
-    def showing(self, chat: Chat, start: str) -> list[Message]:
-        """The bot's messages whose first line starts like this."""
-        return [m for m in self.ours(chat) if (m.text or "").startswith(start)]
+    def showing(
+        self, chat: Chat, what: Face | Role, *, sats: int | None = None, says: str = ""
+    ) -> list[Message]:
+        """The bot's messages that are this, with this amount (0: any), and these words of ours."""
+        return [
+            message
+            for message in self.ours(chat)
+            if self.face(message) is what
+            and (sats is None or names(message.text or "", sats))
+            and says in (message.text or "")
+        ]
 
-    async def shown(self, chat: Chat, start: str, count: int = 1) -> Message:
-        """Wait for so many messages that start like this; the last of them."""
+    async def shown(
+        self,
+        chat: Chat,
+        what: Face | Role,
+        count: int = 1,
+        *,
+        sats: int | None = None,
+        says: str = "",
+    ) -> Message:
+        """Wait for so many messages that are this; the last of them."""
         found = await self.until(
-            lambda: len(self.showing(chat, start)) >= count and self.showing(chat, start)
+            lambda: len(now := self.showing(chat, what, sats=sats, says=says)) >= count and now
         )
+        assert found
+        return found[-1]
+
+    async def becomes(self, message: Message, face: Face, timeout_s: float = WAIT_S) -> None:
+        """Wait until a message shows this."""
+        await self.until(lambda: self.face(message) is face, timeout_s)
+
+    @staticmethod
+    def face(message: Message) -> Face | Role:
+        """What a message shows now."""
+        return role_of(message.text or "")
+
+    def shows(self, message: Message, face: Face, *, sats: int) -> bool:
+        """Whether a message shows this, with this amount (0: any)."""
+        return self.face(message) is face and names(message.text or "", sats)
+
+    def announcements(
+        self, chat: Chat, person: str = "", *, sats: int | None = None
+    ) -> list[Message]:
+        """Payments that were announced, to this person."""
+        found = self.showing(chat, Role.ANNOUNCEMENT, sats=sats)
+        return [m for m in found if f" {person}" in (m.text or "").partition(",")[0]]
+
+    async def announced(
+        self, chat: Chat, person: str = "", count: int = 1, *, sats: int | None = None
+    ) -> Message:
+        """Wait for so many announcements; the last of them."""
+        found = await self.until(
+            lambda: len(now := self.announcements(chat, person, sats=sats)) >= count and now
+        )
+        assert found
+        return found[-1]
+
+    def notices(self, chat: Chat, kind: Kind) -> list[Message]:
+        """The notices to an owner of this kind."""
+        return [m for m in self.ours(chat) if kind_of(m.text or "") is kind]
+
+    async def notified(self, chat: Chat, kind: Kind, count: int = 1) -> Message:
+        """Wait for so many notices of this kind; the last of them."""
+        found = await self.until(lambda: len(now := self.notices(chat, kind)) >= count and now)
+        assert found
+        return found[-1]
+
+    def saying(self, chat: Chat, markup: str) -> list[Message]:
+        """The bot's messages that say just this, which `texts` made."""
+        return [m for m in self.ours(chat) if m.text == plain(markup)]
+
+    async def said(self, chat: Chat, markup: str, count: int = 1) -> Message:
+        """Wait for so many messages that say just this; the last of them."""
+        found = await self.until(lambda: len(now := self.saying(chat, markup)) >= count and now)
         assert found
         return found[-1]
 

@@ -17,7 +17,7 @@ from bot import app
 from bot.demo import stage
 from bot.demo.stage import Stage
 from bot.demo.web import Page
-from bot.errors import StartError
+from bot.errors import PortInUse, PortUnusable
 
 READY_TIMEOUT_S = 20.0
 GRACE_S = 1
@@ -28,7 +28,7 @@ async def run(
 ) -> None:
     """Run the whole demo until `stop` is set. Prints what it started; the last line is the address.
 
-    Port 0 is any free one. Raises StartError when the port is in use, and what the bot raises.
+    Port 0 is any free one. Raises `PortInUse` or `PortUnusable`, and what the bot raises.
     """
     stop = stop or asyncio.Event()
     with (
@@ -113,8 +113,6 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
             listener.listen(128)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                why = f"Port {port} is in use: choose another with --port."
-            else:
-                why = f"Port {port} can't be used ({error.strerror}): choose another with --port."
-            raise StartError(why) from None
+                raise PortInUse(port=port) from None
+            raise PortUnusable(port=port, reason=error.strerror or "") from None
         yield listener

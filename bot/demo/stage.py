@@ -14,7 +14,6 @@ from typing import Literal
 
 from pydantic import SecretStr
 
-from bot.check import RIGHTS
 from bot.config import (
     AccessSettings,
     DatabaseSettings,
@@ -28,7 +27,8 @@ from bot.config import (
 from bot.demo.node import SimNode
 from bot.demo.telegram import SimTelegram, User
 from bot.demo.wallets import Wallets
-from bot.errors import StartError
+from bot.errors import DemoNotReady
+from bot.node.check import RIGHTS
 
 NodeState = Literal["up", "starting", "locked", "down"]
 
@@ -93,7 +93,7 @@ class Stage:
     async def start(self) -> None:
         """Start node and Telegram on free ports."""
         await self.node.start()
-        # only what the bot needs, as its owner would bake it
+        # only what the bot needs, as the bot's owner would bake it
         needed = [f"uri:{right.method}" for right in RIGHTS]
         self.node.bake(needed, root_key_id=1, save_to=_MACAROON)
         await self.telegram.start()
@@ -104,17 +104,17 @@ class Stage:
         await self.node.stop()
 
     async def ready(self, *, timeout_s: float) -> None:
-        """Wait until the bot asks for updates. StartError when it does not."""
+        """Wait until the bot asks for updates. Raises `DemoNotReady`."""
         calls = self.telegram.calls
         try:
             await self.telegram.wait_for(
                 lambda: any(call.method == "getUpdates" for call in calls), timeout_s
             )
         except TimeoutError:
-            raise StartError(f"The bot did not start within {timeout_s:g} s.") from None
+            raise DemoNotReady(timeout_s=timeout_s) from None
 
     def settings(self) -> Settings:
-        """The bot's settings, as its owner would write them."""
+        """The bot's settings, as the bot's owner would write them."""
         return Settings(
             telegram=TelegramSettings(token=SecretStr(BOT_TOKEN), api_url=self.telegram.url),
             lnd=LndSettings(

@@ -11,9 +11,9 @@ import io
 import zxingcpp
 from PIL import Image, UnidentifiedImageError
 
+from bot.demo.errors import Refused
 from bot.demo.node import PaymentFailed, SimNode
 from bot.demo.node.bolt import PaymentRequest, RequestInvalid, decode
-from bot.errors import Refused
 
 START_MSAT = 250_000_000
 _AWAY = "The Lightning node can't be reached. Try again when it is back."

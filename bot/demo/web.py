@@ -22,11 +22,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
 
 from bot.demo import views, wallets
+from bot.demo.errors import Refused
 from bot.demo.feed import Feed
 from bot.demo.stage import Stage
 from bot.demo.telegram import Chat, Json
 from bot.demo.telegram.text import utf16_length
-from bot.errors import Refused
 
 PAGE = Path(__file__).parent / "page"
 ANSWER_TIMEOUT_S = 10.0
@@ -282,7 +282,7 @@ def _action(path: str, model: type[_Input], act: Callable[[_Input], Awaitable[Js
         except ValidationError:
             return JSONResponse({"error": "That request is incomplete."}, status_code=400)
         except Refused as refused:
-            return JSONResponse({"error": refused.sentence})
+            return JSONResponse({"error": str(refused)})
 
     return Route(path, handle, methods=["POST"])
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import qrcode
 
-from bot.qr import payment_png
+from bot.chat.qr import payment_png
 from tests.bench.report import Report, alone, ended, parser
 from tests.bench.side import Load, Side, moments
 

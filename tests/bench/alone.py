@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 import grpc
 
+from bot.chat.qr import payment_png
 from bot.lnrpc.lightning_pb2 import Invoice
 from bot.lnrpc.lightning_pb2_grpc import LightningStub
-from bot.qr import payment_png
 
 AT_ONCE = 8
 _BOUNDARY = "a-line-between-parts"

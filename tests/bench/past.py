@@ -11,18 +11,18 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from bot import store
+from bot.chat.qr import payment_png
+from bot.core.invoice import Face, Invoice, State
+from bot.core.steps import AS_READ, next_step, resting
+from bot.core.work import RESTS
 from bot.demo.node import SimInvoice, SimNode
 from bot.demo.telegram import Chat, Message, SimTelegram
-from bot.invoice import Do, Face, Invoice, State, next_step
-from bot.qr import payment_png
-from bot.store import Store, Tx
+from bot.store import Store, Tx, rows, tables
 
 #: Few enough that ten thousand payments fit into the simulated node's channels.
 SATS = 21
@@ -80,12 +80,12 @@ class Past:
         row = self._asked(chat, said.id) | {
             "node_id": "",
             "asked_at": time.time(),
-            "state": State.REQUESTED,
+            "state": State.PENDING,
             "preimage": preimage,
             "payment_hash": hashlib.sha256(preimage).digest(),
             "due_at": time.time(),
         }
-        await self._do(lambda tx: tx.add(**row))
+        await self._do(lambda tx: tx.invoices.add(**row))
 
     async def record(self, paid: Sequence[Open]) -> None:
         """The bot heard of these payments, and got no further."""
@@ -94,7 +94,7 @@ class Past:
         def job(tx: Tx) -> None:
             for each in paid:
                 invoice = each.invoice
-                tx.settle(
+                tx.nodes.settle(
                     invoice.payment_hash,
                     now=now,
                     state=State.SETTLED,
@@ -121,7 +121,7 @@ class Past:
         }
         await self._write([row])
         index = invoice.settle_index
-        await self._do(lambda tx: tx.set_cursor(self._node_id, index, time.time()))
+        await self._do(_set_cursor, self._node_id, index, time.time())
 
     def pay(self, count: int) -> list[Open]:
         """Somebody pays the oldest open ones."""
@@ -177,7 +177,7 @@ class Past:
             "paid_msat": SATS * 1000 if paid else 0,
             "card_id": message_id + 1,
             "card_shown": Face.PAID if paid else Face(state),
-            "told": paid,
+            "announced": paid,
         }
 
     def _asked(self, chat: Chat, message_id: int) -> dict[str, Any]:
@@ -186,7 +186,6 @@ class Past:
             "node_id": self._node_id,
             "origin_chat_id": chat.id,
             "origin_message_id": message_id,
-            "origin_count": 0,
             "chat_id": chat.id,
             "reply_to": message_id,
             "asker_id": chat.person.id,
@@ -198,19 +197,19 @@ class Past:
 
     # the database
 
-    async def _write(self, rows: Iterable[dict[str, Any]]) -> None:
+    async def _write(self, many: Iterable[dict[str, Any]]) -> None:
         opened = await self._store()
-        every = map(_at_rest, rows)
+        every = map(_at_rest, many)
         try:
             while some := list(itertools.islice(every, ROWS_AT_ONCE)):
-                await opened.do(partial(_insert, some))
+                await opened.do(_insert, some)
         finally:
             await opened.close()
 
-    async def _do(self, job: Callable[[Tx], object]) -> None:
+    async def _do(self, job: Callable[..., object], *values: Any) -> None:
         opened = await self._store()
         try:
-            await opened.do(job)
+            await opened.do(job, *values)
         finally:
             await opened.close()
 
@@ -221,13 +220,18 @@ class Past:
 def _at_rest(columns: dict[str, Any]) -> dict[str, Any]:
     """The whole row, as the bot leaves it when there is nothing to do."""
     row = Invoice(id=0, **columns)
-    step = next_step(row, time.time())
-    assert step.do in (Do.WAIT, Do.NOTHING), step
-    due_at = step.at if step.do is Do.WAIT else None
-    row = replace(row, due_at=due_at, lane=int(row.priority))
-    return {name: getattr(row, name) for name in store._COLUMNS if name != "id"}
+    now = time.time()
+    step = next_step(row, AS_READ, now)
+    assert step.do in RESTS, step
+    row = replace(row, **resting(row, step, AS_READ, now))
+    kept = {name: getattr(row, name) for name in rows.COLUMNS if name != "id"}
+    return rows.packed(**kept)
 
 
-def _insert(rows: Sequence[dict[str, Any]], tx: Tx) -> None:
+def _set_cursor(tx: Tx, node_id: str, settle_index: int, now: float) -> None:
+    tx.nodes.set_cursor(node_id, settle_index, now)
+
+
+def _insert(tx: Tx, kept: Sequence[dict[str, Any]]) -> None:
     """Many at a stroke: the store's own way takes a minute for a hundred thousand."""
-    tx._connection.execute(sa.insert(store._invoices), rows)
+    tx.invoices._connection.execute(sa.insert(tables.invoices), kept)

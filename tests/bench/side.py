@@ -120,7 +120,7 @@ class Side:
         )
 
     async def start_ours(self, *, again: bool = False) -> None:
-        """Our bot, as its owner starts it; `again`: its database was made by an earlier start."""
+        """Our bot, as an owner starts it; `again`: its database was made by an earlier start."""
         await self._start(*self._command())
         if again:
             await self.end()

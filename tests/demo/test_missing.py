@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli import DEMO_MISSING
+from bot import texts
+from bot.errors import DemoMissing
 
+DEMO_MISSING = texts.why(DemoMissing())
 ROOT = Path(__file__).parent.parent.parent
 LIMIT_S = 30
 

@@ -13,6 +13,9 @@ import zxingcpp
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from bot import texts
+from bot.core.invoice import Face
+from bot.errors import NodeUnreachable
 from tests.demo.visitor import (
     BROWSER_IS_MISSING,
     WAIT_MS,
@@ -26,6 +29,7 @@ from tests.demo.visitor import (
     say,
     speak_as,
 )
+from tests.faces import headline
 
 pytestmark = pytest.mark.browser
 
@@ -85,7 +89,7 @@ def test_a_visitor_asks_pays_with_the_wallet_and_sees_paid(page: Page) -> None:
     page.keyboard.press("Escape")
     expect(wallet).to_have_count(0)
 
-    expect(pizza).to_contain_text("Paid: 2,100 sats")
+    expect(pizza).to_contain_text(headline(Face.PAID, 2100))
     expect(pizza).not_to_contain_text("lnsb")
     expect(picture).not_to_have_attribute("src", open_picture or "")
     expect(pizza.get_by_role("button", name="Cancel", exact=True)).to_have_count(0)
@@ -114,7 +118,7 @@ def test_a_closed_card_says_that_there_is_no_payment_code(page: Page) -> None:
     wallet.get_by_role("button", name="Pay 70 sats").click()
     expect(wallet.locator(".amount")).to_have_text("Paid 70 sats")
     page.keyboard.press("Escape")
-    expect(once).to_contain_text("Paid: 70 sats")
+    expect(once).to_contain_text(headline(Face.PAID, 70))
     wallet = open_wallet(once)
     expect(wallet.get_by_role("alert")).to_have_text("There is no payment code in this picture.")
 
@@ -127,12 +131,12 @@ def test_a_card_is_cancelled_and_renewed(page: Page) -> None:
     expect(cancelled).to_contain_text("Cancelled: 900 sats")
 
     cancelled.get_by_role("button", name="Renew", exact=True).click()
-    expect(card(page, "wine to cancel")).to_contain_text("Please pay 900 sats")
+    expect(card(page, "wine to cancel")).to_contain_text(headline(Face.OPEN, 900))
     expect(cancelled.get_by_role("button", name="Renew", exact=True)).to_have_count(0)
     wallet = open_wallet(card(page, "wine to cancel"))
     wallet.get_by_role("button", name="Pay 900 sats").click()
     page.keyboard.press("Escape")
-    expect(card(page, "wine to cancel")).to_contain_text("Paid: 900 sats")
+    expect(card(page, "wine to cancel")).to_contain_text(headline(Face.PAID, 900))
 
 
 def test_only_those_who_may_can_cancel(page: Page) -> None:
@@ -140,8 +144,8 @@ def test_only_those_who_may_can_cancel(page: Page) -> None:
     bread = ask(page, "/invoice 300", "bread of Ben")
     speak_as(page, "Dmitri")
     bread.get_by_role("button", name="Cancel", exact=True).click()
-    expect(page.get_by_text("Only who asked for it")).to_be_visible()
-    expect(bread).to_contain_text("Please pay 300 sats")
+    expect(page.get_by_text(texts.NOT_ALLOWED)).to_be_visible()
+    expect(bread).to_contain_text(headline(Face.OPEN, 300))
 
 
 def test_a_wallet_that_scanned_before_the_end_says_why_it_cannot_pay(visitor: Visitor) -> None:
@@ -180,7 +184,7 @@ def test_the_payer_chooses_the_amount_where_the_request_leaves_it_open(page: Pag
     page.keyboard.press("Enter")
     expect(wallet.locator(".amount")).to_have_text("Paid 123 sats")
     page.keyboard.press("Escape")
-    expect(tip).to_contain_text("Paid: 123 sats")
+    expect(tip).to_contain_text(headline(Face.PAID, 123))
 
 
 def test_the_bots_question_sets_the_composer_to_reply(page: Page) -> None:
@@ -193,7 +197,7 @@ def test_the_bots_question_sets_the_composer_to_reply(page: Page) -> None:
     speak_as(page, "Dmitri")
     expect(page.locator("#replying")).to_be_visible()
     say(page, "640 olives after a question")
-    expect(card(page, "olives after a question")).to_contain_text("Please pay 640 sats")
+    expect(card(page, "olives after a question")).to_contain_text(headline(Face.OPEN, 640))
     expect(page.locator("#replying")).to_be_hidden()
 
 
@@ -201,9 +205,9 @@ def test_a_node_that_is_down_is_waited_for(page: Page) -> None:
     page.get_by_role("radio", name="Down").check()
     expect(page.locator("#node-chip")).to_have_text("Node down")
     say(page, "/invoice 800 cheese while it is down")
-    expect(page.locator("article.by-bot").last).to_contain_text("I keep trying")
+    expect(page.locator("article.by-bot").last).to_contain_text(texts.why(NodeUnreachable()))
     page.get_by_role("radio", name="Running").check()
-    expect(card(page, "cheese while it is down")).to_contain_text("Please pay 800 sats")
+    expect(card(page, "cheese while it is down")).to_contain_text(headline(Face.OPEN, 800))
     expect(page.locator("#node-chip")).to_be_hidden()
 
 
@@ -229,7 +233,7 @@ def test_an_hour_later_a_card_has_expired(page: Page) -> None:
     expect(wallet.locator(".amount")).to_have_text("950 sats")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Skip an hour").click()
-    expect(soup).to_contain_text("Expired: 950 sats")
+    expect(soup).to_contain_text(headline(Face.EXPIRED, 950))
     expect(soup.get_by_role("button", name="Renew", exact=True)).to_be_visible()
 
 
@@ -296,7 +300,7 @@ def test_the_command_menu_is_the_bots_own(page: Page) -> None:
 def test_a_second_page_follows_live_and_counts_what_is_unread(visitor: Visitor) -> None:
     here, there = visitor.visit("Ada Quist"), visitor.visit("Ada Quist")
     ask(here, "/invoice 62", "seen on both pages")
-    expect(card(there, "seen on both pages")).to_contain_text("Please pay 62 sats")
+    expect(card(there, "seen on both pages")).to_contain_text(headline(Face.OPEN, 62))
     elsewhere = visitor.visit("Friday dinner")
     say(here, "/help")
     unread = elsewhere.get_by_role("link", name=re.compile("^Ada Quist"))
@@ -328,7 +332,7 @@ def test_on_a_phone_list_and_chat_are_two_views(browser: Browser, address: str) 
     wallet = open_wallet(beer)
     wallet.get_by_role("button", name="Pay 63 sats").tap()
     wallet.get_by_role("button", name="Back to the chat").tap()
-    expect(beer).to_contain_text("Paid: 63 sats")
+    expect(beer).to_contain_text(headline(Face.PAID, 63))
     page.get_by_role("link", name="Back to the chats").tap()
     expect(chats).to_be_visible()
     expect(room).to_be_hidden()
@@ -363,7 +367,7 @@ def test_the_keyboard_alone_is_enough(visitor: Visitor) -> None:
     page.keyboard.type("by keyboard alone")
     page.keyboard.press("Enter")
     keys = card(page, "by keyboard alone")
-    expect(keys).to_contain_text("Please pay 64 sats")
+    expect(keys).to_contain_text(headline(Face.OPEN, 64))
 
     press_until(page, "Shift+Tab", "Ada")
     page.keyboard.press("ArrowRight")
@@ -381,12 +385,12 @@ def test_the_keyboard_alone_is_enough(visitor: Visitor) -> None:
     page.keyboard.press("Enter")
     expect(wallet.get_by_role("button", name="Back to the chat")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(keys).to_contain_text("Paid: 64 sats")
+    expect(keys).to_contain_text(headline(Face.PAID, 64))
 
     press_until(page, "Tab", "Message")
     page.keyboard.type("/invoice 65 to cancel by keyboard")
     page.keyboard.press("Enter")
-    expect(card(page, "to cancel by keyboard")).to_contain_text("Please pay 65 sats")
+    expect(card(page, "to cancel by keyboard")).to_contain_text(headline(Face.OPEN, 65))
     press_until(page, "Shift+Tab", "Cancel")
     page.keyboard.press("Space")
     expect(card(page, "to cancel by keyboard")).to_contain_text("Cancelled: 65 sats")

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bot import qr
+from bot.chat import qr
 from bot.demo import wallets
+from bot.demo.errors import Refused
 from bot.demo.node import SimInvoice, SimNode
 from bot.demo.wallets import START_MSAT, Wallets
-from bot.errors import Refused
 
 BEN = 42
 NOON = 1_795_000_000

@@ -64,7 +64,7 @@ class Command:
 
     @property
     def name(self) -> str:
-        """As it stands in the book."""
+        """As it is in the book."""
         return f"command {self.number}"
 
     def of_role(self, *roles: str) -> list[Shown]:
@@ -145,7 +145,7 @@ class Book:
         return None
 
     def unsure(self, sent: Sent) -> bool:
-        """Whether the bot may not have recorded a message: a lost answer, or a kill near it."""
+        """Whether the bot might not have recorded a message: a lost answer, or a kill near it."""
         # what was on its way as the bot died still arrives
         since, until = sent.called_at - UNRECORDED_S, sent.acted_at + UNRECORDED_S
         broken = any(sent.called_at <= at <= sent.acted_at + 0.5 for at in self.breaks)

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from bot.demo.node import SimInvoice, SimNode
 from bot.demo.telegram import Chat, Message, SimTelegram, User
+from tests import faces
 from tests.storm.book import Book, Command, Sent, Shown
 
 TOKEN = "987654321:AAF-a-token-that-only-the-storm-takes"
@@ -34,25 +35,7 @@ _AMOUNT = re.compile(r"([\d,]+) sats?\b")
 
 def role_of(text: str) -> str:
     """What a text of the bot's is."""
-    if "The payment request that stood here" in text:
-        return "request gone"
-    if _REQUEST.match(text):
-        return "request"
-    if "how many sats?" in text.partition("\n")[0]:
-        return "question"
-    if "There is no invoice for" in text:
-        return "failed"
-    for start, role in (
-        ("⚡ Please pay", "open"),
-        ("✅ Paid", "paid"),
-        ("✅", "told"),
-        ("⌛ Expired", "expired"),
-        ("✖️ Cancelled", "cancelled"),
-        ("⏳", "word"),
-    ):
-        if text.startswith(start):
-            return role
-    return "sentence"
+    return str(faces.role_of(text))
 
 
 def request_in(text: str) -> str:
@@ -141,7 +124,7 @@ class StormTelegram(SimTelegram):
         return trap.matches(_params.get())
 
     def publish(self, message: Message) -> Message:
-        """A message stands in a chat."""
+        """A message is in a chat."""
         super().publish(message)
         sent = _call.get()
         if message.author is not None and message.author.is_bot and sent is not None:

@@ -126,7 +126,7 @@ class People:
         shown = await self._until(command, lambda: command.of_role("question"))
         chat = shown[-1].message.chat
         place = await self._here(command)
-        if place.chat is not chat:  # the group has moved on: the question stands in the old one
+        if place.chat is not chat:  # the group has moved on: the question is in the old one
             return
         text = f"{command.amount_msat // 1000} {command.memo}"
         self._book.note(f"answers {text!r}", command)
@@ -268,7 +268,7 @@ class People:
     async def _cancel_once(self, command: Command, dice: random.Random) -> None:
         await self._card(command)
         await asyncio.sleep(dice.uniform(0, 2))
-        # the oldest: where there is a stray copy, that one
+        # the oldest: where there is a duplicate, that one
         for shown in command.of_role("open")[:1]:
             await self._press(command, shown, "Cancel", wrong=False)
 

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from bot.demo.node import CANCELED, OPEN, SETTLED, SimInvoice
 from bot.demo.node.bolt import decode
 from bot.demo.telegram import Message
+from tests.faces import kind_of, may_be_duplicate
 from tests.storm.book import Book, Command, Shown
 from tests.storm.outside import TOKEN, Outside, hash_on, request_in, role_of
 
@@ -24,8 +25,6 @@ SHOWN_WITHIN_S = 10.0
 #: Seconds within which what people press is heard, the longest absences included.
 HEARD_WITHIN_S = 20.0
 
-AGAIN = "An earlier copy of this message may stand above."
-TOLD_AGAIN = "This may have been told above already."
 CARD = ("open", "paid", "expired", "cancelled")
 
 _STATES: dict[int, str] = {OPEN: "open", SETTLED: "settled"}
@@ -139,7 +138,7 @@ class Truths:
             for earlier, later in pairwise(cards):
                 if not self._book.unsure(earlier.sent):
                     self._broken(4, f"a second card {_where(later)} without a reason", command)
-                elif AGAIN not in (later.message.versions[0].text or ""):
+                elif not may_be_duplicate(later.message.versions[0].text or ""):
                     self._broken(4, f"a second card {_where(later)} without its line", command)
                 else:
                     self.explained["stray second cards"] += 1
@@ -159,7 +158,7 @@ class Truths:
                 elif stray.role != wanted and not (wanted == "closed" and stray.role in CARD[2:]):
                     self.explained["stray cards that are out of date"] += 1
             self._true_request(command, invoice, len(cards) > 1)
-        for word in command.of_role("word"):
+        for word in command.of_role("waiting"):
             if not self._is_live(word):
                 continue
             if self._book.unsure(word.sent):
@@ -188,7 +187,7 @@ class Truths:
             self._broken(4, f"{_where(card)} says {shows} and still has its request", command)
 
     def _true_request(self, command: Command, invoice: SimInvoice, strays: bool) -> None:
-        """The payment request stands in the chat as long as it can be paid."""
+        """The payment request is in the chat as long as it can be paid."""
         standing = [
             shown
             for shown in command.shown
@@ -200,14 +199,14 @@ class Truths:
         if invoice.state == OPEN or not standing:
             return
         for shown in standing:
-            if shown.role == "request" and not self._book.unsure(shown.sent) and not strays:
+            if shown.role == "payment request" and not self._book.unsure(shown.sent) and not strays:
                 self._broken(4, f"a request {_where(shown)} that can't be paid", command)
 
     def _live_cards(self, command: Command, invoice: SimInvoice) -> list[Shown]:
         cards = [
             shown
             for shown in _in_order(command)
-            if shown.role in CARD and shown.roles[0] != "request" and self._is_live(shown)
+            if shown.role in CARD and shown.roles[0] != "payment request" and self._is_live(shown)
         ]
         if len(command.invoices) == 1:
             return cards
@@ -232,7 +231,7 @@ class Truths:
         for shown in command.shown:
             message = shown.message
             chat = self._outside.now(message.chat)
-            if shown.roles[0] == "told" and message.chat.type == "private":
+            if shown.roles[0] == "announcement" and message.chat.type == "private":
                 if message.chat.person not in (command.asker, self._outside.owner):
                     self._broken(5, f"told to somebody else: {_where(shown)}", command)
             elif chat is not self._outside.now(command.chat):
@@ -266,7 +265,7 @@ class Truths:
 
     def _told(self, command: Command) -> None:
         paid = [invoice for invoice in command.invoices if invoice.state == SETTLED]
-        told = [shown for shown in _in_order(command) if shown.roles[0] == "told"]
+        told = [shown for shown in _in_order(command) if shown.roles[0] == "announcement"]
         if not paid:
             if told:
                 self._broken(3, "told, and nobody paid", command)
@@ -284,7 +283,7 @@ class Truths:
             # Where everybody is told in private, each owner gets one.
             if not self._book.unsure(earlier.sent):
                 self._broken(3, f"told again by {_where(later)} without a reason", command)
-            elif TOLD_AGAIN not in (later.message.text or ""):
+            elif not may_be_duplicate(later.message.text or ""):
                 self._broken(3, f"told again by {_where(later)} without its line", command)
             else:
                 self.explained["payments told twice"] += 1
@@ -350,7 +349,11 @@ class Truths:
     def _of_nobody(self) -> None:
         """Messages of the bot's that look like somebody's invoice and are nobody's."""
         for shown in self._outside.shown.values():
-            if shown.command is None and shown.roles[0] in (*CARD, "told", "request"):
+            if shown.command is None and shown.roles[0] in (
+                *CARD,
+                "announcement",
+                "payment request",
+            ):
                 self._broken(5, f"{_where(shown)} is of no command")
         texts = [
             shown.message.text or ""
@@ -358,12 +361,12 @@ class Truths:
             if shown.message.chat.person is self._outside.owner
         ]
         for text in texts:
-            if text.startswith("⚠️"):
+            if kind_of(text) is not None:
                 self._broken(7, f"the owner hears: {text}")
 
     def _rows(self) -> None:
         database = f"file:{self._outside.folder / 'bot.db'}?mode=ro"
-        names = "id, state, due_at, lane, sending, faults, payment_hash, told, card_shown"
+        names = "id, state, due_at, lane, sending, faults, payment_hash, announced, card_shown"
         with closing(sqlite3.connect(database, uri=True)) as look:
             rows = look.execute(f"SELECT {names} FROM invoices").fetchall()
         now = time.time()
@@ -391,9 +394,9 @@ class Truths:
             self._broken(7, f"exit code {exit_code}")
         log = self._outside.log()
         for sign in (
-            *["Traceback", "row is stuck", "changed nothing", "passed over", "row left as it is"],
+            *["Traceback", "row is stuck", "changed nothing", "skipped", "row left as it is"],
             *["ResourceWarning", "never awaited", "was destroyed", "never retrieved"],
-            *["unexpected error", "failed\x1b", "step failed", "Unclosed"],
+            *["unexpected error", "failed\x1b", "step crashed", "Unclosed"],
         ):
             found = [line for line in log.splitlines() if sign in line]
             if found:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 from bot.demo.node import SETTLED, SimInvoice
+from tests.faces import Role, role_of
 from tests.storm.book import Book
 from tests.storm.outside import Outside, Trap
 from tests.storm.people import People
@@ -262,7 +263,7 @@ class Troubles:
         place.come_back()
 
     def over(self) -> None:
-        """Nothing is broken any more."""
+        """Everything works again."""
         self._node.clear_faults()
         self._telegram.clear_faults()
 
@@ -272,7 +273,7 @@ def _trap(where: str, when: str, kill: PlannedKill) -> Trap:
     method = where
     if where == "notice":
         method = "sendmessage"
-        matches = lambda params: str(params.get("text", "")).startswith("✅")  # noqa: E731
+        matches = lambda params: role_of(str(params.get("text", ""))) is Role.ANNOUNCEMENT  # noqa: E731
     elif where == "confirm":
         method = "getupdates"
         matches = lambda params: int(str(params.get("offset") or 0)) > 0  # noqa: E731

@@ -1,0 +1,6 @@
+"""What people want: ask, answer, cancel, renew. Knows rows and limits; no Telegram and no prose."""
+
+from bot.actions.actions import Actions
+from bot.actions.values import Asker, Origin, Place
+
+__all__ = ["Actions", "Asker", "Origin", "Place"]

@@ -1,0 +1,209 @@
+"""The jobs behind the actions: what is wanted, checked and written in one transaction.
+
+A job is a function of the values that it gets: it may run twice, in the writer's thread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.access import Access
+from bot.actions.values import Asker, Drawn, Origin, Place, Rules
+from bot.core import work
+from bot.core.invoice import Columns, Face, Invoice, State
+from bot.core.wishes import Answered, Cancelling, Renewing
+from bot.core.work import Lane
+from bot.store import Tx
+
+#: As many as `latest` gives.
+LATEST = 10
+
+
+def ask(
+    tx: Tx, columns: Columns, access: Access, now: float
+) -> tuple[Invoice, bool, Invoice | None]:
+    """The row, whether it is new, and the question that it replaces."""
+    there = tx.invoices.by_origin(
+        columns["origin_chat_id"], columns["origin_message_id"], columns["part"]
+    )
+    if there is not None:
+        return there, False, None
+    asker_id, chat_id = columns["asker_id"], columns["chat_id"]
+    _check_limits(tx, access, asker_id, chat_id, now)
+    dropped = None
+    if columns["state"] is State.ASKING:  # one question at a time
+        dropped = tx.invoices.question(chat_id, columns["thread_id"], asker_id)
+        if dropped is not None:
+            tx.invoices.update(dropped.id, state=State.DROPPED, **work.done())
+    return (*tx.invoices.add(**columns), dropped)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a message may answer."""
+
+    question: Invoice | None  # that waits for this person's answer here
+    answered: Invoice | None  # by this very message, earlier
+    replied_to: Invoice | None
+
+    @property
+    def meant(self) -> Invoice | None:
+        """The question, unless the message replies to something else."""
+        if self.question is None or self.replied_to is None:
+            return self.question
+        return self.question if self.replied_to.id == self.question.id else None
+
+    def instead(self, asker_id: int) -> Answered:
+        """What it is where no question is meant."""
+        other = self.replied_to
+        if other is None:
+            return Answered.NO_QUESTION
+        is_expired = other.state is State.DROPPED and other.asker_id == asker_id
+        return Answered.EXPIRED if is_expired else Answered.OTHER_CARD
+
+
+def question(tx: Tx, asker_id: int, origin: Origin, place: Place, replied_to: int | None) -> Found:
+    """What a message in this place may answer."""
+    return Found(
+        tx.invoices.question(place.chat_id, place.thread_id, asker_id),
+        tx.invoices.answered(origin.chat_id, origin.message_id),
+        None if replied_to is None else tx.invoices.by_message(place.chat_id, replied_to),
+    )
+
+
+def answer(tx: Tx, question: Invoice, columns: Columns, access: Access, now: float) -> None:
+    """The question becomes what `columns` ask for."""
+    # The question counted when it was asked.
+    _check_limits(tx, access, question.asker_id, question.chat_id, now, but_row=question.id)
+    tx.invoices.update(question.id, **columns)
+
+
+def cancel(tx: Tx, payment_hash: bytes, by: Asker, now: float) -> tuple[Invoice | None, Cancelling]:
+    """The row as it is then, and what came of it."""
+    row = tx.invoices.by_hash(payment_hash)
+    if row is None:
+        return None, Cancelling.NOT_TRACKED
+    if row.state is State.SETTLED:
+        return row, Cancelling.ALREADY_PAID
+    if row.state is State.ASKING:
+        dropped = tx.invoices.update(row.id, state=State.DROPPED, **work.done())
+        return dropped, Cancelling.NOT_ASKED
+    if row.state not in (State.PENDING, State.OPEN):
+        return row, Cancelling.ALREADY_CLOSED
+    is_away = row.lane is Lane.OTHER_NODE  # it is cancelled once its node is back
+    due = work.wanted(now, Lane.CANCELLATION)
+    if is_away:
+        due = {**due, **work.set_aside()}
+    name = "" if by.id == row.asker_id else by.name
+    row = tx.invoices.update(row.id, cancel_wanted=True, cancelled_by=name, **due)
+    if is_away:
+        return row, Cancelling.NODE_AWAY
+    is_open = row.state is State.OPEN
+    return row, Cancelling.CANCELLING if is_open else Cancelling.NOT_CONFIRMED
+
+
+def renew(
+    tx: Tx,
+    payment_hash: bytes,
+    by: Asker,
+    drawn: Drawn,
+    rules: Rules,
+    *,
+    may_ask: bool,
+    now: float,
+) -> tuple[list[Invoice], Renewing]:
+    """The rows that changed, or the one that did not, and what came of it."""
+    row = tx.invoices.by_hash(payment_hash)
+    if row is None:
+        return [], Renewing.NOT_TRACKED
+    if row.state is State.SETTLED:
+        return [row], Renewing.ALREADY_PAID
+    if row.state not in (State.EXPIRED, State.CANCELLED):
+        return [row], Renewing.STILL_OPEN
+    if row.replaced:
+        return [row], Renewing.ALREADY_RENEWED
+    if not may_ask:
+        return [row], Renewing.NOT_ALLOWED
+    rules.check_range(row.amount_msat or 0)
+    # The renewal counts as its asker's, whoever pressed; an owner has no limits.
+    counted = by.id if rules.access.is_owner(by.id) else row.asker_id
+    who = "" if counted == by.id else row.asker_name
+    _check_limits(tx, rules.access, counted, row.chat_id, now, who=who)
+    renewal, _ = tx.invoices.add(
+        origin_chat_id=row.origin_chat_id,
+        origin_message_id=row.origin_message_id,
+        part=row.part,
+        renewal=row.renewal + 1,
+        chat_id=row.chat_id,
+        thread_id=row.thread_id,
+        reply_to=row.reply_to,
+        asker_id=row.asker_id,
+        asker_name=row.asker_name,
+        asked_at=now,
+        amount_msat=row.amount_msat,
+        memo=row.memo,
+        state=State.PENDING,
+        **drawn,
+    )
+    old = tx.invoices.update(row.id, replaced=True, **work.wanted(now, Lane.COMMAND))
+    return [renewal, old], Renewing.RENEWING
+
+
+def of_card(
+    tx: Tx,
+    payment_hash: bytes,
+    chat_id: int,
+    message_id: int,
+    has_button: bool | None,
+    now: float,
+) -> Invoice | None:
+    """The row that a press on this message is about."""
+    row = tx.invoices.by_hash(payment_hash)
+    if row is None or row.chat_id != chat_id:
+        return None
+    if message_id == row.card_id or has_button is None:
+        return row
+    if message_id not in row.duplicates and not has_button:
+        return None
+    duplicates = row.with_duplicate(message_id, Face.NOTHING)
+    return tx.invoices.update(row.id, duplicates=duplicates, **work.touched(now))
+
+
+def by_origin(tx: Tx, origin: Origin) -> Invoice | None:
+    """The row that a command made."""
+    return tx.invoices.by_origin(origin.chat_id, origin.message_id, origin.part)
+
+
+def by_hash(tx: Tx, payment_hash: bytes) -> Invoice | None:
+    """The row with this payment hash."""
+    return tx.invoices.by_hash(payment_hash)
+
+
+def of_message(tx: Tx, chat_id: int, message_id: int) -> Invoice | None:
+    """The row that a message belongs to."""
+    return tx.invoices.by_message(chat_id, message_id)
+
+
+def latest(tx: Tx, asker_id: int, chat_id: int | None) -> list[Invoice]:
+    """The newest invoices of a person."""
+    return tx.invoices.latest(asker_id, chat_id, LATEST)
+
+
+def _check_limits(
+    tx: Tx,
+    access: Access,
+    asker_id: int,
+    chat_id: int,
+    now: float,
+    *,
+    who: str = "",
+    but_row: int | None = None,
+) -> None:
+    """Raises `UserLimitReached` or `ChatLimitReached`; `but_row` does not count."""
+    since = now - access.limits.invoices_per_user.per_s
+    access.check_limits(
+        asker_id,
+        asked=tx.invoices.asked_since(asker_id, since, but_row=but_row),
+        open_in_chat=tx.invoices.open_in_chat(chat_id),
+        who=who,
+    )

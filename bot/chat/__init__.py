@@ -1,0 +1,1 @@
+"""The chats. It alone knows Telegram."""

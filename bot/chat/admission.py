@@ -1,0 +1,94 @@
+"""Who is heard: on the allow-list, and in time; and what is said to others, once in a while."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from telegram import Message
+
+from bot import texts
+from bot.access import Access
+from bot.actions import Asker
+from bot.chat import messages
+from bot.chat.replies import Reply, reply
+from bot.core.invoice import TOO_LATE_S
+from bot.places import Places
+from bot.store import Store, Tx
+
+#: Seconds before the same is said again to a stranger, in private and in a group.
+STRANGER_EVERY_S = 86_400.0
+STRANGER_GROUP_EVERY_S = 3600.0
+ID_EVERY_S = 60.0
+
+
+class Admission:
+    """Whether a message is heard. `waited_s`: how old an update can be that is handled now.
+
+    Raises `StoreUnavailable`.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        access: Access,
+        places: Places,
+        clock: Callable[[], float],
+        waited_s: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._access = access
+        self._places = places
+        self._clock = clock
+        self._waited_s = waited_s
+
+    def may_ask(self, message: Message, asker: Asker) -> bool:
+        """Whether this person may ask for invoices there."""
+        return self._access.may_ask(asker.id, self._places.ids(message.chat.id))
+
+    def age_s(self, message: Message) -> float:
+        """How long ago it was written, in seconds.
+
+        Telegram's clock and ours may differ by anything: so it is no older than an update can be
+        that comes now. Else a clock that is an hour fast would call each command too late.
+        """
+        by_clocks_s = self._clock() - message.date.timestamp()
+        return max(0.0, min(by_clocks_s, self._waited_s()))
+
+    async def instead(self, message: Message, asker: Asker) -> list[Reply] | None:
+        """None if the message is heard, else what is said instead, if anything."""
+        if not self.may_ask(message, asker):
+            return await self.stranger(message, asker)
+        if self.age_s(message) > TOO_LATE_S:
+            return await self.too_late(message)
+        return None
+
+    async def too_late(self, message: Message) -> list[Reply]:
+        """Said once in a chat of all that came too late."""
+        chat_id = self._places.now(message.chat.id)
+        claimed = await self._claim("late", chat_id, every_s=TOO_LATE_S)
+        return [reply(message, texts.TOO_LATE)] if claimed else []
+
+    async def stranger(self, message: Message, asker: Asker) -> list[Reply]:
+        """Said once, quietly, to somebody who is not on the allow-list."""
+        if messages.is_private(message):
+            claimed = await self._claim("stranger", asker.id, every_s=STRANGER_EVERY_S)
+        else:
+            chat_id = self._places.now(message.chat.id)
+            claimed = await self._claim("stranger", chat_id, every_s=STRANGER_GROUP_EVERY_S)
+        text = texts.stranger(asker.id, message.chat.id)
+        return [reply(message, text, quiet=True)] if claimed else []
+
+    async def may_ask_for_ids(self, message: Message, asker: Asker) -> bool:
+        """A stranger needs their id, to be let in: now and then."""
+        if self.may_ask(message, asker):
+            return True
+        return await self._claim("id", asker.id, every_s=ID_EVERY_S)
+
+    async def _claim(self, kind: str, subject_id: int, *, every_s: float) -> bool:
+        now = self._clock()
+        return await self._store.do(_claim_hint, kind, subject_id, now=now, every_s=every_s)
+
+
+def _claim_hint(tx: Tx, kind: str, subject_id: int, *, now: float, every_s: float) -> bool:
+    return tx.memory.claim_hint(kind, subject_id, now=now, every_s=every_s)

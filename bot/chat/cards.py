@@ -1,0 +1,297 @@
+"""One invoice in its chat: sent, edited, or found gone. Knows Telegram's messages.
+
+Each step is mostly one call. What is recorded as shown is the face that was rendered, not the one
+that the row has by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Literal, NoReturn
+
+from telegram import InputMediaPhoto, Message
+from telegram.constants import ParseMode
+
+from bot import logs, texts
+from bot.chat import buttons, pictures
+from bot.chat.buttons import Keyboard
+from bot.chat.chats import Chats
+from bot.chat.pictures import FILE_NAME, Pictures
+from bot.core.answers import Shown
+from bot.core.invoice import Audience, Columns, Face, Invoice
+from bot.core.steps import Around
+from bot.core.text import MAX_CAPTION, MAX_TEXT
+from bot.core.work import Do
+from bot.errors import ChatError, ChatForbidden, ChatRefused, MessageGone, NodeError
+from bot.store import Store
+
+log = logs.get(__name__)
+
+#: How a message is edited: with another picture, its caption alone, or as one without a picture.
+Way = Literal["media", "caption", "text"]
+
+_TEXT_FACES = (Face.QUESTION, Face.FAILED, Face.WAITING)
+
+
+class Cards:
+    """Shows invoices through `chats`. Every method raises `ChatError`."""
+
+    def __init__(self, chats: Chats, store: Store, *, owners: Collection[int]) -> None:
+        self._chats = chats
+        self._pictures = Pictures(chats, store)
+        self._owners = owners
+        # row → which of several were reached, while the others were not
+        self._reached: dict[int, set[int]] = {}
+
+    async def do(self, do: Do, row: Invoice, around: Around, reason: NodeError) -> Shown:
+        """Take a step in the chat; `reason` is why the row waits for the node."""
+        return Shown(await self._columns(do, row, around, reason))
+
+    async def _columns(self, do: Do, row: Invoice, around: Around, reason: NodeError) -> Columns:
+        match do:
+            case Do.SEND_WAITING_NOTICE:
+                return await self._send_waiting_notice(row, reason, around.patience_s)
+            case Do.SEND_CARD:
+                return await self._send_card(row)
+            case Do.EDIT_CARD:
+                return await self._edit_card(row)
+            case Do.SEND_PAYMENT_REQUEST:
+                return await self._send_payment_request(row)
+            case Do.EDIT_PAYMENT_REQUEST:
+                return await self._edit_payment_request(row)
+            case Do.EDIT_DUPLICATE:
+                return await self._edit_duplicate(row)
+            case Do.ANNOUNCE:
+                return await self._announce(row, row.audience(unreachable=around.unreachable))
+        raise ValueError(f"not a step in a chat: {do}")
+
+    # new messages
+
+    async def _send_waiting_notice(
+        self, row: Invoice, reason: NodeError, patience_s: float
+    ) -> Columns:
+        message = await self._send_text(row, texts.waiting_notice(reason, patience_s))
+        return {"card_id": message.message_id, "card_shown": Face.WAITING, "card_is_text": True}
+
+    async def _send_card(self, row: Invoice) -> Columns:
+        face = row.face
+        as_text = row.text_only or face in _TEXT_FACES
+        may_be_duplicate = row.may_be_duplicate(Do.SEND_CARD)
+        card = _card(row, face, as_text=as_text, may_be_duplicate=may_be_duplicate)
+        keyboard = buttons.under_new(row, face)
+        if as_text:
+            message = await self._send_text(row, card.html, keyboard=keyboard)
+        else:
+            message = await self._send_photo(row, face, card.html, keyboard)
+        return {
+            "card_id": message.message_id,
+            "card_shown": face,
+            "card_is_text": as_text,
+            "payment_request_separate": card.payment_request_separate,
+        }
+
+    async def _send_payment_request(self, row: Invoice) -> Columns:
+        text = texts.payment_request(row, Face.OPEN)
+        message = await self._send_text(row, text, reply_to=row.card_id)
+        return {"payment_request_id": message.message_id, "payment_request_shown": Face.OPEN}
+
+    async def _send_text(
+        self,
+        row: Invoice,
+        text: str,
+        *,
+        keyboard: Keyboard = None,
+        reply_to: int | None = None,
+    ) -> Message:
+        message = await self._chats.send(
+            row.chat_id,
+            row.urgency,
+            lambda bot: bot.send_message(
+                row.chat_id,
+                text,
+                parse_mode=ParseMode.HTML,
+                reply_markup=keyboard,
+                message_thread_id=row.thread_id,
+                reply_to_message_id=reply_to or row.reply_to,
+                allow_sending_without_reply=True,
+            ),
+        )
+        return _sent(message)
+
+    async def _send_photo(
+        self, row: Invoice, face: Face, caption: str, keyboard: Keyboard
+    ) -> Message:
+        message = await self._pictures.send(
+            row,
+            face,
+            lambda bot, picture: bot.send_photo(
+                row.chat_id,
+                picture,
+                filename=FILE_NAME,
+                caption=caption,
+                parse_mode=ParseMode.HTML,
+                reply_markup=keyboard,
+                message_thread_id=row.thread_id,
+                reply_to_message_id=row.reply_to,
+                allow_sending_without_reply=True,
+            ),
+        )
+        return _sent(message)
+
+    async def _announce(self, row: Invoice, audience: Audience) -> Columns:
+        may_be_duplicate = row.may_be_duplicate(Do.ANNOUNCE)
+        if audience is Audience.CHAT:
+            text = texts.announcement(row, may_be_duplicate=may_be_duplicate)
+            await self._send_text(row, text)
+            return {"announced": True}
+        text = texts.announcement(row, may_be_duplicate=may_be_duplicate, elsewhere=True)
+        people = [row.asker_id] if audience is Audience.ASKER else sorted(self._owners)
+        failure: ChatError | None = None
+        reached = self._reached.setdefault(row.id, set())
+        for person in people:
+            if person in reached:
+                continue
+            try:
+                await self._send_to(person, row, text)
+                reached.add(person)
+            except (ChatForbidden, ChatRefused) as error:
+                failure = error
+        del self._reached[row.id]
+        if not reached:
+            raise failure or ChatForbidden(detail="there is nobody else")
+        return {"announced": True}
+
+    async def _send_to(self, person: int, row: Invoice, text: str) -> None:
+        await self._chats.send(
+            person,
+            row.urgency,
+            lambda bot: bot.send_message(person, text, parse_mode=ParseMode.HTML),
+        )
+
+    # edits
+
+    async def _edit_card(self, row: Invoice) -> Columns:
+        face = row.face
+        assert row.card_id is not None  # noqa: S101 -- next_step asks for it only then
+        way: Way = "media"
+        if not row.card_is_text and pictures.are_same(face, row.card_shown):
+            way = "caption"
+        elif row.text_only or face in _TEXT_FACES:
+            way = "text"
+        card, way = await self._edit(row, row.card_id, face, way)
+        is_separate = row.payment_request_separate or card.payment_request_separate
+        return {
+            "card_shown": face,
+            "card_is_text": way == "text",
+            "payment_request_separate": is_separate,
+        }
+
+    async def _edit_payment_request(self, row: Invoice) -> Columns:
+        face, message_id = row.face, row.payment_request_id
+        assert message_id is not None  # noqa: S101 -- next_step asks for it only then
+        try:
+            await self._edit_text(row, message_id, texts.payment_request(row, face), None)
+        except ChatRefused as refusal:
+            await self._remove(row, message_id, refusal)
+        return {"payment_request_shown": face}
+
+    async def _edit_duplicate(self, row: Invoice) -> Columns:
+        face, duplicate = row.face, row.untrue_duplicate
+        assert duplicate is not None  # noqa: S101 -- next_step asks for it only then
+        await self._edit(row, duplicate, face, "text" if row.text_only else "media")
+        return {"duplicates": row.with_duplicate(duplicate, face)}
+
+    async def _edit(
+        self, row: Invoice, message_id: int, face: Face, way: Way
+    ) -> tuple[texts.Card, Way]:
+        """Make the message show `face`; the card, and the way in which Telegram took it.
+
+        Where it refuses that way, the picture stays as it is. A message that can't be made true in
+        any way is removed.
+        """
+        refusal: ChatRefused | None = None
+        ways: tuple[Way, ...] = (way, "caption", "text")
+        for each in dict.fromkeys(ways):
+            card = _card(row, face, as_text=each == "text")
+            try:
+                if each == "media":
+                    await self._edit_media(row, message_id, face, card.html)
+                elif each == "caption":
+                    await self._edit_caption(row, message_id, face, card.html)
+                else:
+                    await self._edit_text(row, message_id, card.html, face)
+            except ChatRefused as error:
+                refusal = refusal or error  # those after it may only say what kind of message it is
+            else:
+                if refusal is not None:
+                    log.warning("message edited another way", way=each, detail=refusal.detail)
+                return card, each
+        assert refusal is not None  # noqa: S101 -- there is always a way that was tried
+        return await self._remove(row, message_id, refusal)
+
+    async def _remove(self, row: Invoice, message_id: int, refusal: ChatRefused) -> NoReturn:
+        """Telegram takes no edit of this message: better none than one that is not true.
+
+        Raises `MessageGone`, or the refusal where it can't be removed either.
+        """
+        try:
+            await self._chats.send(
+                row.chat_id,
+                row.urgency,
+                lambda bot: bot.delete_message(row.chat_id, message_id),
+            )
+        except ChatRefused:
+            raise refusal from None
+        log.warning("message removed from the chat", detail=refusal.detail)
+        raise MessageGone(detail=refusal.detail)
+
+    async def _edit_text(self, row: Invoice, message_id: int, text: str, face: Face | None) -> None:
+        await self._chats.send(
+            row.chat_id,
+            row.urgency,
+            lambda bot: bot.edit_message_text(
+                text,
+                row.chat_id,
+                message_id,
+                parse_mode=ParseMode.HTML,
+                reply_markup=None if face is None else buttons.under(row, face),
+            ),
+        )
+
+    async def _edit_caption(self, row: Invoice, message_id: int, face: Face, caption: str) -> None:
+        await self._chats.send(
+            row.chat_id,
+            row.urgency,
+            lambda bot: bot.edit_message_caption(
+                row.chat_id,
+                message_id,
+                caption=caption,
+                parse_mode=ParseMode.HTML,
+                reply_markup=buttons.under(row, face),
+            ),
+        )
+
+    async def _edit_media(self, row: Invoice, message_id: int, face: Face, caption: str) -> None:
+        await self._pictures.send(
+            row,
+            face,
+            lambda bot, picture: bot.edit_message_media(
+                InputMediaPhoto(
+                    picture, caption=caption, parse_mode=ParseMode.HTML, filename=FILE_NAME
+                ),
+                row.chat_id,
+                message_id,
+                reply_markup=buttons.under(row, face),
+            ),
+        )
+
+
+def _card(row: Invoice, face: Face, *, as_text: bool, may_be_duplicate: bool = False) -> texts.Card:
+    limit = MAX_TEXT if as_text else MAX_CAPTION
+    return texts.card(row, face, limit=limit, may_be_duplicate=may_be_duplicate)
+
+
+def _sent(answer: Message | bool | None) -> Message:
+    if answer is None or isinstance(answer, bool):
+        raise TypeError("only an edit can change nothing")
+    return answer

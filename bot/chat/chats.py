@@ -1,0 +1,154 @@
+"""Messages to chats, each in its turn: sent once, or said as well as it goes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
+
+from telegram import ForceReply
+from telegram.constants import ParseMode
+from telegram.error import TelegramError
+
+from bot import logs
+from bot.chat.client import TelegramBot
+from bot.chat.explain import changes_nothing, explain
+from bot.chat.turns import Turns
+from bot.core.work import Lane
+from bot.errors import ChatBusy, ChatError, ChatForbidden, ChatMoved, NotSent
+from bot.pauses import pause_s
+
+log = logs.get(__name__)
+
+T = TypeVar("T")
+
+#: Tries of a message that nothing hangs on, and the longest pause between, in seconds.
+SAY_TRIES = 3
+SAY_PAUSE_S = 2.0
+#: Messages of one chat that nothing hangs on and that wait: what is said beyond is not said.
+SAID_A_CHAT = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """A message that nothing hangs on, as Telegram HTML."""
+
+    chat_id: int
+    text: str
+    reply_to: int | None = None
+    thread_id: int | None = None
+    quiet: bool = False
+    asks: bool = False  # the reader's next message is a reply to it
+
+
+class Chats:
+    """All chats' queues. After `close` whatever waits is `NotSent`."""
+
+    def __init__(self, telegram_bot: TelegramBot) -> None:
+        self.telegram_bot = telegram_bot
+        self._turns = Turns()
+        self._closing = False
+        self._posting: set[asyncio.Task[None]] = set()
+        self._said: Counter[int] = Counter()  # that wait, by chat
+
+    async def send(
+        self,
+        chat_id: int,
+        lane: Lane,
+        call: Callable[[TelegramBot], Awaitable[T]],
+    ) -> T | None:
+        """Make `call` when it is this chat's turn. Raises `ChatError`.
+
+        None where Telegram says that an edit changes nothing, which is success.
+        """
+        async with self._turns.turn(chat_id, lane) as line:
+            try:
+                return await call(self.telegram_bot)
+            except TelegramError as error:
+                if changes_nothing(error):
+                    return None
+                explained = explain(error)
+                if isinstance(explained, ChatBusy):
+                    self._turns.pause(line, explained.retry_after_s)
+                if isinstance(explained, ChatForbidden) and line.heard:
+                    explained = NotSent(detail=explained.detail)  # it was so, and may be over
+                raise explained from error
+
+    def post(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Let `work` run beside everything else; an error of it is logged, never raised."""
+        task = asyncio.ensure_future(_best_effort(work))
+        self._posting.add(task)
+        task.add_done_callback(self._posting.discard)
+        return task
+
+    def say(self, message: Say) -> None:
+        """Post a message, best effort: again only if it surely was not sent.
+
+        It goes behind the chat's cards, however many such wait there.
+        """
+        chat_id = message.chat_id
+        if self._said[chat_id] >= SAID_A_CHAT:
+            log.info("message not sent", reason="too many wait", chat=chat_id)
+            return
+        self._said[chat_id] += 1
+        self.post(self._say(message)).add_done_callback(lambda _: self._was_said(chat_id))
+
+    def _was_said(self, chat_id: int) -> None:
+        self._said[chat_id] -= 1
+        if not self._said[chat_id]:
+            del self._said[chat_id]
+
+    async def _say(self, message: Say) -> None:
+        for attempt in range(1, SAY_TRIES + 1):
+            try:
+                await self.send(message.chat_id, Lane.BACKGROUND, partial(_said, message))
+            except ChatMoved as moved:
+                message = replace(message, chat_id=moved.new_chat_id, reply_to=None)
+            except NotSent:
+                if self._closing or attempt == SAY_TRIES:
+                    raise
+                await asyncio.sleep(pause_s(attempt, longest_s=SAY_PAUSE_S))
+            else:
+                return
+
+    def heard(self, chat_id: int) -> None:
+        """An update came from this chat: what was refused there before may be welcome again."""
+        self._turns.heard(chat_id)
+
+    def is_free(self, chat_id: int) -> bool:
+        """Whether a message to this chat would go out at once."""
+        return self._turns.is_free(chat_id)
+
+    async def close(self, *, timeout_s: float) -> None:
+        """Let what is on its way arrive, for `timeout_s` at most."""
+        self._closing = True
+        self._turns.close()
+        if self._posting:
+            _, late = await asyncio.wait(set(self._posting), timeout=timeout_s)
+            for task in late:
+                task.cancel()
+
+
+def _said(message: Say, bot: TelegramBot) -> Awaitable[object]:
+    return bot.send_message(
+        message.chat_id,
+        message.text,
+        parse_mode=ParseMode.HTML,
+        reply_to_message_id=message.reply_to,
+        allow_sending_without_reply=True,
+        message_thread_id=message.thread_id,
+        disable_notification=message.quiet,
+        reply_markup=ForceReply(selective=True) if message.asks else None,
+    )
+
+
+async def _best_effort(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except ChatError as error:
+        log.info("message not sent", reason=type(error).__name__, detail=error.detail)
+    except Exception:
+        log.exception("message not sent")

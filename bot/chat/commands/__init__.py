@@ -1,0 +1,1 @@
+"""Commands by family: each file registers its own."""

@@ -1,0 +1,53 @@
+"""A family of commands: what the bot does, and ids. /help, /start, /id, and what is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from telegram import Message
+from telegram.ext import CommandHandler, MessageHandler
+
+from bot import texts
+from bot.chat import messages
+from bot.chat.admission import Admission
+from bot.chat.client import TelegramBot
+from bot.chat.replies import Replies, Reply, reply
+from bot.chat.updates import PtbApplication
+
+
+class About:
+    """Registered last: a command in private that no other family takes is answered by the help."""
+
+    def __init__(
+        self, *, admission: Admission, replies: Replies, telegram_bot: TelegramBot
+    ) -> None:
+        self._admission = admission
+        self._replies = replies
+        self._telegram_bot = telegram_bot
+
+    def register(self, application: PtbApplication) -> None:
+        """Who handles what."""
+        help_, ids = self._replies.to_message(self.help), self._replies.to_message(self.ids)
+        for handler in (
+            CommandHandler(["help", "start"], help_, filters=messages.ADDRESSED),
+            CommandHandler("id", ids, filters=messages.ADDRESSED),
+            # a slip such as /invoice2100
+            MessageHandler(messages.PRIVATE_COMMANDS, help_),
+        ):
+            application.add_handler(handler)
+
+    async def help(self, message: Message) -> Sequence[Reply]:
+        """/help and /start: what the bot does."""
+        asker = messages.asker(message)
+        if not self._admission.may_ask(message, asker):
+            return await self._admission.stranger(message, asker)
+        name = self._telegram_bot.username
+        in_private = messages.is_private(message)
+        return [reply(message, texts.help_private(name) if in_private else texts.help_group(name))]
+
+    async def ids(self, message: Message) -> Sequence[Reply]:
+        """/id: the numbers for the allow-list."""
+        asker = messages.asker(message)
+        if not await self._admission.may_ask_for_ids(message, asker):
+            return []
+        return [reply(message, texts.ids(asker.id, message.chat.id))]

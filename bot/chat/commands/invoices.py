@@ -1,0 +1,150 @@
+"""A family of commands: /invoice, the answer to its question, /cancel, /invoices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from telegram import Message
+from telegram.ext import CommandHandler, MessageHandler
+
+from bot import texts
+from bot.actions import Actions
+from bot.chat import messages
+from bot.chat.admission import Admission
+from bot.chat.buttons import named
+from bot.chat.client import TelegramBot
+from bot.chat.replies import Replies, Reply, reply
+from bot.chat.targets import Targets
+from bot.chat.updates import PtbApplication
+from bot.core.text import clean
+from bot.core.wishes import Answered, Asked, Cancelling
+from bot.errors import ChatLimitReached, Refused, UserLimitReached
+from bot.places import Places
+
+
+class Invoices:
+    """Turns commands into what people want, and what came of it into replies."""
+
+    def __init__(
+        self,
+        *,
+        actions: Actions,
+        admission: Admission,
+        places: Places,
+        replies: Replies,
+        targets: Targets,
+        telegram_bot: TelegramBot,
+    ) -> None:
+        self._actions = actions
+        self._admission = admission
+        self._places = places
+        self._replies = replies
+        self._targets = targets
+        self._telegram_bot = telegram_bot
+
+    def register(self, application: PtbApplication) -> None:
+        """Who handles what."""
+        callback = self._replies.to_message
+        for handler in (
+            CommandHandler("invoice", callback(self.invoice), filters=messages.ASKS),
+            CommandHandler("cancel", callback(self.cancel), filters=messages.ASKS),
+            CommandHandler("invoices", callback(self.invoices), filters=messages.ADDRESSED),
+            MessageHandler(messages.TEXTS, callback(self.answer)),
+        ):
+            application.add_handler(handler)
+
+    async def invoice(self, message: Message) -> Sequence[Reply]:
+        """/invoice <amount> [memo]: a new row. /invoice alone: a row that asks for the amount."""
+        asker = messages.asker(message)
+        if not self._admission.may_ask(message, asker):
+            return await self._admission.stranger(message, asker)
+        try:
+            asked = await self._actions.ask(
+                asker,
+                messages.origin(message),
+                messages.place(message, self._places),
+                messages.after_command(message),
+                quoted=messages.quoted(message),
+                age_s=self._admission.age_s(message),
+            )
+        except Refused as error:
+            return [reply(message, texts.refusal(error))]
+        return await self._admission.too_late(message) if asked is Asked.TOO_LATE else []
+
+    async def answer(self, message: Message) -> Sequence[Reply]:
+        """A text that may be the answer to "How many sats?"."""
+        to = messages.replied(message)
+        replied_to = None
+        if to is not None and messages.is_from(to, self._telegram_bot):
+            replied_to = to.message_id
+        in_private = messages.is_private(message)
+        if not in_private and replied_to is None:
+            return []
+        asker = messages.asker(message)
+        if not self._admission.may_ask(message, asker):
+            return []
+        try:
+            answered = await self._actions.answer(
+                asker,
+                messages.origin(message),
+                messages.place(message, self._places),
+                clean(message.text or ""),
+                replied_to=replied_to,
+                age_s=self._admission.age_s(message),
+            )
+        except (UserLimitReached, ChatLimitReached) as error:
+            return [reply(message, texts.refusal(error))]
+        except Refused as error:  # another answer is waited for
+            return [reply(message, texts.refusal(error), asks=True)]
+        match answered:
+            case Answered.TOO_LATE:
+                return await self._admission.too_late(message)
+            case Answered.EXPIRED:
+                return [reply(message, texts.QUESTION_EXPIRED)]
+            case Answered.NO_QUESTION | Answered.OTHER_CARD if in_private:
+                return [reply(message, texts.help_private(self._telegram_bot.username))]
+        return []
+
+    async def cancel(self, message: Message) -> Sequence[Reply]:
+        """/cancel as a reply to a card."""
+        asker = messages.asker(message)
+        to = messages.replied(message)
+        to_us = to is not None and messages.is_from(to, self._telegram_bot)
+        row = payment_hash = None
+        if to is not None:
+            row = await self._actions.of_message(message.chat.id, to.message_id)
+            payment_hash = named(to) if to_us else None
+            if row is None and payment_hash is not None:
+                row = await self._targets.of_card(payment_hash, to)
+        # In a group a bare /cancel may be meant for another bot.
+        for_us = row is not None or to_us or messages.is_addressed(message)
+        no: Sequence[Reply] = []
+        is_own = row is not None and row.asker_id == asker.id
+        if for_us and not is_own and not self._admission.may_ask(message, asker):
+            no = await self._admission.stranger(message, asker)
+        elif for_us and row is not None:
+            no = [reply(message, texts.NOT_ALLOWED)]
+        elif for_us:
+            how = texts.CANCEL_HOW if payment_hash is None else texts.NOT_TRACKED
+            no = [reply(message, how)]
+        if row is None:
+            return no
+        row_hash = row.payment_hash
+
+        async def then() -> Sequence[Reply]:
+            came_of_it = await self._actions.cancel(row_hash, asker)
+            if came_of_it is Cancelling.CANCELLING:  # the card says so soon
+                return []
+            return [reply(message, texts.asked_to_cancel(came_of_it))]
+
+        return await self._targets.if_allowed(row, asker, then, no)
+
+    async def invoices(self, message: Message) -> Sequence[Reply]:
+        """/invoices: the asker's latest; in a group only that group's."""
+        asker = messages.asker(message)
+        if (instead := await self._admission.instead(message, asker)) is not None:
+            return instead
+        in_group = not messages.is_private(message)
+        chat_id = self._places.now(message.chat.id) if in_group else None
+        rows = await self._actions.latest(asker.id, chat_id)
+        return [reply(message, texts.latest(rows, in_group=in_group))]

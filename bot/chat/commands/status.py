@@ -1,0 +1,53 @@
+"""A family of commands: /status, how the node is, for the bot's owners only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import partial
+from typing import Protocol
+
+from telegram import Message
+from telegram.ext import CommandHandler, filters
+
+from bot import texts
+from bot.chat import messages
+from bot.chat.replies import NODE_WITHIN_S, AskNode, Replies, Reply, reply
+from bot.chat.updates import PtbApplication
+from bot.core.answers import NodeStatus
+
+
+class Node(Protocol):
+    """What this family needs of the node."""
+
+    async def status(self) -> NodeStatus:
+        """Whether it answers now, and who it is; may take seconds. Raises `NodeError`."""
+
+
+class Status:
+    """Asks the node; `within_s` seconds for its answer."""
+
+    def __init__(
+        self,
+        *,
+        node: Node,
+        owners: Collection[int],
+        replies: Replies,
+        within_s: float = NODE_WITHIN_S,
+    ) -> None:
+        self._node = node
+        self._owners = owners
+        self._replies = replies
+        self._within_s = within_s
+
+    def register(self, application: PtbApplication) -> None:
+        """Who handles what. Of anybody else it is no command that the bot knows."""
+        of_owners = messages.ADDRESSED & filters.User(self._owners)
+        status = self._replies.to_message(self.status)
+        application.add_handler(CommandHandler("status", status, filters=of_owners))
+
+    async def status(self, message: Message) -> Sequence[Reply]:
+        """/status: how the node is."""
+        return [AskNode(self._ask, partial(reply, message), self._within_s)]
+
+    async def _ask(self) -> str:
+        return texts.node_status(await self._node.status())

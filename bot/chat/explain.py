@@ -1,0 +1,95 @@
+"""Telegram's errors → ours. Knows what Telegram's texts mean; nobody else compares them."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Conflict,
+    Forbidden,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+    TimedOut,
+)
+
+from bot.chat.transport import NeverSent
+from bot.errors import (
+    ChatBusy,
+    ChatError,
+    ChatForbidden,
+    ChatMoved,
+    ChatRefused,
+    MaybeSent,
+    MessageGone,
+    NoAnswer,
+    NotSent,
+)
+
+# RetryAfter.retry_after is then a timedelta, without a warning at each use.
+os.environ.setdefault("PTB_TIMEDELTA", "true")
+
+#: The patience that Telegram asks for where it does not say how much, in seconds.
+RETRY_AFTER_S = 1.0
+
+_FORBIDDEN_TEXTS = (
+    "chat not found",
+    "not enough rights to send text messages",
+    "have no rights to send a message",
+    "chat_write_forbidden",
+    "need administrator rights in the channel chat",
+    "user not found",
+    "peer_id_invalid",
+    "group chat was deactivated",
+)
+_GONE_TEXTS = (
+    "message to edit not found",
+    "message to delete not found",
+    "message_id_invalid",
+    "message can't be edited",
+)
+
+
+def explain(error: TelegramError) -> ChatError:
+    """The `ChatError` for what python-telegram-bot reports."""
+    text = error.message
+    lowered = text.lower()  # PTB writes the first letter large
+    if isinstance(error, RetryAfter):
+        wait = error.retry_after
+        return ChatBusy(wait.total_seconds() if isinstance(wait, timedelta) else RETRY_AFTER_S)
+    if isinstance(error, ChatMigrated):
+        return ChatMoved(error.new_chat_id)
+    if isinstance(error, Forbidden):
+        return ChatForbidden(detail=text)
+    if isinstance(error, BadRequest):  # a NetworkError too: it has to come first
+        if any(part in lowered for part in _GONE_TEXTS):
+            return MessageGone(detail=text)
+        if any(part in lowered for part in _FORBIDDEN_TEXTS):
+            return ChatForbidden(detail=text)
+        return ChatRefused(detail=text)
+    if isinstance(error, NetworkError):
+        if isinstance(error, NeverSent):
+            return NotSent(detail=text)
+        if "too many requests" in lowered:
+            return ChatBusy(RETRY_AFTER_S)
+        return (NoAnswer if isinstance(error, TimedOut) else MaybeSent)(detail=text)
+    # Unauthorized, Conflict and the like: it was not taken.
+    return NotSent(detail=text)
+
+
+def changes_nothing(error: TelegramError) -> bool:
+    """Whether this only says that an edit changes nothing, which is success."""
+    return isinstance(error, BadRequest) and "is not modified" in error.message
+
+
+def is_about_a_file(error: ChatRefused) -> bool:
+    """Whether Telegram no longer knows a file_id, or it was another bot's."""
+    return "file" in error.detail.lower()
+
+
+def is_webhook_set(error: Conflict) -> bool:
+    """Whether updates go to a webhook, and not to another copy of this bot."""
+    return "webhook" in error.message

@@ -1,0 +1,223 @@
+"""Polling: updates from Telegram, confirmed once handled. Knows getUpdates' offset.
+
+The offset moves on only when the handlers of a whole batch have committed: what a crash
+interrupts is delivered again. It is never stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import Callable
+from typing import Any
+
+from telegram import Update
+from telegram.error import Conflict, InvalidToken, TelegramError
+from telegram.ext import CallbackContext
+
+from bot import logs
+from bot.chat import updates
+from bot.chat.client import TelegramBot
+from bot.chat.explain import explain, is_webhook_set
+from bot.chat.updates import ALLOWED_UPDATES, PtbApplication, Raw
+from bot.clock import steady
+from bot.errors import ChatBusy, StoreUnavailable, TokenRefused
+from bot.pauses import pause_s
+
+log = logs.get(__name__)
+
+#: Seconds for which Telegram delays an empty answer.
+POLL_S = 50
+LONGEST_PAUSE_S = 10.0
+#: Updates in one answer at most.
+BATCH = 100
+#: Chats side by side: all hundred of a batch at once would block everything else.
+CHATS_AT_ONCE = 16
+
+
+class Intake:
+    """The one reader of a bot's updates."""
+
+    def __init__(
+        self,
+        telegram_bot: TelegramBot,
+        application: PtbApplication,
+        *,
+        on_bug: Callable[[Update], None],
+    ) -> None:
+        self._telegram_bot = telegram_bot
+        self._application = application
+        self._on_bug = on_bug
+        self._offset = 0
+        self._confirmed = 0
+        # handled, but not to be confirmed before an older one
+        self._handled: set[int] = set()
+        # when nothing older than the next batch can have been waiting, on the steady clock
+        self._emptied_at = -math.inf
+        self._errors: dict[int, Exception] = {}
+        self._away = ""
+        self._is_store_away = False  # the database takes nothing
+        self._side_by_side = asyncio.Semaphore(CHATS_AT_ONCE)
+        application.add_error_handler(self._note)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set; what was handled is confirmed then. Raises `TokenRefused`."""
+        attempts = 0
+        pause = 0.0
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            while not stop.is_set():
+                try:
+                    complete = await self._poll(stopping)
+                except InvalidToken as error:
+                    raise TokenRefused from error
+                except TelegramError as error:
+                    complete = False
+                    pause = await self._explain(error)
+                attempts = 0 if complete else attempts + 1
+                if not complete:
+                    pause = max(pause, pause_s(attempts, longest_s=LONGEST_PAUSE_S))
+                    await asyncio.wait({stopping}, timeout=pause)
+                pause = 0.0
+        finally:
+            stopping.cancel()
+        await self._confirm()
+
+    async def _poll(self, stopping: asyncio.Future[Any]) -> bool:
+        """One call and its batch; whether all of it could be handled."""
+        offset = self._offset
+        is_repeated = offset == self._confirmed
+        asked_at = steady()
+        call = asyncio.ensure_future(
+            self._telegram_bot.raw_updates(
+                # The first answer comes at once: what is not in it was written since.
+                offset=offset,
+                poll_s=POLL_S if math.isfinite(self._emptied_at) else 0,
+                limit=BATCH,
+                allowed=ALLOWED_UPDATES,
+            )
+        )
+        try:
+            await asyncio.wait({call, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not call.done():
+                call.cancel()
+                with contextlib.suppress(asyncio.CancelledError, TelegramError):
+                    await call
+        self._confirmed = offset  # by the call, whatever its answer
+        if call.cancelled():
+            return True
+        batch = call.result()
+        if self._away:
+            log.info("Telegram reachable again")
+            self._away = ""
+        complete = await self.handle(batch)
+        # Asking again for the same brings less than there is.
+        if complete and isinstance(batch, list) and len(batch) < (1 if is_repeated else BATCH):
+            self._emptied_at = asked_at
+        return complete
+
+    def longest_wait_s(self) -> float:
+        """How old an update can be that is handled now, in seconds: infinite after a start.
+
+        An answer with less than a whole batch is all that there is: what comes after it was written
+        after that was asked for.
+        """
+        return steady() - self._emptied_at
+
+    async def handle(self, batch: object) -> bool:
+        """Handle what getUpdates answered; False if something has to be delivered again."""
+        if not isinstance(batch, list):
+            log.error("Telegram's answer was unreadable", kind=type(batch).__name__)
+            return False
+        numbered = {number: raw for raw in batch if (number := updates.number_of(raw)) is not None}
+        if len(numbered) < len(batch):
+            log.error("update skipped: no number")
+        if numbered and max(numbered) < self._offset:
+            # After a week without any their numbers begin somewhere else.
+            log.warning("Telegram restarted its update numbers")
+            self._offset = min(numbered)
+            self._handled.clear()
+        chats: dict[object, list[tuple[int, Raw]]] = {}
+        for number, raw in numbered.items():
+            if number >= self._offset and number not in self._handled:
+                chats.setdefault(updates.chat_of(raw), []).append((number, raw))
+        unwritten = [
+            number
+            for number in await asyncio.gather(*map(self._in_order, chats.values()))
+            if number is not None
+        ]
+        if unwritten and not self._is_store_away:
+            log.error("updates not confirmed: the database cannot be written", count=len(unwritten))
+        self._is_store_away = bool(unwritten)
+        if unwritten:
+            self._offset = min(unwritten)
+        elif self._handled:
+            self._offset = max(self._handled) + 1
+        self._handled = {number for number in self._handled if number >= self._offset}
+        # What moves nothing comes again: it must not come again at once.
+        return not unwritten and bool(numbered or not batch)
+
+    async def _in_order(self, raws: list[tuple[int, Raw]]) -> int | None:
+        """One chat's updates, one after the other; the first that could not be written."""
+        for number, raw in raws:
+            try:
+                async with self._side_by_side:
+                    await self._one(number, raw)
+            except StoreUnavailable:
+                return number
+            except Exception:
+                log.exception("update failed and was skipped", update=number)
+            self._handled.add(number)
+        return None
+
+    async def _one(self, number: int, raw: Raw) -> None:
+        try:
+            update = updates.read(raw, self._telegram_bot)
+        except Exception as fault:  # noqa: BLE001 -- whatever is wrong with it is its own fault
+            log.warning("update skipped: unreadable", update=number, error=type(fault).__name__)
+            return
+        await self._application.process_update(update)
+        error = self._errors.pop(number, None)
+        if isinstance(error, StoreUnavailable):
+            raise error
+        if error is not None:
+            log.error("update failed and was skipped", update=number, exc_info=error)
+            self._on_bug(update)
+
+    async def _note(self, update: object, context: CallbackContext[Any, Any, Any, Any]) -> None:
+        """PTB keeps handlers' errors to itself: this hands them on."""
+        if isinstance(update, Update) and isinstance(context.error, Exception):
+            self._errors[update.update_id] = context.error
+
+    async def _explain(self, error: TelegramError) -> float:
+        """An outage is logged once. How long Telegram wants to be left alone, in seconds."""
+        what = type(error).__name__
+        if isinstance(error, Conflict):
+            if is_webhook_set(error):
+                log.warning("webhook found: it is removed, its updates stay")
+                await self._remove_webhook()
+                return 0.0
+            what = "another copy of this bot polls with the same token: stop one of them"
+        if what != self._away:
+            log.warning("updates not received", reason=what, detail=error.message)
+            self._away = what
+        busy = explain(error)
+        return busy.retry_after_s if isinstance(busy, ChatBusy) else 0.0
+
+    async def _remove_webhook(self) -> None:
+        with contextlib.suppress(TelegramError):  # the next poll shows whether it is gone
+            await self._telegram_bot.delete_webhook(drop_pending_updates=False)
+
+    async def _confirm(self) -> None:
+        """Tell Telegram what was handled. What this call brings stays unconfirmed."""
+        if self._offset == self._confirmed:
+            return
+        try:
+            async with asyncio.timeout(2):
+                await self._telegram_bot.raw_updates(
+                    offset=self._offset, poll_s=0, limit=1, allowed=ALLOWED_UPDATES
+                )
+        except (TelegramError, TimeoutError):
+            log.warning("last updates not confirmed: they will be delivered again")

@@ -1,0 +1,56 @@
+"""A family of updates: where the bot is, was removed, is heard of again; and groups that move."""
+
+from __future__ import annotations
+
+from telegram import ChatMember, Update
+from telegram.ext import ChatMemberHandler, MessageHandler, TypeHandler
+
+from bot.chat import messages
+from bot.chat.chats import Chats
+from bot.chat.updates import PtbApplication
+from bot.places import Places
+
+_OUT = (ChatMember.BANNED, ChatMember.LEFT)
+
+
+class Membership:
+    """Tells `places` and `chats` of what comes from where."""
+
+    def __init__(self, *, places: Places, chats: Chats) -> None:
+        self._places = places
+        self._chats = chats
+
+    def register(self, application: PtbApplication) -> None:
+        """Who handles what; every update is heard first."""
+        application.add_handler(TypeHandler(Update, self.heard), group=-1)
+        application.add_handler(MessageHandler(messages.MIGRATIONS, self.migrated))
+        application.add_handler(ChatMemberHandler(self.lost, ChatMemberHandler.MY_CHAT_MEMBER))
+
+    async def heard(self, update: Update, _context: object = None) -> None:
+        """A chat that is heard of can be written to again."""
+        chat = update.effective_chat
+        if chat is None or _is_out(update):
+            return
+        self._chats.heard(chat.id)
+        await self._places.heard(chat.id)
+
+    async def lost(self, update: Update, _context: object = None) -> None:
+        """Blocked or removed: nothing is tried there until the chat is heard of again."""
+        if update.my_chat_member is not None and _is_out(update):
+            await self._places.lost(update.my_chat_member.chat.id, must=False)
+
+    async def migrated(self, update: Update, _context: object = None) -> None:
+        """The group became a supergroup: said once in the old one, once in the new one."""
+        message = update.message
+        if message is None:
+            return
+        old, new = message.migrate_from_chat_id, message.migrate_to_chat_id
+        old, new = (old, message.chat.id) if old is not None else (message.chat.id, new)
+        if old is None or new is None or self._places.now(old) == new:
+            return
+        await self._places.moved(old, new, must=False)
+
+
+def _is_out(update: Update) -> bool:
+    member = update.my_chat_member
+    return member is not None and member.new_chat_member.status in _OUT

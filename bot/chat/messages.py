@@ -1,0 +1,114 @@
+"""Who wrote what, where, and what is quoted. Knows the fields of Telegram's messages."""
+
+from __future__ import annotations
+
+import re
+
+from telegram import Chat, Message
+from telegram.ext import filters
+
+from bot.actions import Asker, Origin, Place
+from bot.chat.client import TelegramBot
+from bot.core.text import clean, clean_name
+from bot.places import Places
+
+
+class _Asks(filters.MessageFilter):
+    """Messages that somebody wrote here themselves."""
+
+    def filter(self, message: Message) -> bool:
+        return (
+            message.forward_origin is None
+            and not message.is_automatic_forward
+            and (message.sender_chat is None or message.sender_chat.id == message.chat.id)
+            and message.from_user is not None
+            and (not message.from_user.is_bot or message.sender_chat is not None)
+        )
+
+
+class _Addressed(filters.MessageFilter):
+    """Commands that are meant for this bot for sure: in private, or with its name."""
+
+    def filter(self, message: Message) -> bool:
+        words = (message.text or "").split(maxsplit=1)
+        return is_private(message) or bool(words and "@" in words[0])
+
+
+#: New messages, and none that was edited. CommandHandler would take those as well.
+NEW = filters.UpdateType.MESSAGE
+#: New messages that somebody wrote here themselves.
+ASKS = NEW & _Asks()
+#: Of these the commands that are meant for this bot for sure.
+ADDRESSED = ASKS & _Addressed()
+#: Commands in private, whatever they are.
+PRIVATE_COMMANDS = ASKS & filters.ChatType.PRIVATE & filters.COMMAND
+#: What may answer a question.
+TEXTS = ASKS & filters.TEXT & ~filters.COMMAND
+#: A group has become a supergroup: said once in the old one, once in the new one.
+MIGRATIONS = NEW & filters.StatusUpdate.MIGRATE
+
+
+def is_private(message: Message) -> bool:
+    """Whether it is a chat with one person."""
+    return message.chat.type == Chat.PRIVATE
+
+
+def is_addressed(message: Message) -> bool:
+    """Whether a command is meant for this bot for sure: in private, or with its name."""
+    return _Addressed().filter(message)
+
+
+def is_from(message: Message, telegram_bot: TelegramBot) -> bool:
+    """Whether this bot wrote it."""
+    return message.from_user is not None and message.from_user.id == telegram_bot.id
+
+
+def replied(message: Message) -> Message | None:
+    """The message that somebody chose to reply to."""
+    to = message.reply_to_message
+    # In a topic each message replies to the one that opened it.
+    return None if to is None or to.forum_topic_created else to
+
+
+def asker(message: Message) -> Asker:
+    """Who asks."""
+    if message.sender_chat is not None:
+        return Asker(message.sender_chat.id, clean_name(message.chat.title or ""), is_chat=True)
+    person = message.from_user
+    if person is None:
+        raise ValueError("a message that nobody wrote")
+    return Asker(person.id, clean_name(person.full_name or ""))
+
+
+def thread(message: Message) -> int | None:
+    """The forum's topic."""
+    # In the General topic and in plain threads the number must not be sent back.
+    return message.message_thread_id if message.is_topic_message else None
+
+
+def origin(message: Message) -> Origin:
+    """What the row of a command is found by."""
+    return Origin(message.chat.id, message.message_id)
+
+
+def place(message: Message, places: Places) -> Place:
+    """Where the card of a command goes."""
+    chat_id = places.now(message.chat.id)
+    # Where the group has moved on it counts its messages from 1 again.
+    reply_to = message.message_id if chat_id == message.chat.id else None
+    return Place(chat_id, thread(message), reply_to)
+
+
+def after_command(message: Message) -> str:
+    """What is written behind the command."""
+    return re.sub(r"^\s*/\S+\s*", "", clean(message.text or ""), count=1).strip()
+
+
+def quoted(message: Message) -> str:
+    """The text of the message that the command replies to, where a person wrote it."""
+    to = replied(message)
+    if to is None:
+        return ""
+    if to.from_user is not None and to.from_user.is_bot and not to.sender_chat:
+        return ""
+    return clean(to.text or to.caption or "").strip()

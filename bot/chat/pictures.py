@@ -1,0 +1,98 @@
+"""Pictures on their way: drawn, or by Telegram's file_id where it has them. Knows uploads."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from telegram import Message
+
+from bot.chat import qr
+from bot.chat.chats import Chats
+from bot.chat.client import TelegramBot
+from bot.chat.explain import is_about_a_file
+from bot.chat.qr import ClosedState
+from bot.core.invoice import Face, Invoice
+from bot.errors import ChatRefused, StoreUnavailable
+from bot.store import Store, Tx
+
+#: An upload of bytes needs a file name, or it is no picture by its type.
+FILE_NAME = "invoice.png"
+
+#: One call with a picture, which is its bytes or its file_id.
+Call = Callable[[TelegramBot, bytes | str], Awaitable[Message | bool]]
+
+_CLOSED: dict[Face, ClosedState] = {
+    Face.PAID: "paid",
+    Face.EXPIRED: "expired",
+    Face.EXPIRED_REPLACED: "expired",
+    Face.CANCELLED: "cancelled",
+    Face.CANCELLED_REPLACED: "cancelled",
+}
+
+
+def are_same(face: Face, other: Face) -> bool:
+    """Whether two faces have one closed picture."""
+    return face in _CLOSED and _CLOSED[face] == _CLOSED.get(other)
+
+
+class Pictures:
+    """Sends calls with pictures, through `chats`; remembers in `store` which ones Telegram has."""
+
+    def __init__(self, chats: Chats, store: Store) -> None:
+        self._chats = chats
+        self._store = store
+        self._file_ids: dict[str, str] = {}
+        # One picture at a time: a burst of them would hold up everything else.
+        self._drawing = asyncio.Lock()
+
+    async def send(self, row: Invoice, face: Face, call: Call) -> Message | bool | None:
+        """Make `call` with the QR code, or with the picture of a closed invoice.
+
+        None where it changes nothing. Raises `ChatError`.
+        """
+        if face is Face.OPEN:
+            async with self._drawing:
+                drawn = qr.payment_png(row.payment_request)
+                await asyncio.sleep(0)  # let the others have the loop before the next one
+            return await self._send(row, call, drawn)
+        state = _CLOSED[face]
+        file_id = await self._file_id(state)
+        if file_id is not None:
+            try:
+                return await self._send(row, call, file_id)
+            except ChatRefused as error:
+                if not is_about_a_file(error):
+                    raise
+                await self._remember(state, None)
+        answer = await self._send(row, call, qr.closed_png(state))
+        if isinstance(answer, Message) and answer.photo:
+            # The message is in the chat: that must be recorded, whatever becomes of this.
+            with contextlib.suppress(StoreUnavailable):
+                await self._remember(state, answer.photo[-1].file_id)
+        return answer
+
+    async def _send(self, row: Invoice, call: Call, picture: bytes | str) -> Message | bool | None:
+        return await self._chats.send(row.chat_id, row.urgency, lambda bot: call(bot, picture))
+
+    async def _file_id(self, name: str) -> str | None:
+        if name not in self._file_ids:
+            stored = await self._store.do(_picture, name)
+            if stored is not None:
+                self._file_ids[name] = stored
+        return self._file_ids.get(name)
+
+    async def _remember(self, name: str, file_id: str | None) -> None:
+        self._file_ids.pop(name, None)
+        if file_id is not None:
+            self._file_ids[name] = file_id
+        await self._store.do(_set_picture, name, file_id)
+
+
+def _picture(tx: Tx, name: str) -> str | None:
+    return tx.memory.picture(name)
+
+
+def _set_picture(tx: Tx, name: str, file_id: str | None) -> None:
+    tx.memory.set_picture(name, file_id)

@@ -1,0 +1,56 @@
+"""A family of updates: presses on the buttons under cards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from telegram import CallbackQuery
+from telegram.ext import CallbackQueryHandler
+
+from bot import texts
+from bot.actions import Actions, Asker
+from bot.chat.buttons import Press, Verb, read_press
+from bot.chat.replies import Answer, Replies, Reply
+from bot.chat.targets import Targets
+from bot.chat.updates import PtbApplication
+from bot.core.text import clean_name
+from bot.core.wishes import Renewing
+from bot.errors import Refused
+
+
+class Presses:
+    """Cancel and Renew."""
+
+    def __init__(self, *, actions: Actions, targets: Targets, replies: Replies) -> None:
+        self._actions = actions
+        self._targets = targets
+        self._replies = replies
+
+    def register(self, application: PtbApplication) -> None:
+        """Who handles what."""
+        application.add_handler(CallbackQueryHandler(self._replies.to_press(self.pressed)))
+
+    async def pressed(self, query: CallbackQuery) -> Sequence[Reply]:
+        """Cancel or Renew under a card."""
+        press = read_press(query.data or "")
+        row = None
+        if press is not None and query.message is not None:
+            row = await self._targets.of_card(press.payment_hash, query.message)
+        if press is None or row is None:
+            return [Answer(query.id, texts.NOT_TRACKED, alert=True)]
+        asker = Asker(query.from_user.id, clean_name(query.from_user.full_name or ""))
+
+        async def then() -> Sequence[Reply]:
+            return [Answer(query.id, await self._act(press, asker))]
+
+        no = Answer(query.id, texts.NOT_ALLOWED, alert=True)
+        return await self._targets.if_allowed(row, asker, then, [no])
+
+    async def _act(self, press: Press, by: Asker) -> str:
+        """What to say."""
+        if press.verb is Verb.CANCEL:
+            return texts.asked_to_cancel(await self._actions.cancel(press.payment_hash, by))
+        try:
+            return texts.asked_to_renew(await self._actions.renew(press.payment_hash, by))
+        except Refused as refused:
+            return texts.asked_to_renew(Renewing.REFUSED, refused)

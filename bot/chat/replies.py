@@ -1,0 +1,146 @@
+"""What is said back. Knows what a reply needs of the network, which no handler has.
+
+Replies go out after the commit and outside of intake, best effort.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from telegram import CallbackQuery, ChatMember, Message, Update
+from telegram.error import TelegramError
+
+from bot import logs, texts
+from bot.chat import messages
+from bot.chat.chats import Chats, Say
+from bot.errors import NodeError, NodeTimeout
+
+log = logs.get(__name__)
+
+#: Seconds for an answer of the node's, before a sentence is said in its place.
+NODE_WITHIN_S = 10.0
+#: As much as Telegram shows of the answer to a press.
+MAX_ANSWER = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a press on a button is answered with, as plain text."""
+
+    query_id: str
+    text: str
+    alert: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IfAdmin:
+    """Only Telegram knows whether somebody is an admin: if so `then`, else `otherwise`."""
+
+    chat_id: int
+    user_id: int
+    then: Callable[[], Awaitable[Sequence[Reply]]]
+    otherwise: Sequence[Reply]
+
+
+@dataclass(frozen=True, slots=True)
+class AskNode:
+    """Only the node knows: `ask` it, which may take seconds, and `say` what comes of it.
+
+    `ask` returns Telegram HTML, or raises `NodeError`, whose sentence is said then. It gets
+    `within_s` seconds.
+    """
+
+    ask: Callable[[], Awaitable[str]]
+    say: Callable[[str], Say]
+    within_s: float = NODE_WITHIN_S
+
+
+Reply = Say | Answer | IfAdmin | AskNode
+
+Callback = Callable[[Update, Any], Coroutine[Any, Any, None]]
+
+
+def reply(message: Message, text: str, *, quiet: bool = False, asks: bool = False) -> Say:
+    """`text` (Telegram HTML) as a reply to a message."""
+    return Say(
+        message.chat.id,
+        text,
+        reply_to=message.message_id,
+        thread_id=messages.thread(message),
+        quiet=quiet,
+        asks=asks,
+    )
+
+
+class Replies:
+    """Sends replies, beside everything else."""
+
+    def __init__(self, chats: Chats) -> None:
+        self._chats = chats
+
+    def to_message(self, handle: Callable[[Message], Awaitable[Sequence[Reply]]]) -> Callback:
+        """A callback of PTB's that sends what `handle` returns for a message."""
+
+        async def callback(update: Update, _context: object) -> None:
+            if update.message is not None:
+                self.send(await handle(update.message))
+
+        return callback
+
+    def to_press(self, handle: Callable[[CallbackQuery], Awaitable[Sequence[Reply]]]) -> Callback:
+        """A callback of PTB's that sends what `handle` returns for a press."""
+
+        async def callback(update: Update, _context: object) -> None:
+            if update.callback_query is not None:
+                self.send(await handle(update.callback_query))
+
+        return callback
+
+    def send(self, replies: Sequence[Reply]) -> None:
+        """Send them; returns at once."""
+        for each in replies:
+            match each:
+                case Say():
+                    self._chats.say(each)
+                case Answer():
+                    self._chats.post(self._answer(each))
+                case IfAdmin():
+                    self._chats.post(self._if_admin(each))
+                case AskNode():
+                    self._chats.post(self._ask_node(each))
+
+    async def _answer(self, answer: Answer) -> None:
+        try:
+            await self._chats.telegram_bot.answer_callback_query(
+                answer.query_id, answer.text[:MAX_ANSWER], show_alert=answer.alert
+            )
+        except TelegramError as error:
+            log.info("press not answered", detail=error.message)
+
+    async def _if_admin(self, question: IfAdmin) -> None:
+        try:
+            member = await self._chats.telegram_bot.get_chat_member(
+                question.chat_id, question.user_id
+            )
+        except TelegramError as error:
+            log.info("admin rights not known", chat=question.chat_id, detail=error.message)
+            is_admin = False  # as long as nobody says so
+        else:
+            is_admin = member.status in (ChatMember.OWNER, ChatMember.ADMINISTRATOR)
+        self.send(await question.then() if is_admin else question.otherwise)
+
+    async def _ask_node(self, question: AskNode) -> None:
+        try:
+            async with asyncio.timeout(question.within_s):
+                text = await question.ask()
+        except TimeoutError:
+            text = texts.refusal(NodeTimeout())
+        except NodeError as error:
+            text = texts.refusal(error)
+        except Exception:
+            log.exception("node not asked")
+            text = texts.BUG
+        self._chats.say(question.say(text))

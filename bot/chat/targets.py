@@ -1,0 +1,48 @@
+"""Which invoice somebody means, and whether they may change it. Knows cards and admins."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from telegram import MaybeInaccessibleMessage, Message
+
+from bot.actions import Actions, Asker
+from bot.chat.buttons import named
+from bot.chat.replies import IfAdmin, Reply
+from bot.core.invoice import Invoice
+from bot.places import Places
+
+
+class Targets:
+    """What presses and commands aim at."""
+
+    def __init__(self, actions: Actions, places: Places) -> None:
+        self._actions = actions
+        self._places = places
+
+    async def of_card(
+        self, payment_hash: bytes, message: MaybeInaccessibleMessage
+    ) -> Invoice | None:
+        """The row that a card is of, by the payment hash on its button."""
+        chat_id = self._places.now(message.chat.id)
+        has_button: bool | None = None
+        # Of old messages only the number comes; where the group moved on its old numbers are void.
+        if isinstance(message, Message) and message.chat.id == chat_id:
+            has_button = named(message) == payment_hash
+        return await self._actions.of_card(
+            payment_hash, chat_id, message.message_id, has_button=has_button
+        )
+
+    async def if_allowed(
+        self,
+        row: Invoice,
+        asker: Asker,
+        then: Callable[[], Awaitable[Sequence[Reply]]],
+        otherwise: Sequence[Reply],
+    ) -> Sequence[Reply]:
+        """The asker, the owners, and a group's admins may cancel and renew."""
+        if self._actions.may_change(row, asker):
+            return await then()
+        if row.chat_id > 0:  # a private chat has no admins
+            return otherwise
+        return [IfAdmin(row.chat_id, asker.id, then, otherwise)]

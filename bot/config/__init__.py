@@ -1,0 +1,38 @@
+"""The settings: a TOML file and the environment, checked. Knows the keys, not what they are for.
+
+A wrong, missing or unknown key is refused by its dotted name, all of them at once, and never with
+a secret's value: `bot.errors.ConfigError`. What people read about it is made in `bot.texts`.
+"""
+
+from bot.config.settings import (
+    AccessSettings,
+    DatabaseSettings,
+    InvoicesSettings,
+    LimitsSettings,
+    LndSettings,
+    LogSettings,
+    Settings,
+    TelegramSettings,
+)
+from bot.config.sources import DEFAULT_FILE, ENV_PREFIX, EXAMPLE_FILE, KEYS, load
+from bot.config.values import DAY_S, MAX_EXPIRY_S, MAX_SATS, Rate
+
+__all__ = [
+    "DAY_S",
+    "DEFAULT_FILE",
+    "ENV_PREFIX",
+    "EXAMPLE_FILE",
+    "KEYS",
+    "MAX_EXPIRY_S",
+    "MAX_SATS",
+    "AccessSettings",
+    "DatabaseSettings",
+    "InvoicesSettings",
+    "LimitsSettings",
+    "LndSettings",
+    "LogSettings",
+    "Rate",
+    "Settings",
+    "TelegramSettings",
+    "load",
+]

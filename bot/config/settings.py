@@ -1,0 +1,164 @@
+"""The settings' sections and keys, each with its default. Knows no file and no environment.
+
+What is expected of a key is written for people in `bot.texts.settings`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_core import PydanticCustomError
+
+from bot import logs
+from bot.config.problems import Kind, in_file
+from bot.config.values import (
+    DAY_S,
+    MAX_EXPIRY_S,
+    MAX_SATS,
+    Amount,
+    ChatIds,
+    HostPort,
+    LndConnect,
+    LndConnectUri,
+    Rate,
+    RateText,
+    SqliteUrl,
+    Token,
+    UserIds,
+    WebAddress,
+    read_file,
+    seconds,
+)
+from bot.errors import ConfigError
+
+#: As a file or the environment has them: section → key → value.
+Raw = dict[str, Any]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class TelegramSettings(_Section):
+    """[telegram]. The token is empty only where it was loaded without need of Telegram."""
+
+    token: Token = SecretStr("")
+    api_url: WebAddress = "https://api.telegram.org"
+
+
+class LndSettings(_Section):
+    """[lnd]. Certificate and macaroon are read at each call: the owner can replace the files."""
+
+    host: HostPort = "127.0.0.1:10009"
+    tls_cert: Path | None = None
+    macaroon: Path | None = None
+    lndconnect: LndConnectUri | None = None
+    private_route_hints: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _host_of_lndconnect(cls, raw: Raw) -> Raw:
+        uri = raw.get("lndconnect")
+        uri = uri.get_secret_value() if isinstance(uri, SecretStr) else uri
+        try:
+            return raw | {"host": LndConnect.read(uri).host} if isinstance(uri, str) else raw
+        except ValueError:
+            return raw  # the key itself is refused, by its name
+
+    def certificate(self) -> bytes | None:
+        """The node's certificate as PEM; None: the system's certificate authorities are asked.
+
+        Raises ConfigError while the file cannot be read.
+        """
+        if self.lndconnect is not None:
+            return LndConnect.read(self.lndconnect.get_secret_value()).certificate
+        if self.tls_cert is None:
+            return None
+        pem = read_file("lnd.tls_cert", self.tls_cert)
+        if b"-----BEGIN CERTIFICATE-----" not in pem:
+            raise ConfigError(in_file(Kind.FILE_NO_CERTIFICATE, "lnd.tls_cert", self.tls_cert))
+        return pem
+
+    def macaroon_hex(self) -> str:
+        """The macaroon as hex, as LND wants it in the call's metadata; "" where none is set.
+
+        Raises ConfigError while the file cannot be read.
+        """
+        hexed = ""
+        if self.lndconnect is not None:
+            uri = self.lndconnect.get_secret_value()
+            logs.redact(uri)
+            hexed = LndConnect.read(uri).macaroon_hex
+        elif self.macaroon is not None:
+            hexed = read_file("lnd.macaroon", self.macaroon).hex()
+            if not hexed:
+                raise ConfigError(in_file(Kind.FILE_EMPTY, "lnd.macaroon", self.macaroon))
+        logs.redact(hexed)
+        return hexed
+
+
+class InvoicesSettings(_Section):
+    """[invoices]. Amounts in satoshi, times in seconds."""
+
+    expiry_s: Annotated[int, *seconds(1, MAX_EXPIRY_S)] = Field(default=3600, alias="expiry")
+    patience_s: Annotated[int, *seconds(0, 3600)] = Field(default=60, alias="patience")
+    min_sats: Annotated[Amount, Field(ge=1, le=MAX_SATS)] = 1
+    max_sats: Annotated[Amount, Field(ge=1, le=MAX_SATS)] = 1_000_000
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min_sats > self.max_sats:
+            limits = {"min_sats": self.min_sats, "max_sats": self.max_sats}
+            raise PydanticCustomError(Kind.MIN_ABOVE_MAX.value, "above max_sats", limits)
+        return self
+
+
+class AccessSettings(_Section):
+    """[access]. Telegram's ids of everyone who can ask."""
+
+    owners: UserIds = frozenset()
+    users: UserIds = frozenset()
+    chats: ChatIds = frozenset()
+    open: bool = False
+
+
+class LimitsSettings(_Section):
+    """[limits]."""
+
+    invoices_per_user: RateText = Rate(10, 600)
+    open_per_chat: Annotated[Amount, Field(ge=1, le=100_000)] = 50
+
+
+class DatabaseSettings(_Section):
+    """[database]."""
+
+    url: SqliteUrl = "sqlite:///invoice-bot.db"
+    keep_s: Annotated[int, *seconds(DAY_S, 36_500 * DAY_S)] = Field(
+        default=90 * DAY_S, alias="keep"
+    )
+
+    @property
+    def file(self) -> Path:
+        """The database's file."""
+        return Path(self.url.removeprefix("sqlite:///"))
+
+
+class LogSettings(_Section):
+    """[log]."""
+
+    level: logs.Level = "info"
+    format: logs.Format = "text"
+
+
+class Settings(_Section):
+    """All of them, checked and frozen. Only `load` reads a file and the environment."""
+
+    telegram: TelegramSettings = TelegramSettings()
+    lnd: LndSettings = LndSettings()
+    invoices: InvoicesSettings = InvoicesSettings()
+    access: AccessSettings = AccessSettings()
+    limits: LimitsSettings = LimitsSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    log: LogSettings = LogSettings()

@@ -1,0 +1,220 @@
+"""Where the settings come from: a TOML file and the environment. Knows the name of every key."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bot import logs
+from bot.config.problems import Kind, refused, unknown
+from bot.config.settings import DatabaseSettings, LndSettings, Raw, Settings
+from bot.config.values import read_file
+from bot.errors import ConfigError, Problem
+
+DEFAULT_FILE = "config.toml"
+EXAMPLE_FILE = "config.example.toml"
+ENV_PREFIX = "INVOICE_BOT_"
+
+
+def load(
+    path: Path | None, env: Mapping[str, str] = os.environ, *, need_telegram: bool = True
+) -> Settings:
+    """Read the file at `path` (None: no file) and, above it, the INVOICE_BOT_ variables of `env`.
+
+    Relative paths count from the file's folder, without a file from the current one. Without
+    `need_telegram` a token can be missing. Raises ConfigError with every problem.
+    """
+    ours = {name: value for name, value in env.items() if name.upper().startswith(ENV_PREFIX)}
+    if path is None and not ours:
+        folder = str(Path.cwd())
+        raise ConfigError(Problem(Kind.NO_SETTINGS, DEFAULT_FILE, values={"folder": folder}))
+    raw = _from_file(path) if path is not None else {}
+    problems = [*_take_unknown(raw), *_take_unknown_variables(ours)]
+    for name, value in ours.items():
+        section, key = name[len(ENV_PREFIX) :].lower().split("__")
+        raw.setdefault(section, {})[key] = value
+    _anchor(raw, path.absolute().parent if path is not None else Path.cwd())
+    problems += [*_token_problems(raw, needed=need_telegram), *_lnd_problems(raw)]
+    try:
+        settings = Settings(**raw)
+    except ValidationError as error:
+        problems += [*_refusals(error, raw), *_file_problems(raw["lnd"])]
+    else:
+        logs.redact(settings.telegram.token.get_secret_value())
+        problems += _file_problems(raw["lnd"])
+    if problems:
+        raise ConfigError(*(_with_variable(problem, ours) for problem in problems))
+    return settings
+
+
+def _from_file(path: Path) -> Raw:
+    try:
+        # some editors put a mark before the first line
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        problem = Problem(Kind.CONFIG_MISSING, str(path))
+    except OSError as error:
+        problem = Problem(
+            Kind.CONFIG_UNREADABLE, str(path), values={"reason": error.strerror or ""}
+        )
+    except UnicodeDecodeError:
+        problem = Problem(Kind.CONFIG_NOT_UTF8, str(path))
+    except tomllib.TOMLDecodeError as error:
+        # until Python 3.14 the place is only in its message
+        what, _, where = str(error).removesuffix(")").rpartition(" (at ")
+        problem = Problem(Kind.CONFIG_NOT_TOML, str(path), values={"where": where, "what": what})
+    raise ConfigError(problem)
+
+
+def _keys() -> dict[str, tuple[str, ...]]:
+    keys = {
+        section: tuple(
+            field.alias or name
+            for name, field in getattr(field_.annotation, "model_fields", {}).items()
+        )
+        for section, field_ in Settings.model_fields.items()
+    }
+    keys["telegram"] += ("token_file",)  # its content becomes the token
+    return keys
+
+
+#: Section → its keys, as a file has them.
+KEYS = _keys()
+
+
+# names
+
+
+def _take_unknown(raw: Raw) -> Iterator[Problem]:
+    """Takes out of the file's content what no key has, with a problem for each."""
+    for section, values in list(raw.items()):
+        if section not in KEYS:
+            del raw[section]
+            yield unknown(section, _nearest(section, _dotted()))
+        elif not isinstance(values, dict):
+            del raw[section]
+            yield refused(section, values, kind=Kind.NO_TABLE)
+        else:
+            for key in [key for key in values if key not in KEYS[section]]:
+                del values[key]
+                yield unknown(key, _nearest(f"{section}.{key}", _dotted()), section=section)
+
+
+def _take_unknown_variables(ours: dict[str, str]) -> Iterator[Problem]:
+    known = [_variable(dotted) for dotted in _dotted() if "." in dotted]
+    for name in [name for name in ours if name.upper() not in known]:
+        del ours[name]
+        yield unknown(name, _nearest(name.upper(), known), kind=Kind.UNKNOWN_VARIABLE)
+
+
+def _dotted() -> list[str]:
+    return [*KEYS, *(f"{section}.{key}" for section, keys in KEYS.items() for key in keys)]
+
+
+def _variable(dotted: str) -> str:
+    return ENV_PREFIX + dotted.replace(".", "__").upper()
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+    if not near:  # the right key in the wrong section, or in none
+        key = name.rpartition(".")[2]
+        near = [dotted for dotted in known if dotted.rpartition(".")[2] == key]
+    return near[0] if near else ""
+
+
+def _with_variable(problem: Problem, ours: Mapping[str, str]) -> Problem:
+    """Names the environment variable as well where the value came from there."""
+    name = _variable(problem.key)
+    return replace(problem, variable=name) if name in map(str.upper, ours) else problem
+
+
+# values
+
+
+def _anchor(raw: Raw, folder: Path) -> None:
+    """Makes the paths absolute."""
+    for section, key in (("telegram", "token_file"), ("lnd", "tls_cert"), ("lnd", "macaroon")):
+        value = raw.get(section, {}).get(key)
+        if isinstance(value, str) and value:
+            raw[section][key] = folder / _home(value)
+    database = raw.setdefault("database", {})
+    url = database.setdefault("url", DatabaseSettings().url)
+    if isinstance(url, str) and re.match(r"sqlite:///[^?]+$", url):
+        database["url"] = f"sqlite:///{folder / _home(url.removeprefix('sqlite:///'))}"
+
+
+def _home(path: str) -> str:
+    # Path.expanduser would raise for a ~name that nobody has
+    return os.path.expanduser(path)  # noqa: PTH111
+
+
+def _token_problems(raw: Raw, *, needed: bool) -> Iterator[Problem]:
+    """One of token and token_file; the file's content becomes the token."""
+    telegram = raw.setdefault("telegram", {})
+    file = telegram.pop("token_file", None)
+    if (file is not None or not needed) and telegram.get("token") == "":  # as the example has it
+        del telegram["token"]
+    if file is not None and "token" in telegram:
+        yield Problem(Kind.TWO_TOKENS, "telegram.token_file")
+    elif "token" not in telegram and needed:
+        if file is None:
+            yield Problem(Kind.MISSING, "telegram.token")
+        elif not isinstance(file, Path):
+            yield refused("telegram.token_file", file)
+        else:
+            try:
+                text = read_file("telegram.token_file", file)
+                telegram["token"] = text.decode("utf-8-sig", errors="replace").strip()
+            except ConfigError as error:
+                yield from error.problems
+
+
+def _lnd_problems(raw: Raw) -> Iterator[Problem]:
+    """Either host, tls_cert and macaroon, or lndconnect, which says all three."""
+    lnd = raw.setdefault("lnd", {})
+    if "lndconnect" in lnd:
+        for key in ("host", "tls_cert", "macaroon"):
+            if key in lnd:
+                yield Problem(Kind.BESIDE_LNDCONNECT, f"lnd.{key}")
+    else:
+        if "tls_cert" not in lnd:
+            yield Problem(Kind.MISSING, "lnd.tls_cert")
+        if not lnd.get("macaroon", "."):
+            yield refused("lnd.macaroon", "")
+        if "macaroon" not in lnd:
+            yield Problem(Kind.MISSING, "lnd.macaroon")
+    for key in ("tls_cert", "macaroon"):
+        if lnd.get(key) == "":
+            lnd[key] = None
+
+
+def _file_problems(raw: Raw) -> Iterator[Problem]:
+    try:
+        lnd = LndSettings(**raw)
+    except ValidationError:
+        return  # reported already
+    for read in (lnd.certificate, lnd.macaroon_hex):
+        try:
+            read()
+        except ConfigError as error:
+            yield from error.problems
+
+
+def _refusals(error: ValidationError, raw: Raw) -> Iterator[Problem]:
+    """A problem for each key that pydantic refuses."""
+    seen = set()
+    for failure in error.errors(include_url=False, include_input=False):
+        section, *rest = (str(part) for part in failure["loc"])
+        if not rest:  # the one rule about two keys
+            yield Problem(failure["type"], f"{section}.min_sats", values=failure["ctx"])
+        elif (dotted := f"{section}.{rest[0]}") not in seen:
+            seen.add(dotted)
+            yield refused(dotted, raw[section][rest[0]])

@@ -1,0 +1,36 @@
+"""Why there is no invoice, as a key with values: stored as such, a sentence only in `bot.texts`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bot.errors import NodeError, Value
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error's key, such as ``node-locked``, and the values that its sentence needs."""
+
+    key: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, error: NodeError) -> Failure:
+        """What is kept of an error."""
+        return cls(error.key, error.values)
+
+
+def packed(failure: Failure | None) -> str:
+    """As the database keeps it, "" for none."""
+    if failure is None:
+        return ""
+    values = json.dumps(failure.values, separators=(",", ":")) if failure.values else ""
+    return f"{failure.key} {values}".strip()
+
+
+def unpacked(text: str) -> Failure | None:
+    """What `packed` made."""
+    key, _, values = text.partition(" ")
+    return Failure(key, json.loads(values) if values else {}) if key else None

@@ -1,0 +1,238 @@
+"""One invoice: what people want, what is, and what is shown of it. Knows nothing outside.
+
+A row keeps three things apart: what people *want* (amount, memo, a cancellation), what *is* (the
+node's word) and what was *shown and announced* (the chat's). `bot.core.steps` compares them.
+`Shown` and `Work` are parts that a board above many rows has as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Unpack
+
+from bot.core.delivery import Delivery, DeliveryColumns
+from bot.core.failure import Failure
+from bot.core.work import Lane, Work, WorkColumns
+
+#: A command older than this, in seconds, when it arrives or is taken up first is not carried out.
+TOO_LATE_S = 600.0
+
+
+class State(StrEnum):
+    """What is: LND's own states, and before and beside them ours."""
+
+    ASKING = "asking"  # the amount is not known yet
+    PENDING = "pending"  # the node has not confirmed it yet
+    OPEN = "open"
+    SETTLED = "settled"
+    EXPIRED = "expired"  # canceled at the node after its expiry
+    CANCELLED = "cancelled"  # canceled at the node before its expiry, by a person or elsewhere
+    FAILED = "failed"  # the node never confirmed it, or refused it
+    DROPPED = "dropped"  # a question that nobody answered
+
+
+class Face(StrEnum):
+    """What a message of the card shows."""
+
+    NOTHING = ""
+    QUESTION = "question"
+    WAITING = "waiting"
+    OPEN = "open"
+    PAID = "paid"
+    EXPIRED = "expired"
+    EXPIRED_REPLACED = "expired-replaced"
+    CANCELLED = "cancelled"
+    CANCELLED_REPLACED = "cancelled-replaced"
+    FAILED = "failed"
+
+
+class Audience(StrEnum):
+    """Who hears of a payment."""
+
+    CHAT = ""
+    ASKER = "asker"  # in private, since the chat cannot be reached
+    OWNERS = "owners"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown(Delivery):
+    """Where a thing with a face is in its chat, and what its messages show."""
+
+    chat_id: int
+    thread_id: int | None = None
+    reply_to: int | None = None
+    card_id: int | None = None
+    card_shown: Face = Face.NOTHING
+    card_is_text: bool = False
+    payment_request_separate: bool = False  # it has a message of its own
+    payment_request_id: int | None = None  # that message
+    payment_request_shown: Face = Face.NOTHING
+    #: Copies of the card that a press made known, and what each shows.
+    duplicates: Mapping[int, Face] = field(default_factory=dict)
+    text_only: bool = False  # Telegram does not take the photo
+    undeliverable: bool = False  # Telegram does not take the text either: nothing more is sent
+    announced: bool = False
+    announce_to: Audience = Audience.CHAT
+
+
+class ShownColumns(DeliveryColumns, total=False):
+    """Columns of `Shown` by name."""
+
+    chat_id: int
+    thread_id: int | None
+    reply_to: int | None
+    card_id: int | None
+    card_shown: Face
+    card_is_text: bool
+    payment_request_separate: bool
+    payment_request_id: int | None
+    payment_request_shown: Face
+    duplicates: Mapping[int, Face]
+    text_only: bool
+    undeliverable: bool
+    announced: bool
+    announce_to: Audience
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invoice(Shown, Work):
+    """One row. Amounts in millisatoshi, times in Unix seconds."""
+
+    id: int
+    # where it comes from: the same part of a command is never two rows, nor is its renewal
+    origin_chat_id: int
+    origin_message_id: int
+    part: int = 0
+    renewal: int = 0
+    asker_id: int
+    asker_name: str
+    asked_at: float
+
+    # wanted; amount None: not said yet, 0: any amount
+    amount_msat: int | None
+    memo: str = ""
+    expiry_s: int
+    cancel_wanted: bool = False
+    cancelled_by: str = ""
+    replaced: bool = False  # by its renewal
+
+    # what is
+    state: State
+    node_id: str = ""
+    payment_hash: bytes
+    preimage: bytes | None = field(default=None, repr=False)
+    payment_request: str = ""
+    add_index: int = 0
+    settle_index: int = 0
+    expires_at: int = 0
+    settled_at: int = 0
+    paid_msat: int = 0
+    failure: Failure | None = None
+
+    @property
+    def face(self) -> Face:
+        """What the card should show now."""
+        if self.state is State.EXPIRED:
+            return Face.EXPIRED_REPLACED if self.replaced else Face.EXPIRED
+        if self.state is State.CANCELLED:
+            return Face.CANCELLED_REPLACED if self.replaced else Face.CANCELLED
+        return _FACES.get(self.state, Face.NOTHING)
+
+    @property
+    def untrue_duplicate(self) -> int | None:
+        """The first copy beside the card that does not show the state."""
+        for number, shown in self.duplicates.items():
+            if shown != self.face and number != self.card_id:
+                return number
+        return None
+
+    def with_duplicate(self, number: int, shown: Face) -> dict[int, Face]:
+        """`duplicates`, where a copy shows this now."""
+        return {**self.duplicates, number: shown}
+
+    def without_duplicate(self, number: int) -> dict[int, Face]:
+        """`duplicates`, where a copy is gone."""
+        return {each: shown for each, shown in self.duplicates.items() if each != number}
+
+    def audience(self, *, unreachable: bool) -> Audience:
+        """Who hears of a payment where the chat is, or is not, unreachable."""
+        if self.announce_to is Audience.CHAT and unreachable:
+            return self.elsewhere
+        return self.announce_to
+
+    @property
+    def elsewhere(self) -> Audience:
+        """Who hears of a payment first where the chat cannot be reached."""
+        own_chat = self.asker_id in (self.chat_id, self.origin_chat_id)
+        return Audience.OWNERS if own_chat else Audience.ASKER
+
+    @property
+    def urgency(self) -> Lane:
+        """Where the row stands among those that wait, and its messages in their chat."""
+        if self.state is State.SETTLED:
+            return Lane.PAYMENT
+        if self.state is State.CANCELLED or (self.cancel_wanted and self.state is State.OPEN):
+            return Lane.CANCELLATION
+        if self.state is State.EXPIRED or self.card_shown in (Face.OPEN, Face.FAILED):
+            return Lane.BACKGROUND
+        return Lane.COMMAND
+
+    @property
+    def tag(self) -> dict[str, Any]:
+        """What a log line says of the row."""
+        return {"invoice": self.payment_hash[:4].hex(), "chat": self.chat_id}
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the node will accept no more payments for it."""
+        return self.state in (State.SETTLED, State.EXPIRED, State.CANCELLED)
+
+    def closed_state(self, now: float) -> State:
+        """`EXPIRED` or `CANCELLED`, where the node says that it is canceled or forgot it."""
+        if self.cancel_wanted or (self.expires_at and now < self.expires_at):
+            return State.CANCELLED
+        return State.EXPIRED
+
+
+class Columns(ShownColumns, WorkColumns, total=False):
+    """What changes of a row: its columns by name."""
+
+    origin_chat_id: int
+    origin_message_id: int
+    part: int
+    renewal: int
+    asker_id: int
+    asker_name: str
+    asked_at: float
+    amount_msat: int | None
+    memo: str
+    expiry_s: int
+    cancel_wanted: bool
+    cancelled_by: str
+    replaced: bool
+    state: State
+    node_id: str
+    payment_hash: bytes
+    preimage: bytes | None
+    payment_request: str
+    add_index: int
+    settle_index: int
+    expires_at: int
+    settled_at: int
+    paid_msat: int
+    failure: Failure | None
+
+
+def changes(**columns: Unpack[Columns]) -> Columns:
+    """Columns put together from those of the parts."""
+    return columns
+
+
+_FACES = {
+    State.ASKING: Face.QUESTION,
+    State.OPEN: Face.OPEN,
+    State.SETTLED: Face.PAID,
+    State.FAILED: Face.FAILED,
+}

@@ -1,0 +1,34 @@
+"""What the bot's owners are told, as kinds with values. Knows no chat and no prose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Kind(StrEnum):
+    """The occasions."""
+
+    STUCK = "stuck"  # a row cannot be finished
+    CARD_REFUSED = "card refused"  # Telegram never took it: the invoice is cancelled
+    CARD_UNTRUE = "card untrue"  # Telegram neither edits nor removes it
+    CANCEL_NOT_PERMITTED = "cancel not permitted"  # told once a process
+    OTHER_NODE = "other node"  # open invoices of another node than the connected one
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message to the owners. `row_id` 0: of no one row; `why`: the other side's words."""
+
+    kind: Kind
+    row_id: int = 0
+    why: str = ""
+    count: int = 0
+
+
+class Owners(Protocol):
+    """Whoever gets notices to the owners."""
+
+    def notify(self, notice: Notice) -> None:
+        """Tell each owner, best effort; returns at once."""

@@ -1,0 +1,324 @@
+"""What came of a step: `judge`, one pure function. Knows the row, and what node and chat answer.
+
+A result or an error goes in; what to write, to log and to tell the owners comes out. It asks
+nobody, and reads no clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from bot.core import delivery, work
+from bot.core.answers import (
+    Added,
+    Cancelled,
+    Dropped,
+    GivenUp,
+    NodeInvoice,
+    NodeState,
+    Result,
+    Shown,
+)
+from bot.core.failure import Failure
+from bot.core.invoice import Audience, Columns, Face, Invoice, State, changes
+from bot.core.notices import Kind, Notice
+from bot.core.steps import Around, next_step, prepared
+from bot.core.work import EDITS, MAX_PAUSE_S, SENDS, Again, Do
+from bot.errors import (
+    ChatBusy,
+    ChatError,
+    ChatForbidden,
+    ChatRefused,
+    InvoiceUnknown,
+    MaybeSent,
+    MessageGone,
+    NoAnswer,
+    NodeError,
+    NodeRefused,
+)
+
+#: The longest pauses between tries, in seconds.
+LONGEST_AT_NODE_S = 5.0
+LONGEST_IN_CHAT_S = 8.0
+LONGEST_AFTER_BUSY_S = 1.0
+#: The first pause after a message that Telegram took without an answer: each more may be a copy.
+FIRST_AFTER_NO_ANSWER_S = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A line for the log."""
+
+    level: Literal["info", "warning", "error"]
+    text: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What is to be written (None: nothing, the gate gives the pause), logged and told."""
+
+    columns: Columns | None
+    again: Again | None = None
+    events: tuple[Event, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    #: Nothing reaches the row's own chat now.
+    chat_is_unreachable: bool = False
+
+
+def judge(
+    do: Do, row: Invoice, result: Result, around: Around, *, gate_is_open: bool, now: float
+) -> Verdict:
+    """What came of a step that was taken for `row`, as it was when it was taken.
+
+    `now` is Unix seconds. The columns hold what the next step needs written before it as well.
+    """
+    verdict = _came_of(do, row, result, around, gate_is_open=gate_is_open, now=now)
+    if verdict.columns is None:
+        return verdict
+    around = replace(around, unreachable=around.unreachable or verdict.chat_is_unreachable)
+    if _changes_nothing(do, row, result, verdict, around, now):
+        verdict = _fault(do, row, "step changed nothing", verdict.columns, {})
+    taken = work.after_step(row, do, verdict.again, now=now, jitter=around.jitter)
+    columns: Columns = {**(verdict.columns or {}), **changes(**taken)}
+    return replace(verdict, columns=prepared(row, columns, around, now))
+
+
+def paid(found: NodeInvoice) -> Columns:
+    """The node says that it is paid."""
+    return {
+        "state": State.SETTLED,
+        "preimage": None,
+        "paid_msat": found.paid_msat,
+        "settle_index": found.settle_index,
+        "settled_at": found.settled_at,
+    }
+
+
+def was_restored(newest: Invoice, found: NodeInvoice | None) -> bool:
+    """Whether the node numbers its payments from 1 again, by our `newest` as it looks up now."""
+    return found is None or found.settle_index != newest.settle_index
+
+
+def _came_of(
+    do: Do, row: Invoice, result: Result, around: Around, *, gate_is_open: bool, now: float
+) -> Verdict:
+    match result:
+        case Added():
+            return Verdict(columns=_added(row, result, now))
+        case Cancelled():
+            return _cancelled(row, result, now)
+        case GivenUp():
+            event = Event("warning", "gave up", {"reason": result.reason.key})
+            columns: Columns = {"state": State.FAILED, "failure": Failure.of(result.reason)}
+            return Verdict(columns=columns, events=(event,))
+        case Dropped():
+            return Verdict(columns={"state": State.DROPPED})
+        case Shown():
+            return Verdict(columns=result.columns, events=(Event("info", _DONE[do], {}),))
+        case NodeError():
+            return _node_error(do, row, result, gate_is_open=gate_is_open, now=now)
+        case ChatError():
+            return _chat_error(do, row, result, around)
+    return _fault(do, row, "step crashed", {}, {"exc_info": result})
+
+
+_DONE = {
+    Do.SEND_WAITING_NOTICE: "waiting notice sent",
+    Do.SEND_CARD: "card sent",
+    Do.EDIT_CARD: "card edited",
+    Do.SEND_PAYMENT_REQUEST: "payment request sent",
+    Do.EDIT_PAYMENT_REQUEST: "payment request edited",
+    Do.EDIT_DUPLICATE: "duplicate edited",
+    Do.ANNOUNCE: "payment announced",
+}
+
+
+# at the node
+
+
+def _added(row: Invoice, result: Added, now: float) -> Columns:
+    """Fresh or repeated, the row is filled from the look-up; then the preimage is emptied."""
+    found = result.found
+    return {
+        **_found(row, found, now),
+        "preimage": None,
+        "node_id": result.node_id,
+        "payment_request": found.payment_request,
+        "add_index": found.add_index,
+        "expires_at": found.expires_at,
+    }
+
+
+def _cancelled(row: Invoice, result: Cancelled, now: float) -> Verdict:
+    """The node's answer decides."""
+    verdict = _closed(row, result.found, now)
+    if result.lacks is None:
+        return verdict
+    events: tuple[Event, ...] = ()
+    if row.tried is not Do.CANCEL:
+        events = (Event("warning", "no permission to cancel", {"detail": result.lacks.detail}),)
+    return replace(verdict, events=events, notices=(Notice(Kind.CANCEL_NOT_PERMITTED),))
+
+
+def _closed(row: Invoice, found: NodeInvoice | None, now: float) -> Verdict:
+    if row.state is State.FAILED and (found is None or found.state is NodeState.CANCELED):
+        return Verdict(columns={"preimage": None})
+    if found is None:
+        return Verdict(columns={"state": row.closed_state(now)})
+    if found.state in (NodeState.SETTLED, NodeState.CANCELED):
+        return Verdict(columns=_found(row, found, now))
+    # Not expired by its clock, a payment is under way, or the bot has no permission to cancel.
+    return Verdict(columns={}, again=Again())
+
+
+def _found(row: Invoice, found: NodeInvoice, now: float) -> Columns:
+    if found.state is NodeState.SETTLED:
+        return paid(found)
+    if found.state is NodeState.CANCELED:
+        return {"state": replace(row, expires_at=found.expires_at).closed_state(now)}
+    return {"state": State.OPEN}
+
+
+def _node_error(
+    do: Do, row: Invoice, error: NodeError, *, gate_is_open: bool, now: float
+) -> Verdict:
+    """A step at the node without its answer."""
+    if do is Do.CANCEL and isinstance(error, InvoiceUnknown):
+        gone = Event("info", "invoice gone at the node", {})
+        return replace(_closed(row, None, now), events=(gone,))
+    # That an invoice is not found right after its add means nothing: it may appear a moment later.
+    if do is Do.ADD and isinstance(error, NodeRefused) and not isinstance(error, InvoiceUnknown):
+        # The preimage stays: an earlier try may have arrived, and is cancelled then.
+        columns: Columns = {"state": State.FAILED, "failure": Failure.of(error)}
+        event = Event("warning", "refused by the node", {"detail": error.detail})
+        return Verdict(columns=columns, events=(event,))
+    if do is Do.ADD and not gate_is_open:
+        return Verdict(columns=None)
+    event = Event("info", "will retry at the node", {"step": do, "reason": error.key})
+    return Verdict(columns={}, again=Again(longest_s=LONGEST_AT_NODE_S), events=(event,))
+
+
+# in the chat
+
+
+def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdict:
+    """A step in the chat that did not go as it should."""
+    columns, again = _after_chat_error(do, row, error, around)
+    events: list[Event] = []
+    notices: tuple[Notice, ...] = ()
+    if isinstance(error, ChatRefused):
+        events.append(Event("error", "refused by Telegram", {"step": do, "detail": error.detail}))
+        if "undeliverable" in columns:
+            notices = (Notice(Kind.CARD_REFUSED, row.id, error.detail),)
+        elif do in EDITS:
+            notices = (Notice(Kind.CARD_UNTRUE, row.id, error.detail),)
+    else:
+        values = {"step": do, "reason": error.detail or error.key}
+        events.append(Event("info", "chat step failed", values))
+    if "announced" in columns:
+        events.append(Event("error", "payment could not be announced to anybody", {}))
+    return Verdict(
+        columns=columns,
+        again=again,
+        events=tuple(events),
+        notices=notices,
+        chat_is_unreachable=_leaves_unreachable(do, row, error, around),
+    )
+
+
+def _leaves_unreachable(do: Do, row: Invoice, error: ChatError, around: Around) -> bool:
+    """Whether it is the row's own chat that cannot be reached, and not somebody in private."""
+    is_elsewhere = row.audience(unreachable=around.unreachable) is not Audience.CHAT
+    return isinstance(error, ChatForbidden) and not (do is Do.ANNOUNCE and is_elsewhere)
+
+
+def _after_chat_error(
+    do: Do, row: Invoice, error: ChatError, around: Around
+) -> tuple[Columns, Again | None]:
+    if do is Do.SEND_WAITING_NOTICE and not isinstance(error, ChatForbidden):
+        return {}, None  # a waiting notice goes out once or not at all
+    match error:
+        case ChatBusy():
+            at_least_s = min(error.retry_after_s, MAX_PAUSE_S)
+            return {}, Again(longest_s=LONGEST_AFTER_BUSY_S, at_least_s=at_least_s)
+        case MessageGone():
+            return _gone(do, row), None
+        case ChatForbidden():
+            is_own = _leaves_unreachable(do, row, error, around)
+            return {} if is_own else _announce_further(row, around), None
+        case ChatRefused():
+            return _refused(do, row, around), None
+        case NoAnswer() if do in SENDS:
+            again = Again(first_s=FIRST_AFTER_NO_ANSWER_S)
+            return changes(**delivery.unanswered(row, do)), again
+        case MaybeSent():
+            unsure = changes(**delivery.unanswered(row, do))
+            return unsure, Again(longest_s=LONGEST_IN_CHAT_S)
+    return {}, Again(longest_s=LONGEST_IN_CHAT_S)
+
+
+def _gone(do: Do, row: Invoice) -> Columns:
+    """A message that can no longer be edited: there is nothing left to keep true."""
+    if do is Do.EDIT_CARD:
+        if row.card_shown is Face.WAITING:  # only the notice was removed: the card is still due
+            return {"card_id": None, "card_shown": Face.NOTHING}
+        return {"card_shown": row.face}
+    if do is Do.EDIT_PAYMENT_REQUEST:
+        return {"payment_request_shown": row.face}
+    number = row.untrue_duplicate
+    return {} if number is None else {"duplicates": row.without_duplicate(number)}
+
+
+def _refused(do: Do, row: Invoice, around: Around) -> Columns:
+    """Telegram will never take this: a card once more as text only, then not at all."""
+    if do is Do.SEND_CARD and not row.text_only:
+        return {"text_only": True}
+    if do is Do.ANNOUNCE:
+        return _announce_further(row, around)
+    if do in (Do.SEND_CARD, Do.SEND_PAYMENT_REQUEST):
+        return {"undeliverable": True, "cancel_wanted": True}
+    return _gone(do, row)  # nor can it be removed: it stays as it is, and the owners are told
+
+
+def _announce_further(row: Invoice, around: Around) -> Columns:
+    """Where a payment cannot be announced: to the asker in private, else to the owners."""
+    match row.audience(unreachable=around.unreachable):
+        case Audience.CHAT:
+            return {"announce_to": row.elsewhere}
+        case Audience.ASKER:
+            return {"announce_to": Audience.OWNERS}
+    return {"announced": True}
+
+
+# a fault of ours
+
+
+def _fault(do: Do, row: Invoice, what: str, columns: Columns, values: dict[str, Any]) -> Verdict:
+    """An error of ours in this row's step: it stops nothing else."""
+    # it may have come after the message
+    columns = {**columns, **changes(**delivery.unanswered(row, do))}
+    again = Again(is_fault=True)
+    events = (Event("error", what, {"step": do, **values}),)
+    if row.faults_at(do) + 1 < work.MAX_FAULTS:
+        return Verdict(columns=columns, again=again, events=events)
+    error = values.get("exc_info")
+    why = f"{do}: {type(error).__name__ if error else what}"
+    return Verdict(
+        columns=columns,
+        again=again,
+        events=(*events, Event("error", "row is stuck", {"step": do})),
+        notices=(Notice(Kind.STUCK, row.id, why),),
+    )
+
+
+def _changes_nothing(
+    do: Do, row: Invoice, result: Result, verdict: Verdict, around: Around, now: float
+) -> bool:
+    """Whether a step that was taken is due again at once: that counts as a fault."""
+    if isinstance(result, Exception) or verdict.again is not None:
+        return False
+    after = replace(row, **(verdict.columns or {}))
+    is_same = next_step(after, around, now).do is do
+    return is_same and after.untrue_duplicate == row.untrue_duplicate

@@ -1,0 +1,216 @@
+"""What comes next for a row, and what is written before it: `next_step`, a table. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bot.core import delivery, work
+from bot.core.invoice import Columns, Face, Invoice, State, changes
+from bot.core.work import AT_NODE, EDITS, MAX_PAUSE_S, RESTS, SENDS, Do, Lane, is_stuck
+
+#: Seconds past its expiry before an invoice is looked up: LND cancels it by itself in between.
+EXPIRY_GRACE_S = 2.0
+#: Seconds of silence from the node before the chat gets a waiting notice.
+NOTICE_AFTER_S = 3.0
+#: Seconds for which the question "How many sats?" takes an answer.
+QUESTION_S = 3600.0
+#: Tries to show a payment after which it is announced all the same.
+TRIES_BEFORE_ANNOUNCING = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What is so of a row now and is in none of its columns: the process, the chat, the node.
+
+    Times in seconds. The defaults are those of a row that was read and of nothing else.
+    """
+
+    waiting_since: float = 0.0  # when this process took the row up first, in Unix seconds
+    patience_s: float = 60.0
+    gives_notice: bool = False  # this row is the one that gives its chat a waiting notice
+    unreachable: bool = False  # nothing reaches the chat until it is heard of again
+    other_node: bool = False  # it is at another node than the one that is connected
+    clock_set_by_s: float = 0.0  # the wall clock was set since this process asked the question
+    jitter: float = 1.0  # a factor for the next pause
+
+
+#: Nothing but the row is known.
+AS_READ = Around()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do; `at` (Unix seconds) is for `WAIT` only."""
+
+    do: Do
+    at: float = 0.0
+
+
+def next_step(row: Invoice, around: Around, now: float) -> Step:
+    """What comes next for `row` at `now` (Unix seconds). Pure.
+
+    ===========  ========================================  ================================
+    state        when                                      step
+    ===========  ========================================  ================================
+    asking       not asked yet                             SEND_CARD (the question)
+    asking       asked over an hour ago                    DROP
+    pending      patience is over                          FAIL
+    pending      silent for 3 s, its turn to give notice   SEND_WAITING_NOTICE
+    pending      otherwise                                 ADD
+    open         at another node                           show
+    open         a person wants it cancelled               CANCEL
+    open         2 s past its expiry                       CANCEL
+    open         otherwise                                 show, then WAIT for its expiry
+    settled      always                                    show, ANNOUNCE, show on duplicates;
+                                                           ANNOUNCE where showing fails 5 times
+    expired,     always                                    show
+    cancelled
+    failed       the node may have it                      show, CANCEL
+    failed       otherwise                                 show
+    dropped      always                                    NOTHING
+    ===========  ========================================  ================================
+
+    *Show* is the first of: SEND_CARD (no card yet), EDIT_CARD, SEND_PAYMENT_REQUEST,
+    EDIT_PAYMENT_REQUEST, EDIT_DUPLICATE whose message does not show the state; nothing where the
+    chat is unreachable, no SEND where Telegram takes none, and no SEND_CARD for a card that was
+    replaced. A step that was put off is WAIT until it may be tried again. NOTHING: until an event
+    comes.
+    """
+    step = _wanted(row, around, now)
+    if _announcing_waits(row) and step.do in SENDS | EDITS:
+        # Showing was given up for now: the pauses of announcing go on growing.
+        step = Step(Do.ANNOUNCE)
+    if step.do is row.tried and now < row.retry_at <= now + MAX_PAUSE_S:
+        must_announce = row.state is State.SETTLED and not row.announced
+        if must_announce and step.do is not Do.ANNOUNCE and _shown_in_vain(row):
+            return Step(Do.ANNOUNCE)
+        # A retry_at further off than any pause means that the clock was set back.
+        return Step(Do.WAIT, _earliest(row, around, now))
+    return step
+
+
+def prepared(row: Invoice, columns: Columns, around: Around, now: float) -> Columns:
+    """An outcome with what the step after it needs written before: a send marker, or when the
+    row is due again."""
+    after = replace(row, **columns)
+    step = next_step(after, around, now)
+    columns = {**columns, **changes(**delivery.after(step.do))}
+    if step.do in RESTS:
+        columns = {**columns, **changes(**resting(after, step, around, now))}
+    return columns
+
+
+def resting(row: Invoice, step: Step, around: Around, now: float) -> work.WorkColumns:
+    """When and where a row is due again that is let go with this step."""
+    if around.unreachable and next_step(row, replace(around, unreachable=False), now) != step:
+        return work.unreachable()
+    if around.other_node and row.state is State.OPEN and step.do is Do.NOTHING:
+        return work.set_aside()
+    until = step.at if step.do is Do.WAIT else None
+    lane = row.urgency
+    if lane is Lane.BACKGROUND and row.tried is not None and row.tried not in AT_NODE:
+        lane = Lane.COMMAND  # only the chat is waited for: a node that is away delays nothing
+    return work.rests(until, lane)
+
+
+def _announcing_waits(row: Invoice) -> bool:
+    """Whether announcing was tried and put off, and showing is not due another try meanwhile."""
+    is_tried = row.tried is Do.ANNOUNCE and row.state is State.SETTLED and not row.announced
+    return is_tried and row.attempts % TRIES_BEFORE_ANNOUNCING != 0
+
+
+def _shown_in_vain(row: Invoice) -> bool:
+    return row.attempts >= TRIES_BEFORE_ANNOUNCING
+
+
+def _wanted(row: Invoice, around: Around, now: float) -> Step:
+    if is_stuck(row) or row.state is State.DROPPED:
+        return Step(Do.NOTHING)
+    if row.state is State.ASKING:
+        return _asking(row, around, now)
+    if row.state is State.PENDING:
+        return _pending(row, around, now)
+    if row.state is State.OPEN:
+        return _open(row, around, now)
+    if row.state is State.SETTLED:
+        return _settled(row, around)
+    shown = _show(row, around)
+    if shown.do is Do.NOTHING and row.state is State.FAILED and row.preimage is not None:
+        return Step(Do.CANCEL)
+    return shown
+
+
+def _asking(row: Invoice, around: Around, now: float) -> Step:
+    ends_at = row.asked_at + around.clock_set_by_s + QUESTION_S
+    if now >= ends_at:
+        return Step(Do.DROP)
+    if row.card_id is None and not around.unreachable and not row.undeliverable:
+        return Step(Do.SEND_CARD)
+    return Step(Do.WAIT, ends_at)
+
+
+def _pending(row: Invoice, around: Around, now: float) -> Step:
+    if now >= around.waiting_since + around.patience_s:
+        return Step(Do.FAIL)
+    if (
+        around.gives_notice
+        and row.card_id is None
+        and not around.unreachable
+        and now >= around.waiting_since + NOTICE_AFTER_S
+    ):
+        return Step(Do.SEND_WAITING_NOTICE)
+    return Step(Do.ADD)
+
+
+def _open(row: Invoice, around: Around, now: float) -> Step:
+    if around.other_node:
+        return _show(row, around)
+    if row.cancel_wanted or now >= row.expires_at + EXPIRY_GRACE_S:
+        return Step(Do.CANCEL)
+    shown = _show(row, around)
+    if shown.do is Do.NOTHING:
+        return Step(Do.WAIT, row.expires_at + EXPIRY_GRACE_S)
+    return shown
+
+
+def _settled(row: Invoice, around: Around) -> Step:
+    shown = _show(row, around)
+    if not row.announced and shown.do in (Do.NOTHING, Do.EDIT_DUPLICATE):
+        return Step(Do.ANNOUNCE)
+    return shown
+
+
+def _show(row: Invoice, around: Around) -> Step:
+    """The first message of the card that does not show the state."""
+    face = row.face
+    if around.unreachable:
+        return Step(Do.NOTHING)
+    # Where the message of a replaced card is gone, the renewal is there in its stead.
+    may_send_card = not row.undeliverable and not row.replaced
+    if row.card_id is None and row.card_shown is not face and may_send_card:
+        return Step(Do.SEND_CARD)
+    if row.card_id is not None and row.card_shown is not face:
+        return Step(Do.EDIT_CARD)
+    is_due = row.payment_request_separate and row.payment_request_id is None and face is Face.OPEN
+    if is_due and not row.undeliverable:
+        return Step(Do.SEND_PAYMENT_REQUEST)
+    if row.payment_request_id is not None and row.payment_request_shown is not face:
+        return Step(Do.EDIT_PAYMENT_REQUEST)
+    if row.duplicates and row.untrue_duplicate is not None:
+        return Step(Do.EDIT_DUPLICATE)
+    return Step(Do.NOTHING)
+
+
+def _earliest(row: Invoice, around: Around, now: float) -> float:
+    """When a put-off step is due again: its retry, or what comes before it."""
+    moments = [row.retry_at]
+    if row.state is State.PENDING:
+        moments.append(around.waiting_since + around.patience_s)
+        notice_at = around.waiting_since + NOTICE_AFTER_S
+        if row.card_id is None and not around.unreachable and notice_at > now:
+            moments.append(notice_at)
+    if row.state is State.OPEN and not row.cancel_wanted and not around.other_node:
+        expiry = row.expires_at + EXPIRY_GRACE_S
+        if expiry > now:
+            moments.append(expiry)
+    return min(moments)

@@ -1,0 +1,63 @@
+"""What came of what people want, as enums. Knows no chat and no prose.
+
+Whatever has limits raises one of `bot.errors.Refused` instead; the sentences are in `bot.texts`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Asked(StrEnum):
+    """What came of asking for an invoice."""
+
+    WAITING = "waiting"  # the row is written, the node is asked next
+    QUESTION = "question"  # the row is written, the card asks for the amount
+    AGAIN = "again"  # delivered again: its row is being worked on
+    TOO_LATE = "too late"  # older than ten minutes as it came: nothing was done
+
+
+class Answered(StrEnum):
+    """What came of a text that may answer the question "How many sats?"."""
+
+    TAKEN = "taken"  # the question's row has its amount, the node is asked next
+    AGAIN = "again"  # delivered again: its row is being worked on
+    NO_QUESTION = "no question"  # nothing is asked of this person here
+    EXPIRED = "expired"  # it replies to a question of this person that has expired
+    OTHER_CARD = "other card"  # it replies to something else than the question
+    TOO_LATE = "too late"  # older than ten minutes as it came: nothing was done
+
+
+class Cancelling(StrEnum):
+    """What came of asking to cancel."""
+
+    CANCELLING = "cancelling"  # the node is asked next
+    NOT_TRACKED = "not tracked"  # no row has this payment hash
+    ALREADY_PAID = "already paid"
+    NOT_ASKED = "not asked"  # it was still a question, which is dropped
+    ALREADY_CLOSED = "already closed"
+    NODE_AWAY = "node away"  # it is cancelled once its own node is connected again
+    NOT_CONFIRMED = "not confirmed"  # it is cancelled once the node has confirmed it
+
+
+class Renewing(StrEnum):
+    """What came of asking for a closed invoice once more."""
+
+    RENEWING = "renewing"  # the row is written, the node is asked next
+    NOT_TRACKED = "not tracked"  # no row has this payment hash
+    ALREADY_PAID = "already paid"
+    STILL_OPEN = "still open"
+    ALREADY_RENEWED = "already renewed"
+    NOT_ALLOWED = "not allowed"
+    REFUSED = "refused"  # the amount or a limit; the error says which
+
+
+class OutputProblem(StrEnum):
+    """Why the command line cannot write its output: the `problem` of `OutputRefused`."""
+
+    IS_FOLDER = "is a folder"  # path
+    NOT_A_FILE = "not a file"  # path
+    FOLDER_MISSING = "folder missing"  # path: the folder
+    FOLDER_READ_ONLY = "folder read-only"  # path: the folder
+    NOT_WRITTEN = "not written"  # path, reason
+    NOT_PRINTED = "not printed"  # reason, payment_request: the node has the invoice

@@ -1,0 +1,215 @@
+"""When a row is due, in which lane, and what was put off. The only maker of these six columns.
+
+`due_at`, `lane`, `tried`, `attempts`, `faults` and `retry_at` are written nowhere else: each
+function here is one purpose, and returns the columns that it sets. A board above many rows shares
+them. Times are Unix seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import TypedDict
+
+#: The longest pause between two tries, in seconds.
+MAX_PAUSE_S = 60.0
+#: The first pause, in seconds; each further one is twice as long.
+FIRST_PAUSE_S = 0.2
+#: Tries that end in a fault of ours, or change nothing, before a row is stuck.
+MAX_FAULTS = 10
+#: More seconds than any clock is wrong by.
+LONG_S = 1e9
+
+
+class Do(StrEnum):
+    """The kinds of step."""
+
+    ADD = "add"  # at the node, and fill the row from its answer
+    CANCEL = "cancel"  # at the node, whose answer decides
+    FAIL = "fail"  # patience is over
+    DROP = "drop"  # the question is too old
+    SEND_WAITING_NOTICE = "send waiting notice"
+    SEND_CARD = "send card"
+    EDIT_CARD = "edit card"
+    SEND_PAYMENT_REQUEST = "send payment request"
+    EDIT_PAYMENT_REQUEST = "edit payment request"
+    EDIT_DUPLICATE = "edit duplicate"
+    ANNOUNCE = "announce"
+    WAIT = "wait"
+    NOTHING = "nothing"
+
+
+#: Steps that put a new message into a chat: Telegram has no idempotency key for these.
+SENDS = frozenset({Do.SEND_WAITING_NOTICE, Do.SEND_CARD, Do.SEND_PAYMENT_REQUEST, Do.ANNOUNCE})
+#: Steps that make a message show what is.
+EDITS = frozenset({Do.EDIT_CARD, Do.EDIT_PAYMENT_REQUEST, Do.EDIT_DUPLICATE})
+#: Steps that ask the node.
+AT_NODE = frozenset({Do.ADD, Do.CANCEL})
+#: Steps of the database alone.
+BY_ITSELF = frozenset({Do.FAIL, Do.DROP})
+#: No step: the row is let go.
+RESTS = frozenset({Do.WAIT, Do.NOTHING})
+
+
+class Lane(IntEnum):
+    """The queue that a row is due in, and how urgent its messages are: the lower goes first."""
+
+    PAYMENT = 0
+    CANCELLATION = 1
+    COMMAND = 2  # somebody waits for an answer
+    BACKGROUND = 3  # nobody waits: expiry, what becomes of open cards, replies
+    # In these nothing is due until somebody takes the row out.
+    OTHER_NODE = 8
+    UNREACHABLE = 9
+
+
+#: The lanes that are read for due rows, the most urgent first.
+READ_LANES = (Lane.PAYMENT, Lane.CANCELLATION, Lane.COMMAND, Lane.BACKGROUND)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """When something is next due, and what was put off."""
+
+    due_at: float | None = None
+    lane: Lane = Lane.COMMAND
+    tried: Do | None = None  # the step that `attempts` and `retry_at` speak of
+    attempts: int = 0
+    faults: int = 0
+    retry_at: float = 0.0
+
+    def attempts_at(self, do: Do) -> int:
+        """How often this step was tried since another one was taken."""
+        return self.attempts if self.tried is do else 0
+
+    def faults_at(self, do: Do) -> int:
+        """How many of these ended in a fault of ours, one after the other."""
+        return self.faults if self.tried is do else 0
+
+
+class WorkColumns(TypedDict, total=False):
+    """Columns of `Work` by name."""
+
+    due_at: float | None
+    lane: Lane
+    tried: Do | None
+    attempts: int
+    faults: int
+    retry_at: float
+
+
+def due_now(now: float) -> float:
+    """The `due_at` of what is due now: in the order of coming, and long ago, so that no clock
+    that is set in the meantime, or is another one after a restart, puts it off."""
+    return now - LONG_S
+
+
+# somebody wants something
+
+
+def new(now: float) -> WorkColumns:
+    """A command has just been written down."""
+    return {"due_at": due_now(now), "lane": Lane.COMMAND}
+
+
+def wanted(now: float, lane: Lane) -> WorkColumns:
+    """Somebody wants something of the row: it gets another chance where it was stuck."""
+    return {"due_at": due_now(now), "lane": lane, "faults": 0, "retry_at": 0.0}
+
+
+def touched(now: float) -> WorkColumns:
+    """A message of the row was seen that might be out of date: it is inspected."""
+    return {"due_at": due_now(now)}
+
+
+def done() -> WorkColumns:
+    """Nothing more is wanted."""
+    return {"due_at": None}
+
+
+# the node's word
+
+
+def settled(now: float) -> WorkColumns:
+    """It is paid."""
+    return wanted(now, Lane.PAYMENT)
+
+
+def closed(now: float) -> WorkColumns:
+    """The node closed it, or has forgotten it."""
+    return {"due_at": due_now(now), "lane": Lane.BACKGROUND, "tried": None}
+
+
+def set_aside() -> WorkColumns:
+    """It is another node's."""
+    return {"due_at": None, "lane": Lane.OTHER_NODE}
+
+
+def node_is_back(now: float) -> WorkColumns:
+    """Its node is connected again."""
+    return {"due_at": due_now(now), "lane": Lane.BACKGROUND}
+
+
+# what waited may go on
+
+
+def retry_now(now: float) -> WorkColumns:
+    """The pause is over at once: the node is back, or the clock was set."""
+    return {"due_at": due_now(now), "retry_at": 0.0}
+
+
+def unstuck(now: float) -> WorkColumns:
+    """Another chance at the start of a process."""
+    return {"due_at": due_now(now), "faults": 0, "attempts": 0}
+
+
+def reachable(now: float) -> WorkColumns:
+    """The chat was heard of again."""
+    return {"due_at": due_now(now), "lane": Lane.COMMAND, "retry_at": 0.0}
+
+
+def moved(now: float) -> WorkColumns:
+    """The group has a new id, and nothing is shown there yet."""
+    return {"due_at": due_now(now), "lane": Lane.COMMAND}
+
+
+def unreachable() -> WorkColumns:
+    """Nothing reaches the chat until it is heard of."""
+    return {"due_at": None, "lane": Lane.UNREACHABLE}
+
+
+def rests(until: float | None, lane: Lane) -> WorkColumns:
+    """The row is let go; None: until something happens."""
+    return {"due_at": until, "lane": lane}
+
+
+# what came of a step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """The step is due again: after a pause that grows to `longest_s`. Seconds."""
+
+    longest_s: float = MAX_PAUSE_S
+    first_s: float = FIRST_PAUSE_S
+    at_least_s: float = 0.0
+    is_fault: bool = False  # of ours: after `MAX_FAULTS` in a row the row is stuck
+
+
+def after_step(row: Work, do: Do, again: Again | None, *, now: float, jitter: float) -> WorkColumns:
+    """A step was taken, or is due again; `jitter` is a factor around 1."""
+    if again is None:
+        is_fresh = row.tried is None and not row.faults
+        return {} if is_fresh else {"tried": None, "attempts": 0, "faults": 0, "retry_at": 0.0}
+    attempts = row.attempts_at(do) + 1
+    grown_s = min(again.longest_s, again.first_s * 2 ** min(attempts - 1, 16)) * jitter
+    retry_at = now + min(max(again.at_least_s, grown_s), MAX_PAUSE_S)
+    columns: WorkColumns = {"tried": do, "attempts": attempts, "retry_at": retry_at}
+    if again.is_fault:
+        columns["faults"] = row.faults_at(do) + 1
+    return columns
+
+
+def is_stuck(row: Work) -> bool:
+    """Whether the row is left alone until the next start, or until somebody wants something."""
+    return row.faults >= MAX_FAULTS

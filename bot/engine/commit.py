@@ -1,0 +1,76 @@
+"""Outcomes are written where they are still so. Knows the rows' own rules against being overtaken.
+
+These are jobs of the store: they touch only their `Tx`, since one may run twice.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from bot.core import delivery, work
+from bot.core.invoice import Columns, Invoice, State, changes
+from bot.core.work import AT_NODE, BY_ITSELF, Do, Lane, WorkColumns
+from bot.store import Tx
+
+#: What is so of an announcement, in whatever chat it is.
+_OF_ANNOUNCING = ("announced", "announce_to", "unsure")
+#: When the row is due: whoever wants to be heard meanwhile has the say.
+_WHEN = ("due_at", "lane")
+
+
+def record(tx: Tx, row: Invoice, do: Do, columns: Columns, now: float) -> tuple[Invoice, bool]:
+    """Write the outcome where it is still so; the row as it is then, and whether it was."""
+    expected = _expected(row, do)
+    changed = _unless_heard(tx, row, columns, now)
+    unmoved: Columns = {**expected, "due_at": row.due_at}
+    if (written := tx.invoices.update_if(row.id, unmoved, **changed)) is not None:
+        return written, True
+    if tx.invoices.get_if(row.id, expected) is None:
+        # Somebody was faster: a payment, a press, or the group moved. Their word stands; but a
+        # payment that was announced in the old group was announced.
+        kept: Columns = _only(columns, _OF_ANNOUNCING) if do is Do.ANNOUNCE else {}
+        kept = {**kept, **changes(**delivery.overtaken())}
+        return tx.invoices.update(row.id, **kept), False
+    return tx.invoices.update(row.id, **_without(columns, _WHEN)), True
+
+
+def let_go(tx: Tx, row: Invoice, columns: WorkColumns, now: float) -> Invoice:
+    """Write when the row is due again."""
+    return tx.invoices.update(row.id, **_unless_heard(tx, row, changes(**columns), now))
+
+
+def mark(tx: Tx, row_id: int, marker: delivery.DeliveryColumns) -> Invoice:
+    """Write the send marker, before the message goes out or after a crash."""
+    return tx.invoices.update(row_id, **marker)
+
+
+def read(tx: Tx, row_id: int) -> Invoice | None:
+    """The row as it is."""
+    return tx.invoices.get(row_id)
+
+
+def _expected(row: Invoice, do: Do) -> Columns:
+    """What must not have changed: at the node the row's state, in the chat its place."""
+    of_node = do in AT_NODE or do in BY_ITSELF
+    expected: Columns = {"state": row.state} if of_node else {"chat_id": row.chat_id}
+    if row.state is State.ASKING:
+        # An answer may be faster than the record: the question is no card of what was asked.
+        expected["state"] = row.state
+    if do is Do.EDIT_DUPLICATE:  # a press makes another copy known
+        expected["duplicates"] = row.duplicates
+    return expected
+
+
+def _unless_heard(tx: Tx, row: Invoice, columns: Columns, now: float) -> Columns:
+    """A chat that was heard of meanwhile is reachable: nobody would wake the row later."""
+    if columns.get("lane") is not Lane.UNREACHABLE or tx.chats.is_unreachable(row.chat_id):
+        return columns
+    return {**columns, **changes(**work.rests(work.due_now(now), row.urgency))}
+
+
+def _only(columns: Columns, names: tuple[str, ...]) -> Columns:
+    return cast(Columns, {name: columns[name] for name in names if name in columns})  # type: ignore[literal-required]
+
+
+def _without(columns: Columns, names: tuple[str, ...]) -> Columns:
+    return cast(Columns, {name: value for name, value in columns.items() if name not in names})

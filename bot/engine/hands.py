@@ -1,0 +1,254 @@
+"""Which rows are worked on, how many, and when. Knows what is due, and nothing of a step.
+
+Each due row is taken into one hand, which lets the worker take its steps until it rests. What
+made it due does not matter: a new command, a payment, a crash yesterday, a node that was away.
+Events make it faster; the rows decide.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from bot import logs
+from bot.core.invoice import Invoice
+from bot.core.outcomes import LONGEST_AT_NODE_S
+from bot.core.work import READ_LANES, Lane
+from bot.engine.worker import TICK_S, Hand, Worker
+from bot.errors import StoreUnavailable
+from bot.node.gate import Gate
+from bot.store import Bell, Due, Store, Tx
+
+log = logs.get(__name__)
+
+#: In hand at once of one lane, but for commands: of how many chats, and how many rows of each. In a
+#: chat one message is sent at a time: more hands would only wait, and keep other chats waiting.
+CHATS_A_LANE = 64
+HANDS_A_CHAT = 2
+#: A wall clock that moves by more against the loop's was set, in seconds.
+SET_S = 2.0
+
+
+class Seats:
+    """Who is at work where: lanes and chats have so many places."""
+
+    def __init__(self) -> None:
+        self._in_place: Counter[tuple[Lane, int]] = Counter()  # lane and chat → hands
+        self._in_lane: Counter[Lane] = Counter()  # lane → chats
+
+    @property
+    def crowded(self) -> list[tuple[Lane, int]]:
+        """The lanes and chats that have enough in hand."""
+        return [place for place, count in self._in_place.items() if count >= HANDS_A_CHAT]
+
+    def is_free(self, lane: Lane, chat_id: int) -> bool:
+        """Whether one more row of this chat may be taken up."""
+        there = self._in_place[lane, chat_id]
+        return there < HANDS_A_CHAT if there else self._in_lane[lane] < CHATS_A_LANE
+
+    def occupy(self, lane: Lane, chat_id: int) -> None:
+        """One more."""
+        if not self._in_place[lane, chat_id]:
+            self._in_lane[lane] += 1
+        self._in_place[lane, chat_id] += 1
+
+    def vacate(self, lane: Lane, chat_id: int) -> None:
+        """One less."""
+        self._in_place[lane, chat_id] -= 1
+        if not self._in_place[lane, chat_id]:
+            del self._in_place[lane, chat_id]
+            self._in_lane[lane] -= 1
+
+
+class Hands:
+    """Takes up what is due, and what the bell is rung for; `run` until cancelled."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        bell: Bell,
+        gate: Gate,
+        worker: Worker,
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._bell = bell
+        self._gate = gate
+        self._worker = worker
+        self._clock = clock
+        self._hands: dict[int, Hand] = {}
+        self._seats = Seats()
+        self._wake = asyncio.Event()
+        self._more = False  # more rows are due than hands are free
+        self._next_due_at = 0.0  # when the next row is due, in Unix seconds
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Until cancelled. Raises only what is a bug."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen())
+            tasks.create_task(self._feed())
+
+    async def stop(self, *, timeout_s: float) -> None:
+        """Let each hand finish the step that it is at, for `timeout_s` at most."""
+        self._stopping = True
+        self._store.stop_trying()
+        working = []
+        for hand in self._hands.values():
+            hand.nudge.set()
+            if hand.task is not None:
+                working.append(hand.task)
+        if working:
+            _, late = await asyncio.wait(working, timeout=timeout_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    # what the bell is rung for
+
+    async def _listen(self) -> None:
+        """Take up what changed; the bell is silent before anything is read."""
+        while True:
+            await self._bell.wait()
+            rung, everything, due = self._bell.take()
+            for entry in rung:
+                if entry.lane is Lane.COMMAND:  # somebody waits: whatever else is in hand
+                    self._take(entry.row_id, entry.chat_id, entry.lane, entry.fresh)
+                else:
+                    self._offer(entry.row_id, entry.chat_id, entry.lane)
+            if everything:
+                for hand in self._hands.values():
+                    hand.nudge.set()
+            if everything or due:
+                self._read_soon()
+
+    def _read_soon(self) -> None:
+        self._next_due_at = 0.0
+        self._wake.set()
+
+    # what is due
+
+    async def _feed(self) -> None:
+        await self._store.must(_unstick, self._clock())
+        loop = asyncio.get_running_loop()
+        offset_s = self._clock() - loop.time()
+        while True:
+            self._wake.clear()
+            drift_s = self._clock() - loop.time() - offset_s
+            if abs(drift_s) > SET_S:
+                offset_s += drift_s
+                log.warning("clock was set", by_s=round(drift_s))
+                await self._store.must(_retry_all, self._clock())
+                self._next_due_at = 0.0
+            if self._clock() >= self._next_due_at:
+                await self._take_due()
+            until_due_s = max(0.0, self._next_due_at - self._clock())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(TICK_S, until_due_s)):
+                    await self._wake.wait()
+
+    async def _take_due(self) -> None:
+        now = self._clock()
+        # Expiries are the node's word: they wait for it.
+        lanes = [lane for lane in READ_LANES if self._gate.is_open or lane is not Lane.BACKGROUND]
+        limit = CHATS_A_LANE + len(self._hands)
+        crowded = self._seats.crowded
+        # Before reading: what others say in the meantime must not be forgotten.
+        self._next_due_at, self._more = math.inf, bool(crowded)
+        try:
+            due = await self._store.do(_due, lanes, now, limit, crowded)
+        except StoreUnavailable:
+            self._next_due_at = min(self._next_due_at, now + TICK_S)
+            return
+        if due.next_at is not None:
+            self._next_due_at = min(self._next_due_at, due.next_at)
+        self._more |= due.more
+        count = len(self._hands)
+        for row in due.rows:
+            if row.id not in self._hands:
+                self._offer(row.id, row.chat_id, row.lane)
+        if due.more and len(self._hands) > count:
+            self._next_due_at = (
+                0.0  # what one chat crowded out is seen now that its places are full
+            )
+
+    def _offer(self, row_id: int, chat_id: int, lane: Lane) -> None:
+        """Take a row that is due if a hand is free; else it is found once one is."""
+        if row_id not in self._hands and not self._seats.is_free(lane, chat_id):
+            self._more = True
+        else:
+            self._take(row_id, chat_id, lane)
+
+    # one row
+
+    def _take(self, row_id: int, chat_id: int, lane: Lane, fresh: Invoice | None = None) -> None:
+        """Work on this row now. `fresh` is a new row as it was written: it need not be read."""
+        if (busy := self._hands.get(row_id)) is not None:
+            busy.nudge.set()
+            return
+        if self._stopping:
+            return
+        hand = Hand(row_id, chat_id, lane, lambda: self._aside(hand))
+        self._hands[row_id] = hand
+        self._seats.occupy(lane, chat_id)
+        hand.task = asyncio.ensure_future(self._work(hand, fresh))
+        hand.task.add_done_callback(lambda _: self._let_go(hand))
+
+    async def _work(self, hand: Hand, fresh: Invoice | None) -> None:
+        try:
+            row = fresh or await self._worker.read(hand.row_id)
+            if row is not None:
+                row = await self._worker.take_up(row)
+            while row is not None and not self._stopping:
+                if hand.nudge.is_set():  # what was read may be older than what happened
+                    hand.nudge.clear()
+                    row = await self._worker.read(hand.row_id)
+                else:
+                    row = await self._worker.step(row, hand)
+        except StoreUnavailable:
+            log.warning("row left as it is: the bot is stopping", row=hand.row_id)
+        except Exception:
+            log.exception("row left as it is", row=hand.row_id)
+            asyncio.get_running_loop().call_later(LONGEST_AT_NODE_S, self._read_soon)
+
+    @contextmanager
+    def _aside(self, hand: Hand) -> Iterator[None]:
+        """Out of its place for a while."""
+        self._vacate(hand)
+        try:
+            yield
+        finally:
+            self._seats.occupy(hand.lane, hand.chat_id)
+
+    def _vacate(self, hand: Hand) -> None:
+        """Whoever found no place may have it."""
+        self._seats.vacate(hand.lane, hand.chat_id)
+        if self._more:
+            self._read_soon()
+
+    def _let_go(self, hand: Hand) -> None:
+        del self._hands[hand.row_id]
+        self._vacate(hand)
+        if hand.due_at is not None:
+            self._next_due_at = min(self._next_due_at, hand.due_at)
+        if hand.nudge.is_set():  # it came as the hand was closing
+            self._take(hand.row_id, hand.chat_id, hand.lane)
+
+
+# jobs of the store
+
+
+def _unstick(tx: Tx, now: float) -> None:
+    tx.agenda.unstick(now)
+
+
+def _retry_all(tx: Tx, now: float) -> None:
+    tx.agenda.make_retries_due(now)
+
+
+def _due(tx: Tx, lanes: list[Lane], now: float, limit: int, crowded: list[tuple[Lane, int]]) -> Due:
+    return tx.agenda.due(lanes, now, limit=limit, but=crowded)

@@ -1,0 +1,117 @@
+"""How long rows wait for the node, and which one gives its chat notice. Knows this process only."""
+
+from __future__ import annotations
+
+from bot.core.answers import Result
+from bot.core.invoice import TOO_LATE_S, Invoice, State
+from bot.core.steps import NOTICE_AFTER_S, Around
+from bot.core.work import Do
+from bot.errors import (
+    AskedTooLongAgo,
+    ChatError,
+    ChatForbidden,
+    NodeError,
+    NodeRefused,
+    NodeTimeout,
+)
+
+#: Clocks that move apart by more were set, in seconds.
+SET_S = 2.0
+#: In the place of a row: nobody gives this chat notice.
+_NOBODY = 0
+
+
+class Patience:
+    """What a process knows of its rows, and what the rows do not say. Times in seconds."""
+
+    def __init__(self, patience_s: float) -> None:
+        self._patience_s = patience_s
+        self._waiting: dict[int, float] = {}  # row → when it was taken up, on the steady clock
+        self._speakers: dict[int, int] = {}  # chat → the row that gives it a waiting notice
+        self._outage = 0  # the one that the speakers are of
+        self._reasons: dict[int, NodeError] = {}  # row → what keeps it waiting
+        self._too_late: set[int] = set()  # rows that were asked for long before they were taken up
+        self._asked: dict[int, float] = {}  # question → how far the clocks were apart at first
+
+    def around(
+        self,
+        row: Invoice,
+        *,
+        now: float,
+        steady_s: float,
+        unreachable: bool,
+        is_free: bool,
+        gate_is_open: bool,
+        outage: int,
+        other_node: bool,
+        jitter: float = 1.0,
+    ) -> Around:
+        """What is so of the row now.
+
+        `steady_s` is read from a clock that nobody sets: a wall clock that is set must not use up
+        anybody's patience, nor make a question old. `is_free`: nobody queues in its chat.
+        `outage`: how often the node came back.
+        """
+        if outage != self._outage:  # the node was back: the next outage has notices of its own
+            self._outage = outage
+            self._speakers.clear()
+        set_by_s = self._set_by_s(row, now - steady_s)
+        waiting_since, gives_notice = 0.0, False
+        if row.state is State.PENDING:
+            waited_s = self._waited_s(row, now, steady_s)
+            waiting_since = now - waited_s
+            gives_notice = waited_s >= NOTICE_AFTER_S and self._speaks(row, is_free=is_free)
+        elif row.id in self._waiting:
+            self._forget(row, gate_is_open=gate_is_open)
+        return Around(
+            waiting_since=waiting_since,
+            patience_s=0.0 if row.id in self._too_late else self._patience_s,
+            gives_notice=gives_notice,
+            unreachable=unreachable,
+            other_node=other_node,
+            clock_set_by_s=set_by_s,
+            jitter=jitter,
+        )
+
+    def _set_by_s(self, row: Invoice, apart_s: float) -> float:
+        """By how much the wall clock was set since the question was seen first."""
+        if row.state is not State.ASKING:
+            self._asked.pop(row.id, None)
+            return 0.0
+        set_by_s = apart_s - self._asked.setdefault(row.id, apart_s)
+        # In whole seconds, so that the same moment is the same number each time.
+        return float(round(set_by_s)) if abs(set_by_s) > SET_S else 0.0
+
+    def _waited_s(self, row: Invoice, now: float, steady_s: float) -> float:
+        if row.id not in self._waiting and now - row.asked_at > TOO_LATE_S:
+            self._too_late.add(row.id)
+        return steady_s - self._waiting.setdefault(row.id, steady_s)
+
+    def _speaks(self, row: Invoice, *, is_free: bool) -> bool:
+        speaker = self._speakers.setdefault(row.chat_id, row.id)
+        # A notice that has to queue would keep the row from the node meanwhile.
+        return speaker == row.id and is_free
+
+    def _forget(self, row: Invoice, *, gate_is_open: bool) -> None:
+        """The row waits for the node no longer."""
+        del self._waiting[row.id]
+        self._reasons.pop(row.id, None)
+        self._too_late.discard(row.id)
+        if gate_is_open and self._speakers.get(row.chat_id) == row.id:
+            del self._speakers[row.chat_id]
+
+    def learn(self, do: Do, row: Invoice, result: Result) -> None:
+        """What came of a step: what keeps the row waiting, or that its chat takes no notice."""
+        match result:
+            case NodeRefused() | ChatForbidden():
+                return
+            case NodeError() if row.id in self._waiting:
+                self._reasons[row.id] = result
+            case ChatError() if do is Do.SEND_WAITING_NOTICE:
+                self._speakers[row.chat_id] = _NOBODY  # none in this outage
+
+    def reason(self, row: Invoice, gate: NodeError | None) -> NodeError:
+        """The latest that is known of what keeps the row waiting; `gate`: why everybody waits."""
+        if row.id in self._too_late:
+            return AskedTooLongAgo()
+        return gate or self._reasons.get(row.id, NodeTimeout())

@@ -1,0 +1,215 @@
+"""One row, one step: plan, do, judge, commit. Knows who takes which step, and nothing of when.
+
+`step` takes what `next_step` says, hands its result to `judge`, and commits the verdict. Anybody
+may be faster meanwhile: `commit` writes an outcome only where it is still so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bot import logs
+from bot.core import delivery
+from bot.core.answers import Added, Cancelled, Dropped, GivenUp, Result, Shown
+from bot.core.invoice import Invoice
+from bot.core.notices import Owners
+from bot.core.outcomes import Verdict, judge
+from bot.core.steps import NOTICE_AFTER_S, Around, Step, next_step, resting
+from bot.core.work import AT_NODE, BY_ITSELF, RESTS, Do, Lane
+from bot.engine import commit
+from bot.engine.patience import Patience
+from bot.errors import ChatMoved, NodeError
+from bot.node.gate import Gate
+from bot.node.identity import Identity
+from bot.pauses import jitter
+from bot.places import Places
+from bot.store import Store
+
+log = logs.get(__name__)
+
+#: A wait that is shorter is waited for in the hand; also how often the clock is compared, seconds.
+TICK_S = 1.0
+#: Two clocks are read one after the other: the same moment is not quite the same number.
+SAME_MOMENT_S = 0.1
+
+
+class AtNode(Protocol):
+    """One invoice at the node."""
+
+    async def do(self, do: Do, row: Invoice, around: Around) -> Added | Cancelled:
+        """Take a step. Raises `NodeError`."""
+
+
+class InChat(Protocol):
+    """One invoice in its chat."""
+
+    async def do(self, do: Do, row: Invoice, around: Around, reason: NodeError) -> Shown:
+        """Take a step; `reason` is why the node keeps the row waiting. Raises `ChatError`."""
+
+
+class Queues(Protocol):
+    """The chats' queues."""
+
+    def is_free(self, chat_id: int) -> bool:
+        """Whether a message to this chat would go out at once."""
+
+
+@dataclass(slots=True)
+class Hand:
+    """A row being worked on."""
+
+    row_id: int
+    chat_id: int
+    lane: Lane
+    #: Steps out of its place, so that what waits for the node keeps nothing from the chat.
+    aside: Callable[[], AbstractContextManager[None]]
+    #: Something happened to the row: it is read again.
+    nudge: asyncio.Event = field(default_factory=asyncio.Event)
+    #: The step whose send marker this hand wrote itself, so that it is not a crash's.
+    armed: Do | None = None
+    #: When the row is due that it lets go, in Unix seconds.
+    due_at: float | None = None
+    task: asyncio.Task[None] | None = None
+
+
+class Worker:
+    """Takes steps. Everything that a step needs to know, and no more."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        gate: Gate,
+        identity: Identity,
+        at_node: AtNode,
+        cards: InChat,
+        chats: Queues,
+        places: Places,
+        owners: Owners,
+        patience: Patience,
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._gate = gate
+        self._identity = identity
+        self._at_node = at_node
+        self._cards = cards
+        self._chats = chats
+        self._places = places
+        self._owners = owners
+        self._patience = patience
+        self._clock = clock
+
+    async def read(self, row_id: int) -> Invoice | None:
+        """The row as it is."""
+        return await self._store.must(commit.read, row_id)
+
+    async def take_up(self, row: Invoice) -> Invoice:
+        """A row that comes into a hand: whether a message of another process arrived is unknown."""
+        if marker := delivery.left_behind(row):
+            return await self._store.must(commit.mark, row.id, marker)
+        return row
+
+    async def step(self, row: Invoice, hand: Hand) -> Invoice | None:
+        """Take the row's next step; the row afterwards, None to let it go."""
+        around = self._around(row)
+        step = next_step(row, around, self._clock())
+        if step.do in RESTS:
+            return await self._rest(row, around, step, hand)
+        if step.do is Do.ADD and not self._gate.is_open:
+            return await self._wait_for_node(row, around, hand)
+        try:
+            result: Result = await self._do(step.do, row, around, hand)
+        except ChatMoved as moved:
+            await self._places.moved(row.chat_id, moved.new_chat_id, must=True)
+            return await self.read(row.id)
+        except Exception as error:  # noqa: BLE001 -- judged like any result: it stops nothing else
+            result = error
+        self._patience.learn(step.do, row, result)
+        verdict = judge(
+            step.do, row, result, around, gate_is_open=self._gate.is_open, now=self._clock()
+        )
+        await self._spread(verdict, row)
+        return await self._record(verdict, step.do, row, hand)
+
+    def _around(self, row: Invoice) -> Around:
+        return self._patience.around(
+            row,
+            now=self._clock(),
+            steady_s=asyncio.get_running_loop().time(),
+            unreachable=self._places.is_unreachable(row.chat_id),
+            is_free=self._chats.is_free(row.chat_id),
+            gate_is_open=self._gate.is_open,
+            outage=self._gate.openings,
+            other_node=self._identity.is_others(row),
+            jitter=jitter(),
+        )
+
+    async def _do(self, do: Do, row: Invoice, around: Around, hand: Hand) -> Result:
+        """Take the step. Raises what the node or the chat answers."""
+        if do in AT_NODE:
+            return await self._at_node.do(do, row, around)
+        reason = self._patience.reason(row, None if self._gate.is_open else self._gate.reason)
+        if do in BY_ITSELF:
+            return GivenUp(reason) if do is Do.FAIL else Dropped()
+        if marker := delivery.before(do, hand.armed):
+            await self._store.must(commit.mark, row.id, marker)
+        hand.armed = None
+        return await self._cards.do(do, row, around, reason)
+
+    async def _spread(self, verdict: Verdict, row: Invoice) -> None:
+        """Tell what came of it to whoever has to know beside the row."""
+        for event in verdict.events:
+            getattr(log, event.level)(event.text, **row.tag, **event.values)
+        for notice in verdict.notices:
+            self._owners.notify(notice)
+        if verdict.chat_is_unreachable:
+            await self._places.lost(row.chat_id, must=True)
+
+    async def _record(self, verdict: Verdict, do: Do, row: Invoice, hand: Hand) -> Invoice | None:
+        """Write the outcome, and with it what the next step needs written before."""
+        columns = verdict.columns
+        if columns is None:
+            return row
+        fresh, written = await self._store.must(commit.record, row, do, columns, self._clock())
+        hand.armed = columns.get("sending") if written else None
+        if written and fresh.state is not row.state:
+            log.info(str(fresh.state), **row.tag)
+        return fresh
+
+    # letting go
+
+    async def _rest(self, row: Invoice, around: Around, step: Step, hand: Hand) -> Invoice | None:
+        """Let the row go until it is due; a short wait is waited for in the hand."""
+        if step.do is Do.WAIT and step.at - self._clock() <= TICK_S:
+            return await self._nudged(row, hand, step.at - self._clock())
+        columns = resting(row, step, around, self._clock())
+        if row.due_at != columns["due_at"] or row.lane != columns["lane"]:
+            fresh = await self._store.must(commit.let_go, row, columns, self._clock())
+            again = next_step(fresh, self._around(fresh), self._clock())
+            if again.do is not step.do or abs(again.at - step.at) > SAME_MOMENT_S:
+                return fresh
+        if step.do is Do.WAIT:
+            hand.due_at = step.at
+        return None
+
+    async def _wait_for_node(self, row: Invoice, around: Around, hand: Hand) -> Invoice | None:
+        """Until the gate opens, or the row has something to say."""
+        waited_s = self._clock() - around.waiting_since
+        moments = [NOTICE_AFTER_S, around.patience_s]
+        until_s = min((m - waited_s for m in moments if m > waited_s), default=TICK_S)
+        with hand.aside():
+            return await self._nudged(row, hand, until_s)
+
+    async def _nudged(self, row: Invoice, hand: Hand, timeout_s: float) -> Invoice | None:
+        """The row as it is once something happened to it or the time is over."""
+        try:
+            async with asyncio.timeout(max(0.0, timeout_s)):
+                await hand.nudge.wait()
+        except TimeoutError:
+            pass
+        return await self.read(row.id)

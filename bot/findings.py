@@ -1,0 +1,125 @@
+"""What a finding is: one thing that was checked, as a kind with values. Knows no prose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+from bot.errors import InvoiceBotError, Value
+
+#: What a finding's line needs; a tuple is a list of names.
+Values: TypeAlias = Mapping[str, Value | tuple[str, ...]]
+
+
+class Mark(StrEnum):
+    """How it is, as each line begins."""
+
+    FINE = "✓"
+    NOTE = "!"  # worth knowing: the bot runs all the same
+    BAD = "✗"
+
+
+class About(StrEnum):
+    """What was checked."""
+
+    TELEGRAM = "Telegram"
+    GROUPS = "groups"
+    ACCESS = "access"
+    CERTIFICATE = "certificate"
+    MACAROON = "macaroon"
+    NODE = "node"
+    WALLET = "wallet"
+    CHAIN = "chain"
+    CHANNELS = "channels"
+    DATABASE = "database"
+
+
+class Kind(StrEnum):
+    """What was found, with the values that its line needs."""
+
+    # of any check
+    NO_ANSWER = "no answer"  # timeout_s
+    CRASHED = "crashed"  # exception: the name of its class
+    REFUSED = "refused"  # the error says why; host, bake where it is the node's
+    EXPIRES = "expires"  # expires_at, left_s; bake where it is the macaroon
+    EXPIRED = "expired"  # expired_at, likewise
+    # Telegram
+    LOGIN_ACCEPTED = "login accepted"  # username, name
+    LOGIN_REJECTED = "login rejected"
+    UNREACHABLE = "unreachable"  # api_url
+    ANSWERS_ODDLY = "answers oddly"  # message
+    WEBHOOK_SET = "webhook set"  # host
+    GROUPS_FORBIDDEN = "groups forbidden"
+    PRIVACY_OFF = "privacy off"
+    PRIVACY_ON = "privacy on"  # username
+    # who can ask
+    OPEN_TO_ANYONE = "open to anyone"
+    CLOSED_TO_EVERYONE = "closed to everyone"
+    # the certificate
+    SYSTEM_AUTHORITIES = "system authorities"
+    NO_CERTIFICATE = "no certificate"
+    # the macaroon; bake: the line that makes one that fits
+    NO_MACAROON = "no macaroon"  # bake
+    LACKS_CALLS = "lacks calls"  # methods, bake
+    LACKS_EXTRAS = "lacks extras"  # methods: calls that the bot can do without; bake
+    ALLOWS_ALL = "allows all"
+    ALLOWS_TOO_MUCH = "allows too much"  # permissions, bake
+    CONDITION = "condition"  # caveat
+    MACAROON_ACCEPTED = "macaroon accepted"
+    # the node
+    ANSWERS = "answers"  # host
+    WALLET_READY = "wallet ready"
+    WALLET_LOCKED = "wallet locked"
+    WALLET_MISSING = "wallet missing"
+    STARTING = "starting"  # state, by LND's name
+    IDENTITY = "identity"  # alias, version, network
+    SYNCED = "synced"  # block_height
+    NOT_SYNCED = "not synced"  # block_height
+    RECEIVABLE = "receivable"  # receivable_msat
+    NOTHING_RECEIVABLE = "nothing receivable"
+    NOT_PERMITTED = "not permitted"  # permission: without it this cannot be checked
+    # the database; path: what it is about
+    WRITABLE = "writable"  # path
+    IS_FOLDER = "is a folder"  # path
+    NOT_A_FOLDER = "not a folder"  # path
+    FOLDER_MISSING = "folder missing"  # path
+    FOLDER_READ_ONLY = "folder read-only"  # path
+    FOLDER_CLOSED = "folder closed"  # path
+    FILE_READ_ONLY = "file read-only"  # path
+    LITTLE_SPACE = "little space"  # free_bytes, path
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was checked, and how it is. Its line is made in `bot.texts.terminal`.
+
+    `error` is what a check of the settings, the node or the database met.
+    """
+
+    mark: Mark
+    about: About
+    kind: Kind
+    values: Values = field(default_factory=dict)
+    error: InvoiceBotError | None = None
+
+
+def fine(about: About, kind: Kind, **values: Value | tuple[str, ...]) -> Finding:
+    """In order."""
+    return Finding(Mark.FINE, about, kind, values)
+
+
+def note(about: About, kind: Kind, **values: Value | tuple[str, ...]) -> Finding:
+    """Worth knowing."""
+    return Finding(Mark.NOTE, about, kind, values)
+
+
+def bad(about: About, kind: Kind, **values: Value | tuple[str, ...]) -> Finding:
+    """Needs fixing."""
+    return Finding(Mark.BAD, about, kind, values)
+
+
+def refused(about: About, error: InvoiceBotError, **values: Value) -> Finding:
+    """An error was met, which says what needs fixing."""
+    return Finding(Mark.BAD, about, Kind.REFUSED, values, error)

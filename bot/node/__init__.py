@@ -1,0 +1,1 @@
+"""The Lightning node. It alone knows gRPC."""

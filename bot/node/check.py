@@ -1,0 +1,200 @@
+"""What can be wrong with certificate, macaroon and node. Knows which calls the bot needs.
+
+Files are read and the node is asked; nothing is changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from cryptography import x509
+
+from bot.config import DAY_S, LndSettings
+from bot.core.answers import WalletState
+from bot.errors import ConfigError, InvoiceUnknown, NodeError, PermissionMissing
+from bot.findings import About, Finding, Kind, Mark, bad, fine, note, refused
+from bot.node.client import Node
+from bot.node.macaroon import read_macaroon
+
+#: A certificate or macaroon that expires sooner is worth a note, in seconds.
+SOON_S = 30 * DAY_S
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """A call that the bot makes, and the two ways in which a macaroon allows it."""
+
+    method: str
+    entity: str
+    action: str
+    # whether the bot runs without it
+    is_extra: bool = False
+
+    @property
+    def name(self) -> str:
+        """The call without its service: ``AddInvoice``."""
+        return self.method.rpartition("/")[2]
+
+
+RIGHTS = (
+    Right("/lnrpc.Lightning/AddInvoice", "invoices", "write"),
+    Right("/lnrpc.Lightning/LookupInvoice", "invoices", "read"),
+    Right("/lnrpc.Lightning/SubscribeInvoices", "invoices", "read"),
+    Right("/invoicesrpc.Invoices/CancelInvoice", "invoices", "write"),
+    Right("/lnrpc.Lightning/GetInfo", "info", "read", is_extra=True),
+    Right("/lnrpc.Lightning/ListChannels", "offchain", "read", is_extra=True),
+)
+# What LND's own invoice.macaroon has beyond these. What only reads does no harm either.
+HARMLESS = {("invoices", "write"), ("address", "write")}
+
+#: The command line that bakes a macaroon with just these rights.
+BAKE = "lncli bakemacaroon --save_to=bot.macaroon --root_key_id=1 " + " ".join(
+    f"uri:{right.method}" for right in RIGHTS
+)
+
+
+# files
+
+
+def check_certificate(settings: LndSettings, now: float) -> Iterator[Finding]:
+    """The pinned certificate's file; `now` in Unix seconds."""
+    try:
+        pem = settings.certificate()
+        if pem is None:
+            yield fine(About.CERTIFICATE, Kind.SYSTEM_AUTHORITIES)
+            return
+        expires_at = x509.load_pem_x509_certificate(pem).not_valid_after_utc
+    except ConfigError as error:
+        yield refused(About.CERTIFICATE, error)
+    except ValueError:
+        yield bad(About.CERTIFICATE, Kind.NO_CERTIFICATE)
+    else:
+        yield _expiry(About.CERTIFICATE, expires_at, now)
+
+
+def _expiry(about: About, expires: datetime, now: float, **values: str) -> Finding:
+    expires_at = expires.timestamp()
+    left_s = expires_at - now
+    if left_s <= 0:
+        return bad(about, Kind.EXPIRED, expired_at=expires_at, **values)
+    mark = Mark.FINE if left_s > SOON_S else Mark.NOTE
+    return Finding(
+        mark, about, Kind.EXPIRES, {"expires_at": expires_at, "left_s": left_s, **values}
+    )
+
+
+def check_macaroon(settings: LndSettings, now: float) -> Iterator[Finding]:
+    """What the macaroon allows, by its file alone; `now` in Unix seconds."""
+    try:
+        permissions, caveats = read_macaroon(bytes.fromhex(settings.macaroon_hex()))
+    except ConfigError as error:
+        yield refused(About.MACAROON, error)
+    except ValueError:
+        yield bad(About.MACAROON, Kind.NO_MACAROON, bake=BAKE)
+    else:
+        yield _rights(permissions)
+        yield from _excess(permissions)
+        for caveat in caveats:
+            yield _caveat(caveat, now)
+
+
+def _rights(permissions: set[tuple[str, str]]) -> Finding:
+    lacking = [
+        right
+        for right in RIGHTS
+        if not permissions & {("uri", right.method), (right.entity, right.action)}
+    ]
+    methods = tuple(right.name for right in lacking)
+    if not all(right.is_extra for right in lacking):
+        return bad(About.MACAROON, Kind.LACKS_CALLS, methods=methods, bake=BAKE)
+    if lacking:
+        return note(About.MACAROON, Kind.LACKS_EXTRAS, methods=methods, bake=BAKE)
+    return fine(About.MACAROON, Kind.ALLOWS_ALL)
+
+
+def _excess(permissions: set[tuple[str, str]]) -> Iterator[Finding]:
+    methods = {("uri", right.method) for right in RIGHTS}
+    excess = sorted(
+        action if entity == "uri" else f"{entity}:{action}"
+        for entity, action in permissions - methods - HARMLESS
+        if action != "read"
+    )
+    if excess:
+        yield note(About.MACAROON, Kind.ALLOWS_TOO_MUCH, permissions=tuple(excess), bake=BAKE)
+
+
+def _caveat(caveat: str, now: float) -> Finding:
+    condition, _, value = caveat.partition(" ")
+    if condition == "time-before":
+        # a time that cannot be read is shown as it is
+        with contextlib.suppress(ValueError):
+            expires = datetime.fromisoformat(value).astimezone(UTC)
+            return _expiry(About.MACAROON, expires, now, bake=BAKE)
+    return fine(About.MACAROON, Kind.CONDITION, caveat=caveat)
+
+
+# the node
+
+
+async def check_node(settings: LndSettings) -> list[Finding]:
+    """Whether the node answers, accepts the bot and can receive. Raises nothing of `bot.errors`."""
+    node = Node(settings)
+    findings: list[Finding] = []
+    try:
+        findings += await _wallet(node, settings.host)
+        if all(finding.mark is Mark.FINE for finding in findings):
+            findings.append(await _accepted(node))
+            findings += await _chain(node)
+            findings.append(await _receivable(node))
+    except NodeError as error:
+        findings.append(refused(About.NODE, error, host=settings.host, bake=BAKE))
+    finally:
+        await node.close()
+    return findings
+
+
+async def _wallet(node: Node, host: str) -> list[Finding]:
+    state = await node.state()
+    answers = fine(About.NODE, Kind.ANSWERS, host=host)
+    match state:
+        case WalletState.SERVER_ACTIVE:
+            return [answers, fine(About.WALLET, Kind.WALLET_READY)]
+        case WalletState.LOCKED:
+            return [answers, bad(About.WALLET, Kind.WALLET_LOCKED)]
+        case WalletState.NON_EXISTING:
+            return [answers, bad(About.WALLET, Kind.WALLET_MISSING)]
+    return [answers, bad(About.WALLET, Kind.STARTING, state=state)]
+
+
+async def _accepted(node: Node) -> Finding:
+    # No invoice has this hash: with permission to look up, that is the answer.
+    with contextlib.suppress(InvoiceUnknown):
+        await node.lookup(secrets.token_bytes(32))
+    return fine(About.MACAROON, Kind.MACAROON_ACCEPTED)
+
+
+async def _chain(node: Node) -> list[Finding]:
+    try:
+        info = await node.info()
+    except PermissionMissing:
+        return [note(About.CHAIN, Kind.NOT_PERMITTED, permission="info:read")]
+    identity = fine(
+        About.NODE, Kind.IDENTITY, alias=info.alias, version=info.version, network=info.network
+    )
+    if info.synced_to_chain:
+        return [identity, fine(About.CHAIN, Kind.SYNCED, block_height=info.block_height)]
+    return [identity, bad(About.CHAIN, Kind.NOT_SYNCED, block_height=info.block_height)]
+
+
+async def _receivable(node: Node) -> Finding:
+    try:
+        receivable_msat = await node.receivable_msat()
+    except PermissionMissing:
+        return note(About.CHANNELS, Kind.NOT_PERMITTED, permission="offchain:read")
+    if receivable_msat == 0:
+        return note(About.CHANNELS, Kind.NOTHING_RECEIVABLE)
+    return fine(About.CHANNELS, Kind.RECEIVABLE, receivable_msat=receivable_msat)

@@ -1,0 +1,298 @@
+"""The Lightning node's calls: add, look up, cancel, subscribe, state. Knows gRPC's channels.
+
+Whatever the node or the connection says becomes one of `bot.errors`' `NodeError`s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import grpc
+
+from bot import logs
+from bot.config import LndSettings
+from bot.core.answers import NodeInfo, NodeInvoice, NodeState, WalletState
+from bot.errors import (
+    ConfigError,
+    CredentialsUnreadable,
+    HashExists,
+    NodeError,
+    NodeSetting,
+    NodeUnreachable,
+)
+from bot.lnrpc import invoices_pb2, lightning_pb2, state_pb2
+from bot.lnrpc.invoices_pb2_grpc import InvoicesStub
+from bot.lnrpc.lightning_pb2_grpc import LightningStub
+from bot.lnrpc.state_pb2_grpc import StateStub
+from bot.node.explain import explain
+
+log = logs.get(__name__)
+
+#: Seconds after which a call is given up; what it did is then unknown.
+CALL_TIMEOUT_S = 10.0
+
+#: LND takes no ping more often than every 10 s, and none without a call.
+CHANNEL_OPTIONS: Sequence[tuple[str, int]] = (
+    ("grpc.keepalive_time_ms", 25_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    # gRPC pings for measures of its own too, has one ping on its way at a time, and would wait a
+    # minute for the answer to such a one.
+    ("grpc.http2.ping_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 0),
+    ("grpc.http2.max_pings_without_data", 0),
+    # The default waits up to two minutes before it looks at a node that is back.
+    ("grpc.initial_reconnect_backoff_ms", 500),
+    # This is also the least time that a connection gets to come up, over Tor or a slow line.
+    ("grpc.min_reconnect_backoff_ms", 5_000),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    # An invoice with very many payments is large; the default is 4 MB, and the stream would end.
+    ("grpc.max_receive_message_length", 200 * 1024 * 1024),
+    # A repetition is the engine's to decide.
+    ("grpc.enable_retries", 0),
+    # A channel with a renewed certificate must not share the old one's connections.
+    ("grpc.use_local_subchannel_pool", 1),
+)
+
+Answer = TypeVar("Answer")
+
+_STATES = {
+    0: NodeState.OPEN,
+    1: NodeState.SETTLED,
+    2: NodeState.CANCELED,
+    3: NodeState.ACCEPTED,
+}
+
+
+class Node:
+    """A connection to one LND node. Cheap to make: the first call connects.
+
+    The certificate and the macaroon are read again, and the call made once more, when the node
+    stops accepting them.
+    """
+
+    def __init__(self, settings: LndSettings) -> None:
+        self._settings = settings
+        self._macaroon_hex = ""
+        self._certificate: bytes | None = None
+        self._channel: grpc.aio.Channel | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Close the connection; calls under way end with `NodeUnreachable`."""
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close()
+        await asyncio.gather(*self._closing)
+
+    async def state(self, *, timeout_s: float = CALL_TIMEOUT_S) -> WalletState:
+        """The wallet's state.
+
+        It is answered in every state and needs no macaroon. Raises `NodeError`.
+        """
+        answer = await self._call(
+            lambda channel: StateStub(channel).GetState(
+                state_pb2.GetStateRequest(), timeout=timeout_s, metadata=self._rights()
+            )
+        )
+        names = {number: name for name, number in state_pb2.WalletState.items()}
+        name = names.get(answer.state, "")
+        return WalletState(name) if name in set(WalletState) else WalletState.UNKNOWN
+
+    async def info(self) -> NodeInfo:
+        """Who the node is (needs info:read). Raises `NodeError`."""
+        answer = await self._call(
+            lambda channel: LightningStub(channel).GetInfo(
+                lightning_pb2.GetInfoRequest(), timeout=CALL_TIMEOUT_S, metadata=self._rights()
+            )
+        )
+        return NodeInfo(
+            identity_pubkey=answer.identity_pubkey,
+            alias=answer.alias,
+            version=answer.version,
+            network=answer.chains[0].network if answer.chains else "",
+            synced_to_chain=answer.synced_to_chain,
+            block_height=answer.block_height,
+        )
+
+    async def add(
+        self,
+        *,
+        preimage: bytes,
+        amount_msat: int,
+        memo: str,
+        expiry_s: int,
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> bool:
+        """Add an invoice; 0 msat means any amount. False if there was one of this preimage.
+
+        Raises `NodePassing` when it is unknown whether the node has it, `NodeRefused` when it
+        will never take it.
+        """
+        request = lightning_pb2.Invoice(
+            r_preimage=preimage,
+            value_msat=amount_msat,
+            memo=memo,
+            expiry=expiry_s,
+            private=self._settings.private_route_hints,
+        )
+        try:
+            await self._call(
+                lambda channel: LightningStub(channel).AddInvoice(
+                    request, timeout=timeout_s, metadata=self._rights()
+                )
+            )
+        except HashExists:
+            return False
+        return True
+
+    async def lookup(
+        self, payment_hash: bytes, *, timeout_s: float = CALL_TIMEOUT_S
+    ) -> NodeInvoice:
+        """The invoice with this payment hash.
+
+        Raises `InvoiceUnknown`, which right after an add means nothing: it may appear a moment
+        later. Raises other `NodeError`s too.
+        """
+        request = lightning_pb2.PaymentHash(r_hash=payment_hash)
+        return _invoice(
+            await self._call(
+                lambda channel: LightningStub(channel).LookupInvoice(
+                    request, timeout=timeout_s, metadata=self._rights()
+                )
+            )
+        )
+
+    async def cancel(self, payment_hash: bytes) -> None:
+        """Cancel an invoice; one that is canceled already is success.
+
+        Raises `AlreadySettled`, `InvoiceUnknown` or another `NodeError`.
+        """
+        request = invoices_pb2.CancelInvoiceMsg(payment_hash=payment_hash)
+        await self._call(
+            lambda channel: InvoicesStub(channel).CancelInvoice(
+                request, timeout=CALL_TIMEOUT_S, metadata=self._rights()
+            )
+        )
+
+    async def receivable_msat(self) -> int:
+        """What can be received over active channels, reserves kept (needs offchain:read)."""
+        answer = await self._call(
+            lambda channel: LightningStub(channel).ListChannels(
+                lightning_pb2.ListChannelsRequest(active_only=True),
+                timeout=CALL_TIMEOUT_S,
+                metadata=self._rights(),
+            )
+        )
+        return sum(
+            max(0, c.remote_balance - c.remote_constraints.chan_reserve_sat) * 1000
+            for c in answer.channels
+        )
+
+    async def subscribe(self, settle_index: int) -> AsyncIterator[NodeInvoice]:
+        """Every invoice that is added or settled from now on, of this bot or not.
+
+        `settle_index` > 0 first replays settlements after it. Ends when the node shuts down,
+        raises `NodeError` when the connection breaks. Expiry and cancellation make no event.
+        """
+        subscription = lightning_pb2.InvoiceSubscription(settle_index=settle_index)
+        channel = self._connected()
+        stream = LightningStub(channel).SubscribeInvoices(subscription, metadata=self._rights())  # type: ignore[no-untyped-call, unused-ignore]
+        try:
+            with _explained():
+                async for message in stream:
+                    yield _invoice(message)
+        except NodeError as error:
+            raise self._renewed_after(error, channel)[0] from None
+        finally:
+            stream.cancel()
+
+    async def _call(self, call: Callable[[grpc.aio.Channel], Awaitable[Answer]]) -> Answer:
+        channel = self._connected()
+        try:
+            with _explained():
+                return await call(channel)
+        except NodeError as failure:
+            error, renewed = self._renewed_after(failure, channel)
+        if not renewed:
+            raise error
+        with _explained():
+            return await call(self._connected())
+
+    def _connected(self) -> grpc.aio.Channel:
+        if self._channel is None:
+            try:
+                self._certificate = self._settings.certificate()
+                self._macaroon_hex = self._settings.macaroon_hex()
+            except ConfigError as error:
+                raise CredentialsUnreadable(detail=str(error)) from error
+            logs.redact(self._macaroon_hex)
+            self._channel = grpc.aio.secure_channel(
+                self._settings.host,
+                grpc.ssl_channel_credentials(self._certificate),
+                options=CHANNEL_OPTIONS,
+            )
+        return self._channel
+
+    def _rights(self) -> tuple[tuple[str, str], ...]:
+        """The macaroon of the day, for one call.
+
+        The channel has TLS only, so it never goes out in the open; gRPC's own way, a plugin that
+        is asked for each call in another thread, costs as much as the rest of the call.
+        """
+        return (("macaroon", self._macaroon_hex),)
+
+    def _renewed_after(self, error: NodeError, used: grpc.aio.Channel) -> tuple[NodeError, bool]:
+        """The error, and whether something new was read, so that another try makes sense."""
+        if not isinstance(error, NodeSetting):
+            return error, False
+        if self._channel is not used:  # another call was first to notice
+            return error, True
+        try:
+            certificate = self._settings.certificate()
+            macaroon_hex = self._settings.macaroon_hex()
+        except ConfigError as missing:
+            return type(error)(detail=f"{error.detail}; {missing}"), False
+        if certificate == self._certificate and macaroon_hex == self._macaroon_hex:
+            return error, False
+        log.info("node credentials read again", because=error.key)
+        self._channel = None
+        closing = asyncio.ensure_future(used.close(grace=CALL_TIMEOUT_S))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        return error, True
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """What gRPC raises becomes a `NodeError`."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as failure:
+        raise explain(failure) from None
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        # Nobody cancelled the caller: the channel was closed under the call, and grpc.aio
+        # reports it like this. It must not end the task that is subscribed to payments.
+        raise NodeUnreachable(detail="connection closed") from None
+
+
+def _invoice(message: Any) -> NodeInvoice:
+    return NodeInvoice(
+        payment_hash=message.r_hash,
+        payment_request=message.payment_request,
+        payment_addr=message.payment_addr,
+        memo=message.memo,
+        amount_msat=message.value_msat,
+        paid_msat=message.amt_paid_msat,
+        created_at=message.creation_date,
+        expires_at=message.creation_date + message.expiry,
+        settled_at=message.settle_date,
+        state=_STATES.get(message.state, NodeState.UNKNOWN),
+        add_index=message.add_index,
+        settle_index=message.settle_index,
+    )

@@ -1,0 +1,109 @@
+"""What gRPC reports, as our errors. Knows LND's texts: no other module matches them.
+
+A plain error of LND's arrives as UNKNOWN with a text, so code and text are both matched.
+"""
+
+from __future__ import annotations
+
+import grpc
+
+from bot.errors import (
+    AlreadySettled,
+    AmountTooLarge,
+    CallMissing,
+    CertificateChanged,
+    CertificateCorrupt,
+    CertificateExpired,
+    CertificateName,
+    CertificateRefused,
+    ExpiryTooLong,
+    HashExists,
+    InvoiceUnknown,
+    MacaroonBound,
+    MacaroonExpired,
+    MacaroonRefused,
+    MemoTooLong,
+    NodeError,
+    NodeLocked,
+    NodeOdd,
+    NodeRefused,
+    NodeStarting,
+    NodeStopping,
+    NodeTimeout,
+    NodeUnreachable,
+    PermissionMissing,
+    TlsFailed,
+    TlsMissing,
+    WalletMissing,
+)
+
+#: gRPC's words for a TLS failure → what it means. The first that matches counts.
+TLS_FAILURES: tuple[tuple[str, type[CertificateRefused]], ...] = (
+    ("certificate has expired", CertificateExpired),
+    ("CERTIFICATE_VERIFY_FAILED", CertificateChanged),
+    ("Hostname Verification", CertificateName),
+    ("WRONG_VERSION_NUMBER", TlsMissing),
+    ("security handshaker", CertificateCorrupt),
+    ("Ssl handshake failed", TlsFailed),
+    ("SSL_ERROR", TlsFailed),
+)
+
+#: Text of an UNKNOWN error → what it means. The first that matches counts.
+TEXTS: tuple[tuple[str, type[NodeError]], ...] = (
+    ("waiting to start", NodeStarting),
+    ("in the process of starting up", NodeStarting),
+    ("shutting down", NodeStopping),
+    ("wallet not created", WalletMissing),
+    ("wallet locked", NodeLocked),
+    ("permission denied", PermissionMissing),
+    ("macaroon has expired", MacaroonExpired),
+    ("macaroon locked to different IP", MacaroonBound),
+    ("macaroon", MacaroonRefused),
+    ("encoding/hex", MacaroonRefused),
+    ("unmarshal v", MacaroonRefused),
+    ("verification failed", MacaroonRefused),
+    ("caveat ", MacaroonRefused),
+    ("already settled", AlreadySettled),
+    ("unable to locate invoice", InvoiceUnknown),
+    ("there are no existing invoices", InvoiceUnknown),
+    ("memo too large", MemoTooLong),
+    ("data length too big", MemoTooLong),
+    ("invoice amount", AmountTooLarge),
+    ("amount cannot be negative", NodeRefused),
+    ("mutually exclusive", NodeRefused),
+    ("expiry of", ExpiryTooLong),
+    ("invalid preimage length", NodeRefused),
+    ("payment hash already exists", HashExists),
+    ("payment hash", NodeRefused),
+    ("invalid hash length", NodeRefused),
+    ("description hash", NodeRefused),
+    ("CLTV delta", NodeRefused),
+    ("context deadline exceeded", NodeTimeout),
+    ("context canceled", NodeTimeout),
+)
+
+_CODES: dict[grpc.StatusCode, type[NodeError]] = {
+    grpc.StatusCode.DEADLINE_EXCEEDED: NodeTimeout,
+    grpc.StatusCode.CANCELLED: NodeUnreachable,
+    grpc.StatusCode.NOT_FOUND: InvoiceUnknown,
+    grpc.StatusCode.UNAUTHENTICATED: MacaroonRefused,
+    grpc.StatusCode.PERMISSION_DENIED: PermissionMissing,
+    grpc.StatusCode.UNIMPLEMENTED: CallMissing,
+}
+
+
+def explain(error: grpc.aio.AioRpcError) -> NodeError:
+    """The `NodeError` for what gRPC reports. Its `detail` is the node's own text, for the log."""
+    code, text = error.code(), error.details() or ""
+    detail = f"{code.name}: {text}"
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return _first(TLS_FAILURES, text, NodeUnreachable)(detail=detail)
+    if code in _CODES:
+        return _CODES[code](detail=detail)
+    return _first(TEXTS, text, NodeOdd)(detail=detail)
+
+
+def _first(
+    table: tuple[tuple[str, type[NodeError]], ...], text: str, otherwise: type[NodeError]
+) -> type[NodeError]:
+    return next((kind for part, kind in table if part in text), otherwise)

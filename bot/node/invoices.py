@@ -1,0 +1,110 @@
+"""One invoice at the node: add it, cancel it, so many at once, through the gate.
+
+Knows the client's calls and the row, and writes nothing: what came of it is for the engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from bot.clock import Clock, steady
+from bot.core.answers import Added, Cancelled, NodeInvoice
+from bot.core.invoice import Invoice, State
+from bot.core.steps import NOTICE_AFTER_S, Around
+from bot.core.work import Do
+from bot.errors import (
+    AlreadySettled,
+    InvoiceUnknown,
+    NodeOdd,
+    NodeStarting,
+    PermissionMissing,
+)
+from bot.node.client import CALL_TIMEOUT_S, Node
+from bot.node.gate import Gate
+from bot.node.identity import Identity
+
+#: Commands at the node at once: more gains nothing and blocks the loop in bursts.
+COMMANDS_AT_ONCE = 8
+#: Expiries and look-ups at the node at once, behind commands.
+BEHIND_AT_ONCE = 4
+#: Look-ups of an invoice that is expired by our clock and which the node keeps open, before it is
+#: cancelled all the same: with their pauses they take more than an hour.
+OVERDUE_LOOKUPS = 75
+
+
+class NodeInvoices:
+    """Steps at the node. Each raises `NodeError`."""
+
+    def __init__(self, node: Node, gate: Gate, identity: Identity, clock: Clock) -> None:
+        self._node = node
+        self._gate = gate
+        self._identity = identity
+        self._clock = clock
+        self._commands = asyncio.Semaphore(COMMANDS_AT_ONCE)
+        self._behind = asyncio.Semaphore(BEHIND_AT_ONCE)
+
+    async def do(self, do: Do, row: Invoice, around: Around) -> Added | Cancelled:
+        """Take a step at the node; what it has then."""
+        return await (self.add(row, around) if do is Do.ADD else self.cancel(row))
+
+    async def add(self, row: Invoice, around: Around) -> Added:
+        """Add, and look up what there is then: fresh or repeated, it is one way."""
+        until_notice_s = around.waiting_since + NOTICE_AFTER_S - self._clock()
+        timeout_s = until_notice_s if until_notice_s > 0.5 else CALL_TIMEOUT_S
+        node_id = self._identity.of_new
+        async with self._commands:
+            with self._gate.passing():
+                began_at = steady()
+                found, is_new = await add(self._node, row, timeout_s=timeout_s)
+        if is_new:
+            self._clock.learn(found.created_at, within_s=steady() - began_at)
+        return Added(found, node_id or self._identity.of_new)
+
+    async def cancel(self, row: Invoice) -> Cancelled:
+        """Cancel. An expired one the node cancels by itself, by its own clock, unless a payment
+        is under way: so that is looked up, and cancelled only if the node never does."""
+        is_overdue = row.state is State.OPEN and not row.cancel_wanted
+        async with self._behind if is_overdue else self._commands:
+            is_its_node = self._identity.is_known and not self._identity.is_others(row)
+            if self._gate.is_open and not is_its_node:
+                # Another node than before would know nothing of it.
+                raise NodeStarting(detail="whose invoices it has is not known yet")
+            with self._gate.passing():
+                if is_overdue and row.attempts_at(Do.CANCEL) < OVERDUE_LOOKUPS:
+                    return Cancelled(await self._node.lookup(row.payment_hash))
+                try:
+                    return Cancelled(await cancel(self._node, row))
+                except PermissionMissing as error:  # all else goes on; it may be closed by now
+                    found = await self._node.lookup(row.payment_hash)
+                    return Cancelled(found, lacks=error)
+
+    async def lookup_behind(self, payment_hash: bytes) -> NodeInvoice:
+        """Look up what nobody waits for."""
+        async with self._behind:
+            return await self._node.lookup(payment_hash)
+
+
+async def add(node: Node, row: Invoice, *, timeout_s: float) -> tuple[NodeInvoice, bool]:
+    """Add, and look up what there is then; and whether this add made it. Raises `NodeError`."""
+    if row.preimage is None:
+        raise ValueError("a pending invoice without a preimage")
+    is_new = await node.add(
+        preimage=row.preimage,
+        amount_msat=row.amount_msat or 0,
+        memo=row.memo,
+        expiry_s=row.expiry_s,
+        timeout_s=timeout_s,
+    )
+    return await node.lookup(row.payment_hash, timeout_s=timeout_s), is_new
+
+
+async def cancel(node: Node, row: Invoice) -> NodeInvoice | None:
+    """Cancel; where it was too late for that, what there is. Raises `NodeError`."""
+    try:
+        await node.cancel(row.payment_hash)
+    except AlreadySettled:
+        try:
+            return await node.lookup(row.payment_hash)
+        except InvoiceUnknown as error:
+            raise NodeOdd(detail=error.detail) from error
+    return None

@@ -1,0 +1,105 @@
+"""Chats as places: which id each has now, and whether it can be reached. Knows no Telegram.
+
+The one truth for both, kept in memory and in the store. A group that becomes a supergroup gets a
+new id, and its old message numbers are void there. Where the bot was blocked or removed nothing is
+tried until the chat is heard of again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec
+
+from bot import logs
+from bot.store import Bell, Store, Tx
+
+log = logs.get(__name__)
+
+P = ParamSpec("P")
+
+
+class Places:
+    """All chats. `load` comes first; every change is written before it is known here.
+
+    `must`: wait until the database takes it. Without, `StoreUnavailable` is raised while it does
+    not, which an update needs: it is delivered again.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], float], bell: Bell) -> None:
+        self._store = store
+        self._clock = clock
+        self._bell = bell
+        self._unreachable: set[int] = set()
+        self._now: dict[int, int] = {}  # of groups that moved: any id → the present one
+        self._ids: dict[int, frozenset[int]] = {}  # of the same: any id → all of them
+
+    async def load(self) -> None:
+        """Read what is known from earlier processes."""
+        moves, unreachable = await self._store.must(_known)
+        for old, new in moves.items():
+            self._remember(old, new)
+        self._unreachable |= unreachable
+
+    def now(self, chat_id: int) -> int:
+        """The present id of the chat that has or had this one."""
+        return self._now.get(chat_id, chat_id)
+
+    def ids(self, chat_id: int) -> frozenset[int]:
+        """The present id and every former one of the chat that has or had this one."""
+        return self._ids.get(chat_id, frozenset({chat_id}))
+
+    def is_unreachable(self, chat_id: int) -> bool:
+        """Whether nothing reaches this chat until it is heard of again."""
+        return chat_id in self._unreachable
+
+    async def lost(self, chat_id: int, *, must: bool) -> None:
+        """The bot was blocked or removed there."""
+        await self._write(must, _set_unreachable, chat_id, True, self._clock())
+        self._unreachable.add(chat_id)
+        log.info("chat unreachable", chat=chat_id)
+
+    async def heard(self, chat_id: int) -> None:
+        """An update came from there: it can be written to. Raises `StoreUnavailable`."""
+        if chat_id not in self._unreachable:
+            return
+        await self._store.do(_set_unreachable, chat_id, False, self._clock())
+        self._unreachable.discard(chat_id)
+        log.info("chat reachable again", chat=chat_id)
+        self._bell.ring_all()
+
+    async def moved(self, old: int, new: int, *, must: bool) -> None:
+        """A group has a new id. Written also where that is known: a row may have come late."""
+        await self._write(must, _move, old, new, self._clock())
+        self._remember(old, new)
+        self._bell.ring_all()
+
+    def _remember(self, old: int, new: int) -> None:
+        present = self.now(new)
+        ids = self.ids(old) | self.ids(new)
+        for each in ids:
+            self._now[each] = present
+            self._ids[each] = ids
+
+    async def _write(
+        self,
+        must: bool,
+        job: Callable[Concatenate[Tx, P], None],
+        *values: P.args,
+        **named: P.kwargs,
+    ) -> None:
+        if must:
+            await self._store.must(job, *values, **named)
+        else:
+            await self._store.do(job, *values, **named)
+
+
+def _known(tx: Tx) -> tuple[dict[int, int], set[int]]:
+    return tx.chats.moves(), tx.chats.unreachable()
+
+
+def _set_unreachable(tx: Tx, chat_id: int, is_unreachable: bool, now: float) -> None:
+    tx.chats.set_unreachable(chat_id, is_unreachable, now)
+
+
+def _move(tx: Tx, old: int, new: int, now: float) -> None:
+    tx.chats.move(old, new, now)

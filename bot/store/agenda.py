@@ -1,0 +1,105 @@
+"""Many rows: which are due, which wait for another try, which need nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bot.core import work
+from bot.core.invoice import Invoice
+from bot.core.work import MAX_FAULTS, Lane
+from bot.store.nodes import Nodes
+from bot.store.noun import AT_THE_NODE, ROWS, Noun
+from bot.store.rows import packed
+from bot.store.tables import invoices
+
+_c = invoices.c
+_LANE: sa.BindParameter[Lane] = sa.bindparam("lane")
+_NOW: sa.BindParameter[float] = sa.bindparam("now")
+_DUE = (
+    ROWS.where(_c.lane == _LANE, _c.due_at <= _NOW).order_by(_c.due_at).limit(sa.bindparam("most"))
+)
+_DUE_ELSEWHERE = _DUE.where(_c.chat_id.not_in(sa.bindparam("busy", expanding=True)))
+_NEXT_DUE_AT = sa.select(sa.func.min(_c.due_at)).where(_c.lane == _LANE, _c.due_at > _NOW)
+# Neither names the lane: SQLite would read all that are open by its index. A row gets stuck as it
+# is put off, and its retry_at stays, so that an index finds it by that.
+_PUT_OFF = (_c.retry_at > 0, _c.due_at.is_not(None), _c.faults < MAX_FAULTS)
+_STUCK = (_c.retry_at > 0, _c.faults >= MAX_FAULTS)
+
+
+class Due(NamedTuple):
+    """What is due: rows, whether there are more, and when others will be (Unix seconds)."""
+
+    rows: list[Invoice]
+    more: bool
+    next_at: float | None
+
+
+class Agenda(Noun):
+    """What there is to do, and when. Times in Unix seconds."""
+
+    def __init__(self, connection: Connection, nodes: Nodes) -> None:
+        super().__init__(connection)
+        self._nodes = nodes
+
+    def due(
+        self,
+        lanes: Iterable[Lane],
+        now: float,
+        *,
+        limit: int,
+        but: Collection[tuple[Lane, int]] = (),
+    ) -> Due:
+        """Rows that are due now, the most urgent lane first, of each at most `limit`.
+
+        `but`: lanes and chats that have enough in hand.
+        """
+        rows: list[Invoice] = []
+        more = False
+        moments: list[float] = []
+        for lane in lanes:
+            here = {"lane": lane, "now": now, "most": limit}
+            if busy := [chat_id for lane_of, chat_id in but if lane_of == lane]:
+                found = self._all(_DUE_ELSEWHERE, **here, busy=busy)
+            else:
+                found = self._all(_DUE, **here)
+            rows += found
+            more = more or len(found) == limit
+            next_at = self._connection.execute(_NEXT_DUE_AT, {"lane": lane, "now": now}).scalar()
+            if next_at is not None:
+                moments.append(next_at)
+        return Due(rows, more, min(moments, default=None))
+
+    def make_retries_due(self, now: float) -> None:
+        """What waits for another try is due: the node is back, or the clock was set."""
+        self._write(packed(**work.retry_now(now)), *_PUT_OFF)
+
+    def unstick(self, now: float) -> int:
+        """Give stuck rows another chance; how many there were."""
+        return self._write(packed(**work.unstuck(now)), *_STUCK)
+
+    def prune(self, before: float, limit: int) -> int:
+        """Remove rows that were requested before then and need nothing more; how many.
+
+        The payment that each node reported last stays: it shows whether a node numbers its
+        payments from 1 again.
+        """
+        newest = (self._nodes.newest_settled(node_id) for node_id in self._nodes.known())
+        kept = [row.id for row in newest if row is not None]
+        done = (
+            sa.select(_c.id)
+            .where(
+                _c.asked_at < before,
+                _c.id.not_in(kept),
+                sa.or_(
+                    _c.due_at.is_(None) & sa.not_(AT_THE_NODE),
+                    # nobody was heard of there for as long
+                    (_c.lane == Lane.UNREACHABLE) & (_c.expires_at < before),
+                ),
+            )
+            .limit(limit)
+        )
+        return self._connection.execute(sa.delete(invoices).where(_c.id.in_(done))).rowcount

@@ -1,0 +1,82 @@
+"""What became of chats: groups that have a new id, chats that cannot be reached; and their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.core import delivery, work
+from bot.core.invoice import Face, State
+from bot.core.work import Lane
+from bot.store.noun import Noun
+from bot.store.rows import packed
+from bot.store.tables import chats, invoices
+
+_c = invoices.c
+_UNFINISHED = sa.or_(
+    _c.state.in_([State.ASKING, State.PENDING, State.OPEN]),
+    _c.due_at.is_not(None),
+    _c.lane == Lane.UNREACHABLE,
+)
+
+
+def _either(
+    condition: sa.ColumnElement[bool], these: Mapping[str, Any], others: Mapping[str, Any]
+) -> dict[str, Any]:
+    """`these` columns where it is so, else `others`; what only those name stays as it is."""
+    return {
+        name: sa.case((condition, these.get(name, _c[name])), else_=value)
+        for name, value in others.items()
+    }
+
+
+class Chats(Noun):
+    """Chats by Telegram's id. Times in Unix seconds."""
+
+    def moves(self) -> dict[int, int]:
+        """Groups' old ids → their new ones."""
+        statement = sa.select(chats.c.chat_id, chats.c.moved_to).where(
+            chats.c.moved_to.is_not(None)
+        )
+        return {row.chat_id: row.moved_to for row in self._connection.execute(statement)}
+
+    def unreachable(self) -> set[int]:
+        """Chats that the bot cannot write to until it hears of them."""
+        statement = sa.select(chats.c.chat_id).where(chats.c.unreachable)
+        return set(self._connection.execute(statement).scalars())
+
+    def is_unreachable(self, chat_id: int) -> bool:
+        """Whether the bot cannot write there."""
+        statement = sa.select(chats.c.unreachable).where(chats.c.chat_id == chat_id)
+        return bool(self._connection.execute(statement).scalar_one_or_none())
+
+    def set_unreachable(self, chat_id: int, is_unreachable: bool, now: float) -> None:
+        """Note whether a chat can be reached; where it can again, its rows are due."""
+        self._put_chat(chat_id, unreachable=is_unreachable)
+        if not is_unreachable:
+            self._write(
+                packed(**work.reachable(now)),
+                _c.chat_id == chat_id,
+                _c.lane == Lane.UNREACHABLE,
+            )
+
+    def move(self, old: int, new: int, now: float) -> None:
+        """A group has a new id. Old message ids are void there: what is open is shown afresh."""
+        self._put_chat(old, moved_to=new)
+        is_kept = _c.sending.in_(delivery.KEPT_IN_A_MOVE)
+        is_other_nodes = _c.lane == Lane.OTHER_NODE
+        self._write(
+            packed(card_shown=Face.NOTHING, payment_request_shown=Face.NOTHING)
+            | _either(is_kept, {}, packed(**delivery.overtaken()))
+            | _either(is_other_nodes, packed(**work.set_aside()), packed(**work.moved(now))),
+            _c.chat_id == old,
+            _UNFINISHED,
+        )
+        # The new group numbers its messages from 1: an old number may be somebody else's there.
+        void = packed(card_id=None, payment_request_id=None, duplicates={}, reply_to=None)
+        self._write(packed(chat_id=new) | void, _c.chat_id == old)
+
+    def _put_chat(self, chat_id: int, **columns: Any) -> None:
+        self._put(chats, {"chat_id": chat_id}, columns, new={"unreachable": False})

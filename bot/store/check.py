@@ -1,0 +1,57 @@
+"""What can be wrong with the database and its place on the disk. Knows the file, and no SQL."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from bot.config import DatabaseSettings
+from bot.errors import StartError
+from bot.findings import About, Finding, Kind, Mark, Values, bad, fine, refused
+from bot.store.sqlite import inspect
+
+#: Free space in bytes below which the database might soon be full.
+LITTLE_SPACE = 100_000_000
+
+
+def check_database(database: DatabaseSettings, *, in_use: bool = False) -> Iterator[Finding]:
+    """Whether `Store.open` would accept the file. Nothing is written.
+
+    `in_use`: this process has it open, so that it was inspected before.
+    """
+    try:
+        place = _place(database.file)
+        if place.mark is not Mark.BAD and not in_use:
+            inspect(database.url)
+        yield place
+    except StartError as error:
+        yield refused(About.DATABASE, error)
+    except PermissionError:
+        yield _bad(Kind.FOLDER_CLOSED, database.file.parent)
+
+
+def _place(file: Path) -> Finding:
+    # The folder is made at start: what counts is the nearest one that exists.
+    folder = next(folder for folder in file.absolute().parents if folder.exists())
+    if file.is_dir():
+        return _bad(Kind.IS_FOLDER, file)
+    if not folder.is_dir():
+        return _bad(Kind.NOT_A_FOLDER, folder)
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+        if folder != file.absolute().parent:
+            return _bad(Kind.FOLDER_MISSING, file.parent)
+        return _bad(Kind.FOLDER_READ_ONLY, folder)
+    if file.exists() and not os.access(file, os.R_OK | os.W_OK, effective_ids=True):
+        return _bad(Kind.FILE_READ_ONLY, file)
+    free = shutil.disk_usage(folder).free
+    if free < LITTLE_SPACE:
+        values: Values = {"free_bytes": free, "path": str(folder)}
+        mark = Mark.NOTE if free else Mark.BAD
+        return Finding(mark, About.DATABASE, Kind.LITTLE_SPACE, values)
+    return fine(About.DATABASE, Kind.WRITABLE, path=str(file))
+
+
+def _bad(kind: Kind, path: Path) -> Finding:
+    return bad(About.DATABASE, kind, path=str(path))

@@ -1,0 +1,38 @@
+"""What the bot remembers beside the rows: what was just said, and pictures that Telegram has."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from bot.store.noun import Noun
+from bot.store.tables import hints, pictures
+
+
+class Memory(Noun):
+    """Hints and pictures. Times in Unix seconds."""
+
+    def claim_hint(self, kind: str, subject_id: int, *, now: float, every_s: float) -> bool:
+        """Whether this can be said again: it was last said at least `every_s` ago, or never."""
+        here = (hints.c.kind == kind) & (hints.c.subject_id == subject_id)
+        said_at = self._connection.execute(sa.select(hints.c.said_at).where(here)).scalar()
+        # One that was said in the future was said before the clock was set back.
+        if said_at is not None and 0 <= now - said_at < every_s:
+            return False
+        self._put(hints, {"kind": kind, "subject_id": subject_id}, {"said_at": now})
+        return True
+
+    def prune_hints(self, before: float) -> None:
+        """Forget what was said before then."""
+        self._connection.execute(sa.delete(hints).where(hints.c.said_at < before))
+
+    def picture(self, name: str) -> str | None:
+        """Telegram's file_id of a picture that was uploaded before."""
+        statement = sa.select(pictures.c.file_id).where(pictures.c.name == name)
+        return self._connection.execute(statement).scalar_one_or_none()
+
+    def set_picture(self, name: str, file_id: str | None) -> None:
+        """Remember a picture's file_id; None: Telegram no longer knows it."""
+        if file_id is None:
+            self._connection.execute(sa.delete(pictures).where(pictures.c.name == name))
+        else:
+            self._put(pictures, {"name": name}, {"file_id": file_id})

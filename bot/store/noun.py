@@ -1,0 +1,53 @@
+"""What all statements share: the connection of one transaction, and how rows are read from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bot.core.invoice import Invoice, State
+from bot.store.rows import COLUMNS, unpacked
+from bot.store.tables import invoices
+
+#: Every column, in the order in which a row is read.
+ALL = tuple(invoices.c[name] for name in COLUMNS)
+ROWS = sa.select(*ALL)
+#: The node may still be paid for these, or has them on their way.
+AT_THE_NODE = invoices.c.state.in_([State.PENDING, State.OPEN])
+
+
+class Noun:
+    """Statements about one thing, within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def _one(self, statement: sa.Executable, **values: Any) -> Invoice | None:
+        row = self._connection.execute(statement, values).one_or_none()
+        return None if row is None else unpacked(row)
+
+    def _all(self, statement: sa.Executable, **values: Any) -> list[Invoice]:
+        return [unpacked(row) for row in self._connection.execute(statement, values)]
+
+    def _write(self, columns: Mapping[str, Any], *conditions: sa.ColumnElement[bool]) -> int:
+        """Set these columns, packed, of all rows where it is so; how many there were."""
+        statement = sa.update(invoices).where(*conditions).values(**columns)
+        return self._connection.execute(statement).rowcount
+
+    def _put(
+        self,
+        table: sa.Table,
+        key: Mapping[str, Any],
+        columns: Mapping[str, Any],
+        *,
+        new: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write these columns of the entry with this key; where there is none, with `new`."""
+        here = [table.c[name] == value for name, value in key.items()]
+        changed = self._connection.execute(sa.update(table).where(*here).values(**columns))
+        if not changed.rowcount:
+            values = {**(new or {}), **key, **columns}
+            self._connection.execute(sa.insert(table).values(**values))

@@ -1,0 +1,173 @@
+"""The file: locked, inspected, opened. What is SQLite's own is here, and nothing else is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+
+import filelock
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from bot.errors import (
+    DatabaseDamaged,
+    DatabaseFolderReadOnly,
+    DatabaseHalfMissing,
+    DatabaseInUse,
+    DatabaseNotOurs,
+    DatabaseTooNew,
+    DatabaseUnreadable,
+)
+from bot.store import migrations
+
+#: Seconds for which another program's lock is waited for.
+BUSY_TIMEOUT_S = 5.0
+
+
+def file_of(url: str) -> Path:
+    """The file of a database: one by two names is one database, with one lock."""
+    return Path(sa.make_url(url).database or "").resolve()
+
+
+def locked(path: Path) -> filelock.BaseFileLock:
+    """The lock of the database at `path`, held; the process's number is noted beside it.
+
+    Raises `DatabaseInUse` or `DatabaseFolderReadOnly`.
+    """
+    lock = filelock.FileLock(_beside(path, ".lock"), mode=0o600)
+    pid_file = _beside(path, ".pid")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise DatabaseInUse(path=str(path), pid=_noted(pid_file)) from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DatabaseFolderReadOnly(folder=str(path.parent), reason=reason) from error
+    with contextlib.suppress(OSError):
+        pid_file.touch(mode=0o600)
+        pid_file.write_text(f"{os.getpid()}\n")
+    return lock
+
+
+def opened(url: str, path: Path) -> Engine:
+    """The database at `url`, in the file `path`, brought up to date.
+
+    Raises `DatabaseTooNew` or `DatabaseUnreadable`.
+    """
+    _refuse_half(path)
+    if _size(path) == 0:
+        path.touch(mode=0o600)
+    else:
+        _refuse_unusable(path)
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, hide_parameters=True)
+    sa.event.listen(engine, "connect", _configure)
+    sa.event.listen(engine, "begin", _begin)
+    try:
+        with engine.begin() as connection:
+            migrations.bring_up_to_date(connection)
+    except sa.exc.DatabaseError as error:
+        engine.dispose()
+        raise DatabaseUnreadable(path=str(path), reason=str(error.orig)) from error
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def inspect(url: str) -> None:
+    """See whether the database at `url`, where there is one, is one that `Store.open` takes.
+
+    Nothing is written. Raises `DatabaseTooNew` or `DatabaseUnreadable`.
+    """
+    path = file_of(url)
+    if _size(path) or _size(_journal(path)):
+        _refuse_half(path)
+        _refuse_unusable(path)
+
+
+def _refuse_half(path: Path) -> None:
+    if not _size(path) and _size(journal := _journal(path)):
+        raise DatabaseHalfMissing(path=str(path), journal=str(journal))
+
+
+def _refuse_unusable(path: Path) -> None:
+    """Refuse a file that is damaged, too new or another program's, and leave it as it is."""
+    # Where there is no journal nobody writes, and nothing has to be made beside the file.
+    how = "mode=ro" if _journal(path).exists() else "immutable=1"
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, timeout=BUSY_TIMEOUT_S)
+        ) as connection:
+            verdict = _verdict(connection, path)
+            found = _found(connection) if verdict == "ok" else None
+    except sqlite3.OperationalError as error:
+        raise DatabaseUnreadable(path=str(path), reason=str(error)) from error
+    except sqlite3.DatabaseError as error:
+        raise DatabaseDamaged(path=str(path), reason=str(error)) from error
+    if verdict != "ok":
+        raise DatabaseDamaged(path=str(path), reason=verdict.splitlines()[-1])
+    if found == "":
+        raise DatabaseNotOurs(path=str(path))
+    if found is not None and found not in migrations.known():
+        raise DatabaseTooNew(detail=found)
+
+
+def _verdict(connection: sqlite3.Connection, path: Path) -> str:
+    """SQLite's own on the file, "ok" or what is wrong with it."""
+    verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    pages, page_bytes = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
+    )
+    # What is missing at its end may still be in the journal.
+    if verdict == "ok" and not _size(_journal(path)) and not 0 < pages * page_bytes <= _size(path):
+        return "it is cut short"
+    return verdict
+
+
+def _found(connection: sqlite3.Connection) -> str | None:
+    """The migration that a file is at; None for one without a table, "" for another program's."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    if "alembic_version" not in tables:
+        return "" if tables else None
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return "" if row is None else str(row[0])
+
+
+def _noted(pid_file: Path) -> int:
+    """The number of the process that has the lock, 0 where it is not known."""
+    try:
+        return int(pid_file.read_text())
+    except (OSError, ValueError):
+        return 0
+
+
+def _journal(path: Path) -> Path:
+    """SQLite's write-ahead log: what is not in the database's own file yet."""
+    return _beside(path, "-wal")
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
+
+
+def _size(path: Path) -> int:
+    """In bytes, 0 where there is no file."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _configure(connection: sqlite3.Connection, _record: object) -> None:
+    # Python's own transaction control would begin too late, and not IMMEDIATE.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    # in kB: the indexes of what is open; the operating system keeps the rest at hand
+    connection.execute("PRAGMA cache_size=-512")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,63 @@
+"""The tables, as the migrations leave them. Knows the types of SQL, and makes no statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.store.rows import COLUMNS, kept_as
+
+META = sa.MetaData()
+
+_TYPES: Mapping[type, type[sa.types.TypeEngine[Any]]] = {
+    int: sa.BigInteger,
+    float: sa.Float,
+    bool: sa.Boolean,
+    str: sa.Text,
+    bytes: sa.LargeBinary,
+}
+
+
+def _column(name: str) -> sa.Column[Any]:
+    kind, may_be_empty = kept_as(name)
+    return sa.Column(name, _TYPES[kind], primary_key=name == "id", nullable=may_be_empty)
+
+
+invoices = sa.Table("invoices", META, *map(_column, COLUMNS))
+
+#: How far the settlements of each node are recorded.
+cursors = sa.Table(
+    "cursors",
+    META,
+    sa.Column("node_id", sa.Text, primary_key=True),
+    sa.Column("settle_index", sa.BigInteger, nullable=False),
+    sa.Column("seen_at", sa.Float, nullable=False),
+)
+
+#: Chats that have a new id, and those that cannot be reached.
+chats = sa.Table(
+    "chats",
+    META,
+    sa.Column("chat_id", sa.BigInteger, primary_key=True),
+    sa.Column("moved_to", sa.BigInteger),
+    sa.Column("unreachable", sa.Boolean, nullable=False),
+)
+
+#: When something was last said that is not repeated every time.
+hints = sa.Table(
+    "hints",
+    META,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("subject_id", sa.BigInteger, primary_key=True),
+    sa.Column("said_at", sa.Float, nullable=False),
+)
+
+#: Telegram's file_id of each picture that it has already.
+pictures = sa.Table(
+    "pictures",
+    META,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("file_id", sa.Text, nullable=False),
+)

@@ -1,0 +1,22 @@
+"""One transaction, as the jobs see it: a noun each for what can be read and written."""
+
+from __future__ import annotations
+
+from sqlalchemy.engine import Connection
+
+from bot.store.agenda import Agenda
+from bot.store.chats import Chats
+from bot.store.invoices import Invoices
+from bot.store.memory import Memory
+from bot.store.nodes import Nodes
+
+
+class Tx:
+    """The statements of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.invoices = Invoices(connection)
+        self.nodes = Nodes(connection, self.invoices)
+        self.agenda = Agenda(connection, self.nodes)
+        self.chats = Chats(connection)
+        self.memory = Memory(connection)

@@ -1,0 +1,191 @@
+"""The store: jobs in one writer thread, committed together. Knows no statement.
+
+A job is a function whose first parameter is a `Tx`, named ``tx``. It runs in the writer's thread,
+perhaps twice (a neighbour failed): it touches nothing but its `Tx` and the values that it is
+given, and reads no clock. What waits there together is committed together, so that one fsync
+serves a burst.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar
+
+import filelock
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from bot import logs
+from bot.errors import StoreUnavailable
+from bot.pauses import pause_s
+from bot.store import sqlite
+from bot.store.tx import Tx
+
+log = logs.get(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: As many jobs as one commit takes at most.
+GROUP = 64
+#: The longest pause between two tries of what has to be written, in seconds.
+LONGEST_PAUSE_S = 5.0
+#: Tries that such a job still gets after `stop_trying`.
+LAST_TRIES = 4
+
+
+class Store:
+    """The database, open. Made by `Store.open`, ended by `close`."""
+
+    def __init__(self, engine: Engine, lock: filelock.BaseFileLock) -> None:
+        self._engine = engine
+        self._lock = lock
+        self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._closed = False
+        self._is_trying = True
+        self._is_away = False
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._work, name="store", daemon=True)
+
+    @classmethod
+    async def open(cls, url: str) -> Store:
+        """Open or make the database at `url` (``sqlite:///FILE``) and bring it up to date.
+
+        Raises `StartError`: `DatabaseInUse`, `DatabaseTooNew`, `DatabaseUnreadable` or
+        `DatabaseFolderReadOnly`.
+        """
+        path = sqlite.file_of(url)
+        lock = sqlite.locked(path)
+        try:
+            engine = await asyncio.to_thread(sqlite.opened, url, path)
+        except BaseException:
+            lock.release()
+            raise
+        store = cls(engine, lock)
+        store._thread.start()
+        return store
+
+    async def close(self) -> None:
+        """Finish what waits, and let go of the file."""
+        self._closed = True
+        self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join)
+        self._engine.dispose()
+        self._lock.release()
+
+    async def do(
+        self, job: Callable[Concatenate[Tx, P], T], *values: P.args, **named: P.kwargs
+    ) -> T:
+        """Run ``job(tx, *values, **named)`` in a transaction of its own or its neighbours'.
+
+        Returns its answer once that is committed. Raises `StoreUnavailable` when the database is
+        locked, full, unreachable or closed: then nothing was written. Whatever `job` raises comes
+        back too, and undoes only that job.
+        """
+        if self._closed:
+            raise StoreUnavailable(detail="it is closed")
+        waiting: _Job[T] = _Job(lambda tx: job(tx, *values, **named), self._loop.create_future())
+        self._jobs.put(waiting)
+        return await waiting.done
+
+    async def must(
+        self, job: Callable[Concatenate[Tx, P], T], *values: P.args, **named: P.kwargs
+    ) -> T:
+        """Run ``job(tx, *values, **named)`` like `do`, again and again until it is written.
+
+        Raises `StoreUnavailable` only when the store is closed, or after a few tries once
+        `stop_trying` was called.
+        """
+        attempts = 0
+        while True:
+            try:
+                answer = await self.do(job, *values, **named)
+            except StoreUnavailable as error:
+                if self._closed or (not self._is_trying and attempts >= LAST_TRIES):
+                    raise
+                attempts += 1
+                self._note_outage(error)
+                await asyncio.sleep(pause_s(attempts, longest_s=LONGEST_PAUSE_S))
+            else:
+                self._note_success()
+                return answer
+
+    def stop_trying(self) -> None:
+        """The process ends: `must` gives up after a few tries from now on."""
+        self._is_trying = False
+
+    def _note_outage(self, error: StoreUnavailable) -> None:
+        if not self._is_away:
+            self._is_away = True
+            log.warning("database unavailable", detail=error.detail)
+
+    def _note_success(self) -> None:
+        if self._is_away:
+            self._is_away = False
+            log.info("database available again")
+
+    # in the writer's thread
+
+    def _work(self) -> None:
+        ending = False
+        while not ending:
+            group: list[_Job[Any]] = []
+            with contextlib.suppress(queue.Empty):
+                job = self._jobs.get()
+                while job is not None:
+                    group.append(job)
+                    if len(group) == GROUP:
+                        break
+                    job = self._jobs.get_nowait()
+                ending = job is None
+            if not group:
+                continue
+            outcomes = self._run(group)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits now
+                self._loop.call_soon_threadsafe(_deliver, group, outcomes)
+
+    def _run(self, group: list[_Job[Any]]) -> list[_Outcome]:
+        try:
+            with self._engine.begin() as connection:
+                tx = Tx(connection)
+                return [_Outcome(job.run(tx), None) for job in group]
+        except Exception as error:  # noqa: BLE001 -- it is the job's own, and goes back to its caller
+            failure = _explained(error)
+        if isinstance(failure, StoreUnavailable):
+            # A file that was opened while it was read-only stays so until it is opened again.
+            self._engine.dispose()
+        if len(group) == 1 or isinstance(failure, StoreUnavailable):
+            return [_Outcome(None, failure)] * len(group)
+        return [outcome for job in group for outcome in self._run([job])]
+
+
+class _Outcome(NamedTuple):
+    answer: Any
+    error: Exception | None
+
+
+class _Job(NamedTuple, Generic[T]):
+    run: Callable[[Tx], T]
+    done: asyncio.Future[T]
+
+
+def _explained(error: Exception) -> Exception:
+    """`StoreUnavailable` where it is the database's state, and not the job's doing."""
+    is_state = isinstance(error, sa.exc.OperationalError) or type(error) is sa.exc.DatabaseError
+    if is_state and isinstance(error, sa.exc.DBAPIError):
+        return StoreUnavailable(detail=str(error.orig))
+    return error
+
+
+def _deliver(group: list[_Job[Any]], outcomes: list[_Outcome]) -> None:
+    for job, outcome in zip(group, outcomes, strict=True):
+        if job.done.cancelled():
+            continue
+        if outcome.error is not None:
+            job.done.set_exception(outcome.error)
+        else:
+            job.done.set_result(outcome.answer)

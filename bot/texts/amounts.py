@@ -1,0 +1,145 @@
+"""Why an amount is refused, and an example that works. A sentence or two for each `Problem`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.core.amounts import Problem, format_sats
+from bot.errors import Value
+
+
+def about_amount(values: Mapping[str, Value]) -> tuple[str, str]:
+    """What is wrong and what to write, from the values of an `AmountRefused`."""
+    what, action = _SENTENCES[Problem(str(values["problem"]))]
+    limit = format_sats(1000 * int(values.get("limit_sats", 0)))
+    shown = values.get("shown")
+    fields = {**values, "shown": f'"{shown}"' if shown else "This", "limit": limit}
+    return what.format_map(fields), action.format_map(fields)
+
+
+_SENTENCES: dict[Problem, tuple[str, str]] = {
+    Problem.MISSING: (
+        "The amount is missing.",
+        "Write how many sats, for example {example}.",
+    ),
+    Problem.NOT_A_NUMBER: (
+        "{shown} is not an amount.",
+        "Write the amount first, for example {example}.",
+    ),
+    Problem.NEGATIVE: (
+        "An amount can't be negative.",
+        "Leave out the minus sign, for example {example}.",
+    ),
+    Problem.PLUS: (
+        "An amount needs no plus sign.",
+        "Leave it out, for example {example}.",
+    ),
+    Problem.NOT_DECIMAL: (
+        "{shown} is not a decimal number.",
+        "Write the amount in ordinary digits, for example {example}.",
+    ),
+    Problem.EXPONENT: (
+        "{shown} has an exponent.",
+        "Write out all the digits, for example {example}.",
+    ),
+    Problem.DOTS: (
+        "{shown} has dots between its digits.",
+        "Use commas, for example {example}.",
+    ),
+    Problem.COMMAS: (
+        "{shown} is unclear.",
+        "Use commas for thousands and a dot for fractions, for example {example} or 2.1k.",
+    ),
+    Problem.UNREADABLE: (
+        "{shown} can't be read as an amount.",
+        "Write a plain number, for example {example}.",
+    ),
+    Problem.UNIT_FIRST: (
+        "The unit goes after the number.",
+        "Write it there, for example {example}.",
+    ),
+    Problem.SUM: (
+        "Calculations are not supported.",
+        "Write the amount as one number, for example {example}.",
+    ),
+    Problem.BTC_OR_SATS: (
+        "{shown} could be BTC or sats.",
+        "Write the unit in letters, for example {example}.",
+    ),
+    Problem.NO_SPACE: (
+        "{shown} has no space between the amount and the memo.",
+        "Add one, for example {example}.",
+    ),
+    Problem.BTC_WITH_MULTIPLIER: (
+        "{shown} is unclear, because k and m count sats.",
+        "Write BTC with all its digits, for example {example}.",
+    ),
+    Problem.ONE_OR_TWO_NUMBERS: (
+        "{shown} could be one number or two.",
+        "Write the number without spaces, for example {example}.",
+    ),
+    Problem.FRACTION_OR_THOUSANDS: (
+        "{shown} could be {fewer} or {more}.",
+        "Write it without the dot, for example {example}.",
+    ),
+    Problem.ZERO: (
+        "The amount can't be zero.",
+        "To let the payer choose, write any, for example {example}.",
+    ),
+    Problem.BELOW_A_SAT: (
+        "{shown} is less than a sat.",
+        "Write whole sats, for example {example}.",
+    ),
+    Problem.BELOW_A_SAT_OR_BTC: (
+        "{shown} is less than a sat.",
+        "If you mean BTC, add the unit, for example {example}.",
+    ),
+    Problem.PARTS_OF_A_SAT: (
+        "{shown} is not a whole number of sats.",
+        "Write whole sats, for example {example}.",
+    ),
+    Problem.PARTS_OF_A_SAT_OR_BTC: (
+        "{shown} is not a whole number of sats.",
+        "If you mean BTC, add the unit, for example {example}.",
+    ),
+    Problem.TOO_LONG: (
+        "That is too long for an amount.",
+        "Write the amount first, then a space, for example {example}.",
+    ),
+    Problem.INVISIBLE: (
+        "The amount contains an invisible character.",
+        "Type it again, for example {example}.",
+    ),
+    Problem.OTHER_DIGITS: (
+        "Only the digits 0 to 9 are supported.",
+        "Write the amount with these, for example {example}.",
+    ),
+    Problem.OTHER_CURRENCY: (
+        "{shown} is another currency.",
+        "Only sats and BTC are supported, for example {example}.",
+    ),
+    Problem.MILLISATS: (
+        "Millisats are not supported.",
+        "Write whole sats, for example {example}.",
+    ),
+    Problem.SEPARATE_MULTIPLIER: (
+        "{shown} is unclear.",
+        "Write k or m directly after the number, for example {example}.",
+    ),
+    Problem.UNCLEAR_UNIT: (
+        "{shown} is unclear.",
+        "Write sats or btc, then the memo, for example {example}.",
+    ),
+    Problem.NOT_ALONE: (
+        "{shown} is not part of an amount.",
+        "Write only the amount, for example {example}.",
+    ),
+    Problem.TOO_LITTLE: (
+        "That amount is too small.",
+        "Write at least {limit}.",
+    ),
+    Problem.TOO_MUCH: (
+        "That amount is too large.",
+        "Write at most {limit}.",
+    ),
+}

@@ -1,0 +1,145 @@
+"""One invoice as its chat reads it: the card, what comes before and after it. Telegram HTML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.core.failure import Failure
+from bot.core.invoice import Face, Invoice
+from bot.core.text import MAX_CAPTION, MAX_TEXT, length
+from bot.errors import NodeError
+from bot.texts.errors import why, why_failed
+from bot.texts.phrases import amount, escape, memo, mention, moment, overpaid, paid_amount, span
+
+#: The sign that a card with this face begins with; a question has none.
+FACE_SIGNS: dict[Face, str] = {
+    Face.WAITING: "⏳",
+    Face.OPEN: "⚡",
+    Face.PAID: "✅",
+    Face.EXPIRED: "⌛",
+    Face.EXPIRED_REPLACED: "⌛",
+    Face.CANCELLED: "✖️",
+    Face.CANCELLED_REPLACED: "✖️",
+    Face.FAILED: "⚠️",
+}
+
+CANCEL_BUTTON = "Cancel"
+RENEW_BUTTON = "Renew"
+QUESTION_PLACEHOLDER = "2100 pizza"
+
+_CLOSED = "It can no longer be paid."
+_MAY_BE_DUPLICATE = "<i>This may be a duplicate of a message above.</i>"
+_UNREACHABLE = "I can't write to the chat where you asked for it."
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card's text, and whether the payment request needs a message of its own."""
+
+    html: str
+    payment_request_separate: bool = False
+
+
+def card(
+    row: Invoice, face: Face, *, limit: int = MAX_CAPTION, may_be_duplicate: bool = False
+) -> Card:
+    """What the card's first message says; `limit` is a caption's or a text's."""
+    if face is Face.QUESTION:
+        return Card(question(row))
+    if face is Face.FAILED:
+        return Card(failed(row))
+    top = [_state_line(row, face)]
+    if may_be_duplicate:
+        top.append(_MAY_BE_DUPLICATE)
+    if row.memo:
+        top.append(memo(row.memo))
+    if row.asker_name:
+        top.append(f"Requested by {escape(row.asker_name)}")
+    if face is not Face.OPEN:
+        return Card(_fitting([*top, *_ending(row, face)], limit))
+    left = f'<tg-time unix="{row.expires_at}" format="r">in {span(row.expiry_s)}</tg-time>'
+    top.append(f"Pay by {moment(row.expires_at, 't')}, {left}")
+    whole = "\n".join([*top, "", f"<code>{escape(row.payment_request)}</code>"])
+    if length(whole) <= limit:
+        return Card(whole)
+    follows = "The payment request follows in a separate message."
+    return Card(_fitting([*top, follows], limit), payment_request_separate=True)
+
+
+def payment_request(row: Invoice, face: Face) -> str:
+    """The card's second message, where the payment request does not fit the first."""
+    if face is Face.OPEN:
+        return f"<code>{escape(row.payment_request)}</code>"
+    return f"{_state_line(row, face)}\nThe payment request that was here can no longer be paid."
+
+
+def _state_line(row: Invoice, face: Face) -> str:
+    return f"{FACE_SIGNS[face]} <b>{_state(row, face)}</b>"
+
+
+def _state(row: Invoice, face: Face) -> str:
+    if face is Face.OPEN:
+        return f"Please pay {amount(row)}"
+    if face is Face.PAID:
+        return f"Paid: {paid_amount(row)}"
+    if face in (Face.EXPIRED, Face.EXPIRED_REPLACED):
+        return f"Expired: {amount(row)}"
+    return f"Cancelled: {amount(row)}"
+
+
+def _ending(row: Invoice, face: Face) -> list[str]:
+    if face is Face.PAID:
+        paid = [f"Paid {moment(row.settled_at, 'Dt')}"] if row.settled_at else []
+        return [*paid, *overpaid(row)]
+    if face in (Face.CANCELLED, Face.CANCELLED_REPLACED):
+        by = f" by {escape(row.cancelled_by)}" if row.cancelled_by else ""
+        lines = [f"Cancelled{by}. {_CLOSED}"]
+    else:
+        lines = [f"Expired. {_CLOSED}"]
+    if face in (Face.CANCELLED_REPLACED, Face.EXPIRED_REPLACED):
+        lines.append("A new invoice has replaced it.")
+    return lines
+
+
+def _fitting(lines: list[str], limit: int) -> str:
+    """The lines, without the memo where they would pass the limit: a caption is never cut."""
+    whole = "\n".join(lines)
+    if length(whole) <= limit:
+        return whole
+    return "\n".join(line for line in lines if not line.startswith("<blockquote"))
+
+
+# before and after
+
+
+def question(row: Invoice) -> str:
+    """Asks for the amount."""
+    example = f"<code>{QUESTION_PLACEHOLDER}</code>"
+    return f"{mention(row)}, how many sats? Reply with an amount, such as {example}."
+
+
+def waiting_notice(error: NodeError, patience_s: float) -> str:
+    """Sent while the node is away; it becomes the card, or the failure."""
+    patience = span(patience_s)
+    return f"{FACE_SIGNS[Face.WAITING]} {escape(why(error))} I'll keep trying for {patience}."
+
+
+def failed(row: Invoice) -> str:
+    """Sent when there will be no invoice."""
+    reason = why_failed(row.failure or Failure(NodeError.key))
+    figure = f" for {amount(row)}" if row.amount_msat else ""
+    outcome = f"No invoice was made{figure}. Please try again later."
+    return f"{FACE_SIGNS[Face.FAILED]} {escape(reason)}\n{outcome}"
+
+
+def announcement(row: Invoice, *, may_be_duplicate: bool = False, elsewhere: bool = False) -> str:
+    """Announces a payment. `elsewhere`: not in the invoice's own chat, which is unreachable."""
+    lines = [f"{FACE_SIGNS[Face.PAID]} {mention(row)}, you got {paid_amount(row)}."]
+    lines += overpaid(row)
+    if row.memo:
+        lines.append(memo(row.memo))
+    if elsewhere:
+        lines.append(_UNREACHABLE)
+    if may_be_duplicate:
+        lines.append(_MAY_BE_DUPLICATE)
+    return _fitting(lines, MAX_TEXT)

@@ -1,0 +1,229 @@
+"""A sentence for each error of ours, by its class. Plain text: errors are read at terminals too.
+
+First what happened, then what to do. A class without a sentence of its own has its parent's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+from bot import errors
+from bot.core.failure import Failure
+from bot.core.text import MAX_MEMO_BYTES
+from bot.core.wishes import OutputProblem
+from bot.errors import InvoiceBotError, Value
+from bot.texts.amounts import about_amount
+from bot.texts.phrases import count, escape, span
+from bot.texts.settings import settings_problems
+
+Values = Mapping[str, Value]
+
+
+class Reason(NamedTuple):
+    """What happened, and what to do ("" where there is nothing to do but wait)."""
+
+    what: str
+    action: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.action}".strip()
+
+
+def why(error: InvoiceBotError) -> str:
+    """What happened and what to do, as plain text; a line for each problem of the settings."""
+    return str(reason(error))
+
+
+def reason(error: InvoiceBotError) -> Reason:
+    """The same, in its two parts."""
+    if isinstance(error, errors.ConfigError):
+        return Reason(settings_problems(error))
+    return _reason(type(error), error.values)
+
+
+def why_failed(failure: Failure) -> str:
+    """Why there is no invoice, as it was stored; plain text."""
+    return str(_reason(_STORED.get(failure.key, errors.NodeError), failure.values))
+
+
+def refusal(error: InvoiceBotError) -> str:
+    """Why a command is not carried out, as Telegram HTML."""
+    return escape(why(error))
+
+
+def _reason(kind: type[InvoiceBotError], values: Values) -> Reason:
+    said = next(_REASONS[each] for each in kind.__mro__ if each in _REASONS)
+    return _filled(said, values) if isinstance(said, Reason) else said(values)
+
+
+def _filled(said: Reason, values: Values) -> Reason:
+    return Reason(said.what.format_map(values), said.action.format_map(values))
+
+
+def _below(kind: type[InvoiceBotError]) -> Iterator[type[InvoiceBotError]]:
+    yield kind
+    for each in kind.__subclasses__():
+        yield from _below(each)
+
+
+#: What the database keeps as a row's failure.
+_STORED = {kind.key: kind for kind in _below(errors.NodeError)}
+
+
+# those whose figures take more than a place in a sentence
+
+
+def _database_in_use(values: Values) -> Reason:
+    process = f"process {values['pid']}" if values.get("pid") else "another process"
+    return Reason(f"The database {values['path']} is in use by {process}.", "Stop that one first.")
+
+
+def _memo(values: Values) -> Reason:
+    size = f"That memo is {values['size_bytes']} bytes long."
+    return Reason(f"{size} The limit is {MAX_MEMO_BYTES} bytes.", "Shorten it and ask again.")
+
+
+def _user_limit(values: Values) -> Reason:
+    asked = count(int(values["count"]), "invoice")
+    within = span(float(values["per_s"]))
+    who = values.get("who") or "You"
+    return Reason(f"{who} asked for {asked} in {within}.", "Wait a little and ask again.")
+
+
+def _chat_limit(values: Values) -> Reason:
+    there = count(int(values["count"]), "open invoice")
+    return Reason(
+        f"This chat has {there}.", "Cancel some, or wait until they have been paid or expire."
+    )
+
+
+def _output(values: Values) -> Reason:
+    return _filled(_OUTPUTS[OutputProblem(str(values["problem"]))], values)
+
+
+_OUTPUTS = {
+    OutputProblem.IS_FOLDER: Reason("--png: {path} is a folder.", "Name a file in it."),
+    OutputProblem.NOT_A_FILE: Reason("--png: {path} is not a regular file.", "Name another one."),
+    OutputProblem.FOLDER_MISSING: Reason("--png: there is no folder {path}.", "Create it first."),
+    OutputProblem.FOLDER_READ_ONLY: Reason("--png: the folder {path} is not writable."),
+    OutputProblem.NOT_WRITTEN: Reason("--png: {path} can't be written: {reason}."),
+    OutputProblem.NOT_PRINTED: Reason(
+        "The node has the invoice {payment_request} but the output can't be written: {reason}."
+    ),
+}
+
+_REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
+    InvoiceBotError: Reason("Something went wrong."),
+    # at the start
+    errors.StartError: Reason("The bot can't start."),
+    errors.DatabaseInUse: _database_in_use,
+    errors.DatabaseTooNew: Reason(
+        "A newer version of this bot wrote the database.", "Run that version or a newer one."
+    ),
+    errors.DatabaseUnreadable: Reason("The database {path} can't be opened: {reason}."),
+    errors.DatabaseDamaged: Reason(
+        "The database {path} is damaged ({reason}).", "Restore it from a backup."
+    ),
+    errors.DatabaseHalfMissing: Reason(
+        "The database {path} is empty, but its journal {journal} is not.",
+        "Restore both from a backup, or remove both to start over.",
+    ),
+    errors.DatabaseNotOurs: Reason(
+        "The database {path} belongs to another program.", "Choose another file."
+    ),
+    errors.DatabaseFolderReadOnly: Reason(
+        "The database folder {folder} can't be written: {reason}."
+    ),
+    errors.TokenRefused: Reason(
+        "Telegram rejects the bot's token.", "Ask @BotFather for the current one."
+    ),
+    errors.PortInUse: Reason("Port {port} is in use.", "Choose another one with --port."),
+    errors.PortUnusable: Reason(
+        "Port {port} can't be used ({reason}).", "Choose another one with --port."
+    ),
+    errors.DemoMissing: Reason(
+        "The demo is not installed.",
+        "Install it with make demo, or with pip install '.[demo]' in the project's folder.",
+    ),
+    errors.DemoNotReady: Reason("The bot did not start within {timeout_s:g} s."),
+    errors.StoreUnavailable: Reason("The database can't be written right now.", "Try again later."),
+    # what people asked for
+    errors.Refused: Reason("That is not possible."),
+    errors.AmountRefused: lambda values: Reason(*about_amount(values)),
+    errors.MemoRefused: _memo,
+    errors.MemoUnreadable: Reason("That memo is not readable text.", "Write it in UTF-8."),
+    errors.UserLimitReached: _user_limit,
+    errors.ChatLimitReached: _chat_limit,
+    errors.OutputRefused: _output,
+    # the node
+    errors.NodeError: Reason("The Lightning node could not do that."),
+    errors.NodePassing: Reason("The Lightning node can't answer right now."),
+    errors.NodeUnreachable: Reason("The Lightning node can't be reached."),
+    errors.NodeStarting: Reason("The Lightning node is still starting."),
+    errors.NodeStopping: Reason("The Lightning node is shutting down."),
+    errors.NodeNotAsked: Reason("I haven't reached the Lightning node yet."),
+    errors.NodeLocked: Reason(
+        "The Lightning node's wallet is locked.", "The bot's owner needs to unlock it."
+    ),
+    errors.WalletMissing: Reason(
+        "The Lightning node has no wallet yet.", "The bot's owner needs to create one."
+    ),
+    errors.NodeTimeout: Reason("The Lightning node is not answering."),
+    errors.NodeOdd: Reason("The Lightning node reports an unknown error."),
+    errors.AskedTooLongAgo: Reason("I was away when you asked."),
+    errors.NodeSetting: Reason(
+        "The Lightning node rejects this bot.", "The bot's owner needs to check its settings."
+    ),
+    errors.CredentialsUnreadable: Reason(
+        "The certificate or the macaroon for the Lightning node can't be read.",
+        "The bot's owner needs to check both files.",
+    ),
+    errors.CertificateRefused: Reason(
+        "The Lightning node's certificate does not match the pinned certificate.",
+        "The bot's owner needs to copy the current one.",
+    ),
+    errors.CertificateExpired: Reason(
+        "The Lightning node's certificate has expired.", "The bot's owner needs to renew it."
+    ),
+    errors.CertificateChanged: Reason(
+        "The Lightning node's certificate has changed.",
+        "The bot's owner needs to copy the new one.",
+    ),
+    errors.CertificateName: Reason(
+        "The Lightning node's certificate does not include its address.",
+        "The bot's owner needs to add it (tlsextraip or tlsextradomain).",
+    ),
+    errors.CertificateCorrupt: Reason(
+        "The certificate file for the Lightning node is corrupt.",
+        "The bot's owner needs to replace it.",
+    ),
+    errors.TlsMissing: Reason(
+        "The Lightning node's address answers without TLS.",
+        "The bot's owner needs to correct lnd.host.",
+    ),
+    errors.TlsFailed: Reason("The TLS handshake with the Lightning node failed."),
+    errors.MacaroonRefused: Reason(
+        "The Lightning node rejects this bot's macaroon.", "The bot's owner needs to replace it."
+    ),
+    errors.MacaroonExpired: Reason(
+        "This bot's macaroon has expired.", "The bot's owner needs to bake a new one."
+    ),
+    errors.MacaroonBound: Reason(
+        "This bot's macaroon is bound to another address.",
+        "The bot's owner needs to bake one for this address.",
+    ),
+    errors.PermissionMissing: Reason(
+        "This bot's macaroon lacks a permission.",
+        "The bot's owner needs to bake one that has it.",
+    ),
+    errors.CallMissing: Reason(
+        "The Lightning node lacks a call that this bot needs. It is too old, or it is not LND."
+    ),
+    errors.NodeRefused: Reason("The Lightning node rejected this invoice."),
+    errors.MemoTooLong: Reason("The memo is too long for the Lightning node."),
+    errors.AmountTooLarge: Reason("The amount is too large for the Lightning node."),
+    errors.ExpiryTooLong: Reason("The expiry is too long for the Lightning node."),
+    errors.InvoiceUnknown: Reason("The Lightning node does not know this invoice."),
+    errors.AlreadySettled: Reason("This invoice has already been paid."),
+}

@@ -1,0 +1,58 @@
+"""What only the bot's owners read: notices, and how the node is. Telegram HTML."""
+
+from __future__ import annotations
+
+from bot.core.answers import NodeInfo, NodeStatus
+from bot.core.notices import Kind, Notice
+from bot.texts.errors import refusal
+from bot.texts.phrases import count, escape
+
+
+def owner_notice(notice: Notice) -> str:
+    """What happened that an owner should know, and what to do."""
+    row, why = notice.row_id, escape(notice.why)
+    match notice.kind:
+        case Kind.STUCK:
+            said = f"I can't finish invoice {row} ({why}). See the log for details."
+        case Kind.CARD_REFUSED:
+            said = (
+                f"Telegram rejected the card of invoice {row}: {why}. "
+                "I'm cancelling the invoice at the node."
+            )
+        case Kind.CARD_UNTRUE:
+            said = (
+                f"Telegram rejected an edit of the card of invoice {row}: {why}. "
+                "I can't delete it either. It may look payable although it is not. "
+                "Please delete it."
+            )
+        case Kind.CANCEL_NOT_PERMITTED:
+            said = (
+                "My macaroon lacks the permission to cancel. Invoices that people cancel stay "
+                "open at the node until they expire. Please bake a macaroon with that permission."
+            )
+        case Kind.OTHER_NODE:
+            is_one = notice.count == 1
+            said = (
+                f"{count(notice.count, 'open invoice')} {'belongs' if is_one else 'belong'} to "
+                "another node than the one I'm connected to. "
+                f"I can't track {'it' if is_one else 'them'} until that node is back."
+            )
+    return f"⚠️ {said}"
+
+
+def node_status(status: NodeStatus) -> str:
+    """How the node is: why it is away, or who it is and whether its chain is synced."""
+    if status.away is not None:
+        return f"⚠️ {refusal(status.away)}"
+    if status.info is None:
+        return "⚡ The Lightning node answers, but does not say who it is."
+    return _connected(status.info)
+
+
+def _connected(info: NodeInfo) -> str:
+    name = f"<b>{escape(info.alias or info.identity_pubkey)}</b>"
+    network = f" on {escape(info.network)}" if info.network else ""
+    block = f"block {info.block_height:,}"
+    if info.synced_to_chain:
+        return f"⚡ Connected to {name}{network}, synced, at {block}."
+    return f"⏳ Connected to {name}{network}, not synced, at {block}."

@@ -1,0 +1,75 @@
+"""Phrases that many sentences share: amounts, times, counts, people. The only escaping."""
+
+from __future__ import annotations
+
+import html
+from datetime import UTC, datetime
+
+from bot.core.amounts import format_sats
+from bot.core.invoice import Invoice
+from bot.core.text import FOLD_AT
+
+
+def escape(text: str) -> str:
+    """What people wrote, as Telegram HTML."""
+    return html.escape(text, quote=False)
+
+
+def amount(row: Invoice) -> str:
+    """What was requested."""
+    return format_sats(row.amount_msat or 0)
+
+
+def paid_amount(row: Invoice) -> str:
+    """What was paid, where the node said so."""
+    return format_sats(row.paid_msat) if row.paid_msat else amount(row)
+
+
+def overpaid(row: Invoice) -> list[str]:
+    """A line where more was paid than requested."""
+    if row.amount_msat and row.paid_msat > row.amount_msat:
+        return [f"That is more than the {amount(row)} requested."]
+    return []
+
+
+def memo(text: str) -> str:
+    """A memo as a quote, folded where it is long."""
+    fold = " expandable" if len(text) > FOLD_AT or text.count("\n") > 3 else ""
+    return f"<blockquote{fold}>{escape(text)}</blockquote>"
+
+
+def mention(row: Invoice) -> str:
+    """The person who asked, so that Telegram notifies them."""
+    name = escape(row.asker_name) or "You"
+    if row.asker_id <= 0:  # somebody who asks as the group has no profile
+        return name
+    return f'<a href="tg://user?id={row.asker_id}">{name}</a>'
+
+
+def moment(at: int, style: str) -> str:
+    """A time in Unix seconds that each reader sees in their own language and zone.
+
+    UTC where a client does not know of such times; `style` is one of Telegram's.
+    """
+    when = datetime.fromtimestamp(at, UTC)
+    inner = when.strftime("%Y-%m-%d %H:%M UTC") if style != "t" else when.strftime("%H:%M UTC")
+    return f'<tg-time unix="{at}" format="{style}">{inner}</tg-time>'
+
+
+def span(seconds: float) -> str:
+    """60 seconds are ``a minute``, 120 ``2 minutes``: the largest unit that is whole."""
+    for size, name in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size and seconds % size == 0:
+            return _span(int(seconds // size), name)
+    return _span(int(seconds), "second")
+
+
+def count(number: int, what: str) -> str:
+    """``1 invoice``, ``2 invoices``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _span(number: int, unit: str) -> str:
+    if number == 1:
+        return f"an {unit}" if unit == "hour" else f"a {unit}"
+    return count(number, unit)

@@ -1,0 +1,150 @@
+"""What the bot answers to commands and presses. Knows no update: what came of it comes in.
+
+Telegram HTML, and short where it answers a press: its window takes 200 characters of plain text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bot.core.invoice import Face, Invoice, State
+from bot.core.text import MAX_TEXT, clean_name, length
+from bot.core.wishes import Cancelling, Renewing
+from bot.errors import Refused
+from bot.texts.cards import FACE_SIGNS
+from bot.texts.errors import why
+from bot.texts.phrases import amount, escape, moment, paid_amount
+
+#: For setMyCommands: in private chats, and in groups.
+PRIVATE_COMMANDS = (
+    ("invoice", "request a payment: /invoice 2100 pizza"),
+    ("invoices", "your latest invoices"),
+    ("cancel", "cancel an invoice: reply to its card"),
+    ("id", "your id"),
+    ("help", "how it works"),
+)
+GROUP_COMMANDS = (
+    ("invoice", "request a payment: /invoice 2100 pizza"),
+    ("invoices", "your latest invoices here"),
+    ("cancel", "cancel an invoice: reply to its card"),
+    ("id", "this group's id"),
+    ("help", "how it works"),
+)
+
+TOO_LATE = "I was away when you asked. Please ask again."
+CANCEL_HOW = "To cancel an invoice, reply to its card with /cancel."
+NOT_ALLOWED = "Only the person who asked, a group admin or the bot's owner can do that."
+NOT_TRACKED = "I no longer track this invoice."
+QUESTION_EXPIRED = "That question has expired. Please ask again, for example /invoice 2100 pizza."
+BUG = "Something went wrong on my side. The log has the details. Please try again."
+_ALREADY_PAID = "It has already been paid."
+
+
+def asked_to_cancel(result: Cancelling) -> str:
+    """What came of /cancel or its button: text without markup, so plain text as well."""
+    return _CANCELLING[result]
+
+
+def asked_to_renew(result: Renewing, refused: Refused | None = None) -> str:
+    """What came of the button Renew, and why where it was `refused`: plain text, for a press."""
+    if result is Renewing.REFUSED:
+        return why(refused or Refused())
+    return _RENEWING[result]
+
+
+_CANCELLING = {
+    Cancelling.CANCELLING: "The invoice is being cancelled.",
+    Cancelling.NOT_TRACKED: NOT_TRACKED,
+    Cancelling.ALREADY_PAID: _ALREADY_PAID,
+    Cancelling.NOT_ASKED: "All right, no invoice.",
+    Cancelling.ALREADY_CLOSED: "It can no longer be paid. There is nothing to cancel.",
+    Cancelling.NODE_AWAY: (
+        "Its node is not connected right now. I'll cancel it once that node is back. "
+        "Until then it can still be paid."
+    ),
+    Cancelling.NOT_CONFIRMED: "The node has not confirmed it yet. I'll cancel it once it does.",
+}
+
+_RENEWING = {
+    Renewing.RENEWING: "A new invoice is on its way.",
+    Renewing.NOT_TRACKED: NOT_TRACKED,
+    Renewing.ALREADY_PAID: _ALREADY_PAID,
+    Renewing.STILL_OPEN: "It is still open.",
+    Renewing.ALREADY_RENEWED: "It has already been renewed.",
+    Renewing.NOT_ALLOWED: NOT_ALLOWED,
+}
+
+
+def help_private(bot_name: str) -> str:
+    """What the bot does, in a private chat."""
+    return (
+        "⚡ <b>I make Lightning invoices.</b>\n"
+        "Write <code>/invoice 2100 pizza</code> and I reply with a QR code. "
+        "I'll let you know when it is paid.\n\n"
+        "The amount is in sats: <code>2100</code>, <code>21k</code>, <code>0.0005 btc</code>, or "
+        "<code>any</code> to let the payer choose. Reply to a message with "
+        "<code>/invoice 2100</code> to use its text as the memo.\n\n"
+        "/invoices – your latest invoices\n"
+        "/cancel – cancel an invoice: reply to its card\n"
+        "/id – your id, for the allow-list\n\n"
+        f"In a group, write <code>/invoice@{escape(bot_name)} 2100 pizza</code>. "
+        "The money goes straight to the bot owner's node, never through me."
+    )
+
+
+def help_group(bot_name: str) -> str:
+    """What the bot does, in a group."""
+    name = escape(bot_name)
+    return (
+        "⚡ <b>I make Lightning invoices.</b>\n"
+        f"Write <code>/invoice@{name} 2100 pizza</code> and I reply with a QR code that anyone "
+        "here can pay. I'll let you know when it is paid.\n"
+        f"To cancel an invoice, reply to its card with /cancel@{name}. "
+        f"To see yours, write /invoices@{name}."
+    )
+
+
+def ids(user_id: int, chat_id: int) -> str:
+    """The numbers for the allow-list."""
+    own = f"Your id: <code>{user_id}</code>"
+    return own if user_id == chat_id else f"{own}\nThis chat's id: <code>{chat_id}</code>"
+
+
+def stranger(user_id: int, chat_id: int) -> str:
+    """For people who are not on the allow-list."""
+    return (
+        "I only make invoices for people my owner has let in. To ask, send my owner this:\n"
+        f"{ids(user_id, chat_id)}"
+    )
+
+
+_STATES = {
+    State.PENDING: f"{FACE_SIGNS[Face.WAITING]} pending",
+    State.OPEN: f"{FACE_SIGNS[Face.OPEN]} open",
+    State.SETTLED: f"{FACE_SIGNS[Face.PAID]} paid",
+    State.EXPIRED: f"{FACE_SIGNS[Face.EXPIRED]} expired",
+    State.CANCELLED: f"{FACE_SIGNS[Face.CANCELLED]} cancelled",
+    State.FAILED: f"{FACE_SIGNS[Face.FAILED]} failed",
+}
+
+
+def latest(rows: Iterable[Invoice], *, in_group: bool) -> str:
+    """A person's invoices, newest first; as many as fit a message."""
+    where = " here" if in_group else ""
+    lines = [f"<b>Your latest invoices{where}</b>"]
+    for row in rows:
+        line = _one_of_the_latest(row)
+        if length("\n".join([*lines, line])) > MAX_TEXT:
+            break
+        lines.append(line)
+    if len(lines) == 1:
+        return f"You have no invoices{where} yet. Try <code>/invoice 2100 pizza</code>."
+    return "\n".join(lines)
+
+
+def _one_of_the_latest(row: Invoice) -> str:
+    figure = paid_amount(row) if row.state is State.SETTLED else amount(row)
+    first, *more = row.memo.splitlines() or [""]
+    short = first if len(first) <= 40 and not more else first[:39] + "…"
+    memo = f" – {escape(clean_name(short))}" if short else ""
+    return f"{_STATES.get(row.state, '')} · {figure}{memo} · {moment(int(row.asked_at), 'Dt')}"

@@ -1,0 +1,110 @@
+"""What is wrong with the settings, a line per problem. Knows what is expected of every key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.config import DEFAULT_FILE, ENV_PREFIX, EXAMPLE_FILE, MAX_SATS
+from bot.config.problems import Found, Kind
+from bot.errors import ConfigError, Problem
+
+_USER_IDS = "a list of user ids, such as [123456789] (send /id to the bot to see yours)"
+_SATS = f"a whole number from 1 to {MAX_SATS}"
+
+#: Completes "expected ..." for each key.
+EXPECTED = {
+    "telegram.token": "the token from @BotFather, such as 123456789:AAF0...",
+    "telegram.token_file": "the path of a file with the token",
+    "telegram.api_url": "an address that starts with https:// or http://",
+    "lnd.host": "host:port of LND's gRPC interface, such as 127.0.0.1:10009",
+    "lnd.tls_cert": 'the path of LND\'s tls.cert ("" for a certificate from a public authority)',
+    "lnd.macaroon": "the path of a macaroon file",
+    "lnd.lndconnect": "lndconnect://host:port?cert=...&macaroon=... as lndconnect prints it",
+    "lnd.private_route_hints": "true or false",
+    "invoices.expiry": 'a duration from "1s" to "365d", such as "1h"',
+    "invoices.patience": 'a duration from "0s" to "1h", such as "60s"',
+    "invoices.min_sats": _SATS,
+    "invoices.max_sats": _SATS,
+    "access.owners": _USER_IDS,
+    "access.users": _USER_IDS,
+    "access.chats": "a list of chat ids, such as [-1001234567890] (send /id there to see it)",
+    "access.open": "true or false",
+    "limits.invoices_per_user": 'a number and a duration, such as "10/10m"',
+    "limits.open_per_chat": "a whole number from 1 to 100000",
+    "database.url": "sqlite:/// and the path of a file",
+    "database.keep": 'a duration of at least "1d", such as "90d"',
+    "log.level": '"debug", "info", "warning" or "error"',
+    "log.format": '"text" or "json"',
+}
+
+# the other way to give it
+_OR = {
+    "telegram.token": "token_file",
+    "lnd.tls_cert": "lndconnect",
+    "lnd.macaroon": "lndconnect",
+}
+
+# what the file of a key is
+_FILES = {
+    "telegram.token_file": "a file with the token",
+    "lnd.tls_cert": "LND's tls.cert",
+    "lnd.macaroon": "a macaroon file",
+}
+
+_FOUND: Mapping[str, str] = {
+    Found.SHOWN: "{shown}",
+    Found.TABLE: "a table",
+    Found.EMPTY: "an empty string",
+    Found.STRING: "a string of {characters} characters (not shown)",
+    Found.OTHER: "something else (not shown)",
+}
+
+_LINES: Mapping[str, str] = {
+    Kind.NO_SETTINGS: (
+        f"No settings found: there is no {DEFAULT_FILE} in {{folder}}, and no {ENV_PREFIX}... in "
+        f"the environment. Copy {EXAMPLE_FILE} to {DEFAULT_FILE} and fill it in."
+    ),
+    Kind.CONFIG_MISSING: f"{{key}}: no such file. Copy {EXAMPLE_FILE} to it and fill it in.",
+    Kind.CONFIG_UNREADABLE: "{key}: can't be read: {reason}.",
+    Kind.CONFIG_NOT_UTF8: "{key}: expected text in UTF-8, found other bytes",
+    Kind.CONFIG_NOT_TOML: "{key}, {where}: not valid TOML: {what}",
+    Kind.UNKNOWN: "{key}: unknown{nearest}",
+    Kind.UNKNOWN_VARIABLE: "{key}: unknown environment variable{nearest}",
+    Kind.NO_TABLE: "{key}: expected a table, as in [{key}], found {found}",
+    Kind.REFUSED: "{key}: expected {expected}, found {found}",
+    Kind.MISSING: "{key}: expected {expected}, or {other}, found nothing",
+    Kind.TWO_TOKENS: "{key}: expected either token or token_file, found both",
+    Kind.BESIDE_LNDCONNECT: "{key}: expected either this or lnd.lndconnect, found both",
+    Kind.MIN_ABOVE_MAX: "{key}: expected at most max_sats ({max_sats}), found {min_sats}",
+    Kind.FILE_PATH_INVALID: "{key}: expected {file}, found something that is not a path",
+    Kind.FILE_MISSING: "{key}: expected {file}, found no file {place}",
+    Kind.FILE_IS_FOLDER: "{key}: expected {file}, found a folder {place}",
+    Kind.FILE_NOT_PERMITTED: "{key}: expected {file}, found one {place} that this user can't read",
+    Kind.FILE_UNREADABLE: "{key}: expected {file}, found one {place} that can't be read: {reason}",
+    Kind.FILE_EMPTY: "{key}: expected {file}, found an empty file {place}",
+    Kind.FILE_NO_CERTIFICATE: "{key}: expected a PEM certificate, found none in the file {place}",
+}
+
+
+def settings_problems(error: ConfigError) -> str:
+    """A line for each problem: the key, what was expected, what was found."""
+    return "\n".join(map(settings_problem, error.problems))
+
+
+def settings_problem(problem: Problem) -> str:
+    """One line."""
+    values = problem.values
+    key = f"{problem.key} ({problem.variable})" if problem.variable else problem.key
+    line = _LINES[problem.kind].format_map(
+        {
+            **values,
+            "key": key,
+            "expected": EXPECTED.get(problem.key),
+            "other": _OR.get(problem.key),
+            "file": _FILES.get(problem.key),
+            "found": _FOUND[str(values.get("found", Found.OTHER))].format_map(values),
+            "nearest": f"; did you mean {near}?" if (near := values.get("near")) else "",
+            "place": f"at {path}" if (path := values.get("path")) else "there (path not shown)",
+        }
+    )
+    return line if line.isprintable() else repr(line)[1:-1]

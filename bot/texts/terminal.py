@@ -1,0 +1,241 @@
+"""What people at a terminal read: a line per finding, and a new invoice. Plain text.
+
+A finding's line begins with its mark and with what was checked, and ends with what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bot import errors
+from bot.config import DAY_S
+from bot.core.amounts import format_sats
+from bot.core.answers import NodeInvoice
+from bot.errors import InvoiceBotError
+from bot.findings import About, Finding, Kind, Mark
+from bot.texts.errors import Reason, reason
+from bot.texts.phrases import count
+
+#: As many permissions beyond the needed ones are named.
+_NAMED = 6
+
+
+def finding_line(finding: Finding) -> str:
+    """The finding as one line: ``✗ wallet: locked; unlock it: lncli unlock``."""
+    action = cure(finding)
+    return f"{finding.mark} {found(finding)}" + (f"; {action}" if action else "")
+
+
+def found(finding: Finding) -> str:
+    """What was checked, and what was found: ``wallet: locked``."""
+    return f"{finding.about}: {_reason(finding).what}"
+
+
+def cure(finding: Finding) -> str:
+    """What to do, "" for nothing."""
+    return "" if finding.mark is Mark.FINE else _reason(finding).action
+
+
+def new_invoice(made: NodeInvoice, code: str) -> str:
+    """A new invoice, with the QR code that the terminal shows."""
+    until = datetime.fromtimestamp(made.expires_at, UTC).astimezone()
+    about = [format_sats(made.amount_msat), made.memo, f"Payable until {until:%Y-%m-%d %H:%M %Z}"]
+    return "\n".join([*filter(None, about), "", code, made.payment_request])
+
+
+def _reason(finding: Finding) -> Reason:
+    values = _written(finding)
+    if finding.error is None:
+        what, action = _FOUND.get((finding.about, finding.kind)) or _FOUND[finding.kind]
+        return Reason(what.format_map(values), action.format_map(values))
+    action = next((_CURES[each] for each in type(finding.error).__mro__ if each in _CURES), "")
+    return Reason(_of_error(finding.error), action.format_map(values))
+
+
+def _of_error(error: InvoiceBotError) -> str:
+    if type(error) in _DATABASE:
+        return _DATABASE[type(error)].format_map(error.values)
+    detail = " ".join(error.detail.split())
+    return reason(error).what.removesuffix(".") + (f" ({detail})" if detail else "")
+
+
+# how a finding's values are written
+
+
+def _written(finding: Finding) -> dict[str, Any]:
+    written = {
+        name: _NOTATIONS[name](value) if name in _NOTATIONS else value
+        for name, value in finding.values.items()
+    }
+    methods = finding.values.get("methods")
+    if isinstance(methods, tuple):
+        written["unseen"] = _and(_UNSEEN.get(name, name) for name in methods)
+    return written
+
+
+def _and(names: Iterable[str]) -> str:
+    return " and ".join(names)
+
+
+def _some(names: tuple[str, ...]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _left(left_s: float) -> str:
+    days = int(left_s // DAY_S)
+    return f"in {count(days, 'day')}" if days else "in less than a day"
+
+
+def _at(form: str) -> Callable[[float], str]:
+    return lambda at: datetime.fromtimestamp(at, UTC).strftime(form)
+
+
+_NOTATIONS: Mapping[str, Callable[[Any], str]] = {
+    "expires_at": _at("%Y-%m-%d"),
+    "expired_at": _at("%Y-%m-%d %H:%M UTC"),
+    "left_s": _left,
+    "methods": _and,
+    "permissions": _some,
+    "receivable_msat": format_sats,
+    "free_bytes": lambda size: f"{size // 1_000_000} MB",
+}
+
+# what the bot cannot see without a call
+_UNSEEN = {
+    "GetInfo": "the node's identity and chain",
+    "ListChannels": "how much can be received",
+}
+
+
+# what was found, and what to do
+
+_BAKE = "bake one that fits and set lnd.macaroon to its path: {bake}"
+_NEW_CERTIFICATE = "remove LND's tls.cert and tls.key and restart LND, which creates new ones"
+_UNLOCK = "unlock it: lncli unlock"
+_CREATE = "create it: lncli create"
+_LATER = "try again in a while"
+
+_FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
+    Kind.NO_ANSWER: Reason("no answer within {timeout_s:g} s", "try again"),
+    Kind.CRASHED: Reason("could not be checked ({exception})"),
+    (About.CERTIFICATE, Kind.EXPIRES): Reason(
+        "it expires on {expires_at}, {left_s}", _NEW_CERTIFICATE
+    ),
+    (About.CERTIFICATE, Kind.EXPIRED): Reason("it expired on {expired_at}", _NEW_CERTIFICATE),
+    (About.MACAROON, Kind.EXPIRES): Reason("it expires on {expires_at}, {left_s}", _BAKE),
+    (About.MACAROON, Kind.EXPIRED): Reason("it expired on {expired_at}", _BAKE),
+    # Telegram
+    Kind.LOGIN_ACCEPTED: Reason("the token works, the bot is @{username} ({name})"),
+    Kind.LOGIN_REJECTED: Reason(
+        "the token is rejected", "get the current one from @BotFather (/mybots, API Token)"
+    ),
+    Kind.UNREACHABLE: Reason(
+        "it can't be reached",
+        "check that this machine is online and that telegram.api_url ({api_url}) is right",
+    ),
+    Kind.ANSWERS_ODDLY: Reason("it answers {message}", "check that telegram.api_url is right"),
+    Kind.WEBHOOK_SET: Reason(
+        "a webhook sends the updates to {host}",
+        "`run` removes it without losing an update, but {host} gets no more of them",
+    ),
+    Kind.GROUPS_FORBIDDEN: Reason(
+        "the bot can't be added to groups",
+        "if it should work in groups, allow that at @BotFather (/setjoingroups)",
+    ),
+    Kind.PRIVACY_OFF: Reason("privacy mode is off: every message reaches the bot"),
+    Kind.PRIVACY_ON: Reason(
+        "privacy mode is on, as recommended: "
+        "/invoice@{username} and replies to the bot's messages reach it"
+    ),
+    # who can ask
+    Kind.OPEN_TO_ANYONE: Reason(
+        "anyone can ask for invoices (access.open)",
+        "unless you want that, list people in [access] and set open = false",
+    ),
+    Kind.CLOSED_TO_EVERYONE: Reason(
+        "nobody can ask for invoices", "send /id to the bot and add the number to access.owners"
+    ),
+    # the files
+    Kind.SYSTEM_AUTHORITIES: Reason("checked against the system's certificate authorities"),
+    Kind.NO_CERTIFICATE: Reason(
+        "the file at lnd.tls_cert is not a valid certificate", "copy LND's tls.cert there again"
+    ),
+    Kind.NO_MACAROON: Reason("this is not an LND macaroon", _BAKE),
+    Kind.LACKS_CALLS: Reason("it does not allow {methods}", _BAKE),
+    Kind.LACKS_EXTRAS: Reason(
+        "enough to run, but without {methods} the bot can't see {unseen}",
+        "to allow that as well: {bake}",
+    ),
+    Kind.ALLOWS_ALL: Reason("it allows everything the bot needs"),
+    Kind.ALLOWS_TOO_MUCH: Reason("it allows far more than the bot needs ({permissions})", _BAKE),
+    Kind.CONDITION: Reason("it is valid only with {caveat}"),
+    Kind.MACAROON_ACCEPTED: Reason("the node accepts it"),
+    # the node
+    Kind.ANSWERS: Reason("LND answers at {host}"),
+    Kind.WALLET_READY: Reason("unlocked, and LND is ready"),
+    Kind.WALLET_LOCKED: Reason("locked", _UNLOCK),
+    Kind.WALLET_MISSING: Reason("not created yet", _CREATE),
+    Kind.STARTING: Reason("LND is still starting ({state})", _LATER),
+    Kind.IDENTITY: Reason("{alias}, lnd {version}, on {network}"),
+    Kind.SYNCED: Reason("synced, at block {block_height}"),
+    Kind.NOT_SYNCED: Reason("not synced, at block {block_height}", "wait until LND has caught up"),
+    Kind.RECEIVABLE: Reason("up to {receivable_msat} can be received"),
+    Kind.NOTHING_RECEIVABLE: Reason(
+        "no inbound liquidity, so nobody can pay",
+        "open channels to the node, or buy inbound liquidity",
+    ),
+    Kind.NOT_PERMITTED: Reason("not checked, because the macaroon lacks {permission}"),
+    # the database
+    Kind.WRITABLE: Reason("{path} is writable"),
+    Kind.IS_FOLDER: Reason("{path} is a folder", "name a file in database.url"),
+    Kind.NOT_A_FOLDER: Reason("{path} is not a folder", "choose another one in database.url"),
+    Kind.FOLDER_MISSING: Reason("there is no folder {path}", "create it"),
+    Kind.FOLDER_READ_ONLY: Reason(
+        "its folder {path} is not writable", "let the bot's user write there"
+    ),
+    Kind.FOLDER_CLOSED: Reason("{path} can't be opened by this user", "give it access"),
+    Kind.FILE_READ_ONLY: Reason("{path} is not writable", "let the bot's user write to it"),
+    Kind.LITTLE_SPACE: Reason("only {free_bytes} are free at {path}", "free some space there"),
+}
+
+# what a start says of the database, after "database: "
+_DATABASE: Mapping[type[InvoiceBotError], str] = {
+    errors.DatabaseTooNew: "a newer version of this bot wrote it",
+    errors.DatabaseUnreadable: "{path} can't be opened: {reason}",
+    errors.DatabaseDamaged: "{path} is damaged ({reason})",
+    errors.DatabaseHalfMissing: "{path} is empty, but its journal {journal} is not",
+    errors.DatabaseNotOurs: "{path} belongs to another program",
+}
+
+_CURES: Mapping[type[InvoiceBotError], str] = {
+    errors.NodeError: "see LND's log",
+    errors.NodeUnreachable: "check that LND is running and that its address is {host} (lnd.host)",
+    errors.NodeTimeout: "check that {host} (lnd.host) is LND's gRPC port",
+    errors.NodeStarting: _LATER,
+    errors.NodeLocked: _UNLOCK,
+    errors.WalletMissing: _CREATE,
+    errors.NodeSetting: "fix that setting",
+    errors.CallMissing: "update LND; a proxy in between must let every call of the bot through",
+    errors.CertificateRefused: "copy LND's current tls.cert to lnd.tls_cert",
+    errors.CertificateExpired: (
+        "remove LND's tls.cert and tls.key, restart LND, and copy the new tls.cert to lnd.tls_cert"
+    ),
+    errors.CertificateName: (
+        "add the address to lnd.conf (tlsextraip, tlsextradomain), let LND create a new tls.cert, "
+        "and copy it to lnd.tls_cert"
+    ),
+    errors.TlsMissing: (
+        "check that lnd.host is LND's gRPC address and that no proxy in between removes TLS"
+    ),
+    errors.MacaroonRefused: _BAKE,
+    errors.PermissionMissing: _BAKE,
+    # the database
+    errors.DatabaseTooNew: "run that version or a newer one",
+    errors.DatabaseDamaged: "restore it from a backup",
+    errors.DatabaseHalfMissing: "restore both from a backup, or remove both to start over",
+    errors.DatabaseNotOurs: "choose another file in database.url",
+    errors.DatabaseUnreadable: "check the disk, and whether another program is using the file",
+}

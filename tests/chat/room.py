@@ -1,0 +1,263 @@
+"""A Telegram, people, and the bot as far as its rows: no node, and nobody who works on them."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import re
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar, Unpack
+
+from pydantic import SecretStr
+from telegram.ext import Application
+
+from bot.access import Access
+from bot.actions import Actions
+from bot.chat.admission import Admission
+from bot.chat.cards import Cards
+from bot.chat.chats import Chats
+from bot.chat.client import make_bot
+from bot.chat.commands.about import About
+from bot.chat.commands.invoices import Invoices
+from bot.chat.commands.status import Status
+from bot.chat.faults import Faults
+from bot.chat.intake import Intake
+from bot.chat.membership import Membership
+from bot.chat.presses import Presses
+from bot.chat.replies import Replies
+from bot.chat.targets import Targets
+from bot.chat.updates import ALLOWED_UPDATES, PtbApplication
+from bot.config import AccessSettings, InvoicesSettings, LimitsSettings, Rate, TelegramSettings
+from bot.core.answers import NodeInfo, NodeStatus
+from bot.core.invoice import Columns, Face, Invoice, State
+from bot.core.steps import AS_READ, Around
+from bot.core.work import Do
+from bot.demo.telegram import Chat, Message, SimTelegram, User
+from bot.errors import NodeError, NodeNotAsked
+from bot.places import Places
+from bot.store import Bell, Store, Tx
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+TOKEN = "123456789:AAE-a-token-that-only-the-simulator-takes"
+NAME = "test_invoice_bot"
+PAYMENT_REQUEST = "lnbc21u1p" + "q" * 251
+INFO = NodeInfo("02" * 33, "carrot", "0.19.0-beta", "regtest", True, 812_000)
+
+
+def started(telegram: SimTelegram, name: str) -> int:
+    """A private chat where somebody has pressed Start."""
+    person = telegram.add_user(name)
+    chat = telegram.private_chat(person)
+    telegram.say(chat, person, "/start")
+    return chat.id
+
+
+class Clock:
+    """Real time, moved by hand."""
+
+    ahead_s = 0.0
+
+    def __call__(self) -> float:
+        """Unix seconds."""
+        return time.time() + self.ahead_s
+
+
+class Node:
+    """A node that says how it is; or does not, or not soon."""
+
+    def __init__(self) -> None:
+        self.says: NodeStatus | NodeError = NodeStatus(None, INFO)
+        self.is_slow = False
+
+    async def status(self) -> NodeStatus:
+        """How it is."""
+        if self.is_slow:
+            await asyncio.Event().wait()
+        if isinstance(self.says, NodeError):
+            raise self.says
+        return self.says
+
+
+class Room:
+    """The bot's own parts, made in the order in which the bot makes them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.clock = Clock()
+        self.telegram = SimTelegram(clock=self.clock)
+        self.bot_user = self.telegram.add_bot(TOKEN, NAME, "Invoices")
+        self.owner = self.telegram.add_user("Olga")
+        self.anna = self.telegram.add_user("Anna")
+        self.bert = self.telegram.add_user("Bert")
+        self.stranger = self.telegram.add_user("Sven")
+        people = [self.owner, self.anna, self.bert]
+        self.group = self.telegram.add_group("Friday dinner", people, admins=[self.owner])
+        self.node = Node()
+        self._offset = 0
+
+    async def open(self) -> None:
+        """Start Telegram, and the bot."""
+        await self.telegram.start()
+        self.store = await Store.open(f"sqlite:///{self._folder / 'bot.db'}")
+        self.bell = Bell()
+        settings = TelegramSettings(token=SecretStr(TOKEN), api_url=self.telegram.url)
+        self.telegram_bot = make_bot(settings)
+        self.places = Places(self.store, self.clock, self.bell)
+        access = Access(
+            AccessSettings(
+                owners=frozenset({self.owner.id}),
+                users=frozenset({self.anna.id, self.bert.id}),
+            ),
+            LimitsSettings(invoices_per_user=Rate(20, 600)),
+        )
+        self.chats = Chats(self.telegram_bot)
+        self.cards = Cards(self.chats, self.store, owners=access.owners)
+        self.replies = Replies(self.chats)
+        actions = Actions(
+            store=self.store,
+            access=access,
+            places=self.places,
+            settings=InvoicesSettings(),
+            clock=self.clock,
+            bell=self.bell,
+        )
+        self.application = self.new_application()
+        self.faults = Faults(access=access, places=self.places, replies=self.replies)
+        self.intake = Intake(self.telegram_bot, self.application, on_bug=self.faults.apologize)
+        admission = Admission(
+            store=self.store,
+            access=access,
+            places=self.places,
+            clock=self.clock,
+            waited_s=self.intake.longest_wait_s,
+        )
+        targets = Targets(actions, self.places)
+        for family in (
+            Membership(places=self.places, chats=self.chats),
+            Invoices(
+                actions=actions,
+                admission=admission,
+                places=self.places,
+                replies=self.replies,
+                targets=targets,
+                telegram_bot=self.telegram_bot,
+            ),
+            Presses(actions=actions, targets=targets, replies=self.replies),
+            Status(node=self.node, owners=access.owners, replies=self.replies, within_s=0.0),
+            About(admission=admission, replies=self.replies, telegram_bot=self.telegram_bot),
+        ):
+            family.register(self.application)
+        await self.places.load()
+        await self.application.initialize()
+        await self.handled()
+
+    async def close(self) -> None:
+        """End the bot, and Telegram."""
+        await self.chats.close(timeout_s=1.0)
+        await self.telegram_bot.shutdown()
+        await self.store.close()
+        await self.telegram.stop()
+
+    def new_application(self) -> PtbApplication:
+        """One where nobody handles anything yet."""
+        builder = Application.builder().bot(self.telegram_bot)
+        return builder.updater(None).job_queue(None).build()
+
+    def cards_for(self, *owners: User) -> Cards:
+        """Cards of a bot with these owners."""
+        return Cards(self.chats, self.store, owners=[owner.id for owner in owners])
+
+    def private(self, person: User) -> Chat:
+        """A person's chat with the bot."""
+        return self.telegram.private_chat(person)
+
+    async def handled(self) -> None:
+        """All that was written and pressed has been handled."""
+        while batch := await self.updates():
+            await self.intake.handle(batch)
+
+    async def updates(self) -> Sequence[dict[str, int]]:
+        """What came since the last time."""
+        batch = await self.telegram_bot.raw_updates(
+            offset=self._offset, poll_s=0, limit=100, allowed=ALLOWED_UPDATES
+        )
+        assert isinstance(batch, list)
+        self._offset = max([self._offset, *(raw["update_id"] + 1 for raw in batch)])
+        return batch
+
+    async def say(
+        self, chat: Chat, person: User, text: str, *, reply_to: Message | None = None
+    ) -> Message:
+        """A message, which the bot has handled."""
+        message = self.telegram.say(chat, person, text, reply_to=reply_to)
+        await self.handled()
+        return message
+
+    async def do(
+        self, job: Callable[Concatenate[Tx, P], T], *values: P.args, **named: P.kwargs
+    ) -> T:
+        """A job in the store."""
+        return await self.store.do(job, *values, **named)
+
+    async def row_of(self, message: Message) -> Invoice | None:
+        """The row that a command made."""
+        return await self.do(_row_of, message.chat.id, message.id)
+
+    async def row(self, command: Message) -> Invoice:
+        """The same, where there is one."""
+        row = await self.row_of(command)
+        assert row is not None
+        return row
+
+    async def change(self, row: Invoice, **columns: Unpack[Columns]) -> Invoice:
+        """What the node has done with a row."""
+        return await self.do(_change, row.id, columns)
+
+    async def take(self, do: Do, row: Invoice, around: Around = AS_READ) -> Invoice:
+        """A step in the chat, recorded as the bot records it."""
+        shown = await self.cards.do(do, row, around, NodeNotAsked())
+        return await self.do(_change, row.id, shown.columns)
+
+    async def open_card(self, chat: Chat, person: User, text: str) -> tuple[Invoice, Message]:
+        """A command, and its card."""
+        row = await self.row(await self.say(chat, person, text))
+        opened = {
+            "payment_request": "lnbc21u1p" + "q" * 251,
+            "expires_at": int(self.clock()) + 3600,
+        }
+        row = await self.change(row, state=State.OPEN, **opened)
+        row = await self.take(Do.SEND_CARD, row)
+        assert row.card_shown is Face.OPEN
+        return row, self.telegram.messages(chat)[-1]
+
+    def ours(self, chat: Chat) -> list[str]:
+        """What the bot has said in a chat."""
+        messages = self.telegram.messages(chat)
+        return [message.text or "" for message in messages if message.sender is self.bot_user]
+
+    async def said(self, chat: Chat, count: int = 1) -> list[str]:
+        """Wait for so many messages of the bot's."""
+        await self.telegram.wait_for(lambda: len(self.ours(chat)) >= count)
+        return self.ours(chat)
+
+    async def told(self, chat: Chat, markup: str, count: int = 1) -> None:
+        """Wait until the bot's last of so many messages says this."""
+        said = await self.said(chat, count)
+        assert said[count - 1 :] == [plain(markup)]
+
+
+def plain(markup: str) -> str:
+    """Telegram HTML as people read it."""
+    return html.unescape(re.sub("<[^>]*>", "", markup))
+
+
+def _change(tx: Tx, row_id: int, columns: Columns) -> Invoice:
+    return tx.invoices.update(row_id, **columns)
+
+
+def _row_of(tx: Tx, chat_id: int, message_id: int) -> Invoice | None:
+    return tx.invoices.by_origin(chat_id, message_id)

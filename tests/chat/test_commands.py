@@ -1,0 +1,229 @@
+"""Commands in a chat, over real HTTP: what becomes a row, and what is said back."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot import texts
+from bot.core import amounts
+from bot.core.invoice import State
+from bot.core.wishes import Cancelling
+from bot.core.work import Do
+from bot.errors import AmountRefused, MemoRefused
+from tests.chat.room import NAME, Room, plain
+
+
+def refusal(what: str) -> str:
+    """What is said to this amount."""
+    with pytest.raises(AmountRefused) as caught:
+        amounts.parse(what, min_sats=1, max_sats=1_000_000)
+    return texts.refusal(caught.value)
+
+
+# /invoice
+
+
+@pytest.mark.parametrize("command", ["/invoice", f"/invoice@{NAME}"])
+async def test_a_command_in_a_group_becomes_a_row_and_nothing_is_said(
+    room: Room, command: str
+) -> None:
+    message = await room.say(room.group, room.anna, f"{command} 2100 pizza\n and beer")
+    row = await room.row(message)
+    assert (row.state, row.amount_msat, row.memo) == (State.PENDING, 2_100_000, "pizza\n and beer")
+    assert (row.chat_id, row.reply_to) == (room.group.id, message.id)
+    assert (row.asker_id, row.asker_name) == (room.anna.id, "Anna")
+    assert [rung.fresh for rung in room.bell.take().rows] == [row]
+    assert room.ours(room.group) == []
+
+
+async def test_a_refusal_says_why_and_makes_no_row(room: Room) -> None:
+    chat = room.private(room.anna)
+    message = await room.say(chat, room.anna, "/invoice pizza")
+    await room.told(chat, refusal("pizza"))
+    long = await room.say(chat, room.anna, "/invoice 21 " + "x" * 640)
+    await room.told(chat, texts.refusal(MemoRefused(size_bytes=640)), 2)
+    assert await room.row_of(message) is None
+    assert await room.row_of(long) is None
+
+
+async def test_the_message_replied_to_is_the_memo_where_a_person_wrote_it(room: Room) -> None:
+    written = await room.say(room.group, room.bert, "for the pizza")
+    command = await room.say(room.group, room.anna, "/invoice 2100", reply_to=written)
+    row = await room.row(command)
+    assert row.memo == "for the pizza"
+    await room.say(room.group, room.anna, f"/help@{NAME}")
+    await room.said(room.group)
+    ours = room.telegram.messages(room.group)[-1]
+    command = await room.say(room.group, room.anna, "/invoice 21", reply_to=ours)
+    assert (await room.row(command)).memo == ""
+
+
+async def test_an_anonymous_admin_asks_as_the_group(room: Room) -> None:
+    message = room.telegram.say(room.group, room.owner, "/invoice 2100", anonymous=True)
+    await room.handled()
+    assert await room.row_of(message) is None  # the group is on no list
+    [said] = await room.said(room.group)
+    assert said == plain(texts.stranger(room.group.id, room.group.id))
+
+
+async def test_an_edited_command_is_none(room: Room) -> None:
+    message = room.telegram.say(room.group, room.anna, "invoice 2100")
+    room.telegram.edit_as_user(message, "/invoice 2100")
+    await room.handled()
+    assert await room.row_of(message) is None
+
+
+async def test_strangers_are_answered_once_a_day_and_get_no_row(room: Room) -> None:
+    chat = room.private(room.stranger)
+    for _ in range(3):
+        message = await room.say(chat, room.stranger, "/invoice 2100")
+        assert await room.row_of(message) is None
+    await room.told(chat, texts.stranger(room.stranger.id, chat.id))
+    await room.say(chat, room.stranger, "/id")
+    await room.told(chat, texts.ids(room.stranger.id, chat.id), 2)
+
+
+async def test_what_came_too_late_is_said_once_in_a_chat(room: Room) -> None:
+    chat = room.private(room.anna)
+    for text in ("/invoice 2100", "/invoice 4200", "/invoices"):
+        room.telegram.say(chat, room.anna, text)
+    room.clock.ahead_s += 700
+    await room.handled()
+    now = await room.say(chat, room.anna, "/invoice 2100")
+    assert await room.row_of(now) is not None
+    await room.say(chat, room.anna, "/id")
+    assert await room.said(chat, 2) == [texts.TOO_LATE, plain(texts.ids(room.anna.id, chat.id))]
+
+
+# the question
+
+
+async def test_an_amount_that_cannot_be_read_is_asked_for_again(room: Room) -> None:
+    chat = room.private(room.anna)
+    command = await room.say(chat, room.anna, "/invoice")
+    assert (await room.row(command)).state is State.ASKING
+    await room.say(chat, room.anna, "a lot")
+    await room.told(chat, refusal("a lot"))
+    asks_again = room.telegram.messages(chat)[-1]
+    assert (asks_again.reply_markup or {}).get("force_reply")
+    answer = await room.say(chat, room.anna, "2100 pizza", reply_to=asks_again)
+    row = await room.row(command)
+    assert (row.state, row.amount_msat, row.reply_to) == (State.PENDING, 2_100_000, answer.id)
+    assert len(room.ours(chat)) == 1
+
+
+async def test_in_a_group_only_a_reply_to_the_bot_is_an_answer(room: Room) -> None:
+    command = await room.say(room.group, room.anna, "/invoice")
+    row = await room.row(command)
+    await room.take(Do.SEND_CARD, row)
+    question = room.telegram.messages(room.group)[-1]
+    await room.say(room.group, room.anna, "2100")
+    await room.say(room.group, room.bert, "2100", reply_to=question)
+    row = await room.row(command)
+    assert row.state is State.ASKING
+    await room.say(room.group, room.anna, "2100", reply_to=question)
+    row = await room.row(command)
+    assert row.state is State.PENDING
+
+
+async def test_an_expired_question_says_so(room: Room) -> None:
+    command = await room.say(room.group, room.anna, "/invoice")
+    row = await room.row(command)
+    row = await room.take(Do.SEND_CARD, row)
+    question = room.telegram.messages(room.group)[-1]
+    await room.change(row, state=State.DROPPED)
+    await room.say(room.group, room.bert, "2100", reply_to=question)
+    annas = await room.say(room.group, room.anna, "2100", reply_to=question)
+    await room.told(room.group, texts.QUESTION_EXPIRED, 2)
+    assert room.telegram.messages(room.group)[-1].reply_to is annas
+
+
+async def test_what_answers_nothing_gets_the_help_in_private_only(room: Room) -> None:
+    await room.say(room.group, room.anna, "hello")
+    chat = room.private(room.anna)
+    await room.say(chat, room.anna, "hello")
+    await room.told(chat, texts.help_private(NAME))
+    assert room.ours(room.group) == []
+    strange = room.private(room.stranger)
+    await room.say(strange, room.stranger, "hello")
+    await room.say(strange, room.stranger, "/id")
+    await room.told(strange, texts.ids(room.stranger.id, strange.id))
+
+
+# /cancel
+
+
+@pytest.mark.parametrize("to_command", [False, True])
+async def test_a_reply_to_the_card_or_its_command_cancels(room: Room, to_command: bool) -> None:
+    row, card = await room.open_card(room.group, room.anna, "/invoice 2100")
+    command = room.telegram.message(room.group, row.origin_message_id)
+    await room.say(room.group, room.anna, "/cancel", reply_to=command if to_command else card)
+    row = await room.row(command)
+    assert row.cancel_wanted
+    assert room.ours(room.group) == [card.text]  # the card says so soon
+
+
+async def test_what_cannot_be_cancelled_says_why(room: Room) -> None:
+    row, card = await room.open_card(room.private(room.anna), room.anna, "/invoice 2100")
+    await room.change(row, state=State.SETTLED)
+    await room.say(card.chat, room.anna, "/cancel", reply_to=card)
+    await room.told(card.chat, texts.asked_to_cancel(Cancelling.ALREADY_PAID), 2)
+
+
+async def test_only_the_asker_and_admins_cancel(room: Room) -> None:
+    row, card = await room.open_card(room.group, room.anna, "/invoice 2100")
+    command = room.telegram.message(room.group, row.origin_message_id)
+    await room.say(room.group, room.bert, "/cancel", reply_to=card)
+    await room.told(room.group, texts.NOT_ALLOWED, 2)
+    row = await room.row(command)
+    assert not row.cancel_wanted
+    room.telegram.promote(room.group, room.bert)
+    await room.say(room.group, room.bert, "/cancel", reply_to=card)
+    await room.chats.close(timeout_s=5.0)  # what Telegram was asked has been answered
+    row = await room.row(command)
+    assert (row.cancel_wanted, row.cancelled_by) == (True, "Bert")
+
+
+async def test_a_cancellation_without_a_card_says_how(room: Room) -> None:
+    await room.say(room.group, room.anna, "/cancel")  # perhaps another bot's
+    await room.say(room.group, room.anna, f"/cancel@{NAME}")
+    await room.told(room.group, texts.CANCEL_HOW)
+    strange = room.private(room.stranger)
+    await room.say(strange, room.stranger, "/cancel")
+    await room.told(strange, texts.stranger(room.stranger.id, strange.id))
+
+
+# /invoices, /help, /id
+
+
+async def test_the_latest_are_listed_in_a_group_only_those_from_there(room: Room) -> None:
+    chat = room.private(room.anna)
+    rows = []
+    for where, what in ((room.group, "2100 pizza"), (chat, "4200 beer")):
+        rows.append(await room.row(await room.say(where, room.anna, f"/invoice {what}")))
+        room.clock.ahead_s += 2
+    await room.say(chat, room.anna, "/invoices")
+    await room.told(chat, texts.latest(rows[::-1], in_group=False))
+    await room.say(room.group, room.anna, f"/invoices@{NAME}")
+    await room.told(room.group, texts.latest(rows[:1], in_group=True))
+    await room.say(room.group, room.bert, f"/invoices@{NAME}")
+    await room.told(room.group, texts.latest([], in_group=True), 2)
+
+
+@pytest.mark.parametrize("command", ["/help", "/start", "/invoice2100", "/nosuchcommand"])
+async def test_in_private_every_command_is_answered(room: Room, command: str) -> None:
+    chat = room.private(room.anna)
+    await room.say(chat, room.anna, command)
+    await room.told(chat, texts.help_private(NAME))
+
+
+async def test_ids_are_for_everybody_strangers_now_and_then(room: Room) -> None:
+    for _ in range(2):
+        await room.say(room.group, room.anna, f"/id@{NAME}")
+    await room.told(room.group, texts.ids(room.anna.id, room.group.id), 2)
+    strange = room.private(room.stranger)
+    for _ in range(3):
+        await room.say(strange, room.stranger, "/id")
+    room.clock.ahead_s += 61
+    await room.say(strange, room.stranger, "/id")
+    assert await room.said(strange, 2) == [plain(texts.ids(room.stranger.id, strange.id))] * 2

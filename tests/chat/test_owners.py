@@ -1,0 +1,38 @@
+"""Notices to the bot's owners."""
+
+from __future__ import annotations
+
+from bot import texts
+from bot.chat.chats import Chats
+from bot.chat.owners import OwnerChats
+from bot.core.notices import Kind, Notice
+from bot.demo.telegram import SimTelegram
+from tests.chat.room import plain
+
+
+def said(telegram: SimTelegram, chat_id: int) -> list[str | None]:
+    return [each.text for each in telegram.messages(chat_id) if each.sender and each.sender.is_bot]
+
+
+async def test_each_owner_hears_of_each_notice(
+    telegram: SimTelegram, chats: Chats, chat: int, other: int
+) -> None:
+    owners = OwnerChats(chats, [chat, other])
+    notices = [Notice(Kind.STUCK, row_id, why="a <b>bug</b>") for row_id in (7, 8)]
+    for notice in notices:
+        owners.notify(notice)
+    for each in (chat, other):
+        await telegram.wait_for(lambda each=each: len(said(telegram, each)) == 2)  # type: ignore[misc]
+        assert said(telegram, each) == [plain(texts.owner_notice(notice)) for notice in notices]
+
+
+async def test_what_lasts_for_a_process_is_said_once(
+    telegram: SimTelegram, chats: Chats, chat: int
+) -> None:
+    owners = OwnerChats(chats, [chat])
+    lacks, other_node = Notice(Kind.CANCEL_NOT_PERMITTED), Notice(Kind.OTHER_NODE, count=2)
+    for notice in (lacks, other_node, lacks, other_node):
+        owners.notify(notice)
+    await telegram.wait_for(lambda: len(said(telegram, chat)) == 3)
+    once, again = plain(texts.owner_notice(lacks)), plain(texts.owner_notice(other_node))
+    assert said(telegram, chat) == [once, again, again]

@@ -1,0 +1,221 @@
+"""One HTTP request to Telegram: what goes out, and whether it did."""
+
+from __future__ import annotations
+
+import asyncio
+import email.parser
+import email.policy
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.request import getproxies
+
+import pytest
+from telegram import InputFile
+from telegram.error import NetworkError, TimedOut
+from telegram.request import RequestData
+from telegram.request._requestparameter import RequestParameter
+
+from bot.chat.transport import NeverSent, Transport, _form, _proxy_for
+from bot.demo.node import certificate
+
+PHOTO = b"\x89PNG\r\n\r\n--no line between parts\0"
+CAPTION = 'a "card" & <b>more</b>\r\nü'
+
+
+@pytest.fixture
+async def carrier() -> AsyncIterator[Transport]:
+    carrier = Transport(connections=2)
+    await carrier.initialize()
+    yield carrier
+    await carrier.shutdown()
+
+
+@dataclass
+class Server:
+    """Gives each request this answer; "" breaks the connection, None says nothing."""
+
+    answer: str | None = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+    url: str = ""
+    requests: list[str] = field(default_factory=list)
+    connections: int = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                self.requests.append((await reader.readuntil(b"\r\n\r\n")).decode())
+                if self.answer == "":
+                    return
+                writer.write((self.answer or "").encode())
+        except asyncio.IncompleteReadError:
+            return
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def serving(server: Server, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=tls)
+    scheme = "https" if tls else "http"
+    server.url = f"{scheme}://127.0.0.1:{listening.sockets[0].getsockname()[1]}/bot1:t/getMe"
+    async with listening:
+        yield server
+
+
+def data(**files: bytes) -> RequestData:
+    """The parameters of a call, with these files."""
+    words = {"chat_id": -100, "caption": CAPTION}
+    parameters = [RequestParameter(name, value, None) for name, value in words.items()]
+    for name, content in files.items():
+        file = InputFile(content, filename="invoice.png")
+        parameters.append(RequestParameter(name, None, [file]))
+    return RequestData(parameters)
+
+
+async def test_a_form_with_a_file_is_one_piece_with_every_part_in_it() -> None:
+    form = await _form(data(photo=PHOTO))
+    assert isinstance(form["data"], bytes)
+    head = f"Content-Type: {form['headers']['Content-Type']}\r\n\r\n".encode()
+    read: Any = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(head + form["data"])
+    parts = {
+        part.get_param("name", header="content-disposition"): part for part in read.iter_parts()
+    }
+    assert parts["chat_id"].get_content() == "-100"
+    assert parts["caption"].get_payload(decode=True).decode() == CAPTION
+    assert parts["photo"].get_payload(decode=True) == PHOTO
+    assert parts["photo"].get_filename() == "invoice.png"
+    assert parts["photo"].get_content_type() == "image/png"
+
+
+async def test_connections_stay_for_the_next_call(carrier: Transport) -> None:
+    async with serving(Server()) as server:
+        for _ in range(3):
+            assert await carrier.do_request(server.url, "POST", data()) == (200, b"{}")
+        assert (len(server.requests), server.connections) == (3, 1)
+
+
+async def test_a_connection_that_breaks_may_have_brought_it_and_nothing_is_repeated(
+    carrier: Transport,
+) -> None:
+    async with serving(Server(answer="")) as server:
+        with pytest.raises(NetworkError) as raised:
+            await carrier.do_request(server.url, "POST", data())
+        assert type(raised.value) is NetworkError
+        assert len(server.requests) == 1
+
+
+async def test_silence_may_have_brought_it(carrier: Transport) -> None:
+    async with serving(Server(answer=None)) as server:
+        with pytest.raises(TimedOut):
+            await carrier.do_request(
+                server.url, "POST", data(), read_timeout=0.01, connect_timeout=0.5
+            )
+        assert len(server.requests) == 1
+
+
+async def test_nobody_there_is_never_sent(carrier: Transport) -> None:
+    async with serving(Server()) as server:
+        url = server.url
+    with pytest.raises(NeverSent):
+        await carrier.do_request(url, "POST", data())
+
+
+async def test_a_server_without_a_trusted_certificate_gets_nothing(
+    carrier: Transport, tmp_path: Path
+) -> None:
+    certificate.make(tmp_path)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(tmp_path / "tls.cert", tmp_path / "tls.key")
+    async with serving(Server(), tls) as server:
+        with pytest.raises(NeverSent, match=r"self.signed certificate"):
+            await carrier.do_request(server.url, "POST", data())
+        assert not server.requests
+
+
+async def test_a_redirection_is_not_followed_with_a_token_in_hand(carrier: Transport) -> None:
+    elsewhere = Server()
+    async with serving(elsewhere), serving(Server()) as server:
+        server.answer = (
+            f"HTTP/1.1 302 Found\r\nLocation: {elsewhere.url}\r\nContent-Length: 0\r\n\r\n"
+        )
+        assert await carrier.do_request(server.url, "POST", data()) == (302, b"")
+        assert not elsewhere.requests
+
+
+async def again(carrier: Transport) -> None:
+    """As after a new start: the environment is read once."""
+    await carrier.shutdown()
+    await carrier.initialize()
+
+
+async def test_a_proxy_that_the_environment_names_is_used(
+    carrier: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(Server()) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.partition("/bot")[0].replace("//", "//me:pw@"))
+        await again(carrier)
+        url = "http://telegram.invalid/bot1:t/getMe"
+        assert await carrier.do_request(url, "POST", data()) == (200, b"{}")
+    (head,) = proxy.requests
+    assert head.startswith(f"POST {url} HTTP/1.1")
+    assert "Proxy-Authorization: Basic" in head
+
+
+async def test_a_proxy_that_lets_nothing_through_is_never_sent(
+    carrier: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+    async with serving(Server(answer=refusal)) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url.partition("/bot")[0])
+        await again(carrier)
+        with pytest.raises(NeverSent):
+            await carrier.do_request("https://telegram.invalid/bot1:t/getMe", "POST", data())
+    (head,) = proxy.requests
+    assert head.startswith("CONNECT telegram.invalid:443 HTTP/1.1")
+    assert "bot1" not in head
+
+
+@pytest.mark.parametrize(
+    ("url", "no_proxy", "proxy"),
+    [
+        ("https://api.telegram.org/bot", "", "http://proxy:3128"),
+        ("https://api.telegram.org/bot", "example.org", "http://proxy:3128"),
+        ("https://api.telegram.org/bot", "example.org,telegram.org", None),
+        ("https://api.telegram.org/bot", "*", None),
+        ("https://10.0.0.7:8081/bot", "10.0.0.7:8081", None),
+        ("https://127.0.0.1:8081/bot", "", None),
+        ("https://[::1]:8081/bot", "", None),
+        ("https://localhost:8081/bot", "", None),
+        ("http://api.telegram.org/bot", "", None),
+    ],
+)
+def test_which_addresses_go_through_the_proxy(
+    monkeypatch: pytest.MonkeyPatch, url: str, no_proxy: str, proxy: str | None
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", "proxy:3128")
+    monkeypatch.setenv("no_proxy", no_proxy)
+    assert _proxy_for(url, getproxies()) == proxy
+
+
+async def test_what_is_in_a_netrc_file_is_not_sent(
+    carrier: Transport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text("default login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    async with serving(Server()) as server:
+        await carrier.do_request(server.url, "POST", data())
+        assert "authorization" not in server.requests[0].lower()
+
+
+async def test_after_the_end_nothing_is_sent(carrier: Transport) -> None:
+    await carrier.shutdown()
+    async with serving(Server()) as server:
+        with pytest.raises(NeverSent):
+            await carrier.do_request(server.url, "POST", data())
+        assert not server.requests

@@ -1,0 +1,39 @@
+"""The send marker: written before, taken away after, and never forgotten in between."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.core import delivery
+from bot.core.delivery import Delivery
+from bot.core.work import SENDS, Do
+
+
+@pytest.mark.parametrize("do", Do)
+def test_a_message_is_marked_before_it_goes_out_unless_the_step_before_did_so(do: Do) -> None:
+    assert delivery.before(do, None) == ({"sending": do} if do in SENDS else {})
+    assert delivery.before(do, do) == {}
+
+
+@pytest.mark.parametrize("do", Do)
+def test_the_record_of_a_step_marks_the_next_one(do: Do) -> None:
+    assert delivery.after(do) == {"sending": do if do in SENDS else None}
+
+
+def test_a_marker_that_a_crash_left_makes_its_step_unsure() -> None:
+    assert delivery.left_behind(Delivery()) == {}
+    row = Delivery(sending=Do.SEND_CARD, unsure=frozenset({Do.ANNOUNCE}))
+    left = Delivery(**delivery.left_behind(row))
+    assert left.sending is None
+    assert left.may_be_duplicate(Do.SEND_CARD)
+    assert left.may_be_duplicate(Do.ANNOUNCE)
+
+
+@pytest.mark.parametrize("do", Do)
+def test_only_a_send_without_an_answer_is_unsure(do: Do) -> None:
+    assert bool(delivery.unanswered(Delivery(), do)) == (do in SENDS)
+
+
+def test_a_notice_on_its_way_outlasts_a_groups_move_and_a_card_does_not() -> None:
+    assert Do.ANNOUNCE in delivery.KEPT_IN_A_MOVE
+    assert Do.SEND_CARD not in delivery.KEPT_IN_A_MOVE

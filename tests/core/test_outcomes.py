@@ -1,0 +1,309 @@
+"""What an answer, an error or none means for a row; test_orders.py tries them in any order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from bot.core.answers import (
+    Added,
+    Cancelled,
+    Dropped,
+    GivenUp,
+    NodeInvoice,
+    NodeState,
+    Result,
+    Shown,
+)
+from bot.core.failure import Failure
+from bot.core.invoice import Audience, Columns, Face, Invoice, State
+from bot.core.notices import Kind
+from bot.core.outcomes import Verdict, judge
+from bot.core.steps import AS_READ, Around, next_step
+from bot.core.work import MAX_FAULTS, SENDS, Do, Lane
+from bot.errors import (
+    AlreadySettled,
+    AskedTooLongAgo,
+    ChatBusy,
+    ChatError,
+    ChatForbidden,
+    ChatRefused,
+    InvoiceUnknown,
+    MaybeSent,
+    MemoTooLong,
+    MessageGone,
+    NoAnswer,
+    NodeError,
+    NodeOdd,
+    NodeRefused,
+    NodeTimeout,
+    NotSent,
+    PermissionMissing,
+)
+from tests.rows import HASH, NOW, PREIMAGE, invoice, shown
+
+OPEN, PENDING, SETTLED = State.OPEN, State.PENDING, State.SETTLED
+
+
+def verdict(
+    do: Do, row: Invoice, result: Result, *, gate_is_open: bool = True, **around: Any
+) -> Verdict:
+    values: dict[str, Any] = {"waiting_since": NOW, **around}
+    return judge(do, row, result, Around(**values), gate_is_open=gate_is_open, now=NOW)
+
+
+def written(do: Do, row: Invoice, result: Result, **around: Any) -> Columns:
+    columns = verdict(do, row, result, **around).columns
+    assert columns is not None
+    return columns
+
+
+def found(state: NodeState, **changes: Any) -> NodeInvoice:
+    values: dict[str, Any] = {
+        "payment_hash": HASH,
+        "payment_request": "lnbc1",
+        "payment_addr": b"",
+        "memo": "",
+        "amount_msat": 2_100_000,
+        "paid_msat": 0,
+        "created_at": int(NOW),
+        "expires_at": int(NOW) + 3600,
+        "settled_at": 0,
+        "state": state,
+        "add_index": 1,
+        "settle_index": 0,
+    }
+    return NodeInvoice(**(values | changes))
+
+
+# at the node
+
+
+def test_a_confirmed_invoice_has_no_preimage_and_its_card_is_marked_as_about_to_be_sent() -> None:
+    columns = written(Do.ADD, invoice(PENDING), Added(found(NodeState.OPEN), "node"))
+    assert columns["state"] is OPEN
+    assert columns["preimage"] is None
+    assert columns["payment_request"] == "lnbc1"
+    assert columns["node_id"] == "node"
+    assert columns["sending"] is Do.SEND_CARD
+
+
+@pytest.mark.parametrize("error", [InvoiceUnknown(), NodeTimeout(), NodeOdd()])
+def test_an_add_without_its_answer_has_not_failed(error: NodeError) -> None:
+    columns = written(Do.ADD, invoice(PENDING), error)
+    assert "state" not in columns
+    assert columns["tried"] is Do.ADD
+    assert columns["retry_at"] > NOW
+
+
+def test_while_the_gate_is_shut_nothing_is_written_for_an_add() -> None:
+    assert verdict(Do.ADD, invoice(PENDING), NodeTimeout(), gate_is_open=False).columns is None
+
+
+@pytest.mark.parametrize("gate_is_open", [True, False])
+@pytest.mark.parametrize("error", [NodeRefused(), MemoTooLong()])
+def test_only_a_refusal_fails_an_add(error: NodeRefused, gate_is_open: bool) -> None:
+    columns = verdict(Do.ADD, invoice(PENDING), error, gate_is_open=gate_is_open).columns
+    assert columns is not None
+    assert columns["state"] is State.FAILED
+    assert columns["failure"] == Failure(error.key)
+
+
+def test_a_row_that_waited_too_long_keeps_why() -> None:
+    columns = written(Do.FAIL, invoice(PENDING), GivenUp(AskedTooLongAgo()))
+    assert columns["state"] is State.FAILED
+    assert columns["failure"] == Failure("asked-too-long-ago")
+
+
+def test_a_question_that_nobody_answered_is_dropped_and_not_due_again() -> None:
+    columns = written(Do.DROP, shown(State.ASKING, Face.QUESTION), Dropped())
+    assert columns["state"] is State.DROPPED
+    assert columns["due_at"] is None
+
+
+def test_what_an_earlier_try_may_have_left_at_the_node_is_cancelled_after_a_refusal() -> None:
+    row = shown(PENDING, Face.WAITING)
+    columns = written(Do.ADD, row, NodeRefused())
+    after = replace(row, **{**columns, "card_shown": Face.FAILED})
+    assert next_step(after, AS_READ, NOW).do is Do.CANCEL
+
+
+def test_a_failure_stays_one_when_the_node_closed_what_it_had_by_itself() -> None:
+    row = shown(State.FAILED, Face.FAILED, preimage=PREIMAGE)
+    columns = written(Do.CANCEL, row, Cancelled(found(NodeState.CANCELED)))
+    assert columns["preimage"] is None
+    assert "state" not in columns
+
+
+@pytest.mark.parametrize(
+    ("error", "closes"), [(InvoiceUnknown(), True), (AlreadySettled(), False), (NodeOdd(), False)]
+)
+def test_what_the_node_forgot_is_closed_by_a_cancel(error: NodeError, closes: bool) -> None:
+    assert ("state" in written(Do.CANCEL, invoice(OPEN), error)) == closes
+
+
+@pytest.mark.parametrize(
+    ("state", "becomes"),
+    [
+        (NodeState.SETTLED, SETTLED),
+        (NodeState.CANCELED, State.CANCELLED),
+        (NodeState.ACCEPTED, None),
+        (NodeState.OPEN, None),
+        (NodeState.UNKNOWN, None),
+    ],
+)
+def test_the_nodes_answer_to_a_cancel_decides(state: NodeState, becomes: State | None) -> None:
+    row = shown(OPEN, Face.OPEN, cancel_wanted=True)
+    columns = written(Do.CANCEL, row, Cancelled(found(state)))
+    assert columns.get("state") is becomes
+    assert ("tried" in columns and columns["tried"] is Do.CANCEL) == (becomes is None)
+
+
+def test_a_missing_permission_to_cancel_is_told_to_the_owners_and_the_row_goes_on() -> None:
+    row = shown(OPEN, Face.OPEN, cancel_wanted=True)
+    result = Cancelled(found(NodeState.OPEN), lacks=PermissionMissing())
+    assert [notice.kind for notice in verdict(Do.CANCEL, row, result).notices] == [
+        Kind.CANCEL_NOT_PERMITTED
+    ]
+
+
+# in the chat
+
+
+@pytest.mark.parametrize(
+    ("error", "unsure"),
+    [(MaybeSent(), {Do.SEND_CARD}), (NotSent(), None), (NoAnswer(), {Do.SEND_CARD})],
+)
+def test_only_a_send_that_may_have_arrived_is_unsure(
+    error: ChatError, unsure: set[Do] | None
+) -> None:
+    assert written(Do.SEND_CARD, invoice(OPEN), error).get("unsure") == unsure
+
+
+def test_what_telegram_takes_without_an_answer_is_repeated_ever_more_slowly() -> None:
+    row, pauses = invoice(OPEN), []
+    for _ in range(6):
+        columns = written(Do.SEND_CARD, row, NoAnswer())
+        assert columns["unsure"] == {Do.SEND_CARD}
+        pauses.append(columns["retry_at"] - NOW)
+        row = replace(row, **columns)
+    assert pauses[0] >= 3
+    assert all(later > earlier for earlier, later in pairwise(pauses[:4]))
+    assert 45 <= pauses[5] <= 60
+    edit = written(Do.EDIT_CARD, row, NoAnswer())  # no copy comes of it
+    assert edit["retry_at"] - NOW < 1
+
+
+def test_telegrams_patience_is_kept_to() -> None:
+    columns = written(Do.SEND_CARD, invoice(OPEN), ChatBusy(17.0))
+    assert 17.0 <= columns["retry_at"] - NOW <= 21.0
+    assert written(Do.SEND_CARD, invoice(OPEN), ChatBusy(9999.0))["retry_at"] - NOW <= 60.0
+
+
+def test_a_fault_of_ours_may_have_come_after_the_message() -> None:
+    fault = ZeroDivisionError()
+    assert written(Do.ANNOUNCE, shown(SETTLED, Face.PAID), fault)["unsure"] == {Do.ANNOUNCE}
+    assert "unsure" not in written(Do.EDIT_CARD, shown(SETTLED, Face.OPEN), fault)
+
+
+def test_after_ten_faults_in_a_row_the_row_is_stuck_and_the_owners_are_told_once() -> None:
+    row, told = shown(SETTLED, Face.PAID), []
+    for _ in range(MAX_FAULTS):
+        came = verdict(Do.ANNOUNCE, row, ZeroDivisionError())
+        assert came.columns is not None
+        told += came.notices
+        row = replace(row, **came.columns)
+    assert next_step(row, AS_READ, NOW + 1000).do is Do.NOTHING
+    assert [(notice.kind, notice.row_id) for notice in told] == [(Kind.STUCK, row.id)]
+
+
+def test_a_step_that_changes_nothing_counts_as_a_fault() -> None:
+    columns = written(Do.EDIT_CARD, shown(SETTLED, Face.OPEN), Shown({}))
+    assert columns["faults"] == 1
+    assert columns["tried"] is Do.EDIT_CARD
+
+
+def test_a_step_that_was_taken_is_put_off_no_more() -> None:
+    row = shown(SETTLED, Face.OPEN, tried=Do.EDIT_CARD, attempts=3, faults=2, retry_at=NOW)
+    columns = written(Do.EDIT_CARD, row, Shown({"card_shown": Face.PAID}))
+    assert (columns["tried"], columns["attempts"], columns["faults"]) == (None, 0, 0)
+    assert columns["sending"] is Do.ANNOUNCE
+
+
+def test_what_is_unsure_of_one_message_stays_so_when_another_is() -> None:
+    row = shown(SETTLED, Face.PAID, unsure=frozenset({Do.ANNOUNCE}))
+    after = replace(row, **written(Do.SEND_CARD, row, MaybeSent()))
+    assert after.may_be_duplicate(Do.ANNOUNCE)
+    assert after.may_be_duplicate(Do.SEND_CARD)
+    assert not after.may_be_duplicate(Do.SEND_PAYMENT_REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("row", "unreachable", "further"),
+    [
+        ({}, False, {"announce_to": Audience.ASKER}),
+        ({"asker_id": -5}, False, {"announce_to": Audience.OWNERS}),
+        ({"announce_to": Audience.ASKER}, False, {"announce_to": Audience.OWNERS}),
+        ({"announce_to": Audience.OWNERS}, False, {"announced": True}),
+        ({}, True, {"announce_to": Audience.OWNERS}),
+    ],
+)
+@pytest.mark.parametrize("error", [ChatRefused(), ChatForbidden()])
+def test_a_payment_that_is_refused_in_one_place_is_announced_in_the_next(
+    row: dict[str, Any], unreachable: bool, further: Columns, error: ChatError
+) -> None:
+    came = verdict(Do.ANNOUNCE, shown(SETTLED, Face.PAID, **row), error, unreachable=unreachable)
+    is_own_chat = (
+        isinstance(error, ChatForbidden) and not row.get("announce_to") and not unreachable
+    )
+    assert came.chat_is_unreachable == is_own_chat
+    if not is_own_chat:
+        assert came.columns is not None
+        assert {**came.columns, **further} == came.columns
+
+
+def test_a_chat_that_cannot_be_reached_keeps_its_card_until_it_is_heard_of() -> None:
+    came = verdict(Do.SEND_CARD, invoice(State.CANCELLED), ChatForbidden())
+    assert came.chat_is_unreachable
+    assert came.columns is not None
+    assert (came.columns["due_at"], came.columns["lane"]) == (None, Lane.UNREACHABLE)
+
+
+def test_a_card_that_is_refused_is_tried_as_text_and_then_its_invoice_is_cancelled() -> None:
+    row = invoice(OPEN)
+    row = replace(row, **written(Do.SEND_CARD, row, ChatRefused()))
+    assert row.text_only
+    assert next_step(row, AS_READ, NOW).do is Do.SEND_CARD
+    came = verdict(Do.SEND_CARD, row, ChatRefused(detail="no"))
+    assert came.columns is not None
+    row = replace(row, **came.columns)
+    assert next_step(row, AS_READ, NOW).do is Do.CANCEL
+    assert [(notice.kind, notice.why) for notice in came.notices] == [(Kind.CARD_REFUSED, "no")]
+
+
+def test_a_message_that_is_gone_has_nothing_left_to_keep_true() -> None:
+    gone = MessageGone()
+    assert written(Do.EDIT_CARD, shown(SETTLED, Face.OPEN), gone)["card_shown"] is Face.PAID
+    notice = written(Do.EDIT_CARD, shown(OPEN, Face.WAITING), gone)
+    assert (notice["card_id"], notice["card_shown"]) == (None, Face.NOTHING)
+    row = shown(OPEN, Face.OPEN, duplicates={98: Face.OPEN, 99: Face.NOTHING})
+    assert written(Do.EDIT_DUPLICATE, row, gone)["duplicates"] == {98: Face.OPEN}
+
+
+@pytest.mark.parametrize(
+    "error", [NotSent(), MaybeSent(), NoAnswer(), ChatRefused(), MessageGone()]
+)
+def test_a_waiting_notice_goes_out_once_or_not_at_all(error: ChatError) -> None:
+    columns = written(Do.SEND_WAITING_NOTICE, invoice(PENDING), error, gives_notice=False)
+    assert columns["sending"] is None
+    assert not {"tried", "unsure"} & set(columns)
+
+
+@pytest.mark.parametrize("do", sorted(SENDS - {Do.SEND_WAITING_NOTICE}))
+def test_no_verdict_of_a_send_leaves_its_own_marker(do: Do) -> None:
+    row = invoice(SETTLED) if do is Do.ANNOUNCE else invoice(OPEN)
+    for error in (NotSent(), MaybeSent(), ChatBusy(5.0), ZeroDivisionError()):
+        assert written(do, row, error)["sending"] in (None, Do.SEND_CARD)

@@ -1,0 +1,75 @@
+"""An outcome is written only where it is still so; what overtook it stands."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.core.invoice import Columns, Face, State
+from bot.core.work import Do, Lane, due_now, touched
+from bot.engine import commit
+from bot.store import Store
+from tests.store.made import CHAT, NOW, row
+
+OUTCOMES: list[Columns] = [{"announced": True}, {"unsure": frozenset({Do.ANNOUNCE})}]
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+async def test_a_notice_that_was_told_as_its_group_moved_was_told(
+    store: Store, outcome: Columns
+) -> None:
+    shown: Columns = {"card_id": 100, "card_shown": Face.PAID}
+    mine = await row(store, 1, state=State.SETTLED, sending=Do.ANNOUNCE, **shown)
+    await store.do(lambda tx: tx.chats.move(CHAT, -1000, NOW))
+    columns: Columns = {**outcome, "sending": None, "due_at": None}
+    there, written = await store.do(commit.record, mine, Do.ANNOUNCE, columns, NOW)
+    assert not written
+    assert {name: getattr(there, name) for name in outcome} == outcome
+    assert (there.sending, there.card_id, there.due_at) == (None, None, due_now(NOW))
+
+
+async def test_what_was_shown_as_its_group_moved_is_void(store: Store) -> None:
+    mine = await row(store, 1, state=State.OPEN, sending=Do.SEND_CARD)
+    await store.do(lambda tx: tx.chats.move(CHAT, -1000, NOW))
+    columns: Columns = {
+        "card_id": 100,
+        "card_shown": Face.OPEN,
+        "unsure": frozenset({Do.SEND_CARD}),
+        "sending": None,
+    }
+    there, written = await store.do(commit.record, mine, Do.SEND_CARD, columns, NOW)
+    assert not written
+    assert (there.card_id, there.card_shown, there.unsure) == (None, Face.NOTHING, frozenset())
+
+
+async def test_a_card_that_was_sent_while_it_was_paid_has_still_to_be_edited(store: Store) -> None:
+    mine = await row(store, 1, state=State.OPEN, sending=Do.SEND_CARD)
+    paid: Columns = {"state": State.SETTLED, "paid_msat": 2_100_000}
+    await store.do(lambda tx: tx.nodes.settle(mine.payment_hash, now=NOW, **paid))
+    sent: Columns = {
+        "card_id": 100,
+        "card_shown": Face.OPEN,
+        "sending": None,
+        "due_at": None,
+        "lane": Lane.BACKGROUND,
+    }
+    there, written = await store.do(commit.record, mine, Do.SEND_CARD, sent, NOW)
+    assert written
+    assert (there.card_id, there.card_shown) == (100, Face.OPEN)
+    assert (there.state, there.due_at, there.lane) == (State.SETTLED, due_now(NOW), Lane.PAYMENT)
+
+
+async def test_a_copy_that_was_pressed_while_another_was_edited_is_edited_too(
+    store: Store,
+) -> None:
+    done: Columns = {"state": State.CANCELLED, "card_id": 100, "card_shown": Face.CANCELLED}
+    mine = await row(store, 1, duplicates={102: Face.NOTHING}, **done)
+    both = mine.with_duplicate(103, Face.NOTHING)
+    await store.do(lambda tx: tx.invoices.update(mine.id, duplicates=both, **touched(NOW)))
+    edited: Columns = {
+        "duplicates": mine.with_duplicate(102, Face.CANCELLED),
+        "sending": None,
+        "due_at": None,
+    }
+    there, written = await store.do(commit.record, mine, Do.EDIT_DUPLICATE, edited, NOW)
+    assert not written
+    assert (there.duplicates, there.due_at) == (both, due_now(NOW))

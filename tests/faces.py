@@ -1,0 +1,175 @@
+"""What a message of the bot's is, told by its text: a face, a notice, a sentence. Quotes no prose.
+
+What the bot says is made in `bot.texts`, so the patterns are made there too: each text is made with
+values that nobody writes, and what stands around them is what a message is known by.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from enum import StrEnum
+from functools import cache
+
+from bot import texts
+from bot.core.failure import Failure
+from bot.core.invoice import Face, Invoice, State
+from bot.core.notices import Kind, Notice
+from bot.errors import NodeTimeout
+
+_SATS = 7_654_321
+_AMOUNT = f"{_SATS:,}"
+_NAME = "Zebedee"
+_NUMBER = 987_654
+_WHY = "Whywhywhy"
+
+
+class Role(StrEnum):
+    """What a message is that is no card."""
+
+    ANNOUNCEMENT = "announcement"  # of a payment
+    PAYMENT_REQUEST = "payment request"  # in a message of its own
+    PAYMENT_REQUEST_GONE = "payment request gone"
+    SENTENCE = "sentence"
+
+
+def plain(markup: str) -> str:
+    """Telegram HTML as people read it."""
+    return html.unescape(re.sub("<[^>]*>", "", markup))
+
+
+def role_of(text: str) -> Face | Role:
+    """What a text of the bot's is; as people read it, or as HTML."""
+    text = plain(text) if "<" in text else text
+    if text.startswith("ln"):
+        return Role.PAYMENT_REQUEST
+    if _request_gone() in text.splitlines():
+        return Role.PAYMENT_REQUEST_GONE
+    for face, start in _starts().items():
+        if text.startswith(start):
+            return face
+    if text.endswith(_question()):
+        return Face.QUESTION
+    sign = text.partition(" ")[0]
+    if sign == texts.FACE_SIGNS[Face.WAITING]:
+        return Face.WAITING
+    if sign == texts.FACE_SIGNS[Face.FAILED] and text.splitlines()[-1].startswith(_no_invoice()):
+        return Face.FAILED
+    if sign == texts.FACE_SIGNS[Face.PAID]:
+        return Role.ANNOUNCEMENT
+    return Role.SENTENCE
+
+
+def names(text: str, sats: int) -> bool:
+    """Whether the first line names this amount; 0: any amount."""
+    first = text.partition("\n")[0]
+    if not sats:
+        return _any_amount() in first
+    return re.search(rf"(?<![\d,.]){sats:,} sats?\b", first) is not None
+
+
+def headline(face: Face, sats: int) -> str:
+    """What a card with this face says first, behind its sign."""
+    row = _row(amount_msat=sats * 1000, paid_msat=sats * 1000)
+    return plain(texts.card(row, face).html).partition("\n")[0].partition(" ")[2]
+
+
+def may_be_duplicate(text: str) -> bool:
+    """Whether a card or an announcement says that it may be a duplicate."""
+    lines = text.splitlines()
+    return _line_of_a_duplicate_card() in lines or _line_of_a_duplicate_announcement() in lines
+
+
+def kind_of(text: str) -> Kind | None:
+    """Which notice to the owners it is, if any."""
+    for kind, pattern in _notices().items():
+        if pattern.fullmatch(text):
+            return kind
+    return None
+
+
+def _row(**changes: object) -> Invoice:
+    values: dict[str, object] = {
+        "id": 1,
+        "origin_chat_id": -5,
+        "origin_message_id": 10,
+        "chat_id": -5,
+        "asker_id": 7,
+        "asker_name": _NAME,
+        "asked_at": 0.0,
+        "amount_msat": _SATS * 1000,
+        "expiry_s": 3600,
+        "state": State.OPEN,
+        "payment_hash": b"",
+        "payment_request": "lnbc1",
+        "failure": Failure(NodeTimeout.key),
+    }
+    return Invoice(**(values | changes))  # type: ignore[arg-type]
+
+
+@cache
+def _starts() -> dict[Face, str]:
+    """How the cards begin, up to their amount."""
+    faces = (Face.OPEN, Face.PAID, Face.EXPIRED, Face.CANCELLED)
+    return {face: plain(texts.card(_row(), face).html).partition(_AMOUNT)[0] for face in faces}
+
+
+@cache
+def _any_amount() -> str:
+    (line, *_) = plain(texts.card(_row(amount_msat=0), Face.OPEN).html).splitlines()
+    return line.removeprefix(_starts()[Face.OPEN])
+
+
+@cache
+def _question() -> str:
+    return plain(texts.question(_row(amount_msat=None))).partition(_NAME)[2]
+
+
+@cache
+def _no_invoice() -> str:
+    """The last line of a failure, up to its amount, which may be missing."""
+    last = [plain(texts.failed(_row(amount_msat=amount))).splitlines()[-1] for amount in (None, 1)]
+    common = 0
+    while last[0][common] == last[1][common]:
+        common += 1
+    return last[0][:common]
+
+
+@cache
+def _request_gone() -> str:
+    return plain(texts.payment_request(_row(), Face.PAID)).splitlines()[-1]
+
+
+@cache
+def _line_of_a_duplicate_card() -> str:
+    return _added(
+        texts.card(_row(), Face.OPEN).html,
+        texts.card(_row(), Face.OPEN, may_be_duplicate=True).html,
+    )
+
+
+@cache
+def _line_of_a_duplicate_announcement() -> str:
+    return _added(texts.announcement(_row()), texts.announcement(_row(), may_be_duplicate=True))
+
+
+def _added(without: str, with_line: str) -> str:
+    (line,) = set(plain(with_line).splitlines()) - set(plain(without).splitlines())
+    return line
+
+
+@cache
+def _notices() -> dict[Kind, re.Pattern[str]]:
+    return {kind: re.compile("|".join(_patterns(kind)), re.DOTALL) for kind in Kind}
+
+
+def _patterns(kind: Kind) -> list[str]:
+    made = [
+        plain(texts.owner_notice(Notice(kind, row_id=_NUMBER, why=_WHY, count=count)))
+        for count in (1, _NUMBER)
+    ]
+    return [
+        re.escape(text).replace(str(_NUMBER), r"[\d,]+").replace(f"{_NUMBER:,}", r"[\d,]+")
+        .replace(_WHY, ".*")
+        for text in made
+    ]  # fmt: skip

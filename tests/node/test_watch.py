@@ -1,0 +1,300 @@
+"""The node's own word as it is written down: who it is, what is paid, what is open no more."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Unpack
+
+import grpc
+import pytest
+
+from bot.clock import Clock as OurClock
+from bot.core.answers import NodeStatus
+from bot.core.invoice import Columns, Invoice, State
+from bot.core.notices import Kind, Notice
+from bot.core.work import Do, Lane
+from bot.demo.node import SimInvoice, SimNode
+from bot.errors import NodeLocked, NodeNotAsked, NodeUnreachable
+from bot.node import watch as module
+from bot.node.client import Node
+from bot.node.gate import Gate
+from bot.node.identity import Identity
+from bot.node.invoices import NodeInvoices
+from bot.node.watch import Watch
+from bot.store import Bell, Store, Tx
+from tests.node.simulated import LIMIT_S, Clock, connected, paid
+from tests.rows import NOW
+
+CHAT = -5
+OTHER_NODE = "03" + "b" * 64
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = await Store.open(f"sqlite:///{tmp_path / 'bot.db'}")
+    yield store
+    await store.close()
+
+
+class Owners:
+    """Keeps what the owners are told."""
+
+    def __init__(self) -> None:
+        self.notices: list[Notice] = []
+
+    def notify(self, notice: Notice) -> None:
+        self.notices.append(notice)
+
+
+class Watched:
+    """A node and what watches it; `node` is the client."""
+
+    def __init__(self, node: Node, store: Store, clock: Clock) -> None:
+        ours = OurClock(clock)
+        self.store = store
+        self.gate = Gate(node)
+        self.identity = Identity()
+        self.bell = Bell()
+        self.owners = Owners()
+        self._heard: list[tuple[int, int, Lane]] = []
+        self.watch = Watch(
+            node=node,
+            gate=self.gate,
+            identity=self.identity,
+            invoices=NodeInvoices(node, self.gate, self.identity, ours),
+            store=store,
+            bell=self.bell,
+            owners=self.owners,
+            clock=ours,
+        )
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """While it watches."""
+        task = asyncio.create_task(self.watch.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    async def rung(self) -> tuple[int, int, Lane]:
+        """The next row that the bell is rung for."""
+        async with asyncio.timeout(LIMIT_S):
+            while not self._heard:
+                await self.bell.wait()
+                rows, _, _ = self.bell.take()
+                self._heard += [(each.row_id, each.chat_id, each.lane) for each in rows]
+        return self._heard.pop(0)
+
+    async def identified(self) -> None:
+        """Once the gate is open and other nodes' rows are set aside."""
+        async with asyncio.timeout(LIMIT_S):
+            await self.gate.opened()
+            await self.identity.known()
+
+
+@pytest.fixture
+def watched(node: Node, store: Store, clock: Clock) -> Watched:
+    return Watched(node, store, clock)
+
+
+# rows
+
+
+def _add(tx: Tx, columns: Columns) -> Invoice:
+    return tx.invoices.add(**columns)[0]
+
+
+def _get(tx: Tx, row_id: int) -> Invoice | None:
+    return tx.invoices.get(row_id)
+
+
+def _cursor(tx: Tx, node_id: str) -> int:
+    return tx.nodes.cursor(node_id)
+
+
+async def open_row(store: Store, of: SimInvoice, whose: str, **changes: Unpack[Columns]) -> Invoice:
+    """A row that is open and whose invoice is this one."""
+    columns: Columns = {
+        "origin_chat_id": CHAT,
+        "origin_message_id": of.add_index,
+        "chat_id": CHAT,
+        "asker_id": 7,
+        "asker_name": "Anna",
+        "asked_at": NOW,
+        "amount_msat": of.value_msat,
+        "expiry_s": 3600,
+        "state": State.OPEN,
+        "node_id": whose,
+        "payment_hash": of.payment_hash,
+        "preimage": None,
+        "expires_at": of.created_at + 3600,
+    }
+    return await store.do(_add, {**columns, **changes})
+
+
+async def row_now(store: Store, row: Invoice) -> Invoice:
+    found = await store.do(_get, row.id)
+    assert found is not None
+    return found
+
+
+# how the node is
+
+
+async def test_before_it_was_asked_it_is_away_and_nobody_asks_who_it_is(
+    sim: SimNode, watched: Watched
+) -> None:
+    status = await watched.watch.status()
+    assert type(status.away) is NodeNotAsked
+    assert status.info is None
+    assert sim.calls["GetInfo"] == 0
+
+
+async def test_while_it_is_away_the_reason_is_the_gates(sim: SimNode, watched: Watched) -> None:
+    await watched.gate.watch()
+    reason = NodeLocked()
+    watched.gate.shut(reason)
+    assert await watched.watch.status() == NodeStatus(reason, None)
+    assert sim.calls["GetInfo"] == 0
+
+
+async def test_while_it_answers_it_says_who_it_is_and_whether_its_chain_is_synced(
+    sim: SimNode, watched: Watched
+) -> None:
+    await watched.gate.watch()
+    for is_synced in (True, False):
+        sim.synced_to_chain = is_synced
+        status = await watched.watch.status()
+        assert status.away is None
+        assert status.info is not None
+        assert status.info.identity_pubkey == sim.identity_pubkey
+        assert status.info.synced_to_chain is is_synced
+
+
+async def test_a_macaroon_that_cannot_ask_who_it_is_says_only_that_it_answers(
+    sim: SimNode, store: Store, clock: Clock
+) -> None:
+    async with connected(sim, macaroon=sim.folder / "invoice.macaroon") as node:
+        watched = Watched(node, store, clock)
+        await watched.gate.watch()
+        assert await watched.watch.status() == NodeStatus(None, None)
+
+
+async def test_a_node_that_goes_away_as_it_is_asked_is_away(sim: SimNode, watched: Watched) -> None:
+    await watched.gate.watch()
+    await sim.down()
+    status = await watched.watch.status()
+    assert type(status.away) is NodeUnreachable
+    assert status.info is None
+
+
+# what it says
+
+
+async def test_when_the_node_is_back_what_was_put_off_is_due_at_once(
+    sim: SimNode, watched: Watched, store: Store, clock: Clock
+) -> None:
+    later = clock() + 60
+    row = await open_row(
+        store,
+        sim.add_invoice(1000),
+        sim.identity_pubkey,
+        tried=Do.CANCEL,
+        attempts=3,
+        retry_at=later,
+        due_at=later,
+    )
+    async with watched.running():
+        await watched.identified()
+        assert watched.bell.take()[1]  # all rows, those in hand too
+        found = await row_now(store, row)
+    assert found.retry_at == 0.0
+    assert found.due_at is not None
+    assert found.due_at < clock()
+    assert found.attempts == 3
+
+
+async def test_a_payment_is_written_with_its_cursor_before_the_bell_is_rung(
+    sim: SimNode, watched: Watched, store: Store
+) -> None:
+    paid(sim)  # another program's: the first settlement
+    invoice = sim.add_invoice(5000)
+    row = await open_row(store, invoice, sim.identity_pubkey)
+    async with watched.running():
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 1)
+        sim.pay(invoice.payment_request)
+        assert await watched.rung() == (row.id, CHAT, Lane.PAYMENT)
+        found = await row_now(store, row)
+        assert (found.state, found.paid_msat, found.settle_index) == (State.SETTLED, 5000, 2)
+        assert await store.do(_cursor, sim.identity_pubkey) == 2
+
+
+async def test_what_was_paid_or_canceled_before_it_watched_is_looked_up(
+    sim: SimNode, watched: Watched, store: Store
+) -> None:
+    paid_invoice, canceled, untouched = (sim.add_invoice(1000) for _ in range(3))
+    rows = [
+        await open_row(store, each, sim.identity_pubkey)
+        for each in (paid_invoice, canceled, untouched)
+    ]
+    sim.pay(paid_invoice.payment_request)
+    sim.cancel_invoice(canceled.payment_hash)
+    async with watched.running():
+        heard = {await watched.rung() for _ in range(2)}
+    assert heard == {(rows[0].id, CHAT, Lane.PAYMENT), (rows[1].id, CHAT, Lane.BACKGROUND)}
+    states = [(await row_now(store, row)).state for row in rows]
+    assert states == [State.SETTLED, State.CANCELLED, State.OPEN]
+
+
+async def test_rows_of_another_node_are_set_aside_and_the_owners_hear_of_it_once(
+    sim: SimNode, watched: Watched, store: Store
+) -> None:
+    others = await open_row(store, sim.add_invoice(1000), OTHER_NODE)
+    async with watched.running():
+        await watched.identified()
+        assert watched.identity.is_others(others)
+        assert (await row_now(store, others)).lane is Lane.OTHER_NODE
+        watched.gate.shut(NodeUnreachable())
+        await watched.identified()
+    assert (watched.gate.openings, sim.calls["GetInfo"]) == (2, 2)
+    assert watched.owners.notices == [Notice(Kind.OTHER_NODE, count=1)]
+    assert (await row_now(store, others)).state is State.OPEN
+
+
+@pytest.mark.parametrize("fault", ["fail", "hang"])
+async def test_a_node_that_does_not_say_who_it_is_has_its_payments_written_all_the_same(
+    sim: SimNode, watched: Watched, store: Store, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(module, "IDENTIFIED_WITHIN_S", 0.05)
+    faults: dict[str, Any] = {
+        "fail": lambda: sim.fail("GetInfo", code=grpc.StatusCode.INTERNAL, times=1000),
+        "hang": lambda: sim.hang("GetInfo", times=1000),
+    }
+    faults[fault]()
+    invoice = sim.add_invoice(5000)
+    row = await open_row(store, invoice, sim.identity_pubkey)
+    async with watched.running():
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 1)
+        sim.pay(invoice.payment_request)
+        assert await watched.rung() == (row.id, CHAT, Lane.PAYMENT)
+        assert not watched.identity.is_known
+        assert await store.do(_cursor, sim.identity_pubkey) == 0
+
+
+async def test_with_a_macaroon_that_cannot_ask_who_it_is_no_row_is_set_aside(
+    sim: SimNode, store: Store, clock: Clock
+) -> None:
+    others = await open_row(store, sim.add_invoice(1000), OTHER_NODE)
+    async with connected(sim, macaroon=sim.folder / "invoice.macaroon") as node:
+        watched = Watched(node, store, clock)
+        async with watched.running():
+            await watched.identified()
+            assert (await row_now(store, others)).lane is not Lane.OTHER_NODE
+            assert not watched.identity.is_others(others)
+    assert watched.owners.notices == []

@@ -1,0 +1,107 @@
+"""Many rows: the due ones in order, those that waited, those that nobody needs."""
+
+from __future__ import annotations
+
+from bot.core.invoice import Columns, State
+from bot.core.work import MAX_FAULTS, READ_LANES, Do, Lane, due_now
+from bot.store import Due, Store
+from tests.store.made import NOW, ids, read, row
+
+
+async def test_due_rows_come_by_lane_then_by_time_and_no_more_of_each_than_asked(
+    store: Store,
+) -> None:
+    late = await row(store, 1, lane=Lane.COMMAND, due_at=NOW - 1)
+    early = await row(store, 2, lane=Lane.COMMAND, due_at=NOW - 9)
+    expired = await row(store, 3, lane=Lane.BACKGROUND, due_at=NOW - 99)
+    urgent = await row(store, 4, lane=Lane.PAYMENT, due_at=NOW)
+    await row(store, 5, lane=Lane.PAYMENT, due_at=NOW + 30)
+    await row(store, 6, lane=Lane.BACKGROUND, due_at=NOW + 20)
+    await row(store, 7, lane=Lane.UNREACHABLE, due_at=NOW - 5)
+    await row(store, 8, lane=Lane.OTHER_NODE, due_at=NOW - 5)
+    await row(store, 9, due_at=None)
+
+    async def due(limit: int, *lanes: Lane) -> Due:
+        return await store.do(lambda tx: tx.agenda.due(lanes or READ_LANES, NOW, limit=limit))
+
+    in_order = [urgent, early, late, expired]
+    assert await due(64) == (in_order, False, NOW + 20)
+    assert await due(2) == (in_order, True, NOW + 20)
+    assert await due(1) == ([urgent, early, expired], True, NOW + 20)
+    assert await due(64, Lane.PAYMENT, Lane.COMMAND) == (in_order[:3], False, NOW + 30)
+    assert await due(64, Lane.CANCELLATION) == ([], False, None)
+
+
+async def test_crowded_chats_are_left_out_of_what_is_due(store: Store) -> None:
+    for number in range(10):
+        await row(store, number, chat_id=-1, due_at=NOW - 20)
+    other = await row(store, 20, chat_id=-2, due_at=NOW - 1)
+    elsewhere = await row(store, 30, chat_id=-1, lane=Lane.PAYMENT, due_at=NOW)
+    crowded = [(Lane.COMMAND, -1), (Lane.COMMAND, -3)]
+    found = await store.do(lambda tx: tx.agenda.due(READ_LANES, NOW, limit=5, but=crowded))
+    assert ids(found.rows) == [elsewhere.id, other.id]
+
+
+async def test_only_what_waits_for_its_next_try_is_made_due(store: Store) -> None:
+    waits = await row(store, 1, due_at=NOW + 50, retry_at=NOW + 50)
+    expires = await row(store, 2, due_at=NOW + 50)
+    rests = await row(store, 3, due_at=None, retry_at=NOW + 50)
+    unreachable = await row(store, 4, due_at=None, lane=Lane.UNREACHABLE, retry_at=NOW + 50)
+    stuck = await row(store, 5, due_at=NOW - 1, retry_at=NOW - 50, faults=MAX_FAULTS)
+    await store.do(lambda tx: tx.agenda.make_retries_due(NOW))
+    there = await read(store, waits.id)
+    assert (there.due_at, there.retry_at) == (due_now(NOW), 0.0)
+    for each in (expires, rests, unreachable, stuck):
+        assert await read(store, each.id) == each
+
+
+async def test_stuck_rows_get_another_chance(store: Store) -> None:
+    late: Columns = {"retry_at": NOW - 50, "due_at": None, "tried": Do.EDIT_CARD}
+    stuck = await row(store, 1, faults=MAX_FAULTS, attempts=10, **late)
+    trying = await row(store, 2, faults=MAX_FAULTS - 1, **late)
+    assert await store.do(lambda tx: tx.agenda.unstick(NOW)) == 1
+    there = await read(store, stuck.id)
+    assert (there.faults, there.attempts, there.due_at) == (0, 0, due_now(NOW))
+    assert await read(store, trying.id) == trying
+
+
+async def test_only_what_needs_nothing_any_more_is_pruned_a_few_at_a_time(store: Store) -> None:
+    old: Columns = {"asked_at": NOW - 100, "due_at": None}
+    done = [await row(store, n, state=State.SETTLED, **old) for n in range(5)]
+    done.append(await row(store, 5, state=State.EXPIRED, **old, lane=Lane.UNREACHABLE))
+    kept = [
+        await row(store, 10, state=State.OPEN, **old),
+        await row(store, 11, state=State.PENDING, **old),
+        await row(store, 12, state=State.SETTLED, asked_at=NOW - 100, due_at=NOW),
+        await row(store, 13, state=State.SETTLED, asked_at=NOW, due_at=None),
+    ]
+    assert await store.do(lambda tx: tx.agenda.prune(NOW, 4)) == 4
+    assert await store.do(lambda tx: tx.agenda.prune(NOW, 4)) == 2
+    assert await store.do(lambda tx: tx.agenda.prune(NOW, 4)) == 0
+    for each in done:
+        assert await store.do(lambda tx, i=each.id: tx.invoices.get(i)) is None
+    assert [await read(store, each.id) for each in kept] == kept
+
+
+async def test_what_no_chat_was_heard_of_for_is_pruned_though_it_is_not_finished(
+    store: Store,
+) -> None:
+    nowhere: Columns = {"asked_at": NOW - 100, "due_at": NOW, "lane": Lane.UNREACHABLE}
+    gone = await row(store, 1, state=State.OPEN, expires_at=int(NOW) - 1, **nowhere)
+    kept = await row(store, 2, state=State.OPEN, expires_at=int(NOW) + 1, **nowhere)
+    assert await store.do(lambda tx: tx.agenda.prune(NOW, 10)) == 1
+    assert await store.do(lambda tx: tx.invoices.get(gone.id)) is None
+    assert await read(store, kept.id) == kept
+
+
+async def test_the_payment_that_each_node_reported_last_is_never_pruned(store: Store) -> None:
+    old: Columns = {"state": State.SETTLED, "asked_at": NOW - 100, "due_at": None}
+    for number, node_id in enumerate(["a", "b", "a", "b"], 1):
+        await row(store, number, node_id=node_id, settle_index=number, settled_at=number, **old)
+        await store.do(lambda tx, i=number, n=node_id: tx.nodes.set_cursor(n, i, NOW))
+    assert await store.do(lambda tx: tx.agenda.prune(NOW, 100)) == 2
+    assert await store.do(lambda tx: tx.agenda.prune(NOW, 100)) == 0
+    for node_id, index in (("a", 3), ("b", 4)):
+        newest = await store.do(lambda tx, n=node_id: tx.nodes.newest_settled(n))
+        assert newest is not None
+        assert newest.settle_index == index

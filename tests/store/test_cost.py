@@ -1,0 +1,138 @@
+"""What a statement costs: it grows with what changed, not with the rows that are done."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.core.invoice import Columns, State
+from bot.core.work import READ_LANES, Lane
+from bot.store import Store, Tx
+from tests.store.made import ASKER, CHAT, NOW, beside, columns
+
+STATEMENTS: dict[str, Callable[[Tx], object]] = {
+    "get": lambda tx: tx.invoices.get(3),
+    "by_hash": lambda tx: tx.invoices.by_hash(b"?" * 32),
+    "by_origin": lambda tx: tx.invoices.by_origin(CHAT, 10**9),
+    "by_origin of a part": lambda tx: tx.invoices.by_origin(CHAT, 3, 2, 1),
+    "answered": lambda tx: tx.invoices.answered(CHAT, 10**9),
+    "by_message": lambda tx: tx.invoices.by_message(CHAT, 10**9),
+    "question": lambda tx: tx.invoices.question(CHAT, None, ASKER),
+    "update": lambda tx: tx.invoices.update(3, announced=True),
+    "update_if": lambda tx: tx.invoices.update_if(3, {"state": State.OPEN}, announced=True),
+    "asked_since": lambda tx: tx.invoices.asked_since(ASKER, NOW + 10**6),
+    "open_in_chat": lambda tx: tx.invoices.open_in_chat(CHAT),
+    "latest": lambda tx: tx.invoices.latest(ASKER, None, 10),
+    "latest here": lambda tx: tx.invoices.latest(ASKER, CHAT, 10),
+    "due": lambda tx: tx.agenda.due(READ_LANES, NOW, limit=64),
+    "due elsewhere": lambda tx: tx.agenda.due(
+        READ_LANES, NOW, limit=64, but=[(Lane.COMMAND, -1), (Lane.COMMAND, -2)]
+    ),
+    "make_retries_due": lambda tx: tx.agenda.make_retries_due(NOW),
+    "unstick": lambda tx: tx.agenda.unstick(NOW),
+    "prune": lambda tx: tx.agenda.prune(NOW, 100),
+    "settle": lambda tx: tx.nodes.settle(b"?" * 32, now=NOW, state=State.SETTLED),
+    "close": lambda tx: tx.nodes.close(3, NOW),
+    "open_hashes": lambda tx: tx.nodes.open_hashes(0, 20),
+    "open_hashes here": lambda tx: tx.nodes.open_hashes(0, 20, "a"),
+    "newest_settled": lambda tx: tx.nodes.newest_settled("a"),
+    "last": lambda tx: tx.nodes.last(),
+    "set_aside_others": lambda tx: tx.nodes.set_aside_others("a", NOW),
+    "set_unreachable": lambda tx: tx.chats.set_unreachable(-1, False, NOW),
+    "move": lambda tx: tx.chats.move(-1, -2, NOW),
+    "claim_hint": lambda tx: tx.memory.claim_hint("late", 1, now=NOW, every_s=60),
+}
+
+
+def done(number: int) -> Columns:
+    """A row that was paid and announced, as most are."""
+    return columns(
+        number,
+        state=State.SETTLED,
+        due_at=None,
+        node_id="a",
+        settle_index=number,
+        settled_at=int(NOW) + number,
+        card_id=10_000 + number,
+        reply_to=number,
+    )
+
+
+def work_of(run: Callable[[Tx], object]) -> Callable[[Tx], int]:
+    """How many steps SQLite's machine takes for it; then it is undone."""
+
+    def job(tx: Tx) -> int:
+        raw = tx.invoices._connection.connection.dbapi_connection
+        assert isinstance(raw, sqlite3.Connection)
+        steps = itertools.count()
+        raw.set_progress_handler(lambda: next(steps) and 0, 1)
+        try:
+            run(tx)
+        finally:
+            raw.set_progress_handler(None, 0)
+        return next(steps)
+
+    return job
+
+
+async def test_work_does_not_grow_with_the_rows_that_are_done(store: Store) -> None:
+    async def cost() -> dict[str, int]:
+        return {name: await store.do(work_of(run)) for name, run in STATEMENTS.items()}
+
+    number = itertools.count(1)
+
+    def fill(tx: Tx, count: int) -> None:
+        for _ in range(count):
+            tx.invoices.add(**done(next(number)))
+
+    await store.do(fill, 100)
+    await cost()
+    few = await cost()
+    await store.do(fill, 1900)
+    many = await cost()
+    grown = {name: (few[name], many[name]) for name in STATEMENTS if many[name] > few[name] + 20}
+    assert not grown
+
+
+async def test_every_statement_goes_through_an_index(store: Store, file: Path) -> None:
+    """In rows of every kind: due and not, open and done."""
+    kinds: list[Columns] = [
+        done(0),
+        columns(0, state=State.OPEN, lane=Lane.BACKGROUND),
+        columns(0, due_at=NOW - 5),
+    ]
+
+    def fill(tx: Tx) -> None:
+        for number in range(300):
+            own = columns(number + 1)
+            origin, payment_hash = own["origin_message_id"], own["payment_hash"]
+            kind = kinds[number % 3]
+            tx.invoices.add(**{**kind, "origin_message_id": origin, "payment_hash": payment_hash})
+
+    await store.do(fill)
+    asked: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    sa.event.listen(store._engine, "before_cursor_execute", note)
+    plans: dict[str, list[str]] = {}
+    with beside(file) as connection:
+        for name, run in STATEMENTS.items():
+            asked.clear()
+            await store.do(run)
+            plans[name] = [
+                line
+                for statement, parameters in asked
+                if statement.split()[0] in ("SELECT", "UPDATE", "DELETE")
+                for *_, line in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            ]
+    assert all(plans.values())
+    assert {name: plan for name, plan in plans.items() if "SCAN invoices" in " ".join(plan)} == {}
+    in_order = ("due", "due elsewhere", "open_hashes", "latest", "latest here", "prune")
+    assert {name: plans[name] for name in in_order if "TEMP B-TREE" in " ".join(plans[name])} == {}

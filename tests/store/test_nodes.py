@@ -1,0 +1,153 @@
+"""The nodes' word: recorded once with its cursor, and each row left to its own node."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.core.invoice import Columns, State
+from bot.core.work import MAX_FAULTS, Do, Lane, due_now
+from bot.store import Store, Tx
+from tests.store.made import NOW, read, row
+
+SETTLED: Columns = {
+    "state": State.SETTLED,
+    "preimage": None,
+    "paid_msat": 5,
+    "settle_index": 3,
+    "settled_at": 99,
+}
+
+
+@pytest.mark.parametrize("state", [each for each in State if each is not State.SETTLED])
+async def test_a_payment_is_recorded_once_from_whatever_state(store: Store, state: State) -> None:
+    stuck: Columns = {"faults": MAX_FAULTS, "retry_at": NOW, "due_at": None}
+    mine = await row(store, 1, state=state, lane=Lane.UNREACHABLE, **stuck)
+    now = NOW + 50
+
+    def settle(tx: Tx) -> int | None:
+        return tx.nodes.settle(mine.payment_hash, now=now, **SETTLED)
+
+    assert await store.do(settle) == mine.id
+    there = await read(store, mine.id)
+    assert (there.state, there.paid_msat, there.settle_index) == (State.SETTLED, 5, 3)
+    assert (there.due_at, there.lane) == (due_now(now), Lane.PAYMENT)
+    assert (there.faults, there.retry_at) == (0, 0.0)
+    await store.do(lambda tx: tx.invoices.update(mine.id, announced=True, due_at=None))
+    assert await store.do(settle) is None
+    assert (await read(store, mine.id)).due_at is None
+
+
+async def test_a_payment_of_another_program_is_no_row(store: Store) -> None:
+    assert await store.do(lambda tx: tx.nodes.settle(b"?" * 32, now=NOW, **SETTLED)) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [
+        ({"expires_at": int(NOW) - 1}, State.EXPIRED),
+        ({"expires_at": int(NOW) + 1}, State.CANCELLED),
+        ({"expires_at": int(NOW) - 1, "cancel_wanted": True}, State.CANCELLED),
+    ],
+)
+async def test_what_the_node_has_canceled_is_expired_or_cancelled(
+    store: Store, changes: Columns, state: State
+) -> None:
+    mine = await row(store, 1, state=State.OPEN, tried=Do.CANCEL, attempts=3, **changes)
+    await store.do(lambda tx: tx.nodes.close(mine.id, NOW))
+    there = await read(store, mine.id)
+    assert (there.state, there.tried) == (state, None)
+    assert (there.due_at, there.lane) == (due_now(NOW), Lane.BACKGROUND)
+
+
+async def test_closing_never_overrides_another_word(store: Store) -> None:
+    for number, state in enumerate(each for each in State if each is not State.OPEN):
+        mine = await row(store, number, state=state)
+        await store.do(lambda tx, mine=mine: tx.nodes.close(mine.id, NOW))
+        assert await read(store, mine.id) == mine
+    await store.do(lambda tx: tx.nodes.close(999, NOW))
+
+
+async def test_open_rows_come_in_pages_without_those_of_other_nodes(store: Store) -> None:
+    rows = [await row(store, number, state=State.OPEN) for number in range(7)]
+    await row(store, 10, state=State.OPEN, lane=Lane.OTHER_NODE)
+    await row(store, 11, state=State.SETTLED)
+    found: list[tuple[int, bytes]] = []
+    while page := await store.do(
+        lambda tx, after=found[-1][0] if found else 0: tx.nodes.open_hashes(after, 3)
+    ):
+        assert len(page) <= 3
+        found += page
+    assert found == [(each.id, each.payment_hash) for each in rows]
+
+
+async def test_open_rows_of_a_node_are_its_own_and_those_of_nobody(store: Store) -> None:
+    mine = await row(store, 1, state=State.OPEN, node_id="a")
+    nobodys = await row(store, 2, state=State.OPEN)
+    theirs = await row(store, 3, state=State.OPEN, node_id="b")
+
+    async def open_of(node_id: str) -> list[int]:
+        found = await store.do(lambda tx: tx.nodes.open_hashes(0, 10, node_id))
+        return [row_id for row_id, _ in found]
+
+    assert await open_of("a") == [mine.id, nobodys.id]
+    assert await open_of("b") == [nobodys.id, theirs.id]
+    assert await open_of("") == [mine.id, nobodys.id, theirs.id]
+
+
+async def test_a_cursor_belongs_to_its_node(store: Store) -> None:
+    assert await store.do(lambda tx: tx.nodes.cursor("a")) == 0
+    for index in (5, 9, 0):
+        await store.do(lambda tx, index=index: tx.nodes.set_cursor("a", index, NOW))
+        assert await store.do(lambda tx: tx.nodes.cursor("a")) == index
+    assert await store.do(lambda tx: tx.nodes.cursor("b")) == 0
+
+
+async def test_the_node_that_was_recorded_last_is_known(store: Store) -> None:
+    assert await store.do(lambda tx: tx.nodes.last()) == ""
+    for node_id, now in (("a", NOW), ("b", NOW + 1), ("a", NOW + 2)):
+        await store.do(lambda tx, n=node_id, at=now: tx.nodes.set_cursor(n, 1, at))
+        assert await store.do(lambda tx: tx.nodes.last()) == node_id
+
+
+async def test_a_payment_and_its_cursor_are_written_together_or_not_at_all(store: Store) -> None:
+    mine = await row(store, 1, state=State.OPEN)
+
+    def fails(tx: Tx) -> None:
+        tx.nodes.settle(mine.payment_hash, now=NOW, **SETTLED)
+        tx.nodes.set_cursor("a", 3, NOW)
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        await store.do(fails)
+    assert await read(store, mine.id) == mine
+    assert await store.do(lambda tx: tx.nodes.cursor("a")) == 0
+
+
+async def test_the_newest_settled_row_is_this_nodes(store: Store) -> None:
+    await row(store, 1, node_id="a", settle_index=1, settled_at=50)
+    newest = await row(store, 2, node_id="a", settle_index=3, settled_at=60)
+    await row(store, 3, node_id="a", settle_index=2, settled_at=60)
+    await row(store, 4, node_id="b", settle_index=9, settled_at=99)
+    await row(store, 5, node_id="a", settled_at=99)
+    assert await store.do(lambda tx: tx.nodes.newest_settled("a")) == newest
+    assert await store.do(lambda tx: tx.nodes.newest_settled("c")) is None
+
+
+async def test_open_rows_of_another_node_are_set_aside_until_it_is_back(store: Store) -> None:
+    theirs = await row(store, 1, state=State.OPEN, node_id="a")
+    nobodys = await row(store, 2, state=State.OPEN)
+    closed = await row(store, 3, state=State.EXPIRED, node_id="a")
+
+    assert await store.do(lambda tx: tx.nodes.set_aside_others("b", NOW)) == 1
+    assert await store.do(lambda tx: tx.nodes.set_aside_others("b", NOW)) == 0
+    aside = await read(store, theirs.id)
+    assert (aside.lane, aside.due_at) == (Lane.OTHER_NODE, None)
+    assert await read(store, nobodys.id) == replace(nobodys, node_id="b")
+    assert await read(store, closed.id) == closed
+
+    # what is of "b" now
+    assert await store.do(lambda tx: tx.nodes.set_aside_others("a", NOW + 5)) == 1
+    back = await read(store, theirs.id)
+    assert (back.lane, back.due_at) == (Lane.BACKGROUND, due_now(NOW + 5))

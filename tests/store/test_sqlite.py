@@ -1,0 +1,253 @@
+"""The file: one process has it, it is whole, ours and not too new; else it is left as it is."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import stat
+from pathlib import Path
+
+import pytest
+
+from bot.core.invoice import State
+from bot.errors import (
+    DatabaseDamaged,
+    DatabaseFolderReadOnly,
+    DatabaseHalfMissing,
+    DatabaseInUse,
+    DatabaseNotOurs,
+    DatabaseTooNew,
+    DatabaseUnreadable,
+    StartError,
+)
+from bot.store import Store, inspect
+from tests.store.made import CHAT, NOW, beside, columns, opened, process, read, row, said, url
+
+
+@pytest.mark.parametrize("path", ["/proc/nowhere/bot.db", "/dev/null/bot.db"])
+async def test_a_folder_that_cannot_be_made_is_refused(path: str) -> None:
+    with pytest.raises(DatabaseFolderReadOnly) as caught:
+        await Store.open(f"sqlite:///{path}")
+    assert caught.value.values["folder"] == str(Path(path).parent)
+    assert caught.value.values["reason"]
+
+
+async def test_a_new_database_is_made_with_its_folder_and_for_its_owner_alone(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "new" / "data" / "bot.db"
+    before = os.umask(0o022)
+    try:
+        async with opened(file) as store:
+            await row(store)
+            there = {each.name: stat.S_IMODE(each.stat().st_mode) for each in file.parent.iterdir()}
+    finally:
+        os.umask(before)
+    assert set(there) == {"bot.db", "bot.db-wal", "bot.db-shm", "bot.db.lock", "bot.db.pid"}
+    assert set(there.values()) == {0o600}
+
+
+async def test_reopening_keeps_every_row(file: Path) -> None:
+    async with opened(file) as store:
+        rows = [await row(store, number, state=State.OPEN) for number in range(5)]
+        await store.do(lambda tx: tx.nodes.set_cursor("node", 9, NOW))
+        await store.do(lambda tx: tx.chats.set_unreachable(-3, True, NOW))
+        await store.do(lambda tx: tx.memory.set_picture("paid", "file-1"))
+    async with opened(file) as store:
+        assert [await read(store, each.id) for each in rows] == rows
+        assert await store.do(lambda tx: tx.nodes.cursor("node")) == 9
+        assert await store.do(lambda tx: tx.chats.unreachable()) == {-3}
+        assert await store.do(lambda tx: tx.memory.picture("paid")) == "file-1"
+
+
+# one process
+
+
+KILLED = """
+    store = await Store.open(url)
+    for number in range(30):
+        assert await add(store, number) == "written"
+    print("written", flush=True)
+    sys.stdin.read()
+"""
+
+
+async def test_what_was_written_survives_a_kill_at_once_afterwards(file: Path) -> None:
+    started = process(KILLED, file)
+    with started:
+        assert started.stdout is not None
+        assert await asyncio.to_thread(started.stdout.readline) == "written\n"
+
+        with pytest.raises(DatabaseInUse) as caught:
+            await Store.open(url(file))
+        assert caught.value.values == {"path": str(file), "pid": started.pid}
+
+        started.send_signal(signal.SIGKILL)
+    async with opened(file) as store:
+        assert len(await store.do(lambda tx: tx.nodes.open_hashes(0, 100))) == 30
+
+
+async def test_the_same_file_is_not_opened_twice_by_whatever_name(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(file):
+        (tmp_path / "link.db").symlink_to(file)
+        monkeypatch.chdir(tmp_path)
+        for name in (url(file), url(tmp_path / "link.db"), "sqlite:///bot.db"):
+            with pytest.raises(DatabaseInUse) as caught:
+                await Store.open(name)
+            assert caught.value.values["pid"] == os.getpid()
+    async with opened(file):
+        pass
+
+
+@pytest.mark.parametrize("noted", ["", "nobody", None])
+async def test_a_database_in_use_by_an_unknown_process_is_refused_too(
+    file: Path, noted: str | None
+) -> None:
+    async with opened(file):
+        pid_file = file.with_name("bot.db.pid")
+        pid_file.unlink()
+        if noted is not None:
+            pid_file.write_text(noted)
+        with pytest.raises(DatabaseInUse) as caught:
+            await Store.open(url(file))
+    assert caught.value.values["pid"] == 0
+
+
+OPENED = """
+    await (await Store.open(url)).close()
+    print("alembic" in sys.modules)
+"""
+
+
+async def test_a_database_that_is_up_to_date_is_opened_without_alembic(file: Path) -> None:
+    """It takes half a second, and memory for as long as the process runs."""
+    first = await asyncio.to_thread(said, OPENED, file)
+    again = await asyncio.to_thread(said, OPENED, file)
+    assert (first, again) == (["True"], ["False"])
+
+
+# a file that is no database of ours
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The file of a database with rows in it."""
+    file = tmp_path_factory.mktemp("whole") / "bot.db"
+
+    async def make() -> None:
+        async with opened(file) as store:
+            for number in range(20):
+                await row(store, number)
+
+    asyncio.run(make())
+    with beside(file) as connection:
+        connection.execute("VACUUM")  # a page that is not in use cannot be damaged
+    return file.read_bytes()
+
+
+async def refused(file: Path, content: bytes) -> StartError:
+    """How a file with this content is refused; it stays as it is."""
+    file.write_bytes(content)
+    with pytest.raises(StartError) as inspected:
+        inspect(url(file))
+    with pytest.raises(StartError) as caught:
+        await Store.open(url(file))
+    assert file.read_bytes() == content
+    assert type(inspected.value) is type(caught.value)
+    assert inspected.value.values == caught.value.values
+    return caught.value
+
+
+async def test_a_database_of_a_newer_version_is_refused_and_untouched(file: Path) -> None:
+    async with opened(file) as store:
+        await row(store)
+    with beside(file) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    error = await refused(file, file.read_bytes())
+    assert type(error) is DatabaseTooNew
+    assert error.detail == "9999"
+
+
+async def test_a_file_that_is_cut_short_is_refused_and_untouched(file: Path, whole: bytes) -> None:
+    page = 4096
+    cuts = [1, 15, 16, 50, 99, 100, 101, 512, page - 1, *range(page, len(whole), page)]
+    cuts += [len(whole) - page // 2, len(whole) - 1]
+    for cut in cuts:
+        error = await refused(file, whole[:cut])
+        assert type(error) is DatabaseDamaged, cut
+        assert error.values["path"] == str(file)
+
+
+async def test_a_damaged_file_is_refused_and_untouched(file: Path, whole: bytes) -> None:
+    for content in (b"not a database at all\n" * 500, bytes(8192), whole[:100] + bytes(len(whole))):
+        assert type(await refused(file, content)) is DatabaseDamaged
+    for page in range(1, len(whole) // 4096):
+        holed = bytearray(whole)
+        holed[page * 4096 : (page + 1) * 4096] = bytes(4096)
+        error = await refused(file, bytes(holed))
+        assert type(error) is DatabaseDamaged, page
+        assert "\n" not in str(error.values["reason"])
+
+
+async def test_once_a_backup_is_in_place_it_is_opened(file: Path, whole: bytes) -> None:
+    await refused(file, whole[:5000])
+    file.write_bytes(whole)
+    inspect(url(file))
+    async with opened(file) as store:
+        assert await store.do(lambda tx: tx.invoices.by_origin(CHAT, 19)) is not None
+
+
+async def test_an_emptied_file_with_its_journal_left_is_no_new_database(
+    file: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy" / "bot.db"
+    copy.parent.mkdir()
+    async with opened(file) as store:
+        await row(store)
+        shutil.copy(file.with_name("bot.db-wal"), copy.with_name("bot.db-wal"))
+    error = await refused(copy, b"")
+    assert type(error) is DatabaseHalfMissing
+    assert error.values == {"path": str(copy), "journal": f"{copy}-wal"}
+    copy.with_name("bot.db-wal").unlink()
+    inspect(url(copy))
+    async with opened(copy):
+        pass
+
+
+async def test_what_is_only_in_the_journal_is_not_taken_for_damage(
+    file: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy" / "bot.db"
+    copy.parent.mkdir()
+    async with opened(file) as store:
+        for number in range(50):
+            await store.do(lambda tx, n=number: tx.invoices.add(**columns(n)))
+        for name in ("bot.db", "bot.db-wal"):
+            shutil.copy(file.with_name(name), copy.with_name(name))
+    assert copy.stat().st_size < file.stat().st_size
+    async with opened(copy) as store:
+        assert await store.do(lambda tx: tx.invoices.by_origin(CHAT, 49)) is not None
+
+
+async def test_another_programs_database_is_refused_and_untouched(file: Path) -> None:
+    with beside(file) as connection:
+        connection.execute("CREATE TABLE invoices (number INTEGER)")
+    error = await refused(file, file.read_bytes())
+    assert type(error) is DatabaseNotOurs
+    assert error.values == {"path": str(file)}
+
+
+async def test_a_folder_in_the_place_of_the_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseUnreadable) as caught:
+        await Store.open(url(tmp_path))
+    assert caught.value.values["path"] == str(tmp_path)
+    assert caught.value.values["reason"]
+
+
+async def test_inspecting_makes_no_database(file: Path) -> None:
+    inspect(url(file))
+    assert [*file.parent.iterdir()] == []

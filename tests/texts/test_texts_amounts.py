@@ -1,0 +1,214 @@
+"""Every refusal of an amount has its sentence, and ends with an example that works."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot import texts
+from bot.core.amounts import Problem, check_range, parse, parse_amount
+from bot.errors import AmountRefused
+
+MAX_SATS = 21_000_000 * 100_000_000
+
+# what is written, and what is said
+SENTENCES = {
+    Problem.MISSING: ("", "The amount is missing. Write how many sats, for example 2100."),
+    Problem.NOT_A_NUMBER: (
+        "pizza 2100",
+        '"pizza" is not an amount. Write the amount first, for example 2100 pizza.',
+    ),
+    Problem.NEGATIVE: (
+        "-5",
+        "An amount can't be negative. Leave out the minus sign, for example 2100.",
+    ),
+    Problem.PLUS: ("+5", "An amount needs no plus sign. Leave it out, for example 2100."),
+    Problem.NOT_DECIMAL: (
+        "0x10",
+        '"0x10" is not a decimal number. Write the amount in ordinary digits, for example 2100.',
+    ),
+    Problem.EXPONENT: (
+        "1e3",
+        '"1e3" has an exponent. Write out all the digits, for example 21,000.',
+    ),
+    Problem.DOTS: (
+        "1.000.000",
+        '"1.000.000" has dots between its digits. Use commas, for example 1,000,000.',
+    ),
+    Problem.COMMAS: (
+        "1,5",
+        (
+            '"1,5" is unclear. '
+            "Use commas for thousands and a dot for fractions, for example 2,100 or 2.1k."
+        ),
+    ),
+    Problem.UNREADABLE: (
+        "<2100>",
+        '"<2100>" can\'t be read as an amount. Write a plain number, for example 2100.',
+    ),
+    Problem.UNIT_FIRST: (
+        "sats 2100",
+        "The unit goes after the number. Write it there, for example 2100 sats.",
+    ),
+    Problem.SUM: (
+        "2 x 500",
+        "Calculations are not supported. Write the amount as one number, for example 2100.",
+    ),
+    Problem.BTC_OR_SATS: (
+        "₿5",
+        '"₿5" could be BTC or sats. Write the unit in letters, for example 21 sats.',
+    ),
+    Problem.NO_SPACE: (
+        "2100pizza",
+        (
+            '"2100pizza" has no space between the amount and the memo. '
+            "Add one, for example 2100 pizza."
+        ),
+    ),
+    Problem.BTC_WITH_MULTIPLIER: (
+        "21k btc",
+        (
+            '"21k btc" is unclear, because k and m count sats. '
+            "Write BTC with all its digits, for example 0.0005 btc."
+        ),
+    ),
+    Problem.ONE_OR_TWO_NUMBERS: (
+        "1 000",
+        '"1 000" could be one number or two. Write the number without spaces, for example 21,000.',
+    ),
+    Problem.FRACTION_OR_THOUSANDS: (
+        "21.500",
+        '"21.500" could be 21.5 or 21,500. Write it without the dot, for example 21500.',
+    ),
+    Problem.ZERO: (
+        "0",
+        "The amount can't be zero. To let the payer choose, write any, for example any pizza.",
+    ),
+    Problem.BELOW_A_SAT: (
+        "0.0001k",
+        '"0.0001k" is less than a sat. Write whole sats, for example 2100 sats.',
+    ),
+    Problem.BELOW_A_SAT_OR_BTC: (
+        "0.5",
+        '"0.5" is less than a sat. If you mean BTC, add the unit, for example 0.0005 btc.',
+    ),
+    Problem.PARTS_OF_A_SAT: (
+        "1.5 sats",
+        '"1.5 sats" is not a whole number of sats. Write whole sats, for example 2100 sats.',
+    ),
+    Problem.PARTS_OF_A_SAT_OR_BTC: (
+        "1.5",
+        (
+            '"1.5" is not a whole number of sats. '
+            "If you mean BTC, add the unit, for example 0.0005 btc."
+        ),
+    ),
+    Problem.TOO_LONG: (
+        "9" * 33,
+        (
+            "That is too long for an amount. "
+            "Write the amount first, then a space, for example 2100 pizza."
+        ),
+    ),
+    Problem.INVISIBLE: (
+        "21\u200b00",
+        "The amount contains an invisible character. Type it again, for example 2100.",
+    ),
+    Problem.OTHER_DIGITS: (
+        "½",
+        "Only the digits 0 to 9 are supported. Write the amount with these, for example 2100.",
+    ),
+    Problem.OTHER_CURRENCY: (
+        "5 usd",
+        '"5 usd" is another currency. Only sats and BTC are supported, for example 2100 sats.',
+    ),
+    Problem.MILLISATS: (
+        "2100 msats",
+        "Millisats are not supported. Write whole sats, for example 2100 sats.",
+    ),
+    Problem.SEPARATE_MULTIPLIER: (
+        "21 k",
+        '"21 k" is unclear. Write k or m directly after the number, for example 21k.',
+    ),
+    Problem.UNCLEAR_UNIT: (
+        "1 bitcoin",
+        '"1 bitcoin" is unclear. Write sats or btc, then the memo, for example 5 sats pizza.',
+    ),
+}
+
+
+def refused(text: str) -> AmountRefused:
+    with pytest.raises(AmountRefused) as refusal:
+        parse(text, min_sats=1, max_sats=MAX_SATS)
+    return refusal.value
+
+
+@pytest.mark.parametrize("problem", SENTENCES)
+def test_what_is_said_of_an_amount(problem: Problem) -> None:
+    text, sentence = SENTENCES[problem]
+    error = refused(text)
+    assert error.problem == problem
+    assert texts.why(error) == sentence
+
+
+def test_every_problem_has_its_sentence_here() -> None:
+    in_functions_below = {Problem.NOT_ALONE, Problem.TOO_LITTLE, Problem.TOO_MUCH}
+    assert set(SENTENCES) == set(Problem) - in_functions_below
+
+
+@pytest.mark.parametrize("sentence", [sentence for _, sentence in SENTENCES.values()])
+def test_a_sentence_ends_with_an_example_that_is_taken(sentence: str) -> None:
+    match = re.fullmatch(r".*, for example (.+)\.", sentence)
+    assert match
+    for words in match[1].split(" or "):
+        parse(words, min_sats=1, max_sats=2_000_000)
+
+
+def test_a_limit_is_named_with_a_figure_that_is_taken() -> None:
+    limits = {"min_sats": 10, "max_sats": 1_000_000}
+    for amount_msat, sentence in (
+        (9_000, "That amount is too small. Write at least 10 sats."),
+        (1_000_001_000, "That amount is too large. Write at most 1,000,000 sats."),
+    ):
+        with pytest.raises(AmountRefused) as refusal:
+            check_range(amount_msat, **limits)
+        assert texts.why(refusal.value) == sentence
+        figure = re.sub(r".* at (?:least|most) (.*)\.", r"\1", sentence)
+        parse(figure, **limits)
+
+
+def test_what_follows_an_amount_that_has_to_be_alone_is_quoted() -> None:
+    with pytest.raises(AmountRefused) as refusal:
+        parse_amount("2100 pizza\nwith cheese")
+    assert texts.why(refusal.value) == (
+        '"pizza with cheese" is not part of an amount. Write only the amount, for example 2100.'
+    )
+
+
+def test_words_that_are_too_long_are_not_quoted() -> None:
+    error = refused("9" * 25 + " dollars")
+    assert texts.why(error).startswith("This is another currency. ")
+
+
+def test_what_was_written_is_escaped_for_telegram() -> None:
+    assert texts.refusal(refused("<2100>")).startswith('"&lt;2100&gt;" ')
+
+
+PIECES = st.one_of(
+    st.sampled_from(["0", "1", "21", "000", "1.5", "1,000", "any", "sat", "btc", "₿", "usd", "k"]),
+    st.sampled_from([*"$mx.,_-+'/:(){} \n", "e3", "{shown}", "{0}", "\u200e", "\u0661", "pizza"]),
+)
+
+
+@given(st.lists(PIECES, max_size=8).map("".join) | st.text(max_size=60))
+def test_whatever_is_written_the_sentence_is_one_line_that_can_be_read(text: str) -> None:
+    try:
+        parse(text, min_sats=1, max_sats=MAX_SATS)
+    except AmountRefused as error:
+        sentence = texts.why(error)
+    else:
+        return
+    assert re.fullmatch(r"[^\n\u200e]{20,160}\.", sentence)

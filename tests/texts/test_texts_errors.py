@@ -1,0 +1,230 @@
+"""Every error that people can read has a sentence of its own, which says what happened first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bot import errors, texts
+from bot.core.amounts import Problem
+from bot.core.failure import Failure, packed, unpacked
+from bot.core.wishes import OutputProblem
+from bot.errors import InvoiceBotError
+
+#: Whatever a sentence may need.
+VALUES: dict[str, Any] = {
+    "path": "/data/bot.db",
+    "journal": "/data/bot.db-wal",
+    "folder": "/data",
+    "pid": 4711,
+    "reason": "No space left on device",
+    "port": 8080,
+    "timeout_s": 20.0,
+    "size_bytes": 700,
+    "count": 10,
+    "per_s": 600.0,
+    "payment_request": "lnbc1example",
+}
+
+
+def leaves(kind: type[InvoiceBotError]) -> Iterator[type[InvoiceBotError]]:
+    for below in kind.__subclasses__():
+        yield from leaves(below) if below.__subclasses__() else (below,)
+
+
+#: Read by nobody but the log; lines as they are; and two that have a sentence for each problem.
+SPECIAL = (
+    errors.ChatError,
+    errors.ConfigError,
+    errors.AmountRefused,
+    errors.OutputRefused,
+    errors.HashExists,  # which the node's client takes for an answer
+)
+LEAVES = [kind for kind in leaves(InvoiceBotError) if not issubclass(kind, SPECIAL)]
+
+
+@pytest.mark.parametrize("kind", LEAVES)
+def test_every_error_that_people_can_read_has_a_sentence_of_its_own(
+    kind: type[InvoiceBotError],
+) -> None:
+    others = {*LEAVES, *(parent for leaf in LEAVES for parent in parents(leaf))} - {kind}
+    assert len(others) > 40
+    own = texts.why(kind(**VALUES))
+    assert own not in {texts.why(other(**VALUES)) for other in others}
+
+
+def parents(kind: type[InvoiceBotError]) -> list[type[InvoiceBotError]]:
+    return [each for each in kind.__mro__[1:] if issubclass(each, InvoiceBotError)]
+
+
+def test_a_class_without_a_sentence_has_its_parents() -> None:
+    class Unheard(errors.NodeLocked):
+        pass
+
+    class Unknown(InvoiceBotError):
+        pass
+
+    assert texts.why(Unheard()) == texts.why(errors.NodeLocked())
+    assert texts.why(Unknown()) == "Something went wrong."
+
+
+SENTENCES: list[tuple[InvoiceBotError, str]] = [
+    # the start
+    (
+        errors.DatabaseInUse(path="/data/bot.db", pid=4711),
+        "The database /data/bot.db is in use by process 4711. Stop that one first.",
+    ),
+    (
+        errors.DatabaseInUse(path="/data/bot.db", pid=0),
+        "The database /data/bot.db is in use by another process. Stop that one first.",
+    ),
+    (
+        errors.DatabaseTooNew(detail="0009"),
+        "A newer version of this bot wrote the database. Run that version or a newer one.",
+    ),
+    (
+        errors.DatabaseUnreadable(path="/data/bot.db", reason="disk I/O error"),
+        "The database /data/bot.db can't be opened: disk I/O error.",
+    ),
+    (
+        errors.DatabaseDamaged(path="/data/bot.db", reason="it is cut short"),
+        "The database /data/bot.db is damaged (it is cut short). Restore it from a backup.",
+    ),
+    (
+        errors.DatabaseHalfMissing(path="/data/bot.db", journal="/data/bot.db-wal"),
+        (
+            "The database /data/bot.db is empty, but its journal /data/bot.db-wal is not. "
+            "Restore both from a backup, or remove both to start over."
+        ),
+    ),
+    (
+        errors.DatabaseNotOurs(path="/data/bot.db"),
+        "The database /data/bot.db belongs to another program. Choose another file.",
+    ),
+    (
+        errors.DatabaseFolderReadOnly(folder="/data", reason="Permission denied"),
+        "The database folder /data can't be written: Permission denied.",
+    ),
+    (
+        errors.TokenRefused(),
+        "Telegram rejects the bot's token. Ask @BotFather for the current one.",
+    ),
+    (errors.PortInUse(port=8080), "Port 8080 is in use. Choose another one with --port."),
+    (
+        errors.PortUnusable(port=80, reason="Permission denied"),
+        "Port 80 can't be used (Permission denied). Choose another one with --port.",
+    ),
+    (
+        errors.DemoMissing(),
+        (
+            "The demo is not installed. "
+            "Install it with make demo, or with pip install '.[demo]' in the project's folder."
+        ),
+    ),
+    (errors.DemoNotReady(timeout_s=20.0), "The bot did not start within 20 s."),
+    (
+        errors.ConfigError(errors.Problem("unknown", "x"), errors.Problem("unknown", "log.y")),
+        "x: unknown\nlog.y: unknown",
+    ),
+    # people
+    (
+        errors.MemoRefused(size_bytes=700),
+        "That memo is 700 bytes long. The limit is 639 bytes. Shorten it and ask again.",
+    ),
+    (errors.MemoUnreadable(), "That memo is not readable text. Write it in UTF-8."),
+    (
+        errors.UserLimitReached(count=10, per_s=600),
+        "You asked for 10 invoices in 10 minutes. Wait a little and ask again.",
+    ),
+    (
+        errors.UserLimitReached(count=1, per_s=3600, who="Anna Berg"),
+        "Anna Berg asked for 1 invoice in an hour. Wait a little and ask again.",
+    ),
+    (
+        errors.ChatLimitReached(count=1),
+        "This chat has 1 open invoice. Cancel some, or wait until they have been paid or expire.",
+    ),
+    # the node
+    (errors.NodeNotAsked(), "I haven't reached the Lightning node yet."),
+    (
+        errors.NodeLocked(),
+        "The Lightning node's wallet is locked. The bot's owner needs to unlock it.",
+    ),
+    (
+        errors.NodeSetting(),
+        "The Lightning node rejects this bot. The bot's owner needs to check its settings.",
+    ),
+    (
+        errors.CertificateCorrupt(),
+        (
+            "The certificate file for the Lightning node is corrupt. "
+            "The bot's owner needs to replace it."
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("error", "sentence"), SENTENCES)
+def test_what_is_said_of_an_error(error: InvoiceBotError, sentence: str) -> None:
+    assert texts.why(error) == sentence
+
+
+def test_the_two_parts_of_a_reason_are_what_happened_and_what_to_do() -> None:
+    what, action = texts.reason(errors.DatabaseTooNew())
+    assert what == "A newer version of this bot wrote the database."
+    assert action == "Run that version or a newer one."
+    assert texts.reason(errors.NodeUnreachable()).action == ""
+
+
+@pytest.mark.parametrize("problem", OutputProblem)
+def test_every_problem_of_the_output_has_a_sentence_of_its_own(problem: OutputProblem) -> None:
+    said = {each: texts.why(errors.OutputRefused(problem=each, **VALUES)) for each in OutputProblem}
+    assert sum(sentence == said[problem] for sentence in said.values()) == 1
+
+
+def test_output_that_is_lost_leaves_the_payment_request() -> None:
+    error = errors.OutputRefused(
+        problem=OutputProblem.NOT_PRINTED,
+        reason="No space left on device",
+        payment_request="lnbc1example",
+    )
+    assert texts.why(error) == (
+        "The node has the invoice lnbc1example but the output can't be written: "
+        "No space left on device."
+    )
+
+
+# stored failures
+
+
+@pytest.mark.parametrize("kind", [errors.NodeError, *leaves(errors.NodeError)])
+def test_a_stored_failure_is_said_as_its_error_was(kind: type[errors.NodeError]) -> None:
+    stored = unpacked(packed(Failure.of(kind())))
+    assert stored
+    assert texts.why_failed(stored) == texts.why(kind())
+
+
+@pytest.mark.parametrize("key", ["a-key-of-another-version", "memo-refused", "amount-refused"])
+def test_a_stored_key_that_is_not_a_node_errors_has_a_general_sentence(key: str) -> None:
+    assert texts.why_failed(Failure(key)) == texts.why(errors.NodeError())
+
+
+def test_a_refusal_is_escaped() -> None:
+    error = errors.UserLimitReached(count=2, per_s=60, who="<b>")
+    assert texts.refusal(error).startswith("&lt;b&gt; asked for")
+    assert texts.why(error).startswith("<b> asked for")
+
+
+def test_values_with_braces_are_only_values() -> None:
+    error = errors.DatabaseUnreadable(path="/{path}/{0}", reason="{reason}")
+    assert texts.why(error) == "The database /{path}/{0} can't be opened: {reason}."
+
+
+def test_every_problem_of_an_amount_has_a_sentence_of_its_own() -> None:
+    values: dict[str, errors.Value] = {"shown": "x", "example": "y", "fewer": "1", "more": "2"}
+    said = {
+        texts.why(errors.AmountRefused(problem, limit_sats=21, **values)) for problem in Problem
+    }
+    assert len(said) == len(Problem)

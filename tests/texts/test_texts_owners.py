@@ -1,0 +1,124 @@
+"""What the bot's owners read: each notice says what happened, the node's status how it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from bot import texts
+from bot.core.answers import NodeInfo, NodeStatus
+from bot.core.notices import Kind, Notice
+from bot.core.text import clean
+from bot.errors import NodeLocked, NodeUnreachable
+from tests.texts.reading import HOSTILE, checked, parsed, people_write
+
+NOTICES = [
+    (
+        Notice(Kind.STUCK, 7, "send card: <KeyError>"),
+        "I can't finish invoice 7 (send card: <KeyError>). See the log for details.",
+    ),
+    (
+        Notice(Kind.CARD_REFUSED, 7, "Bad Request: CHAT_SEND_PHOTOS_FORBIDDEN"),
+        (
+            "Telegram rejected the card of invoice 7: Bad Request: CHAT_SEND_PHOTOS_FORBIDDEN. "
+            "I'm cancelling the invoice at the node."
+        ),
+    ),
+    (
+        Notice(Kind.CARD_UNTRUE, 7, "message can't be edited"),
+        (
+            "Telegram rejected an edit of the card of invoice 7: message can't be edited. "
+            "I can't delete it either. It may look payable although it is not. Please delete it."
+        ),
+    ),
+    (
+        Notice(Kind.CANCEL_NOT_PERMITTED),
+        (
+            "My macaroon lacks the permission to cancel. Invoices that people cancel stay open at "
+            "the node until they expire. Please bake a macaroon with that permission."
+        ),
+    ),
+    (
+        Notice(Kind.OTHER_NODE, count=1),
+        (
+            "1 open invoice belongs to another node than the one I'm connected to. "
+            "I can't track it until that node is back."
+        ),
+    ),
+    (
+        Notice(Kind.OTHER_NODE, count=3),
+        (
+            "3 open invoices belong to another node than the one I'm connected to. "
+            "I can't track them until that node is back."
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("notice", "text"), NOTICES)
+def test_an_owner_reads_what_happened(notice: Notice, text: str) -> None:
+    assert checked(texts.owner_notice(notice))["text"] == f"⚠️ {text}"
+
+
+def test_every_kind_of_notice_is_tried() -> None:
+    assert {notice.kind for notice, _ in NOTICES} == set(Kind)
+
+
+@settings(deadline=None)
+@given(people_write)
+def test_whatever_the_other_side_says_is_parsed_and_fits(why: str) -> None:
+    for kind in Kind:
+        checked(texts.owner_notice(Notice(kind, 7, clean(why)[:1000], 3)))
+
+
+@pytest.mark.parametrize("why", HOSTILE)
+def test_the_worst_that_the_other_side_says_is_parsed_and_fits(why: str) -> None:
+    for kind in Kind:
+        checked(texts.owner_notice(Notice(kind, 7, clean(why), 3)))
+
+
+INFO = NodeInfo(
+    identity_pubkey="02" + "ab" * 32,
+    alias="carol <1>",
+    version="0.21.99-beta",
+    network="mainnet",
+    synced_to_chain=True,
+    block_height=900_123,
+)
+
+
+def test_the_status_of_a_node_that_is_away_says_why() -> None:
+    assert texts.node_status(NodeStatus(away=NodeUnreachable(), info=INFO)) == (
+        "⚠️ The Lightning node can't be reached."
+    )
+    locked = texts.node_status(NodeStatus(away=NodeLocked(), info=None))
+    assert locked == f"⚠️ {texts.why(NodeLocked())}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, "⚡ Connected to carol <1> on mainnet, synced, at block 900,123."),
+        (
+            {"synced_to_chain": False},
+            "⏳ Connected to carol <1> on mainnet, not synced, at block 900,123.",
+        ),
+        ({"network": ""}, "⚡ Connected to carol <1>, synced, at block 900,123."),
+        (
+            {"alias": ""},
+            f"⚡ Connected to 02{'ab' * 32} on mainnet, synced, at block 900,123.",
+        ),
+    ],
+)
+def test_the_status_of_a_node_says_who_it_is(changes: dict[str, Any], text: str) -> None:
+    info = replace(INFO, **changes)
+    assert parsed(texts.node_status(NodeStatus(away=None, info=info)))["text"] == text
+
+
+def test_the_status_of_a_node_that_does_not_say_who_it_is() -> None:
+    assert texts.node_status(NodeStatus(away=None, info=None)) == (
+        "⚡ The Lightning node answers, but does not say who it is."
+    )

@@ -1,0 +1,414 @@
+"""What `check` and `invoice` print: a line per finding, with what to do about it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bot import errors, texts
+from bot.config.problems import Kind as Wrong
+from bot.core.answers import NodeInvoice, NodeState
+from bot.errors import InvoiceBotError
+from bot.findings import About, Finding, Kind, Mark, bad, fine, note, refused
+
+BAKE = "lncli bakemacaroon uri:/x"
+HOST = "127.0.0.1:10009"
+DAY_S = 86_400
+# 2027-01-24 12:30 UTC
+AT = 1_800_793_800.0
+
+CERTIFICATE, MACAROON, DATABASE = About.CERTIFICATE, About.MACAROON, About.DATABASE
+RENEW = "remove LND's tls.cert and tls.key and restart LND, which creates new ones"
+BAKE_ONE = f"bake one that fits and set lnd.macaroon to its path: {BAKE}"
+
+
+def expires(about: About, mark: Mark, left_s: float, **values: str) -> Finding:
+    return Finding(mark, about, Kind.EXPIRES, {"expires_at": AT, "left_s": left_s, **values})
+
+
+def lacks(kind: Kind, *methods: str) -> Finding:
+    return Finding(Mark.NOTE, MACAROON, kind, {"methods": methods, "bake": BAKE})
+
+
+def allows(*permissions: str) -> Finding:
+    return note(MACAROON, Kind.ALLOWS_TOO_MUCH, permissions=permissions, bake=BAKE)
+
+
+LINES: list[tuple[Finding, str]] = [
+    # any
+    (bad(About.NODE, Kind.NO_ANSWER, timeout_s=0.5), "✗ node: no answer within 0.5 s; try again"),
+    (bad(About.NODE, Kind.NO_ANSWER, timeout_s=20.0), "✗ node: no answer within 20 s; try again"),
+    (
+        bad(About.ACCESS, Kind.CRASHED, exception="KeyError"),
+        "✗ access: could not be checked (KeyError)",
+    ),
+    # Telegram
+    (
+        fine(About.TELEGRAM, Kind.LOGIN_ACCEPTED, username="a_bot", name="Invoices"),
+        "✓ Telegram: the token works, the bot is @a_bot (Invoices)",
+    ),
+    (
+        bad(About.TELEGRAM, Kind.LOGIN_REJECTED),
+        (
+            "✗ Telegram: the token is rejected; "
+            "get the current one from @BotFather (/mybots, API Token)"
+        ),
+    ),
+    (
+        bad(About.TELEGRAM, Kind.UNREACHABLE, api_url="https://api.telegram.org"),
+        (
+            "✗ Telegram: it can't be reached; check that this machine is online and that "
+            "telegram.api_url (https://api.telegram.org) is right"
+        ),
+    ),
+    (
+        bad(About.TELEGRAM, Kind.ANSWERS_ODDLY, message="Forbidden: bot was kicked out"),
+        (
+            "✗ Telegram: it answers Forbidden: bot was kicked out; "
+            "check that telegram.api_url is right"
+        ),
+    ),
+    (
+        note(About.TELEGRAM, Kind.WEBHOOK_SET, host="hooks.example"),
+        (
+            "! Telegram: a webhook sends the updates to hooks.example; "
+            "`run` removes it without losing an update, but hooks.example gets no more of them"
+        ),
+    ),
+    (
+        note(About.GROUPS, Kind.GROUPS_FORBIDDEN),
+        (
+            "! groups: the bot can't be added to groups; "
+            "if it should work in groups, allow that at @BotFather (/setjoingroups)"
+        ),
+    ),
+    (
+        fine(About.GROUPS, Kind.PRIVACY_OFF),
+        "✓ groups: privacy mode is off: every message reaches the bot",
+    ),
+    (
+        fine(About.GROUPS, Kind.PRIVACY_ON, username="a_bot"),
+        (
+            "✓ groups: privacy mode is on, as recommended: "
+            "/invoice@a_bot and replies to the bot's messages reach it"
+        ),
+    ),
+    # who can ask
+    (
+        note(About.ACCESS, Kind.OPEN_TO_ANYONE),
+        (
+            "! access: anyone can ask for invoices (access.open); "
+            "unless you want that, list people in [access] and set open = false"
+        ),
+    ),
+    (
+        note(About.ACCESS, Kind.CLOSED_TO_EVERYONE),
+        (
+            "! access: nobody can ask for invoices; "
+            "send /id to the bot and add the number to access.owners"
+        ),
+    ),
+    # the certificate
+    (
+        fine(CERTIFICATE, Kind.SYSTEM_AUTHORITIES),
+        "✓ certificate: checked against the system's certificate authorities",
+    ),
+    (
+        bad(CERTIFICATE, Kind.NO_CERTIFICATE),
+        (
+            "✗ certificate: the file at lnd.tls_cert is not a valid certificate; "
+            "copy LND's tls.cert there again"
+        ),
+    ),
+    (
+        expires(CERTIFICATE, Mark.FINE, 419.5 * DAY_S),
+        "✓ certificate: it expires on 2027-01-24, in 419 days",
+    ),
+    (
+        expires(CERTIFICATE, Mark.NOTE, 28 * DAY_S),
+        f"! certificate: it expires on 2027-01-24, in 28 days; {RENEW}",
+    ),
+    (
+        expires(CERTIFICATE, Mark.NOTE, 2 * DAY_S - 1),
+        f"! certificate: it expires on 2027-01-24, in 1 day; {RENEW}",
+    ),
+    (
+        expires(CERTIFICATE, Mark.NOTE, DAY_S - 1),
+        f"! certificate: it expires on 2027-01-24, in less than a day; {RENEW}",
+    ),
+    (
+        bad(CERTIFICATE, Kind.EXPIRED, expired_at=AT),
+        f"✗ certificate: it expired on 2027-01-24 12:30 UTC; {RENEW}",
+    ),
+    (
+        refused(
+            CERTIFICATE,
+            errors.ConfigError(
+                errors.Problem(Wrong.FILE_MISSING, "lnd.tls_cert", values={"path": "/tls.cert"})
+            ),
+        ),
+        "✗ certificate: lnd.tls_cert: expected LND's tls.cert, found no file at /tls.cert",
+    ),
+    # the macaroon
+    (
+        bad(MACAROON, Kind.NO_MACAROON, bake=BAKE),
+        f"✗ macaroon: this is not an LND macaroon; {BAKE_ONE}",
+    ),
+    (
+        bad(MACAROON, Kind.LACKS_CALLS, methods=("AddInvoice", "GetInfo"), bake=BAKE),
+        f"✗ macaroon: it does not allow AddInvoice and GetInfo; {BAKE_ONE}",
+    ),
+    (
+        lacks(Kind.LACKS_EXTRAS, "GetInfo", "ListChannels"),
+        (
+            "! macaroon: enough to run, but without GetInfo and ListChannels the bot can't see "
+            "the node's identity and chain and how much can be received; "
+            f"to allow that as well: {BAKE}"
+        ),
+    ),
+    (fine(MACAROON, Kind.ALLOWS_ALL), "✓ macaroon: it allows everything the bot needs"),
+    (
+        allows("offchain:write"),
+        f"! macaroon: it allows far more than the bot needs (offchain:write); {BAKE_ONE}",
+    ),
+    (
+        allows(*"abcdefgh"),
+        (
+            "! macaroon: it allows far more than the bot needs (a, b, c, d, e, f and 2 more); "
+            f"{BAKE_ONE}"
+        ),
+    ),
+    (
+        fine(MACAROON, Kind.CONDITION, caveat="ipaddr 127.0.0.1"),
+        "✓ macaroon: it is valid only with ipaddr 127.0.0.1",
+    ),
+    (
+        expires(MACAROON, Mark.NOTE, 5 * DAY_S, bake=BAKE),
+        f"! macaroon: it expires on 2027-01-24, in 5 days; {BAKE_ONE}",
+    ),
+    (
+        bad(MACAROON, Kind.EXPIRED, expired_at=AT, bake=BAKE),
+        f"✗ macaroon: it expired on 2027-01-24 12:30 UTC; {BAKE_ONE}",
+    ),
+    (fine(MACAROON, Kind.MACAROON_ACCEPTED), "✓ macaroon: the node accepts it"),
+    # the node
+    (fine(About.NODE, Kind.ANSWERS, host=HOST), f"✓ node: LND answers at {HOST}"),
+    (fine(About.WALLET, Kind.WALLET_READY), "✓ wallet: unlocked, and LND is ready"),
+    (bad(About.WALLET, Kind.WALLET_LOCKED), "✗ wallet: locked; unlock it: lncli unlock"),
+    (bad(About.WALLET, Kind.WALLET_MISSING), "✗ wallet: not created yet; create it: lncli create"),
+    (
+        bad(About.WALLET, Kind.STARTING, state="RPC_ACTIVE"),
+        "✗ wallet: LND is still starting (RPC_ACTIVE); try again in a while",
+    ),
+    (
+        fine(About.NODE, Kind.IDENTITY, alias="carol", version="0.21", network="mainnet"),
+        "✓ node: carol, lnd 0.21, on mainnet",
+    ),
+    (fine(About.CHAIN, Kind.SYNCED, block_height=700_000), "✓ chain: synced, at block 700000"),
+    (
+        bad(About.CHAIN, Kind.NOT_SYNCED, block_height=700_000),
+        "✗ chain: not synced, at block 700000; wait until LND has caught up",
+    ),
+    (
+        fine(About.CHANNELS, Kind.RECEIVABLE, receivable_msat=1_580_000_000_000),
+        "✓ channels: up to 1,580,000,000 sats can be received",
+    ),
+    (
+        note(About.CHANNELS, Kind.NOTHING_RECEIVABLE),
+        (
+            "! channels: no inbound liquidity, so nobody can pay; "
+            "open channels to the node, or buy inbound liquidity"
+        ),
+    ),
+    (
+        note(About.CHAIN, Kind.NOT_PERMITTED, permission="info:read"),
+        "! chain: not checked, because the macaroon lacks info:read",
+    ),
+    # the database
+    (fine(DATABASE, Kind.WRITABLE, path="/d/bot.db"), "✓ database: /d/bot.db is writable"),
+    (
+        bad(DATABASE, Kind.IS_FOLDER, path="/d"),
+        "✗ database: /d is a folder; name a file in database.url",
+    ),
+    (
+        bad(DATABASE, Kind.NOT_A_FOLDER, path="/d"),
+        "✗ database: /d is not a folder; choose another one in database.url",
+    ),
+    (
+        bad(DATABASE, Kind.FOLDER_MISSING, path="/d"),
+        "✗ database: there is no folder /d; create it",
+    ),
+    (
+        bad(DATABASE, Kind.FOLDER_READ_ONLY, path="/d"),
+        "✗ database: its folder /d is not writable; let the bot's user write there",
+    ),
+    (
+        bad(DATABASE, Kind.FOLDER_CLOSED, path="/d"),
+        "✗ database: /d can't be opened by this user; give it access",
+    ),
+    (
+        bad(DATABASE, Kind.FILE_READ_ONLY, path="/d/bot.db"),
+        "✗ database: /d/bot.db is not writable; let the bot's user write to it",
+    ),
+    (
+        note(DATABASE, Kind.LITTLE_SPACE, free_bytes=5_000_000, path="/d"),
+        "! database: only 5 MB are free at /d; free some space there",
+    ),
+    (
+        refused(DATABASE, errors.DatabaseDamaged(path="/d/bot.db", reason="it is cut short")),
+        "✗ database: /d/bot.db is damaged (it is cut short); restore it from a backup",
+    ),
+    (
+        refused(DATABASE, errors.DatabaseTooNew(detail="9999")),
+        "✗ database: a newer version of this bot wrote it; run that version or a newer one",
+    ),
+    (
+        refused(DATABASE, errors.DatabaseHalfMissing(path="/d/bot.db", journal="/d/bot.db-wal")),
+        (
+            "✗ database: /d/bot.db is empty, but its journal /d/bot.db-wal is not; "
+            "restore both from a backup, or remove both to start over"
+        ),
+    ),
+    (
+        refused(DATABASE, errors.DatabaseNotOurs(path="/d/bot.db")),
+        ("✗ database: /d/bot.db belongs to another program; choose another file in database.url"),
+    ),
+    (
+        refused(DATABASE, errors.DatabaseUnreadable(path="/d/bot.db", reason="disk I/O error")),
+        (
+            "✗ database: /d/bot.db can't be opened: disk I/O error; "
+            "check the disk, and whether another program is using the file"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("finding", "line"), LINES)
+def test_what_is_said_of_a_finding(finding: Finding, line: str) -> None:
+    assert texts.finding_line(finding) == line
+
+
+def test_every_kind_of_finding_has_its_line_here() -> None:
+    assert {finding.kind for finding, _ in LINES} == set(Kind)
+
+
+def test_the_two_halves_of_a_line_are_what_was_found_and_what_to_do() -> None:
+    locked = bad(About.WALLET, Kind.WALLET_LOCKED)
+
+    assert (texts.found(locked), texts.cure(locked)) == (
+        "wallet: locked",
+        "unlock it: lncli unlock",
+    )
+    assert texts.cure(fine(About.WALLET, Kind.WALLET_READY)) == ""
+
+
+def met(error: InvoiceBotError) -> Finding:
+    return refused(About.NODE, error, host=HOST, bake=BAKE)
+
+
+CURES: list[tuple[type[errors.NodeError], str]] = [
+    (errors.NodeUnreachable, f"check that LND is running and that its address is {HOST}"),
+    (errors.NodeTimeout, f"check that {HOST} (lnd.host) is LND's gRPC port"),
+    (errors.NodeStarting, "try again in a while"),
+    (errors.NodeStopping, "try again in a while"),
+    (errors.NodeLocked, "unlock it: lncli unlock"),
+    (errors.WalletMissing, "create it: lncli create"),
+    (errors.CertificateChanged, "copy LND's current tls.cert to lnd.tls_cert"),
+    (errors.CertificateCorrupt, "copy LND's current tls.cert to lnd.tls_cert"),
+    (errors.TlsFailed, "copy LND's current tls.cert to lnd.tls_cert"),
+    (errors.CertificateExpired, "remove LND's tls.cert and tls.key, restart LND, and copy the new"),
+    (errors.CertificateName, "add the address to lnd.conf (tlsextraip, tlsextradomain), let LND"),
+    (errors.TlsMissing, "check that lnd.host is LND's gRPC address and that no proxy in between"),
+    (errors.MacaroonRefused, BAKE_ONE),
+    (errors.MacaroonExpired, BAKE_ONE),
+    (errors.MacaroonBound, BAKE_ONE),
+    (errors.PermissionMissing, BAKE_ONE),
+    (errors.CallMissing, "update LND; a proxy in between must let every call of the bot through"),
+    (errors.CredentialsUnreadable, "fix that setting"),
+    (errors.NodeOdd, "see LND's log"),
+    (errors.NodeRefused, "see LND's log"),
+]
+
+
+@pytest.mark.parametrize(("kind", "action"), CURES)
+def test_what_to_do_about_the_nodes_errors(kind: type[errors.NodeError], action: str) -> None:
+    finding = met(kind(detail="UNKNOWN: some\nwords"))
+
+    assert texts.cure(finding).startswith(action)
+    assert texts.found(finding) == f"node: {texts.reason(kind()).what[:-1]} (UNKNOWN: some words)"
+
+
+def leaves(kind: type[InvoiceBotError]) -> Iterator[type[InvoiceBotError]]:
+    for below in kind.__subclasses__():
+        yield from leaves(below) if below.__subclasses__() else (below,)
+
+
+@pytest.mark.parametrize("kind", list(leaves(errors.NodeError)))
+def test_every_error_of_the_node_has_something_to_do(kind: type[errors.NodeError]) -> None:
+    assert re.fullmatch(r"[a-z].*[^.;]", texts.cure(met(kind())))
+
+
+def test_an_error_without_detail_is_its_sentence() -> None:
+    assert texts.finding_line(met(errors.NodeLocked())) == (
+        "✗ node: The Lightning node's wallet is locked; unlock it: lncli unlock"
+    )
+
+
+def test_values_with_braces_are_only_values() -> None:
+    finding = bad(About.TELEGRAM, Kind.ANSWERS_ODDLY, message="{0} {host} {")
+
+    assert texts.found(finding) == "Telegram: it answers {0} {host} {"
+
+
+# invoice
+
+
+def made(**changes: Any) -> NodeInvoice:
+    values: dict[str, Any] = {
+        "payment_hash": b"h" * 32,
+        "payment_request": "lnbc21u1example",
+        "payment_addr": b"a" * 32,
+        "memo": "pizza & beer",
+        "amount_msat": 2_100_000,
+        "paid_msat": 0,
+        "created_at": 0,
+        "expires_at": int(AT),
+        "settled_at": 0,
+        "state": NodeState.OPEN,
+        "add_index": 1,
+        "settle_index": 0,
+    }
+    return NodeInvoice(**(values | changes))
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("berlin")
+def test_a_new_invoice_is_printed_with_the_code_and_the_request_last() -> None:
+    assert texts.new_invoice(made(), "▄▀\n▀▄").splitlines() == [
+        "2,100 sats",
+        "pizza & beer",
+        "Payable until 2027-01-24 13:30 CET",
+        "",
+        "▄▀",
+        "▀▄",
+        "lnbc21u1example",
+    ]
+
+
+def test_an_invoice_without_a_memo_has_no_line_for_it() -> None:
+    lines = texts.new_invoice(made(memo="", amount_msat=0), "code").splitlines()
+
+    assert len(lines) == 5
+    assert lines[0] == "any amount"

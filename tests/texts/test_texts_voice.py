@@ -1,0 +1,104 @@
+"""How the bot speaks: plain words, and whole sentences."""
+
+from __future__ import annotations
+
+import ast
+import html
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot import errors, texts
+from bot.core.answers import NodeInfo, NodeStatus
+from bot.core.invoice import Face
+from bot.core.notices import Kind, Notice
+from bot.core.wishes import Cancelling, OutputProblem, Renewing
+from tests.texts.reading import hostile
+from tests.texts.test_texts_amounts import SENTENCES as AMOUNTS
+from tests.texts.test_texts_errors import LEAVES, VALUES
+
+SOURCE = Path(texts.__file__).parent
+
+# Words that are old, or mean too many things.
+AVOIDED = re.compile(
+    r"\b(stands?|stood|anew|shall|mend|may not|its owner|any ?more|told|tells?|follow an? invoice|"
+    r"whoever|behind|foreign|holds?|held|word|taken|is over|nothing is to)\b",
+    re.IGNORECASE,
+)
+
+
+def written() -> Iterator[str]:
+    """Every text in the source of `texts` but for docstrings."""
+    for file in SOURCE.glob("*.py"):
+        tree = ast.parse(file.read_text())
+        docstrings = {
+            node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        }
+        for node in ast.walk(tree):
+            is_docstring = node in docstrings
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and not is_docstring:
+                yield node.value
+
+
+def test_no_sentence_has_a_word_that_is_avoided() -> None:
+    found = [text for text in written() if AVOIDED.search(text)]
+    assert found == []
+
+
+def test_the_search_for_words_finds_them() -> None:
+    sentences = [text for text in written() if " " in text]
+    assert len(sentences) > 100
+    assert any("needs to unlock it" in sentence for sentence in sentences)
+    assert AVOIDED.search("An earlier copy may stand above.")
+
+
+INFO = NodeInfo(
+    identity_pubkey="02",
+    alias="carol",
+    version="0.21",
+    network="mainnet",
+    synced_to_chain=True,
+    block_height=900_123,
+)
+
+SAID = [
+    *(sentence for _, sentence in AMOUNTS.values()),
+    *(texts.why(kind(**VALUES)) for kind in LEAVES),
+    *(texts.why(errors.OutputRefused(problem=each, **VALUES)) for each in OutputProblem),
+    *(texts.asked_to_cancel(each) for each in Cancelling),
+    *(texts.asked_to_renew(each) for each in Renewing),
+    *(texts.owner_notice(Notice(each, 7, "why", 2)) for each in Kind),
+    texts.node_status(NodeStatus(None, INFO)),
+    texts.node_status(NodeStatus(None, None)),
+    texts.node_status(NodeStatus(errors.NodeUnreachable(), None)),
+    texts.TOO_LATE,
+    texts.CANCEL_HOW,
+    texts.NOT_ALLOWED,
+    texts.NOT_TRACKED,
+    texts.QUESTION_EXPIRED,
+    texts.BUG,
+    texts.help_private("some_bot"),
+    texts.help_group("some_bot"),
+    texts.latest([], in_group=True),
+    texts.question(hostile(Face.QUESTION, "", "Anna")),
+    texts.failed(hostile(Face.FAILED, "", "Anna")),
+    texts.waiting_notice(errors.NodeTimeout(), 60),
+    texts.announcement(hostile(Face.PAID, "", "Anna"), elsewhere=True),
+    texts.payment_request(hostile(Face.PAID, "", "Anna"), Face.PAID),
+]
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_what_is_said_ends_as_a_sentence(said: str) -> None:
+    assert html.unescape(re.sub("<[^>]*>", "", said))[-1] in ".?"
+
+
+def test_the_owner_is_always_the_bots() -> None:
+    for text in written():
+        assert len(re.findall(r"\bowner\b", text)) == len(
+            re.findall(r"(?:bot's|bot|my) owner\b", text)
+        )
