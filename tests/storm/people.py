@@ -286,7 +286,7 @@ class People:
             return
         self._book.note("/cancel as a reply", command)
         message = self._outside.telegram.say(
-            place.chat, command.asker, "/cancel", reply_to=shown.message, thread=place.thread
+            place.chat, command.asker, "/cancel", reply_to=shown.message, thread=command.thread
         )
         self._outside.by_message[message] = command
         command.cancels.setdefault(invoice.payment_hash, time.time())
