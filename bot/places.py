@@ -34,8 +34,8 @@ class Places:
         self._ids: dict[int, frozenset[int]] = {}  # of the same: any id → all of them
 
     async def load(self) -> None:
-        """Read what is known from earlier processes."""
-        moves, unreachable = await self._store.must(_known)
+        """Read what is known from earlier processes. Raises `StoreUnavailable`."""
+        moves, unreachable = await self._store.do(_known)
         for old, new in moves.items():
             self._remember(old, new)
         self._unreachable |= unreachable

@@ -1,8 +1,8 @@
 """Any event after any step: the bot's own parts between a node and chats that do what they may.
 
-Handlers, reconciler, cards, chats, store and the connection to the node are the real ones, in one
-process on a clock that stands still. Each call stops before it acts and before it answers, and
-anything may happen there: a payment, a press, an outage, a kill.
+All parts but the start, the log and the sockets are the real ones, in one process on a clock that
+stands still. Each call stops before it acts and before it answers, and anything may happen there: a
+payment, a press, an outage, a kill.
 
 INVOICE_BOT_ORDERS=3000 tries that many orders, for some minutes.
 """
@@ -119,6 +119,12 @@ DICE = st.integers(0, 2**32 - 1)
 def role_of(text: str) -> str:
     """What a text of the bot's is."""
     return str(faces.role_of(text))
+
+
+def kind_of(text: str) -> str:
+    """The same for all faces of a card."""
+    role = role_of(text)
+    return role if role in ("announcement", "payment request") else "card"
 
 
 def roles(message: Message) -> list[str]:
@@ -388,6 +394,8 @@ class Orders(RuleBasedStateMachine):
         self.updates: list[Callable[[], None]] = []
         self.process = Process(self.ground, self)
         self.settled_once: set[int] = set()
+        self.unanswered: set[str] = set()  # kinds of messages
+        self.has_died = False
         self.burst_from = 0
         self._ask("/invoice" if asks else None, LONG if long else "pizza")
         self._go_on(begun)
@@ -580,9 +588,16 @@ class Orders(RuleBasedStateMachine):
         if call.at_node:
             call.lose(NODE_FAULTS[how]())
         else:
+            if how in ("lost", "bug"):
+                self._may_stand(call)
             call.lose(CHAT_FAULTS[how]())
         call.arrive()
         self.ground.run()
+
+    def _may_stand(self, call: Call) -> None:
+        """A send without an answer: a copy may say that there is another one."""
+        if call.name.startswith("send"):
+            self.unanswered.add(kind_of(call.text))
 
     @precondition(lambda self: any(call.acted for call in self.desk.calls))
     @rule(which=st.integers(0, 5))
@@ -750,6 +765,7 @@ class Orders(RuleBasedStateMachine):
         self.node.flowing.set()
         now_s = self.ground.loop.time()
         for call in [call for call in self.desk.calls if call.deadline_s <= now_s]:
+            self._may_stand(call)
             call.lose((NODE_FAULTS["late"] if call.at_node else CHAT_FAULTS["lost"])())
             call.arrive()
         self.ground.run()
@@ -864,6 +880,7 @@ class Orders(RuleBasedStateMachine):
                 call.message.unrecorded = True
             if call.at_node and not call.acted:
                 self.late.append(call)  # it is on its way
+        self.has_died = True
         self.process.kill()
         self.ground.store.writes_left = None
         self._happened()
@@ -881,7 +898,7 @@ class Orders(RuleBasedStateMachine):
     def nothing_goes_wrong_inside(self) -> None:
         odd = [line for line in self.errors if not line.startswith(EXPECTED)]
         assert not odd, odd
-        assert not self.process.running.done(), "the reconciler has ended"
+        assert not self.process.running.done(), "the engine has ended"
 
     @invariant()
     def nobody_is_refused_too_soon(self) -> None:
@@ -891,6 +908,14 @@ class Orders(RuleBasedStateMachine):
             elif (since := self.waiting.pop(row.id, None)) and row.state is State.FAILED:
                 waited_s = self.time - since
                 assert waited_s >= PATIENCE_S or self.node.has_refused, f"after {waited_s} s"
+
+    @invariant()
+    def nothing_is_called_a_duplicate_without_a_reason(self) -> None:
+        """Until the first kill: from then on any marker may be that one's."""
+        for message in [] if self.has_died else self._all():
+            first = message.texts[0]
+            says_so = faces.may_be_duplicate(plain(first))
+            assert not says_so or kind_of(first) in self.unanswered, f"the only one: {message}"
 
     @invariant()
     def settled_stays(self) -> None:

@@ -184,11 +184,6 @@ class Invoice(Shown, Work):
         """What a log line says of the row."""
         return {"invoice": self.payment_hash[:4].hex(), "chat": self.chat_id}
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether the node will accept no more payments for it."""
-        return self.state in (State.SETTLED, State.EXPIRED, State.CANCELLED)
-
     def closed_state(self, now: float) -> State:
         """`EXPIRED` or `CANCELLED`, where the node says that it is canceled or forgot it."""
         if self.cancel_wanted or (self.expires_at and now < self.expires_at):

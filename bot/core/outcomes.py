@@ -68,21 +68,29 @@ class Verdict:
 
 
 def judge(
-    do: Do, row: Invoice, result: Result, around: Around, *, gate_is_open: bool, now: float
+    do: Do,
+    row: Invoice,
+    result: Result,
+    around: Around,
+    later: Around,
+    *,
+    gate_is_open: bool,
+    now: float,
 ) -> Verdict:
-    """What came of a step that was taken for `row`, as it was when it was taken.
+    """What came of a step that was taken for `row`: both and `around` as when it was taken.
 
-    `now` is Unix seconds. The columns hold what the next step needs written before it as well.
+    The columns hold what the next step needs written before it as well, by what is so `later`, now
+    that the step is over: it may have taken long. `now` is Unix seconds.
     """
     verdict = _came_of(do, row, result, around, gate_is_open=gate_is_open, now=now)
     if verdict.columns is None:
         return verdict
-    around = replace(around, unreachable=around.unreachable or verdict.chat_is_unreachable)
     if _changes_nothing(do, row, result, verdict, around, now):
         verdict = _fault(do, row, "step changed nothing", verdict.columns, {})
     taken = work.after_step(row, do, verdict.again, now=now, jitter=around.jitter)
     columns: Columns = {**(verdict.columns or {}), **changes(**taken)}
-    return replace(verdict, columns=prepared(row, columns, around, now))
+    later = replace(later, unreachable=later.unreachable or verdict.chat_is_unreachable)
+    return replace(verdict, columns=prepared(row, columns, later, now))
 
 
 def paid(found: NodeInvoice) -> Columns:

@@ -114,16 +114,15 @@ class Hands:
         """Take up what changed; the bell is silent before anything is read."""
         while True:
             await self._bell.wait()
-            rung, everything, due = self._bell.take()
+            rung, everything = self._bell.take()
             for entry in rung:
-                if entry.lane is Lane.COMMAND:  # somebody waits: whatever else is in hand
+                if entry.is_wanted:  # whatever else is in hand
                     self._take(entry.row_id, entry.chat_id, entry.lane, entry.fresh)
                 else:
                     self._offer(entry.row_id, entry.chat_id, entry.lane)
             if everything:
                 for hand in self._hands.values():
                     hand.nudge.set()
-            if everything or due:
                 self._read_soon()
 
     def _read_soon(self) -> None:

@@ -19,7 +19,7 @@ from bot.core.invoice import Invoice
 from bot.core.notices import Owners
 from bot.core.outcomes import Verdict, judge
 from bot.core.steps import NOTICE_AFTER_S, Around, Step, next_step, resting
-from bot.core.work import AT_NODE, BY_ITSELF, RESTS, Do, Lane
+from bot.core.work import AT_NODE, RESTS, Do, Lane
 from bot.engine import commit
 from bot.engine.patience import Patience
 from bot.errors import ChatMoved, NodeError
@@ -131,7 +131,13 @@ class Worker:
             result = error
         self._patience.learn(step.do, row, result)
         verdict = judge(
-            step.do, row, result, around, gate_is_open=self._gate.is_open, now=self._clock()
+            step.do,
+            row,
+            result,
+            around,
+            self._around(row),  # a step may take long: the chat, the node or the clock is another
+            gate_is_open=self._gate.is_open,
+            now=self._clock(),
         )
         await self._spread(verdict, row)
         return await self._record(verdict, step.do, row, hand)
@@ -153,12 +159,14 @@ class Worker:
         """Take the step. Raises what the node or the chat answers."""
         if do in AT_NODE:
             return await self._at_node.do(do, row, around)
-        reason = self._patience.reason(row, None if self._gate.is_open else self._gate.reason)
-        if do in BY_ITSELF:
-            return GivenUp(reason) if do is Do.FAIL else Dropped()
+        if do is Do.DROP:
+            return Dropped()
         if marker := delivery.before(do, hand.armed):
             await self._store.must(commit.mark, row.id, marker)
         hand.armed = None
+        reason = self._patience.reason(row, None if self._gate.is_open else self._gate.reason)
+        if do is Do.FAIL:
+            return GivenUp(reason)
         return await self._cards.do(do, row, around, reason)
 
     async def _spread(self, verdict: Verdict, row: Invoice) -> None:

@@ -18,6 +18,8 @@ class Rung(NamedTuple):
     row_id: int
     chat_id: int
     lane: Lane
+    #: Somebody waits for it: it is worked on whatever else is.
+    is_wanted: bool
     #: The row as it was just written, so that it need not be read; None: read it.
     fresh: Invoice | None
 
@@ -28,8 +30,6 @@ class Heard(NamedTuple):
     rows: list[Rung]
     #: Many rows may have changed, those in hand too.
     is_all: bool
-    #: What is due is read again.
-    is_due: bool
 
 
 class Bell:
@@ -39,33 +39,29 @@ class Bell:
         self._rung = asyncio.Event()
         self._rows: dict[int, Rung] = {}
         self._is_all = False
-        self._is_due = False
 
     def ring(
         self,
         row_id: int,
         chat_id: int,
-        lane: Lane = Lane.COMMAND,
+        lane: Lane | None = None,
         fresh: Invoice | None = None,
     ) -> None:
-        """This row changed: it is new, paid, or somebody wants something of it.
+        """This row changed: somebody wants something of it, or, with `lane`, it is due there.
 
         A row that is rung again before it is heard keeps its most urgent lane, and of `fresh` the
         latest: one that was written before that is no longer fresh.
         """
         before = self._rows.get(row_id)
-        urgent = lane if before is None else min(lane, before.lane)
-        self._rows[row_id] = Rung(row_id, chat_id, urgent, fresh)
+        is_wanted = lane is None or (before is not None and before.is_wanted)
+        urgent = Lane.COMMAND if lane is None else lane
+        urgent = urgent if before is None else min(urgent, before.lane)
+        self._rows[row_id] = Rung(row_id, chat_id, urgent, is_wanted, fresh)
         self._rung.set()
 
     def ring_all(self) -> None:
         """Many rows may have changed, those in hand too."""
         self._is_all = True
-        self._rung.set()
-
-    def ring_due(self) -> None:
-        """Rows may have become due, none of those in hand."""
-        self._is_due = True
         self._rung.set()
 
     async def wait(self) -> None:
@@ -74,8 +70,8 @@ class Bell:
 
     def take(self) -> Heard:
         """What was rung, in the order of coming; it is silent then."""
-        heard = Heard([*self._rows.values()], self._is_all, self._is_due)
+        heard = Heard([*self._rows.values()], self._is_all)
         self._rung.clear()
         self._rows = {}
-        self._is_all = self._is_due = False
+        self._is_all = False
         return heard

@@ -1,4 +1,6 @@
-"""What the database keeps of a row, and the row again. The only place where values are packed.
+"""What the database keeps of a row, and the row again: values are packed here.
+
+Only a failure packs itself.
 
 A column is a field of `core.invoice.Invoice`, the one list of them. What no database has a type
 for is kept as text: an enum by its value, "" for none, several steps with commas between, copies

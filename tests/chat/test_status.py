@@ -24,9 +24,10 @@ async def test_an_owner_hears_how_the_node_is(room: Room, status: NodeStatus) ->
     assert room.telegram.messages(chat)[-1].reply_to is command
 
 
-async def test_an_owner_hears_it_in_a_group_as_well(room: Room) -> None:
+async def test_a_group_reads_nothing_of_the_node_even_if_its_owner_asks(room: Room) -> None:
     await room.say(room.group, room.owner, f"/status@{NAME}")
-    await room.told(room.group, texts.node_status(NodeStatus(None, INFO)))
+    await room.say(room.group, room.owner, f"/help@{NAME}")
+    await room.told(room.group, texts.help_group(NAME))
 
 
 @pytest.mark.parametrize("why", [NodeUnreachable(), None], ids=["fails", "too slow"])

@@ -52,7 +52,9 @@ def verdict(
     do: Do, row: Invoice, result: Result, *, gate_is_open: bool = True, **around: Any
 ) -> Verdict:
     values: dict[str, Any] = {"waiting_since": NOW, **around}
-    return judge(do, row, result, Around(**values), gate_is_open=gate_is_open, now=NOW)
+    later = values.pop("later", None) or Around(**values)
+    taken = Around(**values)
+    return judge(do, row, result, taken, later, gate_is_open=gate_is_open, now=NOW)
 
 
 def written(do: Do, row: Invoice, result: Result, **around: Any) -> Columns:
@@ -307,3 +309,25 @@ def test_no_verdict_of_a_send_leaves_its_own_marker(do: Do) -> None:
     row = invoice(SETTLED) if do is Do.ANNOUNCE else invoice(OPEN)
     for error in (NotSent(), MaybeSent(), ChatBusy(5.0), ZeroDivisionError()):
         assert written(do, row, error)["sending"] in (None, Do.SEND_CARD)
+
+
+def test_the_next_step_is_prepared_by_what_is_so_once_the_step_is_over() -> None:
+    """The chat was blocked while the node was asked: no card goes out, so none is marked."""
+    blocked = Around(waiting_since=NOW, unreachable=True)
+    result = Added(found(NodeState.OPEN), "node")
+    columns = written(Do.ADD, invoice(PENDING), result, later=blocked)
+    assert columns["state"] is OPEN
+    assert columns["sending"] is None
+
+
+def test_a_chat_that_took_no_notice_is_not_marked_for_another() -> None:
+    silenced = Around(waiting_since=NOW - 5, gives_notice=False)
+    columns = written(
+        Do.SEND_WAITING_NOTICE,
+        invoice(PENDING),
+        NotSent(),
+        waiting_since=NOW - 5,
+        gives_notice=True,
+        later=silenced,
+    )
+    assert columns["sending"] is None

@@ -369,7 +369,6 @@ FACES = {
 def test_each_state_has_its_face(state: State) -> None:
     row = invoice(state)
     assert (row.face, replace(row, replaced=True).face) == FACES[state]
-    assert row.is_closed == (state in (State.SETTLED, State.EXPIRED, State.CANCELLED))
 
 
 @pytest.mark.parametrize(

@@ -19,24 +19,20 @@ async def test_what_was_rung_is_taken_once_in_the_order_of_coming() -> None:
     bell.ring(2, CHAT)
     bell.ring(1, -9, Lane.PAYMENT, new := fresh(1))
     assert bell.take() == (
-        [(2, CHAT, Lane.COMMAND, None), (1, -9, Lane.PAYMENT, new)],
-        False,
+        [(2, CHAT, Lane.COMMAND, True, None), (1, -9, Lane.PAYMENT, False, new)],
         False,
     )
-    assert bell.take() == ([], False, False)
+    assert bell.take() == ([], False)
 
 
-async def test_all_and_due_are_told_apart() -> None:
+async def test_all_may_be_rung_beside_one_row() -> None:
     bell = Bell()
     bell.ring_all()
-    assert bell.take() == ([], True, False)
-    bell.ring_due()
-    assert bell.take() == ([], False, True)
+    assert bell.take() == ([], True)
     bell.ring_all()
-    bell.ring_due()
     bell.ring(1, CHAT)
-    assert bell.take() == ([(1, CHAT, Lane.COMMAND, None)], True, True)
-    assert bell.take() == ([], False, False)
+    assert bell.take() == ([(1, CHAT, Lane.COMMAND, True, None)], True)
+    assert bell.take() == ([], False)
 
 
 async def test_a_row_that_is_rung_twice_is_one_with_its_most_urgent_lane() -> None:
@@ -46,9 +42,17 @@ async def test_a_row_that_is_rung_twice_is_one_with_its_most_urgent_lane() -> No
     bell.ring(1, -1000, Lane.PAYMENT)  # the group moved in between
     bell.ring(1, -1000, Lane.COMMAND)
     assert bell.take().rows == [
-        (1, -1000, Lane.PAYMENT, None),
-        (2, CHAT, Lane.COMMAND, None),
+        (1, -1000, Lane.PAYMENT, False, None),
+        (2, CHAT, Lane.COMMAND, True, None),
     ]
+
+
+async def test_a_row_that_somebody_waits_for_stays_so_when_it_is_paid() -> None:
+    for rings in ((None, Lane.PAYMENT), (Lane.PAYMENT, None)):
+        bell = Bell()
+        for lane in rings:
+            bell.ring(1, CHAT, lane)
+        assert bell.take().rows == [(1, CHAT, Lane.PAYMENT, True, None)]
 
 
 async def test_of_a_row_as_it_was_written_the_latest_is_kept() -> None:
@@ -68,7 +72,7 @@ async def test_a_row_that_changed_since_it_was_written_is_to_be_read() -> None:
 
 
 async def test_a_ring_before_the_wait_is_not_lost() -> None:
-    for ring in (lambda bell: bell.ring(1, CHAT), Bell.ring_all, Bell.ring_due):
+    for ring in (lambda bell: bell.ring(1, CHAT), Bell.ring_all):
         bell = Bell()
         ring(bell)
         for _ in range(2):  # until it is taken
@@ -83,6 +87,6 @@ async def test_a_wait_ends_with_the_next_ring_and_not_with_one_that_was_taken() 
     waiting = asyncio.ensure_future(bell.wait())
     await asyncio.sleep(0)
     assert not waiting.done()
-    bell.ring_due()
+    bell.ring_all()
     async with asyncio.timeout(LIMIT_S):
         await waiting

@@ -1,4 +1,4 @@
-"""A family of commands: /status, how the node is, for the bot's owners only."""
+"""A family of commands: /status, how the node is, for the bot's owners only, in private."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Node(Protocol):
     """What this family needs of the node."""
 
     async def status(self) -> NodeStatus:
-        """Whether it answers now, and who it is; may take seconds. Raises `NodeError`."""
+        """Whether it answers now, and who it is; may take seconds. Raises nothing."""
 
 
 class Status:
@@ -41,7 +41,7 @@ class Status:
 
     def register(self, application: PtbApplication) -> None:
         """Who handles what. Of anybody else it is no command that the bot knows."""
-        of_owners = messages.ADDRESSED & filters.User(self._owners)
+        of_owners = messages.ADDRESSED & filters.ChatType.PRIVATE & filters.User(self._owners)
         status = self._replies.to_message(self.status)
         application.add_handler(CommandHandler("status", status, filters=of_owners))
 
