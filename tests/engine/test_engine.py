@@ -20,7 +20,7 @@ from bot.engine import hands
 from bot.errors import AmountTooLarge
 from bot.node import watch
 from bot.store import sqlite
-from tests.faces import Role, role_of
+from tests.faces import Role, may_be_duplicate, role_of
 from tests.world import World
 
 
@@ -685,3 +685,25 @@ async def test_a_chat_with_very_many_due_rows_hides_no_other(world: World) -> No
     await slow.reached()
     await world.announced(world.private(world.bert), "Bert")
     slow.release()
+
+
+async def test_a_chat_that_was_lost_while_the_node_was_asked_gets_a_card_and_no_duplicate(
+    world: World,
+) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    await world.open_card(chat, world.anna, "/invoice 1")
+    stall = world.node.stall("AddInvoice")
+    world.telegram.say(chat, world.anna, "/invoice 2100")
+    await stall.reached()
+    world.telegram.block(world.anna)
+    await world.until(lambda: len(world.telegram.bots[world.token].updates) == 0)
+    stall.release()
+    at_rest = "SELECT count(*) FROM invoices WHERE state = 'open' AND due_at IS NULL"
+    with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+        async with asyncio.timeout(10):
+            while database.execute(at_rest).fetchone() != (1,):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)  # a file tells nobody of a change
+    world.telegram.unblock(world.anna)
+    card = await world.shown(chat, Face.OPEN, sats=2100)
+    assert not may_be_duplicate(card.text or "")
