@@ -74,6 +74,9 @@ def invoice(message: Any) -> NodeInvoice:
     """LookupInvoice's answer, or an event. Raises `NodeOdd`."""
     if len(message.r_hash) != _HASH_BYTES:
         raise NodeOdd(detail=f"r_hash has {len(message.r_hash)} bytes")
+    state = _INVOICE_STATES.get(message.state, NodeState.UNKNOWN)
+    if state is NodeState.SETTLED and not message.amt_paid_msat:
+        raise NodeOdd(detail="settled, and nothing was paid")
     return NodeInvoice(
         payment_hash=message.r_hash,
         payment_request=message.payment_request,
@@ -84,7 +87,7 @@ def invoice(message: Any) -> NodeInvoice:
         created_at=_in_range("creation_date", message.creation_date, LAST_SECOND),
         expires_at=_in_range("expiry", message.creation_date + message.expiry, LAST_SECOND),
         settled_at=_in_range("settle_date", message.settle_date, LAST_SECOND),
-        state=_INVOICE_STATES.get(message.state, NodeState.UNKNOWN),
+        state=state,
         add_index=_in_range("add_index", message.add_index, MAX_INDEX),
         settle_index=_in_range("settle_index", message.settle_index, MAX_INDEX),
     )
