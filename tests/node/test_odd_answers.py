@@ -140,6 +140,34 @@ async def test_silence_after_the_headers_ends_with_the_deadline(
     assert type(await failure((CALLS | timed)[method](node))) is NodeTimeout
 
 
+# too large
+
+
+@each_call
+async def test_an_answer_of_20_mb_is_odd(sim: SimNode, node: Node, method: str) -> None:
+    if method != "AddInvoice":
+        await add(node)
+    sim.garble(method, lambda _: bytes(20_000_000))
+    assert type(await failure(CALLS[method](node))) is NodeOdd
+
+
+async def test_an_answer_of_16_mb_is_read(sim: SimNode, node: Node) -> None:
+    await add(node)
+    sim.garble("LookupInvoice", changed(memo="x" * (client.MAX_ANSWER_BYTES - 1000)))
+    assert len((await node.lookup(HASH)).memo) > 16_000_000
+
+
+async def test_a_packed_answer_is_odd_and_is_not_unpacked(sim: SimNode, node: Node) -> None:
+    await add(node, memo="x" * 600)
+    sim.pack("LookupInvoice")
+    assert type(await failure(node.lookup(HASH))) is NodeOdd
+    sim.pack("LookupInvoice")
+    sim.garble("LookupInvoice", lambda _: bytes(200_000_000))
+    assert type(await failure(node.lookup(HASH))) is NodeOdd
+    sim.clear_faults()
+    assert (await node.lookup(HASH)).memo == "x" * 600
+
+
 # the stream
 
 

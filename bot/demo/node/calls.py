@@ -177,6 +177,9 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
         """Count the call, let it meet its fault, check state and macaroon, act."""
         self.counts[method] += 1
         self._arrived()
+        if self._faults.packs(method):
+            context.set_compression(grpc.Compression.Gzip)
+            await context.send_initial_metadata(())  # else grpc.aio forgets it
         fault = self._faults.next_fault(method)
         if isinstance(fault, Fail):
             await context.abort(fault.code, fault.text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -81,6 +81,7 @@ class Faults:
         self._events: deque[Change] = deque()
         self._slow_s: dict[str, float] = {}
         self._late_s = 0.0
+        self._packed: Counter[str] = Counter()
 
     # --- what a test sets
 
@@ -117,6 +118,14 @@ class Faults:
         else:
             self._put(method, Garble(change), times)
 
+    def pack(self, method: str, *, times: int = 1) -> None:
+        """The next calls' answers, or streams, are packed with gzip although nobody asked for it.
+
+        LND does so only for a client that asks.
+        """
+        self._check(method)
+        self._packed[method] += times
+
     def appear_late(self, seconds: float) -> None:
         """From now on an AddInvoice whose answer is lost acts only after so long; 0 ends this."""
         self._late_s = seconds
@@ -145,6 +154,7 @@ class Faults:
         self._events.clear()
         self._slow_s.clear()
         self._late_s = 0.0
+        self._packed.clear()
 
     # --- what a call meets
 
@@ -152,6 +162,13 @@ class Faults:
         """The fault that this call meets; it is used up."""
         waiting = self._waiting.get(method)
         return waiting.popleft() if waiting else None
+
+    def packs(self, method: str) -> bool:
+        """Whether this call's answer is packed."""
+        if not self._packed[method]:
+            return False
+        self._packed[method] -= 1
+        return True
 
     def event(self, message: Any) -> Any:
         """An event of a stream as it goes out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 
 import grpc
@@ -191,3 +192,21 @@ async def test_a_call_can_hang_after_the_headers_of_its_answer(
     assert await call.initial_metadata() is not None
     assert (await refusal(call))[0] == grpc.StatusCode.DEADLINE_EXCEEDED
     assert [each.value_msat for each in all_of(node)] == [1000]
+
+
+async def test_an_answer_can_be_packed(node: SimNode, client: Client) -> None:
+    added = await client.add(value=1, memo="x" * 600)
+    request = pb.PaymentHash(r_hash=added.r_hash)
+    node.pack("LookupInvoice", times=2)
+    assert (await client.call(client.lightning.LookupInvoice, request)).memo == "x" * 600
+    certificate = grpc.ssl_channel_credentials((node.folder / "tls.cert").read_bytes())
+    as_it_is = [("grpc.per_message_decompression", 0)]
+    async with grpc.aio.secure_channel(node.address, certificate, as_it_is) as channel:
+        lookup = channel.unary_unary(
+            "/lnrpc.Lightning/LookupInvoice",
+            request_serializer=pb.PaymentHash.SerializeToString,
+        )
+        packed = await client.call(lookup, request)
+        assert pb.Invoice.FromString(gzip.decompress(packed)).memo == "x" * 600
+        node.clear_faults()
+        assert pb.Invoice.FromString(await client.call(lookup, request)).memo == "x" * 600
