@@ -268,6 +268,8 @@ def _read(amount: str, memo: str, limits: InvoicesSettings) -> tuple[int, str]:
 
 async def _make(settings: Settings, *, amount_msat: int, memo: str) -> NodeInvoice:
     """The invoice as the node confirms it. Raises NodeError."""
+    from bot.core import outcomes  # noqa: PLC0415
+    from bot.errors import NodeOdd  # noqa: PLC0415
     from bot.node.client import Node  # noqa: PLC0415
 
     node = Node(settings.lnd)
@@ -279,7 +281,12 @@ async def _make(settings: Settings, *, amount_msat: int, memo: str) -> NodeInvoi
             memo=memo,
             expiry_s=settings.invoices.expiry_s,
         )
-        return await node.lookup(hashlib.sha256(preimage).digest())
+        payment_hash = hashlib.sha256(preimage).digest()
+        made = await node.lookup(payment_hash)
+        odd = outcomes.contradiction(made, payment_hash=payment_hash, amount_msat=amount_msat)
+        if odd:
+            raise NodeOdd(detail=odd)
+        return made
     finally:
         await node.close()
 

@@ -11,8 +11,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from bot import logs
+
+log = logs.get(__name__)
+
 #: Seconds by which the node's clock may differ before it is taken over.
 TOLERANCE_S = 2.0
+#: Seconds by which no clock differs that somebody runs a node by: that one is not taken over.
+ABSURD_S = 86_400.0
 
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -30,6 +36,7 @@ class Clock:
     ) -> None:
         self._host = host
         self._beside = beside
+        self._tells_absurd = True
         # Of the steady clock: how far the time is ahead of it, and the host's clock was then.
         self._ahead_s = self._host_ahead_s = host() - beside()
 
@@ -39,11 +46,18 @@ class Clock:
         return now + self._ahead_s + max(0.0, set_forwards_s)
 
     def learn(self, node_at: float, *, within_s: float) -> None:
-        """The node's clock showed `node_at` (Unix seconds) at some time of the last `within_s`."""
+        """The node's clock showed `node_at` (Unix seconds) at some time of the last `within_s`.
+
+        Where that is more than a day off nothing changes: one odd answer must not make everything
+        due, or nothing.
+        """
         now = self()
         # Its times are whole seconds, cut off.
         right = min(max(now, node_at), node_at + 1 + within_s)
-        if abs(right - now) > TOLERANCE_S:
+        if abs(right - now) > ABSURD_S:
+            tell, self._tells_absurd = log.error if self._tells_absurd else log.debug, False
+            tell("node's clock is off by more than a day", ahead_s=round(right - now))
+        elif abs(right - now) > TOLERANCE_S:
             at = self._beside()
             self._ahead_s = right - at
             self._host_ahead_s = self._host() - at

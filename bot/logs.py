@@ -34,6 +34,8 @@ _LIBRARIES = {
     "alembic": logging.WARNING,
     "asyncio": logging.INFO,
     "grpc": logging.INFO,
+    # it logs a traceback for each answer that cannot be decoded, which is an error of ours as well
+    "grpc._common": logging.CRITICAL,
     "httpcore": logging.WARNING,
     "httpx": logging.WARNING,
     "telegram": logging.INFO,

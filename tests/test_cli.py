@@ -27,6 +27,7 @@ from bot.core import amounts
 from bot.core.wishes import OutputProblem
 from bot.errors import ConfigError, MemoRefused, MemoUnreadable, OutputRefused, Problem, Refused
 from bot.findings import About, Kind, Mark, bad, fine
+from tests.node.simulated import changed
 from tests.world import NAME, TOKEN, World
 
 ROOT = Path(__file__).parent.parent
@@ -336,6 +337,15 @@ async def test_a_nodes_trouble_is_one_sentence(
     result = await ran("invoice", "5", env=node_env)
 
     assert (result.code, result.out, result.lines) == (1, "", [texts.why(error)])
+
+
+async def test_an_invoice_that_is_not_what_was_asked_for_is_not_printed(
+    world: World, node_env: dict[str, str]
+) -> None:
+    other = world.node.add_invoice(7000).payment_request
+    world.node.garble("LookupInvoice", changed(payment_request=other))
+    result = await ran("invoice", "5", env=node_env)
+    assert (result.code, result.out, result.lines) == (1, "", [texts.why(errors.NodeOdd())])
 
 
 async def test_a_picture_that_cannot_be_written_is_one_sentence_under_the_invoice(

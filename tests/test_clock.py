@@ -9,6 +9,7 @@ import pytest
 from bot.clock import Clock
 
 HOUR_S = 3600.0
+DAY_S = 24 * HOUR_S
 
 
 class Host:
@@ -59,6 +60,18 @@ def test_the_nodes_word_sets_it_right(clock: Clock, host: Host, ahead_s: float) 
     assert clock() == about(ahead_s)
     host.set_by_s = -HOUR_S
     assert clock() == about(ahead_s)
+
+
+@pytest.mark.parametrize("ahead_s", [2 * DAY_S, -2 * DAY_S, 1e9, -1.7e9, 2.5e11])
+def test_a_nodes_clock_that_is_days_off_is_not_taken_over_and_logged_once(
+    clock: Clock, caplog: pytest.LogCaptureFixture, ahead_s: float
+) -> None:
+    for _ in range(3):
+        clock.learn(time.time() + ahead_s, within_s=0.1)
+    assert clock() == about(0)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    clock.learn(time.time() + HOUR_S, within_s=0.1)
+    assert clock() == about(HOUR_S)
 
 
 def test_what_the_nodes_word_leaves_open_changes_nothing(clock: Clock) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from bot.core import delivery, work
+from bot.core import bolt11, delivery, work
 from bot.core.answers import (
     Added,
     Cancelled,
@@ -35,6 +35,7 @@ from bot.errors import (
     MessageGone,
     NoAnswer,
     NodeError,
+    NodeOdd,
     NodeRefused,
 )
 
@@ -102,6 +103,27 @@ def paid(found: NodeInvoice) -> Columns:
         "settle_index": found.settle_index,
         "settled_at": found.settled_at,
     }
+
+
+def contradiction(found: NodeInvoice, *, payment_hash: bytes, amount_msat: int) -> str:
+    """What of a new invoice is not what was asked for, for the log; "" where nothing is.
+
+    An `amount_msat` of 0 is any amount. The payment request has to say the same: a wallet pays by
+    nothing else.
+    """
+    if found.payment_hash != payment_hash:
+        return "another payment hash"
+    if found.amount_msat != amount_msat:
+        return f"{found.amount_msat} msat, where {amount_msat} were asked for"
+    try:
+        terms = bolt11.read(found.payment_request)
+    except ValueError as error:
+        return f"its payment request: {error}"
+    if terms.payment_hash != payment_hash:
+        return "its payment request: another payment hash"
+    if terms.amount_msat != amount_msat:
+        return f"its payment request: {terms.amount_msat} msat, not {amount_msat}"
+    return ""
 
 
 def was_restored(newest: Invoice, found: NodeInvoice | None) -> bool:
@@ -204,7 +226,10 @@ def _node_error(
         return Verdict(columns=columns, events=(event,))
     if do is Do.ADD and not gate_is_open:
         return Verdict(columns=None)
-    event = Event("info", "will retry at the node", {"step": do, "reason": error.key})
+    # What nobody expects is worth a line of its own, once: the node may be broken.
+    is_news = isinstance(error, NodeOdd) and row.tried is not do
+    values = {"step": do, "reason": error.key, "detail": error.detail}
+    event = Event("warning" if is_news else "info", "will retry at the node", values)
     return Verdict(columns={}, again=Again(longest_s=LONGEST_AT_NODE_S), events=(event,))
 
 

@@ -14,12 +14,13 @@ import grpc
 
 from bot import logs
 from bot.config import LndSettings
-from bot.core.answers import NodeInfo, NodeInvoice, NodeState, WalletState
+from bot.core.answers import NodeInfo, NodeInvoice, WalletState
 from bot.errors import (
     ConfigError,
     CredentialsUnreadable,
     HashExists,
     NodeError,
+    NodeOdd,
     NodeSetting,
     NodeUnreachable,
 )
@@ -27,12 +28,16 @@ from bot.lnrpc import invoices_pb2, lightning_pb2, state_pb2
 from bot.lnrpc.invoices_pb2_grpc import InvoicesStub
 from bot.lnrpc.lightning_pb2_grpc import LightningStub
 from bot.lnrpc.state_pb2_grpc import StateStub
+from bot.node import messages
 from bot.node.explain import explain
 
 log = logs.get(__name__)
 
 #: Seconds after which a call is given up; what it did is then unknown.
 CALL_TIMEOUT_S = 10.0
+
+#: The largest answer, or event, that is taken; a larger one ends its call, or the stream.
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
 #: LND takes no ping more often than every 10 s, and none without a call.
 CHANNEL_OPTIONS: Sequence[tuple[str, int]] = (
@@ -48,8 +53,12 @@ CHANNEL_OPTIONS: Sequence[tuple[str, int]] = (
     # This is also the least time that a connection gets to come up, over Tor or a slow line.
     ("grpc.min_reconnect_backoff_ms", 5_000),
     ("grpc.max_reconnect_backoff_ms", 1_000),
-    # An invoice with very many payments is large; the default is 4 MB, and the stream would end.
-    ("grpc.max_receive_message_length", 200 * 1024 * 1024),
+    # An invoice with very many payments is large; the default is 4 MB.
+    ("grpc.max_receive_message_length", MAX_ANSWER_BYTES),
+    # That limit is of what arrives, which could be packed and a thousand times as large: only
+    # what is not packed is asked for and read.
+    ("grpc.compression_enabled_algorithms_bitset", 1),
+    ("grpc.per_message_decompression", 0),
     # A repetition is the engine's to decide.
     ("grpc.enable_retries", 0),
     # A channel with a renewed certificate must not share the old one's connections.
@@ -57,13 +66,6 @@ CHANNEL_OPTIONS: Sequence[tuple[str, int]] = (
 )
 
 Answer = TypeVar("Answer")
-
-_STATES = {
-    0: NodeState.OPEN,
-    1: NodeState.SETTLED,
-    2: NodeState.CANCELED,
-    3: NodeState.ACCEPTED,
-}
 
 
 class Node:
@@ -79,6 +81,7 @@ class Node:
         self._certificate: bytes | None = None
         self._channel: grpc.aio.Channel | None = None
         self._closing: set[asyncio.Task[None]] = set()
+        self._tells_odd = True
 
     async def close(self) -> None:
         """Close the connection; calls under way end with `NodeUnreachable`."""
@@ -97,9 +100,7 @@ class Node:
                 state_pb2.GetStateRequest(), timeout=timeout_s, metadata=self._rights()
             )
         )
-        names = {number: name for name, number in state_pb2.WalletState.items()}
-        name = names.get(answer.state, "")
-        return WalletState(name) if name in set(WalletState) else WalletState.UNKNOWN
+        return messages.wallet_state(answer)
 
     async def info(self) -> NodeInfo:
         """Who the node is (needs info:read). Raises `NodeError`."""
@@ -108,14 +109,7 @@ class Node:
                 lightning_pb2.GetInfoRequest(), timeout=CALL_TIMEOUT_S, metadata=self._rights()
             )
         )
-        return NodeInfo(
-            identity_pubkey=answer.identity_pubkey,
-            alias=answer.alias,
-            version=answer.version,
-            network=answer.chains[0].network if answer.chains else "",
-            synced_to_chain=answer.synced_to_chain,
-            block_height=answer.block_height,
-        )
+        return messages.info(answer)
 
     async def add(
         self,
@@ -157,13 +151,15 @@ class Node:
         later. Raises other `NodeError`s too.
         """
         request = lightning_pb2.PaymentHash(r_hash=payment_hash)
-        return _invoice(
-            await self._call(
-                lambda channel: LightningStub(channel).LookupInvoice(
-                    request, timeout=timeout_s, metadata=self._rights()
-                )
+        answer = await self._call(
+            lambda channel: LightningStub(channel).LookupInvoice(
+                request, timeout=timeout_s, metadata=self._rights()
             )
         )
+        found = messages.invoice(answer)
+        if found.payment_hash != payment_hash:
+            raise NodeOdd(detail="another invoice than the one that was looked up")
+        return found
 
     async def cancel(self, payment_hash: bytes) -> None:
         """Cancel an invoice; one that is canceled already is success.
@@ -186,16 +182,14 @@ class Node:
                 metadata=self._rights(),
             )
         )
-        return sum(
-            max(0, c.remote_balance - c.remote_constraints.chan_reserve_sat) * 1000
-            for c in answer.channels
-        )
+        return messages.receivable_msat(answer)
 
     async def subscribe(self, settle_index: int) -> AsyncIterator[NodeInvoice]:
         """Every invoice that is added or settled from now on, of this bot or not.
 
         `settle_index` > 0 first replays settlements after it. Ends when the node shuts down,
         raises `NodeError` when the connection breaks. Expiry and cancellation make no event.
+        One that cannot be read is passed over.
         """
         subscription = lightning_pb2.InvoiceSubscription(settle_index=settle_index)
         channel = self._connected()
@@ -203,23 +197,34 @@ class Node:
         try:
             with _explained():
                 async for message in stream:
-                    yield _invoice(message)
+                    event = self._event(message)
+                    if event is not None:
+                        yield event
         except NodeError as error:
             raise self._renewed_after(error, channel)[0] from None
         finally:
             stream.cancel()
 
+    def _event(self, message: Any) -> NodeInvoice | None:
+        """An event of the stream. An odd one must not end it: it would come again each time."""
+        try:
+            return messages.invoice(messages.decoded(message))
+        except NodeOdd as odd:
+            tell, self._tells_odd = log.warning if self._tells_odd else log.debug, False
+            tell("unreadable event of the node passed over", detail=odd.detail)
+            return None
+
     async def _call(self, call: Callable[[grpc.aio.Channel], Awaitable[Answer]]) -> Answer:
         channel = self._connected()
         try:
             with _explained():
-                return await call(channel)
+                return messages.decoded(await call(channel))
         except NodeError as failure:
             error, renewed = self._renewed_after(failure, channel)
         if not renewed:
             raise error
         with _explained():
-            return await call(self._connected())
+            return messages.decoded(await call(self._connected()))
 
     def _connected(self) -> grpc.aio.Channel:
         if self._channel is None:
@@ -272,6 +277,9 @@ def _explained() -> Iterator[None]:
         yield
     except grpc.aio.AioRpcError as failure:
         raise explain(failure) from None
+    except KeyError as failure:
+        # grpc.aio looks up the status by its number, and there are only 17.
+        raise NodeOdd(detail=f"status {failure}") from None
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is None or task.cancelling():
@@ -279,20 +287,3 @@ def _explained() -> Iterator[None]:
         # Nobody cancelled the caller: the channel was closed under the call, and grpc.aio
         # reports it like this. It must not end the task that is subscribed to payments.
         raise NodeUnreachable(detail="connection closed") from None
-
-
-def _invoice(message: Any) -> NodeInvoice:
-    return NodeInvoice(
-        payment_hash=message.r_hash,
-        payment_request=message.payment_request,
-        payment_addr=message.payment_addr,
-        memo=message.memo,
-        amount_msat=message.value_msat,
-        paid_msat=message.amt_paid_msat,
-        created_at=message.creation_date,
-        expires_at=message.creation_date + message.expiry,
-        settled_at=message.settle_date,
-        state=_STATES.get(message.state, NodeState.UNKNOWN),
-        add_index=message.add_index,
-        settle_index=message.settle_index,
-    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from bot.clock import Clock, steady
+from bot.core import outcomes
 from bot.core.answers import Added, Cancelled, NodeInvoice
 from bot.core.invoice import Invoice, State
 from bot.core.steps import NOTICE_AFTER_S, Around
@@ -85,17 +86,26 @@ class NodeInvoices:
 
 
 async def add(node: Node, row: Invoice, *, timeout_s: float) -> tuple[NodeInvoice, bool]:
-    """Add, and look up what there is then; and whether this add made it. Raises `NodeError`."""
+    """Add, and look up what there is then; and whether this add made it. Raises `NodeError`.
+
+    What the node has has to be what was asked for, whatever it says: nobody may pay another amount,
+    or for another invoice. That raises `NodeOdd`.
+    """
     if row.preimage is None:
         raise ValueError("a pending invoice without a preimage")
+    amount_msat = row.amount_msat or 0
     is_new = await node.add(
         preimage=row.preimage,
-        amount_msat=row.amount_msat or 0,
+        amount_msat=amount_msat,
         memo=row.memo,
         expiry_s=row.expiry_s,
         timeout_s=timeout_s,
     )
-    return await node.lookup(row.payment_hash, timeout_s=timeout_s), is_new
+    found = await node.lookup(row.payment_hash, timeout_s=timeout_s)
+    odd = outcomes.contradiction(found, payment_hash=row.payment_hash, amount_msat=amount_msat)
+    if odd:
+        raise NodeOdd(detail=odd)
+    return found, is_new
 
 
 async def cancel(node: Node, row: Invoice) -> NodeInvoice | None:

@@ -24,7 +24,7 @@ from bot.errors import (
     PermissionMissing,
 )
 from bot.node.client import Node
-from bot.node.gate import Gate
+from bot.node.gate import Gate, is_away
 from bot.node.identity import Identity
 from bot.node.invoices import NodeInvoices
 from bot.pauses import pause_s
@@ -62,6 +62,7 @@ class Watch:
         self._bell = bell
         self._owners = owners
         self._clock = clock
+        self._replays = True
 
     async def run(self) -> None:
         """Until cancelled. Raises only what is a bug."""
@@ -137,7 +138,10 @@ class Watch:
                 ended: NodeError = NodeStopping()
             except NodeError as error:
                 ended = error
-            self._gate.shut(ended)
+            if is_away(ended):
+                self._gate.shut(ended)
+            # What was replayed may be what ended it, and would again. The look-over finds the rest.
+            self._replays = not isinstance(ended, NodeOdd)
             attempts = 1 if loop.time() - opened_at > LOOK_AGAIN_S else attempts + 1
             if attempts == 2:  # again, though the node is there
                 why = texts.why(ended)
@@ -183,7 +187,7 @@ class Watch:
             looking.cancel()
 
     async def _settled(self, cursor: int) -> AsyncIterator[NodeInvoice]:
-        async for event in self._node.subscribe(cursor):
+        async for event in self._node.subscribe(cursor if self._replays else 0):
             if event.state is NodeState.SETTLED:
                 yield event
 
@@ -196,6 +200,9 @@ class Watch:
             found = await self._node.lookup(newest.payment_hash)
         except InvoiceUnknown:
             found = None
+        except NodeOdd as error:  # it says nothing of the node's counting
+            log.debug("look-up failed", **newest.tag, detail=error.detail)
+            return cursor
         if not outcomes.was_restored(newest, found):
             return cursor
         log.warning("settle index went back: the node was restored", was=newest.settle_index)

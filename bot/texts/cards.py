@@ -9,7 +9,17 @@ from bot.core.invoice import Face, Invoice
 from bot.core.text import MAX_CAPTION, MAX_TEXT, length
 from bot.errors import NodeError
 from bot.texts.errors import why, why_failed
-from bot.texts.phrases import amount, escape, memo, mention, moment, overpaid, paid_amount, span
+from bot.texts.phrases import (
+    amount,
+    escape,
+    memo,
+    mention,
+    moment,
+    overpaid,
+    paid_amount,
+    span,
+    underpaid,
+)
 
 #: The sign that a card with this face begins with; a question has none.
 FACE_SIGNS: dict[Face, str] = {
@@ -90,7 +100,7 @@ def _state(row: Invoice, face: Face) -> str:
 def _ending(row: Invoice, face: Face) -> list[str]:
     if face is Face.PAID:
         paid = [f"Paid {moment(row.settled_at, 'Dt')}"] if row.settled_at else []
-        return [*paid, *overpaid(row)]
+        return [*paid, *overpaid(row), *underpaid(row)]
     if face in (Face.CANCELLED, Face.CANCELLED_REPLACED):
         by = f" by {escape(row.cancelled_by)}" if row.cancelled_by else ""
         lines = [f"Cancelled{by}. {_CLOSED}"]
@@ -135,7 +145,7 @@ def failed(row: Invoice) -> str:
 def announcement(row: Invoice, *, may_be_duplicate: bool = False, elsewhere: bool = False) -> str:
     """Announces a payment. `elsewhere`: not in the invoice's own chat, which is unreachable."""
     lines = [f"{FACE_SIGNS[Face.PAID]} {mention(row)}, you got {paid_amount(row)}."]
-    lines += overpaid(row)
+    lines += [*overpaid(row), *underpaid(row)]
     if row.memo:
         lines.append(memo(row.memo))
     if elsewhere:

@@ -32,6 +32,13 @@ def overpaid(row: Invoice) -> list[str]:
     return []
 
 
+def underpaid(row: Invoice) -> list[str]:
+    """A line where less was paid than requested; LND accepts no such payment."""
+    if row.amount_msat and 0 < row.paid_msat < row.amount_msat:
+        return [f"That is less than the {amount(row)} requested."]
+    return []
+
+
 def memo(text: str) -> str:
     """A memo as a quote, folded where it is long."""
     fold = " expandable" if len(text) > FOLD_AT or text.count("\n") > 3 else ""

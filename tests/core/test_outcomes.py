@@ -101,6 +101,19 @@ def test_an_add_without_its_answer_has_not_failed(error: NodeError) -> None:
     assert columns["retry_at"] > NOW
 
 
+def test_an_odd_answer_is_a_warning_with_what_was_odd_and_only_the_first_time() -> None:
+    levels = []
+    row = invoice(PENDING)
+    for _ in range(3):
+        came = verdict(Do.ADD, row, NodeOdd(detail="another amount"))
+        assert came.columns is not None
+        (event,) = came.events
+        assert event.values["detail"] == "another amount"
+        levels.append(event.level)
+        row = replace(row, **came.columns)
+    assert levels == ["warning", "info", "info"]
+
+
 def test_while_the_gate_is_shut_nothing_is_written_for_an_add() -> None:
     assert verdict(Do.ADD, invoice(PENDING), NodeTimeout(), gate_is_open=False).columns is None
 

@@ -95,6 +95,20 @@ async def answered(call: Callable[[], Awaitable[object]]) -> None:
                 return
 
 
+# answers that are not LND's
+
+
+def changed(**fields: Any) -> Callable[[Any], Any]:
+    """LND's message with other fields."""
+
+    def change(message: Any) -> Any:
+        return type(message).FromString(
+            message.SerializeToString() + type(message)(**fields).SerializeToString()
+        )
+
+    return change
+
+
 # payments and the stream
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from bot.core.answers import Added, Cancelled, NodeState
 from bot.core.invoice import Invoice, State
 from bot.core.steps import AS_READ, Around
 from bot.core.work import Do
-from bot.demo.node import SimNode
+from bot.demo.node import SimNode, bolt
 from bot.errors import (
     InvoiceUnknown,
     MemoTooLong,
@@ -25,12 +25,13 @@ from bot.errors import (
     NodeTimeout,
     PermissionMissing,
 )
+from bot.lnrpc import lightning_pb2 as pb
 from bot.node import invoices as module
 from bot.node.client import Node
 from bot.node.gate import Gate
 from bot.node.identity import Identity
 from bot.node.invoices import BEHIND_AT_ONCE, OVERDUE_LOOKUPS, NodeInvoices
-from tests.node.simulated import LIMIT_S, Clock, connected, failure
+from tests.node.simulated import LIMIT_S, Clock, changed, connected, failure
 from tests.rows import HASH, PREIMAGE, invoice
 
 OTHER_NODE = "03" + "b" * 64
@@ -182,7 +183,7 @@ async def test_our_clock_learns_from_a_fresh_add_and_from_no_repeated_one(
     invoices = NodeInvoices(node, gate, identity, ours)
     row = pending(1)
     assert row.preimage is not None
-    await node.add(preimage=row.preimage, amount_msat=1000, memo="", expiry_s=3600)
+    await node.add(preimage=row.preimage, amount_msat=2_100_000, memo="", expiry_s=3600)
 
     await added(invoices, row)
     assert clock() - ours() == pytest.approx(behind_s, abs=1)
@@ -352,3 +353,71 @@ async def test_look_ups_that_nobody_waits_for_are_few_at_once_and_keep_no_comman
         stall.release()
     async with asyncio.timeout(LIMIT_S):
         assert {each.payment_hash for each in await asyncio.gather(*looking)} == {HASH}
+
+
+# an answer that is not what was asked for
+
+
+def _other(sim: SimNode, amount_msat: int) -> str:
+    """A payment request of another invoice."""
+    return sim.add_invoice(amount_msat).payment_request
+
+
+CONTRADICTIONS: dict[str, Callable[[SimNode], dict[str, Any]]] = {
+    "another hash": lambda _: {"r_hash": b"h" * 32},
+    "another amount": lambda _: {"value_msat": 5_000},
+    "another amount with its request": lambda sim: {
+        "value_msat": 5_000,
+        "payment_request": _other(sim, 5_000),
+    },
+    "another invoice's request": lambda sim: {"payment_request": _other(sim, 2_100_000)},
+    "a request of another amount": lambda sim: {
+        "payment_request": bolt.encode(
+            sim.ledger.key,
+            payment_hash=HASH,
+            payment_addr=b"a" * 32,
+            amount_msat=777_000,
+            created_at=1_790_000_000,
+            expiry_s=3600,
+        )
+    },
+    "an address of the chain": lambda _: {"payment_request": "bc1qw508d6qejxtdg4y5r3zarvary0c5xw"},
+}
+
+
+@pytest.mark.parametrize("fields", CONTRADICTIONS.values(), ids=CONTRADICTIONS)
+async def test_what_is_not_what_was_asked_for_is_odd_and_shuts_no_gate(
+    sim: SimNode,
+    invoices: NodeInvoices,
+    gate: Gate,
+    fields: Callable[[SimNode], dict[str, Any]],
+) -> None:
+    sim.garble("LookupInvoice", changed(**fields(sim)))
+    assert type(await failure(added(invoices, pending()))) is NodeOdd
+    assert gate.is_open
+    assert (await added(invoices, pending())).found.payment_hash == HASH
+
+
+async def test_a_request_that_is_missing_or_damaged_is_odd(
+    sim: SimNode, invoices: NodeInvoices
+) -> None:
+    def without(found: pb.Invoice) -> pb.Invoice:
+        found.ClearField("payment_request")
+        return found
+
+    def damaged(found: pb.Invoice) -> pb.Invoice:
+        found.payment_request = found.payment_request[:-1] + "b"
+        return found
+
+    for change in (without, damaged):
+        sim.garble("LookupInvoice", change)
+        assert type(await failure(added(invoices, pending()))) is NodeOdd
+
+
+async def test_an_absurd_creation_date_is_no_time_of_day(
+    sim: SimNode, node: Node, gate: Gate, identity: Identity, clock: Clock
+) -> None:
+    ours = OurClock(clock)
+    sim.garble("LookupInvoice", changed(creation_date=100_000_000_000))
+    await added(NodeInvoices(node, gate, identity, ours), pending())
+    assert ours() == pytest.approx(clock(), abs=2)

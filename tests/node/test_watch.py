@@ -17,7 +17,8 @@ from bot.core.invoice import Columns, Invoice, State
 from bot.core.notices import Kind, Notice
 from bot.core.work import Do, Lane
 from bot.demo.node import SimInvoice, SimNode
-from bot.errors import NodeLocked, NodeNotAsked, NodeUnreachable
+from bot.errors import NodeLocked, NodeNotAsked, NodeOdd, NodeUnreachable
+from bot.lnrpc import lightning_pb2 as pb
 from bot.node import watch as module
 from bot.node.client import Node
 from bot.node.gate import Gate
@@ -298,3 +299,100 @@ async def test_with_a_macaroon_that_cannot_ask_who_it_is_no_row_is_set_aside(
             assert (await row_now(store, others)).lane is not Lane.OTHER_NODE
             assert not watched.identity.is_others(others)
     assert watched.owners.notices == []
+
+
+# answers that cannot be used
+
+
+async def test_an_odd_event_leaves_the_next_payment_written(
+    sim: SimNode, watched: Watched, store: Store
+) -> None:
+    invoice = sim.add_invoice(5000)
+    row = await open_row(store, invoice, sim.identity_pubkey)
+    async with watched.running():
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 1)
+        sim.garble("SubscribeInvoices", lambda _: b"\xff" * 9, times=2)
+        paid(sim)
+        sim.pay(invoice.payment_request)
+        assert await watched.rung() == (row.id, CHAT, Lane.PAYMENT)
+    assert sim.calls["SubscribeInvoices"] == 1
+    assert watched.gate.openings == 1
+
+
+async def test_a_node_that_says_unreadably_who_it_is_has_its_payments_written_all_the_same(
+    sim: SimNode, watched: Watched, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "IDENTIFIED_WITHIN_S", 0.05)
+    sim.garble("GetInfo", lambda _: b"", times=1000)
+    invoice = sim.add_invoice(5000)
+    row = await open_row(store, invoice, sim.identity_pubkey)
+    async with watched.running():
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 1)
+        sim.pay(invoice.payment_request)
+        assert await watched.rung() == (row.id, CHAT, Lane.PAYMENT)
+        assert type((await watched.watch.status()).away) is NodeOdd
+
+
+async def test_payments_are_replayed_though_the_newest_one_cannot_be_looked_up(
+    sim: SimNode, watched: Watched, store: Store
+) -> None:
+    invoices = [sim.add_invoice(5000) for _ in range(2)]
+    rows = [await open_row(store, each, sim.identity_pubkey) for each in invoices]
+    async with watched.running():
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 1)
+        sim.pay(invoices[0].payment_request)
+        assert (await watched.rung())[0] == rows[0].id
+        sim.garble("LookupInvoice", lambda _: b"\xff" * 9, times=1000)
+        sim.end_streams()
+        sim.pay(invoices[1].payment_request)
+        assert (await watched.rung())[0] == rows[1].id
+        assert await store.do(_cursor, sim.identity_pubkey) == 2
+
+
+async def test_a_stream_that_ends_oddly_shuts_no_gate_and_is_opened_again_without_a_replay(
+    sim: SimNode, watched: Watched, store: Store
+) -> None:
+    invoices = [sim.add_invoice(5000) for _ in range(2)]
+    rows = [await open_row(store, each, sim.identity_pubkey) for each in invoices]
+    async with watched.running():
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 1)
+        sim.pay(invoices[0].payment_request)
+        assert (await watched.rung())[0] == rows[0].id
+        too_large = pb.Invoice(memo="x" * 20_000_000)
+        sim.garble("SubscribeInvoices", lambda _: too_large)
+        paid(sim)
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 2)
+        sim.pay(invoices[1].payment_request)
+        assert (await watched.rung())[0] == rows[1].id
+    assert watched.gate.openings == 1
+
+
+async def test_a_replay_that_is_too_large_is_passed_over_and_what_it_held_is_looked_up(
+    sim: SimNode, watched: Watched, store: Store
+) -> None:
+    invoices = [sim.add_invoice(5000) for _ in range(3)]
+    rows = [await open_row(store, each, sim.identity_pubkey) for each in invoices]
+    sim.pay(invoices[0].payment_request)
+    async with watched.running():
+        assert (await watched.rung())[0] == rows[0].id
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 1)
+    await store.do(_set_cursor, sim.identity_pubkey, 1)
+    sim.garble("SubscribeInvoices", _too_large_if(invoices[1].payment_hash), times=1000)
+    for each in invoices[1:]:
+        sim.pay(each.payment_request)
+    async with watched.running():
+        heard = {(await watched.rung())[0] for _ in range(2)}
+    assert heard == {rows[1].id, rows[2].id}
+
+
+def _set_cursor(tx: Tx, node_id: str, cursor: int) -> None:
+    tx.nodes.set_cursor(node_id, cursor, NOW)
+
+
+def _too_large_if(payment_hash: bytes) -> Any:
+    def change(message: pb.Invoice) -> pb.Invoice:
+        if message.r_hash != payment_hash:
+            return message
+        return pb.Invoice(memo="x" * 20_000_000)
+
+    return change

@@ -167,23 +167,26 @@ def test_a_long_memo_is_folded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked_msat", "paid_msat", "first", "more"),
+    ("asked_msat", "paid_msat", "first", "differs"),
     [
-        (2_100_000, 2_100_000, "✅ Paid: 2,100 sats", False),
-        (2_100_000, 2_100_001, "✅ Paid: 2,100.001 sats", True),
-        (0, 777_000, "✅ Paid: 777 sats", False),
-        (2_100_000, 5_000_000, "✅ Paid: 5,000 sats", True),
+        (2_100_000, 2_100_000, "✅ Paid: 2,100 sats", ""),
+        (2_100_000, 2_100_001, "✅ Paid: 2,100.001 sats", "more"),
+        (0, 777_000, "✅ Paid: 777 sats", ""),
+        (2_100_000, 5_000_000, "✅ Paid: 5,000 sats", "more"),
+        (2_100_000, 2_099_999, "✅ Paid: 2,099.999 sats", "less"),
+        (2_100_000, 1, "✅ Paid: 0.001 sats", "less"),
     ],
 )
 def test_a_payment_is_announced_with_what_came_in(
-    asked_msat: int, paid_msat: int, first: str, more: bool
+    asked_msat: int, paid_msat: int, first: str, differs: str
 ) -> None:
     row = invoice(State.SETTLED, amount_msat=asked_msat, paid_msat=paid_msat)
     card, announced = texts.card(row, Face.PAID).html, texts.announcement(row)
     assert parsed(card)["text"].splitlines()[0] == first
     assert first.removeprefix("✅ Paid: ") in announced
-    assert ("more than the 2,100 sats requested" in card) is more
-    assert ("more than the 2,100 sats requested" in announced) is more
+    for than in ("more", "less"):
+        line = f"{than} than the 2,100 sats requested"
+        assert (line in card) is (line in announced) is (than == differs)
 
 
 def test_a_card_names_the_person_who_cancelled_unless_it_was_the_asker() -> None:

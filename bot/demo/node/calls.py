@@ -13,7 +13,7 @@ import grpc
 import grpc.aio
 
 from bot.demo.node import macaroons
-from bot.demo.node.faults import Fail, Faults, Lose, Stall
+from bot.demo.node.faults import Fail, Faults, Garble, Lose, Stall
 from bot.demo.node.ledger import Ledger
 from bot.demo.node.refusals import Refusal
 from bot.demo.node.server import Server
@@ -127,7 +127,7 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
         subscription = self._ledger.subscribe(request.add_index, request.settle_index)
         try:
             async for invoice in subscription:
-                yield invoice
+                yield self._faults.event(invoice)
         finally:
             self._ledger.unsubscribe(subscription)
 
@@ -177,6 +177,9 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
         """Count the call, let it meet its fault, check state and macaroon, act."""
         self.counts[method] += 1
         self._arrived()
+        if self._faults.packs(method):
+            context.set_compression(grpc.Compression.Gzip)
+            await context.send_initial_metadata(())  # else grpc.aio forgets it
         fault = self._faults.next_fault(method)
         if isinstance(fault, Fail):
             await context.abort(fault.code, fault.text)
@@ -185,13 +188,14 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
         try:
             if isinstance(fault, Lose):
                 self._act_unheard(method, act)
-                await self._lost(context, breaks=fault.breaks)
+                await self._lost(context, breaks=fault.breaks, headers=fault.headers)
             if isinstance(fault, Stall):
                 return await self._stalled(context, act, fault)
-            return await self._later(act, delay_s) if delay_s else act()
+            answer = await self._later(act, delay_s) if delay_s else act()
         except Refusal as refusal:
             code = grpc.StatusCode.NOT_FOUND if refusal.not_found else grpc.StatusCode.UNKNOWN
             await context.abort(code, refusal.text)
+        return fault.change(answer) if isinstance(fault, Garble) else answer
 
     async def _admit(self, method: str, context: Context) -> None:
         """The wallet's state first, then the macaroon."""
@@ -217,7 +221,9 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
             with contextlib.suppress(Refusal):
                 act()
 
-    async def _lost(self, context: Context, *, breaks: bool) -> NoReturn:
+    async def _lost(self, context: Context, *, breaks: bool, headers: bool = False) -> NoReturn:
+        if headers:
+            await context.send_initial_metadata(())
         if breaks:
             peer_port = int(context.peer().rpartition(":")[2])
             self._server.break_connections(peer_port=peer_port)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import grpc
+
+#: LND's own message → another one, or bytes that go out as they are.
+Change: TypeAlias = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +24,20 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class Lose:
-    """The call acts and is never answered: its connection breaks, or nothing comes at all."""
+    """The call acts and is never answered: its connection breaks, or nothing comes at all.
+
+    With `headers` the answer begins, and nothing comes after that.
+    """
 
     breaks: bool
+    headers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Garble:
+    """The call acts; what it answers is changed on its way."""
+
+    change: Change
 
 
 class Stall:
@@ -54,14 +69,19 @@ class Stall:
         return await asyncio.shield(self._decided)
 
 
+Fault: TypeAlias = Fail | Lose | Garble | Stall
+
+
 class Faults:
     """Faults for the next calls, each used up in the order it was set. Methods: as AddInvoice."""
 
     def __init__(self, methods: Iterable[str]) -> None:
         self._methods = frozenset(methods)
-        self._waiting: defaultdict[str, deque[Fail | Lose | Stall]] = defaultdict(deque)
+        self._waiting: defaultdict[str, deque[Fault]] = defaultdict(deque)
+        self._events: deque[Change] = deque()
         self._slow_s: dict[str, float] = {}
         self._late_s = 0.0
+        self._packed: Counter[str] = Counter()
 
     # --- what a test sets
 
@@ -80,9 +100,31 @@ class Faults:
         """The next calls act; instead of an answer, their connection breaks."""
         self._put(method, Lose(breaks=True), times)
 
-    def hang(self, method: str, *, times: int = 1) -> None:
-        """The next calls act and are never answered: only a deadline ends them."""
-        self._put(method, Lose(breaks=False), times)
+    def hang(self, method: str, *, headers: bool = False, times: int = 1) -> None:
+        """The next calls act and are never answered: only a deadline ends them.
+
+        With `headers` their answers begin, and go no further.
+        """
+        self._put(method, Lose(breaks=False, headers=headers), times)
+
+    def garble(self, method: str, change: Change, *, times: int = 1) -> None:
+        """The next calls act, and `change` makes their answers of LND's; bytes go out as they are.
+
+        Of SubscribeInvoices it is the next events that are changed. LND does nothing like this: a
+        broken node does, or somebody between it and its client.
+        """
+        if method == "SubscribeInvoices":
+            self._events.extend([change] * times)
+        else:
+            self._put(method, Garble(change), times)
+
+    def pack(self, method: str, *, times: int = 1) -> None:
+        """The next calls' answers, or streams, are packed with gzip although nobody asked for it.
+
+        LND does so only for a client that asks.
+        """
+        self._check(method)
+        self._packed[method] += times
 
     def appear_late(self, seconds: float) -> None:
         """From now on an AddInvoice whose answer is lost acts only after so long; 0 ends this."""
@@ -109,15 +151,28 @@ class Faults:
     def clear_faults(self) -> None:
         """No more faults. A call that has stopped already still waits for its release."""
         self._waiting.clear()
+        self._events.clear()
         self._slow_s.clear()
         self._late_s = 0.0
+        self._packed.clear()
 
     # --- what a call meets
 
-    def next_fault(self, method: str) -> Fail | Lose | Stall | None:
+    def next_fault(self, method: str) -> Fault | None:
         """The fault that this call meets; it is used up."""
         waiting = self._waiting.get(method)
         return waiting.popleft() if waiting else None
+
+    def packs(self, method: str) -> bool:
+        """Whether this call's answer is packed."""
+        if not self._packed[method]:
+            return False
+        self._packed[method] -= 1
+        return True
+
+    def event(self, message: Any) -> Any:
+        """An event of a stream as it goes out."""
+        return self._events.popleft()(message) if self._events else message
 
     def delay_s(self, method: str) -> float:
         """How long this call waits before it acts."""
@@ -127,7 +182,7 @@ class Faults:
         """How long after its lost answer this call acts."""
         return self._late_s if method == "AddInvoice" else 0.0
 
-    def _put(self, method: str, fault: Fail | Lose | Stall, times: int = 1) -> None:
+    def _put(self, method: str, fault: Fault, times: int = 1) -> None:
         self._check(method)
         self._waiting[method].extend([fault] * times)
 

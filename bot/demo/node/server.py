@@ -6,7 +6,8 @@ import asyncio
 import errno
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -21,6 +22,24 @@ _OPTIONS = (
 )
 _PORT_FREE_S = 3.0
 _CALLS_END_S = 5.0
+
+
+class _Bytes(grpc.aio.ServerInterceptor):
+    """Lets an answer that is bytes out as it is."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """The call's handler."""
+        handler = await continuation(handler_call_details)
+        serialize = handler.response_serializer
+
+        def serialized(answer: Any) -> bytes:
+            return answer if isinstance(answer, bytes) else serialize(answer)
+
+        return handler._replace(response_serializer=serialized) if serialize else handler
 
 
 class Server:
@@ -47,7 +66,7 @@ class Server:
         credentials: grpc.ServerCredentials,
     ) -> None:
         """Listen. OSError when the port is in use or there is no such address."""
-        server = grpc.aio.server(options=_OPTIONS)
+        server = grpc.aio.server(options=_OPTIONS, interceptors=(_Bytes(),))
         add_services(server)
         await self._wait_for_port()
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 
 import grpc
@@ -10,6 +11,7 @@ import grpc.aio
 import pytest
 
 from bot.demo.node import SimNode
+from bot.lnrpc import lightning_pb2 as pb
 from tests.demo.node.client import (
     NOT_FOUND,
     UNAVAILABLE,
@@ -153,3 +155,58 @@ async def test_waiting_for_what_does_not_come_ends(node: SimNode) -> None:
         await node.stall("GetInfo").reached(0.01)
     with pytest.raises(TimeoutError):
         await node.until(lambda: node.calls["GetInfo"] > 0, timeout_s=0.01)
+
+
+async def test_an_answer_can_be_changed_on_its_way(node: SimNode, client: Client) -> None:
+    node.garble("LookupInvoice", lambda found: pb.Invoice(value_msat=found.value_msat + 1))
+    added = await client.add(value_msat=1000)
+    assert await client.lookup(added.r_hash) == pb.Invoice(value_msat=1001)
+    assert (await client.lookup(added.r_hash)).memo == ""
+    assert (await client.lookup(added.r_hash)).value_msat == 1000
+
+
+async def test_an_answer_can_be_any_bytes(node: SimNode, client: Client) -> None:
+    lookup = client.channel.unary_unary(
+        "/lnrpc.Lightning/LookupInvoice",
+        request_serializer=pb.PaymentHash.SerializeToString,
+    )
+    added = await client.add(value=1)
+    node.garble("LookupInvoice", lambda _: b"\xff" * 9)
+    assert await client.call(lookup, pb.PaymentHash(r_hash=added.r_hash)) == b"\xff" * 9
+
+
+async def test_events_can_be_changed_on_their_way(node: SimNode, client: Client) -> None:
+    stream = await subscribe(node, client)
+    node.garble("SubscribeInvoices", lambda _: pb.Invoice(add_index=77), times=2)
+    for _ in range(3):
+        node.add_invoice()
+    events = [await stream.event() for _ in range(3)]
+    assert events == [(77, "OPEN"), (77, "OPEN"), (3, "OPEN")]
+
+
+async def test_a_call_can_hang_after_the_headers_of_its_answer(
+    node: SimNode, client: Client
+) -> None:
+    node.hang("AddInvoice", headers=True)
+    call = client.lightning.AddInvoice(pb.Invoice(value=1), metadata=client.metadata, timeout=0.5)
+    assert await call.initial_metadata() is not None
+    assert (await refusal(call))[0] == grpc.StatusCode.DEADLINE_EXCEEDED
+    assert [each.value_msat for each in all_of(node)] == [1000]
+
+
+async def test_an_answer_can_be_packed(node: SimNode, client: Client) -> None:
+    added = await client.add(value=1, memo="x" * 600)
+    request = pb.PaymentHash(r_hash=added.r_hash)
+    node.pack("LookupInvoice", times=2)
+    assert (await client.call(client.lightning.LookupInvoice, request)).memo == "x" * 600
+    certificate = grpc.ssl_channel_credentials((node.folder / "tls.cert").read_bytes())
+    as_it_is = [("grpc.per_message_decompression", 0)]
+    async with grpc.aio.secure_channel(node.address, certificate, as_it_is) as channel:
+        lookup = channel.unary_unary(
+            "/lnrpc.Lightning/LookupInvoice",
+            request_serializer=pb.PaymentHash.SerializeToString,
+        )
+        packed = await client.call(lookup, request)
+        assert pb.Invoice.FromString(gzip.decompress(packed)).memo == "x" * 600
+        node.clear_faults()
+        assert pb.Invoice.FromString(await client.call(lookup, request)).memo == "x" * 600

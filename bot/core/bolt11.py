@@ -1,0 +1,96 @@
+"""Payment requests (BOLT11), as far as the bot reads them. Knows no node, and checks no signature.
+
+What is read is what a wallet would pay: how much, and for which payment hash.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import reduce
+from operator import xor
+
+_CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+_GROUPS = {letter: group for group, letter in enumerate(_CHARSET)}
+# bech32's checksum: BIP 173
+_GENERATORS = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+_FEEDBACK = tuple(
+    reduce(xor, (each for bit, each in enumerate(_GENERATORS) if top >> bit & 1), 0)
+    for top in range(32)
+)
+
+# Without leading zeros, as BOLT11 wants it; longer than any amount there is.
+_PREFIX = re.compile(r"ln[a-z]+(?:([1-9][0-9]{0,18})([munp]?))?")
+# The smallest unit, a pico-bitcoin, is a tenth of a millisatoshi.
+_TENTHS_OF_MSAT = {"": 10**12, "m": 10**9, "u": 10**6, "n": 10**3, "p": 1}
+
+#: Letters. With the longest memo and all the hops that LND names it has half as many.
+MAX_LENGTH = 8192
+
+_TIME_GROUPS = 7
+_SIGNATURE_GROUPS = 104
+_CHECKSUM_GROUPS = 6
+_HASH_GROUPS = 52
+_PAYMENT_HASH = _GROUPS["p"]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a wallet pays. An `amount_msat` of 0 leaves the amount to the payer."""
+
+    amount_msat: int
+    payment_hash: bytes
+
+
+def read(payment_request: str) -> Terms:
+    """The terms of a payment request in lower case, as nodes write it.
+
+    Raises ValueError, whose text quotes nothing of it: for another thing than a payment request, a
+    longer one than `MAX_LENGTH`, a wrong checksum, parts of a millisatoshi, and anything but one
+    payment hash.
+    """
+    if len(payment_request) > MAX_LENGTH:
+        raise ValueError("too long")
+    prefix, _, rest = payment_request.rpartition("1")
+    amount = _PREFIX.fullmatch(prefix)
+    if amount is None:
+        raise ValueError("not a payment request")
+    if not _GROUPS.keys() >= set(rest):
+        raise ValueError("a letter that is not allowed there")
+    groups = [_GROUPS[letter] for letter in rest]
+    if _polymod(prefix, groups) != 1:
+        raise ValueError("the checksum is wrong")
+    fields = groups[_TIME_GROUPS : -_SIGNATURE_GROUPS - _CHECKSUM_GROUPS]
+    return Terms(_amount_msat(amount[1], amount[2]), _payment_hash(fields))
+
+
+def _amount_msat(digits: str | None, unit: str | None) -> int:
+    if digits is None:
+        return 0
+    msat, part = divmod(int(digits) * _TENTHS_OF_MSAT[unit or ""], 10)
+    if part:
+        raise ValueError("the amount has parts of a millisatoshi")
+    return msat
+
+
+def _payment_hash(fields: list[int]) -> bytes:
+    """The only one: of two, wallets might read either."""
+    hashes = []
+    while fields:
+        if len(fields) < 3 or len(fields) < 3 + (length := fields[1] << 5 | fields[2]):
+            raise ValueError("a field is cut short")
+        if fields[0] == _PAYMENT_HASH and length == _HASH_GROUPS:
+            hashes.append(fields[3 : 3 + length])
+        fields = fields[3 + length :]
+    if len(hashes) != 1:
+        raise ValueError(f"{len(hashes)} payment hashes")
+    # 52 groups of 5 bits are 32 bytes and 4 bits
+    return (reduce(lambda number, group: number << 5 | group, hashes[0]) >> 4).to_bytes(32)
+
+
+def _polymod(prefix: str, groups: list[int]) -> int:
+    letters = [ord(letter) for letter in prefix]
+    check = 1
+    for group in (*(each >> 5 for each in letters), 0, *(each & 31 for each in letters), *groups):
+        check = (check & 0x1FFFFFF) << 5 ^ group ^ _FEEDBACK[check >> 25]
+    return check
