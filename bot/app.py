@@ -39,6 +39,7 @@ from bot.chat.updates import PtbApplication
 from bot.check import diagnose
 from bot.clock import Clock
 from bot.config import Settings
+from bot.core.notices import Kind, Notice
 from bot.engine.hands import Hands
 from bot.engine.patience import Patience
 from bot.engine.worker import Worker
@@ -119,7 +120,7 @@ class Parts:
 
     def _node_and_engine(self, settings: Settings, node: Node) -> None:
         """Rows → node and chat."""
-        owners = OwnerChats(self.chats, settings.access.owners)
+        owners = self.owners = OwnerChats(self.chats, settings.access.owners)
         gate, identity = Gate(node), Identity()
         at_node = NodeInvoices(node, gate, identity, self.clock)
         self.watch = Watch(
@@ -196,14 +197,18 @@ class _Run:
         self._settings = settings
         self._parts = parts
         self._host_clock = host_clock
+        self._may_send = asyncio.Event()
 
     async def until(self, stop: asyncio.Event) -> None:
         """Until `stop` is set."""
-        await self._parts.places.load()
+        places = self._parts.places
+        await places.load()
+        if places.bot_id in (0, _bot_id(self._settings)):
+            self._may_send.set()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._serve(stop))
-                tasks.create_task(self._parts.hands.run())
+                tasks.create_task(self._work())
                 tasks.create_task(self._parts.watch.run())
                 tasks.create_task(self._check())
                 tasks.create_task(self._heartbeat())
@@ -219,6 +224,7 @@ class _Run:
         parts = self._parts
         try:
             if await self._log_in(stop):
+                await self._take_over()
                 parts.chats.post(self._set_commands())
                 await parts.intake.run(stop)
         finally:
@@ -252,6 +258,21 @@ class _Run:
                 async with asyncio.timeout(pause_s(attempts, longest_s=10.0)):
                     await stop.wait()
         return False
+
+    async def _take_over(self) -> None:
+        """Serve the chats, which another bot may have served before."""
+        parts = self._parts
+        before, now = parts.places.bot_id, parts.telegram_bot.id
+        count = await parts.places.serve(now)
+        self._may_send.set()
+        if before not in (0, now):
+            log.warning("another bot's database: its open invoices are sent again", was=before)
+            parts.owners.notify(Notice(Kind.OTHER_BOT, count=count))
+
+    async def _work(self) -> None:
+        """The rows, once no other bot's messages are taken for this one's."""
+        await self._may_send.wait()
+        await self._parts.hands.run()
 
     async def _set_commands(self) -> None:
         for commands, scope in (
@@ -296,6 +317,11 @@ class _Run:
         while removed == PRUNE:
             removed = await store.do(_prune_rows, before, PRUNE)
             await asyncio.sleep(PRUNE_PAUSE_S)
+
+
+def _bot_id(settings: Settings) -> int:
+    """The bot's id as its token says, before Telegram has confirmed it."""
+    return int(settings.telegram.token.get_secret_value().partition(":")[0])
 
 
 def _prune_hints(tx: Tx, before: float) -> None:
