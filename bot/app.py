@@ -294,11 +294,21 @@ class _Run:
             write("check: " + texts.found(finding), **({"cure": action} if action else {}))
 
     async def _heartbeat(self) -> None:
-        """A file that is touched while the loop turns, for a container's health check."""
+        """A file that is touched while rows can be written, for a container's health check."""
         alive = self._settings.database.file.with_suffix(".alive")
+        is_away = False
         while True:
-            with contextlib.suppress(OSError):
-                alive.touch()
+            try:
+                await self._parts.store.do(_beat, self._parts.clock())
+            except StoreUnavailable as error:
+                if not is_away:
+                    is_away = True
+                    log.warning("database cannot be written", detail=error.detail)
+                    self._parts.owners.notify(Notice(Kind.DATABASE_AWAY, why=error.detail))
+            else:
+                is_away = False
+                with contextlib.suppress(OSError):
+                    alive.touch()
             await asyncio.sleep(HEARTBEAT_S)
 
     async def _tidy(self) -> None:
@@ -322,6 +332,10 @@ class _Run:
 def _bot_id(settings: Settings) -> int:
     """The bot's id as its token says, before Telegram has confirmed it."""
     return int(settings.telegram.token.get_secret_value().partition(":")[0])
+
+
+def _beat(tx: Tx, now: float) -> None:
+    tx.memory.beat(now)
 
 
 def _prune_hints(tx: Tx, before: float) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 from pathlib import Path
+from typing import TypeAlias
 
 import filelock
 import sqlalchemy as sa
@@ -21,6 +22,9 @@ from bot.errors import (
     DatabaseUnreadable,
 )
 from bot.store import migrations
+
+#: Device and inode: no other file has these while it is open.
+_Identity: TypeAlias = tuple[int, int]
 
 #: Seconds for which another program's lock is waited for.
 BUSY_TIMEOUT_S = 5.0
@@ -49,6 +53,40 @@ def locked(path: Path) -> filelock.BaseFileLock:
         pid_file.touch(mode=0o600)
         pid_file.write_text(f"{os.getpid()}\n")
     return lock
+
+
+class Files:
+    """The database's file and what is beside it, as they are open.
+
+    A file that is removed or replaced stays open as it was: all goes well with it until the process
+    ends, and then everything is lost. Nothing here opens a file: to close it again would drop
+    SQLite's locks.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._own = _identity(path)
+        self._beside: dict[Path, _Identity] = {}
+
+    def missing(self) -> Path | None:
+        """A file that is gone from its path, or is another one there; None where all is well."""
+        if _identity(self._path) != self._own:
+            return self._path
+        for path, opened in self._beside.items():
+            if _identity(path) != opened:
+                return path
+        return None
+
+    def note(self) -> None:
+        """SQLite has made its files beside the database: after the first transaction."""
+        if not self._beside:
+            for path in (_journal(self._path), _beside(self._path, "-shm")):
+                if (opened := _identity(path)) is not None:
+                    self._beside[path] = opened
+
+    def forget(self) -> None:
+        """The connection was closed: SQLite makes its files beside the database again."""
+        self._beside.clear()
 
 
 def opened(url: str, path: Path) -> Engine:
@@ -150,6 +188,15 @@ def _journal(path: Path) -> Path:
 
 def _beside(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
+
+
+def _identity(path: Path) -> _Identity | None:
+    """Which file this is, whatever its name; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _size(path: Path) -> int:

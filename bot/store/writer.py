@@ -41,8 +41,9 @@ LAST_TRIES = 4
 class Store:
     """The database, open. Made by `Store.open`, ended by `close`."""
 
-    def __init__(self, engine: Engine, lock: filelock.BaseFileLock) -> None:
+    def __init__(self, engine: Engine, files: sqlite.Files, lock: filelock.BaseFileLock) -> None:
         self._engine = engine
+        self._files = files
         self._lock = lock
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._closed = False
@@ -65,7 +66,7 @@ class Store:
         except BaseException:
             lock.release()
             raise
-        store = cls(engine, lock)
+        store = cls(engine, sqlite.Files(path), lock)
         store._thread.start()
         return store
 
@@ -83,8 +84,8 @@ class Store:
         """Run ``job(tx, *values, **named)`` in a transaction of its own or its neighbours'.
 
         Returns its answer once that is committed. Raises `StoreUnavailable` when the database is
-        locked, full, unreachable or closed: then nothing was written. Whatever `job` raises comes
-        back too, and undoes only that job.
+        locked, full, removed or closed: then nothing was written. Whatever `job` raises comes back
+        too, and undoes only that job.
         """
         if self._closed:
             raise StoreUnavailable(detail="it is closed")
@@ -149,15 +150,23 @@ class Store:
                 self._loop.call_soon_threadsafe(_deliver, group, outcomes)
 
     def _run(self, group: list[_Job[Any]]) -> list[_Outcome]:
+        if (missing := self._files.missing()) is not None:
+            # Nothing is closed: what was written is safe again once the file is put back.
+            gone = StoreUnavailable(detail=f"{missing} was removed or replaced")
+            return [_Outcome(None, gone)] * len(group)
         try:
             with self._engine.begin() as connection:
                 tx = Tx(connection)
-                return [_Outcome(job.run(tx), None) for job in group]
+                outcomes = [_Outcome(job.run(tx), None) for job in group]
         except Exception as error:  # noqa: BLE001 -- it is the job's own, and goes back to its caller
             failure = _explained(error)
+        else:
+            self._files.note()
+            return outcomes
         if isinstance(failure, StoreUnavailable):
             # A file that was opened while it was read-only stays so until it is opened again.
             self._engine.dispose()
+            self._files.forget()
         if len(group) == 1 or isinstance(failure, StoreUnavailable):
             return [_Outcome(None, failure)] * len(group)
         return [outcome for job in group for outcome in self._run([job])]

@@ -42,6 +42,13 @@ NOTICES = [
         ),
     ),
     (
+        Notice(Kind.DATABASE_AWAY, why="/data/bot.db was removed or replaced"),
+        (
+            "I can't write my database: /data/bot.db was removed or replaced. Commands and "
+            "payments wait until I can. See the log for details."
+        ),
+    ),
+    (
         Notice(Kind.OTHER_BOT, count=1),
         (
             "This database was another bot's until now. I can't edit the cards of that bot: they "
