@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 from telegram import (
     BotCommand,
@@ -43,7 +44,7 @@ from bot.core.notices import Kind, Notice
 from bot.engine.hands import Hands
 from bot.engine.patience import Patience
 from bot.engine.worker import Worker
-from bot.errors import StoreUnavailable, TokenRefused
+from bot.errors import LinkInTheWay, StoreUnavailable, TokenRefused
 from bot.findings import Mark
 from bot.node.client import Node
 from bot.node.gate import Gate
@@ -52,7 +53,7 @@ from bot.node.invoices import NodeInvoices
 from bot.node.watch import Watch
 from bot.pauses import pause_s
 from bot.places import Places
-from bot.store import Bell, Store, Tx
+from bot.store import Bell, Store, Tx, beside
 
 log = logs.get(__name__)
 
@@ -82,6 +83,7 @@ async def run(
     """
     stop = stop or asyncio.Event()
     logs.redact(settings.telegram.token.get_secret_value())
+    beside.refuse_link(_alive(settings))
     async with contextlib.AsyncExitStack() as closing:
         store = await Store.open(settings.database.url)
         closing.push_async_callback(store.close)
@@ -295,7 +297,7 @@ class _Run:
 
     async def _heartbeat(self) -> None:
         """A file that is touched while rows can be written, for a container's health check."""
-        alive = self._settings.database.file.with_suffix(".alive")
+        alive = _alive(self._settings)
         is_away = False
         while True:
             try:
@@ -307,8 +309,8 @@ class _Run:
                     self._parts.owners.notify(Notice(Kind.DATABASE_AWAY, why=error.detail))
             else:
                 is_away = False
-                with contextlib.suppress(OSError):
-                    alive.touch()
+                with contextlib.suppress(OSError, LinkInTheWay):  # then it is not healthy
+                    beside.write(alive)
             await asyncio.sleep(HEARTBEAT_S)
 
     async def _tidy(self) -> None:
@@ -332,6 +334,10 @@ class _Run:
 def _bot_id(settings: Settings) -> int:
     """The bot's id as its token says, before Telegram has confirmed it."""
     return int(settings.telegram.token.get_secret_value().partition(":")[0])
+
+
+def _alive(settings: Settings) -> Path:
+    return settings.database.file.with_suffix(".alive")
 
 
 def _beat(tx: Tx, now: float) -> None:

@@ -19,6 +19,7 @@ from bot import app, texts
 from bot.core.invoice import Face
 from bot.core.notices import Kind
 from bot.demo.telegram import Chat, Message
+from bot.errors import LinkInTheWay
 from bot.findings import About, bad
 from bot.findings import Kind as FindingKind
 from tests.world import World, ordinary_rights
@@ -202,6 +203,15 @@ async def test_a_database_that_can_not_be_used_is_told_in_a_sentence_and_untouch
     assert len(said) == 1
     assert "database" in said[0]
     assert file.read_bytes() == before
+
+
+async def test_a_link_in_the_place_of_the_sign_of_life_is_told_in_a_sentence(world: World) -> None:
+    target = world.folder / "precious"
+    (world.folder / "bot.alive").symlink_to(target)
+    code, said = await world.run_refused()
+    assert code == 1
+    assert said == [texts.why(LinkInTheWay(path=str(world.folder / "bot.alive")))]
+    assert not target.exists()
 
 
 # the file, while it is open

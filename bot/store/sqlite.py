@@ -21,7 +21,7 @@ from bot.errors import (
     DatabaseTooNew,
     DatabaseUnreadable,
 )
-from bot.store import migrations
+from bot.store import beside, migrations
 
 #: Device and inode: no other file has these while it is open.
 _Identity: TypeAlias = tuple[int, int]
@@ -38,10 +38,12 @@ def file_of(url: str) -> Path:
 def locked(path: Path) -> filelock.BaseFileLock:
     """The lock of the database at `path`, held; the process's number is noted beside it.
 
-    Raises `DatabaseInUse` or `DatabaseFolderReadOnly`.
+    Raises `DatabaseInUse`, `DatabaseFolderReadOnly` or `LinkInTheWay`.
     """
-    lock = filelock.FileLock(_beside(path, ".lock"), mode=0o600)
-    pid_file = _beside(path, ".pid")
+    lock_file, pid_file = _beside(path, ".lock"), _beside(path, ".pid")
+    for each in (lock_file, pid_file):
+        beside.refuse_link(each)
+    lock = filelock.FileLock(lock_file, mode=0o600)
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
@@ -50,8 +52,7 @@ def locked(path: Path) -> filelock.BaseFileLock:
         reason = error.strerror or str(error)
         raise DatabaseFolderReadOnly(folder=str(path.parent), reason=reason) from error
     with contextlib.suppress(OSError):
-        pid_file.touch(mode=0o600)
-        pid_file.write_text(f"{os.getpid()}\n")
+        beside.write(pid_file, f"{os.getpid()}\n")
     return lock
 
 

@@ -56,8 +56,8 @@ class Store:
     async def open(cls, url: str) -> Store:
         """Open or make the database at `url` (``sqlite:///FILE``) and bring it up to date.
 
-        Raises `StartError`: `DatabaseInUse`, `DatabaseTooNew`, `DatabaseUnreadable` or
-        `DatabaseFolderReadOnly`.
+        Raises `StartError`: `DatabaseInUse`, `DatabaseTooNew`, `DatabaseUnreadable`,
+        `DatabaseFolderReadOnly` or `LinkInTheWay`.
         """
         path = sqlite.file_of(url)
         lock = sqlite.locked(path)
