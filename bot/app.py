@@ -301,7 +301,7 @@ class _Run:
         is_away = False
         while True:
             try:
-                await self._parts.store.do(_beat, self._parts.clock())
+                await self._parts.store.beat(self._parts.clock())
             except StoreUnavailable as error:
                 if not is_away:
                     is_away = True
@@ -338,10 +338,6 @@ def _bot_id(settings: Settings) -> int:
 
 def _alive(settings: Settings) -> Path:
     return settings.database.file.with_suffix(".alive")
-
-
-def _beat(tx: Tx, now: float) -> None:
-    tx.memory.beat(now)
 
 
 def _prune_hints(tx: Tx, before: float) -> None:

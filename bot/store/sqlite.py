@@ -115,6 +115,24 @@ def opened(url: str, path: Path) -> Engine:
     return engine
 
 
+def wipe_journal(engine: Engine) -> bool:
+    """Empty the write-ahead log, which keeps what rows were; whether that was possible.
+
+    Nobody is waited for: another program may read just now.
+    """
+    try:
+        with contextlib.closing(engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA busy_timeout=0")
+            try:
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                return cursor.fetchone() == (0, 0, 0)
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout={round(BUSY_TIMEOUT_S * 1000)}")
+    except (sa.exc.DBAPIError, sqlite3.Error):
+        return False  # full, read-only: the next job tells why
+
+
 def inspect(url: str) -> None:
     """See whether the database at `url`, where there is one, is one that `Store.open` takes.
 
@@ -213,6 +231,8 @@ def _configure(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+    # What a row no longer has is overwritten: a preimage is worth money.
+    connection.execute("PRAGMA secure_delete=ON")
     # in kB: the indexes of what is open; the operating system keeps the rest at hand
     connection.execute("PRAGMA cache_size=-512")
 

@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 #: As many jobs as one commit takes at most.
 GROUP = 64
+#: Seconds without a job after which the journal is emptied.
+IDLE_S = 1.0
 #: The longest pause between two tries of what has to be written, in seconds.
 LONGEST_PAUSE_S = 5.0
 #: Tries that such a job still gets after `stop_trying`.
@@ -46,6 +48,7 @@ class Store:
         self._files = files
         self._lock = lock
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._is_clean = False  # the journal may keep what an earlier process wrote
         self._closed = False
         self._is_trying = True
         self._is_away = False
@@ -93,6 +96,17 @@ class Store:
         self._jobs.put(waiting)
         return await waiting.done
 
+    async def beat(self, now: float) -> None:
+        """See that something can be written. Raises `StoreUnavailable`.
+
+        What that leaves in the journal is no reason to empty it.
+        """
+        if self._closed:
+            raise StoreUnavailable(detail="it is closed")
+        done: asyncio.Future[None] = self._loop.create_future()
+        self._jobs.put(_Job(lambda tx: tx.memory.beat(now), done, is_beat=True))
+        await done
+
     async def must(
         self, job: Callable[Concatenate[Tx, P], T], *values: P.args, **named: P.kwargs
     ) -> T:
@@ -134,20 +148,35 @@ class Store:
     def _work(self) -> None:
         ending = False
         while not ending:
-            group: list[_Job[Any]] = []
-            with contextlib.suppress(queue.Empty):
-                job = self._jobs.get()
-                while job is not None:
-                    group.append(job)
-                    if len(group) == GROUP:
-                        break
-                    job = self._jobs.get_nowait()
-                ending = job is None
+            group, ending = self._next_group()
             if not group:
                 continue
             outcomes = self._run(group)
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits now
                 self._loop.call_soon_threadsafe(_deliver, group, outcomes)
+
+    def _next_group(self) -> tuple[list[_Job[Any]], bool]:
+        """What waits, as much as one commit takes, and whether nothing comes after it."""
+        group: list[_Job[Any]] = []
+        job = self._next()
+        with contextlib.suppress(queue.Empty):
+            while job is not None:
+                group.append(job)
+                if len(group) == GROUP:
+                    break
+                job = self._jobs.get_nowait()
+        return group, job is None
+
+    def _next(self) -> _Job[Any] | None:
+        """Wait for a job. While there is none, the journal is emptied of what rows once were."""
+        while not self._is_clean:
+            try:
+                return self._jobs.get(timeout=IDLE_S)
+            except queue.Empty:
+                self._is_clean = self._files.missing() is not None or sqlite.wipe_journal(
+                    self._engine
+                )
+        return self._jobs.get()
 
     def _run(self, group: list[_Job[Any]]) -> list[_Outcome]:
         if (missing := self._files.missing()) is not None:
@@ -155,6 +184,7 @@ class Store:
             gone = StoreUnavailable(detail=f"{missing} was removed or replaced")
             return [_Outcome(None, gone)] * len(group)
         try:
+            self._is_clean = self._is_clean and all(job.is_beat for job in group)
             with self._engine.begin() as connection:
                 tx = Tx(connection)
                 outcomes = [_Outcome(job.run(tx), None) for job in group]
@@ -180,6 +210,7 @@ class _Outcome(NamedTuple):
 class _Job(NamedTuple, Generic[T]):
     run: Callable[[Tx], T]
     done: asyncio.Future[T]
+    is_beat: bool = False
 
 
 def _explained(error: Exception) -> Exception:
