@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 from telegram import (
     BotCommand,
@@ -39,10 +40,11 @@ from bot.chat.updates import PtbApplication
 from bot.check import diagnose
 from bot.clock import Clock
 from bot.config import Settings
+from bot.core.notices import Kind, Notice
 from bot.engine.hands import Hands
 from bot.engine.patience import Patience
 from bot.engine.worker import Worker
-from bot.errors import StoreUnavailable, TokenRefused
+from bot.errors import LinkInTheWay, StoreUnavailable, TokenRefused
 from bot.findings import Mark
 from bot.node.client import Node
 from bot.node.gate import Gate
@@ -51,7 +53,7 @@ from bot.node.invoices import NodeInvoices
 from bot.node.watch import Watch
 from bot.pauses import pause_s
 from bot.places import Places
-from bot.store import Bell, Store, Tx
+from bot.store import Bell, Store, Tx, beside
 
 log = logs.get(__name__)
 
@@ -81,6 +83,7 @@ async def run(
     """
     stop = stop or asyncio.Event()
     logs.redact(settings.telegram.token.get_secret_value())
+    beside.refuse_link(_alive(settings))
     async with contextlib.AsyncExitStack() as closing:
         store = await Store.open(settings.database.url)
         closing.push_async_callback(store.close)
@@ -119,7 +122,7 @@ class Parts:
 
     def _node_and_engine(self, settings: Settings, node: Node) -> None:
         """Rows → node and chat."""
-        owners = OwnerChats(self.chats, settings.access.owners)
+        owners = self.owners = OwnerChats(self.chats, settings.access.owners)
         gate, identity = Gate(node), Identity()
         at_node = NodeInvoices(node, gate, identity, self.clock)
         self.watch = Watch(
@@ -196,14 +199,18 @@ class _Run:
         self._settings = settings
         self._parts = parts
         self._host_clock = host_clock
+        self._may_send = asyncio.Event()
 
     async def until(self, stop: asyncio.Event) -> None:
         """Until `stop` is set."""
-        await self._parts.places.load()
+        places = self._parts.places
+        await places.load()
+        if places.bot_id in (0, _bot_id(self._settings)):
+            self._may_send.set()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._serve(stop))
-                tasks.create_task(self._parts.hands.run())
+                tasks.create_task(self._work())
                 tasks.create_task(self._parts.watch.run())
                 tasks.create_task(self._check())
                 tasks.create_task(self._heartbeat())
@@ -219,6 +226,7 @@ class _Run:
         parts = self._parts
         try:
             if await self._log_in(stop):
+                await self._take_over()
                 parts.chats.post(self._set_commands())
                 await parts.intake.run(stop)
         finally:
@@ -253,6 +261,21 @@ class _Run:
                     await stop.wait()
         return False
 
+    async def _take_over(self) -> None:
+        """Serve the chats, which another bot may have served before."""
+        parts = self._parts
+        before, now = parts.places.bot_id, parts.telegram_bot.id
+        count = await parts.places.serve(now)
+        self._may_send.set()
+        if before not in (0, now):
+            log.warning("another bot's database: its open invoices are sent again", was=before)
+            parts.owners.notify(Notice(Kind.OTHER_BOT, count=count))
+
+    async def _work(self) -> None:
+        """The rows, once no other bot's messages are taken for this one's."""
+        await self._may_send.wait()
+        await self._parts.hands.run()
+
     async def _set_commands(self) -> None:
         for commands, scope in (
             (texts.PRIVATE_COMMANDS, BotCommandScopeAllPrivateChats()),
@@ -273,11 +296,21 @@ class _Run:
             write("check: " + texts.found(finding), **({"cure": action} if action else {}))
 
     async def _heartbeat(self) -> None:
-        """A file that is touched while the loop turns, for a container's health check."""
-        alive = self._settings.database.file.with_suffix(".alive")
+        """A file that is touched while rows can be written, for a container's health check."""
+        alive = _alive(self._settings)
+        is_away = False
         while True:
-            with contextlib.suppress(OSError):
-                alive.touch()
+            try:
+                await self._parts.store.beat(self._parts.clock())
+            except StoreUnavailable as error:
+                if not is_away:
+                    is_away = True
+                    log.warning("database cannot be written", detail=error.detail)
+                    self._parts.owners.notify(Notice(Kind.DATABASE_AWAY, why=error.detail))
+            else:
+                is_away = False
+                with contextlib.suppress(OSError, LinkInTheWay):  # then it is not healthy
+                    beside.write(alive)
             await asyncio.sleep(HEARTBEAT_S)
 
     async def _tidy(self) -> None:
@@ -296,6 +329,15 @@ class _Run:
         while removed == PRUNE:
             removed = await store.do(_prune_rows, before, PRUNE)
             await asyncio.sleep(PRUNE_PAUSE_S)
+
+
+def _bot_id(settings: Settings) -> int:
+    """The bot's id as its token says, before Telegram has confirmed it."""
+    return int(settings.telegram.token.get_secret_value().partition(":")[0])
+
+
+def _alive(settings: Settings) -> Path:
+    return settings.database.file.with_suffix(".alive")
 
 
 def _prune_hints(tx: Tx, before: float) -> None:

@@ -335,9 +335,11 @@ def _check_target(file: Path) -> None:
 
 def _write(file: Path, picture: bytes) -> None:
     """Whole or not at all. Raises OutputRefused."""
-    part = file.with_name(f".invoice-{os.getpid()}.png")
+    # Nobody knows its name beforehand, to lay a link there; and to replace one follows it nowhere.
+    part = file.with_name(f".invoice-{secrets.token_hex(8)}.png")
     try:
-        part.write_bytes(picture)
+        with part.open("xb") as opened:
+            opened.write(picture)
         part.replace(file)
     except OSError as error:
         with suppress(OSError):

@@ -12,6 +12,7 @@ Grouped by what the reader should do::
     │   │   ├── DatabaseHalfMissing
     │   │   └── DatabaseNotOurs
     │   ├── DatabaseFolderReadOnly   let the bot's user write there
+    │   ├── LinkInTheWay             remove the symbolic link
     │   ├── TokenRefused             ask @BotFather for a token
     │   ├── PortInUse                choose another port
     │   ├── PortUnusable             choose another port
@@ -155,6 +156,10 @@ class DatabaseNotOurs(DatabaseUnreadable):
 
 class DatabaseFolderReadOnly(StartError):
     """The database's `folder` cannot be written: `reason`."""
+
+
+class LinkInTheWay(StartError):
+    """A symbolic link has the name of a file that the bot writes: `path`."""
 
 
 class TokenRefused(StartError):

@@ -1,8 +1,8 @@
 """Chats as places: which id each has now, and whether it can be reached. Knows no Telegram.
 
 The one truth for both, kept in memory and in the store. A group that becomes a supergroup gets a
-new id, and its old message numbers are void there. Where the bot was blocked or removed nothing is
-tried until the chat is heard of again.
+new id, and its old message numbers are void there. So are those of all chats where another bot
+serves them. Where the bot was blocked or removed nothing is tried until the chat is heard of again.
 """
 
 from __future__ import annotations
@@ -29,16 +29,36 @@ class Places:
         self._store = store
         self._clock = clock
         self._bell = bell
+        self._bot_id = 0
         self._unreachable: set[int] = set()
         self._now: dict[int, int] = {}  # of groups that moved: any id → the present one
         self._ids: dict[int, frozenset[int]] = {}  # of the same: any id → all of them
 
     async def load(self) -> None:
         """Read what is known from earlier processes. Raises `StoreUnavailable`."""
-        moves, unreachable = await self._store.do(_known)
+        moves, unreachable, self._bot_id = await self._store.do(_known)
         for old, new in moves.items():
             self._remember(old, new)
         self._unreachable |= unreachable
+
+    @property
+    def bot_id(self) -> int:
+        """The bot whose messages are known, by Telegram's id; 0 before the first one."""
+        return self._bot_id
+
+    async def serve(self, bot_id: int) -> int:
+        """This bot serves the chats from now on; how many open invoices are shown afresh for it.
+
+        Nothing is written where it is the same as before.
+        """
+        if bot_id == self._bot_id:
+            return 0
+        count = await self._store.must(_begin, bot_id, self._clock())
+        if self._bot_id:
+            self._unreachable.clear()
+            self._bell.ring_all()
+        self._bot_id = bot_id
+        return count
 
     def now(self, chat_id: int) -> int:
         """The present id of the chat that has or had this one."""
@@ -93,8 +113,12 @@ class Places:
             await self._store.do(job, *values, **named)
 
 
-def _known(tx: Tx) -> tuple[dict[int, int], set[int]]:
-    return tx.chats.moves(), tx.chats.unreachable()
+def _known(tx: Tx) -> tuple[dict[int, int], set[int], int]:
+    return tx.chats.moves(), tx.chats.unreachable(), tx.bots.last()
+
+
+def _begin(tx: Tx, bot_id: int, now: float) -> int:
+    return tx.bots.begin(bot_id, now)
 
 
 def _set_unreachable(tx: Tx, chat_id: int, is_unreachable: bool, now: float) -> None:

@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from bot import texts
+from bot import app, texts
 from bot.core.invoice import Face
+from bot.core.notices import Kind
 from bot.demo.telegram import Chat, Message
+from bot.errors import LinkInTheWay
 from bot.findings import About, bad
 from bot.findings import Kind as FindingKind
 from tests.world import World, ordinary_rights
@@ -201,6 +203,45 @@ async def test_a_database_that_can_not_be_used_is_told_in_a_sentence_and_untouch
     assert len(said) == 1
     assert "database" in said[0]
     assert file.read_bytes() == before
+
+
+async def test_a_link_in_the_place_of_the_sign_of_life_is_told_in_a_sentence(world: World) -> None:
+    target = world.folder / "precious"
+    (world.folder / "bot.alive").symlink_to(target)
+    code, said = await world.run_refused()
+    assert code == 1
+    assert said == [texts.why(LinkInTheWay(path=str(world.folder / "bot.alive")))]
+    assert not target.exists()
+
+
+# the file, while it is open
+
+
+@pytest.mark.parametrize("ending", ["", "-wal"])
+async def test_a_file_that_is_removed_holds_everything_back_until_it_is_put_back(
+    world: World, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "HEARTBEAT_S", 0.05)
+    chat, owners = world.private(world.anna), world.private(world.owner)
+    world.telegram.say(owners, world.owner, "/start")
+    await world.start_bot()
+    card = await world.ask(chat, world.anna, "/invoice 1")
+    file, alive = world.folder / f"bot.db{ending}", world.folder / "bot.alive"
+    await world.until(alive.exists)
+    file.rename(away := world.folder / "away")
+    await world.notified(owners, Kind.DATABASE_AWAY)
+    touched = alive.stat().st_mtime_ns
+    world.telegram.say(chat, world.anna, "/invoice 2")
+    world.node.pay(world.request_in(card))
+    await held_back(world)
+    assert (len(world.node.invoices), world.face(card)) == (1, Face.OPEN)
+    assert alive.stat().st_mtime_ns == touched
+    assert not file.exists()
+    away.rename(file)
+    await world.becomes(card, Face.PAID, LATER_S)
+    await world.until(lambda: cards(world, chat) == [2], LATER_S)
+    assert len(world.notices(owners, Kind.DATABASE_AWAY)) == 1
+    await world.stop_bot()
 
 
 # a backup

@@ -157,3 +157,17 @@ async def test_a_step_waits_until_the_database_takes_it(
     assert (places.is_unreachable(OTHER), places.is_unreachable(OLD)) == (True, False)
     other.close()
     await store.close()
+
+
+async def test_another_bot_is_known_only_once_it_is_written(store: Store, bell: Bell) -> None:
+    places = Places(store, lambda: NOW, bell)
+    await places.load()
+    assert places.bot_id == 0
+    await places.serve(111)
+    await places.lost(OTHER, must=True)
+    assert not bell.take().is_all
+    again = await after_a_restart(store)
+    assert again.bot_id == 111
+    await again.serve(222)
+    assert (again.bot_id, again.is_unreachable(OTHER)) == (222, False)
+    assert (await after_a_restart(store)).bot_id == 222

@@ -87,12 +87,12 @@ class World:
 
     def private(self, person: User) -> Chat:
         """A person's chat with the bot."""
-        return self.telegram.private_chat(person)
+        return self.telegram.private_chat(person, bot=self.bot_user)
 
     def settings(self) -> Settings:
         """What the bot's owner would have configured."""
         return Settings(
-            telegram=TelegramSettings(token=SecretStr(TOKEN), api_url=self.telegram.url),
+            telegram=TelegramSettings(token=SecretStr(self.token), api_url=self.telegram.url),
             lnd=LndSettings(
                 host=self.node_address or self.node.address,
                 tls_cert=self.node.folder / "tls.cert",
@@ -156,7 +156,7 @@ class World:
         file.write_text(
             f"""
             [telegram]
-            token = "{TOKEN}"
+            token = "{self.token}"
             api_url = "{self.telegram.url}"
             [lnd]
             host = "{settings.lnd.host}"

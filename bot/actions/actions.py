@@ -51,7 +51,7 @@ class Actions:
         `Refused`.
         """
         if age_s > TOO_LATE_S:
-            there = await self._store.do(jobs.by_origin, origin)
+            there = await self._store.do(jobs.by_origin, origin, self._places.bot_id)
             return Asked.TOO_LATE if there is None else self._again(there)
         amount_msat, memo = self._rules.parse(what) if what else (None, "")
         now = self._clock()
@@ -59,6 +59,7 @@ class Actions:
             origin_chat_id=origin.chat_id,
             origin_message_id=origin.message_id,
             part=origin.part,
+            bot_id=self._places.bot_id,
             chat_id=place.chat_id,
             thread_id=place.thread_id,
             reply_to=place.reply_to,
@@ -97,7 +98,9 @@ class Actions:
         `replied_to`: the message of the bot's that it replies to; `age_s`: how long ago it was
         written. Raises `Refused`.
         """
-        found = await self._store.do(jobs.question, asker.id, origin, place, replied_to)
+        found = await self._store.do(
+            jobs.question, asker.id, origin, place, replied_to, self._places.bot_id
+        )
         if found.answered is not None:
             self._ring(found.answered)
             return Answered.AGAIN
@@ -169,7 +172,7 @@ class Actions:
 
     async def of_message(self, chat_id: int, message_id: int) -> Invoice | None:
         """The row that a message belongs to: one of the card's, or the command's."""
-        return await self._store.do(jobs.of_message, chat_id, message_id)
+        return await self._store.do(jobs.of_message, chat_id, message_id, self._places.bot_id)
 
     async def latest(self, asker_id: int, chat_id: int | None) -> list[Invoice]:
         """The newest invoices that this person asked for, in one chat or in all."""

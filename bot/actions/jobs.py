@@ -24,7 +24,10 @@ def ask(
 ) -> tuple[Invoice, bool, Invoice | None]:
     """The row, whether it is new, and the question that it replaces."""
     there = tx.invoices.by_origin(
-        columns["origin_chat_id"], columns["origin_message_id"], columns["part"]
+        columns["origin_chat_id"],
+        columns["origin_message_id"],
+        columns["part"],
+        bot_id=columns["bot_id"],
     )
     if there is not None:
         return there, False, None
@@ -62,12 +65,14 @@ class Found:
         return Answered.EXPIRED if is_expired else Answered.OTHER_CARD
 
 
-def question(tx: Tx, asker_id: int, origin: Origin, place: Place, replied_to: int | None) -> Found:
-    """What a message in this place may answer."""
+def question(
+    tx: Tx, asker_id: int, origin: Origin, place: Place, replied_to: int | None, bot_id: int
+) -> Found:
+    """What a message in this place, as this bot counts them, may answer."""
     return Found(
         tx.invoices.question(place.chat_id, place.thread_id, asker_id),
         tx.invoices.answered(origin.chat_id, origin.message_id),
-        None if replied_to is None else tx.invoices.by_message(place.chat_id, replied_to),
+        of_message(tx, place.chat_id, replied_to, bot_id) if replied_to is not None else None,
     )
 
 
@@ -134,6 +139,7 @@ def renew(
         origin_message_id=row.origin_message_id,
         part=row.part,
         renewal=row.renewal + 1,
+        bot_id=row.bot_id,
         chat_id=row.chat_id,
         thread_id=row.thread_id,
         reply_to=row.reply_to,
@@ -169,9 +175,9 @@ def of_card(
     return tx.invoices.update(row.id, duplicates=duplicates, **work.touched(now))
 
 
-def by_origin(tx: Tx, origin: Origin) -> Invoice | None:
-    """The row that a command made."""
-    return tx.invoices.by_origin(origin.chat_id, origin.message_id, origin.part)
+def by_origin(tx: Tx, origin: Origin, bot_id: int) -> Invoice | None:
+    """The row that a command to this bot made."""
+    return tx.invoices.by_origin(origin.chat_id, origin.message_id, origin.part, bot_id=bot_id)
 
 
 def by_hash(tx: Tx, payment_hash: bytes) -> Invoice | None:
@@ -179,9 +185,9 @@ def by_hash(tx: Tx, payment_hash: bytes) -> Invoice | None:
     return tx.invoices.by_hash(payment_hash)
 
 
-def of_message(tx: Tx, chat_id: int, message_id: int) -> Invoice | None:
-    """The row that a message belongs to."""
-    return tx.invoices.by_message(chat_id, message_id)
+def of_message(tx: Tx, chat_id: int, message_id: int, bot_id: int) -> Invoice | None:
+    """The row that a message, as this bot counts them, belongs to."""
+    return tx.invoices.by_message(chat_id, message_id, bot_id=bot_id)
 
 
 def latest(tx: Tx, asker_id: int, chat_id: int | None) -> list[Invoice]:

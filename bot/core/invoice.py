@@ -106,6 +106,7 @@ class Invoice(Shown, Work):
     origin_message_id: int
     part: int = 0
     renewal: int = 0
+    bot_id: int = 0  # whose count of messages the origin's number is of
     asker_id: int
     asker_name: str
     asked_at: float
@@ -198,6 +199,7 @@ class Columns(ShownColumns, WorkColumns, total=False):
     origin_message_id: int
     part: int
     renewal: int
+    bot_id: int
     asker_id: int
     asker_name: str
     asked_at: float

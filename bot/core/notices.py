@@ -14,6 +14,8 @@ class Kind(StrEnum):
     CARD_REFUSED = "card refused"  # Telegram never took it: the invoice is cancelled
     CARD_UNTRUE = "card untrue"  # Telegram neither edits nor removes it
     CANCEL_NOT_PERMITTED = "cancel not permitted"  # told once a process
+    DATABASE_AWAY = "database away"  # it cannot be written: told once until it can
+    OTHER_BOT = "other bot"  # this database was another bot's before
     OTHER_NODE = "other node"  # open invoices of another node than the connected one
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from bot.core import delivery, work
 from bot.core.invoice import Face, State
 from bot.core.work import Lane
-from bot.store.noun import Noun
+from bot.store.noun import COUNTED_BY_CHAT, Noun
 from bot.store.rows import packed
 from bot.store.tables import chats, invoices
 
@@ -65,18 +65,38 @@ class Chats(Noun):
     def move(self, old: int, new: int, now: float) -> None:
         """A group has a new id. Old message ids are void there: what is open is shown afresh."""
         self._put_chat(old, moved_to=new)
+        here = _c.chat_id == old
+        self._void_messages(now, here)
+        # The new group numbers its messages from 1: an old number may be somebody else's there.
+        self._write(packed(chat_id=new, reply_to=None), here)
+
+    def begin_again(self, now: float) -> int:
+        """Another bot serves all chats: the messages of the one before are void.
+
+        What is unfinished is shown afresh; how many of these are open. Where the one before was
+        blocked or removed, this one may be welcome.
+        """
+        self._connection.execute(sa.update(chats).values(unreachable=False))
+        self._write(packed(**work.reachable(now)), _c.lane == Lane.UNREACHABLE)
+        self._void_messages(now)
+        # In a supergroup the command that the card replied to has the same number for every bot.
+        self._write(packed(reply_to=None), _c.chat_id > COUNTED_BY_CHAT)
+        is_open = (_c.state == State.OPEN, _c.lane != Lane.OTHER_NODE)
+        shown = sa.select(sa.func.count()).select_from(invoices).where(*is_open)
+        return self._connection.execute(shown).scalar_one()
+
+    def _void_messages(self, now: float, *here: sa.ColumnElement[bool]) -> None:
+        """The messages of these rows can be edited no more: what is unfinished is shown afresh."""
         is_kept = _c.sending.in_(delivery.KEPT_IN_A_MOVE)
         is_other_nodes = _c.lane == Lane.OTHER_NODE
         self._write(
             packed(card_shown=Face.NOTHING, payment_request_shown=Face.NOTHING)
             | _either(is_kept, {}, packed(**delivery.overtaken()))
             | _either(is_other_nodes, packed(**work.set_aside()), packed(**work.moved(now))),
-            _c.chat_id == old,
             _UNFINISHED,
+            *here,
         )
-        # The new group numbers its messages from 1: an old number may be somebody else's there.
-        void = packed(card_id=None, payment_request_id=None, duplicates={}, reply_to=None)
-        self._write(packed(chat_id=new) | void, _c.chat_id == old)
+        self._write(packed(card_id=None, payment_request_id=None, duplicates={}), *here)
 
     def _put_chat(self, chat_id: int, **columns: Any) -> None:
         self._put(chats, {"chat_id": chat_id}, columns, new={"unreachable": False})

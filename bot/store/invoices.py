@@ -11,13 +11,14 @@ from typing import Any, Unpack
 import sqlalchemy as sa
 
 from bot.core.invoice import Columns, Invoice, State
-from bot.store.noun import ALL, AT_THE_NODE, ROWS, Noun
+from bot.store.noun import ALL, AT_THE_NODE, COUNTED_BY_CHAT, ROWS, Noun
 from bot.store.rows import COLUMNS, DEFAULTS, packed
 from bot.store.tables import invoices
 
 _c = invoices.c
 _CHAT: sa.BindParameter[int] = sa.bindparam("chat")
 _MESSAGE: sa.BindParameter[int] = sa.bindparam("message")
+_BOT: sa.BindParameter[int] = sa.bindparam("bot")
 
 
 def _newest(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
@@ -31,6 +32,7 @@ _BY_ORIGIN = ROWS.where(
     _c.origin_message_id == _MESSAGE,
     _c.part == sa.bindparam("part"),
     _c.renewal == sa.bindparam("renewal"),
+    _c.bot_id == _BOT,
 )
 _ANSWERED = _newest(_c.chat_id == _CHAT, _c.reply_to == _MESSAGE, _c.origin_message_id != _MESSAGE)
 #: A row by each of its messages: its card, the payment request, a copy of the card, the command.
@@ -42,7 +44,11 @@ _BY_MESSAGE = (
         _c.duplicates != "",
         (" " + _c.duplicates).contains(sa.bindparam("copy")),
     ),
-    _newest(_c.origin_chat_id == _CHAT, _c.origin_message_id == _MESSAGE),
+    _newest(
+        _c.origin_chat_id == _CHAT,
+        _c.origin_message_id == _MESSAGE,
+        (_c.bot_id == _BOT) | (_c.origin_chat_id < COUNTED_BY_CHAT),
+    ),
 )
 _QUESTION = _newest(
     _c.chat_id == _CHAT,
@@ -96,14 +102,19 @@ class Invoices(Noun):
         return self._one(_BY_HASH, payment_hash=payment_hash)
 
     def by_origin(
-        self, chat_id: int, message_id: int, part: int = 0, renewal: int = 0
+        self, chat_id: int, message_id: int, part: int = 0, renewal: int = 0, *, bot_id: int = 0
     ) -> Invoice | None:
-        """The row that this command made: its `part`, and which renewal of that."""
-        return self._one(_BY_ORIGIN, chat=chat_id, message=message_id, part=part, renewal=renewal)
+        """The row that this command to this bot made: its `part`, and which renewal of that."""
+        origin = {"chat": chat_id, "message": message_id, "part": part, "renewal": renewal}
+        return self._one(_BY_ORIGIN, **origin, bot=bot_id)
 
-    def by_message(self, chat_id: int, message_id: int) -> Invoice | None:
-        """The row that one of these messages belongs to: its card's, or the command's."""
-        values = {"chat": chat_id, "message": message_id, "copy": f" {message_id}:"}
+    def by_message(self, chat_id: int, message_id: int, *, bot_id: int = 0) -> Invoice | None:
+        """The row that one of these messages belongs to: its card's, or the command's.
+
+        `bot_id`: the bot that counts them.
+        """
+        copy = f" {message_id}:"
+        values = {"chat": chat_id, "message": message_id, "copy": copy, "bot": bot_id}
         found = (self._one(statement, **values) for statement in _BY_MESSAGE)
         return next((row for row in found if row is not None), None)
 
@@ -122,7 +133,11 @@ class Invoices(Noun):
         """
         kept = DEFAULTS | packed(**columns)
         there = self.by_origin(
-            kept["origin_chat_id"], kept["origin_message_id"], kept["part"], kept["renewal"]
+            kept["origin_chat_id"],
+            kept["origin_message_id"],
+            kept["part"],
+            kept["renewal"],
+            bot_id=kept["bot_id"],
         )
         if there is not None:
             return there, False

@@ -25,6 +25,10 @@ class Memory(Noun):
         """Forget what was said before then."""
         self._connection.execute(sa.delete(hints).where(hints.c.said_at < before))
 
+    def beat(self, now: float) -> None:
+        """Write something: to see that it can be written."""
+        self._put(hints, {"kind": "alive", "subject_id": 0}, {"said_at": now})
+
     def picture(self, name: str) -> str | None:
         """Telegram's file_id of a picture that was uploaded before."""
         statement = sa.select(pictures.c.file_id).where(pictures.c.name == name)

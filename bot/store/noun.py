@@ -15,6 +15,9 @@ from bot.store.tables import invoices
 #: Every column, in the order in which a row is read.
 ALL = tuple(invoices.c[name] for name in COLUMNS)
 ROWS = sa.select(*ALL)
+#: Ids above it are of private chats and groups, whose messages each bot counts for itself. A
+#: supergroup or channel counts its own, the same for all.
+COUNTED_BY_CHAT = -1_000_000_000_000
 #: The node may still be paid for these, or has them on their way.
 AT_THE_NODE = invoices.c.state.in_([State.PENDING, State.OPEN])
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 from pathlib import Path
+from typing import TypeAlias
 
 import filelock
 import sqlalchemy as sa
@@ -20,7 +21,10 @@ from bot.errors import (
     DatabaseTooNew,
     DatabaseUnreadable,
 )
-from bot.store import migrations
+from bot.store import beside, migrations
+
+#: Device and inode: no other file has these while it is open.
+_Identity: TypeAlias = tuple[int, int]
 
 #: Seconds for which another program's lock is waited for.
 BUSY_TIMEOUT_S = 5.0
@@ -34,10 +38,12 @@ def file_of(url: str) -> Path:
 def locked(path: Path) -> filelock.BaseFileLock:
     """The lock of the database at `path`, held; the process's number is noted beside it.
 
-    Raises `DatabaseInUse` or `DatabaseFolderReadOnly`.
+    Raises `DatabaseInUse`, `DatabaseFolderReadOnly` or `LinkInTheWay`.
     """
-    lock = filelock.FileLock(_beside(path, ".lock"), mode=0o600)
-    pid_file = _beside(path, ".pid")
+    lock_file, pid_file = _beside(path, ".lock"), _beside(path, ".pid")
+    for each in (lock_file, pid_file):
+        beside.refuse_link(each)
+    lock = filelock.FileLock(lock_file, mode=0o600)
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
@@ -46,9 +52,42 @@ def locked(path: Path) -> filelock.BaseFileLock:
         reason = error.strerror or str(error)
         raise DatabaseFolderReadOnly(folder=str(path.parent), reason=reason) from error
     with contextlib.suppress(OSError):
-        pid_file.touch(mode=0o600)
-        pid_file.write_text(f"{os.getpid()}\n")
+        beside.write(pid_file, f"{os.getpid()}\n")
     return lock
+
+
+class Files:
+    """The database's file and what is beside it, as they are open.
+
+    A file that is removed or replaced stays open as it was: all goes well with it until the process
+    ends, and then everything is lost. Nothing here opens a file: to close it again would drop
+    SQLite's locks.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._own = _identity(path)
+        self._beside: dict[Path, _Identity] = {}
+
+    def missing(self) -> Path | None:
+        """A file that is gone from its path, or is another one there; None where all is well."""
+        if _identity(self._path) != self._own:
+            return self._path
+        for path, opened in self._beside.items():
+            if _identity(path) != opened:
+                return path
+        return None
+
+    def note(self) -> None:
+        """SQLite has made its files beside the database: after the first transaction."""
+        if not self._beside:
+            for path in (_journal(self._path), _beside(self._path, "-shm")):
+                if (opened := _identity(path)) is not None:
+                    self._beside[path] = opened
+
+    def forget(self) -> None:
+        """The connection was closed: SQLite makes its files beside the database again."""
+        self._beside.clear()
 
 
 def opened(url: str, path: Path) -> Engine:
@@ -74,6 +113,24 @@ def opened(url: str, path: Path) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+def wipe_journal(engine: Engine) -> bool:
+    """Empty the write-ahead log, which keeps what rows were; whether that was possible.
+
+    Nobody is waited for: another program may read just now.
+    """
+    try:
+        with contextlib.closing(engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA busy_timeout=0")
+            try:
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                return cursor.fetchone() == (0, 0, 0)
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout={round(BUSY_TIMEOUT_S * 1000)}")
+    except (sa.exc.DBAPIError, sqlite3.Error):
+        return False  # full, read-only: the next job tells why
 
 
 def inspect(url: str) -> None:
@@ -152,6 +209,15 @@ def _beside(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
 
+def _identity(path: Path) -> _Identity | None:
+    """Which file this is, whatever its name; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _size(path: Path) -> int:
     """In bytes, 0 where there is no file."""
     try:
@@ -165,6 +231,8 @@ def _configure(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+    # What a row no longer has is overwritten: a preimage is worth money.
+    connection.execute("PRAGMA secure_delete=ON")
     # in kB: the indexes of what is open; the operating system keeps the rest at hand
     connection.execute("PRAGMA cache_size=-512")
 

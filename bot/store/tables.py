@@ -45,6 +45,11 @@ chats = sa.Table(
     sa.Column("unreachable", sa.Boolean, nullable=False),
 )
 
+#: The bot that the newest messages are of: one row, none before the first start.
+bot = sa.Table(
+    "bot", META, sa.Column("bot_id", sa.BigInteger, primary_key=True, autoincrement=False)
+)
+
 #: When something was last said that is not repeated every time.
 hints = sa.Table(
     "hints",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.engine import Connection
 
 from bot.store.agenda import Agenda
+from bot.store.bots import Bots
 from bot.store.chats import Chats
 from bot.store.invoices import Invoices
 from bot.store.memory import Memory
@@ -19,4 +20,5 @@ class Tx:
         self.nodes = Nodes(connection, self.invoices)
         self.agenda = Agenda(connection, self.nodes)
         self.chats = Chats(connection)
+        self.bots = Bots(connection, self.chats)
         self.memory = Memory(connection)

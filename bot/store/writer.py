@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 #: As many jobs as one commit takes at most.
 GROUP = 64
+#: Seconds without a job after which the journal is emptied.
+IDLE_S = 1.0
 #: The longest pause between two tries of what has to be written, in seconds.
 LONGEST_PAUSE_S = 5.0
 #: Tries that such a job still gets after `stop_trying`.
@@ -41,10 +43,12 @@ LAST_TRIES = 4
 class Store:
     """The database, open. Made by `Store.open`, ended by `close`."""
 
-    def __init__(self, engine: Engine, lock: filelock.BaseFileLock) -> None:
+    def __init__(self, engine: Engine, files: sqlite.Files, lock: filelock.BaseFileLock) -> None:
         self._engine = engine
+        self._files = files
         self._lock = lock
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._is_clean = False  # the journal may keep what an earlier process wrote
         self._closed = False
         self._is_trying = True
         self._is_away = False
@@ -55,8 +59,8 @@ class Store:
     async def open(cls, url: str) -> Store:
         """Open or make the database at `url` (``sqlite:///FILE``) and bring it up to date.
 
-        Raises `StartError`: `DatabaseInUse`, `DatabaseTooNew`, `DatabaseUnreadable` or
-        `DatabaseFolderReadOnly`.
+        Raises `StartError`: `DatabaseInUse`, `DatabaseTooNew`, `DatabaseUnreadable`,
+        `DatabaseFolderReadOnly` or `LinkInTheWay`.
         """
         path = sqlite.file_of(url)
         lock = sqlite.locked(path)
@@ -65,7 +69,7 @@ class Store:
         except BaseException:
             lock.release()
             raise
-        store = cls(engine, lock)
+        store = cls(engine, sqlite.Files(path), lock)
         store._thread.start()
         return store
 
@@ -83,14 +87,25 @@ class Store:
         """Run ``job(tx, *values, **named)`` in a transaction of its own or its neighbours'.
 
         Returns its answer once that is committed. Raises `StoreUnavailable` when the database is
-        locked, full, unreachable or closed: then nothing was written. Whatever `job` raises comes
-        back too, and undoes only that job.
+        locked, full, removed or closed: then nothing was written. Whatever `job` raises comes back
+        too, and undoes only that job.
         """
         if self._closed:
             raise StoreUnavailable(detail="it is closed")
         waiting: _Job[T] = _Job(lambda tx: job(tx, *values, **named), self._loop.create_future())
         self._jobs.put(waiting)
         return await waiting.done
+
+    async def beat(self, now: float) -> None:
+        """See that something can be written. Raises `StoreUnavailable`.
+
+        What that leaves in the journal is no reason to empty it.
+        """
+        if self._closed:
+            raise StoreUnavailable(detail="it is closed")
+        done: asyncio.Future[None] = self._loop.create_future()
+        self._jobs.put(_Job(lambda tx: tx.memory.beat(now), done, is_beat=True))
+        await done
 
     async def must(
         self, job: Callable[Concatenate[Tx, P], T], *values: P.args, **named: P.kwargs
@@ -133,31 +148,55 @@ class Store:
     def _work(self) -> None:
         ending = False
         while not ending:
-            group: list[_Job[Any]] = []
-            with contextlib.suppress(queue.Empty):
-                job = self._jobs.get()
-                while job is not None:
-                    group.append(job)
-                    if len(group) == GROUP:
-                        break
-                    job = self._jobs.get_nowait()
-                ending = job is None
+            group, ending = self._next_group()
             if not group:
                 continue
             outcomes = self._run(group)
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits now
                 self._loop.call_soon_threadsafe(_deliver, group, outcomes)
 
+    def _next_group(self) -> tuple[list[_Job[Any]], bool]:
+        """What waits, as much as one commit takes, and whether nothing comes after it."""
+        group: list[_Job[Any]] = []
+        job = self._next()
+        with contextlib.suppress(queue.Empty):
+            while job is not None:
+                group.append(job)
+                if len(group) == GROUP:
+                    break
+                job = self._jobs.get_nowait()
+        return group, job is None
+
+    def _next(self) -> _Job[Any] | None:
+        """Wait for a job. While there is none, the journal is emptied of what rows once were."""
+        while not self._is_clean:
+            try:
+                return self._jobs.get(timeout=IDLE_S)
+            except queue.Empty:
+                self._is_clean = self._files.missing() is not None or sqlite.wipe_journal(
+                    self._engine
+                )
+        return self._jobs.get()
+
     def _run(self, group: list[_Job[Any]]) -> list[_Outcome]:
+        if (missing := self._files.missing()) is not None:
+            # Nothing is closed: what was written is safe again once the file is put back.
+            gone = StoreUnavailable(detail=f"{missing} was removed or replaced")
+            return [_Outcome(None, gone)] * len(group)
         try:
+            self._is_clean = self._is_clean and all(job.is_beat for job in group)
             with self._engine.begin() as connection:
                 tx = Tx(connection)
-                return [_Outcome(job.run(tx), None) for job in group]
+                outcomes = [_Outcome(job.run(tx), None) for job in group]
         except Exception as error:  # noqa: BLE001 -- it is the job's own, and goes back to its caller
             failure = _explained(error)
+        else:
+            self._files.note()
+            return outcomes
         if isinstance(failure, StoreUnavailable):
             # A file that was opened while it was read-only stays so until it is opened again.
             self._engine.dispose()
+            self._files.forget()
         if len(group) == 1 or isinstance(failure, StoreUnavailable):
             return [_Outcome(None, failure)] * len(group)
         return [outcome for job in group for outcome in self._run([job])]
@@ -171,6 +210,7 @@ class _Outcome(NamedTuple):
 class _Job(NamedTuple, Generic[T]):
     run: Callable[[Tx], T]
     done: asyncio.Future[T]
+    is_beat: bool = False
 
 
 def _explained(error: Exception) -> Exception:

@@ -135,6 +135,9 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     errors.DatabaseFolderReadOnly: Reason(
         "The database folder {folder} can't be written: {reason}."
     ),
+    errors.LinkInTheWay: Reason(
+        "{path} is a symbolic link, and the bot writes through none.", "Remove it."
+    ),
     errors.TokenRefused: Reason(
         "Telegram rejects the bot's token.", "Ask @BotFather for the current one."
     ),

@@ -30,6 +30,17 @@ def owner_notice(notice: Notice) -> str:
                 "My macaroon lacks the permission to cancel. Invoices that people cancel stay "
                 "open at the node until they expire. Please bake a macaroon with that permission."
             )
+        case Kind.DATABASE_AWAY:
+            said = (
+                f"I can't write my database: {why}. "
+                "Commands and payments wait until I can. See the log for details."
+            )
+        case Kind.OTHER_BOT:
+            said = (
+                "This database was another bot's until now. I can't edit the cards of that bot: "
+                "they stay as they are. "
+                f"I'm sending {count(notice.count, 'open invoice')} again."
+            )
         case Kind.OTHER_NODE:
             is_one = notice.count == 1
             said = (

@@ -61,6 +61,7 @@ class Past:
         self._node = node
         self._node_id = node_id
         self._telegram = telegram
+        self._bot_id = telegram.first_bot().user.id
         self._chats = itertools.cycle(chats)
         self._numbers = itertools.count(1)
         self._picture = telegram.photos.add(payment_png("lnsb21u1p" + "q" * 290))
@@ -186,6 +187,7 @@ class Past:
             "node_id": self._node_id,
             "origin_chat_id": chat.id,
             "origin_message_id": message_id,
+            "bot_id": self._bot_id,
             "chat_id": chat.id,
             "reply_to": message_id,
             "asker_id": chat.person.id,
@@ -214,7 +216,9 @@ class Past:
             await opened.close()
 
     async def _store(self) -> Store:
-        return await Store.open(f"sqlite:///{self._database}")
+        opened = await Store.open(f"sqlite:///{self._database}")
+        await opened.do(_begin, self._bot_id, time.time())
+        return opened
 
 
 def _at_rest(columns: dict[str, Any]) -> dict[str, Any]:
@@ -230,6 +234,10 @@ def _at_rest(columns: dict[str, Any]) -> dict[str, Any]:
 
 def _set_cursor(tx: Tx, node_id: str, settle_index: int, now: float) -> None:
     tx.nodes.set_cursor(node_id, settle_index, now)
+
+
+def _begin(tx: Tx, bot_id: int, now: float) -> None:
+    tx.bots.begin(bot_id, now)
 
 
 def _insert(tx: Tx, kept: Sequence[dict[str, Any]]) -> None:

@@ -112,7 +112,7 @@ async def test_there_is_one_rule_for_the_origin_and_an_index_for_each_query(
     indexes = made["invoices's indexes"]
     assert {columns for _, columns, is_unique, _ in indexes if is_unique} == {
         ("payment_hash",),
-        ("origin_chat_id", "origin_message_id", "part", "renewal"),
+        ("origin_chat_id", "origin_message_id", "part", "renewal", "bot_id"),
     }
     assert {(name, *columns) for name, columns, is_unique, _ in indexes if not is_unique} == {
         ("invoices_due", "lane", "due_at"),

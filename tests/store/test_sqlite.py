@@ -20,9 +20,11 @@ from bot.errors import (
     DatabaseNotOurs,
     DatabaseTooNew,
     DatabaseUnreadable,
+    LinkInTheWay,
     StartError,
 )
 from bot.store import Store, inspect
+from bot.store import beside as beside_file
 from tests.store.made import CHAT, NOW, beside, columns, opened, process, read, row, said, url
 
 
@@ -60,6 +62,50 @@ async def test_reopening_keeps_every_row(file: Path) -> None:
         assert await store.do(lambda tx: tx.nodes.cursor("node")) == 9
         assert await store.do(lambda tx: tx.chats.unreachable()) == {-3}
         assert await store.do(lambda tx: tx.memory.picture("paid")) == "file-1"
+
+
+# files that are there already
+
+
+@pytest.mark.parametrize("ending", [".lock", ".pid"])
+@pytest.mark.parametrize("there", [True, False])
+async def test_nothing_is_written_through_a_link(file: Path, ending: str, there: bool) -> None:
+    target = file.with_name("precious")
+    if there:
+        target.write_text("mine")
+    link = file.with_name(file.name + ending)
+    link.symlink_to(target)
+    with pytest.raises(LinkInTheWay) as caught:
+        await Store.open(url(file))
+    assert caught.value.values == {"path": str(link)}
+    assert target.exists() is there
+    assert not there or target.read_text() == "mine"
+    link.unlink()
+    async with opened(file):
+        pass
+
+
+def test_a_file_beside_is_written_for_its_owner_alone_and_never_through_a_link(
+    tmp_path: Path,
+) -> None:
+    target, file = tmp_path / "precious", tmp_path / "bot.alive"
+    for text in ("12345", "6"):
+        beside_file.write(file, text)
+        assert (file.read_text(), stat.S_IMODE(file.stat().st_mode)) == (text, 0o600)
+    os.utime(file, (0, 0))
+    beside_file.write(file)
+    assert file.stat().st_mtime > 1
+    file.unlink()
+    file.symlink_to(target)
+    with pytest.raises(LinkInTheWay):
+        beside_file.write(file)
+    assert not target.exists()
+
+
+def test_a_pipe_in_the_place_of_a_file_stops_nobody(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "bot.alive")
+    with pytest.raises(OSError, match="No such device"):
+        beside_file.write(tmp_path / "bot.alive")
 
 
 # one process

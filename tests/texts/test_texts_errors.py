@@ -108,6 +108,10 @@ SENTENCES: list[tuple[InvoiceBotError, str]] = [
         "The database folder /data can't be written: Permission denied.",
     ),
     (
+        errors.LinkInTheWay(path="/data/bot.db.pid"),
+        "/data/bot.db.pid is a symbolic link, and the bot writes through none. Remove it.",
+    ),
+    (
         errors.TokenRefused(),
         "Telegram rejects the bot's token. Ask @BotFather for the current one.",
     ),

@@ -42,6 +42,20 @@ NOTICES = [
         ),
     ),
     (
+        Notice(Kind.DATABASE_AWAY, why="/data/bot.db was removed or replaced"),
+        (
+            "I can't write my database: /data/bot.db was removed or replaced. Commands and "
+            "payments wait until I can. See the log for details."
+        ),
+    ),
+    (
+        Notice(Kind.OTHER_BOT, count=1),
+        (
+            "This database was another bot's until now. I can't edit the cards of that bot: they "
+            "stay as they are. I'm sending 1 open invoice again."
+        ),
+    ),
+    (
         Notice(Kind.OTHER_NODE, count=1),
         (
             "1 open invoice belongs to another node than the one I'm connected to. "

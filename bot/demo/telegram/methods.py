@@ -200,12 +200,12 @@ class BotApi:
             self._people.changed(Change("answer", press.message.chat.id, press=press))
         return True
 
-    def get_file(self, _: Bot, query: Query) -> Json:
+    def get_file(self, bot: Bot, query: Query) -> Json:
         """getFile, of a photo."""
         file_id = query.text("file_id")
         if not file_id:
             raise bad_request("file_id not specified")
-        photo = self._people.photos.find(file_id)
+        photo = self._people.photos.find_for(file_id, bot.user.id)
         if photo is None:
             raise bad_request("invalid file_id")
         shown: Json = {"file_id": file_id, "file_unique_id": photo.unique_id}

@@ -51,7 +51,9 @@ class Sending:
         chat, thread, reply = self._place(bot, query)
         shown, marks = self._access.settled_caption(bot, text, entities)
         check_may_send(bot, chat, photo=True)
-        photo = self._photo(query, source or "attach://photo", "There is no photo in the request")
+        photo = self._photo(
+            bot, query, source or "attach://photo", "There is no photo in the request"
+        )
         self._floods.check(bot.user.id, chat.id)
         message = self._new(bot, chat, thread, reply, query)
         message.text, message.entities, message.reply_markup = shown, marks, markup
@@ -80,14 +82,14 @@ class Sending:
         chat.last_bot_id = bot.user.id
         return message
 
-    def _photo(self, query: Query, source: str, missing: str) -> Photo:
+    def _photo(self, bot: Bot, query: Query, source: str, missing: str) -> Photo:
         """The upload that `attach://` names, or the photo of a file_id."""
         if source.startswith("attach://"):
             upload = query.files.get(source.removeprefix("attach://"))
             if upload is None:
                 raise bad_request(missing)
-            return self._people.photos.add(upload.data)
-        photo = self._people.photos.find(source)
+            return self._people.photos.add(upload.data, bot.user.id)
+        photo = self._people.photos.find_for(source, bot.user.id)
         if photo is not None:
             return photo
         if source.startswith(("http://", "https://")):
@@ -125,7 +127,7 @@ class Sending:
         message = self._access.own_message(bot, query)
         shown, marks = self._access.settled_caption(bot, text, entities)
         check_may_send(bot, message.chat, photo=True)
-        photo = self._photo(query, source, "Can't parse InputMedia: media not found")
+        photo = self._photo(bot, query, source, "Can't parse InputMedia: media not found")
         return self._edit(bot, message, shown, marks, photo, markup)
 
     def edit_message_reply_markup(self, bot: Bot, query: Query) -> Json:

@@ -37,7 +37,10 @@ _KEPT_PRESSES = 10_000
 
 @dataclass(eq=False)
 class Bot:
-    """A bot as Telegram keeps it; `commands` by scope and language."""
+    """A bot as Telegram keeps it; `commands` by scope and language.
+
+    Its private chats and groups share one count of messages, which is its own.
+    """
 
     user: User
     token: str
@@ -45,6 +48,7 @@ class Bot:
     can_join_groups: bool
     reads_all: bool
     webhook_url: str = ""
+    last_message_id: int = 0
     commands: dict[tuple[str, int | None, int | None, str], list[Json]] = field(
         default_factory=dict
     )
@@ -65,7 +69,6 @@ class State(Changes):
         self._by_person: dict[int, Chat] = {}
         self._presses: dict[str, Press] = {}
         self._press_ids = itertools.count(4_300_000_000_000_000_001)
-        self._last_message_id = 0
 
     # --- finding
 
@@ -194,14 +197,28 @@ class State(Changes):
 
     def new_message(self, chat: Chat, sender: User | None, **content: object) -> Message:
         """A message in the chat that nobody has heard of yet; `content` are fields of Message."""
-        if chat.type in ("supergroup", "channel"):
-            id_ = chat.last_message_id = chat.last_message_id + 1
-        else:
-            id_ = self._last_message_id = self._last_message_id + 1
+        id_ = self._number(chat)
         message = Message(id_, chat, sender, int(self.clock()), **content)  # type: ignore[arg-type]
         message.author = message.author or sender
         chat.messages[id_] = message
         return message
+
+    def _number(self, chat: Chat) -> int:
+        """The number of the next message: a supergroup counts its own, any other chat's bots count.
+
+        Of a group with several bots all see the same number, where the real ones see each their
+        own.
+        """
+        counting: list[Bot] = []
+        if chat.type == "private":
+            counting = [bot for bot in self.bots.values() if bot.user is chat.bot]
+        elif chat.type == "group":
+            counting = self.bots_in(chat)
+        number = 1 + max([chat.last_message_id, *(bot.last_message_id for bot in counting)])
+        chat.last_message_id = number
+        for bot in counting:
+            bot.last_message_id = number
+        return number
 
     # --- publishing: to the bots as updates, to listeners as changes
 

@@ -38,13 +38,17 @@ TELEGRAM = User(777000, "Telegram")
 
 @dataclass(slots=True, eq=False)
 class Photo:
-    """One uploaded picture; `data` are the bytes as uploaded, width and height are theirs."""
+    """One uploaded picture; `data` are the bytes as uploaded, width and height are theirs.
+
+    A bot's file_id is its own: no other bot can send by it. `bot_id` is None for a person's.
+    """
 
     file_id: str
     unique_id: str
     data: bytes
     width: int
     height: int
+    bot_id: int | None = None
 
     def sizes(self) -> list[Json]:
         """PhotoSize objects, the smallest first; the last one is the picture itself."""

@@ -164,3 +164,30 @@ async def test_a_keyboard_is_refused(town: Town, markup: Json, reason: str) -> N
 )
 async def test_a_keyboard_is_kept_as_it_was_sent(town: Town, markup: Json) -> None:
     assert (await town.sent(town.private(), reply_markup=markup)).reply_markup == markup
+
+
+# another bot
+
+SECOND = "654321:AAE-simulated"
+
+
+async def test_a_picture_of_one_bot_is_unknown_to_another(town: Town) -> None:
+    photo = (await town.sent(town.private(), photo=picture())).photo
+    assert photo is not None
+    second = town.sim.add_bot(SECOND, "second_bot", "Second")
+    town.sim.say(town.sim.private_chat(town.ann, bot=second), town.ann, "/start")
+    where = {"token": SECOND, "chat_id": town.ann.id}
+    said = await refusal(town, "sendPhoto", photo=photo.file_id, **where)
+    assert said == "Bad Request: wrong file identifier/HTTP URL specified"
+    assert await refusal(town, "getFile", token=SECOND, file_id=photo.file_id)
+
+
+async def test_a_private_chats_messages_begin_again_for_another_bot(town: Town) -> None:
+    group = town.group(supergroup=True)
+    first = [await town.sent(town.private()), await town.sent(town.private(town.bob))]
+    second = town.sim.add_bot(SECOND, "second_bot", "Second")
+    begun = town.sim.say(town.sim.private_chat(town.ann, bot=second), town.ann, "/start")
+    assert ([each.id for each in first], begun.id) == ([2, 4], 1)
+    ids = [town.sim.say(group, town.ann, "Hello").id for _ in range(2)]
+    town.sim.readd_bot(group, bot=second)
+    assert town.sim.say(group, town.ann, "Hello").id > ids[-1] == ids[0] + 1
