@@ -9,7 +9,17 @@ from bot.core.invoice import Face, Invoice
 from bot.core.text import MAX_CAPTION, MAX_TEXT, length
 from bot.errors import NodeError
 from bot.texts.errors import why, why_failed
-from bot.texts.phrases import amount, escape, memo, mention, moment, overpaid, paid_amount, span
+from bot.texts.phrases import (
+    amount,
+    escape,
+    memo,
+    mention,
+    moment,
+    name,
+    overpaid,
+    paid_amount,
+    span,
+)
 
 #: The sign that a card with this face begins with; a question has none.
 FACE_SIGNS: dict[Face, str] = {
@@ -51,10 +61,9 @@ def card(
     top = [_state_line(row, face)]
     if may_be_duplicate:
         top.append(_MAY_BE_DUPLICATE)
-    if row.memo:
-        top.append(memo(row.memo))
-    if row.asker_name:
-        top.append(f"Requested by {escape(row.asker_name)}")
+    top += memo(row.memo)
+    if asker := name(row.asker_name):
+        top.append(f"Requested by {asker}")
     if face is not Face.OPEN:
         return Card(_fitting([*top, *_ending(row, face)], limit))
     left = f'<tg-time unix="{row.expires_at}" format="r">in {span(row.expiry_s)}</tg-time>'
@@ -92,8 +101,8 @@ def _ending(row: Invoice, face: Face) -> list[str]:
         paid = [f"Paid {moment(row.settled_at, 'Dt')}"] if row.settled_at else []
         return [*paid, *overpaid(row)]
     if face in (Face.CANCELLED, Face.CANCELLED_REPLACED):
-        by = f" by {escape(row.cancelled_by)}" if row.cancelled_by else ""
-        lines = [f"Cancelled{by}. {_CLOSED}"]
+        who = name(row.cancelled_by)
+        lines = [f"Cancelled by {who}. {_CLOSED}" if who else f"Cancelled. {_CLOSED}"]
     else:
         lines = [f"Expired. {_CLOSED}"]
     if face in (Face.CANCELLED_REPLACED, Face.EXPIRED_REPLACED):
@@ -115,7 +124,7 @@ def _fitting(lines: list[str], limit: int) -> str:
 def question(row: Invoice) -> str:
     """Asks for the amount."""
     example = f"<code>{QUESTION_PLACEHOLDER}</code>"
-    return f"{mention(row)}, how many sats? Reply with an amount, such as {example}."
+    return f"For {mention(row)}: how many sats? Reply with an amount, such as {example}."
 
 
 def waiting_notice(error: NodeError, patience_s: float) -> str:
@@ -134,10 +143,9 @@ def failed(row: Invoice) -> str:
 
 def announcement(row: Invoice, *, may_be_duplicate: bool = False, elsewhere: bool = False) -> str:
     """Announces a payment. `elsewhere`: not in the invoice's own chat, which is unreachable."""
-    lines = [f"{FACE_SIGNS[Face.PAID]} {mention(row)}, you got {paid_amount(row)}."]
+    lines = [f"{FACE_SIGNS[Face.PAID]} Received {paid_amount(row)} for {mention(row)}."]
     lines += overpaid(row)
-    if row.memo:
-        lines.append(memo(row.memo))
+    lines += memo(row.memo)
     if elsewhere:
         lines.append(_UNREACHABLE)
     if may_be_duplicate:
