@@ -122,7 +122,7 @@ def _any_amount() -> str:
 
 @cache
 def _question() -> str:
-    return plain(texts.question(_row(amount_msat=None))).partition(_NAME)[2]
+    return plain(texts.question(_row(amount_msat=None))).partition(_NAME)[2].lstrip('"')
 
 
 @cache

@@ -168,7 +168,7 @@ async def test_cancel_by_button_is_the_askers_the_owners_and_administrators(worl
     other = await world.open_card(world.group, world.anna, "/invoice 2200")
     world.telegram.press(world.group, world.bert, other.id, text="Cancel")
     await world.shown(world.group, Face.CANCELLED, sats=2200)
-    assert "by Bert" in (other.text or "")
+    assert 'by "Bert' in (other.text or "")
 
 
 async def test_cancel_as_a_reply_to_the_card(world: World) -> None:
@@ -328,13 +328,13 @@ async def test_invoices_lists_the_askers_latest(world: World) -> None:
     await world.announced(chat, "Anna Berg")
     await world.open_card(world.group, world.anna, "/invoice 42 cake")
     world.telegram.say(chat, world.anna, "/invoices")
-    listed = await world.shown(chat, Role.SENTENCE, says="42 sats – cake")
-    assert re.findall(r"(paid|open) · (\d+ sats) – (\w+)", listed.text or "") == [
+    listed = await world.shown(chat, Role.SENTENCE, says='42 sats – "cake"')
+    assert re.findall(r'(paid|open) · (\d+ sats) – "(\w+)"', listed.text or "") == [
         ("open", "42 sats", "cake"),
         ("paid", "21 sats", "tea"),
     ]
     world.telegram.say(world.group, world.anna, f"/invoices@{NAME}")
-    here = await world.shown(world.group, Role.SENTENCE, says="42 sats – cake")
+    here = await world.shown(world.group, Role.SENTENCE, says='42 sats – "cake"')
     assert "tea" not in (here.text or "")
 
 

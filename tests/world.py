@@ -328,7 +328,7 @@ class World:
     ) -> list[Message]:
         """Payments that were announced, to this person."""
         found = self.showing(chat, Role.ANNOUNCEMENT, sats=sats)
-        return [m for m in found if f" {person}" in (m.text or "").partition(",")[0]]
+        return [m for m in found if person in (m.text or "").partition("\n")[0]]
 
     async def announced(
         self, chat: Chat, person: str = "", count: int = 1, *, sats: int | None = None

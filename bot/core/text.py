@@ -18,7 +18,21 @@ MAX_NAME = 64
 #: A memo with more characters than this is folded.
 FOLD_AT = 200
 
+#: The signs that the bot's own lines begin with, and those that look like them: nobody else's do.
+STATE_SIGNS = frozenset("⏳⌛⚡🗲✅☑✓✔🗸✖✕✗✘❌❎⚠")
+
 _ZERO_WIDTH_JOINER = "\u200d"  # holds families and flags of emoji together
+# letters and signs that show nothing, and what no font shows although it is not assigned yet
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0\U0001d159\u2065") | {
+    *map(chr, range(0xFFF0, 0xFFF9)),
+    *map(chr, range(0xE0000, 0xE1000)),
+}
+_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+# As many marks above and below one letter as a language writes; more of them cover other lines.
+_MAX_MARKS = 3
+# names are set off by the first; two of the others look like it
+_QUOTATION_MARKS = frozenset('"“”„‟«»″‶‴‷⁗〝〞〟＂ʺ˝ˮ״❝❞🙶🙷🙸⹂')
+_TWO_APOSTROPHES = re.compile("['‘’‚‛`´′‵ʹʻʼʽˋˊ＇׳❛❜]{2,}")
 
 
 def clean(text: str) -> str:
@@ -32,10 +46,42 @@ def clean(text: str) -> str:
 
 
 def clean_name(name: str) -> str:
-    """A name as one line, with nothing that turns or hides text; cut at `MAX_NAME` characters."""
+    """A name as one line that can be set off by quotation marks; cut at `MAX_NAME` characters.
+
+    Nothing in it turns or hides text, looks like a quotation mark or a sign of ours, or is blank.
+    """
     visible = "".join(c if _is_kept_in_a_name(c) else " " for c in clean(name))
-    line = " ".join(visible.split())
+    line = " ".join(_TWO_APOSTROPHES.sub("'", without_heaps(visible)).split())
     return line if len(line) <= MAX_NAME else line[: MAX_NAME - 1] + "…"
+
+
+def clean_quote(text: str) -> str:
+    """A memo as its quote shows it: no line begins with what looks like one of ours.
+
+    "" where nothing of it is left.
+    """
+    lines = without_heaps(clean(text)).split("\n")
+    return "\n".join(map(_without_start, lines)).strip()
+
+
+def without_heaps(text: str) -> str:
+    """The text without combining marks that follow no letter, or too many of their kind.
+
+    A zero-width joiner stays between two characters that can be seen.
+    """
+    kept: list[str] = []
+    marks = _MAX_MARKS
+    for at, c in enumerate(text):
+        if unicodedata.category(c) in ("Mn", "Me"):
+            marks += 1
+        elif c == _ZERO_WIDTH_JOINER:
+            if not _joins(kept, text[at + 1 : at + 2]):
+                continue
+        else:
+            marks = _MAX_MARKS if c.isspace() else 0
+        if marks <= _MAX_MARKS:
+            kept.append(c)
+    return "".join(kept)
 
 
 def memo(text: str) -> str:
@@ -44,7 +90,7 @@ def memo(text: str) -> str:
     Raises `MemoUnreadable` for what is not UTF-8, and `MemoRefused` beyond `MAX_MEMO_BYTES`.
     """
     text = text.strip()
-    if not clean_name(text).strip(_ZERO_WIDTH_JOINER):
+    if not any(map(_is_visible, clean(text))):
         return ""
     try:
         size_bytes = len(text.encode())
@@ -61,5 +107,26 @@ def length(markup: str) -> int:
 
 
 def _is_kept_in_a_name(c: str) -> bool:
-    is_hidden = unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
-    return c == _ZERO_WIDTH_JOINER or not is_hidden
+    if c in STATE_SIGNS or c in _QUOTATION_MARKS or c in _BLANK:
+        return False
+    return c == _ZERO_WIDTH_JOINER or unicodedata.category(c) not in _HIDDEN
+
+
+def _is_visible(c: str) -> bool:
+    is_mark = unicodedata.category(c) in ("Mn", "Me")
+    return not (c.isspace() or is_mark or c in _BLANK or unicodedata.category(c) in _HIDDEN)
+
+
+def _joins(before: list[str], after: str) -> bool:
+    """Whether a zero-width joiner here has something to join."""
+    is_between = bool(before) and not before[-1].isspace() and before[-1] != _ZERO_WIDTH_JOINER
+    return is_between and bool(after) and _is_visible(after)
+
+
+def _without_start(line: str) -> str:
+    """The line without signs of ours at its start, and without what hides them there."""
+    for at, c in enumerate(line):
+        if _is_visible(c) and c not in STATE_SIGNS:
+            start = line[:at]
+            return line if start.isascii() else line[at:]
+    return ""

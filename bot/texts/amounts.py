@@ -6,14 +6,15 @@ from collections.abc import Mapping
 
 from bot.core.amounts import Problem, format_sats
 from bot.errors import Value
+from bot.texts.phrases import quoted
 
 
 def about_amount(values: Mapping[str, Value]) -> tuple[str, str]:
     """What is wrong and what to write, from the values of an `AmountRefused`."""
     what, action = _SENTENCES[Problem(str(values["problem"]))]
     limit = format_sats(1000 * int(values.get("limit_sats", 0)))
-    shown = values.get("shown")
-    fields = {**values, "shown": f'"{shown}"' if shown else "This", "limit": limit}
+    shown = quoted(str(values.get("shown", "")))
+    fields = {**values, "shown": shown or "This", "limit": limit}
     return what.format_map(fields), action.format_map(fields)
 
 

@@ -15,6 +15,7 @@ from bot.texts.phrases import (
     memo,
     mention,
     moment,
+    name,
     overpaid,
     paid_amount,
     span,
@@ -61,10 +62,9 @@ def card(
     top = [_state_line(row, face)]
     if may_be_duplicate:
         top.append(_MAY_BE_DUPLICATE)
-    if row.memo:
-        top.append(memo(row.memo))
-    if row.asker_name:
-        top.append(f"Requested by {escape(row.asker_name)}")
+    top += memo(row.memo)
+    if asker := name(row.asker_name):
+        top.append(f"Requested by {asker}")
     if face is not Face.OPEN:
         return Card(_fitting([*top, *_ending(row, face)], limit))
     left = f'<tg-time unix="{row.expires_at}" format="r">in {span(row.expiry_s)}</tg-time>'
@@ -102,8 +102,8 @@ def _ending(row: Invoice, face: Face) -> list[str]:
         paid = [f"Paid {moment(row.settled_at, 'Dt')}"] if row.settled_at else []
         return [*paid, *overpaid(row), *underpaid(row)]
     if face in (Face.CANCELLED, Face.CANCELLED_REPLACED):
-        by = f" by {escape(row.cancelled_by)}" if row.cancelled_by else ""
-        lines = [f"Cancelled{by}. {_CLOSED}"]
+        who = name(row.cancelled_by)
+        lines = [f"Cancelled by {who}. {_CLOSED}" if who else f"Cancelled. {_CLOSED}"]
     else:
         lines = [f"Expired. {_CLOSED}"]
     if face in (Face.CANCELLED_REPLACED, Face.EXPIRED_REPLACED):
@@ -125,7 +125,7 @@ def _fitting(lines: list[str], limit: int) -> str:
 def question(row: Invoice) -> str:
     """Asks for the amount."""
     example = f"<code>{QUESTION_PLACEHOLDER}</code>"
-    return f"{mention(row)}, how many sats? Reply with an amount, such as {example}."
+    return f"For {mention(row)}: how many sats? Reply with an amount, such as {example}."
 
 
 def waiting_notice(error: NodeError, patience_s: float) -> str:
@@ -144,10 +144,9 @@ def failed(row: Invoice) -> str:
 
 def announcement(row: Invoice, *, may_be_duplicate: bool = False, elsewhere: bool = False) -> str:
     """Announces a payment. `elsewhere`: not in the invoice's own chat, which is unreachable."""
-    lines = [f"{FACE_SIGNS[Face.PAID]} {mention(row)}, you got {paid_amount(row)}."]
+    lines = [f"{FACE_SIGNS[Face.PAID]} Received {paid_amount(row)} for {mention(row)}."]
     lines += [*overpaid(row), *underpaid(row)]
-    if row.memo:
-        lines.append(memo(row.memo))
+    lines += memo(row.memo)
     if elsewhere:
         lines.append(_UNREACHABLE)
     if may_be_duplicate:

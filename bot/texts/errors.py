@@ -14,7 +14,7 @@ from bot.core.text import MAX_MEMO_BYTES
 from bot.core.wishes import OutputProblem
 from bot.errors import InvoiceBotError, Value
 from bot.texts.amounts import about_amount
-from bot.texts.phrases import count, escape, span
+from bot.texts.phrases import count, escape, quoted, span
 from bot.texts.settings import settings_problems
 
 Values = Mapping[str, Value]
@@ -87,8 +87,11 @@ def _memo(values: Values) -> Reason:
 def _user_limit(values: Values) -> Reason:
     asked = count(int(values["count"]), "invoice")
     within = span(float(values["per_s"]))
-    who = values.get("who") or "You"
-    return Reason(f"{who} asked for {asked} in {within}.", "Wait a little and ask again.")
+    who = quoted(str(values.get("who", "")))
+    said = (
+        f"In {within}, {who} asked for {asked}." if who else f"You asked for {asked} in {within}."
+    )
+    return Reason(said, "Wait a little and ask again.")
 
 
 def _chat_limit(values: Values) -> Reason:

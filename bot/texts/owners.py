@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.core.answers import NodeInfo, NodeStatus
 from bot.core.notices import Kind, Notice
+from bot.core.text import clean_name
 from bot.texts.errors import refusal
 from bot.texts.phrases import count, escape
 
@@ -61,7 +62,7 @@ def node_status(status: NodeStatus) -> str:
 
 
 def _connected(info: NodeInfo) -> str:
-    name = f"<b>{escape(info.alias or info.identity_pubkey)}</b>"
+    name = f"<b>{escape(clean_name(info.alias) or info.identity_pubkey)}</b>"
     network = f" on {escape(info.network)}" if info.network else ""
     block = f"block {info.block_height:,}"
     if info.synced_to_chain:

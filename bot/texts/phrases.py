@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from bot.core.amounts import format_sats
 from bot.core.invoice import Invoice
-from bot.core.text import FOLD_AT
+from bot.core.text import FOLD_AT, clean_name, clean_quote
 
 
 def escape(text: str) -> str:
@@ -39,18 +39,35 @@ def underpaid(row: Invoice) -> list[str]:
     return []
 
 
-def memo(text: str) -> str:
-    """A memo as a quote, folded where it is long."""
-    fold = " expandable" if len(text) > FOLD_AT or text.count("\n") > 3 else ""
-    return f"<blockquote{fold}>{escape(text)}</blockquote>"
+def memo(text: str) -> list[str]:
+    """A memo as a quote, folded where it is long; nothing where nothing of it can be shown."""
+    shown = clean_quote(text)
+    if not shown:
+        return []
+    fold = " expandable" if len(shown) > FOLD_AT or shown.count("\n") > 3 else ""
+    return [f"<blockquote{fold}>{escape(shown)}</blockquote>"]
+
+
+def quoted(text: str) -> str:
+    """What people wrote within a line of ours, as plain text: in marks that it can't contain.
+
+    "" where nothing of it can be shown. No sentence begins with it, but for an amount's.
+    """
+    shown = clean_name(text)
+    return f'"{shown}"' if shown else ""
+
+
+def name(text: str) -> str:
+    """A person's or a group's name, as Telegram HTML: quoted, or ""."""
+    return escape(quoted(text))
 
 
 def mention(row: Invoice) -> str:
-    """The person who asked, so that Telegram notifies them."""
-    name = escape(row.asker_name) or "You"
+    """The person who asked, so that Telegram notifies them; "you" where the name is not visible."""
+    who = name(row.asker_name) or "you"
     if row.asker_id <= 0:  # somebody who asks as the group has no profile
-        return name
-    return f'<a href="tg://user?id={row.asker_id}">{name}</a>'
+        return who
+    return f'<a href="tg://user?id={row.asker_id}">{who}</a>'
 
 
 def moment(at: int, style: str) -> str:

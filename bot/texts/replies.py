@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bot.core.invoice import Face, Invoice, State
-from bot.core.text import MAX_TEXT, clean_name, length
+from bot.core.text import MAX_TEXT, length
 from bot.core.wishes import Cancelling, Renewing
 from bot.errors import Refused
 from bot.texts.cards import FACE_SIGNS
 from bot.texts.errors import why
-from bot.texts.phrases import amount, escape, moment, paid_amount
+from bot.texts.phrases import amount, escape, moment, name, paid_amount
 
 #: For setMyCommands: in private chats, and in groups.
 PRIVATE_COMMANDS = (
@@ -146,5 +146,5 @@ def _one_of_the_latest(row: Invoice) -> str:
     figure = paid_amount(row) if row.state is State.SETTLED else amount(row)
     first, *more = row.memo.splitlines() or [""]
     short = first if len(first) <= 40 and not more else first[:39] + "…"
-    memo = f" – {escape(clean_name(short))}" if short else ""
+    memo = f" – {shown}" if (shown := name(short)) else ""
     return f"{_STATES.get(row.state, '')} · {figure}{memo} · {moment(int(row.asked_at), 'Dt')}"

@@ -13,6 +13,7 @@ from bot import errors
 from bot.config import DAY_S
 from bot.core.amounts import format_sats
 from bot.core.answers import NodeInvoice
+from bot.core.text import clean_name, clean_quote
 from bot.errors import InvoiceBotError
 from bot.findings import About, Finding, Kind, Mark
 from bot.texts.errors import Reason, reason
@@ -41,8 +42,10 @@ def cure(finding: Finding) -> str:
 def new_invoice(made: NodeInvoice, code: str) -> str:
     """A new invoice, with the QR code that the terminal shows."""
     until = datetime.fromtimestamp(made.expires_at, UTC).astimezone()
-    about = [format_sats(made.amount_msat), made.memo, f"Payable until {until:%Y-%m-%d %H:%M %Z}"]
-    return "\n".join([*filter(None, about), "", code, made.payment_request])
+    memo = " ".join(clean_quote(made.memo).split())
+    about = [format_sats(made.amount_msat), *([f"For: {memo}"] if memo else [])]
+    about.append(f"Payable until {until:%Y-%m-%d %H:%M %Z}")
+    return "\n".join([*about, "", code, made.payment_request])
 
 
 def _reason(finding: Finding) -> Reason:
@@ -98,6 +101,8 @@ _NOTATIONS: Mapping[str, Callable[[Any], str]] = {
     "expired_at": _at("%Y-%m-%d %H:%M UTC"),
     "left_s": _left,
     "methods": _and,
+    "name": clean_name,
+    "alias": clean_name,
     "permissions": _some,
     "receivable_msat": format_sats,
     "free_bytes": lambda size: f"{size // 1_000_000} MB",

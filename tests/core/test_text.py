@@ -9,7 +9,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.core.text import MAX_MEMO_BYTES, MAX_NAME, clean, clean_name, length, memo
+from bot.core.text import (
+    MAX_MEMO_BYTES,
+    MAX_NAME,
+    STATE_SIGNS,
+    clean,
+    clean_name,
+    clean_quote,
+    length,
+    memo,
+)
 from bot.errors import MemoRefused, MemoUnreadable
 from tests.texts.reading import parsed, people_write, units
 
@@ -74,10 +83,53 @@ def test_a_clean_name_is_one_short_line_that_turns_and_hides_nothing(name: str) 
         ("x" * 65, "x" * 63 + "…"),
         ("\u200b\u2060\ufeff", ""),
         ("\x00\x07", ""),
+        ("✅ Bob, you got 50,000 sats.\u2800\u2800\u2800", "Bob, you got 50,000 sats."),
+        ("⚡️ Anna ⚡️", "Anna"),
+        ("✖️", ""),
+        ("\u3164\u115f\u1160\uffa0\u2800", ""),
+        ('Anna "Nan" “Berg”', "Anna Nan Berg"),
+        ("O'Neil ''", "O'Neil '"),
+        ("Z\u0335\u0336\u0337\u0338\u0339o\u0301e", "Z\u0335\u0336\u0337o\u0301e"),
+        ("\u0301\u0302 Anna", "Anna"),
+        ("Anna \u0301", "Anna"),
+        ("Nguyê\u0303n", "Nguyê\u0303n"),
+        ("שָׁלוֹם", "שָׁלוֹם"),
+        ("\u200d", ""),
+        ("a\u200d\u200d", "a"),
     ],
 )
 def test_what_becomes_of_a_name(name: str, cleaned: str) -> None:
     assert clean_name(name) == cleaned
+
+
+@given(people_write)
+@example("\u0301" * 5 + "a" + "\u0301" * 5)
+@example("⚡\u200d✅\u2800\ufe0f")
+def test_nothing_in_a_clean_name_looks_like_ours_or_covers_it(name: str) -> None:
+    cleaned = clean_name(name)
+    assert not set(cleaned) & (STATE_SIGNS | set('"“”\u2800\u3164\u115f\u1160\uffa0'))
+    marks = "".join("m" if unicodedata.category(c) in ("Mn", "Me") else "-" for c in cleaned)
+    assert "mmmm" not in marks
+    assert not marks.startswith("m")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("pizza", "pizza"),
+        ("pizza ⚡ beer", "pizza ⚡ beer"),
+        ("✅ Paid: 2,100 sats\n✅ Paid today", "Paid: 2,100 sats\nPaid today"),
+        ("pizza\n\u2800 \u3164✖️\u0301\u200b ⚡️x", "pizza\nx"),
+        ("list:\n  - cheese\n\n\tham", "list:\n  - cheese\n\n\tham"),
+        ("⚡️", ""),
+        ("⚡\npizza", "pizza"),
+        ("Z\u0335\u0336\u0337\u0338\u0339o", "Z\u0335\u0336\u0337o"),
+        ("👩\u200d🚀", "👩\u200d🚀"),
+    ],
+)
+def test_what_is_shown_of_a_memo(text: str, shown: str) -> None:
+    assert clean_quote(text) == shown
+    assert clean_quote(shown) == shown
 
 
 # the memo
@@ -92,6 +144,9 @@ def test_what_becomes_of_a_name(name: str, cleaned: str) -> None:
         (" \n ", ""),
         ("\u200b\u2060\ufeff", ""),
         ("\u200d", ""),
+        ("\u2800\u3164 \u0301", ""),
+        ("⚡", "⚡"),
+        ('""', '""'),
         ("👩\u200d🚀", "👩\u200d🚀"),
     ],
 )

@@ -94,7 +94,7 @@ def test_a_visitor_asks_pays_with_the_wallet_and_sees_paid(page: Page) -> None:
     expect(picture).not_to_have_attribute("src", open_picture or "")
     expect(pizza.get_by_role("button", name="Cancel", exact=True)).to_have_count(0)
     told = page.locator("article.by-bot").last
-    expect(told).to_contain_text("you got 2,100 sats")
+    expect(told).to_contain_text("Received 2,100 sats")
     expect(told.locator(".quote")).to_contain_text("/invoice 2100 pizza for the paid one")
 
 

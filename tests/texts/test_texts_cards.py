@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot import errors, texts
 from bot.core.failure import Failure
 from bot.core.invoice import Face, State
-from bot.core.text import MAX_CAPTION, MAX_TEXT, length
+from bot.core.text import MAX_CAPTION, MAX_TEXT, clean_quote, length
 from tests.texts.reading import (
     FACES,
     HOSTILE,
@@ -77,13 +77,13 @@ def test_any_card_is_parsed_and_fits(
 @given(face=st.sampled_from(list(STATE_MARKS)), memo=people_write)
 def test_a_memo_changes_nothing_outside_of_its_quote(face: Face, memo: str) -> None:
     row = hostile(face, memo, "Anna")
-    if not row.memo:
+    if not clean_quote(row.memo):
         return
     read = checked(texts.card(row, face).html)
     plain = checked(texts.card(hostile(face, "x", "Anna"), face).html)
     assert outside_quotes(read) == outside_quotes(plain)
     assert read["text"].startswith(STATE_MARKS[face])
-    assert row.memo in read["text"]
+    assert clean_quote(row.memo) in read["text"]
 
 
 @settings(deadline=None)
@@ -94,7 +94,7 @@ def test_a_name_stays_in_its_line(face: Face, name: str) -> None:
     plain = checked(texts.card(hostile(face, "", "Anna"), face).html)["text"].splitlines()
     if row.asker_name:
         assert len(lines) == len(plain)
-        assert lines[1] == f"Requested by {row.asker_name}"
+        assert lines[1] == f'Requested by "{row.asker_name}"'
         assert lines[0] == plain[0]
 
 
@@ -109,7 +109,7 @@ def test_an_open_card_has_all_that_is_needed_to_pay() -> None:
     kinds = [entity["type"]["@type"] for entity in read["entities"]]
     code = next(each for each in read["entities"] if each["type"]["@type"] == "textEntityTypeCode")
     assert read["text"][code["offset"] : code["offset"] + code["length"]] == SHORT_REQUEST
-    assert "Requested by Anna" in read["text"]
+    assert 'Requested by "Anna"' in read["text"]
     assert "pizza" in read["text"]
     times = [e["type"] for e in read["entities"] if e["type"]["@type"] == "textEntityTypeDateTime"]
     assert [each["unix_time"] for each in times] == [NOW + 3600] * 2
@@ -191,7 +191,8 @@ def test_a_payment_is_announced_with_what_came_in(
 
 def test_a_card_names_the_person_who_cancelled_unless_it_was_the_asker() -> None:
     row = hostile(Face.CANCELLED, "pizza", "<Bert>")
-    assert "Cancelled by <Bert>. It can" in parsed(texts.card(row, Face.CANCELLED).html)["text"]
+    text = parsed(texts.card(row, Face.CANCELLED).html)["text"]
+    assert 'Cancelled by "<Bert>". It can' in text
     row = invoice(State.CANCELLED)
     assert "Cancelled. It can" in parsed(texts.card(row, Face.CANCELLED).html)["text"]
 
@@ -232,7 +233,7 @@ def test_a_card_begins_with_the_sign_of_its_face(face: Face) -> None:
 
 def test_a_question_mentions_the_person_who_asked() -> None:
     read = checked(texts.question(hostile(Face.QUESTION, "", "<Anna>")))
-    assert read["text"] == "<Anna>, how many sats? Reply with an amount, such as 2100 pizza."
+    assert read["text"] == 'For "<Anna>": how many sats? Reply with an amount, such as 2100 pizza.'
     mention = read["entities"][0]["type"]
     assert mention["@type"] == "textEntityTypeMentionName"
     assert mention["user_id"] == 7
@@ -278,13 +279,13 @@ def test_a_failure_that_is_not_known_has_a_general_sentence(failure: Failure | N
 
 def test_a_payment_is_announced_to_the_person_who_asked() -> None:
     read = checked(texts.announcement(hostile(Face.PAID, "pizza", "<Anna>")))
-    assert read["text"] == "✅ <Anna>, you got 2,100 sats.\npizza"
+    assert read["text"] == '✅ Received 2,100 sats for "<Anna>".\npizza'
     assert [each["type"]["@type"] for each in read["entities"]] == [
         "textEntityTypeMentionName",
         "textEntityTypeBlockQuote",
     ]
     group = invoice(State.SETTLED, asker_id=-5, asker_name="Friday dinner", memo="")
-    assert texts.announcement(group) == "✅ Friday dinner, you got 2,100 sats."
+    assert texts.announcement(group) == '✅ Received 2,100 sats for "Friday dinner".'
 
 
 def test_an_announcement_elsewhere_says_why_it_is_there() -> None:
@@ -318,7 +319,7 @@ def surrounds(memo: str, name: str) -> None:
 @given(memo=people_write)
 def test_a_memo_changes_nothing_outside_of_its_quote_in_an_announcement(memo: str) -> None:
     row = hostile(Face.PAID, memo, "Anna")
-    if row.memo:
+    if clean_quote(row.memo):
         read = checked(texts.announcement(row))
         other = checked(texts.announcement(hostile(Face.PAID, "x", "Anna")))
         assert outside_quotes(read) == outside_quotes(other)

@@ -114,7 +114,7 @@ def test_what_is_said_to_a_renewal_fits_a_press(result: Renewing) -> None:
 def test_a_renewal_that_is_refused_says_why_as_plain_text() -> None:
     limit = UserLimitReached(count=2, per_s=7200, who="<Anna>")
     said = texts.asked_to_renew(Renewing.REFUSED, limit)
-    assert said == "<Anna> asked for 2 invoices in 2 hours. Wait a little and ask again."
+    assert said == 'In 2 hours, "<Anna>" asked for 2 invoices. Wait a little and ask again.'
     assert texts.asked_to_renew(Renewing.REFUSED, ChatLimitReached(count=5)).startswith("This chat")
 
 
@@ -158,12 +158,12 @@ def test_as_many_of_the_latest_are_listed_as_fit() -> None:
 @pytest.mark.parametrize(
     ("state", "start"),
     [
-        (State.PENDING, "⏳ pending · 2,100 sats – pizza · "),
-        (State.OPEN, "⚡ open · 2,100 sats – pizza · "),
-        (State.SETTLED, "✅ paid · 2,100 sats – pizza · "),
-        (State.EXPIRED, "⌛ expired · 2,100 sats – pizza · "),
-        (State.CANCELLED, "✖️ cancelled · 2,100 sats – pizza · "),
-        (State.FAILED, "⚠️ failed · 2,100 sats – pizza · "),
+        (State.PENDING, '⏳ pending · 2,100 sats – "pizza" · '),
+        (State.OPEN, '⚡ open · 2,100 sats – "pizza" · '),
+        (State.SETTLED, '✅ paid · 2,100 sats – "pizza" · '),
+        (State.EXPIRED, '⌛ expired · 2,100 sats – "pizza" · '),
+        (State.CANCELLED, '✖️ cancelled · 2,100 sats – "pizza" · '),
+        (State.FAILED, '⚠️ failed · 2,100 sats – "pizza" · '),
     ],
 )
 def test_each_of_the_latest_begins_with_its_state(state: State, start: str) -> None:

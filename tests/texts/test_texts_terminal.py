@@ -398,7 +398,7 @@ def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_new_invoice_is_printed_with_the_code_and_the_request_last() -> None:
     assert texts.new_invoice(made(), "▄▀\n▀▄").splitlines() == [
         "2,100 sats",
-        "pizza & beer",
+        "For: pizza & beer",
         "Payable until 2027-01-24 13:30 CET",
         "",
         "▄▀",

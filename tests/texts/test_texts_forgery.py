@@ -1,0 +1,204 @@
+"""What people write can't pass for what the bot says: each line begins as it does without it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from bot import texts
+from bot.core.amounts import Problem
+from bot.core.answers import NodeInfo, NodeInvoice, NodeState, NodeStatus
+from bot.core.invoice import Face, Invoice
+from bot.core.text import MAX_MEMO_BYTES, MAX_TEXT, STATE_SIGNS
+from bot.core.wishes import Renewing
+from bot.errors import AmountRefused, UserLimitReached
+from bot.findings import About, Finding, Mark
+from bot.findings import Kind as Found
+from tests.texts.reading import FACES, LONG_REQUEST, checked, invoice, outside_quotes
+
+NAME, MEMO = "Zebedee", "mozzarella"
+BLANK = "\u2800\u3164\u115f\u1160\uffa0"
+MARKS = "\u0301\u0336\u0489\ufe0f\u20e3"
+
+# what a forger has: signs, what can't be seen, what covers, both directions, our own sentences
+forged = st.one_of(
+    st.sampled_from(
+        [
+            *STATE_SIGNS,
+            *BLANK,
+            *MARKS,
+            *(40 * mark for mark in MARKS),
+            *('"', "''", "“", "<", "&", "\n", " ", "\u00a0", "\u200d", "\u200b"),
+            *("\u200f", "\u202e", "\u2066"),
+            *("שלום", "مرحبا", "\u200f", "Paid: 50,000 sats", "50,000 sats", "You got"),
+            *("✅ Bob, you got 50,000 sats.", "Please pay 1 sat", 'Requested by "Bob"', "✅", "⚡️"),
+        ]
+    ),
+    st.characters(),
+)
+names = st.lists(forged, max_size=64).map(lambda parts: "".join(parts)[:64])
+memos = st.lists(forged, max_size=64).map("".join)
+
+
+def row(face: Face, memo: str, name: str) -> Invoice:
+    """A row as an older version may have written it: nothing of it is clean."""
+    memo = memo.encode("utf-8", "replace")[:MAX_MEMO_BYTES].decode(errors="ignore")
+    made = invoice(FACES[face], asker_name=name, cancelled_by=name, memo=memo)
+    return replace(made, replaced=face in (Face.EXPIRED_REPLACED, Face.CANCELLED_REPLACED))
+
+
+def printed(memo: str) -> NodeInvoice:
+    return NodeInvoice(
+        payment_hash=b"h" * 32,
+        payment_request="lnbc1",
+        payment_addr=b"",
+        state=NodeState.OPEN,
+        memo=memo,
+        amount_msat=2_100_000,
+        paid_msat=0,
+        add_index=1,
+        settle_index=0,
+        created_at=0,
+        expires_at=3600,
+        settled_at=0,
+    )
+
+
+def node(alias: str) -> NodeStatus:
+    info = NodeInfo("02", alias, "0.21", network="mainnet", synced_to_chain=True, block_height=9)
+    return NodeStatus(away=None, info=info)
+
+
+Make = Callable[[str, str], str]
+
+#: Every text that shows a name or a memo.
+SHOWS: dict[str, Make] = {
+    **{
+        f"card {face}": lambda memo, name, face=face: (
+            texts.card(  # type: ignore[misc]
+                row(face, memo, name), face, limit=MAX_TEXT, may_be_duplicate=True
+            ).html
+        )
+        for face in FACES
+    },
+    "card with a long request": lambda memo, name: (
+        texts.card(
+            replace(row(Face.OPEN, memo, name), payment_request=LONG_REQUEST), Face.OPEN
+        ).html
+    ),
+    "question": lambda memo, name: texts.question(row(Face.QUESTION, memo, name)),
+    "announcement": lambda memo, name: texts.announcement(
+        replace(row(Face.PAID, memo, name), amount_msat=1), may_be_duplicate=True, elsewhere=True
+    ),
+    "announcement to a group": lambda memo, name: texts.announcement(
+        replace(row(Face.PAID, memo, name), asker_id=-5)
+    ),
+    "latest": lambda memo, name: texts.latest(
+        [row(face, memo, name) for face in FACES if face is not Face.QUESTION], in_group=True
+    ),
+    "refusal": lambda _, name: texts.refusal(UserLimitReached(count=2, per_s=60, who=name)),
+    "refused renewal": lambda _, name: texts.refusal(UserLimitReached(count=2, per_s=60, who=name)),
+    "node": lambda _, name: texts.node_status(node(name)),
+}
+#: The same at a terminal and in a press's window: plain text.
+PLAIN: dict[str, Make] = {
+    "renewal": lambda _, name: texts.asked_to_renew(
+        Renewing.REFUSED, UserLimitReached(count=2, per_s=60, who=name)
+    ),
+    "new invoice": lambda memo, _: texts.new_invoice(printed(memo), "code"),
+    "login": lambda _, name: texts.finding_line(
+        Finding(
+            Mark.FINE, About.TELEGRAM, Found.LOGIN_ACCEPTED, {"username": "a_bot", "name": name}
+        )
+    ),
+}
+
+
+def ours(text: str) -> list[str]:
+    """How each line begins, up to what somebody wrote: with something of ours."""
+    starts = [line.partition(NAME)[0].partition(MEMO)[0] for line in text.split("\n")]
+    assert all(
+        start.strip('"') or not line for start, line in zip(starts, text.split("\n"), strict=True)
+    )
+    return starts
+
+
+def assert_begins_as_without(text: str, make: Callable[[str, str], str]) -> None:
+    """Each line begins as one does with a plain name and memo, or without one of them."""
+    lines = text.split("\n")
+    harmless = [ours(make(memo, name)) for memo in ("", MEMO) for name in ("", NAME)]
+    assert any(
+        len(starts) == len(lines) and all(map(str.startswith, lines, starts)) for starts in harmless
+    ), (text, harmless)
+
+
+def assert_signs_are_ours(line: str) -> None:
+    """A line that begins with a sign or with nothing visible was not begun by somebody."""
+    assert not line or line[0] not in STATE_SIGNS
+    assert not line or line[0] not in BLANK + MARKS
+    assert not line or unicodedata.category(line[0]) not in ("Mn", "Me", "Cf")
+
+
+def in_quotes(markup: str) -> list[str]:
+    read = checked(markup)
+    text = read["text"].encode("utf-16-le")
+    quotes = [
+        text[2 * each["offset"] :][: 2 * each["length"]].decode("utf-16-le")
+        for each in read["entities"]
+        if each["type"]["@type"].endswith("BlockQuote")
+    ]
+    return [line for quote in quotes for line in quote.split("\n")]
+
+
+def check(kind: str, memo: str, name: str) -> None:
+    make = SHOWS[kind]
+    markup = make(memo, name)
+    assert_begins_as_without(
+        outside_quotes(checked(markup)), lambda *wrote: outside_quotes(checked(make(*wrote)))
+    )
+    for line in in_quotes(markup):
+        assert_signs_are_ours(line.lstrip(" \t"))
+
+
+@pytest.mark.parametrize("kind", SHOWS)
+@settings(deadline=None, max_examples=100)
+@given(memo=memos, name=names)
+@example(memo="✅ Paid: 50,000 sats", name="✅ Bob, you got 50,000 sats." + 30 * "\u2800")
+@example(memo="x\n\u3164✅\ufe0f Paid", name='"\n✅ Paid: 50,000 sats\n"')
+def test_no_line_begins_with_what_somebody_wrote(kind: str, memo: str, name: str) -> None:
+    check(kind, memo, name)
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+@settings(deadline=None, max_examples=100)
+@given(memo=memos, name=names)
+@example(memo="✅ Paid\n✅ Paid", name="x\n✅ Bob, you got 50,000 sats.")
+def test_no_plain_line_begins_with_what_somebody_wrote(kind: str, memo: str, name: str) -> None:
+    assert_begins_as_without(PLAIN[kind](memo, name), PLAIN[kind])
+
+
+@pytest.mark.parametrize("problem", Problem)
+@settings(deadline=None, max_examples=50)
+@given(shown=names)
+@example(shown="✅\u2800Bob,\u2800you\u2800got\u280050,000\u2800sats.")
+def test_what_is_no_amount_stays_in_its_marks(problem: Problem, shown: str) -> None:
+    def make(shown: str, _: str = "") -> str:
+        values = {"example": "2100", "limit_sats": 1, "fewer": "1", "more": "2", "shown": shown}
+        return texts.why(AmountRefused(problem, **values))
+
+    text = make(shown)
+    assert "\n" not in text
+    assert text.count('"') == make(NAME).count('"') or text == make("")
+    assert_signs_are_ours(text)
+
+
+def test_every_sign_of_a_card_is_one_that_a_name_cannot_have() -> None:
+    for sign in texts.FACE_SIGNS.values():
+        assert sign[0] in STATE_SIGNS
+    for mark in (Mark.FINE, Mark.BAD):
+        assert mark in STATE_SIGNS
