@@ -88,7 +88,7 @@ class Watched:
         async with asyncio.timeout(LIMIT_S):
             while not self._heard:
                 await self.bell.wait()
-                rows, _, _ = self.bell.take()
+                rows, _ = self.bell.take()
                 self._heard += [(each.row_id, each.chat_id, each.lane) for each in rows]
         return self._heard.pop(0)
 
