@@ -368,7 +368,7 @@ class MaybeSent(ChatError):
 
 
 class NoAnswer(MaybeSent):
-    """Telegram has not answered in time: it may have arrived or not."""
+    """Telegram has not answered in time, or nobody can read its answer: most likely it arrived."""
 
 
 class MessageGone(ChatError):

@@ -16,7 +16,7 @@ from telegram.error import (
     TimedOut,
 )
 
-from bot.chat.transport import NeverSent
+from bot.chat.transport import NeverSent, Unreadable
 from bot.errors import (
     ChatBusy,
     ChatError,
@@ -75,7 +75,7 @@ def explain(error: TelegramError) -> ChatError:
             return NotSent(detail=text)
         if "too many requests" in lowered:
             return ChatBusy(RETRY_AFTER_S)
-        return (NoAnswer if isinstance(error, TimedOut) else MaybeSent)(detail=text)
+        return (NoAnswer if isinstance(error, TimedOut | Unreadable) else MaybeSent)(detail=text)
     # Unauthorized, Conflict and the like: it was not taken.
     return NotSent(detail=text)
 

@@ -6,13 +6,14 @@ PTB's own carrier, httpx, makes a command take a third more of the processor's t
 from __future__ import annotations
 
 import ipaddress
+import json
 import socket
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-from telegram.error import NetworkError, TimedOut
+from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
 #: Seconds to connect, the wait for a place in the pool included.
@@ -35,11 +36,15 @@ class NeverSent(NetworkError):
     """There was no connection to Telegram: nothing was sent."""
 
 
+class Unreadable(NetworkError):
+    """Telegram did it, to go by the status; the rest of the answer nobody can read."""
+
+
 class Transport(BaseRequest):
     """Carries PTB's requests over a pool of so many `connections`, which stays warm.
 
-    `do_request` raises `NeverSent` where nothing was sent, `TimedOut` or `NetworkError` where
-    Telegram may have got it. It repeats nothing.
+    `do_request` raises `NeverSent` where nothing was sent; `TimedOut`, `Unreadable` or
+    `NetworkError` where Telegram may have got it. It repeats nothing.
     """
 
     __slots__ = ("_connections", "_proxies", "_session")
@@ -74,6 +79,19 @@ class Transport(BaseRequest):
         if session is not None:
             await session.close()
 
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> dict[str, Any]:
+        """The answer's object. A success has a result, if only None. Raises `TelegramError`."""
+        try:
+            answer = json.loads(payload.decode(errors="replace"))
+        except (ValueError, RecursionError) as error:
+            raise TelegramError("unreadable answer") from error
+        if not isinstance(answer, dict) or not {"ok", "description"} & answer.keys():
+            raise TelegramError("not an answer of Telegram's")
+        if answer.get("ok") is not False:
+            answer.setdefault("result", None)
+        return answer
+
     async def do_request(
         self,
         url: str,
@@ -98,13 +116,23 @@ class Transport(BaseRequest):
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=connect_s + answer_s, connect=connect_s),
             ) as response:
-                return response.status, await response.read()
+                return response.status, await _body(response)
         except _NO_CONNECTION as error:
             raise NeverSent(_told(error)) from error
         except TimeoutError as error:
             raise TimedOut from error
         except aiohttp.ClientError as error:
             raise NetworkError(_told(error)) from error
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """An answer's body. Raises `Unreadable` where it breaks off after a success."""
+    try:
+        return await response.read()
+    except aiohttp.ClientError as error:
+        if response.ok:
+            raise Unreadable(_told(error)) from error
+        raise
 
 
 def _socket(address: aiohttp.AddrInfoType) -> socket.socket:

@@ -217,7 +217,9 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
     else:
         values = {"step": do, "reason": error.detail or error.key}
         events.append(Event("info", "chat step failed", values))
-    if "announced" in columns:
+    if isinstance(error, NoAnswer) and do in SENDS and again is None:
+        events.append(Event("warning", "message counts as sent: no answer to any copy", {}))
+    elif "announced" in columns:
         events.append(Event("error", "payment could not be announced to anybody", {}))
     return Verdict(
         columns=columns,
@@ -251,12 +253,27 @@ def _after_chat_error(
         case ChatRefused():
             return _refused(do, row, around), None
         case NoAnswer() if do in SENDS:
-            again = Again(first_s=FIRST_AFTER_NO_ANSWER_S)
-            return changes(**delivery.unanswered(row, do)), again
+            return _unanswered(row, do)
         case MaybeSent():
             unsure = changes(**delivery.unanswered(row, do))
             return unsure, Again(longest_s=LONGEST_IN_CHAT_S)
     return {}, Again(longest_s=LONGEST_IN_CHAT_S)
+
+
+def _unanswered(row: Invoice, do: Do) -> tuple[Columns, Again | None]:
+    """Most likely the message is there: once more, and with the last copy it counts as shown.
+
+    Its number is unknown then, so what becomes of the invoice gets a message of its own.
+    """
+    unsure = changes(**delivery.unanswered(row, do))
+    is_first = not row.may_be_duplicate(do)
+    if is_first or row.attempts_at(do) + 1 < work.MAX_COPIES:
+        return unsure, Again(first_s=FIRST_AFTER_NO_ANSWER_S, is_first=is_first)
+    if do is Do.ANNOUNCE:
+        return {**unsure, "announced": True}, None
+    if do is Do.SEND_PAYMENT_REQUEST:
+        return {**unsure, "payment_request_shown": Face.OPEN}, None
+    return {**unsure, "card_shown": row.face}, None
 
 
 def _gone(do: Do, row: Invoice) -> Columns:

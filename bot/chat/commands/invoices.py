@@ -118,17 +118,18 @@ class Invoices:
                 row = await self._targets.of_card(payment_hash, to)
         # In a group a bare /cancel may be meant for another bot.
         for_us = row is not None or to_us or messages.is_addressed(message)
-        no: Sequence[Reply] = []
+        if not for_us:
+            return []
         is_own = row is not None and row.asker_id == asker.id
-        if for_us and not is_own and not self._admission.may_ask(message, asker):
+        is_stranger = not is_own and not self._admission.may_ask(message, asker)
+        no: Sequence[Reply] = []
+        if is_stranger:
             no = await self._admission.stranger(message, asker)
-        elif for_us and row is not None:
-            no = [reply(message, texts.NOT_ALLOWED)]
-        elif for_us:
-            how = texts.CANCEL_HOW if payment_hash is None else texts.NOT_TRACKED
-            no = [reply(message, how)]
         if row is None:
-            return no
+            how = texts.CANCEL_HOW if payment_hash is None else texts.NOT_TRACKED
+            return no if is_stranger else [reply(message, how)]
+        unknown = no if is_stranger else [reply(message, texts.TRY_AGAIN)]
+        no = no if is_stranger else [reply(message, texts.NOT_ALLOWED)]
         row_hash = row.payment_hash
 
         async def then() -> Sequence[Reply]:
@@ -137,7 +138,7 @@ class Invoices:
                 return []
             return [reply(message, texts.asked_to_cancel(came_of_it))]
 
-        return await self._targets.if_allowed(row, asker, then, no)
+        return await self._targets.if_allowed(row, asker, then, no, unknown)
 
     async def invoices(self, message: Message) -> Sequence[Reply]:
         """/invoices: the asker's latest; in a group only that group's."""
