@@ -142,19 +142,17 @@ def counts_as_sent(world: World) -> bool:
     return shown == [(Face.OPEN, None)]
 
 
-@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
-@pytest.mark.parametrize("method", ["editMessageMedia", "editMessageText"])
-async def test_an_edit_that_was_taken_is_not_repeated(world: World, method: str, body: str) -> None:
-    if not body.startswith('{"ok":true,"result":{"message_id":') or body.endswith("}"):
-        await world.start_bot()
-        chat = world.private(world.anna)
-        card = await world.open_card(chat, world.anna, "/invoice 21")
-        await world.recorded(card)
-        world.telegram.garble(method, body, acted=True, times=None)
-        world.node.pay(world.request_in(card))
-        await world.becomes(card, Face.PAID)
-        await world.announced(chat, "Anna", sats=21)
-        assert sum(call.method == method for call in world.telegram.calls) <= 1
+@pytest.mark.parametrize("name", UNREADABLE.keys() - {"half"})
+async def test_an_edit_that_was_taken_is_not_repeated(world: World, name: str) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    card = await world.open_card(chat, world.anna, "/invoice 21")
+    await world.recorded(card)
+    world.telegram.garble("editMessageMedia", UNREADABLE[name], acted=True, times=None)
+    world.node.pay(world.request_in(card))
+    await world.announced(chat, "Anna", sats=21)
+    assert world.face(card) is Face.PAID
+    assert sum(call.method == "editMessageMedia" for call in world.telegram.calls) == 1
 
 
 @of(ODD)
