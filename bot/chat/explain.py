@@ -18,6 +18,7 @@ from telegram.error import (
 
 from bot.chat.transport import NeverSent, Unreadable
 from bot.errors import (
+    AnswerUnreadable,
     ChatBusy,
     ChatError,
     ChatForbidden,
@@ -75,7 +76,9 @@ def explain(error: TelegramError) -> ChatError:
             return NotSent(detail=text)
         if "too many requests" in lowered:
             return ChatBusy(RETRY_AFTER_S)
-        return (NoAnswer if isinstance(error, TimedOut | Unreadable) else MaybeSent)(detail=text)
+        if isinstance(error, Unreadable):
+            return AnswerUnreadable(detail=text)
+        return (NoAnswer if isinstance(error, TimedOut) else MaybeSent)(detail=text)
     # Unauthorized, Conflict and the like: it was not taken.
     return NotSent(detail=text)
 

@@ -26,6 +26,7 @@ from bot.core.notices import Kind, Notice
 from bot.core.steps import Around, next_step, prepared
 from bot.core.work import EDITS, MAX_PAUSE_S, SENDS, Again, Do
 from bot.errors import (
+    AnswerUnreadable,
     ChatBusy,
     ChatError,
     ChatForbidden,
@@ -217,8 +218,8 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
     else:
         values = {"step": do, "reason": error.detail or error.key}
         events.append(Event("info", "chat step failed", values))
-    if isinstance(error, NoAnswer) and do in SENDS and again is None:
-        events.append(Event("warning", "message counts as sent: no answer to any copy", {}))
+    if isinstance(error, AnswerUnreadable) and do in SENDS and again is None:
+        events.append(Event("warning", "message counts as sent: its number could not be read", {}))
     elif "announced" in columns:
         events.append(Event("error", "payment could not be announced to anybody", {}))
     return Verdict(
@@ -252,18 +253,22 @@ def _after_chat_error(
             return {} if is_own else _announce_further(row, around), None
         case ChatRefused():
             return _refused(do, row, around), None
+        case AnswerUnreadable() if do in SENDS:
+            return _unnumbered(row, do)
         case NoAnswer() if do in SENDS:
-            return _unanswered(row, do)
+            again = Again(first_s=FIRST_AFTER_NO_ANSWER_S)
+            return changes(**delivery.unanswered(row, do)), again
         case MaybeSent():
             unsure = changes(**delivery.unanswered(row, do))
             return unsure, Again(longest_s=LONGEST_IN_CHAT_S)
     return {}, Again(longest_s=LONGEST_IN_CHAT_S)
 
 
-def _unanswered(row: Invoice, do: Do) -> tuple[Columns, Again | None]:
-    """Most likely the message is there: once more, and with the last copy it counts as shown.
+def _unnumbered(row: Invoice, do: Do) -> tuple[Columns, Again | None]:
+    """It is there, but nobody can edit it: sent again, and with the last copy it counts as shown.
 
-    Its number is unknown then, so what becomes of the invoice gets a message of its own.
+    What becomes of the invoice gets a message of its own then. A message without any answer never
+    counts as shown: it may be nowhere.
     """
     unsure = changes(**delivery.unanswered(row, do))
     is_first = not row.may_be_duplicate(do)

@@ -17,7 +17,7 @@ MAX_PAUSE_S = 60.0
 FIRST_PAUSE_S = 0.2
 #: Tries that end in a fault of ours, or change nothing, before a row is stuck.
 MAX_FAULTS = 10
-#: Copies at most of a message that Telegram takes without an answer that anybody can read.
+#: Copies at most of a message that Telegram takes without telling its number.
 MAX_COPIES = 3
 #: More seconds than any clock is wrong by.
 LONG_S = 1e9

@@ -213,6 +213,12 @@ class Room:
         assert row is not None
         return row
 
+    async def noted(self, command: Message, message: Message) -> None:
+        """Wait until a question's row knows this message of the bot's as well."""
+        async with asyncio.timeout(10):
+            while message.id not in (await self.row(command)).duplicates:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
     async def change(self, row: Invoice, **columns: Unpack[Columns]) -> Invoice:
         """What the node has done with a row."""
         return await self.do(_change, row.id, columns)

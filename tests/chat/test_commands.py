@@ -6,7 +6,7 @@ import pytest
 
 from bot import texts
 from bot.core import amounts
-from bot.core.invoice import State
+from bot.core.invoice import Face, State
 from bot.core.wishes import Cancelling
 from bot.core.work import Do
 from bot.errors import AmountRefused, MemoRefused
@@ -106,6 +106,7 @@ async def test_an_amount_that_cannot_be_read_is_asked_for_again(room: Room) -> N
     await room.told(chat, refusal("a lot"))
     asks_again = room.telegram.messages(chat)[-1]
     assert (asks_again.reply_markup or {}).get("force_reply")
+    await room.noted(command, asks_again)
     answer = await room.say(chat, room.anna, "2100 pizza", reply_to=asks_again)
     row = await room.row(command)
     assert (row.state, row.amount_msat, row.reply_to) == (State.PENDING, 2_100_000, answer.id)
@@ -122,6 +123,57 @@ async def test_in_a_group_only_a_reply_to_the_bot_is_an_answer(room: Room) -> No
     row = await room.row(command)
     assert row.state is State.ASKING
     await room.say(room.group, room.anna, "2100", reply_to=question)
+    row = await room.row(command)
+    assert row.state is State.PENDING
+
+
+async def test_with_a_question_open_a_reply_to_something_else_is_no_answer(room: Room) -> None:
+    for chat in (room.group, room.private(room.anna)):
+        await room.say(chat, room.anna, f"/help@{NAME}")
+        await room.said(chat)
+        helped = room.telegram.messages(chat)[-1]
+        command = await room.say(chat, room.anna, "/invoice")
+        await room.take(Do.SEND_CARD, await room.row(command))
+        question = room.telegram.messages(chat)[-1]
+        for other in (helped, command):
+            await room.say(chat, room.anna, "1000 thanks!", reply_to=other)
+        row = await room.row(command)
+        assert row.state is State.ASKING
+        await room.say(chat, room.anna, "1000", reply_to=question)
+        row = await room.row(command)
+        assert (row.state, row.amount_msat) == (State.PENDING, 1_000_000)
+
+
+async def test_in_private_a_reply_to_another_chat_is_no_answer(room: Room) -> None:
+    chat = room.private(room.anna)
+    command = await room.say(chat, room.anna, "/invoice")
+    message = room.telegram.message_json(room.telegram.say(chat, room.anna, "hm"))
+    elsewhere = {"origin": {"type": "hidden_user", "date": 1, "sender_user_name": "x"}}
+    odd: list[dict[str, object]] = [
+        {"external_reply": elsewhere},
+        {"reply_to_story": {"id": 5}},
+        {"reply_to_message": {"unreadable": 1}},
+    ]
+    for number, each in enumerate(odd, 900):
+        changed = {**message, "message_id": number, "text": "1000", **each}
+        room.telegram.push_raw_update({"message": changed})
+    await room.handled()
+    row = await room.row(command)
+    assert row.state is State.ASKING
+
+
+async def test_a_question_whose_number_nobody_knows_is_answered_by_a_reply(room: Room) -> None:
+    await room.say(room.group, room.anna, f"/help@{NAME}")
+    await room.said(room.group)
+    helped = room.telegram.messages(room.group)[-1]
+    command = await room.say(room.group, room.anna, "/invoice")
+    row = await room.take(Do.SEND_CARD, await room.row(command))
+    question = room.telegram.messages(room.group)[-1]
+    await room.change(row, card_id=None, card_shown=Face.QUESTION)
+    await room.say(room.group, room.anna, "1000 thanks!", reply_to=helped)
+    row = await room.row(command)
+    assert row.state is State.ASKING
+    await room.say(room.group, room.anna, "1000", reply_to=question)
     row = await room.row(command)
     assert row.state is State.PENDING
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from bot.core.steps import AS_READ, Around, next_step
 from bot.core.work import MAX_COPIES, MAX_FAULTS, SENDS, Do, Lane
 from bot.errors import (
     AlreadySettled,
+    AnswerUnreadable,
     AskedTooLongAgo,
     ChatBusy,
     ChatError,
@@ -183,7 +185,7 @@ def test_only_a_send_that_may_have_arrived_is_unsure(
 
 
 @pytest.mark.parametrize("do", [Do.SEND_CARD, Do.SEND_PAYMENT_REQUEST, Do.ANNOUNCE])
-def test_what_telegram_takes_without_an_answer_is_there_three_times_at_most(do: Do) -> None:
+def test_what_telegram_takes_without_a_number_is_there_three_times_at_most(do: Do) -> None:
     row = {
         Do.SEND_CARD: invoice(OPEN),
         Do.SEND_PAYMENT_REQUEST: shown(OPEN, Face.OPEN, payment_request_separate=True),
@@ -191,25 +193,25 @@ def test_what_telegram_takes_without_an_answer_is_there_three_times_at_most(do: 
     }[do]
     pauses = []
     while next_step(row, AS_READ, NOW + 1000).do is do:
-        row = replace(row, **written(do, row, NoAnswer()))
+        row = replace(row, **written(do, row, AnswerUnreadable()))
         assert row.may_be_duplicate(do)
         pauses.append(row.retry_at - NOW)
     assert len(pauses) == MAX_COPIES
     assert pauses[1] > pauses[0] >= 3
 
 
-def test_a_question_without_an_answer_is_asked_three_times_at_most() -> None:
+def test_a_question_without_a_number_is_asked_three_times_at_most() -> None:
     row = invoice(State.ASKING)
     for _ in range(MAX_COPIES):
         assert next_step(row, AS_READ, NOW).do is Do.SEND_CARD
-        row = replace(row, **{**written(Do.SEND_CARD, row, NoAnswer()), "retry_at": 0.0})
+        row = replace(row, **{**written(Do.SEND_CARD, row, AnswerUnreadable()), "retry_at": 0.0})
     assert next_step(row, AS_READ, NOW).do is Do.WAIT
 
 
 def test_what_becomes_of_a_card_without_a_number_gets_a_card_of_its_own() -> None:
     row = invoice(OPEN)
     for _ in range(MAX_COPIES):
-        row = replace(row, **written(Do.SEND_CARD, row, NoAnswer()))
+        row = replace(row, **written(Do.SEND_CARD, row, AnswerUnreadable()))
     assert next_step(row, AS_READ, NOW).do is Do.WAIT
     assert next_step(replace(row, state=SETTLED), AS_READ, NOW).do is Do.SEND_CARD
     assert next_step(replace(row, state=State.EXPIRED), AS_READ, NOW).do is Do.SEND_CARD
@@ -220,8 +222,20 @@ def test_tries_that_surely_did_not_arrive_are_no_copies() -> None:
     for _ in range(5):
         row = replace(row, **written(Do.SEND_CARD, row, NotSent()))
     for _ in range(MAX_COPIES - 1):
-        row = replace(row, **written(Do.SEND_CARD, row, NoAnswer()))
+        row = replace(row, **written(Do.SEND_CARD, row, AnswerUnreadable()))
     assert row.card_shown is Face.NOTHING
+
+
+def test_what_may_be_nowhere_is_repeated_ever_more_slowly() -> None:
+    row, pauses = invoice(OPEN), []
+    for _ in range(6):
+        columns = written(Do.SEND_CARD, row, NoAnswer())
+        assert columns["unsure"] == {Do.SEND_CARD}
+        pauses.append(columns["retry_at"] - NOW)
+        row = replace(row, **columns)
+    assert row.card_shown is Face.NOTHING
+    assert all(later > earlier for earlier, later in pairwise(pauses[:4]))
+    assert 45 <= pauses[5] <= 60
 
 
 def test_an_edit_without_an_answer_is_repeated_soon_and_makes_no_copy() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 from telegram import Message
 from telegram.ext import CommandHandler, MessageHandler
@@ -72,30 +74,34 @@ class Invoices:
         return await self._admission.too_late(message) if asked is Asked.TOO_LATE else []
 
     async def answer(self, message: Message) -> Sequence[Reply]:
-        """A text that may be the answer to "How many sats?"."""
+        """A text that may be the answer to "How many sats?".
+
+        A reply to the question is; in private a message that replies to nothing is as well.
+        """
         to = messages.replied(message)
-        replied_to = None
-        if to is not None and messages.is_from(to, self._telegram_bot):
-            replied_to = to.message_id
+        to_us = to is not None and messages.is_from(to, self._telegram_bot)
         in_private = messages.is_private(message)
-        if not in_private and replied_to is None:
+        if not in_private and not to_us:
             return []
-        asker = messages.asker(message)
+        asker, place = messages.asker(message), messages.place(message, self._places)
         if not self._admission.may_ask(message, asker):
             return []
+        if messages.is_reply(message) and not to_us:
+            return [reply(message, texts.help_private(self._telegram_bot.username))]
         try:
             answered = await self._actions.answer(
                 asker,
                 messages.origin(message),
-                messages.place(message, self._places),
+                place,
                 clean(message.text or ""),
-                replied_to=replied_to,
+                replied_to=None if to is None else to.message_id,
                 age_s=self._admission.age_s(message),
             )
         except (UserLimitReached, ChatLimitReached) as error:
             return [reply(message, texts.refusal(error))]
         except Refused as error:  # another answer is waited for
-            return [reply(message, texts.refusal(error), asks=True)]
+            asks = reply(message, texts.refusal(error), asks=True)
+            return [replace(asks, then=partial(self._actions.asked_again, asker, place))]
         match answered:
             case Answered.TOO_LATE:
                 return await self._admission.too_late(message)
