@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import socket
+import zlib
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -24,6 +25,11 @@ ANSWER_TIMEOUT_S = 30.0
 DEAD_AFTER_S = 10.0
 #: Seconds for which an idle connection is kept, so that a quiet time costs no TLS handshake.
 KEEP_CONNECTION_S = 60.0
+
+#: Bytes of an answer at most, also unpacked. A whole batch of updates is far below.
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
+#: What is asked for and can be unpacked here: never more than asked for is unpacked.
+_PACKED = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 _NO_CONNECTION = (
     aiohttp.ClientConnectorError,
@@ -70,7 +76,8 @@ class Transport(BaseRequest):
                     socket_factory=_socket,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"User-Agent": self.USER_AGENT},
+                headers={"User-Agent": self.USER_AGENT, "Accept-Encoding": ", ".join(_PACKED)},
+                auto_decompress=False,
             )
 
     async def shutdown(self) -> None:
@@ -126,13 +133,40 @@ class Transport(BaseRequest):
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
-    """An answer's body. Raises `Unreadable` where it breaks off after a success."""
+    """An answer's body, unpacked.
+
+    Raises `Unreadable` where it breaks off after a success or is too large, else `NetworkError`.
+    """
     try:
-        return await response.read()
-    except aiohttp.ClientError as error:
-        if response.ok:
-            raise Unreadable(_told(error)) from error
-        raise
+        body = await _packed(response.content)
+        return _unpacked(body, response.headers.get("Content-Encoding", "").lower())
+    except (aiohttp.ClientError, zlib.error, _TooLarge) as error:
+        raise (Unreadable if response.ok else NetworkError)(_told(error)) from error
+
+
+class _TooLarge(Exception):
+    """More than `MAX_ANSWER_BYTES`."""
+
+
+async def _packed(content: aiohttp.StreamReader) -> bytes:
+    body = bytearray()
+    async for part in content.iter_any():
+        body += part
+        if len(body) > MAX_ANSWER_BYTES:
+            raise _TooLarge
+    return bytes(body)
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    if encoding not in _PACKED:  # what nobody asked for is no JSON, and found to be none
+        return body
+    unpacking = zlib.decompressobj(_PACKED[encoding])
+    unpacked = unpacking.decompress(body, MAX_ANSWER_BYTES)
+    if unpacking.unconsumed_tail:
+        raise _TooLarge
+    if not unpacking.eof:
+        raise zlib.error("the answer breaks off")
+    return unpacked
 
 
 def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
