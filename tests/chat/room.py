@@ -147,7 +147,13 @@ class Room:
                 telegram_bot=self.telegram_bot,
             ),
             Presses(actions=actions, targets=targets, replies=self.replies),
-            Status(node=self.node, owners=access.owners, replies=self.replies, within_s=0.0),
+            Status(
+                node=self.node,
+                owners=access.owners,
+                admission=admission,
+                replies=self.replies,
+                within_s=0.0,
+            ),
             About(admission=admission, replies=self.replies, telegram_bot=self.telegram_bot),
         ):
             family.register(self.application)

@@ -83,7 +83,7 @@ async def test_strangers_are_answered_once_a_day_and_get_no_row(room: Room) -> N
     await room.told(chat, texts.ids(room.stranger.id, chat.id), 2)
 
 
-async def test_what_came_too_late_is_said_once_in_a_chat(room: Room) -> None:
+async def test_what_came_too_late_is_said_once_to_each_person(room: Room) -> None:
     chat = room.private(room.anna)
     for text in ("/invoice 2100", "/invoice 4200", "/invoices"):
         room.telegram.say(chat, room.anna, text)
@@ -93,6 +93,39 @@ async def test_what_came_too_late_is_said_once_in_a_chat(room: Room) -> None:
     assert await room.row_of(now) is not None
     await room.say(chat, room.anna, "/id")
     assert await room.said(chat, 2) == [texts.TOO_LATE, plain(texts.ids(room.anna.id, chat.id))]
+
+
+async def test_of_four_peoples_late_commands_each_gets_a_word(room: Room) -> None:
+    people = [room.owner, room.anna, room.bert]
+    for person in people * 2:
+        room.telegram.say(room.group, person, f"/invoices@{NAME}")
+    room.clock.ahead_s += 3 * 3600
+    await room.handled()
+    assert await room.said(room.group, 3) == [texts.TOO_LATE] * 3
+    await room.say(room.group, room.anna, f"/id@{NAME}")
+    assert len(await room.said(room.group, 4)) == 4
+
+
+@pytest.mark.parametrize(
+    "command", ["/invoice 2100", "/cancel", "/invoices", "/id", "/help", "/start", "/status", "/x"]
+)
+async def test_no_command_of_hours_ago_is_carried_out(room: Room, command: str) -> None:
+    chat = room.private(room.owner)
+    row, card = await room.open_card(chat, room.owner, "/invoice 21")
+    room.telegram.say(chat, room.owner, command, reply_to=card)
+    room.clock.ahead_s += 3 * 3600
+    await room.handled()
+    await room.told(chat, texts.TOO_LATE, 2)
+    command_row = await room.row(room.telegram.message(chat, row.origin_message_id))
+    assert not command_row.cancel_wanted
+
+
+async def test_a_late_command_of_a_stranger_gets_what_strangers_get(room: Room) -> None:
+    chat = room.private(room.stranger)
+    room.telegram.say(chat, room.stranger, "/cancel")
+    room.clock.ahead_s += 3 * 3600
+    await room.handled()
+    await room.told(chat, texts.stranger(room.stranger.id, chat.id))
 
 
 # the question

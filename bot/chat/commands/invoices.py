@@ -71,7 +71,7 @@ class Invoices:
             )
         except Refused as error:
             return [reply(message, texts.refusal(error))]
-        return await self._admission.too_late(message) if asked is Asked.TOO_LATE else []
+        return await self._admission.too_late(message, asker) if asked is Asked.TOO_LATE else []
 
     async def answer(self, message: Message) -> Sequence[Reply]:
         """A text that may be the answer to "How many sats?".
@@ -104,7 +104,7 @@ class Invoices:
             return [replace(asks, then=partial(self._actions.asked_again, asker, place))]
         match answered:
             case Answered.TOO_LATE:
-                return await self._admission.too_late(message)
+                return await self._admission.too_late(message, asker)
             case Answered.EXPIRED:
                 return [reply(message, texts.QUESTION_EXPIRED)]
             case Answered.NO_QUESTION | Answered.OTHER_CARD if in_private:
@@ -128,9 +128,14 @@ class Invoices:
             return []
         is_own = row is not None and row.asker_id == asker.id
         is_stranger = not is_own and not self._admission.may_ask(message, asker)
+        late = await self._admission.late(message, asker)
+        if late is not None and not is_stranger:
+            return late
         no: Sequence[Reply] = []
         if is_stranger:
             no = await self._admission.stranger(message, asker)
+        if late is not None:  # not even where a group's admin is a stranger
+            return no
         if row is None:
             how = texts.CANCEL_HOW if payment_hash is None else texts.NOT_TRACKED
             return no if is_stranger else [reply(message, how)]
