@@ -30,6 +30,7 @@ from bot.errors import (
     ChatBusy,
     ChatError,
     ChatForbidden,
+    ChatMoved,
     ChatRefused,
     InvoiceUnknown,
     MaybeSent,
@@ -120,6 +121,8 @@ def _came_of(
             return Verdict(columns=result.columns, events=(Event("info", _DONE[do], {}),))
         case NodeError():
             return _node_error(do, row, result, gate_is_open=gate_is_open, now=now)
+        case ChatMoved():  # a move that is one was done, and no result
+            return _fault(do, row, "group moved in a circle", {}, {})
         case ChatError():
             return _chat_error(do, row, result, around)
     return _fault(do, row, "step crashed", {}, {"exc_info": result})

@@ -31,6 +31,7 @@ from bot.errors import (
     ChatBusy,
     ChatError,
     ChatForbidden,
+    ChatMoved,
     ChatRefused,
     InvoiceUnknown,
     MaybeSent,
@@ -264,6 +265,12 @@ def test_after_ten_faults_in_a_row_the_row_is_stuck_and_the_owners_are_told_once
         row = replace(row, **came.columns)
     assert next_step(row, AS_READ, NOW + 1000).do is Do.NOTHING
     assert [(notice.kind, notice.row_id) for notice in told] == [(Kind.STUCK, row.id)]
+
+
+def test_a_group_that_moves_in_a_circle_is_a_fault() -> None:
+    columns = written(Do.SEND_CARD, invoice(OPEN), ChatMoved(-5))
+    assert columns["faults"] == 1
+    assert columns["retry_at"] > NOW
 
 
 def test_a_step_that_changes_nothing_counts_as_a_fault() -> None:
