@@ -142,7 +142,7 @@ def counts_as_sent(world: World) -> bool:
     return shown == [(Face.OPEN, None)]
 
 
-@pytest.mark.parametrize("name", UNREADABLE.keys() - {"half"})
+@pytest.mark.parametrize("name", sorted(UNREADABLE.keys() - {"half"}))
 async def test_an_edit_that_was_taken_is_not_repeated(world: World, name: str) -> None:
     await world.start_bot()
     chat = world.private(world.anna)
@@ -178,3 +178,23 @@ async def test_patience_of_no_length_is_a_moment(world: World) -> None:
     world.telegram.garble("sendPhoto", body, status=status, acted=False)
     card = await world.open_card(chat, world.anna, "/invoice 1")
     assert not may_be_duplicate(card.text or "")
+
+
+async def test_a_group_that_moves_in_a_circle_is_left_alone_soon(world: World) -> None:
+    world.access = {"chats": frozenset({world.group.id})}
+    await world.start_bot()
+    new = world.telegram.migrate(world.group)
+    await world.open_card(new, world.anna, "/invoice 1")
+    world.telegram.fail(None, chat_id=new.id, times=None, migrate_to=world.group.id)
+    world.telegram.calls.clear()
+    world.telegram.say(new, world.anna, "/invoice 2")
+
+    def refused() -> int:
+        return sum(call.chat_id == new.id for call in world.telegram.calls)
+
+    await world.until(lambda: refused() >= 1)
+    began_at = asyncio.get_running_loop().time()
+    await world.until(lambda: refused() >= 5)
+    assert asyncio.get_running_loop().time() - began_at >= 1.5  # 43 a second, as it was
+    world.telegram.clear_faults()
+    await world.shown(new, Face.OPEN, sats=2)

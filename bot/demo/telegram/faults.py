@@ -84,13 +84,17 @@ class Faults:
         status: int = 500,
         description: str | None = None,
         retry_after: int | None = None,
+        migrate_to: int | None = None,
     ) -> None:
         """Answer the next `times` calls (None: all until `clear_faults`) with an error, not acting.
 
-        `retry_after` in seconds makes it a 429.
+        `retry_after` in seconds makes it a 429; `migrate_to` says that the group has this id now.
         """
         if retry_after is not None or status == 429:
             refusal = too_many(retry_after or 1)
+        elif migrate_to is not None:
+            what = "Bad Request: group chat was upgraded to a supergroup chat"
+            refusal = Refusal(400, what, migrate_to_chat_id=migrate_to)
         else:
             refusal = Refusal(status, description or _PHRASES.get(status, "Error"))
         self._add(_Fault("fail", method, chat_id, times, refusal))
