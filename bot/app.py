@@ -182,7 +182,12 @@ class Parts:
                 targets=targets,
                 telegram_bot=self.telegram_bot,
             ),
-            Status(node=self.watch, owners=settings.access.owners, replies=replies),
+            Status(
+                node=self.watch,
+                owners=settings.access.owners,
+                admission=admission,
+                replies=replies,
+            ),
             Presses(actions=actions, targets=targets, replies=replies),
             # the last: it takes what no other family does
             About(admission=admission, replies=replies, telegram_bot=self.telegram_bot),

@@ -63,6 +63,7 @@ Grouped by what the reader should do::
         │   └── ChatBusy             not before `retry_after_s`
         ├── MaybeSent                unknown, never failed: it may be in the chat
         │   └── NoAnswer             it was not even refused: most likely it is there
+        │       └── AnswerUnreadable  it is there, and nobody knows its number
         ├── MessageGone              the message to edit was removed
         ├── ChatForbidden            blocked or removed: the chat is unreachable
         ├── ChatMoved                the group has a new id
@@ -374,6 +375,10 @@ class MaybeSent(ChatError):
 
 class NoAnswer(MaybeSent):
     """Telegram has not answered in time: it may have arrived or not."""
+
+
+class AnswerUnreadable(NoAnswer):
+    """Telegram took it, to go by its answer, but the message's number cannot be read."""
 
 
 class MessageGone(ChatError):

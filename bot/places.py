@@ -87,11 +87,18 @@ class Places:
         log.info("chat reachable again", chat=chat_id)
         self._bell.ring_all()
 
-    async def moved(self, old: int, new: int, *, must: bool) -> None:
-        """A group has a new id. Written also where that is known: a row may have come late."""
+    async def moved(self, old: int, new: int, *, must: bool) -> bool:
+        """A group has a new id. Written also where that is known: a row may have come late.
+
+        False, and nothing is written, where the group would be back at an id that it has left.
+        """
+        if self.now(new) == self.now(old) != new or old == new:
+            log.error("group moved in a circle: not believed", chat=old, to=new)
+            return False
         await self._write(must, _move, old, new, self._clock())
         self._remember(old, new)
         self._bell.ring_all()
+        return True
 
     def _remember(self, old: int, new: int) -> None:
         present = self.now(new)

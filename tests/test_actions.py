@@ -288,7 +288,8 @@ async def test_what_is_said_to_another_card_is_no_answer(desk: Desk) -> None:
     question = await desk.asked(ANNA, "", card_id=70)
     assert await desk.answer(ANNA, "2100", replied_to=60) is Answered.OTHER_CARD
     assert (await desk.fresh(question)).state is State.ASKING
-    assert await desk.answer(ANNA, "2100", replied_to=99) is Answered.TAKEN  # nobody's card
+    assert await desk.answer(ANNA, "2100", replied_to=99) is Answered.NO_QUESTION  # nobody's card
+    assert await desk.answer(ANNA, "2100", replied_to=70) is Answered.TAKEN
 
 
 async def test_a_question_that_has_expired_says_so_to_the_person_who_was_asked(desk: Desk) -> None:

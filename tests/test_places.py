@@ -171,3 +171,16 @@ async def test_another_bot_is_known_only_once_it_is_written(store: Store, bell: 
     await again.serve(222)
     assert (again.bot_id, again.is_unreachable(OTHER)) == (222, False)
     assert (await after_a_restart(store)).bot_id == 222
+
+
+async def test_a_group_is_never_back_at_an_id_that_it_has_left(
+    places: Places, store: Store
+) -> None:
+    assert await places.moved(OLD, NEW, must=True)
+    assert await places.moved(OLD, NEW, must=True)  # as each row of it says
+    assert await places.moved(NEW, NEWER, must=True)
+    for back in (OLD, NEW):
+        assert not await places.moved(NEWER, back, must=True)
+    assert not await places.moved(NEWER, NEWER, must=True)
+    for known in (places, await after_a_restart(store)):
+        assert {known.now(each) for each in (OLD, NEW, NEWER)} == {NEWER}

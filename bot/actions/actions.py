@@ -95,8 +95,8 @@ class Actions:
     ) -> Answered:
         """`what`, an amount and a memo, may answer the question "How many sats?".
 
-        `replied_to`: the message of the bot's that it replies to; `age_s`: how long ago it was
-        written. Raises `Refused`.
+        `replied_to`: the message of the bot's that it replies to, None where it replies to nothing;
+        `age_s`: how long ago it was written. Raises `Refused`.
         """
         found = await self._store.do(
             jobs.question, asker.id, origin, place, replied_to, self._places.bot_id
@@ -119,6 +119,7 @@ class Actions:
             asked_at=now - age_s,
             card_id=None,
             card_shown=Face.NOTHING,
+            duplicates={},
             **delivery.void(),
             # Drawn with the amount: where a backup was restored, the question's own hash may
             # have an invoice already, of another amount.
@@ -127,6 +128,10 @@ class Actions:
         await self._store.do(jobs.answer, question, columns, self._access, now)
         self._bell.ring(question.id, place.chat_id)
         return Answered.TAKEN
+
+    async def asked_again(self, asker: Asker, place: Place, message_id: int) -> None:
+        """A message of the bot's that asks an open question once more: a reply to it answers."""
+        await self._store.do(jobs.asked_again, asker.id, place, message_id)
 
     async def cancel(self, payment_hash: bytes, by: Asker) -> Cancelling:
         """Want it cancelled."""

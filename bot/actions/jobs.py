@@ -12,7 +12,7 @@ from bot.actions.values import Asker, Drawn, Origin, Place, Rules
 from bot.core import work
 from bot.core.invoice import Columns, Face, Invoice, State
 from bot.core.wishes import Answered, Cancelling, Renewing
-from bot.core.work import Lane
+from bot.core.work import Do, Lane
 from bot.store import Tx
 
 #: As many as `latest` gives.
@@ -47,14 +47,24 @@ class Found:
 
     question: Invoice | None  # that waits for this person's answer here
     answered: Invoice | None  # by this very message, earlier
-    replied_to: Invoice | None
+    number: int | None  # of the message that it replies to; None: it replies to nothing
+    replied_to: Invoice | None  # the row of that message
 
     @property
     def meant(self) -> Invoice | None:
         """The question, unless the message replies to something else."""
-        if self.question is None or self.replied_to is None:
-            return self.question
-        return self.question if self.replied_to.id == self.question.id else None
+        asks = self.question
+        if asks is None or self.number is None or self.number == asks.card_id:
+            return asks
+        if self.number in asks.duplicates or self._may_be_a_copy(asks, self.number):
+            return asks
+        return None
+
+    def _may_be_a_copy(self, asks: Invoice, number: int) -> bool:
+        """Whether it may be the question, in a message whose number nobody has recorded."""
+        is_complete = asks.card_id is not None and not asks.may_be_duplicate(Do.SEND_CARD)
+        is_earlier = asks.chat_id == asks.origin_chat_id and number < asks.origin_message_id
+        return self.replied_to is None and not is_complete and not is_earlier
 
     def instead(self, asker_id: int) -> Answered:
         """What it is where no question is meant."""
@@ -72,8 +82,17 @@ def question(
     return Found(
         tx.invoices.question(place.chat_id, place.thread_id, asker_id),
         tx.invoices.answered(origin.chat_id, origin.message_id),
-        of_message(tx, place.chat_id, replied_to, bot_id) if replied_to is not None else None,
+        replied_to,
+        None if replied_to is None else of_message(tx, place.chat_id, replied_to, bot_id),
     )
+
+
+def asked_again(tx: Tx, asker_id: int, place: Place, message_id: int) -> None:
+    """One more message asks the question that is open."""
+    question = tx.invoices.question(place.chat_id, place.thread_id, asker_id)
+    if question is not None:
+        duplicates = question.with_duplicate(message_id, Face.QUESTION)
+        tx.invoices.update(question.id, duplicates=duplicates)
 
 
 def answer(tx: Tx, question: Invoice, columns: Columns, access: Access, now: float) -> None:

@@ -59,14 +59,18 @@ class Admission:
         """None if the message is heard, else what is said instead, if anything."""
         if not self.may_ask(message, asker):
             return await self.stranger(message, asker)
-        if self.age_s(message) > TOO_LATE_S:
-            return await self.too_late(message)
-        return None
+        return await self.late(message, asker)
 
-    async def too_late(self, message: Message) -> list[Reply]:
-        """Said once in a chat of all that came too late."""
-        chat_id = self._places.now(message.chat.id)
-        claimed = await self._claim("late", chat_id, every_s=TOO_LATE_S)
+    async def late(self, message: Message, asker: Asker) -> list[Reply] | None:
+        """None if the message came in time, else what is said instead of doing what it wants."""
+        if self.age_s(message) <= TOO_LATE_S:
+            return None
+        return await self.too_late(message, asker)
+
+    async def too_late(self, message: Message, asker: Asker) -> list[Reply]:
+        """Said once to each person in a chat, of all that came too late."""
+        kind = f"late in {self._places.now(message.chat.id)}"
+        claimed = await self._claim(kind, asker.id, every_s=TOO_LATE_S)
         return [reply(message, texts.TOO_LATE)] if claimed else []
 
     async def stranger(self, message: Message, asker: Asker) -> list[Reply]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
-from telegram import ForceReply
+from telegram import ForceReply, Message
 from telegram.constants import ParseMode
 from telegram.error import TelegramError
 
@@ -42,6 +42,8 @@ class Say:
     thread_id: int | None = None
     quiet: bool = False
     asks: bool = False  # the reader's next message is a reply to it
+    #: What is done with its number once it was sent.
+    then: Callable[[int], Awaitable[None]] | None = None
 
 
 class Chats:
@@ -104,7 +106,7 @@ class Chats:
     async def _say(self, message: Say) -> None:
         for attempt in range(1, SAY_TRIES + 1):
             try:
-                await self.send(message.chat_id, Lane.BACKGROUND, partial(_said, message))
+                said = await self.send(message.chat_id, Lane.BACKGROUND, partial(_said, message))
             except ChatMoved as moved:
                 message = replace(message, chat_id=moved.new_chat_id, reply_to=None)
             except NotSent:
@@ -112,6 +114,8 @@ class Chats:
                     raise
                 await asyncio.sleep(pause_s(attempt, longest_s=SAY_PAUSE_S))
             else:
+                if message.then is not None and said is not None:
+                    await message.then(said.message_id)
                 return
 
     def heard(self, chat_id: int) -> None:
@@ -132,7 +136,7 @@ class Chats:
                 task.cancel()
 
 
-def _said(message: Say, bot: TelegramBot) -> Awaitable[object]:
+def _said(message: Say, bot: TelegramBot) -> Awaitable[Message]:
     return bot.send_message(
         message.chat_id,
         message.text,

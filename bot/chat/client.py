@@ -5,16 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from telegram.error import InvalidToken, NetworkError, TelegramError
+from telegram import ChatMember
+from telegram.error import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    InvalidToken,
+    NetworkError,
+    TelegramError,
+)
 from telegram.ext import ExtBot
 
-from bot.chat.transport import Transport
+from bot.chat import received
+from bot.chat.transport import Transport, Unreadable
 from bot.config import TelegramSettings
 
 #: Seconds beyond a long poll's own time after which its connection is given up.
 POLL_GRACE_S = 5.0
 #: Connections at once.
 CONNECTIONS = 64
+#: As much of an answer as an error tells, in characters.
+MAX_DETAIL = 300
+
+_ADMINS = (ChatMember.OWNER, ChatMember.ADMINISTRATOR)
 
 
 class TelegramBot(ExtBot[None]):
@@ -36,23 +49,47 @@ class TelegramBot(ExtBot[None]):
         answer: object = await self._post("getUpdates", data, read_timeout=poll_s + POLL_GRACE_S)
         return answer
 
-    async def _do_post(self, endpoint: str, data: dict[str, Any], **timeouts: Any) -> Any:
-        """One call. What nobody can read is a `NetworkError`: what it did is unknown.
+    async def is_admin(self, chat_id: int, user_id: int) -> bool:
+        """Whether somebody is an admin of a group now. Raises `TelegramError`."""
+        answer = await self._post("getChatMember", {"chat_id": chat_id, "user_id": user_id})
+        try:
+            return received.status(answer) in _ADMINS
+        except ValueError as error:
+            raise Unreadable(f"unreadable answer: {error}") from error
 
-        A proxy, or Telegram in trouble, may answer anything; PTB then raises whatever comes.
+    async def _do_post(self, endpoint: str, data: dict[str, Any], **timeouts: Any) -> Any:
+        """One call, and of its result what is read. Raises `TelegramError`.
+
+        A success that nobody can read is `Unreadable`. Any other answer that nobody can read is a
+        `NetworkError`: what the call did is unknown. A proxy, or Telegram in trouble, may answer
+        anything; PTB then raises whatever comes.
         """
+        result = await self._result(endpoint, data, **timeouts)
+        try:
+            read = received.READ.get(endpoint)
+            return result if read is None else read(result)
+        except ValueError as error:
+            raise Unreadable(f"unreadable answer: {error}") from error
+
+    async def _result(self, endpoint: str, data: dict[str, Any], **timeouts: Any) -> Any:
         try:
             return await super()._do_post(endpoint, data, **timeouts)
-        except InvalidToken as error:
-            if error.__cause__ is not None:  # those are not Telegram's words
-                raise NetworkError(error.message) from error
+        except (BadRequest, Conflict, Forbidden, InvalidToken) as error:
+            if error.__cause__ is not None:  # by its status alone: those are not Telegram's words
+                raise NetworkError(_short(error.message)) from error
             raise
         except TelegramError as error:
             if type(error) is TelegramError:  # a success, to go by its status
-                raise NetworkError(error.message) from error
+                raise Unreadable(_short(error.message)) from error
             raise
         except Exception as error:
-            raise NetworkError(f"unreadable answer: {type(error).__name__}: {error}") from error
+            what = _short(f"unreadable answer: {type(error).__name__}: {error}")
+            raise NetworkError(what) from error
+
+
+def _short(text: str) -> str:
+    """PTB puts the whole answer into its errors' texts."""
+    return text[:MAX_DETAIL]
 
 
 def make_bot(settings: TelegramSettings) -> TelegramBot:

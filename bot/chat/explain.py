@@ -16,8 +16,9 @@ from telegram.error import (
     TimedOut,
 )
 
-from bot.chat.transport import NeverSent
+from bot.chat.transport import NeverSent, Unreadable
 from bot.errors import (
+    AnswerUnreadable,
     ChatBusy,
     ChatError,
     ChatForbidden,
@@ -75,6 +76,8 @@ def explain(error: TelegramError) -> ChatError:
             return NotSent(detail=text)
         if "too many requests" in lowered:
             return ChatBusy(RETRY_AFTER_S)
+        if isinstance(error, Unreadable):
+            return AnswerUnreadable(detail=text)
         return (NoAnswer if isinstance(error, TimedOut) else MaybeSent)(detail=text)
     # Unauthorized, Conflict and the like: it was not taken.
     return NotSent(detail=text)

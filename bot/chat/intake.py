@@ -30,6 +30,12 @@ log = logs.get(__name__)
 #: Seconds for which Telegram delays an empty answer.
 POLL_S = 50
 LONGEST_PAUSE_S = 10.0
+#: Seconds between polls of which the last brought nothing new: a server may answer all at once.
+POLL_EVERY_S = 0.2
+#: Seconds for which a token has to be rejected that was accepted before.
+DOUBT_S = 60.0
+#: Updates whose numbers are remembered, to know them where they come again.
+REMEMBERED = 10 * 100
 #: Updates in one answer at most.
 BATCH = 100
 #: Chats side by side: all hundred of a batch at once would block everything else.
@@ -45,14 +51,22 @@ class Intake:
         application: PtbApplication,
         *,
         on_bug: Callable[[Update], None],
+        doubt_s: float = DOUBT_S,
     ) -> None:
         self._telegram_bot = telegram_bot
         self._application = application
         self._on_bug = on_bug
+        self._doubt_s = doubt_s
+        self._is_accepted = False  # the token, by an earlier answer
+        self._rejected_at: float | None = None  # since when, on the steady clock
         self._offset = 0
         self._confirmed = 0
         # handled, but not to be confirmed before an older one
         self._handled: set[int] = set()
+        # the numbers of the newest that were handled, in the order of coming
+        self._known: dict[int, None] = {}
+        self._are_old = False  # nothing but these came last
+        self._is_new = True  # something came last that was not there before
         # when nothing older than the next batch can have been waiting, on the steady clock
         self._emptied_at = -math.inf
         self._errors: dict[int, Exception] = {}
@@ -62,22 +76,30 @@ class Intake:
         application.add_error_handler(self._note)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set; what was handled is confirmed then. Raises `TokenRefused`."""
+        """Until `stop` is set; what was handled is confirmed then.
+
+        Raises `TokenRefused`: at once at the start, later where it lasts.
+        """
         attempts = 0
         pause = 0.0
         stopping = asyncio.ensure_future(stop.wait())
         try:
             while not stop.is_set():
+                began_at = steady()
                 try:
                     complete = await self._poll(stopping)
                 except InvalidToken as error:
-                    raise TokenRefused from error
+                    complete = False
+                    self._doubt(error)
                 except TelegramError as error:
                     complete = False
                     pause = await self._explain(error)
                 attempts = 0 if complete else attempts + 1
                 if not complete:
                     pause = max(pause, pause_s(attempts, longest_s=LONGEST_PAUSE_S))
+                elif not self._is_new:
+                    pause = began_at + POLL_EVERY_S - steady()
+                if pause > 0:
                     await asyncio.wait({stopping}, timeout=pause)
                 pause = 0.0
         finally:
@@ -109,6 +131,7 @@ class Intake:
         if call.cancelled():
             return True
         batch = call.result()
+        self._is_accepted, self._rejected_at = True, None
         if self._away:
             log.info("Telegram reachable again")
             self._away = ""
@@ -117,6 +140,15 @@ class Intake:
         if complete and isinstance(batch, list) and len(batch) < (1 if is_repeated else BATCH):
             self._emptied_at = asked_at
         return complete
+
+    def _doubt(self, error: InvalidToken) -> None:
+        """One answer may be a slip of Telegram's. Raises `TokenRefused` where it is none."""
+        now = steady()
+        if self._rejected_at is None:
+            self._rejected_at = now
+            log.warning("token rejected: Telegram is asked again", for_s=self._doubt_s)
+        if not self._is_accepted or now - self._rejected_at >= self._doubt_s:
+            raise TokenRefused from error
 
     def longest_wait_s(self) -> float:
         """How old an update can be that is handled now, in seconds: infinite after a start.
@@ -134,7 +166,12 @@ class Intake:
         numbered = {number: raw for raw in batch if (number := updates.number_of(raw)) is not None}
         if len(numbered) < len(batch):
             log.error("update skipped: no number")
-        if numbered and max(numbered) < self._offset:
+        self._is_new = not numbered.keys() <= self._known.keys()
+        are_old = bool(numbered) and not self._is_new and max(numbered) < self._offset
+        if are_old and not self._are_old:
+            log.error("Telegram delivers again what was confirmed: it is passed over")
+        self._are_old = are_old
+        if numbered and not are_old and max(numbered) < self._offset:
             # After a week without any their numbers begin somewhere else.
             log.warning("Telegram restarted its update numbers")
             self._offset = min(numbered)
@@ -170,6 +207,9 @@ class Intake:
             except Exception:
                 log.exception("update failed and was skipped", update=number)
             self._handled.add(number)
+            self._known[number] = None
+            if len(self._known) > REMEMBERED:
+                del self._known[next(iter(self._known))]
         return None
 
     async def _one(self, number: int, raw: Raw) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from telegram import ChatMember, Update
 from telegram.ext import ChatMemberHandler, MessageHandler, TypeHandler
 
@@ -10,15 +12,22 @@ from bot.chat.chats import Chats
 from bot.chat.updates import PtbApplication
 from bot.places import Places
 
+#: Seconds in which talk makes a chat reachable once: a muted group may talk without end.
+LIFT_EVERY_S = 60.0
+
 _OUT = (ChatMember.BANNED, ChatMember.LEFT)
 
 
 class Membership:
     """Tells `places` and `chats` of what comes from where."""
 
-    def __init__(self, *, places: Places, chats: Chats) -> None:
+    def __init__(self, *, places: Places, chats: Chats, lift_every_s: float = LIFT_EVERY_S) -> None:
+        self._lift_every_s = lift_every_s
         self._places = places
         self._chats = chats
+        # chats that talk made reachable in the last minute, and the timer of the next time
+        self._lifted: dict[int, asyncio.TimerHandle] = {}
+        self._talked: set[int] = set()  # of these, since
 
     def register(self, application: PtbApplication) -> None:
         """Who handles what; every update is heard first."""
@@ -27,12 +36,29 @@ class Membership:
         application.add_handler(ChatMemberHandler(self.lost, ChatMemberHandler.MY_CHAT_MEMBER))
 
     async def heard(self, update: Update, _context: object = None) -> None:
-        """A chat that is heard of can be written to again."""
+        """A chat that is heard of can be written to again; by talk, once a minute."""
         chat = update.effective_chat
         if chat is None or _is_out(update):
             return
-        self._chats.heard(chat.id)
-        await self._places.heard(chat.id)
+        is_talk = update.my_chat_member is None
+        if is_talk and chat.id in self._lifted:
+            self._talked.add(chat.id)
+            return
+        if is_talk and self._places.is_unreachable(chat.id):
+            loop = asyncio.get_running_loop()
+            self._lifted[chat.id] = loop.call_later(self._lift_every_s, self._may_lift, chat.id)
+        await self._heard(chat.id)
+
+    def _may_lift(self, chat_id: int) -> None:
+        """A minute is over: what was said meanwhile counts now."""
+        del self._lifted[chat_id]
+        if chat_id in self._talked:
+            self._talked.discard(chat_id)
+            self._chats.post(self._heard(chat_id))
+
+    async def _heard(self, chat_id: int) -> None:
+        self._chats.heard(chat_id)
+        await self._places.heard(chat_id)
 
     async def lost(self, update: Update, _context: object = None) -> None:
         """Blocked or removed: nothing is tried there until the chat is heard of again."""

@@ -70,6 +70,11 @@ def replied(message: Message) -> Message | None:
     return None if to is None or to.forum_topic_created else to
 
 
+def is_reply(message: Message) -> bool:
+    """Whether somebody chose to reply to something, here or elsewhere."""
+    return replied(message) is not None or message.external_reply is not None
+
+
 def asker(message: Message) -> Asker:
     """Who asks."""
     if message.sender_chat is not None:

@@ -44,7 +44,8 @@ class Presses:
             return [Answer(query.id, await self._act(press, asker))]
 
         no = Answer(query.id, texts.NOT_ALLOWED, alert=True)
-        return await self._targets.if_allowed(row, asker, then, [no])
+        unknown = Answer(query.id, texts.TRY_AGAIN, alert=True)
+        return await self._targets.if_allowed(row, asker, then, [no], [unknown])
 
     async def _act(self, press: Press, by: Asker) -> str:
         """What to say."""

@@ -10,13 +10,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from telegram import CallbackQuery, ChatMember, Message, Update
+from telegram import CallbackQuery, Message, Update
 from telegram.error import TelegramError
 
 from bot import logs, texts
 from bot.chat import messages
 from bot.chat.chats import Chats, Say
-from bot.errors import NodeError, NodeTimeout
+from bot.chat.explain import explain
+from bot.errors import ChatForbidden, ChatRefused, NodeError, NodeTimeout, StoreUnavailable
 
 log = logs.get(__name__)
 
@@ -37,12 +38,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class IfAdmin:
-    """Only Telegram knows whether somebody is an admin: if so `then`, else `otherwise`."""
+    """Only Telegram knows whether somebody is an admin: if so `then`, else `otherwise`.
+
+    `unknown`: where Telegram does not say.
+    """
 
     chat_id: int
     user_id: int
     then: Callable[[], Awaitable[Sequence[Reply]]]
     otherwise: Sequence[Reply]
+    unknown: Sequence[Reply]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +127,16 @@ class Replies:
 
     async def _if_admin(self, question: IfAdmin) -> None:
         try:
-            member = await self._chats.telegram_bot.get_chat_member(
-                question.chat_id, question.user_id
-            )
+            is_admin = await self._chats.telegram_bot.is_admin(question.chat_id, question.user_id)
         except TelegramError as error:
             log.info("admin rights not known", chat=question.chat_id, detail=error.message)
-            is_admin = False  # as long as nobody says so
+            is_refused = isinstance(explain(error), ChatRefused | ChatForbidden)
+            self.send(question.otherwise if is_refused else question.unknown)
         else:
-            is_admin = member.status in (ChatMember.OWNER, ChatMember.ADMINISTRATOR)
-        self.send(await question.then() if is_admin else question.otherwise)
+            try:
+                self.send(await question.then() if is_admin else question.otherwise)
+            except StoreUnavailable:
+                self.send(question.unknown)
 
     async def _ask_node(self, question: AskNode) -> None:
         try:

@@ -39,10 +39,14 @@ class Targets:
         asker: Asker,
         then: Callable[[], Awaitable[Sequence[Reply]]],
         otherwise: Sequence[Reply],
+        unknown: Sequence[Reply],
     ) -> Sequence[Reply]:
-        """The asker, the owners, and a group's admins may cancel and renew."""
+        """The asker, the owners, and a group's admins may cancel and renew.
+
+        `unknown` is said where Telegram does not say whether somebody is an admin.
+        """
         if self._actions.may_change(row, asker):
             return await then()
         if row.chat_id > 0:  # a private chat has no admins
             return otherwise
-        return [IfAdmin(row.chat_id, asker.id, then, otherwise)]
+        return [IfAdmin(row.chat_id, asker.id, then, otherwise, unknown)]

@@ -6,13 +6,15 @@ PTB's own carrier, httpx, makes a command take a third more of the processor's t
 from __future__ import annotations
 
 import ipaddress
+import json
 import socket
+import zlib
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-from telegram.error import NetworkError, TimedOut
+from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
 #: Seconds to connect, the wait for a place in the pool included.
@@ -23,6 +25,11 @@ ANSWER_TIMEOUT_S = 30.0
 DEAD_AFTER_S = 10.0
 #: Seconds for which an idle connection is kept, so that a quiet time costs no TLS handshake.
 KEEP_CONNECTION_S = 60.0
+
+#: Bytes of an answer at most, also unpacked. A whole batch of updates is far below.
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
+#: What is asked for and can be unpacked here: never more than asked for is unpacked.
+_PACKED = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 _NO_CONNECTION = (
     aiohttp.ClientConnectorError,
@@ -35,11 +42,15 @@ class NeverSent(NetworkError):
     """There was no connection to Telegram: nothing was sent."""
 
 
+class Unreadable(NetworkError):
+    """Telegram did it, to go by the status; the rest of the answer nobody can read."""
+
+
 class Transport(BaseRequest):
     """Carries PTB's requests over a pool of so many `connections`, which stays warm.
 
-    `do_request` raises `NeverSent` where nothing was sent, `TimedOut` or `NetworkError` where
-    Telegram may have got it. It repeats nothing.
+    `do_request` raises `NeverSent` where nothing was sent; `TimedOut`, `Unreadable` or
+    `NetworkError` where Telegram may have got it. It repeats nothing.
     """
 
     __slots__ = ("_connections", "_proxies", "_session")
@@ -65,7 +76,8 @@ class Transport(BaseRequest):
                     socket_factory=_socket,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"User-Agent": self.USER_AGENT},
+                headers={"User-Agent": self.USER_AGENT, "Accept-Encoding": ", ".join(_PACKED)},
+                auto_decompress=False,
             )
 
     async def shutdown(self) -> None:
@@ -73,6 +85,19 @@ class Transport(BaseRequest):
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> dict[str, Any]:
+        """The answer's object. A success has a result, if only None. Raises `TelegramError`."""
+        try:
+            answer = json.loads(payload.decode(errors="replace"))
+        except (ValueError, RecursionError) as error:
+            raise TelegramError("unreadable answer") from error
+        if not isinstance(answer, dict) or not {"ok", "description"} & answer.keys():
+            raise TelegramError("not an answer of Telegram's")
+        if answer.get("ok") is not False:
+            answer.setdefault("result", None)
+        return answer
 
     async def do_request(
         self,
@@ -98,13 +123,50 @@ class Transport(BaseRequest):
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=connect_s + answer_s, connect=connect_s),
             ) as response:
-                return response.status, await response.read()
+                return response.status, await _body(response)
         except _NO_CONNECTION as error:
             raise NeverSent(_told(error)) from error
         except TimeoutError as error:
             raise TimedOut from error
         except aiohttp.ClientError as error:
             raise NetworkError(_told(error)) from error
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """An answer's body, unpacked.
+
+    Raises `Unreadable` where it breaks off after a success or is too large, else `NetworkError`.
+    """
+    try:
+        body = await _packed(response.content)
+        return _unpacked(body, response.headers.get("Content-Encoding", "").lower())
+    except (aiohttp.ClientError, zlib.error, _TooLarge) as error:
+        raise (Unreadable if response.ok else NetworkError)(_told(error)) from error
+
+
+class _TooLarge(Exception):
+    """More than `MAX_ANSWER_BYTES`."""
+
+
+async def _packed(content: aiohttp.StreamReader) -> bytes:
+    body = bytearray()
+    async for part in content.iter_any():
+        body += part
+        if len(body) > MAX_ANSWER_BYTES:
+            raise _TooLarge
+    return bytes(body)
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    if encoding not in _PACKED:  # what nobody asked for is no JSON, and found to be none
+        return body
+    unpacking = zlib.decompressobj(_PACKED[encoding])
+    unpacked = unpacking.decompress(body, MAX_ANSWER_BYTES)
+    if unpacking.unconsumed_tail:
+        raise _TooLarge
+    if not unpacking.eof:
+        raise zlib.error("the answer breaks off")
+    return unpacked
 
 
 def _socket(address: aiohttp.AddrInfoType) -> socket.socket:

@@ -26,9 +26,11 @@ from bot.core.notices import Kind, Notice
 from bot.core.steps import Around, next_step, prepared
 from bot.core.work import EDITS, MAX_PAUSE_S, SENDS, Again, Do
 from bot.errors import (
+    AnswerUnreadable,
     ChatBusy,
     ChatError,
     ChatForbidden,
+    ChatMoved,
     ChatRefused,
     InvoiceUnknown,
     MaybeSent,
@@ -149,6 +151,8 @@ def _came_of(
             return Verdict(columns=result.columns, events=(Event("info", _DONE[do], {}),))
         case NodeError():
             return _node_error(do, row, result, gate_is_open=gate_is_open, now=now)
+        case ChatMoved():  # a move that is one was done, and no result
+            return _fault(do, row, "group moved in a circle", {}, {})
         case ChatError():
             return _chat_error(do, row, result, around)
     return _fault(do, row, "step crashed", {}, {"exc_info": result})
@@ -250,7 +254,9 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
     else:
         values = {"step": do, "reason": error.detail or error.key}
         events.append(Event("info", "chat step failed", values))
-    if "announced" in columns:
+    if isinstance(error, AnswerUnreadable) and do in SENDS and again is None:
+        events.append(Event("warning", "message counts as sent: its number could not be read", {}))
+    elif "announced" in columns:
         events.append(Event("error", "payment could not be announced to anybody", {}))
     return Verdict(
         columns=columns,
@@ -283,6 +289,8 @@ def _after_chat_error(
             return {} if is_own else _announce_further(row, around), None
         case ChatRefused():
             return _refused(do, row, around), None
+        case AnswerUnreadable() if do in SENDS:
+            return _unnumbered(row, do)
         case NoAnswer() if do in SENDS:
             again = Again(first_s=FIRST_AFTER_NO_ANSWER_S)
             return changes(**delivery.unanswered(row, do)), again
@@ -290,6 +298,23 @@ def _after_chat_error(
             unsure = changes(**delivery.unanswered(row, do))
             return unsure, Again(longest_s=LONGEST_IN_CHAT_S)
     return {}, Again(longest_s=LONGEST_IN_CHAT_S)
+
+
+def _unnumbered(row: Invoice, do: Do) -> tuple[Columns, Again | None]:
+    """It is there, but nobody can edit it: sent again, and with the last copy it counts as shown.
+
+    What becomes of the invoice gets a message of its own then. A message without any answer never
+    counts as shown: it may be nowhere.
+    """
+    unsure = changes(**delivery.unanswered(row, do))
+    is_first = not row.may_be_duplicate(do)
+    if is_first or row.attempts_at(do) + 1 < work.MAX_COPIES:
+        return unsure, Again(first_s=FIRST_AFTER_NO_ANSWER_S, is_first=is_first)
+    if do is Do.ANNOUNCE:
+        return {**unsure, "announced": True}, None
+    if do is Do.SEND_PAYMENT_REQUEST:
+        return {**unsure, "payment_request_shown": Face.OPEN}, None
+    return {**unsure, "card_shown": row.face}, None
 
 
 def _gone(do: Do, row: Invoice) -> Columns:

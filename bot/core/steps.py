@@ -144,7 +144,8 @@ def _asking(row: Invoice, around: Around, now: float) -> Step:
     ends_at = row.asked_at + around.clock_set_by_s + QUESTION_S
     if now >= ends_at:
         return Step(Do.DROP)
-    if row.card_id is None and not around.unreachable and not row.undeliverable:
+    is_due = row.card_id is None and row.card_shown is not row.face
+    if is_due and not around.unreachable and not row.undeliverable:
         return Step(Do.SEND_CARD)
     return Step(Do.WAIT, ends_at)
 
@@ -192,7 +193,7 @@ def _show(row: Invoice, around: Around) -> Step:
     if row.card_id is not None and row.card_shown is not face:
         return Step(Do.EDIT_CARD)
     is_due = row.payment_request_separate and row.payment_request_id is None and face is Face.OPEN
-    if is_due and not row.undeliverable:
+    if is_due and row.payment_request_shown is not face and not row.undeliverable:
         return Step(Do.SEND_PAYMENT_REQUEST)
     if row.payment_request_id is not None and row.payment_request_shown is not face:
         return Step(Do.EDIT_PAYMENT_REQUEST)

@@ -17,6 +17,8 @@ MAX_PAUSE_S = 60.0
 FIRST_PAUSE_S = 0.2
 #: Tries that end in a fault of ours, or change nothing, before a row is stuck.
 MAX_FAULTS = 10
+#: Copies at most of a message that Telegram takes without telling its number.
+MAX_COPIES = 3
 #: More seconds than any clock is wrong by.
 LONG_S = 1e9
 
@@ -194,6 +196,7 @@ class Again:
     first_s: float = FIRST_PAUSE_S
     at_least_s: float = 0.0
     is_fault: bool = False  # of ours: after `MAX_FAULTS` in a row the row is stuck
+    is_first: bool = False  # of its kind: what was tried before does not count
 
 
 def after_step(row: Work, do: Do, again: Again | None, *, now: float, jitter: float) -> WorkColumns:
@@ -201,7 +204,7 @@ def after_step(row: Work, do: Do, again: Again | None, *, now: float, jitter: fl
     if again is None:
         is_fresh = row.tried is None and not row.faults
         return {} if is_fresh else {"tried": None, "attempts": 0, "faults": 0, "retry_at": 0.0}
-    attempts = row.attempts_at(do) + 1
+    attempts = 1 if again.is_first else row.attempts_at(do) + 1
     grown_s = min(again.longest_s, again.first_s * 2 ** min(attempts - 1, 16)) * jitter
     retry_at = now + min(max(again.at_least_s, grown_s), MAX_PAUSE_S)
     columns: WorkColumns = {"tried": do, "attempts": attempts, "retry_at": retry_at}

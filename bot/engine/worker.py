@@ -125,8 +125,9 @@ class Worker:
         try:
             result: Result = await self._do(step.do, row, around, hand)
         except ChatMoved as moved:
-            await self._places.moved(row.chat_id, moved.new_chat_id, must=True)
-            return await self.read(row.id)
+            if await self._places.moved(row.chat_id, moved.new_chat_id, must=True):
+                return await self.read(row.id)
+            result = moved
         except Exception as error:  # noqa: BLE001 -- judged like any result: it stops nothing else
             result = error
         self._patience.learn(step.do, row, result)

@@ -147,7 +147,13 @@ class Room:
                 telegram_bot=self.telegram_bot,
             ),
             Presses(actions=actions, targets=targets, replies=self.replies),
-            Status(node=self.node, owners=access.owners, replies=self.replies, within_s=0.0),
+            Status(
+                node=self.node,
+                owners=access.owners,
+                admission=admission,
+                replies=self.replies,
+                within_s=0.0,
+            ),
             About(admission=admission, replies=self.replies, telegram_bot=self.telegram_bot),
         ):
             family.register(self.application)
@@ -212,6 +218,12 @@ class Room:
         row = await self.row_of(command)
         assert row is not None
         return row
+
+    async def noted(self, command: Message, message: Message) -> None:
+        """Wait until a question's row knows this message of the bot's as well."""
+        async with asyncio.timeout(10):
+            while message.id not in (await self.row(command)).duplicates:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
     async def change(self, row: Invoice, **columns: Unpack[Columns]) -> Invoice:
         """What the node has done with a row."""

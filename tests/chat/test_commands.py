@@ -6,7 +6,7 @@ import pytest
 
 from bot import texts
 from bot.core import amounts
-from bot.core.invoice import State
+from bot.core.invoice import Face, State
 from bot.core.wishes import Cancelling
 from bot.core.work import Do
 from bot.errors import AmountRefused, MemoRefused
@@ -83,7 +83,7 @@ async def test_strangers_are_answered_once_a_day_and_get_no_row(room: Room) -> N
     await room.told(chat, texts.ids(room.stranger.id, chat.id), 2)
 
 
-async def test_what_came_too_late_is_said_once_in_a_chat(room: Room) -> None:
+async def test_what_came_too_late_is_said_once_to_each_person(room: Room) -> None:
     chat = room.private(room.anna)
     for text in ("/invoice 2100", "/invoice 4200", "/invoices"):
         room.telegram.say(chat, room.anna, text)
@@ -93,6 +93,39 @@ async def test_what_came_too_late_is_said_once_in_a_chat(room: Room) -> None:
     assert await room.row_of(now) is not None
     await room.say(chat, room.anna, "/id")
     assert await room.said(chat, 2) == [texts.TOO_LATE, plain(texts.ids(room.anna.id, chat.id))]
+
+
+async def test_of_four_peoples_late_commands_each_gets_a_word(room: Room) -> None:
+    people = [room.owner, room.anna, room.bert]
+    for person in people * 2:
+        room.telegram.say(room.group, person, f"/invoices@{NAME}")
+    room.clock.ahead_s += 3 * 3600
+    await room.handled()
+    assert await room.said(room.group, 3) == [texts.TOO_LATE] * 3
+    await room.say(room.group, room.anna, f"/id@{NAME}")
+    assert len(await room.said(room.group, 4)) == 4
+
+
+@pytest.mark.parametrize(
+    "command", ["/invoice 2100", "/cancel", "/invoices", "/id", "/help", "/start", "/status", "/x"]
+)
+async def test_no_command_of_hours_ago_is_carried_out(room: Room, command: str) -> None:
+    chat = room.private(room.owner)
+    row, card = await room.open_card(chat, room.owner, "/invoice 21")
+    room.telegram.say(chat, room.owner, command, reply_to=card)
+    room.clock.ahead_s += 3 * 3600
+    await room.handled()
+    await room.told(chat, texts.TOO_LATE, 2)
+    command_row = await room.row(room.telegram.message(chat, row.origin_message_id))
+    assert not command_row.cancel_wanted
+
+
+async def test_a_late_command_of_a_stranger_gets_what_strangers_get(room: Room) -> None:
+    chat = room.private(room.stranger)
+    room.telegram.say(chat, room.stranger, "/cancel")
+    room.clock.ahead_s += 3 * 3600
+    await room.handled()
+    await room.told(chat, texts.stranger(room.stranger.id, chat.id))
 
 
 # the question
@@ -106,6 +139,7 @@ async def test_an_amount_that_cannot_be_read_is_asked_for_again(room: Room) -> N
     await room.told(chat, refusal("a lot"))
     asks_again = room.telegram.messages(chat)[-1]
     assert (asks_again.reply_markup or {}).get("force_reply")
+    await room.noted(command, asks_again)
     answer = await room.say(chat, room.anna, "2100 pizza", reply_to=asks_again)
     row = await room.row(command)
     assert (row.state, row.amount_msat, row.reply_to) == (State.PENDING, 2_100_000, answer.id)
@@ -122,6 +156,57 @@ async def test_in_a_group_only_a_reply_to_the_bot_is_an_answer(room: Room) -> No
     row = await room.row(command)
     assert row.state is State.ASKING
     await room.say(room.group, room.anna, "2100", reply_to=question)
+    row = await room.row(command)
+    assert row.state is State.PENDING
+
+
+async def test_with_a_question_open_a_reply_to_something_else_is_no_answer(room: Room) -> None:
+    for chat in (room.group, room.private(room.anna)):
+        await room.say(chat, room.anna, f"/help@{NAME}")
+        await room.said(chat)
+        helped = room.telegram.messages(chat)[-1]
+        command = await room.say(chat, room.anna, "/invoice")
+        await room.take(Do.SEND_CARD, await room.row(command))
+        question = room.telegram.messages(chat)[-1]
+        for other in (helped, command):
+            await room.say(chat, room.anna, "1000 thanks!", reply_to=other)
+        row = await room.row(command)
+        assert row.state is State.ASKING
+        await room.say(chat, room.anna, "1000", reply_to=question)
+        row = await room.row(command)
+        assert (row.state, row.amount_msat) == (State.PENDING, 1_000_000)
+
+
+async def test_in_private_a_reply_to_another_chat_is_no_answer(room: Room) -> None:
+    chat = room.private(room.anna)
+    command = await room.say(chat, room.anna, "/invoice")
+    message = room.telegram.message_json(room.telegram.say(chat, room.anna, "hm"))
+    elsewhere = {"origin": {"type": "hidden_user", "date": 1, "sender_user_name": "x"}}
+    odd: list[dict[str, object]] = [
+        {"external_reply": elsewhere},
+        {"reply_to_story": {"id": 5}},
+        {"reply_to_message": {"unreadable": 1}},
+    ]
+    for number, each in enumerate(odd, 900):
+        changed = {**message, "message_id": number, "text": "1000", **each}
+        room.telegram.push_raw_update({"message": changed})
+    await room.handled()
+    row = await room.row(command)
+    assert row.state is State.ASKING
+
+
+async def test_a_question_whose_number_nobody_knows_is_answered_by_a_reply(room: Room) -> None:
+    await room.say(room.group, room.anna, f"/help@{NAME}")
+    await room.said(room.group)
+    helped = room.telegram.messages(room.group)[-1]
+    command = await room.say(room.group, room.anna, "/invoice")
+    row = await room.take(Do.SEND_CARD, await room.row(command))
+    question = room.telegram.messages(room.group)[-1]
+    await room.change(row, card_id=None, card_shown=Face.QUESTION)
+    await room.say(room.group, room.anna, "1000 thanks!", reply_to=helped)
+    row = await room.row(command)
+    assert row.state is State.ASKING
+    await room.say(room.group, room.anna, "1000", reply_to=question)
     row = await room.row(command)
     assert row.state is State.PENDING
 

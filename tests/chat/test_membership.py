@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from bot.chat.membership import Membership
+from bot.chat.updates import read
 from bot.core.invoice import Face
-from tests.chat.room import Room
+from tests.chat.room import NAME, Room
 
 
 async def test_a_chat_that_blocks_the_bot_is_unreachable_until_it_is_heard_of(room: Room) -> None:
@@ -60,3 +64,47 @@ async def test_a_move_is_said_twice_and_done_once(room: Room) -> None:
             await room.intake.handle([raw])
             rung.append(room.bell.take().is_all)
     assert rung == [True, False]
+
+
+HELP = f"/help@{NAME}"
+
+
+async def test_a_muted_group_that_talks_is_reachable_once_a_minute(room: Room) -> None:
+    await room.places.lost(room.group.id, must=True)
+    await room.say(room.group, room.anna, HELP)
+    assert not room.places.is_unreachable(room.group.id)
+    for _ in range(5):
+        await room.places.lost(room.group.id, must=True)
+        await room.say(room.group, room.anna, HELP)
+        assert room.places.is_unreachable(room.group.id)
+    other = room.private(room.anna)  # another chat has a minute of its own
+    await room.places.lost(other.id, must=True)
+    await room.say(other, room.anna, HELP)
+    assert not room.places.is_unreachable(other.id)
+
+
+async def test_what_was_said_within_the_minute_counts_when_it_is_over(room: Room) -> None:
+    membership = Membership(places=room.places, chats=room.chats, lift_every_s=0.2)
+    room.telegram.say(room.group, room.anna, HELP)
+    first, *_ = await room.updates()
+    update = read(first, room.telegram_bot)
+    for _ in range(2):
+        await room.places.lost(room.group.id, must=True)
+        await membership.heard(update)
+    assert room.places.is_unreachable(room.group.id)
+    room.bell.take()
+    async with asyncio.timeout(10):
+        await room.bell.wait()
+    assert not room.places.is_unreachable(room.group.id)
+
+
+async def test_a_bot_that_is_let_in_again_is_reachable_at_once(room: Room) -> None:
+    await room.places.lost(room.group.id, must=True)
+    await room.say(room.group, room.anna, HELP)
+    room.telegram.remove_bot(room.group)
+    removed, *_ = await room.updates()
+    await room.intake.handle([removed])
+    assert room.places.is_unreachable(room.group.id)
+    room.telegram.readd_bot(room.group)
+    await room.handled()
+    assert not room.places.is_unreachable(room.group.id)

@@ -79,20 +79,30 @@ async def test_a_node_that_is_asked_holds_up_nobody(room: Room) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "fails", "says"),
-    [("owner", False, "yes"), ("anna", False, "no"), ("owner", True, "no")],
+    ("name", "status", "says"),
+    [
+        ("owner", 200, "yes"),
+        ("anna", 200, "no"),
+        ("owner", 400, "no"),
+        ("owner", 429, "unknown"),
+        ("owner", 500, "unknown"),
+        ("owner", 0, "unknown"),
+    ],
 )
 async def test_an_admin_is_one_only_where_telegram_says_so(
-    room: Room, name: str, fails: bool, says: str
+    room: Room, name: str, status: int, says: str
 ) -> None:
-    if fails:
-        room.telegram.fail("getChatMember", status=400, description="Bad Request: user not found")
+    if status == 0:
+        room.telegram.drop("getChatMember", acted=True)
+    elif status != 200:
+        room.telegram.fail("getChatMember", status=status, description="user not found")
 
     async def then() -> Sequence[Reply]:
         return [Say(room.group.id, "yes")]
 
     person = getattr(room, name).id
-    room.replies.send([IfAdmin(room.group.id, person, then, [Say(room.group.id, "no")])])
+    no, unknown = (Say(room.group.id, text) for text in ("no", "unknown"))
+    room.replies.send([IfAdmin(room.group.id, person, then, [no], [unknown])])
     await room.told(room.group, says)
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import email.parser
 import email.policy
+import gzip
 import ssl
+import tracemalloc
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,7 +22,14 @@ from telegram.error import NetworkError, TimedOut
 from telegram.request import RequestData
 from telegram.request._requestparameter import RequestParameter
 
-from bot.chat.transport import NeverSent, Transport, _form, _proxy_for
+from bot.chat.transport import (
+    MAX_ANSWER_BYTES,
+    NeverSent,
+    Transport,
+    Unreadable,
+    _form,
+    _proxy_for,
+)
 from bot.demo.node import certificate
 
 PHOTO = b"\x89PNG\r\n\r\n--no line between parts\0"
@@ -39,9 +49,11 @@ class Server:
     """Gives each request this answer; "" breaks the connection, None says nothing."""
 
     answer: str | None = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+    body: bytes = b""
     url: str = ""
     requests: list[str] = field(default_factory=list)
     connections: int = 0
+    stops: bool = False  # after its first answer
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -50,7 +62,9 @@ class Server:
                 self.requests.append((await reader.readuntil(b"\r\n\r\n")).decode())
                 if self.answer == "":
                     return
-                writer.write((self.answer or "").encode())
+                writer.write((self.answer or "").encode() + self.body)
+                if self.stops:
+                    return
         except asyncio.IncompleteReadError:
             return
         finally:
@@ -211,6 +225,62 @@ async def test_what_is_in_a_netrc_file_is_not_sent(
     async with serving(Server()) as server:
         await carrier.do_request(server.url, "POST", data())
         assert "authorization" not in server.requests[0].lower()
+
+
+def answering(body: bytes, *headers: str, length: int | None = None) -> Server:
+    """A server that answers each request with this body."""
+    size = len(body) if length is None else length
+    lines = ["HTTP/1.1 200 OK", f"Content-Length: {size}", *headers, "", ""]
+    return Server(answer="\r\n".join(lines), body=body)
+
+
+@pytest.mark.parametrize(("encoding", "window"), [("gzip", 31), ("deflate", 15)])
+async def test_a_packed_answer_is_unpacked(carrier: Transport, encoding: str, window: int) -> None:
+    packing = zlib.compressobj(wbits=window)
+    body = packing.compress(b'{"ok":true}') + packing.flush()
+    async with serving(answering(body, f"Content-Encoding: {encoding}")) as server:
+        assert await carrier.do_request(server.url, "POST", data()) == (200, b'{"ok":true}')
+
+
+PACKED = "Content-Encoding: gzip"
+TOO_LARGE = {
+    "as it is": (bytes(MAX_ANSWER_BYTES + 1), ()),
+    "unpacked": (gzip.compress(bytes(MAX_ANSWER_BYTES + 1), 1), (PACKED,)),
+    "not packed at all": (b'{"ok":true}', (PACKED,)),
+    "half of it": (gzip.compress(b'{"ok":true}')[:-9], (PACKED,)),
+}
+
+
+@pytest.mark.parametrize(("body", "headers"), TOO_LARGE.values(), ids=TOO_LARGE)
+async def test_an_answer_that_is_too_large_or_cannot_be_unpacked_is_unreadable(
+    carrier: Transport, body: bytes, headers: tuple[str, ...]
+) -> None:
+    async with serving(answering(body, *headers)) as server:
+        with pytest.raises(Unreadable):
+            await carrier.do_request(server.url, "POST", data())
+
+
+async def test_a_bomb_takes_no_more_memory_than_is_allowed(carrier: Transport) -> None:
+    packing = zlib.compressobj(9, wbits=31)
+    zeros = bytes(2**20)
+    bomb = b"".join(packing.compress(zeros) for _ in range(400)) + packing.flush()
+    async with serving(answering(bomb, PACKED)) as server:
+        tracemalloc.start()
+        try:
+            with pytest.raises(Unreadable):
+                await carrier.do_request(server.url, "POST", data())
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < 3 * MAX_ANSWER_BYTES
+
+
+async def test_a_success_that_breaks_off_is_unreadable(carrier: Transport) -> None:
+    server = answering(b'{"ok":tr', "Connection: close", length=100)
+    server.stops = True
+    async with serving(server):
+        with pytest.raises(Unreadable):
+            await carrier.do_request(server.url, "POST", data())
 
 
 async def test_after_the_end_nothing_is_sent(carrier: Transport) -> None:

@@ -23,13 +23,15 @@ from bot.core.invoice import Audience, Columns, Face, Invoice, State
 from bot.core.notices import Kind
 from bot.core.outcomes import Verdict, judge
 from bot.core.steps import AS_READ, Around, next_step
-from bot.core.work import MAX_FAULTS, SENDS, Do, Lane
+from bot.core.work import MAX_COPIES, MAX_FAULTS, SENDS, Do, Lane
 from bot.errors import (
     AlreadySettled,
+    AnswerUnreadable,
     AskedTooLongAgo,
     ChatBusy,
     ChatError,
     ChatForbidden,
+    ChatMoved,
     ChatRefused,
     InvoiceUnknown,
     MaybeSent,
@@ -198,17 +200,62 @@ def test_only_a_send_that_may_have_arrived_is_unsure(
     assert written(Do.SEND_CARD, invoice(OPEN), error).get("unsure") == unsure
 
 
-def test_what_telegram_takes_without_an_answer_is_repeated_ever_more_slowly() -> None:
+@pytest.mark.parametrize("do", [Do.SEND_CARD, Do.SEND_PAYMENT_REQUEST, Do.ANNOUNCE])
+def test_what_telegram_takes_without_a_number_is_there_three_times_at_most(do: Do) -> None:
+    row = {
+        Do.SEND_CARD: invoice(OPEN),
+        Do.SEND_PAYMENT_REQUEST: shown(OPEN, Face.OPEN, payment_request_separate=True),
+        Do.ANNOUNCE: shown(SETTLED, Face.PAID),
+    }[do]
+    pauses = []
+    while next_step(row, AS_READ, NOW + 1000).do is do:
+        row = replace(row, **written(do, row, AnswerUnreadable()))
+        assert row.may_be_duplicate(do)
+        pauses.append(row.retry_at - NOW)
+    assert len(pauses) == MAX_COPIES
+    assert pauses[1] > pauses[0] >= 3
+
+
+def test_a_question_without_a_number_is_asked_three_times_at_most() -> None:
+    row = invoice(State.ASKING)
+    for _ in range(MAX_COPIES):
+        assert next_step(row, AS_READ, NOW).do is Do.SEND_CARD
+        row = replace(row, **{**written(Do.SEND_CARD, row, AnswerUnreadable()), "retry_at": 0.0})
+    assert next_step(row, AS_READ, NOW).do is Do.WAIT
+
+
+def test_what_becomes_of_a_card_without_a_number_gets_a_card_of_its_own() -> None:
+    row = invoice(OPEN)
+    for _ in range(MAX_COPIES):
+        row = replace(row, **written(Do.SEND_CARD, row, AnswerUnreadable()))
+    assert next_step(row, AS_READ, NOW).do is Do.WAIT
+    assert next_step(replace(row, state=SETTLED), AS_READ, NOW).do is Do.SEND_CARD
+    assert next_step(replace(row, state=State.EXPIRED), AS_READ, NOW).do is Do.SEND_CARD
+
+
+def test_tries_that_surely_did_not_arrive_are_no_copies() -> None:
+    row = invoice(OPEN)
+    for _ in range(5):
+        row = replace(row, **written(Do.SEND_CARD, row, NotSent()))
+    for _ in range(MAX_COPIES - 1):
+        row = replace(row, **written(Do.SEND_CARD, row, AnswerUnreadable()))
+    assert row.card_shown is Face.NOTHING
+
+
+def test_what_may_be_nowhere_is_repeated_ever_more_slowly() -> None:
     row, pauses = invoice(OPEN), []
     for _ in range(6):
         columns = written(Do.SEND_CARD, row, NoAnswer())
         assert columns["unsure"] == {Do.SEND_CARD}
         pauses.append(columns["retry_at"] - NOW)
         row = replace(row, **columns)
-    assert pauses[0] >= 3
+    assert row.card_shown is Face.NOTHING
     assert all(later > earlier for earlier, later in pairwise(pauses[:4]))
     assert 45 <= pauses[5] <= 60
-    edit = written(Do.EDIT_CARD, row, NoAnswer())  # no copy comes of it
+
+
+def test_an_edit_without_an_answer_is_repeated_soon_and_makes_no_copy() -> None:
+    edit = written(Do.EDIT_CARD, shown(SETTLED, Face.OPEN), NoAnswer())
     assert edit["retry_at"] - NOW < 1
 
 
@@ -233,6 +280,12 @@ def test_after_ten_faults_in_a_row_the_row_is_stuck_and_the_owners_are_told_once
         row = replace(row, **came.columns)
     assert next_step(row, AS_READ, NOW + 1000).do is Do.NOTHING
     assert [(notice.kind, notice.row_id) for notice in told] == [(Kind.STUCK, row.id)]
+
+
+def test_a_group_that_moves_in_a_circle_is_a_fault() -> None:
+    columns = written(Do.SEND_CARD, invoice(OPEN), ChatMoved(-5))
+    assert columns["faults"] == 1
+    assert columns["retry_at"] > NOW
 
 
 def test_a_step_that_changes_nothing_counts_as_a_fault() -> None:

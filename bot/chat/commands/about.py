@@ -39,8 +39,8 @@ class About:
     async def help(self, message: Message) -> Sequence[Reply]:
         """/help and /start: what the bot does."""
         asker = messages.asker(message)
-        if not self._admission.may_ask(message, asker):
-            return await self._admission.stranger(message, asker)
+        if (instead := await self._admission.instead(message, asker)) is not None:
+            return instead
         name = self._telegram_bot.username
         in_private = messages.is_private(message)
         return [reply(message, texts.help_private(name) if in_private else texts.help_group(name))]
@@ -50,4 +50,6 @@ class About:
         asker = messages.asker(message)
         if not await self._admission.may_ask_for_ids(message, asker):
             return []
+        if (late := await self._admission.late(message, asker)) is not None:
+            return late
         return [reply(message, texts.ids(asker.id, message.chat.id))]

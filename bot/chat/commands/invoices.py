@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 from telegram import Message
 from telegram.ext import CommandHandler, MessageHandler
@@ -69,36 +71,40 @@ class Invoices:
             )
         except Refused as error:
             return [reply(message, texts.refusal(error))]
-        return await self._admission.too_late(message) if asked is Asked.TOO_LATE else []
+        return await self._admission.too_late(message, asker) if asked is Asked.TOO_LATE else []
 
     async def answer(self, message: Message) -> Sequence[Reply]:
-        """A text that may be the answer to "How many sats?"."""
+        """A text that may be the answer to "How many sats?".
+
+        A reply to the question is; in private a message that replies to nothing is as well.
+        """
         to = messages.replied(message)
-        replied_to = None
-        if to is not None and messages.is_from(to, self._telegram_bot):
-            replied_to = to.message_id
+        to_us = to is not None and messages.is_from(to, self._telegram_bot)
         in_private = messages.is_private(message)
-        if not in_private and replied_to is None:
+        if not in_private and not to_us:
             return []
-        asker = messages.asker(message)
+        asker, place = messages.asker(message), messages.place(message, self._places)
         if not self._admission.may_ask(message, asker):
             return []
+        if messages.is_reply(message) and not to_us:
+            return [reply(message, texts.help_private(self._telegram_bot.username))]
         try:
             answered = await self._actions.answer(
                 asker,
                 messages.origin(message),
-                messages.place(message, self._places),
+                place,
                 clean(message.text or ""),
-                replied_to=replied_to,
+                replied_to=None if to is None else to.message_id,
                 age_s=self._admission.age_s(message),
             )
         except (UserLimitReached, ChatLimitReached) as error:
             return [reply(message, texts.refusal(error))]
         except Refused as error:  # another answer is waited for
-            return [reply(message, texts.refusal(error), asks=True)]
+            asks = reply(message, texts.refusal(error), asks=True)
+            return [replace(asks, then=partial(self._actions.asked_again, asker, place))]
         match answered:
             case Answered.TOO_LATE:
-                return await self._admission.too_late(message)
+                return await self._admission.too_late(message, asker)
             case Answered.EXPIRED:
                 return [reply(message, texts.QUESTION_EXPIRED)]
             case Answered.NO_QUESTION | Answered.OTHER_CARD if in_private:
@@ -118,17 +124,23 @@ class Invoices:
                 row = await self._targets.of_card(payment_hash, to)
         # In a group a bare /cancel may be meant for another bot.
         for_us = row is not None or to_us or messages.is_addressed(message)
-        no: Sequence[Reply] = []
+        if not for_us:
+            return []
         is_own = row is not None and row.asker_id == asker.id
-        if for_us and not is_own and not self._admission.may_ask(message, asker):
+        is_stranger = not is_own and not self._admission.may_ask(message, asker)
+        late = await self._admission.late(message, asker)
+        if late is not None and not is_stranger:
+            return late
+        no: Sequence[Reply] = []
+        if is_stranger:
             no = await self._admission.stranger(message, asker)
-        elif for_us and row is not None:
-            no = [reply(message, texts.NOT_ALLOWED)]
-        elif for_us:
-            how = texts.CANCEL_HOW if payment_hash is None else texts.NOT_TRACKED
-            no = [reply(message, how)]
-        if row is None:
+        if late is not None:  # not even where a group's admin is a stranger
             return no
+        if row is None:
+            how = texts.CANCEL_HOW if payment_hash is None else texts.NOT_TRACKED
+            return no if is_stranger else [reply(message, how)]
+        unknown = no if is_stranger else [reply(message, texts.TRY_AGAIN)]
+        no = no if is_stranger else [reply(message, texts.NOT_ALLOWED)]
         row_hash = row.payment_hash
 
         async def then() -> Sequence[Reply]:
@@ -137,7 +149,7 @@ class Invoices:
                 return []
             return [reply(message, texts.asked_to_cancel(came_of_it))]
 
-        return await self._targets.if_allowed(row, asker, then, no)
+        return await self._targets.if_allowed(row, asker, then, no, unknown)
 
     async def invoices(self, message: Message) -> Sequence[Reply]:
         """/invoices: the asker's latest; in a group only that group's."""

@@ -11,6 +11,7 @@ from telegram.ext import CommandHandler, filters
 
 from bot import texts
 from bot.chat import messages
+from bot.chat.admission import Admission
 from bot.chat.replies import NODE_WITHIN_S, AskNode, Replies, Reply, reply
 from bot.chat.updates import PtbApplication
 from bot.core.answers import NodeStatus
@@ -31,11 +32,13 @@ class Status:
         *,
         node: Node,
         owners: Collection[int],
+        admission: Admission,
         replies: Replies,
         within_s: float = NODE_WITHIN_S,
     ) -> None:
         self._node = node
         self._owners = owners
+        self._admission = admission
         self._replies = replies
         self._within_s = within_s
 
@@ -47,6 +50,9 @@ class Status:
 
     async def status(self, message: Message) -> Sequence[Reply]:
         """/status: how the node is."""
+        late = await self._admission.late(message, messages.asker(message))
+        if late is not None:
+            return late
         return [AskNode(self._ask, partial(reply, message), self._within_s)]
 
     async def _ask(self) -> str:

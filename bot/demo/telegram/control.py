@@ -31,6 +31,7 @@ Add people and chats and steer them with JSON over POST; ids are numbers:
   /sim/fail     {"method", "times"?, "status"?, "description"?, "retry_after"?, "chat_id"?}
   /sim/drop     {"method", "acted", "times"?, "chat_id"?}        the answer is lost
   /sim/garble   {"method", "body", "acted", "status"?, "times"?, "chat_id"?}
+  /sim/alter    {"method", "changed", "times"?, "chat_id"?}      other fields in the result
   /sim/clear    {}                                               no more faults
 
 Read with GET:
@@ -75,6 +76,7 @@ class Control:
             "fail": sim.fail,
             "drop": sim.drop,
             "garble": sim.garble,
+            "alter": sim.alter,
             "clear": sim.clear_faults,
         }
         acts |= {name: _silently(act) for name, act in silent.items()}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from bot.demo.telegram.request import Refusal, too_many
+from bot.demo.telegram.request import Json, Refusal, too_many
 
 _PHRASES = {
     400: "Bad Request",
@@ -18,7 +18,7 @@ _PHRASES = {
     502: "Bad Gateway",
 }
 
-Kind = Literal["fail", "drop", "drop_acted", "garble", "garble_acted", "slow", "stall"]
+Kind = Literal["fail", "drop", "drop_acted", "garble", "garble_acted", "alter", "slow", "stall"]
 
 
 class Garbled(Exception):
@@ -60,6 +60,7 @@ class _Fault:
     left: int | None = None
     refusal: Refusal | None = None
     garbled: Garbled | None = None
+    changed: Json = field(default_factory=dict)
     seconds: float = 0.0
     stall: Stall | None = None
 
@@ -83,13 +84,17 @@ class Faults:
         status: int = 500,
         description: str | None = None,
         retry_after: int | None = None,
+        migrate_to: int | None = None,
     ) -> None:
         """Answer the next `times` calls (None: all until `clear_faults`) with an error, not acting.
 
-        `retry_after` in seconds makes it a 429.
+        `retry_after` in seconds makes it a 429; `migrate_to` says that the group has this id now.
         """
         if retry_after is not None or status == 429:
             refusal = too_many(retry_after or 1)
+        elif migrate_to is not None:
+            what = "Bad Request: group chat was upgraded to a supergroup chat"
+            refusal = Refusal(400, what, migrate_to_chat_id=migrate_to)
         else:
             refusal = Refusal(status, description or _PHRASES.get(status, "Error"))
         self._add(_Fault("fail", method, chat_id, times, refusal))
@@ -113,6 +118,18 @@ class Faults:
         """Answer with this text, whatever it is, before acting or after having acted."""
         fault = _Fault("garble_acted" if acted else "garble", method, chat_id, times)
         fault.garbled = Garbled(status, body)
+        self._add(fault)
+
+    def alter(
+        self,
+        method: str | None,
+        changed: Json,
+        *,
+        chat_id: int | None = None,
+        times: int | None = 1,
+    ) -> None:
+        """Act, and answer with the result in which these fields are others; None: it lacks them."""
+        fault = _Fault("alter", method, chat_id, times, changed=changed)
         self._add(fault)
 
     def slow(self, method: str | None, seconds: float, *, chat_id: int | None = None) -> None:
@@ -173,6 +190,14 @@ class Faults:
             return True
         self._garble("garble_acted", method, chat_id)
         return self._take("drop_acted", method, chat_id) is None
+
+    def altered(self, method: str, chat_id: int | None, result: Any) -> Any:
+        """The result as it is answered."""
+        fault = self._take("alter", method, chat_id) if self._faults else None
+        if fault is None or not isinstance(result, dict):
+            return result
+        merged = {**result, **fault.changed}
+        return {name: value for name, value in merged.items() if value is not None}
 
     def _garble(self, kind: Kind, method: str, chat_id: int | None) -> None:
         fault = self._take(kind, method, chat_id)

@@ -86,7 +86,7 @@ class Door:
         finally:
             self._state.changed()
         call.status = 200
-        return 200, {"ok": True, "result": result}
+        return 200, {"ok": True, "result": self._faults.altered(name, call.chat_id, result)}
 
     def _addressed(self, path: str) -> tuple[Bot, str]:
         found = _PATH.fullmatch(path)

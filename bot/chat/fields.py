@@ -1,0 +1,218 @@
+"""What is kept of a raw update: the fields that the bot reads. Knows Telegram's names and types.
+
+A table for each of Telegram's types. An update is refused only where one of these fields that the
+bot cannot do without is not what it should be; whatever else is in it is left out, unread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from bot.chat.received import is_number
+
+Raw: TypeAlias = dict[str, Any]
+#: Reads a value. Raises `ValueError`.
+Reader: TypeAlias = Callable[[object], Any]
+
+#: Far beyond any date of Telegram's, and no more than a `datetime` holds, in Unix seconds.
+_LAST_DATE = 2**37
+#: What stands for an object of which only its being there counts.
+_SOMEBODY: Raw = {"type": "hidden_user", "sender_user_name": "", "date": 1}
+#: What a member's status means: whether the bot is out of the chat.
+_OUT = ("left", "kicked")
+
+
+def kept(raw: object) -> Raw:
+    """What is read of an update. Raises `ValueError` where that cannot be read."""
+    update: Raw = _UPDATE(raw)
+    return update
+
+
+# single values
+
+
+def _number(value: object) -> int:
+    if not is_number(value):
+        raise ValueError("not a number")
+    return value
+
+
+def _date(value: object) -> int:
+    date = _number(value)
+    if not 0 <= date < _LAST_DATE:
+        raise ValueError("not a date")
+    return date
+
+
+def _length(value: object) -> int:
+    length = _number(value)
+    if not 0 <= length < 2**31:
+        raise ValueError("not a length")
+    return length
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not a text")  # noqa: TRY004 -- the update is wrong, no argument is
+    return value
+
+
+def _name(value: object) -> str:
+    """A name that is missing or odd is nobody's reason to be refused."""
+    return value if isinstance(value, str) else ""
+
+
+def _flag(value: object) -> bool:
+    return value is True
+
+
+def _always(value: Any) -> Reader:
+    """The value that PTB needs in the place of one that nobody reads."""
+    return lambda _: value
+
+
+# objects and lists
+
+
+def _object(
+    needed: Mapping[str, Reader],
+    strict: Mapping[str, Reader] | None = None,
+    loose: Mapping[str, Reader] | None = None,
+) -> Reader:
+    """An object with these fields.
+
+    `needed` are read, there or not; `strict`: where there is one, it can be read; `loose`: one that
+    cannot be read is as good as none.
+    """
+
+    def read(value: object) -> Raw:
+        if not isinstance(value, dict):
+            raise ValueError("not an object")  # noqa: TRY004 -- the update is wrong
+        found = {name: reader(value.get(name)) for name, reader in needed.items()}
+        for name, reader in (strict or {}).items():
+            if value.get(name) is not None:
+                found[name] = reader(value[name])
+        for name, reader in (loose or {}).items():
+            if value.get(name) is not None:
+                with contextlib.suppress(ValueError):
+                    found[name] = reader(value[name])
+        return found
+
+    return read
+
+
+def _list(reader: Reader) -> Reader:
+    """A list, without those that cannot be read."""
+
+    def read(value: object) -> list[Any]:
+        if not isinstance(value, list):
+            raise ValueError("not a list")  # noqa: TRY004 -- the update is wrong
+        return _those_read(value, reader)
+
+    return read
+
+
+def _those_read(values: list[Any], reader: Reader) -> list[Any]:
+    found = []
+    for each in values:
+        with contextlib.suppress(ValueError):
+            found.append(reader(each))
+    return found
+
+
+# Telegram's types
+
+_USER = _object({"id": _number, "is_bot": _flag, "first_name": _name}, loose={"last_name": _text})
+_CHAT = _object({"id": _number, "type": _text}, loose={"title": _text})
+_ENTITY = _object({"type": _text, "offset": _length, "length": _length})
+_BUTTON = _object({"text": _name, "callback_data": _text})
+_KEYBOARD = _object({"inline_keyboard": _list(_list(_BUTTON))})
+_TOPIC = _always({"name": "", "icon_color": 0})
+
+#: A message that is replied to: who wrote what, and which card it is.
+_REPLIED_TO = _object(
+    {"message_id": _number, "date": _always(1), "chat": _CHAT},
+    strict={"from": _USER, "sender_chat": _CHAT},
+    loose={
+        "text": _text,
+        "caption": _text,
+        "forum_topic_created": _TOPIC,
+        "reply_markup": _KEYBOARD,
+    },
+)
+
+
+def _message(value: object) -> Raw:
+    message: Raw = _MESSAGE(value)
+    if isinstance(value, dict):
+        # Bot API servers older than forward_origin have these.
+        if any(value.get(name) is not None for name in _FORWARDED):
+            message["forward_origin"] = _SOMEBODY
+        if "reply_to_message" not in message and any(
+            value.get(name) is not None for name in _REPLIES
+        ):
+            # To what nobody can see here; but it is a reply.
+            message["external_reply"] = {"origin": _SOMEBODY}
+    return message
+
+
+_FORWARDED = ("forward_origin", "forward_date")
+_REPLIES = ("reply_to_message", "external_reply", "reply_to_story")
+_MESSAGE = _object(
+    {"message_id": _number, "date": _date, "chat": _CHAT},
+    # Whom it is from decides what may be done.
+    strict={"from": _USER, "sender_chat": _CHAT},
+    loose={
+        "text": _text,
+        "entities": _list(_ENTITY),
+        "message_thread_id": _number,
+        "is_topic_message": _flag,
+        "is_automatic_forward": bool,
+        "reply_to_message": _REPLIED_TO,
+        "migrate_to_chat_id": _number,
+        "migrate_from_chat_id": _number,
+    },
+)
+
+#: The message of a press. Of one whose date cannot be read only the number counts, as of old ones.
+_PRESSED = _object(
+    {
+        "message_id": _number,
+        "date": lambda value: next(iter(_those_read([value], _date)), 0),
+        "chat": _CHAT,
+    },
+    loose={"reply_markup": _KEYBOARD},
+)
+_PRESS = _object(
+    {"id": _text, "from": _USER, "chat_instance": _always("")},
+    loose={"data": _text, "message": _PRESSED},
+)
+
+
+def _member(value: object) -> Raw:
+    """Of what became of the bot, whether it is out of the chat; who did it is nobody's business."""
+    member = _object({"user": _USER, "status": _text})(value)
+    is_out = member["status"] in _OUT
+    if member["status"] == "restricted" and isinstance(value, dict):
+        is_out = value.get("is_member") is False
+    return {"user": member["user"], "status": "left" if is_out else "member"}
+
+
+_MOVED_BOT = _object(
+    {
+        "chat": _CHAT,
+        "from": _always({"id": 1, "is_bot": False, "first_name": ""}),
+        "date": _always(1),
+        "old_chat_member": _always(
+            {"status": "member", "user": {"id": 1, "is_bot": True, "first_name": ""}}
+        ),
+        "new_chat_member": _member,
+    }
+)
+
+_UPDATE = _object(
+    {"update_id": _number},
+    strict={"message": _message, "callback_query": _PRESS, "my_chat_member": _MOVED_BOT},
+)

@@ -1,0 +1,108 @@
+"""Polls: how often, what is believed of a rejected token, and a server that ignores the offset."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from bot.chat.intake import BATCH, POLL_EVERY_S, Intake
+from bot.errors import TokenRefused
+from tests.chat.room import TOKEN, Room
+
+UNAUTHORIZED = {"status": 401, "description": "Unauthorized"}
+
+
+def polls(room: Room) -> int:
+    return sum(call.method == "getUpdates" for call in room.telegram.calls)
+
+
+def intake(room: Room, doubt_s: float = 60.0) -> Intake:
+    """One of its own, with the room's families."""
+    return Intake(
+        room.telegram_bot, room.application, on_bug=room.faults.apologize, doubt_s=doubt_s
+    )
+
+
+@asynccontextmanager
+async def running(room: Room, doubt_s: float = 60.0) -> AsyncIterator[asyncio.Task[None]]:
+    """A bot that polls; it has had its first answer."""
+    stop, before = asyncio.Event(), polls(room)
+    task = asyncio.ensure_future(intake(room, doubt_s).run(stop))
+    await room.telegram.wait_for(lambda: polls(room) > before + 1)
+    yield task
+    stop.set()
+    await asyncio.wait({task}, timeout=10)
+
+
+async def test_a_token_that_is_rejected_once_is_asked_about_again(room: Room) -> None:
+    chat = room.private(room.anna)
+    async with running(room) as task:
+        room.telegram.fail("getUpdates", times=2, **UNAUTHORIZED)  # type: ignore[arg-type]
+        room.telegram.say(chat, room.anna, "/help")  # ends the poll that waits
+        room.telegram.say(chat, room.anna, "/help")
+        await room.said(chat, 2)
+        assert not task.done()
+    assert task.exception() is None
+
+
+async def test_a_token_that_stays_rejected_is_believed_to_be(room: Room) -> None:
+    async with running(room, doubt_s=0.3) as task:
+        room.telegram.fail("getUpdates", times=None, **UNAUTHORIZED)  # type: ignore[arg-type]
+        room.telegram.say(room.private(room.anna), room.anna, "/help")
+        async with asyncio.timeout(10):
+            await asyncio.wait({task})
+        assert isinstance(task.exception(), TokenRefused)
+
+
+async def test_at_the_start_a_rejected_token_is_believed_at_once(room: Room) -> None:
+    room.telegram.fail("getUpdates", **UNAUTHORIZED)  # type: ignore[arg-type]
+    with pytest.raises(TokenRefused):
+        async with asyncio.timeout(10):
+            await intake(room).run(asyncio.Event())
+
+
+async def test_a_server_that_ignores_the_offset_is_asked_five_times_a_second_and_no_more(
+    room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    chat = room.private(room.anna)
+    waiting = room.telegram.bots[TOKEN].updates
+    for _ in range(BATCH):
+        room.telegram.push_raw_update({"something": "new"})
+    async with running(room):
+        waiting.is_deaf = True
+        room.telegram.say(chat, room.anna, "/help")
+        await room.said(chat)
+        room.telegram.calls.clear()
+        began_at = asyncio.get_running_loop().time()
+        await room.telegram.wait_for(lambda: polls(room) >= 6)
+        assert asyncio.get_running_loop().time() - began_at >= 4.5 * POLL_EVERY_S
+    assert len(room.ours(chat)) == 1
+    assert len([line for line in caplog.messages if "delivers again" in line]) <= 1
+
+
+async def test_a_server_that_answers_nothing_at_once_is_asked_five_times_a_second_and_no_more(
+    room: Room,
+) -> None:
+    async with running(room):
+        room.telegram.garble("getUpdates", '{"ok":true,"result":[]}', acted=False, times=None)
+        room.telegram.say(room.private(room.anna), room.anna, "/help")
+        await room.said(room.private(room.anna))
+        room.telegram.calls.clear()
+        began_at = asyncio.get_running_loop().time()
+        await room.telegram.wait_for(lambda: polls(room) >= 6)
+        assert asyncio.get_running_loop().time() - began_at >= 4.5 * POLL_EVERY_S
+
+
+async def test_numbers_that_begin_somewhere_else_are_taken(room: Room) -> None:
+    chat = room.private(room.anna)
+    async with running(room):
+        room.telegram.say(chat, room.anna, "/help")
+        await room.said(chat)
+        room.telegram.bots[TOKEN].updates.renumber(1000)
+        room.telegram.say(chat, room.anna, "/id")
+        await room.said(chat, 2)
