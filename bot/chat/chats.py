@@ -16,8 +16,8 @@ from telegram.error import TelegramError
 from bot import logs
 from bot.chat.client import TelegramBot
 from bot.chat.explain import changes_nothing, explain
-from bot.chat.turns import Turns
-from bot.core.work import Lane
+from bot.chat.limits import Drops
+from bot.chat.turns import Rank, Sentence, Turns
 from bot.errors import ChatBusy, ChatError, ChatForbidden, ChatMoved, NotSent
 from bot.pauses import pause_s
 
@@ -28,8 +28,11 @@ T = TypeVar("T")
 #: Tries of a message that nothing hangs on, and the longest pause between, in seconds.
 SAY_TRIES = 3
 SAY_PAUSE_S = 2.0
-#: Messages of one chat that nothing hangs on and that wait: what is said beyond is not said.
+#: Messages that nothing hangs on and that wait, in one chat and in all; strangers' are no more
+#: than the last number. What is said beyond is not said.
 SAID_A_CHAT = 30
+SAID_IN_ALL = 500
+SAID_TO_STRANGERS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Say:
     thread_id: int | None = None
     quiet: bool = False
     asks: bool = False  # the reader's next message is a reply to it
+    to_stranger: bool = False  # it goes out when nothing else does
 
 
 class Chats:
@@ -53,18 +57,20 @@ class Chats:
         self._closing = False
         self._posting: set[asyncio.Task[None]] = set()
         self._said: Counter[int] = Counter()  # that wait, by chat
+        self._waiting = 0  # all of them
+        self._drops = Drops("sentences dropped")
 
     async def send(
         self,
         chat_id: int,
-        lane: Lane,
+        rank: Rank,
         call: Callable[[TelegramBot], Awaitable[T]],
     ) -> T | None:
         """Make `call` when it is this chat's turn. Raises `ChatError`.
 
         None where Telegram says that an edit changes nothing, which is success.
         """
-        async with self._turns.turn(chat_id, lane) as line:
+        async with self._turns.turn(chat_id, rank) as line:
             try:
                 return await call(self.telegram_bot)
             except TelegramError as error:
@@ -87,24 +93,35 @@ class Chats:
     def say(self, message: Say) -> None:
         """Post a message, best effort: again only if it surely was not sent.
 
-        It goes behind the chat's cards, however many such wait there.
+        It goes behind all cards and edits, however many of them wait.
         """
         chat_id = message.chat_id
-        if self._said[chat_id] >= SAID_A_CHAT:
-            log.info("message not sent", reason="too many wait", chat=chat_id)
+        if (reason := self._too_many(message)) is not None:
+            self._drops.add(reason)
             return
+        self._waiting += 1
         self._said[chat_id] += 1
         self.post(self._say(message)).add_done_callback(lambda _: self._was_said(chat_id))
 
+    def _too_many(self, message: Say) -> str | None:
+        """Why this is not said."""
+        if self._said[message.chat_id] >= SAID_A_CHAT:
+            return "too many wait in one chat"
+        if self._waiting >= (SAID_TO_STRANGERS if message.to_stranger else SAID_IN_ALL):
+            return "too many wait"
+        return None
+
     def _was_said(self, chat_id: int) -> None:
+        self._waiting -= 1
         self._said[chat_id] -= 1
         if not self._said[chat_id]:
             del self._said[chat_id]
 
     async def _say(self, message: Say) -> None:
+        rank = Sentence.STRANGER if message.to_stranger else Sentence.KNOWN
         for attempt in range(1, SAY_TRIES + 1):
             try:
-                await self.send(message.chat_id, Lane.BACKGROUND, partial(_said, message))
+                await self.send(message.chat_id, rank, partial(_said, message))
             except ChatMoved as moved:
                 message = replace(message, chat_id=moved.new_chat_id, reply_to=None)
             except NotSent:

@@ -63,7 +63,14 @@ Reply = Say | Answer | IfAdmin | AskNode
 Callback = Callable[[Update, Any], Coroutine[Any, Any, None]]
 
 
-def reply(message: Message, text: str, *, quiet: bool = False, asks: bool = False) -> Say:
+def reply(
+    message: Message,
+    text: str,
+    *,
+    quiet: bool = False,
+    asks: bool = False,
+    to_stranger: bool = False,
+) -> Say:
     """`text` (Telegram HTML) as a reply to a message."""
     return Say(
         message.chat.id,
@@ -72,6 +79,7 @@ def reply(message: Message, text: str, *, quiet: bool = False, asks: bool = Fals
         thread_id=messages.thread(message),
         quiet=quiet,
         asks=asks,
+        to_stranger=to_stranger,
     )
 
 

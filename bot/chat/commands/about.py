@@ -50,4 +50,5 @@ class About:
         asker = messages.asker(message)
         if not await self._admission.may_ask_for_ids(message, asker):
             return []
-        return [reply(message, texts.ids(asker.id, message.chat.id))]
+        is_stranger = not self._admission.may_ask(message, asker)
+        return [reply(message, texts.ids(asker.id, message.chat.id), to_stranger=is_stranger)]
