@@ -13,8 +13,8 @@ from bot.config import TelegramSettings
 
 #: Seconds beyond a long poll's own time after which its connection is given up.
 POLL_GRACE_S = 5.0
-#: Connections at once.
-CONNECTIONS = 64
+#: Connections at once: for messages in their turns, for answers to presses, and some to spare.
+CONNECTIONS = 192
 
 
 class TelegramBot(ExtBot[None]):

@@ -6,7 +6,9 @@ Nothing hangs on what is limited here: sentences, and answers to presses. Cards 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from bot import logs
 
@@ -43,6 +45,55 @@ class Drops:
         if count:
             log.warning(self._event, reason=reason, more=count)
             self._count_from_now(reason)
+
+
+class SideLane:
+    """A few calls at once beside the chats' queues, a few that wait for each person, none for long.
+
+    `within_s`: seconds after which a call is of no more use.
+    """
+
+    def __init__(
+        self, event: str, *, at_once: int, a_person: int, in_all: int, within_s: float
+    ) -> None:
+        self._a_person = a_person
+        self._in_all = in_all
+        self._within_s = within_s
+        self._places = asyncio.Semaphore(at_once)
+        self._waiting: Counter[int] = Counter()  # by person, those under way too
+        self._count = 0
+        self._drops = Drops(event)
+
+    def admit(self, person_id: int) -> bool:
+        """Whether one more call is made for this person; then `call` has to be, once."""
+        if self._waiting[person_id] >= self._a_person:
+            self._drops.add("too many wait for one person")
+        elif self._count >= self._in_all:
+            self._drops.add("too many wait")
+        else:
+            self._waiting[person_id] += 1
+            self._count += 1
+            return True
+        return False
+
+    async def call(self, person_id: int, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do `work` when there is a place for it; if that is too late, it is dropped."""
+        try:
+            try:
+                async with asyncio.timeout(self._within_s):
+                    await self._places.acquire()
+            except TimeoutError:
+                self._drops.add("too late")
+                return
+            try:
+                await work()
+            finally:
+                self._places.release()
+        finally:
+            self._count -= 1
+            self._waiting[person_id] -= 1
+            if not self._waiting[person_id]:
+                del self._waiting[person_id]
 
 
 class Minutes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from telegram import CallbackQuery, ChatMember, Message, Update
@@ -16,6 +17,7 @@ from telegram.error import TelegramError
 from bot import logs, texts
 from bot.chat import messages
 from bot.chat.chats import Chats, Say
+from bot.chat.limits import SideLane
 from bot.errors import NodeError, NodeTimeout
 
 log = logs.get(__name__)
@@ -24,6 +26,13 @@ log = logs.get(__name__)
 NODE_WITHIN_S = 10.0
 #: As much as Telegram shows of the answer to a press.
 MAX_ANSWER = 200
+#: Answers to presses, and questions who is an admin: so many at once, whatever else is sent, and so
+#: many that wait, for one person and for all.
+PRESSES_AT_ONCE = 8
+PRESSES_A_PERSON = 3
+PRESSES_IN_ALL = 200
+#: Seconds after which Telegram may take no answer to a press any more. It documents no time.
+ANSWER_WITHIN_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,7 @@ class Answer:
     """What a press on a button is answered with, as plain text."""
 
     query_id: str
+    person_id: int
     text: str
     alert: bool = False
 
@@ -88,6 +98,13 @@ class Replies:
 
     def __init__(self, chats: Chats) -> None:
         self._chats = chats
+        self._presses = SideLane(
+            "presses not answered",
+            at_once=PRESSES_AT_ONCE,
+            a_person=PRESSES_A_PERSON,
+            in_all=PRESSES_IN_ALL,
+            within_s=ANSWER_WITHIN_S,
+        )
 
     def to_message(self, handle: Callable[[Message], Awaitable[Sequence[Reply]]]) -> Callback:
         """A callback of PTB's that sends what `handle` returns for a message."""
@@ -114,16 +131,23 @@ class Replies:
                 case Say():
                     self._chats.say(each)
                 case Answer():
-                    self._chats.post(self._answer(each))
+                    self._beside(each.person_id, partial(self._answer, each))
                 case IfAdmin():
-                    self._chats.post(self._if_admin(each))
+                    self._beside(each.user_id, partial(self._if_admin, each))
                 case AskNode():
                     self._chats.post(self._ask_node(each))
+
+    def _beside(self, person_id: int, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if self._presses.admit(person_id):
+            self._chats.post(self._presses.call(person_id, work))
 
     async def _answer(self, answer: Answer) -> None:
         try:
             await self._chats.telegram_bot.answer_callback_query(
-                answer.query_id, answer.text[:MAX_ANSWER], show_alert=answer.alert
+                answer.query_id,
+                answer.text[:MAX_ANSWER],
+                show_alert=answer.alert,
+                read_timeout=ANSWER_WITHIN_S,
             )
         except TelegramError as error:
             log.info("press not answered", detail=error.message)
@@ -131,14 +155,18 @@ class Replies:
     async def _if_admin(self, question: IfAdmin) -> None:
         try:
             member = await self._chats.telegram_bot.get_chat_member(
-                question.chat_id, question.user_id
+                question.chat_id, question.user_id, read_timeout=ANSWER_WITHIN_S
             )
         except TelegramError as error:
             log.info("admin rights not known", chat=question.chat_id, detail=error.message)
             is_admin = False  # as long as nobody says so
         else:
             is_admin = member.status in (ChatMember.OWNER, ChatMember.ADMINISTRATOR)
-        self.send(await question.then() if is_admin else question.otherwise)
+        for each in await question.then() if is_admin else question.otherwise:
+            if isinstance(each, Answer):  # in the place that the question had
+                await self._answer(each)
+            else:
+                self.send([each])
 
     async def _ask_node(self, question: AskNode) -> None:
         try:

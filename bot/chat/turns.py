@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
 from heapq import heapify, heappop, heappush
@@ -27,6 +27,13 @@ MESSAGES_PER_S = 30
 BURST = 100
 #: Seconds without bursts after Telegram said so.
 SLOW_S = 60.0
+#: Messages on their way at once. Each takes a connection, and the pool has some more.
+AT_ONCE = 168
+#: A chat whose last message took so many seconds is slow, for so long. Of those so many are on
+#: their way at once: where hundreds hang, the others still find connections.
+SLOW_AFTER_S = 5.0
+SLOW_FOR_S = 600.0
+SLOW_AT_ONCE = 64
 
 
 class Sentence(IntEnum):
@@ -93,9 +100,33 @@ class Line:
     busy: bool = False
     heard: bool = False  # of, since the message on its way began
     is_ready: bool = False  # its next message may go
+    is_slow: bool = False  # its last message took long
+    began_at: float = 0.0  # its message on the way, on the loop's clock
     free_at: float = 0.0  # on the loop's clock
     alarm: asyncio.TimerHandle | None = None  # for the end of a pause
     waiting: list[_Place] = field(default_factory=list)
+
+
+class _Turn:
+    """One message's turn. Not a generator: this runs for each message."""
+
+    __slots__ = ("_leave", "_place")
+
+    def __init__(self, place: _Place, leave: Callable[[_Place], None]) -> None:
+        self._place = place
+        self._leave = leave
+
+    async def __aenter__(self) -> Line:
+        try:
+            await self._place.turn
+        except BaseException:
+            self._leave(self._place)
+            raise
+        self._place.line.heard = False
+        return self._place.line
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._leave(self._place)
 
 
 class _Ready:
@@ -106,6 +137,7 @@ class _Ready:
 
     def __init__(self) -> None:
         self._heaps: dict[Rank, list[tuple[int, _Place]]] = {rank: [] for rank in _ALL}
+        self._count = 0
 
     def add(self, line: Line) -> None:
         """The chat may have its turn."""
@@ -117,17 +149,17 @@ class _Ready:
             if not place.is_listed:
                 place.is_listed = True
                 heappush(self._heaps[place.rank], (place.number, place))
+                self._count += 1
 
     def first(self, ranks: Sequence[Rank]) -> _Place | None:
         """The most urgent, and of those the one that came first."""
-        for rank in ranks:
+        for rank in ranks if self._count else ():
             heap = self._heaps[rank]
             while heap:
                 place = heap[0][1]
                 if place.line.is_ready:
                     return place
-                heappop(heap)  # it is added again when its chat is ready
-                place.is_listed = False
+                self.remove(place)  # it is added again when its chat is ready
         return None
 
     def remove(self, place: _Place) -> None:
@@ -135,12 +167,73 @@ class _Ready:
         if not place.is_listed:
             return
         place.is_listed = False
+        self._count -= 1
         heap = self._heaps[place.rank]
         if heap[0][1] is place:
             heappop(heap)
         else:
             heap.remove((place.number, place))
             heapify(heap)
+
+
+class _UnderWay:
+    """Messages on their way: how many, and how many of them in chats that answer slowly."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._slow_count = 0
+        self._slow: dict[int, float] = {}  # chats, and until when they are slow
+        self._aside: dict[int, Line] = {}  # slow ones whose turn it would be
+
+    @property
+    def is_full(self) -> bool:
+        return self._count >= AT_ONCE
+
+    def is_slow(self, chat_id: int) -> bool:
+        """Whether its last message took long, not long ago."""
+        until = self._slow.get(chat_id)
+        return until is not None and until > asyncio.get_running_loop().time()
+
+    def has_room(self, line: Line) -> bool:
+        return not line.is_slow or self._slow_count < SLOW_AT_ONCE
+
+    def set_aside(self, line: Line) -> None:
+        """It waits for another slow chat's answer."""
+        line.is_ready = False
+        self._aside[line.chat_id] = line
+
+    def forget(self, line: Line) -> None:
+        """It has its turn, or nothing of this chat's waits."""
+        self._aside.pop(line.chat_id, None)
+
+    def begin(self, line: Line) -> None:
+        if line.is_slow:
+            self.forget(line)
+        line.busy = True
+        line.began_at = asyncio.get_running_loop().time()
+        self._count += 1
+        self._slow_count += line.is_slow
+
+    def end(self, line: Line) -> Line | None:
+        """The line that was set aside and can have its turn now."""
+        now = asyncio.get_running_loop().time()
+        was_slow = line.is_slow
+        line.busy = False
+        self._count -= 1
+        self._slow_count -= was_slow
+        line.is_slow = now - line.began_at > SLOW_AFTER_S
+        if line.is_slow or was_slow:
+            self._note(line, now)
+        if not was_slow or not self._aside:
+            return None
+        return self._aside.pop(next(iter(self._aside)))
+
+    def _note(self, line: Line, now: float) -> None:
+        self._slow.pop(line.chat_id, None)
+        if line.is_slow:
+            self._slow[line.chat_id] = now + SLOW_FOR_S
+        for chat_id in [*itertools.takewhile(lambda each: self._slow[each] <= now, self._slow)]:
+            del self._slow[chat_id]
 
 
 class Turns:
@@ -152,33 +245,35 @@ class Turns:
         self._numbers = itertools.count()
         self._short_turns = itertools.count(1)
         self._rate = _Rate()
+        self._under_way = _UnderWay()
         self._serving: asyncio.Task[None] | None = None
         self._news = asyncio.Event()  # another chat is ready
         self._closed = False
 
-    @asynccontextmanager
-    async def turn(self, chat_id: int, rank: Rank) -> AsyncIterator[Line]:
-        """Wait for this chat's turn, and have it. Raises `NotSent` when all is closed."""
+    def turn(self, chat_id: int, rank: Rank) -> _Turn:
+        """Wait for this chat's turn, and have it, `async with`.
+
+        Raises `NotSent` when all is closed.
+        """
         if self._closed:
             raise NotSent(detail="the bot is stopping")
         line = self._lines.get(chat_id)
         if line is None:
-            line = self._lines[chat_id] = Line(chat_id)
+            line = self._lines[chat_id] = Line(chat_id, is_slow=self._under_way.is_slow(chat_id))
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         place = _Place(line, rank, next(self._numbers), turn)
         line.waiting.append(place)
         self._sort(line)
-        try:
-            await turn
-            line.heard = False
-            yield line
-        finally:
-            if place in line.waiting:
-                line.waiting.remove(place)
-                self._ready.remove(place)
-            else:  # the turn was had, or came as its waiting was given up
-                line.busy = False
-            self._sort(line)
+        return _Turn(place, self._leave)
+
+    def _leave(self, place: _Place) -> None:
+        line = place.line
+        if place in line.waiting:
+            line.waiting.remove(place)
+            self._ready.remove(place)
+        elif line.busy:  # the turn was had, or came as its waiting was given up
+            self._end(line)
+        self._sort(line)
 
     def pause(self, line: Line, for_s: float) -> None:
         """Telegram wants this chat left alone for so long, and no bursts in any."""
@@ -226,6 +321,17 @@ class Turns:
             self._serve()
         else:
             del self._lines[line.chat_id]
+            if line.is_slow:
+                self._under_way.forget(line)
+
+    def _end(self, line: Line) -> None:
+        """The message is no longer on its way; whoever waited for that may go on."""
+        was_full = self._under_way.is_full
+        next_slow = self._under_way.end(line)
+        if next_slow is not None:
+            self._sort(next_slow)
+        if was_full:
+            self._serve()
 
     def _pause_is_over(self, line: Line) -> None:
         line.alarm = None
@@ -240,11 +346,21 @@ class Turns:
 
     def _served(self, _task: asyncio.Task[None]) -> None:
         self._serving = None
-        if self._ready.first(_ALL) is not None and not self._closed:
+        if not self._closed and self._first(_ALL) is not None:
             self._serve()
 
+    def _first(self, ranks: Sequence[Rank]) -> _Place | None:
+        """The next one for which there is a connection."""
+        if self._under_way.is_full:
+            return None
+        while (place := self._ready.first(ranks)) is not None:
+            if self._under_way.has_room(place.line):
+                return place
+            self._under_way.set_aside(place.line)
+        return None
+
     async def _give_turns(self) -> None:
-        while (place := self._ready.first(_ALL)) is not None:
+        while (place := self._first(_ALL)) is not None:
             if isinstance(place.rank, Sentence) and not self._rate.is_half_free:
                 await self._more_urgent_or_later()
                 continue
@@ -263,7 +379,7 @@ class Turns:
         ranks = _ALL
         if is_short:
             ranks = _NEW_FIRST if next(self._short_turns) % 3 else _NEW_LATER
-        place = self._ready.first(ranks)
+        place = self._first(ranks)
         if place is None:  # it gave up
             return
         line = place.line
@@ -271,6 +387,5 @@ class Turns:
         line.waiting.remove(place)
         line.is_ready = False
         if not place.turn.done():
-            line.busy = True  # from now on, so that nobody steps in between
+            self._under_way.begin(line)  # from now on, so that nobody steps in between
             place.turn.set_result(None)
-        # else: whoever gave up sorts the line

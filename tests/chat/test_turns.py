@@ -11,7 +11,7 @@ import tracemalloc
 import pytest
 
 from bot.chat import chats as chats_module
-from bot.chat import limits, turns
+from bot.chat import client, limits, replies, turns
 from bot.chat.chats import Chats, Say
 from bot.chat.client import TelegramBot
 from bot.chat.turns import Rank, Sentence, Turns
@@ -123,6 +123,66 @@ async def test_one_that_gives_up_before_its_choice_is_passed_over(which: int) ->
         await have(each, 1 + which, Lane.COMMAND, order)
     assert len(order) == 4
     assert each.is_free(1 + which)
+
+
+# chats that hang
+
+
+def test_messages_in_their_turns_never_take_the_last_connections() -> None:
+    assert turns.AT_ONCE + replies.PRESSES_AT_ONCE < client.CONNECTIONS
+
+
+@pytest.mark.usefixtures("no_rate")
+async def test_a_hundred_and_thirty_chats_that_hang_hold_up_nobody() -> None:
+    each, hanging = Turns(), asyncio.Event()
+
+    async def hang(chat_id: int) -> None:
+        async with each.turn(chat_id, Lane.PAYMENT):
+            await hanging.wait()
+
+    tasks = [asyncio.ensure_future(hang(number)) for number in range(130)]
+    async with asyncio.timeout(LIMIT_S):
+        for number in range(1000, 1100):
+            await have(each, number, Lane.COMMAND)
+        hanging.set()
+        await asyncio.gather(*tasks)
+
+
+@pytest.mark.usefixtures("no_rate")
+async def test_of_many_hundred_chats_known_to_hang_some_wait_and_all_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turns, "SLOW_AFTER_S", 0.0)
+    each, under_way, most = Turns(), 0, 0
+    hanging = asyncio.Event()
+
+    async def hang(chat_id: int) -> None:
+        nonlocal under_way, most
+        async with each.turn(chat_id, Lane.PAYMENT):
+            under_way += 1
+            most = max(most, under_way)
+            await hanging.wait()
+            under_way -= 1
+
+    async with asyncio.timeout(LIMIT_S):
+        for number in range(500):
+            await have(each, number, Lane.COMMAND)  # nobody is as quick as that
+        monkeypatch.setattr(turns, "SLOW_AFTER_S", 60.0)
+        tasks = [asyncio.ensure_future(hang(number)) for number in range(500)]
+        for number in range(1000, 1100):
+            await have(each, number, Lane.COMMAND)
+        assert most == turns.SLOW_AT_ONCE
+        hanging.set()
+        await asyncio.gather(*tasks)
+    # who answers quickly again counts as quick
+    hanging.clear()
+    tasks = [asyncio.ensure_future(hang(number)) for number in range(turns.AT_ONCE + 9)]
+    await asyncio.sleep(0.1)
+    assert most == turns.AT_ONCE
+    hanging.set()
+    async with asyncio.timeout(LIMIT_S):
+        await asyncio.gather(*tasks)
+    assert all(map(each.is_free, range(500)))
 
 
 # how many wait
