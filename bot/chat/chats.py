@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from telegram.error import TelegramError
 from bot import logs
 from bot.chat.client import TelegramBot
 from bot.chat.explain import changes_nothing, explain
-from bot.chat.limits import Drops
+from bot.chat.limits import Drops, Minutes
 from bot.chat.turns import Rank, Sentence, Turns
 from bot.errors import ChatBusy, ChatError, ChatForbidden, ChatMoved, NotSent
 from bot.pauses import pause_s
@@ -54,10 +55,11 @@ class Chats:
     def __init__(self, telegram_bot: TelegramBot) -> None:
         self.telegram_bot = telegram_bot
         self._turns = Turns()
-        self._closing = False
+        self._closing = asyncio.Event()
         self._posting: set[asyncio.Task[None]] = set()
         self._said: Counter[int] = Counter()  # that wait, by chat
         self._waiting = 0  # all of them
+        self._minutes = Minutes()
         self._drops = Drops("sentences dropped")
 
     async def send(
@@ -93,15 +95,20 @@ class Chats:
     def say(self, message: Say) -> None:
         """Post a message, best effort: again only if it surely was not sent.
 
-        It goes behind all cards and edits, however many of them wait.
+        It goes behind all cards and edits, however many of them wait. In a group it may wait for a
+        minute, so that there is always room for cards.
         """
         chat_id = message.chat_id
         if (reason := self._too_many(message)) is not None:
             self._drops.add(reason)
             return
+        wait_s = self._minutes.reserve(chat_id) if chat_id < 0 else 0.0
+        if wait_s is None:
+            self._drops.add("too many in one group")
+            return
         self._waiting += 1
         self._said[chat_id] += 1
-        self.post(self._say(message)).add_done_callback(lambda _: self._was_said(chat_id))
+        self.post(self._say(message, wait_s)).add_done_callback(lambda _: self._was_said(chat_id))
 
     def _too_many(self, message: Say) -> str | None:
         """Why this is not said."""
@@ -117,7 +124,9 @@ class Chats:
         if not self._said[chat_id]:
             del self._said[chat_id]
 
-    async def _say(self, message: Say) -> None:
+    async def _say(self, message: Say, wait_s: float) -> None:
+        if wait_s:
+            await self._pause(wait_s)
         rank = Sentence.STRANGER if message.to_stranger else Sentence.KNOWN
         for attempt in range(1, SAY_TRIES + 1):
             try:
@@ -125,11 +134,17 @@ class Chats:
             except ChatMoved as moved:
                 message = replace(message, chat_id=moved.new_chat_id, reply_to=None)
             except NotSent:
-                if self._closing or attempt == SAY_TRIES:
+                if self._closing.is_set() or attempt == SAY_TRIES:
                     raise
-                await asyncio.sleep(pause_s(attempt, longest_s=SAY_PAUSE_S))
+                await self._pause(pause_s(attempt, longest_s=SAY_PAUSE_S))
             else:
                 return
+
+    async def _pause(self, for_s: float) -> None:
+        """So long, or until all is closed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(for_s):
+                await self._closing.wait()
 
     def heard(self, chat_id: int) -> None:
         """An update came from this chat: what was refused there before may be welcome again."""
@@ -141,7 +156,7 @@ class Chats:
 
     async def close(self, *, timeout_s: float) -> None:
         """Let what is on its way arrive, for `timeout_s` at most."""
-        self._closing = True
+        self._closing.set()
         self._turns.close()
         if self._posting:
             _, late = await asyncio.wait(set(self._posting), timeout=timeout_s)

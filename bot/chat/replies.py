@@ -31,7 +31,7 @@ MAX_ANSWER = 200
 PRESSES_AT_ONCE = 8
 PRESSES_A_PERSON = 3
 PRESSES_IN_ALL = 200
-#: Seconds after which Telegram may take no answer to a press any more. It documents no time.
+#: Seconds for an answer to a press: Telegram refuses later ones, and documents no time.
 ANSWER_WITHIN_S = 15.0
 
 

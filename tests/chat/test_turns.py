@@ -230,3 +230,44 @@ def dropped(caplog: pytest.LogCaptureFixture) -> list[str]:
         for record in caplog.records
         if record.levelno == logging.WARNING and "sentences dropped" in record.getMessage()
     ]
+
+
+# a group's twenty messages a minute
+
+
+async def test_in_each_minute_a_group_gets_five_sentences_and_as_many_wait_for_the_next(
+    telegram: SimTelegram,
+    chats: Chats,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(limits, "MINUTE_S", 0.5)
+    group = telegram.add_group("Friday dinner", [telegram.add_user("Anna")])
+    began = time.monotonic()
+    for _ in range(40):
+        chats.say(Say(group.id, "junk"))
+
+    def said() -> int:
+        return sum(message.text == "junk" for message in telegram.messages(group))
+
+    await telegram.wait_for(lambda: said() == limits.A_MINUTE, LIMIT_S)
+    await telegram.wait_for(lambda: said() == 2 * limits.A_MINUTE, LIMIT_S)
+    assert time.monotonic() - began >= 0.5
+    assert len(dropped(caplog)) == 1
+    chats.say(Say(group.id, "junk"))
+    await telegram.wait_for(lambda: said() == 2 * limits.A_MINUTE + 1, LIMIT_S)
+    async with asyncio.timeout(LIMIT_S):
+        while len(chats._minutes):  # noqa: ASYNC110 -- nothing tells of it
+            await asyncio.sleep(0.05)  # a quiet group is forgotten
+
+
+async def test_the_end_waits_for_no_groups_minute(
+    telegram: SimTelegram, telegram_bot: TelegramBot
+) -> None:
+    chats = Chats(telegram_bot)
+    group = telegram.add_group("Friday dinner", [telegram.add_user("Anna")])
+    for _ in range(10):
+        chats.say(Say(group.id, "hello"))
+    began = time.monotonic()
+    await chats.close(timeout_s=LIMIT_S)
+    assert time.monotonic() - began < 5.0
