@@ -21,8 +21,9 @@ from bot.demo.telegram import Chat, Message, User
 from tests.bench.report import Report, ended, parser
 from tests.bench.side import Load, Side, moments
 
-#: Commands of friends meanwhile.
+#: Commands of friends meanwhile, and so many friends that none asks for too many.
 PER_S = 5
+PEOPLE = 250
 #: So much slower may a friend's card be.
 AT_MOST = 1.5
 #: Answers to presses take so long, in seconds, while Telegram is slow.
@@ -44,6 +45,7 @@ class Size:
     strangers_s: float
     attack_s: float  # each other attack
     rest_s: float  # the bot's rate for bursts is whole again then
+    fill_s: float  # what one member made the bot say in a group is said by then
     in_group: int
     group_pause_s: float
 
@@ -57,6 +59,7 @@ WHOLE = Size(
     strangers_s=60.0,
     attack_s=20.0,
     rest_s=5.0,
+    fill_s=25.0,
     in_group=4,
     group_pause_s=2.0,
 )
@@ -69,6 +72,7 @@ QUICK = Size(
     strangers_s=1.0,
     attack_s=1.0,
     rest_s=0.2,
+    fill_s=1.0,
     in_group=2,
     group_pause_s=0.1,
 )
@@ -92,7 +96,7 @@ class Scene:
         self.quiet_group = telegram.add_group("Saturday dinner", everybody)
         friends = [*(chat.person for chat in side.chats), *self.slow, self.friend, self.member]
         side.access = {"users": [person.id for person in friends if person is not None]}
-        side.limits = {"invoices_per_user": "60/10m", "open_per_chat": 50}
+        side.limits = {}  # as they are by default
 
     async def over(self, seconds: float, what: Sequence[Callable[[], object]]) -> None:
         """Do all of it, evenly over that time."""
@@ -154,7 +158,7 @@ class Scene:
         for number in range(self._size.junk):
             text = "/invoice junk" if number % 2 else f"/invoice {number + 1}"
             self.side.telegram.say(self.group, self.member, text)
-        await asyncio.sleep(self._size.rest_s)
+        await asyncio.sleep(self._size.fill_s)
 
 
 class Memory:
@@ -219,7 +223,7 @@ async def bench(size: Size) -> int:
     """Measure and print everything; how many targets were missed."""
     report = Report("quiet", "attack")
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        async with Side.opened(Path(folder) / "ours") as side:
+        async with Side.opened(Path(folder) / "ours", people=PEOPLE) as side:
             scene = Scene(side, size)
             await side.start_ours(again=size is WHOLE)
             await scene.friends(size.attack_s)
