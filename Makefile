@@ -11,7 +11,7 @@ COMMANDS ?= 300
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-scale storm storm-long protos requirements clean
+.PHONY: help demo test lint format bench bench-scale bench-abuse storm storm-long protos requirements clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -40,6 +40,9 @@ bench: .venv/dev  ## measure the speed: ratios against a plain script, in one ru
 
 bench-scale: .venv/dev  ## the same with very many invoices: 10,000 open, 100,000 closed (ARGS="--payments 10000")
 	@$(BIN)/python -m tests.bench.scale $(ARGS)
+
+bench-abuse: .venv/dev  ## measure how a friend fares while strangers write, press and hang by the thousand
+	@$(BIN)/python -m tests.bench.abuse $(ARGS)
 
 storm: .venv/dev  ## run kills, outages and floods from a seed: SEED=7 KILLS=50 COMMANDS=300
 	@$(BIN)/python -m tests.storm $(if $(SEED),--seed $(SEED)) --kills $(KILLS) --commands $(COMMANDS) $(ARGS)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from bot.config import AccessSettings, LimitsSettings
-from bot.errors import ChatLimitReached, UserLimitReached
+from bot.errors import ChatLimitReached, ShareLimitReached, UserLimitReached
+
+#: So many people it takes at least to fill a group with open invoices.
+MEMBERS_AT_LEAST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,25 @@ class Access:
             or not self.allowed.chats.isdisjoint(chat_ids)
         )
 
-    def check_limits(self, user_id: int, *, asked: int, open_in_chat: int, who: str = "") -> None:
-        """Raises `UserLimitReached` or `ChatLimitReached` where one more would be too many.
+    @property
+    def open_per_member(self) -> int:
+        """How many open invoices one person can have in a group: a third of what it can have."""
+        return math.ceil(self.limits.open_per_chat / MEMBERS_AT_LEAST)
 
-        `asked` counts what this person asked for in the last `invoices_per_user.per_s` seconds;
-        `who` is their name, where somebody else reads the refusal.
+    def check_limits(
+        self,
+        user_id: int,
+        *,
+        asked: int,
+        open_in_chat: int,
+        open_of_member: int = 0,
+        who: str = "",
+    ) -> None:
+        """Raises the limit that is reached, where one more would be too many.
+
+        `asked` counts what this person asked for in the last `invoices_per_user.per_s` seconds,
+        `open_of_member` what they have open in this chat if it is a group; `who` is their name,
+        where somebody else reads the refusal.
         """
         if self.is_owner(user_id):
             return
@@ -47,3 +65,5 @@ class Access:
             raise UserLimitReached(count=rate.count, per_s=rate.per_s, who=who)
         if open_in_chat >= self.limits.open_per_chat:
             raise ChatLimitReached(count=open_in_chat)
+        if open_of_member >= self.open_per_member:
+            raise ShareLimitReached(count=open_of_member, who=who)

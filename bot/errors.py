@@ -25,6 +25,7 @@ Grouped by what the reader should do::
     │   │   └── MemoUnreadable
     │   ├── UserLimitReached
     │   ├── ChatLimitReached
+    │   ├── ShareLimitReached
     │   └── OutputRefused            the command line cannot write there
     ├── NodeError
     │   ├── NodePassing              wait, and ask again: whether the call arrived is unknown
@@ -216,6 +217,10 @@ class UserLimitReached(Refused):
 
 class ChatLimitReached(Refused):
     """A chat has `count` open invoices."""
+
+
+class ShareLimitReached(Refused):
+    """One person has `count` open invoices in a group; `who` where not the reader."""
 
 
 class OutputRefused(Refused):

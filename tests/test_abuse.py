@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from bot import texts
-from bot.chat.chats import SAID_A_CHAT
+from bot.chat.limits import A_MINUTE
 from bot.config import Rate
 from bot.core.invoice import Face
 from bot.demo.telegram import Message, User
@@ -100,7 +100,7 @@ async def test_questions_count_as_what_is_asked_for_and_their_answers_do_not(wor
 async def test_junk_keeps_no_card_waiting(world: World) -> None:
     await world.start_bot()
     answer = world.telegram.stall("sendMessage", chat_id=world.group.id)
-    for number in range(2 * SAID_A_CHAT):
+    for number in range(60):
         world.telegram.say(world.group, world.anna, f"/invoice junk{number}")
     await answer.reached()
     invoice = world.node.stall("LookupInvoice")
@@ -110,11 +110,22 @@ async def test_junk_keeps_no_card_waiting(world: World) -> None:
     world.telegram.slow("sendMessage", 0.1)
     answer.release()
     await world.shown(world.group, Face.OPEN, sats=5)
-    assert len(world.ours(world.group)) < SAID_A_CHAT
+    assert len(world.ours(world.group)) < A_MINUTE
     world.telegram.clear_faults()
-    await world.until(lambda: len(world.ours(world.group)) == SAID_A_CHAT + 1)
+    await world.until(lambda: len(world.ours(world.group)) == A_MINUTE + 1)
     await world.open_card(world.group, world.bert, "/invoice 6")
-    assert len(world.ours(world.group)) == SAID_A_CHAT + 2
+    assert len(world.ours(world.group)) == A_MINUTE + 2
+
+
+async def test_a_member_who_writes_junk_keeps_no_friends_card_for_a_minute(world: World) -> None:
+    world.telegram.limit_floods()
+    world.limits = {"open_per_chat": 100}
+    await world.start_bot()
+    for number in range(30):
+        world.telegram.say(world.group, world.anna, f"/invoice junk{number}")
+    for sats in range(1, 8):
+        await world.open_card(world.group, world.bert, f"/invoice {sats}")
+    assert len(world.ours(world.group)) <= A_MINUTE + 7
 
 
 async def test_where_nobody_tells_who_is_an_administrator_a_press_is_answered(

@@ -6,7 +6,7 @@ import pytest
 
 from bot.access import Access
 from bot.config import AccessSettings, LimitsSettings, Rate
-from bot.errors import ChatLimitReached, UserLimitReached
+from bot.errors import ChatLimitReached, ShareLimitReached, UserLimitReached
 
 OWNER, USER, STRANGER = 1, 2, 3
 GROUP, OTHER_GROUP = -100, -200
@@ -79,8 +79,17 @@ def test_one_more_open_than_a_chat_may_have_is_refused_with_the_figures() -> Non
         assert caught.value.values == {"count": there}
 
 
+@pytest.mark.parametrize(("open_per_chat", "most"), [(1, 1), (2, 1), (3, 1), (4, 2), (50, 17)])
+def test_one_person_gets_a_third_of_a_groups_open_invoices(open_per_chat: int, most: int) -> None:
+    limited = access(open_per_chat=open_per_chat)
+    limited.check_limits(USER, asked=0, open_in_chat=0, open_of_member=most - 1)
+    with pytest.raises(ShareLimitReached) as caught:
+        limited.check_limits(USER, asked=0, open_in_chat=0, open_of_member=most, who="Anna")
+    assert caught.value.values == {"count": most, "who": "Anna"}
+
+
 def test_owners_have_no_limits() -> None:
-    access().check_limits(OWNER, asked=1000, open_in_chat=1000)
+    access().check_limits(OWNER, asked=1000, open_in_chat=1000, open_of_member=1000)
 
 
 def test_anyone_let_in_by_open_is_limited_all_the_same() -> None:

@@ -20,6 +20,7 @@ from bot.errors import (
     AmountRefused,
     ChatLimitReached,
     MemoRefused,
+    ShareLimitReached,
     StoreUnavailable,
     UserLimitReached,
 )
@@ -210,6 +211,24 @@ async def test_the_rate_of_a_person_is_checked_where_the_row_is_written(desk: De
     await desk.ask(BERT, "2100")
     desk.now += 601
     assert await desk.ask(ANNA, "2100") is Asked.WAITING
+
+
+async def test_one_member_fills_no_group(desk: Desk) -> None:
+    desk.set(open_per_chat=7)
+    rows = [await desk.asked(ANNA, "2100") for _ in range(3)]
+    with pytest.raises(ShareLimitReached) as caught:
+        await desk.ask(ANNA, "2100")
+    assert caught.value.values == {"count": 3, "who": ""}
+    await desk.asked(BERT, "2100")
+    await desk.change(rows[0], state=State.SETTLED)
+    assert await desk.ask(ANNA, "2100") is Asked.WAITING
+
+
+async def test_alone_with_the_bot_a_person_gets_all_of_a_chats_places(desk: Desk) -> None:
+    desk.set(open_per_chat=3)
+    for _ in range(3):
+        origin = desk.message(chat_id=ANNA.id)
+        assert await desk.actions.ask(ANNA, origin, Place(ANNA.id), "2100") is Asked.WAITING
 
 
 async def test_open_invoices_of_a_chat_are_limited(desk: Desk) -> None:

@@ -61,9 +61,33 @@ SCALE_LINES = (
 )
 
 
+ABUSE_LINES = (
+    *(
+        rf"{attack}: median ms .* times; at most 1.5 times, (met|MISSED)"
+        for attack in (
+            "60 strangers write",
+            "40 presses while Telegram is slow",
+            "10 chats hang",
+            "one member fills a group",
+        )
+    ),
+    rf"  the slowest one, ms +{FIGURE} +{FIGURE}",
+    r"  never answered +0   none, met",
+    rf"memory grown at most, MB +-?{FIGURE} +below 20, (met|MISSED)",
+    rf"  and afterwards +-?{FIGURE} +below 20, (met|MISSED)",
+    r"lines in the log of what was dropped +\d+",
+    r"targets missed: \d+$",
+)
+
+
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(
-    ("module", "lines"), [("tests.bench", LINES), ("tests.bench.scale", SCALE_LINES)]
+    ("module", "lines"),
+    [
+        ("tests.bench", LINES),
+        ("tests.bench.scale", SCALE_LINES),
+        ("tests.bench.abuse", ABUSE_LINES),
+    ],
 )
 async def test_the_bench_prints_every_figure(module: str, lines: Sequence[str]) -> None:
     process = await asyncio.create_subprocess_exec(

@@ -224,11 +224,12 @@ def _check_limits(
     who: str = "",
     but_row: int | None = None,
 ) -> None:
-    """Raises `UserLimitReached` or `ChatLimitReached`; `but_row` does not count."""
+    """Raises the limit that is reached; `but_row` does not count."""
     since = now - access.limits.invoices_per_user.per_s
     access.check_limits(
         asker_id,
         asked=tx.invoices.asked_since(asker_id, since, but_row=but_row),
         open_in_chat=tx.invoices.open_in_chat(chat_id),
+        open_of_member=tx.invoices.open_in_chat(chat_id, of=asker_id) if chat_id < 0 else 0,
         who=who,
     )

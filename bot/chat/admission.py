@@ -81,7 +81,7 @@ class Admission:
             chat_id = self._places.now(message.chat.id)
             claimed = await self._claim("stranger", chat_id, every_s=STRANGER_GROUP_EVERY_S)
         text = texts.stranger(asker.id, message.chat.id)
-        return [reply(message, text, quiet=True)] if claimed else []
+        return [reply(message, text, quiet=True, to_stranger=True)] if claimed else []
 
     async def may_ask_for_ids(self, message: Message, asker: Asker) -> bool:
         """A stranger needs their id, to be let in: now and then."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -16,8 +17,8 @@ from telegram.error import TelegramError
 from bot import logs
 from bot.chat.client import TelegramBot
 from bot.chat.explain import changes_nothing, explain
-from bot.chat.turns import Turns
-from bot.core.work import Lane
+from bot.chat.limits import Drops, Minutes
+from bot.chat.turns import Rank, Sentence, Turns
 from bot.errors import ChatBusy, ChatError, ChatForbidden, ChatMoved, NotSent
 from bot.pauses import pause_s
 
@@ -28,8 +29,11 @@ T = TypeVar("T")
 #: Tries of a message that nothing hangs on, and the longest pause between, in seconds.
 SAY_TRIES = 3
 SAY_PAUSE_S = 2.0
-#: Messages of one chat that nothing hangs on and that wait: what is said beyond is not said.
+#: Messages that nothing hangs on and that wait, in one chat and in all; strangers' are no more
+#: than the last number. What is said beyond is not said.
 SAID_A_CHAT = 30
+SAID_IN_ALL = 500
+SAID_TO_STRANGERS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class Say:
     thread_id: int | None = None
     quiet: bool = False
     asks: bool = False  # the reader's next message is a reply to it
+    to_stranger: bool = False  # it goes out when nothing else does
     #: What is done with its number once it was sent.
     then: Callable[[int], Awaitable[None]] | None = None
 
@@ -52,21 +57,24 @@ class Chats:
     def __init__(self, telegram_bot: TelegramBot) -> None:
         self.telegram_bot = telegram_bot
         self._turns = Turns()
-        self._closing = False
+        self._closing = asyncio.Event()
         self._posting: set[asyncio.Task[None]] = set()
         self._said: Counter[int] = Counter()  # that wait, by chat
+        self._waiting = 0  # all of them
+        self._minutes = Minutes()
+        self._drops = Drops("sentences dropped")
 
     async def send(
         self,
         chat_id: int,
-        lane: Lane,
+        rank: Rank,
         call: Callable[[TelegramBot], Awaitable[T]],
     ) -> T | None:
         """Make `call` when it is this chat's turn. Raises `ChatError`.
 
         None where Telegram says that an edit changes nothing, which is success.
         """
-        async with self._turns.turn(chat_id, lane) as line:
+        async with self._turns.turn(chat_id, rank) as line:
             try:
                 return await call(self.telegram_bot)
             except TelegramError as error:
@@ -89,34 +97,58 @@ class Chats:
     def say(self, message: Say) -> None:
         """Post a message, best effort: again only if it surely was not sent.
 
-        It goes behind the chat's cards, however many such wait there.
+        It goes behind all cards and edits, however many of them wait. In a group it may wait for a
+        minute, so that there is always room for cards.
         """
         chat_id = message.chat_id
-        if self._said[chat_id] >= SAID_A_CHAT:
-            log.info("message not sent", reason="too many wait", chat=chat_id)
+        if (reason := self._too_many(message)) is not None:
+            self._drops.add(reason)
             return
+        wait_s = self._minutes.reserve(chat_id) if chat_id < 0 else 0.0
+        if wait_s is None:
+            self._drops.add("too many in one group")
+            return
+        self._waiting += 1
         self._said[chat_id] += 1
-        self.post(self._say(message)).add_done_callback(lambda _: self._was_said(chat_id))
+        self.post(self._say(message, wait_s)).add_done_callback(lambda _: self._was_said(chat_id))
+
+    def _too_many(self, message: Say) -> str | None:
+        """Why this is not said."""
+        if self._said[message.chat_id] >= SAID_A_CHAT:
+            return "too many wait in one chat"
+        if self._waiting >= (SAID_TO_STRANGERS if message.to_stranger else SAID_IN_ALL):
+            return "too many wait"
+        return None
 
     def _was_said(self, chat_id: int) -> None:
+        self._waiting -= 1
         self._said[chat_id] -= 1
         if not self._said[chat_id]:
             del self._said[chat_id]
 
-    async def _say(self, message: Say) -> None:
+    async def _say(self, message: Say, wait_s: float) -> None:
+        if wait_s:
+            await self._pause(wait_s)
+        rank = Sentence.STRANGER if message.to_stranger else Sentence.KNOWN
         for attempt in range(1, SAY_TRIES + 1):
             try:
-                said = await self.send(message.chat_id, Lane.BACKGROUND, partial(_said, message))
+                said = await self.send(message.chat_id, rank, partial(_said, message))
             except ChatMoved as moved:
                 message = replace(message, chat_id=moved.new_chat_id, reply_to=None)
             except NotSent:
-                if self._closing or attempt == SAY_TRIES:
+                if self._closing.is_set() or attempt == SAY_TRIES:
                     raise
-                await asyncio.sleep(pause_s(attempt, longest_s=SAY_PAUSE_S))
+                await self._pause(pause_s(attempt, longest_s=SAY_PAUSE_S))
             else:
                 if message.then is not None and said is not None:
                     await message.then(said.message_id)
                 return
+
+    async def _pause(self, for_s: float) -> None:
+        """So long, or until all is closed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(for_s):
+                await self._closing.wait()
 
     def heard(self, chat_id: int) -> None:
         """An update came from this chat: what was refused there before may be welcome again."""
@@ -128,7 +160,7 @@ class Chats:
 
     async def close(self, *, timeout_s: float) -> None:
         """Let what is on its way arrive, for `timeout_s` at most."""
-        self._closing = True
+        self._closing.set()
         self._turns.close()
         if self._posting:
             _, late = await asyncio.wait(set(self._posting), timeout=timeout_s)

@@ -22,8 +22,8 @@ from bot.config import TelegramSettings
 
 #: Seconds beyond a long poll's own time after which its connection is given up.
 POLL_GRACE_S = 5.0
-#: Connections at once.
-CONNECTIONS = 64
+#: Connections at once: for messages in their turns, for answers to presses, and some to spare.
+CONNECTIONS = 192
 #: As much of an answer as an error tells, in characters.
 MAX_DETAIL = 300
 
@@ -49,9 +49,10 @@ class TelegramBot(ExtBot[None]):
         answer: object = await self._post("getUpdates", data, read_timeout=poll_s + POLL_GRACE_S)
         return answer
 
-    async def is_admin(self, chat_id: int, user_id: int) -> bool:
-        """Whether somebody is an admin of a group now. Raises `TelegramError`."""
-        answer = await self._post("getChatMember", {"chat_id": chat_id, "user_id": user_id})
+    async def is_admin(self, chat_id: int, user_id: int, *, within_s: float) -> bool:
+        """Whether somebody is an admin of a group now, in so many seconds. Raises `TelegramError`."""
+        who = {"chat_id": chat_id, "user_id": user_id}
+        answer = await self._post("getChatMember", who, read_timeout=within_s)
         try:
             return received.status(answer) in _ADMINS
         except ValueError as error:

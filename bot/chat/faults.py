@@ -21,8 +21,8 @@ class Faults:
     def apologize(self, update: Update) -> None:
         """To the person who pressed or wrote, if they may ask for anything; returns at once."""
         message = update.message
-        if update.callback_query is not None:
-            self._replies.send([Answer(update.callback_query.id, texts.BUG, alert=True)])
+        if (query := update.callback_query) is not None:
+            self._replies.send([Answer(query.id, query.from_user.id, texts.BUG, alert=True)])
         elif message is not None and self._may_ask(message):
             self._replies.send([reply(message, texts.BUG)])
 

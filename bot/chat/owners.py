@@ -1,8 +1,10 @@
-"""Notices to the bot's owners, in private. Knows who they are."""
+"""Notices to the bot's owners, in private. Knows who they are, and how often they hear of what."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
+from dataclasses import replace
 
 from bot import texts
 from bot.chat.chats import Chats, Say
@@ -10,6 +12,9 @@ from bot.core.notices import Kind, Notice
 
 #: Of these one notice a process is enough.
 ONCE = frozenset({Kind.CANCEL_NOT_PERMITTED})
+#: Of these, which anyone can cause, one notice in so many seconds: what comes meanwhile is counted.
+COLLECTED = frozenset({Kind.CARD_REFUSED})
+COLLECTED_S = 3600.0
 
 
 class OwnerChats:
@@ -19,12 +24,30 @@ class OwnerChats:
         self._chats = chats
         self._owners = owners
         self._notified: set[Kind] = set()
+        self._collected: dict[Kind, Notice | None] = {}  # since the last one, in one
 
     def notify(self, notice: Notice) -> None:
         """Tell each owner, best effort; returns at once."""
         if notice.kind in ONCE and notice.kind in self._notified:
             return
         self._notified.add(notice.kind)
+        if notice.kind not in self._collected:
+            self._say(notice)
+            return
+        before = self._collected[notice.kind]
+        count = 1 if before is None else before.count + 1
+        self._collected[notice.kind] = replace(notice, count=count)
+
+    def _say(self, notice: Notice) -> None:
+        if notice.kind in COLLECTED:
+            self._collected[notice.kind] = None
+            loop = asyncio.get_running_loop()
+            loop.call_later(COLLECTED_S, self._say_collected, notice.kind)
         text = texts.owner_notice(notice)
         for owner in self._owners:
             self._chats.say(Say(owner, text))
+
+    def _say_collected(self, kind: Kind) -> None:
+        collected = self._collected.pop(kind)
+        if collected is not None:
+            self._say(collected)

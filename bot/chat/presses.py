@@ -36,15 +36,16 @@ class Presses:
         row = None
         if press is not None and query.message is not None:
             row = await self._targets.of_card(press.payment_hash, query.message)
+        person_id = query.from_user.id
         if press is None or row is None:
-            return [Answer(query.id, texts.NOT_TRACKED, alert=True)]
-        asker = Asker(query.from_user.id, clean_name(query.from_user.full_name or ""))
+            return [Answer(query.id, person_id, texts.NOT_TRACKED, alert=True)]
+        asker = Asker(person_id, clean_name(query.from_user.full_name or ""))
 
         async def then() -> Sequence[Reply]:
-            return [Answer(query.id, await self._act(press, asker))]
+            return [Answer(query.id, person_id, await self._act(press, asker))]
 
-        no = Answer(query.id, texts.NOT_ALLOWED, alert=True)
-        unknown = Answer(query.id, texts.TRY_AGAIN, alert=True)
+        no = Answer(query.id, person_id, texts.NOT_ALLOWED, alert=True)
+        unknown = Answer(query.id, person_id, texts.TRY_AGAIN, alert=True)
         return await self._targets.if_allowed(row, asker, then, [no], [unknown])
 
     async def _act(self, press: Press, by: Asker) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from telegram import CallbackQuery, Message, Update
@@ -17,6 +18,7 @@ from bot import logs, texts
 from bot.chat import messages
 from bot.chat.chats import Chats, Say
 from bot.chat.explain import explain
+from bot.chat.limits import SideLane
 from bot.errors import ChatForbidden, ChatRefused, NodeError, NodeTimeout, StoreUnavailable
 
 log = logs.get(__name__)
@@ -25,6 +27,13 @@ log = logs.get(__name__)
 NODE_WITHIN_S = 10.0
 #: As much as Telegram shows of the answer to a press.
 MAX_ANSWER = 200
+#: Answers to presses, and questions who is an admin: so many at once, whatever else is sent, and so
+#: many that wait, for one person and for all.
+PRESSES_AT_ONCE = 8
+PRESSES_A_PERSON = 3
+PRESSES_IN_ALL = 200
+#: Seconds for an answer to a press: Telegram refuses later ones, and documents no time.
+ANSWER_WITHIN_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,7 @@ class Answer:
     """What a press on a button is answered with, as plain text."""
 
     query_id: str
+    person_id: int
     text: str
     alert: bool = False
 
@@ -68,7 +78,14 @@ Reply = Say | Answer | IfAdmin | AskNode
 Callback = Callable[[Update, Any], Coroutine[Any, Any, None]]
 
 
-def reply(message: Message, text: str, *, quiet: bool = False, asks: bool = False) -> Say:
+def reply(
+    message: Message,
+    text: str,
+    *,
+    quiet: bool = False,
+    asks: bool = False,
+    to_stranger: bool = False,
+) -> Say:
     """`text` (Telegram HTML) as a reply to a message."""
     return Say(
         message.chat.id,
@@ -77,6 +94,7 @@ def reply(message: Message, text: str, *, quiet: bool = False, asks: bool = Fals
         thread_id=messages.thread(message),
         quiet=quiet,
         asks=asks,
+        to_stranger=to_stranger,
     )
 
 
@@ -85,6 +103,13 @@ class Replies:
 
     def __init__(self, chats: Chats) -> None:
         self._chats = chats
+        self._presses = SideLane(
+            "presses not answered",
+            at_once=PRESSES_AT_ONCE,
+            a_person=PRESSES_A_PERSON,
+            in_all=PRESSES_IN_ALL,
+            within_s=ANSWER_WITHIN_S,
+        )
 
     def to_message(self, handle: Callable[[Message], Awaitable[Sequence[Reply]]]) -> Callback:
         """A callback of PTB's that sends what `handle` returns for a message."""
@@ -111,32 +136,46 @@ class Replies:
                 case Say():
                     self._chats.say(each)
                 case Answer():
-                    self._chats.post(self._answer(each))
+                    self._beside(each.person_id, partial(self._answer, each))
                 case IfAdmin():
-                    self._chats.post(self._if_admin(each))
+                    self._beside(each.user_id, partial(self._if_admin, each))
                 case AskNode():
                     self._chats.post(self._ask_node(each))
+
+    def _beside(self, person_id: int, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if self._presses.admit(person_id):
+            self._chats.post(self._presses.call(person_id, work))
 
     async def _answer(self, answer: Answer) -> None:
         try:
             await self._chats.telegram_bot.answer_callback_query(
-                answer.query_id, answer.text[:MAX_ANSWER], show_alert=answer.alert
+                answer.query_id,
+                answer.text[:MAX_ANSWER],
+                show_alert=answer.alert,
+                read_timeout=ANSWER_WITHIN_S,
             )
         except TelegramError as error:
             log.info("press not answered", detail=error.message)
 
     async def _if_admin(self, question: IfAdmin) -> None:
         try:
-            is_admin = await self._chats.telegram_bot.is_admin(question.chat_id, question.user_id)
+            is_admin = await self._chats.telegram_bot.is_admin(
+                question.chat_id, question.user_id, within_s=ANSWER_WITHIN_S
+            )
         except TelegramError as error:
             log.info("admin rights not known", chat=question.chat_id, detail=error.message)
             is_refused = isinstance(explain(error), ChatRefused | ChatForbidden)
-            self.send(question.otherwise if is_refused else question.unknown)
+            replies = question.otherwise if is_refused else question.unknown
         else:
             try:
-                self.send(await question.then() if is_admin else question.otherwise)
+                replies = await question.then() if is_admin else question.otherwise
             except StoreUnavailable:
-                self.send(question.unknown)
+                replies = question.unknown
+        for each in replies:
+            if isinstance(each, Answer):  # in the place that the question had
+                await self._answer(each)
+            else:
+                self.send([each])
 
     async def _ask_node(self, question: AskNode) -> None:
         try:

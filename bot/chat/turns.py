@@ -2,20 +2,23 @@
 
 In a chat one message is sent at a time. While the rate is enough a chat's most urgent message is
 its next, and no chat waits for another. Where messages wait for the rate, new cards get two of
-three places, whatever else waits in their chats.
+three places, whatever else waits in their chats. Sentences leave the upper half of the rate to
+cards, and chats that answer slowly leave some of the connections to all others.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import IntEnum
+from heapq import heapify, heappop, heappush
 
 from aiolimiter import AsyncLimiter
 
-from bot.core.work import Lane
+from bot.core.work import READ_LANES, Lane
 from bot.errors import NotSent
 
 #: Telegram's own ceiling over time. A burst goes out at once, as large as one batch of updates:
@@ -24,9 +27,39 @@ MESSAGES_PER_S = 30
 BURST = 100
 #: Seconds without bursts after Telegram said so.
 SLOW_S = 60.0
+#: Messages on their way at once. Each takes a connection, and the pool has some more.
+AT_ONCE = 168
+#: A chat whose last message took so many seconds is slow, for so long. Of those so many are on
+#: their way at once: where hundreds hang, the others still find connections.
+SLOW_AFTER_S = 5.0
+SLOW_FOR_S = 600.0
+SLOW_AT_ONCE = 64
 
-# how urgent it is, a number in the order of coming, and the turn that is waited for
-_Place = tuple[Lane, int, asyncio.Future[None]]
+
+class Sentence(IntEnum):
+    """How urgent a message is that belongs to no row: less than anything in a `Lane`."""
+
+    KNOWN = 10
+    STRANGER = 11
+
+
+Rank = Lane | Sentence
+
+_OTHERS = tuple(lane for lane in READ_LANES if lane is not Lane.COMMAND)
+_ALL: Sequence[Rank] = (*READ_LANES, *Sentence)
+_NEW_FIRST: Sequence[Rank] = (Lane.COMMAND, *_OTHERS, *Sentence)
+_NEW_LATER: Sequence[Rank] = (*_OTHERS, Lane.COMMAND, *Sentence)
+
+
+@dataclass(slots=True, eq=False)
+class _Place:
+    """A message that waits in its chat's line."""
+
+    line: Line
+    rank: Rank
+    number: int  # in the order of coming
+    turn: asyncio.Future[None]
+    is_listed: bool = False  # among those of all chats
 
 
 class _Rate:
@@ -46,6 +79,12 @@ class _Rate:
     def is_short(self) -> bool:
         return not self._limiter.has_capacity()
 
+    @property
+    def is_half_free(self) -> bool:
+        """Whether as much is left for cards after one more that is none."""
+        limiter = self._limiter
+        return limiter.has_capacity((limiter.max_rate + 1) / 2)
+
     async def acquire(self) -> None:
         await self._limiter.acquire()
 
@@ -53,15 +92,148 @@ class _Rate:
         self._slow_until = asyncio.get_running_loop().time() + SLOW_S
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Line:
     """One chat: its message on the way, and those that wait."""
 
+    chat_id: int
     busy: bool = False
     heard: bool = False  # of, since the message on its way began
+    is_ready: bool = False  # its next message may go
+    is_slow: bool = False  # its last message took long
+    began_at: float = 0.0  # its message on the way, on the loop's clock
     free_at: float = 0.0  # on the loop's clock
     alarm: asyncio.TimerHandle | None = None  # for the end of a pause
     waiting: list[_Place] = field(default_factory=list)
+
+
+class _Turn:
+    """One message's turn. Not a generator: this runs for each message."""
+
+    __slots__ = ("_leave", "_place")
+
+    def __init__(self, place: _Place, leave: Callable[[_Place], None]) -> None:
+        self._place = place
+        self._leave = leave
+
+    async def __aenter__(self) -> Line:
+        try:
+            await self._place.turn
+        except BaseException:
+            self._leave(self._place)
+            raise
+        self._place.line.heard = False
+        return self._place.line
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._leave(self._place)
+
+
+class _Ready:
+    """The first message of each rank in each chat whose turn it may be.
+
+    A heap for each rank: what chats wait makes no difference to how long a choice takes.
+    """
+
+    def __init__(self) -> None:
+        self._heaps: dict[Rank, list[tuple[int, _Place]]] = {rank: [] for rank in _ALL}
+        self._count = 0
+
+    def add(self, line: Line) -> None:
+        """The chat may have its turn."""
+        ranks = []
+        for place in line.waiting:
+            if place.rank in ranks:
+                continue
+            ranks.append(place.rank)
+            if not place.is_listed:
+                place.is_listed = True
+                heappush(self._heaps[place.rank], (place.number, place))
+                self._count += 1
+
+    def first(self, ranks: Sequence[Rank]) -> _Place | None:
+        """The most urgent, and of those the one that came first."""
+        for rank in ranks if self._count else ():
+            heap = self._heaps[rank]
+            while heap:
+                place = heap[0][1]
+                if place.line.is_ready:
+                    return place
+                self.remove(place)  # it is added again when its chat is ready
+        return None
+
+    def remove(self, place: _Place) -> None:
+        """It has its turn, or has given up."""
+        if not place.is_listed:
+            return
+        place.is_listed = False
+        self._count -= 1
+        heap = self._heaps[place.rank]
+        if heap[0][1] is place:
+            heappop(heap)
+        else:
+            heap.remove((place.number, place))
+            heapify(heap)
+
+
+class _UnderWay:
+    """Messages on their way: how many, and how many of them in chats that answer slowly."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._slow_count = 0
+        self._slow: dict[int, float] = {}  # chats, and until when they are slow
+        self._aside: dict[int, Line] = {}  # slow ones whose turn it would be
+
+    @property
+    def is_full(self) -> bool:
+        return self._count >= AT_ONCE
+
+    def is_slow(self, chat_id: int) -> bool:
+        """Whether its last message took long, not long ago."""
+        until = self._slow.get(chat_id)
+        return until is not None and until > asyncio.get_running_loop().time()
+
+    def has_room(self, line: Line) -> bool:
+        return not line.is_slow or self._slow_count < SLOW_AT_ONCE
+
+    def set_aside(self, line: Line) -> None:
+        """It waits for another slow chat's answer."""
+        line.is_ready = False
+        self._aside[line.chat_id] = line
+
+    def forget(self, line: Line) -> None:
+        """It has its turn, or nothing of this chat's waits."""
+        self._aside.pop(line.chat_id, None)
+
+    def begin(self, line: Line) -> None:
+        if line.is_slow:
+            self.forget(line)
+        line.busy = True
+        line.began_at = asyncio.get_running_loop().time()
+        self._count += 1
+        self._slow_count += line.is_slow
+
+    def end(self, line: Line) -> Line | None:
+        """The line that was set aside and can have its turn now."""
+        now = asyncio.get_running_loop().time()
+        was_slow = line.is_slow
+        line.busy = False
+        self._count -= 1
+        self._slow_count -= was_slow
+        line.is_slow = now - line.began_at > SLOW_AFTER_S
+        if line.is_slow or was_slow:
+            self._note(line, now)
+        if not was_slow or not self._aside:
+            return None
+        return self._aside.pop(next(iter(self._aside)))
+
+    def _note(self, line: Line, now: float) -> None:
+        self._slow.pop(line.chat_id, None)
+        if line.is_slow:
+            self._slow[line.chat_id] = now + SLOW_FOR_S
+        for chat_id in [*itertools.takewhile(lambda each: self._slow[each] <= now, self._slow)]:
+            del self._slow[chat_id]
 
 
 class Turns:
@@ -69,33 +241,39 @@ class Turns:
 
     def __init__(self) -> None:
         self._lines: dict[int, Line] = {}
-        self._ready: dict[int, Line] = {}  # those whose next message may go
+        self._ready = _Ready()
         self._numbers = itertools.count()
         self._short_turns = itertools.count(1)
         self._rate = _Rate()
+        self._under_way = _UnderWay()
         self._serving: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()  # another chat is ready
         self._closed = False
 
-    @asynccontextmanager
-    async def turn(self, chat_id: int, lane: Lane) -> AsyncIterator[Line]:
-        """Wait for this chat's turn, and have it. Raises `NotSent` when all is closed."""
+    def turn(self, chat_id: int, rank: Rank) -> _Turn:
+        """Wait for this chat's turn, and have it, `async with`.
+
+        Raises `NotSent` when all is closed.
+        """
         if self._closed:
             raise NotSent(detail="the bot is stopping")
-        line = self._lines.setdefault(chat_id, Line())
+        line = self._lines.get(chat_id)
+        if line is None:
+            line = self._lines[chat_id] = Line(chat_id, is_slow=self._under_way.is_slow(chat_id))
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        place = (lane, next(self._numbers), turn)
+        place = _Place(line, rank, next(self._numbers), turn)
         line.waiting.append(place)
-        self._sort(chat_id, line)
-        try:
-            await turn
-            line.heard = False
-            yield line
-        finally:
-            if place in line.waiting:
-                line.waiting.remove(place)
-            else:  # the turn was had, or came as its waiting was given up
-                line.busy = False
-            self._sort(chat_id, line)
+        self._sort(line)
+        return _Turn(place, self._leave)
+
+    def _leave(self, place: _Place) -> None:
+        line = place.line
+        if place in line.waiting:
+            line.waiting.remove(place)
+            self._ready.remove(place)
+        elif line.busy:  # the turn was had, or came as its waiting was given up
+            self._end(line)
+        self._sort(line)
 
     def pause(self, line: Line, for_s: float) -> None:
         """Telegram wants this chat left alone for so long, and no bursts in any."""
@@ -122,63 +300,92 @@ class Turns:
         for line in self._lines.values():
             if line.alarm is not None:
                 line.alarm.cancel()
-            for _, _, turn in line.waiting:
-                if not turn.done():
-                    turn.set_exception(NotSent(detail="the bot is stopping"))
+            for place in line.waiting:
+                if not place.turn.done():
+                    place.turn.set_exception(NotSent(detail="the bot is stopping"))
 
-    def _sort(self, chat_id: int, line: Line) -> None:
+    def _sort(self, line: Line) -> None:
         """Where the chat is now: its next message may go, or not yet, or it has none."""
-        loop = asyncio.get_running_loop()
-        if self._lines.get(chat_id) is not line or self._closed:
+        if self._lines.get(line.chat_id) is not line or self._closed:
             return
-        self._ready.pop(chat_id, None)
+        line.is_ready = False
         if line.busy:
             return
+        loop = asyncio.get_running_loop()
         if line.free_at > loop.time():
             if line.alarm is None:
-                line.alarm = loop.call_at(line.free_at, self._pause_is_over, chat_id, line)
+                line.alarm = loop.call_at(line.free_at, self._pause_is_over, line)
         elif line.waiting:
-            self._ready[chat_id] = line
+            line.is_ready = True
+            self._ready.add(line)
             self._serve()
         else:
-            del self._lines[chat_id]
+            del self._lines[line.chat_id]
+            if line.is_slow:
+                self._under_way.forget(line)
 
-    def _pause_is_over(self, chat_id: int, line: Line) -> None:
+    def _end(self, line: Line) -> None:
+        """The message is no longer on its way; whoever waited for that may go on."""
+        was_full = self._under_way.is_full
+        next_slow = self._under_way.end(line)
+        if next_slow is not None:
+            self._sort(next_slow)
+        if was_full:
+            self._serve()
+
+    def _pause_is_over(self, line: Line) -> None:
         line.alarm = None
-        self._sort(chat_id, line)
+        self._sort(line)
 
     def _serve(self) -> None:
         """Give turns, at once as far as the rate goes."""
+        self._news.set()
         if self._serving is None:
             self._serving = asyncio.ensure_future(self._give_turns())
             self._serving.add_done_callback(self._served)
 
     def _served(self, _task: asyncio.Task[None]) -> None:
         self._serving = None
-        if self._ready and not self._closed:
+        if not self._closed and self._first(_ALL) is not None:
             self._serve()
 
+    def _first(self, ranks: Sequence[Rank]) -> _Place | None:
+        """The next one for which there is a connection."""
+        if self._under_way.is_full:
+            return None
+        while (place := self._ready.first(ranks)) is not None:
+            if self._under_way.has_room(place.line):
+                return place
+            self._under_way.set_aside(place.line)
+        return None
+
     async def _give_turns(self) -> None:
-        while self._ready:
+        while (place := self._first(_ALL)) is not None:
+            if isinstance(place.rank, Sentence) and not self._rate.is_half_free:
+                await self._more_urgent_or_later()
+                continue
             is_short = self._rate.is_short
             await self._rate.acquire()
-            if self._ready:
-                self._give(is_short=is_short)
+            self._give(is_short=is_short)
+
+    async def _more_urgent_or_later(self) -> None:
+        """Wait for what may be more urgent, and no longer than the rate needs for one more."""
+        self._news.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1 / MESSAGES_PER_S):
+                await self._news.wait()
 
     def _give(self, *, is_short: bool) -> None:
-        new_first = is_short and next(self._short_turns) % 3 != 0
-
-        def rank(found: tuple[int, _Place]) -> tuple[bool, int, int]:
-            lane, number, _ = found[1]
-            if not is_short:
-                return False, lane, number
-            is_new = lane is Lane.COMMAND
-            return is_new is not new_first, 0 if is_new else lane, number
-
-        places = ((chat, place) for chat, line in self._ready.items() for place in line.waiting)
-        chat_id, place = min(places, key=rank)
-        line = self._ready.pop(chat_id)
+        ranks = _ALL
+        if is_short:
+            ranks = _NEW_FIRST if next(self._short_turns) % 3 else _NEW_LATER
+        place = self._first(ranks)
+        if place is None:  # it gave up
+            return
+        line = place.line
+        self._ready.remove(place)
         line.waiting.remove(place)
-        if not place[2].done():
-            line.busy = True  # from now on, so that nobody steps in between
-            place[2].set_result(None)
+        line.is_ready = False
+        if not place.turn.done():
+            self._under_way.begin(line)  # from now on, so that nobody steps in between
+            place.turn.set_result(None)

@@ -21,7 +21,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One message to the owners. `row_id` 0: of no one row; `why`: the other side's words."""
+    """One message to the owners. `row_id` 0: of no one row; `why`: the other side's words.
+
+    `count`: of how many rows it speaks, the last of which is `row_id`; 0 is one.
+    """
 
     kind: Kind
     row_id: int = 0

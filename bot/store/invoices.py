@@ -69,6 +69,7 @@ _ASKED_SINCE = _COUNT.where(
     _c.id.is_distinct_from(sa.bindparam("but_row")),
 )
 _OPEN_IN_CHAT = _COUNT.where(_c.chat_id == _CHAT, AT_THE_NODE)
+_OPEN_OF_MEMBER = _OPEN_IN_CHAT.where(_c.asker_id == sa.bindparam("asker"))
 _ADD = sa.insert(invoices).returning(*ALL)
 
 
@@ -172,6 +173,9 @@ class Invoices(Noun):
         asked = {"asker": asker_id, "since": since, "but_row": but_row}
         return self._connection.execute(_ASKED_SINCE, asked).scalar_one()
 
-    def open_in_chat(self, chat_id: int) -> int:
-        """How many invoices of this chat are open, or on their way there."""
+    def open_in_chat(self, chat_id: int, *, of: int | None = None) -> int:
+        """How many invoices of this chat, or `of` one person there, are open or on their way."""
+        if of is not None:
+            named = {"chat": chat_id, "asker": of}
+            return self._connection.execute(_OPEN_OF_MEMBER, named).scalar_one()
         return self._connection.execute(_OPEN_IN_CHAT, {"chat": chat_id}).scalar_one()

@@ -101,6 +101,16 @@ def _chat_limit(values: Values) -> Reason:
     )
 
 
+def _share_limit(values: Values) -> Reason:
+    there = count(int(values["count"]), "open invoice")
+    who = values.get("who")
+    has = f"{who} has" if who else "You have"
+    return Reason(
+        f"{has} {there} in this chat, which is the limit for one person.",
+        "Cancel some, or wait until they have been paid or expire.",
+    )
+
+
 def _output(values: Values) -> Reason:
     return _filled(_OUTPUTS[OutputProblem(str(values["problem"]))], values)
 
@@ -161,6 +171,7 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     errors.MemoUnreadable: Reason("That memo is not readable text.", "Write it in UTF-8."),
     errors.UserLimitReached: _user_limit,
     errors.ChatLimitReached: _chat_limit,
+    errors.ShareLimitReached: _share_limit,
     errors.OutputRefused: _output,
     # the node
     errors.NodeError: Reason("The Lightning node could not do that."),

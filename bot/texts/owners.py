@@ -16,10 +16,12 @@ def owner_notice(notice: Notice) -> str:
         case Kind.STUCK:
             said = f"I can't finish invoice {row} ({why}). See the log for details."
         case Kind.CARD_REFUSED:
-            said = (
-                f"Telegram rejected the card of invoice {row}: {why}. "
-                "I'm cancelling the invoice at the node."
-            )
+            others = notice.count - 1
+            said = f"Telegram rejected the card of invoice {row}: {why}. "
+            if others > 0:
+                said += f"In the hour before, it rejected {count(others, 'other card')}. "
+            it = "these invoices" if others > 0 else "the invoice"
+            said += f"I'm cancelling {it} at the node."
         case Kind.CARD_UNTRUE:
             said = (
                 f"Telegram rejected an edit of the card of invoice {row}: {why}. "

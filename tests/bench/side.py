@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from bot.demo.node import SimNode
-from bot.demo.telegram import SimTelegram
+from bot.demo.telegram import Chat, SimTelegram, User
 
 ROOT = Path(__file__).parent.parent.parent
 TOKEN = "123456789:AAE-a-token-that-only-the-simulator-takes"
@@ -92,6 +92,12 @@ class Side:
         guests = [self.telegram.add_user(f"Guest {number}") for number in range(people)]
         self.chats = [self.telegram.private_chat(each) for each in guests]
         self._next_chat = itertools.cycle(self.chats)
+        #: Sections of its settings, before it is started.
+        self.access: dict[str, object] = {"open": True}
+        self.limits: dict[str, object] = {
+            "invoices_per_user": "100000/10m",
+            "open_per_chat": 100_000,
+        }
         self._numbers = itertools.count(1)
         self._bot: asyncio.subprocess.Process | None = None
 
@@ -151,8 +157,8 @@ class Side:
                 "tls_cert": str(self.node.folder / "tls.cert"),
                 "macaroon": str(self.node.folder / "invoice.macaroon"),
             },
-            "access": {"open": True},
-            "limits": {"invoices_per_user": "100000/10m", "open_per_chat": 100_000},
+            "access": self.access,
+            "limits": self.limits,
         }
         lines = []
         for section, values in sections.items():
@@ -200,9 +206,17 @@ class Side:
             bot.kill()
             await bot.wait()
 
-    async def ask(self, moments: Sequence[float], *, patience_s: float = 60.0) -> Load:
+    async def ask(
+        self,
+        moments: Sequence[float],
+        *,
+        patience_s: float = 60.0,
+        group: Chat | None = None,
+        member: User | None = None,
+    ) -> Load:
         """Say a command at each moment, in seconds from now, and wait for the photos.
 
+        Each in the next guest's chat, or all as one `member` in a `group`.
         What is not there `patience_s` after the last command counts as unanswered.
         """
         said_at: list[float] = []
@@ -216,7 +230,7 @@ class Side:
             for place, moment in enumerate(moments):
                 if (pause_s := started + moment - time.monotonic()) > 0:
                     await asyncio.sleep(pause_s)
-                waiting[self._say()] = place
+                waiting[self._say(group, member)] = place
                 said_at.append(time.time())
 
         async def look() -> None:
@@ -241,11 +255,12 @@ class Side:
             said_at, shown_at, time.time(), _cpu_s(bot) - before[0], _cpu_s(here) - before[1]
         )
 
-    def _say(self) -> int:
-        chat = next(self._next_chat)
-        assert chat.person is not None
+    def _say(self, group: Chat | None, member: User | None) -> int:
+        chat = group or next(self._next_chat)
+        person = member or chat.person
+        assert person is not None
         text = f"/invoice 2100 {MEMO}{next(self._numbers)}"
-        return self.telegram.say(chat, chat.person, text).id
+        return self.telegram.say(chat, person, text).id
 
     def cpu_s(self) -> float:
         """How long the bot has computed since it was started."""

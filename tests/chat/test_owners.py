@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
+import pytest
+
 from bot import texts
+from bot.chat import owners as owners_module
 from bot.chat.chats import Chats
 from bot.chat.owners import OwnerChats
 from bot.core.notices import Kind, Notice
@@ -36,3 +42,26 @@ async def test_what_lasts_for_a_process_is_said_once(
     await telegram.wait_for(lambda: len(said(telegram, chat)) == 3)
     once, again = plain(texts.owner_notice(lacks)), plain(texts.owner_notice(other_node))
     assert said(telegram, chat) == [once, again, again]
+
+
+async def test_of_refused_cards_owners_hear_at_once_and_of_the_rest_together(
+    telegram: SimTelegram, chats: Chats, chat: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owners_module, "COLLECTED_S", 0.3)
+    owners = OwnerChats(chats, [chat])
+    first, *others = [Notice(Kind.CARD_REFUSED, row_id, why="no") for row_id in range(1, 42)]
+    for notice in (first, *others):
+        owners.notify(notice)
+    await telegram.wait_for(lambda: len(said(telegram, chat)) == 2)
+    rest = replace(others[-1], count=40)
+    assert said(telegram, chat) == [plain(texts.owner_notice(each)) for each in (first, rest)]
+    owners.notify(first)  # the hour after that notice has just begun
+    await telegram.wait_for(lambda: len(said(telegram, chat)) == 3)
+    once = plain(texts.owner_notice(replace(first, count=1)))
+    assert said(telegram, chat)[2:] == [once]
+    assert once == plain(texts.owner_notice(first))
+    async with asyncio.timeout(10):
+        while owners._collected:  # noqa: ASYNC110 -- nothing tells of an hour that is over
+            await asyncio.sleep(0.05)
+    owners.notify(first)
+    await telegram.wait_for(lambda: len(said(telegram, chat)) == 4)

@@ -74,7 +74,7 @@ async def test_renew_is_done_once_for_three_presses(room: Room) -> None:
 async def test_why_there_is_no_renewal_is_said(room: Room) -> None:
     _, card = await expired_card(room)
     for _ in range(19):
-        await room.say(room.group, room.anna, "/invoice 21")
+        await room.say(room.private(room.anna), room.anna, "/invoice 21")
     said = await pressed(room, card, room.anna)
     refused = UserLimitReached(count=20, per_s=600, who="")
     assert said.text == texts.asked_to_renew(Renewing.REFUSED, refused)

@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 
 from bot import texts
+from bot.chat import replies
 from bot.chat.chats import Say
 from bot.chat.replies import Answer, AskNode, IfAdmin, Reply
 from bot.errors import NodeLocked, NodeTimeout
@@ -109,7 +110,7 @@ async def test_an_admin_is_one_only_where_telegram_says_so(
 async def test_a_press_is_answered_as_far_as_telegram_shows_it(room: Room) -> None:
     _, card = await room.open_card(room.private(room.anna), room.anna, "/invoice 2100")
     press = room.telegram.press(card.chat, room.anna, card.id)
-    room.replies.send([Answer(press.id, "x" * 300, alert=True)])
+    room.replies.send([Answer(press.id, room.anna.id, "x" * 300, alert=True)])
     async with asyncio.timeout(10):
         answer = await press.answer
     assert (answer.text, answer.show_alert) == ("x" * 200, True)
@@ -119,10 +120,98 @@ async def test_a_press_that_is_too_old_to_be_answered_stops_nothing(
     room: Room, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    room.replies.send([Answer("1", "too late"), Say(room.group.id, "hello")])
+    room.replies.send([Answer("1", room.anna.id, "too late"), Say(room.group.id, "hello")])
     await room.told(room.group, "hello")
     await room.chats.close(timeout_s=1.0)
     assert "press not answered" in "\n".join(caplog.messages)
+
+
+# a crowd that presses
+
+
+def answers(room: Room) -> int:
+    return sum(call.method == "answerCallbackQuery" for call in room.telegram.calls)
+
+
+def logged(caplog: pytest.LogCaptureFixture, event: str) -> list[str]:
+    """The lines of the log about it."""
+    return [record.getMessage() for record in caplog.records if event in record.getMessage()]
+
+
+async def test_while_telegram_is_slow_presses_take_a_few_connections_and_one_person_fewer(
+    room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, card = await room.open_card(room.group, room.anna, "/invoice 2100")
+    stalled = room.telegram.stall("answerCallbackQuery")
+    press = room.telegram.press(card.chat, room.stranger, card.id)
+    room.replies.send([Answer(press.id, room.stranger.id, "no")] * 2000)
+    await stalled.reached()
+    room.replies.send([Say(room.group.id, "hello")])  # which goes past all of them
+    await room.told(room.group, "hello", 2)
+    assert answers(room) == replies.PRESSES_A_PERSON
+    for person in range(1000):
+        room.replies.send([Answer(press.id, person, "no")])
+    friend = room.telegram.press(card.chat, room.anna, card.id)
+    await room.telegram.wait_for(lambda: answers(room) == replies.PRESSES_AT_ONCE)
+    stalled.release()
+    await room.telegram.wait_for(lambda: answers(room) == replies.PRESSES_IN_ALL)
+    room.replies.send([Answer(friend.id, room.anna.id, "yes")])
+    async with asyncio.timeout(10):
+        assert (await friend.answer).text == "yes"
+    assert len(logged(caplog, "presses not answered")) == 2  # for one person, and for all
+
+
+async def test_a_press_whose_answer_would_come_too_late_gets_none(
+    room: Room, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(replies, "ANSWER_WITHIN_S", 0.3)
+    monkeypatch.setattr(replies, "PRESSES_AT_ONCE", 1)
+    crowded = replies.Replies(room.chats)
+    _, card = await room.open_card(room.group, room.anna, "/invoice 2100")
+    room.telegram.stall("answerCallbackQuery")
+    press = room.telegram.press(card.chat, room.anna, card.id)
+    crowded.send([Answer(press.id, person, "no") for person in range(5)])
+    async with asyncio.timeout(10):
+        await asyncio.wait(set(room.chats._posting))
+    assert answers(room) < 5
+    assert len(logged(caplog, "presses not answered")) == 1
+    room.telegram.clear_faults()
+    crowded.send([Answer(press.id, room.anna.id, "yes")])
+    async with asyncio.timeout(10):
+        assert (await press.answer).text in ("yes", "no")
+
+
+async def test_who_is_an_admin_is_asked_in_the_same_few_places(room: Room) -> None:
+    async def then() -> Sequence[Reply]:
+        return [Say(room.group.id, "yes")]
+
+    stalled = room.telegram.stall("getChatMember")
+    for person in range(50):
+        room.replies.send([IfAdmin(room.group.id, person, then, [])])
+    room.replies.send([IfAdmin(room.group.id, room.owner.id, then, [])])
+    await stalled.reached()
+    room.replies.send([Say(room.group.id, "hello")])
+    await room.told(room.group, "hello")
+    asked = [call for call in room.telegram.calls if call.method == "getChatMember"]
+    assert len(asked) == replies.PRESSES_AT_ONCE
+    stalled.release()
+    await room.told(room.group, "yes", 2)
+
+
+async def test_an_admin_who_presses_as_often_as_one_may_is_answered_each_time(room: Room) -> None:
+    _, card = await room.open_card(room.group, room.anna, "/invoice 2100")
+    times = range(replies.PRESSES_A_PERSON)
+    presses = [room.telegram.press(card.chat, room.owner, card.id) for _ in times]
+    admin = room.owner.id
+    for press in presses:
+
+        async def then(press_id: str = press.id) -> Sequence[Reply]:
+            return [Answer(press_id, admin, "yes")]
+
+        room.replies.send([IfAdmin(room.group.id, admin, then, [])])
+    async with asyncio.timeout(10):
+        said = [(await press.answer).text for press in presses]
+    assert said == ["yes"] * len(said)
 
 
 def test_a_sentence_for_a_slow_node_has_no_markup() -> None:

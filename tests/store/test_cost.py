@@ -27,6 +27,7 @@ STATEMENTS: dict[str, Callable[[Tx], object]] = {
     "update_if": lambda tx: tx.invoices.update_if(3, {"state": State.OPEN}, announced=True),
     "asked_since": lambda tx: tx.invoices.asked_since(ASKER, NOW + 10**6),
     "open_in_chat": lambda tx: tx.invoices.open_in_chat(CHAT),
+    "open of one person": lambda tx: tx.invoices.open_in_chat(CHAT, of=ASKER),
     "latest": lambda tx: tx.invoices.latest(ASKER, None, 10),
     "latest here": lambda tx: tx.invoices.latest(ASKER, CHAT, 10),
     "due": lambda tx: tx.agenda.due(READ_LANES, NOW, limit=64),

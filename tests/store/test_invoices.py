@@ -153,6 +153,8 @@ async def test_what_somebody_asked_for_is_counted(store: Store) -> None:
     assert await store.do(lambda tx: tx.invoices.asked_since(ASKER, NOW, but_row=but_row)) == 2
     assert await store.do(lambda tx: tx.invoices.asked_since(ASKER, NOW - 10)) == 4
     assert await store.do(lambda tx: tx.invoices.open_in_chat(CHAT)) == 3
+    assert await store.do(lambda tx: tx.invoices.open_in_chat(CHAT, of=ASKER)) == 2
+    assert await store.do(lambda tx: tx.invoices.open_in_chat(CHAT, of=8)) == 1
 
 
 async def test_the_latest_come_newest_first_in_one_chat_or_all(store: Store) -> None:

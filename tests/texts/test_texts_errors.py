@@ -150,6 +150,20 @@ SENTENCES: list[tuple[InvoiceBotError, str]] = [
         errors.ChatLimitReached(count=1),
         "This chat has 1 open invoice. Cancel some, or wait until they have been paid or expire.",
     ),
+    (
+        errors.ShareLimitReached(count=17, who=""),
+        (
+            "You have 17 open invoices in this chat, which is the limit for one person. "
+            "Cancel some, or wait until they have been paid or expire."
+        ),
+    ),
+    (
+        errors.ShareLimitReached(count=1, who="Anna Berg"),
+        (
+            "Anna Berg has 1 open invoice in this chat, which is the limit for one person. "
+            "Cancel some, or wait until they have been paid or expire."
+        ),
+    ),
     # the node
     (errors.NodeNotAsked(), "I haven't reached the Lightning node yet."),
     (

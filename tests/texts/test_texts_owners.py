@@ -28,6 +28,14 @@ NOTICES = [
         ),
     ),
     (
+        Notice(Kind.CARD_REFUSED, 47, "no", count=40),
+        (
+            "Telegram rejected the card of invoice 47: no. "
+            "In the hour before, it rejected 39 other cards. "
+            "I'm cancelling these invoices at the node."
+        ),
+    ),
+    (
         Notice(Kind.CARD_UNTRUE, 7, "message can't be edited"),
         (
             "Telegram rejected an edit of the card of invoice 7: message can't be edited. "

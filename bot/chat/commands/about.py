@@ -52,4 +52,5 @@ class About:
             return []
         if (late := await self._admission.late(message, asker)) is not None:
             return late
-        return [reply(message, texts.ids(asker.id, message.chat.id))]
+        is_stranger = not self._admission.may_ask(message, asker)
+        return [reply(message, texts.ids(asker.id, message.chat.id), to_stranger=is_stranger)]

@@ -20,7 +20,7 @@ from bot.chat.targets import Targets
 from bot.chat.updates import PtbApplication
 from bot.core.text import clean
 from bot.core.wishes import Answered, Asked, Cancelling
-from bot.errors import ChatLimitReached, Refused, UserLimitReached
+from bot.errors import ChatLimitReached, Refused, ShareLimitReached, UserLimitReached
 from bot.places import Places
 
 
@@ -97,7 +97,7 @@ class Invoices:
                 replied_to=None if to is None else to.message_id,
                 age_s=self._admission.age_s(message),
             )
-        except (UserLimitReached, ChatLimitReached) as error:
+        except (UserLimitReached, ChatLimitReached, ShareLimitReached) as error:
             return [reply(message, texts.refusal(error))]
         except Refused as error:  # another answer is waited for
             asks = reply(message, texts.refusal(error), asks=True)

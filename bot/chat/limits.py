@@ -1,0 +1,130 @@
+"""What a person, a chat or a crowd gets at most, and a count of the rest. Knows no Telegram.
+
+Nothing hangs on what is limited here: sentences, and answers to presses. Cards have no such limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from bot import logs
+
+log = logs.get(__name__)
+
+#: Seconds for which the log counts what is dropped before it says so again.
+COUNT_S = 60.0
+#: Sentences a minute in a group: Telegram takes 20 messages a minute there, and cards need most.
+A_MINUTE = 5
+MINUTE_S = 60.0
+
+
+class Drops:
+    """What is dropped: the log says so when it begins, and how much it was a minute later."""
+
+    def __init__(self, event: str) -> None:
+        self._event = event
+        self._counts: dict[str, int] = {}  # since the last line, by reason
+
+    def add(self, reason: str) -> None:
+        """One more was dropped."""
+        if reason in self._counts:
+            self._counts[reason] += 1
+            return
+        log.warning(self._event, reason=reason)
+        self._count_from_now(reason)
+
+    def _count_from_now(self, reason: str) -> None:
+        self._counts[reason] = 0
+        asyncio.get_running_loop().call_later(COUNT_S, self._counted, reason)
+
+    def _counted(self, reason: str) -> None:
+        count = self._counts.pop(reason)
+        if count:
+            log.warning(self._event, reason=reason, more=count)
+            self._count_from_now(reason)
+
+
+class SideLane:
+    """A few calls at once beside the chats' queues, a few that wait for each person, none for long.
+
+    `within_s`: seconds after which a call is of no more use.
+    """
+
+    def __init__(
+        self, event: str, *, at_once: int, a_person: int, in_all: int, within_s: float
+    ) -> None:
+        self._a_person = a_person
+        self._in_all = in_all
+        self._within_s = within_s
+        self._places = asyncio.Semaphore(at_once)
+        self._waiting: Counter[int] = Counter()  # by person, those under way too
+        self._count = 0
+        self._drops = Drops(event)
+
+    def admit(self, person_id: int) -> bool:
+        """Whether one more call is made for this person; then `call` has to be, once."""
+        if self._waiting[person_id] >= self._a_person:
+            self._drops.add("too many wait for one person")
+        elif self._count >= self._in_all:
+            self._drops.add("too many wait")
+        else:
+            self._waiting[person_id] += 1
+            self._count += 1
+            return True
+        return False
+
+    async def call(self, person_id: int, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do `work` when there is a place for it; if that is too late, it is dropped."""
+        try:
+            try:
+                async with asyncio.timeout(self._within_s):
+                    await self._places.acquire()
+            except TimeoutError:
+                self._drops.add("too late")
+                return
+            try:
+                await work()
+            finally:
+                self._places.release()
+        finally:
+            self._count -= 1
+            self._waiting[person_id] -= 1
+            if not self._waiting[person_id]:
+                del self._waiting[person_id]
+
+
+class Minutes:
+    """When the next sentence may go out in each group: `A_MINUTE`, and as many that wait."""
+
+    def __init__(self) -> None:
+        self._times: dict[int, deque[float]] = {}  # on the loop's clock, some still to come
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def reserve(self, chat_id: int) -> float | None:
+        """Seconds to wait for this one; None where too many wait already."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        times = self._times.get(chat_id)
+        if times is None:
+            times = self._times[chat_id] = deque()
+            loop.call_later(MINUTE_S, self._forget, chat_id)
+        while times and times[0] <= now - MINUTE_S:
+            times.popleft()
+        if len(times) >= 2 * A_MINUTE:
+            return None
+        at = now if len(times) < A_MINUTE else max(now, times[-A_MINUTE] + MINUTE_S)
+        times.append(at)
+        return at - now
+
+    def _forget(self, chat_id: int) -> None:
+        loop = asyncio.get_running_loop()
+        left_s = self._times[chat_id][-1] + MINUTE_S - loop.time()
+        if left_s > 0:
+            loop.call_later(left_s, self._forget, chat_id)
+        else:
+            del self._times[chat_id]
