@@ -231,7 +231,8 @@ class _Run:
         parts = self._parts
         try:
             if await self._log_in(stop):
-                await self._take_over()
+                async with _unless(stop):  # the database may take nothing now
+                    await self._take_over()
                 parts.chats.post(self._set_commands())
                 await parts.intake.run(stop)
         finally:
