@@ -388,9 +388,12 @@ async def test_a_replay_that_is_too_large_is_passed_over_and_what_it_held_is_loo
     async with watched.running():
         async with asyncio.timeout(LIMIT_S):
             # the first look-over ends with its stream: what it wrote has rung no bell
-            while any([(await row_now(store, row)).state is State.OPEN for row in rows]):
+            while True:
+                states = [(await row_now(store, row)).state for row in rows]
+                if State.OPEN not in states:
+                    break
                 await asyncio.sleep(0.02)
-    assert [(await row_now(store, row)).state for row in rows] == [State.SETTLED] * 3
+    assert states == [State.SETTLED] * 3
 
 
 def _set_cursor(tx: Tx, node_id: str, cursor: int) -> None:
