@@ -104,6 +104,7 @@ async def test_a_node_that_is_silent_after_its_headers_is_away_until_it_answers(
     await world.start_bot()
     chat = world.private(world.anna)
     first = await world.open_card(chat, world.anna, "/invoice 22")
+    await world.node.until(lambda: world.node.calls["SubscribeInvoices"] == 1)
     for method in METHODS:
         world.node.hang(method, headers=True, times=MANY)
     world.telegram.say(chat, world.anna, "/invoice 777")
@@ -149,7 +150,8 @@ async def test_less_than_was_asked_for_is_said(world: World) -> None:
     await world.start_bot()
     chat = world.private(world.anna)
     card = await world.open_card(chat, world.anna, "/invoice 500")
-    world.node.garble("SubscribeInvoices", changed(amt_paid_msat=1))
+    for method in ("SubscribeInvoices", "LookupInvoice"):
+        world.node.garble(method, changed(amt_paid_msat=1), times=MANY)
     world.node.pay(world.request_in(card))
     announced = await world.announced(chat)
     await world.becomes(card, Face.PAID)
