@@ -38,9 +38,18 @@ MAX_WAITING = 2_000_000
 #: Seconds that the end of the process waits for a reader of its last lines who reads none.
 LAST_LINES_S = 0.5
 
-# Secrets that can be recognized: a token, as in the Bot API's addresses, and a macaroon in an
-# lndconnect address.
-_RECOGNIZED = re.compile(r"\d{6,}(?::|%3[Aa])[A-Za-z0-9_-]{30,}|(?<=macaroon=)[^&\s\"']{20,}")
+# Secrets that can be recognized: a token, as in the Bot API's addresses; a macaroon in an
+# lndconnect address; the user and password in any address, such as a proxy's, and in a header.
+_RECOGNIZED = re.compile(
+    r"\d{6,}(?::|%3[Aa])[A-Za-z0-9_-]{30,}"
+    r"|(?<=macaroon=)[^&\s\"']{20,}"
+    r"|(?<=://)[^\s/?#\"'<>]+(?=@)"
+    r"|(?<=%3A%2F%2F)(?:(?!%2F|%40)[^\s/?#&\"'<>])+(?=%40)"
+    r"|(?:(?<=['\"]Basic )|(?<=: Basic ))[A-Za-z0-9+/_-]{4,}={0,2}"
+)
+
+# A shorter text is found where it means another thing: one byte of a macaroon in each time.
+_SHORTEST = 16
 
 # The lowest level of libraries that log too much: httpx logs each address, with the token, at INFO.
 _LIBRARIES = {
@@ -66,12 +75,12 @@ def get(name: str) -> BoundLogger:
 def redact(secret: str) -> None:
     """Redact this text in every line from now on, as it is and as written in an address.
 
-    Hex is also found as base64. An empty text is ignored.
+    Hex is also found as base64. What has fewer than 16 letters is ignored.
     """
     global _pattern  # noqa: PLW0603 -- one log for one process
-    if not secret or secret in _secrets:
+    if len(secret) < _SHORTEST or secret in _secrets:
         return
-    _secrets.update(_spellings(secret))
+    _secrets.update(form for form in _spellings(secret) if len(form) >= _SHORTEST)
     # of two that begin alike the longer one must match
     longest_first = sorted(_secrets, key=len, reverse=True)
     _pattern = re.compile("|".join([_RECOGNIZED.pattern, *map(re.escape, longest_first)]))

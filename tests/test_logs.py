@@ -226,8 +226,53 @@ def test_an_lndconnect_address_that_nobody_redacted_loses_its_macaroon() -> None
     assert logs.redacted(f"'{uri}'") == "'lndconnect://h:1?cert=MIIB&macaroon=[redacted]&x=y'"
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (
+            "proxy http://me:hush-hush@proxy:3128 said 407",
+            "proxy http://[redacted]@proxy:3128 said 407",
+        ),
+        ("'socks5://me:h@sh@proxy'", "'socks5://[redacted]@proxy'"),
+        ("https://:hush@api.example/bot", "https://[redacted]@api.example/bot"),
+        ("https://hush@api.example:81/?a=b@c", "https://[redacted]@api.example:81/?a=b@c"),
+        ("url=http%3A%2F%2Fme%3Ahush%40proxy", "url=http%3A%2F%2F[redacted]%40proxy"),
+        (
+            "(b'Proxy-Authorization', b'Basic bWU6aHVzaA==')",
+            "(b'Proxy-Authorization', b'Basic [redacted]')",
+        ),
+        ("Authorization: Basic bWU6aHVzaA==", "Authorization: Basic [redacted]"),
+    ],
+)
+def test_a_password_in_an_address_that_nobody_redacted_is_nowhere(text: str, kept: str) -> None:
+    assert logs.redacted(text) == kept
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_proxys_password_is_nowhere(form: logs.Format) -> None:
+    got = written_with("http://me:hush-hush@proxy.example:3128", form)
+
+    assert "hush" not in got
+    assert "@proxy.example:3128" in got
+
+
+@pytest.mark.parametrize("cut", ["0", "02", "0201", "AgEDbG5kAvgBAwo", "0201036c6e6402"])
+def test_what_is_too_short_for_a_secret_is_not_sought(cut: str) -> None:
+    line = f"2026-11-02T{cut} {cut}"
+    logs.redact(cut)
+
+    assert logs.redacted(line) == line
+
+
+def test_the_short_spellings_of_a_secret_are_not_sought() -> None:
+    logs.redact("5f" * 8)
+
+    assert logs.redacted(f"{'5f' * 8} X19fX19fX18") == "[redacted] X19fX19fX18"
+
+
 def test_what_is_not_a_secret_stays() -> None:
     for harmless in (
+        "Basic validation of https://proxy.example/@me, mail me@proxy.example",
         "payment hash 5f" * 16,
         "12:34:56 chat -1001234567890 lnbc21u1p4s8f3fpp5l87n6356juqar9e8",
         "2026-11-22T19:49:57.372105444Z",
@@ -239,7 +284,7 @@ def test_what_is_not_a_secret_stays() -> None:
 @settings(deadline=None)
 def test_redacting_takes_just_the_secret(secret: str, before: str, after: str) -> None:
     # letters that no other text of this test has
-    secret = f"\ue000{secret}\ue001"
+    secret = f"\ue000{secret:_<14}\ue001"
     logs.redact(secret)
 
     got = logs.redacted(before + secret + after)
