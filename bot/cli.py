@@ -238,6 +238,9 @@ def _end_on_signals(end: Callable[[], object]) -> None:
         # This one needs no Python: it ends the process whatever lock is held, and shows where.
         with suppress(RuntimeError, ValueError, OSError):  # no standard error
             faulthandler.dump_traceback_later(SHUTDOWN_S + LAST_LINE_S, exit=True)
+        # And this one needs nothing at all: to show where blocks if nobody reads standard error.
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, SHUTDOWN_S + 2 * LAST_LINE_S)
         timer = threading.Timer(SHUTDOWN_S, _too_late)
         timer.daemon = True
         timer.start()
@@ -250,6 +253,7 @@ def _end_on_signals(end: Callable[[], object]) -> None:
 def _too_late() -> None:
     try:
         log.error("shutdown took too long")
+        logs.flush(LAST_LINE_S / 2)
     finally:  # whether the line was written or not
         os._exit(1)
 

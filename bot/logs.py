@@ -2,16 +2,25 @@
 
 Secrets are redacted in the finished line, so that none gets around it: tracebacks and the lines of
 the libraries' own loggers pass here too.
+
+Logging never blocks: a thread of its own writes the lines. Where nobody reads them, they are
+dropped and counted.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
+import io
 import logging
 import os
 import re
+import select
 import sys
 import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Literal, TextIO, cast
 from urllib.parse import quote
@@ -24,10 +33,23 @@ Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["text", "json"]
 
 REDACTED = "[redacted]"
+#: Characters of lines that wait for their reader; those beyond are dropped.
+MAX_WAITING = 2_000_000
+#: Seconds that the end of the process waits for a reader of its last lines who reads none.
+LAST_LINES_S = 0.5
 
-# Secrets that can be recognized: a token, as in the Bot API's addresses, and a macaroon in an
-# lndconnect address.
-_RECOGNIZED = re.compile(r"\d{6,}(?::|%3[Aa])[A-Za-z0-9_-]{30,}|(?<=macaroon=)[^&\s\"']{20,}")
+# Secrets that can be recognized: a token, as in the Bot API's addresses; a macaroon in an
+# lndconnect address; the user and password in any address, such as a proxy's, and in a header.
+_RECOGNIZED = re.compile(
+    r"\d{6,}(?::|%3[Aa])[A-Za-z0-9_-]{30,}"
+    r"|(?<=macaroon=)[^&\s\"']{20,}"
+    r"|(?<=://)[^\s/?#\"'<>]+(?=@)"
+    r"|(?<=%3A%2F%2F)(?:(?!%2F|%40)[^\s/?#&\"'<>])+(?=%40)"
+    r"|(?:(?<=['\"]Basic )|(?<=: Basic ))[A-Za-z0-9+/_-]{4,}={0,2}"
+)
+
+# A shorter text is found where it means another thing: one byte of a macaroon in each time.
+_SHORTEST = 16
 
 # The lowest level of libraries that log too much: httpx logs each address, with the token, at INFO.
 _LIBRARIES = {
@@ -55,12 +77,12 @@ def get(name: str) -> BoundLogger:
 def redact(secret: str) -> None:
     """Redact this text in every line from now on, as it is and as written in an address.
 
-    Hex is also found as base64. An empty text is ignored.
+    Hex is also found as base64. What has fewer than 16 letters is ignored.
     """
     global _pattern  # noqa: PLW0603 -- one log for one process
-    if not secret or secret in _secrets:
+    if len(secret) < _SHORTEST or secret in _secrets:
         return
-    _secrets.update(_spellings(secret))
+    _secrets.update(form for form in _spellings(secret) if len(form) >= _SHORTEST)
     # of two that begin alike the longer one must match
     longest_first = sorted(_secrets, key=len, reverse=True)
     _pattern = re.compile("|".join([_RECOGNIZED.pattern, *map(re.escape, longest_first)]))
@@ -80,13 +102,15 @@ def setup(
     """Write all loggers' lines of `level` and above to `stream` (standard error)."""
     # gRPC's core writes to standard error past all loggers; what matters is also raised
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    handler = _Handler(stream or sys.stderr)
+    # without a standard error nobody reads any line
+    stream = stream or sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115 -- as long as the log
+    handler = _Handler(stream)
     handler.setFormatter(
         ProcessorFormatter(
             foreign_pre_chain=_SHARED,
             processors=[
                 ProcessorFormatter.remove_processors_meta,
-                *(_json() if format == "json" else _text(handler.stream)),
+                *(_json() if format == "json" else _text(stream)),
                 _redacted,
             ],
         )
@@ -94,6 +118,7 @@ def setup(
     root = logging.getLogger()
     for old in [old for old in root.handlers if isinstance(old, _Handler)]:
         root.removeHandler(old)
+        old.lines.close()
     root.addHandler(handler)
     root.setLevel(level.upper())
     for name, least in _LIBRARIES.items():
@@ -115,15 +140,124 @@ def catch_uncaught() -> None:
     sys.unraisablehook = lambda args: uncaught(args.exc_type, args.exc_value, args.exc_traceback)
 
 
-class _Handler(logging.StreamHandler[TextIO]):
-    """Standard error, and nothing of a line that could not be made: it might hold a secret."""
+def flush(limit_s: float = LAST_LINES_S) -> None:
+    """Wait until all lines are written, unless for `limit_s` none of them is."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, _Handler):
+            handler.lines.flush(limit_s)
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 -- logging's own name
-        """Name only the logger whose line is lost."""
+
+class _Handler(logging.Handler):
+    """Finished lines to the thread that writes them."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self.lines = _Lines(stream, about_dropped=self._about_dropped)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Make the line, here and now: what it shows may be another thing later."""
         try:
-            self.stream.write(f"a line of {record.name} could not be logged\n")
-        except (OSError, ValueError):
-            return  # nobody reads it
+            line = self.format(record)
+        except Exception:  # noqa: BLE001 -- a line of a library's can be wrong in any way
+            # nothing of it: it might hold a secret
+            line = f"a line of {record.name} could not be logged"
+        self.lines.put(line + "\n")
+
+    def flush(self) -> None:
+        """Called by `logging` at the end of the process."""
+        self.lines.flush(LAST_LINES_S)
+
+    def _about_dropped(self, count: int) -> str:
+        fields = {"name": __name__, "levelname": "WARNING", "msg": "log lines dropped"}
+        return self.format(logging.makeLogRecord({**fields, "dropped": count})) + "\n"
+
+
+class _Lines:
+    """Lines on their way to `stream`, in order. Whoever puts one never waits for its reader."""
+
+    # as many bytes at once as a pipe holds
+    _AT_ONCE = 65_536
+
+    def __init__(self, stream: TextIO, *, about_dropped: Callable[[int], str]) -> None:
+        self._stream = stream
+        self._about_dropped = about_dropped
+        # A line, or how many were dropped in this place. A lock that can be taken again: garbage
+        # collection can log in the midst of `put`.
+        self._waiting: deque[str | int] = deque()
+        self._size = 0
+        self._changed = threading.Condition(threading.RLock())
+        self._is_writing = False
+        self._written = 0
+        self._is_closed = False
+        threading.Thread(target=self._write_all, name="log", daemon=True).start()
+
+    def put(self, line: str) -> None:
+        with self._changed:
+            if self._size + len(line) <= MAX_WAITING:
+                self._waiting.append(line)
+                self._size += len(line)
+            elif self._waiting and isinstance(self._waiting[-1], int):
+                self._waiting[-1] += 1
+            else:
+                self._waiting.append(1)
+            self._changed.notify_all()
+
+    def flush(self, limit_s: float) -> None:
+        """Wait until all is written, unless for `limit_s` nothing is."""
+        with self._changed:
+            while self._is_busy():
+                before = self._written
+                if not self._changed.wait_for(lambda: self._written != before, limit_s):  # noqa: B023
+                    return
+
+    def close(self) -> None:
+        """Write what waits, and end the thread."""
+        self.flush(LAST_LINES_S)
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def _is_busy(self) -> bool:
+        return bool(self._waiting) or self._is_writing
+
+    def _write_all(self) -> None:
+        while text := self._next():
+            with contextlib.suppress(OSError, ValueError):  # nobody reads it
+                self._write(text)
+            with self._changed:
+                self._is_writing = False
+                self._written += 1
+                self._changed.notify_all()
+
+    def _next(self) -> str:
+        """Some of the lines that wait; "" once there will be no more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_closed)
+            size = 0
+            taken: list[str | int] = []
+            while self._waiting and size < self._AT_ONCE:
+                taken.append(self._waiting.popleft())
+                size += len(str(taken[-1]))
+            self._size -= sum(len(line) for line in taken if isinstance(line, str))
+            self._is_writing = bool(taken)
+        return "".join(
+            line if isinstance(line, str) else self._about_dropped(line) for line in taken
+        )
+
+    def _write(self, text: str) -> None:
+        """Past the stream's own buffer: its lock, held by a write that blocks, would block the end
+        of the process. Raises OSError, ValueError."""
+        try:
+            descriptor = self._stream.fileno()
+        except io.UnsupportedOperation:  # it is in memory
+            self._stream.write(text)
+            return
+        left = memoryview(text.encode(self._stream.encoding or "utf-8", "backslashreplace"))
+        while left:
+            try:
+                left = left[os.write(descriptor, left) :]
+            except BlockingIOError:  # somebody else's setting of the same pipe
+                select.select([], [descriptor], [])
 
 
 def _spellings(secret: str) -> set[str]:
@@ -173,6 +307,7 @@ def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
 
 
 _SHARED: list[Processor] = [
+    structlog.stdlib.ExtraAdder(allow=["dropped"]),
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
