@@ -234,7 +234,8 @@ async def bench(size: Size) -> int:
             before, most = memory.before_mb, memory.most_mb
             report.below("memory grown at most, MB", most - before, GROWN_MB)
             report.below("  and afterwards", side.memory_mb() - before, GROWN_MB)
-            said = (side.folder / "log").read_text().count("dropped")
+            log = (side.folder / "log").read_text()
+            said = sum(log.count(event) for event in ("sentences dropped", "presses not answered"))
             report.figure("lines in the log of what was dropped", "", str(said))
     report.load()
     return report.missed
