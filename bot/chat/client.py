@@ -50,7 +50,7 @@ class TelegramBot(ExtBot[None]):
         return answer
 
     async def is_admin(self, chat_id: int, user_id: int, *, within_s: float) -> bool:
-        """Whether somebody is an admin of a group now, in so many seconds. Raises `TelegramError`."""
+        """Whether somebody is an admin of a group, asked now. Raises `TelegramError`."""
         who = {"chat_id": chat_id, "user_id": user_id}
         answer = await self._post("getChatMember", who, read_timeout=within_s)
         try:

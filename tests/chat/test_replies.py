@@ -187,8 +187,8 @@ async def test_who_is_an_admin_is_asked_in_the_same_few_places(room: Room) -> No
 
     stalled = room.telegram.stall("getChatMember")
     for person in range(50):
-        room.replies.send([IfAdmin(room.group.id, person, then, [])])
-    room.replies.send([IfAdmin(room.group.id, room.owner.id, then, [])])
+        room.replies.send([IfAdmin(room.group.id, person, then, [], [])])
+    room.replies.send([IfAdmin(room.group.id, room.owner.id, then, [], [])])
     await stalled.reached()
     room.replies.send([Say(room.group.id, "hello")])
     await room.told(room.group, "hello")
@@ -208,7 +208,7 @@ async def test_an_admin_who_presses_as_often_as_one_may_is_answered_each_time(ro
         async def then(press_id: str = press.id) -> Sequence[Reply]:
             return [Answer(press_id, admin, "yes")]
 
-        room.replies.send([IfAdmin(room.group.id, admin, then, [])])
+        room.replies.send([IfAdmin(room.group.id, admin, then, [], [])])
     async with asyncio.timeout(10):
         said = [(await press.answer).text for press in presses]
     assert said == ["yes"] * len(said)
