@@ -218,7 +218,7 @@ async def test_an_invoice_is_printed_with_a_code_that_can_be_scanned(
     (made,) = world.node.invoices.values()
     assert (made.value_msat, made.memo) == (2_100_000, "pizza & beer")
     lines = result.out.splitlines()
-    assert lines[:2] == ["2,100 sats", "pizza & beer"]
+    assert lines[:2] == ["2,100 sats", "For: pizza & beer"]
     assert re.search(r" \d{4}-\d\d-\d\d \d\d:\d\d \S+$", lines[2])
     assert lines[-1] == made.payment_request
     code = [line for line in lines if "\x1b" in line]
