@@ -233,6 +233,9 @@ class OutputRefused(Refused):
 class NodeError(InvoiceBotError):
     """The Lightning node did not do it."""
 
+    #: The permission that the macaroon was found to lack just before.
+    lacks: PermissionMissing | None = None
+
 
 class NodePassing(NodeError):
     """The node cannot answer right now: whether the call arrived is unknown."""

@@ -17,7 +17,7 @@ from bot.chat import buttons, pictures
 from bot.chat.buttons import Keyboard
 from bot.chat.chats import Chats
 from bot.chat.pictures import FILE_NAME, Pictures
-from bot.core.answers import Shown
+from bot.core.answers import Rendered
 from bot.core.invoice import Audience, Columns, Face, Invoice
 from bot.core.steps import Around
 from bot.core.text import MAX_CAPTION, MAX_TEXT
@@ -43,9 +43,9 @@ class Cards:
         # row → which of several were reached, while the others were not
         self._reached: dict[int, set[int]] = {}
 
-    async def do(self, do: Do, row: Invoice, around: Around, reason: NodeError) -> Shown:
+    async def do(self, do: Do, row: Invoice, around: Around, reason: NodeError) -> Rendered:
         """Take a step in the chat; `reason` is why the row waits for the node."""
-        return Shown(await self._columns(do, row, around, reason))
+        return Rendered(await self._columns(do, row, around, reason))
 
     async def _columns(self, do: Do, row: Invoice, around: Around, reason: NodeError) -> Columns:
         match do:

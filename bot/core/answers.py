@@ -107,11 +107,11 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Rendered:
     """The chat shows it: the columns that say what was rendered and where."""
 
     columns: Columns
 
 
 #: What came of a step; an error is a result like any other.
-Result = Added | Cancelled | GivenUp | Dropped | Shown | Exception
+Result = Added | Cancelled | GivenUp | Dropped | Rendered | Exception

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from bot.core.work import Do
+
 
 class Kind(StrEnum):
     """The occasions."""
@@ -23,6 +25,8 @@ class Kind(StrEnum):
 class Notice:
     """One message to the owners. `row_id` 0: of no one row; `why`: the other side's words.
 
+    Of a stuck row `step` is what fails, and `why` the error's class, "": it changes nothing.
+
     `count`: of how many rows it speaks, the last of which is `row_id`; 0 is one.
     """
 
@@ -30,6 +34,7 @@ class Notice:
     row_id: int = 0
     why: str = ""
     count: int = 0
+    step: Do | None = None
 
 
 class Owners(Protocol):

@@ -17,8 +17,8 @@ from bot.core.answers import (
     GivenUp,
     NodeInvoice,
     NodeState,
+    Rendered,
     Result,
-    Shown,
 )
 from bot.core.failure import Failure
 from bot.core.invoice import Audience, Columns, Face, Invoice, State, changes
@@ -39,6 +39,7 @@ from bot.errors import (
     NodeError,
     NodeOdd,
     NodeRefused,
+    PermissionMissing,
 )
 
 #: The longest pauses between tries, in seconds.
@@ -147,10 +148,11 @@ def _came_of(
             return Verdict(columns=columns, events=(event,))
         case Dropped():
             return Verdict(columns={"state": State.DROPPED})
-        case Shown():
+        case Rendered():
             return Verdict(columns=result.columns, events=(Event("info", _DONE[do], {}),))
         case NodeError():
-            return _node_error(do, row, result, gate_is_open=gate_is_open, now=now)
+            verdict = _node_error(do, row, result, gate_is_open=gate_is_open, now=now)
+            return _permitted(row, verdict, result.lacks)
         case ChatMoved():  # a move that is one was done, and no result
             return _fault(do, row, "group moved in a circle", {}, {})
         case ChatError():
@@ -187,12 +189,16 @@ def _added(row: Invoice, result: Added, now: float) -> Columns:
 
 def _cancelled(row: Invoice, result: Cancelled, now: float) -> Verdict:
     """The node's answer decides."""
-    verdict = _closed(row, result.found, now)
-    if result.lacks is None:
+    return _permitted(row, _closed(row, result.found, now), result.lacks)
+
+
+def _permitted(row: Invoice, verdict: Verdict, lacks: PermissionMissing | None) -> Verdict:
+    """The verdict, and that a permission to cancel is missing."""
+    if lacks is None:
         return verdict
-    events: tuple[Event, ...] = ()
+    events = verdict.events
     if row.tried is not Do.CANCEL:
-        events = (Event("warning", "no permission to cancel", {"detail": result.lacks.detail}),)
+        events = (*events, Event("warning", "no permission to cancel", {"detail": lacks.detail}))
     return replace(verdict, events=events, notices=(Notice(Kind.CANCEL_NOT_PERMITTED),))
 
 
@@ -362,12 +368,12 @@ def _fault(do: Do, row: Invoice, what: str, columns: Columns, values: dict[str, 
     if row.faults_at(do) + 1 < work.MAX_FAULTS:
         return Verdict(columns=columns, again=again, events=events)
     error = values.get("exc_info")
-    why = f"{do}: {type(error).__name__ if error else what}"
+    why = type(error).__name__ if error else ""
     return Verdict(
         columns=columns,
         again=again,
         events=(*events, Event("error", "row is stuck", {"step": do})),
-        notices=(Notice(Kind.STUCK, row.id, why),),
+        notices=(Notice(Kind.STUCK, row.id, why, step=do),),
     )
 
 

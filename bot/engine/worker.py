@@ -14,7 +14,7 @@ from typing import Protocol
 
 from bot import logs
 from bot.core import delivery
-from bot.core.answers import Added, Cancelled, Dropped, GivenUp, Result, Shown
+from bot.core.answers import Added, Cancelled, Dropped, GivenUp, Rendered, Result
 from bot.core.invoice import Invoice
 from bot.core.notices import Owners
 from bot.core.outcomes import Verdict, judge
@@ -47,7 +47,7 @@ class AtNode(Protocol):
 class InChat(Protocol):
     """One invoice in its chat."""
 
-    async def do(self, do: Do, row: Invoice, around: Around, reason: NodeError) -> Shown:
+    async def do(self, do: Do, row: Invoice, around: Around, reason: NodeError) -> Rendered:
         """Take a step; `reason` is why the node keeps the row waiting. Raises `ChatError`."""
 
 

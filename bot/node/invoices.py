@@ -16,6 +16,7 @@ from bot.core.work import Do
 from bot.errors import (
     AlreadySettled,
     InvoiceUnknown,
+    NodeError,
     NodeOdd,
     NodeStarting,
     PermissionMissing,
@@ -76,7 +77,11 @@ class NodeInvoices:
                 try:
                     return Cancelled(await cancel(self._node, row))
                 except PermissionMissing as error:  # all else goes on; it may be closed by now
-                    found = await self._node.lookup(row.payment_hash)
+                    try:
+                        found = await self._node.lookup(row.payment_hash)
+                    except NodeError as failure:
+                        failure.lacks = error
+                        raise
                     return Cancelled(found, lacks=error)
 
     async def lookup_behind(self, payment_hash: bytes) -> NodeInvoice:

@@ -14,7 +14,10 @@ def owner_notice(notice: Notice) -> str:
     row, why = notice.row_id, escape(notice.why)
     match notice.kind:
         case Kind.STUCK:
-            said = f"I can't finish invoice {row} ({why}). See the log for details."
+            because = why or "nothing changes"
+            said = (
+                f"I can't finish invoice {row} ({notice.step}: {because}). See the log for details."
+            )
         case Kind.CARD_REFUSED:
             others = notice.count - 1
             said = f"Telegram rejected the card of invoice {row}: {why}. "

@@ -15,8 +15,8 @@ from bot.core.answers import (
     GivenUp,
     NodeInvoice,
     NodeState,
+    Rendered,
     Result,
-    Shown,
 )
 from bot.core.failure import Failure
 from bot.core.invoice import Audience, Columns, Face, Invoice, State
@@ -289,14 +289,14 @@ def test_a_group_that_moves_in_a_circle_is_a_fault() -> None:
 
 
 def test_a_step_that_changes_nothing_counts_as_a_fault() -> None:
-    columns = written(Do.EDIT_CARD, shown(SETTLED, Face.OPEN), Shown({}))
+    columns = written(Do.EDIT_CARD, shown(SETTLED, Face.OPEN), Rendered({}))
     assert columns["faults"] == 1
     assert columns["tried"] is Do.EDIT_CARD
 
 
 def test_a_step_that_was_taken_is_put_off_no_more() -> None:
     row = shown(SETTLED, Face.OPEN, tried=Do.EDIT_CARD, attempts=3, faults=2, retry_at=NOW)
-    columns = written(Do.EDIT_CARD, row, Shown({"card_shown": Face.PAID}))
+    columns = written(Do.EDIT_CARD, row, Rendered({"card_shown": Face.PAID}))
     assert (columns["tried"], columns["attempts"], columns["faults"]) == (None, 0, 0)
     assert columns["sending"] is Do.ANNOUNCE
 
@@ -397,3 +397,12 @@ def test_a_chat_that_took_no_notice_is_not_marked_for_another() -> None:
         later=silenced,
     )
     assert columns["sending"] is None
+
+
+def test_a_missing_permission_to_cancel_is_told_though_the_look_up_fails_too() -> None:
+    error = NodeTimeout()
+    error.lacks = PermissionMissing()
+    row = shown(OPEN, Face.OPEN, cancel_wanted=True)
+    assert [notice.kind for notice in verdict(Do.CANCEL, row, error).notices] == [
+        Kind.CANCEL_NOT_PERMITTED
+    ]

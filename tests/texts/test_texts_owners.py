@@ -12,12 +12,13 @@ from bot import texts
 from bot.core.answers import NodeInfo, NodeStatus
 from bot.core.notices import Kind, Notice
 from bot.core.text import clean
+from bot.core.work import Do
 from bot.errors import NodeLocked, NodeUnreachable
 from tests.texts.reading import HOSTILE, checked, parsed, people_write
 
 NOTICES = [
     (
-        Notice(Kind.STUCK, 7, "send card: <KeyError>"),
+        Notice(Kind.STUCK, 7, "<KeyError>", step=Do.SEND_CARD),
         "I can't finish invoice 7 (send card: <KeyError>). See the log for details.",
     ),
     (
