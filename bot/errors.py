@@ -406,4 +406,4 @@ class ChatMoved(ChatError):
 
 
 class ChatRefused(ChatError):
-    """Telegram refused the message."""
+    """Telegram refused the message, or there is no picture to send with it."""

@@ -50,11 +50,12 @@ class Pictures:
     async def send(self, row: Invoice, face: Face, call: Call) -> Message | bool | None:
         """Make `call` with the QR code, or with the picture of a closed invoice.
 
-        None where it changes nothing. Raises `ChatError`.
+        None where it changes nothing. Raises `ChatError`: `ChatRefused` also for a request that
+        no code holds, since no chat will ever take its picture.
         """
         if face is Face.OPEN:
             async with self._drawing:
-                drawn = qr.payment_png(row.payment_request)
+                drawn = _drawn(row)
                 await asyncio.sleep(0)  # let the others have the loop before the next one
             return await self._send(row, call, drawn)
         state = _CLOSED[face]
@@ -88,6 +89,13 @@ class Pictures:
         if file_id is not None:
             self._file_ids[name] = file_id
         await self._store.do(_set_picture, name, file_id)
+
+
+def _drawn(row: Invoice) -> bytes:
+    try:
+        return qr.payment_png(row.payment_request)
+    except ValueError as error:
+        raise ChatRefused(detail=str(error)) from error
 
 
 def _picture(tx: Tx, name: str) -> str | None:

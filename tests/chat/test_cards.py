@@ -85,6 +85,19 @@ async def test_a_waiting_notice_says_why_and_becomes_the_card(room: Room) -> Non
     assert notice.photo is not None
 
 
+@pytest.mark.parametrize("request_", ["lnbcrt1" + "q" * 4400, "lnbcrt1_"], ids=["long", "letter"])
+async def test_a_request_that_no_code_holds_is_refused_like_a_photo(
+    room: Room, request_: str
+) -> None:
+    row = await room.row(await room.say(room.group, room.anna, "/invoice 2100"))
+    row = await room.change(
+        row, state=State.OPEN, payment_request=request_, expires_at=1_900_000_000
+    )
+    before = len(room.telegram.messages(room.group))
+    assert isinstance(await taken(room, Do.SEND_CARD, row), ChatRefused)
+    assert len(room.telegram.messages(room.group)) == before
+
+
 async def test_a_text_only_card_has_no_picture(room: Room) -> None:
     row, _ = await card_in(room)
     row = await room.take(Do.SEND_CARD, await room.change(row, text_only=True))
