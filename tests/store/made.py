@@ -14,12 +14,23 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Unpack
 
-from bot.core.invoice import Columns, Invoice, State
+from bot.core.invoice import Columns, Face, Invoice, State
+from bot.core.work import Do
 from bot.store import Store
 
 LIMIT_S = 10.0
 CHAT, ASKER = -500, 7
 NOW = 1_790_000_000.0
+#: An open invoice with all its messages in the chat, and one more on its way.
+SHOWN: Columns = {
+    "card_id": 100,
+    "card_shown": Face.OPEN,
+    "payment_request_id": 101,
+    "payment_request_shown": Face.OPEN,
+    "payment_request_separate": True,
+    "duplicates": {102: Face.OPEN},
+    "sending": Do.SEND_CARD,
+}
 
 
 def url(file: Path) -> str:

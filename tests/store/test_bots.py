@@ -8,23 +8,14 @@ from pathlib import Path
 import pytest
 
 from bot.core.invoice import Columns, Face, State
-from bot.core.work import Do, Lane, due_now
+from bot.core.work import Lane, due_now
 from bot.store import Store
-from tests.store.made import ASKER, CHAT, NOW, columns, opened, read, row
+from tests.store.made import ASKER, CHAT, NOW, SHOWN, columns, opened, read, row
 from tests.store.test_migrations import add, at_version
 
 FIRST, SECOND = 111, 222
 SUPERGROUP = -1_002_000_000_001
-SHOWN: Columns = {
-    "card_id": 100,
-    "card_shown": Face.OPEN,
-    "payment_request_id": 101,
-    "payment_request_shown": Face.OPEN,
-    "payment_request_separate": True,
-    "duplicates": {102: Face.OPEN},
-    "sending": Do.SEND_CARD,
-    "bot_id": FIRST,
-}
+BY_FIRST: Columns = {**SHOWN, "bot_id": FIRST}
 
 
 async def begin(store: Store, bot_id: int) -> int:
@@ -34,7 +25,7 @@ async def begin(store: Store, bot_id: int) -> int:
 @pytest.mark.parametrize("chat_id", [CHAT, ASKER, SUPERGROUP])
 async def test_what_is_open_is_shown_afresh_by_another_bot(store: Store, chat_id: int) -> None:
     await begin(store, FIRST)
-    mine = await row(store, 1, chat_id=chat_id, state=State.OPEN, lane=Lane.BACKGROUND, **SHOWN)
+    mine = await row(store, 1, chat_id=chat_id, state=State.OPEN, lane=Lane.BACKGROUND, **BY_FIRST)
     assert await begin(store, SECOND) == 1
     assert await read(store, mine.id) == replace(
         mine,
@@ -74,7 +65,7 @@ async def test_a_supergroups_command_is_known_to_every_bot(store: Store) -> None
 
 async def test_the_same_bot_changes_nothing(store: Store) -> None:
     await begin(store, FIRST)
-    mine = await row(store, 1, state=State.OPEN, **SHOWN)
+    mine = await row(store, 1, state=State.OPEN, **BY_FIRST)
     await store.do(lambda tx: tx.memory.set_picture("paid", "file-1"))
     assert await begin(store, FIRST) == 0
     assert await read(store, mine.id) == mine
@@ -114,7 +105,7 @@ async def test_a_chat_that_blocked_one_bot_may_welcome_another(store: Store) -> 
 
 async def test_another_nodes_row_stays_aside(store: Store) -> None:
     await begin(store, FIRST)
-    mine = await row(store, 1, state=State.OPEN, lane=Lane.OTHER_NODE, due_at=None, **SHOWN)
+    mine = await row(store, 1, state=State.OPEN, lane=Lane.OTHER_NODE, due_at=None, **BY_FIRST)
     assert await begin(store, SECOND) == 0
     there = await read(store, mine.id)
     assert (there.lane, there.due_at, there.card_shown) == (Lane.OTHER_NODE, None, Face.NOTHING)

@@ -10,17 +10,7 @@ from bot.core import delivery, work
 from bot.core.invoice import Columns, Face, Invoice, State
 from bot.core.work import Do, Lane, due_now
 from bot.store import Store
-from tests.store.made import CHAT, NOW, read, row
-
-SHOWN: Columns = {
-    "card_id": 100,
-    "card_shown": Face.OPEN,
-    "payment_request_id": 101,
-    "payment_request_shown": Face.OPEN,
-    "payment_request_separate": True,
-    "duplicates": {102: Face.OPEN},
-    "sending": Do.SEND_CARD,
-}
+from tests.store.made import CHAT, NOW, SHOWN, read, row
 
 
 async def moved(store: Store, mine: Invoice) -> Invoice:
