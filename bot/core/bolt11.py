@@ -20,7 +20,7 @@ _FEEDBACK = tuple(
 )
 
 # Without leading zeros, as BOLT11 wants it; longer than any amount there is.
-_PREFIX = re.compile(r"ln[a-z]+(?:([1-9][0-9]{0,18})([munp]?))?")
+_PREFIX = re.compile(r"ln[a-z]+(?:([1-9][0-9]{0,19})([munp]?))?")
 # The smallest unit, a pico-bitcoin, is a tenth of a millisatoshi.
 _TENTHS_OF_MSAT = {"": 10**12, "m": 10**9, "u": 10**6, "n": 10**3, "p": 1}
 
