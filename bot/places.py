@@ -7,13 +7,18 @@ serves them. Where the bot was blocked or removed nothing is tried until the cha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec
 
 from bot import logs
+from bot.clock import steady
 from bot.store import Bell, Store, Tx
 
 log = logs.get(__name__)
+
+#: Seconds in which an answer may be older than what was heard of its chat.
+WELCOME_S = 60.0
 
 P = ParamSpec("P")
 
@@ -31,6 +36,7 @@ class Places:
         self._bell = bell
         self._bot_id = 0
         self._unreachable: set[int] = set()
+        self._welcomed: dict[int, float] = {}  # chats that were just heard of → when
         self._now: dict[int, int] = {}  # of groups that moved: any id → the present one
         self._ids: dict[int, frozenset[int]] = {}  # of the same: any id → all of them
 
@@ -72,17 +78,32 @@ class Places:
         """Whether nothing reaches this chat until it is heard of again."""
         return chat_id in self._unreachable
 
-    async def lost(self, chat_id: int, *, must: bool) -> None:
-        """The bot was blocked or removed there."""
+    async def lost(self, chat_id: int, *, must: bool, asked_at: float = math.inf) -> None:
+        """The bot was blocked or removed there.
+
+        `asked_at`, on the steady clock: when that was asked for, where it is an answer. What was
+        heard of the chat since then is newer.
+        """
+        if self._was_heard_since(chat_id, asked_at):
+            return
         await self._write(must, _set_unreachable, chat_id, True, self._clock())
         self._unreachable.add(chat_id)
         log.info("chat unreachable", chat=chat_id)
+        if self._was_heard_since(chat_id, asked_at):  # while it was written
+            await self._reached(chat_id, must=must)
 
-    async def heard(self, chat_id: int) -> None:
-        """An update came from there: it can be written to. Raises `StoreUnavailable`."""
-        if chat_id not in self._unreachable:
-            return
-        await self._store.do(_set_unreachable, chat_id, False, self._clock())
+    async def heard(self, chat_id: int, *, surely: bool = False) -> None:
+        """An update came from there: it can be written to. Raises `StoreUnavailable`.
+
+        Not `surely`: a group where the bot is muted may talk as well.
+        """
+        if surely:
+            self._remember_welcome(chat_id)
+        if chat_id in self._unreachable:
+            await self._reached(chat_id, must=False)
+
+    async def _reached(self, chat_id: int, *, must: bool) -> None:
+        await self._write(must, _set_unreachable, chat_id, False, self._clock())
         self._unreachable.discard(chat_id)
         log.info("chat reachable again", chat=chat_id)
         self._bell.ring_all()
@@ -99,6 +120,16 @@ class Places:
         self._remember(old, new)
         self._bell.ring_all()
         return True
+
+    def _was_heard_since(self, chat_id: int, moment: float) -> bool:
+        return self._welcomed.get(chat_id, -math.inf) > moment
+
+    def _remember_welcome(self, chat_id: int) -> None:
+        now = steady()
+        self._welcomed.pop(chat_id, None)  # the newest are the last
+        self._welcomed[chat_id] = now
+        while now - self._welcomed[oldest := next(iter(self._welcomed))] > WELCOME_S:
+            del self._welcomed[oldest]
 
     def _remember(self, old: int, new: int) -> None:
         present = self.now(new)

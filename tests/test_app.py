@@ -524,6 +524,40 @@ async def test_a_blocked_bot_tells_the_owners(world: World) -> None:
     await world.announced(world.private(world.owner), "Anna Berg", sats=2100)
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("who", ["the asker", "an owner"])
+async def test_a_payment_that_nobody_could_be_told_of_is_told_to_the_first_who_comes_back(
+    world: World, who: str, restarted: bool
+) -> None:
+    await world.start_bot()
+    chat, olgas = world.private(world.anna), world.private(world.owner)
+    card = await world.open_card(chat, world.anna, "/invoice 2100")
+    world.telegram.block(world.anna)
+    world.node.pay(world.request_in(card))
+    # the owner never wrote to the bot
+    await world.until(
+        lambda: any(
+            (call.method, call.chat_id) == ("sendMessage", olgas.id)
+            for call in world.telegram.calls
+        )
+    )
+    if restarted:
+        await world.stop_bot()
+        await world.start_bot()
+    if who == "an owner":
+        world.telegram.say(olgas, world.owner, "/start")
+        await world.announced(olgas, "Anna Berg", sats=2100)
+        world.telegram.unblock(world.anna)
+    else:
+        world.telegram.unblock(world.anna)
+        await world.announced(chat, "Anna Berg", sats=2100)
+        world.telegram.say(olgas, world.owner, "/start")
+        await world.until(lambda: len(world.ours(olgas)) > 0)
+    await world.becomes(card, Face.PAID)
+    told = [world.announcements(each) for each in (chat, olgas)]
+    assert sum(map(len, told)) == 1
+
+
 async def test_each_owner_is_told_once_while_another_can_not_be_reached(world: World) -> None:
     second = world.telegram.add_user("Olga")
     world.access = {"owners": frozenset({world.owner.id, second.id})}

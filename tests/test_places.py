@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.clock import steady
 from bot.core.invoice import Invoice, State
 from bot.errors import StoreUnavailable
 from bot.places import Places
@@ -114,6 +115,20 @@ async def test_a_chat_that_is_lost_is_unreachable_until_it_is_heard_of(
     await places.heard(OTHER)
     assert not places.is_unreachable(OTHER)
     assert not (await after_a_restart(store)).is_unreachable(OTHER)
+
+
+async def test_what_was_heard_of_a_chat_since_it_was_asked_for_is_newer_than_its_refusal(
+    store: Store, places: Places
+) -> None:
+    asked_at = steady()
+    await places.heard(OTHER, surely=True)
+    await places.heard(OLD)  # a group that may have muted the bot
+    for chat_id in (OTHER, OLD):
+        await places.lost(chat_id, must=True, asked_at=asked_at)
+    assert [places.is_unreachable(each) for each in (OTHER, OLD)] == [False, True]
+    assert not (await after_a_restart(store)).is_unreachable(OTHER)
+    await places.lost(OTHER, must=True, asked_at=steady())
+    assert places.is_unreachable(OTHER)
 
 
 async def test_what_waits_for_a_chat_goes_on_once_it_is_heard_of(

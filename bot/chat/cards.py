@@ -22,7 +22,7 @@ from bot.core.invoice import Audience, Columns, Face, Invoice
 from bot.core.steps import Around
 from bot.core.text import MAX_CAPTION, MAX_TEXT
 from bot.core.work import Do
-from bot.errors import ChatError, ChatForbidden, ChatRefused, MessageGone, NodeError
+from bot.errors import ChatForbidden, ChatRefused, MessageGone, NodeError
 from bot.store import Store
 
 log = logs.get(__name__)
@@ -62,7 +62,7 @@ class Cards:
             case Do.EDIT_DUPLICATE:
                 return await self._edit_duplicate(row)
             case Do.ANNOUNCE:
-                return await self._announce(row, row.audience(unreachable=around.unreachable))
+                return await self._announce(row, row.audience(around.unreachable))
         raise ValueError(f"not a step in a chat: {do}")
 
     # new messages
@@ -138,15 +138,15 @@ class Cards:
         )
         return _sent(message)
 
-    async def _announce(self, row: Invoice, audience: Audience) -> Columns:
+    async def _announce(self, row: Invoice, audience: Audience | None) -> Columns:
+        assert audience is not None  # noqa: S101 -- next_step asks for it only then
         may_be_duplicate = row.may_be_duplicate(Do.ANNOUNCE)
+        text = texts.announcement(row, audience, may_be_duplicate=may_be_duplicate)
         if audience is Audience.CHAT:
-            text = texts.announcement(row, may_be_duplicate=may_be_duplicate)
             await self._send_text(row, text)
             return {"announced": True}
-        text = texts.announcement(row, may_be_duplicate=may_be_duplicate, elsewhere=True)
         people = [row.asker_id] if audience is Audience.ASKER else sorted(self._owners)
-        failure: ChatError | None = None
+        failure: ChatForbidden | ChatRefused | None = None
         reached = self._reached.setdefault(row.id, set())
         for person in people:
             if person in reached:
@@ -155,7 +155,8 @@ class Cards:
                 await self._send_to(person, row, text)
                 reached.add(person)
             except (ChatForbidden, ChatRefused) as error:
-                failure = error
+                # Only where all are unreachable it is news that waits for one of them.
+                failure = error if isinstance(error, ChatRefused) else failure or error
         del self._reached[row.id]
         if not reached:
             raise failure or ChatForbidden(detail="there is nobody else")

@@ -40,14 +40,14 @@ class Membership:
         chat = update.effective_chat
         if chat is None or _is_out(update):
             return
-        is_talk = update.my_chat_member is None
+        is_talk = update.my_chat_member is None and chat.id < 0
         if is_talk and chat.id in self._lifted:
             self._talked.add(chat.id)
             return
         if is_talk and self._places.is_unreachable(chat.id):
             loop = asyncio.get_running_loop()
             self._lifted[chat.id] = loop.call_later(self._lift_every_s, self._may_lift, chat.id)
-        await self._heard(chat.id)
+        await self._heard(chat.id, surely=not is_talk)
 
     def _may_lift(self, chat_id: int) -> None:
         """A minute is over: what was said meanwhile counts now."""
@@ -56,9 +56,9 @@ class Membership:
             self._talked.discard(chat_id)
             self._chats.post(self._heard(chat_id))
 
-    async def _heard(self, chat_id: int) -> None:
+    async def _heard(self, chat_id: int, *, surely: bool = False) -> None:
         self._chats.heard(chat_id)
-        await self._places.heard(chat_id)
+        await self._places.heard(chat_id, surely=surely)
 
     async def lost(self, update: Update, _context: object = None) -> None:
         """Blocked or removed: nothing is tried there until the chat is heard of again."""

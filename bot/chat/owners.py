@@ -22,7 +22,7 @@ class OwnerChats:
 
     def __init__(self, chats: Chats, owners: Collection[int]) -> None:
         self._chats = chats
-        self._owners = owners
+        self.chat_ids = owners
         self._notified: set[Kind] = set()
         self._collected: dict[Kind, Notice | None] = {}  # since the last one, in one
 
@@ -44,7 +44,7 @@ class OwnerChats:
             loop = asyncio.get_running_loop()
             loop.call_later(COLLECTED_S, self._say_collected, notice.kind)
         text = texts.owner_notice(notice)
-        for owner in self._owners:
+        for owner in self.chat_ids:
             self._chats.say(Say(owner, text))
 
     def _say_collected(self, kind: Kind) -> None:

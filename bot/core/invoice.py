@@ -7,7 +7,7 @@ node's word) and what was *shown and announced* (the chat's). `bot.core.steps` c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Unpack
@@ -49,7 +49,7 @@ class Face(StrEnum):
 
 
 class Audience(StrEnum):
-    """Who hears of a payment."""
+    """Who hears of a payment, the first who can be reached."""
 
     CHAT = ""
     ASKER = "asker"  # in private, since the chat cannot be reached
@@ -157,17 +157,16 @@ class Invoice(Shown, Work):
         """`duplicates`, where a copy is gone."""
         return {each: shown for each, shown in self.duplicates.items() if each != number}
 
-    def audience(self, *, unreachable: bool) -> Audience:
-        """Who hears of a payment where the chat is, or is not, unreachable."""
-        if self.announce_to is Audience.CHAT and unreachable:
-            return self.elsewhere
-        return self.announce_to
+    def audience(self, unreachable: Collection[Audience]) -> Audience | None:
+        """Who hears of a payment where these are unreachable; None: nobody can be reached now."""
+        return next((each for each in self.audiences if each not in unreachable), None)
 
     @property
-    def elsewhere(self) -> Audience:
-        """Who hears of a payment first where the chat cannot be reached."""
+    def audiences(self) -> tuple[Audience, ...]:
+        """Who may hear of a payment, each only where nobody before can."""
         own_chat = self.asker_id in (self.chat_id, self.origin_chat_id)
-        return Audience.OWNERS if own_chat else Audience.ASKER
+        following = tuple(Audience)[tuple(Audience).index(self.announce_to) :]
+        return tuple(each for each in following if not (own_chat and each is Audience.ASKER))
 
     @property
     def urgency(self) -> Lane:

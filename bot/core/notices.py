@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -39,6 +40,10 @@ class Notice:
 
 class Owners(Protocol):
     """Whoever gets notices to the owners."""
+
+    @property
+    def chat_ids(self) -> Collection[int]:
+        """Their private chats, by Telegram's ids."""
 
     def notify(self, notice: Notice) -> None:
         """Tell each owner, best effort; returns at once."""

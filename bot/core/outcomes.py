@@ -67,8 +67,8 @@ class Verdict:
     again: Again | None = None
     events: tuple[Event, ...] = ()
     notices: tuple[Notice, ...] = ()
-    #: Nothing reaches the row's own chat now.
-    chat_is_unreachable: bool = False
+    #: Nothing reaches these now.
+    unreachable: frozenset[Audience] = frozenset()
 
 
 def judge(
@@ -93,7 +93,7 @@ def judge(
         verdict = _fault(do, row, "step changed nothing", verdict.columns, {})
     taken = work.after_step(row, do, verdict.again, now=now, jitter=around.jitter)
     columns: Columns = {**(verdict.columns or {}), **changes(**taken)}
-    later = replace(later, unreachable=later.unreachable or verdict.chat_is_unreachable)
+    later = replace(later, unreachable=later.unreachable | verdict.unreachable)
     return replace(verdict, columns=prepared(row, columns, later, now))
 
 
@@ -264,19 +264,24 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
         events.append(Event("warning", "message counts as sent: its number could not be read", {}))
     elif "announced" in columns:
         events.append(Event("error", "payment could not be announced to anybody", {}))
+    lost = _lost(do, row, error, around)
+    if do is Do.ANNOUNCE and lost and row.audience(around.unreachable | lost) is None:
+        events.append(Event("warning", "nobody to announce the payment to can be reached", {}))
     return Verdict(
         columns=columns,
         again=again,
         events=tuple(events),
         notices=notices,
-        chat_is_unreachable=_leaves_unreachable(do, row, error, around),
+        unreachable=lost,
     )
 
 
-def _leaves_unreachable(do: Do, row: Invoice, error: ChatError, around: Around) -> bool:
-    """Whether it is the row's own chat that cannot be reached, and not somebody in private."""
-    is_elsewhere = row.audience(unreachable=around.unreachable) is not Audience.CHAT
-    return isinstance(error, ChatForbidden) and not (do is Do.ANNOUNCE and is_elsewhere)
+def _lost(do: Do, row: Invoice, error: ChatError, around: Around) -> frozenset[Audience]:
+    """Who cannot be reached: the row's own chat, or whom a payment was announced to in private."""
+    if not isinstance(error, ChatForbidden):
+        return frozenset()
+    to = row.audience(around.unreachable) if do is Do.ANNOUNCE else None
+    return frozenset({to or Audience.CHAT})
 
 
 def _after_chat_error(
@@ -290,9 +295,8 @@ def _after_chat_error(
             return {}, Again(longest_s=LONGEST_AFTER_BUSY_S, at_least_s=at_least_s)
         case MessageGone():
             return _gone(do, row), None
-        case ChatForbidden():
-            is_own = _leaves_unreachable(do, row, error, around)
-            return {} if is_own else _announce_further(row, around), None
+        case ChatForbidden():  # by what is unreachable then, the row goes on or rests
+            return {}, None
         case ChatRefused():
             return _refused(do, row, around), None
         case AnswerUnreadable() if do in SENDS:
@@ -347,13 +351,10 @@ def _refused(do: Do, row: Invoice, around: Around) -> Columns:
 
 
 def _announce_further(row: Invoice, around: Around) -> Columns:
-    """Where a payment cannot be announced: to the asker in private, else to the owners."""
-    match row.audience(unreachable=around.unreachable):
-        case Audience.CHAT:
-            return {"announce_to": row.elsewhere}
-        case Audience.ASKER:
-            return {"announce_to": Audience.OWNERS}
-    return {"announced": True}
+    """Whom a payment is announced to where Telegram rejects the announcement to those before."""
+    refused = row.audience(around.unreachable)
+    after = row.audiences[row.audiences.index(refused) + 1 :] if refused is not None else ()
+    return {"announce_to": after[0]} if after else {"announced": True}
 
 
 # a fault of ours

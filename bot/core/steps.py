@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bot.core import delivery, work
-from bot.core.invoice import Columns, Face, Invoice, State, changes
+from bot.core.invoice import Audience, Columns, Face, Invoice, State, changes
 from bot.core.work import AT_NODE, EDITS, MAX_PAUSE_S, RESTS, SENDS, Do, Lane, is_stuck
 
 #: Seconds past its expiry before an invoice is looked up: LND cancels it by itself in between.
@@ -28,10 +28,15 @@ class Around:
     waiting_since: float = 0.0  # when this process took the row up first, in Unix seconds
     patience_s: float = 60.0
     gives_notice: bool = False  # this row is the one that gives its chat a waiting notice
-    unreachable: bool = False  # nothing reaches the chat until it is heard of again
+    unreachable: frozenset[Audience] = frozenset()  # nothing reaches these until they are heard of
     other_node: bool = False  # it is at another node than the one that is connected
     clock_set_by_s: float = 0.0  # the wall clock was set since this process asked the question
     jitter: float = 1.0  # a factor for the next pause
+
+    @property
+    def chat_is_unreachable(self) -> bool:
+        """Whether nothing reaches the row's own chat."""
+        return Audience.CHAT in self.unreachable
 
 
 #: Nothing but the row is known.
@@ -61,8 +66,9 @@ def next_step(row: Invoice, around: Around, now: float) -> Step:
     open         a person wants it cancelled               CANCEL
     open         2 s past its expiry                       CANCEL
     open         otherwise                                 show, then WAIT for its expiry
-    settled      always                                    show, ANNOUNCE, show on duplicates;
+    settled      somebody can be reached                   show, ANNOUNCE, show on duplicates;
                                                            ANNOUNCE where showing fails 5 times
+    settled      otherwise                                 show
     expired,     always                                    show
     cancelled
     failed       the node may have it                      show, CANCEL
@@ -77,11 +83,11 @@ def next_step(row: Invoice, around: Around, now: float) -> Step:
     comes.
     """
     step = _wanted(row, around, now)
-    if _announcing_waits(row) and step.do in SENDS | EDITS:
+    must_announce = _must_announce(row, around)
+    if must_announce and _announcing_waits(row) and step.do in SENDS | EDITS:
         # Showing was given up for now: the pauses of announcing go on growing.
         step = Step(Do.ANNOUNCE)
     if step.do is row.tried and now < row.retry_at <= now + MAX_PAUSE_S:
-        must_announce = row.state is State.SETTLED and not row.announced
         if must_announce and step.do is not Do.ANNOUNCE and _shown_in_vain(row):
             return Step(Do.ANNOUNCE)
         # A retry_at further off than any pause means that the clock was set back.
@@ -102,7 +108,9 @@ def prepared(row: Invoice, columns: Columns, around: Around, now: float) -> Colu
 
 def resting(row: Invoice, step: Step, around: Around, now: float) -> work.WorkColumns:
     """When and where a row is due again that is let go with this step."""
-    if around.unreachable and next_step(row, replace(around, unreachable=False), now) != step:
+    may_be_due = around.chat_is_unreachable or (around.unreachable and step.do is Do.NOTHING)
+    reachable = replace(around, unreachable=frozenset())
+    if may_be_due and next_step(row, reachable, now) != step:
         return work.unreachable()
     if around.other_node and row.state is State.OPEN and step.do is Do.NOTHING:
         return work.set_aside()
@@ -113,10 +121,15 @@ def resting(row: Invoice, step: Step, around: Around, now: float) -> work.WorkCo
     return work.rests(until, lane)
 
 
+def _must_announce(row: Invoice, around: Around) -> bool:
+    """Whether a payment is not announced yet, and somebody can be reached."""
+    is_news = row.state is State.SETTLED and not row.announced
+    return is_news and row.audience(around.unreachable) is not None
+
+
 def _announcing_waits(row: Invoice) -> bool:
     """Whether announcing was tried and put off, and showing is not due another try meanwhile."""
-    is_tried = row.tried is Do.ANNOUNCE and row.state is State.SETTLED and not row.announced
-    return is_tried and row.attempts % TRIES_BEFORE_ANNOUNCING != 0
+    return row.tried is Do.ANNOUNCE and row.attempts % TRIES_BEFORE_ANNOUNCING != 0
 
 
 def _shown_in_vain(row: Invoice) -> bool:
@@ -145,7 +158,7 @@ def _asking(row: Invoice, around: Around, now: float) -> Step:
     if now >= ends_at:
         return Step(Do.DROP)
     is_due = row.card_id is None and row.card_shown is not row.face
-    if is_due and not around.unreachable and not row.undeliverable:
+    if is_due and not around.chat_is_unreachable and not row.undeliverable:
         return Step(Do.SEND_CARD)
     return Step(Do.WAIT, ends_at)
 
@@ -156,7 +169,7 @@ def _pending(row: Invoice, around: Around, now: float) -> Step:
     if (
         around.gives_notice
         and row.card_id is None
-        and not around.unreachable
+        and not around.chat_is_unreachable
         and now >= around.waiting_since + NOTICE_AFTER_S
     ):
         return Step(Do.SEND_WAITING_NOTICE)
@@ -176,7 +189,7 @@ def _open(row: Invoice, around: Around, now: float) -> Step:
 
 def _settled(row: Invoice, around: Around) -> Step:
     shown = _show(row, around)
-    if not row.announced and shown.do in (Do.NOTHING, Do.EDIT_DUPLICATE):
+    if _must_announce(row, around) and shown.do in (Do.NOTHING, Do.EDIT_DUPLICATE):
         return Step(Do.ANNOUNCE)
     return shown
 
@@ -184,7 +197,7 @@ def _settled(row: Invoice, around: Around) -> Step:
 def _show(row: Invoice, around: Around) -> Step:
     """The first message of the card that does not show the state."""
     face = row.face
-    if around.unreachable:
+    if around.chat_is_unreachable:
         return Step(Do.NOTHING)
     # Where the message of a replaced card is gone, the renewal is there in its stead.
     may_send_card = not row.undeliverable and not row.replaced
@@ -208,7 +221,7 @@ def _earliest(row: Invoice, around: Around, now: float) -> float:
     if row.state is State.PENDING:
         moments.append(around.waiting_since + around.patience_s)
         notice_at = around.waiting_since + NOTICE_AFTER_S
-        if row.card_id is None and not around.unreachable and notice_at > now:
+        if row.card_id is None and not around.chat_is_unreachable and notice_at > now:
             moments.append(notice_at)
     if row.state is State.OPEN and not row.cancel_wanted and not around.other_node:
         expiry = row.expires_at + EXPIRY_GRACE_S

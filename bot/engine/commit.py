@@ -62,8 +62,13 @@ def _expected(row: Invoice, do: Do) -> Columns:
 
 
 def _unless_heard(tx: Tx, row: Invoice, columns: Columns, now: float) -> Columns:
-    """A chat that was heard of meanwhile is reachable: nobody would wake the row later."""
-    if columns.get("lane") is not Lane.UNREACHABLE or tx.chats.is_unreachable(row.chat_id):
+    """A chat that was heard of meanwhile is reachable: nobody would wake the row later.
+
+    A payment waits for people as well. If one of them is heard of, every hand is nudged.
+    """
+    rests_there = columns.get("lane") is Lane.UNREACHABLE
+    is_news = row.state is State.SETTLED and not row.announced
+    if not rests_there or is_news or tx.chats.is_unreachable(row.chat_id):
         return columns
     return {**columns, **changes(**work.rests(work.due_now(now), row.urgency))}
 

@@ -132,7 +132,7 @@ class Hands:
     # what is due
 
     async def _feed(self) -> None:
-        await self._store.must(_unstick, self._clock())
+        await self._store.must(_begin, self._clock())
         loop = asyncio.get_running_loop()
         offset_s = self._clock() - loop.time()
         while True:
@@ -241,8 +241,9 @@ class Hands:
 # jobs of the store
 
 
-def _unstick(tx: Tx, now: float) -> None:
+def _begin(tx: Tx, now: float) -> None:
     tx.agenda.unstick(now)
+    tx.chats.wake_unannounced(now)
 
 
 def _retry_all(tx: Tx, now: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.core.answers import Result
-from bot.core.invoice import TOO_LATE_S, Invoice, State
+from bot.core.invoice import TOO_LATE_S, Audience, Invoice, State
 from bot.core.steps import NOTICE_AFTER_S, Around
 from bot.core.work import Do
 from bot.errors import (
@@ -39,7 +39,7 @@ class Patience:
         *,
         now: float,
         steady_s: float,
-        unreachable: bool,
+        unreachable: frozenset[Audience],
         is_free: bool,
         gate_is_open: bool,
         outage: int,

@@ -7,15 +7,16 @@ may be faster meanwhile: `commit` writes an outcome only where it is still so.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from bot import logs
+from bot.clock import steady
 from bot.core import delivery
 from bot.core.answers import Added, Cancelled, Dropped, GivenUp, Rendered, Result
-from bot.core.invoice import Invoice
+from bot.core.invoice import Audience, Invoice
 from bot.core.notices import Owners
 from bot.core.outcomes import Verdict, judge
 from bot.core.steps import NOTICE_AFTER_S, Around, Step, next_step, resting
@@ -122,6 +123,7 @@ class Worker:
             return await self._rest(row, around, step, hand)
         if step.do is Do.ADD and not self._gate.is_open:
             return await self._wait_for_node(row, around, hand)
+        began_at = steady()
         try:
             result: Result = await self._do(step.do, row, around, hand)
         except ChatMoved as moved:
@@ -140,7 +142,7 @@ class Worker:
             gate_is_open=self._gate.is_open,
             now=self._clock(),
         )
-        await self._spread(verdict, row)
+        await self._spread(verdict, row, began_at)
         return await self._record(verdict, step.do, row, hand)
 
     def _around(self, row: Invoice) -> Around:
@@ -148,7 +150,11 @@ class Worker:
             row,
             now=self._clock(),
             steady_s=asyncio.get_running_loop().time(),
-            unreachable=self._places.is_unreachable(row.chat_id),
+            unreachable=frozenset(
+                audience
+                for audience in Audience
+                if all(map(self._places.is_unreachable, self._chats_of(row, audience)))
+            ),
             is_free=self._chats.is_free(row.chat_id),
             gate_is_open=self._gate.is_open,
             outage=self._gate.openings,
@@ -170,14 +176,23 @@ class Worker:
             return GivenUp(reason)
         return await self._cards.do(do, row, around, reason)
 
-    async def _spread(self, verdict: Verdict, row: Invoice) -> None:
+    async def _spread(self, verdict: Verdict, row: Invoice, began_at: float) -> None:
         """Tell what came of it to whoever has to know beside the row."""
         for event in verdict.events:
             getattr(log, event.level)(event.text, **row.tag, **event.values)
         for notice in verdict.notices:
             self._owners.notify(notice)
-        if verdict.chat_is_unreachable:
-            await self._places.lost(row.chat_id, must=True)
+        for audience in verdict.unreachable:
+            for chat_id in self._chats_of(row, audience):
+                await self._places.lost(chat_id, must=True, asked_at=began_at)
+
+    def _chats_of(self, row: Invoice, audience: Audience) -> Collection[int]:
+        match audience:
+            case Audience.CHAT:
+                return (row.chat_id,)
+            case Audience.ASKER:
+                return (row.asker_id,)
+        return self._owners.chat_ids
 
     async def _record(self, verdict: Verdict, do: Do, row: Invoice, hand: Hand) -> Invoice | None:
         """Write the outcome, and with it what the next step needs written before."""

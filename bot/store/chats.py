@@ -20,6 +20,7 @@ _UNFINISHED = sa.or_(
     _c.due_at.is_not(None),
     _c.lane == Lane.UNREACHABLE,
 )
+_UNANNOUNCED = sa.and_(_c.state == State.SETTLED, sa.not_(_c.announced))
 
 
 def _either(
@@ -53,14 +54,20 @@ class Chats(Noun):
         return bool(self._connection.execute(statement).scalar_one_or_none())
 
     def set_unreachable(self, chat_id: int, is_unreachable: bool, now: float) -> None:
-        """Note whether a chat can be reached; where it can again, its rows are due."""
+        """Note whether a chat can be reached; where it can again, its rows are due.
+
+        So are all payments that nobody could be told of: it may be somebody's private chat.
+        """
         self._put_chat(chat_id, unreachable=is_unreachable)
         if not is_unreachable:
-            self._write(
-                packed(**work.reachable(now)),
-                _c.chat_id == chat_id,
-                _c.lane == Lane.UNREACHABLE,
-            )
+            self._wake(now, sa.or_(_c.chat_id == chat_id, _UNANNOUNCED))
+
+    def wake_unannounced(self, now: float) -> None:
+        """Payments that nobody could be told of are due: by now there may be other owners."""
+        self._wake(now, _UNANNOUNCED)
+
+    def _wake(self, now: float, *which: sa.ColumnElement[bool]) -> None:
+        self._write(packed(**work.reachable(now)), _c.lane == Lane.UNREACHABLE, *which)
 
     def move(self, old: int, new: int, now: float) -> None:
         """A group has a new id. Old message ids are void there: what is open is shown afresh."""
@@ -77,7 +84,7 @@ class Chats(Noun):
         blocked or removed, this one may be welcome.
         """
         self._connection.execute(sa.update(chats).values(unreachable=False))
-        self._write(packed(**work.reachable(now)), _c.lane == Lane.UNREACHABLE)
+        self._wake(now)
         self._void_messages(now)
         # In a supergroup the command that the card replied to has the same number for every bot.
         self._write(packed(reply_to=None), _c.chat_id > COUNTED_BY_CHAT)

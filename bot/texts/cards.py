@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.core.failure import Failure
-from bot.core.invoice import Face, Invoice
+from bot.core.invoice import Audience, Face, Invoice
 from bot.core.text import MAX_CAPTION, MAX_TEXT, length
 from bot.errors import NodeError
 from bot.texts.errors import why, why_failed
@@ -40,7 +40,10 @@ QUESTION_PLACEHOLDER = "2100 pizza"
 
 _CLOSED = "It can no longer be paid."
 _MAY_BE_DUPLICATE = "<i>This may be a duplicate of a message above.</i>"
-_UNREACHABLE = "I can't write to the chat where you asked for it."
+_WHY_IN_PRIVATE = {
+    Audience.ASKER: "I can't write to the chat where you asked for it.",
+    Audience.OWNERS: "You get this as the bot's owner: I can't write to the person who asked.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +145,15 @@ def failed(row: Invoice) -> str:
     return f"{FACE_SIGNS[Face.FAILED]} {escape(reason)}\n{outcome}"
 
 
-def announcement(row: Invoice, *, may_be_duplicate: bool = False, elsewhere: bool = False) -> str:
-    """Announces a payment. `elsewhere`: not in the invoice's own chat, which is unreachable."""
+def announcement(
+    row: Invoice, to: Audience = Audience.CHAT, *, may_be_duplicate: bool = False
+) -> str:
+    """Announces a payment: in the invoice's own chat, or in private, and why it is not there."""
     lines = [f"{FACE_SIGNS[Face.PAID]} Received {paid_amount(row)} for {mention(row)}."]
     lines += [*overpaid(row), *underpaid(row)]
     lines += memo(row.memo)
-    if elsewhere:
-        lines.append(_UNREACHABLE)
+    if to is not Audience.CHAT:
+        lines.append(_WHY_IN_PRIVATE[to])
     if may_be_duplicate:
         lines.append(_MAY_BE_DUPLICATE)
     return _fitting(lines, MAX_TEXT)

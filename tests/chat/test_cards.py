@@ -14,7 +14,7 @@ from bot.demo.telegram import Message
 from bot.errors import ChatError, ChatForbidden, ChatRefused, MessageGone, NodeLocked, NodeNotAsked
 from tests.chat.room import PAYMENT_REQUEST, Room, plain
 
-AWAY = Around(unreachable=True)
+AWAY = Around(unreachable=frozenset({Audience.CHAT}))
 
 
 async def taken(room: Room, do: Do, row: Invoice, around: Around = AS_READ) -> ChatError:
@@ -233,7 +233,7 @@ async def test_of_an_unreachable_group_the_asker_hears_in_private(room: Room) ->
     before = len(room.ours(room.group))
     row = await room.take(Do.ANNOUNCE, await paid(room, row), AWAY)
     assert row.announced
-    assert room.ours(chat)[-1] == plain(texts.announcement(row, elsewhere=True))
+    assert room.ours(chat)[-1] == plain(texts.announcement(row, Audience.ASKER))
     assert len(room.ours(room.group)) == before
 
 
@@ -242,7 +242,7 @@ async def test_of_an_unreachable_private_chat_the_owners_hear(room: Room) -> Non
     await room.say(olgas, room.owner, "/help")
     row, _ = await room.open_card(room.private(room.anna), room.anna, "/invoice 2100")
     row = await room.take(Do.ANNOUNCE, await paid(room, row), AWAY)
-    assert room.ours(olgas)[-1] == plain(texts.announcement(row, elsewhere=True))
+    assert room.ours(olgas)[-1] == plain(texts.announcement(row, Audience.OWNERS))
 
 
 async def test_what_is_announced_elsewhere_stays_there_when_the_chat_is_back(room: Room) -> None:
@@ -251,7 +251,7 @@ async def test_what_is_announced_elsewhere_stays_there_when_the_chat_is_back(roo
     row, _ = await card_in(room)
     row = await room.change(await paid(room, row), announce_to=Audience.OWNERS)
     await room.take(Do.ANNOUNCE, row)
-    assert room.ours(olgas)[-1] == plain(texts.announcement(row, elsewhere=True))
+    assert room.ours(olgas)[-1] == plain(texts.announcement(row, Audience.OWNERS))
 
 
 async def test_each_owner_hears_once_while_another_cannot_be_reached(room: Room) -> None:
@@ -265,7 +265,7 @@ async def test_each_owner_hears_once_while_another_cannot_be_reached(room: Room)
     with pytest.raises(ChatError):
         await cards.do(Do.ANNOUNCE, row, AS_READ, NodeNotAsked())
     await cards.do(Do.ANNOUNCE, row, AS_READ, NodeNotAsked())
-    said = plain(texts.announcement(row, elsewhere=True))
+    said = plain(texts.announcement(row, Audience.OWNERS))
     assert [room.ours(chat).count(said) for chat in (first, second)] == [1, 1]
     room.telegram.block(room.bert)
     await cards.do(Do.ANNOUNCE, row, AS_READ, NodeNotAsked())  # one is enough
@@ -276,5 +276,9 @@ async def test_where_nobody_can_be_reached_that_is_forbidden(room: Room) -> None
     row, _ = await card_in(room)
     row = await room.change(await paid(room, row), announce_to=Audience.OWNERS)
     assert type(await taken(room, Do.ANNOUNCE, row)) is ChatForbidden  # they never wrote to it
+    cards = room.cards_for(room.owner, room.bert)
+    room.telegram.fail("sendMessage", chat_id=room.private(room.owner).id, status=400)
+    with pytest.raises(ChatRefused):  # of two that is the last word only where both are away
+        await cards.do(Do.ANNOUNCE, row, AS_READ, NodeNotAsked())
     with pytest.raises(ChatForbidden):
         await room.cards_for().do(Do.ANNOUNCE, row, AS_READ, NodeNotAsked())

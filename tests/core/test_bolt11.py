@@ -7,7 +7,7 @@ import hashlib
 import bolt11 as reference
 import pytest
 from coincurve import PrivateKey
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.core import bolt11
@@ -62,6 +62,7 @@ def test_the_specifications_examples_are_read(text: str, amount_msat: int) -> No
     hints=st.integers(0, 3),
     currency=st.sampled_from(["bc", "tb", "tbs", "bcrt"]),
 )
+@example(amount_msat=1_000_000_000_000_000_001, memo="", hints=0, currency="bc")
 def test_every_amount_and_hash_is_read_as_another_library_reads_it(
     amount_msat: int, memo: str, hints: int, currency: str
 ) -> None:

@@ -309,33 +309,64 @@ def test_what_is_unsure_of_one_message_stays_so_when_another_is() -> None:
     assert not after.may_be_duplicate(Do.SEND_PAYMENT_REQUEST)
 
 
-@pytest.mark.parametrize(
-    ("row", "unreachable", "further"),
-    [
-        ({}, False, {"announce_to": Audience.ASKER}),
-        ({"asker_id": -5}, False, {"announce_to": Audience.OWNERS}),
-        ({"announce_to": Audience.ASKER}, False, {"announce_to": Audience.OWNERS}),
-        ({"announce_to": Audience.OWNERS}, False, {"announced": True}),
-        ({}, True, {"announce_to": Audience.OWNERS}),
-    ],
-)
-@pytest.mark.parametrize("error", [ChatRefused(), ChatForbidden()])
-def test_a_payment_that_is_refused_in_one_place_is_announced_in_the_next(
-    row: dict[str, Any], unreachable: bool, further: Columns, error: ChatError
+CHAT, ASKER, OWNERS = Audience.CHAT, Audience.ASKER, Audience.OWNERS
+#: A row, who is unreachable, and who hears of its payment, and after them.
+AUDIENCES: list[tuple[dict[str, Any], set[Audience], Audience, Audience | None]] = [
+    ({}, set(), CHAT, ASKER),
+    ({}, {ASKER}, CHAT, OWNERS),
+    ({}, {CHAT}, ASKER, OWNERS),
+    ({}, {CHAT, ASKER}, OWNERS, None),
+    ({"asker_id": -5}, set(), CHAT, OWNERS),  # somebody who asks as the group
+    ({"asker_id": -5}, {CHAT}, OWNERS, None),
+    ({"announce_to": ASKER}, set(), ASKER, OWNERS),
+    ({"announce_to": OWNERS}, {CHAT}, OWNERS, None),
+]
+
+
+@pytest.mark.parametrize(("changes", "unreachable", "to", "further"), AUDIENCES)
+def test_a_payment_that_is_rejected_in_one_place_is_announced_in_the_next(
+    changes: dict[str, Any],
+    unreachable: set[Audience],
+    to: Audience,
+    further: Audience | None,
 ) -> None:
-    came = verdict(Do.ANNOUNCE, shown(SETTLED, Face.PAID, **row), error, unreachable=unreachable)
-    is_own_chat = (
-        isinstance(error, ChatForbidden) and not row.get("announce_to") and not unreachable
-    )
-    assert came.chat_is_unreachable == is_own_chat
-    if not is_own_chat:
-        assert came.columns is not None
-        assert {**came.columns, **further} == came.columns
+    row = shown(SETTLED, Face.PAID, **changes)
+    away = frozenset(unreachable)
+    assert row.audience(away) is to
+    came = verdict(Do.ANNOUNCE, row, ChatRefused(), unreachable=away)
+    assert came.unreachable == frozenset()
+    row = replace(row, **(came.columns or {}))
+    if further is None:
+        assert row.announced
+    else:
+        assert (row.announced, row.audience(away)) == (False, further)
+        assert next_step(row, Around(unreachable=away), NOW).do is Do.ANNOUNCE
+
+
+@pytest.mark.parametrize(("changes", "unreachable", "to", "further"), AUDIENCES)
+def test_who_cannot_be_reached_hears_of_no_payment_and_where_nobody_can_it_waits(
+    changes: dict[str, Any],
+    unreachable: set[Audience],
+    to: Audience,
+    further: Audience | None,
+) -> None:
+    row = shown(SETTLED, Face.PAID, **changes)
+    came = verdict(Do.ANNOUNCE, row, ChatForbidden(), unreachable=frozenset(unreachable))
+    assert came.unreachable == {to}
+    row = replace(row, **(came.columns or {}))
+    away = frozenset({*unreachable, to})
+    assert (row.announced, row.audience(away)) == (False, further)
+    assert row.announce_to is changes.get("announce_to", CHAT)
+    if further is not None:
+        assert row.sending is Do.ANNOUNCE
+    else:
+        assert (row.due_at, row.lane, row.sending) == (None, Lane.UNREACHABLE, None)
+        assert [event.level for event in came.events] == ["info", "warning"]
 
 
 def test_a_chat_that_cannot_be_reached_keeps_its_card_until_it_is_heard_of() -> None:
     came = verdict(Do.SEND_CARD, invoice(State.CANCELLED), ChatForbidden())
-    assert came.chat_is_unreachable
+    assert came.unreachable == {CHAT}
     assert came.columns is not None
     assert (came.columns["due_at"], came.columns["lane"]) == (None, Lane.UNREACHABLE)
 
@@ -379,7 +410,7 @@ def test_no_verdict_of_a_send_leaves_its_own_marker(do: Do) -> None:
 
 def test_the_next_step_is_prepared_by_what_is_so_once_the_step_is_over() -> None:
     """The chat was blocked while the node was asked: no card goes out, so none is marked."""
-    blocked = Around(waiting_since=NOW, unreachable=True)
+    blocked = Around(waiting_since=NOW, unreachable=frozenset({CHAT}))
     result = Added(found(NodeState.OPEN), "node")
     columns = written(Do.ADD, invoice(PENDING), result, later=blocked)
     assert columns["state"] is OPEN

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.core.invoice import Face, Invoice, State
+from bot.core.invoice import Audience, Face, Invoice, State
 from bot.core.steps import (
     AS_READ,
     EXPIRY_GRACE_S,
@@ -34,7 +34,8 @@ from tests.rows import NOW, PREIMAGE, invoice, seen, seen_separate, seen_shown, 
 EXPIRY = NOW + 3600 + EXPIRY_GRACE_S
 QUESTION_END = NOW + QUESTION_S
 PATIENCE_END = NOW + 60
-UNREACHABLE: dict[str, Any] = {"unreachable": True}
+UNREACHABLE: dict[str, Any] = {"unreachable": frozenset({Audience.CHAT})}
+NOBODY: dict[str, Any] = {"unreachable": frozenset(Audience)}
 DONE: dict[str, Any] = {"announced": True}
 SETTLED, OPEN, FAILED = State.SETTLED, State.OPEN, State.FAILED
 ASKING, PENDING = State.ASKING, State.PENDING
@@ -50,7 +51,7 @@ TABLE: list[Row] = [
     # asking
     ("the question", seen(ASKING), NOW, Step(Do.SEND_CARD)),
     ("asked", seen_shown(ASKING, Face.QUESTION), NOW + 9, Step(Do.WAIT, QUESTION_END)),
-    ("unreachable", seen(ASKING, unreachable=True), NOW, Step(Do.WAIT, QUESTION_END)),
+    ("unreachable", seen(ASKING, **UNREACHABLE), NOW, Step(Do.WAIT, QUESTION_END)),
     ("undeliverable", seen(ASKING, undeliverable=True), NOW, Step(Do.WAIT, QUESTION_END)),
     ("an hour", seen_shown(ASKING, Face.QUESTION), QUESTION_END, Step(Do.DROP)),
     ("never asked", seen(ASKING), QUESTION_END, Step(Do.DROP)),
@@ -188,6 +189,19 @@ TABLE: list[Row] = [
     ),
     ("paid, done", seen_shown(SETTLED, Face.PAID, **DONE), NOW, Step(Do.NOTHING)),
     ("paid, unreachable", seen_shown(SETTLED, Face.OPEN, **UNREACHABLE), NOW, Step(Do.ANNOUNCE)),
+    ("paid, nobody", seen_shown(SETTLED, Face.OPEN, **NOBODY), NOW, Step(Do.NOTHING)),
+    (
+        "rejected in the chat, nobody else",
+        seen_shown(
+            SETTLED,
+            Face.OPEN,
+            announce_to=Audience.OWNERS,
+            unreachable=frozenset({Audience.OWNERS}),
+            **failing(7),
+        ),
+        NOW,
+        Step(Do.WAIT, NOW + 5),
+    ),
     ("paid, undeliverable", seen(SETTLED, undeliverable=True), NOW, Step(Do.ANNOUNCE)),
     (
         "paid, half shown",

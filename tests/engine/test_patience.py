@@ -16,7 +16,7 @@ def around(patience: Patience, row: Invoice, **changes: Any) -> Around:
     here: dict[str, Any] = {
         "now": NOW,
         "steady_s": 50.0,
-        "unreachable": False,
+        "unreachable": frozenset(),
         "is_free": True,
         "gate_is_open": True,
         "outage": 0,

@@ -123,6 +123,24 @@ async def test_a_chat_that_is_reachable_again_has_its_rows_due(store: Store) -> 
     assert await read(store, other.id) == other
 
 
+async def test_a_payment_that_nobody_could_be_told_of_is_due_once_anybody_is_heard_of(
+    store: Store,
+) -> None:
+    there = {"chat_id": -9, "lane": Lane.UNREACHABLE, "due_at": None}
+    paid = await row(store, 1, **there, state=State.SETTLED)
+    told = await row(store, 2, **there, state=State.SETTLED, announced=True)
+    is_open = await row(store, 3, **there, state=State.OPEN)
+    await store.do(lambda tx: tx.chats.set_unreachable(CHAT, False, NOW))
+    woken = await read(store, paid.id)
+    assert (woken.lane, woken.due_at) == (Lane.COMMAND, due_now(NOW))
+    assert [await read(store, each.id) for each in (told, is_open)] == [told, is_open]
+
+    again = await row(store, 4, **there, state=State.SETTLED)
+    await store.do(lambda tx: tx.chats.wake_unannounced(NOW))
+    assert (await read(store, again.id)).due_at == due_now(NOW)
+    assert await read(store, told.id) == told
+
+
 async def test_whether_a_chat_is_reachable_and_whether_it_moved_are_kept_apart(
     store: Store,
 ) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot import errors, texts
 from bot.core.failure import Failure
-from bot.core.invoice import Face, State
+from bot.core.invoice import Audience, Face, State
 from bot.core.text import MAX_CAPTION, MAX_TEXT, clean_quote, length
 from tests.texts.reading import (
     FACES,
@@ -290,8 +290,11 @@ def test_a_payment_is_announced_to_the_person_who_asked() -> None:
 
 def test_an_announcement_elsewhere_says_why_it_is_there() -> None:
     row = invoice(State.SETTLED)
-    text = texts.announcement(row, elsewhere=True)
+    text = texts.announcement(row, Audience.ASKER)
     says = "I can't write to the chat where you asked for it."
+    assert text == f"{texts.announcement(row)}\n{says}"
+    text = texts.announcement(row, Audience.OWNERS)
+    says = "You get this as the bot's owner: I can't write to the person who asked."
     assert text == f"{texts.announcement(row)}\n{says}"
 
 
@@ -312,7 +315,7 @@ def surrounds(memo: str, name: str) -> None:
     checked(texts.announcement(hostile(Face.PAID, memo, name)))
     checked(texts.announcement(hostile(Face.PAID, memo, name, asker_id=-5)))
     overpaid = hostile(Face.PAID, memo, name, amount_msat=1)
-    checked(texts.announcement(overpaid, may_be_duplicate=True, elsewhere=True))
+    checked(texts.announcement(overpaid, Audience.OWNERS, may_be_duplicate=True))
 
 
 @settings(deadline=None)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bot import texts
 from bot.core.amounts import Problem
 from bot.core.answers import NodeInfo, NodeInvoice, NodeState, NodeStatus
-from bot.core.invoice import Face, Invoice
+from bot.core.invoice import Audience, Face, Invoice
 from bot.core.text import MAX_MEMO_BYTES, MAX_TEXT, STATE_SIGNS
 from bot.core.wishes import Renewing
 from bot.errors import AmountRefused, UserLimitReached
@@ -93,7 +93,7 @@ SHOWS: dict[str, Make] = {
     ),
     "question": lambda memo, name: texts.question(row(Face.QUESTION, memo, name)),
     "announcement": lambda memo, name: texts.announcement(
-        replace(row(Face.PAID, memo, name), amount_msat=1), may_be_duplicate=True, elsewhere=True
+        replace(row(Face.PAID, memo, name), amount_msat=1), Audience.OWNERS, may_be_duplicate=True
     ),
     "announcement to a group": lambda memo, name: texts.announcement(
         replace(row(Face.PAID, memo, name), asker_id=-5)

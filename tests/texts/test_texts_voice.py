@@ -12,7 +12,7 @@ import pytest
 
 from bot import errors, texts
 from bot.core.answers import NodeInfo, NodeStatus
-from bot.core.invoice import Face
+from bot.core.invoice import Audience, Face
 from bot.core.notices import Kind, Notice
 from bot.core.wishes import Cancelling, OutputProblem, Renewing
 from tests.texts.reading import hostile
@@ -87,7 +87,7 @@ SAID = [
     texts.question(hostile(Face.QUESTION, "", "Anna")),
     texts.failed(hostile(Face.FAILED, "", "Anna")),
     texts.waiting_notice(errors.NodeTimeout(), 60),
-    texts.announcement(hostile(Face.PAID, "", "Anna"), elsewhere=True),
+    texts.announcement(hostile(Face.PAID, "", "Anna"), Audience.ASKER),
     texts.payment_request(hostile(Face.PAID, "", "Anna"), Face.PAID),
 ]
 
