@@ -66,4 +66,4 @@ class Access:
         if open_in_chat >= self.limits.open_per_chat:
             raise ChatLimitReached(count=open_in_chat)
         if open_of_member >= self.open_per_member:
-            raise ShareLimitReached(count=open_of_member, who=who)
+            raise ShareLimitReached(count=self.open_per_member, who=who)

@@ -124,7 +124,7 @@ class Parts:
         """Rows → node and chat."""
         owners = self.owners = OwnerChats(self.chats, settings.access.owners)
         gate, identity = Gate(node), Identity()
-        at_node = NodeInvoices(node, gate, identity, self.clock)
+        at_node = self.at_node = NodeInvoices(node, gate, identity, self.clock)
         self.watch = Watch(
             node=node,
             gate=gate,
@@ -176,6 +176,7 @@ class Parts:
             Membership(places=self.places, chats=self.chats),
             Invoices(
                 actions=actions,
+                node=self.at_node,
                 admission=admission,
                 places=self.places,
                 replies=replies,
@@ -188,7 +189,7 @@ class Parts:
                 admission=admission,
                 replies=replies,
             ),
-            Presses(actions=actions, targets=targets, replies=replies),
+            Presses(actions=actions, node=self.at_node, targets=targets, replies=replies),
             # the last: it takes what no other family does
             About(admission=admission, replies=replies, telegram_bot=self.telegram_bot),
         ):

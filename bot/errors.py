@@ -212,7 +212,7 @@ class MemoUnreadable(MemoRefused):
 
 
 class UserLimitReached(Refused):
-    """One person asked for `count` invoices within `per_s` seconds; `who` where not the reader."""
+    """One person can ask for `count` invoices in `per_s` seconds; `who` where not the reader."""
 
 
 class ChatLimitReached(Refused):
@@ -220,7 +220,7 @@ class ChatLimitReached(Refused):
 
 
 class ShareLimitReached(Refused):
-    """One person has `count` open invoices in a group; `who` where not the reader."""
+    """One person can have `count` open invoices in a group; `who` where not the reader."""
 
 
 class OutputRefused(Refused):

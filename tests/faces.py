@@ -53,7 +53,8 @@ def role_of(text: str) -> Face | Role:
     sign = text.partition(" ")[0]
     if sign == texts.FACE_SIGNS[Face.WAITING]:
         return Face.WAITING
-    if sign == texts.FACE_SIGNS[Face.FAILED] and text.splitlines()[-1].startswith(_no_invoice()):
+    failed = any(line.startswith(_no_invoice()) for line in text.splitlines())
+    if sign == texts.FACE_SIGNS[Face.FAILED] and failed:
         return Face.FAILED
     if sign == texts.FACE_SIGNS[Face.PAID]:
         return Role.ANNOUNCEMENT

@@ -12,6 +12,7 @@ import pytest
 from bot.access import Access
 from bot.actions import Actions, Asker, Origin, Place
 from bot.config import AccessSettings, InvoicesSettings, LimitsSettings, Rate
+from bot.core.failure import Failure
 from bot.core.invoice import Face, Invoice, State
 from bot.core.steps import QUESTION_S
 from bot.core.wishes import Answered, Asked, Cancelling, Renewing
@@ -19,7 +20,10 @@ from bot.core.work import Do, Lane
 from bot.errors import (
     AmountRefused,
     ChatLimitReached,
+    MacaroonRefused,
     MemoRefused,
+    MemoTooLong,
+    NodeLocked,
     ShareLimitReached,
     StoreUnavailable,
     UserLimitReached,
@@ -270,6 +274,18 @@ async def test_one_question_is_asked_at_a_time(desk: Desk) -> None:
     assert (await desk.fresh(berts)).state is State.ASKING
 
 
+async def test_a_command_with_an_amount_ends_the_question_before_it(desk: Desk) -> None:
+    question = await desk.asked(ANNA, "", card_id=70)
+    with pytest.raises(AmountRefused):
+        await desk.ask(ANNA, "pizza")
+    assert (await desk.fresh(question)).state is State.ASKING  # it may still be answered
+    row = await desk.asked(ANNA, "2100")
+    assert desk.rung() == {question.id, row.id}
+    assert (await desk.fresh(question)).state is State.DROPPED
+    assert await desk.answer(ANNA, "4200") is Answered.NO_QUESTION
+    assert await desk.answer(ANNA, "4200", replied_to=70) is Answered.CLOSED
+
+
 async def test_an_answer_makes_the_question_an_invoice_with_a_card_of_its_own(desk: Desk) -> None:
     asked = {"card_id": 70, "card_shown": Face.QUESTION}
     unsure = {"sending": Do.SEND_CARD, "unsure": frozenset({Do.SEND_CARD})}
@@ -313,6 +329,9 @@ async def test_what_is_said_to_another_card_is_no_answer(desk: Desk) -> None:
 
 async def test_a_question_that_has_expired_says_so_to_the_person_who_was_asked(desk: Desk) -> None:
     await desk.asked(ANNA, "", card_id=70, state=State.DROPPED)
+    desk.now += QUESTION_S - 1
+    assert await desk.answer(ANNA, "2100", replied_to=70) is Answered.CLOSED
+    desk.now += 1
     assert await desk.answer(ANNA, "2100", replied_to=70) is Answered.EXPIRED
     assert await desk.answer(BERT, "2100", replied_to=70) is Answered.OTHER_CARD
 
@@ -408,6 +427,12 @@ CLOSED = {"state": State.EXPIRED, "card_shown": Face.EXPIRED, "due_at": None, "c
     [
         ({"state": State.EXPIRED}, Renewing.RENEWING),
         ({"state": State.CANCELLED}, Renewing.RENEWING),
+        ({"state": State.CANCELLED, "undeliverable": True}, Renewing.IN_VAIN),
+        ({"state": State.FAILED}, Renewing.RENEWING),
+        ({"state": State.FAILED, "failure": Failure.of(NodeLocked())}, Renewing.RENEWING),
+        ({"state": State.FAILED, "failure": Failure.of(MacaroonRefused())}, Renewing.RENEWING),
+        ({"state": State.FAILED, "failure": Failure.of(MemoTooLong())}, Renewing.IN_VAIN),
+        ({"state": State.FAILED, "replaced": True}, Renewing.ALREADY_RENEWED),
         ({"state": State.SETTLED}, Renewing.ALREADY_PAID),
         ({"state": State.OPEN}, Renewing.STILL_OPEN),
         ({"state": State.PENDING}, Renewing.STILL_OPEN),

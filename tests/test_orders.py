@@ -77,6 +77,7 @@ FACES = {
     State.CANCELLED: "cancelled",
     State.FAILED: "failed",
 }
+AGAIN = {State.EXPIRED: "Renew", State.CANCELLED: "Renew", State.FAILED: "Try again"}
 #: What is logged as an error where a call was refused, or a bug was put in on purpose.
 EXPECTED = (
     *("refused by Telegram", "payment could not be announced", "step crashed", "row is stuck"),
@@ -1015,10 +1016,9 @@ class Orders(RuleBasedStateMachine):
                 "payment request" if face == "open" else "payment request gone"
             )
             assert shows == face or gone, f"{row.state}, shows {shows}"
-            closed = face in ("expired", "cancelled") and number != row.payment_request_id
-            wanted = (
-                ["Cancel"] if face == "open" else ["Renew"] if closed and not row.replaced else []
-            )
+            wanted = [] if row.replaced or not row.may_be_renewed else [AGAIN.get(row.state, "")]
+            if face == "open":
+                wanted = ["Cancel"]
             if not gone and shows == face and number != row.payment_request_id:
                 assert [b.text for b in buttons(message)] == wanted
         hidden = row.state in (State.ASKING, State.DROPPED) or row.undeliverable or row.replaced

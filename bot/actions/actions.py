@@ -106,7 +106,7 @@ class Actions:
             return Answered.AGAIN
         question = found.meant
         if question is None:
-            return found.instead(asker.id)
+            return found.instead(asker.id, self._clock())
         if age_s > TOO_LATE_S:
             return Answered.TOO_LATE
         amount_msat, memo = self._rules.parse(what)
@@ -132,6 +132,10 @@ class Actions:
     async def asked_again(self, asker: Asker, place: Place, message_id: int) -> None:
         """A message of the bot's that asks an open question once more: a reply to it answers."""
         await self._store.do(jobs.asked_again, asker.id, place, message_id)
+
+    async def question(self, asker: Asker, place: Place) -> Invoice | None:
+        """The question that waits for this person's answer here."""
+        return await self._store.do(jobs.open_question, asker.id, place)
 
     async def cancel(self, payment_hash: bytes, by: Asker) -> Cancelling:
         """Want it cancelled."""

@@ -11,6 +11,7 @@ from bot.access import Access
 from bot.actions.values import Asker, Drawn, Origin, Place, Rules
 from bot.core import work
 from bot.core.invoice import Columns, Face, Invoice, State
+from bot.core.steps import QUESTION_S
 from bot.core.wishes import Answered, Cancelling, Renewing
 from bot.core.work import Do, Lane
 from bot.store import Tx
@@ -33,11 +34,10 @@ def ask(
         return there, False, None
     asker_id, chat_id = columns["asker_id"], columns["chat_id"]
     _check_limits(tx, access, asker_id, chat_id, now)
-    dropped = None
-    if columns["state"] is State.ASKING:  # one question at a time
-        dropped = tx.invoices.question(chat_id, columns["thread_id"], asker_id)
-        if dropped is not None:
-            tx.invoices.update(dropped.id, state=State.DROPPED, **work.done())
+    # One question at a time, and none once the amount is said: the next text would answer it.
+    dropped = tx.invoices.question(chat_id, columns["thread_id"], asker_id)
+    if dropped is not None:
+        tx.invoices.update(dropped.id, state=State.DROPPED, **work.done())
     return (*tx.invoices.add(**columns), dropped)
 
 
@@ -66,13 +66,14 @@ class Found:
         is_earlier = asks.chat_id == asks.origin_chat_id and number < asks.origin_message_id
         return self.replied_to is None and not is_complete and not is_earlier
 
-    def instead(self, asker_id: int) -> Answered:
-        """What it is where no question is meant."""
+    def instead(self, asker_id: int, now: float) -> Answered:
+        """What it is at `now` (Unix seconds) where no question is meant."""
         other = self.replied_to
         if other is None:
             return Answered.NO_QUESTION
-        is_expired = other.state is State.DROPPED and other.asker_id == asker_id
-        return Answered.EXPIRED if is_expired else Answered.OTHER_CARD
+        if other.state is not State.DROPPED or other.asker_id != asker_id:
+            return Answered.OTHER_CARD
+        return Answered.EXPIRED if now >= other.asked_at + QUESTION_S else Answered.CLOSED
 
 
 def question(
@@ -80,16 +81,21 @@ def question(
 ) -> Found:
     """What a message in this place, as this bot counts them, may answer."""
     return Found(
-        tx.invoices.question(place.chat_id, place.thread_id, asker_id),
+        open_question(tx, asker_id, place),
         tx.invoices.answered(origin.chat_id, origin.message_id),
         replied_to,
         None if replied_to is None else of_message(tx, place.chat_id, replied_to, bot_id),
     )
 
 
+def open_question(tx: Tx, asker_id: int, place: Place) -> Invoice | None:
+    """The question that waits for this person's answer in this place."""
+    return tx.invoices.question(place.chat_id, place.thread_id, asker_id)
+
+
 def asked_again(tx: Tx, asker_id: int, place: Place, message_id: int) -> None:
     """One more message asks the question that is open."""
-    question = tx.invoices.question(place.chat_id, place.thread_id, asker_id)
+    question = open_question(tx, asker_id, place)
     if question is not None:
         duplicates = question.with_duplicate(message_id, Face.QUESTION)
         tx.invoices.update(question.id, duplicates=duplicates)
@@ -142,10 +148,12 @@ def renew(
         return [], Renewing.NOT_TRACKED
     if row.state is State.SETTLED:
         return [row], Renewing.ALREADY_PAID
-    if row.state not in (State.EXPIRED, State.CANCELLED):
-        return [row], Renewing.STILL_OPEN
     if row.replaced:
         return [row], Renewing.ALREADY_RENEWED
+    if row.state not in (State.EXPIRED, State.CANCELLED, State.FAILED):
+        return [row], Renewing.STILL_OPEN
+    if not row.may_be_renewed:
+        return [row], Renewing.IN_VAIN
     if not may_ask:
         return [row], Renewing.NOT_ALLOWED
     rules.check_range(row.amount_msat or 0)

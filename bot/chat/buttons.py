@@ -60,8 +60,10 @@ def under(row: Invoice, face: Face) -> InlineKeyboardMarkup | None:
     """The button under a card that shows `face`. An edit without one takes it away."""
     if face is Face.OPEN:
         verb, text = Verb.CANCEL, texts.CANCEL_BUTTON
-    elif face in (Face.EXPIRED, Face.CANCELLED):
+    elif face in (Face.EXPIRED, Face.CANCELLED) and row.may_be_renewed:
         verb, text = Verb.RENEW, texts.RENEW_BUTTON
+    elif face is Face.FAILED and row.may_be_renewed:
+        verb, text = Verb.RENEW, texts.RETRY_BUTTON
     else:
         return None
     data = press_data(Press(verb, row.payment_hash))

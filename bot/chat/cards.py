@@ -30,7 +30,7 @@ log = logs.get(__name__)
 #: How a message is edited: with another picture, its caption alone, or as one without a picture.
 Way = Literal["media", "caption", "text"]
 
-_TEXT_FACES = (Face.QUESTION, Face.FAILED, Face.WAITING)
+_TEXT_FACES = (Face.QUESTION, Face.FAILED, Face.FAILED_REPLACED, Face.WAITING)
 
 
 class Cards:
@@ -174,11 +174,9 @@ class Cards:
     async def _edit_card(self, row: Invoice) -> Columns:
         face = row.face
         assert row.card_id is not None  # noqa: S101 -- next_step asks for it only then
-        way: Way = "media"
+        way = _way(row, face)
         if not row.card_is_text and pictures.are_same(face, row.card_shown):
             way = "caption"
-        elif row.text_only or face in _TEXT_FACES:
-            way = "text"
         card, way = await self._edit(row, row.card_id, face, way)
         is_separate = row.payment_request_separate or card.payment_request_separate
         return {
@@ -199,7 +197,7 @@ class Cards:
     async def _edit_duplicate(self, row: Invoice) -> Columns:
         face, duplicate = row.face, row.untrue_duplicate
         assert duplicate is not None  # noqa: S101 -- next_step asks for it only then
-        await self._edit(row, duplicate, face, "text" if row.text_only else "media")
+        await self._edit(row, duplicate, face, _way(row, face))
         return {"duplicates": row.with_duplicate(duplicate, face)}
 
     async def _edit(
@@ -290,6 +288,10 @@ class Cards:
 def _card(row: Invoice, face: Face, *, as_text: bool, may_be_duplicate: bool = False) -> texts.Card:
     limit = MAX_TEXT if as_text else MAX_CAPTION
     return texts.card(row, face, limit=limit, may_be_duplicate=may_be_duplicate)
+
+
+def _way(row: Invoice, face: Face) -> Way:
+    return "text" if row.text_only or face in _TEXT_FACES else "media"
 
 
 def _sent(answer: Message | bool | None) -> Message:

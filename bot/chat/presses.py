@@ -11,7 +11,7 @@ from bot import texts
 from bot.actions import Actions, Asker
 from bot.chat.buttons import Press, Verb, read_press
 from bot.chat.replies import Answer, Replies, Reply
-from bot.chat.targets import Targets
+from bot.chat.targets import AtNode, Targets
 from bot.chat.updates import PtbApplication
 from bot.core.text import clean_name
 from bot.core.wishes import Renewing
@@ -21,8 +21,11 @@ from bot.errors import Refused
 class Presses:
     """Cancel and Renew."""
 
-    def __init__(self, *, actions: Actions, targets: Targets, replies: Replies) -> None:
+    def __init__(
+        self, *, actions: Actions, node: AtNode, targets: Targets, replies: Replies
+    ) -> None:
         self._actions = actions
+        self._node = node
         self._targets = targets
         self._replies = replies
 
@@ -51,7 +54,8 @@ class Presses:
     async def _act(self, press: Press, by: Asker) -> str:
         """What to say."""
         if press.verb is Verb.CANCEL:
-            return texts.asked_to_cancel(await self._actions.cancel(press.payment_hash, by))
+            came_of_it = await self._actions.cancel(press.payment_hash, by)
+            return texts.asked_to_cancel(came_of_it, self._node.hindrance)
         try:
             return texts.asked_to_renew(await self._actions.renew(press.payment_hash, by))
         except Refused as refused:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 from telegram import MaybeInaccessibleMessage, Message
 
@@ -10,7 +11,16 @@ from bot.actions import Actions, Asker
 from bot.chat.buttons import named
 from bot.chat.replies import IfAdmin, Reply
 from bot.core.invoice import Invoice
+from bot.errors import NodeError
 from bot.places import Places
+
+
+class AtNode(Protocol):
+    """What is known of cancelling at the node."""
+
+    @property
+    def hindrance(self) -> NodeError | None:
+        """Why nothing can be cancelled now; None: nothing is known to hinder it."""
 
 
 class Targets:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bot.errors import NodeError, Value
+from bot.errors import NodeError, NodePassing, NodeRefused, Value
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,29 @@ class Failure:
     key: str
     values: Mapping[str, Value] = field(default_factory=dict)
 
+    @property
+    def is_of_the_request(self) -> bool:
+        """Whether the node rejected what was asked for: it would again."""
+        return self.key in _OF_THE_REQUEST
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether it may pass by itself."""
+        return self.key in _PASSING
+
     @classmethod
     def of(cls, error: NodeError) -> Failure:
         """What is kept of an error."""
         return cls(error.key, error.values)
+
+
+def _keys(kind: type[NodeError]) -> frozenset[str]:
+    """The keys of this class and of all below it."""
+    return frozenset({kind.key}).union(*map(_keys, kind.__subclasses__()))
+
+
+_OF_THE_REQUEST = _keys(NodeRefused)
+_PASSING = _keys(NodePassing)
 
 
 def packed(failure: Failure | None) -> str:

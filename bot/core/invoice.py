@@ -46,6 +46,7 @@ class Face(StrEnum):
     CANCELLED = "cancelled"
     CANCELLED_REPLACED = "cancelled-replaced"
     FAILED = "failed"
+    FAILED_REPLACED = "failed-replaced"
 
 
 class Audience(StrEnum):
@@ -139,7 +140,16 @@ class Invoice(Shown, Work):
             return Face.EXPIRED_REPLACED if self.replaced else Face.EXPIRED
         if self.state is State.CANCELLED:
             return Face.CANCELLED_REPLACED if self.replaced else Face.CANCELLED
+        if self.state is State.FAILED:
+            return Face.FAILED_REPLACED if self.replaced else Face.FAILED
         return _FACES.get(self.state, Face.NOTHING)
+
+    @property
+    def may_be_renewed(self) -> bool:
+        """Whether a new invoice may be asked for in its stead, by a button."""
+        if self.state is State.FAILED:
+            return self.failure is None or not self.failure.is_of_the_request
+        return self.state in (State.EXPIRED, State.CANCELLED) and not self.undeliverable
 
     @property
     def untrue_duplicate(self) -> int | None:
@@ -175,7 +185,7 @@ class Invoice(Shown, Work):
             return Lane.PAYMENT
         if self.state is State.CANCELLED or (self.cancel_wanted and self.state is State.OPEN):
             return Lane.CANCELLATION
-        if self.state is State.EXPIRED or self.card_shown in (Face.OPEN, Face.FAILED):
+        if self.state is State.EXPIRED or self.card_shown in _SETTLED_FOR_NOW:
             return Lane.BACKGROUND
         return Lane.COMMAND
 
@@ -226,9 +236,10 @@ def changes(**columns: Unpack[Columns]) -> Columns:
     return columns
 
 
+#: Nobody waits for what becomes of a card that shows this.
+_SETTLED_FOR_NOW = (Face.OPEN, Face.FAILED, Face.FAILED_REPLACED)
 _FACES = {
     State.ASKING: Face.QUESTION,
     State.OPEN: Face.OPEN,
     State.SETTLED: Face.PAID,
-    State.FAILED: Face.FAILED,
 }

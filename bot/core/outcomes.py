@@ -345,6 +345,8 @@ def _refused(do: Do, row: Invoice, around: Around) -> Columns:
         return {"text_only": True}
     if do is Do.ANNOUNCE:
         return _announce_further(row, around)
+    if do is Do.SEND_CARD and row.undeliverable:
+        return {"card_shown": row.face}  # not even that it is closed
     if do in (Do.SEND_CARD, Do.SEND_PAYMENT_REQUEST):
         return {"undeliverable": True, "cancel_wanted": True}
     return _gone(do, row)  # nor can it be removed: it stays as it is, and the owners are told

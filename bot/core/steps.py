@@ -78,9 +78,9 @@ def next_step(row: Invoice, around: Around, now: float) -> Step:
 
     *Show* is the first of: SEND_CARD (no card yet), EDIT_CARD, SEND_PAYMENT_REQUEST,
     EDIT_PAYMENT_REQUEST, EDIT_DUPLICATE whose message does not show the state; nothing where the
-    chat is unreachable, no SEND where Telegram takes none, and no SEND_CARD for a card that was
-    replaced. A step that was put off is WAIT until it may be tried again. NOTHING: until an event
-    comes.
+    chat is unreachable, no SEND but of a closed card where Telegram took none of the open one, and
+    no SEND_CARD for one that was replaced. A step that was put off is WAIT until it may be tried
+    again. NOTHING: until an event comes.
     """
     step = _wanted(row, around, now)
     must_announce = _must_announce(row, around)
@@ -199,8 +199,10 @@ def _show(row: Invoice, around: Around) -> Step:
     face = row.face
     if around.chat_is_unreachable:
         return Step(Do.NOTHING)
-    # Where the message of a replaced card is gone, the renewal is there in its stead.
-    may_send_card = not row.undeliverable and not row.replaced
+    # Where the message of a replaced card is gone, the renewal is there in its stead. An invoice
+    # whose card Telegram rejected is heard of once it is closed.
+    is_closed = row.state in (State.CANCELLED, State.EXPIRED)
+    may_send_card = not row.replaced and (is_closed or not row.undeliverable)
     if row.card_id is None and row.card_shown is not face and may_send_card:
         return Step(Do.SEND_CARD)
     if row.card_id is not None and row.card_shown is not face:

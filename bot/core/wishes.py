@@ -24,6 +24,7 @@ class Answered(StrEnum):
     AGAIN = "again"  # delivered again: its row is being worked on
     NO_QUESTION = "no question"  # nothing is asked of this person here
     EXPIRED = "expired"  # it replies to a question of this person that has expired
+    CLOSED = "closed"  # the same of one that was cancelled, or that another command has replaced
     OTHER_CARD = "other card"  # it replies to something else than the question
     TOO_LATE = "too late"  # older than ten minutes as it came: nothing was done
 
@@ -47,6 +48,7 @@ class Renewing(StrEnum):
     NOT_TRACKED = "not tracked"  # no row has this payment hash
     ALREADY_PAID = "already paid"
     STILL_OPEN = "still open"
+    IN_VAIN = "in vain"  # the node or Telegram rejected it, and would again
     ALREADY_RENEWED = "already renewed"
     NOT_ALLOWED = "not allowed"
     REFUSED = "refused"  # the amount or a limit; the error says which

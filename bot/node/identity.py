@@ -9,6 +9,10 @@ import asyncio
 
 from bot.core.invoice import Invoice
 
+#: Seconds that the node gets to say who it is. Then its payments are recorded all the same, and
+#: what needs to know whose it is is put off.
+IDENTIFIED_WITHIN_S = 3.0
+
 
 class Identity:
     """The connected node's public key, as far as it is known."""

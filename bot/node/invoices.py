@@ -23,7 +23,7 @@ from bot.errors import (
 )
 from bot.node.client import CALL_TIMEOUT_S, Node
 from bot.node.gate import Gate
-from bot.node.identity import Identity
+from bot.node.identity import IDENTIFIED_WITHIN_S, Identity
 
 #: Commands at the node at once: more gains nothing and blocks the loop in bursts.
 COMMANDS_AT_ONCE = 8
@@ -42,8 +42,14 @@ class NodeInvoices:
         self._gate = gate
         self._identity = identity
         self._clock = clock
+        self._lacks: PermissionMissing | None = None  # to cancel, as the node said last
         self._commands = asyncio.Semaphore(COMMANDS_AT_ONCE)
         self._behind = asyncio.Semaphore(BEHIND_AT_ONCE)
+
+    @property
+    def hindrance(self) -> NodeError | None:
+        """Why nothing can be cancelled now, as far as it is known; nobody is asked."""
+        return self._lacks if self._gate.is_open else self._gate.reason
 
     async def do(self, do: Do, row: Invoice, around: Around) -> Added | Cancelled:
         """Take a step at the node; what it has then."""
@@ -66,6 +72,8 @@ class NodeInvoices:
         """Cancel. An expired one the node cancels by itself, by its own clock, unless a payment
         is under way: so that is looked up, and cancelled only if the node never does."""
         is_overdue = row.state is State.OPEN and not row.cancel_wanted
+        if self._gate.is_open:
+            await self._identity.known_within(IDENTIFIED_WITHIN_S)
         async with self._behind if is_overdue else self._commands:
             is_its_node = self._identity.is_known and not self._identity.is_others(row)
             if self._gate.is_open and not is_its_node:
@@ -75,14 +83,17 @@ class NodeInvoices:
                 if is_overdue and row.attempts_at(Do.CANCEL) < OVERDUE_LOOKUPS:
                     return Cancelled(await self._node.lookup(row.payment_hash))
                 try:
-                    return Cancelled(await cancel(self._node, row))
+                    found = await cancel(self._node, row)
                 except PermissionMissing as error:  # all else goes on; it may be closed by now
+                    self._lacks = error
                     try:
                         found = await self._node.lookup(row.payment_hash)
                     except NodeError as failure:
                         failure.lacks = error
                         raise
                     return Cancelled(found, lacks=error)
+                self._lacks = None
+                return Cancelled(found)
 
     async def lookup_behind(self, payment_hash: bytes) -> NodeInvoice:
         """Look up what nobody waits for."""

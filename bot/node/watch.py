@@ -25,7 +25,7 @@ from bot.errors import (
 )
 from bot.node.client import Node
 from bot.node.gate import Gate, is_away
-from bot.node.identity import Identity
+from bot.node.identity import IDENTIFIED_WITHIN_S, Identity
 from bot.node.invoices import NodeInvoices
 from bot.pauses import pause_s
 from bot.store import Bell, Store, Tx
@@ -35,8 +35,6 @@ log = logs.get(__name__)
 #: Seconds after the stream opened when open rows are looked up once more.
 LOOK_AGAIN_S = 10.0
 PAGE = 200
-#: Seconds that the node gets to tell who it is before its payments are recorded all the same.
-IDENTIFIED_WITHIN_S = 3.0
 
 
 class Watch:

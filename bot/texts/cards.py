@@ -32,13 +32,20 @@ FACE_SIGNS: dict[Face, str] = {
     Face.CANCELLED: "✖️",
     Face.CANCELLED_REPLACED: "✖️",
     Face.FAILED: "⚠️",
+    Face.FAILED_REPLACED: "⚠️",
 }
 
 CANCEL_BUTTON = "Cancel"
 RENEW_BUTTON = "Renew"
+RETRY_BUTTON = "Try again"
 QUESTION_PLACEHOLDER = "2100 pizza"
 
+#: A time to pay that is so many seconds away at most needs no date.
+SAME_DAY_S = 12 * 3600
+
 _CLOSED = "It can no longer be paid."
+_REJECTED = f"Telegram rejected its message. {_CLOSED}"
+_REPLACED = "A new invoice was requested."
 _MAY_BE_DUPLICATE = "<i>This may be a duplicate of a message above.</i>"
 _WHY_IN_PRIVATE = {
     Audience.ASKER: "I can't write to the chat where you asked for it.",
@@ -60,8 +67,10 @@ def card(
     """What the card's first message says; `limit` is a caption's or a text's."""
     if face is Face.QUESTION:
         return Card(question(row))
-    if face is Face.FAILED:
+    if face in (Face.FAILED, Face.FAILED_REPLACED):
         return Card(failed(row))
+    if row.undeliverable and face is not Face.OPEN:  # the memo may be what was rejected
+        return Card(f"{_state_line(row, face)}\n{_REJECTED}")
     top = [_state_line(row, face)]
     if may_be_duplicate:
         top.append(_MAY_BE_DUPLICATE)
@@ -70,8 +79,10 @@ def card(
         top.append(f"Requested by {asker}")
     if face is not Face.OPEN:
         return Card(_fitting([*top, *_ending(row, face)], limit))
-    left = f'<tg-time unix="{row.expires_at}" format="r">in {span(row.expiry_s)}</tg-time>'
-    top.append(f"Pay by {moment(row.expires_at, 't')}, {left}")
+    # Where a client does not know of such times the words stay as they are while time passes.
+    left = f'<tg-time unix="{row.expires_at}" format="r">valid for {span(row.expiry_s)}</tg-time>'
+    style = "t" if row.expiry_s <= SAME_DAY_S else "Dt"
+    top.append(f"Pay by {moment(row.expires_at, style)}, {left}")
     whole = "\n".join([*top, "", f"<code>{escape(row.payment_request)}</code>"])
     if length(whole) <= limit:
         return Card(whole)
@@ -105,13 +116,17 @@ def _ending(row: Invoice, face: Face) -> list[str]:
         paid = [f"Paid {moment(row.settled_at, 'Dt')}"] if row.settled_at else []
         return [*paid, *overpaid(row), *underpaid(row)]
     if face in (Face.CANCELLED, Face.CANCELLED_REPLACED):
-        who = name(row.cancelled_by)
-        lines = [f"Cancelled by {who}. {_CLOSED}" if who else f"Cancelled. {_CLOSED}"]
+        lines = [f"{_cancelled(row)} {_CLOSED}"]
     else:
         lines = [f"Expired. {_CLOSED}"]
     if face in (Face.CANCELLED_REPLACED, Face.EXPIRED_REPLACED):
-        lines.append("A new invoice has replaced it.")
+        lines.append(_REPLACED)
     return lines
+
+
+def _cancelled(row: Invoice) -> str:
+    who = name(row.cancelled_by)
+    return f"Cancelled by {who}." if who else "Cancelled."
 
 
 def _fitting(lines: list[str], limit: int) -> str:
@@ -139,10 +154,17 @@ def waiting_notice(error: NodeError, patience_s: float) -> str:
 
 def failed(row: Invoice) -> str:
     """Sent when there will be no invoice."""
-    reason = why_failed(row.failure or Failure(NodeError.key))
-    figure = f" for {amount(row)}" if row.amount_msat else ""
-    outcome = f"No invoice was made{figure}. Please try again later."
-    return f"{FACE_SIGNS[Face.FAILED]} {escape(reason)}\n{outcome}"
+    failure = row.failure or Failure(NodeError.key)
+    if row.cancel_wanted:
+        lines = [_state_line(row, Face.CANCELLED), f"{_cancelled(row)} No invoice was made."]
+    else:
+        figure = f" for {amount(row)}" if row.amount_msat else ""
+        later = " Please try again later." if failure.is_passing and not row.replaced else ""
+        reason = f"{FACE_SIGNS[Face.FAILED]} {escape(why_failed(failure))}"
+        lines = [reason, f"No invoice was made{figure}.{later}"]
+    if row.replaced:
+        lines.append(_REPLACED)
+    return "\n".join(lines)
 
 
 def announcement(

@@ -85,13 +85,9 @@ def _memo(values: Values) -> Reason:
 
 
 def _user_limit(values: Values) -> Reason:
-    asked = count(int(values["count"]), "invoice")
+    most = count(int(values["count"]), "invoice")
     within = span(float(values["per_s"]))
-    who = quoted(str(values.get("who", "")))
-    said = (
-        f"In {within}, {who} asked for {asked}." if who else f"You asked for {asked} in {within}."
-    )
-    return Reason(said, "Wait a little and ask again.")
+    return Reason(f"{_limit_of(values)} is {most} in {within}.", "Wait a little and ask again.")
 
 
 def _chat_limit(values: Values) -> Reason:
@@ -102,13 +98,16 @@ def _chat_limit(values: Values) -> Reason:
 
 
 def _share_limit(values: Values) -> Reason:
-    there = count(int(values["count"]), "open invoice")
-    who = values.get("who")
-    has = f"{who} has" if who else "You have"
+    most = count(int(values["count"]), "open invoice")
     return Reason(
-        f"{has} {there} in this chat, which is the limit for one person.",
+        f"{_limit_of(values)} is {most} in this chat.",
         "Cancel some, or wait until they have been paid or expire.",
     )
+
+
+def _limit_of(values: Values) -> str:
+    who = quoted(str(values.get("who", "")))
+    return f"The limit for {who}" if who else "Your limit"
 
 
 def _output(values: Values) -> Reason:

@@ -73,11 +73,10 @@ def mention(row: Invoice) -> str:
 def moment(at: int, style: str) -> str:
     """A time in Unix seconds that each reader sees in their own language and zone.
 
-    UTC where a client does not know of such times; `style` is one of Telegram's.
+    Date and time in UTC where a client does not know of such times; `style` is one of Telegram's.
     """
-    when = datetime.fromtimestamp(at, UTC)
-    inner = when.strftime("%Y-%m-%d %H:%M UTC") if style != "t" else when.strftime("%H:%M UTC")
-    return f'<tg-time unix="{at}" format="{style}">{inner}</tg-time>'
+    when = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f'<tg-time unix="{at}" format="{style}">{when}</tg-time>'
 
 
 def span(seconds: float) -> str:

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from bot.core.invoice import Face, Invoice, State
 from bot.core.text import MAX_TEXT, length
 from bot.core.wishes import Cancelling, Renewing
-from bot.errors import Refused
+from bot.errors import NodeError, PermissionMissing, Refused
 from bot.texts.cards import FACE_SIGNS
-from bot.texts.errors import why
+from bot.texts.errors import reason, why
 from bot.texts.phrases import amount, escape, moment, name, paid_amount
 
 #: For setMyCommands: in private chats, and in groups.
@@ -36,14 +36,26 @@ CANCEL_HOW = "To cancel an invoice, reply to its card with /cancel."
 NOT_ALLOWED = "Only the person who asked, a group admin or the bot's owner can do that."
 TRY_AGAIN = "I couldn't check whether you can do that. Please try again."
 NOT_TRACKED = "I no longer track this invoice."
+QUESTION_CLOSED = "That question is closed. Please ask again, for example /invoice 2100 pizza."
 QUESTION_EXPIRED = "That question has expired. Please ask again, for example /invoice 2100 pizza."
 BUG = "Something went wrong on my side. The log has the details. Please try again."
+_CANCEL_LATER = "I'll cancel the invoice once that changes. Until then it might still be paid."
+_CANNOT_CANCEL = (
+    "I have no permission to cancel at the node. The invoice can be paid until it expires."
+)
 _ALREADY_PAID = "It has already been paid."
 
 
-def asked_to_cancel(result: Cancelling) -> str:
-    """What came of /cancel or its button: text without markup, so plain text as well."""
-    return _CANCELLING[result]
+def asked_to_cancel(result: Cancelling, hindrance: NodeError | None = None) -> str:
+    """What came of /cancel or its button: text without markup, so plain text as well.
+
+    `hindrance`: why the node cannot be asked to cancel anything now.
+    """
+    if result is not Cancelling.CANCELLING or hindrance is None:
+        return _CANCELLING[result]
+    if isinstance(hindrance, PermissionMissing):
+        return _CANNOT_CANCEL
+    return f"{reason(hindrance).what} {_CANCEL_LATER}"
 
 
 def asked_to_renew(result: Renewing, refused: Refused | None = None) -> str:
@@ -54,7 +66,7 @@ def asked_to_renew(result: Renewing, refused: Refused | None = None) -> str:
 
 
 _CANCELLING = {
-    Cancelling.CANCELLING: "The invoice is being cancelled.",
+    Cancelling.CANCELLING: "I'm asking the node to cancel it. The card will say when it is done.",
     Cancelling.NOT_TRACKED: NOT_TRACKED,
     Cancelling.ALREADY_PAID: _ALREADY_PAID,
     Cancelling.NOT_ASKED: "All right, no invoice.",
@@ -71,6 +83,7 @@ _RENEWING = {
     Renewing.NOT_TRACKED: NOT_TRACKED,
     Renewing.ALREADY_PAID: _ALREADY_PAID,
     Renewing.STILL_OPEN: "It is still open.",
+    Renewing.IN_VAIN: "This would be rejected again. Please ask for something else.",
     Renewing.ALREADY_RENEWED: "It has already been renewed.",
     Renewing.NOT_ALLOWED: NOT_ALLOWED,
 }

@@ -71,6 +71,7 @@ class Node:
 
     def __init__(self) -> None:
         self.says: NodeStatus | NodeError = NodeStatus(None, INFO)
+        self.hindrance: NodeError | None = None
         self.is_slow = False
 
     async def status(self) -> NodeStatus:
@@ -140,13 +141,14 @@ class Room:
             Membership(places=self.places, chats=self.chats),
             Invoices(
                 actions=actions,
+                node=self.node,
                 admission=admission,
                 places=self.places,
                 replies=self.replies,
                 targets=targets,
                 telegram_bot=self.telegram_bot,
             ),
-            Presses(actions=actions, targets=targets, replies=self.replies),
+            Presses(actions=actions, node=self.node, targets=targets, replies=self.replies),
             Status(
                 node=self.node,
                 owners=access.owners,

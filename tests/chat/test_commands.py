@@ -7,9 +7,10 @@ import pytest
 from bot import texts
 from bot.core import amounts
 from bot.core.invoice import Face, State
+from bot.core.steps import QUESTION_S
 from bot.core.wishes import Cancelling
 from bot.core.work import Do
-from bot.errors import AmountRefused, MemoRefused
+from bot.errors import AmountRefused, MemoRefused, NodeLocked
 from tests.chat.room import NAME, Room, plain
 
 
@@ -219,8 +220,11 @@ async def test_an_expired_question_says_so(room: Room) -> None:
     await room.change(row, state=State.DROPPED)
     await room.say(room.group, room.bert, "2100", reply_to=question)
     annas = await room.say(room.group, room.anna, "2100", reply_to=question)
-    await room.told(room.group, texts.QUESTION_EXPIRED, 2)
+    await room.told(room.group, texts.QUESTION_CLOSED, 2)
     assert room.telegram.messages(room.group)[-1].reply_to is annas
+    room.clock.ahead_s += QUESTION_S
+    await room.say(room.group, room.anna, "2100", reply_to=question)
+    await room.told(room.group, texts.QUESTION_EXPIRED, 3)
 
 
 async def test_what_answers_nothing_gets_the_help_in_private_only(room: Room) -> None:
@@ -267,6 +271,27 @@ async def test_only_the_asker_and_admins_cancel(room: Room) -> None:
     await room.chats.close(timeout_s=5.0)  # what Telegram was asked has been answered
     row = await room.row(command)
     assert (row.cancel_wanted, row.cancelled_by) == (True, "Bert")
+
+
+async def test_what_hinders_the_node_is_said(room: Room) -> None:
+    row, card = await room.open_card(room.group, room.anna, "/invoice 2100")
+    room.node.hindrance = NodeLocked()
+    await room.say(room.group, room.anna, "/cancel", reply_to=card)
+    await room.told(room.group, texts.asked_to_cancel(Cancelling.CANCELLING, NodeLocked()), 2)
+    command = room.telegram.message(room.group, row.origin_message_id)
+    assert (await room.row(command)).cancel_wanted
+
+
+@pytest.mark.parametrize("in_private", [True, False])
+async def test_a_cancellation_alone_ends_the_open_question(room: Room, in_private: bool) -> None:
+    chat = room.private(room.anna) if in_private else room.group
+    command = await room.say(chat, room.anna, "/invoice")
+    if not in_private:
+        await room.say(chat, room.bert, "/cancel")  # perhaps another bot's
+    assert (await room.row(command)).state is State.ASKING
+    await room.say(chat, room.anna, "/cancel")
+    await room.told(chat, texts.asked_to_cancel(Cancelling.NOT_ASKED))
+    assert (await room.row(command)).state is State.DROPPED
 
 
 async def test_a_cancellation_without_a_card_says_how(room: Room) -> None:

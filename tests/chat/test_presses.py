@@ -8,11 +8,12 @@ import pytest
 
 from bot import texts
 from bot.chat.buttons import Press, Verb, press_data, read_press
+from bot.core.failure import Failure
 from bot.core.invoice import Face, Invoice, State
 from bot.core.wishes import Cancelling, Renewing
 from bot.core.work import Do
 from bot.demo.telegram import Answer, Message, User
-from bot.errors import UserLimitReached
+from bot.errors import MemoTooLong, NodeLocked, UserLimitReached
 from tests.chat.room import Room
 
 HASH = bytes(range(32))
@@ -60,6 +61,32 @@ async def test_cancel_is_the_askers_the_owners_and_the_admins(room: Room) -> Non
     assert (await room.row(command)).cancelled_by == "Bert"
     for person in (room.anna, room.owner):
         assert (await pressed(room, card, person)).text == yes.text
+
+
+async def test_what_hinders_the_node_is_said_to_who_cancels(room: Room) -> None:
+    _, card = await room.open_card(room.group, room.anna, "/invoice 2100")
+    room.node.hindrance = NodeLocked()
+    said = await pressed(room, card, room.anna)
+    assert said.text == texts.asked_to_cancel(Cancelling.CANCELLING, NodeLocked())
+
+
+async def test_a_failure_is_asked_for_again_by_its_button(room: Room) -> None:
+    command = await room.say(room.group, room.anna, "/invoice 2100 pizza")
+    row = await room.row(command)
+    for failure, texts_of_buttons in (
+        (Failure.of(MemoTooLong()), []),
+        (Failure.of(NodeLocked()), [texts.RETRY_BUTTON]),
+    ):
+        row = await room.change(row, state=State.FAILED, failure=failure, card_shown=Face.NOTHING)
+        row = await room.take(Do.SEND_CARD, row)
+        card = room.telegram.messages(room.group)[-1]
+        rows = (card.reply_markup or {}).get("inline_keyboard", [])
+        assert [button["text"] for each in rows for button in each] == texts_of_buttons
+    said = await pressed(room, card, room.anna)
+    assert said.text == texts.asked_to_renew(Renewing.RENEWING)
+    row = await room.take(Do.EDIT_CARD, await room.row(command))
+    assert row.card_shown is Face.FAILED_REPLACED
+    assert (card.reply_markup or {}) == {}
 
 
 async def test_renew_is_done_once_for_three_presses(room: Room) -> None:

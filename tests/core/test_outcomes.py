@@ -381,6 +381,13 @@ def test_a_card_that_is_refused_is_tried_as_text_and_then_its_invoice_is_cancell
     row = replace(row, **came.columns)
     assert next_step(row, AS_READ, NOW).do is Do.CANCEL
     assert [(notice.kind, notice.why) for notice in came.notices] == [(Kind.CARD_REFUSED, "no")]
+    # the chat hears of it, unless that is rejected as well
+    row = replace(row, **written(Do.CANCEL, row, Cancelled(None)))
+    assert (row.state, row.sending) == (State.CANCELLED, Do.SEND_CARD)
+    came = verdict(Do.SEND_CARD, row, ChatRefused(detail="no"))
+    assert came.columns is not None
+    assert next_step(replace(row, **came.columns), AS_READ, NOW).do is Do.NOTHING
+    assert came.notices == ()
 
 
 def test_a_message_that_is_gone_has_nothing_left_to_keep_true() -> None:

@@ -241,7 +241,19 @@ TABLE: list[Row] = [
         NOW,
         Step(Do.EDIT_CARD),
     ),
-    ("cancelled, undeliverable", seen(State.CANCELLED, undeliverable=True), NOW, Step(Do.NOTHING)),
+    (
+        "cancelled, undeliverable",
+        seen(State.CANCELLED, undeliverable=True),
+        NOW,
+        Step(Do.SEND_CARD),
+    ),
+    (
+        "cancelled, undeliverable, nor that",
+        seen(State.CANCELLED, undeliverable=True, card_shown=Face.CANCELLED),
+        NOW,
+        Step(Do.NOTHING),
+    ),
+    ("failed, undeliverable", seen(FAILED, undeliverable=True), NOW, Step(Do.NOTHING)),
     (
         "cancelled, unreachable",
         seen_shown(State.CANCELLED, Face.OPEN, **UNREACHABLE),
@@ -374,7 +386,7 @@ FACES = {
     State.SETTLED: (Face.PAID, Face.PAID),
     State.EXPIRED: (Face.EXPIRED, Face.EXPIRED_REPLACED),
     State.CANCELLED: (Face.CANCELLED, Face.CANCELLED_REPLACED),
-    State.FAILED: (Face.FAILED, Face.FAILED),
+    State.FAILED: (Face.FAILED, Face.FAILED_REPLACED),
     State.DROPPED: (Face.NOTHING, Face.NOTHING),
 }
 

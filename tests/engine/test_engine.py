@@ -13,11 +13,11 @@ import pytest
 from bot import texts
 from bot.core.invoice import Face
 from bot.core.notices import Kind
-from bot.core.wishes import Cancelling
+from bot.core.wishes import Cancelling, Renewing
 from bot.demo.node import SimNode
 from bot.demo.telegram import Chat, Message
 from bot.engine import hands
-from bot.errors import AmountTooLarge
+from bot.errors import AmountTooLarge, NodeUnreachable, PermissionMissing
 from bot.node import watch
 from bot.store import sqlite
 from tests.faces import Role, may_be_duplicate, role_of
@@ -144,6 +144,62 @@ async def test_a_card_that_telegram_never_takes_is_cancelled_and_the_owner_told(
     assert "Something new" in (told.text or "")
     invoice = list(world.node.invoices.values())[-1]
     await world.node.until(lambda: invoice.state == 2)
+    said = await world.shown(world.group, Face.CANCELLED, sats=2100)
+    assert "pizza" not in (said.text or "")
+    assert world.buttons(said) == []  # it would be rejected again
+
+
+async def test_an_invoice_that_telegram_takes_in_no_form_holds_up_nobody(world: World) -> None:
+    own, _ = await begun(world)
+    for method in ("sendPhoto", "sendMessage"):
+        world.telegram.fail(method, chat_id=world.group.id, status=400, description=REFUSED)
+    world.telegram.say(world.group, world.anna, "/invoice 4200")
+    await world.notified(own, Kind.CARD_REFUSED)
+    invoice = list(world.node.invoices.values())[-1]
+    await world.node.until(lambda: invoice.state == 2)
+    sent = sum(call.method == "sendMessage" for call in world.telegram.calls)
+    await world.open_card(own, world.owner, "/invoice 2")
+    again = [call.method for call in world.telegram.calls].count("sendMessage")
+    assert again <= sent + 1  # that it is cancelled, once
+
+
+async def test_a_failure_is_asked_for_again_by_its_button(world: World) -> None:
+    world.invoices = {"patience": "1s"}
+    await world.start_bot()
+    await world.node.down()
+    world.telegram.say(world.group, world.anna, "/invoice 2100 pizza")
+    failed = await world.shown(world.group, Face.FAILED)
+    streams = world.node.calls["SubscribeInvoices"]
+    await world.node.up()
+    await world.node.until(lambda: world.node.calls["SubscribeInvoices"] > streams)  # it knows
+    presses = [
+        world.telegram.press(world.group, world.anna, failed.id, text="Try again") for _ in range(3)
+    ]
+    said = sorted([(await press.answer).text for press in presses])
+    again = texts.asked_to_renew(Renewing.ALREADY_RENEWED)
+    assert said == sorted([texts.asked_to_renew(Renewing.RENEWING), again, again])
+    await world.shown(world.group, Face.OPEN, sats=2100, says="\npizza\n")
+    await world.until(lambda: not world.buttons(failed))
+    assert world.face(failed) is Face.FAILED
+    assert len(world.showing(world.group, Face.OPEN)) == 1
+
+
+async def test_a_cancellation_while_the_node_is_away_says_so_and_is_done_once_it_is_back(
+    world: World,
+) -> None:
+    _, card = await begun(world)
+    other = await world.open_card(world.group, world.anna, "/invoice 4200")
+    await world.node.down()
+    world.telegram.say(world.group, world.bert, "/invoice 1")
+    await world.shown(world.group, Face.WAITING)  # it has found out
+    says = texts.asked_to_cancel(Cancelling.CANCELLING, NodeUnreachable())
+    press = world.telegram.press(world.group, world.anna, card.id, text="Cancel")
+    assert (await press.answer).text == says
+    world.telegram.say(world.group, world.anna, "/cancel", reply_to=other)
+    await world.said(world.group, says)
+    await world.node.up()
+    for each in (card, other):
+        await world.becomes(each, Face.CANCELLED)
 
 
 async def test_each_passing_fault_of_telegram_is_outlived(world: World) -> None:
@@ -336,6 +392,9 @@ async def test_a_macaroon_that_cant_cancel_holds_up_nobody_and_the_owner_is_told
     world.telegram.press(world.group, world.anna, card.id, text="Cancel")
     await world.notified(own, Kind.CANCEL_NOT_PERMITTED)
     await world.node.until(lambda: world.node.calls["CancelInvoice"] >= 3)
+    press = world.telegram.press(world.group, world.anna, card.id, text="Cancel")
+    says = texts.asked_to_cancel(Cancelling.CANCELLING, PermissionMissing())
+    assert (await press.answer).text == says
     await world.open_card(world.private(world.bert), world.bert, "/invoice 2")
     assert world.node.calls["GetState"] <= looks + 1  # the one of the check at start
     assert len(card.versions) == 1

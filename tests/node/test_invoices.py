@@ -281,7 +281,9 @@ async def test_while_it_is_unknown_which_node_it_is_nothing_is_cancelled_and_nob
     identity: Identity,
     open_row: Invoice,
     cancel_wanted: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(module, "IDENTIFIED_WITHIN_S", 0.01)
     row = invoice(State.OPEN, node_id=open_row.node_id, expires_at=1, cancel_wanted=cancel_wanted)
     identity.forget()
     assert await nobody_is_asked(sim, invoices, row) is NodeStarting
@@ -290,6 +292,29 @@ async def test_while_it_is_unknown_which_node_it_is_nothing_is_cancelled_and_nob
     assert gate.is_open
     identity.settle()
     await cancelled(invoices, row)
+
+
+async def test_what_is_to_be_cancelled_as_the_node_comes_back_waits_until_it_says_who_it_is(
+    sim: SimNode, invoices: NodeInvoices, identity: Identity, open_row: Invoice
+) -> None:
+    row = invoice(State.OPEN, node_id=open_row.node_id, cancel_wanted=True)
+    identity.forget()
+    began = asyncio.ensure_future(cancelled(invoices, row))
+    await asyncio.sleep(0)
+    calls = sim.calls["CancelInvoice"]
+    identity.settle()
+    assert (await began).found is None
+    assert sim.calls["CancelInvoice"] == calls + 1
+
+
+async def test_what_hinders_a_cancellation_is_known_without_asking(
+    sim: SimNode, invoices: NodeInvoices, gate: Gate
+) -> None:
+    assert invoices.hindrance is None
+    before = sim.calls.copy()
+    gate.shut(NodeLocked())
+    assert type(invoices.hindrance) is NodeLocked
+    assert sim.calls == before
 
 
 async def test_another_nodes_invoice_is_not_cancelled_here(
@@ -318,6 +343,7 @@ async def test_a_macaroon_that_cannot_cancel_looks_up_instead_and_says_what_it_l
         invoices = NodeInvoices(node, gate, identity, OurClock())
         row = invoice(State.OPEN, node_id=open_row.node_id, cancel_wanted=True)
         result = await cancelled(invoices, row)
+        assert type(invoices.hindrance) is PermissionMissing
     assert result.found is not None
     assert (result.found.payment_hash, result.found.state) == (HASH, NodeState.OPEN)
     assert type(result.lacks) is PermissionMissing

@@ -27,8 +27,11 @@ FACES: dict[Face, State] = {
     Face.CANCELLED: State.CANCELLED,
     Face.CANCELLED_REPLACED: State.CANCELLED,
     Face.FAILED: State.FAILED,
+    Face.FAILED_REPLACED: State.FAILED,
     Face.QUESTION: State.ASKING,
 }
+
+REPLACED = (Face.EXPIRED_REPLACED, Face.CANCELLED_REPLACED, Face.FAILED_REPLACED)
 
 HOSTILE = [
     "",
@@ -145,7 +148,7 @@ def hostile(face: Face, memo: str, name: str, **changes: Any) -> Invoice:
         memo=memo_of(memo),
         asker_name=clean_name(name),
         cancelled_by=clean_name(name) if FACES[face] is State.CANCELLED else "",
-        replaced=face in (Face.EXPIRED_REPLACED, Face.CANCELLED_REPLACED),
+        replaced=face in REPLACED,
         **changes,
     )
 

@@ -204,7 +204,27 @@ def test_a_replaced_card_says_so() -> None:
     ):
         before = texts.card(hostile(face, "pizza", "Anna"), face).html
         after = texts.card(hostile(replaced, "pizza", "Anna"), replaced).html
-        assert after == f"{before}\nA new invoice has replaced it."
+        assert after == f"{before}\nA new invoice was requested."
+
+
+def test_a_card_that_was_rejected_says_so_and_shows_nothing_that_people_wrote() -> None:
+    for face, state in (
+        (Face.CANCELLED, "✖️ Cancelled"),
+        (Face.EXPIRED, "⌛ Expired"),
+        (Face.PAID, "✅ Paid"),
+    ):
+        row = hostile(face, "pizza", "Anna", undeliverable=True)
+        assert parsed(texts.card(row, face).html)["text"] == (
+            f"{state}: 2,100 sats\nTelegram rejected its message. It can no longer be paid."
+        )
+
+
+def test_a_time_to_pay_far_away_has_its_date() -> None:
+    for expiry_s, style, valid in ((12 * 3600, "t", "12 hours"), (86_400, "Dt", "a day")):
+        row = invoice(State.OPEN, expiry_s=expiry_s, expires_at=NOW + expiry_s)
+        html = texts.card(row, Face.OPEN).html
+        assert f'<tg-time unix="{row.expires_at}" format="{style}">20' in html  # for old clients
+        assert f'format="r">valid for {valid}</tg-time>' in html
 
 
 def test_the_second_copy_of_a_message_says_so() -> None:
@@ -269,6 +289,28 @@ def test_a_failure_says_why_and_names_the_amount() -> None:
     row = replace(row, amount_msat=0)
     text = parsed(texts.failed(row))["text"]
     assert text == f"{why}\nNo invoice was made. Please try again later."
+
+
+@pytest.mark.parametrize("error", [errors.MacaroonRefused(), errors.MemoTooLong()])
+def test_what_does_not_pass_by_itself_is_no_reason_to_wait(error: errors.NodeError) -> None:
+    text = texts.failed(invoice(State.FAILED, failure=Failure.of(error)))
+    assert text == f"⚠️ {texts.why(error)}\nNo invoice was made for 2,100 sats."
+
+
+def test_a_failure_that_was_asked_for_again_says_so() -> None:
+    row = invoice(State.FAILED, replaced=True)
+    assert texts.failed(row).splitlines()[1:] == [
+        "No invoice was made for 2,100 sats.",
+        "A new invoice was requested.",
+    ]
+
+
+def test_what_was_cancelled_before_there_was_an_invoice_says_so() -> None:
+    row = invoice(State.FAILED, cancel_wanted=True, cancelled_by="<Bert>")
+    card = texts.card(row, Face.FAILED).html
+    assert parsed(card)["text"] == (
+        '✖️ Cancelled: 2,100 sats\nCancelled by "<Bert>". No invoice was made.'
+    )
 
 
 @pytest.mark.parametrize("failure", [None, Failure("a-key-of-another-version")])

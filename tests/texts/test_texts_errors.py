@@ -140,11 +140,11 @@ SENTENCES: list[tuple[InvoiceBotError, str]] = [
     (errors.MemoUnreadable(), "That memo is not readable text. Write it in UTF-8."),
     (
         errors.UserLimitReached(count=10, per_s=600),
-        "You asked for 10 invoices in 10 minutes. Wait a little and ask again.",
+        "Your limit is 10 invoices in 10 minutes. Wait a little and ask again.",
     ),
     (
         errors.UserLimitReached(count=1, per_s=3600, who="Anna Berg"),
-        'In an hour, "Anna Berg" asked for 1 invoice. Wait a little and ask again.',
+        'The limit for "Anna Berg" is 1 invoice in an hour. Wait a little and ask again.',
     ),
     (
         errors.ChatLimitReached(count=1),
@@ -153,14 +153,14 @@ SENTENCES: list[tuple[InvoiceBotError, str]] = [
     (
         errors.ShareLimitReached(count=17, who=""),
         (
-            "You have 17 open invoices in this chat, which is the limit for one person. "
+            "Your limit is 17 open invoices in this chat. "
             "Cancel some, or wait until they have been paid or expire."
         ),
     ),
     (
         errors.ShareLimitReached(count=1, who="Anna Berg"),
         (
-            "Anna Berg has 1 open invoice in this chat, which is the limit for one person. "
+            'The limit for "Anna Berg" is 1 open invoice in this chat. '
             "Cancel some, or wait until they have been paid or expire."
         ),
     ),
@@ -231,8 +231,8 @@ def test_a_stored_key_that_is_not_a_node_errors_has_a_general_sentence(key: str)
 
 def test_a_refusal_is_escaped() -> None:
     error = errors.UserLimitReached(count=2, per_s=60, who="<b>")
-    assert '"&lt;b&gt;" asked for' in texts.refusal(error)
-    assert '"<b>" asked for' in texts.why(error)
+    assert 'for "&lt;b&gt;" is' in texts.refusal(error)
+    assert 'for "<b>" is' in texts.why(error)
 
 
 def test_values_with_braces_are_only_values() -> None:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from bot import texts
 from bot.core.amounts import Problem
 from bot.core.answers import NodeInfo, NodeInvoice, NodeState, NodeStatus
-from bot.core.invoice import Audience, Face, Invoice
+from bot.core.invoice import Audience, Face, Invoice, State
 from bot.core.text import MAX_MEMO_BYTES, MAX_TEXT, STATE_SIGNS
 from bot.core.wishes import Renewing
-from bot.errors import AmountRefused, UserLimitReached
+from bot.errors import AmountRefused, ShareLimitReached, UserLimitReached
 from bot.findings import About, Finding, Mark
 from bot.findings import Kind as Found
 from tests.texts.reading import FACES, LONG_REQUEST, checked, invoice, outside_quotes
@@ -102,13 +102,19 @@ SHOWS: dict[str, Make] = {
         [row(face, memo, name) for face in FACES if face is not Face.QUESTION], in_group=True
     ),
     "refusal": lambda _, name: texts.refusal(UserLimitReached(count=2, per_s=60, who=name)),
-    "refused renewal": lambda _, name: texts.refusal(UserLimitReached(count=2, per_s=60, who=name)),
+    "refused renewal": lambda _, name: texts.refusal(ShareLimitReached(count=2, who=name)),
+    "cancelled before it was made": lambda _, name: texts.failed(
+        invoice(State.FAILED, cancel_wanted=True, cancelled_by=name)
+    ),
     "node": lambda _, name: texts.node_status(node(name)),
 }
 #: The same at a terminal and in a press's window: plain text.
 PLAIN: dict[str, Make] = {
     "renewal": lambda _, name: texts.asked_to_renew(
         Renewing.REFUSED, UserLimitReached(count=2, per_s=60, who=name)
+    ),
+    "renewal above a share": lambda _, name: texts.asked_to_renew(
+        Renewing.REFUSED, ShareLimitReached(count=2, who=name)
     ),
     "new invoice": lambda memo, _: texts.new_invoice(printed(memo), "code"),
     "login": lambda _, name: texts.finding_line(

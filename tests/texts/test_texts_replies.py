@@ -12,7 +12,13 @@ from bot import texts
 from bot.core.invoice import Face, State
 from bot.core.text import MAX_TEXT, clean_name
 from bot.core.wishes import Cancelling, Renewing
-from bot.errors import ChatLimitReached, UserLimitReached
+from bot.errors import (
+    ChatLimitReached,
+    NodeError,
+    NodeLocked,
+    PermissionMissing,
+    UserLimitReached,
+)
 from tests.texts.reading import (
     FACES,
     HOSTILE,
@@ -64,6 +70,7 @@ def test_replies_without_words_of_people_are_parsed() -> None:
         texts.CANCEL_HOW,
         texts.NOT_ALLOWED,
         texts.NOT_TRACKED,
+        texts.QUESTION_CLOSED,
         texts.QUESTION_EXPIRED,
         texts.BUG,
     ):
@@ -72,8 +79,15 @@ def test_replies_without_words_of_people_are_parsed() -> None:
 
 # what came of a wish
 
+
+def below(kind: type[NodeError]) -> list[type[NodeError]]:
+    return [kind, *(each for child in kind.__subclasses__() for each in below(child))]
+
+
+NODE_ERRORS = below(NodeError)
+
 CANCELLING = {
-    Cancelling.CANCELLING: "The invoice is being cancelled.",
+    Cancelling.CANCELLING: "I'm asking the node to cancel it. The card will say when it is done.",
     Cancelling.NOT_TRACKED: "I no longer track this invoice.",
     Cancelling.ALREADY_PAID: "It has already been paid.",
     Cancelling.NOT_ASKED: "All right, no invoice.",
@@ -89,6 +103,7 @@ RENEWING = {
     Renewing.NOT_TRACKED: "I no longer track this invoice.",
     Renewing.ALREADY_PAID: "It has already been paid.",
     Renewing.STILL_OPEN: "It is still open.",
+    Renewing.IN_VAIN: "This would be rejected again. Please ask for something else.",
     Renewing.ALREADY_RENEWED: "It has already been renewed.",
     Renewing.NOT_ALLOWED: (
         "Only the person who asked, a group admin or the bot's owner can do that."
@@ -104,6 +119,27 @@ def test_what_is_said_to_a_cancellation_fits_a_press_and_a_message(result: Cance
     assert parsed(said)["text"] == said  # the same with and without markup
 
 
+@pytest.mark.parametrize("error", NODE_ERRORS)
+def test_what_hinders_a_cancellation_is_said_and_fits_a_press(error: type[NodeError]) -> None:
+    said = texts.asked_to_cancel(Cancelling.CANCELLING, error())
+    assert len(said) <= MAX_PRESS
+    assert parsed(said)["text"] == said
+    if error is PermissionMissing:
+        assert said == (
+            "I have no permission to cancel at the node. The invoice can be paid until it expires."
+        )
+    else:
+        assert said == (
+            f"{texts.reason(error()).what} I'll cancel the invoice once that changes. "
+            "Until then it might still be paid."
+        )
+
+
+def test_what_was_decided_before_needs_no_node() -> None:
+    for result in set(Cancelling) - {Cancelling.CANCELLING}:
+        assert texts.asked_to_cancel(result, NodeLocked()) == CANCELLING[result]
+
+
 @pytest.mark.parametrize("result", [each for each in Renewing if each is not Renewing.REFUSED])
 def test_what_is_said_to_a_renewal_fits_a_press(result: Renewing) -> None:
     said = texts.asked_to_renew(result)
@@ -114,7 +150,7 @@ def test_what_is_said_to_a_renewal_fits_a_press(result: Renewing) -> None:
 def test_a_renewal_that_is_refused_says_why_as_plain_text() -> None:
     limit = UserLimitReached(count=2, per_s=7200, who="<Anna>")
     said = texts.asked_to_renew(Renewing.REFUSED, limit)
-    assert said == 'In 2 hours, "<Anna>" asked for 2 invoices. Wait a little and ask again.'
+    assert said == 'The limit for "<Anna>" is 2 invoices in 2 hours. Wait a little and ask again.'
     assert texts.asked_to_renew(Renewing.REFUSED, ChatLimitReached(count=5)).startswith("This chat")
 
 

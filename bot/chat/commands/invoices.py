@@ -16,7 +16,7 @@ from bot.chat.admission import Admission
 from bot.chat.buttons import named
 from bot.chat.client import TelegramBot
 from bot.chat.replies import Replies, Reply, reply
-from bot.chat.targets import Targets
+from bot.chat.targets import AtNode, Targets
 from bot.chat.updates import PtbApplication
 from bot.core.text import clean
 from bot.core.wishes import Answered, Asked, Cancelling
@@ -31,6 +31,7 @@ class Invoices:
         self,
         *,
         actions: Actions,
+        node: AtNode,
         admission: Admission,
         places: Places,
         replies: Replies,
@@ -38,6 +39,7 @@ class Invoices:
         telegram_bot: TelegramBot,
     ) -> None:
         self._actions = actions
+        self._node = node
         self._admission = admission
         self._places = places
         self._replies = replies
@@ -107,12 +109,14 @@ class Invoices:
                 return await self._admission.too_late(message, asker)
             case Answered.EXPIRED:
                 return [reply(message, texts.QUESTION_EXPIRED)]
+            case Answered.CLOSED:
+                return [reply(message, texts.QUESTION_CLOSED)]
             case Answered.NO_QUESTION | Answered.OTHER_CARD if in_private:
                 return [reply(message, texts.help_private(self._telegram_bot.username))]
         return []
 
     async def cancel(self, message: Message) -> Sequence[Reply]:
-        """/cancel as a reply to a card."""
+        """/cancel as a reply to a card; alone it ends the question that is open."""
         asker = messages.asker(message)
         to = messages.replied(message)
         to_us = to is not None and messages.is_from(to, self._telegram_bot)
@@ -122,6 +126,9 @@ class Invoices:
             payment_hash = named(to) if to_us else None
             if row is None and payment_hash is not None:
                 row = await self._targets.of_card(payment_hash, to)
+        elif not messages.is_reply(message):
+            place = messages.place(message, self._places)
+            row = await self._actions.question(asker, place)
         # In a group a bare /cancel may be meant for another bot.
         for_us = row is not None or to_us or messages.is_addressed(message)
         if not for_us:
@@ -145,9 +152,10 @@ class Invoices:
 
         async def then() -> Sequence[Reply]:
             came_of_it = await self._actions.cancel(row_hash, asker)
-            if came_of_it is Cancelling.CANCELLING:  # the card says so soon
+            hindrance = self._node.hindrance
+            if came_of_it is Cancelling.CANCELLING and hindrance is None:  # the card says so soon
                 return []
-            return [reply(message, texts.asked_to_cancel(came_of_it))]
+            return [reply(message, texts.asked_to_cancel(came_of_it, hindrance))]
 
         return await self._targets.if_allowed(row, asker, then, no, unknown)
 
