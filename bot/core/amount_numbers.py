@@ -19,20 +19,23 @@ NUMBER = re.compile(
 )
 PERHAPS_GROUPED = re.compile(r"[1-9][0-9]{0,2}(?:[,_][0-9]{3})*\.[0-9]{3}")
 
-
 # How numbers go on: groups of three after up to three digits. Four digits do not go on with "500".
 ENDS_IN_A_GROUP = re.compile(r"(?:.*[^0-9])?[0-9]{1,3}")
+# a word that may be more of the number, in groups of any size: a slip of a space cuts anywhere
 _DIGITS = re.compile(
     rf"(?P<digits>[{SEPARATORS}]*\d+(?:[{SEPARATORS}]+\d+)*)(?P<unit>[^\W\d_]*|₿)"
     rf"[{SEPARATORS};:!?]*|[{SEPARATORS}]+"
 )
-_DATE = re.compile(r"\d\d?\.\d\d?\.(?:\d\d|\d{4})?")
+# but a memo may begin with a date
+_DATE = re.compile(r"(?:0?[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])\.(?:\d\d|\d{4})?")
 THREE = re.compile(r"\D?\d{3}(?!\d)")
+# separators by themselves: "21 , 000"
 ALONE = re.compile(
     rf"\s*(?:(?:[{SEPARATORS}]+|point|dot|comma|komma|virgule|coma)\s+)*", re.IGNORECASE
 )
 # nobody counts so: "000"; but "0.5", "05.12." and "08:30" begin a memo
 FROM_ZERO = re.compile(rf"[{SEPARATORS}]|0(?!\d?[.,:/-]\d\d?(?!\d))")
+# "1/2", and what "½" is made of
 RATIO = re.compile(r"(?P<over>\d{1,9})[/\u2044\u2215](?P<under>\d{1,9})(?P<unit>[^\W\d_]*)")
 
 # nothing is ever rounded: it would raise
@@ -56,6 +59,12 @@ class Number(NamedTuple):
         """Whether the dot may be between thousands: sats have no fractions, k, m and BTC do."""
         has_three = self.value.as_tuple().exponent == -3
         return has_three and self.sats_each == 1 and bool(PERHAPS_GROUPED.match(self.text))
+
+
+def first_word(text: str) -> tuple[str, str]:
+    """The first word, and what follows it; "" for what there is not."""
+    words = [*text.split(None, 1), "", ""]
+    return words[0], words[1]
 
 
 def matched(match: re.Match[str]) -> Number:
@@ -83,7 +92,7 @@ def digits_at_start(words: list[str]) -> tuple[list[str], str]:
     digits: list[str] = []
     for word in words:
         match = _DIGITS.fullmatch(word)
-        if not match or _DATE.fullmatch(word):
+        if not match or (not digits and _DATE.fullmatch(word)):
             more = re.match(rf"[{SEPARATORS}]?\d+", word)  # "000-pizza"
             return digits + ([more.group()] if more and not match else []), plain(word)
         digits.append(match["digits"] or word)
@@ -132,10 +141,12 @@ def short(sats: Decimal, neutral: str) -> str:
 
 def working(example: str, neutral: str) -> str:
     """The example if it is an amount that can be read in one way; whole sats, where it has more."""
-    word, unit = [*example.split(None, 1), "", ""][:2]
+    word, unit = first_word(example)
     match = NUMBER.fullmatch(word + unit)
-    number = matched(match) if match and len(word) <= LONGEST_WORD else None
-    if number is None or (number.unit and number.unit not in SHORT and number.unit not in UNITS):
+    if not match or len(word) > LONGEST_WORD or (match["symbol"] and not match["fraction"]):
+        return neutral
+    number = matched(match)
+    if number.unit and number.unit not in SHORT and number.unit not in UNITS:
         return neutral
     sats = number.sats
     if number.is_perhaps_grouped or not 1 <= sats <= ALL_SATS:

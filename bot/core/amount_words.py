@@ -57,6 +57,7 @@ PARTS = _words(
     """half halves quarter quarters third thirds couple pair few halb halbe medio meia demi
     mezzo mezza половина"""
 )
+# What stands before a part: "2 and a half".
 AND = _words("and & und y et e и")
 ARTICLES = _words("a an one ein eine un una uno um uma")
 # A part of what is not said.
@@ -83,13 +84,19 @@ PREFIXES = {
     for prefix in prefixes.split()
 }
 BITCOIN = _words("btc xbt bitcoin ₿ биткоин биткойн битк биток 比特币 ビットコイン")
-NAMES = {"sat": 1, "satoshi": 1, "finney": 10, "bit": 100, "bitcent": 10**6} | dict.fromkeys(
-    BITCOIN, 10**8
-)
+NAMES = {
+    "sat": 1,
+    "satoshi": 1,
+    "finney": 10,
+    "bit": 100,
+    "бит": 100,
+    "bitcent": 10**6,
+} | dict.fromkeys(BITCOIN, 10**8)
 NAMED = re.compile(
     rf"(?P<prefix>(?:{'|'.join(PREFIXES)})?)-?(?P<name>{'|'.join(sorted(NAMES, reverse=True))})"
     "(?:s|а|ов)?"
 )
+# Another currency's amount would become as many sats.
 MONEY = _words(
     """usd eur gbp chf jpy cny inr brl cad aud nzd mxn ars clp ngn kes ghs zar pln czk huf sek nok
     dkk isk krw thb idr vnd uah ils aed hkd sgd twd usdt usdc eth ltc xmr

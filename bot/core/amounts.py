@@ -32,6 +32,7 @@ from bot.core.amount_numbers import (
     THREE,
     Number,
     digits_at_start,
+    first_word,
     in_digits,
     in_our_digits,
     in_sats,
@@ -114,12 +115,13 @@ class Problem(StrEnum):
     TOO_MUCH = "too much"  # limit_sats
 
 
+# every dash that a keyboard makes
 _MINUS = r"[-\u2010-\u2015\u2212]"
 _ONE = rf"([0-9]+(?:[,_][0-9]+)*(?:\.[0-9]+)?)(?:\s?({'|'.join([*SHORT, *UNITS])})(?!\w))?"
 _SUM = re.compile(
     rf"(?!0x){_ONE}(?:(?:\s*([+*/^\u00d7\u00f7\u2715\u2716])[*/]?|\s*([x\u0445])(?=[\s0-9])"
     rf"|({_MINUS})|\s+(@|times|plus|minus|mal)\s)\s*([0-9]+)"
-    rf"|(?:\s*({_MINUS})|\s+(and|&|und)\s)\s*([0-9]+)\S*$)",
+    rf"|(?:\s*({_MINUS})|\s+(and|&|und)\s|\s+(e)\+?)\s*([0-9]+)\S*$)",
     re.IGNORECASE,
 )
 # A range goes up: "2100 - 2 pizzas" and "2100 to 5 friends" are memos.
@@ -192,11 +194,11 @@ def format_sats(amount_msat: int) -> str:
 
 def _split(text: str) -> tuple[int, str]:
     text = text.strip()
-    word, rest = _first_word(text)
+    word, rest = first_word(text)
     if not word:
         _refuse(Problem.MISSING, "2100")
     if word.casefold() == "any":
-        next_word, memo = _first_word(rest)
+        next_word, memo = first_word(rest)
         return 0, memo if next_word.casefold() == "amount" else rest
     _refuse_unreadable(word)
     _refuse_range(text)
@@ -205,11 +207,6 @@ def _split(text: str) -> tuple[int, str]:
     if number.unit in UNITS:
         return _msat(number), rest
     return _with_separate_unit(number, rest)
-
-
-def _first_word(text: str) -> tuple[str, str]:
-    words = [*text.split(None, 1), "", ""]
-    return words[0], words[1]
 
 
 def _number(word: str, rest: str) -> Number:
@@ -229,7 +226,7 @@ def _number(word: str, rest: str) -> Number:
 
 def _with_separate_unit(number: Number, rest: str) -> tuple[int, str]:
     """The amount in msat and the memo; the first word of `rest` may be the unit."""
-    next_word, after = _first_word(rest)
+    next_word, after = first_word(rest)
     both = f"{number.text} {next_word}"
     unit = plain(next_word)
     if unit in SAT_WORDS or (unit in UNITS and not number.unit):
@@ -364,10 +361,11 @@ def _refuse_malformed(word: str, rest: str) -> NoReturn:
     lead, figures = re.fullmatch(r"(\D*)(.*)", word).groups()  # type: ignore[union-attr]
     lead = lead.casefold()
     if lead in UNITS and (lead != "₿" or word == lead):
-        example = f"{figures or _first_word(rest)[0]} {lead}"
+        example = f"{figures or first_word(rest)[0]} {lead}"
         _refuse(Problem.UNIT_FIRST, working(example, "2100 sats"))
-    unit = plain(_first_word(rest)[0])
-    unit = f" {unit}" if unit in UNITS else unit if unit in SHORT else ""
+    unit = plain(first_word(rest)[0])
+    shorts = {each: short for short, each in SHORT.items()}
+    unit = f" {unit}" if unit in UNITS else shorts.get(MULTIPLES.get(unit, 0), "")
     for pattern, problem, neutral in _MALFORMED:
         if re.fullmatch(pattern, word):
             meant = in_digits(word, rest) if problem is Problem.NOT_A_NUMBER else None
@@ -399,11 +397,12 @@ def _refuse_doubtful_unit(word: str, count: Decimal, *, shown: str) -> None:
     said = plain(word)
     # "sats/pizza" begins with a unit; "k-pop" is a memo
     lead = re.split(r"[\W\d_]", said, maxsplit=1)[0]
-    units = [said, AROUND_QUOTES.sub("", said).strip("*_~|"), *([lead] if len(lead) > 2 else [])]
+    is_word = len(lead) > 2 or said[len(lead) :][:1] in tuple(",;:/!?)")
+    units = [said, AROUND_QUOTES.sub("", said).strip("*_~|"), *([lead] if is_word else [])]
     first, _, second = said.partition("-")
     units += [first] if first in MULTIPLES and is_unit(second) else []
     signs = not any(letter.isdigit() for letter in said) and any(map(is_money_sign, said))
-    if not MONEY.isdisjoint(units) or word in MONEY_IN_CAPITALS or signs:
+    if not MONEY.isdisjoint([*units, said.removeprefix("k")]) or word in MONEY_IN_CAPITALS or signs:
         _refuse_money(shown)
     if said[:1] in ("%", "\u2030") or not PERCENT.isdisjoint(units):
         _refuse(Problem.PERCENT, in_sats(count, "2100", ""), shown=_shown(shown))
