@@ -35,6 +35,10 @@ _SENTENCES: dict[Problem, tuple[str, str]] = {
         "An amount needs no plus sign.",
         "Leave it out, for example {example}.",
     ),
+    Problem.QUOTES: (
+        "An amount needs no quotation marks.",
+        "Leave them out, for example {example}.",
+    ),
     Problem.NOT_DECIMAL: (
         "{shown} is not a decimal number.",
         "Write the amount in ordinary digits, for example {example}.",
@@ -49,7 +53,7 @@ _SENTENCES: dict[Problem, tuple[str, str]] = {
     ),
     Problem.COMMAS: (
         "{shown} is unclear.",
-        "Use commas for thousands and a dot for fractions, for example {example} or 2.1k.",
+        "Use commas for thousands and a dot for fractions, for example {example}.",
     ),
     Problem.UNREADABLE: (
         "{shown} can't be read as an amount.",
@@ -62,6 +66,18 @@ _SENTENCES: dict[Problem, tuple[str, str]] = {
     Problem.SUM: (
         "Calculations are not supported.",
         "Write the amount as one number, for example {example}.",
+    ),
+    Problem.RANGE: (
+        "{shown} is a range.",
+        "Write one amount, for example {example}.",
+    ),
+    Problem.PERCENT: (
+        "{shown} is a percentage.",
+        "Write the amount in sats, for example {example}.",
+    ),
+    Problem.FRACTION: (
+        "{shown} is unclear.",
+        "Write whole sats in digits, for example {example}.",
     ),
     Problem.BTC_OR_SATS: (
         "{shown} could be BTC or sats.",
@@ -77,7 +93,7 @@ _SENTENCES: dict[Problem, tuple[str, str]] = {
     ),
     Problem.ONE_OR_TWO_NUMBERS: (
         "{shown} could be one number or two.",
-        "Write the number without spaces, for example {example}.",
+        "Write it without spaces, or with sats before the memo, for example {example}.",
     ),
     Problem.FRACTION_OR_THOUSANDS: (
         "{shown} could be {fewer} or {more}.",
@@ -101,7 +117,7 @@ _SENTENCES: dict[Problem, tuple[str, str]] = {
     ),
     Problem.PARTS_OF_A_SAT_OR_BTC: (
         "{shown} is not a whole number of sats.",
-        "If you mean BTC, add the unit, for example {example}.",
+        "Write whole sats, or add btc if you mean that, for example {example}.",
     ),
     Problem.TOO_LONG: (
         "That is too long for an amount.",
@@ -120,12 +136,16 @@ _SENTENCES: dict[Problem, tuple[str, str]] = {
         "Only sats and BTC are supported, for example {example}.",
     ),
     Problem.MILLISATS: (
-        "Millisats are not supported.",
+        "Fractions of a sat are not supported.",
         "Write whole sats, for example {example}.",
+    ),
+    Problem.MEGA_OR_MILLI: (
+        "{shown} could be millions or thousandths of a sat.",
+        "Write m directly after the number for millions, for example {example}.",
     ),
     Problem.SEPARATE_MULTIPLIER: (
         "{shown} is unclear.",
-        "Write k or m directly after the number, for example {example}.",
+        "Write a plain number, or k or m directly after it, for example {example}.",
     ),
     Problem.UNCLEAR_UNIT: (
         "{shown} is unclear.",

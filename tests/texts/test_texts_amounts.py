@@ -19,35 +19,33 @@ SENTENCES = {
     Problem.MISSING: ("", "The amount is missing. Write how many sats, for example 2100."),
     Problem.NOT_A_NUMBER: (
         "pizza 2100",
-        '"pizza" is not an amount. Write the amount first, for example 2100 pizza.',
+        '"pizza" is not an amount. Write the amount first, for example 2,100 pizza.',
     ),
     Problem.NEGATIVE: (
         "-5",
-        "An amount can't be negative. Leave out the minus sign, for example 2100.",
+        "An amount can't be negative. Leave out the minus sign, for example 5.",
     ),
-    Problem.PLUS: ("+5", "An amount needs no plus sign. Leave it out, for example 2100."),
+    Problem.PLUS: ("+5", "An amount needs no plus sign. Leave it out, for example 5."),
+    Problem.QUOTES: ('"5"', "An amount needs no quotation marks. Leave them out, for example 5."),
     Problem.NOT_DECIMAL: (
         "0x10",
-        '"0x10" is not a decimal number. Write the amount in ordinary digits, for example 2100.',
+        '"0x10" is not a decimal number. Write the amount in ordinary digits, for example 16.',
     ),
     Problem.EXPONENT: (
         "1e3",
-        '"1e3" has an exponent. Write out all the digits, for example 21,000.',
+        '"1e3" has an exponent. Write out all the digits, for example 1,000.',
     ),
     Problem.DOTS: (
         "1.000.000",
         '"1.000.000" has dots between its digits. Use commas, for example 1,000,000.',
     ),
     Problem.COMMAS: (
-        "1,5",
-        (
-            '"1,5" is unclear. '
-            "Use commas for thousands and a dot for fractions, for example 2,100 or 2.1k."
-        ),
+        "1,5k",
+        '"1,5k" is unclear. Use commas for thousands and a dot for fractions, for example 1.5k.',
     ),
     Problem.UNREADABLE: (
         "<2100>",
-        '"<2100>" can\'t be read as an amount. Write a plain number, for example 2100.',
+        '"<2100>" can\'t be read as an amount. Write a plain number, for example 2,100.',
     ),
     Problem.UNIT_FIRST: (
         "sats 2100",
@@ -55,29 +53,38 @@ SENTENCES = {
     ),
     Problem.SUM: (
         "2 x 500",
-        "Calculations are not supported. Write the amount as one number, for example 2100.",
+        "Calculations are not supported. Write the amount as one number, for example 1,000.",
+    ),
+    Problem.RANGE: ("5 - 10", '"5 - 10" is a range. Write one amount, for example 5.'),
+    Problem.PERCENT: ("5%", '"5%" is a percentage. Write the amount in sats, for example 5.'),
+    Problem.FRACTION: (
+        "1 1/2 btc",
+        '"1 1/2" is unclear. Write whole sats in digits, for example 150,000,000 sats.',
     ),
     Problem.BTC_OR_SATS: (
         "₿5",
-        '"₿5" could be BTC or sats. Write the unit in letters, for example 21 sats.',
+        '"₿5" could be BTC or sats. Write the unit in letters, for example 5 sats.',
     ),
     Problem.NO_SPACE: (
         "2100pizza",
         (
             '"2100pizza" has no space between the amount and the memo. '
-            "Add one, for example 2100 pizza."
+            "Add one, for example 2,100 pizza."
         ),
     ),
     Problem.BTC_WITH_MULTIPLIER: (
         "21k btc",
         (
             '"21k btc" is unclear, because k and m count sats. '
-            "Write BTC with all its digits, for example 0.0005 btc."
+            "Write BTC with all its digits, for example 21,000 btc."
         ),
     ),
     Problem.ONE_OR_TWO_NUMBERS: (
         "1 000",
-        '"1 000" could be one number or two. Write the number without spaces, for example 21,000.',
+        (
+            '"1 000" could be one number or two. '
+            "Write it without spaces, or with sats before the memo, for example 1,000."
+        ),
     ),
     Problem.FRACTION_OR_THOUSANDS: (
         "21.500",
@@ -89,21 +96,21 @@ SENTENCES = {
     ),
     Problem.BELOW_A_SAT: (
         "0.0001k",
-        '"0.0001k" is less than a sat. Write whole sats, for example 2100 sats.',
+        '"0.0001k" is less than a sat. Write whole sats, for example 1 sat.',
     ),
     Problem.BELOW_A_SAT_OR_BTC: (
         "0.5",
-        '"0.5" is less than a sat. If you mean BTC, add the unit, for example 0.0005 btc.',
+        '"0.5" is less than a sat. If you mean BTC, add the unit, for example 0.5 btc.',
     ),
     Problem.PARTS_OF_A_SAT: (
         "1.5 sats",
-        '"1.5 sats" is not a whole number of sats. Write whole sats, for example 2100 sats.',
+        '"1.5 sats" is not a whole number of sats. Write whole sats, for example 1 sat.',
     ),
     Problem.PARTS_OF_A_SAT_OR_BTC: (
         "1.5",
         (
             '"1.5" is not a whole number of sats. '
-            "If you mean BTC, add the unit, for example 0.0005 btc."
+            "Write whole sats, or add btc if you mean that, for example 1 sat."
         ),
     ),
     Problem.TOO_LONG: (
@@ -119,7 +126,7 @@ SENTENCES = {
     ),
     Problem.OTHER_DIGITS: (
         "½",
-        "Only the digits 0 to 9 are supported. Write the amount with these, for example 2100.",
+        "Only the digits 0 to 9 are supported. Write the amount with these, for example 1 sat.",
     ),
     Problem.OTHER_CURRENCY: (
         "5 usd",
@@ -127,15 +134,22 @@ SENTENCES = {
     ),
     Problem.MILLISATS: (
         "2100 msats",
-        "Millisats are not supported. Write whole sats, for example 2100 sats.",
+        "Fractions of a sat are not supported. Write whole sats, for example 2 sats.",
+    ),
+    Problem.MEGA_OR_MILLI: (
+        "1 Msat",
+        (
+            '"1 Msat" could be millions or thousandths of a sat. '
+            "Write m directly after the number for millions, for example 1m."
+        ),
     ),
     Problem.SEPARATE_MULTIPLIER: (
         "21 k",
-        '"21 k" is unclear. Write k or m directly after the number, for example 21k.',
+        '"21 k" is unclear. Write a plain number, or k or m directly after it, for example 21k.',
     ),
     Problem.UNCLEAR_UNIT: (
         "1 bitcoin",
-        '"1 bitcoin" is unclear. Write sats or btc, then the memo, for example 5 sats pizza.',
+        '"1 bitcoin" is unclear. Write sats or btc, then the memo, for example 1 btc pizza.',
     ),
 }
 
@@ -164,7 +178,7 @@ def test_a_sentence_ends_with_an_example_that_is_taken(sentence: str) -> None:
     match = re.fullmatch(r".*, for example (.+)\.", sentence)
     assert match
     for words in match[1].split(" or "):
-        parse(words, min_sats=1, max_sats=2_000_000)
+        parse(words, min_sats=1, max_sats=MAX_SATS)
 
 
 def test_a_limit_is_named_with_a_figure_that_is_taken() -> None:
@@ -184,7 +198,7 @@ def test_what_follows_an_amount_that_has_to_be_alone_is_quoted() -> None:
     with pytest.raises(AmountRefused) as refusal:
         parse_amount("2100 pizza\nwith cheese")
     assert texts.why(refusal.value) == (
-        '"pizza with cheese" is not part of an amount. Write only the amount, for example 2100.'
+        '"pizza with cheese" is not part of an amount. Write only the amount, for example 2,100.'
     )
 
 
