@@ -374,7 +374,7 @@ async def test_a_node_that_is_away_gets_a_word_that_becomes_the_card(world: Worl
 async def test_when_patience_ends_the_word_becomes_the_failure(
     world: World, state: str, reason: NodeError
 ) -> None:
-    world.invoices = {"patience": "4s"}
+    world.patience_s = 4
     await world.start_bot()
     chat = world.private(world.anna)
     await world.open_card(chat, world.anna, "/invoice 1")

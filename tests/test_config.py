@@ -17,10 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot import config, logs, texts
-from bot.config import KEYS, Rate, Settings, load
+from bot.config import KEYS, MIN_PATIENCE_S, Rate, Settings, load
 from bot.config.problems import NAME_NOT_SHOWN, Found, Kind
+from bot.core.steps import NOTICE_AFTER_S
 from bot.demo.node import certificate
 from bot.errors import ConfigError, Problem, Value
+from bot.node.client import CALL_TIMEOUT_S
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.toml"
 TOKEN = "123456789:AAF0abcdefghijklmnopqrstuvwxyz0123"
@@ -115,7 +117,7 @@ def test_every_key_can_be_set() -> None:
         private_route_hints = true
         [invoices]
         expiry = "2 d"
-        patience = "0s"
+        patience = "15s"
         min_sats = 5
         max_sats = 10_000_000_000_000
         [access]
@@ -139,7 +141,7 @@ def test_every_key_can_be_set() -> None:
     assert got.telegram.api_url == "http://127.0.0.1:8081"
     assert (got.lnd.host, got.lnd.certificate()) == ("[::1]:10010", None)
     assert got.lnd.private_route_hints
-    assert (got.invoices.expiry_s, got.invoices.patience_s) == (172_800, 0)
+    assert (got.invoices.expiry_s, got.invoices.patience_s) == (172_800, 15)
     assert (got.invoices.min_sats, got.invoices.max_sats) == (5, 10**13)
     assert got.access.owners == {1, 2}
     assert got.access.users == {9007199254740993}
@@ -159,7 +161,7 @@ def test_every_key_also_comes_from_the_environment() -> None:
             "INVOICE_BOT_LND__HOST": "node:1",
             "INVOICE_BOT_LND__PRIVATE_ROUTE_HINTS": "true",
             "INVOICE_BOT_INVOICES__EXPIRY": "10m",
-            "INVOICE_BOT_INVOICES__PATIENCE": "5s",
+            "INVOICE_BOT_INVOICES__PATIENCE": "20s",
             "INVOICE_BOT_INVOICES__MIN_SATS": "10",
             "INVOICE_BOT_INVOICES__MAX_SATS": "20",
             "INVOICE_BOT_ACCESS__OWNERS": "1, 2",
@@ -177,7 +179,7 @@ def test_every_key_also_comes_from_the_environment() -> None:
 
     assert got.telegram.api_url == "https://api.example"
     assert (got.lnd.host, got.lnd.private_route_hints) == ("node:1", True)
-    assert (got.invoices.expiry_s, got.invoices.patience_s) == (600, 5)
+    assert (got.invoices.expiry_s, got.invoices.patience_s) == (600, 20)
     assert (got.invoices.min_sats, got.invoices.max_sats) == (10, 20)
     assert (got.access.owners, got.access.users) == ({1, 2}, set())
     assert (got.access.chats, got.access.open) == ({-5, 6}, True)
@@ -379,6 +381,8 @@ def hidden(value: str) -> dict[str, Value]:
         ('[invoices]\nexpiry = "1w"', "invoices.expiry", wrong("1w")),
         ('[invoices]\nexpiry = ["1h"]', "invoices.expiry", wrong(["1h"])),
         ("[invoices]\nexpiry.h = 1", "invoices.expiry", {"found": Found.TABLE}),
+        ('[invoices]\npatience = "0s"', "invoices.patience", wrong("0s")),
+        ('[invoices]\npatience = "14s"', "invoices.patience", wrong("14s")),
         ('[invoices]\npatience = "2h"', "invoices.patience", wrong("2h")),
         ("[invoices]\nmin_sats = 0", "invoices.min_sats", wrong(0)),
         ("[invoices]\nmin_sats = true", "invoices.min_sats", wrong(True)),
@@ -701,6 +705,11 @@ def test_settings_made_by_code_read_no_environment(monkeypatch: pytest.MonkeyPat
     assert Settings(invoices={"expiry": "2s"}).invoices.expiry_s == 2  # type: ignore[arg-type]
     with pytest.raises(Exception, match="frozen"):
         Settings().log = config.LogSettings()  # type: ignore[misc]
+
+
+def test_the_least_patience_is_enough_to_ask_the_node_once() -> None:
+    # the first call ends when it is time for the waiting notice, and the next one gets its time
+    assert MIN_PATIENCE_S >= NOTICE_AFTER_S + CALL_TIMEOUT_S
 
 
 @given(st.integers(1, 365))

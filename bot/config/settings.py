@@ -17,6 +17,7 @@ from bot.config.values import (
     DAY_S,
     MAX_EXPIRY_S,
     MAX_SATS,
+    MIN_PATIENCE_S,
     Amount,
     ChatIds,
     HostPort,
@@ -103,7 +104,7 @@ class InvoicesSettings(_Section):
     """[invoices]. Amounts in satoshi, times in seconds."""
 
     expiry_s: Annotated[int, *seconds(1, MAX_EXPIRY_S)] = Field(default=3600, alias="expiry")
-    patience_s: Annotated[int, *seconds(0, 3600)] = Field(default=60, alias="patience")
+    patience_s: Annotated[int, *seconds(MIN_PATIENCE_S, 3600)] = Field(default=60, alias="patience")
     min_sats: Annotated[Amount, Field(ge=1, le=MAX_SATS)] = 1
     max_sats: Annotated[Amount, Field(ge=1, le=MAX_SATS)] = 1_000_000
 

@@ -21,6 +21,9 @@ from bot.config.problems import Kind, in_file
 from bot.errors import ConfigError
 
 DAY_S = 86_400
+#: The node is asked at least once: a first call that ends after 3 s, for the waiting notice, and one
+#: that gets its 10 s.
+MIN_PATIENCE_S = 15
 #: LND's own limits.
 MAX_EXPIRY_S = 31_536_000
 MAX_SATS = 100_000 * 100_000_000

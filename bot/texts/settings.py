@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.config import DEFAULT_FILE, ENV_PREFIX, EXAMPLE_FILE, MAX_SATS
+from bot.config import DEFAULT_FILE, ENV_PREFIX, EXAMPLE_FILE, MAX_SATS, MIN_PATIENCE_S
 from bot.config.problems import Found, Kind
 from bot.errors import ConfigError, Problem
 
@@ -22,7 +22,7 @@ EXPECTED = {
     "lnd.lndconnect": "lndconnect://host:port?cert=...&macaroon=... as lndconnect prints it",
     "lnd.private_route_hints": "true or false",
     "invoices.expiry": 'a duration from "1s" to "365d", such as "1h"',
-    "invoices.patience": 'a duration from "0s" to "1h", such as "60s"',
+    "invoices.patience": f'a duration from "{MIN_PATIENCE_S}s" to "1h", such as "60s"',
     "invoices.min_sats": _SATS,
     "invoices.max_sats": _SATS,
     "access.owners": _USER_IDS,
