@@ -59,6 +59,8 @@ log = logs.get(__name__)
 
 #: Seconds that messages and steps under way get at the end.
 STOP_S = 2.0
+#: Answers of Telegram's after which a start believes that the token is wrong.
+REJECTIONS = 3
 HEARTBEAT_S = 10.0
 TIDY_S = 3600.0
 #: Rows that are removed at once, and the seconds between.
@@ -244,14 +246,17 @@ class _Run:
 
     async def _log_in(self, stop: asyncio.Event) -> bool:
         """Ask Telegram who this bot is, until it answers. Raises `TokenRefused`."""
-        attempts = 0
+        attempts = rejections = 0
         while not stop.is_set():
             attempts += 1
             try:
                 async with _unless(stop):
                     await self._parts.application.initialize()
             except InvalidToken as error:
-                raise TokenRefused from error
+                # once may be a slip of Telegram's, and what needs fixing is not started again
+                rejections += 1
+                if rejections == REJECTIONS:
+                    raise TokenRefused from error
             except TelegramError as error:
                 if attempts == 1:
                     log.warning("Telegram can't be reached", detail=error.message)

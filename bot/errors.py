@@ -3,30 +3,34 @@
 Grouped by what the reader should do::
 
     InvoiceBotError
-    ├── ConfigError                  fix the setting it names; exit 2
-    ├── StartError                   the process cannot run like this; exit 1
+    ├── ConfigError                * fix the setting it names
+    ├── StartError                 * the process cannot run like this
     │   ├── DatabaseInUse            end the other process
-    │   ├── DatabaseTooNew           run the newer version
-    │   ├── DatabaseUnreadable       check the file
-    │   │   ├── DatabaseDamaged
-    │   │   ├── DatabaseHalfMissing
-    │   │   └── DatabaseNotOurs
-    │   ├── DatabaseFolderReadOnly   let the bot's user write there
-    │   ├── LinkInTheWay             remove the symbolic link
-    │   ├── TokenRefused             ask @BotFather for a token
-    │   ├── PortInUse                choose another port
-    │   ├── PortUnusable             choose another port
-    │   ├── DemoMissing              install the demo
+    │   ├── DatabaseTooNew         * run the newer version
+    │   ├── DatabaseUnreadable       check the disk
+    │   │   ├── DatabaseDamaged    *
+    │   │   ├── DatabaseHalfMissing *
+    │   │   ├── DatabaseIsFolder   * name a file
+    │   │   ├── DatabaseNotPermitted * let the bot's user read it
+    │   │   ├── NotADatabase       *
+    │   │   └── DatabaseNotOurs    *
+    │   ├── DatabaseFolderReadOnly * let the bot's user write there
+    │   ├── LinkInTheWay           * remove the symbolic link
+    │   ├── TokenRefused           * ask @BotFather for a token
+    │   ├── PortInUse              * choose another port
+    │   ├── PortUnusable           * choose another port
+    │   ├── DemoMissing            * install the demo
     │   └── DemoNotReady             the demo's bot has not started in time
     ├── StoreUnavailable             wait: locked, full or unreachable; nothing was written
     ├── Refused                      tell the person who asked
-    │   ├── AmountRefused            `problem` says why
-    │   ├── MemoRefused
-    │   │   └── MemoUnreadable
+    │   ├── AmountRefused          * `problem` says why
+    │   ├── MemoRefused            *
+    │   │   └── MemoUnreadable     *
     │   ├── UserLimitReached
     │   ├── ChatLimitReached
     │   ├── ShareLimitReached
-    │   └── OutputRefused            the command line cannot write there
+    │   └── OutputRefused          * the command line cannot write there
+    │       └── OutputFailed         it could not be written in the end
     ├── NodeError
     │   ├── NodePassing              wait, and ask again: whether the call arrived is unknown
     │   │   ├── NodeUnreachable
@@ -38,7 +42,7 @@ Grouped by what the reader should do::
     │   │   ├── NodeTimeout
     │   │   ├── NodeOdd              a text that nobody knows
     │   │   └── AskedTooLongAgo      not the node's fault: the bot was away
-    │   ├── NodeSetting              the owner has to fix something; asked again all the same
+    │   ├── NodeSetting            * the owner has to fix something; asked again all the same
     │   │   ├── CredentialsUnreadable
     │   │   ├── CertificateRefused
     │   │   │   ├── CertificateExpired
@@ -53,9 +57,9 @@ Grouped by what the reader should do::
     │   │   ├── PermissionMissing
     │   │   └── CallMissing
     │   └── NodeRefused              the node refused this very call
-    │       ├── MemoTooLong
-    │       ├── AmountTooLarge
-    │       ├── ExpiryTooLong
+    │       ├── MemoTooLong        *
+    │       ├── AmountTooLarge     *
+    │       ├── ExpiryTooLong      *
     │       ├── HashExists           an earlier try of this add arrived
     │       ├── InvoiceUnknown       no such payment hash at the node
     │       └── AlreadySettled       too late to cancel: it is paid
@@ -69,6 +73,8 @@ Grouped by what the reader should do::
         ├── ChatForbidden            blocked or removed: the chat is unreachable
         ├── ChatMoved                the group has a new id
         └── ChatRefused              Telegram will never take this
+
+A ``*`` stands for `needs_fixing`, of that class and those below it.
 
 What people read about an error is made in `bot.texts` from its class and its values.
 """
@@ -89,6 +95,10 @@ class InvoiceBotError(Exception):
 
     #: The class's name as it is stored and looked up: `NodeLocked` → ``node-locked``.
     key: ClassVar[str] = "invoice-bot-error"
+
+    #: Whether somebody has to fix a setting, an argument or a file first: until then the same again
+    #: ends the same. The command line's exit code says so, and a service manager goes by that.
+    needs_fixing: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         cls.key = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
@@ -122,6 +132,8 @@ class Problem:
 class ConfigError(InvoiceBotError):
     """Settings are missing, wrong or unknown: `problems` says which, each once."""
 
+    needs_fixing = True
+
     def __init__(self, *problems: Problem) -> None:
         super().__init__()
         self.args = ("\n".join(map(str, problems)),)
@@ -131,9 +143,13 @@ class ConfigError(InvoiceBotError):
 class StartError(InvoiceBotError):
     """The bot cannot start."""
 
+    needs_fixing = True
+
 
 class DatabaseInUse(StartError):
     """Another process works on the database at `path`; `pid` is its number, 0 where unknown."""
+
+    needs_fixing = False
 
 
 class DatabaseTooNew(StartError):
@@ -143,17 +159,43 @@ class DatabaseTooNew(StartError):
 class DatabaseUnreadable(StartError):
     """The database at `path` cannot be opened, for the `reason` that SQLite gives."""
 
+    needs_fixing = False
+
 
 class DatabaseDamaged(DatabaseUnreadable):
     """The database at `path` is damaged: `reason`."""
+
+    needs_fixing = True
 
 
 class DatabaseHalfMissing(DatabaseUnreadable):
     """The database at `path` is empty, its `journal` is not."""
 
+    needs_fixing = True
+
+
+class DatabaseIsFolder(DatabaseUnreadable):
+    """A folder is at `path`, in the place of the database."""
+
+    needs_fixing = True
+
+
+class DatabaseNotPermitted(DatabaseUnreadable):
+    """The bot's user has no permission to read the database at `path`."""
+
+    needs_fixing = True
+
+
+class NotADatabase(DatabaseUnreadable):
+    """The file at `path` is no database."""
+
+    needs_fixing = True
+
 
 class DatabaseNotOurs(DatabaseUnreadable):
     """The file at `path` is another program's database."""
+
+    needs_fixing = True
 
 
 class DatabaseFolderReadOnly(StartError):
@@ -183,6 +225,8 @@ class DemoMissing(StartError):
 class DemoNotReady(StartError):
     """The demo's bot did not start within `timeout_s` seconds."""
 
+    needs_fixing = False
+
 
 class StoreUnavailable(InvoiceBotError):
     """The database cannot be written right now."""
@@ -198,6 +242,8 @@ class AmountRefused(Refused):
     `problem` is the reason's key, one of `bot.core.amounts.Problem`; `example` works.
     """
 
+    needs_fixing = True
+
     def __init__(self, problem: str, **values: Value) -> None:
         super().__init__(detail="", problem=problem, **values)
         self.problem = problem
@@ -205,6 +251,8 @@ class AmountRefused(Refused):
 
 class MemoRefused(Refused):
     """A memo of `size_bytes`, more than an invoice holds."""
+
+    needs_fixing = True
 
 
 class MemoUnreadable(MemoRefused):
@@ -224,10 +272,18 @@ class ShareLimitReached(Refused):
 
 
 class OutputRefused(Refused):
-    """The command line cannot write its output: `problem`, at `path`, for `reason`.
+    """The command line cannot write its output there: `problem`, at `path`, for `reason`.
 
     `problem` is one of `bot.core.wishes.OutputProblem`, which names the values of each.
     """
+
+    needs_fixing = True
+
+
+class OutputFailed(OutputRefused):
+    """The invoice was made, and its output could not be written; values likewise."""
+
+    needs_fixing = False
 
 
 class NodeError(InvoiceBotError):
@@ -279,6 +335,8 @@ class AskedTooLongAgo(NodePassing):
 
 class NodeSetting(NodeError):
     """The node rejects this bot."""
+
+    needs_fixing = True
 
 
 class CredentialsUnreadable(NodeSetting):
@@ -340,13 +398,19 @@ class NodeRefused(NodeError):
 class MemoTooLong(NodeRefused):
     """The node finds the memo too long."""
 
+    needs_fixing = True
+
 
 class AmountTooLarge(NodeRefused):
     """The node finds the amount too large."""
 
+    needs_fixing = True
+
 
 class ExpiryTooLong(NodeRefused):
     """The node finds the expiry too long."""
+
+    needs_fixing = True
 
 
 class HashExists(NodeRefused):

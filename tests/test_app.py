@@ -587,6 +587,12 @@ async def test_a_refused_token_ends_the_bot(world: World) -> None:
         await world.start_bot()
 
 
+async def test_a_token_that_is_rejected_once_at_the_start_is_tried_again(world: World) -> None:
+    world.telegram.fail("getMe", status=401, description="Unauthorized")
+    await world.start_bot()
+    await world.open_card(world.private(world.anna), world.anna, "/invoice 1")
+
+
 async def test_a_clean_stop_confirms_what_was_handled(world: World) -> None:
     await world.start_bot()
     chat = world.private(world.anna)

@@ -43,6 +43,13 @@ macaroon = "bot.macaroon"
 """
 
 
+#: What people are shown an example of, apart from the secrets.
+KEYS_WITH_EXAMPLES = [
+    *("lnd.host", "invoices.expiry", "invoices.patience", "database.keep"),
+    *("access.owners", "access.users", "access.chats", "limits.invoices_per_user"),
+]
+
+
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with a node's files in it."""
@@ -186,6 +193,16 @@ def test_every_key_also_comes_from_the_environment() -> None:
     assert (got.limits.invoices_per_user, got.limits.open_per_chat) == (Rate(1, 1), 7)
     assert (got.database.file, got.database.keep_s) == (Path.cwd() / "a/b.db", 172_800)
     assert (got.log.level, got.log.format) == ("warning", "json")
+
+
+@pytest.mark.parametrize("key", KEYS_WITH_EXAMPLES)
+def test_an_example_for_a_variable_works_there(key: str) -> None:
+    variable = f"INVOICE_BOT_{key.replace('.', '__')}".upper()
+    (problem,) = problems(**{**GOOD, variable: "?"})
+    said = texts.why(ConfigError(problem))
+    example = re.search(r"such as (.*?)(?= \(|, found)", said)
+    assert example
+    load(None, {**GOOD, variable: example[1]})
 
 
 def test_the_environment_overrides_the_file() -> None:

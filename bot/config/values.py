@@ -21,8 +21,8 @@ from bot.config.problems import Kind, in_file
 from bot.errors import ConfigError
 
 DAY_S = 86_400
-#: The node is asked at least once: a first call that ends after 3 s, for the waiting notice, and one
-#: that gets its 10 s.
+#: The node is asked at least once: a first call ends after 3 s, for the waiting notice, and the
+#: next one gets its 10 s.
 MIN_PATIENCE_S = 15
 #: LND's own limits.
 MAX_EXPIRY_S = 31_536_000

@@ -142,6 +142,17 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
         "The database {path} is empty, but its journal {journal} is not.",
         "Restore both from a backup, or remove both to start over.",
     ),
+    errors.DatabaseIsFolder: Reason(
+        "The database {path} is a folder.", "Name a file in database.url."
+    ),
+    errors.DatabaseNotPermitted: Reason(
+        "The bot's user has no permission to read the database {path}.",
+        "Let that user read and write it.",
+    ),
+    errors.NotADatabase: Reason(
+        "The file {path} is not a database.",
+        "Name another one in database.url, or restore it from a backup if it was one.",
+    ),
     errors.DatabaseNotOurs: Reason(
         "The database {path} belongs to another program.", "Choose another file."
     ),

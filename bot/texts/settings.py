@@ -37,6 +37,16 @@ EXPECTED = {
     "log.format": '"text" or "json"',
 }
 
+# where it is written otherwise in the environment than in a file
+_IN_ENVIRONMENT = {
+    "lnd.tls_cert": "the path of LND's tls.cert (empty for a certificate from a public authority)",
+    **dict.fromkeys(
+        ("access.owners", "access.users"),
+        "user ids, such as 111, 222 (send /id to the bot to see yours)",
+    ),
+    "access.chats": "chat ids, such as -1001234567890 (send /id there to see it)",
+}
+
 # the other way to give it
 _OR = {
     "telegram.token": "token_file",
@@ -91,6 +101,13 @@ def settings_problems(error: ConfigError) -> str:
     return "\n".join(map(settings_problem, error.problems))
 
 
+def _expected(problem: Problem) -> str | None:
+    expected = EXPECTED.get(problem.key)
+    if not problem.variable or expected is None:
+        return expected
+    return _IN_ENVIRONMENT.get(problem.key, expected.replace('"', ""))  # TOML's quotes
+
+
 def settings_problem(problem: Problem) -> str:
     """One line."""
     values = problem.values
@@ -99,7 +116,7 @@ def settings_problem(problem: Problem) -> str:
         {
             **values,
             "key": key,
-            "expected": EXPECTED.get(problem.key),
+            "expected": _expected(problem),
             "other": _OR.get(problem.key),
             "file": _FILES.get(problem.key),
             "found": _FOUND[str(values.get("found", Found.OTHER))].format_map(values),

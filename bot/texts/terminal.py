@@ -5,18 +5,20 @@ A finding's line begins with its mark and with what was checked, and ends with w
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from bot import errors
-from bot.config import DAY_S
-from bot.core.amounts import format_sats
+from bot.config import DAY_S, MAX_SATS
+from bot.core.amounts import Problem, format_sats, parse
 from bot.core.answers import NodeInvoice
 from bot.core.text import clean_name, clean_quote
-from bot.errors import InvoiceBotError
+from bot.errors import AmountRefused, InvoiceBotError
 from bot.findings import About, Finding, Kind, Mark
-from bot.texts.errors import Reason, reason
+from bot.texts.amounts import about_amount
+from bot.texts.errors import Reason, reason, why
 from bot.texts.phrases import count
 
 #: As many permissions beyond the needed ones are named.
@@ -39,6 +41,13 @@ def cure(finding: Finding) -> str:
     return "" if finding.mark is Mark.FINE else _reason(finding).action
 
 
+def why_here(error: InvoiceBotError) -> str:
+    """What happened and what to do, as `why`, with examples that work at a terminal."""
+    if isinstance(error, AmountRefused):
+        return " ".join(_about_amount(error))
+    return why(error)
+
+
 def new_invoice(made: NodeInvoice, code: str) -> str:
     """A new invoice, with the QR code that the terminal shows."""
     until = datetime.fromtimestamp(made.expires_at, UTC).astimezone()
@@ -46,6 +55,24 @@ def new_invoice(made: NodeInvoice, code: str) -> str:
     about = [format_sats(made.amount_msat), *([f"For: {memo}"] if memo else [])]
     about.append(f"Payable until {until:%Y-%m-%d %H:%M %Z}")
     return "\n".join([*about, "", code, made.payment_request])
+
+
+def _about_amount(error: AmountRefused) -> tuple[str, str]:
+    if "example" not in error.values:
+        return about_amount(error.values)
+    command = _command(str(error.values["example"]))
+    what, action = about_amount({**error.values, "example": command})
+    # at its end, without a full stop, it can be copied
+    action = action.replace(f"for example {command}.", f"for example: {command}")
+    return what, _AT_TERMINAL.get(Problem(error.problem), action).format(example=command)
+
+
+def _command(example: str) -> str:
+    """An amount, and perhaps a memo, as a command line."""
+    _, memo = parse(example, min_sats=1, max_sats=MAX_SATS)
+    amount = example.removesuffix(memo).strip()
+    option = ["--memo", memo] if memo else []
+    return shlex.join(["invoice-bot", "invoice", amount, *option])
 
 
 def _reason(finding: Finding) -> Reason:
@@ -112,6 +139,20 @@ _NOTATIONS: Mapping[str, Callable[[Any], str]] = {
 _UNSEEN = {
     "GetInfo": "the node's identity and chain",
     "ListChannels": "how much can be received",
+}
+
+
+#: What to do about an amount, where that is not what it is in a chat: a memo has its own option.
+_AT_TERMINAL: Mapping[Problem, str] = {
+    Problem.NOT_A_NUMBER: "Write an amount, and the memo after --memo, for example: {example}",
+    Problem.NO_SPACE: "Write the memo after --memo, for example: {example}",
+    Problem.TOO_LONG: "Write the memo after --memo, for example: {example}",
+    Problem.NOT_ALONE: "Write the memo after --memo, for example: {example} --memo pizza",
+    Problem.UNCLEAR_UNIT: "Write sats or btc, and the memo after --memo, for example: {example}",
+    Problem.COMMAS: (
+        "Use commas for thousands and a dot for fractions, as in 2.1k, for example: {example}"
+    ),
+    Problem.ZERO: "To let the payer choose, write any, for example: {example}",
 }
 
 
@@ -212,6 +253,9 @@ _DATABASE: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseUnreadable: "{path} can't be opened: {reason}",
     errors.DatabaseDamaged: "{path} is damaged ({reason})",
     errors.DatabaseHalfMissing: "{path} is empty, but its journal {journal} is not",
+    errors.DatabaseIsFolder: "{path} is a folder",
+    errors.DatabaseNotPermitted: "the bot's user has no permission to read {path}",
+    errors.NotADatabase: "{path} is not a database",
     errors.DatabaseNotOurs: "{path} belongs to another program",
 }
 
@@ -241,6 +285,11 @@ _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseTooNew: "run that version or a newer one",
     errors.DatabaseDamaged: "restore it from a backup",
     errors.DatabaseHalfMissing: "restore both from a backup, or remove both to start over",
+    errors.DatabaseIsFolder: "name a file in database.url",
+    errors.DatabaseNotPermitted: "let that user read and write it",
+    errors.NotADatabase: (
+        "name another file in database.url, or restore it from a backup if it was a database"
+    ),
     errors.DatabaseNotOurs: "choose another file in database.url",
     errors.DatabaseUnreadable: "check the disk, and whether another program is using the file",
 }

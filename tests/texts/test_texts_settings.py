@@ -101,7 +101,7 @@ LINES: list[tuple[Problem, str]] = [
         ),
         (
             "database.keep (INVOICE_BOT_DATABASE__KEEP): "
-            'expected a duration of at least "1d", such as "90d", found "90"'
+            'expected a duration of at least 1d, such as 90d, found "90"'
         ),
     ),
     (
@@ -236,6 +236,23 @@ def test_what_is_expected_of_a_key(key: str, expected: str) -> None:
     line = settings_problem(Problem(Kind.REFUSED, key, values=values))
 
     assert line == f"{key}: expected {expected}, found something else (not shown)"
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("access.owners", "user ids, such as 111, 222 (send /id to the bot to see yours)"),
+        ("lnd.host", EXPECTED["lnd.host"]),
+        ("log.format", "text or json"),
+    ],
+)
+def test_what_is_expected_of_a_variable_is_as_the_environment_has_it(
+    key: str, expected: str
+) -> None:
+    values: dict[str, Value] = {"found": Found.OTHER}
+    line = settings_problem(Problem(Kind.REFUSED, key, "X", values))
+
+    assert line == f"{key} (X): expected {expected}, found something else (not shown)"
 
 
 def test_values_with_braces_are_only_values() -> None:
