@@ -47,6 +47,7 @@ Grouped by what the reader should do::
     │   │   ├── CertificateRefused
     │   │   │   ├── CertificateExpired
     │   │   │   ├── CertificateChanged
+    │   │   │   ├── CertificateNotPublic  none is pinned
     │   │   │   ├── CertificateName
     │   │   │   ├── CertificateCorrupt
     │   │   │   ├── TlsMissing
@@ -353,6 +354,10 @@ class CertificateExpired(CertificateRefused):
 
 class CertificateChanged(CertificateRefused):
     """The node has another certificate than the pinned one."""
+
+
+class CertificateNotPublic(CertificateRefused):
+    """No certificate is pinned, and no public authority vouches for the node's."""
 
 
 class CertificateName(CertificateRefused):

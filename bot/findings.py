@@ -42,7 +42,7 @@ class Kind(StrEnum):
     # of any check
     NO_ANSWER = "no answer"  # timeout_s
     CRASHED = "crashed"  # exception: the name of its class
-    REFUSED = "refused"  # the error says why; host, bake where it is the node's
+    REFUSED = "refused"  # the error says why; host, bake, source where it is the node's
     EXPIRES = "expires"  # expires_at, left_s; bake where it is the macaroon
     EXPIRED = "expired"  # expired_at, likewise
     # Telegram
@@ -57,10 +57,10 @@ class Kind(StrEnum):
     # who can ask
     OPEN_TO_ANYONE = "open to anyone"
     CLOSED_TO_EVERYONE = "closed to everyone"
-    # the certificate
+    # the certificate; source: the setting that it comes from, where that is not its file's
     SYSTEM_AUTHORITIES = "system authorities"
     NO_CERTIFICATE = "no certificate"
-    # the macaroon; bake: the line that makes one that fits
+    # the macaroon; bake: the line that makes one that fits; source likewise
     NO_MACAROON = "no macaroon"  # bake
     LACKS_CALLS = "lacks calls"  # methods, bake
     LACKS_EXTRAS = "lacks extras"  # methods: calls that the bot can do without; bake

@@ -218,6 +218,10 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
         "The Lightning node's certificate has changed.",
         "The bot's owner needs to copy the new one.",
     ),
+    errors.CertificateNotPublic: Reason(
+        "The Lightning node's certificate is not from a public authority, and none is pinned.",
+        "The bot's owner needs to pin LND's tls.cert.",
+    ),
     errors.CertificateName: Reason(
         "The Lightning node's certificate does not include its address.",
         "The bot's owner needs to add it (tlsextraip or tlsextradomain).",
@@ -228,7 +232,7 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     ),
     errors.TlsMissing: Reason(
         "The Lightning node's address answers without TLS.",
-        "The bot's owner needs to correct lnd.host.",
+        "The bot's owner needs to correct that address.",
     ),
     errors.TlsFailed: Reason("The TLS handshake with the Lightning node failed."),
     errors.MacaroonRefused: Reason(

@@ -99,6 +99,7 @@ def _written(finding: Finding) -> dict[str, Any]:
         name: _NOTATIONS[name](value) if name in _NOTATIONS else value
         for name, value in finding.values.items()
     }
+    written |= _IN_LNDCONNECT if "source" in finding.values else _IN_FILES
     methods = finding.values.get("methods")
     if isinstance(methods, tuple):
         written["unseen"] = _and(_UNSEEN.get(name, name) for name in methods)
@@ -158,8 +159,24 @@ _AT_TERMINAL: Mapping[Problem, str] = {
 
 # what was found, and what to do
 
-_BAKE = "bake one that fits and set lnd.macaroon to its path: {bake}"
-_NEW_CERTIFICATE = "remove LND's tls.cert and tls.key and restart LND, which creates new ones"
+#: Where what is new has to go.
+_IN_FILES = {
+    "address": "lnd.host",
+    "certificate_at": "the file at lnd.tls_cert",
+    "put_certificate": "copy LND's current tls.cert to lnd.tls_cert",
+    "put_new_certificate": "copy the new tls.cert to lnd.tls_cert",
+    "put_macaroon": "set lnd.macaroon to its path",
+}
+_IN_LNDCONNECT = {
+    "address": "in lnd.lndconnect",
+    "certificate_at": "the certificate in lnd.lndconnect",
+    "put_certificate": "put an address with LND's current tls.cert into lnd.lndconnect",
+    "put_new_certificate": "put an address with the new tls.cert into lnd.lndconnect",
+    "put_macaroon": "put an address with it into lnd.lndconnect",
+}
+
+_BAKE = "bake one that fits and {put_macaroon}: {bake}"
+_NEW_CERTIFICATE = "remove LND's tls.cert and tls.key, restart LND, and {put_new_certificate}"
 _UNLOCK = "unlock it: lncli unlock"
 _CREATE = "create it: lncli create"
 _LATER = "try again in a while"
@@ -206,9 +223,7 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
     ),
     # the files
     Kind.SYSTEM_AUTHORITIES: Reason("checked against the system's certificate authorities"),
-    Kind.NO_CERTIFICATE: Reason(
-        "the file at lnd.tls_cert is not a valid certificate", "copy LND's tls.cert there again"
-    ),
+    Kind.NO_CERTIFICATE: Reason("{certificate_at} is not a valid certificate", "{put_certificate}"),
     Kind.NO_MACAROON: Reason("this is not an LND macaroon", _BAKE),
     Kind.LACKS_CALLS: Reason("it does not allow {methods}", _BAKE),
     Kind.LACKS_EXTRAS: Reason(
@@ -261,23 +276,23 @@ _DATABASE: Mapping[type[InvoiceBotError], str] = {
 
 _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.NodeError: "see LND's log",
-    errors.NodeUnreachable: "check that LND is running and that its address is {host} (lnd.host)",
-    errors.NodeTimeout: "check that {host} (lnd.host) is LND's gRPC port",
+    errors.NodeUnreachable: "check that LND is running and that its address is {host} ({address})",
+    errors.NodeTimeout: "check that {host} ({address}) is LND's gRPC port",
     errors.NodeStarting: _LATER,
     errors.NodeLocked: _UNLOCK,
     errors.WalletMissing: _CREATE,
     errors.NodeSetting: "fix that setting",
     errors.CallMissing: "update LND; a proxy in between must let every call of the bot through",
-    errors.CertificateRefused: "copy LND's current tls.cert to lnd.tls_cert",
-    errors.CertificateExpired: (
-        "remove LND's tls.cert and tls.key, restart LND, and copy the new tls.cert to lnd.tls_cert"
-    ),
+    errors.CertificateRefused: "{put_certificate}",
+    errors.CertificateExpired: _NEW_CERTIFICATE,
+    errors.CertificateNotPublic: "{put_certificate}",
     errors.CertificateName: (
         "add the address to lnd.conf (tlsextraip, tlsextradomain), let LND create a new tls.cert, "
-        "and copy it to lnd.tls_cert"
+        "and {put_new_certificate}"
     ),
     errors.TlsMissing: (
-        "check that lnd.host is LND's gRPC address and that no proxy in between removes TLS"
+        "check that the address {host} ({address}) is LND's gRPC address and that no proxy in "
+        "between removes TLS"
     ),
     errors.MacaroonRefused: _BAKE,
     errors.PermissionMissing: _BAKE,

@@ -22,7 +22,7 @@ DAY_S = 86_400
 AT = 1_800_793_800.0
 
 CERTIFICATE, MACAROON, DATABASE = About.CERTIFICATE, About.MACAROON, About.DATABASE
-RENEW = "remove LND's tls.cert and tls.key and restart LND, which creates new ones"
+RENEW = "remove LND's tls.cert and tls.key, restart LND, and copy the new tls.cert to lnd.tls_cert"
 BAKE_ONE = f"bake one that fits and set lnd.macaroon to its path: {BAKE}"
 
 
@@ -121,7 +121,7 @@ LINES: list[tuple[Finding, str]] = [
         bad(CERTIFICATE, Kind.NO_CERTIFICATE),
         (
             "✗ certificate: the file at lnd.tls_cert is not a valid certificate; "
-            "copy LND's tls.cert there again"
+            "copy LND's current tls.cert to lnd.tls_cert"
         ),
     ),
     (
@@ -310,6 +310,12 @@ def met(error: InvoiceBotError) -> Finding:
     return refused(About.NODE, error, host=HOST, bake=BAKE)
 
 
+def family(kind: type[InvoiceBotError]) -> Iterator[type[InvoiceBotError]]:
+    yield kind
+    for each in kind.__subclasses__():
+        yield from family(each)
+
+
 CURES: list[tuple[type[errors.NodeError], str]] = [
     (errors.NodeUnreachable, f"check that LND is running and that its address is {HOST}"),
     (errors.NodeTimeout, f"check that {HOST} (lnd.host) is LND's gRPC port"),
@@ -321,8 +327,9 @@ CURES: list[tuple[type[errors.NodeError], str]] = [
     (errors.CertificateCorrupt, "copy LND's current tls.cert to lnd.tls_cert"),
     (errors.TlsFailed, "copy LND's current tls.cert to lnd.tls_cert"),
     (errors.CertificateExpired, "remove LND's tls.cert and tls.key, restart LND, and copy the new"),
+    (errors.CertificateNotPublic, "copy LND's current tls.cert to lnd.tls_cert"),
     (errors.CertificateName, "add the address to lnd.conf (tlsextraip, tlsextradomain), let LND"),
-    (errors.TlsMissing, "check that lnd.host is LND's gRPC address and that no proxy in between"),
+    (errors.TlsMissing, f"check that the address {HOST} (lnd.host) is LND's gRPC address"),
     (errors.MacaroonRefused, BAKE_ONE),
     (errors.MacaroonExpired, BAKE_ONE),
     (errors.MacaroonBound, BAKE_ONE),
@@ -340,6 +347,32 @@ def test_what_to_do_about_the_nodes_errors(kind: type[errors.NodeError], action:
 
     assert texts.cure(finding).startswith(action)
     assert texts.found(finding) == f"node: {texts.reason(kind()).what[:-1]} (UNKNOWN: some words)"
+
+
+@pytest.mark.parametrize("kind", list(family(errors.NodeSetting)))
+def test_where_the_node_comes_from_lndconnect_no_cure_names_a_setting_that_is_not_in_use(
+    kind: type[errors.NodeError],
+) -> None:
+    met_there = refused(About.NODE, kind(), host=HOST, bake=BAKE, source="lnd.lndconnect")
+    assert not re.search(r"lnd\.(host|tls_cert|macaroon)", texts.finding_line(met_there))
+
+
+@pytest.mark.parametrize(
+    "finding",
+    [
+        bad(CERTIFICATE, Kind.NO_CERTIFICATE, source="lnd.lndconnect"),
+        bad(CERTIFICATE, Kind.EXPIRED, expired_at=AT, source="lnd.lndconnect"),
+        bad(MACAROON, Kind.NO_MACAROON, bake=BAKE, source="lnd.lndconnect"),
+        bad(MACAROON, Kind.EXPIRED, expired_at=AT, bake=BAKE, source="lnd.lndconnect"),
+        bad(
+            MACAROON, Kind.LACKS_CALLS, methods=("AddInvoice",), bake=BAKE, source="lnd.lndconnect"
+        ),
+    ],
+)
+def test_what_is_wrong_with_lndconnect_is_fixed_there(finding: Finding) -> None:
+    line = texts.finding_line(finding)
+    assert "lnd.lndconnect" in line
+    assert not re.search(r"lnd\.(host|tls_cert|macaroon)", line)
 
 
 def leaves(kind: type[InvoiceBotError]) -> Iterator[type[InvoiceBotError]]:
