@@ -48,7 +48,10 @@ class Kind(StrEnum):
     # Telegram
     LOGIN_ACCEPTED = "login accepted"  # username, name
     LOGIN_REJECTED = "login rejected"
+    LOGIN_UNKNOWN = "login unknown"  # api_url: no bot of this token there, or no such path
     UNREACHABLE = "unreachable"  # api_url
+    TLS_FAILED = "TLS failed"  # api_url, reason
+    NO_BOT_API = "no Bot API"  # api_url, answer: the status that it gives, "" for none
     ANSWERS_ODDLY = "answers oddly"  # message
     WEBHOOK_SET = "webhook set"  # host
     GROUPS_FORBIDDEN = "groups forbidden"

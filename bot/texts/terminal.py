@@ -129,6 +129,7 @@ _NOTATIONS: Mapping[str, Callable[[Any], str]] = {
     "expired_at": _at("%Y-%m-%d %H:%M UTC"),
     "left_s": _left,
     "methods": _and,
+    "answer": lambda answer: f" {answer}" if answer else "",
     "name": clean_name,
     "alias": clean_name,
     "permissions": _some,
@@ -195,9 +196,22 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
     Kind.LOGIN_REJECTED: Reason(
         "the token is rejected", "get the current one from @BotFather (/mybots, API Token)"
     ),
+    Kind.LOGIN_UNKNOWN: Reason(
+        "it knows no bot with this token",
+        "check the token, and that telegram.api_url ({api_url}) is right",
+    ),
     Kind.UNREACHABLE: Reason(
         "it can't be reached",
         "check that this machine is online and that telegram.api_url ({api_url}) is right",
+    ),
+    Kind.TLS_FAILED: Reason(
+        "no secure connection ({reason})",
+        "check that telegram.api_url ({api_url}) is right, begins with http:// or https:// as its "
+        "server does, and that nothing in between replaces its certificate",
+    ),
+    Kind.NO_BOT_API: Reason(
+        "{api_url} answers{answer}, but not as a Bot API server does",
+        "check telegram.api_url; if it is right, try again in a while",
     ),
     Kind.ANSWERS_ODDLY: Reason("it answers {message}", "check that telegram.api_url is right"),
     Kind.WEBHOOK_SET: Reason(

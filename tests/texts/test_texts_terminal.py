@@ -66,6 +66,35 @@ LINES: list[tuple[Finding, str]] = [
         ),
     ),
     (
+        bad(About.TELEGRAM, Kind.LOGIN_UNKNOWN, api_url="https://bot.example"),
+        (
+            "✗ Telegram: it knows no bot with this token; "
+            "check the token, and that telegram.api_url (https://bot.example) is right"
+        ),
+    ),
+    (
+        bad(About.TELEGRAM, Kind.TLS_FAILED, api_url="https://bot.example", reason="expired"),
+        (
+            "✗ Telegram: no secure connection (expired); check that telegram.api_url "
+            "(https://bot.example) is right, begins with http:// or https:// as its server does, "
+            "and that nothing in between replaces its certificate"
+        ),
+    ),
+    (
+        bad(About.TELEGRAM, Kind.NO_BOT_API, api_url="https://bot.example", answer="OK (200)"),
+        (
+            "✗ Telegram: https://bot.example answers OK (200), but not as a Bot API server does; "
+            "check telegram.api_url; if it is right, try again in a while"
+        ),
+    ),
+    (
+        bad(About.TELEGRAM, Kind.NO_BOT_API, api_url="https://bot.example", answer=""),
+        (
+            "✗ Telegram: https://bot.example answers, but not as a Bot API server does; "
+            "check telegram.api_url; if it is right, try again in a while"
+        ),
+    ),
+    (
         bad(About.TELEGRAM, Kind.ANSWERS_ODDLY, message="Forbidden: bot was kicked out"),
         (
             "✗ Telegram: it answers Forbidden: bot was kicked out; "
