@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -15,7 +14,7 @@ from pydantic import ValidationError
 from bot import logs
 from bot.config.problems import Kind, refused, unknown
 from bot.config.settings import DatabaseSettings, LndSettings, Raw, Settings
-from bot.config.values import read_file
+from bot.config.values import SQLITE, odd_database, read_file
 from bot.errors import ConfigError, Problem
 
 DEFAULT_FILE = "config.toml"
@@ -40,6 +39,7 @@ def load(
     for name, value in ours.items():
         section, key = name[len(ENV_PREFIX) :].lower().split("__")
         raw.setdefault(section, {})[key] = value
+    problems += _take_odd_database(raw)
     _anchor(raw, path.absolute().parent if path is not None else Path.cwd())
     problems += [*_token_problems(raw, needed=need_telegram), *_lnd_problems(raw)]
     try:
@@ -147,8 +147,18 @@ def _anchor(raw: Raw, folder: Path) -> None:
             raw[section][key] = folder / _home(value)
     database = raw.setdefault("database", {})
     url = database.setdefault("url", DatabaseSettings().url)
-    if isinstance(url, str) and re.match(r"sqlite:///[^?]+$", url):
-        database["url"] = f"sqlite:///{folder / _home(url.removeprefix('sqlite:///'))}"
+    if isinstance(url, str) and url.startswith(SQLITE) and url != SQLITE:
+        database["url"] = f"{SQLITE}{folder / _home(url.removeprefix(SQLITE))}"
+
+
+def _take_odd_database(raw: Raw) -> Iterator[Problem]:
+    """A database's path that would name another file than was meant, as it was written."""
+    url = raw.get("database", {}).get("url")
+    if isinstance(url, str) and url.startswith(SQLITE) and url != SQLITE:
+        kind = odd_database(url)
+        if kind is not None:
+            del raw["database"]["url"]
+            yield refused("database.url", url, kind=kind)
 
 
 def _home(path: str) -> str:

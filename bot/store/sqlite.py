@@ -40,7 +40,7 @@ _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE)
 
 def file_of(url: str) -> Path:
     """The file of a database: one by two names is one database, with one lock."""
-    return Path(sa.make_url(url).database or "").resolve()
+    return Path(url.removeprefix("sqlite:///")).resolve()
 
 
 def locked(path: Path) -> filelock.BaseFileLock:
@@ -100,8 +100,8 @@ class Files:
         self._beside.clear()
 
 
-def opened(url: str, path: Path) -> Engine:
-    """The database at `url`, in the file `path`, brought up to date.
+def opened(path: Path) -> Engine:
+    """The database in the file `path`, brought up to date.
 
     Raises `DatabaseTooNew` or `DatabaseUnreadable`.
     """
@@ -110,7 +110,12 @@ def opened(url: str, path: Path) -> Engine:
         path.touch(mode=0o600)
     else:
         _refuse_unusable(path)
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, hide_parameters=True)
+    engine = sa.create_engine(
+        # made of its parts: SQLAlchemy would decode what looks like an escape in a text
+        sa.URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": BUSY_TIMEOUT_S},
+        hide_parameters=True,
+    )
     sa.event.listen(engine, "connect", _configure)
     sa.event.listen(engine, "begin", _begin)
     try:

@@ -83,6 +83,20 @@ _LINES: Mapping[str, str] = {
     Kind.NO_TABLE: "{key}: expected a table, as in [{key}], found {found}",
     Kind.REFUSED: "{key}: expected {expected}, found {found}",
     Kind.MISSING: "{key}: expected {expected}, or {other}, found nothing",
+    Kind.DATABASE_IN_MEMORY: (
+        "{key}: expected {expected}, found {found}: the bot needs a file, because a database in "
+        "memory is gone after a restart"
+    ),
+    Kind.DATABASE_URI: (
+        "{key}: expected {expected}, found {found}: parameters and file: are not supported"
+    ),
+    Kind.DATABASE_ESCAPED: (
+        "{key}: expected {expected}, found {found}: write the path as it is, without % escapes"
+    ),
+    Kind.DATABASE_SPACE: (
+        "{key}: expected {expected}, found {found}: remove the spaces at its ends"
+    ),
+    Kind.DATABASE_FOLDER: "{key}: expected {expected}, found the path of a folder: {found}",
     Kind.TWO_TOKENS: "{key}: expected either token or token_file, found both",
     Kind.BESIDE_LNDCONNECT: "{key}: expected either this or lnd.lndconnect, found both",
     Kind.MIN_ABOVE_MAX: "{key}: expected at most max_sats ({max_sats}), found {min_sats}",

@@ -145,6 +145,42 @@ LINES: list[tuple[Problem, str]] = [
         "lnd.host: expected either this or lnd.lndconnect, found both",
     ),
     (
+        refused("database.url", "sqlite:///:memory:", kind=Kind.DATABASE_IN_MEMORY),
+        (
+            "database.url: expected sqlite:/// and the path of a file, "
+            'found "sqlite:///:memory:": the bot needs a file, because a database in memory is '
+            "gone after a restart"
+        ),
+    ),
+    (
+        refused("database.url", "sqlite:///file:x", kind=Kind.DATABASE_URI),
+        (
+            "database.url: expected sqlite:/// and the path of a file, "
+            'found "sqlite:///file:x": parameters and file: are not supported'
+        ),
+    ),
+    (
+        refused("database.url", "sqlite:///a%20b", kind=Kind.DATABASE_ESCAPED),
+        (
+            "database.url: expected sqlite:/// and the path of a file, "
+            'found "sqlite:///a%20b": write the path as it is, without % escapes'
+        ),
+    ),
+    (
+        refused("database.url", "sqlite:///x ", kind=Kind.DATABASE_SPACE),
+        (
+            "database.url: expected sqlite:/// and the path of a file, "
+            'found "sqlite:///x ": remove the spaces at its ends'
+        ),
+    ),
+    (
+        refused("database.url", "sqlite:////data/", kind=Kind.DATABASE_FOLDER),
+        (
+            "database.url: expected sqlite:/// and the path of a file, "
+            'found the path of a folder: "sqlite:////data/"'
+        ),
+    ),
+    (
         Problem(Kind.MIN_ABOVE_MAX, "invoices.min_sats", values={"min_sats": 2, "max_sats": 1}),
         "invoices.min_sats: expected at most max_sats (1), found 2",
     ),
