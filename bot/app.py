@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 from telegram import (
@@ -46,6 +47,7 @@ from bot.engine.patience import Patience
 from bot.engine.worker import Worker
 from bot.errors import LinkInTheWay, StoreUnavailable, TokenRefused
 from bot.findings import Mark
+from bot.node.check import check_macaroon
 from bot.node.client import Node
 from bot.node.gate import Gate
 from bot.node.identity import Identity
@@ -189,6 +191,8 @@ class Parts:
                 owners=settings.access.owners,
                 admission=admission,
                 replies=replies,
+                macaroon=partial(check_macaroon, settings.lnd),
+                clock=self.clock,
             ),
             Presses(actions=actions, targets=targets, replies=replies),
             # the last: it takes what no other family does

@@ -33,6 +33,7 @@ from bot.errors import (
     UserLimitReached,
 )
 from bot.lnrpc import lightning_pb2
+from bot.node.check import check_macaroon
 from tests.faces import Role, may_be_duplicate, plain
 from tests.world import NAME, World
 
@@ -641,4 +642,5 @@ async def test_an_owner_asks_how_the_node_is_and_nobody_else_can(world: World) -
     assert "700,000" in (status.text or "")
     await world.node.down()
     world.telegram.say(own, world.owner, "/status")
-    await world.said(own, texts.node_status(NodeStatus(NodeUnreachable(), None)))
+    lacks = list(check_macaroon(world.settings().lnd, world.clock()))
+    await world.said(own, texts.node_status(NodeStatus(NodeUnreachable(), None), lacks))
