@@ -26,6 +26,8 @@ class About(StrEnum):
 
     TELEGRAM = "Telegram"
     GROUPS = "groups"
+    SETTINGS = "settings"
+    INVOICES = "invoices"
     ACCESS = "access"
     CERTIFICATE = "certificate"
     MACAROON = "macaroon"
@@ -57,9 +59,15 @@ class Kind(StrEnum):
     GROUPS_FORBIDDEN = "groups forbidden"
     PRIVACY_OFF = "privacy off"
     PRIVACY_ON = "privacy on"  # username
+    # the files with secrets
+    READABLE_BY_ALL = "readable by all"  # key: "" for the settings' own file; path
+    # what is asked for
+    SHORT_EXPIRY = "short expiry"  # expiry_s
+    MIN_ABOVE_RECEIVABLE = "min above receivable"  # min_msat
     # who can ask
     OPEN_TO_ANYONE = "open to anyone"
     CLOSED_TO_EVERYONE = "closed to everyone"
+    NO_OWNERS = "no owners"
     # the certificate; source: the setting that it comes from, where that is not its file's
     SYSTEM_AUTHORITIES = "system authorities"
     NO_CERTIFICATE = "no certificate"

@@ -5,10 +5,11 @@ What is expected of a key is written for people in `bot.texts.settings`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
 from bot import logs
@@ -163,3 +164,10 @@ class Settings(_Section):
     limits: LimitsSettings = LimitsSettings()
     database: DatabaseSettings = DatabaseSettings()
     log: LogSettings = LogSettings()
+
+    _secret_files: dict[str, Path] = PrivateAttr(default_factory=dict)
+
+    @property
+    def secret_files(self) -> Mapping[str, Path]:
+        """The files that secrets were read from, by their key; "" is the settings' own file."""
+        return self._secret_files

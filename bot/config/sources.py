@@ -36,11 +36,13 @@ def load(
         raise ConfigError(Problem(Kind.NO_SETTINGS, DEFAULT_FILE, values={"folder": folder}))
     raw = _from_file(path) if path is not None else {}
     problems = [*_take_unknown(raw), *_take_unknown_variables(ours)]
+    secret_files = {"": path} if path is not None and _has_secret(raw) else {}
     for name, value in ours.items():
         section, key = name[len(ENV_PREFIX) :].lower().split("__")
         raw.setdefault(section, {})[key] = value
     problems += _take_odd_database(raw)
     _anchor(raw, path.absolute().parent if path is not None else Path.cwd())
+    secret_files |= _secret_files(raw)
     problems += [*_token_problems(raw, needed=need_telegram), *_lnd_problems(raw)]
     try:
         settings = Settings(**raw)
@@ -51,7 +53,22 @@ def load(
         problems += _file_problems(raw["lnd"])
     if problems:
         raise ConfigError(*(_with_variable(problem, ours) for problem in problems))
+    settings._secret_files.update(secret_files)  # noqa: SLF001 -- no key: they are told by `load`
     return settings
+
+
+def _has_secret(raw: Raw) -> bool:
+    """Whether a secret is in the settings' own file."""
+    return bool(raw.get("telegram", {}).get("token") or raw.get("lnd", {}).get("lndconnect"))
+
+
+def _secret_files(raw: Raw) -> dict[str, Path]:
+    """The files that have nothing but a secret in them."""
+    paths = {
+        "telegram.token_file": raw.get("telegram", {}).get("token_file"),
+        "lnd.macaroon": raw.get("lnd", {}).get("macaroon"),
+    }
+    return {key: path for key, path in paths.items() if isinstance(path, Path)}
 
 
 def _from_file(path: Path) -> Raw:

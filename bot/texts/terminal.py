@@ -19,7 +19,7 @@ from bot.errors import AmountRefused, InvoiceBotError
 from bot.findings import About, Finding, Kind, Mark
 from bot.texts.amounts import about_amount
 from bot.texts.errors import Reason, reason, why
-from bot.texts.phrases import count
+from bot.texts.phrases import count, span
 
 #: As many permissions beyond the needed ones are named.
 _NAMED = 6
@@ -100,6 +100,9 @@ def _written(finding: Finding) -> dict[str, Any]:
         for name, value in finding.values.items()
     }
     written |= _IN_LNDCONNECT if "source" in finding.values else _IN_FILES
+    if "key" in finding.values:
+        written["secret"] = _SECRETS[str(finding.values["key"])]
+        written["chmod"] = shlex.join(["chmod", "600", str(finding.values["path"])])
     methods = finding.values.get("methods")
     if isinstance(methods, tuple):
         written["unseen"] = _and(_UNSEEN.get(name, name) for name in methods)
@@ -134,7 +137,16 @@ _NOTATIONS: Mapping[str, Callable[[Any], str]] = {
     "alias": clean_name,
     "permissions": _some,
     "receivable_msat": format_sats,
+    "min_msat": format_sats,
+    "expiry_s": span,
     "free_bytes": lambda size: f"{size // 1_000_000} MB",
+}
+
+# what is in the file of a key
+_SECRETS = {
+    "": "the settings file",
+    "telegram.token_file": "the token",
+    "lnd.macaroon": "the macaroon",
 }
 
 # what the bot cannot see without a call
@@ -227,6 +239,19 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
         "privacy mode is on, as recommended: "
         "/invoice@{username} and replies to the bot's messages reach it"
     ),
+    # the files with secrets
+    Kind.READABLE_BY_ALL: Reason(
+        "everyone on this machine can read {secret} ({path})",
+        "let only the bot's user read it: {chmod}",
+    ),
+    # what is asked for
+    Kind.SHORT_EXPIRY: Reason(
+        "an invoice can be paid for only {expiry_s}", "set a longer invoices.expiry, such as 1h"
+    ),
+    Kind.MIN_ABOVE_RECEIVABLE: Reason(
+        "the node can't receive even {min_msat}, the smallest amount that can be requested",
+        "get more inbound liquidity, or set a smaller invoices.min_sats",
+    ),
     # who can ask
     Kind.OPEN_TO_ANYONE: Reason(
         "anyone can ask for invoices (access.open)",
@@ -234,6 +259,10 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
     ),
     Kind.CLOSED_TO_EVERYONE: Reason(
         "nobody can ask for invoices", "send /id to the bot and add the number to access.owners"
+    ),
+    Kind.NO_OWNERS: Reason(
+        "there are no owners, so nobody is notified when something needs fixing",
+        "send /id to the bot and add the number to access.owners",
     ),
     # the files
     Kind.SYSTEM_AUTHORITIES: Reason("checked against the system's certificate authorities"),

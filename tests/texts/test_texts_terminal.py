@@ -126,6 +126,37 @@ LINES: list[tuple[Finding, str]] = [
             "/invoice@a_bot and replies to the bot's messages reach it"
         ),
     ),
+    # the files with secrets
+    (
+        note(About.SETTINGS, Kind.READABLE_BY_ALL, key="", path="/my bot/config.toml"),
+        (
+            "! settings: everyone on this machine can read the settings file "
+            "(/my bot/config.toml); let only the bot's user read it: "
+            "chmod 600 '/my bot/config.toml'"
+        ),
+    ),
+    (
+        note(About.SETTINGS, Kind.READABLE_BY_ALL, key="lnd.macaroon", path="/bot.macaroon"),
+        (
+            "! settings: everyone on this machine can read the macaroon (/bot.macaroon); "
+            "let only the bot's user read it: chmod 600 /bot.macaroon"
+        ),
+    ),
+    # what is asked for
+    (
+        note(About.INVOICES, Kind.SHORT_EXPIRY, expiry_s=6),
+        (
+            "! invoices: an invoice can be paid for only 6 seconds; "
+            "set a longer invoices.expiry, such as 1h"
+        ),
+    ),
+    (
+        note(About.INVOICES, Kind.MIN_ABOVE_RECEIVABLE, min_msat=5_000_000),
+        (
+            "! invoices: the node can't receive even 5,000 sats, the smallest amount that can be "
+            "requested; get more inbound liquidity, or set a smaller invoices.min_sats"
+        ),
+    ),
     # who can ask
     (
         note(About.ACCESS, Kind.OPEN_TO_ANYONE),
@@ -138,6 +169,13 @@ LINES: list[tuple[Finding, str]] = [
         note(About.ACCESS, Kind.CLOSED_TO_EVERYONE),
         (
             "! access: nobody can ask for invoices; "
+            "send /id to the bot and add the number to access.owners"
+        ),
+    ),
+    (
+        note(About.ACCESS, Kind.NO_OWNERS),
+        (
+            "! access: there are no owners, so nobody is notified when something needs fixing; "
             "send /id to the bot and add the number to access.owners"
         ),
     ),
