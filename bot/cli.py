@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import os
+import resource
 import secrets
 import signal
 import sys
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 #: Exit codes. A service manager starts what failed again, and not what needs fixing.
 FAILED, NEEDS_FIXING = 1, 2
+
+#: Of Linux' prctl, as <linux/prctl.h> has it.
+PR_SET_DUMPABLE = 4
 
 #: Seconds for a clean shutdown, and those after it to log that it took too long.
 SHUTDOWN_S = 4.5
@@ -66,11 +70,22 @@ ConfigOption = Annotated[
 
 def main() -> NoReturn:
     """Run the command line; ends the process."""
+    _keep_memory_private()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # not every terminal has a ✓
     app()
     raise SystemExit
+
+
+def _keep_memory_private() -> None:
+    """No core dumps, and no look from outside: macaroon, token and preimages are in memory."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        # a handler of core dumps may ignore the limit, and another process of this user needs none
+        import ctypes  # noqa: PLC0415
+
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _version(wanted: bool) -> None:

@@ -696,6 +696,23 @@ async def test_a_start_loads_nothing_that_it_has_no_use_for() -> None:
     assert result.out.splitlines() == [f"invoice-bot {__version__}", "False []"]
 
 
+PRIVATE = """
+import ctypes, os, resource, sys
+from bot.__main__ import main
+sys.argv = ["invoice-bot", "--version"]
+try:
+    main()
+except SystemExit:
+    print(resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))
+"""
+
+
+async def test_no_command_leaves_a_core_dump_with_secrets() -> None:
+    result = await ended(await coded(PRIVATE))
+
+    assert result.out.splitlines()[1:] == ["(0, 0) 0"]  # 3 is PR_GET_DUMPABLE
+
+
 async def test_a_second_ctrl_c_ends_at_once() -> None:
     process = await signalled(60.0)
     process.send_signal(signal.SIGINT)

@@ -689,14 +689,16 @@ def test_a_byte_order_mark_in_the_tokens_file_is_not_part_of_it() -> None:
     assert load(None, env).telegram.token.get_secret_value() == TOKEN
 
 
-@pytest.mark.parametrize("content", ["", "not a token", f"{TOKEN} {TOKEN}"])
-def test_a_token_file_with_something_else_is_refused(content: str) -> None:
+@pytest.mark.parametrize("content", ["", "\n", "not a token", f"{TOKEN} {TOKEN}"])
+def test_a_token_file_with_something_else_is_refused(folder: Path, content: str) -> None:
     written(content, "token")
     env = {**GOOD, "INVOICE_BOT_TELEGRAM__TOKEN_FILE": "token"}
     del env["INVOICE_BOT_TELEGRAM__TOKEN"]
 
-    values = hidden(content) if content else {"found": Found.EMPTY}
-    assert problems(**env) == [Problem(Kind.REFUSED, "telegram.token", values=values)]
+    (problem,) = problems(**env)
+    assert problem.key == "telegram.token_file"
+    assert problem.kind == (Kind.FILE_OTHER if content.strip() else Kind.FILE_EMPTY)
+    assert problem.values["path"] == str(folder / "token")
 
 
 # secrets

@@ -54,6 +54,7 @@ class Kind(StrEnum):
     FILE_NOT_PERMITTED = "file not permitted"
     FILE_UNREADABLE = "file unreadable"  # reason
     FILE_EMPTY = "file empty"
+    FILE_OTHER = "file has something else"
     FILE_NO_CERTIFICATE = "file has no certificate"
 
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from bot import logs
 from bot.config.problems import Kind, refused, unknown
 from bot.config.settings import DatabaseSettings, LndSettings, Raw, Settings
-from bot.config.values import SQLITE, odd_database, read_file
+from bot.config.values import SQLITE, odd_database, read_token
 from bot.errors import ConfigError, Problem
 
 DEFAULT_FILE = "config.toml"
@@ -198,8 +198,7 @@ def _token_problems(raw: Raw, *, needed: bool) -> Iterator[Problem]:
             yield refused("telegram.token_file", file)
         else:
             try:
-                text = read_file("telegram.token_file", file)
-                telegram["token"] = text.decode("utf-8-sig", errors="replace").strip()
+                telegram["token"] = read_token("telegram.token_file", file)
             except ConfigError as error:
                 yield from error.problems
 

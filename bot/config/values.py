@@ -198,6 +198,16 @@ def read_file(key: str, path: Path) -> bytes:
     raise ConfigError(problem)
 
 
+def read_token(key: str, path: Path) -> str:
+    """The token in the file that `key` names. Raises ConfigError naming the key."""
+    token = read_file(key, path).decode("utf-8-sig", errors="replace").strip()
+    if not token:
+        raise ConfigError(in_file(Kind.FILE_EMPTY, key, path))
+    if not _TOKEN.fullmatch(token):
+        raise ConfigError(in_file(Kind.FILE_OTHER, key, path))
+    return token
+
+
 _FILE_PROBLEMS = {
     FileNotFoundError: Kind.FILE_MISSING,
     NotADirectoryError: Kind.FILE_MISSING,

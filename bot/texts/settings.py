@@ -106,6 +106,7 @@ _LINES: Mapping[str, str] = {
     Kind.FILE_NOT_PERMITTED: "{key}: expected {file}, found one {place} that this user can't read",
     Kind.FILE_UNREADABLE: "{key}: expected {file}, found one {place} that can't be read: {reason}",
     Kind.FILE_EMPTY: "{key}: expected {file}, found an empty file {place}",
+    Kind.FILE_OTHER: "{key}: expected {file} and nothing else, found something else {place}",
     Kind.FILE_NO_CERTIFICATE: "{key}: expected a PEM certificate, found none in the file {place}",
 }
 

@@ -217,6 +217,13 @@ LINES: list[tuple[Problem, str]] = [
         "lnd.macaroon: expected a macaroon file, found an empty file at /dev/null",
     ),
     (
+        file(Kind.FILE_OTHER, "telegram.token_file"),
+        (
+            "telegram.token_file: expected a file with the token and nothing else, "
+            "found something else at /x"
+        ),
+    ),
+    (
         file(Kind.FILE_NO_CERTIFICATE, "lnd.tls_cert"),
         "lnd.tls_cert: expected a PEM certificate, found none in the file at /x",
     ),
