@@ -272,7 +272,7 @@ def read_terminal(lines: list[str]) -> str:
 
 
 def read_picture(picture: Image.Image) -> str:
-    (code,) = zxingcpp.read_barcodes(picture.convert("L"))
+    (code,) = zxingcpp.read_barcodes(picture.convert("L"), zxingcpp.BarcodeFormat.QRCode)
     text: str = code.text
     return text
 

@@ -36,7 +36,7 @@ def load(
         raise ConfigError(Problem(Kind.NO_SETTINGS, DEFAULT_FILE, values={"folder": folder}))
     raw = _from_file(path) if path is not None else {}
     problems = [*_take_unknown(raw), *_take_unknown_variables(ours)]
-    secret_files = {"": path} if path is not None and _has_secret(raw) else {}
+    secret_files = {"": path.absolute()} if path is not None and _has_secret(raw) else {}
     for name, value in ours.items():
         section, key = name[len(ENV_PREFIX) :].lower().split("__")
         raw.setdefault(section, {})[key] = value
