@@ -101,7 +101,9 @@ class InvoiceBotError(Exception):
     #: ends the same. The command line's exit code says so, and a service manager goes by that.
     needs_fixing: ClassVar[bool] = False
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, *, needs_fixing: bool | None = None) -> None:
+        if needs_fixing is not None:
+            cls.needs_fixing = needs_fixing
         cls.key = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
 
     def __init__(self, *, detail: str = "", **values: Value) -> None:
@@ -130,10 +132,8 @@ class Problem:
         return " ".join([f"{self.key}: {self.kind}", *values])
 
 
-class ConfigError(InvoiceBotError):
+class ConfigError(InvoiceBotError, needs_fixing=True):
     """Settings are missing, wrong or unknown: `problems` says which, each once."""
-
-    needs_fixing = True
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__()
@@ -141,62 +141,44 @@ class ConfigError(InvoiceBotError):
         self.problems = problems
 
 
-class StartError(InvoiceBotError):
+class StartError(InvoiceBotError, needs_fixing=True):
     """The bot cannot start."""
 
-    needs_fixing = True
 
-
-class DatabaseInUse(StartError):
+class DatabaseInUse(StartError, needs_fixing=False):
     """Another process works on the database at `path`; `pid` is its number, 0 where unknown."""
-
-    needs_fixing = False
 
 
 class DatabaseTooNew(StartError):
     """A newer version of this bot wrote the database."""
 
 
-class DatabaseUnreadable(StartError):
+class DatabaseUnreadable(StartError, needs_fixing=False):
     """The database at `path` cannot be opened, for the `reason` that SQLite gives."""
 
-    needs_fixing = False
 
-
-class DatabaseDamaged(DatabaseUnreadable):
+class DatabaseDamaged(DatabaseUnreadable, needs_fixing=True):
     """The database at `path` is damaged: `reason`."""
 
-    needs_fixing = True
 
-
-class DatabaseHalfMissing(DatabaseUnreadable):
+class DatabaseHalfMissing(DatabaseUnreadable, needs_fixing=True):
     """The database at `path` is empty, its `journal` is not."""
 
-    needs_fixing = True
 
-
-class DatabaseIsFolder(DatabaseUnreadable):
+class DatabaseIsFolder(DatabaseUnreadable, needs_fixing=True):
     """A folder is at `path`, in the place of the database."""
 
-    needs_fixing = True
 
-
-class DatabaseNotPermitted(DatabaseUnreadable):
+class DatabaseNotPermitted(DatabaseUnreadable, needs_fixing=True):
     """The bot's user has no permission to read the database at `path`."""
 
-    needs_fixing = True
 
-
-class NotADatabase(DatabaseUnreadable):
+class NotADatabase(DatabaseUnreadable, needs_fixing=True):
     """The file at `path` is no database."""
 
-    needs_fixing = True
 
-
-class DatabaseNotOurs(DatabaseUnreadable):
+class DatabaseNotOurs(DatabaseUnreadable, needs_fixing=True):
     """The file at `path` is another program's database."""
-
-    needs_fixing = True
 
 
 class DatabaseFolderReadOnly(StartError):
@@ -223,10 +205,8 @@ class DemoMissing(StartError):
     """The demo's packages are not installed."""
 
 
-class DemoNotReady(StartError):
+class DemoNotReady(StartError, needs_fixing=False):
     """The demo's bot did not start within `timeout_s` seconds."""
-
-    needs_fixing = False
 
 
 class StoreUnavailable(InvoiceBotError):
@@ -237,23 +217,19 @@ class Refused(InvoiceBotError):
     """What a person asked for cannot be done."""
 
 
-class AmountRefused(Refused):
+class AmountRefused(Refused, needs_fixing=True):
     """What stands there is no amount that can be asked for.
 
     `problem` is the reason's key, one of `bot.core.amounts.Problem`; `example` works.
     """
-
-    needs_fixing = True
 
     def __init__(self, problem: str, **values: Value) -> None:
         super().__init__(detail="", problem=problem, **values)
         self.problem = problem
 
 
-class MemoRefused(Refused):
+class MemoRefused(Refused, needs_fixing=True):
     """A memo of `size_bytes`, more than an invoice holds."""
-
-    needs_fixing = True
 
 
 class MemoUnreadable(MemoRefused):
@@ -272,19 +248,15 @@ class ShareLimitReached(Refused):
     """One person has `count` open invoices in a group; `who` where not the reader."""
 
 
-class OutputRefused(Refused):
+class OutputRefused(Refused, needs_fixing=True):
     """The command line cannot write its output there: `problem`, at `path`, for `reason`.
 
     `problem` is one of `bot.core.wishes.OutputProblem`, which names the values of each.
     """
 
-    needs_fixing = True
 
-
-class OutputFailed(OutputRefused):
+class OutputFailed(OutputRefused, needs_fixing=False):
     """The invoice was made, and its output could not be written; values likewise."""
-
-    needs_fixing = False
 
 
 class NodeError(InvoiceBotError):
@@ -334,10 +306,8 @@ class AskedTooLongAgo(NodePassing):
     """The bot was away when this was asked."""
 
 
-class NodeSetting(NodeError):
+class NodeSetting(NodeError, needs_fixing=True):
     """The node rejects this bot."""
-
-    needs_fixing = True
 
 
 class CredentialsUnreadable(NodeSetting):
@@ -400,22 +370,16 @@ class NodeRefused(NodeError):
     """The node refused this very call, and always will."""
 
 
-class MemoTooLong(NodeRefused):
+class MemoTooLong(NodeRefused, needs_fixing=True):
     """The node finds the memo too long."""
 
-    needs_fixing = True
 
-
-class AmountTooLarge(NodeRefused):
+class AmountTooLarge(NodeRefused, needs_fixing=True):
     """The node finds the amount too large."""
 
-    needs_fixing = True
 
-
-class ExpiryTooLong(NodeRefused):
+class ExpiryTooLong(NodeRefused, needs_fixing=True):
     """The node finds the expiry too long."""
-
-    needs_fixing = True
 
 
 class HashExists(NodeRefused):
