@@ -1,6 +1,10 @@
-ARG PYTHON=3.11
+# A tag moves; a digest does not. To build on one image only, pull it, read its digest, and name it:
+#   docker pull python:3.11-slim
+#   docker image inspect --format '{{index .RepoDigests 0}}' python:3.11-slim
+#   docker build --build-arg BASE=python@sha256:... .
+ARG BASE=python:3.11-slim
 
-FROM python:${PYTHON}-slim AS build
+FROM ${BASE} AS build
 WORKDIR /src
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 COPY requirements/run.txt requirements/build.txt requirements/
@@ -15,7 +19,7 @@ RUN /opt/build/bin/python -m hatchling build --target wheel --directory /tmp/whe
     && pip --python /opt/bot/bin/python install --no-deps --no-index /tmp/wheel/*.whl \
     && /opt/bot/bin/invoice-bot --version
 
-FROM python:${PYTHON}-slim
+FROM ${BASE}
 LABEL org.opencontainers.image.title="lightning-invoice-bot" \
       org.opencontainers.image.description="A Telegram bot that makes invoices at your own LND node" \
       org.opencontainers.image.licenses="MIT"

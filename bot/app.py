@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 from telegram import (
@@ -46,6 +47,7 @@ from bot.engine.patience import Patience
 from bot.engine.worker import Worker
 from bot.errors import LinkInTheWay, StoreUnavailable, TokenRefused
 from bot.findings import Mark
+from bot.node.check import check_macaroon
 from bot.node.client import Node
 from bot.node.gate import Gate
 from bot.node.identity import Identity
@@ -59,6 +61,8 @@ log = logs.get(__name__)
 
 #: Seconds that messages and steps under way get at the end.
 STOP_S = 2.0
+#: Answers of Telegram's after which a start believes that the token is wrong.
+REJECTIONS = 3
 HEARTBEAT_S = 10.0
 TIDY_S = 3600.0
 #: Rows that are removed at once, and the seconds between.
@@ -188,6 +192,8 @@ class Parts:
                 owners=settings.access.owners,
                 admission=admission,
                 replies=replies,
+                macaroon=partial(check_macaroon, settings.lnd),
+                clock=self.clock,
             ),
             Presses(actions=actions, node=self.at_node, targets=targets, replies=replies),
             # the last: it takes what no other family does
@@ -245,14 +251,17 @@ class _Run:
 
     async def _log_in(self, stop: asyncio.Event) -> bool:
         """Ask Telegram who this bot is, until it answers. Raises `TokenRefused`."""
-        attempts = 0
+        attempts = rejections = 0
         while not stop.is_set():
             attempts += 1
             try:
                 async with _unless(stop):
                     await self._parts.application.initialize()
             except InvalidToken as error:
-                raise TokenRefused from error
+                # once may be a slip of Telegram's, and what needs fixing is not started again
+                rejections += 1
+                if rejections == REJECTIONS:
+                    raise TokenRefused from error
             except TelegramError as error:
                 if attempts == 1:
                     log.warning("Telegram can't be reached", detail=error.message)

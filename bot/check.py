@@ -6,17 +6,21 @@ The command line prints what is found; `run` logs it at the start. Nothing is ch
 from __future__ import annotations
 
 import asyncio
+import stat
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
 
 from bot.chat.check import check_telegram
-from bot.config import AccessSettings, Settings
+from bot.config import AccessSettings, InvoicesSettings, Settings
 from bot.findings import About, Finding, Kind, bad, note
 from bot.node.check import check_certificate, check_macaroon, check_node
 from bot.store.check import check_database
 
 #: Seconds for everything that is asked of Telegram, and of the node.
 ASK_TIMEOUT_S = 20.0
+#: An invoice that can be paid for less time, in seconds, is gone before a wallet is opened.
+SHORT_EXPIRY_S = 60
 
 
 async def diagnose(
@@ -31,13 +35,47 @@ async def diagnose(
     database = asyncio.to_thread(list, check_database(settings.database, in_use=in_use))
     parts = await asyncio.gather(
         _part(About.TELEGRAM, check_telegram(settings.telegram)),
+        _part(About.SETTINGS, _listed(check_files(settings.secret_files))),
+        _part(About.INVOICES, _listed(check_invoices(settings.invoices))),
         _part(About.ACCESS, _listed(check_access(settings.access))),
         _part(About.CERTIFICATE, _listed(check_certificate(settings.lnd, now))),
         _part(About.MACAROON, _listed(check_macaroon(settings.lnd, now))),
         _part(About.NODE, check_node(settings.lnd)),
         _part(About.DATABASE, database),
     )
-    return [finding for part in parts for finding in part]
+    findings = [finding for part in parts for finding in part]
+    return [*findings, *_payable(settings.invoices, findings)]
+
+
+def check_files(files: Mapping[str, Path]) -> Iterator[Finding]:
+    """Whether everyone on this machine can read a secret; `files`: the key of each → its path."""
+    for key, path in files.items():
+        if _is_readable_by_all(path):
+            yield note(About.SETTINGS, Kind.READABLE_BY_ALL, key=key, path=str(path))
+
+
+def _is_readable_by_all(path: Path) -> bool:
+    try:
+        real = path.resolve(strict=True)
+        is_reached = all(folder.stat().st_mode & stat.S_IXOTH for folder in real.parents)
+        return is_reached and bool(real.stat().st_mode & stat.S_IROTH)
+    except OSError:  # told where it is read
+        return False
+
+
+def check_invoices(invoices: InvoicesSettings) -> Iterator[Finding]:
+    """Whether invoices live long enough to be paid, by the settings alone."""
+    if invoices.expiry_s < SHORT_EXPIRY_S:
+        yield note(About.INVOICES, Kind.SHORT_EXPIRY, expiry_s=invoices.expiry_s)
+
+
+def _payable(invoices: InvoicesSettings, findings: list[Finding]) -> Iterator[Finding]:
+    """Whether the node can receive the smallest invoice that people can ask for."""
+    for finding in findings:
+        receivable_msat = finding.values.get("receivable_msat")
+        if isinstance(receivable_msat, int) and receivable_msat < 1000 * invoices.min_sats:
+            min_msat = 1000 * invoices.min_sats
+            yield note(About.INVOICES, Kind.MIN_ABOVE_RECEIVABLE, min_msat=min_msat)
 
 
 def check_access(access: AccessSettings) -> Iterator[Finding]:
@@ -46,6 +84,9 @@ def check_access(access: AccessSettings) -> Iterator[Finding]:
         yield note(About.ACCESS, Kind.OPEN_TO_ANYONE)
     elif not access.owners | access.users | access.chats:
         yield note(About.ACCESS, Kind.CLOSED_TO_EVERYONE)
+        return  # the first owner is what it lacks
+    if not access.owners:
+        yield note(About.ACCESS, Kind.NO_OWNERS)
 
 
 async def _part(about: About, findings: Awaitable[list[Finding]]) -> list[Finding]:

@@ -1,6 +1,6 @@
 """The command line: the only print, and the only exit codes. Knows people at a terminal.
 
-0: success; 1: failed; 2: a setting or an argument needs fixing.
+0: success; 1: failed; 2: a setting, an argument or a file needs fixing first.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import os
+import resource
 import secrets
 import signal
 import sys
@@ -29,10 +30,16 @@ import typer
 from bot import __version__, logs
 from bot.config import DEFAULT_FILE, InvoicesSettings, Settings, load
 from bot.core.wishes import OutputProblem
-from bot.errors import ConfigError, DemoMissing, InvoiceBotError, OutputRefused
+from bot.errors import DemoMissing, InvoiceBotError, OutputFailed, OutputRefused
 
 if TYPE_CHECKING:
     from bot.core.answers import NodeInvoice
+
+#: Exit codes. A service manager starts what failed again, and not what needs fixing.
+FAILED, NEEDS_FIXING = 1, 2
+
+#: Of Linux' prctl, as <linux/prctl.h> has it.
+PR_SET_DUMPABLE = 4
 
 #: Seconds for a clean shutdown, and those after it to log that it took too long.
 SHUTDOWN_S = 4.5
@@ -63,11 +70,22 @@ ConfigOption = Annotated[
 
 def main() -> NoReturn:
     """Run the command line; ends the process."""
+    _keep_memory_private()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # not every terminal has a ✓
     app()
     raise SystemExit
+
+
+def _keep_memory_private() -> None:
+    """No core dumps, and no look from outside: macaroon, token and preimages are in memory."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        # a handler of core dumps may ignore the limit, and another process of this user needs none
+        import ctypes  # noqa: PLC0415
+
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _version(wanted: bool) -> None:
@@ -149,7 +167,7 @@ def check(config: ConfigOption = None) -> None:
         for finding in findings:
             typer.echo(logs.redacted(texts.finding_line(finding)))
         if any(finding.mark is Mark.BAD for finding in findings):
-            raise typer.Exit(1)
+            raise typer.Exit(FAILED)
 
 
 @app.command()
@@ -186,7 +204,7 @@ def invoice(
         if png is not None:
             _write(png, picture)
         if not_printed:
-            raise OutputRefused(
+            raise OutputFailed(
                 problem=OutputProblem.NOT_PRINTED,
                 reason=not_printed,
                 payment_request=made.payment_request,
@@ -211,8 +229,8 @@ def _errors_printed() -> Iterator[None]:
     except InvoiceBotError as error:
         from bot import texts  # noqa: PLC0415
 
-        typer.echo(logs.redacted(texts.why(error)), err=True)
-        raise typer.Exit(2 if isinstance(error, ConfigError) else 1) from None
+        typer.echo(logs.redacted(texts.why_here(error)), err=True)
+        raise typer.Exit(NEEDS_FIXING if error.needs_fixing else FAILED) from None
 
 
 # run and demo: until a signal
@@ -331,14 +349,14 @@ def _check_target(file: Path) -> None:
             raise OutputRefused(problem=OutputProblem.NOT_A_FILE, path=str(file))
         if not file.parent.is_dir():
             raise OutputRefused(problem=OutputProblem.FOLDER_MISSING, path=str(file.parent))
-    except OSError as error:
-        raise _not_written(file, error) from None
+    except OSError as error:  # a name that is too long, a folder that nobody can look into
+        raise _not_written(OutputRefused, file, error) from None
     if not os.access(file.parent, os.W_OK | os.X_OK):
         raise OutputRefused(problem=OutputProblem.FOLDER_READ_ONLY, path=str(file.parent))
 
 
 def _write(file: Path, picture: bytes) -> None:
-    """Whole or not at all. Raises OutputRefused."""
+    """Whole or not at all. Raises OutputFailed."""
     # Nobody knows its name beforehand, to lay a link there; and to replace one follows it nowhere.
     part = file.with_name(f".invoice-{secrets.token_hex(8)}.png")
     try:
@@ -348,10 +366,10 @@ def _write(file: Path, picture: bytes) -> None:
     except OSError as error:
         with suppress(OSError):
             part.unlink()
-        raise _not_written(file, error) from None
+        raise _not_written(OutputFailed, file, error) from None
 
 
-def _not_written(file: Path, error: OSError) -> OutputRefused:
-    return OutputRefused(
+def _not_written(kind: type[OutputRefused], file: Path, error: OSError) -> OutputRefused:
+    return kind(
         problem=OutputProblem.NOT_WRITTEN, path=str(file), reason=error.strerror or str(error)
     )

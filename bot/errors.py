@@ -3,30 +3,34 @@
 Grouped by what the reader should do::
 
     InvoiceBotError
-    ├── ConfigError                  fix the setting it names; exit 2
-    ├── StartError                   the process cannot run like this; exit 1
+    ├── ConfigError                * fix the setting it names
+    ├── StartError                 * the process cannot run like this
     │   ├── DatabaseInUse            end the other process
-    │   ├── DatabaseTooNew           run the newer version
-    │   ├── DatabaseUnreadable       check the file
-    │   │   ├── DatabaseDamaged
-    │   │   ├── DatabaseHalfMissing
-    │   │   └── DatabaseNotOurs
-    │   ├── DatabaseFolderReadOnly   let the bot's user write there
-    │   ├── LinkInTheWay             remove the symbolic link
-    │   ├── TokenRefused             ask @BotFather for a token
-    │   ├── PortInUse                choose another port
-    │   ├── PortUnusable             choose another port
-    │   ├── DemoMissing              install the demo
+    │   ├── DatabaseTooNew         * run the newer version
+    │   ├── DatabaseUnreadable       check the disk
+    │   │   ├── DatabaseDamaged    *
+    │   │   ├── DatabaseHalfMissing *
+    │   │   ├── DatabaseIsFolder   * name a file
+    │   │   ├── DatabaseNotPermitted * let the bot's user read it
+    │   │   ├── NotADatabase       *
+    │   │   └── DatabaseNotOurs    *
+    │   ├── DatabaseFolderReadOnly * let the bot's user write there
+    │   ├── LinkInTheWay           * remove the symbolic link
+    │   ├── TokenRefused           * ask @BotFather for a token
+    │   ├── PortInUse              * choose another port
+    │   ├── PortUnusable           * choose another port
+    │   ├── DemoMissing            * install the demo
     │   └── DemoNotReady             the demo's bot has not started in time
     ├── StoreUnavailable             wait: locked, full or unreachable; nothing was written
     ├── Refused                      tell the person who asked
-    │   ├── AmountRefused            `problem` says why
-    │   ├── MemoRefused
-    │   │   └── MemoUnreadable
+    │   ├── AmountRefused          * `problem` says why
+    │   ├── MemoRefused            *
+    │   │   └── MemoUnreadable     *
     │   ├── UserLimitReached
     │   ├── ChatLimitReached
     │   ├── ShareLimitReached
-    │   └── OutputRefused            the command line cannot write there
+    │   └── OutputRefused          * the command line cannot write there
+    │       └── OutputFailed         it could not be written in the end
     ├── NodeError
     │   ├── NodePassing              wait, and ask again: whether the call arrived is unknown
     │   │   ├── NodeUnreachable
@@ -38,11 +42,12 @@ Grouped by what the reader should do::
     │   │   ├── NodeTimeout
     │   │   ├── NodeOdd              a text that nobody knows
     │   │   └── AskedTooLongAgo      not the node's fault: the bot was away
-    │   ├── NodeSetting              the owner has to fix something; asked again all the same
+    │   ├── NodeSetting            * the owner has to fix something; asked again all the same
     │   │   ├── CredentialsUnreadable
     │   │   ├── CertificateRefused
     │   │   │   ├── CertificateExpired
     │   │   │   ├── CertificateChanged
+    │   │   │   ├── CertificateNotPublic  none is pinned
     │   │   │   ├── CertificateName
     │   │   │   ├── CertificateCorrupt
     │   │   │   ├── TlsMissing
@@ -53,9 +58,9 @@ Grouped by what the reader should do::
     │   │   ├── PermissionMissing
     │   │   └── CallMissing
     │   └── NodeRefused              the node refused this very call
-    │       ├── MemoTooLong
-    │       ├── AmountTooLarge
-    │       ├── ExpiryTooLong
+    │       ├── MemoTooLong        *
+    │       ├── AmountTooLarge     *
+    │       ├── ExpiryTooLong      *
     │       ├── HashExists           an earlier try of this add arrived
     │       ├── InvoiceUnknown       no such payment hash at the node
     │       └── AlreadySettled       too late to cancel: it is paid
@@ -69,6 +74,8 @@ Grouped by what the reader should do::
         ├── ChatForbidden            blocked or removed: the chat is unreachable
         ├── ChatMoved                the group has a new id
         └── ChatRefused              Telegram will never take this
+
+A ``*`` stands for `needs_fixing`, of that class and those below it.
 
 What people read about an error is made in `bot.texts` from its class and its values.
 """
@@ -90,7 +97,13 @@ class InvoiceBotError(Exception):
     #: The class's name as it is stored and looked up: `NodeLocked` → ``node-locked``.
     key: ClassVar[str] = "invoice-bot-error"
 
-    def __init_subclass__(cls) -> None:
+    #: Whether somebody has to fix a setting, an argument or a file first: until then the same again
+    #: ends the same. The command line's exit code says so, and a service manager goes by that.
+    needs_fixing: ClassVar[bool] = False
+
+    def __init_subclass__(cls, *, needs_fixing: bool | None = None) -> None:
+        if needs_fixing is not None:
+            cls.needs_fixing = needs_fixing
         cls.key = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
 
     def __init__(self, *, detail: str = "", **values: Value) -> None:
@@ -119,7 +132,7 @@ class Problem:
         return " ".join([f"{self.key}: {self.kind}", *values])
 
 
-class ConfigError(InvoiceBotError):
+class ConfigError(InvoiceBotError, needs_fixing=True):
     """Settings are missing, wrong or unknown: `problems` says which, each once."""
 
     def __init__(self, *problems: Problem) -> None:
@@ -128,11 +141,11 @@ class ConfigError(InvoiceBotError):
         self.problems = problems
 
 
-class StartError(InvoiceBotError):
+class StartError(InvoiceBotError, needs_fixing=True):
     """The bot cannot start."""
 
 
-class DatabaseInUse(StartError):
+class DatabaseInUse(StartError, needs_fixing=False):
     """Another process works on the database at `path`; `pid` is its number, 0 where unknown."""
 
 
@@ -140,19 +153,31 @@ class DatabaseTooNew(StartError):
     """A newer version of this bot wrote the database."""
 
 
-class DatabaseUnreadable(StartError):
+class DatabaseUnreadable(StartError, needs_fixing=False):
     """The database at `path` cannot be opened, for the `reason` that SQLite gives."""
 
 
-class DatabaseDamaged(DatabaseUnreadable):
+class DatabaseDamaged(DatabaseUnreadable, needs_fixing=True):
     """The database at `path` is damaged: `reason`."""
 
 
-class DatabaseHalfMissing(DatabaseUnreadable):
+class DatabaseHalfMissing(DatabaseUnreadable, needs_fixing=True):
     """The database at `path` is empty, its `journal` is not."""
 
 
-class DatabaseNotOurs(DatabaseUnreadable):
+class DatabaseIsFolder(DatabaseUnreadable, needs_fixing=True):
+    """A folder is at `path`, in the place of the database."""
+
+
+class DatabaseNotPermitted(DatabaseUnreadable, needs_fixing=True):
+    """The bot's user has no permission to read the database at `path`."""
+
+
+class NotADatabase(DatabaseUnreadable, needs_fixing=True):
+    """The file at `path` is no database."""
+
+
+class DatabaseNotOurs(DatabaseUnreadable, needs_fixing=True):
     """The file at `path` is another program's database."""
 
 
@@ -180,7 +205,7 @@ class DemoMissing(StartError):
     """The demo's packages are not installed."""
 
 
-class DemoNotReady(StartError):
+class DemoNotReady(StartError, needs_fixing=False):
     """The demo's bot did not start within `timeout_s` seconds."""
 
 
@@ -192,7 +217,7 @@ class Refused(InvoiceBotError):
     """What a person asked for cannot be done."""
 
 
-class AmountRefused(Refused):
+class AmountRefused(Refused, needs_fixing=True):
     """What stands there is no amount that can be asked for.
 
     `problem` is the reason's key, one of `bot.core.amounts.Problem`; `example` works.
@@ -203,7 +228,7 @@ class AmountRefused(Refused):
         self.problem = problem
 
 
-class MemoRefused(Refused):
+class MemoRefused(Refused, needs_fixing=True):
     """A memo of `size_bytes`, more than an invoice holds."""
 
 
@@ -223,11 +248,15 @@ class ShareLimitReached(Refused):
     """One person can have `count` open invoices in a group; `who` where not the reader."""
 
 
-class OutputRefused(Refused):
-    """The command line cannot write its output: `problem`, at `path`, for `reason`.
+class OutputRefused(Refused, needs_fixing=True):
+    """The command line cannot write its output there: `problem`, at `path`, for `reason`.
 
     `problem` is one of `bot.core.wishes.OutputProblem`, which names the values of each.
     """
+
+
+class OutputFailed(OutputRefused, needs_fixing=False):
+    """The invoice was made, and its output could not be written; values likewise."""
 
 
 class NodeError(InvoiceBotError):
@@ -277,7 +306,7 @@ class AskedTooLongAgo(NodePassing):
     """The bot was away when this was asked."""
 
 
-class NodeSetting(NodeError):
+class NodeSetting(NodeError, needs_fixing=True):
     """The node rejects this bot."""
 
 
@@ -295,6 +324,10 @@ class CertificateExpired(CertificateRefused):
 
 class CertificateChanged(CertificateRefused):
     """The node has another certificate than the pinned one."""
+
+
+class CertificateNotPublic(CertificateRefused):
+    """No certificate is pinned, and no public authority vouches for the node's."""
 
 
 class CertificateName(CertificateRefused):
@@ -337,15 +370,15 @@ class NodeRefused(NodeError):
     """The node refused this very call, and always will."""
 
 
-class MemoTooLong(NodeRefused):
+class MemoTooLong(NodeRefused, needs_fixing=True):
     """The node finds the memo too long."""
 
 
-class AmountTooLarge(NodeRefused):
+class AmountTooLarge(NodeRefused, needs_fixing=True):
     """The node finds the amount too large."""
 
 
-class ExpiryTooLong(NodeRefused):
+class ExpiryTooLong(NodeRefused, needs_fixing=True):
     """The node finds the expiry too long."""
 
 

@@ -26,6 +26,8 @@ class About(StrEnum):
 
     TELEGRAM = "Telegram"
     GROUPS = "groups"
+    SETTINGS = "settings"
+    INVOICES = "invoices"
     ACCESS = "access"
     CERTIFICATE = "certificate"
     MACAROON = "macaroon"
@@ -42,25 +44,34 @@ class Kind(StrEnum):
     # of any check
     NO_ANSWER = "no answer"  # timeout_s
     CRASHED = "crashed"  # exception: the name of its class
-    REFUSED = "refused"  # the error says why; host, bake where it is the node's
+    REFUSED = "refused"  # the error says why; host, bake, source where it is the node's
     EXPIRES = "expires"  # expires_at, left_s; bake where it is the macaroon
     EXPIRED = "expired"  # expired_at, likewise
     # Telegram
     LOGIN_ACCEPTED = "login accepted"  # username, name
     LOGIN_REJECTED = "login rejected"
+    LOGIN_UNKNOWN = "login unknown"  # api_url: no bot of this token there, or no such path
     UNREACHABLE = "unreachable"  # api_url
+    TLS_FAILED = "TLS failed"  # api_url, reason
+    NO_BOT_API = "no Bot API"  # api_url, answer: the status that it gives, "" for none
     ANSWERS_ODDLY = "answers oddly"  # message
     WEBHOOK_SET = "webhook set"  # host
     GROUPS_FORBIDDEN = "groups forbidden"
     PRIVACY_OFF = "privacy off"
     PRIVACY_ON = "privacy on"  # username
+    # the files with secrets
+    READABLE_BY_ALL = "readable by all"  # key: "" for the settings' own file; path
+    # what is asked for
+    SHORT_EXPIRY = "short expiry"  # expiry_s
+    MIN_ABOVE_RECEIVABLE = "min above receivable"  # min_msat
     # who can ask
     OPEN_TO_ANYONE = "open to anyone"
     CLOSED_TO_EVERYONE = "closed to everyone"
-    # the certificate
+    NO_OWNERS = "no owners"
+    # the certificate; source: the setting that it comes from, where that is not its file's
     SYSTEM_AUTHORITIES = "system authorities"
     NO_CERTIFICATE = "no certificate"
-    # the macaroon; bake: the line that makes one that fits
+    # the macaroon; bake: the line that makes one that fits; source likewise
     NO_MACAROON = "no macaroon"  # bake
     LACKS_CALLS = "lacks calls"  # methods, bake
     LACKS_EXTRAS = "lacks extras"  # methods: calls that the bot can do without; bake

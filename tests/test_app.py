@@ -33,6 +33,7 @@ from bot.errors import (
     UserLimitReached,
 )
 from bot.lnrpc import lightning_pb2
+from bot.node.check import check_macaroon
 from tests.faces import Role, may_be_duplicate, plain
 from tests.world import NAME, World
 
@@ -374,7 +375,7 @@ async def test_a_node_that_is_away_gets_a_word_that_becomes_the_card(world: Worl
 async def test_when_patience_ends_the_word_becomes_the_failure(
     world: World, state: str, reason: NodeError
 ) -> None:
-    world.invoices = {"patience": "4s"}
+    world.patience_s = 4
     await world.start_bot()
     chat = world.private(world.anna)
     await world.open_card(chat, world.anna, "/invoice 1")
@@ -621,6 +622,12 @@ async def test_a_refused_token_ends_the_bot(world: World) -> None:
         await world.start_bot()
 
 
+async def test_a_token_that_is_rejected_once_at_the_start_is_tried_again(world: World) -> None:
+    world.telegram.fail("getMe", status=401, description="Unauthorized")
+    await world.start_bot()
+    await world.open_card(world.private(world.anna), world.anna, "/invoice 1")
+
+
 async def test_a_clean_stop_confirms_what_was_handled(world: World) -> None:
     await world.start_bot()
     chat = world.private(world.anna)
@@ -669,4 +676,5 @@ async def test_an_owner_asks_how_the_node_is_and_nobody_else_can(world: World) -
     assert "700,000" in (status.text or "")
     await world.node.down()
     world.telegram.say(own, world.owner, "/status")
-    await world.said(own, texts.node_status(NodeStatus(NodeUnreachable(), None)))
+    lacks = list(check_macaroon(world.settings().lnd, world.clock()))
+    await world.said(own, texts.node_status(NodeStatus(NodeUnreachable(), None), lacks))

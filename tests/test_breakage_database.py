@@ -199,7 +199,7 @@ async def test_a_database_that_can_not_be_used_is_told_in_a_sentence_and_untouch
     harm(file)
     before = file.read_bytes()
     code, said = await world.run_refused()
-    assert code == 1
+    assert code == 2
     assert len(said) == 1
     assert "database" in said[0]
     assert file.read_bytes() == before
@@ -209,7 +209,7 @@ async def test_a_link_in_the_place_of_the_sign_of_life_is_told_in_a_sentence(wor
     target = world.folder / "precious"
     (world.folder / "bot.alive").symlink_to(target)
     code, said = await world.run_refused()
-    assert code == 1
+    assert code == 2
     assert said == [texts.why(LinkInTheWay(path=str(world.folder / "bot.alive")))]
     assert not target.exists()
 

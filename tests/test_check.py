@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot import check
+from bot.config import load
+from bot.demo.node import certificate
 from bot.findings import About, Finding, Kind, Mark
 from tests.checked import bake_narrow, diagnosed, kinds, of
-from tests.world import NAME, World
+from tests.world import NAME, TOKEN, World
 
 FINE, NOTE, BAD = Mark.FINE, Mark.NOTE, Mark.BAD
 
@@ -82,9 +87,77 @@ async def test_a_bug_in_one_check_does_not_keep_the_rest_from_being_checked(worl
     [
         ({"owners": frozenset()}, Kind.CLOSED_TO_EVERYONE),
         ({"open": True}, Kind.OPEN_TO_ANYONE),
+        ({"owners": frozenset(), "users": frozenset({7})}, Kind.NO_OWNERS),
     ],
 )
 async def test_who_can_ask(world: World, access: dict[str, Any], kind: Kind) -> None:
     world.access = {"users": frozenset(), **access}
 
     assert kinds(of(About.ACCESS, await diagnosed(world))) == [(NOTE, kind)]
+
+
+async def test_an_expiry_that_nobody_can_pay_within_is_noted(world: World) -> None:
+    world.invoices = {"expiry": "59s"}
+
+    found = of(About.INVOICES, await diagnosed(world))
+
+    assert found == [Finding(NOTE, About.INVOICES, Kind.SHORT_EXPIRY, {"expiry_s": 59})]
+
+
+async def test_a_smallest_amount_that_the_node_cannot_receive_is_noted(world: World) -> None:
+    receivable_sats = 1_580_000_000
+    world.invoices = {"min_sats": receivable_sats + 1, "max_sats": 10**10}
+
+    found = of(About.INVOICES, await diagnosed(world))
+    world.invoices["min_sats"] = receivable_sats
+    none = of(About.INVOICES, await diagnosed(world))
+
+    assert (kinds(found), none) == ([(NOTE, Kind.MIN_ABOVE_RECEIVABLE)], [])
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that everyone on this machine can look into."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+def written(folder: Path, *, mode: int) -> dict[str, Path]:
+    """Settings with their secrets in files of this mode; what is loaded of them."""
+    certificate.make(folder)
+    (folder / "bot.macaroon").write_bytes(b"x")
+    (folder / "token").write_text(TOKEN)
+    lnd = "[lnd]\ntls_cert = 'tls.cert'\nmacaroon = 'bot.macaroon'\n"
+    (folder / "config.toml").write_text(f"[telegram]\ntoken = '{TOKEN}'\n{lnd}")
+    (folder / "other.toml").write_text(f"[telegram]\ntoken_file = 'token'\n{lnd}")
+    for name in ("bot.macaroon", "token", "config.toml", "other.toml"):
+        (folder / name).chmod(mode)
+    return {
+        **load(folder / "other.toml", {}).secret_files,
+        **load(folder / "config.toml", {}).secret_files,
+    }
+
+
+def test_a_secret_that_everyone_can_read_is_noted(public: Path) -> None:
+    found = list(check.check_files(written(public, mode=0o644)))
+
+    assert kinds(found) == [(NOTE, Kind.READABLE_BY_ALL)] * 3
+    assert {finding.values["key"]: finding.values["path"] for finding in found} == {
+        "": str(public / "config.toml"),
+        "telegram.token_file": str(public / "token"),
+        "lnd.macaroon": str(public / "bot.macaroon"),
+    }
+
+
+def test_a_secret_that_only_some_can_read_is_not_noted(public: Path) -> None:
+    assert list(check.check_files(written(public, mode=0o640))) == []
+    files = written(public, mode=0o644)
+    public.chmod(0o750)  # nobody gets there
+    assert list(check.check_files(files)) == []
+
+
+def test_settings_without_a_secret_in_them_can_be_read_by_everyone(public: Path) -> None:
+    written(public, mode=0o644)
+    assert "" not in load(public / "other.toml", {}).secret_files

@@ -8,16 +8,18 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import typer
 import zxingcpp
 from PIL import Image
 
@@ -28,6 +30,7 @@ from bot.core.wishes import OutputProblem
 from bot.errors import ConfigError, MemoRefused, MemoUnreadable, OutputRefused, Problem, Refused
 from bot.findings import About, Kind, Mark, bad, fine
 from tests.node.simulated import changed
+from tests.texts.test_texts_errors import VALUES
 from tests.world import NAME, TOKEN, World
 
 ROOT = Path(__file__).parent.parent
@@ -145,6 +148,74 @@ async def test_a_wrong_command_line_exits_with_2(arguments: list[str]) -> None:
     assert "Usage: " in result.lines[0]
 
 
+#: How a process ends for each error of the start, and for those that `invoice` can meet: 2 where
+#: the same again ends the same until somebody fixes something.
+CODES: dict[type[errors.InvoiceBotError], int] = {
+    errors.ConfigError: 2,
+    errors.StartError: 2,
+    errors.DatabaseInUse: 1,
+    errors.DatabaseTooNew: 2,
+    errors.DatabaseUnreadable: 1,
+    errors.DatabaseDamaged: 2,
+    errors.DatabaseHalfMissing: 2,
+    errors.DatabaseIsFolder: 2,
+    errors.DatabaseNotPermitted: 2,
+    errors.NotADatabase: 2,
+    errors.DatabaseNotOurs: 2,
+    errors.DatabaseFolderReadOnly: 2,
+    errors.LinkInTheWay: 2,
+    errors.TokenRefused: 2,
+    errors.PortInUse: 2,
+    errors.PortUnusable: 2,
+    errors.DemoMissing: 2,
+    errors.DemoNotReady: 1,
+    errors.StoreUnavailable: 1,
+    errors.AmountRefused: 2,
+    errors.MemoRefused: 2,
+    errors.MemoUnreadable: 2,
+    errors.OutputRefused: 2,
+    errors.OutputFailed: 1,
+    errors.NodeError: 1,
+    errors.NodePassing: 1,
+    errors.NodeSetting: 2,
+    errors.NodeRefused: 1,
+    errors.MemoTooLong: 2,
+    errors.AmountTooLarge: 2,
+    errors.ExpiryTooLong: 2,
+}
+
+
+@pytest.mark.parametrize(("kind", "code"), CODES.items())
+def test_the_exit_code_says_whether_something_needs_fixing_first(
+    kind: type[errors.InvoiceBotError], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error: errors.InvoiceBotError
+    if issubclass(kind, errors.ConfigError):
+        error = kind(Problem(ProblemKind.NO_SETTINGS, "config.toml", values={"folder": "/x"}))
+    elif issubclass(kind, errors.AmountRefused):
+        error = refused(lambda: amounts.parse_amount("1.000"))
+    elif issubclass(kind, errors.OutputRefused):
+        error = kind(problem=OutputProblem.IS_FOLDER, path="/x")
+    else:
+        error = kind(**VALUES)
+
+    with pytest.raises(typer.Exit) as ended, cli._errors_printed():
+        raise error
+
+    assert ended.value.exit_code == code
+    assert capsys.readouterr().err == texts.why_here(error) + "\n"
+
+
+def test_every_error_of_the_start_has_its_exit_code_in_the_table() -> None:
+    assert set(family(errors.StartError)) <= set(CODES)
+
+
+def family(kind: type[errors.InvoiceBotError]) -> Iterator[type[errors.InvoiceBotError]]:
+    yield kind
+    for each in kind.__subclasses__():
+        yield from family(each)
+
+
 # settings
 
 
@@ -201,7 +272,7 @@ def read_terminal(lines: list[str]) -> str:
 
 
 def read_picture(picture: Image.Image) -> str:
-    (code,) = zxingcpp.read_barcodes(picture.convert("L"))
+    (code,) = zxingcpp.read_barcodes(picture.convert("L"), zxingcpp.BarcodeFormat.QRCode)
     text: str = code.text
     return text
 
@@ -274,7 +345,7 @@ async def test_the_invoices_settings_count(world: World, node_env: dict[str, str
     enough = await ran("invoice", "10", "--json", env=node_env)
 
     below = refused(lambda: amounts.check_range(9_000, min_sats=10, max_sats=1_000_000))
-    assert (too_little.code, too_little.lines) == (1, [texts.why(below)])
+    assert (too_little.code, too_little.lines) == (2, [texts.why(below)])
     (made,) = world.node.invoices.values()
     assert json.loads(enough.out)["expires_at"] == made.created_at + 300
 
@@ -288,6 +359,30 @@ def refused(read: Callable[[], object]) -> Refused:
 
 def output_refused(problem: OutputProblem, path: str, **values: str) -> Refused:
     return OutputRefused(problem=problem, path=path, **values)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        "pizza",
+        "5pizza",
+        "1.5k btc",
+        "0.5",
+        "0",
+        "5 pizza",
+        "5 bits",
+        "1,00",
+        "x" * 300,
+        "5 eur",
+    ],
+)
+def test_an_example_at_the_terminal_works_at_the_terminal(written: str) -> None:
+    said = texts.why_here(refused(lambda: amounts.parse_amount(written)))
+    program, command, amount, *memo = shlex.split(said[said.index("invoice-bot") :])
+    assert (program, command) == ("invoice-bot", "invoice")
+    assert memo[:1] in ([], ["--memo"])
+    amounts.parse_amount(amount)
 
 
 LONG = "x" * 300
@@ -319,7 +414,7 @@ async def test_what_cannot_be_asked_is_one_sentence(
 ) -> None:
     result = await ran("invoice", *arguments, env=node_env, cwd=tmp_path)
 
-    assert (result.code, result.lines) == (1, [texts.why(error)])
+    assert (result.code, result.lines) == (2, [texts.why_here(error)])
     assert result.out == ""
     assert not world.node.invoices, "the node was not asked"
 
@@ -347,7 +442,8 @@ async def test_a_nodes_trouble_is_one_sentence(
 
     result = await ran("invoice", "5", env=node_env)
 
-    assert (result.code, result.out, result.lines) == (1, "", [texts.why(error)])
+    code = 2 if error.needs_fixing else 1
+    assert (result.code, result.out, result.lines) == (code, "", [texts.why(error)])
 
 
 async def test_an_invoice_that_is_not_what_was_asked_for_is_not_printed(
@@ -364,12 +460,11 @@ async def test_a_picture_that_cannot_be_written_is_one_sentence_under_the_invoic
 ) -> None:
     result = await ran("invoice", "5", "--json", "--png", "/proc/x.png", env=node_env)
 
-    assert result.code == 1
     (line,) = result.lines
     read_only = output_refused(OutputProblem.FOLDER_READ_ONLY, "/proc")
     missing = "No such file or directory"
     failed = output_refused(OutputProblem.NOT_WRITTEN, "/proc/x.png", reason=missing)
-    assert line in (texts.why(read_only), texts.why(failed))
+    assert (result.code, line) in ((2, texts.why(read_only)), (1, texts.why(failed)))
     for made in world.node.invoices.values():  # root is not refused before the node is asked
         assert json.loads(result.out)["payment_request"] == made.payment_request
 
@@ -508,7 +603,7 @@ async def test_run_exits_when_the_token_is_rejected(env: dict[str, str]) -> None
 
     result = await ran("run", env=env)
 
-    assert (result.code, result.out) == (1, "")
+    assert (result.code, result.out) == (2, "")
     assert result.lines[-1] == texts.why(errors.TokenRefused())
     assert "AAE-rejected" not in result.err
 
@@ -601,6 +696,23 @@ async def test_a_start_loads_nothing_that_it_has_no_use_for() -> None:
     assert result.out.splitlines() == [f"invoice-bot {__version__}", "False []"]
 
 
+PRIVATE = """
+import ctypes, os, resource, sys
+from bot.__main__ import main
+sys.argv = ["invoice-bot", "--version"]
+try:
+    main()
+except SystemExit:
+    print(resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))
+"""
+
+
+async def test_no_command_leaves_a_core_dump_with_secrets() -> None:
+    result = await ended(await coded(PRIVATE))
+
+    assert result.out.splitlines()[1:] == ["(0, 0) 0"]  # 3 is PR_GET_DUMPABLE
+
+
 async def test_a_second_ctrl_c_ends_at_once() -> None:
     process = await signalled(60.0)
     process.send_signal(signal.SIGINT)
@@ -657,7 +769,7 @@ async def test_a_port_in_use_is_reported_with_the_option_for_another() -> None:
 
         result = await ran("demo", "--port", str(port))
 
-    assert (result.code, result.out) == (1, "")
+    assert (result.code, result.out) == (2, "")
     assert result.lines == [texts.why(errors.PortInUse(port=port))]
     assert "--port" in result.err
 
@@ -668,5 +780,5 @@ async def test_without_the_extra_the_demo_says_how_to_get_it(package: str) -> No
 
     result = await ended(await coded(code, "demo"))
 
-    assert (result.code, result.out) == (1, "")
+    assert (result.code, result.out) == (2, "")
     assert result.lines == [texts.why(errors.DemoMissing())]

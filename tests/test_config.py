@@ -17,10 +17,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot import config, logs, texts
-from bot.config import KEYS, Rate, Settings, load
+from bot.config import KEYS, MIN_PATIENCE_S, Rate, Settings, load
 from bot.config.problems import NAME_NOT_SHOWN, Found, Kind
+from bot.core.steps import NOTICE_AFTER_S
 from bot.demo.node import certificate
 from bot.errors import ConfigError, Problem, Value
+from bot.node.client import CALL_TIMEOUT_S
+from bot.store import Store
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.toml"
 TOKEN = "123456789:AAF0abcdefghijklmnopqrstuvwxyz0123"
@@ -39,6 +42,13 @@ token = "{TOKEN}"
 tls_cert = "tls.cert"
 macaroon = "bot.macaroon"
 """
+
+
+#: What people are shown an example of, apart from the secrets.
+KEYS_WITH_EXAMPLES = [
+    *("lnd.host", "invoices.expiry", "invoices.patience", "database.keep"),
+    *("access.owners", "access.users", "access.chats", "limits.invoices_per_user"),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +125,7 @@ def test_every_key_can_be_set() -> None:
         private_route_hints = true
         [invoices]
         expiry = "2 d"
-        patience = "0s"
+        patience = "15s"
         min_sats = 5
         max_sats = 10_000_000_000_000
         [access]
@@ -139,7 +149,7 @@ def test_every_key_can_be_set() -> None:
     assert got.telegram.api_url == "http://127.0.0.1:8081"
     assert (got.lnd.host, got.lnd.certificate()) == ("[::1]:10010", None)
     assert got.lnd.private_route_hints
-    assert (got.invoices.expiry_s, got.invoices.patience_s) == (172_800, 0)
+    assert (got.invoices.expiry_s, got.invoices.patience_s) == (172_800, 15)
     assert (got.invoices.min_sats, got.invoices.max_sats) == (5, 10**13)
     assert got.access.owners == {1, 2}
     assert got.access.users == {9007199254740993}
@@ -159,7 +169,7 @@ def test_every_key_also_comes_from_the_environment() -> None:
             "INVOICE_BOT_LND__HOST": "node:1",
             "INVOICE_BOT_LND__PRIVATE_ROUTE_HINTS": "true",
             "INVOICE_BOT_INVOICES__EXPIRY": "10m",
-            "INVOICE_BOT_INVOICES__PATIENCE": "5s",
+            "INVOICE_BOT_INVOICES__PATIENCE": "20s",
             "INVOICE_BOT_INVOICES__MIN_SATS": "10",
             "INVOICE_BOT_INVOICES__MAX_SATS": "20",
             "INVOICE_BOT_ACCESS__OWNERS": "1, 2",
@@ -177,13 +187,72 @@ def test_every_key_also_comes_from_the_environment() -> None:
 
     assert got.telegram.api_url == "https://api.example"
     assert (got.lnd.host, got.lnd.private_route_hints) == ("node:1", True)
-    assert (got.invoices.expiry_s, got.invoices.patience_s) == (600, 5)
+    assert (got.invoices.expiry_s, got.invoices.patience_s) == (600, 20)
     assert (got.invoices.min_sats, got.invoices.max_sats) == (10, 20)
     assert (got.access.owners, got.access.users) == ({1, 2}, set())
     assert (got.access.chats, got.access.open) == ({-5, 6}, True)
     assert (got.limits.invoices_per_user, got.limits.open_per_chat) == (Rate(1, 1), 7)
     assert (got.database.file, got.database.keep_s) == (Path.cwd() / "a/b.db", 172_800)
     assert (got.log.level, got.log.format) == ("warning", "json")
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        (":memory:", Kind.DATABASE_IN_MEMORY),
+        ("data/:memory:", Kind.DATABASE_IN_MEMORY),
+        ("file:x.db", Kind.DATABASE_URI),
+        ("file:///data/x.db", Kind.DATABASE_URI),
+        ("x.db?mode=ro", Kind.DATABASE_URI),
+        ("a%20b.db", Kind.DATABASE_ESCAPED),
+        ("/data/x%2Fy.db", Kind.DATABASE_ESCAPED),
+        ("x.db ", Kind.DATABASE_SPACE),
+        (" x.db", Kind.DATABASE_SPACE),
+        ("x.db\n", Kind.DATABASE_SPACE),
+        ("x\0y.db", Kind.DATABASE_SPACE),
+        ("/", Kind.DATABASE_FOLDER),
+        ("data/", Kind.DATABASE_FOLDER),
+        (".", Kind.DATABASE_FOLDER),
+        ("data/..", Kind.DATABASE_FOLDER),
+        ("~", Kind.DATABASE_FOLDER),
+    ],
+)
+def test_a_database_that_would_be_another_file_than_was_meant_is_refused(
+    path: str, kind: Kind
+) -> None:
+    (problem,) = problems(**{**GOOD, "INVOICE_BOT_DATABASE__URL": f"sqlite:///{path}"})
+    assert (problem.key, problem.kind) == ("database.url", kind)
+
+
+@pytest.mark.parametrize("name", ["a%b.db", "x.memory", "my bot.db", "#1@home:2.db", "~me.db"])
+def test_a_database_can_have_any_other_name(folder: Path, name: str) -> None:
+    got = load(None, {**GOOD, "INVOICE_BOT_DATABASE__URL": f"sqlite:///data/{name}"})
+    assert got.database.file == folder / "data" / name
+
+
+async def test_the_database_is_in_the_settings_own_folder_whatever_that_is_called(
+    folder: Path,
+) -> None:
+    path = written(GOOD_TOML.replace('"', "'"), "my%20bot?/config.toml")
+    for name in ("tls.cert", "bot.macaroon"):
+        (folder / name).rename(path.parent / name)
+    settings = load(path, {})
+
+    store = await Store.open(settings.database.url)
+    await store.close()
+
+    assert settings.database.file == folder / "my%20bot?" / "invoice-bot.db"
+    assert settings.database.file.exists()
+
+
+@pytest.mark.parametrize("key", KEYS_WITH_EXAMPLES)
+def test_an_example_for_a_variable_works_there(key: str) -> None:
+    variable = f"INVOICE_BOT_{key.replace('.', '__')}".upper()
+    (problem,) = problems(**{**GOOD, variable: "?"})
+    said = texts.why(ConfigError(problem))
+    example = re.search(r"such as (.*?)(?= \(|, found)", said)
+    assert example
+    load(None, {**GOOD, variable: example[1]})
 
 
 def test_the_environment_overrides_the_file() -> None:
@@ -379,6 +448,8 @@ def hidden(value: str) -> dict[str, Value]:
         ('[invoices]\nexpiry = "1w"', "invoices.expiry", wrong("1w")),
         ('[invoices]\nexpiry = ["1h"]', "invoices.expiry", wrong(["1h"])),
         ("[invoices]\nexpiry.h = 1", "invoices.expiry", {"found": Found.TABLE}),
+        ('[invoices]\npatience = "0s"', "invoices.patience", wrong("0s")),
+        ('[invoices]\npatience = "14s"', "invoices.patience", wrong("14s")),
         ('[invoices]\npatience = "2h"', "invoices.patience", wrong("2h")),
         ("[invoices]\nmin_sats = 0", "invoices.min_sats", wrong(0)),
         ("[invoices]\nmin_sats = true", "invoices.min_sats", wrong(True)),
@@ -400,7 +471,6 @@ def hidden(value: str) -> dict[str, Value]:
         ('[database]\nurl = "x.db"', "database.url", wrong("x.db")),
         ('[database]\nurl = "sqlite://"', "database.url", wrong("sqlite://")),
         ('[database]\nurl = "sqlite:///"', "database.url", wrong("sqlite:///")),
-        ('[database]\nurl = "sqlite:///x?mode=ro"', "database.url", wrong("sqlite:///x?mode=ro")),
         ('[database]\nkeep = "23h"', "database.keep", wrong("23h")),
         ('[log]\nlevel = "loud"', "log.level", wrong("loud")),
         ('[log]\nformat = "xml"', "log.format", wrong("xml")),
@@ -619,14 +689,16 @@ def test_a_byte_order_mark_in_the_tokens_file_is_not_part_of_it() -> None:
     assert load(None, env).telegram.token.get_secret_value() == TOKEN
 
 
-@pytest.mark.parametrize("content", ["", "not a token", f"{TOKEN} {TOKEN}"])
-def test_a_token_file_with_something_else_is_refused(content: str) -> None:
+@pytest.mark.parametrize("content", ["", "\n", "not a token", f"{TOKEN} {TOKEN}"])
+def test_a_token_file_with_something_else_is_refused(folder: Path, content: str) -> None:
     written(content, "token")
     env = {**GOOD, "INVOICE_BOT_TELEGRAM__TOKEN_FILE": "token"}
     del env["INVOICE_BOT_TELEGRAM__TOKEN"]
 
-    values = hidden(content) if content else {"found": Found.EMPTY}
-    assert problems(**env) == [Problem(Kind.REFUSED, "telegram.token", values=values)]
+    (problem,) = problems(**env)
+    assert problem.key == "telegram.token_file"
+    assert problem.kind == (Kind.FILE_OTHER if content.strip() else Kind.FILE_EMPTY)
+    assert problem.values["path"] == str(folder / "token")
 
 
 # secrets
@@ -701,6 +773,11 @@ def test_settings_made_by_code_read_no_environment(monkeypatch: pytest.MonkeyPat
     assert Settings(invoices={"expiry": "2s"}).invoices.expiry_s == 2  # type: ignore[arg-type]
     with pytest.raises(Exception, match="frozen"):
         Settings().log = config.LogSettings()  # type: ignore[misc]
+
+
+def test_the_least_patience_is_enough_to_ask_the_node_once() -> None:
+    # the first call ends when it is time for the waiting notice, and the next one gets its time
+    assert MIN_PATIENCE_S >= NOTICE_AFTER_S + CALL_TIMEOUT_S
 
 
 @given(st.integers(1, 365))

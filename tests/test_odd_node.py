@@ -133,7 +133,7 @@ async def test_a_bot_that_starts_at_an_odd_node_waits_until_it_is_none(
 async def test_when_patience_ends_there_is_no_invoice_and_the_node_keeps_none(
     world: World,
 ) -> None:
-    world.invoices = {"patience": "1s"}
+    world.patience_s = 1
     await world.start_bot()
     chat = world.private(world.anna)
     world.node.garble("LookupInvoice", of_invoices(value_msat=5000), times=MANY)

@@ -76,6 +76,8 @@ class World:
         #: The way to the node, where it is not the straight one.
         self.node_address = ""
         self.invoices: dict[str, Any] = {}
+        #: Seconds, where the least that the settings accept is too long for a test.
+        self.patience_s: int | None = None
         self.access: dict[str, Any] = {}
         self.limits: dict[str, Any] = {}
         self.log_level = "info"
@@ -98,7 +100,7 @@ class World:
                 tls_cert=self.node.folder / "tls.cert",
                 macaroon=self.node.folder / self.macaroon,
             ),
-            invoices=InvoicesSettings(**self.invoices),
+            invoices=self._invoices(),
             access=AccessSettings(
                 **{
                     "owners": frozenset({self.owner.id}),
@@ -110,6 +112,12 @@ class World:
             database=DatabaseSettings(url=f"sqlite:///{self.folder / 'bot.db'}"),
             log=LogSettings(),
         )
+
+    def _invoices(self) -> InvoicesSettings:
+        made = InvoicesSettings(**self.invoices)
+        if self.patience_s is None:
+            return made
+        return made.model_copy(update={"patience_s": self.patience_s})
 
     async def open(self) -> None:
         """Start what is outside."""

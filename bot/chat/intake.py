@@ -32,7 +32,7 @@ POLL_S = 50
 LONGEST_PAUSE_S = 10.0
 #: Seconds between polls of which the last brought nothing new: a server may answer all at once.
 POLL_EVERY_S = 0.2
-#: Seconds for which a token has to be rejected that was accepted before.
+#: Seconds for which a token has to be rejected that was accepted before, by the login at least.
 DOUBT_S = 60.0
 #: Updates whose numbers are remembered, to know them where they come again.
 REMEMBERED = 10 * 100
@@ -57,7 +57,6 @@ class Intake:
         self._application = application
         self._on_bug = on_bug
         self._doubt_s = doubt_s
-        self._is_accepted = False  # the token, by an earlier answer
         self._rejected_at: float | None = None  # since when, on the steady clock
         self._offset = 0
         self._confirmed = 0
@@ -78,7 +77,7 @@ class Intake:
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; what was handled is confirmed then.
 
-        Raises `TokenRefused`: at once at the start, later where it lasts.
+        Raises `TokenRefused` where the token, which Telegram accepted before, stays rejected.
         """
         attempts = 0
         pause = 0.0
@@ -131,7 +130,7 @@ class Intake:
         if call.cancelled():
             return True
         batch = call.result()
-        self._is_accepted, self._rejected_at = True, None
+        self._rejected_at = None
         if self._away:
             log.info("Telegram reachable again")
             self._away = ""
@@ -147,7 +146,7 @@ class Intake:
         if self._rejected_at is None:
             self._rejected_at = now
             log.warning("token rejected: Telegram is asked again", for_s=self._doubt_s)
-        if not self._is_accepted or now - self._rejected_at >= self._doubt_s:
+        if now - self._rejected_at >= self._doubt_s:
             raise TokenRefused from error
 
     def longest_wait_s(self) -> float:

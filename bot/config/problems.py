@@ -37,6 +37,12 @@ class Kind(StrEnum):
     NO_TABLE = "no table"
     REFUSED = "refused"
     MISSING = "missing"
+    # a database's path; found likewise
+    DATABASE_IN_MEMORY = "database in memory"
+    DATABASE_URI = "database by URI"
+    DATABASE_ESCAPED = "database's path escaped"
+    DATABASE_SPACE = "space around the database's path"
+    DATABASE_FOLDER = "database is a folder"
     # values that exclude each other
     TWO_TOKENS = "two tokens"
     BESIDE_LNDCONNECT = "beside lndconnect"
@@ -48,6 +54,7 @@ class Kind(StrEnum):
     FILE_NOT_PERMITTED = "file not permitted"
     FILE_UNREADABLE = "file unreadable"  # reason
     FILE_EMPTY = "file empty"
+    FILE_OTHER = "file has something else"
     FILE_NO_CERTIFICATE = "file has no certificate"
 
 

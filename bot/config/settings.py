@@ -5,10 +5,11 @@ What is expected of a key is written for people in `bot.texts.settings`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
 from bot import logs
@@ -17,6 +18,7 @@ from bot.config.values import (
     DAY_S,
     MAX_EXPIRY_S,
     MAX_SATS,
+    MIN_PATIENCE_S,
     Amount,
     ChatIds,
     HostPort,
@@ -103,7 +105,7 @@ class InvoicesSettings(_Section):
     """[invoices]. Amounts in satoshi, times in seconds."""
 
     expiry_s: Annotated[int, *seconds(1, MAX_EXPIRY_S)] = Field(default=3600, alias="expiry")
-    patience_s: Annotated[int, *seconds(0, 3600)] = Field(default=60, alias="patience")
+    patience_s: Annotated[int, *seconds(MIN_PATIENCE_S, 3600)] = Field(default=60, alias="patience")
     min_sats: Annotated[Amount, Field(ge=1, le=MAX_SATS)] = 1
     max_sats: Annotated[Amount, Field(ge=1, le=MAX_SATS)] = 1_000_000
 
@@ -162,3 +164,10 @@ class Settings(_Section):
     limits: LimitsSettings = LimitsSettings()
     database: DatabaseSettings = DatabaseSettings()
     log: LogSettings = LogSettings()
+
+    _secret_files: dict[str, Path] = PrivateAttr(default_factory=dict)
+
+    @property
+    def secret_files(self) -> Mapping[str, Path]:
+        """The files that secrets were read from, by their key; "" is the settings' own file."""
+        return self._secret_files

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -15,7 +14,7 @@ from pydantic import ValidationError
 from bot import logs
 from bot.config.problems import Kind, refused, unknown
 from bot.config.settings import DatabaseSettings, LndSettings, Raw, Settings
-from bot.config.values import read_file
+from bot.config.values import SQLITE, odd_database, read_token
 from bot.errors import ConfigError, Problem
 
 DEFAULT_FILE = "config.toml"
@@ -37,10 +36,13 @@ def load(
         raise ConfigError(Problem(Kind.NO_SETTINGS, DEFAULT_FILE, values={"folder": folder}))
     raw = _from_file(path) if path is not None else {}
     problems = [*_take_unknown(raw), *_take_unknown_variables(ours)]
+    secret_files = {"": path.absolute()} if path is not None and _has_secret(raw) else {}
     for name, value in ours.items():
         section, key = name[len(ENV_PREFIX) :].lower().split("__")
         raw.setdefault(section, {})[key] = value
+    problems += _take_odd_database(raw)
     _anchor(raw, path.absolute().parent if path is not None else Path.cwd())
+    secret_files |= _secret_files(raw)
     problems += [*_token_problems(raw, needed=need_telegram), *_lnd_problems(raw)]
     try:
         settings = Settings(**raw)
@@ -51,7 +53,22 @@ def load(
         problems += _file_problems(raw["lnd"])
     if problems:
         raise ConfigError(*(_with_variable(problem, ours) for problem in problems))
+    settings._secret_files.update(secret_files)  # noqa: SLF001 -- no key: they are told by `load`
     return settings
+
+
+def _has_secret(raw: Raw) -> bool:
+    """Whether a secret is in the settings' own file."""
+    return bool(raw.get("telegram", {}).get("token") or raw.get("lnd", {}).get("lndconnect"))
+
+
+def _secret_files(raw: Raw) -> dict[str, Path]:
+    """The files that have nothing but a secret in them."""
+    paths = {
+        "telegram.token_file": raw.get("telegram", {}).get("token_file"),
+        "lnd.macaroon": raw.get("lnd", {}).get("macaroon"),
+    }
+    return {key: path for key, path in paths.items() if isinstance(path, Path)}
 
 
 def _from_file(path: Path) -> Raw:
@@ -147,8 +164,18 @@ def _anchor(raw: Raw, folder: Path) -> None:
             raw[section][key] = folder / _home(value)
     database = raw.setdefault("database", {})
     url = database.setdefault("url", DatabaseSettings().url)
-    if isinstance(url, str) and re.match(r"sqlite:///[^?]+$", url):
-        database["url"] = f"sqlite:///{folder / _home(url.removeprefix('sqlite:///'))}"
+    if isinstance(url, str) and url.startswith(SQLITE) and url != SQLITE:
+        database["url"] = f"{SQLITE}{folder / _home(url.removeprefix(SQLITE))}"
+
+
+def _take_odd_database(raw: Raw) -> Iterator[Problem]:
+    """A database's path that would name another file than was meant, as it was written."""
+    url = raw.get("database", {}).get("url")
+    if isinstance(url, str) and url.startswith(SQLITE) and url != SQLITE:
+        kind = odd_database(url)
+        if kind is not None:
+            del raw["database"]["url"]
+            yield refused("database.url", url, kind=kind)
 
 
 def _home(path: str) -> str:
@@ -171,8 +198,7 @@ def _token_problems(raw: Raw, *, needed: bool) -> Iterator[Problem]:
             yield refused("telegram.token_file", file)
         else:
             try:
-                text = read_file("telegram.token_file", file)
-                telegram["token"] = text.decode("utf-8-sig", errors="replace").strip()
+                telegram["token"] = read_token("telegram.token_file", file)
             except ConfigError as error:
                 yield from error.problems
 

@@ -21,9 +21,15 @@ from bot.config.problems import Kind, in_file
 from bot.errors import ConfigError
 
 DAY_S = 86_400
+#: The node is asked at least once: a first call ends after 3 s, for the waiting notice, and the
+#: next one gets its 10 s.
+MIN_PATIENCE_S = 15
 #: LND's own limits.
 MAX_EXPIRY_S = 31_536_000
 MAX_SATS = 100_000 * 100_000_000
+
+#: What the path of a database begins with.
+SQLITE = "sqlite:///"
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": DAY_S}
 _TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]+")
@@ -109,9 +115,28 @@ def _lndconnect(value: SecretStr) -> SecretStr:
 
 
 def _sqlite(value: str) -> str:
-    if not value.startswith("sqlite:///") or value == "sqlite:///" or "?" in value:
+    if not value.startswith(SQLITE) or value == SQLITE:
         raise ValueError
     return value
+
+
+def odd_database(url: str) -> Kind | None:
+    """Why the path of a ``sqlite:///`` address cannot be meant as it is written, None where it can.
+
+    It is a path and nothing else: nothing in it is decoded, and no parameters follow it.
+    """
+    path = url.removeprefix(SQLITE)
+    return next((kind for pattern, kind in _ODD_DATABASES if re.search(pattern, path)), None)
+
+
+_ODD_DATABASES = (
+    (r"^(?:.*/)?:memory:$", Kind.DATABASE_IN_MEMORY),
+    (r"^file:", Kind.DATABASE_URI),
+    (r"\?", Kind.DATABASE_URI),
+    (r"%[0-9A-Fa-f]{2}", Kind.DATABASE_ESCAPED),
+    (r"^\s|\s$|[\x00-\x1f\x7f]", Kind.DATABASE_SPACE),
+    (r"(?:^|/)\.{0,2}$|^~[^/]*$", Kind.DATABASE_FOLDER),
+)
 
 
 Amount = Annotated[int, BeforeValidator(_whole)]
@@ -171,6 +196,16 @@ def read_file(key: str, path: Path) -> bytes:
         kind = _FILE_PROBLEMS.get(type(error), Kind.FILE_UNREADABLE)
         problem = in_file(kind, key, path, reason=error.strerror or "")
     raise ConfigError(problem)
+
+
+def read_token(key: str, path: Path) -> str:
+    """The token in the file that `key` names. Raises ConfigError naming the key."""
+    token = read_file(key, path).decode("utf-8-sig", errors="replace").strip()
+    if not token:
+        raise ConfigError(in_file(Kind.FILE_EMPTY, key, path))
+    if not _TOKEN.fullmatch(token):
+        raise ConfigError(in_file(Kind.FILE_OTHER, key, path))
+    return token
 
 
 _FILE_PROBLEMS = {

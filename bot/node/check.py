@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -57,6 +57,11 @@ BAKE = "lncli bakemacaroon --save_to=bot.macaroon --root_key_id=1 " + " ".join(
 )
 
 
+def _source(settings: LndSettings) -> dict[str, str]:
+    """What a cure has to name instead of the files' settings, which are not in use then."""
+    return {} if settings.lndconnect is None else {"source": "lnd.lndconnect"}
+
+
 # files
 
 
@@ -71,9 +76,9 @@ def check_certificate(settings: LndSettings, now: float) -> Iterator[Finding]:
     except ConfigError as error:
         yield refused(About.CERTIFICATE, error)
     except ValueError:
-        yield bad(About.CERTIFICATE, Kind.NO_CERTIFICATE)
+        yield bad(About.CERTIFICATE, Kind.NO_CERTIFICATE, **_source(settings))
     else:
-        yield _expiry(About.CERTIFICATE, expires_at, now)
+        yield _expiry(About.CERTIFICATE, expires_at, now, **_source(settings))
 
 
 def _expiry(about: About, expires: datetime, now: float, **values: str) -> Finding:
@@ -94,15 +99,16 @@ def check_macaroon(settings: LndSettings, now: float) -> Iterator[Finding]:
     except ConfigError as error:
         yield refused(About.MACAROON, error)
     except ValueError:
-        yield bad(About.MACAROON, Kind.NO_MACAROON, bake=BAKE)
+        yield bad(About.MACAROON, Kind.NO_MACAROON, bake=BAKE, **_source(settings))
     else:
-        yield _rights(permissions)
-        yield from _excess(permissions)
+        how = {"bake": BAKE, **_source(settings)}
+        yield _rights(permissions, how)
+        yield from _excess(permissions, how)
         for caveat in caveats:
-            yield _caveat(caveat, now)
+            yield _caveat(caveat, now, how)
 
 
-def _rights(permissions: set[tuple[str, str]]) -> Finding:
+def _rights(permissions: set[tuple[str, str]], how: Mapping[str, str]) -> Finding:
     lacking = [
         right
         for right in RIGHTS
@@ -110,13 +116,13 @@ def _rights(permissions: set[tuple[str, str]]) -> Finding:
     ]
     methods = tuple(right.name for right in lacking)
     if not all(right.is_extra for right in lacking):
-        return bad(About.MACAROON, Kind.LACKS_CALLS, methods=methods, bake=BAKE)
+        return bad(About.MACAROON, Kind.LACKS_CALLS, methods=methods, **how)
     if lacking:
-        return note(About.MACAROON, Kind.LACKS_EXTRAS, methods=methods, bake=BAKE)
+        return note(About.MACAROON, Kind.LACKS_EXTRAS, methods=methods, **how)
     return fine(About.MACAROON, Kind.ALLOWS_ALL)
 
 
-def _excess(permissions: set[tuple[str, str]]) -> Iterator[Finding]:
+def _excess(permissions: set[tuple[str, str]], how: Mapping[str, str]) -> Iterator[Finding]:
     methods = {("uri", right.method) for right in RIGHTS}
     excess = sorted(
         action if entity == "uri" else f"{entity}:{action}"
@@ -124,16 +130,16 @@ def _excess(permissions: set[tuple[str, str]]) -> Iterator[Finding]:
         if action != "read"
     )
     if excess:
-        yield note(About.MACAROON, Kind.ALLOWS_TOO_MUCH, permissions=tuple(excess), bake=BAKE)
+        yield note(About.MACAROON, Kind.ALLOWS_TOO_MUCH, permissions=tuple(excess), **how)
 
 
-def _caveat(caveat: str, now: float) -> Finding:
+def _caveat(caveat: str, now: float, how: Mapping[str, str]) -> Finding:
     condition, _, value = caveat.partition(" ")
     if condition == "time-before":
         # a time that cannot be read is shown as it is
         with contextlib.suppress(ValueError):
             expires = datetime.fromisoformat(value).astimezone(UTC)
-            return _expiry(About.MACAROON, expires, now, bake=BAKE)
+            return _expiry(About.MACAROON, expires, now, **how)
     return fine(About.MACAROON, Kind.CONDITION, caveat=caveat)
 
 
@@ -151,7 +157,8 @@ async def check_node(settings: LndSettings) -> list[Finding]:
             findings += await _chain(node)
             findings.append(await _receivable(node))
     except NodeError as error:
-        findings.append(refused(About.NODE, error, host=settings.host, bake=BAKE))
+        how = {"host": settings.host, "bake": BAKE, **_source(settings)}
+        findings.append(refused(About.NODE, error, **how))
     finally:
         await node.close()
     return findings

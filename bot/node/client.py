@@ -195,7 +195,7 @@ class Node:
         channel = self._connected()
         stream = LightningStub(channel).SubscribeInvoices(subscription, metadata=self._rights())  # type: ignore[no-untyped-call, unused-ignore]
         try:
-            with _explained():
+            with self._explained():
                 async for message in stream:
                     event = self._event(message)
                     if event is not None:
@@ -217,13 +217,13 @@ class Node:
     async def _call(self, call: Callable[[grpc.aio.Channel], Awaitable[Answer]]) -> Answer:
         channel = self._connected()
         try:
-            with _explained():
+            with self._explained():
                 return messages.decoded(await call(channel))
         except NodeError as failure:
             error, renewed = self._renewed_after(failure, channel)
         if not renewed:
             raise error
-        with _explained():
+        with self._explained():
             return messages.decoded(await call(self._connected()))
 
     def _connected(self) -> grpc.aio.Channel:
@@ -269,21 +269,20 @@ class Node:
         closing.add_done_callback(self._closing.discard)
         return error, True
 
-
-@contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    """What gRPC raises becomes a `NodeError`."""
-    try:
-        yield
-    except grpc.aio.AioRpcError as failure:
-        raise explain(failure) from None
-    except KeyError as failure:
-        # grpc.aio looks up the status by its number, and there are only 17.
-        raise NodeOdd(detail=f"status {failure}") from None
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        # Nobody cancelled the caller: the channel was closed under the call, and grpc.aio
-        # reports it like this. It must not end the task that is subscribed to payments.
-        raise NodeUnreachable(detail="connection closed") from None
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """What gRPC raises becomes a `NodeError`."""
+        try:
+            yield
+        except grpc.aio.AioRpcError as failure:
+            raise explain(failure, is_pinned=self._certificate is not None) from None
+        except KeyError as failure:
+            # grpc.aio looks up the status by its number, and there are only 17.
+            raise NodeOdd(detail=f"status {failure}") from None
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody cancelled the caller: the channel was closed under the call, and grpc.aio
+            # reports it like this. It must not end the task that is subscribed to payments.
+            raise NodeUnreachable(detail="connection closed") from None

@@ -15,6 +15,7 @@ from bot.errors import (
     CertificateCorrupt,
     CertificateExpired,
     CertificateName,
+    CertificateNotPublic,
     CertificateRefused,
     ExpiryTooLong,
     HashExists,
@@ -92,12 +93,18 @@ _CODES: dict[grpc.StatusCode, type[NodeError]] = {
 }
 
 
-def explain(error: grpc.aio.AioRpcError) -> NodeError:
-    """The `NodeError` for what gRPC reports. Its `detail` is the node's own text, for the log."""
+def explain(error: grpc.aio.AioRpcError, *, is_pinned: bool = True) -> NodeError:
+    """The `NodeError` for what gRPC reports. Its `detail` is the node's own text, for the log.
+
+    `is_pinned`: the node's certificate was compared with a file, not with the public authorities'.
+    """
     code, text = error.code(), error.details() or ""
     detail = f"{code.name}: {text}"
     if code is grpc.StatusCode.UNAVAILABLE:
-        return _first(TLS_FAILURES, text, NodeUnreachable)(detail=detail)
+        kind = _first(TLS_FAILURES, text, NodeUnreachable)
+        if kind is CertificateChanged and not is_pinned:
+            kind = CertificateNotPublic
+        return kind(detail=detail)
     if code in _CODES:
         return _CODES[code](detail=detail)
     return _first(TEXTS, text, NodeOdd)(detail=detail)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 from pathlib import Path
@@ -17,9 +18,12 @@ from bot.errors import (
     DatabaseFolderReadOnly,
     DatabaseHalfMissing,
     DatabaseInUse,
+    DatabaseIsFolder,
     DatabaseNotOurs,
+    DatabaseNotPermitted,
     DatabaseTooNew,
     DatabaseUnreadable,
+    NotADatabase,
 )
 from bot.store import beside, migrations
 
@@ -29,16 +33,20 @@ _Identity: TypeAlias = tuple[int, int]
 #: Seconds for which another program's lock is waited for.
 BUSY_TIMEOUT_S = 5.0
 
+_HEADER = b"SQLite format 3\0"
+#: Of the lock's file: no room, or too many files are open. It may be different in a while.
+_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE)
+
 
 def file_of(url: str) -> Path:
     """The file of a database: one by two names is one database, with one lock."""
-    return Path(sa.make_url(url).database or "").resolve()
+    return Path(url.removeprefix("sqlite:///")).resolve()
 
 
 def locked(path: Path) -> filelock.BaseFileLock:
     """The lock of the database at `path`, held; the process's number is noted beside it.
 
-    Raises `DatabaseInUse`, `DatabaseFolderReadOnly` or `LinkInTheWay`.
+    Raises `DatabaseInUse`, `DatabaseFolderReadOnly`, `DatabaseUnreadable` or `LinkInTheWay`.
     """
     lock_file, pid_file = _beside(path, ".lock"), _beside(path, ".pid")
     for each in (lock_file, pid_file):
@@ -50,6 +58,8 @@ def locked(path: Path) -> filelock.BaseFileLock:
         raise DatabaseInUse(path=str(path), pid=_noted(pid_file)) from None
     except OSError as error:
         reason = error.strerror or str(error)
+        if error.errno in _PASSING:
+            raise DatabaseUnreadable(path=str(path), reason=reason) from error
         raise DatabaseFolderReadOnly(folder=str(path.parent), reason=reason) from error
     with contextlib.suppress(OSError):
         beside.write(pid_file, f"{os.getpid()}\n")
@@ -90,8 +100,8 @@ class Files:
         self._beside.clear()
 
 
-def opened(url: str, path: Path) -> Engine:
-    """The database at `url`, in the file `path`, brought up to date.
+def opened(path: Path) -> Engine:
+    """The database in the file `path`, brought up to date.
 
     Raises `DatabaseTooNew` or `DatabaseUnreadable`.
     """
@@ -100,7 +110,12 @@ def opened(url: str, path: Path) -> Engine:
         path.touch(mode=0o600)
     else:
         _refuse_unusable(path)
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, hide_parameters=True)
+    engine = sa.create_engine(
+        # made of its parts: SQLAlchemy would decode what looks like an escape in a text
+        sa.URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": BUSY_TIMEOUT_S},
+        hide_parameters=True,
+    )
     sa.event.listen(engine, "connect", _configure)
     sa.event.listen(engine, "begin", _begin)
     try:
@@ -151,6 +166,7 @@ def _refuse_half(path: Path) -> None:
 
 def _refuse_unusable(path: Path) -> None:
     """Refuse a file that is damaged, too new or another program's, and leave it as it is."""
+    _refuse_no_database(path)
     # Where there is no journal nobody writes, and nothing has to be made beside the file.
     how = "mode=ro" if _journal(path).exists() else "immutable=1"
     try:
@@ -169,6 +185,24 @@ def _refuse_unusable(path: Path) -> None:
         raise DatabaseNotOurs(path=str(path))
     if found is not None and found not in migrations.known():
         raise DatabaseTooNew(detail=found)
+
+
+def _refuse_no_database(path: Path) -> None:
+    """Refuse what does not even begin as a database does."""
+    try:
+        with path.open("rb") as file:
+            begins = file.read(len(_HEADER))
+    except IsADirectoryError:
+        raise DatabaseIsFolder(path=str(path)) from None
+    except PermissionError:
+        raise DatabaseNotPermitted(path=str(path)) from None
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DatabaseUnreadable(path=str(path), reason=reason) from error
+    if not _HEADER.startswith(begins):  # one that is cut short is damaged
+        raise NotADatabase(path=str(path))
 
 
 def _verdict(connection: sqlite3.Connection, path: Path) -> str:

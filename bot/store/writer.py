@@ -65,7 +65,7 @@ class Store:
         path = sqlite.file_of(url)
         lock = sqlite.locked(path)
         try:
-            engine = await asyncio.to_thread(sqlite.opened, url, path)
+            engine = await asyncio.to_thread(sqlite.opened, path)
         except BaseException:
             lock.release()
             raise

@@ -1,7 +1,7 @@
 """Everything the bot says: errors and enums come in, sentences go out. Nobody else makes prose.
 
 What people wrote is escaped here and nowhere else. All is Telegram HTML but for `why`, `reason`,
-`why_failed` and what answers a press: those are plain text.
+`why_failed`, `why_here` and what answers a press: those are plain text.
 """
 
 from bot.texts.cards import (
@@ -39,7 +39,7 @@ from bot.texts.replies import (
     latest,
     stranger,
 )
-from bot.texts.terminal import cure, finding_line, found, new_invoice
+from bot.texts.terminal import cure, finding_line, found, new_invoice, why_here
 
 __all__ = [
     "BUG",
@@ -82,4 +82,5 @@ __all__ = [
     "waiting_notice",
     "why",
     "why_failed",
+    "why_here",
 ]

@@ -141,6 +141,17 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
         "The database {path} is empty, but its journal {journal} is not.",
         "Restore both from a backup, or remove both to start over.",
     ),
+    errors.DatabaseIsFolder: Reason(
+        "The database {path} is a folder.", "Name a file in database.url."
+    ),
+    errors.DatabaseNotPermitted: Reason(
+        "The bot's user has no permission to read the database {path}.",
+        "Let that user read and write it.",
+    ),
+    errors.NotADatabase: Reason(
+        "The file {path} is not a database.",
+        "Name another one in database.url, or restore it from a backup if it was one.",
+    ),
     errors.DatabaseNotOurs: Reason(
         "The database {path} belongs to another program.", "Choose another file."
     ),
@@ -206,6 +217,10 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
         "The Lightning node's certificate has changed.",
         "The bot's owner needs to copy the new one.",
     ),
+    errors.CertificateNotPublic: Reason(
+        "The Lightning node's certificate is not from a public authority, and none is pinned.",
+        "The bot's owner needs to pin LND's tls.cert.",
+    ),
     errors.CertificateName: Reason(
         "The Lightning node's certificate does not include its address.",
         "The bot's owner needs to add it (tlsextraip or tlsextradomain).",
@@ -216,7 +231,7 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     ),
     errors.TlsMissing: Reason(
         "The Lightning node's address answers without TLS.",
-        "The bot's owner needs to correct lnd.host.",
+        "The bot's owner needs to correct that address.",
     ),
     errors.TlsFailed: Reason("The TLS handshake with the Lightning node failed."),
     errors.MacaroonRefused: Reason(

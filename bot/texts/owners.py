@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from bot.core.answers import NodeInfo, NodeStatus
 from bot.core.notices import Kind, Notice
 from bot.core.text import clean_name
+from bot.findings import Finding, Mark
 from bot.texts.errors import refusal
 from bot.texts.phrases import count, escape
+from bot.texts.terminal import finding_line
 
 
 def owner_notice(notice: Notice) -> str:
@@ -57,8 +61,19 @@ def owner_notice(notice: Notice) -> str:
     return f"⚠️ {said}"
 
 
-def node_status(status: NodeStatus) -> str:
-    """How the node is: why it is away, or who it is and whether its chain is synced."""
+def node_status(status: NodeStatus, macaroon: Iterable[Finding] = ()) -> str:
+    """How the node is: why it is away, or who it is and whether its chain is synced.
+
+    `macaroon` is what was found of it: what needs fixing follows, as the command line says it.
+    """
+    wrong = [finding for finding in macaroon if finding.mark is not Mark.FINE]
+    lines = [
+        f"⚠️ {escape(finding_line(finding).removeprefix(f'{finding.mark} '))}" for finding in wrong
+    ]
+    return "\n\n".join([_node_status(status), *lines])
+
+
+def _node_status(status: NodeStatus) -> str:
     if status.away is not None:
         return f"⚠️ {refusal(status.away)}"
     if status.info is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.config import DEFAULT_FILE, ENV_PREFIX, EXAMPLE_FILE, MAX_SATS
+from bot.config import DEFAULT_FILE, ENV_PREFIX, EXAMPLE_FILE, MAX_SATS, MIN_PATIENCE_S
 from bot.config.problems import Found, Kind
 from bot.errors import ConfigError, Problem
 
@@ -22,7 +22,7 @@ EXPECTED = {
     "lnd.lndconnect": "lndconnect://host:port?cert=...&macaroon=... as lndconnect prints it",
     "lnd.private_route_hints": "true or false",
     "invoices.expiry": 'a duration from "1s" to "365d", such as "1h"',
-    "invoices.patience": 'a duration from "0s" to "1h", such as "60s"',
+    "invoices.patience": f'a duration from "{MIN_PATIENCE_S}s" to "1h", such as "60s"',
     "invoices.min_sats": _SATS,
     "invoices.max_sats": _SATS,
     "access.owners": _USER_IDS,
@@ -35,6 +35,16 @@ EXPECTED = {
     "database.keep": 'a duration of at least "1d", such as "90d"',
     "log.level": '"debug", "info", "warning" or "error"',
     "log.format": '"text" or "json"',
+}
+
+# where it is written otherwise in the environment than in a file
+_IN_ENVIRONMENT = {
+    "lnd.tls_cert": "the path of LND's tls.cert (empty for a certificate from a public authority)",
+    **dict.fromkeys(
+        ("access.owners", "access.users"),
+        "user ids, such as 111, 222 (send /id to the bot to see yours)",
+    ),
+    "access.chats": "chat ids, such as -1001234567890 (send /id there to see it)",
 }
 
 # the other way to give it
@@ -73,6 +83,20 @@ _LINES: Mapping[str, str] = {
     Kind.NO_TABLE: "{key}: expected a table, as in [{key}], found {found}",
     Kind.REFUSED: "{key}: expected {expected}, found {found}",
     Kind.MISSING: "{key}: expected {expected}, or {other}, found nothing",
+    Kind.DATABASE_IN_MEMORY: (
+        "{key}: expected {expected}, found {found}: the bot needs a file, because a database in "
+        "memory is gone after a restart"
+    ),
+    Kind.DATABASE_URI: (
+        "{key}: expected {expected}, found {found}: parameters and file: are not supported"
+    ),
+    Kind.DATABASE_ESCAPED: (
+        "{key}: expected {expected}, found {found}: write the path as it is, without % escapes"
+    ),
+    Kind.DATABASE_SPACE: (
+        "{key}: expected {expected}, found {found}: remove the spaces at its ends"
+    ),
+    Kind.DATABASE_FOLDER: "{key}: expected {expected}, found the path of a folder: {found}",
     Kind.TWO_TOKENS: "{key}: expected either token or token_file, found both",
     Kind.BESIDE_LNDCONNECT: "{key}: expected either this or lnd.lndconnect, found both",
     Kind.MIN_ABOVE_MAX: "{key}: expected at most max_sats ({max_sats}), found {min_sats}",
@@ -82,6 +106,7 @@ _LINES: Mapping[str, str] = {
     Kind.FILE_NOT_PERMITTED: "{key}: expected {file}, found one {place} that this user can't read",
     Kind.FILE_UNREADABLE: "{key}: expected {file}, found one {place} that can't be read: {reason}",
     Kind.FILE_EMPTY: "{key}: expected {file}, found an empty file {place}",
+    Kind.FILE_OTHER: "{key}: expected {file} and nothing else, found something else {place}",
     Kind.FILE_NO_CERTIFICATE: "{key}: expected a PEM certificate, found none in the file {place}",
 }
 
@@ -89,6 +114,13 @@ _LINES: Mapping[str, str] = {
 def settings_problems(error: ConfigError) -> str:
     """A line for each problem: the key, what was expected, what was found."""
     return "\n".join(map(settings_problem, error.problems))
+
+
+def _expected(problem: Problem) -> str | None:
+    expected = EXPECTED.get(problem.key)
+    if not problem.variable or expected is None:
+        return expected
+    return _IN_ENVIRONMENT.get(problem.key, expected.replace('"', ""))  # TOML's quotes
 
 
 def settings_problem(problem: Problem) -> str:
@@ -99,7 +131,7 @@ def settings_problem(problem: Problem) -> str:
         {
             **values,
             "key": key,
-            "expected": EXPECTED.get(problem.key),
+            "expected": _expected(problem),
             "other": _OR.get(problem.key),
             "file": _FILES.get(problem.key),
             "found": _FOUND[str(values.get("found", Found.OTHER))].format_map(values),

@@ -5,19 +5,21 @@ A finding's line begins with its mark and with what was checked, and ends with w
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from bot import errors
-from bot.config import DAY_S
-from bot.core.amounts import format_sats
+from bot.config import DAY_S, MAX_SATS
+from bot.core.amounts import Problem, format_sats, parse
 from bot.core.answers import NodeInvoice
 from bot.core.text import clean_name, clean_quote
-from bot.errors import InvoiceBotError
+from bot.errors import AmountRefused, InvoiceBotError
 from bot.findings import About, Finding, Kind, Mark
-from bot.texts.errors import Reason, reason
-from bot.texts.phrases import count
+from bot.texts.amounts import about_amount
+from bot.texts.errors import Reason, reason, why
+from bot.texts.phrases import count, span
 
 #: As many permissions beyond the needed ones are named.
 _NAMED = 6
@@ -39,6 +41,13 @@ def cure(finding: Finding) -> str:
     return "" if finding.mark is Mark.FINE else _reason(finding).action
 
 
+def why_here(error: InvoiceBotError) -> str:
+    """What happened and what to do, as `why`, with examples that work at a terminal."""
+    if isinstance(error, AmountRefused):
+        return " ".join(_about_amount(error))
+    return why(error)
+
+
 def new_invoice(made: NodeInvoice, code: str) -> str:
     """A new invoice, with the QR code that the terminal shows."""
     until = datetime.fromtimestamp(made.expires_at, UTC).astimezone()
@@ -46,6 +55,24 @@ def new_invoice(made: NodeInvoice, code: str) -> str:
     about = [format_sats(made.amount_msat), *([f"For: {memo}"] if memo else [])]
     about.append(f"Payable until {until:%Y-%m-%d %H:%M %Z}")
     return "\n".join([*about, "", code, made.payment_request])
+
+
+def _about_amount(error: AmountRefused) -> tuple[str, str]:
+    if "example" not in error.values:
+        return about_amount(error.values)
+    command = _command(str(error.values["example"]))
+    what, action = about_amount({**error.values, "example": command})
+    # at its end, without a full stop, it can be copied
+    action = action.replace(f"for example {command}.", f"for example: {command}")
+    return what, _AT_TERMINAL.get(Problem(error.problem), action).format(example=command)
+
+
+def _command(example: str) -> str:
+    """An amount, and perhaps a memo, as a command line."""
+    _, memo = parse(example, min_sats=1, max_sats=MAX_SATS)
+    amount = example.removesuffix(memo).strip()
+    option = ["--memo", memo] if memo else []
+    return shlex.join(["invoice-bot", "invoice", amount, *option])
 
 
 def _reason(finding: Finding) -> Reason:
@@ -72,6 +99,10 @@ def _written(finding: Finding) -> dict[str, Any]:
         name: _NOTATIONS[name](value) if name in _NOTATIONS else value
         for name, value in finding.values.items()
     }
+    written |= _IN_LNDCONNECT if "source" in finding.values else _IN_FILES
+    if "key" in finding.values:
+        written["secret"] = _SECRETS[str(finding.values["key"])]
+        written["chmod"] = shlex.join(["chmod", "600", str(finding.values["path"])])
     methods = finding.values.get("methods")
     if isinstance(methods, tuple):
         written["unseen"] = _and(_UNSEEN.get(name, name) for name in methods)
@@ -101,11 +132,21 @@ _NOTATIONS: Mapping[str, Callable[[Any], str]] = {
     "expired_at": _at("%Y-%m-%d %H:%M UTC"),
     "left_s": _left,
     "methods": _and,
+    "answer": lambda answer: f" {answer}" if answer else "",
     "name": clean_name,
     "alias": clean_name,
     "permissions": _some,
     "receivable_msat": format_sats,
+    "min_msat": format_sats,
+    "expiry_s": span,
     "free_bytes": lambda size: f"{size // 1_000_000} MB",
+}
+
+# what is in the file of a key
+_SECRETS = {
+    "": "the settings file",
+    "telegram.token_file": "the token",
+    "lnd.macaroon": "the macaroon",
 }
 
 # what the bot cannot see without a call
@@ -115,10 +156,40 @@ _UNSEEN = {
 }
 
 
+#: What to do about an amount, where that is not what it is in a chat: a memo has its own option.
+_AT_TERMINAL: Mapping[Problem, str] = {
+    Problem.NOT_A_NUMBER: "Write an amount, and the memo after --memo, for example: {example}",
+    Problem.NO_SPACE: "Write the memo after --memo, for example: {example}",
+    Problem.TOO_LONG: "Write the memo after --memo, for example: {example}",
+    Problem.NOT_ALONE: "Write the memo after --memo, for example: {example} --memo pizza",
+    Problem.UNCLEAR_UNIT: "Write sats or btc, and the memo after --memo, for example: {example}",
+    Problem.COMMAS: (
+        "Use commas for thousands and a dot for fractions, as in 2.1k, for example: {example}"
+    ),
+    Problem.ZERO: "To let the payer choose, write any, for example: {example}",
+}
+
+
 # what was found, and what to do
 
-_BAKE = "bake one that fits and set lnd.macaroon to its path: {bake}"
-_NEW_CERTIFICATE = "remove LND's tls.cert and tls.key and restart LND, which creates new ones"
+#: Where what is new has to go.
+_IN_FILES = {
+    "address": "lnd.host",
+    "certificate_at": "the file at lnd.tls_cert",
+    "put_certificate": "copy LND's current tls.cert to lnd.tls_cert",
+    "put_new_certificate": "copy the new tls.cert to lnd.tls_cert",
+    "put_macaroon": "set lnd.macaroon to its path",
+}
+_IN_LNDCONNECT = {
+    "address": "in lnd.lndconnect",
+    "certificate_at": "the certificate in lnd.lndconnect",
+    "put_certificate": "put an address with LND's current tls.cert into lnd.lndconnect",
+    "put_new_certificate": "put an address with the new tls.cert into lnd.lndconnect",
+    "put_macaroon": "put an address with it into lnd.lndconnect",
+}
+
+_BAKE = "bake one that fits and {put_macaroon}: {bake}"
+_NEW_CERTIFICATE = "remove LND's tls.cert and tls.key, restart LND, and {put_new_certificate}"
 _UNLOCK = "unlock it: lncli unlock"
 _CREATE = "create it: lncli create"
 _LATER = "try again in a while"
@@ -137,9 +208,22 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
     Kind.LOGIN_REJECTED: Reason(
         "the token is rejected", "get the current one from @BotFather (/mybots, API Token)"
     ),
+    Kind.LOGIN_UNKNOWN: Reason(
+        "it knows no bot with this token",
+        "check the token, and that telegram.api_url ({api_url}) is right",
+    ),
     Kind.UNREACHABLE: Reason(
         "it can't be reached",
         "check that this machine is online and that telegram.api_url ({api_url}) is right",
+    ),
+    Kind.TLS_FAILED: Reason(
+        "no secure connection ({reason})",
+        "check that telegram.api_url ({api_url}) is right, begins with http:// or https:// as its "
+        "server does, and that nothing in between replaces its certificate",
+    ),
+    Kind.NO_BOT_API: Reason(
+        "{api_url} answers{answer}, but not as a Bot API server does",
+        "check telegram.api_url; if it is right, try again in a while",
     ),
     Kind.ANSWERS_ODDLY: Reason("it answers {message}", "check that telegram.api_url is right"),
     Kind.WEBHOOK_SET: Reason(
@@ -155,6 +239,19 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
         "privacy mode is on, as recommended: "
         "/invoice@{username} and replies to the bot's messages reach it"
     ),
+    # the files with secrets
+    Kind.READABLE_BY_ALL: Reason(
+        "everyone on this machine can read {secret} ({path})",
+        "let only the bot's user read it: {chmod}",
+    ),
+    # what is asked for
+    Kind.SHORT_EXPIRY: Reason(
+        "an invoice can be paid for only {expiry_s}", "set a longer invoices.expiry, such as 1h"
+    ),
+    Kind.MIN_ABOVE_RECEIVABLE: Reason(
+        "the node can't receive even {min_msat}, the smallest amount that can be requested",
+        "get more inbound liquidity, or set a smaller invoices.min_sats",
+    ),
     # who can ask
     Kind.OPEN_TO_ANYONE: Reason(
         "anyone can ask for invoices (access.open)",
@@ -163,11 +260,13 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
     Kind.CLOSED_TO_EVERYONE: Reason(
         "nobody can ask for invoices", "send /id to the bot and add the number to access.owners"
     ),
+    Kind.NO_OWNERS: Reason(
+        "there are no owners, so nobody is notified when something needs fixing",
+        "send /id to the bot and add the number to access.owners",
+    ),
     # the files
     Kind.SYSTEM_AUTHORITIES: Reason("checked against the system's certificate authorities"),
-    Kind.NO_CERTIFICATE: Reason(
-        "the file at lnd.tls_cert is not a valid certificate", "copy LND's tls.cert there again"
-    ),
+    Kind.NO_CERTIFICATE: Reason("{certificate_at} is not a valid certificate", "{put_certificate}"),
     Kind.NO_MACAROON: Reason("this is not an LND macaroon", _BAKE),
     Kind.LACKS_CALLS: Reason("it does not allow {methods}", _BAKE),
     Kind.LACKS_EXTRAS: Reason(
@@ -212,28 +311,31 @@ _DATABASE: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseUnreadable: "{path} can't be opened: {reason}",
     errors.DatabaseDamaged: "{path} is damaged ({reason})",
     errors.DatabaseHalfMissing: "{path} is empty, but its journal {journal} is not",
+    errors.DatabaseIsFolder: "{path} is a folder",
+    errors.DatabaseNotPermitted: "the bot's user has no permission to read {path}",
+    errors.NotADatabase: "{path} is not a database",
     errors.DatabaseNotOurs: "{path} belongs to another program",
 }
 
 _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.NodeError: "see LND's log",
-    errors.NodeUnreachable: "check that LND is running and that its address is {host} (lnd.host)",
-    errors.NodeTimeout: "check that {host} (lnd.host) is LND's gRPC port",
+    errors.NodeUnreachable: "check that LND is running and that its address is {host} ({address})",
+    errors.NodeTimeout: "check that {host} ({address}) is LND's gRPC port",
     errors.NodeStarting: _LATER,
     errors.NodeLocked: _UNLOCK,
     errors.WalletMissing: _CREATE,
     errors.NodeSetting: "fix that setting",
     errors.CallMissing: "update LND; a proxy in between must let every call of the bot through",
-    errors.CertificateRefused: "copy LND's current tls.cert to lnd.tls_cert",
-    errors.CertificateExpired: (
-        "remove LND's tls.cert and tls.key, restart LND, and copy the new tls.cert to lnd.tls_cert"
-    ),
+    errors.CertificateRefused: "{put_certificate}",
+    errors.CertificateExpired: _NEW_CERTIFICATE,
+    errors.CertificateNotPublic: "{put_certificate}",
     errors.CertificateName: (
         "add the address to lnd.conf (tlsextraip, tlsextradomain), let LND create a new tls.cert, "
-        "and copy it to lnd.tls_cert"
+        "and {put_new_certificate}"
     ),
     errors.TlsMissing: (
-        "check that lnd.host is LND's gRPC address and that no proxy in between removes TLS"
+        "check that the address {host} ({address}) is LND's gRPC address and that no proxy in "
+        "between removes TLS"
     ),
     errors.MacaroonRefused: _BAKE,
     errors.PermissionMissing: _BAKE,
@@ -241,6 +343,11 @@ _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseTooNew: "run that version or a newer one",
     errors.DatabaseDamaged: "restore it from a backup",
     errors.DatabaseHalfMissing: "restore both from a backup, or remove both to start over",
+    errors.DatabaseIsFolder: "name a file in database.url",
+    errors.DatabaseNotPermitted: "let that user read and write it",
+    errors.NotADatabase: (
+        "name another file in database.url, or restore it from a backup if it was a database"
+    ),
     errors.DatabaseNotOurs: "choose another file in database.url",
     errors.DatabaseUnreadable: "check the disk, and whether another program is using the file",
 }

@@ -36,6 +36,7 @@ from bot.core.steps import AS_READ, Around
 from bot.core.work import Do
 from bot.demo.telegram import Chat, Message, SimTelegram, User
 from bot.errors import NodeError, NodeNotAsked
+from bot.findings import Finding
 from bot.places import Places
 from bot.store import Bell, Store, Tx
 
@@ -98,6 +99,8 @@ class Room:
         people = [self.owner, self.anna, self.bert]
         self.group = self.telegram.add_group("Friday dinner", people, admins=[self.owner])
         self.node = Node()
+        #: What is found of the macaroon.
+        self.macaroon: list[Finding] = []
         self._offset = 0
 
     async def open(self) -> None:
@@ -154,6 +157,8 @@ class Room:
                 owners=access.owners,
                 admission=admission,
                 replies=self.replies,
+                macaroon=lambda _: self.macaroon,
+                clock=self.clock,
                 within_s=0.0,
             ),
             About(admission=admission, replies=self.replies, telegram_bot=self.telegram_bot),

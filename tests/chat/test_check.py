@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import httpx
 import pytest
 from pydantic import SecretStr
@@ -44,6 +48,94 @@ async def test_something_else_than_telegram(world: World) -> None:
 
     values = {"message": "Forbidden: bot was kicked out"}
     assert finding == Finding(BAD, About.TELEGRAM, Kind.ANSWERS_ODDLY, values)
+
+
+PAGE = b"<!DOCTYPE html><html><body>Welcome</body></html>"
+
+
+def answering(head: str, body: bytes = PAGE) -> bytes:
+    """An answer over HTTP, whole."""
+    return f"HTTP/1.1 {head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (answering("200 OK"), ""),
+        (answering("200 OK", b'{"detail": "welcome"}'), ""),
+        (answering("301 Moved Permanently\r\nLocation: https://x/"), "Moved Permanently (301)"),
+        (answering("401 Unauthorized"), "Unauthorized (401)"),
+        (answering("403 Forbidden"), "Forbidden (403)"),
+        (answering("404 Not Found"), "Not Found (404)"),
+        (answering("404 Not Found", b'{"detail": "Not Found"}'), "Not Found (404)"),
+        (answering("405 Method Not Allowed"), "Method Not Allowed (405)"),
+        (answering("502 Bad Gateway"), "Bad Gateway (502)"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", ""),
+        (bytes.fromhex("15030300020146"), ""),  # what a server of TLS says to HTTP
+    ],
+)
+async def test_what_answers_and_is_no_bot_api_is_not_called_unreachable(
+    world: World, answer: bytes, said: str
+) -> None:
+    async with serving(answer) as address:
+        settings = changed(world.settings(), "telegram", api_url=f"http://{address}")
+        (finding,) = of(About.TELEGRAM, await diagnosed(world, settings))
+
+    values = {"api_url": f"http://{address}", "answer": said}
+    assert finding == Finding(BAD, About.TELEGRAM, Kind.NO_BOT_API, values)
+
+
+async def test_a_path_that_telegram_does_not_know(world: World) -> None:
+    api_url = f"{world.telegram.url}/bots"
+
+    findings = await diagnosed(world, changed(world.settings(), "telegram", api_url=api_url))
+
+    (finding,) = of(About.TELEGRAM, findings)
+    assert finding == Finding(BAD, About.TELEGRAM, Kind.LOGIN_UNKNOWN, {"api_url": api_url})
+
+
+async def test_telegram_in_trouble_says_so_itself(world: World) -> None:
+    world.telegram.fail("getMe", status=502, description="Bad Gateway")
+
+    (finding,) = of(About.TELEGRAM, await diagnosed(world))
+
+    assert finding == Finding(BAD, About.TELEGRAM, Kind.ANSWERS_ODDLY, {"message": "Bad Gateway"})
+
+
+async def test_https_where_there_is_no_tls(world: World) -> None:
+    async with serving(answering("200 OK")) as address:
+        settings = changed(world.settings(), "telegram", api_url=f"https://{address}")
+        (finding,) = of(About.TELEGRAM, await diagnosed(world, settings))
+
+    assert (finding.mark, finding.kind) == (BAD, Kind.TLS_FAILED)
+    assert finding.values["reason"]
+
+
+async def test_https_with_a_certificate_that_nobody_vouches_for(world: World) -> None:
+    api_url = f"https://{world.node.address}"
+
+    findings = await diagnosed(world, changed(world.settings(), "telegram", api_url=api_url))
+
+    (finding,) = of(About.TELEGRAM, findings)
+    values = {"api_url": api_url, "reason": finding.values["reason"]}
+    assert finding == Finding(BAD, About.TELEGRAM, Kind.TLS_FAILED, values)
+    assert "certificate" in str(values["reason"])
+
+
+@asynccontextmanager
+async def serving(answer: bytes) -> AsyncIterator[str]:
+    """A server that answers anybody with these bytes; its address."""
+
+    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(served, "127.0.0.1", 0)
+    async with server:
+        host, port = server.sockets[0].getsockname()
+        yield f"{host}:{port}"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from bot import texts
 from bot.core.answers import NodeStatus
 from bot.demo.telegram import User
 from bot.errors import NodeError, NodeLocked, NodeTimeout, NodeUnreachable
+from bot.findings import About, Kind, bad, fine
 from tests.chat.room import INFO, NAME, Room
 
 
@@ -22,6 +23,14 @@ async def test_an_owner_hears_how_the_node_is(room: Room, status: NodeStatus) ->
     command = await room.say(chat, room.owner, "/status")
     await room.told(chat, texts.node_status(status))
     assert room.telegram.messages(chat)[-1].reply_to is command
+
+
+async def test_an_owner_hears_what_the_macaroon_lacks(room: Room) -> None:
+    lacks = bad(About.MACAROON, Kind.LACKS_CALLS, methods=("AddInvoice",), bake="lncli bake")
+    room.macaroon = [lacks, fine(About.MACAROON, Kind.CONDITION, caveat="ipaddr 10.1.1.1")]
+    chat = room.private(room.owner)
+    await room.say(chat, room.owner, "/status")
+    await room.told(chat, texts.node_status(NodeStatus(None, INFO), [lacks]))
 
 
 async def test_a_group_reads_nothing_of_the_node_even_if_its_owner_asks(room: Room) -> None:

@@ -49,7 +49,7 @@ def test_without_the_package_the_demo_says_how_to_get_it(tmp_path: Path, leftove
 
     told = ran(tmp_path, "demo")
 
-    assert (told.returncode, told.stdout, told.stderr) == (1, "", f"{DEMO_MISSING}\n")
+    assert (told.returncode, told.stdout, told.stderr) == (2, "", f"{DEMO_MISSING}\n")
 
 
 def test_without_the_package_every_other_command_works(tmp_path: Path) -> None:

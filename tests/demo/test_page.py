@@ -202,7 +202,7 @@ def test_the_bots_question_sets_the_composer_to_reply(page: Page) -> None:
 
 
 def test_a_node_that_is_down_is_waited_for(page: Page) -> None:
-    page.get_by_role("radio", name="Down").check()
+    page.get_by_role("radio", name="Node down").check()
     expect(page.locator("#node-chip")).to_have_text("Node down")
     say(page, "/invoice 800 cheese while it is down")
     expect(page.locator("article.by-bot").last).to_contain_text(texts.why(NodeUnreachable()))

@@ -32,7 +32,7 @@ def test_a_port_in_use_is_one_sentence() -> None:
         port = taken.getsockname()[1]
         with Demo("--port", str(port)) as demo:
             code, out, err = demo.outcome()
-    assert (code, out) == (1, "")
+    assert (code, out) == (2, "")
     assert len(err.splitlines()) == 1
     assert str(port) in err
     assert "--port" in err

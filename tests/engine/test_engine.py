@@ -447,7 +447,7 @@ async def test_what_the_node_refuses_fails_at_once_with_its_reason(world: World,
 
 
 async def test_after_a_failure_nothing_payable_is_left_at_the_node(world: World) -> None:
-    world.invoices = {"patience": "1s"}
+    world.patience_s = 1
     await world.start_bot()
     await world.node.until(lambda: world.node.calls["SubscribeInvoices"] > 0)
     hold = world.node.stall("AddInvoice")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import ssl
 import time
 from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from pydantic import SecretStr
 
+from bot.config import LndSettings
 from bot.core.answers import WalletState
 from bot.demo.node import certificate, macaroons, open_channels
 from bot.errors import (
@@ -80,6 +84,26 @@ async def test_a_self_signed_certificate_needs_its_file(world: World) -> None:
     assert kinds(of(About.CERTIFICATE, findings)) == [(FINE, Kind.SYSTEM_AUTHORITIES)]
     (finding,) = of(About.NODE, findings)
     assert isinstance(finding.error, CertificateRefused)
+
+
+async def test_where_lndconnect_is_set_the_findings_say_so(world: World) -> None:
+    world.node.bake(["info:read"], root_key_id=1, save_to="bot.macaroon")
+    world.node.renew_certificate()
+    lnd = world.settings().lnd
+    parts = {
+        "cert": ssl.PEM_cert_to_DER_cert((lnd.certificate() or b"").decode()),
+        "macaroon": bytes.fromhex(lnd.macaroon_hex()),
+    }
+    query = "&".join(
+        f"{name}={base64.urlsafe_b64encode(value).decode()}" for name, value in parts.items()
+    )
+    uri = SecretStr(f"lndconnect://{world.node.address}?{query}")
+    settings = world.settings().model_copy(update={"lnd": LndSettings(lndconnect=uri)})
+
+    findings = bad_ones(await diagnosed(world, settings))
+
+    assert [finding.about for finding in findings] == [About.MACAROON, About.NODE]
+    assert {finding.values["source"] for finding in findings} == {"lnd.lndconnect"}
 
 
 @pytest.mark.parametrize("content", [None, "", "-----BEGIN CERTIFICATE-----\nAAAA\n"])

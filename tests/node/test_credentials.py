@@ -21,6 +21,7 @@ from bot.errors import (
     CertificateCorrupt,
     CertificateExpired,
     CertificateName,
+    CertificateNotPublic,
     CertificateRefused,
     CredentialsUnreadable,
     InvoiceUnknown,
@@ -215,7 +216,7 @@ async def test_a_certificate_without_the_nodes_address_is_reported_as_that(sim: 
 
 async def test_no_public_authority_has_signed_lnds_own_certificate(sim: SimNode) -> None:
     async with connected(sim, tls_cert=None) as node:
-        assert type(await failure(node.state())) is CertificateChanged
+        assert type(await failure(node.state())) is CertificateNotPublic
 
 
 async def test_a_port_without_tls_is_reported_as_that(sim: SimNode) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bot import pauses, texts
 from bot.demo.node import SimNode
 from bot.errors import (
-    CertificateChanged,
+    CertificateNotPublic,
     MacaroonRefused,
     NodeError,
     NodeLocked,
@@ -218,7 +218,7 @@ async def test_a_macaroon_that_cannot_look_up_keeps_it_shut(sim: SimNode) -> Non
 
 async def test_another_certificate_keeps_it_shut(sim: SimNode) -> None:
     async with connected(sim, tls_cert=None) as node:
-        assert type(await failure(probe(node))) is CertificateChanged
+        assert type(await failure(probe(node))) is CertificateNotPublic
 
 
 async def test_a_proxy_without_the_wallets_state_is_no_obstacle(sim: SimNode, node: Node) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.config import DatabaseSettings
-from bot.errors import DatabaseDamaged, DatabaseTooNew, StartError
+from bot.errors import DatabaseDamaged, DatabaseTooNew, NotADatabase, StartError
 from bot.findings import About, Finding, Kind, Mark
 from bot.store import Store
 from bot.store.check import check_database
@@ -109,7 +109,7 @@ NEWEST = max(path.name.partition("_")[0] for path in VERSIONS).encode()
 DATABASES: dict[str, tuple[Callable[[bytes], bytes], type[StartError]]] = {
     "cut short": (lambda whole: whole[:5000], DatabaseDamaged),
     "of a newer version": (lambda whole: whole.replace(NEWEST, b"9999"), DatabaseTooNew),
-    "no database": (lambda _: b"songs" * 1000, DatabaseDamaged),
+    "no database": (lambda _: b"songs" * 1000, NotADatabase),
 }
 
 

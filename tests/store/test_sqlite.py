@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,12 @@ from bot.errors import (
     DatabaseFolderReadOnly,
     DatabaseHalfMissing,
     DatabaseInUse,
+    DatabaseIsFolder,
     DatabaseNotOurs,
+    DatabaseNotPermitted,
     DatabaseTooNew,
-    DatabaseUnreadable,
     LinkInTheWay,
+    NotADatabase,
     StartError,
 )
 from bot.store import Store, inspect
@@ -229,14 +232,22 @@ async def test_a_file_that_is_cut_short_is_refused_and_untouched(file: Path, who
 
 
 async def test_a_damaged_file_is_refused_and_untouched(file: Path, whole: bytes) -> None:
-    for content in (b"not a database at all\n" * 500, bytes(8192), whole[:100] + bytes(len(whole))):
-        assert type(await refused(file, content)) is DatabaseDamaged
+    assert type(await refused(file, whole[:100] + bytes(len(whole)))) is DatabaseDamaged
     for page in range(1, len(whole) // 4096):
         holed = bytearray(whole)
         holed[page * 4096 : (page + 1) * 4096] = bytes(4096)
         error = await refused(file, bytes(holed))
         assert type(error) is DatabaseDamaged, page
         assert "\n" not in str(error.values["reason"])
+
+
+@pytest.mark.parametrize("content", [b"[database]\n" * 500, b"x", bytes(8192)])
+async def test_a_file_that_is_no_database_is_refused_and_untouched(
+    file: Path, content: bytes
+) -> None:
+    error = await refused(file, content)
+    assert type(error) is NotADatabase
+    assert error.values == {"path": str(file)}
 
 
 async def test_once_a_backup_is_in_place_it_is_opened(file: Path, whole: bytes) -> None:
@@ -288,10 +299,24 @@ async def test_another_programs_database_is_refused_and_untouched(file: Path) ->
 
 
 async def test_a_folder_in_the_place_of_the_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DatabaseUnreadable) as caught:
+    with pytest.raises(DatabaseIsFolder) as caught:
         await Store.open(url(tmp_path))
-    assert caught.value.values["path"] == str(tmp_path)
-    assert caught.value.values["reason"]
+    assert caught.value.values == {"path": str(tmp_path)}
+
+
+async def test_a_file_that_this_user_cannot_read_is_refused() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "bot.db"
+        file.write_bytes(b"SQLite format 3\0")
+        file.chmod(0)
+        Path(folder).chmod(0o777)
+        was = os.geteuid()
+        os.seteuid(65_534 if was == 0 else was)
+        try:
+            with pytest.raises(DatabaseNotPermitted):
+                await Store.open(url(file))
+        finally:
+            os.seteuid(was)
 
 
 async def test_inspecting_makes_no_database(file: Path) -> None:

@@ -14,6 +14,8 @@ from bot.core.notices import Kind, Notice
 from bot.core.text import clean
 from bot.core.work import Do
 from bot.errors import NodeLocked, NodeUnreachable
+from bot.findings import About, bad, fine
+from bot.findings import Kind as Finding
 from tests.texts.reading import HOSTILE, checked, parsed, people_write
 
 NOTICES = [
@@ -139,6 +141,15 @@ def test_the_status_of_a_node_that_is_away_says_why() -> None:
 def test_the_status_of_a_node_says_who_it_is(changes: dict[str, Any], text: str) -> None:
     info = replace(INFO, **changes)
     assert parsed(texts.node_status(NodeStatus(away=None, info=info)))["text"] == text
+
+
+def test_the_status_says_of_the_macaroon_what_needs_fixing_as_the_command_line_does() -> None:
+    lacks = bad(About.MACAROON, Finding.LACKS_CALLS, methods=("AddInvoice",), bake="lncli <bake>")
+    fit = fine(About.MACAROON, Finding.ALLOWS_ALL)
+    said = texts.node_status(NodeStatus(None, INFO), [fit, lacks])
+    status, _, macaroon = checked(said)["text"].partition("\n\n")
+    assert status == parsed(texts.node_status(NodeStatus(None, INFO)))["text"]
+    assert macaroon == "⚠️" + texts.finding_line(lacks).removeprefix("✗")
 
 
 def test_the_status_of_a_node_that_does_not_say_who_it_is() -> None:

@@ -101,7 +101,7 @@ LINES: list[tuple[Problem, str]] = [
         ),
         (
             "database.keep (INVOICE_BOT_DATABASE__KEEP): "
-            'expected a duration of at least "1d", such as "90d", found "90"'
+            'expected a duration of at least 1d, such as 90d, found "90"'
         ),
     ),
     (
@@ -145,6 +145,42 @@ LINES: list[tuple[Problem, str]] = [
         "lnd.host: expected either this or lnd.lndconnect, found both",
     ),
     (
+        refused("database.url", "sqlite:///:memory:", kind=Kind.DATABASE_IN_MEMORY),
+        (
+            "database.url: expected sqlite:/// and the path of a file, "
+            'found "sqlite:///:memory:": the bot needs a file, because a database in memory is '
+            "gone after a restart"
+        ),
+    ),
+    (
+        refused("database.url", "sqlite:///file:x", kind=Kind.DATABASE_URI),
+        (
+            "database.url: expected sqlite:/// and the path of a file, "
+            'found "sqlite:///file:x": parameters and file: are not supported'
+        ),
+    ),
+    (
+        refused("database.url", "sqlite:///a%20b", kind=Kind.DATABASE_ESCAPED),
+        (
+            "database.url: expected sqlite:/// and the path of a file, "
+            'found "sqlite:///a%20b": write the path as it is, without % escapes'
+        ),
+    ),
+    (
+        refused("database.url", "sqlite:///x ", kind=Kind.DATABASE_SPACE),
+        (
+            "database.url: expected sqlite:/// and the path of a file, "
+            'found "sqlite:///x ": remove the spaces at its ends'
+        ),
+    ),
+    (
+        refused("database.url", "sqlite:////data/", kind=Kind.DATABASE_FOLDER),
+        (
+            "database.url: expected sqlite:/// and the path of a file, "
+            'found the path of a folder: "sqlite:////data/"'
+        ),
+    ),
+    (
         Problem(Kind.MIN_ABOVE_MAX, "invoices.min_sats", values={"min_sats": 2, "max_sats": 1}),
         "invoices.min_sats: expected at most max_sats (1), found 2",
     ),
@@ -179,6 +215,13 @@ LINES: list[tuple[Problem, str]] = [
     (
         file(Kind.FILE_EMPTY, "lnd.macaroon", "/dev/null"),
         "lnd.macaroon: expected a macaroon file, found an empty file at /dev/null",
+    ),
+    (
+        file(Kind.FILE_OTHER, "telegram.token_file"),
+        (
+            "telegram.token_file: expected a file with the token and nothing else, "
+            "found something else at /x"
+        ),
     ),
     (
         file(Kind.FILE_NO_CERTIFICATE, "lnd.tls_cert"),
@@ -217,7 +260,7 @@ def test_every_key_says_what_is_expected() -> None:
         ),
         ("lnd.lndconnect", "lndconnect://host:port?cert=...&macaroon=... as lndconnect prints it"),
         ("lnd.private_route_hints", "true or false"),
-        ("invoices.patience", 'a duration from "0s" to "1h", such as "60s"'),
+        ("invoices.patience", 'a duration from "15s" to "1h", such as "60s"'),
         ("invoices.min_sats", "a whole number from 1 to 10000000000000"),
         (
             "access.chats",
@@ -236,6 +279,23 @@ def test_what_is_expected_of_a_key(key: str, expected: str) -> None:
     line = settings_problem(Problem(Kind.REFUSED, key, values=values))
 
     assert line == f"{key}: expected {expected}, found something else (not shown)"
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("access.owners", "user ids, such as 111, 222 (send /id to the bot to see yours)"),
+        ("lnd.host", EXPECTED["lnd.host"]),
+        ("log.format", "text or json"),
+    ],
+)
+def test_what_is_expected_of_a_variable_is_as_the_environment_has_it(
+    key: str, expected: str
+) -> None:
+    values: dict[str, Value] = {"found": Found.OTHER}
+    line = settings_problem(Problem(Kind.REFUSED, key, "X", values))
+
+    assert line == f"{key} (X): expected {expected}, found something else (not shown)"
 
 
 def test_values_with_braces_are_only_values() -> None:

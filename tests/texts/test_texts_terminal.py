@@ -22,7 +22,7 @@ DAY_S = 86_400
 AT = 1_800_793_800.0
 
 CERTIFICATE, MACAROON, DATABASE = About.CERTIFICATE, About.MACAROON, About.DATABASE
-RENEW = "remove LND's tls.cert and tls.key and restart LND, which creates new ones"
+RENEW = "remove LND's tls.cert and tls.key, restart LND, and copy the new tls.cert to lnd.tls_cert"
 BAKE_ONE = f"bake one that fits and set lnd.macaroon to its path: {BAKE}"
 
 
@@ -66,6 +66,35 @@ LINES: list[tuple[Finding, str]] = [
         ),
     ),
     (
+        bad(About.TELEGRAM, Kind.LOGIN_UNKNOWN, api_url="https://bot.example"),
+        (
+            "✗ Telegram: it knows no bot with this token; "
+            "check the token, and that telegram.api_url (https://bot.example) is right"
+        ),
+    ),
+    (
+        bad(About.TELEGRAM, Kind.TLS_FAILED, api_url="https://bot.example", reason="expired"),
+        (
+            "✗ Telegram: no secure connection (expired); check that telegram.api_url "
+            "(https://bot.example) is right, begins with http:// or https:// as its server does, "
+            "and that nothing in between replaces its certificate"
+        ),
+    ),
+    (
+        bad(About.TELEGRAM, Kind.NO_BOT_API, api_url="https://bot.example", answer="OK (200)"),
+        (
+            "✗ Telegram: https://bot.example answers OK (200), but not as a Bot API server does; "
+            "check telegram.api_url; if it is right, try again in a while"
+        ),
+    ),
+    (
+        bad(About.TELEGRAM, Kind.NO_BOT_API, api_url="https://bot.example", answer=""),
+        (
+            "✗ Telegram: https://bot.example answers, but not as a Bot API server does; "
+            "check telegram.api_url; if it is right, try again in a while"
+        ),
+    ),
+    (
         bad(About.TELEGRAM, Kind.ANSWERS_ODDLY, message="Forbidden: bot was kicked out"),
         (
             "✗ Telegram: it answers Forbidden: bot was kicked out; "
@@ -97,6 +126,37 @@ LINES: list[tuple[Finding, str]] = [
             "/invoice@a_bot and replies to the bot's messages reach it"
         ),
     ),
+    # the files with secrets
+    (
+        note(About.SETTINGS, Kind.READABLE_BY_ALL, key="", path="/my bot/config.toml"),
+        (
+            "! settings: everyone on this machine can read the settings file "
+            "(/my bot/config.toml); let only the bot's user read it: "
+            "chmod 600 '/my bot/config.toml'"
+        ),
+    ),
+    (
+        note(About.SETTINGS, Kind.READABLE_BY_ALL, key="lnd.macaroon", path="/bot.macaroon"),
+        (
+            "! settings: everyone on this machine can read the macaroon (/bot.macaroon); "
+            "let only the bot's user read it: chmod 600 /bot.macaroon"
+        ),
+    ),
+    # what is asked for
+    (
+        note(About.INVOICES, Kind.SHORT_EXPIRY, expiry_s=6),
+        (
+            "! invoices: an invoice can be paid for only 6 seconds; "
+            "set a longer invoices.expiry, such as 1h"
+        ),
+    ),
+    (
+        note(About.INVOICES, Kind.MIN_ABOVE_RECEIVABLE, min_msat=5_000_000),
+        (
+            "! invoices: the node can't receive even 5,000 sats, the smallest amount that can be "
+            "requested; get more inbound liquidity, or set a smaller invoices.min_sats"
+        ),
+    ),
     # who can ask
     (
         note(About.ACCESS, Kind.OPEN_TO_ANYONE),
@@ -112,6 +172,13 @@ LINES: list[tuple[Finding, str]] = [
             "send /id to the bot and add the number to access.owners"
         ),
     ),
+    (
+        note(About.ACCESS, Kind.NO_OWNERS),
+        (
+            "! access: there are no owners, so nobody is notified when something needs fixing; "
+            "send /id to the bot and add the number to access.owners"
+        ),
+    ),
     # the certificate
     (
         fine(CERTIFICATE, Kind.SYSTEM_AUTHORITIES),
@@ -121,7 +188,7 @@ LINES: list[tuple[Finding, str]] = [
         bad(CERTIFICATE, Kind.NO_CERTIFICATE),
         (
             "✗ certificate: the file at lnd.tls_cert is not a valid certificate; "
-            "copy LND's tls.cert there again"
+            "copy LND's current tls.cert to lnd.tls_cert"
         ),
     ),
     (
@@ -310,6 +377,12 @@ def met(error: InvoiceBotError) -> Finding:
     return refused(About.NODE, error, host=HOST, bake=BAKE)
 
 
+def family(kind: type[InvoiceBotError]) -> Iterator[type[InvoiceBotError]]:
+    yield kind
+    for each in kind.__subclasses__():
+        yield from family(each)
+
+
 CURES: list[tuple[type[errors.NodeError], str]] = [
     (errors.NodeUnreachable, f"check that LND is running and that its address is {HOST}"),
     (errors.NodeTimeout, f"check that {HOST} (lnd.host) is LND's gRPC port"),
@@ -321,8 +394,9 @@ CURES: list[tuple[type[errors.NodeError], str]] = [
     (errors.CertificateCorrupt, "copy LND's current tls.cert to lnd.tls_cert"),
     (errors.TlsFailed, "copy LND's current tls.cert to lnd.tls_cert"),
     (errors.CertificateExpired, "remove LND's tls.cert and tls.key, restart LND, and copy the new"),
+    (errors.CertificateNotPublic, "copy LND's current tls.cert to lnd.tls_cert"),
     (errors.CertificateName, "add the address to lnd.conf (tlsextraip, tlsextradomain), let LND"),
-    (errors.TlsMissing, "check that lnd.host is LND's gRPC address and that no proxy in between"),
+    (errors.TlsMissing, f"check that the address {HOST} (lnd.host) is LND's gRPC address"),
     (errors.MacaroonRefused, BAKE_ONE),
     (errors.MacaroonExpired, BAKE_ONE),
     (errors.MacaroonBound, BAKE_ONE),
@@ -340,6 +414,32 @@ def test_what_to_do_about_the_nodes_errors(kind: type[errors.NodeError], action:
 
     assert texts.cure(finding).startswith(action)
     assert texts.found(finding) == f"node: {texts.reason(kind()).what[:-1]} (UNKNOWN: some words)"
+
+
+@pytest.mark.parametrize("kind", list(family(errors.NodeSetting)))
+def test_where_the_node_comes_from_lndconnect_no_cure_names_a_setting_that_is_not_in_use(
+    kind: type[errors.NodeError],
+) -> None:
+    met_there = refused(About.NODE, kind(), host=HOST, bake=BAKE, source="lnd.lndconnect")
+    assert not re.search(r"lnd\.(host|tls_cert|macaroon)", texts.finding_line(met_there))
+
+
+@pytest.mark.parametrize(
+    "finding",
+    [
+        bad(CERTIFICATE, Kind.NO_CERTIFICATE, source="lnd.lndconnect"),
+        bad(CERTIFICATE, Kind.EXPIRED, expired_at=AT, source="lnd.lndconnect"),
+        bad(MACAROON, Kind.NO_MACAROON, bake=BAKE, source="lnd.lndconnect"),
+        bad(MACAROON, Kind.EXPIRED, expired_at=AT, bake=BAKE, source="lnd.lndconnect"),
+        bad(
+            MACAROON, Kind.LACKS_CALLS, methods=("AddInvoice",), bake=BAKE, source="lnd.lndconnect"
+        ),
+    ],
+)
+def test_what_is_wrong_with_lndconnect_is_fixed_there(finding: Finding) -> None:
+    line = texts.finding_line(finding)
+    assert "lnd.lndconnect" in line
+    assert not re.search(r"lnd\.(host|tls_cert|macaroon)", line)
 
 
 def leaves(kind: type[InvoiceBotError]) -> Iterator[type[InvoiceBotError]]:

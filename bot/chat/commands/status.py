@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from bot.chat.admission import Admission
 from bot.chat.replies import NODE_WITHIN_S, AskNode, Replies, Reply, reply
 from bot.chat.updates import PtbApplication
 from bot.core.answers import NodeStatus
+from bot.findings import Finding
 
 
 class Node(Protocol):
@@ -25,7 +26,10 @@ class Node(Protocol):
 
 
 class Status:
-    """Asks the node; `within_s` seconds for its answer."""
+    """Asks the node; `within_s` seconds for its answer.
+
+    `macaroon`: what is found of the macaroon at a time in Unix seconds, by its file alone.
+    """
 
     def __init__(
         self,
@@ -34,12 +38,16 @@ class Status:
         owners: Collection[int],
         admission: Admission,
         replies: Replies,
+        macaroon: Callable[[float], Iterable[Finding]],
+        clock: Callable[[], float],
         within_s: float = NODE_WITHIN_S,
     ) -> None:
         self._node = node
         self._owners = owners
         self._admission = admission
         self._replies = replies
+        self._macaroon = macaroon
+        self._clock = clock
         self._within_s = within_s
 
     def register(self, application: PtbApplication) -> None:
@@ -56,4 +64,5 @@ class Status:
         return [AskNode(self._ask, partial(reply, message), self._within_s)]
 
     async def _ask(self) -> str:
-        return texts.node_status(await self._node.status())
+        status = await self._node.status()
+        return texts.node_status(status, self._macaroon(self._clock()))
