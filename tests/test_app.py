@@ -208,7 +208,7 @@ async def test_an_answer_to_a_question_that_is_over_is_told_so(world: World) -> 
     await world.said(world.group, texts.asked_to_cancel(Cancelling.NOT_ASKED))
     world.telegram.say(world.group, world.bert, "99", reply_to=question)
     world.telegram.say(world.group, world.anna, "2100 pizza", reply_to=question)
-    over = await world.said(world.group, texts.QUESTION_EXPIRED)
+    over = await world.said(world.group, texts.QUESTION_CLOSED)
     assert over.reply_to is not None
     assert over.reply_to.text == "2100 pizza"
     assert not world.node.invoices

@@ -19,11 +19,13 @@ from hypothesis import strategies as st
 from bot import config, logs, texts
 from bot.config import KEYS, MIN_PATIENCE_S, Rate, Settings, load
 from bot.config.problems import NAME_NOT_SHOWN, Found, Kind
-from bot.core.steps import NOTICE_AFTER_S
+from bot.core.invoice import State
+from bot.core.steps import Around, next_step
+from bot.core.work import Do
 from bot.demo.node import certificate
 from bot.errors import ConfigError, Problem, Value
-from bot.node.client import CALL_TIMEOUT_S
 from bot.store import Store
+from tests.rows import NOW, invoice
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.toml"
 TOKEN = "123456789:AAF0abcdefghijklmnopqrstuvwxyz0123"
@@ -125,7 +127,7 @@ def test_every_key_can_be_set() -> None:
         private_route_hints = true
         [invoices]
         expiry = "2 d"
-        patience = "15s"
+        patience = "1s"
         min_sats = 5
         max_sats = 10_000_000_000_000
         [access]
@@ -149,7 +151,7 @@ def test_every_key_can_be_set() -> None:
     assert got.telegram.api_url == "http://127.0.0.1:8081"
     assert (got.lnd.host, got.lnd.certificate()) == ("[::1]:10010", None)
     assert got.lnd.private_route_hints
-    assert (got.invoices.expiry_s, got.invoices.patience_s) == (172_800, 15)
+    assert (got.invoices.expiry_s, got.invoices.patience_s) == (172_800, 1)
     assert (got.invoices.min_sats, got.invoices.max_sats) == (5, 10**13)
     assert got.access.owners == {1, 2}
     assert got.access.users == {9007199254740993}
@@ -449,7 +451,6 @@ def hidden(value: str) -> dict[str, Value]:
         ('[invoices]\nexpiry = ["1h"]', "invoices.expiry", wrong(["1h"])),
         ("[invoices]\nexpiry.h = 1", "invoices.expiry", {"found": Found.TABLE}),
         ('[invoices]\npatience = "0s"', "invoices.patience", wrong("0s")),
-        ('[invoices]\npatience = "14s"', "invoices.patience", wrong("14s")),
         ('[invoices]\npatience = "2h"', "invoices.patience", wrong("2h")),
         ("[invoices]\nmin_sats = 0", "invoices.min_sats", wrong(0)),
         ("[invoices]\nmin_sats = true", "invoices.min_sats", wrong(True)),
@@ -775,9 +776,11 @@ def test_settings_made_by_code_read_no_environment(monkeypatch: pytest.MonkeyPat
         Settings().log = config.LogSettings()  # type: ignore[misc]
 
 
-def test_the_least_patience_is_enough_to_ask_the_node_once() -> None:
-    # the first call ends when it is time for the waiting notice, and the next one gets its time
-    assert MIN_PATIENCE_S >= NOTICE_AFTER_S + CALL_TIMEOUT_S
+def test_with_the_least_patience_the_node_is_asked() -> None:
+    around = Around(waiting_since=NOW, patience_s=MIN_PATIENCE_S)
+    assert next_step(invoice(State.PENDING), around, NOW).do is Do.ADD
+    with pytest.raises(ValueError, match="patience"):
+        config.InvoicesSettings(patience=f"{MIN_PATIENCE_S - 1}s")  # type: ignore[call-arg]
 
 
 @given(st.integers(1, 365))

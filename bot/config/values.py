@@ -21,9 +21,8 @@ from bot.config.problems import Kind, in_file
 from bot.errors import ConfigError
 
 DAY_S = 86_400
-#: The node is asked at least once: a first call ends after 3 s, for the waiting notice, and the
-#: next one gets its 10 s.
-MIN_PATIENCE_S = 15
+#: With none at all, no node would ever be asked.
+MIN_PATIENCE_S = 1
 #: LND's own limits.
 MAX_EXPIRY_S = 31_536_000
 MAX_SATS = 100_000 * 100_000_000

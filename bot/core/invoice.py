@@ -172,6 +172,11 @@ class Invoice(Shown, Work):
         return next((each for each in self.audiences if each not in unreachable), None)
 
     @property
+    def is_news(self) -> bool:
+        """Whether it is paid, and nobody was told."""
+        return self.state is State.SETTLED and not self.announced
+
+    @property
     def audiences(self) -> tuple[Audience, ...]:
         """Who may hear of a payment, each only where nobody before can."""
         own_chat = self.asker_id in (self.chat_id, self.origin_chat_id)

@@ -264,15 +264,12 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
         events.append(Event("warning", "message counts as sent: its number could not be read", {}))
     elif "announced" in columns:
         events.append(Event("error", "payment could not be announced to anybody", {}))
-    lost = _lost(do, row, error, around)
-    if do is Do.ANNOUNCE and lost and row.audience(around.unreachable | lost) is None:
-        events.append(Event("warning", "nobody to announce the payment to can be reached", {}))
     return Verdict(
         columns=columns,
         again=again,
         events=tuple(events),
         notices=notices,
-        unreachable=lost,
+        unreachable=_lost(do, row, error, around),
     )
 
 

@@ -123,8 +123,7 @@ def resting(row: Invoice, step: Step, around: Around, now: float) -> work.WorkCo
 
 def _must_announce(row: Invoice, around: Around) -> bool:
     """Whether a payment is not announced yet, and somebody can be reached."""
-    is_news = row.state is State.SETTLED and not row.announced
-    return is_news and row.audience(around.unreachable) is not None
+    return row.is_news and row.audience(around.unreachable) is not None
 
 
 def _announcing_waits(row: Invoice) -> bool:

@@ -67,8 +67,7 @@ def _unless_heard(tx: Tx, row: Invoice, columns: Columns, now: float) -> Columns
     A payment waits for people as well. If one of them is heard of, every hand is nudged.
     """
     rests_there = columns.get("lane") is Lane.UNREACHABLE
-    is_news = row.state is State.SETTLED and not row.announced
-    if not rests_there or is_news or tx.chats.is_unreachable(row.chat_id):
+    if not rests_there or row.is_news or tx.chats.is_unreachable(row.chat_id):
         return columns
     return {**columns, **changes(**work.rests(work.due_now(now), row.urgency))}
 

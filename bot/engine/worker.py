@@ -203,6 +203,7 @@ class Worker:
         hand.armed = columns.get("sending") if written else None
         if written and fresh.state is not row.state:
             log.info(str(fresh.state), **row.tag)
+        _log_unannounced(fresh)
         return fresh
 
     # letting go
@@ -214,6 +215,7 @@ class Worker:
         columns = resting(row, step, around, self._clock())
         if row.due_at != columns["due_at"] or row.lane != columns["lane"]:
             fresh = await self._store.must(commit.let_go, row, columns, self._clock())
+            _log_unannounced(fresh)
             again = next_step(fresh, self._around(fresh), self._clock())
             if again.do is not step.do or abs(again.at - step.at) > SAME_MOMENT_S:
                 return fresh
@@ -237,3 +239,9 @@ class Worker:
         except TimeoutError:
             pass
         return await self.read(row.id)
+
+
+def _log_unannounced(row: Invoice) -> None:
+    """A payment comes to rest that nobody was told."""
+    if row.is_news and row.lane is Lane.UNREACHABLE:
+        log.error("payment could not be announced to anybody yet", **row.tag)

@@ -20,7 +20,8 @@ _UNFINISHED = sa.or_(
     _c.due_at.is_not(None),
     _c.lane == Lane.UNREACHABLE,
 )
-_UNANNOUNCED = sa.and_(_c.state == State.SETTLED, sa.not_(_c.announced))
+# By the state alone SQLite would read all that were ever paid.
+_UNANNOUNCED = sa.and_(sa.func.coalesce(_c.state, "") == State.SETTLED, sa.not_(_c.announced))
 
 
 def _either(

@@ -164,7 +164,7 @@ async def test_an_invoice_that_telegram_takes_in_no_form_holds_up_nobody(world: 
 
 
 async def test_a_failure_is_asked_for_again_by_its_button(world: World) -> None:
-    world.invoices = {"patience": "1s"}
+    world.patience_s = 1
     await world.start_bot()
     await world.node.down()
     world.telegram.say(world.group, world.anna, "/invoice 2100 pizza")

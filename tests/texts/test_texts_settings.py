@@ -260,7 +260,7 @@ def test_every_key_says_what_is_expected() -> None:
         ),
         ("lnd.lndconnect", "lndconnect://host:port?cert=...&macaroon=... as lndconnect prints it"),
         ("lnd.private_route_hints", "true or false"),
-        ("invoices.patience", 'a duration from "15s" to "1h", such as "60s"'),
+        ("invoices.patience", 'a duration from "1s" to "1h", such as "60s"'),
         ("invoices.min_sats", "a whole number from 1 to 10000000000000"),
         (
             "access.chats",
