@@ -75,6 +75,18 @@ def matched(match: re.Match[str]) -> Number:
     return Number(match.group(), value, unit, SHORT.get(unit) or UNITS.get(unit, 1))
 
 
+def amount_at_start(text: str) -> Decimal | None:
+    """How many sats a text begins with: a number with its unit, or None."""
+    word, unit, *_ = [*(plain(each) for each in text.split(None, 2)), "", ""]
+    match = NUMBER.fullmatch(word)
+    if match is None:
+        return None
+    number = matched(match)
+    if number.unit in UNITS:
+        return number.sats
+    return number.sats * UNITS[unit] if unit in UNITS else None
+
+
 def in_our_digits(word: str) -> str:
     """With 0 to 9 in place of another script's digits."""
     return "".join(str(int(each)) if each.isdecimal() else each for each in word)

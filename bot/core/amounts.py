@@ -31,6 +31,7 @@ from bot.core.amount_numbers import (
     RATIO,
     THREE,
     Number,
+    amount_at_start,
     digits_at_start,
     first_word,
     in_digits,
@@ -205,7 +206,7 @@ def _split(text: str) -> tuple[int, str]:
     _refuse_sum(text)
     number = _number(word, rest)
     if number.unit in UNITS:
-        return _msat(number), rest
+        return _whole(number, rest)
     return _with_separate_unit(number, rest)
 
 
@@ -230,7 +231,7 @@ def _with_separate_unit(number: Number, rest: str) -> tuple[int, str]:
     both = f"{number.text} {next_word}"
     unit = plain(next_word)
     if unit in SAT_WORDS or (unit in UNITS and not number.unit):
-        return _msat(Number(both, number.value, unit, number.sats_each * UNITS[unit])), after
+        return _whole(Number(both, number.value, unit, number.sats_each * UNITS[unit]), after)
     if unit in UNITS and UNITS[unit] > 1_000:
         example = working(f"{number.sats:,f} btc", "0.0005 btc")
         _refuse(Problem.BTC_WITH_MULTIPLIER, example, shown=_shown(both))
@@ -240,6 +241,13 @@ def _with_separate_unit(number: Number, rest: str) -> tuple[int, str]:
     _refuse_doubtful_unit(next_word, number.sats, shown=both)
     _refuse_parts(number, rest)
     _refuse_more_digits(number, rest)
+    return _msat(number), rest
+
+
+def _whole(number: Number, rest: str) -> tuple[int, str]:
+    """The amount in msat and the memo, which is no second amount: "1 btc 5000 sats"."""
+    if (second := amount_at_start(rest)) is not None:
+        _refuse(Problem.SUM, in_sats(number.sats + second, "2100 sats"))
     return _msat(number), rest
 
 
