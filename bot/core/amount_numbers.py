@@ -75,16 +75,14 @@ def matched(match: re.Match[str]) -> Number:
     return Number(match.group(), value, unit, SHORT.get(unit) or UNITS.get(unit, 1))
 
 
-def amount_at_start(text: str) -> Decimal | None:
-    """How many sats a text begins with: a number with its unit, or None."""
+def amount_at_start(text: str) -> Number | None:
+    """The number with a unit that a text begins with, or None."""
     word, unit, *_ = [*(plain(each) for each in text.split(None, 2)), "", ""]
     match = NUMBER.fullmatch(word)
-    if match is None:
-        return None
-    number = matched(match)
-    if number.unit in UNITS:
-        return number.sats
-    return number.sats * UNITS[unit] if unit in UNITS else None
+    number = match and matched(match)
+    if not number or number.unit in UNITS:
+        return number
+    return number._replace(sats_each=number.sats_each * UNITS[unit]) if unit in UNITS else None
 
 
 def in_our_digits(word: str) -> str:

@@ -245,9 +245,10 @@ def _with_separate_unit(number: Number, rest: str) -> tuple[int, str]:
 
 
 def _whole(number: Number, rest: str) -> tuple[int, str]:
-    """The amount in msat and the memo, which is no second amount: "1 btc 5000 sats"."""
-    if (second := amount_at_start(rest)) is not None:
-        _refuse(Problem.SUM, in_sats(number.sats + second, "2100 sats"))
+    """The amount in msat and the memo, which is not more of it: "1 btc 5000 sats"."""
+    more = amount_at_start(rest)
+    if more is not None and more.sats_each < number.sats_each:
+        _refuse(Problem.SUM, in_sats(number.sats + more.sats, "2100 sats"))
     return _msat(number), rest
 
 

@@ -288,7 +288,7 @@ REFUSED: list[tuple[str, Problem, str, str | None]] = [
     ("1,5 million", Problem.COMMAS, "1.5m", "1,5"),
     ("1 e3", Problem.SUM, "1", None),
     ("1 btc 5000 sats", Problem.SUM, "100,005,000 sats", None),
-    ("5 sats 5k sats pizza", Problem.SUM, "5,005 sats", None),
+    ("0.5 btc 50ksats pizza", Problem.SUM, "50,050,000 sats", None),
     ("5 keur", Problem.OTHER_CURRENCY, "2100 sats", "5 keur"),
     ("5 k/pizza", Problem.SEPARATE_MULTIPLIER, "5k", "5 k/pizza"),
     (": ₿1", Problem.NOT_A_NUMBER, "2100 pizza", ":"),
