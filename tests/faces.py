@@ -111,7 +111,7 @@ def _row(**changes: object) -> Invoice:
 @cache
 def _starts() -> dict[Face, str]:
     """How the cards begin, up to their amount."""
-    faces = (Face.OPEN, Face.PAID, Face.EXPIRED, Face.CANCELLED)
+    faces = (Face.OPEN, Face.UNCONFIRMED, Face.PAID, Face.EXPIRED, Face.CANCELLED)
     return {face: plain(texts.card(_row(), face).html).partition(_AMOUNT)[0] for face in faces}
 
 

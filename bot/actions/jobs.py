@@ -123,7 +123,7 @@ def cancel(tx: Tx, payment_hash: bytes, by: Asker, now: float) -> tuple[Invoice 
     is_away = row.lane is Lane.OTHER_NODE  # it is cancelled once its node is back
     due = work.wanted(now, Lane.CANCELLATION)
     if is_away:
-        due = {**due, **work.set_aside()}
+        due = {**due, **work.set_aside(row.due_at)}
     name = "" if by.id == row.asker_id else by.name
     row = tx.invoices.update(row.id, cancel_wanted=True, cancelled_by=name, **due)
     if is_away:

@@ -24,6 +24,7 @@ FILE_NAME = "invoice.png"
 Call = Callable[[TelegramBot, bytes | str], Awaitable[Message | bool]]
 
 _CLOSED: dict[Face, ClosedState] = {
+    Face.UNCONFIRMED: "unconfirmed",
     Face.PAID: "paid",
     Face.EXPIRED: "expired",
     Face.EXPIRED_REPLACED: "expired",

@@ -24,7 +24,7 @@ from qrcode import LUT, QRCode, base, util
 from qrcode.constants import ERROR_CORRECT_L, ERROR_CORRECT_M
 from qrcode.image.pil import PilImage
 
-ClosedState: TypeAlias = Literal["paid", "expired", "cancelled"]
+ClosedState: TypeAlias = Literal["paid", "expired", "cancelled", "unconfirmed"]
 
 # Telegram shrinks a photo that has a longer side
 _LONGEST_SIDE_PX = 1280
@@ -67,6 +67,7 @@ class _Look(NamedTuple):
 _CLOSED: dict[ClosedState, _Look] = {
     "paid": _Look("PAID", 150, (22, 142, 72), [[(-78, 6), (-24, 60), (80, -56)]]),
     "expired": _Look("EXPIRED", 108, (104, 110, 122), [[(0, -92), (0, 8), (62, 44)]]),
+    "unconfirmed": _Look("NOT CONFIRMED", 84, (176, 122, 22), [[(0, -92), (0, 8), (62, 44)]]),
     "cancelled": _Look(
         "CANCELLED", 108, (158, 58, 58), [[(-60, -60), (60, 60)], [(60, -60), (-60, 60)]]
     ),

@@ -18,7 +18,7 @@ from heapq import heapify, heappop, heappush
 
 from aiolimiter import AsyncLimiter
 
-from bot.core.work import READ_LANES, Lane
+from bot.core.work import URGENCIES, Lane
 from bot.errors import NotSent
 
 #: Telegram's own ceiling over time. A burst goes out at once, as large as one batch of updates:
@@ -45,8 +45,8 @@ class Sentence(IntEnum):
 
 Rank = Lane | Sentence
 
-_OTHERS = tuple(lane for lane in READ_LANES if lane is not Lane.COMMAND)
-_ALL: Sequence[Rank] = (*READ_LANES, *Sentence)
+_OTHERS = tuple(lane for lane in URGENCIES if lane is not Lane.COMMAND)
+_ALL: Sequence[Rank] = (*URGENCIES, *Sentence)
 _NEW_FIRST: Sequence[Rank] = (Lane.COMMAND, *_OTHERS, *Sentence)
 _NEW_LATER: Sequence[Rank] = (*_OTHERS, Lane.COMMAND, *Sentence)
 

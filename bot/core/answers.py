@@ -107,6 +107,11 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
+class Lapsed:
+    """It has expired by our clock; whether it was paid before is the node's to say."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rendered:
     """The chat shows it: the columns that say what was rendered and where."""
 
@@ -114,4 +119,4 @@ class Rendered:
 
 
 #: What came of a step; an error is a result like any other.
-Result = Added | Cancelled | GivenUp | Dropped | Rendered | Exception
+Result = Added | Cancelled | GivenUp | Dropped | Lapsed | Rendered | Exception

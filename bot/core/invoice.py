@@ -40,6 +40,7 @@ class Face(StrEnum):
     QUESTION = "question"
     WAITING = "waiting"
     OPEN = "open"
+    UNCONFIRMED = "unconfirmed"
     PAID = "paid"
     EXPIRED = "expired"
     EXPIRED_REPLACED = "expired-replaced"
@@ -132,10 +133,13 @@ class Invoice(Shown, Work):
     settled_at: int = 0
     paid_msat: int = 0
     failure: Failure | None = None
+    unconfirmed: bool = False  # open when the node said so last, and past its expiry since
 
     @property
     def face(self) -> Face:
         """What the card should show now."""
+        if self.state is State.OPEN:
+            return Face.UNCONFIRMED if self.unconfirmed else Face.OPEN
         if self.state is State.EXPIRED:
             return Face.EXPIRED_REPLACED if self.replaced else Face.EXPIRED
         if self.state is State.CANCELLED:
@@ -150,6 +154,12 @@ class Invoice(Shown, Work):
         if self.state is State.FAILED:
             return self.failure is None or not self.failure.is_of_the_request
         return self.state in (State.EXPIRED, State.CANCELLED) and not self.undeliverable
+
+    @property
+    def awaits_node(self) -> bool:
+        """Whether only the node is waited for: nothing that is shown looks payable."""
+        is_failed = self.state is State.FAILED and self.preimage is not None
+        return is_failed or (self.state is State.OPEN and self.unconfirmed)
 
     @property
     def untrue_duplicate(self) -> int | None:
@@ -234,6 +244,7 @@ class Columns(ShownColumns, WorkColumns, total=False):
     settled_at: int
     paid_msat: int
     failure: Failure | None
+    unconfirmed: bool
 
 
 def changes(**columns: Unpack[Columns]) -> Columns:
@@ -242,9 +253,8 @@ def changes(**columns: Unpack[Columns]) -> Columns:
 
 
 #: Nobody waits for what becomes of a card that shows this.
-_SETTLED_FOR_NOW = (Face.OPEN, Face.FAILED, Face.FAILED_REPLACED)
+_SETTLED_FOR_NOW = (Face.OPEN, Face.UNCONFIRMED, Face.FAILED, Face.FAILED_REPLACED)
 _FACES = {
     State.ASKING: Face.QUESTION,
-    State.OPEN: Face.OPEN,
     State.SETTLED: Face.PAID,
 }

@@ -15,6 +15,7 @@ from bot.core.answers import (
     Cancelled,
     Dropped,
     GivenUp,
+    Lapsed,
     NodeInvoice,
     NodeState,
     Rendered,
@@ -148,6 +149,8 @@ def _came_of(
             return Verdict(columns=columns, events=(event,))
         case Dropped():
             return Verdict(columns={"state": State.DROPPED})
+        case Lapsed():
+            return Verdict(columns={"unconfirmed": True})
         case Rendered():
             return Verdict(columns=result.columns, events=(Event("info", _DONE[do], {}),))
         case NodeError():
@@ -210,7 +213,7 @@ def _closed(row: Invoice, found: NodeInvoice | None, now: float) -> Verdict:
     if found.state in (NodeState.SETTLED, NodeState.CANCELED):
         return Verdict(columns=_found(row, found, now))
     # Not expired by its clock, a payment is under way, or the bot has no permission to cancel.
-    return Verdict(columns={}, again=Again())
+    return Verdict(columns={"unconfirmed": False} if row.unconfirmed else {}, again=Again())
 
 
 def _found(row: Invoice, found: NodeInvoice, now: float) -> Columns:

@@ -29,6 +29,7 @@ class Around:
     patience_s: float = 60.0
     gives_notice: bool = False  # this row is the one that gives its chat a waiting notice
     unreachable: frozenset[Audience] = frozenset()  # nothing reaches these until they are heard of
+    node_away: bool = False  # for seconds: nobody can ask it
     other_node: bool = False  # it is at another node than the one that is connected
     clock_set_by_s: float = 0.0  # the wall clock was set since this process asked the question
     jitter: float = 1.0  # a factor for the next pause
@@ -62,7 +63,10 @@ def next_step(row: Invoice, around: Around, now: float) -> Step:
     pending      patience is over                          FAIL
     pending      silent for 3 s, its turn to give notice   SEND_WAITING_NOTICE
     pending      otherwise                                 ADD
-    open         at another node                           show
+    open         2 s past its expiry, and its node is      LAPSE
+                 away or another one is connected
+    open         at another node                           show, then WAIT for its expiry
+    open         was unconfirmed, and is not               show
     open         a person wants it cancelled               CANCEL
     open         2 s past its expiry                       CANCEL
     open         otherwise                                 show, then WAIT for its expiry
@@ -112,12 +116,14 @@ def resting(row: Invoice, step: Step, around: Around, now: float) -> work.WorkCo
     reachable = replace(around, unreachable=frozenset())
     if may_be_due and next_step(row, reachable, now) != step:
         return work.unreachable()
-    if around.other_node and row.state is State.OPEN and step.do is Do.NOTHING:
-        return work.set_aside()
     until = step.at if step.do is Do.WAIT else None
+    if around.other_node and row.state is State.OPEN:
+        return work.set_aside(until)
     lane = row.urgency
     if lane is Lane.BACKGROUND and row.tried is not None and row.tried not in AT_NODE:
         lane = Lane.COMMAND  # only the chat is waited for: a node that is away delays nothing
+    elif lane is Lane.BACKGROUND and row.awaits_node:
+        lane = Lane.AWAITS_NODE
     return work.rests(until, lane)
 
 
@@ -176,14 +182,24 @@ def _pending(row: Invoice, around: Around, now: float) -> Step:
 
 
 def _open(row: Invoice, around: Around, now: float) -> Step:
-    if around.other_node:
-        return _show(row, around)
-    if row.cancel_wanted or now >= row.expires_at + EXPIRY_GRACE_S:
-        return Step(Do.CANCEL)
+    ends_at = row.expires_at + EXPIRY_GRACE_S
+    is_over = now >= ends_at
+    if is_over and not row.unconfirmed and (around.node_away or around.other_node):
+        return Step(Do.LAPSE)
     shown = _show(row, around)
-    if shown.do is Do.NOTHING:
-        return Step(Do.WAIT, row.expires_at + EXPIRY_GRACE_S)
+    was_unconfirmed = not row.unconfirmed and _shows(row, Face.UNCONFIRMED)
+    if shown.do in EDITS and (row.unconfirmed or was_unconfirmed):
+        return shown
+    if not around.other_node and (row.cancel_wanted or is_over):
+        return Step(Do.CANCEL)
+    if shown.do is Do.NOTHING and not row.unconfirmed:
+        return Step(Do.WAIT, ends_at)
     return shown
+
+
+def _shows(row: Invoice, face: Face) -> bool:
+    """Whether any message of the card shows this."""
+    return face in (row.card_shown, row.payment_request_shown, *row.duplicates.values())
 
 
 def _settled(row: Invoice, around: Around) -> Step:
@@ -224,7 +240,7 @@ def _earliest(row: Invoice, around: Around, now: float) -> float:
         notice_at = around.waiting_since + NOTICE_AFTER_S
         if row.card_id is None and not around.chat_is_unreachable and notice_at > now:
             moments.append(notice_at)
-    if row.state is State.OPEN and not row.cancel_wanted and not around.other_node:
+    if row.state is State.OPEN and not row.cancel_wanted and not row.unconfirmed:
         expiry = row.expires_at + EXPIRY_GRACE_S
         if expiry > now:
             moments.append(expiry)

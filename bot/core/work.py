@@ -30,6 +30,7 @@ class Do(StrEnum):
     CANCEL = "cancel"  # at the node, whose answer decides
     FAIL = "fail"  # patience is over
     DROP = "drop"  # the question is too old
+    LAPSE = "lapse"  # it has expired, and the node cannot be asked whether it was paid
     SEND_WAITING_NOTICE = "send waiting notice"
     SEND_CARD = "send card"
     EDIT_CARD = "edit card"
@@ -48,7 +49,7 @@ EDITS = frozenset({Do.EDIT_CARD, Do.EDIT_PAYMENT_REQUEST, Do.EDIT_DUPLICATE})
 #: Steps that ask the node.
 AT_NODE = frozenset({Do.ADD, Do.CANCEL})
 #: Steps of the database alone.
-BY_ITSELF = frozenset({Do.FAIL, Do.DROP})
+BY_ITSELF = frozenset({Do.FAIL, Do.DROP, Do.LAPSE})
 #: No step: the row is let go.
 RESTS = frozenset({Do.WAIT, Do.NOTHING})
 
@@ -60,13 +61,15 @@ class Lane(IntEnum):
     CANCELLATION = 1
     COMMAND = 2  # somebody waits for an answer
     BACKGROUND = 3  # nobody waits: expiry, what becomes of open cards, replies
-    # In these nothing is due until somebody takes the row out.
-    OTHER_NODE = 8
-    UNREACHABLE = 9
+    AWAITS_NODE = 4  # of the same, what only the node is waited for
+    OTHER_NODE = 8  # nothing is due but its expiry
+    UNREACHABLE = 9  # nothing is due until somebody takes the row out
 
 
+#: How urgent a message can be, the most urgent first.
+URGENCIES = (Lane.PAYMENT, Lane.CANCELLATION, Lane.COMMAND, Lane.BACKGROUND)
 #: The lanes that are read for due rows, the most urgent first.
-READ_LANES = (Lane.PAYMENT, Lane.CANCELLATION, Lane.COMMAND, Lane.BACKGROUND)
+READ_LANES = (*URGENCIES, Lane.AWAITS_NODE, Lane.OTHER_NODE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,9 +145,14 @@ def closed(now: float) -> WorkColumns:
     return {"due_at": due_now(now), "lane": Lane.BACKGROUND, "tried": None}
 
 
-def set_aside() -> WorkColumns:
-    """It is another node's."""
-    return {"due_at": None, "lane": Lane.OTHER_NODE}
+def set_aside(until: float | None) -> WorkColumns:
+    """It is another node's. `until`: its expiry may have to be shown then."""
+    return {"due_at": until, "lane": Lane.OTHER_NODE}
+
+
+def set_aside_as_due() -> WorkColumns:
+    """The same of many rows: each is due when it was."""
+    return {"lane": Lane.OTHER_NODE}
 
 
 def node_is_back(now: float) -> WorkColumns:

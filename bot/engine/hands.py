@@ -152,8 +152,7 @@ class Hands:
 
     async def _take_due(self) -> None:
         now = self._clock()
-        # Expiries are the node's word: they wait for it.
-        lanes = [lane for lane in READ_LANES if self._gate.is_open or lane is not Lane.BACKGROUND]
+        lanes = self._read_lanes()
         limit = CHATS_A_LANE + len(self._hands)
         crowded = self._seats.crowded
         # Before reading: what others say in the meantime must not be forgotten.
@@ -163,6 +162,8 @@ class Hands:
         except StoreUnavailable:
             self._next_due_at = min(self._next_due_at, now + TICK_S)
             return
+        if not self._gate.is_open and not self._gate.is_gone:  # then expiries are read as well
+            self._next_due_at = min(self._next_due_at, now + TICK_S)
         if due.next_at is not None:
             self._next_due_at = min(self._next_due_at, due.next_at)
         self._more |= due.more
@@ -174,6 +175,15 @@ class Hands:
             self._next_due_at = (
                 0.0  # what one chat crowded out is seen now that its places are full
             )
+
+    def _read_lanes(self) -> list[Lane]:
+        """Expiries are the node's word: they wait for it, until it is gone for long."""
+        left_out = set()
+        if not self._gate.is_open:
+            left_out.add(Lane.AWAITS_NODE)
+            if not self._gate.is_gone:
+                left_out.add(Lane.BACKGROUND)
+        return [lane for lane in READ_LANES if lane not in left_out]
 
     def _offer(self, row_id: int, chat_id: int, lane: Lane) -> None:
         """Take a row that is due if a hand is free; else it is found once one is."""

@@ -15,7 +15,7 @@ from typing import Protocol
 from bot import logs
 from bot.clock import steady
 from bot.core import delivery
-from bot.core.answers import Added, Cancelled, Dropped, GivenUp, Rendered, Result
+from bot.core.answers import Added, Cancelled, Dropped, GivenUp, Lapsed, Rendered, Result
 from bot.core.invoice import Audience, Invoice
 from bot.core.notices import Owners
 from bot.core.outcomes import Verdict, judge
@@ -157,6 +157,7 @@ class Worker:
             ),
             is_free=self._chats.is_free(row.chat_id),
             gate_is_open=self._gate.is_open,
+            node_away=self._gate.is_gone,
             outage=self._gate.openings,
             other_node=self._identity.is_others(row),
             jitter=jitter(),
@@ -168,6 +169,8 @@ class Worker:
             return await self._at_node.do(do, row, around)
         if do is Do.DROP:
             return Dropped()
+        if do is Do.LAPSE:
+            return Lapsed()
         if marker := delivery.before(do, hand.armed):
             await self._store.must(commit.mark, row.id, marker)
         hand.armed = None

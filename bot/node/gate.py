@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bot import logs, texts
+from bot.clock import steady
 from bot.core.answers import WalletState
 from bot.errors import (
     CallMissing,
@@ -30,6 +31,8 @@ from bot.pauses import pause_s
 log = logs.get(__name__)
 
 LONGEST_PAUSE_S = 5.0
+#: Seconds for which the gate is shut before the node counts as gone: a blink changes no card.
+GONE_AFTER_S = 5.0
 #: Seconds that the gate has to stay open before the next pause is a short one again.
 STABLE_S = 30.0
 PROBE_TIMEOUT_S = 5.0
@@ -70,6 +73,7 @@ class Gate:
         self._shut.set()
         self._attempts = 0
         self._opened_at = 0.0
+        self._shut_at = steady()
         self._probed_at = 0.0
         self._logged: NodeError | None = None
         #: How often it opened: each outage ends with one.
@@ -81,6 +85,11 @@ class Gate:
     def is_open(self) -> bool:
         """Whether the node may be asked."""
         return self._open.is_set()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has been shut for seconds."""
+        return not self.is_open and steady() - self._shut_at >= GONE_AFTER_S
 
     async def opened(self) -> None:
         """Wait until it is open."""
@@ -104,6 +113,7 @@ class Gate:
         """A call failed like this: nobody asks until a probe succeeds."""
         if self.is_open:  # else a probe has the newer word
             self.reason = reason
+            self._shut_at = steady()
             self._open.clear()
             self._shut.set()
 

@@ -100,7 +100,7 @@ class Chats(Noun):
         self._write(
             packed(card_shown=Face.NOTHING, payment_request_shown=Face.NOTHING)
             | _either(is_kept, {}, packed(**delivery.overtaken()))
-            | _either(is_other_nodes, packed(**work.set_aside()), packed(**work.moved(now))),
+            | _either(is_other_nodes, packed(**work.set_aside(None)), packed(**work.moved(now))),
             _UNFINISHED,
             *here,
         )

@@ -102,4 +102,4 @@ class Nodes(Noun):
         is_aside = _c.lane == Lane.OTHER_NODE
         self._write(packed(node_id=node_id), is_open, _c.node_id == "")
         self._write(packed(**work.node_is_back(now)), is_aside, is_mine)
-        return self._write(packed(**work.set_aside()), is_open, ~is_aside, ~is_mine)
+        return self._write(packed(**work.set_aside_as_due()), is_open, ~is_aside, ~is_mine)

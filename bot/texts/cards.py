@@ -26,6 +26,7 @@ from bot.texts.phrases import (
 FACE_SIGNS: dict[Face, str] = {
     Face.WAITING: "⏳",
     Face.OPEN: "⚡",
+    Face.UNCONFIRMED: "⏳",
     Face.PAID: "✅",
     Face.EXPIRED: "⌛",
     Face.EXPIRED_REPLACED: "⌛",
@@ -44,6 +45,10 @@ QUESTION_PLACEHOLDER = "2100 pizza"
 SAME_DAY_S = 12 * 3600
 
 _CLOSED = "It can no longer be paid."
+_UNCONFIRMED = (
+    "It has expired, and I can't reach its Lightning node. "
+    "I'll show whether it was paid once I can."
+)
 _REJECTED = f"Telegram rejected its message. {_CLOSED}"
 _REPLACED = "A new invoice was requested."
 _MAY_BE_DUPLICATE = "<i>This may be a duplicate of a message above.</i>"
@@ -104,6 +109,8 @@ def _state_line(row: Invoice, face: Face) -> str:
 def _state(row: Invoice, face: Face) -> str:
     if face is Face.OPEN:
         return f"Please pay {amount(row)}"
+    if face is Face.UNCONFIRMED:
+        return f"Not confirmed: {amount(row)}"
     if face is Face.PAID:
         return f"Paid: {paid_amount(row)}"
     if face in (Face.EXPIRED, Face.EXPIRED_REPLACED):
@@ -115,6 +122,8 @@ def _ending(row: Invoice, face: Face) -> list[str]:
     if face is Face.PAID:
         paid = [f"Paid {moment(row.settled_at, 'Dt')}"] if row.settled_at else []
         return [*paid, *overpaid(row), *underpaid(row)]
+    if face is Face.UNCONFIRMED:
+        return [_UNCONFIRMED]
     if face in (Face.CANCELLED, Face.CANCELLED_REPLACED):
         lines = [f"{_cancelled(row)} {_CLOSED}"]
     else:

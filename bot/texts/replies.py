@@ -142,6 +142,9 @@ _STATES = {
 }
 
 
+_UNCONFIRMED = f"{FACE_SIGNS[Face.UNCONFIRMED]} not confirmed"
+
+
 def latest(rows: Iterable[Invoice], *, in_group: bool) -> str:
     """A person's invoices, newest first; as many as fit a message."""
     where = " here" if in_group else ""
@@ -161,4 +164,5 @@ def _one_of_the_latest(row: Invoice) -> str:
     first, *more = row.memo.splitlines() or [""]
     short = first if len(first) <= 40 and not more else first[:39] + "…"
     memo = f" – {shown}" if (shown := name(short)) else ""
-    return f"{_STATES.get(row.state, '')} · {figure}{memo} · {moment(int(row.asked_at), 'Dt')}"
+    state = _UNCONFIRMED if row.face is Face.UNCONFIRMED else _STATES.get(row.state, "")
+    return f"{state} · {figure}{memo} · {moment(int(row.asked_at), 'Dt')}"

@@ -15,7 +15,7 @@ from bot.chat import client, turns
 from bot.chat.chats import Chats, Say
 from bot.chat.client import TelegramBot, make_bot
 from bot.config import TelegramSettings
-from bot.core.work import READ_LANES, Lane
+from bot.core.work import URGENCIES, Lane
 from bot.demo.telegram import SimTelegram
 from bot.errors import (
     ChatBusy,
@@ -240,14 +240,14 @@ async def test_the_most_urgent_goes_first_and_among_equals_who_came_first(
     tasks = [sending(chats, chat, "first")]
     await held.reached()
     for number in (1, 2):
-        for lane in reversed(READ_LANES):
+        for lane in reversed(URGENCIES):
             tasks.append(sending(chats, chat, f"{lane.name} {number}", lane))
             await asyncio.sleep(0)
     held.release()
     await asyncio.gather(*tasks)
     assert texts(telegram, chat) == [
         "first",
-        *(f"{lane.name} {number}" for lane in READ_LANES for number in (1, 2)),
+        *(f"{lane.name} {number}" for lane in URGENCIES for number in (1, 2)),
     ]
 
 

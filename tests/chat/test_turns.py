@@ -15,7 +15,7 @@ from bot.chat import client, limits, replies, turns
 from bot.chat.chats import Chats, Say
 from bot.chat.client import TelegramBot
 from bot.chat.turns import Rank, Sentence, Turns
-from bot.core.work import READ_LANES, Lane
+from bot.core.work import URGENCIES, Lane
 from bot.demo.telegram import SimTelegram
 from tests.chat.room import started
 
@@ -46,7 +46,7 @@ async def test_every_edit_goes_before_any_sentence_and_strangers_sentences_go_la
     each, order = Turns(), list[Rank]()
     await have(each, 0, Lane.COMMAND)  # the rate is used up
     ranks: list[Rank] = [Sentence.STRANGER] * 5 + [Sentence.KNOWN] * 5
-    ranks += [lane for lane in reversed(READ_LANES) for _ in range(5)]
+    ranks += [lane for lane in reversed(URGENCIES) for _ in range(5)]
     async with asyncio.timeout(LIMIT_S):
         await asyncio.gather(
             *(have(each, number, rank, order) for number, rank in enumerate(ranks, 1))
@@ -114,7 +114,7 @@ async def test_one_that_gives_up_before_its_choice_is_passed_over(which: int) ->
     await have(each, 0, Lane.COMMAND)
     tasks = [
         asyncio.ensure_future(have(each, number, rank, order))
-        for number, rank in enumerate(READ_LANES, 1)
+        for number, rank in enumerate(URGENCIES, 1)
     ]
     await asyncio.sleep(0)
     tasks[which].cancel()

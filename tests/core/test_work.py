@@ -63,10 +63,15 @@ def test_another_step_begins_its_own_count_of_faults() -> None:
     assert work.after_step(row, Do.CANCEL, FAULT, now=NOW, jitter=1.0)["faults"] == 1
 
 
-def test_what_is_not_due_is_in_no_lane_that_is_read_once_it_waits_for_somebody() -> None:
-    for columns in (work.set_aside(), work.unreachable()):
-        assert columns["due_at"] is None
-        assert columns["lane"] not in work.READ_LANES
+def test_what_waits_for_somebody_is_in_no_lane_that_is_read() -> None:
+    assert work.unreachable()["due_at"] is None
+    assert work.unreachable()["lane"] not in work.READ_LANES
+
+
+def test_what_is_another_nodes_is_due_for_its_expiry_only() -> None:
+    for until in (None, 5.0):
+        assert work.set_aside(until) == {"due_at": until, "lane": Lane.OTHER_NODE}
+    assert work.set_aside_as_due() == {"lane": Lane.OTHER_NODE}
 
 
 def test_nobody_else_writes_when_a_row_is_due() -> None:

@@ -18,7 +18,7 @@ from bot.demo.node import SimNode
 from bot.demo.telegram import Chat, Message
 from bot.engine import hands
 from bot.errors import AmountTooLarge, NodeUnreachable, PermissionMissing
-from bot.node import watch
+from bot.node import gate, watch
 from bot.store import sqlite
 from tests.faces import Role, may_be_duplicate, role_of
 from tests.world import World
@@ -347,7 +347,9 @@ async def test_a_press_on_another_nodes_card_makes_it_expire_no_sooner(world: Wo
             world.clock.ahead_s += 3700
             await world.shown(world.group, Face.EXPIRED, sats=sats)
             await world.open_card(world.group, world.anna, "/invoice 4")
-        assert len(card.versions) == 1
+        # only that it can no longer be paid, and that nobody knows whether it was
+        await world.becomes(card, Face.UNCONFIRMED)
+        assert len(card.versions) == 2
     await world.start_bot()
     await world.announced(world.group, "Anna Berg", sats=2100)
     assert world.face(card) is Face.PAID
@@ -375,10 +377,49 @@ async def test_nothing_expires_before_the_node_has_said_who_it_is(world: World) 
         await world.node.until(lambda: world.node.calls["SubscribeInvoices"] > 0)
         world.clock.ahead_s += 3700
         await world.becomes(fresh, Face.EXPIRED)
-        assert [len(card.versions) for card in cards] == [1] * 6
+        for card in cards:
+            await world.becomes(card, Face.UNCONFIRMED)
+            assert len(card.versions) == 2
     await world.start_bot()
     await world.announced(world.group, "Anna Berg", 6)
     assert all(world.face(card) is Face.PAID for card in cards)
+
+
+@pytest.mark.parametrize("end", ["paid", "expired", "open"])
+async def test_a_card_that_expires_while_the_node_is_away_looks_payable_no_longer(
+    world: World, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr(gate, "GONE_AFTER_S", 0.2)
+    await world.start_bot()
+    card = await world.open_card(world.group, world.anna, "/invoice 2100 pizza")
+    request = world.request_in(card)
+    asked_at = world.clock()
+    if end == "open":  # by the node's clock it is payable for an hour
+        world.node.ledger._clock = lambda: asked_at
+    await world.node.down()
+    if end == "paid":
+        world.node.pay(request)
+    world.clock.ahead_s += 3700
+    await world.becomes(card, Face.UNCONFIRMED)
+    assert request not in (card.text or "")
+    assert world.buttons(card) == []
+    await world.node.up()
+    face = {"paid": Face.PAID, "expired": Face.EXPIRED, "open": Face.OPEN}[end]
+    await world.becomes(card, face)
+    assert (request in (card.text or "")) is (end == "open")
+    if end == "paid":
+        await world.announced(world.group, "Anna Berg")
+    assert len(world.showing(world.group, face)) == 1
+
+
+async def test_a_node_that_is_away_for_a_moment_changes_no_card(world: World) -> None:
+    await world.start_bot()
+    card = await world.open_card(world.group, world.anna, "/invoice 2100 pizza")
+    await world.node.down()
+    world.clock.ahead_s += 3700
+    await world.node.up()
+    await world.becomes(card, Face.EXPIRED)
+    assert len(card.versions) == 2
 
 
 async def test_a_macaroon_that_cant_cancel_holds_up_nobody_and_the_owner_is_told(

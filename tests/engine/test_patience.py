@@ -18,6 +18,7 @@ def around(patience: Patience, row: Invoice, **changes: Any) -> Around:
         "steady_s": 50.0,
         "unreachable": frozenset(),
         "is_free": True,
+        "node_away": False,
         "gate_is_open": True,
         "outage": 0,
         "other_node": False,

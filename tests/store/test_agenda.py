@@ -18,16 +18,16 @@ async def test_due_rows_come_by_lane_then_by_time_and_no_more_of_each_than_asked
     await row(store, 5, lane=Lane.PAYMENT, due_at=NOW + 30)
     await row(store, 6, lane=Lane.BACKGROUND, due_at=NOW + 20)
     await row(store, 7, lane=Lane.UNREACHABLE, due_at=NOW - 5)
-    await row(store, 8, lane=Lane.OTHER_NODE, due_at=NOW - 5)
+    others = await row(store, 8, lane=Lane.OTHER_NODE, due_at=NOW - 5)
     await row(store, 9, due_at=None)
 
     async def due(limit: int, *lanes: Lane) -> Due:
         return await store.do(lambda tx: tx.agenda.due(lanes or READ_LANES, NOW, limit=limit))
 
-    in_order = [urgent, early, late, expired]
+    in_order = [urgent, early, late, expired, others]
     assert await due(64) == (in_order, False, NOW + 20)
     assert await due(2) == (in_order, True, NOW + 20)
-    assert await due(1) == ([urgent, early, expired], True, NOW + 20)
+    assert await due(1) == ([urgent, early, expired, others], True, NOW + 20)
     assert await due(64, Lane.PAYMENT, Lane.COMMAND) == (in_order[:3], False, NOW + 30)
     assert await due(64, Lane.CANCELLATION) == ([], False, None)
 

@@ -143,7 +143,7 @@ async def test_open_rows_of_another_node_are_set_aside_until_it_is_back(store: S
     assert await store.do(lambda tx: tx.nodes.set_aside_others("b", NOW)) == 1
     assert await store.do(lambda tx: tx.nodes.set_aside_others("b", NOW)) == 0
     aside = await read(store, theirs.id)
-    assert (aside.lane, aside.due_at) == (Lane.OTHER_NODE, None)
+    assert (aside.lane, aside.due_at) == (Lane.OTHER_NODE, theirs.due_at)
     assert await read(store, nobodys.id) == replace(nobodys, node_id="b")
     assert await read(store, closed.id) == closed
 

@@ -21,6 +21,7 @@ LONG_REQUEST = "lnbc21u1p" + "q" * 2991  # the longest memo and twenty hints
 
 FACES: dict[Face, State] = {
     Face.OPEN: State.OPEN,
+    Face.UNCONFIRMED: State.OPEN,
     Face.PAID: State.SETTLED,
     Face.EXPIRED: State.EXPIRED,
     Face.EXPIRED_REPLACED: State.EXPIRED,
