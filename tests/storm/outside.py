@@ -255,11 +255,11 @@ class Outside:
         return None, payment_hash
 
     def _asking(self, message: Message) -> Command | None:
-        """Who is asked for an amount, by name and place."""
+        """Who is asked for an amount, by the person and the place."""
         for command in reversed(self.commands):
             here = self.now(command.chat) is message.chat and command.thread == message.thread_id
             is_asked = any(shown.message.author is message.author for shown in command.shown)
-            named = (message.text or "").startswith(command.asker.first_name)
+            named = any(e.get("user", {}).get("id") == command.asker.id for e in message.entities)
             if command.kind == "question" and here and named and not is_asked:
                 return command
         return None

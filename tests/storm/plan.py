@@ -146,7 +146,7 @@ def draw(seed: int, *, kills: int, commands: int, expiry_s: int = 30, lasts_s: f
         odd_at_telegram=_troubles(dice, ODD_AT_TELEGRAM, lasts_s, pause_s=3, for_s=2),
         tokens=_troubles(dice, TOKENS, lasts_s, pause_s=min(60, lasts_s / 2), for_s=0),
         files=_troubles(dice, FILES, lasts_s, pause_s=min(10, lasts_s / 3), for_s=2),
-        logs=_troubles(dice, LOGS, lasts_s, pause_s=min(12, lasts_s / 3), for_s=4),
+        logs=_troubles(dice, LOGS, lasts_s, pause_s=min(12, lasts_s / 3), for_s=6),
     )
 
 

@@ -6,9 +6,8 @@ import asyncio
 import contextlib
 import fcntl
 import os
-import struct
+import select
 import sys
-import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,8 +26,12 @@ class BotEnded(Exception):
 
 
 class Log:
-    """What all processes write to their standard error: a pipe each, read into one file."""
+    """What all processes write to their standard error: a pipe each, read into one file.
 
+    A pipe holds 4 kB, and not 64 as usual: it is full after a second or two of nobody's reading.
+    """
+
+    _PIPE_BYTES = 4096
     _AT_ONCE = 65_536
 
     def __init__(self, file: Path) -> None:
@@ -41,6 +44,7 @@ class Log:
         """Where a new process writes. To be closed here once it has it."""
         reading, writing = os.pipe()
         os.set_blocking(reading, False)
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, self._PIPE_BYTES)
         self._begun[reading] = b""
         if self._is_read:
             asyncio.get_running_loop().add_reader(reading, self._read, reading)
@@ -62,13 +66,16 @@ class Log:
 
     @property
     def is_full(self) -> bool:
-        """Whether a pipe takes no more: it has a place of 4 kB for each write, however short."""
-        return any(self._waiting_bytes(pipe) > self._AT_ONCE - 4096 for pipe in self._begun)
+        """Whether a pipe has no place for what its process writes next, a page at most."""
+        return any(not self._takes_more(pipe) for pipe in self._begun)
 
     @staticmethod
-    def _waiting_bytes(pipe: int) -> int:
-        answer = fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4)
-        return int(struct.unpack("i", answer)[0])
+    def _takes_more(pipe: int) -> bool:
+        writing = os.open(f"/proc/self/fd/{pipe}", os.O_WRONLY | os.O_NONBLOCK)
+        try:
+            return bool(select.select([], [writing], [], 0)[1])
+        finally:
+            os.close(writing)
 
     async def read_out(self) -> None:
         """Until all that ended processes wrote is in the file."""
