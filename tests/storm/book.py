@@ -105,6 +105,8 @@ class Book:
         self.wrongs: list[str] = []
         #: What the owners hear for a reason.
         self.owners_hear: set[notices.Kind] = set()
+        #: When nothing could be recorded, and until when the last of it may have waited to be.
+        self.unwritable: list[tuple[float, float]] = []
         self.breaks: list[float] = []  # moments at which open connections to Telegram broke
         self.figures: dict[str, int] = {}
         self._troubles: dict[int, str] = {}
@@ -166,6 +168,9 @@ class Book:
         """Whether the bot might not have recorded a message: a lost answer, or a kill near it."""
         # what was on its way as the bot died still arrives
         since, until = sent.called_at - UNRECORDED_S, sent.acted_at + UNRECORDED_S
+        for begin, end in self.unwritable:
+            if begin <= until and since <= end:
+                until = max(until, end + UNRECORDED_S)
         broken = any(sent.called_at <= at <= sent.acted_at + 0.5 for at in self.breaks)
         return sent.lost or broken or any(since <= at <= until for at in self.kills)
 

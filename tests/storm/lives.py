@@ -15,9 +15,14 @@ from bot.demo.node import SETTLED, SimInvoice
 from tests.faces import Role, role_of
 from tests.storm.book import Book
 from tests.storm.outside import Outside
+from tests.storm.people import People
 from tests.storm.plan import NODE_METHODS, Plan, PlannedKill, PlannedTrouble
 from tests.storm.traps import Trap
 
+#: Seconds that a transaction may take which was under way as a file was moved away.
+UNDER_WAY_S = 1.5
+#: Seconds after which the log's pipe is looked at again.
+LOOK_S = 0.1
 #: Seconds for which a kill waits for its point.
 POINT_S = 6.0
 
@@ -25,13 +30,14 @@ POINT_S = 6.0
 class Lives:
     """Whatever happens to the process, its token, its database's file and its log."""
 
-    def __init__(self, outside: Outside, book: Book, plan: Plan) -> None:
+    def __init__(self, outside: Outside, book: Book, plan: Plan, people: People) -> None:
         self._outside = outside
         self._bot = outside.bot
         self._node = outside.node
         self._telegram = outside.telegram
         self._book = book
         self._plan = plan
+        self._people = people
 
     # kills
 
@@ -127,6 +133,7 @@ class Lives:
         self._outside.another_bot()
         self._book.owners_hear.add(Kind.OTHER_BOT)
         await self._bot.start()
+        self._people.cancel_former()
 
     # its database's file
 
@@ -142,12 +149,21 @@ class Lives:
                 else:
                     await self._bot.up.wait()
                     with self._bot.database.away(ending, self._book):
-                        await asyncio.sleep(trouble.for_s)
+                        await self._without_a_write(trouble.for_s)
+
+    async def _without_a_write(self, for_s: float) -> None:
+        """Nothing is written meanwhile, but for what was under way."""
+        under_way_s = min(UNDER_WAY_S, for_s)
+        await asyncio.sleep(under_way_s)
+        before = self._bot.database.stamp()
+        await asyncio.sleep(for_s - under_way_s)
+        if (after := self._bot.database.stamp()) != before:
+            self._book.wrongs.append(f"written while a file was away: {before}, {after}")
 
     async def _kill_without(self, ending: str, trouble: PlannedTrouble) -> None:
         async with self._bot.life:
             with self._bot.database.away(ending, self._book):
-                await asyncio.sleep(trouble.for_s)
+                await self._without_a_write(trouble.for_s)
                 self._bot.kill("while a file of the database is away")
                 await self._bot.gone()
             await self._bot.start()
@@ -159,8 +175,21 @@ class Lives:
         for trouble in self._plan.logs:
             await asyncio.sleep(trouble.after_s)
             with self._named(f"log: {trouble.what}"), self._bot.log.unread():
-                await asyncio.sleep(trouble.for_s)
+                over_at = asyncio.get_running_loop().time() + trouble.for_s
+                await self._fill(over_at)
+                calls = self._calls()
+                await asyncio.sleep(max(0.0, over_at - asyncio.get_running_loop().time()))
                 self._book.count("log: its pipe was full in the end", self._bot.log.is_full)
+                self._book.count("log: calls of the bot's while it was full", self._calls() - calls)
+
+    async def _fill(self, over_at: float) -> None:
+        """Until the pipe is full: nobody tells that."""
+        while not self._bot.log.is_full and asyncio.get_running_loop().time() < over_at:  # noqa: ASYNC110
+            await asyncio.sleep(LOOK_S)
+
+    def _calls(self) -> int:
+        """How many the bot has made, of whatever kind."""
+        return self._telegram.count + self._node.calls.total()
 
     @contextlib.contextmanager
     def _named(self, what: str) -> Iterator[None]:

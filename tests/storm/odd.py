@@ -12,13 +12,23 @@ from typing import Any
 from bot.chat.transport import MAX_ANSWER_BYTES
 from bot.demo.node import SETTLED
 from bot.demo.node.calls import METHODS
+from bot.lnrpc import lightning_pb2 as pb
 from tests.storm.book import Book
 from tests.storm.outside import Outside
 from tests.storm.plan import Plan, PlannedTrouble
 from tests.test_odd_node import ODD as ODD_AT_NODE
+from tests.test_odd_node import of_invoices
 
 #: More answers than there are in a trouble.
 MANY = 10_000
+#: The last number that the bot takes for an index: what it remembers of it must hold up nothing.
+LAST_INDEX = 2**63 - 1
+_CHANGES = {
+    **ODD_AT_NODE,
+    "the last index": of_invoices(add_index=LAST_INDEX, settle_index=LAST_INDEX),
+}
+#: Payments of these kinds of events are not missed.
+_TELLING = ("the last index", "another amount")
 
 #: Methods of Telegram's that are garbled, None for all but getUpdates.
 _TELEGRAM_METHODS = (
@@ -53,23 +63,24 @@ class Odd:
                 self._garble(methods, trouble)
                 await asyncio.sleep(trouble.for_s)
                 self._node.end_odd()
-                if trouble.what not in ODD_AT_NODE and "SubscribeInvoices" in methods:
+                if trouble.what not in _CHANGES and "SubscribeInvoices" in methods:
                     self._node.break_connections()  # or a stream would be silent for ever
 
     def _garble(self, methods: list[str], trouble: PlannedTrouble) -> None:
         for method in methods:
-            if trouble.what in ODD_AT_NODE:
-                change = self._noted(ODD_AT_NODE[trouble.what])
+            if trouble.what in _CHANGES:
+                change = self._noted(trouble.what)
                 self._node.garble(method, change, times=MANY)
             else:
                 self._node.hang(method, headers=True, times=MANY)
 
-    def _noted(self, change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def _noted(self, what: str) -> Callable[[Any], Any]:
         def changed(message: Any) -> Any:
             self._book.count("answers of the node that were odd")
-            if getattr(message, "state", None) == SETTLED and hasattr(message, "r_hash"):
+            is_paid = isinstance(message, pb.Invoice) and message.state == SETTLED
+            if is_paid and what not in _TELLING:
                 self._outside.odd_events.add(message.r_hash)
-            return change(message)
+            return _CHANGES[what](message)
 
         return changed
 

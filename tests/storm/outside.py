@@ -101,6 +101,8 @@ class Outside:
         self.shown: dict[Message, Shown] = {}
         #: Groups and what they became; a former bot's private chats and the ones of the next bot.
         self.moved: dict[Chat, Chat] = {}
+        #: Old ids of groups whose move a former bot may not have heard of; the next one never does.
+        self.lost_moves: set[int] = set()
         #: Payment hashes whose payment the node told with an event that was none.
         self.odd_events: set[bytes] = set()
         self._make_people()
@@ -212,6 +214,8 @@ class Outside:
                 if command := self.by_hash.get(payment_hash):
                     command.unheard.add(payment_hash)
             said = update.get("message", {"chat": {"id": 0}, "message_id": 0})
+            if "migrate_to_chat_id" in said:
+                self.lost_moves.add(said["chat"]["id"])
             if command := here.get((said["chat"]["id"], said["message_id"])):
                 command.is_unheard |= said["message_id"] == command.said.id
                 command.unheard |= command.cancels.keys()

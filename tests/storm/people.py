@@ -63,6 +63,31 @@ class People:
             if command is not None and is_here and shown.role == "open":
                 self._press_now(command, shown, "Cancel", command.asker)
 
+    def cancel_former(self) -> None:
+        """Someone replies `/cancel` to the cards of a former bot, where its numbers still count."""
+        live, bot = self._outside.is_live, self._outside.bot_user
+        here = {place.chat for place in self._outside.places if not place.away}
+        for shown in list(self._outside.shown.values()):
+            message, command = shown.message, shown.command
+            is_here = message.chat in here and message.chat.type == "supergroup"
+            if command is None or not is_here or shown.role != "open" or live(message):
+                continue
+            if message.deleted or shown.payment_hash in command.unheard:
+                continue
+            self._book.note("/cancel as a reply to a former bot's card", command)
+            self._book.count("cancellations by a reply to a former bot's card")
+            # the new bot may know the card as one of this invoice's, or not at all
+            command.unheard.add(shown.payment_hash)
+            command.cancels.setdefault(shown.payment_hash, time.time())
+            said = self._outside.telegram.say(
+                message.chat,
+                command.asker,
+                f"/cancel@{bot.username}",
+                reply_to=message,
+                thread=command.thread,
+            )
+            self._outside.by_message[said] = command
+
     async def other_programs(self) -> None:
         """Invoices on the same node that are none of the bot's, and are paid as well."""
         node = self._outside.node

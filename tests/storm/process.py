@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bot.store.writer import LONGEST_PAUSE_S
 from tests.storm.book import Book
 from tests.storm.traps import StormTelegram
 
@@ -66,14 +67,13 @@ class Log:
 
     @property
     def is_full(self) -> bool:
-        """Whether a pipe has no place for what its process writes next, a page at most."""
-        return any(not self._takes_more(pipe) for pipe in self._begun)
-
-    @staticmethod
-    def _takes_more(pipe: int) -> bool:
-        writing = os.open(f"/proc/self/fd/{pipe}", os.O_WRONLY | os.O_NONBLOCK)
+        """Whether the newest process's pipe takes no more."""
+        if not self._begun:
+            return False
+        newest = next(reversed(self._begun))
+        writing = os.open(f"/proc/self/fd/{newest}", os.O_WRONLY | os.O_NONBLOCK)
         try:
-            return bool(select.select([], [writing], [], 0)[1])
+            return not select.select([], [writing], [], 0)[1]
         finally:
             os.close(writing)
 
@@ -108,12 +108,20 @@ class Database:
         self.is_there = asyncio.Event()
         self.is_there.set()
 
+    def stamp(self) -> list[tuple[str, int, int]]:
+        """What changes whenever something is written, wherever the files are now."""
+        files = sorted(self.file.parent.glob(f"{self.file.name}*"))
+        # what is beside them is no part of it: its sign of life, its lock and the lock's owner
+        own = [each for each in files if each.suffix in (".db", ".away", ".db-wal")]
+        return [(each.name, (now := each.stat()).st_size, now.st_mtime_ns) for each in own]
+
     @contextmanager
     def away(self, ending: str, book: Book) -> Iterator[None]:
         """`file` with this ending is somewhere else for as long as this lasts."""
         path = self.file.with_name(self.file.name + ending)
         away = path.with_name(f"{path.name}.away")
         path.rename(away)
+        began = time.time()
         self.is_there.clear()
         try:
             yield
@@ -121,6 +129,7 @@ class Database:
             if path.exists():
                 book.wrongs.append(f"{path.name} was made anew while it was away")
             away.replace(path)
+            book.unwritable.append((began, time.time() + LONGEST_PAUSE_S))
             self.is_there.set()
 
 

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.storm.book import Book
+from tests.storm.breaks import ENDED, PROMISES, Break
 from tests.storm.lives import Lives
 from tests.storm.odd import Odd
 from tests.storm.outside import Outside
 from tests.storm.people import People
 from tests.storm.plan import Plan
 from tests.storm.process import BotEnded
-from tests.storm.promises import ENDED, PROMISES, Break, Truths, log_lines
+from tests.storm.promises import Truths
+from tests.storm.remains import after_the_end, log_lines
 from tests.storm.troubles import Troubles
 
 #: Seconds after the last trouble within which all promises have to hold.
@@ -48,7 +50,7 @@ async def run(plan: Plan, folder: Path, *, log_level: str = "info") -> Report:
         await outside.bot.start()
         people = People(outside, book, plan)
         troubles = Troubles(outside, book, plan, people)
-        lives, odd = Lives(outside, book, plan), Odd(outside, book, plan)
+        lives, odd = Lives(outside, book, plan, people), Odd(outside, book, plan)
         truths = Truths(outside, book)
         by_itself: list[Break] = []
         try:
@@ -60,7 +62,7 @@ async def run(plan: Plan, folder: Path, *, log_level: str = "info") -> Report:
         breaks, settled_s = await _settle(truths)
         code = await outside.bot.end()
         await outside.bot.log.read_out()
-        breaks += truths.after_the_end(code)
+        breaks += after_the_end(outside, book, code)
         return _report(book, truths, breaks, settled_s, outside.bot.log.text())
     finally:
         await outside.close()

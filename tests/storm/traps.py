@@ -40,6 +40,7 @@ class StormTelegram(SimTelegram):
         super().__init__()
         self.book = book
         self.polls = 0
+        self.count = 0
         self.trap: Trap | None = None
         self.kill: Callable[[str], None] = lambda _: None
         self.on_shown: Callable[[Message, Sent], None] = lambda *_: None
@@ -48,6 +49,7 @@ class StormTelegram(SimTelegram):
     async def before(self, method: str, chat_id: int | None) -> bool:
         """A call has arrived."""
         self.polls += method == "getupdates"
+        self.count += 1
         _call.set(Sent(time.time(), 0.0))
         _params.set(self.calls[-1].params)  # noted just before this, and nothing in between
         if self._springs("before", method):
