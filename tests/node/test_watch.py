@@ -306,6 +306,20 @@ async def test_with_a_macaroon_that_cannot_ask_who_it_is_no_row_is_set_aside(
     assert watched.owners.notices == []
 
 
+async def test_a_node_that_was_restored_is_heard_though_no_payment_of_before_was_ours(
+    sim: SimNode, watched: Watched, store: Store
+) -> None:
+    """It counts from 1 again, and tells nothing up to the index that it was asked from."""
+    await store.do(_set_cursor, sim.identity_pubkey, 1000)  # other programs' payments
+    invoice = sim.add_invoice(5000)
+    row = await open_row(store, invoice, sim.identity_pubkey)
+    sim.garble("LookupInvoice", lambda _: b"\xff" * 9, times=1000)  # no look-up finds it
+    async with watched.running():
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 1)
+        sim.pay(invoice.payment_request)
+        await watched.rung_for(row)
+
+
 # answers that cannot be used
 
 
