@@ -23,6 +23,9 @@ from tests.storm.traps import Trap
 UNDER_WAY_S = 1.5
 #: Seconds after which the log's pipe is looked at again.
 LOOK_S = 0.1
+#: Figures of the book.
+FULL = "log: tenths of a second with its pipe full"
+WHILE_FULL = "log: calls of the bot's meanwhile"
 #: Seconds for which a kill waits for its point.
 POINT_S = 6.0
 
@@ -175,17 +178,17 @@ class Lives:
         for trouble in self._plan.logs:
             await asyncio.sleep(trouble.after_s)
             with self._named(f"log: {trouble.what}"), self._bot.log.unread():
-                over_at = asyncio.get_running_loop().time() + trouble.for_s
-                await self._fill(over_at)
-                calls = self._calls()
-                await asyncio.sleep(max(0.0, over_at - asyncio.get_running_loop().time()))
-                self._book.count("log: its pipe was full in the end", self._bot.log.is_full)
-                self._book.count("log: calls of the bot's while it was full", self._calls() - calls)
+                await self._watch_log(asyncio.get_running_loop().time() + trouble.for_s)
 
-    async def _fill(self, over_at: float) -> None:
-        """Until the pipe is full: nobody tells that."""
-        while not self._bot.log.is_full and asyncio.get_running_loop().time() < over_at:  # noqa: ASYNC110
+    async def _watch_log(self, until: float) -> None:
+        """What the bot does while its log's pipe is full: nobody tells of that, so it is asked."""
+        while asyncio.get_running_loop().time() < until:
+            process, calls = self._bot.process, self._calls()
+            was_full = self._bot.log.is_full and self._bot.up.is_set()
             await asyncio.sleep(LOOK_S)
+            if was_full and self._bot.up.is_set() and self._bot.process is process:
+                self._book.count(FULL)
+                self._book.count(WHILE_FULL, self._calls() - calls)
 
     def _calls(self) -> int:
         """How many the bot has made, of whatever kind."""

@@ -14,10 +14,11 @@ from urllib.parse import quote
 from bot.demo.node import OPEN, SETTLED
 from tests.storm.book import Book
 from tests.storm.breaks import LEFT_BEHIND, SECRETS, Break
+from tests.storm.lives import FULL, WHILE_FULL
 from tests.storm.outside import Outside
 
-#: Times after which it is no chance that the bot had nothing to do.
-SURE = 3
+#: Tenths of a second after which it is no chance that the bot made no call in each second.
+SURE = 20
 
 _STATES: dict[int, str] = {OPEN: "open", SETTLED: "settled"}
 
@@ -55,10 +56,8 @@ def rows(outside: Outside) -> list[Break]:
 def after_the_end(outside: Outside, book: Book, exit_code: int) -> list[Break]:
     """What the processes left behind: an exit code and their log."""
     wrongs = [*([f"exit code {exit_code}"] if exit_code else []), *book.wrongs]
-    figures = book.figures
-    if figures.get("log: its pipe was full in the end", 0) >= SURE and not figures.get(
-        "log: calls of the bot's while it was full"
-    ):
+    full, calls = (book.figures.get(each, 0) for each in (FULL, WHILE_FULL))
+    if full >= SURE and calls < full / 10:
         wrongs.append("the bot stands still while nobody reads its log")
     log = outside.bot.log.text()
     for sign in (
