@@ -37,7 +37,9 @@ def rows(outside: Outside) -> list[Break]:
         command = commands.get(hash_)
         row = f"row {id_} ({state}, shows {shown!r}, lane {lane})"
         is_lost = chat_id in outside.lost_moves
-        if faults >= 10 or sending or (lane > 3 and not is_lost):
+        # a question that another one replaced keeps its marker after a kill, and nothing reads it
+        is_on_its_way = sending and state != "dropped"
+        if faults >= 10 or is_on_its_way or (lane > 3 and not is_lost):
             breaks.append(Break(LEFT_BEHIND, f"{row} is stuck: {sending} {faults}", command))
         if due_at is not None and due_at < now - 3:
             breaks.append(Break(LEFT_BEHIND, f"{row} is overdue by {now - due_at:.1f} s", command))
