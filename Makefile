@@ -44,7 +44,7 @@ bench-scale: .venv/dev  ## the same with very many invoices: 10,000 open, 100,00
 bench-abuse: .venv/dev  ## measure how a friend fares while strangers write, press and hang by the thousand
 	@$(BIN)/python -m tests.bench.abuse $(ARGS)
 
-storm: .venv/dev  ## run kills, outages and floods from a seed: SEED=7 KILLS=50 COMMANDS=300
+storm: .venv/dev  ## run kills, outages and odd answers from a seed: SEED=7 KILLS=50 COMMANDS=300
 	@$(BIN)/python -m tests.storm $(if $(SEED),--seed $(SEED)) --kills $(KILLS) --commands $(COMMANDS) $(ARGS)
 
 storm-long:  ## run a storm of about ten minutes

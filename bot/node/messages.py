@@ -19,8 +19,9 @@ Answer = TypeVar("Answer")
 MAX_MSAT = 21_000_000 * 100_000_000 * 1000
 #: The last second that a calendar of ours can show, in Unix seconds.
 LAST_SECOND = 253_402_300_799
-#: What a column of the database holds. LND counts to twice as far.
-MAX_INDEX = 2**63 - 1
+#: More than any node has counted. Beyond it is no cursor: a node tells no payment up to the index
+#: that it is asked from.
+MAX_INDEX = 2**40
 #: Letters. LND's alias has 32 bytes at most; a version names its commit.
 MAX_NAME = 256
 

@@ -190,10 +190,14 @@ class Watch:
                 yield event
 
     async def _cursor(self, node_id: str) -> int:
-        """From where to replay settlements; 0 where the node was restored and counts from 1."""
+        """From where to replay settlements; 0 where the node was restored and counts from 1.
+
+        Where none is of ours, nothing tells whether it was, and there is nothing to replay that a
+        look-up does not find. A node tells nothing up to the index that it is asked from.
+        """
         cursor, newest = await self._store.must(_cursor_and_newest, node_id)
         if newest is None:
-            return cursor
+            return 0
         try:
             found = await self._node.lookup(newest.payment_hash)
         except InvoiceUnknown:

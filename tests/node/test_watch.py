@@ -26,7 +26,7 @@ from bot.node.identity import Identity
 from bot.node.invoices import NodeInvoices
 from bot.node.watch import Watch
 from bot.store import Bell, Store, Tx
-from tests.node.simulated import LIMIT_S, Clock, connected, paid
+from tests.node.simulated import LIMIT_S, Clock, changed, connected, paid
 from tests.rows import NOW
 
 CHAT = -5
@@ -306,6 +306,20 @@ async def test_with_a_macaroon_that_cannot_ask_who_it_is_no_row_is_set_aside(
     assert watched.owners.notices == []
 
 
+async def test_a_node_that_was_restored_is_heard_though_no_payment_of_before_was_ours(
+    sim: SimNode, watched: Watched, store: Store
+) -> None:
+    """It counts from 1 again, and tells nothing up to the index that it was asked from."""
+    await store.do(_set_cursor, sim.identity_pubkey, 1000)  # other programs' payments
+    invoice = sim.add_invoice(5000)
+    row = await open_row(store, invoice, sim.identity_pubkey)
+    sim.garble("LookupInvoice", lambda _: b"\xff" * 9, times=1000)  # no look-up finds it
+    async with watched.running():
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 1)
+        sim.pay(invoice.payment_request)
+        await watched.rung_for(row)
+
+
 # answers that cannot be used
 
 
@@ -322,6 +336,25 @@ async def test_an_odd_event_leaves_the_next_payment_written(
         await watched.rung_for(row)
     assert sim.calls["SubscribeInvoices"] == 1
     assert watched.gate.openings == 1
+
+
+async def test_an_absurd_settle_index_of_another_programs_payment_keeps_none_of_ours_back(
+    sim: SimNode, watched: Watched, store: Store
+) -> None:
+    """A node tells nothing up to the index that it is asked from."""
+    invoices = [sim.add_invoice(5000) for _ in range(2)]
+    rows = [await open_row(store, each, sim.identity_pubkey) for each in invoices]
+    async with watched.running():
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 1)
+        sim.garble("SubscribeInvoices", changed(settle_index=2**63 - 1), times=2)
+        paid(sim)
+        sim.pay(invoices[0].payment_request)
+        await watched.rung_for(rows[0])
+        sim.garble("LookupInvoice", lambda _: b"\xff" * 9, times=1000)  # no look-up finds it
+        sim.end_streams()
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 2)
+        sim.pay(invoices[1].payment_request)
+        await watched.rung_for(rows[1])
 
 
 async def test_a_node_that_says_unreadably_who_it_is_has_its_payments_written_all_the_same(

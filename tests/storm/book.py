@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bot.core import notices
 from bot.demo.node import SimInvoice
 from bot.demo.telegram import Chat, Message, User
 
@@ -20,11 +21,15 @@ UNRECORDED_S = 2.0
 
 @dataclass(slots=True, eq=False)
 class Sent:
-    """A call that put a message into a chat; `lost`: its answer did not get through."""
+    """A call that put a message into a chat; `lost`: its answer did not get through.
+
+    `odd`: something else did, perhaps without the message's number.
+    """
 
     called_at: float
     acted_at: float
     lost: bool = False
+    odd: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -61,11 +66,20 @@ class Command:
     # payment hashes → when somebody who may do so wanted them cancelled, renewed
     cancels: dict[bytes, float] = field(default_factory=dict)
     renewals: dict[bytes, float] = field(default_factory=dict)
+    # what a former bot may never have heard: the command itself; presses, by payment hash
+    is_unheard: bool = False
+    unheard: set[bytes] = field(default_factory=set)
 
     @property
     def name(self) -> str:
         """As it is in the book."""
         return f"command {self.number}"
+
+    @property
+    def said(self) -> Message:
+        """The command itself, which was said."""
+        assert self.message is not None
+        return self.message
 
     def of_role(self, *roles: str) -> list[Shown]:
         """Its messages that show one of these now."""
@@ -87,6 +101,12 @@ class Book:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.kills: list[float] = []
+        #: What went wrong and is no command's, in a sentence each.
+        self.wrongs: list[str] = []
+        #: What the owners hear for a reason.
+        self.owners_hear: set[notices.Kind] = set()
+        #: When nothing could be recorded, and until when the last of it may have waited to be.
+        self.unwritable: list[tuple[float, float]] = []
         self.breaks: list[float] = []  # moments at which open connections to Telegram broke
         self.figures: dict[str, int] = {}
         self._troubles: dict[int, str] = {}
@@ -148,6 +168,9 @@ class Book:
         """Whether the bot might not have recorded a message: a lost answer, or a kill near it."""
         # what was on its way as the bot died still arrives
         since, until = sent.called_at - UNRECORDED_S, sent.acted_at + UNRECORDED_S
+        for begin, end in self.unwritable:
+            if begin <= until and since <= end:
+                until = max(until, end + UNRECORDED_S)
         broken = any(sent.called_at <= at <= sent.acted_at + 0.5 for at in self.breaks)
         return sent.lost or broken or any(since <= at <= until for at in self.kills)
 

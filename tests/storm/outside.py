@@ -1,27 +1,22 @@
-"""The outside of the storm: node, Telegram, and the bot as a process. Knows where a bot can die."""
+"""The outside of the storm: node, Telegram, people and their places. Knows what they can see."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
-import os
 import re
-import sys
-import time
-from collections.abc import Callable
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
 from bot.demo.node import SimInvoice, SimNode
-from bot.demo.telegram import Chat, Message, SimTelegram, User
+from bot.demo.telegram import Chat, Message, User
+from bot.demo.telegram.state import Bot
 from tests import faces
 from tests.storm.book import Book, Command, Sent, Shown
+from tests.storm.process import BotProcess
+from tests.storm.traps import StormTelegram
 
 TOKEN = "987654321:AAF-a-token-that-only-the-storm-takes"
-START_S = 60.0
 
 _NAMES = (
     *("Anna", "Bert", "Cara", "Dora", "Emil", "Fred"),
@@ -48,94 +43,15 @@ def hash_on(message: Message) -> bytes:
     """The payment hash on a message's button."""
     for row in (message.reply_markup or {}).get("inline_keyboard", []):
         for button in row:
-            encoded = button.get("callback_data", "").partition(":")[2]
-            if encoded:
-                return base64.urlsafe_b64decode(encoded + "=")
+            if payment_hash := hash_in(button.get("callback_data", "")):
+                return payment_hash
     return b""
 
 
-@dataclass(slots=True, eq=False)
-class Trap:
-    """Kills the bot at a call of Telegram's: `before` it acts, or `after`, and a moment later.
-
-    A call before which the bot is killed still arrives, unless it is `dropped`.
-    """
-
-    method: str
-    when: Literal["before", "after"]
-    delay_s: float = 0.0
-    dropped: bool = False
-    matches: Callable[[dict[str, Any]], bool] = lambda _: True
-    reached: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-_call: ContextVar[Sent | None] = ContextVar("_call", default=None)
-_params: ContextVar[dict[str, Any]] = ContextVar("_params")
-
-
-class StormTelegram(SimTelegram):
-    """Notes each message of the bot's as it stands, and springs traps."""
-
-    def __init__(self, book: Book) -> None:
-        super().__init__()
-        self.book = book
-        self.polls = 0
-        self.trap: Trap | None = None
-        self.kill: Callable[[str], None] = lambda _: None
-        self.on_shown: Callable[[Message, Sent], None] = lambda *_: None
-        self.on_edited: Callable[[Message], None] = lambda _: None
-
-    async def before(self, method: str, chat_id: int | None) -> bool:
-        """A call has arrived."""
-        self.polls += method == "getupdates"
-        _call.set(Sent(time.time(), 0.0))
-        _params.set(self.calls[-1].params)  # noted just before this, and nothing in between
-        if self._springs("before", method):
-            trap, self.trap = self.trap, None
-            assert trap is not None
-            trap.reached.set()
-            self.kill(f"before {method} acts{' and it never arrives' if trap.dropped else ''}")
-            if trap.dropped:
-                return False
-        return await super().before(method, chat_id)
-
-    def after(self, method: str, chat_id: int | None) -> bool:
-        """A call has acted; False where its answer is lost."""
-        answered = super().after(method, chat_id)
-        if self._springs("after", method):
-            trap, self.trap = self.trap, None
-            assert trap is not None
-            trap.reached.set()
-            where = f"{1000 * trap.delay_s:.0f} ms after {method} acted"
-            if trap.delay_s:
-                asyncio.get_running_loop().call_later(trap.delay_s, self.kill, where)
-            else:
-                self.kill(where)
-                answered = False
-        sent = _call.get()
-        if sent is not None:
-            sent.lost = not answered
-        return answered
-
-    def _springs(self, when: str, method: str) -> bool:
-        trap = self.trap
-        if trap is None or trap.when != when or trap.method != method:
-            return False
-        return trap.matches(_params.get())
-
-    def publish(self, message: Message) -> Message:
-        """A message is in a chat."""
-        super().publish(message)
-        sent = _call.get()
-        if message.author is not None and message.author.is_bot and sent is not None:
-            sent.acted_at = time.time()
-            self.on_shown(message, sent)
-        return message
-
-    def edited(self, message: Message) -> None:
-        """A message reads otherwise now."""
-        super().edited(message)
-        self.on_edited(message)
+def hash_in(data: str) -> bytes:
+    """The payment hash in a button's data."""
+    encoded = data.partition(":")[2]
+    return base64.urlsafe_b64decode(encoded + "=") if encoded else b""
 
 
 @dataclass(slots=True, eq=False)
@@ -160,10 +76,6 @@ class Place:
         self.back.set()
 
 
-class BotEnded(Exception):
-    """The bot ended, and nobody had killed it."""
-
-
 class Outside:
     """Node, Telegram, people and their places; the bot's process. It outlives the bot."""
 
@@ -174,10 +86,12 @@ class Outside:
         self.log_level = log_level
         self.node = SimNode(folder / "node")
         self.telegram = StormTelegram(book)
-        self.telegram.kill = self.kill
+        self.bot = BotProcess(folder, book, self.telegram)
+        self.telegram.kill = self.bot.kill
         self.telegram.on_shown = self._shown
         self.telegram.on_edited = self._edited
         self.node.watch(self._changed_at_node)
+        self.token = TOKEN
         self.bot_user = self.telegram.add_bot(TOKEN, "storm_invoice_bot", "Invoices")
         self.commands: list[Command] = []
         self.by_message: dict[Message, Command] = {}
@@ -185,10 +99,12 @@ class Outside:
         self.by_request: dict[str, SimInvoice] = {}
         self.by_hash: dict[bytes, Command] = {}
         self.shown: dict[Message, Shown] = {}
+        #: Groups and what they became; a former bot's private chats and the ones of the next bot.
         self.moved: dict[Chat, Chat] = {}
-        self.down = asyncio.Event()
-        self.process: asyncio.subprocess.Process | None = None
-        self._down_number: int | None = None
+        #: Old ids of groups whose move a former bot may not have heard of; the next one never does.
+        self.lost_moves: set[int] = set()
+        #: Payment hashes whose payment the node told with an event that was none.
+        self.odd_events: set[bytes] = set()
         self._make_people()
 
     def _make_people(self) -> None:
@@ -223,12 +139,15 @@ class Outside:
         """Start what is outside."""
         await self.node.start()
         await self.telegram.start()
+        self._configure()
+
+    def _configure(self) -> None:
         users = ", ".join(str(person.id) for person in self.people)
         chats = ", ".join(str(place.chat.id) for place in [*self.groups, self.topics[0]])
         (self.folder / "config.toml").write_text(
             f"""
             [telegram]
-            token = "{TOKEN}"
+            token = "{self.token}"
             api_url = "{self.telegram.url}"
             [lnd]
             host = "{self.node.address}"
@@ -253,61 +172,59 @@ class Outside:
 
     async def close(self) -> None:
         """Stop everything."""
-        if self.process is not None and self.process.returncode is None:
-            self.process.kill()
-            await self.process.wait()
+        await self.bot.close()
         await self.telegram.stop()
         await self.node.stop()
 
-    # the bot's process
+    # the bots
 
-    async def start_bot(self) -> None:
-        """Start the bot; it is up once it asks for updates."""
-        polls = self.telegram.polls
-        if self._down_number is None:
-            self._down_number = self.book.begin("bot down")
-        with (self.folder / "log.txt").open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-W", "always::ResourceWarning", "-m", "bot", "run"),
-                *("--config", str(self.folder / "config.toml")),
-                stderr=log,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            )
-        self.book.note(f"bot started as process {self.process.pid}")
-        with contextlib.suppress(TimeoutError):
-            await self.telegram.wait_for(
-                lambda: self.telegram.polls > polls or self._ended(), START_S
-            )
-        if self._ended():
-            raise BotEnded(f"the bot ended by itself: {self.process.returncode}")
-        if self._down_number is not None:
-            self.book.end(self._down_number)
-            self._down_number = None
-        self.down.clear()
+    def another_bot(self) -> None:
+        """From now on another bot's token is in the settings. People have begun a chat with it.
 
-    def _ended(self) -> bool:
-        return self.process is None or self.process.returncode is not None
+        The bot's process has ended. What the former bot never confirmed, nobody hears.
+        """
+        former = self.telegram.bots[self.token]
+        self._note_unheard(former)
+        self.token = TOKEN.replace("987654321", str(987_654_321 + len(self.telegram.bots)))
+        name = f"storm_invoice_bot_{len(self.telegram.bots)}"
+        self.bot_user = self.telegram.add_bot(self.token, name, "Invoices")
+        for place in self.privates:
+            new = self.telegram.private_chat(place.people[0], bot=self.bot_user)
+            new.started = True
+            self.moved[place.chat], place.chat = new, new
+        self.telegram.private_chat(self.owner, bot=self.bot_user).started = True
+        for place in [*self.groups, self.topics[0]]:
+            if not place.away:  # else it joins where the former one would have been let in again
+                self.telegram.remove_bot(place.chat, bot=former.user)
+                self.telegram.readd_bot(place.chat, bot=self.bot_user)
+        self._configure()
+        self.book.note(f"{name} takes the place of {former.user.username}")
 
-    def kill(self, where: str) -> None:
-        """SIGKILL, this very moment."""
-        if self.process is None or self.process.returncode is not None or self.down.is_set():
-            return
-        self.process.kill()
-        self.book.kills.append(time.time())
-        self.book.note(f"KILL {where}")
-        self._down_number = self.book.begin("bot down")
-        self.down.set()
+    def _note_unheard(self, former: Bot) -> None:
+        """A process that was killed may have heard of it, or not."""
+        here = {
+            (message.chat.id, message.id): command
+            for message, command in self.by_message.items()
+            if message.chat.bot in (None, former.user)
+            and message.chat.messages.get(message.id) is message
+        }
+        for update in former.updates.unconfirmed():
+            if press := update.get("callback_query"):
+                payment_hash = hash_in(press["data"])
+                if command := self.by_hash.get(payment_hash):
+                    command.unheard.add(payment_hash)
+            said = update.get("message", {"chat": {"id": 0}, "message_id": 0})
+            if "migrate_to_chat_id" in said:
+                self.lost_moves.add(said["chat"]["id"])
+            if command := here.get((said["chat"]["id"], said["message_id"])):
+                command.is_unheard |= said["message_id"] == command.said.id
+                command.unheard |= command.cancels.keys()
+            self.book.count("updates that a former bot never confirmed")
 
-    async def end_bot(self) -> int:
-        """SIGTERM, and its exit code."""
-        assert self.process is not None
-        self.process.terminate()
-        async with asyncio.timeout(30):
-            return await self.process.wait()
-
-    def log(self) -> str:
-        """What all processes have written."""
-        return (self.folder / "log.txt").read_text(errors="replace")
+    def is_live(self, message: Message) -> bool:
+        """Whether it is there, and the bot of now can edit it."""
+        is_there = not message.deleted and message.chat not in self.moved
+        return is_there and message.author is self.bot_user
 
     # what is seen
 
@@ -342,11 +259,12 @@ class Outside:
         return None, payment_hash
 
     def _asking(self, message: Message) -> Command | None:
-        """Who is asked for an amount, by name and place."""
+        """Who is asked for an amount, by the person and the place."""
         for command in reversed(self.commands):
-            here = self.now(command.chat) is message.chat and not command.shown
-            named = (message.text or "").startswith(command.asker.first_name)
-            if command.kind == "question" and here and named:
+            here = self.now(command.chat) is message.chat and command.thread == message.thread_id
+            is_asked = any(shown.message.author is message.author for shown in command.shown)
+            named = any(e.get("user", {}).get("id") == command.asker.id for e in message.entities)
+            if command.kind == "question" and here and named and not is_asked:
                 return command
         return None
 

@@ -59,8 +59,34 @@ class People:
         """Some last presses in a chat."""
         for shown in list(self._outside.shown.values()):
             command = shown.command
-            if command is not None and shown.message.chat is chat and shown.role == "open":
+            is_here = shown.message.chat is chat and self._outside.is_live(shown.message)
+            if command is not None and is_here and shown.role == "open":
                 self._press_now(command, shown, "Cancel", command.asker)
+
+    def cancel_former(self) -> None:
+        """Someone replies `/cancel` to the cards of a former bot, where its numbers still count."""
+        live, bot = self._outside.is_live, self._outside.bot_user
+        here = {place.chat for place in self._outside.places if not place.away}
+        for shown in list(self._outside.shown.values()):
+            message, command = shown.message, shown.command
+            is_here = message.chat in here and message.chat.type == "supergroup"
+            if command is None or not is_here or shown.role != "open" or live(message):
+                continue
+            if message.deleted or shown.payment_hash in command.unheard:
+                continue
+            self._book.note("/cancel as a reply to a former bot's card", command)
+            self._book.count("cancellations by a reply to a former bot's card")
+            # the new bot may know the card as one of this invoice's, or not at all
+            command.unheard.add(shown.payment_hash)
+            command.cancels.setdefault(shown.payment_hash, time.time())
+            said = self._outside.telegram.say(
+                message.chat,
+                command.asker,
+                f"/cancel@{bot.username}",
+                reply_to=message,
+                thread=command.thread,
+            )
+            self._outside.by_message[said] = command
 
     async def other_programs(self) -> None:
         """Invoices on the same node that are none of the bot's, and are paid as well."""
@@ -108,12 +134,12 @@ class People:
         outside.commands.append(command)
         if sats:
             outside.by_amount[sats] = outside.by_amount[sats + MORE_SATS] = command
-        name = dice.choice(["", "@storm_invoice_bot", "@Storm_Invoice_Bot"])
+        name = self._named(place.chat, dice)
         text = f"/invoice{name} {_amount(sats, dice)} {memo}".strip()
         if kind == "question":
             text = f"/invoice{name}"
         elif kind == "bad":
-            text = dice.choice(BAD)
+            text = dice.choice(BAD).replace("/invoice", f"/invoice{name}")
         self._book.note(f"{command.asker.first_name} in {place.name}: {text!r}", command)
         command.said_at = time.time()
         command.message = outside.telegram.say(place.chat, command.asker, text, thread=place.thread)
@@ -122,11 +148,21 @@ class People:
         self._book.count("commands")
         return command
 
+    def _named(self, chat: Chat, dice: random.Random) -> str:
+        """The bot's name behind a command. Without it, a group's go to the one that spoke last."""
+        user = self._outside.bot_user
+        name = f"@{user.username}"
+        choice = dice.choice(["", name, name.title()])
+        return choice if chat.last_bot_id in (None, user.id) else choice or name
+
     async def _answer(self, command: Command) -> None:
-        shown = await self._until(command, lambda: command.of_role("question"))
+        live = self._outside.is_live
+        shown = await self._until(
+            command, lambda: [each for each in command.of_role("question") if live(each.message)]
+        )
         chat = shown[-1].message.chat
-        place = await self._here(command)
-        if place.chat is not chat:  # the group has moved on: the question is in the old one
+        await self._here(command)
+        if not live(shown[-1].message):  # the group has moved on, or the bot is another one
             return
         text = f"{command.amount_msat // 1000} {command.memo}"
         self._book.note(f"answers {text!r}", command)
@@ -155,10 +191,12 @@ class People:
             await command.news.wait()
 
     async def _card(self, command: Command, *, but: bytes = b"") -> tuple[Shown, SimInvoice]:
-        """An open card, and what its payment request is at the node."""
+        """An open card, and what its payment request is at the node; a former bot's at last."""
 
         def look() -> tuple[Shown, SimInvoice] | None:
-            for shown in reversed(command.of_role("open")):
+            found = command.of_role("open")
+            found.sort(key=lambda shown: self._outside.is_live(shown.message))
+            for shown in reversed(found):
                 invoice = self._outside.node.invoices.get(shown.payment_hash)
                 if invoice is not None and shown.payment_hash != but:
                     return shown, invoice
@@ -223,10 +261,10 @@ class People:
         left_s = invoice.expires_at - time.time() - 1
         try:
             async with asyncio.timeout(max(0.0, left_s)):
-                await self._outside.down.wait()
+                await self._outside.bot.down.wait()
         except TimeoutError:
             pass
-        if await self._pay(command, invoice) and self._outside.down.is_set():
+        if await self._pay(command, invoice) and self._outside.bot.down.is_set():
             self._book.count("payments while the bot was dead")
 
     async def _pay_late(self, command: Command, dice: random.Random) -> None:
@@ -241,7 +279,7 @@ class People:
         """Press a button; whether it was there."""
         message = shown.message
         await self._here(command)
-        if self._outside.now(message.chat) is not message.chat:
+        if not self._outside.is_live(message):
             return False
         others = [p for p in self._outside.people if p is not command.asker]
         person = others[command.number % len(others)] if wrong else command.asker
@@ -269,7 +307,8 @@ class People:
         await self._card(command)
         await asyncio.sleep(dice.uniform(0, 2))
         # the oldest: where there is a duplicate, that one
-        for shown in command.of_role("open")[:1]:
+        live = [s for s in command.of_role("open") if self._outside.is_live(s.message)]
+        for shown in live[:1]:
             await self._press(command, shown, "Cancel", wrong=False)
 
     async def _cancel_twice(self, command: Command, dice: random.Random) -> None:
@@ -282,7 +321,7 @@ class People:
         shown, invoice = await self._card(command)
         await asyncio.sleep(dice.uniform(0, 1))
         place = await self._here(command)
-        if place.chat is not shown.message.chat:
+        if not self._outside.is_live(shown.message):
             return
         self._book.note("/cancel as a reply", command)
         message = self._outside.telegram.say(
@@ -327,6 +366,8 @@ class People:
 
     async def _delete_and_pay(self, command: Command, _dice: random.Random) -> None:
         shown, invoice = await self._card(command)
+        if not self._outside.is_live(shown.message):
+            return
         self._outside.telegram.delete_message(shown.message.chat, shown.message.id)
         self._book.note("deletes the card", command)
         command.deleted_cards += 1

@@ -10,6 +10,8 @@ KILL_EVERY_S = 5.0
 #: Commands a second at most.
 COMMANDS_PER_S = 5.0
 
+NODE_METHODS = ("AddInvoice", "LookupInvoice", "CancelInvoice", "SubscribeInvoices", "GetInfo")
+
 FATES = (
     *["pay"] * 5,
     *["pay more"] * 2,
@@ -47,6 +49,18 @@ TELEGRAM_TROUBLES = (
 )
 #: Sends that act and whose answer is lost: the bot has to repeat them, and to say so.
 LOST_SENDS = (*["sendPhoto"] * 3, "sendMessage")
+#: What a node answers that is no answer; see `tests.storm.odd`.
+ODD_AT_NODE = (
+    *["undecodable", "another hash", "another amount", "the ends of the ranges", "empty"],
+    *["the last index", "20 MB", "silence after headers"],
+)
+ODD_AT_TELEGRAM = (
+    *["ok without a number", "ok without a number", "half an answer", "half an answer"],
+    *["a page", "a page", "an answer that is too large"],
+)
+TOKENS = ("after a clean end", "after a kill")
+FILES = ("file away", "file away and a kill", "journal away", "journal away and a kill")
+LOGS = ("nobody reads it",)
 CHAT_TROUBLES = ("block", "block", "block", "remove", "remove", "migrate")
 
 
@@ -94,6 +108,11 @@ class Plan:
     telegram: list[PlannedTrouble]
     chats: list[PlannedTrouble]
     lost: list[PlannedTrouble]
+    odd_at_node: list[PlannedTrouble]
+    odd_at_telegram: list[PlannedTrouble]
+    tokens: list[PlannedTrouble]
+    files: list[PlannedTrouble]
+    logs: list[PlannedTrouble]
 
 
 def draw(seed: int, *, kills: int, commands: int, expiry_s: int = 30, lasts_s: float = 0.0) -> Plan:
@@ -123,6 +142,11 @@ def draw(seed: int, *, kills: int, commands: int, expiry_s: int = 30, lasts_s: f
         telegram=_troubles(dice, TELEGRAM_TROUBLES, lasts_s, pause_s=3, for_s=3),
         chats=_troubles(dice, CHAT_TROUBLES, lasts_s, pause_s=5, for_s=4),
         lost=_troubles(dice, LOST_SENDS, lasts_s, pause_s=1, for_s=2),
+        odd_at_node=_troubles(dice, ODD_AT_NODE, lasts_s, pause_s=3, for_s=3),
+        odd_at_telegram=_troubles(dice, ODD_AT_TELEGRAM, lasts_s, pause_s=3, for_s=2),
+        tokens=_troubles(dice, TOKENS, lasts_s, pause_s=min(60, lasts_s / 2), for_s=0),
+        files=_troubles(dice, FILES, lasts_s, pause_s=min(10, lasts_s / 3), for_s=2),
+        logs=_troubles(dice, LOGS, lasts_s, pause_s=min(12, lasts_s / 3), for_s=6),
     )
 
 
@@ -133,12 +157,15 @@ def _own(dice: random.Random) -> random.Random:
 def _troubles(
     dice: random.Random, kinds: tuple[str, ...], lasts_s: float, *, pause_s: float, for_s: float
 ) -> list[PlannedTrouble]:
+    """One after the other. Each of `kinds` has its turn before any has its second."""
     planned: list[PlannedTrouble] = []
     at_s = 0.0
+    turn: list[str] = []
     while True:
+        turn = turn or dice.sample(kinds, len(kinds))
         trouble = PlannedTrouble(
             after_s=dice.uniform(0.3, 1.7) * pause_s,
-            what=dice.choice(kinds),
+            what=turn.pop(),
             for_s=dice.uniform(0.1, 1.9) * for_s,
             dice=_own(dice),
         )

@@ -10,10 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.storm.book import Book
-from tests.storm.outside import BotEnded, Outside
+from tests.storm.breaks import ENDED, PROMISES, Break
+from tests.storm.lives import Lives
+from tests.storm.odd import Odd
+from tests.storm.outside import Outside
 from tests.storm.people import People
 from tests.storm.plan import Plan
-from tests.storm.promises import ENDED, PROMISES, Break, Truths, log_lines
+from tests.storm.process import BotEnded
+from tests.storm.promises import Truths
+from tests.storm.remains import after_the_end, log_lines
 from tests.storm.troubles import Troubles
 
 #: Seconds after the last trouble within which all promises have to hold.
@@ -42,30 +47,38 @@ async def run(plan: Plan, folder: Path, *, log_level: str = "info") -> Report:
     outside = Outside(folder, book, expiry_s=plan.expiry_s, log_level=log_level)
     await outside.open()
     try:
-        await outside.start_bot()
+        await outside.bot.start()
         people = People(outside, book, plan)
         troubles = Troubles(outside, book, plan, people)
+        lives, odd = Lives(outside, book, plan, people), Odd(outside, book, plan)
         truths = Truths(outside, book)
         by_itself: list[Break] = []
         try:
-            await _storm(people, troubles, plan)
+            await _storm(people, troubles, lives, odd, plan)
         except* BotEnded as ended:
             by_itself = [Break(ENDED, str(each)) for each in ended.exceptions]
         if by_itself:
-            return _report(book, truths, by_itself, 0.0, outside.log())
+            return _report(book, truths, by_itself, 0.0, outside.bot.log.text())
         breaks, settled_s = await _settle(truths)
-        breaks += truths.after_the_end(await outside.end_bot())
-        return _report(book, truths, breaks, settled_s, outside.log())
+        code = await outside.bot.end()
+        await outside.bot.log.read_out()
+        breaks += after_the_end(outside, book, code)
+        return _report(book, truths, breaks, settled_s, outside.bot.log.text())
     finally:
         await outside.close()
 
 
-async def _storm(people: People, troubles: Troubles, plan: Plan) -> None:
+async def _storm(people: People, troubles: Troubles, lives: Lives, odd: Odd, plan: Plan) -> None:
     living = asyncio.create_task(people.live())
     others = asyncio.create_task(people.other_programs())
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(troubles.kills())
+            tasks.create_task(lives.kills())
+            tasks.create_task(lives.tokens())
+            tasks.create_task(lives.files())
+            tasks.create_task(lives.logs())
+            tasks.create_task(odd.at_node())
+            tasks.create_task(odd.at_telegram())
             tasks.create_task(troubles.at_node())
             tasks.create_task(troubles.at_telegram())
             tasks.create_task(troubles.in_chats())

@@ -1,28 +1,18 @@
-"""Kills, outages and faults, as planned. Whatever is broken is mended when its time is over."""
+"""Outages and faults, as planned. Whatever is broken works again when its time is over."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
 
-from bot.demo.node import SETTLED, SimInvoice
-from tests.faces import Role, role_of
 from tests.storm.book import Book
-from tests.storm.outside import Outside, Trap
+from tests.storm.outside import Outside
 from tests.storm.people import People
-from tests.storm.plan import Plan, PlannedKill, PlannedTrouble
-
-#: Seconds for which a kill waits for its point.
-POINT_S = 6.0
-
-_NODE_METHODS = ("AddInvoice", "LookupInvoice", "CancelInvoice", "SubscribeInvoices", "GetInfo")
+from tests.storm.plan import NODE_METHODS, Plan, PlannedTrouble
 
 
 class Troubles:
-    """Everything that goes wrong."""
+    """What goes wrong outside of the bot."""
 
     def __init__(self, outside: Outside, book: Book, plan: Plan, people: People) -> None:
         self._outside = outside
@@ -32,79 +22,6 @@ class Troubles:
         self._plan = plan
         self._people = people
 
-    # kills
-
-    async def kills(self) -> None:
-        """Kill the bot at each point, and start it again."""
-        for kill in self._plan.kills:
-            await asyncio.sleep(kill.after_s)
-            try:
-                async with asyncio.timeout(POINT_S), self._armed(kill):
-                    await self._outside.down.wait()
-                self._book.count(f"kills at {kill.point}")
-            except TimeoutError:
-                self._outside.kill(f"at random: {kill.point} was not reached")
-                self._book.count("kills at random")
-            self._book.count("kills")
-            process = self._outside.process
-            assert process is not None
-            await process.wait()
-            await asyncio.sleep(kill.down_s)
-            await self._outside.start_bot()
-
-    @asynccontextmanager
-    async def _armed(self, kill: PlannedKill) -> AsyncIterator[None]:
-        where, _, when = kill.point.partition(" ")
-        if where == "random":
-            self._outside.kill("at random")
-            yield
-        elif where == "settled":
-            with self._at_settled(kill.delay_s):
-                yield
-        elif where in _NODE_METHODS:
-            async with self._at_node(where, before=when == "before", dropped=kill.dropped):
-                yield
-        else:
-            self._telegram.trap = _trap(where, when, kill)
-            try:
-                yield
-            finally:
-                self._telegram.trap = None
-
-    @contextlib.contextmanager
-    def _at_settled(self, delay_s: float) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-
-        def watch(invoice: SimInvoice) -> None:
-            if invoice.state == SETTLED:
-                where = f"{1000 * delay_s:.0f} ms after a payment"
-                loop.call_later(delay_s, self._outside.kill, where)
-
-        end = self._node.watch(watch)
-        try:
-            yield
-        finally:
-            end()
-
-    @asynccontextmanager
-    async def _at_node(self, method: str, *, before: bool, dropped: bool) -> AsyncIterator[None]:
-        stall = self._node.stall(method, before=before)
-
-        async def strike() -> None:
-            await stall.reached(POINT_S)
-            self._outside.kill(f"{'before' if before else 'after'} {method} acts")
-
-        striking = asyncio.create_task(strike())
-        try:
-            yield
-        finally:
-            striking.cancel()
-            with contextlib.suppress(asyncio.CancelledError, TimeoutError):
-                await striking
-            if not self._node.withdraw(method, stall) and dropped:
-                stall.drop()
-            stall.release()
-
     # the node
 
     async def at_node(self) -> None:
@@ -112,14 +29,14 @@ class Troubles:
         for trouble in self._plan.node:
             await asyncio.sleep(trouble.after_s)
             with self._book.trouble(f"node: {trouble.what}"):
-                self._book.count("troubles of the node")
+                self._book.count(f"node: {trouble.what}")
                 await self._node_trouble(trouble)
 
     async def _node_trouble(  # noqa: C901 -- a table
         self, trouble: PlannedTrouble
     ) -> None:
         node, dice = self._node, trouble.dice
-        method = dice.choice(_NODE_METHODS[:4])
+        method = dice.choice(NODE_METHODS[:4])
         match trouble.what:
             case "kill":
                 await node.kill()
@@ -144,7 +61,7 @@ class Troubles:
             case "lose":
                 node.lose_answer(method, times=dice.choice([1, 2, 3]))
             case "hang":
-                node.hang(dice.choice(_NODE_METHODS[:3]))
+                node.hang(dice.choice(NODE_METHODS[:3]))
             case "fail":
                 node.fail(method, text="database is locked", times=dice.choice([1, 3]))
             case "break":
@@ -167,7 +84,7 @@ class Troubles:
         for trouble in self._plan.telegram:
             await asyncio.sleep(trouble.after_s)
             with self._book.trouble(f"Telegram: {trouble.what}"):
-                self._book.count("troubles of Telegram")
+                self._book.count(f"Telegram: {trouble.what}")
                 before = list(self._telegram._faults)
                 await self._telegram_trouble(trouble)
                 faults = self._telegram._faults
@@ -251,37 +168,19 @@ class Troubles:
         place = trouble.dice.choice(outside.privates if blocked else outside.groups)
         self._book.note(f"{place.name} is the one")
         place.leave()
+        bot = outside.bot_user
         if blocked:
-            telegram.block(place.people[0])
+            telegram.block(place.people[0], bot=bot)
         else:
-            telegram.remove_bot(place.chat)
+            telegram.remove_bot(place.chat, bot=bot)
         await asyncio.sleep(trouble.for_s)
-        if blocked:
-            telegram.unblock(place.people[0])
-        else:
-            telegram.readd_bot(place.chat)
+        if not blocked:
+            telegram.readd_bot(place.chat, bot=outside.bot_user)
+        elif outside.bot_user is bot:  # nobody has blocked the one that took its place
+            telegram.unblock(place.people[0], bot=bot)
         place.come_back()
 
     def over(self) -> None:
         """Everything works again."""
         self._node.clear_faults()
         self._telegram.clear_faults()
-
-
-def _trap(where: str, when: str, kill: PlannedKill) -> Trap:
-    matches: Callable[[dict[str, object]], bool] = lambda _: True  # noqa: E731
-    method = where
-    if where == "notice":
-        method = "sendmessage"
-        matches = lambda params: role_of(str(params.get("text", ""))) is Role.ANNOUNCEMENT  # noqa: E731
-    elif where == "confirm":
-        method = "getupdates"
-        matches = lambda params: int(str(params.get("offset") or 0)) > 0  # noqa: E731
-    assert when in ("before", "after")
-    return Trap(
-        method,
-        "before" if when == "before" else "after",
-        delay_s=kill.delay_s if when == "after" else 0.0,
-        dropped=kill.dropped,
-        matches=matches,
-    )

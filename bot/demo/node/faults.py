@@ -148,6 +148,15 @@ class Faults:
         self._waiting[method].remove(stall)
         return True
 
+    def end_odd(self) -> None:
+        """No more changed answers and events, and no more answers that stop after their headers.
+
+        A call that is silent already stays so. All other faults stay.
+        """
+        for method, waiting in self._waiting.items():
+            self._waiting[method] = deque(fault for fault in waiting if not _is_odd(fault))
+        self._events.clear()
+
     def clear_faults(self) -> None:
         """No more faults. A call that has stopped already still waits for its release."""
         self._waiting.clear()
@@ -189,3 +198,7 @@ class Faults:
     def _check(self, method: str) -> None:
         if method not in self._methods:
             raise ValueError(f"no method {method!r}: there are {', '.join(sorted(self._methods))}")
+
+
+def _is_odd(fault: Fault) -> bool:
+    return isinstance(fault, Garble) or (isinstance(fault, Lose) and fault.headers)

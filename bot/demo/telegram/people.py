@@ -75,6 +75,7 @@ class People(State):
                 self._join(chat, bot, by, status)
 
     def _join(self, chat: Chat, bot: Bot, by: User, status: str) -> None:
+        self.count_for(chat, bot)
         self.push_membership(bot, chat, by, status)
         if chat.type != "channel":
             self._service(chat, by, new_chat_members=[user_json(bot.user)])

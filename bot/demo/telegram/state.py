@@ -39,7 +39,8 @@ _KEPT_PRESSES = 10_000
 class Bot:
     """A bot as Telegram keeps it; `commands` by scope and language.
 
-    Its private chats and groups share one count of messages, which is its own.
+    Its private chats and groups share one count of messages, which is its own. `left`: the messages
+    of groups that another bot counts now, by chat id.
     """
 
     user: User
@@ -49,6 +50,7 @@ class Bot:
     reads_all: bool
     webhook_url: str = ""
     last_message_id: int = 0
+    left: dict[int, dict[int, Message]] = field(default_factory=dict)
     commands: dict[tuple[str, int | None, int | None, str], list[Json]] = field(
         default_factory=dict
     )
@@ -207,7 +209,7 @@ class State(Changes):
         """The number of the next message: a supergroup counts its own, any other chat's bots count.
 
         Of a group with several bots all see the same number, where the real ones see each their
-        own.
+        own. One that takes another's place begins its own: see `count_for`.
         """
         counting: list[Bot] = []
         if chat.type == "private":
@@ -219,6 +221,18 @@ class State(Changes):
         for bot in counting:
             bot.last_message_id = number
         return number
+
+    def count_for(self, chat: Chat, bot: Bot) -> None:
+        """A bot joins: alone in a group, it sees its own numbers, and no message of before."""
+        others = [other for other in self.bots_in(chat) if other is not bot]
+        if chat.type != "group" or others or chat.counted_by == bot.user.id:
+            return
+        before = next((b for b in self.bots.values() if b.user.id == chat.counted_by), None)
+        if before is not None:
+            before.left[chat.id] = chat.messages
+            chat.messages = bot.left.pop(chat.id, {})
+            chat.last_message_id = max(chat.messages, default=0)
+        chat.counted_by = bot.user.id
 
     # --- publishing: to the bots as updates, to listeners as changes
 

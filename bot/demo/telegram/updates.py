@@ -47,6 +47,11 @@ class UpdateQueue:
         self._forget_old()
         return len(self._waiting)
 
+    def unconfirmed(self) -> list[Json]:
+        """The updates that no offset has confirmed, oldest first."""
+        self._forget_old()
+        return [update for _, _, update in self._waiting]
+
     def push(self, kind: str, body: Json, ttl_s: float) -> int | None:
         """Add an update unless the bot does not want its kind. Returns its update_id."""
         if kind in _ON_REQUEST if self._allowed is None else kind not in self._allowed:

@@ -112,6 +112,7 @@ class Chat:
 
     `bot` is the bot of a private chat; `started`: the person has written to it; `blocked`: they
     have blocked it. `may_text`, `may_photo`: what members who are not administrators can send.
+    `counted_by` is the bot whose numbers a group's `messages` have.
     """
 
     id: int
@@ -131,6 +132,7 @@ class Chat:
     may_photo: bool = True
     last_bot_id: int | None = None
     last_message_id: int = 0
+    counted_by: int | None = None
 
     def has(self, user_id: int) -> bool:
         """Whether the person or bot is in the chat now."""

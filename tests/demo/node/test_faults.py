@@ -194,6 +194,18 @@ async def test_a_call_can_hang_after_the_headers_of_its_answer(
     assert [each.value_msat for each in all_of(node)] == [1000]
 
 
+async def test_odd_answers_end_and_other_faults_stay(node: SimNode, client: Client) -> None:
+    stream = await subscribe(node, client)
+    for method in ("AddInvoice", "SubscribeInvoices"):
+        node.garble(method, lambda _: b"", times=9)
+    node.hang("AddInvoice", headers=True, times=9)
+    node.fail("AddInvoice", text="database is locked")
+    node.end_odd()
+    assert (await refusal(client.add(value=1)))[1] == "database is locked"
+    assert (await client.add(value=1)).add_index == 1
+    assert await stream.event() == (1, "OPEN")
+
+
 async def test_an_answer_can_be_packed(node: SimNode, client: Client) -> None:
     added = await client.add(value=1, memo="x" * 600)
     request = pb.PaymentHash(r_hash=added.r_hash)

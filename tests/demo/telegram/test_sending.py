@@ -191,3 +191,20 @@ async def test_a_private_chats_messages_begin_again_for_another_bot(town: Town) 
     ids = [town.sim.say(group, town.ann, "Hello").id for _ in range(2)]
     town.sim.readd_bot(group, bot=second)
     assert town.sim.say(group, town.ann, "Hello").id > ids[-1] == ids[0] + 1
+
+
+async def test_a_groups_messages_begin_again_for_a_bot_that_takes_anothers_place(
+    town: Town,
+) -> None:
+    group = town.group()
+    old = await town.sent(group)
+    second = town.sim.add_bot(SECOND, "second_bot", "Second")
+    town.sim.remove_bot(group)
+    town.sim.readd_bot(group, bot=second)
+    begun = town.sim.say(group, town.ann, "/start@second_bot")
+    assert begun.id < old.id + 2
+    assert old not in town.sim.messages(group)
+    town.sim.remove_bot(group, bot=second)
+    town.sim.readd_bot(group)
+    assert town.sim.message(group, old.id) is old
+    assert town.sim.say(group, town.ann, "Hello").id > old.id

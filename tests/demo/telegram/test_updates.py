@@ -24,6 +24,17 @@ async def test_what_no_later_call_confirmed_is_delivered_again(town: Town) -> No
     assert len(town.sim.bots[TOKEN].updates) == 0
 
 
+async def test_what_a_bot_has_not_confirmed_can_be_seen(town: Town) -> None:
+    chat = town.private()
+    await town.drain()
+    for text in ("one", "two"):
+        town.sim.say(chat, town.ann, text)
+    first, second = town.sim.bots[TOKEN].updates.unconfirmed()[-2:]
+    assert [each["message"]["text"] for each in (first, second)] == ["one", "two"]
+    await town.updates(second["update_id"])
+    assert town.sim.bots[TOKEN].updates.unconfirmed() == [second]
+
+
 async def test_limit_and_a_negative_offset(town: Town) -> None:
     chat = town.private()
     for text in ("one", "two", "three"):
