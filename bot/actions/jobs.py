@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from bot.access import Access
 from bot.actions.values import Asker, Drawn, Origin, Place, Rules
-from bot.core import work
-from bot.core.invoice import Columns, Face, Invoice, State
+from bot.core import delivery, work
+from bot.core.invoice import Columns, Face, Invoice, State, changes
 from bot.core.steps import QUESTION_S
 from bot.core.wishes import Answered, Cancelling, Renewing
 from bot.core.work import Do, Lane
@@ -37,7 +37,7 @@ def ask(
     # One question at a time, and none once the amount is said: the next text would answer it.
     dropped = tx.invoices.question(chat_id, columns["thread_id"], asker_id)
     if dropped is not None:
-        tx.invoices.update(dropped.id, state=State.DROPPED, **work.done())
+        _drop(tx, dropped)
     return (*tx.invoices.add(**columns), dropped)
 
 
@@ -116,8 +116,7 @@ def cancel(tx: Tx, payment_hash: bytes, by: Asker, now: float) -> tuple[Invoice 
     if row.state is State.SETTLED:
         return row, Cancelling.ALREADY_PAID
     if row.state is State.ASKING:
-        dropped = tx.invoices.update(row.id, state=State.DROPPED, **work.done())
-        return dropped, Cancelling.NOT_ASKED
+        return _drop(tx, row), Cancelling.NOT_ASKED
     if row.state not in (State.PENDING, State.OPEN):
         return row, Cancelling.ALREADY_CLOSED
     is_away = row.lane is Lane.OTHER_NODE  # it is cancelled once its node is back
@@ -220,6 +219,12 @@ def of_message(tx: Tx, chat_id: int, message_id: int, bot_id: int) -> Invoice | 
 def latest(tx: Tx, asker_id: int, chat_id: int | None) -> list[Invoice]:
     """The newest invoices of a person."""
     return tx.invoices.latest(asker_id, chat_id, LATEST)
+
+
+def _drop(tx: Tx, question: Invoice) -> Invoice:
+    """Nobody waits for its answer, nor for its message."""
+    ended = changes(state=State.DROPPED, **work.done(), **delivery.overtaken())
+    return tx.invoices.update(question.id, **ended)
 
 
 def _check_limits(

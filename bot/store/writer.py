@@ -52,6 +52,7 @@ class Store:
         self._closed = False
         self._is_trying = True
         self._is_away = False
+        self._back = asyncio.Event()  # set, and then another one, once it can be written again
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
 
@@ -124,7 +125,9 @@ class Store:
                     raise
                 attempts += 1
                 self._note_outage(error)
-                await asyncio.sleep(pause_s(attempts, longest_s=LONGEST_PAUSE_S))
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause_s(attempts, longest_s=LONGEST_PAUSE_S)):
+                        await self._back.wait()
             else:
                 self._note_success()
                 return answer
@@ -142,6 +145,9 @@ class Store:
         if self._is_away:
             self._is_away = False
             log.info("database available again")
+            # Whoever waits has sent what is not recorded: a kill now would double it.
+            self._back.set()
+            self._back = asyncio.Event()
 
     # in the writer's thread
 

@@ -177,6 +177,25 @@ async def test_what_must_be_written_is_once_it_can_and_an_outage_is_logged_once(
     assert [each["log_level"] for each in log] == ["warning", "info"]
 
 
+async def test_once_one_is_written_the_others_wait_out_no_pause(
+    impatient: Store, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses = iter([0.0])
+    monkeypatch.setattr(writer, "pause_s", lambda *_, **__: next(pauses, 3600.0))
+    with beside(file) as other:
+        other.execute("BEGIN IMMEDIATE")
+        others = [
+            asyncio.ensure_future(impatient.must(lambda tx, n=n: tx.invoices.add(**columns(n))))
+            for n in (1, 2, 3)
+        ]
+        await until(lambda: impatient._is_away and next(pauses, None) is None)
+        other.execute("ROLLBACK")
+    async with asyncio.timeout(LIMIT_S):
+        await impatient.must(lambda tx: tx.invoices.add(**columns(4)))
+        await asyncio.gather(*others)
+    assert sorted(committed(file)) == [1, 2, 3, 4]
+
+
 async def test_once_it_stops_trying_nothing_is_waited_for(impatient: Store, file: Path) -> None:
     with beside(file) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -71,15 +71,14 @@ class Truths:
             self.explained["sentences lost to a kill or a fault"] += 1
             return
         if command.kind == "question" and self._asked_again(command):
-            self.explained["questions that took the place of an earlier one"] += 1
+            self.explained["questions in whose place came a later command"] += 1
             return
         self._broken(0, "nothing in the chat", command)
 
     def _asked_again(self, command: Command) -> bool:
-        """One question at a time: who asks again in the same place gets one for both."""
+        """Who asks again in the same place, with an amount or without, gets one card for both."""
         return any(
-            later.kind == "question"
-            and later.number > command.number
+            later.number > command.number
             and (later.asker, later.thread) == (command.asker, command.thread)
             and self._outside.now(later.chat) is self._outside.now(command.chat)
             and later.shown
