@@ -285,3 +285,21 @@ def test_a_pause_grows_is_jittered_and_has_an_end(attempt: int, longest_s: float
 
 def test_pauses_are_not_all_the_same() -> None:
     assert len({pause_s(5, longest_s=5.0) for _ in range(20)}) > 10
+
+
+async def test_it_counts_as_gone_only_after_seconds_of_being_shut(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(gate_module, "steady", lambda: now)
+    gate = Gate(node)
+    assert not gate.is_gone  # the process has just started
+    now += gate_module.GONE_AFTER_S
+    assert gate.is_gone
+    await gate.watch()
+    assert not gate.is_gone
+    gate.shut(NodeTimeout())
+    assert not gate.is_gone
+    now += gate_module.GONE_AFTER_S
+    gate.shut(NodeLocked())  # it is shut already
+    assert gate.is_gone
