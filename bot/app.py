@@ -41,6 +41,7 @@ from bot.chat.updates import PtbApplication
 from bot.check import diagnose
 from bot.clock import Clock
 from bot.config import Settings
+from bot.core.invoice import Invoice
 from bot.core.notices import Kind, Notice
 from bot.engine.hands import Hands
 from bot.engine.patience import Patience
@@ -144,7 +145,12 @@ class Parts:
             gate=gate,
             identity=identity,
             at_node=at_node,
-            cards=Cards(self.chats, self.store, owners=settings.access.owners),
+            cards=Cards(
+                self.chats,
+                self.store,
+                owners=settings.access.owners,
+                payee=partial(_payee, settings.invoices.payee, identity),
+            ),
             chats=self.chats,
             places=self.places,
             owners=owners,
@@ -345,6 +351,11 @@ class _Run:
         while removed == PRUNE:
             removed = await store.do(_prune_rows, before, PRUNE)
             await asyncio.sleep(PRUNE_PAUSE_S)
+
+
+def _payee(setting: str, identity: Identity, row: Invoice) -> str:
+    """Whose node a row's invoice pays: as the owner names it, else as the node calls itself."""
+    return setting or ("" if identity.is_others(row) else identity.alias)
 
 
 def _bot_id(settings: Settings) -> int:

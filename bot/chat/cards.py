@@ -6,7 +6,7 @@ that the row has by then.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Literal, NoReturn
 
 from telegram import InputMediaPhoto, Message
@@ -36,10 +36,19 @@ _TEXT_FACES = (Face.QUESTION, Face.FAILED, Face.FAILED_REPLACED, Face.WAITING)
 class Cards:
     """Shows invoices through `chats`. Every method raises `ChatError`."""
 
-    def __init__(self, chats: Chats, store: Store, *, owners: Collection[int]) -> None:
+    def __init__(
+        self,
+        chats: Chats,
+        store: Store,
+        *,
+        owners: Collection[int],
+        payee: Callable[[Invoice], str],
+    ) -> None:
+        """`payee`: whose node a row's invoice pays, by its name, "" where it has none."""
         self._chats = chats
         self._pictures = Pictures(chats, store)
         self._owners = owners
+        self._payee_of = payee
         # row → which of several were reached, while the others were not
         self._reached: dict[int, set[int]] = {}
 
@@ -65,6 +74,17 @@ class Cards:
                 return await self._announce(row, row.audience(around.unreachable))
         raise ValueError(f"not a step in a chat: {do}")
 
+    def _card(
+        self, row: Invoice, face: Face, *, as_text: bool, may_be_duplicate: bool = False
+    ) -> texts.Card:
+        limit = MAX_TEXT if as_text else MAX_CAPTION
+        payee = self._payee(row)
+        return texts.card(row, face, payee, limit=limit, may_be_duplicate=may_be_duplicate)
+
+    def _payee(self, row: Invoice) -> str | None:
+        """Whose node is paid; None where an owner asks: it is theirs."""
+        return None if row.asker_id in self._owners else self._payee_of(row)
+
     # new messages
 
     async def _send_waiting_notice(
@@ -77,7 +97,7 @@ class Cards:
         face = row.face
         as_text = row.text_only or face in _TEXT_FACES
         may_be_duplicate = row.may_be_duplicate(Do.SEND_CARD)
-        card = _card(row, face, as_text=as_text, may_be_duplicate=may_be_duplicate)
+        card = self._card(row, face, as_text=as_text, may_be_duplicate=may_be_duplicate)
         keyboard = buttons.under_new(row, face)
         if as_text:
             message = await self._send_text(row, card.html, keyboard=keyboard)
@@ -141,7 +161,8 @@ class Cards:
     async def _announce(self, row: Invoice, audience: Audience | None) -> Columns:
         assert audience is not None  # noqa: S101 -- next_step asks for it only then
         may_be_duplicate = row.may_be_duplicate(Do.ANNOUNCE)
-        text = texts.announcement(row, audience, may_be_duplicate=may_be_duplicate)
+        payee = self._payee(row)
+        text = texts.announcement(row, audience, payee, may_be_duplicate=may_be_duplicate)
         if audience is Audience.CHAT:
             await self._send_text(row, text)
             return {"announced": True}
@@ -211,7 +232,7 @@ class Cards:
         refusal: ChatRefused | None = None
         ways: tuple[Way, ...] = (way, "caption", "text")
         for each in dict.fromkeys(ways):
-            card = _card(row, face, as_text=each == "text")
+            card = self._card(row, face, as_text=each == "text")
             try:
                 if each == "media":
                     await self._edit_media(row, message_id, face, card.html)
@@ -283,11 +304,6 @@ class Cards:
                 reply_markup=buttons.under(row, face),
             ),
         )
-
-
-def _card(row: Invoice, face: Face, *, as_text: bool, may_be_duplicate: bool = False) -> texts.Card:
-    limit = MAX_TEXT if as_text else MAX_CAPTION
-    return texts.card(row, face, limit=limit, may_be_duplicate=may_be_duplicate)
 
 
 def _way(row: Invoice, face: Face) -> Way:

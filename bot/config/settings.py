@@ -24,6 +24,7 @@ from bot.config.values import (
     HostPort,
     LndConnect,
     LndConnectUri,
+    Payee,
     Rate,
     RateText,
     SqliteUrl,
@@ -108,6 +109,8 @@ class InvoicesSettings(_Section):
     patience_s: Annotated[int, *seconds(MIN_PATIENCE_S, 3600)] = Field(default=60, alias="patience")
     min_sats: Annotated[Amount, Field(ge=1, le=MAX_SATS)] = 1
     max_sats: Annotated[Amount, Field(ge=1, le=MAX_SATS)] = 1_000_000
+    #: Whose node is paid, as cards name it; "": the node's own alias.
+    payee: Payee = ""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

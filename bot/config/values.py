@@ -26,6 +26,8 @@ MIN_PATIENCE_S = 1
 #: LND's own limits.
 MAX_EXPIRY_S = 31_536_000
 MAX_SATS = 100_000 * 100_000_000
+#: Letters of a name that a card can show.
+MAX_PAYEE = 64
 
 #: What the path of a database begins with.
 SQLITE = "sqlite:///"
@@ -138,6 +140,13 @@ _ODD_DATABASES = (
 )
 
 
+def _payee(value: str) -> str:
+    if not value.isprintable() or len(value) > MAX_PAYEE:
+        raise ValueError
+    return value.strip()
+
+
+Payee = Annotated[str, AfterValidator(_payee)]
 Amount = Annotated[int, BeforeValidator(_whole)]
 ChatIds = Annotated[frozenset[int], BeforeValidator(_ids)]
 UserIds = Annotated[ChatIds, AfterValidator(_persons)]

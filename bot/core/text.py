@@ -17,9 +17,13 @@ MAX_MEMO_BYTES = 639
 MAX_NAME = 64
 #: A memo with more characters than this is folded.
 FOLD_AT = 200
+#: A memo of one line with no more characters than this is in the card's first line.
+SHORT_MEMO = 40
 
 #: The signs that the bot's own lines begin with, and those that look like them: nobody else's do.
-STATE_SIGNS = frozenset("⏳⌛⚡🗲✅☑✓✔🗸✖✕✗✘❌❎⚠")
+STATE_SIGNS = frozenset("⏳⌛⚡🗲✅☑✓✔🗸✖✕✗✘❌❎⚠🚫⛔🛇⃠🕓") | frozenset(
+    map(chr, range(0x1F550, 0x1F568))
+)
 
 _ZERO_WIDTH_JOINER = "\u200d"  # holds families and flags of emoji together
 # letters and signs that show nothing, and what no font shows although it is not assigned yet
@@ -62,6 +66,16 @@ def clean_quote(text: str) -> str:
     """
     lines = without_heaps(clean(text)).split("\n")
     return "\n".join(map(_without_start, lines)).strip()
+
+
+def clean_short(text: str) -> str:
+    """A memo of one short line as it can be set off by quotation marks; "" for any other.
+
+    Nothing of it may be lost on the way: one that would have to be changed is no short one.
+    """
+    shown = clean_name(text)
+    is_whole = shown == text.strip() and len(shown) <= SHORT_MEMO
+    return shown if is_whole else ""
 
 
 def without_heaps(text: str) -> str:

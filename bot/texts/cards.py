@@ -12,13 +12,17 @@ from bot.texts.errors import why, why_failed
 from bot.texts.phrases import (
     amount,
     escape,
+    long_memo,
     memo,
     mention,
     moment,
     name,
+    node_of,
     overpaid,
     paid_amount,
+    short_memo,
     span,
+    test_network,
     underpaid,
 )
 
@@ -28,10 +32,10 @@ FACE_SIGNS: dict[Face, str] = {
     Face.OPEN: "⚡",
     Face.UNCONFIRMED: "⏳",
     Face.PAID: "✅",
-    Face.EXPIRED: "⌛",
-    Face.EXPIRED_REPLACED: "⌛",
-    Face.CANCELLED: "✖️",
-    Face.CANCELLED_REPLACED: "✖️",
+    Face.EXPIRED: "🕓",
+    Face.EXPIRED_REPLACED: "🕓",
+    Face.CANCELLED: "🚫",
+    Face.CANCELLED_REPLACED: "🚫",
     Face.FAILED: "⚠️",
     Face.FAILED_REPLACED: "⚠️",
 }
@@ -45,6 +49,7 @@ QUESTION_PLACEHOLDER = "2100 pizza"
 SAME_DAY_S = 12 * 3600
 
 _CLOSED = "It can no longer be paid."
+_SCAN = "Scan, or tap the text to copy it."
 _UNCONFIRMED = (
     "It has expired, and I can't reach its Lightning node. "
     "I'll show whether it was paid once I can."
@@ -67,28 +72,35 @@ class Card:
 
 
 def card(
-    row: Invoice, face: Face, *, limit: int = MAX_CAPTION, may_be_duplicate: bool = False
+    row: Invoice,
+    face: Face,
+    payee: str | None = None,
+    *,
+    limit: int = MAX_CAPTION,
+    may_be_duplicate: bool = False,
 ) -> Card:
-    """What the card's first message says; `limit` is a caption's or a text's."""
+    """What the card's first message says; `limit` is a caption's or a text's.
+
+    `payee`: whose node is paid, "" where that has no name; None where an owner asks, who knows.
+    """
     if face is Face.QUESTION:
         return Card(question(row))
     if face in (Face.FAILED, Face.FAILED_REPLACED):
         return Card(failed(row))
     if row.undeliverable and face is not Face.OPEN:  # the memo may be what was rejected
         return Card(f"{_state_line(row, face)}\n{_REJECTED}")
-    top = [_state_line(row, face)]
+    top = [_state_line(row, face) + short_memo(row.memo)]
     if may_be_duplicate:
         top.append(_MAY_BE_DUPLICATE)
-    top += memo(row.memo)
-    if asker := name(row.asker_name):
-        top.append(f"Requested by {asker}")
+    top += long_memo(row.memo)
+    top += _people(row, payee) + test_network(row)
     if face is not Face.OPEN:
         return Card(_fitting([*top, *_ending(row, face)], limit))
     # Where a client does not know of such times the words stay as they are while time passes.
     left = f'<tg-time unix="{row.expires_at}" format="r">valid for {span(row.expiry_s)}</tg-time>'
     style = "t" if row.expiry_s <= SAME_DAY_S else "Dt"
     top.append(f"Pay by {moment(row.expires_at, style)}, {left}")
-    whole = "\n".join([*top, "", f"<code>{escape(row.payment_request)}</code>"])
+    whole = "\n".join([*top, "", f"<code>{escape(row.payment_request)}</code>", _SCAN])
     if length(whole) <= limit:
         return Card(whole)
     follows = "The payment request follows in a separate message."
@@ -108,7 +120,7 @@ def _state_line(row: Invoice, face: Face) -> str:
 
 def _state(row: Invoice, face: Face) -> str:
     if face is Face.OPEN:
-        return f"Please pay {amount(row)}"
+        return amount(row)
     if face is Face.UNCONFIRMED:
         return f"Not confirmed: {amount(row)}"
     if face is Face.PAID:
@@ -118,9 +130,19 @@ def _state(row: Invoice, face: Face) -> str:
     return f"Cancelled: {amount(row)}"
 
 
+def _people(row: Invoice, payee: str | None) -> list[str]:
+    """Who asked, unless it is their own chat, and whose node is paid, unless an owner asked."""
+    is_own_chat = row.chat_id == row.asker_id > 0
+    asker = "" if is_own_chat else name(row.asker_name)
+    to = "" if payee is None else f"to {node_of(payee)}"
+    if asker:
+        return [f"Requested by {asker}, {to}" if to else f"Requested by {asker}"]
+    return [to.capitalize()] if to else []
+
+
 def _ending(row: Invoice, face: Face) -> list[str]:
     if face is Face.PAID:
-        paid = [f"Paid {moment(row.settled_at, 'Dt')}"] if row.settled_at else []
+        paid = [moment(row.settled_at, "Dt")] if row.settled_at else []
         return [*paid, *overpaid(row), *underpaid(row)]
     if face is Face.UNCONFIRMED:
         return [_UNCONFIRMED]
@@ -177,11 +199,21 @@ def failed(row: Invoice) -> str:
 
 
 def announcement(
-    row: Invoice, to: Audience = Audience.CHAT, *, may_be_duplicate: bool = False
+    row: Invoice,
+    to: Audience = Audience.CHAT,
+    payee: str | None = None,
+    *,
+    may_be_duplicate: bool = False,
 ) -> str:
-    """Announces a payment: in the invoice's own chat, or in private, and why it is not there."""
-    lines = [f"{FACE_SIGNS[Face.PAID]} Received {paid_amount(row)} for {mention(row)}."]
+    """Announces a payment: in the invoice's own chat, or in private, and why it is not there.
+
+    `payee` as on the card: nobody reads that they received what is an owner's.
+    """
+    at = "" if payee is None else f" at {node_of(payee)}"
+    sign = FACE_SIGNS[Face.PAID]
+    lines = [f"{sign} Received {paid_amount(row)}{at}, requested by {mention(row)}."]
     lines += [*overpaid(row), *underpaid(row)]
+    lines += test_network(row)
     lines += memo(row.memo)
     if to is not Audience.CHAT:
         lines.append(_WHY_IN_PRIVATE[to])

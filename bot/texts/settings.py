@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.config import DEFAULT_FILE, ENV_PREFIX, EXAMPLE_FILE, MAX_SATS, MIN_PATIENCE_S
+from bot.config import DEFAULT_FILE, ENV_PREFIX, EXAMPLE_FILE, MAX_PAYEE, MAX_SATS, MIN_PATIENCE_S
 from bot.config.problems import Found, Kind
 from bot.errors import ConfigError, Problem
 
@@ -25,6 +25,7 @@ EXPECTED = {
     "invoices.patience": f'a duration from "{MIN_PATIENCE_S}s" to "1h", such as "60s"',
     "invoices.min_sats": _SATS,
     "invoices.max_sats": _SATS,
+    "invoices.payee": f"a name of one line, with {MAX_PAYEE} letters at most",
     "access.owners": _USER_IDS,
     "access.users": _USER_IDS,
     "access.chats": "a list of chat ids, such as [-1001234567890] (send /id there to see it)",

@@ -46,7 +46,8 @@ T = TypeVar("T")
 TOKEN = "123456789:AAE-a-token-that-only-the-simulator-takes"
 NAME = "test_invoice_bot"
 PAYMENT_REQUEST = "lnbc21u1p" + "q" * 251
-INFO = NodeInfo("02" * 33, "carrot", "0.19.0-beta", "regtest", True, 812_000)
+ALIAS = "carrot"
+INFO = NodeInfo("02" * 33, ALIAS, "0.19.0-beta", "regtest", True, 812_000)
 
 
 def started(telegram: SimTelegram, name: str) -> int:
@@ -119,7 +120,7 @@ class Room:
             LimitsSettings(invoices_per_user=Rate(20, 600)),
         )
         self.chats = Chats(self.telegram_bot)
-        self.cards = Cards(self.chats, self.store, owners=access.owners)
+        self.cards = Cards(self.chats, self.store, owners=access.owners, payee=lambda _: ALIAS)
         self.replies = Replies(self.chats)
         actions = Actions(
             store=self.store,
@@ -182,7 +183,8 @@ class Room:
 
     def cards_for(self, *owners: User) -> Cards:
         """Cards of a bot with these owners."""
-        return Cards(self.chats, self.store, owners=[owner.id for owner in owners])
+        ids = [owner.id for owner in owners]
+        return Cards(self.chats, self.store, owners=ids, payee=lambda _: ALIAS)
 
     def private(self, person: User) -> Chat:
         """A person's chat with the bot."""

@@ -178,7 +178,7 @@ async def test_a_failure_is_asked_for_again_by_its_button(world: World) -> None:
     said = sorted([(await press.answer).text for press in presses])
     again = texts.asked_to_renew(Renewing.ALREADY_RENEWED)
     assert said == sorted([texts.asked_to_renew(Renewing.RENEWING), again, again])
-    await world.shown(world.group, Face.OPEN, sats=2100, says="\npizza\n")
+    await world.shown(world.group, Face.OPEN, sats=2100, says=' – "pizza"')
     await world.until(lambda: not world.buttons(failed))
     assert world.face(failed) is Face.FAILED
     assert len(world.showing(world.group, Face.OPEN)) == 1
@@ -664,7 +664,7 @@ async def test_an_answer_that_overtakes_its_question_gets_its_card(world: World)
     world.telegram.say(chat, world.anna, "2100 pizza")
     await world.until(lambda: len(world.telegram.bots[world.token].updates) == 0)
     hold.release()
-    await world.shown(chat, Face.OPEN, sats=2100, says="\npizza\n")
+    await world.shown(chat, Face.OPEN, sats=2100, says=' – "pizza"')
     assert len(world.node.invoices) == 1
 
 

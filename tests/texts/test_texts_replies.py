@@ -197,8 +197,8 @@ def test_as_many_of_the_latest_are_listed_as_fit() -> None:
         (State.PENDING, '⏳ pending · 2,100 sats – "pizza" · '),
         (State.OPEN, '⚡ open · 2,100 sats – "pizza" · '),
         (State.SETTLED, '✅ paid · 2,100 sats – "pizza" · '),
-        (State.EXPIRED, '⌛ expired · 2,100 sats – "pizza" · '),
-        (State.CANCELLED, '✖️ cancelled · 2,100 sats – "pizza" · '),
+        (State.EXPIRED, '🕓 expired · 2,100 sats – "pizza" · '),
+        (State.CANCELLED, '🚫 cancelled · 2,100 sats – "pizza" · '),
         (State.FAILED, '⚠️ failed · 2,100 sats – "pizza" · '),
     ],
 )
