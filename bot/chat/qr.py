@@ -65,8 +65,11 @@ _BITS = {chr(one): f"{value:06b}" for value, one in enumerate(util.ALPHA_NUM)} |
 }
 
 
-_CARD_PX = 800
-_STROKE_PX = 36
+# landscape: what is closed takes less of a chat than what can be paid
+_CARD_PX = (1280, 480)
+_DISC_PX = (256, 240)
+_WORD_PX = (464, 236)  # where it begins, and half of its height: capitals look low in theirs
+_STROKE_PX = 32
 _FINER = 4  # cards are drawn larger and then reduced, for smooth edges
 
 
@@ -77,12 +80,13 @@ class _Look(NamedTuple):
     lines: list[list[tuple[int, int]]]  # from the middle of the disc
 
 
+_CLOCK = [[(0, -78), (0, 6), (52, 38)]]
 _CLOSED: dict[ClosedState, _Look] = {
-    "paid": _Look("PAID", 150, (22, 142, 72), [[(-78, 6), (-24, 60), (80, -56)]]),
-    "expired": _Look("EXPIRED", 108, (104, 110, 122), [[(0, -92), (0, 8), (62, 44)]]),
-    "unconfirmed": _Look("NOT CONFIRMED", 84, (176, 122, 22), [[(0, -92), (0, 8), (62, 44)]]),
+    "paid": _Look("PAID", 120, (22, 132, 68), [[(-68, 4), (-22, 50), (68, -48)]]),
+    "expired": _Look("EXPIRED", 120, (96, 102, 114), _CLOCK),
+    "unconfirmed": _Look("NOT\nCONFIRMED", 104, (158, 106, 16), _CLOCK),
     "cancelled": _Look(
-        "CANCELLED", 108, (158, 58, 58), [[(-60, -60), (60, 60)], [(60, -60), (-60, 60)]]
+        "CANCELLED", 120, (152, 58, 58), [[(-52, -52), (52, 52)], [(52, -52), (-52, 52)]]
     ),
 }
 
@@ -158,15 +162,17 @@ def terminal(payment_request: str) -> str:
 def closed_png(state: ClosedState) -> bytes:
     """What takes the place of a closed invoice's code: its state, and nothing to scan."""
     look = _CLOSED[state]
-    card = Image.new("L", (_CARD_PX * _FINER, _CARD_PX * _FINER))
+    width, height = _CARD_PX
+    card = Image.new("L", (width * _FINER, height * _FINER))
     draw = ImageDraw.Draw(card)
-    middle, down = _CARD_PX / 2, _CARD_PX * 0.38
-    _disc(draw, (middle, down), 170, fill=255)
+    _disc(draw, _DISC_PX, 144, fill=255)
+    across, down = _DISC_PX
     for line in look.lines:
-        _stroke(draw, [(middle + x, down + y) for x, y in line])
+        _stroke(draw, [(across + x, down + y) for x, y in line])
     font = ImageFont.load_default(look.size_px * _FINER)
     bold = look.size_px * _FINER / 50
-    draw.text((middle * _FINER, 630 * _FINER), look.word, 255, font, "mm", stroke_width=bold)
+    begin, middle = _WORD_PX
+    draw.text((begin * _FINER, middle * _FINER), look.word, 255, font, "lm", stroke_width=bold)
     return _png(_tinted(card.reduce(_FINER), look.colour))
 
 

@@ -17,7 +17,7 @@ import qrcode
 import zxingcpp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageChops
 from qrcode import base, util
 
 from bot.chat import qr
@@ -281,9 +281,9 @@ def test_a_terminal_needs_few_columns(length: int, columns: int) -> None:
 @pytest.mark.parametrize("state", CLOSED)
 def test_nothing_can_be_scanned_from_a_closed_picture(state: ClosedState) -> None:
     picture = Image.open(io.BytesIO(closed_png(state))).convert("RGB")
-    for side in (320, 640, 800, 1280):
+    for width in (320, 640, 800, 1280):
         for shown in (picture, picture.convert("L"), picture.point(lambda value: 255 - value)):
-            scaled = shown.resize((side, side))
+            small = shown.resize((width, width * 3 // 8))
             for binarizer in (
                 zxingcpp.Binarizer.LocalAverage,
                 zxingcpp.Binarizer.GlobalHistogram,
@@ -297,7 +297,23 @@ def test_a_closed_picture_is_one_small_fixed_picture(state: ClosedState) -> None
     png = closed_png(state)
     assert closed_png(state) is png
     assert len(png) < 20_000
-    assert Image.open(io.BytesIO(png)).size == (800, 800)
+    assert Image.open(io.BytesIO(png)).size == (1280, 480)
+
+
+@pytest.mark.parametrize("state", CLOSED)
+def test_a_closed_picture_has_its_sign_left_and_its_word_right(state: ClosedState) -> None:
+    picture = Image.open(io.BytesIO(closed_png(state))).convert("RGB")
+    ground = picture.getpixel((0, 0))
+    drawn = ImageChops.difference(picture, Image.new("RGB", picture.size, ground))
+    sign, word = drawn.crop((0, 0, 430, 480)).getbbox(), drawn.crop((430, 0, 1280, 480)).getbbox()
+    assert sign is not None
+    assert word is not None
+    assert drawn.crop((410, 0, 450, 480)).getbbox() is None, "room between them"
+    for left, top, right, bottom in (sign, word):
+        # in the middle of the height, and clear of the edges
+        assert abs(top + bottom - 480) <= 8
+        assert min(left, top) >= 20
+        assert right <= 760
 
 
 def test_closed_pictures_are_told_apart_by_their_colour() -> None:
