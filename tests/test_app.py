@@ -56,7 +56,7 @@ async def test_an_invoice_in_private_is_shown_paid_and_told(world: World) -> Non
     assert card.reply_to is not None
     assert world.buttons(card) == ["Cancel"]
     request = world.request_in(card)
-    assert read_codes(card) == ["LIGHTNING:" + request.upper()]
+    assert read_codes(card) == ["lightning:" + request.upper()]
     assert decode(request).amount_msat == 2_100_000
 
     world.node.pay(request)
@@ -99,7 +99,7 @@ async def test_a_long_request_stands_in_a_second_message_and_leaves_both(world: 
     apart = await world.shown(chat, Role.PAYMENT_REQUEST)
     assert world.request_in(card) == ""
     assert apart.reply_to is card
-    assert read_codes(card) == ["LIGHTNING:" + world.request_in(apart).upper()]
+    assert read_codes(card) == ["lightning:" + world.request_in(apart).upper()]
     world.node.pay(world.request_in(apart))
     await world.announced(chat, "Anna Berg")
     await world.until(lambda: not world.request_in(apart))

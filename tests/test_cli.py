@@ -296,7 +296,7 @@ async def test_an_invoice_is_printed_with_a_code_that_can_be_scanned(
     assert lines[-1] == made.payment_request
     code = [line for line in lines if "\x1b" in line]
     assert all("\x1b[38;5;16;48;5;231m" in line for line in code), "black on white, everywhere"
-    assert read_terminal(code) == f"LIGHTNING:{made.payment_request.upper()}"
+    assert read_terminal(code) == f"lightning:{made.payment_request.upper()}"
     # neither Telegram nor a database was needed
     assert not world.telegram.calls
     assert files(tmp_path) == {"node"}
@@ -334,7 +334,7 @@ async def test_json_and_png_work_together(
     assert kind == "data:image/png;base64"
     assert (tmp_path / "pizza.png").read_bytes() == base64.b64decode(picture)
     with Image.open(tmp_path / "pizza.png") as image:
-        assert read_picture(image) == f"LIGHTNING:{made.payment_request.upper()}"
+        assert read_picture(image) == f"lightning:{made.payment_request.upper()}"
     assert files(tmp_path) == {"node", "pizza.png"}, "nothing stays beside it"
 
 
