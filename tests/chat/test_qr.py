@@ -10,8 +10,10 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import get_args
+from typing import Any, Protocol, get_args
 
+import cv2
+import numpy as np
 import pytest
 import qrcode
 import zxingcpp
@@ -26,6 +28,13 @@ from bot.chat.qr import ClosedState, closed_png, payment_png, terminal
 BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 LENGTHS = [*range(260, 2001, 60), 600, 601, 1283, 2000, 2012]
 CLOSED: tuple[ClosedState, ...] = get_args(ClosedState)
+
+
+class Detector(Protocol):
+    """A reader of OpenCV's."""
+
+    def detectAndDecode(self, picture: Any) -> tuple[str, Any, Any]:  # noqa: N802 -- its name
+        """What a picture says, "" for nothing, and where."""
 
 
 def request(length: int, *, seed: int = 0) -> str:
@@ -89,6 +98,39 @@ def test_an_open_picture_is_read_back(length: int, reader: str, way: str) -> Non
     payment_request = request(length)
     seen = WAYS[way](opened(payment_png(payment_request)))
     assert READERS[reader](seen) == [text_of(payment_request)]
+
+
+#: OpenCV's readers, and the longest request that each reads in each way: at 320 px a longer
+#: one has three pixels a module or fewer, of which both lose some.
+OPENCV: dict[str, tuple[Callable[[], Detector], dict[str, int]]] = {
+    "OpenCV": (
+        cv2.QRCodeDetector,
+        {"full size": 1220, "JPEG": 1220, "turned": 620, "320 px": 380, "all of it": 380},
+    ),
+    "OpenCV, by its markers": (
+        cv2.QRCodeDetectorAruco,
+        {"full size": 2012, "JPEG": 2012, "turned": 2012, "320 px": 380, "all of it": 380},
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("reader", OPENCV)
+def test_an_open_picture_is_read_back_by_another_library(reader: str, way: str) -> None:
+    detector, longest = OPENCV[reader]
+    for length in (each for each in LENGTHS if each <= longest[way]):
+        payment_request = request(length)
+        seen = WAYS[way](opened(payment_png(payment_request)))
+        text, *_ = detector().detectAndDecode(np.asarray(seen))
+        assert text == text_of(payment_request), length
+
+
+@pytest.mark.parametrize("state", CLOSED)
+@pytest.mark.parametrize("reader", OPENCV)
+def test_another_library_reads_nothing_in_a_closed_picture(state: ClosedState, reader: str) -> None:
+    detector, _ = OPENCV[reader]
+    text, *_ = detector().detectAndDecode(np.asarray(opened(closed_png(state))))
+    assert text == ""
 
 
 @settings(deadline=None, max_examples=50)
