@@ -389,6 +389,12 @@ async def test_what_a_cancellation_finds_decides(
     assert desk.rung() == {row.id}
 
 
+async def test_what_has_expired_and_is_not_confirmed_is_the_nodes_to_say(desk: Desk) -> None:
+    row = await desk.asked(ANNA, "2100", state=State.OPEN, unconfirmed=True)
+    assert await desk.actions.cancel(row.payment_hash, BERT) is Cancelling.UNCONFIRMED
+    assert not (await desk.fresh(row)).cancel_wanted  # it becomes expired, or paid
+
+
 async def test_the_asker_is_not_named_as_the_one_who_cancelled(desk: Desk) -> None:
     row = await desk.asked(ANNA, "2100", state=State.OPEN)
     await desk.actions.cancel(row.payment_hash, ANNA)

@@ -119,6 +119,8 @@ def cancel(tx: Tx, payment_hash: bytes, by: Asker, now: float) -> tuple[Invoice 
         return _drop(tx, row), Cancelling.NOT_ASKED
     if row.state not in (State.PENDING, State.OPEN):
         return row, Cancelling.ALREADY_CLOSED
+    if row.face is Face.UNCONFIRMED:
+        return row, Cancelling.UNCONFIRMED
     is_away = row.lane is Lane.OTHER_NODE  # it is cancelled once its node is back
     due = work.wanted(now, Lane.CANCELLATION)
     if is_away:

@@ -37,6 +37,7 @@ class Cancelling(StrEnum):
     ALREADY_PAID = "already paid"
     NOT_ASKED = "not asked"  # it was still a question, which is dropped
     ALREADY_CLOSED = "already closed"
+    UNCONFIRMED = "unconfirmed"  # it has expired; whether it was paid the node has to say
     NODE_AWAY = "node away"  # it is cancelled once its own node is connected again
     NOT_CONFIRMED = "not confirmed"  # it is cancelled once the node has confirmed it
 

@@ -156,7 +156,6 @@ class Worker:
                 if all(map(self._places.is_unreachable, self._chats_of(row, audience)))
             ),
             is_free=self._chats.is_free(row.chat_id),
-            gate_is_open=self._gate.is_open,
             node_away=self._gate.is_gone,
             outage=self._gate.openings,
             other_node=self._identity.is_others(row),

@@ -49,7 +49,12 @@ class NodeInvoices:
     @property
     def hindrance(self) -> NodeError | None:
         """Why nothing can be cancelled now, as far as it is known; nobody is asked."""
-        return self._lacks if self._gate.is_open else self._gate.reason
+        return self.away or self._lacks
+
+    @property
+    def away(self) -> NodeError | None:
+        """Why the node cannot be asked at all now, as far as it is known; nobody is asked."""
+        return None if self._gate.is_open else self._gate.reason
 
     async def do(self, do: Do, row: Invoice, around: Around) -> Added | Cancelled:
         """Take a step at the node; what it has then."""

@@ -58,10 +58,17 @@ def asked_to_cancel(result: Cancelling, hindrance: NodeError | None = None) -> s
     return f"{reason(hindrance).what} {_CANCEL_LATER}"
 
 
-def asked_to_renew(result: Renewing, refused: Refused | None = None) -> str:
-    """What came of the button Renew, and why where it was `refused`: plain text, for a press."""
+def asked_to_renew(
+    result: Renewing, refused: Refused | None = None, *, away: NodeError | None = None
+) -> str:
+    """What came of the button Renew, and why where it was `refused`: plain text, for a press.
+
+    `away`: why the node cannot be asked now.
+    """
     if result is Renewing.REFUSED:
         return why(refused or Refused())
+    if result is Renewing.RENEWING and away is not None:
+        return f"{reason(away).what} I'll keep trying for a while."
     return _RENEWING[result]
 
 
@@ -71,6 +78,9 @@ _CANCELLING = {
     Cancelling.ALREADY_PAID: _ALREADY_PAID,
     Cancelling.NOT_ASKED: "All right, no invoice.",
     Cancelling.ALREADY_CLOSED: "It can no longer be paid. There is nothing to cancel.",
+    Cancelling.UNCONFIRMED: (
+        "It has expired. Its card will say whether it was paid once I can reach its Lightning node."
+    ),
     Cancelling.NODE_AWAY: (
         "Its node is not connected right now. I'll cancel it once that node is back. "
         "Until then it can still be paid."

@@ -74,6 +74,7 @@ class Node:
     def __init__(self) -> None:
         self.says: NodeStatus | NodeError = NodeStatus(None, INFO)
         self.hindrance: NodeError | None = None
+        self.away: NodeError | None = None
         self.is_slow = False
 
     async def status(self) -> NodeStatus:

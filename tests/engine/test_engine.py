@@ -184,6 +184,20 @@ async def test_a_failure_is_asked_for_again_by_its_button(world: World) -> None:
     assert len(world.showing(world.group, Face.OPEN)) == 1
 
 
+async def test_each_who_asks_during_an_outage_gets_a_notice_once_the_one_before_has_ended(
+    world: World,
+) -> None:
+    world.patience_s = 8
+    await world.start_bot()
+    chat = world.private(world.anna)
+    await world.node.down()
+    for number in (1, 2):
+        world.telegram.say(chat, world.anna, f"/invoice {number}00")
+        await world.shown(chat, Face.WAITING)
+        await world.shown(chat, Face.FAILED, number)
+    assert len(world.ours(chat)) == 2  # each notice became its failure
+
+
 async def test_a_cancellation_while_the_node_is_away_says_so_and_is_done_once_it_is_back(
     world: World,
 ) -> None:

@@ -19,7 +19,6 @@ def around(patience: Patience, row: Invoice, **changes: Any) -> Around:
         "unreachable": frozenset(),
         "is_free": True,
         "node_away": False,
-        "gate_is_open": True,
         "outage": 0,
         "other_node": False,
     }
@@ -69,6 +68,20 @@ def test_one_row_of_a_chat_gives_it_notice_and_another_one_after_an_outage() -> 
     patience.learn(Do.SEND_WAITING_NOTICE, first, NotSent())
     assert not around(patience, first, steady_s=55.0).gives_notice
     assert around(patience, second, steady_s=55.0, outage=1).gives_notice
+
+
+def test_once_a_row_has_ended_another_one_gives_its_chat_notice_where_that_is_worth_it() -> None:
+    patience = Patience(60.0)
+    first = invoice(State.PENDING, id=1, asked_at=NOW)
+    around(patience, first)
+    assert around(patience, first, steady_s=54.0).gives_notice
+    late, fresh = (invoice(State.PENDING, id=number, asked_at=NOW) for number in (2, 3))
+    around(patience, late, steady_s=60.0)
+    around(patience, fresh, steady_s=105.0)
+    around(patience, invoice(State.FAILED, id=1), steady_s=110.0)
+    assert not around(patience, late, steady_s=110.0).gives_notice  # ten seconds are left
+    assert around(patience, fresh, steady_s=110.0).gives_notice
+    assert not around(patience, late, steady_s=111.0).gives_notice
 
 
 def test_a_wall_clock_that_is_set_makes_no_question_old() -> None:

@@ -92,6 +92,9 @@ CANCELLING = {
     Cancelling.ALREADY_PAID: "It has already been paid.",
     Cancelling.NOT_ASKED: "All right, no invoice.",
     Cancelling.ALREADY_CLOSED: "It can no longer be paid. There is nothing to cancel.",
+    Cancelling.UNCONFIRMED: (
+        "It has expired. Its card will say whether it was paid once I can reach its Lightning node."
+    ),
     Cancelling.NODE_AWAY: (
         "Its node is not connected right now. I'll cancel it once that node is back. "
         "Until then it can still be paid."
@@ -145,6 +148,15 @@ def test_what_is_said_to_a_renewal_fits_a_press(result: Renewing) -> None:
     said = texts.asked_to_renew(result)
     assert said == RENEWING[result]
     assert len(said) <= MAX_PRESS
+
+
+@pytest.mark.parametrize("error", NODE_ERRORS)
+def test_a_renewal_while_the_node_is_away_says_so(error: type[NodeError]) -> None:
+    said = texts.asked_to_renew(Renewing.RENEWING, away=error())
+    assert said == f"{texts.reason(error()).what} I'll keep trying for a while."
+    assert len(said) <= MAX_PRESS
+    for result in set(Renewing) - {Renewing.RENEWING, Renewing.REFUSED}:
+        assert texts.asked_to_renew(result, away=error()) == RENEWING[result]
 
 
 def test_a_renewal_that_is_refused_says_why_as_plain_text() -> None:
