@@ -18,6 +18,7 @@ import secrets
 import signal
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -291,9 +292,9 @@ def _read(amount: str, memo: str, limits: InvoicesSettings) -> tuple[int, str]:
 async def _make(settings: Settings, *, amount_msat: int, memo: str) -> NodeInvoice:
     """The invoice as the node confirms it. Raises NodeError."""
     from bot.core import outcomes  # noqa: PLC0415
-    from bot.errors import NodeOdd  # noqa: PLC0415
     from bot.node.client import Node  # noqa: PLC0415
 
+    asked_at = time.time()
     node = Node(settings.lnd)
     preimage = secrets.token_bytes(32)
     try:
@@ -305,9 +306,9 @@ async def _make(settings: Settings, *, amount_msat: int, memo: str) -> NodeInvoi
         )
         payment_hash = hashlib.sha256(preimage).digest()
         made = await node.lookup(payment_hash)
-        odd = outcomes.contradiction(made, payment_hash=payment_hash, amount_msat=amount_msat)
-        if odd:
-            raise NodeOdd(detail=odd)
+        outcomes.confirm(
+            made, payment_hash=payment_hash, amount_msat=amount_msat, asked_at=asked_at
+        )
         return made
     finally:
         await node.close()

@@ -41,6 +41,7 @@ Grouped by what the reader should do::
     │   │   │   └── WalletMissing
     │   │   ├── NodeTimeout
     │   │   ├── NodeOdd              a text that nobody knows
+    │   │   │   └── ClockBehind      the node's clock is a day behind ours, or ours ahead
     │   │   └── AskedTooLongAgo      not the node's fault: the bot was away
     │   ├── NodeSetting            * the owner has to fix something; asked again all the same
     │   │   ├── CredentialsUnreadable
@@ -300,6 +301,10 @@ class NodeTimeout(NodePassing):
 
 class NodeOdd(NodePassing):
     """The node says something that nobody knows."""
+
+
+class ClockBehind(NodeOdd):
+    """The node made an invoice long before it was asked for, by its own clock."""
 
 
 class AskedTooLongAgo(NodePassing):

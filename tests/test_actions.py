@@ -11,6 +11,7 @@ import pytest
 
 from bot.access import Access
 from bot.actions import Actions, Asker, Origin, Place
+from bot.actions.jobs import COPIES_WITHIN_S
 from bot.config import AccessSettings, InvoicesSettings, LimitsSettings, Rate
 from bot.core.failure import Failure
 from bot.core.invoice import Face, Invoice, State
@@ -91,13 +92,25 @@ class Desk:
         return await self.change(await self.row(origin), **columns)
 
     async def answer(
-        self, asker: Asker, what: str, *, replied_to: int | None = None, age_s: float = 0.0
+        self,
+        asker: Asker,
+        what: str,
+        *,
+        replied_to: int | None = None,
+        replied_at: float = 0.0,
+        age_s: float = 0.0,
     ) -> Answered:
         """A text in the group."""
         origin = self.message()
         place = Place(GROUP, reply_to=origin.message_id)
         return await self.actions.answer(
-            asker, origin, place, what, replied_to=replied_to, age_s=age_s
+            asker,
+            origin,
+            place,
+            what,
+            replied_to=replied_to,
+            replied_at=replied_at,
+            age_s=age_s,
         )
 
     async def row(self, origin: Origin, renewal: int = 0) -> Invoice:
@@ -341,6 +354,24 @@ async def test_an_answer_written_long_ago_is_not_carried_out(desk: Desk) -> None
     assert QUESTION_S > 601  # it is still asked
     assert await desk.answer(ANNA, "2100", age_s=601.0) is Answered.TOO_LATE
     assert (await desk.fresh(question)).state is State.ASKING
+
+
+async def test_what_the_bot_said_after_its_question_is_no_copy_of_it(desk: Desk) -> None:
+    twice = {"card_id": 70, "unsure": frozenset({Do.SEND_CARD})}
+    question = await desk.asked(ANNA, "", **twice)
+    assert await desk.answer(ANNA, "1000", replied_to=71) is Answered.NO_QUESTION
+    assert await desk.answer(ANNA, "1000", replied_to=69) is Answered.TAKEN
+    assert (await desk.fresh(question)).state is State.PENDING
+
+
+async def test_of_a_question_whose_number_nobody_knows_only_a_message_of_its_time_is_a_copy(
+    desk: Desk,
+) -> None:
+    await desk.asked(ANNA, "", card_shown=Face.QUESTION)
+    later = NOW + COPIES_WITHIN_S + 1
+    said = await desk.answer(ANNA, "1000", replied_to=90, replied_at=later)
+    assert said is Answered.NO_QUESTION
+    assert await desk.answer(ANNA, "1000", replied_to=90, replied_at=NOW + 9) is Answered.TAKEN
 
 
 async def test_an_answer_that_is_no_amount_leaves_the_question(desk: Desk) -> None:

@@ -91,15 +91,17 @@ class Actions:
         what: str,
         *,
         replied_to: int | None = None,
+        replied_at: float = 0.0,
         age_s: float = 0.0,
     ) -> Answered:
         """`what`, an amount and a memo, may answer the question "How many sats?".
 
-        `replied_to`: the message of the bot's that it replies to, None where it replies to nothing;
-        `age_s`: how long ago it was written. Raises `Refused`.
+        `replied_to`: the message of the bot's that it replies to, None where it replies to nothing,
+        and `replied_at`: when that was sent, in Unix seconds; `age_s`: how long ago it was written.
+        Raises `Refused`.
         """
         found = await self._store.do(
-            jobs.question, asker.id, origin, place, replied_to, self._places.bot_id
+            jobs.question, asker.id, origin, place, replied_to, replied_at, self._places.bot_id
         )
         if found.answered is not None:
             self._ring(found.answered)

@@ -6,6 +6,7 @@ that the row has by then.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection
 from typing import Literal, NoReturn
 
@@ -167,21 +168,22 @@ class Cards:
             await self._send_text(row, text)
             return {"announced": True}
         people = [row.asker_id] if audience is Audience.ASKER else sorted(self._owners)
-        failure: ChatForbidden | ChatRefused | None = None
         reached = self._reached.setdefault(row.id, set())
-        for person in people:
-            if person in reached:
-                continue
-            try:
-                await self._send_to(person, row, text)
-                reached.add(person)
-            except (ChatForbidden, ChatRefused) as error:
-                # Only where all are unreachable it is news that waits for one of them.
-                failure = error if isinstance(error, ChatRefused) else failure or error
+        left = [person for person in people if person not in reached]
+        # Side by side: what one of them keeps waiting for delays no other.
+        sends = [self._send_to(person, row, text) for person in left]
+        results = await asyncio.gather(*sends, return_exceptions=True)
+        failures = [each for each in results if isinstance(each, BaseException)]
+        reached |= {who for who, came in zip(left, results, strict=True) if came not in failures}
+        for failure in failures:
+            if not isinstance(failure, ChatForbidden | ChatRefused):
+                raise failure  # that one once more
         del self._reached[row.id]
-        if not reached:
-            raise failure or ChatForbidden(detail="there is nobody else")
-        return {"announced": True}
+        if reached:
+            return {"announced": True}
+        # Only where all are unreachable it is news that waits for one of them.
+        refused = [each for each in failures if isinstance(each, ChatRefused)]
+        raise next(iter(refused or failures), ChatForbidden(detail="there is nobody else"))
 
     async def _send_to(self, person: int, row: Invoice, text: str) -> None:
         await self._chats.send(

@@ -33,6 +33,7 @@ from bot.errors import (
     ChatForbidden,
     ChatMoved,
     ChatRefused,
+    ClockBehind,
     InvoiceUnknown,
     MaybeSent,
     MessageGone,
@@ -49,6 +50,8 @@ LONGEST_IN_CHAT_S = 8.0
 LONGEST_AFTER_BUSY_S = 1.0
 #: The first pause after a message that Telegram took without an answer: each more may be a copy.
 FIRST_AFTER_NO_ANSWER_S = 4.0
+#: Seconds by which the node's clock may be behind ours.
+CLOCKS_APART_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,19 @@ def paid(found: NodeInvoice) -> Columns:
         "settle_index": found.settle_index,
         "settled_at": found.settled_at,
     }
+
+
+def confirm(found: NodeInvoice, *, payment_hash: bytes, amount_msat: int, asked_at: float) -> None:
+    """Whether a new invoice is what was asked for at `asked_at` (Unix seconds).
+
+    Raises `NodeOdd` where it is not, and `ClockBehind` where it was made long before: wallets go by
+    the right time, and nobody could pay it.
+    """
+    if odd := contradiction(found, payment_hash=payment_hash, amount_msat=amount_msat):
+        raise NodeOdd(detail=odd)
+    behind_s = asked_at - found.created_at
+    if behind_s > CLOCKS_APART_S:
+        raise ClockBehind(detail=f"{round(behind_s)} s")
 
 
 def contradiction(found: NodeInvoice, *, payment_hash: bytes, amount_msat: int) -> str:

@@ -123,9 +123,9 @@ async def add(node: Node, row: Invoice, *, timeout_s: float) -> tuple[NodeInvoic
         timeout_s=timeout_s,
     )
     found = await node.lookup(row.payment_hash, timeout_s=timeout_s)
-    odd = outcomes.contradiction(found, payment_hash=row.payment_hash, amount_msat=amount_msat)
-    if odd:
-        raise NodeOdd(detail=odd)
+    outcomes.confirm(
+        found, payment_hash=row.payment_hash, amount_msat=amount_msat, asked_at=row.asked_at
+    )
     return found, is_new
 
 

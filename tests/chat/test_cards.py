@@ -274,6 +274,26 @@ async def test_each_owner_hears_once_while_another_cannot_be_reached(room: Room)
     assert room.ours(first).count(said) == 2
 
 
+@pytest.mark.parametrize("answer", ["half", 502])
+async def test_an_owner_whose_chat_has_trouble_keeps_it_from_no_other(
+    room: Room, answer: str | int
+) -> None:
+    first, second = room.private(room.owner), room.private(room.bert)
+    for chat, person in ((first, room.owner), (second, room.bert)):
+        await room.say(chat, person, "/help")
+    cards = room.cards_for(room.owner, room.bert)
+    row, _ = await card_in(room)
+    row = await room.change(await paid(room, row), announce_to=Audience.OWNERS)
+    if isinstance(answer, int):
+        room.telegram.fail("sendMessage", chat_id=first.id, status=answer)
+    else:
+        room.telegram.garble("sendMessage", '{"ok":', acted=True, chat_id=first.id)
+    with pytest.raises(ChatError):
+        await cards.do(Do.ANNOUNCE, row, AS_READ, NodeNotAsked())
+    said = plain(texts.announcement(row, Audience.OWNERS, ALIAS))
+    assert room.ours(second).count(said) == 1
+
+
 async def test_where_nobody_can_be_reached_that_is_forbidden(room: Room) -> None:
     row, _ = await card_in(room)
     row = await room.change(await paid(room, row), announce_to=Audience.OWNERS)

@@ -17,7 +17,7 @@ from bot.core.wishes import Cancelling, Renewing
 from bot.demo.node import SimNode
 from bot.demo.telegram import Chat, Message
 from bot.engine import hands
-from bot.errors import AmountTooLarge, NodeUnreachable, PermissionMissing
+from bot.errors import AmountTooLarge, ClockBehind, NodeUnreachable, PermissionMissing
 from bot.node import gate, watch
 from bot.store import sqlite
 from tests.faces import Role, may_be_duplicate, role_of
@@ -182,6 +182,19 @@ async def test_a_failure_is_asked_for_again_by_its_button(world: World) -> None:
     await world.until(lambda: not world.buttons(failed))
     assert world.face(failed) is Face.FAILED
     assert len(world.showing(world.group, Face.OPEN)) == 1
+
+
+async def test_a_node_whose_clock_is_days_behind_makes_no_invoice_and_says_so(world: World) -> None:
+    world.patience_s = 1
+    world.node.ledger._clock = lambda: world.clock() - 2 * 86_400
+    await world.start_bot()
+    chat = world.private(world.anna)
+    world.telegram.say(chat, world.anna, "/invoice 5")
+    failed = await world.shown(chat, Face.FAILED)
+    assert texts.why(ClockBehind()) in (failed.text or "")
+    await world.node.until(
+        lambda: [each.state_name for each in world.node.invoices.values()] == ["canceled"]
+    )
 
 
 async def test_each_who_asks_during_an_outage_gets_a_notice_once_the_one_before_has_ended(

@@ -97,6 +97,7 @@ class Invoices:
                 place,
                 clean(message.text or ""),
                 replied_to=None if to is None else to.message_id,
+                replied_at=0.0 if to is None else to.date.timestamp(),
                 age_s=self._admission.age_s(message),
             )
         except (UserLimitReached, ChatLimitReached, ShareLimitReached) as error:
