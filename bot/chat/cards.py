@@ -181,9 +181,9 @@ class Cards:
         del self._reached[row.id]
         if reached:
             return {"announced": True}
-        # Only where all are unreachable it is news that waits for one of them.
-        refused = [each for each in failures if isinstance(each, ChatRefused)]
-        raise next(iter(refused or failures), ChatForbidden(detail="there is nobody else"))
+        # As long as one of them may come back, it is news that waits for that.
+        away = [each for each in failures if isinstance(each, ChatForbidden)]
+        raise next(iter(away or failures), ChatForbidden(detail="there is nobody else"))
 
     async def _send_to(self, person: int, row: Invoice, text: str) -> None:
         await self._chats.send(

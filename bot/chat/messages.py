@@ -104,9 +104,13 @@ def place(message: Message, places: Places) -> Place:
     return Place(chat_id, thread(message), reply_to)
 
 
+_COMMAND = re.compile(r"^\s*/[A-Za-z0-9_]+(?:@[A-Za-z0-9_]+)?")
+
+
 def after_command(message: Message) -> str:
-    """What is written behind the command."""
-    return re.sub(r"^\s*/\S+\s*", "", clean(message.text or ""), count=1).strip()
+    """What is written behind the command, which ends where Telegram says it does: what follows
+    without a space is not thrown away."""
+    return _COMMAND.sub("", clean(message.text or ""), count=1).strip()
 
 
 def quoted(message: Message) -> str:

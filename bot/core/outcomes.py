@@ -24,7 +24,7 @@ from bot.core.answers import (
 from bot.core.failure import Failure
 from bot.core.invoice import Audience, Columns, Face, Invoice, State, changes
 from bot.core.notices import Kind, Notice
-from bot.core.steps import Around, next_step, prepared
+from bot.core.steps import EXPIRY_GRACE_S, LAPSE_AFTER_S, Around, next_step, prepared
 from bot.core.work import EDITS, MAX_PAUSE_S, SENDS, Again, Do
 from bot.errors import (
     AnswerUnreadable,
@@ -133,6 +133,8 @@ def contradiction(found: NodeInvoice, *, payment_hash: bytes, amount_msat: int) 
     """
     if found.payment_hash != payment_hash:
         return "another payment hash"
+    if found.expires_at <= found.created_at:
+        return "no time to pay it"
     if found.amount_msat != amount_msat:
         return f"{found.amount_msat} msat, where {amount_msat} were asked for"
     try:
@@ -170,7 +172,7 @@ def _came_of(
         case Rendered():
             return Verdict(columns=result.columns, events=(Event("info", _DONE[do], {}),))
         case NodeError():
-            verdict = _node_error(do, row, result, gate_is_open=gate_is_open, now=now)
+            verdict = _node_error(do, row, result, around, gate_is_open=gate_is_open, now=now)
             return _permitted(row, verdict, result.lacks)
         case ChatMoved():  # a move that is one was done, and no result
             return _fault(do, row, "group moved in a circle", {}, {})
@@ -241,10 +243,12 @@ def _found(row: Invoice, found: NodeInvoice, now: float) -> Columns:
 
 
 def _node_error(
-    do: Do, row: Invoice, error: NodeError, *, gate_is_open: bool, now: float
+    do: Do, row: Invoice, error: NodeError, around: Around, *, gate_is_open: bool, now: float
 ) -> Verdict:
     """A step at the node without its answer."""
-    if do is Do.CANCEL and isinstance(error, InvoiceUnknown):
+    # Where it may be another node's, this one's not knowing it says nothing.
+    is_its_word = row.state is not State.OPEN or not around.perhaps_other_node
+    if do is Do.CANCEL and isinstance(error, InvoiceUnknown) and is_its_word:
         gone = Event("info", "invoice gone at the node", {})
         return replace(_closed(row, None, now), events=(gone,))
     # That an invoice is not found right after its add means nothing: it may appear a moment later.
@@ -259,7 +263,11 @@ def _node_error(
     is_news = isinstance(error, NodeOdd) and row.tried is not do
     values = {"step": do, "reason": error.key, "detail": error.detail}
     event = Event("warning" if is_news else "info", "will retry at the node", values)
-    return Verdict(columns={}, again=Again(longest_s=LONGEST_AT_NODE_S), events=(event,))
+    # The node is there and does not answer for this one: its card must not look payable either.
+    is_late = now >= row.expires_at + EXPIRY_GRACE_S + LAPSE_AFTER_S
+    lapses = do is Do.CANCEL and row.state is State.OPEN and gate_is_open and is_late
+    columns = {"unconfirmed": True} if lapses else {}
+    return Verdict(columns=columns, again=Again(longest_s=LONGEST_AT_NODE_S), events=(event,))
 
 
 # in the chat

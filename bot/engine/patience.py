@@ -44,6 +44,7 @@ class Patience:
         node_away: bool,
         outage: int,
         other_node: bool,
+        perhaps_other_node: bool,
         jitter: float = 1.0,
     ) -> Around:
         """What is so of the row now.
@@ -71,6 +72,7 @@ class Patience:
             unreachable=unreachable,
             node_away=node_away,
             other_node=other_node,
+            perhaps_other_node=perhaps_other_node,
             clock_set_by_s=set_by_s,
             jitter=jitter,
         )

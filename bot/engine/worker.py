@@ -159,6 +159,7 @@ class Worker:
             node_away=self._gate.is_gone,
             outage=self._gate.openings,
             other_node=self._identity.is_others(row),
+            perhaps_other_node=self._identity.is_perhaps_others(row),
             jitter=jitter(),
         )
 

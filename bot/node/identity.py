@@ -58,6 +58,13 @@ class Identity:
         """Its rows are now separate from other nodes'."""
         self._known.set()
 
+    def is_perhaps_others(self, row: Invoice) -> bool:
+        """Whether nobody knows that the row is at the node that is connected.
+
+        Where neither is known, a macaroon has no permission to ask: then it counts as its own.
+        """
+        return row.node_id != self.node_id
+
     def is_others(self, row: Invoice) -> bool:
         """Whether the row is at another node than the one that is connected."""
         return bool(self.node_id) and row.node_id not in ("", self.node_id)

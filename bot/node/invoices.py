@@ -49,6 +49,8 @@ class NodeInvoices:
     @property
     def hindrance(self) -> NodeError | None:
         """Why nothing can be cancelled now, as far as it is known; nobody is asked."""
+        if self._gate.is_open and not self._identity.is_known:
+            return NodeStarting(detail="whose invoices it has is not known yet")
         return self.away or self._lacks
 
     @property

@@ -235,13 +235,18 @@ class Watch:
         answered, after_id = True, 0
         while page := await self._store.must(_open_page, after_id, node_id):
             answers = await asyncio.gather(
-                *(self._look_up(row_id, hash_, may_be_others) for row_id, hash_ in page)
+                *(
+                    self._look_up(row_id, hash_, node_id, may_be_others or whose != node_id)
+                    for row_id, hash_, whose in page
+                )
             )
             answered = answered and all(answers)
             after_id = page[-1][0]
         return answered
 
-    async def _look_up(self, row_id: int, payment_hash: bytes, may_be_others: bool) -> bool:
+    async def _look_up(
+        self, row_id: int, payment_hash: bytes, node_id: str, may_be_others: bool
+    ) -> bool:
         """Whether the node answered."""
         try:
             found: NodeInvoice | None = await self._invoices.lookup_behind(payment_hash)
@@ -252,7 +257,7 @@ class Watch:
         except NodeError as error:
             log.debug("look-up failed", row=row_id, detail=error.detail)
             return False
-        row = await self._store.must(_record_lookup, row_id, found, self._clock())
+        row = await self._store.must(_record_lookup, row_id, found, node_id, self._clock())
         if row is not None:
             self._bell.ring(row.id, row.chat_id, row.lane)
         return True
@@ -284,7 +289,7 @@ def _restart_cursor(tx: Tx, node_id: str, now: float) -> None:
     tx.nodes.set_cursor(node_id, 0, now)
 
 
-def _open_page(tx: Tx, after_id: int, node_id: str) -> list[tuple[int, bytes]]:
+def _open_page(tx: Tx, after_id: int, node_id: str) -> list[tuple[int, bytes, str]]:
     return tx.nodes.open_hashes(after_id, PAGE, node_id)
 
 
@@ -298,12 +303,16 @@ def _record_payment(
     return None if row_id is None else tx.invoices.get(row_id)
 
 
-def _record_lookup(tx: Tx, row_id: int, found: NodeInvoice | None, now: float) -> Invoice | None:
-    """An open row as the node has it; the row, if it is open no more."""
+def _record_lookup(
+    tx: Tx, row_id: int, found: NodeInvoice | None, node_id: str, now: float
+) -> Invoice | None:
+    """An open row as this node has it; the row, if its card shows something else by then."""
+    if found is not None and node_id:
+        tx.nodes.claim(row_id, node_id)
     if found is not None and found.state is NodeState.SETTLED:
         tx.nodes.settle(found.payment_hash, now=now, **outcomes.paid(found))
     elif found is None or found.state is NodeState.CANCELED:
         tx.nodes.close(row_id, now)
-    else:
+    elif not tx.nodes.confirm_open(row_id, now):
         return None
     return tx.invoices.get(row_id)

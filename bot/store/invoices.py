@@ -68,7 +68,8 @@ _ASKED_SINCE = _COUNT.where(
     _c.asked_at >= sa.bindparam("since"),
     _c.id.is_distinct_from(sa.bindparam("but_row")),
 )
-_OPEN_IN_CHAT = _COUNT.where(_c.chat_id == _CHAT, AT_THE_NODE)
+# One that has expired takes nobody's place, though its node cannot say so.
+_OPEN_IN_CHAT = _COUNT.where(_c.chat_id == _CHAT, AT_THE_NODE, sa.not_(_c.unconfirmed))
 _OPEN_OF_MEMBER = _OPEN_IN_CHAT.where(_c.asker_id == sa.bindparam("asker"))
 _ADD = sa.insert(invoices).returning(*ALL)
 

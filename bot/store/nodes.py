@@ -23,7 +23,7 @@ _NEWEST_SETTLED = (
     .limit(1)
 )
 _OPEN = (
-    sa.select(_c.id, _c.payment_hash)
+    sa.select(_c.id, _c.payment_hash, _c.node_id)
     .where(_c.state == State.OPEN, _c.id > sa.bindparam("after_id"), _c.lane != Lane.OTHER_NODE)
     .order_by(_c.id)
     .limit(sa.bindparam("most"))
@@ -80,8 +80,19 @@ class Nodes(Noun):
         if row is not None and row.state is State.OPEN:
             self._rows.update(row_id, state=row.closed_state(now), **work.closed(now))
 
-    def open_hashes(self, after_id: int, limit: int, node_id: str = "") -> list[tuple[int, bytes]]:
-        """Numbers and payment hashes of rows that are open, but for other nodes', in order.
+    def claim(self, row_id: int, node_id: str) -> None:
+        """Record whose a row is, where nobody knew: this node knows its invoice."""
+        self._write(packed(node_id=node_id), _c.id == row_id, _c.node_id == "")
+
+    def confirm_open(self, row_id: int, now: float) -> bool:
+        """The node says that it can still be paid; whether that is news."""
+        columns = packed(unconfirmed=False, **work.wanted(now, Lane.BACKGROUND))
+        return self._write(columns, _c.id == row_id, _c.state == State.OPEN, _c.unconfirmed) > 0
+
+    def open_hashes(
+        self, after_id: int, limit: int, node_id: str = ""
+    ) -> list[tuple[int, bytes, str]]:
+        """Numbers, payment hashes and nodes of rows that are open, but for other nodes', in order.
 
         With `node_id` "" those are the rows that were set aside before.
         """
@@ -91,15 +102,18 @@ class Nodes(Noun):
             if node_id
             else self._connection.execute(_OPEN, values)
         )
-        return [(row_id, payment_hash) for row_id, payment_hash in found]
+        return [(row_id, payment_hash, whose) for row_id, payment_hash, whose in found]
 
     def set_aside_others(self, node_id: str, now: float) -> int:
         """Set rows of other nodes aside, schedule this node's again; how many were set aside.
 
-        Open ones of no node were made just before it was known whose they are.
+        Open ones of no node are asked for, and are this node's once it knows them.
         """
         is_open, is_mine = _c.state == State.OPEN, _c.node_id.in_(["", node_id])
         is_aside = _c.lane == Lane.OTHER_NODE
-        self._write(packed(node_id=node_id), is_open, _c.node_id == "")
         self._write(packed(**work.node_is_back(now)), is_aside, is_mine)
-        return self._write(packed(**work.set_aside_as_due()), is_open, ~is_aside, ~is_mine)
+        # What waits for its chat is not due, and is set aside once that is heard of.
+        may_be_due = _c.lane != Lane.UNREACHABLE
+        return self._write(
+            packed(**work.set_aside_as_due()), is_open, ~is_aside, ~is_mine, may_be_due
+        )

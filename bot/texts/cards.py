@@ -111,7 +111,8 @@ def payment_request(row: Invoice, face: Face) -> str:
     """The card's second message, where the payment request does not fit the first."""
     if face is Face.OPEN:
         return f"<code>{escape(row.payment_request)}</code>"
-    return f"{_state_line(row, face)}\nThe payment request that was here can no longer be paid."
+    gone = "The payment request that was here can no longer be paid."
+    return f"{_state_line(row, face)}\n{_UNCONFIRMED if face is Face.UNCONFIRMED else gone}"
 
 
 def _state_line(row: Invoice, face: Face) -> str:

@@ -199,8 +199,8 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     errors.NodeTimeout: Reason("The Lightning node is not answering."),
     errors.NodeOdd: Reason("The Lightning node reports an unknown error."),
     errors.ClockBehind: Reason(
-        "The Lightning node's clock is more than a day behind the bot's.",
-        "The bot's owner needs to set them.",
+        "The Lightning node's clock is more than a day slow.",
+        "The bot's owner needs to set it, or the bot's.",
     ),
     errors.AskedTooLongAgo: Reason("I was away when you asked."),
     errors.NodeSetting: Reason(

@@ -47,6 +47,17 @@ async def test_a_refusal_says_why_and_makes_no_row(room: Room) -> None:
     assert await room.row_of(long) is None
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["/invoice:2100 2 pizzas", "/invoice=21000 5 beers", "/invoice,100 200", "/invoice.2100 any"],
+)
+async def test_what_is_glued_to_the_command_is_not_thrown_away(room: Room, command: str) -> None:
+    chat = room.private(room.anna)
+    message = await room.say(chat, room.anna, command)
+    assert await room.row_of(message) is None
+    assert len(await room.said(chat)) == 1
+
+
 async def test_the_message_replied_to_is_the_memo_where_a_person_wrote_it(room: Room) -> None:
     written = await room.say(room.group, room.bert, "for the pizza")
     command = await room.say(room.group, room.anna, "/invoice 2100", reply_to=written)

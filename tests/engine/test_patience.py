@@ -21,6 +21,7 @@ def around(patience: Patience, row: Invoice, **changes: Any) -> Around:
         "node_away": False,
         "outage": 0,
         "other_node": False,
+        "perhaps_other_node": False,
     }
     return patience.around(row, **(here | changes))
 

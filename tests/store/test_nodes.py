@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from bot.core.invoice import Columns, State
@@ -73,13 +71,13 @@ async def test_open_rows_come_in_pages_without_those_of_other_nodes(store: Store
     rows = [await row(store, number, state=State.OPEN) for number in range(7)]
     await row(store, 10, state=State.OPEN, lane=Lane.OTHER_NODE)
     await row(store, 11, state=State.SETTLED)
-    found: list[tuple[int, bytes]] = []
+    found: list[tuple[int, bytes, str]] = []
     while page := await store.do(
         lambda tx, after=found[-1][0] if found else 0: tx.nodes.open_hashes(after, 3)
     ):
         assert len(page) <= 3
         found += page
-    assert found == [(each.id, each.payment_hash) for each in rows]
+    assert found == [(each.id, each.payment_hash, "") for each in rows]
 
 
 async def test_open_rows_of_a_node_are_its_own_and_those_of_nobody(store: Store) -> None:
@@ -89,7 +87,7 @@ async def test_open_rows_of_a_node_are_its_own_and_those_of_nobody(store: Store)
 
     async def open_of(node_id: str) -> list[int]:
         found = await store.do(lambda tx: tx.nodes.open_hashes(0, 10, node_id))
-        return [row_id for row_id, _ in found]
+        return [row_id for row_id, *_ in found]
 
     assert await open_of("a") == [mine.id, nobodys.id]
     assert await open_of("b") == [nobodys.id, theirs.id]
@@ -139,12 +137,18 @@ async def test_open_rows_of_another_node_are_set_aside_until_it_is_back(store: S
     theirs = await row(store, 1, state=State.OPEN, node_id="a")
     nobodys = await row(store, 2, state=State.OPEN)
     closed = await row(store, 3, state=State.EXPIRED, node_id="a")
+    waits = {"lane": Lane.UNREACHABLE, "due_at": None}
+    waiting = await row(store, 4, state=State.OPEN, node_id="a", **waits)
 
     assert await store.do(lambda tx: tx.nodes.set_aside_others("b", NOW)) == 1
     assert await store.do(lambda tx: tx.nodes.set_aside_others("b", NOW)) == 0
     aside = await read(store, theirs.id)
     assert (aside.lane, aside.due_at) == (Lane.OTHER_NODE, theirs.due_at)
-    assert await read(store, nobodys.id) == replace(nobodys, node_id="b")
+    assert await read(store, nobodys.id) == nobodys  # it is "b"'s once that knows it
+    assert await read(store, waiting.id) == waiting  # its chat makes it due
+    await store.do(lambda tx: [tx.nodes.claim(each.id, "b") for each in (nobodys, theirs)])
+    assert (await read(store, nobodys.id)).node_id == "b"
+    assert (await read(store, theirs.id)).node_id == "a"
     assert await read(store, closed.id) == closed
 
     # what is of "b" now
