@@ -1,4 +1,4 @@
-"""The Lightning node's calls: add, look up, cancel, subscribe, state. Knows gRPC's channels.
+"""The Lightning node's calls: add, look up, cancel, subscribe, state. Knows gRPC's calls.
 
 Whatever the node or the connection says becomes one of `bot.errors`' `NodeError`s.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
 import grpc
@@ -29,41 +29,13 @@ from bot.lnrpc.invoices_pb2_grpc import InvoicesStub
 from bot.lnrpc.lightning_pb2_grpc import LightningStub
 from bot.lnrpc.state_pb2_grpc import StateStub
 from bot.node import messages
+from bot.node.channel import open_channel
 from bot.node.explain import explain
 
 log = logs.get(__name__)
 
 #: Seconds after which a call is given up; what it did is then unknown.
 CALL_TIMEOUT_S = 10.0
-
-#: The largest answer, or event, that is taken; a larger one ends its call, or the stream.
-MAX_ANSWER_BYTES = 16 * 1024 * 1024
-
-#: LND takes no ping more often than every 10 s, and none without a call.
-CHANNEL_OPTIONS: Sequence[tuple[str, int]] = (
-    ("grpc.keepalive_time_ms", 25_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    # gRPC pings for measures of its own too, has one ping on its way at a time, and would wait a
-    # minute for the answer to such a one.
-    ("grpc.http2.ping_timeout_ms", 10_000),
-    ("grpc.keepalive_permit_without_calls", 0),
-    ("grpc.http2.max_pings_without_data", 0),
-    # The default waits up to two minutes before it looks at a node that is back.
-    ("grpc.initial_reconnect_backoff_ms", 500),
-    # This is also the least time that a connection gets to come up, over Tor or a slow line.
-    ("grpc.min_reconnect_backoff_ms", 5_000),
-    ("grpc.max_reconnect_backoff_ms", 1_000),
-    # An invoice with very many payments is large; the default is 4 MB.
-    ("grpc.max_receive_message_length", MAX_ANSWER_BYTES),
-    # That limit is of what arrives, which could be packed and a thousand times as large: only
-    # what is not packed is asked for and read.
-    ("grpc.compression_enabled_algorithms_bitset", 1),
-    ("grpc.per_message_decompression", 0),
-    # A repetition is the engine's to decide.
-    ("grpc.enable_retries", 0),
-    # A channel with a renewed certificate must not share the old one's connections.
-    ("grpc.use_local_subchannel_pool", 1),
-)
 
 Answer = TypeVar("Answer")
 
@@ -234,11 +206,7 @@ class Node:
             except ConfigError as error:
                 raise CredentialsUnreadable(detail=str(error)) from error
             logs.redact(self._macaroon_hex)
-            self._channel = grpc.aio.secure_channel(
-                self._settings.host,
-                grpc.ssl_channel_credentials(self._certificate),
-                options=CHANNEL_OPTIONS,
-            )
+            self._channel = open_channel(self._settings.host, self._certificate)
         return self._channel
 
     def _rights(self) -> tuple[tuple[str, str], ...]:

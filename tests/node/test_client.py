@@ -23,7 +23,7 @@ from bot.errors import (
     NodeTimeout,
     NodeUnreachable,
 )
-from bot.node import client
+from bot.node import channel, client
 from bot.node.client import Node
 from tests.node.simulated import (
     HASH,
@@ -75,7 +75,7 @@ async def test_a_silent_port_ends_with_the_deadline(sim: SimNode) -> None:
 
 
 def test_the_channel_pings_as_lnd_permits_and_comes_back_soon() -> None:
-    options = dict(client.CHANNEL_OPTIONS)
+    options = dict(channel.CHANNEL_OPTIONS)
     assert options["grpc.keepalive_time_ms"] == 25_000
     assert options["grpc.keepalive_timeout_ms"] == 10_000
     assert options["grpc.keepalive_permit_without_calls"] == 0
