@@ -34,6 +34,7 @@ Grouped by what the reader should do::
     ├── NodeError
     │   ├── NodePassing              wait, and ask again: whether the call arrived is unknown
     │   │   ├── NodeUnreachable
+    │   │   │   └── NodeNameUnknown
     │   │   ├── NodeStarting
     │   │   │   ├── NodeStopping
     │   │   │   └── NodeNotAsked     the process has just started
@@ -272,6 +273,10 @@ class NodePassing(NodeError):
 
 class NodeUnreachable(NodePassing):
     """No connection, or it broke."""
+
+
+class NodeNameUnknown(NodeUnreachable):
+    """This machine does not know the name in the node's address."""
 
 
 class NodeStarting(NodePassing):

@@ -20,6 +20,7 @@ from bot.errors import (
     CredentialsUnreadable,
     HashExists,
     NodeError,
+    NodeNameUnknown,
     NodeOdd,
     NodeSetting,
     NodeUnreachable,
@@ -219,6 +220,9 @@ class Node:
 
     def _renewed_after(self, error: NodeError, used: grpc.aio.Channel) -> tuple[NodeError, bool]:
         """The error, and whether something new was read, so that another try makes sense."""
+        if isinstance(error, NodeNameUnknown) and self._channel is used:
+            # gRPC's own pauses before it asks for a name again grow to two minutes.
+            self._retire(used)
         if not isinstance(error, NodeSetting):
             return error, False
         if self._channel is not used:  # another call was first to notice
@@ -231,11 +235,15 @@ class Node:
         if certificate == self._certificate and macaroon_hex == self._macaroon_hex:
             return error, False
         log.info("node credentials read again", because=error.key)
+        self._retire(used)
+        return error, True
+
+    def _retire(self, used: grpc.aio.Channel) -> None:
+        """The next call opens another channel; those under way may end on this one."""
         self._channel = None
         closing = asyncio.ensure_future(used.close(grace=CALL_TIMEOUT_S))
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
-        return error, True
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:

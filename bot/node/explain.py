@@ -16,7 +16,6 @@ from bot.errors import (
     CertificateExpired,
     CertificateName,
     CertificateNotPublic,
-    CertificateRefused,
     ExpiryTooLong,
     HashExists,
     InvoiceUnknown,
@@ -26,6 +25,7 @@ from bot.errors import (
     MemoTooLong,
     NodeError,
     NodeLocked,
+    NodeNameUnknown,
     NodeOdd,
     NodeRefused,
     NodeStarting,
@@ -38,8 +38,9 @@ from bot.errors import (
     WalletMissing,
 )
 
-#: gRPC's words for a TLS failure → what it means. The first that matches counts.
-TLS_FAILURES: tuple[tuple[str, type[CertificateRefused]], ...] = (
+#: gRPC's words for a connection that fails → what it means. The first that matches counts.
+CONNECTION_FAILURES: tuple[tuple[str, type[NodeError]], ...] = (
+    ("errors resolving", NodeNameUnknown),
     ("certificate has expired", CertificateExpired),
     ("CERTIFICATE_VERIFY_FAILED", CertificateChanged),
     ("Hostname Verification", CertificateName),
@@ -101,7 +102,7 @@ def explain(error: grpc.aio.AioRpcError, *, is_pinned: bool = True) -> NodeError
     code, text = error.code(), error.details() or ""
     detail = f"{code.name}: {text}"
     if code is grpc.StatusCode.UNAVAILABLE:
-        kind = _first(TLS_FAILURES, text, NodeUnreachable)
+        kind = _first(CONNECTION_FAILURES, text, NodeUnreachable)
         if kind is CertificateChanged and not is_pinned:
             kind = CertificateNotPublic
         return kind(detail=detail)

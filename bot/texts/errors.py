@@ -187,6 +187,10 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     errors.NodeError: Reason("The Lightning node could not do that."),
     errors.NodePassing: Reason("The Lightning node can't answer right now."),
     errors.NodeUnreachable: Reason("The Lightning node can't be reached."),
+    errors.NodeNameUnknown: Reason(
+        "The Lightning node's name can't be found.",
+        "The bot's owner needs to check its address.",
+    ),
     errors.NodeStarting: Reason("The Lightning node is still starting."),
     errors.NodeStopping: Reason("The Lightning node is shutting down."),
     errors.NodeNotAsked: Reason("I haven't reached the Lightning node yet."),
@@ -223,7 +227,7 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     ),
     errors.CertificateName: Reason(
         "The Lightning node's certificate does not include its address.",
-        "The bot's owner needs to add it (tlsextraip or tlsextradomain).",
+        "The bot's owner needs to use an address that it includes.",
     ),
     errors.CertificateCorrupt: Reason(
         "The certificate file for the Lightning node is corrupt.",

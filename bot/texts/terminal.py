@@ -189,7 +189,8 @@ _IN_LNDCONNECT = {
 }
 
 _BAKE = "bake one that fits and {put_macaroon}: {bake}"
-_NEW_CERTIFICATE = "remove LND's tls.cert and tls.key, restart LND, and {put_new_certificate}"
+_NEW_CERTIFICATE = "restart LND, which creates a new one, and {put_new_certificate}"
+_LATER_CERTIFICATE = f"once it has expired, {_NEW_CERTIFICATE}"
 _UNLOCK = "unlock it: lncli unlock"
 _CREATE = "create it: lncli create"
 _LATER = "try again in a while"
@@ -198,7 +199,7 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
     Kind.NO_ANSWER: Reason("no answer within {timeout_s:g} s", "try again"),
     Kind.CRASHED: Reason("could not be checked ({exception})"),
     (About.CERTIFICATE, Kind.EXPIRES): Reason(
-        "it expires on {expires_at}, {left_s}", _NEW_CERTIFICATE
+        "it expires on {expires_at}, {left_s}", _LATER_CERTIFICATE
     ),
     (About.CERTIFICATE, Kind.EXPIRED): Reason("it expired on {expired_at}", _NEW_CERTIFICATE),
     (About.MACAROON, Kind.EXPIRES): Reason("it expires on {expires_at}, {left_s}", _BAKE),
@@ -320,6 +321,9 @@ _DATABASE: Mapping[type[InvoiceBotError], str] = {
 _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.NodeError: "see LND's log",
     errors.NodeUnreachable: "check that LND is running and that its address is {host} ({address})",
+    errors.NodeNameUnknown: (
+        "check the name in {host} ({address}), or write the node's IP address instead"
+    ),
     errors.NodeTimeout: "check that {host} ({address}) is LND's gRPC port",
     errors.NodeStarting: _LATER,
     errors.NodeLocked: _UNLOCK,
@@ -330,8 +334,7 @@ _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.CertificateExpired: _NEW_CERTIFICATE,
     errors.CertificateNotPublic: "{put_certificate}",
     errors.CertificateName: (
-        "add the address to lnd.conf (tlsextraip, tlsextradomain), let LND create a new tls.cert, "
-        "and {put_new_certificate}"
+        "write a name that its certificate includes ({address}), or {put_certificate}"
     ),
     errors.TlsMissing: (
         "check that the address {host} ({address}) is LND's gRPC address and that no proxy in "

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from asyncio import create_subprocess_exec
+from asyncio.subprocess import PIPE, STDOUT
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from bot.core.answers import WalletState
 from bot.demo.node import SimNode
+from bot.errors import CertificateChanged, CertificateName, NodeNameUnknown
 from bot.node.client import Node
-from tests.node.simulated import settings
+from tests.node.simulated import add, connected, failure, settings
 
 # what the environment says of proxies
 
@@ -24,3 +32,122 @@ async def test_a_proxy_of_the_environment_is_not_used_for_the_node(
         assert await node.state() is WalletState.SERVER_ACTIVE
     finally:
         await node.close()
+
+
+# names
+
+_ASK = """
+import asyncio, sys
+from pathlib import Path
+from bot.config import LndSettings
+from bot.errors import NodeError
+from bot.node.client import Node
+
+async def main(host, folder, tls_cert=""):
+    paths = {"macaroon": Path(folder) / "admin.macaroon"}
+    if tls_cert:
+        paths["tls_cert"] = Path(folder) / tls_cert
+    node = Node(LndSettings(host=host, **paths))
+    try:
+        print(await node.state())
+    except NodeError as error:
+        print(type(error).__name__)
+    await node.close()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def asked_alone(
+    sim: SimNode, host: str, *, tls_cert: str = "tls.cert", authorities: str = ""
+) -> str:
+    """What a process of its own says, as the bot's: the simulated node loads gRPC in this one.
+
+    `authorities`: a file in the place of the system's.
+    """
+    address = f"{host}:{sim.address.rpartition(':')[2]}"
+    env = {**os.environ, "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(sim.folder / authorities)}
+    process = await create_subprocess_exec(
+        *(sys.executable, "-c", _ASK, address, str(sim.folder), tls_cert),
+        env=env if authorities else None,
+        stdout=PIPE,
+        stderr=STDOUT,
+    )
+    out, _ = await process.communicate()
+    return out.decode().strip()
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.1"])
+async def test_names_are_resolved_as_the_system_does_it(sim: SimNode, host: str) -> None:
+    # only the system's resolver knows the short form, as with a name that only mDNS knows
+    assert (await asked_alone(sim, host)).endswith(WalletState.SERVER_ACTIVE)
+
+
+async def test_a_node_that_has_only_an_ipv6_address_is_reached(tmp_path: Path) -> None:
+    async with SimNode(tmp_path / "lnd", host="[::1]") as sim, connected(sim) as node:
+        assert await node.state() is WalletState.SERVER_ACTIVE
+
+
+async def test_a_name_that_nobody_knows_is_reported_as_that_and_looked_up_again(
+    sim: SimNode,
+) -> None:
+    async with connected(sim, host="nobody-has-this.invalid:10009") as node:
+        assert type(await failure(node.state())) is NodeNameUnknown
+        # gRPC asks for a name again only after pauses that grow to two minutes
+        assert node._channel is None
+
+
+# certificates
+
+
+async def restarted(sim: SimNode, hosts: list[str], *, by_authority: bool = False) -> None:
+    """The node comes back with a certificate for these names."""
+    await sim.stop()
+    sim.renew_certificate(hosts=hosts, by_authority=by_authority)
+    await sim.start()
+
+
+@pytest.mark.parametrize(
+    "name", ["node.example", "10.9.8.7", "fd00::7", "*.node.example", "localhost"]
+)
+async def test_the_pinned_certificate_is_enough_whatever_names_it_carries(
+    sim: SimNode, name: str
+) -> None:
+    await restarted(sim, [name])
+    async with connected(sim) as node:
+        assert await node.state() is WalletState.SERVER_ACTIVE
+        await add(node)
+
+
+async def test_another_certificate_of_the_same_name_is_refused(
+    sim: SimNode, tmp_path: Path
+) -> None:
+    pinned = tmp_path / "tls.cert"
+    await restarted(sim, ["node.example"])
+    pinned.write_bytes((sim.folder / "tls.cert").read_bytes())
+    await restarted(sim, ["node.example"])
+    async with connected(sim, tls_cert=pinned) as node:
+        assert type(await failure(node.state())) is CertificateChanged
+
+
+@pytest.mark.parametrize(("name", "said"), [("127.0.0.1", ""), ("node.example", CertificateName)])
+async def test_where_a_pinned_authority_vouches_the_name_is_checked(
+    sim: SimNode, name: str, said: Any
+) -> None:
+    await restarted(sim, [name], by_authority=True)
+    async with connected(sim, tls_cert=sim.folder / "authority.cert") as node:
+        if said:
+            assert type(await failure(node.state())) is said
+        else:
+            assert await node.state() is WalletState.SERVER_ACTIVE
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("localhost", "SERVER_ACTIVE"), ("node.example", "CertificateName")]
+)
+async def test_where_a_public_authority_vouches_the_name_is_checked(
+    sim: SimNode, name: str, said: str
+) -> None:
+    await restarted(sim, [name], by_authority=True)
+    out = await asked_alone(sim, "localhost", tls_cert="", authorities="authority.cert")
+    assert said in out.split()

@@ -20,7 +20,6 @@ from bot.errors import (
     CertificateChanged,
     CertificateCorrupt,
     CertificateExpired,
-    CertificateName,
     CertificateNotPublic,
     CertificateRefused,
     CredentialsUnreadable,
@@ -204,14 +203,6 @@ async def test_an_expired_certificate_is_reported_as_expired(sim: SimNode) -> No
     await sim.start()
     async with connected(sim) as node:
         assert type(await failure(node.state())) is CertificateExpired
-
-
-async def test_a_certificate_without_the_nodes_address_is_reported_as_that(sim: SimNode) -> None:
-    await sim.stop()
-    sim.renew_certificate(hosts=["node.example"])
-    await sim.start()
-    async with connected(sim) as node:
-        assert type(await failure(node.state())) is CertificateName
 
 
 async def test_no_public_authority_has_signed_lnds_own_certificate(sim: SimNode) -> None:

@@ -25,6 +25,7 @@ from bot.errors import (
     MemoTooLong,
     NodeError,
     NodeLocked,
+    NodeNameUnknown,
     NodeOdd,
     NodePassing,
     NodeRefused,
@@ -123,6 +124,11 @@ CODES: list[tuple[grpc.StatusCode, str, type[NodeError]]] = [
     (grpc.StatusCode.RESOURCE_EXHAUSTED, "too many", NodeOdd),
     # the connection
     (grpc.StatusCode.UNAVAILABLE, "Stream removed (Socket closed)", NodeUnreachable),
+    (
+        grpc.StatusCode.UNAVAILABLE,
+        "errors resolving umbrel.local:10009: [UNKNOWN: getaddrinfo: Name or service not known]",
+        NodeNameUnknown,
+    ),
     (grpc.StatusCode.UNAVAILABLE, "certificate has expired", CertificateExpired),
     (
         grpc.StatusCode.UNAVAILABLE,

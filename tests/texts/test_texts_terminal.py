@@ -22,7 +22,8 @@ DAY_S = 86_400
 AT = 1_800_793_800.0
 
 CERTIFICATE, MACAROON, DATABASE = About.CERTIFICATE, About.MACAROON, About.DATABASE
-RENEW = "remove LND's tls.cert and tls.key, restart LND, and copy the new tls.cert to lnd.tls_cert"
+RENEW = "restart LND, which creates a new one, and copy the new tls.cert to lnd.tls_cert"
+RENEW_LATER = f"once it has expired, {RENEW}"
 BAKE_ONE = f"bake one that fits and set lnd.macaroon to its path: {BAKE}"
 
 
@@ -197,15 +198,15 @@ LINES: list[tuple[Finding, str]] = [
     ),
     (
         expires(CERTIFICATE, Mark.NOTE, 28 * DAY_S),
-        f"! certificate: it expires on 2027-01-24, in 28 days; {RENEW}",
+        f"! certificate: it expires on 2027-01-24, in 28 days; {RENEW_LATER}",
     ),
     (
         expires(CERTIFICATE, Mark.NOTE, 2 * DAY_S - 1),
-        f"! certificate: it expires on 2027-01-24, in 1 day; {RENEW}",
+        f"! certificate: it expires on 2027-01-24, in 1 day; {RENEW_LATER}",
     ),
     (
         expires(CERTIFICATE, Mark.NOTE, DAY_S - 1),
-        f"! certificate: it expires on 2027-01-24, in less than a day; {RENEW}",
+        f"! certificate: it expires on 2027-01-24, in less than a day; {RENEW_LATER}",
     ),
     (
         bad(CERTIFICATE, Kind.EXPIRED, expired_at=AT),
@@ -385,6 +386,7 @@ def family(kind: type[InvoiceBotError]) -> Iterator[type[InvoiceBotError]]:
 
 CURES: list[tuple[type[errors.NodeError], str]] = [
     (errors.NodeUnreachable, f"check that LND is running and that its address is {HOST}"),
+    (errors.NodeNameUnknown, f"check the name in {HOST} (lnd.host), or write"),
     (errors.NodeTimeout, f"check that {HOST} (lnd.host) is LND's gRPC port"),
     (errors.NodeStarting, "try again in a while"),
     (errors.NodeStopping, "try again in a while"),
@@ -393,9 +395,9 @@ CURES: list[tuple[type[errors.NodeError], str]] = [
     (errors.CertificateChanged, "copy LND's current tls.cert to lnd.tls_cert"),
     (errors.CertificateCorrupt, "copy LND's current tls.cert to lnd.tls_cert"),
     (errors.TlsFailed, "copy LND's current tls.cert to lnd.tls_cert"),
-    (errors.CertificateExpired, "remove LND's tls.cert and tls.key, restart LND, and copy the new"),
+    (errors.CertificateExpired, RENEW),
     (errors.CertificateNotPublic, "copy LND's current tls.cert to lnd.tls_cert"),
-    (errors.CertificateName, "add the address to lnd.conf (tlsextraip, tlsextradomain), let LND"),
+    (errors.CertificateName, "write a name that its certificate includes (lnd.host), or copy"),
     (errors.TlsMissing, f"check that the address {HOST} (lnd.host) is LND's gRPC address"),
     (errors.MacaroonRefused, BAKE_ONE),
     (errors.MacaroonExpired, BAKE_ONE),
