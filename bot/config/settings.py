@@ -30,6 +30,7 @@ from bot.config.values import (
     Token,
     UserIds,
     WebAddress,
+    macaroon_bytes,
     read_file,
     seconds,
 )
@@ -94,7 +95,7 @@ class LndSettings(_Section):
             logs.redact(uri)
             hexed = LndConnect.read(uri).macaroon_hex
         elif self.macaroon is not None:
-            hexed = read_file("lnd.macaroon", self.macaroon).hex()
+            hexed = macaroon_bytes(read_file("lnd.macaroon", self.macaroon)).hex()
             if not hexed:
                 raise ConfigError(in_file(Kind.FILE_EMPTY, "lnd.macaroon", self.macaroon))
         logs.redact(hexed)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import re
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
@@ -30,6 +32,8 @@ MAX_SATS = 100_000 * 100_000_000
 #: What the path of a database begins with.
 SQLITE = "sqlite:///"
 
+# LND's macaroons have the second binary format
+_MACAROON = b"\x02"
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": DAY_S}
 _TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]+")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
@@ -167,7 +171,7 @@ class LndConnect(NamedTuple):
         return cls(
             host=_host(_with_port(url)),
             certificate=None if der is None else ssl.DER_cert_to_PEM_cert(der).encode(),
-            macaroon_hex=_unbase64(query["macaroon"]).hex(),
+            macaroon_hex=_of_macaroon(query["macaroon"]).hex(),
         )
 
 
@@ -183,6 +187,29 @@ def _unbase64(text: str) -> bytes:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except binascii.Error:
         raise ValueError from None
+
+
+def macaroon_bytes(content: bytes) -> bytes:
+    """A macaroon's bytes, of a file with them or with their hex or base64; else what is there.
+
+    They begin with the number of their format, as no text does: so it is plain which it is.
+    """
+    if not content.startswith(_MACAROON):
+        is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        text = content.decode("utf-16" if is_utf16 else "utf-8-sig", errors="replace")
+        with suppress(ValueError):
+            found = _of_macaroon("".join(text.split()))
+            return found if found.startswith(_MACAROON) else content
+    return content
+
+
+def _of_macaroon(text: str) -> bytes:
+    """Hex or base64: the hex of a macaroon is no base64 of one."""
+    with suppress(ValueError):
+        found = bytes.fromhex(text)
+        if found.startswith(_MACAROON):
+            return found
+    return _unbase64(text)
 
 
 def read_file(key: str, path: Path) -> bytes:

@@ -197,6 +197,15 @@ async def test_permissions_by_entity_are_as_good_as_by_call(world: World) -> Non
     assert kinds(findings) == [(FINE, Kind.ALLOWS_ALL), (FINE, Kind.MACAROON_ACCEPTED)]
 
 
+async def test_a_macaroon_as_text_is_as_good_as_its_bytes(world: World) -> None:
+    file = world.node.folder / "bot.macaroon"
+    file.write_text(file.read_bytes().hex() + "\n")
+
+    findings = of(About.MACAROON, await diagnosed(world))
+
+    assert kinds(findings) == [(FINE, Kind.ALLOWS_ALL), (FINE, Kind.MACAROON_ACCEPTED)]
+
+
 async def test_calls_beyond_the_needed_ones_are_named(world: World) -> None:
     permissions = [*NARROW, "uri:/lnrpc.Lightning/SendPaymentSync"]
     world.node.bake(permissions, save_to="bot.macaroon")
