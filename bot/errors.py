@@ -53,6 +53,7 @@ Grouped by what the reader should do::
     │   │   │   ├── CertificateCorrupt
     │   │   │   ├── TlsMissing
     │   │   │   └── TlsFailed
+    │   │   ├── RestPort
     │   │   ├── MacaroonRefused
     │   │   │   ├── MacaroonExpired
     │   │   │   └── MacaroonBound
@@ -349,6 +350,10 @@ class TlsMissing(CertificateRefused):
 
 class TlsFailed(CertificateRefused):
     """The TLS handshake failed."""
+
+
+class RestPort(NodeSetting):
+    """What answers at the node's address speaks TLS and no gRPC, as LND's REST port does."""
 
 
 class MacaroonRefused(NodeSetting):

@@ -33,6 +33,7 @@ from bot.errors import (
     NodeTimeout,
     NodeUnreachable,
     PermissionMissing,
+    RestPort,
     TlsFailed,
     TlsMissing,
     WalletMissing,
@@ -41,6 +42,7 @@ from bot.errors import (
 #: gRPC's words for a connection that fails → what it means. The first that matches counts.
 CONNECTION_FAILURES: tuple[tuple[str, type[NodeError]], ...] = (
     ("errors resolving", NodeNameUnknown),
+    ("missing selected ALPN", RestPort),
     ("certificate has expired", CertificateExpired),
     ("CERTIFICATE_VERIFY_FAILED", CertificateChanged),
     ("Hostname Verification", CertificateName),
@@ -48,6 +50,10 @@ CONNECTION_FAILURES: tuple[tuple[str, type[NodeError]], ...] = (
     ("security handshaker", CertificateCorrupt),
     ("Ssl handshake failed", TlsFailed),
     ("SSL_ERROR", TlsFailed),
+    # it hung up; otherwise it was silent for as long as a connection has to come up
+    ("Handshake read failed (Socket closed", NodeUnreachable),
+    ("Handshake read failed (recvmsg", NodeUnreachable),
+    ("Handshake read failed", NodeTimeout),
 )
 
 #: Text of an UNKNOWN error → what it means. The first that matches counts.

@@ -238,6 +238,10 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
         "The bot's owner needs to correct that address.",
     ),
     errors.TlsFailed: Reason("The TLS handshake with the Lightning node failed."),
+    errors.RestPort: Reason(
+        "The Lightning node's address looks like LND's REST port.",
+        "The bot's owner needs to set the other port, which is usually 10009.",
+    ),
     errors.MacaroonRefused: Reason(
         "The Lightning node rejects this bot's macaroon.", "The bot's owner needs to replace it."
     ),

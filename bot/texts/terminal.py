@@ -340,6 +340,10 @@ _CURES: Mapping[type[InvoiceBotError], str] = {
         "check that the address {host} ({address}) is LND's gRPC address and that no proxy in "
         "between removes TLS"
     ),
+    errors.RestPort: (
+        "that is not gRPC: correct {host} ({address}), gRPC is port 10009 unless lnd.conf says "
+        "otherwise"
+    ),
     errors.MacaroonRefused: _BAKE,
     errors.PermissionMissing: _BAKE,
     # the database

@@ -399,6 +399,7 @@ CURES: list[tuple[type[errors.NodeError], str]] = [
     (errors.CertificateNotPublic, "copy LND's current tls.cert to lnd.tls_cert"),
     (errors.CertificateName, "write a name that its certificate includes (lnd.host), or copy"),
     (errors.TlsMissing, f"check that the address {HOST} (lnd.host) is LND's gRPC address"),
+    (errors.RestPort, f"that is not gRPC: correct {HOST} (lnd.host), gRPC is port 10009"),
     (errors.MacaroonRefused, BAKE_ONE),
     (errors.MacaroonExpired, BAKE_ONE),
     (errors.MacaroonBound, BAKE_ONE),
