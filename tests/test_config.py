@@ -386,25 +386,36 @@ def test_lndconnect_without_certificate_uses_the_systems_authorities(
 
 
 @pytest.mark.parametrize(
-    "uri",
+    ("uri", "kind"),
     [
-        "https://node.example:10009?macaroon=AgEDbG5k",
-        "lndconnect://node.example:10009",
-        "lndconnect://node.example:10009?macaroon=",
-        "lndconnect://node.example:10009?macaroon=*~*",
-        "lndconnect://?macaroon=AgEDbG5k",
-        "lndconnect://node.example:99999?macaroon=AgEDbG5k",
-        "lndconnect://[::1?macaroon=AgEDbG5k",
-        "",
+        ("https://node.example:10009?macaroon=AgEDbG5k", Kind.LNDCONNECT_SCHEME),
+        ("lndconnect://node.example:10009", Kind.LNDCONNECT_NO_MACAROON),
+        ("lndconnect://node.example:10009?macaroon=", Kind.LNDCONNECT_NO_MACAROON),
+        ("lndconnect://node.example:10009?macaroon=*~*", Kind.LNDCONNECT_MACAROON_ODD),
+        ("lndconnect://h:1?cert=*~*&macaroon=AgEDbG5k", Kind.LNDCONNECT_CERT_ODD),
+        ("lndconnect://?macaroon=AgEDbG5k", Kind.LNDCONNECT_HOST),
+        ("lndconnect://node.example:99999?macaroon=AgEDbG5k", Kind.LNDCONNECT_HOST),
+        ("lndconnect://[::1?macaroon=AgEDbG5k", Kind.LNDCONNECT_HOST),
+        ("", Kind.REFUSED),
     ],
 )
-def test_a_wrong_lndconnect_is_refused_and_not_shown(uri: str) -> None:
+def test_a_wrong_lndconnect_is_refused_by_its_part_and_not_shown(uri: str, kind: Kind) -> None:
     variable = "INVOICE_BOT_LND__LNDCONNECT"
     env = {variable: uri}
     (problem,) = problems(need_telegram=False, **env)
 
     values = {"found": Found.STRING, "characters": len(uri)} if uri else {"found": Found.EMPTY}
-    assert problem == Problem(Kind.REFUSED, "lnd.lndconnect", variable, values)
+    assert problem == Problem(kind, "lnd.lndconnect", variable, values)
+
+
+def test_a_certificate_of_its_own_is_allowed_beside_an_lndconnect_without(folder: Path) -> None:
+    text = f'[lnd]\nlndconnect = "{lndconnect(cert=False)}"\ntls_cert = "tls.cert"\n'
+    lnd = load(written(text), {}, need_telegram=False).lnd
+
+    assert lnd.host == "node.example:10009"
+    assert lnd.certificate() == (folder / "tls.cert").read_bytes()
+    assert lnd.macaroon_hex() == MACAROON.hex()
+    assert lnd.certificate_key == "lnd.tls_cert"
 
 
 @pytest.mark.parametrize("key", ["host", "tls_cert", "macaroon"])

@@ -70,12 +70,19 @@ class LndSettings(_Section):
         except ValueError:
             return raw  # the key itself is refused, by its name
 
+    @property
+    def certificate_key(self) -> str:
+        """The key that a pinned certificate comes from, or belongs in."""
+        uri = self.lndconnect.get_secret_value() if self.lndconnect is not None else ""
+        has_one = bool(uri) and LndConnect.read(uri).certificate is not None
+        return "lnd.lndconnect" if has_one else "lnd.tls_cert"
+
     def certificate(self) -> bytes | None:
         """The node's certificate as PEM; None: the system's certificate authorities are asked.
 
         Raises ConfigError while the file cannot be read.
         """
-        if self.lndconnect is not None:
+        if self.lndconnect is not None and self.certificate_key == "lnd.lndconnect":
             return LndConnect.read(self.lndconnect.get_secret_value()).certificate
         if self.tls_cert is None:
             return None

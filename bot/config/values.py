@@ -10,7 +10,8 @@ import binascii
 import codecs
 import re
 import ssl
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
@@ -153,6 +154,14 @@ LndConnectUri = Annotated[SecretStr, AfterValidator(_lndconnect)]
 SqliteUrl = Annotated[str, AfterValidator(_sqlite)]
 
 
+class OddLndConnectError(ValueError):
+    """An lndconnect address that cannot be read; `kind` says which part of it."""
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__(kind.value)
+        self.kind = kind
+
+
 class LndConnect(NamedTuple):
     """What an lndconnect:// address carries (github.com/LN-Zap/lndconnect)."""
 
@@ -162,17 +171,29 @@ class LndConnect(NamedTuple):
 
     @classmethod
     def read(cls, uri: str) -> Self:
-        """Raises ValueError, never with the address in it."""
-        url = urlsplit(uri.strip())
+        """Raises OddLndConnectError, never with the address in it."""
+        if not uri.strip().startswith("lndconnect://"):
+            raise OddLndConnectError(Kind.LNDCONNECT_SCHEME)
+        with _part(Kind.LNDCONNECT_HOST):
+            url = urlsplit(uri.strip())
+            host = _host(_with_port(url))
         query = {key: values[0] for key, values in parse_qs(url.query).items()}
-        if url.scheme != "lndconnect" or not query.get("macaroon"):
-            raise ValueError
-        der = _unbase64(query["cert"]) if query.get("cert") else None
-        return cls(
-            host=_host(_with_port(url)),
-            certificate=None if der is None else ssl.DER_cert_to_PEM_cert(der).encode(),
-            macaroon_hex=_of_macaroon(query["macaroon"]).hex(),
-        )
+        if not query.get("macaroon"):
+            raise OddLndConnectError(Kind.LNDCONNECT_NO_MACAROON)
+        with _part(Kind.LNDCONNECT_MACAROON_ODD):
+            macaroon_hex = _of_macaroon(query["macaroon"]).hex()
+        with _part(Kind.LNDCONNECT_CERT_ODD):
+            der = _unbase64(query["cert"]) if query.get("cert") else None
+        pem = None if der is None else ssl.DER_cert_to_PEM_cert(der).encode()
+        return cls(host=host, certificate=pem, macaroon_hex=macaroon_hex)
+
+
+@contextmanager
+def _part(kind: Kind) -> Iterator[None]:
+    try:
+        yield
+    except ValueError:
+        raise OddLndConnectError(kind) from None
 
 
 def _with_port(url: SplitResult) -> str:

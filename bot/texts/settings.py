@@ -97,6 +97,19 @@ _LINES: Mapping[str, str] = {
         "{key}: expected {expected}, found {found}: remove the spaces at its ends"
     ),
     Kind.DATABASE_FOLDER: "{key}: expected {expected}, found the path of a folder: {found}",
+    Kind.LNDCONNECT_SCHEME: (
+        "{key}: expected {expected}, found {found} that does not begin with lndconnect://"
+    ),
+    Kind.LNDCONNECT_HOST: (
+        "{key}: expected {expected}, found {found} without a valid host:port after lndconnect://"
+    ),
+    Kind.LNDCONNECT_NO_MACAROON: "{key}: expected {expected}, found {found} without macaroon=",
+    Kind.LNDCONNECT_MACAROON_ODD: (
+        "{key}: expected {expected}, found {found} whose macaroon= is not base64: is it complete?"
+    ),
+    Kind.LNDCONNECT_CERT_ODD: (
+        "{key}: expected {expected}, found {found} whose cert= is not base64: is it complete?"
+    ),
     Kind.TWO_TOKENS: "{key}: expected either token or token_file, found both",
     Kind.BESIDE_LNDCONNECT: "{key}: expected either this or lnd.lndconnect, found both",
     Kind.MIN_ABOVE_MAX: "{key}: expected at most max_sats ({max_sats}), found {min_sats}",

@@ -100,6 +100,8 @@ def _written(finding: Finding) -> dict[str, Any]:
         for name, value in finding.values.items()
     }
     written |= _IN_LNDCONNECT if "source" in finding.values else _IN_FILES
+    if "certificate_key" in finding.values:
+        written |= _BESIDE_LNDCONNECT
     if "key" in finding.values:
         written["secret"] = _SECRETS[str(finding.values["key"])]
         written["chmod"] = shlex.join(["chmod", "600", str(finding.values["path"])])
@@ -177,6 +179,7 @@ _IN_FILES = {
     "address": "lnd.host",
     "certificate_at": "the file at lnd.tls_cert",
     "put_certificate": "copy LND's current tls.cert to lnd.tls_cert",
+    "pin_certificate": "copy LND's current tls.cert to lnd.tls_cert",
     "put_new_certificate": "copy the new tls.cert to lnd.tls_cert",
     "put_macaroon": "set lnd.macaroon to its path",
 }
@@ -184,8 +187,17 @@ _IN_LNDCONNECT = {
     "address": "in lnd.lndconnect",
     "certificate_at": "the certificate in lnd.lndconnect",
     "put_certificate": "put an address with LND's current tls.cert into lnd.lndconnect",
+    "pin_certificate": "put an address with LND's current tls.cert into lnd.lndconnect",
     "put_new_certificate": "put an address with the new tls.cert into lnd.lndconnect",
     "put_macaroon": "put an address with it into lnd.lndconnect",
+}
+#: The same where lndconnect has no certificate: it is in a file of its own.
+_BESIDE_LNDCONNECT = {
+    name: _IN_FILES[name] for name in ("certificate_at", "put_certificate", "put_new_certificate")
+} | {
+    "pin_certificate": (
+        "that address holds no certificate: copy LND's tls.cert, and name the copy in lnd.tls_cert"
+    )
 }
 
 _BAKE = "bake one that fits and {put_macaroon}: {bake}"
@@ -332,7 +344,7 @@ _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.CallMissing: "update LND; a proxy in between must let every call of the bot through",
     errors.CertificateRefused: "{put_certificate}",
     errors.CertificateExpired: _NEW_CERTIFICATE,
-    errors.CertificateNotPublic: "{put_certificate}",
+    errors.CertificateNotPublic: "{pin_certificate}",
     errors.CertificateName: (
         "write a name that its certificate includes ({address}), or {put_certificate}"
     ),

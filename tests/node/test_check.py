@@ -16,7 +16,7 @@ from bot.core.answers import WalletState
 from bot.demo.node import certificate, macaroons, open_channels
 from bot.errors import (
     CertificateChanged,
-    CertificateRefused,
+    CertificateNotPublic,
     ConfigError,
     MacaroonExpired,
     MacaroonRefused,
@@ -81,9 +81,28 @@ async def test_another_certificate_than_the_nodes(world: World) -> None:
 async def test_a_self_signed_certificate_needs_its_file(world: World) -> None:
     findings = await diagnosed(world, changed(world.settings(), "lnd", tls_cert=None))
 
-    assert kinds(of(About.CERTIFICATE, findings)) == [(FINE, Kind.SYSTEM_AUTHORITIES)]
+    assert not of(About.CERTIFICATE, findings)
     (finding,) = of(About.NODE, findings)
-    assert isinstance(finding.error, CertificateRefused)
+    assert isinstance(finding.error, CertificateNotPublic)
+
+
+async def test_an_lndconnect_without_certificate_needs_the_file_beside_it(world: World) -> None:
+    lnd = world.settings().lnd
+    macaroon = base64.urlsafe_b64encode(bytes.fromhex(lnd.macaroon_hex())).decode()
+    uri = SecretStr(f"lndconnect://{world.node.address}?macaroon={macaroon}")
+
+    alone = LndSettings(lndconnect=uri)
+    (finding,) = bad_ones(
+        await diagnosed(world, world.settings().model_copy(update={"lnd": alone}))
+    )
+    assert met(finding) == (BAD, CertificateNotPublic)
+    places = {"source": "lnd.lndconnect", "certificate_key": "lnd.tls_cert"}
+    assert finding.values == {"host": world.node.address, "bake": BAKE, **places}
+
+    both = LndSettings(lndconnect=uri, tls_cert=lnd.tls_cert)
+    findings = await diagnosed(world, world.settings().model_copy(update={"lnd": both}))
+    assert not bad_ones(findings)
+    assert kinds(of(About.CERTIFICATE, findings)) == [(FINE, Kind.EXPIRES)]
 
 
 async def test_where_lndconnect_is_set_the_findings_say_so(world: World) -> None:

@@ -15,6 +15,17 @@ def file(kind: Kind, key: str, path: str = "/x", reason: str = "") -> Problem:
     return Problem(kind, key, values={"path": path, "reason": reason})
 
 
+def lndconnect(kind: Kind) -> Problem:
+    values: dict[str, Value] = {"found": Found.STRING, "characters": 34}
+    return Problem(kind, "lnd.lndconnect", values=values)
+
+
+#: What each line about it begins with.
+LNDCONNECT = (
+    "lnd.lndconnect: expected lndconnect://host:port?cert=...&macaroon=... as lndconnect prints it, "
+    "found a string of 34 characters (not shown)"
+)
+
 LINES: list[tuple[Problem, str]] = [
     (
         Problem(Kind.NO_SETTINGS, "config.toml", values={"folder": "/home/me"}),
@@ -139,6 +150,23 @@ LINES: list[tuple[Problem, str]] = [
     (
         Problem(Kind.TWO_TOKENS, "telegram.token_file"),
         "telegram.token_file: expected either token or token_file, found both",
+    ),
+    (
+        lndconnect(Kind.LNDCONNECT_SCHEME),
+        f"{LNDCONNECT} that does not begin with lndconnect://",
+    ),
+    (
+        lndconnect(Kind.LNDCONNECT_HOST),
+        f"{LNDCONNECT} without a valid host:port after lndconnect://",
+    ),
+    (lndconnect(Kind.LNDCONNECT_NO_MACAROON), f"{LNDCONNECT} without macaroon="),
+    (
+        lndconnect(Kind.LNDCONNECT_MACAROON_ODD),
+        f"{LNDCONNECT} whose macaroon= is not base64: is it complete?",
+    ),
+    (
+        lndconnect(Kind.LNDCONNECT_CERT_ODD),
+        f"{LNDCONNECT} whose cert= is not base64: is it complete?",
     ),
     (
         Problem(Kind.BESIDE_LNDCONNECT, "lnd.host"),

@@ -427,6 +427,18 @@ def test_where_the_node_comes_from_lndconnect_no_cure_names_a_setting_that_is_no
     assert not re.search(r"lnd\.(host|tls_cert|macaroon)", texts.finding_line(met_there))
 
 
+@pytest.mark.parametrize("kind", list(family(errors.CertificateRefused)))
+def test_where_the_certificate_is_beside_lndconnect_the_cures_name_that_file(
+    kind: type[errors.NodeError],
+) -> None:
+    places = {"source": "lnd.lndconnect", "certificate_key": "lnd.tls_cert"}
+    line = texts.finding_line(refused(About.NODE, kind(), host=HOST, bake=BAKE, **places))
+    assert not re.search(r"lnd\.(host|macaroon)", line)
+    assert ("tls.cert" in line) is ("lnd.tls_cert" in line)
+    if kind is errors.CertificateNotPublic:
+        assert "that address holds no certificate" in line
+
+
 @pytest.mark.parametrize(
     "finding",
     [
