@@ -22,8 +22,8 @@ def lndconnect(kind: Kind) -> Problem:
 
 #: What each line about it begins with.
 LNDCONNECT = (
-    "lnd.lndconnect: expected lndconnect://host:port?cert=...&macaroon=... as lndconnect prints it, "
-    "found a string of 34 characters (not shown)"
+    "lnd.lndconnect: expected lndconnect://host:port?cert=...&macaroon=... as lndconnect prints "
+    "it, found a string of 34 characters (not shown)"
 )
 
 LINES: list[tuple[Problem, str]] = [
