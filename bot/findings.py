@@ -91,6 +91,10 @@ class Kind(StrEnum):
     NOT_SYNCED = "not synced"  # block_height
     RECEIVABLE = "receivable"  # receivable_msat
     NOTHING_RECEIVABLE = "nothing receivable"
+    CHANNELS_UNSEEN = "channels unseen"  # permission: without it they cannot be seen
+    HINTS = "hints"
+    NO_HINTS = "no hints"
+    HINTS_NEEDED = "hints needed"
     NOT_PERMITTED = "not permitted"  # permission: without it this cannot be checked
     # the database; path: what it is about
     WRITABLE = "writable"  # path

@@ -103,7 +103,7 @@ def test_every_key_but_the_secrets_has_a_default(folder: Path) -> None:
     got = load(written(GOOD_TOML), {})
 
     assert got.telegram.api_url == "https://api.telegram.org"
-    assert (got.lnd.host, got.lnd.private_route_hints) == ("127.0.0.1:10009", False)
+    assert (got.lnd.host, got.lnd.private_route_hints) == ("127.0.0.1:10009", "auto")
     assert (got.invoices.expiry_s, got.invoices.patience_s) == (3600, 60)
     assert (got.invoices.min_sats, got.invoices.max_sats) == (1, 1_000_000)
     assert (got.access.owners, got.access.users, got.access.chats) == (frozenset(),) * 3
@@ -150,7 +150,7 @@ def test_every_key_can_be_set() -> None:
 
     assert got.telegram.api_url == "http://127.0.0.1:8081"
     assert (got.lnd.host, got.lnd.certificate()) == ("[::1]:10010", None)
-    assert got.lnd.private_route_hints
+    assert got.lnd.private_route_hints is True
     assert (got.invoices.expiry_s, got.invoices.patience_s) == (172_800, 1)
     assert (got.invoices.min_sats, got.invoices.max_sats) == (5, 10**13)
     assert got.access.owners == {1, 2}

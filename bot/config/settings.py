@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
@@ -58,7 +58,7 @@ class LndSettings(_Section):
     tls_cert: Path | None = None
     macaroon: Path | None = None
     lndconnect: LndConnectUri | None = None
-    private_route_hints: bool = False
+    private_route_hints: Literal["auto"] | bool = "auto"
 
     @model_validator(mode="before")
     @classmethod

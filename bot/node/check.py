@@ -168,7 +168,7 @@ async def check_node(settings: LndSettings) -> list[Finding]:
         if all(finding.mark is Mark.FINE for finding in findings):
             findings.append(await _accepted(node))
             findings += await _chain(node)
-            findings.append(await _receivable(node))
+            findings += await _channels(node, hints=settings.private_route_hints)
     except NodeError as error:
         how = {"host": settings.host, "bake": BAKE, **_sources(settings)}
         findings.append(refused(About.NODE, error, **how))
@@ -210,11 +210,22 @@ async def _chain(node: Node) -> list[Finding]:
     return [identity, bad(About.CHAIN, Kind.NOT_SYNCED, block_height=info.block_height)]
 
 
-async def _receivable(node: Node) -> Finding:
+async def _channels(node: Node, *, hints: bool | str) -> list[Finding]:
     try:
         receivable_msat = await node.receivable_msat()
+        are_private = await node.are_private()
     except PermissionMissing:
-        return note(About.CHANNELS, Kind.NOT_PERMITTED, permission="offchain:read")
+        kind = Kind.CHANNELS_UNSEEN if hints == "auto" else Kind.NOT_PERMITTED
+        return [note(About.CHANNELS, kind, permission="offchain:read")]
     if receivable_msat == 0:
-        return note(About.CHANNELS, Kind.NOTHING_RECEIVABLE)
-    return fine(About.CHANNELS, Kind.RECEIVABLE, receivable_msat=receivable_msat)
+        return [note(About.CHANNELS, Kind.NOTHING_RECEIVABLE)]
+    if hints is False and all(are_private):
+        return [note(About.CHANNELS, Kind.HINTS_NEEDED)]
+    receivable = fine(About.CHANNELS, Kind.RECEIVABLE, receivable_msat=receivable_msat)
+    return [receivable, *_hints(are_private, hints=hints)]
+
+
+def _hints(are_private: tuple[bool, ...], *, hints: bool | str) -> Iterator[Finding]:
+    if any(are_private):
+        has_hints = hints is True or (hints == "auto" and all(are_private))
+        yield fine(About.CHANNELS, Kind.HINTS if has_hints else Kind.NO_HINTS)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import grpc
 
 from bot import logs
+from bot.clock import steady
 from bot.config import LndSettings
 from bot.core.answers import NodeInfo, NodeInvoice, WalletState
 from bot.errors import (
@@ -24,6 +25,7 @@ from bot.errors import (
     NodeOdd,
     NodeSetting,
     NodeUnreachable,
+    PermissionMissing,
 )
 from bot.lnrpc import invoices_pb2, lightning_pb2, state_pb2
 from bot.lnrpc.invoices_pb2_grpc import InvoicesStub
@@ -34,6 +36,12 @@ from bot.node.channel import open_channel
 from bot.node.explain import explain
 
 log = logs.get(__name__)
+
+#: Seconds that the node gets to list its channels, before an invoice is made without knowing them.
+HINTS_TIMEOUT_S = 2.0
+#: Seconds after which it is asked again whether hints are needed; and where it did not say.
+HINTS_LAST_S = 60.0
+HINTS_AGAIN_S = 15.0
 
 #: Seconds after which a call is given up; what it did is then unknown.
 CALL_TIMEOUT_S = 10.0
@@ -55,13 +63,19 @@ class Node:
         self._channel: grpc.aio.Channel | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._tells_odd = True
+        self._all_private = False
+        self._hints_due_at = 0.0
+        self._refreshing: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """Close the connection; calls under way end with `NodeUnreachable`."""
+        for task in self._refreshing:
+            task.cancel()
         channel, self._channel = self._channel, None
         if channel is not None:
             await channel.close()
         await asyncio.gather(*self._closing)
+        await asyncio.gather(*self._refreshing, return_exceptions=True)
 
     async def state(self, *, timeout_s: float = CALL_TIMEOUT_S) -> WalletState:
         """The wallet's state.
@@ -103,7 +117,7 @@ class Node:
             value_msat=amount_msat,
             memo=memo,
             expiry=expiry_s,
-            private=self._settings.private_route_hints,
+            private=self._with_hints(),
         )
         try:
             await self._call(
@@ -156,6 +170,49 @@ class Node:
             )
         )
         return messages.receivable_msat(answer)
+
+    async def are_private(self, *, timeout_s: float = CALL_TIMEOUT_S) -> tuple[bool, ...]:
+        """Of each active channel, whether it is private (needs offchain:read)."""
+        answer = await self._call(
+            lambda channel: LightningStub(channel).ListChannels(
+                lightning_pb2.ListChannelsRequest(active_only=True),
+                timeout=timeout_s,
+                metadata=self._rights(),
+            )
+        )
+        return messages.are_private(answer)
+
+    async def refresh_hints(self) -> None:
+        """Ask whether payment requests need hints for private channels. Raises no `NodeError`.
+
+        What was known before stays where the node does not say.
+        """
+        if self._settings.private_route_hints != "auto":
+            return
+        self._hints_due_at = steady() + HINTS_LAST_S
+        try:
+            channels = await self.are_private(timeout_s=HINTS_TIMEOUT_S)
+        except PermissionMissing:
+            self._all_private = False
+        except NodeError as error:
+            self._hints_due_at = steady() + HINTS_AGAIN_S
+            log.debug("channels not listed", detail=error.detail)
+        else:
+            self._all_private = bool(channels) and all(channels)
+
+    async def hints_refreshed(self) -> None:
+        """Wait for what is asked behind the invoices."""
+        await asyncio.gather(*self._refreshing)
+
+    def _with_hints(self) -> bool:
+        """Whether the next invoice has hints, as far as it is known: nobody waits for that."""
+        if self._settings.private_route_hints != "auto":
+            return self._settings.private_route_hints
+        if steady() >= self._hints_due_at and not self._refreshing:
+            task = asyncio.ensure_future(self.refresh_hints())
+            self._refreshing.add(task)
+            task.add_done_callback(self._refreshing.discard)
+        return self._all_private
 
     async def subscribe(self, settle_index: int) -> AsyncIterator[NodeInvoice]:
         """Every invoice that is added or settled from now on, of this bot or not.

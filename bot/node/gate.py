@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from bot import logs, texts
 from bot.clock import steady
@@ -41,7 +41,10 @@ _NO_INVOICE = bytes(32)
 
 
 async def probe(node: Node) -> None:
-    """Whether the node can be asked for invoices right now. Raises `NodeError` if not."""
+    """Whether the node can be asked for invoices right now. Raises `NodeError` if not.
+
+    If it can, it is also known afterwards whether they need hints for private channels.
+    """
     try:
         state = await node.state(timeout_s=PROBE_TIMEOUT_S)
     except CallMissing:  # a proxy may offer only the main service
@@ -52,10 +55,9 @@ async def probe(node: Node) -> None:
         raise WalletMissing(detail=state)
     if state is not WalletState.SERVER_ACTIVE:
         raise NodeStarting(detail=state)
-    try:
+    with suppress(InvoiceUnknown):
         await node.lookup(_NO_INVOICE, timeout_s=PROBE_TIMEOUT_S)
-    except InvoiceUnknown:
-        return
+    await node.refresh_hints()
 
 
 def is_away(error: NodeError) -> bool:

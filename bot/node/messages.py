@@ -94,6 +94,11 @@ def invoice(message: Any) -> NodeInvoice:
     )
 
 
+def are_private(message: Any) -> tuple[bool, ...]:
+    """ListChannels' answer: of each channel, whether it is private."""
+    return tuple(each.private for each in message.channels)
+
+
 def receivable_msat(message: Any) -> int:
     """ListChannels' answer: what active channels can receive, reserves kept. Raises `NodeOdd`."""
     return _in_range(

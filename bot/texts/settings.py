@@ -20,7 +20,7 @@ EXPECTED = {
     "lnd.tls_cert": 'the path of LND\'s tls.cert ("" for a certificate from a public authority)',
     "lnd.macaroon": "the path of a macaroon file",
     "lnd.lndconnect": "lndconnect://host:port?cert=...&macaroon=... as lndconnect prints it",
-    "lnd.private_route_hints": "true or false",
+    "lnd.private_route_hints": '"auto", true or false',
     "invoices.expiry": 'a duration from "1s" to "365d", such as "1h"',
     "invoices.patience": f'a duration from "{MIN_PATIENCE_S}s" to "1h", such as "60s"',
     "invoices.min_sats": _SATS,

@@ -196,7 +196,7 @@ _BESIDE_LNDCONNECT = {
     name: _IN_FILES[name] for name in ("certificate_at", "put_certificate", "put_new_certificate")
 } | {
     "pin_certificate": (
-        "that address holds no certificate: copy LND's tls.cert, and name the copy in lnd.tls_cert"
+        "that address has no certificate: copy LND's tls.cert, and name the copy in lnd.tls_cert"
     )
 }
 
@@ -303,6 +303,19 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
     Kind.NOTHING_RECEIVABLE: Reason(
         "no inbound liquidity, so nobody can pay",
         "open channels to the node, or buy inbound liquidity",
+    ),
+    Kind.CHANNELS_UNSEEN: Reason(
+        "not checked, because the macaroon lacks {permission}: payment requests include no hints "
+        "for private channels",
+        "if all channels are private, set lnd.private_route_hints = true",
+    ),
+    Kind.HINTS: Reason("payment requests include hints for the private channels"),
+    Kind.NO_HINTS: Reason(
+        "payment requests include no hints for the private channels, because others are public"
+    ),
+    Kind.HINTS_NEEDED: Reason(
+        "all of them are private, and payment requests include no hints, so nobody can pay",
+        'set lnd.private_route_hints = "auto"',
     ),
     Kind.NOT_PERMITTED: Reason("not checked, because the macaroon lacks {permission}"),
     # the database

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import ssl
 import sys
 from asyncio import create_subprocess_exec
 from asyncio.subprocess import PIPE, STDOUT
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,12 @@ from bot.errors import (
     CertificateName,
     NodeNameUnknown,
     NodeTimeout,
-    NodeUnreachable,
     RestPort,
 )
 from bot.node import channel
 from bot.node.channel import CHANNEL_OPTIONS
 from bot.node.client import Node
-from tests.node.simulated import add, connected, failure, settings
+from tests.node.simulated import LIMIT_S, add, connected, failure, settings
 
 # what the environment says of proxies
 
@@ -169,40 +168,25 @@ async def test_where_a_public_authority_vouches_the_name_is_checked(
 # ports that are not LND's gRPC
 
 
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@contextlib.asynccontextmanager
-async def served(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
-    """An address where each connection meets `serve`, and lasts no longer than that."""
-
-    async def whole(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connections.append(asyncio.current_task())
-        await serve(reader, writer)
-        writer.transport.abort()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
-
-    connections: list[Any] = []
-    server = await asyncio.start_server(whole, "127.0.0.1", 0, ssl=tls)
-    try:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
-        await asyncio.gather(*connections)
-
-
-async def until_it_leaves(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
-        await reader.read()
-
-
 async def test_the_rest_port_is_reported_as_that(sim: SimNode) -> None:
     # as LND's: its certificate, and HTTP/1.1 only
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(sim.folder / "tls.cert", sim.folder / "tls.key")
-    async with served(until_it_leaves, tls) as host, connected(sim, host=host) as node:
-        assert type(await failure(node.state())) is RestPort
+    ended = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+            writer.close()
+            await writer.wait_closed()
+        ended.set()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls) as server:
+        host = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with connected(sim, host=host) as node:
+            assert type(await failure(node.state())) is RestPort
+        async with asyncio.timeout(LIMIT_S):
+            await ended.wait()
 
 
 async def test_a_port_that_takes_the_connection_and_stays_silent_does_not_answer(
@@ -210,15 +194,8 @@ async def test_a_port_that_takes_the_connection_and_stays_silent_does_not_answer
 ) -> None:
     options = {**dict(CHANNEL_OPTIONS), "grpc.min_reconnect_backoff_ms": 200}
     monkeypatch.setattr(channel, "CHANNEL_OPTIONS", tuple(options.items()))
-    async with served(until_it_leaves) as host, connected(sim, host=host) as node:
-        error = await failure(node.state())
-        assert type(error) is NodeTimeout
-        assert error.detail.startswith("UNAVAILABLE")
-
-
-async def test_a_port_that_hangs_up_at_once_cannot_be_reached(sim: SimNode) -> None:
-    async def hang_up(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-        return
-
-    async with served(hang_up) as host, connected(sim, host=host) as node:
-        assert type(await failure(node.state())) is NodeUnreachable
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        async with connected(sim, host=f"127.0.0.1:{silent.getsockname()[1]}") as node:
+            error = await failure(node.state())
+    assert type(error) is NodeTimeout
+    assert error.detail.startswith("UNAVAILABLE")

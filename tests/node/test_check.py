@@ -7,6 +7,7 @@ import ssl
 import time
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -180,7 +181,7 @@ async def test_lnds_own_invoice_macaroon_is_enough(world: World) -> None:
     ]
     assert findings[-3:-1] == [
         Finding(NOTE, About.CHAIN, Kind.NOT_PERMITTED, {"permission": "info:read"}),
-        Finding(NOTE, About.CHANNELS, Kind.NOT_PERMITTED, {"permission": "offchain:read"}),
+        Finding(NOTE, About.CHANNELS, Kind.CHANNELS_UNSEEN, {"permission": "offchain:read"}),
     ]
     assert not bad_ones(findings)
 
@@ -366,3 +367,36 @@ async def test_nothing_to_receive(world: World, count: int) -> None:
     (finding,) = of(About.CHANNELS, await diagnosed(world))
 
     assert finding == Finding(NOTE, About.CHANNELS, Kind.NOTHING_RECEIVABLE)
+
+
+@pytest.mark.parametrize(
+    ("setting", "is_public", "found"),
+    [
+        ("auto", False, [(FINE, Kind.RECEIVABLE), (FINE, Kind.HINTS)]),
+        (True, False, [(FINE, Kind.RECEIVABLE), (FINE, Kind.HINTS)]),
+        (False, False, [(NOTE, Kind.HINTS_NEEDED)]),
+        ("auto", True, [(FINE, Kind.RECEIVABLE), (FINE, Kind.NO_HINTS)]),
+        (True, True, [(FINE, Kind.RECEIVABLE), (FINE, Kind.HINTS)]),
+        (False, True, [(FINE, Kind.RECEIVABLE), (FINE, Kind.NO_HINTS)]),
+    ],
+)
+async def test_whether_private_channels_are_named_and_need_to_be(
+    world: World, setting: Any, is_public: bool, found: list[tuple[Mark, Kind]]
+) -> None:
+    world.node.ledger.channels = open_channels(int(is_public), capacity_sat=1_000_000)
+    world.node.set_private_channels(2)
+    settings = changed(world.settings(), "lnd", private_route_hints=setting)
+
+    assert kinds(of(About.CHANNELS, await diagnosed(world, settings))) == found
+
+
+@pytest.mark.parametrize("setting", [False, True])
+async def test_where_channels_cannot_be_seen_a_setting_still_counts(
+    world: World, setting: bool
+) -> None:
+    world.macaroon = "invoice.macaroon"
+    settings = changed(world.settings(), "lnd", private_route_hints=setting)
+
+    (finding,) = of(About.CHANNELS, await diagnosed(world, settings))
+
+    assert finding.kind is Kind.NOT_PERMITTED

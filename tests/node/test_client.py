@@ -199,14 +199,6 @@ async def test_nothing_msat_is_an_invoice_of_any_amount(sim: SimNode, node: Node
     assert (found.amount_msat, found.paid_msat, found.state) == (0, 777_000, NodeState.SETTLED)
 
 
-@pytest.mark.parametrize("hints", [False, True])
-async def test_private_channels_are_named_only_where_that_is_set(sim: SimNode, hints: bool) -> None:
-    sim.set_private_channels(2)
-    async with connected(sim, private_route_hints=hints) as node:
-        await add(node)
-    assert sim.invoices[HASH].private is hints
-
-
 async def test_adding_the_same_preimage_again_makes_nothing_whatever_became_of_it(
     sim: SimNode, node: Node
 ) -> None:

@@ -142,6 +142,13 @@ CODES: list[tuple[grpc.StatusCode, str, type[NodeError]]] = [
         "Failed to create security handshaker",
         CertificateCorrupt,
     ),
+    (grpc.StatusCode.UNAVAILABLE, "Handshake read failed (Socket closed)", NodeUnreachable),
+    (
+        grpc.StatusCode.UNAVAILABLE,
+        "Handshake read failed (recvmsg:Connection reset by peer (104))",
+        NodeUnreachable,
+    ),
+    (grpc.StatusCode.UNAVAILABLE, "Handshake read failed (Endpoint closing)", NodeTimeout),
     (grpc.StatusCode.UNAVAILABLE, "Ssl handshake failed (TSI_PROTOCOL_FAILURE)", TlsFailed),
     (grpc.StatusCode.UNAVAILABLE, "SSL_ERROR_SSL: error: NO_SHARED_CIPHER", TlsFailed),
 ]

@@ -287,7 +287,7 @@ def test_every_key_says_what_is_expected() -> None:
             'the path of LND\'s tls.cert ("" for a certificate from a public authority)',
         ),
         ("lnd.lndconnect", "lndconnect://host:port?cert=...&macaroon=... as lndconnect prints it"),
-        ("lnd.private_route_hints", "true or false"),
+        ("lnd.private_route_hints", '"auto", true or false'),
         ("invoices.patience", 'a duration from "1s" to "1h", such as "60s"'),
         ("invoices.min_sats", "a whole number from 1 to 10000000000000"),
         (

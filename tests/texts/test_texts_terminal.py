@@ -286,6 +286,32 @@ LINES: list[tuple[Finding, str]] = [
         "✓ channels: up to 1,580,000,000 sats can be received",
     ),
     (
+        note(About.CHANNELS, Kind.CHANNELS_UNSEEN, permission="offchain:read"),
+        (
+            "! channels: not checked, because the macaroon lacks offchain:read: payment requests "
+            "include no hints for private channels; if all channels are private, set "
+            "lnd.private_route_hints = true"
+        ),
+    ),
+    (
+        fine(About.CHANNELS, Kind.HINTS),
+        "✓ channels: payment requests include hints for the private channels",
+    ),
+    (
+        fine(About.CHANNELS, Kind.NO_HINTS),
+        (
+            "✓ channels: payment requests include no hints for the private channels, because "
+            "others are public"
+        ),
+    ),
+    (
+        note(About.CHANNELS, Kind.HINTS_NEEDED),
+        (
+            "! channels: all of them are private, and payment requests include no hints, "
+            'so nobody can pay; set lnd.private_route_hints = "auto"'
+        ),
+    ),
+    (
         note(About.CHANNELS, Kind.NOTHING_RECEIVABLE),
         (
             "! channels: no inbound liquidity, so nobody can pay; "
@@ -436,7 +462,7 @@ def test_where_the_certificate_is_beside_lndconnect_the_cures_name_that_file(
     assert not re.search(r"lnd\.(host|macaroon)", line)
     assert ("tls.cert" in line) is ("lnd.tls_cert" in line)
     if kind is errors.CertificateNotPublic:
-        assert "that address holds no certificate" in line
+        assert "that address has no certificate" in line
 
 
 @pytest.mark.parametrize(
