@@ -23,6 +23,7 @@ from bot.errors import (
     NodeRefused,
     NodeSetting,
     NodeStarting,
+    PermissionMissing,
     WalletMissing,
 )
 from bot.node.client import Node
@@ -61,8 +62,9 @@ async def probe(node: Node) -> None:
 
 
 def is_away(error: NodeError) -> bool:
-    """Whether the node is away for everybody, not for one invoice only."""
-    return isinstance(error, NodePassing | NodeSetting) and not isinstance(error, NodeOdd)
+    """Whether the node is away for everybody, not for one invoice or one call only."""
+    of_one = NodeOdd | PermissionMissing | CallMissing
+    return isinstance(error, NodePassing | NodeSetting) and not isinstance(error, of_one)
 
 
 class Gate:
