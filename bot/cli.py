@@ -293,10 +293,13 @@ async def _make(settings: Settings, *, amount_msat: int, memo: str) -> NodeInvoi
     from bot.core import outcomes  # noqa: PLC0415
     from bot.errors import NodeOdd  # noqa: PLC0415
     from bot.node.client import Node  # noqa: PLC0415
+    from bot.node.gate import probe  # noqa: PLC0415
 
     node = Node(settings.lnd)
     preimage = secrets.token_bytes(32)
     try:
+        # a node that is still starting may store the invoice and never answer
+        await probe(node)
         await node.add(
             preimage=preimage,
             amount_msat=amount_msat,
