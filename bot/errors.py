@@ -34,7 +34,8 @@ Grouped by what the reader should do::
     ├── NodeError
     │   ├── NodePassing              wait, and ask again: whether the call arrived is unknown
     │   │   ├── NodeUnreachable
-    │   │   │   └── NodeNameUnknown
+    │   │   │   ├── NodeNameUnknown
+    │   │   │   └── ProxyRefused     lnd.proxy does not lead to it
     │   │   ├── NodeStarting
     │   │   │   ├── NodeStopping
     │   │   │   └── NodeNotAsked     the process has just started
@@ -278,6 +279,10 @@ class NodeUnreachable(NodePassing):
 
 class NodeNameUnknown(NodeUnreachable):
     """This machine does not know the name in the node's address."""
+
+
+class ProxyRefused(NodeUnreachable):
+    """The proxy to the node does not let the bot through, or does not reach the node."""
 
 
 class NodeStarting(NodePassing):

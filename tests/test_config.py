@@ -426,6 +426,48 @@ def test_lndconnect_excludes_the_keys_that_it_replaces(key: str) -> None:
     assert Problem(Kind.BESIDE_LNDCONNECT, f"lnd.{key}") in found
 
 
+# a proxy to the node
+
+ONION = "abcdefghijklmnopqrstuvwxyz234567.onion"
+
+
+def test_a_proxy_leads_to_an_onion_address(folder: Path) -> None:
+    text = f'{GOOD_TOML}host = "{ONION}:10009"\nproxy = "http://127.0.0.1:9080"\n'
+    lnd = load(written(text), {}).lnd
+    assert (lnd.host, lnd.proxy) == (f"{ONION}:10009", "http://127.0.0.1:9080")
+
+
+@pytest.mark.parametrize("host", [f"{ONION}:10009", f"{ONION.upper()}:1", f"{ONION}.:1"])
+def test_an_onion_address_without_a_proxy_is_refused(folder: Path, host: str) -> None:
+    found = problems(written(f'{GOOD_TOML}host = "{host}"\n'))
+    assert found == [Problem(Kind.ONION_WITHOUT_PROXY, "lnd.host")]
+
+    uri = lndconnect(host=host)
+    found = problems(need_telegram=False, INVOICE_BOT_LND__LNDCONNECT=uri)
+    variable = "INVOICE_BOT_LND__LNDCONNECT"
+    assert found == [Problem(Kind.ONION_WITHOUT_PROXY, "lnd.lndconnect", variable)]
+
+
+@pytest.mark.parametrize(
+    ("proxy", "kind"),
+    [
+        ("socks5://127.0.0.1:9050", Kind.PROXY_SOCKS),
+        ("SOCKS5h://127.0.0.1:9050", Kind.PROXY_SOCKS),
+        ("https://127.0.0.1:9080", Kind.REFUSED),
+        ("127.0.0.1:9080", Kind.REFUSED),
+        ("http://127.0.0.1", Kind.REFUSED),
+        ("http://127.0.0.1:9080/way", Kind.REFUSED),
+        ("http://:9080", Kind.REFUSED),
+        ("http://me:secret@127.0.0.1:9080", Kind.REFUSED),
+        ("", Kind.REFUSED),
+    ],
+)
+def test_a_proxy_of_another_kind_is_refused(folder: Path, proxy: str, kind: Kind) -> None:
+    (found,) = problems(written(f'{GOOD_TOML}proxy = "{proxy}"\n'))
+    assert (found.key, found.kind) == ("lnd.proxy", kind)
+    assert "secret" not in str(found)
+
+
 # what is refused
 
 

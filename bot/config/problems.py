@@ -49,6 +49,9 @@ class Kind(StrEnum):
     LNDCONNECT_NO_MACAROON = "lndconnect without macaroon"
     LNDCONNECT_MACAROON_ODD = "lndconnect's macaroon odd"
     LNDCONNECT_CERT_ODD = "lndconnect's certificate odd"
+    # the way to the node
+    PROXY_SOCKS = "proxy speaks SOCKS"  # found
+    ONION_WITHOUT_PROXY = "onion without proxy"
     # values that exclude each other
     TWO_TOKENS = "two tokens"
     BESIDE_LNDCONNECT = "beside lndconnect"

@@ -24,6 +24,7 @@ from bot.config.values import (
     HostPort,
     LndConnect,
     LndConnectUri,
+    Proxy,
     Rate,
     RateText,
     SqliteUrl,
@@ -58,6 +59,7 @@ class LndSettings(_Section):
     tls_cert: Path | None = None
     macaroon: Path | None = None
     lndconnect: LndConnectUri | None = None
+    proxy: Proxy | None = None
     private_route_hints: Literal["auto"] | bool = "auto"
 
     @model_validator(mode="before")

@@ -15,7 +15,14 @@ from pydantic import ValidationError
 from bot import logs
 from bot.config.problems import Kind, refused, unknown
 from bot.config.settings import DatabaseSettings, LndSettings, Raw, Settings
-from bot.config.values import SQLITE, LndConnect, OddLndConnectError, odd_database, read_token
+from bot.config.values import (
+    SQLITE,
+    LndConnect,
+    OddValueError,
+    is_onion,
+    odd_database,
+    read_token,
+)
 from bot.errors import ConfigError, Problem
 
 DEFAULT_FILE = "config.toml"
@@ -221,13 +228,24 @@ def _lnd_problems(raw: Raw) -> Iterator[Problem]:
             yield refused("lnd.macaroon", "")
         if "macaroon" not in lnd:
             yield Problem(Kind.MISSING, "lnd.macaroon")
+    yield from _onion_problems(lnd)
     for key in ("tls_cert", "macaroon"):
         if lnd.get(key) == "":
             lnd[key] = None
 
 
+def _onion_problems(lnd: Raw) -> Iterator[Problem]:
+    """Only Tor knows where such an address is."""
+    host, uri = lnd.get("host"), lnd.get("lndconnect")
+    if isinstance(uri, str):
+        with suppress(OddValueError):
+            host = LndConnect.read(uri).host
+    if "proxy" not in lnd and isinstance(host, str) and is_onion(host):
+        yield Problem(Kind.ONION_WITHOUT_PROXY, "lnd.host" if uri is None else "lnd.lndconnect")
+
+
 def _has_certificate(lndconnect: object) -> bool:
-    with suppress(OddLndConnectError):
+    with suppress(OddValueError):
         return isinstance(lndconnect, str) and LndConnect.read(lndconnect).certificate is not None
     return False
 
@@ -255,5 +273,5 @@ def _refusals(error: ValidationError, raw: Raw) -> Iterator[Problem]:
             seen.add(dotted)
             odd = failure.get("ctx", {}).get("error")
             value = raw[section][rest[0]]
-            kind = odd.kind if value and isinstance(odd, OddLndConnectError) else Kind.REFUSED
+            kind = odd.kind if value and isinstance(odd, OddValueError) else Kind.REFUSED
             yield refused(dotted, value, kind=kind)

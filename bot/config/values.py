@@ -113,6 +113,20 @@ def _host(value: str) -> str:
     return value
 
 
+def _proxy(value: str) -> str:
+    scheme, _, rest = value.partition("://")
+    if scheme.lower().startswith("socks"):
+        raise OddValueError(Kind.PROXY_SOCKS)
+    if scheme.lower() != "http":
+        raise ValueError
+    return f"http://{_host(rest.removesuffix('/'))}"
+
+
+def is_onion(address: str) -> bool:
+    """Whether only Tor knows where this host:port is."""
+    return address.rpartition(":")[0].rstrip(".").lower().endswith(".onion")
+
+
 def _lndconnect(value: SecretStr) -> SecretStr:
     LndConnect.read(value.get_secret_value())
     return value
@@ -150,12 +164,13 @@ RateText = Annotated[Rate, BeforeValidator(_rate)]
 Token = Annotated[SecretStr, AfterValidator(_token)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 HostPort = Annotated[str, AfterValidator(_host)]
+Proxy = Annotated[str, AfterValidator(_proxy)]
 LndConnectUri = Annotated[SecretStr, AfterValidator(_lndconnect)]
 SqliteUrl = Annotated[str, AfterValidator(_sqlite)]
 
 
-class OddLndConnectError(ValueError):
-    """An lndconnect address that cannot be read; `kind` says which part of it."""
+class OddValueError(ValueError):
+    """A value that is refused for a reason of its own: `kind`."""
 
     def __init__(self, kind: Kind) -> None:
         super().__init__(kind.value)
@@ -171,15 +186,15 @@ class LndConnect(NamedTuple):
 
     @classmethod
     def read(cls, uri: str) -> Self:
-        """Raises OddLndConnectError, never with the address in it."""
+        """Raises OddValueError, never with the address in it."""
         if not uri.strip().startswith("lndconnect://"):
-            raise OddLndConnectError(Kind.LNDCONNECT_SCHEME)
+            raise OddValueError(Kind.LNDCONNECT_SCHEME)
         with _part(Kind.LNDCONNECT_HOST):
             url = urlsplit(uri.strip())
             host = _host(_with_port(url))
         query = {key: values[0] for key, values in parse_qs(url.query).items()}
         if not query.get("macaroon"):
-            raise OddLndConnectError(Kind.LNDCONNECT_NO_MACAROON)
+            raise OddValueError(Kind.LNDCONNECT_NO_MACAROON)
         with _part(Kind.LNDCONNECT_MACAROON_ODD):
             macaroon_hex = _of_macaroon(query["macaroon"]).hex()
         with _part(Kind.LNDCONNECT_CERT_ODD):
@@ -193,7 +208,7 @@ def _part(kind: Kind) -> Iterator[None]:
     try:
         yield
     except ValueError:
-        raise OddLndConnectError(kind) from None
+        raise OddValueError(kind) from None
 
 
 def _with_port(url: SplitResult) -> str:

@@ -1,4 +1,4 @@
-"""How the node is reached: address and certificate as a gRPC channel. Knows gRPC's options."""
+"""How the node is reached: address, certificate, proxy. Knows gRPC's channel options."""
 
 from __future__ import annotations
 
@@ -41,19 +41,33 @@ CHANNEL_OPTIONS: Sequence[tuple[str, int]] = (
 )
 
 
-def open_channel(host: str, certificate: bytes | None) -> grpc.aio.Channel:
+#: The least time that a connection gets to come up through a proxy: Tor needs long at first.
+THROUGH_PROXY_MS = 20_000
+
+
+def open_channel(
+    host: str, certificate: bytes | None, *, proxy: str | None = None
+) -> grpc.aio.Channel:
     """A channel to `host` (host:port) over TLS. Nothing connects before its first call.
 
     `certificate`: PEM, which is all that is trusted; None: what the system's authorities vouch for.
+    `proxy`: http://host:port, which gets the name of `host` and tunnels to it.
     """
-    options: list[tuple[str, int | str]] = [*CHANNEL_OPTIONS]
+    options: dict[str, int | str] = dict(CHANNEL_OPTIONS)
+    target = host
+    if proxy is not None:
+        # What gRPC itself makes of its proxy option, but that NO_PROXY has no say in it.
+        target = proxy.removeprefix("http://")
+        options["grpc.http_connect_server"] = options["grpc.default_authority"] = host
+        options["grpc.min_reconnect_backoff_ms"] = THROUGH_PROXY_MS
     name = own_name(certificate) if certificate is not None else None
     if name is not None:
         # The certificate itself is pinned: whose address reaches it says no more. gRPC asks for a
         # name all the same.
-        options.append(("grpc.ssl_target_name_override", name))
+        options["grpc.ssl_target_name_override"] = name
+        options.pop("grpc.default_authority", None)
     credentials = grpc.ssl_channel_credentials(certificate)
-    return grpc.aio.secure_channel(f"dns:///{host}", credentials, options=options)
+    return grpc.aio.secure_channel(f"dns:///{target}", credentials, options=list(options.items()))
 
 
 def own_name(pem: bytes) -> str | None:

@@ -170,7 +170,8 @@ async def check_node(settings: LndSettings) -> list[Finding]:
             findings += await _chain(node)
             findings += await _channels(node, hints=settings.private_route_hints)
     except NodeError as error:
-        how = {"host": settings.host, "bake": BAKE, **_sources(settings)}
+        proxy = {"proxy": settings.proxy} if settings.proxy else {}
+        how = {"host": settings.host, "bake": BAKE, **proxy, **_sources(settings)}
         findings.append(refused(About.NODE, error, **how))
     finally:
         await node.close()

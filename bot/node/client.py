@@ -264,7 +264,9 @@ class Node:
             except ConfigError as error:
                 raise CredentialsUnreadable(detail=str(error)) from error
             logs.redact(self._macaroon_hex)
-            self._channel = open_channel(self._settings.host, self._certificate)
+            self._channel = open_channel(
+                self._settings.host, self._certificate, proxy=self._settings.proxy
+            )
         return self._channel
 
     def _rights(self) -> tuple[tuple[str, str], ...]:

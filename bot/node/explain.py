@@ -33,6 +33,7 @@ from bot.errors import (
     NodeTimeout,
     NodeUnreachable,
     PermissionMissing,
+    ProxyRefused,
     RestPort,
     TlsFailed,
     TlsMissing,
@@ -42,6 +43,7 @@ from bot.errors import (
 #: gRPC's words for a connection that fails → what it means. The first that matches counts.
 CONNECTION_FAILURES: tuple[tuple[str, type[NodeError]], ...] = (
     ("errors resolving", NodeNameUnknown),
+    ("HTTP proxy returned", ProxyRefused),
     ("missing selected ALPN", RestPort),
     ("certificate has expired", CertificateExpired),
     ("CERTIFICATE_VERIFY_FAILED", CertificateChanged),

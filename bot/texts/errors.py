@@ -191,6 +191,7 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
         "The Lightning node's name can't be found.",
         "The bot's owner needs to check its address.",
     ),
+    errors.ProxyRefused: Reason("The proxy can't reach the Lightning node."),
     errors.NodeStarting: Reason("The Lightning node is still starting."),
     errors.NodeStopping: Reason("The Lightning node is shutting down."),
     errors.NodeNotAsked: Reason("I haven't reached the Lightning node yet."),

@@ -20,6 +20,9 @@ EXPECTED = {
     "lnd.tls_cert": 'the path of LND\'s tls.cert ("" for a certificate from a public authority)',
     "lnd.macaroon": "the path of a macaroon file",
     "lnd.lndconnect": "lndconnect://host:port?cert=...&macaroon=... as lndconnect prints it",
+    "lnd.proxy": (
+        "http://host:port of a proxy that tunnels (HTTP CONNECT), such as Tor's HTTPTunnelPort"
+    ),
     "lnd.private_route_hints": '"auto", true or false',
     "invoices.expiry": 'a duration from "1s" to "365d", such as "1h"',
     "invoices.patience": f'a duration from "{MIN_PATIENCE_S}s" to "1h", such as "60s"',
@@ -109,6 +112,11 @@ _LINES: Mapping[str, str] = {
     ),
     Kind.LNDCONNECT_CERT_ODD: (
         "{key}: expected {expected}, found {found} whose cert= is not base64: is it complete?"
+    ),
+    Kind.PROXY_SOCKS: "{key}: expected {expected}, found {found}: SOCKS is not supported",
+    Kind.ONION_WITHOUT_PROXY: (
+        "{key}: a .onion address needs Tor: set lnd.proxy to Tor's HTTPTunnelPort, such as "
+        "http://127.0.0.1:9080"
     ),
     Kind.TWO_TOKENS: "{key}: expected either token or token_file, found both",
     Kind.BESIDE_LNDCONNECT: "{key}: expected either this or lnd.lndconnect, found both",

@@ -102,6 +102,8 @@ def _written(finding: Finding) -> dict[str, Any]:
     written |= _IN_LNDCONNECT if "source" in finding.values else _IN_FILES
     if "certificate_key" in finding.values:
         written |= _BESIDE_LNDCONNECT
+    proxy = finding.values.get("proxy")
+    written["and_proxy"] = f", and that {proxy} (lnd.proxy) leads there" if proxy else ""
     if "key" in finding.values:
         written["secret"] = _SECRETS[str(finding.values["key"])]
         written["chmod"] = shlex.join(["chmod", "600", str(finding.values["path"])])
@@ -345,7 +347,13 @@ _DATABASE: Mapping[type[InvoiceBotError], str] = {
 
 _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.NodeError: "see LND's log",
-    errors.NodeUnreachable: "check that LND is running and that its address is {host} ({address})",
+    errors.NodeUnreachable: (
+        "check that LND is running and that its address is {host} ({address}){and_proxy}"
+    ),
+    errors.ProxyRefused: (
+        "check that LND is running and that its address is {host} ({address}){and_proxy}; that has "
+        "to be an HTTP proxy (Tor's HTTPTunnelPort), not SOCKS"
+    ),
     errors.NodeNameUnknown: (
         "check the name in {host} ({address}), or write the node's IP address instead"
     ),

@@ -10,6 +10,7 @@ import ssl
 import sys
 from asyncio import create_subprocess_exec
 from asyncio.subprocess import PIPE, STDOUT
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from bot.errors import (
     CertificateName,
     NodeNameUnknown,
     NodeTimeout,
+    NodeUnreachable,
+    ProxyRefused,
     RestPort,
 )
 from bot.node import channel
@@ -199,3 +202,113 @@ async def test_a_port_that_takes_the_connection_and_stays_silent_does_not_answer
             error = await failure(node.state())
     assert type(error) is NodeTimeout
     assert error.detail.startswith("UNAVAILABLE")
+
+
+# a proxy of the node's own
+
+
+class Tunnels:
+    """An HTTP proxy as Tor's HTTPTunnelPort is: it alone knows where an .onion address is."""
+
+    def __init__(self, known: dict[str, str]) -> None:
+        self.known = known
+        self.asked: list[str] = []
+        self._open: list[asyncio.StreamWriter] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.append(writer)
+        self._tasks.add(asyncio.current_task())  # type: ignore[arg-type]
+        try:
+            await self._tunnel(reader, writer)
+        except ConnectionError:
+            pass
+        finally:
+            writer.transport.abort()
+
+    async def _tunnel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        method, target, _ = head.split(b"\r\n")[0].decode().split(" ")
+        assert method == "CONNECT"
+        self.asked.append(target)
+        if target not in self.known:
+            writer.write(b"HTTP/1.0 504 Gateway Timeout\r\n\r\n")
+            await writer.drain()
+            return
+        host, _, port = self.known[target].rpartition(":")
+        there, back = await asyncio.open_connection(host, int(port))
+        self._open.append(back)
+        writer.write(b"HTTP/1.0 200 OK\r\n\r\n")
+        await asyncio.gather(_pump(reader, back), _pump(there, writer))
+
+    async def close(self) -> None:
+        for writer in self._open:
+            writer.transport.abort()
+        await asyncio.gather(*self._tasks)
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    writer.transport.abort()
+
+
+ONION = "abcdefghijklmnopqrstuvwxyz234567.onion:10009"
+
+
+@contextlib.asynccontextmanager
+async def tunnelled(sim: SimNode, *targets: str) -> AsyncIterator[tuple[Tunnels, str]]:
+    """A proxy that leads to the node by these addresses, and where it listens."""
+    tunnels = Tunnels(dict.fromkeys(targets, sim.address))
+    async with await asyncio.start_server(tunnels.serve, "127.0.0.1", 0) as server:
+        yield tunnels, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        server.close()
+        await tunnels.close()
+
+
+async def test_an_onion_address_is_reached_through_the_nodes_proxy(
+    sim: SimNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "*")  # is for other programs' proxies
+    async with tunnelled(sim, ONION) as (tunnels, proxy):
+        async with connected(sim, host=ONION, proxy=proxy) as node:
+            assert await node.state() is WalletState.SERVER_ACTIVE
+            await add(node)
+        assert set(tunnels.asked) == {ONION}
+
+
+async def test_through_a_proxy_another_certificate_is_refused_as_well(sim: SimNode) -> None:
+    sim.renew_certificate()
+    async with (
+        tunnelled(sim, ONION) as (_, proxy),
+        connected(sim, host=ONION, proxy=proxy) as node,
+    ):
+        assert type(await failure(node.state())) is CertificateChanged
+
+
+@pytest.mark.parametrize("name", ["node.example", "other.example"])
+async def test_through_a_proxy_a_name_is_checked_where_an_authority_vouches(
+    sim: SimNode, name: str
+) -> None:
+    await restarted(sim, ["node.example"], by_authority=True)
+    certificate = sim.folder / "authority.cert"
+    async with (
+        tunnelled(sim, f"{name}:1") as (_, proxy),
+        connected(sim, host=f"{name}:1", proxy=proxy, tls_cert=certificate) as node,
+    ):
+        if name == "node.example":
+            assert await node.state() is WalletState.SERVER_ACTIVE
+        else:
+            assert type(await failure(node.state())) is CertificateName
+
+
+async def test_a_proxy_that_does_not_lead_to_the_node_is_named(sim: SimNode) -> None:
+    async with tunnelled(sim) as (_, proxy), connected(sim, host=ONION, proxy=proxy) as node:
+        assert type(await failure(node.state())) is ProxyRefused
+
+
+async def test_a_proxy_that_is_not_there_is_a_node_that_is_out_of_reach(sim: SimNode) -> None:
+    async with connected(sim, host=ONION, proxy="http://127.0.0.1:1") as node:
+        assert type(await failure(node.state())) is NodeUnreachable

@@ -35,6 +35,8 @@ from bot.errors import (
     NodeTimeout,
     NodeUnreachable,
     PermissionMissing,
+    ProxyRefused,
+    RestPort,
     TlsFailed,
     TlsMissing,
     WalletMissing,
@@ -185,6 +187,8 @@ CODES: list[tuple[grpc.StatusCode, str, type[NodeError]]] = [
         "Failed to create security handshaker",
         CertificateCorrupt,
     ),
+    (grpc.StatusCode.UNAVAILABLE, "HTTP proxy returned response code 501", ProxyRefused),
+    (grpc.StatusCode.UNAVAILABLE, "missing selected ALPN property.", RestPort),
     (grpc.StatusCode.UNAVAILABLE, "Handshake read failed (Socket closed)", NodeUnreachable),
     (
         grpc.StatusCode.UNAVAILABLE,

@@ -159,6 +159,20 @@ LINES: list[tuple[Problem, str]] = [
         lndconnect(Kind.LNDCONNECT_HOST),
         f"{LNDCONNECT} without a valid host:port after lndconnect://",
     ),
+    (
+        refused("lnd.proxy", "socks5://127.0.0.1:9050", kind=Kind.PROXY_SOCKS),
+        (
+            "lnd.proxy: expected http://host:port of a proxy that tunnels (HTTP CONNECT), such as "
+            'Tor\'s HTTPTunnelPort, found "socks5://127.0.0.1:9050": SOCKS is not supported'
+        ),
+    ),
+    (
+        Problem(Kind.ONION_WITHOUT_PROXY, "lnd.host"),
+        (
+            "lnd.host: a .onion address needs Tor: set lnd.proxy to Tor's HTTPTunnelPort, such as "
+            "http://127.0.0.1:9080"
+        ),
+    ),
     (lndconnect(Kind.LNDCONNECT_NO_MACAROON), f"{LNDCONNECT} without macaroon="),
     (
         lndconnect(Kind.LNDCONNECT_MACAROON_ODD),

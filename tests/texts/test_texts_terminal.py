@@ -412,6 +412,7 @@ def family(kind: type[InvoiceBotError]) -> Iterator[type[InvoiceBotError]]:
 
 CURES: list[tuple[type[errors.NodeError], str]] = [
     (errors.NodeUnreachable, f"check that LND is running and that its address is {HOST}"),
+    (errors.ProxyRefused, f"check that LND is running and that its address is {HOST}"),
     (errors.NodeNameUnknown, f"check the name in {HOST} (lnd.host), or write"),
     (errors.NodeTimeout, f"check that {HOST} (lnd.host) is LND's gRPC port"),
     (errors.NodeStarting, "try again in a while"),
@@ -491,6 +492,13 @@ def leaves(kind: type[InvoiceBotError]) -> Iterator[type[InvoiceBotError]]:
 @pytest.mark.parametrize("kind", list(leaves(errors.NodeError)))
 def test_every_error_of_the_node_has_something_to_do(kind: type[errors.NodeError]) -> None:
     assert re.fullmatch(r"[a-z].*[^.;]", texts.cure(met(kind())))
+
+
+@pytest.mark.parametrize("kind", [errors.NodeUnreachable, errors.ProxyRefused])
+def test_where_a_proxy_is_in_between_it_is_named(kind: type[errors.NodeError]) -> None:
+    proxy = "http://127.0.0.1:9080"
+    met_there = refused(About.NODE, kind(), host=HOST, bake=BAKE, proxy=proxy)
+    assert f", and that {proxy} (lnd.proxy) leads there" in texts.cure(met_there)
 
 
 def test_an_error_without_detail_is_its_sentence() -> None:
