@@ -172,10 +172,13 @@ class Node:
         return messages.receivable_msat(answer)
 
     async def are_private(self, *, timeout_s: float = CALL_TIMEOUT_S) -> tuple[bool, ...]:
-        """Of each active channel, whether it is private (needs offchain:read)."""
+        """Of each active channel, or of all where none is, whether it is private.
+
+        Needs offchain:read. Raises `NodeError`.
+        """
         answer = await self._call(
             lambda channel: LightningStub(channel).ListChannels(
-                lightning_pb2.ListChannelsRequest(active_only=True),
+                lightning_pb2.ListChannelsRequest(),
                 timeout=timeout_s,
                 metadata=self._rights(),
             )

@@ -49,6 +49,18 @@ async def test_by_default_there_are_hints_where_no_active_channel_is_public(
     assert sim.pay(sim.invoices[HASH].payment_request)
 
 
+async def test_a_node_whose_peers_are_not_back_yet_counts_by_all_its_channels(
+    sim: SimNode, node: Node
+) -> None:
+    only_private(sim)
+    for channel in sim.ledger.channels:
+        channel.active = False
+    await probe(node)
+    for channel in sim.ledger.channels:
+        channel.active = True
+    assert await has_hints(sim, node)
+
+
 async def test_without_permission_to_see_channels_there_are_none(sim: SimNode) -> None:
     only_private(sim)
     async with connected(sim, macaroon=sim.folder / "invoice.macaroon") as node:
