@@ -293,11 +293,14 @@ async def _make(settings: Settings, *, amount_msat: int, memo: str) -> NodeInvoi
     """The invoice as the node confirms it. Raises NodeError."""
     from bot.core import outcomes  # noqa: PLC0415
     from bot.node.client import Node  # noqa: PLC0415
+    from bot.node.gate import probe  # noqa: PLC0415
 
     asked_at = time.time()
     node = Node(settings.lnd)
     preimage = secrets.token_bytes(32)
     try:
+        # a node that is still starting may store the invoice and never answer
+        await probe(node)
         await node.add(
             preimage=preimage,
             amount_msat=amount_msat,

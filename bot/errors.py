@@ -34,6 +34,8 @@ Grouped by what the reader should do::
     ├── NodeError
     │   ├── NodePassing              wait, and ask again: whether the call arrived is unknown
     │   │   ├── NodeUnreachable
+    │   │   │   ├── NodeNameUnknown
+    │   │   │   └── ProxyRefused     lnd.proxy does not lead to it
     │   │   ├── NodeStarting
     │   │   │   ├── NodeStopping
     │   │   │   └── NodeNotAsked     the process has just started
@@ -53,6 +55,7 @@ Grouped by what the reader should do::
     │   │   │   ├── CertificateCorrupt
     │   │   │   ├── TlsMissing
     │   │   │   └── TlsFailed
+    │   │   ├── RestPort
     │   │   ├── MacaroonRefused
     │   │   │   ├── MacaroonExpired
     │   │   │   └── MacaroonBound
@@ -275,6 +278,14 @@ class NodeUnreachable(NodePassing):
     """No connection, or it broke."""
 
 
+class NodeNameUnknown(NodeUnreachable):
+    """This machine does not know the name in the node's address."""
+
+
+class ProxyRefused(NodeUnreachable):
+    """The proxy to the node does not let the bot through, or does not reach the node."""
+
+
 class NodeStarting(NodePassing):
     """The node is starting."""
 
@@ -349,6 +360,10 @@ class TlsMissing(CertificateRefused):
 
 class TlsFailed(CertificateRefused):
     """The TLS handshake failed."""
+
+
+class RestPort(NodeSetting):
+    """What answers at the node's address speaks TLS and no gRPC, as LND's REST port does."""
 
 
 class MacaroonRefused(NodeSetting):

@@ -44,7 +44,8 @@ class Kind(StrEnum):
     # of any check
     NO_ANSWER = "no answer"  # timeout_s
     CRASHED = "crashed"  # exception: the name of its class
-    REFUSED = "refused"  # the error says why; host, bake, source where it is the node's
+    # the error says why; host, bake, source, certificate_key, proxy where it is the node's
+    REFUSED = "refused"
     EXPIRES = "expires"  # expires_at, left_s; bake where it is the macaroon
     EXPIRED = "expired"  # expired_at, likewise
     # Telegram
@@ -90,6 +91,10 @@ class Kind(StrEnum):
     NOT_SYNCED = "not synced"  # block_height
     RECEIVABLE = "receivable"  # receivable_msat
     NOTHING_RECEIVABLE = "nothing receivable"
+    CHANNELS_UNSEEN = "channels unseen"  # permission: without it they cannot be seen
+    HINTS = "hints"
+    NO_HINTS = "no hints"
+    HINTS_NEEDED = "hints needed"
     NOT_PERMITTED = "not permitted"  # permission: without it this cannot be checked
     # the database; path: what it is about
     WRITABLE = "writable"  # path

@@ -424,6 +424,7 @@ async def test_what_cannot_be_asked_is_one_sentence(
     [
         ("down", errors.NodeUnreachable()),
         ("locked", errors.NodeLocked()),
+        ("not synced", errors.NodeStarting()),
         ("readonly", errors.PermissionMissing()),
         ("certificate", errors.CertificateChanged()),
     ],
@@ -435,6 +436,9 @@ async def test_a_nodes_trouble_is_one_sentence(
         await world.node.stop()
     elif trouble == "locked":
         world.node.lock()
+    elif trouble == "not synced":  # an add would be stored, and never answered
+        world.node.synced_to_chain = False
+        world.node.set_state("RPC_ACTIVE")
     elif trouble == "readonly":
         node_env["INVOICE_BOT_LND__MACAROON"] = str(world.node.folder / "readonly.macaroon")
     else:
@@ -444,13 +448,25 @@ async def test_a_nodes_trouble_is_one_sentence(
 
     code = 2 if error.needs_fixing else 1
     assert (result.code, result.out, result.lines) == (code, "", [texts.why(error)])
+    assert not world.node.invoices
+
+
+async def test_an_invoice_has_hints_where_all_channels_are_private(
+    world: World, node_env: dict[str, str]
+) -> None:
+    world.node.ledger.channels = []
+    world.node.set_private_channels(1)
+    node_env["INVOICE_BOT_LND__MACAROON"] = str(world.node.folder / "admin.macaroon")
+    assert (await ran("invoice", "5", env=node_env)).code == 0
+    (made,) = world.node.invoices.values()
+    assert world.node.pay(made.payment_request)
 
 
 async def test_an_invoice_that_is_not_what_was_asked_for_is_not_printed(
     world: World, node_env: dict[str, str]
 ) -> None:
     other = world.node.add_invoice(7000).payment_request
-    world.node.garble("LookupInvoice", changed(payment_request=other))
+    world.node.garble("LookupInvoice", changed(payment_request=other), times=2)
     result = await ran("invoice", "5", env=node_env)
     assert (result.code, result.out, result.lines) == (1, "", [texts.why(errors.NodeOdd())])
 

@@ -103,7 +103,7 @@ def test_every_key_but_the_secrets_has_a_default(folder: Path) -> None:
     got = load(written(GOOD_TOML), {})
 
     assert got.telegram.api_url == "https://api.telegram.org"
-    assert (got.lnd.host, got.lnd.private_route_hints) == ("127.0.0.1:10009", False)
+    assert (got.lnd.host, got.lnd.private_route_hints) == ("127.0.0.1:10009", "auto")
     assert (got.invoices.expiry_s, got.invoices.patience_s) == (3600, 60)
     assert (got.invoices.min_sats, got.invoices.max_sats) == (1, 1_000_000)
     assert (got.access.owners, got.access.users, got.access.chats) == (frozenset(),) * 3
@@ -150,7 +150,7 @@ def test_every_key_can_be_set() -> None:
 
     assert got.telegram.api_url == "http://127.0.0.1:8081"
     assert (got.lnd.host, got.lnd.certificate()) == ("[::1]:10010", None)
-    assert got.lnd.private_route_hints
+    assert got.lnd.private_route_hints is True
     assert (got.invoices.expiry_s, got.invoices.patience_s) == (172_800, 1)
     assert (got.invoices.min_sats, got.invoices.max_sats) == (5, 10**13)
     assert got.access.owners == {1, 2}
@@ -386,25 +386,36 @@ def test_lndconnect_without_certificate_uses_the_systems_authorities(
 
 
 @pytest.mark.parametrize(
-    "uri",
+    ("uri", "kind"),
     [
-        "https://node.example:10009?macaroon=AgEDbG5k",
-        "lndconnect://node.example:10009",
-        "lndconnect://node.example:10009?macaroon=",
-        "lndconnect://node.example:10009?macaroon=*~*",
-        "lndconnect://?macaroon=AgEDbG5k",
-        "lndconnect://node.example:99999?macaroon=AgEDbG5k",
-        "lndconnect://[::1?macaroon=AgEDbG5k",
-        "",
+        ("https://node.example:10009?macaroon=AgEDbG5k", Kind.LNDCONNECT_SCHEME),
+        ("lndconnect://node.example:10009", Kind.LNDCONNECT_NO_MACAROON),
+        ("lndconnect://node.example:10009?macaroon=", Kind.LNDCONNECT_NO_MACAROON),
+        ("lndconnect://node.example:10009?macaroon=*~*", Kind.LNDCONNECT_MACAROON_ODD),
+        ("lndconnect://h:1?cert=*~*&macaroon=AgEDbG5k", Kind.LNDCONNECT_CERT_ODD),
+        ("lndconnect://?macaroon=AgEDbG5k", Kind.LNDCONNECT_HOST),
+        ("lndconnect://node.example:99999?macaroon=AgEDbG5k", Kind.LNDCONNECT_HOST),
+        ("lndconnect://[::1?macaroon=AgEDbG5k", Kind.LNDCONNECT_HOST),
+        ("", Kind.REFUSED),
     ],
 )
-def test_a_wrong_lndconnect_is_refused_and_not_shown(uri: str) -> None:
+def test_a_wrong_lndconnect_is_refused_by_its_part_and_not_shown(uri: str, kind: Kind) -> None:
     variable = "INVOICE_BOT_LND__LNDCONNECT"
     env = {variable: uri}
     (problem,) = problems(need_telegram=False, **env)
 
     values = {"found": Found.STRING, "characters": len(uri)} if uri else {"found": Found.EMPTY}
-    assert problem == Problem(Kind.REFUSED, "lnd.lndconnect", variable, values)
+    assert problem == Problem(kind, "lnd.lndconnect", variable, values)
+
+
+def test_a_certificate_of_its_own_is_allowed_beside_an_lndconnect_without(folder: Path) -> None:
+    text = f'[lnd]\nlndconnect = "{lndconnect(cert=False)}"\ntls_cert = "tls.cert"\n'
+    lnd = load(written(text), {}, need_telegram=False).lnd
+
+    assert lnd.host == "node.example:10009"
+    assert lnd.certificate() == (folder / "tls.cert").read_bytes()
+    assert lnd.macaroon_hex() == MACAROON.hex()
+    assert lnd.certificate_key == "lnd.tls_cert"
 
 
 @pytest.mark.parametrize("key", ["host", "tls_cert", "macaroon"])
@@ -413,6 +424,48 @@ def test_lndconnect_excludes_the_keys_that_it_replaces(key: str) -> None:
     found = problems(written(text), need_telegram=False)
 
     assert Problem(Kind.BESIDE_LNDCONNECT, f"lnd.{key}") in found
+
+
+# a proxy to the node
+
+ONION = "abcdefghijklmnopqrstuvwxyz234567.onion"
+
+
+def test_a_proxy_leads_to_an_onion_address(folder: Path) -> None:
+    text = f'{GOOD_TOML}host = "{ONION}:10009"\nproxy = "http://127.0.0.1:9080"\n'
+    lnd = load(written(text), {}).lnd
+    assert (lnd.host, lnd.proxy) == (f"{ONION}:10009", "http://127.0.0.1:9080")
+
+
+@pytest.mark.parametrize("host", [f"{ONION}:10009", f"{ONION.upper()}:1", f"{ONION}.:1"])
+def test_an_onion_address_without_a_proxy_is_refused(folder: Path, host: str) -> None:
+    found = problems(written(f'{GOOD_TOML}host = "{host}"\n'))
+    assert found == [Problem(Kind.ONION_WITHOUT_PROXY, "lnd.host")]
+
+    uri = lndconnect(host=host)
+    found = problems(need_telegram=False, INVOICE_BOT_LND__LNDCONNECT=uri)
+    variable = "INVOICE_BOT_LND__LNDCONNECT"
+    assert found == [Problem(Kind.ONION_WITHOUT_PROXY, "lnd.lndconnect", variable)]
+
+
+@pytest.mark.parametrize(
+    ("proxy", "kind"),
+    [
+        ("socks5://127.0.0.1:9050", Kind.PROXY_SOCKS),
+        ("SOCKS5h://127.0.0.1:9050", Kind.PROXY_SOCKS),
+        ("https://127.0.0.1:9080", Kind.REFUSED),
+        ("127.0.0.1:9080", Kind.REFUSED),
+        ("http://127.0.0.1", Kind.REFUSED),
+        ("http://127.0.0.1:9080/way", Kind.REFUSED),
+        ("http://:9080", Kind.REFUSED),
+        ("http://me:secret@127.0.0.1:9080", Kind.REFUSED),
+        ("", Kind.REFUSED),
+    ],
+)
+def test_a_proxy_of_another_kind_is_refused(folder: Path, proxy: str, kind: Kind) -> None:
+    (found,) = problems(written(f'{GOOD_TOML}proxy = "{proxy}"\n'))
+    assert (found.key, found.kind) == ("lnd.proxy", kind)
+    assert "secret" not in str(found)
 
 
 # what is refused

@@ -43,6 +43,15 @@ class Kind(StrEnum):
     DATABASE_ESCAPED = "database's path escaped"
     DATABASE_SPACE = "space around the database's path"
     DATABASE_FOLDER = "database is a folder"
+    # an lndconnect address, by its part; found likewise
+    LNDCONNECT_SCHEME = "lndconnect's scheme"
+    LNDCONNECT_HOST = "lndconnect's host"
+    LNDCONNECT_NO_MACAROON = "lndconnect without macaroon"
+    LNDCONNECT_MACAROON_ODD = "lndconnect's macaroon odd"
+    LNDCONNECT_CERT_ODD = "lndconnect's certificate odd"
+    # the way to the node
+    PROXY_SOCKS = "proxy speaks SOCKS"  # found
+    ONION_WITHOUT_PROXY = "onion without proxy"
     # values that exclude each other
     TWO_TOKENS = "two tokens"
     BESIDE_LNDCONNECT = "beside lndconnect"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
@@ -25,12 +25,14 @@ from bot.config.values import (
     LndConnect,
     LndConnectUri,
     Payee,
+    Proxy,
     Rate,
     RateText,
     SqliteUrl,
     Token,
     UserIds,
     WebAddress,
+    macaroon_bytes,
     read_file,
     seconds,
 )
@@ -58,7 +60,8 @@ class LndSettings(_Section):
     tls_cert: Path | None = None
     macaroon: Path | None = None
     lndconnect: LndConnectUri | None = None
-    private_route_hints: bool = False
+    proxy: Proxy | None = None
+    private_route_hints: Literal["auto"] | bool = "auto"
 
     @model_validator(mode="before")
     @classmethod
@@ -70,12 +73,19 @@ class LndSettings(_Section):
         except ValueError:
             return raw  # the key itself is refused, by its name
 
+    @property
+    def certificate_key(self) -> str:
+        """The key that a pinned certificate comes from, or belongs in."""
+        uri = self.lndconnect.get_secret_value() if self.lndconnect is not None else ""
+        has_one = bool(uri) and LndConnect.read(uri).certificate is not None
+        return "lnd.lndconnect" if has_one else "lnd.tls_cert"
+
     def certificate(self) -> bytes | None:
         """The node's certificate as PEM; None: the system's certificate authorities are asked.
 
         Raises ConfigError while the file cannot be read.
         """
-        if self.lndconnect is not None:
+        if self.lndconnect is not None and self.certificate_key == "lnd.lndconnect":
             return LndConnect.read(self.lndconnect.get_secret_value()).certificate
         if self.tls_cert is None:
             return None
@@ -95,7 +105,7 @@ class LndSettings(_Section):
             logs.redact(uri)
             hexed = LndConnect.read(uri).macaroon_hex
         elif self.macaroon is not None:
-            hexed = read_file("lnd.macaroon", self.macaroon).hex()
+            hexed = macaroon_bytes(read_file("lnd.macaroon", self.macaroon)).hex()
             if not hexed:
                 raise ConfigError(in_file(Kind.FILE_EMPTY, "lnd.macaroon", self.macaroon))
         logs.redact(hexed)

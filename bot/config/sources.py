@@ -6,6 +6,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,14 @@ from pydantic import ValidationError
 from bot import logs
 from bot.config.problems import Kind, refused, unknown
 from bot.config.settings import DatabaseSettings, LndSettings, Raw, Settings
-from bot.config.values import SQLITE, odd_database, read_token
+from bot.config.values import (
+    SQLITE,
+    LndConnect,
+    OddValueError,
+    is_onion,
+    odd_database,
+    read_token,
+)
 from bot.errors import ConfigError, Problem
 
 DEFAULT_FILE = "config.toml"
@@ -204,11 +212,14 @@ def _token_problems(raw: Raw, *, needed: bool) -> Iterator[Problem]:
 
 
 def _lnd_problems(raw: Raw) -> Iterator[Problem]:
-    """Either host, tls_cert and macaroon, or lndconnect, which says all three."""
+    """Either host, tls_cert and macaroon, or lndconnect, which says all three.
+
+    Where it has no certificate, tls_cert can be beside it.
+    """
     lnd = raw.setdefault("lnd", {})
     if "lndconnect" in lnd:
         for key in ("host", "tls_cert", "macaroon"):
-            if key in lnd:
+            if key in lnd and (key != "tls_cert" or _has_certificate(lnd["lndconnect"])):
                 yield Problem(Kind.BESIDE_LNDCONNECT, f"lnd.{key}")
     else:
         if "tls_cert" not in lnd:
@@ -217,9 +228,26 @@ def _lnd_problems(raw: Raw) -> Iterator[Problem]:
             yield refused("lnd.macaroon", "")
         if "macaroon" not in lnd:
             yield Problem(Kind.MISSING, "lnd.macaroon")
+    yield from _onion_problems(lnd)
     for key in ("tls_cert", "macaroon"):
         if lnd.get(key) == "":
             lnd[key] = None
+
+
+def _onion_problems(lnd: Raw) -> Iterator[Problem]:
+    """Only Tor knows where such an address is."""
+    host, uri = lnd.get("host"), lnd.get("lndconnect")
+    if isinstance(uri, str):
+        with suppress(OddValueError):
+            host = LndConnect.read(uri).host
+    if "proxy" not in lnd and isinstance(host, str) and is_onion(host):
+        yield Problem(Kind.ONION_WITHOUT_PROXY, "lnd.host" if uri is None else "lnd.lndconnect")
+
+
+def _has_certificate(lndconnect: object) -> bool:
+    with suppress(OddValueError):
+        return isinstance(lndconnect, str) and LndConnect.read(lndconnect).certificate is not None
+    return False
 
 
 def _file_problems(raw: Raw) -> Iterator[Problem]:
@@ -243,4 +271,7 @@ def _refusals(error: ValidationError, raw: Raw) -> Iterator[Problem]:
             yield Problem(failure["type"], f"{section}.min_sats", values=failure["ctx"])
         elif (dotted := f"{section}.{rest[0]}") not in seen:
             seen.add(dotted)
-            yield refused(dotted, raw[section][rest[0]])
+            odd = failure.get("ctx", {}).get("error")
+            value = raw[section][rest[0]]
+            kind = odd.kind if value and isinstance(odd, OddValueError) else Kind.REFUSED
+            yield refused(dotted, value, kind=kind)

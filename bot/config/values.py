@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import re
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
@@ -32,6 +35,8 @@ MAX_PAYEE = 64
 #: What the path of a database begins with.
 SQLITE = "sqlite:///"
 
+# LND's macaroons have the second binary format
+_MACAROON = b"\x02"
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": DAY_S}
 _TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]+")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
@@ -110,6 +115,20 @@ def _host(value: str) -> str:
     return value
 
 
+def _proxy(value: str) -> str:
+    scheme, _, rest = value.partition("://")
+    if scheme.lower().startswith("socks"):
+        raise OddValueError(Kind.PROXY_SOCKS)
+    if scheme.lower() != "http":
+        raise ValueError
+    return f"http://{_host(rest.removesuffix('/'))}"
+
+
+def is_onion(address: str) -> bool:
+    """Whether only Tor knows where this host:port is."""
+    return address.rpartition(":")[0].rstrip(".").lower().endswith(".onion")
+
+
 def _lndconnect(value: SecretStr) -> SecretStr:
     LndConnect.read(value.get_secret_value())
     return value
@@ -154,8 +173,17 @@ RateText = Annotated[Rate, BeforeValidator(_rate)]
 Token = Annotated[SecretStr, AfterValidator(_token)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 HostPort = Annotated[str, AfterValidator(_host)]
+Proxy = Annotated[str, AfterValidator(_proxy)]
 LndConnectUri = Annotated[SecretStr, AfterValidator(_lndconnect)]
 SqliteUrl = Annotated[str, AfterValidator(_sqlite)]
+
+
+class OddValueError(ValueError):
+    """A value that is refused for a reason of its own: `kind`."""
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__(kind.value)
+        self.kind = kind
 
 
 class LndConnect(NamedTuple):
@@ -167,17 +195,29 @@ class LndConnect(NamedTuple):
 
     @classmethod
     def read(cls, uri: str) -> Self:
-        """Raises ValueError, never with the address in it."""
-        url = urlsplit(uri.strip())
+        """Raises OddValueError, never with the address in it."""
+        if not uri.strip().startswith("lndconnect://"):
+            raise OddValueError(Kind.LNDCONNECT_SCHEME)
+        with _part(Kind.LNDCONNECT_HOST):
+            url = urlsplit(uri.strip())
+            host = _host(_with_port(url))
         query = {key: values[0] for key, values in parse_qs(url.query).items()}
-        if url.scheme != "lndconnect" or not query.get("macaroon"):
-            raise ValueError
-        der = _unbase64(query["cert"]) if query.get("cert") else None
-        return cls(
-            host=_host(_with_port(url)),
-            certificate=None if der is None else ssl.DER_cert_to_PEM_cert(der).encode(),
-            macaroon_hex=_unbase64(query["macaroon"]).hex(),
-        )
+        if not query.get("macaroon"):
+            raise OddValueError(Kind.LNDCONNECT_NO_MACAROON)
+        with _part(Kind.LNDCONNECT_MACAROON_ODD):
+            macaroon_hex = _of_macaroon(query["macaroon"]).hex()
+        with _part(Kind.LNDCONNECT_CERT_ODD):
+            der = _unbase64(query["cert"]) if query.get("cert") else None
+        pem = None if der is None else ssl.DER_cert_to_PEM_cert(der).encode()
+        return cls(host=host, certificate=pem, macaroon_hex=macaroon_hex)
+
+
+@contextmanager
+def _part(kind: Kind) -> Iterator[None]:
+    try:
+        yield
+    except ValueError:
+        raise OddValueError(kind) from None
 
 
 def _with_port(url: SplitResult) -> str:
@@ -192,6 +232,29 @@ def _unbase64(text: str) -> bytes:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except binascii.Error:
         raise ValueError from None
+
+
+def macaroon_bytes(content: bytes) -> bytes:
+    """A macaroon's bytes, of a file with them or with their hex or base64; else what is there.
+
+    They begin with the number of their format, as no text does: so it is plain which it is.
+    """
+    if not content.startswith(_MACAROON):
+        is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        text = content.decode("utf-16" if is_utf16 else "utf-8-sig", errors="replace")
+        with suppress(ValueError):
+            found = _of_macaroon("".join(text.split()))
+            return found if found.startswith(_MACAROON) else content
+    return content
+
+
+def _of_macaroon(text: str) -> bytes:
+    """Hex or base64: the hex of a macaroon is no base64 of one."""
+    with suppress(ValueError):
+        found = bytes.fromhex(text)
+        if found.startswith(_MACAROON):
+            return found
+    return _unbase64(text)
 
 
 def read_file(key: str, path: Path) -> bytes:

@@ -187,6 +187,11 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     errors.NodeError: Reason("The Lightning node could not do that."),
     errors.NodePassing: Reason("The Lightning node can't answer right now."),
     errors.NodeUnreachable: Reason("The Lightning node can't be reached."),
+    errors.NodeNameUnknown: Reason(
+        "The Lightning node's name can't be found.",
+        "The bot's owner needs to check its address.",
+    ),
+    errors.ProxyRefused: Reason("The proxy can't reach the Lightning node."),
     errors.NodeStarting: Reason("The Lightning node is still starting."),
     errors.NodeStopping: Reason("The Lightning node is shutting down."),
     errors.NodeNotAsked: Reason("I haven't reached the Lightning node yet."),
@@ -227,7 +232,7 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     ),
     errors.CertificateName: Reason(
         "The Lightning node's certificate does not include its address.",
-        "The bot's owner needs to add it (tlsextraip or tlsextradomain).",
+        "The bot's owner needs to use an address that it includes.",
     ),
     errors.CertificateCorrupt: Reason(
         "The certificate file for the Lightning node is corrupt.",
@@ -238,6 +243,10 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
         "The bot's owner needs to correct that address.",
     ),
     errors.TlsFailed: Reason("The TLS handshake with the Lightning node failed."),
+    errors.RestPort: Reason(
+        "The Lightning node's address looks like LND's REST port.",
+        "The bot's owner needs to set the other port, which is usually 10009.",
+    ),
     errors.MacaroonRefused: Reason(
         "The Lightning node rejects this bot's macaroon.", "The bot's owner needs to replace it."
     ),

@@ -20,7 +20,10 @@ EXPECTED = {
     "lnd.tls_cert": 'the path of LND\'s tls.cert ("" for a certificate from a public authority)',
     "lnd.macaroon": "the path of a macaroon file",
     "lnd.lndconnect": "lndconnect://host:port?cert=...&macaroon=... as lndconnect prints it",
-    "lnd.private_route_hints": "true or false",
+    "lnd.proxy": (
+        "http://host:port of a proxy that tunnels (HTTP CONNECT), such as Tor's HTTPTunnelPort"
+    ),
+    "lnd.private_route_hints": '"auto", true or false',
     "invoices.expiry": 'a duration from "1s" to "365d", such as "1h"',
     "invoices.patience": f'a duration from "{MIN_PATIENCE_S}s" to "1h", such as "60s"',
     "invoices.min_sats": _SATS,
@@ -98,6 +101,24 @@ _LINES: Mapping[str, str] = {
         "{key}: expected {expected}, found {found}: remove the spaces at its ends"
     ),
     Kind.DATABASE_FOLDER: "{key}: expected {expected}, found the path of a folder: {found}",
+    Kind.LNDCONNECT_SCHEME: (
+        "{key}: expected {expected}, found {found} that does not begin with lndconnect://"
+    ),
+    Kind.LNDCONNECT_HOST: (
+        "{key}: expected {expected}, found {found} without a valid host:port after lndconnect://"
+    ),
+    Kind.LNDCONNECT_NO_MACAROON: "{key}: expected {expected}, found {found} without macaroon=",
+    Kind.LNDCONNECT_MACAROON_ODD: (
+        "{key}: expected {expected}, found {found} whose macaroon= is not base64: is it complete?"
+    ),
+    Kind.LNDCONNECT_CERT_ODD: (
+        "{key}: expected {expected}, found {found} whose cert= is not base64: is it complete?"
+    ),
+    Kind.PROXY_SOCKS: "{key}: expected {expected}, found {found}: SOCKS is not supported",
+    Kind.ONION_WITHOUT_PROXY: (
+        "{key}: a .onion address needs Tor: set lnd.proxy to Tor's HTTPTunnelPort, such as "
+        "http://127.0.0.1:9080"
+    ),
     Kind.TWO_TOKENS: "{key}: expected either token or token_file, found both",
     Kind.BESIDE_LNDCONNECT: "{key}: expected either this or lnd.lndconnect, found both",
     Kind.MIN_ABOVE_MAX: "{key}: expected at most max_sats ({max_sats}), found {min_sats}",

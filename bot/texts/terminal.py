@@ -100,6 +100,10 @@ def _written(finding: Finding) -> dict[str, Any]:
         for name, value in finding.values.items()
     }
     written |= _IN_LNDCONNECT if "source" in finding.values else _IN_FILES
+    if "certificate_key" in finding.values:
+        written |= _BESIDE_LNDCONNECT
+    proxy = finding.values.get("proxy")
+    written["and_proxy"] = f", and that {proxy} (lnd.proxy) leads there" if proxy else ""
     if "key" in finding.values:
         written["secret"] = _SECRETS[str(finding.values["key"])]
         written["chmod"] = shlex.join(["chmod", "600", str(finding.values["path"])])
@@ -177,6 +181,7 @@ _IN_FILES = {
     "address": "lnd.host",
     "certificate_at": "the file at lnd.tls_cert",
     "put_certificate": "copy LND's current tls.cert to lnd.tls_cert",
+    "pin_certificate": "copy LND's current tls.cert to lnd.tls_cert",
     "put_new_certificate": "copy the new tls.cert to lnd.tls_cert",
     "put_macaroon": "set lnd.macaroon to its path",
 }
@@ -184,12 +189,22 @@ _IN_LNDCONNECT = {
     "address": "in lnd.lndconnect",
     "certificate_at": "the certificate in lnd.lndconnect",
     "put_certificate": "put an address with LND's current tls.cert into lnd.lndconnect",
+    "pin_certificate": "put an address with LND's current tls.cert into lnd.lndconnect",
     "put_new_certificate": "put an address with the new tls.cert into lnd.lndconnect",
     "put_macaroon": "put an address with it into lnd.lndconnect",
 }
+#: The same where lndconnect has no certificate: it is in a file of its own.
+_BESIDE_LNDCONNECT = {
+    name: _IN_FILES[name] for name in ("certificate_at", "put_certificate", "put_new_certificate")
+} | {
+    "pin_certificate": (
+        "that address has no certificate: copy LND's tls.cert, and name the copy in lnd.tls_cert"
+    )
+}
 
 _BAKE = "bake one that fits and {put_macaroon}: {bake}"
-_NEW_CERTIFICATE = "remove LND's tls.cert and tls.key, restart LND, and {put_new_certificate}"
+_NEW_CERTIFICATE = "restart LND, which creates a new one, and {put_new_certificate}"
+_LATER_CERTIFICATE = f"once it has expired, {_NEW_CERTIFICATE}"
 _UNLOCK = "unlock it: lncli unlock"
 _CREATE = "create it: lncli create"
 _LATER = "try again in a while"
@@ -198,7 +213,7 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
     Kind.NO_ANSWER: Reason("no answer within {timeout_s:g} s", "try again"),
     Kind.CRASHED: Reason("could not be checked ({exception})"),
     (About.CERTIFICATE, Kind.EXPIRES): Reason(
-        "it expires on {expires_at}, {left_s}", _NEW_CERTIFICATE
+        "it expires on {expires_at}, {left_s}", _LATER_CERTIFICATE
     ),
     (About.CERTIFICATE, Kind.EXPIRED): Reason("it expired on {expired_at}", _NEW_CERTIFICATE),
     (About.MACAROON, Kind.EXPIRES): Reason("it expires on {expires_at}, {left_s}", _BAKE),
@@ -291,6 +306,19 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
         "no inbound liquidity, so nobody can pay",
         "open channels to the node, or buy inbound liquidity",
     ),
+    Kind.CHANNELS_UNSEEN: Reason(
+        "not checked, because the macaroon lacks {permission}: payment requests include no hints "
+        "for private channels",
+        "if all channels are private, set lnd.private_route_hints = true",
+    ),
+    Kind.HINTS: Reason("payment requests include hints for the private channels"),
+    Kind.NO_HINTS: Reason(
+        "payment requests include no hints for the private channels, because others are public"
+    ),
+    Kind.HINTS_NEEDED: Reason(
+        "all of them are private, and payment requests include no hints, so nobody can pay",
+        'set lnd.private_route_hints = "auto"',
+    ),
     Kind.NOT_PERMITTED: Reason("not checked, because the macaroon lacks {permission}"),
     # the database
     Kind.WRITABLE: Reason("{path} is writable"),
@@ -319,7 +347,16 @@ _DATABASE: Mapping[type[InvoiceBotError], str] = {
 
 _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.NodeError: "see LND's log",
-    errors.NodeUnreachable: "check that LND is running and that its address is {host} ({address})",
+    errors.NodeUnreachable: (
+        "check that LND is running and that its address is {host} ({address}){and_proxy}"
+    ),
+    errors.ProxyRefused: (
+        "check that LND is running and that its address is {host} ({address}){and_proxy}; that has "
+        "to be an HTTP proxy (Tor's HTTPTunnelPort), not SOCKS"
+    ),
+    errors.NodeNameUnknown: (
+        "check the name in {host} ({address}), or write the node's IP address instead"
+    ),
     errors.NodeTimeout: "check that {host} ({address}) is LND's gRPC port",
     errors.NodeStarting: _LATER,
     errors.NodeLocked: _UNLOCK,
@@ -328,14 +365,17 @@ _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.CallMissing: "update LND; a proxy in between must let every call of the bot through",
     errors.CertificateRefused: "{put_certificate}",
     errors.CertificateExpired: _NEW_CERTIFICATE,
-    errors.CertificateNotPublic: "{put_certificate}",
+    errors.CertificateNotPublic: "{pin_certificate}",
     errors.CertificateName: (
-        "add the address to lnd.conf (tlsextraip, tlsextradomain), let LND create a new tls.cert, "
-        "and {put_new_certificate}"
+        "write a name that its certificate includes ({address}), or {put_certificate}"
     ),
     errors.TlsMissing: (
         "check that the address {host} ({address}) is LND's gRPC address and that no proxy in "
         "between removes TLS"
+    ),
+    errors.RestPort: (
+        "that is not gRPC: correct {host} ({address}), gRPC is port 10009 unless lnd.conf says "
+        "otherwise"
     ),
     errors.MacaroonRefused: _BAKE,
     errors.PermissionMissing: _BAKE,

@@ -25,6 +25,7 @@ from bot.errors import (
     MemoTooLong,
     NodeError,
     NodeLocked,
+    NodeNameUnknown,
     NodeOdd,
     NodePassing,
     NodeRefused,
@@ -34,6 +35,8 @@ from bot.errors import (
     NodeTimeout,
     NodeUnreachable,
     PermissionMissing,
+    ProxyRefused,
+    RestPort,
     TlsFailed,
     TlsMissing,
     WalletMissing,
@@ -72,6 +75,9 @@ TEXTS: list[tuple[str, type[NodeError]]] = [
         'caveat "ipaddr 10.1.1.1" not satisfied: macaroon locked to different IP address',
         MacaroonBound,
     ),
+    # of an account of litd's
+    ("invoice does not belong to this account", InvoiceUnknown),
+    ("this RPC call is not supported with restricted account macaroons", PermissionMissing),
     ("context deadline exceeded", NodeTimeout),
     ("context canceled", NodeTimeout),
     # AddInvoice
@@ -121,8 +127,53 @@ CODES: list[tuple[grpc.StatusCode, str, type[NodeError]]] = [
     (grpc.StatusCode.PERMISSION_DENIED, "", PermissionMissing),
     (grpc.StatusCode.INTERNAL, "oops", NodeOdd),
     (grpc.StatusCode.RESOURCE_EXHAUSTED, "too many", NodeOdd),
+    # of newer versions
+    (
+        grpc.StatusCode.UNAVAILABLE,
+        "waiting to start, RPC services not available",
+        NodeStarting,
+    ),
+    (
+        grpc.StatusCode.UNAVAILABLE,
+        "the RPC server is in the process of starting up, but not yet ready to accept calls",
+        NodeStarting,
+    ),
+    (grpc.StatusCode.UNAVAILABLE, "invoice registry shutting down", NodeStopping),
+    (
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "wallet locked, unlock it to enable full RPC access",
+        NodeLocked,
+    ),
+    (
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "wallet not created, create one to enable full RPC access",
+        WalletMissing,
+    ),
+    (grpc.StatusCode.ALREADY_EXISTS, "invoice with payment hash already exists", HashExists),
+    (grpc.StatusCode.INVALID_ARGUMENT, "memo too large: 1026 bytes (maxsize=1024)", MemoTooLong),
+    (grpc.StatusCode.PERMISSION_DENIED, "permission denied", PermissionMissing),
+    (
+        grpc.StatusCode.UNAUTHENTICATED,
+        'caveat "time-before 2026-11-22T19:49:57Z" not satisfied: macaroon has expired',
+        MacaroonExpired,
+    ),
+    (
+        grpc.StatusCode.PERMISSION_DENIED,
+        "verification failed: signature mismatch after caveat verification",
+        MacaroonRefused,
+    ),
+    (
+        grpc.StatusCode.PERMISSION_DENIED,
+        "invoice does not belong to this account",
+        InvoiceUnknown,
+    ),
     # the connection
     (grpc.StatusCode.UNAVAILABLE, "Stream removed (Socket closed)", NodeUnreachable),
+    (
+        grpc.StatusCode.UNAVAILABLE,
+        "errors resolving umbrel.local:10009: [UNKNOWN: getaddrinfo: Name or service not known]",
+        NodeNameUnknown,
+    ),
     (grpc.StatusCode.UNAVAILABLE, "certificate has expired", CertificateExpired),
     (
         grpc.StatusCode.UNAVAILABLE,
@@ -136,6 +187,15 @@ CODES: list[tuple[grpc.StatusCode, str, type[NodeError]]] = [
         "Failed to create security handshaker",
         CertificateCorrupt,
     ),
+    (grpc.StatusCode.UNAVAILABLE, "HTTP proxy returned response code 501", ProxyRefused),
+    (grpc.StatusCode.UNAVAILABLE, "missing selected ALPN property.", RestPort),
+    (grpc.StatusCode.UNAVAILABLE, "Handshake read failed (Socket closed)", NodeUnreachable),
+    (
+        grpc.StatusCode.UNAVAILABLE,
+        "Handshake read failed (recvmsg:Connection reset by peer (104))",
+        NodeUnreachable,
+    ),
+    (grpc.StatusCode.UNAVAILABLE, "Handshake read failed (Endpoint closing)", NodeTimeout),
     (grpc.StatusCode.UNAVAILABLE, "Ssl handshake failed (TSI_PROTOCOL_FAILURE)", TlsFailed),
     (grpc.StatusCode.UNAVAILABLE, "SSL_ERROR_SSL: error: NO_SHARED_CIPHER", TlsFailed),
 ]

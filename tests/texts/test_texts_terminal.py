@@ -22,7 +22,8 @@ DAY_S = 86_400
 AT = 1_800_793_800.0
 
 CERTIFICATE, MACAROON, DATABASE = About.CERTIFICATE, About.MACAROON, About.DATABASE
-RENEW = "remove LND's tls.cert and tls.key, restart LND, and copy the new tls.cert to lnd.tls_cert"
+RENEW = "restart LND, which creates a new one, and copy the new tls.cert to lnd.tls_cert"
+RENEW_LATER = f"once it has expired, {RENEW}"
 BAKE_ONE = f"bake one that fits and set lnd.macaroon to its path: {BAKE}"
 
 
@@ -197,15 +198,15 @@ LINES: list[tuple[Finding, str]] = [
     ),
     (
         expires(CERTIFICATE, Mark.NOTE, 28 * DAY_S),
-        f"! certificate: it expires on 2027-01-24, in 28 days; {RENEW}",
+        f"! certificate: it expires on 2027-01-24, in 28 days; {RENEW_LATER}",
     ),
     (
         expires(CERTIFICATE, Mark.NOTE, 2 * DAY_S - 1),
-        f"! certificate: it expires on 2027-01-24, in 1 day; {RENEW}",
+        f"! certificate: it expires on 2027-01-24, in 1 day; {RENEW_LATER}",
     ),
     (
         expires(CERTIFICATE, Mark.NOTE, DAY_S - 1),
-        f"! certificate: it expires on 2027-01-24, in less than a day; {RENEW}",
+        f"! certificate: it expires on 2027-01-24, in less than a day; {RENEW_LATER}",
     ),
     (
         bad(CERTIFICATE, Kind.EXPIRED, expired_at=AT),
@@ -283,6 +284,32 @@ LINES: list[tuple[Finding, str]] = [
     (
         fine(About.CHANNELS, Kind.RECEIVABLE, receivable_msat=1_580_000_000_000),
         "✓ channels: up to 1,580,000,000 sats can be received",
+    ),
+    (
+        note(About.CHANNELS, Kind.CHANNELS_UNSEEN, permission="offchain:read"),
+        (
+            "! channels: not checked, because the macaroon lacks offchain:read: payment requests "
+            "include no hints for private channels; if all channels are private, set "
+            "lnd.private_route_hints = true"
+        ),
+    ),
+    (
+        fine(About.CHANNELS, Kind.HINTS),
+        "✓ channels: payment requests include hints for the private channels",
+    ),
+    (
+        fine(About.CHANNELS, Kind.NO_HINTS),
+        (
+            "✓ channels: payment requests include no hints for the private channels, because "
+            "others are public"
+        ),
+    ),
+    (
+        note(About.CHANNELS, Kind.HINTS_NEEDED),
+        (
+            "! channels: all of them are private, and payment requests include no hints, "
+            'so nobody can pay; set lnd.private_route_hints = "auto"'
+        ),
     ),
     (
         note(About.CHANNELS, Kind.NOTHING_RECEIVABLE),
@@ -385,6 +412,8 @@ def family(kind: type[InvoiceBotError]) -> Iterator[type[InvoiceBotError]]:
 
 CURES: list[tuple[type[errors.NodeError], str]] = [
     (errors.NodeUnreachable, f"check that LND is running and that its address is {HOST}"),
+    (errors.ProxyRefused, f"check that LND is running and that its address is {HOST}"),
+    (errors.NodeNameUnknown, f"check the name in {HOST} (lnd.host), or write"),
     (errors.NodeTimeout, f"check that {HOST} (lnd.host) is LND's gRPC port"),
     (errors.NodeStarting, "try again in a while"),
     (errors.NodeStopping, "try again in a while"),
@@ -393,10 +422,11 @@ CURES: list[tuple[type[errors.NodeError], str]] = [
     (errors.CertificateChanged, "copy LND's current tls.cert to lnd.tls_cert"),
     (errors.CertificateCorrupt, "copy LND's current tls.cert to lnd.tls_cert"),
     (errors.TlsFailed, "copy LND's current tls.cert to lnd.tls_cert"),
-    (errors.CertificateExpired, "remove LND's tls.cert and tls.key, restart LND, and copy the new"),
+    (errors.CertificateExpired, RENEW),
     (errors.CertificateNotPublic, "copy LND's current tls.cert to lnd.tls_cert"),
-    (errors.CertificateName, "add the address to lnd.conf (tlsextraip, tlsextradomain), let LND"),
+    (errors.CertificateName, "write a name that its certificate includes (lnd.host), or copy"),
     (errors.TlsMissing, f"check that the address {HOST} (lnd.host) is LND's gRPC address"),
+    (errors.RestPort, f"that is not gRPC: correct {HOST} (lnd.host), gRPC is port 10009"),
     (errors.MacaroonRefused, BAKE_ONE),
     (errors.MacaroonExpired, BAKE_ONE),
     (errors.MacaroonBound, BAKE_ONE),
@@ -422,6 +452,18 @@ def test_where_the_node_comes_from_lndconnect_no_cure_names_a_setting_that_is_no
 ) -> None:
     met_there = refused(About.NODE, kind(), host=HOST, bake=BAKE, source="lnd.lndconnect")
     assert not re.search(r"lnd\.(host|tls_cert|macaroon)", texts.finding_line(met_there))
+
+
+@pytest.mark.parametrize("kind", list(family(errors.CertificateRefused)))
+def test_where_the_certificate_is_beside_lndconnect_the_cures_name_that_file(
+    kind: type[errors.NodeError],
+) -> None:
+    places = {"source": "lnd.lndconnect", "certificate_key": "lnd.tls_cert"}
+    line = texts.finding_line(refused(About.NODE, kind(), host=HOST, bake=BAKE, **places))
+    assert not re.search(r"lnd\.(host|macaroon)", line)
+    assert ("tls.cert" in line) is ("lnd.tls_cert" in line)
+    if kind is errors.CertificateNotPublic:
+        assert "that address has no certificate" in line
 
 
 @pytest.mark.parametrize(
@@ -450,6 +492,13 @@ def leaves(kind: type[InvoiceBotError]) -> Iterator[type[InvoiceBotError]]:
 @pytest.mark.parametrize("kind", list(leaves(errors.NodeError)))
 def test_every_error_of_the_node_has_something_to_do(kind: type[errors.NodeError]) -> None:
     assert re.fullmatch(r"[a-z].*[^.;]", texts.cure(met(kind())))
+
+
+@pytest.mark.parametrize("kind", [errors.NodeUnreachable, errors.ProxyRefused])
+def test_where_a_proxy_is_in_between_it_is_named(kind: type[errors.NodeError]) -> None:
+    proxy = "http://127.0.0.1:9080"
+    met_there = refused(About.NODE, kind(), host=HOST, bake=BAKE, proxy=proxy)
+    assert f", and that {proxy} (lnd.proxy) leads there" in texts.cure(met_there)
 
 
 def test_an_error_without_detail_is_its_sentence() -> None:
