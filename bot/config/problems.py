@@ -43,6 +43,7 @@ class Kind(StrEnum):
     DATABASE_ESCAPED = "database's path escaped"
     DATABASE_SPACE = "space around the database's path"
     DATABASE_FOLDER = "database is a folder"
+    DATABASE_VARIABLE = "variable in the database's path"
     # values that exclude each other
     TWO_TOKENS = "two tokens"
     BESIDE_LNDCONNECT = "beside lndconnect"
@@ -50,6 +51,8 @@ class Kind(StrEnum):
     # the file that a key names; path: where it is, "" if that might be a secret
     FILE_PATH_INVALID = "path invalid"
     FILE_MISSING = "file missing"
+    FILE_VARIABLE = "file missing, variable in its path"
+    FILE_SPACE = "file missing, space around its path"
     FILE_IS_FOLDER = "file is a folder"
     FILE_NOT_PERMITTED = "file not permitted"
     FILE_UNREADABLE = "file unreadable"  # reason
