@@ -213,8 +213,21 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
         "check the token, and that telegram.api_url ({api_url}) is right",
     ),
     Kind.UNREACHABLE: Reason(
-        "it can't be reached",
+        "it can't be reached ({reason})",
         "check that this machine is online and that telegram.api_url ({api_url}) is right",
+    ),
+    Kind.NAME_UNKNOWN: Reason(
+        "this machine finds no address for {name}",
+        "check that it is online, that its DNS works, and that telegram.api_url ({api_url}) is "
+        "right",
+    ),
+    Kind.PROXY_FAILED: Reason(
+        "it can't be reached through the proxy {proxy} ({reason})",
+        "check the proxy, and the variables HTTPS_PROXY and NO_PROXY",
+    ),
+    Kind.PROXY_UNSUPPORTED: Reason(
+        "it can't be reached, and {variable} is not supported as it is",
+        "set HTTPS_PROXY to the address of an HTTP proxy, such as http://127.0.0.1:3128",
     ),
     Kind.TLS_FAILED: Reason(
         "no secure connection ({reason})",
@@ -239,6 +252,22 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
         "privacy mode is on, as recommended: "
         "/invoice@{username} and replies to the bot's messages reach it"
     ),
+    Kind.IN_ALL_CHATS: Reason("the bot is in each of access.chats"),
+    Kind.NOT_IN_CHAT: Reason(
+        "the bot is not in {chat_id}",
+        "add it to that group, or correct access.chats: the command /id shows a group's number, "
+        "which is negative",
+    ),
+    Kind.CHAT_MOVED: Reason(
+        "{chat_id} is the group's old number, from before it became a supergroup",
+        "write {new_chat_id} in access.chats",
+    ),
+    Kind.OWNERS_MET: Reason("the bot can write to every owner"),
+    Kind.OWNER_NOT_MET: Reason(
+        "the bot can't write to the owner {user_id}: they have not opened it, or have blocked it",
+        "open https://t.me/{username} with that account and press Start",
+    ),
+    Kind.NOT_CHECKED: Reason("{id} could not be checked ({message})", "try again"),
     # the files with secrets
     Kind.READABLE_BY_ALL: Reason(
         "everyone on this machine can read {secret} ({path})",

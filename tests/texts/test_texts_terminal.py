@@ -59,10 +59,43 @@ LINES: list[tuple[Finding, str]] = [
         ),
     ),
     (
-        bad(About.TELEGRAM, Kind.UNREACHABLE, api_url="https://api.telegram.org"),
+        bad(
+            About.TELEGRAM,
+            Kind.UNREACHABLE,
+            api_url="https://api.telegram.org",
+            reason="connection refused",
+        ),
         (
-            "✗ Telegram: it can't be reached; check that this machine is online and that "
-            "telegram.api_url (https://api.telegram.org) is right"
+            "✗ Telegram: it can't be reached (connection refused); "
+            "check that this machine is online and that telegram.api_url "
+            "(https://api.telegram.org) is right"
+        ),
+    ),
+    (
+        bad(
+            About.TELEGRAM,
+            Kind.NAME_UNKNOWN,
+            name="api.telegram.org",
+            api_url="https://api.telegram.org",
+        ),
+        (
+            "✗ Telegram: this machine finds no address for api.telegram.org; check that it is "
+            "online, that its DNS works, and that telegram.api_url (https://api.telegram.org) is "
+            "right"
+        ),
+    ),
+    (
+        bad(About.TELEGRAM, Kind.PROXY_FAILED, proxy="10.0.0.1:3128", reason="no answer in time"),
+        (
+            "✗ Telegram: it can't be reached through the proxy 10.0.0.1:3128 (no answer in time); "
+            "check the proxy, and the variables HTTPS_PROXY and NO_PROXY"
+        ),
+    ),
+    (
+        bad(About.TELEGRAM, Kind.PROXY_UNSUPPORTED, variable="ALL_PROXY"),
+        (
+            "✗ Telegram: it can't be reached, and ALL_PROXY is not supported as it is; "
+            "set HTTPS_PROXY to the address of an HTTP proxy, such as http://127.0.0.1:3128"
         ),
     ),
     (
@@ -125,6 +158,33 @@ LINES: list[tuple[Finding, str]] = [
             "✓ groups: privacy mode is on, as recommended: "
             "/invoice@a_bot and replies to the bot's messages reach it"
         ),
+    ),
+    (fine(About.GROUPS, Kind.IN_ALL_CHATS), "✓ groups: the bot is in each of access.chats"),
+    (
+        note(About.GROUPS, Kind.NOT_IN_CHAT, chat_id=-1001234567890),
+        (
+            "! groups: the bot is not in -1001234567890; add it to that group, or correct "
+            "access.chats: the command /id shows a group's number, which is negative"
+        ),
+    ),
+    (
+        note(About.GROUPS, Kind.CHAT_MOVED, chat_id=-5, new_chat_id=-1005),
+        (
+            "! groups: -5 is the group's old number, from before it became a supergroup; "
+            "write -1005 in access.chats"
+        ),
+    ),
+    (fine(About.ACCESS, Kind.OWNERS_MET), "✓ access: the bot can write to every owner"),
+    (
+        note(About.ACCESS, Kind.OWNER_NOT_MET, user_id=7, username="a_bot"),
+        (
+            "! access: the bot can't write to the owner 7: they have not opened it, or have "
+            "blocked it; open https://t.me/a_bot with that account and press Start"
+        ),
+    ),
+    (
+        note(About.GROUPS, Kind.NOT_CHECKED, id=-5, message="Bad Gateway"),
+        "! groups: -5 could not be checked (Bad Gateway); try again",
     ),
     # the files with secrets
     (
