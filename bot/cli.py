@@ -289,7 +289,18 @@ def _read(amount: str, memo: str, limits: InvoicesSettings) -> tuple[int, str]:
 
 
 async def _make(settings: Settings, *, amount_msat: int, memo: str) -> NodeInvoice:
-    """The invoice as the node confirms it. Raises NodeError."""
+    """The invoice as the node confirms it. Raises NodeError, with its place and cause as values."""
+    from bot.errors import NodeError  # noqa: PLC0415
+    from bot.node.causes import cause  # noqa: PLC0415
+
+    try:
+        return await _added(settings, amount_msat=amount_msat, memo=memo)
+    except NodeError as error:
+        error.values |= {"host": settings.lnd.host, "cause": cause(error.detail)}
+        raise
+
+
+async def _added(settings: Settings, *, amount_msat: int, memo: str) -> NodeInvoice:
     from bot.core import outcomes  # noqa: PLC0415
     from bot.errors import NodeOdd  # noqa: PLC0415
     from bot.node.client import Node  # noqa: PLC0415

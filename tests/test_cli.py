@@ -420,16 +420,17 @@ async def test_what_cannot_be_asked_is_one_sentence(
 
 
 @pytest.mark.parametrize(
-    ("trouble", "error"),
+    ("trouble", "kind", "cause"),
     [
-        ("down", errors.NodeUnreachable()),
-        ("locked", errors.NodeLocked()),
-        ("readonly", errors.PermissionMissing()),
-        ("certificate", errors.CertificateChanged()),
+        ("down", errors.NodeUnreachable, "connection refused"),
+        ("locked", errors.NodeLocked, ""),
+        ("readonly", errors.PermissionMissing, ""),
+        ("certificate", errors.CertificateChanged, ""),
+        ("name", errors.NodeUnreachable, "no such name"),
     ],
 )
-async def test_a_nodes_trouble_is_one_sentence(
-    world: World, node_env: dict[str, str], trouble: str, error: errors.NodeError
+async def test_a_nodes_trouble_is_one_sentence_with_its_place_and_cause(
+    world: World, node_env: dict[str, str], trouble: str, kind: type[errors.NodeError], cause: str
 ) -> None:
     if trouble == "down":
         await world.node.stop()
@@ -437,13 +438,16 @@ async def test_a_nodes_trouble_is_one_sentence(
         world.node.lock()
     elif trouble == "readonly":
         node_env["INVOICE_BOT_LND__MACAROON"] = str(world.node.folder / "readonly.macaroon")
+    elif trouble == "name":
+        node_env["INVOICE_BOT_LND__HOST"] = "node.invalid:10009"
     else:
         world.node.renew_certificate()
 
     result = await ran("invoice", "5", env=node_env)
 
+    error = kind(host=node_env["INVOICE_BOT_LND__HOST"], cause=cause)
     code = 2 if error.needs_fixing else 1
-    assert (result.code, result.out, result.lines) == (code, "", [texts.why(error)])
+    assert (result.code, result.out, result.lines) == (code, "", [texts.why_here(error)])
 
 
 async def test_an_invoice_that_is_not_what_was_asked_for_is_not_printed(
@@ -452,7 +456,8 @@ async def test_an_invoice_that_is_not_what_was_asked_for_is_not_printed(
     other = world.node.add_invoice(7000).payment_request
     world.node.garble("LookupInvoice", changed(payment_request=other))
     result = await ran("invoice", "5", env=node_env)
-    assert (result.code, result.out, result.lines) == (1, "", [texts.why(errors.NodeOdd())])
+    odd = errors.NodeOdd(host=world.node.address, cause="")
+    assert (result.code, result.out, result.lines) == (1, "", [texts.why_here(odd)])
 
 
 async def test_a_picture_that_cannot_be_written_is_one_sentence_under_the_invoice(

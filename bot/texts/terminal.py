@@ -45,6 +45,8 @@ def why_here(error: InvoiceBotError) -> str:
     """What happened and what to do, as `why`, with examples that work at a terminal."""
     if isinstance(error, AmountRefused):
         return " ".join(_about_amount(error))
+    if isinstance(error, errors.NodeError):
+        return _about_node(error)
     return why(error)
 
 
@@ -55,6 +57,19 @@ def new_invoice(made: NodeInvoice, code: str) -> str:
     about = [format_sats(made.amount_msat), *([f"For: {memo}"] if memo else [])]
     about.append(f"Payable until {until:%Y-%m-%d %H:%M %Z}")
     return "\n".join([*about, "", code, made.payment_request])
+
+
+def _about_node(error: errors.NodeError) -> str:
+    """What the node met, and where; `check` knows what to do about most of it."""
+    what = reason(error).what.removesuffix(".")
+    if isinstance(error, errors.NodeRefused):
+        because = " ".join(error.detail.split())
+        return f"{what} ({because})." if because else f"{what}."
+    host, cause = (str(error.values.get(name, "")) for name in ("host", "cause"))
+    if isinstance(error, errors.NodeUnreachable | errors.NodeTimeout) and host:
+        what, host = f"{what} at {host}", ""
+    beside = ", ".join(filter(None, (host, cause)))
+    return f"{what}{f' ({beside})' if beside else ''}. invoice-bot check says more."
 
 
 def _about_amount(error: AmountRefused) -> tuple[str, str]:
@@ -262,9 +277,10 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
         "{chat_id} is the group's old number, from before it became a supergroup",
         "write {new_chat_id} in access.chats",
     ),
-    Kind.OWNERS_MET: Reason("the bot can write to every owner"),
+    Kind.OWNERS_MET: Reason("the bot can write to all owners"),
     Kind.OWNER_NOT_MET: Reason(
-        "the bot can't write to the owner {user_id}: they have not opened it, or have blocked it",
+        "the bot can't write to {user_id} of access.owners: they have not opened it, or have "
+        "blocked it",
         "open https://t.me/{username} with that account and press Start",
     ),
     Kind.NOT_CHECKED: Reason("{id} could not be checked ({message})", "try again"),

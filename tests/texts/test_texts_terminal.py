@@ -174,11 +174,11 @@ LINES: list[tuple[Finding, str]] = [
             "write -1005 in access.chats"
         ),
     ),
-    (fine(About.ACCESS, Kind.OWNERS_MET), "✓ access: the bot can write to every owner"),
+    (fine(About.ACCESS, Kind.OWNERS_MET), "✓ access: the bot can write to all owners"),
     (
         note(About.ACCESS, Kind.OWNER_NOT_MET, user_id=7, username="a_bot"),
         (
-            "! access: the bot can't write to the owner 7: they have not opened it, or have "
+            "! access: the bot can't write to 7 of access.owners: they have not opened it, or have "
             "blocked it; open https://t.me/a_bot with that account and press Start"
         ),
     ),
@@ -500,6 +500,44 @@ def test_what_is_wrong_with_lndconnect_is_fixed_there(finding: Finding) -> None:
     line = texts.finding_line(finding)
     assert "lnd.lndconnect" in line
     assert not re.search(r"lnd\.(host|tls_cert|macaroon)", line)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            errors.NodeUnreachable(host="127.0.0.1:10019", cause="connection refused"),
+            (
+                "The Lightning node can't be reached at 127.0.0.1:10019 (connection refused). "
+                "invoice-bot check says more."
+            ),
+        ),
+        (
+            errors.NodeTimeout(host="node:8080", cause=""),
+            "The Lightning node is not answering at node:8080. invoice-bot check says more.",
+        ),
+        (
+            errors.CertificateExpired(host="node:10009", cause=""),
+            (
+                "The Lightning node's certificate has expired (node:10009). "
+                "invoice-bot check says more."
+            ),
+        ),
+        (
+            errors.NodeLocked(),
+            "The Lightning node's wallet is locked. invoice-bot check says more.",
+        ),
+        (
+            errors.NodeRefused(detail="UNKNOWN: no CLTV\ndelta", host="node:10009", cause=""),
+            "The Lightning node rejected this invoice (UNKNOWN: no CLTV delta).",
+        ),
+        (errors.MemoTooLong(), "The memo is too long for the Lightning node."),
+    ],
+)
+def test_the_nodes_trouble_at_a_terminal_has_its_place_and_cause(
+    error: errors.NodeError, said: str
+) -> None:
+    assert texts.why_here(error) == said
 
 
 def leaves(kind: type[InvoiceBotError]) -> Iterator[type[InvoiceBotError]]:
