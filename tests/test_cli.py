@@ -24,6 +24,7 @@ import zxingcpp
 from PIL import Image
 
 from bot import __version__, cli, errors, texts
+from bot.cli import output
 from bot.config.problems import Kind as ProblemKind
 from bot.core import amounts
 from bot.core.wishes import OutputProblem
@@ -307,7 +308,7 @@ def test_a_picture_is_written_through_no_link(tmp_path: Path) -> None:
     target.write_bytes(b"mine")
     for name in ("pizza.png", f".invoice-{os.getpid()}.png"):
         (tmp_path / name).symlink_to(target)
-    cli._write(file, b"a picture")
+    output.write(file, b"a picture")
     assert (file.is_symlink(), file.read_bytes()) == (False, b"a picture")
     assert target.read_bytes() == b"mine"
 
@@ -484,6 +485,82 @@ async def test_a_reader_that_goes_away_causes_no_traceback(node_env: dict[str, s
         result = await process.stderr.read()
         await process.wait()
     assert b"Traceback" not in result
+
+
+async def redirected(
+    where: str, *arguments: str, env: dict[str, str], cwd: Path | None = None
+) -> Ended:
+    """What a shell runs with its output elsewhere: ``>&-``, ``>/dev/full``."""
+    program = shlex.join([sys.executable, "-m", "bot", *arguments])
+    process = await asyncio.create_subprocess_exec(
+        *("sh", "-c", f"exec {program} {where}"),
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **env},
+        cwd=cwd,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    return await ended(process)
+
+
+@pytest.mark.parametrize("options", [[], ["--json"], ["--png", "pizza.png"]])
+async def test_no_invoice_is_made_that_nobody_could_see(
+    world: World, node_env: dict[str, str], tmp_path: Path, options: list[str]
+) -> None:
+    result = await redirected(">&-", "invoice", "5", *options, env=node_env, cwd=tmp_path)
+
+    closed = OutputRefused(problem=OutputProblem.CLOSED)
+    assert (result.code, result.lines) == (2, [texts.why(closed)])
+    assert not world.node.invoices
+
+
+async def test_an_invoice_whose_output_is_lost_is_told_on_standard_error(
+    world: World, node_env: dict[str, str]
+) -> None:
+    result = await redirected(">/dev/full", "invoice", "5", env=node_env)
+
+    (made,) = world.node.invoices.values()
+    lost = {"reason": "No space left on device", "payment_request": made.payment_request}
+    error = errors.OutputFailed(problem=OutputProblem.NOT_PRINTED, **lost)
+    assert (result.code, result.lines) == (1, [texts.why(error)])
+
+
+LOST = errors.OutputFailed(problem=OutputProblem.LOST, reason="No space left on device")
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["--version"], ["--help"], ["run", "--help"]])
+async def test_output_that_is_lost_is_one_sentence(
+    env: dict[str, str], arguments: list[str]
+) -> None:
+    result = await redirected(">/dev/full", *arguments, env=env)
+
+    assert (result.code, result.lines) == (1, [texts.why(LOST)])
+
+
+async def test_where_not_even_the_sentence_can_be_written_the_exit_code_says_it(
+    env: dict[str, str],
+) -> None:
+    assert await redirected(">/dev/full 2>&1", "check", env=env) == Ended(1, "", "")
+    assert await redirected("2>&-", "invoice", "1.000", env=env) == Ended(2, "", "")
+    assert (await redirected("2>&- <&-", "check", env=env)).code == 0
+
+
+STREAMS = """
+import os, sys
+from bot.__main__ import main
+sys.argv = ["invoice-bot", "--version"]
+try:
+    main()
+except SystemExit:
+    os._exit(os.open(os.devnull, os.O_RDONLY))  # the lowest number that is free
+"""
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&-", "<&- >&- 2>&-"])
+async def test_no_file_gets_the_number_of_a_standard_stream(closed: str) -> None:
+    program = shlex.join([sys.executable, "-c", STREAMS])
+    process = await asyncio.create_subprocess_exec("sh", "-c", f"exec {program} {closed}")
+
+    assert await process.wait() > 2
 
 
 # check

@@ -19,6 +19,8 @@ TIMEOUT_S = 10.0
 AT_ONCE = 8
 #: Ends what nobody began: Telegram says whether the bot may write, and nobody sees anything.
 _NO_ACTION = "cancel"
+#: A supergroup's number is -100 and ten digits or more; no person's is as large.
+_LEAST_SUPERGROUP = 10**12
 _GONE = (ChatMember.LEFT, ChatMember.BANNED)
 
 _Probe = Callable[[TelegramBot, int], Awaitable[Finding | None]]
@@ -65,10 +67,11 @@ async def _owner(bot: TelegramBot, user_id: int) -> Finding | None:
 
 
 async def _chat(bot: TelegramBot, chat_id: int) -> Finding | None:
+    if chat_id > 0:  # somebody's private chat, or a group's number without its sign
+        lacks_sign = chat_id >= _LEAST_SUPERGROUP
+        return note(About.GROUPS, Kind.NOT_IN_CHAT, chat_id=chat_id) if lacks_sign else None
     try:
-        if chat_id > 0:  # somebody's private chat, or a group's number without its sign
-            await bot.send_chat_action(chat_id, _NO_ACTION)
-        elif await bot.status(chat_id, bot.id, within_s=TIMEOUT_S) in _GONE:
+        if await bot.status(chat_id, bot.id, within_s=TIMEOUT_S) in _GONE:
             return note(About.GROUPS, Kind.NOT_IN_CHAT, chat_id=chat_id)
     except TelegramError as error:
         match explain(error):

@@ -62,4 +62,6 @@ class OutputProblem(StrEnum):
     FOLDER_MISSING = "folder missing"  # path: the folder
     FOLDER_READ_ONLY = "folder read-only"  # path: the folder
     NOT_WRITTEN = "not written"  # path, reason
+    CLOSED = "closed"  # standard output is
+    LOST = "lost"  # reason
     NOT_PRINTED = "not printed"  # reason, payment_request: the node has the invoice

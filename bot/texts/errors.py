@@ -120,6 +120,8 @@ _OUTPUTS = {
     OutputProblem.FOLDER_MISSING: Reason("--png: there is no folder {path}.", "Create it first."),
     OutputProblem.FOLDER_READ_ONLY: Reason("--png: the folder {path} is not writable."),
     OutputProblem.NOT_WRITTEN: Reason("--png: {path} can't be written: {reason}."),
+    OutputProblem.CLOSED: Reason("Standard output is closed, so nobody could see the invoice."),
+    OutputProblem.LOST: Reason("The output can't be written: {reason}."),
     OutputProblem.NOT_PRINTED: Reason(
         "The node has the invoice {payment_request} but the output can't be written: {reason}."
     ),

@@ -256,7 +256,6 @@ async def of_presence(world: World) -> list[Finding]:
 
 async def test_owners_and_groups_that_the_bot_can_write_to_are_found_fine(world: World) -> None:
     world.telegram.say(world.private(world.owner), world.owner, "/start")
-    world.telegram.say(world.private(world.anna), world.anna, "/start")
     world.access = {"chats": frozenset({world.group.id, world.anna.id})}
 
     assert kinds(await of_presence(world)) == [(FINE, Kind.OWNERS_MET), (FINE, Kind.IN_ALL_CHATS)]

@@ -10,7 +10,6 @@ import base64
 import faulthandler
 import gc
 import hashlib
-import io
 import json
 import os
 import resource
@@ -28,9 +27,10 @@ import typer
 
 # What is slow to import is imported by the command that needs it.
 from bot import __version__, logs
+from bot.cli import output
 from bot.config import DEFAULT_FILE, InvoicesSettings, Settings, load
 from bot.core.wishes import OutputProblem
-from bot.errors import DemoMissing, InvoiceBotError, OutputFailed, OutputRefused
+from bot.errors import DemoMissing, InvoiceBotError, OutputFailed
 
 if TYPE_CHECKING:
     from bot.core.answers import NodeInvoice
@@ -71,10 +71,15 @@ ConfigOption = Annotated[
 def main() -> NoReturn:
     """Run the command line; ends the process."""
     _keep_memory_private()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # not every terminal has a ✓
-    app()
+    output.prepare()
+    try:
+        app()
+    except OSError:
+        reason = output.why_lost(sys.stdout)
+        if not reason:
+            raise
+        _say(OutputFailed(problem=OutputProblem.LOST, reason=reason))
+        sys.exit(FAILED)
     raise SystemExit
 
 
@@ -192,23 +197,11 @@ def invoice(
         settings = _load(config, need_telegram=False)
         _log("error")
         amount_msat, memo = _read(amount, memo, settings.invoices)
+        output.check_open()
         if png is not None:
-            _check_target(png)
+            output.check_target(png)
         made = asyncio.run(_make(settings, amount_msat=amount_msat, memo=memo))
-        from bot import texts  # noqa: PLC0415
-        from bot.chat import qr  # noqa: PLC0415
-
-        picture = qr.payment_png(made.payment_request)
-        code = "" if as_json else qr.terminal(made.payment_request)
-        not_printed = _print(_json(made, picture) if as_json else texts.new_invoice(made, code))
-        if png is not None:
-            _write(png, picture)
-        if not_printed:
-            raise OutputFailed(
-                problem=OutputProblem.NOT_PRINTED,
-                reason=not_printed,
-                payment_request=made.payment_request,
-            )
+        _show(made, as_json=as_json, png=png)
 
 
 def _load(config: Path | None, *, need_telegram: bool = True) -> Settings:
@@ -227,10 +220,17 @@ def _errors_printed() -> Iterator[None]:
     try:
         yield
     except InvoiceBotError as error:
-        from bot import texts  # noqa: PLC0415
-
-        typer.echo(logs.redacted(texts.why_here(error)), err=True)
+        _say(error)
         raise typer.Exit(NEEDS_FIXING if error.needs_fixing else FAILED) from None
+
+
+def _say(error: InvoiceBotError) -> None:
+    from bot import texts  # noqa: PLC0415
+
+    try:
+        typer.echo(logs.redacted(texts.why_here(error)), err=True)
+    except OSError:  # where nobody can read that, the exit code says it
+        output.why_lost(sys.stderr)
 
 
 # run and demo: until a signal
@@ -324,6 +324,24 @@ async def _added(settings: Settings, *, amount_msat: int, memo: str) -> NodeInvo
         await node.close()
 
 
+def _show(made: NodeInvoice, *, as_json: bool, png: Path | None) -> None:
+    """Print it, and write its picture. Raises OutputFailed, which has the request if need be."""
+    from bot import texts  # noqa: PLC0415
+    from bot.chat import qr  # noqa: PLC0415
+
+    picture = qr.payment_png(made.payment_request)
+    code = "" if as_json else qr.terminal(made.payment_request)
+    not_printed = output.printed(_json(made, picture) if as_json else texts.new_invoice(made, code))
+    if png is not None:
+        output.write(png, picture)
+    if not_printed:
+        raise OutputFailed(
+            problem=OutputProblem.NOT_PRINTED,
+            reason=not_printed,
+            payment_request=made.payment_request,
+        )
+
+
 def _json(made: NodeInvoice, picture: bytes) -> str:
     return json.dumps(
         {
@@ -336,51 +354,4 @@ def _json(made: NodeInvoice, picture: bytes) -> str:
             "qr": "data:image/png;base64," + base64.b64encode(picture).decode(),
         },
         indent=2,
-    )
-
-
-def _print(text: str) -> str:
-    """Print it; the reason where that fails, or ""."""
-    try:
-        # in colour wherever it goes: only so it can be scanned from a dark terminal
-        typer.echo(text, color=True)
-    except BrokenPipeError:  # nobody wants to read on
-        raise
-    except OSError as error:
-        return error.strerror or str(error)
-    return ""
-
-
-def _check_target(file: Path) -> None:
-    """Before the node is asked. Raises OutputRefused."""
-    try:
-        if file.is_dir():
-            raise OutputRefused(problem=OutputProblem.IS_FOLDER, path=str(file))
-        if file.is_symlink() or (file.exists() and not file.is_file()):
-            raise OutputRefused(problem=OutputProblem.NOT_A_FILE, path=str(file))
-        if not file.parent.is_dir():
-            raise OutputRefused(problem=OutputProblem.FOLDER_MISSING, path=str(file.parent))
-    except OSError as error:  # a name that is too long, a folder that nobody can look into
-        raise _not_written(OutputRefused, file, error) from None
-    if not os.access(file.parent, os.W_OK | os.X_OK):
-        raise OutputRefused(problem=OutputProblem.FOLDER_READ_ONLY, path=str(file.parent))
-
-
-def _write(file: Path, picture: bytes) -> None:
-    """Whole or not at all. Raises OutputFailed."""
-    # Nobody knows its name beforehand, to lay a link there; and to replace one follows it nowhere.
-    part = file.with_name(f".invoice-{secrets.token_hex(8)}.png")
-    try:
-        with part.open("xb") as opened:
-            opened.write(picture)
-        part.replace(file)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise _not_written(OutputFailed, file, error) from None
-
-
-def _not_written(kind: type[OutputRefused], file: Path, error: OSError) -> OutputRefused:
-    return kind(
-        problem=OutputProblem.NOT_WRITTEN, path=str(file), reason=error.strerror or str(error)
     )
