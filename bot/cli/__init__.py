@@ -101,25 +101,28 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _main(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
+    config: ConfigOption = None,
 ) -> None:
     """A Telegram bot that creates Lightning invoices at your own LND node.
 
     Example: invoice-bot run --config config.toml
     """
+    context.obj = config
 
 
 @app.command()
-def run(config: ConfigOption = None) -> None:
+def run(context: typer.Context, config: ConfigOption = None) -> None:
     """Run the bot until SIGTERM or Ctrl-C.
 
     Example: invoice-bot run --config config.toml
     """
     with _errors_printed():
         _end_on_signals(lambda: sys.exit(0))
-        settings = _load(config)
+        settings = _load(config or context.obj)
         _log(settings.log.level, settings.log.format)
         from bot import app as whole  # noqa: PLC0415
 
@@ -154,7 +157,7 @@ def demo(
 
 
 @app.command()
-def check(config: ConfigOption = None) -> None:
+def check(context: typer.Context, config: ConfigOption = None) -> None:
     """Check the token, the node, its permissions and the database.
 
     Prints a line for each: ✓ fine, ✗ needs fixing, ! worth knowing. Exits with 1 if any is ✗.
@@ -162,7 +165,7 @@ def check(config: ConfigOption = None) -> None:
     Example: invoice-bot check --config config.toml
     """
     with _errors_printed():
-        settings = _load(config)
+        settings = _load(config or context.obj)
         _log("error")
         from bot import texts  # noqa: PLC0415
         from bot.check import diagnose  # noqa: PLC0415
@@ -177,13 +180,20 @@ def check(config: ConfigOption = None) -> None:
 
 @app.command()
 def invoice(
-    amount: Annotated[
-        str, typer.Argument(metavar="AMOUNT", help='2100, 21k, "0.0005 btc" or any.')
+    context: typer.Context,
+    asked: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="AMOUNT [MEMO]", help="2100, 21k, 0.0005 btc or any; then what it is for."
+        ),
     ],
     memo: Annotated[str, typer.Option(metavar="TEXT", help="What the payment is for.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     png: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the QR code to a PNG file.")
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Write the QR code to a PNG file; - for standard output."
+        ),
     ] = None,
     config: ConfigOption = None,
 ) -> None:
@@ -191,15 +201,15 @@ def invoice(
 
     Prints the payment request and its QR code.
 
-    Example: invoice-bot invoice 2100 --memo pizza --png pizza.png
+    Example: invoice-bot invoice 2100 pizza --png pizza.png
     """
     with _errors_printed():
-        settings = _load(config, need_telegram=False)
+        settings = _load(config or context.obj, need_telegram=False)
         _log("error")
-        amount_msat, memo = _read(amount, memo, settings.invoices)
+        amount_msat, memo = _read(" ".join(asked), memo, settings.invoices)
         output.check_open()
         if png is not None:
-            output.check_target(png)
+            output.check_target(png, as_json=as_json)
         made = asyncio.run(_make(settings, amount_msat=amount_msat, memo=memo))
         _show(made, as_json=as_json, png=png)
 
@@ -279,12 +289,16 @@ def _too_late() -> None:
 # invoice
 
 
-def _read(amount: str, memo: str, limits: InvoicesSettings) -> tuple[int, str]:
-    """The amount in msat, and the memo. Raises Refused."""
+def _read(asked: str, memo: str, limits: InvoicesSettings) -> tuple[int, str]:
+    """The amount in msat, and the memo: what follows the amount, or the option. Raises Refused."""
     from bot.core import amounts, text  # noqa: PLC0415
 
-    amount_msat = amounts.parse_amount(amount)
-    amounts.check_range(amount_msat, min_sats=limits.min_sats, max_sats=limits.max_sats)
+    least, most = limits.min_sats, limits.max_sats
+    if memo:
+        amount_msat = amounts.parse_amount(asked)
+        amounts.check_range(amount_msat, min_sats=least, max_sats=most)
+    else:
+        amount_msat, memo = amounts.parse(asked, min_sats=least, max_sats=most)
     return amount_msat, text.memo(memo)
 
 
@@ -324,22 +338,38 @@ async def _added(settings: Settings, *, amount_msat: int, memo: str) -> NodeInvo
         await node.close()
 
 
-def _show(made: NodeInvoice, *, as_json: bool, png: Path | None) -> None:
+def _show(made: NodeInvoice, *, as_json: bool, png: str | None) -> None:
     """Print it, and write its picture. Raises OutputFailed, which has the request if need be."""
     from bot import texts  # noqa: PLC0415
-    from bot.chat import qr  # noqa: PLC0415
 
-    picture = qr.payment_png(made.payment_request)
-    code = "" if as_json else qr.terminal(made.payment_request)
-    not_printed = output.printed(_json(made, picture) if as_json else texts.new_invoice(made, code))
-    if png is not None:
-        output.write(png, picture)
+    picture = _picture(made.payment_request)
+    if png == output.STANDARD_OUTPUT:
+        typer.echo(texts.new_invoice(made, ""), err=True)
+        not_printed = output.printed_picture(picture)
+    elif as_json:
+        not_printed = output.printed(_json(made, picture))
+    else:
+        not_printed = output.printed(texts.new_invoice(made, output.drawn(made.payment_request)))
+    if png is not None and not picture:
+        raise OutputFailed(problem=OutputProblem.NO_CODE)
+    if png is not None and png != output.STANDARD_OUTPUT:
+        output.write(Path(png), picture)
     if not_printed:
         raise OutputFailed(
             problem=OutputProblem.NOT_PRINTED,
             reason=not_printed,
             payment_request=made.payment_request,
         )
+
+
+def _picture(payment_request: str) -> bytes:
+    """A PNG, or nothing where the request fits into no code."""
+    from bot.chat import qr  # noqa: PLC0415
+
+    try:
+        return qr.payment_png(payment_request)
+    except ValueError:
+        return b""
 
 
 def _json(made: NodeInvoice, picture: bytes) -> str:
@@ -351,7 +381,11 @@ def _json(made: NodeInvoice, picture: bytes) -> str:
             "payment_addr": made.payment_addr.hex(),
             "amount_msat": made.amount_msat,
             "expires_at": made.expires_at,
-            "qr": "data:image/png;base64," + base64.b64encode(picture).decode(),
+            "qr": _data_uri(picture) if picture else None,
         },
         indent=2,
     )
+
+
+def _data_uri(picture: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(picture).decode()

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import secrets
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
 from bot.core.wishes import OutputProblem
 from bot.errors import OutputFailed, OutputRefused
+
+if TYPE_CHECKING:
+    from bot.chat.qr import Drawing
+
+#: In a file's place: standard output.
+STANDARD_OUTPUT = "-"
+
+#: What not every terminal has, and what is written there instead; of all else a question mark.
+_PLAIN = {"✓": "+", "✗": "x", "…": "...", "–": "-"}
 
 
 def prepare() -> None:
@@ -25,7 +35,18 @@ def prepare() -> None:
     os.close(number)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # not every terminal has a ✓
+            stream.reconfigure(errors=_AS_PLAIN)
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    letters = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(letter, "?") for letter in letters), error.end
+
+
+_AS_PLAIN = "invoice-bot.plain"
+codecs.register_error(_AS_PLAIN, _plain)
 
 
 def check_open() -> None:
@@ -37,13 +58,59 @@ def check_open() -> None:
 def printed(text: str) -> str:
     """Print it; the reason where that fails, or ""."""
     try:
-        # in colour wherever it goes: only so it can be scanned from a dark terminal
-        typer.echo(text, color=True)
+        typer.echo(text, color=True)  # `drawn` has seen whether colours can be shown
     except BrokenPipeError:  # nobody wants to read on
         raise
     except OSError as error:
         return why_lost(sys.stdout) or error.strerror or str(error)
     return ""
+
+
+def printed_picture(picture: bytes) -> str:
+    """Write a picture to standard output; the reason where that fails, or ""."""
+    try:
+        sys.stdout.buffer.write(picture)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return why_lost(sys.stdout) or error.strerror or str(error)
+    return ""
+
+
+def drawn(payment_request: str) -> str:
+    """The QR code as standard output can show it, or a sentence in its place."""
+    from bot import texts  # noqa: PLC0415
+    from bot.chat import qr  # noqa: PLC0415
+
+    drawing = _drawing()
+    if drawing is None:
+        return texts.NO_CODE_HERE
+    try:
+        code = qr.terminal(payment_request, drawing)
+    except ValueError:
+        return texts.NO_CODE
+    columns = _columns()
+    return code.text if code.columns <= columns else texts.code_too_wide(code.columns, columns)
+
+
+def _drawing() -> Drawing | None:
+    """How a code can be shown there; None where it could not be scanned."""
+    from bot.chat.qr import Drawing  # noqa: PLC0415
+
+    is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    in_colour = sys.stdout.isatty() and not is_plain
+    if codecs.lookup(sys.stdout.encoding).name.startswith("utf"):
+        return Drawing.COLOURED if in_colour else Drawing.PLAIN
+    return Drawing.SPACES if in_colour else None
+
+
+def _columns() -> float:
+    """The terminal's width; a file has any."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or float("inf")
+    except OSError:
+        return float("inf")
 
 
 def why_lost(stream: TextIO | None) -> str:
@@ -63,8 +130,17 @@ def why_lost(stream: TextIO | None) -> str:
     return ""
 
 
-def check_target(file: Path) -> None:
+def check_target(png: str, *, as_json: bool) -> None:
     """Before the node is asked: a picture can be written there. Raises OutputRefused."""
+    if png != STANDARD_OUTPUT:
+        _check_file(Path(png))
+    elif as_json:
+        raise OutputRefused(problem=OutputProblem.TWO_OUTPUTS)
+    elif sys.stdout.isatty():
+        raise OutputRefused(problem=OutputProblem.IS_TERMINAL)
+
+
+def _check_file(file: Path) -> None:
     try:
         if file.is_dir():
             raise OutputRefused(problem=OutputProblem.IS_FOLDER, path=str(file))

@@ -120,6 +120,15 @@ _OUTPUTS = {
     OutputProblem.FOLDER_MISSING: Reason("--png: there is no folder {path}.", "Create it first."),
     OutputProblem.FOLDER_READ_ONLY: Reason("--png: the folder {path} is not writable."),
     OutputProblem.NOT_WRITTEN: Reason("--png: {path} can't be written: {reason}."),
+    OutputProblem.TWO_OUTPUTS: Reason(
+        "--png - and --json would both write to standard output.",
+        "Name a file, or use --json alone: it has the picture too.",
+    ),
+    OutputProblem.IS_TERMINAL: Reason(
+        "--png -: standard output is a terminal, and the picture is no text.",
+        "Name a file, or send the output elsewhere.",
+    ),
+    OutputProblem.NO_CODE: Reason("--png: the payment request is too long for a QR code."),
     OutputProblem.CLOSED: Reason("Standard output is closed, so nobody could see the invoice."),
     OutputProblem.LOST: Reason("The output can't be written: {reason}."),
     OutputProblem.NOT_PRINTED: Reason(

@@ -51,12 +51,25 @@ def why_here(error: InvoiceBotError) -> str:
 
 
 def new_invoice(made: NodeInvoice, code: str) -> str:
-    """A new invoice, with the QR code that the terminal shows."""
+    """A new invoice, with the QR code that the terminal shows, "" for none."""
     until = datetime.fromtimestamp(made.expires_at, UTC).astimezone()
     memo = " ".join(clean_quote(made.memo).split())
     about = [format_sats(made.amount_msat), *([f"For: {memo}"] if memo else [])]
     about.append(f"Payable until {until:%Y-%m-%d %H:%M %Z}")
-    return "\n".join([*about, "", code, made.payment_request])
+    return "\n".join([*about, "", *([code] if code else []), made.payment_request])
+
+
+#: In the code's place.
+NO_CODE = "The payment request is too long for a QR code.\n"
+NO_CODE_HERE = "The QR code can't be shown here. To get it, use --png FILE.\n"
+
+
+def code_too_wide(columns: int, here: float) -> str:
+    """In the place of a code that needs more than the terminal's `here` columns."""
+    return (
+        f"The QR code is wider than this terminal ({here:.0f} columns). "
+        f"Widen it to {columns} columns, or use --png FILE.\n"
+    )
 
 
 def _about_node(error: errors.NodeError) -> str:
