@@ -164,6 +164,7 @@ CODES: dict[type[errors.InvoiceBotError], int] = {
     errors.DatabaseUnreadable: 1,
     errors.DatabaseDamaged: 2,
     errors.DatabaseHalfMissing: 2,
+    errors.DatabaseWithoutTables: 2,
     errors.DatabaseIsFolder: 2,
     errors.DatabaseNotPermitted: 2,
     errors.NotADatabase: 2,

@@ -152,6 +152,10 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
         "The database {path} is empty, but its journal {journal} is not.",
         "Restore both from a backup, or remove both to start over.",
     ),
+    errors.DatabaseWithoutTables: Reason(
+        "The database {path} has nothing in it: its journal {journal} is missing.",
+        "Restore both from a backup, or remove it to start over.",
+    ),
     errors.DatabaseIsFolder: Reason(
         "The database {path} is a folder.", "Name a file in database.url."
     ),

@@ -369,6 +369,7 @@ _DATABASE: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseUnreadable: "{path} can't be opened: {reason}",
     errors.DatabaseDamaged: "{path} is damaged ({reason})",
     errors.DatabaseHalfMissing: "{path} is empty, but its journal {journal} is not",
+    errors.DatabaseWithoutTables: "{path} has nothing in it: its journal {journal} is missing",
     errors.DatabaseIsFolder: "{path} is a folder",
     errors.DatabaseNotPermitted: "the bot's user has no permission to read {path}",
     errors.NotADatabase: "{path} is not a database",
@@ -401,6 +402,7 @@ _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseTooNew: "run that version or a newer one",
     errors.DatabaseDamaged: "restore it from a backup",
     errors.DatabaseHalfMissing: "restore both from a backup, or remove both to start over",
+    errors.DatabaseWithoutTables: "restore both from a backup, or remove it to start over",
     errors.DatabaseIsFolder: "name a file in database.url",
     errors.DatabaseNotPermitted: "let that user read and write it",
     errors.NotADatabase: (

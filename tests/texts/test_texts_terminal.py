@@ -401,6 +401,13 @@ LINES: list[tuple[Finding, str]] = [
         ),
     ),
     (
+        refused(DATABASE, errors.DatabaseWithoutTables(path="/bot.db", journal="/bot.db-wal")),
+        (
+            "✗ database: /bot.db has nothing in it: its journal /bot.db-wal is missing; "
+            "restore both from a backup, or remove it to start over"
+        ),
+    ),
+    (
         refused(DATABASE, errors.DatabaseNotOurs(path="/d/bot.db")),
         ("✗ database: /d/bot.db belongs to another program; choose another file in database.url"),
     ),
