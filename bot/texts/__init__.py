@@ -38,6 +38,7 @@ from bot.texts.replies import (
     ids,
     latest,
     stranger,
+    unclaimed,
 )
 from bot.texts.terminal import (
     NO_CODE,
@@ -91,6 +92,7 @@ __all__ = [
     "reason",
     "refusal",
     "stranger",
+    "unclaimed",
     "waiting_notice",
     "why",
     "why_failed",
