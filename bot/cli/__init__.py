@@ -237,10 +237,7 @@ def _errors_printed() -> Iterator[None]:
 def _say(error: InvoiceBotError) -> None:
     from bot import texts  # noqa: PLC0415
 
-    try:
-        typer.echo(logs.redacted(texts.why_here(error)), err=True)
-    except OSError:  # where nobody can read that, the exit code says it
-        output.why_lost(sys.stderr)
+    output.said(logs.redacted(texts.why_here(error)))
 
 
 # run and demo: until a signal
@@ -344,7 +341,7 @@ def _show(made: NodeInvoice, *, as_json: bool, png: str | None) -> None:
 
     picture = _picture(made.payment_request)
     if png == output.STANDARD_OUTPUT:
-        typer.echo(texts.new_invoice(made, ""), err=True)
+        output.said(texts.new_invoice(made, ""))
         not_printed = output.printed_picture(picture)
     elif as_json:
         not_printed = output.printed(_json(made, picture))

@@ -66,6 +66,14 @@ def printed(text: str) -> str:
     return ""
 
 
+def said(text: str) -> None:
+    """Write it to standard error; where that fails, nobody could read why."""
+    try:
+        typer.echo(text, err=True)
+    except OSError:
+        why_lost(sys.stderr)
+
+
 def printed_picture(picture: bytes) -> str:
     """Write a picture to standard output; the reason where that fails, or ""."""
     try:
