@@ -694,25 +694,13 @@ async def test_no_picture_is_written_to_a_terminal(world: World, node_env: dict[
         (["--", "2100", "-5 kg"], 2_100_000, "-5 kg"),
     ],
 )
-def test_amount_and_memo_can_be_written_as_in_a_chat(
-    node_env: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-    arguments: list[str],
-    amount_msat: int,
-    memo: str,
+async def test_amount_and_memo_can_be_written_as_in_a_chat(
+    world: World, node_env: dict[str, str], arguments: list[str], amount_msat: int, memo: str
 ) -> None:
-    for name, value in node_env.items():
-        monkeypatch.setenv(name, value)
-    made: list[tuple[int, str]] = []
+    result = await ran("invoice", *arguments, env=node_env)
 
-    async def noted(_settings: object, *, amount_msat: int, memo: str) -> None:
-        made.append((amount_msat, memo))
-        raise errors.NodeLocked
-
-    monkeypatch.setattr(cli, "_make", noted)
-    with pytest.raises(SystemExit):
-        cli.app(["invoice", *arguments])
-    assert made == [(amount_msat, memo)]
+    (made,) = world.node.invoices.values()
+    assert (result.code, made.value_msat, made.memo) == (0, amount_msat, memo)
 
 
 async def test_the_settings_file_can_be_named_before_the_command(tmp_path: Path) -> None:
