@@ -10,6 +10,7 @@ Grouped by what the reader should do::
     │   ├── DatabaseUnreadable       check the disk
     │   │   ├── DatabaseDamaged    *
     │   │   ├── DatabaseHalfMissing *
+    │   │   ├── DatabaseWithoutTables *
     │   │   ├── DatabaseIsFolder   * name a file
     │   │   ├── DatabaseNotPermitted * let the bot's user read it
     │   │   ├── NotADatabase       *
@@ -167,6 +168,10 @@ class DatabaseDamaged(DatabaseUnreadable, needs_fixing=True):
 
 class DatabaseHalfMissing(DatabaseUnreadable, needs_fixing=True):
     """The database at `path` is empty, its `journal` is not."""
+
+
+class DatabaseWithoutTables(DatabaseUnreadable, needs_fixing=True):
+    """The database at `path` has no table: what was in it is in its `journal`, which is gone."""
 
 
 class DatabaseIsFolder(DatabaseUnreadable, needs_fixing=True):

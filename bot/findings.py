@@ -52,7 +52,10 @@ class Kind(StrEnum):
     LOGIN_ACCEPTED = "login accepted"  # username, name
     LOGIN_REJECTED = "login rejected"
     LOGIN_UNKNOWN = "login unknown"  # api_url: no bot of this token there, or no such path
-    UNREACHABLE = "unreachable"  # api_url
+    UNREACHABLE = "unreachable"  # api_url, reason
+    NAME_UNKNOWN = "name unknown"  # name, api_url
+    PROXY_FAILED = "proxy failed"  # proxy: its host and port, "" where nobody can tell; reason
+    PROXY_UNSUPPORTED = "proxy unsupported"  # variable: the one that names it
     TLS_FAILED = "TLS failed"  # api_url, reason
     NO_BOT_API = "no Bot API"  # api_url, answer: the status that it gives, "" for none
     ANSWERS_ODDLY = "answers oddly"  # message
@@ -60,6 +63,12 @@ class Kind(StrEnum):
     GROUPS_FORBIDDEN = "groups forbidden"
     PRIVACY_OFF = "privacy off"
     PRIVACY_ON = "privacy on"  # username
+    IN_ALL_CHATS = "in all chats"
+    NOT_IN_CHAT = "not in chat"  # chat_id
+    CHAT_MOVED = "chat moved"  # chat_id, new_chat_id
+    OWNERS_MET = "owners met"
+    OWNER_NOT_MET = "owner not met"  # user_id, username
+    NOT_CHECKED = "not checked"  # id: whose chat; message
     # the files with secrets
     READABLE_BY_ALL = "readable by all"  # key: "" for the settings' own file; path
     # what is asked for

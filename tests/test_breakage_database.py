@@ -22,6 +22,7 @@ from bot.demo.telegram import Chat, Message
 from bot.errors import LinkInTheWay
 from bot.findings import About, bad
 from bot.findings import Kind as FindingKind
+from tests.store.made import until
 from tests.world import World, ordinary_rights
 
 LATER_S = 30.0
@@ -264,6 +265,23 @@ async def pressed(world: World, chat: Chat, message: Message, text: str) -> str:
     """What a press on a button is answered with."""
     press = world.telegram.press(chat, world.anna, message.id, text=text)
     return (await press.answer).text or ""
+
+
+async def test_a_plain_copy_of_a_bot_that_waits_knows_its_open_invoices(world: World) -> None:
+    process = await world.start_process()
+    chat = world.private(world.anna)
+    card = await world.open_card(chat, world.anna, "/invoice 2100 pizza")
+    file, journal = world.folder / "bot.db", world.folder / "bot.db-wal"
+    await until(lambda: journal.stat().st_size == 0)
+    copy = file.read_bytes()
+    process.kill()
+    await process.wait()
+    journal.unlink()
+    file.write_bytes(copy)
+
+    world.node.pay(world.request_in(card))
+    await world.start_bot()
+    await world.becomes(card, Face.PAID)
 
 
 async def test_after_a_backup_an_old_button_never_acts_on_another_invoice(world: World) -> None:

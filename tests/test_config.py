@@ -132,7 +132,7 @@ def test_every_key_can_be_set() -> None:
         max_sats = 10_000_000_000_000
         [access]
         owners = [1, 2]
-        users = [9007199254740993]
+        users = [4503599627370495]
         chats = [-1001234567890, 3]
         open = true
         [limits]
@@ -154,7 +154,7 @@ def test_every_key_can_be_set() -> None:
     assert (got.invoices.expiry_s, got.invoices.patience_s) == (172_800, 1)
     assert (got.invoices.min_sats, got.invoices.max_sats) == (5, 10**13)
     assert got.access.owners == {1, 2}
-    assert got.access.users == {9007199254740993}
+    assert got.access.users == {2**52 - 1}
     assert got.access.chats == {-1001234567890, 3}
     assert got.access.open
     assert (got.limits.invoices_per_user, got.limits.open_per_chat) == (Rate(3, 86_400), 1)
@@ -217,6 +217,8 @@ def test_every_key_also_comes_from_the_environment() -> None:
         (".", Kind.DATABASE_FOLDER),
         ("data/..", Kind.DATABASE_FOLDER),
         ("~", Kind.DATABASE_FOLDER),
+        ("$HOME/x.db", Kind.DATABASE_VARIABLE),
+        ("/data/${NAME}.db", Kind.DATABASE_VARIABLE),
     ],
 )
 def test_a_database_that_would_be_another_file_than_was_meant_is_refused(
@@ -226,7 +228,9 @@ def test_a_database_that_would_be_another_file_than_was_meant_is_refused(
     assert (problem.key, problem.kind) == ("database.url", kind)
 
 
-@pytest.mark.parametrize("name", ["a%b.db", "x.memory", "my bot.db", "#1@home:2.db", "~me.db"])
+@pytest.mark.parametrize(
+    "name", ["a%b.db", "x.memory", "my bot.db", "#1@home:2.db", "~me.db", "5$.db"]
+)
 def test_a_database_can_have_any_other_name(folder: Path, name: str) -> None:
     got = load(None, {**GOOD, "INVOICE_BOT_DATABASE__URL": f"sqlite:///data/{name}"})
     assert got.database.file == folder / "data" / name
@@ -245,6 +249,77 @@ async def test_the_database_is_in_the_settings_own_folder_whatever_that_is_calle
 
     assert settings.database.file == folder / "my%20bot?" / "invoice-bot.db"
     assert settings.database.file.exists()
+
+
+@pytest.mark.parametrize(
+    ("written", "ids"),
+    [
+        ("[123456789]", {123456789}),
+        ("[111, 222]", {111, 222}),
+        (" [ 111,222, ] ", {111, 222}),
+        ("[]", set()),
+        ("111\n222", {111, 222}),
+    ],
+)
+def test_a_list_in_a_variable_can_be_as_in_a_file(written: str, ids: set[int]) -> None:
+    got = load(None, {**GOOD, "INVOICE_BOT_ACCESS__OWNERS": written})
+    assert got.access.owners == ids
+
+
+@pytest.mark.parametrize("written", ["[111", "111]", "[[111]]", '["111"]', "[true]", "[1.0]"])
+def test_what_only_looks_like_a_list_is_refused(written: str) -> None:
+    (problem,) = problems(**{**GOOD, "INVOICE_BOT_ACCESS__OWNERS": written})
+    assert (problem.key, problem.kind) == ("access.owners", Kind.REFUSED)
+
+
+#: A value that each key takes, but for paths.
+VALUES = {
+    "telegram.token": TOKEN,
+    "telegram.api_url": "http://127.0.0.1:8081",
+    "lnd.host": "node:10009",
+    "lnd.private_route_hints": "true",
+    "invoices.expiry": "2h",
+    "invoices.patience": "20s",
+    "invoices.min_sats": "10",
+    "invoices.max_sats": "20",
+    "access.owners": "1",
+    "access.users": "1",
+    "access.chats": "-1",
+    "access.open": "true",
+    "limits.invoices_per_user": "1/1s",
+    "limits.open_per_chat": "7",
+    "database.keep": "2d",
+    "log.level": "error",
+    "log.format": "json",
+}
+PATHS = {"telegram.token_file", "lnd.tls_cert", "lnd.macaroon", "lnd.lndconnect", "database.url"}
+
+
+def test_every_key_but_for_paths_has_its_value_here() -> None:
+    every = {f"{section}.{key}" for section, keys in KEYS.items() for key in keys}
+    assert set(VALUES) == every - PATHS
+
+
+@pytest.mark.parametrize("key", sorted(VALUES))
+@pytest.mark.parametrize("around", ["{} ", " {}", "{}\n", "{}\r"])
+def test_spaces_around_a_value_are_not_part_of_it(key: str, around: str) -> None:
+    variable = f"INVOICE_BOT_{key.replace('.', '__')}".upper()
+    plain = load(None, {**GOOD, variable: VALUES[key]})
+    spaced = load(None, {**GOOD, variable: around.format(VALUES[key])})
+    assert spaced == plain
+
+
+def test_spaces_around_a_value_in_the_file_are_not_part_of_it() -> None:
+    spaced = GOOD_TOML.replace(TOKEN, f" {TOKEN}\\n") + '[log]\nlevel = " debug "\n'
+    got = load(written(spaced), {})
+    assert got.telegram.token.get_secret_value() == TOKEN
+    assert got.log.level == "debug"
+
+
+@pytest.mark.parametrize("level", ["INFO", "Info", "info"])
+def test_a_level_and_a_format_can_be_in_capitals(level: str) -> None:
+    got = load(None, {**GOOD, "INVOICE_BOT_LOG__LEVEL": level, "INVOICE_BOT_LOG__FORMAT": "JSON"})
+    assert (got.log.level, got.log.format) == ("info", "json")
 
 
 @pytest.mark.parametrize("key", KEYS_WITH_EXAMPLES)
@@ -515,6 +590,9 @@ def hidden(value: str) -> dict[str, Value]:
         ("[access]\nowners = 1", "access.owners", wrong(1)),
         ("[access]\nowners = [-5]", "access.owners", wrong([-5])),
         ("[access]\nusers = [0]", "access.users", wrong([0])),
+        (f"[access]\nusers = [{2**52}]", "access.users", wrong([2**52])),
+        (f"[access]\nowners = [1, {2**63}]", "access.owners", wrong([1, 2**63])),
+        (f"[access]\nchats = [-{2**52}]", "access.chats", wrong([-(2**52)])),
         ("[access]\nchats = [true]", "access.chats", wrong([True])),
         ("[access]\nopen = 2", "access.open", wrong(2)),
         ('[limits]\ninvoices_per_user = "10"', "limits.invoices_per_user", wrong("10")),
@@ -547,6 +625,10 @@ def test_a_wrong_value_is_named_with_what_was_found(
         ('[lnd]\nmacaroon = "~nobody-at-all/x"', "lnd.macaroon", Kind.FILE_MISSING),
         ('[lnd]\nmacaroon = "a\\u0000"', "lnd.macaroon", Kind.FILE_PATH_INVALID),
         (f'[lnd]\nmacaroon = "{"x" * 300}"', "lnd.macaroon", Kind.FILE_UNREADABLE),
+        ('[lnd]\nmacaroon = "$HOME/bot.macaroon"', "lnd.macaroon", Kind.FILE_VARIABLE),
+        ('[lnd]\ntls_cert = "${HOME}/tls.cert"', "lnd.tls_cert", Kind.FILE_VARIABLE),
+        ('[lnd]\nmacaroon = "bot.macaroon "', "lnd.macaroon", Kind.FILE_SPACE),
+        ('[lnd]\ntls_cert = "tls.cert\\n"', "lnd.tls_cert", Kind.FILE_SPACE),
     ],
 )
 def test_a_file_that_does_not_fit_is_named_with_its_path(text: str, key: str, kind: Kind) -> None:
@@ -727,6 +809,9 @@ def test_a_token_is_needed_but_for_an_invoice_without_telegram() -> None:
     assert (problem.key, problem.kind) == ("telegram.token_file", Kind.FILE_MISSING)
     assert problem.values["path"] == "/nowhere"
     load(None, env, need_telegram=False)
+    env["INVOICE_BOT_TELEGRAM__TOKEN_FILE"] = "$HOME/token"
+    (problem,) = problems(**env)
+    assert (problem.key, problem.kind) == ("telegram.token_file", Kind.FILE_VARIABLE)
 
 
 def test_the_examples_empty_token_is_none_where_none_is_needed() -> None:

@@ -46,6 +46,11 @@ class Admission:
         """Whether this person may ask for invoices there."""
         return self._access.may_ask(asker.id, self._places.ids(message.chat.id))
 
+    @property
+    def is_unclaimed(self) -> bool:
+        """Whether nobody owns the bot yet."""
+        return self._access.is_unclaimed
+
     def age_s(self, message: Message) -> float:
         """How long ago it was written, in seconds.
 
@@ -80,7 +85,8 @@ class Admission:
         else:
             chat_id = self._places.now(message.chat.id)
             claimed = await self._claim("stranger", chat_id, every_s=STRANGER_GROUP_EVERY_S)
-        text = texts.stranger(asker.id, message.chat.id)
+        say = texts.unclaimed if self.is_unclaimed else texts.stranger
+        text = say(asker.id, message.chat.id)
         return [reply(message, text, quiet=True, to_stranger=True)] if claimed else []
 
     async def may_ask_for_ids(self, message: Message, asker: Asker) -> bool:

@@ -51,10 +51,14 @@ class TelegramBot(ExtBot[None]):
 
     async def is_admin(self, chat_id: int, user_id: int, *, within_s: float) -> bool:
         """Whether somebody is an admin of a group, asked now. Raises `TelegramError`."""
+        return await self.status(chat_id, user_id, within_s=within_s) in _ADMINS
+
+    async def status(self, chat_id: int, user_id: int, *, within_s: float) -> str:
+        """What somebody is in a group, by Telegram's name, asked now. Raises `TelegramError`."""
         who = {"chat_id": chat_id, "user_id": user_id}
         answer = await self._post("getChatMember", who, read_timeout=within_s)
         try:
-            return received.status(answer) in _ADMINS
+            return received.status(answer)
         except ValueError as error:
             raise Unreadable(f"unreadable answer: {error}") from error
 

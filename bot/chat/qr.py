@@ -18,6 +18,7 @@ import operator
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
 from typing import Literal, NamedTuple, TypeAlias
 
 from PIL import Image, ImageDraw, ImageFont
@@ -64,6 +65,11 @@ _BITS = {chr(one): f"{value:06b}" for value, one in enumerate(util.ALPHA_NUM)} |
     for ones, two in enumerate(util.ALPHA_NUM)
 }
 
+
+# 16 and 231 are black and white in every theme, unlike the first sixteen
+_BLACK_ON_WHITE = "\x1b[38;5;16;48;5;231m"
+_GROUNDS = {_DARK[0]: "\x1b[48;5;16m", _LIGHT[0]: "\x1b[48;5;231m"}
+_RESET = "\x1b[0m"
 
 # landscape: what is closed takes less of a chat than what can be paid
 _CARD_PX = (1280, 480)
@@ -142,20 +148,37 @@ def payment_png(payment_request: str) -> bytes:
     return _code_png(code.side * module_px, b"".join(lines))
 
 
-def terminal(payment_request: str) -> str:
-    """The QR code of a payment request as lines of half blocks: a character is two modules.
+class Drawing(Enum):
+    """How a terminal can show a code."""
 
-    Black on white by its own ANSI colours, so that it can be read on dark and on light terminals.
-    A request of 312 characters takes 61 columns and 31 lines.
-    Raises ValueError for what can't be a QR code.
+    COLOURED = "coloured"  # half blocks, black on white in any theme
+    SPACES = "spaces"  # likewise, where there are no letters but ASCII's
+    PLAIN = "plain"  # half blocks without colours, for light letters on a dark ground
+
+
+class TerminalCode(NamedTuple):
+    """A code as lines of text, and how many columns a terminal needs for them."""
+
+    columns: int
+    text: str
+
+
+def terminal(payment_request: str, drawing: Drawing = Drawing.COLOURED) -> TerminalCode:
+    """The QR code of a payment request as lines of text.
+
+    A character is two modules, one above the other: a request of 312 characters takes 61 columns
+    and 31 lines. In spaces a module is two characters. Raises ValueError for what can't be a QR
+    code.
     """
     code = _encode(payment_request, _FOR_TERMINALS)
     rows = [code.modules[at : at + code.side] for at in range(0, len(code.modules), code.side)]
+    if drawing is Drawing.SPACES:
+        return TerminalCode(2 * code.side, "".join(map(_spaces, rows)))
     pairs = itertools.zip_longest(rows[::2], rows[1::2], fillvalue=_LIGHT * code.side)
-    # 16 and 231 are black and white in every theme, unlike the first sixteen
-    return "".join(
-        f"\x1b[38;5;16;48;5;231m{_half_blocks(upper, lower)}\x1b[0m\n" for upper, lower in pairs
-    )
+    begins, ends = (_BLACK_ON_WHITE, _RESET) if drawing is Drawing.COLOURED else ("", "")
+    characters = "█▀▄ " if drawing is Drawing.COLOURED else " ▄▀█"
+    lines = (_half_blocks(upper, lower, characters) for upper, lower in pairs)
+    return TerminalCode(code.side, "".join(f"{begins}{line}{ends}\n" for line in lines))
 
 
 @functools.cache
@@ -176,10 +199,16 @@ def closed_png(state: ClosedState) -> bytes:
     return _png(_tinted(card.reduce(_FINER), look.colour))
 
 
-def _half_blocks(upper: bytes, lower: bytes) -> str:
+def _half_blocks(upper: bytes, lower: bytes, characters: str) -> str:
+    """`characters`: for both dark, dark above, dark below, both light."""
     return "".join(
-        "█▀▄ "[(top & 2) + (bottom & 1)] for top, bottom in zip(upper, lower, strict=True)
+        characters[(top & 2) + (bottom & 1)] for top, bottom in zip(upper, lower, strict=True)
     )
+
+
+def _spaces(row: bytes) -> str:
+    runs = ((module, len([*run]) * "  ") for module, run in itertools.groupby(row))
+    return "".join(_GROUNDS[module] + run for module, run in runs) + f"{_RESET}\n"
 
 
 def _disc(draw: ImageDraw.ImageDraw, centre: tuple[float, float], radius: float, fill: int) -> None:

@@ -52,6 +52,7 @@ class Kind(StrEnum):
     # the way to the node
     PROXY_SOCKS = "proxy speaks SOCKS"  # found
     ONION_WITHOUT_PROXY = "onion without proxy"
+    DATABASE_VARIABLE = "variable in the database's path"
     # values that exclude each other
     TWO_TOKENS = "two tokens"
     BESIDE_LNDCONNECT = "beside lndconnect"
@@ -59,6 +60,8 @@ class Kind(StrEnum):
     # the file that a key names; path: where it is, "" if that might be a secret
     FILE_PATH_INVALID = "path invalid"
     FILE_MISSING = "file missing"
+    FILE_VARIABLE = "file missing, variable in its path"
+    FILE_SPACE = "file missing, space around its path"
     FILE_IS_FOLDER = "file is a folder"
     FILE_NOT_PERMITTED = "file not permitted"
     FILE_UNREADABLE = "file unreadable"  # reason

@@ -9,7 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from bot import logs
@@ -20,6 +28,7 @@ from bot.config.values import (
     MAX_SATS,
     MIN_PATIENCE_S,
     Amount,
+    AnyCase,
     ChatIds,
     HostPort,
     LndConnect,
@@ -44,6 +53,12 @@ Raw = dict[str, Any]
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _stripped(cls, value: object) -> object:
+        """A space or a line's end around a value came with the copying; paths are none by now."""
+        return value.strip() if isinstance(value, str) else value
 
 
 class TelegramSettings(_Section):
@@ -163,8 +178,8 @@ class DatabaseSettings(_Section):
 class LogSettings(_Section):
     """[log]."""
 
-    level: logs.Level = "info"
-    format: logs.Format = "text"
+    level: Annotated[logs.Level, AnyCase] = "info"
+    format: Annotated[logs.Format, AnyCase] = "text"
 
 
 class Settings(_Section):

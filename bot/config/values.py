@@ -38,6 +38,8 @@ SQLITE = "sqlite:///"
 # LND's macaroons have the second binary format
 _MACAROON = b"\x02"
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": DAY_S}
+#: Telegram's ids have at most 52 bits: https://core.telegram.org/bots/api#chat
+_MAX_ID = 2**52 - 1
 _TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]+")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
 
@@ -82,11 +84,21 @@ def _whole(value: object) -> object:
 
 
 def _ids(value: object) -> object:
-    if isinstance(value, str):  # from the environment: "111, 222"
-        return [part for part in re.split(r"[,\s]+", value) if part]
+    if isinstance(value, str):  # from the environment: "111, 222" or "[111, 222]"
+        inner = value[1:-1] if value[:1] == "[" and value[-1:] == "]" else value
+        parts = [part for part in re.split(r"[,\s]+", inner) if part]
+        if not all(re.fullmatch("-?[0-9]+", part) for part in parts):
+            raise ValueError
+        return parts
     if isinstance(value, list) and any(type(part) is not int for part in value):
         raise ValueError
     return value
+
+
+def _in_range(ids: frozenset[int]) -> frozenset[int]:
+    if any(abs(id_) > _MAX_ID for id_ in ids):
+        raise ValueError
+    return ids
 
 
 def _persons(ids: frozenset[int]) -> frozenset[int]:
@@ -99,6 +111,10 @@ def _token(token: SecretStr) -> SecretStr:
     if not _TOKEN.fullmatch(token.get_secret_value()):
         raise ValueError
     return token
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _web_address(value: str) -> str:
@@ -149,6 +165,8 @@ def odd_database(url: str) -> Kind | None:
     return next((kind for pattern, kind in _ODD_DATABASES if re.search(pattern, path)), None)
 
 
+#: A shell would replace it; nothing here does.
+_VARIABLE = r"\$\{?[A-Za-z_]"
 _ODD_DATABASES = (
     (r"^(?:.*/)?:memory:$", Kind.DATABASE_IN_MEMORY),
     (r"^file:", Kind.DATABASE_URI),
@@ -156,6 +174,7 @@ _ODD_DATABASES = (
     (r"%[0-9A-Fa-f]{2}", Kind.DATABASE_ESCAPED),
     (r"^\s|\s$|[\x00-\x1f\x7f]", Kind.DATABASE_SPACE),
     (r"(?:^|/)\.{0,2}$|^~[^/]*$", Kind.DATABASE_FOLDER),
+    (_VARIABLE, Kind.DATABASE_VARIABLE),
 )
 
 
@@ -167,8 +186,9 @@ def _payee(value: str) -> str:
 
 Payee = Annotated[str, AfterValidator(_payee)]
 Amount = Annotated[int, BeforeValidator(_whole)]
-ChatIds = Annotated[frozenset[int], BeforeValidator(_ids)]
+ChatIds = Annotated[frozenset[int], BeforeValidator(_ids), AfterValidator(_in_range)]
 UserIds = Annotated[ChatIds, AfterValidator(_persons)]
+AnyCase = BeforeValidator(_lower)
 RateText = Annotated[Rate, BeforeValidator(_rate)]
 Token = Annotated[SecretStr, AfterValidator(_token)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
@@ -265,8 +285,17 @@ def read_file(key: str, path: Path) -> bytes:
         problem = in_file(Kind.FILE_PATH_INVALID, key, path)
     except OSError as error:
         kind = _FILE_PROBLEMS.get(type(error), Kind.FILE_UNREADABLE)
+        if kind is Kind.FILE_MISSING:
+            kind = _why_missing(str(path))
         problem = in_file(kind, key, path, reason=error.strerror or "")
     raise ConfigError(problem)
+
+
+def _why_missing(path: str) -> Kind:
+    """A name can have anything in it: it is odd only where there is no such file."""
+    if re.search(_VARIABLE, path):
+        return Kind.FILE_VARIABLE
+    return Kind.FILE_MISSING if path == path.strip() else Kind.FILE_SPACE
 
 
 def read_token(key: str, path: Path) -> str:

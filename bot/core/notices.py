@@ -16,6 +16,7 @@ class Kind(StrEnum):
     STUCK = "stuck"  # a row cannot be finished
     CARD_REFUSED = "card refused"  # Telegram never took it: the invoice is cancelled
     CARD_UNTRUE = "card untrue"  # Telegram neither edits nor removes it
+    ADD_NOT_PERMITTED = "add not permitted"  # told once a process
     CANCEL_NOT_PERMITTED = "cancel not permitted"  # told once a process
     DATABASE_AWAY = "database away"  # it cannot be written: told once until it can
     OTHER_BOT = "other bot"  # this database was another bot's before

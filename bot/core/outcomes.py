@@ -173,6 +173,8 @@ def _came_of(
             return Verdict(columns=result.columns, events=(Event("info", _DONE[do], {}),))
         case NodeError():
             verdict = _node_error(do, row, result, around, gate_is_open=gate_is_open, now=now)
+            if do is Do.ADD and isinstance(result, PermissionMissing):
+                return replace(verdict, notices=(Notice(Kind.ADD_NOT_PERMITTED),))
             return _permitted(row, verdict, result.lacks)
         case ChatMoved():  # a move that is one was done, and no result
             return _fault(do, row, "group moved in a circle", {}, {})
@@ -220,6 +222,8 @@ def _permitted(row: Invoice, verdict: Verdict, lacks: PermissionMissing | None) 
     events = verdict.events
     if row.tried is not Do.CANCEL:
         events = (*events, Event("warning", "no permission to cancel", {"detail": lacks.detail}))
+    if row.state is State.FAILED and row.failure == Failure.of(lacks):
+        return replace(verdict, events=events)  # there was none to make it either, as they know
     return replace(verdict, events=events, notices=(Notice(Kind.CANCEL_NOT_PERMITTED),))
 
 

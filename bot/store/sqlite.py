@@ -23,6 +23,7 @@ from bot.errors import (
     DatabaseNotPermitted,
     DatabaseTooNew,
     DatabaseUnreadable,
+    DatabaseWithoutTables,
     NotADatabase,
 )
 from bot.store import beside, migrations
@@ -106,13 +107,36 @@ def opened(path: Path) -> Engine:
     Raises `DatabaseTooNew` or `DatabaseUnreadable`.
     """
     _refuse_half(path)
-    if _size(path) == 0:
-        path.touch(mode=0o600)
-    else:
+    if _size(path):
         _refuse_unusable(path)
+    elif not path.exists():
+        _make(path)
+    return _up_to_date(path, path)
+
+
+def _make(path: Path) -> None:
+    """Made under another name, and put in place whole.
+
+    A process that is killed meanwhile leaves no database without tables: such a one is what is left
+    of a database whose journal is gone.
+    """
+    part = _beside(path, ".new")
+    try:
+        for each in (part, _journal(part), _beside(part, "-shm")):
+            each.unlink(missing_ok=True)
+        part.touch(mode=0o600, exist_ok=False)
+        _up_to_date(part, path).dispose()
+        part.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DatabaseUnreadable(path=str(path), reason=reason) from error
+
+
+def _up_to_date(file: Path, path: Path) -> Engine:
+    """The database in `file`, which people know as `path`, with all migrations."""
     engine = sa.create_engine(
         # made of its parts: SQLAlchemy would decode what looks like an escape in a text
-        sa.URL.create("sqlite", database=str(path)),
+        sa.URL.create("sqlite", database=str(file)),
         connect_args={"timeout": BUSY_TIMEOUT_S},
         hide_parameters=True,
     )
@@ -183,6 +207,8 @@ def _refuse_unusable(path: Path) -> None:
         raise DatabaseDamaged(path=str(path), reason=verdict.splitlines()[-1])
     if found == "":
         raise DatabaseNotOurs(path=str(path))
+    if found is None and _size(path) and not _size(_journal(path)):
+        raise DatabaseWithoutTables(path=str(path), journal=str(_journal(path)))
     if found is not None and found not in migrations.known():
         raise DatabaseTooNew(detail=found)
 

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar
 
@@ -34,6 +35,8 @@ T = TypeVar("T")
 GROUP = 64
 #: Seconds without a job after which the journal is emptied.
 IDLE_S = 1.0
+#: Seconds after which it is emptied in between where there is always something to do.
+BUSY_S = 60.0
 #: The longest pause between two tries of what has to be written, in seconds.
 LONGEST_PAUSE_S = 5.0
 #: Tries that such a job still gets after `stop_trying`.
@@ -49,6 +52,7 @@ class Store:
         self._lock = lock
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._is_clean = False  # the journal may keep what an earlier process wrote
+        self._emptied_at = time.monotonic()
         self._closed = False
         self._is_trying = True
         self._is_away = False
@@ -174,15 +178,22 @@ class Store:
         return group, job is None
 
     def _next(self) -> _Job[Any] | None:
-        """Wait for a job. While there is none, the journal is emptied of what rows once were."""
+        """Wait for a job. While there is none, the journal is emptied.
+
+        It has what rows once were, and what a copy of the database's own file would lack.
+        """
+        if not self._is_clean and time.monotonic() - self._emptied_at >= BUSY_S:
+            self._empty_journal()
         while not self._is_clean:
             try:
                 return self._jobs.get(timeout=IDLE_S)
             except queue.Empty:
-                self._is_clean = self._files.missing() is not None or sqlite.wipe_journal(
-                    self._engine
-                )
+                self._empty_journal()
         return self._jobs.get()
+
+    def _empty_journal(self) -> None:
+        self._emptied_at = time.monotonic()
+        self._is_clean = self._files.missing() is not None or sqlite.wipe_journal(self._engine)
 
     def _run(self, group: list[_Job[Any]]) -> list[_Outcome]:
         if (missing := self._files.missing()) is not None:

@@ -38,8 +38,18 @@ from bot.texts.replies import (
     ids,
     latest,
     stranger,
+    unclaimed,
 )
-from bot.texts.terminal import cure, finding_line, found, new_invoice, why_here
+from bot.texts.terminal import (
+    NO_CODE,
+    NO_CODE_HERE,
+    code_too_wide,
+    cure,
+    finding_line,
+    found,
+    new_invoice,
+    why_here,
+)
 
 __all__ = [
     "BUG",
@@ -49,6 +59,8 @@ __all__ = [
     "GROUP_COMMANDS",
     "NOT_ALLOWED",
     "NOT_TRACKED",
+    "NO_CODE",
+    "NO_CODE_HERE",
     "PRIVATE_COMMANDS",
     "QUESTION_CLOSED",
     "QUESTION_EXPIRED",
@@ -63,6 +75,7 @@ __all__ = [
     "asked_to_cancel",
     "asked_to_renew",
     "card",
+    "code_too_wide",
     "cure",
     "failed",
     "finding_line",
@@ -79,6 +92,7 @@ __all__ = [
     "reason",
     "refusal",
     "stranger",
+    "unclaimed",
     "waiting_notice",
     "why",
     "why_failed",

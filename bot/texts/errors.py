@@ -120,6 +120,17 @@ _OUTPUTS = {
     OutputProblem.FOLDER_MISSING: Reason("--png: there is no folder {path}.", "Create it first."),
     OutputProblem.FOLDER_READ_ONLY: Reason("--png: the folder {path} is not writable."),
     OutputProblem.NOT_WRITTEN: Reason("--png: {path} can't be written: {reason}."),
+    OutputProblem.TWO_OUTPUTS: Reason(
+        "--png - and --json would both write to standard output.",
+        "Name a file, or use --json alone: it has the picture too.",
+    ),
+    OutputProblem.IS_TERMINAL: Reason(
+        "--png -: standard output is a terminal, and the picture is no text.",
+        "Name a file, or send the output elsewhere.",
+    ),
+    OutputProblem.NO_CODE: Reason("--png: the payment request is too long for a QR code."),
+    OutputProblem.CLOSED: Reason("Standard output is closed, so nobody could see the invoice."),
+    OutputProblem.LOST: Reason("The output can't be written: {reason}."),
     OutputProblem.NOT_PRINTED: Reason(
         "The node has the invoice {payment_request} but the output can't be written: {reason}."
     ),
@@ -140,6 +151,10 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     errors.DatabaseHalfMissing: Reason(
         "The database {path} is empty, but its journal {journal} is not.",
         "Restore both from a backup, or remove both to start over.",
+    ),
+    errors.DatabaseWithoutTables: Reason(
+        "The database {path} has nothing in it: its journal {journal} is missing.",
+        "Restore both from a backup, or remove it to start over.",
     ),
     errors.DatabaseIsFolder: Reason(
         "The database {path} is a folder.", "Name a file in database.url."

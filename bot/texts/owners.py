@@ -35,6 +35,11 @@ def owner_notice(notice: Notice) -> str:
                 "I can't delete it either. It may look payable although it is not. "
                 "Please delete it."
             )
+        case Kind.ADD_NOT_PERMITTED:
+            said = (
+                "I can't make invoices: my macaroon lacks a permission for that. "
+                "Please bake one that has it. To see how, write /status."
+            )
         case Kind.CANCEL_NOT_PERMITTED:
             said = (
                 "My macaroon lacks the permission to cancel. Invoices that people cancel stay "

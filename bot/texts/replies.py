@@ -142,6 +142,15 @@ def stranger(user_id: int, chat_id: int) -> str:
     )
 
 
+def unclaimed(user_id: int, chat_id: int) -> str:
+    """For anyone, while there are no owners: most likely it is the one who has set it up."""
+    return (
+        "Nobody owns this bot yet. If it is yours, add your id to <code>owners</code> in "
+        "<code>[access]</code> of config.toml, and restart it:\n"
+        f"{ids(user_id, chat_id)}"
+    )
+
+
 _STATES = {
     State.PENDING: f"{FACE_SIGNS[Face.WAITING]} pending",
     State.OPEN: f"{FACE_SIGNS[Face.OPEN]} open",

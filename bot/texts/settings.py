@@ -73,6 +73,8 @@ _FOUND: Mapping[str, str] = {
     Found.OTHER: "something else (not shown)",
 }
 
+_NO_VARIABLES = "variables are not replaced; write the whole path, or ~/ for the home folder"
+
 _LINES: Mapping[str, str] = {
     Kind.NO_SETTINGS: (
         f"No settings found: there is no {DEFAULT_FILE} in {{folder}}, and no {ENV_PREFIX}... in "
@@ -119,11 +121,16 @@ _LINES: Mapping[str, str] = {
         "{key}: a .onion address needs Tor: set lnd.proxy to Tor's HTTPTunnelPort, such as "
         "http://127.0.0.1:9080"
     ),
+    Kind.DATABASE_VARIABLE: f"{{key}}: expected {{expected}}, found {{found}}: {_NO_VARIABLES}",
     Kind.TWO_TOKENS: "{key}: expected either token or token_file, found both",
     Kind.BESIDE_LNDCONNECT: "{key}: expected either this or lnd.lndconnect, found both",
     Kind.MIN_ABOVE_MAX: "{key}: expected at most max_sats ({max_sats}), found {min_sats}",
     Kind.FILE_PATH_INVALID: "{key}: expected {file}, found something that is not a path",
     Kind.FILE_MISSING: "{key}: expected {file}, found no file {place}",
+    Kind.FILE_VARIABLE: f"{{key}}: expected {{file}}, found no file {{place}}: {_NO_VARIABLES}",
+    Kind.FILE_SPACE: (
+        "{key}: expected {file}, found no file {place}: remove the spaces at the ends of its path"
+    ),
     Kind.FILE_IS_FOLDER: "{key}: expected {file}, found a folder {place}",
     Kind.FILE_NOT_PERMITTED: "{key}: expected {file}, found one {place} that this user can't read",
     Kind.FILE_UNREADABLE: "{key}: expected {file}, found one {place} that can't be read: {reason}",

@@ -45,16 +45,44 @@ def why_here(error: InvoiceBotError) -> str:
     """What happened and what to do, as `why`, with examples that work at a terminal."""
     if isinstance(error, AmountRefused):
         return " ".join(_about_amount(error))
+    if isinstance(error, errors.NodeError):
+        return _about_node(error)
     return why(error)
 
 
 def new_invoice(made: NodeInvoice, code: str) -> str:
-    """A new invoice, with the QR code that the terminal shows."""
+    """A new invoice, with the QR code that the terminal shows, "" for none."""
     until = datetime.fromtimestamp(made.expires_at, UTC).astimezone()
     memo = " ".join(clean_quote(made.memo).split())
     about = [format_sats(made.amount_msat), *([f"For: {memo}"] if memo else [])]
     about.append(f"Payable until {until:%Y-%m-%d %H:%M %Z}")
-    return "\n".join([*about, "", code, made.payment_request])
+    return "\n".join([*about, "", *([code] if code else []), made.payment_request])
+
+
+#: In the code's place.
+NO_CODE = "The payment request is too long for a QR code.\n"
+NO_CODE_HERE = "The QR code can't be shown here. To get it, use --png FILE.\n"
+
+
+def code_too_wide(columns: int, here: float) -> str:
+    """In the place of a code that needs more than the terminal's `here` columns."""
+    return (
+        f"The QR code is wider than this terminal ({here:.0f} columns). "
+        f"Widen it to {columns} columns, or use --png FILE.\n"
+    )
+
+
+def _about_node(error: errors.NodeError) -> str:
+    """What the node met, and where; `check` knows what to do about most of it."""
+    what = reason(error).what.removesuffix(".")
+    if isinstance(error, errors.NodeRefused):
+        because = " ".join(error.detail.split())
+        return f"{what} ({because})." if because else f"{what}."
+    host, cause = (str(error.values.get(name, "")) for name in ("host", "cause"))
+    if isinstance(error, errors.NodeUnreachable | errors.NodeTimeout) and host:
+        what, host = f"{what} at {host}", ""
+    beside = ", ".join(filter(None, (host, cause)))
+    return f"{what}{f' ({beside})' if beside else ''}. invoice-bot check says more."
 
 
 def _about_amount(error: AmountRefused) -> tuple[str, str]:
@@ -228,8 +256,21 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
         "check the token, and that telegram.api_url ({api_url}) is right",
     ),
     Kind.UNREACHABLE: Reason(
-        "it can't be reached",
+        "it can't be reached ({reason})",
         "check that this machine is online and that telegram.api_url ({api_url}) is right",
+    ),
+    Kind.NAME_UNKNOWN: Reason(
+        "this machine finds no address for {name}",
+        "check that it is online, that its DNS works, and that telegram.api_url ({api_url}) is "
+        "right",
+    ),
+    Kind.PROXY_FAILED: Reason(
+        "it can't be reached through the proxy {proxy} ({reason})",
+        "check the proxy, and the variables HTTPS_PROXY and NO_PROXY",
+    ),
+    Kind.PROXY_UNSUPPORTED: Reason(
+        "it can't be reached, and {variable} is not supported as it is",
+        "set HTTPS_PROXY to the address of an HTTP proxy, such as http://127.0.0.1:3128",
     ),
     Kind.TLS_FAILED: Reason(
         "no secure connection ({reason})",
@@ -254,6 +295,23 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
         "privacy mode is on, as recommended: "
         "/invoice@{username} and replies to the bot's messages reach it"
     ),
+    Kind.IN_ALL_CHATS: Reason("the bot is in each of access.chats"),
+    Kind.NOT_IN_CHAT: Reason(
+        "the bot is not in {chat_id}",
+        "add it to that group, or correct access.chats: the command /id shows a group's number, "
+        "which is negative",
+    ),
+    Kind.CHAT_MOVED: Reason(
+        "{chat_id} is the group's old number, from before it became a supergroup",
+        "write {new_chat_id} in access.chats",
+    ),
+    Kind.OWNERS_MET: Reason("the bot can write to all owners"),
+    Kind.OWNER_NOT_MET: Reason(
+        "the bot can't write to {user_id} of access.owners: they have not opened it, or have "
+        "blocked it",
+        "open https://t.me/{username} with that account and press Start",
+    ),
+    Kind.NOT_CHECKED: Reason("{id} could not be checked ({message})", "try again"),
     # the files with secrets
     Kind.READABLE_BY_ALL: Reason(
         "everyone on this machine can read {secret} ({path})",
@@ -339,6 +397,7 @@ _DATABASE: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseUnreadable: "{path} can't be opened: {reason}",
     errors.DatabaseDamaged: "{path} is damaged ({reason})",
     errors.DatabaseHalfMissing: "{path} is empty, but its journal {journal} is not",
+    errors.DatabaseWithoutTables: "{path} has nothing in it: its journal {journal} is missing",
     errors.DatabaseIsFolder: "{path} is a folder",
     errors.DatabaseNotPermitted: "the bot's user has no permission to read {path}",
     errors.NotADatabase: "{path} is not a database",
@@ -383,6 +442,7 @@ _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseTooNew: "run that version or a newer one",
     errors.DatabaseDamaged: "restore it from a backup",
     errors.DatabaseHalfMissing: "restore both from a backup, or remove both to start over",
+    errors.DatabaseWithoutTables: "restore both from a backup, or remove it to start over",
     errors.DatabaseIsFolder: "name a file in database.url",
     errors.DatabaseNotPermitted: "let that user read and write it",
     errors.NotADatabase: (

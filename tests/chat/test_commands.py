@@ -12,6 +12,7 @@ from bot.core.wishes import Cancelling
 from bot.core.work import Do
 from bot.errors import AmountRefused, MemoRefused, NodeLocked
 from tests.chat.room import NAME, Room, plain
+from tests.world import World
 
 
 def refusal(what: str) -> str:
@@ -348,3 +349,39 @@ async def test_ids_are_for_everybody_strangers_now_and_then(room: Room) -> None:
     room.clock.ahead_s += 61
     await room.say(strange, room.stranger, "/id")
     assert await room.said(strange, 2) == [plain(texts.ids(room.stranger.id, strange.id))] * 2
+
+
+# a bot that nobody owns
+
+
+@pytest.mark.parametrize("command", ["/start", "/help", "/id", "/invoice 2100"])
+async def test_while_there_are_no_owners_it_is_said_how_to_become_one(
+    world: World, command: str
+) -> None:
+    world.access = {"owners": frozenset(), "users": frozenset()}
+    await world.start_bot()
+    chat = world.private(world.anna)
+    world.telegram.say(chat, world.anna, command)
+    await world.said(chat, texts.unclaimed(world.anna.id, chat.id))
+    assert len(world.ours(chat)) == 1
+
+
+async def test_whoever_may_ask_reads_it_under_the_help(world: World) -> None:
+    world.access = {"owners": frozenset()}
+    await world.start_bot()
+    chat = world.private(world.anna)
+    world.telegram.say(chat, world.anna, "/start")
+    await world.said(chat, texts.unclaimed(world.anna.id, chat.id))
+    assert world.saying(chat, texts.help_private(world.bot_user.username or ""))
+
+
+async def test_a_bot_that_is_open_to_anyone_tells_nobody_that_it_is_unclaimed(
+    world: World,
+) -> None:
+    world.access = {"owners": frozenset(), "open": True}
+    await world.start_bot()
+    chat = world.private(world.stranger)
+    world.telegram.say(chat, world.stranger, "/start")
+    world.telegram.say(chat, world.stranger, "/id")
+    await world.said(chat, texts.ids(world.stranger.id, chat.id))
+    assert not world.saying(chat, texts.unclaimed(world.stranger.id, chat.id))

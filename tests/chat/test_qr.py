@@ -23,7 +23,7 @@ from PIL import Image, ImageChops
 from qrcode import base, util
 
 from bot.chat import qr
-from bot.chat.qr import ClosedState, closed_png, payment_png, terminal
+from bot.chat.qr import ClosedState, Drawing, closed_png, payment_png, terminal
 
 BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 LENGTHS = [*range(260, 2001, 60), 600, 601, 1283, 2000, 2012]
@@ -309,15 +309,47 @@ def test_a_terminal_shows_what_can_be_scanned_whatever_its_theme(
     length: int, background: int
 ) -> None:
     payment_request = request(length)
-    seen = rendered(terminal(payment_request), background=background)
+    seen = rendered(terminal(payment_request).text, background=background)
     assert read(seen) == [text_of(payment_request)]
 
 
 @pytest.mark.parametrize(("length", "columns"), [(260, 57), (312, 61), (420, 69), (600, 77)])
 def test_a_terminal_needs_few_columns(length: int, columns: int) -> None:
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", terminal(request(length))).splitlines()
-    assert {len(line) for line in lines} == {columns}
+    code = terminal(request(length))
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", code.text).splitlines()
+    assert {len(line) for line in lines} == {columns} == {code.columns}
     assert len(lines) == (columns + 1) // 2
+
+
+@pytest.mark.parametrize("length", [260, 312, 600, 1283])
+def test_without_colours_a_dark_terminal_shows_what_can_be_scanned(length: int) -> None:
+    payment_request = request(length)
+    code = terminal(payment_request, Drawing.PLAIN)
+    assert set(code.text) <= set("█▀▄ \n")
+    # as light letters on a dark ground are
+    framed = "".join(f"\x1b[38;5;231;48;5;16m{line}\x1b[0m\n" for line in code.text.splitlines())
+    seen = rendered(framed, background=0)
+    assert read(seen) == [text_of(payment_request)]
+    assert {len(line) for line in code.text.splitlines()} == {code.columns}
+
+
+@pytest.mark.parametrize("length", [260, 312, 600, 1283])
+def test_spaces_in_colour_can_be_scanned_where_there_is_only_ascii(length: int) -> None:
+    payment_request = request(length)
+    code = terminal(payment_request, Drawing.SPACES)
+    assert code.text.isascii()
+    rows = [
+        [
+            {"16": 0, "231": 255}[ground]
+            for ground, run in re.findall(r"\x1b\[48;5;(16|231)m( +)", line)
+            for _ in run
+        ]
+        for line in code.text.splitlines()
+    ]
+    assert {len(row) for row in rows} == {code.columns}
+    picture = Image.frombytes("L", (len(rows[0]), len(rows)), bytes(itertools.chain(*rows)))
+    seen = picture.resize((4 * picture.width, 8 * picture.height), Image.Resampling.NEAREST)
+    assert read(seen) == [text_of(payment_request)]
 
 
 @pytest.mark.parametrize("state", CLOSED)

@@ -187,6 +187,21 @@ def test_a_missing_permission_to_cancel_is_told_to_the_owners_and_the_row_goes_o
     ]
 
 
+@pytest.mark.parametrize("gate_is_open", [True, False])
+def test_a_missing_permission_to_make_invoices_is_told_to_the_owners(gate_is_open: bool) -> None:
+    came = verdict(Do.ADD, invoice(PENDING), PermissionMissing(), gate_is_open=gate_is_open)
+    assert [notice.kind for notice in came.notices] == [Kind.ADD_NOT_PERMITTED]
+
+
+def test_where_none_could_be_made_nobody_is_told_that_it_cannot_be_cancelled() -> None:
+    lacks = PermissionMissing(detail="of this call")
+    result = Cancelled(None, lacks=lacks)
+    made = invoice(State.FAILED, failure=Failure.of(NodeTimeout()))
+    assert verdict(Do.CANCEL, made, result).notices
+    never = invoice(State.FAILED, failure=Failure.of(PermissionMissing(detail="of another")))
+    assert not verdict(Do.CANCEL, never, result).notices
+
+
 # in the chat
 
 

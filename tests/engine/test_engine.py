@@ -512,6 +512,31 @@ async def test_a_macaroon_that_cant_cancel_holds_up_nobody_and_the_owner_is_told
     await world.becomes(card, Face.PAID)
 
 
+@pytest.mark.parametrize("may_cancel", [True, False])
+async def test_a_macaroon_that_cant_make_invoices_is_told_as_that(
+    world: World, may_cancel: bool
+) -> None:
+    methods = ["LookupInvoice", "SubscribeInvoices", "GetInfo"]
+    rights = [f"uri:/lnrpc.Lightning/{name}" for name in methods]
+    rights += ["uri:/invoicesrpc.Invoices/CancelInvoice"] if may_cancel else []
+    world.node.bake(rights, save_to="bot.macaroon")
+    world.macaroon = "bot.macaroon"
+    world.patience_s = 1
+    own = world.private(world.owner)
+    world.telegram.say(own, world.owner, "/id")
+    await world.start_bot()
+    for sats in (1, 2):
+        world.telegram.say(world.group, world.anna, f"/invoice {sats}")
+        await world.shown(world.group, Face.FAILED, sats)
+    if not may_cancel:
+        await world.node.until(lambda: world.node.calls["CancelInvoice"] >= 2)
+    await world.notified(own, Kind.ADD_NOT_PERMITTED)
+    world.telegram.say(own, world.owner, "/id")
+    await world.said(own, texts.ids(world.owner.id, own.id), 2)
+    assert len(world.notices(own, Kind.ADD_NOT_PERMITTED)) == 1
+    assert not world.notices(own, Kind.CANCEL_NOT_PERMITTED)
+
+
 async def test_a_macaroon_that_cant_ask_who_the_node_is_cancels_and_expires(world: World) -> None:
     world.macaroon = "invoice.macaroon"
     await world.start_bot()

@@ -46,6 +46,13 @@ NOTICES = [
         ),
     ),
     (
+        Notice(Kind.ADD_NOT_PERMITTED),
+        (
+            "I can't make invoices: my macaroon lacks a permission for that. "
+            "Please bake one that has it. To see how, write /status."
+        ),
+    ),
+    (
         Notice(Kind.CANCEL_NOT_PERMITTED),
         (
             "My macaroon lacks the permission to cancel. Invoices that people cancel stay open at "

@@ -64,6 +64,7 @@ def test_replies_without_words_of_people_are_parsed() -> None:
         texts.ids(7, 7),
         texts.ids(7, -100),
         texts.stranger(7, -100),
+        texts.unclaimed(7, -100),
         texts.latest([], in_group=False),
         texts.latest([], in_group=True),
         texts.TOO_LATE,
@@ -183,6 +184,13 @@ def test_a_stranger_reads_whom_to_send_the_ids() -> None:
     assert parsed(texts.stranger(7, -100))["text"] == (
         "I only make invoices for people my owner has let in. To ask, send my owner this:\n"
         "Your id: 7\nThis chat's id: -100"
+    )
+
+
+def test_while_there_are_no_owners_anyone_reads_how_to_become_one() -> None:
+    assert parsed(texts.unclaimed(7, 7))["text"] == (
+        "Nobody owns this bot yet. If it is yours, add your id to owners in [access] of "
+        "config.toml, and restart it:\nYour id: 7"
     )
 
 

@@ -216,6 +216,14 @@ LINES: list[tuple[Problem, str]] = [
         ),
     ),
     (
+        refused("database.url", "sqlite:///$HOME/x", kind=Kind.DATABASE_VARIABLE),
+        (
+            "database.url: expected sqlite:/// and the path of a file, "
+            'found "sqlite:///$HOME/x": variables are not replaced; write the whole path, or ~/ '
+            "for the home folder"
+        ),
+    ),
+    (
         refused("database.url", "sqlite:////data/", kind=Kind.DATABASE_FOLDER),
         (
             "database.url: expected sqlite:/// and the path of a file, "
@@ -238,6 +246,20 @@ LINES: list[tuple[Problem, str]] = [
     (
         file(Kind.FILE_MISSING, "lnd.tls_cert", ""),
         "lnd.tls_cert: expected LND's tls.cert, found no file there (path not shown)",
+    ),
+    (
+        file(Kind.FILE_VARIABLE, "lnd.macaroon", "/etc/$HOME/x"),
+        (
+            "lnd.macaroon: expected a macaroon file, found no file at /etc/$HOME/x: "
+            "variables are not replaced; write the whole path, or ~/ for the home folder"
+        ),
+    ),
+    (
+        file(Kind.FILE_SPACE, "lnd.tls_cert", "/x "),
+        (
+            "lnd.tls_cert: expected LND's tls.cert, found no file at /x : "
+            "remove the spaces at the ends of its path"
+        ),
     ),
     (
         file(Kind.FILE_IS_FOLDER, "telegram.token_file"),

@@ -60,10 +60,43 @@ LINES: list[tuple[Finding, str]] = [
         ),
     ),
     (
-        bad(About.TELEGRAM, Kind.UNREACHABLE, api_url="https://api.telegram.org"),
+        bad(
+            About.TELEGRAM,
+            Kind.UNREACHABLE,
+            api_url="https://api.telegram.org",
+            reason="connection refused",
+        ),
         (
-            "✗ Telegram: it can't be reached; check that this machine is online and that "
-            "telegram.api_url (https://api.telegram.org) is right"
+            "✗ Telegram: it can't be reached (connection refused); "
+            "check that this machine is online and that telegram.api_url "
+            "(https://api.telegram.org) is right"
+        ),
+    ),
+    (
+        bad(
+            About.TELEGRAM,
+            Kind.NAME_UNKNOWN,
+            name="api.telegram.org",
+            api_url="https://api.telegram.org",
+        ),
+        (
+            "✗ Telegram: this machine finds no address for api.telegram.org; check that it is "
+            "online, that its DNS works, and that telegram.api_url (https://api.telegram.org) is "
+            "right"
+        ),
+    ),
+    (
+        bad(About.TELEGRAM, Kind.PROXY_FAILED, proxy="10.0.0.1:3128", reason="no answer in time"),
+        (
+            "✗ Telegram: it can't be reached through the proxy 10.0.0.1:3128 (no answer in time); "
+            "check the proxy, and the variables HTTPS_PROXY and NO_PROXY"
+        ),
+    ),
+    (
+        bad(About.TELEGRAM, Kind.PROXY_UNSUPPORTED, variable="ALL_PROXY"),
+        (
+            "✗ Telegram: it can't be reached, and ALL_PROXY is not supported as it is; "
+            "set HTTPS_PROXY to the address of an HTTP proxy, such as http://127.0.0.1:3128"
         ),
     ),
     (
@@ -126,6 +159,33 @@ LINES: list[tuple[Finding, str]] = [
             "✓ groups: privacy mode is on, as recommended: "
             "/invoice@a_bot and replies to the bot's messages reach it"
         ),
+    ),
+    (fine(About.GROUPS, Kind.IN_ALL_CHATS), "✓ groups: the bot is in each of access.chats"),
+    (
+        note(About.GROUPS, Kind.NOT_IN_CHAT, chat_id=-1001234567890),
+        (
+            "! groups: the bot is not in -1001234567890; add it to that group, or correct "
+            "access.chats: the command /id shows a group's number, which is negative"
+        ),
+    ),
+    (
+        note(About.GROUPS, Kind.CHAT_MOVED, chat_id=-5, new_chat_id=-1005),
+        (
+            "! groups: -5 is the group's old number, from before it became a supergroup; "
+            "write -1005 in access.chats"
+        ),
+    ),
+    (fine(About.ACCESS, Kind.OWNERS_MET), "✓ access: the bot can write to all owners"),
+    (
+        note(About.ACCESS, Kind.OWNER_NOT_MET, user_id=7, username="a_bot"),
+        (
+            "! access: the bot can't write to 7 of access.owners: they have not opened it, or have "
+            "blocked it; open https://t.me/a_bot with that account and press Start"
+        ),
+    ),
+    (
+        note(About.GROUPS, Kind.NOT_CHECKED, id=-5, message="Bad Gateway"),
+        "! groups: -5 could not be checked (Bad Gateway); try again",
     ),
     # the files with secrets
     (
@@ -368,6 +428,13 @@ LINES: list[tuple[Finding, str]] = [
         ),
     ),
     (
+        refused(DATABASE, errors.DatabaseWithoutTables(path="/bot.db", journal="/bot.db-wal")),
+        (
+            "✗ database: /bot.db has nothing in it: its journal /bot.db-wal is missing; "
+            "restore both from a backup, or remove it to start over"
+        ),
+    ),
+    (
         refused(DATABASE, errors.DatabaseNotOurs(path="/d/bot.db")),
         ("✗ database: /d/bot.db belongs to another program; choose another file in database.url"),
     ),
@@ -482,6 +549,44 @@ def test_what_is_wrong_with_lndconnect_is_fixed_there(finding: Finding) -> None:
     line = texts.finding_line(finding)
     assert "lnd.lndconnect" in line
     assert not re.search(r"lnd\.(host|tls_cert|macaroon)", line)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            errors.NodeUnreachable(host="127.0.0.1:10019", cause="connection refused"),
+            (
+                "The Lightning node can't be reached at 127.0.0.1:10019 (connection refused). "
+                "invoice-bot check says more."
+            ),
+        ),
+        (
+            errors.NodeTimeout(host="node:8080", cause=""),
+            "The Lightning node is not answering at node:8080. invoice-bot check says more.",
+        ),
+        (
+            errors.CertificateExpired(host="node:10009", cause=""),
+            (
+                "The Lightning node's certificate has expired (node:10009). "
+                "invoice-bot check says more."
+            ),
+        ),
+        (
+            errors.NodeLocked(),
+            "The Lightning node's wallet is locked. invoice-bot check says more.",
+        ),
+        (
+            errors.NodeRefused(detail="UNKNOWN: no CLTV\ndelta", host="node:10009", cause=""),
+            "The Lightning node rejected this invoice (UNKNOWN: no CLTV delta).",
+        ),
+        (errors.MemoTooLong(), "The memo is too long for the Lightning node."),
+    ],
+)
+def test_the_nodes_trouble_at_a_terminal_has_its_place_and_cause(
+    error: errors.NodeError, said: str
+) -> None:
+    assert texts.why_here(error) == said
 
 
 def leaves(kind: type[InvoiceBotError]) -> Iterator[type[InvoiceBotError]]:

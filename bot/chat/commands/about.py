@@ -42,8 +42,12 @@ class About:
         if (instead := await self._admission.instead(message, asker)) is not None:
             return instead
         name = self._telegram_bot.username
-        in_private = messages.is_private(message)
-        return [reply(message, texts.help_private(name) if in_private else texts.help_group(name))]
+        if not messages.is_private(message):
+            return [reply(message, texts.help_group(name))]
+        replies = [reply(message, texts.help_private(name))]
+        if self._admission.is_unclaimed:
+            replies.append(reply(message, texts.unclaimed(asker.id, message.chat.id)))
+        return replies
 
     async def ids(self, message: Message) -> Sequence[Reply]:
         """/id: the numbers for the allow-list."""
@@ -53,4 +57,5 @@ class About:
         if (late := await self._admission.late(message, asker)) is not None:
             return late
         is_stranger = not self._admission.may_ask(message, asker)
-        return [reply(message, texts.ids(asker.id, message.chat.id), to_stranger=is_stranger)]
+        say = texts.unclaimed if self._admission.is_unclaimed else texts.ids
+        return [reply(message, say(asker.id, message.chat.id), to_stranger=is_stranger)]
