@@ -23,7 +23,7 @@ from bot.config import TelegramSettings
 #: Seconds beyond a long poll's own time after which its connection is given up.
 POLL_GRACE_S = 5.0
 #: Connections at once: for messages in their turns, for answers to presses, and some to spare.
-CONNECTIONS = 192
+CONNECTIONS = 824
 #: As much of an answer as an error tells, in characters.
 MAX_DETAIL = 300
 
