@@ -156,8 +156,8 @@ def _came_of(
         case NodeError():
             verdict = _node_error(do, row, result, gate_is_open=gate_is_open, now=now)
             return _permitted(row, verdict, result.lacks)
-        case ChatMoved():  # a move that is one was done, and no result
-            return _fault(do, row, "group moved in a circle", {}, {})
+        case ChatMoved():  # a move that is believed was done, and is no result
+            return _fault(do, row, "group moved to no new place", {}, {})
         case ChatError():
             return _chat_error(do, row, result, around)
     return _fault(do, row, "step crashed", {}, {"exc_info": result})
