@@ -176,8 +176,8 @@ def _came_of(
             if do is Do.ADD and isinstance(result, PermissionMissing):
                 return replace(verdict, notices=(Notice(Kind.ADD_NOT_PERMITTED),))
             return _permitted(row, verdict, result.lacks)
-        case ChatMoved():  # a move that is one was done, and no result
-            return _fault(do, row, "group moved in a circle", {}, {})
+        case ChatMoved():  # a move that is believed was done, and is no result
+            return _fault(do, row, "group moved to no new place", {}, {})
         case ChatError():
             return _chat_error(do, row, result, around)
     return _fault(do, row, "step crashed", {}, {"exc_info": result})

@@ -17,6 +17,8 @@ from bot.errors import (
 
 #: Clocks that move apart by more were set, in seconds.
 SET_S = 2.0
+#: Seconds in which the group of a row moves once at most: it becomes a supergroup once in its life.
+MOVES_ONCE_S = 30.0
 #: In the place of a row: nobody gives this chat notice.
 _NOBODY = 0
 
@@ -32,6 +34,7 @@ class Patience:
         self._reasons: dict[int, NodeError] = {}  # row → what keeps it waiting
         self._too_late: set[int] = set()  # rows that were asked for long before they were taken up
         self._asked: dict[int, float] = {}  # question → how far the clocks were apart at first
+        self._moved: dict[int, float] = {}  # row → when its group moved, on the steady clock
 
     def around(
         self,
@@ -115,6 +118,21 @@ class Patience:
                 self._reasons[row.id] = result
             case ChatError() if do is Do.SEND_WAITING_NOTICE:
                 self._speakers[row.chat_id] = _NOBODY  # none in this outage
+
+    def believes_move(self, row: Invoice, steady_s: float) -> bool:
+        """Whether the row's group may have moved, as Telegram says; not when it has just done so.
+
+        Another new id at each call would be followed as fast as the calls go.
+        """
+        while self._moved:
+            oldest = next(iter(self._moved))
+            if steady_s - self._moved[oldest] < MOVES_ONCE_S:
+                break
+            del self._moved[oldest]
+        if row.id in self._moved:
+            return False
+        self._moved[row.id] = steady_s
+        return True
 
     def reason(self, row: Invoice, gate: NodeError | None) -> NodeError:
         """The latest that is known of what keeps the row waiting; `gate`: why everybody waits."""
