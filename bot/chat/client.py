@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from telegram import ChatMember
+from telegram import ChatMember, LinkPreviewOptions
 from telegram.error import (
     BadRequest,
     Conflict,
@@ -14,7 +14,7 @@ from telegram.error import (
     NetworkError,
     TelegramError,
 )
-from telegram.ext import ExtBot
+from telegram.ext import Defaults, ExtBot
 
 from bot.chat import received
 from bot.chat.transport import Transport, Unreadable
@@ -101,4 +101,6 @@ def make_bot(settings: TelegramSettings) -> TelegramBot:
         base_file_url=f"{settings.api_url}/file/bot",
         request=Transport(connections=CONNECTIONS),
         get_updates_request=Transport(connections=1),
+        # A memo may have a link; the page that it names has no place in a card.
+        defaults=Defaults(link_preview_options=LinkPreviewOptions(is_disabled=True)),
     )

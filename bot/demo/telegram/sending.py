@@ -13,6 +13,8 @@ from bot.demo.telegram.world import Chat, Json, Message, Photo, message_json
 
 DELETABLE_S = 48 * 3600
 
+_LINKS = ("url", "text_link")
+
 _NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are exactly the same "
     "as a current content and reply markup of the message"
@@ -39,6 +41,7 @@ class Sending:
         self._floods.check(bot.user.id, chat.id)
         message = self._new(bot, chat, thread, reply, query)
         message.text, message.entities, message.reply_markup = shown, marks, markup
+        _unfold(message, query)
         return message_json(self._people.publish(message))
 
     def send_photo(self, bot: Bot, query: Query) -> Json:
@@ -108,7 +111,9 @@ class Sending:
         if message.photo is not None:
             raise bad_request("there is no text in the message to edit")
         shown, marks = self._access.settled_text(bot, text, entities)
-        return self._edit(bot, message, shown, marks, None, markup)
+        result = self._edit(bot, message, shown, marks, None, markup)
+        _unfold(message, query)
+        return result
 
     def edit_message_caption(self, bot: Bot, query: Query) -> Json:
         """editMessageCaption."""
@@ -167,6 +172,30 @@ class Sending:
             raise bad_request("message can't be deleted for everyone")
         self._people.delete_message(chat, message.id)
         return True
+
+
+def _unfold(message: Message, query: Query) -> None:
+    """The page that the first link of a text names is shown below it, unless that is switched off.
+
+    A caption never has one.
+    """
+    options = query.decoded("link_preview_options", "Can't parse link preview options JSON object")
+    is_off = query.flag("disable_web_page_preview")
+    if isinstance(options, dict):
+        is_off = options.get("is_disabled") is True
+    links = [] if is_off else [mark for mark in message.entities if mark["type"] in _LINKS]
+    message.preview = _address(message.text or "", links[0]) if links else None
+    message.extra.pop("link_preview_options", None)
+    if is_off:
+        message.extra["link_preview_options"] = {"is_disabled": True}
+
+
+def _address(text: str, link: Json) -> str:
+    if link["type"] == "text_link":
+        return str(link["url"])
+    units = text.encode("utf-16-le")
+    begin, size = 2 * link["offset"], 2 * link["length"]
+    return units[begin : begin + size].decode("utf-16-le")
 
 
 def _read_media(query: Query) -> tuple[str, str, list[Entity]]:

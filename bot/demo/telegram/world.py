@@ -83,7 +83,8 @@ class Message:
     """A message as it is now; `text` and `entities` are the caption's where there is a photo.
 
     `author` wrote it, even where a chat is shown as the sender. `service` is what a service message
-    says, `extra` what else the Bot API shows of it. `reactions` are by user id.
+    says, `extra` what else the Bot API shows of it. `reactions` are by user id. `preview` is the
+    address of the page that unfolds below a text.
     """
 
     id: int
@@ -99,6 +100,7 @@ class Message:
     reply_to: Message | None = None
     thread_id: int | None = None
     edit_date: int | None = None
+    preview: str | None = None
     service: Json = field(default_factory=dict)
     extra: Json = field(default_factory=dict)
     reactions: dict[int, list[Json]] = field(default_factory=dict)
