@@ -85,6 +85,12 @@ def asker(message: Message) -> Asker:
     return Asker(person.id, clean_name(person.full_name or ""))
 
 
+def person(message: Message) -> int | None:
+    """Whose private chat it is that what is said to the writer can be said in."""
+    is_person = message.sender_chat is None and message.from_user is not None
+    return message.from_user.id if is_person and message.from_user else None
+
+
 def thread(message: Message) -> int | None:
     """The forum's topic."""
     # In the General topic and in plain threads the number must not be sent back.

@@ -95,6 +95,7 @@ def reply(
         quiet=quiet,
         asks=asks,
         to_stranger=to_stranger,
+        person_id=None if to_stranger else messages.person(message),
     )
 
 

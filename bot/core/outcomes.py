@@ -41,6 +41,8 @@ from bot.errors import (
     NodeOdd,
     NodeRefused,
     PermissionMissing,
+    TopicClosed,
+    TopicGone,
 )
 
 #: The longest pauses between tries, in seconds.
@@ -95,6 +97,9 @@ def judge(
     taken = work.after_step(row, do, verdict.again, now=now, jitter=around.jitter)
     columns: Columns = {**(verdict.columns or {}), **changes(**taken)}
     later = replace(later, unreachable=later.unreachable | verdict.unreachable)
+    if "chat_id" in columns:  # it is the asker's own now
+        is_away = Audience.ASKER in later.unreachable
+        later = replace(later, unreachable=frozenset({Audience.CHAT} if is_away else ()))
     return replace(verdict, columns=prepared(row, columns, later, now))
 
 
@@ -251,6 +256,9 @@ def _node_error(
 
 def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdict:
     """A step in the chat that did not go as it should."""
+    if (elsewhere := _elsewhere(do, row, error)) is not None:
+        event = Event("info", "sent elsewhere", {"step": do, "reason": error.detail or error.key})
+        return Verdict(columns=elsewhere, events=(event,))
     columns, again = _after_chat_error(do, row, error, around)
     events: list[Event] = []
     notices: tuple[Notice, ...] = ()
@@ -274,6 +282,17 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
         notices=notices,
         unreachable=_lost(do, row, error, around),
     )
+
+
+def _elsewhere(do: Do, row: Invoice, error: ChatError) -> Columns | None:
+    """Where the row's messages go from now on where its topic takes none."""
+    if isinstance(error, TopicGone) and do in SENDS and row.thread_id is not None:
+        return {"thread_id": None}
+    is_person = row.asker_id > 0  # a group that asks has no private chat
+    if isinstance(error, TopicClosed) and do is Do.SEND_CARD and is_person and row.chat_id < 0:
+        private: Columns = {"chat_id": row.asker_id, "thread_id": None, "reply_to": None}
+        return {**private, **changes(**delivery.void())}
+    return None
 
 
 def _lost(do: Do, row: Invoice, error: ChatError, around: Around) -> frozenset[Audience]:

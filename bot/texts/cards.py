@@ -71,9 +71,9 @@ def card(
 ) -> Card:
     """What the card's first message says; `limit` is a caption's or a text's."""
     if face is Face.QUESTION:
-        return Card(question(row))
+        return Card("\n".join([*_why_elsewhere(row), question(row)]))
     if face in (Face.FAILED, Face.FAILED_REPLACED):
-        return Card(failed(row))
+        return Card("\n".join([failed(row), *_why_elsewhere(row)]))
     if row.undeliverable and face is not Face.OPEN:  # the memo may be what was rejected
         return Card(f"{_state_line(row, face)}\n{_REJECTED}")
     top = [_state_line(row, face)]
@@ -82,6 +82,7 @@ def card(
     top += memo(row.memo)
     if asker := name(row.asker_name):
         top.append(f"Requested by {asker}")
+    top += _why_elsewhere(row)
     if face is not Face.OPEN:
         return Card(_fitting([*top, *_ending(row, face)], limit))
     # Where a client does not know of such times the words stay as they are while time passes.
@@ -100,6 +101,12 @@ def payment_request(row: Invoice, face: Face) -> str:
     if face is Face.OPEN:
         return f"<code>{escape(row.payment_request)}</code>"
     return f"{_state_line(row, face)}\nThe payment request that was here can no longer be paid."
+
+
+def _why_elsewhere(row: Invoice) -> list[str]:
+    """A line where the card is in private though it was asked for in a group."""
+    is_elsewhere = row.origin_chat_id < 0 < row.chat_id
+    return [_WHY_IN_PRIVATE[Audience.ASKER]] if is_elsewhere else []
 
 
 def _state_line(row: Invoice, face: Face) -> str:

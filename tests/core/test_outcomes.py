@@ -44,6 +44,8 @@ from bot.errors import (
     NodeTimeout,
     NotSent,
     PermissionMissing,
+    TopicClosed,
+    TopicGone,
 )
 from tests.rows import HASH, NOW, PREIMAGE, invoice, shown
 
@@ -387,6 +389,66 @@ def test_a_card_that_is_refused_is_tried_as_text_and_then_its_invoice_is_cancell
     assert came.columns is not None
     assert next_step(replace(row, **came.columns), AS_READ, NOW).do is Do.NOTHING
     assert came.notices == ()
+
+
+@pytest.mark.parametrize("do", sorted(SENDS))
+def test_where_a_topic_is_gone_the_row_has_none_and_its_message_goes_out_without(do: Do) -> None:
+    row = {
+        Do.SEND_WAITING_NOTICE: invoice(PENDING, thread_id=33),
+        Do.SEND_CARD: invoice(OPEN, thread_id=33),
+        Do.SEND_PAYMENT_REQUEST: shown(
+            OPEN, Face.OPEN, payment_request_separate=True, thread_id=33
+        ),
+        Do.ANNOUNCE: shown(SETTLED, Face.PAID, thread_id=33),
+    }[do]
+    came = verdict(do, row, TopicGone(detail="message thread not found"))
+    assert came.columns is not None
+    assert came.columns["thread_id"] is None
+    assert not {"retry_at", "text_only", "undeliverable", "announced", "announce_to"} & set(
+        came.columns
+    )
+    assert (came.notices, came.unreachable) == ((), frozenset())
+    if do is not Do.SEND_WAITING_NOTICE:  # that goes out once or not at all
+        assert next_step(replace(row, **came.columns), AS_READ, NOW).do is do
+
+
+def test_a_topic_that_is_none_of_the_row_is_a_refusal_like_any_other() -> None:
+    assert written(Do.SEND_CARD, invoice(OPEN), TopicGone())["text_only"]
+    assert "thread_id" not in written(Do.EDIT_CARD, shown(SETTLED, Face.OPEN), TopicGone())
+
+
+@pytest.mark.parametrize("state", [State.ASKING, OPEN, State.FAILED, State.EXPIRED, SETTLED])
+def test_where_a_topic_is_closed_the_card_goes_to_the_asker_in_private(state: State) -> None:
+    row = invoice(state, thread_id=33, unsure=frozenset({Do.SEND_CARD}), preimage=None)
+    came = verdict(Do.SEND_CARD, row, TopicClosed())
+    assert came.columns is not None
+    assert (came.notices, came.unreachable) == ((), frozenset())
+    row = replace(row, **came.columns)
+    assert (row.chat_id, row.thread_id, row.reply_to) == (row.asker_id, None, None)
+    assert not row.may_be_duplicate(Do.SEND_CARD)  # of a message in another chat
+    assert row.sending is Do.SEND_CARD
+    assert next_step(row, AS_READ, NOW).do is Do.SEND_CARD
+
+
+def test_a_card_that_goes_to_somebody_who_cannot_be_reached_waits_for_them() -> None:
+    row = invoice(OPEN, thread_id=33)
+    away = frozenset({ASKER})
+    row = replace(row, **written(Do.SEND_CARD, row, TopicClosed(), unreachable=away))
+    assert (row.chat_id, row.sending, row.lane) == (row.asker_id, None, Lane.UNREACHABLE)
+
+
+def test_where_nobody_has_a_private_chat_a_closed_topic_is_a_refusal_like_any_other() -> None:
+    row = invoice(OPEN, thread_id=33, asker_id=-5)
+    columns = written(Do.SEND_CARD, row, TopicClosed())
+    assert columns["text_only"]
+    assert "chat_id" not in columns
+
+
+def test_a_payment_in_a_closed_topic_is_announced_to_the_asker() -> None:
+    row = shown(SETTLED, Face.PAID, thread_id=33)
+    columns = written(Do.ANNOUNCE, row, TopicClosed())
+    assert columns["announce_to"] is ASKER
+    assert "chat_id" not in columns
 
 
 def test_a_message_that_is_gone_has_nothing_left_to_keep_true() -> None:

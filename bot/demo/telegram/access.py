@@ -62,11 +62,19 @@ class Access:
         return Chat(chat_id, "private", bot=bot.user, person=person)
 
     def thread(self, chat: Chat, query: Query) -> int | None:
-        """The topic to write to. Refusal for an unknown one, and for General by its number."""
+        """The topic to write to. Refusal for an unknown one, and for General by its number.
+
+        A supergroup without topics has threads of replies, which its messages begin; what was a
+        topic there is none of these.
+        """
         thread = query.number("message_thread_id")
-        if thread == 0 or not (chat.is_forum or chat.type == "private"):
+        if thread == 0 or chat.type in ("group", "channel"):
             return None
-        if thread == GENERAL_TOPIC_ID or thread not in chat.topics:
+        if chat.type == "supergroup" and not chat.is_forum:
+            is_known = thread in chat.messages and thread not in chat.topics
+        else:
+            is_known = thread != GENERAL_TOPIC_ID and thread in chat.topics
+        if not is_known:
             raise bad_request("message thread not found")
         return thread
 
@@ -207,10 +215,12 @@ def _check_group(bot: Bot, chat: Chat, right: Right) -> None:
     raise Refusal(403, f"Forbidden: bot {verb} {what} the {chat.type} chat")
 
 
-def check_may_send(bot: Bot, chat: Chat, *, photo: bool) -> None:
-    """Refusal where the bot has no right to send that."""
+def check_may_send(bot: Bot, chat: Chat, *, photo: bool, thread: int | None = None) -> None:
+    """Refusal where the bot has no right to send that, or the topic is closed."""
     if chat.type == "private" or chat.has_admin(bot.user.id):
         return
+    if thread in chat.closed_topics and chat.is_forum:
+        raise bad_request("TOPIC_CLOSED")
     if chat.type == "channel":
         raise bad_request("need administrator rights in the channel chat")
     if not (chat.may_photo if photo else chat.may_text):

@@ -101,6 +101,28 @@ class People(State):
             if message.thread_id == thread and not message.deleted:
                 self.delete_message(chat, message.id)
 
+    def close_topic(self, chat: Chat | int, thread: int) -> None:
+        """Only administrators write there from now on."""
+        chat = self._chat(chat)
+        message = self.new_message(chat, self._creator(chat), service={"forum_topic_closed": {}})
+        message.thread_id = thread
+        chat.closed_topics.add(thread)
+        self.publish(message)
+
+    def reopen_topic(self, chat: Chat | int, thread: int) -> None:
+        """Everybody writes there again."""
+        chat = self._chat(chat)
+        message = self.new_message(chat, self._creator(chat), service={"forum_topic_reopened": {}})
+        message.thread_id = thread
+        chat.closed_topics.discard(thread)
+        self.publish(message)
+
+    def switch_topics(self, chat: Chat | int, *, on: bool) -> None:
+        """A forum becomes a plain supergroup, or the other way round; its topics are kept."""
+        chat = self._chat(chat)
+        chat.is_forum = on
+        self.changed(Change("chat", chat.id))
+
     def join(self, chat: Chat | int, user: User | int) -> None:
         """A person joins a group."""
         chat, user = self._chat(chat), self._user(user)
@@ -221,8 +243,10 @@ class People(State):
         chat, user = self._chat(chat), self._user(user)
         if chat.migrated_to is not None or chat.blocked or not chat.has(user.id):
             raise ValueError(f"{user.first_name} can't write there")
-        if thread is not None and thread not in chat.topics:
+        if thread is not None and (thread not in chat.topics or not chat.is_forum):
             raise ValueError(f"there is no topic {thread}")
+        if thread in chat.closed_topics and not chat.has_admin(user.id):
+            raise ValueError(f"topic {thread} is closed")
         typed, entities = _typed(text, is_caption=photo is not None)
         picture = None if photo is None else self.photos.add(photo)
         message = self.new_message(chat, user, text=typed, entities=entities, photo=picture)

@@ -37,7 +37,7 @@ class Sending:
         markup = read_markup(query)
         chat, thread, reply = self._place(bot, query)
         shown, marks = self._access.settled_text(bot, text, entities)
-        check_may_send(bot, chat, photo=False)
+        check_may_send(bot, chat, photo=False, thread=thread_of(chat, reply.target, thread))
         self._floods.check(bot.user.id, chat.id)
         message = self._new(bot, chat, thread, reply, query)
         message.text, message.entities, message.reply_markup = shown, marks, markup
@@ -53,7 +53,7 @@ class Sending:
         markup = read_markup(query)
         chat, thread, reply = self._place(bot, query)
         shown, marks = self._access.settled_caption(bot, text, entities)
-        check_may_send(bot, chat, photo=True)
+        check_may_send(bot, chat, photo=True, thread=thread_of(chat, reply.target, thread))
         photo = self._photo(
             bot, query, source or "attach://photo", "There is no photo in the request"
         )

@@ -114,7 +114,8 @@ class Chat:
 
     `bot` is the bot of a private chat; `started`: the person has written to it; `blocked`: they
     have blocked it. `may_text`, `may_photo`: what members who are not administrators can send.
-    `counted_by` is the bot whose numbers a group's `messages` have.
+    `counted_by` is the bot whose numbers a group's `messages` have. `closed_topics`: only
+    administrators write there.
     """
 
     id: int
@@ -123,6 +124,7 @@ class Chat:
     is_forum: bool = False
     members: dict[int, str] = field(default_factory=dict)
     topics: dict[int, str] = field(default_factory=dict)
+    closed_topics: set[int] = field(default_factory=set)
     messages: dict[int, Message] = field(default_factory=dict)
     migrated_to: Chat | None = None
     bot: User | None = None

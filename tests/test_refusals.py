@@ -1,0 +1,74 @@
+"""What Telegram refuses while the bot runs, and what people see instead, end to end."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.core.invoice import Face
+from bot.demo.telegram import Chat
+from tests.world import World
+
+
+async def forum(world: World) -> tuple[Chat, int]:
+    """A group with a topic."""
+    chat = world.telegram.add_group("Forum", [world.owner, world.anna], forum=True)
+    return chat, world.telegram.add_topic(chat, "Money")
+
+
+@pytest.mark.parametrize("how", ["deleted", "switched off"])
+async def test_a_card_whose_topic_is_gone_goes_out_without_it_and_so_does_its_payment(
+    world: World, how: str
+) -> None:
+    chat, topic = await forum(world)
+    await world.start_bot()
+    stall = world.telegram.stall("sendPhoto", chat_id=chat.id)
+    world.telegram.say(chat, world.anna, "/invoice 5", thread=topic)
+    await stall.reached()
+    if how == "deleted":
+        world.telegram.delete_topic(chat, topic)
+    else:
+        world.telegram.switch_topics(chat, on=False)
+    stall.release()
+    card = await world.shown(chat, Face.OPEN)
+    world.node.pay(world.request_in(card))
+    told = await world.announced(chat, "Anna Berg")
+    assert len(world.ours(chat)) == 2
+    with_topic = [
+        call.status for call in world.telegram.calls if "message_thread_id" in call.params
+    ]
+    assert with_topic == [400]  # the row has no topic any more
+    assert told.chat is chat
+
+
+async def test_a_card_whose_topic_is_closed_is_shown_to_the_asker_and_paid_there(
+    world: World,
+) -> None:
+    private = world.private(world.anna)
+    world.telegram.say(private, world.anna, "/help")
+    chat, topic = await forum(world)
+    await world.start_bot()
+    stall = world.telegram.stall("sendPhoto", chat_id=chat.id)
+    world.telegram.say(chat, world.anna, "/invoice 5", thread=topic)
+    await stall.reached()
+    world.telegram.close_topic(chat, topic)
+    stall.release()
+    card = await world.shown(private, Face.OPEN)
+    world.node.pay(world.request_in(card))
+    await world.announced(private, "Anna Berg")
+    await world.becomes(card, Face.PAID)
+    assert world.ours(chat) == []
+
+
+async def test_a_payment_in_a_topic_that_was_closed_since_is_announced_in_private(
+    world: World,
+) -> None:
+    private = world.private(world.anna)
+    world.telegram.say(private, world.anna, "/help")
+    chat, topic = await forum(world)
+    await world.start_bot()
+    world.telegram.say(chat, world.anna, "/invoice 5", thread=topic)
+    card = await world.shown(chat, Face.OPEN)
+    world.telegram.close_topic(chat, topic)
+    world.node.pay(world.request_in(card))
+    await world.announced(private, "Anna Berg")
+    await world.becomes(card, Face.PAID)
