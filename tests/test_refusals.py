@@ -72,3 +72,34 @@ async def test_a_payment_in_a_topic_that_was_closed_since_is_announced_in_privat
     world.node.pay(world.request_in(card))
     await world.announced(private, "Anna Berg")
     await world.becomes(card, Face.PAID)
+
+
+# mentions and texts
+
+
+async def test_a_payment_is_told_with_the_plain_name_where_a_mention_is_refused(
+    world: World,
+) -> None:
+    await world.start_bot()
+    card = await world.open_card(world.group, world.anna, "/invoice 2100")
+    world.telegram.unmentionable.add(world.anna.id)
+    world.node.pay(world.request_in(card))
+    told = await world.announced(world.group, "Anna Berg")
+    assert "text_mention" not in {mark["type"] for mark in told.entities}
+
+
+async def test_a_payment_that_telegram_refused_in_any_words_is_told_once_it_takes_them(
+    world: World,
+) -> None:
+    await world.start_bot()
+    card = await world.open_card(world.group, world.anna, "/invoice 2100 pizza")
+    world.telegram.fail("sendMessage", times=None, status=400, description="Bad Request: new")
+    world.node.pay(world.request_in(card))
+    await world.becomes(card, Face.PAID)
+    everybody = {world.group.id, world.anna.id, world.owner.id}
+    await world.until(
+        lambda: everybody <= {c.chat_id for c in world.telegram.calls if c.status == 400}
+    )
+    world.telegram.say(world.private(world.owner), world.owner, "/start")
+    world.telegram.clear_faults()
+    await world.announced(world.private(world.owner), sats=2100)

@@ -94,6 +94,16 @@ def changes_nothing(error: TelegramError) -> bool:
     return isinstance(error, BadRequest) and "is not modified" in error.message
 
 
+def is_about_times(error: BadRequest) -> bool:
+    """Whether this Bot API server is too old to know `tg-time`."""
+    return 'unsupported start tag "tg-time"' in error.message.lower()
+
+
+def is_about_its_text(error: BadRequest) -> bool:
+    """Whether Telegram might take the same place's message with another text."""
+    return type(explain(error)) is ChatRefused and not changes_nothing(error)
+
+
 def is_about_a_file(error: ChatRefused) -> bool:
     """Whether Telegram no longer knows a file_id, or it was another bot's."""
     return "file" in error.detail.lower()

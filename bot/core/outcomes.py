@@ -263,6 +263,11 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
     events: list[Event] = []
     notices: tuple[Notice, ...] = ()
     if isinstance(error, ChatRefused):
+        if do is Do.ANNOUNCE and not columns:
+            # Whatever its words, the payment was not told: that counts as a fault, and goes on.
+            return _put_off(
+                do, row, "payment is not announced: refused by Telegram", {"detail": error.detail}
+            )
         events.append(Event("error", "refused by Telegram", {"step": do, "detail": error.detail}))
         if "undeliverable" in columns:
             notices = (Notice(Kind.CARD_REFUSED, row.id, error.detail),)
@@ -273,8 +278,6 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
         events.append(Event("info", "chat step failed", values))
     if isinstance(error, AnswerUnreadable) and do in SENDS and again is None:
         events.append(Event("warning", "message counts as sent: its number could not be read", {}))
-    elif "announced" in columns:
-        events.append(Event("error", "payment could not be announced to anybody", {}))
     return Verdict(
         columns=columns,
         again=again,
@@ -372,10 +375,13 @@ def _refused(do: Do, row: Invoice, around: Around) -> Columns:
 
 
 def _announce_further(row: Invoice, around: Around) -> Columns:
-    """Whom a payment is announced to where Telegram rejects the announcement to those before."""
+    """Whom a payment is announced to where Telegram rejects the announcement to those before.
+
+    Nothing where there is nobody else.
+    """
     refused = row.audience(around.unreachable)
     after = row.audiences[row.audiences.index(refused) + 1 :] if refused is not None else ()
-    return {"announce_to": after[0]} if after else {"announced": True}
+    return {"announce_to": after[0]} if after else {}
 
 
 # a fault of ours
@@ -385,14 +391,19 @@ def _fault(do: Do, row: Invoice, what: str, columns: Columns, values: dict[str, 
     """An error of ours in this row's step: it stops nothing else."""
     # it may have come after the message
     columns = {**columns, **changes(**delivery.unanswered(row, do))}
+    return replace(_put_off(do, row, what, values), columns=columns)
+
+
+def _put_off(do: Do, row: Invoice, what: str, values: dict[str, Any]) -> Verdict:
+    """The step goes on failing: it is tried so many times, then the row is stuck."""
     again = Again(is_fault=True)
     events = (Event("error", what, {"step": do, **values}),)
     if row.faults_at(do) + 1 < work.MAX_FAULTS:
-        return Verdict(columns=columns, again=again, events=events)
+        return Verdict(columns={}, again=again, events=events)
     error = values.get("exc_info")
-    why = type(error).__name__ if error else ""
+    why = type(error).__name__ if error else values.get("detail", "")
     return Verdict(
-        columns=columns,
+        columns={},
         again=again,
         events=(*events, Event("error", "row is stuck", {"step": do})),
         notices=(Notice(Kind.STUCK, row.id, why, step=do),),

@@ -184,12 +184,20 @@ def failed(row: Invoice) -> str:
 
 
 def announcement(
-    row: Invoice, to: Audience = Audience.CHAT, *, may_be_duplicate: bool = False
+    row: Invoice,
+    to: Audience = Audience.CHAT,
+    *,
+    may_be_duplicate: bool = False,
+    is_bare: bool = False,
 ) -> str:
-    """Announces a payment: in the invoice's own chat, or in private, and why it is not there."""
-    lines = [f"{FACE_SIGNS[Face.PAID]} Received {paid_amount(row)} for {mention(row)}."]
+    """Announces a payment: in the invoice's own chat, or in private, and why it is not there.
+
+    `is_bare`: without what people wrote.
+    """
+    whom = "" if is_bare else f" for {mention(row)}"
+    lines = [f"{FACE_SIGNS[Face.PAID]} Received {paid_amount(row)}{whom}."]
     lines += [*overpaid(row), *underpaid(row)]
-    lines += memo(row.memo)
+    lines += [] if is_bare else memo(row.memo)
     if to is not Audience.CHAT:
         lines.append(_WHY_IN_PRIVATE[to])
     if may_be_duplicate:

@@ -338,11 +338,25 @@ def test_a_payment_that_is_rejected_in_one_place_is_announced_in_the_next(
     came = verdict(Do.ANNOUNCE, row, ChatRefused(), unreachable=away)
     assert came.unreachable == frozenset()
     row = replace(row, **(came.columns or {}))
-    if further is None:
-        assert row.announced
+    if further is None:  # it does not count as announced because its text was rejected
+        assert (row.announced, row.audience(away)) == (False, to)
+        assert (row.tried, row.faults) == (Do.ANNOUNCE, 1)
+        assert row.retry_at > NOW
     else:
         assert (row.announced, row.audience(away)) == (False, further)
         assert next_step(row, Around(unreachable=away), NOW).do is Do.ANNOUNCE
+
+
+def test_the_owners_hear_of_a_payment_that_nobody_can_be_told() -> None:
+    row = shown(SETTLED, Face.PAID, announce_to=OWNERS)
+    notices = []
+    for _ in range(MAX_FAULTS):
+        came = verdict(Do.ANNOUNCE, row, ChatRefused(detail="no"))
+        assert came.columns is not None
+        notices += [(notice.kind, notice.row_id, notice.step) for notice in came.notices]
+        row = replace(row, **came.columns)
+    assert notices == [(Kind.STUCK, row.id, Do.ANNOUNCE)]
+    assert not row.announced  # it is tried again at the next start
 
 
 @pytest.mark.parametrize(("changes", "unreachable", "to", "further"), AUDIENCES)

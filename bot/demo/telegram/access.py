@@ -129,7 +129,28 @@ class Access:
             entities = query.decoded(f"{prefix}entities", "")
         except Refusal:
             entities = None
-        return read_formatted(query.text(text_field), query.text("parse_mode"), entities)
+        return self.read_formatted(query.text(text_field), query.text("parse_mode"), entities)
+
+    def read_formatted(
+        self, text: str, parse_mode: str, entities: object
+    ) -> tuple[str, list[Entity]]:
+        """Text and entities as the request has them. Refusal where they can't be parsed."""
+        if len(text.encode()) > MAX_SOURCE_BYTES:
+            raise bad_request("Text is too long")
+        mode = parse_mode.lower()
+        if not text or mode in ("", "none"):
+            try:
+                return text, entities_from_json(entities)
+            except EntityError as error:
+                raise bad_request(str(error)) from None
+        if mode in ("markdown", "markdownv2"):
+            raise bad_request("the simulator reads HTML only, no Markdown")
+        if mode != "html":
+            raise bad_request("Unsupported parse_mode")
+        try:
+            return parse_html(text, unknown=self._people.unknown_tags)
+        except EntityError as error:
+            raise bad_request(f"Can't parse entities: {error}") from None
 
     def settled_text(self, bot: Bot, text: str, entities: list[Entity]) -> tuple[str, list[Json]]:
         """A message's text as the chat will show it. Refusal where it is too long or empty."""
@@ -164,31 +185,13 @@ class Access:
                     user = self._people.user(entity.extra["user"]["id"])
                 except KeyError:
                     continue
+                if user.id in self._people.unmentionable:
+                    raise bad_request("ENTITY_MENTION_USER_INVALID")
                 if user is not bot.user and not self._people.knows(bot, user):
                     continue
                 entity.extra = {"user": user_json(user)}
             shown.append(entity.to_json())
         return shown
-
-
-def read_formatted(text: str, parse_mode: str, entities: object) -> tuple[str, list[Entity]]:
-    """Text and entities as the request has them. Refusal where they can't be parsed."""
-    if len(text.encode()) > MAX_SOURCE_BYTES:
-        raise bad_request("Text is too long")
-    mode = parse_mode.lower()
-    if not text or mode in ("", "none"):
-        try:
-            return text, entities_from_json(entities)
-        except EntityError as error:
-            raise bad_request(str(error)) from None
-    if mode in ("markdown", "markdownv2"):
-        raise bad_request("the simulator reads HTML only, no Markdown")
-    if mode != "html":
-        raise bad_request("Unsupported parse_mode")
-    try:
-        return parse_html(text)
-    except EntityError as error:
-        raise bad_request(f"Can't parse entities: {error}") from None
 
 
 def _check_private(chat: Chat, right: Right) -> None:

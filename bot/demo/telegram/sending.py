@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.demo.telegram.access import Access, Reply, check_may_send, read_formatted
+from bot.demo.telegram.access import Access, Reply, check_may_send
 from bot.demo.telegram.floods import Floods
 from bot.demo.telegram.markup import read_inline_markup, read_markup
 from bot.demo.telegram.people import People, thread_of
@@ -128,12 +128,33 @@ class Sending:
     def edit_message_media(self, bot: Bot, query: Query) -> Json:
         """editMessageMedia, to a photo; a text message becomes one too."""
         markup = read_inline_markup(query)
-        source, text, entities = _read_media(query)
+        source, text, entities = self._read_media(query)
         message = self._access.own_message(bot, query)
         shown, marks = self._access.settled_caption(bot, text, entities)
         check_may_send(bot, message.chat, photo=True)
         photo = self._photo(bot, query, source, "Can't parse InputMedia: media not found")
         return self._edit(bot, message, shown, marks, photo, markup)
+
+    def _read_media(self, query: Query) -> tuple[str, str, list[Entity]]:
+        """(attach:// name or file_id, caption, its entities) of InputMediaPhoto."""
+        if not query.text("media"):
+            raise bad_request('Parameter "media" is required')
+        media = query.decoded("media", "Can't parse input media JSON object")
+        prefix = "Can't parse InputMedia: "
+        if not isinstance(media, dict):
+            raise bad_request(prefix + "expected an Object")
+        text, entities = self._access.read_formatted(
+            str(media.get("caption") or ""),
+            str(media.get("parse_mode") or ""),
+            media.get("caption_entities"),
+        )
+        if not media.get("type"):
+            raise bad_request(prefix + 'Can\'t find field "type"')
+        if not media.get("media"):
+            raise bad_request(prefix + "media not found")
+        if media["type"] != "photo":
+            raise bad_request(prefix + f'type "{media["type"]}" is unsupported')
+        return str(media["media"]), text, entities
 
     def edit_message_reply_markup(self, bot: Bot, query: Query) -> Json:
         """editMessageReplyMarkup."""
@@ -196,25 +217,3 @@ def _address(text: str, link: Json) -> str:
     units = text.encode("utf-16-le")
     begin, size = 2 * link["offset"], 2 * link["length"]
     return units[begin : begin + size].decode("utf-16-le")
-
-
-def _read_media(query: Query) -> tuple[str, str, list[Entity]]:
-    """(attach:// name or file_id, caption, its entities) of InputMediaPhoto."""
-    if not query.text("media"):
-        raise bad_request('Parameter "media" is required')
-    media = query.decoded("media", "Can't parse input media JSON object")
-    prefix = "Can't parse InputMedia: "
-    if not isinstance(media, dict):
-        raise bad_request(prefix + "expected an Object")
-    text, entities = read_formatted(
-        str(media.get("caption") or ""),
-        str(media.get("parse_mode") or ""),
-        media.get("caption_entities"),
-    )
-    if not media.get("type"):
-        raise bad_request(prefix + 'Can\'t find field "type"')
-    if not media.get("media"):
-        raise bad_request(prefix + "media not found")
-    if media["type"] != "photo":
-        raise bad_request(prefix + f'type "{media["type"]}" is unsupported')
-    return str(media["media"]), text, entities
