@@ -147,6 +147,9 @@ _REPLIED_TO = _object(
 def _message(value: object) -> Raw:
     message: Raw = _MESSAGE(value)
     if isinstance(value, dict):
+        if "text" not in message:  # what is written below a photo says the same as a text
+            caption = _CAPTION(value)
+            message |= {name: caption[of] for name, of in _AS_TEXT if of in caption}
         # Bot API servers older than forward_origin have these.
         if any(value.get(name) is not None for name in _FORWARDED):
             message["forward_origin"] = _SOMEBODY
@@ -158,6 +161,8 @@ def _message(value: object) -> Raw:
     return message
 
 
+_CAPTION = _object({}, loose={"caption": _text, "caption_entities": _list(_ENTITY)})
+_AS_TEXT = (("text", "caption"), ("entities", "caption_entities"))
 _FORWARDED = ("forward_origin", "forward_date")
 _REPLIES = ("reply_to_message", "external_reply", "reply_to_story")
 _MESSAGE = _object(
