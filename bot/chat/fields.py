@@ -144,6 +144,14 @@ _REPLIED_TO = _object(
 )
 
 
+def _quote(value: object) -> Raw:
+    """What somebody marked. What Telegram quotes by itself is as good as none."""
+    quote: Raw = _object({"text": _text, "is_manual": _flag, "position": _always(0)})(value)
+    if not quote["is_manual"]:
+        raise ValueError("nobody marked it")
+    return quote
+
+
 def _message(value: object) -> Raw:
     message: Raw = _MESSAGE(value)
     if isinstance(value, dict):
@@ -176,6 +184,7 @@ _MESSAGE = _object(
         "is_topic_message": _flag,
         "is_automatic_forward": bool,
         "reply_to_message": _REPLIED_TO,
+        "quote": _quote,
         "migrate_to_chat_id": _number,
         "migrate_from_chat_id": _number,
     },

@@ -116,7 +116,9 @@ def after_command(message: Message) -> str:
 
 
 def quoted(message: Message) -> str:
-    """The text of the message that the command replies to, where a person wrote it."""
+    """What is marked of the message that the command replies to, else its text by a person."""
+    if message.quote is not None and (marked := clean(message.quote.text).strip()):
+        return marked
     to = replied(message)
     if to is None:
         return ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.core.failure import Failure
 from bot.core.invoice import Audience, Face, Invoice
-from bot.core.text import MAX_CAPTION, MAX_TEXT, length
+from bot.core.text import MAX_CAPTION, MAX_TEXT, is_shortened, length
 from bot.errors import NodeError
 from bot.texts.errors import why, why_failed
 from bot.texts.phrases import (
@@ -85,6 +85,7 @@ def card(
     top += _why_elsewhere(row)
     if face is not Face.OPEN:
         return Card(_fitting([*top, *_ending(row, face)], limit))
+    top += _shortened(row)
     # Where a client does not know of such times the words stay as they are while time passes.
     left = f'<tg-time unix="{row.expires_at}" format="r">valid for {span(row.expiry_s)}</tg-time>'
     style = "t" if row.expiry_s <= SAME_DAY_S else "Dt"
@@ -101,6 +102,11 @@ def payment_request(row: Invoice, face: Face) -> str:
     if face is Face.OPEN:
         return f"<code>{escape(row.payment_request)}</code>"
     return f"{_state_line(row, face)}\nThe payment request that was here can no longer be paid."
+
+
+def _shortened(row: Invoice) -> list[str]:
+    """A line where the memo is less than the asker replied to."""
+    return ["The memo was shortened."] if is_shortened(row.memo) else []
 
 
 def _why_elsewhere(row: Invoice) -> list[str]:

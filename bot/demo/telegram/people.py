@@ -22,6 +22,7 @@ from bot.demo.telegram.world import (
 
 MAX_TEXT = 4096
 MAX_CAPTION = 1024
+MAX_QUOTE = 1024
 
 
 class People(State):
@@ -230,6 +231,7 @@ class People(State):
         text: str,
         *,
         reply_to: Message | int | None = None,
+        quote: str | None = None,
         thread: int | None = None,
         anonymous: bool = False,
         sender_chat: Chat | None = None,
@@ -237,7 +239,8 @@ class People(State):
     ) -> Message:
         """A person writes. `anonymous`: an administrator as the group; `sender_chat`: as a channel.
 
-        With `photo`, `text` is its caption. Nothing names `user` in what goes out then. ValueError
+        With `photo`, `text` is its caption; `quote` is what they marked of the message that they
+        reply to. Nothing names `user` in what goes out then. ValueError
         where their client would not send it: empty, too long, or not in the chat.
         """
         chat, user = self._chat(chat), self._user(user)
@@ -252,6 +255,8 @@ class People(State):
         message = self.new_message(chat, user, text=typed, entities=entities, photo=picture)
         message.reply_to = self._target(chat, reply_to)
         message.thread_id = thread_of(chat, message.reply_to, thread)
+        if quote is not None:
+            message.extra["quote"] = _quote(message.reply_to, quote)
         if anonymous:
             message.sender, message.sender_chat = GROUP_ANONYMOUS_BOT, chat
         elif sender_chat is not None:
@@ -352,6 +357,14 @@ def _typed(text: str, *, is_caption: bool) -> tuple[str | None, list[Json]]:
     if utf16_length(text) > limit:
         raise ValueError(f"a client sends at most {limit} characters at once")
     return text, [entity.to_json() for entity in entities]
+
+
+def _quote(target: Message | None, quote: str) -> Json:
+    """What somebody marked. ValueError where a client could not mark that."""
+    before, marked, _ = ((target and target.text) or "").partition(quote)
+    if not marked or utf16_length(quote) > MAX_QUOTE:
+        raise ValueError("that is not in the message, or too much of it")
+    return {"text": quote, "position": utf16_length(before), "is_manual": True}
 
 
 def thread_of(chat: Chat, target: Message | None, thread: int | None) -> int | None:
