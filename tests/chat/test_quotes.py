@@ -11,8 +11,8 @@ import pytest
 from bot import texts
 from bot.chat import messages, updates
 from bot.chat.client import TelegramBot
-from bot.core.text import MAX_MEMO_BYTES, is_shortened
 from bot.core.invoice import Face
+from bot.core.text import MAX_MEMO_BYTES, is_shortened
 from bot.demo.telegram import Message
 from tests.chat.room import Room
 
