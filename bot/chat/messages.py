@@ -26,6 +26,18 @@ class _Asks(filters.MessageFilter):
         )
 
 
+class _AsChannel(filters.MessageFilter):
+    """Messages that somebody wrote here as a channel of theirs."""
+
+    def filter(self, message: Message) -> bool:
+        return (
+            message.forward_origin is None
+            and not message.is_automatic_forward
+            and message.sender_chat is not None
+            and message.sender_chat.id != message.chat.id
+        )
+
+
 class _Addressed(filters.MessageFilter):
     """Commands that are meant for this bot for sure: in private, or with its name."""
 
@@ -38,8 +50,12 @@ class _Addressed(filters.MessageFilter):
 NEW = filters.UpdateType.MESSAGE
 #: New messages that somebody wrote here themselves.
 ASKS = NEW & _Asks()
-#: Of these the commands that are meant for this bot for sure.
+#: New messages that somebody wrote here as a channel: nobody knows who asks.
+AS_CHANNEL = NEW & _AsChannel()
+#: Of those that ask the commands that are meant for this bot for sure.
 ADDRESSED = ASKS & _Addressed()
+#: The same of a channel's.
+AS_CHANNEL_ADDRESSED = AS_CHANNEL & _Addressed()
 #: Commands in private, whatever they are.
 PRIVATE_COMMANDS = ASKS & filters.ChatType.PRIVATE & filters.COMMAND
 #: What may answer a question.

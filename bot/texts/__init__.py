@@ -21,6 +21,7 @@ from bot.texts.cards import (
 from bot.texts.errors import Reason, reason, refusal, why, why_failed
 from bot.texts.owners import node_status, owner_notice
 from bot.texts.replies import (
+    AS_CHANNEL,
     BUG,
     CANCEL_HOW,
     GROUP_COMMANDS,
@@ -42,6 +43,7 @@ from bot.texts.replies import (
 from bot.texts.terminal import cure, finding_line, found, new_invoice, why_here
 
 __all__ = [
+    "AS_CHANNEL",
     "BUG",
     "CANCEL_BUTTON",
     "CANCEL_HOW",

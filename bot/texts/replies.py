@@ -34,6 +34,7 @@ GROUP_COMMANDS = (
 TOO_LATE = "I was away when you asked. Please ask again."
 CANCEL_HOW = "To cancel an invoice, reply to its card with /cancel."
 NOT_ALLOWED = "Only the person who asked, a group admin or the bot's owner can do that."
+AS_CHANNEL = "You wrote as a channel. I can't tell who is asking: please write as yourself."
 TRY_AGAIN = "I couldn't check whether you can do that. Please try again."
 NOT_TRACKED = "I no longer track this invoice."
 QUESTION_CLOSED = "That question is closed. Please ask again, for example /invoice 2100 pizza."
