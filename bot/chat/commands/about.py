@@ -14,9 +14,6 @@ from bot.chat.client import TelegramBot
 from bot.chat.replies import Replies, Reply, reply
 from bot.chat.updates import PtbApplication
 
-#: What a channel may mean by a command of this bot's name.
-_COMMANDS = ("cancel", "help", "id", "invoices", "start", "status")
-
 
 class About:
     """Registered last: a command in private that no other family takes is answered by the help."""
@@ -37,7 +34,11 @@ class About:
             CommandHandler(["help", "start"], help_, filters=messages.ADDRESSED),
             CommandHandler("id", ids, filters=messages.ADDRESSED),
             CommandHandler("invoice", channel, filters=messages.AS_CHANNEL),
-            CommandHandler(_COMMANDS, channel, filters=messages.AS_CHANNEL_ADDRESSED),
+            CommandHandler(
+                ["cancel", "help", "id", "invoices", "start", "status"],
+                channel,
+                filters=messages.AS_CHANNEL_ADDRESSED,
+            ),
             MessageHandler(messages.AS_CHANNEL & filters.TEXT & ~filters.COMMAND, answer),
             # a slip such as /invoice2100
             MessageHandler(messages.PRIVATE_COMMANDS, help_),
