@@ -159,7 +159,12 @@ class Parts:
         """Updates → rows and replies. A family of commands is a line of the list at the end."""
         replies = Replies(self.chats)
         faults = Faults(access=self.access, places=self.places, replies=replies)
-        self.intake = Intake(self.telegram_bot, self.application, on_bug=faults.apologize)
+        self.intake = Intake(
+            self.telegram_bot,
+            self.application,
+            on_bug=faults.apologize,
+            on_rival=partial(self.owners.notify, Notice(Kind.OTHER_COPY)),
+        )
         actions = Actions(
             store=self.store,
             access=self.access,

@@ -131,7 +131,10 @@ class Room:
         )
         self.application = self.new_application()
         self.faults = Faults(access=access, places=self.places, replies=self.replies)
-        self.intake = Intake(self.telegram_bot, self.application, on_bug=self.faults.apologize)
+        self.rivals: list[float] = []
+        self.intake = Intake(
+            self.telegram_bot, self.application, on_bug=self.faults.apologize, on_rival=list
+        )
         admission = Admission(
             store=self.store,
             access=access,
