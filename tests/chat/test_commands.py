@@ -337,3 +337,18 @@ async def test_ids_are_for_everybody_strangers_now_and_then(room: Room) -> None:
     room.clock.ahead_s += 61
     await room.say(strange, room.stranger, "/id")
     assert await room.said(strange, 2) == [plain(texts.ids(room.stranger.id, strange.id))] * 2
+
+
+# privacy mode
+
+
+async def test_as_an_admin_the_bot_takes_a_bare_command_also_in_privacy_mode(room: Room) -> None:
+    people = [room.anna, room.bert]
+    group = room.telegram.add_group("Quiet", people, bare_commands=False)
+    assert await room.row_of(await room.say(group, room.anna, "/invoice 5")) is None
+    room.telegram.promote(group, room.bot_user)
+    row = await room.row_of(await room.say(group, room.anna, "/invoice 5"))
+    assert row is not None
+    talk = [await room.say(group, room.bert, text) for text in ("hello", "5", "/cancel", "/help")]
+    assert [await room.row_of(each) for each in talk] == [None] * 4
+    assert room.ours(group) == []
