@@ -185,6 +185,7 @@ _MESSAGE = _object(
         "is_automatic_forward": bool,
         "reply_to_message": _REPLIED_TO,
         "quote": _quote,
+        "edit_date": _date,
         "migrate_to_chat_id": _number,
         "migrate_from_chat_id": _number,
     },
@@ -228,5 +229,10 @@ _MOVED_BOT = _object(
 
 _UPDATE = _object(
     {"update_id": _number},
-    strict={"message": _message, "callback_query": _PRESS, "my_chat_member": _MOVED_BOT},
+    strict={
+        "message": _message,
+        "edited_message": _message,
+        "callback_query": _PRESS,
+        "my_chat_member": _MOVED_BOT,
+    },
 )

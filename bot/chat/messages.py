@@ -50,6 +50,9 @@ class _Addressed(filters.MessageFilter):
 NEW = filters.UpdateType.MESSAGE
 #: New messages that somebody wrote here themselves.
 ASKS = NEW & _Asks()
+#: The same, edited.
+EDITED = filters.UpdateType.EDITED_MESSAGE & _Asks()
+EDITED_TEXTS = EDITED & filters.TEXT & ~filters.COMMAND
 #: New messages that somebody wrote here as a channel: nobody knows who asks.
 AS_CHANNEL = NEW & _AsChannel()
 #: Of those that ask the commands that are meant for this bot for sure.

@@ -121,6 +121,15 @@ class Replies:
 
         return callback
 
+    def to_edit(self, handle: Callable[[Message], Awaitable[Sequence[Reply]]]) -> Callback:
+        """A callback of PTB's that sends what `handle` returns for an edited message."""
+
+        async def callback(update: Update, _context: object) -> None:
+            if update.edited_message is not None:
+                self.send(await handle(update.edited_message))
+
+        return callback
+
     def to_press(self, handle: Callable[[CallbackQuery], Awaitable[Sequence[Reply]]]) -> Callback:
         """A callback of PTB's that sends what `handle` returns for a press."""
 
