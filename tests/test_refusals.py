@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from bot.core.invoice import Face
+from bot.core.work import Lane
 from bot.demo.telegram import Chat
 from tests.world import World
 
@@ -103,3 +108,36 @@ async def test_a_payment_that_telegram_refused_in_any_words_is_told_once_it_take
     world.telegram.say(world.private(world.owner), world.owner, "/start")
     world.telegram.clear_faults()
     await world.announced(world.private(world.owner), sats=2100)
+
+
+# a group that mutes everybody for a while
+
+
+async def at_rest(world: World, count: int) -> None:
+    """Wait until so many open rows that nobody has seen wait for their chat."""
+    look = "SELECT count(*) FROM invoices WHERE state = 'open' AND card_id IS NULL AND lane = ?"
+    async with asyncio.timeout(10):
+        with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+            while database.execute(look, (Lane.UNREACHABLE,)).fetchone() != (count,):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)  # a file tells nobody of a change
+
+
+async def test_after_a_group_was_muted_nobody_sees_cards_of_what_expired_meanwhile(
+    world: World,
+) -> None:
+    await world.start_bot()
+    seen = await world.open_card(world.group, world.anna, "/invoice 1")
+    world.telegram.restrict_bot(world.group, send_text=False, send_photos=False)
+    for sats in range(2, 7):
+        world.telegram.say(world.group, world.anna, f"/invoice {sats}")
+    await at_rest(world, 5)
+    world.clock.ahead_s += 3700
+    world.telegram.restrict_bot(world.group)
+    world.telegram.promote(world.group, world.bot_user)
+    world.telegram.say(world.group, world.owner, "/invoice 7")
+    after = await world.shown(world.group, Face.OPEN, sats=7)
+    world.node.pay(world.request_in(after))
+    await world.announced(world.group, sats=7)
+    await world.becomes(seen, Face.EXPIRED)
+    assert next(m for m in world.ours(world.group) if m.id > seen.id) is after
+    assert world.showing(world.group, Face.EXPIRED) == [seen]

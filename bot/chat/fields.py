@@ -207,7 +207,7 @@ _PRESS = _object(
 
 
 def _member(value: object) -> Raw:
-    """Of what became of the bot, whether it is out of the chat; who did it is nobody's business."""
+    """Of what became of the bot, whether it is out of the chat."""
     member = _object({"user": _USER, "status": _text})(value)
     is_out = member["status"] in _OUT
     if member["status"] == "restricted" and isinstance(value, dict):
@@ -215,14 +215,29 @@ def _member(value: object) -> Raw:
     return {"user": member["user"], "status": "left" if is_out else "member"}
 
 
+def _member_before(value: object) -> Raw:
+    """The same of what it was; what cannot be read says that nothing has changed."""
+    try:
+        return _member(value)
+    except ValueError:
+        return {"status": "member", "user": {"id": 1, "is_bot": True, "first_name": ""}}
+
+
+def _somebody(value: object) -> Raw:
+    """Whoever did it; somebody whom nobody knows where that cannot be read."""
+    try:
+        found: Raw = _USER(value)
+    except ValueError:
+        return {"id": 1, "is_bot": False, "first_name": ""}
+    return found
+
+
 _MOVED_BOT = _object(
     {
         "chat": _CHAT,
-        "from": _always({"id": 1, "is_bot": False, "first_name": ""}),
+        "from": _somebody,
         "date": _always(1),
-        "old_chat_member": _always(
-            {"status": "member", "user": {"id": 1, "is_bot": True, "first_name": ""}}
-        ),
+        "old_chat_member": _member_before,
         "new_chat_member": _member,
     }
 )

@@ -100,7 +100,24 @@ def judge(
     if "chat_id" in columns:  # it is the asker's own now
         is_away = Audience.ASKER in later.unreachable
         later = replace(later, unreachable=frozenset({Audience.CHAT} if is_away else ()))
+    columns = {**columns, **_over_unseen(row, columns, later)}
     return replace(verdict, columns=prepared(row, columns, later, now))
+
+
+def _over_unseen(row: Invoice, columns: Columns, around: Around) -> Columns:
+    """What is over before anybody saw it counts as shown where nothing reaches its chat.
+
+    Once something does, nobody waits for a pile of cards that say so.
+    """
+    after = replace(row, **columns)
+    is_unseen = after.card_id is None and after.card_shown is Face.NOTHING
+    may_be_there = after.may_be_duplicate(Do.SEND_CARD)
+    if not around.chat_is_unreachable or not is_unseen or may_be_there:
+        return {}
+    return {"card_shown": after.face} if after.state in _OVER else {}
+
+
+_OVER = (State.EXPIRED, State.CANCELLED, State.FAILED)
 
 
 def paid(found: NodeInvoice) -> Columns:

@@ -39,6 +39,7 @@ from bot.texts.replies import (
     ids,
     latest,
     stranger,
+    uninvited,
 )
 from bot.texts.terminal import cure, finding_line, found, new_invoice, why_here
 
@@ -81,6 +82,7 @@ __all__ = [
     "reason",
     "refusal",
     "stranger",
+    "uninvited",
     "waiting_notice",
     "why",
     "why_failed",

@@ -133,6 +133,14 @@ def stranger(user_id: int, chat_id: int) -> str:
     )
 
 
+def uninvited(chat_id: int) -> str:
+    """Said in a group that a stranger has added the bot to."""
+    return (
+        "I'll leave this group in a day, unless my owner lets it in. "
+        f"To ask, send my owner this: <code>{chat_id}</code>"
+    )
+
+
 _STATES = {
     State.PENDING: f"{FACE_SIGNS[Face.WAITING]} pending",
     State.OPEN: f"{FACE_SIGNS[Face.OPEN]} open",

@@ -380,10 +380,61 @@ def test_who_cannot_be_reached_hears_of_no_payment_and_where_nobody_can_it_waits
 
 
 def test_a_chat_that_cannot_be_reached_keeps_its_card_until_it_is_heard_of() -> None:
-    came = verdict(Do.SEND_CARD, invoice(State.CANCELLED), ChatForbidden())
+    came = verdict(Do.EDIT_CARD, shown(State.CANCELLED, Face.OPEN), ChatForbidden())
     assert came.unreachable == {CHAT}
     assert came.columns is not None
     assert (came.columns["due_at"], came.columns["lane"]) == (None, Lane.UNREACHABLE)
+
+
+def _closing() -> list[tuple[Do, Invoice, Result]]:
+    canceled = Cancelled(found(NodeState.CANCELED))
+    long_ago = {"expires_at": int(NOW) - 5}
+    return [
+        (Do.CANCEL, invoice(OPEN, **long_ago), Cancelled(found(NodeState.CANCELED, **long_ago))),
+        (Do.CANCEL, invoice(OPEN, cancel_wanted=True), canceled),
+        (Do.CANCEL, invoice(OPEN, **long_ago), InvoiceUnknown()),
+        (Do.FAIL, invoice(PENDING), GivenUp(NodeTimeout())),
+        (Do.ADD, invoice(PENDING), MemoTooLong()),
+        # it was about to be shown when the chat was lost
+        (Do.SEND_CARD, invoice(State.EXPIRED), ChatForbidden()),
+        (Do.SEND_CARD, invoice(State.FAILED), ChatForbidden()),
+    ]
+
+
+@pytest.mark.parametrize(("do", "row", "result"), _closing())
+def test_what_is_over_before_anybody_saw_it_is_not_shown_once_its_chat_is_back(
+    do: Do, row: Invoice, result: Result
+) -> None:
+    away = frozenset({CHAT})
+    row = replace(row, **written(do, row, result, unreachable=away))
+    back = next_step(row, AS_READ, NOW)
+    assert back.do in (Do.NOTHING, Do.CANCEL)  # an add may have arrived
+    assert row.state in (State.EXPIRED, State.CANCELLED, State.FAILED)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        shown(OPEN, Face.OPEN, expires_at=int(NOW) - 5),
+        shown(OPEN, Face.WAITING, expires_at=int(NOW) - 5),
+        invoice(OPEN, expires_at=int(NOW) - 5, unsure=frozenset({Do.SEND_CARD})),
+    ],
+    ids=["card", "notice", "perhaps"],
+)
+def test_what_somebody_may_have_seen_is_shown_as_over_once_its_chat_is_back(row: Invoice) -> None:
+    over = Cancelled(found(NodeState.CANCELED, expires_at=row.expires_at))
+    row = replace(row, **written(Do.CANCEL, row, over, unreachable=frozenset({CHAT})))
+    assert next_step(row, AS_READ, NOW).do in (Do.SEND_CARD, Do.EDIT_CARD)
+    row = invoice(OPEN, expires_at=int(NOW) - 5)  # nor is anything left out of a chat that is there
+    row = replace(row, **written(Do.CANCEL, row, over))
+    assert next_step(row, AS_READ, NOW).do is Do.SEND_CARD
+
+
+def test_a_payment_is_shown_and_announced_once_its_chat_is_back() -> None:
+    row = invoice(OPEN, expires_at=int(NOW) - 5)
+    paid = Cancelled(found(NodeState.SETTLED, paid_msat=2_100_000, settle_index=1))
+    row = replace(row, **written(Do.CANCEL, row, paid, unreachable=frozenset({CHAT})))
+    assert next_step(row, AS_READ, NOW).do is Do.SEND_CARD
 
 
 def test_a_card_that_is_refused_is_tried_as_text_and_then_its_invoice_is_cancelled() -> None:
