@@ -19,6 +19,8 @@ from bot.store import Store, Tx
 STRANGER_EVERY_S = 86_400.0
 STRANGER_GROUP_EVERY_S = 3600.0
 ID_EVERY_S = 60.0
+#: What is noted of a person or a group that has heard that they are strangers.
+STRANGER = "stranger"
 
 
 class Admission:
@@ -76,10 +78,10 @@ class Admission:
     async def stranger(self, message: Message, asker: Asker) -> list[Reply]:
         """Said once, quietly, to somebody who is not on the allow-list."""
         if messages.is_private(message):
-            claimed = await self._claim("stranger", asker.id, every_s=STRANGER_EVERY_S)
+            claimed = await self._claim(STRANGER, asker.id, every_s=STRANGER_EVERY_S)
         else:
             chat_id = self._places.now(message.chat.id)
-            claimed = await self._claim("stranger", chat_id, every_s=STRANGER_GROUP_EVERY_S)
+            claimed = await self._claim(STRANGER, chat_id, every_s=STRANGER_GROUP_EVERY_S)
         text = texts.stranger(asker.id, message.chat.id)
         return [reply(message, text, quiet=True, to_stranger=True)] if claimed else []
 

@@ -9,6 +9,7 @@ from telegram.ext import ChatMemberHandler
 
 from bot import logs, texts
 from bot.access import Access
+from bot.chat.admission import STRANGER
 from bot.chat.chats import Chats, Say
 from bot.chat.client import TelegramBot
 from bot.chat.turns import Sentence
@@ -97,6 +98,8 @@ def _is_in_now(change: ChatMemberUpdated) -> bool:
 
 
 def _note(tx: Tx, chat_id: int, now: float) -> bool:
+    # one sentence is enough: not the one for strangers as well
+    tx.memory.claim_hint(STRANGER, chat_id, now=now, every_s=0.0)
     return tx.memory.claim_hint(_KIND, chat_id, now=now, every_s=LEAVES_AFTER_S)
 
 
