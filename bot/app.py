@@ -32,6 +32,7 @@ from bot.chat.commands.invoices import Invoices
 from bot.chat.commands.status import Status
 from bot.chat.faults import Faults
 from bot.chat.intake import Intake
+from bot.chat.invitations import Invitations
 from bot.chat.membership import Membership
 from bot.chat.owners import OwnerChats
 from bot.chat.presses import Presses
@@ -165,7 +166,12 @@ class Parts:
         """Updates → rows and replies. A family of commands is a line of the list at the end."""
         replies = Replies(self.chats)
         faults = Faults(access=self.access, places=self.places, replies=replies)
-        self.intake = Intake(self.telegram_bot, self.application, on_bug=faults.apologize)
+        self.intake = Intake(
+            self.telegram_bot,
+            self.application,
+            on_bug=faults.apologize,
+            on_rival=partial(self.owners.notify, Notice(Kind.OTHER_COPY)),
+        )
         actions = Actions(
             store=self.store,
             access=self.access,
@@ -182,8 +188,16 @@ class Parts:
             clock=self.clock,
             waited_s=self.intake.longest_wait_s,
         )
+        self.invitations = Invitations(
+            store=self.store,
+            access=self.access,
+            places=self.places,
+            chats=self.chats,
+            clock=self.clock,
+        )
         for family in (
             Membership(places=self.places, chats=self.chats),
+            self.invitations,
             Invoices(
                 actions=actions,
                 node=self.at_node,
@@ -343,6 +357,8 @@ class _Run:
             with contextlib.suppress(StoreUnavailable):
                 await self._prune(before)
             await asyncio.sleep(TIDY_S)
+            with contextlib.suppress(StoreUnavailable):
+                await self._parts.invitations.leave()
 
     async def _prune(self, before: float) -> None:
         store = self._parts.store

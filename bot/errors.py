@@ -79,6 +79,8 @@ Grouped by what the reader should do::
         ├── ChatForbidden            blocked or removed: the chat is unreachable
         ├── ChatMoved                the group has a new id
         └── ChatRefused              Telegram will never take this
+            ├── TopicGone            send it without the topic
+            └── TopicClosed          tell the person in private
 
 A ``*`` stands for `needs_fixing`, of that class and those below it.
 
@@ -465,3 +467,11 @@ class ChatMoved(ChatError):
 
 class ChatRefused(ChatError):
     """Telegram refused the message, or there is no picture to send with it."""
+
+
+class TopicGone(ChatRefused):
+    """The topic was deleted, or the group no longer has topics."""
+
+
+class TopicClosed(ChatRefused):
+    """Only admins write in the topic now."""

@@ -282,6 +282,8 @@ VALUES = {
     "invoices.patience": "20s",
     "invoices.min_sats": "10",
     "invoices.max_sats": "20",
+    "invoices.payee": "Ada's node",
+    "lnd.proxy": "http://127.0.0.1:9080",
     "access.owners": "1",
     "access.users": "1",
     "access.chats": "-1",

@@ -47,8 +47,8 @@ class Actions:
     ) -> Asked:
         """An invoice for `what`, an amount and a memo; "": the asker is asked for the amount.
 
-        `quoted` is the memo where there is no other; `age_s`: how long ago it was written. Raises
-        `Refused`.
+        `quoted` is the memo where there is no other, and is shortened to one; `age_s`: how long ago
+        it was written. Raises `Refused`.
         """
         if age_s > TOO_LATE_S:
             there = await self._store.do(jobs.by_origin, origin, self._places.bot_id)
@@ -67,7 +67,7 @@ class Actions:
             asker_name=asker.name,
             asked_at=now - age_s,
             amount_msat=amount_msat,
-            memo=text.memo(memo or quoted),
+            memo=text.memo(memo or text.shortened(quoted)),
             state=State.ASKING if amount_msat is None else State.PENDING,
             **draw(self._rules, now),
         )

@@ -23,7 +23,14 @@ from bot.core.invoice import Audience, Columns, Face, Invoice
 from bot.core.steps import Around
 from bot.core.text import MAX_CAPTION, MAX_TEXT
 from bot.core.work import Do
-from bot.errors import ChatForbidden, ChatRefused, MessageGone, NodeError
+from bot.errors import (
+    ChatForbidden,
+    ChatRefused,
+    MessageGone,
+    NodeError,
+    TopicClosed,
+    TopicGone,
+)
 from bot.store import Store
 
 log = logs.get(__name__)
@@ -161,12 +168,26 @@ class Cards:
 
     async def _announce(self, row: Invoice, audience: Audience | None) -> Columns:
         assert audience is not None  # noqa: S101 -- next_step asks for it only then
-        may_be_duplicate = row.may_be_duplicate(Do.ANNOUNCE)
-        payee = self._payee(row)
-        text = texts.announcement(row, audience, payee, may_be_duplicate=may_be_duplicate)
+        try:
+            await self._announce_to(row, audience, is_bare=False)
+        except (TopicClosed, TopicGone):
+            raise
+        except ChatRefused as refusal:  # what people wrote may be what was refused
+            log.warning("announced without name and memo", detail=refusal.detail)
+            await self._announce_to(row, audience, is_bare=True)
+        return {"announced": True}
+
+    async def _announce_to(self, row: Invoice, audience: Audience, *, is_bare: bool) -> None:
+        text = texts.announcement(
+            row,
+            audience,
+            self._payee(row),
+            may_be_duplicate=row.may_be_duplicate(Do.ANNOUNCE),
+            is_bare=is_bare,
+        )
         if audience is Audience.CHAT:
             await self._send_text(row, text)
-            return {"announced": True}
+            return
         people = [row.asker_id] if audience is Audience.ASKER else sorted(self._owners)
         reached = self._reached.setdefault(row.id, set())
         left = [person for person in people if person not in reached]
@@ -180,7 +201,7 @@ class Cards:
                 raise failure  # that one once more
         del self._reached[row.id]
         if reached:
-            return {"announced": True}
+            return
         # As long as one of them may come back, it is news that waits for that.
         away = [each for each in failures if isinstance(each, ChatForbidden)]
         raise next(iter(away or failures), ChatForbidden(detail="there is nobody else"))

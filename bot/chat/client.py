@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from telegram import ChatMember
+from telegram import ChatMember, LinkPreviewOptions
 from telegram.error import (
     BadRequest,
     Conflict,
@@ -14,9 +14,11 @@ from telegram.error import (
     NetworkError,
     TelegramError,
 )
-from telegram.ext import ExtBot
+from telegram.ext import Defaults, ExtBot
 
-from bot.chat import received
+from bot import logs
+from bot.chat import plainer, received
+from bot.chat.explain import is_about_its_text, is_about_times
 from bot.chat.transport import Transport, Unreadable
 from bot.config import TelegramSettings
 
@@ -27,11 +29,19 @@ CONNECTIONS = 824
 #: As much of an answer as an error tells, in characters.
 MAX_DETAIL = 300
 
+log = logs.get(__name__)
+
 _ADMINS = (ChatMember.OWNER, ChatMember.ADMINISTRATOR)
 
 
 class TelegramBot(ExtBot[None]):
-    """PTB's bot, which also gives updates as Telegram sent them."""
+    """PTB's bot, which also gives updates as Telegram sent them.
+
+    What Telegram refuses of a text is left out of it, and the call is made again: a refused call
+    has sent nothing.
+    """
+
+    _knows_times = True  # this Bot API server, until it says otherwise
 
     async def raw_updates(
         self, *, offset: int, poll_s: int, limit: int, allowed: Sequence[str]
@@ -77,6 +87,25 @@ class TelegramBot(ExtBot[None]):
             raise Unreadable(f"unreadable answer: {error}") from error
 
     async def _result(self, endpoint: str, data: dict[str, Any], **timeouts: Any) -> Any:
+        said = data if self._knows_times else plainer.without_times(data) or data
+        while True:
+            try:
+                return await self._called(endpoint, said, **timeouts)
+            except BadRequest as error:
+                if (further := self._plainer(said, error)) is None:
+                    raise
+                said = further
+
+    def _plainer(self, data: dict[str, Any], error: BadRequest) -> dict[str, Any] | None:
+        """The call without what may have been refused; None where there is nothing of it."""
+        if is_about_times(error):
+            if self._knows_times:
+                log.warning("this Bot API server is too old for times: they are sent as words")
+                self._knows_times = False
+            return plainer.without_times(data)
+        return plainer.without_mentions(data) if is_about_its_text(error) else None
+
+    async def _called(self, endpoint: str, data: dict[str, Any], **timeouts: Any) -> Any:
         try:
             return await super()._do_post(endpoint, data, **timeouts)
         except (BadRequest, Conflict, Forbidden, InvalidToken) as error:
@@ -105,4 +134,6 @@ def make_bot(settings: TelegramSettings) -> TelegramBot:
         base_file_url=f"{settings.api_url}/file/bot",
         request=Transport(connections=CONNECTIONS),
         get_updates_request=Transport(connections=1),
+        # A memo may have a link; the page that it names has no place in a card.
+        defaults=Defaults(link_preview_options=LinkPreviewOptions(is_disabled=True)),
     )

@@ -37,6 +37,8 @@ POLL_EVERY_S = 0.2
 POLLS_IN_A_ROW = 5
 #: Seconds for which a token has to be rejected that was accepted before, by the login at least.
 DOUBT_S = 60.0
+#: Seconds in which a second conflict means that another copy goes on polling.
+RIVAL_S = 60.0
 #: Updates whose numbers are remembered, to know them where they come again.
 REMEMBERED = 10 * 100
 #: Updates in one answer at most.
@@ -46,7 +48,10 @@ CHATS_AT_ONCE = 16
 
 
 class Intake:
-    """The one reader of a bot's updates."""
+    """The one reader of a bot's updates.
+
+    `on_bug` hears of an update that could not be handled, `on_rival` that another copy polls.
+    """
 
     def __init__(
         self,
@@ -54,13 +59,16 @@ class Intake:
         application: PtbApplication,
         *,
         on_bug: Callable[[Update], None],
+        on_rival: Callable[[], object],
         doubt_s: float = DOUBT_S,
     ) -> None:
         self._telegram_bot = telegram_bot
         self._application = application
         self._on_bug = on_bug
+        self._on_rival = on_rival
         self._doubt_s = doubt_s
         self._rejected_at: float | None = None  # since when, on the steady clock
+        self._conflict_at = -math.inf  # the newest, on the steady clock
         self._offset = 0
         self._confirmed = 0
         # handled, but not to be confirmed before an older one
@@ -260,11 +268,18 @@ class Intake:
                 await self._remove_webhook()
                 return 0.0
             what = "another copy of this bot polls with the same token: stop one of them"
+            self._met_another()
         if what != self._away:
             log.warning("updates not received", reason=what, detail=error.message)
             self._away = what
         busy = explain(error)
         return busy.retry_after_s if isinstance(busy, ChatBusy) else 0.0
+
+    def _met_another(self) -> None:
+        """A single conflict may be of a copy that is just ending, as in a restart."""
+        before, self._conflict_at = self._conflict_at, steady()
+        if self._conflict_at - before <= RIVAL_S:
+            self._on_rival()
 
     async def _remove_webhook(self) -> None:
         with contextlib.suppress(TelegramError):  # the next poll shows whether it is gone

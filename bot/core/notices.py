@@ -20,6 +20,7 @@ class Kind(StrEnum):
     CANCEL_NOT_PERMITTED = "cancel not permitted"  # told once a process
     DATABASE_AWAY = "database away"  # it cannot be written: told once until it can
     OTHER_BOT = "other bot"  # this database was another bot's before
+    OTHER_COPY = "other copy"  # another process polls with the same token: told once a process
     OTHER_NODE = "other node"  # open invoices of another node than the connected one
 
 

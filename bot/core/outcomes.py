@@ -42,6 +42,8 @@ from bot.errors import (
     NodeOdd,
     NodeRefused,
     PermissionMissing,
+    TopicClosed,
+    TopicGone,
 )
 
 #: The longest pauses between tries, in seconds.
@@ -98,7 +100,27 @@ def judge(
     taken = work.after_step(row, do, verdict.again, now=now, jitter=around.jitter)
     columns: Columns = {**(verdict.columns or {}), **changes(**taken)}
     later = replace(later, unreachable=later.unreachable | verdict.unreachable)
+    if "chat_id" in columns:  # it is the asker's own now
+        is_away = Audience.ASKER in later.unreachable
+        later = replace(later, unreachable=frozenset({Audience.CHAT} if is_away else ()))
+    columns = {**columns, **_over_unseen(row, columns, later)}
     return replace(verdict, columns=prepared(row, columns, later, now))
+
+
+def _over_unseen(row: Invoice, columns: Columns, around: Around) -> Columns:
+    """What is over before anybody saw it counts as shown where nothing reaches its chat.
+
+    Once something does, nobody waits for a pile of cards that say so.
+    """
+    after = replace(row, **columns)
+    is_unseen = after.card_id is None and after.card_shown is Face.NOTHING
+    may_be_there = after.may_be_duplicate(Do.SEND_CARD)
+    if not around.chat_is_unreachable or not is_unseen or may_be_there:
+        return {}
+    return {"card_shown": after.face} if after.state in _OVER else {}
+
+
+_OVER = (State.EXPIRED, State.CANCELLED, State.FAILED)
 
 
 def paid(found: NodeInvoice) -> Columns:
@@ -279,10 +301,18 @@ def _node_error(
 
 def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdict:
     """A step in the chat that did not go as it should."""
+    if (elsewhere := _elsewhere(do, row, error)) is not None:
+        event = Event("info", "sent elsewhere", {"step": do, "reason": error.detail or error.key})
+        return Verdict(columns=elsewhere, events=(event,))
     columns, again = _after_chat_error(do, row, error, around)
     events: list[Event] = []
     notices: tuple[Notice, ...] = ()
     if isinstance(error, ChatRefused):
+        if do is Do.ANNOUNCE and not columns:
+            # Whatever its words, the payment was not told: that counts as a fault, and goes on.
+            return _put_off(
+                do, row, "payment is not announced: refused by Telegram", {"detail": error.detail}
+            )
         events.append(Event("error", "refused by Telegram", {"step": do, "detail": error.detail}))
         if "undeliverable" in columns:
             notices = (Notice(Kind.CARD_REFUSED, row.id, error.detail),)
@@ -293,8 +323,6 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
         events.append(Event("info", "chat step failed", values))
     if isinstance(error, AnswerUnreadable) and do in SENDS and again is None:
         events.append(Event("warning", "message counts as sent: its number could not be read", {}))
-    elif "announced" in columns:
-        events.append(Event("error", "payment could not be announced to anybody", {}))
     return Verdict(
         columns=columns,
         again=again,
@@ -302,6 +330,17 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
         notices=notices,
         unreachable=_lost(do, row, error, around),
     )
+
+
+def _elsewhere(do: Do, row: Invoice, error: ChatError) -> Columns | None:
+    """Where the row's messages go from now on where its topic takes none."""
+    if isinstance(error, TopicGone) and do in SENDS and row.thread_id is not None:
+        return {"thread_id": None}
+    is_person = row.asker_id > 0  # a group that asks has no private chat
+    if isinstance(error, TopicClosed) and do is Do.SEND_CARD and is_person and row.chat_id < 0:
+        private: Columns = {"chat_id": row.asker_id, "thread_id": None, "reply_to": None}
+        return {**private, **changes(**delivery.void())}
+    return None
 
 
 def _lost(do: Do, row: Invoice, error: ChatError, around: Around) -> frozenset[Audience]:
@@ -381,10 +420,13 @@ def _refused(do: Do, row: Invoice, around: Around) -> Columns:
 
 
 def _announce_further(row: Invoice, around: Around) -> Columns:
-    """Whom a payment is announced to where Telegram rejects the announcement to those before."""
+    """Whom a payment is announced to where Telegram rejects the announcement to those before.
+
+    Nothing where there is nobody else.
+    """
     refused = row.audience(around.unreachable)
     after = row.audiences[row.audiences.index(refused) + 1 :] if refused is not None else ()
-    return {"announce_to": after[0]} if after else {"announced": True}
+    return {"announce_to": after[0]} if after else {}
 
 
 # a fault of ours
@@ -394,14 +436,19 @@ def _fault(do: Do, row: Invoice, what: str, columns: Columns, values: dict[str, 
     """An error of ours in this row's step: it stops nothing else."""
     # it may have come after the message
     columns = {**columns, **changes(**delivery.unanswered(row, do))}
+    return replace(_put_off(do, row, what, values), columns=columns)
+
+
+def _put_off(do: Do, row: Invoice, what: str, values: dict[str, Any]) -> Verdict:
+    """The step goes on failing: it is tried so many times, then the row is stuck."""
     again = Again(is_fault=True)
     events = (Event("error", what, {"step": do, **values}),)
     if row.faults_at(do) + 1 < work.MAX_FAULTS:
-        return Verdict(columns=columns, again=again, events=events)
+        return Verdict(columns={}, again=again, events=events)
     error = values.get("exc_info")
-    why = type(error).__name__ if error else ""
+    why = type(error).__name__ if error else values.get("detail", "")
     return Verdict(
-        columns=columns,
+        columns={},
         again=again,
         events=(*events, Event("error", "row is stuck", {"step": do})),
         notices=(Notice(Kind.STUCK, row.id, why, step=do),),

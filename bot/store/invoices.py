@@ -174,6 +174,11 @@ class Invoices(Noun):
         asked = {"asker": asker_id, "since": since, "but_row": but_row}
         return self._connection.execute(_ASKED_SINCE, asked).scalar_one()
 
+    def is_known(self, chat_id: int) -> bool:
+        """Whether somebody has asked for an invoice in this chat."""
+        statement = sa.select(sa.literal(1)).where(invoices.c.chat_id == chat_id).limit(1)
+        return self._connection.execute(statement).first() is not None
+
     def open_in_chat(self, chat_id: int, *, of: int | None = None) -> int:
         """How many invoices of this chat, or `of` one person there, are open or on their way."""
         if of is not None:

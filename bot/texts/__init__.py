@@ -21,6 +21,7 @@ from bot.texts.cards import (
 from bot.texts.errors import Reason, reason, refusal, why, why_failed
 from bot.texts.owners import node_status, owner_notice
 from bot.texts.replies import (
+    AS_CHANNEL,
     BUG,
     CANCEL_HOW,
     GROUP_COMMANDS,
@@ -39,6 +40,7 @@ from bot.texts.replies import (
     latest,
     stranger,
     unclaimed,
+    uninvited,
 )
 from bot.texts.terminal import (
     NO_CODE,
@@ -52,6 +54,7 @@ from bot.texts.terminal import (
 )
 
 __all__ = [
+    "AS_CHANNEL",
     "BUG",
     "CANCEL_BUTTON",
     "CANCEL_HOW",
@@ -93,6 +96,7 @@ __all__ = [
     "refusal",
     "stranger",
     "unclaimed",
+    "uninvited",
     "waiting_notice",
     "why",
     "why_failed",

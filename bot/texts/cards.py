@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.core.failure import Failure
 from bot.core.invoice import Audience, Face, Invoice
-from bot.core.text import MAX_CAPTION, MAX_TEXT, length
+from bot.core.text import MAX_CAPTION, MAX_TEXT, is_shortened, length
 from bot.errors import NodeError
 from bot.texts.errors import why, why_failed
 from bot.texts.phrases import (
@@ -84,9 +84,9 @@ def card(
     `payee`: whose node is paid, "" where that has no name; None where an owner asks, who knows.
     """
     if face is Face.QUESTION:
-        return Card(question(row))
+        return Card("\n".join([*_why_elsewhere(row), question(row)]))
     if face in (Face.FAILED, Face.FAILED_REPLACED):
-        return Card(failed(row))
+        return Card("\n".join([failed(row), *_why_elsewhere(row)]))
     if row.undeliverable and face is not Face.OPEN:  # the memo may be what was rejected
         return Card(f"{_state_line(row, face)}\n{_REJECTED}")
     top = [_state_line(row, face) + short_memo(row.memo)]
@@ -94,8 +94,10 @@ def card(
         top.append(_MAY_BE_DUPLICATE)
     top += long_memo(row.memo)
     top += _people(row, payee) + test_network(row)
+    top += _why_elsewhere(row)
     if face is not Face.OPEN:
         return Card(_fitting([*top, *_ending(row, face)], limit))
+    top += _shortened(row)
     # Where a client does not know of such times the words stay as they are while time passes.
     left = f'<tg-time unix="{row.expires_at}" format="r">valid for {span(row.expiry_s)}</tg-time>'
     style = "t" if row.expiry_s <= SAME_DAY_S else "Dt"
@@ -113,6 +115,17 @@ def payment_request(row: Invoice, face: Face) -> str:
         return f"<code>{escape(row.payment_request)}</code>"
     gone = "The payment request that was here can no longer be paid."
     return f"{_state_line(row, face)}\n{_UNCONFIRMED if face is Face.UNCONFIRMED else gone}"
+
+
+def _shortened(row: Invoice) -> list[str]:
+    """A line where the memo is less than the asker replied to."""
+    return ["The memo was shortened."] if is_shortened(row.memo) else []
+
+
+def _why_elsewhere(row: Invoice) -> list[str]:
+    """A line where the card is in private though it was asked for in a group."""
+    is_elsewhere = row.origin_chat_id < 0 < row.chat_id
+    return [_WHY_IN_PRIVATE[Audience.ASKER]] if is_elsewhere else []
 
 
 def _state_line(row: Invoice, face: Face) -> str:
@@ -205,17 +218,19 @@ def announcement(
     payee: str | None = None,
     *,
     may_be_duplicate: bool = False,
+    is_bare: bool = False,
 ) -> str:
     """Announces a payment: in the invoice's own chat, or in private, and why it is not there.
 
     `payee` as on the card: nobody reads that they received what is an owner's.
+    `is_bare`: without what people wrote.
     """
     at = "" if payee is None else f" at {node_of(payee)}"
-    sign = FACE_SIGNS[Face.PAID]
-    lines = [f"{sign} Received {paid_amount(row)}{at}, requested by {mention(row)}."]
+    whom = "" if is_bare else f", requested by {mention(row)}"
+    lines = [f"{FACE_SIGNS[Face.PAID]} Received {paid_amount(row)}{at}{whom}."]
     lines += [*overpaid(row), *underpaid(row)]
     lines += test_network(row)
-    lines += memo(row.memo)
+    lines += [] if is_bare else memo(row.memo)
     if to is not Audience.CHAT:
         lines.append(_WHY_IN_PRIVATE[to])
     if may_be_duplicate:

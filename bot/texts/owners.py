@@ -56,6 +56,11 @@ def owner_notice(notice: Notice) -> str:
                 "they stay as they are. "
                 f"I'm sending {count(notice.count, 'open invoice')} again."
             )
+        case Kind.OTHER_COPY:
+            said = (
+                "Another copy of me runs with the same token. Each of us gets only some of the "
+                "commands. Please stop one of us."
+            )
         case Kind.OTHER_NODE:
             is_one = notice.count == 1
             said = (

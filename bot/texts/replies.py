@@ -34,6 +34,7 @@ GROUP_COMMANDS = (
 TOO_LATE = "I was away when you asked. Please ask again."
 CANCEL_HOW = "To cancel an invoice, reply to its card with /cancel."
 NOT_ALLOWED = "Only the person who asked, a group admin or the bot's owner can do that."
+AS_CHANNEL = "You wrote as a channel, so I don't know who is asking. Please write as yourself."
 TRY_AGAIN = "I couldn't check whether you can do that. Please try again."
 NOT_TRACKED = "I no longer track this invoice."
 QUESTION_CLOSED = "That question is closed. Please ask again, for example /invoice 2100 pizza."
@@ -148,6 +149,14 @@ def unclaimed(user_id: int, chat_id: int) -> str:
         "Nobody owns this bot yet. If it is yours, add your id to <code>owners</code> in "
         "<code>[access]</code> of config.toml, and restart it:\n"
         f"{ids(user_id, chat_id)}"
+    )
+
+
+def uninvited(chat_id: int) -> str:
+    """Said in a group that a stranger has added the bot to."""
+    return (
+        "I'll leave this group in a day, unless my owner lets it in. "
+        f"To ask, send my owner this: <code>{chat_id}</code>"
     )
 
 

@@ -385,3 +385,18 @@ async def test_a_bot_that_is_open_to_anyone_tells_nobody_that_it_is_unclaimed(
     world.telegram.say(chat, world.stranger, "/id")
     await world.said(chat, texts.ids(world.stranger.id, chat.id))
     assert not world.saying(chat, texts.unclaimed(world.stranger.id, chat.id))
+
+
+# privacy mode
+
+
+async def test_as_an_admin_the_bot_takes_a_bare_command_also_in_privacy_mode(room: Room) -> None:
+    people = [room.anna, room.bert]
+    group = room.telegram.add_group("Quiet", people, bare_commands=False)
+    assert await room.row_of(await room.say(group, room.anna, "/invoice 5")) is None
+    room.telegram.promote(group, room.bot_user)
+    row = await room.row_of(await room.say(group, room.anna, "/invoice 5"))
+    assert row is not None
+    talk = [await room.say(group, room.bert, text) for text in ("hello", "5", "/cancel", "/help")]
+    assert [await room.row_of(each) for each in talk] == [None] * 4
+    assert room.ours(group) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import random
@@ -10,9 +11,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from pydantic import SecretStr
+from telegram.error import Conflict
 
 from bot.chat import limits
+from bot.chat.client import make_bot
 from bot.chat.intake import BATCH, POLL_EVERY_S, POLLS_IN_A_ROW, Intake
+from bot.clock import steady
+from bot.config import TelegramSettings
 from bot.errors import TokenRefused
 from tests.chat.room import TOKEN, Room
 
@@ -26,7 +32,11 @@ def polls(room: Room) -> int:
 def intake(room: Room, doubt_s: float = 60.0) -> Intake:
     """One of its own, with the room's families."""
     return Intake(
-        room.telegram_bot, room.application, on_bug=room.faults.apologize, doubt_s=doubt_s
+        room.telegram_bot,
+        room.application,
+        on_bug=room.faults.apologize,
+        on_rival=lambda: room.rivals.append(steady()),
+        doubt_s=doubt_s,
     )
 
 
@@ -183,3 +193,37 @@ async def test_numbers_that_begin_somewhere_else_are_taken(room: Room) -> None:
         room.telegram.bots[TOKEN].updates.renumber(1000)
         room.telegram.say(chat, room.anna, "/id")
         await room.said(chat, 2)
+
+
+# another copy
+
+
+async def conflicts(room: Room, count: int, text: str) -> None:
+    """So many polls are answered with 409, and one more is not."""
+    chat = room.private(room.anna)
+    room.telegram.fail("getUpdates", times=count, status=409, description=f"Conflict: {text}")
+    before = len(room.ours(chat))
+    room.telegram.say(chat, room.anna, "/help")  # ends the poll that waits
+    room.telegram.say(chat, room.anna, "/help")
+    await room.said(chat, before + 2)
+
+
+async def test_another_copy_that_goes_on_polling_is_noticed(room: Room) -> None:
+    other = make_bot(TelegramSettings(token=SecretStr(TOKEN), api_url=room.telegram.url))
+    async with running(room), other:
+        async with asyncio.timeout(30):
+            while not room.rivals:
+                with contextlib.suppress(Conflict):
+                    await other.raw_updates(offset=0, poll_s=5, limit=1, allowed=())
+
+
+async def test_a_copy_that_ends_while_this_one_starts_is_not_worth_a_word(room: Room) -> None:
+    async with running(room):
+        await conflicts(room, 1, "terminated by other getUpdates request")
+    assert room.rivals == []
+
+
+async def test_a_webhook_is_no_other_copy(room: Room) -> None:
+    async with running(room):
+        await conflicts(room, 3, "can't use getUpdates method while webhook is active")
+    assert room.rivals == []

@@ -651,12 +651,17 @@ async def test_broken_updates_are_passed_over_and_the_rest_goes_on(world: World)
 
 
 async def test_a_second_copy_waits_and_says_so(
-    world: World, capsys: pytest.CaptureFixture[str]
+    world: World,
 ) -> None:
+    owners = world.private(world.owner)
+    world.telegram.say(owners, world.owner, "/start")
     await world.start_bot()
     chat = world.private(world.anna)
-    world.telegram.fail("getUpdates", times=2, status=409, description="Conflict: other one")
-    await world.open_card(chat, world.anna, "/invoice 1")
+    for number in (1, 2):  # told once
+        world.telegram.fail("getUpdates", times=2, status=409, description="Conflict: other one")
+        await world.open_card(chat, world.anna, f"/invoice {number}")
+        await world.notified(owners, Kind.OTHER_COPY)
+    assert len(world.notices(owners, Kind.OTHER_COPY)) == 1
 
 
 async def test_a_webhook_is_removed_and_its_updates_stay(world: World) -> None:

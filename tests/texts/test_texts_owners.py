@@ -60,6 +60,13 @@ NOTICES = [
         ),
     ),
     (
+        Notice(Kind.OTHER_COPY),
+        (
+            "Another copy of me runs with the same token. Each of us gets only some of the "
+            "commands. Please stop one of us."
+        ),
+    ),
+    (
         Notice(Kind.DATABASE_AWAY, why="/data/bot.db was removed or replaced"),
         (
             "I can't write my database: /data/bot.db was removed or replaced. Commands and "
