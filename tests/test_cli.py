@@ -508,6 +508,19 @@ async def test_check_exits_with_1_if_anything_fails(world: World, env: dict[str,
     assert "another-token" not in result.out
 
 
+@pytest.mark.parametrize("address", ["http://me:hush/hush@127.0.0.1:9", "me:hush@127.0.0.1:9"])
+@pytest.mark.parametrize("name", ["http_proxy", "INVOICE_BOT_TELEGRAM__API_URL"])
+async def test_check_prints_no_password_of_an_address(
+    env: dict[str, str], name: str, address: str
+) -> None:
+    away = {"INVOICE_BOT_TELEGRAM__API_URL": "http://telegram.invalid"}
+    check = await ran("check", env={**env, **away, name: address})
+
+    assert check.code in (cli.FAILED, cli.NEEDS_FIXING)
+    assert "hush" not in check.out + check.err
+    assert check.lines or check.out
+
+
 async def test_check_works_on_a_terminal_that_has_no_tick(env: dict[str, str]) -> None:
     result = await ran("check", env=env | {"PYTHONIOENCODING": "latin-1"})
 
