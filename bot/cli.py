@@ -196,12 +196,10 @@ def invoice(
             _check_target(png)
         made = asyncio.run(_make(settings, amount_msat=amount_msat, memo=memo))
         from bot import texts  # noqa: PLC0415
-        from bot.chat import qr  # noqa: PLC0415
 
-        picture = qr.payment_png(made.payment_request)
-        code = "" if as_json else qr.terminal(made.payment_request)
+        picture, code = _codes(made.payment_request)
         not_printed = _print(_json(made, picture) if as_json else texts.new_invoice(made, code))
-        if png is not None:
+        if png is not None and picture:
             _write(png, picture)
         if not_printed:
             raise OutputFailed(
@@ -209,6 +207,8 @@ def invoice(
                 reason=not_printed,
                 payment_request=made.payment_request,
             )
+        if png is not None and not picture:
+            raise OutputFailed(problem=OutputProblem.NO_CODE)
 
 
 def _load(config: Path | None, *, need_telegram: bool = True) -> Settings:
@@ -313,7 +313,18 @@ async def _make(settings: Settings, *, amount_msat: int, memo: str) -> NodeInvoi
         await node.close()
 
 
+def _codes(payment_request: str) -> tuple[bytes, str]:
+    """Its QR code as a PNG and for the terminal; both empty for one that no QR code can hold."""
+    from bot.chat import qr  # noqa: PLC0415
+
+    try:
+        return qr.payment_png(payment_request), qr.terminal(payment_request)
+    except ValueError:
+        return b"", ""
+
+
 def _json(made: NodeInvoice, picture: bytes) -> str:
+    qr = "data:image/png;base64," + base64.b64encode(picture).decode() if picture else None
     return json.dumps(
         {
             "r_hash": made.payment_hash.hex(),
@@ -322,7 +333,7 @@ def _json(made: NodeInvoice, picture: bytes) -> str:
             "payment_addr": made.payment_addr.hex(),
             "amount_msat": made.amount_msat,
             "expires_at": made.expires_at,
-            "qr": "data:image/png;base64," + base64.b64encode(picture).decode(),
+            "qr": qr,
         },
         indent=2,
     )

@@ -21,14 +21,18 @@ from pathlib import Path
 import pytest
 import typer
 import zxingcpp
+from coincurve import PrivateKey
 from PIL import Image
 
 from bot import __version__, cli, errors, texts
 from bot.config.problems import Kind as ProblemKind
 from bot.core import amounts
 from bot.core.wishes import OutputProblem
+from bot.demo.node import bolt
 from bot.errors import ConfigError, MemoRefused, MemoUnreadable, OutputRefused, Problem, Refused
 from bot.findings import About, Kind, Mark, bad, fine
+from bot.lnrpc.lightning_pb2 import Invoice
+from bot.texts.terminal import NO_CODE
 from tests.node.simulated import changed
 from tests.texts.test_texts_errors import VALUES
 from tests.world import NAME, TOKEN, World
@@ -453,6 +457,51 @@ async def test_an_invoice_that_is_not_what_was_asked_for_is_not_printed(
     world.node.garble("LookupInvoice", changed(payment_request=other))
     result = await ran("invoice", "5", env=node_env)
     assert (result.code, result.out, result.lines) == (1, "", [texts.why(errors.NodeOdd())])
+
+
+def with_a_long_request(message: Invoice) -> Invoice:
+    """What a node answers whose private channels fill the route hints: 4,400 letters."""
+    payment_request = bolt.encode(
+        PrivateKey(b"k" * 32),
+        payment_hash=message.r_hash,
+        payment_addr=b"a" * 32,
+        amount_msat=message.value_msat,
+        created_at=message.creation_date,
+        expiry_s=message.expiry,
+        hints=[bolt.hint(bolt.Hop(pubkey=b"\2" * 33, channel_id=1))] * 50,
+    )
+    assert len(payment_request) > 4400
+    return changed(payment_request=payment_request)(message)
+
+
+async def test_a_request_that_no_code_holds_is_printed_without_one(
+    world: World, node_env: dict[str, str], tmp_path: Path
+) -> None:
+    requests: list[str] = []
+
+    def answer(message: Invoice) -> Invoice:
+        long = with_a_long_request(message)
+        requests.append(long.payment_request)
+        return long
+
+    async def made(*options: str) -> tuple[Ended, str]:
+        world.node.garble("LookupInvoice", answer)
+        result = await ran("invoice", "5", *options, env=node_env, cwd=tmp_path)
+        return result, requests[-1]
+
+    plain, request = await made()
+    assert (plain.code, plain.lines) == (0, [])
+    assert plain.out.splitlines()[-1] == request
+    assert NO_CODE in plain.out
+    as_json, request = await made("--json")
+    assert (as_json.code, as_json.lines) == (0, [])
+    said = json.loads(as_json.out)
+    assert (said["payment_request"], said["qr"]) == (request, None)
+    png, request = await made("--png", "pizza.png")
+    no_code = OutputRefused(problem=OutputProblem.NO_CODE)
+    assert (png.code, png.lines) == (1, [texts.why(no_code)])
+    assert png.out.splitlines()[-1] == request
+    assert files(tmp_path) == {"node"}
 
 
 async def test_a_picture_that_cannot_be_written_is_one_sentence_under_the_invoice(

@@ -63,4 +63,5 @@ class OutputProblem(StrEnum):
     FOLDER_MISSING = "folder missing"  # path: the folder
     FOLDER_READ_ONLY = "folder read-only"  # path: the folder
     NOT_WRITTEN = "not written"  # path, reason
+    NO_CODE = "no code"  # no QR code can hold the payment request, which was printed
     NOT_PRINTED = "not printed"  # reason, payment_request: the node has the invoice

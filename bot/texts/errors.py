@@ -120,6 +120,9 @@ _OUTPUTS = {
     OutputProblem.FOLDER_MISSING: Reason("--png: there is no folder {path}.", "Create it first."),
     OutputProblem.FOLDER_READ_ONLY: Reason("--png: the folder {path} is not writable."),
     OutputProblem.NOT_WRITTEN: Reason("--png: {path} can't be written: {reason}."),
+    OutputProblem.NO_CODE: Reason(
+        "--png: nothing was written.", "The payment request is too long for a QR code."
+    ),
     OutputProblem.NOT_PRINTED: Reason(
         "The node has the invoice {payment_request} but the output can't be written: {reason}."
     ),

@@ -48,13 +48,17 @@ def why_here(error: InvoiceBotError) -> str:
     return why(error)
 
 
+#: In place of a code.
+NO_CODE = "The payment request is too long for a QR code. Copy it to the wallet:\n"
+
+
 def new_invoice(made: NodeInvoice, code: str) -> str:
-    """A new invoice, with the QR code that the terminal shows."""
+    """A new invoice, with the QR code that the terminal shows; "": no code can hold it."""
     until = datetime.fromtimestamp(made.expires_at, UTC).astimezone()
     memo = " ".join(clean_quote(made.memo).split())
     about = [format_sats(made.amount_msat), *([f"For: {memo}"] if memo else [])]
     about.append(f"Payable until {until:%Y-%m-%d %H:%M %Z}")
-    return "\n".join([*about, "", code, made.payment_request])
+    return "\n".join([*about, "", code or NO_CODE, made.payment_request])
 
 
 def _about_amount(error: AmountRefused) -> tuple[str, str]:
