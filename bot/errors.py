@@ -94,6 +94,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+#: Letters at most of what the other side said: it goes into log lines and notices.
+MAX_DETAIL = 500
+
 #: What an error's sentence needs: figures, a path, a name.
 Value = str | int | float
 
@@ -114,6 +117,7 @@ class InvoiceBotError(Exception):
         cls.key = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
 
     def __init__(self, *, detail: str = "", **values: Value) -> None:
+        detail = detail[:MAX_DETAIL]
         said = [self.key, *(f"{name}={value}" for name, value in values.items()), detail]
         super().__init__(" ".join(filter(None, said)))
         self.values = values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import resource
 import shutil
@@ -239,6 +240,31 @@ async def test_a_file_that_is_removed_holds_everything_back_until_it_is_put_back
     assert alive.stat().st_mtime_ns == touched
     assert not file.exists()
     away.rename(file)
+    await world.becomes(card, Face.PAID, LATER_S)
+    await world.until(lambda: cards(world, chat) == [2], LATER_S)
+    assert len(world.notices(owners, Kind.DATABASE_AWAY)) == 1
+    await world.stop_bot()
+
+
+async def test_a_file_that_is_cut_short_where_it_is_holds_everything_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "HEARTBEAT_S", 0.05)
+    chat, owners = world.private(world.anna), world.private(world.owner)
+    world.telegram.say(owners, world.owner, "/start")
+    await world.start_bot()
+    card = await world.ask(chat, world.anna, "/invoice 1")
+    file = world.folder / "bot.db"
+    before = file.read_bytes()
+    os.truncate(file, 0)
+    notice = await world.notified(owners, Kind.DATABASE_AWAY)
+    assert str(file) in notice.text
+    world.telegram.say(chat, world.anna, "/invoice 2")
+    world.node.pay(world.request_in(card))
+    await held_back(world)
+    assert (len(world.node.invoices), world.face(card)) == (1, Face.OPEN)
+    assert file.read_bytes() == b""
+    file.write_bytes(before)
     await world.becomes(card, Face.PAID, LATER_S)
     await world.until(lambda: cards(world, chat) == [2], LATER_S)
     assert len(world.notices(owners, Kind.DATABASE_AWAY)) == 1

@@ -25,6 +25,7 @@ from pathlib import Path
 import pytest
 import typer
 import zxingcpp
+from coincurve import PrivateKey
 from PIL import Image
 
 from bot import __version__, cli, errors, texts
@@ -33,8 +34,10 @@ from bot.cli import output
 from bot.config.problems import Kind as ProblemKind
 from bot.core import amounts
 from bot.core.wishes import OutputProblem
+from bot.demo.node import bolt
 from bot.errors import ConfigError, MemoRefused, MemoUnreadable, OutputRefused, Problem, Refused
 from bot.findings import About, Kind, Mark, bad, fine
+from bot.lnrpc.lightning_pb2 import Invoice
 from tests.node.simulated import changed
 from tests.texts.test_texts_errors import VALUES
 from tests.world import NAME, TOKEN, World
@@ -486,6 +489,51 @@ async def test_an_invoice_that_is_not_what_was_asked_for_is_not_printed(
     assert (result.code, result.out, result.lines) == (1, "", [texts.why_here(odd)])
 
 
+def with_a_long_request(message: Invoice) -> Invoice:
+    """What a node answers whose private channels fill the route hints: 4,400 letters."""
+    payment_request = bolt.encode(
+        PrivateKey(b"k" * 32),
+        payment_hash=message.r_hash,
+        payment_addr=b"a" * 32,
+        amount_msat=message.value_msat,
+        created_at=message.creation_date,
+        expiry_s=message.expiry,
+        hints=[bolt.hint(bolt.Hop(pubkey=b"\2" * 33, channel_id=1))] * 50,
+    )
+    assert len(payment_request) > 4400
+    return changed(payment_request=payment_request)(message)
+
+
+async def test_a_request_that_no_code_holds_is_printed_without_one(
+    world: World, node_env: dict[str, str], tmp_path: Path
+) -> None:
+    requests: list[str] = []
+
+    def answer(message: Invoice) -> Invoice:
+        long = with_a_long_request(message)
+        requests.append(long.payment_request)
+        return long
+
+    async def made(*options: str) -> tuple[Ended, str]:
+        world.node.garble("LookupInvoice", answer, times=2)
+        result = await ran("invoice", "5", *options, env=node_env, cwd=tmp_path)
+        return result, requests[-1]
+
+    plain, request = await made()
+    assert (plain.code, plain.lines) == (0, [])
+    assert plain.out.splitlines()[-1] == request
+    assert texts.NO_CODE.strip() in plain.out
+    as_json, request = await made("--json")
+    assert (as_json.code, as_json.lines) == (0, [])
+    said = json.loads(as_json.out)
+    assert (said["payment_request"], said["qr"]) == (request, None)
+    png, request = await made("--png", "pizza.png")
+    no_code = OutputRefused(problem=OutputProblem.NO_CODE)
+    assert (png.code, png.lines) == (1, [texts.why(no_code)])
+    assert png.out.splitlines()[-1] == request
+    assert files(tmp_path) == {"node"}
+
+
 async def test_a_picture_that_cannot_be_written_is_one_sentence_under_the_invoice(
     world: World, node_env: dict[str, str]
 ) -> None:
@@ -780,6 +828,19 @@ async def test_check_exits_with_1_if_anything_fails(world: World, env: dict[str,
         texts.finding_line(bad(About.WALLET, Kind.WALLET_LOCKED)),
     ]
     assert "another-token" not in result.out
+
+
+@pytest.mark.parametrize("address", ["http://me:hush/hush@127.0.0.1:9", "me:hush@127.0.0.1:9"])
+@pytest.mark.parametrize("name", ["http_proxy", "INVOICE_BOT_TELEGRAM__API_URL"])
+async def test_check_prints_no_password_of_an_address(
+    env: dict[str, str], name: str, address: str
+) -> None:
+    away = {"INVOICE_BOT_TELEGRAM__API_URL": "http://telegram.invalid"}
+    check = await ran("check", env={**env, **away, name: address})
+
+    assert check.code in (cli.FAILED, cli.NEEDS_FIXING)
+    assert "hush" not in check.out + check.err
+    assert check.lines or check.out
 
 
 async def test_check_works_on_a_terminal_that_has_no_tick(env: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -886,6 +887,50 @@ def test_a_secret_in_a_keys_place_is_never_shown(secret: str) -> None:
 
     assert value not in repr(found)
     assert keys(found)[:3] == [NAME_NOT_SHOWN, f"telegram.{NAME_NOT_SHOWN}", NAME_NOT_SHOWN]
+
+
+PASSWORDS = ["hush-hush-hush", *(f"hush{odd}hush-hush" for odd in "/#?@\"'\\ :[<é%"), "1/hush-hush"]
+
+
+def quoted(text: str) -> list[str]:
+    """As lines of any kind quote it."""
+    escaped = [text, quote(text, safe=""), quote(text, safe="!$&'()*+,;=:/?#"), unquote(text)]
+    return [form for each in escaped for form in (each, repr(each), json.dumps(each))]
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+@pytest.mark.parametrize("scheme", ["http://", ""])
+@pytest.mark.parametrize(
+    "variable",
+    ["https_proxy", "ALL_PROXY", "INVOICE_BOT_TELEGRAM__API_URL", "INVOICE_BOT_LND__HOST"],
+)
+def test_a_password_in_an_address_is_nowhere_whatever_letters_it_has(
+    variable: str, scheme: str, password: str
+) -> None:
+    address = f"{scheme}me:{password}@here.example:81"
+    said = ""
+    try:
+        load(None, {**GOOD, variable: address})
+    except ConfigError as error:
+        said = f"{error}{error!r}{error.problems!r}{texts.why(error)}"
+
+    assert "hush" not in said
+    for line in quoted(address):
+        assert "hush" not in logs.redacted(f"InvalidURL: {line}")
+    assert "hush" not in logs.redacted(base64.b64encode(f"me:{password}".encode()).decode())
+
+
+def test_a_short_password_is_found_where_its_address_is() -> None:
+    load(None, {**GOOD, "http_proxy": "http://me:a/b@here.example"})
+
+    assert logs.redacted("in a/b: http://me:a/b@here") == "in a/b: http://[redacted]@here"
+
+
+@pytest.mark.parametrize(
+    "address", ["http://me:1/hush@here", "http://h:0", "http://h:x", "http://h/@"]
+)
+def test_an_address_that_others_would_read_as_another_one_is_refused(address: str) -> None:
+    assert reported(f'[telegram]\napi_url = "{address}"').key == "telegram.api_url"
 
 
 def test_names_with_line_breaks_stay_in_their_line() -> None:

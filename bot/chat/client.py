@@ -21,13 +21,12 @@ from bot.chat import plainer, received
 from bot.chat.explain import is_about_its_text, is_about_times
 from bot.chat.transport import Transport, Unreadable
 from bot.config import TelegramSettings
+from bot.errors import MAX_DETAIL
 
 #: Seconds beyond a long poll's own time after which its connection is given up.
 POLL_GRACE_S = 5.0
 #: Connections at once: for messages in their turns, for answers to presses, and some to spare.
 CONNECTIONS = 824
-#: As much of an answer as an error tells, in characters.
-MAX_DETAIL = 300
 
 log = logs.get(__name__)
 
@@ -108,13 +107,13 @@ class TelegramBot(ExtBot[None]):
     async def _called(self, endpoint: str, data: dict[str, Any], **timeouts: Any) -> Any:
         try:
             return await super()._do_post(endpoint, data, **timeouts)
-        except (BadRequest, Conflict, Forbidden, InvalidToken) as error:
-            if error.__cause__ is not None:  # by its status alone: those are not Telegram's words
-                raise NetworkError(_short(error.message)) from error
-            raise
         except TelegramError as error:
+            error.message = _short(error.message)
+            by_status = isinstance(error, (BadRequest, Conflict, Forbidden, InvalidToken))
+            if by_status and error.__cause__ is not None:  # those are not Telegram's words
+                raise NetworkError(error.message) from error
             if type(error) is TelegramError:  # a success, to go by its status
-                raise Unreadable(_short(error.message)) from error
+                raise Unreadable(error.message) from error
             raise
         except Exception as error:
             what = _short(f"unreadable answer: {type(error).__name__}: {error}")
@@ -122,7 +121,7 @@ class TelegramBot(ExtBot[None]):
 
 
 def _short(text: str) -> str:
-    """PTB puts the whole answer into its errors' texts."""
+    """PTB puts the whole answer into its errors' texts, and Telegram's own can be of any length."""
     return text[:MAX_DETAIL]
 
 

@@ -14,7 +14,10 @@ NAME_NOT_SHOWN = "(name not shown)"
 
 # What might be a secret, although it is not where a secret belongs.
 _LIKE_A_SECRET = re.compile(
-    r"\d{6,}:[A-Za-z0-9_-]{20,}|[0-9A-Fa-f]{64,}|[A-Za-z0-9+_-]{80,}|macaroon=|//[^/]*@"
+    r"\d{6,}:[A-Za-z0-9_-]{20,}|[0-9A-Fa-f]{64,}|[A-Za-z0-9+_-]{80,}|macaroon="
+    # a password, with any letter in it
+    r"|//.*@|:.*@",
+    re.DOTALL,
 )
 _SECRETS = ("telegram.token", "lnd.lndconnect")
 _LONGEST_SHOWN = 100

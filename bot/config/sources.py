@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +38,7 @@ def load(
     Relative paths count from the file's folder, without a file from the current one. Without
     `need_telegram` a token can be missing. Raises ConfigError with every problem.
     """
+    _redact_addresses(value for name, value in env.items() if name.upper().endswith("_PROXY"))
     ours = {name: value for name, value in env.items() if name.upper().startswith(ENV_PREFIX)}
     if path is None and not ours:
         folder = str(Path.cwd())
@@ -48,6 +49,7 @@ def load(
     for name, value in ours.items():
         section, key = name[len(ENV_PREFIX) :].lower().split("__")
         raw.setdefault(section, {})[key] = value
+    _redact_addresses((raw.get("telegram", {}).get("api_url"), raw.get("lnd", {}).get("host")))
     problems += _take_odd_database(raw)
     _anchor(raw, path.absolute().parent if path is not None else Path.cwd())
     secret_files |= _secret_files(raw)
@@ -63,6 +65,13 @@ def load(
         raise ConfigError(*(_with_variable(problem, ours) for problem in problems))
     settings._secret_files.update(secret_files)  # noqa: SLF001 -- no key: they are told by `load`
     return settings
+
+
+def _redact_addresses(values: Iterable[object]) -> None:
+    """Before anything can quote one of them, be it no address at all."""
+    for value in values:
+        if isinstance(value, str):
+            logs.redact_address(value)
 
 
 def _has_secret(raw: Raw) -> bool:

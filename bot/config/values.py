@@ -121,6 +121,8 @@ def _web_address(value: str) -> str:
     url = urlsplit(value)
     if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
         raise ValueError
+    if url.port == 0 or "@" in url.path:  # a password that is not escaped ends the host for others
+        raise ValueError
     return value.rstrip("/")
 
 

@@ -24,9 +24,6 @@ class Answered(StrEnum):
     AGAIN = "again"  # delivered again: its row is being worked on
     NO_QUESTION = "no question"  # nothing is asked of this person here
     EXPIRED = "expired"  # it replies to a question of this person that has expired
-    TWO_OUTPUTS = "two outputs"  # a picture and JSON, both to standard output
-    IS_TERMINAL = "is a terminal"  # where a picture would go
-    NO_CODE = "no code"  # the payment request fits into none
     CLOSED = "closed"  # the same of one that was cancelled, or that another command has replaced
     OTHER_CARD = "other card"  # it replies to something else than the question
     TOO_LATE = "too late"  # older than ten minutes as it came: nothing was done

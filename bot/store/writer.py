@@ -84,6 +84,7 @@ class Store:
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
         self._engine.dispose()
+        self._files.close()
         self._lock.release()
 
     async def do(
@@ -92,8 +93,8 @@ class Store:
         """Run ``job(tx, *values, **named)`` in a transaction of its own or its neighbours'.
 
         Returns its answer once that is committed. Raises `StoreUnavailable` when the database is
-        locked, full, removed or closed: then nothing was written. Whatever `job` raises comes back
-        too, and undoes only that job.
+        locked, full, removed, cut short or closed: then nothing was written. Whatever `job` raises
+        comes back too, and undoes only that job.
         """
         if self._closed:
             raise StoreUnavailable(detail="it is closed")
@@ -193,13 +194,20 @@ class Store:
 
     def _empty_journal(self) -> None:
         self._emptied_at = time.monotonic()
-        self._is_clean = self._files.missing() is not None or sqlite.wipe_journal(self._engine)
+        self._is_clean = self._is_wiped()
+
+    def _is_wiped(self) -> bool:
+        """Empty the journal, unless a file came to harm; whether no other try is needed."""
+        if self._files.harm():
+            return True
+        is_wiped = sqlite.wipe_journal(self._engine)
+        self._files.note()
+        return is_wiped
 
     def _run(self, group: list[_Job[Any]]) -> list[_Outcome]:
-        if (missing := self._files.missing()) is not None:
+        if harm := self._files.harm():
             # Nothing is closed: what was written is safe again once the file is put back.
-            gone = StoreUnavailable(detail=f"{missing} was removed or replaced")
-            return [_Outcome(None, gone)] * len(group)
+            return [_Outcome(None, StoreUnavailable(detail=harm))] * len(group)
         try:
             self._is_clean = self._is_clean and all(job.is_beat for job in group)
             with self._engine.begin() as connection:

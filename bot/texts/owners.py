@@ -35,6 +35,11 @@ def owner_notice(notice: Notice) -> str:
                 "I can't delete it either. It may look payable although it is not. "
                 "Please delete it."
             )
+            if notice.count > 1:
+                said += (
+                    f" In the hour before, the same happened to "
+                    f"{count(notice.count - 1, 'other card')}. See the log for their invoices."
+                )
         case Kind.ADD_NOT_PERMITTED:
             said = (
                 "I can't make invoices: my macaroon lacks a permission for that. "

@@ -9,6 +9,7 @@ from bot import errors, texts
 from bot.core.answers import WalletState
 from bot.demo.node import SimNode
 from bot.errors import (
+    MAX_DETAIL,
     AlreadySettled,
     AmountTooLarge,
     CallMissing,
@@ -114,6 +115,14 @@ async def test_a_text_of_the_nodes_becomes_the_error_that_says_what_to_do(
     error = await failure(node.cancel(HASH))
     assert type(error) is kind
     assert error.detail == f"UNKNOWN: {text}"
+
+
+async def test_of_a_long_text_of_the_nodes_the_beginning_is_kept(sim: SimNode, node: Node) -> None:
+    sim.fail("CancelInvoice", text="invoice already settled " + "x" * 5000)
+    error = await failure(node.cancel(HASH))
+    assert type(error) is AlreadySettled
+    assert len(error.detail) == MAX_DETAIL
+    assert MAX_DETAIL <= len(str(error)) < 2 * MAX_DETAIL
 
 
 CODES: list[tuple[grpc.StatusCode, str, type[NodeError]]] = [

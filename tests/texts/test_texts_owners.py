@@ -53,6 +53,15 @@ NOTICES = [
         ),
     ),
     (
+        Notice(Kind.CARD_UNTRUE, 47, "no", count=40),
+        (
+            "Telegram rejected an edit of the card of invoice 47: no. "
+            "I can't delete it either. It may look payable although it is not. Please delete it. "
+            "In the hour before, the same happened to 39 other cards. "
+            "See the log for their invoices."
+        ),
+    ),
+    (
         Notice(Kind.CANCEL_NOT_PERMITTED),
         (
             "My macaroon lacks the permission to cancel. Invoices that people cancel stay open at "
