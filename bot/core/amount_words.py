@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
+# What follows an amount may be a long memo: no more letters of it are looked at.
+LOOKED_AT = 256
+
 # sats in one of each
 SAT_WORDS = dict.fromkeys(("sat", "sats", "satoshi", "satoshis"), 1)
 SHORT = {"k": 1_000, "m": 1_000_000}
@@ -128,8 +131,9 @@ def plain(word: str) -> str:
 
 
 def seen(text: str) -> str:
-    """As a reader takes it: plain letters and digits without marks, and blanks as spaces."""
-    letters = unicodedata.normalize("NFKC", visible(" ".join(text.split()))).translate(_BLANKS)
+    """As a reader takes its start: plain letters and digits without marks, and blanks as spaces."""
+    start = " ".join(text[:LOOKED_AT].split())
+    letters = unicodedata.normalize("NFKC", visible(start)).translate(_BLANKS)
     return "".join(each for each in letters if unicodedata.category(each) not in ("Mn", "Me"))
 
 
