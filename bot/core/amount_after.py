@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import unicodedata
 from decimal import Decimal
 from itertools import takewhile
 from typing import NoReturn
@@ -27,19 +29,33 @@ from bot.core.amount_words import (
     AND,
     AROUND_QUOTES,
     ARTICLES,
+    BEFORE_A_UNIT,
     BITCOIN,
+    LOOKED_AT,
     MONEY,
+    MONEY_AT_THE_END,
     MONEY_IN_CAPITALS,
+    MONEY_OF,
     MULTIPLES,
+    MULTIPLES_AT_THE_END,
+    MULTIPLES_IN_A_WORD,
     NAMED,
     NAMES,
+    ONES,
     PARTS,
     PERCENT,
+    PERCENT_FIRST,
+    PERCENT_SECOND,
     PREFIXES,
     SHORT,
     UNITS,
+    folded,
+    is_money,
     is_money_sign,
+    is_sign,
     is_unit,
+    lead_of,
+    multiple_of,
     plain,
     seen,
 )
@@ -93,27 +109,74 @@ def refuse_more_digits(number: Number, rest: str) -> None:
 def refuse_doubtful_unit(word: str, count: Decimal, *, shown: str) -> None:
     """Raises `AmountRefused` if this word, after a number, might change what it counts."""
     said = plain(word)
-    # "sats/pizza" begins with a unit; "k-pop" is a memo
-    lead = re.split(r"[\W\d_]", said, maxsplit=1)[0]
-    is_word = len(lead) > 2 or said[len(lead) :][:1] in tuple(",;:/!?)")
-    units = [said, AROUND_QUOTES.sub("", said).strip("*_~|"), *([lead] if is_word else [])]
+    lead = lead_of(word)  # "sats/pizza" begins with a unit
+    units = [each for each in (said, AROUND_QUOTES.sub("", said).strip("*_~|"), lead) if each]
     first, _, second = said.partition("-")
     units += [first] if first in MULTIPLES and is_unit(second) else []
     signs = not any(letter.isdigit() for letter in said) and any(map(is_money_sign, said))
-    if not MONEY.isdisjoint([*units, said.removeprefix("k")]) or word in MONEY_IN_CAPITALS or signs:
+    is_code = lead and word.strip(".,:;!?()[]{}\"'")[: len(lead)] in MONEY_IN_CAPITALS
+    if any(map(is_money, [*units, said.removeprefix("k")])) or is_code or signs:
         refuse_money(shown)
     if said[:1] in ("%", "\u2030") or not PERCENT.isdisjoint(units):
         refuse(Problem.PERCENT, in_sats(count, "2100", ""), shown=quotable(shown))
+    _refuse_multiples_in_a_word(said, count, shown=shown)
     for unit in units:
-        if unit in MULTIPLES:
-            example = short(count * MULTIPLES[unit], "21k")
-            refuse(Problem.SEPARATE_MULTIPLIER, example, shown=quotable(shown))
-        if named := NAMED.fullmatch(unit):
+        if factor := multiple_of(unit):
+            refuse(Problem.SEPARATE_MULTIPLIER, short(count * factor, "21k"), shown=quotable(shown))
+        if named := NAMED.fullmatch(unit) or NAMED.fullmatch(folded(unit)):
             is_mega = "M" in seen(word).partition("s")[0]
             _refuse_named(named, count, is_mega=is_mega, shown=shown)
-    if "₿" in said:
+    if "₿" in folded(said):
         example = working(f"{count:f} btc", "5 sats")
         refuse(Problem.UNCLEAR_UNIT, f"{example} pizza", shown=quotable(shown))
+
+
+def refuse_doubtful_words(number: Number, rest: str) -> None:
+    """Raises `AmountRefused` for "5 US dollars", "5 in btc", "5 ten thousand" and "5 per cent"."""
+    words = rest[:LOOKED_AT].split(None, 4)[:4]
+    said = [*map(plain, words), "", "", ""]
+    shown = f"{number.text} {' '.join(words[:2])}"
+    if said[0] in PERCENT_FIRST and said[1] in PERCENT_SECOND:
+        refuse(Problem.PERCENT, in_sats(number.sats, "2100", ""), shown=quotable(shown))
+    factor = multiple_of(said[0]) or MULTIPLES_AT_THE_END.get(said[0], 0)
+    if factor and (not said[1] or is_unit(said[1])):
+        example = short(number.sats * factor, "21k")
+        refuse(Problem.SEPARATE_MULTIPLIER, example, shown=quotable(f"{number.text} {words[0]}"))
+    if said[0] in MONEY_AT_THE_END and not said[1]:
+        refuse_money(shown)
+    if said[0] in ONES and multiple_of(said[1]):
+        example = in_sats(number.sats, "21k")
+        refuse(Problem.SEPARATE_MULTIPLIER, example, shown=quotable(shown))
+    if re.fullmatch("(?=.*o)[0o]{3}", folded(said[0])):
+        zeros = in_sats(number.sats * 1000, "21,000", "")
+        refuse(Problem.ONE_OR_TWO_NUMBERS, zeros, shown=quotable(f"{number.text} {words[0]}"))
+    _refuse_unit_after_others(number, words)
+
+
+def _refuse_unit_after_others(number: Number, words: list[str]) -> None:
+    others = [*takewhile(_goes_before_a_unit, words)]
+    if not 0 < len(others) < len(words):
+        return
+    unit = words[len(others)]
+    shown = f"{number.text} {' '.join([*others, unit])}"
+    is_money_only = not {plain(each) for each in others}.isdisjoint(MONEY_OF)
+    if not is_money_only or is_money(plain(unit)) or is_money(lead_of(unit)):
+        refuse_doubtful_unit(unit, number.sats, shown=shown)
+
+
+def _goes_before_a_unit(word: str) -> bool:
+    return is_sign(word) or plain(word) in BEFORE_A_UNIT | MONEY_OF
+
+
+def _refuse_multiples_in_a_word(said: str, count: Decimal, *, shown: str) -> None:
+    match = MULTIPLES_IN_A_WORD.match(said)
+    after = said[match.end() :][:1] if match else ""
+    if not match or (after and unicodedata.category(after)[0] == "L"):
+        return
+    if match["unit"] in MONEY:
+        refuse_money(shown)
+    example = short(count * math.prod(map(multiple_of, match["multiples"])), "21k")
+    refuse(Problem.SEPARATE_MULTIPLIER, example, shown=quotable(shown))
 
 
 def _refuse_named(named: re.Match[str], count: Decimal, *, is_mega: bool, shown: str) -> NoReturn:

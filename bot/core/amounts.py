@@ -20,6 +20,7 @@ from typing import NoReturn
 
 from bot.core.amount_after import (
     refuse_doubtful_unit,
+    refuse_doubtful_words,
     refuse_money,
     refuse_more_digits,
     refuse_parts,
@@ -184,6 +185,7 @@ def _with_separate_unit(number: Number, rest: str) -> tuple[int, str]:
     if after and not seen(next_word).strip():
         refuse(Problem.INVISIBLE, working(number.text, "2100"))
     refuse_doubtful_unit(next_word, number.sats, shown=both)
+    refuse_doubtful_words(number, rest)
     refuse_parts(number, rest)
     refuse_more_digits(number, rest)
     return _msat(number), rest

@@ -106,6 +106,16 @@ TAKEN = [
     ("2100 - 2 pizzas", 2100, "- 2 pizzas"),
     ("2100 x pizza", 2100, "x pizza"),
     ("2100 🍕", 2100, "🍕"),
+    ("2100 kr0ne", 2100, "kr0ne"),
+    ("2100 m4 screws", 2100, "m4 screws"),
+    ("2100 @mila", 2100, "@mila"),
+    ("2100 k9 food", 2100, "k9 food"),
+    ("2100 mi parte", 2100, "mi parte"),
+    ("2100 in May", 2100, "in May"),
+    ("2100 per head", 2100, "per head"),
+    ("2100 만두", 2100, "만두"),
+    ("2100 real food", 2100, "real food"),
+    ("2100 ooops", 2100, "ooops"),
 ]
 
 # what is written, why it is refused, the example that works, and what is blamed, if anything is
@@ -653,6 +663,43 @@ def test_ten_times_the_nonsense_costs_ten_times_the_time(start: str, nonsense: s
 
     # a square would make it a hundred
     assert cost_s(100_000) < 40 * (cost_s(10_000) + 1e-4)
+
+
+# what is written, one after "|", and why it is refused
+ALSO_REFUSED = {
+    Problem.SEPARATE_MULTIPLIER: """
+        5 k👍|5 m👍|5 k—pizza|5 k–pizza|5 k+tip|5 k&pizza|5 k@home|5 k#1|5 k_x|5 k-|5 #k|5 – k
+        |5 ḱ|5 \u1d0b|5 mio👍|5 百万|5 十万|5 千sats|5 万聪|5 万|5 mi|5 mi sats|5 Mill.|1 Tausender
+        |5 тыщ|5 косарей|5 bi|5 tys|5 tisíc|5 tisic|5 juta|5 triệu|5 milyon|5 ألف|5 हजार
+        |5 हज़ार|5 ten thousand|5 bin
+    """,
+    Problem.OTHER_CURRENCY: """
+        5 万円|5 千円|5 рублей|5 руб|5 евро|5 долларов|5 元|5 円|5 원|5 dólares|5 dolares
+        |5 US dollars|5 swiss francs|5 british pounds|5 kr|5 kr.|5 zł|5 Franken|5 centavos
+        |5 ct|5 DOGE|5 L-BTC|5 WBTC|5 💵|5 SOL👍|5 usd👍|5 р|5 in euros
+    """,
+    Problem.UNCLEAR_UNIT: """
+        5 ksаts|5 btс|5 втс|5 Ьtс|5 sаts|5 whole bitcoin|5 of bitcoin|5 in btc|5 #btc
+        |5 : btc|5 – btc|5 Ƀ|5 btc👍|5ksаts
+    """,
+    Problem.PERCENT: "5 per cent|5 pour cent|5 por ciento|5 per mille",
+    Problem.ONE_OR_TWO_NUMBERS: "5 OOO|5 ooo|5 ООО|5 O00",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (text.strip(), problem)
+        for problem, texts in ALSO_REFUSED.items()
+        for text in texts.split("|")
+    ],
+)
+def test_what_stands_after_a_number_is_not_lost(text: str, problem: Problem) -> None:
+    for written in (text, f"{text} "):
+        refusal = refused(written)
+        assert refusal.problem == problem
+        parse(str(refusal.values["example"]), min_sats=1, max_sats=MAX_SATS)
 
 
 @pytest.mark.parametrize(
