@@ -46,6 +46,7 @@ from bot.core.amount_words import (
     PERCENT,
     PERCENT_FIRST,
     PERCENT_SECOND,
+    POINTS,
     PREFIXES,
     SHORT,
     UNITS,
@@ -112,7 +113,7 @@ def refuse_doubtful_unit(word: str, count: Decimal, *, shown: str) -> None:
     lead = lead_of(word)  # "sats/pizza" begins with a unit
     units = [each for each in (said, AROUND_QUOTES.sub("", said).strip("*_~|"), lead) if each]
     first, _, second = said.partition("-")
-    units += [first] if first in MULTIPLES and is_unit(second) else []
+    units += [first] if multiple_of(first) and is_unit(second) else []
     signs = not any(letter.isdigit() for letter in said) and any(map(is_money_sign, said))
     is_code = lead and word.strip(".,:;!?()[]{}\"'")[: len(lead)] in MONEY_IN_CAPITALS
     if any(map(is_money, [*units, said.removeprefix("k")])) or is_code or signs:
@@ -147,10 +148,29 @@ def refuse_doubtful_words(number: Number, rest: str) -> None:
     if said[0] in ONES and multiple_of(said[1]):
         example = in_sats(number.sats, "21k")
         refuse(Problem.SEPARATE_MULTIPLIER, example, shown=quotable(shown))
+    if said[0] in POINTS and said[1] in ONES:
+        example = in_sats(number.sats, "2100 sats")
+        refuse(Problem.ONE_OR_TWO_NUMBERS, example, shown=quotable(shown))
     if re.fullmatch("(?=.*o)[0o]{3}", folded(said[0])):
         zeros = in_sats(number.sats * 1000, "21,000", "")
         refuse(Problem.ONE_OR_TWO_NUMBERS, zeros, shown=quotable(f"{number.text} {words[0]}"))
     _refuse_unit_after_others(number, words)
+
+
+def refuse_second_unit(number: Number, rest: str) -> None:
+    """Raises `AmountRefused` if a unit or a part is all that follows: "5 sats thousand"."""
+    words = rest[:LOOKED_AT].split(None, 4)
+    if words and plain(words[0]) in AND and plain(words[-1]) in PARTS:
+        refuse_parts(number, rest)  # "1 btc and a half"
+    if len(words) != 1:
+        return
+    said = plain(words[0])
+    shown = quotable(f"{number.text} {words[0]}")
+    if factor := multiple_of(said):
+        refuse(Problem.SEPARATE_MULTIPLIER, short(number.sats * factor, "21k"), shown=shown)
+    if said in UNITS:
+        example = f"{in_sats(number.sats, '5 sats')} pizza"
+        refuse(Problem.UNCLEAR_UNIT, example, shown=shown)
 
 
 def _refuse_unit_after_others(number: Number, words: list[str]) -> None:

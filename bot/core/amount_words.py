@@ -18,7 +18,7 @@ UNITS = {
 }
 
 
-def _words(words: str) -> frozenset[str]:
+def words_of(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
@@ -75,20 +75,21 @@ ONES = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
     *("eleven", "twelve"),
 )
+POINTS = words_of("point dot comma komma virgule coma punto punkt")  # "1 point five"
 # They make part of one, or a few: "1 half btc", "2 and a half k". "2100 half marathon" is a memo.
-PARTS = _words(
+PARTS = words_of(
     """half halves quarter quarters third thirds couple pair few halb halbe medio meia demi
     mezzo mezza половина"""
 )
 # What stands before a part: "2 and a half".
-AND = _words("and & und y et e и")
-ARTICLES = _words("a an one ein eine un una uno um uma")
+AND = words_of("and & und y et e и")
+ARTICLES = words_of("a an one ein eine un una uno um uma")
 # A part of what is not said.
-PERCENT = _words(
+PERCENT = words_of(
     "percent pct prozent procent pourcent percento процент процента процентов permille bps ppm"
 )
-PERCENT_FIRST = _words("per pour por pro par")  # "5 per cent"
-PERCENT_SECOND = _words("cent cento ciento mille mil")
+PERCENT_FIRST = words_of("per pour por pro par")  # "5 per cent"
+PERCENT_SECOND = words_of("cent cento ciento mille mil")
 # A bitcoin or a sat by another name, with any prefix. As the start of a memo they would make one
 # sat of "1 bitcoin". Powers of ten, and sats in one.
 PREFIXES = {
@@ -108,7 +109,7 @@ PREFIXES = {
     }.items()
     for prefix in prefixes.split()
 }
-BITCOIN = _words("btc xbt bitcoin ₿ биткоин биткойн битк биток 比特币 ビットコイン")
+BITCOIN = words_of("btc xbt bitcoin ₿ биткоин биткойн битк биток 比特币 ビットコイン")
 NAMES = {
     "sat": 1,
     "satoshi": 1,
@@ -122,7 +123,7 @@ NAMED = re.compile(
     "(?:s|а|ов)?"
 )
 # Another currency's amount would become as many sats.
-MONEY = _words(
+MONEY = words_of(
     """usd eur gbp chf jpy cny inr brl cad aud nzd mxn ars clp ngn kes ghs zar pln czk huf sek nok
     dkk isk krw thb idr vnd uah ils aed hkd sgd twd usdt usdc eth ltc xmr
     dollar dollars buck bucks cent cents euro euros pound pounds quid pence yen yuan franc francs
@@ -139,16 +140,16 @@ MONEY = _words(
     wbtc lbtc l-btc rbtc cbbtc"""
 )
 # other words as well, so only as the last one
-MONEY_AT_THE_END = _words("c p r р fr rand real reals sol lei dh bs rp dong")
+MONEY_AT_THE_END = words_of("c p r р fr rand real reals sol lei dh bs rp dong")
 # "5 US dollars"
-MONEY_OF = _words(
+MONEY_OF = words_of(
     "us u.s american australian canadian swiss british english mexican hong kong new zealand"
 )
 # "5 whole bitcoin", "5 in btc"
-BEFORE_A_UNIT = _words("whole full entire complete of in en ganze ganzer")
+BEFORE_A_UNIT = words_of("whole full entire complete of in en ganze ganzer")
 _NOTES = "💵💶💷💴💲"
 # other words as well, so only in capitals
-MONEY_IN_CAPITALS = _words("COP PHP RUB TRY MAD PEN SOL TON RON GEL SAR BOB DAI ADA")
+MONEY_IN_CAPITALS = words_of("COP PHP RUB TRY MAD PEN SOL TON RON GEL SAR BOB DAI ADA")
 
 # What people put between groups of digits. Apostrophes and dots of every shape look alike.
 SEPARATORS = ".,'_`\u00b4\u2018\u2019\u02bc\u00b7\u2022\u2219\u22c5\u02d9\u066b\u066c\u3001\u3002"

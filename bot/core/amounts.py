@@ -24,13 +24,14 @@ from bot.core.amount_after import (
     refuse_money,
     refuse_more_digits,
     refuse_parts,
+    refuse_second_unit,
 )
+from bot.core.amount_more import refuse_amount_alone, refuse_second_amount
 from bot.core.amount_numbers import (
     EXACT,
     LONGEST_WORD,
     NUMBER,
     Number,
-    amount_at_start,
     first_word,
     in_digits,
     in_our_digits,
@@ -146,7 +147,9 @@ def _split(text: str) -> tuple[int, str]:
         refuse(Problem.MISSING, "2100")
     if word.casefold() == "any":
         next_word, memo = first_word(rest)
-        return 0, memo if next_word.casefold() == "amount" else rest
+        memo = memo if next_word.casefold() == "amount" else rest
+        refuse_amount_alone(memo)
+        return 0, memo
     _refuse_unreadable(word)
     _refuse_range(text)
     _refuse_sum(text)
@@ -188,14 +191,14 @@ def _with_separate_unit(number: Number, rest: str) -> tuple[int, str]:
     refuse_doubtful_words(number, rest)
     refuse_parts(number, rest)
     refuse_more_digits(number, rest)
+    refuse_second_amount(number, rest, has_unit=False)
     return _msat(number), rest
 
 
 def _whole(number: Number, rest: str) -> tuple[int, str]:
     """The amount in msat and the memo, which is not more of it: "1 btc 5000 sats"."""
-    more = amount_at_start(rest)
-    if more is not None and more.sats_each < number.sats_each:
-        refuse(Problem.SUM, in_sats(number.sats + more.sats, "2100 sats"))
+    refuse_second_amount(number, rest, has_unit=True)
+    refuse_second_unit(number, rest)
     return _msat(number), rest
 
 

@@ -702,6 +702,36 @@ def test_what_stands_after_a_number_is_not_lost(text: str, problem: Problem) -> 
         parse(str(refusal.values["example"]), min_sats=1, max_sats=MAX_SATS)
 
 
+SECOND = """1k sats and 500 sats|1k sats + 500 sats|1k sats plus 500|2 ksats 500|2 ksats, 500
+|1 btc and 500 sats|10 btc - 1 btc|1 btc 500 sats|1 btc + 5 mbtc|2100 sats or 5000|5 sats and 1 msat
+|1 sat and 999 msat|100 y 20|100 et 20|100 и 20|100 más 20|100 and 10 sats tip|100 and 10 tip
+|2 at 100|2 je 100|100 3 times|100 three times|100 twice|100 3x|100 or 20|5 hasta 10|5 bis zu 10
+|3 for 2100|5 = 5k|5 = 5000|5 =5k|5 sats = 0.5 btc|5 sats thousand|5 sats k|5 btc sats|any 2100
+|any amount 2100|any 5k|any 21 sats|1 point five|1 of 2|1 btc and a half"""
+
+
+@pytest.mark.parametrize("text", SECOND.replace("\n", "").split("|"))
+def test_a_second_amount_is_not_lost(text: str) -> None:
+    refusal = refused(text)
+    assert refusal.problem != Problem.NOT_A_NUMBER
+    parse(str(refusal.values["example"]), min_sats=1, max_sats=MAX_SATS)
+
+
+MEMOS = """at 8:30|for 2|and 2 friends too|to 5 friends|3 times table|twice baked|or 2 pizzas|+ tip
+|of 5 friends|# 5|kr0ne"""
+
+
+@pytest.mark.parametrize("memo", MEMOS.replace("\n", "").split("|"))
+@pytest.mark.parametrize("amount", ["2100", "2100 sats"])
+def test_a_number_in_a_memo_is_no_second_amount(amount: str, memo: str) -> None:
+    assert parse(f"{amount} {memo}", min_sats=1, max_sats=MAX_SATS) == (2_100_000, memo)
+
+
+@pytest.mark.parametrize("memo", ["500", "5 6 7", "at 8", "bitcoin", "mega party", "5k run", "#5"])
+def test_after_sats_a_memo_may_begin_with_a_number(memo: str) -> None:
+    assert parse(f"2100 sats {memo}", min_sats=1, max_sats=MAX_SATS) == (2_100_000, memo)
+
+
 @pytest.mark.parametrize(
     "text", ["100 and " + "1" * 4080 + " x", "100 e" + "1" * 4080 + " x", "5 " + "\ufdfa" * 4000]
 )
