@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import takewhile
 from typing import NamedTuple
 
-from bot.core.amount_numbers import NUMBER, Number, in_sats, matched
+from bot.core.amount_numbers import LONGEST_WORD, NUMBER, Number, in_sats, matched
 from bot.core.amount_problems import Problem, quotable, refuse
 from bot.core.amount_words import (
     AND,
@@ -38,7 +38,7 @@ _RATES = words_of("at je per by of de each for ー")
 _TIMES = words_of("x × times mal fois veces vezes volte раз раза")
 _SHARES = words_of("tip tips each pro per propina trinkgeld pourboire")
 # a sign before the number, without a space: "+500"; a bracket or "#" is no sign
-_GLUED = re.compile(r"(?<!\S)([-+=~<>*×|&\u2010-\u2015\u2212\u2192]+)(?=[\d₿])")
+_GLUED = re.compile(r"(?<!\S)([-+=~>*×|&\u2010-\u2015\u2212\u2192]+)(?=[\d₿])")
 _LONGEST_JOIN = 3
 
 
@@ -86,7 +86,7 @@ def refuse_amount_alone(memo: str) -> None:
 def _second(words: list[str]) -> _Second | None:
     word, unit, *_ = [*words, "", ""]
     match = NUMBER.fullmatch(word)
-    if not match:
+    if not match or len(word) > LONGEST_WORD:
         return None
     number = matched(match)
     after = words[1:]
