@@ -11,6 +11,7 @@ from bot.core.amount_numbers import LONGEST_WORD, NUMBER, Number, in_sats, match
 from bot.core.amount_problems import Problem, quotable, refuse
 from bot.core.amount_words import (
     AND,
+    ARTICLES,
     LOOKED_AT,
     NAMED,
     NAMES,
@@ -57,6 +58,9 @@ def refuse_second_amount(number: Number, rest: str, *, has_unit: bool) -> None:
     _refuse_repeats(number, said)
     joins = [*takewhile(_joins, said)]
     joins = joins[:_LONGEST_JOIN]
+    after = [word for word in said[len(joins) :] if word not in ARTICLES]
+    if joins and len(after) == 1 and multiple_of(after[0]):
+        refuse(Problem.SUM, in_sats(number.sats, "2100 sats"))  # "5 x thousand"
     second = _second(said[len(joins) :])
     if second is None:
         return
@@ -71,7 +75,9 @@ def refuse_second_amount(number: Number, rest: str, *, has_unit: bool) -> None:
 
 
 def _joins(word: str) -> bool:
-    return (is_sign(word) and "#" not in word) or word in _JOINS | _RATES
+    return (is_sign(word) and "#" not in word) or not {word, folded(word)}.isdisjoint(
+        _JOINS | _RATES
+    )
 
 
 def refuse_amount_alone(memo: str) -> None:
@@ -85,7 +91,7 @@ def refuse_amount_alone(memo: str) -> None:
 
 def _second(words: list[str]) -> _Second | None:
     word, unit, *_ = [*words, "", ""]
-    match = NUMBER.fullmatch(word)
+    match = NUMBER.fullmatch(word.rstrip("%"))
     if not match or len(word) > LONGEST_WORD:
         return None
     number = matched(match)
@@ -96,9 +102,10 @@ def _second(words: list[str]) -> _Second | None:
         return _Second(_counted(number, number.unit), is_certain=True)
     if is_unit(unit):
         return _Second(_counted(number, unit), is_certain=True)
+    is_last = word.endswith("%") or all(each[:1].isdecimal() for each in after)  # "and 5 000"
     is_share = bool(after) and after[0] in _SHARES
     is_multiple = not number.unit and len(after) == 1 and multiple_of(after[0]) > 0
-    return _Second(number, is_certain=not after or is_share or is_multiple)
+    return _Second(number, is_certain=is_last or is_share or is_multiple)
 
 
 def _counted(number: Number, unit: str) -> Number:

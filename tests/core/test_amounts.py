@@ -711,7 +711,8 @@ SECOND = """1k sats and 500 sats|1k sats + 500 sats|1k sats plus 500|2 ksats 500
 |1 sat and 999 msat|100 y 20|100 et 20|100 и 20|100 más 20|100 and 10 sats tip|100 and 10 tip
 |2 at 100|2 je 100|100 3 times|100 three times|100 twice|100 3x|100 or 20|5 hasta 10|5 bis zu 10
 |3 for 2100|5 = 5k|5 = 5000|5 =5k|5 sats = 0.5 btc|5 sats thousand|5 sats k|5 btc sats|any 2100
-|any amount 2100|any 5k|any 21 sats|1 point five|1 of 2|1 btc and a half"""
+|any amount 2100|any 5k|any 21 sats|1 point five|1 of 2|1 btc and a half
+|10 \u0430 20|5 x thousand|5 times a hundred|1k sats and 10%|5 and 5 000"""
 
 
 @pytest.mark.parametrize("text", SECOND.replace("\n", "").split("|"))
