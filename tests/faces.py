@@ -116,7 +116,7 @@ def _starts() -> dict[Face, str]:
 
 
 def _begins_with_an_amount(text: str) -> bool:
-    return text.startswith(_any_amount()) or re.match(r"[\d,.]+ sats?\b", text) is not None
+    return text.startswith(_any_amount()) or re.match(r"[\d,.]+ (?:m?sat|sats)\b", text) is not None
 
 
 @cache

@@ -156,6 +156,6 @@ async def test_less_than_was_asked_for_is_said(world: World) -> None:
     announced = await world.announced(chat)
     await world.becomes(card, Face.PAID)
     for text in (announced.text or "", card.text or ""):
-        assert "0.001 sats" in text
+        assert "1 msat" in text
         assert "500 sats" in text.partition("\n")[2]
     await world.stop_bot()

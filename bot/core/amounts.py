@@ -16,105 +16,49 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
-from enum import StrEnum
-from itertools import takewhile
 from typing import NoReturn
 
+from bot.core.amount_after import (
+    refuse_doubtful_unit,
+    refuse_doubtful_words,
+    refuse_money,
+    refuse_more_digits,
+    refuse_parts,
+    refuse_second_unit,
+)
+from bot.core.amount_more import refuse_amount_alone, refuse_second_amount
 from bot.core.amount_numbers import (
-    ALL_SATS,
-    ALONE,
-    ENDS_IN_A_GROUP,
     EXACT,
-    FROM_ZERO,
     LONGEST_WORD,
     NUMBER,
-    RATIO,
-    THREE,
     Number,
-    amount_at_start,
-    digits_at_start,
     first_word,
     in_digits,
     in_our_digits,
     in_sats,
     matched,
-    short,
     value_of,
     with_commas,
     working,
 )
+from bot.core.amount_problems import Problem, quotable, refuse
 from bot.core.amount_words import (
-    AND,
-    AROUND_QUOTES,
-    ARTICLES,
-    BITCOIN,
+    LOOKED_AT,
     MONEY,
-    MONEY_IN_CAPITALS,
     MULTIPLES,
-    NAMED,
-    NAMES,
-    PARTS,
-    PERCENT,
-    PREFIXES,
     QUOTES,
     SAT_WORDS,
     SEPARATORS,
     SHORT,
     UNITS,
     is_money_sign,
-    is_unit,
     is_visible,
     plain,
     seen,
-    visible,
 )
-from bot.errors import AmountRefused, Value
+from bot.errors import AmountRefused
 
-
-class Problem(StrEnum):
-    """Why an amount is refused.
-
-    The values of the refusal are those named here: `shown` is what was written, "" where that is
-    too long to be shown. All but the last two have an `example` as well, which `parse` takes.
-    """
-
-    MISSING = "missing"
-    NOT_A_NUMBER = "not a number"  # shown
-    NEGATIVE = "negative"  # shown
-    PLUS = "plus"  # shown
-    QUOTES = "quotes"  # shown
-    NOT_DECIMAL = "not decimal"  # shown
-    EXPONENT = "exponent"  # shown
-    DOTS = "dots"  # shown
-    COMMAS = "commas"  # shown
-    UNREADABLE = "unreadable"  # shown
-    UNIT_FIRST = "unit first"
-    SUM = "sum"
-    RANGE = "range"  # shown
-    PERCENT = "percent"  # shown
-    FRACTION = "fraction"  # shown
-    BTC_OR_SATS = "btc or sats"  # shown
-    NO_SPACE = "no space"  # shown
-    BTC_WITH_MULTIPLIER = "btc with multiplier"  # shown
-    ONE_OR_TWO_NUMBERS = "one or two numbers"  # shown
-    FRACTION_OR_THOUSANDS = "fraction or thousands"  # shown, fewer and more: the two readings
-    ZERO = "zero"
-    BELOW_A_SAT = "below a sat"  # shown
-    BELOW_A_SAT_OR_BTC = "below a sat or btc"  # shown; no unit was written
-    PARTS_OF_A_SAT = "parts of a sat"  # shown
-    PARTS_OF_A_SAT_OR_BTC = "parts of a sat or btc"  # shown; no unit was written
-    TOO_LONG = "too long"
-    INVISIBLE = "invisible"
-    OTHER_DIGITS = "other digits"
-    OTHER_CURRENCY = "other currency"  # shown
-    MILLISATS = "millisats"
-    MEGA_OR_MILLI = "mega or milli"  # shown
-    SEPARATE_MULTIPLIER = "separate multiplier"  # shown
-    UNCLEAR_UNIT = "unclear unit"  # shown
-    NOT_ALONE = "not alone"  # shown: what follows the amount
-    TOO_LITTLE = "too little"  # limit_sats
-    TOO_MUCH = "too much"  # limit_sats
-
+__all__ = ["Problem", "check_range", "format_sats", "parse", "parse_amount"]
 
 # every dash that a keyboard makes
 _MINUS = r"[-\u2010-\u2015\u2212]"
@@ -170,7 +114,7 @@ def parse_amount(text: str) -> int:
     amount_msat, memo = _split(text)
     if memo:
         example = f"{amount_msat // 1000:,}" if amount_msat else "any"
-        _refuse(Problem.NOT_ALONE, example, shown=_shown(memo))
+        refuse(Problem.NOT_ALONE, example, shown=quotable(memo))
     return amount_msat
 
 
@@ -185,22 +129,27 @@ def check_range(amount_msat: int, *, min_sats: int, max_sats: int) -> None:
 
 
 def format_sats(amount_msat: int) -> str:
-    """`2,100 sats`, `1 sat`, `2,100.5 sats`; `any amount` for 0. Exact to the millisatoshi."""
+    """`2,100 sats`, `1 sat`, `2,100 sats and 1 msat`; `any amount` for 0. Exact.
+
+    There are no fractions: `5.001 sats` could be five thousand.
+    """
     if amount_msat == 0:
         return "any amount"
     sats, msat = divmod(amount_msat, 1000)
-    fraction = f".{msat:03}".rstrip("0") if msat else ""
-    return f"{sats:,}{fraction} sat{'' if amount_msat == 1000 else 's'}"
+    whole = f"{sats:,} sat{'' if sats == 1 else 's'}" if sats else ""
+    return " and ".join(filter(None, (whole, f"{msat} msat" if msat else "")))
 
 
 def _split(text: str) -> tuple[int, str]:
     text = text.strip()
     word, rest = first_word(text)
     if not word:
-        _refuse(Problem.MISSING, "2100")
+        refuse(Problem.MISSING, "2100")
     if word.casefold() == "any":
         next_word, memo = first_word(rest)
-        return 0, memo if next_word.casefold() == "amount" else rest
+        memo = memo if next_word.casefold() == "amount" else rest
+        refuse_amount_alone(memo)
+        return 0, memo
     _refuse_unreadable(word)
     _refuse_range(text)
     _refuse_sum(text)
@@ -218,10 +167,10 @@ def _number(word: str, rest: str) -> Number:
     number = matched(match)
     # some wallets put ₿ before a number of sats
     if symbol and (suffix or not fraction):
-        _refuse(Problem.BTC_OR_SATS, in_sats(number.value, "21 sats"), shown=_shown(word))
+        refuse(Problem.BTC_OR_SATS, in_sats(number.value, "21 sats"), shown=quotable(word))
     if number.unit and number.unit not in SHORT and number.unit not in UNITS:
-        _refuse_doubtful_unit(suffix, number.value, shown=word)
-        _refuse(Problem.NO_SPACE, in_sats(number.value, "2100", " pizza"), shown=_shown(word))
+        refuse_doubtful_unit(suffix, number.value, shown=word)
+        refuse(Problem.NO_SPACE, in_sats(number.value, "2100", " pizza"), shown=quotable(word))
     return number
 
 
@@ -234,112 +183,68 @@ def _with_separate_unit(number: Number, rest: str) -> tuple[int, str]:
         return _whole(Number(both, number.value, unit, number.sats_each * UNITS[unit]), after)
     if unit in UNITS and UNITS[unit] > 1_000:
         example = working(f"{number.sats:,f} btc", "0.0005 btc")
-        _refuse(Problem.BTC_WITH_MULTIPLIER, example, shown=_shown(both))
+        refuse(Problem.BTC_WITH_MULTIPLIER, example, shown=quotable(both))
     # what can't be seen may hide a unit or digits
     if after and not seen(next_word).strip():
-        _refuse(Problem.INVISIBLE, working(number.text, "2100"))
-    _refuse_doubtful_unit(next_word, number.sats, shown=both)
-    _refuse_parts(number, rest)
-    _refuse_more_digits(number, rest)
+        refuse(Problem.INVISIBLE, working(number.text, "2100"))
+    refuse_doubtful_unit(next_word, number.sats, shown=both)
+    refuse_doubtful_words(number, rest)
+    refuse_parts(number, rest)
+    refuse_more_digits(number, rest)
+    refuse_second_amount(number, rest, has_unit=False)
     return _msat(number), rest
 
 
 def _whole(number: Number, rest: str) -> tuple[int, str]:
     """The amount in msat and the memo, which is not more of it: "1 btc 5000 sats"."""
-    more = amount_at_start(rest)
-    if more is not None and more.sats_each < number.sats_each:
-        _refuse(Problem.SUM, in_sats(number.sats + more.sats, "2100 sats"))
+    refuse_second_amount(number, rest, has_unit=True)
+    refuse_second_unit(number, rest)
     return _msat(number), rest
 
 
-def _refuse_parts(number: Number, rest: str) -> None:
-    """Raises `AmountRefused` for "1 1/2", "1 half btc" and "2 and a half"."""
-    words = [plain(word) for word in rest.split(None, 4)[:4]]
-    part, unit = [*(word for word in words if word not in AND | ARTICLES), "", ""][:2]
-    ratio = RATIO.fullmatch(part)
-    if not ratio and part not in PARTS:
-        return
-    unit = (ratio and ratio["unit"]) or unit
-    perhaps_memo = unit and words[0] not in AND and not is_unit(unit) and unit not in MULTIPLES
-    if perhaps_memo and not (ratio and ENDS_IN_A_GROUP.fullmatch(number.text)):
-        return
-    shown = _shown(f"{number.text} {' '.join(rest.split(None, 4)[: words.index(part) + 1])}")
-    each = number.sats_each * (MULTIPLES.get(unit) or UNITS.get(unit, 1))
-    under = int(ratio["under"]) if ratio else 0
-    value = number.value + (Decimal(int(ratio["over"])) / under if ratio and under else 0)
-    _refuse(Problem.FRACTION, in_sats(value * each, "21 sats"), shown=shown)
-
-
-def _refuse_more_digits(number: Number, rest: str) -> None:
-    """Raises `AmountRefused` if the digits that follow may belong to the number."""
-    look = seen(rest)
-    alone = ALONE.match(look)
-    first = alone.end() if alone else 0
-    words = [word[:LONGEST_WORD] for word in look[first:].split(None, 4)[:4]]
-    run, unit = digits_at_start(words)
-    groups = [word for word in run if re.search(r"\d", word)]
-    if not groups:
-        return
-    goes_on = bool(number.unit or ENDS_IN_A_GROUP.fullmatch(number.text))
-    threes = [*takewhile(THREE.match, groups)] if goes_on else []
-    from_zero = any(map(FROM_ZERO.match, words[: len(run)]))
-    is_last = goes_on or plain(look).endswith(unit)  # "2100 5k run" is a memo
-    with_unit = is_unit(unit) or (unit in MULTIPLES and is_last)
-    if not (threes or from_zero or with_unit or first or len(groups) > 1 or not unit):
-        return
-    shown = _shown(f"{number.text} {look[:first]}{' '.join(threes or run)}")
-    start = re.sub("[,_]", "", number.text)
-    tail = (f" {unit}" if unit in UNITS else unit) if threes in ([], groups) else ""
-    joined = f"{start}{'.' if first else ''}{''.join(threes or groups)}"
-    example = with_commas(f"{joined}{tail if unit in UNITS or unit in SHORT else ''}", "")
-    is_one = (threes or from_zero or first) and not number.unit and "." not in start
-    example = (is_one and example) or in_sats(number.sats, "21,000")
-    _refuse(Problem.ONE_OR_TWO_NUMBERS, example, shown=shown)
-
-
 def _msat(number: Number) -> int:
-    shown = _shown(number.text)
+    shown = quotable(number.text)
     if number.is_perhaps_grouped:
         thousands = number.value.scaleb(3, EXACT)
         fewer, more = f"{number.value.normalize(EXACT):,f}", f"{thousands:,f}"
         example = f"{thousands:f}"
-        _refuse(Problem.FRACTION_OR_THOUSANDS, example, shown=shown, fewer=fewer, more=more)
+        refuse(Problem.FRACTION_OR_THOUSANDS, example, shown=shown, fewer=fewer, more=more)
     sats = number.sats
     if sats == 0:
-        _refuse(Problem.ZERO, "any pizza")
+        refuse(Problem.ZERO, "any pizza")
     if sats != sats.to_integral_value():
         _refuse_parts_of_a_sat(number, sats)
     return int(sats) * 1000
 
 
 def _refuse_parts_of_a_sat(number: Number, sats: Decimal) -> NoReturn:
-    shown = _shown(number.text)
+    shown = quotable(number.text)
     whole = format_sats(1000 * max(1, int(sats)))
     if number.unit:
         problem = Problem.BELOW_A_SAT if sats < 1 else Problem.PARTS_OF_A_SAT
-        _refuse(problem, whole, shown=shown)
+        refuse(problem, whole, shown=shown)
     if sats < 1:
         example = working(f"{number.text} btc", "0.0005 btc")
-        _refuse(Problem.BELOW_A_SAT_OR_BTC, example, shown=shown)
-    _refuse(Problem.PARTS_OF_A_SAT_OR_BTC, whole, shown=shown)
+        refuse(Problem.BELOW_A_SAT_OR_BTC, example, shown=shown)
+    refuse(Problem.PARTS_OF_A_SAT_OR_BTC, whole, shown=shown)
 
 
 def _refuse_unreadable(word: str) -> None:
     if len(word) > LONGEST_WORD:
-        _refuse(Problem.TOO_LONG, "2100 pizza")
+        refuse(Problem.TOO_LONG, "2100 pizza")
     if not is_visible(word):
-        _refuse(Problem.INVISIBLE, working("".join(seen(word).split()), "2100"))
+        refuse(Problem.INVISIBLE, working("".join(seen(word).split()), "2100"))
     if any(letter.isnumeric() and not letter.isascii() for letter in word):
         ours = in_our_digits(word)
         match = NUMBER.fullmatch(ours)
         if match and matched(match).unit not in {*UNITS, *SHORT}:
-            _refuse_doubtful_unit(match["unit"], matched(match).value, shown=word)
+            refuse_doubtful_unit(match["unit"], matched(match).value, shown=word)
         neutral = "1 sat" if "\u2044" in seen(word) else "2100"  # "½"
-        _refuse(Problem.OTHER_DIGITS, working(ours, neutral))
+        refuse(Problem.OTHER_DIGITS, working(ours, neutral))
 
 
 def _refuse_range(text: str) -> None:
-    match = _RANGE.match(text)
+    match = _RANGE.match(text[:LOOKED_AT])
     if not match:
         return
     low, low_unit, high, high_unit = match.groups()
@@ -348,11 +253,11 @@ def _refuse_range(text: str) -> None:
     if goes_up and (high_unit or not low_unit or low_unit.casefold() in SHORT):
         least, unit = (low, low_unit or "") if value_of(low, None) else (high, high_unit or "")
         example = with_commas(f"{least}{' ' * (unit in UNITS)}{unit}", "2100")
-        _refuse(Problem.RANGE, example, shown=_shown(match.group()))
+        refuse(Problem.RANGE, example, shown=quotable(match.group()))
 
 
 def _refuse_sum(text: str) -> None:
-    match = _SUM.match(text)
+    match = _SUM.match(text[:LOOKED_AT])
     if not match:
         return
     first, unit, *others = match.groups()
@@ -360,19 +265,19 @@ def _refuse_sum(text: str) -> None:
     a, b = value_of(first, unit), Decimal(second)
     answer = a * b if sign.casefold() in _TIMES else a + b if sign.casefold() in _PLUS else a
     is_whole = re.match(r"\s|$", text[match.end() :])
-    _refuse(Problem.SUM, in_sats(answer if is_whole else a, "2100", ""))
+    refuse(Problem.SUM, in_sats(answer if is_whole else a, "2100", ""))
 
 
 def _refuse_malformed(word: str, rest: str) -> NoReturn:
     letters = re.sub(r"[\d.,_]", "", word).casefold()
     if letters in MONEY or any(map(is_money_sign, word)):
-        _refuse_money(word)
+        refuse_money(word)
     lead, figures = re.fullmatch(r"(\D*)(.*)", word).groups()  # type: ignore[union-attr]
     lead = lead.casefold()
     if lead in UNITS and (lead != "₿" or word == lead):
         unit = "btc" if lead == "₿" else lead  # the sign itself goes before, without a space
         example = f"{figures or first_word(rest)[0]} {unit}"
-        _refuse(Problem.UNIT_FIRST, working(example, "2100 sats"))
+        refuse(Problem.UNIT_FIRST, working(example, "2100 sats"))
     unit = plain(first_word(rest)[0])
     shorts = {each: short for short, each in SHORT.items()}
     unit = f" {unit}" if unit in UNITS else shorts.get(MULTIPLES.get(unit, 0), "")
@@ -382,7 +287,7 @@ def _refuse_malformed(word: str, rest: str) -> NoReturn:
             example = f"{meant} pizza" if meant else _mended(problem, word, neutral, unit)
             if problem is Problem.COMMAS and example.endswith((" sat", " sats")) and not unit:
                 problem = Problem.PARTS_OF_A_SAT_OR_BTC  # "1,5"
-            _refuse(problem, example, shown=_shown(word))
+            refuse(problem, example, shown=quotable(word))
     raise AssertionError("the last pattern matches every word")
 
 
@@ -400,59 +305,3 @@ def _mended(problem: Problem, word: str, neutral: str, unit: str) -> str:
     if len(found) != 1:
         return neutral
     return with_commas(f"{found[0]}{unit}", "") or with_commas(found[0], neutral)
-
-
-def _refuse_doubtful_unit(word: str, count: Decimal, *, shown: str) -> None:
-    """Raises `AmountRefused` if this word, after a number, might change what it counts."""
-    said = plain(word)
-    # "sats/pizza" begins with a unit; "k-pop" is a memo
-    lead = re.split(r"[\W\d_]", said, maxsplit=1)[0]
-    is_word = len(lead) > 2 or said[len(lead) :][:1] in tuple(",;:/!?)")
-    units = [said, AROUND_QUOTES.sub("", said).strip("*_~|"), *([lead] if is_word else [])]
-    first, _, second = said.partition("-")
-    units += [first] if first in MULTIPLES and is_unit(second) else []
-    signs = not any(letter.isdigit() for letter in said) and any(map(is_money_sign, said))
-    if not MONEY.isdisjoint([*units, said.removeprefix("k")]) or word in MONEY_IN_CAPITALS or signs:
-        _refuse_money(shown)
-    if said[:1] in ("%", "\u2030") or not PERCENT.isdisjoint(units):
-        _refuse(Problem.PERCENT, in_sats(count, "2100", ""), shown=_shown(shown))
-    for unit in units:
-        if unit in MULTIPLES:
-            example = short(count * MULTIPLES[unit], "21k")
-            _refuse(Problem.SEPARATE_MULTIPLIER, example, shown=_shown(shown))
-        if named := NAMED.fullmatch(unit):
-            is_mega = "M" in seen(word).partition("s")[0]
-            _refuse_named(named, count, is_mega=is_mega, shown=shown)
-    if "₿" in said:
-        example = working(f"{count:f} btc", "5 sats")
-        _refuse(Problem.UNCLEAR_UNIT, f"{example} pizza", shown=_shown(shown))
-
-
-def _refuse_named(named: re.Match[str], count: Decimal, *, is_mega: bool, shown: str) -> NoReturn:
-    prefix, name = named["prefix"], named["name"]
-    sats = count * NAMES[name] * Decimal(10) ** PREFIXES.get(prefix, 0)
-    if prefix == "m" and is_mega and NAMES[name] == 1:
-        _refuse(Problem.MEGA_OR_MILLI, short(count * 10**6, "1m"), shown=_shown(shown))
-    if NAMES[name] == 1 and PREFIXES.get(prefix, 0) < 0:
-        _refuse(Problem.MILLISATS, format_sats(1000 * max(1, int(min(sats, Decimal(ALL_SATS))))))
-    example = working(f"{count:f} btc", "5 sats") if name in BITCOIN and not prefix else ""
-    example = example or in_sats(sats, "5 sats")
-    _refuse(Problem.UNCLEAR_UNIT, f"{example} pizza", shown=_shown(shown))
-
-
-def _refuse_money(word: str) -> NoReturn:
-    _refuse(Problem.OTHER_CURRENCY, "2100 sats", shown=_shown(word))
-
-
-def _refuse(problem: Problem, example: str, **values: Value) -> NoReturn:
-    raise AmountRefused(problem, example=example, **values)
-
-
-def _shown(text: str) -> str:
-    """Written words as a sentence can quote them, "" where they are too long for that.
-
-    The sentence has quotation marks of its own.
-    """
-    words = (AROUND_QUOTES.sub("", visible(word)) for word in text.split())
-    shown = " ".join(filter(None, words))
-    return shown if len(shown) <= LONGEST_WORD else ""

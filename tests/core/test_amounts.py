@@ -106,6 +106,20 @@ TAKEN = [
     ("2100 - 2 pizzas", 2100, "- 2 pizzas"),
     ("2100 x pizza", 2100, "x pizza"),
     ("2100 🍕", 2100, "🍕"),
+    ("2100 kr0ne", 2100, "kr0ne"),
+    ("2100 m4 screws", 2100, "m4 screws"),
+    ("2100 <3", 2100, "<3"),
+    ("any " + "9" * 4000, None, "9" * 4000),
+    ("any 2 pizzas", None, "2 pizzas"),
+    ("5 y " + "9" * 4000, 5, "y " + "9" * 4000),
+    ("2100 @mila", 2100, "@mila"),
+    ("2100 k9 food", 2100, "k9 food"),
+    ("2100 mi parte", 2100, "mi parte"),
+    ("2100 in May", 2100, "in May"),
+    ("2100 per head", 2100, "per head"),
+    ("2100 만두", 2100, "만두"),
+    ("2100 real food", 2100, "real food"),
+    ("2100 ooops", 2100, "ooops"),
 ]
 
 # what is written, why it is refused, the example that works, and what is blamed, if anything is
@@ -424,12 +438,13 @@ def test_an_amount_alone_has_nothing_behind_it() -> None:
     ("amount_msat", "text"),
     [
         (0, "any amount"),
-        (1, "0.001 sats"),
-        (500, "0.5 sats"),
+        (1, "1 msat"),
+        (500, "500 msat"),
         (1000, "1 sat"),
-        (1001, "1.001 sats"),
+        (1001, "1 sat and 1 msat"),
         (2_100_000, "2,100 sats"),
-        (2_100_500, "2,100.5 sats"),
+        (5001, "5 sats and 1 msat"),
+        (2_100_500, "2,100 sats and 500 msat"),
         (2_100_000_000_000_000_000, "2,100,000,000,000,000 sats"),
     ],
 )
@@ -652,3 +667,80 @@ def test_ten_times_the_nonsense_costs_ten_times_the_time(start: str, nonsense: s
 
     # a square would make it a hundred
     assert cost_s(100_000) < 40 * (cost_s(10_000) + 1e-4)
+
+
+# what is written, one after "|", and why it is refused
+ALSO_REFUSED = {
+    Problem.SEPARATE_MULTIPLIER: """
+        5 k👍|5 m👍|5 k—pizza|5 k–pizza|5 k+tip|5 k&pizza|5 k@home|5 k#1|5 k_x|5 k-|5 #k|5 – k
+        |5 ḱ|5 \u1d0b|5 mio👍|5 百万|5 十万|5 千sats|5 万聪|5 万|5 mi|5 mi sats|5 Mill.|1 Tausender
+        |5 тыщ|5 косарей|5 bi|5 tys|5 tisíc|5 tisic|5 juta|5 triệu|5 milyon|5 ألف|5 हजार
+        |5 हज़ार|5 ten thousand|5 bin
+    """,
+    Problem.OTHER_CURRENCY: """
+        5 万円|5 千円|5 рублей|5 руб|5 евро|5 долларов|5 元|5 円|5 원|5 dólares|5 dolares
+        |5 US dollars|5 swiss francs|5 british pounds|5 kr|5 kr.|5 zł|5 Franken|5 centavos
+        |5 ct|5 DOGE|5 L-BTC|5 WBTC|5 💵|5 SOL👍|5 usd👍|5 р|5 in euros
+    """,
+    Problem.UNCLEAR_UNIT: """
+        5 ksаts|5 btс|5 втс|5 Ьtс|5 sаts|5 whole bitcoin|5 of bitcoin|5 in btc|5 #btc
+        |5 : btc|5 – btc|5 Ƀ|5 btc👍|5ksаts
+    """,
+    Problem.PERCENT: "5 per cent|5 pour cent|5 por ciento|5 per mille",
+    Problem.ONE_OR_TWO_NUMBERS: "5 OOO|5 ooo|5 ООО|5 O00",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (text.strip(), problem)
+        for problem, texts in ALSO_REFUSED.items()
+        for text in texts.split("|")
+    ],
+)
+def test_what_stands_after_a_number_is_not_lost(text: str, problem: Problem) -> None:
+    for written in (text, f"{text} "):
+        refusal = refused(written)
+        assert refusal.problem == problem
+        parse(str(refusal.values["example"]), min_sats=1, max_sats=MAX_SATS)
+
+
+SECOND = """1k sats and 500 sats|1k sats + 500 sats|1k sats plus 500|2 ksats 500|2 ksats, 500
+|1 btc and 500 sats|10 btc - 1 btc|1 btc 500 sats|1 btc + 5 mbtc|2100 sats or 5000|5 sats and 1 msat
+|1 sat and 999 msat|100 y 20|100 et 20|100 и 20|100 más 20|100 and 10 sats tip|100 and 10 tip
+|2 at 100|2 je 100|100 3 times|100 three times|100 twice|100 3x|100 or 20|5 hasta 10|5 bis zu 10
+|3 for 2100|5 = 5k|5 = 5000|5 =5k|5 sats = 0.5 btc|5 sats thousand|5 sats k|5 btc sats|any 2100
+|any amount 2100|any 5k|any 21 sats|1 point five|1 of 2|1 btc and a half
+|10 \u0430 20|5 x thousand|5 times a hundred|1k sats and 10%|5 and 5 000"""
+
+
+@pytest.mark.parametrize("text", SECOND.replace("\n", "").split("|"))
+def test_a_second_amount_is_not_lost(text: str) -> None:
+    refusal = refused(text)
+    assert refusal.problem != Problem.NOT_A_NUMBER
+    parse(str(refusal.values["example"]), min_sats=1, max_sats=MAX_SATS)
+
+
+MEMOS = """at 8:30|for 2|and 2 friends too|to 5 friends|3 times table|twice baked|or 2 pizzas|+ tip
+|of 5 friends|# 5|kr0ne"""
+
+
+@pytest.mark.parametrize("memo", MEMOS.replace("\n", "").split("|"))
+@pytest.mark.parametrize("amount", ["2100", "2100 sats"])
+def test_a_number_in_a_memo_is_no_second_amount(amount: str, memo: str) -> None:
+    assert parse(f"{amount} {memo}", min_sats=1, max_sats=MAX_SATS) == (2_100_000, memo)
+
+
+@pytest.mark.parametrize("memo", ["500", "5 6 7", "at 8", "bitcoin", "mega party", "5k run", "#5"])
+def test_after_sats_a_memo_may_begin_with_a_number(memo: str) -> None:
+    assert parse(f"2100 sats {memo}", min_sats=1, max_sats=MAX_SATS) == (2_100_000, memo)
+
+
+@pytest.mark.parametrize(
+    "text", ["100 and " + "1" * 4080 + " x", "100 e" + "1" * 4080 + " x", "5 " + "\ufdfa" * 4000]
+)
+def test_a_long_memo_is_not_looked_at_to_its_end(text: str) -> None:
+    began = time.process_time()
+    _answer(text)
+    assert time.process_time() - began < 0.05

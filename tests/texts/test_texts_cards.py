@@ -231,11 +231,11 @@ def test_a_long_memo_is_folded() -> None:
     ("asked_msat", "paid_msat", "first", "differs"),
     [
         (2_100_000, 2_100_000, "✅ Paid: 2,100 sats", ""),
-        (2_100_000, 2_100_001, "✅ Paid: 2,100.001 sats", "more"),
+        (2_100_000, 2_100_001, "✅ Paid: 2,100 sats and 1 msat", "more"),
         (0, 777_000, "✅ Paid: 777 sats", ""),
         (2_100_000, 5_000_000, "✅ Paid: 5,000 sats", "more"),
-        (2_100_000, 2_099_999, "✅ Paid: 2,099.999 sats", "less"),
-        (2_100_000, 1, "✅ Paid: 0.001 sats", "less"),
+        (2_100_000, 2_099_999, "✅ Paid: 2,099 sats and 999 msat", "less"),
+        (2_100_000, 1, "✅ Paid: 1 msat", "less"),
     ],
 )
 def test_a_payment_is_announced_with_what_came_in(

@@ -1,0 +1,70 @@
+"""Why an amount is refused, and what of it is shown. Knows only our errors and the quotes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NoReturn
+
+from bot.core.amount_numbers import LONGEST_WORD
+from bot.core.amount_words import AROUND_QUOTES, visible
+from bot.errors import AmountRefused, Value
+
+
+class Problem(StrEnum):
+    """Why an amount is refused.
+
+    The values of the refusal are those named here: `shown` is what was written, "" where that is
+    too long to be shown. All but the last two have an `example` as well, which `parse` takes.
+    """
+
+    MISSING = "missing"
+    NOT_A_NUMBER = "not a number"  # shown
+    NEGATIVE = "negative"  # shown
+    PLUS = "plus"  # shown
+    QUOTES = "quotes"  # shown
+    NOT_DECIMAL = "not decimal"  # shown
+    EXPONENT = "exponent"  # shown
+    DOTS = "dots"  # shown
+    COMMAS = "commas"  # shown
+    UNREADABLE = "unreadable"  # shown
+    UNIT_FIRST = "unit first"
+    SUM = "sum"
+    RANGE = "range"  # shown
+    PERCENT = "percent"  # shown
+    FRACTION = "fraction"  # shown
+    BTC_OR_SATS = "btc or sats"  # shown
+    NO_SPACE = "no space"  # shown
+    BTC_WITH_MULTIPLIER = "btc with multiplier"  # shown
+    ONE_OR_TWO_NUMBERS = "one or two numbers"  # shown
+    FRACTION_OR_THOUSANDS = "fraction or thousands"  # shown, fewer and more: the two readings
+    ZERO = "zero"
+    BELOW_A_SAT = "below a sat"  # shown
+    BELOW_A_SAT_OR_BTC = "below a sat or btc"  # shown; no unit was written
+    PARTS_OF_A_SAT = "parts of a sat"  # shown
+    PARTS_OF_A_SAT_OR_BTC = "parts of a sat or btc"  # shown; no unit was written
+    TOO_LONG = "too long"
+    INVISIBLE = "invisible"
+    OTHER_DIGITS = "other digits"
+    OTHER_CURRENCY = "other currency"  # shown
+    MILLISATS = "millisats"
+    MEGA_OR_MILLI = "mega or milli"  # shown
+    SEPARATE_MULTIPLIER = "separate multiplier"  # shown
+    UNCLEAR_UNIT = "unclear unit"  # shown
+    NOT_ALONE = "not alone"  # shown: what follows the amount
+    TOO_LITTLE = "too little"  # limit_sats
+    TOO_MUCH = "too much"  # limit_sats
+
+
+def refuse(problem: Problem, example: str, **values: Value) -> NoReturn:
+    """Raises `AmountRefused` with an example that works."""
+    raise AmountRefused(problem, example=example, **values)
+
+
+def quotable(text: str) -> str:
+    """Written words as a sentence can quote them, "" where they are too long for that.
+
+    The sentence has quotation marks of its own.
+    """
+    words = (AROUND_QUOTES.sub("", visible(word)) for word in text.split())
+    shown = " ".join(filter(None, words))
+    return shown if len(shown) <= LONGEST_WORD else ""
