@@ -15,6 +15,9 @@ from bot.errors import (
     NodeTimeout,
 )
 
+#: A row that came due for its notice so many seconds ago at most may give it, however short the
+#: patience is.
+FRESH_S = 2.0
 #: Clocks that move apart by more were set, in seconds.
 SET_S = 2.0
 #: Seconds in which the group of a row moves once at most: it becomes a supergroup once in its life.
@@ -97,7 +100,8 @@ class Patience:
     def _speaks(self, row: Invoice, waited_s: float) -> bool:
         """One row speaks for its chat, and once it has ended another one: the one before may have
         been somebody else's, or long ago. Not one that has little patience left."""
-        if row.chat_id not in self._speakers and waited_s <= self._patience_s / 2:
+        is_fresh = waited_s <= max(NOTICE_AFTER_S + FRESH_S, self._patience_s / 2)
+        if row.chat_id not in self._speakers and is_fresh:
             self._speakers[row.chat_id] = row.id
         return self._speakers.get(row.chat_id) == row.id
 

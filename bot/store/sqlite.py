@@ -88,6 +88,7 @@ class Files:
         self._own = _identity(path)
         self._beside: dict[Path, _Identity] = {}
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._is_closed = False
         self._index: int | None = None
         self._size = 0  # of the database's file after the last transaction
 
@@ -121,9 +122,11 @@ class Files:
             self._index = None
 
     def close(self) -> None:
-        """The connection was closed for good."""
+        """The connection was closed for good; once more does nothing."""
         self.forget()
-        os.close(self._file)
+        if not self._is_closed:
+            self._is_closed = True
+            os.close(self._file)
 
     def _is_cut_short(self) -> bool:
         """Whether the file is smaller than it was, and not by SQLite's doing, or is no database.

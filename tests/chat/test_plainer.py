@@ -13,7 +13,7 @@ from bot.core.invoice import Face, Invoice, State
 from bot.core.work import Do
 from bot.demo.telegram import Message, SimTelegram
 from bot.errors import ChatRefused
-from tests.chat.room import Room, plain
+from tests.chat.room import ALIAS, Room, plain
 from tests.chat.test_cards import taken
 
 REFUSED = "Bad Request: something quite new"
@@ -32,7 +32,7 @@ def statuses(room: Room, method: str) -> list[int | None]:
 
 
 async def paid(room: Room) -> Invoice:
-    row, _ = await room.open_card(room.group, room.anna, "/invoice 2100 <b>pizza")
+    row, _ = await room.open_card(room.group, room.anna, "/invoice 2100 pizza <b>")
     return await room.change(row, state=State.SETTLED, paid_msat=2_100_000, settled_at=1)
 
 
@@ -55,7 +55,7 @@ async def test_where_nobody_can_mention_the_asker_a_payment_has_the_plain_name(r
     room.telegram.unmentionable.add(room.anna.id)
     row = await room.take(Do.ANNOUNCE, row)
     assert row.announced
-    assert last(room).text == plain(texts.announcement(row))
+    assert last(room).text == plain(texts.announcement(row, payee=ALIAS))
     assert "text_mention" not in marks(last(room))
     room.telegram.unmentionable.clear()  # it is asked for each time
     await room.take(Do.ANNOUNCE, row)
@@ -72,7 +72,7 @@ async def test_a_payment_whose_text_is_refused_is_announced_without_what_people_
     room.telegram.fail("sendMessage", times=2, status=400, description=REFUSED)
     row = await room.take(Do.ANNOUNCE, row)
     assert row.announced
-    assert last(room).text == plain(texts.announcement(row, is_bare=True))
+    assert last(room).text == plain(texts.announcement(row, payee=ALIAS, is_bare=True))
     assert "pizza" not in (last(room).text or "")
     assert "Anna" not in (last(room).text or "")
 
@@ -90,10 +90,10 @@ async def test_a_server_that_knows_no_times_gets_none_from_then_on(room: Room) -
     room.telegram.unknown_tags = frozenset({"tg-time"})
     row, card = await room.open_card(room.group, room.anna, "/invoice 2100 pizza")
     assert card.photo is not None
-    assert card.text == plain(texts.card(row, Face.OPEN).html)
+    assert card.text == plain(texts.card(row, Face.OPEN, ALIAS).html)
     row = await room.change(row, state=State.SETTLED, paid_msat=2_100_000, settled_at=1)
     row = await room.take(Do.EDIT_CARD, row)
-    assert (row.card_shown, card.text) == (Face.PAID, plain(texts.card(row, Face.PAID).html))
+    assert (row.card_shown, card.text) == (Face.PAID, plain(texts.card(row, Face.PAID, ALIAS).html))
     await room.open_card(room.group, room.anna, "/invoice 2200")
     assert statuses(room, "sendPhoto") == [400, 200, 200]
     assert statuses(room, "editMessageMedia") == [200]
