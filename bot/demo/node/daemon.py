@@ -132,6 +132,13 @@ class Daemon:
         """End every subscription cleanly, with OK."""
         self.ledger.end_streams()
 
+    def mute_streams(self) -> None:
+        """Every subscription that is there now stays open and carries nothing more.
+
+        All else is answered, pings too. LND does nothing like this: a proxy in between does.
+        """
+        self.ledger.mute_streams()
+
     # --- the wallet
 
     def lock(self) -> None:
