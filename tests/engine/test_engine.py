@@ -18,7 +18,7 @@ from bot.demo.node import SimNode
 from bot.demo.telegram import Chat, Message
 from bot.engine import hands
 from bot.errors import AmountTooLarge, NodeUnreachable, PermissionMissing
-from bot.node import gate, watch
+from bot.node import gate, sweep
 from bot.store import sqlite
 from tests.faces import Role, may_be_duplicate, role_of
 from tests.world import World
@@ -739,7 +739,7 @@ async def test_commands_that_wait_for_the_node_keep_no_card_of_their_chat_waitin
 async def test_a_lookup_that_failed_is_made_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "LOOK_AGAIN_S", 0.3)
+    monkeypatch.setattr(sweep, "ROUND_S", 0.3)
     _, card = await begun(world)
     await world.stop_bot()
     world.node.pay(world.request_in(card))

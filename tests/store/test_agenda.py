@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.core.cursor import Cursor
 from bot.core.invoice import Columns, State
 from bot.core.work import MAX_FAULTS, READ_LANES, Do, Lane, due_now
 from bot.store import Due, Store
@@ -98,7 +99,7 @@ async def test_the_payment_that_each_node_reported_last_is_never_pruned(store: S
     old: Columns = {"state": State.SETTLED, "asked_at": NOW - 100, "due_at": None}
     for number, node_id in enumerate(["a", "b", "a", "b"], 1):
         await row(store, number, node_id=node_id, settle_index=number, settled_at=number, **old)
-        await store.do(lambda tx, i=number, n=node_id: tx.nodes.set_cursor(n, i, NOW))
+        await store.do(lambda tx, i=number, n=node_id: tx.nodes.set_cursor(n, Cursor(i), NOW))
     assert await store.do(lambda tx: tx.agenda.prune(NOW, 100)) == 2
     assert await store.do(lambda tx: tx.agenda.prune(NOW, 100)) == 0
     for node_id, index in (("a", 3), ("b", 4)):

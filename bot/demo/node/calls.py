@@ -61,6 +61,7 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
         arrived: Callable[[], None],
     ) -> None:
         self.counts: Counter[str] = Counter()
+        self.lookups: Counter[bytes] = Counter()
         # shutting down: a new subscription ends cleanly at once
         self.stopping = False
         self._ledger = ledger
@@ -116,6 +117,7 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
                 payment_hash = request.r_hash or macaroons.unhex(request.r_hash_str)
             except macaroons.MacaroonRefusal as refusal:
                 raise Refusal(str(refusal)) from None
+            self.lookups[payment_hash] += 1
             return self._ledger.lookup(payment_hash).message()
 
         return await self._answer("LookupInvoice", context, act)

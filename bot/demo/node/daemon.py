@@ -65,6 +65,11 @@ class Daemon:
         return self._calls.counts
 
     @property
+    def lookups(self) -> Counter[bytes]:
+        """How often each payment hash was looked up."""
+        return self._calls.lookups
+
+    @property
     def synced_to_chain(self) -> bool:
         """What GetInfo says; without it AddInvoice hangs in RPC_ACTIVE, as LND's does."""
         return self._wallet.synced_to_chain
