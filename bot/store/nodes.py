@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple, Unpack
 
 import sqlalchemy as sa
@@ -13,16 +12,11 @@ from bot.core.cursor import Cursor
 from bot.core.invoice import Columns, Invoice, State
 from bot.core.work import Lane
 from bot.store.invoices import Invoices
-from bot.store.noun import ROWS, Noun
+from bot.store.noun import Noun
 from bot.store.rows import packed
 from bot.store.tables import cursors, invoices
 
 _c = invoices.c
-_NEWEST_SETTLED = (
-    ROWS.where(_c.node_id == sa.bindparam("node"), _c.settle_index > 0)
-    .order_by(_c.settled_at.desc(), _c.settle_index.desc())
-    .limit(1)
-)
 _OPEN = (
     sa.select(
         _c.id,
@@ -57,10 +51,6 @@ class Nodes(Noun):
         super().__init__(connection)
         self._rows = rows
 
-    def known(self) -> Sequence[str]:
-        """The nodes that settlements were recorded from."""
-        return self._connection.execute(sa.select(cursors.c.node_id)).scalars().all()
-
     def cursor(self, node_id: str) -> Cursor:
         """How far this node's settlements are recorded."""
         c = cursors.c
@@ -84,10 +74,6 @@ class Nodes(Noun):
             "seen_at": now,
         }
         self._put(cursors, {"node_id": node_id}, columns)
-
-    def newest_settled(self, node_id: str) -> Invoice | None:
-        """The row that this node settled last."""
-        return self._one(_NEWEST_SETTLED, node=node_id)
 
     def settle(
         self, payment_hash: bytes, /, *, now: float, **columns: Unpack[Columns]

@@ -42,7 +42,7 @@ STATEMENTS: dict[str, Callable[[Tx], object]] = {
     "open_page": lambda tx: tx.nodes.open_page(None, 20),
     "open_page below": lambda tx: tx.nodes.open_page(10**9, 20),
     "confirm": lambda tx: tx.nodes.confirm(3, NOW),
-    "newest_settled": lambda tx: tx.nodes.newest_settled("a"),
+    "cursor": lambda tx: tx.nodes.cursor("a"),
     "last": lambda tx: tx.nodes.last(),
     "set_aside_others": lambda tx: tx.nodes.set_aside_others("a", NOW),
     "set_unreachable": lambda tx: tx.chats.set_unreachable(-1, False, NOW),

@@ -138,16 +138,6 @@ async def test_a_payment_and_its_cursor_are_written_together_or_not_at_all(store
     assert await store.do(lambda tx: tx.nodes.cursor("a")) == Cursor()
 
 
-async def test_the_newest_settled_row_is_this_nodes(store: Store) -> None:
-    await row(store, 1, node_id="a", settle_index=1, settled_at=50)
-    newest = await row(store, 2, node_id="a", settle_index=3, settled_at=60)
-    await row(store, 3, node_id="a", settle_index=2, settled_at=60)
-    await row(store, 4, node_id="b", settle_index=9, settled_at=99)
-    await row(store, 5, node_id="a", settled_at=99)
-    assert await store.do(lambda tx: tx.nodes.newest_settled("a")) == newest
-    assert await store.do(lambda tx: tx.nodes.newest_settled("c")) is None
-
-
 async def test_open_rows_of_another_node_are_set_aside_until_it_is_back(store: Store) -> None:
     theirs = await row(store, 1, state=State.OPEN, node_id="a")
     nobodys = await row(store, 2, state=State.OPEN)
