@@ -16,7 +16,7 @@ from bot.core.answers import NodeInvoice, NodeState
 from bot.core.cursor import Cursor
 from bot.core.invoice import Invoice
 from bot.core.outcomes import LONGEST_AT_NODE_S
-from bot.errors import InvoiceUnknown, NodeError, NodeOdd, NodeStopping
+from bot.errors import InvoiceUnknown, NodeError, NodeOdd, NodeRefused, NodeStopping
 from bot.node.client import Node
 from bot.node.gate import Gate, is_away
 from bot.node.identity import IDENTIFIED_WITHIN_S, Identity
@@ -134,7 +134,7 @@ class Payments:
         was_untrue = cursor != kept and kept.asks_from > 0
         if was_untrue:
             was, is_now = kept.asks_from, cursor.asks_from
-            log.warning("settle index went back: the node counts again", was=was, now=is_now)
+            log.warning("settle index changed: the node counts again", was=was, now=is_now)
         elif untold:
             log.warning("the node's stream did not tell what was paid", count=len(untold))
         self._sweep.begin_again(hurries=was_untrue or self._misses_much(cursor))
@@ -146,7 +146,7 @@ class Payments:
             found = await self._node.lookup(kept.payment_hash)
         except InvoiceUnknown:
             found = None
-        except NodeOdd as error:  # it says nothing of the node's counting
+        except (NodeOdd, NodeRefused) as error:  # it says nothing of the node's counting
             log.debug("look-up failed", detail=error.detail)
             return kept
         return kept.checked(found)

@@ -82,8 +82,9 @@ class Sweep:
         """What was looked up before says nothing more. It `hurries` where no event will tell."""
         self._looked_up.clear()
         self._began_at = asyncio.get_running_loop().time()
-        if hurries:
-            self._hurries, self._below = True, None
+        self._hurries = self._hurries or hurries
+        if self._hurries:
+            self._below = None
         self._woken.set()
 
     async def run(self) -> None:
@@ -126,7 +127,7 @@ class Sweep:
             page = await self._store.must(_open_page, below)
             due += self._due_of(page, node_id, LOOKUPS_OF_NEWEST - len(due))
             if len(page) < PAGE:
-                return due  # that was all there is
+                break
             below = page[-1].row_id
         return due + await self._further(node_id, LOOKUPS - len(due), PAGES)
 

@@ -191,6 +191,21 @@ async def test_a_new_invoice_is_looked_up_within_the_minute_however_many_are_ope
             await watched.rung_for(row)
 
 
+async def test_of_fifty_new_invoices_each_is_looked_up_within_the_minute(
+    sim: SimNode, watched: Watched, store: Store, first: SimInvoice
+) -> None:
+    invoices = [sim.add_invoice(5000) for _ in range(50)]
+    for each in invoices:
+        await open_row(store, each, sim.identity_pubkey)
+    async with watched.running():
+        await sim.until(lambda: asked(sim) > 50)  # all, at the start
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 1)
+        before = sim.lookups.copy()
+        hashes = [each.payment_hash for each in invoices]
+        every = 60 / QUICK
+        await sim.until(lambda: all(sim.lookups[h] > before[h] for h in hashes), timeout_s=every)
+
+
 async def test_an_old_invoice_is_looked_up_less_often_than_a_new_one(
     sim: SimNode, watched: Watched, store: Store, first: SimInvoice
 ) -> None:
