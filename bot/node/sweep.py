@@ -34,6 +34,8 @@ LOOKUPS_OF_NEWEST = 15
 #: The same while it hurries.
 HURRIED_ROUND_S = 1.0
 HURRIED_LOOKUPS = 200
+#: Seconds from one hurry to the next: a stream may fail again and again.
+HURRIES_EVERY_S = 60.0
 #: Seconds between two look-ups of a row: this part of its age, within limits.
 PART_OF_AGE = 0.25
 SHORTEST_PAUSE_S = 20.0
@@ -72,6 +74,7 @@ class Sweep:
         self._below: int | None = None  # how far down it is
         self._began_at = 0.0
         self._hurries = False
+        self._hurried_at = -math.inf  # the end of the last time
         self._woken = asyncio.Event()
         #: Payments that a look-up found first, and no event has told since.
         self.untold: dict[bytes, NodeInvoice] = {}
@@ -80,11 +83,10 @@ class Sweep:
 
     def begin_again(self, *, hurries: bool) -> None:
         """What was looked up before says nothing more. It `hurries` where no event will tell."""
+        now = self._began_at = asyncio.get_running_loop().time()
         self._looked_up.clear()
-        self._began_at = asyncio.get_running_loop().time()
-        self._hurries = self._hurries or hurries
-        if self._hurries:
-            self._below = None
+        if hurries and not self._hurries and now - self._hurried_at >= HURRIES_EVERY_S:
+            self._hurries, self._below = True, None
         self._woken.set()
 
     async def run(self) -> None:
@@ -147,8 +149,11 @@ class Sweep:
         return due
 
     def _end_of_circle(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._hurries:
+            self._hurried_at = now
         self._below, self._hurries = None, False
-        since = asyncio.get_running_loop().time() - FORGOTTEN_AFTER_S
+        since = now - FORGOTTEN_AFTER_S
         self._looked_up = {row: at for row, at in self._looked_up.items() if at > since}
 
     def _due_of(self, page: Iterable[Open], node_id: str, most: int) -> list[Open]:

@@ -168,6 +168,22 @@ async def test_a_stream_that_is_cut_again_and_again_costs_no_round_of_look_ups_e
         await watched.rung_for(row)
 
 
+async def test_a_stream_that_fails_again_and_again_hurries_no_look_ups_each_time(
+    sim: SimNode, watched: Watched, store: Store
+) -> None:
+    count = 250  # more than one round of those that hurry
+    for _ in range(count):
+        await open_row(store, sim.add_invoice(1000), sim.identity_pubkey)
+    oldest = next(iter(sim.invoices))
+    sim.fail("SubscribeInvoices", text="something new", times=1000)
+    async with watched.running():
+        await sim.until(lambda: sim.lookups[oldest] == 1)
+        before, opened = asked(sim), sim.calls["SubscribeInvoices"]
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == opened + 3)
+        assert asked(sim) - before < count
+    assert watched.gate.openings == 1
+
+
 # which, and how many
 
 
