@@ -1,8 +1,9 @@
 """How far a node's payments are recorded, and whether that is still so. Pure.
 
-A node tells no payment up to the settle index that it is asked from. So the cursor names a payment
-of which the node itself can say which index it has: that of a restored node, of another one, or of
-one that counts from 1 again is found out by it, whoever's payment that was.
+A node tells no payment up to the settle index that it is asked from. So the cursor names a payment,
+of this bot or not, and the node itself can say which index that has: by it another node is
+recognized, and one that was restored. One that counts from 1 again while its old payments keep
+their indexes is recognized by what it does not tell.
 """
 
 from __future__ import annotations
@@ -47,10 +48,10 @@ class Cursor:
         return replace(self, settle_index=found.settle_index)
 
     def lowered(self, untold: Collection[NodeInvoice], now: float) -> Cursor:
-        """From where these payments, that a look-up found and no event told, are the last known.
+        """From where to ask after look-ups found payments that no event told.
 
-        Those behind the cursor will be told. Where one is not, the node counts from 1 again, or the
-        cursor has passed what was not recorded.
+        Those with a higher index than the cursor's are replayed. Where one has not, the node counts
+        from 1 again, or the cursor has passed what was not recorded.
         """
         lowest = min(untold, key=lambda each: each.settle_index, default=None)
         if lowest is None or 0 < self.asks_from < lowest.settle_index:
