@@ -29,6 +29,11 @@ class Access:
         """Whether this is one of the bot's owners: they may do everything, without limits."""
         return user_id in self.allowed.owners
 
+    @property
+    def is_unclaimed(self) -> bool:
+        """Whether nobody owns the bot yet: the first who writes has most likely set it up."""
+        return not self.owners and not self.allowed.open
+
     def may_ask(self, user_id: int, chat_ids: Collection[int]) -> bool:
         """Whether this person may ask for invoices in this chat, by all ids that it ever had."""
         return (

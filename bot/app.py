@@ -32,6 +32,7 @@ from bot.chat.commands.invoices import Invoices
 from bot.chat.commands.status import Status
 from bot.chat.faults import Faults
 from bot.chat.intake import Intake
+from bot.chat.invitations import Invitations
 from bot.chat.membership import Membership
 from bot.chat.owners import OwnerChats
 from bot.chat.presses import Presses
@@ -41,6 +42,7 @@ from bot.chat.updates import PtbApplication
 from bot.check import diagnose
 from bot.clock import Clock
 from bot.config import Settings
+from bot.core.invoice import Invoice
 from bot.core.notices import Kind, Notice
 from bot.engine.hands import Hands
 from bot.engine.patience import Patience
@@ -144,7 +146,12 @@ class Parts:
             gate=gate,
             identity=identity,
             at_node=at_node,
-            cards=Cards(self.chats, self.store, owners=settings.access.owners),
+            cards=Cards(
+                self.chats,
+                self.store,
+                owners=settings.access.owners,
+                payee=partial(_payee, settings.invoices.payee, identity),
+            ),
             chats=self.chats,
             places=self.places,
             owners=owners,
@@ -159,7 +166,12 @@ class Parts:
         """Updates → rows and replies. A family of commands is a line of the list at the end."""
         replies = Replies(self.chats)
         faults = Faults(access=self.access, places=self.places, replies=replies)
-        self.intake = Intake(self.telegram_bot, self.application, on_bug=faults.apologize)
+        self.intake = Intake(
+            self.telegram_bot,
+            self.application,
+            on_bug=faults.apologize,
+            on_rival=partial(self.owners.notify, Notice(Kind.OTHER_COPY)),
+        )
         actions = Actions(
             store=self.store,
             access=self.access,
@@ -176,8 +188,16 @@ class Parts:
             clock=self.clock,
             waited_s=self.intake.longest_wait_s,
         )
+        self.invitations = Invitations(
+            store=self.store,
+            access=self.access,
+            places=self.places,
+            chats=self.chats,
+            clock=self.clock,
+        )
         for family in (
             Membership(places=self.places, chats=self.chats),
+            self.invitations,
             Invoices(
                 actions=actions,
                 node=self.at_node,
@@ -337,6 +357,8 @@ class _Run:
             with contextlib.suppress(StoreUnavailable):
                 await self._prune(before)
             await asyncio.sleep(TIDY_S)
+            with contextlib.suppress(StoreUnavailable):
+                await self._parts.invitations.leave()
 
     async def _prune(self, before: float) -> None:
         store = self._parts.store
@@ -345,6 +367,11 @@ class _Run:
         while removed == PRUNE:
             removed = await store.do(_prune_rows, before, PRUNE)
             await asyncio.sleep(PRUNE_PAUSE_S)
+
+
+def _payee(setting: str, identity: Identity, row: Invoice) -> str:
+    """Whose node a row's invoice pays: as the owner names it, else as the node calls itself."""
+    return setting or ("" if identity.is_others(row) else identity.alias)
 
 
 def _bot_id(settings: Settings) -> int:

@@ -34,7 +34,7 @@ async def diagnose(
     now = clock()
     database = asyncio.to_thread(list, check_database(settings.database, in_use=in_use))
     parts = await asyncio.gather(
-        _part(About.TELEGRAM, check_telegram(settings.telegram)),
+        _part(About.TELEGRAM, check_telegram(settings.telegram, settings.access)),
         _part(About.SETTINGS, _listed(check_files(settings.secret_files))),
         _part(About.INVOICES, _listed(check_invoices(settings.invoices))),
         _part(About.ACCESS, _listed(check_access(settings.access))),

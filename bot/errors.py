@@ -10,6 +10,7 @@ Grouped by what the reader should do::
     │   ├── DatabaseUnreadable       check the disk
     │   │   ├── DatabaseDamaged    *
     │   │   ├── DatabaseHalfMissing *
+    │   │   ├── DatabaseWithoutTables *
     │   │   ├── DatabaseIsFolder   * name a file
     │   │   ├── DatabaseNotPermitted * let the bot's user read it
     │   │   ├── NotADatabase       *
@@ -34,6 +35,8 @@ Grouped by what the reader should do::
     ├── NodeError
     │   ├── NodePassing              wait, and ask again: whether the call arrived is unknown
     │   │   ├── NodeUnreachable
+    │   │   │   ├── NodeNameUnknown
+    │   │   │   └── ProxyRefused     lnd.proxy does not lead to it
     │   │   ├── NodeStarting
     │   │   │   ├── NodeStopping
     │   │   │   └── NodeNotAsked     the process has just started
@@ -41,6 +44,7 @@ Grouped by what the reader should do::
     │   │   │   └── WalletMissing
     │   │   ├── NodeTimeout
     │   │   ├── NodeOdd              a text that nobody knows
+    │   │   │   └── ClockBehind      the node's clock is a day behind ours, or ours ahead
     │   │   └── AskedTooLongAgo      not the node's fault: the bot was away
     │   ├── NodeSetting            * the owner has to fix something; asked again all the same
     │   │   ├── CredentialsUnreadable
@@ -52,6 +56,7 @@ Grouped by what the reader should do::
     │   │   │   ├── CertificateCorrupt
     │   │   │   ├── TlsMissing
     │   │   │   └── TlsFailed
+    │   │   ├── RestPort
     │   │   ├── MacaroonRefused
     │   │   │   ├── MacaroonExpired
     │   │   │   └── MacaroonBound
@@ -74,6 +79,8 @@ Grouped by what the reader should do::
         ├── ChatForbidden            blocked or removed: the chat is unreachable
         ├── ChatMoved                the group has a new id
         └── ChatRefused              Telegram will never take this
+            ├── TopicGone            send it without the topic
+            └── TopicClosed          tell the person in private
 
 A ``*`` stands for `needs_fixing`, of that class and those below it.
 
@@ -86,6 +93,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
+
+#: Letters at most of what the other side said: it goes into log lines and notices.
+MAX_DETAIL = 500
 
 #: What an error's sentence needs: figures, a path, a name.
 Value = str | int | float
@@ -107,6 +117,7 @@ class InvoiceBotError(Exception):
         cls.key = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
 
     def __init__(self, *, detail: str = "", **values: Value) -> None:
+        detail = detail[:MAX_DETAIL]
         said = [self.key, *(f"{name}={value}" for name, value in values.items()), detail]
         super().__init__(" ".join(filter(None, said)))
         self.values = values
@@ -163,6 +174,10 @@ class DatabaseDamaged(DatabaseUnreadable, needs_fixing=True):
 
 class DatabaseHalfMissing(DatabaseUnreadable, needs_fixing=True):
     """The database at `path` is empty, its `journal` is not."""
+
+
+class DatabaseWithoutTables(DatabaseUnreadable, needs_fixing=True):
+    """The database at `path` has no table: what was in it is in its `journal`, which is gone."""
 
 
 class DatabaseIsFolder(DatabaseUnreadable, needs_fixing=True):
@@ -274,6 +289,14 @@ class NodeUnreachable(NodePassing):
     """No connection, or it broke."""
 
 
+class NodeNameUnknown(NodeUnreachable):
+    """This machine does not know the name in the node's address."""
+
+
+class ProxyRefused(NodeUnreachable):
+    """The proxy to the node does not let the bot through, or does not reach the node."""
+
+
 class NodeStarting(NodePassing):
     """The node is starting."""
 
@@ -300,6 +323,10 @@ class NodeTimeout(NodePassing):
 
 class NodeOdd(NodePassing):
     """The node says something that nobody knows."""
+
+
+class ClockBehind(NodeOdd):
+    """The node made an invoice long before it was asked for, by its own clock."""
 
 
 class AskedTooLongAgo(NodePassing):
@@ -344,6 +371,10 @@ class TlsMissing(CertificateRefused):
 
 class TlsFailed(CertificateRefused):
     """The TLS handshake failed."""
+
+
+class RestPort(NodeSetting):
+    """What answers at the node's address speaks TLS and no gRPC, as LND's REST port does."""
 
 
 class MacaroonRefused(NodeSetting):
@@ -440,3 +471,11 @@ class ChatMoved(ChatError):
 
 class ChatRefused(ChatError):
     """Telegram refused the message, or there is no picture to send with it."""
+
+
+class TopicGone(ChatRefused):
+    """The topic was deleted, or the group no longer has topics."""
+
+
+class TopicClosed(ChatRefused):
+    """Only admins write in the topic now."""

@@ -44,14 +44,18 @@ class Kind(StrEnum):
     # of any check
     NO_ANSWER = "no answer"  # timeout_s
     CRASHED = "crashed"  # exception: the name of its class
-    REFUSED = "refused"  # the error says why; host, bake, source where it is the node's
+    # the error says why; host, bake, source, certificate_key, proxy where it is the node's
+    REFUSED = "refused"
     EXPIRES = "expires"  # expires_at, left_s; bake where it is the macaroon
     EXPIRED = "expired"  # expired_at, likewise
     # Telegram
     LOGIN_ACCEPTED = "login accepted"  # username, name
     LOGIN_REJECTED = "login rejected"
     LOGIN_UNKNOWN = "login unknown"  # api_url: no bot of this token there, or no such path
-    UNREACHABLE = "unreachable"  # api_url
+    UNREACHABLE = "unreachable"  # api_url, reason
+    NAME_UNKNOWN = "name unknown"  # name, api_url
+    PROXY_FAILED = "proxy failed"  # proxy: its host and port, "" where nobody can tell; reason
+    PROXY_UNSUPPORTED = "proxy unsupported"  # variable: the one that names it
     TLS_FAILED = "TLS failed"  # api_url, reason
     NO_BOT_API = "no Bot API"  # api_url, answer: the status that it gives, "" for none
     ANSWERS_ODDLY = "answers oddly"  # message
@@ -59,6 +63,12 @@ class Kind(StrEnum):
     GROUPS_FORBIDDEN = "groups forbidden"
     PRIVACY_OFF = "privacy off"
     PRIVACY_ON = "privacy on"  # username
+    IN_ALL_CHATS = "in all chats"
+    NOT_IN_CHAT = "not in chat"  # chat_id
+    CHAT_MOVED = "chat moved"  # chat_id, new_chat_id
+    OWNERS_MET = "owners met"
+    OWNER_NOT_MET = "owner not met"  # user_id, username
+    NOT_CHECKED = "not checked"  # id: whose chat; message
     # the files with secrets
     READABLE_BY_ALL = "readable by all"  # key: "" for the settings' own file; path
     # what is asked for
@@ -90,6 +100,10 @@ class Kind(StrEnum):
     NOT_SYNCED = "not synced"  # block_height
     RECEIVABLE = "receivable"  # receivable_msat
     NOTHING_RECEIVABLE = "nothing receivable"
+    CHANNELS_UNSEEN = "channels unseen"  # permission: without it they cannot be seen
+    HINTS = "hints"
+    NO_HINTS = "no hints"
+    HINTS_NEEDED = "hints needed"
     NOT_PERMITTED = "not permitted"  # permission: without it this cannot be checked
     # the database; path: what it is about
     WRITABLE = "writable"  # path

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
+import json
 import logging
 import os
 import re
@@ -23,7 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, TextIO, cast
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import structlog
 from structlog.stdlib import BoundLogger, ProcessorFormatter
@@ -50,6 +51,12 @@ _RECOGNIZED = re.compile(
 
 # A shorter text is found where it means another thing: one byte of a macaroon in each time.
 _SHORTEST = 16
+# A password that a person has chosen may be short. A shorter one is found only before its @.
+_SHORTEST_PASSWORD = 6
+# Where whoever reads an address badly may cut a password that is not escaped.
+_CUTS = re.compile(r"[\s/?#@:\[\]\\\"'<>]+")
+# What an address may have there without an escape.
+_UNESCAPED = "!$&'()*+,;=:~"
 
 # The lowest level of libraries that log too much: httpx logs each address, with the token, at INFO.
 _LIBRARIES = {
@@ -66,6 +73,7 @@ _LIBRARIES = {
 }
 
 _secrets: set[str] = set()
+_user_infos: dict[str, str] = {}  # spelling → pattern
 _pattern = _RECOGNIZED
 
 
@@ -79,13 +87,36 @@ def redact(secret: str) -> None:
 
     Hex is also found as base64. What has fewer than 16 letters is ignored.
     """
-    global _pattern  # noqa: PLW0603 -- one log for one process
     if len(secret) < _SHORTEST or secret in _secrets:
         return
     _secrets.update(form for form in _spellings(secret) if len(form) >= _SHORTEST)
-    # of two that begin alike the longer one must match
-    longest_first = sorted(_secrets, key=len, reverse=True)
-    _pattern = re.compile("|".join([_RECOGNIZED.pattern, *map(re.escape, longest_first)]))
+    _compile()
+
+
+def redact_address(address: str) -> None:
+    """Redact the user and the password in this address from now on, whatever letters they have.
+
+    A password that is not escaped is no part of an address: who reads it sees other parts in it,
+    and may quote each of them. So it is known as a text, whole and in such parts.
+    """
+    user_info, at, _host = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*://", "", address).rpartition("@")
+    if at:
+        _user_infos.update(_of_user_info(user_info))
+        _compile()
+
+
+def _compile() -> None:
+    global _pattern  # noqa: PLW0603 -- one log for one process
+    # Of two that begin alike the longer one must match. A password may go on where an address ends.
+    _pattern = re.compile(
+        "|".join(
+            [
+                *(_user_infos[form] for form in sorted(_user_infos, key=len, reverse=True)),
+                _RECOGNIZED.pattern,
+                *map(re.escape, sorted(_secrets, key=len, reverse=True)),
+            ]
+        )
+    )
 
 
 def redacted(text: str) -> str:
@@ -270,6 +301,37 @@ def _spellings(secret: str) -> set[str]:
             for encode in (base64.b64encode, base64.urlsafe_b64encode)
         }
     return forms | {quote(form, safe="") for form in forms}
+
+
+def _of_user_info(user_info: str) -> dict[str, str]:
+    """The spellings of what is before the @, of its password and of that one's parts."""
+    patterns: dict[str, str] = {}
+    for text in {user_info, unquote(user_info)}:
+        user, colon, password = text.partition(":")
+        parts = [part for part in _CUTS.split(password) if part]
+        patterns |= {form: re.escape(form) + "(?=@|%40)" for form in _written(text)}
+        sought = [text, password, *parts, base64.b64encode(text.encode()).decode()]
+        if parts and user:
+            sought.append(f"{user}{colon}{parts[0]}")  # taken for host and port
+        patterns |= {
+            form: re.escape(form)
+            for each in sought
+            if len(each) >= _SHORTEST_PASSWORD
+            for form in _written(each)
+        }
+    return patterns
+
+
+def _written(text: str) -> set[str]:
+    """A text as an address, a line of JSON and Python's `repr` have it."""
+    forms = {text, quote(text, safe=""), quote(text, safe=_UNESCAPED)}
+    forms |= {form.replace("\\", "\\\\") for form in forms}
+    forms |= {form.replace("'", "\\'") for form in forms}
+    return forms | {
+        json.dumps(form, ensure_ascii=is_ascii)[1:-1]
+        for form in forms
+        for is_ascii in (True, False)
+    }
 
 
 def _redacted(_logger: WrappedLogger, _method: str, line: EventDict) -> str:

@@ -27,6 +27,7 @@ def pytest_collection_finish() -> None:
 def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test has its own secrets: searching for all that ever were costs seconds."""
     monkeypatch.setattr(logs, "_secrets", set())
+    monkeypatch.setattr(logs, "_user_infos", {})
     monkeypatch.setattr(logs, "_pattern", logs._RECOGNIZED)
 
 

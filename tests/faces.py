@@ -46,7 +46,7 @@ def role_of(text: str) -> Face | Role:
     if _request_gone() in text.splitlines():
         return Role.PAYMENT_REQUEST_GONE
     for face, start in _starts().items():
-        if text.startswith(start):
+        if text.startswith(start) and _begins_with_an_amount(text[len(start) :]):
             return face
     if text.endswith(_question()):
         return Face.QUESTION
@@ -63,7 +63,7 @@ def role_of(text: str) -> Face | Role:
 
 def names(text: str, sats: int) -> bool:
     """Whether the first line names this amount; 0: any amount."""
-    first = text.partition("\n")[0]
+    first = text.partition("\n")[0].partition(" – ")[0]
     if not sats:
         return _any_amount() in first
     return re.search(rf"(?<![\d,.]){sats:,} sats?\b", first) is not None
@@ -113,6 +113,10 @@ def _starts() -> dict[Face, str]:
     """How the cards begin, up to their amount."""
     faces = (Face.OPEN, Face.UNCONFIRMED, Face.PAID, Face.EXPIRED, Face.CANCELLED)
     return {face: plain(texts.card(_row(), face).html).partition(_AMOUNT)[0] for face in faces}
+
+
+def _begins_with_an_amount(text: str) -> bool:
+    return text.startswith(_any_amount()) or re.match(r"[\d,.]+ sats?\b", text) is not None
 
 
 @cache

@@ -11,6 +11,7 @@ import pytest
 
 from bot.access import Access
 from bot.actions import Actions, Asker, Origin, Place
+from bot.actions.jobs import COPIES_WITHIN_S
 from bot.config import AccessSettings, InvoicesSettings, LimitsSettings, Rate
 from bot.core.failure import Failure
 from bot.core.invoice import Face, Invoice, State
@@ -91,13 +92,25 @@ class Desk:
         return await self.change(await self.row(origin), **columns)
 
     async def answer(
-        self, asker: Asker, what: str, *, replied_to: int | None = None, age_s: float = 0.0
+        self,
+        asker: Asker,
+        what: str,
+        *,
+        replied_to: int | None = None,
+        replied_at: float = 0.0,
+        age_s: float = 0.0,
     ) -> Answered:
         """A text in the group."""
         origin = self.message()
         place = Place(GROUP, reply_to=origin.message_id)
         return await self.actions.answer(
-            asker, origin, place, what, replied_to=replied_to, age_s=age_s
+            asker,
+            origin,
+            place,
+            what,
+            replied_to=replied_to,
+            replied_at=replied_at,
+            age_s=age_s,
         )
 
     async def row(self, origin: Origin, renewal: int = 0) -> Invoice:
@@ -343,6 +356,24 @@ async def test_an_answer_written_long_ago_is_not_carried_out(desk: Desk) -> None
     assert (await desk.fresh(question)).state is State.ASKING
 
 
+async def test_what_the_bot_said_after_its_question_is_no_copy_of_it(desk: Desk) -> None:
+    twice = {"card_id": 70, "unsure": frozenset({Do.SEND_CARD})}
+    question = await desk.asked(ANNA, "", **twice)
+    assert await desk.answer(ANNA, "1000", replied_to=71) is Answered.NO_QUESTION
+    assert await desk.answer(ANNA, "1000", replied_to=69) is Answered.TAKEN
+    assert (await desk.fresh(question)).state is State.PENDING
+
+
+async def test_of_a_question_whose_number_nobody_knows_only_a_message_of_its_time_is_a_copy(
+    desk: Desk,
+) -> None:
+    await desk.asked(ANNA, "", card_shown=Face.QUESTION)
+    later = NOW + COPIES_WITHIN_S + 1
+    said = await desk.answer(ANNA, "1000", replied_to=90, replied_at=later)
+    assert said is Answered.NO_QUESTION
+    assert await desk.answer(ANNA, "1000", replied_to=90, replied_at=NOW + 9) is Answered.TAKEN
+
+
 async def test_an_answer_that_is_no_amount_leaves_the_question(desk: Desk) -> None:
     question = await desk.asked(ANNA, "")
     with pytest.raises(AmountRefused):
@@ -387,6 +418,12 @@ async def test_what_a_cancellation_finds_decides(
     assert after.cancelled_by == ("Bert" if is_wanted else "")
     assert after.lane is (Lane.CANCELLATION if is_wanted else Lane.COMMAND)
     assert desk.rung() == {row.id}
+
+
+async def test_what_has_expired_and_is_not_confirmed_is_the_nodes_to_say(desk: Desk) -> None:
+    row = await desk.asked(ANNA, "2100", state=State.OPEN, unconfirmed=True)
+    assert await desk.actions.cancel(row.payment_hash, BERT) is Cancelling.UNCONFIRMED
+    assert not (await desk.fresh(row)).cancel_wanted  # it becomes expired, or paid
 
 
 async def test_the_asker_is_not_named_as_the_one_who_cancelled(desk: Desk) -> None:

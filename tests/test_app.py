@@ -56,7 +56,7 @@ async def test_an_invoice_in_private_is_shown_paid_and_told(world: World) -> Non
     assert card.reply_to is not None
     assert world.buttons(card) == ["Cancel"]
     request = world.request_in(card)
-    assert read_codes(card) == ["LIGHTNING:" + request.upper()]
+    assert read_codes(card) == ["lightning:" + request.upper()]
     assert decode(request).amount_msat == 2_100_000
 
     world.node.pay(request)
@@ -99,7 +99,7 @@ async def test_a_long_request_stands_in_a_second_message_and_leaves_both(world: 
     apart = await world.shown(chat, Role.PAYMENT_REQUEST)
     assert world.request_in(card) == ""
     assert apart.reply_to is card
-    assert read_codes(card) == ["LIGHTNING:" + world.request_in(apart).upper()]
+    assert read_codes(card) == ["lightning:" + world.request_in(apart).upper()]
     world.node.pay(world.request_in(apart))
     await world.announced(chat, "Anna Berg")
     await world.until(lambda: not world.request_in(apart))
@@ -124,7 +124,7 @@ async def test_any_amount_takes_what_is_paid(world: World) -> None:
     assert world.shows(card, Face.OPEN, sats=0)
     world.node.pay(world.request_in(card), amount_msat=777_000)
     told = await world.announced(chat, "Anna Berg", sats=777)
-    assert (told.text or "").count("sats") == 1
+    assert (told.text or "").splitlines()[0].count("sats") == 1
 
 
 async def test_an_expired_card_is_renewed_once_for_three_presses(world: World) -> None:
@@ -144,7 +144,7 @@ async def test_an_expired_card_is_renewed_once_for_three_presses(world: World) -
         texts.asked_to_renew(Renewing.ALREADY_RENEWED),
         texts.asked_to_renew(Renewing.ALREADY_RENEWED),
     ]
-    fresh = await world.shown(world.group, Face.OPEN, sats=2100, says="\npizza\n")
+    fresh = await world.shown(world.group, Face.OPEN, sats=2100, says=' – "pizza"')
     assert world.request_in(fresh) != request
     await world.until(lambda: world.buttons(card) == [])
     assert len(world.showing(world.group, Face.OPEN)) == 1
@@ -194,7 +194,7 @@ async def test_the_question_takes_the_askers_answer_after_a_restart(world: World
     world.telegram.say(world.group, world.anna, "1.000", reply_to=question)
     await world.until(lambda: [m for m in world.ours(world.group) if "1.000" in (m.text or "")])
     world.telegram.say(world.group, world.anna, "2100 pizza", reply_to=question)
-    card = await world.shown(world.group, Face.OPEN, sats=2100, says="\npizza\n")
+    card = await world.shown(world.group, Face.OPEN, sats=2100, says=' – "pizza"')
     assert len(world.node.invoices) == 1
     assert card.reply_to is not None
     assert card.reply_to.text == "2100 pizza"
@@ -247,7 +247,7 @@ async def test_the_memo_may_be_the_message_replied_to(world: World) -> None:
     note = world.telegram.say(world.group, world.bert, "Four pizzas <b>& wine</b>")
     world.telegram.say(world.group, world.anna, "/invoice 9000", reply_to=note)
     card = await world.shown(
-        world.group, Face.OPEN, sats=9000, says="\nFour pizzas <b>& wine</b>\n"
+        world.group, Face.OPEN, sats=9000, says=' – "Four pizzas <b>& wine</b>"'
     )
     assert decode(world.request_in(card)).memo == "Four pizzas <b>& wine</b>"
 
@@ -294,7 +294,7 @@ async def test_a_stranger_is_told_once_and_gets_no_invoice(world: World) -> None
         world.telegram.say(chat, world.stranger, "/invoice 21")
         world.telegram.say(club, world.stranger, "/invoice 21")
     await world.said(chat, texts.stranger(world.stranger.id, chat.id))
-    await world.said(club, texts.stranger(world.stranger.id, club.id))
+    await world.said(club, texts.uninvited(club.id))
     await world.open_card(world.group, world.anna, "/invoice 5")
     assert len(world.ours(chat)) == 1
     assert len(world.ours(club)) == 1
@@ -598,7 +598,7 @@ async def test_cards_follow_a_group_that_becomes_a_supergroup(world: World) -> N
     await world.start_bot()
     await world.open_card(world.group, world.anna, "/invoice 2100 pizza")
     supergroup = world.telegram.migrate(world.group)
-    card = await world.shown(supergroup, Face.OPEN, sats=2100, says="\npizza\n")
+    card = await world.shown(supergroup, Face.OPEN, sats=2100, says=' – "pizza"')
     world.node.pay(world.request_in(card))
     await world.announced(supergroup, "Anna Berg")
     assert len(world.node.invoices) == 1

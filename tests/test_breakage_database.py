@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import resource
 import shutil
@@ -22,6 +23,7 @@ from bot.demo.telegram import Chat, Message
 from bot.errors import LinkInTheWay
 from bot.findings import About, bad
 from bot.findings import Kind as FindingKind
+from tests.store.made import until
 from tests.world import World, ordinary_rights
 
 LATER_S = 30.0
@@ -244,6 +246,31 @@ async def test_a_file_that_is_removed_holds_everything_back_until_it_is_put_back
     await world.stop_bot()
 
 
+async def test_a_file_that_is_cut_short_where_it_is_holds_everything_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "HEARTBEAT_S", 0.05)
+    chat, owners = world.private(world.anna), world.private(world.owner)
+    world.telegram.say(owners, world.owner, "/start")
+    await world.start_bot()
+    card = await world.ask(chat, world.anna, "/invoice 1")
+    file = world.folder / "bot.db"
+    before = file.read_bytes()
+    os.truncate(file, 0)
+    notice = await world.notified(owners, Kind.DATABASE_AWAY)
+    assert str(file) in notice.text
+    world.telegram.say(chat, world.anna, "/invoice 2")
+    world.node.pay(world.request_in(card))
+    await held_back(world)
+    assert (len(world.node.invoices), world.face(card)) == (1, Face.OPEN)
+    assert file.read_bytes() == b""
+    file.write_bytes(before)
+    await world.becomes(card, Face.PAID, LATER_S)
+    await world.until(lambda: cards(world, chat) == [2], LATER_S)
+    assert len(world.notices(owners, Kind.DATABASE_AWAY)) == 1
+    await world.stop_bot()
+
+
 # a backup
 
 
@@ -264,6 +291,23 @@ async def pressed(world: World, chat: Chat, message: Message, text: str) -> str:
     """What a press on a button is answered with."""
     press = world.telegram.press(chat, world.anna, message.id, text=text)
     return (await press.answer).text or ""
+
+
+async def test_a_plain_copy_of_a_bot_that_waits_knows_its_open_invoices(world: World) -> None:
+    process = await world.start_process()
+    chat = world.private(world.anna)
+    card = await world.open_card(chat, world.anna, "/invoice 2100 pizza")
+    file, journal = world.folder / "bot.db", world.folder / "bot.db-wal"
+    await until(lambda: journal.stat().st_size == 0)
+    copy = file.read_bytes()
+    process.kill()
+    await process.wait()
+    journal.unlink()
+    file.write_bytes(copy)
+
+    world.node.pay(world.request_in(card))
+    await world.start_bot()
+    await world.becomes(card, Face.PAID)
 
 
 async def test_after_a_backup_an_old_button_never_acts_on_another_invoice(world: World) -> None:

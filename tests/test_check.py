@@ -25,12 +25,15 @@ def narrow(world: World) -> None:
 
 
 async def test_where_all_is_in_order_each_thing_is_found_fine(world: World) -> None:
+    world.telegram.say(world.private(world.owner), world.owner, "/start")
+
     findings = await diagnosed(world)
 
     assert {finding.mark for finding in findings} == {FINE}
     assert [(finding.about, finding.kind) for finding in findings] == [
         (About.TELEGRAM, Kind.LOGIN_ACCEPTED),
         (About.GROUPS, Kind.PRIVACY_ON),
+        (About.ACCESS, Kind.OWNERS_MET),
         (About.CERTIFICATE, Kind.EXPIRES),
         (About.MACAROON, Kind.ALLOWS_ALL),
         (About.NODE, Kind.ANSWERS),
@@ -56,7 +59,10 @@ async def test_checking_changes_nothing(world: World) -> None:
 
     assert sorted(world.folder.rglob("*")) == before
     assert not world.node.invoices
-    assert {call.method for call in world.telegram.calls} == {"getMe", "getWebhookInfo"}
+    asked = {"getMe", "getWebhookInfo", "sendChatAction"}
+    assert {call.method for call in world.telegram.calls} == asked
+    actions = [call for call in world.telegram.calls if call.method == "sendChatAction"]
+    assert {call.params["action"] for call in actions} == {"cancel"}, "which nobody sees"
 
 
 async def test_a_silent_telegram_does_not_keep_the_rest_from_being_checked(
@@ -91,9 +97,13 @@ async def test_a_bug_in_one_check_does_not_keep_the_rest_from_being_checked(worl
     ],
 )
 async def test_who_can_ask(world: World, access: dict[str, Any], kind: Kind) -> None:
+    world.telegram.say(world.private(world.owner), world.owner, "/start")
     world.access = {"users": frozenset(), **access}
 
-    assert kinds(of(About.ACCESS, await diagnosed(world))) == [(NOTE, kind)]
+    found = of(About.ACCESS, await diagnosed(world))
+
+    assert (NOTE, kind) in kinds(found)
+    assert {finding.kind for finding in found} <= {kind, Kind.OWNERS_MET}
 
 
 async def test_an_expiry_that_nobody_can_pay_within_is_noted(world: World) -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import fcntl
+import io
 import json
 import os
 import re
 import shlex
 import signal
 import socket
+import struct
 import sys
+import termios
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -21,14 +25,19 @@ from pathlib import Path
 import pytest
 import typer
 import zxingcpp
+from coincurve import PrivateKey
 from PIL import Image
 
 from bot import __version__, cli, errors, texts
+from bot.chat import qr
+from bot.cli import output
 from bot.config.problems import Kind as ProblemKind
 from bot.core import amounts
 from bot.core.wishes import OutputProblem
+from bot.demo.node import bolt
 from bot.errors import ConfigError, MemoRefused, MemoUnreadable, OutputRefused, Problem, Refused
 from bot.findings import About, Kind, Mark, bad, fine
+from bot.lnrpc.lightning_pb2 import Invoice
 from tests.node.simulated import changed
 from tests.texts.test_texts_errors import VALUES
 from tests.world import NAME, TOKEN, World
@@ -78,7 +87,7 @@ async def ended(process: asyncio.subprocess.Process) -> Ended:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
     assert process.returncode is not None
-    return Ended(process.returncode, out.decode(), err.decode())
+    return Ended(process.returncode, (out or b"").decode(), err.decode())
 
 
 async def ran(
@@ -158,6 +167,7 @@ CODES: dict[type[errors.InvoiceBotError], int] = {
     errors.DatabaseUnreadable: 1,
     errors.DatabaseDamaged: 2,
     errors.DatabaseHalfMissing: 2,
+    errors.DatabaseWithoutTables: 2,
     errors.DatabaseIsFolder: 2,
     errors.DatabaseNotPermitted: 2,
     errors.NotADatabase: 2,
@@ -260,8 +270,12 @@ async def test_config_names_another_file(tmp_path: Path) -> None:
 
 
 def read_terminal(lines: list[str]) -> str:
-    """What a camera sees on the terminal: half blocks in black on white."""
-    cells = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines]
+    """What a camera sees on the terminal: half blocks in black on white, or light on dark."""
+    dark = str.maketrans("█▀▄ ", " ▄▀█")
+    cells = [
+        re.sub(r"\x1b\[[0-9;]*m", "", line) if "\x1b" in line else line.translate(dark)
+        for line in lines
+    ]
     picture = Image.new("1", (len(cells[0]), 2 * len(cells)), 1)
     for y, row in enumerate(cells):
         for x, cell in enumerate(row):
@@ -294,9 +308,8 @@ async def test_an_invoice_is_printed_with_a_code_that_can_be_scanned(
     assert lines[1].endswith("pizza & beer")
     assert re.search(r" \d{4}-\d\d-\d\d \d\d:\d\d \S+$", lines[2])
     assert lines[-1] == made.payment_request
-    code = [line for line in lines if "\x1b" in line]
-    assert all("\x1b[38;5;16;48;5;231m" in line for line in code), "black on white, everywhere"
-    assert read_terminal(code) == f"LIGHTNING:{made.payment_request.upper()}"
+    assert "\x1b" not in result.out, "that is no terminal"
+    assert read_terminal(lines[4:-1]) == f"lightning:{made.payment_request.upper()}"
     # neither Telegram nor a database was needed
     assert not world.telegram.calls
     assert files(tmp_path) == {"node"}
@@ -307,7 +320,7 @@ def test_a_picture_is_written_through_no_link(tmp_path: Path) -> None:
     target.write_bytes(b"mine")
     for name in ("pizza.png", f".invoice-{os.getpid()}.png"):
         (tmp_path / name).symlink_to(target)
-    cli._write(file, b"a picture")
+    output.write(file, b"a picture")
     assert (file.is_symlink(), file.read_bytes()) == (False, b"a picture")
     assert target.read_bytes() == b"mine"
 
@@ -334,7 +347,7 @@ async def test_json_and_png_work_together(
     assert kind == "data:image/png;base64"
     assert (tmp_path / "pizza.png").read_bytes() == base64.b64decode(picture)
     with Image.open(tmp_path / "pizza.png") as image:
-        assert read_picture(image) == f"LIGHTNING:{made.payment_request.upper()}"
+        assert read_picture(image) == f"lightning:{made.payment_request.upper()}"
     assert files(tmp_path) == {"node", "pizza.png"}, "nothing stays beside it"
 
 
@@ -420,39 +433,105 @@ async def test_what_cannot_be_asked_is_one_sentence(
 
 
 @pytest.mark.parametrize(
-    ("trouble", "error"),
+    ("trouble", "kind", "cause"),
     [
-        ("down", errors.NodeUnreachable()),
-        ("locked", errors.NodeLocked()),
-        ("readonly", errors.PermissionMissing()),
-        ("certificate", errors.CertificateChanged()),
+        ("down", errors.NodeUnreachable, "connection refused"),
+        ("locked", errors.NodeLocked, ""),
+        ("not synced", errors.NodeStarting, ""),
+        ("readonly", errors.PermissionMissing, ""),
+        ("certificate", errors.CertificateChanged, ""),
+        ("name", errors.NodeNameUnknown, "no such name"),
     ],
 )
-async def test_a_nodes_trouble_is_one_sentence(
-    world: World, node_env: dict[str, str], trouble: str, error: errors.NodeError
+async def test_a_nodes_trouble_is_one_sentence_with_its_place_and_cause(
+    world: World, node_env: dict[str, str], trouble: str, kind: type[errors.NodeError], cause: str
 ) -> None:
     if trouble == "down":
         await world.node.stop()
     elif trouble == "locked":
         world.node.lock()
+    elif trouble == "not synced":  # an add would be stored, and never answered
+        world.node.synced_to_chain = False
+        world.node.set_state("RPC_ACTIVE")
     elif trouble == "readonly":
         node_env["INVOICE_BOT_LND__MACAROON"] = str(world.node.folder / "readonly.macaroon")
+    elif trouble == "name":
+        node_env["INVOICE_BOT_LND__HOST"] = "node.invalid:10009"
     else:
         world.node.renew_certificate()
 
     result = await ran("invoice", "5", env=node_env)
 
+    error = kind(host=node_env["INVOICE_BOT_LND__HOST"], cause=cause)
     code = 2 if error.needs_fixing else 1
-    assert (result.code, result.out, result.lines) == (code, "", [texts.why(error)])
+    assert (result.code, result.out, result.lines) == (code, "", [texts.why_here(error)])
+    assert not world.node.invoices
+
+
+async def test_an_invoice_has_hints_where_all_channels_are_private(
+    world: World, node_env: dict[str, str]
+) -> None:
+    world.node.ledger.channels = []
+    world.node.set_private_channels(1)
+    node_env["INVOICE_BOT_LND__MACAROON"] = str(world.node.folder / "admin.macaroon")
+    assert (await ran("invoice", "5", env=node_env)).code == 0
+    (made,) = world.node.invoices.values()
+    assert world.node.pay(made.payment_request)
 
 
 async def test_an_invoice_that_is_not_what_was_asked_for_is_not_printed(
     world: World, node_env: dict[str, str]
 ) -> None:
     other = world.node.add_invoice(7000).payment_request
-    world.node.garble("LookupInvoice", changed(payment_request=other))
+    world.node.garble("LookupInvoice", changed(payment_request=other), times=2)
     result = await ran("invoice", "5", env=node_env)
-    assert (result.code, result.out, result.lines) == (1, "", [texts.why(errors.NodeOdd())])
+    odd = errors.NodeOdd(host=world.node.address, cause="")
+    assert (result.code, result.out, result.lines) == (1, "", [texts.why_here(odd)])
+
+
+def with_a_long_request(message: Invoice) -> Invoice:
+    """What a node answers whose private channels fill the route hints: 4,400 letters."""
+    payment_request = bolt.encode(
+        PrivateKey(b"k" * 32),
+        payment_hash=message.r_hash,
+        payment_addr=b"a" * 32,
+        amount_msat=message.value_msat,
+        created_at=message.creation_date,
+        expiry_s=message.expiry,
+        hints=[bolt.hint(bolt.Hop(pubkey=b"\2" * 33, channel_id=1))] * 50,
+    )
+    assert len(payment_request) > 4400
+    return changed(payment_request=payment_request)(message)
+
+
+async def test_a_request_that_no_code_holds_is_printed_without_one(
+    world: World, node_env: dict[str, str], tmp_path: Path
+) -> None:
+    requests: list[str] = []
+
+    def answer(message: Invoice) -> Invoice:
+        long = with_a_long_request(message)
+        requests.append(long.payment_request)
+        return long
+
+    async def made(*options: str) -> tuple[Ended, str]:
+        world.node.garble("LookupInvoice", answer, times=2)
+        result = await ran("invoice", "5", *options, env=node_env, cwd=tmp_path)
+        return result, requests[-1]
+
+    plain, request = await made()
+    assert (plain.code, plain.lines) == (0, [])
+    assert plain.out.splitlines()[-1] == request
+    assert texts.NO_CODE.strip() in plain.out
+    as_json, request = await made("--json")
+    assert (as_json.code, as_json.lines) == (0, [])
+    said = json.loads(as_json.out)
+    assert (said["payment_request"], said["qr"]) == (request, None)
+    png, request = await made("--png", "pizza.png")
+    no_code = OutputRefused(problem=OutputProblem.NO_CODE)
+    assert (png.code, png.lines) == (1, [texts.why(no_code)])
+    assert png.out.splitlines()[-1] == request
+    assert files(tmp_path) == {"node"}
 
 
 async def test_a_picture_that_cannot_be_written_is_one_sentence_under_the_invoice(
@@ -479,6 +558,249 @@ async def test_a_reader_that_goes_away_causes_no_traceback(node_env: dict[str, s
         result = await process.stderr.read()
         await process.wait()
     assert b"Traceback" not in result
+
+
+async def redirected(
+    where: str, *arguments: str, env: dict[str, str], cwd: Path | None = None
+) -> Ended:
+    """What a shell runs with its output elsewhere: ``>&-``, ``>/dev/full``."""
+    program = shlex.join([sys.executable, "-m", "bot", *arguments])
+    process = await asyncio.create_subprocess_exec(
+        *("sh", "-c", f"exec {program} {where}"),
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **env},
+        cwd=cwd,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    return await ended(process)
+
+
+@pytest.mark.parametrize("options", [[], ["--json"], ["--png", "pizza.png"]])
+async def test_no_invoice_is_made_that_nobody_could_see(
+    world: World, node_env: dict[str, str], tmp_path: Path, options: list[str]
+) -> None:
+    result = await redirected(">&-", "invoice", "5", *options, env=node_env, cwd=tmp_path)
+
+    closed = OutputRefused(problem=OutputProblem.CLOSED)
+    assert (result.code, result.lines) == (2, [texts.why(closed)])
+    assert not world.node.invoices
+
+
+async def test_an_invoice_whose_output_is_lost_is_told_on_standard_error(
+    world: World, node_env: dict[str, str]
+) -> None:
+    result = await redirected(">/dev/full", "invoice", "5", env=node_env)
+
+    (made,) = world.node.invoices.values()
+    lost = {"reason": "No space left on device", "payment_request": made.payment_request}
+    error = errors.OutputFailed(problem=OutputProblem.NOT_PRINTED, **lost)
+    assert (result.code, result.lines) == (1, [texts.why(error)])
+
+
+LOST = errors.OutputFailed(problem=OutputProblem.LOST, reason="No space left on device")
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["--version"], ["--help"], ["run", "--help"]])
+async def test_output_that_is_lost_is_one_sentence(
+    env: dict[str, str], arguments: list[str]
+) -> None:
+    result = await redirected(">/dev/full", *arguments, env=env)
+
+    assert (result.code, result.lines) == (1, [texts.why(LOST)])
+
+
+async def test_where_not_even_the_sentence_can_be_written_the_exit_code_says_it(
+    env: dict[str, str],
+) -> None:
+    assert await redirected(">/dev/full 2>&1", "check", env=env) == Ended(1, "", "")
+    assert await redirected("2>&-", "invoice", "1.000", env=env) == Ended(2, "", "")
+    assert (await redirected("2>&- <&-", "check", env=env)).code == 0
+
+
+STREAMS = """
+import os, sys
+from bot.__main__ import main
+sys.argv = ["invoice-bot", "--version"]
+try:
+    main()
+except SystemExit:
+    os._exit(os.open(os.devnull, os.O_RDONLY))  # the lowest number that is free
+"""
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&-", "<&- >&- 2>&-"])
+async def test_no_file_gets_the_number_of_a_standard_stream(closed: str) -> None:
+    program = shlex.join([sys.executable, "-c", STREAMS])
+    process = await asyncio.create_subprocess_exec("sh", "-c", f"exec {program} {closed}")
+
+    assert await process.wait() > 2
+
+
+# at a terminal
+
+
+async def at_terminal(columns: int, *arguments: str, env: dict[str, str]) -> Ended:
+    """What a terminal of that width shows."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", *arguments),
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **env},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    os.close(theirs)
+    shown, result = await asyncio.gather(asyncio.to_thread(everything, ours), ended(process))
+    return Ended(result.code, shown.replace("\r\n", "\n"), result.err)
+
+
+def everything(terminal: int) -> str:
+    shown = b""
+    with contextlib.suppress(OSError), open(terminal, "rb", buffering=0) as opened:
+        while part := opened.read(65_536):
+            shown += part
+    return shown.decode("latin-1" if b"\xe2" not in shown else "utf-8")
+
+
+COLOURED = {"TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"}
+
+
+async def test_a_terminal_that_is_wide_enough_shows_the_code_in_black_on_white(
+    world: World, node_env: dict[str, str]
+) -> None:
+    result = await at_terminal(100, "invoice", "5", env=node_env | COLOURED)
+
+    (made,) = world.node.invoices.values()
+    code = [line for line in result.out.splitlines() if "\x1b" in line]
+    assert all("\x1b[38;5;16;48;5;231m" in line for line in code)
+    assert read_terminal(code) == f"lightning:{made.payment_request.upper()}"
+    assert result.out.splitlines()[-1] == made.payment_request
+
+
+async def test_a_code_that_is_wider_than_the_terminal_is_a_sentence(
+    world: World, node_env: dict[str, str]
+) -> None:
+    result = await at_terminal(20, "invoice", "5", env=node_env | COLOURED)
+
+    (made,) = world.node.invoices.values()
+    needed = qr.terminal(made.payment_request).columns
+    shown = result.out.splitlines()
+    assert (result.code, shown[-1]) == (0, made.payment_request)
+    assert texts.code_too_wide(needed, 20).strip() in shown
+    assert not set(result.out) & set("█▀▄\x1b")
+
+    result = await at_terminal(needed, "invoice", "5", env=node_env | COLOURED)
+    assert "█" in result.out, "it fits exactly"
+
+
+@pytest.mark.parametrize("plain", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+async def test_a_terminal_without_colours_shows_the_code_in_light_letters(
+    world: World, node_env: dict[str, str], plain: dict[str, str]
+) -> None:
+    result = await at_terminal(100, "invoice", "5", env=node_env | COLOURED | plain)
+
+    (made,) = world.node.invoices.values()
+    assert "\x1b" not in result.out
+    lines = result.out.splitlines()
+    assert read_terminal(lines[3:-1]) == f"lightning:{made.payment_request.upper()}"
+
+
+async def test_a_terminal_that_has_only_ascii_shows_the_code_in_coloured_spaces(
+    world: World, node_env: dict[str, str]
+) -> None:
+    env = node_env | COLOURED | {"PYTHONIOENCODING": "latin-1"}
+    result = await at_terminal(200, "invoice", "5", env=env)
+
+    (made,) = world.node.invoices.values()
+    assert qr.terminal(made.payment_request, qr.Drawing.SPACES).text in result.out
+    assert result.out.isascii()
+
+
+async def test_where_no_code_can_be_shown_a_sentence_says_how_to_get_it(
+    world: World, node_env: dict[str, str]
+) -> None:
+    result = await ran("invoice", "5", env=node_env | {"PYTHONIOENCODING": "latin-1"})
+
+    (made,) = world.node.invoices.values()
+    assert texts.NO_CODE_HERE.strip() in result.out.splitlines()
+    assert result.out.splitlines()[-1] == made.payment_request
+    assert (result.code, result.out.isascii()) == (0, True)
+
+
+def test_a_request_that_fits_into_no_code_is_still_printed() -> None:
+    assert output.drawn("lnbc" + "q" * 5000) == texts.NO_CODE
+    assert cli._picture("lnbc" + "q" * 5000) == b""
+
+
+async def test_no_picture_is_written_to_a_terminal(world: World, node_env: dict[str, str]) -> None:
+    result = await at_terminal(100, "invoice", "5", "--png", "-", env=node_env | COLOURED)
+
+    refused = OutputRefused(problem=OutputProblem.IS_TERMINAL)
+    assert (result.code, result.out, result.lines) == (2, "", [texts.why(refused)])
+    assert not world.node.invoices
+
+
+# as people write it
+
+
+@pytest.mark.parametrize(
+    ("arguments", "amount_msat", "memo"),
+    [
+        (["2100", "pizza"], 2_100_000, "pizza"),
+        (["2100", "two", "pizzas"], 2_100_000, "two pizzas"),
+        (["0.0005", "btc"], 50_000_000, ""),
+        (["0.0005", "btc", "a bicycle"], 50_000_000, "a bicycle"),
+        (["2100 sats", "5 dozen eggs"], 2_100_000, "5 dozen eggs"),
+        (["any", "a gift"], 0, "a gift"),
+        (["--memo", "pizza", "21", "sats"], 21_000, "pizza"),
+        (["2100", "--json", "pizza"], 2_100_000, "pizza"),
+        (["--", "2100", "-5 kg"], 2_100_000, "-5 kg"),
+    ],
+)
+async def test_amount_and_memo_can_be_written_as_in_a_chat(
+    world: World, node_env: dict[str, str], arguments: list[str], amount_msat: int, memo: str
+) -> None:
+    result = await ran("invoice", *arguments, env=node_env)
+
+    (made,) = world.node.invoices.values()
+    assert (result.code, made.value_msat, made.memo) == (0, amount_msat, memo)
+
+
+async def test_the_settings_file_can_be_named_before_the_command(tmp_path: Path) -> None:
+    for arguments in (
+        ["--config", "nowhere.toml", "check"],
+        ["--config", "nowhere.toml", "run"],
+        ["--config", "nowhere.toml", "invoice", "5"],
+        ["--config", "other.toml", "check", "--config", "nowhere.toml"],
+    ):
+        result = await ran(*arguments, cwd=tmp_path)
+        missing = Problem(ProblemKind.CONFIG_MISSING, "nowhere.toml")
+        assert (result.code, result.lines) == (2, [texts.why(ConfigError(missing))])
+
+
+async def test_a_picture_goes_to_standard_output_alone(
+    world: World, node_env: dict[str, str]
+) -> None:
+    process = await started("invoice", "5", "pizza", "--png", "-", env=node_env)
+    async with asyncio.timeout(LIMIT_S):
+        picture, said = await process.communicate()
+
+    (made,) = world.node.invoices.values()
+    assert process.returncode == 0
+    with Image.open(io.BytesIO(picture)) as image:
+        assert read_picture(image) == f"lightning:{made.payment_request.upper()}"
+    assert said.decode().splitlines()[-1] == made.payment_request
+
+
+async def test_a_picture_and_json_do_not_go_to_one_place(
+    world: World, node_env: dict[str, str]
+) -> None:
+    result = await ran("invoice", "5", "--png", "-", "--json", env=node_env)
+
+    refused = OutputRefused(problem=OutputProblem.TWO_OUTPUTS)
+    assert (result.code, result.lines) == (2, [texts.why(refused)])
+    assert not world.node.invoices
 
 
 # check
@@ -508,11 +830,35 @@ async def test_check_exits_with_1_if_anything_fails(world: World, env: dict[str,
     assert "another-token" not in result.out
 
 
+@pytest.mark.parametrize("address", ["http://me:hush/hush@127.0.0.1:9", "me:hush@127.0.0.1:9"])
+@pytest.mark.parametrize("name", ["http_proxy", "INVOICE_BOT_TELEGRAM__API_URL"])
+async def test_check_prints_no_password_of_an_address(
+    env: dict[str, str], name: str, address: str
+) -> None:
+    away = {"INVOICE_BOT_TELEGRAM__API_URL": "http://telegram.invalid"}
+    check = await ran("check", env={**env, **away, name: address})
+
+    assert check.code in (cli.FAILED, cli.NEEDS_FIXING)
+    assert "hush" not in check.out + check.err
+    assert check.lines or check.out
+
+
 async def test_check_works_on_a_terminal_that_has_no_tick(env: dict[str, str]) -> None:
     result = await ran("check", env=env | {"PYTHONIOENCODING": "latin-1"})
 
     assert result.code == 0
-    assert result.out.startswith("? Telegram: ")
+    assert result.out.startswith("+ Telegram: ")
+    assert "?" not in result.out
+
+
+async def test_what_needs_fixing_differs_from_what_is_fine_on_any_terminal(
+    world: World, env: dict[str, str]
+) -> None:
+    world.node.lock()
+    result = await ran("check", env=env | {"PYTHONIOENCODING": "latin-1"})
+
+    assert (result.code, result.err) == (1, "")
+    assert {line[0] for line in result.out.splitlines()} == {"+", "x", "!"}
 
 
 # run

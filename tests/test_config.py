@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -103,7 +104,7 @@ def test_every_key_but_the_secrets_has_a_default(folder: Path) -> None:
     got = load(written(GOOD_TOML), {})
 
     assert got.telegram.api_url == "https://api.telegram.org"
-    assert (got.lnd.host, got.lnd.private_route_hints) == ("127.0.0.1:10009", False)
+    assert (got.lnd.host, got.lnd.private_route_hints) == ("127.0.0.1:10009", "auto")
     assert (got.invoices.expiry_s, got.invoices.patience_s) == (3600, 60)
     assert (got.invoices.min_sats, got.invoices.max_sats) == (1, 1_000_000)
     assert (got.access.owners, got.access.users, got.access.chats) == (frozenset(),) * 3
@@ -132,7 +133,7 @@ def test_every_key_can_be_set() -> None:
         max_sats = 10_000_000_000_000
         [access]
         owners = [1, 2]
-        users = [9007199254740993]
+        users = [4503599627370495]
         chats = [-1001234567890, 3]
         open = true
         [limits]
@@ -150,11 +151,11 @@ def test_every_key_can_be_set() -> None:
 
     assert got.telegram.api_url == "http://127.0.0.1:8081"
     assert (got.lnd.host, got.lnd.certificate()) == ("[::1]:10010", None)
-    assert got.lnd.private_route_hints
+    assert got.lnd.private_route_hints is True
     assert (got.invoices.expiry_s, got.invoices.patience_s) == (172_800, 1)
     assert (got.invoices.min_sats, got.invoices.max_sats) == (5, 10**13)
     assert got.access.owners == {1, 2}
-    assert got.access.users == {9007199254740993}
+    assert got.access.users == {2**52 - 1}
     assert got.access.chats == {-1001234567890, 3}
     assert got.access.open
     assert (got.limits.invoices_per_user, got.limits.open_per_chat) == (Rate(3, 86_400), 1)
@@ -217,6 +218,8 @@ def test_every_key_also_comes_from_the_environment() -> None:
         (".", Kind.DATABASE_FOLDER),
         ("data/..", Kind.DATABASE_FOLDER),
         ("~", Kind.DATABASE_FOLDER),
+        ("$HOME/x.db", Kind.DATABASE_VARIABLE),
+        ("/data/${NAME}.db", Kind.DATABASE_VARIABLE),
     ],
 )
 def test_a_database_that_would_be_another_file_than_was_meant_is_refused(
@@ -226,7 +229,9 @@ def test_a_database_that_would_be_another_file_than_was_meant_is_refused(
     assert (problem.key, problem.kind) == ("database.url", kind)
 
 
-@pytest.mark.parametrize("name", ["a%b.db", "x.memory", "my bot.db", "#1@home:2.db", "~me.db"])
+@pytest.mark.parametrize(
+    "name", ["a%b.db", "x.memory", "my bot.db", "#1@home:2.db", "~me.db", "5$.db"]
+)
 def test_a_database_can_have_any_other_name(folder: Path, name: str) -> None:
     got = load(None, {**GOOD, "INVOICE_BOT_DATABASE__URL": f"sqlite:///data/{name}"})
     assert got.database.file == folder / "data" / name
@@ -245,6 +250,79 @@ async def test_the_database_is_in_the_settings_own_folder_whatever_that_is_calle
 
     assert settings.database.file == folder / "my%20bot?" / "invoice-bot.db"
     assert settings.database.file.exists()
+
+
+@pytest.mark.parametrize(
+    ("written", "ids"),
+    [
+        ("[123456789]", {123456789}),
+        ("[111, 222]", {111, 222}),
+        (" [ 111,222, ] ", {111, 222}),
+        ("[]", set()),
+        ("111\n222", {111, 222}),
+    ],
+)
+def test_a_list_in_a_variable_can_be_as_in_a_file(written: str, ids: set[int]) -> None:
+    got = load(None, {**GOOD, "INVOICE_BOT_ACCESS__OWNERS": written})
+    assert got.access.owners == ids
+
+
+@pytest.mark.parametrize("written", ["[111", "111]", "[[111]]", '["111"]', "[true]", "[1.0]"])
+def test_what_only_looks_like_a_list_is_refused(written: str) -> None:
+    (problem,) = problems(**{**GOOD, "INVOICE_BOT_ACCESS__OWNERS": written})
+    assert (problem.key, problem.kind) == ("access.owners", Kind.REFUSED)
+
+
+#: A value that each key takes, but for paths.
+VALUES = {
+    "telegram.token": TOKEN,
+    "telegram.api_url": "http://127.0.0.1:8081",
+    "lnd.host": "node:10009",
+    "lnd.private_route_hints": "true",
+    "invoices.expiry": "2h",
+    "invoices.patience": "20s",
+    "invoices.min_sats": "10",
+    "invoices.max_sats": "20",
+    "invoices.payee": "Ada's node",
+    "lnd.proxy": "http://127.0.0.1:9080",
+    "access.owners": "1",
+    "access.users": "1",
+    "access.chats": "-1",
+    "access.open": "true",
+    "limits.invoices_per_user": "1/1s",
+    "limits.open_per_chat": "7",
+    "database.keep": "2d",
+    "log.level": "error",
+    "log.format": "json",
+}
+PATHS = {"telegram.token_file", "lnd.tls_cert", "lnd.macaroon", "lnd.lndconnect", "database.url"}
+
+
+def test_every_key_but_for_paths_has_its_value_here() -> None:
+    every = {f"{section}.{key}" for section, keys in KEYS.items() for key in keys}
+    assert set(VALUES) == every - PATHS
+
+
+@pytest.mark.parametrize("key", sorted(VALUES))
+@pytest.mark.parametrize("around", ["{} ", " {}", "{}\n", "{}\r"])
+def test_spaces_around_a_value_are_not_part_of_it(key: str, around: str) -> None:
+    variable = f"INVOICE_BOT_{key.replace('.', '__')}".upper()
+    plain = load(None, {**GOOD, variable: VALUES[key]})
+    spaced = load(None, {**GOOD, variable: around.format(VALUES[key])})
+    assert spaced == plain
+
+
+def test_spaces_around_a_value_in_the_file_are_not_part_of_it() -> None:
+    spaced = GOOD_TOML.replace(TOKEN, f" {TOKEN}\\n") + '[log]\nlevel = " debug "\n'
+    got = load(written(spaced), {})
+    assert got.telegram.token.get_secret_value() == TOKEN
+    assert got.log.level == "debug"
+
+
+@pytest.mark.parametrize("level", ["INFO", "Info", "info"])
+def test_a_level_and_a_format_can_be_in_capitals(level: str) -> None:
+    got = load(None, {**GOOD, "INVOICE_BOT_LOG__LEVEL": level, "INVOICE_BOT_LOG__FORMAT": "JSON"})
+    assert (got.log.level, got.log.format) == ("info", "json")
 
 
 @pytest.mark.parametrize("key", KEYS_WITH_EXAMPLES)
@@ -386,25 +464,36 @@ def test_lndconnect_without_certificate_uses_the_systems_authorities(
 
 
 @pytest.mark.parametrize(
-    "uri",
+    ("uri", "kind"),
     [
-        "https://node.example:10009?macaroon=AgEDbG5k",
-        "lndconnect://node.example:10009",
-        "lndconnect://node.example:10009?macaroon=",
-        "lndconnect://node.example:10009?macaroon=*~*",
-        "lndconnect://?macaroon=AgEDbG5k",
-        "lndconnect://node.example:99999?macaroon=AgEDbG5k",
-        "lndconnect://[::1?macaroon=AgEDbG5k",
-        "",
+        ("https://node.example:10009?macaroon=AgEDbG5k", Kind.LNDCONNECT_SCHEME),
+        ("lndconnect://node.example:10009", Kind.LNDCONNECT_NO_MACAROON),
+        ("lndconnect://node.example:10009?macaroon=", Kind.LNDCONNECT_NO_MACAROON),
+        ("lndconnect://node.example:10009?macaroon=*~*", Kind.LNDCONNECT_MACAROON_ODD),
+        ("lndconnect://h:1?cert=*~*&macaroon=AgEDbG5k", Kind.LNDCONNECT_CERT_ODD),
+        ("lndconnect://?macaroon=AgEDbG5k", Kind.LNDCONNECT_HOST),
+        ("lndconnect://node.example:99999?macaroon=AgEDbG5k", Kind.LNDCONNECT_HOST),
+        ("lndconnect://[::1?macaroon=AgEDbG5k", Kind.LNDCONNECT_HOST),
+        ("", Kind.REFUSED),
     ],
 )
-def test_a_wrong_lndconnect_is_refused_and_not_shown(uri: str) -> None:
+def test_a_wrong_lndconnect_is_refused_by_its_part_and_not_shown(uri: str, kind: Kind) -> None:
     variable = "INVOICE_BOT_LND__LNDCONNECT"
     env = {variable: uri}
     (problem,) = problems(need_telegram=False, **env)
 
     values = {"found": Found.STRING, "characters": len(uri)} if uri else {"found": Found.EMPTY}
-    assert problem == Problem(Kind.REFUSED, "lnd.lndconnect", variable, values)
+    assert problem == Problem(kind, "lnd.lndconnect", variable, values)
+
+
+def test_a_certificate_of_its_own_is_allowed_beside_an_lndconnect_without(folder: Path) -> None:
+    text = f'[lnd]\nlndconnect = "{lndconnect(cert=False)}"\ntls_cert = "tls.cert"\n'
+    lnd = load(written(text), {}, need_telegram=False).lnd
+
+    assert lnd.host == "node.example:10009"
+    assert lnd.certificate() == (folder / "tls.cert").read_bytes()
+    assert lnd.macaroon_hex() == MACAROON.hex()
+    assert lnd.certificate_key == "lnd.tls_cert"
 
 
 @pytest.mark.parametrize("key", ["host", "tls_cert", "macaroon"])
@@ -413,6 +502,48 @@ def test_lndconnect_excludes_the_keys_that_it_replaces(key: str) -> None:
     found = problems(written(text), need_telegram=False)
 
     assert Problem(Kind.BESIDE_LNDCONNECT, f"lnd.{key}") in found
+
+
+# a proxy to the node
+
+ONION = "abcdefghijklmnopqrstuvwxyz234567.onion"
+
+
+def test_a_proxy_leads_to_an_onion_address(folder: Path) -> None:
+    text = f'{GOOD_TOML}host = "{ONION}:10009"\nproxy = "http://127.0.0.1:9080"\n'
+    lnd = load(written(text), {}).lnd
+    assert (lnd.host, lnd.proxy) == (f"{ONION}:10009", "http://127.0.0.1:9080")
+
+
+@pytest.mark.parametrize("host", [f"{ONION}:10009", f"{ONION.upper()}:1", f"{ONION}.:1"])
+def test_an_onion_address_without_a_proxy_is_refused(folder: Path, host: str) -> None:
+    found = problems(written(f'{GOOD_TOML}host = "{host}"\n'))
+    assert found == [Problem(Kind.ONION_WITHOUT_PROXY, "lnd.host")]
+
+    uri = lndconnect(host=host)
+    found = problems(need_telegram=False, INVOICE_BOT_LND__LNDCONNECT=uri)
+    variable = "INVOICE_BOT_LND__LNDCONNECT"
+    assert found == [Problem(Kind.ONION_WITHOUT_PROXY, "lnd.lndconnect", variable)]
+
+
+@pytest.mark.parametrize(
+    ("proxy", "kind"),
+    [
+        ("socks5://127.0.0.1:9050", Kind.PROXY_SOCKS),
+        ("SOCKS5h://127.0.0.1:9050", Kind.PROXY_SOCKS),
+        ("https://127.0.0.1:9080", Kind.REFUSED),
+        ("127.0.0.1:9080", Kind.REFUSED),
+        ("http://127.0.0.1", Kind.REFUSED),
+        ("http://127.0.0.1:9080/way", Kind.REFUSED),
+        ("http://:9080", Kind.REFUSED),
+        ("http://me:secret@127.0.0.1:9080", Kind.REFUSED),
+        ("", Kind.REFUSED),
+    ],
+)
+def test_a_proxy_of_another_kind_is_refused(folder: Path, proxy: str, kind: Kind) -> None:
+    (found,) = problems(written(f'{GOOD_TOML}proxy = "{proxy}"\n'))
+    assert (found.key, found.kind) == ("lnd.proxy", kind)
+    assert "secret" not in str(found)
 
 
 # what is refused
@@ -462,6 +593,9 @@ def hidden(value: str) -> dict[str, Value]:
         ("[access]\nowners = 1", "access.owners", wrong(1)),
         ("[access]\nowners = [-5]", "access.owners", wrong([-5])),
         ("[access]\nusers = [0]", "access.users", wrong([0])),
+        (f"[access]\nusers = [{2**52}]", "access.users", wrong([2**52])),
+        (f"[access]\nowners = [1, {2**63}]", "access.owners", wrong([1, 2**63])),
+        (f"[access]\nchats = [-{2**52}]", "access.chats", wrong([-(2**52)])),
         ("[access]\nchats = [true]", "access.chats", wrong([True])),
         ("[access]\nopen = 2", "access.open", wrong(2)),
         ('[limits]\ninvoices_per_user = "10"', "limits.invoices_per_user", wrong("10")),
@@ -494,6 +628,10 @@ def test_a_wrong_value_is_named_with_what_was_found(
         ('[lnd]\nmacaroon = "~nobody-at-all/x"', "lnd.macaroon", Kind.FILE_MISSING),
         ('[lnd]\nmacaroon = "a\\u0000"', "lnd.macaroon", Kind.FILE_PATH_INVALID),
         (f'[lnd]\nmacaroon = "{"x" * 300}"', "lnd.macaroon", Kind.FILE_UNREADABLE),
+        ('[lnd]\nmacaroon = "$HOME/bot.macaroon"', "lnd.macaroon", Kind.FILE_VARIABLE),
+        ('[lnd]\ntls_cert = "${HOME}/tls.cert"', "lnd.tls_cert", Kind.FILE_VARIABLE),
+        ('[lnd]\nmacaroon = "bot.macaroon "', "lnd.macaroon", Kind.FILE_SPACE),
+        ('[lnd]\ntls_cert = "tls.cert\\n"', "lnd.tls_cert", Kind.FILE_SPACE),
     ],
 )
 def test_a_file_that_does_not_fit_is_named_with_its_path(text: str, key: str, kind: Kind) -> None:
@@ -674,6 +812,9 @@ def test_a_token_is_needed_but_for_an_invoice_without_telegram() -> None:
     assert (problem.key, problem.kind) == ("telegram.token_file", Kind.FILE_MISSING)
     assert problem.values["path"] == "/nowhere"
     load(None, env, need_telegram=False)
+    env["INVOICE_BOT_TELEGRAM__TOKEN_FILE"] = "$HOME/token"
+    (problem,) = problems(**env)
+    assert (problem.key, problem.kind) == ("telegram.token_file", Kind.FILE_VARIABLE)
 
 
 def test_the_examples_empty_token_is_none_where_none_is_needed() -> None:
@@ -746,6 +887,50 @@ def test_a_secret_in_a_keys_place_is_never_shown(secret: str) -> None:
 
     assert value not in repr(found)
     assert keys(found)[:3] == [NAME_NOT_SHOWN, f"telegram.{NAME_NOT_SHOWN}", NAME_NOT_SHOWN]
+
+
+PASSWORDS = ["hush-hush-hush", *(f"hush{odd}hush-hush" for odd in "/#?@\"'\\ :[<é%"), "1/hush-hush"]
+
+
+def quoted(text: str) -> list[str]:
+    """As lines of any kind quote it."""
+    escaped = [text, quote(text, safe=""), quote(text, safe="!$&'()*+,;=:/?#"), unquote(text)]
+    return [form for each in escaped for form in (each, repr(each), json.dumps(each))]
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+@pytest.mark.parametrize("scheme", ["http://", ""])
+@pytest.mark.parametrize(
+    "variable",
+    ["https_proxy", "ALL_PROXY", "INVOICE_BOT_TELEGRAM__API_URL", "INVOICE_BOT_LND__HOST"],
+)
+def test_a_password_in_an_address_is_nowhere_whatever_letters_it_has(
+    variable: str, scheme: str, password: str
+) -> None:
+    address = f"{scheme}me:{password}@here.example:81"
+    said = ""
+    try:
+        load(None, {**GOOD, variable: address})
+    except ConfigError as error:
+        said = f"{error}{error!r}{error.problems!r}{texts.why(error)}"
+
+    assert "hush" not in said
+    for line in quoted(address):
+        assert "hush" not in logs.redacted(f"InvalidURL: {line}")
+    assert "hush" not in logs.redacted(base64.b64encode(f"me:{password}".encode()).decode())
+
+
+def test_a_short_password_is_found_where_its_address_is() -> None:
+    load(None, {**GOOD, "http_proxy": "http://me:a/b@here.example"})
+
+    assert logs.redacted("in a/b: http://me:a/b@here") == "in a/b: http://[redacted]@here"
+
+
+@pytest.mark.parametrize(
+    "address", ["http://me:1/hush@here", "http://h:0", "http://h:x", "http://h/@"]
+)
+def test_an_address_that_others_would_read_as_another_one_is_refused(address: str) -> None:
+    assert reported(f'[telegram]\napi_url = "{address}"').key == "telegram.api_url"
 
 
 def test_names_with_line_breaks_stay_in_their_line() -> None:

@@ -41,7 +41,7 @@ async def test_killed_while_the_node_is_asked_one_card_follows(
     await killed_at(world, method, before=before)
     await world.start_process()
     chat = world.private(world.anna)
-    card = await world.shown(chat, Face.OPEN, sats=2100, says="\npizza\n")
+    card = await world.shown(chat, Face.OPEN, sats=2100, says=' – "pizza"')
     world.node.pay(world.request_in(card))
     await world.announced(chat, "Anna Berg")
     assert len(world.node.invoices) == 1

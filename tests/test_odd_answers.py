@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
 from contextlib import closing
 from typing import Any
@@ -178,6 +179,27 @@ async def test_patience_of_no_length_is_a_moment(world: World) -> None:
     world.telegram.garble("sendPhoto", body, status=status, acted=False)
     card = await world.open_card(chat, world.anna, "/invoice 1")
     assert not may_be_duplicate(card.text or "")
+
+
+async def test_a_group_that_moves_at_each_call_is_left_alone_soon(world: World) -> None:
+    await world.start_bot()
+    cards = [await world.open_card(world.group, world.anna, f"/invoice {n}") for n in (1, 2)]
+    for card in cards:
+        await world.recorded(card)
+    ids = [world.group.id - number for number in range(1000)]
+    for old, new in itertools.pairwise(ids):
+        world.telegram.fail(None, chat_id=old, times=None, migrate_to=new)
+    world.telegram.calls.clear()
+    for card in cards:
+        world.telegram.press(world.group, world.anna, card.id)
+
+    def refused() -> int:
+        return sum(call.chat_id in ids for call in world.telegram.calls)
+
+    await world.until(lambda: refused() >= 6)
+    began_at = asyncio.get_running_loop().time()
+    await world.until(lambda: refused() >= 14)
+    assert asyncio.get_running_loop().time() - began_at >= 1.5  # 50 a second, as it was
 
 
 async def test_a_group_that_moves_in_a_circle_is_left_alone_soon(world: World) -> None:

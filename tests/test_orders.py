@@ -388,6 +388,7 @@ class Orders(RuleBasedStateMachine):
         self.cancels: dict[bytes, float] = {}  # payment hashes → when somebody wanted it
         self.forgotten: set[bytes] = set()  # paid, and lost with the node's database
         self.not_told = 0
+        self.was_cut_off = False  # nothing reached the chat for a while
         self.denied: set[bytes] = set()  # the node said once that it does not know them
         self.appeared: set[bytes] = set()  # at the node, when nobody waited for it
         self.waiting: dict[int, float] = {}  # rows → since when the node is waited for
@@ -573,7 +574,7 @@ class Orders(RuleBasedStateMachine):
         note(f"  {call.name} {role_of(call.text) if call.text else ''}: {outcome}")
         how, _, after = outcome.partition(" ")
         if how == "forbidden":  # and so it is from now on
-            self.place.lost = True
+            self.place.lost = self.was_cut_off = True
         if how == "refused" and call.target is not None and call.name == "delete":
             call.target.refused = True
         if how == "unknown":
@@ -846,7 +847,7 @@ class Orders(RuleBasedStateMachine):
             self.updates.pop()
 
     def _chat_is_lost(self) -> None:
-        self.place.lost = True
+        self.place.lost = self.was_cut_off = True
         self._membership("gone")
 
     def _chat_is_back(self) -> None:
@@ -1022,6 +1023,8 @@ class Orders(RuleBasedStateMachine):
             if not gone and shows == face and number != row.payment_request_id:
                 assert [b.text for b in buttons(message)] == wanted
         hidden = row.state in (State.ASKING, State.DROPPED) or row.undeliverable or row.replaced
+        if self.was_cut_off and row.state in (State.EXPIRED, State.CANCELLED, State.FAILED):
+            hidden = hidden or row.card_shown is row.face  # over before anybody saw it
         if row.card_id is None and not hidden:
             cards = self._cards_of(row)
             done_before_move = any(m.room.moved_to and role(m) == face for m in cards)

@@ -47,8 +47,8 @@ class Actions:
     ) -> Asked:
         """An invoice for `what`, an amount and a memo; "": the asker is asked for the amount.
 
-        `quoted` is the memo where there is no other; `age_s`: how long ago it was written. Raises
-        `Refused`.
+        `quoted` is the memo where there is no other, and is shortened to one; `age_s`: how long ago
+        it was written. Raises `Refused`.
         """
         if age_s > TOO_LATE_S:
             there = await self._store.do(jobs.by_origin, origin, self._places.bot_id)
@@ -67,7 +67,7 @@ class Actions:
             asker_name=asker.name,
             asked_at=now - age_s,
             amount_msat=amount_msat,
-            memo=text.memo(memo or quoted),
+            memo=text.memo(memo or text.shortened(quoted)),
             state=State.ASKING if amount_msat is None else State.PENDING,
             **draw(self._rules, now),
         )
@@ -91,15 +91,17 @@ class Actions:
         what: str,
         *,
         replied_to: int | None = None,
+        replied_at: float = 0.0,
         age_s: float = 0.0,
     ) -> Answered:
         """`what`, an amount and a memo, may answer the question "How many sats?".
 
-        `replied_to`: the message of the bot's that it replies to, None where it replies to nothing;
-        `age_s`: how long ago it was written. Raises `Refused`.
+        `replied_to`: the message of the bot's that it replies to, None where it replies to nothing,
+        and `replied_at`: when that was sent, in Unix seconds; `age_s`: how long ago it was written.
+        Raises `Refused`.
         """
         found = await self._store.do(
-            jobs.question, asker.id, origin, place, replied_to, self._places.bot_id
+            jobs.question, asker.id, origin, place, replied_to, replied_at, self._places.bot_id
         )
         if found.answered is not None:
             self._ring(found.answered)

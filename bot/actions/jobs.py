@@ -18,6 +18,8 @@ from bot.store import Tx
 
 #: As many as `latest` gives.
 LATEST = 10
+#: Seconds within which all copies of a question are sent whose number Telegram does not tell.
+COPIES_WITHIN_S = 120.0
 
 
 def ask(
@@ -48,6 +50,7 @@ class Found:
     question: Invoice | None  # that waits for this person's answer here
     answered: Invoice | None  # by this very message, earlier
     number: int | None  # of the message that it replies to; None: it replies to nothing
+    replied_at: float  # when that was sent, in Unix seconds
     replied_to: Invoice | None  # the row of that message
 
     @property
@@ -61,10 +64,17 @@ class Found:
         return None
 
     def _may_be_a_copy(self, asks: Invoice, number: int) -> bool:
-        """Whether it may be the question, in a message whose number nobody has recorded."""
-        is_complete = asks.card_id is not None and not asks.may_be_duplicate(Do.SEND_CARD)
+        """Whether it may be the question, in a message whose number nobody has recorded.
+
+        It has to lie between the command and the last copy: all that the bot said later is
+        something else.
+        """
+        if asks.card_id is None:
+            is_later = self.replied_at > asks.asked_at + COPIES_WITHIN_S
+        else:
+            is_later = number > asks.card_id or not asks.may_be_duplicate(Do.SEND_CARD)
         is_earlier = asks.chat_id == asks.origin_chat_id and number < asks.origin_message_id
-        return self.replied_to is None and not is_complete and not is_earlier
+        return self.replied_to is None and not is_later and not is_earlier
 
     def instead(self, asker_id: int, now: float) -> Answered:
         """What it is at `now` (Unix seconds) where no question is meant."""
@@ -77,13 +87,20 @@ class Found:
 
 
 def question(
-    tx: Tx, asker_id: int, origin: Origin, place: Place, replied_to: int | None, bot_id: int
+    tx: Tx,
+    asker_id: int,
+    origin: Origin,
+    place: Place,
+    replied_to: int | None,
+    replied_at: float,
+    bot_id: int,
 ) -> Found:
     """What a message in this place, as this bot counts them, may answer."""
     return Found(
         open_question(tx, asker_id, place),
         tx.invoices.answered(origin.chat_id, origin.message_id),
         replied_to,
+        replied_at,
         None if replied_to is None else of_message(tx, place.chat_id, replied_to, bot_id),
     )
 
@@ -119,6 +136,8 @@ def cancel(tx: Tx, payment_hash: bytes, by: Asker, now: float) -> tuple[Invoice 
         return _drop(tx, row), Cancelling.NOT_ASKED
     if row.state not in (State.PENDING, State.OPEN):
         return row, Cancelling.ALREADY_CLOSED
+    if row.face is Face.UNCONFIRMED:
+        return row, Cancelling.UNCONFIRMED
     is_away = row.lane is Lane.OTHER_NODE  # it is cancelled once its node is back
     due = work.wanted(now, Lane.CANCELLATION)
     if is_away:

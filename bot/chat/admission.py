@@ -15,10 +15,12 @@ from bot.core.invoice import TOO_LATE_S
 from bot.places import Places
 from bot.store import Store, Tx
 
-#: Seconds before the same is said again to a stranger, in private and in a group.
+#: Seconds before the same is said again to a stranger or a channel, and in a stranger's group.
 STRANGER_EVERY_S = 86_400.0
 STRANGER_GROUP_EVERY_S = 3600.0
 ID_EVERY_S = 60.0
+#: What is noted of a person or a group that has heard that they are strangers.
+STRANGER = "stranger"
 
 
 class Admission:
@@ -45,6 +47,11 @@ class Admission:
     def may_ask(self, message: Message, asker: Asker) -> bool:
         """Whether this person may ask for invoices there."""
         return self._access.may_ask(asker.id, self._places.ids(message.chat.id))
+
+    @property
+    def is_unclaimed(self) -> bool:
+        """Whether nobody owns the bot yet."""
+        return self._access.is_unclaimed
 
     def age_s(self, message: Message) -> float:
         """How long ago it was written, in seconds.
@@ -76,12 +83,24 @@ class Admission:
     async def stranger(self, message: Message, asker: Asker) -> list[Reply]:
         """Said once, quietly, to somebody who is not on the allow-list."""
         if messages.is_private(message):
-            claimed = await self._claim("stranger", asker.id, every_s=STRANGER_EVERY_S)
+            claimed = await self._claim(STRANGER, asker.id, every_s=STRANGER_EVERY_S)
         else:
             chat_id = self._places.now(message.chat.id)
-            claimed = await self._claim("stranger", chat_id, every_s=STRANGER_GROUP_EVERY_S)
-        text = texts.stranger(asker.id, message.chat.id)
+            claimed = await self._claim(STRANGER, chat_id, every_s=STRANGER_GROUP_EVERY_S)
+        say = texts.unclaimed if self.is_unclaimed else texts.stranger
+        text = say(asker.id, message.chat.id)
         return [reply(message, text, quiet=True, to_stranger=True)] if claimed else []
+
+    async def channel(self, message: Message) -> list[Reply]:
+        """Said once to somebody who writes as their channel: nobody knows who that is."""
+        if message.sender_chat is None or self.age_s(message) > TOO_LATE_S:
+            return []
+        kind = f"as channel in {self._places.now(message.chat.id)}"
+        channel_id = message.sender_chat.id
+        if not await self._claim(kind, channel_id, every_s=STRANGER_EVERY_S):
+            return []
+        is_stranger = not self._access.may_ask(channel_id, self._places.ids(message.chat.id))
+        return [reply(message, texts.AS_CHANNEL, quiet=True, to_stranger=is_stranger)]
 
     async def may_ask_for_ids(self, message: Message, asker: Asker) -> bool:
         """A stranger needs their id, to be let in: now and then."""

@@ -6,7 +6,8 @@ that the row has by then.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import Callable, Collection
 from typing import Literal, NoReturn
 
 from telegram import InputMediaPhoto, Message
@@ -22,7 +23,14 @@ from bot.core.invoice import Audience, Columns, Face, Invoice
 from bot.core.steps import Around
 from bot.core.text import MAX_CAPTION, MAX_TEXT
 from bot.core.work import Do
-from bot.errors import ChatForbidden, ChatRefused, MessageGone, NodeError
+from bot.errors import (
+    ChatForbidden,
+    ChatRefused,
+    MessageGone,
+    NodeError,
+    TopicClosed,
+    TopicGone,
+)
 from bot.store import Store
 
 log = logs.get(__name__)
@@ -36,10 +44,19 @@ _TEXT_FACES = (Face.QUESTION, Face.FAILED, Face.FAILED_REPLACED, Face.WAITING)
 class Cards:
     """Shows invoices through `chats`. Every method raises `ChatError`."""
 
-    def __init__(self, chats: Chats, store: Store, *, owners: Collection[int]) -> None:
+    def __init__(
+        self,
+        chats: Chats,
+        store: Store,
+        *,
+        owners: Collection[int],
+        payee: Callable[[Invoice], str],
+    ) -> None:
+        """`payee`: whose node a row's invoice pays, by its name, "" where it has none."""
         self._chats = chats
         self._pictures = Pictures(chats, store)
         self._owners = owners
+        self._payee_of = payee
         # row → which of several were reached, while the others were not
         self._reached: dict[int, set[int]] = {}
 
@@ -65,6 +82,17 @@ class Cards:
                 return await self._announce(row, row.audience(around.unreachable))
         raise ValueError(f"not a step in a chat: {do}")
 
+    def _card(
+        self, row: Invoice, face: Face, *, as_text: bool, may_be_duplicate: bool = False
+    ) -> texts.Card:
+        limit = MAX_TEXT if as_text else MAX_CAPTION
+        payee = self._payee(row)
+        return texts.card(row, face, payee, limit=limit, may_be_duplicate=may_be_duplicate)
+
+    def _payee(self, row: Invoice) -> str | None:
+        """Whose node is paid; None where an owner asks: it is theirs."""
+        return None if row.asker_id in self._owners else self._payee_of(row)
+
     # new messages
 
     async def _send_waiting_notice(
@@ -77,7 +105,7 @@ class Cards:
         face = row.face
         as_text = row.text_only or face in _TEXT_FACES
         may_be_duplicate = row.may_be_duplicate(Do.SEND_CARD)
-        card = _card(row, face, as_text=as_text, may_be_duplicate=may_be_duplicate)
+        card = self._card(row, face, as_text=as_text, may_be_duplicate=may_be_duplicate)
         keyboard = buttons.under_new(row, face)
         if as_text:
             message = await self._send_text(row, card.html, keyboard=keyboard)
@@ -140,27 +168,43 @@ class Cards:
 
     async def _announce(self, row: Invoice, audience: Audience | None) -> Columns:
         assert audience is not None  # noqa: S101 -- next_step asks for it only then
-        may_be_duplicate = row.may_be_duplicate(Do.ANNOUNCE)
-        text = texts.announcement(row, audience, may_be_duplicate=may_be_duplicate)
+        try:
+            await self._announce_to(row, audience, is_bare=False)
+        except (TopicClosed, TopicGone):
+            raise
+        except ChatRefused as refusal:  # what people wrote may be what was refused
+            log.warning("announced without name and memo", detail=refusal.detail)
+            await self._announce_to(row, audience, is_bare=True)
+        return {"announced": True}
+
+    async def _announce_to(self, row: Invoice, audience: Audience, *, is_bare: bool) -> None:
+        text = texts.announcement(
+            row,
+            audience,
+            self._payee(row),
+            may_be_duplicate=row.may_be_duplicate(Do.ANNOUNCE),
+            is_bare=is_bare,
+        )
         if audience is Audience.CHAT:
             await self._send_text(row, text)
-            return {"announced": True}
+            return
         people = [row.asker_id] if audience is Audience.ASKER else sorted(self._owners)
-        failure: ChatForbidden | ChatRefused | None = None
         reached = self._reached.setdefault(row.id, set())
-        for person in people:
-            if person in reached:
-                continue
-            try:
-                await self._send_to(person, row, text)
-                reached.add(person)
-            except (ChatForbidden, ChatRefused) as error:
-                # Only where all are unreachable it is news that waits for one of them.
-                failure = error if isinstance(error, ChatRefused) else failure or error
+        left = [person for person in people if person not in reached]
+        # Side by side: what one of them keeps waiting for delays no other.
+        sends = [self._send_to(person, row, text) for person in left]
+        results = await asyncio.gather(*sends, return_exceptions=True)
+        failures = [each for each in results if isinstance(each, BaseException)]
+        reached |= {who for who, came in zip(left, results, strict=True) if came not in failures}
+        for failure in failures:
+            if not isinstance(failure, ChatForbidden | ChatRefused):
+                raise failure  # that one once more
         del self._reached[row.id]
-        if not reached:
-            raise failure or ChatForbidden(detail="there is nobody else")
-        return {"announced": True}
+        if reached:
+            return
+        # As long as one of them may come back, it is news that waits for that.
+        away = [each for each in failures if isinstance(each, ChatForbidden)]
+        raise next(iter(away or failures), ChatForbidden(detail="there is nobody else"))
 
     async def _send_to(self, person: int, row: Invoice, text: str) -> None:
         await self._chats.send(
@@ -211,7 +255,7 @@ class Cards:
         refusal: ChatRefused | None = None
         ways: tuple[Way, ...] = (way, "caption", "text")
         for each in dict.fromkeys(ways):
-            card = _card(row, face, as_text=each == "text")
+            card = self._card(row, face, as_text=each == "text")
             try:
                 if each == "media":
                     await self._edit_media(row, message_id, face, card.html)
@@ -283,11 +327,6 @@ class Cards:
                 reply_markup=buttons.under(row, face),
             ),
         )
-
-
-def _card(row: Invoice, face: Face, *, as_text: bool, may_be_duplicate: bool = False) -> texts.Card:
-    limit = MAX_TEXT if as_text else MAX_CAPTION
-    return texts.card(row, face, limit=limit, may_be_duplicate=may_be_duplicate)
 
 
 def _way(row: Invoice, face: Face) -> Way:

@@ -19,7 +19,15 @@ from bot.chat.client import TelegramBot
 from bot.chat.explain import changes_nothing, explain
 from bot.chat.limits import Drops, Minutes
 from bot.chat.turns import Rank, Sentence, Turns
-from bot.errors import ChatBusy, ChatError, ChatForbidden, ChatMoved, NotSent
+from bot.errors import (
+    ChatBusy,
+    ChatError,
+    ChatForbidden,
+    ChatMoved,
+    NotSent,
+    TopicClosed,
+    TopicGone,
+)
 from bot.pauses import pause_s
 
 log = logs.get(__name__)
@@ -47,6 +55,7 @@ class Say:
     quiet: bool = False
     asks: bool = False  # the reader's next message is a reply to it
     to_stranger: bool = False  # it goes out when nothing else does
+    person_id: int | None = None  # who reads it in private where the topic is closed
     #: What is done with its number once it was sent.
     then: Callable[[int], Awaitable[None]] | None = None
 
@@ -135,6 +144,14 @@ class Chats:
                 said = await self.send(message.chat_id, rank, partial(_said, message))
             except ChatMoved as moved:
                 message = replace(message, chat_id=moved.new_chat_id, reply_to=None)
+            except TopicGone:
+                if message.thread_id is None:
+                    raise
+                message = replace(message, thread_id=None)
+            except TopicClosed:
+                if message.person_id in (None, message.chat_id):
+                    raise
+                message = _in_private(message)
             except NotSent:
                 if self._closing.is_set() or attempt == SAY_TRIES:
                     raise
@@ -166,6 +183,16 @@ class Chats:
             _, late = await asyncio.wait(set(self._posting), timeout=timeout_s)
             for task in late:
                 task.cancel()
+
+
+def _in_private(message: Say) -> Say:
+    """The same for its reader alone. Nothing that hangs on its place is done with it."""
+    return Say(
+        message.person_id or message.chat_id,
+        message.text,
+        quiet=message.quiet,
+        to_stranger=message.to_stranger,
+    )
 
 
 def _said(message: Say, bot: TelegramBot) -> Awaitable[Message]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from telegram import ChatMember
+from telegram import ChatMember, LinkPreviewOptions
 from telegram.error import (
     BadRequest,
     Conflict,
@@ -14,24 +14,33 @@ from telegram.error import (
     NetworkError,
     TelegramError,
 )
-from telegram.ext import ExtBot
+from telegram.ext import Defaults, ExtBot
 
-from bot.chat import received
+from bot import logs
+from bot.chat import plainer, received
+from bot.chat.explain import is_about_its_text, is_about_times
 from bot.chat.transport import Transport, Unreadable
 from bot.config import TelegramSettings
+from bot.errors import MAX_DETAIL
 
 #: Seconds beyond a long poll's own time after which its connection is given up.
 POLL_GRACE_S = 5.0
 #: Connections at once: for messages in their turns, for answers to presses, and some to spare.
-CONNECTIONS = 192
-#: As much of an answer as an error tells, in characters.
-MAX_DETAIL = 300
+CONNECTIONS = 824
+
+log = logs.get(__name__)
 
 _ADMINS = (ChatMember.OWNER, ChatMember.ADMINISTRATOR)
 
 
 class TelegramBot(ExtBot[None]):
-    """PTB's bot, which also gives updates as Telegram sent them."""
+    """PTB's bot, which also gives updates as Telegram sent them.
+
+    What Telegram refuses of a text is left out of it, and the call is made again: a refused call
+    has sent nothing.
+    """
+
+    _knows_times = True  # this Bot API server, until it says otherwise
 
     async def raw_updates(
         self, *, offset: int, poll_s: int, limit: int, allowed: Sequence[str]
@@ -51,10 +60,14 @@ class TelegramBot(ExtBot[None]):
 
     async def is_admin(self, chat_id: int, user_id: int, *, within_s: float) -> bool:
         """Whether somebody is an admin of a group, asked now. Raises `TelegramError`."""
+        return await self.status(chat_id, user_id, within_s=within_s) in _ADMINS
+
+    async def status(self, chat_id: int, user_id: int, *, within_s: float) -> str:
+        """What somebody is in a group, by Telegram's name, asked now. Raises `TelegramError`."""
         who = {"chat_id": chat_id, "user_id": user_id}
         answer = await self._post("getChatMember", who, read_timeout=within_s)
         try:
-            return received.status(answer) in _ADMINS
+            return received.status(answer)
         except ValueError as error:
             raise Unreadable(f"unreadable answer: {error}") from error
 
@@ -73,15 +86,34 @@ class TelegramBot(ExtBot[None]):
             raise Unreadable(f"unreadable answer: {error}") from error
 
     async def _result(self, endpoint: str, data: dict[str, Any], **timeouts: Any) -> Any:
+        said = data if self._knows_times else plainer.without_times(data) or data
+        while True:
+            try:
+                return await self._called(endpoint, said, **timeouts)
+            except BadRequest as error:
+                if (further := self._plainer(said, error)) is None:
+                    raise
+                said = further
+
+    def _plainer(self, data: dict[str, Any], error: BadRequest) -> dict[str, Any] | None:
+        """The call without what may have been refused; None where there is nothing of it."""
+        if is_about_times(error):
+            if self._knows_times:
+                log.warning("this Bot API server is too old for times: they are sent as words")
+                self._knows_times = False
+            return plainer.without_times(data)
+        return plainer.without_mentions(data) if is_about_its_text(error) else None
+
+    async def _called(self, endpoint: str, data: dict[str, Any], **timeouts: Any) -> Any:
         try:
             return await super()._do_post(endpoint, data, **timeouts)
-        except (BadRequest, Conflict, Forbidden, InvalidToken) as error:
-            if error.__cause__ is not None:  # by its status alone: those are not Telegram's words
-                raise NetworkError(_short(error.message)) from error
-            raise
         except TelegramError as error:
+            error.message = _short(error.message)
+            by_status = isinstance(error, (BadRequest, Conflict, Forbidden, InvalidToken))
+            if by_status and error.__cause__ is not None:  # those are not Telegram's words
+                raise NetworkError(error.message) from error
             if type(error) is TelegramError:  # a success, to go by its status
-                raise Unreadable(_short(error.message)) from error
+                raise Unreadable(error.message) from error
             raise
         except Exception as error:
             what = _short(f"unreadable answer: {type(error).__name__}: {error}")
@@ -89,7 +121,7 @@ class TelegramBot(ExtBot[None]):
 
 
 def _short(text: str) -> str:
-    """PTB puts the whole answer into its errors' texts."""
+    """PTB puts the whole answer into its errors' texts, and Telegram's own can be of any length."""
     return text[:MAX_DETAIL]
 
 
@@ -101,4 +133,6 @@ def make_bot(settings: TelegramSettings) -> TelegramBot:
         base_file_url=f"{settings.api_url}/file/bot",
         request=Transport(connections=CONNECTIONS),
         get_updates_request=Transport(connections=1),
+        # A memo may have a link; the page that it names has no place in a card.
+        defaults=Defaults(link_preview_options=LinkPreviewOptions(is_disabled=True)),
     )

@@ -28,6 +28,8 @@ from bot.errors import (
     MessageGone,
     NoAnswer,
     NotSent,
+    TopicClosed,
+    TopicGone,
 )
 
 # RetryAfter.retry_after is then a timedelta, without a warning at each use.
@@ -52,6 +54,8 @@ _GONE_TEXTS = (
     "message_id_invalid",
     "message can't be edited",
 )
+_TOPIC_GONE_TEXTS = ("message thread not found", "topic_deleted", "topic_id_invalid")
+_TOPIC_CLOSED_TEXT = "topic_closed"
 
 
 def explain(error: TelegramError) -> ChatError:
@@ -70,7 +74,9 @@ def explain(error: TelegramError) -> ChatError:
             return MessageGone(detail=text)
         if any(part in lowered for part in _FORBIDDEN_TEXTS):
             return ChatForbidden(detail=text)
-        return ChatRefused(detail=text)
+        if any(part in lowered for part in _TOPIC_GONE_TEXTS):
+            return TopicGone(detail=text)
+        return (TopicClosed if _TOPIC_CLOSED_TEXT in lowered else ChatRefused)(detail=text)
     if isinstance(error, NetworkError):
         if isinstance(error, NeverSent):
             return NotSent(detail=text)
@@ -86,6 +92,16 @@ def explain(error: TelegramError) -> ChatError:
 def changes_nothing(error: TelegramError) -> bool:
     """Whether this only says that an edit changes nothing, which is success."""
     return isinstance(error, BadRequest) and "is not modified" in error.message
+
+
+def is_about_times(error: BadRequest) -> bool:
+    """Whether this Bot API server is too old to know `tg-time`."""
+    return 'unsupported start tag "tg-time"' in error.message.lower()
+
+
+def is_about_its_text(error: BadRequest) -> bool:
+    """Whether Telegram might take the same place's message with another text."""
+    return type(explain(error)) is ChatRefused and not changes_nothing(error)
 
 
 def is_about_a_file(error: ChatRefused) -> bool:

@@ -20,7 +20,7 @@ class Faults:
 
     def apologize(self, update: Update) -> None:
         """To the person who pressed or wrote, if they may ask for anything; returns at once."""
-        message = update.message
+        message = update.message or update.edited_message
         if (query := update.callback_query) is not None:
             self._replies.send([Answer(query.id, query.from_user.id, texts.BUG, alert=True)])
         elif message is not None and self._may_ask(message):

@@ -144,9 +144,20 @@ _REPLIED_TO = _object(
 )
 
 
+def _quote(value: object) -> Raw:
+    """What somebody marked. What Telegram quotes by itself is as good as none."""
+    quote: Raw = _object({"text": _text, "is_manual": _flag, "position": _always(0)})(value)
+    if not quote["is_manual"]:
+        raise ValueError("nobody marked it")
+    return quote
+
+
 def _message(value: object) -> Raw:
     message: Raw = _MESSAGE(value)
     if isinstance(value, dict):
+        if "text" not in message:  # what is written below a photo says the same as a text
+            caption = _CAPTION(value)
+            message |= {name: caption[of] for name, of in _AS_TEXT if of in caption}
         # Bot API servers older than forward_origin have these.
         if any(value.get(name) is not None for name in _FORWARDED):
             message["forward_origin"] = _SOMEBODY
@@ -158,6 +169,8 @@ def _message(value: object) -> Raw:
     return message
 
 
+_CAPTION = _object({}, loose={"caption": _text, "caption_entities": _list(_ENTITY)})
+_AS_TEXT = (("text", "caption"), ("entities", "caption_entities"))
 _FORWARDED = ("forward_origin", "forward_date")
 _REPLIES = ("reply_to_message", "external_reply", "reply_to_story")
 _MESSAGE = _object(
@@ -171,6 +184,8 @@ _MESSAGE = _object(
         "is_topic_message": _flag,
         "is_automatic_forward": bool,
         "reply_to_message": _REPLIED_TO,
+        "quote": _quote,
+        "edit_date": _date,
         "migrate_to_chat_id": _number,
         "migrate_from_chat_id": _number,
     },
@@ -192,7 +207,7 @@ _PRESS = _object(
 
 
 def _member(value: object) -> Raw:
-    """Of what became of the bot, whether it is out of the chat; who did it is nobody's business."""
+    """Of what became of the bot, whether it is out of the chat."""
     member = _object({"user": _USER, "status": _text})(value)
     is_out = member["status"] in _OUT
     if member["status"] == "restricted" and isinstance(value, dict):
@@ -200,19 +215,39 @@ def _member(value: object) -> Raw:
     return {"user": member["user"], "status": "left" if is_out else "member"}
 
 
+def _member_before(value: object) -> Raw:
+    """The same of what it was; what cannot be read says that nothing has changed."""
+    try:
+        return _member(value)
+    except ValueError:
+        return {"status": "member", "user": {"id": 1, "is_bot": True, "first_name": ""}}
+
+
+def _somebody(value: object) -> Raw:
+    """Whoever did it; somebody whom nobody knows where that cannot be read."""
+    try:
+        found: Raw = _USER(value)
+    except ValueError:
+        return {"id": 1, "is_bot": False, "first_name": ""}
+    return found
+
+
 _MOVED_BOT = _object(
     {
         "chat": _CHAT,
-        "from": _always({"id": 1, "is_bot": False, "first_name": ""}),
+        "from": _somebody,
         "date": _always(1),
-        "old_chat_member": _always(
-            {"status": "member", "user": {"id": 1, "is_bot": True, "first_name": ""}}
-        ),
+        "old_chat_member": _member_before,
         "new_chat_member": _member,
     }
 )
 
 _UPDATE = _object(
     {"update_id": _number},
-    strict={"message": _message, "callback_query": _PRESS, "my_chat_member": _MOVED_BOT},
+    strict={
+        "message": _message,
+        "edited_message": _message,
+        "callback_query": _PRESS,
+        "my_chat_member": _MOVED_BOT,
+    },
 )

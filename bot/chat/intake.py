@@ -20,6 +20,7 @@ from bot import logs
 from bot.chat import updates
 from bot.chat.client import TelegramBot
 from bot.chat.explain import explain, is_webhook_set
+from bot.chat.limits import Drops
 from bot.chat.updates import ALLOWED_UPDATES, PtbApplication, Raw
 from bot.clock import steady
 from bot.errors import ChatBusy, StoreUnavailable, TokenRefused
@@ -30,10 +31,14 @@ log = logs.get(__name__)
 #: Seconds for which Telegram delays an empty answer.
 POLL_S = 50
 LONGEST_PAUSE_S = 10.0
-#: Seconds between polls of which the last brought nothing new: a server may answer all at once.
+#: Seconds between polls, unless the last brought a whole batch: a server may answer all at once.
 POLL_EVERY_S = 0.2
+#: Polls that may come one right after the other once there were few, if each brings something new.
+POLLS_IN_A_ROW = 5
 #: Seconds for which a token has to be rejected that was accepted before, by the login at least.
 DOUBT_S = 60.0
+#: Seconds in which a second conflict means that another copy goes on polling.
+RIVAL_S = 60.0
 #: Updates whose numbers are remembered, to know them where they come again.
 REMEMBERED = 10 * 100
 #: Updates in one answer at most.
@@ -43,7 +48,10 @@ CHATS_AT_ONCE = 16
 
 
 class Intake:
-    """The one reader of a bot's updates."""
+    """The one reader of a bot's updates.
+
+    `on_bug` hears of an update that could not be handled, `on_rival` that another copy polls.
+    """
 
     def __init__(
         self,
@@ -51,26 +59,32 @@ class Intake:
         application: PtbApplication,
         *,
         on_bug: Callable[[Update], None],
+        on_rival: Callable[[], object],
         doubt_s: float = DOUBT_S,
     ) -> None:
         self._telegram_bot = telegram_bot
         self._application = application
         self._on_bug = on_bug
+        self._on_rival = on_rival
         self._doubt_s = doubt_s
         self._rejected_at: float | None = None  # since when, on the steady clock
+        self._conflict_at = -math.inf  # the newest, on the steady clock
         self._offset = 0
         self._confirmed = 0
         # handled, but not to be confirmed before an older one
         self._handled: set[int] = set()
         # the numbers of the newest that were handled, in the order of coming
         self._known: dict[int, None] = {}
-        self._are_old = False  # nothing but these came last
         self._is_new = True  # something came last that was not there before
+        self._is_full = False  # as much came last as was asked for
+        self._due_at = -math.inf  # when the next poll would be due, on the steady clock
         # when nothing older than the next batch can have been waiting, on the steady clock
         self._emptied_at = -math.inf
         self._errors: dict[int, Exception] = {}
         self._away = ""
         self._is_store_away = False  # the database takes nothing
+        self._skipped = Drops("update skipped")
+        self._odd = Drops("getUpdates answered oddly")
         self._side_by_side = asyncio.Semaphore(CHATS_AT_ONCE)
         application.add_error_handler(self._note)
 
@@ -96,8 +110,8 @@ class Intake:
                 attempts = 0 if complete else attempts + 1
                 if not complete:
                     pause = max(pause, pause_s(attempts, longest_s=LONGEST_PAUSE_S))
-                elif not self._is_new:
-                    pause = began_at + POLL_EVERY_S - steady()
+                else:
+                    pause = self._until_due_s(began_at)
                 if pause > 0:
                     await asyncio.wait({stopping}, timeout=pause)
                 pause = 0.0
@@ -140,6 +154,14 @@ class Intake:
             self._emptied_at = asked_at
         return complete
 
+    def _until_due_s(self, began_at: float) -> float:
+        """Seconds until the next poll, after one that began then."""
+        if self._is_new and self._is_full:  # more of that is waiting
+            return 0.0
+        credit_s = (POLLS_IN_A_ROW - 1) * POLL_EVERY_S if self._is_new else 0.0
+        self._due_at = max(self._due_at, began_at - credit_s) + POLL_EVERY_S
+        return self._due_at - steady()
+
     def _doubt(self, error: InvalidToken) -> None:
         """One answer may be a slip of Telegram's. Raises `TokenRefused` where it is none."""
         now = steady()
@@ -160,21 +182,18 @@ class Intake:
     async def handle(self, batch: object) -> bool:
         """Handle what getUpdates answered; False if something has to be delivered again."""
         if not isinstance(batch, list):
-            log.error("Telegram's answer was unreadable", kind=type(batch).__name__)
+            self._odd.add("no list", kind=type(batch).__name__)
             return False
+        if len(batch) > BATCH:
+            self._odd.add("more than asked for", count=len(batch))
+            del batch[BATCH:]  # here, so that nobody has the rest in memory
         numbered = {number: raw for raw in batch if (number := updates.number_of(raw)) is not None}
         if len(numbered) < len(batch):
-            log.error("update skipped: no number")
+            self._skipped.add("no number")
         self._is_new = not numbered.keys() <= self._known.keys()
-        are_old = bool(numbered) and not self._is_new and max(numbered) < self._offset
-        if are_old and not self._are_old:
-            log.error("Telegram delivers again what was confirmed: it is passed over")
-        self._are_old = are_old
-        if numbered and not are_old and max(numbered) < self._offset:
-            # After a week without any their numbers begin somewhere else.
-            log.warning("Telegram restarted its update numbers")
-            self._offset = min(numbered)
-            self._handled.clear()
+        self._is_full = len(numbered) >= BATCH
+        if numbered and max(numbered) < self._offset:
+            self._begin_again(min(numbered))
         chats: dict[object, list[tuple[int, Raw]]] = {}
         for number, raw in numbered.items():
             if number >= self._offset and number not in self._handled:
@@ -194,6 +213,16 @@ class Intake:
         self._handled = {number for number in self._handled if number >= self._offset}
         # What moves nothing comes again: it must not come again at once.
         return not unwritten and bool(numbered or not batch)
+
+    def _begin_again(self, number: int) -> None:
+        """Only lower numbers came, this one the lowest."""
+        if not self._is_new:
+            self._odd.add("it delivers again what was confirmed, which is passed over")
+            return
+        # After a week without any their numbers begin somewhere else.
+        self._odd.add("lower numbers than before, which are taken", number=number)
+        self._offset = number
+        self._handled.clear()
 
     async def _in_order(self, raws: list[tuple[int, Raw]]) -> int | None:
         """One chat's updates, one after the other; the first that could not be written."""
@@ -215,7 +244,7 @@ class Intake:
         try:
             update = updates.read(raw, self._telegram_bot)
         except Exception as fault:  # noqa: BLE001 -- whatever is wrong with it is its own fault
-            log.warning("update skipped: unreadable", update=number, error=type(fault).__name__)
+            self._skipped.add("unreadable", update=number, error=type(fault).__name__)
             return
         await self._application.process_update(update)
         error = self._errors.pop(number, None)
@@ -239,11 +268,18 @@ class Intake:
                 await self._remove_webhook()
                 return 0.0
             what = "another copy of this bot polls with the same token: stop one of them"
+            self._met_another()
         if what != self._away:
             log.warning("updates not received", reason=what, detail=error.message)
             self._away = what
         busy = explain(error)
         return busy.retry_after_s if isinstance(busy, ChatBusy) else 0.0
+
+    def _met_another(self) -> None:
+        """A single conflict may be of a copy that is just ending, as in a restart."""
+        before, self._conflict_at = self._conflict_at, steady()
+        if self._conflict_at - before <= RIVAL_S:
+            self._on_rival()
 
     async def _remove_webhook(self) -> None:
         with contextlib.suppress(TelegramError):  # the next poll shows whether it is gone

@@ -1,6 +1,7 @@
 """What a person, a chat or a crowd gets at most, and a count of the rest. Knows no Telegram.
 
-Nothing hangs on what is limited here: sentences, and answers to presses. Cards have no such limit.
+Nothing hangs on what is limited here: sentences, answers to presses, lines of the log. Cards have
+no such limit.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from bot import logs
 
 log = logs.get(__name__)
 
-#: Seconds for which the log counts what is dropped before it says so again.
+#: Seconds for which the log counts what is the same before it says so again.
 COUNT_S = 60.0
 #: Sentences a minute in a group: Telegram takes 20 messages a minute there, and cards need most.
 A_MINUTE = 5
@@ -22,18 +23,18 @@ MINUTE_S = 60.0
 
 
 class Drops:
-    """What is dropped: the log says so when it begins, and how much it was a minute later."""
+    """What is dropped, or odd: the log says so at once, and a minute later how often since."""
 
     def __init__(self, event: str) -> None:
         self._event = event
         self._counts: dict[str, int] = {}  # since the last line, by reason
 
-    def add(self, reason: str) -> None:
-        """One more was dropped."""
+    def add(self, reason: str, **values: object) -> None:
+        """One more; `values` are told of the first."""
         if reason in self._counts:
             self._counts[reason] += 1
             return
-        log.warning(self._event, reason=reason)
+        log.warning(self._event, reason=reason, **values)
         self._count_from_now(reason)
 
     def _count_from_now(self, reason: str) -> None:

@@ -26,6 +26,18 @@ class _Asks(filters.MessageFilter):
         )
 
 
+class _AsChannel(filters.MessageFilter):
+    """Messages that somebody wrote here as a channel of theirs."""
+
+    def filter(self, message: Message) -> bool:
+        return (
+            message.forward_origin is None
+            and not message.is_automatic_forward
+            and message.sender_chat is not None
+            and message.sender_chat.id != message.chat.id
+        )
+
+
 class _Addressed(filters.MessageFilter):
     """Commands that are meant for this bot for sure: in private, or with its name."""
 
@@ -38,8 +50,15 @@ class _Addressed(filters.MessageFilter):
 NEW = filters.UpdateType.MESSAGE
 #: New messages that somebody wrote here themselves.
 ASKS = NEW & _Asks()
-#: Of these the commands that are meant for this bot for sure.
+#: The same, edited.
+EDITED = filters.UpdateType.EDITED_MESSAGE & _Asks()
+EDITED_TEXTS = EDITED & filters.TEXT & ~filters.COMMAND
+#: New messages that somebody wrote here as a channel: nobody knows who asks.
+AS_CHANNEL = NEW & _AsChannel()
+#: Of those that ask the commands that are meant for this bot for sure.
 ADDRESSED = ASKS & _Addressed()
+#: The same of a channel's.
+AS_CHANNEL_ADDRESSED = AS_CHANNEL & _Addressed()
 #: Commands in private, whatever they are.
 PRIVATE_COMMANDS = ASKS & filters.ChatType.PRIVATE & filters.COMMAND
 #: What may answer a question.
@@ -85,6 +104,12 @@ def asker(message: Message) -> Asker:
     return Asker(person.id, clean_name(person.full_name or ""))
 
 
+def person(message: Message) -> int | None:
+    """Whose private chat it is that what is said to the writer can be said in."""
+    is_person = message.sender_chat is None and message.from_user is not None
+    return message.from_user.id if is_person and message.from_user else None
+
+
 def thread(message: Message) -> int | None:
     """The forum's topic."""
     # In the General topic and in plain threads the number must not be sent back.
@@ -104,13 +129,19 @@ def place(message: Message, places: Places) -> Place:
     return Place(chat_id, thread(message), reply_to)
 
 
+_COMMAND = re.compile(r"^\s*/[A-Za-z0-9_]+(?:@[A-Za-z0-9_]+)?")
+
+
 def after_command(message: Message) -> str:
-    """What is written behind the command."""
-    return re.sub(r"^\s*/\S+\s*", "", clean(message.text or ""), count=1).strip()
+    """What is written behind the command, which ends where Telegram says it does: what follows
+    without a space is not thrown away."""
+    return _COMMAND.sub("", clean(message.text or ""), count=1).strip()
 
 
 def quoted(message: Message) -> str:
-    """The text of the message that the command replies to, where a person wrote it."""
+    """What is marked of the message that the command replies to, else its text by a person."""
+    if message.quote is not None and (marked := clean(message.quote.text).strip()):
+        return marked
     to = replied(message)
     if to is None:
         return ""

@@ -23,6 +23,9 @@ FILE_NAME = "invoice.png"
 #: One call with a picture, which is its bytes or its file_id.
 Call = Callable[[TelegramBot, bytes | str], Awaitable[Message | bool]]
 
+# A stored file_id is used for ever: closed pictures that look different need another number.
+_DESIGN = 2
+
 _CLOSED: dict[Face, ClosedState] = {
     Face.UNCONFIRMED: "unconfirmed",
     Face.PAID: "paid",
@@ -60,19 +63,20 @@ class Pictures:
                 await asyncio.sleep(0)  # let the others have the loop before the next one
             return await self._send(row, call, drawn)
         state = _CLOSED[face]
-        file_id = await self._file_id(state)
+        name = f"{state}-{_DESIGN}"
+        file_id = await self._file_id(name)
         if file_id is not None:
             try:
                 return await self._send(row, call, file_id)
             except ChatRefused as error:
                 if not is_about_a_file(error):
                     raise
-                await self._remember(state, None)
+                await self._remember(name, None)
         answer = await self._send(row, call, qr.closed_png(state))
         if isinstance(answer, Message) and answer.photo:
             # The message is in the chat: that must be recorded, whatever becomes of this.
             with contextlib.suppress(StoreUnavailable):
-                await self._remember(state, answer.photo[-1].file_id)
+                await self._remember(name, answer.photo[-1].file_id)
         return answer
 
     async def _send(self, row: Invoice, call: Call, picture: bytes | str) -> Message | bool | None:

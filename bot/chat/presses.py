@@ -57,6 +57,7 @@ class Presses:
             came_of_it = await self._actions.cancel(press.payment_hash, by)
             return texts.asked_to_cancel(came_of_it, self._node.hindrance)
         try:
-            return texts.asked_to_renew(await self._actions.renew(press.payment_hash, by))
+            renewing = await self._actions.renew(press.payment_hash, by)
+            return texts.asked_to_renew(renewing, away=self._node.away)
         except Refused as refused:
             return texts.asked_to_renew(Renewing.REFUSED, refused)

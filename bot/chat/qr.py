@@ -1,7 +1,8 @@
 """Pictures: a payment request as a QR code, and the cards of closed invoices. Knows nothing else.
 
-A code holds `LIGHTNING:` and the request in capitals, which BOLT11 allows: QR's alphanumeric mode
-then needs a third fewer bits than small letters would.
+A code holds `lightning:` in small letters, then the request in capitals: two segments. A phone's
+own camera opens a wallet by the scheme, and Android compares schemes letter by letter. BOLT11
+allows capitals: QR's alphanumeric mode then needs a third fewer bits than small letters would.
 
 qrcode knows the standard: its tables, and where each size of code has its fixed patterns. Only
 what differs from request to request is done here, in a quicker way, since a picture is drawn
@@ -17,6 +18,7 @@ import operator
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
 from typing import Literal, NamedTuple, TypeAlias
 
 from PIL import Image, ImageDraw, ImageFont
@@ -28,12 +30,24 @@ ClosedState: TypeAlias = Literal["paid", "expired", "cancelled", "unconfirmed"]
 
 # Telegram shrinks a photo that has a longer side
 _LONGEST_SIDE_PX = 1280
+# Telegram makes a JPEG of every photo. JPEG's blocks are 8 by 8 pixels, and one that has a single
+# colour comes through exactly: so no module is blurred, whatever the quality.
+# In a PNG of one bit a pixel, the byte that stands for a module here is also its eight pixels.
 _MODULE_PX = 8
 _QUIET = 4  # modules around a code, all light
 
 # a reader takes any mask, and choosing one costs more than all the rest
 _MASK: Literal[0] = 0
-_ALPHANUMERIC: Literal[2] = 2  # qrcode's MODE_ALPHA_NUM
+_SCHEME = b"lightning:"
+# qrcode's MODE_ALPHA_NUM and MODE_8BIT_BYTE
+_ALPHANUMERIC: Literal[2] = 2
+_BYTES: Literal[4] = 4
+
+# The bolt in the middle hides modules: at least half of what error correction M can restore is left
+# in each block. Larger codes have none, since their modules are small for a camera as it is.
+_BOLT_UP_TO_MODULES = 85
+_BOLT_PERCENT = 17  # of the code's side, its white included
+_BOLT = [(42, 7), (14, 41), (33, 41), (30, 65), (58, 31), (39, 31)]  # of 72
 
 # one byte for a module
 _DARK, _LIGHT = b"\x00", b"\xff"
@@ -52,8 +66,16 @@ _BITS = {chr(one): f"{value:06b}" for value, one in enumerate(util.ALPHA_NUM)} |
 }
 
 
-_CARD_PX = 800
-_STROKE_PX = 36
+# 16 and 231 are black and white in every theme, unlike the first sixteen
+_BLACK_ON_WHITE = "\x1b[38;5;16;48;5;231m"
+_GROUNDS = {_DARK[0]: "\x1b[48;5;16m", _LIGHT[0]: "\x1b[48;5;231m"}
+_RESET = "\x1b[0m"
+
+# landscape: what is closed takes less of a chat than what can be paid
+_CARD_PX = (1280, 480)
+_DISC_PX = (256, 240)
+_WORD_PX = (464, 236)  # where it begins, and half of its height: capitals look low in theirs
+_STROKE_PX = 32
 _FINER = 4  # cards are drawn larger and then reduced, for smooth edges
 
 
@@ -64,12 +86,13 @@ class _Look(NamedTuple):
     lines: list[list[tuple[int, int]]]  # from the middle of the disc
 
 
+_CLOCK = [[(0, -78), (0, 6), (52, 38)]]
 _CLOSED: dict[ClosedState, _Look] = {
-    "paid": _Look("PAID", 150, (22, 142, 72), [[(-78, 6), (-24, 60), (80, -56)]]),
-    "expired": _Look("EXPIRED", 108, (104, 110, 122), [[(0, -92), (0, 8), (62, 44)]]),
-    "unconfirmed": _Look("NOT CONFIRMED", 84, (176, 122, 22), [[(0, -92), (0, 8), (62, 44)]]),
+    "paid": _Look("PAID", 120, (22, 132, 68), [[(-68, 4), (-22, 50), (68, -48)]]),
+    "expired": _Look("EXPIRED", 120, (96, 102, 114), _CLOCK),
+    "unconfirmed": _Look("NOT\nCONFIRMED", 104, (158, 106, 16), _CLOCK),
     "cancelled": _Look(
-        "CANCELLED", 108, (158, 58, 58), [[(-60, -60), (60, 60)], [(60, -60), (-60, 60)]]
+        "CANCELLED", 120, (152, 58, 58), [[(-52, -52), (52, 52)], [(52, -52), (-52, 52)]]
     ),
 }
 
@@ -89,6 +112,14 @@ class _Code(NamedTuple):
     modules: bytes  # row by row: _DARK or _LIGHT
 
 
+class _Bolt(NamedTuple):
+    """The square in the middle of a code. Each of its rows of modules is eight rows of pixels."""
+
+    begin: int  # in modules, quiet zone included: the same across and down
+    end: int
+    rows: list[tuple[bytes, bytes]]  # the square's part of the first; all the others as PNG's lines
+
+
 _LARGEST_SHARP = (_LONGEST_SIDE_PX // _MODULE_PX - 2 * _QUIET - 17) // 4
 _FOR_TERMINALS = tuple(_Format(version, ERROR_CORRECT_L) for version in range(1, 41))
 _FOR_PICTURES = (
@@ -100,53 +131,84 @@ _FOR_PICTURES = (
 def payment_png(payment_request: str) -> bytes:
     """The QR code of a payment request as a PNG of one bit a pixel, some 1 to 10 kB.
 
-    Eight pixels a module: with error correction M up to 2359 characters, with L up to 2999.
-    Longer ones, up to 4286 characters, get fewer pixels, since no side is above 1280.
+    Eight pixels a module: with error correction M up to 2351 characters, with L up to 2991.
+    Longer ones, up to 4278 characters, get fewer pixels, since no side is above 1280.
+    Up to 716 characters there is a bolt in the middle.
     Raises ValueError for what can't be a QR code.
     """
     code = _encode(payment_request, _FOR_PICTURES)
     module_px = min(_MODULE_PX, _LONGEST_SIDE_PX // code.side)
-    rows = Image.frombytes("1", (code.side, code.side), code.modules, "raw", "1;8")
-    wide = rows.resize((code.side * module_px, code.side), Image.Resampling.NEAREST)
-    return _code_png(wide, row_px=module_px)
+    rows = _pixel_rows(code, module_px)
+    like_above = (_ROW_FROM_ABOVE + bytes(len(rows[0]))) * (module_px - 1)
+    lines = [_ROW_ITSELF + row + like_above for row in rows]
+    if bolt := _bolt(code.side):
+        for at, (first, others) in enumerate(bolt.rows, bolt.begin):
+            row = rows[at][: bolt.begin] + first + rows[at][bolt.end :]
+            lines[at] = _ROW_ITSELF + row + others
+    return _code_png(code.side * module_px, b"".join(lines))
 
 
-def terminal(payment_request: str) -> str:
-    """The QR code of a payment request as lines of half blocks: a character is two modules.
+class Drawing(Enum):
+    """How a terminal can show a code."""
 
-    Black on white by its own ANSI colours, so that it can be read on dark and on light terminals.
-    A request of 312 characters takes 61 columns and 31 lines.
-    Raises ValueError for what can't be a QR code.
+    COLOURED = "coloured"  # half blocks, black on white in any theme
+    SPACES = "spaces"  # likewise, where there are no letters but ASCII's
+    PLAIN = "plain"  # half blocks without colours, for light letters on a dark ground
+
+
+class TerminalCode(NamedTuple):
+    """A code as lines of text, and how many columns a terminal needs for them."""
+
+    columns: int
+    text: str
+
+
+def terminal(payment_request: str, drawing: Drawing = Drawing.COLOURED) -> TerminalCode:
+    """The QR code of a payment request as lines of text.
+
+    A character is two modules, one above the other: a request of 312 characters takes 61 columns
+    and 31 lines. In spaces a module is two characters. Raises ValueError for what can't be a QR
+    code.
     """
     code = _encode(payment_request, _FOR_TERMINALS)
     rows = [code.modules[at : at + code.side] for at in range(0, len(code.modules), code.side)]
+    if drawing is Drawing.SPACES:
+        return TerminalCode(2 * code.side, "".join(map(_spaces, rows)))
     pairs = itertools.zip_longest(rows[::2], rows[1::2], fillvalue=_LIGHT * code.side)
-    # 16 and 231 are black and white in every theme, unlike the first sixteen
-    return "".join(
-        f"\x1b[38;5;16;48;5;231m{_half_blocks(upper, lower)}\x1b[0m\n" for upper, lower in pairs
-    )
+    begins, ends = (_BLACK_ON_WHITE, _RESET) if drawing is Drawing.COLOURED else ("", "")
+    characters = "█▀▄ " if drawing is Drawing.COLOURED else " ▄▀█"
+    lines = (_half_blocks(upper, lower, characters) for upper, lower in pairs)
+    return TerminalCode(code.side, "".join(f"{begins}{line}{ends}\n" for line in lines))
 
 
 @functools.cache
 def closed_png(state: ClosedState) -> bytes:
     """What takes the place of a closed invoice's code: its state, and nothing to scan."""
     look = _CLOSED[state]
-    card = Image.new("L", (_CARD_PX * _FINER, _CARD_PX * _FINER))
+    width, height = _CARD_PX
+    card = Image.new("L", (width * _FINER, height * _FINER))
     draw = ImageDraw.Draw(card)
-    middle, down = _CARD_PX / 2, _CARD_PX * 0.38
-    _disc(draw, (middle, down), 170, fill=255)
+    _disc(draw, _DISC_PX, 144, fill=255)
+    across, down = _DISC_PX
     for line in look.lines:
-        _stroke(draw, [(middle + x, down + y) for x, y in line])
+        _stroke(draw, [(across + x, down + y) for x, y in line])
     font = ImageFont.load_default(look.size_px * _FINER)
     bold = look.size_px * _FINER / 50
-    draw.text((middle * _FINER, 630 * _FINER), look.word, 255, font, "mm", stroke_width=bold)
+    begin, middle = _WORD_PX
+    draw.text((begin * _FINER, middle * _FINER), look.word, 255, font, "lm", stroke_width=bold)
     return _png(_tinted(card.reduce(_FINER), look.colour))
 
 
-def _half_blocks(upper: bytes, lower: bytes) -> str:
+def _half_blocks(upper: bytes, lower: bytes, characters: str) -> str:
+    """`characters`: for both dark, dark above, dark below, both light."""
     return "".join(
-        "█▀▄ "[(top & 2) + (bottom & 1)] for top, bottom in zip(upper, lower, strict=True)
+        characters[(top & 2) + (bottom & 1)] for top, bottom in zip(upper, lower, strict=True)
     )
+
+
+def _spaces(row: bytes) -> str:
+    runs = ((module, len([*run]) * "  ") for module, run in itertools.groupby(row))
+    return "".join(_GROUNDS[module] + run for module, run in runs) + f"{_RESET}\n"
 
 
 def _disc(draw: ImageDraw.ImageDraw, centre: tuple[float, float], radius: float, fill: int) -> None:
@@ -176,21 +238,55 @@ def _png(picture: Image.Image) -> bytes:
     return png.getvalue()
 
 
-def _code_png(rows: Image.Image, *, row_px: int) -> bytes:
-    """A PNG of one bit a pixel in which each row of `rows` is `row_px` high.
+def _pixel_rows(code: _Code, module_px: int) -> list[bytes]:
+    """One row of pixels of each row of modules, eight pixels a byte."""
+    packed = code.modules
+    if module_px != _MODULE_PX:
+        modules = Image.frombytes("1", (code.side, code.side), packed, "raw", "1;8")
+        wide = modules.resize((code.side * module_px, code.side), Image.Resampling.NEAREST)
+        packed = wide.tobytes()
+    width = len(packed) // code.side
+    return [packed[at : at + width] for at in range(0, len(packed), width)]
+
+
+@functools.cache
+def _bolt(side: int) -> _Bolt | None:
+    """The bolt of a code that has `side` modules, quiet zone included; None in large codes."""
+    modules = side - 2 * _QUIET
+    if modules > _BOLT_UP_TO_MODULES:
+        return None
+    # odd, like the number of the code's modules: otherwise it would not be in the middle
+    width = (modules * _BOLT_PERCENT // 100 - 1) // 2 * 2 + 1
+    begin = (side - width) // 2
+    size_px = width * _MODULE_PX
+    picture = Image.new("1", (size_px, size_px), 1)
+    ImageDraw.Draw(picture).polygon([(x * size_px / 72, y * size_px / 72) for x, y in _BOLT], 0)
+    packed = picture.tobytes()
+    lines = [packed[at : at + width] for at in range(0, len(packed), width)]
+    margin = bytes(begin)
+    changes = [
+        _ROW_FROM_ABOVE + margin + _difference(above, line) + margin
+        for above, line in itertools.pairwise(lines)
+    ]
+    rows = [
+        (lines[at], b"".join(changes[at : at + _MODULE_PX - 1]))
+        for at in range(0, size_px, _MODULE_PX)
+    ]
+    return _Bolt(begin, begin + width, rows)
+
+
+def _difference(above: bytes, line: bytes) -> bytes:
+    return bytes((there - here) % 256 for here, there in zip(above, line, strict=True))
+
+
+def _code_png(side_px: int, lines: bytes) -> bytes:
+    """A square PNG of one bit a pixel.
 
     Pillow would compress every pixel's row. PNG can say that a row is like the one above, and it
     takes an eighth of the time.
     """
-    width_bytes = (rows.width + 7) // 8
-    packed = rows.tobytes()
-    like_above = (_ROW_FROM_ABOVE + bytes(width_bytes)) * (row_px - 1)
-    lines = b"".join(
-        _ROW_ITSELF + packed[at : at + width_bytes] + like_above
-        for at in range(0, len(packed), width_bytes)
-    )
     deflate = zlib.compressobj(strategy=zlib.Z_RLE)
-    header = struct.pack(">IIBBBBB", rows.width, rows.height * row_px, 1, 0, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", side_px, side_px, 1, 0, 0, 0, 0)
     return _PNG_START + b"".join(
         _png_chunk(kind, content)
         for kind, content in (
@@ -207,7 +303,7 @@ def _png_chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def _encode(payment_request: str, formats: Sequence[_Format]) -> _Code:
-    text = "LIGHTNING:" + payment_request.upper()
+    text = payment_request.upper()
     chosen = next((each for each in formats if len(text) <= _capacity(each)), None)
     if chosen is None:
         raise ValueError(f"{len(payment_request)} characters fit into no QR code")
@@ -218,23 +314,33 @@ def _encode(payment_request: str, formats: Sequence[_Format]) -> _Code:
 
 @functools.cache
 def _capacity(chosen: _Format) -> int:
-    """How many characters of alphanumeric mode fit in."""
-    bits = util.BIT_LIMIT_TABLE[chosen.level][chosen.version] - 4 - _length_bits(chosen)
+    """How many characters of a payment request fit in."""
+    heads = len(_scheme(chosen.version) + _head(_ALPHANUMERIC, 0, chosen.version))
+    bits = util.BIT_LIMIT_TABLE[chosen.level][chosen.version] - heads
     return bits // 11 * 2 + (bits % 11 >= 6)
 
 
-def _length_bits(chosen: _Format) -> int:
-    return util.length_in_bits(_ALPHANUMERIC, chosen.version)
+def _head(mode: Literal[2, 4], length: int, version: int) -> str:
+    """What a segment begins with: its mode and its length in characters."""
+    return f"{mode:04b}{length:0{util.length_in_bits(mode, version)}b}"
+
+
+@functools.cache
+def _scheme(version: int) -> str:
+    """The first segment."""
+    characters = "".join(f"{byte:08b}" for byte in _SCHEME)
+    return _head(_BYTES, len(_SCHEME), version) + characters
 
 
 def _data_words(text: str, chosen: _Format) -> bytes:
-    """The text as QR's data: mode, length, characters, end, padding."""
+    """The scheme and the text as QR's data: two segments, end, padding."""
     pairs = (text[at : at + 2] for at in range(0, len(text), 2))
     try:
         characters = "".join([_BITS[pair] for pair in pairs])
     except KeyError as error:
         raise ValueError(f"{error} can't be in the QR code of a payment request") from None
-    bits = f"{_ALPHANUMERIC:04b}{len(text):0{_length_bits(chosen)}b}{characters}"
+    head = _head(_ALPHANUMERIC, len(text), chosen.version)
+    bits = _scheme(chosen.version) + head + characters
     room = util.BIT_LIMIT_TABLE[chosen.level][chosen.version] // 8
     bits += "0" * min(4, 8 * room - len(bits))
     bits += "0" * (-len(bits) % 8)

@@ -95,6 +95,7 @@ def reply(
         quiet=quiet,
         asks=asks,
         to_stranger=to_stranger,
+        person_id=None if to_stranger else messages.person(message),
     )
 
 
@@ -117,6 +118,15 @@ class Replies:
         async def callback(update: Update, _context: object) -> None:
             if update.message is not None:
                 self.send(await handle(update.message))
+
+        return callback
+
+    def to_edit(self, handle: Callable[[Message], Awaitable[Sequence[Reply]]]) -> Callback:
+        """A callback of PTB's that sends what `handle` returns for an edited message."""
+
+        async def callback(update: Update, _context: object) -> None:
+            if update.edited_message is not None:
+                self.send(await handle(update.edited_message))
 
         return callback
 

@@ -22,6 +22,10 @@ class AtNode(Protocol):
     def hindrance(self) -> NodeError | None:
         """Why nothing can be cancelled now; None: nothing is known to hinder it."""
 
+    @property
+    def away(self) -> NodeError | None:
+        """Why it cannot be asked at all now."""
+
 
 class Targets:
     """What presses and commands aim at."""

@@ -9,6 +9,7 @@ import ipaddress
 import json
 import socket
 import zlib
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -119,7 +120,7 @@ class Transport(BaseRequest):
                 method,
                 url,
                 **await _form(request_data),
-                proxy=_proxy_for(url, self._proxies),
+                proxy=proxy_for(url, self._proxies),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=connect_s + answer_s, connect=connect_s),
             ) as response:
@@ -176,7 +177,7 @@ def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
     return made
 
 
-def _proxy_for(url: str, proxies: dict[str, str]) -> str | None:
+def proxy_for(url: str, proxies: Mapping[str, str]) -> str | None:
     """The one of the environment's proxies that leads to this address, but for NO_PROXY.
 
     aiohttp's own `trust_env` would also read ~/.netrc, at each call, and send what it finds there.

@@ -3,7 +3,8 @@
 In a chat one message is sent at a time. While the rate is enough a chat's most urgent message is
 its next, and no chat waits for another. Where messages wait for the rate, new cards get two of
 three places, whatever else waits in their chats. Sentences leave the upper half of the rate to
-cards, and chats that answer slowly leave some of the connections to all others.
+cards. What hangs takes no place of the others' as soon as it is seen to hang, and chats that hung
+before get a few places only.
 """
 
 from __future__ import annotations
@@ -27,13 +28,17 @@ MESSAGES_PER_S = 30
 BURST = 100
 #: Seconds without bursts after Telegram said so.
 SLOW_S = 60.0
-#: Messages on their way at once. Each takes a connection, and the pool has some more.
-AT_ONCE = 168
-#: A chat whose last message took so many seconds is slow, for so long. Of those so many are on
-#: their way at once: where hundreds hang, the others still find connections.
+#: Messages on their way at once. Each takes a connection, and the pool has some more; together with
+#: all other files they stay below 1,024, the most that many systems let a process open.
+AT_ONCE = 800
+#: A message that takes so many seconds is slow from then on, and its chat is for so long. A slow
+#: chat's message goes out while no more than so many slow ones are on their way.
 SLOW_AFTER_S = 5.0
 SLOW_FOR_S = 600.0
 SLOW_AT_ONCE = 64
+#: Of those on their way, those that are not slow. The rate lets out no more before the first of
+#: them is: hang as many as may for the first time, these places never run out.
+QUICK_AT_ONCE = int(BURST + MESSAGES_PER_S * SLOW_AFTER_S) + 1
 
 
 class Sentence(IntEnum):
@@ -100,7 +105,7 @@ class Line:
     busy: bool = False
     heard: bool = False  # of, since the message on its way began
     is_ready: bool = False  # its next message may go
-    is_slow: bool = False  # its last message took long
+    is_slow: bool = False  # its message on the way takes long, or the last one did
     began_at: float = 0.0  # its message on the way, on the loop's clock
     free_at: float = 0.0  # on the loop's clock
     alarm: asyncio.TimerHandle | None = None  # for the end of a pause
@@ -177,17 +182,25 @@ class _Ready:
 
 
 class _UnderWay:
-    """Messages on their way: how many, and how many of them in chats that answer slowly."""
+    """Messages on their way: which are quick so far, and how many are slow."""
 
     def __init__(self) -> None:
-        self._count = 0
+        self._quick: dict[int, Line] = {}  # by chat, in the order of beginning
         self._slow_count = 0
         self._slow: dict[int, float] = {}  # chats, and until when they are slow
         self._aside: dict[int, Line] = {}  # slow ones whose turn it would be
 
     @property
     def is_full(self) -> bool:
-        return self._count >= AT_ONCE
+        count = len(self._quick)
+        return count >= QUICK_AT_ONCE or count + self._slow_count >= AT_ONCE
+
+    @property
+    def next_slow_at(self) -> float | None:
+        """When the next one is slow if it goes on, on the loop's clock."""
+        for line in self._quick.values():
+            return line.began_at + SLOW_AFTER_S
+        return None
 
     def is_slow(self, chat_id: int) -> bool:
         """Whether its last message took long, not long ago."""
@@ -207,24 +220,35 @@ class _UnderWay:
         self._aside.pop(line.chat_id, None)
 
     def begin(self, line: Line) -> None:
-        if line.is_slow:
-            self.forget(line)
         line.busy = True
         line.began_at = asyncio.get_running_loop().time()
-        self._count += 1
-        self._slow_count += line.is_slow
+        if line.is_slow:
+            self.forget(line)
+            self._slow_count += 1
+        else:
+            self._quick[line.chat_id] = line
+
+    def find_slow(self) -> None:
+        """What is on its way for long leaves its place to the others."""
+        now = asyncio.get_running_loop().time()
+        while (at := self.next_slow_at) is not None and at <= now:
+            line = self._quick.pop(next(iter(self._quick)))
+            line.is_slow = True
+            self._slow_count += 1
 
     def end(self, line: Line) -> Line | None:
         """The line that was set aside and can have its turn now."""
         now = asyncio.get_running_loop().time()
         was_slow = line.is_slow
         line.busy = False
-        self._count -= 1
-        self._slow_count -= was_slow
+        if was_slow:
+            self._slow_count -= 1
+        else:
+            del self._quick[line.chat_id]
         line.is_slow = now - line.began_at > SLOW_AFTER_S
         if line.is_slow or was_slow:
             self._note(line, now)
-        if not was_slow or not self._aside:
+        if not was_slow or not self._aside or self._slow_count >= SLOW_AT_ONCE:
             return None
         return self._aside.pop(next(iter(self._aside)))
 
@@ -246,6 +270,7 @@ class Turns:
         self._short_turns = itertools.count(1)
         self._rate = _Rate()
         self._under_way = _UnderWay()
+        self._watching: asyncio.TimerHandle | None = None  # for the next that is slow
         self._serving: asyncio.Task[None] | None = None
         self._news = asyncio.Event()  # another chat is ready
         self._closed = False
@@ -297,6 +322,8 @@ class Turns:
         self._closed = True
         if self._serving is not None:
             self._serving.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
         for line in self._lines.values():
             if line.alarm is not None:
                 line.alarm.cancel()
@@ -330,6 +357,20 @@ class Turns:
         next_slow = self._under_way.end(line)
         if next_slow is not None:
             self._sort(next_slow)
+        if was_full:
+            self._serve()
+
+    def _watch(self) -> None:
+        """Look again when the next message on its way is slow."""
+        at = self._under_way.next_slow_at
+        if self._watching is None and at is not None and not self._closed:
+            self._watching = asyncio.get_running_loop().call_at(at, self._look_for_slow)
+
+    def _look_for_slow(self) -> None:
+        self._watching = None
+        was_full = self._under_way.is_full
+        self._under_way.find_slow()
+        self._watch()
         if was_full:
             self._serve()
 
@@ -388,4 +429,5 @@ class Turns:
         line.is_ready = False
         if not place.turn.done():
             self._under_way.begin(line)  # from now on, so that nobody steps in between
+            self._watch()
             place.turn.set_result(None)

@@ -10,7 +10,7 @@ from telegram.ext import Application
 from bot.chat.fields import kept
 
 #: Telegram remembers the last list, so this goes with every call.
-ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member")
+ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")
 
 #: An update as it came.
 Raw: TypeAlias = dict[str, Any]
@@ -35,7 +35,7 @@ def number_of(raw: object) -> int | None:
 
 def chat_of(raw: Raw) -> object:
     """What keeps an update in order: its chat, else its sender, else nothing but itself."""
-    for kind in ("message", "my_chat_member", "callback_query"):
+    for kind in ALLOWED_UPDATES:
         body = raw.get(kind)
         if isinstance(body, dict):
             within = body.get("message") if kind == "callback_query" else body

@@ -15,7 +15,7 @@ from bot.config.settings import (
     TelegramSettings,
 )
 from bot.config.sources import DEFAULT_FILE, ENV_PREFIX, EXAMPLE_FILE, KEYS, load
-from bot.config.values import DAY_S, MAX_EXPIRY_S, MAX_SATS, MIN_PATIENCE_S, Rate
+from bot.config.values import DAY_S, MAX_EXPIRY_S, MAX_PAYEE, MAX_SATS, MIN_PATIENCE_S, Rate
 
 __all__ = [
     "DAY_S",
@@ -24,6 +24,7 @@ __all__ = [
     "EXAMPLE_FILE",
     "KEYS",
     "MAX_EXPIRY_S",
+    "MAX_PAYEE",
     "MAX_SATS",
     "MIN_PATIENCE_S",
     "AccessSettings",

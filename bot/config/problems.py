@@ -14,7 +14,10 @@ NAME_NOT_SHOWN = "(name not shown)"
 
 # What might be a secret, although it is not where a secret belongs.
 _LIKE_A_SECRET = re.compile(
-    r"\d{6,}:[A-Za-z0-9_-]{20,}|[0-9A-Fa-f]{64,}|[A-Za-z0-9+_-]{80,}|macaroon=|//[^/]*@"
+    r"\d{6,}:[A-Za-z0-9_-]{20,}|[0-9A-Fa-f]{64,}|[A-Za-z0-9+_-]{80,}|macaroon="
+    # a password, with any letter in it
+    r"|//.*@|:.*@",
+    re.DOTALL,
 )
 _SECRETS = ("telegram.token", "lnd.lndconnect")
 _LONGEST_SHOWN = 100
@@ -43,6 +46,16 @@ class Kind(StrEnum):
     DATABASE_ESCAPED = "database's path escaped"
     DATABASE_SPACE = "space around the database's path"
     DATABASE_FOLDER = "database is a folder"
+    # an lndconnect address, by its part; found likewise
+    LNDCONNECT_SCHEME = "lndconnect's scheme"
+    LNDCONNECT_HOST = "lndconnect's host"
+    LNDCONNECT_NO_MACAROON = "lndconnect without macaroon"
+    LNDCONNECT_MACAROON_ODD = "lndconnect's macaroon odd"
+    LNDCONNECT_CERT_ODD = "lndconnect's certificate odd"
+    # the way to the node
+    PROXY_SOCKS = "proxy speaks SOCKS"  # found
+    ONION_WITHOUT_PROXY = "onion without proxy"
+    DATABASE_VARIABLE = "variable in the database's path"
     # values that exclude each other
     TWO_TOKENS = "two tokens"
     BESIDE_LNDCONNECT = "beside lndconnect"
@@ -50,6 +63,8 @@ class Kind(StrEnum):
     # the file that a key names; path: where it is, "" if that might be a secret
     FILE_PATH_INVALID = "path invalid"
     FILE_MISSING = "file missing"
+    FILE_VARIABLE = "file missing, variable in its path"
+    FILE_SPACE = "file missing, space around its path"
     FILE_IS_FOLDER = "file is a folder"
     FILE_NOT_PERMITTED = "file not permitted"
     FILE_UNREADABLE = "file unreadable"  # reason

@@ -7,9 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from bot import logs
@@ -20,16 +28,20 @@ from bot.config.values import (
     MAX_SATS,
     MIN_PATIENCE_S,
     Amount,
+    AnyCase,
     ChatIds,
     HostPort,
     LndConnect,
     LndConnectUri,
+    Payee,
+    Proxy,
     Rate,
     RateText,
     SqliteUrl,
     Token,
     UserIds,
     WebAddress,
+    macaroon_bytes,
     read_file,
     seconds,
 )
@@ -41,6 +53,12 @@ Raw = dict[str, Any]
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _stripped(cls, value: object) -> object:
+        """A space or a line's end around a value came with the copying; paths are none by now."""
+        return value.strip() if isinstance(value, str) else value
 
 
 class TelegramSettings(_Section):
@@ -57,7 +75,8 @@ class LndSettings(_Section):
     tls_cert: Path | None = None
     macaroon: Path | None = None
     lndconnect: LndConnectUri | None = None
-    private_route_hints: bool = False
+    proxy: Proxy | None = None
+    private_route_hints: Literal["auto"] | bool = "auto"
 
     @model_validator(mode="before")
     @classmethod
@@ -69,12 +88,19 @@ class LndSettings(_Section):
         except ValueError:
             return raw  # the key itself is refused, by its name
 
+    @property
+    def certificate_key(self) -> str:
+        """The key that a pinned certificate comes from, or belongs in."""
+        uri = self.lndconnect.get_secret_value() if self.lndconnect is not None else ""
+        has_one = bool(uri) and LndConnect.read(uri).certificate is not None
+        return "lnd.lndconnect" if has_one else "lnd.tls_cert"
+
     def certificate(self) -> bytes | None:
         """The node's certificate as PEM; None: the system's certificate authorities are asked.
 
         Raises ConfigError while the file cannot be read.
         """
-        if self.lndconnect is not None:
+        if self.lndconnect is not None and self.certificate_key == "lnd.lndconnect":
             return LndConnect.read(self.lndconnect.get_secret_value()).certificate
         if self.tls_cert is None:
             return None
@@ -94,7 +120,7 @@ class LndSettings(_Section):
             logs.redact(uri)
             hexed = LndConnect.read(uri).macaroon_hex
         elif self.macaroon is not None:
-            hexed = read_file("lnd.macaroon", self.macaroon).hex()
+            hexed = macaroon_bytes(read_file("lnd.macaroon", self.macaroon)).hex()
             if not hexed:
                 raise ConfigError(in_file(Kind.FILE_EMPTY, "lnd.macaroon", self.macaroon))
         logs.redact(hexed)
@@ -108,6 +134,8 @@ class InvoicesSettings(_Section):
     patience_s: Annotated[int, *seconds(MIN_PATIENCE_S, 3600)] = Field(default=60, alias="patience")
     min_sats: Annotated[Amount, Field(ge=1, le=MAX_SATS)] = 1
     max_sats: Annotated[Amount, Field(ge=1, le=MAX_SATS)] = 1_000_000
+    #: Whose node is paid, as cards name it; "": the node's own alias.
+    payee: Payee = ""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -150,8 +178,8 @@ class DatabaseSettings(_Section):
 class LogSettings(_Section):
     """[log]."""
 
-    level: logs.Level = "info"
-    format: logs.Format = "text"
+    level: Annotated[logs.Level, AnyCase] = "info"
+    format: Annotated[logs.Format, AnyCase] = "text"
 
 
 class Settings(_Section):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,14 @@ from pydantic import ValidationError
 from bot import logs
 from bot.config.problems import Kind, refused, unknown
 from bot.config.settings import DatabaseSettings, LndSettings, Raw, Settings
-from bot.config.values import SQLITE, odd_database, read_token
+from bot.config.values import (
+    SQLITE,
+    LndConnect,
+    OddValueError,
+    is_onion,
+    odd_database,
+    read_token,
+)
 from bot.errors import ConfigError, Problem
 
 DEFAULT_FILE = "config.toml"
@@ -30,6 +38,7 @@ def load(
     Relative paths count from the file's folder, without a file from the current one. Without
     `need_telegram` a token can be missing. Raises ConfigError with every problem.
     """
+    _redact_addresses(value for name, value in env.items() if name.upper().endswith("_PROXY"))
     ours = {name: value for name, value in env.items() if name.upper().startswith(ENV_PREFIX)}
     if path is None and not ours:
         folder = str(Path.cwd())
@@ -40,6 +49,7 @@ def load(
     for name, value in ours.items():
         section, key = name[len(ENV_PREFIX) :].lower().split("__")
         raw.setdefault(section, {})[key] = value
+    _redact_addresses((raw.get("telegram", {}).get("api_url"), raw.get("lnd", {}).get("host")))
     problems += _take_odd_database(raw)
     _anchor(raw, path.absolute().parent if path is not None else Path.cwd())
     secret_files |= _secret_files(raw)
@@ -55,6 +65,13 @@ def load(
         raise ConfigError(*(_with_variable(problem, ours) for problem in problems))
     settings._secret_files.update(secret_files)  # noqa: SLF001 -- no key: they are told by `load`
     return settings
+
+
+def _redact_addresses(values: Iterable[object]) -> None:
+    """Before anything can quote one of them, be it no address at all."""
+    for value in values:
+        if isinstance(value, str):
+            logs.redact_address(value)
 
 
 def _has_secret(raw: Raw) -> bool:
@@ -204,11 +221,14 @@ def _token_problems(raw: Raw, *, needed: bool) -> Iterator[Problem]:
 
 
 def _lnd_problems(raw: Raw) -> Iterator[Problem]:
-    """Either host, tls_cert and macaroon, or lndconnect, which says all three."""
+    """Either host, tls_cert and macaroon, or lndconnect, which says all three.
+
+    Where it has no certificate, tls_cert can be beside it.
+    """
     lnd = raw.setdefault("lnd", {})
     if "lndconnect" in lnd:
         for key in ("host", "tls_cert", "macaroon"):
-            if key in lnd:
+            if key in lnd and (key != "tls_cert" or _has_certificate(lnd["lndconnect"])):
                 yield Problem(Kind.BESIDE_LNDCONNECT, f"lnd.{key}")
     else:
         if "tls_cert" not in lnd:
@@ -217,9 +237,26 @@ def _lnd_problems(raw: Raw) -> Iterator[Problem]:
             yield refused("lnd.macaroon", "")
         if "macaroon" not in lnd:
             yield Problem(Kind.MISSING, "lnd.macaroon")
+    yield from _onion_problems(lnd)
     for key in ("tls_cert", "macaroon"):
         if lnd.get(key) == "":
             lnd[key] = None
+
+
+def _onion_problems(lnd: Raw) -> Iterator[Problem]:
+    """Only Tor knows where such an address is."""
+    host, uri = lnd.get("host"), lnd.get("lndconnect")
+    if isinstance(uri, str):
+        with suppress(OddValueError):
+            host = LndConnect.read(uri).host
+    if "proxy" not in lnd and isinstance(host, str) and is_onion(host):
+        yield Problem(Kind.ONION_WITHOUT_PROXY, "lnd.host" if uri is None else "lnd.lndconnect")
+
+
+def _has_certificate(lndconnect: object) -> bool:
+    with suppress(OddValueError):
+        return isinstance(lndconnect, str) and LndConnect.read(lndconnect).certificate is not None
+    return False
 
 
 def _file_problems(raw: Raw) -> Iterator[Problem]:
@@ -243,4 +280,7 @@ def _refusals(error: ValidationError, raw: Raw) -> Iterator[Problem]:
             yield Problem(failure["type"], f"{section}.min_sats", values=failure["ctx"])
         elif (dotted := f"{section}.{rest[0]}") not in seen:
             seen.add(dotted)
-            yield refused(dotted, raw[section][rest[0]])
+            odd = failure.get("ctx", {}).get("error")
+            value = raw[section][rest[0]]
+            kind = odd.kind if value and isinstance(odd, OddValueError) else Kind.REFUSED
+            yield refused(dotted, value, kind=kind)

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import re
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
@@ -26,11 +29,17 @@ MIN_PATIENCE_S = 1
 #: LND's own limits.
 MAX_EXPIRY_S = 31_536_000
 MAX_SATS = 100_000 * 100_000_000
+#: Letters of a name that a card can show.
+MAX_PAYEE = 64
 
 #: What the path of a database begins with.
 SQLITE = "sqlite:///"
 
+# LND's macaroons have the second binary format
+_MACAROON = b"\x02"
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": DAY_S}
+#: Telegram's ids have at most 52 bits: https://core.telegram.org/bots/api#chat
+_MAX_ID = 2**52 - 1
 _TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]+")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
 
@@ -75,11 +84,21 @@ def _whole(value: object) -> object:
 
 
 def _ids(value: object) -> object:
-    if isinstance(value, str):  # from the environment: "111, 222"
-        return [part for part in re.split(r"[,\s]+", value) if part]
+    if isinstance(value, str):  # from the environment: "111, 222" or "[111, 222]"
+        inner = value[1:-1] if value[:1] == "[" and value[-1:] == "]" else value
+        parts = [part for part in re.split(r"[,\s]+", inner) if part]
+        if not all(re.fullmatch("-?[0-9]+", part) for part in parts):
+            raise ValueError
+        return parts
     if isinstance(value, list) and any(type(part) is not int for part in value):
         raise ValueError
     return value
+
+
+def _in_range(ids: frozenset[int]) -> frozenset[int]:
+    if any(abs(id_) > _MAX_ID for id_ in ids):
+        raise ValueError
+    return ids
 
 
 def _persons(ids: frozenset[int]) -> frozenset[int]:
@@ -94,9 +113,15 @@ def _token(token: SecretStr) -> SecretStr:
     return token
 
 
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
 def _web_address(value: str) -> str:
     url = urlsplit(value)
     if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
+        raise ValueError
+    if url.port == 0 or "@" in url.path:  # a password that is not escaped ends the host for others
         raise ValueError
     return value.rstrip("/")
 
@@ -106,6 +131,20 @@ def _host(value: str) -> str:
     if match is None or not 0 < int(match[2]) < 65_536:
         raise ValueError
     return value
+
+
+def _proxy(value: str) -> str:
+    scheme, _, rest = value.partition("://")
+    if scheme.lower().startswith("socks"):
+        raise OddValueError(Kind.PROXY_SOCKS)
+    if scheme.lower() != "http":
+        raise ValueError
+    return f"http://{_host(rest.removesuffix('/'))}"
+
+
+def is_onion(address: str) -> bool:
+    """Whether only Tor knows where this host:port is."""
+    return address.rpartition(":")[0].rstrip(".").lower().endswith(".onion")
 
 
 def _lndconnect(value: SecretStr) -> SecretStr:
@@ -128,6 +167,8 @@ def odd_database(url: str) -> Kind | None:
     return next((kind for pattern, kind in _ODD_DATABASES if re.search(pattern, path)), None)
 
 
+#: A shell would replace it; nothing here does.
+_VARIABLE = r"\$\{?[A-Za-z_]"
 _ODD_DATABASES = (
     (r"^(?:.*/)?:memory:$", Kind.DATABASE_IN_MEMORY),
     (r"^file:", Kind.DATABASE_URI),
@@ -135,18 +176,36 @@ _ODD_DATABASES = (
     (r"%[0-9A-Fa-f]{2}", Kind.DATABASE_ESCAPED),
     (r"^\s|\s$|[\x00-\x1f\x7f]", Kind.DATABASE_SPACE),
     (r"(?:^|/)\.{0,2}$|^~[^/]*$", Kind.DATABASE_FOLDER),
+    (_VARIABLE, Kind.DATABASE_VARIABLE),
 )
 
 
+def _payee(value: str) -> str:
+    if not value.isprintable() or len(value) > MAX_PAYEE:
+        raise ValueError
+    return value.strip()
+
+
+Payee = Annotated[str, AfterValidator(_payee)]
 Amount = Annotated[int, BeforeValidator(_whole)]
-ChatIds = Annotated[frozenset[int], BeforeValidator(_ids)]
+ChatIds = Annotated[frozenset[int], BeforeValidator(_ids), AfterValidator(_in_range)]
 UserIds = Annotated[ChatIds, AfterValidator(_persons)]
+AnyCase = BeforeValidator(_lower)
 RateText = Annotated[Rate, BeforeValidator(_rate)]
 Token = Annotated[SecretStr, AfterValidator(_token)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 HostPort = Annotated[str, AfterValidator(_host)]
+Proxy = Annotated[str, AfterValidator(_proxy)]
 LndConnectUri = Annotated[SecretStr, AfterValidator(_lndconnect)]
 SqliteUrl = Annotated[str, AfterValidator(_sqlite)]
+
+
+class OddValueError(ValueError):
+    """A value that is refused for a reason of its own: `kind`."""
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__(kind.value)
+        self.kind = kind
 
 
 class LndConnect(NamedTuple):
@@ -158,17 +217,29 @@ class LndConnect(NamedTuple):
 
     @classmethod
     def read(cls, uri: str) -> Self:
-        """Raises ValueError, never with the address in it."""
-        url = urlsplit(uri.strip())
+        """Raises OddValueError, never with the address in it."""
+        if not uri.strip().startswith("lndconnect://"):
+            raise OddValueError(Kind.LNDCONNECT_SCHEME)
+        with _part(Kind.LNDCONNECT_HOST):
+            url = urlsplit(uri.strip())
+            host = _host(_with_port(url))
         query = {key: values[0] for key, values in parse_qs(url.query).items()}
-        if url.scheme != "lndconnect" or not query.get("macaroon"):
-            raise ValueError
-        der = _unbase64(query["cert"]) if query.get("cert") else None
-        return cls(
-            host=_host(_with_port(url)),
-            certificate=None if der is None else ssl.DER_cert_to_PEM_cert(der).encode(),
-            macaroon_hex=_unbase64(query["macaroon"]).hex(),
-        )
+        if not query.get("macaroon"):
+            raise OddValueError(Kind.LNDCONNECT_NO_MACAROON)
+        with _part(Kind.LNDCONNECT_MACAROON_ODD):
+            macaroon_hex = _of_macaroon(query["macaroon"]).hex()
+        with _part(Kind.LNDCONNECT_CERT_ODD):
+            der = _unbase64(query["cert"]) if query.get("cert") else None
+        pem = None if der is None else ssl.DER_cert_to_PEM_cert(der).encode()
+        return cls(host=host, certificate=pem, macaroon_hex=macaroon_hex)
+
+
+@contextmanager
+def _part(kind: Kind) -> Iterator[None]:
+    try:
+        yield
+    except ValueError:
+        raise OddValueError(kind) from None
 
 
 def _with_port(url: SplitResult) -> str:
@@ -185,6 +256,29 @@ def _unbase64(text: str) -> bytes:
         raise ValueError from None
 
 
+def macaroon_bytes(content: bytes) -> bytes:
+    """A macaroon's bytes, of a file with them or with their hex or base64; else what is there.
+
+    They begin with the number of their format, as no text does: so it is plain which it is.
+    """
+    if not content.startswith(_MACAROON):
+        is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        text = content.decode("utf-16" if is_utf16 else "utf-8-sig", errors="replace")
+        with suppress(ValueError):
+            found = _of_macaroon("".join(text.split()))
+            return found if found.startswith(_MACAROON) else content
+    return content
+
+
+def _of_macaroon(text: str) -> bytes:
+    """Hex or base64: the hex of a macaroon is no base64 of one."""
+    with suppress(ValueError):
+        found = bytes.fromhex(text)
+        if found.startswith(_MACAROON):
+            return found
+    return _unbase64(text)
+
+
 def read_file(key: str, path: Path) -> bytes:
     """The content of the file that `key` names. Raises ConfigError naming the key."""
     try:
@@ -193,8 +287,17 @@ def read_file(key: str, path: Path) -> bytes:
         problem = in_file(Kind.FILE_PATH_INVALID, key, path)
     except OSError as error:
         kind = _FILE_PROBLEMS.get(type(error), Kind.FILE_UNREADABLE)
+        if kind is Kind.FILE_MISSING:
+            kind = _why_missing(str(path))
         problem = in_file(kind, key, path, reason=error.strerror or "")
     raise ConfigError(problem)
+
+
+def _why_missing(path: str) -> Kind:
+    """A name can have anything in it: it is odd only where there is no such file."""
+    if re.search(_VARIABLE, path):
+        return Kind.FILE_VARIABLE
+    return Kind.FILE_MISSING if path == path.strip() else Kind.FILE_SPACE
 
 
 def read_token(key: str, path: Path) -> str:

@@ -370,7 +370,8 @@ def _refuse_malformed(word: str, rest: str) -> NoReturn:
     lead, figures = re.fullmatch(r"(\D*)(.*)", word).groups()  # type: ignore[union-attr]
     lead = lead.casefold()
     if lead in UNITS and (lead != "₿" or word == lead):
-        example = f"{figures or first_word(rest)[0]} {lead}"
+        unit = "btc" if lead == "₿" else lead  # the sign itself goes before, without a space
+        example = f"{figures or first_word(rest)[0]} {unit}"
         _refuse(Problem.UNIT_FIRST, working(example, "2100 sats"))
     unit = plain(first_word(rest)[0])
     shorts = {each: short for short, each in SHORT.items()}

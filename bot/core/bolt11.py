@@ -24,6 +24,10 @@ _PREFIX = re.compile(r"ln[a-z]+(?:([1-9][0-9]{0,19})([munp]?))?")
 # The smallest unit, a pico-bitcoin, is a tenth of a millisatoshi.
 _TENTHS_OF_MSAT = {"": 10**12, "m": 10**9, "u": 10**6, "n": 10**3, "p": 1}
 
+# What follows `ln`: the network's own letters, and then an amount or the separator.
+_NETWORK = re.compile(r"ln(bcrt|bc|tbs|tb|sb)(?=[0-9])")
+_TEST_NETWORKS = {"tb": "testnet", "tbs": "signet", "bcrt": "regtest", "sb": "simnet"}
+
 #: Letters. With the longest memo and all the hops that LND names it has half as many.
 MAX_LENGTH = 8192
 
@@ -40,6 +44,12 @@ class Terms:
 
     amount_msat: int
     payment_hash: bytes
+
+
+def test_network(payment_request: str) -> str:
+    """The test network that a payment request is of; "" for bitcoin's own, or one nobody knows."""
+    match = _NETWORK.match(payment_request)
+    return _TEST_NETWORKS.get(match[1], "") if match else ""
 
 
 def read(payment_request: str) -> Terms:

@@ -16,9 +16,11 @@ class Kind(StrEnum):
     STUCK = "stuck"  # a row cannot be finished
     CARD_REFUSED = "card refused"  # Telegram never took it: the invoice is cancelled
     CARD_UNTRUE = "card untrue"  # Telegram neither edits nor removes it
+    ADD_NOT_PERMITTED = "add not permitted"  # told once a process
     CANCEL_NOT_PERMITTED = "cancel not permitted"  # told once a process
     DATABASE_AWAY = "database away"  # it cannot be written: told once until it can
     OTHER_BOT = "other bot"  # this database was another bot's before
+    OTHER_COPY = "other copy"  # another process polls with the same token: told once a process
     OTHER_NODE = "other node"  # open invoices of another node than the connected one
 
 

@@ -24,7 +24,7 @@ from bot.core.answers import (
 from bot.core.failure import Failure
 from bot.core.invoice import Audience, Columns, Face, Invoice, State, changes
 from bot.core.notices import Kind, Notice
-from bot.core.steps import Around, next_step, prepared
+from bot.core.steps import EXPIRY_GRACE_S, LAPSE_AFTER_S, Around, next_step, prepared
 from bot.core.work import EDITS, MAX_PAUSE_S, SENDS, Again, Do
 from bot.errors import (
     AnswerUnreadable,
@@ -33,6 +33,7 @@ from bot.errors import (
     ChatForbidden,
     ChatMoved,
     ChatRefused,
+    ClockBehind,
     InvoiceUnknown,
     MaybeSent,
     MessageGone,
@@ -41,6 +42,8 @@ from bot.errors import (
     NodeOdd,
     NodeRefused,
     PermissionMissing,
+    TopicClosed,
+    TopicGone,
 )
 
 #: The longest pauses between tries, in seconds.
@@ -49,6 +52,8 @@ LONGEST_IN_CHAT_S = 8.0
 LONGEST_AFTER_BUSY_S = 1.0
 #: The first pause after a message that Telegram took without an answer: each more may be a copy.
 FIRST_AFTER_NO_ANSWER_S = 4.0
+#: Seconds by which the node's clock may be behind ours.
+CLOCKS_APART_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,27 @@ def judge(
     taken = work.after_step(row, do, verdict.again, now=now, jitter=around.jitter)
     columns: Columns = {**(verdict.columns or {}), **changes(**taken)}
     later = replace(later, unreachable=later.unreachable | verdict.unreachable)
+    if "chat_id" in columns:  # it is the asker's own now
+        is_away = Audience.ASKER in later.unreachable
+        later = replace(later, unreachable=frozenset({Audience.CHAT} if is_away else ()))
+    columns = {**columns, **_over_unseen(row, columns, later)}
     return replace(verdict, columns=prepared(row, columns, later, now))
+
+
+def _over_unseen(row: Invoice, columns: Columns, around: Around) -> Columns:
+    """What is over before anybody saw it counts as shown where nothing reaches its chat.
+
+    Once something does, nobody waits for a pile of cards that say so.
+    """
+    after = replace(row, **columns)
+    is_unseen = after.card_id is None and after.card_shown is Face.NOTHING
+    may_be_there = after.may_be_duplicate(Do.SEND_CARD)
+    if not around.chat_is_unreachable or not is_unseen or may_be_there:
+        return {}
+    return {"card_shown": after.face} if after.state in _OVER else {}
+
+
+_OVER = (State.EXPIRED, State.CANCELLED, State.FAILED)
 
 
 def paid(found: NodeInvoice) -> Columns:
@@ -109,6 +134,19 @@ def paid(found: NodeInvoice) -> Columns:
     }
 
 
+def confirm(found: NodeInvoice, *, payment_hash: bytes, amount_msat: int, asked_at: float) -> None:
+    """Whether a new invoice is what was asked for at `asked_at` (Unix seconds).
+
+    Raises `NodeOdd` where it is not, and `ClockBehind` where it was made long before: wallets go by
+    the right time, and nobody could pay it.
+    """
+    if odd := contradiction(found, payment_hash=payment_hash, amount_msat=amount_msat):
+        raise NodeOdd(detail=odd)
+    behind_s = asked_at - found.created_at
+    if behind_s > CLOCKS_APART_S:
+        raise ClockBehind(detail=f"{round(behind_s)} s")
+
+
 def contradiction(found: NodeInvoice, *, payment_hash: bytes, amount_msat: int) -> str:
     """What of a new invoice is not what was asked for, for the log; "" where nothing is.
 
@@ -117,6 +155,8 @@ def contradiction(found: NodeInvoice, *, payment_hash: bytes, amount_msat: int) 
     """
     if found.payment_hash != payment_hash:
         return "another payment hash"
+    if found.expires_at <= found.created_at:
+        return "no time to pay it"
     if found.amount_msat != amount_msat:
         return f"{found.amount_msat} msat, where {amount_msat} were asked for"
     try:
@@ -149,10 +189,12 @@ def _came_of(
         case Rendered():
             return Verdict(columns=result.columns, events=(Event("info", _DONE[do], {}),))
         case NodeError():
-            verdict = _node_error(do, row, result, gate_is_open=gate_is_open, now=now)
+            verdict = _node_error(do, row, result, around, gate_is_open=gate_is_open, now=now)
+            if do is Do.ADD and isinstance(result, PermissionMissing):
+                return replace(verdict, notices=(Notice(Kind.ADD_NOT_PERMITTED),))
             return _permitted(row, verdict, result.lacks)
-        case ChatMoved():  # a move that is one was done, and no result
-            return _fault(do, row, "group moved in a circle", {}, {})
+        case ChatMoved():  # a move that is believed was done, and is no result
+            return _fault(do, row, "group moved to no new place", {}, {})
         case ChatError():
             return _chat_error(do, row, result, around)
     return _fault(do, row, "step crashed", {}, {"exc_info": result})
@@ -197,6 +239,8 @@ def _permitted(row: Invoice, verdict: Verdict, lacks: PermissionMissing | None) 
     events = verdict.events
     if row.tried is not Do.CANCEL:
         events = (*events, Event("warning", "no permission to cancel", {"detail": lacks.detail}))
+    if row.state is State.FAILED and row.failure == Failure.of(lacks):
+        return replace(verdict, events=events)  # there was none to make it either, as they know
     return replace(verdict, events=events, notices=(Notice(Kind.CANCEL_NOT_PERMITTED),))
 
 
@@ -220,10 +264,12 @@ def _found(row: Invoice, found: NodeInvoice, now: float) -> Columns:
 
 
 def _node_error(
-    do: Do, row: Invoice, error: NodeError, *, gate_is_open: bool, now: float
+    do: Do, row: Invoice, error: NodeError, around: Around, *, gate_is_open: bool, now: float
 ) -> Verdict:
     """A step at the node without its answer."""
-    if do is Do.CANCEL and isinstance(error, InvoiceUnknown):
+    # Where it may be another node's, this one's not knowing it says nothing.
+    is_its_word = row.state is not State.OPEN or not around.perhaps_other_node
+    if do is Do.CANCEL and isinstance(error, InvoiceUnknown) and is_its_word:
         gone = Event("info", "invoice gone at the node", {})
         return replace(_closed(row, None, now), events=(gone,))
     # That an invoice is not found right after its add means nothing: it may appear a moment later.
@@ -238,7 +284,11 @@ def _node_error(
     is_news = isinstance(error, NodeOdd) and row.tried is not do
     values = {"step": do, "reason": error.key, "detail": error.detail}
     event = Event("warning" if is_news else "info", "will retry at the node", values)
-    return Verdict(columns={}, again=Again(longest_s=LONGEST_AT_NODE_S), events=(event,))
+    # The node is there and does not answer for this one: its card must not look payable either.
+    is_late = now >= row.expires_at + EXPIRY_GRACE_S + LAPSE_AFTER_S
+    lapses = do is Do.CANCEL and row.state is State.OPEN and gate_is_open and is_late
+    columns = {"unconfirmed": True} if lapses else {}
+    return Verdict(columns=columns, again=Again(longest_s=LONGEST_AT_NODE_S), events=(event,))
 
 
 # in the chat
@@ -246,10 +296,18 @@ def _node_error(
 
 def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdict:
     """A step in the chat that did not go as it should."""
+    if (elsewhere := _elsewhere(do, row, error)) is not None:
+        event = Event("info", "sent elsewhere", {"step": do, "reason": error.detail or error.key})
+        return Verdict(columns=elsewhere, events=(event,))
     columns, again = _after_chat_error(do, row, error, around)
     events: list[Event] = []
     notices: tuple[Notice, ...] = ()
     if isinstance(error, ChatRefused):
+        if do is Do.ANNOUNCE and not columns:
+            # Whatever its words, the payment was not told: that counts as a fault, and goes on.
+            return _put_off(
+                do, row, "payment is not announced: refused by Telegram", {"detail": error.detail}
+            )
         events.append(Event("error", "refused by Telegram", {"step": do, "detail": error.detail}))
         if "undeliverable" in columns:
             notices = (Notice(Kind.CARD_REFUSED, row.id, error.detail),)
@@ -260,8 +318,6 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
         events.append(Event("info", "chat step failed", values))
     if isinstance(error, AnswerUnreadable) and do in SENDS and again is None:
         events.append(Event("warning", "message counts as sent: its number could not be read", {}))
-    elif "announced" in columns:
-        events.append(Event("error", "payment could not be announced to anybody", {}))
     return Verdict(
         columns=columns,
         again=again,
@@ -269,6 +325,17 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
         notices=notices,
         unreachable=_lost(do, row, error, around),
     )
+
+
+def _elsewhere(do: Do, row: Invoice, error: ChatError) -> Columns | None:
+    """Where the row's messages go from now on where its topic takes none."""
+    if isinstance(error, TopicGone) and do in SENDS and row.thread_id is not None:
+        return {"thread_id": None}
+    is_person = row.asker_id > 0  # a group that asks has no private chat
+    if isinstance(error, TopicClosed) and do is Do.SEND_CARD and is_person and row.chat_id < 0:
+        private: Columns = {"chat_id": row.asker_id, "thread_id": None, "reply_to": None}
+        return {**private, **changes(**delivery.void())}
+    return None
 
 
 def _lost(do: Do, row: Invoice, error: ChatError, around: Around) -> frozenset[Audience]:
@@ -348,10 +415,13 @@ def _refused(do: Do, row: Invoice, around: Around) -> Columns:
 
 
 def _announce_further(row: Invoice, around: Around) -> Columns:
-    """Whom a payment is announced to where Telegram rejects the announcement to those before."""
+    """Whom a payment is announced to where Telegram rejects the announcement to those before.
+
+    Nothing where there is nobody else.
+    """
     refused = row.audience(around.unreachable)
     after = row.audiences[row.audiences.index(refused) + 1 :] if refused is not None else ()
-    return {"announce_to": after[0]} if after else {"announced": True}
+    return {"announce_to": after[0]} if after else {}
 
 
 # a fault of ours
@@ -361,14 +431,19 @@ def _fault(do: Do, row: Invoice, what: str, columns: Columns, values: dict[str, 
     """An error of ours in this row's step: it stops nothing else."""
     # it may have come after the message
     columns = {**columns, **changes(**delivery.unanswered(row, do))}
+    return replace(_put_off(do, row, what, values), columns=columns)
+
+
+def _put_off(do: Do, row: Invoice, what: str, values: dict[str, Any]) -> Verdict:
+    """The step goes on failing: it is tried so many times, then the row is stuck."""
     again = Again(is_fault=True)
     events = (Event("error", what, {"step": do, **values}),)
     if row.faults_at(do) + 1 < work.MAX_FAULTS:
-        return Verdict(columns=columns, again=again, events=events)
+        return Verdict(columns={}, again=again, events=events)
     error = values.get("exc_info")
-    why = type(error).__name__ if error else ""
+    why = type(error).__name__ if error else values.get("detail", "")
     return Verdict(
-        columns=columns,
+        columns={},
         again=again,
         events=(*events, Event("error", "row is stuck", {"step": do})),
         notices=(Notice(Kind.STUCK, row.id, why, step=do),),

@@ -10,6 +10,8 @@ from bot.core.work import AT_NODE, EDITS, MAX_PAUSE_S, RESTS, SENDS, Do, Lane, i
 
 #: Seconds past its expiry before an invoice is looked up: LND cancels it by itself in between.
 EXPIRY_GRACE_S = 2.0
+#: Seconds after that in which it has to answer before the card says that it is not confirmed.
+LAPSE_AFTER_S = 8.0
 #: Seconds of silence from the node before the chat gets a waiting notice.
 NOTICE_AFTER_S = 3.0
 #: Seconds for which the question "How many sats?" takes an answer.
@@ -31,6 +33,7 @@ class Around:
     unreachable: frozenset[Audience] = frozenset()  # nothing reaches these until they are heard of
     node_away: bool = False  # for seconds: nobody can ask it
     other_node: bool = False  # it is at another node than the one that is connected
+    perhaps_other_node: bool = False  # nobody knows that it is at the one that is connected
     clock_set_by_s: float = 0.0  # the wall clock was set since this process asked the question
     jitter: float = 1.0  # a factor for the next pause
 
@@ -190,7 +193,7 @@ def _open(row: Invoice, around: Around, now: float) -> Step:
     was_unconfirmed = not row.unconfirmed and _shows(row, Face.UNCONFIRMED)
     if shown.do in EDITS and (row.unconfirmed or was_unconfirmed):
         return shown
-    if not around.other_node and (row.cancel_wanted or is_over):
+    if not around.other_node and (row.cancel_wanted or is_over or row.unconfirmed):
         return Step(Do.CANCEL)
     if shown.do is Do.NOTHING and not row.unconfirmed:
         return Step(Do.WAIT, ends_at)

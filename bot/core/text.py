@@ -13,13 +13,21 @@ MAX_CAPTION = 1024
 MAX_TEXT = 4096
 #: LND's and BOLT11's own limit, in bytes of UTF-8.
 MAX_MEMO_BYTES = 639
+#: Characters of a word for whose sake a text is cut before it.
+LONGEST_WORD = 20
+#: A text that was cut is shorter by fewer bytes than this.
+_MOST_CUT_BYTES = 100
 #: Characters of a name that are kept.
 MAX_NAME = 64
 #: A memo with more characters than this is folded.
 FOLD_AT = 200
+#: A memo of one line with no more characters than this is in the card's first line.
+SHORT_MEMO = 40
 
 #: The signs that the bot's own lines begin with, and those that look like them: nobody else's do.
-STATE_SIGNS = frozenset("⏳⌛⚡🗲✅☑✓✔🗸✖✕✗✘❌❎⚠")
+STATE_SIGNS = frozenset("⏳⌛⚡🗲✅☑✓✔🗸✖✕✗✘❌❎⚠🚫⛔🛇⃠🕓") | frozenset(
+    map(chr, range(0x1F550, 0x1F568))
+)
 
 _ZERO_WIDTH_JOINER = "\u200d"  # holds families and flags of emoji together
 # letters and signs that show nothing, and what no font shows although it is not assigned yet
@@ -64,6 +72,16 @@ def clean_quote(text: str) -> str:
     return "\n".join(map(_without_start, lines)).strip()
 
 
+def clean_short(text: str) -> str:
+    """A memo of one short line as it can be set off by quotation marks; "" for any other.
+
+    Nothing of it may be lost on the way: one that would have to be changed is no short one.
+    """
+    shown = clean_name(text)
+    is_whole = shown == text.strip() and len(shown) <= SHORT_MEMO
+    return shown if is_whole else ""
+
+
 def without_heaps(text: str) -> str:
     """The text without combining marks that follow no letter, or too many of their kind.
 
@@ -101,9 +119,38 @@ def memo(text: str) -> str:
     return text
 
 
+def shortened(text: str) -> str:
+    """A clean text as a memo that fits: cut before a word, with "…", where it is too long."""
+    data = text.encode()
+    if len(data) <= MAX_MEMO_BYTES:
+        return text
+    start = data[: MAX_MEMO_BYTES - len("…".encode())].decode(errors="ignore")
+    return text[: _cut(text, len(start))].rstrip() + "…"
+
+
+def is_shortened(memo: str) -> bool:
+    """Whether a memo is one that `shortened` cut, to go by its end and its size."""
+    return memo.endswith("…") and len(memo.encode()) > MAX_MEMO_BYTES - _MOST_CUT_BYTES
+
+
 def length(markup: str) -> int:
     """UTF-16 units of Telegram HTML once parsed, as Telegram counts them."""
     return len(html.unescape(re.sub("<[^>]*>", "", markup)).encode("utf-16-le")) // 2
+
+
+def _cut(text: str, at: int) -> int:
+    """The last place up to `at` where a word begins, or a sign where the word is a long one."""
+    near = range(at, max(at - LONGEST_WORD - 1, 0), -1)
+    words = (i for i in near if text[i].isspace() or text[i - 1].isspace())
+    signs = (i for i in near if _begins_sign(text, i))
+    return next(words, None) or next(signs, at)
+
+
+def _begins_sign(text: str, at: int) -> bool:
+    """Whether what is here does not belong to the character before it."""
+    is_skin = "\U0001f3fb" <= text[at] <= "\U0001f3ff"
+    is_joined = _ZERO_WIDTH_JOINER in (text[at], text[at - 1])
+    return not (is_skin or is_joined or unicodedata.category(text[at]).startswith("M"))
 
 
 def _is_kept_in_a_name(c: str) -> bool:

@@ -37,6 +37,7 @@ class Cancelling(StrEnum):
     ALREADY_PAID = "already paid"
     NOT_ASKED = "not asked"  # it was still a question, which is dropped
     ALREADY_CLOSED = "already closed"
+    UNCONFIRMED = "unconfirmed"  # it has expired; whether it was paid the node has to say
     NODE_AWAY = "node away"  # it is cancelled once its own node is connected again
     NOT_CONFIRMED = "not confirmed"  # it is cancelled once the node has confirmed it
 
@@ -62,4 +63,9 @@ class OutputProblem(StrEnum):
     FOLDER_MISSING = "folder missing"  # path: the folder
     FOLDER_READ_ONLY = "folder read-only"  # path: the folder
     NOT_WRITTEN = "not written"  # path, reason
+    TWO_OUTPUTS = "two outputs"  # a picture and JSON, both to standard output
+    IS_TERMINAL = "is a terminal"  # where a picture would go
+    NO_CODE = "no code"  # the payment request fits into none
+    CLOSED = "closed"  # standard output is
+    LOST = "lost"  # reason
     NOT_PRINTED = "not printed"  # reason, payment_request: the node has the invoice

@@ -88,6 +88,8 @@ class Stage:
         self.telegram.add_topic(garden, "Seeds")
         for person in people:
             self.telegram.private_chat(person)
+        # that is how she got her id for the settings
+        self.telegram.private_chat(people[0]).started = True
         return people[0]
 
     async def start(self) -> None:

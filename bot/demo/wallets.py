@@ -16,6 +16,7 @@ from bot.demo.node import PaymentFailed, SimNode
 from bot.demo.node.bolt import PaymentRequest, RequestInvalid, decode
 
 START_MSAT = 250_000_000
+_SCHEME = "lightning:"
 _AWAY = "The Lightning node can't be reached. Try again when it is back."
 # what the payer's node says → what a wallet makes of it
 _WORDS = {
@@ -62,8 +63,9 @@ class Wallets:
 async def scan(picture: bytes) -> tuple[str, PaymentRequest]:
     """The payment request in a picture, as text and decoded. Raises Refused if none can be read."""
     for text in await asyncio.to_thread(_codes, picture):
+        request = _without_scheme(text)
         try:
-            return text.lower().removeprefix("lightning:"), decode(text)
+            return request.lower(), decode(request)
         except RequestInvalid:
             continue
     raise Refused("There is no payment code in this picture.")
@@ -75,6 +77,11 @@ def _codes(picture: bytes) -> list[str]:
             return [found.text for found in zxingcpp.read_barcodes(image.convert("L"))]
     except UnidentifiedImageError:
         return []
+
+
+def _without_scheme(text: str) -> str:
+    """Small letters or capitals, whatever follows: only the request has to be in one of them."""
+    return text[len(_SCHEME) :] if text.lower().startswith(_SCHEME) else text
 
 
 def _decoded(request: str) -> PaymentRequest:

@@ -17,6 +17,8 @@ from bot.errors import (
 
 #: Clocks that move apart by more were set, in seconds.
 SET_S = 2.0
+#: Seconds in which the group of a row moves once at most: it becomes a supergroup once in its life.
+MOVES_ONCE_S = 30.0
 #: In the place of a row: nobody gives this chat notice.
 _NOBODY = 0
 
@@ -32,6 +34,7 @@ class Patience:
         self._reasons: dict[int, NodeError] = {}  # row → what keeps it waiting
         self._too_late: set[int] = set()  # rows that were asked for long before they were taken up
         self._asked: dict[int, float] = {}  # question → how far the clocks were apart at first
+        self._moved: dict[int, float] = {}  # row → when its group moved, on the steady clock
 
     def around(
         self,
@@ -41,16 +44,17 @@ class Patience:
         steady_s: float,
         unreachable: frozenset[Audience],
         is_free: bool,
-        gate_is_open: bool,
         node_away: bool,
         outage: int,
         other_node: bool,
+        perhaps_other_node: bool,
         jitter: float = 1.0,
     ) -> Around:
         """What is so of the row now.
 
         `steady_s` is read from a clock that nobody sets: a wall clock that is set must not use up
-        anybody's patience, nor make a question old. `is_free`: nobody queues in its chat.
+        anybody's patience, nor make a question old. `is_free`: nobody queues in its chat; a
+        notice that has to queue would keep the row from the node meanwhile.
         `outage`: how often the node came back.
         """
         if outage != self._outage:  # the node was back: the next outage has notices of its own
@@ -61,9 +65,9 @@ class Patience:
         if row.state is State.PENDING:
             waited_s = self._waited_s(row, now, steady_s)
             waiting_since = now - waited_s
-            gives_notice = waited_s >= NOTICE_AFTER_S and self._speaks(row, is_free=is_free)
+            gives_notice = waited_s >= NOTICE_AFTER_S and self._speaks(row, waited_s) and is_free
         elif row.id in self._waiting:
-            self._forget(row, gate_is_open=gate_is_open)
+            self._forget(row)
         return Around(
             waiting_since=waiting_since,
             patience_s=0.0 if row.id in self._too_late else self._patience_s,
@@ -71,6 +75,7 @@ class Patience:
             unreachable=unreachable,
             node_away=node_away,
             other_node=other_node,
+            perhaps_other_node=perhaps_other_node,
             clock_set_by_s=set_by_s,
             jitter=jitter,
         )
@@ -89,17 +94,19 @@ class Patience:
             self._too_late.add(row.id)
         return steady_s - self._waiting.setdefault(row.id, steady_s)
 
-    def _speaks(self, row: Invoice, *, is_free: bool) -> bool:
-        speaker = self._speakers.setdefault(row.chat_id, row.id)
-        # A notice that has to queue would keep the row from the node meanwhile.
-        return speaker == row.id and is_free
+    def _speaks(self, row: Invoice, waited_s: float) -> bool:
+        """One row speaks for its chat, and once it has ended another one: the one before may have
+        been somebody else's, or long ago. Not one that has little patience left."""
+        if row.chat_id not in self._speakers and waited_s <= self._patience_s / 2:
+            self._speakers[row.chat_id] = row.id
+        return self._speakers.get(row.chat_id) == row.id
 
-    def _forget(self, row: Invoice, *, gate_is_open: bool) -> None:
+    def _forget(self, row: Invoice) -> None:
         """The row waits for the node no longer."""
         del self._waiting[row.id]
         self._reasons.pop(row.id, None)
         self._too_late.discard(row.id)
-        if gate_is_open and self._speakers.get(row.chat_id) == row.id:
+        if self._speakers.get(row.chat_id) == row.id:
             del self._speakers[row.chat_id]
 
     def learn(self, do: Do, row: Invoice, result: Result) -> None:
@@ -111,6 +118,21 @@ class Patience:
                 self._reasons[row.id] = result
             case ChatError() if do is Do.SEND_WAITING_NOTICE:
                 self._speakers[row.chat_id] = _NOBODY  # none in this outage
+
+    def believes_move(self, row: Invoice, steady_s: float) -> bool:
+        """Whether the row's group may have moved, as Telegram says; not when it has just done so.
+
+        Another new id at each call would be followed as fast as the calls go.
+        """
+        while self._moved:
+            oldest = next(iter(self._moved))
+            if steady_s - self._moved[oldest] < MOVES_ONCE_S:
+                break
+            del self._moved[oldest]
+        if row.id in self._moved:
+            return False
+        self._moved[row.id] = steady_s
+        return True
 
     def reason(self, row: Invoice, gate: NodeError | None) -> NodeError:
         """The latest that is known of what keeps the row waiting; `gate`: why everybody waits."""

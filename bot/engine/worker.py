@@ -127,7 +127,7 @@ class Worker:
         try:
             result: Result = await self._do(step.do, row, around, hand)
         except ChatMoved as moved:
-            if await self._places.moved(row.chat_id, moved.new_chat_id, must=True):
+            if await self._moved(row, moved.new_chat_id):
                 return await self.read(row.id)
             result = moved
         except Exception as error:  # noqa: BLE001 -- judged like any result: it stops nothing else
@@ -156,10 +156,10 @@ class Worker:
                 if all(map(self._places.is_unreachable, self._chats_of(row, audience)))
             ),
             is_free=self._chats.is_free(row.chat_id),
-            gate_is_open=self._gate.is_open,
             node_away=self._gate.is_gone,
             outage=self._gate.openings,
             other_node=self._identity.is_others(row),
+            perhaps_other_node=self._identity.is_perhaps_others(row),
             jitter=jitter(),
         )
 
@@ -178,6 +178,13 @@ class Worker:
         if do is Do.FAIL:
             return GivenUp(reason)
         return await self._cards.do(do, row, around, reason)
+
+    async def _moved(self, row: Invoice, new_chat_id: int) -> bool:
+        """Follow the row's group to its new id. False, and nothing is done, where that is none."""
+        if not self._patience.believes_move(row, asyncio.get_running_loop().time()):
+            log.warning("group moved again: not believed yet", chat=row.chat_id, to=new_chat_id)
+            return False
+        return await self._places.moved(row.chat_id, new_chat_id, must=True)
 
     async def _spread(self, verdict: Verdict, row: Invoice, began_at: float) -> None:
         """Tell what came of it to whoever has to know beside the row."""

@@ -62,6 +62,17 @@ def _source(settings: LndSettings) -> dict[str, str]:
     return {} if settings.lndconnect is None else {"source": "lnd.lndconnect"}
 
 
+def _certificate_source(settings: LndSettings) -> dict[str, str]:
+    return _source(settings) if settings.certificate_key == "lnd.lndconnect" else {}
+
+
+def _sources(settings: LndSettings) -> dict[str, str]:
+    """The same for what can come from either."""
+    beside = settings.lndconnect is not None and not _certificate_source(settings)
+    key = {"certificate_key": settings.certificate_key} if beside else {}
+    return _source(settings) | key
+
+
 # files
 
 
@@ -70,15 +81,14 @@ def check_certificate(settings: LndSettings, now: float) -> Iterator[Finding]:
     try:
         pem = settings.certificate()
         if pem is None:
-            yield fine(About.CERTIFICATE, Kind.SYSTEM_AUTHORITIES)
-            return
+            return  # the node's answer tells whether an authority vouches for it
         expires_at = x509.load_pem_x509_certificate(pem).not_valid_after_utc
     except ConfigError as error:
         yield refused(About.CERTIFICATE, error)
     except ValueError:
-        yield bad(About.CERTIFICATE, Kind.NO_CERTIFICATE, **_source(settings))
+        yield bad(About.CERTIFICATE, Kind.NO_CERTIFICATE, **_certificate_source(settings))
     else:
-        yield _expiry(About.CERTIFICATE, expires_at, now, **_source(settings))
+        yield _expiry(About.CERTIFICATE, expires_at, now, **_certificate_source(settings))
 
 
 def _expiry(about: About, expires: datetime, now: float, **values: str) -> Finding:
@@ -151,13 +161,17 @@ async def check_node(settings: LndSettings) -> list[Finding]:
     node = Node(settings)
     findings: list[Finding] = []
     try:
-        findings += await _wallet(node, settings.host)
+        wallet = await _wallet(node, settings.host)
+        if settings.tls_cert is None and not _certificate_source(settings):
+            findings.append(fine(About.CERTIFICATE, Kind.SYSTEM_AUTHORITIES))
+        findings += wallet
         if all(finding.mark is Mark.FINE for finding in findings):
             findings.append(await _accepted(node))
             findings += await _chain(node)
-            findings.append(await _receivable(node))
+            findings += await _channels(node, hints=settings.private_route_hints)
     except NodeError as error:
-        how = {"host": settings.host, "bake": BAKE, **_source(settings)}
+        proxy = {"proxy": settings.proxy} if settings.proxy else {}
+        how = {"host": settings.host, "bake": BAKE, **proxy, **_sources(settings)}
         findings.append(refused(About.NODE, error, **how))
     finally:
         await node.close()
@@ -197,11 +211,22 @@ async def _chain(node: Node) -> list[Finding]:
     return [identity, bad(About.CHAIN, Kind.NOT_SYNCED, block_height=info.block_height)]
 
 
-async def _receivable(node: Node) -> Finding:
+async def _channels(node: Node, *, hints: bool | str) -> list[Finding]:
     try:
         receivable_msat = await node.receivable_msat()
+        are_private = await node.are_private()
     except PermissionMissing:
-        return note(About.CHANNELS, Kind.NOT_PERMITTED, permission="offchain:read")
+        kind = Kind.CHANNELS_UNSEEN if hints == "auto" else Kind.NOT_PERMITTED
+        return [note(About.CHANNELS, kind, permission="offchain:read")]
     if receivable_msat == 0:
-        return note(About.CHANNELS, Kind.NOTHING_RECEIVABLE)
-    return fine(About.CHANNELS, Kind.RECEIVABLE, receivable_msat=receivable_msat)
+        return [note(About.CHANNELS, Kind.NOTHING_RECEIVABLE)]
+    if hints is False and all(are_private):
+        return [note(About.CHANNELS, Kind.HINTS_NEEDED)]
+    receivable = fine(About.CHANNELS, Kind.RECEIVABLE, receivable_msat=receivable_msat)
+    return [receivable, *_hints(are_private, hints=hints)]
+
+
+def _hints(are_private: tuple[bool, ...], *, hints: bool | str) -> Iterator[Finding]:
+    if any(are_private):
+        has_hints = hints is True or (hints == "auto" and all(are_private))
+        yield fine(About.CHANNELS, Kind.HINTS if has_hints else Kind.NO_HINTS)

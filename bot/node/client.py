@@ -1,4 +1,4 @@
-"""The Lightning node's calls: add, look up, cancel, subscribe, state. Knows gRPC's channels.
+"""The Lightning node's calls: add, look up, cancel, subscribe, state. Knows gRPC's calls.
 
 Whatever the node or the connection says becomes one of `bot.errors`' `NodeError`s.
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
 import grpc
 
 from bot import logs
+from bot.clock import steady
 from bot.config import LndSettings
 from bot.core.answers import NodeInfo, NodeInvoice, WalletState
 from bot.errors import (
@@ -20,50 +21,30 @@ from bot.errors import (
     CredentialsUnreadable,
     HashExists,
     NodeError,
+    NodeNameUnknown,
     NodeOdd,
     NodeSetting,
     NodeUnreachable,
+    PermissionMissing,
 )
 from bot.lnrpc import invoices_pb2, lightning_pb2, state_pb2
 from bot.lnrpc.invoices_pb2_grpc import InvoicesStub
 from bot.lnrpc.lightning_pb2_grpc import LightningStub
 from bot.lnrpc.state_pb2_grpc import StateStub
 from bot.node import messages
+from bot.node.channel import open_channel
 from bot.node.explain import explain
 
 log = logs.get(__name__)
 
+#: Seconds that the node gets to list its channels, before an invoice is made without knowing them.
+HINTS_TIMEOUT_S = 2.0
+#: Seconds after which it is asked again whether hints are needed; and where it did not say.
+HINTS_LAST_S = 60.0
+HINTS_AGAIN_S = 15.0
+
 #: Seconds after which a call is given up; what it did is then unknown.
 CALL_TIMEOUT_S = 10.0
-
-#: The largest answer, or event, that is taken; a larger one ends its call, or the stream.
-MAX_ANSWER_BYTES = 16 * 1024 * 1024
-
-#: LND takes no ping more often than every 10 s, and none without a call.
-CHANNEL_OPTIONS: Sequence[tuple[str, int]] = (
-    ("grpc.keepalive_time_ms", 25_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    # gRPC pings for measures of its own too, has one ping on its way at a time, and would wait a
-    # minute for the answer to such a one.
-    ("grpc.http2.ping_timeout_ms", 10_000),
-    ("grpc.keepalive_permit_without_calls", 0),
-    ("grpc.http2.max_pings_without_data", 0),
-    # The default waits up to two minutes before it looks at a node that is back.
-    ("grpc.initial_reconnect_backoff_ms", 500),
-    # This is also the least time that a connection gets to come up, over Tor or a slow line.
-    ("grpc.min_reconnect_backoff_ms", 5_000),
-    ("grpc.max_reconnect_backoff_ms", 1_000),
-    # An invoice with very many payments is large; the default is 4 MB.
-    ("grpc.max_receive_message_length", MAX_ANSWER_BYTES),
-    # That limit is of what arrives, which could be packed and a thousand times as large: only
-    # what is not packed is asked for and read.
-    ("grpc.compression_enabled_algorithms_bitset", 1),
-    ("grpc.per_message_decompression", 0),
-    # A repetition is the engine's to decide.
-    ("grpc.enable_retries", 0),
-    # A channel with a renewed certificate must not share the old one's connections.
-    ("grpc.use_local_subchannel_pool", 1),
-)
 
 Answer = TypeVar("Answer")
 
@@ -82,13 +63,19 @@ class Node:
         self._channel: grpc.aio.Channel | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._tells_odd = True
+        self._all_private = False
+        self._hints_due_at = 0.0
+        self._refreshing: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """Close the connection; calls under way end with `NodeUnreachable`."""
+        for task in self._refreshing:
+            task.cancel()
         channel, self._channel = self._channel, None
         if channel is not None:
             await channel.close()
         await asyncio.gather(*self._closing)
+        await asyncio.gather(*self._refreshing, return_exceptions=True)
 
     async def state(self, *, timeout_s: float = CALL_TIMEOUT_S) -> WalletState:
         """The wallet's state.
@@ -130,7 +117,7 @@ class Node:
             value_msat=amount_msat,
             memo=memo,
             expiry=expiry_s,
-            private=self._settings.private_route_hints,
+            private=self._with_hints(),
         )
         try:
             await self._call(
@@ -184,6 +171,52 @@ class Node:
         )
         return messages.receivable_msat(answer)
 
+    async def are_private(self, *, timeout_s: float = CALL_TIMEOUT_S) -> tuple[bool, ...]:
+        """Of each active channel, or of all where none is, whether it is private.
+
+        Needs offchain:read. Raises `NodeError`.
+        """
+        answer = await self._call(
+            lambda channel: LightningStub(channel).ListChannels(
+                lightning_pb2.ListChannelsRequest(),
+                timeout=timeout_s,
+                metadata=self._rights(),
+            )
+        )
+        return messages.are_private(answer)
+
+    async def refresh_hints(self) -> None:
+        """Ask whether payment requests need hints for private channels. Raises no `NodeError`.
+
+        What was known before stays where the node does not say.
+        """
+        if self._settings.private_route_hints != "auto":
+            return
+        self._hints_due_at = steady() + HINTS_LAST_S
+        try:
+            channels = await self.are_private(timeout_s=HINTS_TIMEOUT_S)
+        except PermissionMissing:
+            self._all_private = False
+        except NodeError as error:
+            self._hints_due_at = steady() + HINTS_AGAIN_S
+            log.debug("channels not listed", detail=error.detail)
+        else:
+            self._all_private = bool(channels) and all(channels)
+
+    async def hints_refreshed(self) -> None:
+        """Wait for what is asked behind the invoices."""
+        await asyncio.gather(*self._refreshing)
+
+    def _with_hints(self) -> bool:
+        """Whether the next invoice has hints, as far as it is known: nobody waits for that."""
+        if self._settings.private_route_hints != "auto":
+            return self._settings.private_route_hints
+        if steady() >= self._hints_due_at and not self._refreshing:
+            task = asyncio.ensure_future(self.refresh_hints())
+            self._refreshing.add(task)
+            task.add_done_callback(self._refreshing.discard)
+        return self._all_private
+
     async def subscribe(self, settle_index: int) -> AsyncIterator[NodeInvoice]:
         """Every invoice that is added or settled from now on, of this bot or not.
 
@@ -234,10 +267,8 @@ class Node:
             except ConfigError as error:
                 raise CredentialsUnreadable(detail=str(error)) from error
             logs.redact(self._macaroon_hex)
-            self._channel = grpc.aio.secure_channel(
-                self._settings.host,
-                grpc.ssl_channel_credentials(self._certificate),
-                options=CHANNEL_OPTIONS,
+            self._channel = open_channel(
+                self._settings.host, self._certificate, proxy=self._settings.proxy
             )
         return self._channel
 
@@ -251,6 +282,9 @@ class Node:
 
     def _renewed_after(self, error: NodeError, used: grpc.aio.Channel) -> tuple[NodeError, bool]:
         """The error, and whether something new was read, so that another try makes sense."""
+        if isinstance(error, NodeNameUnknown) and self._channel is used:
+            # gRPC's own pauses before it asks for a name again grow to two minutes.
+            self._retire(used)
         if not isinstance(error, NodeSetting):
             return error, False
         if self._channel is not used:  # another call was first to notice
@@ -263,11 +297,15 @@ class Node:
         if certificate == self._certificate and macaroon_hex == self._macaroon_hex:
             return error, False
         log.info("node credentials read again", because=error.key)
+        self._retire(used)
+        return error, True
+
+    def _retire(self, used: grpc.aio.Channel) -> None:
+        """The next call opens another channel; those under way may end on this one."""
         self._channel = None
         closing = asyncio.ensure_future(used.close(grace=CALL_TIMEOUT_S))
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
-        return error, True
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:

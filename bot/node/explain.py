@@ -16,7 +16,6 @@ from bot.errors import (
     CertificateExpired,
     CertificateName,
     CertificateNotPublic,
-    CertificateRefused,
     ExpiryTooLong,
     HashExists,
     InvoiceUnknown,
@@ -26,6 +25,7 @@ from bot.errors import (
     MemoTooLong,
     NodeError,
     NodeLocked,
+    NodeNameUnknown,
     NodeOdd,
     NodeRefused,
     NodeStarting,
@@ -33,13 +33,18 @@ from bot.errors import (
     NodeTimeout,
     NodeUnreachable,
     PermissionMissing,
+    ProxyRefused,
+    RestPort,
     TlsFailed,
     TlsMissing,
     WalletMissing,
 )
 
-#: gRPC's words for a TLS failure → what it means. The first that matches counts.
-TLS_FAILURES: tuple[tuple[str, type[CertificateRefused]], ...] = (
+#: gRPC's words for a connection that fails → what it means. The first that matches counts.
+CONNECTION_FAILURES: tuple[tuple[str, type[NodeError]], ...] = (
+    ("errors resolving", NodeNameUnknown),
+    ("HTTP proxy returned", ProxyRefused),
+    ("missing selected ALPN", RestPort),
     ("certificate has expired", CertificateExpired),
     ("CERTIFICATE_VERIFY_FAILED", CertificateChanged),
     ("Hostname Verification", CertificateName),
@@ -47,16 +52,28 @@ TLS_FAILURES: tuple[tuple[str, type[CertificateRefused]], ...] = (
     ("security handshaker", CertificateCorrupt),
     ("Ssl handshake failed", TlsFailed),
     ("SSL_ERROR", TlsFailed),
+    # it hung up; otherwise it was silent for as long as a connection has to come up
+    ("Handshake read failed (Socket closed", NodeUnreachable),
+    ("Handshake read failed (recvmsg", NodeUnreachable),
+    ("Handshake read failed", NodeTimeout),
 )
 
-#: Text of an UNKNOWN error → what it means. The first that matches counts.
-TEXTS: tuple[tuple[str, type[NodeError]], ...] = (
+#: Text of a node that is not ready, whatever the code → what it means.
+NOT_READY: tuple[tuple[str, type[NodeError]], ...] = (
     ("waiting to start", NodeStarting),
     ("in the process of starting up", NodeStarting),
     ("shutting down", NodeStopping),
     ("wallet not created", WalletMissing),
     ("wallet locked", NodeLocked),
+)
+
+#: Text of an UNKNOWN error → what it means. The first that matches counts.
+TEXTS: tuple[tuple[str, type[NodeError]], ...] = (
+    *NOT_READY,
     ("permission denied", PermissionMissing),
+    # litd's, for the macaroon of an account: it knows only the account's own invoices
+    ("restricted account macaroon", PermissionMissing),
+    ("does not belong to this account", InvoiceUnknown),
     ("macaroon has expired", MacaroonExpired),
     ("macaroon locked to different IP", MacaroonBound),
     ("macaroon", MacaroonRefused),
@@ -92,6 +109,8 @@ _CODES: dict[grpc.StatusCode, type[NodeError]] = {
     grpc.StatusCode.UNIMPLEMENTED: CallMissing,
 }
 
+_REFUSALS = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+
 
 def explain(error: grpc.aio.AioRpcError, *, is_pinned: bool = True) -> NodeError:
     """The `NodeError` for what gRPC reports. Its `detail` is the node's own text, for the log.
@@ -101,13 +120,16 @@ def explain(error: grpc.aio.AioRpcError, *, is_pinned: bool = True) -> NodeError
     code, text = error.code(), error.details() or ""
     detail = f"{code.name}: {text}"
     if code is grpc.StatusCode.UNAVAILABLE:
-        kind = _first(TLS_FAILURES, text, NodeUnreachable)
+        kind = _first((*CONNECTION_FAILURES, *NOT_READY), text, NodeUnreachable)
         if kind is CertificateChanged and not is_pinned:
             kind = CertificateNotPublic
-        return kind(detail=detail)
-    if code in _CODES:
-        return _CODES[code](detail=detail)
-    return _first(TEXTS, text, NodeOdd)(detail=detail)
+    elif code in _CODES:
+        kind = _CODES[code]
+        if code in _REFUSALS:  # the text says more
+            kind = _first(TEXTS, text, kind)
+    else:
+        kind = _first(TEXTS, text, NodeOdd)
+    return kind(detail=detail)
 
 
 def _first(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from bot import logs, texts
 from bot.clock import steady
@@ -23,6 +23,7 @@ from bot.errors import (
     NodeRefused,
     NodeSetting,
     NodeStarting,
+    PermissionMissing,
     WalletMissing,
 )
 from bot.node.client import Node
@@ -41,7 +42,10 @@ _NO_INVOICE = bytes(32)
 
 
 async def probe(node: Node) -> None:
-    """Whether the node can be asked for invoices right now. Raises `NodeError` if not."""
+    """Whether the node can be asked for invoices right now. Raises `NodeError` if not.
+
+    If it can, it is also known afterwards whether they need hints for private channels.
+    """
     try:
         state = await node.state(timeout_s=PROBE_TIMEOUT_S)
     except CallMissing:  # a proxy may offer only the main service
@@ -52,15 +56,15 @@ async def probe(node: Node) -> None:
         raise WalletMissing(detail=state)
     if state is not WalletState.SERVER_ACTIVE:
         raise NodeStarting(detail=state)
-    try:
+    with suppress(InvoiceUnknown):
         await node.lookup(_NO_INVOICE, timeout_s=PROBE_TIMEOUT_S)
-    except InvoiceUnknown:
-        return
+    await node.refresh_hints()
 
 
 def is_away(error: NodeError) -> bool:
-    """Whether the node is away for everybody, not for one invoice only."""
-    return isinstance(error, NodePassing | NodeSetting) and not isinstance(error, NodeOdd)
+    """Whether the node is away for everybody, not for one invoice or one call only."""
+    of_one = NodeOdd | PermissionMissing | CallMissing
+    return isinstance(error, NodePassing | NodeSetting) and not isinstance(error, of_one)
 
 
 class Gate:

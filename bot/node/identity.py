@@ -22,6 +22,8 @@ class Identity:
         self.node_id = ""
         #: The same, "" from the gate's opening until the node says it: whose a new invoice is.
         self.of_new = ""
+        #: What the node calls itself, "" where that is not known.
+        self.alias = ""
         self._known = asyncio.Event()
 
     @property
@@ -47,13 +49,21 @@ class Identity:
         self._known.clear()
         self.of_new = ""
 
-    def say(self, node_id: str) -> None:
+    def say(self, node_id: str, alias: str = "") -> None:
         """The node has said who it is."""
         self.node_id = self.of_new = node_id
+        self.alias = alias
 
     def settle(self) -> None:
         """Its rows are now separate from other nodes'."""
         self._known.set()
+
+    def is_perhaps_others(self, row: Invoice) -> bool:
+        """Whether nobody knows that the row is at the node that is connected.
+
+        Where neither is known, a macaroon has no permission to ask: then it counts as its own.
+        """
+        return row.node_id != self.node_id
 
     def is_others(self, row: Invoice) -> bool:
         """Whether the row is at another node than the one that is connected."""

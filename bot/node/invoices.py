@@ -49,7 +49,14 @@ class NodeInvoices:
     @property
     def hindrance(self) -> NodeError | None:
         """Why nothing can be cancelled now, as far as it is known; nobody is asked."""
-        return self._lacks if self._gate.is_open else self._gate.reason
+        if self._gate.is_open and not self._identity.is_known:
+            return NodeStarting(detail="whose invoices it has is not known yet")
+        return self.away or self._lacks
+
+    @property
+    def away(self) -> NodeError | None:
+        """Why the node cannot be asked at all now, as far as it is known; nobody is asked."""
+        return None if self._gate.is_open else self._gate.reason
 
     async def do(self, do: Do, row: Invoice, around: Around) -> Added | Cancelled:
         """Take a step at the node; what it has then."""
@@ -119,9 +126,9 @@ async def add(node: Node, row: Invoice, *, timeout_s: float) -> tuple[NodeInvoic
         timeout_s=timeout_s,
     )
     found = await node.lookup(row.payment_hash, timeout_s=timeout_s)
-    odd = outcomes.contradiction(found, payment_hash=row.payment_hash, amount_msat=amount_msat)
-    if odd:
-        raise NodeOdd(detail=odd)
+    outcomes.confirm(
+        found, payment_hash=row.payment_hash, amount_msat=amount_msat, asked_at=row.asked_at
+    )
     return found, is_new
 
 

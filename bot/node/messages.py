@@ -94,6 +94,15 @@ def invoice(message: Any) -> NodeInvoice:
     )
 
 
+def are_private(message: Any) -> tuple[bool, ...]:
+    """ListChannels' answer: of each active channel, whether it is private.
+
+    Where none is active, of each: right after a start the peers are not back yet.
+    """
+    active = [each for each in message.channels if each.active]
+    return tuple(each.private for each in active or message.channels)
+
+
 def receivable_msat(message: Any) -> int:
     """ListChannels' answer: what active channels can receive, reserves kept. Raises `NodeOdd`."""
     return _in_range(

@@ -183,16 +183,18 @@ class Sweep:
             found: NodeInvoice | None = await self._invoices.lookup_behind(row.payment_hash)
         except InvoiceUnknown:
             is_same = self._gate.is_open and self._gate.openings == opening
-            if not is_known or not is_same:
+            if not is_known or not is_same or row.node_id != self._identity.node_id:
                 return  # it may be another's
             found = None
         except NodeError as error:
             self._looked_up[row.row_id] = -math.inf
             log.debug("look-up failed", row=row.row_id, detail=error.detail)
             return
-        if found is not None and found.state not in _CLOSED and not row.is_unconfirmed:
+        node_id = self._identity.node_id if is_known else ""
+        is_news = row.is_unconfirmed or (node_id and not row.node_id)
+        if found is not None and found.state not in _CLOSED and not is_news:
             return  # as it was
-        came = await self._store.must(_record_lookup, row.row_id, found, self._clock())
+        came = await self._store.must(_record_lookup, row.row_id, found, node_id, self._clock())
         if came.row is not None:
             self._bell.ring(came.row.id, came.row.chat_id, came.row.lane)
         if came.row is not None and came.is_payment and found is not None:
@@ -215,8 +217,12 @@ def _open_page(tx: Tx, below: int | None) -> list[Open]:
     return tx.nodes.open_page(below, PAGE)
 
 
-def _record_lookup(tx: Tx, row_id: int, found: NodeInvoice | None, now: float) -> _Came:
-    """An open row as the node has it."""
+def _record_lookup(
+    tx: Tx, row_id: int, found: NodeInvoice | None, node_id: str, now: float
+) -> _Came:
+    """An open row as this node has it, and that it is this node's."""
+    if found is not None and node_id:
+        tx.nodes.claim(row_id, node_id)
     if found is not None and found.state is NodeState.SETTLED:
         settled_id = tx.nodes.settle(found.payment_hash, now=now, **outcomes.paid(found))
         return _Came(tx.invoices.get(row_id), is_payment=settled_id is not None)

@@ -108,10 +108,13 @@ class Watch:
     async def _identify(self) -> None:
         """Whose invoices can be asked for now. A narrow macaroon cannot tell: then any."""
         try:
-            node_id = (await self._node.info()).identity_pubkey
+            info = await self._node.info()
         except PermissionMissing:
             node_id = ""
-        self._identity.say(node_id)
+            self._identity.say(node_id)
+        else:
+            node_id = info.identity_pubkey
+            self._identity.say(node_id, info.alias)
         aside = await self._store.must(_set_aside_others, node_id, self._clock())
         self._identity.settle()
         self._bell.ring_all()

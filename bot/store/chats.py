@@ -20,6 +20,13 @@ _UNFINISHED = sa.or_(
     _c.due_at.is_not(None),
     _c.lane == Lane.UNREACHABLE,
 )
+_UNSEEN = (
+    _c.lane == Lane.UNREACHABLE,
+    _c.state == State.OPEN,
+    _c.card_id.is_(None),
+    _c.card_shown == Face.NOTHING,
+    _c.unsure == packed(unsure=frozenset())["unsure"],
+)
 # By the state alone SQLite would read all that were ever paid.
 _UNANNOUNCED = sa.and_(sa.func.coalesce(_c.state, "") == State.SETTLED, sa.not_(_c.announced))
 
@@ -61,11 +68,21 @@ class Chats(Noun):
         """
         self._put_chat(chat_id, unreachable=is_unreachable)
         if not is_unreachable:
+            self._pass_over(now, _c.chat_id == chat_id)
             self._wake(now, sa.or_(_c.chat_id == chat_id, _UNANNOUNCED))
 
     def wake_unannounced(self, now: float) -> None:
         """Payments that nobody could be told of are due: by now there may be other owners."""
         self._wake(now, _UNANNOUNCED)
+
+    def _pass_over(self, now: float, here: sa.ColumnElement[bool]) -> None:
+        """What expired here before anybody saw it counts as shown: nobody waits for its card.
+
+        Where the node says that it was paid, that is shown.
+        """
+        # A row that rests here has nothing on its way: what it was marked for was not sent.
+        shown = packed(card_shown=Face.EXPIRED, **delivery.overtaken())
+        self._write(shown, here, *_UNSEEN, _c.expires_at < now)
 
     def _wake(self, now: float, *which: sa.ColumnElement[bool]) -> None:
         self._write(packed(**work.reachable(now)), _c.lane == Lane.UNREACHABLE, *which)

@@ -68,7 +68,8 @@ _ASKED_SINCE = _COUNT.where(
     _c.asked_at >= sa.bindparam("since"),
     _c.id.is_distinct_from(sa.bindparam("but_row")),
 )
-_OPEN_IN_CHAT = _COUNT.where(_c.chat_id == _CHAT, AT_THE_NODE)
+# One that has expired takes nobody's place, though its node cannot say so.
+_OPEN_IN_CHAT = _COUNT.where(_c.chat_id == _CHAT, AT_THE_NODE, sa.not_(_c.unconfirmed))
 _OPEN_OF_MEMBER = _OPEN_IN_CHAT.where(_c.asker_id == sa.bindparam("asker"))
 _ADD = sa.insert(invoices).returning(*ALL)
 
@@ -172,6 +173,11 @@ class Invoices(Noun):
         """How many invoices this person has asked for since then, unanswered questions too."""
         asked = {"asker": asker_id, "since": since, "but_row": but_row}
         return self._connection.execute(_ASKED_SINCE, asked).scalar_one()
+
+    def is_known(self, chat_id: int) -> bool:
+        """Whether somebody has asked for an invoice in this chat."""
+        statement = sa.select(sa.literal(1)).where(invoices.c.chat_id == chat_id).limit(1)
+        return self._connection.execute(statement).first() is not None
 
     def open_in_chat(self, chat_id: int, *, of: int | None = None) -> int:
         """How many invoices of this chat, or `of` one person there, are open or on their way."""

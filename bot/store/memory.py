@@ -21,6 +21,16 @@ class Memory(Noun):
         self._put(hints, {"kind": kind, "subject_id": subject_id}, {"said_at": now})
         return True
 
+    def hints(self, kind: str, *, before: float) -> list[int]:
+        """Whom or what this was said to before then, and not since."""
+        here = (hints.c.kind == kind) & (hints.c.said_at < before)
+        return list(self._connection.execute(sa.select(hints.c.subject_id).where(here)).scalars())
+
+    def forget_hint(self, kind: str, subject_id: int) -> None:
+        """It counts as never said."""
+        here = (hints.c.kind == kind) & (hints.c.subject_id == subject_id)
+        self._connection.execute(sa.delete(hints).where(here))
+
     def prune_hints(self, before: float) -> None:
         """Forget what was said before then."""
         self._connection.execute(sa.delete(hints).where(hints.c.said_at < before))

@@ -93,6 +93,10 @@ class Nodes(Noun):
         if row is not None and row.state is State.OPEN:
             self._rows.update(row_id, state=row.closed_state(now), **work.closed(now))
 
+    def claim(self, row_id: int, node_id: str) -> None:
+        """Record whose a row is, where nobody knew: this node knows its invoice."""
+        self._write(packed(node_id=node_id), _c.id == row_id, _c.node_id == "")
+
     def confirm(self, row_id: int, now: float) -> Invoice | None:
         """Record that the node has an invoice open; the row, if that was not confirmed before."""
         unconfirmed: Columns = {"state": State.OPEN, "unconfirmed": True}
@@ -113,10 +117,13 @@ class Nodes(Noun):
     def set_aside_others(self, node_id: str, now: float) -> int:
         """Set rows of other nodes aside, schedule this node's again; how many were set aside.
 
-        Open ones of no node were made just before it was known whose they are.
+        Open ones of no node are asked for, and are this node's once it knows them.
         """
         is_open, is_mine = _c.state == State.OPEN, _c.node_id.in_(["", node_id])
         is_aside = _c.lane == Lane.OTHER_NODE
-        self._write(packed(node_id=node_id), is_open, _c.node_id == "")
         self._write(packed(**work.node_is_back(now)), is_aside, is_mine)
-        return self._write(packed(**work.set_aside_as_due()), is_open, ~is_aside, ~is_mine)
+        # What waits for its chat is not due, and is set aside once that is heard of.
+        may_be_due = _c.lane != Lane.UNREACHABLE
+        return self._write(
+            packed(**work.set_aside_as_due()), is_open, ~is_aside, ~is_mine, may_be_due
+        )

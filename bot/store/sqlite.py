@@ -6,8 +6,9 @@ import contextlib
 import errno
 import os
 import sqlite3
+import struct
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import filelock
 import sqlalchemy as sa
@@ -23,6 +24,7 @@ from bot.errors import (
     DatabaseNotPermitted,
     DatabaseTooNew,
     DatabaseUnreadable,
+    DatabaseWithoutTables,
     NotADatabase,
 )
 from bot.store import beside, migrations
@@ -34,6 +36,10 @@ _Identity: TypeAlias = tuple[int, int]
 BUSY_TIMEOUT_S = 5.0
 
 _HEADER = b"SQLite format 3\0"
+# sqlite.org/walformat.html; the index has the machine's own order of bytes
+_INDEX = struct.Struct("=8xI2xHII")
+_WAL_HEADER_BYTES = 32
+_FRAME_HEADER_BYTES = 24
 #: Of the lock's file: no room, or too many files are open. It may be different in a while.
 _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE)
 
@@ -70,7 +76,10 @@ class Files:
     """The database's file and what is beside it, as they are open.
 
     A file that is removed or replaced stays open as it was: all goes well with it until the process
-    ends, and then everything is lost. Nothing here opens a file: to close it again would drop
+    ends, and then everything is lost. One that is cut short or overwritten where it is goes on as
+    well, out of SQLite's cache, and loses as much.
+
+    What is opened here stays open as long as SQLite's own connection: to close it sooner would drop
     SQLite's locks.
     """
 
@@ -78,26 +87,88 @@ class Files:
         self._path = path
         self._own = _identity(path)
         self._beside: dict[Path, _Identity] = {}
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._index: int | None = None
+        self._size = 0  # of the database's file after the last transaction
 
-    def missing(self) -> Path | None:
-        """A file that is gone from its path, or is another one there; None where all is well."""
-        if _identity(self._path) != self._own:
-            return self._path
-        for path, opened in self._beside.items():
+    def harm(self) -> str:
+        """What happened to a file that makes writing unsafe, "" where all is well."""
+        for path, opened in ((self._path, self._own), *self._beside.items()):
             if _identity(path) != opened:
-                return path
-        return None
+                return f"{path} was removed or replaced"
+        if self._is_cut_short():
+            return f"{self._path} was cut short or overwritten, restore it"
+        if self._is_journal_cut_short():
+            return f"{_journal(self._path)} was cut short, restore it"
+        return ""
 
     def note(self) -> None:
-        """SQLite has made its files beside the database: after the first transaction."""
+        """A transaction is over. With the first, SQLite has made its files beside the database."""
+        self._size = max(self._size, os.fstat(self._file).st_size)
         if not self._beside:
-            for path in (_journal(self._path), _beside(self._path, "-shm")):
+            index = _beside(self._path, "-shm")
+            for path in (_journal(self._path), index):
                 if (opened := _identity(path)) is not None:
                     self._beside[path] = opened
+            with contextlib.suppress(OSError):
+                self._index = os.open(index, os.O_RDONLY | os.O_CLOEXEC)
 
     def forget(self) -> None:
         """The connection was closed: SQLite makes its files beside the database again."""
         self._beside.clear()
+        if self._index is not None:
+            os.close(self._index)
+            self._index = None
+
+    def close(self) -> None:
+        """The connection was closed for good."""
+        self.forget()
+        os.close(self._file)
+
+    def _is_cut_short(self) -> bool:
+        """Whether the file is smaller than it was, and not by SQLite's doing, or is no database.
+
+        It grows when the journal is copied into it, and only VACUUM makes it smaller.
+        """
+        size = os.fstat(self._file).st_size
+        if size < self._size:
+            index = self._read_index()
+            if index is None or not index.pages or size < index.pages * index.page_bytes:
+                return True
+            self._size = size
+        return bool(self._size) and os.pread(self._file, len(_HEADER), 0) != _HEADER
+
+    def _is_journal_cut_short(self) -> bool:
+        """Whether frames are gone that are not in the database.
+
+        They are written before the index counts them, and the index is reset before the journal is
+        emptied, whichever program does it: so the index can't count more, unless it just changes.
+        """
+        index = self._read_index()
+        if index is None or not index.frames:
+            return False
+        size = _size(_journal(self._path))
+        needed = _WAL_HEADER_BYTES + index.frames * (_FRAME_HEADER_BYTES + index.page_bytes)
+        return size < needed and self._read_index() == index
+
+    def _read_index(self) -> _Index | None:
+        """The index of the journal; None before the first transaction."""
+        if self._index is None:
+            return None
+        content = os.pread(self._index, _INDEX.size, 0)
+        if len(content) < _INDEX.size:
+            return None
+        changes, page_bytes, frames, pages = _INDEX.unpack(content)
+        return _Index(changes, 65_536 if page_bytes == 1 else page_bytes, frames, pages)
+
+
+class _Index(NamedTuple):
+    """What the index counts: commits, the frames in the journal, and the pages with those in it."""
+
+    changes: int
+    page_bytes: int
+    frames: int
+    pages: int
 
 
 def opened(path: Path) -> Engine:
@@ -106,13 +177,36 @@ def opened(path: Path) -> Engine:
     Raises `DatabaseTooNew` or `DatabaseUnreadable`.
     """
     _refuse_half(path)
-    if _size(path) == 0:
-        path.touch(mode=0o600)
-    else:
+    if _size(path):
         _refuse_unusable(path)
+    elif not path.exists():
+        _make(path)
+    return _up_to_date(path, path)
+
+
+def _make(path: Path) -> None:
+    """Made under another name, and put in place whole.
+
+    A process that is killed meanwhile leaves no database without tables: such a one is what is left
+    of a database whose journal is gone.
+    """
+    part = _beside(path, ".new")
+    try:
+        for each in (part, _journal(part), _beside(part, "-shm")):
+            each.unlink(missing_ok=True)
+        part.touch(mode=0o600, exist_ok=False)
+        _up_to_date(part, path).dispose()
+        part.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DatabaseUnreadable(path=str(path), reason=reason) from error
+
+
+def _up_to_date(file: Path, path: Path) -> Engine:
+    """The database in `file`, which people know as `path`, with all migrations."""
     engine = sa.create_engine(
         # made of its parts: SQLAlchemy would decode what looks like an escape in a text
-        sa.URL.create("sqlite", database=str(path)),
+        sa.URL.create("sqlite", database=str(file)),
         connect_args={"timeout": BUSY_TIMEOUT_S},
         hide_parameters=True,
     )
@@ -183,6 +277,8 @@ def _refuse_unusable(path: Path) -> None:
         raise DatabaseDamaged(path=str(path), reason=verdict.splitlines()[-1])
     if found == "":
         raise DatabaseNotOurs(path=str(path))
+    if found is None and _size(path) and not _size(_journal(path)):
+        raise DatabaseWithoutTables(path=str(path), journal=str(_journal(path)))
     if found is not None and found not in migrations.known():
         raise DatabaseTooNew(detail=found)
 

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar
 
@@ -34,6 +35,8 @@ T = TypeVar("T")
 GROUP = 64
 #: Seconds without a job after which the journal is emptied.
 IDLE_S = 1.0
+#: Seconds after which it is emptied in between where there is always something to do.
+BUSY_S = 60.0
 #: The longest pause between two tries of what has to be written, in seconds.
 LONGEST_PAUSE_S = 5.0
 #: Tries that such a job still gets after `stop_trying`.
@@ -49,6 +52,7 @@ class Store:
         self._lock = lock
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._is_clean = False  # the journal may keep what an earlier process wrote
+        self._emptied_at = time.monotonic()
         self._closed = False
         self._is_trying = True
         self._is_away = False
@@ -80,6 +84,7 @@ class Store:
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
         self._engine.dispose()
+        self._files.close()
         self._lock.release()
 
     async def do(
@@ -88,8 +93,8 @@ class Store:
         """Run ``job(tx, *values, **named)`` in a transaction of its own or its neighbours'.
 
         Returns its answer once that is committed. Raises `StoreUnavailable` when the database is
-        locked, full, removed or closed: then nothing was written. Whatever `job` raises comes back
-        too, and undoes only that job.
+        locked, full, removed, cut short or closed: then nothing was written. Whatever `job` raises
+        comes back too, and undoes only that job.
         """
         if self._closed:
             raise StoreUnavailable(detail="it is closed")
@@ -174,21 +179,35 @@ class Store:
         return group, job is None
 
     def _next(self) -> _Job[Any] | None:
-        """Wait for a job. While there is none, the journal is emptied of what rows once were."""
+        """Wait for a job. While there is none, the journal is emptied.
+
+        It has what rows once were, and what a copy of the database's own file would lack.
+        """
+        if not self._is_clean and time.monotonic() - self._emptied_at >= BUSY_S:
+            self._empty_journal()
         while not self._is_clean:
             try:
                 return self._jobs.get(timeout=IDLE_S)
             except queue.Empty:
-                self._is_clean = self._files.missing() is not None or sqlite.wipe_journal(
-                    self._engine
-                )
+                self._empty_journal()
         return self._jobs.get()
 
+    def _empty_journal(self) -> None:
+        self._emptied_at = time.monotonic()
+        self._is_clean = self._is_wiped()
+
+    def _is_wiped(self) -> bool:
+        """Empty the journal, unless a file came to harm; whether no other try is needed."""
+        if self._files.harm():
+            return True
+        is_wiped = sqlite.wipe_journal(self._engine)
+        self._files.note()
+        return is_wiped
+
     def _run(self, group: list[_Job[Any]]) -> list[_Outcome]:
-        if (missing := self._files.missing()) is not None:
+        if harm := self._files.harm():
             # Nothing is closed: what was written is safe again once the file is put back.
-            gone = StoreUnavailable(detail=f"{missing} was removed or replaced")
-            return [_Outcome(None, gone)] * len(group)
+            return [_Outcome(None, StoreUnavailable(detail=harm))] * len(group)
         try:
             self._is_clean = self._is_clean and all(job.is_beat for job in group)
             with self._engine.begin() as connection:

@@ -21,6 +21,7 @@ from bot.texts.cards import (
 from bot.texts.errors import Reason, reason, refusal, why, why_failed
 from bot.texts.owners import node_status, owner_notice
 from bot.texts.replies import (
+    AS_CHANNEL,
     BUG,
     CANCEL_HOW,
     GROUP_COMMANDS,
@@ -38,10 +39,22 @@ from bot.texts.replies import (
     ids,
     latest,
     stranger,
+    unclaimed,
+    uninvited,
 )
-from bot.texts.terminal import cure, finding_line, found, new_invoice, why_here
+from bot.texts.terminal import (
+    NO_CODE,
+    NO_CODE_HERE,
+    code_too_wide,
+    cure,
+    finding_line,
+    found,
+    new_invoice,
+    why_here,
+)
 
 __all__ = [
+    "AS_CHANNEL",
     "BUG",
     "CANCEL_BUTTON",
     "CANCEL_HOW",
@@ -49,6 +62,8 @@ __all__ = [
     "GROUP_COMMANDS",
     "NOT_ALLOWED",
     "NOT_TRACKED",
+    "NO_CODE",
+    "NO_CODE_HERE",
     "PRIVATE_COMMANDS",
     "QUESTION_CLOSED",
     "QUESTION_EXPIRED",
@@ -63,6 +78,7 @@ __all__ = [
     "asked_to_cancel",
     "asked_to_renew",
     "card",
+    "code_too_wide",
     "cure",
     "failed",
     "finding_line",
@@ -79,6 +95,8 @@ __all__ = [
     "reason",
     "refusal",
     "stranger",
+    "unclaimed",
+    "uninvited",
     "waiting_notice",
     "why",
     "why_failed",

@@ -6,19 +6,23 @@ from dataclasses import dataclass
 
 from bot.core.failure import Failure
 from bot.core.invoice import Audience, Face, Invoice
-from bot.core.text import MAX_CAPTION, MAX_TEXT, length
+from bot.core.text import MAX_CAPTION, MAX_TEXT, is_shortened, length
 from bot.errors import NodeError
 from bot.texts.errors import why, why_failed
 from bot.texts.phrases import (
     amount,
     escape,
+    long_memo,
     memo,
     mention,
     moment,
     name,
+    node_of,
     overpaid,
     paid_amount,
+    short_memo,
     span,
+    test_network,
     underpaid,
 )
 
@@ -28,10 +32,10 @@ FACE_SIGNS: dict[Face, str] = {
     Face.OPEN: "⚡",
     Face.UNCONFIRMED: "⏳",
     Face.PAID: "✅",
-    Face.EXPIRED: "⌛",
-    Face.EXPIRED_REPLACED: "⌛",
-    Face.CANCELLED: "✖️",
-    Face.CANCELLED_REPLACED: "✖️",
+    Face.EXPIRED: "🕓",
+    Face.EXPIRED_REPLACED: "🕓",
+    Face.CANCELLED: "🚫",
+    Face.CANCELLED_REPLACED: "🚫",
     Face.FAILED: "⚠️",
     Face.FAILED_REPLACED: "⚠️",
 }
@@ -45,6 +49,7 @@ QUESTION_PLACEHOLDER = "2100 pizza"
 SAME_DAY_S = 12 * 3600
 
 _CLOSED = "It can no longer be paid."
+_SCAN = "Scan, or tap the text to copy it."
 _UNCONFIRMED = (
     "It has expired, and I can't reach its Lightning node. "
     "I'll show whether it was paid once I can."
@@ -67,28 +72,37 @@ class Card:
 
 
 def card(
-    row: Invoice, face: Face, *, limit: int = MAX_CAPTION, may_be_duplicate: bool = False
+    row: Invoice,
+    face: Face,
+    payee: str | None = None,
+    *,
+    limit: int = MAX_CAPTION,
+    may_be_duplicate: bool = False,
 ) -> Card:
-    """What the card's first message says; `limit` is a caption's or a text's."""
+    """What the card's first message says; `limit` is a caption's or a text's.
+
+    `payee`: whose node is paid, "" where that has no name; None where an owner asks, who knows.
+    """
     if face is Face.QUESTION:
-        return Card(question(row))
+        return Card("\n".join([*_why_elsewhere(row), question(row)]))
     if face in (Face.FAILED, Face.FAILED_REPLACED):
-        return Card(failed(row))
+        return Card("\n".join([failed(row), *_why_elsewhere(row)]))
     if row.undeliverable and face is not Face.OPEN:  # the memo may be what was rejected
         return Card(f"{_state_line(row, face)}\n{_REJECTED}")
-    top = [_state_line(row, face)]
+    top = [_state_line(row, face) + short_memo(row.memo)]
     if may_be_duplicate:
         top.append(_MAY_BE_DUPLICATE)
-    top += memo(row.memo)
-    if asker := name(row.asker_name):
-        top.append(f"Requested by {asker}")
+    top += long_memo(row.memo)
+    top += _people(row, payee) + test_network(row)
+    top += _why_elsewhere(row)
     if face is not Face.OPEN:
         return Card(_fitting([*top, *_ending(row, face)], limit))
+    top += _shortened(row)
     # Where a client does not know of such times the words stay as they are while time passes.
     left = f'<tg-time unix="{row.expires_at}" format="r">valid for {span(row.expiry_s)}</tg-time>'
     style = "t" if row.expiry_s <= SAME_DAY_S else "Dt"
     top.append(f"Pay by {moment(row.expires_at, style)}, {left}")
-    whole = "\n".join([*top, "", f"<code>{escape(row.payment_request)}</code>"])
+    whole = "\n".join([*top, "", f"<code>{escape(row.payment_request)}</code>", _SCAN])
     if length(whole) <= limit:
         return Card(whole)
     follows = "The payment request follows in a separate message."
@@ -99,7 +113,19 @@ def payment_request(row: Invoice, face: Face) -> str:
     """The card's second message, where the payment request does not fit the first."""
     if face is Face.OPEN:
         return f"<code>{escape(row.payment_request)}</code>"
-    return f"{_state_line(row, face)}\nThe payment request that was here can no longer be paid."
+    gone = "The payment request that was here can no longer be paid."
+    return f"{_state_line(row, face)}\n{_UNCONFIRMED if face is Face.UNCONFIRMED else gone}"
+
+
+def _shortened(row: Invoice) -> list[str]:
+    """A line where the memo is less than the asker replied to."""
+    return ["The memo was shortened."] if is_shortened(row.memo) else []
+
+
+def _why_elsewhere(row: Invoice) -> list[str]:
+    """A line where the card is in private though it was asked for in a group."""
+    is_elsewhere = row.origin_chat_id < 0 < row.chat_id
+    return [_WHY_IN_PRIVATE[Audience.ASKER]] if is_elsewhere else []
 
 
 def _state_line(row: Invoice, face: Face) -> str:
@@ -108,7 +134,7 @@ def _state_line(row: Invoice, face: Face) -> str:
 
 def _state(row: Invoice, face: Face) -> str:
     if face is Face.OPEN:
-        return f"Please pay {amount(row)}"
+        return amount(row)
     if face is Face.UNCONFIRMED:
         return f"Not confirmed: {amount(row)}"
     if face is Face.PAID:
@@ -118,9 +144,19 @@ def _state(row: Invoice, face: Face) -> str:
     return f"Cancelled: {amount(row)}"
 
 
+def _people(row: Invoice, payee: str | None) -> list[str]:
+    """Who asked, unless it is their own chat, and whose node is paid, unless an owner asked."""
+    is_own_chat = row.chat_id == row.asker_id > 0
+    asker = "" if is_own_chat else name(row.asker_name)
+    to = "" if payee is None else f"to {node_of(payee)}"
+    if asker:
+        return [f"Requested by {asker}, {to}" if to else f"Requested by {asker}"]
+    return [to.capitalize()] if to else []
+
+
 def _ending(row: Invoice, face: Face) -> list[str]:
     if face is Face.PAID:
-        paid = [f"Paid {moment(row.settled_at, 'Dt')}"] if row.settled_at else []
+        paid = [moment(row.settled_at, "Dt")] if row.settled_at else []
         return [*paid, *overpaid(row), *underpaid(row)]
     if face is Face.UNCONFIRMED:
         return [_UNCONFIRMED]
@@ -177,12 +213,24 @@ def failed(row: Invoice) -> str:
 
 
 def announcement(
-    row: Invoice, to: Audience = Audience.CHAT, *, may_be_duplicate: bool = False
+    row: Invoice,
+    to: Audience = Audience.CHAT,
+    payee: str | None = None,
+    *,
+    may_be_duplicate: bool = False,
+    is_bare: bool = False,
 ) -> str:
-    """Announces a payment: in the invoice's own chat, or in private, and why it is not there."""
-    lines = [f"{FACE_SIGNS[Face.PAID]} Received {paid_amount(row)} for {mention(row)}."]
+    """Announces a payment: in the invoice's own chat, or in private, and why it is not there.
+
+    `payee` as on the card: nobody reads that they received what is an owner's.
+    `is_bare`: without what people wrote.
+    """
+    at = "" if payee is None else f" at {node_of(payee)}"
+    whom = "" if is_bare else f", requested by {mention(row)}"
+    lines = [f"{FACE_SIGNS[Face.PAID]} Received {paid_amount(row)}{at}{whom}."]
     lines += [*overpaid(row), *underpaid(row)]
-    lines += memo(row.memo)
+    lines += test_network(row)
+    lines += [] if is_bare else memo(row.memo)
     if to is not Audience.CHAT:
         lines.append(_WHY_IN_PRIVATE[to])
     if may_be_duplicate:

@@ -120,6 +120,17 @@ _OUTPUTS = {
     OutputProblem.FOLDER_MISSING: Reason("--png: there is no folder {path}.", "Create it first."),
     OutputProblem.FOLDER_READ_ONLY: Reason("--png: the folder {path} is not writable."),
     OutputProblem.NOT_WRITTEN: Reason("--png: {path} can't be written: {reason}."),
+    OutputProblem.TWO_OUTPUTS: Reason(
+        "--png - and --json would both write to standard output.",
+        "Name a file, or use --json alone: it has the picture too.",
+    ),
+    OutputProblem.IS_TERMINAL: Reason(
+        "--png -: standard output is a terminal, and the picture is no text.",
+        "Name a file, or send the output elsewhere.",
+    ),
+    OutputProblem.NO_CODE: Reason("--png: the payment request is too long for a QR code."),
+    OutputProblem.CLOSED: Reason("Standard output is closed, so nobody could see the invoice."),
+    OutputProblem.LOST: Reason("The output can't be written: {reason}."),
     OutputProblem.NOT_PRINTED: Reason(
         "The node has the invoice {payment_request} but the output can't be written: {reason}."
     ),
@@ -140,6 +151,10 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     errors.DatabaseHalfMissing: Reason(
         "The database {path} is empty, but its journal {journal} is not.",
         "Restore both from a backup, or remove both to start over.",
+    ),
+    errors.DatabaseWithoutTables: Reason(
+        "The database {path} has nothing in it: its journal {journal} is missing.",
+        "Restore both from a backup, or remove it to start over.",
     ),
     errors.DatabaseIsFolder: Reason(
         "The database {path} is a folder.", "Name a file in database.url."
@@ -187,6 +202,11 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     errors.NodeError: Reason("The Lightning node could not do that."),
     errors.NodePassing: Reason("The Lightning node can't answer right now."),
     errors.NodeUnreachable: Reason("The Lightning node can't be reached."),
+    errors.NodeNameUnknown: Reason(
+        "The Lightning node's name can't be found.",
+        "The bot's owner needs to check its address.",
+    ),
+    errors.ProxyRefused: Reason("The proxy can't reach the Lightning node."),
     errors.NodeStarting: Reason("The Lightning node is still starting."),
     errors.NodeStopping: Reason("The Lightning node is shutting down."),
     errors.NodeNotAsked: Reason("I haven't reached the Lightning node yet."),
@@ -198,6 +218,10 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     ),
     errors.NodeTimeout: Reason("The Lightning node is not answering."),
     errors.NodeOdd: Reason("The Lightning node reports an unknown error."),
+    errors.ClockBehind: Reason(
+        "The Lightning node's clock is more than a day slow.",
+        "The bot's owner needs to set it, or the bot's.",
+    ),
     errors.AskedTooLongAgo: Reason("I was away when you asked."),
     errors.NodeSetting: Reason(
         "The Lightning node rejects this bot.", "The bot's owner needs to check its settings."
@@ -223,7 +247,7 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     ),
     errors.CertificateName: Reason(
         "The Lightning node's certificate does not include its address.",
-        "The bot's owner needs to add it (tlsextraip or tlsextradomain).",
+        "The bot's owner needs to use an address that it includes.",
     ),
     errors.CertificateCorrupt: Reason(
         "The certificate file for the Lightning node is corrupt.",
@@ -234,6 +258,10 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
         "The bot's owner needs to correct that address.",
     ),
     errors.TlsFailed: Reason("The TLS handshake with the Lightning node failed."),
+    errors.RestPort: Reason(
+        "The Lightning node's address looks like LND's REST port.",
+        "The bot's owner needs to set the other port, which is usually 10009.",
+    ),
     errors.MacaroonRefused: Reason(
         "The Lightning node rejects this bot's macaroon.", "The bot's owner needs to replace it."
     ),

@@ -35,6 +35,16 @@ def owner_notice(notice: Notice) -> str:
                 "I can't delete it either. It may look payable although it is not. "
                 "Please delete it."
             )
+            if notice.count > 1:
+                said += (
+                    f" In the hour before, the same happened to "
+                    f"{count(notice.count - 1, 'other card')}. See the log for their invoices."
+                )
+        case Kind.ADD_NOT_PERMITTED:
+            said = (
+                "I can't make invoices: my macaroon lacks a permission for that. "
+                "Please bake one that has it. To see how, write /status."
+            )
         case Kind.CANCEL_NOT_PERMITTED:
             said = (
                 "My macaroon lacks the permission to cancel. Invoices that people cancel stay "
@@ -50,6 +60,11 @@ def owner_notice(notice: Notice) -> str:
                 "This database was another bot's until now. I can't edit the cards of that bot: "
                 "they stay as they are. "
                 f"I'm sending {count(notice.count, 'open invoice')} again."
+            )
+        case Kind.OTHER_COPY:
+            said = (
+                "Another copy of me runs with the same token. Each of us gets only some of the "
+                "commands. Please stop one of us."
             )
         case Kind.OTHER_NODE:
             is_one = notice.count == 1

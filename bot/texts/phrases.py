@@ -5,9 +5,10 @@ from __future__ import annotations
 import html
 from datetime import UTC, datetime
 
+from bot.core import bolt11
 from bot.core.amounts import format_sats
 from bot.core.invoice import Invoice
-from bot.core.text import FOLD_AT, clean_name, clean_quote
+from bot.core.text import FOLD_AT, clean_name, clean_quote, clean_short
 
 
 def escape(text: str) -> str:
@@ -39,6 +40,17 @@ def underpaid(row: Invoice) -> list[str]:
     return []
 
 
+def short_memo(text: str) -> str:
+    """A memo of one short line, for the end of a first line; "" for any other."""
+    shown = clean_short(text)
+    return f' – "{escape(shown)}"' if shown else ""
+
+
+def long_memo(text: str) -> list[str]:
+    """A memo that is not short."""
+    return [] if clean_short(text) else memo(text)
+
+
 def memo(text: str) -> list[str]:
     """A memo as a quote, folded where it is long; nothing where nothing of it can be shown."""
     shown = clean_quote(text)
@@ -68,6 +80,17 @@ def mention(row: Invoice) -> str:
     if row.asker_id <= 0:  # somebody who asks as the group has no profile
         return who
     return f'<a href="tg://user?id={row.asker_id}">{who}</a>'
+
+
+def node_of(payee: str) -> str:
+    """Whose node is paid, within a sentence; `payee` is its name, or ""."""
+    return name(payee) or "the bot owner's node"
+
+
+def test_network(row: Invoice) -> list[str]:
+    """A line where the payment request is of a test network."""
+    network = bolt11.test_network(row.payment_request)
+    return [f"On {network}: these are no real sats."] if network else []
 
 
 def moment(at: int, style: str) -> str:

@@ -34,6 +34,7 @@ GROUP_COMMANDS = (
 TOO_LATE = "I was away when you asked. Please ask again."
 CANCEL_HOW = "To cancel an invoice, reply to its card with /cancel."
 NOT_ALLOWED = "Only the person who asked, a group admin or the bot's owner can do that."
+AS_CHANNEL = "You wrote as a channel, so I don't know who is asking. Please write as yourself."
 TRY_AGAIN = "I couldn't check whether you can do that. Please try again."
 NOT_TRACKED = "I no longer track this invoice."
 QUESTION_CLOSED = "That question is closed. Please ask again, for example /invoice 2100 pizza."
@@ -58,10 +59,17 @@ def asked_to_cancel(result: Cancelling, hindrance: NodeError | None = None) -> s
     return f"{reason(hindrance).what} {_CANCEL_LATER}"
 
 
-def asked_to_renew(result: Renewing, refused: Refused | None = None) -> str:
-    """What came of the button Renew, and why where it was `refused`: plain text, for a press."""
+def asked_to_renew(
+    result: Renewing, refused: Refused | None = None, *, away: NodeError | None = None
+) -> str:
+    """What came of the button Renew, and why where it was `refused`: plain text, for a press.
+
+    `away`: why the node cannot be asked now.
+    """
     if result is Renewing.REFUSED:
         return why(refused or Refused())
+    if result is Renewing.RENEWING and away is not None:
+        return f"{reason(away).what} I'll keep trying for a while."
     return _RENEWING[result]
 
 
@@ -71,6 +79,9 @@ _CANCELLING = {
     Cancelling.ALREADY_PAID: _ALREADY_PAID,
     Cancelling.NOT_ASKED: "All right, no invoice.",
     Cancelling.ALREADY_CLOSED: "It can no longer be paid. There is nothing to cancel.",
+    Cancelling.UNCONFIRMED: (
+        "It has expired. Its card will say whether it was paid once I can reach its Lightning node."
+    ),
     Cancelling.NODE_AWAY: (
         "Its node is not connected right now. I'll cancel it once that node is back. "
         "Until then it can still be paid."
@@ -129,6 +140,23 @@ def stranger(user_id: int, chat_id: int) -> str:
     return (
         "I only make invoices for people my owner has let in. To ask, send my owner this:\n"
         f"{ids(user_id, chat_id)}"
+    )
+
+
+def unclaimed(user_id: int, chat_id: int) -> str:
+    """For anyone, while there are no owners: most likely it is the one who has set it up."""
+    return (
+        "Nobody owns this bot yet. If it is yours, add your id to <code>owners</code> in "
+        "<code>[access]</code> of config.toml, and restart it:\n"
+        f"{ids(user_id, chat_id)}"
+    )
+
+
+def uninvited(chat_id: int) -> str:
+    """Said in a group that a stranger has added the bot to."""
+    return (
+        "I'll leave this group in a day, unless my owner lets it in. "
+        f"To ask, send my owner this: <code>{chat_id}</code>"
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.config import DEFAULT_FILE, ENV_PREFIX, EXAMPLE_FILE, MAX_SATS, MIN_PATIENCE_S
+from bot.config import DEFAULT_FILE, ENV_PREFIX, EXAMPLE_FILE, MAX_PAYEE, MAX_SATS, MIN_PATIENCE_S
 from bot.config.problems import Found, Kind
 from bot.errors import ConfigError, Problem
 
@@ -20,11 +20,15 @@ EXPECTED = {
     "lnd.tls_cert": 'the path of LND\'s tls.cert ("" for a certificate from a public authority)',
     "lnd.macaroon": "the path of a macaroon file",
     "lnd.lndconnect": "lndconnect://host:port?cert=...&macaroon=... as lndconnect prints it",
-    "lnd.private_route_hints": "true or false",
+    "lnd.proxy": (
+        "http://host:port of a proxy that tunnels (HTTP CONNECT), such as Tor's HTTPTunnelPort"
+    ),
+    "lnd.private_route_hints": '"auto", true or false',
     "invoices.expiry": 'a duration from "1s" to "365d", such as "1h"',
     "invoices.patience": f'a duration from "{MIN_PATIENCE_S}s" to "1h", such as "60s"',
     "invoices.min_sats": _SATS,
     "invoices.max_sats": _SATS,
+    "invoices.payee": f"a name of one line, with {MAX_PAYEE} letters at most",
     "access.owners": _USER_IDS,
     "access.users": _USER_IDS,
     "access.chats": "a list of chat ids, such as [-1001234567890] (send /id there to see it)",
@@ -69,6 +73,8 @@ _FOUND: Mapping[str, str] = {
     Found.OTHER: "something else (not shown)",
 }
 
+_NO_VARIABLES = "variables are not replaced; write the whole path, or ~/ for the home folder"
+
 _LINES: Mapping[str, str] = {
     Kind.NO_SETTINGS: (
         f"No settings found: there is no {DEFAULT_FILE} in {{folder}}, and no {ENV_PREFIX}... in "
@@ -97,11 +103,34 @@ _LINES: Mapping[str, str] = {
         "{key}: expected {expected}, found {found}: remove the spaces at its ends"
     ),
     Kind.DATABASE_FOLDER: "{key}: expected {expected}, found the path of a folder: {found}",
+    Kind.LNDCONNECT_SCHEME: (
+        "{key}: expected {expected}, found {found} that does not begin with lndconnect://"
+    ),
+    Kind.LNDCONNECT_HOST: (
+        "{key}: expected {expected}, found {found} without a valid host:port after lndconnect://"
+    ),
+    Kind.LNDCONNECT_NO_MACAROON: "{key}: expected {expected}, found {found} without macaroon=",
+    Kind.LNDCONNECT_MACAROON_ODD: (
+        "{key}: expected {expected}, found {found} whose macaroon= is not base64: is it complete?"
+    ),
+    Kind.LNDCONNECT_CERT_ODD: (
+        "{key}: expected {expected}, found {found} whose cert= is not base64: is it complete?"
+    ),
+    Kind.PROXY_SOCKS: "{key}: expected {expected}, found {found}: SOCKS is not supported",
+    Kind.ONION_WITHOUT_PROXY: (
+        "{key}: a .onion address needs Tor: set lnd.proxy to Tor's HTTPTunnelPort, such as "
+        "http://127.0.0.1:9080"
+    ),
+    Kind.DATABASE_VARIABLE: f"{{key}}: expected {{expected}}, found {{found}}: {_NO_VARIABLES}",
     Kind.TWO_TOKENS: "{key}: expected either token or token_file, found both",
     Kind.BESIDE_LNDCONNECT: "{key}: expected either this or lnd.lndconnect, found both",
     Kind.MIN_ABOVE_MAX: "{key}: expected at most max_sats ({max_sats}), found {min_sats}",
     Kind.FILE_PATH_INVALID: "{key}: expected {file}, found something that is not a path",
     Kind.FILE_MISSING: "{key}: expected {file}, found no file {place}",
+    Kind.FILE_VARIABLE: f"{{key}}: expected {{file}}, found no file {{place}}: {_NO_VARIABLES}",
+    Kind.FILE_SPACE: (
+        "{key}: expected {file}, found no file {place}: remove the spaces at the ends of its path"
+    ),
     Kind.FILE_IS_FOLDER: "{key}: expected {file}, found a folder {place}",
     Kind.FILE_NOT_PERMITTED: "{key}: expected {file}, found one {place} that this user can't read",
     Kind.FILE_UNREADABLE: "{key}: expected {file}, found one {place} that can't be read: {reason}",

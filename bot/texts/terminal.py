@@ -45,16 +45,44 @@ def why_here(error: InvoiceBotError) -> str:
     """What happened and what to do, as `why`, with examples that work at a terminal."""
     if isinstance(error, AmountRefused):
         return " ".join(_about_amount(error))
+    if isinstance(error, errors.NodeError):
+        return _about_node(error)
     return why(error)
 
 
 def new_invoice(made: NodeInvoice, code: str) -> str:
-    """A new invoice, with the QR code that the terminal shows."""
+    """A new invoice, with the QR code that the terminal shows, "" for none."""
     until = datetime.fromtimestamp(made.expires_at, UTC).astimezone()
     memo = " ".join(clean_quote(made.memo).split())
     about = [format_sats(made.amount_msat), *([f"For: {memo}"] if memo else [])]
     about.append(f"Payable until {until:%Y-%m-%d %H:%M %Z}")
-    return "\n".join([*about, "", code, made.payment_request])
+    return "\n".join([*about, "", *([code] if code else []), made.payment_request])
+
+
+#: In the code's place.
+NO_CODE = "The payment request is too long for a QR code.\n"
+NO_CODE_HERE = "The QR code can't be shown here. To get it, use --png FILE.\n"
+
+
+def code_too_wide(columns: int, here: float) -> str:
+    """In the place of a code that needs more than the terminal's `here` columns."""
+    return (
+        f"The QR code is wider than this terminal ({here:.0f} columns). "
+        f"Widen it to {columns} columns, or use --png FILE.\n"
+    )
+
+
+def _about_node(error: errors.NodeError) -> str:
+    """What the node met, and where; `check` knows what to do about most of it."""
+    what = reason(error).what.removesuffix(".")
+    if isinstance(error, errors.NodeRefused):
+        because = " ".join(error.detail.split())
+        return f"{what} ({because})." if because else f"{what}."
+    host, cause = (str(error.values.get(name, "")) for name in ("host", "cause"))
+    if isinstance(error, errors.NodeUnreachable | errors.NodeTimeout) and host:
+        what, host = f"{what} at {host}", ""
+    beside = ", ".join(filter(None, (host, cause)))
+    return f"{what}{f' ({beside})' if beside else ''}. invoice-bot check says more."
 
 
 def _about_amount(error: AmountRefused) -> tuple[str, str]:
@@ -100,6 +128,10 @@ def _written(finding: Finding) -> dict[str, Any]:
         for name, value in finding.values.items()
     }
     written |= _IN_LNDCONNECT if "source" in finding.values else _IN_FILES
+    if "certificate_key" in finding.values:
+        written |= _BESIDE_LNDCONNECT
+    proxy = finding.values.get("proxy")
+    written["and_proxy"] = f", and that {proxy} (lnd.proxy) leads there" if proxy else ""
     if "key" in finding.values:
         written["secret"] = _SECRETS[str(finding.values["key"])]
         written["chmod"] = shlex.join(["chmod", "600", str(finding.values["path"])])
@@ -177,6 +209,7 @@ _IN_FILES = {
     "address": "lnd.host",
     "certificate_at": "the file at lnd.tls_cert",
     "put_certificate": "copy LND's current tls.cert to lnd.tls_cert",
+    "pin_certificate": "copy LND's current tls.cert to lnd.tls_cert",
     "put_new_certificate": "copy the new tls.cert to lnd.tls_cert",
     "put_macaroon": "set lnd.macaroon to its path",
 }
@@ -184,12 +217,22 @@ _IN_LNDCONNECT = {
     "address": "in lnd.lndconnect",
     "certificate_at": "the certificate in lnd.lndconnect",
     "put_certificate": "put an address with LND's current tls.cert into lnd.lndconnect",
+    "pin_certificate": "put an address with LND's current tls.cert into lnd.lndconnect",
     "put_new_certificate": "put an address with the new tls.cert into lnd.lndconnect",
     "put_macaroon": "put an address with it into lnd.lndconnect",
 }
+#: The same where lndconnect has no certificate: it is in a file of its own.
+_BESIDE_LNDCONNECT = {
+    name: _IN_FILES[name] for name in ("certificate_at", "put_certificate", "put_new_certificate")
+} | {
+    "pin_certificate": (
+        "that address has no certificate: copy LND's tls.cert, and name the copy in lnd.tls_cert"
+    )
+}
 
 _BAKE = "bake one that fits and {put_macaroon}: {bake}"
-_NEW_CERTIFICATE = "remove LND's tls.cert and tls.key, restart LND, and {put_new_certificate}"
+_NEW_CERTIFICATE = "restart LND, which creates a new one, and {put_new_certificate}"
+_LATER_CERTIFICATE = f"once it has expired, {_NEW_CERTIFICATE}"
 _UNLOCK = "unlock it: lncli unlock"
 _CREATE = "create it: lncli create"
 _LATER = "try again in a while"
@@ -198,7 +241,7 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
     Kind.NO_ANSWER: Reason("no answer within {timeout_s:g} s", "try again"),
     Kind.CRASHED: Reason("could not be checked ({exception})"),
     (About.CERTIFICATE, Kind.EXPIRES): Reason(
-        "it expires on {expires_at}, {left_s}", _NEW_CERTIFICATE
+        "it expires on {expires_at}, {left_s}", _LATER_CERTIFICATE
     ),
     (About.CERTIFICATE, Kind.EXPIRED): Reason("it expired on {expired_at}", _NEW_CERTIFICATE),
     (About.MACAROON, Kind.EXPIRES): Reason("it expires on {expires_at}, {left_s}", _BAKE),
@@ -213,8 +256,21 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
         "check the token, and that telegram.api_url ({api_url}) is right",
     ),
     Kind.UNREACHABLE: Reason(
-        "it can't be reached",
+        "it can't be reached ({reason})",
         "check that this machine is online and that telegram.api_url ({api_url}) is right",
+    ),
+    Kind.NAME_UNKNOWN: Reason(
+        "this machine finds no address for {name}",
+        "check that it is online, that its DNS works, and that telegram.api_url ({api_url}) is "
+        "right",
+    ),
+    Kind.PROXY_FAILED: Reason(
+        "it can't be reached through the proxy {proxy} ({reason})",
+        "check the proxy, and the variables HTTPS_PROXY and NO_PROXY",
+    ),
+    Kind.PROXY_UNSUPPORTED: Reason(
+        "it can't be reached, and {variable} is not supported as it is",
+        "set HTTPS_PROXY to the address of an HTTP proxy, such as http://127.0.0.1:3128",
     ),
     Kind.TLS_FAILED: Reason(
         "no secure connection ({reason})",
@@ -239,6 +295,23 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
         "privacy mode is on, as recommended: "
         "/invoice@{username} and replies to the bot's messages reach it"
     ),
+    Kind.IN_ALL_CHATS: Reason("the bot is in each of access.chats"),
+    Kind.NOT_IN_CHAT: Reason(
+        "the bot is not in {chat_id}",
+        "add it to that group, or correct access.chats: the command /id shows a group's number, "
+        "which is negative",
+    ),
+    Kind.CHAT_MOVED: Reason(
+        "{chat_id} is the group's old number, from before it became a supergroup",
+        "write {new_chat_id} in access.chats",
+    ),
+    Kind.OWNERS_MET: Reason("the bot can write to all owners"),
+    Kind.OWNER_NOT_MET: Reason(
+        "the bot can't write to {user_id} of access.owners: they have not opened it, or have "
+        "blocked it",
+        "open https://t.me/{username} with that account and press Start",
+    ),
+    Kind.NOT_CHECKED: Reason("{id} could not be checked ({message})", "try again"),
     # the files with secrets
     Kind.READABLE_BY_ALL: Reason(
         "everyone on this machine can read {secret} ({path})",
@@ -291,6 +364,19 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
         "no inbound liquidity, so nobody can pay",
         "open channels to the node, or buy inbound liquidity",
     ),
+    Kind.CHANNELS_UNSEEN: Reason(
+        "not checked, because the macaroon lacks {permission}: payment requests include no hints "
+        "for private channels",
+        "if all channels are private, set lnd.private_route_hints = true",
+    ),
+    Kind.HINTS: Reason("payment requests include hints for the private channels"),
+    Kind.NO_HINTS: Reason(
+        "payment requests include no hints for the private channels, because others are public"
+    ),
+    Kind.HINTS_NEEDED: Reason(
+        "all of them are private, and payment requests include no hints, so nobody can pay",
+        'set lnd.private_route_hints = "auto"',
+    ),
     Kind.NOT_PERMITTED: Reason("not checked, because the macaroon lacks {permission}"),
     # the database
     Kind.WRITABLE: Reason("{path} is writable"),
@@ -311,6 +397,7 @@ _DATABASE: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseUnreadable: "{path} can't be opened: {reason}",
     errors.DatabaseDamaged: "{path} is damaged ({reason})",
     errors.DatabaseHalfMissing: "{path} is empty, but its journal {journal} is not",
+    errors.DatabaseWithoutTables: "{path} has nothing in it: its journal {journal} is missing",
     errors.DatabaseIsFolder: "{path} is a folder",
     errors.DatabaseNotPermitted: "the bot's user has no permission to read {path}",
     errors.NotADatabase: "{path} is not a database",
@@ -319,7 +406,16 @@ _DATABASE: Mapping[type[InvoiceBotError], str] = {
 
 _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.NodeError: "see LND's log",
-    errors.NodeUnreachable: "check that LND is running and that its address is {host} ({address})",
+    errors.NodeUnreachable: (
+        "check that LND is running and that its address is {host} ({address}){and_proxy}"
+    ),
+    errors.ProxyRefused: (
+        "check that LND is running and that its address is {host} ({address}){and_proxy}; that has "
+        "to be an HTTP proxy (Tor's HTTPTunnelPort), not SOCKS"
+    ),
+    errors.NodeNameUnknown: (
+        "check the name in {host} ({address}), or write the node's IP address instead"
+    ),
     errors.NodeTimeout: "check that {host} ({address}) is LND's gRPC port",
     errors.NodeStarting: _LATER,
     errors.NodeLocked: _UNLOCK,
@@ -328,14 +424,17 @@ _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.CallMissing: "update LND; a proxy in between must let every call of the bot through",
     errors.CertificateRefused: "{put_certificate}",
     errors.CertificateExpired: _NEW_CERTIFICATE,
-    errors.CertificateNotPublic: "{put_certificate}",
+    errors.CertificateNotPublic: "{pin_certificate}",
     errors.CertificateName: (
-        "add the address to lnd.conf (tlsextraip, tlsextradomain), let LND create a new tls.cert, "
-        "and {put_new_certificate}"
+        "write a name that its certificate includes ({address}), or {put_certificate}"
     ),
     errors.TlsMissing: (
         "check that the address {host} ({address}) is LND's gRPC address and that no proxy in "
         "between removes TLS"
+    ),
+    errors.RestPort: (
+        "that is not gRPC: correct {host} ({address}), gRPC is port 10009 unless lnd.conf says "
+        "otherwise"
     ),
     errors.MacaroonRefused: _BAKE,
     errors.PermissionMissing: _BAKE,
@@ -343,6 +442,7 @@ _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseTooNew: "run that version or a newer one",
     errors.DatabaseDamaged: "restore it from a backup",
     errors.DatabaseHalfMissing: "restore both from a backup, or remove both to start over",
+    errors.DatabaseWithoutTables: "restore both from a backup, or remove it to start over",
     errors.DatabaseIsFolder: "name a file in database.url",
     errors.DatabaseNotPermitted: "let that user read and write it",
     errors.NotADatabase: (

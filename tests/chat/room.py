@@ -6,7 +6,7 @@ import asyncio
 import html
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar, Unpack
 
@@ -24,6 +24,7 @@ from bot.chat.commands.invoices import Invoices
 from bot.chat.commands.status import Status
 from bot.chat.faults import Faults
 from bot.chat.intake import Intake
+from bot.chat.invitations import Invitations
 from bot.chat.membership import Membership
 from bot.chat.presses import Presses
 from bot.chat.replies import Replies
@@ -46,7 +47,8 @@ T = TypeVar("T")
 TOKEN = "123456789:AAE-a-token-that-only-the-simulator-takes"
 NAME = "test_invoice_bot"
 PAYMENT_REQUEST = "lnbc21u1p" + "q" * 251
-INFO = NodeInfo("02" * 33, "carrot", "0.19.0-beta", "regtest", True, 812_000)
+ALIAS = "carrot"
+INFO = NodeInfo("02" * 33, ALIAS, "0.19.0-beta", "regtest", True, 812_000)
 
 
 def started(telegram: SimTelegram, name: str) -> int:
@@ -73,6 +75,7 @@ class Node:
     def __init__(self) -> None:
         self.says: NodeStatus | NodeError = NodeStatus(None, INFO)
         self.hindrance: NodeError | None = None
+        self.away: NodeError | None = None
         self.is_slow = False
 
     async def status(self) -> NodeStatus:
@@ -111,15 +114,9 @@ class Room:
         settings = TelegramSettings(token=SecretStr(TOKEN), api_url=self.telegram.url)
         self.telegram_bot = make_bot(settings)
         self.places = Places(self.store, self.clock, self.bell)
-        access = Access(
-            AccessSettings(
-                owners=frozenset({self.owner.id}),
-                users=frozenset({self.anna.id, self.bert.id}),
-            ),
-            LimitsSettings(invoices_per_user=Rate(20, 600)),
-        )
+        access = self.access_with()
         self.chats = Chats(self.telegram_bot)
-        self.cards = Cards(self.chats, self.store, owners=access.owners)
+        self.cards = Cards(self.chats, self.store, owners=access.owners, payee=lambda _: ALIAS)
         self.replies = Replies(self.chats)
         actions = Actions(
             store=self.store,
@@ -131,7 +128,10 @@ class Room:
         )
         self.application = self.new_application()
         self.faults = Faults(access=access, places=self.places, replies=self.replies)
-        self.intake = Intake(self.telegram_bot, self.application, on_bug=self.faults.apologize)
+        self.rivals: list[float] = []
+        self.intake = Intake(
+            self.telegram_bot, self.application, on_bug=self.faults.apologize, on_rival=list
+        )
         admission = Admission(
             store=self.store,
             access=access,
@@ -140,8 +140,16 @@ class Room:
             waited_s=self.intake.longest_wait_s,
         )
         targets = Targets(actions, self.places)
+        self.invitations = Invitations(
+            store=self.store,
+            access=access,
+            places=self.places,
+            chats=self.chats,
+            clock=self.clock,
+        )
         for family in (
             Membership(places=self.places, chats=self.chats),
+            self.invitations,
             Invoices(
                 actions=actions,
                 node=self.node,
@@ -168,6 +176,17 @@ class Room:
         await self.application.initialize()
         await self.handled()
 
+    def access_with(self, *, chats: Collection[int] = ()) -> Access:
+        """Who is on the list."""
+        return Access(
+            AccessSettings(
+                owners=frozenset({self.owner.id}),
+                users=frozenset({self.anna.id, self.bert.id}),
+                chats=frozenset(chats),
+            ),
+            LimitsSettings(invoices_per_user=Rate(20, 600)),
+        )
+
     async def close(self) -> None:
         """End the bot, and Telegram."""
         await self.chats.close(timeout_s=1.0)
@@ -182,7 +201,8 @@ class Room:
 
     def cards_for(self, *owners: User) -> Cards:
         """Cards of a bot with these owners."""
-        return Cards(self.chats, self.store, owners=[owner.id for owner in owners])
+        ids = [owner.id for owner in owners]
+        return Cards(self.chats, self.store, owners=ids, payee=lambda _: ALIAS)
 
     def private(self, person: User) -> Chat:
         """A person's chat with the bot."""

@@ -27,6 +27,8 @@ from bot.errors import (
     MessageGone,
     NoAnswer,
     NotSent,
+    TopicClosed,
+    TopicGone,
 )
 from tests.chat.room import TOKEN, started
 
@@ -95,7 +97,9 @@ ANSWERS: list[tuple[int, str, type[ChatError]]] = [
     (400, "Bad Request: wrong file identifier/HTTP URL specified", ChatRefused),
     (400, "Bad Request: not enough rights to send photos to the chat", ChatRefused),
     (400, "Bad Request: message can't be deleted for everyone", ChatRefused),
-    (400, "Bad Request: message thread not found", ChatRefused),
+    (400, "Bad Request: message thread not found", TopicGone),
+    (400, "Bad Request: TOPIC_DELETED", TopicGone),
+    (400, "Bad Request: TOPIC_CLOSED", TopicClosed),
     (400, "Bad Request: something quite new", ChatRefused),
     (401, "Unauthorized", NotSent),
     (404, "Not Found", NotSent),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
+from bot.chat import presence
 from bot.findings import About, Finding, Kind, Mark
 from tests.checked import bake_narrow, changed, diagnosed, kinds, of
 from tests.world import NAME, TOKEN, World
@@ -37,8 +38,74 @@ async def test_telegram_that_cannot_be_reached(world: World) -> None:
 
     findings = await diagnosed(world)
 
-    values = {"api_url": world.telegram.url}
+    values = {"api_url": world.telegram.url, "reason": "connection refused"}
     assert findings[0] == Finding(BAD, About.TELEGRAM, Kind.UNREACHABLE, values)
+
+
+async def found_at(world: World, api_url: str) -> Finding:
+    """The one thing that is found of a Telegram there."""
+    settings = changed(world.settings(), "telegram", api_url=api_url)
+    (finding,) = of(About.TELEGRAM, await diagnosed(world, settings))
+    return finding
+
+
+async def test_a_name_that_nobody_knows(world: World) -> None:
+    finding = await found_at(world, "https://api.invalid")
+
+    values = {"name": "api.invalid", "api_url": "https://api.invalid"}
+    assert finding == Finding(BAD, About.TELEGRAM, Kind.NAME_UNKNOWN, values)
+
+
+@pytest.fixture
+def proxied(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Sets one of the variables that name a proxy, and none of the others."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    return monkeypatch.setenv
+
+
+@pytest.mark.parametrize(
+    ("proxy", "place", "reason"),
+    [
+        ("http://me:hush-hush@127.0.0.1:9", "127.0.0.1:9", "connection refused"),
+        ("127.0.0.1:9", "127.0.0.1:9", "connection refused"),
+        ("http://proxy.invalid:3128", "proxy.invalid:3128", "no such name"),
+        ("http://me:hush-hush@[::1", "", "that is not an address"),
+    ],
+)
+async def test_a_proxy_that_cannot_be_reached_is_named_without_its_password(
+    world: World, proxied: Callable[[str, str], None], proxy: str, place: str, reason: str
+) -> None:
+    proxied("HTTPS_PROXY", proxy)
+
+    finding = await found_at(world, "https://api.example")
+
+    values = {"proxy": place, "reason": reason}
+    assert finding == Finding(BAD, About.TELEGRAM, Kind.PROXY_FAILED, values)
+
+
+async def test_a_proxy_that_refuses_is_named_with_its_answer(
+    world: World, proxied: Callable[[str, str], None]
+) -> None:
+    async with serving(answering("407 Proxy Authentication Required")) as address:
+        proxied("HTTPS_PROXY", f"http://{address}")
+        finding = await found_at(world, "https://api.example")
+
+    values = {"proxy": address, "reason": "it answers Proxy Authentication Required (407)"}
+    assert finding == Finding(BAD, About.TELEGRAM, Kind.PROXY_FAILED, values)
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])
+async def test_a_proxy_that_is_not_supported_is_named_by_its_variable(
+    world: World, proxied: Callable[[str, str], None], variable: str
+) -> None:
+    proxied(variable, "socks5://127.0.0.1:9")
+
+    finding = await found_at(world, "https://api.invalid")
+
+    values = {"variable": variable}
+    assert finding == Finding(BAD, About.TELEGRAM, Kind.PROXY_UNSUPPORTED, values)
 
 
 async def test_something_else_than_telegram(world: World) -> None:
@@ -175,3 +242,77 @@ async def test_a_webhook_is_found_without_its_secret_path(world: World) -> None:
     values = {"host": "hooks.example"}
     assert findings[2] == Finding(NOTE, About.TELEGRAM, Kind.WEBHOOK_SET, values)
     assert "secret-path" not in repr(findings)
+
+
+# owners and groups
+
+
+async def of_presence(world: World) -> list[Finding]:
+    """What is found of the owners and the chats."""
+    other = (Kind.PRIVACY_ON, Kind.LOGIN_ACCEPTED)
+    telling = of(About.ACCESS, found := await diagnosed(world)) + of(About.GROUPS, found)
+    return [finding for finding in telling if finding.kind not in other]
+
+
+async def test_owners_and_groups_that_the_bot_can_write_to_are_found_fine(world: World) -> None:
+    world.telegram.say(world.private(world.owner), world.owner, "/start")
+    world.access = {"chats": frozenset({world.group.id, world.anna.id})}
+
+    assert kinds(await of_presence(world)) == [(FINE, Kind.OWNERS_MET), (FINE, Kind.IN_ALL_CHATS)]
+
+
+async def test_an_owner_who_has_not_opened_the_bot_is_named_or_who_blocked_it(world: World) -> None:
+    world.telegram.say(world.private(world.anna), world.anna, "/start")
+    world.telegram.block(world.anna)
+    nobody = 987_654_321
+    world.access = {"owners": frozenset({world.owner.id, world.anna.id, nobody})}
+
+    found = await of_presence(world)
+
+    assert kinds(found) == [(NOTE, Kind.OWNER_NOT_MET)] * 3
+    ids = {finding.values["user_id"] for finding in found}
+    assert ids == {world.owner.id, world.anna.id, nobody}
+    assert {finding.values["username"] for finding in found} == {NAME}
+
+
+async def test_groups_that_the_bot_is_not_in_are_named(world: World) -> None:
+    others = [world.telegram.add_group(name, [world.anna]) for name in ("one", "two")]
+    world.telegram.remove_bot(others[0])
+    world.telegram.remove_bot(others[1], status="left")
+    without_sign = 1_001_234_567_890
+    ids = {others[0].id, others[1].id, -1_001_234_567_890, without_sign}
+    world.access = {"owners": frozenset(), "chats": frozenset({world.group.id, *ids})}
+
+    found = [each for each in await of_presence(world) if each.kind is Kind.NOT_IN_CHAT]
+
+    assert {finding.mark for finding in found} == {NOTE}
+    assert {finding.values["chat_id"] for finding in found} == ids
+
+
+async def test_a_groups_old_number_is_named_with_the_new_one(world: World) -> None:
+    old = world.telegram.add_group("small", [world.anna])
+    new = world.telegram.migrate(old)
+    world.access = {"chats": frozenset({old.id, new.id})}
+
+    (finding,) = [each for each in await of_presence(world) if each.about is About.GROUPS]
+
+    values = {"chat_id": old.id, "new_chat_id": new.id}
+    assert finding == Finding(NOTE, About.GROUPS, Kind.CHAT_MOVED, values)
+
+
+async def test_what_could_not_be_asked_is_said(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.access = {"chats": frozenset({world.group.id})}
+    world.telegram.fail("sendChatAction", status=502, description="Bad Gateway")
+    monkeypatch.setattr(presence, "TIMEOUT_S", 0.3)
+    stalled = world.telegram.stall("getChatMember")
+
+    found = await of_presence(world)
+    stalled.release()
+
+    values = {"id": world.owner.id, "message": "Bad Gateway"}
+    assert found == [
+        Finding(NOTE, About.ACCESS, Kind.NOT_CHECKED, values),
+        Finding(NOTE, About.GROUPS, Kind.NO_ANSWER, {"timeout_s": 0.3}),
+    ]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+import pytest
+from telegram.error import TelegramError
 
 from bot.chat.client import TelegramBot
 from bot.demo.telegram import SimTelegram
+from bot.errors import MAX_DETAIL
 
 PNG = (
     b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x01\0\0\0\x007n\xf9$"
@@ -29,3 +34,17 @@ async def test_a_picture_arrives_as_it_was_drawn(
     assert message.photo is not None
     assert message.photo.data == PNG
     assert message.text == "a card"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 502, 200])
+@pytest.mark.parametrize("about", ["", "Bad Request: message to edit not found "])
+async def test_of_a_long_description_an_error_keeps_the_beginning(
+    telegram: SimTelegram, telegram_bot: TelegramBot, chat: int, status: int, about: str
+) -> None:
+    description = about + "x" * 5000
+    body = json.dumps({"ok": False, "error_code": status, "description": description})
+    for answer in (body, description):  # the other is not Telegram's own
+        telegram.garble("sendMessage", answer, status=status, acted=False, times=1)
+        with pytest.raises(TelegramError) as caught:
+            await telegram_bot.send_message(chat, "a card")
+        assert len(str(caught.value)) <= MAX_DETAIL

@@ -12,6 +12,7 @@ from bot.core.wishes import Cancelling
 from bot.core.work import Do
 from bot.errors import AmountRefused, MemoRefused, NodeLocked
 from tests.chat.room import NAME, Room, plain
+from tests.world import World
 
 
 def refusal(what: str) -> str:
@@ -45,6 +46,17 @@ async def test_a_refusal_says_why_and_makes_no_row(room: Room) -> None:
     await room.told(chat, texts.refusal(MemoRefused(size_bytes=640)), 2)
     assert await room.row_of(message) is None
     assert await room.row_of(long) is None
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["/invoice:2100 2 pizzas", "/invoice=21000 5 beers", "/invoice,100 200", "/invoice.2100 any"],
+)
+async def test_what_is_glued_to_the_command_is_not_thrown_away(room: Room, command: str) -> None:
+    chat = room.private(room.anna)
+    message = await room.say(chat, room.anna, command)
+    assert await room.row_of(message) is None
+    assert len(await room.said(chat)) == 1
 
 
 async def test_the_message_replied_to_is_the_memo_where_a_person_wrote_it(room: Room) -> None:
@@ -337,3 +349,54 @@ async def test_ids_are_for_everybody_strangers_now_and_then(room: Room) -> None:
     room.clock.ahead_s += 61
     await room.say(strange, room.stranger, "/id")
     assert await room.said(strange, 2) == [plain(texts.ids(room.stranger.id, strange.id))] * 2
+
+
+# a bot that nobody owns
+
+
+@pytest.mark.parametrize("command", ["/start", "/help", "/id", "/invoice 2100"])
+async def test_while_there_are_no_owners_it_is_said_how_to_become_one(
+    world: World, command: str
+) -> None:
+    world.access = {"owners": frozenset(), "users": frozenset()}
+    await world.start_bot()
+    chat = world.private(world.anna)
+    world.telegram.say(chat, world.anna, command)
+    await world.said(chat, texts.unclaimed(world.anna.id, chat.id))
+    assert len(world.ours(chat)) == 1
+
+
+async def test_whoever_may_ask_reads_it_under_the_help(world: World) -> None:
+    world.access = {"owners": frozenset()}
+    await world.start_bot()
+    chat = world.private(world.anna)
+    world.telegram.say(chat, world.anna, "/start")
+    await world.said(chat, texts.unclaimed(world.anna.id, chat.id))
+    assert world.saying(chat, texts.help_private(world.bot_user.username or ""))
+
+
+async def test_a_bot_that_is_open_to_anyone_tells_nobody_that_it_is_unclaimed(
+    world: World,
+) -> None:
+    world.access = {"owners": frozenset(), "open": True}
+    await world.start_bot()
+    chat = world.private(world.stranger)
+    world.telegram.say(chat, world.stranger, "/start")
+    world.telegram.say(chat, world.stranger, "/id")
+    await world.said(chat, texts.ids(world.stranger.id, chat.id))
+    assert not world.saying(chat, texts.unclaimed(world.stranger.id, chat.id))
+
+
+# privacy mode
+
+
+async def test_as_an_admin_the_bot_takes_a_bare_command_also_in_privacy_mode(room: Room) -> None:
+    people = [room.anna, room.bert]
+    group = room.telegram.add_group("Quiet", people, bare_commands=False)
+    assert await room.row_of(await room.say(group, room.anna, "/invoice 5")) is None
+    room.telegram.promote(group, room.bot_user)
+    row = await room.row_of(await room.say(group, room.anna, "/invoice 5"))
+    assert row is not None
+    talk = [await room.say(group, room.bert, text) for text in ("hello", "5", "/cancel", "/help")]
+    assert [await room.row_of(each) for each in talk] == [None] * 4
+    assert room.ours(group) == []

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import logging
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from pydantic import SecretStr
+from telegram.error import Conflict
 
-from bot.chat.intake import BATCH, POLL_EVERY_S, Intake
+from bot.chat import limits
+from bot.chat.client import make_bot
+from bot.chat.intake import BATCH, POLL_EVERY_S, POLLS_IN_A_ROW, Intake
+from bot.clock import steady
+from bot.config import TelegramSettings
 from bot.errors import TokenRefused
 from tests.chat.room import TOKEN, Room
 
@@ -23,7 +32,11 @@ def polls(room: Room) -> int:
 def intake(room: Room, doubt_s: float = 60.0) -> Intake:
     """One of its own, with the room's families."""
     return Intake(
-        room.telegram_bot, room.application, on_bug=room.faults.apologize, doubt_s=doubt_s
+        room.telegram_bot,
+        room.application,
+        on_bug=room.faults.apologize,
+        on_rival=lambda: room.rivals.append(steady()),
+        doubt_s=doubt_s,
     )
 
 
@@ -82,7 +95,7 @@ async def test_a_server_that_ignores_the_offset_is_asked_five_times_a_second_and
         await room.telegram.wait_for(lambda: polls(room) >= 6)
         assert asyncio.get_running_loop().time() - began_at >= 4.5 * POLL_EVERY_S
     assert len(room.ours(chat)) == 1
-    assert len([line for line in caplog.messages if "delivers again" in line]) <= 1
+    assert len([line for line in caplog.messages if "delivers again" in line]) == 1
 
 
 async def test_a_server_that_answers_nothing_at_once_is_asked_five_times_a_second_and_no_more(
@@ -98,6 +111,80 @@ async def test_a_server_that_answers_nothing_at_once_is_asked_five_times_a_secon
         assert asyncio.get_running_loop().time() - began_at >= 4.5 * POLL_EVERY_S
 
 
+def answer(*numbers: int) -> str:
+    """Updates of these numbers in which nothing can be read."""
+    return json.dumps(
+        {"ok": True, "result": [{"update_id": each, "message": 5} for each in numbers]}
+    )
+
+
+#: The numbers of an odd server's updates, by how many answers came before.
+ODD_NUMBERS: dict[str, Callable[[int], int]] = {
+    "growing": lambda count: 10**9 + count,
+    "random": lambda _: random.randrange(10**9),
+    "falling": lambda count: 10**9 - count,
+    "one and another": lambda count: 5 + count % 2 * 100,
+}
+
+
+@pytest.mark.parametrize("kind", ODD_NUMBERS)
+async def test_a_server_that_answers_at_once_is_asked_five_times_a_second_and_no_more(
+    room: Room, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(limits, "COUNT_S", 2.0)
+    async with running(room):
+        for count in range(200):
+            body = answer(ODD_NUMBERS[kind](count))
+            room.telegram.garble("getUpdates", body, acted=False)
+        room.telegram.say(room.private(room.anna), room.anna, "/help")
+        await room.said(room.private(room.anna))
+        room.telegram.calls.clear()
+        began_at = asyncio.get_running_loop().time()
+        count = POLLS_IN_A_ROW + 12
+        await room.telegram.wait_for(lambda: polls(room) >= count)
+        assert asyncio.get_running_loop().time() - began_at >= 11.5 * POLL_EVERY_S
+        room.telegram.clear_faults()
+    for what in ("unreadable", "lower numbers", "delivers again"):
+        lines = [line for line in caplog.messages if what in line]
+        assert len(lines) <= 3
+        assert all("more" in line for line in lines[1:])
+    assert any("unreadable" in line for line in caplog.messages)
+
+
+async def test_of_an_answer_with_more_than_was_asked_for_the_rest_is_not_looked_at(
+    room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    chat = room.private(room.anna)
+    async with running(room):
+        body = answer(*range(10**6, 10**6 + 20 * BATCH))
+        room.telegram.garble("getUpdates", body, acted=False, times=2)
+        room.telegram.say(chat, room.anna, "/help")
+        await room.said(chat)
+        room.telegram.calls.clear()
+        await room.telegram.wait_for(lambda: polls(room) >= 3)
+    assert len([line for line in caplog.messages if "more than asked for" in line]) == 1
+    unreadable = [line for line in caplog.messages if "unreadable" in line]
+    assert len(unreadable) == 1
+
+
+async def test_as_many_updates_as_were_asked_for_are_handled_of_more(room: Room) -> None:
+    made = [{"update_id": number} for number in range(1, 20 * BATCH)]
+    each = intake(room)
+    assert await each.handle(made)
+    assert len(each._known) == BATCH
+
+
+async def test_whole_batches_are_taken_one_after_the_other(room: Room) -> None:
+    for _ in range(12 * BATCH):
+        room.telegram.push_raw_update({"something": "new"})
+    began_at = asyncio.get_running_loop().time()
+    async with running(room):
+        chat = room.private(room.anna)
+        room.telegram.say(chat, room.anna, "/help")
+        await room.said(chat)
+    assert asyncio.get_running_loop().time() - began_at < 8 * POLL_EVERY_S
+
+
 async def test_numbers_that_begin_somewhere_else_are_taken(room: Room) -> None:
     chat = room.private(room.anna)
     async with running(room):
@@ -106,3 +193,37 @@ async def test_numbers_that_begin_somewhere_else_are_taken(room: Room) -> None:
         room.telegram.bots[TOKEN].updates.renumber(1000)
         room.telegram.say(chat, room.anna, "/id")
         await room.said(chat, 2)
+
+
+# another copy
+
+
+async def conflicts(room: Room, count: int, text: str) -> None:
+    """So many polls are answered with 409, and one more is not."""
+    chat = room.private(room.anna)
+    room.telegram.fail("getUpdates", times=count, status=409, description=f"Conflict: {text}")
+    before = len(room.ours(chat))
+    room.telegram.say(chat, room.anna, "/help")  # ends the poll that waits
+    room.telegram.say(chat, room.anna, "/help")
+    await room.said(chat, before + 2)
+
+
+async def test_another_copy_that_goes_on_polling_is_noticed(room: Room) -> None:
+    other = make_bot(TelegramSettings(token=SecretStr(TOKEN), api_url=room.telegram.url))
+    async with running(room), other:
+        async with asyncio.timeout(30):
+            while not room.rivals:
+                with contextlib.suppress(Conflict):
+                    await other.raw_updates(offset=0, poll_s=5, limit=1, allowed=())
+
+
+async def test_a_copy_that_ends_while_this_one_starts_is_not_worth_a_word(room: Room) -> None:
+    async with running(room):
+        await conflicts(room, 1, "terminated by other getUpdates request")
+    assert room.rivals == []
+
+
+async def test_a_webhook_is_no_other_copy(room: Room) -> None:
+    async with running(room):
+        await conflicts(room, 3, "can't use getUpdates method while webhook is active")
+    assert room.rivals == []

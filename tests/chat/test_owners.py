@@ -44,12 +44,13 @@ async def test_what_lasts_for_a_process_is_said_once(
     assert said(telegram, chat) == [once, again, again]
 
 
+@pytest.mark.parametrize("kind", [Kind.CARD_REFUSED, Kind.CARD_UNTRUE])
 async def test_of_refused_cards_owners_hear_at_once_and_of_the_rest_together(
-    telegram: SimTelegram, chats: Chats, chat: int, monkeypatch: pytest.MonkeyPatch
+    telegram: SimTelegram, chats: Chats, chat: int, monkeypatch: pytest.MonkeyPatch, kind: Kind
 ) -> None:
     monkeypatch.setattr(owners_module, "COLLECTED_S", 0.3)
     owners = OwnerChats(chats, [chat])
-    first, *others = [Notice(Kind.CARD_REFUSED, row_id, why="no") for row_id in range(1, 42)]
+    first, *others = [Notice(kind, row_id, why="no") for row_id in range(1, 42)]
     for notice in (first, *others):
         owners.notify(notice)
     await telegram.wait_for(lambda: len(said(telegram, chat)) == 2)

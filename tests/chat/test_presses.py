@@ -70,6 +70,13 @@ async def test_what_hinders_the_node_is_said_to_who_cancels(room: Room) -> None:
     assert said.text == texts.asked_to_cancel(Cancelling.CANCELLING, NodeLocked())
 
 
+async def test_trying_again_while_the_node_is_away_says_so(room: Room) -> None:
+    _, card = await expired_card(room)
+    room.node.away = NodeLocked()
+    said = await pressed(room, card, room.anna)
+    assert said.text == texts.asked_to_renew(Renewing.RENEWING, away=NodeLocked())
+
+
 async def test_a_failure_is_asked_for_again_by_its_button(room: Room) -> None:
     command = await room.say(room.group, room.anna, "/invoice 2100 pizza")
     row = await room.row(command)

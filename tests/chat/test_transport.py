@@ -28,7 +28,7 @@ from bot.chat.transport import (
     Transport,
     Unreadable,
     _form,
-    _proxy_for,
+    proxy_for,
 )
 from bot.demo.node import certificate
 
@@ -214,7 +214,7 @@ def test_which_addresses_go_through_the_proxy(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("https_proxy", "proxy:3128")
     monkeypatch.setenv("no_proxy", no_proxy)
-    assert _proxy_for(url, getproxies()) == proxy
+    assert proxy_for(url, getproxies()) == proxy
 
 
 async def test_what_is_in_a_netrc_file_is_not_sent(

@@ -176,13 +176,69 @@ async def test_of_many_hundred_chats_known_to_hang_some_wait_and_all_others_go_o
         await asyncio.gather(*tasks)
     # who answers quickly again counts as quick
     hanging.clear()
-    tasks = [asyncio.ensure_future(hang(number)) for number in range(turns.AT_ONCE + 9)]
+    tasks = [asyncio.ensure_future(hang(number)) for number in range(turns.QUICK_AT_ONCE + 9)]
     await asyncio.sleep(0.1)
-    assert most == turns.AT_ONCE
+    assert most == turns.QUICK_AT_ONCE
     hanging.set()
     async with asyncio.timeout(LIMIT_S):
         await asyncio.gather(*tasks)
     assert all(map(each.is_free, range(500)))
+
+
+@pytest.mark.parametrize("hangs_s", [3.0, 60.0], ids=["Telegram's time", "for ever"])
+async def test_many_hundred_chats_that_hang_for_the_first_time_hold_up_nobody(
+    monkeypatch: pytest.MonkeyPatch, hangs_s: float
+) -> None:
+    """All ten times as fast; where nothing ends, as many as find a place before that counts."""
+    monkeypatch.setattr(turns, "MESSAGES_PER_S", 10 * turns.MESSAGES_PER_S)
+    monkeypatch.setattr(turns, "SLOW_AFTER_S", turns.SLOW_AFTER_S / 10)
+    loop, each, waits = asyncio.get_running_loop(), Turns(), list[float]()
+    count = 1500 if hangs_s < 60 else turns.AT_ONCE - 100
+    left = count
+
+    async def hang(chat_id: int) -> None:
+        nonlocal left
+        async with each.turn(chat_id, Lane.BACKGROUND):
+            left -= 1
+            await asyncio.sleep(hangs_s)
+
+    tasks = [asyncio.ensure_future(hang(number)) for number in range(count)]
+    async with asyncio.timeout(LIMIT_S):
+        while left:
+            began = loop.time()
+            await have(each, 10_000 + len(waits), Lane.COMMAND)
+            waits.append(loop.time() - began)
+            await asyncio.sleep(0.05)
+    assert len(waits) > 20
+    assert max(waits) < 1.5
+    each.close()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.usefixtures("no_rate")
+async def test_what_hangs_for_the_first_time_counts_as_slow_while_it_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turns, "SLOW_AFTER_S", 0.2)
+    each, began, hanging = Turns(), 0, asyncio.Event()
+
+    async def hang(chat_id: int) -> None:
+        nonlocal began
+        async with each.turn(chat_id, Lane.PAYMENT):
+            began += 1
+            await hanging.wait()
+
+    tasks = [asyncio.ensure_future(hang(number)) for number in range(2 * turns.AT_ONCE)]
+    async with asyncio.timeout(LIMIT_S):
+        while began < turns.AT_ONCE:  # noqa: ASYNC110 -- nothing tells of a turn
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.5)
+        assert began == turns.AT_ONCE  # the pool has no more
+        hanging.set()
+        await asyncio.gather(*tasks)
+    assert all(map(each.is_free, range(2 * turns.AT_ONCE)))
 
 
 # how many wait

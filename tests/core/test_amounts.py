@@ -123,7 +123,7 @@ REFUSED: list[tuple[str, Problem, str, str | None]] = [
     ("sats 2100", Problem.UNIT_FIRST, "2100 sats", None),
     ("sats2100", Problem.UNIT_FIRST, "2100 sats", None),
     ("BTC 0.0005", Problem.UNIT_FIRST, "0.0005 btc", None),
-    ("₿ 0.0005", Problem.UNIT_FIRST, "0.0005 ₿", None),
+    ("₿ 0.0005", Problem.UNIT_FIRST, "0.0005 btc", None),
     ("0", Problem.ZERO, "any pizza", None),
     ("000", Problem.ZERO, "any pizza", None),
     ("0.0", Problem.ZERO, "any pizza", None),

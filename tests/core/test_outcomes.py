@@ -44,6 +44,8 @@ from bot.errors import (
     NodeTimeout,
     NotSent,
     PermissionMissing,
+    TopicClosed,
+    TopicGone,
 )
 from tests.rows import HASH, NOW, PREIMAGE, invoice, shown
 
@@ -185,6 +187,21 @@ def test_a_missing_permission_to_cancel_is_told_to_the_owners_and_the_row_goes_o
     assert [notice.kind for notice in verdict(Do.CANCEL, row, result).notices] == [
         Kind.CANCEL_NOT_PERMITTED
     ]
+
+
+@pytest.mark.parametrize("gate_is_open", [True, False])
+def test_a_missing_permission_to_make_invoices_is_told_to_the_owners(gate_is_open: bool) -> None:
+    came = verdict(Do.ADD, invoice(PENDING), PermissionMissing(), gate_is_open=gate_is_open)
+    assert [notice.kind for notice in came.notices] == [Kind.ADD_NOT_PERMITTED]
+
+
+def test_where_none_could_be_made_nobody_is_told_that_it_cannot_be_cancelled() -> None:
+    lacks = PermissionMissing(detail="of this call")
+    result = Cancelled(None, lacks=lacks)
+    made = invoice(State.FAILED, failure=Failure.of(NodeTimeout()))
+    assert verdict(Do.CANCEL, made, result).notices
+    never = invoice(State.FAILED, failure=Failure.of(PermissionMissing(detail="of another")))
+    assert not verdict(Do.CANCEL, never, result).notices
 
 
 # in the chat
@@ -336,11 +353,25 @@ def test_a_payment_that_is_rejected_in_one_place_is_announced_in_the_next(
     came = verdict(Do.ANNOUNCE, row, ChatRefused(), unreachable=away)
     assert came.unreachable == frozenset()
     row = replace(row, **(came.columns or {}))
-    if further is None:
-        assert row.announced
+    if further is None:  # it does not count as announced because its text was rejected
+        assert (row.announced, row.audience(away)) == (False, to)
+        assert (row.tried, row.faults) == (Do.ANNOUNCE, 1)
+        assert row.retry_at > NOW
     else:
         assert (row.announced, row.audience(away)) == (False, further)
         assert next_step(row, Around(unreachable=away), NOW).do is Do.ANNOUNCE
+
+
+def test_the_owners_hear_of_a_payment_that_nobody_can_be_told() -> None:
+    row = shown(SETTLED, Face.PAID, announce_to=OWNERS)
+    notices = []
+    for _ in range(MAX_FAULTS):
+        came = verdict(Do.ANNOUNCE, row, ChatRefused(detail="no"))
+        assert came.columns is not None
+        notices += [(notice.kind, notice.row_id, notice.step) for notice in came.notices]
+        row = replace(row, **came.columns)
+    assert notices == [(Kind.STUCK, row.id, Do.ANNOUNCE)]
+    assert not row.announced  # it is tried again at the next start
 
 
 @pytest.mark.parametrize(("changes", "unreachable", "to", "further"), AUDIENCES)
@@ -364,10 +395,61 @@ def test_who_cannot_be_reached_hears_of_no_payment_and_where_nobody_can_it_waits
 
 
 def test_a_chat_that_cannot_be_reached_keeps_its_card_until_it_is_heard_of() -> None:
-    came = verdict(Do.SEND_CARD, invoice(State.CANCELLED), ChatForbidden())
+    came = verdict(Do.EDIT_CARD, shown(State.CANCELLED, Face.OPEN), ChatForbidden())
     assert came.unreachable == {CHAT}
     assert came.columns is not None
     assert (came.columns["due_at"], came.columns["lane"]) == (None, Lane.UNREACHABLE)
+
+
+def _closing() -> list[tuple[Do, Invoice, Result]]:
+    canceled = Cancelled(found(NodeState.CANCELED))
+    long_ago = {"expires_at": int(NOW) - 5}
+    return [
+        (Do.CANCEL, invoice(OPEN, **long_ago), Cancelled(found(NodeState.CANCELED, **long_ago))),
+        (Do.CANCEL, invoice(OPEN, cancel_wanted=True), canceled),
+        (Do.CANCEL, invoice(OPEN, **long_ago), InvoiceUnknown()),
+        (Do.FAIL, invoice(PENDING), GivenUp(NodeTimeout())),
+        (Do.ADD, invoice(PENDING), MemoTooLong()),
+        # it was about to be shown when the chat was lost
+        (Do.SEND_CARD, invoice(State.EXPIRED), ChatForbidden()),
+        (Do.SEND_CARD, invoice(State.FAILED), ChatForbidden()),
+    ]
+
+
+@pytest.mark.parametrize(("do", "row", "result"), _closing())
+def test_what_is_over_before_anybody_saw_it_is_not_shown_once_its_chat_is_back(
+    do: Do, row: Invoice, result: Result
+) -> None:
+    away = frozenset({CHAT})
+    row = replace(row, **written(do, row, result, unreachable=away))
+    back = next_step(row, AS_READ, NOW)
+    assert back.do in (Do.NOTHING, Do.CANCEL)  # an add may have arrived
+    assert row.state in (State.EXPIRED, State.CANCELLED, State.FAILED)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        shown(OPEN, Face.OPEN, expires_at=int(NOW) - 5),
+        shown(OPEN, Face.WAITING, expires_at=int(NOW) - 5),
+        invoice(OPEN, expires_at=int(NOW) - 5, unsure=frozenset({Do.SEND_CARD})),
+    ],
+    ids=["card", "notice", "perhaps"],
+)
+def test_what_somebody_may_have_seen_is_shown_as_over_once_its_chat_is_back(row: Invoice) -> None:
+    over = Cancelled(found(NodeState.CANCELED, expires_at=row.expires_at))
+    row = replace(row, **written(Do.CANCEL, row, over, unreachable=frozenset({CHAT})))
+    assert next_step(row, AS_READ, NOW).do in (Do.SEND_CARD, Do.EDIT_CARD)
+    row = invoice(OPEN, expires_at=int(NOW) - 5)  # nor is anything left out of a chat that is there
+    row = replace(row, **written(Do.CANCEL, row, over))
+    assert next_step(row, AS_READ, NOW).do is Do.SEND_CARD
+
+
+def test_a_payment_is_shown_and_announced_once_its_chat_is_back() -> None:
+    row = invoice(OPEN, expires_at=int(NOW) - 5)
+    paid = Cancelled(found(NodeState.SETTLED, paid_msat=2_100_000, settle_index=1))
+    row = replace(row, **written(Do.CANCEL, row, paid, unreachable=frozenset({CHAT})))
+    assert next_step(row, AS_READ, NOW).do is Do.SEND_CARD
 
 
 def test_a_card_that_is_refused_is_tried_as_text_and_then_its_invoice_is_cancelled() -> None:
@@ -387,6 +469,66 @@ def test_a_card_that_is_refused_is_tried_as_text_and_then_its_invoice_is_cancell
     assert came.columns is not None
     assert next_step(replace(row, **came.columns), AS_READ, NOW).do is Do.NOTHING
     assert came.notices == ()
+
+
+@pytest.mark.parametrize("do", sorted(SENDS))
+def test_where_a_topic_is_gone_the_row_has_none_and_its_message_goes_out_without(do: Do) -> None:
+    row = {
+        Do.SEND_WAITING_NOTICE: invoice(PENDING, thread_id=33),
+        Do.SEND_CARD: invoice(OPEN, thread_id=33),
+        Do.SEND_PAYMENT_REQUEST: shown(
+            OPEN, Face.OPEN, payment_request_separate=True, thread_id=33
+        ),
+        Do.ANNOUNCE: shown(SETTLED, Face.PAID, thread_id=33),
+    }[do]
+    came = verdict(do, row, TopicGone(detail="message thread not found"))
+    assert came.columns is not None
+    assert came.columns["thread_id"] is None
+    assert not {"retry_at", "text_only", "undeliverable", "announced", "announce_to"} & set(
+        came.columns
+    )
+    assert (came.notices, came.unreachable) == ((), frozenset())
+    if do is not Do.SEND_WAITING_NOTICE:  # that goes out once or not at all
+        assert next_step(replace(row, **came.columns), AS_READ, NOW).do is do
+
+
+def test_a_topic_that_is_none_of_the_row_is_a_refusal_like_any_other() -> None:
+    assert written(Do.SEND_CARD, invoice(OPEN), TopicGone())["text_only"]
+    assert "thread_id" not in written(Do.EDIT_CARD, shown(SETTLED, Face.OPEN), TopicGone())
+
+
+@pytest.mark.parametrize("state", [State.ASKING, OPEN, State.FAILED, State.EXPIRED, SETTLED])
+def test_where_a_topic_is_closed_the_card_goes_to_the_asker_in_private(state: State) -> None:
+    row = invoice(state, thread_id=33, unsure=frozenset({Do.SEND_CARD}), preimage=None)
+    came = verdict(Do.SEND_CARD, row, TopicClosed())
+    assert came.columns is not None
+    assert (came.notices, came.unreachable) == ((), frozenset())
+    row = replace(row, **came.columns)
+    assert (row.chat_id, row.thread_id, row.reply_to) == (row.asker_id, None, None)
+    assert not row.may_be_duplicate(Do.SEND_CARD)  # of a message in another chat
+    assert row.sending is Do.SEND_CARD
+    assert next_step(row, AS_READ, NOW).do is Do.SEND_CARD
+
+
+def test_a_card_that_goes_to_somebody_who_cannot_be_reached_waits_for_them() -> None:
+    row = invoice(OPEN, thread_id=33)
+    away = frozenset({ASKER})
+    row = replace(row, **written(Do.SEND_CARD, row, TopicClosed(), unreachable=away))
+    assert (row.chat_id, row.sending, row.lane) == (row.asker_id, None, Lane.UNREACHABLE)
+
+
+def test_where_nobody_has_a_private_chat_a_closed_topic_is_a_refusal_like_any_other() -> None:
+    row = invoice(OPEN, thread_id=33, asker_id=-5)
+    columns = written(Do.SEND_CARD, row, TopicClosed())
+    assert columns["text_only"]
+    assert "chat_id" not in columns
+
+
+def test_a_payment_in_a_closed_topic_is_announced_to_the_asker() -> None:
+    row = shown(SETTLED, Face.PAID, thread_id=33)
+    columns = written(Do.ANNOUNCE, row, TopicClosed())
+    assert columns["announce_to"] is ASKER
+    assert "chat_id" not in columns
 
 
 def test_a_message_that_is_gone_has_nothing_left_to_keep_true() -> None:

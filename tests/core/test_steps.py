@@ -116,6 +116,12 @@ TABLE: list[Row] = [
         Step(Do.CANCEL),
     ),
     (
+        "lapsed by a clock that was put back",
+        seen_shown(OPEN, Face.UNCONFIRMED, unconfirmed=True),
+        NOW,
+        Step(Do.CANCEL),
+    ),
+    (
         "the node says that it can be paid",
         seen_shown(OPEN, Face.UNCONFIRMED),
         EXPIRY,

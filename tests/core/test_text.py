@@ -16,8 +16,10 @@ from bot.core.text import (
     clean,
     clean_name,
     clean_quote,
+    is_shortened,
     length,
     memo,
+    shortened,
 )
 from bot.errors import MemoRefused, MemoUnreadable
 from tests.texts.reading import parsed, people_write, units
@@ -190,3 +192,47 @@ def test_a_clean_memo_is_kept_or_refused_for_its_size(text: str) -> None:
 def test_length_is_telegrams_own_count(text: str, tag: str) -> None:
     markup = f"a<{tag}>{html.escape(clean(text), quote=False)}</{tag.removesuffix(' expandable')}>b"
     assert length(markup) == units(parsed(markup)["text"])
+
+
+# a text that is shortened to a memo
+
+
+@given(people_write)
+def test_what_fits_is_not_shortened(text: str) -> None:
+    text = clean(text).strip()
+    if len(text.encode()) <= MAX_MEMO_BYTES:
+        assert shortened(text) == text
+
+
+@given(
+    st.lists(st.text(st.characters(exclude_categories=["Cs", "Z", "Cc"]), min_size=1, max_size=20)),
+    st.sampled_from(["", " ", "\n", "字", "👩\u200d🚀"]),
+)
+def test_a_shortened_text_is_a_beginning_that_fits_and_says_so(words: list[str], by: str) -> None:
+    text = (by.join(words) + "x" * 700).strip()
+    short = shortened(text)
+    assert memo(short) == short
+    assert is_shortened(short)
+    assert text.startswith(short.removesuffix("…"))
+    assert MAX_MEMO_BYTES - 90 <= len(short.encode()) <= MAX_MEMO_BYTES
+
+
+def test_a_text_is_shortened_at_a_word() -> None:
+    words = "one more beer, " * 60
+    assert shortened(words.strip()) == ("one more beer, " * 42 + "one…")
+    assert shortened("a" * 636 + " b c") == "a" * 636 + "…"
+    assert shortened("a" * 635 + " b cd") == "a" * 635 + "…"
+    assert shortened("a" * 640) == "a" * 636 + "…"
+    assert shortened("é" * 400) == "é" * 318 + "…"
+
+
+@pytest.mark.parametrize("sign", ["👩\u200d🚀", "e\u0301", "❤\ufe0f", "👍🏽"])
+def test_no_sign_is_cut_in_two(sign: str) -> None:
+    for before in range(12):
+        short = shortened("a" * before + sign * 400)
+        assert short == "a" * before + sign * short.count(sign) + "…"
+
+
+@pytest.mark.parametrize("text", ["", "…", "pizza…", "a" * 639, "a" * 500 + "…"])
+def test_what_people_write_does_not_look_shortened(text: str) -> None:
+    assert not is_shortened(text)

@@ -418,7 +418,7 @@ def test_the_picture_for_the_readme(browser: Browser, tmp_path: Path) -> None:
     assert someone.complaints == []
     with Image.open(file) as image:
         found = zxingcpp.read_barcodes(image.convert("L"))
-    assert [code.text for code in found] == [f"LIGHTNING:{request.upper()}"]
+    assert [code.text for code in found] == [f"lightning:{request.upper()}"]
 
 
 def photograph(page: Page, file: Path) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
+import qrcode
 from PIL import Image
 
 from bot.chat import qr
@@ -54,13 +56,25 @@ async def test_a_wallet_reads_the_picture_and_pays_what_it_says(node: SimNode) -
     assert purse.balance_msat(BEN + 1) == START_MSAT
 
 
+@pytest.mark.parametrize("scheme", ["lightning:", "LIGHTNING:", ""])
+async def test_a_wallet_reads_a_code_whatever_its_letters_are(node: SimNode, scheme: str) -> None:
+    invoice = node.add_invoice(2_100_000)
+    for text in (scheme + invoice.payment_request, scheme + invoice.payment_request.upper()):
+        file = io.BytesIO()
+        qrcode.make(text).save(file)
+        assert (await wallets.scan(file.getvalue()))[0] == invoice.payment_request
+
+
 def _plain_picture() -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (200, 200), "green").save(file, "PNG")
     return file.getvalue()
 
 
-@pytest.mark.parametrize("picture", [qr.closed_png("paid"), _plain_picture(), b"no picture at all"])
+@pytest.mark.parametrize(
+    "picture",
+    [*map(qr.closed_png, get_args(qr.ClosedState)), _plain_picture(), b"no picture at all"],
+)
 async def test_a_picture_without_a_request_is_told(picture: bytes) -> None:
     with pytest.raises(Refused, match="no payment code in this picture"):
         await wallets.scan(picture)

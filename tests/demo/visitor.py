@@ -134,7 +134,7 @@ def ask(page: Page, command: str, memo: str) -> Locator:
     """Ask for an invoice, and wait for its card."""
     say(page, f"{command} {memo}")
     asked = card(page, memo)
-    expect(asked).to_contain_text("Please pay")
+    expect(asked).to_contain_text("Scan, or tap the text to copy it.")
     return asked
 
 

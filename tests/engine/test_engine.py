@@ -11,13 +11,14 @@ from contextlib import closing
 import pytest
 
 from bot import texts
+from bot.core import outcomes
 from bot.core.invoice import Face
 from bot.core.notices import Kind
 from bot.core.wishes import Cancelling, Renewing
 from bot.demo.node import SimNode
 from bot.demo.telegram import Chat, Message
 from bot.engine import hands
-from bot.errors import AmountTooLarge, NodeUnreachable, PermissionMissing
+from bot.errors import AmountTooLarge, ClockBehind, NodeUnreachable, PermissionMissing
 from bot.node import gate, sweep
 from bot.store import sqlite
 from tests.faces import Role, may_be_duplicate, role_of
@@ -177,11 +178,38 @@ async def test_a_failure_is_asked_for_again_by_its_button(world: World) -> None:
     ]
     said = sorted([(await press.answer).text for press in presses])
     again = texts.asked_to_renew(Renewing.ALREADY_RENEWED)
-    assert said == sorted([texts.asked_to_renew(Renewing.RENEWING), again, again])
-    await world.shown(world.group, Face.OPEN, sats=2100, says="\npizza\n")
+    assert said.count(again) == 2
+    await world.shown(world.group, Face.OPEN, sats=2100, says=' – "pizza"')
     await world.until(lambda: not world.buttons(failed))
     assert world.face(failed) is Face.FAILED
     assert len(world.showing(world.group, Face.OPEN)) == 1
+
+
+async def test_a_node_whose_clock_is_days_behind_makes_no_invoice_and_says_so(world: World) -> None:
+    world.patience_s = 1
+    world.node.ledger._clock = lambda: world.clock() - 2 * 86_400
+    await world.start_bot()
+    chat = world.private(world.anna)
+    world.telegram.say(chat, world.anna, "/invoice 5")
+    failed = await world.shown(chat, Face.FAILED)
+    assert texts.why(ClockBehind()) in (failed.text or "")
+    await world.node.until(
+        lambda: [each.state_name for each in world.node.invoices.values()] == ["canceled"]
+    )
+
+
+async def test_each_who_asks_during_an_outage_gets_a_notice_once_the_one_before_has_ended(
+    world: World,
+) -> None:
+    world.patience_s = 8
+    await world.start_bot()
+    chat = world.private(world.anna)
+    await world.node.down()
+    for number in (1, 2):
+        world.telegram.say(chat, world.anna, f"/invoice {number}00")
+        await world.shown(chat, Face.WAITING)
+        await world.shown(chat, Face.FAILED, number)
+    assert len(world.ours(chat)) == 2  # each notice became its failure
 
 
 async def test_a_cancellation_while_the_node_is_away_says_so_and_is_done_once_it_is_back(
@@ -332,6 +360,46 @@ async def test_a_cancel_for_another_nodes_invoice_says_so_and_is_done_when_that_
     assert [invoice.state_name for invoice in old.invoices.values()] == ["open", "canceled"]
 
 
+@pytest.mark.parametrize("unknown", ["the first", "the second"])
+async def test_what_may_be_another_nodes_is_not_closed_by_one_that_does_not_know_it(
+    world: World, unknown: str
+) -> None:
+    narrow = "invoice.macaroon"  # it cannot ask who the node is
+    known = world.macaroon
+    world.macaroon = narrow if unknown == "the first" else known
+    await world.start_bot()
+    card = await world.open_card(world.group, world.anna, "/invoice 2100")
+    request = world.request_in(card)
+    await world.recorded(card)
+    await world.stop_bot()
+    world.macaroon = known if unknown == "the first" else narrow
+    async with another_node(world) as old:
+        await world.start_bot()
+        await world.node.until(lambda: world.node.calls["LookupInvoice"] >= 2)
+        fresh = await world.open_card(world.group, world.anna, "/invoice 4")
+        world.node.pay(world.request_in(fresh))
+        await world.announced(world.group, "Anna Berg", sats=4)
+        assert world.face(card) is Face.OPEN
+        old.pay(request)
+    world.macaroon = known
+    await world.start_bot()
+    await world.announced(world.group, "Anna Berg", sats=2100)
+    await world.becomes(card, Face.PAID)
+
+
+async def test_a_card_that_expires_while_the_node_cannot_answer_for_it_looks_payable_no_longer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcomes, "LAPSE_AFTER_S", 0.0)
+    await world.start_bot()
+    card = await world.open_card(world.group, world.anna, "/invoice 2100 pizza")
+    world.node.fail("LookupInvoice", text="database is locked", times=10**5)
+    world.clock.ahead_s += 3700
+    await world.becomes(card, Face.UNCONFIRMED)
+    world.node.clear_faults()
+    await world.becomes(card, Face.EXPIRED)
+
+
 async def test_a_press_on_another_nodes_card_makes_it_expire_no_sooner(world: World) -> None:
     own, card = await begun(world)
     request = world.request_in(card)
@@ -442,6 +510,31 @@ async def test_a_macaroon_that_cant_cancel_holds_up_nobody_and_the_owner_is_told
     assert len(world.notices(own, Kind.CANCEL_NOT_PERMITTED)) == 1
     world.node.pay(world.request_in(card))
     await world.becomes(card, Face.PAID)
+
+
+@pytest.mark.parametrize("may_cancel", [True, False])
+async def test_a_macaroon_that_cant_make_invoices_is_told_as_that(
+    world: World, may_cancel: bool
+) -> None:
+    methods = ["LookupInvoice", "SubscribeInvoices", "GetInfo"]
+    rights = [f"uri:/lnrpc.Lightning/{name}" for name in methods]
+    rights += ["uri:/invoicesrpc.Invoices/CancelInvoice"] if may_cancel else []
+    world.node.bake(rights, save_to="bot.macaroon")
+    world.macaroon = "bot.macaroon"
+    world.patience_s = 1
+    own = world.private(world.owner)
+    world.telegram.say(own, world.owner, "/id")
+    await world.start_bot()
+    for sats in (1, 2):
+        world.telegram.say(world.group, world.anna, f"/invoice {sats}")
+        await world.shown(world.group, Face.FAILED, sats)
+    if not may_cancel:
+        await world.node.until(lambda: world.node.calls["CancelInvoice"] >= 2)
+    await world.notified(own, Kind.ADD_NOT_PERMITTED)
+    world.telegram.say(own, world.owner, "/id")
+    await world.said(own, texts.ids(world.owner.id, own.id), 2)
+    assert len(world.notices(own, Kind.ADD_NOT_PERMITTED)) == 1
+    assert not world.notices(own, Kind.CANCEL_NOT_PERMITTED)
 
 
 async def test_a_macaroon_that_cant_ask_who_the_node_is_cancels_and_expires(world: World) -> None:
@@ -558,12 +651,17 @@ async def test_broken_updates_are_passed_over_and_the_rest_goes_on(world: World)
 
 
 async def test_a_second_copy_waits_and_says_so(
-    world: World, capsys: pytest.CaptureFixture[str]
+    world: World,
 ) -> None:
+    owners = world.private(world.owner)
+    world.telegram.say(owners, world.owner, "/start")
     await world.start_bot()
     chat = world.private(world.anna)
-    world.telegram.fail("getUpdates", times=2, status=409, description="Conflict: other one")
-    await world.open_card(chat, world.anna, "/invoice 1")
+    for number in (1, 2):  # told once
+        world.telegram.fail("getUpdates", times=2, status=409, description="Conflict: other one")
+        await world.open_card(chat, world.anna, f"/invoice {number}")
+        await world.notified(owners, Kind.OTHER_COPY)
+    assert len(world.notices(owners, Kind.OTHER_COPY)) == 1
 
 
 async def test_a_webhook_is_removed_and_its_updates_stay(world: World) -> None:
@@ -664,7 +762,7 @@ async def test_an_answer_that_overtakes_its_question_gets_its_card(world: World)
     world.telegram.say(chat, world.anna, "2100 pizza")
     await world.until(lambda: len(world.telegram.bots[world.token].updates) == 0)
     hold.release()
-    await world.shown(chat, Face.OPEN, sats=2100, says="\npizza\n")
+    await world.shown(chat, Face.OPEN, sats=2100, says=' – "pizza"')
     assert len(world.node.invoices) == 1
 
 

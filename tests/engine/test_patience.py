@@ -7,7 +7,7 @@ from typing import Any
 from bot.core.invoice import TOO_LATE_S, Invoice, State
 from bot.core.steps import Around
 from bot.core.work import Do
-from bot.engine.patience import Patience
+from bot.engine.patience import MOVES_ONCE_S, Patience
 from bot.errors import AskedTooLongAgo, InvoiceUnknown, NodeLocked, NodeOdd, NodeTimeout, NotSent
 from tests.rows import NOW, invoice
 
@@ -19,9 +19,9 @@ def around(patience: Patience, row: Invoice, **changes: Any) -> Around:
         "unreachable": frozenset(),
         "is_free": True,
         "node_away": False,
-        "gate_is_open": True,
         "outage": 0,
         "other_node": False,
+        "perhaps_other_node": False,
     }
     return patience.around(row, **(here | changes))
 
@@ -57,6 +57,19 @@ def test_what_is_known_of_a_row_is_forgotten_with_it() -> None:
     ]
 
 
+def test_a_group_moves_once_in_a_while_for_each_row() -> None:
+    patience = Patience(60.0)
+    first, second = invoice(State.OPEN, id=1), invoice(State.OPEN, id=2)
+    assert patience.believes_move(first, 50.0)
+    assert not patience.believes_move(first, 51.0)
+    assert patience.believes_move(second, 60.0)
+    assert not patience.believes_move(first, 49.0 + MOVES_ONCE_S)
+    assert patience.believes_move(first, 50.0 + MOVES_ONCE_S)
+    assert not patience.believes_move(second, 50.0 + MOVES_ONCE_S)
+    assert patience.believes_move(invoice(State.OPEN, id=3), 51.0 + 2 * MOVES_ONCE_S)
+    assert list(patience._moved) == [3]  # nothing is kept for ever
+
+
 def test_one_row_of_a_chat_gives_it_notice_and_another_one_after_an_outage() -> None:
     patience = Patience(60.0)
     first = invoice(State.PENDING, id=1, asked_at=NOW)
@@ -69,6 +82,20 @@ def test_one_row_of_a_chat_gives_it_notice_and_another_one_after_an_outage() -> 
     patience.learn(Do.SEND_WAITING_NOTICE, first, NotSent())
     assert not around(patience, first, steady_s=55.0).gives_notice
     assert around(patience, second, steady_s=55.0, outage=1).gives_notice
+
+
+def test_once_a_row_has_ended_another_one_gives_its_chat_notice_where_that_is_worth_it() -> None:
+    patience = Patience(60.0)
+    first = invoice(State.PENDING, id=1, asked_at=NOW)
+    around(patience, first)
+    assert around(patience, first, steady_s=54.0).gives_notice
+    late, fresh = (invoice(State.PENDING, id=number, asked_at=NOW) for number in (2, 3))
+    around(patience, late, steady_s=60.0)
+    around(patience, fresh, steady_s=105.0)
+    around(patience, invoice(State.FAILED, id=1), steady_s=110.0)
+    assert not around(patience, late, steady_s=110.0).gives_notice  # ten seconds are left
+    assert around(patience, fresh, steady_s=110.0).gives_notice
+    assert not around(patience, late, steady_s=111.0).gives_notice
 
 
 def test_a_wall_clock_that_is_set_makes_no_question_old() -> None:

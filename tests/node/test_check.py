@@ -7,6 +7,7 @@ import ssl
 import time
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -16,7 +17,7 @@ from bot.core.answers import WalletState
 from bot.demo.node import certificate, macaroons, open_channels
 from bot.errors import (
     CertificateChanged,
-    CertificateRefused,
+    CertificateNotPublic,
     ConfigError,
     MacaroonExpired,
     MacaroonRefused,
@@ -81,9 +82,28 @@ async def test_another_certificate_than_the_nodes(world: World) -> None:
 async def test_a_self_signed_certificate_needs_its_file(world: World) -> None:
     findings = await diagnosed(world, changed(world.settings(), "lnd", tls_cert=None))
 
-    assert kinds(of(About.CERTIFICATE, findings)) == [(FINE, Kind.SYSTEM_AUTHORITIES)]
+    assert not of(About.CERTIFICATE, findings)
     (finding,) = of(About.NODE, findings)
-    assert isinstance(finding.error, CertificateRefused)
+    assert isinstance(finding.error, CertificateNotPublic)
+
+
+async def test_an_lndconnect_without_certificate_needs_the_file_beside_it(world: World) -> None:
+    lnd = world.settings().lnd
+    macaroon = base64.urlsafe_b64encode(bytes.fromhex(lnd.macaroon_hex())).decode()
+    uri = SecretStr(f"lndconnect://{world.node.address}?macaroon={macaroon}")
+
+    alone = LndSettings(lndconnect=uri)
+    (finding,) = bad_ones(
+        await diagnosed(world, world.settings().model_copy(update={"lnd": alone}))
+    )
+    assert met(finding) == (BAD, CertificateNotPublic)
+    places = {"source": "lnd.lndconnect", "certificate_key": "lnd.tls_cert"}
+    assert finding.values == {"host": world.node.address, "bake": BAKE, **places}
+
+    both = LndSettings(lndconnect=uri, tls_cert=lnd.tls_cert)
+    findings = await diagnosed(world, world.settings().model_copy(update={"lnd": both}))
+    assert not bad_ones(findings)
+    assert kinds(of(About.CERTIFICATE, findings)) == [(FINE, Kind.EXPIRES)]
 
 
 async def test_where_lndconnect_is_set_the_findings_say_so(world: World) -> None:
@@ -161,7 +181,7 @@ async def test_lnds_own_invoice_macaroon_is_enough(world: World) -> None:
     ]
     assert findings[-3:-1] == [
         Finding(NOTE, About.CHAIN, Kind.NOT_PERMITTED, {"permission": "info:read"}),
-        Finding(NOTE, About.CHANNELS, Kind.NOT_PERMITTED, {"permission": "offchain:read"}),
+        Finding(NOTE, About.CHANNELS, Kind.CHANNELS_UNSEEN, {"permission": "offchain:read"}),
     ]
     assert not bad_ones(findings)
 
@@ -191,6 +211,15 @@ async def test_a_macaroon_that_allows_too_little(
 async def test_permissions_by_entity_are_as_good_as_by_call(world: World) -> None:
     permissions = ["invoices:read", "invoices:write", "info:read", "offchain:read"]
     world.node.bake(permissions, save_to="bot.macaroon")
+
+    findings = of(About.MACAROON, await diagnosed(world))
+
+    assert kinds(findings) == [(FINE, Kind.ALLOWS_ALL), (FINE, Kind.MACAROON_ACCEPTED)]
+
+
+async def test_a_macaroon_as_text_is_as_good_as_its_bytes(world: World) -> None:
+    file = world.node.folder / "bot.macaroon"
+    file.write_text(file.read_bytes().hex() + "\n")
 
     findings = of(About.MACAROON, await diagnosed(world))
 
@@ -338,3 +367,36 @@ async def test_nothing_to_receive(world: World, count: int) -> None:
     (finding,) = of(About.CHANNELS, await diagnosed(world))
 
     assert finding == Finding(NOTE, About.CHANNELS, Kind.NOTHING_RECEIVABLE)
+
+
+@pytest.mark.parametrize(
+    ("setting", "is_public", "found"),
+    [
+        ("auto", False, [(FINE, Kind.RECEIVABLE), (FINE, Kind.HINTS)]),
+        (True, False, [(FINE, Kind.RECEIVABLE), (FINE, Kind.HINTS)]),
+        (False, False, [(NOTE, Kind.HINTS_NEEDED)]),
+        ("auto", True, [(FINE, Kind.RECEIVABLE), (FINE, Kind.NO_HINTS)]),
+        (True, True, [(FINE, Kind.RECEIVABLE), (FINE, Kind.HINTS)]),
+        (False, True, [(FINE, Kind.RECEIVABLE), (FINE, Kind.NO_HINTS)]),
+    ],
+)
+async def test_whether_private_channels_are_named_and_need_to_be(
+    world: World, setting: Any, is_public: bool, found: list[tuple[Mark, Kind]]
+) -> None:
+    world.node.ledger.channels = open_channels(int(is_public), capacity_sat=1_000_000)
+    world.node.set_private_channels(2)
+    settings = changed(world.settings(), "lnd", private_route_hints=setting)
+
+    assert kinds(of(About.CHANNELS, await diagnosed(world, settings))) == found
+
+
+@pytest.mark.parametrize("setting", [False, True])
+async def test_where_channels_cannot_be_seen_a_setting_still_counts(
+    world: World, setting: bool
+) -> None:
+    world.macaroon = "invoice.macaroon"
+    settings = changed(world.settings(), "lnd", private_route_hints=setting)
+
+    (finding,) = of(About.CHANNELS, await diagnosed(world, settings))
+
+    assert finding.kind is Kind.NOT_PERMITTED

@@ -23,7 +23,7 @@ from bot.errors import (
     NodeTimeout,
     NodeUnreachable,
 )
-from bot.node import client
+from bot.node import channel, client
 from bot.node.client import Node
 from tests.node.simulated import (
     HASH,
@@ -75,7 +75,7 @@ async def test_a_silent_port_ends_with_the_deadline(sim: SimNode) -> None:
 
 
 def test_the_channel_pings_as_lnd_permits_and_comes_back_soon() -> None:
-    options = dict(client.CHANNEL_OPTIONS)
+    options = dict(channel.CHANNEL_OPTIONS)
     assert options["grpc.keepalive_time_ms"] == 25_000
     assert options["grpc.keepalive_timeout_ms"] == 10_000
     assert options["grpc.keepalive_permit_without_calls"] == 0
@@ -197,14 +197,6 @@ async def test_nothing_msat_is_an_invoice_of_any_amount(sim: SimNode, node: Node
     sim.pay(sim.invoices[HASH].payment_request, amount_msat=777_000)
     found = await node.lookup(HASH)
     assert (found.amount_msat, found.paid_msat, found.state) == (0, 777_000, NodeState.SETTLED)
-
-
-@pytest.mark.parametrize("hints", [False, True])
-async def test_private_channels_are_named_only_where_that_is_set(sim: SimNode, hints: bool) -> None:
-    sim.set_private_channels(2)
-    async with connected(sim, private_route_hints=hints) as node:
-        await add(node)
-    assert sim.invoices[HASH].private is hints
 
 
 async def test_adding_the_same_preimage_again_makes_nothing_whatever_became_of_it(

@@ -9,6 +9,7 @@ from bot import errors, texts
 from bot.core.answers import WalletState
 from bot.demo.node import SimNode
 from bot.errors import (
+    MAX_DETAIL,
     AlreadySettled,
     AmountTooLarge,
     CallMissing,
@@ -25,6 +26,7 @@ from bot.errors import (
     MemoTooLong,
     NodeError,
     NodeLocked,
+    NodeNameUnknown,
     NodeOdd,
     NodePassing,
     NodeRefused,
@@ -34,6 +36,8 @@ from bot.errors import (
     NodeTimeout,
     NodeUnreachable,
     PermissionMissing,
+    ProxyRefused,
+    RestPort,
     TlsFailed,
     TlsMissing,
     WalletMissing,
@@ -72,6 +76,9 @@ TEXTS: list[tuple[str, type[NodeError]]] = [
         'caveat "ipaddr 10.1.1.1" not satisfied: macaroon locked to different IP address',
         MacaroonBound,
     ),
+    # of an account of litd's
+    ("invoice does not belong to this account", InvoiceUnknown),
+    ("this RPC call is not supported with restricted account macaroons", PermissionMissing),
     ("context deadline exceeded", NodeTimeout),
     ("context canceled", NodeTimeout),
     # AddInvoice
@@ -110,6 +117,14 @@ async def test_a_text_of_the_nodes_becomes_the_error_that_says_what_to_do(
     assert error.detail == f"UNKNOWN: {text}"
 
 
+async def test_of_a_long_text_of_the_nodes_the_beginning_is_kept(sim: SimNode, node: Node) -> None:
+    sim.fail("CancelInvoice", text="invoice already settled " + "x" * 5000)
+    error = await failure(node.cancel(HASH))
+    assert type(error) is AlreadySettled
+    assert len(error.detail) == MAX_DETAIL
+    assert MAX_DETAIL <= len(str(error)) < 2 * MAX_DETAIL
+
+
 CODES: list[tuple[grpc.StatusCode, str, type[NodeError]]] = [
     (grpc.StatusCode.NOT_FOUND, "unable to locate invoice", InvoiceUnknown),
     (grpc.StatusCode.NOT_FOUND, "there are no existing invoices", InvoiceUnknown),
@@ -121,8 +136,53 @@ CODES: list[tuple[grpc.StatusCode, str, type[NodeError]]] = [
     (grpc.StatusCode.PERMISSION_DENIED, "", PermissionMissing),
     (grpc.StatusCode.INTERNAL, "oops", NodeOdd),
     (grpc.StatusCode.RESOURCE_EXHAUSTED, "too many", NodeOdd),
+    # of newer versions
+    (
+        grpc.StatusCode.UNAVAILABLE,
+        "waiting to start, RPC services not available",
+        NodeStarting,
+    ),
+    (
+        grpc.StatusCode.UNAVAILABLE,
+        "the RPC server is in the process of starting up, but not yet ready to accept calls",
+        NodeStarting,
+    ),
+    (grpc.StatusCode.UNAVAILABLE, "invoice registry shutting down", NodeStopping),
+    (
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "wallet locked, unlock it to enable full RPC access",
+        NodeLocked,
+    ),
+    (
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "wallet not created, create one to enable full RPC access",
+        WalletMissing,
+    ),
+    (grpc.StatusCode.ALREADY_EXISTS, "invoice with payment hash already exists", HashExists),
+    (grpc.StatusCode.INVALID_ARGUMENT, "memo too large: 1026 bytes (maxsize=1024)", MemoTooLong),
+    (grpc.StatusCode.PERMISSION_DENIED, "permission denied", PermissionMissing),
+    (
+        grpc.StatusCode.UNAUTHENTICATED,
+        'caveat "time-before 2026-11-22T19:49:57Z" not satisfied: macaroon has expired',
+        MacaroonExpired,
+    ),
+    (
+        grpc.StatusCode.PERMISSION_DENIED,
+        "verification failed: signature mismatch after caveat verification",
+        MacaroonRefused,
+    ),
+    (
+        grpc.StatusCode.PERMISSION_DENIED,
+        "invoice does not belong to this account",
+        InvoiceUnknown,
+    ),
     # the connection
     (grpc.StatusCode.UNAVAILABLE, "Stream removed (Socket closed)", NodeUnreachable),
+    (
+        grpc.StatusCode.UNAVAILABLE,
+        "errors resolving umbrel.local:10009: [UNKNOWN: getaddrinfo: Name or service not known]",
+        NodeNameUnknown,
+    ),
     (grpc.StatusCode.UNAVAILABLE, "certificate has expired", CertificateExpired),
     (
         grpc.StatusCode.UNAVAILABLE,
@@ -136,6 +196,15 @@ CODES: list[tuple[grpc.StatusCode, str, type[NodeError]]] = [
         "Failed to create security handshaker",
         CertificateCorrupt,
     ),
+    (grpc.StatusCode.UNAVAILABLE, "HTTP proxy returned response code 501", ProxyRefused),
+    (grpc.StatusCode.UNAVAILABLE, "missing selected ALPN property.", RestPort),
+    (grpc.StatusCode.UNAVAILABLE, "Handshake read failed (Socket closed)", NodeUnreachable),
+    (
+        grpc.StatusCode.UNAVAILABLE,
+        "Handshake read failed (recvmsg:Connection reset by peer (104))",
+        NodeUnreachable,
+    ),
+    (grpc.StatusCode.UNAVAILABLE, "Handshake read failed (Endpoint closing)", NodeTimeout),
     (grpc.StatusCode.UNAVAILABLE, "Ssl handshake failed (TSI_PROTOCOL_FAILURE)", TlsFailed),
     (grpc.StatusCode.UNAVAILABLE, "SSL_ERROR_SSL: error: NO_SHARED_CIPHER", TlsFailed),
 ]

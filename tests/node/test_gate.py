@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from bot import pauses, texts
 from bot.demo.node import SimNode
 from bot.errors import (
+    CallMissing,
     CertificateNotPublic,
+    InvoiceUnknown,
     MacaroonRefused,
     NodeError,
     NodeLocked,
@@ -34,7 +36,7 @@ from bot.node import gate as gate_module
 from bot.node.client import Node
 from bot.node.gate import Gate, probe
 from bot.pauses import pause_s
-from tests.node.simulated import LIMIT_S, connected, failure
+from tests.node.simulated import HASH, LIMIT_S, add, connected, failure
 
 
 @pytest.fixture(autouse=True)
@@ -117,7 +119,12 @@ async def test_a_call_through_a_shut_gate_raises_its_reason(node: Node) -> None:
     ("error", "shuts"),
     [
         (NodeTimeout(), True),
-        (PermissionMissing(), True),
+        (MacaroonRefused(), True),
+        (NodeStarting(), True),
+        # the next call may need another permission, or be of a service that is there
+        (PermissionMissing(), False),
+        (CallMissing(), False),
+        (InvoiceUnknown(), False),
         (NodeOdd(), False),
         (NodeRefused(), False),
     ],
@@ -208,6 +215,24 @@ async def test_a_refused_macaroon_keeps_it_shut_until_it_is_exchanged(sim: SimNo
         assert type(gate.reason) is MacaroonRefused
         sim.bake(["invoices:read"], root_key_id=2, save_to="bot.macaroon")
         await opened(gate)
+
+
+async def test_the_macaroon_of_an_account_opens_it(sim: SimNode, node: Node) -> None:
+    sim.fail("LookupInvoice", text="invoice does not belong to this account")
+    await probe(node)
+
+
+async def test_what_one_command_has_no_permission_for_stops_no_other(sim: SimNode) -> None:
+    async with (
+        connected(sim, macaroon=sim.folder / "readonly.macaroon") as node,
+        watched(node) as gate,
+    ):
+        await opened(gate)
+        with pytest.raises(PermissionMissing), gate.passing():
+            await add(node)
+        assert gate.is_open
+        with pytest.raises(InvoiceUnknown), gate.passing():
+            await node.lookup(HASH)
 
 
 async def test_a_macaroon_that_cannot_look_up_keeps_it_shut(sim: SimNode) -> None:

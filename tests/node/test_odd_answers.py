@@ -14,7 +14,7 @@ from bot.core.answers import NodeState
 from bot.demo.node import SimNode
 from bot.errors import NodeOdd, NodeTimeout
 from bot.lnrpc import lightning_pb2 as pb
-from bot.node import client
+from bot.node import channel, client
 from bot.node.client import Node
 from tests.node.simulated import (
     HASH,
@@ -153,7 +153,7 @@ async def test_an_answer_of_20_mb_is_odd(sim: SimNode, node: Node, method: str) 
 
 async def test_an_answer_of_16_mb_is_read(sim: SimNode, node: Node) -> None:
     await add(node)
-    sim.garble("LookupInvoice", changed(memo="x" * (client.MAX_ANSWER_BYTES - 1000)))
+    sim.garble("LookupInvoice", changed(memo="x" * (channel.MAX_ANSWER_BYTES - 1000)))
     assert len((await node.lookup(HASH)).memo) > 16_000_000
 
 

@@ -152,3 +152,45 @@ async def test_whether_a_chat_is_reachable_and_whether_it_moved_are_kept_apart(
     assert await known() == ({CHAT}, {CHAT: -1000})
     await store.do(lambda tx: tx.chats.set_unreachable(CHAT, False, NOW))
     assert await known() == (set(), {CHAT: -1000})
+
+
+# what expired in a chat that nothing reached
+
+
+async def back(store: Store, mine: Invoice, *, chat_id: int = CHAT) -> Invoice:
+    await store.do(lambda tx: tx.chats.set_unreachable(chat_id, False, NOW))
+    return await read(store, mine.id)
+
+
+REST: Columns = {"state": State.OPEN, "lane": Lane.UNREACHABLE, "due_at": None}
+
+
+async def test_what_expired_unseen_needs_no_card_once_its_chat_is_back(store: Store) -> None:
+    mine = await row(store, 1, **REST, expires_at=int(NOW) - 1, sending=Do.SEND_CARD)
+    there = await back(store, mine)
+    assert (there.state, there.card_shown, there.card_id) == (State.OPEN, Face.EXPIRED, None)
+    assert there.sending is None
+    assert there.due_at == due_now(NOW)  # whether it was paid is the node's to say
+
+
+SEEN: list[Columns] = [
+    {"expires_at": int(NOW) + 1},
+    {"card_id": 100, "card_shown": Face.OPEN},
+    {"card_id": 100, "card_shown": Face.WAITING},
+    {"unsure": frozenset({Do.SEND_CARD})},
+    {"lane": Lane.COMMAND},
+    {"state": State.ASKING, "expires_at": 0},
+    {"state": State.PENDING, "expires_at": 0},
+    {"state": State.SETTLED},
+]
+
+
+@pytest.mark.parametrize("seen", SEEN, ids=[str(list(each)) for each in SEEN])
+async def test_what_is_open_or_was_seen_or_paid_is_shown_once_its_chat_is_back(
+    store: Store, seen: Columns
+) -> None:
+    values: Columns = {**REST, "expires_at": int(NOW) - 1, **seen}
+    mine = await row(store, 1, **values)
+    assert (await back(store, mine)).card_shown is mine.card_shown
+    elsewhere = await row(store, 2, **REST, expires_at=int(NOW) - 1)
+    assert (await back(store, elsewhere, chat_id=-9)).card_shown is Face.NOTHING

@@ -1,7 +1,9 @@
-"""The files while they are open: one that is removed or replaced is noticed at the next job."""
+"""The files while they are open: what is done to one of them is noticed at the next job."""
 
 from __future__ import annotations
 
+import asyncio
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +45,83 @@ async def test_nothing_is_written_to_a_file_that_is_nowhere(
     harm(harmed)
     for number in (2, 3):
         assert await is_refused(store, number, harmed)
+
+
+def emptied(file: Path) -> None:
+    os.truncate(file, 0)
+
+
+def halved(file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 2)
+
+
+def replaced_by_an_older_one(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-4096])
+
+
+def overwritten(file: Path) -> None:
+    with file.open("r+b") as opened_file:
+        opened_file.write(os.urandom(8192))
+
+
+async def is_emptied(journal: Path) -> None:
+    async with asyncio.timeout(10):
+        while journal.stat().st_size:  # noqa: ASYNC110 -- nothing tells of it
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("is_idle", [True, False])
+@pytest.mark.parametrize("harm", [emptied, halved, replaced_by_an_older_one, overwritten])
+async def test_nothing_is_written_to_a_file_that_was_cut_short_where_it_is(
+    store: Store, file: Path, harm: Callable[[Path], None], is_idle: bool
+) -> None:
+    await row(store, 1)
+    await is_emptied(file.with_name("bot.db-wal"))
+    if not is_idle:
+        await row(store, 2)
+    before = file.read_bytes()
+    harm(file)
+    harmed = file.read_bytes()
+    assert await is_refused(store, 3, file)
+    assert await is_refused(store, 4, file)
+    assert file.read_bytes() == harmed
+    file.write_bytes(before)
+    await row(store, 5)
+    assert committed(file) == ([1, 5] if is_idle else [1, 2, 5])
+
+
+@pytest.mark.parametrize("harm", [emptied, halved])
+async def test_nothing_is_written_after_a_journal_that_was_cut_short(
+    store: Store, file: Path, harm: Callable[[Path], None]
+) -> None:
+    await row(store, 1)
+    journal = file.with_name("bot.db-wal")
+    before = journal.read_bytes()
+    harm(journal)
+    for number in (2, 3):
+        assert await is_refused(store, number, journal)
+    journal.write_bytes(before)
+    await row(store, 4)
+    assert committed(file) == [1, 4]
+
+
+@pytest.mark.parametrize(
+    "does", ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA wal_checkpoint(RESTART)"]
+)
+async def test_what_another_program_does_through_sqlite_is_no_harm(
+    store: Store, file: Path, does: str
+) -> None:
+    for number in range(1, 60):
+        await row(store, number)
+    await is_emptied(file.with_name("bot.db-wal"))
+    await store.do(lambda tx: tx.invoices._connection.exec_driver_sql("DELETE FROM invoices"))
+    with beside(file) as other:
+        other.execute(does)
+    for number in (101, 102):
+        await row(store, number)
+    await is_emptied(file.with_name("bot.db-wal"))
+    await row(store, 103)
+    assert committed(file) == [101, 102, 103]
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from bot.core.cursor import Cursor
@@ -142,12 +140,18 @@ async def test_open_rows_of_another_node_are_set_aside_until_it_is_back(store: S
     theirs = await row(store, 1, state=State.OPEN, node_id="a")
     nobodys = await row(store, 2, state=State.OPEN)
     closed = await row(store, 3, state=State.EXPIRED, node_id="a")
+    waits = {"lane": Lane.UNREACHABLE, "due_at": None}
+    waiting = await row(store, 4, state=State.OPEN, node_id="a", **waits)
 
     assert await store.do(lambda tx: tx.nodes.set_aside_others("b", NOW)) == 1
     assert await store.do(lambda tx: tx.nodes.set_aside_others("b", NOW)) == 0
     aside = await read(store, theirs.id)
     assert (aside.lane, aside.due_at) == (Lane.OTHER_NODE, theirs.due_at)
-    assert await read(store, nobodys.id) == replace(nobodys, node_id="b")
+    assert await read(store, nobodys.id) == nobodys  # it is "b"'s once that knows it
+    assert await read(store, waiting.id) == waiting  # its chat makes it due
+    await store.do(lambda tx: [tx.nodes.claim(each.id, "b") for each in (nobodys, theirs)])
+    assert (await read(store, nobodys.id)).node_id == "b"
+    assert (await read(store, theirs.id)).node_id == "a"
     assert await read(store, closed.id) == closed
 
     # what is of "b" now

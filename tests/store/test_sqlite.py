@@ -23,13 +23,26 @@ from bot.errors import (
     DatabaseNotOurs,
     DatabaseNotPermitted,
     DatabaseTooNew,
+    DatabaseWithoutTables,
     LinkInTheWay,
     NotADatabase,
     StartError,
 )
-from bot.store import Store, inspect
+from bot.store import Store, inspect, writer
 from bot.store import beside as beside_file
-from tests.store.made import CHAT, NOW, beside, columns, opened, process, read, row, said, url
+from tests.store.made import (
+    CHAT,
+    NOW,
+    beside,
+    columns,
+    opened,
+    process,
+    read,
+    row,
+    said,
+    until,
+    url,
+)
 
 
 @pytest.mark.parametrize("path", ["/proc/nowhere/bot.db", "/dev/null/bot.db"])
@@ -274,6 +287,80 @@ async def test_an_emptied_file_with_its_journal_left_is_no_new_database(
     inspect(url(copy))
     async with opened(copy):
         pass
+
+
+async def copied(file: Path, tmp_path: Path) -> Path:
+    """The database's own file alone, as ``cp`` takes it."""
+    copy = tmp_path / "copy" / "bot.db"
+    copy.parent.mkdir()
+    shutil.copy(file, copy)
+    return copy
+
+
+async def test_a_copy_that_was_made_once_idle_holds_every_row(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "IDLE_S", 0.05)
+    async with opened(file) as store:
+        for number in range(50):
+            await row(store, number)
+        await until(lambda: file.with_name("bot.db-wal").stat().st_size == 0)
+        await store.beat(NOW)  # is no reason to lack anything
+        copy = await copied(file, tmp_path)
+        await row(store, 60)
+    async with opened(copy) as store:
+        assert await store.do(lambda tx: tx.invoices.by_origin(CHAT, 49)) is not None
+
+
+async def test_where_there_is_always_something_to_do_a_copy_lacks_only_the_newest(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "IDLE_S", 60.0)
+    monkeypatch.setattr(writer, "BUSY_S", 0.2)
+    async with opened(file) as store, asyncio.timeout(10):
+        await row(store, 0)
+        number = 1
+        while file.with_name("bot.db-wal").stat().st_size:
+            await row(store, number)
+            number += 1
+            await asyncio.sleep(0.01)
+        copy = await copied(file, tmp_path)
+    async with opened(copy) as store:
+        assert await store.do(lambda tx: tx.invoices.by_origin(CHAT, 0)) is not None
+
+
+async def test_a_copy_that_lacks_its_journal_is_no_new_database(file: Path, tmp_path: Path) -> None:
+    with beside(file) as connection:  # as a database was begun that is not put in place whole
+        connection.execute("PRAGMA journal_mode=WAL")
+    assert file.stat().st_size == 4096
+    error = await refused(file, file.read_bytes())
+    assert type(error) is DatabaseWithoutTables
+    assert error.values == {"path": str(file), "journal": f"{file}-wal"}
+
+
+async def test_a_start_that_was_killed_as_it_made_the_database_makes_it_again(file: Path) -> None:
+    for ending in (".new", ".new-wal", ".new-shm"):
+        file.with_name(f"bot.db{ending}").write_bytes(b"SQLite format 3\0 and half of it")
+    async with opened(file) as store:
+        await row(store)
+    assert {each.name for each in file.parent.iterdir()} == {"bot.db", "bot.db.lock", "bot.db.pid"}
+
+
+async def test_a_database_is_made_through_no_link(file: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"mine")
+    file.with_name("bot.db.new").symlink_to(precious)
+    async with opened(file) as store:
+        await row(store)
+    assert precious.read_bytes() == b"mine"
+
+
+async def test_an_empty_file_becomes_the_database_itself(file: Path) -> None:
+    file.touch()
+    before = file.stat().st_ino
+    async with opened(file) as store:
+        await row(store)
+    assert file.stat().st_ino == before, "it may be the only place that can be written"
 
 
 async def test_what_is_only_in_the_journal_is_not_taken_for_damage(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot import errors, texts
 from bot.core.failure import Failure
 from bot.core.invoice import Audience, Face, State
-from bot.core.text import MAX_CAPTION, MAX_TEXT, clean_quote, length
+from bot.core.text import MAX_CAPTION, MAX_TEXT, clean_quote, clean_short, length
 from tests.texts.reading import (
     FACES,
     HOSTILE,
@@ -28,13 +28,15 @@ from tests.texts.reading import (
 )
 
 STATE_MARKS = {
-    Face.OPEN: "⚡ Please pay",
+    Face.OPEN: "⚡",
     Face.PAID: "✅ Paid:",
-    Face.EXPIRED: "⌛ Expired:",
-    Face.EXPIRED_REPLACED: "⌛ Expired:",
-    Face.CANCELLED: "✖️ Cancelled:",
-    Face.CANCELLED_REPLACED: "✖️ Cancelled:",
+    Face.EXPIRED: "🕓 Expired:",
+    Face.EXPIRED_REPLACED: "🕓 Expired:",
+    Face.CANCELLED: "🚫 Cancelled:",
+    Face.CANCELLED_REPLACED: "🚫 Cancelled:",
 }
+
+LONG = "a memo that is too long for the first line"
 
 # the card
 
@@ -81,9 +83,13 @@ def test_a_memo_changes_nothing_outside_of_its_quote(face: Face, memo: str) -> N
         return
     read = checked(texts.card(row, face).html)
     plain = checked(texts.card(hostile(face, "x", "Anna"), face).html)
-    assert outside_quotes(read) == outside_quotes(plain)
+    if short := clean_short(row.memo):
+        assert read["text"] == plain["text"].replace(' – "x"', f' – "{short}"')
+    else:
+        quoted = checked(texts.card(hostile(face, LONG, "Anna"), face).html)
+        assert outside_quotes(read) == outside_quotes(quoted)
+        assert clean_quote(row.memo) in read["text"]
     assert read["text"].startswith(STATE_MARKS[face])
-    assert clean_quote(row.memo) in read["text"]
 
 
 @settings(deadline=None)
@@ -101,7 +107,61 @@ def test_a_name_stays_in_its_line(face: Face, name: str) -> None:
 @pytest.mark.parametrize("face", STATE_MARKS)
 def test_the_state_is_the_first_line_with_the_amount(face: Face) -> None:
     first = checked(texts.card(hostile(face, "pizza", "Anna"), face).html)["text"].splitlines()[0]
-    assert first == f"{STATE_MARKS[face]} 2,100 sats"
+    assert first == f'{STATE_MARKS[face]} 2,100 sats – "pizza"'
+
+
+@pytest.mark.parametrize(
+    ("memo", "first", "quote"),
+    [
+        ("", "", ""),
+        ("  pizza ", ' – "pizza"', ""),
+        ("x" * 40, f' – "{"x" * 40}"', ""),
+        ("x" * 41, "", "x" * 41),
+        ("two\nlines", "", "two\nlines"),
+        ('the "best" pizza', "", 'the "best" pizza'),  # marks that the line needs
+        ("paid ✅", "", "paid ✅"),
+        ("2  spaces", "", "2  spaces"),
+    ],
+)
+def test_a_short_memo_is_in_the_first_line_and_any_other_in_a_quote(
+    memo: str, first: str, quote: str
+) -> None:
+    read = checked(texts.card(hostile(Face.OPEN, memo, "Anna"), Face.OPEN).html)
+    assert read["text"].splitlines()[0] == f"⚡ 2,100 sats{first}"
+    assert ((quote in read["text"]) and outside_quotes(read) != read["text"]) or not quote
+
+
+@pytest.mark.parametrize(
+    ("asker", "chat_id", "payee", "says"),
+    [
+        ("Anna", -5, None, 'Requested by "Anna"'),
+        ("Anna", -5, "Ada's node", """Requested by "Anna", to "Ada's node\""""),
+        ("Anna", -5, "", """Requested by "Anna", to the bot owner's node"""),
+        ("Anna", 7, None, ""),
+        ("Anna", 7, "carrot", 'To "carrot"'),
+        ("", -5, "<b>", 'To "<b>"'),
+    ],
+)
+@pytest.mark.parametrize("face", [Face.OPEN, Face.PAID, Face.CANCELLED])
+def test_a_card_says_who_asked_and_whose_node_is_paid_where_that_is_news(
+    face: Face, asker: str, chat_id: int, payee: str | None, says: str
+) -> None:
+    row = hostile(face, "", asker, chat_id=chat_id)
+    lines = checked(texts.card(row, face, payee).html)["text"].splitlines()
+    assert lines[1].startswith(says)
+    assert any("equested" in line or line.startswith("To ") for line in lines) is bool(says)
+
+
+@pytest.mark.parametrize(
+    ("start", "network"),
+    [("lntb", "testnet"), ("lntbs", "signet"), ("lnbcrt", "regtest"), ("lnsb", "simnet")],
+)
+def test_a_test_network_is_named(start: str, network: str) -> None:
+    row = invoice(State.SETTLED, payment_request=f"{start}21u1p" + "q" * 250)
+    says = f"On {network}: these are no real sats."
+    assert says in texts.card(row, Face.OPEN).html.splitlines()
+    assert says in texts.announcement(row).splitlines()
+    assert "no real sats" not in texts.card(invoice(), Face.OPEN).html
 
 
 def test_an_open_card_has_all_that_is_needed_to_pay() -> None:
@@ -114,7 +174,8 @@ def test_an_open_card_has_all_that_is_needed_to_pay() -> None:
     times = [e["type"] for e in read["entities"] if e["type"]["@type"] == "textEntityTypeDateTime"]
     assert [each["unix_time"] for each in times] == [NOW + 3600] * 2
     assert times[1]["formatting_type"]["@type"] == "dateTimeFormattingTypeRelative"
-    assert "textEntityTypeBlockQuote" in kinds
+    assert read["text"].endswith("\nScan, or tap the text to copy it.")
+    assert "textEntityTypeBlockQuote" not in kinds
 
 
 CLOSED = [face for face in STATE_MARKS if face is not Face.OPEN]
@@ -182,7 +243,7 @@ def test_a_payment_is_announced_with_what_came_in(
 ) -> None:
     row = invoice(State.SETTLED, amount_msat=asked_msat, paid_msat=paid_msat)
     card, announced = texts.card(row, Face.PAID).html, texts.announcement(row)
-    assert parsed(card)["text"].splitlines()[0] == first
+    assert parsed(card)["text"].splitlines()[0] == f'{first} – "pizza"'
     assert first.removeprefix("✅ Paid: ") in announced
     for than in ("more", "less"):
         line = f"{than} than the 2,100 sats requested"
@@ -209,8 +270,8 @@ def test_a_replaced_card_says_so() -> None:
 
 def test_a_card_that_was_rejected_says_so_and_shows_nothing_that_people_wrote() -> None:
     for face, state in (
-        (Face.CANCELLED, "✖️ Cancelled"),
-        (Face.EXPIRED, "⌛ Expired"),
+        (Face.CANCELLED, "🚫 Cancelled"),
+        (Face.EXPIRED, "🕓 Expired"),
         (Face.PAID, "✅ Paid"),
     ):
         row = hostile(face, "pizza", "Anna", undeliverable=True)
@@ -309,7 +370,7 @@ def test_what_was_cancelled_before_there_was_an_invoice_says_so() -> None:
     row = invoice(State.FAILED, cancel_wanted=True, cancelled_by="<Bert>")
     card = texts.card(row, Face.FAILED).html
     assert parsed(card)["text"] == (
-        '✖️ Cancelled: 2,100 sats\nCancelled by "<Bert>". No invoice was made.'
+        '🚫 Cancelled: 2,100 sats\nCancelled by "<Bert>". No invoice was made.'
     )
 
 
@@ -321,13 +382,16 @@ def test_a_failure_that_is_not_known_has_a_general_sentence(failure: Failure | N
 
 def test_a_payment_is_announced_to_the_person_who_asked() -> None:
     read = checked(texts.announcement(hostile(Face.PAID, "pizza", "<Anna>")))
-    assert read["text"] == '✅ Received 2,100 sats for "<Anna>".\npizza'
+    assert read["text"] == '✅ Received 2,100 sats, requested by "<Anna>".\npizza'
     assert [each["type"]["@type"] for each in read["entities"]] == [
         "textEntityTypeMentionName",
         "textEntityTypeBlockQuote",
     ]
     group = invoice(State.SETTLED, asker_id=-5, asker_name="Friday dinner", memo="")
-    assert texts.announcement(group) == '✅ Received 2,100 sats for "Friday dinner".'
+    assert texts.announcement(group) == '✅ Received 2,100 sats, requested by "Friday dinner".'
+    for payee, at in (("carrot", '"carrot"'), ("", "the bot owner's node")):
+        said = texts.announcement(group, payee=payee)
+        assert said == f'✅ Received 2,100 sats at {at}, requested by "Friday dinner".'
 
 
 def test_an_announcement_elsewhere_says_why_it_is_there() -> None:

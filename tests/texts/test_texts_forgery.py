@@ -22,6 +22,8 @@ from bot.findings import Kind as Found
 from tests.texts.reading import FACES, LONG_REQUEST, checked, invoice, outside_quotes
 
 NAME, MEMO = "Zebedee", "mozzarella"
+#: One that is quoted.
+LONG_MEMO = MEMO + " and so on" * 5
 BLANK = "\u2800\u3164\u115f\u1160\uffa0"
 MARKS = "\u0301\u0336\u0489\ufe0f\u20e3"
 
@@ -137,7 +139,7 @@ def ours(text: str) -> list[str]:
 def assert_begins_as_without(text: str, make: Callable[[str, str], str]) -> None:
     """Each line begins as one does with a plain name and memo, or without one of them."""
     lines = text.split("\n")
-    harmless = [ours(make(memo, name)) for memo in ("", MEMO) for name in ("", NAME)]
+    harmless = [ours(make(memo, name)) for memo in ("", MEMO, LONG_MEMO) for name in ("", NAME)]
     assert any(
         len(starts) == len(lines) and all(map(str.startswith, lines, starts)) for starts in harmless
     ), (text, harmless)

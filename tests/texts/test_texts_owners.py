@@ -46,10 +46,33 @@ NOTICES = [
         ),
     ),
     (
+        Notice(Kind.ADD_NOT_PERMITTED),
+        (
+            "I can't make invoices: my macaroon lacks a permission for that. "
+            "Please bake one that has it. To see how, write /status."
+        ),
+    ),
+    (
+        Notice(Kind.CARD_UNTRUE, 47, "no", count=40),
+        (
+            "Telegram rejected an edit of the card of invoice 47: no. "
+            "I can't delete it either. It may look payable although it is not. Please delete it. "
+            "In the hour before, the same happened to 39 other cards. "
+            "See the log for their invoices."
+        ),
+    ),
+    (
         Notice(Kind.CANCEL_NOT_PERMITTED),
         (
             "My macaroon lacks the permission to cancel. Invoices that people cancel stay open at "
             "the node until they expire. Please bake a macaroon with that permission."
+        ),
+    ),
+    (
+        Notice(Kind.OTHER_COPY),
+        (
+            "Another copy of me runs with the same token. Each of us gets only some of the "
+            "commands. Please stop one of us."
         ),
     ),
     (

@@ -64,6 +64,7 @@ def test_replies_without_words_of_people_are_parsed() -> None:
         texts.ids(7, 7),
         texts.ids(7, -100),
         texts.stranger(7, -100),
+        texts.unclaimed(7, -100),
         texts.latest([], in_group=False),
         texts.latest([], in_group=True),
         texts.TOO_LATE,
@@ -92,6 +93,9 @@ CANCELLING = {
     Cancelling.ALREADY_PAID: "It has already been paid.",
     Cancelling.NOT_ASKED: "All right, no invoice.",
     Cancelling.ALREADY_CLOSED: "It can no longer be paid. There is nothing to cancel.",
+    Cancelling.UNCONFIRMED: (
+        "It has expired. Its card will say whether it was paid once I can reach its Lightning node."
+    ),
     Cancelling.NODE_AWAY: (
         "Its node is not connected right now. I'll cancel it once that node is back. "
         "Until then it can still be paid."
@@ -147,6 +151,15 @@ def test_what_is_said_to_a_renewal_fits_a_press(result: Renewing) -> None:
     assert len(said) <= MAX_PRESS
 
 
+@pytest.mark.parametrize("error", NODE_ERRORS)
+def test_a_renewal_while_the_node_is_away_says_so(error: type[NodeError]) -> None:
+    said = texts.asked_to_renew(Renewing.RENEWING, away=error())
+    assert said == f"{texts.reason(error()).what} I'll keep trying for a while."
+    assert len(said) <= MAX_PRESS
+    for result in set(Renewing) - {Renewing.RENEWING, Renewing.REFUSED}:
+        assert texts.asked_to_renew(result, away=error()) == RENEWING[result]
+
+
 def test_a_renewal_that_is_refused_says_why_as_plain_text() -> None:
     limit = UserLimitReached(count=2, per_s=7200, who="<Anna>")
     said = texts.asked_to_renew(Renewing.REFUSED, limit)
@@ -174,6 +187,13 @@ def test_a_stranger_reads_whom_to_send_the_ids() -> None:
     )
 
 
+def test_while_there_are_no_owners_anyone_reads_how_to_become_one() -> None:
+    assert parsed(texts.unclaimed(7, 7))["text"] == (
+        "Nobody owns this bot yet. If it is yours, add your id to owners in [access] of "
+        "config.toml, and restart it:\nYour id: 7"
+    )
+
+
 def test_the_help_names_the_bot_where_its_name_is_needed() -> None:
     assert "/invoice@some_bot 2100 pizza" in parsed(texts.help_private("some_bot"))["text"]
     group = parsed(texts.help_group("some_bot"))["text"]
@@ -197,8 +217,8 @@ def test_as_many_of_the_latest_are_listed_as_fit() -> None:
         (State.PENDING, '⏳ pending · 2,100 sats – "pizza" · '),
         (State.OPEN, '⚡ open · 2,100 sats – "pizza" · '),
         (State.SETTLED, '✅ paid · 2,100 sats – "pizza" · '),
-        (State.EXPIRED, '⌛ expired · 2,100 sats – "pizza" · '),
-        (State.CANCELLED, '✖️ cancelled · 2,100 sats – "pizza" · '),
+        (State.EXPIRED, '🕓 expired · 2,100 sats – "pizza" · '),
+        (State.CANCELLED, '🚫 cancelled · 2,100 sats – "pizza" · '),
         (State.FAILED, '⚠️ failed · 2,100 sats – "pizza" · '),
     ],
 )

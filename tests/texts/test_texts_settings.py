@@ -15,6 +15,17 @@ def file(kind: Kind, key: str, path: str = "/x", reason: str = "") -> Problem:
     return Problem(kind, key, values={"path": path, "reason": reason})
 
 
+def lndconnect(kind: Kind) -> Problem:
+    values: dict[str, Value] = {"found": Found.STRING, "characters": 34}
+    return Problem(kind, "lnd.lndconnect", values=values)
+
+
+#: What each line about it begins with.
+LNDCONNECT = (
+    "lnd.lndconnect: expected lndconnect://host:port?cert=...&macaroon=... as lndconnect prints "
+    "it, found a string of 34 characters (not shown)"
+)
+
 LINES: list[tuple[Problem, str]] = [
     (
         Problem(Kind.NO_SETTINGS, "config.toml", values={"folder": "/home/me"}),
@@ -141,6 +152,37 @@ LINES: list[tuple[Problem, str]] = [
         "telegram.token_file: expected either token or token_file, found both",
     ),
     (
+        lndconnect(Kind.LNDCONNECT_SCHEME),
+        f"{LNDCONNECT} that does not begin with lndconnect://",
+    ),
+    (
+        lndconnect(Kind.LNDCONNECT_HOST),
+        f"{LNDCONNECT} without a valid host:port after lndconnect://",
+    ),
+    (
+        refused("lnd.proxy", "socks5://127.0.0.1:9050", kind=Kind.PROXY_SOCKS),
+        (
+            "lnd.proxy: expected http://host:port of a proxy that tunnels (HTTP CONNECT), such as "
+            'Tor\'s HTTPTunnelPort, found "socks5://127.0.0.1:9050": SOCKS is not supported'
+        ),
+    ),
+    (
+        Problem(Kind.ONION_WITHOUT_PROXY, "lnd.host"),
+        (
+            "lnd.host: a .onion address needs Tor: set lnd.proxy to Tor's HTTPTunnelPort, such as "
+            "http://127.0.0.1:9080"
+        ),
+    ),
+    (lndconnect(Kind.LNDCONNECT_NO_MACAROON), f"{LNDCONNECT} without macaroon="),
+    (
+        lndconnect(Kind.LNDCONNECT_MACAROON_ODD),
+        f"{LNDCONNECT} whose macaroon= is not base64: is it complete?",
+    ),
+    (
+        lndconnect(Kind.LNDCONNECT_CERT_ODD),
+        f"{LNDCONNECT} whose cert= is not base64: is it complete?",
+    ),
+    (
         Problem(Kind.BESIDE_LNDCONNECT, "lnd.host"),
         "lnd.host: expected either this or lnd.lndconnect, found both",
     ),
@@ -174,6 +216,14 @@ LINES: list[tuple[Problem, str]] = [
         ),
     ),
     (
+        refused("database.url", "sqlite:///$HOME/x", kind=Kind.DATABASE_VARIABLE),
+        (
+            "database.url: expected sqlite:/// and the path of a file, "
+            'found "sqlite:///$HOME/x": variables are not replaced; write the whole path, or ~/ '
+            "for the home folder"
+        ),
+    ),
+    (
         refused("database.url", "sqlite:////data/", kind=Kind.DATABASE_FOLDER),
         (
             "database.url: expected sqlite:/// and the path of a file, "
@@ -196,6 +246,20 @@ LINES: list[tuple[Problem, str]] = [
     (
         file(Kind.FILE_MISSING, "lnd.tls_cert", ""),
         "lnd.tls_cert: expected LND's tls.cert, found no file there (path not shown)",
+    ),
+    (
+        file(Kind.FILE_VARIABLE, "lnd.macaroon", "/etc/$HOME/x"),
+        (
+            "lnd.macaroon: expected a macaroon file, found no file at /etc/$HOME/x: "
+            "variables are not replaced; write the whole path, or ~/ for the home folder"
+        ),
+    ),
+    (
+        file(Kind.FILE_SPACE, "lnd.tls_cert", "/x "),
+        (
+            "lnd.tls_cert: expected LND's tls.cert, found no file at /x : "
+            "remove the spaces at the ends of its path"
+        ),
     ),
     (
         file(Kind.FILE_IS_FOLDER, "telegram.token_file"),
@@ -259,7 +323,7 @@ def test_every_key_says_what_is_expected() -> None:
             'the path of LND\'s tls.cert ("" for a certificate from a public authority)',
         ),
         ("lnd.lndconnect", "lndconnect://host:port?cert=...&macaroon=... as lndconnect prints it"),
-        ("lnd.private_route_hints", "true or false"),
+        ("lnd.private_route_hints", '"auto", true or false'),
         ("invoices.patience", 'a duration from "1s" to "1h", such as "60s"'),
         ("invoices.min_sats", "a whole number from 1 to 10000000000000"),
         (

@@ -22,7 +22,8 @@ DAY_S = 86_400
 AT = 1_800_793_800.0
 
 CERTIFICATE, MACAROON, DATABASE = About.CERTIFICATE, About.MACAROON, About.DATABASE
-RENEW = "remove LND's tls.cert and tls.key, restart LND, and copy the new tls.cert to lnd.tls_cert"
+RENEW = "restart LND, which creates a new one, and copy the new tls.cert to lnd.tls_cert"
+RENEW_LATER = f"once it has expired, {RENEW}"
 BAKE_ONE = f"bake one that fits and set lnd.macaroon to its path: {BAKE}"
 
 
@@ -59,10 +60,43 @@ LINES: list[tuple[Finding, str]] = [
         ),
     ),
     (
-        bad(About.TELEGRAM, Kind.UNREACHABLE, api_url="https://api.telegram.org"),
+        bad(
+            About.TELEGRAM,
+            Kind.UNREACHABLE,
+            api_url="https://api.telegram.org",
+            reason="connection refused",
+        ),
         (
-            "✗ Telegram: it can't be reached; check that this machine is online and that "
-            "telegram.api_url (https://api.telegram.org) is right"
+            "✗ Telegram: it can't be reached (connection refused); "
+            "check that this machine is online and that telegram.api_url "
+            "(https://api.telegram.org) is right"
+        ),
+    ),
+    (
+        bad(
+            About.TELEGRAM,
+            Kind.NAME_UNKNOWN,
+            name="api.telegram.org",
+            api_url="https://api.telegram.org",
+        ),
+        (
+            "✗ Telegram: this machine finds no address for api.telegram.org; check that it is "
+            "online, that its DNS works, and that telegram.api_url (https://api.telegram.org) is "
+            "right"
+        ),
+    ),
+    (
+        bad(About.TELEGRAM, Kind.PROXY_FAILED, proxy="10.0.0.1:3128", reason="no answer in time"),
+        (
+            "✗ Telegram: it can't be reached through the proxy 10.0.0.1:3128 (no answer in time); "
+            "check the proxy, and the variables HTTPS_PROXY and NO_PROXY"
+        ),
+    ),
+    (
+        bad(About.TELEGRAM, Kind.PROXY_UNSUPPORTED, variable="ALL_PROXY"),
+        (
+            "✗ Telegram: it can't be reached, and ALL_PROXY is not supported as it is; "
+            "set HTTPS_PROXY to the address of an HTTP proxy, such as http://127.0.0.1:3128"
         ),
     ),
     (
@@ -125,6 +159,33 @@ LINES: list[tuple[Finding, str]] = [
             "✓ groups: privacy mode is on, as recommended: "
             "/invoice@a_bot and replies to the bot's messages reach it"
         ),
+    ),
+    (fine(About.GROUPS, Kind.IN_ALL_CHATS), "✓ groups: the bot is in each of access.chats"),
+    (
+        note(About.GROUPS, Kind.NOT_IN_CHAT, chat_id=-1001234567890),
+        (
+            "! groups: the bot is not in -1001234567890; add it to that group, or correct "
+            "access.chats: the command /id shows a group's number, which is negative"
+        ),
+    ),
+    (
+        note(About.GROUPS, Kind.CHAT_MOVED, chat_id=-5, new_chat_id=-1005),
+        (
+            "! groups: -5 is the group's old number, from before it became a supergroup; "
+            "write -1005 in access.chats"
+        ),
+    ),
+    (fine(About.ACCESS, Kind.OWNERS_MET), "✓ access: the bot can write to all owners"),
+    (
+        note(About.ACCESS, Kind.OWNER_NOT_MET, user_id=7, username="a_bot"),
+        (
+            "! access: the bot can't write to 7 of access.owners: they have not opened it, or have "
+            "blocked it; open https://t.me/a_bot with that account and press Start"
+        ),
+    ),
+    (
+        note(About.GROUPS, Kind.NOT_CHECKED, id=-5, message="Bad Gateway"),
+        "! groups: -5 could not be checked (Bad Gateway); try again",
     ),
     # the files with secrets
     (
@@ -197,15 +258,15 @@ LINES: list[tuple[Finding, str]] = [
     ),
     (
         expires(CERTIFICATE, Mark.NOTE, 28 * DAY_S),
-        f"! certificate: it expires on 2027-01-24, in 28 days; {RENEW}",
+        f"! certificate: it expires on 2027-01-24, in 28 days; {RENEW_LATER}",
     ),
     (
         expires(CERTIFICATE, Mark.NOTE, 2 * DAY_S - 1),
-        f"! certificate: it expires on 2027-01-24, in 1 day; {RENEW}",
+        f"! certificate: it expires on 2027-01-24, in 1 day; {RENEW_LATER}",
     ),
     (
         expires(CERTIFICATE, Mark.NOTE, DAY_S - 1),
-        f"! certificate: it expires on 2027-01-24, in less than a day; {RENEW}",
+        f"! certificate: it expires on 2027-01-24, in less than a day; {RENEW_LATER}",
     ),
     (
         bad(CERTIFICATE, Kind.EXPIRED, expired_at=AT),
@@ -285,6 +346,32 @@ LINES: list[tuple[Finding, str]] = [
         "✓ channels: up to 1,580,000,000 sats can be received",
     ),
     (
+        note(About.CHANNELS, Kind.CHANNELS_UNSEEN, permission="offchain:read"),
+        (
+            "! channels: not checked, because the macaroon lacks offchain:read: payment requests "
+            "include no hints for private channels; if all channels are private, set "
+            "lnd.private_route_hints = true"
+        ),
+    ),
+    (
+        fine(About.CHANNELS, Kind.HINTS),
+        "✓ channels: payment requests include hints for the private channels",
+    ),
+    (
+        fine(About.CHANNELS, Kind.NO_HINTS),
+        (
+            "✓ channels: payment requests include no hints for the private channels, because "
+            "others are public"
+        ),
+    ),
+    (
+        note(About.CHANNELS, Kind.HINTS_NEEDED),
+        (
+            "! channels: all of them are private, and payment requests include no hints, "
+            'so nobody can pay; set lnd.private_route_hints = "auto"'
+        ),
+    ),
+    (
         note(About.CHANNELS, Kind.NOTHING_RECEIVABLE),
         (
             "! channels: no inbound liquidity, so nobody can pay; "
@@ -341,6 +428,13 @@ LINES: list[tuple[Finding, str]] = [
         ),
     ),
     (
+        refused(DATABASE, errors.DatabaseWithoutTables(path="/bot.db", journal="/bot.db-wal")),
+        (
+            "✗ database: /bot.db has nothing in it: its journal /bot.db-wal is missing; "
+            "restore both from a backup, or remove it to start over"
+        ),
+    ),
+    (
         refused(DATABASE, errors.DatabaseNotOurs(path="/d/bot.db")),
         ("✗ database: /d/bot.db belongs to another program; choose another file in database.url"),
     ),
@@ -385,6 +479,8 @@ def family(kind: type[InvoiceBotError]) -> Iterator[type[InvoiceBotError]]:
 
 CURES: list[tuple[type[errors.NodeError], str]] = [
     (errors.NodeUnreachable, f"check that LND is running and that its address is {HOST}"),
+    (errors.ProxyRefused, f"check that LND is running and that its address is {HOST}"),
+    (errors.NodeNameUnknown, f"check the name in {HOST} (lnd.host), or write"),
     (errors.NodeTimeout, f"check that {HOST} (lnd.host) is LND's gRPC port"),
     (errors.NodeStarting, "try again in a while"),
     (errors.NodeStopping, "try again in a while"),
@@ -393,10 +489,11 @@ CURES: list[tuple[type[errors.NodeError], str]] = [
     (errors.CertificateChanged, "copy LND's current tls.cert to lnd.tls_cert"),
     (errors.CertificateCorrupt, "copy LND's current tls.cert to lnd.tls_cert"),
     (errors.TlsFailed, "copy LND's current tls.cert to lnd.tls_cert"),
-    (errors.CertificateExpired, "remove LND's tls.cert and tls.key, restart LND, and copy the new"),
+    (errors.CertificateExpired, RENEW),
     (errors.CertificateNotPublic, "copy LND's current tls.cert to lnd.tls_cert"),
-    (errors.CertificateName, "add the address to lnd.conf (tlsextraip, tlsextradomain), let LND"),
+    (errors.CertificateName, "write a name that its certificate includes (lnd.host), or copy"),
     (errors.TlsMissing, f"check that the address {HOST} (lnd.host) is LND's gRPC address"),
+    (errors.RestPort, f"that is not gRPC: correct {HOST} (lnd.host), gRPC is port 10009"),
     (errors.MacaroonRefused, BAKE_ONE),
     (errors.MacaroonExpired, BAKE_ONE),
     (errors.MacaroonBound, BAKE_ONE),
@@ -424,6 +521,18 @@ def test_where_the_node_comes_from_lndconnect_no_cure_names_a_setting_that_is_no
     assert not re.search(r"lnd\.(host|tls_cert|macaroon)", texts.finding_line(met_there))
 
 
+@pytest.mark.parametrize("kind", list(family(errors.CertificateRefused)))
+def test_where_the_certificate_is_beside_lndconnect_the_cures_name_that_file(
+    kind: type[errors.NodeError],
+) -> None:
+    places = {"source": "lnd.lndconnect", "certificate_key": "lnd.tls_cert"}
+    line = texts.finding_line(refused(About.NODE, kind(), host=HOST, bake=BAKE, **places))
+    assert not re.search(r"lnd\.(host|macaroon)", line)
+    assert ("tls.cert" in line) is ("lnd.tls_cert" in line)
+    if kind is errors.CertificateNotPublic:
+        assert "that address has no certificate" in line
+
+
 @pytest.mark.parametrize(
     "finding",
     [
@@ -442,6 +551,44 @@ def test_what_is_wrong_with_lndconnect_is_fixed_there(finding: Finding) -> None:
     assert not re.search(r"lnd\.(host|tls_cert|macaroon)", line)
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            errors.NodeUnreachable(host="127.0.0.1:10019", cause="connection refused"),
+            (
+                "The Lightning node can't be reached at 127.0.0.1:10019 (connection refused). "
+                "invoice-bot check says more."
+            ),
+        ),
+        (
+            errors.NodeTimeout(host="node:8080", cause=""),
+            "The Lightning node is not answering at node:8080. invoice-bot check says more.",
+        ),
+        (
+            errors.CertificateExpired(host="node:10009", cause=""),
+            (
+                "The Lightning node's certificate has expired (node:10009). "
+                "invoice-bot check says more."
+            ),
+        ),
+        (
+            errors.NodeLocked(),
+            "The Lightning node's wallet is locked. invoice-bot check says more.",
+        ),
+        (
+            errors.NodeRefused(detail="UNKNOWN: no CLTV\ndelta", host="node:10009", cause=""),
+            "The Lightning node rejected this invoice (UNKNOWN: no CLTV delta).",
+        ),
+        (errors.MemoTooLong(), "The memo is too long for the Lightning node."),
+    ],
+)
+def test_the_nodes_trouble_at_a_terminal_has_its_place_and_cause(
+    error: errors.NodeError, said: str
+) -> None:
+    assert texts.why_here(error) == said
+
+
 def leaves(kind: type[InvoiceBotError]) -> Iterator[type[InvoiceBotError]]:
     for below in kind.__subclasses__():
         yield from leaves(below) if below.__subclasses__() else (below,)
@@ -450,6 +597,13 @@ def leaves(kind: type[InvoiceBotError]) -> Iterator[type[InvoiceBotError]]:
 @pytest.mark.parametrize("kind", list(leaves(errors.NodeError)))
 def test_every_error_of_the_node_has_something_to_do(kind: type[errors.NodeError]) -> None:
     assert re.fullmatch(r"[a-z].*[^.;]", texts.cure(met(kind())))
+
+
+@pytest.mark.parametrize("kind", [errors.NodeUnreachable, errors.ProxyRefused])
+def test_where_a_proxy_is_in_between_it_is_named(kind: type[errors.NodeError]) -> None:
+    proxy = "http://127.0.0.1:9080"
+    met_there = refused(About.NODE, kind(), host=HOST, bake=BAKE, proxy=proxy)
+    assert f", and that {proxy} (lnd.proxy) leads there" in texts.cure(met_there)
 
 
 def test_an_error_without_detail_is_its_sentence() -> None:

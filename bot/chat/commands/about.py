@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from telegram import Message
-from telegram.ext import CommandHandler, MessageHandler
+from telegram.ext import CommandHandler, MessageHandler, filters
 
 from bot import texts
 from bot.chat import messages
@@ -28,9 +28,18 @@ class About:
     def register(self, application: PtbApplication) -> None:
         """Who handles what."""
         help_, ids = self._replies.to_message(self.help), self._replies.to_message(self.ids)
+        channel = self._replies.to_message(self.channel)
+        answer = self._replies.to_message(self.channel_answer)
         for handler in (
             CommandHandler(["help", "start"], help_, filters=messages.ADDRESSED),
             CommandHandler("id", ids, filters=messages.ADDRESSED),
+            CommandHandler("invoice", channel, filters=messages.AS_CHANNEL),
+            CommandHandler(
+                ["cancel", "help", "id", "invoices", "start", "status"],
+                channel,
+                filters=messages.AS_CHANNEL_ADDRESSED,
+            ),
+            MessageHandler(messages.AS_CHANNEL & filters.TEXT & ~filters.COMMAND, answer),
             # a slip such as /invoice2100
             MessageHandler(messages.PRIVATE_COMMANDS, help_),
         ):
@@ -42,8 +51,22 @@ class About:
         if (instead := await self._admission.instead(message, asker)) is not None:
             return instead
         name = self._telegram_bot.username
-        in_private = messages.is_private(message)
-        return [reply(message, texts.help_private(name) if in_private else texts.help_group(name))]
+        if not messages.is_private(message):
+            return [reply(message, texts.help_group(name))]
+        replies = [reply(message, texts.help_private(name))]
+        if self._admission.is_unclaimed:
+            replies.append(reply(message, texts.unclaimed(asker.id, message.chat.id)))
+        return replies
+
+    async def channel(self, message: Message) -> Sequence[Reply]:
+        """A command of somebody who writes as a channel: nothing is done."""
+        return await self._admission.channel(message)
+
+    async def channel_answer(self, message: Message) -> Sequence[Reply]:
+        """The same of a reply to what the bot said."""
+        to = messages.replied(message)
+        to_us = to is not None and messages.is_from(to, self._telegram_bot)
+        return await self._admission.channel(message) if to_us else []
 
     async def ids(self, message: Message) -> Sequence[Reply]:
         """/id: the numbers for the allow-list."""
@@ -53,4 +76,5 @@ class About:
         if (late := await self._admission.late(message, asker)) is not None:
             return late
         is_stranger = not self._admission.may_ask(message, asker)
-        return [reply(message, texts.ids(asker.id, message.chat.id), to_stranger=is_stranger)]
+        say = texts.unclaimed if self._admission.is_unclaimed else texts.ids
+        return [reply(message, say(asker.id, message.chat.id), to_stranger=is_stranger)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -15,13 +15,17 @@ from bot.chat import messages
 from bot.chat.admission import Admission
 from bot.chat.buttons import named
 from bot.chat.client import TelegramBot
-from bot.chat.replies import Replies, Reply, reply
+from bot.chat.corrections import Corrections
+from bot.chat.replies import Callback, Replies, Reply, reply
 from bot.chat.targets import AtNode, Targets
 from bot.chat.updates import PtbApplication
 from bot.core.text import clean
 from bot.core.wishes import Answered, Asked, Cancelling
 from bot.errors import ChatLimitReached, Refused, ShareLimitReached, UserLimitReached
 from bot.places import Places
+
+#: What is said back to a message.
+Handle = Callable[[Message], Awaitable[Sequence[Reply]]]
 
 
 class Invoices:
@@ -45,17 +49,28 @@ class Invoices:
         self._replies = replies
         self._targets = targets
         self._telegram_bot = telegram_bot
+        self._corrections = Corrections()
 
     def register(self, application: PtbApplication) -> None:
         """Who handles what."""
         callback = self._replies.to_message
+
+        def corrected(handle: Handle) -> Callback:
+            return self._replies.to_edit(partial(self._corrected, handle))
+
         for handler in (
             CommandHandler("invoice", callback(self.invoice), filters=messages.ASKS),
             CommandHandler("cancel", callback(self.cancel), filters=messages.ASKS),
             CommandHandler("invoices", callback(self.invoices), filters=messages.ADDRESSED),
             MessageHandler(messages.TEXTS, callback(self.answer)),
+            CommandHandler("invoice", corrected(self.invoice), filters=messages.EDITED),
+            MessageHandler(messages.EDITED_TEXTS, corrected(self.answer)),
         ):
             application.add_handler(handler)
+
+    async def _corrected(self, handle: Handle, message: Message) -> Sequence[Reply]:
+        """An edit counts where the message was refused as it was before."""
+        return await handle(message) if self._corrections.may_take(message) else []
 
     async def invoice(self, message: Message) -> Sequence[Reply]:
         """/invoice <amount> [memo]: a new row. /invoice alone: a row that asks for the amount."""
@@ -72,7 +87,9 @@ class Invoices:
                 age_s=self._admission.age_s(message),
             )
         except Refused as error:
+            self._corrections.note(message, refused=True)
             return [reply(message, texts.refusal(error))]
+        self._corrections.note(message, refused=False)
         return await self._admission.too_late(message, asker) if asked is Asked.TOO_LATE else []
 
     async def answer(self, message: Message) -> Sequence[Reply]:
@@ -97,13 +114,17 @@ class Invoices:
                 place,
                 clean(message.text or ""),
                 replied_to=None if to is None else to.message_id,
+                replied_at=0.0 if to is None else to.date.timestamp(),
                 age_s=self._admission.age_s(message),
             )
         except (UserLimitReached, ChatLimitReached, ShareLimitReached) as error:
+            self._corrections.note(message, refused=True)
             return [reply(message, texts.refusal(error))]
         except Refused as error:  # another answer is waited for
+            self._corrections.note(message, refused=True)
             asks = reply(message, texts.refusal(error), asks=True)
             return [replace(asks, then=partial(self._actions.asked_again, asker, place))]
+        self._corrections.note(message, refused=False)
         match answered:
             case Answered.TOO_LATE:
                 return await self._admission.too_late(message, asker)

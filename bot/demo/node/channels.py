@@ -76,6 +76,12 @@ def hints(channels: Iterable[Channel]) -> list[bytes]:
     return [each.hint() for each in channels if each.private and each.active][:_MOST_HINTS]
 
 
+def reachable(channels: Iterable[Channel], hinted: Iterable[int]) -> list[Channel]:
+    """Those over which a stranger can pay: public ones, and private ones whose ids are `hinted`."""
+    ids = set(hinted)
+    return [each for each in channels if not each.private or each.channel_id in ids]
+
+
 def receive(channels: Sequence[Channel], msat: int) -> None:
     """Move the amount over from the peers, over as many channels as it takes.
 

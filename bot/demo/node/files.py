@@ -55,10 +55,14 @@ class Files:
         self._write_macaroons()
 
     def renew_certificate(
-        self, *, valid_s: int = certificate.VALID_S, hosts: Sequence[str] = certificate.HOSTS
+        self,
+        *,
+        valid_s: int = certificate.VALID_S,
+        hosts: Sequence[str] = certificate.HOSTS,
+        by_authority: bool = False,
     ) -> None:
         """Write a new key and certificate."""
-        certificate.make(self.folder, valid_s=valid_s, hosts=hosts)
+        certificate.make(self.folder, valid_s=valid_s, hosts=hosts, by_authority=by_authority)
 
     def _write_macaroons(self) -> None:
         self.bake(macaroons.ADMIN, save_to="admin.macaroon")

@@ -169,7 +169,8 @@ class Ledger:
             raise PaymentFailed("amount must be specified when paying a zero amount invoice")
         paid_msat = amount_msat if amount_msat is not None else request.amount_msat or 0
         invoice = self._payable(request, paid_msat)
-        channels.receive(self.channels, paid_msat)
+        hinted = (hop.channel_id for route in request.hints for hop in route)
+        channels.receive(channels.reachable(self.channels, hinted), paid_msat)
         invoice.paid_msat = paid_msat
         if hold:
             invoice.state = ACCEPTED

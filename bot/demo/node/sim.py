@@ -143,10 +143,17 @@ class SimNode(Daemon, Faults):
         self._files.renew_macaroons()
 
     def renew_certificate(
-        self, *, valid_s: int = certificate.VALID_S, hosts: Sequence[str] = certificate.HOSTS
+        self,
+        *,
+        valid_s: int = certificate.VALID_S,
+        hosts: Sequence[str] = certificate.HOSTS,
+        by_authority: bool = False,
     ) -> None:
-        """Write a new certificate; the server takes it at its next start, as LND does."""
-        self._files.renew_certificate(valid_s=valid_s, hosts=hosts)
+        """Write a new certificate; the server takes it at its next start, as LND does.
+
+        `by_authority`: signed by an authority, whose own is authority.cert in the folder.
+        """
+        self._files.renew_certificate(valid_s=valid_s, hosts=hosts, by_authority=by_authority)
 
     # --- invoices
 

@@ -62,11 +62,19 @@ class Access:
         return Chat(chat_id, "private", bot=bot.user, person=person)
 
     def thread(self, chat: Chat, query: Query) -> int | None:
-        """The topic to write to. Refusal for an unknown one, and for General by its number."""
+        """The topic to write to. Refusal for an unknown one, and for General by its number.
+
+        A supergroup without topics has threads of replies, which its messages begin; what was a
+        topic there is none of these.
+        """
         thread = query.number("message_thread_id")
-        if thread == 0 or not (chat.is_forum or chat.type == "private"):
+        if thread == 0 or chat.type in ("group", "channel"):
             return None
-        if thread == GENERAL_TOPIC_ID or thread not in chat.topics:
+        if chat.type == "supergroup" and not chat.is_forum:
+            is_known = thread in chat.messages and thread not in chat.topics
+        else:
+            is_known = thread != GENERAL_TOPIC_ID and thread in chat.topics
+        if not is_known:
             raise bad_request("message thread not found")
         return thread
 
@@ -121,7 +129,28 @@ class Access:
             entities = query.decoded(f"{prefix}entities", "")
         except Refusal:
             entities = None
-        return read_formatted(query.text(text_field), query.text("parse_mode"), entities)
+        return self.read_formatted(query.text(text_field), query.text("parse_mode"), entities)
+
+    def read_formatted(
+        self, text: str, parse_mode: str, entities: object
+    ) -> tuple[str, list[Entity]]:
+        """Text and entities as the request has them. Refusal where they can't be parsed."""
+        if len(text.encode()) > MAX_SOURCE_BYTES:
+            raise bad_request("Text is too long")
+        mode = parse_mode.lower()
+        if not text or mode in ("", "none"):
+            try:
+                return text, entities_from_json(entities)
+            except EntityError as error:
+                raise bad_request(str(error)) from None
+        if mode in ("markdown", "markdownv2"):
+            raise bad_request("the simulator reads HTML only, no Markdown")
+        if mode != "html":
+            raise bad_request("Unsupported parse_mode")
+        try:
+            return parse_html(text, unknown=self._people.unknown_tags)
+        except EntityError as error:
+            raise bad_request(f"Can't parse entities: {error}") from None
 
     def settled_text(self, bot: Bot, text: str, entities: list[Entity]) -> tuple[str, list[Json]]:
         """A message's text as the chat will show it. Refusal where it is too long or empty."""
@@ -156,31 +185,13 @@ class Access:
                     user = self._people.user(entity.extra["user"]["id"])
                 except KeyError:
                     continue
+                if user.id in self._people.unmentionable:
+                    raise bad_request("ENTITY_MENTION_USER_INVALID")
                 if user is not bot.user and not self._people.knows(bot, user):
                     continue
                 entity.extra = {"user": user_json(user)}
             shown.append(entity.to_json())
         return shown
-
-
-def read_formatted(text: str, parse_mode: str, entities: object) -> tuple[str, list[Entity]]:
-    """Text and entities as the request has them. Refusal where they can't be parsed."""
-    if len(text.encode()) > MAX_SOURCE_BYTES:
-        raise bad_request("Text is too long")
-    mode = parse_mode.lower()
-    if not text or mode in ("", "none"):
-        try:
-            return text, entities_from_json(entities)
-        except EntityError as error:
-            raise bad_request(str(error)) from None
-    if mode in ("markdown", "markdownv2"):
-        raise bad_request("the simulator reads HTML only, no Markdown")
-    if mode != "html":
-        raise bad_request("Unsupported parse_mode")
-    try:
-        return parse_html(text)
-    except EntityError as error:
-        raise bad_request(f"Can't parse entities: {error}") from None
 
 
 def _check_private(chat: Chat, right: Right) -> None:
@@ -207,10 +218,12 @@ def _check_group(bot: Bot, chat: Chat, right: Right) -> None:
     raise Refusal(403, f"Forbidden: bot {verb} {what} the {chat.type} chat")
 
 
-def check_may_send(bot: Bot, chat: Chat, *, photo: bool) -> None:
-    """Refusal where the bot has no right to send that."""
+def check_may_send(bot: Bot, chat: Chat, *, photo: bool, thread: int | None = None) -> None:
+    """Refusal where the bot has no right to send that, or the topic is closed."""
     if chat.type == "private" or chat.has_admin(bot.user.id):
         return
+    if thread in chat.closed_topics and chat.is_forum:
+        raise bad_request("TOPIC_CLOSED")
     if chat.type == "channel":
         raise bad_request("need administrator rights in the channel chat")
     if not (chat.may_photo if photo else chat.may_text):

@@ -22,6 +22,7 @@ from bot.demo.telegram.world import (
 
 MAX_TEXT = 4096
 MAX_CAPTION = 1024
+MAX_QUOTE = 1024
 
 
 class People(State):
@@ -100,6 +101,28 @@ class People(State):
         for message in list(chat.messages.values()):
             if message.thread_id == thread and not message.deleted:
                 self.delete_message(chat, message.id)
+
+    def close_topic(self, chat: Chat | int, thread: int) -> None:
+        """Only administrators write there from now on."""
+        chat = self._chat(chat)
+        message = self.new_message(chat, self._creator(chat), service={"forum_topic_closed": {}})
+        message.thread_id = thread
+        chat.closed_topics.add(thread)
+        self.publish(message)
+
+    def reopen_topic(self, chat: Chat | int, thread: int) -> None:
+        """Everybody writes there again."""
+        chat = self._chat(chat)
+        message = self.new_message(chat, self._creator(chat), service={"forum_topic_reopened": {}})
+        message.thread_id = thread
+        chat.closed_topics.discard(thread)
+        self.publish(message)
+
+    def switch_topics(self, chat: Chat | int, *, on: bool) -> None:
+        """A forum becomes a plain supergroup, or the other way round; its topics are kept."""
+        chat = self._chat(chat)
+        chat.is_forum = on
+        self.changed(Change("chat", chat.id))
 
     def join(self, chat: Chat | int, user: User | int) -> None:
         """A person joins a group."""
@@ -208,6 +231,7 @@ class People(State):
         text: str,
         *,
         reply_to: Message | int | None = None,
+        quote: str | None = None,
         thread: int | None = None,
         anonymous: bool = False,
         sender_chat: Chat | None = None,
@@ -215,19 +239,24 @@ class People(State):
     ) -> Message:
         """A person writes. `anonymous`: an administrator as the group; `sender_chat`: as a channel.
 
-        With `photo`, `text` is its caption. Nothing names `user` in what goes out then. ValueError
+        With `photo`, `text` is its caption; `quote` is what they marked of the message that they
+        reply to. Nothing names `user` in what goes out then. ValueError
         where their client would not send it: empty, too long, or not in the chat.
         """
         chat, user = self._chat(chat), self._user(user)
         if chat.migrated_to is not None or chat.blocked or not chat.has(user.id):
             raise ValueError(f"{user.first_name} can't write there")
-        if thread is not None and thread not in chat.topics:
+        if thread is not None and (thread not in chat.topics or not chat.is_forum):
             raise ValueError(f"there is no topic {thread}")
+        if thread in chat.closed_topics and not chat.has_admin(user.id):
+            raise ValueError(f"topic {thread} is closed")
         typed, entities = _typed(text, is_caption=photo is not None)
         picture = None if photo is None else self.photos.add(photo)
         message = self.new_message(chat, user, text=typed, entities=entities, photo=picture)
         message.reply_to = self._target(chat, reply_to)
         message.thread_id = thread_of(chat, message.reply_to, thread)
+        if quote is not None:
+            message.extra["quote"] = _quote(message.reply_to, quote)
         if anonymous:
             message.sender, message.sender_chat = GROUP_ANONYMOUS_BOT, chat
         elif sender_chat is not None:
@@ -328,6 +357,14 @@ def _typed(text: str, *, is_caption: bool) -> tuple[str | None, list[Json]]:
     if utf16_length(text) > limit:
         raise ValueError(f"a client sends at most {limit} characters at once")
     return text, [entity.to_json() for entity in entities]
+
+
+def _quote(target: Message | None, quote: str) -> Json:
+    """What somebody marked. ValueError where a client could not mark that."""
+    before, marked, _ = ((target and target.text) or "").partition(quote)
+    if not marked or utf16_length(quote) > MAX_QUOTE:
+        raise ValueError("that is not in the message, or too much of it")
+    return {"text": quote, "position": utf16_length(before), "is_manual": True}
 
 
 def thread_of(chat: Chat, target: Message | None, thread: int | None) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.demo.telegram.access import Access, Reply, check_may_send, read_formatted
+from bot.demo.telegram.access import Access, Reply, check_may_send
 from bot.demo.telegram.floods import Floods
 from bot.demo.telegram.markup import read_inline_markup, read_markup
 from bot.demo.telegram.people import People, thread_of
@@ -12,6 +12,8 @@ from bot.demo.telegram.text import Entity
 from bot.demo.telegram.world import Chat, Json, Message, Photo, message_json
 
 DELETABLE_S = 48 * 3600
+
+_LINKS = ("url", "text_link")
 
 _NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are exactly the same "
@@ -35,10 +37,11 @@ class Sending:
         markup = read_markup(query)
         chat, thread, reply = self._place(bot, query)
         shown, marks = self._access.settled_text(bot, text, entities)
-        check_may_send(bot, chat, photo=False)
+        check_may_send(bot, chat, photo=False, thread=thread_of(chat, reply.target, thread))
         self._floods.check(bot.user.id, chat.id)
         message = self._new(bot, chat, thread, reply, query)
         message.text, message.entities, message.reply_markup = shown, marks, markup
+        _unfold(message, query)
         return message_json(self._people.publish(message))
 
     def send_photo(self, bot: Bot, query: Query) -> Json:
@@ -50,7 +53,7 @@ class Sending:
         markup = read_markup(query)
         chat, thread, reply = self._place(bot, query)
         shown, marks = self._access.settled_caption(bot, text, entities)
-        check_may_send(bot, chat, photo=True)
+        check_may_send(bot, chat, photo=True, thread=thread_of(chat, reply.target, thread))
         photo = self._photo(
             bot, query, source or "attach://photo", "There is no photo in the request"
         )
@@ -108,7 +111,9 @@ class Sending:
         if message.photo is not None:
             raise bad_request("there is no text in the message to edit")
         shown, marks = self._access.settled_text(bot, text, entities)
-        return self._edit(bot, message, shown, marks, None, markup)
+        result = self._edit(bot, message, shown, marks, None, markup)
+        _unfold(message, query)
+        return result
 
     def edit_message_caption(self, bot: Bot, query: Query) -> Json:
         """editMessageCaption."""
@@ -123,12 +128,33 @@ class Sending:
     def edit_message_media(self, bot: Bot, query: Query) -> Json:
         """editMessageMedia, to a photo; a text message becomes one too."""
         markup = read_inline_markup(query)
-        source, text, entities = _read_media(query)
+        source, text, entities = self._read_media(query)
         message = self._access.own_message(bot, query)
         shown, marks = self._access.settled_caption(bot, text, entities)
         check_may_send(bot, message.chat, photo=True)
         photo = self._photo(bot, query, source, "Can't parse InputMedia: media not found")
         return self._edit(bot, message, shown, marks, photo, markup)
+
+    def _read_media(self, query: Query) -> tuple[str, str, list[Entity]]:
+        """(attach:// name or file_id, caption, its entities) of InputMediaPhoto."""
+        if not query.text("media"):
+            raise bad_request('Parameter "media" is required')
+        media = query.decoded("media", "Can't parse input media JSON object")
+        prefix = "Can't parse InputMedia: "
+        if not isinstance(media, dict):
+            raise bad_request(prefix + "expected an Object")
+        text, entities = self._access.read_formatted(
+            str(media.get("caption") or ""),
+            str(media.get("parse_mode") or ""),
+            media.get("caption_entities"),
+        )
+        if not media.get("type"):
+            raise bad_request(prefix + 'Can\'t find field "type"')
+        if not media.get("media"):
+            raise bad_request(prefix + "media not found")
+        if media["type"] != "photo":
+            raise bad_request(prefix + f'type "{media["type"]}" is unsupported')
+        return str(media["media"]), text, entities
 
     def edit_message_reply_markup(self, bot: Bot, query: Query) -> Json:
         """editMessageReplyMarkup."""
@@ -169,23 +195,25 @@ class Sending:
         return True
 
 
-def _read_media(query: Query) -> tuple[str, str, list[Entity]]:
-    """(attach:// name or file_id, caption, its entities) of InputMediaPhoto."""
-    if not query.text("media"):
-        raise bad_request('Parameter "media" is required')
-    media = query.decoded("media", "Can't parse input media JSON object")
-    prefix = "Can't parse InputMedia: "
-    if not isinstance(media, dict):
-        raise bad_request(prefix + "expected an Object")
-    text, entities = read_formatted(
-        str(media.get("caption") or ""),
-        str(media.get("parse_mode") or ""),
-        media.get("caption_entities"),
-    )
-    if not media.get("type"):
-        raise bad_request(prefix + 'Can\'t find field "type"')
-    if not media.get("media"):
-        raise bad_request(prefix + "media not found")
-    if media["type"] != "photo":
-        raise bad_request(prefix + f'type "{media["type"]}" is unsupported')
-    return str(media["media"]), text, entities
+def _unfold(message: Message, query: Query) -> None:
+    """The page that the first link of a text names is shown below it, unless that is switched off.
+
+    A caption never has one.
+    """
+    options = query.decoded("link_preview_options", "Can't parse link preview options JSON object")
+    is_off = query.flag("disable_web_page_preview")
+    if isinstance(options, dict):
+        is_off = options.get("is_disabled") is True
+    links = [] if is_off else [mark for mark in message.entities if mark["type"] in _LINKS]
+    message.preview = _address(message.text or "", links[0]) if links else None
+    message.extra.pop("link_preview_options", None)
+    if is_off:
+        message.extra["link_preview_options"] = {"is_disabled": True}
+
+
+def _address(text: str, link: Json) -> str:
+    if link["type"] == "text_link":
+        return str(link["url"])
+    units = text.encode("utf-16-le")
+    begin, size = 2 * link["offset"], 2 * link["length"]
+    return units[begin : begin + size].decode("utf-16-le")

@@ -65,6 +65,10 @@ class State(Changes):
         self.calls: deque[Call] = deque(maxlen=_KEPT_CALLS)
         self.bots: dict[str, Bot] = {}
         self.photos = Photos()
+        #: People whom nobody can mention, by their ids.
+        self.unmentionable: set[int] = set()
+        #: Tags that this Bot API server is too old to know.
+        self.unknown_tags: frozenset[str] = frozenset()
         self._users: dict[int, User] = {}
         self._groups: dict[int, Chat] = {}
         self._private: dict[tuple[int, int], Chat] = {}

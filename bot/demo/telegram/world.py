@@ -83,7 +83,8 @@ class Message:
     """A message as it is now; `text` and `entities` are the caption's where there is a photo.
 
     `author` wrote it, even where a chat is shown as the sender. `service` is what a service message
-    says, `extra` what else the Bot API shows of it. `reactions` are by user id.
+    says, `extra` what else the Bot API shows of it. `reactions` are by user id. `preview` is the
+    address of the page that unfolds below a text.
     """
 
     id: int
@@ -99,6 +100,7 @@ class Message:
     reply_to: Message | None = None
     thread_id: int | None = None
     edit_date: int | None = None
+    preview: str | None = None
     service: Json = field(default_factory=dict)
     extra: Json = field(default_factory=dict)
     reactions: dict[int, list[Json]] = field(default_factory=dict)
@@ -112,7 +114,8 @@ class Chat:
 
     `bot` is the bot of a private chat; `started`: the person has written to it; `blocked`: they
     have blocked it. `may_text`, `may_photo`: what members who are not administrators can send.
-    `counted_by` is the bot whose numbers a group's `messages` have.
+    `counted_by` is the bot whose numbers a group's `messages` have. `closed_topics`: only
+    administrators write there.
     """
 
     id: int
@@ -121,6 +124,7 @@ class Chat:
     is_forum: bool = False
     members: dict[int, str] = field(default_factory=dict)
     topics: dict[int, str] = field(default_factory=dict)
+    closed_topics: set[int] = field(default_factory=set)
     messages: dict[int, Message] = field(default_factory=dict)
     migrated_to: Chat | None = None
     bot: User | None = None

@@ -142,6 +142,18 @@ async def test_private_channels_become_at_most_twenty_hop_hints_when_asked(
     assert (await client.lookup(private.r_hash)).private == (hints > 0)
 
 
+async def test_over_private_channels_a_stranger_pays_only_what_has_their_hints(
+    node: SimNode, client: Client
+) -> None:
+    node.ledger.channels = []
+    node.set_private_channels(2)
+    plain = await client.add(value=1)
+    private = await client.add(value=1, private=True)
+    with pytest.raises(PaymentFailed, match=r"^FAILURE_REASON_NO_ROUTE$"):
+        node.pay(plain.payment_request)
+    assert node.pay(private.payment_request).paid_msat == 1000
+
+
 async def test_a_node_without_channels_makes_invoices_that_nobody_can_pay(
     tmp_path: Path, clock: Clock
 ) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.demo.telegram.town import Town, refusal
+from typing import Any
+
+import pytest
+
+from tests.demo.telegram.town import Town, picture, refusal
 
 
 async def test_topics_have_their_thread_and_general_has_none(town: Town) -> None:
@@ -28,6 +32,40 @@ async def test_topics_have_their_thread_and_general_has_none(town: Town) -> None
     town.sim.delete_topic(forum, topic)
     said = await refusal(town, "sendMessage", chat_id=forum.id, text="x", message_thread_id=topic)
     assert said == "Bad Request: message thread not found"
+
+
+async def test_a_closed_topic_takes_messages_of_admins_only(town: Town) -> None:
+    forum = town.group(forum=True)
+    topic = town.sim.add_topic(forum, "Bills")
+    asked = town.sim.say(forum, town.bob, "/invoice 5", thread=topic)
+    town.sim.close_topic(forum, topic)
+    with pytest.raises(ValueError, match="closed"):
+        town.sim.say(forum, town.bob, "/invoice 5", thread=topic)
+    there: dict[str, Any] = {"chat_id": forum.id, "message_thread_id": topic}
+    reply = {"message_id": asked.id}  # in the topic as well, without its number
+    for where in (there, {"chat_id": forum.id, "reply_parameters": reply}):
+        said = await refusal(town, "sendMessage", text="x", **where)
+        assert said == "Bad Request: TOPIC_CLOSED"
+        assert await refusal(town, "sendPhoto", photo=picture(), **where) == said
+    await town.call("sendMessage", chat_id=forum.id, text="in General")
+    town.sim.promote(forum, town.bot)
+    await town.call("sendMessage", text="x", **there)
+    town.sim.demote(forum, town.bot)
+    town.sim.reopen_topic(forum, topic)
+    await town.call("sendMessage", text="x", **there)
+
+
+async def test_where_topics_were_switched_off_there_is_none(town: Town) -> None:
+    forum = town.group(forum=True)
+    topic = town.sim.add_topic(forum, "Bills")
+    town.sim.switch_topics(forum, on=False)
+    there: dict[str, Any] = {"chat_id": forum.id, "message_thread_id": topic}
+    said = await refusal(town, "sendMessage", text="x", **there)
+    assert said == "Bad Request: message thread not found"
+    first = town.sim.say(forum, town.ann, "a thread of replies has no topic")
+    await town.call("sendMessage", chat_id=forum.id, text="x", message_thread_id=first.id)
+    town.sim.switch_topics(forum, on=True)
+    await town.call("sendMessage", text="x", **there)
 
 
 async def test_a_thread_means_nothing_where_there_are_no_topics(town: Town) -> None:

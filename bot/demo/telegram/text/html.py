@@ -6,6 +6,7 @@ Follows TDLib's parser to its error texts.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from bot.demo.telegram.text.entities import (
@@ -49,9 +50,12 @@ _NUMERIC = re.compile(r"&#(?:x([0-9A-Fa-f]*)|([0-9]*))")
 _WORD = re.compile(r"&([A-Za-z]*)")
 
 
-def parse_html(text: str) -> tuple[str, list[Entity]]:
-    """Text and entities of `parse_mode=HTML`. EntityError with TDLib's words and byte offsets."""
-    return _HtmlParser(text).parse()
+def parse_html(text: str, *, unknown: Collection[str] = frozenset()) -> tuple[str, list[Entity]]:
+    """Text and entities of `parse_mode=HTML`. EntityError with TDLib's words and byte offsets.
+
+    `unknown`: tags that an older server does not know.
+    """
+    return _HtmlParser(text, unknown).parse()
 
 
 @dataclass(slots=True)
@@ -68,8 +72,9 @@ class _Open:
 class _HtmlParser:
     """One run over one text. A NUL after the end stands for C's end of string."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, unknown: Collection[str]) -> None:
         self._source = source
+        self._unknown = unknown
         self._text = source + "\0"
         self._pos = 0
         self._offset = 0
@@ -129,7 +134,7 @@ class _HtmlParser:
         if self._text[i] == "\0":
             raise EntityError(f"Unclosed start tag {self._at(begin)}")
         name = ascii_lower(raw)
-        if name not in _TAGS:
+        if name not in _TAGS or name in self._unknown:
             raise EntityError(f'Unsupported start tag "{name}" {self._at(begin)}')
         tag = _Open(name, "", 0, self._offset, len(self._chunks))
         while self._text[i] != ">":

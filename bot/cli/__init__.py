@@ -10,7 +10,6 @@ import base64
 import faulthandler
 import gc
 import hashlib
-import io
 import json
 import os
 import resource
@@ -18,6 +17,7 @@ import secrets
 import signal
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -28,9 +28,10 @@ import typer
 
 # What is slow to import is imported by the command that needs it.
 from bot import __version__, logs
+from bot.cli import output
 from bot.config import DEFAULT_FILE, InvoicesSettings, Settings, load
 from bot.core.wishes import OutputProblem
-from bot.errors import DemoMissing, InvoiceBotError, OutputFailed, OutputRefused
+from bot.errors import DemoMissing, InvoiceBotError, OutputFailed
 
 if TYPE_CHECKING:
     from bot.core.answers import NodeInvoice
@@ -71,10 +72,15 @@ ConfigOption = Annotated[
 def main() -> NoReturn:
     """Run the command line; ends the process."""
     _keep_memory_private()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # not every terminal has a ✓
-    app()
+    output.prepare()
+    try:
+        app()
+    except OSError:
+        reason = output.why_lost(sys.stdout)
+        if not reason:
+            raise
+        _say(OutputFailed(problem=OutputProblem.LOST, reason=reason))
+        sys.exit(FAILED)
     raise SystemExit
 
 
@@ -96,25 +102,28 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _main(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
+    config: ConfigOption = None,
 ) -> None:
     """A Telegram bot that creates Lightning invoices at your own LND node.
 
     Example: invoice-bot run --config config.toml
     """
+    context.obj = config
 
 
 @app.command()
-def run(config: ConfigOption = None) -> None:
+def run(context: typer.Context, config: ConfigOption = None) -> None:
     """Run the bot until SIGTERM or Ctrl-C.
 
     Example: invoice-bot run --config config.toml
     """
     with _errors_printed():
         _end_on_signals(lambda: sys.exit(0))
-        settings = _load(config)
+        settings = _load(config or context.obj)
         _log(settings.log.level, settings.log.format)
         from bot import app as whole  # noqa: PLC0415
 
@@ -149,7 +158,7 @@ def demo(
 
 
 @app.command()
-def check(config: ConfigOption = None) -> None:
+def check(context: typer.Context, config: ConfigOption = None) -> None:
     """Check the token, the node, its permissions and the database.
 
     Prints a line for each: ✓ fine, ✗ needs fixing, ! worth knowing. Exits with 1 if any is ✗.
@@ -157,7 +166,7 @@ def check(config: ConfigOption = None) -> None:
     Example: invoice-bot check --config config.toml
     """
     with _errors_printed():
-        settings = _load(config)
+        settings = _load(config or context.obj)
         _log("error")
         from bot import texts  # noqa: PLC0415
         from bot.check import diagnose  # noqa: PLC0415
@@ -172,13 +181,20 @@ def check(config: ConfigOption = None) -> None:
 
 @app.command()
 def invoice(
-    amount: Annotated[
-        str, typer.Argument(metavar="AMOUNT", help='2100, 21k, "0.0005 btc" or any.')
+    context: typer.Context,
+    asked: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="AMOUNT [MEMO]", help="2100, 21k, 0.0005 btc or any; then what it is for."
+        ),
     ],
     memo: Annotated[str, typer.Option(metavar="TEXT", help="What the payment is for.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     png: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the QR code to a PNG file.")
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Write the QR code to a PNG file; - for standard output."
+        ),
     ] = None,
     config: ConfigOption = None,
 ) -> None:
@@ -186,29 +202,17 @@ def invoice(
 
     Prints the payment request and its QR code.
 
-    Example: invoice-bot invoice 2100 --memo pizza --png pizza.png
+    Example: invoice-bot invoice 2100 pizza --png pizza.png
     """
     with _errors_printed():
-        settings = _load(config, need_telegram=False)
+        settings = _load(config or context.obj, need_telegram=False)
         _log("error")
-        amount_msat, memo = _read(amount, memo, settings.invoices)
+        amount_msat, memo = _read(" ".join(asked), memo, settings.invoices)
+        output.check_open()
         if png is not None:
-            _check_target(png)
+            output.check_target(png, as_json=as_json)
         made = asyncio.run(_make(settings, amount_msat=amount_msat, memo=memo))
-        from bot import texts  # noqa: PLC0415
-        from bot.chat import qr  # noqa: PLC0415
-
-        picture = qr.payment_png(made.payment_request)
-        code = "" if as_json else qr.terminal(made.payment_request)
-        not_printed = _print(_json(made, picture) if as_json else texts.new_invoice(made, code))
-        if png is not None:
-            _write(png, picture)
-        if not_printed:
-            raise OutputFailed(
-                problem=OutputProblem.NOT_PRINTED,
-                reason=not_printed,
-                payment_request=made.payment_request,
-            )
+        _show(made, as_json=as_json, png=png)
 
 
 def _load(config: Path | None, *, need_telegram: bool = True) -> Settings:
@@ -227,10 +231,14 @@ def _errors_printed() -> Iterator[None]:
     try:
         yield
     except InvoiceBotError as error:
-        from bot import texts  # noqa: PLC0415
-
-        typer.echo(logs.redacted(texts.why_here(error)), err=True)
+        _say(error)
         raise typer.Exit(NEEDS_FIXING if error.needs_fixing else FAILED) from None
+
+
+def _say(error: InvoiceBotError) -> None:
+    from bot import texts  # noqa: PLC0415
+
+    output.said(logs.redacted(texts.why_here(error)))
 
 
 # run and demo: until a signal
@@ -279,24 +287,42 @@ def _too_late() -> None:
 # invoice
 
 
-def _read(amount: str, memo: str, limits: InvoicesSettings) -> tuple[int, str]:
-    """The amount in msat, and the memo. Raises Refused."""
+def _read(asked: str, memo: str, limits: InvoicesSettings) -> tuple[int, str]:
+    """The amount in msat, and the memo: what follows the amount, or the option. Raises Refused."""
     from bot.core import amounts, text  # noqa: PLC0415
 
-    amount_msat = amounts.parse_amount(amount)
-    amounts.check_range(amount_msat, min_sats=limits.min_sats, max_sats=limits.max_sats)
+    least, most = limits.min_sats, limits.max_sats
+    if memo:
+        amount_msat = amounts.parse_amount(asked)
+        amounts.check_range(amount_msat, min_sats=least, max_sats=most)
+    else:
+        amount_msat, memo = amounts.parse(asked, min_sats=least, max_sats=most)
     return amount_msat, text.memo(memo)
 
 
 async def _make(settings: Settings, *, amount_msat: int, memo: str) -> NodeInvoice:
-    """The invoice as the node confirms it. Raises NodeError."""
-    from bot.core import outcomes  # noqa: PLC0415
-    from bot.errors import NodeOdd  # noqa: PLC0415
-    from bot.node.client import Node  # noqa: PLC0415
+    """The invoice as the node confirms it. Raises NodeError, with its place and cause as values."""
+    from bot.errors import NodeError  # noqa: PLC0415
+    from bot.node.causes import cause  # noqa: PLC0415
 
+    try:
+        return await _added(settings, amount_msat=amount_msat, memo=memo)
+    except NodeError as error:
+        error.values |= {"host": settings.lnd.host, "cause": cause(error.detail)}
+        raise
+
+
+async def _added(settings: Settings, *, amount_msat: int, memo: str) -> NodeInvoice:
+    from bot.core import outcomes  # noqa: PLC0415
+    from bot.node.client import Node  # noqa: PLC0415
+    from bot.node.gate import probe  # noqa: PLC0415
+
+    asked_at = time.time()
     node = Node(settings.lnd)
     preimage = secrets.token_bytes(32)
     try:
+        # a node that is still starting may store the invoice and never answer
+        await probe(node)
         await node.add(
             preimage=preimage,
             amount_msat=amount_msat,
@@ -305,12 +331,46 @@ async def _make(settings: Settings, *, amount_msat: int, memo: str) -> NodeInvoi
         )
         payment_hash = hashlib.sha256(preimage).digest()
         made = await node.lookup(payment_hash)
-        odd = outcomes.contradiction(made, payment_hash=payment_hash, amount_msat=amount_msat)
-        if odd:
-            raise NodeOdd(detail=odd)
+        outcomes.confirm(
+            made, payment_hash=payment_hash, amount_msat=amount_msat, asked_at=asked_at
+        )
         return made
     finally:
         await node.close()
+
+
+def _show(made: NodeInvoice, *, as_json: bool, png: str | None) -> None:
+    """Print it, and write its picture. Raises OutputFailed, which has the request if need be."""
+    from bot import texts  # noqa: PLC0415
+
+    picture = _picture(made.payment_request)
+    if png == output.STANDARD_OUTPUT:
+        output.said(texts.new_invoice(made, ""))
+        not_printed = output.printed_picture(picture)
+    elif as_json:
+        not_printed = output.printed(_json(made, picture))
+    else:
+        not_printed = output.printed(texts.new_invoice(made, output.drawn(made.payment_request)))
+    if png is not None and not picture:
+        raise OutputFailed(problem=OutputProblem.NO_CODE)
+    if png is not None and png != output.STANDARD_OUTPUT:
+        output.write(Path(png), picture)
+    if not_printed:
+        raise OutputFailed(
+            problem=OutputProblem.NOT_PRINTED,
+            reason=not_printed,
+            payment_request=made.payment_request,
+        )
+
+
+def _picture(payment_request: str) -> bytes:
+    """A PNG, or nothing where the request fits into no code."""
+    from bot.chat import qr  # noqa: PLC0415
+
+    try:
+        return qr.payment_png(payment_request)
+    except ValueError:
+        return b""
 
 
 def _json(made: NodeInvoice, picture: bytes) -> str:
@@ -322,54 +382,11 @@ def _json(made: NodeInvoice, picture: bytes) -> str:
             "payment_addr": made.payment_addr.hex(),
             "amount_msat": made.amount_msat,
             "expires_at": made.expires_at,
-            "qr": "data:image/png;base64," + base64.b64encode(picture).decode(),
+            "qr": _data_uri(picture) if picture else None,
         },
         indent=2,
     )
 
 
-def _print(text: str) -> str:
-    """Print it; the reason where that fails, or ""."""
-    try:
-        # in colour wherever it goes: only so it can be scanned from a dark terminal
-        typer.echo(text, color=True)
-    except BrokenPipeError:  # nobody wants to read on
-        raise
-    except OSError as error:
-        return error.strerror or str(error)
-    return ""
-
-
-def _check_target(file: Path) -> None:
-    """Before the node is asked. Raises OutputRefused."""
-    try:
-        if file.is_dir():
-            raise OutputRefused(problem=OutputProblem.IS_FOLDER, path=str(file))
-        if file.is_symlink() or (file.exists() and not file.is_file()):
-            raise OutputRefused(problem=OutputProblem.NOT_A_FILE, path=str(file))
-        if not file.parent.is_dir():
-            raise OutputRefused(problem=OutputProblem.FOLDER_MISSING, path=str(file.parent))
-    except OSError as error:  # a name that is too long, a folder that nobody can look into
-        raise _not_written(OutputRefused, file, error) from None
-    if not os.access(file.parent, os.W_OK | os.X_OK):
-        raise OutputRefused(problem=OutputProblem.FOLDER_READ_ONLY, path=str(file.parent))
-
-
-def _write(file: Path, picture: bytes) -> None:
-    """Whole or not at all. Raises OutputFailed."""
-    # Nobody knows its name beforehand, to lay a link there; and to replace one follows it nowhere.
-    part = file.with_name(f".invoice-{secrets.token_hex(8)}.png")
-    try:
-        with part.open("xb") as opened:
-            opened.write(picture)
-        part.replace(file)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise _not_written(OutputFailed, file, error) from None
-
-
-def _not_written(kind: type[OutputRefused], file: Path, error: OSError) -> OutputRefused:
-    return kind(
-        problem=OutputProblem.NOT_WRITTEN, path=str(file), reason=error.strerror or str(error)
-    )
+def _data_uri(picture: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(picture).decode()

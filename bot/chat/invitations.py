@@ -1,0 +1,115 @@
+"""A family of updates: groups that a stranger adds the bot to. Knows who let it in, and leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from telegram import ChatMember, ChatMemberUpdated, Update
+from telegram.ext import ChatMemberHandler
+
+from bot import logs, texts
+from bot.access import Access
+from bot.chat.admission import STRANGER
+from bot.chat.chats import Chats, Say
+from bot.chat.client import TelegramBot
+from bot.chat.turns import Sentence
+from bot.chat.updates import PtbApplication
+from bot.errors import ChatForbidden, ChatRefused
+from bot.places import Places
+from bot.store import Store, Tx
+
+log = logs.get(__name__)
+
+#: Seconds in which somebody can let a group in before the bot leaves it.
+LEAVES_AFTER_S = 86_400.0
+
+_KIND = "uninvited"
+_OUT = (ChatMember.BANNED, ChatMember.LEFT)
+#: A handler beside that of the membership, which takes the same updates.
+_BESIDE = 1
+_NOBODY = 0
+
+
+class Invitations:
+    """Says once that the group is not let in, and leaves it a day later. Raises
+    `StoreUnavailable`."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        access: Access,
+        places: Places,
+        chats: Chats,
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._access = access
+        self._places = places
+        self._chats = chats
+        self._clock = clock
+
+    def register(self, application: PtbApplication) -> None:
+        """Who handles what."""
+        application.add_handler(
+            ChatMemberHandler(self.added, ChatMemberHandler.MY_CHAT_MEMBER), group=_BESIDE
+        )
+
+    async def added(self, update: Update, _context: object = None) -> None:
+        """Somebody has added the bot to a group."""
+        change = update.my_chat_member
+        if change is None or change.chat.id >= 0 or not _is_in_now(change):
+            return
+        chat_id = self._places.now(change.chat.id)
+        if self._access.may_ask(change.from_user.id, self._places.ids(chat_id)):
+            await self._store.do(_forget, chat_id)
+        elif await self._store.do(_note, chat_id, self._clock()):
+            self._chats.say(Say(chat_id, texts.uninvited(chat_id), to_stranger=True))
+
+    async def leave(self) -> None:
+        """Leave the groups that nobody has let in within a day: none of the list, and no setting.
+
+        An invoice that somebody was given there counts as well.
+        """
+        for chat_id in await self._store.do(_uninvited, self._clock() - LEAVES_AFTER_S):
+            here = self._places.now(chat_id)
+            is_let_in = self._access.may_ask(_NOBODY, self._places.ids(here))
+            if is_let_in or await self._store.do(_is_used, here):
+                await self._store.do(_forget, chat_id)
+            else:
+                self._chats.post(self._leave(chat_id, here))
+
+    async def _leave(self, noted_as: int, chat_id: int) -> None:
+        def call(bot: TelegramBot) -> object:
+            return bot.leave_chat(chat_id)
+
+        try:
+            await self._chats.send(chat_id, Sentence.STRANGER, call)  # type: ignore[arg-type]
+            log.info("left a group that nobody let in", chat=chat_id)
+        except (ChatForbidden, ChatRefused) as error:
+            log.info("not in a group that nobody let in", chat=chat_id, detail=error.detail)
+        await self._store.do(_forget, noted_as)
+
+
+def _is_in_now(change: ChatMemberUpdated) -> bool:
+    """Whether the bot was out of the chat; else it left, or only has other rights."""
+    was_out = change.old_chat_member.status in _OUT
+    return was_out and change.new_chat_member.status not in _OUT
+
+
+def _note(tx: Tx, chat_id: int, now: float) -> bool:
+    # one sentence is enough: not the one for strangers as well
+    tx.memory.claim_hint(STRANGER, chat_id, now=now, every_s=0.0)
+    return tx.memory.claim_hint(_KIND, chat_id, now=now, every_s=LEAVES_AFTER_S)
+
+
+def _forget(tx: Tx, chat_id: int) -> None:
+    tx.memory.forget_hint(_KIND, chat_id)
+
+
+def _uninvited(tx: Tx, before: float) -> list[int]:
+    return tx.memory.hints(_KIND, before=before)
+
+
+def _is_used(tx: Tx, chat_id: int) -> bool:
+    return tx.invoices.is_known(chat_id)

@@ -1,0 +1,118 @@
+"""A group that a stranger adds the bot to: one sentence, and the bot leaves a day later."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+import pytest
+
+from bot import texts
+from bot.chat.invitations import LEAVES_AFTER_S, Invitations
+from bot.chat.updates import read
+from bot.demo.telegram import Chat
+from bot.store import Tx
+from tests.chat.room import NAME, Room, plain
+
+DAY_S = LEAVES_AFTER_S + 1
+
+
+@pytest.fixture
+def group(room: Room) -> Chat:
+    """A stranger's group, where the bot is."""
+    return room.telegram.add_group("Strangers", [room.stranger, room.bert])
+
+
+def left(room: Room) -> list[int | None]:
+    return [call.chat_id for call in room.telegram.calls if call.method == "leaveChat"]
+
+
+async def noted(room: Room) -> list[int]:
+    """The groups that it may leave."""
+    return await room.do(_noted)
+
+
+def _noted(tx: Tx) -> list[int]:
+    return tx.memory.hints("uninvited", before=math.inf)
+
+
+async def leaves(room: Room) -> list[int | None]:
+    """What it has left a day later; it has decided on each."""
+    room.clock.ahead_s += DAY_S
+    await room.invitations.leave()
+    async with asyncio.timeout(10):
+        while await noted(room):  # noqa: ASYNC110 -- a row tells nobody that it is gone
+            await asyncio.sleep(0.01)
+    return left(room)
+
+
+async def test_where_a_stranger_adds_the_bot_it_says_so_once_and_leaves_a_day_later(
+    room: Room, group: Chat
+) -> None:
+    await room.handled()
+    await room.told(group, texts.uninvited(group.id))
+    room.telegram.remove_bot(group)
+    room.telegram.readd_bot(group)
+    await room.handled()
+    await room.say(group, room.bert, f"/help@{NAME}")
+    assert len(await room.said(group, 2)) == 2  # not said again
+    await room.invitations.leave()
+    assert left(room) == []
+    assert await leaves(room) == [group.id]
+    assert not group.has(room.bot_user.id)
+
+
+async def test_it_leaves_no_group_that_somebody_has_let_in(room: Room, group: Chat) -> None:
+    await room.handled()
+    room.clock.ahead_s += DAY_S
+    inside = Invitations(
+        store=room.store,
+        access=room.access_with(chats={group.id}),
+        places=room.places,
+        chats=room.chats,
+        clock=room.clock,
+    )
+    await inside.leave()
+    assert (left(room), await noted(room)) == ([], [])
+
+
+async def test_it_leaves_no_group_where_somebody_of_the_list_asked(room: Room, group: Chat) -> None:
+    await room.say(group, room.bert, f"/invoice@{NAME} 5")
+    assert await leaves(room) == []
+
+
+async def test_where_somebody_of_the_list_adds_it_it_says_nothing_and_stays(room: Room) -> None:
+    group = room.telegram.add_group("Ours", [room.anna, room.stranger])
+    await room.handled()
+    assert await leaves(room) == []
+    assert room.ours(group) == []
+
+
+async def test_other_rights_are_no_invitation(room: Room, group: Chat) -> None:
+    await room.handled()
+    room.telegram.promote(group, room.bot_user)
+    room.telegram.demote(group, room.bot_user)
+    await room.handled()
+    assert await room.said(group) == [plain(texts.uninvited(group.id))]
+
+
+async def test_a_group_that_it_left_by_then_is_forgotten(room: Room, group: Chat) -> None:
+    await room.handled()
+    room.telegram.remove_bot(group)
+    await room.handled()
+    assert await leaves(room) == [group.id]
+    assert await leaves(room) == [group.id]  # and is not left again
+
+
+@pytest.mark.parametrize("by", [None, 5, {"id": "x"}, {"id": 7}])
+async def test_whoever_cannot_be_read_is_a_stranger(room: Room, by: object) -> None:
+    bot = {"id": room.bot_user.id, "is_bot": True, "first_name": "x"}
+    members = {
+        "old_chat_member": {"user": bot, "status": "left"},
+        "new_chat_member": {"user": bot, "status": "member"},
+    }
+    raw = {"chat": {"id": -7, "type": "group"}, "from": by, "date": 1, **members}
+    update = read({"update_id": 5, "my_chat_member": raw}, room.telegram_bot)
+    await room.invitations.added(update)
+    assert await noted(room) == [-7]
+    assert await leaves(room) == [-7]

@@ -1,0 +1,143 @@
+"""What Telegram refuses while the bot runs, and what people see instead, end to end."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from bot.core.invoice import Face
+from bot.core.work import Lane
+from bot.demo.telegram import Chat
+from tests.world import World
+
+
+async def forum(world: World) -> tuple[Chat, int]:
+    """A group with a topic."""
+    chat = world.telegram.add_group("Forum", [world.owner, world.anna], forum=True)
+    return chat, world.telegram.add_topic(chat, "Money")
+
+
+@pytest.mark.parametrize("how", ["deleted", "switched off"])
+async def test_a_card_whose_topic_is_gone_goes_out_without_it_and_so_does_its_payment(
+    world: World, how: str
+) -> None:
+    chat, topic = await forum(world)
+    await world.start_bot()
+    stall = world.telegram.stall("sendPhoto", chat_id=chat.id)
+    world.telegram.say(chat, world.anna, "/invoice 5", thread=topic)
+    await stall.reached()
+    if how == "deleted":
+        world.telegram.delete_topic(chat, topic)
+    else:
+        world.telegram.switch_topics(chat, on=False)
+    stall.release()
+    card = await world.shown(chat, Face.OPEN)
+    world.node.pay(world.request_in(card))
+    told = await world.announced(chat, "Anna Berg")
+    assert len(world.ours(chat)) == 2
+    with_topic = [
+        call.status for call in world.telegram.calls if "message_thread_id" in call.params
+    ]
+    assert with_topic == [400]  # the row has no topic any more
+    assert told.chat is chat
+
+
+async def test_a_card_whose_topic_is_closed_is_shown_to_the_asker_and_paid_there(
+    world: World,
+) -> None:
+    private = world.private(world.anna)
+    world.telegram.say(private, world.anna, "/help")
+    chat, topic = await forum(world)
+    await world.start_bot()
+    stall = world.telegram.stall("sendPhoto", chat_id=chat.id)
+    world.telegram.say(chat, world.anna, "/invoice 5", thread=topic)
+    await stall.reached()
+    world.telegram.close_topic(chat, topic)
+    stall.release()
+    card = await world.shown(private, Face.OPEN)
+    world.node.pay(world.request_in(card))
+    await world.announced(private, "Anna Berg")
+    await world.becomes(card, Face.PAID)
+    assert world.ours(chat) == []
+
+
+async def test_a_payment_in_a_topic_that_was_closed_since_is_announced_in_private(
+    world: World,
+) -> None:
+    private = world.private(world.anna)
+    world.telegram.say(private, world.anna, "/help")
+    chat, topic = await forum(world)
+    await world.start_bot()
+    world.telegram.say(chat, world.anna, "/invoice 5", thread=topic)
+    card = await world.shown(chat, Face.OPEN)
+    world.telegram.close_topic(chat, topic)
+    world.node.pay(world.request_in(card))
+    await world.announced(private, "Anna Berg")
+    await world.becomes(card, Face.PAID)
+
+
+# mentions and texts
+
+
+async def test_a_payment_is_told_with_the_plain_name_where_a_mention_is_refused(
+    world: World,
+) -> None:
+    await world.start_bot()
+    card = await world.open_card(world.group, world.anna, "/invoice 2100")
+    world.telegram.unmentionable.add(world.anna.id)
+    world.node.pay(world.request_in(card))
+    told = await world.announced(world.group, "Anna Berg")
+    assert "text_mention" not in {mark["type"] for mark in told.entities}
+
+
+async def test_a_payment_that_telegram_refused_in_any_words_is_told_once_it_takes_them(
+    world: World,
+) -> None:
+    await world.start_bot()
+    card = await world.open_card(world.group, world.anna, "/invoice 2100 pizza")
+    world.telegram.fail("sendMessage", times=None, status=400, description="Bad Request: new")
+    world.node.pay(world.request_in(card))
+    await world.becomes(card, Face.PAID)
+    everybody = {world.group.id, world.anna.id, world.owner.id}
+    await world.until(
+        lambda: everybody <= {c.chat_id for c in world.telegram.calls if c.status == 400}
+    )
+    world.telegram.say(world.private(world.owner), world.owner, "/start")
+    world.telegram.clear_faults()
+    await world.announced(world.private(world.owner), sats=2100)
+
+
+# a group that mutes everybody for a while
+
+
+async def at_rest(world: World, count: int) -> None:
+    """Wait until so many open rows that nobody has seen wait for their chat."""
+    look = "SELECT count(*) FROM invoices WHERE state = 'open' AND card_id IS NULL AND lane = ?"
+    async with asyncio.timeout(10):
+        with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+            while database.execute(look, (Lane.UNREACHABLE,)).fetchone() != (count,):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)  # a file tells nobody of a change
+
+
+async def test_after_a_group_was_muted_nobody_sees_cards_of_what_expired_meanwhile(
+    world: World,
+) -> None:
+    await world.start_bot()
+    seen = await world.open_card(world.group, world.anna, "/invoice 1")
+    world.telegram.restrict_bot(world.group, send_text=False, send_photos=False)
+    for sats in range(2, 7):
+        world.telegram.say(world.group, world.anna, f"/invoice {sats}")
+    await at_rest(world, 5)
+    world.clock.ahead_s += 3700
+    world.telegram.restrict_bot(world.group)
+    world.telegram.promote(world.group, world.bot_user)
+    world.telegram.say(world.group, world.owner, "/invoice 7")
+    after = await world.shown(world.group, Face.OPEN, sats=7)
+    world.node.pay(world.request_in(after))
+    await world.announced(world.group, sats=7)
+    await world.becomes(seen, Face.EXPIRED)
+    assert next(m for m in world.ours(world.group) if m.id > seen.id) is after
+    assert world.showing(world.group, Face.EXPIRED) == [seen]
