@@ -16,13 +16,16 @@ from bot.demo.telegram import Chat, Message
 from tests.world import World
 
 LATER_S = 20.0
+MINUTE_S = 60.0
 HOUR_S = 3600
 
 
-async def paid(world: World, chat: Chat, card: Message, sats: int) -> None:
+async def paid(
+    world: World, chat: Chat, card: Message, sats: int, within_s: float = LATER_S
+) -> None:
     """Somebody pays, and the chat is told."""
     world.node.pay(world.request_in(card))
-    await world.until(lambda: world.announcements(chat, "Anna Berg", sats=sats), LATER_S)
+    await world.until(lambda: world.announcements(chat, "Anna Berg", sats=sats), within_s)
     await world.becomes(card, Face.PAID, LATER_S)
 
 
@@ -48,6 +51,29 @@ async def test_payments_are_told_by_a_node_that_was_restored_and_counts_from_1(
     await world.start_process()
     await world.announced(chat, "Anna Berg", sats=5)
     assert len(world.announcements(chat, "Anna Berg")) == 6
+    world.no_trouble()
+
+
+@pytest.mark.timeout(150)
+@pytest.mark.parametrize("how", ["indexes begin again", "silent stream"])
+async def test_a_payment_that_the_stream_does_not_tell_is_told_within_the_minute(
+    world: World, how: str
+) -> None:
+    """Some 40 s, nearly all of it waiting. What comes after that is told at once."""
+    await world.start_process()
+    chat = world.private(world.anna)
+    for sats in (2, 3, 4):
+        await paid(world, chat, await world.ask(chat, world.anna, f"/invoice {sats}"), sats)
+    if how == "silent stream":
+        world.node.mute_streams()
+    else:
+        world.node.begin_settle_indexes_again()
+        await world.node.until(lambda: world.node.calls["SubscribeInvoices"] == 2)
+    opened = world.node.calls["SubscribeInvoices"]
+    await paid(world, chat, await world.ask(chat, world.anna, "/invoice 5"), 5, MINUTE_S)
+    await world.node.until(lambda: world.node.calls["SubscribeInvoices"] > opened)
+    await paid(world, chat, await world.ask(chat, world.anna, "/invoice 6"), 6, 5)
+    assert len(world.announcements(chat, "Anna Berg")) == 5
     world.no_trouble()
 
 

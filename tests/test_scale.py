@@ -18,7 +18,7 @@ from sqlalchemy.engine import Engine
 from bot.chat import turns
 from bot.core.invoice import Face
 from bot.demo.telegram import Chat, Message
-from bot.node import watch
+from bot.node import sweep
 from tests.bench.past import Open, Past
 from tests.faces import Role
 from tests.world import WAIT_S, World
@@ -96,10 +96,11 @@ def past(world: World) -> Past:
 
 
 async def settled_in(world: World, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start the bot, and wait until it has looked up what is open, twice as it does."""
-    monkeypatch.setattr(watch, "LOOK_AGAIN_S", 0.1)
+    """Start the bot, and wait until it has looked up what is open, and does so at its leisure."""
+    monkeypatch.setattr(sweep, "ROUND_S", 0.1)
+    monkeypatch.setattr(sweep, "HURRIED_ROUND_S", 0.1)
     await world.start_bot()
-    await world.node.until(lambda: world.node.calls["LookupInvoice"] >= 2 * count, timeout_s=30)
+    await world.node.until(lambda: world.node.calls["LookupInvoice"] >= count, timeout_s=30)
 
 
 async def test_what_a_bot_does_all_day_reads_few_of_those_that_are_open_or_done(

@@ -170,11 +170,6 @@ def contradiction(found: NodeInvoice, *, payment_hash: bytes, amount_msat: int) 
     return ""
 
 
-def was_restored(newest: Invoice, found: NodeInvoice | None) -> bool:
-    """Whether the node numbers its payments from 1 again, by our `newest` as it looks up now."""
-    return found is None or found.settle_index != newest.settle_index
-
-
 def _came_of(
     do: Do, row: Invoice, result: Result, around: Around, *, gate_is_open: bool, now: float
 ) -> Verdict:

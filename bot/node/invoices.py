@@ -105,7 +105,8 @@ class NodeInvoices:
     async def lookup_behind(self, payment_hash: bytes) -> NodeInvoice:
         """Look up what nobody waits for."""
         async with self._behind:
-            return await self._node.lookup(payment_hash)
+            with self._gate.passing():
+                return await self._node.lookup(payment_hash)
 
 
 async def add(node: Node, row: Invoice, *, timeout_s: float) -> tuple[NodeInvoice, bool]:

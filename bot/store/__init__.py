@@ -3,8 +3,9 @@
 from bot.store import beside
 from bot.store.agenda import Due
 from bot.store.bell import Bell
+from bot.store.nodes import Open
 from bot.store.sqlite import inspect
 from bot.store.tx import Tx
 from bot.store.writer import Store
 
-__all__ = ["Bell", "Due", "Store", "Tx", "beside", "inspect"]
+__all__ = ["Bell", "Due", "Open", "Store", "Tx", "beside", "inspect"]

@@ -6,12 +6,10 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from bot.core import work
 from bot.core.invoice import Invoice
 from bot.core.work import MAX_FAULTS, Lane
-from bot.store.nodes import Nodes
 from bot.store.noun import AT_THE_NODE, ROWS, Noun
 from bot.store.rows import packed
 from bot.store.tables import invoices
@@ -40,10 +38,6 @@ class Due(NamedTuple):
 
 class Agenda(Noun):
     """What there is to do, and when. Times in Unix seconds."""
-
-    def __init__(self, connection: Connection, nodes: Nodes) -> None:
-        super().__init__(connection)
-        self._nodes = nodes
 
     def due(
         self,
@@ -82,18 +76,11 @@ class Agenda(Noun):
         return self._write(packed(**work.unstuck(now)), *_STUCK)
 
     def prune(self, before: float, limit: int) -> int:
-        """Remove rows that were requested before then and need nothing more; how many.
-
-        The payment that each node reported last stays: it shows whether a node numbers its
-        payments from 1 again.
-        """
-        newest = (self._nodes.newest_settled(node_id) for node_id in self._nodes.known())
-        kept = [row.id for row in newest if row is not None]
+        """Remove rows that were requested before then and need nothing more; how many."""
         done = (
             sa.select(_c.id)
             .where(
                 _c.asked_at < before,
-                _c.id.not_in(kept),
                 sa.or_(
                     _c.due_at.is_(None) & sa.not_(AT_THE_NODE),
                     # nobody was heard of there for as long

@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Unpack
+from typing import NamedTuple, Unpack
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.core import work
+from bot.core.cursor import Cursor
 from bot.core.invoice import Columns, Invoice, State
 from bot.core.work import Lane
 from bot.store.invoices import Invoices
-from bot.store.noun import ROWS, Noun
+from bot.store.noun import Noun
 from bot.store.rows import packed
 from bot.store.tables import cursors, invoices
 
 _c = invoices.c
-_NEWEST_SETTLED = (
-    ROWS.where(_c.node_id == sa.bindparam("node"), _c.settle_index > 0)
-    .order_by(_c.settled_at.desc(), _c.settle_index.desc())
-    .limit(1)
-)
 _OPEN = (
-    sa.select(_c.id, _c.payment_hash, _c.node_id)
-    .where(_c.state == State.OPEN, _c.id > sa.bindparam("after_id"), _c.lane != Lane.OTHER_NODE)
-    .order_by(_c.id)
+    sa.select(
+        _c.id,
+        _c.payment_hash,
+        _c.node_id,
+        _c.lane == Lane.OTHER_NODE,
+        _c.unconfirmed,
+        _c.expires_at - _c.expiry_s,
+    )
+    .where(_c.state == State.OPEN)
+    .order_by(_c.id.desc())
     .limit(sa.bindparam("most"))
 )
-#: A row of no node was made just before it was known whose it is.
-_OPEN_HERE = _OPEN.where(_c.node_id.in_(["", sa.bindparam("node")]))
+_OPEN_BELOW = _OPEN.where(_c.id < sa.bindparam("below"))
+
+
+class Open(NamedTuple):
+    """An open row, as far as it takes to look it up. `created_at`: by the node, in Unix seconds."""
+
+    row_id: int
+    payment_hash: bytes
+    node_id: str
+    is_aside: bool
+    is_unconfirmed: bool
+    created_at: int
 
 
 class Nodes(Noun):
@@ -39,28 +51,29 @@ class Nodes(Noun):
         super().__init__(connection)
         self._rows = rows
 
-    def known(self) -> Sequence[str]:
-        """The nodes that settlements were recorded from."""
-        return self._connection.execute(sa.select(cursors.c.node_id)).scalars().all()
-
-    def cursor(self, node_id: str) -> int:
-        """The last settle index that was recorded from this node, 0 for none."""
-        statement = sa.select(cursors.c.settle_index).where(cursors.c.node_id == node_id)
-        return self._connection.execute(statement).scalar_one_or_none() or 0
+    def cursor(self, node_id: str) -> Cursor:
+        """How far this node's settlements are recorded."""
+        c = cursors.c
+        statement = sa.select(c.settle_index, c.payment_hash, c.settled_at)
+        kept = self._connection.execute(statement.where(c.node_id == node_id)).one_or_none()
+        if kept is None:
+            return Cursor()
+        return Cursor(kept.settle_index, kept.payment_hash or b"", kept.settled_at)
 
     def last(self) -> str:
         """The node whose settlements were recorded last, "" for none."""
         statement = sa.select(cursors.c.node_id).order_by(cursors.c.seen_at.desc()).limit(1)
         return self._connection.execute(statement).scalar_one_or_none() or ""
 
-    def set_cursor(self, node_id: str, settle_index: int, now: float) -> None:
+    def set_cursor(self, node_id: str, cursor: Cursor, now: float) -> None:
         """Remember how far this node's settlements are recorded."""
-        columns = {"settle_index": settle_index, "seen_at": now}
+        columns = {
+            "settle_index": cursor.settle_index,
+            "payment_hash": cursor.payment_hash,
+            "settled_at": cursor.settled_at,
+            "seen_at": now,
+        }
         self._put(cursors, {"node_id": node_id}, columns)
-
-    def newest_settled(self, node_id: str) -> Invoice | None:
-        """The row that this node settled last."""
-        return self._one(_NEWEST_SETTLED, node=node_id)
 
     def settle(
         self, payment_hash: bytes, /, *, now: float, **columns: Unpack[Columns]
@@ -84,25 +97,22 @@ class Nodes(Noun):
         """Record whose a row is, where nobody knew: this node knows its invoice."""
         self._write(packed(node_id=node_id), _c.id == row_id, _c.node_id == "")
 
-    def confirm_open(self, row_id: int, now: float) -> bool:
-        """The node says that it can still be paid; whether that is news."""
-        columns = packed(unconfirmed=False, **work.wanted(now, Lane.BACKGROUND))
-        return self._write(columns, _c.id == row_id, _c.state == State.OPEN, _c.unconfirmed) > 0
+    def confirm(self, row_id: int, now: float) -> Invoice | None:
+        """Record that the node has an invoice open; the row, if that was not confirmed before."""
+        unconfirmed: Columns = {"state": State.OPEN, "unconfirmed": True}
+        return self._rows.update_if(row_id, unconfirmed, unconfirmed=False, **work.touched(now))
 
-    def open_hashes(
-        self, after_id: int, limit: int, node_id: str = ""
-    ) -> list[tuple[int, bytes, str]]:
-        """Numbers, payment hashes and nodes of rows that are open, but for other nodes', in order.
+    def open_page(self, below: int | None, most: int) -> list[Open]:
+        """Open rows with smaller numbers, of all nodes, the newest first; None: from the newest.
 
-        With `node_id` "" those are the rows that were set aside before.
+        Whose they are is for the reader to see: what a statement passes over costs as much.
         """
-        values = {"after_id": after_id, "most": limit}
         found = (
-            self._connection.execute(_OPEN_HERE, {**values, "node": node_id})
-            if node_id
-            else self._connection.execute(_OPEN, values)
+            self._connection.execute(_OPEN, {"most": most})
+            if below is None
+            else self._connection.execute(_OPEN_BELOW, {"most": most, "below": below})
         )
-        return [(row_id, payment_hash, whose) for row_id, payment_hash, whose in found]
+        return [Open(*each) for each in found]
 
     def set_aside_others(self, node_id: str, now: float) -> int:
         """Set rows of other nodes aside, schedule this node's again; how many were set aside.

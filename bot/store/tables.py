@@ -34,6 +34,8 @@ cursors = sa.Table(
     sa.Column("node_id", sa.Text, primary_key=True),
     sa.Column("settle_index", sa.BigInteger, nullable=False),
     sa.Column("seen_at", sa.Float, nullable=False),
+    sa.Column("payment_hash", sa.LargeBinary),  # of that payment, where it is known
+    sa.Column("settled_at", sa.BigInteger, nullable=False),
 )
 
 #: Chats that have a new id, and those that cannot be reached.

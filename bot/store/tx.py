@@ -18,7 +18,7 @@ class Tx:
     def __init__(self, connection: Connection) -> None:
         self.invoices = Invoices(connection)
         self.nodes = Nodes(connection, self.invoices)
-        self.agenda = Agenda(connection, self.nodes)
+        self.agenda = Agenda(connection)
         self.chats = Chats(connection)
         self.bots = Bots(connection, self.chats)
         self.memory = Memory(connection)

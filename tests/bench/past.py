@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.chat.qr import payment_png
+from bot.core.cursor import Cursor
 from bot.core.invoice import Face, Invoice, State
 from bot.core.steps import AS_READ, next_step, resting
 from bot.core.work import RESTS
@@ -121,8 +122,8 @@ class Past:
             "settled_at": invoice.settled_at,
         }
         await self._write([row])
-        index = invoice.settle_index
-        await self._do(_set_cursor, self._node_id, index, time.time())
+        cursor = Cursor(invoice.settle_index, invoice.payment_hash, invoice.settled_at)
+        await self._do(_set_cursor, self._node_id, cursor, time.time())
 
     def pay(self, count: int) -> list[Open]:
         """Somebody pays the oldest open ones."""
@@ -232,8 +233,8 @@ def _at_rest(columns: dict[str, Any]) -> dict[str, Any]:
     return rows.packed(**kept)
 
 
-def _set_cursor(tx: Tx, node_id: str, settle_index: int, now: float) -> None:
-    tx.nodes.set_cursor(node_id, settle_index, now)
+def _set_cursor(tx: Tx, node_id: str, cursor: Cursor, now: float) -> None:
+    tx.nodes.set_cursor(node_id, cursor, now)
 
 
 def _begin(tx: Tx, bot_id: int, now: float) -> None:

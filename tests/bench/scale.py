@@ -42,7 +42,6 @@ class Size:
     people: int
     open_steps: tuple[int, ...]  # the bot's memory is looked at with so many open
     done: int
-    looks: int  # how often a starting bot looks up what is open, the last time after 10 s
     starts: int
     idle_s: float
     turns: int
@@ -57,7 +56,6 @@ WHOLE = Size(
     people=500,
     open_steps=(2500, 5000, 10_000),
     done=100_000,
-    looks=2,
     starts=3,
     idle_s=60.0,
     turns=6,
@@ -71,7 +69,6 @@ QUICK = Size(
     people=20,
     open_steps=(40,),
     done=200,
-    looks=1,
     starts=1,
     idle_s=1.0,
     turns=1,
@@ -113,7 +110,7 @@ async def memory(size: Size, report: Report, sides: Sides) -> None:
             await sides.past.open(count - len(sides.past.opened))
         before = side.node.calls["LookupInvoice"]
         await side.start_ours(again=not count)  # the first start makes the database
-        await looked(side, before, size.looks * count)
+        await looked(side, before, count)
         await side.warm_up()
         mbs.append(side.memory_mb())
         await side.end()
@@ -149,7 +146,7 @@ async def first_seconds(size: Size, report: Report, sides: Sides) -> None:
         load = await side.ask(moments(SLOW_PER_S, size.turn_s))
         texts.append(f"{1000 * load.median_s:.0f}")
     report.figure("a command in the first seconds, open: ms", *texts)
-    await looked(sides.full, before, size.looks * size.open_steps[-1])
+    await looked(sides.full, before, size.open_steps[-1])
 
 
 async def idle(size: Size, report: Report, sides: Sides) -> None:

@@ -19,7 +19,7 @@ from bot.demo.node import SimNode
 from bot.demo.telegram import Chat, Message
 from bot.engine import hands
 from bot.errors import AmountTooLarge, ClockBehind, NodeUnreachable, PermissionMissing
-from bot.node import gate, watch
+from bot.node import gate, sweep
 from bot.store import sqlite
 from tests.faces import Role, may_be_duplicate, role_of
 from tests.world import World
@@ -719,10 +719,10 @@ async def test_old_rows_go_and_young_ones_stay(world: World) -> None:
     world.clock.ahead_s += 91 * 86_400
     await world.start_bot()
     await world.open_card(chat, world.anna, "/invoice 3")
-    # What is old went at the start, before anything new was written; but for the last payment.
+    # What is old went at the start, before anything new was written.
     with closing(sqlite3.connect(world.folder / "bot.db")) as look:
         rows = look.execute("SELECT amount_msat FROM invoices ORDER BY id").fetchall()
-    assert rows == [(2000,), (3000,)]
+    assert rows == [(3000,)]
 
 
 async def test_a_press_in_the_old_group_touches_no_other_card_in_the_new_one(world: World) -> None:
@@ -837,7 +837,7 @@ async def test_commands_that_wait_for_the_node_keep_no_card_of_their_chat_waitin
 async def test_a_lookup_that_failed_is_made_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "LOOK_AGAIN_S", 0.3)
+    monkeypatch.setattr(sweep, "ROUND_S", 0.3)
     _, card = await begun(world)
     await world.stop_bot()
     world.node.pay(world.request_in(card))

@@ -9,7 +9,9 @@ import pytest
 
 from bot.demo.node import SimNode
 from bot.node.client import Node
+from bot.store import Store
 from tests.node.simulated import Clock, connected
+from tests.node.watched import Watched
 
 
 @pytest.fixture
@@ -27,3 +29,15 @@ async def sim(tmp_path: Path, clock: Clock) -> AsyncIterator[SimNode]:
 async def node(sim: SimNode) -> AsyncIterator[Node]:
     async with connected(sim) as node:
         yield node
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = await Store.open(f"sqlite:///{tmp_path / 'bot.db'}")
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def watched(node: Node, store: Store, clock: Clock) -> Watched:
+    return Watched(node, store, clock)

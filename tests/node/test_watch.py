@@ -1,154 +1,35 @@
-"""The node's own word as it is written down: who it is, what is paid, what is open no more."""
+"""The node's own word as it is written down: who it is, what its stream tells."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 import grpc
 import pytest
 
-from bot.clock import Clock as OurClock
 from bot.core.answers import NodeStatus
-from bot.core.invoice import Columns, Invoice, State
+from bot.core.cursor import Cursor
+from bot.core.invoice import State
 from bot.core.notices import Kind, Notice
 from bot.core.work import Do, Lane
-from bot.demo.node import SimInvoice, SimNode
+from bot.demo.node import SimNode
 from bot.errors import NodeLocked, NodeNotAsked, NodeOdd, NodeUnreachable
 from bot.lnrpc import lightning_pb2 as pb
-from bot.node import watch as module
-from bot.node.client import Node
-from bot.node.gate import Gate
-from bot.node.identity import Identity
-from bot.node.invoices import NodeInvoices
-from bot.node.watch import Watch
-from bot.store import Bell, Store, Tx
+from bot.node import payments
+from bot.store import Store
 from tests.node.simulated import LIMIT_S, Clock, changed, connected, paid
+from tests.node.watched import (
+    CHAT,
+    OTHER_NODE,
+    Watched,
+    at,
+    cursor_of,
+    open_row,
+    row_now,
+    set_cursor,
+)
 from tests.rows import NOW
-
-CHAT = -5
-OTHER_NODE = "03" + "b" * 64
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = await Store.open(f"sqlite:///{tmp_path / 'bot.db'}")
-    yield store
-    await store.close()
-
-
-class Owners:
-    """Keeps what the owners are told."""
-
-    def __init__(self) -> None:
-        self.notices: list[Notice] = []
-
-    def notify(self, notice: Notice) -> None:
-        self.notices.append(notice)
-
-
-class Watched:
-    """A node and what watches it; `node` is the client."""
-
-    def __init__(self, node: Node, store: Store, clock: Clock) -> None:
-        ours = OurClock(clock)
-        self.store = store
-        self.gate = Gate(node)
-        self.identity = Identity()
-        self.bell = Bell()
-        self.owners = Owners()
-        self._heard: list[tuple[int, int, Lane]] = []
-        self.watch = Watch(
-            node=node,
-            gate=self.gate,
-            identity=self.identity,
-            invoices=NodeInvoices(node, self.gate, self.identity, ours),
-            store=store,
-            bell=self.bell,
-            owners=self.owners,
-            clock=ours,
-        )
-
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """While it watches."""
-        task = asyncio.create_task(self.watch.run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-
-    async def rung(self) -> tuple[int, int, Lane]:
-        """The next row that the bell is rung for."""
-        async with asyncio.timeout(LIMIT_S):
-            while not self._heard:
-                await self.bell.wait()
-                rows, _ = self.bell.take()
-                self._heard += [(each.row_id, each.chat_id, each.lane) for each in rows]
-        return self._heard.pop(0)
-
-    async def rung_for(self, row: Invoice) -> None:
-        """Until the bell is rung for this row; for others it may ring before."""
-        while (await self.rung())[0] != row.id:
-            pass
-
-    async def identified(self) -> None:
-        """Once the gate is open and other nodes' rows are set aside."""
-        async with asyncio.timeout(LIMIT_S):
-            await self.gate.opened()
-            await self.identity.known()
-
-
-@pytest.fixture
-def watched(node: Node, store: Store, clock: Clock) -> Watched:
-    return Watched(node, store, clock)
-
-
-# rows
-
-
-def _add(tx: Tx, columns: Columns) -> Invoice:
-    return tx.invoices.add(**columns)[0]
-
-
-def _get(tx: Tx, row_id: int) -> Invoice | None:
-    return tx.invoices.get(row_id)
-
-
-def _cursor(tx: Tx, node_id: str) -> int:
-    return tx.nodes.cursor(node_id)
-
-
-async def open_row(store: Store, of: SimInvoice, whose: str, **changes: Unpack[Columns]) -> Invoice:
-    """A row that is open and whose invoice is this one."""
-    columns: Columns = {
-        "origin_chat_id": CHAT,
-        "origin_message_id": of.add_index,
-        "chat_id": CHAT,
-        "asker_id": 7,
-        "asker_name": "Anna",
-        "asked_at": NOW,
-        "amount_msat": of.value_msat,
-        "expiry_s": 3600,
-        "state": State.OPEN,
-        "node_id": whose,
-        "payment_hash": of.payment_hash,
-        "preimage": None,
-        "expires_at": of.created_at + 3600,
-    }
-    return await store.do(_add, {**columns, **changes})
-
-
-async def row_now(store: Store, row: Invoice) -> Invoice:
-    found = await store.do(_get, row.id)
-    assert found is not None
-    return found
-
 
 # how the node is
 
@@ -238,7 +119,7 @@ async def test_a_payment_is_written_with_its_cursor_before_the_bell_is_rung(
         assert await watched.rung() == (row.id, CHAT, Lane.PAYMENT)
         found = await row_now(store, row)
         assert (found.state, found.paid_msat, found.settle_index) == (State.SETTLED, 5000, 2)
-        assert await store.do(_cursor, sim.identity_pubkey) == 2
+        assert await cursor_of(store, sim) == at(invoice)
 
 
 async def test_what_was_paid_or_canceled_before_it_watched_is_looked_up(
@@ -277,7 +158,7 @@ async def test_rows_of_another_node_are_set_aside_and_the_owners_hear_of_it_once
 async def test_a_node_that_does_not_say_who_it_is_has_its_payments_written_all_the_same(
     sim: SimNode, watched: Watched, store: Store, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    monkeypatch.setattr(module, "IDENTIFIED_WITHIN_S", 0.05)
+    monkeypatch.setattr(payments, "IDENTIFIED_WITHIN_S", 0.05)
     faults: dict[str, Any] = {
         "fail": lambda: sim.fail("GetInfo", code=grpc.StatusCode.INTERNAL, times=1000),
         "hang": lambda: sim.hang("GetInfo", times=1000),
@@ -290,7 +171,7 @@ async def test_a_node_that_does_not_say_who_it_is_has_its_payments_written_all_t
         sim.pay(invoice.payment_request)
         assert await watched.rung() == (row.id, CHAT, Lane.PAYMENT)
         assert not watched.identity.is_known
-        assert await store.do(_cursor, sim.identity_pubkey) == 0
+        assert await cursor_of(store, sim) == Cursor()
 
 
 async def test_with_a_macaroon_that_cannot_ask_who_it_is_no_row_is_set_aside(
@@ -310,7 +191,8 @@ async def test_a_node_that_was_restored_is_heard_though_no_payment_of_before_was
     sim: SimNode, watched: Watched, store: Store
 ) -> None:
     """It counts from 1 again, and tells nothing up to the index that it was asked from."""
-    await store.do(_set_cursor, sim.identity_pubkey, 1000)  # other programs' payments
+    others = Cursor(1000, b"?" * 32, int(NOW))  # another program's payment of before
+    await set_cursor(store, sim, others)
     invoice = sim.add_invoice(5000)
     row = await open_row(store, invoice, sim.identity_pubkey)
     sim.garble("LookupInvoice", lambda _: b"\xff" * 9, times=1000)  # no look-up finds it
@@ -360,7 +242,7 @@ async def test_an_absurd_settle_index_of_another_programs_payment_keeps_none_of_
 async def test_a_node_that_says_unreadably_who_it_is_has_its_payments_written_all_the_same(
     sim: SimNode, watched: Watched, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "IDENTIFIED_WITHIN_S", 0.05)
+    monkeypatch.setattr(payments, "IDENTIFIED_WITHIN_S", 0.05)
     sim.garble("GetInfo", lambda _: b"", times=1000)
     invoice = sim.add_invoice(5000)
     row = await open_row(store, invoice, sim.identity_pubkey)
@@ -384,7 +266,7 @@ async def test_payments_are_replayed_though_the_newest_one_cannot_be_looked_up(
         sim.end_streams()
         sim.pay(invoices[1].payment_request)
         await watched.rung_for(rows[1])
-        assert await store.do(_cursor, sim.identity_pubkey) == 2
+        assert await cursor_of(store, sim) == at(invoices[1])
 
 
 async def test_a_stream_that_ends_oddly_shuts_no_gate_and_is_opened_again_without_a_replay(
@@ -414,7 +296,7 @@ async def test_a_replay_that_is_too_large_is_passed_over_and_what_it_held_is_loo
     async with watched.running():
         await watched.rung_for(rows[0])
         await sim.until(lambda: sim.calls["SubscribeInvoices"] == 1)
-    await store.do(_set_cursor, sim.identity_pubkey, 1)
+    await set_cursor(store, sim, at(invoices[0]))
     sim.garble("SubscribeInvoices", _too_large_if(invoices[1].payment_hash), times=1000)
     for each in invoices[1:]:
         sim.pay(each.payment_request)
@@ -427,10 +309,6 @@ async def test_a_replay_that_is_too_large_is_passed_over_and_what_it_held_is_loo
                     break
                 await asyncio.sleep(0.02)
     assert states == [State.SETTLED] * 3
-
-
-def _set_cursor(tx: Tx, node_id: str, cursor: int) -> None:
-    tx.nodes.set_cursor(node_id, cursor, NOW)
 
 
 def _too_large_if(payment_hash: bytes) -> Any:

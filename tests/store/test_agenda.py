@@ -92,16 +92,3 @@ async def test_what_no_chat_was_heard_of_for_is_pruned_though_it_is_not_finished
     assert await store.do(lambda tx: tx.agenda.prune(NOW, 10)) == 1
     assert await store.do(lambda tx: tx.invoices.get(gone.id)) is None
     assert await read(store, kept.id) == kept
-
-
-async def test_the_payment_that_each_node_reported_last_is_never_pruned(store: Store) -> None:
-    old: Columns = {"state": State.SETTLED, "asked_at": NOW - 100, "due_at": None}
-    for number, node_id in enumerate(["a", "b", "a", "b"], 1):
-        await row(store, number, node_id=node_id, settle_index=number, settled_at=number, **old)
-        await store.do(lambda tx, i=number, n=node_id: tx.nodes.set_cursor(n, i, NOW))
-    assert await store.do(lambda tx: tx.agenda.prune(NOW, 100)) == 2
-    assert await store.do(lambda tx: tx.agenda.prune(NOW, 100)) == 0
-    for node_id, index in (("a", 3), ("b", 4)):
-        newest = await store.do(lambda tx, n=node_id: tx.nodes.newest_settled(n))
-        assert newest is not None
-        assert newest.settle_index == index

@@ -39,9 +39,10 @@ STATEMENTS: dict[str, Callable[[Tx], object]] = {
     "prune": lambda tx: tx.agenda.prune(NOW, 100),
     "settle": lambda tx: tx.nodes.settle(b"?" * 32, now=NOW, state=State.SETTLED),
     "close": lambda tx: tx.nodes.close(3, NOW),
-    "open_hashes": lambda tx: tx.nodes.open_hashes(0, 20),
-    "open_hashes here": lambda tx: tx.nodes.open_hashes(0, 20, "a"),
-    "newest_settled": lambda tx: tx.nodes.newest_settled("a"),
+    "open_page": lambda tx: tx.nodes.open_page(None, 20),
+    "open_page below": lambda tx: tx.nodes.open_page(10**9, 20),
+    "confirm": lambda tx: tx.nodes.confirm(3, NOW),
+    "cursor": lambda tx: tx.nodes.cursor("a"),
     "last": lambda tx: tx.nodes.last(),
     "set_aside_others": lambda tx: tx.nodes.set_aside_others("a", NOW),
     "set_unreachable": lambda tx: tx.chats.set_unreachable(-1, False, NOW),
@@ -135,5 +136,13 @@ async def test_every_statement_goes_through_an_index(store: Store, file: Path) -
             ]
     assert all(plans.values())
     assert {name: plan for name, plan in plans.items() if "SCAN invoices" in " ".join(plan)} == {}
-    in_order = ("due", "due elsewhere", "open_hashes", "latest", "latest here", "prune")
+    in_order = (
+        "due",
+        "due elsewhere",
+        "open_page",
+        "open_page below",
+        "latest",
+        "latest here",
+        "prune",
+    )
     assert {name: plans[name] for name in in_order if "TEMP B-TREE" in " ".join(plans[name])} == {}

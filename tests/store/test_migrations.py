@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot import errors
+from bot.core.cursor import Cursor
 from bot.core.failure import Failure
 from bot.core.invoice import Audience, Columns, Face, Invoice, State
 from bot.core.work import Do, Lane
@@ -464,13 +465,26 @@ async def test_what_is_beside_the_rows_is_kept(file: Path) -> None:
         ):
             connection.exec_driver_sql(statement)
     async with opened(file) as store:
-        assert await store.do(lambda tx: (tx.nodes.last(), tx.nodes.cursor("03ab"))) == ("03ab", 9)
+        assert await store.do(lambda tx: tx.nodes.last()) == "03ab"
+        assert await store.do(lambda tx: tx.nodes.cursor("03ab")) == Cursor(9)
         assert await store.do(lambda tx: tx.chats.moves()) == {-1: -1000}
         assert await store.do(lambda tx: tx.chats.unreachable()) == {-2}
         assert not await store.do(
             lambda tx: tx.memory.claim_hint("late", 1, now=NOW + 1, every_s=60)
         )
         assert await store.do(lambda tx: tx.memory.picture("paid")) == "file-1"
+
+
+async def test_a_cursor_of_before_goes_back_to_the_newest_payment_of_ours(file: Path) -> None:
+    """The others' payments after it are replayed, and nobody's is passed over."""
+    with at_version(file, "0005") as (connection, table):
+        for number, index, at in ((1, 3, 60), (2, 5, 70), (3, 0, 80)):
+            settled = {"settle_index": index, "settled_at": at, "payment_hash": bytes([number])}
+            add(connection, table, number, state="settled", node_id="03ab", **settled)
+        connection.exec_driver_sql("INSERT INTO cursors VALUES ('03ab', 9, 1.5), ('02cd', 7, 1.0)")
+    async with opened(file) as store:
+        assert await store.do(lambda tx: tx.nodes.cursor("03ab")) == Cursor(5, bytes([2]), 70)
+        assert await store.do(lambda tx: tx.nodes.cursor("02cd")) == Cursor(7)
 
 
 async def test_a_renewal_of_before_is_not_made_again(file: Path) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from bot.core.cursor import Cursor
 from bot.core.invoice import Columns, State
 from bot.core.work import MAX_FAULTS, Do, Lane, due_now
-from bot.store import Store, Tx
+from bot.store import Open, Store, Tx
 from tests.store.made import NOW, read, row
 
 SETTLED: Columns = {
@@ -67,45 +68,57 @@ async def test_closing_never_overrides_another_word(store: Store) -> None:
     await store.do(lambda tx: tx.nodes.close(999, NOW))
 
 
-async def test_open_rows_come_in_pages_without_those_of_other_nodes(store: Store) -> None:
-    rows = [await row(store, number, state=State.OPEN) for number in range(7)]
-    await row(store, 10, state=State.OPEN, lane=Lane.OTHER_NODE)
-    await row(store, 11, state=State.SETTLED)
-    found: list[tuple[int, bytes, str]] = []
+async def test_open_rows_come_in_pages_the_newest_first_with_whose_they_are(store: Store) -> None:
+    rows = [
+        await row(store, number, state=State.OPEN, expires_at=100 + number, expiry_s=60)
+        for number in range(6)
+    ]
+    rows += [
+        await row(store, 10, state=State.OPEN, lane=Lane.OTHER_NODE, node_id="b"),
+        await row(store, 11, state=State.OPEN, unconfirmed=True, node_id="a"),
+    ]
+    await row(store, 12, state=State.SETTLED)
+    found: list[Open] = []
     while page := await store.do(
-        lambda tx, after=found[-1][0] if found else 0: tx.nodes.open_hashes(after, 3)
+        lambda tx, below=found[-1].row_id if found else None: tx.nodes.open_page(below, 3)
     ):
         assert len(page) <= 3
         found += page
-    assert found == [(each.id, each.payment_hash, "") for each in rows]
+    assert found == [
+        Open(
+            row_id=each.id,
+            payment_hash=each.payment_hash,
+            node_id=each.node_id,
+            is_aside=each.lane is Lane.OTHER_NODE,
+            is_unconfirmed=each.unconfirmed,
+            created_at=each.expires_at - each.expiry_s,
+        )
+        for each in reversed(rows)
+    ]
 
 
-async def test_open_rows_of_a_node_are_its_own_and_those_of_nobody(store: Store) -> None:
-    mine = await row(store, 1, state=State.OPEN, node_id="a")
-    nobodys = await row(store, 2, state=State.OPEN)
-    theirs = await row(store, 3, state=State.OPEN, node_id="b")
-
-    async def open_of(node_id: str) -> list[int]:
-        found = await store.do(lambda tx: tx.nodes.open_hashes(0, 10, node_id))
-        return [row_id for row_id, *_ in found]
-
-    assert await open_of("a") == [mine.id, nobodys.id]
-    assert await open_of("b") == [nobodys.id, theirs.id]
-    assert await open_of("") == [mine.id, nobodys.id, theirs.id]
+async def test_what_the_node_has_open_is_confirmed_once(store: Store) -> None:
+    lapsed = await row(store, 1, state=State.OPEN, unconfirmed=True, due_at=None)
+    closed = await row(store, 2, state=State.EXPIRED, unconfirmed=True)
+    there = await store.do(lambda tx: tx.nodes.confirm(lapsed.id, NOW))
+    assert there is not None
+    assert (there.unconfirmed, there.due_at) == (False, due_now(NOW))
+    for each in (lapsed, closed):
+        assert await store.do(lambda tx, each=each: tx.nodes.confirm(each.id, NOW)) is None
 
 
 async def test_a_cursor_belongs_to_its_node(store: Store) -> None:
-    assert await store.do(lambda tx: tx.nodes.cursor("a")) == 0
-    for index in (5, 9, 0):
-        await store.do(lambda tx, index=index: tx.nodes.set_cursor("a", index, NOW))
-        assert await store.do(lambda tx: tx.nodes.cursor("a")) == index
-    assert await store.do(lambda tx: tx.nodes.cursor("b")) == 0
+    assert await store.do(lambda tx: tx.nodes.cursor("a")) == Cursor()
+    for cursor in (Cursor(5, b"5" * 32, 7), Cursor(9, b"9" * 32, 8), Cursor()):
+        await store.do(lambda tx, cursor=cursor: tx.nodes.set_cursor("a", cursor, NOW))
+        assert await store.do(lambda tx: tx.nodes.cursor("a")) == cursor
+    assert await store.do(lambda tx: tx.nodes.cursor("b")) == Cursor()
 
 
 async def test_the_node_that_was_recorded_last_is_known(store: Store) -> None:
     assert await store.do(lambda tx: tx.nodes.last()) == ""
     for node_id, now in (("a", NOW), ("b", NOW + 1), ("a", NOW + 2)):
-        await store.do(lambda tx, n=node_id, at=now: tx.nodes.set_cursor(n, 1, at))
+        await store.do(lambda tx, n=node_id, at=now: tx.nodes.set_cursor(n, Cursor(1), at))
         assert await store.do(lambda tx: tx.nodes.last()) == node_id
 
 
@@ -114,23 +127,13 @@ async def test_a_payment_and_its_cursor_are_written_together_or_not_at_all(store
 
     def fails(tx: Tx) -> None:
         tx.nodes.settle(mine.payment_hash, now=NOW, **SETTLED)
-        tx.nodes.set_cursor("a", 3, NOW)
+        tx.nodes.set_cursor("a", Cursor(3), NOW)
         raise KeyError
 
     with pytest.raises(KeyError):
         await store.do(fails)
     assert await read(store, mine.id) == mine
-    assert await store.do(lambda tx: tx.nodes.cursor("a")) == 0
-
-
-async def test_the_newest_settled_row_is_this_nodes(store: Store) -> None:
-    await row(store, 1, node_id="a", settle_index=1, settled_at=50)
-    newest = await row(store, 2, node_id="a", settle_index=3, settled_at=60)
-    await row(store, 3, node_id="a", settle_index=2, settled_at=60)
-    await row(store, 4, node_id="b", settle_index=9, settled_at=99)
-    await row(store, 5, node_id="a", settled_at=99)
-    assert await store.do(lambda tx: tx.nodes.newest_settled("a")) == newest
-    assert await store.do(lambda tx: tx.nodes.newest_settled("c")) is None
+    assert await store.do(lambda tx: tx.nodes.cursor("a")) == Cursor()
 
 
 async def test_open_rows_of_another_node_are_set_aside_until_it_is_back(store: Store) -> None:

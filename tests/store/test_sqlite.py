@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.cursor import Cursor
 from bot.core.invoice import State
 from bot.errors import (
     DatabaseDamaged,
@@ -70,12 +71,12 @@ async def test_a_new_database_is_made_with_its_folder_and_for_its_owner_alone(
 async def test_reopening_keeps_every_row(file: Path) -> None:
     async with opened(file) as store:
         rows = [await row(store, number, state=State.OPEN) for number in range(5)]
-        await store.do(lambda tx: tx.nodes.set_cursor("node", 9, NOW))
+        await store.do(lambda tx: tx.nodes.set_cursor("node", Cursor(9), NOW))
         await store.do(lambda tx: tx.chats.set_unreachable(-3, True, NOW))
         await store.do(lambda tx: tx.memory.set_picture("paid", "file-1"))
     async with opened(file) as store:
         assert [await read(store, each.id) for each in rows] == rows
-        assert await store.do(lambda tx: tx.nodes.cursor("node")) == 9
+        assert await store.do(lambda tx: tx.nodes.cursor("node")) == Cursor(9)
         assert await store.do(lambda tx: tx.chats.unreachable()) == {-3}
         assert await store.do(lambda tx: tx.memory.picture("paid")) == "file-1"
 
@@ -148,7 +149,7 @@ async def test_what_was_written_survives_a_kill_at_once_afterwards(file: Path) -
 
         started.send_signal(signal.SIGKILL)
     async with opened(file) as store:
-        assert len(await store.do(lambda tx: tx.nodes.open_hashes(0, 100))) == 30
+        assert len(await store.do(lambda tx: tx.nodes.open_page(None, 100))) == 30
 
 
 async def test_the_same_file_is_not_opened_twice_by_whatever_name(

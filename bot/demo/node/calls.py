@@ -17,6 +17,7 @@ from bot.demo.node.faults import Fail, Faults, Garble, Lose, Stall
 from bot.demo.node.ledger import Ledger
 from bot.demo.node.refusals import Refusal
 from bot.demo.node.server import Server
+from bot.demo.node.subscription import Subscription
 from bot.demo.node.wallet import Wallet
 from bot.lnrpc import invoices_pb2, state_pb2
 from bot.lnrpc import lightning_pb2 as pb
@@ -37,6 +38,8 @@ METHODS = {
     "CancelInvoice": ("/invoicesrpc.Invoices/CancelInvoice", "invoices:write"),
     "GetState": ("/lnrpc.State/GetState", ""),
 }
+# what gRPC makes of a proxy's answer that nothing came for too long
+_CUT = "Received http2 header with status: 504"
 _SERVICES = frozenset(full[1:].partition("/")[0] for full, _ in METHODS.values())
 
 
@@ -58,6 +61,7 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
         arrived: Callable[[], None],
     ) -> None:
         self.counts: Counter[str] = Counter()
+        self.lookups: Counter[bytes] = Counter()
         # shutting down: a new subscription ends cleanly at once
         self.stopping = False
         self._ledger = ledger
@@ -113,6 +117,7 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
                 payment_hash = request.r_hash or macaroons.unhex(request.r_hash_str)
             except macaroons.MacaroonRefusal as refusal:
                 raise Refusal(str(refusal)) from None
+            self.lookups[payment_hash] += 1
             return self._ledger.lookup(payment_hash).message()
 
         return await self._answer("LookupInvoice", context, act)
@@ -126,10 +131,18 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
             return
         subscription = self._ledger.subscribe(request.add_index, request.settle_index)
         try:
-            async for invoice in subscription:
+            while (invoice := await self._event(subscription, context)) is not None:
                 yield self._faults.event(invoice)
         finally:
             self._ledger.unsubscribe(subscription)
+
+    async def _event(self, subscription: Subscription, context: Context) -> pb.Invoice | None:
+        """The next one, unless a proxy cuts the stream before."""
+        try:
+            async with asyncio.timeout(self._faults.idle_s):
+                return await subscription.next()
+        except TimeoutError:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, _CUT)
 
     async def GetInfo(  # noqa: N802
         self, _request: pb.GetInfoRequest, context: Context

@@ -65,6 +65,11 @@ class Daemon:
         return self._calls.counts
 
     @property
+    def lookups(self) -> Counter[bytes]:
+        """How often each payment hash was looked up."""
+        return self._calls.lookups
+
+    @property
     def synced_to_chain(self) -> bool:
         """What GetInfo says; without it AddInvoice hangs in RPC_ACTIVE, as LND's does."""
         return self._wallet.synced_to_chain
@@ -131,6 +136,13 @@ class Daemon:
     def end_streams(self) -> None:
         """End every subscription cleanly, with OK."""
         self.ledger.end_streams()
+
+    def mute_streams(self) -> None:
+        """Every subscription that is there now stays open and carries nothing more.
+
+        All else is answered, pings too. LND does nothing like this: a proxy in between does.
+        """
+        self.ledger.mute_streams()
 
     # --- the wallet
 

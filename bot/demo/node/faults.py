@@ -82,6 +82,7 @@ class Faults:
         self._slow_s: dict[str, float] = {}
         self._late_s = 0.0
         self._packed: Counter[str] = Counter()
+        self._idle_s: float | None = None
 
     # --- what a test sets
 
@@ -135,6 +136,13 @@ class Faults:
         self._check(method)
         self._slow_s[method] = seconds
 
+    def cut_idle_streams(self, after_s: float | None) -> None:
+        """From now on a stream ends that carried nothing for so long; None ends this.
+
+        LND does nothing like this: a proxy in between does. One that waits already is not cut.
+        """
+        self._idle_s = after_s
+
     def stall(self, method: str, *, before: bool = False) -> Stall:
         """The next call stops after it has acted, or `before`, until it is released or dropped."""
         stall = Stall(before=before)
@@ -164,6 +172,7 @@ class Faults:
         self._slow_s.clear()
         self._late_s = 0.0
         self._packed.clear()
+        self._idle_s = None
 
     # --- what a call meets
 
@@ -186,6 +195,11 @@ class Faults:
     def delay_s(self, method: str) -> float:
         """How long this call waits before it acts."""
         return self._slow_s.get(method, 0.0)
+
+    @property
+    def idle_s(self) -> float | None:
+        """How long a stream may carry nothing; None: for ever."""
+        return self._idle_s
 
     def late_s(self, method: str) -> float:
         """How long after its lost answer this call acts."""

@@ -54,6 +54,7 @@ class Ledger:
         # The position in these lists is the index minus one; a deleted invoice keeps its position.
         self._added: list[bytes] = []
         self._settled: list[bytes] = []
+        self._settled_before: list[bytes] = []  # indexes began again since: in their old order
         self._by_expiry: list[tuple[int, bytes]] = []
 
     @property
@@ -119,8 +120,9 @@ class Ledger:
                 if invoice is not None and invoice.state in (OPEN, SETTLED):
                     subscription.send(invoice)
         if settle_index:
-            missed = self._settled[settle_index:]
-            settled = [self._invoices[each] for each in missed if each in self._invoices]
+            missed = [*self._settled_before, *self._settled[settle_index:]]
+            known = [self._invoices[each] for each in missed if each in self._invoices]
+            settled = [each for each in known if each.settle_index > settle_index]
             if self.settle_backlog_by_add_index:
                 settled.sort(key=lambda invoice: invoice.add_index)
             for invoice in settled:
@@ -131,6 +133,11 @@ class Ledger:
     def unsubscribe(self, subscription: Subscription) -> None:
         """The client has gone."""
         self._subscriptions.discard(subscription)
+
+    def mute_streams(self) -> None:
+        """Every stream that is there now stays, and carries nothing more."""
+        for subscription in self._subscriptions:
+            subscription.mute()
 
     def end_streams(self) -> None:
         """End every stream cleanly, as when the node shuts down."""
@@ -194,6 +201,11 @@ class Ledger:
             if invoice.settle_index:
                 self._settled.append(invoice.payment_hash)
                 invoice.settle_index = len(self._settled)
+
+    def begin_settle_indexes_again(self) -> None:
+        """The next settlement has index 1; those of before keep theirs."""
+        self._settled_before += self._settled
+        self._settled = []
 
     def send_again(self, payment_hash: bytes) -> None:
         """Send an invoice's event once more to every subscriber."""

@@ -215,6 +215,14 @@ class SimNode(Daemon, Faults):
         self.ledger.end_streams()
         self.ledger.restore(list(keep))
 
+    def begin_settle_indexes_again(self) -> None:
+        """The next settlement has index 1; those of before look up as they did. Streams end.
+
+        As when a node moves its invoices to another database.
+        """
+        self.ledger.end_streams()
+        self.ledger.begin_settle_indexes_again()
+
     def become_other_node(self) -> None:
         """Another identity, database, macaroons and certificate. For a node that is stopped."""
         if self.alive:

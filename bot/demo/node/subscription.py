@@ -15,6 +15,7 @@ class Subscription:
     def __init__(self, add_index: int, settle_index: int) -> None:
         self._last_add = add_index
         self._last_settle = settle_index
+        self._is_mute = False
         self._queue: asyncio.Queue[pb.Invoice | None] = asyncio.Queue()
 
     def put(self, invoice: SimInvoice) -> None:
@@ -33,12 +34,21 @@ class Subscription:
 
     def send(self, invoice: SimInvoice) -> None:
         """Send an event, even one that the client already has."""
-        self._queue.put_nowait(invoice.message())
+        if not self._is_mute:
+            self._queue.put_nowait(invoice.message())
+
+    def mute(self) -> None:
+        """Send no more events, and do not end either."""
+        self._is_mute = True
 
     def end(self) -> None:
         """End the stream cleanly once everything in the queue has been sent."""
         self._queue.put_nowait(None)
 
+    async def next(self) -> pb.Invoice | None:
+        """Wait for the next event; None is the end."""
+        return await self._queue.get()
+
     async def __aiter__(self) -> AsyncIterator[pb.Invoice]:
-        while (message := await self._queue.get()) is not None:
+        while (message := await self.next()) is not None:
             yield message

@@ -56,3 +56,27 @@ async def test_another_node_at_the_same_address(node: SimNode, client: Client) -
         assert (await anew.info()).identity_pubkey == node.identity_pubkey
     async with connected(node, client.metadata[0][1]) as old:
         assert (await refusal(old.info()))[1].startswith("verification failed")
+
+
+async def test_settle_indexes_that_begin_again_leave_those_of_before_as_they_were(
+    node: SimNode, client: Client
+) -> None:
+    before = [node.pay(node.add_invoice(1000).payment_request) for _ in range(3)]
+    stream = await subscribe(node, client)
+    node.begin_settle_indexes_again()
+    assert await stream.end() == (grpc.StatusCode.OK, "")
+    silent = await subscribe(node, client, settle_index=3)
+    replayed = await subscribe(node, client, settle_index=1)
+    assert node.pay(node.add_invoice(1000).payment_request).settle_index == 1
+    after = node.pay(node.add_invoice(1000).payment_request)
+    assert after.settle_index == 2
+    assert [(await client.lookup(each.payment_hash)).settle_index for each in before] == [1, 2, 3]
+    assert [await silent.event() for _ in range(2)] == [(4, "OPEN"), (5, "OPEN")]
+    told = [await replayed.event() for _ in range(5)]
+    assert told == [
+        (2, "SETTLED"),
+        (3, "SETTLED"),
+        (4, "OPEN"),
+        (5, "OPEN"),
+        (5, "SETTLED"),
+    ]

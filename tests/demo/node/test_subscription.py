@@ -173,3 +173,25 @@ async def test_streams_can_be_ended_and_connections_broken_while_the_node_stays(
     assert is_broken(await stream.end())
     await client.back()
     assert (await client.info()).alias
+
+
+async def test_a_muted_stream_stays_open_and_silent_and_a_new_one_is_not(
+    node: SimNode, client: Client
+) -> None:
+    muted = await subscribe(node, client)
+    node.mute_streams()
+    node.add_invoice(1000)
+    heard = await subscribe(node, client)
+    node.add_invoice(1000)
+    assert await heard.event() == (2, "OPEN")
+    node.end_streams()
+    assert await muted.end() == (grpc.StatusCode.OK, "")
+
+
+async def test_a_stream_that_is_idle_is_cut(node: SimNode, client: Client) -> None:
+    node.cut_idle_streams(0.3)
+    stream = await subscribe(node, client)
+    node.add_invoice(1000)
+    assert await stream.event() == (1, "OPEN")
+    assert await stream.end() == (UNAVAILABLE, "Received http2 header with status: 504")
+    node.cut_idle_streams(None)

@@ -1,0 +1,233 @@
+"""What no event tells: open rows are looked up, one after the other, all the time.
+
+A stream can be silent, or cut, and says nothing of a cancellation. Knows look-ups, the rows' ages
+and when each was looked up; no stream, and no cursor. However many rows are open, a few are looked
+up in a second, the newest first, and each again after a pause that grows with its age.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from bot import logs
+from bot.clock import Clock
+from bot.core import outcomes
+from bot.core.answers import NodeInvoice, NodeState
+from bot.core.invoice import Invoice
+from bot.errors import InvoiceUnknown, NodeError
+from bot.node.gate import Gate
+from bot.node.identity import IDENTIFIED_WITHIN_S, Identity
+from bot.node.invoices import NodeInvoices
+from bot.store import Bell, Open, Store, Tx
+
+log = logs.get(__name__)
+
+#: Seconds from one round to the next, and the look-ups of a round.
+ROUND_S = 10.0
+LOOKUPS = 20
+#: Of these for the newest rows at most: the others get some, too.
+LOOKUPS_OF_NEWEST = 15
+#: The same while it hurries.
+HURRIED_ROUND_S = 1.0
+HURRIED_LOOKUPS = 200
+#: Seconds from one hurry to the next: a stream may fail again and again.
+HURRIES_EVERY_S = 60.0
+#: Seconds between two look-ups of a row: this part of its age, within limits.
+PART_OF_AGE = 0.25
+SHORTEST_PAUSE_S = 20.0
+LONGEST_PAUSE_S = 1800.0
+#: Seconds after which it is forgotten when a row was looked up: most are closed by then.
+FORGOTTEN_AFTER_S = 4 * LONGEST_PAUSE_S
+#: Rows that one statement reads, and pages from the newest on, and from further down, in a round.
+PAGE = 30
+PAGES = 2
+#: Look-ups at once: it leaves room for expiries among what nobody waits for.
+AT_ONCE = 3
+
+_CLOSED = (NodeState.SETTLED, NodeState.CANCELED)
+
+
+class Sweep:
+    """Looks up what is open; `run` until cancelled."""
+
+    def __init__(
+        self,
+        *,
+        gate: Gate,
+        identity: Identity,
+        invoices: NodeInvoices,
+        store: Store,
+        bell: Bell,
+        clock: Clock,
+    ) -> None:
+        self._gate = gate
+        self._identity = identity
+        self._invoices = invoices
+        self._store = store
+        self._bell = bell
+        self._clock = clock
+        self._looked_up: dict[int, float] = {}  # row → when, by the loop's clock
+        self._below: int | None = None  # how far down it is
+        self._began_at = 0.0
+        self._hurries = False
+        self._hurried_at = -math.inf  # the end of the last time
+        self._woken = asyncio.Event()
+        #: Payments that a look-up found first, and no event has told since.
+        self.untold: dict[bytes, NodeInvoice] = {}
+        #: One was added.
+        self.found = asyncio.Event()
+
+    def begin_again(self, *, hurries: bool) -> None:
+        """What was looked up before says nothing more. It `hurries` where no event will tell."""
+        now = self._began_at = asyncio.get_running_loop().time()
+        self._looked_up.clear()
+        if hurries and not self._hurries and now - self._hurried_at >= HURRIES_EVERY_S:
+            self._hurries, self._below = True, None
+        self._woken.set()
+
+    async def run(self) -> None:
+        """From the first `begin_again` on. Raises only what is a bug."""
+        await self._woken.wait()
+        while True:
+            await self._gate.opened()
+            is_known = await self._identity.known_within(IDENTIFIED_WITHIN_S)
+            self._woken.clear()
+            await self._look_up_due(is_known)
+            await self._rest(HURRIED_ROUND_S if self._hurries else ROUND_S)
+
+    async def _rest(self, rest_s: float) -> None:
+        try:
+            async with asyncio.timeout(rest_s):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+
+    async def _look_up_due(self, is_known: bool) -> None:
+        """Look up what is due, for as long as nothing comes in between."""
+        opening = self._gate.openings
+        rows = iter(await self._due(self._identity.node_id if is_known else ""))
+        while group := list(itertools.islice(rows, AT_ONCE)):
+            if not self._gate.is_open or self._gate.openings != opening or self._woken.is_set():
+                for row in (*group, *rows):
+                    self._looked_up[row.row_id] = -math.inf
+                return
+            await asyncio.gather(*(self._look_up(row, opening, is_known) for row in group))
+
+    # which
+
+    async def _due(self, node_id: str) -> list[Open]:
+        """The rows of this round."""
+        if self._hurries:
+            return await self._further(node_id, HURRIED_LOOKUPS, HURRIED_LOOKUPS // PAGE)
+        due: list[Open] = []
+        below = None
+        for _ in range(PAGES):
+            page = await self._store.must(_open_page, below)
+            due += self._due_of(page, node_id, LOOKUPS_OF_NEWEST - len(due))
+            if len(page) < PAGE:
+                break
+            below = page[-1].row_id
+        return due + await self._further(node_id, LOOKUPS - len(due), PAGES)
+
+    async def _further(self, node_id: str, most: int, pages: int) -> list[Open]:
+        """The due ones of the next pages down; at the end it begins with the newest again."""
+        due: list[Open] = []
+        for _ in range(pages):
+            page = await self._store.must(_open_page, self._below)
+            due += self._due_of(page, node_id, most - len(due))
+            if len(due) == most:
+                self._below = due[-1].row_id  # the rest comes next
+                break
+            if len(page) < PAGE:
+                self._end_of_circle()
+                break
+            self._below = page[-1].row_id
+        return due
+
+    def _end_of_circle(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._hurries:
+            self._hurried_at = now
+        self._below, self._hurries = None, False
+        since = now - FORGOTTEN_AFTER_S
+        self._looked_up = {row: at for row, at in self._looked_up.items() if at > since}
+
+    def _due_of(self, page: Iterable[Open], node_id: str, most: int) -> list[Open]:
+        """The due rows of this page, `most` of them; they count as looked up."""
+        now = asyncio.get_running_loop().time()
+        due = (each for each in page if self._is_askable(each, node_id) and self._is_due(each, now))
+        taken = list(itertools.islice(due, max(0, most)))
+        self._looked_up.update((each.row_id, now) for each in taken)
+        return taken
+
+    def _is_askable(self, row: Open, node_id: str) -> bool:
+        """Whether this node may have it. A row of no node was made just before it was known."""
+        return not row.is_aside and (not node_id or row.node_id in ("", node_id))
+
+    def _is_due(self, row: Open, now: float) -> bool:
+        age_s = max(0.0, self._clock() - row.created_at)
+        if row.row_id not in self._looked_up:
+            is_new = age_s < now - self._began_at and not self._hurries
+            self._looked_up[row.row_id] = now if is_new else -math.inf
+        pause_s = min(LONGEST_PAUSE_S, max(SHORTEST_PAUSE_S, PART_OF_AGE * age_s))
+        return now - self._looked_up[row.row_id] >= pause_s
+
+    # each
+
+    async def _look_up(self, row: Open, opening: int, is_known: bool) -> None:
+        try:
+            found: NodeInvoice | None = await self._invoices.lookup_behind(row.payment_hash)
+        except InvoiceUnknown:
+            is_same = self._gate.is_open and self._gate.openings == opening
+            if not is_known or not is_same or row.node_id != self._identity.node_id:
+                return  # it may be another's
+            found = None
+        except NodeError as error:
+            self._looked_up[row.row_id] = -math.inf
+            log.debug("look-up failed", row=row.row_id, detail=error.detail)
+            return
+        node_id = self._identity.node_id if is_known else ""
+        is_news = row.is_unconfirmed or (node_id and not row.node_id)
+        if found is not None and found.state not in _CLOSED and not is_news:
+            return  # as it was
+        came = await self._store.must(_record_lookup, row.row_id, found, node_id, self._clock())
+        if came.row is not None:
+            self._bell.ring(came.row.id, came.row.chat_id, came.row.lane)
+        if came.row is not None and came.is_payment and found is not None:
+            log.info("paid", **came.row.tag, paid_msat=found.paid_msat, told_by="look-up")
+            self.untold[found.payment_hash] = found
+            self.found.set()
+
+
+# jobs of the store
+
+
+class _Came(NamedTuple):
+    """What came of a look-up: the row, if it changed, and whether that is a payment."""
+
+    row: Invoice | None
+    is_payment: bool = False
+
+
+def _open_page(tx: Tx, below: int | None) -> list[Open]:
+    return tx.nodes.open_page(below, PAGE)
+
+
+def _record_lookup(
+    tx: Tx, row_id: int, found: NodeInvoice | None, node_id: str, now: float
+) -> _Came:
+    """An open row as this node has it, and that it is this node's."""
+    if found is not None and node_id:
+        tx.nodes.claim(row_id, node_id)
+    if found is not None and found.state is NodeState.SETTLED:
+        settled_id = tx.nodes.settle(found.payment_hash, now=now, **outcomes.paid(found))
+        return _Came(tx.invoices.get(row_id), is_payment=settled_id is not None)
+    if found is None or found.state is NodeState.CANCELED:
+        tx.nodes.close(row_id, now)
+        return _Came(tx.invoices.get(row_id))
+    # It can be paid, by the node's word.
+    return _Came(tx.nodes.confirm(row_id, now))

@@ -1,0 +1,330 @@
+"""What no event tells is looked up: soon, one after the other, and never more than a few."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from bot.core.invoice import Invoice, State
+from bot.core.work import Lane
+from bot.demo.node import SimInvoice, SimNode
+from bot.errors import NodeUnreachable
+from bot.node import payments, sweep
+from bot.store import Store
+from tests.node.simulated import Clock, changed, paid
+from tests.node.watched import (
+    CHAT,
+    OTHER_NODE,
+    Watched,
+    at,
+    cursor_of,
+    open_row,
+    row_now,
+    set_cursor,
+)
+
+QUICK = 20  # times as fast
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A minute lasts some seconds."""
+    for module, names in (
+        (sweep, ("ROUND_S", "HURRIED_ROUND_S", "SHORTEST_PAUSE_S", "PART_OF_AGE")),
+        (payments, ("UNTOLD_S",)),
+    ):
+        for name in names:
+            monkeypatch.setattr(module, name, getattr(module, name) / QUICK)
+
+
+@pytest.fixture
+async def first(sim: SimNode, store: Store) -> SimInvoice:
+    """Another program's payment, up to which all is recorded."""
+    first = paid(sim)
+    await set_cursor(store, sim, at(first))
+    return first
+
+
+def asked(sim: SimNode) -> int:
+    return sim.calls["LookupInvoice"]
+
+
+# a stream that does not tell
+
+
+async def test_where_settle_indexes_began_again_a_payment_is_found_and_the_next_is_told(
+    sim: SimNode, watched: Watched, store: Store, clock: Clock
+) -> None:
+    """Old rows look up as they did, and the stream is silent up to the index it was asked from."""
+    for _ in range(5):
+        last = paid(sim)
+    await set_cursor(store, sim, at(last))
+    sim.begin_settle_indexes_again()
+    clock.ahead_s += 60
+    found, told = (sim.add_invoice(5000) for _ in range(2))
+    rows = [await open_row(store, each, sim.identity_pubkey) for each in (found, told)]
+    async with watched.running():
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 1)
+        sim.pay(found.payment_request)
+        assert await watched.rung() == (rows[0].id, CHAT, Lane.PAYMENT)
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 2)
+        assert await cursor_of(store, sim) == at(found)
+        sim.garble("LookupInvoice", lambda _: b"\xff" * 9, times=1000)  # no look-up finds it
+        sim.pay(told.payment_request)
+        await watched.rung_for(rows[1])
+        assert await cursor_of(store, sim) == at(told)
+
+
+async def test_where_settle_indexes_began_again_while_the_bot_was_away_nothing_is_missed(
+    sim: SimNode, watched: Watched, store: Store
+) -> None:
+    for _ in range(5):
+        last = paid(sim)
+    await set_cursor(store, sim, at(last))
+    sim.begin_settle_indexes_again()
+    invoices = [sim.add_invoice(5000) for _ in range(4)]
+    rows = [await open_row(store, each, sim.identity_pubkey) for each in invoices]
+    for each in invoices:
+        sim.pay(each.payment_request)
+    async with watched.running():
+        heard = {(await watched.rung())[0] for _ in rows}
+        assert heard == {each.id for each in rows}
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 2)
+        assert await cursor_of(store, sim) == at(invoices[0])
+    assert [(await row_now(store, each)).state for each in rows] == [State.SETTLED] * 4
+
+
+async def test_what_a_silent_stream_does_not_tell_is_found_and_the_stream_opened_again(
+    sim: SimNode, watched: Watched, store: Store, first: SimInvoice
+) -> None:
+    found, told = (sim.add_invoice(5000) for _ in range(2))
+    rows = [await open_row(store, each, sim.identity_pubkey) for each in (found, told)]
+    async with watched.running():
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 1)
+        sim.mute_streams()
+        sim.pay(found.payment_request)
+        assert await watched.rung() == (rows[0].id, CHAT, Lane.PAYMENT)
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 2)
+        sim.garble("LookupInvoice", lambda _: b"\xff" * 9, times=1000)
+        sim.pay(told.payment_request)
+        await watched.rung_for(rows[1])
+        assert await cursor_of(store, sim) == at(told)
+    assert watched.gate.openings == 1
+
+
+async def test_an_absurd_index_of_another_programs_payment_is_not_asked_from(
+    sim: SimNode, watched: Watched, store: Store, first: SimInvoice
+) -> None:
+    """It is within what a node could count, and beyond what this one does."""
+    await set_cursor(store, sim, replace(at(first), settle_index=2**39))
+    invoice = sim.add_invoice(5000)
+    row = await open_row(store, invoice, sim.identity_pubkey)
+    async with watched.running():
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 1)
+        sim.garble("LookupInvoice", lambda _: b"\xff" * 9, times=1000)
+        sim.pay(invoice.payment_request)
+        await watched.rung_for(row)
+
+
+async def test_an_absurd_index_gives_way_to_the_next_payment(
+    sim: SimNode, watched: Watched, store: Store, first: SimInvoice
+) -> None:
+    invoice = sim.add_invoice(5000)
+    row = await open_row(store, invoice, sim.identity_pubkey)
+    async with watched.running():
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 1)
+        before = first.settled_at - 1
+        odd = changed(settle_index=2**39, settle_date=before)
+        sim.garble("SubscribeInvoices", odd, times=2)  # added, and paid
+        sim.garble("LookupInvoice", lambda _: b"\xff" * 9, times=1000)
+        paid(sim)
+        sim.pay(invoice.payment_request)
+        await watched.rung_for(row)
+        assert await cursor_of(store, sim) == at(invoice)
+
+
+# a stream that is cut
+
+
+async def test_a_stream_that_is_cut_again_and_again_costs_no_round_of_look_ups_each_time(
+    sim: SimNode, watched: Watched, store: Store, first: SimInvoice
+) -> None:
+    count, cuts = 200, 2
+    for _ in range(count):
+        await open_row(store, sim.add_invoice(1000), sim.identity_pubkey)
+    late = sim.add_invoice(5000)
+    row = await open_row(store, late, sim.identity_pubkey)
+    sim.cut_idle_streams(60 / QUICK)
+    async with watched.running():
+        await sim.until(lambda: asked(sim) > count)
+        before = asked(sim)
+        for number in range(2, cuts + 2):
+            opened = number
+            await sim.until(lambda opened=opened: sim.calls["SubscribeInvoices"] == opened)
+        assert asked(sim) - before < count * cuts
+        sim.pay(late.payment_request)
+        await watched.rung_for(row)
+
+
+async def test_a_stream_that_fails_again_and_again_hurries_no_look_ups_each_time(
+    sim: SimNode, watched: Watched, store: Store
+) -> None:
+    count = 250  # more than one round of those that hurry
+    for _ in range(count):
+        await open_row(store, sim.add_invoice(1000), sim.identity_pubkey)
+    oldest = next(iter(sim.invoices))
+    sim.fail("SubscribeInvoices", text="something new", times=1000)
+    async with watched.running():
+        await sim.until(lambda: sim.lookups[oldest] == 1)
+        before, opened = asked(sim), sim.calls["SubscribeInvoices"]
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == opened + 3)
+        assert asked(sim) - before < count
+    assert watched.gate.openings == 1
+
+
+# which, and how many
+
+
+async def aged(store: Store, of: SimInvoice, whose: str, *, age_s: int) -> Invoice:
+    """An open row whose invoice was made so long ago."""
+    return await open_row(store, of, whose, expiry_s=3600 + age_s)
+
+
+async def test_a_new_invoice_is_looked_up_within_the_minute_however_many_are_open(
+    sim: SimNode, watched: Watched, store: Store, first: SimInvoice
+) -> None:
+    for _ in range(300):
+        await aged(store, sim.add_invoice(1000), sim.identity_pubkey, age_s=7200)
+    async with watched.running():
+        await sim.until(lambda: asked(sim) > 300)  # all, at the start
+        sim.mute_streams()
+        newest = sim.add_invoice(5000)
+        row = await open_row(store, newest, sim.identity_pubkey)
+        sim.pay(newest.payment_request)
+        async with asyncio.timeout(60 / QUICK):
+            await watched.rung_for(row)
+
+
+async def test_of_fifty_new_invoices_each_is_looked_up_within_the_minute(
+    sim: SimNode, watched: Watched, store: Store, first: SimInvoice
+) -> None:
+    invoices = [sim.add_invoice(5000) for _ in range(50)]
+    for each in invoices:
+        await open_row(store, each, sim.identity_pubkey)
+    async with watched.running():
+        await sim.until(lambda: asked(sim) > 50)  # all, at the start
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 1)
+        before = sim.lookups.copy()
+        hashes = [each.payment_hash for each in invoices]
+        every = 60 / QUICK
+        await sim.until(lambda: all(sim.lookups[h] > before[h] for h in hashes), timeout_s=every)
+
+
+async def test_an_old_invoice_is_looked_up_less_often_than_a_new_one(
+    sim: SimNode, watched: Watched, store: Store, first: SimInvoice
+) -> None:
+    old, new = (sim.add_invoice(1000) for _ in range(2))
+    await aged(store, old, sim.identity_pubkey, age_s=7200)
+    await open_row(store, new, sim.identity_pubkey)
+    async with watched.running():
+        await sim.until(lambda: sim.lookups[new.payment_hash] == 4)
+    assert sim.lookups[old.payment_hash] <= 2  # with the one at the start
+
+
+async def test_many_new_invoices_are_looked_up_a_few_at_a_time(
+    sim: SimNode, watched: Watched, store: Store, first: SimInvoice
+) -> None:
+    for _ in range(200):
+        await open_row(store, sim.add_invoice(1000), sim.identity_pubkey)
+    async with watched.running():
+        await sim.until(lambda: asked(sim) > 200)
+        loop = asyncio.get_running_loop()
+        before, began_at = asked(sim), loop.time()
+        await sim.until(lambda: asked(sim) > before + 200)
+        rounds = (loop.time() - began_at) / sweep.ROUND_S
+    assert rounds > 200 / sweep.LOOKUPS - 2
+
+
+async def test_a_cancellation_elsewhere_is_found_though_the_stream_stays_open(
+    sim: SimNode, watched: Watched, store: Store, first: SimInvoice
+) -> None:
+    invoice = sim.add_invoice(5000)
+    row = await open_row(store, invoice, sim.identity_pubkey)
+    async with watched.running():
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 1)
+        sim.cancel_invoice(invoice.payment_hash)
+        assert await watched.rung() == (row.id, CHAT, Lane.BACKGROUND)
+    assert (await row_now(store, row)).state is State.CANCELLED
+
+
+async def test_a_row_that_lapsed_is_confirmed_by_the_nodes_word(
+    sim: SimNode, watched: Watched, store: Store, first: SimInvoice
+) -> None:
+    invoice = sim.add_invoice(5000)
+    row = await open_row(store, invoice, sim.identity_pubkey, unconfirmed=True, due_at=None)
+    async with watched.running():
+        await watched.rung_for(row)
+    found = await row_now(store, row)
+    assert (found.state, found.unconfirmed) == (State.OPEN, False)
+    assert found.due_at is not None
+
+
+async def test_a_look_up_that_failed_is_made_again(
+    sim: SimNode, watched: Watched, store: Store, first: SimInvoice
+) -> None:
+    invoice = sim.add_invoice(5000)
+    row = await open_row(store, invoice, sim.identity_pubkey)
+    async with watched.running():
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 1)
+        sim.mute_streams()
+        sim.fail("LookupInvoice", text="database is locked", times=5)
+        sim.pay(invoice.payment_request)
+        await watched.rung_for(row)
+    assert watched.gate.openings == 1
+
+
+async def test_while_the_gate_is_shut_nobody_is_asked(
+    sim: SimNode, watched: Watched, store: Store, first: SimInvoice
+) -> None:
+    for _ in range(100):
+        await open_row(store, sim.add_invoice(1000), sim.identity_pubkey)
+    async with watched.running():
+        await sim.until(lambda: asked(sim) > 100)
+        sim.set_state("LOCKED")
+        watched.gate.shut(NodeUnreachable())
+        probes, before = sim.calls["GetState"], asked(sim)
+        await sim.until(lambda: sim.calls["GetState"] > probes + 1)
+        assert asked(sim) - before <= sweep.AT_ONCE
+
+
+async def test_other_nodes_rows_are_asked_of_nobody(
+    sim: SimNode, watched: Watched, store: Store, first: SimInvoice
+) -> None:
+    theirs = await open_row(store, sim.add_invoice(1000), OTHER_NODE)
+    sim.delete_invoice(theirs.payment_hash)
+    mine = await open_row(store, sim.add_invoice(1000), sim.identity_pubkey)
+    sim.cancel_invoice(mine.payment_hash)
+    async with watched.running():
+        await watched.rung_for(mine)
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 1)
+    assert (await row_now(store, theirs)).state is State.OPEN
+
+
+async def test_before_it_is_known_which_node_it_is_nothing_that_it_does_not_know_is_closed(
+    sim: SimNode, watched: Watched, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (sweep, payments):
+        monkeypatch.setattr(module, "IDENTIFIED_WITHIN_S", 0.05)
+    gone, paid_one = (sim.add_invoice(1000) for _ in range(2))
+    rows = [await open_row(store, each, sim.identity_pubkey) for each in (paid_one, gone)]
+    sim.delete_invoice(gone.payment_hash)
+    sim.pay(paid_one.payment_request)
+    stall = sim.stall("GetInfo", before=True)
+    async with watched.running():
+        await watched.rung_for(rows[0])
+        assert (await row_now(store, rows[1])).state is State.OPEN
+        stall.release()
+        await watched.rung_for(rows[1])
+    assert (await row_now(store, rows[1])).state is not State.OPEN
