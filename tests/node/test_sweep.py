@@ -177,9 +177,9 @@ async def test_a_stream_that_fails_again_and_again_hurries_no_look_ups_each_time
     oldest = next(iter(sim.invoices))
     sim.fail("SubscribeInvoices", text="something new", times=1000)
     async with watched.running():
-        await sim.until(lambda: sim.lookups[oldest] == 1)
+        await sim.until(lambda: sim.lookups[oldest] >= 1, timeout_s=30.0)
         before, opened = asked(sim), sim.calls["SubscribeInvoices"]
-        await sim.until(lambda: sim.calls["SubscribeInvoices"] == opened + 3)
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] >= opened + 3, timeout_s=30.0)
         assert asked(sim) - before < count
     assert watched.gate.openings == 1
 
