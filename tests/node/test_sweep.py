@@ -180,7 +180,8 @@ async def test_a_stream_that_fails_again_and_again_hurries_no_look_ups_each_time
         await sim.until(lambda: sim.lookups[oldest] >= 1, timeout_s=30.0)
         before, opened = asked(sim), sim.calls["SubscribeInvoices"]
         await sim.until(lambda: sim.calls["SubscribeInvoices"] >= opened + 3, timeout_s=30.0)
-        assert asked(sim) - before < count
+        # some are due again meanwhile; to hurry each time would be all of them three times
+        assert asked(sim) - before < 2 * count
     assert watched.gate.openings == 1
 
 
