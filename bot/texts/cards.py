@@ -151,7 +151,7 @@ def _people(row: Invoice, payee: str | None) -> list[str]:
     to = "" if payee is None else f"to {node_of(payee)}"
     if asker:
         return [f"Requested by {asker}, {to}" if to else f"Requested by {asker}"]
-    return [to.capitalize()] if to else []
+    return [f"T{to[1:]}"] if to else []
 
 
 def _ending(row: Invoice, face: Face) -> list[str]:

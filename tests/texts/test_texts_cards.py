@@ -139,6 +139,7 @@ def test_a_short_memo_is_in_the_first_line_and_any_other_in_a_quote(
         ("Anna", -5, "", """Requested by "Anna", to the bot owner's node"""),
         ("Anna", 7, None, ""),
         ("Anna", 7, "carrot", 'To "carrot"'),
+        ("Anna", 7, "Ada's NODE", """To "Ada's NODE\""""),
         ("", -5, "<b>", 'To "<b>"'),
     ],
 )
