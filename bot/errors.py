@@ -90,9 +90,9 @@ What people read about an error is made in `bot.texts` from its class and its va
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Self
 
 #: Letters at most of what the other side said: it goes into log lines and notices.
 MAX_DETAIL = 500
@@ -115,6 +115,13 @@ class InvoiceBotError(Exception):
         if needs_fixing is not None:
             cls.needs_fixing = needs_fixing
         cls.key = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
+
+    @classmethod
+    def family(cls) -> Iterator[type[Self]]:
+        """This class and all below it."""
+        yield cls
+        for each in cls.__subclasses__():
+            yield from each.family()
 
     def __init__(self, *, detail: str = "", **values: Value) -> None:
         detail = detail[:MAX_DETAIL]

@@ -194,8 +194,8 @@ class Cards:
         # Side by side: what one of them keeps waiting for delays no other.
         sends = [self._send_to(person, row, text) for person in left]
         results = await asyncio.gather(*sends, return_exceptions=True)
-        failures = [each for each in results if isinstance(each, BaseException)]
-        reached |= {who for who, came in zip(left, results, strict=True) if came not in failures}
+        failures = [each for each in results if each is not None]
+        reached |= {who for who, failure in zip(left, results, strict=True) if failure is None}
         for failure in failures:
             if not isinstance(failure, ChatForbidden | ChatRefused):
                 raise failure  # that one once more

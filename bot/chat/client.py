@@ -31,6 +31,8 @@ CONNECTIONS = 824
 log = logs.get(__name__)
 
 _ADMINS = (ChatMember.OWNER, ChatMember.ADMINISTRATOR)
+#: What somebody is who is not in a chat, by Telegram's name.
+OUT = (ChatMember.LEFT, ChatMember.BANNED)
 
 
 class TelegramBot(ExtBot[None]):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from telegram import ChatMember, ChatMemberUpdated, Update
+from telegram import ChatMemberUpdated, Update
 from telegram.ext import ChatMemberHandler
 
 from bot import logs, texts
 from bot.access import Access
 from bot.chat.admission import STRANGER
 from bot.chat.chats import Chats, Say
-from bot.chat.client import TelegramBot
+from bot.chat.client import OUT, TelegramBot
 from bot.chat.turns import Sentence
 from bot.chat.updates import PtbApplication
 from bot.errors import ChatForbidden, ChatRefused
@@ -24,7 +24,6 @@ log = logs.get(__name__)
 LEAVES_AFTER_S = 86_400.0
 
 _KIND = "uninvited"
-_OUT = (ChatMember.BANNED, ChatMember.LEFT)
 #: A handler beside that of the membership, which takes the same updates.
 _BESIDE = 1
 _NOBODY = 0
@@ -93,8 +92,8 @@ class Invitations:
 
 def _is_in_now(change: ChatMemberUpdated) -> bool:
     """Whether the bot was out of the chat; else it left, or only has other rights."""
-    was_out = change.old_chat_member.status in _OUT
-    return was_out and change.new_chat_member.status not in _OUT
+    was_out = change.old_chat_member.status in OUT
+    return was_out and change.new_chat_member.status not in OUT
 
 
 def _note(tx: Tx, chat_id: int, now: float) -> bool:

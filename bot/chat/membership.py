@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from telegram import ChatMember, Update
+from telegram import Update
 from telegram.ext import ChatMemberHandler, MessageHandler, TypeHandler
 
 from bot.chat import messages
 from bot.chat.chats import Chats
+from bot.chat.client import OUT
 from bot.chat.updates import PtbApplication
 from bot.places import Places
 
 #: Seconds in which talk makes a chat reachable once: a muted group may talk without end.
 LIFT_EVERY_S = 60.0
-
-_OUT = (ChatMember.BANNED, ChatMember.LEFT)
 
 
 class Membership:
@@ -79,4 +78,4 @@ class Membership:
 
 def _is_out(update: Update) -> bool:
     member = update.my_chat_member
-    return member is not None and member.new_chat_member.status in _OUT
+    return member is not None and member.new_chat_member.status in OUT

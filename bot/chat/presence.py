@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 
-from telegram import ChatMember
 from telegram.error import TelegramError
 
-from bot.chat.client import TelegramBot
+from bot.chat.client import OUT, TelegramBot
 from bot.chat.explain import explain
 from bot.config import AccessSettings
 from bot.errors import ChatForbidden, ChatMoved
@@ -21,7 +20,6 @@ AT_ONCE = 8
 _NO_ACTION = "cancel"
 #: A supergroup's number is -100 and ten digits or more; no person's is as large.
 _LEAST_SUPERGROUP = 10**12
-_GONE = (ChatMember.LEFT, ChatMember.BANNED)
 
 _Probe = Callable[[TelegramBot, int], Awaitable[Finding | None]]
 
@@ -71,7 +69,7 @@ async def _chat(bot: TelegramBot, chat_id: int) -> Finding | None:
         lacks_sign = chat_id >= _LEAST_SUPERGROUP
         return note(About.GROUPS, Kind.NOT_IN_CHAT, chat_id=chat_id) if lacks_sign else None
     try:
-        if await bot.status(chat_id, bot.id, within_s=TIMEOUT_S) in _GONE:
+        if await bot.status(chat_id, bot.id, within_s=TIMEOUT_S) in OUT:
             return note(About.GROUPS, Kind.NOT_IN_CHAT, chat_id=chat_id)
     except TelegramError as error:
         match explain(error):

@@ -303,7 +303,7 @@ def _read(asked: str, memo: str, limits: InvoicesSettings) -> tuple[int, str]:
 async def _make(settings: Settings, *, amount_msat: int, memo: str) -> NodeInvoice:
     """The invoice as the node confirms it. Raises NodeError, with its place and cause as values."""
     from bot.errors import NodeError  # noqa: PLC0415
-    from bot.node.causes import cause  # noqa: PLC0415
+    from bot.node.explain import cause  # noqa: PLC0415
 
     try:
         return await _added(settings, amount_msat=amount_msat, memo=memo)

@@ -75,16 +75,6 @@ def matched(match: re.Match[str]) -> Number:
     return Number(match.group(), value, unit, SHORT.get(unit) or UNITS.get(unit, 1))
 
 
-def amount_at_start(text: str) -> Number | None:
-    """The number with a unit that a text begins with, or None."""
-    word, unit, *_ = [*(plain(each) for each in text.split(None, 2)), "", ""]
-    match = NUMBER.fullmatch(word)
-    number = match and matched(match)
-    if not number or number.unit in UNITS:
-        return number
-    return number._replace(sats_each=number.sats_each * UNITS[unit]) if unit in UNITS else None
-
-
 def in_our_digits(word: str) -> str:
     """With 0 to 9 in place of another script's digits."""
     return "".join(str(int(each)) if each.isdecimal() else each for each in word)

@@ -32,13 +32,8 @@ class Failure:
         return cls(error.key, error.values)
 
 
-def _keys(kind: type[NodeError]) -> frozenset[str]:
-    """The keys of this class and of all below it."""
-    return frozenset({kind.key}).union(*map(_keys, kind.__subclasses__()))
-
-
-_OF_THE_REQUEST = _keys(NodeRefused)
-_PASSING = _keys(NodePassing)
+_OF_THE_REQUEST = frozenset(kind.key for kind in NodeRefused.family())
+_PASSING = frozenset(kind.key for kind in NodePassing.family())
 
 
 def packed(failure: Failure | None) -> str:

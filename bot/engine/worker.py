@@ -174,7 +174,7 @@ class Worker:
         if marker := delivery.before(do, hand.armed):
             await self._store.must(commit.mark, row.id, marker)
         hand.armed = None
-        reason = self._patience.reason(row, None if self._gate.is_open else self._gate.reason)
+        reason = self._patience.reason(row, self._gate.away)
         if do is Do.FAIL:
             return GivenUp(reason)
         return await self._cards.do(do, row, around, reason)

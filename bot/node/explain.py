@@ -5,6 +5,8 @@ A plain error of LND's arrives as UNKNOWN with a text, so code and text are both
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import grpc
 
 from bot.errors import (
@@ -39,6 +41,8 @@ from bot.errors import (
     TlsMissing,
     WalletMissing,
 )
+
+T = TypeVar("T")
 
 #: gRPC's words for a connection that fails → what it means. The first that matches counts.
 CONNECTION_FAILURES: tuple[tuple[str, type[NodeError]], ...] = (
@@ -109,6 +113,24 @@ _CODES: dict[grpc.StatusCode, type[NodeError]] = {
     grpc.StatusCode.UNIMPLEMENTED: CallMissing,
 }
 
+#: A phrase in gRPC's text → why there is no connection, as people read it beside the error. The
+#: first that matches counts.
+CAUSES: tuple[tuple[str, str], ...] = (
+    ("Connection refused", "connection refused"),
+    ("Domain name not found", "no such name"),
+    ("Name or service not known", "no such name"),
+    ("name resolution", "the name can't be looked up"),
+    ("No address associated", "the name has no address"),
+    ("errors resolving", "the name can't be looked up"),
+    ("No route to host", "no route to it"),
+    ("Network is unreachable", "no network"),
+    ("Connection reset", "the connection breaks"),
+    ("Handshake read failed", "no answer to the TLS handshake"),
+    ("Socket closed", "the connection breaks"),
+    ("imed out", "no answer in time"),
+    ("imeout", "no answer in time"),
+)
+
 _REFUSALS = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 
 
@@ -119,6 +141,7 @@ def explain(error: grpc.aio.AioRpcError, *, is_pinned: bool = True) -> NodeError
     """
     code, text = error.code(), error.details() or ""
     detail = f"{code.name}: {text}"
+    kind: type[NodeError]
     if code is grpc.StatusCode.UNAVAILABLE:
         kind = _first((*CONNECTION_FAILURES, *NOT_READY), text, NodeUnreachable)
         if kind is CertificateChanged and not is_pinned:
@@ -132,7 +155,10 @@ def explain(error: grpc.aio.AioRpcError, *, is_pinned: bool = True) -> NodeError
     return kind(detail=detail)
 
 
-def _first(
-    table: tuple[tuple[str, type[NodeError]], ...], text: str, otherwise: type[NodeError]
-) -> type[NodeError]:
-    return next((kind for part, kind in table if part in text), otherwise)
+def cause(detail: str) -> str:
+    """Why there is no connection, in an error's `detail`; "" where nobody knows it."""
+    return _first(CAUSES, detail, "")
+
+
+def _first(table: tuple[tuple[str, T], ...], text: str, otherwise: T) -> T:
+    return next((meant for part, meant in table if part in text), otherwise)

@@ -91,6 +91,11 @@ class Gate:
         return self._open.is_set()
 
     @property
+    def away(self) -> NodeError | None:
+        """Why nobody may ask now; None while it is open."""
+        return None if self.is_open else self.reason
+
+    @property
     def is_gone(self) -> bool:
         """Whether it has been shut for seconds."""
         return not self.is_open and steady() - self._shut_at >= GONE_AFTER_S

@@ -49,14 +49,14 @@ class NodeInvoices:
     @property
     def hindrance(self) -> NodeError | None:
         """Why nothing can be cancelled now, as far as it is known; nobody is asked."""
-        if self._gate.is_open and not self._identity.is_known:
-            return NodeStarting(detail="whose invoices it has is not known yet")
+        if self.away is None and not self._identity.is_known:
+            return _unidentified()
         return self.away or self._lacks
 
     @property
     def away(self) -> NodeError | None:
         """Why the node cannot be asked at all now, as far as it is known; nobody is asked."""
-        return None if self._gate.is_open else self._gate.reason
+        return self._gate.away
 
     async def do(self, do: Do, row: Invoice, around: Around) -> Added | Cancelled:
         """Take a step at the node; what it has then."""
@@ -85,7 +85,7 @@ class NodeInvoices:
             is_its_node = self._identity.is_known and not self._identity.is_others(row)
             if self._gate.is_open and not is_its_node:
                 # Another node than before would know nothing of it.
-                raise NodeStarting(detail="whose invoices it has is not known yet")
+                raise _unidentified()
             with self._gate.passing():
                 if is_overdue and row.attempts_at(Do.CANCEL) < OVERDUE_LOOKUPS:
                     return Cancelled(await self._node.lookup(row.payment_hash))
@@ -107,6 +107,10 @@ class NodeInvoices:
         async with self._behind:
             with self._gate.passing():
                 return await self._node.lookup(payment_hash)
+
+
+def _unidentified() -> NodeError:
+    return NodeStarting(detail="whose invoices it has is not known yet")
 
 
 async def add(node: Node, row: Invoice, *, timeout_s: float) -> tuple[NodeInvoice, bool]:

@@ -70,8 +70,8 @@ class Watch:
 
     async def status(self) -> NodeStatus:
         """Why the node is away, or who it is, asked now. Raises nothing."""
-        if not self._gate.is_open:
-            return NodeStatus(self._gate.reason, None)
+        if (away := self._gate.away) is not None:
+            return NodeStatus(away, None)
         try:
             return NodeStatus(None, await self._node.info())
         except PermissionMissing:

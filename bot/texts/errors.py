@@ -5,7 +5,7 @@ First what happened, then what to do. A class without a sentence of its own has 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from bot import errors
@@ -61,14 +61,8 @@ def _filled(said: Reason, values: Values) -> Reason:
     return Reason(said.what.format_map(values), said.action.format_map(values))
 
 
-def _below(kind: type[InvoiceBotError]) -> Iterator[type[InvoiceBotError]]:
-    yield kind
-    for each in kind.__subclasses__():
-        yield from _below(each)
-
-
 #: What the database keeps as a row's failure.
-_STORED = {kind.key: kind for kind in _below(errors.NodeError)}
+_STORED = {kind.key: kind for kind in errors.NodeError.family()}
 
 
 # those whose figures take more than a place in a sentence

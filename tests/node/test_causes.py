@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.node.causes import cause
+from bot.node.explain import cause
 
 AT = "UNAVAILABLE: failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:9: "
 

@@ -81,11 +81,7 @@ def test_replies_without_words_of_people_are_parsed() -> None:
 # what came of a wish
 
 
-def below(kind: type[NodeError]) -> list[type[NodeError]]:
-    return [kind, *(each for child in kind.__subclasses__() for each in below(child))]
-
-
-NODE_ERRORS = below(NodeError)
+NODE_ERRORS = list(NodeError.family())
 
 CANCELLING = {
     Cancelling.CANCELLING: "I'm asking the node to cancel it. The card will say when it is done.",
