@@ -125,10 +125,13 @@ class Payments:
         node_id, now = self._identity.node_id, self._clock()
         kept = await self._store.must(_kept_cursor, node_id, is_known)
         untold = [*self._sweep.untold.values()]
-        self._sweep.untold.clear()
-        cursor = kept.lowered(untold, now)
-        if cursor is kept and kept.asks_from:
-            cursor = await self._checked(kept)
+        cursor = await self._checked(kept)
+        if (lowered := cursor.lowered(untold, now)) is not cursor:
+            # Those may have been found before a restore, or at another node.
+            lowered = await self._checked(lowered)
+            cursor = lowered if lowered.asks_from else cursor
+        for each in untold:
+            self._sweep.untold.pop(each.payment_hash, None)
         if cursor != kept and is_known:
             await self._store.must(_set_cursor, node_id, cursor, now)
         was_untrue = cursor != kept and kept.asks_from > 0
@@ -141,7 +144,9 @@ class Payments:
         return cursor
 
     async def _checked(self, kept: Cursor) -> Cursor:
-        """The cursor where its payment is now."""
+        """The cursor where its payment is now; that of none where the node does not know it."""
+        if not kept.asks_from:
+            return kept
         try:
             found = await self._node.lookup(kept.payment_hash)
         except InvoiceUnknown:

@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from bot import logs
@@ -51,6 +52,20 @@ AT_ONCE = 3
 _CLOSED = (NodeState.SETTLED, NodeState.CANCELED)
 
 
+@dataclass(slots=True)
+class _Circle:
+    """One way down through all open rows, from the newest on."""
+
+    hurries: bool = False
+    below: int | None = None  # how far down it is
+    is_done: bool = False
+
+    def go_back(self, below: int | None, row_id: int) -> None:
+        """To where a round began, or to the first row that it left out, if that is further down."""
+        self.below = row_id + 1 if below is None else min(below, row_id + 1)
+        self.is_done = False
+
+
 class Sweep:
     """Looks up what is open; `run` until cancelled."""
 
@@ -71,9 +86,8 @@ class Sweep:
         self._bell = bell
         self._clock = clock
         self._looked_up: dict[int, float] = {}  # row → when, by the loop's clock
-        self._below: int | None = None  # how far down it is
+        self._circle = _Circle()
         self._began_at = 0.0
-        self._hurries = False
         self._hurried_at = -math.inf  # the end of the last time
         self._woken = asyncio.Event()
         #: Payments that a look-up found first, and no event has told since.
@@ -85,8 +99,8 @@ class Sweep:
         """What was looked up before says nothing more. It `hurries` where no event will tell."""
         now = self._began_at = asyncio.get_running_loop().time()
         self._looked_up.clear()
-        if hurries and not self._hurries and now - self._hurried_at >= HURRIES_EVERY_S:
-            self._hurries, self._below = True, None
+        if hurries and not self._circle.hurries and now - self._hurried_at >= HURRIES_EVERY_S:
+            self._circle = _Circle(hurries=True)
         self._woken.set()
 
     async def run(self) -> None:
@@ -97,7 +111,7 @@ class Sweep:
             is_known = await self._identity.known_within(IDENTIFIED_WITHIN_S)
             self._woken.clear()
             await self._look_up_due(is_known)
-            await self._rest(HURRIED_ROUND_S if self._hurries else ROUND_S)
+            await self._rest(HURRIED_ROUND_S if self._circle.hurries else ROUND_S)
 
     async def _rest(self, rest_s: float) -> None:
         try:
@@ -108,21 +122,29 @@ class Sweep:
 
     async def _look_up_due(self, is_known: bool) -> None:
         """Look up what is due, for as long as nothing comes in between."""
-        opening = self._gate.openings
-        rows = iter(await self._due(self._identity.node_id if is_known else ""))
-        while group := list(itertools.islice(rows, AT_ONCE)):
+        opening, circle = self._gate.openings, self._circle
+        was_below = circle.below
+        due = await self._due(circle, self._identity.node_id if is_known else "")
+        failed: list[Open] = []
+        for at in range(0, len(due), AT_ONCE):
             if not self._gate.is_open or self._gate.openings != opening or self._woken.is_set():
-                for row in (*group, *rows):
-                    self._looked_up[row.row_id] = -math.inf
+                left = [*failed, *due[at:]]
+                self._looked_up.update((row.row_id, -math.inf) for row in left)
+                circle.go_back(was_below, left[0].row_id)
                 return
-            await asyncio.gather(*(self._look_up(row, opening, is_known) for row in group))
+            group = due[at : at + AT_ONCE]
+            looks = (self._look_up(row, opening, is_known) for row in group)
+            answered = await asyncio.gather(*looks)
+            failed += itertools.compress(group, (not each for each in answered))
+        if circle.is_done and circle is self._circle:
+            self._end_circle()
 
     # which
 
-    async def _due(self, node_id: str) -> list[Open]:
+    async def _due(self, circle: _Circle, node_id: str) -> list[Open]:
         """The rows of this round."""
-        if self._hurries:
-            return await self._further(node_id, HURRIED_LOOKUPS, HURRIED_LOOKUPS // PAGE)
+        if circle.hurries:
+            return await self._further(circle, node_id, HURRIED_LOOKUPS, HURRIED_LOOKUPS // PAGE)
         due: list[Open] = []
         below = None
         for _ in range(PAGES):
@@ -131,28 +153,29 @@ class Sweep:
             if len(page) < PAGE:
                 break
             below = page[-1].row_id
-        return due + await self._further(node_id, LOOKUPS - len(due), PAGES)
+        return due + await self._further(circle, node_id, LOOKUPS - len(due), PAGES)
 
-    async def _further(self, node_id: str, most: int, pages: int) -> list[Open]:
-        """The due ones of the next pages down; at the end it begins with the newest again."""
+    async def _further(self, circle: _Circle, node_id: str, most: int, pages: int) -> list[Open]:
+        """The due ones of the circle's next pages down."""
         due: list[Open] = []
         for _ in range(pages):
-            page = await self._store.must(_open_page, self._below)
+            page = await self._store.must(_open_page, circle.below)
             due += self._due_of(page, node_id, most - len(due))
             if len(due) == most:
-                self._below = due[-1].row_id  # the rest comes next
+                circle.below = due[-1].row_id  # the rest comes next
                 break
             if len(page) < PAGE:
-                self._end_of_circle()
+                circle.is_done = True
                 break
-            self._below = page[-1].row_id
+            circle.below = page[-1].row_id
         return due
 
-    def _end_of_circle(self) -> None:
+    def _end_circle(self) -> None:
+        """The next one begins with the newest again."""
         now = asyncio.get_running_loop().time()
-        if self._hurries:
+        if self._circle.hurries:
             self._hurried_at = now
-        self._below, self._hurries = None, False
+        self._circle = _Circle()
         since = now - FORGOTTEN_AFTER_S
         self._looked_up = {row: at for row, at in self._looked_up.items() if at > since}
 
@@ -171,29 +194,30 @@ class Sweep:
     def _is_due(self, row: Open, now: float) -> bool:
         age_s = max(0.0, self._clock() - row.created_at)
         if row.row_id not in self._looked_up:
-            is_new = age_s < now - self._began_at and not self._hurries
+            is_new = age_s < now - self._began_at and not self._circle.hurries
             self._looked_up[row.row_id] = now if is_new else -math.inf
         pause_s = min(LONGEST_PAUSE_S, max(SHORTEST_PAUSE_S, PART_OF_AGE * age_s))
         return now - self._looked_up[row.row_id] >= pause_s
 
     # each
 
-    async def _look_up(self, row: Open, opening: int, is_known: bool) -> None:
+    async def _look_up(self, row: Open, opening: int, is_known: bool) -> bool:
+        """Look up, and record what is news. Whether the node said what it has."""
         try:
             found: NodeInvoice | None = await self._invoices.lookup_behind(row.payment_hash)
         except InvoiceUnknown:
             is_same = self._gate.is_open and self._gate.openings == opening
             if not is_known or not is_same or row.node_id != self._identity.node_id:
-                return  # it may be another's
+                return False  # it may be another's
             found = None
         except NodeError as error:
             self._looked_up[row.row_id] = -math.inf
             log.debug("look-up failed", row=row.row_id, detail=error.detail)
-            return
+            return False
         node_id = self._identity.node_id if is_known else ""
         is_news = row.is_unconfirmed or (node_id and not row.node_id)
         if found is not None and found.state not in _CLOSED and not is_news:
-            return  # as it was
+            return True  # as it was
         came = await self._store.must(_record_lookup, row.row_id, found, node_id, self._clock())
         if came.row is not None:
             self._bell.ring(came.row.id, came.row.chat_id, came.row.lane)
@@ -201,6 +225,7 @@ class Sweep:
             log.info("paid", **came.row.tag, paid_msat=found.paid_msat, told_by="look-up")
             self.untold[found.payment_hash] = found
             self.found.set()
+        return True
 
 
 # jobs of the store

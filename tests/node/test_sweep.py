@@ -114,6 +114,28 @@ async def test_what_a_silent_stream_does_not_tell_is_found_and_the_stream_opened
     assert watched.gate.openings == 1
 
 
+async def test_a_payment_found_just_before_a_restore_is_not_asked_from(
+    sim: SimNode, watched: Watched, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The restored node has never heard of it, and counts another one by its index."""
+    monkeypatch.setattr(payments, "UNTOLD_S", 60.0)  # nothing opens the stream but the restore
+    found = sim.add_invoice(5000)
+    row = await open_row(store, found, sim.identity_pubkey)
+    async with watched.running():
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 1)
+        sim.mute_streams()
+        sim.pay(found.payment_request)
+        await watched.rung_for(row)
+        sim.restore_from_seed()
+        told = sim.add_invoice(5000)  # its add index is that of the one before, too
+        row = await open_row(store, told, sim.identity_pubkey, origin_message_id=2)
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 2)
+        sim.garble("LookupInvoice", lambda _: b"\xff" * 9, times=1000)  # no look-up finds it
+        sim.pay(told.payment_request)
+        await watched.rung_for(row)
+        assert await cursor_of(store, sim) == at(told)
+
+
 async def test_an_absurd_index_of_another_programs_payment_is_not_asked_from(
     sim: SimNode, watched: Watched, store: Store, first: SimInvoice
 ) -> None:
@@ -169,8 +191,9 @@ async def test_a_stream_that_is_cut_again_and_again_costs_no_round_of_look_ups_e
 
 
 async def test_a_stream_that_fails_again_and_again_hurries_no_look_ups_each_time(
-    sim: SimNode, watched: Watched, store: Store
+    sim: SimNode, watched: Watched, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sweep, "ROUND_S", 60.0)  # only a stream's failure begins a round
     count = 250  # more than one round of those that hurry
     for _ in range(count):
         await open_row(store, sim.add_invoice(1000), sim.identity_pubkey)
@@ -180,9 +203,23 @@ async def test_a_stream_that_fails_again_and_again_hurries_no_look_ups_each_time
         await sim.until(lambda: sim.lookups[oldest] >= 1, timeout_s=30.0)
         before, opened = asked(sim), sim.calls["SubscribeInvoices"]
         await sim.until(lambda: sim.calls["SubscribeInvoices"] >= opened + 3, timeout_s=30.0)
-        # some are due again meanwhile; to hurry each time would be all of them three times
+        # each failure has a round of some; to hurry each time would be all of them three times
         assert asked(sim) - before < 2 * count
     assert watched.gate.openings == 1
+
+
+async def test_a_look_up_of_all_that_an_outage_interrupts_goes_on_where_it_was(
+    sim: SimNode, watched: Watched, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "ROUND_S", 60.0)  # only those that hurry
+    count = 250  # more than one round of them
+    for _ in range(count):
+        await open_row(store, sim.add_invoice(1000), sim.identity_pubkey)
+    async with watched.running():
+        await sim.until(lambda: asked(sim) >= 10)
+        sim.ledger.end_streams()
+        await sim.until(lambda: all(sim.lookups[each] for each in sim.invoices), timeout_s=30.0)
+    assert watched.gate.openings == 2
 
 
 # which, and how many

@@ -46,7 +46,7 @@ _SERVICES = frozenset(full[1:].partition("/")[0] for full, _ in METHODS.values()
 class Calls(LightningServicer, InvoicesServicer, StateServicer):
     """Every call of the node, from its arrival to its answer.
 
-    `arrived` is called after each call has been counted.
+    `arrived` is called after each call, and each invoice looked up, has been counted.
     """
 
     def __init__(
@@ -118,6 +118,7 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
             except macaroons.MacaroonRefusal as refusal:
                 raise Refusal(str(refusal)) from None
             self.lookups[payment_hash] += 1
+            self._arrived()
             return self._ledger.lookup(payment_hash).message()
 
         return await self._answer("LookupInvoice", context, act)
