@@ -128,7 +128,9 @@ class Parts:
 
     def _node_and_engine(self, settings: Settings, node: Node) -> None:
         """Rows → node and chat."""
-        owners = self.owners = OwnerChats(self.chats, settings.access.owners)
+        owners = self.owners = OwnerChats(
+            self.chats, settings.access.owners, of_payments=settings.notices.payments
+        )
         gate, identity = Gate(node), Identity()
         at_node = self.at_node = NodeInvoices(node, gate, identity, self.clock)
         self.watch = Watch(

@@ -28,6 +28,7 @@ class Role(StrEnum):
     """What a message is that is no card."""
 
     ANNOUNCEMENT = "announcement"  # of a payment
+    PAYMENT_NOTICE = "payment notice"  # to an owner
     PAYMENT_REQUEST = "payment request"  # in a message of its own
     PAYMENT_REQUEST_GONE = "payment request gone"
     SENTENCE = "sentence"
@@ -56,6 +57,8 @@ def role_of(text: str) -> Face | Role:
     failed = any(line.startswith(_no_invoice()) for line in text.splitlines())
     if sign == texts.FACE_SIGNS[Face.FAILED] and failed:
         return Face.FAILED
+    if text.startswith(_payment_notice()):
+        return Role.PAYMENT_NOTICE
     if sign == texts.FACE_SIGNS[Face.PAID]:
         return Role.ANNOUNCEMENT
     return Role.SENTENCE
@@ -123,6 +126,12 @@ def _begins_with_an_amount(text: str) -> bool:
 def _any_amount() -> str:
     (line, *_) = plain(texts.card(_row(amount_msat=0), Face.OPEN).html).splitlines()
     return line.removeprefix(_starts()[Face.OPEN])
+
+
+@cache
+def _payment_notice() -> str:
+    """How the notice of a payment to an owner begins, up to the amount."""
+    return plain(texts.payment_notice(_row(), 1)).partition(_AMOUNT)[0]
 
 
 @cache

@@ -13,18 +13,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-import httpx
 from coincurve import PrivateKey
 from telegram import ForceReply, InlineKeyboardMarkup
 from telegram.error import (
     BadRequest,
     ChatMigrated,
     Forbidden,
-    NetworkError,
     RetryAfter,
     TimedOut,
 )
 
+from bot.chat.transport import NeverSent
 from bot.config import LndSettings
 from bot.demo.node import Ledger, Refusal, SimInvoice, open_channels
 from bot.lnrpc import invoices_pb2, state_pb2
@@ -436,15 +435,9 @@ class TelegramOutside:
         return room
 
 
-def _not_connected() -> BaseException:
-    error = NetworkError("httpx.ConnectError")
-    error.__cause__ = httpx.ConnectError("no way there")
-    return error
-
-
 CHAT_FAULTS: dict[str, Callable[[], BaseException]] = {
     "lost": TimedOut,
-    "unsent": _not_connected,
+    "unsent": lambda: NeverSent("no way there"),
     "busy": lambda: RetryAfter(7),
     "refused": lambda: BadRequest("Something new"),
     "bug": lambda: ZeroDivisionError("a bug of ours"),

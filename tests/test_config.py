@@ -291,6 +291,7 @@ VALUES = {
     "access.open": "true",
     "limits.invoices_per_user": "1/1s",
     "limits.open_per_chat": "7",
+    "notices.payments": "false",
     "database.keep": "2d",
     "log.level": "error",
     "log.format": "json",

@@ -40,7 +40,7 @@ from bot import app
 from bot.chat.buttons import read_press
 from bot.clock import Clock
 from bot.config import AccessSettings, InvoicesSettings, LimitsSettings, Rate, Settings
-from bot.core.invoice import Invoice, State
+from bot.core.invoice import Audience, Invoice, State
 from bot.core.work import READ_LANES
 from bot.demo.node import ACCEPTED, CANCELED, OPEN, SETTLED, PaymentFailed
 from bot.store import Store, Tx, rows, tables, writer
@@ -125,7 +125,8 @@ def role_of(text: str) -> str:
 def kind_of(text: str) -> str:
     """The same for all faces of a card."""
     role = role_of(text)
-    return role if role in ("announcement", "payment request") else "card"
+    others = ("announcement", "payment notice", "payment request")
+    return role if role in others else "card"
 
 
 def roles(message: Message) -> list[str]:
@@ -573,13 +574,16 @@ class Orders(RuleBasedStateMachine):
         outcome = dice.choice(outcomes) if dice is not None else "done"
         note(f"  {call.name} {role_of(call.text) if call.text else ''}: {outcome}")
         how, _, after = outcome.partition(" ")
-        if how == "forbidden":  # and so it is from now on
+        if how == "forbidden" and role_of(call.text) == "payment notice":
+            self.telegram.room(OWNER).lost = True
+        elif how == "forbidden":  # and so it is from now on
             self.place.lost = self.was_cut_off = True
         if how == "refused" and call.target is not None and call.name == "delete":
             call.target.refused = True
         if how == "unknown":
             self.denied.add(call.payment_hash)
-        if how in ("refused", "forbidden") and role_of(call.text) == "announcement":
+        told = ("announcement", "payment notice")
+        if how in ("refused", "forbidden") and role_of(call.text) in told:
             self.not_told += 1
         if how in ("done", "forbidden") or after:
             call.go()
@@ -1085,23 +1089,36 @@ class Orders(RuleBasedStateMachine):
             assert all(n <= len(rows) for n in per_room.values()), f"{kind}: {surely}"
 
     def _told(self, rows: list[Invoice]) -> None:
-        told: dict[int, list[Message]] = {}
-        for message in self._all("announcement"):
-            sats = re.search(r"([\d,]+) sats", plain(message.texts[0]).partition("\n")[0])
-            assert sats is not None
-            told.setdefault(int(sats[1].replace(",", "")), []).append(message)
+        """Whoever asked, and the owner in private."""
         paid = [row for row in rows if row.state is State.SETTLED]
         # an invoice and its renewal, where the node had denied the first
         counts = Counter(row.paid_msat // 1000 for row in paid)
+        announced = self._once_a_payment("announcement", counts)
         for row in paid:
             assert row.announced
-            messages = told.get(row.paid_msat // 1000, [])
-            enough = len(messages) >= counts[row.paid_msat // 1000]
+            enough = announced[row.paid_msat // 1000] >= counts[row.paid_msat // 1000]
             assert enough or self.not_told, "a payment was not told"
-            for earlier, later in pairwise(messages if counts[row.paid_msat // 1000] == 1 else []):
-                assert earlier.unrecorded, "told twice without a reason"
-                assert faces.may_be_duplicate(plain(later.texts[0])), "told twice without its line"
-        assert set(told) <= set(counts), f"told, and nobody paid: {told}"
+        notified = self._once_a_payment("payment notice", counts)
+        assert {m.room.id for m in self._all("payment notice")} <= {OWNER}
+        for row in paid if not self.process.parts.places.is_unreachable(OWNER) else []:
+            assert row.owner_to_notify([OWNER]) is None, "the owner is still to be notified"
+            enough = notified[row.paid_msat // 1000] >= counts[row.paid_msat // 1000]
+            in_other_words = row.announce_to is not Audience.CHAT or self.was_cut_off
+            assert enough or self.not_told or in_other_words, "the owner was not notified"
+
+    def _once_a_payment(self, what: str, paid: Counter[int]) -> Counter[int]:
+        """How often these were sent, by amounts in satoshi; none twice without its reason."""
+        told: dict[int, list[Message]] = {}
+        for message in self._all(what):
+            sats = re.search(r"([\d,]+) sats", plain(message.texts[0]).partition("\n")[0])
+            assert sats is not None
+            told.setdefault(int(sats[1].replace(",", "")), []).append(message)
+        for sats_, messages in told.items():
+            for earlier, later in pairwise(messages if paid[sats_] == 1 else []):
+                assert earlier.unrecorded, f"{what} twice without a reason"
+                assert faces.may_be_duplicate(plain(later.texts[0])), f"{what} twice, no line"
+        assert set(told) <= set(paid), f"{what}, and nobody paid: {told}"
+        return Counter({sats_: len(messages) for sats_, messages in told.items()})
 
     def _nothing_looks_payable(self, rows: list[Invoice]) -> None:
         """But for copies that nobody knows of."""

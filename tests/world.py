@@ -23,6 +23,7 @@ from bot.config import (
     LimitsSettings,
     LndSettings,
     LogSettings,
+    NoticesSettings,
     Rate,
     Settings,
     TelegramSettings,
@@ -80,6 +81,7 @@ class World:
         self.patience_s: int | None = None
         self.access: dict[str, Any] = {}
         self.limits: dict[str, Any] = {}
+        self.notices_on: dict[str, Any] = {}
         self.log_level = "info"
         #: The newest process.
         self.process: asyncio.subprocess.Process | None = None
@@ -109,6 +111,7 @@ class World:
                 }
             ),
             limits=LimitsSettings(**{"invoices_per_user": Rate(1000, 60), **self.limits}),
+            notices=NoticesSettings(**self.notices_on),
             database=DatabaseSettings(url=f"sqlite:///{self.folder / 'bot.db'}"),
             log=LogSettings(),
         )
@@ -344,6 +347,20 @@ class World:
         """Wait for so many announcements; the last of them."""
         found = await self.until(
             lambda: len(now := self.announcements(chat, person, sats=sats)) >= count and now
+        )
+        assert found
+        return found[-1]
+
+    def payment_notices(self, owner: User, sats: int | None = None) -> list[Message]:
+        """The payments that this owner was notified of in private."""
+        return self.showing(self.private(owner), Role.PAYMENT_NOTICE, sats=sats)
+
+    async def payment_noticed(
+        self, owner: User, count: int = 1, *, sats: int | None = None
+    ) -> Message:
+        """Wait for so many of them; the last."""
+        found = await self.until(
+            lambda: len(now := self.payment_notices(owner, sats)) >= count and now
         )
         assert found
         return found[-1]

@@ -65,6 +65,7 @@ class Actions:
             reply_to=place.reply_to,
             asker_id=asker.id,
             asker_name=asker.name,
+            chat_title=place.title,
             asked_at=now - age_s,
             amount_msat=amount_msat,
             memo=text.memo(memo or text.shortened(quoted)),

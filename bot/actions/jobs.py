@@ -190,6 +190,7 @@ def renew(
         reply_to=row.reply_to,
         asker_id=row.asker_id,
         asker_name=row.asker_name,
+        chat_title=row.chat_title,
         asked_at=now,
         amount_msat=row.amount_msat,
         memo=row.memo,

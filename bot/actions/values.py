@@ -36,6 +36,7 @@ class Place:
     chat_id: int
     thread_id: int | None = None
     reply_to: int | None = None
+    title: str = ""  # a group's
 
 
 @dataclass(frozen=True, slots=True)

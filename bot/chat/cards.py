@@ -22,9 +22,10 @@ from bot.core.answers import Rendered
 from bot.core.invoice import Audience, Columns, Face, Invoice
 from bot.core.steps import Around
 from bot.core.text import MAX_CAPTION, MAX_TEXT
-from bot.core.work import Do
+from bot.core.work import Do, Lane
 from bot.errors import (
     ChatForbidden,
+    ChatMoved,
     ChatRefused,
     MessageGone,
     NodeError,
@@ -80,6 +81,8 @@ class Cards:
                 return await self._edit_duplicate(row)
             case Do.ANNOUNCE:
                 return await self._announce(row, row.audience(around.unreachable))
+            case Do.NOTIFY_OWNER:
+                return await self._notify(row, row.owner_to_notify(around.owners))
         raise ValueError(f"not a step in a chat: {do}")
 
     def _card(
@@ -169,15 +172,18 @@ class Cards:
     async def _announce(self, row: Invoice, audience: Audience | None) -> Columns:
         assert audience is not None  # noqa: S101 -- next_step asks for it only then
         try:
-            await self._announce_to(row, audience, is_bare=False)
+            reached = await self._announce_to(row, audience, is_bare=False)
         except (TopicClosed, TopicGone):
             raise
         except ChatRefused as refusal:  # what people wrote may be what was refused
             log.warning("announced without name and memo", detail=refusal.detail)
-            await self._announce_to(row, audience, is_bare=True)
-        return {"announced": True}
+            reached = await self._announce_to(row, audience, is_bare=True)
+        return {"announced": True, "notified": row.notified | reached}
 
-    async def _announce_to(self, row: Invoice, audience: Audience, *, is_bare: bool) -> None:
+    async def _announce_to(
+        self, row: Invoice, audience: Audience, *, is_bare: bool
+    ) -> frozenset[int]:
+        """Announce; the people who read it in private."""
         text = texts.announcement(
             row,
             audience,
@@ -187,7 +193,7 @@ class Cards:
         )
         if audience is Audience.CHAT:
             await self._send_text(row, text)
-            return
+            return frozenset({row.chat_id} if row.chat_id > 0 else ())
         people = [row.asker_id] if audience is Audience.ASKER else sorted(self._owners)
         reached = self._reached.setdefault(row.id, set())
         left = [person for person in people if person not in reached]
@@ -201,17 +207,35 @@ class Cards:
                 raise failure  # that one once more
         del self._reached[row.id]
         if reached:
-            return
+            return frozenset(reached)
         # As long as one of them may come back, it is news that waits for that.
         away = [each for each in failures if isinstance(each, ChatForbidden)]
         raise next(iter(away or failures), ChatForbidden(detail="there is nobody else"))
 
-    async def _send_to(self, person: int, row: Invoice, text: str) -> None:
-        await self._chats.send(
-            person,
-            row.urgency,
-            lambda bot: bot.send_message(person, text, parse_mode=ParseMode.HTML),
-        )
+    async def _notify(self, row: Invoice, owner: int | None) -> Columns:
+        assert owner is not None  # noqa: S101 -- next_step asks for it only then
+        may_be_duplicate = row.may_be_duplicate(Do.NOTIFY_OWNER)
+        text = texts.payment_notice(row, owner, may_be_duplicate=may_be_duplicate)
+        try:
+            await self._send_to(owner, row, text, Lane.BACKGROUND)
+        except ChatRefused as refusal:
+            log.warning("owner notified without name and memo", detail=refusal.detail)
+            text = texts.payment_notice(row, owner, is_bare=True)
+            await self._send_to(owner, row, text, Lane.BACKGROUND)
+        return {"notified": row.notified | {owner}}
+
+    async def _send_to(
+        self, person: int, row: Invoice, text: str, urgency: Lane | None = None
+    ) -> None:
+        """Raises `ChatRefused` for a group's move as well: a person's chat has no other id."""
+        try:
+            await self._chats.send(
+                person,
+                row.urgency if urgency is None else urgency,
+                lambda bot: bot.send_message(person, text, parse_mode=ParseMode.HTML),
+            )
+        except ChatMoved as moved:
+            raise ChatRefused(detail=f"a private chat moved to {moved.new_chat_id}") from None
 
     # edits
 

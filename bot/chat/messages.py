@@ -126,7 +126,8 @@ def place(message: Message, places: Places) -> Place:
     chat_id = places.now(message.chat.id)
     # Where the group has moved on it counts its messages from 1 again.
     reply_to = message.message_id if chat_id == message.chat.id else None
-    return Place(chat_id, thread(message), reply_to)
+    title = "" if is_private(message) else clean_name(message.chat.title or "")
+    return Place(chat_id, thread(message), reply_to, title)
 
 
 _COMMAND = re.compile(r"^\s*/[A-Za-z0-9_]+(?:@[A-Za-z0-9_]+)?")

@@ -20,9 +20,11 @@ COLLECTED_S = 3600.0
 class OwnerChats:
     """The owners' private chats: `bot.core.notices.Owners`."""
 
-    def __init__(self, chats: Chats, owners: Collection[int]) -> None:
+    def __init__(self, chats: Chats, owners: Collection[int], *, of_payments: bool) -> None:
+        """`of_payments`: whether they hear of each payment."""
         self._chats = chats
         self.chat_ids = owners
+        self.of_payments = tuple(sorted(owners)) if of_payments else ()
         self._notified: set[Kind] = set()
         self._collected: dict[Kind, Notice | None] = {}  # since the last one, in one
 

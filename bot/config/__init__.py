@@ -11,6 +11,7 @@ from bot.config.settings import (
     LimitsSettings,
     LndSettings,
     LogSettings,
+    NoticesSettings,
     Settings,
     TelegramSettings,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "LimitsSettings",
     "LndSettings",
     "LogSettings",
+    "NoticesSettings",
     "Rate",
     "Settings",
     "TelegramSettings",

@@ -161,6 +161,12 @@ class LimitsSettings(_Section):
     open_per_chat: Annotated[Amount, Field(ge=1, le=100_000)] = 50
 
 
+class NoticesSettings(_Section):
+    """[notices]. What the owners hear of in private."""
+
+    payments: bool = True
+
+
 class DatabaseSettings(_Section):
     """[database]."""
 
@@ -190,6 +196,7 @@ class Settings(_Section):
     invoices: InvoicesSettings = InvoicesSettings()
     access: AccessSettings = AccessSettings()
     limits: LimitsSettings = LimitsSettings()
+    notices: NoticesSettings = NoticesSettings()
     database: DatabaseSettings = DatabaseSettings()
     log: LogSettings = LogSettings()
 

@@ -7,7 +7,7 @@ node's word) and what was *shown and announced* (the chat's). `bot.core.steps` c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Unpack
@@ -77,6 +77,9 @@ class Shown(Delivery):
     undeliverable: bool = False  # Telegram does not take the text either: nothing more is sent
     announced: bool = False
     announce_to: Audience = Audience.CHAT
+    notify_owners: bool = False  # of its payment, in private
+    #: People who have read of the payment in private.
+    notified: frozenset[int] = frozenset()
 
 
 class ShownColumns(DeliveryColumns, total=False):
@@ -96,6 +99,8 @@ class ShownColumns(DeliveryColumns, total=False):
     undeliverable: bool
     announced: bool
     announce_to: Audience
+    notify_owners: bool
+    notified: frozenset[int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +116,7 @@ class Invoice(Shown, Work):
     bot_id: int = 0  # whose count of messages the origin's number is of
     asker_id: int
     asker_name: str
+    chat_title: str = ""  # the group's where it was asked; "" in private
     asked_at: float
 
     # wanted; amount None: not said yet, 0: any amount
@@ -186,6 +192,12 @@ class Invoice(Shown, Work):
         """Whether it is paid, and nobody was told."""
         return self.state is State.SETTLED and not self.announced
 
+    def owner_to_notify(self, owners: Iterable[int]) -> int | None:
+        """The first of these owners who has yet to hear in private that it is paid."""
+        if not self.notify_owners or not self.announced or self.state is not State.SETTLED:
+            return None
+        return next((each for each in owners if each not in self.notified), None)
+
     @property
     def audiences(self) -> tuple[Audience, ...]:
         """Who may hear of a payment, each only where nobody before can."""
@@ -226,6 +238,7 @@ class Columns(ShownColumns, WorkColumns, total=False):
     bot_id: int
     asker_id: int
     asker_name: str
+    chat_title: str
     asked_at: float
     amount_msat: int | None
     memo: str

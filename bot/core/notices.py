@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -46,6 +46,10 @@ class Owners(Protocol):
     @property
     def chat_ids(self) -> Collection[int]:
         """Their private chats, by Telegram's ids."""
+
+    @property
+    def of_payments(self) -> Sequence[int]:
+        """Those of them who hear of each payment, in a fixed order."""
 
     def notify(self, notice: Notice) -> None:
         """Tell each owner, best effort; returns at once."""

@@ -75,6 +75,7 @@ class Verdict:
     notices: tuple[Notice, ...] = ()
     #: Nothing reaches these now.
     unreachable: frozenset[Audience] = frozenset()
+    lost_owner: int | None = None  # nor this one
 
 
 def judge(
@@ -99,7 +100,11 @@ def judge(
         verdict = _fault(do, row, "step changed nothing", verdict.columns, {})
     taken = work.after_step(row, do, verdict.again, now=now, jitter=around.jitter)
     columns: Columns = {**(verdict.columns or {}), **changes(**taken)}
-    later = replace(later, unreachable=later.unreachable | verdict.unreachable)
+    later = replace(
+        later,
+        unreachable=later.unreachable | verdict.unreachable,
+        owners=tuple(each for each in later.owners if each != verdict.lost_owner),
+    )
     if "chat_id" in columns:  # it is the asker's own now
         is_away = Audience.ASKER in later.unreachable
         later = replace(later, unreachable=frozenset({Audience.CHAT} if is_away else ()))
@@ -131,6 +136,7 @@ def paid(found: NodeInvoice) -> Columns:
         "paid_msat": found.paid_msat,
         "settle_index": found.settle_index,
         "settled_at": found.settled_at,
+        "notify_owners": True,
     }
 
 
@@ -187,7 +193,10 @@ def _came_of(
         case Lapsed():
             return Verdict(columns={"unconfirmed": True})
         case Rendered():
-            return Verdict(columns=result.columns, events=(Event("info", _DONE[do], {}),))
+            columns = result.columns
+            if do is Do.NOTIFY_OWNER:
+                columns = {**columns, **changes(**delivery.arrived(row, do))}
+            return Verdict(columns=columns, events=(Event("info", _DONE[do], {}),))
         case NodeError():
             verdict = _node_error(do, row, result, around, gate_is_open=gate_is_open, now=now)
             if do is Do.ADD and isinstance(result, PermissionMissing):
@@ -208,6 +217,7 @@ _DONE = {
     Do.EDIT_PAYMENT_REQUEST: "payment request edited",
     Do.EDIT_DUPLICATE: "duplicate edited",
     Do.ANNOUNCE: "payment announced",
+    Do.NOTIFY_OWNER: "owner notified of the payment",
 }
 
 
@@ -324,6 +334,7 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
         events=tuple(events),
         notices=notices,
         unreachable=_lost(do, row, error, around),
+        lost_owner=_lost_owner(do, row, error, around),
     )
 
 
@@ -340,10 +351,16 @@ def _elsewhere(do: Do, row: Invoice, error: ChatError) -> Columns | None:
 
 def _lost(do: Do, row: Invoice, error: ChatError, around: Around) -> frozenset[Audience]:
     """Who cannot be reached: the row's own chat, or whom a payment was announced to in private."""
-    if not isinstance(error, ChatForbidden):
+    if not isinstance(error, ChatForbidden) or do is Do.NOTIFY_OWNER:
         return frozenset()
     to = row.audience(around.unreachable) if do is Do.ANNOUNCE else None
     return frozenset({to or Audience.CHAT})
+
+
+def _lost_owner(do: Do, row: Invoice, error: ChatError, around: Around) -> int | None:
+    """The owner who was to be notified and cannot be reached."""
+    is_lost = do is Do.NOTIFY_OWNER and isinstance(error, ChatForbidden)
+    return row.owner_to_notify(around.owners) if is_lost else None
 
 
 def _after_chat_error(
@@ -362,7 +379,7 @@ def _after_chat_error(
         case ChatRefused():
             return _refused(do, row, around), None
         case AnswerUnreadable() if do in SENDS:
-            return _unnumbered(row, do)
+            return _unnumbered(row, do, around)
         case NoAnswer() if do in SENDS:
             again = Again(first_s=FIRST_AFTER_NO_ANSWER_S)
             return changes(**delivery.unanswered(row, do)), again
@@ -372,7 +389,7 @@ def _after_chat_error(
     return {}, Again(longest_s=LONGEST_IN_CHAT_S)
 
 
-def _unnumbered(row: Invoice, do: Do) -> tuple[Columns, Again | None]:
+def _unnumbered(row: Invoice, do: Do, around: Around) -> tuple[Columns, Again | None]:
     """It is there, but nobody can edit it: sent again, and with the last copy it counts as shown.
 
     What becomes of the invoice gets a message of its own then. A message without any answer never
@@ -384,6 +401,8 @@ def _unnumbered(row: Invoice, do: Do) -> tuple[Columns, Again | None]:
         return unsure, Again(first_s=FIRST_AFTER_NO_ANSWER_S, is_first=is_first)
     if do is Do.ANNOUNCE:
         return {**unsure, "announced": True}, None
+    if do is Do.NOTIFY_OWNER:
+        return {**_notified(row, around), **changes(**delivery.arrived(row, do))}, None
     if do is Do.SEND_PAYMENT_REQUEST:
         return {**unsure, "payment_request_shown": Face.OPEN}, None
     return {**unsure, "card_shown": row.face}, None
@@ -407,11 +426,19 @@ def _refused(do: Do, row: Invoice, around: Around) -> Columns:
         return {"text_only": True}
     if do is Do.ANNOUNCE:
         return _announce_further(row, around)
+    if do is Do.NOTIFY_OWNER:  # as far as that goes: the chat has read it
+        return _notified(row, around)
     if do is Do.SEND_CARD and row.undeliverable:
         return {"card_shown": row.face}  # not even that it is closed
     if do in (Do.SEND_CARD, Do.SEND_PAYMENT_REQUEST):
         return {"undeliverable": True, "cancel_wanted": True}
     return _gone(do, row)  # nor can it be removed: it stays as it is, and the owners are told
+
+
+def _notified(row: Invoice, around: Around) -> Columns:
+    """The owner whose turn it is has heard of the payment."""
+    owner = row.owner_to_notify(around.owners)
+    return {} if owner is None else {"notified": row.notified | {owner}}
 
 
 def _announce_further(row: Invoice, around: Around) -> Columns:
@@ -458,4 +485,5 @@ def _changes_nothing(
         return False
     after = replace(row, **(verdict.columns or {}))
     is_same = next_step(after, around, now).do is do
-    return is_same and after.untrue_duplicate == row.untrue_duplicate
+    is_next = do is Do.NOTIFY_OWNER and after.notified != row.notified
+    return is_same and after.untrue_duplicate == row.untrue_duplicate and not is_next

@@ -31,6 +31,7 @@ class Around:
     patience_s: float = 60.0
     gives_notice: bool = False  # this row is the one that gives its chat a waiting notice
     unreachable: frozenset[Audience] = frozenset()  # nothing reaches these until they are heard of
+    owners: tuple[int, ...] = ()  # who hear of payments in private and can be reached
     node_away: bool = False  # for seconds: nobody can ask it
     other_node: bool = False  # it is at another node than the one that is connected
     perhaps_other_node: bool = False  # nobody knows that it is at the one that is connected
@@ -75,7 +76,8 @@ def next_step(row: Invoice, around: Around, now: float) -> Step:
     open         otherwise                                 show, then WAIT for its expiry
     settled      somebody can be reached                   show, ANNOUNCE, show on duplicates;
                                                            ANNOUNCE where showing fails 5 times
-    settled      otherwise                                 show
+    settled      otherwise                                 show, then NOTIFY_OWNER one by one,
+                                                           in the lane for that
     expired,     always                                    show
     cancelled
     failed       the node may have it                      show, CANCEL
@@ -122,6 +124,9 @@ def resting(row: Invoice, step: Step, around: Around, now: float) -> work.WorkCo
     until = step.at if step.do is Do.WAIT else None
     if around.other_node and row.state is State.OPEN:
         return work.set_aside(until)
+    if row.owner_to_notify(around.owners) is not None:
+        # Behind all else: an owner's chat takes one message a second, of all payments together.
+        return work.rests(work.due_now(now) if until is None else until, Lane.OWNERS)
     lane = row.urgency
     if lane is Lane.BACKGROUND and row.tried is not None and row.tried not in AT_NODE:
         lane = Lane.COMMAND  # only the chat is waited for: a node that is away delays nothing
@@ -209,6 +214,9 @@ def _settled(row: Invoice, around: Around) -> Step:
     shown = _show(row, around)
     if _must_announce(row, around) and shown.do in (Do.NOTHING, Do.EDIT_DUPLICATE):
         return Step(Do.ANNOUNCE)
+    if shown.do is Do.NOTHING and row.lane is Lane.OWNERS:
+        is_due = row.owner_to_notify(around.owners) is not None
+        return Step(Do.NOTIFY_OWNER) if is_due else shown
     return shown
 
 

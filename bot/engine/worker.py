@@ -121,6 +121,9 @@ class Worker:
         step = next_step(row, around, self._clock())
         if step.do in RESTS:
             return await self._rest(row, around, step, hand)
+        if step.do is Do.NOTIFY_OWNER and hand.lane is not Lane.OWNERS:
+            hand.due_at = row.due_at
+            return None
         if step.do is Do.ADD and not self._gate.is_open:
             return await self._wait_for_node(row, around, hand)
         began_at = steady()
@@ -154,6 +157,9 @@ class Worker:
                 audience
                 for audience in Audience
                 if all(map(self._places.is_unreachable, self._chats_of(row, audience)))
+            ),
+            owners=tuple(
+                each for each in self._owners.of_payments if not self._places.is_unreachable(each)
             ),
             is_free=self._chats.is_free(row.chat_id),
             node_away=self._gate.is_gone,
@@ -195,6 +201,8 @@ class Worker:
         for audience in verdict.unreachable:
             for chat_id in self._chats_of(row, audience):
                 await self._places.lost(chat_id, must=True, asked_at=began_at)
+        if verdict.lost_owner is not None:
+            await self._places.lost(verdict.lost_owner, must=True, asked_at=began_at)
 
     def _chats_of(self, row: Invoice, audience: Audience) -> Collection[int]:
         match audience:

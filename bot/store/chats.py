@@ -15,9 +15,10 @@ from bot.store.rows import packed
 from bot.store.tables import chats, invoices
 
 _c = invoices.c
+#: Where only owners are still to be notified, the chat has seen it all.
 _UNFINISHED = sa.or_(
     _c.state.in_([State.ASKING, State.PENDING, State.OPEN]),
-    _c.due_at.is_not(None),
+    _c.due_at.is_not(None) & (_c.lane != Lane.OWNERS),
     _c.lane == Lane.UNREACHABLE,
 )
 _UNSEEN = (

@@ -212,6 +212,33 @@ def failed(row: Invoice) -> str:
     return "\n".join(lines)
 
 
+def payment_notice(
+    row: Invoice, owner: int, *, may_be_duplicate: bool = False, is_bare: bool = False
+) -> str:
+    """Tells an owner in private of a payment: how much, who asked for it, and where.
+
+    `is_bare`: without what people wrote.
+    """
+    whom = "" if is_bare else f", requested {_by_whom(row, owner)}"
+    lines = [f"{FACE_SIGNS[Face.PAID]} Your node received {paid_amount(row)}{whom}."]
+    lines += [*overpaid(row), *underpaid(row)]
+    lines += test_network(row)
+    lines += [] if is_bare else memo(row.memo)
+    if may_be_duplicate:
+        lines.append(_MAY_BE_DUPLICATE)
+    return _fitting(lines, MAX_TEXT)
+
+
+def _by_whom(row: Invoice, owner: int) -> str:
+    group = name(row.chat_title)
+    if row.asker_id == row.origin_chat_id < 0:  # an admin as the group itself
+        return f"as {group}" if group else "in a group"
+    who = "you" if row.asker_id == owner else mention(row, "someone")
+    if row.origin_chat_id > 0:
+        return f"by {who} in private"
+    return f"by {who} in {group or 'a group'}"
+
+
 def announcement(
     row: Invoice,
     to: Audience = Audience.CHAT,

@@ -74,9 +74,9 @@ def name(text: str) -> str:
     return escape(quoted(text))
 
 
-def mention(row: Invoice) -> str:
-    """The person who asked, so that Telegram notifies them; "you" where the name is not visible."""
-    who = name(row.asker_name) or "you"
+def mention(row: Invoice, nameless: str = "you") -> str:
+    """The person who asked, so that Telegram notifies them; `nameless` where no name is visible."""
+    who = name(row.asker_name) or nameless
     if row.asker_id <= 0:  # somebody who asks as the group has no profile
         return who
     return f'<a href="tg://user?id={row.asker_id}">{who}</a>'

@@ -35,6 +35,7 @@ EXPECTED = {
     "access.open": "true or false",
     "limits.invoices_per_user": 'a number and a duration, such as "10/10m"',
     "limits.open_per_chat": "a whole number from 1 to 100000",
+    "notices.payments": "true or false",
     "database.url": "sqlite:/// and the path of a file",
     "database.keep": 'a duration of at least "1d", such as "90d"',
     "log.level": '"debug", "info", "warning" or "error"',

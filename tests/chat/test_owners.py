@@ -23,7 +23,7 @@ def said(telegram: SimTelegram, chat_id: int) -> list[str | None]:
 async def test_each_owner_hears_of_each_notice(
     telegram: SimTelegram, chats: Chats, chat: int, other: int
 ) -> None:
-    owners = OwnerChats(chats, [chat, other])
+    owners = OwnerChats(chats, [chat, other], of_payments=False)
     notices = [Notice(Kind.STUCK, row_id, why="a <b>bug</b>") for row_id in (7, 8)]
     for notice in notices:
         owners.notify(notice)
@@ -35,7 +35,7 @@ async def test_each_owner_hears_of_each_notice(
 async def test_what_lasts_for_a_process_is_said_once(
     telegram: SimTelegram, chats: Chats, chat: int
 ) -> None:
-    owners = OwnerChats(chats, [chat])
+    owners = OwnerChats(chats, [chat], of_payments=False)
     lacks, other_node = Notice(Kind.CANCEL_NOT_PERMITTED), Notice(Kind.OTHER_NODE, count=2)
     for notice in (lacks, other_node, lacks, other_node):
         owners.notify(notice)
@@ -49,7 +49,7 @@ async def test_of_refused_cards_owners_hear_at_once_and_of_the_rest_together(
     telegram: SimTelegram, chats: Chats, chat: int, monkeypatch: pytest.MonkeyPatch, kind: Kind
 ) -> None:
     monkeypatch.setattr(owners_module, "COLLECTED_S", 0.3)
-    owners = OwnerChats(chats, [chat])
+    owners = OwnerChats(chats, [chat], of_payments=False)
     first, *others = [Notice(kind, row_id, why="no") for row_id in range(1, 42)]
     for notice in (first, *others):
         owners.notify(notice)

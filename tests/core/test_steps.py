@@ -37,6 +37,7 @@ PATIENCE_END = NOW + 60
 UNREACHABLE: dict[str, Any] = {"unreachable": frozenset({Audience.CHAT})}
 NOBODY: dict[str, Any] = {"unreachable": frozenset(Audience)}
 DONE: dict[str, Any] = {"announced": True}
+TELLS: dict[str, Any] = {"notify_owners": True, "owners": (1, 2), "lane": Lane.OWNERS}
 SETTLED, OPEN, FAILED = State.SETTLED, State.OPEN, State.FAILED
 ASKING, PENDING = State.ASKING, State.PENDING
 
@@ -205,6 +206,54 @@ TABLE: list[Row] = [
     (
         "paid, edit never works",
         seen_shown(SETTLED, Face.OPEN, **failing(5)),
+        NOW,
+        Step(Do.ANNOUNCE),
+    ),
+    (
+        "announced, in its own lane",
+        seen_shown(SETTLED, Face.PAID, **DONE, **{**TELLS, "lane": Lane.PAYMENT}),
+        NOW,
+        Step(Do.NOTHING),
+    ),
+    (
+        "announced, an owner",
+        seen_shown(SETTLED, Face.PAID, **DONE, **TELLS),
+        NOW,
+        Step(Do.NOTIFY_OWNER),
+    ),
+    (
+        "announced, the next owner",
+        seen_shown(SETTLED, Face.PAID, **DONE, **TELLS, notified=frozenset({1})),
+        NOW,
+        Step(Do.NOTIFY_OWNER),
+    ),
+    (
+        "announced, all owners",
+        seen_shown(SETTLED, Face.PAID, **DONE, **TELLS, notified=frozenset({1, 2})),
+        NOW,
+        Step(Do.NOTHING),
+    ),
+    (
+        "announced, an owner later",
+        seen_shown(SETTLED, Face.PAID, **DONE, **TELLS, **failing(1, Do.NOTIFY_OWNER)),
+        NOW,
+        Step(Do.WAIT, NOW + 5),
+    ),
+    (
+        "announced, the chat is lost",
+        seen_shown(SETTLED, Face.OPEN, **DONE, **TELLS, **UNREACHABLE),
+        NOW,
+        Step(Do.NOTIFY_OWNER),
+    ),
+    (
+        "announced, an old payment",
+        seen_shown(SETTLED, Face.PAID, **DONE, **{**TELLS, "notify_owners": False}),
+        NOW,
+        Step(Do.NOTHING),
+    ),
+    (
+        "paid, not announced yet",
+        seen_shown(SETTLED, Face.PAID, **TELLS),
         NOW,
         Step(Do.ANNOUNCE),
     ),

@@ -17,6 +17,7 @@ def around(patience: Patience, row: Invoice, **changes: Any) -> Around:
         "now": NOW,
         "steady_s": 50.0,
         "unreachable": frozenset(),
+        "owners": (),
         "is_free": True,
         "node_away": False,
         "outage": 0,
