@@ -9,7 +9,9 @@ from contextlib import closing
 import pytest
 
 from bot.core.invoice import Face
+from bot.core.notices import Kind
 from bot.core.work import Lane
+from bot.demo.node import CANCELED
 from bot.demo.telegram import Chat
 from tests.world import World
 
@@ -141,3 +143,22 @@ async def test_after_a_group_was_muted_nobody_sees_cards_of_what_expired_meanwhi
     await world.becomes(seen, Face.EXPIRED)
     assert next(m for m in world.ours(world.group) if m.id > seen.id) is after
     assert world.showing(world.group, Face.EXPIRED) == [seen]
+
+
+async def test_a_card_that_is_refused_as_if_it_were_an_edit_is_not_sent_without_end(
+    world: World,
+) -> None:
+    """Whatever the words: as text, then not at all, and the invoice is cancelled."""
+    private = world.private(world.owner)
+    world.telegram.say(private, world.owner, "/help")
+    await world.start_bot()
+    for method in ("sendPhoto", "sendMessage"):
+        said = "Bad Request: MESSAGE_ID_INVALID"
+        world.telegram.fail(
+            method, chat_id=world.group.id, status=400, description=said, times=None
+        )
+    world.telegram.say(world.group, world.anna, "/invoice 2100 pizza")
+    await world.notified(private, Kind.CARD_REFUSED)
+    await world.node.until(lambda: [i.state for i in world.node.invoices.values()] == [CANCELED])
+    calls = [each for each in world.telegram.calls if each.method in ("sendPhoto", "sendMessage")]
+    assert len(calls) < 12

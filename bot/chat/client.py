@@ -18,7 +18,7 @@ from telegram.ext import Defaults, ExtBot
 
 from bot import logs
 from bot.chat import plainer, received
-from bot.chat.explain import is_about_its_text, is_about_times
+from bot.chat.explain import is_about_its_reply, is_about_its_text, is_about_times
 from bot.chat.transport import Transport, Unreadable
 from bot.config import TelegramSettings
 from bot.errors import MAX_DETAIL
@@ -104,6 +104,8 @@ class TelegramBot(ExtBot[None]):
                 log.warning("this Bot API server is too old for times: they are sent as words")
                 self._knows_times = False
             return plainer.without_times(data)
+        if is_about_its_reply(error) and (alone := plainer.without_reply(data)) is not None:
+            return alone
         return plainer.without_mentions(data) if is_about_its_text(error) else None
 
     async def _called(self, endpoint: str, data: dict[str, Any], **timeouts: Any) -> Any:

@@ -48,12 +48,10 @@ _FORBIDDEN_TEXTS = (
     "peer_id_invalid",
     "group chat was deactivated",
 )
-_GONE_TEXTS = (
-    "message to edit not found",
-    "message to delete not found",
-    "message_id_invalid",
-    "message can't be edited",
-)
+#: Whole texts: others end like these, and speak of the message that is replied to.
+_GONE_TEXTS = ("message to edit not found", "message to delete not found", "message_id_invalid")
+#: Of the message that is replied to, whatever is said of it.
+_REPLY_TEXTS = ("reply", "replied", "message_id_invalid")
 _TOPIC_GONE_TEXTS = ("message thread not found", "topic_deleted", "topic_id_invalid")
 _TOPIC_CLOSED_TEXT = "topic_closed"
 
@@ -70,7 +68,7 @@ def explain(error: TelegramError) -> ChatError:
     if isinstance(error, Forbidden):
         return ChatForbidden(detail=text)
     if isinstance(error, BadRequest):  # a NetworkError too: it has to come first
-        if any(part in lowered for part in _GONE_TEXTS):
+        if lowered.removeprefix("bad request: ") in _GONE_TEXTS:
             return MessageGone(detail=text)
         if any(part in lowered for part in _FORBIDDEN_TEXTS):
             return ChatForbidden(detail=text)
@@ -102,6 +100,12 @@ def is_about_times(error: BadRequest) -> bool:
 def is_about_its_text(error: BadRequest) -> bool:
     """Whether Telegram might take the same place's message with another text."""
     return type(explain(error)) is ChatRefused and not changes_nothing(error)
+
+
+def is_about_its_reply(error: BadRequest) -> bool:
+    """Whether Telegram might take the same message where it replies to nothing."""
+    lowered = error.message.lower()
+    return any(part in lowered for part in _REPLY_TEXTS)
 
 
 def is_about_a_file(error: ChatRefused) -> bool:

@@ -1,4 +1,4 @@
-"""A message without what Telegram refuses of it: mentions, times. Knows the parameters of calls.
+"""A message without what Telegram refuses of it. Knows the parameters of calls.
 
 What is left is the text inside. What people wrote is escaped, so none of it is taken for a tag.
 """
@@ -26,6 +26,13 @@ def without_mentions(data: Data) -> Data | None:
 def without_times(data: Data) -> Data | None:
     """The same with times as words; None where there are none."""
     return _without(_TIME, data)
+
+
+def without_reply(data: Data) -> Data | None:
+    """The same as a message that replies to nothing; None where it is one."""
+    if data.get("reply_parameters") is None:
+        return None
+    return {name: value for name, value in data.items() if name != "reply_parameters"}
 
 
 def _without(tag: re.Pattern[str], data: Data) -> Data | None:

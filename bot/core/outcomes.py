@@ -96,15 +96,18 @@ def judge(
     verdict = _came_of(do, row, result, around, gate_is_open=gate_is_open, now=now)
     if verdict.columns is None:
         return verdict
-    if _changes_nothing(do, row, result, verdict, around, now):
-        verdict = _fault(do, row, "step changed nothing", verdict.columns, {})
-    taken = work.after_step(row, do, verdict.again, now=now, jitter=around.jitter)
-    columns: Columns = {**(verdict.columns or {}), **changes(**taken)}
     later = replace(
         later,
         unreachable=later.unreachable | verdict.unreachable,
         owners=tuple(each for each in later.owners if each != verdict.lost_owner),
     )
+    if isinstance(result, Exception):
+        if _is_due_as_it_was(do, row, verdict, later, now):
+            verdict = _put_off(do, row, "step changed nothing", {"exc_info": result})
+    elif _changes_nothing(do, row, verdict, around, now):
+        verdict = _fault(do, row, "step changed nothing", verdict.columns or {}, {})
+    taken = work.after_step(row, do, verdict.again, now=now, jitter=around.jitter)
+    columns: Columns = {**(verdict.columns or {}), **changes(**taken)}
     if "chat_id" in columns:  # it is the asker's own now
         is_away = Audience.ASKER in later.unreachable
         later = replace(later, unreachable=frozenset({Audience.CHAT} if is_away else ()))
@@ -306,6 +309,8 @@ def _node_error(
 
 def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdict:
     """A step in the chat that did not go as it should."""
+    if isinstance(error, MessageGone) and do in SENDS:  # there is none to be gone
+        error = ChatRefused(detail=error.detail)
     if (elsewhere := _elsewhere(do, row, error)) is not None:
         event = Event("info", "sent elsewhere", {"step": do, "reason": error.detail or error.key})
         return Verdict(columns=elsewhere, events=(event,))
@@ -477,13 +482,24 @@ def _put_off(do: Do, row: Invoice, what: str, values: dict[str, Any]) -> Verdict
     )
 
 
-def _changes_nothing(
-    do: Do, row: Invoice, result: Result, verdict: Verdict, around: Around, now: float
-) -> bool:
+def _changes_nothing(do: Do, row: Invoice, verdict: Verdict, around: Around, now: float) -> bool:
     """Whether a step that was taken is due again at once: that counts as a fault."""
-    if isinstance(result, Exception) or verdict.again is not None:
+    if verdict.again is not None:
         return False
     after = replace(row, **(verdict.columns or {}))
     is_same = next_step(after, around, now).do is do
     is_next = do is Do.NOTIFY_OWNER and after.notified != row.notified
     return is_same and after.untrue_duplicate == row.untrue_duplicate and not is_next
+
+
+def _is_due_as_it_was(do: Do, row: Invoice, verdict: Verdict, later: Around, now: float) -> bool:
+    """Whether a step that failed is due again at once, and nothing is another way then.
+
+    A waiting notice may be: of the next outage.
+    """
+    if do is Do.SEND_WAITING_NOTICE:
+        return False
+    after = replace(row, **(verdict.columns or {}))
+    is_elsewhere = bool(verdict.unreachable) or verdict.lost_owner is not None
+    is_as_it_was = verdict.again is None and not is_elsewhere and after == row
+    return is_as_it_was and next_step(after, later, now).do is do

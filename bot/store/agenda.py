@@ -8,7 +8,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from bot.core import work
-from bot.core.invoice import Invoice
+from bot.core.invoice import Invoice, State
 from bot.core.work import MAX_FAULTS, Lane
 from bot.store.noun import AT_THE_NODE, ROWS, Noun
 from bot.store.rows import packed
@@ -76,15 +76,21 @@ class Agenda(Noun):
         return self._write(packed(**work.unstuck(now)), *_STUCK)
 
     def prune(self, before: float, limit: int) -> int:
-        """Remove rows that were requested before then and need nothing more; how many."""
+        """Remove rows that ended before then and need nothing more; how many.
+
+        A payment that nobody could be told of is kept until somebody can.
+        """
         done = (
             sa.select(_c.id)
             .where(
                 _c.asked_at < before,
+                _c.expires_at < before,
+                _c.settled_at < before,
+                sa.or_(_c.state != State.SETTLED, _c.announced),
                 sa.or_(
                     _c.due_at.is_(None) & sa.not_(AT_THE_NODE),
                     # nobody was heard of there for as long
-                    (_c.lane == Lane.UNREACHABLE) & (_c.expires_at < before),
+                    _c.lane == Lane.UNREACHABLE,
                 ),
             )
             .limit(limit)

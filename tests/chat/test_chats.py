@@ -91,7 +91,9 @@ ANSWERS: list[tuple[int, str, type[ChatError]]] = [
     (400, "Bad Request: message to edit not found", MessageGone),
     (400, "Bad Request: message to delete not found", MessageGone),
     (400, "Bad Request: MESSAGE_ID_INVALID", MessageGone),
-    (400, "Bad Request: message can't be edited", MessageGone),
+    (400, "Bad Request: message can't be edited", ChatRefused),  # it may look payable
+    (400, "Bad Request: REPLY_MESSAGE_ID_INVALID", ChatRefused),
+    (400, "Bad Request: message to be replied not found", ChatRefused),
     (400, "Bad Request: can't parse entities: Unmatched end tag", ChatRefused),
     (400, "Bad Request: message caption is too long", ChatRefused),
     (400, "Bad Request: wrong file identifier/HTTP URL specified", ChatRefused),

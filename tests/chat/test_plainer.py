@@ -117,6 +117,22 @@ async def test_a_server_that_knows_times_gets_them_whatever_else_it_refuses(room
     assert "date_time" in marks(last(room))
 
 
+# the message that is replied to
+
+
+@pytest.mark.parametrize(
+    "said", ["REPLY_MESSAGE_ID_INVALID", "MESSAGE_ID_INVALID", "message to be replied not found"]
+)
+async def test_a_card_whose_reply_is_refused_replies_to_nothing(room: Room, said: str) -> None:
+    room.telegram.fail("sendPhoto", status=400, description=f"Bad Request: {said}")
+    row = await room.row(await room.say(room.group, room.anna, "/invoice 2100"))
+    opened: dict[str, Any] = {"payment_request": "lnbc1" + "q" * 99, "expires_at": 1_900_000_000}
+    row = await room.change(row, state=State.OPEN, **opened)
+    await room.take(Do.SEND_CARD, row)
+    assert last(room).reply_to is None
+    assert statuses(room, "sendPhoto") == [400, 200]
+
+
 # what is left out
 
 

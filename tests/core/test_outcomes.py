@@ -23,7 +23,7 @@ from bot.core.invoice import Audience, Columns, Face, Invoice, State
 from bot.core.notices import Kind
 from bot.core.outcomes import Verdict, judge
 from bot.core.steps import AS_READ, Around, next_step
-from bot.core.work import MAX_COPIES, MAX_FAULTS, SENDS, Do, Lane
+from bot.core.work import EDITS, MAX_COPIES, MAX_FAULTS, SENDS, Do, Lane
 from bot.errors import (
     AlreadySettled,
     AnswerUnreadable,
@@ -538,6 +538,49 @@ def test_a_message_that_is_gone_has_nothing_left_to_keep_true() -> None:
     assert (notice["card_id"], notice["card_shown"]) == (None, Face.NOTHING)
     row = shown(OPEN, Face.OPEN, duplicates={98: Face.OPEN, 99: Face.NOTHING})
     assert written(Do.EDIT_DUPLICATE, row, gone)["duplicates"] == {98: Face.OPEN}
+
+
+@pytest.mark.parametrize("do", sorted(SENDS - {Do.SEND_WAITING_NOTICE}))
+def test_nothing_is_gone_of_a_message_that_is_sent_it_is_refused(do: Do) -> None:
+    row = shown(SETTLED, Face.PAID, announced=do is Do.NOTIFY_OWNER, notify_owners=True)
+    for each in (row, replace(row, lane=Lane.OWNERS), invoice(OPEN)):
+        around = {"owners": (1,)}
+        gone = verdict(do, each, MessageGone(detail="x"), **around)
+        refused = verdict(do, each, ChatRefused(detail="x"), **around)
+        assert gone == refused
+
+
+CHAT_STEPS = sorted((SENDS | EDITS) - {Do.SEND_WAITING_NOTICE})
+CHAT_ERRORS: list[ChatError] = [
+    *(NotSent(), MaybeSent(), NoAnswer(), AnswerUnreadable(), ChatBusy(0.0), ChatForbidden()),
+    *(ChatRefused(), MessageGone(), TopicGone(), TopicClosed(), ChatMoved(-1000)),
+]
+
+
+@pytest.mark.parametrize("error", CHAT_ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("do", CHAT_STEPS)
+def test_no_error_lets_a_step_be_taken_again_at_once_as_it_was(do: Do, error: ChatError) -> None:
+    """Whatever Telegram says: it would be asked as fast as it answers."""
+    row = {
+        Do.SEND_CARD: invoice(OPEN),
+        Do.SEND_PAYMENT_REQUEST: shown(OPEN, Face.OPEN, payment_request_separate=True),
+        Do.ANNOUNCE: shown(SETTLED, Face.PAID),
+        Do.NOTIFY_OWNER: shown(SETTLED, Face.PAID, announced=True, notify_owners=True),
+        Do.EDIT_CARD: shown(SETTLED, Face.OPEN),
+        Do.EDIT_PAYMENT_REQUEST: shown(
+            SETTLED, Face.PAID, payment_request_id=101, payment_request_shown=Face.OPEN
+        ),
+        Do.EDIT_DUPLICATE: shown(State.EXPIRED, Face.EXPIRED, duplicates={99: Face.OPEN}),
+    }[do]
+    row = replace(row, lane=Lane.OWNERS if do is Do.NOTIFY_OWNER else row.lane)
+    around: dict[str, Any] = {"owners": (1,)}
+    assert next_step(row, Around(**around), NOW).do is do
+    came = verdict(do, row, error, **around)
+    assert came.columns is not None
+    owners = () if came.lost_owner else (1,)
+    after = replace(row, **came.columns)
+    following = next_step(after, Around(owners=owners, unreachable=came.unreachable), NOW)
+    assert following.do is not do or after != row or came.unreachable
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ async def test_stuck_rows_get_another_chance(store: Store) -> None:
 
 
 async def test_only_what_needs_nothing_any_more_is_pruned_a_few_at_a_time(store: Store) -> None:
-    old: Columns = {"asked_at": NOW - 100, "due_at": None}
+    old: Columns = {"asked_at": NOW - 100, "due_at": None, "announced": True}
     done = [await row(store, n, state=State.SETTLED, **old) for n in range(5)]
     done.append(await row(store, 5, state=State.EXPIRED, **old, lane=Lane.UNREACHABLE))
     kept = [
@@ -74,6 +74,13 @@ async def test_only_what_needs_nothing_any_more_is_pruned_a_few_at_a_time(store:
         await row(store, 11, state=State.PENDING, **old),
         await row(store, 12, state=State.SETTLED, asked_at=NOW - 100, due_at=NOW),
         await row(store, 13, state=State.SETTLED, asked_at=NOW, due_at=None),
+        # counted from its end
+        await row(store, 14, state=State.SETTLED, settled_at=int(NOW) + 1, **old),
+        await row(store, 15, state=State.EXPIRED, expires_at=int(NOW) + 1, **old),
+        # nobody could be told yet
+        await row(
+            store, 16, state=State.SETTLED, **(old | {"announced": False}), lane=Lane.UNREACHABLE
+        ),
     ]
     assert await store.do(lambda tx: tx.agenda.prune(NOW, 4)) == 4
     assert await store.do(lambda tx: tx.agenda.prune(NOW, 4)) == 2
