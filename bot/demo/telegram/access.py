@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.demo.telegram.people import MAX_CAPTION, MAX_TEXT, People
+from bot.demo.telegram.people import People
 from bot.demo.telegram.request import Query, Refusal, bad_request
 from bot.demo.telegram.state import Bot
 from bot.demo.telegram.text import (
@@ -18,6 +18,7 @@ from bot.demo.telegram.text import (
     utf16_length,
 )
 from bot.demo.telegram.world import Chat, Json, Message, chat_json, user_json
+from bot.demo.telegram.writing import MAX_CAPTION, MAX_TEXT
 
 Right = Literal["read", "members", "edit", "write"]
 

@@ -142,6 +142,9 @@ class State(Changes):
     def _user(self, user: User | int) -> User:
         return self._users[user] if isinstance(user, int) else user
 
+    def _bot_of(self, user: User | None) -> Bot | None:
+        return next((bot for bot in self.bots.values() if bot.user is user), None)
+
     # --- adding
 
     def add_bot(

@@ -1,0 +1,146 @@
+"""What people write in a simulated Telegram: messages, edits, forwards. Knows no HTTP."""
+
+from __future__ import annotations
+
+from bot.demo.telegram.state import State
+from bot.demo.telegram.text import Entity, fix_text, utf16_length
+from bot.demo.telegram.world import (
+    CHANNEL_BOT,
+    GROUP_ANONYMOUS_BOT,
+    TELEGRAM,
+    Chat,
+    Json,
+    Message,
+    User,
+    chat_json,
+    user_json,
+)
+
+MAX_TEXT = 4096
+MAX_CAPTION = 1024
+MAX_QUOTE = 1024
+
+
+class Writing(State):
+    """The state, and what people write."""
+
+    def say(
+        self,
+        chat: Chat | int,
+        user: User | int,
+        text: str,
+        *,
+        reply_to: Message | int | None = None,
+        quote: str | None = None,
+        thread: int | None = None,
+        anonymous: bool = False,
+        sender_chat: Chat | None = None,
+        photo: bytes | None = None,
+    ) -> Message:
+        """A person writes. `anonymous`: an administrator as the group; `sender_chat`: as a channel.
+
+        With `photo`, `text` is its caption; `quote` is what they marked of the message that they
+        reply to. Nothing names `user` in what goes out then. ValueError
+        where their client would not send it: empty, too long, or not in the chat.
+        """
+        chat, user = self._chat(chat), self._user(user)
+        if chat.migrated_to is not None or chat.blocked or not chat.has(user.id):
+            raise ValueError(f"{user.first_name} can't write there")
+        if thread is not None and (thread not in chat.topics or not chat.is_forum):
+            raise ValueError(f"there is no topic {thread}")
+        if thread in chat.closed_topics and not chat.has_admin(user.id):
+            raise ValueError(f"topic {thread} is closed")
+        typed, entities = _typed(text, is_caption=photo is not None)
+        picture = None if photo is None else self.photos.add(photo)
+        message = self.new_message(chat, user, text=typed, entities=entities, photo=picture)
+        message.reply_to = self._target(chat, reply_to)
+        message.thread_id = thread_of(chat, message.reply_to, thread)
+        if quote is not None:
+            message.extra["quote"] = _quote(message.reply_to, quote)
+        if anonymous:
+            message.sender, message.sender_chat = GROUP_ANONYMOUS_BOT, chat
+        elif sender_chat is not None:
+            message.sender, message.sender_chat = CHANNEL_BOT, sender_chat
+        if chat.type == "private" and not chat.started:
+            chat.started = True
+        return self.publish(message)
+
+    def _target(self, chat: Chat, reply_to: Message | int | None) -> Message | None:
+        return chat.messages[reply_to] if isinstance(reply_to, int) else reply_to
+
+    def post(self, channel: Chat | int, text: str) -> Message:
+        """Somebody posts in a channel."""
+        channel = self._chat(channel)
+        typed, entities = _typed(text, is_caption=False)
+        message = self.new_message(
+            channel, None, sender_chat=channel, text=typed, entities=entities
+        )
+        return self.publish(message)
+
+    def edit_as_user(self, message: Message, text: str) -> Message:
+        """The writer edits a message."""
+        message.text, message.entities = _typed(text, is_caption=message.photo is not None)
+        self.edited(message)
+        return message
+
+    def forward(
+        self,
+        message: Message,
+        to: Chat | int,
+        user: User | int | None = None,
+        *,
+        automatic: bool = False,
+    ) -> Message:
+        """Forward a message; `automatic`: a channel's post arriving in its discussion group."""
+        to = self._chat(to)
+        sender = TELEGRAM if automatic else self._user(user) if user is not None else None
+        copy = self.new_message(to, sender)
+        copy.text, copy.entities, copy.photo = message.text, list(message.entities), message.photo
+        copy.extra = {"forward_origin": _origin(message)}
+        if automatic:
+            copy.sender_chat = message.chat
+            copy.extra["is_automatic_forward"] = True
+        if to.type == "private" and not automatic:
+            to.started = True
+        return self.publish(copy)
+
+
+def _typed(text: str, *, is_caption: bool) -> tuple[str | None, list[Json]]:
+    """What a client makes of what was typed. ValueError where it would not send it."""
+    if is_caption and not text.strip():
+        return None, []
+    entities: list[Entity]
+    text, entities = fix_text(text, [])
+    limit = MAX_CAPTION if is_caption else MAX_TEXT
+    if utf16_length(text) > limit:
+        raise ValueError(f"a client sends at most {limit} characters at once")
+    return text, [entity.to_json() for entity in entities]
+
+
+def _quote(target: Message | None, quote: str) -> Json:
+    """What somebody marked. ValueError where a client could not mark that."""
+    before, marked, _ = ((target and target.text) or "").partition(quote)
+    if not marked or utf16_length(quote) > MAX_QUOTE:
+        raise ValueError("that is not in the message, or too much of it")
+    return {"text": quote, "position": utf16_length(before), "is_manual": True}
+
+
+def thread_of(chat: Chat, target: Message | None, thread: int | None) -> int | None:
+    """The topic, or in other supergroups the first message of a row of replies."""
+    if chat.is_forum:
+        return thread if thread is not None else target.thread_id if target else None
+    if chat.type == "supergroup" and target is not None:
+        return target.thread_id or target.id
+    return None
+
+
+def _origin(message: Message) -> Json:
+    if message.sender_chat is not None and message.sender_chat.type == "channel":
+        where = {"chat": chat_json(message.sender_chat), "message_id": message.id}
+        return {"type": "channel", **where, "date": message.date}
+    if message.sender_chat is not None:
+        shown = chat_json(message.sender_chat)
+        return {"type": "chat", "sender_chat": shown, "date": message.date}
+    if message.sender is None:
+        return {"type": "hidden_user", "sender_user_name": "Somebody", "date": message.date}
+    return {"type": "user", "sender_user": user_json(message.sender), "date": message.date}
