@@ -23,6 +23,7 @@ Add people and chats and steer them with JSON over POST; ids are numbers:
                 chat is a group's id, or the user's own for the private chat
   /sim/edit     {"chat", "message", "text"}
   /sim/press    {"chat", "user", "message", "text"? or "data"?}  waits up to 10 s for the answer
+  /sim/start    {"user", "token"?}                               START, as a link's token offers
   /sim/delete   {"chat", "message"}
   /sim/block    {"user"}              /sim/unblock  {"user"}
   /sim/promote  {"chat", "user"}      /sim/demote   {"chat", "user"}
@@ -63,6 +64,7 @@ class Control:
             "say": self._say,
             "edit": self._edit,
             "press": self._press,
+            "start": lambda asked: sim.message_json(sim.start_bot(**asked)),
             "migrate": lambda asked: self._chat(sim.migrate(**asked)),
         }
         silent: dict[str, Callable[..., None]] = {
@@ -128,7 +130,8 @@ class Control:
                 answer = await asyncio.shield(press.answer)
         except TimeoutError:
             return {"answered": False}
-        return {"answered": True, "text": answer.text, "show_alert": answer.show_alert}
+        shown = {"text": answer.text, "show_alert": answer.show_alert, "url": answer.url}
+        return {"answered": True} | shown
 
     # --- reading
 

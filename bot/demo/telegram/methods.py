@@ -12,6 +12,7 @@ from bot.demo.telegram.floods import Floods
 from bot.demo.telegram.people import People
 from bot.demo.telegram.request import Query, Refusal, bad_request
 from bot.demo.telegram.sending import Sending
+from bot.demo.telegram.starts import start_token
 from bot.demo.telegram.state import Bot
 from bot.demo.telegram.text import utf16_length
 from bot.demo.telegram.updates import MAX_TIMEOUT_S
@@ -185,7 +186,7 @@ class BotApi:
         return True
 
     def answer_callback_query(self, bot: Bot, query: Query) -> bool:
-        """answerCallbackQuery."""
+        """answerCallbackQuery; of links only those that open this bot's private chat."""
         press = self._people.find_press(query.text("callback_query_id"))
         is_mine = press is not None and press.message.author is bot.user
         if press is None or not is_mine or self._people.clock() > press.pressed_at + ANSWERABLE_S:
@@ -195,8 +196,11 @@ class BotApi:
         text = query.text("text")
         if utf16_length(text) > MAX_ANSWER:
             raise bad_request("MESSAGE_TOO_LONG")
+        url = query.text("url")
+        if url and start_token(url, bot.user.username) is None:
+            raise bad_request("URL_INVALID")
         if not press.answer.done():
-            press.answer.set_result(Answer(text or None, query.flag("show_alert")))
+            press.answer.set_result(Answer(text or None, query.flag("show_alert"), url or None))
             self._people.changed(Change("answer", press.message.chat.id, press=press))
         return True
 

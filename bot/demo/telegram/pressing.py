@@ -1,9 +1,10 @@
-"""What people press in a simulated Telegram: buttons, the menu, Block. Knows no HTTP."""
+"""What people press in a simulated Telegram: buttons, links, START, Block. Knows no HTTP."""
 
 from __future__ import annotations
 
 import asyncio
 
+from bot.demo.telegram.starts import start_token
 from bot.demo.telegram.state import Bot
 from bot.demo.telegram.world import Chat, Json, Message, Press, User
 from bot.demo.telegram.writing import Writing
@@ -26,7 +27,7 @@ class Pressing(Writing):
         LookupError if there is no such button now.
         """
         message = self.message(chat, message_id)
-        bot = self._bot_of(message.sender)
+        bot = self._bot_of(message.author)
         buttons = [] if message.deleted or bot is None else _buttons(message)
         wanted = [
             button
@@ -41,6 +42,34 @@ class Pressing(Writing):
         press = Press(press_id, self._user(user), message, pressed, answer, self.clock())
         self.push_press(bot, press)
         return press
+
+    def follow(self, press: Press, *, presses_start: bool = True) -> Message | None:
+        """Follow the link that the press was answered with, once: it opens the private chat.
+
+        The client of somebody who uses the bot sends the link's `/start` at once. Anybody else is
+        offered START there, and presses it unless `presses_start` is False. Returns what was sent.
+        LookupError where a client follows no link: there is none yet, it was followed, or there is
+        a text beside it, as some clients then show only the text.
+        """
+        answer = press.answer.result() if press.answer.done() else None
+        if answer is None or answer.url is None or answer.text is not None or press.followed:
+            raise LookupError("there is no link to follow")
+        press.followed = True
+        bot = press.message.author
+        chat = self.private_chat(press.user, bot=bot)
+        token = start_token(answer.url, bot.username if bot else None) or ""
+        is_user = chat.started and not chat.blocked
+        return self.start_bot(press.user, token, bot=bot) if is_user or presses_start else None
+
+    def start_bot(self, user: User | int, token: str = "", *, bot: User | None = None) -> Message:
+        """Press START in the private chat: `/start`, with the token of a link that led there.
+
+        A bot that was blocked is unblocked by it.
+        """
+        chat = self.private_chat(user, bot=bot)
+        if chat.blocked:
+            self._set_blocked(chat, blocked=False)
+        return self.say(chat, user, f"/start {token}" if token else "/start")
 
     def commands(self, chat: Chat | int, user: User | int) -> list[Json]:
         """The command menu that this person is shown in this chat; the narrowest scope wins."""

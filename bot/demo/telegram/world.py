@@ -149,15 +149,22 @@ class Chat:
 
 @dataclass(slots=True, frozen=True)
 class Answer:
-    """What answerCallbackQuery says to the person who pressed."""
+    """What answerCallbackQuery says to the person who pressed.
+
+    `url` opens their private chat with the bot, see `follow`.
+    """
 
     text: str | None
     show_alert: bool
+    url: str | None = None
 
 
 @dataclass(slots=True, eq=False)
 class Press:
-    """A pressed button. `await press.answer` returns what the bot answered."""
+    """A pressed button. `await press.answer` returns what the bot answered.
+
+    `followed`: the person has followed the link of the answer.
+    """
 
     id: str
     user: User
@@ -165,6 +172,7 @@ class Press:
     data: str
     answer: asyncio.Future[Answer]
     pressed_at: float
+    followed: bool = False
 
 
 @dataclass(slots=True, frozen=True)

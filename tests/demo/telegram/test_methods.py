@@ -27,6 +27,15 @@ async def test_a_press_reaches_the_bot_and_its_answer_the_person(town: Town) -> 
     assert (answer.text, answer.show_alert) == ("Done", True)
 
 
+async def test_a_button_in_a_channel_can_be_pressed(town: Town) -> None:
+    channel = town.sim.add_channel("News", admins=[town.bob])
+    message = await town.sent(channel, reply_markup=CANCEL)
+    await town.drain()
+    town.sim.press(channel, town.ann, message.id)
+    (update,) = await town.updates()
+    assert update["callback_query"]["message"]["sender_chat"]["id"] == channel.id
+
+
 async def test_a_button_that_is_gone_can_not_be_pressed(town: Town) -> None:
     chat = town.private()
     message = await town.sent(chat, reply_markup=CANCEL)
