@@ -26,6 +26,7 @@ Add people and chats and steer them with JSON over POST; ids are numbers:
   /sim/start    {"user", "token"?}                               START, as a link's token offers
   /sim/delete   {"chat", "message"}
   /sim/block    {"user"}              /sim/unblock  {"user"}
+  /sim/anonymous {"chat", "user", "on"?}                         an administrator as the group
   /sim/promote  {"chat", "user"}      /sim/demote   {"chat", "user"}
   /sim/remove   {"chat"}              /sim/readd    {"chat"}     the bot, from a group
   /sim/migrate  {"chat"}                                         group to supergroup
@@ -71,6 +72,7 @@ class Control:
             "delete": self._delete,
             "block": sim.block,
             "unblock": sim.unblock,
+            "anonymous": sim.set_anonymous,
             "promote": sim.promote,
             "demote": sim.demote,
             "remove": sim.remove_bot,

@@ -245,9 +245,12 @@ class BotApi:
         if user_id <= 0:
             raise bad_request("invalid user_id specified")
         try:
-            return member_json(chat, self._people.user(user_id))
+            user = self._people.user(user_id)
         except KeyError:
             raise bad_request("user not found") from None
+        if _is_hidden(bot, chat, user):
+            return {"user": user_json(user), "status": "left"}
+        return member_json(chat, user)
 
     def get_chat_member_count(self, bot: Bot, query: Query) -> int:
         """getChatMemberCount."""
@@ -255,7 +258,7 @@ class BotApi:
         return sum(chat.has(user_id) for user_id in chat.members)
 
     def get_chat_administrators(self, bot: Bot, query: Query) -> list[Json]:
-        """getChatAdministrators: people, and this bot."""
+        """getChatAdministrators: people that this bot sees, and the bot."""
         chat = self._access.chat(bot, query, "members")
         if chat.type == "private":
             raise bad_request("there are no administrators in the private chat")
@@ -264,7 +267,8 @@ class BotApi:
             for user_id, status in chat.members.items()
             if status in ADMINS
         ]
-        return [member_json(chat, user) for user in admins if not user.is_bot or user is bot.user]
+        shown = [user for user in admins if user is bot.user or not user.is_bot]
+        return [member_json(chat, user) for user in shown if not _is_hidden(bot, chat, user)]
 
     def leave_chat(self, bot: Bot, query: Query) -> bool:
         """leaveChat."""
@@ -321,6 +325,11 @@ class BotApi:
             if user_id <= 0:
                 raise bad_request(prefix + "Invalid user_id specified")
         return str(kind), chat.id, user_id, language
+
+
+def _is_hidden(bot: Bot, chat: Chat, user: User) -> bool:
+    """Only administrators see who is an anonymous one."""
+    return chat.hides(user.id) and not chat.has_admin(bot.user.id)
 
 
 def _command(command: object) -> Json:

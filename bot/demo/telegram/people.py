@@ -171,7 +171,7 @@ class People(Pressing):
         """Turn a group into a supergroup with a new id. The old id answers 400 from now on."""
         old = self._chat(chat)
         new = self.new_chat("supergroup", old.title or "", [])
-        new.members = dict(old.members)
+        new.members, new.anonymous = dict(old.members), set(old.anonymous)
         new.bare_commands, new.may_text, new.may_photo = (
             old.bare_commands,
             old.may_text,

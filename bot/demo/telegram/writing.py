@@ -33,17 +33,19 @@ class Writing(State):
         reply_to: Message | int | None = None,
         quote: str | None = None,
         thread: int | None = None,
-        anonymous: bool = False,
+        anonymous: bool | None = None,
         sender_chat: Chat | None = None,
         photo: bytes | None = None,
     ) -> Message:
-        """A person writes. `anonymous`: an administrator as the group; `sender_chat`: as a channel.
+        """A person writes. `anonymous`: see `set_anonymous`, first; `sender_chat`: as a channel.
 
         With `photo`, `text` is its caption; `quote` is what they marked of the message that they
-        reply to. Nothing names `user` in what goes out then. ValueError
-        where their client would not send it: empty, too long, or not in the chat.
+        reply to. ValueError where their client would not send it: empty, too long, or not in the
+        chat.
         """
         chat, user = self._chat(chat), self._user(user)
+        if anonymous is not None:
+            self.set_anonymous(chat, user, on=anonymous)
         if chat.migrated_to is not None or chat.blocked or not chat.has(user.id):
             raise ValueError(f"{user.first_name} can't write there")
         if thread is not None and (thread not in chat.topics or not chat.is_forum):
@@ -57,13 +59,27 @@ class Writing(State):
         message.thread_id = thread_of(chat, message.reply_to, thread)
         if quote is not None:
             message.extra["quote"] = _quote(message.reply_to, quote)
-        if anonymous:
-            message.sender, message.sender_chat = GROUP_ANONYMOUS_BOT, chat
-        elif sender_chat is not None:
+        if sender_chat is not None:
             message.sender, message.sender_chat = CHANNEL_BOT, sender_chat
+        elif chat.hides(user.id):
+            message.sender, message.sender_chat = GROUP_ANONYMOUS_BOT, chat
         if chat.type == "private" and not chat.started:
             chat.started = True
         return self.publish(message)
+
+    def set_anonymous(self, chat: Chat | int, user: User | int, *, on: bool = True) -> None:
+        """An administrator writes as the group from now on: nothing names them in it.
+
+        Only administrators, bots too, see that they are one. What they press comes from their own
+        account all the same. ValueError for somebody who is no administrator.
+        """
+        chat, user = self._chat(chat), self._user(user)
+        if not chat.has_admin(user.id):
+            raise ValueError(f"{user.first_name} is no administrator")
+        if on:
+            chat.anonymous.add(user.id)
+        else:
+            chat.anonymous.discard(user.id)
 
     def _target(self, chat: Chat, reply_to: Message | int | None) -> Message | None:
         return chat.messages[reply_to] if isinstance(reply_to, int) else reply_to
