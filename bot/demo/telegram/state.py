@@ -282,6 +282,9 @@ class State(Changes):
         for bot in self.bots.values():
             if hears(bot.user, message, reads_all=bot.reads_all):
                 body = body or message_json(message)
+                bot.met.update(
+                    entity["user"]["id"] for entity in message.entities if "user" in entity
+                )
                 bot.updates.push(kind, body, MESSAGE_TTL_S)
 
     def push_membership(self, bot: Bot, chat: Chat, by: User, status: str) -> None:

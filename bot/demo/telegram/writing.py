@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.demo.telegram.state import State
 from bot.demo.telegram.text import Entity, fix_text, utf16_length
 from bot.demo.telegram.world import (
@@ -16,6 +18,9 @@ from bot.demo.telegram.world import (
     user_json,
 )
 
+#: What somebody types; in a list, people are those whom they pick for a mention.
+Typed = str | list[str | User]
+
 MAX_TEXT = 4096
 MAX_CAPTION = 1024
 MAX_QUOTE = 1024
@@ -28,7 +33,7 @@ class Writing(State):
         self,
         chat: Chat | int,
         user: User | int,
-        text: str,
+        text: Typed,
         *,
         reply_to: Message | int | None = None,
         quote: str | None = None,
@@ -40,8 +45,9 @@ class Writing(State):
         """A person writes. `anonymous`: see `set_anonymous`, first; `sender_chat`: as a channel.
 
         With `photo`, `text` is its caption; `quote` is what they marked of the message that they
-        reply to. ValueError where their client would not send it: empty, too long, or not in the
-        chat.
+        reply to. A client mentions somebody by `@username`, which names no id, or without one by
+        their first name, with their User. ValueError where it would not send the message: empty,
+        too long, or not in the chat.
         """
         chat, user = self._chat(chat), self._user(user)
         if anonymous is not None:
@@ -93,7 +99,7 @@ class Writing(State):
         )
         return self.publish(message)
 
-    def edit_as_user(self, message: Message, text: str) -> Message:
+    def edit_as_user(self, message: Message, text: Typed) -> Message:
         """The writer edits a message."""
         message.text, message.entities = _typed(text, is_caption=message.photo is not None)
         self.edited(message)
@@ -121,16 +127,31 @@ class Writing(State):
         return self.publish(copy)
 
 
-def _typed(text: str, *, is_caption: bool) -> tuple[str | None, list[Json]]:
+def _typed(typed: Typed, *, is_caption: bool) -> tuple[str | None, list[Json]]:
     """What a client makes of what was typed. ValueError where it would not send it."""
+    text, entities = _with_mentions([typed] if isinstance(typed, str) else typed)
     if is_caption and not text.strip():
         return None, []
-    entities: list[Entity]
-    text, entities = fix_text(text, [])
+    text, entities = fix_text(text, entities)
     limit = MAX_CAPTION if is_caption else MAX_TEXT
     if utf16_length(text) > limit:
         raise ValueError(f"a client sends at most {limit} characters at once")
     return text, [entity.to_json() for entity in entities]
+
+
+def _with_mentions(parts: Sequence[str | User]) -> tuple[str, list[Entity]]:
+    """The text, and the mentions that carry a User."""
+    text, entities = "", []
+    for part in parts:
+        if isinstance(part, str):
+            text += part
+        elif part.username:
+            text += f"@{part.username}"
+        else:
+            place, length = utf16_length(text), utf16_length(part.first_name)
+            entities.append(Entity("text_mention", place, length, {"user": user_json(part)}))
+            text += part.first_name
+    return text, entities
 
 
 def _quote(target: Message | None, quote: str) -> Json:
