@@ -52,8 +52,7 @@ class Writing(State):
         chat, user = self._chat(chat), self._user(user)
         if anonymous is not None:
             self.set_anonymous(chat, user, on=anonymous)
-        if chat.migrated_to is not None or chat.blocked or not chat.has(user.id):
-            raise ValueError(f"{user.first_name} can't write there")
+        _check_may_write(chat, user)
         if thread is not None and (thread not in chat.topics or not chat.is_forum):
             raise ValueError(f"there is no topic {thread}")
         if thread in chat.closed_topics and not chat.has_admin(user.id):
@@ -113,18 +112,40 @@ class Writing(State):
         *,
         automatic: bool = False,
     ) -> Message:
-        """Forward a message; `automatic`: a channel's post arriving in its discussion group."""
+        """Forward a message; `automatic`: a channel's post arriving in its discussion group.
+
+        Buttons go along only where all of them are links. ValueError where a client can't forward:
+        a message that is gone or protected, or to a chat in which the person can't write.
+        """
         to = self._chat(to)
         sender = TELEGRAM if automatic else self._user(user) if user is not None else None
+        if message.deleted or message.service or "has_protected_content" in message.extra:
+            raise ValueError("that message can't be forwarded")
+        if sender is not None and not automatic:
+            _check_may_write(to, sender)
         copy = self.new_message(to, sender)
         copy.text, copy.entities, copy.photo = message.text, list(message.entities), message.photo
+        copy.reply_markup = _forwarded_markup(message)
         copy.extra = {"forward_origin": _origin(message)}
         if automatic:
             copy.sender_chat = message.chat
             copy.extra["is_automatic_forward"] = True
+        elif sender is not None and to.hides(sender.id):
+            copy.sender, copy.sender_chat = GROUP_ANONYMOUS_BOT, to
         if to.type == "private" and not automatic:
             to.started = True
         return self.publish(copy)
+
+    def delete_as_user(self, message: Message, user: User | int) -> None:
+        """A person deletes a message for everyone: any in private, else as its writer or an admin.
+
+        ValueError where their client offers them no such thing.
+        """
+        chat, user = message.chat, self._user(user)
+        is_theirs = message.author is user or chat.type == "private"
+        if message.deleted or not (chat.has(user.id) and (is_theirs or chat.has_admin(user.id))):
+            raise ValueError(f"{user.first_name} can't delete that")
+        self.delete_message(chat, message.id)
 
 
 def _typed(typed: Typed, *, is_caption: bool) -> tuple[str | None, list[Json]]:
@@ -171,7 +192,21 @@ def thread_of(chat: Chat, target: Message | None, thread: int | None) -> int | N
     return None
 
 
+def _check_may_write(chat: Chat, user: User) -> None:
+    if chat.migrated_to is not None or chat.blocked or not chat.has(user.id):
+        raise ValueError(f"{user.first_name} can't write there")
+
+
+def _forwarded_markup(message: Message) -> Json | None:
+    """The keyboard of a forward: of links only, or none."""
+    rows = (message.reply_markup or {}).get("inline_keyboard", [])
+    are_links = all("url" in button for row in rows for button in row)
+    return {"inline_keyboard": rows} if rows and are_links else None
+
+
 def _origin(message: Message) -> Json:
+    if "forward_origin" in message.extra:
+        return dict(message.extra["forward_origin"])
     if message.sender_chat is not None and message.sender_chat.type == "channel":
         where = {"chat": chat_json(message.sender_chat), "message_id": message.id}
         return {"type": "channel", **where, "date": message.date}
