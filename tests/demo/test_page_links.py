@@ -88,6 +88,7 @@ def test_a_press_leads_somebody_new_to_start_and_on_from_there(page: Page) -> No
     expect(start).to_be_focused()
     expect(page.get_by_label("Message", exact=True)).to_be_hidden()
     expect(page.locator("article")).to_have_count(0)
+    expect(page.get_by_role("button", name="/start")).to_be_hidden()
 
     # it is offered in that chat only, and stays there until it is pressed
     page.go_back()
