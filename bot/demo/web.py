@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
@@ -25,7 +25,8 @@ from bot.demo import views, wallets
 from bot.demo.errors import Refused
 from bot.demo.feed import Feed
 from bot.demo.stage import Stage
-from bot.demo.telegram import Chat, Json
+from bot.demo.telegram import Chat, Json, start_token
+from bot.demo.telegram import Press as Pressed
 from bot.demo.telegram.text import utf16_length
 
 PAGE = Path(__file__).parent / "page"
@@ -61,6 +62,13 @@ class Press(BaseModel):
     user: int
     message: int
     data: str
+
+
+class Start(BaseModel):
+    """A person presses START in their private chat."""
+
+    user: int
+    token: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
 
 
 class Menu(BaseModel):
@@ -167,9 +175,28 @@ class Page:
         )
         ended.cancel()
         if not press.answer.done():
-            return {"text": None, "alert": False}
+            return {"text": None, "alert": False, "opens": None}
         answer = press.answer.result()
-        return {"text": answer.text, "alert": answer.show_alert}
+        return {"text": answer.text, "alert": answer.show_alert, "opens": self._open(press)}
+
+    def _open(self, press: Pressed) -> Json | None:
+        """The private chat that the answer's link opens, and the token of the START offered there.
+
+        The token is None for somebody who uses the bot: their client has sent it.
+        """
+        try:
+            sent = self._telegram.follow(press, presses_start=False)
+        except LookupError:
+            return None
+        url = press.answer.result().url or ""
+        token = None if sent else start_token(url, self._stage.bot.username)
+        return {"chat": press.user.id, "start": token}
+
+    async def start(self, started: Start) -> Json:
+        """Press START, where a link offered it."""
+        self._chat_of(started.user, started.user)
+        self._telegram.start_bot(started.user, started.token)
+        return {}
 
     async def commands(self, asked: Menu) -> Json:
         """The command menu."""
@@ -256,6 +283,7 @@ class Page:
                 Route("/events", events),
                 _action("/api/say", Say, self.say),
                 _action("/api/press", Press, self.press),
+                _action("/api/start", Start, self.start),
                 _action("/api/commands", Menu, self.commands),
                 _action("/api/wallet/scan", Scan, self.scan),
                 _action("/api/wallet/pay", Pay, self.pay),

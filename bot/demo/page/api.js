@@ -21,8 +21,14 @@ async function post(path, body) {
 export const say = (chat, user, text, { replyTo = null, thread = null } = {}) =>
   post("/api/say", { chat, user, text, reply_to: replyTo, thread });
 
-/** A person presses a button; returns the bot's answer: {text, alert}. */
+/**
+ * A person presses a button; returns the bot's answer: {text, alert, opens}. `opens` is the private
+ * chat that it leads to, {chat, start}: `start` is the token of the START offered there, or null.
+ */
 export const press = (chat, user, message, data) => post("/api/press", { chat, user, message, data });
+
+/** A person presses START, which a link with this token offered. */
+export const start = (user, token) => post("/api/start", { user, token });
 
 /** The command menu of a person in a chat: [{command, description}]. */
 export const commands = (chat, user) => post("/api/commands", { chat, user });

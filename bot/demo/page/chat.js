@@ -164,6 +164,7 @@ async function pressKey(message, button, element) {
     const answer = await press(message.chat, speaker().id, message.id, button.data);
     if (answer.text && answer.alert) alertBox(answer.text);
     else if (answer.text) toast(answer.text);
+    else if (answer.opens) does.open(answer.opens);
   } catch (error) {
     toast(error.message);
   } finally {
@@ -171,7 +172,7 @@ async function pressKey(message, button, element) {
   }
 }
 
-/** Start the open chat; `actions` are reply(message), pay(message), command(text). */
+/** Start the open chat; `actions` are reply(message), pay(message), command(text), open({chat, start}). */
 export function startChat(actions) {
   does = { ...actions, jump, press: pressKey };
   $("back").append(icon("back"));

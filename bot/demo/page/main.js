@@ -6,13 +6,15 @@ import { startChats } from "./chats.js";
 import { replyWith, sendCommand, startComposer } from "./composer.js";
 import { $ } from "./dom.js";
 import { changes } from "./store.js";
+import { openPrivate, startOffers } from "./start.js";
 import { startSwitches } from "./switches.js";
 import { startTour } from "./tour.js";
 import { openWallet, startWallet } from "./wallet.js";
 
 startChats();
-startChat({ reply: replyWith, pay: openWallet, command: sendCommand });
+startChat({ reply: replyWith, pay: openWallet, command: sendCommand, open: openPrivate });
 startComposer();
+startOffers();
 startSwitches();
 startWallet();
 startTour();

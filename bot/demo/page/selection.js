@@ -33,6 +33,11 @@ export function speakAs(id) {
   emit("speaker");
 }
 
+/** Open a room by its key. */
+export function openRoom(key) {
+  location.hash = key;
+}
+
 /** Take the room from the address; side by side one is always open. */
 export function readAddress() {
   const asked = decodeURIComponent(location.hash.slice(1));

@@ -3,6 +3,7 @@
 from bot.demo.telegram.changes import Listener
 from bot.demo.telegram.faults import Stall
 from bot.demo.telegram.sim import SimTelegram
+from bot.demo.telegram.starts import start_token
 from bot.demo.telegram.world import (
     Answer,
     Call,
@@ -30,4 +31,5 @@ __all__ = [
     "Stall",
     "User",
     "Version",
+    "start_token",
 ]

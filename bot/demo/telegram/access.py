@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.demo.telegram.people import MAX_CAPTION, MAX_TEXT, People
+from bot.demo.telegram.people import People
 from bot.demo.telegram.request import Query, Refusal, bad_request
 from bot.demo.telegram.state import Bot
 from bot.demo.telegram.text import (
@@ -18,6 +18,7 @@ from bot.demo.telegram.text import (
     utf16_length,
 )
 from bot.demo.telegram.world import Chat, Json, Message, chat_json, user_json
+from bot.demo.telegram.writing import MAX_CAPTION, MAX_TEXT
 
 Right = Literal["read", "members", "edit", "write"]
 
@@ -51,15 +52,16 @@ class Access:
 
     def _find_chat(self, bot: Bot, chat_id: int) -> Chat:
         chat = self._people.find_chat(bot, chat_id)
-        if chat is not None and (chat.type == "private" or bot.user.id in chat.members):
+        if chat is not None and bot.user.id in chat.members and chat.type != "private":
             return chat
         try:
             person = self._people.user(chat_id)
         except KeyError:
             raise bad_request("chat not found") from None
+        # a chat that the person has only opened tells the bot nothing
         if not self._people.knows(bot, person):
             raise bad_request("chat not found")
-        return Chat(chat_id, "private", bot=bot.user, person=person)
+        return chat or Chat(chat_id, "private", bot=bot.user, person=person)
 
     def thread(self, chat: Chat, query: Query) -> int | None:
         """The topic to write to. Refusal for an unknown one, and for General by its number.

@@ -23,8 +23,10 @@ Add people and chats and steer them with JSON over POST; ids are numbers:
                 chat is a group's id, or the user's own for the private chat
   /sim/edit     {"chat", "message", "text"}
   /sim/press    {"chat", "user", "message", "text"? or "data"?}  waits up to 10 s for the answer
+  /sim/start    {"user", "token"?}                               START, as a link's token offers
   /sim/delete   {"chat", "message"}
   /sim/block    {"user"}              /sim/unblock  {"user"}
+  /sim/anonymous {"chat", "user", "on"?}                         an administrator as the group
   /sim/promote  {"chat", "user"}      /sim/demote   {"chat", "user"}
   /sim/remove   {"chat"}              /sim/readd    {"chat"}     the bot, from a group
   /sim/migrate  {"chat"}                                         group to supergroup
@@ -63,12 +65,14 @@ class Control:
             "say": self._say,
             "edit": self._edit,
             "press": self._press,
+            "start": lambda asked: sim.message_json(sim.start_bot(**asked)),
             "migrate": lambda asked: self._chat(sim.migrate(**asked)),
         }
         silent: dict[str, Callable[..., None]] = {
             "delete": self._delete,
             "block": sim.block,
             "unblock": sim.unblock,
+            "anonymous": sim.set_anonymous,
             "promote": sim.promote,
             "demote": sim.demote,
             "remove": sim.remove_bot,
@@ -128,7 +132,8 @@ class Control:
                 answer = await asyncio.shield(press.answer)
         except TimeoutError:
             return {"answered": False}
-        return {"answered": True, "text": answer.text, "show_alert": answer.show_alert}
+        shown = {"text": answer.text, "show_alert": answer.show_alert, "url": answer.url}
+        return {"answered": True} | shown
 
     # --- reading
 

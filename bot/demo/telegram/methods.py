@@ -12,6 +12,7 @@ from bot.demo.telegram.floods import Floods
 from bot.demo.telegram.people import People
 from bot.demo.telegram.request import Query, Refusal, bad_request
 from bot.demo.telegram.sending import Sending
+from bot.demo.telegram.starts import start_token
 from bot.demo.telegram.state import Bot
 from bot.demo.telegram.text import utf16_length
 from bot.demo.telegram.updates import MAX_TIMEOUT_S
@@ -185,7 +186,7 @@ class BotApi:
         return True
 
     def answer_callback_query(self, bot: Bot, query: Query) -> bool:
-        """answerCallbackQuery."""
+        """answerCallbackQuery; of links only those that open this bot's private chat."""
         press = self._people.find_press(query.text("callback_query_id"))
         is_mine = press is not None and press.message.author is bot.user
         if press is None or not is_mine or self._people.clock() > press.pressed_at + ANSWERABLE_S:
@@ -195,8 +196,11 @@ class BotApi:
         text = query.text("text")
         if utf16_length(text) > MAX_ANSWER:
             raise bad_request("MESSAGE_TOO_LONG")
+        url = query.text("url")
+        if url and start_token(url, bot.user.username) is None:
+            raise bad_request("URL_INVALID")
         if not press.answer.done():
-            press.answer.set_result(Answer(text or None, query.flag("show_alert")))
+            press.answer.set_result(Answer(text or None, query.flag("show_alert"), url or None))
             self._people.changed(Change("answer", press.message.chat.id, press=press))
         return True
 
@@ -241,9 +245,12 @@ class BotApi:
         if user_id <= 0:
             raise bad_request("invalid user_id specified")
         try:
-            return member_json(chat, self._people.user(user_id))
+            user = self._people.user(user_id)
         except KeyError:
             raise bad_request("user not found") from None
+        if _is_hidden(bot, chat, user):
+            return {"user": user_json(user), "status": "left"}
+        return member_json(chat, user)
 
     def get_chat_member_count(self, bot: Bot, query: Query) -> int:
         """getChatMemberCount."""
@@ -251,7 +258,7 @@ class BotApi:
         return sum(chat.has(user_id) for user_id in chat.members)
 
     def get_chat_administrators(self, bot: Bot, query: Query) -> list[Json]:
-        """getChatAdministrators: people, and this bot."""
+        """getChatAdministrators: people that this bot sees, and the bot."""
         chat = self._access.chat(bot, query, "members")
         if chat.type == "private":
             raise bad_request("there are no administrators in the private chat")
@@ -260,7 +267,8 @@ class BotApi:
             for user_id, status in chat.members.items()
             if status in ADMINS
         ]
-        return [member_json(chat, user) for user in admins if not user.is_bot or user is bot.user]
+        shown = [user for user in admins if user is bot.user or not user.is_bot]
+        return [member_json(chat, user) for user in shown if not _is_hidden(bot, chat, user)]
 
     def leave_chat(self, bot: Bot, query: Query) -> bool:
         """leaveChat."""
@@ -317,6 +325,11 @@ class BotApi:
             if user_id <= 0:
                 raise bad_request(prefix + "Invalid user_id specified")
         return str(kind), chat.id, user_id, language
+
+
+def _is_hidden(bot: Bot, chat: Chat, user: User) -> bool:
+    """Only administrators see who is an anonymous one."""
+    return chat.hides(user.id) and not chat.has_admin(bot.user.id)
 
 
 def _command(command: object) -> Json:

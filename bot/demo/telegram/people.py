@@ -1,34 +1,21 @@
-"""What people do in a simulated Telegram: add groups, write, press, block. Knows no HTTP."""
+"""Chats and who is in them: groups, topics, members, the bot's places. Knows no HTTP."""
 
 from __future__ import annotations
 
-import asyncio
-
-from bot.demo.telegram.state import Bot, State
-from bot.demo.telegram.text import Entity, fix_text, utf16_length
+from bot.demo.telegram.pressing import Pressing
+from bot.demo.telegram.state import Bot
 from bot.demo.telegram.world import (
-    CHANNEL_BOT,
     GROUP_ANONYMOUS_BOT,
-    TELEGRAM,
     Change,
     Chat,
-    Json,
     Message,
-    Press,
     User,
-    chat_json,
     user_json,
 )
 
-MAX_TEXT = 4096
-MAX_CAPTION = 1024
-MAX_QUOTE = 1024
 
-
-class People(State):
-    """The state, and what people do to it."""
-
-    # --- chats and who is in them
+class People(Pressing):
+    """All of it: the state, what people write and press, and who is where."""
 
     def add_group(
         self,
@@ -161,20 +148,6 @@ class People(State):
         chat = self._chat(chat)
         chat.may_text, chat.may_photo = send_text, send_photos
 
-    def block(self, user: User | int, *, bot: User | None = None) -> None:
-        """The person blocks the bot (my_chat_member goes out; sends answer 403)."""
-        self._set_blocked(self.private_chat(user, bot=bot), blocked=True)
-
-    def unblock(self, user: User | int, *, bot: User | None = None) -> None:
-        """The person unblocks the bot."""
-        self._set_blocked(self.private_chat(user, bot=bot), blocked=False)
-
-    def _set_blocked(self, chat: Chat, *, blocked: bool) -> None:
-        chat.blocked = blocked
-        bot = self._bot_of(chat.bot)
-        if bot is not None and chat.person is not None:
-            self.push_membership(bot, chat, chat.person, "kicked" if blocked else "member")
-
     def remove_bot(
         self, chat: Chat | int, *, bot: User | None = None, status: str = "kicked"
     ) -> None:
@@ -198,7 +171,7 @@ class People(State):
         """Turn a group into a supergroup with a new id. The old id answers 400 from now on."""
         old = self._chat(chat)
         new = self.new_chat("supergroup", old.title or "", [])
-        new.members = dict(old.members)
+        new.members, new.anonymous = dict(old.members), set(old.anonymous)
         new.bare_commands, new.may_text, new.may_photo = (
             old.bare_commands,
             old.may_text,
@@ -218,196 +191,3 @@ class People(State):
             if status == "creator":
                 return self._users[user_id]
         return None
-
-    def _bot_of(self, user: User | None) -> Bot | None:
-        return next((bot for bot in self.bots.values() if bot.user is user), None)
-
-    # --- writing
-
-    def say(
-        self,
-        chat: Chat | int,
-        user: User | int,
-        text: str,
-        *,
-        reply_to: Message | int | None = None,
-        quote: str | None = None,
-        thread: int | None = None,
-        anonymous: bool = False,
-        sender_chat: Chat | None = None,
-        photo: bytes | None = None,
-    ) -> Message:
-        """A person writes. `anonymous`: an administrator as the group; `sender_chat`: as a channel.
-
-        With `photo`, `text` is its caption; `quote` is what they marked of the message that they
-        reply to. Nothing names `user` in what goes out then. ValueError
-        where their client would not send it: empty, too long, or not in the chat.
-        """
-        chat, user = self._chat(chat), self._user(user)
-        if chat.migrated_to is not None or chat.blocked or not chat.has(user.id):
-            raise ValueError(f"{user.first_name} can't write there")
-        if thread is not None and (thread not in chat.topics or not chat.is_forum):
-            raise ValueError(f"there is no topic {thread}")
-        if thread in chat.closed_topics and not chat.has_admin(user.id):
-            raise ValueError(f"topic {thread} is closed")
-        typed, entities = _typed(text, is_caption=photo is not None)
-        picture = None if photo is None else self.photos.add(photo)
-        message = self.new_message(chat, user, text=typed, entities=entities, photo=picture)
-        message.reply_to = self._target(chat, reply_to)
-        message.thread_id = thread_of(chat, message.reply_to, thread)
-        if quote is not None:
-            message.extra["quote"] = _quote(message.reply_to, quote)
-        if anonymous:
-            message.sender, message.sender_chat = GROUP_ANONYMOUS_BOT, chat
-        elif sender_chat is not None:
-            message.sender, message.sender_chat = CHANNEL_BOT, sender_chat
-        if chat.type == "private" and not chat.started:
-            chat.started = True
-        return self.publish(message)
-
-    def _target(self, chat: Chat, reply_to: Message | int | None) -> Message | None:
-        return chat.messages[reply_to] if isinstance(reply_to, int) else reply_to
-
-    def post(self, channel: Chat | int, text: str) -> Message:
-        """Somebody posts in a channel."""
-        channel = self._chat(channel)
-        typed, entities = _typed(text, is_caption=False)
-        message = self.new_message(
-            channel, None, sender_chat=channel, text=typed, entities=entities
-        )
-        return self.publish(message)
-
-    def edit_as_user(self, message: Message, text: str) -> Message:
-        """The writer edits a message."""
-        message.text, message.entities = _typed(text, is_caption=message.photo is not None)
-        self.edited(message)
-        return message
-
-    def forward(
-        self,
-        message: Message,
-        to: Chat | int,
-        user: User | int | None = None,
-        *,
-        automatic: bool = False,
-    ) -> Message:
-        """Forward a message; `automatic`: a channel's post arriving in its discussion group."""
-        to = self._chat(to)
-        sender = TELEGRAM if automatic else self._user(user) if user is not None else None
-        copy = self.new_message(to, sender)
-        copy.text, copy.entities, copy.photo = message.text, list(message.entities), message.photo
-        copy.extra = {"forward_origin": _origin(message)}
-        if automatic:
-            copy.sender_chat = message.chat
-            copy.extra["is_automatic_forward"] = True
-        if to.type == "private" and not automatic:
-            to.started = True
-        return self.publish(copy)
-
-    # --- buttons and menus
-
-    def press(
-        self,
-        chat: Chat | int,
-        user: User | int,
-        message_id: int,
-        *,
-        text: str | None = None,
-        data: str | None = None,
-    ) -> Press:
-        """Press the button with that text or callback_data (the only one if neither is given).
-
-        LookupError if there is no such button now.
-        """
-        message = self.message(chat, message_id)
-        bot = self._bot_of(message.sender)
-        buttons = [] if message.deleted or bot is None else _buttons(message)
-        wanted = [
-            button
-            for button in buttons
-            if text in (None, button["text"]) and data in (None, button["callback_data"])
-        ]
-        if not wanted or bot is None or (text is None and data is None and len(wanted) > 1):
-            raise LookupError(f"no such button: {[button['text'] for button in buttons]}")
-        answer = asyncio.get_running_loop().create_future()
-        pressed = wanted[0]["callback_data"]
-        press_id = str(next(self._press_ids))
-        press = Press(press_id, self._user(user), message, pressed, answer, self.clock())
-        self.push_press(bot, press)
-        return press
-
-    def commands(self, chat: Chat | int, user: User | int) -> list[Json]:
-        """The command menu that this person is shown in this chat; the narrowest scope wins."""
-        chat, user = self._chat(chat), self._user(user)
-        bots = [self._bot_of(chat.bot)] if chat.bot else self.bots_in(chat)
-        menu: list[Json] = []
-        for bot in bots:
-            if bot is not None:
-                menu += _menu(bot, chat, user)
-        return menu
-
-
-def _typed(text: str, *, is_caption: bool) -> tuple[str | None, list[Json]]:
-    """What a client makes of what was typed. ValueError where it would not send it."""
-    if is_caption and not text.strip():
-        return None, []
-    entities: list[Entity]
-    text, entities = fix_text(text, [])
-    limit = MAX_CAPTION if is_caption else MAX_TEXT
-    if utf16_length(text) > limit:
-        raise ValueError(f"a client sends at most {limit} characters at once")
-    return text, [entity.to_json() for entity in entities]
-
-
-def _quote(target: Message | None, quote: str) -> Json:
-    """What somebody marked. ValueError where a client could not mark that."""
-    before, marked, _ = ((target and target.text) or "").partition(quote)
-    if not marked or utf16_length(quote) > MAX_QUOTE:
-        raise ValueError("that is not in the message, or too much of it")
-    return {"text": quote, "position": utf16_length(before), "is_manual": True}
-
-
-def thread_of(chat: Chat, target: Message | None, thread: int | None) -> int | None:
-    """The topic, or in other supergroups the first message of a row of replies."""
-    if chat.is_forum:
-        return thread if thread is not None else target.thread_id if target else None
-    if chat.type == "supergroup" and target is not None:
-        return target.thread_id or target.id
-    return None
-
-
-def _origin(message: Message) -> Json:
-    if message.sender_chat is not None and message.sender_chat.type == "channel":
-        where = {"chat": chat_json(message.sender_chat), "message_id": message.id}
-        return {"type": "channel", **where, "date": message.date}
-    if message.sender_chat is not None:
-        shown = chat_json(message.sender_chat)
-        return {"type": "chat", "sender_chat": shown, "date": message.date}
-    if message.sender is None:
-        return {"type": "hidden_user", "sender_user_name": "Somebody", "date": message.date}
-    return {"type": "user", "sender_user": user_json(message.sender), "date": message.date}
-
-
-def _buttons(message: Message) -> list[Json]:
-    rows = (message.reply_markup or {}).get("inline_keyboard", [])
-    return [button for row in rows for button in row if "callback_data" in button]
-
-
-def _menu(bot: Bot, chat: Chat, user: User) -> list[Json]:
-    scopes: list[tuple[str, int | None, int | None]]
-    if chat.type == "private":
-        scopes = [("chat", chat.id, None), ("all_private_chats", None, None)]
-    else:
-        admin = chat.has_admin(user.id)
-        scopes = [
-            ("chat_member", chat.id, user.id),
-            *([("chat_administrators", chat.id, None)] if admin else []),
-            ("chat", chat.id, None),
-            *([("all_chat_administrators", None, None)] if admin else []),
-            ("all_group_chats", None, None),
-        ]
-    for scope in [*scopes, ("default", None, None)]:
-        for language in (user.language_code or "", ""):
-            if menu := bot.commands.get((*scope, language)):
-                return menu
-    return []

@@ -5,11 +5,12 @@ from __future__ import annotations
 from bot.demo.telegram.access import Access, Reply, check_may_send
 from bot.demo.telegram.floods import Floods
 from bot.demo.telegram.markup import read_inline_markup, read_markup
-from bot.demo.telegram.people import People, thread_of
+from bot.demo.telegram.people import People
 from bot.demo.telegram.request import Query, bad_request
 from bot.demo.telegram.state import Bot
 from bot.demo.telegram.text import Entity
 from bot.demo.telegram.world import Chat, Json, Message, Photo, message_json
+from bot.demo.telegram.writing import thread_of
 
 DELETABLE_S = 48 * 3600
 

@@ -39,6 +39,8 @@ _KEPT_PRESSES = 10_000
 class Bot:
     """A bot as Telegram keeps it; `commands` by scope and language.
 
+    `met` are the ids of people whom updates named, beside those in its groups.
+
     Its private chats and groups share one count of messages, which is its own. `left`: the messages
     of groups that another bot counts now, by chat id.
     """
@@ -51,6 +53,7 @@ class Bot:
     webhook_url: str = ""
     last_message_id: int = 0
     left: dict[int, dict[int, Message]] = field(default_factory=dict)
+    met: set[int] = field(default_factory=set)
     commands: dict[tuple[str, int | None, int | None, str], list[Json]] = field(
         default_factory=dict
     )
@@ -117,7 +120,9 @@ class State(Changes):
         return self._presses.get(press_id)
 
     def knows(self, bot: Bot, user: User) -> bool:
-        """Whether the bot has ever met the person: in a group, or because they wrote to it."""
+        """Whether the bot has ever met the person: in a group, in an update, or in private."""
+        if user.id in bot.met:
+            return True
         private = self._private.get((bot.user.id, user.id))
         if private is not None and private.started:
             return True
@@ -141,6 +146,9 @@ class State(Changes):
 
     def _user(self, user: User | int) -> User:
         return self._users[user] if isinstance(user, int) else user
+
+    def _bot_of(self, user: User | None) -> Bot | None:
+        return next((bot for bot in self.bots.values() if bot.user is user), None)
 
     # --- adding
 
@@ -274,10 +282,14 @@ class State(Changes):
         for bot in self.bots.values():
             if hears(bot.user, message, reads_all=bot.reads_all):
                 body = body or message_json(message)
+                bot.met.update(
+                    entity["user"]["id"] for entity in message.entities if "user" in entity
+                )
                 bot.updates.push(kind, body, MESSAGE_TTL_S)
 
     def push_membership(self, bot: Bot, chat: Chat, by: User, status: str) -> None:
         """Give the bot another status in the chat; a private chat's says what the person did."""
+        bot.met.add(by.id)
         old = member_json(chat, bot.user)
         chat.members[bot.user.id] = status
         body = {
@@ -295,6 +307,7 @@ class State(Changes):
         while len(self._presses) >= _KEPT_PRESSES:
             del self._presses[next(iter(self._presses))]
         self._presses[press.id] = press
+        bot.met.add(press.user.id)
         body = {
             "id": press.id,
             "from": user_json(press.user),

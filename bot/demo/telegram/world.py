@@ -115,7 +115,7 @@ class Chat:
     `bot` is the bot of a private chat; `started`: the person has written to it; `blocked`: they
     have blocked it. `may_text`, `may_photo`: what members who are not administrators can send.
     `counted_by` is the bot whose numbers a group's `messages` have. `closed_topics`: only
-    administrators write there.
+    administrators write there. `anonymous` are the administrators who write as the group.
     """
 
     id: int
@@ -123,6 +123,7 @@ class Chat:
     title: str | None = None
     is_forum: bool = False
     members: dict[int, str] = field(default_factory=dict)
+    anonymous: set[int] = field(default_factory=set)
     topics: dict[int, str] = field(default_factory=dict)
     closed_topics: set[int] = field(default_factory=set)
     messages: dict[int, Message] = field(default_factory=dict)
@@ -146,18 +147,29 @@ class Chat:
         """Whether the person or bot is an administrator now."""
         return self.members.get(user_id) in ADMINS
 
+    def hides(self, user_id: int) -> bool:
+        """Whether the person is an anonymous administrator now."""
+        return user_id in self.anonymous and self.has_admin(user_id)
+
 
 @dataclass(slots=True, frozen=True)
 class Answer:
-    """What answerCallbackQuery says to the person who pressed."""
+    """What answerCallbackQuery says to the person who pressed.
+
+    `url` opens their private chat with the bot, see `follow`.
+    """
 
     text: str | None
     show_alert: bool
+    url: str | None = None
 
 
 @dataclass(slots=True, eq=False)
 class Press:
-    """A pressed button. `await press.answer` returns what the bot answered."""
+    """A pressed button. `await press.answer` returns what the bot answered.
+
+    `followed`: the person has followed the link of the answer.
+    """
 
     id: str
     user: User
@@ -165,6 +177,7 @@ class Press:
     data: str
     answer: asyncio.Future[Answer]
     pressed_at: float
+    followed: bool = False
 
 
 @dataclass(slots=True, frozen=True)
@@ -218,16 +231,17 @@ def chat_json(chat: Chat) -> Json:
 
 
 def member_json(chat: Chat, user: User) -> Json:
-    """The Bot API's ChatMember."""
+    """The Bot API's ChatMember, as an administrator sees it."""
     status = chat.members.get(user.id, "left")
     shown: Json = {"user": user_json(user), "status": status}
     if status == "creator":
-        shown["is_anonymous"] = False
+        shown["is_anonymous"] = chat.hides(user.id)
     elif status == "kicked":
         shown["until_date"] = 0
     elif status == "administrator":
         shown |= dict.fromkeys(_ADMIN_RIGHTS, True)
-        shown |= {"can_be_edited": False, "is_anonymous": False, "can_promote_members": False}
+        shown |= {"can_be_edited": False, "can_promote_members": False}
+        shown["is_anonymous"] = chat.hides(user.id)
         if chat.type == "channel":
             shown |= {"can_post_messages": True, "can_edit_messages": True}
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.demo.telegram.town import Refused, Town, picture, refusal
+from tests.demo.telegram.town import CANCEL, Json, Refused, Town, picture, refusal
 
 
 async def test_a_stranger_can_not_be_written_to(town: Town) -> None:
@@ -16,6 +16,50 @@ async def test_a_stranger_can_not_be_written_to(town: Town) -> None:
         "Forbidden: bot can't initiate conversation with a user"
     )
     assert await refusal(town, "sendMessage", text="x") == "Bad Request: chat_id is empty"
+
+
+WRITES: list[tuple[str, Json]] = [
+    ("sendMessage", {"text": "x"}),
+    ("sendPhoto", {"photo": picture()}),
+    ("sendChatAction", {"action": "typing"}),
+]
+
+
+@pytest.mark.parametrize(("method", "params"), WRITES)
+async def test_a_person_is_written_to_after_their_start_and_until_they_block(
+    town: Town, method: str, params: Json
+) -> None:
+    there = {"chat_id": town.ann.id, **params}
+    assert await refusal(town, method, **there) == "Bad Request: chat not found"
+    # opening the chat is not enough, nor is being a member of a group
+    town.sim.private_chat(town.ann)
+    assert await refusal(town, method, **there) == "Bad Request: chat not found"
+    group = town.group()
+    cannot_begin = "Forbidden: bot can't initiate conversation with a user"
+    assert await refusal(town, method, **there) == cannot_begin
+    town.sim.leave(group, town.ann)
+    assert await refusal(town, method, **there) == cannot_begin
+    town.sim.start_bot(town.ann)
+    await town.call(method, **there)
+    town.sim.block(town.ann)
+    assert await refusal(town, method, **there) == "Forbidden: bot was blocked by the user"
+    town.sim.start_bot(town.ann)
+    await town.call(method, **there)
+
+
+async def test_somebody_who_is_known_from_a_group_only_can_be_looked_up(town: Town) -> None:
+    assert await refusal(town, "getChat", chat_id=town.ann.id) == "Bad Request: chat not found"
+    town.group()
+    shown = await town.call("getChat", chat_id=town.ann.id)
+    assert (shown["first_name"], shown["type"]) == ("Ann", "private")
+
+
+async def test_a_press_makes_a_stranger_known_but_no_one_to_write_to(town: Town) -> None:
+    channel = town.sim.add_channel("News", admins=[town.bob])
+    post = await town.sent(channel, reply_markup=CANCEL)
+    town.sim.press(channel, town.ann, post.id)
+    said = await refusal(town, "sendMessage", chat_id=town.ann.id, text="x")
+    assert said == "Forbidden: bot can't initiate conversation with a user"
 
 
 async def test_a_person_who_blocked_the_bot_gets_nothing_until_they_return(town: Town) -> None:

@@ -54,9 +54,14 @@ async def test_it_runs_alone_and_is_steered_from_outside() -> None:
             assert (await pressing)["text"] == "ok"
             chat = (await http.get(f"{url}/sim/chats/{group}")).json()
             assert [message.get("text") for message in chat["messages"]][-1] == "hello"
+            started = await post("start", user=ann, token="a-b")
+            assert (started["text"], started["chat"]["id"]) == ("/start a-b", ann)
             assert (await post("say", chat=1, user=2, text="x"))["error"]
             assert (await http.get(f"{url}/sim/chats/5")).status_code == 404
-            assert {chat["id"] for chat in (await http.get(f"{url}/sim/chats")).json()} == {group}
+            assert {chat["id"] for chat in (await http.get(f"{url}/sim/chats")).json()} == {
+                ann,
+                group,
+            }
             process.send_signal(signal.SIGTERM)
             assert await process.wait() == 0
     finally:

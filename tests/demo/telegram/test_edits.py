@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.demo.telegram.town import CANCEL, NOT_MODIFIED, Town, picture, refusal
 
 
@@ -72,6 +74,40 @@ async def test_media_is_exchanged_by_upload_or_file_id_and_a_text_becomes_a_phot
     ):
         said = await refusal(town, "editMessageMedia", **where, media=wrong)
         assert said == f"Bad Request: {reason}"
+
+
+async def test_what_an_admin_deleted_can_be_edited_no_more(town: Town) -> None:
+    group = town.group(admins=[town.bob])
+    board = await town.sent(group, text="board", reply_markup=CANCEL)
+    with pytest.raises(ValueError, match="Ann can't delete"):
+        town.sim.delete_as_user(board, town.ann)
+    town.sim.delete_as_user(board, town.bob)
+    where = {"chat_id": group.id, "message_id": board.id}
+    media = {"type": "photo", "media": "attach://new"}
+    for method, params in (
+        ("editMessageText", {"text": "y"}),
+        ("editMessageText", {"text": "board", "reply_markup": CANCEL}),
+        ("editMessageMedia", {"media": media, "new": picture()}),
+        ("editMessageReplyMarkup", {}),
+    ):
+        said = await refusal(town, method, **where, **params)
+        assert said == "Bad Request: message to edit not found"
+    said = await refusal(town, "sendMessage", **where, text="x", reply_parameters=where)
+    assert said == "Bad Request: message to be replied not found"
+    with pytest.raises(LookupError):
+        town.sim.press(group, town.ann, board.id)
+
+
+async def test_a_person_deletes_what_they_wrote_and_anything_in_private(town: Town) -> None:
+    group, chat = town.group(), town.private()
+    town.sim.delete_as_user(town.sim.say(group, town.bob, "x"), town.bob)
+    sent = await town.sent(chat)
+    with pytest.raises(ValueError, match="Bob can't delete"):
+        town.sim.delete_as_user(sent, town.bob)
+    town.sim.delete_as_user(sent, town.ann)
+    assert sent.deleted
+    with pytest.raises(ValueError, match="Ann can't delete"):
+        town.sim.delete_as_user(sent, town.ann)
 
 
 async def test_deleting_follows_the_48_hours(town: Town) -> None:

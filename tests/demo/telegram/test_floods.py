@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.demo.telegram import Chat
-from tests.demo.telegram.town import Refused, Town
+from tests.demo.telegram.town import CANCEL, Refused, Town, refusal
 
 
 async def wait_named(town: Town, chat: Chat) -> int:
@@ -43,6 +43,31 @@ async def test_a_group_takes_20_a_minute_edits_included(town: Town) -> None:
         await town.call("editMessageText", **where, text=str(count))
     town.clock.now += 1
     assert await wait_named(town, group) == 40
+
+
+async def test_a_group_refuses_an_edit_too_many_and_keeps_what_it_shows(town: Town) -> None:
+    group = town.group()
+    town.sim.limit_floods()
+    board = await town.sent(group, text="0", reply_markup=CANCEL)
+    where = {"chat_id": group.id, "message_id": board.id}
+    for count in range(1, 20):
+        town.clock.now += 2
+        # messages, texts and keyboards count together; a call that changes nothing does not
+        match count % 3:
+            case 0:
+                await town.sent(group)
+            case 1:
+                await town.call("editMessageReplyMarkup", **where)
+            case _:
+                await town.call("editMessageText", **where, text=f"{count}", reply_markup=CANCEL)
+        await refusal(town, "sendMessage", chat_id=group.id)
+    with pytest.raises(Refused) as caught:
+        await town.call("editMessageText", **where, text="late", reply_markup=CANCEL)
+    assert (caught.value.code, caught.value.parameters) == (429, {"retry_after": 22})
+    assert board.text == "17"
+    await town.sent(town.private())
+    town.clock.now += 22
+    await town.call("editMessageText", **where, text="late", reply_markup=CANCEL)
 
 
 async def test_all_chats_together_take_30_a_second(town: Town) -> None:

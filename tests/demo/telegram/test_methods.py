@@ -27,6 +27,15 @@ async def test_a_press_reaches_the_bot_and_its_answer_the_person(town: Town) -> 
     assert (answer.text, answer.show_alert) == ("Done", True)
 
 
+async def test_a_button_in_a_channel_can_be_pressed(town: Town) -> None:
+    channel = town.sim.add_channel("News", admins=[town.bob])
+    message = await town.sent(channel, reply_markup=CANCEL)
+    await town.drain()
+    town.sim.press(channel, town.ann, message.id)
+    (update,) = await town.updates()
+    assert update["callback_query"]["message"]["sender_chat"]["id"] == channel.id
+
+
 async def test_a_button_that_is_gone_can_not_be_pressed(town: Town) -> None:
     chat = town.private()
     message = await town.sent(chat, reply_markup=CANCEL)
@@ -46,6 +55,25 @@ async def test_an_old_or_unknown_press_can_not_be_answered(town: Town) -> None:
     assert await refusal(town, "answerCallbackQuery", callback_query_id="5") == too_old
     town.clock.now += 151
     assert await refusal(town, "answerCallbackQuery", callback_query_id=press.id) == too_old
+
+
+async def test_a_press_that_waited_too_long_can_not_be_answered(town: Town) -> None:
+    chat = town.private()
+    message = await town.sent(chat, reply_markup=CANCEL)
+    await town.drain()
+    soon, late = (town.sim.press(chat, town.ann, message.id) for _ in range(2))
+    answer = {"url": "t.me/invoice_bot?start=a"}
+    await town.call("answerCallbackQuery", callback_query_id=soon.id, **answer)
+    # a bot that was away still gets it
+    town.clock.now += 149
+    assert len(await town.updates()) == 2
+    said = await refusal(town, "answerCallbackQuery", callback_query_id=late.id, **answer)
+    assert said == (
+        "Bad Request: query is too old and response timeout expired or query ID is invalid"
+    )
+    assert not late.answer.done()
+    town.clock.now += 1
+    assert await town.updates(1) == []
 
 
 async def test_a_bot_reacts_once_and_with_the_usual_emoji(town: Town) -> None:
