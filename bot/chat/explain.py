@@ -37,6 +37,8 @@ os.environ.setdefault("PTB_TIMEDELTA", "true")
 
 #: The patience that Telegram asks for where it does not say how much, in seconds.
 RETRY_AFTER_S = 1.0
+#: The longest that is believed: one odd answer must not silence a chat, or the bot, for days.
+LONGEST_RETRY_AFTER_S = 300.0
 
 _FORBIDDEN_TEXTS = (
     "chat not found",
@@ -48,7 +50,7 @@ _FORBIDDEN_TEXTS = (
     "peer_id_invalid",
     "group chat was deactivated",
 )
-#: Whole texts: others end like these, and speak of the message that is replied to.
+#: How texts begin: others end like these, and speak of the message that is replied to.
 _GONE_TEXTS = ("message to edit not found", "message to delete not found", "message_id_invalid")
 #: Of the message that is replied to, whatever is said of it.
 _REPLY_TEXTS = ("reply", "replied", "message_id_invalid")
@@ -62,13 +64,14 @@ def explain(error: TelegramError) -> ChatError:
     lowered = text.lower()  # PTB writes the first letter large
     if isinstance(error, RetryAfter):
         wait = error.retry_after
-        return ChatBusy(wait.total_seconds() if isinstance(wait, timedelta) else RETRY_AFTER_S)
+        wait_s = wait.total_seconds() if isinstance(wait, timedelta) else RETRY_AFTER_S
+        return ChatBusy(min(max(wait_s, 0.0), LONGEST_RETRY_AFTER_S))
     if isinstance(error, ChatMigrated):
         return ChatMoved(error.new_chat_id)
     if isinstance(error, Forbidden):
         return ChatForbidden(detail=text)
     if isinstance(error, BadRequest):  # a NetworkError too: it has to come first
-        if lowered.removeprefix("bad request: ") in _GONE_TEXTS:
+        if lowered.removeprefix("bad request: ").startswith(_GONE_TEXTS):
             return MessageGone(detail=text)
         if any(part in lowered for part in _FORBIDDEN_TEXTS):
             return ChatForbidden(detail=text)

@@ -32,6 +32,7 @@ MAX_ANSWER_BYTES = 32 * 1024 * 1024
 #: What is asked for and can be unpacked here: never more than asked for is unpacked.
 _PACKED = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
+_OK, _REDIRECTED = 200, 300
 _NO_CONNECTION = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
@@ -124,13 +125,30 @@ class Transport(BaseRequest):
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=connect_s + answer_s, connect=connect_s),
             ) as response:
-                return response.status, await _body(response)
+                body = await _body(response)
+                is_one = not _is_success(response) and _says_success(body)
+                return (_OK if is_one else response.status), body
         except _NO_CONNECTION as error:
             raise NeverSent(_told(error)) from error
         except TimeoutError as error:
             raise TimedOut from error
         except aiohttp.ClientError as error:
             raise NetworkError(_told(error)) from error
+
+
+def _is_success(response: aiohttp.ClientResponse) -> bool:
+    return _OK <= response.status < _REDIRECTED
+
+
+def _says_success(body: bytes) -> bool:
+    """Whether Telegram did it, whatever a proxy made of the answer's status."""
+    if not body.lstrip().startswith(b"{"):
+        return False
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return answer.get("ok") is True and "result" in answer
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
@@ -142,7 +160,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
         body = await _packed(response.content)
         return _unpacked(body, response.headers.get("Content-Encoding", "").lower())
     except (aiohttp.ClientError, zlib.error, _TooLarge) as error:
-        raise (Unreadable if response.ok else NetworkError)(_told(error)) from error
+        raise (Unreadable if _is_success(response) else NetworkError)(_told(error)) from error
 
 
 class _TooLarge(Exception):

@@ -40,9 +40,13 @@ class DeliveryColumns(TypedDict, total=False):
 KEPT_IN_A_MOVE = frozenset({Do.ANNOUNCE, Do.NOTIFY_OWNER})
 
 
-def before(do: Do, armed: Do | None) -> DeliveryColumns:
-    """What is written before a message goes out, unless the step before wrote it (`armed`)."""
-    return {"sending": do} if do in SENDS and armed is not do else {}
+def before(row: Delivery, do: Do, armed: Do | None) -> DeliveryColumns:
+    """What is written before a message goes out, unless the step before wrote it (`armed`).
+
+    A group that moves voids what was written.
+    """
+    is_written = do is armed and do is row.sending
+    return {"sending": do} if do in SENDS and not is_written else {}
 
 
 def after(following: Do) -> DeliveryColumns:

@@ -37,7 +37,6 @@ from bot.errors import (
     InvoiceUnknown,
     MaybeSent,
     MessageGone,
-    NoAnswer,
     NodeError,
     NodeOdd,
     NodeRefused,
@@ -50,7 +49,7 @@ from bot.errors import (
 LONGEST_AT_NODE_S = 5.0
 LONGEST_IN_CHAT_S = 8.0
 LONGEST_AFTER_BUSY_S = 1.0
-#: The first pause after a message that Telegram took without an answer: each more may be a copy.
+#: The first pause after a message that may have arrived: each more may be a copy.
 FIRST_AFTER_NO_ANSWER_S = 4.0
 #: Seconds by which the node's clock may be behind ours.
 CLOCKS_APART_S = 86_400.0
@@ -385,12 +384,9 @@ def _after_chat_error(
             return _refused(do, row, around), None
         case AnswerUnreadable() if do in SENDS:
             return _unnumbered(row, do, around)
-        case NoAnswer() if do in SENDS:
+        case MaybeSent() if do in SENDS:
             again = Again(first_s=FIRST_AFTER_NO_ANSWER_S)
             return changes(**delivery.unanswered(row, do)), again
-        case MaybeSent():
-            unsure = changes(**delivery.unanswered(row, do))
-            return unsure, Again(longest_s=LONGEST_IN_CHAT_S)
     return {}, Again(longest_s=LONGEST_IN_CHAT_S)
 
 

@@ -223,6 +223,7 @@ class Hands:
                     row = await self._worker.read(hand.row_id)
                 else:
                     row = await self._worker.step(row, hand)
+            await self._worker.put_down(hand)
         except StoreUnavailable:
             log.warning("row left as it is: the bot is stopping", row=hand.row_id)
         except Exception:

@@ -115,6 +115,11 @@ class Worker:
             return await self._store.must(commit.mark, row.id, marker)
         return row
 
+    async def put_down(self, hand: Hand) -> None:
+        """The hand is done with its row: what it has marked and not sent is not on its way."""
+        if hand.armed is not None:
+            await self._store.must(commit.mark, hand.row_id, delivery.overtaken())
+
     async def step(self, row: Invoice, hand: Hand) -> Invoice | None:
         """Take the row's next step; the row afterwards, None to let it go."""
         around = self._around(row)
@@ -177,7 +182,7 @@ class Worker:
             return Dropped()
         if do is Do.LAPSE:
             return Lapsed()
-        if marker := delivery.before(do, hand.armed):
+        if marker := delivery.before(row, do, hand.armed):
             await self._store.must(commit.mark, row.id, marker)
         hand.armed = None
         reason = self._patience.reason(row, self._gate.away)

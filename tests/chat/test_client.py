@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from telegram.error import TelegramError
+from telegram.error import NetworkError, TelegramError
 
 from bot.chat.client import TelegramBot
 from bot.demo.telegram import SimTelegram
@@ -48,3 +48,21 @@ async def test_of_a_long_description_an_error_keeps_the_beginning(
         with pytest.raises(TelegramError) as caught:
             await telegram_bot.send_message(chat, "a card")
         assert len(str(caught.value)) <= MAX_DETAIL
+
+
+@pytest.mark.parametrize("status", [302, 403, 429, 500, 502, 504])
+async def test_a_success_is_one_whatever_a_proxy_makes_of_its_status(
+    telegram: SimTelegram, telegram_bot: TelegramBot, chat: int, status: int
+) -> None:
+    body = json.dumps({"ok": True, "result": {"message_id": 77}})
+    telegram.garble("sendMessage", body, status=status, acted=True)
+    assert (await telegram_bot.send_message(chat, "a card")).message_id == 77
+
+
+@pytest.mark.parametrize("body", ['{"ok": true}', '{"ok": 1, "result": 1}', "{", "[true]", "<p>"])
+async def test_a_servers_error_is_none_whatever_else_it_holds(
+    telegram: SimTelegram, telegram_bot: TelegramBot, chat: int, body: str
+) -> None:
+    telegram.garble("sendMessage", body, status=502, acted=True)
+    with pytest.raises(NetworkError):
+        await telegram_bot.send_message(chat, "a card")

@@ -14,6 +14,7 @@ import pytest
 from pydantic import SecretStr
 from telegram.error import Conflict
 
+from bot.chat import explain as explain_module
 from bot.chat import limits
 from bot.chat.client import make_bot
 from bot.chat.intake import BATCH, POLL_EVERY_S, POLLS_IN_A_ROW, Intake
@@ -206,6 +207,20 @@ async def conflicts(room: Room, count: int, text: str) -> None:
     room.telegram.say(chat, room.anna, "/help")  # ends the poll that waits
     room.telegram.say(chat, room.anna, "/help")
     await room.said(chat, before + 2)
+
+
+@pytest.mark.parametrize("retry_after", [86_400, 2_000_000, 10**12])
+async def test_a_pause_of_days_is_not_believed(
+    room: Room, monkeypatch: pytest.MonkeyPatch, retry_after: int
+) -> None:
+    monkeypatch.setattr(explain_module, "LONGEST_RETRY_AFTER_S", 0.3)
+    chat = room.private(room.anna)
+    async with running(room):
+        room.telegram.fail("getUpdates", retry_after=retry_after)
+        room.telegram.fail("sendMessage", retry_after=retry_after)
+        room.telegram.say(chat, room.anna, "/help")
+        room.telegram.say(chat, room.anna, "/help")
+        await room.said(chat, 2)
 
 
 async def test_another_copy_that_goes_on_polling_is_noticed(room: Room) -> None:

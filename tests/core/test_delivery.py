@@ -11,8 +11,12 @@ from bot.core.work import SENDS, Do
 
 @pytest.mark.parametrize("do", Do)
 def test_a_message_is_marked_before_it_goes_out_unless_the_step_before_did_so(do: Do) -> None:
-    assert delivery.before(do, None) == ({"sending": do} if do in SENDS else {})
-    assert delivery.before(do, do) == {}
+    marker = {"sending": do} if do in SENDS else {}
+    assert delivery.before(Delivery(), do, None) == marker
+    assert delivery.before(Delivery(sending=do), do, do) == {}
+    # another one's marker, and one that is void since the group moved, are none
+    assert delivery.before(Delivery(sending=do), do, None) == marker
+    assert delivery.before(Delivery(), do, do) == marker
 
 
 @pytest.mark.parametrize("do", Do)

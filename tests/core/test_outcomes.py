@@ -259,10 +259,11 @@ def test_tries_that_surely_did_not_arrive_are_no_copies() -> None:
     assert row.card_shown is Face.NOTHING
 
 
-def test_what_may_be_nowhere_is_repeated_ever_more_slowly() -> None:
+@pytest.mark.parametrize("error", [NoAnswer(), MaybeSent()])
+def test_what_may_be_nowhere_is_repeated_ever_more_slowly(error: ChatError) -> None:
     row, pauses = invoice(OPEN), []
     for _ in range(6):
-        columns = written(Do.SEND_CARD, row, NoAnswer())
+        columns = written(Do.SEND_CARD, row, error)
         assert columns["unsure"] == {Do.SEND_CARD}
         pauses.append(columns["retry_at"] - NOW)
         row = replace(row, **columns)
