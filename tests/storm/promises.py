@@ -207,6 +207,10 @@ class Truths:
         for shown in command.shown:
             message = shown.message
             chat = self._outside.now(message.chat)
+            if shown.roles[0] == "payment notice":
+                if message.chat.person is not self._outside.owner:
+                    self._broken(5, f"an owner's notice to somebody else: {_where(shown)}", command)
+                continue
             if shown.roles[0] == "announcement" and message.chat.type == "private":
                 if message.chat.person not in (command.asker, self._outside.owner):
                     self._broken(5, f"told to somebody else: {_where(shown)}", command)
@@ -255,14 +259,26 @@ class Truths:
         for shown in told:
             if sats not in (shown.message.text or ""):
                 self._broken(3, f"{_where(shown)} tells another amount", command)
-        for earlier, later in pairwise(told):
-            # Where everybody is told in private, each owner gets one.
+        # Where everybody is told in private, each owner gets one.
+        self._again(command, told, "payments told twice")
+        notices = [shown for shown in _in_order(command) if shown.roles[0] == "payment notice"]
+        self._again(command, notices, "owners notified twice")
+        read = [shown.message.chat.person is self._outside.owner for shown in told]
+        if not notices and not any(read):
+            self._broken(3, f"{_short(paid[0])} is paid, and the owner does not know", command)
+        for shown in notices:
+            if sats not in (shown.message.text or ""):
+                self._broken(3, f"{_where(shown)} notifies of another amount", command)
+
+    def _again(self, command: Command, messages: list[Shown], what: str) -> None:
+        """None is sent again without a reason, and the line that says so."""
+        for earlier, later in pairwise(messages):
             if not self._book.unsure(earlier.sent):
                 self._broken(3, f"told again by {_where(later)} without a reason", command)
             elif not may_be_duplicate(later.message.text or ""):
                 self._broken(3, f"told again by {_where(later)} without its line", command)
             else:
-                self.explained["payments told twice"] += 1
+                self.explained[what] += 1
 
     def _in_time(self, command: Command) -> None:
         for invoice in command.invoices:
@@ -334,6 +350,7 @@ class Truths:
             if shown.command is None and shown.roles[0] in (
                 *CARD,
                 "announcement",
+                "payment notice",
                 "payment request",
             ):
                 self._broken(5, f"{_where(shown)} is of no command")
