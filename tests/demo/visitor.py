@@ -134,8 +134,13 @@ def ask(page: Page, command: str, memo: str) -> Locator:
     """Ask for an invoice, and wait for its card."""
     say(page, f"{command} {memo}")
     asked = card(page, memo)
-    expect(asked).to_contain_text("Scan, or tap the text to copy it.")
+    expect_payable(asked)
     return asked
+
+
+def expect_payable(card: Locator) -> None:
+    """Wait until the card can be paid: a closed one names the amount as well."""
+    expect(card).to_contain_text("Scan, or tap the text to copy it.")
 
 
 def open_wallet(card: Locator) -> Locator:
