@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 from enum import StrEnum
 from functools import cache
 
@@ -169,12 +170,15 @@ def _notices() -> dict[Kind, re.Pattern[str]]:
 
 
 def _patterns(kind: Kind) -> list[str]:
+    notice = Notice(kind, row_id=_NUMBER, why=_WHY)
     made = [
-        plain(texts.owner_notice(Notice(kind, row_id=_NUMBER, why=_WHY, count=count)))
+        plain(texts.owner_notice(replace(notice, count=count, receivable_msat=msat)))
         for count in (1, _NUMBER)
+        for msat in (0, _NUMBER * 1000)
     ]
     return [
-        re.escape(text).replace(str(_NUMBER), r"[\d,]+").replace(f"{_NUMBER:,}", r"[\d,]+")
+        re.escape(text).replace(str(_NUMBER), r"[\d,]+")
+        .replace(re.escape(f"{_NUMBER:,}"), r"[\d,]+")
         .replace(_WHY, ".*")
         for text in made
     ]  # fmt: skip

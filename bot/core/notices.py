@@ -22,6 +22,7 @@ class Kind(StrEnum):
     OTHER_BOT = "other bot"  # this database was another bot's before
     OTHER_COPY = "other copy"  # another process polls with the same token: told once a process
     OTHER_NODE = "other node"  # open invoices of another node than the connected one
+    INBOUND_TOO_LITTLE = "inbound too little"  # an invoice of more than the node can receive
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Notice:
     Of a stuck row `step` is what fails, and `why` the error's class, "": it changes nothing.
 
     `count`: of how many rows it speaks, the last of which is `row_id`; 0 is one.
+
+    `receivable_msat`: what the node can receive, where that is too little.
     """
 
     kind: Kind
@@ -38,6 +41,7 @@ class Notice:
     why: str = ""
     count: int = 0
     step: Do | None = None
+    receivable_msat: int = 0
 
 
 class Owners(Protocol):

@@ -20,6 +20,7 @@ from bot.texts.phrases import (
     node_of,
     overpaid,
     paid_amount,
+    receivable,
     short_memo,
     span,
     test_network,
@@ -97,7 +98,7 @@ def card(
     top += _why_elsewhere(row)
     if face is not Face.OPEN:
         return Card(_fitting([*top, *_ending(row, face)], limit))
-    top += _shortened(row)
+    top += _shortened(row) + receivable(row.receivable_msat)
     # Where a client does not know of such times the words stay as they are while time passes.
     left = f'<tg-time unix="{row.expires_at}" format="r">valid for {span(row.expiry_s)}</tg-time>'
     style = "t" if row.expiry_s <= SAME_DAY_S else "Dt"

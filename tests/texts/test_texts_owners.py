@@ -103,6 +103,21 @@ NOTICES = [
             "I can't track them until that node is back."
         ),
     ),
+    (
+        Notice(Kind.INBOUND_TOO_LITTLE, 7, receivable_msat=790_000_000),
+        (
+            "Invoice 7 is for more than the node can receive: it can receive about 790,000 sats "
+            "now. Please get more inbound liquidity, or set a smaller invoices.max_sats."
+        ),
+    ),
+    (
+        Notice(Kind.INBOUND_TOO_LITTLE, 47, count=40),
+        (
+            "Invoice 47 is for more than the node can receive: it can't receive anything now. "
+            "In the hour before, the same happened to 39 other invoices. "
+            "Please get more inbound liquidity."
+        ),
+    ),
 ]
 
 
