@@ -71,6 +71,25 @@ class Node:
             await channel.close()
         await asyncio.gather(*self._closing)
 
+    @property
+    def certificate_key(self) -> str:
+        """The setting that the pinned certificate comes from, or belongs in."""
+        return self._settings.certificate_key
+
+    def certificate(self) -> bytes | None:
+        """The pinned certificate in use, as PEM; that of the settings where there is no connection.
+
+        None: the system's certificate authorities are asked. Raises ConfigError.
+        """
+        return self._settings.certificate() if self._channel is None else self._certificate
+
+    def macaroon_hex(self) -> str:
+        """The macaroon in use; that of the settings where there is no connection.
+
+        Raises ConfigError.
+        """
+        return self._settings.macaroon_hex() if self._channel is None else self._macaroon_hex
+
     async def state(self, *, timeout_s: float = CALL_TIMEOUT_S) -> WalletState:
         """The wallet's state.
 

@@ -16,6 +16,7 @@ from bot.core.outcomes import LONGEST_AT_NODE_S
 from bot.errors import NodeError, NodeOdd, NodeTimeout, PermissionMissing
 from bot.node.client import Node
 from bot.node.gate import Gate
+from bot.node.health import Health
 from bot.node.identity import Identity
 from bot.node.invoices import NodeInvoices
 from bot.node.liquidity import Liquidity
@@ -53,6 +54,7 @@ class Watch:
             gate=gate, identity=identity, invoices=invoices, store=store, bell=bell, clock=clock
         )
         self._liquidity = Liquidity(node, gate)
+        self._health = Health(node=node, gate=gate, owners=owners, clock=clock)
         self._payments = Payments(
             node=node,
             gate=gate,
@@ -71,6 +73,7 @@ class Watch:
             tasks.create_task(self._payments.run())
             tasks.create_task(self._sweep.run())
             tasks.create_task(self._liquidity.run())
+            tasks.create_task(self._health.run())
 
     async def status(self) -> NodeStatus:
         """Why the node is away, or who it is, asked now. Raises nothing."""
