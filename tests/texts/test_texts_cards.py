@@ -435,6 +435,20 @@ def test_a_memo_changes_nothing_outside_of_its_quote_in_an_announcement(memo: st
         assert outside_quotes(read) == outside_quotes(other)
 
 
+@pytest.mark.parametrize("request_", [SHORT_REQUEST, LONG_REQUEST])
+def test_an_open_card_without_its_picture_says_so_and_asks_nobody_to_scan(request_: str) -> None:
+    row = hostile(Face.OPEN, "pizza", "Anna", payment_request=request_)
+    with_code, without = (
+        checked(texts.card(row, Face.OPEN, has_code=has_code).html)["text"].splitlines()
+        for has_code in (True, False)
+    )
+    assert with_code[:-1] == without[:-1]
+    assert "QR code" in without[-1]
+    assert "Scan" not in without[-1]
+    paid = hostile(Face.PAID, "pizza", "Anna")
+    assert texts.card(paid, Face.PAID, has_code=False) == texts.card(paid, Face.PAID)
+
+
 @pytest.mark.parametrize(
     ("msat", "line"),
     [
