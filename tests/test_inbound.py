@@ -32,6 +32,13 @@ def warns_of(card: Message, receivable_sats: int | None) -> bool:
     return warned == texts.receivable(None if receivable_sats is None else receivable_sats * SATS)
 
 
+async def started(world: World) -> None:
+    """The bot runs and has listed the channels: as the gate opened, and twice to check them."""
+    await world.start_bot()
+    calls = world.node.calls
+    await world.node.until(lambda: calls["SubscribeInvoices"] > 0 and calls["ListChannels"] == 3)
+
+
 async def card_of(world: World, command: str) -> Message:
     return await world.open_card(world.private(world.anna), world.anna, command)
 
@@ -99,7 +106,7 @@ async def test_a_paid_card_and_an_announcement_say_nothing_of_it(world: World) -
 
 async def test_a_renewal_is_judged_afresh(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(liquidity, "LISTED_AFTER_PAYMENT_S", 0.0)
-    await world.start_bot()
+    await started(world)
     chat = world.private(world.anna)
     card = await card_of(world, "/invoice 900k")
     world.telegram.press(chat, world.anna, card.id, text="Cancel")
@@ -117,13 +124,13 @@ async def test_a_payment_leaves_less_for_the_next(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(liquidity, "LISTED_AFTER_PAYMENT_S", 0.0)
-    await world.start_bot()
+    await started(world)
     first = await card_of(world, "/invoice 500k")
     assert warns_of(first, None)
     listed = world.node.calls["ListChannels"]
     world.node.pay(world.request_in(first))
-    await world.becomes(first, Face.PAID)
     await world.node.until(lambda: world.node.calls["ListChannels"] > listed)
+    await world.becomes(first, Face.PAID)
     assert warns_of(await card_of(world, "/invoice 600k"), 290_000)
 
 

@@ -118,6 +118,7 @@ class Payments:
         while True:
             await self._sweep.found.wait()
             self._sweep.found.clear()
+            self._liquidity.change()
             await asyncio.sleep(UNTOLD_S)
             if self._sweep.untold:
                 return

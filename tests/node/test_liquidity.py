@@ -23,8 +23,9 @@ from bot.node.gate import Gate, probe
 from bot.node.identity import Identity
 from bot.node.invoices import NodeInvoices
 from bot.node.liquidity import Liquidity
+from bot.store import Store
 from tests.node.simulated import LIMIT_S, Clock, changed, connected, paid
-from tests.node.watched import Watched
+from tests.node.watched import Watched, open_row
 from tests.rows import invoice
 
 CHANNEL_MSAT = 790_000_000
@@ -198,6 +199,18 @@ async def test_they_are_listed_once_for_many_payments(
         await sim.until(lambda: sim.calls["ListChannels"] == 2)
         await told(node, CHANNEL_MSAT - 40_000)
     assert sim.calls["ListChannels"] == 2
+
+
+async def test_they_are_listed_for_a_payment_that_only_a_look_up_finds(
+    sim: SimNode, watched: Watched, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LISTED_AFTER_PAYMENT_S", 0.0)
+    found = sim.add_invoice(5000)
+    row = await open_row(store, found, sim.identity_pubkey)
+    sim.pay(found.payment_request)  # a stream without a cursor never tells it
+    async with watched.running():
+        await watched.rung_for(row)
+        await sim.until(lambda: sim.calls["ListChannels"] == 2)
 
 
 async def test_while_the_gate_is_shut_they_are_not_listed(
