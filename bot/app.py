@@ -24,6 +24,7 @@ from bot import logs, texts
 from bot.access import Access
 from bot.actions import Actions
 from bot.chat.admission import Admission
+from bot.chat.ages import Ages
 from bot.chat.cards import Cards
 from bot.chat.chats import Chats
 from bot.chat.client import TelegramBot, make_bot
@@ -168,11 +169,13 @@ class Parts:
         """Updates → rows and replies. A family of commands is a line of the list at the end."""
         replies = Replies(self.chats)
         faults = Faults(access=self.access, places=self.places, replies=replies)
+        ages = Ages(self.clock)
         self.intake = Intake(
             self.telegram_bot,
             self.application,
             on_bug=faults.apologize,
             on_rival=partial(self.owners.notify, Notice(Kind.OTHER_COPY)),
+            ages=ages,
         )
         actions = Actions(
             store=self.store,
@@ -188,7 +191,7 @@ class Parts:
             access=self.access,
             places=self.places,
             clock=self.clock,
-            waited_s=self.intake.longest_wait_s,
+            ages=ages,
         )
         self.invitations = Invitations(
             store=self.store,
