@@ -66,16 +66,14 @@ class Lock:
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises `DatabaseInUse`, `DatabaseFolderReadOnly`, `DatabaseUnreadable`, `LinkInTheWay` or
-        `DatabaseHasTwoNames`.
-        """
+        """Raises `DatabaseInUse`, `DatabaseUnreadable`, `DatabaseFolderReadOnly` or another."""
         self._path = path
         self._file = _beside(path, ".lock")
         self._pid_file = _beside(path, ".pid")
         self._descriptor: int | None = None
         for each in (self._file, self._pid_file):
             beside.refuse_link(each)
-        _refuse_two_names(path)
+        _refuse_odd(path)
         self._beside = _lock_beside(self._file)
         self._own: _Identity | None = None
         try:
@@ -166,11 +164,19 @@ def _is_ours(descriptor: int) -> bool:
     return True
 
 
-def _refuse_two_names(path: Path) -> None:
-    """SQLite's files beside the database go by its name: by another one it lacks its journal."""
-    with contextlib.suppress(OSError):
-        if _has_two_names(path.stat()):
-            raise DatabaseHasTwoNames(path=str(path))
+def _refuse_odd(path: Path) -> None:
+    """Refuse what no database can be, before anything is written beside it.
+
+    SQLite's own files go by the database's name: by another one it lacks its journal.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return  # none, or what comes next says why
+    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+        raise NotADatabase(path=str(path))  # a pipe, a device
+    if _has_two_names(found):
+        raise DatabaseHasTwoNames(path=str(path))
 
 
 def _has_two_names(found: os.stat_result) -> bool:
@@ -358,7 +364,7 @@ def inspect(url: str) -> None:
     Nothing is written. Raises `DatabaseTooNew` or `DatabaseUnreadable`.
     """
     path = file_of(url)
-    _refuse_two_names(path)
+    _refuse_odd(path)
     if _size(path) or _size(_journal(path)):
         _refuse_half(path)
         _refuse_unusable(path)
@@ -436,7 +442,7 @@ def _found(connection: sqlite3.Connection) -> str | None:
 def _noted(pid_file: Path) -> int:
     """The number of the process that has the lock, 0 where it is not known."""
     try:
-        return int(pid_file.read_text())
+        return int(beside.read(pid_file))
     except (OSError, ValueError):
         return 0
 

@@ -246,6 +246,21 @@ async def test_a_database_that_is_up_to_date_is_opened_without_alembic(file: Pat
 # a file that is no database of ours
 
 
+@pytest.mark.parametrize("odd", ["/dev/null", "/dev/zero", "pipe"])
+async def test_what_is_no_file_is_no_database_and_nothing_is_written_beside_it(
+    tmp_path: Path, odd: str
+) -> None:
+    file = tmp_path / odd
+    if odd == "pipe":
+        os.mkfifo(file)
+    before = set(file.parent.iterdir())
+    with pytest.raises(NotADatabase):
+        await Store.open(url(file))
+    with pytest.raises(NotADatabase):
+        inspect(url(file))
+    assert {each for each in before ^ set(file.parent.iterdir()) if each.stem == file.stem} == set()
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The file of a database with rows in it."""
