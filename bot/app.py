@@ -169,7 +169,7 @@ class Parts:
         """Updates → rows and replies. A family of commands is a line of the list at the end."""
         replies = Replies(self.chats)
         faults = Faults(access=self.access, places=self.places, replies=replies)
-        ages = Ages(self.clock)
+        ages = self.ages = Ages(self.clock)
         self.intake = Intake(
             self.telegram_bot,
             self.application,
@@ -358,9 +358,11 @@ class _Run:
         """Remove what was done long ago, a little at a time."""
         keep_s = self._settings.database.keep_s
         while True:
-            before = self._parts.clock() - keep_s
+            # A host's clock that is ahead must not remove what is new.
+            while (now := self._parts.ages.earliest_now()) is None:  # noqa: ASYNC110
+                await asyncio.sleep(1.0)
             with contextlib.suppress(StoreUnavailable):
-                await self._prune(before)
+                await self._prune(now - keep_s)
             await asyncio.sleep(TIDY_S)
             with contextlib.suppress(StoreUnavailable):
                 await self._parts.invitations.leave()

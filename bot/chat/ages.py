@@ -58,6 +58,17 @@ class Ages:
         """Whether it is known how old a message can be that comes."""
         return math.isfinite(self._emptied_at)
 
+    def earliest_now(self) -> float | None:
+        """What time it is at least, in Unix seconds, by the host's clock and by Telegram's.
+
+        None until everything has come that waited.
+        """
+        if not self.is_bounded:
+            return None
+        if self._told_ahead_s is None:
+            return self._clock()
+        return min(self._clock(), steady() + self._told_ahead_s)
+
     def longest_wait_s(self) -> float:
         """How old an update can be that is handled now, in seconds: infinite after a start.
 
