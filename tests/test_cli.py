@@ -172,6 +172,7 @@ CODES: dict[type[errors.InvoiceBotError], int] = {
     errors.DatabaseNotPermitted: 2,
     errors.NotADatabase: 2,
     errors.DatabaseNotOurs: 2,
+    errors.DatabaseHasTwoNames: 2,
     errors.DatabaseFolderReadOnly: 2,
     errors.LinkInTheWay: 2,
     errors.TokenRefused: 2,

@@ -18,6 +18,7 @@ from telegram.ext import Defaults, ExtBot
 
 from bot import logs
 from bot.chat import plainer, received
+from bot.chat.ages import Told
 from bot.chat.explain import is_about_its_reply, is_about_its_text, is_about_times
 from bot.chat.transport import Transport, Unreadable
 from bot.config import TelegramSettings
@@ -59,6 +60,12 @@ class TelegramBot(ExtBot[None]):
         }
         answer: object = await self._post("getUpdates", data, read_timeout=poll_s + POLL_GRACE_S)
         return answer
+
+    @property
+    def told(self) -> Told | None:
+        """When the latest answer to getUpdates was made; None where that does not say."""
+        transport = self._request[0]
+        return transport.told if isinstance(transport, Transport) else None
 
     async def is_admin(self, chat_id: int, user_id: int, *, within_s: float) -> bool:
         """Whether somebody is an admin of a group, asked now. Raises `TelegramError`."""

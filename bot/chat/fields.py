@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from bot.chat.received import is_number
 
@@ -30,6 +30,11 @@ def kept(raw: object) -> Raw:
     return update
 
 
+def is_date(value: object) -> TypeGuard[int]:
+    """Whether it can be a date, in Unix seconds."""
+    return is_number(value) and 0 <= value < _LAST_DATE
+
+
 # single values
 
 
@@ -40,10 +45,9 @@ def _number(value: object) -> int:
 
 
 def _date(value: object) -> int:
-    date = _number(value)
-    if not 0 <= date < _LAST_DATE:
+    if not is_date(value):
         raise ValueError("not a date")
-    return date
+    return value
 
 
 def _length(value: object) -> int:

@@ -164,6 +164,10 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     errors.DatabaseNotOurs: Reason(
         "The database {path} belongs to another program.", "Choose another file."
     ),
+    errors.DatabaseHasTwoNames: Reason(
+        "The database {path} has a second name (a hard link), and SQLite needs one name only.",
+        "Remove the other one.",
+    ),
     errors.DatabaseFolderReadOnly: Reason(
         "The database folder {folder} can't be written: {reason}."
     ),

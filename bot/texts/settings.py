@@ -83,6 +83,9 @@ _LINES: Mapping[str, str] = {
     ),
     Kind.CONFIG_MISSING: f"{{key}}: no such file. Copy {EXAMPLE_FILE} to it and fill it in.",
     Kind.CONFIG_UNREADABLE: "{key}: can't be read: {reason}.",
+    Kind.CONFIG_TOO_LARGE: "{key}: larger than 1 MiB, which no settings file is.",
+    Kind.CONFIG_NO_END: "{key}: a pipe that nobody writes to, or nobody ends.",
+    Kind.CONFIG_NESTED: "{key}: nested too deeply for a settings file.",
     Kind.CONFIG_NOT_UTF8: "{key}: expected text in UTF-8, found other bytes",
     Kind.CONFIG_NOT_TOML: "{key}, {where}: not valid TOML: {what}",
     Kind.UNKNOWN: "{key}: unknown{nearest}",
@@ -135,6 +138,10 @@ _LINES: Mapping[str, str] = {
     Kind.FILE_IS_FOLDER: "{key}: expected {file}, found a folder {place}",
     Kind.FILE_NOT_PERMITTED: "{key}: expected {file}, found one {place} that this user can't read",
     Kind.FILE_UNREADABLE: "{key}: expected {file}, found one {place} that can't be read: {reason}",
+    Kind.FILE_TOO_LARGE: "{key}: expected {file}, found one {place} that is larger than 1 MiB",
+    Kind.FILE_NO_END: (
+        "{key}: expected {file}, found a pipe {place} that nobody writes to, or nobody ends"
+    ),
     Kind.FILE_EMPTY: "{key}: expected {file}, found an empty file {place}",
     Kind.FILE_OTHER: "{key}: expected {file} and nothing else, found something else {place}",
     Kind.FILE_NO_CERTIFICATE: "{key}: expected a PEM certificate, found none in the file {place}",

@@ -411,6 +411,7 @@ _DATABASE: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseNotPermitted: "the bot's user has no permission to read {path}",
     errors.NotADatabase: "{path} is not a database",
     errors.DatabaseNotOurs: "{path} belongs to another program",
+    errors.DatabaseHasTwoNames: "{path} has a second name (a hard link)",
 }
 
 _CURES: Mapping[type[InvoiceBotError], str] = {
@@ -458,5 +459,6 @@ _CURES: Mapping[type[InvoiceBotError], str] = {
         "name another file in database.url, or restore it from a backup if it was a database"
     ),
     errors.DatabaseNotOurs: "choose another file in database.url",
+    errors.DatabaseHasTwoNames: "remove the other one",
     errors.DatabaseUnreadable: "check the disk, and whether another program is using the file",
 }
