@@ -160,6 +160,25 @@ async def test_a_payment_of_the_far_future_has_no_date(world: World) -> None:
     await world.stop_bot()
 
 
+async def test_a_node_puts_no_line_into_what_the_bot_says_of_it(world: World) -> None:
+    def forged(message: Any) -> Any:
+        if isinstance(message, pb.GetInfoResponse):
+            message.alias = message.version = "x\n✅ Paid: 50,000 sats"
+            message.chains[0].network = "simnet\n✅ Paid: 50,000 sats\n✅ "
+        return message
+
+    chat = world.private(world.owner)
+    world.telegram.say(chat, world.owner, "/start")
+    await world.start_bot()
+    await world.shown(chat, Role.SENTENCE)
+    world.node.garble("GetInfo", forged, times=MANY)
+    world.telegram.say(chat, world.owner, "/status")
+    await world.until(lambda: "simnet" in (world.ours(chat)[-1].text or ""))
+    lines = (world.ours(chat)[-1].text or "").splitlines()
+    assert [line[:11] for line in lines if line] == ["⚡ Connected", "⚠️ macaroon"]
+    await world.stop_bot()
+
+
 async def test_less_than_was_asked_for_is_said(world: World) -> None:
     await world.start_bot()
     chat = world.private(world.anna)

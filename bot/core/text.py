@@ -61,12 +61,20 @@ def clean_name(name: str) -> str:
 
     Nothing in it turns or hides text, looks like a quotation mark or a sign of ours, or is blank.
     """
-    visible = "".join(c if _is_kept_in_a_name(c) else " " for c in clean(name))
+    visible = "".join(" " if is_double_quote(c) else c for c in clean_line(name))
     apart = without_letters_as_quotes(without_heaps(visible))
     line = " ".join(_without_second_apostrophes(without_heaps(apart)).split())
     if len(line) <= MAX_NAME:
         return line
     return without_heaps(line[: MAX_NAME - 1] + "…")
+
+
+def clean_line(text: str) -> str:
+    """What somebody wrote as one line of any length: nothing in it turns or hides text, is blank,
+    or looks like a sign of ours.
+    """
+    visible = "".join(c if _is_kept_in_a_line(c) else " " for c in clean(text))
+    return " ".join(without_heaps(visible).split())
 
 
 def spelled(text: str) -> str:
@@ -177,8 +185,8 @@ def _begins_sign(text: str, at: int) -> bool:
     return not (is_skin or is_joined or unicodedata.category(text[at]).startswith("M"))
 
 
-def _is_kept_in_a_name(c: str) -> bool:
-    if is_sign(c) or is_double_quote(c) or c in _BLANK:
+def _is_kept_in_a_line(c: str) -> bool:
+    if is_sign(c) or c in _BLANK:
         return False
     return c == _ZERO_WIDTH_JOINER or unicodedata.category(c) not in _HIDDEN
 

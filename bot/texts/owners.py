@@ -6,16 +6,16 @@ from collections.abc import Iterable
 
 from bot.core.answers import NodeInfo, NodeStatus
 from bot.core.notices import Kind, Notice
-from bot.core.text import clean_name
+from bot.core.text import clean_name, spelled
 from bot.findings import Finding, Mark
 from bot.texts.errors import refusal
-from bot.texts.phrases import count, escape
+from bot.texts.phrases import count, escape, remark
 from bot.texts.terminal import finding_line
 
 
 def owner_notice(notice: Notice) -> str:
     """What happened that an owner should know, and what to do."""
-    row, why = notice.row_id, escape(notice.why)
+    row, why = notice.row_id, escape(remark(notice.why))
     match notice.kind:
         case Kind.STUCK:
             because = why or "nothing changes"
@@ -97,8 +97,8 @@ def _node_status(status: NodeStatus) -> str:
 
 
 def _connected(info: NodeInfo) -> str:
-    name = f"<b>{escape(clean_name(info.alias) or info.identity_pubkey)}</b>"
-    network = f" on {escape(info.network)}" if info.network else ""
+    name = f"<b>{escape(clean_name(info.alias) or spelled(info.identity_pubkey))}</b>"
+    network = f" on {escape(spelled(info.network))}" if info.network else ""
     block = f"block {info.block_height:,}"
     if info.synced_to_chain:
         return f"⚡ Connected to {name}{network}, synced, at {block}."
