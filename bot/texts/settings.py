@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from bot.config import DEFAULT_FILE, ENV_PREFIX, EXAMPLE_FILE, MAX_PAYEE, MAX_SATS, MIN_PATIENCE_S
 from bot.config.problems import Found, Kind
+from bot.core.text import spelled
 from bot.errors import ConfigError, Problem
 
 _USER_IDS = "a list of user ids, such as [123456789] (send /id to the bot to see yours)"
@@ -176,4 +177,4 @@ def settings_problem(problem: Problem) -> str:
             "place": f"at {path}" if (path := values.get("path")) else "there (path not shown)",
         }
     )
-    return line if line.isprintable() else repr(line)[1:-1]
+    return spelled(line)
