@@ -34,7 +34,7 @@ ROOT = Path(__file__).parent.parent
 TOKEN = "987654321:BBE1zyxwvutsrqponmlkjihgfedcba98765"
 MACAROON = bytes(range(7, 199))
 
-LIMIT_S = 20.0
+LIMIT_S = 40.0
 #: The bot has to be gone so soon after a signal.
 END_S = 5.0
 

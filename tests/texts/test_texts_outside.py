@@ -47,7 +47,7 @@ NUMBERS = {
     *("expires_at", "expired_at", "left_s", "timeout_s", "expiry_s", "per_s", "count"),
     *("receivable_msat", "min_msat", "free_bytes", "block_height", "characters", "pid"),
     *("chat_id", "new_chat_id", "user_id", "id", "size_bytes", "port", "limit_sats"),
-    *("min_sats", "max_sats"),
+    *("min_sats", "max_sats", "max_msat"),
 }
 NODE_HOW = ("host", "bake", "proxy")
 
@@ -225,7 +225,16 @@ MADE: dict[str, Make] = {
     ),
 }
 #: Those that get figures, or only texts of ours.
-NO_PART = {"code_too_wide", "ids", "stranger", "unclaimed", "uninvited", "Card", "Reason"}
+NO_PART = {
+    "code_too_wide",
+    "receivable",
+    "ids",
+    "stranger",
+    "unclaimed",
+    "uninvited",
+    "Card",
+    "Reason",
+}
 
 
 def test_every_text_is_tried() -> None:
