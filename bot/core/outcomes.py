@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from bot.core import bolt11, delivery, work
+from bot.core import delivery, work
 from bot.core.answers import (
     Added,
     Cancelled,
@@ -26,6 +26,7 @@ from bot.core.inbound import receivable_of
 from bot.core.invoice import Audience, Columns, Face, Invoice, State, changes
 from bot.core.notices import Kind, Notice
 from bot.core.steps import EXPIRY_GRACE_S, LAPSE_AFTER_S, Around, next_step, prepared
+from bot.core.terms import CLOCKS_APART_S
 from bot.core.work import EDITS, MAX_PAUSE_S, SENDS, Again, Do
 from bot.errors import (
     AnswerUnreadable,
@@ -34,7 +35,6 @@ from bot.errors import (
     ChatForbidden,
     ChatMoved,
     ChatRefused,
-    ClockBehind,
     InvoiceUnknown,
     MaybeSent,
     MessageGone,
@@ -55,10 +55,6 @@ LONGEST_AFTER_BUSY_S = 1.0
 #: connection broke or its server had an error: each more may be a copy.
 FIRST_AFTER_NO_ANSWER_S = 4.0
 FIRST_AFTER_BROKEN_S = 2.0
-#: Seconds by which the node's clock may be behind ours, and by which a payment's time may be off.
-CLOCKS_APART_S = 86_400.0
-#: Seconds by which what a payment request says of a time may differ from what the node says.
-TIMES_APART_S = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,55 +143,6 @@ def paid(found: NodeInvoice) -> Columns:
         "settled_at": found.settled_at if earliest <= found.settled_at <= latest else 0,
         "notify_owners": True,
     }
-
-
-def confirm(
-    found: NodeInvoice, *, payment_hash: bytes, amount_msat: int, expiry_s: int, asked_at: float
-) -> None:
-    """Whether a new invoice is what was asked for at `asked_at` (Unix seconds).
-
-    Raises `NodeOdd` where it is not, and `ClockBehind` where it was made long before: wallets go by
-    the right time, and nobody could pay it.
-    """
-    odd = contradiction(
-        found, payment_hash=payment_hash, amount_msat=amount_msat, expiry_s=expiry_s
-    )
-    if odd:
-        raise NodeOdd(detail=odd)
-    behind_s = asked_at - found.created_at
-    if behind_s > CLOCKS_APART_S:
-        raise ClockBehind(detail=f"{round(behind_s)} s")
-
-
-def contradiction(
-    found: NodeInvoice, *, payment_hash: bytes, amount_msat: int, expiry_s: int
-) -> str:
-    """What of a new invoice is not what was asked for, for the log; "" where nothing is.
-
-    An `amount_msat` of 0 is any amount. The payment request has to say the same: a wallet pays by
-    nothing else.
-    """
-    if found.payment_hash != payment_hash:
-        return "another payment hash"
-    if found.expires_at <= found.created_at:
-        return "no time to pay it"
-    if found.amount_msat != amount_msat:
-        return f"{found.amount_msat} msat, where {amount_msat} were asked for"
-    try:
-        terms = bolt11.read(found.payment_request)
-    except ValueError as error:
-        return f"its payment request: {error}"
-    if terms.payment_hash != payment_hash:
-        return "its payment request: another payment hash"
-    if terms.amount_msat != amount_msat:
-        return f"its payment request: {terms.amount_msat} msat, not {amount_msat}"
-    if terms.expiry_s != expiry_s:
-        return f"its payment request: {terms.expiry_s} s to pay it, not {expiry_s}"
-    # when that was asked for is no measure: it may have been added by an earlier try
-    times = ((found.created_at, terms.created_at), (found.expires_at, terms.expires_at))
-    if any(abs(said - written) > TIMES_APART_S for said, written in times):
-        return "its payment request: another time"
-    return ""
 
 
 def _came_of(
