@@ -34,9 +34,17 @@ def record(tx: Tx, row: Invoice, do: Do, columns: Columns, now: float) -> tuple[
     return tx.invoices.update(row.id, **_without(columns, _WHEN)), True
 
 
-def let_go(tx: Tx, row: Invoice, columns: WorkColumns, now: float) -> Invoice:
-    """Write when the row is due again."""
-    return tx.invoices.update(row.id, **_unless_heard(tx, row, changes(**columns), now))
+def let_go(tx: Tx, row: Invoice, columns: WorkColumns, now: float) -> tuple[Invoice | None, bool]:
+    """Write when the row is due again; the row as it is then, and whether it was written.
+
+    It is not where something made the row due meanwhile: a payment of that very moment would wait
+    for the expiry, if the process were killed before it heard of it.
+    """
+    changed = _unless_heard(tx, row, changes(**columns), now)
+    unmoved: Columns = {"due_at": row.due_at, "lane": row.lane, "state": row.state}
+    if (written := tx.invoices.update_if(row.id, unmoved, **changed)) is not None:
+        return written, True
+    return tx.invoices.get(row.id), False
 
 
 def mark(tx: Tx, row_id: int, marker: delivery.DeliveryColumns) -> Invoice:

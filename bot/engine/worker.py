@@ -237,7 +237,9 @@ class Worker:
             return await self._nudged(row, hand, step.at - self._clock())
         columns = resting(row, step, around, self._clock())
         if row.due_at != columns["due_at"] or row.lane != columns["lane"]:
-            fresh = await self._store.must(commit.let_go, row, columns, self._clock())
+            fresh, written = await self._store.must(commit.let_go, row, columns, self._clock())
+            if not written or fresh is None:
+                return fresh
             _log_unannounced(fresh)
             again = next_step(fresh, self._around(fresh), self._clock())
             if again.do is not step.do or abs(again.at - step.at) > SAME_MOMENT_S:
