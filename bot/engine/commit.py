@@ -22,7 +22,7 @@ def record(tx: Tx, row: Invoice, do: Do, columns: Columns, now: float) -> tuple[
     """Write the outcome where it is still so; the row as it is then, and whether it was."""
     expected = _expected(row, do)
     changed = _unless_heard(tx, row, columns, now)
-    unmoved: Columns = {**expected, "due_at": row.due_at}
+    unmoved: Columns = {**expected, **_still_due(row)}
     if (written := tx.invoices.update_if(row.id, unmoved, **changed)) is not None:
         return written, True
     if tx.invoices.get_if(row.id, expected) is None:
@@ -41,7 +41,7 @@ def let_go(tx: Tx, row: Invoice, columns: WorkColumns, now: float) -> tuple[Invo
     for the expiry, if the process were killed before it heard of it.
     """
     changed = _unless_heard(tx, row, changes(**columns), now)
-    unmoved: Columns = {"due_at": row.due_at, "lane": row.lane, "state": row.state}
+    unmoved: Columns = {"state": row.state, **_still_due(row)}
     if (written := tx.invoices.update_if(row.id, unmoved, **changed)) is not None:
         return written, True
     return tx.invoices.get(row.id), False
@@ -69,6 +69,11 @@ def _expected(row: Invoice, do: Do) -> Columns:
     if do is Do.EDIT_DUPLICATE:  # a press makes another copy known
         expected["duplicates"] = row.duplicates
     return expected
+
+
+def _still_due(row: Invoice) -> Columns:
+    """Whether nothing made it due meanwhile."""
+    return {"due_at": row.due_at}
 
 
 def _unless_heard(tx: Tx, row: Invoice, columns: Columns, now: float) -> Columns:
