@@ -13,7 +13,7 @@ from bot.core.work import AT_NODE, BY_ITSELF, Do, Lane, WorkColumns
 from bot.store import Tx
 
 #: What is so of an announcement, in whatever chat it is.
-_OF_ANNOUNCING = ("announced", "announce_to", "unsure")
+_OF_ANNOUNCING = ("announced", "announce_to", "unsure", "notified")
 #: When the row is due: whoever wants to be heard meanwhile has the say.
 _WHEN = ("due_at", "lane")
 
@@ -47,7 +47,7 @@ def let_go(tx: Tx, row: Invoice, columns: WorkColumns, now: float) -> tuple[Invo
     return tx.invoices.get(row.id), False
 
 
-def mark(tx: Tx, row_id: int, marker: delivery.DeliveryColumns) -> Invoice:
+def mark(tx: Tx, row_id: int, marker: Columns | delivery.DeliveryColumns) -> Invoice:
     """Write the send marker, before the message goes out or after a crash."""
     return tx.invoices.update(row_id, **marker)
 
@@ -59,7 +59,7 @@ def read(tx: Tx, row_id: int) -> Invoice | None:
 
 def _expected(row: Invoice, do: Do) -> Columns:
     """What must not have changed: at the node the row's state, in the chat its place."""
-    if do is Do.NOTIFY_OWNER:  # wherever the row's own chat is
+    if do is Do.NOTIFY_OWNERS:  # wherever the row's own chat is
         return {}
     of_node = do in AT_NODE or do in BY_ITSELF
     expected: Columns = {"state": row.state} if of_node else {"chat_id": row.chat_id}

@@ -15,7 +15,16 @@ from typing import Protocol
 from bot import logs
 from bot.clock import steady
 from bot.core import delivery
-from bot.core.answers import Added, Cancelled, Dropped, GivenUp, Lapsed, Rendered, Result
+from bot.core.answers import (
+    Added,
+    Cancelled,
+    Dropped,
+    GivenUp,
+    Lapsed,
+    Notified,
+    Rendered,
+    Result,
+)
 from bot.core.invoice import Audience, Invoice
 from bot.core.notices import Owners
 from bot.core.outcomes import Verdict, judge
@@ -50,6 +59,9 @@ class InChat(Protocol):
 
     async def do(self, do: Do, row: Invoice, around: Around, reason: NodeError) -> Rendered:
         """Take a step; `reason` is why the node keeps the row waiting. Raises `ChatError`."""
+
+    async def notify(self, row: Invoice, people: Collection[int]) -> Notified:
+        """Tell these people in private that it is paid."""
 
 
 class Queues(Protocol):
@@ -126,9 +138,6 @@ class Worker:
         step = next_step(row, around, self._clock())
         if step.do in RESTS:
             return await self._rest(row, around, step, hand)
-        if step.do is Do.NOTIFY_OWNER and hand.lane is not Lane.OWNERS:
-            hand.due_at = row.due_at
-            return None
         if step.do is Do.ADD and not self._gate.is_open:
             return await self._wait_for_node(row, around, hand)
         began_at = steady()
@@ -154,6 +163,9 @@ class Worker:
         return await self._record(verdict, step.do, row, hand)
 
     def _around(self, row: Invoice) -> Around:
+        owners = [
+            each for each in self._owners.of_payments if not self._places.is_unreachable(each)
+        ]
         return self._patience.around(
             row,
             now=self._clock(),
@@ -163,9 +175,8 @@ class Worker:
                 for audience in Audience
                 if all(map(self._places.is_unreachable, self._chats_of(row, audience)))
             ),
-            owners=tuple(
-                each for each in self._owners.of_payments if not self._places.is_unreachable(each)
-            ),
+            owners=tuple(each for each in owners if self._chats.is_free(each)),
+            busy_owners=tuple(each for each in owners if not self._chats.is_free(each)),
             is_free=self._chats.is_free(row.chat_id),
             node_away=self._gate.is_gone,
             outage=self._gate.openings,
@@ -182,6 +193,11 @@ class Worker:
             return Dropped()
         if do is Do.LAPSE:
             return Lapsed()
+        if do is Do.NOTIFY_OWNERS:
+            people = row.to_notify(around.owners)
+            maybe = row.with_notified(people, surely=False)
+            await self._store.must(commit.mark, row.id, {"notified": maybe})
+            return await self._cards.notify(row, people)
         if marker := delivery.before(row, do, hand.armed):
             await self._store.must(commit.mark, row.id, marker)
         hand.armed = None
@@ -206,8 +222,8 @@ class Worker:
         for audience in verdict.unreachable:
             for chat_id in self._chats_of(row, audience):
                 await self._places.lost(chat_id, must=True, asked_at=began_at)
-        if verdict.lost_owner is not None:
-            await self._places.lost(verdict.lost_owner, must=True, asked_at=began_at)
+        for owner in verdict.lost_owners:
+            await self._places.lost(owner, must=True, asked_at=began_at)
 
     def _chats_of(self, row: Invoice, audience: Audience) -> Collection[int]:
         match audience:
