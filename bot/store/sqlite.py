@@ -9,6 +9,7 @@ import os
 import sqlite3
 import stat
 import struct
+import time
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -38,6 +39,10 @@ _Identity: TypeAlias = tuple[int, int]
 
 #: Seconds for which another program's lock is waited for.
 BUSY_TIMEOUT_S = 5.0
+#: Seconds that the indexes are compared with the rows for.
+COMPARE_S = 2.0
+#: Of SQLite's machine, between two looks at the clock meanwhile.
+COMPARE_STEPS = 10_000
 
 _HEADER = b"SQLite format 3\0"
 # sqlite.org/walformat.html; the index has the machine's own order of bytes
@@ -419,8 +424,20 @@ def _refuse_no_database(path: Path) -> None:
 
 
 def _verdict(connection: sqlite3.Connection, path: Path) -> str:
-    """SQLite's own on the file, "ok" or what is wrong with it."""
-    verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    """SQLite's own on the file, "ok" or what is wrong with it.
+
+    For `COMPARE_S` seconds its indexes are compared with its rows too.
+    """
+    end = time.monotonic() + COMPARE_S
+    connection.set_progress_handler(lambda: time.monotonic() > end, COMPARE_STEPS)
+    try:
+        verdict = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        connection.set_progress_handler(None, 0)
+        verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    connection.set_progress_handler(None, 0)
     pages, page_bytes = (
         connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
     )
