@@ -22,6 +22,8 @@ STRANGER_GROUP_EVERY_S = 3600.0
 ID_EVERY_S = 60.0
 #: What is noted of a person or a group that has heard that they are strangers.
 STRANGER = "stranger"
+#: The same while nobody owns the bot.
+UNCLAIMED = "unclaimed"
 
 
 class Admission:
@@ -78,11 +80,13 @@ class Admission:
 
     async def stranger(self, message: Message, asker: Asker) -> list[Reply]:
         """Said once, quietly, to somebody who is not on the allow-list."""
+        # What was said while nobody owned the bot is no longer an answer.
+        kind = UNCLAIMED if self.is_unclaimed else STRANGER
         if messages.is_private(message):
-            claimed = await self._claim(STRANGER, asker.id, every_s=STRANGER_EVERY_S)
+            claimed = await self._claim(kind, asker.id, every_s=STRANGER_EVERY_S)
         else:
             chat_id = self._places.now(message.chat.id)
-            claimed = await self._claim(STRANGER, chat_id, every_s=STRANGER_GROUP_EVERY_S)
+            claimed = await self._claim(kind, chat_id, every_s=STRANGER_GROUP_EVERY_S)
         say = texts.unclaimed if self.is_unclaimed else texts.stranger
         text = say(asker.id, message.chat.id)
         return [reply(message, text, quiet=True, to_stranger=True)] if claimed else []
@@ -102,7 +106,8 @@ class Admission:
         """A stranger needs their id, to be let in: now and then."""
         if self.may_ask(message, asker):
             return True
-        return await self._claim("id", asker.id, every_s=ID_EVERY_S)
+        chat_id = self._places.now(message.chat.id)
+        return await self._claim(f"id in {chat_id}", asker.id, every_s=ID_EVERY_S)
 
     async def _claim(self, kind: str, subject_id: int, *, every_s: float) -> bool:
         now = self._clock()

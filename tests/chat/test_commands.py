@@ -400,3 +400,18 @@ async def test_as_an_admin_the_bot_takes_a_bare_command_also_in_privacy_mode(roo
     talk = [await room.say(group, room.bert, text) for text in ("hello", "5", "/cancel", "/help")]
     assert [await room.row_of(each) for each in talk] == [None] * 4
     assert room.ours(group) == []
+
+
+async def test_a_stranger_of_a_bot_without_owners_is_answered_again_once_it_has_one(
+    world: World,
+) -> None:
+    owners, world.access = dict(world.access), {"owners": frozenset(), "users": frozenset()}
+    await world.start_bot()
+    chat = world.private(world.stranger)
+    world.telegram.say(chat, world.stranger, "/invoice 2100")
+    await world.said(chat, texts.unclaimed(world.stranger.id, chat.id))
+    await world.stop_bot()
+    world.access = owners
+    await world.start_bot()
+    world.telegram.say(chat, world.stranger, "/invoice 2100")
+    await world.said(chat, texts.stranger(world.stranger.id, chat.id))
