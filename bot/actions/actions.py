@@ -77,7 +77,7 @@ class Actions:
             return self._again(row)
         if dropped is not None:
             self._ring(dropped)
-        self._bell.ring(row.id, row.chat_id, fresh=row)
+        self._bell.ring(row.key, row.chat_id, fresh=row)
         return Asked.QUESTION if amount_msat is None else Asked.WAITING
 
     def _again(self, row: Invoice) -> Asked:
@@ -129,7 +129,7 @@ class Actions:
             **draw(self._rules, now),
         )
         await self._store.do(jobs.answer, question, columns, self._access, now)
-        self._bell.ring(question.id, place.chat_id)
+        self._bell.ring(question.key, place.chat_id)
         return Answered.TAKEN
 
     async def asked_again(self, asker: Asker, place: Place, message_id: int) -> None:
@@ -191,4 +191,4 @@ class Actions:
         return await self._store.do(jobs.latest, asker_id, chat_id)
 
     def _ring(self, row: Invoice) -> None:
-        self._bell.ring(row.id, row.chat_id)
+        self._bell.ring(row.key, row.chat_id)

@@ -69,3 +69,41 @@ class OutputProblem(StrEnum):
     CLOSED = "closed"  # standard output is
     LOST = "lost"  # reason
     NOT_PRINTED = "not printed"  # reason, payment_request: the node has the invoice
+
+
+class Splitting(StrEnum):
+    """What came of asking for a board."""
+
+    MADE = "made"
+    AGAIN = "again"  # delivered again
+    TOO_LATE = "too late"
+    TOO_MANY_OPEN = "too many open"  # in this chat
+    TOO_OFTEN = "too often"  # this person
+
+
+class Sitting(StrEnum):
+    """What came of a press on "Pay my part"."""
+
+    SEATED = "seated"  # the link to the private chat has a token
+    FULL = "full"
+    PAID = "paid"
+    CLOSED = "closed"
+    NOT_TRACKED = "not tracked"
+
+
+class Parting(StrEnum):
+    """What came of a link to a part."""
+
+    ASKED = "asked"  # the row is written, the node is asked next
+    THERE = "there"  # its card is in the chat already
+    PAID = "paid"
+    CLOSED = "closed"
+    NOT_YOURS = "not yours"  # somebody else's, or of no seat
+    TOO_MANY = "too many"  # invoices in an hour
+
+
+class Closing(StrEnum):
+    """What came of asking to close a board."""
+
+    CLOSING = "closing"
+    ALREADY_CLOSED = "already closed"

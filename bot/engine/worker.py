@@ -8,32 +8,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from bot import logs
 from bot.clock import steady
 from bot.core import delivery
 from bot.core.answers import Added, Cancelled, Dropped, GivenUp, Lapsed, Rendered, Result
-from bot.core.invoice import Audience, Invoice
+from bot.core.invoice import Audience, Invoice, State
 from bot.core.notices import Owners
 from bot.core.outcomes import Verdict, judge
 from bot.core.steps import NOTICE_AFTER_S, Around, Step, next_step, resting
 from bot.core.work import AT_NODE, RESTS, Do, Lane
 from bot.engine import commit
+from bot.engine.hand import TICK_S, Hand
 from bot.engine.patience import Patience
 from bot.errors import ChatMoved, NodeError
 from bot.node.gate import Gate
 from bot.node.identity import Identity
 from bot.pauses import jitter
 from bot.places import Places
-from bot.store import Store
+from bot.store import Bell, Store
 
 log = logs.get(__name__)
 
-#: A wait that is shorter is waited for in the hand; also how often the clock is compared, seconds.
-TICK_S = 1.0
 #: Two clocks are read one after the other: the same moment is not quite the same number.
 SAME_MOMENT_S = 0.1
 
@@ -59,24 +56,6 @@ class Queues(Protocol):
         """Whether a message to this chat would go out at once."""
 
 
-@dataclass(slots=True)
-class Hand:
-    """A row being worked on."""
-
-    row_id: int
-    chat_id: int
-    lane: Lane
-    #: Steps out of its place, so that what waits for the node keeps nothing from the chat.
-    aside: Callable[[], AbstractContextManager[None]]
-    #: Something happened to the row: it is read again.
-    nudge: asyncio.Event = field(default_factory=asyncio.Event)
-    #: The step whose send marker this hand wrote itself, so that it is not a crash's.
-    armed: Do | None = None
-    #: When the row is due that it lets go, in Unix seconds.
-    due_at: float | None = None
-    task: asyncio.Task[None] | None = None
-
-
 class Worker:
     """Takes steps. Everything that a step needs to know, and no more."""
 
@@ -92,9 +71,11 @@ class Worker:
         places: Places,
         owners: Owners,
         patience: Patience,
+        bell: Bell,
         clock: Callable[[], float],
     ) -> None:
         self._store = store
+        self._bell = bell
         self._gate = gate
         self._identity = identity
         self._at_node = at_node
@@ -111,6 +92,8 @@ class Worker:
 
     async def take_up(self, row: Invoice) -> Invoice:
         """A row that comes into a hand: whether a message of another process arrived is unknown."""
+        if row.board_id and row.state is State.SETTLED:
+            self._bell.ring_due()
         if marker := delivery.left_behind(row):
             return await self._store.must(commit.mark, row.id, marker)
         return row
@@ -118,7 +101,7 @@ class Worker:
     async def put_down(self, hand: Hand) -> None:
         """The hand is done with its row: what it has marked and not sent is not on its way."""
         if hand.armed is not None:
-            await self._store.must(commit.mark, hand.row_id, delivery.overtaken())
+            await self._store.must(commit.mark, hand.key.id, delivery.overtaken())
 
     async def step(self, row: Invoice, hand: Hand) -> Invoice | None:
         """Take the row's next step; the row afterwards, None to let it go."""
@@ -226,6 +209,8 @@ class Worker:
         hand.armed = columns.get("sending") if written else None
         if written and fresh.state is not row.state:
             log.info(str(fresh.state), **row.tag)
+            if row.board_id:
+                self._bell.ring_due()
         _log_unannounced(fresh)
         return fresh
 

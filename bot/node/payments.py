@@ -107,7 +107,7 @@ class Payments:
         self._sweep.untold.pop(event.payment_hash, None)
         if row is not None:
             log.info("paid", **row.tag, paid_msat=event.paid_msat)
-            self._bell.ring(row.id, row.chat_id, row.lane)
+            self._bell.ring(row.key, row.chat_id, row.lane)
 
     async def _untold(self) -> None:
         """Until a payment that a look-up found is not told in time."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from bot.core import work
+from bot.core.board import Board
 from bot.core.invoice import Invoice, State
 from bot.core.work import MAX_FAULTS, Lane
 from bot.store.noun import AT_THE_NODE, ROWS, Noun
@@ -31,7 +32,7 @@ _STUCK = (_c.retry_at > 0, _c.faults >= MAX_FAULTS)
 class Due(NamedTuple):
     """What is due: rows, whether there are more, and when others will be (Unix seconds)."""
 
-    rows: list[Invoice]
+    rows: list[Invoice | Board]
     more: bool
     next_at: float | None
 
@@ -51,7 +52,7 @@ class Agenda(Noun):
 
         `but`: lanes and chats that have enough in hand.
         """
-        rows: list[Invoice] = []
+        rows: list[Invoice | Board] = []
         more = False
         moments: list[float] = []
         for lane in lanes:

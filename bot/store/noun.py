@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.core.invoice import Invoice, State
+from bot.core.work import Lane
 from bot.store.rows import COLUMNS, unpacked
-from bot.store.tables import invoices
+from bot.store.tables import boards, invoices
 
 #: Every column, in the order in which a row is read.
 ALL = tuple(invoices.c[name] for name in COLUMNS)
@@ -19,7 +20,17 @@ ROWS = sa.select(*ALL)
 #: supergroup or channel counts its own, the same for all.
 COUNTED_BY_CHAT = -1_000_000_000_000
 #: The node may still be paid for these, or has them on their way.
+#: The `due_at` of what is due whatever clock there is.
+_LONG_AGO = 0.0
 AT_THE_NODE = invoices.c.state.in_([State.PENDING, State.OPEN])
+
+
+def touch(connection: Connection, board_id: int) -> None:
+    """Something happened to a part: its board is due, in the same transaction."""
+    c = boards.c
+    is_reachable = c.lane != Lane.UNREACHABLE
+    due = {"due_at": _LONG_AGO, "lane": int(Lane.BOARDS)}
+    connection.execute(sa.update(boards).where(c.id == board_id, is_reachable).values(**due))
 
 
 class Noun:

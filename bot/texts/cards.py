@@ -56,7 +56,7 @@ _UNCONFIRMED = (
 )
 _REJECTED = f"Telegram rejected its message. {_CLOSED}"
 _REPLACED = "A new invoice was requested."
-_MAY_BE_DUPLICATE = "<i>This may be a duplicate of a message above.</i>"
+MAY_BE_DUPLICATE = "<i>This may be a duplicate of a message above.</i>"
 _WHY_IN_PRIVATE = {
     Audience.ASKER: "I can't write to the chat where you asked for it.",
     Audience.OWNERS: "You get this as the bot's owner: I can't write to the person who asked.",
@@ -91,7 +91,7 @@ def card(
         return Card(f"{_state_line(row, face)}\n{_REJECTED}")
     top = [_state_line(row, face) + short_memo(row.memo)]
     if may_be_duplicate:
-        top.append(_MAY_BE_DUPLICATE)
+        top.append(MAY_BE_DUPLICATE)
     top += long_memo(row.memo)
     top += _people(row, payee) + test_network(row)
     top += _why_elsewhere(row)
@@ -225,7 +225,7 @@ def payment_notice(
     lines += test_network(row)
     lines += [] if is_bare else memo(row.memo)
     if may_be_duplicate:
-        lines.append(_MAY_BE_DUPLICATE)
+        lines.append(MAY_BE_DUPLICATE)
     return _fitting(lines, MAX_TEXT)
 
 
@@ -261,5 +261,5 @@ def announcement(
     if to is not Audience.CHAT:
         lines.append(_WHY_IN_PRIVATE[to])
     if may_be_duplicate:
-        lines.append(_MAY_BE_DUPLICATE)
+        lines.append(MAY_BE_DUPLICATE)
     return _fitting(lines, MAX_TEXT)

@@ -1,0 +1,130 @@
+"""A bill that a group pays, as its chat reads it. Telegram HTML."""
+
+from __future__ import annotations
+
+from bot.core.amounts import format_sats
+from bot.core.board import Board, BoardState, Seat, SeatState
+from bot.core.invoice import Face
+from bot.core.split import described
+from bot.core.text import MAX_TEXT, length
+from bot.core.wishes import Parting, Sitting
+from bot.texts.cards import FACE_SIGNS, MAY_BE_DUPLICATE
+from bot.texts.phrases import count, long_memo, moment, name, node_of, short_memo
+
+#: Names that are shown; the others are folded.
+NAMES_SHOWN = 12
+PAY_BUTTON = "Pay my part"
+
+_SIGNS = {
+    SeatState.FREE: "◻️",
+    SeatState.TAKEN: "⚡",
+    SeatState.PAID: FACE_SIGNS[Face.PAID],
+    SeatState.SETTLED: FACE_SIGNS[Face.PAID],
+}
+
+
+def board(shown: Board, payee: str | None, *, may_be_duplicate: bool = False) -> str:
+    """What the board says; `payee`: whose node is paid, None where an owner asks."""
+    top = [_first_line(shown) + short_memo(shown.memo)]
+    if may_be_duplicate:
+        top.append(MAY_BE_DUPLICATE)
+    top += long_memo(shown.memo)
+    top += _people(shown, payee)
+    lines = [_seat(seat) for seat in shown.seats]
+    seats = lines[:NAMES_SHOWN]
+    if folded := lines[NAMES_SHOWN:]:
+        seats += [f"<blockquote expandable>{'\n'.join(folded)}</blockquote>"]
+    text = "\n".join([*top, *seats, *_ending(shown)])
+    if length(text) <= MAX_TEXT:
+        return text
+    paid = sum(seat.is_done for seat in shown.seats)
+    few = f"{paid} of {count(len(shown.seats), 'part')} paid"
+    return "\n".join([_first_line(shown), *_people(shown, payee), few, *_ending(shown)])
+
+
+def _first_line(shown: Board) -> str:
+    total, done = format_sats(shown.sum_msat), format_sats(shown.done_msat)
+    if shown.is_all_done:
+        return f"{FACE_SIGNS[Face.PAID]} <b>Split: {total}</b>, all paid"
+    sign = FACE_SIGNS[Face.OPEN if shown.state is BoardState.OPEN else Face.CANCELLED]
+    state = {BoardState.OPEN: "", BoardState.CLOSING: ", closing", BoardState.CLOSED: ", closed"}
+    paid = f", {done} paid" if shown.done_msat else ""
+    return f"{sign} <b>Split: {total}</b>{paid}{state[shown.state]}"
+
+
+def _people(shown: Board, payee: str | None) -> list[str]:
+    asker = name(shown.asker_name)
+    to = "" if payee is None else f"to {node_of(payee)}"
+    who = f"Requested by {asker}" if asker else ""
+    said = ", ".join(filter(None, (who, to)))
+    each = described(shown.sum_msat, len(shown.seats))
+    return [*([said[0].upper() + said[1:]] if said else []), each]
+
+
+def _seat(seat: Seat) -> str:
+    who = name(seat.name) or ("someone" if seat.person_id else "free")
+    amount = format_sats(seat.paid_msat or seat.amount_msat)
+    line = f"{_SIGNS[seat.state]} {amount}: {who}"
+    if seat.state is SeatState.SETTLED:
+        return f"{line} (paid the bill)"
+    part = seat.part
+    if part is not None and seat.is_paid and part.asker_id != seat.person_id:
+        return f"{line} (by {name(part.asker_name) or 'someone'})"
+    return line
+
+
+def _ending(shown: Board) -> list[str]:
+    if shown.state is BoardState.OPEN:
+        ends = moment(int(shown.ends_at), "Dt")
+        return [f"Open until {ends}. The bot can't return payments."]
+    if shown.is_all_done:
+        return []
+    if shown.state is BoardState.CLOSING:
+        return ["I'm cancelling the parts that are still open."]
+    who = name(shown.closed_by)
+    return [f"Closed by {who}. Nothing more can be paid." if who else "Nothing more can be paid."]
+
+
+def board_announcement(shown: Board, *, may_be_duplicate: bool = False) -> str:
+    """The one message when all is paid, or when it closes."""
+    total = format_sats(shown.sum_msat)
+    if shown.is_all_done:
+        lines = [f"{FACE_SIGNS[Face.PAID]} All parts of {total} are paid.{short_memo(shown.memo)}"]
+    else:
+        done = format_sats(shown.done_msat) if shown.done_msat else "nothing"
+        lines = [f"{FACE_SIGNS[Face.CANCELLED]} The split of {total} is closed: {done} paid."]
+    if may_be_duplicate:
+        lines.append(MAY_BE_DUPLICATE)
+    return "\n".join(lines)
+
+
+def sitting(came_of_it: Sitting) -> str:
+    """What a press on "Pay my part" is answered with, where no link is."""
+    return {
+        Sitting.SEATED: "Open the chat with me to pay your part.",
+        Sitting.FULL: "All parts are taken.",
+        Sitting.PAID: "Your part is paid.",
+        Sitting.CLOSED: "This split is closed. Nothing more can be paid.",
+        Sitting.NOT_TRACKED: "I no longer track this split.",
+    }[came_of_it]
+
+
+def parting(came_of_it: Parting) -> str:
+    """What a link to a part is answered with, where its card says nothing."""
+    return {
+        Parting.ASKED: "",
+        Parting.THERE: "This is the invoice for your part.",
+        Parting.PAID: "Your part is paid.",
+        Parting.CLOSED: "This split is closed. Nothing more can be paid.",
+        Parting.NOT_YOURS: (
+            "This link is for somebody else's part, or no longer valid. "
+            f"Press {PAY_BUTTON} in the group."
+        ),
+        Parting.TOO_MANY: "You have asked for this part too often. Please try again in an hour.",
+    }[came_of_it]
+
+
+def part_of(title: str) -> str:
+    """A line on the card of a part."""
+    group = name(title)
+    return f"Your part of a split in {group}." if group else "Your part of a split."
