@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bot.chat.check import check_telegram
 from bot.config import AccessSettings, InvoicesSettings, Settings
+from bot.core.inbound import receivable_of
 from bot.findings import About, Finding, Kind, bad, note
 from bot.node.check import check_certificate, check_macaroon, check_node
 from bot.store.check import check_database
@@ -70,12 +71,18 @@ def check_invoices(invoices: InvoicesSettings) -> Iterator[Finding]:
 
 
 def _payable(invoices: InvoicesSettings, findings: list[Finding]) -> Iterator[Finding]:
-    """Whether the node can receive the smallest invoice that people can ask for."""
+    """Whether the node can receive the smallest and the largest invoice that people can ask for."""
+    min_msat, max_msat = 1000 * invoices.min_sats, 1000 * invoices.max_sats
     for finding in findings:
-        receivable_msat = finding.values.get("receivable_msat")
-        if isinstance(receivable_msat, int) and receivable_msat < 1000 * invoices.min_sats:
-            min_msat = 1000 * invoices.min_sats
+        inbound_msat = finding.values.get("receivable_msat")
+        if not isinstance(inbound_msat, int):
+            continue
+        receivable_msat = receivable_of(max_msat, inbound_msat)
+        if receivable_of(min_msat, inbound_msat) is not None:
             yield note(About.INVOICES, Kind.MIN_ABOVE_RECEIVABLE, min_msat=min_msat)
+        elif receivable_msat is not None:
+            values = {"max_msat": max_msat, "receivable_msat": receivable_msat}
+            yield note(About.INVOICES, Kind.MAX_ABOVE_RECEIVABLE, **values)
 
 
 def check_access(access: AccessSettings) -> Iterator[Finding]:

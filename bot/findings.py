@@ -74,6 +74,7 @@ class Kind(StrEnum):
     # what is asked for
     SHORT_EXPIRY = "short expiry"  # expiry_s
     MIN_ABOVE_RECEIVABLE = "min above receivable"  # min_msat
+    MAX_ABOVE_RECEIVABLE = "max above receivable"  # max_msat, receivable_msat
     # who can ask
     OPEN_TO_ANYONE = "open to anyone"
     CLOSED_TO_EVERYONE = "closed to everyone"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 from enum import StrEnum
 from functools import cache
 
@@ -22,6 +23,7 @@ _AMOUNT = f"{_SATS:,}"
 _NAME = "Zebedee"
 _NUMBER = 987_654
 _WHY = "Whywhywhy"
+_DATE = "1970-01-01 00:00 UTC"
 
 
 class Role(StrEnum):
@@ -178,12 +180,17 @@ def _notices() -> dict[Kind, re.Pattern[str]]:
 
 
 def _patterns(kind: Kind) -> list[str]:
+    notice = Notice(kind, row_id=_NUMBER, why=_WHY)
     made = [
-        plain(texts.owner_notice(Notice(kind, row_id=_NUMBER, why=_WHY, count=count)))
+        plain(texts.owner_notice(replace(notice, count=count, receivable_msat=msat, left_s=left_s)))
         for count in (1, _NUMBER)
+        for msat in (0, _NUMBER * 1000)
+        for left_s in (0, 1)
     ]
     return [
-        re.escape(text).replace(str(_NUMBER), r"[\d,]+").replace(f"{_NUMBER:,}", r"[\d,]+")
+        re.escape(text).replace(str(_NUMBER), r"[\d,]+")
+        .replace(re.escape(f"{_NUMBER:,}"), r"[\d,]+")
         .replace(_WHY, ".*")
+        .replace(re.escape(_DATE), r"[\d-]+ [\d:]+ UTC")
         for text in made
     ]  # fmt: skip

@@ -114,15 +114,39 @@ async def test_an_expiry_that_nobody_can_pay_within_is_noted(world: World) -> No
     assert found == [Finding(NOTE, About.INVOICES, Kind.SHORT_EXPIRY, {"expiry_s": 59})]
 
 
+#: What the node can receive for sure.
+RECEIVABLE_SATS = 1_580_000_000 - 1000
+
+
 async def test_a_smallest_amount_that_the_node_cannot_receive_is_noted(world: World) -> None:
-    receivable_sats = 1_580_000_000
-    world.invoices = {"min_sats": receivable_sats + 1, "max_sats": 10**10}
+    world.invoices = {"min_sats": RECEIVABLE_SATS + 1, "max_sats": 10**10}
 
     found = of(About.INVOICES, await diagnosed(world))
-    world.invoices["min_sats"] = receivable_sats
+    world.invoices = {"min_sats": RECEIVABLE_SATS, "max_sats": RECEIVABLE_SATS}
     none = of(About.INVOICES, await diagnosed(world))
 
     assert (kinds(found), none) == ([(NOTE, Kind.MIN_ABOVE_RECEIVABLE)], [])
+
+
+async def test_a_largest_amount_that_the_node_cannot_receive_is_noted(world: World) -> None:
+    world.invoices = {"max_sats": RECEIVABLE_SATS + 1}
+
+    found = of(About.INVOICES, await diagnosed(world))
+    world.invoices = {"max_sats": RECEIVABLE_SATS}
+    none = of(About.INVOICES, await diagnosed(world))
+
+    values = {"max_msat": 1000 * RECEIVABLE_SATS + 1000, "receivable_msat": 1000 * RECEIVABLE_SATS}
+    assert found == [Finding(NOTE, About.INVOICES, Kind.MAX_ABOVE_RECEIVABLE, values)]
+    assert none == []
+
+
+async def test_where_nothing_can_be_received_that_alone_is_noted(world: World) -> None:
+    world.node.ledger.channels = []
+
+    findings = await diagnosed(world)
+
+    assert kinds(of(About.CHANNELS, findings)) == [(NOTE, Kind.NOTHING_RECEIVABLE)]
+    assert of(About.INVOICES, findings) == []
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from bot.cli import output
 from bot.config.problems import Kind as ProblemKind
 from bot.core import amounts
 from bot.core.wishes import OutputProblem
-from bot.demo.node import bolt
+from bot.demo.node import bolt, open_channels
 from bot.errors import ConfigError, MemoRefused, MemoUnreadable, OutputRefused, Problem, Refused
 from bot.findings import About, Kind, Mark, bad, fine
 from bot.lnrpc.lightning_pb2 import Invoice
@@ -477,6 +477,29 @@ async def test_an_invoice_has_hints_where_all_channels_are_private(
     assert (await ran("invoice", "5", env=node_env)).code == 0
     (made,) = world.node.invoices.values()
     assert world.node.pay(made.payment_request)
+
+
+@pytest.mark.parametrize(("channels", "receivable_msat"), [(1, 790_000_000), (0, 0), (2, None)])
+async def test_an_invoice_of_more_than_can_be_received_has_a_line_that_says_so(
+    world: World, node_env: dict[str, str], channels: int, receivable_msat: int | None
+) -> None:
+    world.node.ledger.channels = open_channels(channels, capacity_sat=1_000_000)
+    node_env["INVOICE_BOT_LND__MACAROON"] = str(world.node.folder / "admin.macaroon")
+    expected = texts.receivable(receivable_msat)
+    result = await ran("invoice", "900k", env=node_env)
+    warned = [line for line in result.out.splitlines() if line.startswith("The node can")]
+    assert (result.code, warned, result.lines) == (0, expected, [])
+    result = await ran("invoice", "900k", "--json", env=node_env)
+    assert (result.code, result.lines) == (0, expected)
+    assert json.loads(result.out)["amount_msat"] == 900_000_000
+
+
+async def test_without_permission_to_list_channels_an_invoice_has_no_such_line(
+    world: World, node_env: dict[str, str]
+) -> None:
+    world.node.ledger.channels = []
+    result = await ran("invoice", "5", "--json", env=node_env)
+    assert (result.code, result.lines) == (0, [])
 
 
 async def test_an_invoice_that_is_not_what_was_asked_for_is_not_printed(

@@ -38,7 +38,7 @@ ENDS: dict[type, dict[str, Any]] = {
     },
     pb.GetInfoResponse: {"block_height": 2**32 - 1, "identity_pubkey": "f" * 66},
     pb.AddInvoiceResponse: {"add_index": 2**64 - 1},
-    pb.ListChannelsResponse: {"channels": [pb.Channel(remote_balance=2**63 - 1)]},
+    pb.ListChannelsResponse: {"channels": [pb.Channel(active=True, remote_balance=2**63 - 1)]},
     state_pb2.GetStateResponse: {"state": 2**31 - 1},
 }
 

@@ -88,9 +88,14 @@ class Cards:
     def _card(
         self, row: Invoice, face: Face, *, as_text: bool, may_be_duplicate: bool = False
     ) -> texts.Card:
-        limit = MAX_TEXT if as_text else MAX_CAPTION
-        payee = self._payee(row)
-        return texts.card(row, face, payee, limit=limit, may_be_duplicate=may_be_duplicate)
+        return texts.card(
+            row,
+            face,
+            self._payee(row),
+            limit=MAX_TEXT if as_text else MAX_CAPTION,
+            may_be_duplicate=may_be_duplicate,
+            has_code=not as_text,
+        )
 
     def _payee(self, row: Invoice) -> str | None:
         """Whose node is paid; None where an owner asks: it is theirs."""

@@ -211,8 +211,8 @@ def invoice(
         output.check_open()
         if png is not None:
             output.check_target(png, as_json=as_json)
-        made = asyncio.run(_make(settings, amount_msat=amount_msat, memo=memo))
-        _show(made, as_json=as_json, png=png)
+        made, receivable_msat = asyncio.run(_make(settings, amount_msat=amount_msat, memo=memo))
+        _show(made, receivable_msat, as_json=as_json, png=png)
 
 
 def _load(config: Path | None, *, need_telegram: bool = True) -> Settings:
@@ -300,8 +300,13 @@ def _read(asked: str, memo: str, limits: InvoicesSettings) -> tuple[int, str]:
     return amount_msat, text.memo(memo)
 
 
-async def _make(settings: Settings, *, amount_msat: int, memo: str) -> NodeInvoice:
-    """The invoice as the node confirms it. Raises NodeError, with its place and cause as values."""
+async def _make(
+    settings: Settings, *, amount_msat: int, memo: str
+) -> tuple[NodeInvoice, int | None]:
+    """The invoice as the node confirms it, and what it can receive where that is less, in msat.
+
+    Raises NodeError, with its place and cause as values.
+    """
     from bot.errors import NodeError  # noqa: PLC0415
     from bot.node.explain import cause  # noqa: PLC0415
 
@@ -312,8 +317,10 @@ async def _make(settings: Settings, *, amount_msat: int, memo: str) -> NodeInvoi
         raise
 
 
-async def _added(settings: Settings, *, amount_msat: int, memo: str) -> NodeInvoice:
-    from bot.core import outcomes  # noqa: PLC0415
+async def _added(
+    settings: Settings, *, amount_msat: int, memo: str
+) -> tuple[NodeInvoice, int | None]:
+    from bot.core import inbound, outcomes  # noqa: PLC0415
     from bot.node.client import Node  # noqa: PLC0415
     from bot.node.gate import probe  # noqa: PLC0415
 
@@ -334,23 +341,29 @@ async def _added(settings: Settings, *, amount_msat: int, memo: str) -> NodeInvo
         outcomes.confirm(
             made, payment_hash=payment_hash, amount_msat=amount_msat, asked_at=asked_at
         )
-        return made
+        return made, inbound.receivable_of(amount_msat, node.inbound_msat)
     finally:
         await node.close()
 
 
-def _show(made: NodeInvoice, *, as_json: bool, png: str | None) -> None:
+def _show(
+    made: NodeInvoice, receivable_msat: int | None, *, as_json: bool, png: str | None
+) -> None:
     """Print it, and write its picture. Raises OutputFailed, which has the request if need be."""
     from bot import texts  # noqa: PLC0415
 
     picture = _picture(made.payment_request)
     if png == output.STANDARD_OUTPUT:
-        output.said(texts.new_invoice(made, ""))
+        output.said(texts.new_invoice(made, "", receivable_msat=receivable_msat))
         not_printed = output.printed_picture(picture)
     elif as_json:
         not_printed = output.printed(_json(made, picture))
+        for line in texts.receivable(receivable_msat):
+            output.said(line)
     else:
-        not_printed = output.printed(texts.new_invoice(made, output.drawn(made.payment_request)))
+        code = output.drawn(made.payment_request)
+        text = texts.new_invoice(made, code, receivable_msat=receivable_msat)
+        not_printed = output.printed(text)
     if png is not None and not picture:
         raise OutputFailed(problem=OutputProblem.NO_CODE)
     if png is not None and png != output.STANDARD_OUTPUT:

@@ -77,10 +77,14 @@ class NodeStatus:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """The node has the invoice, fresh or from an earlier try; `node_id`: whose it is."""
+    """The node has the invoice, fresh or from an earlier try; `node_id`: whose it is.
+
+    `inbound_msat`: what the node's channels could receive then, None where nobody knows.
+    """
 
     found: NodeInvoice
     node_id: str
+    inbound_msat: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

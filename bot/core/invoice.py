@@ -152,6 +152,9 @@ class Invoice(Shown, Work):
     paid_msat: int = 0
     failure: Failure | None = None
     unconfirmed: bool = False  # open when the node said so last, and past its expiry since
+    #: What its node could receive when it was added, where that was too little; None: enough, or
+    #: nobody knows.
+    receivable_msat: int | None = None
 
     @property
     def key(self) -> Key:
@@ -276,6 +279,7 @@ class Columns(ShownColumns, WorkColumns, total=False):
     paid_msat: int
     failure: Failure | None
     unconfirmed: bool
+    receivable_msat: int | None
 
 
 def changes(**columns: Unpack[Columns]) -> Columns:

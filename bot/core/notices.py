@@ -24,6 +24,11 @@ class Kind(StrEnum):
     OTHER_BOT = "other bot"  # this database was another bot's before
     OTHER_COPY = "other copy"  # another process polls with the same token: told once a process
     OTHER_NODE = "other node"  # open invoices of another node than the connected one
+    INBOUND_TOO_LITTLE = "inbound too little"  # an invoice of more than the node can receive
+    NOT_SYNCED = "not synced"  # the node's chain, for minutes
+    SYNCED_AGAIN = "synced again"  # it is, after the owners were told that it is not
+    CERTIFICATE_EXPIRES = "certificate expires"  # the node's, soon or already
+    MACAROON_EXPIRES = "macaroon expires"  # likewise
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,11 @@ class Notice:
     Of a stuck row `step` is what fails, and `why` the error's class, "": it changes nothing.
 
     `count`: of how many rows it speaks, the last of which is `row_id`; 0 is one.
+
+    `receivable_msat`: what the node can receive, where that is too little.
+
+    `expires_at` (Unix seconds) and `left_s`: of what expires; `setting`: where the certificate is
+    from.
     """
 
     kind: Kind
@@ -40,6 +50,10 @@ class Notice:
     why: str = ""
     count: int = 0
     step: Do | None = None
+    receivable_msat: int = 0
+    expires_at: float = 0.0
+    left_s: float = 0.0
+    setting: str = ""
 
 
 class Owners(Protocol):

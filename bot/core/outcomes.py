@@ -22,6 +22,7 @@ from bot.core.answers import (
     Result,
 )
 from bot.core.failure import Failure
+from bot.core.inbound import receivable_of
 from bot.core.invoice import Audience, Columns, Face, Invoice, State, changes
 from bot.core.notices import Kind, Notice
 from bot.core.steps import EXPIRY_GRACE_S, LAPSE_AFTER_S, Around, next_step, prepared
@@ -183,7 +184,7 @@ def _came_of(
 ) -> Verdict:
     match result:
         case Added():
-            return Verdict(columns=_added(row, result, now))
+            return _added(row, result, now)
         case Cancelled():
             return _cancelled(row, result, now)
         case GivenUp():
@@ -226,10 +227,10 @@ _DONE = {
 # at the node
 
 
-def _added(row: Invoice, result: Added, now: float) -> Columns:
+def _added(row: Invoice, result: Added, now: float) -> Verdict:
     """Fresh or repeated, the row is filled from the look-up; then the preimage is emptied."""
     found = result.found
-    return {
+    columns: Columns = {
         **_found(row, found, now),
         "preimage": None,
         "node_id": result.node_id,
@@ -237,6 +238,13 @@ def _added(row: Invoice, result: Added, now: float) -> Columns:
         "add_index": found.add_index,
         "expires_at": found.expires_at,
     }
+    receivable_msat = receivable_of(found.amount_msat, result.inbound_msat)
+    if receivable_msat is None or columns["state"] is not State.OPEN:
+        return Verdict(columns=columns)
+    event = Event("info", "more than the node can receive", {"receivable_msat": receivable_msat})
+    notice = Notice(Kind.INBOUND_TOO_LITTLE, row.id, receivable_msat=receivable_msat)
+    columns["receivable_msat"] = receivable_msat
+    return Verdict(columns=columns, events=(event,), notices=(notice,))
 
 
 def _cancelled(row: Invoice, result: Cancelled, now: float) -> Verdict:

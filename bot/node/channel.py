@@ -70,6 +70,11 @@ def open_channel(
     return grpc.aio.secure_channel(f"dns:///{target}", credentials, options=list(options.items()))
 
 
+def expires_at(pem: bytes) -> float:
+    """When a certificate expires, in Unix seconds. Raises ValueError for what is none."""
+    return x509.load_pem_x509_certificate(pem).not_valid_after_utc.timestamp()
+
+
 def own_name(pem: bytes) -> str | None:
     """A name that the certificate carries where it vouches for itself, as LND's does.
 

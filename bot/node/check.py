@@ -9,16 +9,14 @@ import contextlib
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-
-from cryptography import x509
 
 from bot.config import DAY_S, LndSettings
 from bot.core.answers import WalletState
 from bot.errors import ConfigError, InvoiceUnknown, NodeError, PermissionMissing
 from bot.findings import About, Finding, Kind, Mark, bad, fine, note, refused
+from bot.node.channel import expires_at
 from bot.node.client import Node
-from bot.node.macaroon import read_macaroon
+from bot.node.macaroon import read_macaroon, valid_until
 
 #: A certificate or macaroon that expires sooner is worth a note, in seconds.
 SOON_S = 30 * DAY_S
@@ -82,24 +80,21 @@ def check_certificate(settings: LndSettings, now: float) -> Iterator[Finding]:
         pem = settings.certificate()
         if pem is None:
             return  # the node's answer tells whether an authority vouches for it
-        expires_at = x509.load_pem_x509_certificate(pem).not_valid_after_utc
+        at = expires_at(pem)
     except ConfigError as error:
         yield refused(About.CERTIFICATE, error)
     except ValueError:
         yield bad(About.CERTIFICATE, Kind.NO_CERTIFICATE, **_certificate_source(settings))
     else:
-        yield _expiry(About.CERTIFICATE, expires_at, now, **_certificate_source(settings))
+        yield _expiry(About.CERTIFICATE, at, now, **_certificate_source(settings))
 
 
-def _expiry(about: About, expires: datetime, now: float, **values: str) -> Finding:
-    expires_at = expires.timestamp()
-    left_s = expires_at - now
+def _expiry(about: About, at: float, now: float, **values: str) -> Finding:
+    left_s = at - now
     if left_s <= 0:
-        return bad(about, Kind.EXPIRED, expired_at=expires_at, **values)
+        return bad(about, Kind.EXPIRED, expired_at=at, **values)
     mark = Mark.FINE if left_s > SOON_S else Mark.NOTE
-    return Finding(
-        mark, about, Kind.EXPIRES, {"expires_at": expires_at, "left_s": left_s, **values}
-    )
+    return Finding(mark, about, Kind.EXPIRES, {"expires_at": at, "left_s": left_s, **values})
 
 
 def check_macaroon(settings: LndSettings, now: float) -> Iterator[Finding]:
@@ -144,13 +139,10 @@ def _excess(permissions: set[tuple[str, str]], how: Mapping[str, str]) -> Iterat
 
 
 def _caveat(caveat: str, now: float, how: Mapping[str, str]) -> Finding:
-    condition, _, value = caveat.partition(" ")
-    if condition == "time-before":
-        # a time that cannot be read is shown as it is
-        with contextlib.suppress(ValueError):
-            expires = datetime.fromisoformat(value).astimezone(UTC)
-            return _expiry(About.MACAROON, expires, now, **how)
-    return fine(About.MACAROON, Kind.CONDITION, caveat=caveat)
+    at = valid_until([caveat])
+    if at is None:  # a time that cannot be read is shown as it is
+        return fine(About.MACAROON, Kind.CONDITION, caveat=caveat)
+    return _expiry(About.MACAROON, at, now, **how)
 
 
 # the node

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 import grpc
 
 from bot import logs
-from bot.clock import steady
 from bot.config import LndSettings
 from bot.core.answers import NodeInfo, NodeInvoice, WalletState
 from bot.errors import (
@@ -38,10 +37,7 @@ from bot.node.explain import explain
 log = logs.get(__name__)
 
 #: Seconds that the node gets to list its channels, before an invoice is made without knowing them.
-HINTS_TIMEOUT_S = 2.0
-#: Seconds after which it is asked again whether hints are needed; and where it did not say.
-HINTS_LAST_S = 60.0
-HINTS_AGAIN_S = 15.0
+CHANNELS_TIMEOUT_S = 2.0
 
 #: Seconds after which a call is given up; what it did is then unknown.
 CALL_TIMEOUT_S = 10.0
@@ -64,18 +60,35 @@ class Node:
         self._closing: set[asyncio.Task[None]] = set()
         self._tells_odd = True
         self._all_private = False
-        self._hints_due_at = 0.0
-        self._refreshing: set[asyncio.Task[None]] = set()
+        #: What the active channels could receive when they were listed last, in msat; None where
+        #: nobody knows. It is a little high: see `bot.core.inbound`.
+        self.inbound_msat: int | None = None
 
     async def close(self) -> None:
         """Close the connection; calls under way end with `NodeUnreachable`."""
-        for task in self._refreshing:
-            task.cancel()
         channel, self._channel = self._channel, None
         if channel is not None:
             await channel.close()
         await asyncio.gather(*self._closing)
-        await asyncio.gather(*self._refreshing, return_exceptions=True)
+
+    @property
+    def certificate_key(self) -> str:
+        """The setting that the pinned certificate comes from, or belongs in."""
+        return self._settings.certificate_key
+
+    def certificate(self) -> bytes | None:
+        """The pinned certificate in use, as PEM; that of the settings where there is no connection.
+
+        None: the system's certificate authorities are asked. Raises ConfigError.
+        """
+        return self._settings.certificate() if self._channel is None else self._certificate
+
+    def macaroon_hex(self) -> str:
+        """The macaroon in use; that of the settings where there is no connection.
+
+        Raises ConfigError.
+        """
+        return self._settings.macaroon_hex() if self._channel is None else self._macaroon_hex
 
     async def state(self, *, timeout_s: float = CALL_TIMEOUT_S) -> WalletState:
         """The wallet's state.
@@ -117,7 +130,7 @@ class Node:
             value_msat=amount_msat,
             memo=memo,
             expiry=expiry_s,
-            private=self._with_hints(),
+            private=self._has_hints,
         )
         try:
             await self._call(
@@ -161,61 +174,51 @@ class Node:
         )
 
     async def receivable_msat(self) -> int:
-        """What can be received over active channels, reserves kept (needs offchain:read)."""
-        answer = await self._call(
-            lambda channel: LightningStub(channel).ListChannels(
-                lightning_pb2.ListChannelsRequest(active_only=True),
-                timeout=CALL_TIMEOUT_S,
-                metadata=self._rights(),
-            )
-        )
-        return messages.receivable_msat(answer)
+        """What active channels can receive, reserves kept (needs offchain:read).
 
-    async def are_private(self, *, timeout_s: float = CALL_TIMEOUT_S) -> tuple[bool, ...]:
+        Raises `NodeError`.
+        """
+        return messages.receivable_msat(await self._channels(timeout_s=CALL_TIMEOUT_S))
+
+    async def are_private(self) -> tuple[bool, ...]:
         """Of each active channel, or of all where none is, whether it is private.
 
         Needs offchain:read. Raises `NodeError`.
         """
-        answer = await self._call(
+        return messages.are_private(await self._channels(timeout_s=CALL_TIMEOUT_S))
+
+    async def refresh_channels(self) -> bool:
+        """Ask whether payment requests need hints for private channels, and what can be received.
+
+        Raises no `NodeError`; False where the node does not list its channels now. Whether hints
+        are needed stays as it was known then; what can be received is unknown.
+        """
+        try:
+            answer = await self._channels(timeout_s=CHANNELS_TIMEOUT_S)
+            channels = messages.are_private(answer)
+            self._all_private = bool(channels) and all(channels)
+            self.inbound_msat = messages.receivable_msat(answer)
+        except NodeError as error:
+            self.inbound_msat = None
+            if isinstance(error, PermissionMissing):
+                self._all_private = False
+                return True
+            log.debug("channels not listed", detail=error.detail)
+            return False
+        return True
+
+    async def _channels(self, *, timeout_s: float) -> lightning_pb2.ListChannelsResponse:
+        return await self._call(
             lambda channel: LightningStub(channel).ListChannels(
-                lightning_pb2.ListChannelsRequest(),
-                timeout=timeout_s,
-                metadata=self._rights(),
+                lightning_pb2.ListChannelsRequest(), timeout=timeout_s, metadata=self._rights()
             )
         )
-        return messages.are_private(answer)
 
-    async def refresh_hints(self) -> None:
-        """Ask whether payment requests need hints for private channels. Raises no `NodeError`.
-
-        What was known before stays where the node does not say.
-        """
-        if self._settings.private_route_hints != "auto":
-            return
-        self._hints_due_at = steady() + HINTS_LAST_S
-        try:
-            channels = await self.are_private(timeout_s=HINTS_TIMEOUT_S)
-        except PermissionMissing:
-            self._all_private = False
-        except NodeError as error:
-            self._hints_due_at = steady() + HINTS_AGAIN_S
-            log.debug("channels not listed", detail=error.detail)
-        else:
-            self._all_private = bool(channels) and all(channels)
-
-    async def hints_refreshed(self) -> None:
-        """Wait for what is asked behind the invoices."""
-        await asyncio.gather(*self._refreshing)
-
-    def _with_hints(self) -> bool:
+    @property
+    def _has_hints(self) -> bool:
         """Whether the next invoice has hints, as far as it is known: nobody waits for that."""
-        if self._settings.private_route_hints != "auto":
-            return self._settings.private_route_hints
-        if steady() >= self._hints_due_at and not self._refreshing:
-            task = asyncio.ensure_future(self.refresh_hints())
-            self._refreshing.add(task)
-            task.add_done_callback(self._refreshing.discard)
-        return self._all_private
+        setting = self._settings.private_route_hints
+        return self._all_private if setting == "auto" else setting
 
     async def subscribe(self, settle_index: int) -> AsyncIterator[NodeInvoice]:
         """Every invoice that is added or settled from now on, of this bot or not.

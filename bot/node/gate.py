@@ -44,7 +44,7 @@ _NO_INVOICE = bytes(32)
 async def probe(node: Node) -> None:
     """Whether the node can be asked for invoices right now. Raises `NodeError` if not.
 
-    If it can, it is also known afterwards whether they need hints for private channels.
+    If it can, it is also known afterwards what its channels are like.
     """
     try:
         state = await node.state(timeout_s=PROBE_TIMEOUT_S)
@@ -58,7 +58,7 @@ async def probe(node: Node) -> None:
         raise NodeStarting(detail=state)
     with suppress(InvoiceUnknown):
         await node.lookup(_NO_INVOICE, timeout_s=PROBE_TIMEOUT_S)
-    await node.refresh_hints()
+    await node.refresh_channels()
 
 
 def is_away(error: NodeError) -> bool:

@@ -73,7 +73,7 @@ class NodeInvoices:
                 found, is_new = await add(self._node, row, timeout_s=timeout_s)
         if is_new:
             self._clock.learn(found.created_at, within_s=steady() - began_at)
-        return Added(found, node_id or self._identity.of_new)
+        return Added(found, node_id or self._identity.of_new, self._node.inbound_msat)
 
     async def cancel(self, row: Invoice) -> Cancelled:
         """Cancel. An expired one the node cancels by itself, by its own clock, unless a payment

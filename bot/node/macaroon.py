@@ -9,7 +9,8 @@ signature is last. LND's identifier is a byte 3 and a MacaroonId.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 
 from google.protobuf.message import DecodeError
 
@@ -43,6 +44,24 @@ def read_macaroon(content: bytes) -> tuple[set[tuple[str, str]], list[str]]:
     except DecodeError:
         raise ValueError("not LND's") from None  # the cause may quote it
     return {(op.entity, action) for op in ops for action in op.actions}, caveats
+
+
+def valid_until(caveats: Iterable[str]) -> float | None:
+    """When the first of its conditions on time ends it, in Unix seconds; None where none does.
+
+    A time that cannot be read is passed over.
+    """
+    return min(filter(None, map(_time_before, caveats)), default=None)
+
+
+def _time_before(caveat: str) -> float | None:
+    condition, _, value = caveat.partition(" ")
+    if condition != "time-before":
+        return None
+    try:
+        return datetime.fromisoformat(value).astimezone(UTC).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _section(fields: Iterator[tuple[int, bytes]]) -> dict[int, bytes]:

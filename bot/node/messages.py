@@ -110,6 +110,7 @@ def receivable_msat(message: Any) -> int:
         sum(
             max(0, each.remote_balance - each.remote_constraints.chan_reserve_sat) * 1000
             for each in message.channels
+            if each.active
         ),
         MAX_MSAT,
     )

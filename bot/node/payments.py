@@ -20,6 +20,7 @@ from bot.errors import InvoiceUnknown, NodeError, NodeOdd, NodeRefused, NodeStop
 from bot.node.client import Node
 from bot.node.gate import Gate, is_away
 from bot.node.identity import IDENTIFIED_WITHIN_S, Identity
+from bot.node.liquidity import Liquidity
 from bot.node.sweep import Sweep
 from bot.pauses import pause_s
 from bot.store import Bell, Store, Tx
@@ -44,6 +45,7 @@ class Payments:
         gate: Gate,
         identity: Identity,
         sweep: Sweep,
+        liquidity: Liquidity,
         store: Store,
         bell: Bell,
         clock: Clock,
@@ -52,6 +54,7 @@ class Payments:
         self._gate = gate
         self._identity = identity
         self._sweep = sweep
+        self._liquidity = liquidity
         self._store = store
         self._bell = bell
         self._clock = clock
@@ -105,6 +108,7 @@ class Payments:
     async def _paid(self, event: NodeInvoice, cursor_of: tuple[str, Cursor] | None) -> None:
         row = await self._store.must(_record_payment, event, cursor_of, self._clock())
         self._sweep.untold.pop(event.payment_hash, None)
+        self._liquidity.change()
         if row is not None:
             log.info("paid", **row.tag, paid_msat=event.paid_msat)
             self._bell.ring(row.key, row.chat_id, row.lane)
@@ -114,6 +118,7 @@ class Payments:
         while True:
             await self._sweep.found.wait()
             self._sweep.found.clear()
+            self._liquidity.change()
             await asyncio.sleep(UNTOLD_S)
             if self._sweep.untold:
                 return

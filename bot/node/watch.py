@@ -1,7 +1,7 @@
 """The node's own word: who it is, what was paid, what is open no more. One object a node.
 
-Knows the gate and GetInfo; what is paid and open is for its two parts. What it writes it rings the
-bell for.
+Knows the gate and GetInfo; what is paid, open and receivable is for its parts. What it writes it
+rings the bell for.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from bot.core.outcomes import LONGEST_AT_NODE_S
 from bot.errors import NodeError, NodeOdd, NodeTimeout, PermissionMissing
 from bot.node.client import Node
 from bot.node.gate import Gate
+from bot.node.health import Health
 from bot.node.identity import Identity
 from bot.node.invoices import NodeInvoices
+from bot.node.liquidity import Liquidity
 from bot.node.payments import Payments
 from bot.node.sweep import Sweep
 from bot.pauses import pause_s
@@ -51,11 +53,14 @@ class Watch:
         self._sweep = Sweep(
             gate=gate, identity=identity, invoices=invoices, store=store, bell=bell, clock=clock
         )
+        self._liquidity = Liquidity(node, gate)
+        self._health = Health(node=node, gate=gate, owners=owners, clock=clock)
         self._payments = Payments(
             node=node,
             gate=gate,
             identity=identity,
             sweep=self._sweep,
+            liquidity=self._liquidity,
             store=store,
             bell=bell,
             clock=clock,
@@ -67,6 +72,8 @@ class Watch:
             tasks.create_task(self._guard())
             tasks.create_task(self._payments.run())
             tasks.create_task(self._sweep.run())
+            tasks.create_task(self._liquidity.run())
+            tasks.create_task(self._health.run())
 
     async def status(self) -> NodeStatus:
         """Why the node is away, or who it is, asked now. Raises nothing."""

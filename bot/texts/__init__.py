@@ -21,6 +21,7 @@ from bot.texts.cards import (
 )
 from bot.texts.errors import Reason, reason, refusal, why, why_failed
 from bot.texts.owners import node_status, owner_notice
+from bot.texts.phrases import receivable
 from bot.texts.replies import (
     AS_CHANNEL,
     BUG,
@@ -95,6 +96,7 @@ __all__ = [
     "payment_request",
     "question",
     "reason",
+    "receivable",
     "refusal",
     "stranger",
     "unclaimed",

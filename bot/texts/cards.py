@@ -20,6 +20,7 @@ from bot.texts.phrases import (
     node_of,
     overpaid,
     paid_amount,
+    receivable,
     short_memo,
     span,
     test_network,
@@ -50,6 +51,7 @@ SAME_DAY_S = 12 * 3600
 
 _CLOSED = "It can no longer be paid."
 _SCAN = "Scan, or tap the text to copy it."
+_TAP = "There is no QR code here: tap the text to copy it."
 _UNCONFIRMED = (
     "It has expired, and I can't reach its Lightning node. "
     "I'll show whether it was paid once I can."
@@ -78,9 +80,11 @@ def card(
     *,
     limit: int = MAX_CAPTION,
     may_be_duplicate: bool = False,
+    has_code: bool = True,
 ) -> Card:
     """What the card's first message says; `limit` is a caption's or a text's.
 
+    `has_code`: an open one has its QR code as a picture.
     `payee`: whose node is paid, "" where that has no name; None where an owner asks, who knows.
     """
     if face is Face.QUESTION:
@@ -97,15 +101,17 @@ def card(
     top += _why_elsewhere(row)
     if face is not Face.OPEN:
         return Card(_fitting([*top, *_ending(row, face)], limit))
-    top += _shortened(row)
+    top += _shortened(row) + receivable(row.receivable_msat)
     # Where a client does not know of such times the words stay as they are while time passes.
     left = f'<tg-time unix="{row.expires_at}" format="r">valid for {span(row.expiry_s)}</tg-time>'
     style = "t" if row.expiry_s <= SAME_DAY_S else "Dt"
     top.append(f"Pay by {moment(row.expires_at, style)}, {left}")
-    whole = "\n".join([*top, "", f"<code>{escape(row.payment_request)}</code>", _SCAN])
+    how = _SCAN if has_code else _TAP
+    whole = "\n".join([*top, "", f"<code>{escape(row.payment_request)}</code>", how])
     if length(whole) <= limit:
         return Card(whole)
-    follows = "The payment request follows in a separate message."
+    without = "" if has_code else ", without a QR code"
+    follows = f"The payment request follows in a separate message{without}."
     return Card(_fitting([*top, follows], limit), payment_request_separate=True)
 
 

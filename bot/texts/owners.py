@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from bot.core.answers import NodeInfo, NodeStatus
 from bot.core.notices import Kind, Notice
 from bot.core.text import clean_name
-from bot.findings import Finding, Mark
+from bot.findings import About, Finding, Mark, note
+from bot.findings import Kind as Found
 from bot.texts.errors import refusal
-from bot.texts.phrases import count, escape
-from bot.texts.terminal import finding_line
+from bot.texts.phrases import can_receive, count, escape, moment
+from bot.texts.terminal import cure, finding_line
+
+#: What is said without values.
+_SAID: Mapping[Kind, str] = {
+    Kind.ADD_NOT_PERMITTED: (
+        "I can't make invoices: my macaroon lacks a permission for that. "
+        "Please bake one that has it. To see how, write /status."
+    ),
+    Kind.CANCEL_NOT_PERMITTED: (
+        "My macaroon lacks the permission to cancel. Invoices that people cancel stay "
+        "open at the node until they expire. Please bake a macaroon with that permission."
+    ),
+    Kind.NOT_SYNCED: (
+        "The Lightning node has not been synced to the chain for minutes. Payments can fail until "
+        "it is. Check that it reaches its Bitcoin backend: see lncli getinfo and LND's log."
+    ),
+    Kind.OTHER_COPY: (
+        "Another copy of me runs with the same token. Each of us gets only some of the "
+        "commands. Please stop one of us."
+    ),
+}
 
 
 def owner_notice(notice: Notice) -> str:
     """What happened that an owner should know, and what to do."""
+    if notice.kind is Kind.SYNCED_AGAIN:
+        return "⚡ The Lightning node is synced to the chain again."
+    said = _SAID.get(notice.kind) or _said(notice)
+    return f"⚠️ {said}"
+
+
+def _said(notice: Notice) -> str:
     row, why = notice.row_id, escape(notice.why)
+    said = ""
     match notice.kind:
         case Kind.STUCK:
             because = why or "nothing changes"
@@ -40,16 +69,6 @@ def owner_notice(notice: Notice) -> str:
                     f" In the hour before, the same happened to "
                     f"{count(notice.count - 1, 'other card')}. See the log for their invoices."
                 )
-        case Kind.ADD_NOT_PERMITTED:
-            said = (
-                "I can't make invoices: my macaroon lacks a permission for that. "
-                "Please bake one that has it. To see how, write /status."
-            )
-        case Kind.CANCEL_NOT_PERMITTED:
-            said = (
-                "My macaroon lacks the permission to cancel. Invoices that people cancel stay "
-                "open at the node until they expire. Please bake a macaroon with that permission."
-            )
         case Kind.DATABASE_AWAY:
             said = (
                 f"I can't write my database: {why}. "
@@ -61,11 +80,6 @@ def owner_notice(notice: Notice) -> str:
                 "they stay as they are. "
                 f"I'm sending {count(notice.count, 'open invoice')} again."
             )
-        case Kind.OTHER_COPY:
-            said = (
-                "Another copy of me runs with the same token. Each of us gets only some of the "
-                "commands. Please stop one of us."
-            )
         case Kind.OTHER_NODE:
             is_one = notice.count == 1
             said = (
@@ -73,7 +87,47 @@ def owner_notice(notice: Notice) -> str:
                 "another node than the one I'm connected to. "
                 f"I can't track {'it' if is_one else 'them'} until that node is back."
             )
-    return f"⚠️ {said}"
+        case Kind.INBOUND_TOO_LITTLE:
+            said = _inbound_too_little(notice)
+        case Kind.CERTIFICATE_EXPIRES:
+            said = _certificate_expires(notice)
+        case Kind.MACAROON_EXPIRES:
+            said = (
+                f"My macaroon {_expires(notice, 'I can make no invoice')}. "
+                "Please bake another one. To see how, write /status."
+            )
+    return said
+
+
+def _inbound_too_little(notice: Notice) -> str:
+    can = can_receive(notice.receivable_msat)
+    said = f"Invoice {notice.row_id} is for more than the node can receive: it {can} now."
+    if notice.count > 1:
+        others = count(notice.count - 1, "other invoice")
+        said += f" In the hour before, the same happened to {others}."
+    smaller = ", or set a smaller invoices.max_sats" if notice.receivable_msat else ""
+    return f"{said} Please get more inbound liquidity{smaller}."
+
+
+def _certificate_expires(notice: Notice) -> str:
+    """What the command line says of it as well, and when, in the reader's own time."""
+    source = {"source": notice.setting} if notice.setting == "lnd.lndconnect" else {}
+    finding = note(
+        About.CERTIFICATE,
+        Found.EXPIRES if notice.left_s > 0 else Found.EXPIRED,
+        expires_at=notice.expires_at,
+        expired_at=notice.expires_at,
+        left_s=notice.left_s,
+        **source,
+    )
+    action = escape(cure(finding))
+    when = _expires(notice, "I can't connect to it")
+    return f"The Lightning node's certificate {when}. {action[:1].upper()}{action[1:]}."
+
+
+def _expires(notice: Notice, then: str) -> str:
+    at = moment(int(notice.expires_at), "Dt")
+    return f"expires on {at}: after that, {then}" if notice.left_s > 0 else f"expired on {at}"
 
 
 def node_status(status: NodeStatus, macaroon: Iterable[Finding] = ()) -> str:

@@ -40,6 +40,19 @@ def underpaid(row: Invoice) -> list[str]:
     return []
 
 
+def receivable(msat: int | None) -> list[str]:
+    """A line where the node can receive less than requested: so much; None where it is enough."""
+    if msat is None:
+        return []
+    return [f"The node {can_receive(msat)} now: this payment will probably fail."]
+
+
+def can_receive(msat: int) -> str:
+    """What the node can do, in whole sats."""
+    sats = msat // 1000
+    return f"can receive about {format_sats(1000 * sats)}" if sats else "can't receive anything"
+
+
 def short_memo(text: str) -> str:
     """A memo of one short line, for the end of a first line; "" for any other."""
     shown = clean_short(text)

@@ -19,7 +19,7 @@ from bot.errors import AmountRefused, InvoiceBotError
 from bot.findings import About, Finding, Kind, Mark
 from bot.texts.amounts import about_amount
 from bot.texts.errors import Reason, reason, why
-from bot.texts.phrases import count, span
+from bot.texts.phrases import count, receivable, span
 
 #: As many permissions beyond the needed ones are named.
 _NAMED = 6
@@ -50,12 +50,16 @@ def why_here(error: InvoiceBotError) -> str:
     return why(error)
 
 
-def new_invoice(made: NodeInvoice, code: str) -> str:
-    """A new invoice, with the QR code that the terminal shows, "" for none."""
+def new_invoice(made: NodeInvoice, code: str, *, receivable_msat: int | None = None) -> str:
+    """A new invoice, with the QR code that the terminal shows, "" for none.
+
+    `receivable_msat`: what the node can receive, where that is too little.
+    """
     until = datetime.fromtimestamp(made.expires_at, UTC).astimezone()
     memo = " ".join(clean_quote(made.memo).split())
     about = [format_sats(made.amount_msat), *([f"For: {memo}"] if memo else [])]
     about.append(f"Payable until {until:%Y-%m-%d %H:%M %Z}")
+    about += receivable(receivable_msat)
     return "\n".join([*about, "", *([code] if code else []), made.payment_request])
 
 
@@ -170,6 +174,7 @@ _NOTATIONS: Mapping[str, Callable[[Any], str]] = {
     "permissions": _some,
     "receivable_msat": format_sats,
     "min_msat": format_sats,
+    "max_msat": format_sats,
     "expiry_s": span,
     "free_bytes": lambda size: f"{size // 1_000_000} MB",
 }
@@ -324,6 +329,10 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
     Kind.MIN_ABOVE_RECEIVABLE: Reason(
         "the node can't receive even {min_msat}, the smallest amount that can be requested",
         "get more inbound liquidity, or set a smaller invoices.min_sats",
+    ),
+    Kind.MAX_ABOVE_RECEIVABLE: Reason(
+        "up to {max_msat} can be requested, but the node can receive only {receivable_msat}",
+        "get more inbound liquidity, or set a smaller invoices.max_sats",
     ),
     # who can ask
     Kind.OPEN_TO_ANYONE: Reason(

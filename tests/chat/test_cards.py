@@ -103,6 +103,7 @@ async def test_a_text_only_card_has_no_picture(room: Room) -> None:
     row = await room.take(Do.SEND_CARD, await room.change(row, text_only=True))
     card = room.telegram.messages(room.group)[-1]
     assert (row.card_id, row.card_is_text, card.photo) == (card.id, True, None)
+    assert card.text == plain(texts.card(row, Face.OPEN, ALIAS, has_code=False).html)
 
 
 async def test_what_is_sent_again_says_so(room: Room) -> None:

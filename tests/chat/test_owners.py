@@ -44,7 +44,7 @@ async def test_what_lasts_for_a_process_is_said_once(
     assert said(telegram, chat) == [once, again, again]
 
 
-@pytest.mark.parametrize("kind", [Kind.CARD_REFUSED, Kind.CARD_UNTRUE])
+@pytest.mark.parametrize("kind", [Kind.CARD_REFUSED, Kind.CARD_UNTRUE, Kind.INBOUND_TOO_LITTLE])
 async def test_of_refused_cards_owners_hear_at_once_and_of_the_rest_together(
     telegram: SimTelegram, chats: Chats, chat: int, monkeypatch: pytest.MonkeyPatch, kind: Kind
 ) -> None:

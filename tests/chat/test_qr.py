@@ -84,6 +84,7 @@ def turned(picture: Image.Image) -> Image.Image:
 READERS = {"zxing": read, "zxing, plainly": read_plainly}
 WAYS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "full size": lambda picture: picture,
+    "640 px": lambda picture: scaled(picture, 640),
     "320 px": scaled,
     "turned": turned,
     "JPEG": as_jpeg,
@@ -105,11 +106,25 @@ def test_an_open_picture_is_read_back(length: int, reader: str, way: str) -> Non
 OPENCV: dict[str, tuple[Callable[[], Detector], dict[str, int]]] = {
     "OpenCV": (
         cv2.QRCodeDetector,
-        {"full size": 1220, "JPEG": 1220, "turned": 620, "320 px": 380, "all of it": 380},
+        {
+            "full size": 1220,
+            "JPEG": 1220,
+            "turned": 620,
+            "640 px": 1220,
+            "320 px": 380,
+            "all of it": 380,
+        },
     ),
     "OpenCV, by its markers": (
         cv2.QRCodeDetectorAruco,
-        {"full size": 2012, "JPEG": 2012, "turned": 2012, "320 px": 380, "all of it": 380},
+        {
+            "full size": 2012,
+            "JPEG": 2012,
+            "turned": 2012,
+            "640 px": 1580,
+            "320 px": 380,
+            "all of it": 380,
+        },
     ),
 }
 
@@ -123,6 +138,27 @@ def test_an_open_picture_is_read_back_by_another_library(reader: str, way: str) 
         seen = WAYS[way](opened(payment_png(payment_request)))
         text, *_ = detector().detectAndDecode(np.asarray(seen))
         assert text == text_of(payment_request), length
+
+
+#: As long as it gets at LND (the longest memo and twenty hints), and as long as a code can hold.
+LONGEST = [2351, 2352, 2983, 2991, 2992, 3600, 4278]
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("length", LONGEST)
+def test_the_longest_requests_are_read_back_at_640_px(length: int, reader: str) -> None:
+    payment_request = request(length)
+    picture = opened(payment_png(payment_request))
+    for seen in (picture, scaled(picture, 640), scaled(turned(as_jpeg(picture)), 640)):
+        assert READERS[reader](seen) == [text_of(payment_request)]
+
+
+@pytest.mark.parametrize("length", LONGEST)
+def test_the_longest_requests_are_read_back_as_drawn_by_another_library(length: int) -> None:
+    payment_request = request(length)
+    seen = opened(payment_png(payment_request))
+    text, *_ = cv2.QRCodeDetectorAruco().detectAndDecode(np.asarray(seen))
+    assert text == text_of(payment_request)
 
 
 @pytest.mark.parametrize("state", CLOSED)

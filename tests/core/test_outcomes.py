@@ -20,7 +20,7 @@ from bot.core.answers import (
 )
 from bot.core.failure import Failure
 from bot.core.invoice import Audience, Columns, Face, Invoice, State
-from bot.core.notices import Kind
+from bot.core.notices import Kind, Notice
 from bot.core.outcomes import Verdict, judge
 from bot.core.steps import AS_READ, Around, next_step
 from bot.core.work import EDITS, MAX_COPIES, MAX_FAULTS, SENDS, Do, Lane
@@ -95,6 +95,31 @@ def test_a_confirmed_invoice_has_no_preimage_and_its_card_is_marked_as_about_to_
     assert columns["payment_request"] == "lnbc1"
     assert columns["node_id"] == "node"
     assert columns["sending"] is Do.SEND_CARD
+
+
+def test_what_can_be_received_is_written_with_an_invoice_of_more_and_owners_hear_of_it() -> None:
+    made = verdict(Do.ADD, invoice(PENDING), Added(found(NodeState.OPEN), "node", 2_000_000))
+    assert made.columns is not None
+    assert made.columns["receivable_msat"] == 2_000_000
+    assert made.notices == (Notice(Kind.INBOUND_TOO_LITTLE, 1, receivable_msat=2_000_000),)
+
+
+@pytest.mark.parametrize("inbound_msat", [None, 3_100_000])
+def test_where_it_can_receive_enough_or_nobody_knows_nothing_is_said(
+    inbound_msat: int | None,
+) -> None:
+    made = verdict(Do.ADD, invoice(PENDING), Added(found(NodeState.OPEN), "node", inbound_msat))
+    assert made.columns is not None
+    assert made.columns.get("receivable_msat") is None
+    assert made.notices == ()
+
+
+@pytest.mark.parametrize("state", [NodeState.SETTLED, NodeState.CANCELED])
+def test_an_invoice_that_is_over_when_it_is_looked_up_needs_no_such_word(state: NodeState) -> None:
+    made = verdict(Do.ADD, invoice(PENDING), Added(found(state), "node", 0))
+    assert made.columns is not None
+    assert "receivable_msat" not in made.columns
+    assert made.notices == ()
 
 
 @pytest.mark.parametrize("error", [InvoiceUnknown(), NodeTimeout(), NodeOdd()])

@@ -1,4 +1,4 @@
-"""Hints for private channels: there where nobody could pay without, and asked for now and then."""
+"""Hints for private channels: there where nobody could pay without, as far as it is known."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ async def test_what_is_set_counts(sim: SimNode, setting: bool, is_private: bool)
     async with connected(sim, private_route_hints=setting) as node:
         await probe(node)
         assert await has_hints(sim, node) is setting
-    assert not sim.calls["ListChannels"]
 
 
 @pytest.mark.parametrize("is_private", [False, True])
@@ -82,38 +81,17 @@ async def test_they_are_asked_for_as_the_gate_opens_and_not_for_each_invoice(
     assert sim.calls["ListChannels"] == 2
 
 
-async def test_they_are_asked_for_again_now_and_then_while_nobody_waits(
+async def test_a_node_that_does_not_list_its_channels_is_asked_for_invoices_all_the_same(
     sim: SimNode, node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = 1000.0
-    monkeypatch.setattr(client_module, "steady", lambda: now)
-    await probe(node)
-    only_private(sim)
-    now += client_module.HINTS_LAST_S - 1
-    assert not await has_hints(sim, node, OTHERS[0])
-    assert sim.calls["ListChannels"] == 1
-    now += 2
-    held = sim.stall("ListChannels", before=True)
-    assert not await has_hints(sim, node, OTHERS[1])  # it does not wait for the answer
-    await held.reached()
-    held.release()
-    await sim.until(lambda: sim.calls["ListChannels"] == 2)
-    await node.hints_refreshed()
-    assert await has_hints(sim, node, OTHERS[2])
-
-
-async def test_a_node_that_does_not_list_its_channels_is_asked_all_the_same_and_soon_again(
-    sim: SimNode, node: Node, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = 1000.0
-    monkeypatch.setattr(client_module, "steady", lambda: now)
-    monkeypatch.setattr(client_module, "HINTS_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(client_module, "CHANNELS_TIMEOUT_S", 0.05)
     only_private(sim)
     sim.hang("ListChannels")
     await probe(node)
     assert not await has_hints(sim, node, OTHERS[0])
-    monkeypatch.setattr(client_module, "HINTS_TIMEOUT_S", 5.0)
-    now += client_module.HINTS_AGAIN_S
-    await has_hints(sim, node, OTHERS[1])
-    await node.hints_refreshed()
-    assert await has_hints(sim, node, OTHERS[2])
+    monkeypatch.setattr(client_module, "CHANNELS_TIMEOUT_S", 5.0)
+    assert await node.refresh_channels()
+    assert await has_hints(sim, node, OTHERS[1])
+    sim.fail("ListChannels")
+    assert not await node.refresh_channels()
+    assert await has_hints(sim, node, OTHERS[2]), "what was known stays"

@@ -120,7 +120,7 @@ async def test_a_node_that_has_no_name_or_too_long_a_one_is_odd(
 
 
 async def test_more_to_receive_than_there_is_is_odd(sim: SimNode, node: Node) -> None:
-    channels = [pb.Channel(remote_balance=2**62)] * 3
+    channels = [pb.Channel(active=True, remote_balance=2**62)] * 3
     sim.garble("ListChannels", lambda _: pb.ListChannelsResponse(channels=channels))
     assert type(await failure(node.receivable_msat())) is NodeOdd
 

@@ -433,3 +433,36 @@ def test_a_memo_changes_nothing_outside_of_its_quote_in_an_announcement(memo: st
         read = checked(texts.announcement(row))
         other = checked(texts.announcement(hostile(Face.PAID, "x", "Anna")))
         assert outside_quotes(read) == outside_quotes(other)
+
+
+@pytest.mark.parametrize("request_", [SHORT_REQUEST, LONG_REQUEST])
+def test_an_open_card_without_its_picture_says_so_and_asks_nobody_to_scan(request_: str) -> None:
+    row = hostile(Face.OPEN, "pizza", "Anna", payment_request=request_)
+    with_code, without = (
+        checked(texts.card(row, Face.OPEN, has_code=has_code).html)["text"].splitlines()
+        for has_code in (True, False)
+    )
+    assert with_code[:-1] == without[:-1]
+    assert "QR code" in without[-1]
+    assert "Scan" not in without[-1]
+    paid = hostile(Face.PAID, "pizza", "Anna")
+    assert texts.card(paid, Face.PAID, has_code=False) == texts.card(paid, Face.PAID)
+
+
+@pytest.mark.parametrize(
+    ("msat", "line"),
+    [
+        (790_000_999, "The node can receive about 790,000 sats now"),
+        (1_000, "The node can receive about 1 sat now"),
+        (999, "The node can't receive anything now"),
+        (0, "The node can't receive anything now"),
+    ],
+)
+def test_an_open_card_alone_says_that_the_node_can_receive_less(msat: int, line: str) -> None:
+    said = f"{line}: this payment will probably fail."
+    for face in FACES:
+        row = hostile(face, "pizza", "Anna", receivable_msat=msat)
+        lines = checked(texts.card(row, face).html)["text"].splitlines()
+        assert lines.count(said) == (face is Face.OPEN)
+    row = hostile(Face.OPEN, "x" * 639, "Anna", receivable_msat=msat, payment_request=LONG_REQUEST)
+    assert said in checked(texts.card(row, Face.OPEN).html)["text"].splitlines()

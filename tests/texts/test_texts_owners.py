@@ -18,6 +18,8 @@ from bot.findings import About, bad, fine
 from bot.findings import Kind as Finding
 from tests.texts.reading import HOSTILE, checked, parsed, people_write
 
+AT = 1_800_000_000
+
 NOTICES = [
     (
         Notice(Kind.STUCK, 7, "<KeyError>", step=Do.SEND_CARD),
@@ -103,6 +105,58 @@ NOTICES = [
             "I can't track them until that node is back."
         ),
     ),
+    (
+        Notice(Kind.INBOUND_TOO_LITTLE, 7, receivable_msat=790_000_000),
+        (
+            "Invoice 7 is for more than the node can receive: it can receive about 790,000 sats "
+            "now. Please get more inbound liquidity, or set a smaller invoices.max_sats."
+        ),
+    ),
+    (
+        Notice(Kind.INBOUND_TOO_LITTLE, 47, count=40),
+        (
+            "Invoice 47 is for more than the node can receive: it can't receive anything now. "
+            "In the hour before, the same happened to 39 other invoices. "
+            "Please get more inbound liquidity."
+        ),
+    ),
+    (
+        Notice(Kind.NOT_SYNCED),
+        (
+            "The Lightning node has not been synced to the chain for minutes. Payments can fail "
+            "until it is. Check that it reaches its Bitcoin backend: see lncli getinfo and LND's "
+            "log."
+        ),
+    ),
+    (
+        Notice(Kind.CERTIFICATE_EXPIRES, expires_at=AT, left_s=800_000, setting="lnd.tls_cert"),
+        (
+            "The Lightning node's certificate expires on 2027-01-15 08:00 UTC: after that, I can't "
+            "connect to it. Once it has expired, restart LND, which creates a new one, and copy "
+            "the new tls.cert to lnd.tls_cert."
+        ),
+    ),
+    (
+        Notice(Kind.CERTIFICATE_EXPIRES, expires_at=AT, left_s=-1, setting="lnd.lndconnect"),
+        (
+            "The Lightning node's certificate expired on 2027-01-15 08:00 UTC. Restart LND, which "
+            "creates a new one, and put an address with the new tls.cert into lnd.lndconnect."
+        ),
+    ),
+    (
+        Notice(Kind.MACAROON_EXPIRES, expires_at=AT, left_s=800_000),
+        (
+            "My macaroon expires on 2027-01-15 08:00 UTC: after that, I can make no invoice. "
+            "Please bake another one. To see how, write /status."
+        ),
+    ),
+    (
+        Notice(Kind.MACAROON_EXPIRES, expires_at=AT, left_s=0),
+        (
+            "My macaroon expired on 2027-01-15 08:00 UTC. "
+            "Please bake another one. To see how, write /status."
+        ),
+    ),
 ]
 
 
@@ -111,8 +165,13 @@ def test_an_owner_reads_what_happened(notice: Notice, text: str) -> None:
     assert checked(texts.owner_notice(notice))["text"] == f"⚠️ {text}"
 
 
+def test_good_news_is_no_warning() -> None:
+    said = checked(texts.owner_notice(Notice(Kind.SYNCED_AGAIN)))["text"]
+    assert said == "⚡ The Lightning node is synced to the chain again."
+
+
 def test_every_kind_of_notice_is_tried() -> None:
-    assert {notice.kind for notice, _ in NOTICES} == set(Kind)
+    assert {notice.kind for notice, _ in NOTICES} == set(Kind) - {Kind.SYNCED_AGAIN}
 
 
 @settings(deadline=None)

@@ -218,6 +218,18 @@ LINES: list[tuple[Finding, str]] = [
             "requested; get more inbound liquidity, or set a smaller invoices.min_sats"
         ),
     ),
+    (
+        note(
+            About.INVOICES,
+            Kind.MAX_ABOVE_RECEIVABLE,
+            max_msat=1_000_000_000,
+            receivable_msat=790_000_000,
+        ),
+        (
+            "! invoices: up to 1,000,000 sats can be requested, but the node can receive only "
+            "790,000 sats; get more inbound liquidity, or set a smaller invoices.max_sats"
+        ),
+    ),
     # who can ask
     (
         note(About.ACCESS, Kind.OPEN_TO_ANYONE),
@@ -659,6 +671,17 @@ def test_a_new_invoice_is_printed_with_the_code_and_the_request_last() -> None:
         "▀▄",
         "lnbc21u1example",
     ]
+
+
+@pytest.mark.usefixtures("berlin")
+def test_a_new_invoice_of_more_than_can_be_received_has_a_line_that_says_so() -> None:
+    lines = texts.new_invoice(made(), "", receivable_msat=1_999_999).splitlines()
+    assert lines[3:5] == [
+        "The node can receive about 1,999 sats now: this payment will probably fail.",
+        "",
+    ]
+    lines = texts.new_invoice(made(amount_msat=0), "", receivable_msat=0).splitlines()
+    assert lines[3] == "The node can't receive anything now: this payment will probably fail."
 
 
 def test_an_invoice_without_a_memo_has_no_line_for_it() -> None:

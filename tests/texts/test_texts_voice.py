@@ -72,6 +72,7 @@ SAID = [
     *(texts.asked_to_cancel(each) for each in Cancelling),
     *(texts.asked_to_renew(each) for each in Renewing),
     *(texts.owner_notice(Notice(each, 7, "why", 2)) for each in Kind),
+    *(line for msat in (0, 790_000_000) for line in texts.receivable(msat)),
     texts.node_status(NodeStatus(None, INFO)),
     texts.node_status(NodeStatus(None, None)),
     texts.node_status(NodeStatus(errors.NodeUnreachable(), None)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,11 @@ from bot.demo.node.refusals import PaymentFailed
 from bot.lnrpc import lightning_pb2 as pb
 
 _MOST_HINTS = 20
+# Hints are added until their channels can receive so many times the amount.
+_HINTED_TIMES = 2
+# What the commitment transactions cost the peers: ListChannels does not subtract it from what they
+# have, so its sum is a little high.
+_FEES_MSAT = 500_000
 
 
 @dataclass(slots=True)
@@ -71,9 +77,20 @@ def open_channels(count: int, *, capacity_sat: int, private: bool = False) -> li
     ]
 
 
-def hints(channels: Iterable[Channel]) -> list[bytes]:
-    """The hop hints of the active private channels, 20 at most."""
-    return [each.hint() for each in channels if each.private and each.active][:_MOST_HINTS]
+def hints(channels: Iterable[Channel], amount_msat: int) -> list[bytes]:
+    """The hop hints of the active private channels, 20 at most.
+
+    The largest remote balance comes first, until they hold twice the amount; 0, any amount, takes
+    all.
+    """
+    private = [each for each in channels if each.private and each.active]
+    private.sort(key=lambda each: each.remote_msat, reverse=True)
+    held_msat = itertools.accumulate((each.remote_msat for each in private), initial=0)
+    return [
+        each.hint()
+        for each, before_msat in zip(private, held_msat, strict=False)
+        if not amount_msat or before_msat < _HINTED_TIMES * amount_msat
+    ][:_MOST_HINTS]
 
 
 def reachable(channels: Iterable[Channel], hinted: Iterable[int]) -> list[Channel]:
@@ -85,9 +102,9 @@ def reachable(channels: Iterable[Channel], hinted: Iterable[int]) -> list[Channe
 def receive(channels: Sequence[Channel], msat: int) -> None:
     """Move the amount over from the peers, over as many channels as it takes.
 
-    Raises PaymentFailed when they cannot send that much.
+    Raises PaymentFailed when they cannot send that much and pay for their commitments.
     """
-    if sum(channel.receivable_msat for channel in channels) < msat:
+    if sum(channel.receivable_msat for channel in channels) < msat + _FEES_MSAT:
         raise PaymentFailed("FAILURE_REASON_NO_ROUTE")
     for channel in channels:
         part = min(msat, channel.receivable_msat)

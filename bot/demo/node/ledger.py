@@ -218,7 +218,7 @@ class Ledger:
         payment_hash = hashlib.sha256(terms.preimage).digest()
         payment_addr = secrets.token_bytes(32)
         created_at = int(self._clock())
-        hints = channels.hints(self.channels) if request.private else []
+        hints = channels.hints(self.channels, terms.amount_msat) if request.private else []
         try:
             payment_request = bolt.encode(
                 self.key,

@@ -131,8 +131,8 @@ async def test_private_channels_become_at_most_twenty_hop_hints_when_asked(
     node: SimNode, client: Client, channels: int, hints: int
 ) -> None:
     node.set_private_channels(channels)
-    plain = bolt.decode((await client.add(value=1)).payment_request)
-    private = await client.add(value=1, private=True)
+    plain = bolt.decode((await client.add()).payment_request)
+    private = await client.add(private=True)
     assert plain.hints == ()
     found = bolt.decode(private.payment_request).hints
     assert len(found) == hints
@@ -140,6 +140,20 @@ async def test_private_channels_become_at_most_twenty_hop_hints_when_asked(
     assert len(listed) == channels
     assert {hop.channel_id for (hop,) in found} <= listed
     assert (await client.lookup(private.r_hash)).private == (hints > 0)
+
+
+@pytest.mark.parametrize(("sats", "hints"), [(1, 1), (30, 1), (31, 2), (50, 2), (51, 3), (999, 3)])
+async def test_for_an_amount_the_largest_private_channels_are_hinted_until_they_hold_it_twice(
+    node: SimNode, client: Client, sats: int, hints: int
+) -> None:
+    node.ledger.channels = []
+    node.set_private_channels(4)
+    for channel, remote_sats in zip(node.ledger.channels, (20, 60, 40, 99), strict=True):
+        channel.remote_msat = remote_sats * 1000
+    node.ledger.channels[3].active = False
+    ids = [node.ledger.channels[at].channel_id for at in (1, 2, 0)]
+    request = (await client.add(value=sats, private=True)).payment_request
+    assert [hop.channel_id for (hop,) in bolt.decode(request).hints] == ids[:hints]
 
 
 async def test_over_private_channels_a_stranger_pays_only_what_has_their_hints(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.demo.node import SimInvoice, SimNode, open_channels
+from bot.demo.node import PaymentFailed, SimInvoice, SimNode, open_channels
 from tests.demo.node.client import Client, Clock, subscribe
 
 
@@ -39,3 +39,13 @@ def test_the_default_channels_can_receive(clock: Clock) -> None:
     )
     assert [each.receivable_msat for each in public + private] == [790_000] * 2
     assert public[0].channel_id != private[0].channel_id
+
+
+async def test_of_what_listchannels_tells_the_last_few_hundred_sats_cannot_be_received(
+    node: SimNode,
+) -> None:
+    node.ledger.channels = open_channels(1, capacity_sat=10_000_000)
+    (channel,) = node.ledger.channels
+    with pytest.raises(PaymentFailed, match="NO_ROUTE"):
+        node.pay(node.add_invoice(channel.receivable_msat - 300_000).payment_request)
+    assert node.pay(node.add_invoice(channel.receivable_msat - 1_000_000).payment_request)
