@@ -22,12 +22,14 @@ from telegram.ext import Application
 
 from bot import logs, texts
 from bot.access import Access
-from bot.actions import Actions
+from bot.actions import Actions, BoardActions
 from bot.chat.admission import Admission
+from bot.chat.boards import Boards as ShownBoards
 from bot.chat.cards import Cards
 from bot.chat.chats import Chats
 from bot.chat.client import TelegramBot, make_bot
 from bot.chat.commands.about import About
+from bot.chat.commands.boards import Boards
 from bot.chat.commands.invoices import Invoices
 from bot.chat.commands.status import Status
 from bot.chat.faults import Faults
@@ -44,6 +46,7 @@ from bot.clock import Clock
 from bot.config import Settings
 from bot.core.invoice import Invoice
 from bot.core.notices import Kind, Notice
+from bot.engine.boards import BoardWorker
 from bot.engine.hands import Hands
 from bot.engine.patience import Patience
 from bot.engine.worker import Worker
@@ -158,10 +161,28 @@ class Parts:
             places=self.places,
             owners=owners,
             patience=Patience(settings.invoices.patience_s),
+            bell=self.bell,
+            clock=self.clock,
+        )
+        boards = BoardWorker(
+            store=self.store,
+            shows=ShownBoards(
+                self.chats,
+                owners=settings.access.owners,
+                payee=lambda: settings.invoices.payee or identity.alias,
+            ),
+            places=self.places,
+            owners=owners,
+            bell=self.bell,
             clock=self.clock,
         )
         self.hands = Hands(
-            store=self.store, bell=self.bell, gate=gate, worker=worker, clock=self.clock
+            store=self.store,
+            bell=self.bell,
+            gate=gate,
+            worker=worker,
+            boards=boards,
+            clock=self.clock,
         )
 
     def _conversation(self, settings: Settings) -> None:
@@ -216,6 +237,20 @@ class Parts:
                 replies=replies,
                 macaroon=partial(check_macaroon, settings.lnd),
                 clock=self.clock,
+            ),
+            Boards(
+                actions=BoardActions(
+                    store=self.store,
+                    access=self.access,
+                    places=self.places,
+                    settings=settings.invoices,
+                    clock=self.clock,
+                    bell=self.bell,
+                ),
+                admission=admission,
+                places=self.places,
+                replies=replies,
+                telegram_bot=self.telegram_bot,
             ),
             Presses(actions=actions, node=self.at_node, targets=targets, replies=replies),
             # the last: it takes what no other family does

@@ -17,6 +17,7 @@ from bot.core.board import (
     BoardColumns,
     BoardState,
     Seat,
+    board_changes,
 )
 from bot.core.invoice import TOO_LATE_S, Invoice, State
 from bot.core.wishes import Closing, Parting, Sitting, Splitting
@@ -63,23 +64,23 @@ class BoardActions:
             there = await self._store.do(_by_origin, origin, bot_id)
             return Splitting.TOO_LATE if there is None else Splitting.AGAIN
         bill = split.parse(what, min_sats=self._rules.min_sats, max_sats=self._rules.max_sats)
-        columns: BoardColumns = {
-            "handle": secrets.token_urlsafe(12),
-            "origin_chat_id": origin.chat_id,
-            "origin_message_id": origin.message_id,
-            "bot_id": bot_id,
-            "chat_id": place.chat_id,
-            "thread_id": place.thread_id,
-            "reply_to": place.reply_to,
-            "asker_id": asker.id,
-            "asker_name": asker.name,
-            "chat_title": place.title,
-            "asked_at": now - age_s,
-            "sum_msat": bill.sum_msat,
-            "memo": text.memo(bill.memo),
-            "ends_at": now + LIVES_S,
+        columns = board_changes(
+            handle=secrets.token_urlsafe(12),
+            origin_chat_id=origin.chat_id,
+            origin_message_id=origin.message_id,
+            bot_id=bot_id,
+            chat_id=place.chat_id,
+            thread_id=place.thread_id,
+            reply_to=place.reply_to,
+            asker_id=asker.id,
+            asker_name=asker.name,
+            chat_title=place.title,
+            asked_at=now - age_s,
+            sum_msat=bill.sum_msat,
+            memo=text.memo(bill.memo),
+            ends_at=now + LIVES_S,
             **work.new(now),
-        }
+        )
         # An owner who asks has paid the bill already: the money comes to them.
         seats = [Seat(number=n, amount_msat=each) for n, each in enumerate(_parts(bill), 1)]
         is_owner = self._access.is_owner(asker.id)

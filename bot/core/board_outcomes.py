@@ -1,11 +1,19 @@
-"""What came of a board's step: `judge_board`, one pure function. Asks nobody, and reads no clock."""
+"""What came of a board's step: `judge_board`, one pure function. Asks nobody, reads no clock."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 from bot.core import delivery, work
-from bot.core.board import Board, BoardColumns, BoardState, Rearranged, Sent, prepared
+from bot.core.board import (
+    Board,
+    BoardColumns,
+    BoardState,
+    Rearranged,
+    Sent,
+    board_changes,
+    prepared,
+)
 from bot.core.invoice import Audience
 from bot.core.notices import Kind, Notice
 from bot.core.outcomes import (
@@ -63,7 +71,7 @@ def judge_board(
     if is_lost:
         later = replace(later, unreachable=frozenset({Audience.CHAT}))
     taken = work.after_step(board, do, came.again, now=now, jitter=later.jitter)
-    columns: BoardColumns = {**came.columns, **taken}
+    columns: BoardColumns = {**came.columns, **board_changes(**taken)}
     if do is not Do.REARRANGE:  # that changed the seats as well: the board is read again
         columns = prepared(board, columns, later, now)
     return BoardVerdict(
@@ -96,7 +104,7 @@ def _shown(do: Do, sent: Sent, now: float) -> BoardColumns:
 
 def _chat_error(do: Do, board: Board, error: ChatError, now: float) -> _Came:
     event = Event("info", "chat step failed", {"step": do, "reason": error.detail or error.key})
-    unsure: BoardColumns = {**delivery.unanswered(board, do)}
+    unsure = board_changes(**delivery.unanswered(board, do))
     match error:
         case TopicGone() if board.thread_id is not None:
             return _Came({"thread_id": None}, event=event)
@@ -112,10 +120,8 @@ def _chat_error(do: Do, board: Board, error: ChatError, now: float) -> _Came:
         case AnswerUnreadable() if do in SENDS:
             if board.attempts_at(do) + 1 < work.MAX_COPIES:
                 return _Came(unsure, Again(first_s=FIRST_AFTER_NO_ANSWER_S), event)
-            shown: BoardColumns = (
-                {"announced": True} if do is Do.ANNOUNCE else {"shown": board.face, "shown_at": now}
-            )
-            return _Came({**unsure, **shown}, event=event)
+            shown = _shown(do, Sent(board.face), now)
+            return _Came({**shown, **unsure}, event=event)
         case ChatRefused() | TopicClosed() | MessageGone() | TopicGone():
             return _refused(do, board, error)
         case MaybeSent() if do in SENDS:
@@ -136,7 +142,7 @@ def _refused(do: Do, board: Board, error: ChatError) -> _Came:
 
 
 def _fault(do: Do, board: Board, what: str, values: dict[str, object]) -> _Came:
-    unsure: BoardColumns = {**delivery.unanswered(board, do)}
+    unsure = board_changes(**delivery.unanswered(board, do))
     event = Event("error", what, {"step": do, **values})
     notices: tuple[Notice, ...] = ()
     if board.faults_at(do) + 1 >= work.MAX_FAULTS:

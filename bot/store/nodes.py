@@ -90,7 +90,8 @@ class Nodes(Noun):
             return None
         if settled.board_id:
             touch(self._connection, settled.board_id)
-        return settled.id
+        row_id: int = settled.id
+        return row_id
 
     def close(self, row_id: int, now: float) -> None:
         """Record that the node has an open invoice canceled, or no longer knows it."""

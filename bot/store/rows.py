@@ -3,8 +3,8 @@
 Only a failure packs itself.
 
 A column is a field of `core.invoice.Invoice`, or of `core.board.Board`: the one list of them. What
-no database has a type for is kept as text: an enum by its value, "" for none, several steps with commas between, people
-with spaces, copies of a card as "102:open 103:". Knows no SQL.
+no database has a type for is kept as text: an enum by its value, "" for none, several steps with
+commas between, people with spaces, copies of a card as "102:open 103:". Knows no SQL.
 """
 
 from __future__ import annotations

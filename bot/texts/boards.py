@@ -5,15 +5,17 @@ from __future__ import annotations
 from bot.core.amounts import format_sats
 from bot.core.board import Board, BoardState, Seat, SeatState
 from bot.core.invoice import Face
+from bot.core.notices import Kind, Notice
 from bot.core.split import described
 from bot.core.text import MAX_TEXT, length
-from bot.core.wishes import Parting, Sitting
+from bot.core.wishes import Parting, Sitting, Splitting
 from bot.texts.cards import FACE_SIGNS, MAY_BE_DUPLICATE
-from bot.texts.phrases import count, long_memo, moment, name, node_of, short_memo
+from bot.texts.phrases import count, escape, long_memo, moment, name, node_of, short_memo
 
 #: Names that are shown; the others are folded.
 NAMES_SHOWN = 12
 PAY_BUTTON = "Pay my part"
+SPLIT_IN_GROUPS = "A bill is split in a group: write /split there."
 
 _SIGNS = {
     SeatState.FREE: "◻️",
@@ -33,7 +35,8 @@ def board(shown: Board, payee: str | None, *, may_be_duplicate: bool = False) ->
     lines = [_seat(seat) for seat in shown.seats]
     seats = lines[:NAMES_SHOWN]
     if folded := lines[NAMES_SHOWN:]:
-        seats += [f"<blockquote expandable>{'\n'.join(folded)}</blockquote>"]
+        inside = "\n".join(folded)
+        seats.append(f"<blockquote expandable>{inside}</blockquote>")
     text = "\n".join([*top, *seats, *_ending(shown)])
     if length(text) <= MAX_TEXT:
         return text
@@ -98,6 +101,22 @@ def board_announcement(shown: Board, *, may_be_duplicate: bool = False) -> str:
     return "\n".join(lines)
 
 
+def board_notice(notice: Notice) -> str:
+    """What happened to a board that an owner should know, and what to do."""
+    row, why = notice.row_id, escape(notice.why)
+    if notice.kind is Kind.BOARD_REFUSED:
+        return f"Telegram rejected the message of split {row}: {why}. I'm closing the split."
+    return f"I can't finish split {row} ({notice.step}: {why}). See the log for details."
+
+
+def splitting(came_of_it: Splitting) -> str:
+    """What is said back to /split; "" where the board says it."""
+    return {
+        Splitting.TOO_MANY_OPEN: "This chat has too many open splits. Close one of them first.",
+        Splitting.TOO_OFTEN: "You have made too many splits. Please try again in 10 minutes.",
+    }.get(came_of_it, "")
+
+
 def sitting(came_of_it: Sitting) -> str:
     """What a press on "Pay my part" is answered with, where no link is."""
     return {
@@ -122,9 +141,3 @@ def parting(came_of_it: Parting) -> str:
         ),
         Parting.TOO_MANY: "You have asked for this part too often. Please try again in an hour.",
     }[came_of_it]
-
-
-def part_of(title: str) -> str:
-    """A line on the card of a part."""
-    group = name(title)
-    return f"Your part of a split in {group}." if group else "Your part of a split."

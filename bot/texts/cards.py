@@ -130,6 +130,9 @@ def _shortened(row: Invoice) -> list[str]:
 
 def _why_elsewhere(row: Invoice) -> list[str]:
     """A line where the card is in private though it was asked for in a group."""
+    if row.board_id:
+        group = name(row.chat_title)
+        return [f"Your part of a split in {group}." if group else "Your part of a split."]
     is_elsewhere = row.origin_chat_id < 0 < row.chat_id
     return [_WHY_IN_PRIVATE[Audience.ASKER]] if is_elsewhere else []
 
