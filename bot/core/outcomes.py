@@ -38,6 +38,7 @@ from bot.errors import (
     InvoiceUnknown,
     MaybeSent,
     MessageGone,
+    NoAnswer,
     NodeError,
     NodeOdd,
     NodeRefused,
@@ -50,8 +51,10 @@ from bot.errors import (
 LONGEST_AT_NODE_S = 5.0
 LONGEST_IN_CHAT_S = 8.0
 LONGEST_AFTER_BUSY_S = 1.0
-#: The first pause after a message that may have arrived: each more may be a copy.
+#: The first pause after a message that may have arrived, where Telegram was silent, and where the
+#: connection broke or its server had an error: each more may be a copy.
 FIRST_AFTER_NO_ANSWER_S = 4.0
+FIRST_AFTER_BROKEN_S = 2.0
 #: Seconds by which the node's clock may be behind ours.
 CLOCKS_APART_S = 86_400.0
 
@@ -393,7 +396,9 @@ def _after_chat_error(
         case AnswerUnreadable() if do in SENDS:
             return _unnumbered(row, do, around)
         case MaybeSent() if do in SENDS:
-            again = Again(first_s=FIRST_AFTER_NO_ANSWER_S)
+            is_silent = isinstance(error, NoAnswer)
+            first_s = FIRST_AFTER_NO_ANSWER_S if is_silent else FIRST_AFTER_BROKEN_S
+            again = Again(first_s=first_s)
             return changes(**delivery.unanswered(row, do)), again
     return {}, Again(longest_s=LONGEST_IN_CHAT_S)
 

@@ -295,6 +295,7 @@ def test_what_may_be_nowhere_is_repeated_ever_more_slowly(error: ChatError) -> N
     assert row.card_shown is Face.NOTHING
     assert all(later > earlier for earlier, later in pairwise(pauses[:4]))
     assert 45 <= pauses[5] <= 60
+    assert pauses[0] >= 1.5
 
 
 def test_an_edit_without_an_answer_is_repeated_soon_and_makes_no_copy() -> None:
