@@ -203,6 +203,14 @@ class Parts:
             clock=self.clock,
             bell=self.bell,
         )
+        boards = BoardActions(
+            store=self.store,
+            access=self.access,
+            places=self.places,
+            settings=settings.invoices,
+            clock=self.clock,
+            bell=self.bell,
+        )
         targets = Targets(actions, self.places)
         admission = Admission(
             store=self.store,
@@ -223,6 +231,7 @@ class Parts:
             self.invitations,
             Invoices(
                 actions=actions,
+                boards=boards,
                 node=self.at_node,
                 admission=admission,
                 places=self.places,
@@ -239,20 +248,19 @@ class Parts:
                 clock=self.clock,
             ),
             Boards(
-                actions=BoardActions(
-                    store=self.store,
-                    access=self.access,
-                    places=self.places,
-                    settings=settings.invoices,
-                    clock=self.clock,
-                    bell=self.bell,
-                ),
+                actions=boards,
                 admission=admission,
                 places=self.places,
                 replies=replies,
                 telegram_bot=self.telegram_bot,
             ),
-            Presses(actions=actions, node=self.at_node, targets=targets, replies=replies),
+            Presses(
+                actions=actions,
+                boards=boards,
+                node=self.at_node,
+                targets=targets,
+                replies=replies,
+            ),
             # the last: it takes what no other family does
             About(admission=admission, replies=replies, telegram_bot=self.telegram_bot),
         ):
@@ -422,6 +430,7 @@ def _alive(settings: Settings) -> Path:
 
 def _prune_hints(tx: Tx, before: float) -> None:
     tx.memory.prune_hints(before)
+    tx.boards.prune(before)
 
 
 def _prune_rows(tx: Tx, before: float, limit: int) -> int:

@@ -9,6 +9,7 @@ from bot.actions import jobs
 from bot.actions.values import Asker, Origin, Place, Rules, draw
 from bot.config import InvoicesSettings
 from bot.core import delivery, text
+from bot.core.board import Board
 from bot.core.invoice import TOO_LATE_S, Face, Invoice, State, changes
 from bot.core.wishes import Answered, Asked, Cancelling, Renewing
 from bot.places import Places
@@ -162,7 +163,7 @@ class Actions:
             self._ring(row)
         return came_of_it
 
-    def may_change(self, row: Invoice, by: Asker) -> bool:
+    def may_change(self, row: Invoice | Board, by: Asker) -> bool:
         """Whether this is the person who asked, one of the bot's owners, or the group itself."""
         as_group = by.is_chat and by.id == row.chat_id
         return by.id == row.asker_id or as_group or self._access.is_owner(by.id)

@@ -20,7 +20,7 @@ from bot.core.board import (
     board_changes,
 )
 from bot.core.invoice import TOO_LATE_S, Invoice, State
-from bot.core.wishes import Closing, Parting, Sitting, Splitting
+from bot.core.wishes import Closing, Leaving, Parting, Sitting, Splitting
 from bot.core.work import Lane
 from bot.places import Places
 from bot.store import Bell, Store, Tx
@@ -123,6 +123,12 @@ class BoardActions:
         """The board that a message shows."""
         return await self._store.do(_of_message, chat_id, message_id)
 
+    async def leave(self, payment_hash: bytes, by: Asker) -> Leaving:
+        """The seat of this part is wanted free: its invoice is cancelled first."""
+        came_of_it = await self._store.do(_leave, payment_hash, by)
+        self._bell.ring_due()
+        return came_of_it
+
     async def close(self, board_id: int, by: Asker) -> Closing:
         """Want it closed: its open parts are cancelled first."""
         came_of_it = await self._store.do(_close, board_id, by)
@@ -222,6 +228,21 @@ def _part(
     if seat.part is not None:  # its card offers no renewal any more
         tx.invoices.update(seat.part.id, replaced=True, **work.wanted(now, Lane.COMMAND))
     return Parting.ASKED, row
+
+
+def _leave(tx: Tx, payment_hash: bytes, by: Asker) -> Leaving:
+    row = tx.invoices.by_hash(payment_hash)
+    board = None if row is None else tx.boards.get(row.board_id)
+    if row is None or board is None:
+        return Leaving.NOT_TRACKED
+    seat = next((seat for seat in board.seats if seat.number == row.part), None)
+    if seat is None or seat.person_id != row.asker_id:
+        return Leaving.NOT_TRACKED
+    if seat.is_done:
+        return Leaving.PAID
+    tx.boards.update_seat(board.id, seat.number, leaving=True)
+    tx.boards.touch(board.id)
+    return Leaving.LEAVING
 
 
 def _close(tx: Tx, board_id: int, by: Asker) -> Closing:

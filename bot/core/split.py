@@ -45,7 +45,10 @@ def parse(text: str, *, min_sats: int, max_sats: int) -> Bill:
         refuse(Problem.COUNT_MISSING, EXAMPLE)
     _, before, behind, count_text = match.groups()
     count = _count(match[1].strip(), count_text, is_apart=bool(before or behind))
-    for part in (parts(sum_msat, count)[0], parts(sum_msat, count)[-1]):
+    every = parts(sum_msat, count)
+    if not every[-1]:  # which would be any amount
+        raise AmountRefused(Problem.TOO_LITTLE, limit_sats=min_sats)
+    for part in (every[0], every[-1]):
         check_range(part, min_sats=min_sats, max_sats=max_sats)
     return Bill(sum_msat, count, text[match.end() :].strip())
 

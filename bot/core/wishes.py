@@ -52,6 +52,7 @@ class Renewing(StrEnum):
     IN_VAIN = "in vain"  # the node or Telegram rejected it, and would again
     ALREADY_RENEWED = "already renewed"
     NOT_ALLOWED = "not allowed"
+    PART_GONE = "part gone"  # its seat is another one's, paid, or its board is closed
     REFUSED = "refused"  # the amount or a limit; the error says which
 
 
@@ -100,6 +101,14 @@ class Parting(StrEnum):
     CLOSED = "closed"
     NOT_YOURS = "not yours"  # somebody else's, or of no seat
     TOO_MANY = "too many"  # invoices in an hour
+
+
+class Leaving(StrEnum):
+    """What came of "Not me"."""
+
+    LEAVING = "leaving"  # the seat is free once the node has cancelled its invoice
+    PAID = "paid"
+    NOT_TRACKED = "not tracked"
 
 
 class Closing(StrEnum):

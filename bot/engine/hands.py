@@ -266,11 +266,13 @@ class Hands:
 
 def _begin(tx: Tx, now: float) -> None:
     tx.agenda.unstick(now)
+    tx.boards.unstick(now)
     tx.chats.wake_unannounced(now)
 
 
 def _retry_all(tx: Tx, now: float) -> None:
     tx.agenda.make_retries_due(now)
+    tx.boards.unstick(now)
 
 
 def _due(tx: Tx, lanes: list[Lane], now: float, limit: int, crowded: list[tuple[Lane, int]]) -> Due:

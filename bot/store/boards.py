@@ -8,6 +8,7 @@ from typing import Any, Unpack
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from bot.core import work
 from bot.core.board import Board, BoardColumns, BoardState, Seat, SeatColumns
 from bot.core.invoice import Invoice, State
 from bot.core.work import Lane
@@ -87,6 +88,30 @@ class Boards(Noun):
         """Set these columns of a seat."""
         here = (_s.board_id == board_id, _s.number == number)
         self._connection.execute(sa.update(seats).where(*here).values(**columns))
+
+    def unstick(self, now: float) -> None:
+        """Give stuck boards another chance, and what waits for another try."""
+        unstuck = BOARDS.packed({**work.unstuck(now), **work.retry_now(now)})
+        put_off = (_b.retry_at > 0, _b.due_at.is_not(None))
+        self._connection.execute(sa.update(boards).where(*put_off).values(**unstuck))
+
+    def prune(self, before: float) -> None:
+        """Remove closed boards that ended before then and of whose parts none is kept."""
+        parts = sa.select(_c.id).where(_c.board_id == _b.id, _c.board_id > 0)
+        old = (_b.ends_at < before, _b.state == BoardState.CLOSED, ~parts.exists())
+        ids = sa.select(_b.id).where(*old)
+        self._connection.execute(sa.delete(seats).where(_s.board_id.in_(ids)))
+        self._connection.execute(sa.delete(boards).where(*old))
+
+    def is_seated(self, board_id: int, number: int, person_id: int, now: float) -> bool:
+        """Whether this seat is this person's, and may be paid."""
+        board = self.get(board_id)
+        if board is None or board.state is not BoardState.OPEN or now >= board.ends_at:
+            return False
+        return any(
+            seat.number == number and seat.person_id == person_id and not seat.is_done
+            for seat in board.seats
+        )
 
     def touch(self, board_id: int) -> None:
         """It is due."""

@@ -5,10 +5,13 @@ What people wrote is escaped here and nowhere else. All is Telegram HTML but for
 """
 
 from bot.texts.boards import (
+    LEAVE_BUTTON,
     PAY_BUTTON,
     SPLIT_IN_GROUPS,
     board,
     board_announcement,
+    closing,
+    leaving,
     parting,
     sitting,
     splitting,
@@ -71,6 +74,7 @@ __all__ = [
     "CANCEL_HOW",
     "FACE_SIGNS",
     "GROUP_COMMANDS",
+    "LEAVE_BUTTON",
     "NOT_ALLOWED",
     "NOT_TRACKED",
     "NO_CODE",
@@ -93,6 +97,7 @@ __all__ = [
     "board",
     "board_announcement",
     "card",
+    "closing",
     "code_too_wide",
     "cure",
     "failed",
@@ -102,6 +107,7 @@ __all__ = [
     "help_private",
     "ids",
     "latest",
+    "leaving",
     "new_invoice",
     "node_status",
     "owner_notice",

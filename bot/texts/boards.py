@@ -8,13 +8,14 @@ from bot.core.invoice import Face
 from bot.core.notices import Kind, Notice
 from bot.core.split import described
 from bot.core.text import MAX_TEXT, length
-from bot.core.wishes import Parting, Sitting, Splitting
+from bot.core.wishes import Closing, Leaving, Parting, Sitting, Splitting
 from bot.texts.cards import FACE_SIGNS, MAY_BE_DUPLICATE
 from bot.texts.phrases import count, escape, long_memo, moment, name, node_of, short_memo
 
 #: Names that are shown; the others are folded.
 NAMES_SHOWN = 12
 PAY_BUTTON = "Pay my part"
+LEAVE_BUTTON = "Not me"
 SPLIT_IN_GROUPS = "A bill is split in a group: write /split there."
 
 _SIGNS = {
@@ -126,6 +127,20 @@ def sitting(came_of_it: Sitting) -> str:
         Sitting.CLOSED: "This split is closed. Nothing more can be paid.",
         Sitting.NOT_TRACKED: "I no longer track this split.",
     }[came_of_it]
+
+
+def leaving(came_of_it: Leaving) -> str:
+    """What a press on "Not me" is answered with."""
+    return {
+        Leaving.LEAVING: "All right. Your part is free once the node has cancelled this invoice.",
+        Leaving.PAID: "It has already been paid.",
+        Leaving.NOT_TRACKED: "I no longer track this split.",
+    }[came_of_it]
+
+
+def closing(came_of_it: Closing) -> str:
+    """What /cancel as a reply to a board is answered with; "" where the board says it."""
+    return "This split is closed already." if came_of_it is Closing.ALREADY_CLOSED else ""
 
 
 def parting(came_of_it: Parting) -> str:
