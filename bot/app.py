@@ -24,6 +24,7 @@ from bot import logs, texts
 from bot.access import Access
 from bot.actions import Actions, BoardActions
 from bot.chat.admission import Admission
+from bot.chat.ages import Ages
 from bot.chat.boards import Boards as ShownBoards
 from bot.chat.cards import Cards
 from bot.chat.chats import Chats
@@ -189,11 +190,13 @@ class Parts:
         """Updates → rows and replies. A family of commands is a line of the list at the end."""
         replies = Replies(self.chats)
         faults = Faults(access=self.access, places=self.places, replies=replies)
+        ages = self.ages = Ages(self.clock)
         self.intake = Intake(
             self.telegram_bot,
             self.application,
             on_bug=faults.apologize,
             on_rival=partial(self.owners.notify, Notice(Kind.OTHER_COPY)),
+            ages=ages,
         )
         actions = Actions(
             store=self.store,
@@ -217,7 +220,7 @@ class Parts:
             access=self.access,
             places=self.places,
             clock=self.clock,
-            waited_s=self.intake.longest_wait_s,
+            ages=ages,
         )
         self.invitations = Invitations(
             store=self.store,
@@ -398,9 +401,11 @@ class _Run:
         """Remove what was done long ago, a little at a time."""
         keep_s = self._settings.database.keep_s
         while True:
-            before = self._parts.clock() - keep_s
+            # A host's clock that is ahead must not remove what is new.
+            while (now := self._parts.ages.earliest_now()) is None:  # noqa: ASYNC110
+                await asyncio.sleep(1.0)
             with contextlib.suppress(StoreUnavailable):
-                await self._prune(before)
+                await self._prune(now - keep_s)
             await asyncio.sleep(TIDY_S)
             with contextlib.suppress(StoreUnavailable):
                 await self._parts.invitations.leave()

@@ -14,7 +14,8 @@ Grouped by what the reader should do::
     │   │   ├── DatabaseIsFolder   * name a file
     │   │   ├── DatabaseNotPermitted * let the bot's user read it
     │   │   ├── NotADatabase       *
-    │   │   └── DatabaseNotOurs    *
+    │   │   ├── DatabaseNotOurs    *
+    │   │   └── DatabaseHasTwoNames * remove the other one
     │   ├── DatabaseFolderReadOnly * let the bot's user write there
     │   ├── LinkInTheWay           * remove the symbolic link
     │   ├── TokenRefused           * ask @BotFather for a token
@@ -201,6 +202,10 @@ class NotADatabase(DatabaseUnreadable, needs_fixing=True):
 
 class DatabaseNotOurs(DatabaseUnreadable, needs_fixing=True):
     """The file at `path` is another program's database."""
+
+
+class DatabaseHasTwoNames(DatabaseUnreadable, needs_fixing=True):
+    """The file at `path` has another name as well, a hard link."""
 
 
 class DatabaseFolderReadOnly(StartError):

@@ -28,7 +28,7 @@ from urllib.parse import quote, unquote
 
 import structlog
 from structlog.stdlib import BoundLogger, ProcessorFormatter
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["text", "json"]
@@ -355,16 +355,27 @@ def _text(stream: TextIO) -> list[Processor]:
         colors=stream.isatty(),
         pad_event_to=0,
         pad_level=False,
-        exception_formatter=structlog.dev.plain_traceback,
+        exception_formatter=_indented_traceback,
     )
     return [_printable, renderer]
+
+
+def _indented_traceback(stream: TextIO, exc_info: ExcInfo) -> None:
+    """A traceback below its line: what somebody wrote may be in it, and must begin no line."""
+    whole = io.StringIO()
+    structlog.dev.plain_traceback(whole, exc_info)
+    lines = whole.getvalue().strip("\n").split("\n")
+    stream.writelines(f"\n    {_visible(line)}" for line in lines)
+
+
+def _visible(text: str) -> str:
+    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     # what people wrote must not control a terminal
     return {
-        key: repr(value)[1:-1] if isinstance(value, str) and not value.isprintable() else value
-        for key, value in event.items()
+        key: _visible(value) if isinstance(value, str) else value for key, value in event.items()
     }
 
 

@@ -230,6 +230,17 @@ async def test_the_rate_of_a_person_is_checked_where_the_row_is_written(desk: De
     assert await desk.ask(ANNA, "2100") is Asked.WAITING
 
 
+async def test_what_was_asked_for_while_the_clock_was_ahead_takes_no_place_for_long(
+    desk: Desk,
+) -> None:
+    desk.set(rate=Rate(2, 600))
+    desk.now += 86_400
+    for _ in range(2):
+        await desk.ask(ANNA, "2100")
+    desk.now -= 86_400
+    assert await desk.ask(ANNA, "2100") is Asked.WAITING
+
+
 async def test_one_member_fills_no_group(desk: Desk) -> None:
     desk.set(open_per_chat=7)
     rows = [await desk.asked(ANNA, "2100") for _ in range(3)]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import sqlite3
+import time
+from contextlib import closing
 from io import BytesIO
 
 import pytest
 import zxingcpp
 from PIL import Image
 
-from bot import texts
+from bot import app, texts
 from bot.config import Rate
 from bot.core import amounts
 from bot.core.answers import NodeStatus
@@ -678,3 +681,30 @@ async def test_an_owner_asks_how_the_node_is_and_nobody_else_can(world: World) -
     world.telegram.say(own, world.owner, "/status")
     lacks = list(check_macaroon(world.settings().lnd, world.clock()))
     await world.said(own, texts.node_status(NodeStatus(NodeUnreachable(), None), lacks))
+
+
+async def test_a_clock_that_is_years_ahead_removes_nothing_that_is_new(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "TIDY_S", 0.1)
+    await world.start_bot()
+    chat = world.private(world.anna)
+    card = await world.open_card(chat, world.anna, "/invoice 2100")
+    world.node.pay(world.request_in(card))
+    await world.announced(chat, "Anna Berg")
+    await world.stop_bot()
+    telegrams, years_s = world.clock.ahead_s, 3 * 365 * 86_400
+    world.telegram.clock = lambda: time.time() + telegrams
+    world.clock.ahead_s += years_s
+    await world.start_bot()
+    await asyncio.sleep(1.5)
+    with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+        assert database.execute("SELECT count(*) FROM invoices").fetchone() == (1,)
+    world.telegram.clock = world.clock
+    world.telegram.say(chat, world.anna, "/help")
+    async with asyncio.timeout(10):
+        while True:
+            with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+                if database.execute("SELECT count(*) FROM invoices").fetchone() == (0,):
+                    break
+            await asyncio.sleep(0.1)

@@ -265,6 +265,23 @@ async def test_no_command_is_too_late_and_no_question_too_old_where_the_clock_is
     world.no_trouble()
 
 
+async def test_on_a_host_whose_clock_stood_still_no_command_of_hours_ago_is_carried_out(
+    world: World, set_clock: Callable[[int], None]
+) -> None:
+    await start(world)
+    chat = world.private(world.anna)
+    card = await world.ask(chat, world.anna, "/invoice 2100")
+    await world.kill_process()
+    world.telegram.say(chat, world.anna, "/invoice 3")
+    world.telegram.say(chat, world.anna, "/cancel", reply_to=card)
+    world.clock.ahead_s += 5 * HOUR_S
+    await start(world)
+    await world.said(chat, texts.TOO_LATE)
+    await world.ask(chat, world.anna, "/invoice 4")
+    assert world.node.calls["CancelInvoice"] == 0
+    assert len(world.node.invoices) == 2
+
+
 async def test_on_a_host_that_is_an_hour_ahead_from_the_start_commands_are_carried_out(
     world: World, set_clock: Callable[[int], None]
 ) -> None:

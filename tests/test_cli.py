@@ -21,6 +21,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -172,6 +173,7 @@ CODES: dict[type[errors.InvoiceBotError], int] = {
     errors.DatabaseNotPermitted: 2,
     errors.NotADatabase: 2,
     errors.DatabaseNotOurs: 2,
+    errors.DatabaseHasTwoNames: 2,
     errors.DatabaseFolderReadOnly: 2,
     errors.LinkInTheWay: 2,
     errors.TokenRefused: 2,
@@ -506,7 +508,20 @@ async def test_an_invoice_that_is_not_what_was_asked_for_is_not_printed(
     world: World, node_env: dict[str, str]
 ) -> None:
     other = world.node.add_invoice(7000).payment_request
-    world.node.garble("LookupInvoice", changed(payment_request=other), times=2)
+    await assert_none_printed(world, node_env, payment_request=other)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"expiry": 10 * 365 * 86_400}, {"expiry": 1}, {"creation_date": 2_000_000_000}]
+)
+async def test_an_invoice_with_another_time_to_pay_is_not_printed(
+    world: World, node_env: dict[str, str], fields: dict[str, int]
+) -> None:
+    await assert_none_printed(world, node_env, **fields)
+
+
+async def assert_none_printed(world: World, node_env: dict[str, str], **fields: Any) -> None:
+    world.node.garble("LookupInvoice", changed(**fields), times=2)
     result = await ran("invoice", "5", env=node_env)
     odd = errors.NodeOdd(host=world.node.address, cause="")
     assert (result.code, result.out, result.lines) == (1, "", [texts.why_here(odd)])

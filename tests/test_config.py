@@ -7,6 +7,8 @@ import json
 import os
 import re
 import ssl
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -975,3 +977,106 @@ def test_a_duration_is_a_number_of_its_unit(count: int) -> None:
     for unit, unit_s in (("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)):
         made = config.InvoicesSettings(expiry=f"{count}{unit}")  # type: ignore[call-arg]
         assert made.expiry_s == count * unit_s
+
+
+# files that never end
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.config.files.FIRST_WITHIN_S", 0.1)
+    monkeypatch.setattr("bot.config.files.ALL_WITHIN_S", 0.3)
+
+
+def endless(folder: Path, kind: str) -> Path:
+    """A file that no setting can have."""
+    file = folder / "endless"
+    if kind == "huge":
+        with file.open("wb") as opened:
+            opened.truncate(5 * 2**30)
+    elif kind == "pipe":
+        os.mkfifo(file)
+    else:
+        file.symlink_to(kind)
+    return file
+
+
+ENDLESS = {
+    "/dev/zero": (Kind.FILE_TOO_LARGE, Kind.CONFIG_TOO_LARGE),
+    "/dev/urandom": (Kind.FILE_TOO_LARGE, Kind.CONFIG_TOO_LARGE),
+    "huge": (Kind.FILE_TOO_LARGE, Kind.CONFIG_TOO_LARGE),
+    "pipe": (Kind.FILE_NO_END, Kind.CONFIG_NO_END),
+}
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("kind", ENDLESS)
+@pytest.mark.parametrize(
+    "name", ["LND__MACAROON", "LND__TLS_CERT", "TELEGRAM__TOKEN_FILE", "--config"]
+)
+def test_a_file_without_an_end_is_refused_at_once(folder: Path, name: str, kind: str) -> None:
+    file = endless(folder, kind)
+    in_file, in_config = ENDLESS[kind]
+    if name == "--config":
+        (problem,) = problems(file)
+        assert (problem.key, problem.kind) == (str(file), in_config)
+        return
+    environment = {**GOOD, f"INVOICE_BOT_{name}": str(file)}
+    if name == "TELEGRAM__TOKEN_FILE":
+        del environment["INVOICE_BOT_TELEGRAM__TOKEN"]
+    (problem,) = problems(None, **environment)
+    assert (problem.kind, problem.values["path"]) == (in_file, str(file))
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_pipe_whose_writer_never_ends_is_refused(folder: Path) -> None:
+    pipe = endless(folder, "pipe")
+    descriptor = os.open(pipe, os.O_RDWR)
+    try:
+        os.write(descriptor, GOOD_TOML.encode())
+        assert [each.kind for each in problems(pipe)] == [Kind.CONFIG_NO_END]
+    finally:
+        os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        '{python} < "$CONFIG" /dev/stdin',
+        'cat "$CONFIG" | {python} /dev/stdin',
+        '(sleep 0.3; cat "$CONFIG") | {python} /dev/fd/0',
+        '{python} <(cat "$CONFIG")',
+        '{python} <(head -c 30 "$CONFIG"; sleep 0.3; tail -c +31 "$CONFIG")',
+        'mkfifo pipe; (sleep 0.3; cat "$CONFIG" > pipe) & {python} pipe',
+        'ln -s "$CONFIG" one; ln -s one two; {python} two',
+    ],
+)
+def test_pipes_and_links_are_read_to_their_end(folder: Path, how: str) -> None:
+    reads = "import sys; from pathlib import Path; from bot.config import load; "
+    reads += "print(load(Path(sys.argv[1]), {}).telegram.token.get_secret_value())"
+    # with its own folder: a relative path counts from the file's
+    made = how.replace("{python}", f"{sys.executable} -c '{reads}'")
+    (folder / "config.toml").write_text(
+        GOOD_TOML.replace('"tls.cert"', f'"{folder}/tls.cert"').replace(
+            '"bot.macaroon"', f'"{folder}/bot.macaroon"'
+        )
+    )
+    ran = subprocess.run(
+        ["bash", "-c", made],
+        cwd=folder,
+        env={
+            "PATH": os.environ["PATH"],
+            "CONFIG": str(folder / "config.toml"),
+            "PYTHONPATH": str(EXAMPLE.parent),
+        },
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (ran.stdout, ran.stderr) == (f"{TOKEN}\n", "")
+
+
+def test_a_file_that_is_nested_too_deeply_is_refused(folder: Path) -> None:
+    (folder / "deep.toml").write_text(f"a = {'[' * 100_000}")
+    assert [each.kind for each in problems(folder / "deep.toml")] == [Kind.CONFIG_NESTED]

@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 
 from bot import logs
 from bot.core.invoice import Face
+from bot.errors import NodeOdd
 from tests.world import TOKEN as BOT_TOKEN
 from tests.world import World
 
@@ -33,7 +34,7 @@ ROOT = Path(__file__).parent.parent
 TOKEN = "987654321:BBE1zyxwvutsrqponmlkjihgfedcba98765"
 MACAROON = bytes(range(7, 199))
 
-LIMIT_S = 20.0
+LIMIT_S = 40.0
 #: The bot has to be gone so soon after a signal.
 END_S = 5.0
 
@@ -153,6 +154,31 @@ def test_what_people_wrote_can_neither_break_a_line_nor_control_a_terminal(
     (line,) = text.getvalue().splitlines()
     assert "\x1b" not in line
     assert "pizza" in line
+
+
+FORGED = "x\n2026-11-26T10:00:00Z [info     ] payment announced\r\u2028\x85\x1b[2J\u202e✓ fine\x07"
+
+
+def test_what_comes_from_outside_begins_no_line_and_controls_no_terminal(text: Written) -> None:
+    ours, theirs = logs.get("bot.x"), logging.getLogger("telegram.ext")
+    ours.info("asked", detail=FORGED, deep=[FORGED], error=RuntimeError(FORGED))
+    theirs.warning("said %s", FORGED)
+    try:
+        try:
+            {}[FORGED]
+        except KeyError as error:
+            error.add_note(FORGED)
+            raise NodeOdd(detail=FORGED, host=FORGED) from error
+    except NodeOdd:
+        ours.exception("failed")
+        theirs.exception("failed too")
+
+    written = text.getvalue()
+    lines = written.splitlines()
+    assert written.rstrip("\n").split("\n") == lines
+    assert all(map(str.isprintable, lines))
+    begun = [line for line in lines if not line.startswith("    ")]
+    assert [line.split()[2] for line in begun] == ["asked", "said", "failed", "failed"]
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

@@ -47,6 +47,7 @@ ODD: dict[str, Callable[[Any], Any]] = {
     "empty": lambda message: type(message)(),
     "another hash": of_invoices(r_hash=b"h" * 32),
     "another amount": of_invoices(value_msat=5000),
+    "another time to pay": of_invoices(expiry=315_360_000),
     "the ends of the ranges": lambda message: changed(**ENDS.get(type(message), {}))(message),
     "20 MB": lambda _: bytes(20_000_000),
 }
@@ -143,6 +144,38 @@ async def test_when_patience_ends_there_is_no_invoice_and_the_node_keeps_none(
     await world.node.until(
         lambda: [each.state_name for each in world.node.invoices.values()] == ["canceled"]
     )
+    await world.stop_bot()
+
+
+async def test_a_payment_of_the_far_future_has_no_date(world: World) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    card = await world.open_card(chat, world.anna, "/invoice 500")
+    for method in ("SubscribeInvoices", "LookupInvoice"):
+        world.node.garble(method, of_invoices(settle_date=200_000_000_000), times=MANY)
+    world.node.pay(world.request_in(card))
+    await world.announced(chat)
+    await world.becomes(card, Face.PAID)
+    assert "8307" not in (card.text or "")
+    await world.stop_bot()
+
+
+async def test_a_node_puts_no_line_into_what_the_bot_says_of_it(world: World) -> None:
+    def forged(message: Any) -> Any:
+        if isinstance(message, pb.GetInfoResponse):
+            message.alias = message.version = "x\n✅ Paid: 50,000 sats"
+            message.chains[0].network = "simnet\n✅ Paid: 50,000 sats\n✅ "
+        return message
+
+    chat = world.private(world.owner)
+    world.telegram.say(chat, world.owner, "/start")
+    await world.start_bot()
+    await world.shown(chat, Role.SENTENCE)
+    world.node.garble("GetInfo", forged, times=MANY)
+    world.telegram.say(chat, world.owner, "/status")
+    await world.until(lambda: "simnet" in (world.ours(chat)[-1].text or ""))
+    lines = (world.ours(chat)[-1].text or "").splitlines()
+    assert [line[:11] for line in lines if line] == ["⚡ Connected", "⚠️ macaroon"]
     await world.stop_bot()
 
 

@@ -38,6 +38,7 @@ from hypothesis.stateful import (
 
 from bot import app
 from bot.chat.buttons import read_press
+from bot.chat.fields import MAY, NOT_WRITE, WRITE
 from bot.clock import Clock
 from bot.config import AccessSettings, InvoicesSettings, LimitsSettings, Rate, Settings
 from bot.core.invoice import Audience, Invoice, State
@@ -837,8 +838,8 @@ class Orders(RuleBasedStateMachine):
     def _membership(self, status: str) -> None:
         chat = telegram.Chat(self.place.id, "private" if self.place.id > 0 else "group")
         there, gone = (
-            telegram.ChatMemberMember(self._bot),
-            telegram.ChatMemberBanned(self._bot, datetime.fromtimestamp(0, UTC)),
+            telegram.ChatMemberMember(self._bot, api_kwargs={MAY: WRITE}),
+            telegram.ChatMemberLeft(self._bot, api_kwargs={MAY: NOT_WRITE}),
         )
         old, new = (there, gone) if status == "gone" else (gone, there)
         when = datetime.fromtimestamp(self.time, UTC)

@@ -261,10 +261,11 @@ def _check_limits(
     but_row: int | None = None,
 ) -> None:
     """Raises the limit that is reached; `but_row` does not count."""
-    since = now - access.limits.invoices_per_user.per_s
+    per_s = access.limits.invoices_per_user.per_s
     access.check_limits(
         asker_id,
-        asked=tx.invoices.asked_since(asker_id, since, but_row=but_row),
+        # What was asked for long after now was asked for while the host's clock was ahead.
+        asked=tx.invoices.asked_since(asker_id, now - per_s, until=now + per_s, but_row=but_row),
         open_in_chat=tx.invoices.open_in_chat(chat_id),
         open_of_member=tx.invoices.open_in_chat(chat_id, of=asker_id) if chat_id < 0 else 0,
         who=who,

@@ -10,6 +10,7 @@ from bot import texts
 from bot.access import Access
 from bot.actions import Asker
 from bot.chat import messages
+from bot.chat.ages import Ages
 from bot.chat.replies import Reply, reply
 from bot.core.invoice import TOO_LATE_S
 from bot.places import Places
@@ -24,7 +25,7 @@ STRANGER = "stranger"
 
 
 class Admission:
-    """Whether a message is heard. `waited_s`: how old an update can be that is handled now.
+    """Whether a message is heard.
 
     Raises `StoreUnavailable`.
     """
@@ -36,13 +37,13 @@ class Admission:
         access: Access,
         places: Places,
         clock: Callable[[], float],
-        waited_s: Callable[[], float],
+        ages: Ages,
     ) -> None:
         self._store = store
         self._access = access
         self._places = places
         self._clock = clock
-        self._waited_s = waited_s
+        self._ages = ages
 
     def may_ask(self, message: Message, asker: Asker) -> bool:
         """Whether this person may ask for invoices there."""
@@ -54,13 +55,8 @@ class Admission:
         return self._access.is_unclaimed
 
     def age_s(self, message: Message) -> float:
-        """How long ago it was written, in seconds.
-
-        Telegram's clock and ours may differ by anything: so it is no older than an update can be
-        that comes now. Else a clock that is an hour fast would call each command too late.
-        """
-        by_clocks_s = self._clock() - message.date.timestamp()
-        return max(0.0, min(by_clocks_s, self._waited_s()))
+        """How long ago it was written, in seconds, by Telegram's own time."""
+        return self._ages.of(message.date.timestamp())
 
     async def instead(self, message: Message, asker: Asker) -> list[Reply] | None:
         """None if the message is heard, else what is said instead, if anything."""

@@ -18,7 +18,13 @@ from telegram.ext import Defaults, ExtBot
 
 from bot import logs
 from bot.chat import plainer, received
-from bot.chat.explain import is_about_its_reply, is_about_its_text, is_about_times
+from bot.chat.ages import Told
+from bot.chat.explain import (
+    is_about_its_reply,
+    is_about_its_text,
+    is_about_times,
+    is_not_there,
+)
 from bot.chat.transport import Transport, Unreadable
 from bot.config import TelegramSettings
 from bot.errors import MAX_DETAIL
@@ -33,6 +39,7 @@ log = logs.get(__name__)
 _ADMINS = (ChatMember.OWNER, ChatMember.ADMINISTRATOR)
 #: What somebody is who is not in a chat, by Telegram's name.
 OUT = (ChatMember.LEFT, ChatMember.BANNED)
+_NO_ADMINS = (ChatMember.MEMBER, ChatMember.RESTRICTED, *OUT)
 
 
 class TelegramBot(ExtBot[None]):
@@ -60,9 +67,26 @@ class TelegramBot(ExtBot[None]):
         answer: object = await self._post("getUpdates", data, read_timeout=poll_s + POLL_GRACE_S)
         return answer
 
+    @property
+    def told(self) -> Told | None:
+        """When the latest answer to getUpdates was made; None where that does not say."""
+        transport = self._request[0]
+        return transport.told if isinstance(transport, Transport) else None
+
     async def is_admin(self, chat_id: int, user_id: int, *, within_s: float) -> bool:
-        """Whether somebody is an admin of a group, asked now. Raises `TelegramError`."""
-        return await self.status(chat_id, user_id, within_s=within_s) in _ADMINS
+        """Whether somebody is an admin of a group, asked now.
+
+        Raises `TelegramError` wherever Telegram does not say it, for whatever reason.
+        """
+        try:
+            status = await self.status(chat_id, user_id, within_s=within_s)
+        except BadRequest as error:
+            if is_not_there(error):
+                return False
+            raise
+        if status not in (*_ADMINS, *_NO_ADMINS):
+            raise Unreadable(f"unreadable answer: {status!r} is no status")
+        return status in _ADMINS
 
     async def status(self, chat_id: int, user_id: int, *, within_s: float) -> str:
         """What somebody is in a group, by Telegram's name, asked now. Raises `TelegramError`."""

@@ -56,6 +56,8 @@ _GONE_TEXTS = ("message to edit not found", "message to delete not found", "mess
 _REPLY_TEXTS = ("reply", "replied", "message_id_invalid")
 _TOPIC_GONE_TEXTS = ("message thread not found", "topic_deleted", "topic_id_invalid")
 _TOPIC_CLOSED_TEXT = "topic_closed"
+#: Of somebody who is asked about; all else says why Telegram does not tell.
+_NOT_THERE_TEXTS = ("user not found", "participant_id_invalid", "user_not_participant")
 
 
 def explain(error: TelegramError) -> ChatError:
@@ -109,6 +111,12 @@ def is_about_its_reply(error: BadRequest) -> bool:
     """Whether Telegram might take the same message where it replies to nothing."""
     lowered = error.message.lower()
     return any(part in lowered for part in _REPLY_TEXTS)
+
+
+def is_not_there(error: TelegramError) -> bool:
+    """Whether the person who was asked about is not in the group, to go by what Telegram says."""
+    text = error.message.lower()
+    return isinstance(error, BadRequest) and any(part in text for part in _NOT_THERE_TEXTS)
 
 
 def is_about_a_file(error: ChatRefused) -> bool:

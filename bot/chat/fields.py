@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from bot.chat.received import is_number
 
@@ -20,14 +20,24 @@ Reader: TypeAlias = Callable[[object], Any]
 _LAST_DATE = 2**37
 #: What stands for an object of which only its being there counts.
 _SOMEBODY: Raw = {"type": "hidden_user", "sender_user_name": "", "date": 1}
-#: What a member's status means: whether the bot is out of the chat.
+#: Statuses of a member who is out of the chat, and of those who write whatever the others may.
 _OUT = ("left", "kicked")
+_ADMINS = ("administrator", "creator")
+#: What the bot may do in a chat, more with each: nothing at all or only read; write where members
+#: may; always write. It is the field `MAY` of a member, beside those that Telegram has.
+MAY = "may"
+NOT_WRITE, WRITE, ALWAYS_WRITE = range(3)
 
 
 def kept(raw: object) -> Raw:
     """What is read of an update. Raises `ValueError` where that cannot be read."""
     update: Raw = _UPDATE(raw)
     return update
+
+
+def is_date(value: object) -> TypeGuard[int]:
+    """Whether it can be a date, in Unix seconds."""
+    return is_number(value) and 0 <= value < _LAST_DATE
 
 
 # single values
@@ -40,10 +50,9 @@ def _number(value: object) -> int:
 
 
 def _date(value: object) -> int:
-    date = _number(value)
-    if not 0 <= date < _LAST_DATE:
+    if not is_date(value):
         raise ValueError("not a date")
-    return date
+    return value
 
 
 def _length(value: object) -> int:
@@ -207,12 +216,16 @@ _PRESS = _object(
 
 
 def _member(value: object) -> Raw:
-    """Of what became of the bot, whether it is out of the chat."""
+    """Of what became of the bot, whether it is out of the chat, and what it may do there."""
     member = _object({"user": _USER, "status": _text})(value)
-    is_out = member["status"] in _OUT
-    if member["status"] == "restricted" and isinstance(value, dict):
+    status = member["status"]
+    is_out, may = status in _OUT, ALWAYS_WRITE if status in _ADMINS else WRITE
+    if status == "restricted" and isinstance(value, dict):
         is_out = value.get("is_member") is False
-    return {"user": member["user"], "status": "left" if is_out else "member"}
+        may = NOT_WRITE if value.get("can_send_messages") is False else WRITE
+    if is_out:
+        return {"user": member["user"], "status": "left", MAY: NOT_WRITE}
+    return {"user": member["user"], "status": "member", MAY: may}
 
 
 def _member_before(value: object) -> Raw:
@@ -220,7 +233,8 @@ def _member_before(value: object) -> Raw:
     try:
         return _member(value)
     except ValueError:
-        return {"status": "member", "user": {"id": 1, "is_bot": True, "first_name": ""}}
+        user = {"id": 1, "is_bot": True, "first_name": ""}
+        return {"status": "member", "user": user, MAY: ALWAYS_WRITE}
 
 
 def _somebody(value: object) -> Raw:

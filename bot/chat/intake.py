@@ -18,6 +18,7 @@ from telegram.ext import CallbackContext
 
 from bot import logs
 from bot.chat import updates
+from bot.chat.ages import Ages
 from bot.chat.client import TelegramBot
 from bot.chat.explain import explain, is_webhook_set
 from bot.chat.limits import Drops
@@ -50,7 +51,8 @@ CHATS_AT_ONCE = 16
 class Intake:
     """The one reader of a bot's updates.
 
-    `on_bug` hears of an update that could not be handled, `on_rival` that another copy polls.
+    `on_bug` hears of an update that could not be handled, `on_rival` that another copy polls;
+    `ages` of what came when.
     """
 
     def __init__(
@@ -60,12 +62,14 @@ class Intake:
         *,
         on_bug: Callable[[Update], None],
         on_rival: Callable[[], object],
+        ages: Ages,
         doubt_s: float = DOUBT_S,
     ) -> None:
         self._telegram_bot = telegram_bot
         self._application = application
         self._on_bug = on_bug
         self._on_rival = on_rival
+        self._ages = ages
         self._doubt_s = doubt_s
         self._rejected_at: float | None = None  # since when, on the steady clock
         self._conflict_at = -math.inf  # the newest, on the steady clock
@@ -78,8 +82,6 @@ class Intake:
         self._is_new = True  # something came last that was not there before
         self._is_full = False  # as much came last as was asked for
         self._due_at = -math.inf  # when the next poll would be due, on the steady clock
-        # when nothing older than the next batch can have been waiting, on the steady clock
-        self._emptied_at = -math.inf
         self._errors: dict[int, Exception] = {}
         self._away = ""
         self._is_store_away = False  # the database takes nothing
@@ -128,7 +130,7 @@ class Intake:
             self._telegram_bot.raw_updates(
                 # The first answer comes at once: what is not in it was written since.
                 offset=offset,
-                poll_s=POLL_S if math.isfinite(self._emptied_at) else 0,
+                poll_s=POLL_S if self._ages.is_bounded else 0,
                 limit=BATCH,
                 allowed=ALLOWED_UPDATES,
             )
@@ -151,7 +153,7 @@ class Intake:
         complete = await self.handle(batch)
         # Asking again for the same brings less than there is.
         if complete and isinstance(batch, list) and len(batch) < (1 if is_repeated else BATCH):
-            self._emptied_at = asked_at
+            self._ages.emptied(asked_at)
         return complete
 
     def _until_due_s(self, began_at: float) -> float:
@@ -171,14 +173,6 @@ class Intake:
         if now - self._rejected_at >= self._doubt_s:
             raise TokenRefused from error
 
-    def longest_wait_s(self) -> float:
-        """How old an update can be that is handled now, in seconds: infinite after a start.
-
-        An answer with less than a whole batch is all that there is: what comes after it was written
-        after that was asked for.
-        """
-        return steady() - self._emptied_at
-
     async def handle(self, batch: object) -> bool:
         """Handle what getUpdates answered; False if something has to be delivered again."""
         if not isinstance(batch, list):
@@ -190,6 +184,8 @@ class Intake:
         numbered = {number: raw for raw in batch if (number := updates.number_of(raw)) is not None}
         if len(numbered) < len(batch):
             self._skipped.add("no number")
+        dates = (updates.date_of(raw) for raw in numbered.values())
+        self._ages.came([date for date in dates if date], self._telegram_bot.told)
         self._is_new = not numbered.keys() <= self._known.keys()
         self._is_full = len(numbered) >= BATCH
         if numbered and max(numbered) < self._offset:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
-from telegram import Update
+from telegram import ChatMember, Update
 from telegram.ext import ChatMemberHandler, MessageHandler, TypeHandler
 
 from bot.chat import messages
 from bot.chat.chats import Chats
 from bot.chat.client import OUT
+from bot.chat.fields import MAY
 from bot.chat.updates import PtbApplication
 from bot.places import Places
 
-#: Seconds in which talk makes a chat reachable once: a muted group may talk without end.
+#: Seconds in which talk makes a chat reachable once: a muted group may talk without end. So it is
+#: with a change of the bot's place there that lets it do nothing more than before.
 LIFT_EVERY_S = 60.0
 
 
@@ -39,7 +41,7 @@ class Membership:
         chat = update.effective_chat
         if chat is None or _is_out(update):
             return
-        is_talk = update.my_chat_member is None and chat.id < 0
+        is_talk = chat.id < 0 and not _may_more(update)
         if is_talk and chat.id in self._lifted:
             self._talked.add(chat.id)
             return
@@ -74,6 +76,19 @@ class Membership:
         if old is None or new is None or self._places.now(old) == new:
             return
         await self._places.moved(old, new, must=False)
+
+
+def _may_more(update: Update) -> bool:
+    """Whether the bot may write where it might not before, or less surely."""
+    change = update.my_chat_member
+    if change is None:
+        return False
+    return _may(change.new_chat_member) > _may(change.old_chat_member)
+
+
+def _may(member: ChatMember) -> int:
+    may: int = member.api_kwargs[MAY]  # PTB keeps there what it does not know
+    return may
 
 
 def _is_out(update: Update) -> bool:

@@ -6,6 +6,7 @@ never reads, and a message that was taken would count as one that was not.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeGuard
 
@@ -14,6 +15,7 @@ Raw: TypeAlias = dict[str, Any]
 #: A place for a message of which only the number counts; and a day that is no sign of anything.
 _SOMEWHERE = {"id": 1, "type": "private"}
 _SOME_DAY = 1
+_USERNAME = re.compile(r"\w{1,64}", re.ASCII)
 
 
 def is_number(value: object) -> TypeGuard[int]:
@@ -39,10 +41,13 @@ def edited(result: object) -> Raw | bool:
 
 
 def user(result: object) -> Raw:
-    """A bot, for getMe. Raises `ValueError`."""
+    """A bot, for getMe. Raises `ValueError`, also for a username that Telegram never gives."""
     if not isinstance(result, dict) or not is_number(result.get("id")):
         raise ValueError("no user")
     texts = {name: result.get(name) for name in ("first_name", "last_name", "username")}
+    username = texts["username"]
+    if isinstance(username, str) and not _USERNAME.fullmatch(username):
+        raise ValueError("an odd username")
     flags = ("can_join_groups", "can_read_all_group_messages")
     return {
         "id": result["id"],

@@ -17,9 +17,8 @@ from telegram.error import TelegramError
 from bot import logs, texts
 from bot.chat import messages
 from bot.chat.chats import Chats, Say
-from bot.chat.explain import explain
 from bot.chat.limits import SideLane
-from bot.errors import ChatForbidden, ChatRefused, NodeError, NodeTimeout, StoreUnavailable
+from bot.errors import NodeError, NodeTimeout, StoreUnavailable
 
 log = logs.get(__name__)
 
@@ -179,8 +178,7 @@ class Replies:
             )
         except TelegramError as error:
             log.info("admin rights not known", chat=question.chat_id, detail=error.message)
-            is_refused = isinstance(explain(error), ChatRefused | ChatForbidden)
-            replies = question.otherwise if is_refused else question.unknown
+            replies = question.unknown
         else:
             try:
                 replies = await question.then() if is_admin else question.otherwise

@@ -10,6 +10,8 @@ import json
 import socket
 import zlib
 from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -17,6 +19,9 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, RequestData
+
+from bot.chat.ages import Told
+from bot.clock import steady
 
 #: Seconds to connect, the wait for a place in the pool included.
 CONNECT_TIMEOUT_S = 5.0
@@ -51,13 +56,15 @@ class Unreadable(NetworkError):
 class Transport(BaseRequest):
     """Carries PTB's requests over a pool of so many `connections`, which stays warm.
 
+    `told`: the time that the latest answer was made at, None where it does not say.
     `do_request` raises `NeverSent` where nothing was sent; `TimedOut`, `Unreadable` or
     `NetworkError` where Telegram may have got it. It repeats nothing.
     """
 
-    __slots__ = ("_connections", "_proxies", "_session")
+    __slots__ = ("_connections", "_proxies", "_session", "told")
 
     def __init__(self, *, connections: int) -> None:
+        self.told: Told | None = None
         self._connections = connections
         self._proxies: dict[str, str] = {}
         self._session: aiohttp.ClientSession | None = None
@@ -125,15 +132,25 @@ class Transport(BaseRequest):
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=connect_s + answer_s, connect=connect_s),
             ) as response:
+                self.told = _told_at(response)
                 body = await _body(response)
                 is_one = not _is_success(response) and _says_success(body)
                 return (_OK if is_one else response.status), body
         except _NO_CONNECTION as error:
-            raise NeverSent(_told(error)) from error
+            raise NeverSent(_said(error)) from error
         except TimeoutError as error:
             raise TimedOut from error
         except aiohttp.ClientError as error:
-            raise NetworkError(_told(error)) from error
+            raise NetworkError(_said(error)) from error
+
+
+def _told_at(response: aiohttp.ClientResponse) -> Told | None:
+    """When an answer was made, to go by its header; None where that is missing or no date."""
+    try:
+        date = parsedate_to_datetime(response.headers.get("Date", ""))
+        return Told(date.replace(tzinfo=date.tzinfo or UTC).timestamp(), steady())
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 def _is_success(response: aiohttp.ClientResponse) -> bool:
@@ -160,7 +177,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
         body = await _packed(response.content)
         return _unpacked(body, response.headers.get("Content-Encoding", "").lower())
     except (aiohttp.ClientError, zlib.error, _TooLarge) as error:
-        raise (Unreadable if _is_success(response) else NetworkError)(_told(error)) from error
+        raise (Unreadable if _is_success(response) else NetworkError)(_said(error)) from error
 
 
 class _TooLarge(Exception):
@@ -233,5 +250,5 @@ def _or_default(timeout_s: Any, default_s: float) -> float:
     return default_s if timeout_s is BaseRequest.DEFAULT_NONE else timeout_s
 
 
-def _told(error: Exception) -> str:
+def _said(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"

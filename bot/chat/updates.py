@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from telegram import Bot, Update
 from telegram.ext import Application
 
-from bot.chat.fields import kept
+from bot.chat.fields import is_date, kept
 
 #: Telegram remembers the last list, so this goes with every call.
 ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")
@@ -31,6 +31,16 @@ def number_of(raw: object) -> int | None:
     """An update's number, None where it has none."""
     number = raw.get("update_id") if isinstance(raw, dict) else None
     return number if isinstance(number, int) else None
+
+
+def date_of(raw: Raw) -> float:
+    """When it was written, in Unix seconds; 0 where it does not say."""
+    for kind, name in (("message", "date"), ("edited_message", "edit_date")):
+        body = raw.get(kind)
+        date = body.get(name) if isinstance(body, dict) else None
+        if is_date(date):
+            return float(date)
+    return 0.0
 
 
 def chat_of(raw: Raw) -> object:

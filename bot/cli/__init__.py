@@ -325,21 +325,21 @@ async def _added(
     from bot.node.gate import probe  # noqa: PLC0415
 
     asked_at = time.time()
+    expiry_s = settings.invoices.expiry_s
     node = Node(settings.lnd)
     preimage = secrets.token_bytes(32)
     try:
         # a node that is still starting may store the invoice and never answer
         await probe(node)
-        await node.add(
-            preimage=preimage,
-            amount_msat=amount_msat,
-            memo=memo,
-            expiry_s=settings.invoices.expiry_s,
-        )
+        await node.add(preimage=preimage, amount_msat=amount_msat, memo=memo, expiry_s=expiry_s)
         payment_hash = hashlib.sha256(preimage).digest()
         made = await node.lookup(payment_hash)
         outcomes.confirm(
-            made, payment_hash=payment_hash, amount_msat=amount_msat, asked_at=asked_at
+            made,
+            payment_hash=payment_hash,
+            amount_msat=amount_msat,
+            expiry_s=expiry_s,
+            asked_at=asked_at,
         )
         return made, inbound.receivable_of(amount_msat, node.inbound_msat)
     finally:

@@ -31,6 +31,9 @@ class Kind(StrEnum):
     # the settings file, whose path is the key
     CONFIG_MISSING = "no such file"
     CONFIG_UNREADABLE = "unreadable"  # reason
+    CONFIG_TOO_LARGE = "too large"
+    CONFIG_NO_END = "no end"
+    CONFIG_NESTED = "nested too deeply"
     CONFIG_NOT_UTF8 = "not UTF-8"
     CONFIG_NOT_TOML = "not TOML"  # where, what: as tomllib says
     # a name
@@ -68,6 +71,8 @@ class Kind(StrEnum):
     FILE_IS_FOLDER = "file is a folder"
     FILE_NOT_PERMITTED = "file not permitted"
     FILE_UNREADABLE = "file unreadable"  # reason
+    FILE_TOO_LARGE = "file too large"
+    FILE_NO_END = "file without an end"
     FILE_EMPTY = "file empty"
     FILE_OTHER = "file has something else"
     FILE_NO_CERTIFICATE = "file has no certificate"

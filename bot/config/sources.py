@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from bot import logs
+from bot.config import files
 from bot.config.problems import Kind, refused, unknown
 from bot.config.settings import DatabaseSettings, LndSettings, Raw, Settings
 from bot.config.values import (
@@ -91,13 +92,20 @@ def _secret_files(raw: Raw) -> dict[str, Path]:
 def _from_file(path: Path) -> Raw:
     try:
         # some editors put a mark before the first line
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        text = files.read(path).decode("utf-8-sig")
+        return tomllib.loads(text.replace("\r\n", "\n").replace("\r", "\n"))
     except FileNotFoundError:
         problem = Problem(Kind.CONFIG_MISSING, str(path))
     except OSError as error:
         problem = Problem(
             Kind.CONFIG_UNREADABLE, str(path), values={"reason": error.strerror or ""}
         )
+    except files.TooLarge:
+        problem = Problem(Kind.CONFIG_TOO_LARGE, str(path))
+    except files.NoEnd:
+        problem = Problem(Kind.CONFIG_NO_END, str(path))
+    except RecursionError:
+        problem = Problem(Kind.CONFIG_NESTED, str(path))
     except UnicodeDecodeError:
         problem = Problem(Kind.CONFIG_NOT_UTF8, str(path))
     except tomllib.TOMLDecodeError as error:

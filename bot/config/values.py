@@ -20,6 +20,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic.fields import FieldInfo
 
+from bot.config import files
 from bot.config.problems import Kind, in_file
 from bot.errors import ConfigError
 
@@ -282,9 +283,13 @@ def _of_macaroon(text: str) -> bytes:
 def read_file(key: str, path: Path) -> bytes:
     """The content of the file that `key` names. Raises ConfigError naming the key."""
     try:
-        return path.read_bytes()
+        return files.read(path)
     except ValueError:  # a zero byte
         problem = in_file(Kind.FILE_PATH_INVALID, key, path)
+    except files.TooLarge:
+        problem = in_file(Kind.FILE_TOO_LARGE, key, path)
+    except files.NoEnd:
+        problem = in_file(Kind.FILE_NO_END, key, path)
     except OSError as error:
         kind = _FILE_PROBLEMS.get(type(error), Kind.FILE_UNREADABLE)
         if kind is Kind.FILE_MISSING:

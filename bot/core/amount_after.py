@@ -9,6 +9,12 @@ from decimal import Decimal
 from itertools import takewhile
 from typing import NoReturn
 
+from bot.core.amount_money import (
+    MONEY,
+    MONEY_IN_CAPITALS,
+    MONEY_IN_CAPITALS_AT_THE_END,
+    MONEY_OF,
+)
 from bot.core.amount_numbers import (
     ALL_SATS,
     ALONE,
@@ -32,10 +38,6 @@ from bot.core.amount_words import (
     BEFORE_A_UNIT,
     BITCOIN,
     LOOKED_AT,
-    MONEY,
-    MONEY_AT_THE_END,
-    MONEY_IN_CAPITALS,
-    MONEY_OF,
     MULTIPLES,
     MULTIPLES_AT_THE_END,
     MULTIPLES_IN_A_WORD,
@@ -52,13 +54,16 @@ from bot.core.amount_words import (
     UNITS,
     folded,
     is_money,
+    is_money_at_the_end,
     is_money_sign,
     is_sign,
     is_unit,
     lead_of,
     multiple_of,
     plain,
+    power_of,
     seen,
+    without_brackets,
 )
 
 
@@ -82,7 +87,7 @@ def refuse_parts(number: Number, rest: str) -> None:
 
 def refuse_more_digits(number: Number, rest: str) -> None:
     """Raises `AmountRefused` if the digits that follow may belong to the number."""
-    look = seen(rest)
+    look = without_brackets(seen(rest))
     alone = ALONE.match(look)
     first = alone.end() if alone else 0
     words = [word[:LONGEST_WORD] for word in look[first:].split(None, 4)[:4]]
@@ -143,8 +148,12 @@ def refuse_doubtful_words(number: Number, rest: str) -> None:
     if factor and (not said[1] or is_unit(said[1])):
         example = short(number.sats * factor, "21k")
         refuse(Problem.SEPARATE_MULTIPLIER, example, shown=quotable(f"{number.text} {words[0]}"))
-    if said[0] in MONEY_AT_THE_END and not said[1]:
+    is_code = words[:1] and words[0].strip(".,:;!?") in MONEY_IN_CAPITALS_AT_THE_END
+    if (is_code or is_money_at_the_end(said[0])) and not said[1]:
         refuse_money(shown)
+    if power := power_of(said[0]):
+        example = short(number.sats * power, "21k")
+        refuse(Problem.SEPARATE_MULTIPLIER, example, shown=quotable(f"{number.text} {words[0]}"))
     if said[0] in ONES and multiple_of(said[1]):
         example = in_sats(number.sats, "21k")
         refuse(Problem.SEPARATE_MULTIPLIER, example, shown=quotable(shown))

@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import takewhile
 from typing import NamedTuple
 
+from bot.core.amount_money import spelled
 from bot.core.amount_numbers import LONGEST_WORD, NUMBER, Number, in_sats, matched
 from bot.core.amount_problems import Problem, quotable, refuse
 from bot.core.amount_words import (
@@ -25,19 +26,18 @@ from bot.core.amount_words import (
     multiple_of,
     plain,
     seen,
-    words_of,
 )
 
-_PLUS = AND | words_of("+ et i og en och ve oraz plus más mas mais più piu zzgl also additionally")
+_PLUS = AND | spelled("+ et i og en och ve oraz plus más mas mais più piu zzgl also additionally")
 # They join two amounts even where the first has its unit: "2100 sats or 5000".
-_JOINS = _PLUS | words_of(
+_JOINS = _PLUS | spelled(
     """minus less menos moins times mal fois veces x × or o oder ou или to till until til tot t/m
     bis zu hasta do al a à до up"""
 )
 # after a unit they begin a memo: "2100 sats at 8"
-_RATES = words_of("at je per by of de each for ー")
-_TIMES = words_of("x × times mal fois veces vezes volte раз раза")
-_SHARES = words_of("tip tips each pro per propina trinkgeld pourboire")
+_RATES = spelled("at je per by of de each for ー")
+_TIMES = spelled("x × times mal fois veces vezes volte раз раза")
+_SHARES = spelled("tip tips each pro per propina trinkgeld pourboire")
 # a sign before the number, without a space: "+500"; a bracket or "#" is no sign
 _GLUED = re.compile(r"(?<!\S)([-+=~>*×|&\u2010-\u2015\u2212\u2192]+)(?=[\d₿])")
 _LONGEST_JOIN = 3

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from bot.core.amount_money import MONEY, MONEY_AT_THE_END, spelled
+
 # What follows an amount may be a long memo: no more letters of it are looked at.
 LOOKED_AT = 256
 
@@ -18,48 +20,49 @@ UNITS = {
 }
 
 
-def words_of(words: str) -> frozenset[str]:
-    return frozenset(words.split())
-
-
 # How many one of them is, in the languages that people here write. As the start of a memo they
 # would make two sats of "2 grand". Where languages differ ("mil", "billion") it is the fewest.
 MULTIPLES = {
     word: factor
     for factor, words in {
-        12: """dozen dozens doz dutzend docena docenas douzaine douzaines dozzina dozzine dúzia
-            dúzias дюжина дюжины дюжин dzn""",
+        12: """dozen dozens doz dutzend docena docenas douzaine douzaines dozzina
+            dozzine dúzia dúzias дюжина дюжины дюжин dzn""",
         20: "score scores",
         10: "十 십",
-        100: """hundred hundreds hundert cien ciento cento centaines centinaia сто сотня сотни
-            сотен 百 백 hundreds hunderter honderd hundra cem""",
+        100: """hundred hundreds hundert cien ciento cento centaines centinaia сто сотня
+            сотни сотен 百 백 hundreds hunderter honderd hundra cem""",
         144: "gross",
-        1_000: """k к kilo kilos grand thousand thousands thou tausend tsd mil mille mila milliers
-            migliaia milhar milhares тыс тысяча тысячу тысячи тысяч кило 千 천 仟 тыщ тыща
-            тыщи тис тисяч косарь косаря косарей кусков tausender duizend tusind tusen tuhat tys
-            tisíc tisíce tysiąc tysiące tysięcy tisuća tisuću ezer ribu nghìn ngàn elfu พัน ألف الف
-            آلاف هزار אלף אלפים χίλια χιλιάδες हजार""",
+        1_000: """k к kilo kilos grand thousand thousands thou tausend tsd thousend
+            tousand thousnd thsd mil mille mila milliers migliaia milhar milhares тыс тысяча
+            тысячу тысячи тысяч кило 千 천 仟 тыщ тыща тыщи тис тисяч тисяча тисячі тисячу хиляда
+            хиляди хил илјада илјади хиљада хиљаде хиљаду косарь косаря косарей кусков tausender
+            duizend tusind tusen tuhat tys tisíc tisíce tysiąc tysiące tysięcy tisuća tisuću
+            tisuće tisoč tisoče tisočev hiljada hiljade hiljadu mijë mii tūkstotis tūkstoši
+            tūkstošu tūkstantis tūkstančiai tūkstančių tuhatta tuhansia ezer ribu nghìn ngàn elfu
+            พัน ألف الف آلاف هزار אלף אלפים χίλια χιλιάδες χιλιάδα हजार हज़ार হাজার ஆயிரம் వేలు
+            ಸಾವಿರ ആയിരം હજાર ਹਜ਼ਾਰ ათასი հազար ພັນ ពាន់ ထောင် ሺህ þúsund""",
         10_000: "myriad myriads 万 萬 만 หมื่น",
         100_000: "lakh lakhs lac lacs लाख แสน",
         1_000_000: """m м mm kk кк mega mn mio mln million millions millionen millón millon
             millones milhão milhao milhões milhoes milione milioni млн миллион миллиона миллионов
-            лям ляма лямов мега mill mills milyon miljoen miljon miljoner milion miliony
-            milionów milionu milijun milijuna juta triệu ล้าน مليون ملايين میلیون מיליון
-            εκατομμύριο εκατομμύρια""",
+            лям ляма лямов мега mill mills milyon miljoen miljon miljoner milion miliony milionów
+            milionu milijun milijuna juta triệu ล้าน مليون ملايين میلیون מיליון εκατομμύριο
+            εκατομμύρια milijon milijona milijonov miljonit milioane miljoonaa мільйон мільйона
+            мільйонів милион милиона милиони""",
         10_000_000: "crore crores करोड़",
         100_000_000: "億 亿 억",
         1_000_000_000: """b bn giga billion billions milliarde milliarden mrd milliard milliards
-            miliardo miliardi bilhão bilhões млрд миллиард миллиарда миллиардов гига bln
-            milyar miljard miliard miliarda""",
-        10**12: """tera tn trillion trillions billionen billón billones trilhão trilhões трлн
-            триллион триллиона триллионов 兆""",
+            miliardo miliardi bilhão bilhões млрд миллиард миллиарда миллиардов гига bln milyar
+            miljard miliard miliarda""",
+        10**12: """tera tn trillion trillions billionen billón billones trilhão trilhões
+            трлн триллион триллиона триллионов 兆""",
         10**15: "peta quadrillion quadrillions quintillion quintillions",
     }.items()
     for word in words.split()
 }
 # They begin memos as well ("2100 mi parte"): only as the last word, or before a unit.
 MULTIPLES_AT_THE_END = {
-    **dict.fromkeys(("bin", "tis", "rb", "t"), 1_000),
+    **dict.fromkeys(("bin", "tis", "rb", "t", "т", "mie"), 1_000),
     **dict.fromkeys(("l",), 100_000),
     **dict.fromkeys(("mi", "tr", "jt"), 1_000_000),
     **dict.fromkeys(("cr",), 10_000_000),
@@ -75,21 +78,21 @@ ONES = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
     *("eleven", "twelve"),
 )
-POINTS = words_of("point dot comma komma virgule coma punto punkt")  # "1 point five"
+POINTS = spelled("point dot comma komma virgule coma punto punkt")  # "1 point five"
 # They make part of one, or a few: "1 half btc", "2 and a half k". "2100 half marathon" is a memo.
-PARTS = words_of(
+PARTS = spelled(
     """half halves quarter quarters third thirds couple pair few halb halbe medio meia demi
     mezzo mezza половина"""
 )
 # What stands before a part: "2 and a half".
-AND = words_of("and & und y et e и")
-ARTICLES = words_of("a an one ein eine un una uno um uma")
+AND = spelled("and & und y et e и")
+ARTICLES = spelled("a an one ein eine un una uno um uma")
 # A part of what is not said.
-PERCENT = words_of(
+PERCENT = spelled(
     "percent pct prozent procent pourcent percento процент процента процентов permille bps ppm"
 )
-PERCENT_FIRST = words_of("per pour por pro par")  # "5 per cent"
-PERCENT_SECOND = words_of("cent cento ciento mille mil")
+PERCENT_FIRST = spelled("per pour por pro par")  # "5 per cent"
+PERCENT_SECOND = spelled("cent cento ciento mille mil")
 # A bitcoin or a sat by another name, with any prefix. As the start of a memo they would make one
 # sat of "1 bitcoin". Powers of ten, and sats in one.
 PREFIXES = {
@@ -109,7 +112,7 @@ PREFIXES = {
     }.items()
     for prefix in prefixes.split()
 }
-BITCOIN = words_of("btc xbt bitcoin ₿ биткоин биткойн битк биток 比特币 ビットコイン")
+BITCOIN = spelled("btc xbt bitcoin ₿ биткоин биткойн битк биток 比特币 ビットコイン")
 NAMES = {
     "sat": 1,
     "satoshi": 1,
@@ -122,35 +125,9 @@ NAMED = re.compile(
     rf"(?P<prefix>(?:{'|'.join(PREFIXES)})?)-?(?P<name>{'|'.join(sorted(NAMES, reverse=True))})"
     "(?:s|а|ов)?"
 )
-# Another currency's amount would become as many sats.
-MONEY = words_of(
-    """usd eur gbp chf jpy cny inr brl cad aud nzd mxn ars clp ngn kes ghs zar pln czk huf sek nok
-    dkk isk krw thb idr vnd uah ils aed hkd sgd twd usdt usdc eth ltc xmr
-    dollar dollars buck bucks cent cents euro euros pound pounds quid pence yen yuan franc francs
-    peso pesos reais rupee rupees ruble rubles rouble roubles zloty naira krona
-    dollares dollari dólar dólares доллар доллара долларов бакс бакса баксов евро рубль рубля рубли
-    рублей руб гривна гривны гривен грн тенге 円 日元 元 美元 欧元 人民币 块 圆 圓 원 엔 달러 유로
-    kr kroner kronor kronen krone kronur zł zl złoty złote złotych kč kc koruna koruny korun
-    franken sfr rappen centavo centavos centime centimes céntimo céntimos ct cts pfennig peseta
-    pesetas dirham dirhams dinar dinars riyal riyals rial rials lira liras lire tl leva kuna forint
-    baht บาท rupiah ringgit đồng shekel shekels shilling shillings ksh birr cedi cedis taka soles
-    guaranies lempiras quetzales bolivares colones रुपये रुपया
-    xaf xof fcfa myr bgn pkr egp kzt rsd qar kwd lkr bdt uyu pyg crc dop
-    doge dogecoin ether ethereum litecoin monero tether stablecoin stablecoins bnb bch xrp
-    wbtc lbtc l-btc rbtc cbbtc"""
-)
-# other words as well, so only as the last one
-MONEY_AT_THE_END = words_of("c p r р fr rand real reals sol lei dh bs rp dong")
-# "5 US dollars"
-MONEY_OF = words_of(
-    "us u.s american australian canadian swiss british english mexican hong kong new zealand"
-)
 # "5 whole bitcoin", "5 in btc"
-BEFORE_A_UNIT = words_of("whole full entire complete of in en ganze ganzer")
+BEFORE_A_UNIT = spelled("whole full entire complete of in en ganze ganzer")
 _NOTES = "💵💶💷💴💲"
-# other words as well, so only in capitals
-MONEY_IN_CAPITALS = words_of("COP PHP RUB TRY MAD PEN SOL TON RON GEL SAR BOB DAI ADA")
-
 # What people put between groups of digits. Apostrophes and dots of every shape look alike.
 SEPARATORS = ".,'_`\u00b4\u2018\u2019\u02bc\u00b7\u2022\u2219\u22c5\u02d9\u066b\u066c\u3001\u3002"
 QUOTES = "\"'`\u00b4\u2018-\u201f\u00ab\u00bb\u2039\u203a\u2032\u2033\u300c-\u300f\uff02\uff07"
@@ -179,7 +156,29 @@ def multiple_of(word: str) -> int:
 
 
 def is_money(word: str) -> bool:
-    return word in MONEY or folded(word) in _FOLDED_MONEY
+    """Whether it is another currency, also with the dots and marks of an abbreviation in it."""
+    return not _forms(word).isdisjoint(_FOLDED_MONEY)
+
+
+def is_money_at_the_end(word: str) -> bool:
+    """Whether it is one where nothing follows."""
+    return not _forms(word).isdisjoint(_FOLDED_AT_THE_END)
+
+
+def _forms(word: str) -> set[str]:
+    short = _IN_WORDS.sub("", word)
+    return {short, folded(short)}
+
+
+def power_of(word: str) -> int:
+    """How many one of it is: 1,000 for "10^3"; 0 for other words."""
+    match = _POWER.fullmatch(word)
+    return 10 ** int(match["power"]) if match else 0
+
+
+def without_brackets(text: str) -> str:
+    """With each group of three digits out of its brackets or quotes: "(000)"."""
+    return _IN_BRACKETS.sub(r"\1", text)
 
 
 def folded(word: str) -> str:
@@ -227,4 +226,24 @@ _LOOK_ALIKE = str.maketrans(
     "авсекмнорԛѕтухԝіјьԁακονρτᴀʙᴄᴋᴍꜱᴛƀ", "abcekmhopqstyxwijbdakovptabckmst₿"
 )
 _FOLDED_MULTIPLES = {folded(word): factor for word, factor in MULTIPLES.items()}
-_FOLDED_MONEY = frozenset(map(folded, MONEY))
+# the dots and marks of an abbreviation
+_IN_WORDS = re.compile(f"[.{QUOTES}\u02bb\u02bc\u05f3\u05f4]")
+
+
+def _folded_money(words: frozenset[str]) -> frozenset[str]:
+    """As they are compared, but none that would look like another word in Latin letters."""
+    short = {_IN_WORDS.sub("", word) for word in words}
+    return frozenset(short) | {
+        look for word in short if not (look := folded(word)).isascii() or _is_latin(word)
+    }
+
+
+def _is_latin(word: str) -> bool:
+    return all("LATIN" in unicodedata.name(each, "") for each in word if each.isalpha())
+
+
+_FOLDED_AT_THE_END = _folded_money(MONEY_AT_THE_END)
+# "öre" is one; "ore" is another word as well
+_FOLDED_MONEY = (_folded_money(MONEY) - _FOLDED_AT_THE_END) | MONEY
+_POWER = re.compile(r"10(?:\^|\*\*)(?P<power>\d\d?)")
+_IN_BRACKETS = re.compile(rf"(?<!\S)[(\[{{<{QUOTES}]+(\d{{3}})[)\]}}>{QUOTES}]+(?=\s|$)")

@@ -26,6 +26,7 @@ from bot.core.amount_after import (
     refuse_parts,
     refuse_second_unit,
 )
+from bot.core.amount_money import MONEY
 from bot.core.amount_more import refuse_amount_alone, refuse_second_amount
 from bot.core.amount_numbers import (
     EXACT,
@@ -44,7 +45,6 @@ from bot.core.amount_numbers import (
 from bot.core.amount_problems import Problem, quotable, refuse
 from bot.core.amount_words import (
     LOOKED_AT,
-    MONEY,
     MULTIPLES,
     QUOTES,
     SAT_WORDS,

@@ -1,11 +1,12 @@
 """Payment requests (BOLT11), as far as the bot reads them. Knows no node, and checks no signature.
 
-What is read is what a wallet would pay: how much, and for which payment hash.
+What is read is what a wallet would pay: how much, for which payment hash, and until when.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from operator import xor
@@ -35,15 +36,27 @@ _TIME_GROUPS = 7
 _SIGNATURE_GROUPS = 104
 _CHECKSUM_GROUPS = 6
 _HASH_GROUPS = 52
-_PAYMENT_HASH = _GROUPS["p"]
+_PAYMENT_HASH, _EXPIRY = _GROUPS["p"], _GROUPS["x"]
+#: Seconds, where a payment request names none.
+_DEFAULT_EXPIRY_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a wallet pays. An `amount_msat` of 0 leaves the amount to the payer."""
+    """What a wallet pays, from `created_at` on (Unix seconds).
+
+    An `amount_msat` of 0 leaves the amount to the payer.
+    """
 
     amount_msat: int
     payment_hash: bytes
+    created_at: int
+    expiry_s: int
+
+    @property
+    def expires_at(self) -> int:
+        """Until when, in Unix seconds."""
+        return self.created_at + self.expiry_s
 
 
 def test_network(payment_request: str) -> str:
@@ -56,8 +69,8 @@ def read(payment_request: str) -> Terms:
     """The terms of a payment request in lower case, as nodes write it.
 
     Raises ValueError, whose text quotes nothing of it: for another thing than a payment request, a
-    longer one than `MAX_LENGTH`, a wrong checksum, parts of a millisatoshi, and anything but one
-    payment hash.
+    longer one than `MAX_LENGTH`, a wrong checksum, parts of a millisatoshi, anything but one
+    payment hash, and more than one expiry.
     """
     if len(payment_request) > MAX_LENGTH:
         raise ValueError("too long")
@@ -70,8 +83,13 @@ def read(payment_request: str) -> Terms:
     groups = [_GROUPS[letter] for letter in rest]
     if _polymod(prefix, groups) != 1:
         raise ValueError("the checksum is wrong")
-    fields = groups[_TIME_GROUPS : -_SIGNATURE_GROUPS - _CHECKSUM_GROUPS]
-    return Terms(_amount_msat(amount[1], amount[2]), _payment_hash(fields))
+    fields = list(_fields(groups[_TIME_GROUPS : -_SIGNATURE_GROUPS - _CHECKSUM_GROUPS]))
+    return Terms(
+        amount_msat=_amount_msat(amount[1], amount[2]),
+        payment_hash=_payment_hash(fields),
+        created_at=_number(groups[:_TIME_GROUPS]),
+        expiry_s=_expiry_s(fields),
+    )
 
 
 def _amount_msat(digits: str | None, unit: str | None) -> int:
@@ -83,19 +101,34 @@ def _amount_msat(digits: str | None, unit: str | None) -> int:
     return msat
 
 
-def _payment_hash(fields: list[int]) -> bytes:
-    """The only one: of two, wallets might read either."""
-    hashes = []
-    while fields:
-        if len(fields) < 3 or len(fields) < 3 + (length := fields[1] << 5 | fields[2]):
+def _fields(groups: list[int]) -> Iterator[tuple[int, list[int]]]:
+    """The tag and the groups of each field."""
+    while groups:
+        if len(groups) < 3 or len(groups) < 3 + (length := groups[1] << 5 | groups[2]):
             raise ValueError("a field is cut short")
-        if fields[0] == _PAYMENT_HASH and length == _HASH_GROUPS:
-            hashes.append(fields[3 : 3 + length])
-        fields = fields[3 + length :]
+        yield groups[0], groups[3 : 3 + length]
+        groups = groups[3 + length :]
+
+
+def _payment_hash(fields: Iterable[tuple[int, list[int]]]) -> bytes:
+    """The only one: of two, wallets might read either."""
+    hashes = [of for tag, of in fields if tag == _PAYMENT_HASH and len(of) == _HASH_GROUPS]
     if len(hashes) != 1:
         raise ValueError(f"{len(hashes)} payment hashes")
     # 52 groups of 5 bits are 32 bytes and 4 bits
-    return (reduce(lambda number, group: number << 5 | group, hashes[0]) >> 4).to_bytes(32)
+    return (_number(hashes[0]) >> 4).to_bytes(32)
+
+
+def _expiry_s(fields: Iterable[tuple[int, list[int]]]) -> int:
+    """The only one, if there is one."""
+    expiries = [_number(of) for tag, of in fields if tag == _EXPIRY]
+    if len(expiries) > 1:
+        raise ValueError(f"{len(expiries)} expiries")
+    return expiries[0] if expiries else _DEFAULT_EXPIRY_S
+
+
+def _number(groups: list[int]) -> int:
+    return reduce(lambda number, group: number << 5 | group, groups, 0)
 
 
 def _polymod(prefix: str, groups: list[int]) -> int:

@@ -55,8 +55,10 @@ LONGEST_AFTER_BUSY_S = 1.0
 #: connection broke or its server had an error: each more may be a copy.
 FIRST_AFTER_NO_ANSWER_S = 4.0
 FIRST_AFTER_BROKEN_S = 2.0
-#: Seconds by which the node's clock may be behind ours.
+#: Seconds by which the node's clock may be behind ours, and by which a payment's time may be off.
 CLOCKS_APART_S = 86_400.0
+#: Seconds by which what a payment request says of a time may differ from what the node says.
+TIMES_APART_S = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,31 +137,39 @@ _OVER = (State.EXPIRED, State.CANCELLED, State.FAILED)
 
 
 def paid(found: NodeInvoice) -> Columns:
-    """The node says that it is paid."""
+    """The node says that it is paid. A time at which it cannot have been is none (0)."""
+    earliest, latest = found.created_at - CLOCKS_APART_S, found.expires_at + CLOCKS_APART_S
     return {
         "state": State.SETTLED,
         "preimage": None,
         "paid_msat": found.paid_msat,
         "settle_index": found.settle_index,
-        "settled_at": found.settled_at,
+        "settled_at": found.settled_at if earliest <= found.settled_at <= latest else 0,
         "notify_owners": True,
     }
 
 
-def confirm(found: NodeInvoice, *, payment_hash: bytes, amount_msat: int, asked_at: float) -> None:
+def confirm(
+    found: NodeInvoice, *, payment_hash: bytes, amount_msat: int, expiry_s: int, asked_at: float
+) -> None:
     """Whether a new invoice is what was asked for at `asked_at` (Unix seconds).
 
     Raises `NodeOdd` where it is not, and `ClockBehind` where it was made long before: wallets go by
     the right time, and nobody could pay it.
     """
-    if odd := contradiction(found, payment_hash=payment_hash, amount_msat=amount_msat):
+    odd = contradiction(
+        found, payment_hash=payment_hash, amount_msat=amount_msat, expiry_s=expiry_s
+    )
+    if odd:
         raise NodeOdd(detail=odd)
     behind_s = asked_at - found.created_at
     if behind_s > CLOCKS_APART_S:
         raise ClockBehind(detail=f"{round(behind_s)} s")
 
 
-def contradiction(found: NodeInvoice, *, payment_hash: bytes, amount_msat: int) -> str:
+def contradiction(
+    found: NodeInvoice, *, payment_hash: bytes, amount_msat: int, expiry_s: int
+) -> str:
     """What of a new invoice is not what was asked for, for the log; "" where nothing is.
 
     An `amount_msat` of 0 is any amount. The payment request has to say the same: a wallet pays by
@@ -179,6 +189,12 @@ def contradiction(found: NodeInvoice, *, payment_hash: bytes, amount_msat: int) 
         return "its payment request: another payment hash"
     if terms.amount_msat != amount_msat:
         return f"its payment request: {terms.amount_msat} msat, not {amount_msat}"
+    if terms.expiry_s != expiry_s:
+        return f"its payment request: {terms.expiry_s} s to pay it, not {expiry_s}"
+    # when that was asked for is no measure: it may have been added by an earlier try
+    times = ((found.created_at, terms.created_at), (found.expires_at, terms.expires_at))
+    if any(abs(said - written) > TIMES_APART_S for said, written in times):
+        return "its payment request: another time"
     return ""
 
 
@@ -282,7 +298,8 @@ def _found(row: Invoice, found: NodeInvoice, now: float) -> Columns:
     if found.state is NodeState.SETTLED:
         return paid(found)
     if found.state is NodeState.CANCELED:
-        return {"state": replace(row, expires_at=found.expires_at).closed_state(now)}
+        expires_at = row.expires_at or found.expires_at
+        return {"state": replace(row, expires_at=expires_at).closed_state(now)}
     return {"state": State.OPEN}
 
 

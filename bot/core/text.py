@@ -6,6 +6,13 @@ import html
 import re
 import unicodedata
 
+from bot.core.lookalikes import (
+    KEYCAP,
+    is_apostrophe,
+    is_double_quote,
+    is_sign,
+    without_letters_as_quotes,
+)
 from bot.errors import MemoRefused, MemoUnreadable
 
 #: Telegram's limits, in UTF-16 units of what is shown.
@@ -24,11 +31,6 @@ FOLD_AT = 200
 #: A memo of one line with no more characters than this is in the card's first line.
 SHORT_MEMO = 40
 
-#: The signs that the bot's own lines begin with, and those that look like them: nobody else's do.
-STATE_SIGNS = frozenset("⏳⌛⚡🗲✅☑✓✔🗸✖✕✗✘❌❎⚠🚫⛔🛇⃠🕓") | frozenset(
-    map(chr, range(0x1F550, 0x1F568))
-)
-
 _ZERO_WIDTH_JOINER = "\u200d"  # holds families and flags of emoji together
 # letters and signs that show nothing, and what no font shows although it is not assigned yet
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0\U0001d159\u2065") | {
@@ -38,9 +40,10 @@ _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0\U0001d159\u2065") | {
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 # As many marks above and below one letter as a language writes; more of them cover other lines.
 _MAX_MARKS = 3
-# names are set off by the first; two of the others look like it
-_QUOTATION_MARKS = frozenset('"“”„‟«»″‶‴‷⁗〝〞〟＂ʺ˝ˮ״❝❞🙶🙷🙸⹂')
-_TWO_APOSTROPHES = re.compile("['‘’‚‛`´′‵ʹʻʼʽˋˊ＇׳❛❜]{2,}")
+# marks that show nothing, and those that say whether a symbol is drawn as an emoji
+_BLANK_MARKS = frozenset("\u034f\u17b4\u17b5\u180b\u180c\u180d\u180f")
+_VARIATION_SELECTORS = frozenset(map(chr, range(0xFE00, 0xFE10)))
+_ON_KEYS = frozenset("0123456789#*")
 
 
 def clean(text: str) -> str:
@@ -58,9 +61,34 @@ def clean_name(name: str) -> str:
 
     Nothing in it turns or hides text, looks like a quotation mark or a sign of ours, or is blank.
     """
-    visible = "".join(c if _is_kept_in_a_name(c) else " " for c in clean(name))
-    line = " ".join(_TWO_APOSTROPHES.sub("'", without_heaps(visible)).split())
-    return line if len(line) <= MAX_NAME else line[: MAX_NAME - 1] + "…"
+    visible = "".join(" " if is_double_quote(c) else c for c in clean_line(name))
+    apart = without_letters_as_quotes(without_heaps(visible))
+    line = " ".join(_without_second_apostrophes(without_heaps(apart)).split())
+    if len(line) <= MAX_NAME:
+        return line
+    return without_heaps(line[: MAX_NAME - 1] + "…")
+
+
+def clean_line(text: str) -> str:
+    """What somebody wrote as one line of any length: nothing in it turns or hides text, is blank,
+    or looks like a sign of ours.
+    """
+    visible = "".join(c if _is_kept_in_a_line(c) else " " for c in clean(text))
+    return " ".join(without_heaps(visible).split())
+
+
+def spelled(text: str) -> str:
+    """What another program said, a path, a setting: within a line of ours, as it is.
+
+    What would end, turn or hide the line, or look like a sign of ours, is there as its escape.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    near = _MAX_MARKS + 1
+    return "".join(
+        c if _is_harmless(c, text[max(at - near, 0) : at]) else _escape(c)
+        for at, c in enumerate(text)
+    )
 
 
 def clean_quote(text: str) -> str:
@@ -85,19 +113,23 @@ def clean_short(text: str) -> str:
 def without_heaps(text: str) -> str:
     """The text without combining marks that follow no letter, or too many of their kind.
 
-    A zero-width joiner stays between two characters that can be seen.
+    Of what shows nothing a zero-width joiner stays between letters or symbols, and after a symbol
+    what says how it is drawn.
     """
     kept: list[str] = []
     marks = _MAX_MARKS
     for at, c in enumerate(text):
-        if unicodedata.category(c) in ("Mn", "Me"):
+        if c == _ZERO_WIDTH_JOINER:
+            is_kept = _joins(kept, text[at + 1 : at + 2])
+        elif c in _VARIATION_SELECTORS or c == KEYCAP:
+            is_kept = bool(kept) and _draws(kept[-1], c)
+        elif unicodedata.category(c) in ("Mn", "Me"):
             marks += 1
-        elif c == _ZERO_WIDTH_JOINER:
-            if not _joins(kept, text[at + 1 : at + 2]):
-                continue
+            is_kept = marks <= _MAX_MARKS and not (c in _BLANK_MARKS or is_sign(c))
         else:
-            marks = _MAX_MARKS if c.isspace() else 0
-        if marks <= _MAX_MARKS:
+            marks = 0 if _takes_marks(c) else _MAX_MARKS
+            is_kept = True
+        if is_kept:
             kept.append(c)
     return "".join(kept)
 
@@ -153,10 +185,35 @@ def _begins_sign(text: str, at: int) -> bool:
     return not (is_skin or is_joined or unicodedata.category(text[at]).startswith("M"))
 
 
-def _is_kept_in_a_name(c: str) -> bool:
-    if c in STATE_SIGNS or c in _QUOTATION_MARKS or c in _BLANK:
+def _is_kept_in_a_line(c: str) -> bool:
+    if is_sign(c) or c in _BLANK:
         return False
     return c == _ZERO_WIDTH_JOINER or unicodedata.category(c) not in _HIDDEN
+
+
+def _without_second_apostrophes(text: str) -> str:
+    """The text without an apostrophe that follows another one, be it after a space."""
+    kept: list[str] = []
+    is_second = False
+    for c in text:
+        if is_apostrophe(c):
+            if not is_second:
+                kept.append(c)
+            is_second = True
+        else:
+            kept.append(c)
+            is_second = is_second and c.isspace()
+    return "".join(kept)
+
+
+def _escape(c: str) -> str:
+    return c.encode("unicode_escape").decode()
+
+
+def _is_harmless(c: str, before: str) -> bool:
+    if unicodedata.category(c) == "Mn":
+        return without_heaps(before + c).endswith(c)
+    return c.isprintable() and c not in _BLANK and not is_sign(c)
 
 
 def _is_visible(c: str) -> bool:
@@ -166,14 +223,35 @@ def _is_visible(c: str) -> bool:
 
 def _joins(before: list[str], after: str) -> bool:
     """Whether a zero-width joiner here has something to join."""
-    is_between = bool(before) and not before[-1].isspace() and before[-1] != _ZERO_WIDTH_JOINER
-    return is_between and bool(after) and _is_visible(after)
+    return bool(before) and _is_joined(before[-1]) and bool(after) and _is_joined(after)
+
+
+def _is_joined(c: str) -> bool:
+    if c in _BLANK or is_apostrophe(c) or is_double_quote(c):
+        return False
+    return unicodedata.category(c)[0] in "LMS"
+
+
+def _takes_marks(c: str) -> bool:
+    """Whether a mark belongs above or below it; above a dot it would look like another sign."""
+    is_letter = unicodedata.category(c)[0] in "LMN"
+    return is_letter and not (c in _BLANK or is_apostrophe(c) or is_double_quote(c))
+
+
+def _draws(before: str, c: str) -> bool:
+    """Whether this says how a symbol is drawn, or the key with a digit on it."""
+    if before in _ON_KEYS:
+        return True
+    if c == KEYCAP:
+        return before in _VARIATION_SELECTORS
+    is_symbol = unicodedata.category(before) in ("So", "Sm", "Sk")
+    return is_symbol and not (is_apostrophe(before) or is_double_quote(before))
 
 
 def _without_start(line: str) -> str:
     """The line without signs of ours at its start, and without what hides them there."""
     for at, c in enumerate(line):
-        if _is_visible(c) and c not in STATE_SIGNS:
+        if _is_visible(c) and not is_sign(c):
             start = line[:at]
             return line if start.isascii() else line[at:]
     return ""

@@ -117,7 +117,7 @@ async def add(node: Node, row: Invoice, *, timeout_s: float) -> tuple[NodeInvoic
     """Add, and look up what there is then; and whether this add made it. Raises `NodeError`.
 
     What the node has has to be what was asked for, whatever it says: nobody may pay another amount,
-    or for another invoice. That raises `NodeOdd`.
+    for another invoice, or after another time. That raises `NodeOdd`.
     """
     if row.preimage is None:
         raise ValueError("a pending invoice without a preimage")
@@ -131,7 +131,11 @@ async def add(node: Node, row: Invoice, *, timeout_s: float) -> tuple[NodeInvoic
     )
     found = await node.lookup(row.payment_hash, timeout_s=timeout_s)
     outcomes.confirm(
-        found, payment_hash=row.payment_hash, amount_msat=amount_msat, asked_at=row.asked_at
+        found,
+        payment_hash=row.payment_hash,
+        amount_msat=amount_msat,
+        expiry_s=row.expiry_s,
+        asked_at=row.asked_at,
     )
     return found, is_new
 

@@ -10,6 +10,7 @@ import re
 from typing import Any, TypeVar
 
 from bot.core.answers import NodeInfo, NodeInvoice, NodeState, WalletState
+from bot.core.text import clean_name
 from bot.errors import NodeOdd
 from bot.lnrpc import state_pb2
 
@@ -51,7 +52,10 @@ def wallet_state(message: Any) -> WalletState:
 
 
 def info(message: Any) -> NodeInfo:
-    """GetInfo's answer. Raises `NodeOdd`, also where it does not name the node."""
+    """GetInfo's answer. Raises `NodeOdd`, also where it does not name the node.
+
+    What it calls itself, its version and its network are texts of its own choice: cleaned as names.
+    """
     if not _PUBLIC_KEY.fullmatch(message.identity_pubkey):
         raise NodeOdd(detail="identity_pubkey is no public key")
     network = message.chains[0].network if message.chains else ""
@@ -63,9 +67,9 @@ def info(message: Any) -> NodeInfo:
         _in_range(name + "'s length", len(text), MAX_NAME)
     return NodeInfo(
         identity_pubkey=message.identity_pubkey,
-        alias=message.alias,
-        version=message.version,
-        network=network,
+        alias=clean_name(message.alias),
+        version=clean_name(message.version),
+        network=clean_name(network),
         synced_to_chain=message.synced_to_chain,
         block_height=message.block_height,
     )

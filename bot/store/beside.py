@@ -18,6 +18,15 @@ def refuse_link(path: Path) -> None:
         raise LinkInTheWay(path=str(path))
 
 
+def read(path: Path, max_bytes: int = 100) -> str:
+    """What the file says. Raises `OSError`, or `ValueError` where that is no text."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, max_bytes).decode()
+    finally:
+        os.close(descriptor)
+
+
 def write(path: Path, text: str = "") -> None:
     """Make the file say this, written just now, with mode 0600.
 

@@ -68,7 +68,7 @@ _LATEST_IN_CHAT = _LATEST.where(_c.chat_id == _CHAT)
 _COUNT = sa.select(sa.func.count()).select_from(invoices)
 _ASKED_SINCE = _COUNT.where(
     _c.asker_id == sa.bindparam("asker"),
-    _c.asked_at >= sa.bindparam("since"),
+    _c.asked_at.between(sa.bindparam("since"), sa.bindparam("until")),
     _c.id.is_distinct_from(sa.bindparam("but_row")),
 )
 # One that has expired takes nobody's place, though its node cannot say so.
@@ -187,9 +187,11 @@ class Invoices(Noun):
             return self._all(_LATEST, asker=asker_id, most=limit)
         return self._all(_LATEST_IN_CHAT, asker=asker_id, chat=chat_id, most=limit)
 
-    def asked_since(self, asker_id: int, since: float, *, but_row: int | None = None) -> int:
+    def asked_since(
+        self, asker_id: int, since: float, *, until: float = 1e12, but_row: int | None = None
+    ) -> int:
         """How many invoices this person has asked for since then, unanswered questions too."""
-        asked = {"asker": asker_id, "since": since, "but_row": but_row}
+        asked = {"asker": asker_id, "since": since, "until": until, "but_row": but_row}
         return self._connection.execute(_ASKED_SINCE, asked).scalar_one()
 
     def is_known(self, chat_id: int) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import sqlite3
+import stat
 import struct
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -18,6 +20,7 @@ from bot.errors import (
     DatabaseDamaged,
     DatabaseFolderReadOnly,
     DatabaseHalfMissing,
+    DatabaseHasTwoNames,
     DatabaseInUse,
     DatabaseIsFolder,
     DatabaseNotOurs,
@@ -25,6 +28,7 @@ from bot.errors import (
     DatabaseTooNew,
     DatabaseUnreadable,
     DatabaseWithoutTables,
+    LinkInTheWay,
     NotADatabase,
 )
 from bot.store import beside, migrations
@@ -40,6 +44,10 @@ _HEADER = b"SQLite format 3\0"
 _INDEX = struct.Struct("=8xI2xHII")
 _WAL_HEADER_BYTES = 32
 _FRAME_HEADER_BYTES = 24
+# what fcntl takes: kind, whence, start, length, and the number of nobody's process
+_FLOCK = struct.Struct("hhqqi4x")
+#: Of the database's file. SQLite locks bytes near 2**30, and no file is this large.
+_OUR_BYTE = 2**62
 #: Of the lock's file: no room, or too many files are open. It may be different in a while.
 _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE)
 
@@ -49,27 +57,130 @@ def file_of(url: str) -> Path:
     return Path(url.removeprefix("sqlite:///")).resolve()
 
 
-def locked(path: Path) -> filelock.BaseFileLock:
-    """The lock of the database at `path`, held; the process's number is noted beside it.
+class Lock:
+    """One process works on the database at `path`, this one.
 
-    Raises `DatabaseInUse`, `DatabaseFolderReadOnly`, `DatabaseUnreadable` or `LinkInTheWay`.
+    By the lock's file beside it, which is there before the database is, and by the database's own
+    file: whatever name or mount another process comes by, and whatever becomes of the lock's file,
+    it is the same inode.
     """
-    lock_file, pid_file = _beside(path, ".lock"), _beside(path, ".pid")
-    for each in (lock_file, pid_file):
-        beside.refuse_link(each)
-    lock = filelock.FileLock(lock_file, mode=0o600)
+
+    def __init__(self, path: Path) -> None:
+        """Raises `DatabaseInUse`, `DatabaseUnreadable`, `DatabaseFolderReadOnly` or another."""
+        self._path = path
+        self._file = _beside(path, ".lock")
+        self._pid_file = _beside(path, ".pid")
+        self._descriptor: int | None = None
+        for each in (self._file, self._pid_file):
+            beside.refuse_link(each)
+        _refuse_odd(path)
+        self._beside = _lock_beside(self._file)
+        self._own: _Identity | None = None
+        try:
+            self._lock_file()
+        except filelock.Timeout:
+            raise self._in_use() from None
+        except OSError as error:
+            reason = error.strerror or str(error)
+            if error.errno in _PASSING:
+                raise DatabaseUnreadable(path=str(path), reason=reason) from error
+            raise DatabaseFolderReadOnly(folder=str(path.parent), reason=reason) from error
+        try:
+            self.hold()
+        except BaseException:
+            self.release()
+            raise
+        with contextlib.suppress(OSError):
+            beside.write(self._pid_file, f"{os.getpid()}\n")
+
+    def hold(self) -> None:
+        """Lock the database's own file as well, once there is one. Raises `DatabaseInUse`.
+
+        It is open until `release`: to close it sooner would drop SQLite's locks.
+        """
+        if self._descriptor is not None:
+            return
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return  # none yet, or none that can be used: what comes next says why
+        self._descriptor = descriptor
+        if not _is_ours(descriptor):
+            raise self._in_use()
+
+    def harm(self) -> str:
+        """What happened to the lock that makes writing unsafe, "" where all is well.
+
+        A file that was removed is locked again, unless another process has done so.
+        """
+        if _identity(self._file) == self._own:
+            return ""
+        before = self._beside
+        self._beside = _lock_beside(self._file)
+        try:
+            beside.refuse_link(self._file)
+            self._lock_file()
+            beside.write(self._pid_file, f"{os.getpid()}\n")
+        except (filelock.Timeout, OSError, LinkInTheWay):
+            self._beside.release()
+            self._beside, self._own = before, None
+            return f"{self._file} was removed or replaced"
+        before.release()
+        return ""
+
+    def release(self) -> None:
+        """Another process can work on it, once SQLite's connection is closed."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        self._beside.release()
+
+    def _lock_file(self) -> None:
+        self._beside.acquire(timeout=0)
+        self._own = _identity(self._file)
+
+    def _in_use(self) -> DatabaseInUse:
+        return DatabaseInUse(path=str(self._path), pid=_noted(self._pid_file))
+
+
+def _lock_beside(file: Path) -> filelock.BaseFileLock:
+    # the writer's thread takes it again, another one lets it go
+    return filelock.FileLock(file, mode=0o600, thread_local=False)
+
+
+def _is_ours(descriptor: int) -> bool:
+    """Lock a file that is open; whether no other process has done so.
+
+    By one byte far behind those that SQLite locks. Other than POSIX locks, it does not go when
+    another descriptor of the file is closed. Where there is no such lock, the other one has to do.
+    """
+    kind = getattr(fcntl, "F_OFD_SETLK", None)  # Linux
+    if kind is None:
+        return True
     try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        raise DatabaseInUse(path=str(path), pid=_noted(pid_file)) from None
+        fcntl.fcntl(descriptor, kind, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _OUR_BYTE, 1, 0))
     except OSError as error:
-        reason = error.strerror or str(error)
-        if error.errno in _PASSING:
-            raise DatabaseUnreadable(path=str(path), reason=reason) from error
-        raise DatabaseFolderReadOnly(folder=str(path.parent), reason=reason) from error
-    with contextlib.suppress(OSError):
-        beside.write(pid_file, f"{os.getpid()}\n")
-    return lock
+        return error.errno not in (errno.EAGAIN, errno.EACCES)
+    return True
+
+
+def _refuse_odd(path: Path) -> None:
+    """Refuse what no database can be, before anything is written beside it.
+
+    SQLite's own files go by the database's name: by another one it lacks its journal.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return  # none, or what comes next says why
+    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+        raise NotADatabase(path=str(path))  # a pipe, a device
+    if _has_two_names(found):
+        raise DatabaseHasTwoNames(path=str(path))
+
+
+def _has_two_names(found: os.stat_result) -> bool:
+    return stat.S_ISREG(found.st_mode) and found.st_nlink > 1
 
 
 class Files:
@@ -97,6 +208,8 @@ class Files:
         for path, opened in ((self._path, self._own), *self._beside.items()):
             if _identity(path) != opened:
                 return f"{path} was removed or replaced"
+        if _has_two_names(os.fstat(self._file)):
+            return f"{self._path} has a second name (a hard link), remove that"
         if self._is_cut_short():
             return f"{self._path} was cut short or overwritten, restore it"
         if self._is_journal_cut_short():
@@ -251,6 +364,7 @@ def inspect(url: str) -> None:
     Nothing is written. Raises `DatabaseTooNew` or `DatabaseUnreadable`.
     """
     path = file_of(url)
+    _refuse_odd(path)
     if _size(path) or _size(_journal(path)):
         _refuse_half(path)
         _refuse_unusable(path)
@@ -328,7 +442,7 @@ def _found(connection: sqlite3.Connection) -> str | None:
 def _noted(pid_file: Path) -> int:
     """The number of the process that has the lock, 0 where it is not known."""
     try:
-        return int(pid_file.read_text())
+        return int(beside.read(pid_file))
     except (OSError, ValueError):
         return 0
 

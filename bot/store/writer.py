@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar
 
-import filelock
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
@@ -46,7 +45,7 @@ LAST_TRIES = 4
 class Store:
     """The database, open. Made by `Store.open`, ended by `close`."""
 
-    def __init__(self, engine: Engine, files: sqlite.Files, lock: filelock.BaseFileLock) -> None:
+    def __init__(self, engine: Engine, files: sqlite.Files, lock: sqlite.Lock) -> None:
         self._engine = engine
         self._files = files
         self._lock = lock
@@ -68,9 +67,10 @@ class Store:
         `DatabaseFolderReadOnly` or `LinkInTheWay`.
         """
         path = sqlite.file_of(url)
-        lock = sqlite.locked(path)
+        lock = sqlite.Lock(path)
         try:
             engine = await asyncio.to_thread(sqlite.opened, path)
+            lock.hold()
         except BaseException:
             lock.release()
             raise
@@ -198,14 +198,17 @@ class Store:
 
     def _is_wiped(self) -> bool:
         """Empty the journal, unless a file came to harm; whether no other try is needed."""
-        if self._files.harm():
+        if self._harm():
             return True
         is_wiped = sqlite.wipe_journal(self._engine)
         self._files.note()
         return is_wiped
 
+    def _harm(self) -> str:
+        return self._files.harm() or self._lock.harm()
+
     def _run(self, group: list[_Job[Any]]) -> list[_Outcome]:
-        if harm := self._files.harm():
+        if harm := self._harm():
             # Nothing is closed: what was written is safe again once the file is put back.
             return [_Outcome(None, StoreUnavailable(detail=harm))] * len(group)
         try:

@@ -14,7 +14,7 @@ from bot.core.text import MAX_MEMO_BYTES
 from bot.core.wishes import OutputProblem
 from bot.errors import InvoiceBotError, Value
 from bot.texts.amounts import about_amount
-from bot.texts.phrases import count, escape, quoted, span
+from bot.texts.phrases import count, escape, quoted, shown_values, span
 from bot.texts.settings import settings_problems
 
 Values = Mapping[str, Value]
@@ -58,7 +58,8 @@ def _reason(kind: type[InvoiceBotError], values: Values) -> Reason:
 
 
 def _filled(said: Reason, values: Values) -> Reason:
-    return Reason(said.what.format_map(values), said.action.format_map(values))
+    shown = shown_values(values)
+    return Reason(said.what.format_map(shown), said.action.format_map(shown))
 
 
 #: What the database keeps as a row's failure.
@@ -70,7 +71,8 @@ _STORED = {kind.key: kind for kind in errors.NodeError.family()}
 
 def _database_in_use(values: Values) -> Reason:
     process = f"process {values['pid']}" if values.get("pid") else "another process"
-    return Reason(f"The database {values['path']} is in use by {process}.", "Stop that one first.")
+    path = shown_values(values)["path"]
+    return Reason(f"The database {path} is in use by {process}.", "Stop that one first.")
 
 
 def _memo(values: Values) -> Reason:
@@ -163,6 +165,10 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     ),
     errors.DatabaseNotOurs: Reason(
         "The database {path} belongs to another program.", "Choose another file."
+    ),
+    errors.DatabaseHasTwoNames: Reason(
+        "The database {path} has a second name (a hard link), and SQLite needs one name only.",
+        "Remove the other one.",
     ),
     errors.DatabaseFolderReadOnly: Reason(
         "The database folder {folder} can't be written: {reason}."

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 
 from bot.core.answers import NodeInfo, NodeStatus
 from bot.core.notices import Kind, Notice
-from bot.core.text import clean_name
+from bot.core.text import clean_name, spelled
 from bot.findings import About, Finding, Mark, note
 from bot.findings import Kind as Found
 from bot.texts.boards import board_notice
 from bot.texts.errors import refusal
-from bot.texts.phrases import can_receive, count, escape, moment
+from bot.texts.phrases import can_receive, count, escape, moment, remark
 from bot.texts.terminal import cure, finding_line
 
 #: What is said without values.
@@ -46,7 +46,7 @@ def owner_notice(notice: Notice) -> str:
 
 
 def _said(notice: Notice) -> str:
-    row, why = notice.row_id, escape(notice.why)
+    row, why = notice.row_id, escape(remark(notice.why))
     said = ""
     match notice.kind:
         case Kind.STUCK:
@@ -154,8 +154,8 @@ def _node_status(status: NodeStatus) -> str:
 
 
 def _connected(info: NodeInfo) -> str:
-    name = f"<b>{escape(clean_name(info.alias) or info.identity_pubkey)}</b>"
-    network = f" on {escape(info.network)}" if info.network else ""
+    name = f"<b>{escape(clean_name(info.alias) or spelled(info.identity_pubkey))}</b>"
+    network = f" on {escape(spelled(info.network))}" if info.network else ""
     block = f"block {info.block_height:,}"
     if info.synced_to_chain:
         return f"⚡ Connected to {name}{network}, synced, at {block}."

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from bot.core import bolt11
 from bot.core.amounts import format_sats
 from bot.core.invoice import Invoice
-from bot.core.text import FOLD_AT, clean_name, clean_quote, clean_short
+from bot.core.text import FOLD_AT, clean_name, clean_quote, clean_short, spelled
 
 
 def escape(text: str) -> str:
@@ -80,6 +82,18 @@ def quoted(text: str) -> str:
     """
     shown = clean_name(text)
     return f'"{shown}"' if shown else ""
+
+
+def remark(text: str) -> str:
+    """What another program said, of any length, within a line of ours; plain text."""
+    return spelled(" ".join(text.split()))
+
+
+def shown_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as they can be within a line of ours: texts are spelled; all else stays as it is."""
+    return {
+        name: spelled(value) if isinstance(value, str) else value for name, value in values.items()
+    }
 
 
 def name(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bot.core.invoice import Face, Invoice, State
-from bot.core.text import MAX_TEXT, length
+from bot.core.text import MAX_TEXT, length, spelled
 from bot.core.wishes import Cancelling, Renewing
 from bot.errors import NodeError, PermissionMissing, Refused
 from bot.texts.cards import FACE_SIGNS
@@ -114,14 +114,14 @@ def help_private(bot_name: str) -> str:
         "/invoices – your latest invoices\n"
         "/cancel – cancel an invoice: reply to its card\n"
         "/id – your id, for the allow-list\n\n"
-        f"In a group, write <code>/invoice@{escape(bot_name)} 2100 pizza</code>. "
+        f"In a group, write <code>/invoice@{escape(spelled(bot_name))} 2100 pizza</code>. "
         "The money goes straight to the bot owner's node, never through me."
     )
 
 
 def help_group(bot_name: str) -> str:
     """What the bot does, in a group."""
-    name = escape(bot_name)
+    name = escape(spelled(bot_name))
     return (
         "⚡ <b>I make Lightning invoices.</b>\n"
         f"Write <code>/invoice@{name} 2100 pizza</code> and I reply with a QR code that anyone "

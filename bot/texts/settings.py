@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from bot.config import DEFAULT_FILE, ENV_PREFIX, EXAMPLE_FILE, MAX_PAYEE, MAX_SATS, MIN_PATIENCE_S
 from bot.config.problems import Found, Kind
+from bot.core.text import spelled
 from bot.errors import ConfigError, Problem
 
 _USER_IDS = "a list of user ids, such as [123456789] (send /id to the bot to see yours)"
@@ -83,6 +84,9 @@ _LINES: Mapping[str, str] = {
     ),
     Kind.CONFIG_MISSING: f"{{key}}: no such file. Copy {EXAMPLE_FILE} to it and fill it in.",
     Kind.CONFIG_UNREADABLE: "{key}: can't be read: {reason}.",
+    Kind.CONFIG_TOO_LARGE: "{key}: larger than 1 MiB, which no settings file is.",
+    Kind.CONFIG_NO_END: "{key}: a pipe that nobody writes to, or nobody ends.",
+    Kind.CONFIG_NESTED: "{key}: nested too deeply for a settings file.",
     Kind.CONFIG_NOT_UTF8: "{key}: expected text in UTF-8, found other bytes",
     Kind.CONFIG_NOT_TOML: "{key}, {where}: not valid TOML: {what}",
     Kind.UNKNOWN: "{key}: unknown{nearest}",
@@ -135,6 +139,10 @@ _LINES: Mapping[str, str] = {
     Kind.FILE_IS_FOLDER: "{key}: expected {file}, found a folder {place}",
     Kind.FILE_NOT_PERMITTED: "{key}: expected {file}, found one {place} that this user can't read",
     Kind.FILE_UNREADABLE: "{key}: expected {file}, found one {place} that can't be read: {reason}",
+    Kind.FILE_TOO_LARGE: "{key}: expected {file}, found one {place} that is larger than 1 MiB",
+    Kind.FILE_NO_END: (
+        "{key}: expected {file}, found a pipe {place} that nobody writes to, or nobody ends"
+    ),
     Kind.FILE_EMPTY: "{key}: expected {file}, found an empty file {place}",
     Kind.FILE_OTHER: "{key}: expected {file} and nothing else, found something else {place}",
     Kind.FILE_NO_CERTIFICATE: "{key}: expected a PEM certificate, found none in the file {place}",
@@ -169,4 +177,4 @@ def settings_problem(problem: Problem) -> str:
             "place": f"at {path}" if (path := values.get("path")) else "there (path not shown)",
         }
     )
-    return line if line.isprintable() else repr(line)[1:-1]
+    return spelled(line)

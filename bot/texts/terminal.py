@@ -14,12 +14,12 @@ from bot import errors
 from bot.config import DAY_S, MAX_SATS
 from bot.core.amounts import Problem, format_sats, parse
 from bot.core.answers import NodeInvoice
-from bot.core.text import clean_name, clean_quote
+from bot.core.text import clean_line, clean_name, spelled
 from bot.errors import AmountRefused, InvoiceBotError
 from bot.findings import About, Finding, Kind, Mark
 from bot.texts.amounts import about_amount
 from bot.texts.errors import Reason, reason, why
-from bot.texts.phrases import count, receivable, span
+from bot.texts.phrases import count, receivable, remark, shown_values, span
 
 #: As many permissions beyond the needed ones are named.
 _NAMED = 6
@@ -56,7 +56,7 @@ def new_invoice(made: NodeInvoice, code: str, *, receivable_msat: int | None = N
     `receivable_msat`: what the node can receive, where that is too little.
     """
     until = datetime.fromtimestamp(made.expires_at, UTC).astimezone()
-    memo = " ".join(clean_quote(made.memo).split())
+    memo = clean_line(made.memo)
     about = [format_sats(made.amount_msat), *([f"For: {memo}"] if memo else [])]
     about.append(f"Payable until {until:%Y-%m-%d %H:%M %Z}")
     about += receivable(receivable_msat)
@@ -80,9 +80,9 @@ def _about_node(error: errors.NodeError) -> str:
     """What the node met, and where; `check` knows what to do about most of it."""
     what = reason(error).what.removesuffix(".")
     if isinstance(error, errors.NodeRefused):
-        because = " ".join(error.detail.split())
+        because = remark(error.detail)
         return f"{what} ({because})." if because else f"{what}."
-    host, cause = (str(error.values.get(name, "")) for name in ("host", "cause"))
+    host, cause = (remark(str(error.values.get(name, ""))) for name in ("host", "cause"))
     if isinstance(error, errors.NodeUnreachable | errors.NodeTimeout) and host:
         what, host = f"{what} at {host}", ""
     beside = ", ".join(filter(None, (host, cause)))
@@ -118,8 +118,8 @@ def _reason(finding: Finding) -> Reason:
 
 def _of_error(error: InvoiceBotError) -> str:
     if type(error) in _DATABASE:
-        return _DATABASE[type(error)].format_map(error.values)
-    detail = " ".join(error.detail.split())
+        return _DATABASE[type(error)].format_map(shown_values(error.values))
+    detail = remark(error.detail)
     return reason(error).what.removesuffix(".") + (f" ({detail})" if detail else "")
 
 
@@ -127,18 +127,17 @@ def _of_error(error: InvoiceBotError) -> str:
 
 
 def _written(finding: Finding) -> dict[str, Any]:
-    written = {
-        name: _NOTATIONS[name](value) if name in _NOTATIONS else value
-        for name, value in finding.values.items()
-    }
+    written = shown_values(finding.values)
+    for name in written.keys() & _NOTATIONS:
+        written[name] = _NOTATIONS[name](finding.values[name])
     written |= _IN_LNDCONNECT if "source" in finding.values else _IN_FILES
     if "certificate_key" in finding.values:
         written |= _BESIDE_LNDCONNECT
-    proxy = finding.values.get("proxy")
+    proxy = written.get("proxy")
     written["and_proxy"] = f", and that {proxy} (lnd.proxy) leads there" if proxy else ""
     if "key" in finding.values:
         written["secret"] = _SECRETS[str(finding.values["key"])]
-        written["chmod"] = shlex.join(["chmod", "600", str(finding.values["path"])])
+        written["chmod"] = spelled(shlex.join(["chmod", "600", str(finding.values["path"])]))
     methods = finding.values.get("methods")
     if isinstance(methods, tuple):
         written["unseen"] = _and(_UNSEEN.get(name, name) for name in methods)
@@ -146,12 +145,12 @@ def _written(finding: Finding) -> dict[str, Any]:
 
 
 def _and(names: Iterable[str]) -> str:
-    return " and ".join(names)
+    return remark(" and ".join(names))
 
 
 def _some(names: tuple[str, ...]) -> str:
     more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return remark(", ".join(names[:_NAMED])) + (f" and {more} more" if more > 0 else "")
 
 
 def _left(left_s: float) -> str:
@@ -168,7 +167,9 @@ _NOTATIONS: Mapping[str, Callable[[Any], str]] = {
     "expired_at": _at("%Y-%m-%d %H:%M UTC"),
     "left_s": _left,
     "methods": _and,
-    "answer": lambda answer: f" {answer}" if answer else "",
+    "answer": lambda answer: f" {remark(answer)}" if answer else "",
+    "message": remark,
+    "reason": remark,
     "name": clean_name,
     "alias": clean_name,
     "permissions": _some,
@@ -411,6 +412,7 @@ _DATABASE: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseNotPermitted: "the bot's user has no permission to read {path}",
     errors.NotADatabase: "{path} is not a database",
     errors.DatabaseNotOurs: "{path} belongs to another program",
+    errors.DatabaseHasTwoNames: "{path} has a second name (a hard link)",
 }
 
 _CURES: Mapping[type[InvoiceBotError], str] = {
@@ -458,5 +460,6 @@ _CURES: Mapping[type[InvoiceBotError], str] = {
         "name another file in database.url, or restore it from a backup if it was a database"
     ),
     errors.DatabaseNotOurs: "choose another file in database.url",
+    errors.DatabaseHasTwoNames: "remove the other one",
     errors.DatabaseUnreadable: "check the disk, and whether another program is using the file",
 }

@@ -16,6 +16,7 @@ from telegram.ext import Application
 from bot.access import Access
 from bot.actions import Actions
 from bot.chat.admission import Admission
+from bot.chat.ages import Ages
 from bot.chat.cards import Cards
 from bot.chat.chats import Chats
 from bot.chat.client import make_bot
@@ -129,15 +130,20 @@ class Room:
         self.application = self.new_application()
         self.faults = Faults(access=access, places=self.places, replies=self.replies)
         self.rivals: list[float] = []
+        self.ages = Ages(self.clock)
         self.intake = Intake(
-            self.telegram_bot, self.application, on_bug=self.faults.apologize, on_rival=list
+            self.telegram_bot,
+            self.application,
+            on_bug=self.faults.apologize,
+            on_rival=list,
+            ages=self.ages,
         )
         admission = Admission(
             store=self.store,
             access=access,
             places=self.places,
             clock=self.clock,
-            waited_s=self.intake.longest_wait_s,
+            ages=self.ages,
         )
         targets = Targets(actions, self.places)
         self.invitations = Invitations(

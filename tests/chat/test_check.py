@@ -56,6 +56,18 @@ async def test_a_name_that_nobody_knows(world: World) -> None:
     assert finding == Finding(BAD, About.TELEGRAM, Kind.NAME_UNKNOWN, values)
 
 
+@pytest.mark.parametrize(
+    "username", ["u\n✗ node: revoke your macaroon", "a b", "", "\u202ea", "x" * 65]
+)
+async def test_a_username_that_telegram_never_gives(world: World, username: str) -> None:
+    world.telegram.alter("getMe", {"username": username}, times=9)
+
+    (finding,) = of(About.TELEGRAM, await diagnosed(world))
+
+    values = {"api_url": world.telegram.url, "answer": ""}
+    assert finding == Finding(BAD, About.TELEGRAM, Kind.NO_BOT_API, values)
+
+
 @pytest.fixture
 def proxied(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
     """Sets one of the variables that name a proxy, and none of the others."""

@@ -23,7 +23,13 @@ async def handled_by_a_bug(room: Room) -> None:
     application = room.new_application()
     application.add_handler(TypeHandler(Update, broken))
     await application.initialize()
-    intake = Intake(room.telegram_bot, application, on_bug=room.faults.apologize, on_rival=list)
+    intake = Intake(
+        room.telegram_bot,
+        application,
+        on_bug=room.faults.apologize,
+        on_rival=list,
+        ages=room.ages,
+    )
     assert await intake.handle(await room.updates())
 
 

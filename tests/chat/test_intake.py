@@ -37,6 +37,7 @@ def intake(room: Room, doubt_s: float = 60.0) -> Intake:
         room.application,
         on_bug=room.faults.apologize,
         on_rival=lambda: room.rivals.append(steady()),
+        ages=room.ages,
         doubt_s=doubt_s,
     )
 

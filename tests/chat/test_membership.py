@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+
+import pytest
 
 from bot.chat.membership import Membership
 from bot.chat.updates import read
@@ -107,4 +110,79 @@ async def test_a_bot_that_is_let_in_again_is_reachable_at_once(room: Room) -> No
     assert room.places.is_unreachable(room.group.id)
     room.telegram.readd_bot(room.group)
     await room.handled()
+    assert not room.places.is_unreachable(room.group.id)
+
+
+MUTED = {"status": "restricted", "is_member": True, "can_send_messages": False}
+SPEAKS = {"status": "restricted", "is_member": True, "can_send_messages": True}
+MEMBER, ADMIN, OUT = {"status": "member"}, {"status": "administrator"}, {"status": "kicked"}
+
+
+async def moved(room: Room, before: object, after: object, kind: str = "supergroup") -> None:
+    """Telegram says what became of the bot in the group."""
+    bot = {"id": room.bot_user.id, "is_bot": True, "first_name": "Invoices"}
+    change: dict[str, Any] = {"chat": {"id": room.group.id, "type": kind, "title": "x"}, "date": 1}
+    change["from"] = {"id": room.owner.id, "is_bot": False, "first_name": "Olga"}
+    for name, member in (("old_chat_member", before), ("new_chat_member", after)):
+        change[name] = {"user": bot, **member} if isinstance(member, dict) else member
+    room.telegram.push_raw_update({"my_chat_member": change})
+    await room.handled()
+
+
+async def lifted(room: Room) -> None:
+    """The group has been heard of, and its minute has begun; it is unreachable again."""
+    await room.places.lost(room.group.id, must=True)
+    await room.say(room.group, room.anna, HELP)
+    await room.places.lost(room.group.id, must=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (MUTED, MUTED),
+        (MEMBER, MEMBER),
+        (MEMBER, SPEAKS),
+        (SPEAKS, MEMBER),
+        (MEMBER, MUTED),
+        (ADMIN, ADMIN),
+        (ADMIN, MEMBER),
+        (MEMBER, {"status": "something new"}),
+        ("unreadable", MEMBER),
+        ("unreadable", ADMIN),
+    ],
+)
+async def test_what_gives_the_bot_nothing_new_makes_a_group_reachable_once_a_minute(
+    room: Room, before: object, after: object
+) -> None:
+    await lifted(room)
+    for _ in range(5):
+        await moved(room, before, after)
+        assert room.places.is_unreachable(room.group.id)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (OUT, MEMBER),
+        (OUT, ADMIN),
+        ({"status": "left"}, SPEAKS),
+        ({"status": "restricted", "is_member": False}, MEMBER),
+        (MUTED, MEMBER),
+        (MUTED, SPEAKS),
+        (MUTED, ADMIN),
+        (MEMBER, ADMIN),  # who may write where members are muted
+        (MEMBER, {"status": "creator"}),
+    ],
+)
+async def test_a_bot_that_may_do_more_is_reachable_at_once(
+    room: Room, before: object, after: object
+) -> None:
+    await lifted(room)
+    await moved(room, before, after)
+    assert not room.places.is_unreachable(room.group.id)
+
+
+async def test_the_first_that_is_heard_of_a_group_counts_at_once(room: Room) -> None:
+    await room.places.lost(room.group.id, must=True)
+    await moved(room, MEMBER, MEMBER)
     assert not room.places.is_unreachable(room.group.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Sequence
 from functools import partial
@@ -84,7 +85,6 @@ async def test_a_node_that_is_asked_holds_up_nobody(room: Room) -> None:
     [
         ("owner", 200, "yes"),
         ("anna", 200, "no"),
-        ("owner", 400, "no"),
         ("owner", 429, "unknown"),
         ("owner", 500, "unknown"),
         ("owner", 0, "unknown"),
@@ -97,14 +97,55 @@ async def test_an_admin_is_one_only_where_telegram_says_so(
         room.telegram.drop("getChatMember", acted=True)
     elif status != 200:
         room.telegram.fail("getChatMember", status=status, description="user not found")
+    await asked_whether_admin(room, getattr(room, name).id, says)
 
+
+async def asked_whether_admin(room: Room, person_id: int, says: str) -> None:
     async def then() -> Sequence[Reply]:
         return [Say(room.group.id, "yes")]
 
-    person = getattr(room, name).id
     no, unknown = (Say(room.group.id, text) for text in ("no", "unknown"))
-    room.replies.send([IfAdmin(room.group.id, person, then, [no], [unknown])])
+    room.replies.send([IfAdmin(room.group.id, person_id, then, [no], [unknown])])
     await room.told(room.group, says)
+
+
+@pytest.mark.parametrize(
+    ("status", "description", "says"),
+    [
+        (400, "Bad Request: user not found", "no"),
+        (400, "Bad Request: PARTICIPANT_ID_INVALID", "no"),
+        (400, "Bad Request: USER_NOT_PARTICIPANT", "no"),
+        (400, "Bad Request: CHAT_ADMIN_REQUIRED", "unknown"),
+        (400, "Bad Request: member list is inaccessible", "unknown"),
+        (400, "Bad Request: chat not found", "unknown"),
+        (400, "Bad Request: group chat was deactivated", "unknown"),
+        (400, "Bad Request: something new", "unknown"),
+        (403, "Forbidden: bot is not a member of the supergroup chat", "unknown"),
+        (403, "Forbidden: user not found", "unknown"),
+        (401, "Unauthorized", "unknown"),
+        (404, "Not Found", "unknown"),
+    ],
+)
+async def test_a_refusal_to_say_who_is_an_admin_makes_nobody_none(
+    room: Room, status: int, description: str, says: str
+) -> None:
+    room.telegram.fail("getChatMember", status=status, description=description)
+    await asked_whether_admin(room, room.owner.id, says)
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        *[(each, "yes") for each in ("creator", "administrator")],
+        *[(each, "no") for each in ("member", "restricted", "left", "kicked")],
+        ("something new", "unknown"),
+    ],
+)
+async def test_who_is_an_admin_is_read_from_the_status(room: Room, status: str, says: str) -> None:
+    room.telegram.garble(
+        "getChatMember", json.dumps({"ok": True, "result": {"status": status}}), acted=False
+    )
+    await asked_whether_admin(room, room.anna.id, says)
 
 
 async def test_a_press_is_answered_as_far_as_telegram_shows_it(room: Room) -> None:

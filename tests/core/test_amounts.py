@@ -11,6 +11,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bot.core.amount_money import (
+    MONEY,
+    MONEY_AT_THE_END,
+    MONEY_IN_CAPITALS,
+    MONEY_IN_CAPITALS_AT_THE_END,
+    spelled,
+)
 from bot.core.amount_words import BITCOIN, MULTIPLES, NAMES, PREFIXES
 from bot.core.amounts import Problem, check_range, format_sats, parse, parse_amount
 from bot.errors import AmountRefused
@@ -558,6 +565,50 @@ def test_no_space_before_a_multiple_changes_nothing(count: int, word: str) -> No
         assert isinstance(answer, AmountRefused)
 
 
+def test_endings_are_spelled_out() -> None:
+    assert spelled("a b(|s) (|x)c(d|e)") == {"a", "b", "bs", "cd", "ce", "xcd", "xce"}
+
+
+@given(COUNTS, st.sampled_from(sorted(MONEY)), st.data())
+def test_a_number_before_another_currency_is_never_sats(
+    count: int, word: str, data: st.DataObject
+) -> None:
+    shape = data.draw(
+        st.sampled_from(["{} {}", "{} {}.", "{}\u00a0{}!", "{} {} pizza", "{} ({})", "{} #{}"])
+    )
+    written = data.draw(st.sampled_from([word, word.upper(), word.capitalize()]))
+    assert refused(shape.format(count, written)).problem == Problem.OTHER_CURRENCY
+
+
+@pytest.mark.parametrize("word", sorted(MONEY_AT_THE_END))
+def test_a_currency_that_is_another_word_as_well_is_one_where_nothing_follows(word: str) -> None:
+    for written in (f"10 {word}", f"10 {word}.", f"10 {word.capitalize()}"):
+        assert refused(written).problem == Problem.OTHER_CURRENCY
+    answer = _answer(f"10 {word} tons soup")
+    assert answer == (10_000, f"{word} tons soup")
+
+
+@pytest.mark.parametrize("word", sorted(MONEY_IN_CAPITALS | MONEY_IN_CAPITALS_AT_THE_END))
+def test_some_codes_are_a_currency_in_capitals_only(word: str) -> None:
+    assert refused(f"10 {word}").problem == Problem.OTHER_CURRENCY
+    if word.casefold() not in MONEY_AT_THE_END:
+        assert parse(f"10 {word.casefold()}", min_sats=1, max_sats=MAX_SATS)[0] == 10_000
+
+
+MEMOS_ALONE = """pizza|beer
+|2 pizzas|two beers|rent|lunch for 2|tip|Bob|Mark|Frank|Penny Lane|Ron|Anna
+|Rosa|Max|Lev|Тома|Лев Толстой|Marie|sushi|coffee & cake|ticket|t-shirt|TP|top|all|cup|all good
+|try me|mad max|pen|gel|com|center pieces|garden center|corona|2 coronas|2 livres de poche
+|piso|halal food|won tons soup|km 5|real ale|gin & tonic|thanks|danke|Miete|кофе|пицца|обед|спасибо
+|чай|борщ|חלב|قهوة|चाय|寿司|ラーメン|커피|pivo|káva|kawa|čaj|καφές|öl|smørrebrød|penne|pasta
+|don Camillo|mga pizza|for Sol and Ada|Sen's book|tacos|arepas|K2|(2 pizzas)|(pizza)|"pizza" """
+
+
+@pytest.mark.parametrize("memo", [memo.strip() for memo in MEMOS_ALONE.split("|")])
+def test_a_plain_memo_is_no_currency_and_no_multiple(memo: str) -> None:
+    assert parse(f"2100 {memo}", min_sats=1, max_sats=MAX_SATS) == (2_100_000, memo)
+
+
 TAKEN_UNITS = {"sat", "ksat", "btc", "₿"}
 
 
@@ -675,11 +726,16 @@ ALSO_REFUSED = {
         5 k👍|5 m👍|5 k—pizza|5 k–pizza|5 k+tip|5 k&pizza|5 k@home|5 k#1|5 k_x|5 k-|5 #k|5 – k
         |5 ḱ|5 \u1d0b|5 mio👍|5 百万|5 十万|5 千sats|5 万聪|5 万|5 mi|5 mi sats|5 Mill.|1 Tausender
         |5 тыщ|5 косарей|5 bi|5 tys|5 tisíc|5 tisic|5 juta|5 triệu|5 milyon|5 ألف|5 हजार
-        |5 हज़ार|5 ten thousand|5 bin
+        |5 हज़ार|5 ten thousand|5 bin|10 т|10 т.|5 tisoč|5 thousend|5 tūkstoši|5 10^3|5 10**3
+        |5 хиляди|5 mii lei
     """,
     Problem.OTHER_CURRENCY: """
         5 万円|5 千円|5 рублей|5 руб|5 евро|5 долларов|5 元|5 円|5 원|5 dólares|5 dolares
         |5 US dollars|5 swiss francs|5 british pounds|5 kr|5 kr.|5 zł|5 Franken|5 centavos
+        |10 гривень|10 гривні|10 лв|10 лева|10 Ft|10 Rs.|10 won|10 penny|10 øre|10 grosze
+        |10 groszy|10 dolarów|10 ευρώ|10 שקל|10 שקלים|10 ש"ח|10 ש״ח|10 دولار|10 درهم|10 ريال
+        |10 دولاراً|10 रुपए|10 ₹|10 тр|10 т.р.|10 dólares canadienses|10 yenów|10 lei
+        |10 евриков|10 so'm|10 soʻm|10 ALL|10 лв.|10 ευρω|10 ДОЛЛАРОВ
         |5 ct|5 DOGE|5 L-BTC|5 WBTC|5 💵|5 SOL👍|5 usd👍|5 р|5 in euros
     """,
     Problem.UNCLEAR_UNIT: """
@@ -687,7 +743,7 @@ ALSO_REFUSED = {
         |5 : btc|5 – btc|5 Ƀ|5 btc👍|5ksаts
     """,
     Problem.PERCENT: "5 per cent|5 pour cent|5 por ciento|5 per mille",
-    Problem.ONE_OR_TWO_NUMBERS: "5 OOO|5 ooo|5 ООО|5 O00",
+    Problem.ONE_OR_TWO_NUMBERS: '5 OOO|5 ooo|5 ООО|5 O00|5 (000)|5 "000"|5 [000] sats|5 «000»',
 }
 
 

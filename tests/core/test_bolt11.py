@@ -33,15 +33,23 @@ COFFEE = (
 )
 
 
-def made(amount_msat: int, *, memo: str = "pizza", hints: int = 0, currency: str = "sb") -> str:
+def made(
+    amount_msat: int,
+    *,
+    memo: str = "pizza",
+    hints: int = 0,
+    currency: str = "sb",
+    created_at: int = 1_790_000_000,
+    expiry_s: int = 3600,
+) -> str:
     hop = bolt.hint(bolt.Hop(pubkey=b"\x02" * 33, channel_id=7))
     return bolt.encode(
         KEY,
         payment_hash=HASH,
         payment_addr=b"a" * 32,
         amount_msat=amount_msat,
-        created_at=1_790_000_000,
-        expiry_s=3600,
+        created_at=created_at,
+        expiry_s=expiry_s,
         memo=memo,
         hints=[hop] * hints,
         currency=currency,
@@ -49,10 +57,12 @@ def made(amount_msat: int, *, memo: str = "pizza", hints: int = 0, currency: str
 
 
 @pytest.mark.parametrize(
-    ("text", "amount_msat"), [(ANY_AMOUNT, 0), (COFFEE, 250_000_000)], ids=["any", "coffee"]
+    ("text", "amount_msat", "expiry_s"),
+    [(ANY_AMOUNT, 0, 3600), (COFFEE, 250_000_000, 60)],
+    ids=["any", "coffee"],
 )
-def test_the_specifications_examples_are_read(text: str, amount_msat: int) -> None:
-    assert bolt11.read(text) == Terms(amount_msat, SPECIFIED_HASH)
+def test_the_specifications_examples_are_read(text: str, amount_msat: int, expiry_s: int) -> None:
+    assert bolt11.read(text) == Terms(amount_msat, SPECIFIED_HASH, 1_496_314_658, expiry_s)
 
 
 @settings(max_examples=30, deadline=None)
@@ -61,15 +71,31 @@ def test_the_specifications_examples_are_read(text: str, amount_msat: int) -> No
     memo=st.text(max_size=80),
     hints=st.integers(0, 3),
     currency=st.sampled_from(["bc", "tb", "tbs", "bcrt"]),
+    created_at=st.integers(1, 2**35 - 1),
+    expiry_s=st.integers(1, 2**32),
 )
-@example(amount_msat=1_000_000_000_000_000_001, memo="", hints=0, currency="bc")
-def test_every_amount_and_hash_is_read_as_another_library_reads_it(
-    amount_msat: int, memo: str, hints: int, currency: str
+@example(
+    amount_msat=1_000_000_000_000_000_001,
+    memo="",
+    hints=0,
+    currency="bc",
+    created_at=2**35 - 1,
+    expiry_s=1,
+)
+def test_every_request_is_read_as_another_library_reads_it(
+    amount_msat: int, memo: str, hints: int, currency: str, created_at: int, expiry_s: int
 ) -> None:
-    text = made(amount_msat, memo=memo, hints=hints, currency=currency)
+    text = made(
+        amount_msat,
+        memo=memo,
+        hints=hints,
+        currency=currency,
+        created_at=created_at,
+        expiry_s=expiry_s,
+    )
     other = reference.decode(text)
     assert bolt11.read(text) == Terms(
-        int(other.amount_msat or 0), bytes.fromhex(other.payment_hash)
+        int(other.amount_msat or 0), bytes.fromhex(other.payment_hash), other.date, other.expiry
     )
 
 
@@ -94,12 +120,16 @@ def signed(prefix: str, *fields: bytes) -> str:
 
 
 PAYMENT_HASH = bolt._field("p", bolt._grouped(HASH))
+TWO_HOURS = bolt._field("x", bolt._number(7200))
 
 
 def test_parts_of_a_payment_request_are_put_together_right() -> None:
-    assert bolt11.read(signed("lnsb10n", PAYMENT_HASH)) == Terms(1000, HASH)
+    assert bolt11.read(signed("lnsb10n", PAYMENT_HASH)) == Terms(1000, HASH, 0, 3600)
     other_length = bolt._field("p", bytes(51))
-    assert bolt11.read(signed("lnsb", other_length, PAYMENT_HASH)) == Terms(0, HASH)
+    assert bolt11.read(signed("lnsb", other_length, PAYMENT_HASH)) == Terms(0, HASH, 0, 3600)
+    assert bolt11.read(signed("lnsb", TWO_HOURS, PAYMENT_HASH)) == Terms(0, HASH, 0, 7200)
+    padded = bolt._field("x", bytes(5) + bolt._number(7200))
+    assert bolt11.read(signed("lnsb", PAYMENT_HASH, padded)) == Terms(0, HASH, 0, 7200)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +148,7 @@ def test_parts_of_a_payment_request_are_put_together_right() -> None:
         signed("lnsb", PAYMENT_HASH, PAYMENT_HASH),
         signed("lnsb", PAYMENT_HASH[:-1]),
         signed("lnsb", PAYMENT_HASH, b"\1"),
+        signed("lnsb", PAYMENT_HASH, TWO_HOURS, TWO_HOURS),
         signed("lnsb11p", PAYMENT_HASH),
         signed("lnsb010n", PAYMENT_HASH),
         signed("lnsb0n", PAYMENT_HASH),

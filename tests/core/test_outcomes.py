@@ -21,7 +21,7 @@ from bot.core.answers import (
 from bot.core.failure import Failure
 from bot.core.invoice import Audience, Columns, Face, Invoice, State
 from bot.core.notices import Kind, Notice
-from bot.core.outcomes import Verdict, judge
+from bot.core.outcomes import Verdict, judge, paid
 from bot.core.steps import AS_READ, Around, next_step
 from bot.core.work import EDITS, MAX_COPIES, MAX_FAULTS, SENDS, Do, Lane
 from bot.errors import (
@@ -86,6 +86,23 @@ def found(state: NodeState, **changes: Any) -> NodeInvoice:
 
 
 # at the node
+
+
+@pytest.mark.parametrize(
+    ("at", "is_kept"),
+    [
+        (int(NOW) + 60, True),
+        (int(NOW) - 3600, True),  # a clock that was set
+        (int(NOW) + 3600 + 3600, True),
+        (0, False),
+        (5, False),
+        (int(NOW) + 30 * 86_400, False),
+        (200_000_000_000, False),  # the year 8307
+    ],
+)
+def test_a_payment_has_no_time_at_which_it_cannot_have_been(at: int, is_kept: bool) -> None:
+    payment = found(NodeState.SETTLED, settled_at=at, paid_msat=2_100_000)
+    assert paid(payment)["settled_at"] == (at if is_kept else 0)
 
 
 def test_a_confirmed_invoice_has_no_preimage_and_its_card_is_marked_as_about_to_be_sent() -> None:

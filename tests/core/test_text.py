@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bot.core.lookalikes import is_sign
 from bot.core.text import (
     MAX_MEMO_BYTES,
     MAX_NAME,
-    STATE_SIGNS,
     clean,
     clean_name,
     clean_quote,
@@ -109,7 +109,8 @@ def test_what_becomes_of_a_name(name: str, cleaned: str) -> None:
 @example("⚡\u200d✅\u2800\ufe0f")
 def test_nothing_in_a_clean_name_looks_like_ours_or_covers_it(name: str) -> None:
     cleaned = clean_name(name)
-    assert not set(cleaned) & (STATE_SIGNS | set('"“”\u2800\u3164\u115f\u1160\uffa0'))
+    assert not set(cleaned) & set('"“”\u2800\u3164\u115f\u1160\uffa0')
+    assert not any(map(is_sign, cleaned))
     marks = "".join("m" if unicodedata.category(c) in ("Mn", "Me") else "-" for c in cleaned)
     assert "mmmm" not in marks
     assert not marks.startswith("m")

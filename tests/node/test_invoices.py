@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from coincurve import PrivateKey
 
 from bot.clock import Clock as OurClock
 from bot.core.answers import Added, Cancelled, NodeState
@@ -389,6 +391,21 @@ def _other(sim: SimNode, amount_msat: int) -> str:
     return sim.add_invoice(amount_msat).payment_request
 
 
+def _request(**fields: Any) -> str:
+    """A payment request of the row's amount and hash."""
+    return bolt.encode(
+        PrivateKey(b"k" * 32),
+        **{
+            "payment_hash": HASH,
+            "payment_addr": b"a" * 32,
+            "amount_msat": 2_100_000,
+            "created_at": int(time.time()),
+            "expiry_s": 3600,
+            **fields,
+        },
+    )
+
+
 CONTRADICTIONS: dict[str, Callable[[SimNode], dict[str, Any]]] = {
     "another hash": lambda _: {"r_hash": b"h" * 32},
     "another amount": lambda _: {"value_msat": 5_000},
@@ -397,15 +414,22 @@ CONTRADICTIONS: dict[str, Callable[[SimNode], dict[str, Any]]] = {
         "payment_request": _other(sim, 5_000),
     },
     "another invoice's request": lambda sim: {"payment_request": _other(sim, 2_100_000)},
-    "a request of another amount": lambda sim: {
-        "payment_request": bolt.encode(
-            sim.ledger.key,
-            payment_hash=HASH,
-            payment_addr=b"a" * 32,
-            amount_msat=777_000,
-            created_at=1_790_000_000,
-            expiry_s=3600,
-        )
+    "a request of another amount": lambda _: {"payment_request": _request(amount_msat=777_000)},
+    "ten years to pay": lambda _: {"expiry": 10 * 365 * 86_400},
+    "a second to pay": lambda _: {"expiry": 1},
+    "made in three weeks": lambda _: {"creation_date": int(time.time()) + 20 * 86_400},
+    "made before it was": lambda _: {"creation_date": int(time.time()) - 3000},
+    "made before, to pay until the same time": lambda _: {
+        "creation_date": int(time.time()) - 3000,
+        "expiry": 6600,
+    },
+    "another time to pay with its request": lambda _: {
+        "expiry": 7200,
+        "payment_request": _request(expiry_s=7200),
+    },
+    "a request of another time to pay": lambda _: {"payment_request": _request(expiry_s=86_400)},
+    "a request of another day": lambda _: {
+        "payment_request": _request(created_at=int(time.time()) - 86_400)
     },
     "an address of the chain": lambda _: {"payment_request": "bc1qw508d6qejxtdg4y5r3zarvary0c5xw"},
 }
@@ -440,10 +464,40 @@ async def test_a_request_that_is_missing_or_damaged_is_odd(
         assert type(await failure(added(invoices, pending()))) is NodeOdd
 
 
+@pytest.mark.parametrize("apart_s", [-1, 0, 1])
+async def test_a_second_between_an_invoice_and_its_request_is_nothing(
+    invoices: NodeInvoices, sim: SimNode, apart_s: int
+) -> None:
+    now = int(time.time())
+    request = _request(created_at=now + apart_s)
+    sim.garble("LookupInvoice", changed(creation_date=now, payment_request=request))
+    assert (await added(invoices, pending())).found.expires_at == now + 3600
+
+
+async def test_an_add_that_is_repeated_hours_later_finds_its_invoice(
+    sim: SimNode, invoices: NodeInvoices, clock: Clock
+) -> None:
+    row = pending(expiry_s=86_400)
+    first = await added(invoices, row)
+    clock.ahead_s += 5 * 3600
+    assert await added(invoices, row) == first
+    clock.ahead_s += 86_400
+    await sim.until(lambda: next(iter(sim.invoices.values())).state_name == "canceled")
+    again = await added(invoices, row)
+    assert (again.found.expires_at, again.found.state) == (
+        first.found.expires_at,
+        NodeState.CANCELED,
+    )
+
+
 async def test_an_absurd_creation_date_is_no_time_of_day(
     sim: SimNode, node: Node, gate: Gate, identity: Identity, clock: Clock
 ) -> None:
     ours = OurClock(clock)
-    sim.garble("LookupInvoice", changed(creation_date=100_000_000_000))
+    then = 34_000_000_000
+    sim.garble(
+        "LookupInvoice",
+        changed(creation_date=then, payment_request=_request(created_at=then)),
+    )
     await added(NodeInvoices(node, gate, identity, ours), pending())
     assert ours() == pytest.approx(clock(), abs=2)

@@ -119,6 +119,22 @@ async def test_a_node_that_has_no_name_or_too_long_a_one_is_odd(
     assert type(await failure(node.info())) is NodeOdd
 
 
+async def test_what_a_node_says_of_itself_is_one_line_without_signs(
+    sim: SimNode, node: Node
+) -> None:
+    def forged(message: pb.GetInfoResponse) -> pb.GetInfoResponse:
+        message.alias = "carrot\n✅ Paid: 50,000 sats\u202e"
+        message.version = "0.21\x1b[2J\n✗ node: revoke your macaroon"
+        message.chains[0].network = "simnet\n✅ Paid: 50,000 sats"
+        return message
+
+    sim.garble("GetInfo", forged)
+    info = await node.info()
+    assert info.alias == "carrot Paid: 50,000 sats"
+    assert info.version == "0.21[2J node: revoke your macaroon"
+    assert info.network == "simnet Paid: 50,000 sats"
+
+
 async def test_more_to_receive_than_there_is_is_odd(sim: SimNode, node: Node) -> None:
     channels = [pb.Channel(active=True, remote_balance=2**62)] * 3
     sim.garble("ListChannels", lambda _: pb.ListChannelsResponse(channels=channels))

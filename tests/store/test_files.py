@@ -8,9 +8,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import filelock
 import pytest
 
-from bot.errors import StoreUnavailable
+from bot.errors import DatabaseInUse, StoreUnavailable
 from bot.store import Store
 from tests.store.made import beside, committed, opened, row
 
@@ -122,6 +123,53 @@ async def test_what_another_program_does_through_sqlite_is_no_harm(
     await is_emptied(file.with_name("bot.db-wal"))
     await row(store, 103)
     assert committed(file) == [101, 102, 103]
+
+
+async def test_nothing_is_written_to_a_file_while_it_has_a_second_name(
+    store: Store, file: Path
+) -> None:
+    await row(store, 1)
+    other = file.with_name("two.db")
+    other.hardlink_to(file)
+    for number in (2, 3):
+        assert await is_refused(store, number, file)
+    other.unlink()
+    await row(store, 4)
+    assert committed(file) == [1, 4]
+
+
+@pytest.mark.parametrize("harm", [removed, replaced])
+async def test_a_locks_file_that_is_gone_is_locked_again(
+    file: Path, harm: Callable[[Path], None]
+) -> None:
+    lock = file.with_name("bot.db.lock")
+    async with opened(file) as store:
+        await row(store, 1)
+        file.with_name("bot.db.pid").unlink()
+        harm(lock)
+        await row(store, 2)
+        other = filelock.FileLock(lock)
+        with pytest.raises(filelock.Timeout):
+            other.acquire(timeout=0)
+        with pytest.raises(DatabaseInUse) as caught:
+            await Store.open(f"sqlite:///{file}")
+        assert caught.value.values["pid"] == os.getpid()
+        await row(store, 3)
+    with other.acquire(timeout=0):
+        assert committed(file) == [1, 2, 3]
+
+
+async def test_nothing_is_written_while_another_process_has_the_lock(
+    store: Store, file: Path
+) -> None:
+    await row(store, 1)
+    lock = file.with_name("bot.db.lock")
+    lock.unlink()
+    with filelock.FileLock(lock).acquire(timeout=0):
+        for number in (2, 3):
+            assert await is_refused(store, number, lock)
+    await row(store, 4)
+    assert committed(file) == [1, 4]
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

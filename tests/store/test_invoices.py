@@ -152,6 +152,7 @@ async def test_what_somebody_asked_for_is_counted(store: Store) -> None:
     but_row = question.id
     assert await store.do(lambda tx: tx.invoices.asked_since(ASKER, NOW, but_row=but_row)) == 2
     assert await store.do(lambda tx: tx.invoices.asked_since(ASKER, NOW - 10)) == 4
+    assert await store.do(lambda tx: tx.invoices.asked_since(ASKER, NOW, until=NOW + 4)) == 2
     assert await store.do(lambda tx: tx.invoices.open_in_chat(CHAT)) == 3
     assert await store.do(lambda tx: tx.invoices.open_in_chat(CHAT, of=ASKER)) == 2
     assert await store.do(lambda tx: tx.invoices.open_in_chat(CHAT, of=8)) == 1

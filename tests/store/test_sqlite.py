@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import shutil
 import signal
 import stat
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from bot.errors import (
     DatabaseDamaged,
     DatabaseFolderReadOnly,
     DatabaseHalfMissing,
+    DatabaseHasTwoNames,
     DatabaseInUse,
     DatabaseIsFolder,
     DatabaseNotOurs,
@@ -166,6 +169,53 @@ async def test_the_same_file_is_not_opened_twice_by_whatever_name(
         pass
 
 
+def moved(file: Path) -> Path:
+    """It has another name now, as in another mount."""
+    return file.rename(file.with_name("two.db"))
+
+
+def without_lock(file: Path) -> Path:
+    file.with_name("bot.db.lock").unlink()
+    return file
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_OFD_SETLK"), reason="Linux alone has such locks")
+@pytest.mark.parametrize("by", [moved, without_lock])
+async def test_a_file_that_is_open_is_opened_by_no_other_process_whatever_its_lock_file_says(
+    file: Path, by: Callable[[Path], Path]
+) -> None:
+    started = process(KILLED, file)
+    with started:
+        assert started.stdout is not None
+        assert await asyncio.to_thread(started.stdout.readline) == "written\n"
+        other = by(file)
+        for _ in range(2):
+            with pytest.raises(DatabaseInUse) as caught:
+                await Store.open(url(other))
+            assert caught.value.values["pid"] == (started.pid if other == file else 0)
+        started.send_signal(signal.SIGKILL)
+    other.rename(file)
+    async with opened(file) as store:  # SQLite's own locks were left alone
+        assert len(await store.do(lambda tx: tx.nodes.open_page(None, 100))) == 30
+
+
+async def test_a_file_with_two_names_is_refused_by_both_and_untouched(file: Path) -> None:
+    async with opened(file) as store:
+        await row(store)
+    before, other = file.read_bytes(), file.with_name("two.db")
+    other.hardlink_to(file)
+    for each in (file, other):
+        with pytest.raises(DatabaseHasTwoNames) as caught:
+            await Store.open(url(each))
+        assert caught.value.values == {"path": str(each)}
+        with pytest.raises(DatabaseHasTwoNames):
+            inspect(url(each))
+    assert file.read_bytes() == before
+    other.unlink()
+    async with opened(file) as store:
+        await row(store, 2)
+
+
 @pytest.mark.parametrize("noted", ["", "nobody", None])
 async def test_a_database_in_use_by_an_unknown_process_is_refused_too(
     file: Path, noted: str | None
@@ -194,6 +244,21 @@ async def test_a_database_that_is_up_to_date_is_opened_without_alembic(file: Pat
 
 
 # a file that is no database of ours
+
+
+@pytest.mark.parametrize("odd", ["/dev/null", "/dev/zero", "pipe"])
+async def test_what_is_no_file_is_no_database_and_nothing_is_written_beside_it(
+    tmp_path: Path, odd: str
+) -> None:
+    file = tmp_path / odd
+    if odd == "pipe":
+        os.mkfifo(file)
+    before = set(file.parent.iterdir())
+    with pytest.raises(NotADatabase):
+        await Store.open(url(file))
+    with pytest.raises(NotADatabase):
+        inspect(url(file))
+    assert {each for each in before ^ set(file.parent.iterdir()) if each.stem == file.stem} == set()
 
 
 @pytest.fixture(scope="module")

@@ -104,6 +104,13 @@ SENTENCES: list[tuple[InvoiceBotError, str]] = [
         "The database /data/bot.db belongs to another program. Choose another file.",
     ),
     (
+        errors.DatabaseHasTwoNames(path="/data/bot.db"),
+        (
+            "The database /data/bot.db has a second name (a hard link), and SQLite needs one name "
+            "only. Remove the other one."
+        ),
+    ),
+    (
         errors.DatabaseFolderReadOnly(folder="/data", reason="Permission denied"),
         "The database folder /data can't be written: Permission denied.",
     ),

@@ -14,11 +14,13 @@ from bot import texts
 from bot.core.amounts import Problem
 from bot.core.answers import NodeInfo, NodeInvoice, NodeState, NodeStatus
 from bot.core.invoice import Audience, Face, Invoice, State
-from bot.core.text import MAX_MEMO_BYTES, MAX_TEXT, STATE_SIGNS
+from bot.core.lookalikes import is_sign
+from bot.core.text import MAX_MEMO_BYTES, MAX_TEXT
 from bot.core.wishes import Renewing
 from bot.errors import AmountRefused, ShareLimitReached, UserLimitReached
 from bot.findings import About, Finding, Mark
 from bot.findings import Kind as Found
+from tests.core.test_lookalikes import SIGNS
 from tests.texts.reading import FACES, LONG_REQUEST, checked, invoice, outside_quotes
 
 NAME, MEMO = "Zebedee", "mozzarella"
@@ -31,7 +33,7 @@ MARKS = "\u0301\u0336\u0489\ufe0f\u20e3"
 forged = st.one_of(
     st.sampled_from(
         [
-            *STATE_SIGNS,
+            *SIGNS,
             *BLANK,
             *MARKS,
             *(40 * mark for mark in MARKS),
@@ -147,7 +149,7 @@ def assert_begins_as_without(text: str, make: Callable[[str, str], str]) -> None
 
 def assert_signs_are_ours(line: str) -> None:
     """A line that begins with a sign or with nothing visible was not begun by somebody."""
-    assert not line or line[0] not in STATE_SIGNS
+    assert not line or not is_sign(line[0])
     assert not line or line[0] not in BLANK + MARKS
     assert not line or unicodedata.category(line[0]) not in ("Mn", "Me", "Cf")
 
@@ -203,10 +205,3 @@ def test_what_is_no_amount_stays_in_its_marks(problem: Problem, shown: str) -> N
     assert "\n" not in text
     assert text.count('"') == make(NAME).count('"') or text == make("")
     assert_signs_are_ours(text)
-
-
-def test_every_sign_of_a_card_is_one_that_a_name_cannot_have() -> None:
-    for sign in texts.FACE_SIGNS.values():
-        assert sign[0] in STATE_SIGNS
-    for mark in (Mark.FINE, Mark.BAD):
-        assert mark in STATE_SIGNS

@@ -43,6 +43,18 @@ LINES: list[tuple[Problem, str]] = [
         "/etc: can't be read: Is a directory.",
     ),
     (
+        Problem(Kind.CONFIG_TOO_LARGE, "/dev/zero"),
+        "/dev/zero: larger than 1 MiB, which no settings file is.",
+    ),
+    (
+        Problem(Kind.CONFIG_NO_END, "/run/pipe"),
+        "/run/pipe: a pipe that nobody writes to, or nobody ends.",
+    ),
+    (
+        Problem(Kind.CONFIG_NESTED, "config.toml"),
+        "config.toml: nested too deeply for a settings file.",
+    ),
+    (
         Problem(Kind.CONFIG_NOT_UTF8, "config.toml"),
         "config.toml: expected text in UTF-8, found other bytes",
     ),
@@ -274,6 +286,17 @@ LINES: list[tuple[Problem, str]] = [
         (
             "lnd.macaroon: expected a macaroon file, found one at /x that can't be read: "
             "File name too long"
+        ),
+    ),
+    (
+        file(Kind.FILE_TOO_LARGE, "lnd.tls_cert"),
+        "lnd.tls_cert: expected LND's tls.cert, found one at /x that is larger than 1 MiB",
+    ),
+    (
+        file(Kind.FILE_NO_END, "lnd.macaroon"),
+        (
+            "lnd.macaroon: expected a macaroon file, "
+            "found a pipe at /x that nobody writes to, or nobody ends"
         ),
     ),
     (

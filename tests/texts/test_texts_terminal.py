@@ -451,6 +451,10 @@ LINES: list[tuple[Finding, str]] = [
         ("✗ database: /d/bot.db belongs to another program; choose another file in database.url"),
     ),
     (
+        refused(DATABASE, errors.DatabaseHasTwoNames(path="/d/bot.db")),
+        "✗ database: /d/bot.db has a second name (a hard link); remove the other one",
+    ),
+    (
         refused(DATABASE, errors.DatabaseUnreadable(path="/d/bot.db", reason="disk I/O error")),
         (
             "✗ database: /d/bot.db can't be opened: disk I/O error; "

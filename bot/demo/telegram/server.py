@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from email.utils import formatdate
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
@@ -45,6 +46,7 @@ class Door:
         """One request."""
         if scope["type"] != "http":
             return
+        send = self._dated(send)
         body = await _body(receive)
         if body is None:
             await _send_json(send, 413, _refused(Refusal(413, "Request Entity Too Large")))
@@ -63,6 +65,17 @@ class Door:
             await _send(send, status, b"application/json", shown.encode())
         else:
             await _send_json(send, status, shown)
+
+    def _dated(self, send: Send) -> Send:
+        """Sends with a header that says when."""
+
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start" and self._state.date is not None:
+                date = self._state.date or formatdate(self._state.clock(), usegmt=True)
+                message = {**message, "headers": [*message["headers"], (b"date", date.encode())]}
+            await send(message)
+
+        return dated
 
     async def _act(self, scope: Scope, body: bytes) -> tuple[int, Json | str] | None:
         """Status and answer; None where the connection has to break."""

@@ -72,6 +72,8 @@ class State(Changes):
         self.unmentionable: set[int] = set()
         #: Tags that this Bot API server is too old to know.
         self.unknown_tags: frozenset[str] = frozenset()
+        #: The time that its answers say they were made at; "" is its clock's, None is none.
+        self.date: str | None = ""
         self._users: dict[int, User] = {}
         self._groups: dict[int, Chat] = {}
         self._private: dict[tuple[int, int], Chat] = {}
