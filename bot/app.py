@@ -147,6 +147,7 @@ class Parts:
             owners=owners,
             clock=self.clock,
         )
+        patience = Patience(settings.invoices.patience_s)
         worker = Worker(
             store=self.store,
             gate=gate,
@@ -161,7 +162,7 @@ class Parts:
             chats=self.chats,
             places=self.places,
             owners=owners,
-            patience=Patience(settings.invoices.patience_s),
+            patience=patience,
             bell=self.bell,
             clock=self.clock,
         )
@@ -174,6 +175,7 @@ class Parts:
             ),
             places=self.places,
             owners=owners,
+            patience=patience,
             bell=self.bell,
             clock=self.clock,
         )

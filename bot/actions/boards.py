@@ -97,14 +97,10 @@ class BoardActions:
             self._bell.ring(board.key, board.chat_id)
         return came_of_it
 
-    async def sit(
-        self, handle: str, chat_id: int, message_id: int, by: Asker
-    ) -> tuple[Sitting, str]:
-        """A seat for this person, and the token of its link. The message has to be the board's."""
+    async def sit(self, handle: str, chat_id: int, by: Asker) -> tuple[Sitting, str]:
+        """A seat for this person, and the token of its link. The chat has to be the board's."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        came_of_it, token, board = await self._store.do(
-            _sit, handle, chat_id, message_id, by, token
-        )
+        came_of_it, token, board = await self._store.do(_sit, handle, chat_id, by, token)
         if board is not None:
             self._bell.ring_due()
         return came_of_it, token
@@ -123,9 +119,9 @@ class BoardActions:
         """The board that a message shows."""
         return await self._store.do(_of_message, chat_id, message_id)
 
-    async def leave(self, payment_hash: bytes, by: Asker) -> Leaving:
+    async def leave(self, payment_hash: bytes) -> Leaving:
         """The seat of this part is wanted free: its invoice is cancelled first."""
-        came_of_it = await self._store.do(_leave, payment_hash, by)
+        came_of_it = await self._store.do(_leave, payment_hash)
         self._bell.ring_due()
         return came_of_it
 
@@ -162,16 +158,19 @@ def _split(
     if not is_owner:
         if tx.boards.open_in_chat(columns["chat_id"]) >= OPEN_A_CHAT:
             return Splitting.TOO_MANY_OPEN, None
-        if tx.boards.asked_since(columns["asker_id"], now - NEW_WITHIN_S) >= NEW_A_PERSON:
+        # What was asked for long after now was asked for while the host's clock was ahead.
+        since, until = now - NEW_WITHIN_S, now + NEW_WITHIN_S
+        if tx.boards.asked_since(columns["asker_id"], since, until) >= NEW_A_PERSON:
             return Splitting.TOO_OFTEN, None
     return Splitting.MADE, tx.boards.add(seats, **columns)
 
 
 def _sit(
-    tx: Tx, handle: str, chat_id: int, message_id: int, by: Asker, token: str
+    tx: Tx, handle: str, chat_id: int, by: Asker, token: str
 ) -> tuple[Sitting, str, Board | None]:
     board = tx.boards.by_handle(handle)
-    if board is None or board.chat_id != chat_id or board.card_id not in (None, message_id):
+    # A duplicate of its message is as good: the button says which board it is.
+    if board is None or board.chat_id != chat_id:
         return Sitting.NOT_TRACKED, "", None
     if board.state is not BoardState.OPEN:
         return Sitting.CLOSED, "", None
@@ -205,8 +204,8 @@ def _part(
     if seat.part is not None and seat.is_live and not seat.part.cancel_wanted:
         return Parting.THERE, seat.part
     if seat.is_live:  # the node's word on the old one comes first
-        return Parting.TOO_MANY, None
-    if tx.boards.parts_since(board.id, by.id, now - HOUR_S) >= PARTS_AN_HOUR:
+        return Parting.CANCELLING, None
+    if tx.boards.parts_since(board.id, by.id, now - HOUR_S, now + HOUR_S) >= PARTS_AN_HOUR:
         return Parting.TOO_MANY, None
     row, _ = tx.invoices.add(
         origin_chat_id=board.origin_chat_id,
@@ -230,7 +229,7 @@ def _part(
     return Parting.ASKED, row
 
 
-def _leave(tx: Tx, payment_hash: bytes, by: Asker) -> Leaving:
+def _leave(tx: Tx, payment_hash: bytes) -> Leaving:
     row = tx.invoices.by_hash(payment_hash)
     board = None if row is None else tx.boards.get(row.board_id)
     if row is None or board is None:

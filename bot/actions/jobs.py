@@ -172,7 +172,7 @@ def renew(
         return [row], Renewing.STILL_OPEN
     if not row.may_be_renewed:
         return [row], Renewing.IN_VAIN
-    if row.board_id and not tx.boards.is_seated(row.board_id, row.part, row.asker_id, now):
+    if row.board_id and not tx.boards.may_renew(row, now):
         return [row], Renewing.PART_GONE
     if not may_ask and not row.board_id:
         return [row], Renewing.NOT_ALLOWED

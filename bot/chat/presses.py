@@ -61,7 +61,7 @@ class Presses:
     async def _act(self, press: Press, by: Asker) -> str:
         """What to say."""
         if press.verb is Verb.LEAVE:
-            return texts.leaving(await self._boards.leave(press.payment_hash, by))
+            return texts.leaving(await self._boards.leave(press.payment_hash))
         if press.verb is Verb.CANCEL:
             came_of_it = await self._actions.cancel(press.payment_hash, by)
             return texts.asked_to_cancel(came_of_it, self._node.hindrance)

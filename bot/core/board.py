@@ -43,6 +43,9 @@ class SeatState(StrEnum):
     SETTLED = "settled otherwise"  # the asker paid the bill
 
 
+#: The lanes that boards are due in: a new one is a command's answer.
+BOARD_LANES = (Lane.COMMAND, Lane.BOARDS)
+
 #: What the node may still be paid for, or has on its way.
 _LIVE = (State.ASKING, State.PENDING, State.OPEN)
 
@@ -210,9 +213,13 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Rearranged:
-    """What followed was written: these columns of the board, among others."""
+    """What followed was written: these columns of the board, among others.
+
+    `follows_again`: the same follows once more, so that nothing has changed.
+    """
 
     columns: BoardColumns
+    follows_again: bool = False
 
 
 #: What a seat is once its person has left it.
@@ -237,7 +244,7 @@ def consequences(board: Board, now: float) -> Consequences:
                 cancels.append(seat.part.id)
         elif seat.leaving:
             seats[seat.number] = {"leaving": False} if seat.is_done else FREED
-    if board.is_all_done or (is_closing and not any(seat.is_live for seat in board.seats)):
+    if (board.is_all_done or is_closing) and not any(seat.is_live for seat in board.seats):
         state = BoardState.CLOSED
     columns: BoardColumns = {} if state is board.state else {"state": state}
     return Consequences(board=columns, seats=seats, cancels=cancels)
@@ -259,7 +266,9 @@ def next_board_step(board: Board, around: Around, now: float) -> Step:
     closed
     ========  =======================================  ==========================================
 
-    A step that was put off is WAIT until it may be tried again.
+    A step that was put off is WAIT until it may be tried again. A board that is stuck, or that
+    Telegram does not take, or whose chat cannot be reached shows nothing; what follows from its
+    parts is done all the same, unless it is stuck.
     """
     step = _wanted(board, around, now)
     if step.do is board.tried and now < board.retry_at <= now + MAX_PAUSE_S:
@@ -297,10 +306,12 @@ def prepared(board: Board, columns: BoardColumns, around: Around, now: float) ->
 
 def resting(board: Board, step: Step, around: Around, now: float) -> WorkColumns:
     """When and where a board is due again that is let go with this step."""
+    if step.do is Do.WAIT:  # its end comes, whether its chat can be reached or not
+        return work.rests(step.at, Lane.BOARDS)
     reachable = Around(jitter=around.jitter)
     if around.chat_is_unreachable and next_board_step(board, reachable, now) != step:
         return work.unreachable()
-    return work.rests(step.at if step.do is Do.WAIT else None, Lane.BOARDS)
+    return work.rests(None, Lane.BOARDS)
 
 
 def _payer(seat: Seat) -> str:

@@ -12,11 +12,12 @@ from bot.core.board import (
     Rearranged,
     Sent,
     board_changes,
-    prepared,
+    next_board_step,
 )
 from bot.core.invoice import Audience
 from bot.core.notices import Kind, Notice
 from bot.core.outcomes import (
+    FIRST_AFTER_BROKEN_S,
     FIRST_AFTER_NO_ANSWER_S,
     LONGEST_AFTER_BUSY_S,
     LONGEST_IN_CHAT_S,
@@ -29,10 +30,11 @@ from bot.errors import (
     ChatBusy,
     ChatError,
     ChatForbidden,
+    ChatMoved,
     ChatRefused,
     MaybeSent,
     MessageGone,
-    TopicClosed,
+    NoAnswer,
     TopicGone,
 )
 
@@ -65,21 +67,42 @@ class _Came:
 def judge_board(
     do: Do, board: Board, result: Sent | Rearranged | Exception, later: Around, *, now: float
 ) -> BoardVerdict:
-    """What came of a step that was taken for `board` as it was then. `now` is Unix seconds."""
+    """What came of a step that was taken for `board` as it was then. `now` is Unix seconds.
+
+    What the next step needs written before it is not among the columns: `core.board.prepared` adds
+    that by the parts as they are when the outcome is written.
+    """
     came = _came_of(do, board, result, now)
     is_lost = isinstance(result, ChatForbidden)
     if is_lost:
         later = replace(later, unreachable=frozenset({Audience.CHAT}))
+    if _changes_nothing(do, board, result, came, later, now):
+        came = _fault(do, board, "step changed nothing", {"result": repr(result)})
     taken = work.after_step(board, do, came.again, now=now, jitter=later.jitter)
-    columns: BoardColumns = {**came.columns, **board_changes(**taken)}
-    if do is not Do.REARRANGE:  # that changed the seats as well: the board is read again
-        columns = prepared(board, columns, later, now)
     return BoardVerdict(
-        columns=columns,
+        columns={**came.columns, **board_changes(**taken)},
         events=() if came.event is None else (came.event,),
         notices=came.notices,
         is_lost=is_lost,
     )
+
+
+def _changes_nothing(
+    do: Do,
+    board: Board,
+    result: Sent | Rearranged | Exception,
+    came: _Came,
+    later: Around,
+    now: float,
+) -> bool:
+    """Whether a step is due again at once, as it was: that counts as a fault."""
+    if isinstance(result, Rearranged):
+        return result.follows_again
+    if came.again is not None:
+        return False
+    after = replace(board, **came.columns)
+    is_as_it_was = isinstance(result, Sent) or after == board
+    return is_as_it_was and next_board_step(after, later, now).do is do
 
 
 def _came_of(do: Do, board: Board, result: Sent | Rearranged | Exception, now: float) -> _Came:
@@ -88,6 +111,8 @@ def _came_of(do: Do, board: Board, result: Sent | Rearranged | Exception, now: f
             return _Came({}, event=Event("info", _DONE[do], dict(result.columns)))
         case Sent():
             return _Came(_shown(do, result, now), event=Event("info", _DONE[do], {}))
+        case ChatMoved():  # a move that is believed was done, and is no result
+            return _fault(do, board, "group moved to no new place", {})
         case ChatError():
             return _chat_error(do, board, result, now)
     return _fault(do, board, "step crashed", {"exc_info": result})
@@ -122,10 +147,12 @@ def _chat_error(do: Do, board: Board, error: ChatError, now: float) -> _Came:
                 return _Came(unsure, Again(first_s=FIRST_AFTER_NO_ANSWER_S), event)
             shown = _shown(do, Sent(board.face), now)
             return _Came({**shown, **unsure}, event=event)
-        case ChatRefused() | TopicClosed() | MessageGone() | TopicGone():
+        case ChatRefused() | MessageGone():
             return _refused(do, board, error)
         case MaybeSent() if do in SENDS:
-            return _Came(unsure, Again(first_s=FIRST_AFTER_NO_ANSWER_S), event)
+            is_silent = isinstance(error, NoAnswer)
+            first_s = FIRST_AFTER_NO_ANSWER_S if is_silent else FIRST_AFTER_BROKEN_S
+            return _Came(unsure, Again(first_s=first_s), event)
     return _Came({}, Again(longest_s=LONGEST_IN_CHAT_S), event)
 
 
@@ -134,10 +161,12 @@ def _refused(do: Do, board: Board, error: ChatError) -> _Came:
     event = Event("error", "refused by Telegram", {"step": do, "detail": error.detail})
     if do is Do.ANNOUNCE:
         return _Came({"announced": True}, event=event)
-    notice = Notice(Kind.BOARD_REFUSED, board.id, error.detail)
     if do is Do.SEND_CARD:
+        notice = Notice(Kind.BOARD_REFUSED, board.id, error.detail)
         state = BoardState.CLOSED if board.state is BoardState.CLOSED else BoardState.CLOSING
         return _Came({"undeliverable": True, "state": state}, event=event, notices=(notice,))
+    # Another change may be taken; until then its message is not true.
+    notice = Notice(Kind.BOARD_UNTRUE, board.id, error.detail)
     return _Came({"shown": board.face}, event=event, notices=(notice,))
 
 

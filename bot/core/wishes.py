@@ -100,6 +100,7 @@ class Parting(StrEnum):
     PAID = "paid"
     CLOSED = "closed"
     NOT_YOURS = "not yours"  # somebody else's, or of no seat
+    CANCELLING = "cancelling"  # its invoice before has to be closed first
     TOO_MANY = "too many"  # invoices in an hour
 
 

@@ -146,6 +146,12 @@ def touched(now: float) -> WorkColumns:
     return {"due_at": due_now(now)}
 
 
+def part_changed() -> WorkColumns:
+    """Something became of a part of a board, or is wanted of a seat: the board is due, wherever it
+    rests, and whatever clock there is."""
+    return {"due_at": 0.0, "lane": Lane.BOARDS, "faults": 0}
+
+
 def done() -> WorkColumns:
     """Nothing more is wanted."""
     return {"due_at": None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 
 from bot.core.work import Do, Key, Lane
@@ -29,3 +29,9 @@ class Hand:
     #: When the row is due that it lets go, in Unix seconds.
     due_at: float | None = None
     task: asyncio.Task[None] | None = None
+
+    async def nudged(self, timeout_s: float) -> None:
+        """Until something happens to the row, or the time is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, timeout_s)):
+                await self.nudge.wait()

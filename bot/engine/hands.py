@@ -130,6 +130,9 @@ class Hands:
                 else:
                     self._offer(entry.key, entry.chat_id, entry.lane)
             if is_due:
+                for hand in self._hands.values():
+                    if hand.key.table == "boards":  # it may be the one that is meant
+                        hand.nudge.set()
                 self._read_soon()
             if everything:
                 for hand in self._hands.values():
@@ -267,16 +270,17 @@ class Hands:
 def _begin(tx: Tx, now: float) -> None:
     tx.agenda.unstick(now)
     tx.boards.unstick(now)
+    tx.boards.make_retries_due(now)
     tx.chats.wake_unannounced(now)
 
 
 def _retry_all(tx: Tx, now: float) -> None:
     tx.agenda.make_retries_due(now)
-    tx.boards.unstick(now)
+    tx.boards.make_retries_due(now)
 
 
 def _due(tx: Tx, lanes: list[Lane], now: float, limit: int, crowded: list[tuple[Lane, int]]) -> Due:
     due = tx.agenda.due(lanes, now, limit=limit, but=crowded)
-    boards, next_at = tx.boards.due(now, limit, lanes)
-    moments = [each for each in (due.next_at, next_at) if each is not None]
-    return Due([*due.rows, *boards], due.more or len(boards) == limit, min(moments, default=None))
+    boards = tx.boards.due(lanes, now, limit=limit)
+    moments = [each for each in (due.next_at, boards.next_at) if each is not None]
+    return Due([*due.rows, *boards.rows], due.more or boards.more, min(moments, default=None))

@@ -14,7 +14,7 @@ from bot import logs
 from bot.clock import steady
 from bot.core import delivery
 from bot.core.answers import Added, Cancelled, Dropped, GivenUp, Lapsed, Rendered, Result
-from bot.core.invoice import Audience, Invoice, State
+from bot.core.invoice import Audience, Invoice
 from bot.core.notices import Owners
 from bot.core.outcomes import Verdict, judge
 from bot.core.steps import NOTICE_AFTER_S, Around, Step, next_step, resting
@@ -92,7 +92,7 @@ class Worker:
 
     async def take_up(self, row: Invoice) -> Invoice:
         """A row that comes into a hand: whether a message of another process arrived is unknown."""
-        if row.board_id and row.state is State.SETTLED:
+        if row.board_id:  # what became of it may be on its board already
             self._bell.ring_due()
         if marker := delivery.left_behind(row):
             return await self._store.must(commit.mark, row.id, marker)
@@ -175,7 +175,7 @@ class Worker:
 
     async def _moved(self, row: Invoice, new_chat_id: int) -> bool:
         """Follow the row's group to its new id. False, and nothing is done, where that is none."""
-        if not self._patience.believes_move(row, asyncio.get_running_loop().time()):
+        if not self._patience.believes_move(row.key, asyncio.get_running_loop().time()):
             log.warning("group moved again: not believed yet", chat=row.chat_id, to=new_chat_id)
             return False
         return await self._places.moved(row.chat_id, new_chat_id, must=True)
@@ -241,11 +241,7 @@ class Worker:
 
     async def _nudged(self, row: Invoice, hand: Hand, timeout_s: float) -> Invoice | None:
         """The row as it is once something happened to it or the time is over."""
-        try:
-            async with asyncio.timeout(max(0.0, timeout_s)):
-                await hand.nudge.wait()
-        except TimeoutError:
-            pass
+        await hand.nudged(timeout_s)
         return await self.read(row.id)
 
 

@@ -9,11 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.core import work
-from bot.core.board import Board, BoardColumns, BoardState, Seat, SeatColumns
+from bot.core.board import BOARD_LANES, Board, BoardColumns, BoardState, Seat, SeatColumns
 from bot.core.invoice import Invoice, State
-from bot.core.work import Lane
+from bot.core.work import MAX_FAULTS, Lane
+from bot.store.agenda import Due
 from bot.store.invoices import Invoices
-from bot.store.noun import ROWS, Noun, touch
+from bot.store.noun import IS_PART, ROWS, Noun, touch
 from bot.store.rows import BOARDS
 from bot.store.tables import boards, invoices, seats
 
@@ -22,6 +23,17 @@ _ALL = tuple(_b[name] for name in BOARDS.columns)
 _BOARDS = sa.select(*_ALL)
 _SEAT = ("number", "amount_msat", "person_id", "name", "token", "leaving", "otherwise")
 _SEATS = sa.select(*(_s[name] for name in _SEAT))
+# A figure that is bound would hide from SQLite that the index for it can be used.
+_HAS_TOKEN = _s.token != sa.literal_column("''")
+_LANE: sa.BindParameter[Lane] = sa.bindparam("lane")
+_NOW: sa.BindParameter[float] = sa.bindparam("now")
+_DUE = (
+    sa.select(_b.id)
+    .where(_b.lane == _LANE, _b.due_at <= _NOW)
+    .order_by(_b.due_at)
+    .limit(sa.bindparam("most"))
+)
+_NEXT_DUE_AT = sa.select(sa.func.min(_b.due_at)).where(_b.lane == _LANE, _b.due_at > _NOW)
 
 
 class Boards(Noun):
@@ -44,7 +56,7 @@ class Boards(Noun):
         if not token:
             return None
         found = self._connection.execute(
-            sa.select(_s.board_id, _s.number).where(_s.token == token, _s.token != "")
+            sa.select(_s.board_id, _s.number).where(_s.token == token, _HAS_TOKEN)
         ).first()
         board = None if found is None else self.get(found.board_id)
         if board is None or found is None:
@@ -89,27 +101,36 @@ class Boards(Noun):
         here = (_s.board_id == board_id, _s.number == number)
         self._connection.execute(sa.update(seats).where(*here).values(**columns))
 
+    def make_retries_due(self, now: float) -> None:
+        """What waits for another try is due: the clock was set, or a process begins."""
+        due = BOARDS.packed(work.retry_now(now))
+        put_off = (_b.retry_at > 0, _b.due_at.is_not(None), _b.faults < MAX_FAULTS)
+        self._connection.execute(sa.update(boards).where(*put_off).values(**due))
+
     def unstick(self, now: float) -> None:
-        """Give stuck boards another chance, and what waits for another try."""
-        unstuck = BOARDS.packed({**work.unstuck(now), **work.retry_now(now)})
-        put_off = (_b.retry_at > 0, _b.due_at.is_not(None))
-        self._connection.execute(sa.update(boards).where(*put_off).values(**unstuck))
+        """Give stuck boards another chance."""
+        unstuck = BOARDS.packed(work.unstuck(now))
+        stuck = (_b.retry_at > 0, _b.faults >= MAX_FAULTS)
+        self._connection.execute(sa.update(boards).where(*stuck).values(**unstuck))
 
     def prune(self, before: float) -> None:
         """Remove closed boards that ended before then and of whose parts none is kept."""
-        parts = sa.select(_c.id).where(_c.board_id == _b.id, _c.board_id > 0)
+        parts = sa.select(_c.id).where(_c.board_id == _b.id, IS_PART)
         old = (_b.ends_at < before, _b.state == BoardState.CLOSED, ~parts.exists())
         ids = sa.select(_b.id).where(*old)
         self._connection.execute(sa.delete(seats).where(_s.board_id.in_(ids)))
         self._connection.execute(sa.delete(boards).where(*old))
 
-    def is_seated(self, board_id: int, number: int, person_id: int, now: float) -> bool:
-        """Whether this seat is this person's, and may be paid."""
-        board = self.get(board_id)
+    def may_renew(self, part: Invoice, now: float) -> bool:
+        """Whether a part is the newest of a seat that is still its person's and may be paid."""
+        board = self.get(part.board_id)
         if board is None or board.state is not BoardState.OPEN or now >= board.ends_at:
             return False
         return any(
-            seat.number == number and seat.person_id == person_id and not seat.is_done
+            seat.part is not None
+            and seat.part.id == part.id
+            and seat.person_id == part.asker_id
+            and not seat.is_done
             for seat in board.seats
         )
 
@@ -123,31 +144,33 @@ class Boards(Noun):
         here = (_b.chat_id == chat_id, _b.state != BoardState.CLOSED)
         return self._connection.execute(statement.where(*here)).scalar_one()
 
-    def asked_since(self, asker_id: int, since: float) -> int:
-        """How many boards this person has asked for since then."""
+    def asked_since(self, asker_id: int, since: float, until: float) -> int:
+        """How many boards this person has asked for between these times."""
         statement = sa.select(sa.func.count()).select_from(boards)
-        asked = (_b.asker_id == asker_id, _b.asked_at >= since)
+        asked = (_b.asker_id == asker_id, _b.asked_at.between(since, until))
         return self._connection.execute(statement.where(*asked)).scalar_one()
 
-    def parts_since(self, board_id: int, person_id: int, since: float) -> int:
-        """How many parts this person was asked for since then."""
+    def parts_since(self, board_id: int, person_id: int, since: float, until: float) -> int:
+        """How many invoices for parts of a board this person has got between these times."""
         statement = sa.select(sa.func.count()).select_from(invoices)
-        asked = (_c.board_id == board_id, _c.asker_id == person_id, _c.asked_at >= since)
-        return self._connection.execute(statement.where(*asked)).scalar_one()
+        here = (_c.board_id == board_id, IS_PART, _c.asker_id == person_id)
+        asked = statement.where(*here, _c.asked_at.between(since, until))
+        return self._connection.execute(asked).scalar_one()
 
-    def due(
-        self, now: float, limit: int, lanes: Iterable[Lane]
-    ) -> tuple[list[Board], float | None]:
-        """Boards that are due now, and when the next one is."""
-        waits = (_b.lane.in_([int(lane) for lane in lanes]), _b.due_at.is_not(None))
-        ids = self._connection.execute(
-            sa.select(_b.id).where(*waits, _b.due_at <= now).order_by(_b.due_at).limit(limit)
-        ).scalars()
-        found = [board for each in ids if (board := self.get(each)) is not None]
-        next_at = self._connection.execute(
-            sa.select(sa.func.min(_b.due_at)).where(*waits, _b.due_at > now)
-        ).scalar()
-        return found, next_at
+    def due(self, lanes: Iterable[Lane], now: float, *, limit: int) -> Due:
+        """Boards that are due now, the most urgent lane first, of each at most `limit`."""
+        rows: list[Invoice | Board] = []
+        more = False
+        moments: list[float] = []
+        for lane in sorted(set(lanes) & set(BOARD_LANES)):
+            ids = self._connection.execute(_DUE, {"lane": lane, "now": now, "most": limit})
+            found = [board for (each,) in ids.all() if (board := self.get(each)) is not None]
+            rows += found
+            more = more or len(found) == limit
+            next_at = self._connection.execute(_NEXT_DUE_AT, {"lane": lane, "now": now}).scalar()
+            if next_at is not None:
+                moments.append(next_at)
+        return Due(rows, more, min(moments, default=None))
 
     def _board(self, *here: sa.ColumnElement[bool]) -> Board | None:
         kept = self._connection.execute(_BOARDS.where(*here)).first()
@@ -167,7 +190,7 @@ class Boards(Noun):
     def _parts(self, board_id: int) -> dict[int, Invoice]:
         """The newest part of each seat, or the one that is paid."""
         parts: dict[int, Invoice] = {}
-        for row in self._all(ROWS.where(_c.board_id == board_id, _c.board_id > 0).order_by(_c.id)):
+        for row in self._all(ROWS.where(_c.board_id == board_id, IS_PART).order_by(_c.id)):
             there = parts.get(row.part)
             if there is None or there.state is not State.SETTLED:
                 parts[row.part] = row

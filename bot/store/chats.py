@@ -73,7 +73,7 @@ class Chats(Noun):
         if not is_unreachable:
             self._pass_over(now, _c.chat_id == chat_id)
             self._wake(now, sa.or_(_c.chat_id == chat_id, _UNANNOUNCED))
-            self._wake_boards(now, _b.chat_id == chat_id)
+            self._wake_boards(now, chat_id)
 
     def wake_unannounced(self, now: float) -> None:
         """Payments that nobody could be told of are due: by now there may be other owners."""
@@ -112,6 +112,8 @@ class Chats(Noun):
         self._wake(now)
         self._void_messages(now)
         self._void_boards(now)
+        its_own = _b.chat_id > COUNTED_BY_CHAT
+        self._connection.execute(sa.update(boards).where(its_own).values(reply_to=None))
         # In a supergroup the command that the card replied to has the same number for every bot.
         self._write(packed(reply_to=None), _c.chat_id > COUNTED_BY_CHAT)
         is_open = (_c.state == State.OPEN, _c.lane != Lane.OTHER_NODE)
@@ -131,18 +133,20 @@ class Chats(Noun):
         )
         self._write(packed(card_id=None, payment_request_id=None, duplicates={}), *here)
 
-    def _wake_boards(self, now: float, *which: sa.ColumnElement[bool]) -> None:
+    def _wake_boards(self, now: float, chat_id: int) -> None:
+        """The boards of a chat are shown as they are; one that is open waited for its end."""
         due = BOARDS.packed(work.reachable(now))
-        waits = _b.lane == Lane.UNREACHABLE
-        self._connection.execute(sa.update(boards).where(waits, *which).values(**due))
+        waits = sa.or_(_b.lane == Lane.UNREACHABLE, _b.state == BoardState.OPEN)
+        here = (_b.chat_id == chat_id, waits)
+        self._connection.execute(sa.update(boards).where(*here).values(**due))
 
     def _void_boards(self, now: float, *here: sa.ColumnElement[bool]) -> None:
-        """Boards that are not closed are shown afresh; of the others nothing can be edited."""
+        """Boards that are unfinished are shown afresh; of the others nothing can be edited."""
         void: dict[str, Any] = {"card_id": None, "shown": "", **delivery.overtaken()}
         afresh = BOARDS.packed({**void, **work.moved(now)})
-        is_open = _b.state != BoardState.CLOSED
-        self._connection.execute(sa.update(boards).where(is_open, *here).values(**afresh))
-        gone = sa.update(boards).where(~is_open, *here).values(card_id=None, announced=True)
+        is_finished = sa.and_(_b.state == BoardState.CLOSED, _b.announced)
+        self._connection.execute(sa.update(boards).where(~is_finished, *here).values(**afresh))
+        gone = sa.update(boards).where(is_finished, *here).values(card_id=None)
         self._connection.execute(gone)
 
     def _put_chat(self, chat_id: int, **columns: Any) -> None:

@@ -10,7 +10,7 @@ from bot.core.split import described
 from bot.core.text import MAX_TEXT, length
 from bot.core.wishes import Closing, Leaving, Parting, Sitting, Splitting
 from bot.texts.cards import FACE_SIGNS, MAY_BE_DUPLICATE
-from bot.texts.phrases import count, escape, long_memo, moment, name, node_of, short_memo
+from bot.texts.phrases import count, escape, long_memo, moment, name, node_of, remark, short_memo
 
 #: Names that are shown; the others are folded.
 NAMES_SHOWN = 12
@@ -104,10 +104,18 @@ def board_announcement(shown: Board, *, may_be_duplicate: bool = False) -> str:
 
 def board_notice(notice: Notice) -> str:
     """What happened to a board that an owner should know, and what to do."""
-    row, why = notice.row_id, escape(notice.why)
+    row, why = notice.row_id, escape(remark(notice.why))
+    others = count(notice.count - 1, "other split")
+    more = f" In the hour before, the same happened to {others}." if notice.count > 1 else ""
     if notice.kind is Kind.BOARD_REFUSED:
-        return f"Telegram rejected the message of split {row}: {why}. I'm closing the split."
-    return f"I can't finish split {row} ({notice.step}: {why}). See the log for details."
+        return f"Telegram rejected the message of split {row}: {why}. I'm closing the split.{more}"
+    if notice.kind is Kind.BOARD_UNTRUE:
+        return (
+            f"Telegram rejected an edit of the message of split {row}: {why}. "
+            f"It shows an older state until the next edit.{more}"
+        )
+    because = why or "nothing changes"
+    return f"I can't finish split {row} ({notice.step}: {because}). See the log for details."
 
 
 def splitting(came_of_it: Splitting) -> str:
@@ -153,6 +161,10 @@ def parting(came_of_it: Parting) -> str:
         Parting.NOT_YOURS: (
             "This link is for somebody else's part, or no longer valid. "
             f"Press {PAY_BUTTON} in the group."
+        ),
+        Parting.CANCELLING: (
+            "I'm still cancelling the invoice that you had for this part. "
+            "Please try again in a moment."
         ),
         Parting.TOO_MANY: "You have asked for this part too often. Please try again in an hour.",
     }[came_of_it]

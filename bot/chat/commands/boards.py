@@ -89,7 +89,7 @@ class Boards:
         if message is not None:
             handle = (query.data or "").partition(":")[2]
             chat_id = self._places.now(message.chat.id)
-            came_of_it, token = await self._actions.sit(handle, chat_id, message.message_id, by)
+            came_of_it, token = await self._actions.sit(handle, chat_id, by)
         if came_of_it is Sitting.SEATED:
             url = f"https://t.me/{self._telegram_bot.username}?start={token}"
             return [Answer(query.id, person_id, "", url=url)]

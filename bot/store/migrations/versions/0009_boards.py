@@ -46,6 +46,8 @@ def upgrade() -> None:
     op.create_index("boards_due", "boards", ["lane", "due_at"])
     op.create_index("boards_handle", "boards", ["handle"], unique=True)
     op.create_index("boards_card", "boards", ["chat_id", "card_id"])
+    op.create_index("boards_retry", "boards", ["retry_at"])
+    op.create_index("boards_state", "boards", ["state", "ends_at"])
     op.create_index("boards_asker", "boards", ["asker_id", "asked_at"])
     op.create_table(
         "seats",
