@@ -224,7 +224,7 @@ def _part(
         state=State.PENDING,
         **drawn,
     )
-    if seat.part is not None:  # its card offers no renewal any more
+    if seat.part is not None:  # its card offers no renewal from now on
         tx.invoices.update(seat.part.id, replaced=True, **work.wanted(now, Lane.COMMAND))
     return Parting.ASKED, row
 

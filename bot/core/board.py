@@ -75,7 +75,7 @@ class Seat:
 
     @property
     def is_done(self) -> bool:
-        """Whether nobody is asked for it any more."""
+        """Whether nobody has to pay it."""
         return self.is_paid or self.otherwise
 
     @property

@@ -40,8 +40,11 @@ def parse(text: str, *, min_sats: int, max_sats: int) -> Bill:
     match = _DIVISION.match(text)
     sum_msat = _amount(match[1]) if match else None
     if match is None or sum_msat is None:
-        if text:
-            parse_amount(text.split(maxsplit=1)[0])  # what is wrong with that is said first
+        sums = text.partition("/")[0].split()
+        if text and not sums:
+            refuse(Problem.SUM_MISSING, EXAMPLE)
+        if sums:  # what is wrong with that is said first
+            _parse(sums[0])
         refuse(Problem.COUNT_MISSING, EXAMPLE)
     _, before, behind, count_text = match.groups()
     count = _count(match[1].strip(), count_text, is_apart=bool(before or behind))
@@ -63,14 +66,34 @@ def parts(sum_msat: int, count: int) -> list[int]:
 def _amount(text: str) -> int | None:
     """The amount, where this is one and nothing else. Raises `AmountRefused` for any other."""
     try:
-        amount_msat = parse_amount(text)
+        amount_msat = _parse(text)
     except AmountRefused as error:
-        if error.values["problem"] in (Problem.NOT_ALONE, Problem.NOT_A_NUMBER):
+        if error.problem in (Problem.NOT_ALONE, Problem.NOT_A_NUMBER):
             return None  # "84k pizza/beer"
         raise
     if amount_msat == 0:
         refuse(Problem.SUM_MISSING, EXAMPLE)
     return amount_msat
+
+
+def _parse(text: str) -> int:
+    """As `parse_amount`, with an example that is a bill."""
+    try:
+        return parse_amount(text)
+    except AmountRefused as error:
+        if error.problem == Problem.ZERO:  # whose sentence speaks of any amount
+            refuse(Problem.SUM_MISSING, EXAMPLE)
+        others = {n: each for n, each in error.values.items() if n not in ("problem", "example")}
+        works = _as_bill(str(error.values["example"]))
+        raise AmountRefused(error.problem, example=works, **others) from None
+
+
+def _as_bill(example: str) -> str:
+    """An example of an amount as one of a bill."""
+    try:
+        return f"{example}/4" if parse_amount(example) else EXAMPLE
+    except AmountRefused:  # it has a memo
+        return EXAMPLE
 
 
 def _count(amount: str, written: str, *, is_apart: bool) -> int:

@@ -190,7 +190,7 @@ class Boards(Noun):
     def _parts(self, board_id: int) -> dict[int, Invoice]:
         """The newest part of each seat, or the one that is paid."""
         parts: dict[int, Invoice] = {}
-        for row in self._all(ROWS.where(_c.board_id == board_id, IS_PART).order_by(_c.id)):
+        for row in self._all(ROWS.where(_c.board_id == board_id, IS_PART).order_by(_c.part, _c.id)):
             there = parts.get(row.part)
             if there is None or there.state is not State.SETTLED:
                 parts[row.part] = row

@@ -144,7 +144,9 @@ class Chats(Noun):
         """Boards that are unfinished are shown afresh; of the others nothing can be edited."""
         void: dict[str, Any] = {"card_id": None, "shown": "", **delivery.overtaken()}
         afresh = BOARDS.packed({**void, **work.moved(now)})
-        is_finished = sa.and_(_b.state == BoardState.CLOSED, _b.announced)
+        # By the state alone SQLite would read all that were ever closed.
+        is_closed = sa.func.coalesce(_b.state, "") == BoardState.CLOSED
+        is_finished = sa.and_(is_closed, _b.announced)
         self._connection.execute(sa.update(boards).where(~is_finished, *here).values(**afresh))
         gone = sa.update(boards).where(is_finished, *here).values(card_id=None)
         self._connection.execute(gone)

@@ -161,7 +161,7 @@ _SENTENCES: dict[Problem, tuple[str, str]] = {
     ),
     Problem.COUNT_MISSING: (
         "How many people share the bill?",
-        "Write their number behind a slash, for example {example}.",
+        "Write their number after a slash, for example {example}.",
     ),
     Problem.COUNT_UNREADABLE: (
         "{shown} is not a number of people.",

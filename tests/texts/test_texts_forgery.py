@@ -199,6 +199,7 @@ def test_no_plain_line_begins_with_what_somebody_wrote(kind: str, memo: str, nam
 def test_what_is_no_amount_stays_in_its_marks(problem: Problem, shown: str) -> None:
     def make(shown: str, _: str = "") -> str:
         values = {"example": "2100", "limit_sats": 1, "fewer": "1", "more": "2", "shown": shown}
+        values |= {"least": 2, "most": 50}
         return texts.why(AmountRefused(problem, **values))
 
     text = make(shown)
