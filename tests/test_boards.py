@@ -7,7 +7,7 @@ import pytest
 from bot import texts
 from bot.core.board import LIVES_S
 from bot.core.invoice import Face
-from bot.core.wishes import Parting, Sitting
+from bot.core.wishes import Parting, Sitting, Splitting
 from bot.demo.node import CANCELED, SETTLED
 from bot.demo.telegram import Chat, Message, User, start_token
 from tests.world import NAME, World
@@ -206,3 +206,74 @@ async def test_what_is_unclear_is_refused_with_an_example(
     world.telegram.say(world.group, world.anna, f"/split {what}")
     await world.until(lambda: [m for m in world.ours(world.group) if says in (m.text or "")])
     assert not boards(world, world.group)
+
+
+async def test_who_leaves_a_group_that_the_bot_was_removed_from_has_nothing_to_pay(
+    world: World,
+) -> None:
+    shown = await split(world)
+    card = await my_part(world, shown, world.bert, 28_000)
+    await board(world, world.group, '"Bert"')
+    world.telegram.remove_bot(world.group)
+    world.telegram.press(card.chat, world.bert, card.id, text="Not me")
+    await world.becomes(card, Face.CANCELLED)
+    assert [i.state for i in world.node.invoices.values()] == [CANCELED]
+
+
+async def test_a_part_that_was_cancelled_is_had_again_by_a_press(world: World) -> None:
+    shown = await split(world)
+    card = await my_part(world, shown, world.bert, 28_000)
+    world.telegram.say(card.chat, world.bert, "/cancel", reply_to=card)
+    await world.becomes(card, Face.CANCELLED)
+    again = await my_part(world, shown, world.bert, 28_000)
+    assert again.id != card.id
+    await world.until(lambda: not world.buttons(card))  # the card before offers nothing now
+    world.node.pay(world.request_in(again))
+    await board(world, world.group, '✅ 28,000 sats: "Bert"')
+
+
+async def test_a_press_renews_ones_own_part(world: World) -> None:
+    shown = await split(world)
+    card = await my_part(world, shown, world.bert, 28_000)
+    world.telegram.say(card.chat, world.bert, "/cancel", reply_to=card)
+    await world.becomes(card, Face.CANCELLED)
+    world.telegram.press(card.chat, world.bert, card.id, text="Renew")
+    again = await world.shown(card.chat, Face.OPEN, sats=28_000)
+    world.node.pay(world.request_in(again))
+    await board(world, world.group, '✅ 28,000 sats: "Bert"')
+
+
+async def test_in_private_nothing_is_split(world: World) -> None:
+    await world.start_bot()
+    world.telegram.say(world.private(world.anna), world.anna, "/split 84k/4 pizza")
+    await world.said(world.private(world.anna), texts.SPLIT_IN_GROUPS)
+
+
+async def test_one_person_makes_three_bills_in_ten_minutes_and_a_chat_has_five(
+    world: World,
+) -> None:
+    await split(world)
+    world.telegram.join(world.group, world.stranger)
+    for _ in range(2):
+        world.telegram.say(world.group, world.anna, "/split 84k/4")
+    world.telegram.say(world.group, world.anna, "/split 84k/4")
+    await world.said(world.group, texts.splitting(Splitting.TOO_OFTEN))
+    for person in (world.bert, world.bert, world.bert):
+        world.telegram.say(world.group, person, "/split 84k/4")
+    await world.said(world.group, texts.splitting(Splitting.TOO_MANY_OPEN))
+    await world.until(lambda: len(boards(world, world.group)) == 5)
+    world.telegram.say(world.group, world.owner, "/split 84k/4")  # an owner has no limit
+    await world.until(lambda: len(boards(world, world.group)) == 6)
+
+
+async def test_a_copy_of_a_board_that_nobody_knows_of_takes_presses_as_well(world: World) -> None:
+    world.telegram.drop("sendMessage", acted=True, times=1)
+    await split(world)
+    await world.until(lambda: len(boards(world, world.group)) == 2, 30.0)
+    first, second = boards(world, world.group)
+    assert "This may be a duplicate of a message above." in (second.text or "")
+    card = await my_part(world, first, world.bert, 28_000)
+    assert await said(world, second, world.bert) == ""
+    world.node.pay(world.request_in(card))
+    await world.until(lambda: '✅ 28,000 sats: "Bert"' in (second.text or ""))
+    assert len(world.node.invoices) == 1

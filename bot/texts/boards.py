@@ -14,6 +14,8 @@ from bot.texts.phrases import count, escape, long_memo, moment, name, node_of, r
 
 #: Names that are shown; the others are folded.
 NAMES_SHOWN = 12
+#: Room for a line that counts the others.
+_COUNT_OF_OTHERS = 40
 PAY_BUTTON = "Pay my part"
 LEAVE_BUTTON = "Not me"
 SPLIT_IN_GROUPS = "A bill is split in a group: write /split there."
@@ -33,17 +35,31 @@ def board(shown: Board, payee: str | None, *, may_be_duplicate: bool = False) ->
         top.append(MAY_BE_DUPLICATE)
     top += long_memo(shown.memo)
     top += _people(shown, payee)
-    lines = [_seat(seat) for seat in shown.seats]
+    ending = _ending(shown)
+    room = MAX_TEXT - length("\n".join([*top, *ending])) - 1
+    lines = _seats(shown, room)
     seats = lines[:NAMES_SHOWN]
     if folded := lines[NAMES_SHOWN:]:
         inside = "\n".join(folded)
         seats.append(f"<blockquote expandable>{inside}</blockquote>")
-    text = "\n".join([*top, *seats, *_ending(shown)])
-    if length(text) <= MAX_TEXT:
-        return text
-    paid = sum(seat.is_done for seat in shown.seats)
-    few = f"{paid} of {count(len(shown.seats), 'part')} paid"
-    return "\n".join([_first_line(shown), *_people(shown, payee), few, *_ending(shown)])
+    return "\n".join([*top, *seats, *ending])
+
+
+def _seats(shown: Board, room: int) -> list[str]:
+    """A line each, as many as `room` takes; the last one counts those that are left out."""
+    lines = [_seat(seat) for seat in shown.seats]
+    if sum(length(line) + 1 for line in lines) <= room:
+        return lines
+    room -= _COUNT_OF_OTHERS
+    fitting: list[str] = []
+    for line in lines:
+        room -= length(line) + 1
+        if room < 0:
+            break
+        fitting.append(line)
+    others = shown.seats[len(fitting) :]
+    paid = sum(seat.is_done for seat in others)
+    return [*fitting, f"and {count(len(others), 'more part')}, {paid} of them paid"]
 
 
 def _first_line(shown: Board) -> str:
