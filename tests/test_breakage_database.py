@@ -246,8 +246,20 @@ async def test_a_file_that_is_removed_holds_everything_back_until_it_is_put_back
     await world.stop_bot()
 
 
+def empty(file: Path) -> None:
+    os.truncate(file, 0)
+
+
+def zeroed_behind_its_first_page(file: Path) -> None:
+    size = file.stat().st_size
+    with file.open("r+b") as database:
+        database.seek(4096)
+        database.write(bytes(size - 4096))
+
+
+@pytest.mark.parametrize("harm", [empty, zeroed_behind_its_first_page])
 async def test_a_file_that_is_cut_short_where_it_is_holds_everything_back(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, harm: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "HEARTBEAT_S", 0.05)
     chat, owners = world.private(world.anna), world.private(world.owner)
@@ -256,18 +268,48 @@ async def test_a_file_that_is_cut_short_where_it_is_holds_everything_back(
     card = await world.ask(chat, world.anna, "/invoice 1")
     file = world.folder / "bot.db"
     before = file.read_bytes()
-    os.truncate(file, 0)
+    harm(file)
+    harmed = file.read_bytes()
     notice = await world.notified(owners, Kind.DATABASE_AWAY)
     assert str(file) in notice.text
     world.telegram.say(chat, world.anna, "/invoice 2")
     world.node.pay(world.request_in(card))
     await held_back(world)
     assert (len(world.node.invoices), world.face(card)) == (1, Face.OPEN)
-    assert file.read_bytes() == b""
+    assert file.read_bytes() == harmed
     file.write_bytes(before)
     await world.becomes(card, Face.PAID, LATER_S)
     await world.until(lambda: cards(world, chat) == [2], LATER_S)
     assert len(world.notices(owners, Kind.DATABASE_AWAY)) == 1
+    await world.stop_bot()
+
+
+async def test_an_older_copy_of_the_same_size_holds_everything_back(world: World) -> None:
+    chat, owners = world.private(world.anna), world.private(world.owner)
+    file, journal = world.folder / "bot.db", world.folder / "bot.db-wal"
+    world.telegram.say(owners, world.owner, "/start")
+    await world.start_bot()
+    made = [await world.ask(chat, world.anna, f"/invoice {sats}") for sats in range(1, 9)]
+    await until(lambda: journal.stat().st_size == 0)
+    older = file.read_bytes()
+    for card in made[:4]:
+        world.node.pay(world.request_in(card))
+        await world.becomes(card, Face.PAID)
+    await world.until(lambda: len(world.announcements(chat, "Anna Berg")) == 4)
+    await until(lambda: journal.stat().st_size == 0)
+    newer = file.read_bytes()
+    assert len(newer) == len(older)
+    file.write_bytes(older)
+    world.telegram.say(chat, world.anna, "/invoice 2100")
+    world.node.pay(world.request_in(made[4]))
+    await held_back(world)
+    assert world.face(made[4]) is Face.OPEN
+    assert len(world.node.invoices) == len(made)
+    assert file.read_bytes() == older
+    file.write_bytes(newer)
+    await world.becomes(made[4], Face.PAID, LATER_S)
+    await world.until(lambda: 2100 in cards(world, chat), LATER_S)
+    await world.until(lambda: len(world.announcements(chat, "Anna Berg")) == 5, LATER_S)
     await world.stop_bot()
 
 

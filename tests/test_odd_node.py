@@ -168,12 +168,11 @@ async def test_a_node_puts_no_line_into_what_the_bot_says_of_it(world: World) ->
         return message
 
     chat = world.private(world.owner)
-    world.telegram.say(chat, world.owner, "/start")
     await world.start_bot()
-    await world.shown(chat, Role.SENTENCE)
+    await world.open_card(chat, world.owner, "/invoice 22")  # so the node has been asked
     world.node.garble("GetInfo", forged, times=MANY)
     world.telegram.say(chat, world.owner, "/status")
-    await world.until(lambda: "simnet" in (world.ours(chat)[-1].text or ""))
+    await world.until(lambda: "Connected" in (world.ours(chat)[-1].text or ""))
     lines = (world.ours(chat)[-1].text or "").splitlines()
     assert [line[:11] for line in lines if line] == ["⚡ Connected", "⚠️ macaroon"]
     await world.stop_bot()

@@ -1102,7 +1102,7 @@ class Orders(RuleBasedStateMachine):
         notified = self._once_a_payment("payment notice", counts)
         assert {m.room.id for m in self._all("payment notice")} <= {OWNER}
         for row in paid if not self.process.parts.places.is_unreachable(OWNER) else []:
-            assert row.owner_to_notify([OWNER]) is None, "the owner is still to be notified"
+            assert not row.to_notify([OWNER]), "the owner is still to be notified"
             enough = notified[row.paid_msat // 1000] >= counts[row.paid_msat // 1000]
             in_other_words = row.announce_to is not Audience.CHAT or self.was_cut_off
             assert enough or self.not_told or in_other_words, "the owner was not notified"

@@ -65,9 +65,8 @@ class Ages:
         """
         if not self.is_bounded:
             return None
-        if self._told_ahead_s is None:
-            return self._clock()
-        return min(self._clock(), steady() + self._told_ahead_s)
+        ahead_s = self._newest_ahead_s if self._told_ahead_s is None else self._told_ahead_s
+        return min(self._clock(), steady() + ahead_s) if math.isfinite(ahead_s) else self._clock()
 
     def longest_wait_s(self) -> float:
         """How old an update can be that is handled now, in seconds: infinite after a start.

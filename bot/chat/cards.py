@@ -18,15 +18,18 @@ from bot.chat import buttons, pictures
 from bot.chat.buttons import Keyboard
 from bot.chat.chats import Chats
 from bot.chat.pictures import FILE_NAME, Pictures
-from bot.core.answers import Rendered
+from bot.core.answers import Notified, Rendered
 from bot.core.invoice import Audience, Columns, Face, Invoice
 from bot.core.steps import Around
 from bot.core.text import MAX_CAPTION, MAX_TEXT
 from bot.core.work import Do, Lane
 from bot.errors import (
+    AnswerUnreadable,
+    ChatError,
     ChatForbidden,
     ChatMoved,
     ChatRefused,
+    MaybeSent,
     MessageGone,
     NodeError,
     TopicClosed,
@@ -58,8 +61,6 @@ class Cards:
         self._pictures = Pictures(chats, store)
         self._owners = owners
         self._payee_of = payee
-        # row → which of several were reached, while the others were not
-        self._reached: dict[int, set[int]] = {}
 
     async def do(self, do: Do, row: Invoice, around: Around, reason: NodeError) -> Rendered:
         """Take a step in the chat; `reason` is why the row waits for the node."""
@@ -81,8 +82,6 @@ class Cards:
                 return await self._edit_duplicate(row)
             case Do.ANNOUNCE:
                 return await self._announce(row, row.audience(around.unreachable))
-            case Do.NOTIFY_OWNER:
-                return await self._notify(row, row.owner_to_notify(around.owners))
         raise ValueError(f"not a step in a chat: {do}")
 
     def _card(
@@ -183,12 +182,12 @@ class Cards:
         except ChatRefused as refusal:  # what people wrote may be what was refused
             log.warning("announced without name and memo", detail=refusal.detail)
             reached = await self._announce_to(row, audience, is_bare=True)
-        return {"announced": True, "notified": row.notified | reached}
+        return {"announced": True, "notified": {**row.notified, **reached}}
 
     async def _announce_to(
         self, row: Invoice, audience: Audience, *, is_bare: bool
-    ) -> frozenset[int]:
-        """Announce; the people who read it in private."""
+    ) -> dict[int, bool]:
+        """Announce; the people who read it in private, or may have."""
         text = texts.announcement(
             row,
             audience,
@@ -198,36 +197,54 @@ class Cards:
         )
         if audience is Audience.CHAT:
             await self._send_text(row, text)
-            return frozenset({row.chat_id} if row.chat_id > 0 else ())
+            return {row.chat_id: True} if row.chat_id > 0 else {}
         people = [row.asker_id] if audience is Audience.ASKER else sorted(self._owners)
-        reached = self._reached.setdefault(row.id, set())
-        left = [person for person in people if person not in reached]
         # Side by side: what one of them keeps waiting for delays no other.
-        sends = [self._send_to(person, row, text) for person in left]
+        sends = [self._send_to(person, row, text) for person in people]
         results = await asyncio.gather(*sends, return_exceptions=True)
+        came = dict(zip(people, results, strict=True))
+        if any(failure is None for failure in results):  # the others are notified as owners
+            maybe = {who: False for who, each in came.items() if isinstance(each, MaybeSent)}
+            return {**maybe, **{who: True for who, each in came.items() if each is None}}
         failures = [each for each in results if each is not None]
-        reached |= {who for who, failure in zip(left, results, strict=True) if failure is None}
-        for failure in failures:
-            if not isinstance(failure, ChatForbidden | ChatRefused):
-                raise failure  # that one once more
-        del self._reached[row.id]
-        if reached:
-            return frozenset(reached)
+        passing = [each for each in failures if not isinstance(each, ChatForbidden | ChatRefused)]
         # As long as one of them may come back, it is news that waits for that.
         away = [each for each in failures if isinstance(each, ChatForbidden)]
-        raise next(iter(away or failures), ChatForbidden(detail="there is nobody else"))
+        raise next(iter(passing or away or failures), ChatForbidden(detail="there is nobody else"))
 
-    async def _notify(self, row: Invoice, owner: int | None) -> Columns:
-        assert owner is not None  # noqa: S101 -- next_step asks for it only then
-        may_be_duplicate = row.may_be_duplicate(Do.NOTIFY_OWNER)
-        text = texts.payment_notice(row, owner, may_be_duplicate=may_be_duplicate)
+    async def notify(self, row: Invoice, people: Collection[int]) -> Notified:
+        """Tell these people, side by side, in private that it is paid. Raises what is a bug."""
+        results = await asyncio.gather(*(self._notify(row, person) for person in people))
+        came = dict(zip(people, results, strict=True))
+
+        def who(*kinds: type[ChatError]) -> frozenset[int]:
+            return frozenset(person for person, each in came.items() if isinstance(each, kinds))
+
+        read = frozenset(person for person, each in came.items() if each is None)
+        return Notified(read, who(MaybeSent), who(ChatForbidden), who(ChatRefused))
+
+    async def _notify(self, row: Invoice, person: int) -> ChatError | None:
+        """None where it is there."""
+        may_be_duplicate = person in row.notified
         try:
-            await self._send_to(owner, row, text, Lane.BACKGROUND)
-        except ChatRefused as refusal:
-            log.warning("owner notified without name and memo", detail=refusal.detail)
-            text = texts.payment_notice(row, owner, is_bare=True)
-            await self._send_to(owner, row, text, Lane.BACKGROUND)
-        return {"notified": row.notified | {owner}}
+            for is_bare in (False, True):
+                text = texts.payment_notice(
+                    row, person, may_be_duplicate=may_be_duplicate, is_bare=is_bare
+                )
+                try:
+                    await self._send_to(person, row, text, Lane.BACKGROUND)
+                except ChatRefused as refusal:
+                    if is_bare:
+                        raise
+                    log.warning("owner notified without name and memo", detail=refusal.detail)
+                else:
+                    return None
+        except AnswerUnreadable:  # it is there, and nothing of it has to be edited
+            return None
+        except ChatError as error:
+            log.info("owner not notified", reason=error.detail or error.key, **row.tag)
+            return error
+        return None
 
     async def _send_to(
         self, person: int, row: Invoice, text: str, urgency: Lane | None = None

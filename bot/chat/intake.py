@@ -38,7 +38,9 @@ POLL_EVERY_S = 0.2
 POLLS_IN_A_ROW = 5
 #: Seconds for which a token has to be rejected that was accepted before, by the login at least.
 DOUBT_S = 60.0
-#: Seconds in which a second conflict means that another copy goes on polling.
+#: Another copy goes on polling where so many conflicts come, each within so many seconds of the one
+#: before. One or two may be of polls of a process that was killed, which are still on their way.
+CONFLICTS = 3
 RIVAL_S = 60.0
 #: Updates whose numbers are remembered, to know them where they come again.
 REMEMBERED = 10 * 100
@@ -73,6 +75,7 @@ class Intake:
         self._doubt_s = doubt_s
         self._rejected_at: float | None = None  # since when, on the steady clock
         self._conflict_at = -math.inf  # the newest, on the steady clock
+        self._conflicts = 0  # one after the other
         self._offset = 0
         self._confirmed = 0
         # handled, but not to be confirmed before an older one
@@ -272,9 +275,11 @@ class Intake:
         return busy.retry_after_s if isinstance(busy, ChatBusy) else 0.0
 
     def _met_another(self) -> None:
-        """A single conflict may be of a copy that is just ending, as in a restart."""
+        """A few conflicts may be of a copy that is just ending, as in a restart."""
         before, self._conflict_at = self._conflict_at, steady()
-        if self._conflict_at - before <= RIVAL_S:
+        is_soon = self._conflict_at - before <= RIVAL_S
+        self._conflicts = self._conflicts + 1 if is_soon else 1
+        if self._conflicts >= CONFLICTS:
             self._on_rival()
 
     async def _remove_webhook(self) -> None:

@@ -74,26 +74,29 @@ class Pictures:
                 await self._remember(name, None)
         answer = await self._send(row, call, qr.closed_png(state))
         if isinstance(answer, Message) and answer.photo:
-            # The message is in the chat: that must be recorded, whatever becomes of this.
-            with contextlib.suppress(StoreUnavailable):
-                await self._remember(name, answer.photo[-1].file_id)
+            await self._remember(name, answer.photo[-1].file_id)
         return answer
 
     async def _send(self, row: Invoice, call: Call, picture: bytes | str) -> Message | bool | None:
         return await self._chats.send(row.chat_id, row.urgency, lambda bot: call(bot, picture))
 
     async def _file_id(self, name: str) -> str | None:
+        """None where nobody knows one, or the database cannot say: it is uploaded then."""
         if name not in self._file_ids:
-            stored = await self._store.do(_picture, name)
+            stored = None
+            with contextlib.suppress(StoreUnavailable):
+                stored = await self._store.do(_picture, name)
             if stored is not None:
                 self._file_ids[name] = stored
         return self._file_ids.get(name)
 
     async def _remember(self, name: str, file_id: str | None) -> None:
+        """Best effort: whatever becomes of this, the message has to be recorded."""
         self._file_ids.pop(name, None)
         if file_id is not None:
             self._file_ids[name] = file_id
-        await self._store.do(_set_picture, name, file_id)
+        with contextlib.suppress(StoreUnavailable):
+            await self._store.do(_set_picture, name, file_id)
 
 
 def _drawn(row: Invoice) -> bytes:

@@ -320,7 +320,7 @@ async def _make(
 async def _added(
     settings: Settings, *, amount_msat: int, memo: str
 ) -> tuple[NodeInvoice, int | None]:
-    from bot.core import inbound, outcomes  # noqa: PLC0415
+    from bot.core import inbound, terms  # noqa: PLC0415
     from bot.node.client import Node  # noqa: PLC0415
     from bot.node.gate import probe  # noqa: PLC0415
 
@@ -334,7 +334,7 @@ async def _added(
         await node.add(preimage=preimage, amount_msat=amount_msat, memo=memo, expiry_s=expiry_s)
         payment_hash = hashlib.sha256(preimage).digest()
         made = await node.lookup(payment_hash)
-        outcomes.confirm(
+        terms.confirm(
             made,
             payment_hash=payment_hash,
             amount_msat=amount_msat,

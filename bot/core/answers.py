@@ -122,5 +122,15 @@ class Rendered:
     columns: Columns
 
 
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """Who of some people was notified of a payment; the others are where no set says."""
+
+    read: frozenset[int]
+    maybe: frozenset[int]  # whether it arrived is unknown
+    lost: frozenset[int]  # nothing reaches them
+    refused: frozenset[int]  # Telegram takes no such message
+
+
 #: What came of a step; an error is a result like any other.
-Result = Added | Cancelled | GivenUp | Dropped | Lapsed | Rendered | Exception
+Result = Added | Cancelled | GivenUp | Dropped | Lapsed | Rendered | Notified | Exception

@@ -37,7 +37,7 @@ class DeliveryColumns(TypedDict, total=False):
 
 #: Markers that stay when a group gets a new id: a notice that is on its way is a notice, while a
 #: card's copy is void there.
-KEPT_IN_A_MOVE = frozenset({Do.ANNOUNCE, Do.NOTIFY_OWNER})
+KEPT_IN_A_MOVE = frozenset({Do.ANNOUNCE})
 
 
 def before(row: Delivery, do: Do, armed: Do | None) -> DeliveryColumns:
@@ -64,11 +64,6 @@ def left_behind(row: Delivery) -> DeliveryColumns:
 def unanswered(row: Delivery, do: Do) -> DeliveryColumns:
     """It may have arrived; what is unsure of other steps stays so."""
     return {"unsure": row.unsure | {do}} if do in SENDS else {}
-
-
-def arrived(row: Delivery, do: Do) -> DeliveryColumns:
-    """It is there, and the next one of the same step goes to somebody else."""
-    return {"unsure": row.unsure - {do}}
 
 
 def overtaken() -> DeliveryColumns:

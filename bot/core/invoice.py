@@ -84,8 +84,9 @@ class Shown(Placed):
     text_only: bool = False  # Telegram does not take the photo
     announce_to: Audience = Audience.CHAT
     notify_owners: bool = False  # of its payment, in private
-    #: People who have read of the payment in private.
-    notified: frozenset[int] = frozenset()
+    #: People who read of the payment in private, or, where it is False, may have read.
+    notified: Mapping[int, bool] = field(default_factory=dict)
+    notify_at: float = 0.0  # not before then, in Unix seconds
 
 
 class PlacedColumns(DeliveryColumns, total=False):
@@ -111,7 +112,8 @@ class ShownColumns(PlacedColumns, total=False):
     text_only: bool
     announce_to: Audience
     notify_owners: bool
-    notified: frozenset[int]
+    notified: Mapping[int, bool]
+    notify_at: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,11 +214,16 @@ class Invoice(Shown, Work):
         """Whether it is paid, and nobody was told."""
         return self.state is State.SETTLED and not self.announced
 
-    def owner_to_notify(self, owners: Iterable[int]) -> int | None:
-        """The first of these owners who has yet to hear in private that it is paid."""
-        if not self.notify_owners or not self.announced or self.state is not State.SETTLED:
-            return None
-        return next((each for each in owners if each not in self.notified), None)
+    def to_notify(self, owners: Iterable[int]) -> tuple[int, ...]:
+        """Those of these owners who have yet to hear in private that it is paid."""
+        if not self.notify_owners or self.state is not State.SETTLED or not self.announced:
+            return ()
+        return tuple(each for each in owners if not self.notified.get(each, False))
+
+    def with_notified(self, people: Iterable[int], *, surely: bool) -> dict[int, bool]:
+        """`notified`, where these have read of the payment, or may have."""
+        read = {each: surely or self.notified.get(each, False) for each in people}
+        return {**self.notified, **read}
 
     @property
     def audiences(self) -> tuple[Audience, ...]:

@@ -52,10 +52,12 @@ _SINGLE_NAMES = re.compile(
 # Letters that Unicode's list of confusables has for apostrophes: Hebrew, syllabics, runes. What is
 # between two of them, or above one, does not take them apart.
 _BETWEEN = r"[\s\u200d\u0300-\u036f\u0591-\u05c7\u20d0-\u20ff]*"
+_YODS = r"[\u05d9\u05f2]"
 _LETTERS_AS_QUOTES = re.compile(
-    rf"(?<![\u0591-\u05f2])(?:\u05d9{_BETWEEN}\u05d9|\u05f2)[\u0591-\u05c7]*(?![\u0591-\u05f2])"
-    rf"|(?<![\u1401-\u167f])\u144a{_BETWEEN}\u144a(?![\u1401-\u167f])"
-    rf"|(?<![\u16a0-\u16f8])\u16cc{_BETWEEN}\u16cc(?![\u16a0-\u16f8])"
+    rf"(?<![\u0591-\u05f2])(?:\u05d9{_BETWEEN}{_YODS}|\u05f2)(?:{_BETWEEN}{_YODS})*"
+    r"[\u0591-\u05c7]*(?![\u0591-\u05f2])"
+    rf"|(?<![\u1401-\u167f])\u144a(?:{_BETWEEN}\u144a)+(?![\u1401-\u167f])"
+    rf"|(?<![\u16a0-\u16f8])\u16cc(?:{_BETWEEN}\u16cc)+(?![\u16a0-\u16f8])"
 )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from bot.core import bolt11, delivery, work
+from bot.core import delivery, work
 from bot.core.answers import (
     Added,
     Cancelled,
@@ -18,6 +18,7 @@ from bot.core.answers import (
     Lapsed,
     NodeInvoice,
     NodeState,
+    Notified,
     Rendered,
     Result,
 )
@@ -25,7 +26,15 @@ from bot.core.failure import Failure
 from bot.core.inbound import receivable_of
 from bot.core.invoice import Audience, Columns, Face, Invoice, State, changes
 from bot.core.notices import Kind, Notice
-from bot.core.steps import EXPIRY_GRACE_S, LAPSE_AFTER_S, Around, next_step, prepared
+from bot.core.steps import (
+    EXPIRY_GRACE_S,
+    LAPSE_AFTER_S,
+    Around,
+    next_step,
+    owners_pause_s,
+    prepared,
+)
+from bot.core.terms import CLOCKS_APART_S
 from bot.core.work import EDITS, MAX_PAUSE_S, SENDS, Again, Do
 from bot.errors import (
     AnswerUnreadable,
@@ -34,7 +43,6 @@ from bot.errors import (
     ChatForbidden,
     ChatMoved,
     ChatRefused,
-    ClockBehind,
     InvoiceUnknown,
     MaybeSent,
     MessageGone,
@@ -55,10 +63,8 @@ LONGEST_AFTER_BUSY_S = 1.0
 #: connection broke or its server had an error: each more may be a copy.
 FIRST_AFTER_NO_ANSWER_S = 4.0
 FIRST_AFTER_BROKEN_S = 2.0
-#: Seconds by which the node's clock may be behind ours, and by which a payment's time may be off.
-CLOCKS_APART_S = 86_400.0
-#: Seconds by which what a payment request says of a time may differ from what the node says.
-TIMES_APART_S = 2
+#: Seconds after a payment in which an owner's notice that Telegram refuses is tried again.
+REFUSED_FOR_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ class Verdict:
     notices: tuple[Notice, ...] = ()
     #: Nothing reaches these now.
     unreachable: frozenset[Audience] = frozenset()
-    lost_owner: int | None = None  # nor this one
+    lost_owners: frozenset[int] = frozenset()  # nor these
 
 
 def judge(
@@ -104,15 +110,17 @@ def judge(
     later = replace(
         later,
         unreachable=later.unreachable | verdict.unreachable,
-        owners=tuple(each for each in later.owners if each != verdict.lost_owner),
+        owners=tuple(each for each in later.owners if each not in verdict.lost_owners),
     )
     if isinstance(result, Exception):
         if _is_due_as_it_was(do, row, verdict, later, now):
             verdict = _put_off(do, row, "step changed nothing", {"exc_info": result})
-    elif _changes_nothing(do, row, verdict, around, now):
+    elif _changes_nothing(do, row, verdict, later if do is Do.NOTIFY_OWNERS else around, now):
         verdict = _fault(do, row, "step changed nothing", verdict.columns or {}, {})
-    taken = work.after_step(row, do, verdict.again, now=now, jitter=around.jitter)
-    columns: Columns = {**(verdict.columns or {}), **changes(**taken)}
+    columns: Columns = {**(verdict.columns or {})}
+    if do is not Do.NOTIFY_OWNERS:  # that has a pause of its own
+        taken = work.after_step(row, do, verdict.again, now=now, jitter=around.jitter)
+        columns = {**columns, **changes(**taken)}
     if "chat_id" in columns:  # it is the asker's own now
         is_away = Audience.ASKER in later.unreachable
         later = replace(later, unreachable=frozenset({Audience.CHAT} if is_away else ()))
@@ -149,55 +157,6 @@ def paid(found: NodeInvoice) -> Columns:
     }
 
 
-def confirm(
-    found: NodeInvoice, *, payment_hash: bytes, amount_msat: int, expiry_s: int, asked_at: float
-) -> None:
-    """Whether a new invoice is what was asked for at `asked_at` (Unix seconds).
-
-    Raises `NodeOdd` where it is not, and `ClockBehind` where it was made long before: wallets go by
-    the right time, and nobody could pay it.
-    """
-    odd = contradiction(
-        found, payment_hash=payment_hash, amount_msat=amount_msat, expiry_s=expiry_s
-    )
-    if odd:
-        raise NodeOdd(detail=odd)
-    behind_s = asked_at - found.created_at
-    if behind_s > CLOCKS_APART_S:
-        raise ClockBehind(detail=f"{round(behind_s)} s")
-
-
-def contradiction(
-    found: NodeInvoice, *, payment_hash: bytes, amount_msat: int, expiry_s: int
-) -> str:
-    """What of a new invoice is not what was asked for, for the log; "" where nothing is.
-
-    An `amount_msat` of 0 is any amount. The payment request has to say the same: a wallet pays by
-    nothing else.
-    """
-    if found.payment_hash != payment_hash:
-        return "another payment hash"
-    if found.expires_at <= found.created_at:
-        return "no time to pay it"
-    if found.amount_msat != amount_msat:
-        return f"{found.amount_msat} msat, where {amount_msat} were asked for"
-    try:
-        terms = bolt11.read(found.payment_request)
-    except ValueError as error:
-        return f"its payment request: {error}"
-    if terms.payment_hash != payment_hash:
-        return "its payment request: another payment hash"
-    if terms.amount_msat != amount_msat:
-        return f"its payment request: {terms.amount_msat} msat, not {amount_msat}"
-    if terms.expiry_s != expiry_s:
-        return f"its payment request: {terms.expiry_s} s to pay it, not {expiry_s}"
-    # when that was asked for is no measure: it may have been added by an earlier try
-    times = ((found.created_at, terms.created_at), (found.expires_at, terms.expires_at))
-    if any(abs(said - written) > TIMES_APART_S for said, written in times):
-        return "its payment request: another time"
-    return ""
-
-
 def _came_of(
     do: Do, row: Invoice, result: Result, around: Around, *, gate_is_open: bool, now: float
 ) -> Verdict:
@@ -215,10 +174,9 @@ def _came_of(
         case Lapsed():
             return Verdict(columns={"unconfirmed": True})
         case Rendered():
-            columns = result.columns
-            if do is Do.NOTIFY_OWNER:
-                columns = {**columns, **changes(**delivery.arrived(row, do))}
-            return Verdict(columns=columns, events=(Event("info", _DONE[do], {}),))
+            return Verdict(columns=result.columns, events=(Event("info", _DONE[do], {}),))
+        case Notified():
+            return _notified(row, result, row.to_notify(around.owners), now)
         case NodeError():
             verdict = _node_error(do, row, result, around, gate_is_open=gate_is_open, now=now)
             if do is Do.ADD and isinstance(result, PermissionMissing):
@@ -239,7 +197,6 @@ _DONE = {
     Do.EDIT_PAYMENT_REQUEST: "payment request edited",
     Do.EDIT_DUPLICATE: "duplicate edited",
     Do.ANNOUNCE: "payment announced",
-    Do.NOTIFY_OWNER: "owner notified of the payment",
 }
 
 
@@ -366,7 +323,6 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
         events=tuple(events),
         notices=notices,
         unreachable=_lost(do, row, error, around),
-        lost_owner=_lost_owner(do, row, error, around),
     )
 
 
@@ -383,16 +339,10 @@ def _elsewhere(do: Do, row: Invoice, error: ChatError) -> Columns | None:
 
 def _lost(do: Do, row: Invoice, error: ChatError, around: Around) -> frozenset[Audience]:
     """Who cannot be reached: the row's own chat, or whom a payment was announced to in private."""
-    if not isinstance(error, ChatForbidden) or do is Do.NOTIFY_OWNER:
+    if not isinstance(error, ChatForbidden):
         return frozenset()
     to = row.audience(around.unreachable) if do is Do.ANNOUNCE else None
     return frozenset({to or Audience.CHAT})
-
-
-def _lost_owner(do: Do, row: Invoice, error: ChatError, around: Around) -> int | None:
-    """The owner who was to be notified and cannot be reached."""
-    is_lost = do is Do.NOTIFY_OWNER and isinstance(error, ChatForbidden)
-    return row.owner_to_notify(around.owners) if is_lost else None
 
 
 def _after_chat_error(
@@ -416,7 +366,10 @@ def _after_chat_error(
             is_silent = isinstance(error, NoAnswer)
             first_s = FIRST_AFTER_NO_ANSWER_S if is_silent else FIRST_AFTER_BROKEN_S
             again = Again(first_s=first_s)
-            return changes(**delivery.unanswered(row, do)), again
+            unsure = changes(**delivery.unanswered(row, do))
+            if do is Do.ANNOUNCE and (readers := _readers(row, around)):
+                unsure = {**unsure, "notified": row.with_notified(readers, surely=False)}
+            return unsure, again
     return {}, Again(longest_s=LONGEST_IN_CHAT_S)
 
 
@@ -431,9 +384,8 @@ def _unnumbered(row: Invoice, do: Do, around: Around) -> tuple[Columns, Again | 
     if is_first or row.attempts_at(do) + 1 < work.MAX_COPIES:
         return unsure, Again(first_s=FIRST_AFTER_NO_ANSWER_S, is_first=is_first)
     if do is Do.ANNOUNCE:
-        return {**unsure, "announced": True}, None
-    if do is Do.NOTIFY_OWNER:
-        return {**_notified(row, around), **changes(**delivery.arrived(row, do))}, None
+        read = row.with_notified(_readers(row, around), surely=True)
+        return {**unsure, "announced": True, "notified": read}, None
     if do is Do.SEND_PAYMENT_REQUEST:
         return {**unsure, "payment_request_shown": Face.OPEN}, None
     return {**unsure, "card_shown": row.face}, None
@@ -457,8 +409,6 @@ def _refused(do: Do, row: Invoice, around: Around) -> Columns:
         return {"text_only": True}
     if do is Do.ANNOUNCE:
         return _announce_further(row, around)
-    if do is Do.NOTIFY_OWNER:  # as far as that goes: the chat has read it
-        return _notified(row, around)
     if do is Do.SEND_CARD and row.undeliverable:
         return {"card_shown": row.face}  # not even that it is closed
     if do in (Do.SEND_CARD, Do.SEND_PAYMENT_REQUEST):
@@ -466,10 +416,36 @@ def _refused(do: Do, row: Invoice, around: Around) -> Columns:
     return _gone(do, row)  # nor can it be removed: it stays as it is, and the owners are told
 
 
-def _notified(row: Invoice, around: Around) -> Columns:
-    """The owner whose turn it is has heard of the payment."""
-    owner = row.owner_to_notify(around.owners)
-    return {} if owner is None else {"notified": row.notified | {owner}}
+def _readers(row: Invoice, around: Around) -> tuple[int, ...]:
+    """Who reads the announcement in private, as it goes out now."""
+    match row.audience(around.unreachable):
+        case Audience.CHAT if row.chat_id > 0:
+            return (row.chat_id,)
+        case Audience.ASKER:
+            return (row.asker_id,)
+        case Audience.OWNERS:
+            return (*around.owners, *around.busy_owners)
+    return ()
+
+
+def _notified(row: Invoice, came: Notified, people: tuple[int, ...], now: float) -> Verdict:
+    """What came of notifying these owners: whoever is left is tried again, and nobody waits."""
+    # What Telegram refuses for a day it will never take.
+    given_up = came.refused if now - row.settled_at > REFUSED_FOR_S else frozenset()
+    there = dict(row.notified)
+    for person in people:
+        if person in came.read | came.maybe | given_up:
+            there[person] = person not in came.maybe
+        elif person not in row.notified:
+            there.pop(person, None)  # surely not sent
+    left = [each for each in people if not there.get(each) and each not in came.lost]
+    columns: Columns = {"notified": there}
+    if left:
+        columns["notify_at"] = now + owners_pause_s(row, now)
+    events = [Event("info", "owners notified of the payment", {"count": len(came.read)})]
+    if given_up:
+        events.append(Event("error", "owners not notified: refused by Telegram", {}))
+    return Verdict(columns=columns, events=tuple(events), lost_owners=came.lost)
 
 
 def _announce_further(row: Invoice, around: Around) -> Columns:
@@ -514,8 +490,8 @@ def _changes_nothing(do: Do, row: Invoice, verdict: Verdict, around: Around, now
         return False
     after = replace(row, **(verdict.columns or {}))
     is_same = next_step(after, around, now).do is do
-    is_next = do is Do.NOTIFY_OWNER and after.notified != row.notified
-    return is_same and after.untrue_duplicate == row.untrue_duplicate and not is_next
+    is_as_it_was = after.untrue_duplicate == row.untrue_duplicate and after.notified == row.notified
+    return is_same and is_as_it_was
 
 
 def _is_due_as_it_was(do: Do, row: Invoice, verdict: Verdict, later: Around, now: float) -> bool:
@@ -526,6 +502,6 @@ def _is_due_as_it_was(do: Do, row: Invoice, verdict: Verdict, later: Around, now
     if do is Do.SEND_WAITING_NOTICE:
         return False
     after = replace(row, **(verdict.columns or {}))
-    is_elsewhere = bool(verdict.unreachable) or verdict.lost_owner is not None
+    is_elsewhere = bool(verdict.unreachable or verdict.lost_owners)
     is_as_it_was = verdict.again is None and not is_elsewhere and after == row
     return is_as_it_was and next_step(after, later, now).do is do

@@ -16,6 +16,8 @@ LAPSE_AFTER_S = 8.0
 NOTICE_AFTER_S = 3.0
 #: Seconds for which the question "How many sats?" takes an answer.
 QUESTION_S = 3600.0
+#: The shortest wait for an owner's chat that has something else to send, in seconds.
+SHORTEST_WAIT_S = 2.0
 #: Tries to show a payment after which it is announced all the same.
 TRIES_BEFORE_ANNOUNCING = 5
 
@@ -31,7 +33,8 @@ class Around:
     patience_s: float = 60.0
     gives_notice: bool = False  # this row is the one that gives its chat a waiting notice
     unreachable: frozenset[Audience] = frozenset()  # nothing reaches these until they are heard of
-    owners: tuple[int, ...] = ()  # who hear of payments in private and can be reached
+    owners: tuple[int, ...] = ()  # who hear of payments in private, and whose chats are free
+    busy_owners: tuple[int, ...] = ()  # the same whose chats have something else to send first
     node_away: bool = False  # for seconds: nobody can ask it
     other_node: bool = False  # it is at another node than the one that is connected
     perhaps_other_node: bool = False  # nobody knows that it is at the one that is connected
@@ -76,8 +79,9 @@ def next_step(row: Invoice, around: Around, now: float) -> Step:
     open         otherwise                                 show, then WAIT for its expiry
     settled      somebody can be reached                   show, ANNOUNCE, show on duplicates;
                                                            ANNOUNCE where showing fails 5 times
-    settled      otherwise                                 show, then NOTIFY_OWNER one by one,
-                                                           in the lane for that
+    settled      an owner is to be notified, whose chat    NOTIFY_OWNERS, whenever nothing of the
+                 is free                                   above can be done at once
+    settled      otherwise                                 show
     expired,     always                                    show
     cancelled
     failed       the node may have it                      show, CANCEL
@@ -91,6 +95,27 @@ def next_step(row: Invoice, around: Around, now: float) -> Step:
     no SEND_CARD for one that was replaced. A step that was put off is WAIT until it may be tried
     again. NOTHING: until an event comes.
     """
+    step = _next_step(row, around, now)
+    return _with_owners(row, step, around, now) if step.do in RESTS else step
+
+
+def _with_owners(row: Invoice, rest: Step, around: Around, now: float) -> Step:
+    """While nothing else can be done: owners are notified, each once their chat is free."""
+    if is_stuck(row) or not row.to_notify((*around.owners, *around.busy_owners)):
+        return rest
+    is_put_off = now < row.notify_at <= now + MAX_PAUSE_S
+    if row.to_notify(around.owners) and not is_put_off:
+        return Step(Do.NOTIFY_OWNERS)
+    at = row.notify_at if is_put_off else now + owners_pause_s(row, now)
+    return Step(Do.WAIT, min(at, rest.at) if rest.do is Do.WAIT else at)
+
+
+def owners_pause_s(row: Invoice, now: float) -> float:
+    """Seconds until an owner is tried again: longer, the older the payment is."""
+    return min(MAX_PAUSE_S, max(SHORTEST_WAIT_S, (now - row.settled_at) / 4))
+
+
+def _next_step(row: Invoice, around: Around, now: float) -> Step:
     step = _wanted(row, around, now)
     must_announce = _must_announce(row, around)
     if must_announce and _announcing_waits(row) and step.do in SENDS | EDITS:
@@ -117,6 +142,8 @@ def prepared(row: Invoice, columns: Columns, around: Around, now: float) -> Colu
 
 def resting(row: Invoice, step: Step, around: Around, now: float) -> work.WorkColumns:
     """When and where a row is due again that is let go with this step."""
+    if row.to_notify((*around.owners, *around.busy_owners)) and step.do is Do.WAIT:
+        return work.rests(step.at, Lane.BACKGROUND)  # whatever its own chat is
     may_be_due = around.chat_is_unreachable or (around.unreachable and step.do is Do.NOTHING)
     reachable = replace(around, unreachable=frozenset())
     if may_be_due and next_step(row, reachable, now) != step:
@@ -124,9 +151,6 @@ def resting(row: Invoice, step: Step, around: Around, now: float) -> work.WorkCo
     until = step.at if step.do is Do.WAIT else None
     if around.other_node and row.state is State.OPEN:
         return work.set_aside(until)
-    if row.owner_to_notify(around.owners) is not None:
-        # Behind all else: an owner's chat takes one message a second, of all payments together.
-        return work.rests(work.due_now(now) if until is None else until, Lane.OWNERS)
     lane = row.urgency
     if lane is Lane.BACKGROUND and row.tried is not None and row.tried not in AT_NODE:
         lane = Lane.COMMAND  # only the chat is waited for: a node that is away delays nothing
@@ -214,9 +238,6 @@ def _settled(row: Invoice, around: Around) -> Step:
     shown = _show(row, around)
     if _must_announce(row, around) and shown.do in (Do.NOTHING, Do.EDIT_DUPLICATE):
         return Step(Do.ANNOUNCE)
-    if shown.do is Do.NOTHING and row.lane is Lane.OWNERS:
-        is_due = row.owner_to_notify(around.owners) is not None
-        return Step(Do.NOTIFY_OWNER) if is_due else shown
     return shown
 
 

@@ -62,11 +62,11 @@ def clean_name(name: str) -> str:
     Nothing in it turns or hides text, looks like a quotation mark or a sign of ours, or is blank.
     """
     visible = "".join(" " if is_double_quote(c) else c for c in clean_line(name))
-    apart = without_letters_as_quotes(without_heaps(visible))
-    line = " ".join(_without_second_apostrophes(without_heaps(apart)).split())
-    if len(line) <= MAX_NAME:
-        return line
-    return without_heaps(line[: MAX_NAME - 1] + "…")
+    # what is taken out may have kept two others apart, or leave the marks that were above it
+    while (apart := without_letters_as_quotes(without_heaps(visible))) != visible:
+        visible = apart
+    line = " ".join(_without_second_apostrophes(visible).split())
+    return line if len(line) <= MAX_NAME else clean_name(line[: MAX_NAME - 1] + "…")
 
 
 def clean_line(text: str) -> str:
@@ -211,7 +211,7 @@ def _escape(c: str) -> str:
 
 
 def _is_harmless(c: str, before: str) -> bool:
-    if unicodedata.category(c) == "Mn":
+    if unicodedata.category(c) in ("Mn", "Me"):
         return without_heaps(before + c).endswith(c)
     return c.isprintable() and c not in _BLANK and not is_sign(c)
 
@@ -223,13 +223,13 @@ def _is_visible(c: str) -> bool:
 
 def _joins(before: list[str], after: str) -> bool:
     """Whether a zero-width joiner here has something to join."""
-    return bool(before) and _is_joined(before[-1]) and bool(after) and _is_joined(after)
+    return bool(before) and _is_joined(before[-1], "LMS") and _is_joined(after, "LS")
 
 
-def _is_joined(c: str) -> bool:
-    if c in _BLANK or is_apostrophe(c) or is_double_quote(c):
+def _is_joined(c: str, kinds: str) -> bool:
+    if not c or c in _BLANK or is_apostrophe(c) or is_double_quote(c):
         return False
-    return unicodedata.category(c)[0] in "LMS"
+    return unicodedata.category(c)[0] in kinds
 
 
 def _takes_marks(c: str) -> bool:

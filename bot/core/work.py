@@ -46,21 +46,15 @@ class Do(StrEnum):
     EDIT_PAYMENT_REQUEST = "edit payment request"
     EDIT_DUPLICATE = "edit duplicate"
     ANNOUNCE = "announce"
-    NOTIFY_OWNER = "notify owner"  # of a payment, in private, one owner after the other
+    NOTIFY_OWNERS = "notify owners"  # of a payment, in private
     WAIT = "wait"
     NOTHING = "nothing"
 
 
 #: Steps that put a new message into a chat: Telegram has no idempotency key for these.
-SENDS = frozenset(
-    {
-        Do.SEND_WAITING_NOTICE,
-        Do.SEND_CARD,
-        Do.SEND_PAYMENT_REQUEST,
-        Do.ANNOUNCE,
-        Do.NOTIFY_OWNER,
-    }
-)
+SENDS = frozenset({Do.SEND_WAITING_NOTICE, Do.SEND_CARD, Do.SEND_PAYMENT_REQUEST, Do.ANNOUNCE})
+#: Steps whose messages go to people, each with a marker of their own.
+TO_PEOPLE = frozenset({Do.NOTIFY_OWNERS})
 #: Steps that make a message show what is.
 EDITS = frozenset({Do.EDIT_CARD, Do.EDIT_PAYMENT_REQUEST, Do.EDIT_DUPLICATE})
 #: Steps that ask the node.
@@ -80,7 +74,6 @@ class Lane(IntEnum):
     BACKGROUND = 3  # nobody waits: expiry, what becomes of open cards, replies
     AWAITS_NODE = 4  # of the same, what only the node is waited for
     BOARDS = 5  # edits of boards: behind all cards
-    OWNERS = 6  # nothing is left but to notify owners of a payment
     OTHER_NODE = 8  # nothing is due but its expiry
     UNREACHABLE = 9  # nothing is due until somebody takes the row out
 
@@ -88,7 +81,7 @@ class Lane(IntEnum):
 #: How urgent a message can be, the most urgent first.
 URGENCIES = (Lane.PAYMENT, Lane.CANCELLATION, Lane.COMMAND, Lane.BACKGROUND)
 #: The lanes that are read for due rows, the most urgent first.
-READ_LANES = (*URGENCIES, Lane.AWAITS_NODE, Lane.BOARDS, Lane.OWNERS, Lane.OTHER_NODE)
+READ_LANES = (*URGENCIES, Lane.AWAITS_NODE, Lane.BOARDS, Lane.OTHER_NODE)
 
 
 @dataclass(frozen=True, kw_only=True)

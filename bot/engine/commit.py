@@ -13,7 +13,7 @@ from bot.core.work import AT_NODE, BY_ITSELF, Do, Lane, WorkColumns
 from bot.store import Tx
 
 #: What is so of an announcement, in whatever chat it is.
-_OF_ANNOUNCING = ("announced", "announce_to", "unsure")
+_OF_ANNOUNCING = ("announced", "announce_to", "unsure", "notified")
 #: When the row is due: whoever wants to be heard meanwhile has the say.
 _WHEN = ("due_at", "lane")
 
@@ -22,7 +22,7 @@ def record(tx: Tx, row: Invoice, do: Do, columns: Columns, now: float) -> tuple[
     """Write the outcome where it is still so; the row as it is then, and whether it was."""
     expected = _expected(row, do)
     changed = _unless_heard(tx, row, columns, now)
-    unmoved: Columns = {**expected, "due_at": row.due_at}
+    unmoved: Columns = {**expected, **_still_due(row)}
     if (written := tx.invoices.update_if(row.id, unmoved, **changed)) is not None:
         return written, True
     if tx.invoices.get_if(row.id, expected) is None:
@@ -34,12 +34,20 @@ def record(tx: Tx, row: Invoice, do: Do, columns: Columns, now: float) -> tuple[
     return tx.invoices.update(row.id, **_without(columns, _WHEN)), True
 
 
-def let_go(tx: Tx, row: Invoice, columns: WorkColumns, now: float) -> Invoice:
-    """Write when the row is due again."""
-    return tx.invoices.update(row.id, **_unless_heard(tx, row, changes(**columns), now))
+def let_go(tx: Tx, row: Invoice, columns: WorkColumns, now: float) -> tuple[Invoice | None, bool]:
+    """Write when the row is due again; the row as it is then, and whether it was written.
+
+    It is not where something made the row due meanwhile: a payment of that very moment would wait
+    for the expiry, if the process were killed before it heard of it.
+    """
+    changed = _unless_heard(tx, row, changes(**columns), now)
+    unmoved: Columns = {"state": row.state, **_still_due(row)}
+    if (written := tx.invoices.update_if(row.id, unmoved, **changed)) is not None:
+        return written, True
+    return tx.invoices.get(row.id), False
 
 
-def mark(tx: Tx, row_id: int, marker: delivery.DeliveryColumns) -> Invoice:
+def mark(tx: Tx, row_id: int, marker: Columns | delivery.DeliveryColumns) -> Invoice:
     """Write the send marker, before the message goes out or after a crash."""
     return tx.invoices.update(row_id, **marker)
 
@@ -51,7 +59,7 @@ def read(tx: Tx, row_id: int) -> Invoice | None:
 
 def _expected(row: Invoice, do: Do) -> Columns:
     """What must not have changed: at the node the row's state, in the chat its place."""
-    if do is Do.NOTIFY_OWNER:  # wherever the row's own chat is
+    if do is Do.NOTIFY_OWNERS:  # wherever the row's own chat is
         return {}
     of_node = do in AT_NODE or do in BY_ITSELF
     expected: Columns = {"state": row.state} if of_node else {"chat_id": row.chat_id}
@@ -61,6 +69,11 @@ def _expected(row: Invoice, do: Do) -> Columns:
     if do is Do.EDIT_DUPLICATE:  # a press makes another copy known
         expected["duplicates"] = row.duplicates
     return expected
+
+
+def _still_due(row: Invoice) -> Columns:
+    """Whether nothing made it due meanwhile."""
+    return {"due_at": row.due_at}
 
 
 def _unless_heard(tx: Tx, row: Invoice, columns: Columns, now: float) -> Columns:

@@ -31,8 +31,6 @@ log = logs.get(__name__)
 #: chat one message is sent at a time: more hands would only wait, and keep other chats waiting.
 CHATS_A_LANE = 64
 HANDS_A_CHAT = 2
-#: Of how many chats where all of them wait for the same few.
-CHATS_FOR_OWNERS = 2
 #: A wall clock that moves by more against the loop's was set, in seconds.
 SET_S = 2.0
 
@@ -52,10 +50,7 @@ class Seats:
     def is_free(self, lane: Lane, chat_id: int) -> bool:
         """Whether one more row of this chat may be taken up."""
         there = self._in_place[lane, chat_id]
-        if there:
-            return there < HANDS_A_CHAT
-        most = CHATS_FOR_OWNERS if lane is Lane.OWNERS else CHATS_A_LANE
-        return self._in_lane[lane] < most
+        return there < HANDS_A_CHAT if there else self._in_lane[lane] < CHATS_A_LANE
 
     def occupy(self, lane: Lane, chat_id: int) -> None:
         """One more."""

@@ -13,7 +13,16 @@ from typing import Protocol
 from bot import logs
 from bot.clock import steady
 from bot.core import delivery
-from bot.core.answers import Added, Cancelled, Dropped, GivenUp, Lapsed, Rendered, Result
+from bot.core.answers import (
+    Added,
+    Cancelled,
+    Dropped,
+    GivenUp,
+    Lapsed,
+    Notified,
+    Rendered,
+    Result,
+)
 from bot.core.invoice import Audience, Invoice
 from bot.core.notices import Owners
 from bot.core.outcomes import Verdict, judge
@@ -47,6 +56,9 @@ class InChat(Protocol):
 
     async def do(self, do: Do, row: Invoice, around: Around, reason: NodeError) -> Rendered:
         """Take a step; `reason` is why the node keeps the row waiting. Raises `ChatError`."""
+
+    async def notify(self, row: Invoice, people: Collection[int]) -> Notified:
+        """Tell these people in private that it is paid."""
 
 
 class Queues(Protocol):
@@ -109,9 +121,6 @@ class Worker:
         step = next_step(row, around, self._clock())
         if step.do in RESTS:
             return await self._rest(row, around, step, hand)
-        if step.do is Do.NOTIFY_OWNER and hand.lane is not Lane.OWNERS:
-            hand.due_at = row.due_at
-            return None
         if step.do is Do.ADD and not self._gate.is_open:
             return await self._wait_for_node(row, around, hand)
         began_at = steady()
@@ -137,6 +146,9 @@ class Worker:
         return await self._record(verdict, step.do, row, hand)
 
     def _around(self, row: Invoice) -> Around:
+        owners = [
+            each for each in self._owners.of_payments if not self._places.is_unreachable(each)
+        ]
         return self._patience.around(
             row,
             now=self._clock(),
@@ -146,9 +158,8 @@ class Worker:
                 for audience in Audience
                 if all(map(self._places.is_unreachable, self._chats_of(row, audience)))
             ),
-            owners=tuple(
-                each for each in self._owners.of_payments if not self._places.is_unreachable(each)
-            ),
+            owners=tuple(each for each in owners if self._chats.is_free(each)),
+            busy_owners=tuple(each for each in owners if not self._chats.is_free(each)),
             is_free=self._chats.is_free(row.chat_id),
             node_away=self._gate.is_gone,
             outage=self._gate.openings,
@@ -165,6 +176,11 @@ class Worker:
             return Dropped()
         if do is Do.LAPSE:
             return Lapsed()
+        if do is Do.NOTIFY_OWNERS:
+            people = row.to_notify(around.owners)
+            maybe = row.with_notified(people, surely=False)
+            await self._store.must(commit.mark, row.id, {"notified": maybe})
+            return await self._cards.notify(row, people)
         if marker := delivery.before(row, do, hand.armed):
             await self._store.must(commit.mark, row.id, marker)
         hand.armed = None
@@ -189,8 +205,8 @@ class Worker:
         for audience in verdict.unreachable:
             for chat_id in self._chats_of(row, audience):
                 await self._places.lost(chat_id, must=True, asked_at=began_at)
-        if verdict.lost_owner is not None:
-            await self._places.lost(verdict.lost_owner, must=True, asked_at=began_at)
+        for owner in verdict.lost_owners:
+            await self._places.lost(owner, must=True, asked_at=began_at)
 
     def _chats_of(self, row: Invoice, audience: Audience) -> Collection[int]:
         match audience:
@@ -222,7 +238,9 @@ class Worker:
             return await self._nudged(row, hand, step.at - self._clock())
         columns = resting(row, step, around, self._clock())
         if row.due_at != columns["due_at"] or row.lane != columns["lane"]:
-            fresh = await self._store.must(commit.let_go, row, columns, self._clock())
+            fresh, written = await self._store.must(commit.let_go, row, columns, self._clock())
+            if not written or fresh is None:
+                return fresh
             _log_unannounced(fresh)
             again = next_step(fresh, self._around(fresh), self._clock())
             if again.do is not step.do or abs(again.at - step.at) > SAME_MOMENT_S:

@@ -43,6 +43,14 @@ CHANNEL_OPTIONS: Sequence[tuple[str, int]] = (
 
 #: The least time that a connection gets to come up through a proxy: Tor needs long at first.
 THROUGH_PROXY_MS = 20_000
+#: What the library raises for a certificate that can be decoded, but is odd.
+_ODD = (
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.UnsupportedGeneralNameType,
+    TypeError,
+)
 
 
 def open_channel(
@@ -72,7 +80,14 @@ def open_channel(
 
 def expires_at(pem: bytes) -> float:
     """When a certificate expires, in Unix seconds. Raises ValueError for what is none."""
-    return x509.load_pem_x509_certificate(pem).not_valid_after_utc.timestamp()
+    return _read(pem).not_valid_after_utc.timestamp()
+
+
+def _read(pem: bytes) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(pem)
+    except _ODD as error:  # such as a version that nobody has
+        raise ValueError(f"unreadable certificate: {error}") from error
 
 
 def own_name(pem: bytes) -> str | None:
@@ -81,11 +96,11 @@ def own_name(pem: bytes) -> str | None:
     None where an authority vouches: then the name in the node's address has to be the right one.
     """
     try:
-        certificate = x509.load_pem_x509_certificate(pem)
+        certificate = _read(pem)
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except (ValueError, x509.ExtensionNotFound):  # gRPC says what is wrong with it
-        return None
-    if certificate.issuer != certificate.subject:
+        if certificate.issuer != certificate.subject:
+            return None
+    except (ValueError, *_ODD):  # gRPC says what is wrong with it
         return None
     names = extension.value.get_values_for_type(x509.DNSName)
     addresses = map(str, extension.value.get_values_for_type(x509.IPAddress))

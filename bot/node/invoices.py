@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from bot.clock import Clock, steady
-from bot.core import outcomes
+from bot.core import terms
 from bot.core.answers import Added, Cancelled, NodeInvoice
 from bot.core.invoice import Invoice, State
 from bot.core.steps import NOTICE_AFTER_S, Around
@@ -130,7 +130,7 @@ async def add(node: Node, row: Invoice, *, timeout_s: float) -> tuple[NodeInvoic
         timeout_s=timeout_s,
     )
     found = await node.lookup(row.payment_hash, timeout_s=timeout_s)
-    outcomes.confirm(
+    terms.confirm(
         found,
         payment_hash=row.payment_hash,
         amount_msat=amount_msat,

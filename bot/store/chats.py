@@ -20,7 +20,8 @@ _b = boards.c
 #: Where only owners are still to be notified, the chat has seen it all.
 _UNFINISHED = sa.or_(
     _c.state.in_([State.ASKING, State.PENDING, State.OPEN]),
-    _c.due_at.is_not(None) & (_c.lane != Lane.OWNERS),
+    _c.due_at.is_not(None)
+    & sa.not_((_c.state == State.SETTLED) & _c.announced & (_c.card_shown == Face.PAID)),
     _c.lane == Lane.UNREACHABLE,
 )
 _UNSEEN = (

@@ -4,7 +4,7 @@ Only a failure packs itself.
 
 A column is a field of `core.invoice.Invoice`, or of `core.board.Board`: the one list of them. What
 no database has a type for is kept as text: an enum by its value, "" for none, several steps with
-commas between, people with spaces, copies of a card as "102:open 103:". Knows no SQL.
+commas between, people as "7 8?", copies of a card as "102:open 103:". Knows no SQL.
 """
 
 from __future__ import annotations
@@ -47,13 +47,12 @@ def _steps(text: str) -> frozenset[Do]:
     return frozenset(map(Do, text.split(","))) if text else frozenset()
 
 
-def _packed_people(people: frozenset[int]) -> str:
-    return " ".join(map(str, sorted(people)))
+def _packed_people(people: Mapping[int, bool]) -> str:
+    return " ".join(f"{person}{'' if surely else '?'}" for person, surely in people.items())
 
 
-@functools.lru_cache(maxsize=256)
-def _people(text: str) -> frozenset[int]:
-    return frozenset(map(int, text.split()))
+def _people(text: str) -> dict[int, bool]:
+    return {int(each.rstrip("?")): not each.endswith("?") for each in text.split()}
 
 
 def _packed_copies(copies: Mapping[int, Face]) -> str:
@@ -74,7 +73,7 @@ _PACKINGS: Mapping[Any, Packing] = {
     Lane: Packing(int, int, _by_value(Lane)),
     Do | None: Packing(str, lambda do: str(do or ""), _DO_OR_NONE.__getitem__),
     frozenset[Do]: Packing(str, _packed_steps, _steps),
-    frozenset[int]: Packing(str, _packed_people, _people),
+    Mapping[int, bool]: Packing(str, _packed_people, _people),
     Mapping[int, Face]: Packing(str, _packed_copies, _copies),
     Failure | None: Packing(str, failure.packed, failure.unpacked),
 }

@@ -9,8 +9,9 @@ import os
 import sqlite3
 import stat
 import struct
+import time
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import filelock
 import sqlalchemy as sa
@@ -32,18 +33,21 @@ from bot.errors import (
     NotADatabase,
 )
 from bot.store import beside, migrations
+from bot.store.pages import HEADER, Index, Pages, read_index
 
 #: Device and inode: no other file has these while it is open.
 _Identity: TypeAlias = tuple[int, int]
 
 #: Seconds for which another program's lock is waited for.
 BUSY_TIMEOUT_S = 5.0
+#: Seconds that the indexes are compared with the rows for: at a start, and beside a bot's work.
+COMPARE_S = 2.0
+COMPARE_BESIDE_S = 0.5
+#: Of SQLite's machine, between two looks at the clock meanwhile.
+COMPARE_STEPS = 10_000
+#: Seconds after which nothing that is written has the time of what was written before.
+SURE_S = 2.0
 
-_HEADER = b"SQLite format 3\0"
-# sqlite.org/walformat.html; the index has the machine's own order of bytes
-_INDEX = struct.Struct("=8xI2xHII")
-_WAL_HEADER_BYTES = 32
-_FRAME_HEADER_BYTES = 24
 # what fcntl takes: kind, whence, start, length, and the number of nobody's process
 _FLOCK = struct.Struct("hhqqi4x")
 #: Of the database's file. SQLite locks bytes near 2**30, and no file is this large.
@@ -188,7 +192,7 @@ class Files:
 
     A file that is removed or replaced stays open as it was: all goes well with it until the process
     ends, and then everything is lost. One that is cut short or overwritten where it is goes on as
-    well, out of SQLite's cache, and loses as much.
+    well, out of SQLite's cache, and loses as much: what is then copied into it makes a mixture.
 
     What is opened here stays open as long as SQLite's own connection: to close it sooner would drop
     SQLite's locks.
@@ -201,38 +205,80 @@ class Files:
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._is_closed = False
         self._index: int | None = None
+        self._journal: int | None = None
         self._size = 0  # of the database's file after the last transaction
+        self._progress: object = None
+        # A time says that the content has to be looked at, and never what it is.
+        self._stamp = _stamp(os.fstat(self._file))
+        self._seen_at = 0.0
+        self._is_whole = self._is_sure = True
+        self._open_beside()
+        try:
+            self._learn()
+        except OSError as error:
+            self._close_beside()
+            os.close(self._file)
+            reason = error.strerror or str(error)
+            raise DatabaseUnreadable(path=str(path), reason=reason) from error
 
     def harm(self) -> str:
         """What happened to a file that makes writing unsafe, "" where all is well."""
+        try:
+            return self._harm()
+        except OSError as error:
+            return f"{self._path} cannot be read ({error.strerror or error})"
+
+    def _harm(self) -> str:
         for path, opened in ((self._path, self._own), *self._beside.items()):
             if _identity(path) != opened:
                 return f"{path} was removed or replaced"
-        if _has_two_names(os.fstat(self._file)):
+        found = os.fstat(self._file)
+        if _has_two_names(found):
             return f"{self._path} has a second name (a hard link), remove that"
-        if self._is_cut_short():
+        index = self._read_index()
+        if self._is_cut_short(found.st_size, index):
             return f"{self._path} was cut short or overwritten, restore it"
-        if self._is_journal_cut_short():
+        if index is not None and self._is_journal_cut_short(index):
             return f"{_journal(self._path)} was cut short, restore it"
+        if index is not None and index.progress != self._progress:
+            self.follow()  # before the journal starts over
+        if self._is_overwritten(_stamp(found)):
+            return f"{self._path} was cut short or overwritten, restore it"
         return ""
 
     def note(self) -> None:
         """A transaction is over. With the first, SQLite has made its files beside the database."""
-        self._size = max(self._size, os.fstat(self._file).st_size)
+        found = os.fstat(self._file)
+        self._size = max(self._size, found.st_size)
         if not self._beside:
-            index = _beside(self._path, "-shm")
-            for path in (_journal(self._path), index):
-                if (opened := _identity(path)) is not None:
-                    self._beside[path] = opened
-            with contextlib.suppress(OSError):
-                self._index = os.open(index, os.O_RDONLY | os.O_CLOEXEC)
+            self._open_beside()
+        index = self._read_index()
+        if index is not None and index.progress != self._progress:
+            # The file has another time by our own doing.
+            self._stamp = _stamp(found)
+            self.follow()
+
+    def follow(self) -> None:
+        """Read what is new in the journal: it is what the file has to be once it is copied.
+
+        To do so after each checkpoint, and before the journal is emptied, is enough.
+        """
+        index = self._read_index()
+        if index is None or self._journal is None:
+            return
+        self._progress = index.progress
+        try:
+            self._pages.follow(index, self._journal)
+        except OSError:
+            self._pages.is_lost = True
 
     def forget(self) -> None:
-        """The connection was closed: SQLite makes its files beside the database again."""
-        self._beside.clear()
-        if self._index is not None:
-            os.close(self._index)
-            self._index = None
+        """The connection was closed: SQLite makes its files beside the database again.
+
+        Meanwhile other programs can write, and nothing tells of it.
+        """
+        self._pages.is_lost = True
+        self._close_beside()
 
     def close(self) -> None:
         """The connection was closed for good; once more does nothing."""
@@ -241,50 +287,114 @@ class Files:
             self._is_closed = True
             os.close(self._file)
 
-    def _is_cut_short(self) -> bool:
+    def _open_beside(self) -> None:
+        index, journal = _beside(self._path, "-shm"), _journal(self._path)
+        for path in (journal, index):
+            if (opened := _identity(path)) is not None:
+                self._beside[path] = opened
+        with contextlib.suppress(OSError):
+            self._index = os.open(index, os.O_RDONLY | os.O_CLOEXEC)
+            self._journal = os.open(journal, os.O_RDONLY | os.O_CLOEXEC)
+
+    def _close_beside(self) -> None:
+        self._beside.clear()
+        for each in (self._index, self._journal):
+            if each is not None:
+                os.close(each)
+        self._index = self._journal = None
+
+    def _is_cut_short(self, size: int, index: Index | None) -> bool:
         """Whether the file is smaller than it was, and not by SQLite's doing, or is no database.
 
         It grows when the journal is copied into it, and only VACUUM makes it smaller.
         """
-        size = os.fstat(self._file).st_size
         if size < self._size:
-            index = self._read_index()
             if index is None or not index.pages or size < index.pages * index.page_bytes:
                 return True
             self._size = size
-        return bool(self._size) and os.pread(self._file, len(_HEADER), 0) != _HEADER
+        return bool(self._size) and os.pread(self._file, len(HEADER), 0) != HEADER
 
-    def _is_journal_cut_short(self) -> bool:
+    def _is_journal_cut_short(self, index: Index) -> bool:
         """Whether frames are gone that are not in the database.
 
         They are written before the index counts them, and the index is reset before the journal is
         emptied, whichever program does it: so the index can't count more, unless it just changes.
         """
-        index = self._read_index()
-        if index is None or not index.frames:
+        if not index.frames:
             return False
-        size = _size(_journal(self._path))
-        needed = _WAL_HEADER_BYTES + index.frames * (_FRAME_HEADER_BYTES + index.page_bytes)
-        return size < needed and self._read_index() == index
+        return _size(_journal(self._path)) < index.journal_bytes and self._read_index() == index
 
-    def _read_index(self) -> _Index | None:
+    def _is_overwritten(self, stamp: object) -> bool:
+        """Whether the file has pages that SQLite has not written.
+
+        They are looked at when the file has another time, and once more when what is written then
+        has a different one for certain.
+        """
+        now = time.monotonic()
+        if stamp != self._stamp:
+            self._stamp, self._seen_at, self._is_sure = stamp, now, False
+        elif not self._is_doubtful(now):
+            return not self._is_whole
+        if self._journal is None:
+            return False  # it is closed just now, and others may write
+        self._is_whole = self._is_sure = False
+        self._is_whole = self._are_pages_whole()
+        self._is_sure = now - self._seen_at >= SURE_S
+        return not self._is_whole
+
+    def _is_doubtful(self, now: float) -> bool:
+        """Whether pages have to be looked at though the file has the time that it had."""
+        if self._is_whole and self._pages.is_lost:
+            return True
+        return not self._is_sure and (not self._is_whole or now - self._seen_at >= SURE_S)
+
+    def _are_pages_whole(self) -> bool:
+        for _ in range(3):
+            self.follow()
+            before = self._progress
+            if self._pages.is_lost:
+                break
+            if self._pages.are_whole():
+                return True
+            self.follow()
+            if self._progress == before:
+                return False
+        # Another program has written more than can be followed, or the connection was closed.
+        if not _is_sound(self._path):
+            return False
+        self._learn()
+        return True
+
+    def _learn(self) -> None:
+        """The pages are what they have to be."""
+        before = self._read_index()
+        self._pages = Pages(self._file)
+        self.follow()
+        index = self._read_index()
+        if before is None or index is None or before.salt != index.salt:
+            self._pages.is_lost = True
+
+    def _read_index(self) -> Index | None:
         """The index of the journal; None before the first transaction."""
-        if self._index is None:
-            return None
-        content = os.pread(self._index, _INDEX.size, 0)
-        if len(content) < _INDEX.size:
-            return None
-        changes, page_bytes, frames, pages = _INDEX.unpack(content)
-        return _Index(changes, 65_536 if page_bytes == 1 else page_bytes, frames, pages)
+        return None if self._index is None else read_index(self._index)
 
 
-class _Index(NamedTuple):
-    """What the index counts: commits, the frames in the journal, and the pages with those in it."""
+def _stamp(found: os.stat_result) -> object:
+    """What is another one when a file was written, and sometimes when it was not."""
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
-    changes: int
-    page_bytes: int
-    frames: int
-    pages: int
+
+def _is_sound(path: Path) -> bool:
+    """Whether SQLite finds nothing wrong with a file, or does not say so now."""
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=0)
+        ) as connection:
+            return _verdict(connection, path, COMPARE_BESIDE_S) == "ok"
+    except sqlite3.OperationalError:
+        return True
+    except sqlite3.DatabaseError:
+        return False
 
 
 def opened(path: Path) -> Engine:
@@ -384,7 +494,7 @@ def _refuse_unusable(path: Path) -> None:
         with contextlib.closing(
             sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, timeout=BUSY_TIMEOUT_S)
         ) as connection:
-            verdict = _verdict(connection, path)
+            verdict = _verdict(connection, path, COMPARE_S)
             found = _found(connection) if verdict == "ok" else None
     except sqlite3.OperationalError as error:
         raise DatabaseUnreadable(path=str(path), reason=str(error)) from error
@@ -404,7 +514,7 @@ def _refuse_no_database(path: Path) -> None:
     """Refuse what does not even begin as a database does."""
     try:
         with path.open("rb") as file:
-            begins = file.read(len(_HEADER))
+            begins = file.read(len(HEADER))
     except IsADirectoryError:
         raise DatabaseIsFolder(path=str(path)) from None
     except PermissionError:
@@ -414,13 +524,25 @@ def _refuse_no_database(path: Path) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise DatabaseUnreadable(path=str(path), reason=reason) from error
-    if not _HEADER.startswith(begins):  # one that is cut short is damaged
+    if not HEADER.startswith(begins):  # one that is cut short is damaged
         raise NotADatabase(path=str(path))
 
 
-def _verdict(connection: sqlite3.Connection, path: Path) -> str:
-    """SQLite's own on the file, "ok" or what is wrong with it."""
-    verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+def _verdict(connection: sqlite3.Connection, path: Path, compare_s: float) -> str:
+    """SQLite's own on the file, "ok" or what is wrong with it.
+
+    For `compare_s` seconds its indexes are compared with its rows too.
+    """
+    end = time.monotonic() + compare_s
+    connection.set_progress_handler(lambda: time.monotonic() > end, COMPARE_STEPS)
+    try:
+        verdict = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        connection.set_progress_handler(None, 0)
+        verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    connection.set_progress_handler(None, 0)
     pages, page_bytes = (
         connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
     )

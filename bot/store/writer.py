@@ -71,10 +71,11 @@ class Store:
         try:
             engine = await asyncio.to_thread(sqlite.opened, path)
             lock.hold()
+            files = await asyncio.to_thread(sqlite.Files, path)
         except BaseException:
             lock.release()
             raise
-        store = cls(engine, sqlite.Files(path), lock)
+        store = cls(engine, files, lock)
         store._thread.start()
         return store
 
@@ -93,8 +94,8 @@ class Store:
         """Run ``job(tx, *values, **named)`` in a transaction of its own or its neighbours'.
 
         Returns its answer once that is committed. Raises `StoreUnavailable` when the database is
-        locked, full, removed, cut short or closed: then nothing was written. Whatever `job` raises
-        comes back too, and undoes only that job.
+        locked, full, removed, overwritten or closed: then nothing was written. Whatever `job`
+        raises comes back too, and undoes only that job.
         """
         if self._closed:
             raise StoreUnavailable(detail="it is closed")
@@ -200,6 +201,7 @@ class Store:
         """Empty the journal, unless a file came to harm; whether no other try is needed."""
         if self._harm():
             return True
+        self._files.follow()
         is_wiped = sqlite.wipe_journal(self._engine)
         self._files.note()
         return is_wiped

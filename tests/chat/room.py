@@ -93,7 +93,7 @@ class Room:
     """The bot's own parts, made in the order in which the bot makes them."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.file = folder / "bot.db"
         self.clock = Clock()
         self.telegram = SimTelegram(clock=self.clock)
         self.bot_user = self.telegram.add_bot(TOKEN, NAME, "Invoices")
@@ -111,7 +111,7 @@ class Room:
     async def open(self) -> None:
         """Start Telegram, and the bot."""
         await self.telegram.start()
-        self.store = await Store.open(f"sqlite:///{self._folder / 'bot.db'}")
+        self.store = await Store.open(f"sqlite:///{self.file}")
         self.bell = Bell()
         settings = TelegramSettings(token=SecretStr(TOKEN), api_url=self.telegram.url)
         self.telegram_bot = make_bot(settings)

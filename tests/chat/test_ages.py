@@ -124,3 +124,13 @@ async def test_no_date_of_an_answer_makes_a_fresh_command_late(
     await room.handled()
     await room.told(chat, texts.TOO_LATE, 1)
     assert await room.row_of(late) is None
+
+
+def test_without_a_date_in_answers_it_is_no_later_than_the_newest_message_says() -> None:
+    years_s = 3 * 365 * 86_400.0
+    ages = Ages(lambda: NOW + years_s)
+    ages.came([NOW - 5, NOW], None)
+    ages.emptied(steady())
+    there = ages.earliest_now()
+    assert there is not None
+    assert there == pytest.approx(NOW, abs=5)

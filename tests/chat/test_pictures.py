@@ -10,8 +10,10 @@ from PIL import Image
 
 from bot.chat import qr
 from bot.chat.qr import ClosedState
-from bot.core.invoice import State
+from bot.core.invoice import Face, State
+from bot.core.steps import AS_READ
 from bot.core.work import Do
+from bot.errors import NodeTimeout
 from tests.chat.room import Room
 
 CLOSED: tuple[ClosedState, ...] = get_args(ClosedState)
@@ -34,3 +36,15 @@ async def test_a_picture_of_an_earlier_design_is_not_sent_again(room: Room, stat
     await room.take(Do.EDIT_CARD, await room.change(row, state=state, **paid))
     assert card.photo is not None
     assert card.photo.data in [qr.closed_png(name) for name in CLOSED]
+
+
+async def test_where_the_database_is_away_a_picture_is_uploaded(room: Room) -> None:
+    """Nothing of it would be a fault of the card's."""
+    row, card = await room.open_card(room.group, room.anna, "/invoice 2100 pizza")
+    row = await room.change(row, state=State.SETTLED, paid_msat=2_100_000, settled_at=1_800_000_000)
+    away = room.file.rename(room.file.with_suffix(".away"))
+    columns = await room.cards.do(Do.EDIT_CARD, row, AS_READ, NodeTimeout())
+    away.rename(room.file)
+    assert columns.columns["card_shown"] is Face.PAID
+    assert card.photo is not None
+    assert card.photo.data == qr.closed_png("paid")

@@ -117,6 +117,12 @@ scraps = st.sampled_from([*DOUBLE, *SINGLE, *SIGNS, *INVISIBLE, *ACCENTS, *"a1.,
 @example("'\u05d9\u05d9'")
 @example("\u05f2\u0300")
 @example("\u05d9\u05f2\u05d9")
+@example('\u05d9"\u05f2"\u05d9')
+@example("\u144a \u144a'\u144a")
+@example("\u144a\xa8\u05f2\u144a")
+@example("\u05b7\u144a\u144a\u05b7\u05f2")
+@example("a" * 61 + " \u05f2\u05d0\u05d0")
+@example("\u05d0\U0001f469\u200d\u20e31")
 def test_nothing_in_any_name_looks_like_ours(name: str) -> None:
     cleaned = clean_name(name)
     assert clean_name(cleaned) == cleaned

@@ -15,6 +15,7 @@ from bot.core.answers import (
     GivenUp,
     NodeInvoice,
     NodeState,
+    Notified,
     Rendered,
     Result,
 )
@@ -515,7 +516,7 @@ def test_a_card_that_is_refused_is_tried_as_text_and_then_its_invoice_is_cancell
     assert came.notices == ()
 
 
-@pytest.mark.parametrize("do", sorted(SENDS - {Do.NOTIFY_OWNER}))  # that is in private
+@pytest.mark.parametrize("do", sorted(SENDS))
 def test_where_a_topic_is_gone_the_row_has_none_and_its_message_goes_out_without(do: Do) -> None:
     row = {
         Do.SEND_WAITING_NOTICE: invoice(PENDING, thread_id=33),
@@ -586,12 +587,49 @@ def test_a_message_that_is_gone_has_nothing_left_to_keep_true() -> None:
 
 @pytest.mark.parametrize("do", sorted(SENDS - {Do.SEND_WAITING_NOTICE}))
 def test_nothing_is_gone_of_a_message_that_is_sent_it_is_refused(do: Do) -> None:
-    row = shown(SETTLED, Face.PAID, announced=do is Do.NOTIFY_OWNER, notify_owners=True)
-    for each in (row, replace(row, lane=Lane.OWNERS), invoice(OPEN)):
-        around = {"owners": (1,)}
-        gone = verdict(do, each, MessageGone(detail="x"), **around)
-        refused = verdict(do, each, ChatRefused(detail="x"), **around)
-        assert gone == refused
+    for row in (shown(SETTLED, Face.PAID), invoice(OPEN)):
+        gone = verdict(do, row, MessageGone(detail="x"))
+        assert gone == verdict(do, row, ChatRefused(detail="x"))
+
+
+def came(**of: set[int]) -> Notified:
+    kinds = ("read", "maybe", "lost", "refused")
+    return Notified(*(frozenset(of.get(kind, ())) for kind in kinds))
+
+
+@pytest.mark.parametrize(
+    ("result", "before", "after", "is_left"),
+    [
+        (came(read={1, 2}), {}, {1: True, 2: True}, False),
+        (came(read={1}), {}, {1: True}, True),  # the other was surely not sent
+        (came(read={1}), {2: False}, {1: True, 2: False}, True),  # but an earlier one may be there
+        (came(read={1}, maybe={2}), {}, {1: True, 2: False}, True),
+        (came(read={1}, lost={2}), {}, {1: True}, False),
+        (came(read={1}, refused={2}), {}, {1: True}, True),
+        (came(read={2}), {1: True}, {1: True, 2: True}, False),
+    ],
+)
+def test_of_owners_each_has_what_came_of_their_own_notice(
+    result: Notified, before: dict[int, bool], after: dict[int, bool], is_left: bool
+) -> None:
+    row = shown(
+        SETTLED, Face.PAID, announced=True, notify_owners=True, notified=before, settled_at=int(NOW)
+    )
+    what = verdict(Do.NOTIFY_OWNERS, row, result, owners=(1, 2))
+    assert what.columns is not None
+    assert what.columns["notified"] == after
+    assert ("notify_at" in what.columns) == is_left
+    assert "tried" not in what.columns  # what else is put off stays so
+    assert what.lost_owners == result.lost
+
+
+def test_a_notice_that_telegram_refuses_for_a_day_is_given_up() -> None:
+    row = shown(
+        SETTLED, Face.PAID, announced=True, notify_owners=True, settled_at=int(NOW) - 90_000
+    )
+    what = verdict(Do.NOTIFY_OWNERS, row, came(refused={1}), owners=(1,))
+    assert what.columns is not None
+    assert what.columns["notified"] == {1: True}
 
 
 CHAT_STEPS = sorted((SENDS | EDITS) - {Do.SEND_WAITING_NOTICE})
@@ -609,22 +647,18 @@ def test_no_error_lets_a_step_be_taken_again_at_once_as_it_was(do: Do, error: Ch
         Do.SEND_CARD: invoice(OPEN),
         Do.SEND_PAYMENT_REQUEST: shown(OPEN, Face.OPEN, payment_request_separate=True),
         Do.ANNOUNCE: shown(SETTLED, Face.PAID),
-        Do.NOTIFY_OWNER: shown(SETTLED, Face.PAID, announced=True, notify_owners=True),
         Do.EDIT_CARD: shown(SETTLED, Face.OPEN),
         Do.EDIT_PAYMENT_REQUEST: shown(
             SETTLED, Face.PAID, payment_request_id=101, payment_request_shown=Face.OPEN
         ),
         Do.EDIT_DUPLICATE: shown(State.EXPIRED, Face.EXPIRED, duplicates={99: Face.OPEN}),
     }[do]
-    row = replace(row, lane=Lane.OWNERS if do is Do.NOTIFY_OWNER else row.lane)
-    around: dict[str, Any] = {"owners": (1,)}
-    assert next_step(row, Around(**around), NOW).do is do
-    came = verdict(do, row, error, **around)
-    assert came.columns is not None
-    owners = () if came.lost_owner else (1,)
-    after = replace(row, **came.columns)
-    following = next_step(after, Around(owners=owners, unreachable=came.unreachable), NOW)
-    assert following.do is not do or after != row or came.unreachable
+    assert next_step(row, AS_READ, NOW).do is do
+    what = verdict(do, row, error)
+    assert what.columns is not None
+    after = replace(row, **what.columns)
+    following = next_step(after, Around(unreachable=what.unreachable), NOW)
+    assert following.do is not do or after != row or what.unreachable
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from bot.core.work import (
     READ_LANES,
     RESTS,
     SENDS,
+    TO_PEOPLE,
     Do,
     Lane,
 )
@@ -37,7 +38,8 @@ PATIENCE_END = NOW + 60
 UNREACHABLE: dict[str, Any] = {"unreachable": frozenset({Audience.CHAT})}
 NOBODY: dict[str, Any] = {"unreachable": frozenset(Audience)}
 DONE: dict[str, Any] = {"announced": True}
-TELLS: dict[str, Any] = {"notify_owners": True, "owners": (1, 2), "lane": Lane.OWNERS}
+TELLS: dict[str, Any] = {"notify_owners": True, "owners": (1, 2)}
+BUSY: dict[str, Any] = {"notify_owners": True, "busy_owners": (1, 2)}
 SETTLED, OPEN, FAILED = State.SETTLED, State.OPEN, State.FAILED
 ASKING, PENDING = State.ASKING, State.PENDING
 
@@ -210,40 +212,70 @@ TABLE: list[Row] = [
         Step(Do.ANNOUNCE),
     ),
     (
-        "announced, in its own lane",
-        seen_shown(SETTLED, Face.PAID, **DONE, **{**TELLS, "lane": Lane.PAYMENT}),
-        NOW,
-        Step(Do.NOTHING),
-    ),
-    (
-        "announced, an owner",
+        "announced, owners",
         seen_shown(SETTLED, Face.PAID, **DONE, **TELLS),
         NOW,
-        Step(Do.NOTIFY_OWNER),
+        Step(Do.NOTIFY_OWNERS),
     ),
     (
-        "announced, the next owner",
-        seen_shown(SETTLED, Face.PAID, **DONE, **TELLS, notified=frozenset({1})),
+        "announced, the other owner",
+        seen_shown(SETTLED, Face.PAID, **DONE, **TELLS, notified={1: True}),
         NOW,
-        Step(Do.NOTIFY_OWNER),
+        Step(Do.NOTIFY_OWNERS),
+    ),
+    (
+        "announced, an owner may have read it",
+        seen_shown(SETTLED, Face.PAID, **DONE, **TELLS, notified={1: True, 2: False}),
+        NOW,
+        Step(Do.NOTIFY_OWNERS),
     ),
     (
         "announced, all owners",
-        seen_shown(SETTLED, Face.PAID, **DONE, **TELLS, notified=frozenset({1, 2})),
+        seen_shown(SETTLED, Face.PAID, **DONE, **TELLS, notified={1: True, 2: True}),
         NOW,
         Step(Do.NOTHING),
     ),
     (
-        "announced, an owner later",
-        seen_shown(SETTLED, Face.PAID, **DONE, **TELLS, **failing(1, Do.NOTIFY_OWNER)),
+        "announced, owners later",
+        seen_shown(SETTLED, Face.PAID, **DONE, **TELLS, notify_at=NOW + 5),
         NOW,
         Step(Do.WAIT, NOW + 5),
+    ),
+    (
+        "announced, owners' chats are busy",
+        seen_shown(SETTLED, Face.PAID, **DONE, **BUSY, settled_at=int(NOW)),
+        NOW,
+        Step(Do.WAIT, NOW + 2),
+    ),
+    (
+        "announced, busy for long",
+        seen_shown(SETTLED, Face.PAID, **DONE, **BUSY, settled_at=int(NOW) - 80),
+        NOW,
+        Step(Do.WAIT, NOW + 20),
     ),
     (
         "announced, the chat is lost",
         seen_shown(SETTLED, Face.OPEN, **DONE, **TELLS, **UNREACHABLE),
         NOW,
-        Step(Do.NOTIFY_OWNER),
+        Step(Do.NOTIFY_OWNERS),
+    ),
+    (
+        "announced, the edit fails",
+        seen_shown(SETTLED, Face.OPEN, **DONE, **TELLS, **failing(4)),
+        NOW,
+        Step(Do.NOTIFY_OWNERS),
+    ),
+    (
+        "announced, the edit fails, all owners",
+        seen_shown(SETTLED, Face.OPEN, **DONE, **TELLS, **failing(4), notified={1: True, 2: True}),
+        NOW,
+        Step(Do.WAIT, NOW + 5),
+    ),
+    (
+        "announced, not shown yet",
+        seen_shown(SETTLED, Face.OPEN, **DONE, **TELLS),
+        NOW,
+        Step(Do.EDIT_CARD),
     ),
     (
         "announced, an old payment",
@@ -536,7 +568,7 @@ def test_paid_comes_first_then_cancelled_then_new_then_what_waits_for_its_end() 
 
 
 def test_every_step_is_at_the_node_in_a_chat_or_of_the_database() -> None:
-    groups = [AT_NODE, BY_ITSELF, SENDS, EDITS, RESTS]
+    groups = [AT_NODE, BY_ITSELF, SENDS, EDITS, TO_PEOPLE, RESTS]
     assert set().union(*groups) == set(Do)
     assert sum(map(len, groups)) == len(Do)
 

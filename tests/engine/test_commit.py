@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.core import work
 from bot.core.invoice import Columns, Face, State
 from bot.core.work import Do, Lane, due_now, touched
 from bot.engine import commit
@@ -73,3 +74,16 @@ async def test_a_copy_that_was_pressed_while_another_was_edited_is_edited_too(
     there, written = await store.do(commit.record, mine, Do.EDIT_DUPLICATE, edited, NOW)
     assert not written
     assert (there.duplicates, there.due_at) == (both, due_now(NOW))
+
+
+async def test_a_payment_of_the_moment_in_which_a_row_is_let_go_stays_due(store: Store) -> None:
+    mine = await row(store, 1, state=State.OPEN, due_at=None, card_id=100, card_shown=Face.OPEN)
+    paid: Columns = {"state": State.SETTLED, "paid_msat": 2_100_000}
+    await store.do(lambda tx: tx.nodes.settle(mine.payment_hash, now=NOW, **paid))
+    rests = work.rests(NOW + 3600, Lane.BACKGROUND)
+    there, written = await store.do(commit.let_go, mine, rests, NOW)
+    assert there is not None
+    assert (written, there.due_at, there.lane) == (False, due_now(NOW), Lane.PAYMENT)
+    there, written = await store.do(commit.let_go, there, rests, NOW)
+    assert there is not None
+    assert (written, there.due_at, there.lane) == (True, NOW + 3600, Lane.BACKGROUND)

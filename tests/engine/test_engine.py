@@ -658,7 +658,7 @@ async def test_a_second_copy_waits_and_says_so(
     await world.start_bot()
     chat = world.private(world.anna)
     for number in (1, 2):  # told once
-        world.telegram.fail("getUpdates", times=2, status=409, description="Conflict: other one")
+        world.telegram.fail("getUpdates", times=3, status=409, description="Conflict: other one")
         await world.open_card(chat, world.anna, f"/invoice {number}")
         await world.notified(owners, Kind.OTHER_COPY)
     assert len(world.notices(owners, Kind.OTHER_COPY)) == 1

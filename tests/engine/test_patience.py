@@ -18,6 +18,7 @@ def around(patience: Patience, row: Invoice, **changes: Any) -> Around:
         "steady_s": 50.0,
         "unreachable": frozenset(),
         "owners": (),
+        "busy_owners": (),
         "is_free": True,
         "node_away": False,
         "outage": 0,

@@ -187,3 +187,75 @@ async def test_a_press_on_an_old_card_notifies_nobody_again(world: World, owner:
     await world.payment_noticed(owner, sats=5)
     await asyncio.sleep(0)
     assert len(world.payment_notices(owner)) == 2
+
+
+async def two_owners(world: World, owner: User) -> User:
+    """Both have opened the bot; the second one."""
+    second = world.telegram.add_user("Otto")
+    world.telegram.say(world.private(second), second, "/start")
+    world.access["owners"] = frozenset({owner.id, second.id})
+    await world.start_bot()
+    await greeted(world, owner, second)
+    return second
+
+
+@pytest.mark.parametrize("how", ["fails", "hangs", "is told to wait"])
+async def test_an_owner_whose_chat_fails_keeps_nothing_from_the_other_one(
+    world: World, owner: User, how: str
+) -> None:
+    second = await two_owners(world, owner)
+    private = world.private(owner).id
+    hold = None
+    if how == "fails":
+        world.telegram.fail("sendMessage", chat_id=private, times=None)
+    elif how == "hangs":
+        hold = world.telegram.stall("sendMessage", chat_id=private)
+    else:
+        world.telegram.fail("sendMessage", chat_id=private, times=None, retry_after=30)
+    for number in range(1, 6):
+        await paid(world, world.group, world.anna, number)
+        await world.announced(world.group, sats=number)
+    await world.payment_noticed(second, 5)
+    assert not world.payment_notices(owner)
+    if hold is not None:
+        hold.release()
+
+
+async def test_owners_hear_of_a_payment_in_a_group_that_removed_the_bot(
+    world: World, owner: User
+) -> None:
+    world.telegram.say(world.private(world.anna), world.anna, "/help")
+    await world.start_bot()
+    await greeted(world, owner)
+    card = await world.open_card(world.group, world.anna, f"/invoice {SATS}")
+    world.telegram.remove_bot(world.group)
+    world.node.pay(world.request_in(card))
+    await world.announced(world.private(world.anna), sats=SATS)
+    await world.payment_noticed(owner, sats=SATS)
+
+
+async def test_owners_hear_of_a_payment_whose_card_cannot_be_edited(
+    world: World, owner: User
+) -> None:
+    await world.start_bot()
+    await greeted(world, owner)
+    card = await world.open_card(world.group, world.anna, f"/invoice {SATS}")
+    world.telegram.fail("editMessageMedia", times=None)
+    world.node.pay(world.request_in(card))
+    await world.announced(world.group, sats=SATS)
+    await world.payment_noticed(owner, sats=SATS)
+    world.telegram.clear_faults()
+    await world.becomes(card, Face.PAID, 20)
+
+
+async def test_the_sign_of_a_duplicate_goes_to_the_owner_who_may_have_read_it(
+    world: World, owner: User
+) -> None:
+    second = await two_owners(world, owner)
+    world.telegram.drop("sendMessage", acted=True, chat_id=world.private(second).id)
+    await paid(world, world.group, world.anna)
+    await world.payment_noticed(second, 2)
+    first, again = world.payment_notices(second)
+    assert (may_be_duplicate(first.text or ""), may_be_duplicate(again.text or "")) == (False, True)
+    (only,) = world.payment_notices(owner)
+    assert not may_be_duplicate(only.text or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import os
 import socket
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from bot.core.answers import WalletState
 from bot.demo.node import SimNode
@@ -28,7 +31,7 @@ from bot.errors import (
     RestPort,
 )
 from bot.node import channel
-from bot.node.channel import CHANNEL_OPTIONS
+from bot.node.channel import CHANNEL_OPTIONS, expires_at, own_name
 from bot.node.client import Node
 from tests.node.simulated import LIMIT_S, add, connected, failure, settings
 
@@ -312,3 +315,21 @@ async def test_a_proxy_that_does_not_lead_to_the_node_is_named(sim: SimNode) -> 
 async def test_a_proxy_that_is_not_there_is_a_node_that_is_out_of_reach(sim: SimNode) -> None:
     async with connected(sim, host=ONION, proxy="http://127.0.0.1:1") as node:
         assert type(await failure(node.state())) is NodeUnreachable
+
+
+def of_version(pem: bytes, version: int) -> bytes:
+    """The same certificate, which calls itself one of that version."""
+    der = bytearray(x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER))
+    der[bytes(der).index(bytes.fromhex("a003020102")) + 4] = version
+    body = base64.encodebytes(bytes(der)).decode()
+    return f"-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n".encode()
+
+
+@pytest.mark.parametrize("version", [1, 7])
+async def test_a_certificate_of_a_version_that_nobody_has_is_none(
+    sim: SimNode, version: int
+) -> None:
+    pem = of_version((sim.folder / "tls.cert").read_bytes(), version)
+    assert own_name(pem) is None
+    with pytest.raises(ValueError, match="unreadable certificate"):
+        expires_at(pem)

@@ -16,6 +16,7 @@ from typing import Unpack
 
 from bot.core.invoice import Columns, Face, Invoice, State
 from bot.core.work import Do
+from bot.errors import StoreUnavailable
 from bot.store import Store
 
 LIMIT_S = 10.0
@@ -73,6 +74,15 @@ async def row(store: Store, number: int = 1, **changes: Unpack[Columns]) -> Invo
     added, is_new = await store.do(lambda tx: tx.invoices.add(**made))
     assert is_new
     return added
+
+
+async def is_refused(store: Store, number: int, file: Path) -> bool:
+    """Whether nothing is written, and this file is named."""
+    try:
+        await row(store, number)
+    except StoreUnavailable as error:
+        return str(file) in error.detail
+    return False
 
 
 async def read(store: Store, row_id: int) -> Invoice:

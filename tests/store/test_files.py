@@ -13,7 +13,7 @@ import pytest
 
 from bot.errors import DatabaseInUse, StoreUnavailable
 from bot.store import Store
-from tests.store.made import beside, committed, opened, row
+from tests.store.made import beside, committed, is_refused, opened, row
 
 ENDINGS = ["", "-wal", "-shm"]
 
@@ -26,14 +26,6 @@ def replaced(file: Path) -> None:
     copy = file.with_name("copy")
     shutil.copy(file, copy)
     copy.replace(file)
-
-
-async def is_refused(store: Store, number: int, file: Path) -> bool:
-    try:
-        await row(store, number)
-    except StoreUnavailable as error:
-        return str(file) in error.detail
-    return False
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

@@ -337,7 +337,7 @@ def test_every_value_of_today_has_one_of_before() -> None:
     assert set(FACES.values()) == set(Face) - {Face.FAILED_REPLACED, Face.UNCONFIRMED}  # newer
     assert set(STEPS.values()) == {None, *Do} - {
         *(Do.WAIT, Do.NOTHING),
-        *(Do.LAPSE, Do.NOTIFY_OWNER, Do.REARRANGE),  # newer
+        *(Do.LAPSE, Do.NOTIFY_OWNERS, Do.REARRANGE),  # newer
     }
 
 

@@ -36,7 +36,7 @@ kinds: Mapping[Any, st.SearchStrategy[Any]] = {
     Audience: st.sampled_from(Audience),
     Lane: st.sampled_from(Lane),
     Do | None: st.none() | st.sampled_from(Do),
-    frozenset[int]: st.frozensets(big, max_size=5),
+    Mapping[int, bool]: st.dictionaries(big, st.booleans(), max_size=5),
     frozenset[Do]: st.frozensets(st.sampled_from(Do)),
     Mapping[int, Face]: st.dictionaries(big, st.sampled_from(Face), max_size=5),
     Failure | None: st.none()

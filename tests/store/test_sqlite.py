@@ -31,7 +31,7 @@ from bot.errors import (
     NotADatabase,
     StartError,
 )
-from bot.store import Store, inspect, writer
+from bot.store import Store, inspect, sqlite, writer
 from bot.store import beside as beside_file
 from tests.store.made import (
     CHAT,
@@ -318,6 +318,40 @@ async def test_a_damaged_file_is_refused_and_untouched(file: Path, whole: bytes)
         error = await refused(file, bytes(holed))
         assert type(error) is DatabaseDamaged, page
         assert "\n" not in str(error.values["reason"])
+
+
+@pytest.fixture
+def mixed(file: Path, whole: bytes) -> list[bytes]:
+    """Two states of one database in one file, as when one was copied over the other in use."""
+    file.write_bytes(whole)
+    with beside(file) as connection:
+        connection.execute("UPDATE invoices SET due_at = due_at + 5 WHERE id < 9")
+    newer = file.read_bytes()
+    file.unlink()
+    assert len(newer) == len(whole)
+    starts = [n for n in range(0, len(whole), 4096) if whole[n : n + 4096] != newer[n : n + 4096]]
+    assert len(starts) > 1
+    return [whole[:n] + newer[n : n + 4096] + whole[n + 4096 :] for n in starts]
+
+
+async def test_a_file_whose_indexes_are_not_those_of_its_rows_is_refused_and_untouched(
+    file: Path, mixed: list[bytes]
+) -> None:
+    for content in mixed:
+        error = await refused(file, content)
+        assert type(error) is DatabaseDamaged
+        assert "index" in str(error.values["reason"])
+
+
+async def test_where_it_would_take_long_indexes_are_not_compared(
+    file: Path, mixed: list[bytes], whole: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "COMPARE_S", -1.0)
+    monkeypatch.setattr(sqlite, "COMPARE_STEPS", 1)
+    file.write_bytes(mixed[0])
+    async with opened(file):
+        pass
+    assert type(await refused(file, whole[:4096] + bytes(4096) + whole[8192:])) is DatabaseDamaged
 
 
 @pytest.mark.parametrize("content", [b"[database]\n" * 500, b"x", bytes(8192)])

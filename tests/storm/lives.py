@@ -20,7 +20,7 @@ from tests.storm.plan import NODE_METHODS, Plan, PlannedKill, PlannedTrouble
 from tests.storm.traps import Trap
 
 #: Seconds that a transaction may take which was under way as a file was moved away.
-UNDER_WAY_S = 1.5
+UNDER_WAY_S = 3.0
 #: Seconds after which the log's pipe is looked at again.
 LOOK_S = 0.1
 #: Figures of the book.

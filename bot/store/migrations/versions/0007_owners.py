@@ -8,10 +8,11 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Three columns. Of payments that are known already no owner is notified."""
+    """Four columns. Of payments that are known already no owner is notified."""
     columns = (
         sa.Column("notify_owners", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.Column("notified", sa.Text, nullable=False, server_default=""),
+        sa.Column("notify_at", sa.Float, nullable=False, server_default=sa.text("0")),
         sa.Column("chat_title", sa.Text, nullable=False, server_default=""),
     )
     for column in columns:
