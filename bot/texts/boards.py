@@ -146,7 +146,7 @@ def sitting(came_of_it: Sitting) -> str:
     """What a press on "Pay my part" is answered with, where no link is."""
     return {
         Sitting.SEATED: "Open the chat with me to pay your part.",
-        Sitting.FULL: "Every part is somebody's already.",
+        Sitting.FULL: "Every part already belongs to someone.",
         Sitting.PAID: "Your part is paid.",
         Sitting.CLOSED: "This split is closed. Nothing more can be paid.",
         Sitting.NOT_TRACKED: "I no longer track this split.",
