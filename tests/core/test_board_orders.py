@@ -111,6 +111,7 @@ class Bill:
             self.change(number, person_id=next(self.people), name="X", leaving=False)
 
     def ask(self, number: int) -> None:
+        self.sit(number)
         seat = self.seat(number)
         if self.is_open and seat.person_id and not seat.is_live and not seat.is_done:
             made = part(State.PENDING, number, seat.person_id, id=next(self.ids))
