@@ -22,13 +22,15 @@ from telegram.ext import Application
 
 from bot import logs, texts
 from bot.access import Access
-from bot.actions import Actions
+from bot.actions import Actions, BoardActions
 from bot.chat.admission import Admission
 from bot.chat.ages import Ages
+from bot.chat.boards import Boards as ShownBoards
 from bot.chat.cards import Cards
 from bot.chat.chats import Chats
 from bot.chat.client import TelegramBot, make_bot
 from bot.chat.commands.about import About
+from bot.chat.commands.boards import Boards
 from bot.chat.commands.invoices import Invoices
 from bot.chat.commands.status import Status
 from bot.chat.faults import Faults
@@ -45,6 +47,7 @@ from bot.clock import Clock
 from bot.config import Settings
 from bot.core.invoice import Invoice
 from bot.core.notices import Kind, Notice
+from bot.engine.boards import BoardWorker
 from bot.engine.hands import Hands
 from bot.engine.patience import Patience
 from bot.engine.worker import Worker
@@ -144,6 +147,7 @@ class Parts:
             owners=owners,
             clock=self.clock,
         )
+        patience = Patience(settings.invoices.patience_s)
         worker = Worker(
             store=self.store,
             gate=gate,
@@ -158,11 +162,30 @@ class Parts:
             chats=self.chats,
             places=self.places,
             owners=owners,
-            patience=Patience(settings.invoices.patience_s),
+            patience=patience,
+            bell=self.bell,
+            clock=self.clock,
+        )
+        boards = BoardWorker(
+            store=self.store,
+            shows=ShownBoards(
+                self.chats,
+                owners=settings.access.owners,
+                payee=lambda: settings.invoices.payee or identity.alias,
+            ),
+            places=self.places,
+            owners=owners,
+            patience=patience,
+            bell=self.bell,
             clock=self.clock,
         )
         self.hands = Hands(
-            store=self.store, bell=self.bell, gate=gate, worker=worker, clock=self.clock
+            store=self.store,
+            bell=self.bell,
+            gate=gate,
+            worker=worker,
+            boards=boards,
+            clock=self.clock,
         )
 
     def _conversation(self, settings: Settings) -> None:
@@ -178,6 +201,14 @@ class Parts:
             ages=ages,
         )
         actions = Actions(
+            store=self.store,
+            access=self.access,
+            places=self.places,
+            settings=settings.invoices,
+            clock=self.clock,
+            bell=self.bell,
+        )
+        boards = BoardActions(
             store=self.store,
             access=self.access,
             places=self.places,
@@ -205,6 +236,7 @@ class Parts:
             self.invitations,
             Invoices(
                 actions=actions,
+                boards=boards,
                 node=self.at_node,
                 admission=admission,
                 places=self.places,
@@ -220,7 +252,20 @@ class Parts:
                 macaroon=partial(check_macaroon, settings.lnd),
                 clock=self.clock,
             ),
-            Presses(actions=actions, node=self.at_node, targets=targets, replies=replies),
+            Boards(
+                actions=boards,
+                admission=admission,
+                places=self.places,
+                replies=replies,
+                telegram_bot=self.telegram_bot,
+            ),
+            Presses(
+                actions=actions,
+                boards=boards,
+                node=self.at_node,
+                targets=targets,
+                replies=replies,
+            ),
             # the last: it takes what no other family does
             About(admission=admission, replies=replies, telegram_bot=self.telegram_bot),
         ):
@@ -392,6 +437,7 @@ def _alive(settings: Settings) -> Path:
 
 def _prune_hints(tx: Tx, before: float) -> None:
     tx.memory.prune_hints(before)
+    tx.boards.prune(before)
 
 
 def _prune_rows(tx: Tx, before: float, limit: int) -> int:

@@ -131,7 +131,7 @@ class Desk:
 
     def rung(self) -> set[int]:
         """Rows that the bell was rung for."""
-        return {each.row_id for each in self.bell.take().rows}
+        return {each.key.id for each in self.bell.take().rows}
 
     async def count(self) -> int:
         """How many rows there are of the three people."""
@@ -174,7 +174,7 @@ async def test_what_is_asked_for_is_a_row_that_waits_for_the_node(desk: Desk) ->
     assert row.due_at is not None
     assert row.due_at < NOW
     (rung,) = desk.bell.take().rows
-    assert (rung.row_id, rung.chat_id, rung.fresh) == (row.id, GROUP, row)
+    assert (rung.key, rung.chat_id, rung.fresh) == (row.key, GROUP, row)
 
 
 async def test_a_command_that_is_delivered_again_makes_no_second_row(desk: Desk) -> None:

@@ -211,10 +211,10 @@ class Ground:
         #: What comes in between in the next run, and after how many turns.
         self.between: tuple[int, Callable[[], None]] | None = None
         # What a lost power supply would do is no part of this.
-        sa.event.listen(
-            self.store._engine, "connect", lambda c, _: c.execute("PRAGMA synchronous=OFF")
-        )
-        self.store._engine.dispose()
+        with self.store._engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            driver.execute("PRAGMA synchronous=OFF")
 
     def close(self) -> None:
         """The end."""

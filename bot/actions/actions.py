@@ -9,6 +9,7 @@ from bot.actions import jobs
 from bot.actions.values import Asker, Origin, Place, Rules, draw
 from bot.config import InvoicesSettings
 from bot.core import delivery, text
+from bot.core.board import Board
 from bot.core.invoice import TOO_LATE_S, Face, Invoice, State, changes
 from bot.core.wishes import Answered, Asked, Cancelling, Renewing
 from bot.places import Places
@@ -77,7 +78,7 @@ class Actions:
             return self._again(row)
         if dropped is not None:
             self._ring(dropped)
-        self._bell.ring(row.id, row.chat_id, fresh=row)
+        self._bell.ring(row.key, row.chat_id, fresh=row)
         return Asked.QUESTION if amount_msat is None else Asked.WAITING
 
     def _again(self, row: Invoice) -> Asked:
@@ -129,7 +130,7 @@ class Actions:
             **draw(self._rules, now),
         )
         await self._store.do(jobs.answer, question, columns, self._access, now)
-        self._bell.ring(question.id, place.chat_id)
+        self._bell.ring(question.key, place.chat_id)
         return Answered.TAKEN
 
     async def asked_again(self, asker: Asker, place: Place, message_id: int) -> None:
@@ -162,7 +163,7 @@ class Actions:
             self._ring(row)
         return came_of_it
 
-    def may_change(self, row: Invoice, by: Asker) -> bool:
+    def may_change(self, row: Invoice | Board, by: Asker) -> bool:
         """Whether this is the person who asked, one of the bot's owners, or the group itself."""
         as_group = by.is_chat and by.id == row.chat_id
         return by.id == row.asker_id or as_group or self._access.is_owner(by.id)
@@ -191,4 +192,4 @@ class Actions:
         return await self._store.do(jobs.latest, asker_id, chat_id)
 
     def _ring(self, row: Invoice) -> None:
-        self._bell.ring(row.id, row.chat_id)
+        self._bell.ring(row.key, row.chat_id)

@@ -172,7 +172,9 @@ def renew(
         return [row], Renewing.STILL_OPEN
     if not row.may_be_renewed:
         return [row], Renewing.IN_VAIN
-    if not may_ask:
+    if row.board_id and not tx.boards.may_renew(row, now):
+        return [row], Renewing.PART_GONE
+    if not may_ask and not row.board_id:
         return [row], Renewing.NOT_ALLOWED
     rules.check_range(row.amount_msat or 0)
     # The renewal counts as its asker's, whoever pressed; an owner has no limits.
@@ -185,6 +187,7 @@ def renew(
         part=row.part,
         renewal=row.renewal + 1,
         bot_id=row.bot_id,
+        board_id=row.board_id,
         chat_id=row.chat_id,
         thread_id=row.thread_id,
         reply_to=row.reply_to,

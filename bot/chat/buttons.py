@@ -20,6 +20,7 @@ class Verb(StrEnum):
 
     CANCEL = "cancel"
     RENEW = "renew"
+    LEAVE = "leave"  # a seat
 
 
 class Press(NamedTuple):
@@ -58,7 +59,9 @@ def named(message: Message) -> bytes | None:
 
 def under(row: Invoice, face: Face) -> InlineKeyboardMarkup | None:
     """The button under a card that shows `face`. An edit without one takes it away."""
-    if face is Face.OPEN:
+    if face is Face.OPEN and row.board_id:
+        verb, text = Verb.LEAVE, texts.LEAVE_BUTTON
+    elif face is Face.OPEN:
         verb, text = Verb.CANCEL, texts.CANCEL_BUTTON
     elif face in (Face.EXPIRED, Face.CANCELLED) and row.may_be_renewed:
         verb, text = Verb.RENEW, texts.RENEW_BUTTON

@@ -13,7 +13,15 @@ from bot.core.notices import Kind, Notice
 #: Of these one notice a process is enough.
 ONCE = frozenset({Kind.ADD_NOT_PERMITTED, Kind.CANCEL_NOT_PERMITTED, Kind.OTHER_COPY})
 #: Of these, which anyone can cause, one notice in so many seconds: what comes meanwhile is counted.
-COLLECTED = frozenset({Kind.CARD_REFUSED, Kind.CARD_UNTRUE, Kind.INBOUND_TOO_LITTLE})
+COLLECTED = frozenset(
+    {
+        Kind.CARD_REFUSED,
+        Kind.CARD_UNTRUE,
+        Kind.BOARD_REFUSED,
+        Kind.BOARD_UNTRUE,
+        Kind.INBOUND_TOO_LITTLE,
+    }
+)
 COLLECTED_S = 3600.0
 
 

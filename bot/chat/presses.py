@@ -8,7 +8,7 @@ from telegram import CallbackQuery
 from telegram.ext import CallbackQueryHandler
 
 from bot import texts
-from bot.actions import Actions, Asker
+from bot.actions import Actions, Asker, BoardActions
 from bot.chat.buttons import Press, Verb, read_press
 from bot.chat.replies import Answer, Replies, Reply
 from bot.chat.targets import AtNode, Targets
@@ -19,12 +19,19 @@ from bot.errors import Refused
 
 
 class Presses:
-    """Cancel and Renew."""
+    """Cancel, Renew and Not me."""
 
     def __init__(
-        self, *, actions: Actions, node: AtNode, targets: Targets, replies: Replies
+        self,
+        *,
+        actions: Actions,
+        boards: BoardActions,
+        node: AtNode,
+        targets: Targets,
+        replies: Replies,
     ) -> None:
         self._actions = actions
+        self._boards = boards
         self._node = node
         self._targets = targets
         self._replies = replies
@@ -53,6 +60,8 @@ class Presses:
 
     async def _act(self, press: Press, by: Asker) -> str:
         """What to say."""
+        if press.verb is Verb.LEAVE:
+            return texts.leaving(await self._boards.leave(press.payment_hash))
         if press.verb is Verb.CANCEL:
             came_of_it = await self._actions.cancel(press.payment_hash, by)
             return texts.asked_to_cancel(came_of_it, self._node.hindrance)

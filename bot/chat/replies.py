@@ -37,12 +37,16 @@ ANSWER_WITHIN_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a press on a button is answered with, as plain text."""
+    """What a press on a button is answered with: plain text, or a link to a chat with the bot.
+
+    Never both: clients show the text then, and the link is lost.
+    """
 
     query_id: str
     person_id: int
     text: str
     alert: bool = False
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +163,9 @@ class Replies:
         try:
             await self._chats.telegram_bot.answer_callback_query(
                 answer.query_id,
-                answer.text[:MAX_ANSWER],
-                show_alert=answer.alert,
+                answer.text[:MAX_ANSWER] or None,
+                show_alert=answer.alert or None,
+                url=answer.url,
                 read_timeout=ANSWER_WITHIN_S,
             )
         except TelegramError as error:

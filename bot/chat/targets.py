@@ -10,6 +10,7 @@ from telegram import MaybeInaccessibleMessage, Message
 from bot.actions import Actions, Asker
 from bot.chat.buttons import named
 from bot.chat.replies import IfAdmin, Reply
+from bot.core.board import Board
 from bot.core.invoice import Invoice
 from bot.errors import NodeError
 from bot.places import Places
@@ -49,7 +50,7 @@ class Targets:
 
     async def if_allowed(
         self,
-        row: Invoice,
+        row: Invoice | Board,
         asker: Asker,
         then: Callable[[], Awaitable[Sequence[Reply]]],
         otherwise: Sequence[Reply],

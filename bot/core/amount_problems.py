@@ -51,6 +51,11 @@ class Problem(StrEnum):
     SEPARATE_MULTIPLIER = "separate multiplier"  # shown
     UNCLEAR_UNIT = "unclear unit"  # shown
     NOT_ALONE = "not alone"  # shown: what follows the amount
+    SUM_MISSING = "sum missing"  # of a bill that is split
+    COUNT_MISSING = "count missing"
+    COUNT_UNREADABLE = "count unreadable"  # shown
+    COUNT_APART = "count apart"
+    COUNT_OUT_OF_RANGE = "count out of range"  # least, most
     TOO_LITTLE = "too little"  # limit_sats
     TOO_MUCH = "too much"  # limit_sats
 

@@ -2,7 +2,7 @@
 
 A row keeps three things apart: what people *want* (amount, memo, a cancellation), what *is* (the
 node's word) and what was *shown and announced* (the chat's). `bot.core.steps` compares them.
-`Shown` and `Work` are parts that a board above many rows has as well.
+`Placed` and `Work` are parts that a board above many rows has as well.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Unpack
 
 from bot.core.delivery import Delivery, DeliveryColumns
 from bot.core.failure import Failure
-from bot.core.work import Lane, Work, WorkColumns
+from bot.core.work import Key, Lane, Work, WorkColumns
 
 #: A command older than this, in seconds, when it arrives or is taken up first is not carried out.
 TOO_LATE_S = 600.0
@@ -59,13 +59,21 @@ class Audience(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown(Delivery):
-    """Where a thing with a face is in its chat, and what its messages show."""
+class Placed(Delivery):
+    """Where a thing with a face is in its chat."""
 
     chat_id: int
     thread_id: int | None = None
     reply_to: int | None = None
     card_id: int | None = None
+    undeliverable: bool = False  # Telegram does not take the text either: nothing more is sent
+    announced: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown(Placed):
+    """The same of an invoice, and what its messages show."""
+
     card_shown: Face = Face.NOTHING
     card_is_text: bool = False
     payment_request_separate: bool = False  # it has a message of its own
@@ -74,8 +82,6 @@ class Shown(Delivery):
     #: Copies of the card that a press made known, and what each shows.
     duplicates: Mapping[int, Face] = field(default_factory=dict)
     text_only: bool = False  # Telegram does not take the photo
-    undeliverable: bool = False  # Telegram does not take the text either: nothing more is sent
-    announced: bool = False
     announce_to: Audience = Audience.CHAT
     notify_owners: bool = False  # of its payment, in private
     #: People who read of the payment in private, or, where it is False, may have read.
@@ -83,13 +89,20 @@ class Shown(Delivery):
     notify_at: float = 0.0  # not before then, in Unix seconds
 
 
-class ShownColumns(DeliveryColumns, total=False):
-    """Columns of `Shown` by name."""
+class PlacedColumns(DeliveryColumns, total=False):
+    """Columns of `Placed` by name."""
 
     chat_id: int
     thread_id: int | None
     reply_to: int | None
     card_id: int | None
+    undeliverable: bool
+    announced: bool
+
+
+class ShownColumns(PlacedColumns, total=False):
+    """Columns of `Shown` by name."""
+
     card_shown: Face
     card_is_text: bool
     payment_request_separate: bool
@@ -97,8 +110,6 @@ class ShownColumns(DeliveryColumns, total=False):
     payment_request_shown: Face
     duplicates: Mapping[int, Face]
     text_only: bool
-    undeliverable: bool
-    announced: bool
     announce_to: Audience
     notify_owners: bool
     notified: Mapping[int, bool]
@@ -116,6 +127,7 @@ class Invoice(Shown, Work):
     part: int = 0
     renewal: int = 0
     bot_id: int = 0  # whose count of messages the origin's number is of
+    board_id: int = 0  # the board whose seat number `part` it pays
     asker_id: int
     asker_name: str
     chat_title: str = ""  # the group's where it was asked; "" in private
@@ -145,6 +157,11 @@ class Invoice(Shown, Work):
     #: What its node could receive when it was added, where that was too little; None: enough, or
     #: nobody knows.
     receivable_msat: int | None = None
+
+    @property
+    def key(self) -> Key:
+        """Which row it is, among those that are worked on."""
+        return Key("invoices", self.id)
 
     @property
     def face(self) -> Face:
@@ -246,6 +263,7 @@ class Columns(ShownColumns, WorkColumns, total=False):
     part: int
     renewal: int
     bot_id: int
+    board_id: int
     asker_id: int
     asker_name: str
     chat_title: str

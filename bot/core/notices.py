@@ -16,6 +16,9 @@ class Kind(StrEnum):
     STUCK = "stuck"  # a row cannot be finished
     CARD_REFUSED = "card refused"  # Telegram never took it: the invoice is cancelled
     CARD_UNTRUE = "card untrue"  # Telegram neither edits nor removes it
+    BOARD_REFUSED = "board refused"  # Telegram did not take it: it is closed
+    BOARD_UNTRUE = "board untrue"  # Telegram does not take a change of it
+    BOARD_STUCK = "board stuck"  # it cannot be finished
     ADD_NOT_PERMITTED = "add not permitted"  # told once a process
     CANCEL_NOT_PERMITTED = "cancel not permitted"  # told once a process
     DATABASE_AWAY = "database away"  # it cannot be written: told once until it can

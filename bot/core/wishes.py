@@ -52,6 +52,7 @@ class Renewing(StrEnum):
     IN_VAIN = "in vain"  # the node or Telegram rejected it, and would again
     ALREADY_RENEWED = "already renewed"
     NOT_ALLOWED = "not allowed"
+    PART_GONE = "part gone"  # its seat is another one's, paid, or its board is closed
     REFUSED = "refused"  # the amount or a limit; the error says which
 
 
@@ -69,3 +70,50 @@ class OutputProblem(StrEnum):
     CLOSED = "closed"  # standard output is
     LOST = "lost"  # reason
     NOT_PRINTED = "not printed"  # reason, payment_request: the node has the invoice
+
+
+class Splitting(StrEnum):
+    """What came of asking for a board."""
+
+    MADE = "made"
+    AGAIN = "again"  # delivered again
+    TOO_LATE = "too late"
+    TOO_MANY_OPEN = "too many open"  # in this chat
+    TOO_OFTEN = "too often"  # this person
+
+
+class Sitting(StrEnum):
+    """What came of a press on "Pay my part"."""
+
+    SEATED = "seated"  # the link to the private chat has a token
+    FULL = "full"
+    PAID = "paid"
+    CLOSED = "closed"
+    NOT_TRACKED = "not tracked"
+
+
+class Parting(StrEnum):
+    """What came of a link to a part."""
+
+    ASKED = "asked"  # the row is written, the node is asked next
+    THERE = "there"  # its card is in the chat already
+    PAID = "paid"
+    CLOSED = "closed"
+    NOT_YOURS = "not yours"  # somebody else's, or of no seat
+    CANCELLING = "cancelling"  # its invoice before has to be closed first
+    TOO_MANY = "too many"  # invoices in an hour
+
+
+class Leaving(StrEnum):
+    """What came of "Not me"."""
+
+    LEAVING = "leaving"  # the seat is free once the node has cancelled its invoice
+    PAID = "paid"
+    NOT_TRACKED = "not tracked"
+
+
+class Closing(StrEnum):
+    """What came of asking to close a board."""
+
+    CLOSING = "closing"
+    ALREADY_CLOSED = "already closed"

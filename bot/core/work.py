@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 #: The longest pause between two tries, in seconds.
 MAX_PAUSE_S = 60.0
@@ -23,6 +23,13 @@ MAX_COPIES = 3
 LONG_S = 1e9
 
 
+class Key(NamedTuple):
+    """What is worked on: one row of a table."""
+
+    table: str
+    id: int
+
+
 class Do(StrEnum):
     """The kinds of step."""
 
@@ -30,6 +37,7 @@ class Do(StrEnum):
     CANCEL = "cancel"  # at the node, whose answer decides
     FAIL = "fail"  # patience is over
     DROP = "drop"  # the question is too old
+    REARRANGE = "rearrange"  # a board: what follows from its parts
     LAPSE = "lapse"  # it has expired, and the node cannot be asked whether it was paid
     SEND_WAITING_NOTICE = "send waiting notice"
     SEND_CARD = "send card"
@@ -52,7 +60,7 @@ EDITS = frozenset({Do.EDIT_CARD, Do.EDIT_PAYMENT_REQUEST, Do.EDIT_DUPLICATE})
 #: Steps that ask the node.
 AT_NODE = frozenset({Do.ADD, Do.CANCEL})
 #: Steps of the database alone.
-BY_ITSELF = frozenset({Do.FAIL, Do.DROP, Do.LAPSE})
+BY_ITSELF = frozenset({Do.FAIL, Do.DROP, Do.LAPSE, Do.REARRANGE})
 #: No step: the row is let go.
 RESTS = frozenset({Do.WAIT, Do.NOTHING})
 
@@ -65,6 +73,7 @@ class Lane(IntEnum):
     COMMAND = 2  # somebody waits for an answer
     BACKGROUND = 3  # nobody waits: expiry, what becomes of open cards, replies
     AWAITS_NODE = 4  # of the same, what only the node is waited for
+    BOARDS = 5  # edits of boards: behind all cards
     OTHER_NODE = 8  # nothing is due but its expiry
     UNREACHABLE = 9  # nothing is due until somebody takes the row out
 
@@ -72,7 +81,7 @@ class Lane(IntEnum):
 #: How urgent a message can be, the most urgent first.
 URGENCIES = (Lane.PAYMENT, Lane.CANCELLATION, Lane.COMMAND, Lane.BACKGROUND)
 #: The lanes that are read for due rows, the most urgent first.
-READ_LANES = (*URGENCIES, Lane.AWAITS_NODE, Lane.OTHER_NODE)
+READ_LANES = (*URGENCIES, Lane.AWAITS_NODE, Lane.BOARDS, Lane.OTHER_NODE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +137,12 @@ def wanted(now: float, lane: Lane) -> WorkColumns:
 def touched(now: float) -> WorkColumns:
     """A message of the row was seen that might be out of date: it is inspected."""
     return {"due_at": due_now(now)}
+
+
+def part_changed() -> WorkColumns:
+    """Something became of a part of a board, or is wanted of a seat: the board is due, wherever it
+    rests, and whatever clock there is."""
+    return {"due_at": 0.0, "lane": Lane.BOARDS, "faults": 0}
 
 
 def done() -> WorkColumns:

@@ -12,12 +12,15 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from bot import logs
 from bot.core.invoice import Invoice
 from bot.core.outcomes import LONGEST_AT_NODE_S
-from bot.core.work import READ_LANES, Lane
-from bot.engine.worker import TICK_S, Hand, Worker
+from bot.core.work import READ_LANES, Key, Lane
+from bot.engine.boards import BoardWorker
+from bot.engine.hand import TICK_S, Hand
+from bot.engine.worker import Worker
 from bot.errors import StoreUnavailable
 from bot.node.gate import Gate
 from bot.store import Bell, Due, Store, Tx
@@ -73,14 +76,15 @@ class Hands:
         bell: Bell,
         gate: Gate,
         worker: Worker,
+        boards: BoardWorker,
         clock: Callable[[], float],
     ) -> None:
         self._store = store
         self._bell = bell
         self._gate = gate
-        self._worker = worker
+        self._workers: dict[str, Worker | BoardWorker] = {"invoices": worker, "boards": boards}
         self._clock = clock
-        self._hands: dict[int, Hand] = {}
+        self._hands: dict[Key, Hand] = {}
         self._seats = Seats()
         self._wake = asyncio.Event()
         self._more = False  # more rows are due than hands are free
@@ -114,12 +118,17 @@ class Hands:
         """Take up what changed; the bell is silent before anything is read."""
         while True:
             await self._bell.wait()
-            rung, everything = self._bell.take()
+            rung, everything, is_due = self._bell.take()
             for entry in rung:
                 if entry.is_wanted:  # whatever else is in hand
-                    self._take(entry.row_id, entry.chat_id, entry.lane, entry.fresh)
+                    self._take(entry.key, entry.chat_id, entry.lane, entry.fresh)
                 else:
-                    self._offer(entry.row_id, entry.chat_id, entry.lane)
+                    self._offer(entry.key, entry.chat_id, entry.lane)
+            if is_due:
+                for hand in self._hands.values():
+                    if hand.key.table == "boards":  # it may be the one that is meant
+                        hand.nudge.set()
+                self._read_soon()
             if everything:
                 for hand in self._hands.values():
                     hand.nudge.set()
@@ -169,8 +178,8 @@ class Hands:
         self._more |= due.more
         count = len(self._hands)
         for row in due.rows:
-            if row.id not in self._hands:
-                self._offer(row.id, row.chat_id, row.lane)
+            if row.key not in self._hands:
+                self._offer(row.key, row.chat_id, row.lane)
         if due.more and len(self._hands) > count:
             self._next_due_at = (
                 0.0  # what one chat crowded out is seen now that its places are full
@@ -185,44 +194,45 @@ class Hands:
                 left_out.add(Lane.BACKGROUND)
         return [lane for lane in READ_LANES if lane not in left_out]
 
-    def _offer(self, row_id: int, chat_id: int, lane: Lane) -> None:
+    def _offer(self, key: Key, chat_id: int, lane: Lane) -> None:
         """Take a row that is due if a hand is free; else it is found once one is."""
-        if row_id not in self._hands and not self._seats.is_free(lane, chat_id):
+        if key not in self._hands and not self._seats.is_free(lane, chat_id):
             self._more = True
         else:
-            self._take(row_id, chat_id, lane)
+            self._take(key, chat_id, lane)
 
     # one row
 
-    def _take(self, row_id: int, chat_id: int, lane: Lane, fresh: Invoice | None = None) -> None:
+    def _take(self, key: Key, chat_id: int, lane: Lane, fresh: Invoice | None = None) -> None:
         """Work on this row now. `fresh` is a new row as it was written: it need not be read."""
-        if (busy := self._hands.get(row_id)) is not None:
+        if (busy := self._hands.get(key)) is not None:
             busy.nudge.set()
             return
         if self._stopping:
             return
-        hand = Hand(row_id, chat_id, lane, lambda: self._aside(hand))
-        self._hands[row_id] = hand
+        hand = Hand(key, chat_id, lane, lambda: self._aside(hand))
+        self._hands[key] = hand
         self._seats.occupy(lane, chat_id)
         hand.task = asyncio.ensure_future(self._work(hand, fresh))
         hand.task.add_done_callback(lambda _: self._let_go(hand))
 
     async def _work(self, hand: Hand, fresh: Invoice | None) -> None:
+        worker: Any = self._workers[hand.key.table]
         try:
-            row = fresh or await self._worker.read(hand.row_id)
+            row = fresh or await worker.read(hand.key.id)
             if row is not None:
-                row = await self._worker.take_up(row)
+                row = await worker.take_up(row)
             while row is not None and not self._stopping:
                 if hand.nudge.is_set():  # what was read may be older than what happened
                     hand.nudge.clear()
-                    row = await self._worker.read(hand.row_id)
+                    row = await worker.read(hand.key.id)
                 else:
-                    row = await self._worker.step(row, hand)
-            await self._worker.put_down(hand)
+                    row = await worker.step(row, hand)
+            await worker.put_down(hand)
         except StoreUnavailable:
-            log.warning("row left as it is: the bot is stopping", row=hand.row_id)
+            log.warning("row left as it is: the bot is stopping", row=hand.key)
         except Exception:
-            log.exception("row left as it is", row=hand.row_id)
+            log.exception("row left as it is", row=hand.key)
             asyncio.get_running_loop().call_later(LONGEST_AT_NODE_S, self._read_soon)
 
     @contextmanager
@@ -241,12 +251,12 @@ class Hands:
             self._read_soon()
 
     def _let_go(self, hand: Hand) -> None:
-        del self._hands[hand.row_id]
+        del self._hands[hand.key]
         self._vacate(hand)
         if hand.due_at is not None:
             self._next_due_at = min(self._next_due_at, hand.due_at)
         if hand.nudge.is_set():  # it came as the hand was closing
-            self._take(hand.row_id, hand.chat_id, hand.lane)
+            self._take(hand.key, hand.chat_id, hand.lane)
 
 
 # jobs of the store
@@ -254,12 +264,18 @@ class Hands:
 
 def _begin(tx: Tx, now: float) -> None:
     tx.agenda.unstick(now)
+    tx.boards.unstick(now)
+    tx.boards.make_retries_due(now)
     tx.chats.wake_unannounced(now)
 
 
 def _retry_all(tx: Tx, now: float) -> None:
     tx.agenda.make_retries_due(now)
+    tx.boards.make_retries_due(now)
 
 
 def _due(tx: Tx, lanes: list[Lane], now: float, limit: int, crowded: list[tuple[Lane, int]]) -> Due:
-    return tx.agenda.due(lanes, now, limit=limit, but=crowded)
+    due = tx.agenda.due(lanes, now, limit=limit, but=crowded)
+    boards = tx.boards.due(lanes, now, limit=limit)
+    moments = [each for each in (due.next_at, boards.next_at) if each is not None]
+    return Due([*due.rows, *boards.rows], due.more or boards.more, min(moments, default=None))

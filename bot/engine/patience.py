@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.core.answers import Result
 from bot.core.invoice import TOO_LATE_S, Audience, Invoice, State
 from bot.core.steps import NOTICE_AFTER_S, Around
-from bot.core.work import Do
+from bot.core.work import Do, Key
 from bot.errors import (
     AskedTooLongAgo,
     ChatError,
@@ -37,7 +37,7 @@ class Patience:
         self._reasons: dict[int, NodeError] = {}  # row → what keeps it waiting
         self._too_late: set[int] = set()  # rows that were asked for long before they were taken up
         self._asked: dict[int, float] = {}  # question → how far the clocks were apart at first
-        self._moved: dict[int, float] = {}  # row → when its group moved, on the steady clock
+        self._moved: dict[Key, float] = {}  # row → when its group moved, on the steady clock
 
     def around(
         self,
@@ -127,8 +127,8 @@ class Patience:
             case ChatError() if do is Do.SEND_WAITING_NOTICE:
                 self._speakers[row.chat_id] = _NOBODY  # none in this outage
 
-    def believes_move(self, row: Invoice, steady_s: float) -> bool:
-        """Whether the row's group may have moved, as Telegram says; not when it has just done so.
+    def believes_move(self, key: Key, steady_s: float) -> bool:
+        """Whether this row's group may have moved, as Telegram says; not when it has just done so.
 
         Another new id at each call would be followed as fast as the calls go.
         """
@@ -137,9 +137,9 @@ class Patience:
             if steady_s - self._moved[oldest] < MOVES_ONCE_S:
                 break
             del self._moved[oldest]
-        if row.id in self._moved:
+        if key in self._moved:
             return False
-        self._moved[row.id] = steady_s
+        self._moved[key] = steady_s
         return True
 
     def reason(self, row: Invoice, gate: NodeError | None) -> NodeError:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from bot import logs
@@ -31,18 +29,17 @@ from bot.core.outcomes import Verdict, judge
 from bot.core.steps import NOTICE_AFTER_S, Around, Step, next_step, resting
 from bot.core.work import AT_NODE, RESTS, Do, Lane
 from bot.engine import commit
+from bot.engine.hand import TICK_S, Hand
 from bot.engine.patience import Patience
 from bot.errors import ChatMoved, NodeError
 from bot.node.gate import Gate
 from bot.node.identity import Identity
 from bot.pauses import jitter
 from bot.places import Places
-from bot.store import Store
+from bot.store import Bell, Store
 
 log = logs.get(__name__)
 
-#: A wait that is shorter is waited for in the hand; also how often the clock is compared, seconds.
-TICK_S = 1.0
 #: Two clocks are read one after the other: the same moment is not quite the same number.
 SAME_MOMENT_S = 0.1
 
@@ -71,24 +68,6 @@ class Queues(Protocol):
         """Whether a message to this chat would go out at once."""
 
 
-@dataclass(slots=True)
-class Hand:
-    """A row being worked on."""
-
-    row_id: int
-    chat_id: int
-    lane: Lane
-    #: Steps out of its place, so that what waits for the node keeps nothing from the chat.
-    aside: Callable[[], AbstractContextManager[None]]
-    #: Something happened to the row: it is read again.
-    nudge: asyncio.Event = field(default_factory=asyncio.Event)
-    #: The step whose send marker this hand wrote itself, so that it is not a crash's.
-    armed: Do | None = None
-    #: When the row is due that it lets go, in Unix seconds.
-    due_at: float | None = None
-    task: asyncio.Task[None] | None = None
-
-
 class Worker:
     """Takes steps. Everything that a step needs to know, and no more."""
 
@@ -104,9 +83,11 @@ class Worker:
         places: Places,
         owners: Owners,
         patience: Patience,
+        bell: Bell,
         clock: Callable[[], float],
     ) -> None:
         self._store = store
+        self._bell = bell
         self._gate = gate
         self._identity = identity
         self._at_node = at_node
@@ -123,6 +104,8 @@ class Worker:
 
     async def take_up(self, row: Invoice) -> Invoice:
         """A row that comes into a hand: whether a message of another process arrived is unknown."""
+        if row.board_id:  # what became of it may be on its board already
+            self._bell.ring_due()
         if marker := delivery.left_behind(row):
             return await self._store.must(commit.mark, row.id, marker)
         return row
@@ -130,7 +113,7 @@ class Worker:
     async def put_down(self, hand: Hand) -> None:
         """The hand is done with its row: what it has marked and not sent is not on its way."""
         if hand.armed is not None:
-            await self._store.must(commit.mark, hand.row_id, delivery.overtaken())
+            await self._store.must(commit.mark, hand.key.id, delivery.overtaken())
 
     async def step(self, row: Invoice, hand: Hand) -> Invoice | None:
         """Take the row's next step; the row afterwards, None to let it go."""
@@ -208,7 +191,7 @@ class Worker:
 
     async def _moved(self, row: Invoice, new_chat_id: int) -> bool:
         """Follow the row's group to its new id. False, and nothing is done, where that is none."""
-        if not self._patience.believes_move(row, asyncio.get_running_loop().time()):
+        if not self._patience.believes_move(row.key, asyncio.get_running_loop().time()):
             log.warning("group moved again: not believed yet", chat=row.chat_id, to=new_chat_id)
             return False
         return await self._places.moved(row.chat_id, new_chat_id, must=True)
@@ -242,6 +225,8 @@ class Worker:
         hand.armed = columns.get("sending") if written else None
         if written and fresh.state is not row.state:
             log.info(str(fresh.state), **row.tag)
+        if row.board_id and fresh.state is not row.state:  # by whomever
+            self._bell.ring_due()
         _log_unannounced(fresh)
         return fresh
 
@@ -274,11 +259,7 @@ class Worker:
 
     async def _nudged(self, row: Invoice, hand: Hand, timeout_s: float) -> Invoice | None:
         """The row as it is once something happened to it or the time is over."""
-        try:
-            async with asyncio.timeout(max(0.0, timeout_s)):
-                await hand.nudge.wait()
-        except TimeoutError:
-            pass
+        await hand.nudged(timeout_s)
         return await self.read(row.id)
 
 

@@ -111,7 +111,9 @@ class Payments:
         self._liquidity.change()
         if row is not None:
             log.info("paid", **row.tag, paid_msat=event.paid_msat)
-            self._bell.ring(row.id, row.chat_id, row.lane)
+            self._bell.ring(row.key, row.chat_id, row.lane)
+            if row.board_id:
+                self._bell.ring_due()
 
     async def _untold(self) -> None:
         """Until a payment that a look-up found is not told in time."""

@@ -220,7 +220,9 @@ class Sweep:
             return True  # as it was
         came = await self._store.must(_record_lookup, row.row_id, found, node_id, self._clock())
         if came.row is not None:
-            self._bell.ring(came.row.id, came.row.chat_id, came.row.lane)
+            self._bell.ring(came.row.key, came.row.chat_id, came.row.lane)
+            if came.row.board_id:
+                self._bell.ring_due()
         if came.row is not None and came.is_payment and found is not None:
             log.info("paid", **came.row.tag, paid_msat=found.paid_msat, told_by="look-up")
             self.untold[found.payment_hash] = found

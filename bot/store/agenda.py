@@ -8,11 +8,12 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from bot.core import work
+from bot.core.board import Board, BoardState
 from bot.core.invoice import Invoice, State
 from bot.core.work import MAX_FAULTS, Lane
 from bot.store.noun import AT_THE_NODE, ROWS, Noun
 from bot.store.rows import packed
-from bot.store.tables import invoices
+from bot.store.tables import boards, invoices
 
 _c = invoices.c
 _LANE: sa.BindParameter[Lane] = sa.bindparam("lane")
@@ -26,12 +27,20 @@ _NEXT_DUE_AT = sa.select(sa.func.min(_c.due_at)).where(_c.lane == _LANE, _c.due_
 # is put off, and its retry_at stays, so that an index finds it by that.
 _PUT_OFF = (_c.retry_at > 0, _c.due_at.is_not(None), _c.faults < MAX_FAULTS)
 _STUCK = (_c.retry_at > 0, _c.faults >= MAX_FAULTS)
+_ITS_BOARD_GOES_ON = (
+    sa.select(sa.literal(1))
+    .where(
+        boards.c.id == _c.board_id,
+        sa.or_(boards.c.state != BoardState.CLOSED, boards.c.ends_at >= sa.bindparam("before")),
+    )
+    .exists()
+)
 
 
 class Due(NamedTuple):
     """What is due: rows, whether there are more, and when others will be (Unix seconds)."""
 
-    rows: list[Invoice]
+    rows: list[Invoice | Board]
     more: bool
     next_at: float | None
 
@@ -51,7 +60,7 @@ class Agenda(Noun):
 
         `but`: lanes and chats that have enough in hand.
         """
-        rows: list[Invoice] = []
+        rows: list[Invoice | Board] = []
         more = False
         moments: list[float] = []
         for lane in lanes:
@@ -78,7 +87,8 @@ class Agenda(Noun):
     def prune(self, before: float, limit: int) -> int:
         """Remove rows that ended before then and need nothing more; how many.
 
-        A payment that nobody could be told of is kept until somebody can.
+        A payment that nobody could be told of is kept until somebody can, and what was paid of a
+        bill until that is over: its board is read off its parts.
         """
         done = (
             sa.select(_c.id)
@@ -87,6 +97,7 @@ class Agenda(Noun):
                 _c.expires_at < before,
                 _c.settled_at < before,
                 sa.or_(_c.state != State.SETTLED, _c.announced),
+                sa.or_(_c.board_id == 0, ~_ITS_BOARD_GOES_ON),
                 sa.or_(
                     _c.due_at.is_(None) & sa.not_(AT_THE_NODE),
                     # nobody was heard of there for as long
@@ -95,4 +106,5 @@ class Agenda(Noun):
             )
             .limit(limit)
         )
-        return self._connection.execute(sa.delete(invoices).where(_c.id.in_(done))).rowcount
+        statement = sa.delete(invoices).where(_c.id.in_(done))
+        return self._connection.execute(statement, {"before": before}).rowcount

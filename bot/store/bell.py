@@ -9,13 +9,13 @@ import asyncio
 from typing import NamedTuple
 
 from bot.core.invoice import Invoice
-from bot.core.work import Lane
+from bot.core.work import Key, Lane
 
 
 class Rung(NamedTuple):
     """A row that changed."""
 
-    row_id: int
+    key: Key
     chat_id: int
     lane: Lane
     #: Somebody waits for it: it is worked on whatever else is.
@@ -30,6 +30,8 @@ class Heard(NamedTuple):
     rows: list[Rung]
     #: Many rows may have changed, those in hand too.
     is_all: bool
+    #: Something is due that is not named.
+    is_due: bool
 
 
 class Bell:
@@ -37,12 +39,13 @@ class Bell:
 
     def __init__(self) -> None:
         self._rung = asyncio.Event()
-        self._rows: dict[int, Rung] = {}
+        self._rows: dict[Key, Rung] = {}
         self._is_all = False
+        self._is_due = False
 
     def ring(
         self,
-        row_id: int,
+        key: Key,
         chat_id: int,
         lane: Lane | None = None,
         fresh: Invoice | None = None,
@@ -52,16 +55,21 @@ class Bell:
         A row that is rung again before it is heard keeps its most urgent lane, and of `fresh` the
         latest: one that was written before that is no longer fresh.
         """
-        before = self._rows.get(row_id)
+        before = self._rows.get(key)
         is_wanted = lane is None or (before is not None and before.is_wanted)
         urgent = Lane.COMMAND if lane is None else lane
         urgent = urgent if before is None else min(urgent, before.lane)
-        self._rows[row_id] = Rung(row_id, chat_id, urgent, is_wanted, fresh)
+        self._rows[key] = Rung(key, chat_id, urgent, is_wanted, fresh)
         self._rung.set()
 
     def ring_all(self) -> None:
         """Many rows may have changed, those in hand too."""
         self._is_all = True
+        self._rung.set()
+
+    def ring_due(self) -> None:
+        """Something is due, such as the board of a part: it is read."""
+        self._is_due = True
         self._rung.set()
 
     async def wait(self) -> None:
@@ -70,8 +78,8 @@ class Bell:
 
     def take(self) -> Heard:
         """What was rung, in the order of coming; it is silent then."""
-        heard = Heard([*self._rows.values()], self._is_all)
+        heard = Heard([*self._rows.values()], self._is_all, self._is_due)
         self._rung.clear()
         self._rows = {}
-        self._is_all = False
+        self._is_all = self._is_due = False
         return heard

@@ -8,13 +8,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.core import delivery, work
+from bot.core.board import BoardState
 from bot.core.invoice import Face, State
 from bot.core.work import Lane
 from bot.store.noun import COUNTED_BY_CHAT, Noun
-from bot.store.rows import packed
-from bot.store.tables import chats, invoices
+from bot.store.rows import BOARDS, packed
+from bot.store.tables import boards, chats, invoices
 
 _c = invoices.c
+_b = boards.c
 #: Where only owners are still to be notified, the chat has seen it all.
 _UNFINISHED = sa.or_(
     _c.state.in_([State.ASKING, State.PENDING, State.OPEN]),
@@ -72,6 +74,7 @@ class Chats(Noun):
         if not is_unreachable:
             self._pass_over(now, _c.chat_id == chat_id)
             self._wake(now, sa.or_(_c.chat_id == chat_id, _UNANNOUNCED))
+            self._wake_boards(now, chat_id)
 
     def wake_unannounced(self, now: float) -> None:
         """Payments that nobody could be told of are due: by now there may be other owners."""
@@ -96,6 +99,9 @@ class Chats(Noun):
         self._void_messages(now, here)
         # The new group numbers its messages from 1: an old number may be somebody else's there.
         self._write(packed(chat_id=new, reply_to=None), here)
+        self._void_boards(now, _b.chat_id == old)
+        moved = sa.update(boards).where(_b.chat_id == old).values(chat_id=new, reply_to=None)
+        self._connection.execute(moved)
 
     def begin_again(self, now: float) -> int:
         """Another bot serves all chats: the messages of the one before are void.
@@ -106,6 +112,9 @@ class Chats(Noun):
         self._connection.execute(sa.update(chats).values(unreachable=False))
         self._wake(now)
         self._void_messages(now)
+        self._void_boards(now)
+        its_own = _b.chat_id > COUNTED_BY_CHAT
+        self._connection.execute(sa.update(boards).where(its_own).values(reply_to=None))
         # In a supergroup the command that the card replied to has the same number for every bot.
         self._write(packed(reply_to=None), _c.chat_id > COUNTED_BY_CHAT)
         is_open = (_c.state == State.OPEN, _c.lane != Lane.OTHER_NODE)
@@ -124,6 +133,24 @@ class Chats(Noun):
             *here,
         )
         self._write(packed(card_id=None, payment_request_id=None, duplicates={}), *here)
+
+    def _wake_boards(self, now: float, chat_id: int) -> None:
+        """The boards of a chat are shown as they are; one that is open waited for its end."""
+        due = BOARDS.packed(work.reachable(now))
+        waits = sa.or_(_b.lane == Lane.UNREACHABLE, _b.state == BoardState.OPEN)
+        here = (_b.chat_id == chat_id, waits)
+        self._connection.execute(sa.update(boards).where(*here).values(**due))
+
+    def _void_boards(self, now: float, *here: sa.ColumnElement[bool]) -> None:
+        """Boards that are unfinished are shown afresh; of the others nothing can be edited."""
+        void: dict[str, Any] = {"card_id": None, "shown": "", **delivery.overtaken()}
+        afresh = BOARDS.packed({**void, **work.moved(now)})
+        # By the state alone SQLite would read all that were ever closed.
+        is_closed = sa.func.coalesce(_b.state, "") == BoardState.CLOSED
+        is_finished = sa.and_(is_closed, _b.announced)
+        self._connection.execute(sa.update(boards).where(~is_finished, *here).values(**afresh))
+        gone = sa.update(boards).where(is_finished, *here).values(card_id=None)
+        self._connection.execute(gone)
 
     def _put_chat(self, chat_id: int, **columns: Any) -> None:
         self._put(chats, {"chat_id": chat_id}, columns, new={"unreachable": False})

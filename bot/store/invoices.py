@@ -10,8 +10,10 @@ from typing import Any, Unpack
 
 import sqlalchemy as sa
 
+from bot.core import work
 from bot.core.invoice import Columns, Invoice, State
-from bot.store.noun import ALL, AT_THE_NODE, COUNTED_BY_CHAT, ROWS, Noun
+from bot.core.work import Lane
+from bot.store.noun import ALL, AT_THE_NODE, COUNTED_BY_CHAT, ROWS, Noun, touch
 from bot.store.rows import COLUMNS, DEFAULTS, packed
 from bot.store.tables import invoices
 
@@ -47,6 +49,7 @@ _BY_MESSAGE = (
     _newest(
         _c.origin_chat_id == _CHAT,
         _c.origin_message_id == _MESSAGE,
+        _c.board_id == 0,  # that command's message is the board's
         (_c.bot_id == _BOT) | (_c.origin_chat_id < COUNTED_BY_CHAT),
     ),
 )
@@ -145,6 +148,8 @@ class Invoices(Noun):
             return there, False
         added = self._one(_ADD, **{name: kept[name] for name in COLUMNS if name != "id"})
         assert added is not None  # noqa: S101 -- the database returns what it has inserted
+        if added.board_id:
+            touch(self._connection, added.board_id)
         return added, True
 
     def update(self, row_id: int, **columns: Unpack[Columns]) -> Invoice:
@@ -161,7 +166,20 @@ class Invoices(Noun):
         values = {f"new_{name}": value for name, value in packed(**columns).items()}
         values |= {f"old_{name}": value for name, value in packed(**expected).items()}
         statement = _update_of(tuple(columns), tuple(expected))
-        return self._one(statement, row_id=row_id, **values)
+        row = self._one(statement, row_id=row_id, **values)
+        if row is not None and row.board_id and "state" in columns:
+            touch(self._connection, row.board_id)
+        return row
+
+    def want_cancelled(self, row_id: int, now: float) -> Invoice | None:
+        """Want an open invoice cancelled; one of another node once that is back."""
+        row = self.get(row_id)
+        if row is None or row.state not in (State.PENDING, State.OPEN):
+            return row
+        due = work.wanted(now, Lane.CANCELLATION)
+        if row.lane is Lane.OTHER_NODE:
+            due = {**due, **work.set_aside(row.due_at)}
+        return self.update(row_id, cancel_wanted=True, **due)
 
     def latest(self, asker_id: int, chat_id: int | None, limit: int) -> list[Invoice]:
         """The newest invoices that this person asked for, in one chat or in all."""

@@ -12,7 +12,7 @@ from bot.core.cursor import Cursor
 from bot.core.invoice import Columns, Invoice, State
 from bot.core.work import Lane
 from bot.store.invoices import Invoices
-from bot.store.noun import Noun
+from bot.store.noun import Noun, touch
 from bot.store.rows import packed
 from bot.store.tables import cursors, invoices
 
@@ -83,9 +83,15 @@ class Nodes(Noun):
             sa.update(invoices)
             .where(_c.payment_hash == payment_hash, _c.state != State.SETTLED)
             .values(**packed(**columns), **packed(**work.settled(now)))
-            .returning(_c.id)
+            .returning(_c.id, _c.board_id)
         )
-        return self._connection.execute(statement).scalar_one_or_none()
+        settled = self._connection.execute(statement).one_or_none()
+        if settled is None:
+            return None
+        if settled.board_id:
+            touch(self._connection, settled.board_id)
+        row_id: int = settled.id
+        return row_id
 
     def close(self, row_id: int, now: float) -> None:
         """Record that the node has an open invoice canceled, or no longer knows it."""

@@ -8,9 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from bot.core import work
 from bot.core.invoice import Invoice, State
-from bot.store.rows import COLUMNS, unpacked
-from bot.store.tables import invoices
+from bot.store.rows import BOARDS, COLUMNS, unpacked
+from bot.store.tables import boards, invoices
 
 #: Every column, in the order in which a row is read.
 ALL = tuple(invoices.c[name] for name in COLUMNS)
@@ -20,6 +21,14 @@ ROWS = sa.select(*ALL)
 COUNTED_BY_CHAT = -1_000_000_000_000
 #: The node may still be paid for these, or has them on their way.
 AT_THE_NODE = invoices.c.state.in_([State.PENDING, State.OPEN])
+#: Parts of boards; spelled out, as the index for them says it.
+IS_PART = invoices.c.board_id > sa.literal_column("0")
+
+
+def touch(connection: Connection, board_id: int) -> None:
+    """Something happened to a part: its board is due, in the same transaction."""
+    due = BOARDS.packed(work.part_changed())
+    connection.execute(sa.update(boards).where(boards.c.id == board_id).values(**due))
 
 
 class Noun:

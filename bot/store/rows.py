@@ -2,24 +2,27 @@
 
 Only a failure packs itself.
 
-A column is a field of `core.invoice.Invoice`, the one list of them. What no database has a type
-for is kept as text: an enum by its value, "" for none, several steps with commas between, people
-as "7 8?", copies of a card as "102:open 103:". Knows no SQL.
+A column is a field of `core.invoice.Invoice`, or of `core.board.Board`: the one list of them. What
+no database has a type for is kept as text: an enum by its value, "" for none, several steps with
+commas between, people as "7 8?", copies of a card as "102:open 103:". Knows no SQL.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, fields
 from enum import Enum
 from types import NoneType
-from typing import Any, NamedTuple, Unpack, get_args, get_type_hints
+from typing import Any, Generic, NamedTuple, TypeVar, Unpack, get_args, get_type_hints
 
 from bot.core import failure
+from bot.core.board import Board, BoardState
 from bot.core.failure import Failure
 from bot.core.invoice import Audience, Columns, Face, Invoice, State
 from bot.core.work import Do, Lane
+
+T = TypeVar("T")
 
 
 class Packing(NamedTuple):
@@ -64,6 +67,7 @@ def _copies(text: str) -> dict[int, Face]:
 _DO_OR_NONE = {"": None, **{str(do): do for do in Do}}
 _PACKINGS: Mapping[Any, Packing] = {
     State: Packing(str, str, _by_value(State)),
+    BoardState: Packing(str, str, _by_value(BoardState)),
     Face: Packing(str, str, _by_value(Face)),
     Audience: Packing(str, str, _by_value(Audience)),
     Lane: Packing(int, int, _by_value(Lane)),
@@ -75,54 +79,76 @@ _PACKINGS: Mapping[Any, Packing] = {
 }
 _PLAIN = (int, float, bool, str, bytes)
 
-_HINTS = get_type_hints(Invoice)
-#: The names of all columns, in the order in which they are read.
-COLUMNS = tuple(each.name for each in fields(Invoice))
-_PACKED = {name: _PACKINGS[_HINTS[name]] for name in COLUMNS if _HINTS[name] in _PACKINGS}
-_UNPACK = [(name, packing.unpack) for name, packing in _PACKED.items()]
+
+class Kept(Generic[T]):
+    """How the fields of one kind of row are kept, but for those that other tables have."""
+
+    def __init__(self, kind: type[T], *, but: Collection[str] = ()) -> None:
+        here: Any = kind
+        self._kind = kind
+        self._hints = get_type_hints(kind)
+        self._fields = [each for each in fields(here) if each.name not in but]
+        #: The names of all columns, in the order in which they are read.
+        self.columns = tuple(each.name for each in self._fields)
+        self._packings = {
+            name: _PACKINGS[self._hints[name]]
+            for name in self.columns
+            if self._hints[name] in _PACKINGS
+        }
+        self._unpackings = [(name, each.unpack) for name, each in self._packings.items()]
+        #: What is kept where a new row says nothing.
+        self.defaults = self._defaults()
+
+    def kept_as(self, name: str) -> tuple[type, bool]:
+        """The type that a column is kept as, and whether it may be empty.
+
+        Raises `TypeError` for a field of a type that nobody packs.
+        """
+        if name in self._packings:
+            return self._packings[name].kept_as, False
+        hint = self._hints[name]
+        kinds = [each for each in get_args(hint) or (hint,) if each is not NoneType]
+        if len(kinds) != 1 or kinds[0] not in _PLAIN:
+            raise TypeError(f"{name}: no packing for {hint}")
+        return kinds[0], NoneType in get_args(hint)
+
+    def packed(self, columns: Mapping[str, Any]) -> dict[str, Any]:
+        """Columns as they are kept."""
+        return {
+            name: self._packings[name].pack(value) if name in self._packings else value
+            for name, value in columns.items()
+        }
+
+    def unpacked(self, kept: Sequence[Any], **others: Any) -> T:
+        """The row whose `columns` are kept like this."""
+        values = dict(zip(self.columns, kept, strict=True))
+        for name, unpack in self._unpackings:
+            values[name] = unpack(values[name])
+        return self._kind(**values, **others)
+
+    def _defaults(self) -> dict[str, Any]:
+        given: dict[str, Any] = {}
+        for each in self._fields:
+            if each.default is not MISSING:
+                given[each.name] = each.default
+            elif each.default_factory is not MISSING:
+                given[each.name] = each.default_factory()
+        return self.packed(given)
 
 
-def kept_as(name: str) -> tuple[type, bool]:
-    """The type that a column is kept as, and whether it may be empty.
+INVOICES = Kept(Invoice)
+BOARDS = Kept(Board, but=["seats"])
 
-    Raises `TypeError` for a field of a type that nobody packs.
-    """
-    if name in _PACKED:
-        return _PACKED[name].kept_as, False
-    hint = _HINTS[name]
-    kinds = [each for each in get_args(hint) or (hint,) if each is not NoneType]
-    if len(kinds) != 1 or kinds[0] not in _PLAIN:
-        raise TypeError(f"{name}: no packing for {hint}")
-    return kinds[0], NoneType in get_args(hint)
+COLUMNS = INVOICES.columns
+DEFAULTS = INVOICES.defaults
+kept_as = INVOICES.kept_as
 
 
 def packed(**columns: Unpack[Columns]) -> dict[str, Any]:
-    """Columns as they are kept."""
-    return _pack(columns)
+    """An invoice's columns as they are kept."""
+    return INVOICES.packed(columns)
 
 
 def unpacked(kept: Sequence[Any]) -> Invoice:
-    """The row whose `COLUMNS` are kept like this."""
-    values = dict(zip(COLUMNS, kept, strict=True))
-    for name, unpack in _UNPACK:
-        values[name] = unpack(values[name])
-    return Invoice(**values)
-
-
-def _pack(columns: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: _PACKED[name].pack(value) if name in _PACKED else value
-        for name, value in columns.items()
-    }
-
-
-def _defaults() -> dict[str, Any]:
-    given = {each.name: each.default for each in fields(Invoice) if each.default is not MISSING}
-    for each in fields(Invoice):
-        if each.default_factory is not MISSING:
-            given[each.name] = each.default_factory()
-    return _pack(given)
-
-
-#: What is kept where a new row says nothing.
-DEFAULTS = _defaults()
+    """The invoice whose `COLUMNS` are kept like this."""
+    return INVOICES.unpacked(kept)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.engine import Connection
 
 from bot.store.agenda import Agenda
+from bot.store.boards import Boards
 from bot.store.bots import Bots
 from bot.store.chats import Chats
 from bot.store.invoices import Invoices
@@ -22,3 +23,4 @@ class Tx:
         self.chats = Chats(connection)
         self.bots = Bots(connection, self.chats)
         self.memory = Memory(connection)
+        self.boards = Boards(connection, self.invoices)

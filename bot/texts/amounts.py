@@ -155,6 +155,26 @@ _SENTENCES: dict[Problem, tuple[str, str]] = {
         "{shown} is not part of an amount.",
         "Write only the amount, for example {example}.",
     ),
+    Problem.SUM_MISSING: (
+        "A bill needs a sum.",
+        "Write it before the slash, for example {example}.",
+    ),
+    Problem.COUNT_MISSING: (
+        "How many people share the bill?",
+        "Write their number after a slash, for example {example}.",
+    ),
+    Problem.COUNT_UNREADABLE: (
+        "{shown} is not a number of people.",
+        "Write a whole number, for example {example}.",
+    ),
+    Problem.COUNT_APART: (
+        "I'm not sure what the slash divides.",
+        "Write the sum and the number of people without a space, for example {example}.",
+    ),
+    Problem.COUNT_OUT_OF_RANGE: (
+        "A bill is split among {least} to {most} people.",
+        "Write another number, for example {example}.",
+    ),
     Problem.TOO_LITTLE: (
         "That amount is too small.",
         "Write at least {limit}.",

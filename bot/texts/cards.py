@@ -58,7 +58,7 @@ _UNCONFIRMED = (
 )
 _REJECTED = f"Telegram rejected its message. {_CLOSED}"
 _REPLACED = "A new invoice was requested."
-_MAY_BE_DUPLICATE = "<i>This may be a duplicate of a message above.</i>"
+MAY_BE_DUPLICATE = "<i>This may be a duplicate of a message above.</i>"
 _WHY_IN_PRIVATE = {
     Audience.ASKER: "I can't write to the chat where you asked for it.",
     Audience.OWNERS: "You get this as the bot's owner: I can't write to the person who asked.",
@@ -95,7 +95,7 @@ def card(
         return Card(f"{_state_line(row, face)}\n{_REJECTED}")
     top = [_state_line(row, face) + short_memo(row.memo)]
     if may_be_duplicate:
-        top.append(_MAY_BE_DUPLICATE)
+        top.append(MAY_BE_DUPLICATE)
     top += long_memo(row.memo)
     top += _people(row, payee) + test_network(row)
     top += _why_elsewhere(row)
@@ -130,6 +130,9 @@ def _shortened(row: Invoice) -> list[str]:
 
 def _why_elsewhere(row: Invoice) -> list[str]:
     """A line where the card is in private though it was asked for in a group."""
+    if row.board_id:
+        group = name(row.chat_title)
+        return [f"Your part of a split in {group}." if group else "Your part of a split."]
     is_elsewhere = row.origin_chat_id < 0 < row.chat_id
     return [_WHY_IN_PRIVATE[Audience.ASKER]] if is_elsewhere else []
 
@@ -231,7 +234,7 @@ def payment_notice(
     lines += test_network(row)
     lines += [] if is_bare else memo(row.memo)
     if may_be_duplicate:
-        lines.append(_MAY_BE_DUPLICATE)
+        lines.append(MAY_BE_DUPLICATE)
     return _fitting(lines, MAX_TEXT)
 
 
@@ -267,5 +270,5 @@ def announcement(
     if to is not Audience.CHAT:
         lines.append(_WHY_IN_PRIVATE[to])
     if may_be_duplicate:
-        lines.append(_MAY_BE_DUPLICATE)
+        lines.append(MAY_BE_DUPLICATE)
     return _fitting(lines, MAX_TEXT)

@@ -9,6 +9,7 @@ from bot.core.notices import Kind, Notice
 from bot.core.text import clean_name, spelled
 from bot.findings import About, Finding, Mark, note
 from bot.findings import Kind as Found
+from bot.texts.boards import board_notice
 from bot.texts.errors import refusal
 from bot.texts.phrases import can_receive, count, escape, moment, remark
 from bot.texts.terminal import cure, finding_line
@@ -38,6 +39,8 @@ def owner_notice(notice: Notice) -> str:
     """What happened that an owner should know, and what to do."""
     if notice.kind is Kind.SYNCED_AGAIN:
         return "⚡ The Lightning node is synced to the chain again."
+    if notice.kind in (Kind.BOARD_REFUSED, Kind.BOARD_UNTRUE, Kind.BOARD_STUCK):
+        return f"⚠️ {board_notice(notice)}"
     said = _SAID.get(notice.kind) or _said(notice)
     return f"⚠️ {said}"
 

@@ -25,6 +25,7 @@ PRIVATE_COMMANDS = (
 )
 GROUP_COMMANDS = (
     ("invoice", "request a payment: /invoice 2100 pizza"),
+    ("split", "split a bill: /split 84k/4 pizza"),
     ("invoices", "your latest invoices here"),
     ("cancel", "cancel an invoice: reply to its card"),
     ("id", "this group's id"),
@@ -97,6 +98,7 @@ _RENEWING = {
     Renewing.IN_VAIN: "This would be rejected again. Please ask for something else.",
     Renewing.ALREADY_RENEWED: "It has already been renewed.",
     Renewing.NOT_ALLOWED: NOT_ALLOWED,
+    Renewing.PART_GONE: "This part can no longer be paid here. Look at the split in the group.",
 }
 
 
@@ -124,6 +126,7 @@ def help_group(bot_name: str) -> str:
         "⚡ <b>I make Lightning invoices.</b>\n"
         f"Write <code>/invoice@{name} 2100 pizza</code> and I reply with a QR code that anyone "
         "here can pay. I'll let you know when it is paid.\n"
+        f"To split a bill, write <code>/split@{name} 84k/4 pizza</code>: each of you pays a part.\n"
         f"To cancel an invoice, reply to its card with /cancel@{name}. "
         f"To see yours, write /invoices@{name}."
     )

@@ -14,13 +14,14 @@ from pydantic import SecretStr
 from telegram.ext import Application
 
 from bot.access import Access
-from bot.actions import Actions
+from bot.actions import Actions, BoardActions
 from bot.chat.admission import Admission
 from bot.chat.ages import Ages
 from bot.chat.cards import Cards
 from bot.chat.chats import Chats
 from bot.chat.client import make_bot
 from bot.chat.commands.about import About
+from bot.chat.commands.boards import Boards
 from bot.chat.commands.invoices import Invoices
 from bot.chat.commands.status import Status
 from bot.chat.faults import Faults
@@ -127,6 +128,14 @@ class Room:
             clock=self.clock,
             bell=self.bell,
         )
+        boards = BoardActions(
+            store=self.store,
+            access=access,
+            places=self.places,
+            settings=InvoicesSettings(),
+            clock=self.clock,
+            bell=self.bell,
+        )
         self.application = self.new_application()
         self.faults = Faults(access=access, places=self.places, replies=self.replies)
         self.rivals: list[float] = []
@@ -158,6 +167,7 @@ class Room:
             self.invitations,
             Invoices(
                 actions=actions,
+                boards=boards,
                 node=self.node,
                 admission=admission,
                 places=self.places,
@@ -165,7 +175,20 @@ class Room:
                 targets=targets,
                 telegram_bot=self.telegram_bot,
             ),
-            Presses(actions=actions, node=self.node, targets=targets, replies=self.replies),
+            Boards(
+                actions=boards,
+                admission=admission,
+                places=self.places,
+                replies=self.replies,
+                telegram_bot=self.telegram_bot,
+            ),
+            Presses(
+                actions=actions,
+                boards=boards,
+                node=self.node,
+                targets=targets,
+                replies=self.replies,
+            ),
             Status(
                 node=self.node,
                 owners=access.owners,

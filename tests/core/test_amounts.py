@@ -21,6 +21,7 @@ from bot.core.amount_money import (
 from bot.core.amount_words import BITCOIN, MULTIPLES, NAMES, PREFIXES
 from bot.core.amounts import Problem, check_range, format_sats, parse, parse_amount
 from bot.errors import AmountRefused
+from tests.core.test_split import OF_BILLS
 
 MAX_SATS = 21_000_000 * 100_000_000
 
@@ -383,7 +384,7 @@ def test_the_tables_have_no_line_twice() -> None:
 
 
 def test_every_problem_is_met() -> None:
-    elsewhere = {Problem.NOT_ALONE, Problem.TOO_LITTLE, Problem.TOO_MUCH}
+    elsewhere = {Problem.NOT_ALONE, Problem.TOO_LITTLE, Problem.TOO_MUCH, *OF_BILLS}
     assert {problem for _, problem, _, _ in REFUSED} == set(Problem) - elsewhere
 
 

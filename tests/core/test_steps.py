@@ -436,7 +436,7 @@ def test_the_table_of_next_step(found: tuple[Invoice, Around], now: float, step:
 
 def test_the_table_has_every_state_and_every_step() -> None:
     assert {row.state for _, (row, _), _, _ in TABLE} == set(State)
-    assert {step.do for *_, step in TABLE} == set(Do)
+    assert {step.do for *_, step in TABLE} == set(Do) - {Do.REARRANGE}  # a board's
 
 
 PUT_OFF: list[Row] = [

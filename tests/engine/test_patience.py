@@ -61,15 +61,15 @@ def test_what_is_known_of_a_row_is_forgotten_with_it() -> None:
 
 def test_a_group_moves_once_in_a_while_for_each_row() -> None:
     patience = Patience(60.0)
-    first, second = invoice(State.OPEN, id=1), invoice(State.OPEN, id=2)
-    assert patience.believes_move(first, 50.0)
-    assert not patience.believes_move(first, 51.0)
-    assert patience.believes_move(second, 60.0)
-    assert not patience.believes_move(first, 49.0 + MOVES_ONCE_S)
-    assert patience.believes_move(first, 50.0 + MOVES_ONCE_S)
-    assert not patience.believes_move(second, 50.0 + MOVES_ONCE_S)
-    assert patience.believes_move(invoice(State.OPEN, id=3), 51.0 + 2 * MOVES_ONCE_S)
-    assert list(patience._moved) == [3]  # nothing is kept for ever
+    first, second, third = (invoice(State.OPEN, id=each) for each in (1, 2, 3))
+    assert patience.believes_move(first.key, 50.0)
+    assert not patience.believes_move(first.key, 51.0)
+    assert patience.believes_move(second.key, 60.0)
+    assert not patience.believes_move(first.key, 49.0 + MOVES_ONCE_S)
+    assert patience.believes_move(first.key, 50.0 + MOVES_ONCE_S)
+    assert not patience.believes_move(second.key, 50.0 + MOVES_ONCE_S)
+    assert patience.believes_move(third.key, 51.0 + 2 * MOVES_ONCE_S)
+    assert list(patience._moved) == [third.key]  # nothing is kept for ever
 
 
 def test_one_row_of_a_chat_gives_it_notice_and_another_one_after_an_outage() -> None:

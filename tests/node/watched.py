@@ -76,8 +76,8 @@ class Watched:
         async with asyncio.timeout(LIMIT_S):
             while not self._heard:
                 await self.bell.wait()
-                rows, _ = self.bell.take()
-                self._heard += [(each.row_id, each.chat_id, each.lane) for each in rows]
+                rows = self.bell.take().rows
+                self._heard += [(each.key.id, each.chat_id, each.lane) for each in rows]
         return self._heard.pop(0)
 
     async def rung_for(self, row: Invoice) -> None:

@@ -127,10 +127,13 @@ async def test_there_is_one_rule_for_the_origin_and_an_index_for_each_query(
         ("invoices_payment_request_id", "chat_id", "payment_request_id"),
         ("invoices_reply", "chat_id", "reply_to"),
         ("invoices_duplicates", "chat_id"),
+        ("invoices_board", "board_id", "part"),
     }
     assert made["conditions"] == {
         ("invoices_payment_request_id", " payment_request_id IS NOT NULL"),
         ("invoices_duplicates", " duplicates <> ''"),
+        ("invoices_board", " board_id > 0"),
+        ("seats_token", " token <> ''"),
     }
 
 
@@ -334,7 +337,7 @@ def test_every_value_of_today_has_one_of_before() -> None:
     assert set(FACES.values()) == set(Face) - {Face.FAILED_REPLACED, Face.UNCONFIRMED}  # newer
     assert set(STEPS.values()) == {None, *Do} - {
         *(Do.WAIT, Do.NOTHING),
-        *(Do.LAPSE, Do.NOTIFY_OWNERS),  # newer
+        *(Do.LAPSE, Do.NOTIFY_OWNERS, Do.REARRANGE),  # newer
     }
 
 

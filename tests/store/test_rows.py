@@ -146,6 +146,6 @@ async def test_a_new_row_has_the_defaults_of_the_code(store: Store) -> None:
 def test_a_column_of_a_type_that_nobody_packs_is_refused(
     monkeypatch: pytest.MonkeyPatch, hint: object
 ) -> None:
-    monkeypatch.setitem(rows._HINTS, "memo", hint)
+    monkeypatch.setitem(rows.INVOICES._hints, "memo", hint)
     with pytest.raises(TypeError, match="memo"):
         rows.kept_as("memo")

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import texts
+from bot.core import split
 from bot.core.amounts import Problem, check_range, parse, parse_amount
 from bot.errors import AmountRefused
 
@@ -154,6 +155,37 @@ SENTENCES = {
 }
 
 
+#: The same of a bill that is split.
+BILLS = {
+    Problem.SUM_MISSING: (
+        "any/4",
+        "A bill needs a sum. Write it before the slash, for example 84k/4 pizza.",
+    ),
+    Problem.COUNT_MISSING: (
+        "84k pizza",
+        (
+            "How many people share the bill? "
+            "Write their number after a slash, for example 84k/4 pizza."
+        ),
+    ),
+    Problem.COUNT_UNREADABLE: (
+        "84k/x",
+        '"x" is not a number of people. Write a whole number, for example 84k/4.',
+    ),
+    Problem.COUNT_APART: (
+        "84k /3",
+        (
+            "I'm not sure what the slash divides. "
+            "Write the sum and the number of people without a space, for example 84k/3."
+        ),
+    ),
+    Problem.COUNT_OUT_OF_RANGE: (
+        "84k/51",
+        "A bill is split among 2 to 50 people. Write another number, for example 84k/4.",
+    ),
+}
+
+
 def refused(text: str) -> AmountRefused:
     with pytest.raises(AmountRefused) as refusal:
         parse(text, min_sats=1, max_sats=MAX_SATS)
@@ -168,9 +200,21 @@ def test_what_is_said_of_an_amount(problem: Problem) -> None:
     assert texts.why(error) == sentence
 
 
+@pytest.mark.parametrize("problem", BILLS)
+def test_what_is_said_of_a_bill(problem: Problem) -> None:
+    text, sentence = BILLS[problem]
+    with pytest.raises(AmountRefused) as refusal:
+        split.parse(text, min_sats=1, max_sats=MAX_SATS)
+    assert refusal.value.problem == problem
+    assert texts.why(refusal.value) == sentence
+    match = re.fullmatch(r".*, for example (.+)\.", sentence)
+    assert match
+    split.parse(match[1], min_sats=1, max_sats=MAX_SATS)
+
+
 def test_every_problem_has_its_sentence_here() -> None:
     in_functions_below = {Problem.NOT_ALONE, Problem.TOO_LITTLE, Problem.TOO_MUCH}
-    assert set(SENTENCES) == set(Problem) - in_functions_below
+    assert set(SENTENCES) | set(BILLS) == set(Problem) - in_functions_below
 
 
 @pytest.mark.parametrize("sentence", [sentence for _, sentence in SENTENCES.values()])

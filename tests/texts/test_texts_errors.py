@@ -249,7 +249,6 @@ def test_values_with_braces_are_only_values() -> None:
 
 def test_every_problem_of_an_amount_has_a_sentence_of_its_own() -> None:
     values: dict[str, errors.Value] = {"shown": "x", "example": "y", "fewer": "1", "more": "2"}
-    said = {
-        texts.why(errors.AmountRefused(problem, limit_sats=21, **values)) for problem in Problem
-    }
+    values |= {"limit_sats": 21, "least": 2, "most": 50}
+    said = {texts.why(errors.AmountRefused(problem, **values)) for problem in Problem}
     assert len(said) == len(Problem)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bot import texts
 from bot.core.amounts import Problem
 from bot.core.answers import NodeInfo, NodeInvoice, NodeState, NodeStatus
+from bot.core.board import Board, BoardState
 from bot.core.invoice import Audience, Face, Invoice, State
 from bot.core.lookalikes import is_sign
 from bot.core.text import MAX_MEMO_BYTES, MAX_TEXT
@@ -20,6 +21,7 @@ from bot.core.wishes import Renewing
 from bot.errors import AmountRefused, ShareLimitReached, UserLimitReached
 from bot.findings import About, Finding, Mark
 from bot.findings import Kind as Found
+from tests.bills import board, free, part, taken
 from tests.core.test_lookalikes import SIGNS
 from tests.texts.reading import FACES, LONG_REQUEST, checked, invoice, outside_quotes
 
@@ -78,6 +80,16 @@ def node(alias: str) -> NodeStatus:
     return NodeStatus(away=None, info=info)
 
 
+def bill(memo: str, name: str) -> Board:
+    """A bill whose every name is this one, as an older version may have kept it."""
+    seats = [
+        free(1, person_id=7, name=name, otherwise=True),
+        taken(part=part(State.SETTLED, asker_id=9, asker_name=name), name=name),
+        taken(State.OPEN, 3, name=name),
+    ]
+    return board(*seats, memo=memo, asker_name=name, chat_title=name)
+
+
 Make = Callable[[str, str], str]
 
 #: Every text that shows a name or a memo.
@@ -104,6 +116,13 @@ SHOWS: dict[str, Make] = {
     ),
     "latest": lambda memo, name: texts.latest(
         [row(face, memo, name) for face in FACES if face is not Face.QUESTION], in_group=True
+    ),
+    "board": lambda memo, name: texts.board(bill(memo, name), name, may_be_duplicate=True),
+    "board that is closed": lambda memo, name: texts.board(
+        replace(bill(memo, name), state=BoardState.CLOSED, closed_by=name), name
+    ),
+    "board's announcement": lambda memo, name: texts.board_announcement(
+        replace(bill(memo, name), state=BoardState.CLOSED)
     ),
     "refusal": lambda _, name: texts.refusal(UserLimitReached(count=2, per_s=60, who=name)),
     "refused renewal": lambda _, name: texts.refusal(ShareLimitReached(count=2, who=name)),
@@ -199,6 +218,7 @@ def test_no_plain_line_begins_with_what_somebody_wrote(kind: str, memo: str, nam
 def test_what_is_no_amount_stays_in_its_marks(problem: Problem, shown: str) -> None:
     def make(shown: str, _: str = "") -> str:
         values = {"example": "2100", "limit_sats": 1, "fewer": "1", "more": "2", "shown": shown}
+        values |= {"least": 2, "most": 50}
         return texts.why(AmountRefused(problem, **values))
 
     text = make(shown)

@@ -22,6 +22,7 @@ from bot.config.problems import Found as InPlace
 from bot.config.problems import Kind as Wrong
 from bot.core.amounts import Problem
 from bot.core.answers import NodeInfo, NodeStatus
+from bot.core.board import Board, BoardState, Seat
 from bot.core.failure import Failure
 from bot.core.invoice import Audience, Face, Invoice, State
 from bot.core.lookalikes import is_sign
@@ -35,6 +36,7 @@ from bot.findings import Kind as Found
 from bot.texts import errors as sentences
 from bot.texts import settings as of_settings
 from bot.texts import terminal
+from tests.bills import board
 from tests.core.test_lookalikes import SIGNS
 from tests.texts.reading import FACES, invoice, parsed
 from tests.texts.test_texts_forgery import printed
@@ -172,6 +174,39 @@ def node(outside: str) -> NodeStatus:
     return NodeStatus(away=None, info=info)
 
 
+# boards
+
+
+def bill(state: BoardState, outside: str, *, folded: bool = False) -> str:
+    """As an older version may have written it: names of every kind of seat."""
+    by = paid(outside, asker_id=9, id=5)
+    seats = [
+        Seat(number=1, amount_msat=1000, person_id=7, name=outside, otherwise=True),
+        Seat(number=2, amount_msat=1000, person_id=8, name=outside, part=by),
+        *(Seat(number=n, amount_msat=1000, person_id=n, name=outside) for n in range(3, 5)),
+        *(
+            Seat(number=n, amount_msat=1000, person_id=n, name=outside)
+            for n in range(5, 20 * folded)
+        ),
+    ]
+    return texts.board(
+        board_of(*seats, state=state, closed_by=outside), outside, may_be_duplicate=True
+    )
+
+
+def board_of(*seats: Seat, **changes: Any) -> Board:
+    outside = changes.pop("closed_by", "")
+    return board(
+        *seats, memo="", asker_name=outside, chat_title=outside, closed_by=outside, **changes
+    )
+
+
+def bill_over(is_paid: bool, outside: str) -> str:
+    seat = Seat(number=1, amount_msat=1000, name=outside, otherwise=is_paid)
+    over = board(seat, memo="", asker_name=outside, state=BoardState.CLOSED, closed_by=outside)
+    return texts.board_announcement(over, may_be_duplicate=True)
+
+
 def of_each(maker: str, kinds: Iterable[Any], make: Callable[[Any, str], str]) -> dict[str, Make]:
     """A text of this maker's for each of these."""
     return {f"{maker} {kind}": partial(make, kind) for kind in kinds}
@@ -216,6 +251,10 @@ MADE: dict[str, Make] = {
     "failed, cancelled": lambda o: plain(texts.failed(row(Face.FAILED, o, cancel_wanted=True))),
     "latest": lambda o: plain(texts.latest([row(face, o) for face in CLOSED], in_group=True)),
     "new_invoice": lambda o: texts.new_invoice(printed(o), "code"),
+    # boards
+    **of_each("board", BoardState, lambda state, o: plain(bill(state, o))),
+    "board with many": lambda o: plain(bill(BoardState.OPEN, o, folded=True)),
+    **of_each("board_announcement", [True, False], lambda paid, o: plain(bill_over(paid, o))),
     # replies
     "help_private": lambda o: plain(texts.help_private(o)),
     "help_group": lambda o: plain(texts.help_group(o)),
@@ -234,6 +273,12 @@ NO_PART = {
     "uninvited",
     "Card",
     "Reason",
+    # of a board
+    "closing",
+    "leaving",
+    "parting",
+    "sitting",
+    "splitting",
 }
 
 

@@ -12,10 +12,22 @@ import pytest
 
 from bot import errors, texts
 from bot.core.answers import NodeInfo, NodeStatus
+from bot.core.board import BoardState
 from bot.core.invoice import Audience, Face
 from bot.core.notices import Kind, Notice
-from bot.core.wishes import Cancelling, OutputProblem, Renewing
+from bot.core.wishes import (
+    Cancelling,
+    Closing,
+    Leaving,
+    OutputProblem,
+    Parting,
+    Renewing,
+    Sitting,
+    Splitting,
+)
+from tests.bills import board
 from tests.texts.reading import hostile
+from tests.texts.test_texts_amounts import BILLS
 from tests.texts.test_texts_amounts import SENTENCES as AMOUNTS
 from tests.texts.test_texts_errors import LEAVES, VALUES
 
@@ -67,6 +79,7 @@ INFO = NodeInfo(
 
 SAID = [
     *(sentence for _, sentence in AMOUNTS.values()),
+    *(sentence for _, sentence in BILLS.values()),
     *(texts.why(kind(**VALUES)) for kind in LEAVES),
     *(texts.why(errors.OutputRefused(problem=each, **VALUES)) for each in OutputProblem),
     *(texts.asked_to_cancel(each) for each in Cancelling),
@@ -90,6 +103,14 @@ SAID = [
     texts.waiting_notice(errors.NodeTimeout(), 60),
     texts.announcement(hostile(Face.PAID, "", "Anna"), Audience.ASKER),
     texts.payment_request(hostile(Face.PAID, "", "Anna"), Face.PAID),
+    *(texts.board(board(state=each), "carol") for each in BoardState),
+    *(texts.board_announcement(board(memo="", state=each)) for each in BoardState),
+    *(texts.sitting(each) for each in Sitting),
+    *(texts.leaving(each) for each in Leaving),
+    *(said for each in Splitting if (said := texts.splitting(each))),
+    *(said for each in Closing if (said := texts.closing(each))),
+    *(said for each in Parting if (said := texts.parting(each))),
+    texts.SPLIT_IN_GROUPS,
 ]
 
 

@@ -10,7 +10,7 @@ from telegram import Message
 from telegram.ext import CommandHandler, MessageHandler
 
 from bot import texts
-from bot.actions import Actions
+from bot.actions import Actions, Asker, BoardActions
 from bot.chat import messages
 from bot.chat.admission import Admission
 from bot.chat.buttons import named
@@ -19,6 +19,7 @@ from bot.chat.corrections import Corrections
 from bot.chat.replies import Callback, Replies, Reply, reply
 from bot.chat.targets import AtNode, Targets
 from bot.chat.updates import PtbApplication
+from bot.core.board import Board
 from bot.core.text import clean
 from bot.core.wishes import Answered, Asked, Cancelling
 from bot.errors import ChatLimitReached, Refused, ShareLimitReached, UserLimitReached
@@ -35,6 +36,7 @@ class Invoices:
         self,
         *,
         actions: Actions,
+        boards: BoardActions,
         node: AtNode,
         admission: Admission,
         places: Places,
@@ -43,6 +45,7 @@ class Invoices:
         telegram_bot: TelegramBot,
     ) -> None:
         self._actions = actions
+        self._boards = boards
         self._node = node
         self._admission = admission
         self._places = places
@@ -137,7 +140,15 @@ class Invoices:
         return []
 
     async def cancel(self, message: Message) -> Sequence[Reply]:
-        """/cancel as a reply to a card; alone it ends the question that is open."""
+        """/cancel as a reply to a card or a board; alone it ends the question that is open."""
+        to = messages.replied(message)
+        if to is not None and messages.is_from(to, self._telegram_bot):
+            chat_id = self._places.now(message.chat.id)
+            if (board := await self._boards.board_of(chat_id, to.message_id)) is not None:
+                return await self._close(message, messages.asker(message), board)
+        return await self._cancel(message)
+
+    async def _cancel(self, message: Message) -> Sequence[Reply]:
         asker = messages.asker(message)
         to = messages.replied(message)
         to_us = to is not None and messages.is_from(to, self._telegram_bot)
@@ -179,6 +190,20 @@ class Invoices:
             return [reply(message, texts.asked_to_cancel(came_of_it, hindrance))]
 
         return await self._targets.if_allowed(row, asker, then, no, unknown)
+
+    async def _close(self, message: Message, asker: Asker, board: Board) -> Sequence[Reply]:
+        """/cancel as a reply to a board."""
+
+        async def then() -> Sequence[Reply]:
+            said = texts.closing(await self._boards.close(board.id, asker))
+            return [reply(message, said)] if said else []
+
+        if (late := await self._admission.late(message, asker)) is not None:
+            return late
+        no = [reply(message, texts.NOT_ALLOWED)]
+        return await self._targets.if_allowed(
+            board, asker, then, no, [reply(message, texts.TRY_AGAIN)]
+        )
 
     async def invoices(self, message: Message) -> Sequence[Reply]:
         """/invoices: the asker's latest; in a group only that group's."""

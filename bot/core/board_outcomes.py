@@ -1,0 +1,180 @@
+"""What came of a board's step: `judge_board`, one pure function. Asks nobody, reads no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bot.core import delivery, work
+from bot.core.board import (
+    Board,
+    BoardColumns,
+    BoardState,
+    Rearranged,
+    Sent,
+    board_changes,
+    next_board_step,
+)
+from bot.core.invoice import Audience
+from bot.core.notices import Kind, Notice
+from bot.core.outcomes import (
+    FIRST_AFTER_BROKEN_S,
+    FIRST_AFTER_NO_ANSWER_S,
+    LONGEST_AFTER_BUSY_S,
+    LONGEST_IN_CHAT_S,
+    Event,
+)
+from bot.core.steps import Around
+from bot.core.work import MAX_PAUSE_S, SENDS, Again, Do
+from bot.errors import (
+    AnswerUnreadable,
+    ChatBusy,
+    ChatError,
+    ChatForbidden,
+    ChatMoved,
+    ChatRefused,
+    MaybeSent,
+    MessageGone,
+    NoAnswer,
+    TopicGone,
+)
+
+_DONE = {
+    Do.REARRANGE: "board rearranged",
+    Do.SEND_CARD: "board sent",
+    Do.EDIT_CARD: "board edited",
+    Do.ANNOUNCE: "board announced",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardVerdict:
+    """What is to be written, logged and told; `is_lost`: nothing reaches its chat now."""
+
+    columns: BoardColumns
+    events: tuple[Event, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    is_lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Came:
+    columns: BoardColumns
+    again: Again | None = None
+    event: Event | None = None
+    notices: tuple[Notice, ...] = ()
+
+
+def judge_board(
+    do: Do, board: Board, result: Sent | Rearranged | Exception, later: Around, *, now: float
+) -> BoardVerdict:
+    """What came of a step that was taken for `board` as it was then. `now` is Unix seconds.
+
+    What the next step needs written before it is not among the columns: `core.board.prepared` adds
+    that by the parts as they are when the outcome is written.
+    """
+    came = _came_of(do, board, result, now)
+    is_lost = isinstance(result, ChatForbidden)
+    if is_lost:
+        later = replace(later, unreachable=frozenset({Audience.CHAT}))
+    if _changes_nothing(do, board, result, came, later, now):
+        came = _fault(do, board, "step changed nothing", {"result": repr(result)})
+    taken = work.after_step(board, do, came.again, now=now, jitter=later.jitter)
+    return BoardVerdict(
+        columns={**came.columns, **board_changes(**taken)},
+        events=() if came.event is None else (came.event,),
+        notices=came.notices,
+        is_lost=is_lost,
+    )
+
+
+def _changes_nothing(
+    do: Do,
+    board: Board,
+    result: Sent | Rearranged | Exception,
+    came: _Came,
+    later: Around,
+    now: float,
+) -> bool:
+    """Whether a step is due again at once, as it was: that counts as a fault."""
+    if isinstance(result, Rearranged):
+        return result.follows_again
+    if came.again is not None:
+        return False
+    after = replace(board, **came.columns)
+    is_as_it_was = isinstance(result, Sent) or after == board
+    return is_as_it_was and next_board_step(after, later, now).do is do
+
+
+def _came_of(do: Do, board: Board, result: Sent | Rearranged | Exception, now: float) -> _Came:
+    match result:
+        case Rearranged():
+            return _Came({}, event=Event("info", _DONE[do], dict(result.columns)))
+        case Sent():
+            return _Came(_shown(do, result, now), event=Event("info", _DONE[do], {}))
+        case ChatMoved():  # a move that is believed was done, and is no result
+            return _fault(do, board, "group moved to no new place", {})
+        case ChatError():
+            return _chat_error(do, board, result, now)
+    return _fault(do, board, "step crashed", {"exc_info": result})
+
+
+def _shown(do: Do, sent: Sent, now: float) -> BoardColumns:
+    if do is Do.ANNOUNCE:
+        return {"announced": True}
+    columns: BoardColumns = {"shown": sent.face, "shown_at": now}
+    if sent.message_id is not None:
+        columns["card_id"] = sent.message_id
+    return columns
+
+
+def _chat_error(do: Do, board: Board, error: ChatError, now: float) -> _Came:
+    event = Event("info", "chat step failed", {"step": do, "reason": error.detail or error.key})
+    unsure = board_changes(**delivery.unanswered(board, do))
+    match error:
+        case TopicGone() if board.thread_id is not None:
+            return _Came({"thread_id": None}, event=event)
+        case ChatBusy():
+            at_least_s = min(error.retry_after_s, MAX_PAUSE_S)
+            again = Again(longest_s=LONGEST_AFTER_BUSY_S, at_least_s=at_least_s)
+            return _Came({}, again, event)
+        case ChatForbidden():
+            return _Came({}, event=event)
+        case MessageGone() if do not in SENDS:
+            # Somebody removed it: there is nothing left to keep true.
+            return _Came({"card_id": None, "shown": board.face}, event=event)
+        case AnswerUnreadable() if do in SENDS:
+            if board.attempts_at(do) + 1 < work.MAX_COPIES:
+                return _Came(unsure, Again(first_s=FIRST_AFTER_NO_ANSWER_S), event)
+            shown = _shown(do, Sent(board.face), now)
+            return _Came({**shown, **unsure}, event=event)
+        case ChatRefused() | MessageGone():
+            return _refused(do, board, error)
+        case MaybeSent() if do in SENDS:
+            is_silent = isinstance(error, NoAnswer)
+            first_s = FIRST_AFTER_NO_ANSWER_S if is_silent else FIRST_AFTER_BROKEN_S
+            return _Came(unsure, Again(first_s=first_s), event)
+    return _Came({}, Again(longest_s=LONGEST_IN_CHAT_S), event)
+
+
+def _refused(do: Do, board: Board, error: ChatError) -> _Came:
+    """Telegram will never take this: a board that nobody can see asks nobody for money."""
+    event = Event("error", "refused by Telegram", {"step": do, "detail": error.detail})
+    if do is Do.ANNOUNCE:
+        return _Came({"announced": True}, event=event)
+    if do is Do.SEND_CARD:
+        notice = Notice(Kind.BOARD_REFUSED, board.id, error.detail)
+        state = BoardState.CLOSED if board.state is BoardState.CLOSED else BoardState.CLOSING
+        return _Came({"undeliverable": True, "state": state}, event=event, notices=(notice,))
+    # Another change may be taken; until then its message is not true.
+    notice = Notice(Kind.BOARD_UNTRUE, board.id, error.detail)
+    return _Came({"shown": board.face}, event=event, notices=(notice,))
+
+
+def _fault(do: Do, board: Board, what: str, values: dict[str, object]) -> _Came:
+    unsure = board_changes(**delivery.unanswered(board, do))
+    event = Event("error", what, {"step": do, **values})
+    notices: tuple[Notice, ...] = ()
+    if board.faults_at(do) + 1 >= work.MAX_FAULTS:
+        error = values.get("exc_info")
+        notices = (Notice(Kind.BOARD_STUCK, board.id, type(error).__name__, step=do),)
+    return _Came(unsure, Again(is_fault=True), event, notices)

@@ -1,0 +1,216 @@
+"""One board, one step: plan, do, judge, commit. Knows who takes which step, and nothing of when.
+
+The same life as a row's: `next_board_step` says what comes next, `judge_board` what came of it, and
+the outcome is written where the group has not moved. What comes after it is decided in the same
+transaction, by the parts as they are then: one may be paid while the board is edited.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from bot import logs
+from bot.clock import steady
+from bot.core import delivery
+from bot.core.board import (
+    Board,
+    BoardColumns,
+    Rearranged,
+    Sent,
+    board_changes,
+    consequences,
+    next_board_step,
+    prepared,
+    resting,
+)
+from bot.core.board_outcomes import BoardVerdict, judge_board
+from bot.core.invoice import Audience
+from bot.core.notices import Owners
+from bot.core.steps import Around, Step
+from bot.core.work import RESTS, Do
+from bot.engine.hand import TICK_S, Hand
+from bot.engine.patience import Patience
+from bot.errors import ChatMoved
+from bot.pauses import jitter
+from bot.places import Places
+from bot.store import Bell, Store, Tx
+
+log = logs.get(__name__)
+
+
+class Shows(Protocol):
+    """One board in its chat."""
+
+    async def do(self, do: Do, board: Board) -> Sent:
+        """Take a step. Raises `ChatError`."""
+
+
+class BoardWorker:
+    """Takes a board's steps."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        shows: Shows,
+        places: Places,
+        owners: Owners,
+        patience: Patience,
+        bell: Bell,
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._shows = shows
+        self._places = places
+        self._owners = owners
+        self._patience = patience
+        self._bell = bell
+        self._clock = clock
+
+    async def read(self, board_id: int) -> Board | None:
+        """The board as it is."""
+        return await self._store.must(_read, board_id)
+
+    async def take_up(self, board: Board) -> Board:
+        """As a row: whether a message of another process arrived is unknown."""
+        if marker := delivery.left_behind(board):
+            return await self._store.must(_mark, board.id, marker)
+        return board
+
+    async def put_down(self, hand: Hand) -> None:
+        """The hand is done with it: what it has marked and not sent is not on its way."""
+        if hand.armed is not None:
+            await self._store.must(_mark, hand.key.id, delivery.overtaken())
+
+    async def step(self, board: Board, hand: Hand) -> Board | None:
+        """Take the board's next step; the board afterwards, None to let it go."""
+        around, now = self._around(board), self._clock()
+        step = next_board_step(board, around, now)
+        if step.do in RESTS:
+            return await self._rest(board, around, step, hand)
+        began_at = steady()
+        result: Sent | Rearranged | Exception
+        try:
+            result = await self._do(step.do, board, hand)
+        except ChatMoved as moved:
+            if await self._moved(board, moved.new_chat_id):
+                return await self.read(board.id)
+            result = moved
+        except Exception as error:  # noqa: BLE001 -- judged like any result: it stops nothing else
+            result = error
+        later, now = self._around(board), self._clock()
+        verdict = judge_board(step.do, board, result, later, now=now)
+        await self._spread(verdict, board, began_at)
+        if verdict.is_lost:
+            later = replace(later, unreachable=frozenset({Audience.CHAT}))
+        fresh, written = await self._store.must(
+            _record, board, step.do, verdict.columns, later, now
+        )
+        hand.armed = fresh.sending if written else None
+        return fresh
+
+    def _around(self, board: Board) -> Around:
+        is_lost = self._places.is_unreachable(board.chat_id)
+        return Around(
+            unreachable=frozenset({Audience.CHAT}) if is_lost else frozenset(), jitter=jitter()
+        )
+
+    async def _do(self, do: Do, board: Board, hand: Hand) -> Sent | Rearranged:
+        if do is Do.REARRANGE:
+            rearranged = await self._store.must(_rearrange, board.id, self._clock())
+            self._bell.ring_due()  # parts whose cancellation is wanted
+            return rearranged
+        if marker := delivery.before(board, do, hand.armed):
+            await self._store.must(_mark, board.id, marker)
+        hand.armed = None
+        return await self._shows.do(do, board)
+
+    async def _moved(self, board: Board, new_chat_id: int) -> bool:
+        """Follow the board's group to its new id. False where that is none."""
+        if not self._patience.believes_move(board.key, asyncio.get_running_loop().time()):
+            log.warning("group moved again: not believed yet", chat=board.chat_id, to=new_chat_id)
+            return False
+        return await self._places.moved(board.chat_id, new_chat_id, must=True)
+
+    async def _spread(self, verdict: BoardVerdict, board: Board, began_at: float) -> None:
+        for event in verdict.events:
+            getattr(log, event.level)(event.text, **board.tag, **event.values)
+        for notice in verdict.notices:
+            self._owners.notify(notice)
+        if verdict.is_lost:
+            await self._places.lost(board.chat_id, must=True, asked_at=began_at)
+
+    async def _rest(self, board: Board, around: Around, step: Step, hand: Hand) -> Board | None:
+        now = self._clock()
+        if step.do is Do.WAIT and step.at - now <= TICK_S:
+            await hand.nudged(step.at - now)
+            return await self.read(board.id)
+        fresh, hand.due_at = await self._store.must(_let_go, board.id, around, now)
+        return fresh
+
+
+# jobs of the store
+
+
+def _read(tx: Tx, board_id: int) -> Board | None:
+    return tx.boards.get(board_id)
+
+
+def _mark(tx: Tx, board_id: int, marker: delivery.DeliveryColumns) -> Board:
+    return tx.boards.update(board_id, **marker)
+
+
+def _record(
+    tx: Tx, board: Board, do: Do, columns: BoardColumns, around: Around, now: float
+) -> tuple[Board, bool]:
+    """Write the outcome where the group has not moved, and with it what the next step needs."""
+    there = _there(tx, board.id)
+    if do is not Do.REARRANGE and there.chat_id != board.chat_id:
+        # What was shown in the old group is void; that it was told is not.
+        void = board_changes(**delivery.overtaken())
+        if columns.get("announced"):
+            void["announced"] = True
+        return tx.boards.update(board.id, **void), False
+    columns = prepared(there, columns, _as_written(tx, there, around), now)
+    return tx.boards.update(board.id, **columns), True
+
+
+def _let_go(tx: Tx, board_id: int, around: Around, now: float) -> tuple[Board | None, float | None]:
+    """Write when it is due again, and that; the board instead, where something is to be done."""
+    there = _there(tx, board_id)
+    around = _as_written(tx, there, around)
+    step = next_board_step(there, around, now)
+    if step.do not in RESTS:
+        return there, None
+    columns = resting(there, step, around, now)
+    if there.due_at != columns["due_at"] or there.lane != columns["lane"]:
+        tx.boards.update(board_id, **columns)
+    return None, columns["due_at"]
+
+
+def _as_written(tx: Tx, board: Board, around: Around) -> Around:
+    """A chat that was heard of meanwhile is reachable: nobody would wake the board later."""
+    if around.chat_is_unreachable and not tx.chats.is_unreachable(board.chat_id):
+        return replace(around, unreachable=frozenset())
+    return around
+
+
+def _there(tx: Tx, board_id: int) -> Board:
+    board = tx.boards.get(board_id)
+    if board is None:
+        raise LookupError(f"no board {board_id}")
+    return board
+
+
+def _rearrange(tx: Tx, board_id: int, now: float) -> Rearranged:
+    """Write what follows from the parts as they are now."""
+    come = consequences(_there(tx, board_id), now)
+    for number, columns in come.seats.items():
+        tx.boards.update_seat(board_id, number, **columns)
+    for row_id in come.cancels:
+        tx.invoices.want_cancelled(row_id, now)
+    after = tx.boards.update(board_id, **come.board)
+    return Rearranged(come.board, follows_again=bool(consequences(after, now)))

@@ -1,0 +1,37 @@
+"""What is in hand: one row, and what its hand has done of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
+
+from bot.core.work import Do, Key, Lane
+
+#: A wait that is shorter is waited for in the hand; also how often the clock is compared, seconds.
+TICK_S = 1.0
+
+
+@dataclass(slots=True)
+class Hand:
+    """A row being worked on."""
+
+    key: Key
+    chat_id: int
+    lane: Lane
+    #: Steps out of its place, so that what waits for the node keeps nothing from the chat.
+    aside: Callable[[], AbstractContextManager[None]]
+    #: Something happened to the row: it is read again.
+    nudge: asyncio.Event = field(default_factory=asyncio.Event)
+    #: The step whose send marker this hand wrote itself, so that it is not a crash's.
+    armed: Do | None = None
+    #: When the row is due that it lets go, in Unix seconds.
+    due_at: float | None = None
+    task: asyncio.Task[None] | None = None
+
+    async def nudged(self, timeout_s: float) -> None:
+        """Until something happens to the row, or the time is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, timeout_s)):
+                await self.nudge.wait()

@@ -1,0 +1,56 @@
+"""Boards for tests: a bill as /split makes it, with seats in any state. Not a test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.core.board import LIVES_S, Board, Seat
+from bot.core.invoice import Invoice, State
+from tests.rows import NOW, invoice
+
+CHAT, ASKER, BERT = -5, 7, 8
+PART_MSAT = 28_000_000
+END = NOW + LIVES_S
+
+
+def part(state: State, number: int = 2, asker_id: int = BERT, **changes: Any) -> Invoice:
+    """The invoice of a seat, in this state."""
+    paid = {"paid_msat": PART_MSAT} if state is State.SETTLED else {}
+    values = {"id": 100 + number, "board_id": 1, "part": number, "chat_id": asker_id, **paid}
+    return invoice(state, asker_id=asker_id, amount_msat=PART_MSAT, **(values | changes))
+
+
+def free(number: int = 2, **changes: Any) -> Seat:
+    """A seat that nobody has."""
+    return Seat(**{"number": number, "amount_msat": PART_MSAT, **changes})
+
+
+def taken(state: State | None = None, number: int = 2, **changes: Any) -> Seat:
+    """Bert's seat, with a part in this state, None: without one."""
+    there = None if state is None else part(state, number)
+    own = {"person_id": BERT, "name": "Bert", "token": f"t{number}", "part": there}
+    return free(number, **(own | changes))
+
+
+def board(*seats: Seat, is_shown: bool = True, **changes: Any) -> Board:
+    """A board that shows what is, unless it says otherwise; no seats: two that are free."""
+    values: dict[str, Any] = {
+        "id": 1,
+        "handle": "h",
+        "origin_chat_id": CHAT,
+        "origin_message_id": 10,
+        "chat_id": CHAT,
+        "reply_to": 10,
+        "asker_id": ASKER,
+        "asker_name": "Anna",
+        "asked_at": NOW,
+        "sum_msat": PART_MSAT * (len(seats) or 2),
+        "memo": "pizza",
+        "ends_at": END,
+        "seats": seats or (free(1), free(2)),
+        "card_id": 50 if is_shown else None,
+    }
+    made = Board(**(values | changes))
+    if not is_shown or "shown" in changes:
+        return made
+    return Board(**(values | {"shown": made.face} | changes))

@@ -1,0 +1,168 @@
+"""A bill in parts: what is written after /split is read exactly or refused; the parts add up."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bot.core.amounts import Problem
+from bot.core.split import EXAMPLE, MAX_SEATS, MIN_SEATS, Bill, described, parse, parts
+from bot.errors import AmountRefused
+
+MAX_SATS = 1_000_000
+
+# text, sats, how many, memo
+TAKEN = [
+    ("84k/4", 84_000, 4, ""),
+    ("84k/4 pizza", 84_000, 4, "pizza"),
+    ("  84k/4   pizza and beer ", 84_000, 4, "pizza and beer"),
+    ("84,000/4", 84_000, 4, ""),
+    ("84000 sats/4", 84_000, 4, ""),
+    ("84k sats/4 pizza", 84_000, 4, "pizza"),
+    ("0.00084 btc/4", 84_000, 4, ""),
+    ("₿0.00084/4", 84_000, 4, ""),
+    ("84k/2", 84_000, 2, ""),
+    ("84k/50", 84_000, 50, ""),
+    ("84k/04", 84_000, 4, ""),
+    ("84k/٤", 84_000, 4, ""),  # as people write figures in Arabic
+    ("84k/4\npizza", 84_000, 4, "pizza"),
+    ("84k/4 1/2 pizza", 84_000, 4, "1/2 pizza"),
+    ("84k/4 https://example.org/menu", 84_000, 4, "https://example.org/menu"),
+    ("2/2", 2, 2, ""),
+    ("3/2", 3, 2, ""),
+]
+
+# text, problem, example
+REFUSED = [
+    ("", Problem.COUNT_MISSING, EXAMPLE),
+    ("84k", Problem.COUNT_MISSING, EXAMPLE),
+    ("84k pizza", Problem.COUNT_MISSING, EXAMPLE),
+    ("84k pizza/beer", Problem.COUNT_MISSING, EXAMPLE),
+    ("84k\n/4", Problem.COUNT_APART, "84k/4"),
+    ("/4", Problem.SUM_MISSING, EXAMPLE),
+    ("/", Problem.SUM_MISSING, EXAMPLE),
+    ("84k pizza 1/2", Problem.COUNT_MISSING, EXAMPLE),
+    ("any/4", Problem.SUM_MISSING, EXAMPLE),
+    ("84k/x", Problem.COUNT_UNREADABLE, "84k/4"),
+    ("84k/", Problem.COUNT_UNREADABLE, "84k/4"),
+    ("84k/3.5", Problem.COUNT_UNREADABLE, "84k/4"),
+    ("84k/-4", Problem.COUNT_UNREADABLE, "84k/4"),
+    ("84k/4/2", Problem.COUNT_UNREADABLE, "84k/4"),
+    ("84k/4,", Problem.COUNT_UNREADABLE, "84k/4"),
+    ("84k /4", Problem.COUNT_APART, "84k/4"),
+    ("84k/ 4", Problem.COUNT_APART, "84k/4"),
+    ("84k / 4 pizza", Problem.COUNT_APART, "84k/4"),
+    ("84k/1", Problem.COUNT_OUT_OF_RANGE, "84k/4"),
+    ("84k/0", Problem.COUNT_OUT_OF_RANGE, "84k/4"),
+    ("84k/51", Problem.COUNT_OUT_OF_RANGE, "84k/4"),
+    ("84k/99999999999999999999999", Problem.COUNT_OUT_OF_RANGE, "84k/4"),
+    # what is wrong with the sum is said as everywhere
+    ("x/4", Problem.NOT_A_NUMBER, EXAMPLE),
+    ("pizza 84k/4", Problem.NOT_A_NUMBER, EXAMPLE),
+    ("pizza", Problem.NOT_A_NUMBER, EXAMPLE),
+    ("-84k/4", Problem.NEGATIVE, "84k/4"),
+    ("84 k/4", Problem.SEPARATE_MULTIPLIER, "84k/4"),
+    ("0/4", Problem.SUM_MISSING, EXAMPLE),
+    ("20 €/4", Problem.OTHER_CURRENCY, "2100 sats/4"),
+    ("3/4", Problem.TOO_LITTLE, None),
+    ("100m/50", Problem.TOO_MUCH, None),
+]
+#: Those that are of bills alone.
+OF_BILLS = {
+    Problem.SUM_MISSING,
+    Problem.COUNT_MISSING,
+    Problem.COUNT_UNREADABLE,
+    Problem.COUNT_APART,
+    Problem.COUNT_OUT_OF_RANGE,
+}
+
+
+def bill(text: str, min_sats: int = 1, max_sats: int = MAX_SATS) -> Bill:
+    return parse(text, min_sats=min_sats, max_sats=max_sats)
+
+
+@pytest.mark.parametrize(("text", "sats", "count", "memo"), TAKEN)
+def test_what_is_clear_is_taken(text: str, sats: int, count: int, memo: str) -> None:
+    assert bill(text) == Bill(1000 * sats, count, memo)
+
+
+@pytest.mark.parametrize(("text", "problem", "works"), REFUSED)
+def test_what_is_unclear_is_refused_with_an_example(
+    text: str, problem: Problem, works: str | None
+) -> None:
+    with pytest.raises(AmountRefused) as refused:
+        bill(text)
+    assert refused.value.problem is problem
+    if works is not None:
+        assert refused.value.values["example"] == works
+
+
+@pytest.mark.parametrize("works", sorted({works for *_, works in REFUSED if works}))
+def test_the_examples_of_a_refusal_are_taken(works: str) -> None:
+    bill(works)
+
+
+def test_every_problem_of_a_bill_is_met() -> None:
+    assert {problem for _, problem, _ in REFUSED} >= OF_BILLS
+
+
+def test_the_smallest_and_the_largest_part_are_within_the_limits() -> None:
+    for text in ("84k/4", "84,003/4"):
+        assert bill(text, min_sats=21_000, max_sats=21_001)
+    for text, limits, problem in (
+        ("84,000/4", (21_001, MAX_SATS), Problem.TOO_LITTLE),
+        ("84,003/4", (21_001, MAX_SATS), Problem.TOO_LITTLE),
+        ("84,001/4", (1, 21_000), Problem.TOO_MUCH),
+        ("3/4", (1, MAX_SATS), Problem.TOO_LITTLE),  # some part would be any amount
+        ("3/4", (0, MAX_SATS), Problem.TOO_LITTLE),
+    ):
+        with pytest.raises(AmountRefused) as refused:
+            bill(text, *limits)
+        assert refused.value.problem is problem
+
+
+@given(sats=st.integers(1, 21 * 10**14), count=st.integers(MIN_SEATS, MAX_SEATS))
+@example(sats=1, count=50)
+@example(sats=84_001, count=3)
+def test_the_parts_add_up_exactly_and_differ_by_a_sat_at_most(sats: int, count: int) -> None:
+    every = parts(1000 * sats, count)
+    assert len(every) == count
+    assert sum(every) == 1000 * sats
+    assert every == sorted(every, reverse=True)
+    assert every[0] - every[-1] in (0, 1000)
+    assert all(each % 1000 == 0 for each in every)
+
+
+@given(
+    sats=st.integers(1, 10**9),
+    count=st.integers(MIN_SEATS, MAX_SEATS),
+    min_sats=st.integers(1, 10**6),
+    max_sats=st.integers(1, 10**9),
+)
+def test_whatever_is_split_has_every_part_within_the_limits(
+    sats: int, count: int, min_sats: int, max_sats: int
+) -> None:
+    each = parts(1000 * sats, count)
+    if each[-1] >= 1000 * min_sats and each[0] <= 1000 * max_sats:
+        assert bill(f"{sats}/{count}", min_sats, max_sats) == Bill(1000 * sats, count, "")
+        return
+    with pytest.raises(AmountRefused) as refused:
+        bill(f"{sats}/{count}", min_sats, max_sats)
+    assert refused.value.problem in (Problem.TOO_LITTLE, Problem.TOO_MUCH)
+
+
+@given(st.text(max_size=60))
+def test_whatever_is_written_is_read_or_refused(text: str) -> None:
+    try:
+        made = bill(text)
+    except AmountRefused:
+        return
+    assert MIN_SEATS <= made.count <= MAX_SEATS
+    assert sum(parts(made.sum_msat, made.count)) == made.sum_msat
+
+
+def test_how_much_each_pays_is_said() -> None:
+    assert described(84_000_000, 4) == "21,000 sats each"
+    assert described(84_001_000, 3) == "1 at 28,001 sats, 2 at 28,000 sats"
+    assert described(84_002_000, 3) == "2 at 28,001 sats, 1 at 28,000 sats"

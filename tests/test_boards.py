@@ -1,0 +1,279 @@
+"""A bill that a group pays, end to end: each their part, and a board that is true."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot import texts
+from bot.core.board import LIVES_S
+from bot.core.invoice import Face
+from bot.core.wishes import Parting, Sitting, Splitting
+from bot.demo.node import CANCELED, SETTLED
+from bot.demo.telegram import Chat, Message, User, start_token
+from tests.world import NAME, World
+
+
+def boards(world: World, chat: Chat) -> list[Message]:
+    return [m for m in world.ours(chat) if "Split:" in (m.text or "").partition("\n")[0]]
+
+
+async def board(world: World, chat: Chat, says: str = "") -> Message:
+    """Wait for a board that says this."""
+    found = await world.until(lambda: [m for m in boards(world, chat) if says in (m.text or "")])
+    assert found
+    return found[-1]
+
+
+async def my_part(world: World, shown: Message, person: User, sats: int) -> Message:
+    """Press, follow the link, and wait for the card in private."""
+    press = world.telegram.press(shown.chat, person, shown.id, text="Pay my part")
+    answer = await press.answer
+    assert answer.url is not None, answer
+    world.telegram.follow(press)
+    return await world.shown(world.private(person), Face.OPEN, sats=sats)
+
+
+async def test_a_bill_is_paid_by_each_their_part(world: World) -> None:
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_bot()
+    world.telegram.say(world.group, world.anna, "/split 84k/3 pizza")
+    shown = await board(world, world.group)
+    for person in (world.anna, world.bert, world.stranger):
+        if person is world.stranger:
+            world.telegram.join(world.group, person)
+        card = await my_part(world, shown, person, 28_000)
+        world.node.pay(world.request_in(card))
+        await world.becomes(card, Face.PAID)
+    done = await board(world, world.group, "all paid")
+    assert done.id == shown.id
+    assert not world.buttons(done)
+    await world.until(
+        lambda: [m for m in world.ours(world.group) if "All parts of" in (m.text or "")]
+    )
+
+
+async def split(world: World, what: str = "84k/3 pizza", by: User | None = None) -> Message:
+    """A board in the group, where everybody may ask."""
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_bot()
+    world.telegram.say(world.group, by or world.anna, f"/split {what}")
+    return await board(world, world.group)
+
+
+async def said(world: World, shown: Message, person: User) -> str:
+    """What a press is answered with."""
+    press = world.telegram.press(shown.chat, person, shown.id, text="Pay my part")
+    return (await press.answer).text or ""
+
+
+async def test_an_owner_who_asks_has_paid_the_bill(world: World) -> None:
+    shown = await split(world, "84k/2", by=world.owner)
+    assert "(paid the bill)" in (shown.text or "")
+    assert " to " not in (shown.text or "").splitlines()[1]
+    card = await my_part(world, shown, world.anna, 42_000)
+    world.node.pay(world.request_in(card))
+    await board(world, world.group, "all paid")
+
+
+async def test_a_second_press_brings_the_same_invoice(world: World) -> None:
+    shown = await split(world)
+    card = await my_part(world, shown, world.bert, 28_000)
+    press = world.telegram.press(shown.chat, world.bert, shown.id, text="Pay my part")
+    await press.answer
+    world.telegram.follow(press)
+    again = await world.said(world.private(world.bert), texts.parting(Parting.THERE))
+    assert again.reply_to is not None
+    assert again.reply_to.id == card.id
+    assert len(world.node.invoices) == 1
+
+
+async def test_a_link_is_worth_nothing_to_somebody_else(world: World) -> None:
+    shown = await split(world)
+    press = world.telegram.press(shown.chat, world.bert, shown.id, text="Pay my part")
+    token = start_token((await press.answer).url or "", NAME)
+    for person in (world.stranger, world.anna):
+        world.telegram.start_bot(person, token)
+        await world.said(world.private(person), texts.parting(Parting.NOT_YOURS))
+    world.telegram.start_bot(world.anna, "x" * 22)
+    await world.said(world.private(world.anna), texts.parting(Parting.NOT_YOURS), 2)
+    assert not world.node.invoices
+
+
+async def test_who_leaves_frees_the_seat_once_the_node_has_cancelled(world: World) -> None:
+    shown = await split(world, "84k/2")
+    card = await my_part(world, shown, world.bert, 42_000)
+    stranger = world.stranger
+    world.telegram.join(world.group, stranger)
+    assert await said(world, shown, stranger) == texts.sitting(Sitting.FULL)
+    await board(world, world.group, '"Bert"')
+    hold = world.node.stall("CancelInvoice", before=True)
+    world.telegram.press(card.chat, world.bert, card.id, text="Not me")
+    await hold.reached()
+    assert await said(world, shown, stranger) == texts.sitting(Sitting.FULL)
+    hold.release()
+    await board(world, world.group, "free")
+    await world.becomes(card, Face.CANCELLED)
+    other = await my_part(world, shown, stranger, 42_000)
+    world.node.pay(world.request_in(other))
+    await board(world, world.group, '✅ 42,000 sats: "Sven"')
+
+
+async def test_a_payment_that_is_faster_than_leaving_wins(world: World) -> None:
+    shown = await split(world, "84k/2")
+    card = await my_part(world, shown, world.bert, 42_000)
+    await board(world, world.group, '"Bert"')
+    hold = world.node.stall("CancelInvoice", before=True)
+    world.telegram.press(card.chat, world.bert, card.id, text="Not me")
+    await hold.reached()
+    world.node.pay(world.request_in(card))
+    hold.release()
+    await board(world, world.group, '✅ 42,000 sats: "Bert"')
+    await world.becomes(card, Face.PAID)
+
+
+async def test_a_board_that_is_closed_has_cancelled_what_was_open(world: World) -> None:
+    shown = await split(world)
+    card = await my_part(world, shown, world.bert, 28_000)
+    paid = await my_part(world, shown, world.anna, 28_000)
+    world.node.pay(world.request_in(paid))
+    await board(world, world.group, "28,000 sats paid")
+    world.telegram.say(world.group, world.anna, "/cancel", reply_to=shown)
+    closed = await board(world, world.group, ", closed")
+    assert not world.buttons(closed)
+    assert "Nothing more can be paid." in (closed.text or "")
+    await world.becomes(card, Face.CANCELLED)
+    assert sorted(i.state for i in world.node.invoices.values()) == [SETTLED, CANCELED]
+    says = "is closed: 28,000 sats paid"
+    ends = await world.until(lambda: [m for m in world.ours(world.group) if says in (m.text or "")])
+    assert len(ends) == 1
+
+
+async def test_nobody_but_who_asked_and_admins_close_a_board(world: World) -> None:
+    shown = await split(world)
+    world.telegram.say(world.group, world.bert, "/cancel", reply_to=shown)
+    await world.said(world.group, texts.NOT_ALLOWED)
+    assert world.buttons(boards(world, world.group)[0]) == [texts.PAY_BUTTON]
+
+
+async def test_a_board_closes_itself_once_its_time_is_over(world: World) -> None:
+    shown = await split(world)
+    card = await my_part(world, shown, world.bert, 28_000)
+    await board(world, world.group, '"Bert"')
+    world.clock.ahead_s += LIVES_S + 1
+    await board(world, world.group, ", closed")
+    assert world.face(card) is not Face.OPEN
+
+
+async def test_a_payment_while_the_bot_was_away_is_on_the_board(world: World) -> None:
+    shown = await split(world)
+    card = await my_part(world, shown, world.bert, 28_000)
+    await world.stop_bot()
+    world.node.pay(world.request_in(card))
+    await world.start_bot()
+    await board(world, world.group, '✅ 28,000 sats: "Bert"')
+
+
+async def test_a_group_that_becomes_a_supergroup_has_its_board_again(world: World) -> None:
+    shown = await split(world)
+    await my_part(world, shown, world.bert, 28_000)
+    supergroup = world.telegram.migrate(world.group)
+    world.telegram.say(supergroup, world.anna, "hello")
+    there = await board(world, supergroup, '"Bert"')
+    assert await said(world, there, world.bert) == ""
+    assert len(boards(world, supergroup)) == 1
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("84k /4", "without a space"),
+        ("84k/ 4", "without a space"),
+        ("84k/1", "2 to 50 people"),
+        ("84k/51", "2 to 50 people"),
+        ("84k/3.5", "not a number of people"),
+        ("84k/x", "not a number of people"),
+        ("84k pizza", "How many people"),
+        ("any/4", "needs a sum"),
+        ("3/4", "1 sat"),
+        ("", "How many people"),
+    ],
+)
+async def test_what_is_unclear_is_refused_with_an_example(
+    world: World, what: str, says: str
+) -> None:
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_bot()
+    world.telegram.say(world.group, world.anna, f"/split {what}")
+    await world.until(lambda: [m for m in world.ours(world.group) if says in (m.text or "")])
+    assert not boards(world, world.group)
+
+
+async def test_who_leaves_a_group_that_the_bot_was_removed_from_has_nothing_to_pay(
+    world: World,
+) -> None:
+    shown = await split(world)
+    card = await my_part(world, shown, world.bert, 28_000)
+    await board(world, world.group, '"Bert"')
+    world.telegram.remove_bot(world.group)
+    world.telegram.press(card.chat, world.bert, card.id, text="Not me")
+    await world.becomes(card, Face.CANCELLED)
+    assert [i.state for i in world.node.invoices.values()] == [CANCELED]
+
+
+async def test_a_part_that_was_cancelled_is_had_again_by_a_press(world: World) -> None:
+    shown = await split(world)
+    card = await my_part(world, shown, world.bert, 28_000)
+    world.telegram.say(card.chat, world.bert, "/cancel", reply_to=card)
+    await world.becomes(card, Face.CANCELLED)
+    again = await my_part(world, shown, world.bert, 28_000)
+    assert again.id != card.id
+    await world.until(lambda: not world.buttons(card))  # the card before offers nothing now
+    world.node.pay(world.request_in(again))
+    await board(world, world.group, '✅ 28,000 sats: "Bert"')
+
+
+async def test_a_press_renews_ones_own_part(world: World) -> None:
+    shown = await split(world)
+    card = await my_part(world, shown, world.bert, 28_000)
+    world.telegram.say(card.chat, world.bert, "/cancel", reply_to=card)
+    await world.becomes(card, Face.CANCELLED)
+    world.telegram.press(card.chat, world.bert, card.id, text="Renew")
+    again = await world.shown(card.chat, Face.OPEN, sats=28_000)
+    world.node.pay(world.request_in(again))
+    await board(world, world.group, '✅ 28,000 sats: "Bert"')
+
+
+async def test_in_private_nothing_is_split(world: World) -> None:
+    await world.start_bot()
+    world.telegram.say(world.private(world.anna), world.anna, "/split 84k/4 pizza")
+    await world.said(world.private(world.anna), texts.SPLIT_IN_GROUPS)
+
+
+async def test_one_person_makes_three_bills_in_ten_minutes_and_a_chat_has_five(
+    world: World,
+) -> None:
+    await split(world)
+    world.telegram.join(world.group, world.stranger)
+    for _ in range(2):
+        world.telegram.say(world.group, world.anna, "/split 84k/4")
+    world.telegram.say(world.group, world.anna, "/split 84k/4")
+    await world.said(world.group, texts.splitting(Splitting.TOO_OFTEN))
+    for person in (world.bert, world.bert, world.bert):
+        world.telegram.say(world.group, person, "/split 84k/4")
+    await world.said(world.group, texts.splitting(Splitting.TOO_MANY_OPEN))
+    await world.until(lambda: len(boards(world, world.group)) == 5)
+    world.telegram.say(world.group, world.owner, "/split 84k/4")  # an owner has no limit
+    await world.until(lambda: len(boards(world, world.group)) == 6)
+
+
+async def test_a_copy_of_a_board_that_nobody_knows_of_takes_presses_as_well(world: World) -> None:
+    world.telegram.drop("sendMessage", acted=True, times=1)
+    await split(world)
+    await world.until(lambda: len(boards(world, world.group)) == 2, 30.0)
+    first, second = boards(world, world.group)
+    assert "This may be a duplicate of a message above." in (second.text or "")
+    card = await my_part(world, first, world.bert, 28_000)
+    assert await said(world, second, world.bert) == ""
+    world.node.pay(world.request_in(card))
+    await world.until(lambda: '✅ 28,000 sats: "Bert"' in (second.text or ""))
+    assert len(world.node.invoices) == 1
