@@ -48,6 +48,13 @@ class Index(NamedTuple):
         """Another one after each checkpoint: nothing else of SQLite's writes to the file."""
         return self.salt, self.copied, self.copying
 
+    def has_copied(self, before: Index | None) -> bool:
+        """Whether something was copied into the file since then."""
+        if before is None or self.progress == before.progress:
+            return before is None
+        is_done = before.copied == before.frames  # and then the journal started over
+        return self.salt == before.salt or not is_done or self.copying > 0
+
 
 def read_index(index: int) -> Index | None:
     """The index in the file that is open as `index`; None where there is none."""

@@ -47,6 +47,8 @@ COMPARE_BESIDE_S = 0.5
 COMPARE_STEPS = 10_000
 #: Seconds after which nothing that is written has the time of what was written before.
 SURE_S = 2.0
+#: As many times as long as a look at the pages took, none is had only for what the bot wrote.
+LOOKS = 100
 
 # what fcntl takes: kind, whence, start, length, and the number of nobody's process
 _FLOCK = struct.Struct("hhqqi4x")
@@ -207,11 +209,12 @@ class Files:
         self._index: int | None = None
         self._journal: int | None = None
         self._size = 0  # of the database's file after the last transaction
-        self._progress: object = None
+        self._seen: Index | None = None  # the newest that the pages follow
         # A time says that the content has to be looked at, and never what it is.
         self._stamp = _stamp(os.fstat(self._file))
         self._seen_at = 0.0
         self._is_whole = self._is_sure = True
+        self._look_again_at = 0.0  # though only the bot has written
         self._open_beside()
         try:
             self._learn()
@@ -240,7 +243,7 @@ class Files:
             return f"{self._path} was cut short or overwritten, restore it"
         if index is not None and self._is_journal_cut_short(index):
             return f"{_journal(self._path)} was cut short, restore it"
-        if index is not None and index.progress != self._progress:
+        if index is not None and not self._follows(index):
             self.follow()  # before the journal starts over
         if self._is_overwritten(_stamp(found)):
             return f"{self._path} was cut short or overwritten, restore it"
@@ -253,9 +256,10 @@ class Files:
         if not self._beside:
             self._open_beside()
         index = self._read_index()
-        if index is not None and index.progress != self._progress:
-            # The file has another time by our own doing.
-            self._stamp = _stamp(found)
+        if index is not None and not self._follows(index):
+            if index.has_copied(self._seen):  # the file has another time by our own doing
+                self._stamp, self._seen_at = _stamp(found), time.monotonic()
+                self._is_sure = self._seen_at < self._look_again_at
             self.follow()
 
     def follow(self) -> None:
@@ -266,7 +270,7 @@ class Files:
         index = self._read_index()
         if index is None or self._journal is None:
             return
-        self._progress = index.progress
+        self._seen = index
         try:
             self._pages.follow(index, self._journal)
         except OSError:
@@ -340,6 +344,7 @@ class Files:
         self._is_whole = self._is_sure = False
         self._is_whole = self._are_pages_whole()
         self._is_sure = now - self._seen_at >= SURE_S
+        self._look_again_at = now + LOOKS * (time.monotonic() - now)
         return not self._is_whole
 
     def _is_doubtful(self, now: float) -> bool:
@@ -351,13 +356,13 @@ class Files:
     def _are_pages_whole(self) -> bool:
         for _ in range(3):
             self.follow()
-            before = self._progress
+            before = self._seen
             if self._pages.is_lost:
                 break
             if self._pages.are_whole():
                 return True
             self.follow()
-            if self._progress == before:
+            if self._seen == before:
                 return False
         # Another program has written more than can be followed, or the connection was closed.
         if not _is_sound(self._path):
@@ -373,6 +378,9 @@ class Files:
         index = self._read_index()
         if before is None or index is None or before.salt != index.salt:
             self._pages.is_lost = True
+
+    def _follows(self, index: Index) -> bool:
+        return self._seen is not None and self._seen.progress == index.progress
 
     def _read_index(self) -> Index | None:
         """The index of the journal; None before the first transaction."""
@@ -450,17 +458,27 @@ def _up_to_date(file: Path, path: Path) -> Engine:
     return engine
 
 
+def copy_journal(engine: Engine) -> None:
+    """Copy the write-ahead log into the database's file, as far as that is possible."""
+    _checkpoint(engine, "PASSIVE")
+
+
 def wipe_journal(engine: Engine) -> bool:
     """Empty the write-ahead log, which keeps what rows were; whether that was possible.
 
     Nobody is waited for: another program may read just now.
     """
+    return _checkpoint(engine, "TRUNCATE")
+
+
+def _checkpoint(engine: Engine, how: str) -> bool:
+    """Whether nothing is left in the journal after it."""
     try:
         with contextlib.closing(engine.raw_connection()) as connection:
             cursor = connection.cursor()
             cursor.execute("PRAGMA busy_timeout=0")
             try:
-                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                cursor.execute(f"PRAGMA wal_checkpoint({how})")
                 return cursor.fetchone() == (0, 0, 0)
             finally:
                 cursor.execute(f"PRAGMA busy_timeout={round(BUSY_TIMEOUT_S * 1000)}")

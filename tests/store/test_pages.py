@@ -8,6 +8,7 @@ import errno
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -219,6 +220,37 @@ async def test_what_is_overwritten_within_one_tick_of_a_clock_is_noticed_later(
     assert await is_refused(store, 4, file)
 
 
+async def test_what_is_overwritten_in_the_moment_of_a_checkpoint_is_noticed_later(
+    store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await row(store, 1)
+    with pytest.MonkeyPatch.context() as patch:
+        copy = sqlite.copy_journal
+        patch.setattr(sqlite, "copy_journal", lambda engine: (copy(engine), zeroed(file)))
+        await is_copied(store, file)
+    monkeypatch.setattr(sqlite, "SURE_S", 0.0)
+    assert await is_refused(store, 2, file)
+
+
+async def test_checkpoints_of_ones_own_cost_a_look_only_as_often_as_is_cheap(
+    store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    was = pages.Pages.are_whole
+
+    def slow(self: pages.Pages) -> bool:
+        looks.append(1)
+        time.sleep(0.05)  # of which a hundred are five seconds
+        return was(self)
+
+    monkeypatch.setattr(pages.Pages, "are_whole", slow)
+    monkeypatch.setattr(sqlite, "SURE_S", 0.0)
+    for number in range(1, 9):
+        await row(store, number)
+        await is_copied(store, file)
+    assert len(looks) == 1
+
+
 # what is no harm
 
 
@@ -415,6 +447,7 @@ async def test_the_content_is_read_only_where_the_time_is_another_one(
         return was(self)
 
     monkeypatch.setattr(pages.Pages, "are_whole", counted)
+    monkeypatch.setattr(sqlite, "SURE_S", 60.0)
     monkeypatch.setattr(sqlite, "_is_sound", lambda _path: pytest.fail("nothing was missed"))
     for number in range(1, 300):
         await row(store, number, memo="x" * 3000)
