@@ -138,13 +138,9 @@ def cancel(tx: Tx, payment_hash: bytes, by: Asker, now: float) -> tuple[Invoice 
         return row, Cancelling.ALREADY_CLOSED
     if row.face is Face.UNCONFIRMED:
         return row, Cancelling.UNCONFIRMED
-    is_away = row.lane is Lane.OTHER_NODE  # it is cancelled once its node is back
-    due = work.wanted(now, Lane.CANCELLATION)
-    if is_away:
-        due = {**due, **work.set_aside(row.due_at)}
     name = "" if by.id == row.asker_id else by.name
-    row = tx.invoices.update(row.id, cancel_wanted=True, cancelled_by=name, **due)
-    if is_away:
+    row = tx.invoices.want_cancelled(row, now, by=name)
+    if row.lane is Lane.OTHER_NODE:  # it is cancelled once its node is back
         return row, Cancelling.NODE_AWAY
     is_open = row.state is State.OPEN
     return row, Cancelling.CANCELLING if is_open else Cancelling.NOT_CONFIRMED

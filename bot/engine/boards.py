@@ -207,10 +207,12 @@ def _there(tx: Tx, board_id: int) -> Board:
 
 def _rearrange(tx: Tx, board_id: int, now: float) -> Rearranged:
     """Write what follows from the parts as they are now."""
-    come = consequences(_there(tx, board_id), now)
+    board = _there(tx, board_id)
+    come = consequences(board, now)
     for number, columns in come.seats.items():
         tx.boards.update_seat(board_id, number, **columns)
-    for row_id in come.cancels:
-        tx.invoices.want_cancelled(row_id, now)
+    for seat in board.seats:
+        if seat.part is not None and seat.part.id in come.cancels:
+            tx.invoices.want_cancelled(seat.part, now)
     after = tx.boards.update(board_id, **come.board)
     return Rearranged(come.board, follows_again=bool(consequences(after, now)))

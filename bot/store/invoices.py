@@ -171,15 +171,15 @@ class Invoices(Noun):
             touch(self._connection, row.board_id)
         return row
 
-    def want_cancelled(self, row_id: int, now: float) -> Invoice | None:
-        """Want an open invoice cancelled; one of another node once that is back."""
-        row = self.get(row_id)
-        if row is None or row.state not in (State.PENDING, State.OPEN):
-            return row
+    def want_cancelled(self, row: Invoice, now: float, *, by: str = "") -> Invoice:
+        """Want an invoice cancelled that may be paid; one of another node once that is back.
+
+        `by`: who wants it, where that is not its asker.
+        """
         due = work.wanted(now, Lane.CANCELLATION)
         if row.lane is Lane.OTHER_NODE:
             due = {**due, **work.set_aside(row.due_at)}
-        return self.update(row_id, cancel_wanted=True, **due)
+        return self.update(row.id, cancel_wanted=True, cancelled_by=by, **due)
 
     def latest(self, asker_id: int, chat_id: int | None, limit: int) -> list[Invoice]:
         """The newest invoices that this person asked for, in one chat or in all."""

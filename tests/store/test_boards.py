@@ -242,7 +242,7 @@ async def test_what_changes_nothing_of_a_part_leaves_its_board_alone(store: Stor
     mine = await part(store, board)
     await rest(store, board)
     await store.do(lambda tx: tx.invoices.update(mine.id, card_id=7))
-    await store.do(lambda tx: tx.invoices.want_cancelled(mine.id, NOW))
+    await store.do(lambda tx: tx.invoices.want_cancelled(mine, NOW))
     assert not await is_due(store, board)
 
 
