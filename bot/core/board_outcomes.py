@@ -16,25 +16,17 @@ from bot.core.board import (
 )
 from bot.core.invoice import Audience
 from bot.core.notices import Kind, Notice
-from bot.core.outcomes import (
-    FIRST_AFTER_BROKEN_S,
-    FIRST_AFTER_NO_ANSWER_S,
-    LONGEST_AFTER_BUSY_S,
-    LONGEST_IN_CHAT_S,
-    Event,
-)
+from bot.core.outcomes import Event, again_after
 from bot.core.steps import Around
-from bot.core.work import MAX_PAUSE_S, SENDS, Again, Do
+from bot.core.work import SENDS, Again, Do
 from bot.errors import (
     AnswerUnreadable,
-    ChatBusy,
     ChatError,
     ChatForbidden,
     ChatMoved,
     ChatRefused,
     MaybeSent,
     MessageGone,
-    NoAnswer,
     TopicGone,
 )
 
@@ -130,13 +122,10 @@ def _shown(do: Do, sent: Sent, now: float) -> BoardColumns:
 def _chat_error(do: Do, board: Board, error: ChatError, now: float) -> _Came:
     event = Event("info", "chat step failed", {"step": do, "reason": error.detail or error.key})
     unsure = board_changes(**delivery.unanswered(board, do))
+    again = again_after(do, error)
     match error:
         case TopicGone() if board.thread_id is not None:
             return _Came({"thread_id": None}, event=event)
-        case ChatBusy():
-            at_least_s = min(error.retry_after_s, MAX_PAUSE_S)
-            again = Again(longest_s=LONGEST_AFTER_BUSY_S, at_least_s=at_least_s)
-            return _Came({}, again, event)
         case ChatForbidden():
             return _Came({}, event=event)
         case MessageGone() if do not in SENDS:
@@ -144,16 +133,14 @@ def _chat_error(do: Do, board: Board, error: ChatError, now: float) -> _Came:
             return _Came({"card_id": None, "shown": board.face}, event=event)
         case AnswerUnreadable() if do in SENDS:
             if board.attempts_at(do) + 1 < work.MAX_COPIES:
-                return _Came(unsure, Again(first_s=FIRST_AFTER_NO_ANSWER_S), event)
+                return _Came(unsure, again, event)
             shown = _shown(do, Sent(board.face), now)
             return _Came({**shown, **unsure}, event=event)
         case ChatRefused() | MessageGone():
             return _refused(do, board, error)
         case MaybeSent() if do in SENDS:
-            is_silent = isinstance(error, NoAnswer)
-            first_s = FIRST_AFTER_NO_ANSWER_S if is_silent else FIRST_AFTER_BROKEN_S
-            return _Came(unsure, Again(first_s=first_s), event)
-    return _Came({}, Again(longest_s=LONGEST_IN_CHAT_S), event)
+            return _Came(unsure, again, event)
+    return _Came({}, again, event)
 
 
 def _refused(do: Do, board: Board, error: ChatError) -> _Came:

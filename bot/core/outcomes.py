@@ -350,10 +350,8 @@ def _after_chat_error(
 ) -> tuple[Columns, Again | None]:
     if do is Do.SEND_WAITING_NOTICE and not isinstance(error, ChatForbidden):
         return {}, None  # a waiting notice goes out once or not at all
+    again = again_after(do, error)
     match error:
-        case ChatBusy():
-            at_least_s = min(error.retry_after_s, MAX_PAUSE_S)
-            return {}, Again(longest_s=LONGEST_AFTER_BUSY_S, at_least_s=at_least_s)
         case MessageGone():
             return _gone(do, row), None
         case ChatForbidden():  # by what is unreachable then, the row goes on or rests
@@ -361,19 +359,27 @@ def _after_chat_error(
         case ChatRefused():
             return _refused(do, row, around), None
         case AnswerUnreadable() if do in SENDS:
-            return _unnumbered(row, do, around)
+            return _unnumbered(row, do, around, again)
         case MaybeSent() if do in SENDS:
-            is_silent = isinstance(error, NoAnswer)
-            first_s = FIRST_AFTER_NO_ANSWER_S if is_silent else FIRST_AFTER_BROKEN_S
-            again = Again(first_s=first_s)
             unsure = changes(**delivery.unanswered(row, do))
             if do is Do.ANNOUNCE and (readers := _readers(row, around)):
                 unsure = {**unsure, "notified": row.with_notified(readers, surely=False)}
             return unsure, again
-    return {}, Again(longest_s=LONGEST_IN_CHAT_S)
+    return {}, again
 
 
-def _unnumbered(row: Invoice, do: Do, around: Around) -> tuple[Columns, Again | None]:
+def again_after(do: Do, error: ChatError) -> Again:
+    """The pauses after a step in the chat that Telegram may take another time."""
+    if isinstance(error, ChatBusy):
+        at_least_s = min(error.retry_after_s, MAX_PAUSE_S)
+        return Again(longest_s=LONGEST_AFTER_BUSY_S, at_least_s=at_least_s)
+    if isinstance(error, MaybeSent) and do in SENDS:
+        is_silent = isinstance(error, NoAnswer)
+        return Again(first_s=FIRST_AFTER_NO_ANSWER_S if is_silent else FIRST_AFTER_BROKEN_S)
+    return Again(longest_s=LONGEST_IN_CHAT_S)
+
+
+def _unnumbered(row: Invoice, do: Do, around: Around, again: Again) -> tuple[Columns, Again | None]:
     """It is there, but nobody can edit it: sent again, and with the last copy it counts as shown.
 
     What becomes of the invoice gets a message of its own then. A message without any answer never
@@ -382,7 +388,7 @@ def _unnumbered(row: Invoice, do: Do, around: Around) -> tuple[Columns, Again | 
     unsure = changes(**delivery.unanswered(row, do))
     is_first = not row.may_be_duplicate(do)
     if is_first or row.attempts_at(do) + 1 < work.MAX_COPIES:
-        return unsure, Again(first_s=FIRST_AFTER_NO_ANSWER_S, is_first=is_first)
+        return unsure, replace(again, is_first=is_first)
     if do is Do.ANNOUNCE:
         read = row.with_notified(_readers(row, around), surely=True)
         return {**unsure, "announced": True, "notified": read}, None
