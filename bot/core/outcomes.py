@@ -430,7 +430,7 @@ def _readers(row: Invoice, around: Around) -> tuple[int, ...]:
         case Audience.ASKER:
             return (row.asker_id,)
         case Audience.OWNERS:
-            return (*around.owners, *around.busy_owners)
+            return around.all_owners
     return ()
 
 
@@ -438,12 +438,10 @@ def _notified(row: Invoice, came: Notified, people: tuple[int, ...], now: float)
     """What came of notifying these owners: whoever is left is tried again, and nobody waits."""
     # What Telegram refuses for a day it will never take.
     given_up = came.refused if now - row.settled_at > REFUSED_FOR_S else frozenset()
-    there = dict(row.notified)
+    there = dict(row.notified)  # as before the step, where it was surely not sent
     for person in people:
         if person in came.read | came.maybe | given_up:
             there[person] = person not in came.maybe
-        elif person not in row.notified:
-            there.pop(person, None)  # surely not sent
     left = [each for each in people if not there.get(each) and each not in came.lost]
     columns: Columns = {"notified": there}
     if left:

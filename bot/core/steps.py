@@ -46,6 +46,11 @@ class Around:
         """Whether nothing reaches the row's own chat."""
         return Audience.CHAT in self.unreachable
 
+    @property
+    def all_owners(self) -> tuple[int, ...]:
+        """The owners who hear of payments, whether their chats are free or not."""
+        return (*self.owners, *self.busy_owners)
+
 
 #: Nothing but the row is known.
 AS_READ = Around()
@@ -101,7 +106,7 @@ def next_step(row: Invoice, around: Around, now: float) -> Step:
 
 def _with_owners(row: Invoice, rest: Step, around: Around, now: float) -> Step:
     """While nothing else can be done: owners are notified, each once their chat is free."""
-    if is_stuck(row) or not row.to_notify((*around.owners, *around.busy_owners)):
+    if is_stuck(row) or not row.to_notify(around.all_owners):
         return rest
     is_put_off = now < row.notify_at <= now + MAX_PAUSE_S
     if row.to_notify(around.owners) and not is_put_off:
@@ -142,7 +147,7 @@ def prepared(row: Invoice, columns: Columns, around: Around, now: float) -> Colu
 
 def resting(row: Invoice, step: Step, around: Around, now: float) -> work.WorkColumns:
     """When and where a row is due again that is let go with this step."""
-    if row.to_notify((*around.owners, *around.busy_owners)) and step.do is Do.WAIT:
+    if row.to_notify(around.all_owners) and step.do is Do.WAIT:
         return work.rests(step.at, Lane.BACKGROUND)  # whatever its own chat is
     may_be_due = around.chat_is_unreachable or (around.unreachable and step.do is Do.NOTHING)
     reachable = replace(around, unreachable=frozenset())

@@ -149,6 +149,7 @@ class Worker:
         owners = [
             each for each in self._owners.of_payments if not self._places.is_unreachable(each)
         ]
+        free = tuple(filter(self._chats.is_free, owners))
         return self._patience.around(
             row,
             now=self._clock(),
@@ -158,8 +159,8 @@ class Worker:
                 for audience in Audience
                 if all(map(self._places.is_unreachable, self._chats_of(row, audience)))
             ),
-            owners=tuple(each for each in owners if self._chats.is_free(each)),
-            busy_owners=tuple(each for each in owners if not self._chats.is_free(each)),
+            owners=free,
+            busy_owners=tuple(each for each in owners if each not in free),
             is_free=self._chats.is_free(row.chat_id),
             node_away=self._gate.is_gone,
             outage=self._gate.openings,
