@@ -163,5 +163,6 @@ def _fault(do: Do, board: Board, what: str, values: dict[str, object]) -> _Came:
     notices: tuple[Notice, ...] = ()
     if board.faults_at(do) + 1 >= work.MAX_FAULTS:
         error = values.get("exc_info")
-        notices = (Notice(Kind.BOARD_STUCK, board.id, type(error).__name__, step=do),)
+        why = type(error).__name__ if error else ""
+        notices = (Notice(Kind.BOARD_STUCK, board.id, why, step=do),)
     return _Came(unsure, Again(is_fault=True), event, notices)

@@ -245,8 +245,13 @@ def test_what_followed_is_done() -> None:
     assert "retry_at" not in verdict.columns
 
 
-@pytest.mark.parametrize("result", [Rearranged({}, follows_again=True), KeyError("a bug")])
-def test_what_follows_again_is_a_fault_after_which_the_board_is_stuck(result: Any) -> None:
+@pytest.mark.parametrize(
+    ("result", "why"),
+    [(Rearranged({}, follows_again=True), ""), (KeyError("a bug"), "KeyError")],
+)
+def test_what_follows_again_is_a_fault_after_which_the_board_is_stuck(
+    result: Any, why: str
+) -> None:
     made, now = board(*PAID), NOW
     notices: list[Notice] = []
     for _ in range(MAX_FAULTS):
@@ -258,6 +263,7 @@ def test_what_follows_again_is_a_fault_after_which_the_board_is_stuck(result: An
         now = made.retry_at
     assert next_board_step(made, REACHED, now) == Step(Do.NOTHING)
     assert [(each.kind, each.step) for each in notices] == [(Kind.BOARD_STUCK, Do.REARRANGE)]
+    assert [each.why for each in notices] == [why]
 
 
 def test_what_worked_forgets_what_failed() -> None:
