@@ -7,12 +7,10 @@ transaction, by the parts as they are then: one may be paid while the board is e
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from bot import logs
 from bot.clock import steady
 from bot.core import delivery
 from bot.core.board import (
@@ -31,14 +29,13 @@ from bot.core.invoice import Audience
 from bot.core.notices import Owners
 from bot.core.steps import Around, Step
 from bot.core.work import RESTS, Do
+from bot.engine import effects
 from bot.engine.hand import TICK_S, Hand
 from bot.engine.patience import Patience
 from bot.errors import ChatMoved
 from bot.pauses import jitter
 from bot.places import Places
 from bot.store import Bell, Store, Tx
-
-log = logs.get(__name__)
 
 
 class Shows(Protocol):
@@ -96,7 +93,9 @@ class BoardWorker:
         try:
             result = await self._do(step.do, board, hand)
         except ChatMoved as moved:
-            if await self._moved(board, moved.new_chat_id):
+            if await effects.follow(
+                board, moved.new_chat_id, patience=self._patience, places=self._places
+            ):
                 return await self.read(board.id)
             result = moved
         except Exception as error:  # noqa: BLE001 -- judged like any result: it stops nothing else
@@ -128,18 +127,8 @@ class BoardWorker:
         hand.armed = None
         return await self._shows.do(do, board)
 
-    async def _moved(self, board: Board, new_chat_id: int) -> bool:
-        """Follow the board's group to its new id. False where that is none."""
-        if not self._patience.believes_move(board.key, asyncio.get_running_loop().time()):
-            log.warning("group moved again: not believed yet", chat=board.chat_id, to=new_chat_id)
-            return False
-        return await self._places.moved(board.chat_id, new_chat_id, must=True)
-
     async def _spread(self, verdict: BoardVerdict, board: Board, began_at: float) -> None:
-        for event in verdict.events:
-            getattr(log, event.level)(event.text, **board.tag, **event.values)
-        for notice in verdict.notices:
-            self._owners.notify(notice)
+        effects.tell(verdict, board, self._owners)
         if verdict.is_lost:
             await self._places.lost(board.chat_id, must=True, asked_at=began_at)
 

@@ -28,7 +28,7 @@ from bot.core.notices import Owners
 from bot.core.outcomes import Verdict, judge
 from bot.core.steps import NOTICE_AFTER_S, Around, Step, next_step, resting
 from bot.core.work import AT_NODE, RESTS, Do, Lane
-from bot.engine import commit
+from bot.engine import commit, effects
 from bot.engine.hand import TICK_S, Hand
 from bot.engine.patience import Patience
 from bot.errors import ChatMoved, NodeError
@@ -127,7 +127,9 @@ class Worker:
         try:
             result: Result = await self._do(step.do, row, around, hand)
         except ChatMoved as moved:
-            if await self._moved(row, moved.new_chat_id):
+            if await effects.follow(
+                row, moved.new_chat_id, patience=self._patience, places=self._places
+            ):
                 return await self.read(row.id)
             result = moved
         except Exception as error:  # noqa: BLE001 -- judged like any result: it stops nothing else
@@ -190,19 +192,9 @@ class Worker:
             return GivenUp(reason)
         return await self._cards.do(do, row, around, reason)
 
-    async def _moved(self, row: Invoice, new_chat_id: int) -> bool:
-        """Follow the row's group to its new id. False, and nothing is done, where that is none."""
-        if not self._patience.believes_move(row.key, asyncio.get_running_loop().time()):
-            log.warning("group moved again: not believed yet", chat=row.chat_id, to=new_chat_id)
-            return False
-        return await self._places.moved(row.chat_id, new_chat_id, must=True)
-
     async def _spread(self, verdict: Verdict, row: Invoice, began_at: float) -> None:
         """Tell what came of it to whoever has to know beside the row."""
-        for event in verdict.events:
-            getattr(log, event.level)(event.text, **row.tag, **event.values)
-        for notice in verdict.notices:
-            self._owners.notify(notice)
+        effects.tell(verdict, row, self._owners)
         for audience in verdict.unreachable:
             for chat_id in self._chats_of(row, audience):
                 await self._places.lost(chat_id, must=True, asked_at=began_at)
