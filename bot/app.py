@@ -254,9 +254,11 @@ class Parts:
             ),
             Boards(
                 actions=boards,
+                node=self.at_node,
                 admission=admission,
                 places=self.places,
                 replies=replies,
+                targets=targets,
                 telegram_bot=self.telegram_bot,
             ),
             Presses(

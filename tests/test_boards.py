@@ -152,7 +152,7 @@ async def test_nobody_but_who_asked_and_admins_close_a_board(world: World) -> No
     shown = await split(world)
     world.telegram.say(world.group, world.bert, "/cancel", reply_to=shown)
     await world.said(world.group, texts.NOT_ALLOWED)
-    assert world.buttons(boards(world, world.group)[0]) == [texts.PAY_BUTTON]
+    assert world.buttons(boards(world, world.group)[0]) == [texts.PAY_BUTTON, texts.MANAGE_BUTTON]
 
 
 async def test_a_board_closes_itself_once_its_time_is_over(world: World) -> None:
@@ -192,7 +192,7 @@ async def test_a_group_that_becomes_a_supergroup_has_its_board_again(world: Worl
         ("84k/51", "2 to 50 people"),
         ("84k/3.5", "not a number of people"),
         ("84k/x", "not a number of people"),
-        ("84k pizza", "How many people"),
+        ("pizza", "goes first"),
         ("any/4", "needs a sum"),
         ("3/4", "1 sat"),
         ("", "How many people"),

@@ -10,7 +10,7 @@ from bot.actions.values import Asker, Origin, Place, Rules, draw
 from bot.config import InvoicesSettings
 from bot.core import delivery, text
 from bot.core.board import Board
-from bot.core.invoice import TOO_LATE_S, Face, Invoice, State, changes
+from bot.core.invoice import TOO_LATE_S, Columns, Face, Invoice, PartKind, State, changes
 from bot.core.wishes import Answered, Asked, Cancelling, Renewing
 from bot.places import Places
 from bot.store import Bell, Store
@@ -113,25 +113,48 @@ class Actions:
             return found.instead(asker.id, self._clock())
         if age_s > TOO_LATE_S:
             return Answered.TOO_LATE
+        asked_at = self._clock() - age_s
+        if question.part_kind is PartKind.GIFT:
+            gift_msat = self._rules.parse_alone(what)
+            await self._take(
+                question, changes(amount_msat=gift_msat, asked_at=asked_at, reply_to=place.reply_to)
+            )
+            return Answered.TAKEN
         amount_msat, memo = self._rules.parse(what)
-        now = self._clock()
         columns = changes(
-            state=State.PENDING,
             amount_msat=amount_msat,
             memo=text.memo(memo or question.memo),
             reply_to=place.reply_to,
-            asked_at=now - age_s,
+            asked_at=asked_at,
             card_id=None,
             card_shown=Face.NOTHING,
             duplicates={},
             **delivery.void(),
-            # Drawn with the amount: where a backup was restored, the question's own hash may
-            # have an invoice already, of another amount.
-            **draw(self._rules, now),
         )
-        await self._store.do(jobs.answer, question, columns, self._access, now)
-        self._bell.ring(question.key, place.chat_id)
+        await self._take(question, columns)
         return Answered.TAKEN
+
+    async def give(self, payment_hash: bytes, amount_msat: int) -> bool:
+        """So much is given, 0: any amount, where how much is still asked; whether that was so.
+
+        The question becomes the card. Raises `Refused`.
+        """
+        self._rules.check_range(amount_msat)
+        question = await self._store.do(jobs.by_hash, payment_hash)
+        if question is None or question.state is not State.ASKING:
+            return False
+        await self._take(question, changes(amount_msat=amount_msat, asked_at=self._clock()))
+        return True
+
+    async def _take(self, question: Invoice, columns: Columns) -> None:
+        """The question is answered: `columns` say what is wanted."""
+        now = self._clock()
+        # Drawn with the amount: where a backup was restored, the question's own hash may have an
+        # invoice already, of another amount.
+        asks = changes(state=State.PENDING, **draw(self._rules, now))
+        wanted: Columns = {**columns, **asks}
+        await self._store.do(jobs.answer, question, wanted, self._access, now)
+        self._bell.ring(question.key, question.chat_id)
 
     async def asked_again(self, asker: Asker, place: Place, message_id: int) -> None:
         """A message of the bot's that asks an open question once more: a reply to it answers."""

@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from bot.access import Access
-from bot.actions.values import Asker, Drawn, Origin, Place, Rules, draw
+from bot.actions import seats
+from bot.actions.values import Asker, Origin, Place, Rules, draw
 from bot.config import InvoicesSettings
-from bot.core import split, text, work
+from bot.core import collection, split, text, work
 from bot.core.board import (
-    HOUR_S,
     LIVES_S,
-    PARTS_AN_HOUR,
     Board,
     BoardColumns,
+    BoardKind,
     BoardState,
     Seat,
     board_changes,
+    in_parts,
 )
-from bot.core.invoice import TOO_LATE_S, Invoice, State
-from bot.core.wishes import Closing, Leaving, Parting, Sitting, Splitting
-from bot.core.work import Lane
+from bot.core.invoice import TOO_LATE_S, Invoice
+from bot.core.split import Bill, Person
+from bot.core.wishes import (
+    Change,
+    Changing,
+    Closing,
+    Fixing,
+    Joining,
+    Leaving,
+    Parting,
+    Sitting,
+    Splitting,
+)
 from bot.places import Places
-from bot.store import Bell, Store, Tx
+from bot.store import Bell, Store
 
-#: Boards of one chat that are open, and new ones of one person in so many seconds.
-OPEN_A_CHAT = 5
-NEW_A_PERSON, NEW_WITHIN_S = 3, 600.0
 #: Bytes of a token: nobody guesses it.
 TOKEN_BYTES = 16
 
@@ -52,23 +61,78 @@ class BoardActions:
         self._clock = clock
         self._bell = bell
 
-    async def split(
-        self, asker: Asker, origin: Origin, place: Place, what: str, *, age_s: float = 0.0
-    ) -> Splitting:
-        """A board for `what`, a sum, a number of people and a memo. Raises `Refused`.
+    @property
+    def rules(self) -> Rules:
+        """What may be asked for."""
+        return self._rules
 
-        `age_s`: how long ago it was written.
+    # new boards
+
+    async def split(
+        self,
+        asker: Asker,
+        origin: Origin,
+        place: Place,
+        what: str,
+        people: Sequence[Person] = (),
+        *,
+        age_s: float = 0.0,
+    ) -> tuple[Splitting, Board | None]:
+        """A bill for `what`, a sum, how many or whose parts, and a memo; the board where it is new.
+
+        `people`: who is named in `what`; `age_s`: how long ago it was written. Raises `Refused`.
         """
-        now, bot_id = self._clock(), self._places.bot_id
+        named = [replace(each, asks=_is(each, asker)) for each in people]
         if age_s > TOO_LATE_S:
-            there = await self._store.do(_by_origin, origin, bot_id)
-            return Splitting.TOO_LATE if there is None else Splitting.AGAIN
-        bill = split.parse(what, min_sats=self._rules.min_sats, max_sats=self._rules.max_sats)
+            return await self._too_late(origin)
+        bill = split.parse(
+            what,
+            named,
+            asker_sits=not asker.is_chat,
+            min_sats=self._rules.min_sats,
+            max_sats=self._rules.max_sats,
+        )
         columns = board_changes(
+            sum_msat=bill.sum_msat,
+            memo=text.memo(bill.memo),
+            state=BoardState.OPEN if bill.count else BoardState.JOINING,
+        )
+        return await self._new(asker, origin, place, columns, self._seats(bill, asker), age_s)
+
+    async def collect(
+        self, asker: Asker, origin: Origin, place: Place, what: str, *, age_s: float = 0.0
+    ) -> tuple[Splitting, Board | None]:
+        """A collection for `what`, a goal, a suggested gift and a memo. Raises `Refused`."""
+        if age_s > TOO_LATE_S:
+            return await self._too_late(origin)
+        pot = collection.parse(what, min_sats=self._rules.min_sats, max_sats=self._rules.max_sats)
+        columns = board_changes(
+            kind=BoardKind.COLLECTION,
+            sum_msat=pot.goal_msat,
+            suggested_msat=pot.suggested_msat,
+            memo=text.memo(pot.memo),
+        )
+        return await self._new(asker, origin, place, columns, [], age_s)
+
+    async def _too_late(self, origin: Origin) -> tuple[Splitting, Board | None]:
+        there = await self._store.do(seats.by_origin, origin, self._places.bot_id)
+        return (Splitting.TOO_LATE if there is None else Splitting.AGAIN), None
+
+    async def _new(
+        self,
+        asker: Asker,
+        origin: Origin,
+        place: Place,
+        wanted: BoardColumns,
+        made: list[Seat],
+        age_s: float,
+    ) -> tuple[Splitting, Board | None]:
+        now = self._clock()
+        its_own = board_changes(
             handle=secrets.token_urlsafe(12),
             origin_chat_id=origin.chat_id,
             origin_message_id=origin.message_id,
-            bot_id=bot_id,
+            bot_id=self._places.bot_id,
             chat_id=place.chat_id,
             thread_id=place.thread_id,
             reply_to=place.reply_to,
@@ -76,179 +140,135 @@ class BoardActions:
             asker_name=asker.name,
             chat_title=place.title,
             asked_at=now - age_s,
-            sum_msat=bill.sum_msat,
-            memo=text.memo(bill.memo),
             ends_at=now + LIVES_S,
             **work.new(now),
         )
-        # An owner who asks has paid the bill already: the money comes to them.
-        seats = [Seat(number=n, amount_msat=each) for n, each in enumerate(_parts(bill), 1)]
+        columns: BoardColumns = {**its_own, **wanted}
         is_owner = self._access.is_owner(asker.id)
-        if not asker.is_chat:
-            seats[0] = Seat(
-                number=1,
-                amount_msat=seats[0].amount_msat,
-                person_id=asker.id,
-                name=asker.name,
-                otherwise=is_owner,
-            )
-        came_of_it, board = await self._store.do(_split, columns, seats, is_owner, now)
+        came_of_it, board = await self._store.do(seats.new, columns, made, is_owner, now)
         if board is not None:
             self._bell.ring(board.key, board.chat_id)
-        return came_of_it
+        return came_of_it, board if came_of_it is Splitting.MADE else None
+
+    def _seats(self, bill: Bill, asker: Asker) -> list[Seat]:
+        """An owner who asks has paid the bill already: the money comes to them."""
+        of_asker = Seat(
+            number=1,
+            amount_msat=0,
+            person_id=asker.id,
+            name=asker.name,
+            otherwise=self._access.is_owner(asker.id),
+        )
+        first = [] if asker.is_chat else [of_asker]
+        if not bill.count:
+            return first
+        named = [
+            Seat(number=0, amount_msat=0, person_id=each.id, name=each.name, username=_key(each))
+            for each in bill.named
+        ]
+        free = [Seat(number=0, amount_msat=0)] * (bill.count - len(first) - len(named))
+        return in_parts([*first, *named, *free], bill.sum_msat)
+
+    # who takes part
+
+    async def knows(self, handle: str, person_id: int) -> bool:
+        """Whether this person has a seat there, and it is known what everybody may read."""
+        return await self._store.do(seats.knows, handle, person_id)
 
     async def sit(self, handle: str, chat_id: int, by: Asker) -> tuple[Sitting, str]:
         """A seat for this person, and the token of its link. The chat has to be the board's."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        came_of_it, token, board = await self._store.do(_sit, handle, chat_id, by, token)
+        came_of_it, token, board = await self._store.do(seats.sit, handle, chat_id, by, token)
         if board is not None:
             self._bell.ring_due()
         return came_of_it, token
 
-    async def part(self, token: str, by: Asker, place: Place) -> tuple[Parting, Invoice | None]:
-        """The invoice of the seat that this token was made for, in that person's private chat."""
-        now = self._clock()
-        drawn = draw(self._rules, now)
-        came_of_it, row = await self._store.do(_part, token, by, place, drawn, now)
-        if row is not None:
-            fresh = row if came_of_it is Parting.ASKED else None
-            self._bell.ring(row.key, row.chat_id, fresh=fresh)
-        return came_of_it, row
+    async def join(self, handle: str, chat_id: int, by: Asker, *, is_in: bool) -> Joining:
+        """This person takes part in a bill that is not asked for yet, or does not."""
+        came_of_it = await self._store.do(seats.join, handle, chat_id, by, is_in)
+        self._bell.ring_due()
+        return came_of_it
 
-    async def board_of(self, chat_id: int, message_id: int) -> Board | None:
-        """The board that a message shows."""
-        return await self._store.do(_of_message, chat_id, message_id)
+    async def fix(self, board_id: int) -> Fixing:
+        """Ask those who are in. Raises `Refused` where their parts cannot be asked for."""
+        came_of_it = await self._store.do(seats.fix, board_id, self._rules)
+        self._bell.ring_due()
+        return came_of_it
 
     async def leave(self, payment_hash: bytes) -> Leaving:
         """The seat of this part is wanted free: its invoice is cancelled first."""
-        came_of_it = await self._store.do(_leave, payment_hash)
+        came_of_it = await self._store.do(seats.leave, payment_hash)
+        self._bell.ring_due()
+        return came_of_it
+
+    # parts
+
+    async def part(
+        self, token: str, by: Asker, place: Place, number: int | None = None
+    ) -> tuple[Parting, Invoice | None]:
+        """The invoice of the seat that this token was made for, in that person's private chat.
+
+        `number`: of the seat of the same bill that this person wants to pay instead. Of a
+        collection it is asked first how much is given.
+        """
+        now = self._clock()
+        drawn = draw(self._rules, now)
+        came_of_it, row = await self._store.do(seats.part, token, number, by, place, drawn, now)
+        if row is not None and came_of_it in (Parting.ASKED, Parting.THERE):
+            fresh = row if came_of_it is Parting.ASKED else None
+            self._bell.ring(row.key, row.chat_id, fresh=fresh)
+        elif row is not None:
+            self._bell.ring(row.key, row.chat_id)
+        return came_of_it, row
+
+    async def to_pay_for(self, token: str, by: Asker) -> Board | None:
+        """The board of this person's seat, where others' parts can be paid now."""
+        return await self._store.do(seats.to_pay_for, token, by, self._clock())
+
+    async def token_of(self, payment_hash: bytes, by: Asker) -> str:
+        """The token of this person's seat on the board that a part is of; "" where none is."""
+        return await self._store.do(seats.token_of, payment_hash, by)
+
+    async def hide(self, payment_hash: bytes, *, is_hidden: bool) -> Invoice | None:
+        """Whether the name of who gives this is shown; None where it is no gift."""
+        row = await self._store.do(seats.hide, payment_hash, is_hidden)
+        self._bell.ring_due()
+        return row
+
+    # boards that are there
+
+    async def board_of(self, chat_id: int, message_id: int) -> Board | None:
+        """The board that a message shows, or that this command made."""
+        return await self._store.do(seats.of_message, chat_id, message_id, self._places.bot_id)
+
+    async def by_handle(self, handle: str) -> Board | None:
+        """The board whose buttons carry this."""
+        return await self._store.do(seats.by_handle, handle)
+
+    async def latest(self, asker_id: int, chat_id: int | None) -> list[Board]:
+        """The newest boards that this person asked for, in one chat or in all."""
+        return await self._store.do(seats.latest, asker_id, chat_id)
+
+    async def change(self, board_id: int, change: Change, number: int, by: Asker) -> Changing:
+        """Those who manage it want this; `number`: of the seat that it is about, 0 of none."""
+        came_of_it = await self._store.do(seats.change, board_id, change, number, by, self._clock())
         self._bell.ring_due()
         return came_of_it
 
     async def close(self, board_id: int, by: Asker) -> Closing:
         """Want it closed: its open parts are cancelled first."""
-        came_of_it = await self._store.do(_close, board_id, by)
-        self._bell.ring_due()
-        return came_of_it
+        came_of_it = await self.change(board_id, Change.CLOSE, 0, by)
+        return Closing.CLOSING if came_of_it is Changing.DONE else Closing.ALREADY_CLOSED
 
 
-def _parts(bill: split.Bill) -> list[int]:
-    return split.parts(bill.sum_msat, bill.count)
+def _key(person: Person) -> str:
+    """How a named person is found once they press: by a user name, unless the id is known."""
+    return "" if person.id else person.username.casefold()
 
 
-# jobs of the store
-
-
-def _by_origin(tx: Tx, origin: Origin, bot_id: int) -> Board | None:
-    return tx.boards.by_origin(origin.chat_id, origin.message_id, bot_id)
-
-
-def _of_message(tx: Tx, chat_id: int, message_id: int) -> Board | None:
-    return tx.boards.by_message(chat_id, message_id)
-
-
-def _split(
-    tx: Tx, columns: BoardColumns, seats: list[Seat], is_owner: bool, now: float
-) -> tuple[Splitting, Board | None]:
-    there = tx.boards.by_origin(
-        columns["origin_chat_id"], columns["origin_message_id"], columns["bot_id"]
-    )
-    if there is not None:
-        return Splitting.AGAIN, there
-    if not is_owner:
-        if tx.boards.open_in_chat(columns["chat_id"]) >= OPEN_A_CHAT:
-            return Splitting.TOO_MANY_OPEN, None
-        # What was asked for long after now was asked for while the host's clock was ahead.
-        since, until = now - NEW_WITHIN_S, now + NEW_WITHIN_S
-        if tx.boards.asked_since(columns["asker_id"], since, until) >= NEW_A_PERSON:
-            return Splitting.TOO_OFTEN, None
-    return Splitting.MADE, tx.boards.add(seats, **columns)
-
-
-def _sit(
-    tx: Tx, handle: str, chat_id: int, by: Asker, token: str
-) -> tuple[Sitting, str, Board | None]:
-    board = tx.boards.by_handle(handle)
-    # A duplicate of its message is as good: the button says which board it is.
-    if board is None or board.chat_id != chat_id:
-        return Sitting.NOT_TRACKED, "", None
-    if board.state is not BoardState.OPEN:
-        return Sitting.CLOSED, "", None
-    mine = [seat for seat in board.seats if seat.person_id == by.id]
-    seat = next((seat for seat in mine if not seat.is_done), None)
-    if seat is None:
-        if mine:
-            return Sitting.PAID, "", None
-        seat = next((seat for seat in board.seats if not seat.person_id and not seat.is_done), None)
-    if seat is None:
-        return Sitting.FULL, "", None
-    token = seat.token or token
-    tx.boards.update_seat(
-        board.id, seat.number, person_id=by.id, name=by.name, token=token, leaving=False
-    )
-    tx.boards.touch(board.id)
-    return Sitting.SEATED, token, board
-
-
-def _part(
-    tx: Tx, token: str, by: Asker, place: Place, drawn: Drawn, now: float
-) -> tuple[Parting, Invoice | None]:
-    found = tx.boards.by_token(token)
-    if found is None or found[1].person_id != by.id:
-        return Parting.NOT_YOURS, None
-    board, seat = found
-    if seat.is_done:
-        return Parting.PAID, None
-    if board.state is not BoardState.OPEN or now >= board.ends_at:
-        return Parting.CLOSED, None
-    if seat.part is not None and seat.is_live and not seat.part.cancel_wanted:
-        return Parting.THERE, seat.part
-    if seat.is_live:  # the node's word on the old one comes first
-        return Parting.CANCELLING, None
-    if tx.boards.parts_since(board.id, by.id, now - HOUR_S, now + HOUR_S) >= PARTS_AN_HOUR:
-        return Parting.TOO_MANY, None
-    row, _ = tx.invoices.add(
-        origin_chat_id=board.origin_chat_id,
-        origin_message_id=board.origin_message_id,
-        part=seat.number,
-        renewal=0 if seat.part is None else seat.part.renewal + 1,
-        bot_id=board.bot_id,
-        board_id=board.id,
-        chat_id=place.chat_id,
-        asker_id=by.id,
-        asker_name=by.name,
-        chat_title=board.chat_title,
-        asked_at=now,
-        amount_msat=seat.amount_msat,
-        memo=board.memo,
-        state=State.PENDING,
-        **drawn,
-    )
-    if seat.part is not None:  # its card offers no renewal from now on
-        tx.invoices.update(seat.part.id, replaced=True, **work.wanted(now, Lane.COMMAND))
-    return Parting.ASKED, row
-
-
-def _leave(tx: Tx, payment_hash: bytes) -> Leaving:
-    row = tx.invoices.by_hash(payment_hash)
-    board = None if row is None else tx.boards.get(row.board_id)
-    if row is None or board is None:
-        return Leaving.NOT_TRACKED
-    seat = next((seat for seat in board.seats if seat.number == row.part), None)
-    if seat is None or seat.person_id != row.asker_id:
-        return Leaving.NOT_TRACKED
-    if seat.is_done:
-        return Leaving.PAID
-    tx.boards.update_seat(board.id, seat.number, leaving=True)
-    tx.boards.touch(board.id)
-    return Leaving.LEAVING
-
-
-def _close(tx: Tx, board_id: int, by: Asker) -> Closing:
-    board = tx.boards.get(board_id)
-    if board is None or board.state is not BoardState.OPEN:
-        return Closing.ALREADY_CLOSED
-    name = "" if by.id == board.asker_id else by.name
-    tx.boards.update(board_id, state=BoardState.CLOSING, closed_by=name)
-    tx.boards.touch(board_id)
-    return Closing.CLOSING
+def _is(person: Person, asker: Asker) -> bool:
+    """Whether somebody who is named is the one who asks."""
+    if asker.is_chat:
+        return False
+    named = person.username.casefold()
+    return person.id == asker.id or (bool(named) and named == asker.username.casefold())

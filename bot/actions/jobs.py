@@ -37,10 +37,16 @@ def ask(
     asker_id, chat_id = columns["asker_id"], columns["chat_id"]
     _check_limits(tx, access, asker_id, chat_id, now)
     # One question at a time, and none once the amount is said: the next text would answer it.
-    dropped = tx.invoices.question(chat_id, columns["thread_id"], asker_id)
-    if dropped is not None:
-        _drop(tx, dropped)
+    dropped = drop_question(tx, chat_id, columns["thread_id"], asker_id)
     return (*tx.invoices.add(**columns), dropped)
+
+
+def drop_question(tx: Tx, chat_id: int, thread_id: int | None, asker_id: int) -> Invoice | None:
+    """The question that waited for this person's answer here: it waits no more."""
+    question = tx.invoices.question(chat_id, thread_id, asker_id)
+    if question is not None:
+        _drop(tx, question)
+    return question
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +126,9 @@ def asked_again(tx: Tx, asker_id: int, place: Place, message_id: int) -> None:
 
 def answer(tx: Tx, question: Invoice, columns: Columns, access: Access, now: float) -> None:
     """The question becomes what `columns` ask for."""
-    # The question counted when it was asked.
-    _check_limits(tx, access, question.asker_id, question.chat_id, now, but_row=question.id)
+    # The question counted when it was asked, and a gift's among those of its board.
+    if not question.board_id:
+        _check_limits(tx, access, question.asker_id, question.chat_id, now, but_row=question.id)
     tx.invoices.update(question.id, **columns)
 
 
@@ -168,7 +175,8 @@ def renew(
         return [row], Renewing.STILL_OPEN
     if not row.may_be_renewed:
         return [row], Renewing.IN_VAIN
-    if row.board_id and not tx.boards.may_renew(row, now):
+    board = tx.boards.get(row.board_id) if row.board_id else None
+    if row.board_id and (board is None or not board.may_renew(row, now)):
         return [row], Renewing.PART_GONE
     if not may_ask and not row.board_id:
         return [row], Renewing.NOT_ALLOWED
@@ -184,6 +192,10 @@ def renew(
         renewal=row.renewal + 1,
         bot_id=row.bot_id,
         board_id=row.board_id,
+        part_kind=row.part_kind,
+        part_for=row.part_for,
+        requester_id=row.requester_id,
+        hidden=row.hidden,
         chat_id=row.chat_id,
         thread_id=row.thread_id,
         reply_to=row.reply_to,

@@ -7,17 +7,22 @@ import secrets
 from dataclasses import dataclass
 
 from bot.access import Access
-from bot.core import amounts, work
+from bot.core import amounts, split, work
 from bot.core.work import WorkColumns
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks: a person, or an anonymous admin as the group itself."""
+    """Who asks: a person, or an anonymous admin as the group itself.
+
+    `hidden`: nobody may read the name; `username`: without the @, "" where there is none.
+    """
 
     id: int
     name: str
     is_chat: bool = False
+    hidden: bool = False
+    username: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,16 @@ class Rules:
     def parse(self, what: str) -> tuple[int, str]:
         """The amount in msat, and the memo. Raises `AmountRefused`."""
         return amounts.parse(what, min_sats=self.min_sats, max_sats=self.max_sats)
+
+    def parse_alone(self, what: str) -> int:
+        """An amount in msat that nothing follows. Raises `AmountRefused`."""
+        amount_msat = amounts.parse_amount(what)
+        self.check_range(amount_msat)
+        return amount_msat
+
+    def check_parts(self, sum_msat: int, count: int) -> None:
+        """Raises `AmountRefused` unless a sum can be asked for in so many parts."""
+        split.check_parts(sum_msat, count, min_sats=self.min_sats, max_sats=self.max_sats)
 
     def check_range(self, amount_msat: int) -> None:
         """Raises `AmountRefused`."""

@@ -1,19 +1,20 @@
-"""One board in its chat: sent, edited, announced. Knows Telegram's messages."""
+"""One board in its chat: sent, edited, moved, announced, reminded of. Knows Telegram's messages."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+from telegram import InlineKeyboardMarkup
 from telegram.constants import ParseMode
 
-from bot import texts
+from bot import logs, texts
+from bot.chat.board_buttons import under_board
 from bot.chat.chats import Chats
-from bot.core.board import Board, BoardState, Sent
+from bot.core.board import Board, Sent
 from bot.core.work import Do, Lane
+from bot.errors import ChatRefused, MessageGone
 
-#: What the buttons of boards begin with.
-PAY = "pay"
+log = logs.get(__name__)
 
 
 class Boards:
@@ -30,17 +31,25 @@ class Boards:
         may_be_duplicate = board.may_be_duplicate(do)
         match do:
             case Do.SEND_CARD:
-                payee = None if board.asker_id in self._owners else self._payee()
-                text = texts.board(board, payee, may_be_duplicate=may_be_duplicate)
-                return Sent(board.face, await self._send(board, text, keyboard(board)))
+                text = self._text(board, may_be_duplicate=may_be_duplicate)
+                return Sent(board.face, await self._send(board, text, under_board(board)))
             case Do.EDIT_CARD:
-                await self._edit(board)
-                return Sent(board.face)
+                await self._edit(board, board.card_id, self._text(board), under_board(board))
+            case Do.REMOVE_BEFORE:
+                await self._remove_before(board)
             case Do.ANNOUNCE:
                 text = texts.board_announcement(board, may_be_duplicate=may_be_duplicate)
                 await self._send(board, text, None, reply_to=board.card_id)
-                return Sent(board.face)
-        raise ValueError(f"not a step of a board in a chat: {do}")
+            case Do.REMIND:
+                text = texts.reminder(board, may_be_duplicate=may_be_duplicate)
+                await self._send(board, text, None, reply_to=board.card_id)
+            case _:
+                raise ValueError(f"not a step of a board in a chat: {do}")
+        return Sent(board.face)
+
+    def _text(self, board: Board, *, may_be_duplicate: bool = False) -> str:
+        payee = None if board.asker_id in self._owners else self._payee()
+        return texts.board(board, payee, may_be_duplicate=may_be_duplicate)
 
     async def _send(
         self,
@@ -67,25 +76,29 @@ class Boards:
             raise TypeError("only an edit can change nothing")
         return message.message_id
 
-    async def _edit(self, board: Board) -> None:
-        payee = None if board.asker_id in self._owners else self._payee()
-        text = texts.board(board, payee)
+    async def _remove_before(self, board: Board) -> None:
+        """The message that the board had before: removed, or, where it is too old, a stub."""
+        assert board.before_id is not None  # noqa: S101 -- next_board_step asks for it only then
+        number = board.before_id
+        try:
+            await self._chats.send(
+                board.chat_id,
+                Lane.BACKGROUND,
+                lambda bot: bot.delete_message(board.chat_id, number),
+            )
+        except MessageGone:
+            return
+        except ChatRefused as refusal:
+            log.info("message not removed", detail=refusal.detail, **board.tag)
+            await self._edit(board, number, texts.MOVED_DOWN, None)
+
+    async def _edit(
+        self, board: Board, number: int | None, text: str, markup: InlineKeyboardMarkup | None
+    ) -> None:
         await self._chats.send(
             board.chat_id,
             Lane.BACKGROUND,
             lambda bot: bot.edit_message_text(
-                text,
-                board.chat_id,
-                board.card_id,
-                parse_mode=ParseMode.HTML,
-                reply_markup=keyboard(board),
+                text, board.chat_id, number, parse_mode=ParseMode.HTML, reply_markup=markup
             ),
         )
-
-
-def keyboard(board: Board) -> InlineKeyboardMarkup | None:
-    """The buttons under a board; none once nothing more can be paid."""
-    if board.state is not BoardState.OPEN:
-        return None
-    pay = InlineKeyboardButton(texts.PAY_BUTTON, callback_data=f"{PAY}:{board.handle}")
-    return InlineKeyboardMarkup([[pay]])

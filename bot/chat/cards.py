@@ -229,7 +229,11 @@ class Cards:
         try:
             for is_bare in (False, True):
                 text = texts.payment_notice(
-                    row, person, may_be_duplicate=may_be_duplicate, is_bare=is_bare
+                    row,
+                    person,
+                    is_owner=person in self._owners,
+                    may_be_duplicate=may_be_duplicate,
+                    is_bare=is_bare,
                 )
                 try:
                     await self._send_to(person, row, text, Lane.BACKGROUND)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
-from telegram import ForceReply, Message
+from telegram import ForceReply, InlineKeyboardMarkup, Message
 from telegram.constants import ParseMode
 from telegram.error import TelegramError
 
@@ -56,8 +56,19 @@ class Say:
     asks: bool = False  # the reader's next message is a reply to it
     to_stranger: bool = False  # it goes out when nothing else does
     person_id: int | None = None  # who reads it in private where the topic is closed
+    keyboard: InlineKeyboardMarkup | None = None
     #: What is done with its number once it was sent.
     then: Callable[[int], Awaitable[None]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A message of the bot's that nothing hangs on shows this now; no `text`: other buttons."""
+
+    chat_id: int
+    message_id: int
+    text: str | None
+    keyboard: InlineKeyboardMarkup | None = None
 
 
 class Chats:
@@ -120,6 +131,13 @@ class Chats:
         self._waiting += 1
         self._said[chat_id] += 1
         self.post(self._say(message, wait_s)).add_done_callback(lambda _: self._was_said(chat_id))
+
+    def edit(self, message: Edit) -> None:
+        """Post an edit, best effort and once; in a group none is."""
+        self.post(self._edit(message))
+
+    async def _edit(self, message: Edit) -> None:
+        await self.send(message.chat_id, Sentence.KNOWN, partial(_edited, message))
 
     def _too_many(self, message: Say) -> str | None:
         """Why this is not said."""
@@ -204,7 +222,22 @@ def _said(message: Say, bot: TelegramBot) -> Awaitable[Message]:
         allow_sending_without_reply=True,
         message_thread_id=message.thread_id,
         disable_notification=message.quiet,
-        reply_markup=ForceReply(selective=True) if message.asks else None,
+        reply_markup=ForceReply(selective=True) if message.asks else message.keyboard,
+    )
+
+
+async def _edited(message: Edit, bot: TelegramBot) -> None:
+    if message.text is None:
+        await bot.edit_message_reply_markup(
+            message.chat_id, message.message_id, reply_markup=message.keyboard
+        )
+        return
+    await bot.edit_message_text(
+        message.text,
+        message.chat_id,
+        message.message_id,
+        parse_mode=ParseMode.HTML,
+        reply_markup=message.keyboard,
     )
 
 

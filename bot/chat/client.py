@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any
 
 from telegram import ChatMember, LinkPreviewOptions
@@ -35,6 +36,15 @@ POLL_GRACE_S = 5.0
 CONNECTIONS = 824
 
 log = logs.get(__name__)
+
+
+class Naming(StrEnum):
+    """What everybody in a group may read of somebody."""
+
+    NAME = "name"
+    AN_ADMIN = "an admin"  # who writes as the group
+    SOMEONE = "someone"  # who may be one of them
+
 
 _ADMINS = (ChatMember.OWNER, ChatMember.ADMINISTRATOR)
 #: What somebody is who is not in a chat, by Telegram's name.
@@ -90,10 +100,27 @@ class TelegramBot(ExtBot[None]):
 
     async def status(self, chat_id: int, user_id: int, *, within_s: float) -> str:
         """What somebody is in a group, by Telegram's name, asked now. Raises `TelegramError`."""
+        return (await self._member(chat_id, user_id, within_s)).status
+
+    async def naming(
+        self, chat_id: int, user_id: int, *, is_public: bool, within_s: float
+    ) -> Naming:
+        """What everybody in a group may read of somebody who pressed there.
+
+        `is_public`: people who are no members can press as well. Raises `TelegramError`.
+        """
+        member = await self._member(chat_id, user_id, within_s)
+        if member.is_anonymous:
+            return Naming.AN_ADMIN
+        if member.status in OUT:  # so admins look who write as the group
+            return Naming.SOMEONE if is_public else Naming.AN_ADMIN
+        return Naming.NAME
+
+    async def _member(self, chat_id: int, user_id: int, within_s: float) -> received.Member:
         who = {"chat_id": chat_id, "user_id": user_id}
         answer = await self._post("getChatMember", who, read_timeout=within_s)
         try:
-            return received.status(answer)
+            return received.member(answer)
         except ValueError as error:
             raise Unreadable(f"unreadable answer: {error}") from error
 

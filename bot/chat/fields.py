@@ -133,9 +133,12 @@ def _those_read(values: list[Any], reader: Reader) -> list[Any]:
 
 # Telegram's types
 
-_USER = _object({"id": _number, "is_bot": _flag, "first_name": _name}, loose={"last_name": _text})
-_CHAT = _object({"id": _number, "type": _text}, loose={"title": _text})
-_ENTITY = _object({"type": _text, "offset": _length, "length": _length})
+_USER = _object(
+    {"id": _number, "is_bot": _flag, "first_name": _name},
+    loose={"last_name": _text, "username": _text},
+)
+_CHAT = _object({"id": _number, "type": _text}, loose={"title": _text, "username": _text})
+_ENTITY = _object({"type": _text, "offset": _length, "length": _length}, loose={"user": _USER})
 _BUTTON = _object({"text": _name, "callback_data": _text})
 _KEYBOARD = _object({"inline_keyboard": _list(_list(_BUTTON))})
 _TOPIC = _always({"name": "", "icon_color": 0})

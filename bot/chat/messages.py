@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-from telegram import Chat, Message
+from telegram import Chat, Message, MessageEntity, User
 from telegram.ext import filters
 
 from bot.actions import Asker, Origin, Place
-from bot.chat.client import TelegramBot
+from bot.chat.client import Naming, TelegramBot
+from bot.core.split import Person
 from bot.core.text import clean, clean_name
 from bot.places import Places
 
@@ -101,7 +102,33 @@ def asker(message: Message) -> Asker:
     person = message.from_user
     if person is None:
         raise ValueError("a message that nobody wrote")
-    return Asker(person.id, clean_name(person.full_name or ""))
+    return presser(person)
+
+
+def presser(person: User, naming: Naming = Naming.NAME) -> Asker:
+    """Somebody who writes or presses; `naming`: what everybody may read of them."""
+    name = clean_name(person.full_name or "")
+    return Asker(
+        person.id,
+        "" if naming is Naming.SOMEONE else name,
+        hidden=naming is Naming.AN_ADMIN,
+        username=person.username or "",
+    )
+
+
+def named(message: Message) -> list[Person]:
+    """Who is named in a message, in the order of its text."""
+    kinds: list[str | None] = [MessageEntity.MENTION, MessageEntity.TEXT_MENTION]
+    found = sorted(message.parse_entities(kinds).items(), key=lambda each: each[0].offset)
+    people = []
+    for entity, written in found:
+        text = clean(written)
+        if entity.type == MessageEntity.MENTION:
+            people.append(Person(text, username=text.removeprefix("@")))
+        elif entity.user is not None:
+            name = clean_name(entity.user.full_name or "")
+            people.append(Person(text, id=entity.user.id, name=name))
+    return people
 
 
 def person(message: Message) -> int | None:

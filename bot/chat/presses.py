@@ -1,4 +1,4 @@
-"""A family of updates: presses on the buttons under cards."""
+"""A family of updates: presses on the buttons under cards, and what is under no message now."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from telegram.ext import CallbackQueryHandler
 
 from bot import texts
 from bot.actions import Actions, Asker, BoardActions
-from bot.chat.buttons import Press, Verb, read_press
+from bot.chat import messages
+from bot.chat.board_buttons import pay_for
+from bot.chat.buttons import Press, Verb, read_press, under
+from bot.chat.chats import Edit, Say
 from bot.chat.replies import Answer, Replies, Reply
 from bot.chat.targets import AtNode, Targets
 from bot.chat.updates import PtbApplication
-from bot.core.text import clean_name
-from bot.core.wishes import Renewing
+from bot.core.invoice import Face, Invoice
+from bot.core.wishes import Parting, Renewing
 from bot.errors import Refused
 
 
 class Presses:
-    """Cancel, Renew and Not me."""
+    """Cancel, Renew, and what is under the cards of parts."""
 
     def __init__(
         self,
@@ -49,24 +52,65 @@ class Presses:
         person_id = query.from_user.id
         if press is None or row is None:
             return [Answer(query.id, person_id, texts.NOT_TRACKED, alert=True)]
-        asker = Asker(person_id, clean_name(query.from_user.full_name or ""))
+        asker = messages.presser(query.from_user)
+        message_id = query.message.message_id if query.message is not None else 0
 
         async def then() -> Sequence[Reply]:
-            return [Answer(query.id, person_id, await self._act(press, asker))]
+            said, *others = await self._act(press, asker, row, message_id)
+            return [Answer(query.id, person_id, said), *others]
 
         no = Answer(query.id, person_id, texts.NOT_ALLOWED, alert=True)
         unknown = Answer(query.id, person_id, texts.TRY_AGAIN, alert=True)
         return await self._targets.if_allowed(row, asker, then, [no], [unknown])
 
-    async def _act(self, press: Press, by: Asker) -> str:
-        """What to say."""
-        if press.verb is Verb.LEAVE:
-            return texts.leaving(await self._boards.leave(press.payment_hash))
-        if press.verb is Verb.CANCEL:
-            came_of_it = await self._actions.cancel(press.payment_hash, by)
-            return texts.asked_to_cancel(came_of_it, self._node.hindrance)
+    async def _act(
+        self, press: Press, by: Asker, row: Invoice, message_id: int
+    ) -> tuple[str, *tuple[Reply, ...]]:
+        """What to answer, and what else to say."""
+        match press.verb:
+            case Verb.LEAVE:
+                return (texts.leaving(await self._boards.leave(press.payment_hash)),)
+            case Verb.CANCEL:
+                came_of_it = await self._actions.cancel(press.payment_hash, by)
+                return (texts.asked_to_cancel(came_of_it, self._node.hindrance),)
+            case Verb.OTHERS:
+                return await self._others(press, by, row, message_id)
+            case Verb.GIVE:
+                return (await self._give(press),)
+            case Verb.HIDE | Verb.SHOW:
+                return await self._hide(press, message_id)
         try:
             renewing = await self._actions.renew(press.payment_hash, by)
-            return texts.asked_to_renew(renewing, away=self._node.away)
+            return (texts.asked_to_renew(renewing, away=self._node.away),)
         except Refused as refused:
-            return texts.asked_to_renew(Renewing.REFUSED, refused)
+            return (texts.asked_to_renew(Renewing.REFUSED, refused),)
+
+    async def _others(
+        self, press: Press, by: Asker, row: Invoice, message_id: int
+    ) -> tuple[str, *tuple[Reply, ...]]:
+        """Whose part somebody wants to pay, in their private chat."""
+        token = await self._boards.token_of(press.payment_hash, by)
+        board = await self._boards.to_pay_for(token, by)
+        if board is None:
+            return (texts.parting(Parting.CLOSED),)
+        keyboard = pay_for(board, token)
+        if keyboard is None:
+            return (texts.NOBODY_ELSE,)
+        return "", Say(row.chat_id, texts.pay_for(board), reply_to=message_id, keyboard=keyboard)
+
+    async def _give(self, press: Press) -> str:
+        try:
+            is_taken = await self._actions.give(press.payment_hash, 1000 * press.sats)
+        except Refused as refused:
+            return texts.why(refused)
+        return "" if is_taken else texts.ALREADY_ASKED
+
+    async def _hide(self, press: Press, message_id: int) -> tuple[str, *tuple[Reply, ...]]:
+        row = await self._boards.hide(press.payment_hash, is_hidden=press.verb is Verb.HIDE)
+        if row is None:
+            return (texts.NOT_TRACKED,)
+        said = texts.hidden(row.hidden)
+        face = row.card_shown
+        if face not in (Face.QUESTION, Face.OPEN) or message_id != row.card_id:
+            return (said,)
+        return said, Edit(row.chat_id, message_id, None, under(row, face))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 Raw: TypeAlias = dict[str, Any]
 
@@ -66,12 +66,20 @@ def webhook(result: object) -> Raw:
     return {"url": url, "has_custom_certificate": False, "pending_update_count": 0}
 
 
-def status(result: object) -> str:
-    """A member's status, for getChatMember. Raises `ValueError`."""
-    value = result.get("status") if isinstance(result, dict) else None
+class Member(NamedTuple):
+    """What somebody is in a group, by Telegram's name, and whether they write as the group."""
+
+    status: str
+    is_anonymous: bool
+
+
+def member(result: object) -> Member:
+    """A member, for getChatMember. Raises `ValueError`."""
+    found = result if isinstance(result, dict) else {}
+    value = found.get("status")
     if not isinstance(value, str) or not value:
         raise ValueError("no status")
-    return value
+    return Member(value, bool(found.get("is_anonymous")))
 
 
 def _message(number: int, photo: Raw | None) -> Raw:
@@ -96,6 +104,7 @@ READ: dict[str, Callable[[object], Any]] = {
     "editMessageText": edited,
     "editMessageCaption": edited,
     "editMessageMedia": edited,
+    "editMessageReplyMarkup": edited,
     "getMe": user,
     "getWebhookInfo": webhook,
 }

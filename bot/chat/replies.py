@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from telegram import CallbackQuery, Message, Update
+from telegram import CallbackQuery, InlineKeyboardMarkup, Message, Update
 from telegram.error import TelegramError
 
 from bot import logs, texts
 from bot.chat import messages
-from bot.chat.chats import Chats, Say
+from bot.chat.chats import Chats, Edit, Say
+from bot.chat.client import Naming
 from bot.chat.limits import SideLane
 from bot.errors import NodeError, NodeTimeout, StoreUnavailable
 
@@ -33,6 +34,8 @@ PRESSES_A_PERSON = 3
 PRESSES_IN_ALL = 200
 #: Seconds for an answer to a press: Telegram refuses later ones, and documents no time.
 ANSWER_WITHIN_S = 15.0
+#: Seconds for the question whether a name may be read: somebody waits to pay.
+NAMED_WITHIN_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,20 @@ class IfAdmin:
 
 
 @dataclass(frozen=True, slots=True)
+class IfNamed:
+    """Only Telegram knows what everybody in a group may read of somebody: `then` hears of it.
+
+    Where Telegram does not say it in time, no name. `unknown`: nothing could be written.
+    """
+
+    chat_id: int
+    user_id: int
+    is_public: bool
+    then: Callable[[Naming], Awaitable[Sequence[Reply]]]
+    unknown: Sequence[Reply]
+
+
+@dataclass(frozen=True, slots=True)
 class AskNode:
     """Only the node knows: `ask` it, which may take seconds, and `say` what comes of it.
 
@@ -76,7 +93,7 @@ class AskNode:
     within_s: float = NODE_WITHIN_S
 
 
-Reply = Say | Answer | IfAdmin | AskNode
+Reply = Say | Edit | Answer | IfAdmin | IfNamed | AskNode
 
 Callback = Callable[[Update, Any], Coroutine[Any, Any, None]]
 
@@ -88,6 +105,7 @@ def reply(
     quiet: bool = False,
     asks: bool = False,
     to_stranger: bool = False,
+    keyboard: InlineKeyboardMarkup | None = None,
 ) -> Say:
     """`text` (Telegram HTML) as a reply to a message."""
     return Say(
@@ -99,6 +117,7 @@ def reply(
         asks=asks,
         to_stranger=to_stranger,
         person_id=None if to_stranger else messages.person(message),
+        keyboard=keyboard,
     )
 
 
@@ -148,10 +167,14 @@ class Replies:
             match each:
                 case Say():
                     self._chats.say(each)
+                case Edit():
+                    self._chats.edit(each)
                 case Answer():
                     self._beside(each.person_id, partial(self._answer, each))
                 case IfAdmin():
                     self._beside(each.user_id, partial(self._if_admin, each))
+                case IfNamed():
+                    self._beside(each.user_id, partial(self._if_named, each))
                 case AskNode():
                     self._chats.post(self._ask_node(each))
 
@@ -184,8 +207,29 @@ class Replies:
                 replies = await question.then() if is_admin else question.otherwise
             except StoreUnavailable:
                 replies = question.unknown
+        await self._send_in_place(replies)
+
+    async def _if_named(self, question: IfNamed) -> None:
+        try:
+            naming = await self._chats.telegram_bot.naming(
+                question.chat_id,
+                question.user_id,
+                is_public=question.is_public,
+                within_s=NAMED_WITHIN_S,
+            )
+        except TelegramError as error:
+            log.info("name not shown", chat=question.chat_id, detail=error.message)
+            naming = Naming.SOMEONE
+        try:
+            replies = await question.then(naming)
+        except StoreUnavailable:
+            replies = question.unknown
+        await self._send_in_place(replies)
+
+    async def _send_in_place(self, replies: Sequence[Reply]) -> None:
+        """Answers to presses in the place that their question had."""
         for each in replies:
-            if isinstance(each, Answer):  # in the place that the question had
+            if isinstance(each, Answer):
                 await self._answer(each)
             else:
                 self.send([each])

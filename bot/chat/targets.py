@@ -27,6 +27,10 @@ class AtNode(Protocol):
     def away(self) -> NodeError | None:
         """Why it cannot be asked at all now."""
 
+    @property
+    def inbound_msat(self) -> int | None:
+        """What its channels can receive, None where nobody knows."""
+
 
 class Targets:
     """What presses and commands aim at."""

@@ -56,6 +56,12 @@ class Problem(StrEnum):
     COUNT_UNREADABLE = "count unreadable"  # shown
     COUNT_APART = "count apart"
     COUNT_OUT_OF_RANGE = "count out of range"  # least, most
+    COUNT_AND_NAMES = "count and names"
+    NAMES_APART = "names apart"
+    GOAL_MISSING = "goal missing"  # of a collection
+    SUGGESTION_APART = "suggestion apart"
+    SUGGESTION_UNREADABLE = "suggestion unreadable"  # shown
+    SUGGESTION_ABOVE_GOAL = "suggestion above goal"
     TOO_LITTLE = "too little"  # limit_sats
     TOO_MUCH = "too much"  # limit_sats
 

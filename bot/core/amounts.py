@@ -58,7 +58,7 @@ from bot.core.amount_words import (
 )
 from bot.errors import AmountRefused
 
-__all__ = ["Problem", "check_range", "format_sats", "parse", "parse_amount"]
+__all__ = ["Problem", "check_range", "format_sats", "parse", "parse_amount", "split_off"]
 
 # every dash that a keyboard makes
 _MINUS = r"[-\u2010-\u2015\u2212]"
@@ -101,7 +101,7 @@ def parse(text: str, *, min_sats: int, max_sats: int) -> tuple[int, str]:
     The memo is the rest of the message, stripped at both ends, its newlines kept.
     Raises `AmountRefused`.
     """
-    amount_msat, memo = _split(text)
+    amount_msat, memo = split_off(text)
     check_range(amount_msat, min_sats=min_sats, max_sats=max_sats)
     return amount_msat, memo
 
@@ -111,7 +111,7 @@ def parse_amount(text: str) -> int:
 
     Raises `AmountRefused`.
     """
-    amount_msat, memo = _split(text)
+    amount_msat, memo = split_off(text)
     if memo:
         example = f"{amount_msat // 1000:,}" if amount_msat else "any"
         refuse(Problem.NOT_ALONE, example, shown=quotable(memo))
@@ -140,7 +140,11 @@ def format_sats(amount_msat: int) -> str:
     return " and ".join(filter(None, (whole, f"{msat} msat" if msat else "")))
 
 
-def _split(text: str) -> tuple[int, str]:
+def split_off(text: str) -> tuple[int, str]:
+    """An amount in msat (0 for any), whose range is not checked, and the memo.
+
+    Raises `AmountRefused`.
+    """
     text = text.strip()
     word, rest = first_word(text)
     if not word:

@@ -10,10 +10,10 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Unpack
+from typing import TypedDict, Unpack
 
-from bot.core import delivery, work
-from bot.core.invoice import Invoice, Placed, PlacedColumns, State
+from bot.core import delivery, split, work
+from bot.core.invoice import Invoice, PartKind, Placed, PlacedColumns, State
 from bot.core.steps import Around, Step
 from bot.core.work import MAX_PAUSE_S, RESTS, Do, Key, Lane, Work, WorkColumns, is_stuck
 
@@ -21,23 +21,37 @@ from bot.core.work import MAX_PAUSE_S, RESTS, Do, Key, Lane, Work, WorkColumns, 
 EDIT_EVERY_S = 3.0
 #: Seconds that a board lives.
 LIVES_S = 7 * 86_400.0
-#: A seat has one open invoice; each person of a board so many in an hour.
+#: A seat has one open invoice; each person of a board so many that are not paid in an hour.
 PARTS_AN_HOUR = 5
 HOUR_S = 3600.0
+#: Seconds between two reminders, and between two messages at the bottom of the chat.
+REMIND_EVERY_S = HOUR_S
+MOVE_EVERY_S = 60.0
+#: As many gifts can a collection have.
+MAX_GIFTS = 500
 
 
 class BoardState(StrEnum):
     """Where a board is."""
 
+    JOINING = "joining"  # who is in? nobody is asked for money yet
     OPEN = "open"
     CLOSING = "closing"  # its open parts are being cancelled
     CLOSED = "closed"
+
+
+class BoardKind(StrEnum):
+    """What is asked for."""
+
+    SPLIT = "split"  # a bill in equal parts
+    COLLECTION = "collection"  # gifts of any amount
 
 
 class SeatState(StrEnum):
     """What a seat is shown as."""
 
     FREE = "free"
+    NAMED = "named"  # kept for somebody who has not asked for its invoice
     TAKEN = "taken"
     PAID = "paid"
     SETTLED = "settled otherwise"  # the asker paid the bill
@@ -52,15 +66,20 @@ _LIVE = (State.ASKING, State.PENDING, State.OPEN)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seat:
-    """One seat, with its newest part, or the one that is paid. Amount in millisatoshi."""
+    """One seat, with its newest part, or the one that is paid. Amount in millisatoshi.
+
+    Of a collection each gift has one, whose amount is what its part says.
+    """
 
     number: int  # from 1
     amount_msat: int
-    person_id: int = 0  # 0: nobody
+    person_id: int = 0  # 0: nobody, or somebody whose user name alone is known
     name: str = ""
+    username: str = ""  # in lower case, of whom it is kept for, until that person presses
     token: str = ""  # what its person opens the private chat with
     leaving: bool = False  # free once its part is closed
     otherwise: bool = False  # settled without a part
+    hidden: bool = False  # its person's name is not shown
     part: Invoice | None = None
 
     @property
@@ -79,13 +98,25 @@ class Seat:
         return self.is_paid or self.otherwise
 
     @property
+    def is_free(self) -> bool:
+        """Whether anybody may take it."""
+        return not (self.person_id or self.username or self.is_done or self.is_live)
+
+    @property
     def state(self) -> SeatState:
         """What it is shown as."""
         if self.is_paid:
             return SeatState.PAID
         if self.otherwise:
             return SeatState.SETTLED
-        return SeatState.TAKEN if self.person_id else SeatState.FREE
+        if self.person_id and self.token:
+            return SeatState.TAKEN
+        return SeatState.NAMED if self.person_id or self.username else SeatState.FREE
+
+    @property
+    def public_name(self) -> str:
+        """Whose it is, as everybody may read it; "" for nobody's, or where that is hidden."""
+        return "" if self.hidden else self.name or (f"@{self.username}" if self.username else "")
 
     @property
     def paid_msat(self) -> int:
@@ -98,14 +129,17 @@ class Seat:
         return self.paid_msat if self.is_paid else self.amount_msat if self.otherwise else 0
 
 
-class SeatColumns(WorkColumns, total=False):
+class SeatColumns(TypedDict, total=False):
     """What changes of a seat."""
 
+    amount_msat: int
     person_id: int
     name: str
+    username: str
     token: str
     leaving: bool
     otherwise: bool
+    hidden: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,13 +155,20 @@ class Board(Placed, Work):
     asker_name: str
     chat_title: str = ""
     asked_at: float
-    sum_msat: int
+    kind: BoardKind = BoardKind.SPLIT
+    sum_msat: int  # of a collection its goal, 0: none
+    suggested_msat: int = 0  # a gift, 0: none is
     memo: str = ""
     ends_at: float
     state: BoardState = BoardState.OPEN
     closed_by: str = ""
     shown: str = ""  # the face that its message shows
     shown_at: float = 0.0
+    before_id: int | None = None  # its message before it was moved down, to be removed
+    move_wanted: bool = False  # a new message at the bottom of the chat
+    moved_at: float = 0.0  # when that was wanted last
+    remind_wanted: bool = False  # one message to those who have not paid
+    reminded_at: float = 0.0  # when that was wanted last
     seats: tuple[Seat, ...] = field(default=(), compare=False)
 
     @property
@@ -136,9 +177,46 @@ class Board(Placed, Work):
         return Key("boards", self.id)
 
     @property
+    def is_split(self) -> bool:
+        """Whether it is a bill in parts."""
+        return self.kind is BoardKind.SPLIT
+
+    @property
     def is_all_done(self) -> bool:
-        """Whether every seat is paid or settled otherwise."""
-        return bool(self.seats) and all(seat.is_done for seat in self.seats)
+        """Whether every part of a bill is paid or settled otherwise. A collection goes on."""
+        return self.is_split and bool(self.seats) and all(seat.is_done for seat in self.seats)
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether a collection has its goal."""
+        return not self.is_split and 0 < self.sum_msat <= self.done_msat
+
+    @property
+    def is_news(self) -> bool:
+        """Whether there is something to announce: all is paid, a goal is reached, or it closed."""
+        return not self.announced and (self.state is BoardState.CLOSED or self.is_reached)
+
+    @property
+    def unpaid(self) -> tuple[Seat, ...]:
+        """The parts of a bill that somebody has to pay."""
+        return tuple(seat for seat in self.seats if not seat.is_done)
+
+    def takes_payments(self, now: float) -> bool:
+        """Whether an invoice for a part may be made at `now` (Unix seconds)."""
+        return self.state is BoardState.OPEN and now < self.ends_at
+
+    def seat(self, number: int) -> Seat | None:
+        """The seat with this number."""
+        return next((seat for seat in self.seats if seat.number == number), None)
+
+    def may_renew(self, part: Invoice, now: float) -> bool:
+        """Whether a part is the newest of a seat that is still to be paid by whom it was for."""
+        seat = self.seat(part.part)
+        if seat is None or seat.part is None or not self.takes_payments(now):
+            return False
+        is_others = part.part_kind is PartKind.OTHERS
+        is_theirs = is_others or seat.person_id == part.asker_id
+        return seat.part.id == part.id and is_theirs and not seat.is_done
 
     @property
     def done_msat(self) -> int:
@@ -149,8 +227,18 @@ class Board(Placed, Work):
     def face(self) -> str:
         """What its message should show now, in short: equal faces read the same."""
         seats = [
-            (seat.number, seat.state, seat.name, seat.amount_msat, seat.done_msat, _payer(seat))
+            (
+                seat.number,
+                seat.state,
+                seat.name,
+                seat.username,
+                seat.hidden,
+                seat.amount_msat,
+                seat.done_msat,
+                _payer(seat),
+            )
             for seat in self.seats
+            if self.is_split or seat.is_paid
         ]
         said = (self.state, self.closed_by, self.sum_msat, self.ends_at, seats)
         return hashlib.blake2s(repr(said).encode(), digest_size=8).hexdigest()
@@ -177,13 +265,20 @@ class BoardColumns(PlacedColumns, WorkColumns, total=False):
     asker_name: str
     chat_title: str
     asked_at: float
+    kind: BoardKind
     sum_msat: int
+    suggested_msat: int
     memo: str
     ends_at: float
     state: BoardState
     closed_by: str
     shown: str
     shown_at: float
+    before_id: int | None
+    move_wanted: bool
+    moved_at: float
+    remind_wanted: bool
+    reminded_at: float
 
 
 def board_changes(**columns: Unpack[BoardColumns]) -> BoardColumns:
@@ -223,7 +318,23 @@ class Rearranged:
 
 
 #: What a seat is once its person has left it.
-FREED: SeatColumns = {"person_id": 0, "name": "", "token": "", "leaving": False}
+FREED: SeatColumns = {
+    "person_id": 0,
+    "name": "",
+    "username": "",
+    "token": "",
+    "leaving": False,
+    "hidden": False,
+}
+
+
+def in_parts(seats: Sequence[Seat], sum_msat: int) -> list[Seat]:
+    """These seats with numbers from 1, each with its part of a sum in millisatoshi."""
+    amounts = split.parts(sum_msat, len(seats))
+    return [
+        replace(seat, number=number, amount_msat=amount_msat)
+        for number, (seat, amount_msat) in enumerate(zip(seats, amounts, strict=True), 1)
+    ]
 
 
 def consequences(board: Board, now: float) -> Consequences:
@@ -233,7 +344,7 @@ def consequences(board: Board, now: float) -> Consequences:
     wins.
     """
     state = board.state
-    if state is BoardState.OPEN and now >= board.ends_at:
+    if state in (BoardState.JOINING, BoardState.OPEN) and now >= board.ends_at:
         state = BoardState.CLOSING
     is_closing = state is BoardState.CLOSING
     seats: dict[int, SeatColumns] = {}
@@ -247,6 +358,8 @@ def consequences(board: Board, now: float) -> Consequences:
     if (board.is_all_done or is_closing) and not any(seat.is_live for seat in board.seats):
         state = BoardState.CLOSED
     columns: BoardColumns = {} if state is board.state else {"state": state}
+    if board.remind_wanted and (state is not BoardState.OPEN or not board.unpaid):
+        columns["remind_wanted"] = False
     return Consequences(board=columns, seats=seats, cancels=cancels)
 
 
@@ -257,11 +370,16 @@ def next_board_step(board: Board, around: Around, now: float) -> Step:
     state     when                                     step
     ========  =======================================  ==========================================
     any       something follows from its parts         REARRANGE
+    any       its chat can be reached, and it was      REMOVE_BEFORE
+              moved down: its message before is there
+    any       its message is wanted at the bottom      SEND_CARD
     any       its message shows something else, and    SEND_CARD, EDIT_CARD once the last edit is
               its chat can be reached                  three seconds ago
-    closed    nobody was told, its chat can be         ANNOUNCE
-              reached, and it is shown
-    open      otherwise                                WAIT for its end
+    closed,   nobody was told, its chat can be         ANNOUNCE
+    reached   reached, and it is shown
+    open      a reminder is wanted                     REMIND
+    open,     otherwise                                WAIT for its end
+    joining
     closing,  otherwise                                NOTHING: its parts make it due again
     closed
     ========  =======================================  ==========================================
@@ -281,17 +399,23 @@ def _wanted(board: Board, around: Around, now: float) -> Step:
         return Step(Do.NOTHING)
     if consequences(board, now):
         return Step(Do.REARRANGE)
-    rest = Step(Do.WAIT, board.ends_at) if board.state is BoardState.OPEN else Step(Do.NOTHING)
+    is_going_on = board.state in (BoardState.JOINING, BoardState.OPEN)
+    rest = Step(Do.WAIT, board.ends_at) if is_going_on else Step(Do.NOTHING)
     if around.chat_is_unreachable or board.undeliverable:
         return rest
+    if board.before_id is not None:
+        return Step(Do.REMOVE_BEFORE)
+    if board.move_wanted:
+        return Step(Do.SEND_CARD)
     if board.shown != board.face:
         if board.card_id is None:
             return rest if board.shown else Step(Do.SEND_CARD)
         editable_at = board.shown_at + EDIT_EVERY_S
         is_early = now < editable_at <= now + EDIT_EVERY_S
         return Step(Do.WAIT, editable_at) if is_early else Step(Do.EDIT_CARD)
-    is_over = board.state is BoardState.CLOSED
-    return Step(Do.ANNOUNCE) if is_over and not board.announced and board.shown else rest
+    if board.is_news and board.shown:
+        return Step(Do.ANNOUNCE)
+    return Step(Do.REMIND) if board.remind_wanted else rest
 
 
 def prepared(board: Board, columns: BoardColumns, around: Around, now: float) -> BoardColumns:
@@ -316,6 +440,6 @@ def resting(board: Board, step: Step, around: Around, now: float) -> WorkColumns
 
 def _payer(seat: Seat) -> str:
     """Who paid it, where that is not its own person."""
-    if seat.part is None or not seat.is_paid or seat.part.asker_id == seat.person_id:
+    if seat.part is None or not seat.is_paid or seat.part.part_kind is not PartKind.OTHERS:
         return ""
-    return seat.part.asker_name
+    return f"{seat.part.asker_id} {seat.part.asker_name}"

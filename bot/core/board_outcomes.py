@@ -34,7 +34,9 @@ _DONE = {
     Do.REARRANGE: "board rearranged",
     Do.SEND_CARD: "board sent",
     Do.EDIT_CARD: "board edited",
+    Do.REMOVE_BEFORE: "board removed where it was before",
     Do.ANNOUNCE: "board announced",
+    Do.REMIND: "reminder sent",
 }
 
 
@@ -102,7 +104,7 @@ def _came_of(do: Do, board: Board, result: Sent | Rearranged | Exception, now: f
         case Rearranged():
             return _Came({}, event=Event("info", _DONE[do], dict(result.columns)))
         case Sent():
-            return _Came(_shown(do, result, now), event=Event("info", _DONE[do], {}))
+            return _Came(_shown(do, board, result, now), event=Event("info", _DONE[do], {}))
         case ChatMoved():  # a move that is believed was done, and is no result
             return _fault(do, board, "group moved to no new place", {})
         case ChatError():
@@ -110,12 +112,18 @@ def _came_of(do: Do, board: Board, result: Sent | Rearranged | Exception, now: f
     return _fault(do, board, "step crashed", {"exc_info": result})
 
 
-def _shown(do: Do, sent: Sent, now: float) -> BoardColumns:
-    if do is Do.ANNOUNCE:
-        return {"announced": True}
+def _shown(do: Do, board: Board, sent: Sent, now: float) -> BoardColumns:
+    match do:
+        case Do.ANNOUNCE:
+            return {"announced": True}
+        case Do.REMIND:
+            return {"remind_wanted": False}
+        case Do.REMOVE_BEFORE:
+            return {"before_id": None}
     columns: BoardColumns = {"shown": sent.face, "shown_at": now}
-    if sent.message_id is not None:
-        columns["card_id"] = sent.message_id
+    if do is Do.SEND_CARD:
+        columns |= {"card_id": sent.message_id, "move_wanted": False}
+        columns["before_id"] = board.card_id
     return columns
 
 
@@ -128,13 +136,15 @@ def _chat_error(do: Do, board: Board, error: ChatError, now: float) -> _Came:
             return _Came({"thread_id": None}, event=event)
         case ChatForbidden():
             return _Came({}, event=event)
+        case MessageGone() if do is Do.REMOVE_BEFORE:
+            return _Came({"before_id": None}, event=event)
         case MessageGone() if do not in SENDS:
             # Somebody removed it: there is nothing left to keep true.
             return _Came({"card_id": None, "shown": board.face}, event=event)
         case AnswerUnreadable() if do in SENDS:
             if board.attempts_at(do) + 1 < work.MAX_COPIES:
                 return _Came(unsure, again, event)
-            shown = _shown(do, Sent(board.face), now)
+            shown = _shown(do, board, Sent(board.face), now)
             return _Came({**shown, **unsure}, event=event)
         case ChatRefused() | MessageGone():
             return _refused(do, board, error)
@@ -146,15 +156,18 @@ def _chat_error(do: Do, board: Board, error: ChatError, now: float) -> _Came:
 def _refused(do: Do, board: Board, error: ChatError) -> _Came:
     """Telegram will never take this: a board that nobody can see asks nobody for money."""
     event = Event("error", "refused by Telegram", {"step": do, "detail": error.detail})
-    if do is Do.ANNOUNCE:
-        return _Came({"announced": True}, event=event)
+    if do in (Do.ANNOUNCE, Do.REMIND):
+        return _Came(_shown(do, board, Sent(board.face), 0.0), event=event)
+    if do is Do.SEND_CARD and board.card_id is not None:  # it stays where it is
+        return _Came({"move_wanted": False}, event=event)
     if do is Do.SEND_CARD:
         notice = Notice(Kind.BOARD_REFUSED, board.id, error.detail)
         state = BoardState.CLOSED if board.state is BoardState.CLOSED else BoardState.CLOSING
         return _Came({"undeliverable": True, "state": state}, event=event, notices=(notice,))
     # Another change may be taken; until then its message is not true.
     notice = Notice(Kind.BOARD_UNTRUE, board.id, error.detail)
-    return _Came({"shown": board.face}, event=event, notices=(notice,))
+    columns: BoardColumns = {"before_id": None} if do is Do.REMOVE_BEFORE else {"shown": board.face}
+    return _Came(columns, event=event, notices=(notice,))
 
 
 def _fault(do: Do, board: Board, what: str, values: dict[str, object]) -> _Came:

@@ -71,6 +71,11 @@ def overtaken() -> DeliveryColumns:
     return {"sending": None}
 
 
+def once_more(row: Delivery, do: Do) -> DeliveryColumns:
+    """Somebody wants another message of this kind: it is no duplicate of those before."""
+    return {"unsure": row.unsure - {do}}
+
+
 def void() -> DeliveryColumns:
     """What was sent is no longer a message of this row."""
     return {"sending": None, "unsure": frozenset()}

@@ -58,6 +58,14 @@ class Audience(StrEnum):
     OWNERS = "owners"
 
 
+class PartKind(StrEnum):
+    """What the invoice of a board's seat is for."""
+
+    OWN = ""  # the payer's own part of a bill, or no part at all
+    OTHERS = "others"  # somebody else's part
+    GIFT = "gift"  # to a collection
+
+
 @dataclass(frozen=True, kw_only=True)
 class Placed(Delivery):
     """Where a thing with a face is in its chat."""
@@ -128,6 +136,11 @@ class Invoice(Shown, Work):
     renewal: int = 0
     bot_id: int = 0  # whose count of messages the origin's number is of
     board_id: int = 0  # the board whose seat number `part` it pays
+    part_kind: PartKind = PartKind.OWN
+    part_for: str = ""  # whose part it is, where that is somebody else's
+    requester_id: int = 0  # who asked for the board, and hears in private that a part is paid
+    hidden: bool = False  # nobody reads who paid it
+    suggested_msat: int = 0  # where a giver is asked how much
     asker_id: int
     asker_name: str
     chat_title: str = ""  # the group's where it was asked; "" in private
@@ -264,6 +277,11 @@ class Columns(ShownColumns, WorkColumns, total=False):
     renewal: int
     bot_id: int
     board_id: int
+    part_kind: PartKind
+    part_for: str
+    requester_id: int
+    hidden: bool
+    suggested_msat: int
     asker_id: int
     asker_name: str
     chat_title: str

@@ -4,56 +4,149 @@ What is accepted::
 
     84k/4           84k/4 pizza        a bill in 4 equal parts
     84000 sats/4    0.00084 btc/4      the amount as everywhere, the count right behind the slash
+    84k @bob @eve   84k @bob pizza     parts for these people, right behind the sum, and who asks
+    84k             84k pizza          who takes part is asked first
 
 Nothing is guessed: what could be read in two ways is refused, with an example that works.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bot.core.amount_numbers import in_our_digits
 from bot.core.amount_problems import Problem, quotable, refuse
-from bot.core.amounts import check_range, format_sats, parse_amount
+from bot.core.amounts import check_range, format_sats, parse_amount, split_off
 from bot.errors import AmountRefused
+
+T = TypeVar("T")
 
 #: How many parts a bill can have.
 MIN_SEATS, MAX_SEATS = 2, 50
 EXAMPLE = "84k/4 pizza"
+WITH_NAMES = "84k @bob @eve pizza"
 
 _DIVISION = re.compile(r"([^/\n]{1,40}?)(\s*)/(\s*)(\S*)")
+_ENDS_A_NAME = (" ", "\t", "\n", ",", ";", ":")
+_BETWEEN_NAMES = re.compile(r"[\s,;+&]*(?:(?:and|und|y|et|e|и)\s+)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who is named in a message, as Telegram marks it."""
+
+    text: str  # as it was written
+    username: str = ""  # without the @; "" where `id` says who it is
+    id: int = 0
+    name: str = ""
+    asks: bool = False  # it is who asks, and has a part anyhow
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """A sum in millisatoshi, in how many parts, and what for."""
+    """A sum in millisatoshi, in how many parts, and what for.
+
+    `count` 0: it is not known yet, people say that they are in. `named`: whose parts these are,
+    beside that of who asks.
+    """
 
     sum_msat: int
     count: int
     memo: str
+    named: tuple[Person, ...] = ()
 
 
-def parse(text: str, *, min_sats: int, max_sats: int) -> Bill:
-    """What follows /split. Raises `AmountRefused`; each part is within the limits."""
+def parse(
+    text: str,
+    people: Sequence[Person] = (),
+    *,
+    asker_sits: bool = True,
+    min_sats: int,
+    max_sats: int,
+) -> Bill:
+    """What follows /split. Raises `AmountRefused`; each part is within the limits.
+
+    `people`: who is named, in the order of the text; `asker_sits`: one part is for who asks.
+    """
     text = text.strip()
     match = _DIVISION.match(text)
     sum_msat = _amount(match[1]) if match else None
     if match is None or sum_msat is None:
-        sums = text.partition("/")[0].split()
-        if text and not sums:
-            refuse(Problem.SUM_MISSING, EXAMPLE)
-        if sums:  # what is wrong with that is said first
-            _parse(sums[0])
-        refuse(Problem.COUNT_MISSING, EXAMPLE)
-    _, before, behind, count_text = match.groups()
-    count = _count(match[1].strip(), count_text, is_apart=bool(before or behind))
+        bill = _without_count(text, people, asker_sits=asker_sits)
+    else:
+        _, before, behind, count_text = match.groups()
+        count = _count(match[1].strip(), count_text, is_apart=bool(before or behind))
+        memo = text[match.end() :].strip()
+        if any(memo.startswith(person.text) for person in people):
+            refuse(Problem.COUNT_AND_NAMES, f"{match[1].strip()}/{count} pizza")
+        bill = Bill(sum_msat, count, memo)
+    if bill.count:
+        check_parts(bill.sum_msat, bill.count, min_sats=min_sats, max_sats=max_sats)
+    elif bill.sum_msat < MIN_SEATS * max(1, min_sats) * 1000:
+        raise AmountRefused(Problem.TOO_LITTLE, limit_sats=MIN_SEATS * max(1, min_sats))
+    elif bill.sum_msat > MAX_SEATS * max_sats * 1000:
+        raise AmountRefused(Problem.TOO_MUCH, limit_sats=MAX_SEATS * max_sats)
+    return bill
+
+
+def check_parts(sum_msat: int, count: int, *, min_sats: int, max_sats: int) -> None:
+    """Raises `AmountRefused` unless each of so many parts can be asked for."""
     every = parts(sum_msat, count)
     if not every[-1]:  # which would be any amount
         raise AmountRefused(Problem.TOO_LITTLE, limit_sats=min_sats)
     for part in (every[0], every[-1]):
         check_range(part, min_sats=min_sats, max_sats=max_sats)
-    return Bill(sum_msat, count, text[match.end() :].strip())
+
+
+def _without_count(text: str, people: Sequence[Person], *, asker_sits: bool) -> Bill:
+    """Names, or neither names nor a count."""
+    if not text:
+        refuse(Problem.COUNT_MISSING, EXAMPLE)
+    if text.startswith("/"):
+        refuse(Problem.SUM_MISSING, EXAMPLE)
+    start = text.find(people[0].text) if people else -1
+    if start < 0:
+        sum_msat, memo = _sum(text)
+        return Bill(sum_msat, 0, memo)
+    if not text[:start].strip():
+        refuse(Problem.SUM_MISSING, WITH_NAMES)
+    sum_msat, between = _sum(text[:start])
+    named, memo = _named(text[start:], people)
+    if between or any(person.text in memo for person in people[len(named) :]):
+        refuse(Problem.NAMES_APART, WITH_NAMES)
+    others = (each for each in named if not each.asks)
+    different = {(each.id, each.username.casefold()): each for each in others}
+    count = len(different) + asker_sits
+    if not MIN_SEATS <= count <= MAX_SEATS:
+        refuse(Problem.COUNT_OUT_OF_RANGE, WITH_NAMES, least=MIN_SEATS, most=MAX_SEATS)
+    return Bill(sum_msat, count, memo, tuple(different.values()))
+
+
+def _named(text: str, people: Sequence[Person]) -> tuple[list[Person], str]:
+    """Those that the text begins with, one after the other, and what follows them."""
+    named: list[Person] = []
+    for person in people:
+        between = _BETWEEN_NAMES.match(text) if named else None
+        rest = text[between.end() :] if between else text
+        if not rest.startswith(person.text):
+            break
+        named.append(person)
+        text = rest[len(person.text) :]
+    if text and not text.startswith(_ENDS_A_NAME):  # "@bob's pizza"
+        refuse(Problem.NAMES_APART, WITH_NAMES)
+    return named, text.lstrip(" \t\n,;:")
+
+
+def _sum(text: str) -> tuple[int, str]:
+    """The sum of a bill in msat, and what follows it."""
+    sum_msat, rest = _parse(text, split_off)
+    if not sum_msat:
+        refuse(Problem.SUM_MISSING, EXAMPLE)
+    return sum_msat, rest
 
 
 def parts(sum_msat: int, count: int) -> list[int]:
@@ -66,7 +159,7 @@ def parts(sum_msat: int, count: int) -> list[int]:
 def _amount(text: str) -> int | None:
     """The amount, where this is one and nothing else. Raises `AmountRefused` for any other."""
     try:
-        amount_msat = _parse(text)
+        amount_msat = _parse(text, parse_amount)
     except AmountRefused as error:
         if error.problem in (Problem.NOT_ALONE, Problem.NOT_A_NUMBER):
             return None  # "84k pizza/beer"
@@ -76,10 +169,10 @@ def _amount(text: str) -> int | None:
     return amount_msat
 
 
-def _parse(text: str) -> int:
-    """As `parse_amount`, with an example that is a bill."""
+def _parse(text: str, read: Callable[[str], T]) -> T:
+    """What `read` makes of an amount, and for one that it refuses an example that is a bill."""
     try:
-        return parse_amount(text)
+        return read(text)
     except AmountRefused as error:
         if error.problem == Problem.ZERO:  # whose sentence speaks of any amount
             refuse(Problem.SUM_MISSING, EXAMPLE)
@@ -108,11 +201,13 @@ def _count(amount: str, written: str, *, is_apart: bool) -> int:
     return count
 
 
-def described(sum_msat: int, count: int) -> str:
-    """`21,000 sats each`, or `2 at 28,001 sats, 1 at 28,000 sats` where the parts differ."""
-    every = parts(sum_msat, count)
-    first, last = every[0], every[-1]
-    if first == last:
-        return f"{format_sats(first)} each"
-    more = every.count(first)
-    return f"{more} at {format_sats(first)}, {count - more} at {format_sats(last)}"
+def described(every: Sequence[int]) -> str:
+    """`21,000 sats each`, or `2 at 28,001 sats, 1 at 28,000 sats` where the parts, in millisatoshi,
+    differ."""
+    counted = [
+        (len(list(same)), format_sats(each))
+        for each, same in itertools.groupby(sorted(every, reverse=True))
+    ]
+    if len(counted) == 1:
+        return f"{counted[0][1]} each"
+    return ", ".join(f"{number} at {amount}" for number, amount in counted)

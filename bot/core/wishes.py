@@ -83,25 +83,71 @@ class Splitting(StrEnum):
 
 
 class Sitting(StrEnum):
-    """What came of a press on "Pay my part"."""
+    """What came of a press on "Pay my part" or "Give"."""
 
     SEATED = "seated"  # the link to the private chat has a token
     FULL = "full"
-    PAID = "paid"
+    JOINING = "joining"  # nobody is asked for money yet
     CLOSED = "closed"
     NOT_TRACKED = "not tracked"
+
+
+class Joining(StrEnum):
+    """What came of "I'm in" and "Not me", before anybody is asked for money."""
+
+    IN = "in"
+    OUT = "out"
+    FULL = "full"
+    OVER = "over"  # the number of people is fixed
+    CLOSED = "closed"
+    NOT_TRACKED = "not tracked"
+
+
+class Fixing(StrEnum):
+    """What came of "Ask now"."""
+
+    FIXED = "fixed"  # everybody who is in can pay
+    TOO_FEW = "too few"
+    ALREADY_FIXED = "already fixed"
+    CLOSED = "closed"
 
 
 class Parting(StrEnum):
     """What came of a link to a part."""
 
-    ASKED = "asked"  # the row is written, the node is asked next
+    ASKED = "asked"  # the row is written, the node or the giver is asked next
     THERE = "there"  # its card is in the chat already
     PAID = "paid"
+    PAID_OWN = "paid own"  # so is somebody's own part: they may pay for others
     CLOSED = "closed"
     NOT_YOURS = "not yours"  # somebody else's, or of no seat
     CANCELLING = "cancelling"  # its invoice before has to be closed first
     TOO_MANY = "too many"  # invoices in an hour
+
+
+class Change(StrEnum):
+    """What those who manage a board want of it."""
+
+    FREE = "free"  # a seat
+    SETTLE = "settle"  # a seat was paid otherwise
+    UNSETTLE = "unsettle"  # it was not
+    ADD = "add"  # a seat
+    REMIND = "remind"
+    MOVE = "move"  # its message to the bottom
+    CLOSE = "close"
+
+
+class Changing(StrEnum):
+    """What came of that."""
+
+    DONE = "done"
+    LATER = "later"  # once the node has cancelled its invoice
+    PAID = "paid"  # the part is
+    NOTHING = "nothing"  # to do
+    TOO_SOON = "too soon"  # after the last time
+    FULL = "full"
+    CLOSED = "closed"
+    NOT_TRACKED = "not tracked"
 
 
 class Leaving(StrEnum):

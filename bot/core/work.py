@@ -46,13 +46,17 @@ class Do(StrEnum):
     EDIT_PAYMENT_REQUEST = "edit payment request"
     EDIT_DUPLICATE = "edit duplicate"
     ANNOUNCE = "announce"
+    REMOVE_BEFORE = "remove message before"  # of a board that was moved down
+    REMIND = "remind"  # those who have not paid their part
     NOTIFY_OWNERS = "notify owners"  # of a payment, in private
     WAIT = "wait"
     NOTHING = "nothing"
 
 
 #: Steps that put a new message into a chat: Telegram has no idempotency key for these.
-SENDS = frozenset({Do.SEND_WAITING_NOTICE, Do.SEND_CARD, Do.SEND_PAYMENT_REQUEST, Do.ANNOUNCE})
+SENDS = frozenset(
+    {Do.SEND_WAITING_NOTICE, Do.SEND_CARD, Do.SEND_PAYMENT_REQUEST, Do.ANNOUNCE, Do.REMIND}
+)
 #: Steps whose messages go to people, each with a marker of their own.
 TO_PEOPLE = frozenset({Do.NOTIFY_OWNERS})
 #: Steps that make a message show what is.

@@ -7,7 +7,7 @@ may be faster meanwhile: `commit` writes an outcome only where it is still so.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from bot import logs
@@ -148,9 +148,7 @@ class Worker:
         return await self._record(verdict, step.do, row, hand)
 
     def _around(self, row: Invoice) -> Around:
-        owners = [
-            each for each in self._owners.of_payments if not self._places.is_unreachable(each)
-        ]
+        owners = [each for each in self._notified(row) if not self._places.is_unreachable(each)]
         free = tuple(filter(self._chats.is_free, owners))
         return self._patience.around(
             row,
@@ -170,6 +168,16 @@ class Worker:
             perhaps_other_node=self._identity.is_perhaps_others(row),
             jitter=jitter(),
         )
+
+    def _notified(self, row: Invoice) -> Sequence[int]:
+        """Who hears in private that it is paid: owners, and who asked for the board that it is of.
+
+        Somebody who pays knows.
+        """
+        owners = self._owners.of_payments
+        if row.requester_id in (0, row.asker_id, *owners):
+            return owners
+        return [*owners, row.requester_id]
 
     async def _do(self, do: Do, row: Invoice, around: Around, hand: Hand) -> Result:
         """Take the step. Raises what the node or the chat answers."""

@@ -58,6 +58,11 @@ class NodeInvoices:
         """Why the node cannot be asked at all now, as far as it is known; nobody is asked."""
         return self._gate.away
 
+    @property
+    def inbound_msat(self) -> int | None:
+        """What the node's channels can receive, as it was listed last; None where nobody knows."""
+        return self._node.inbound_msat
+
     async def do(self, do: Do, row: Invoice, around: Around) -> Added | Cancelled:
         """Take a step at the node; what it has then."""
         return await (self.add(row, around) if do is Do.ADD else self.cancel(row))

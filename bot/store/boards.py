@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Unpack
+from typing import Unpack
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -15,14 +15,13 @@ from bot.core.work import MAX_FAULTS, Lane
 from bot.store.agenda import Due
 from bot.store.invoices import Invoices
 from bot.store.noun import IS_PART, ROWS, Noun, touch
-from bot.store.rows import BOARDS
+from bot.store.rows import BOARDS, SEATS
 from bot.store.tables import boards, invoices, seats
 
 _b, _s, _c = boards.c, seats.c, invoices.c
 _ALL = tuple(_b[name] for name in BOARDS.columns)
 _BOARDS = sa.select(*_ALL)
-_SEAT = ("number", "amount_msat", "person_id", "name", "token", "leaving", "otherwise")
-_SEATS = sa.select(*(_s[name] for name in _SEAT))
+_SEATS = sa.select(*(_s[name] for name in SEATS.columns))
 # A figure that is bound would hide from SQLite that the index for it can be used.
 _HAS_TOKEN = _s.token != sa.literal_column("''")
 _LANE: sa.BindParameter[Lane] = sa.bindparam("lane")
@@ -81,7 +80,7 @@ class Boards(Noun):
             sa.insert(boards).values({name: kept[name] for name in names}).returning(_b.id)
         ).scalar_one()
         for seat in made:
-            self._connection.execute(sa.insert(seats).values(board_id=row, **_kept(seat)))
+            self.add_seat(row, seat)
         board = self.get(row)
         assert board is not None  # noqa: S101 -- it was just added
         return board
@@ -96,10 +95,22 @@ class Boards(Noun):
             raise LookupError(f"no board {board_id}")
         return board
 
+    def add_seat(self, board_id: int, seat: Seat) -> None:
+        """One seat more, with a number that none has yet."""
+        kept = SEATS.packed({name: getattr(seat, name) for name in SEATS.columns})
+        self._connection.execute(sa.insert(seats).values(board_id=board_id, **kept))
+
     def update_seat(self, board_id: int, number: int, **columns: Unpack[SeatColumns]) -> None:
         """Set these columns of a seat."""
         here = (_s.board_id == board_id, _s.number == number)
-        self._connection.execute(sa.update(seats).where(*here).values(**columns))
+        kept = SEATS.packed(columns)
+        self._connection.execute(sa.update(seats).where(*here).values(**kept))
+
+    def replace_seats(self, board_id: int, made: Iterable[Seat]) -> None:
+        """These seats alone; none of those before may have an invoice."""
+        self._connection.execute(sa.delete(seats).where(_s.board_id == board_id))
+        for seat in made:
+            self.add_seat(board_id, seat)
 
     def make_retries_due(self, now: float) -> None:
         """What waits for another try is due: the clock was set, or a process begins."""
@@ -121,19 +132,6 @@ class Boards(Noun):
         self._connection.execute(sa.delete(seats).where(_s.board_id.in_(ids)))
         self._connection.execute(sa.delete(boards).where(*old))
 
-    def may_renew(self, part: Invoice, now: float) -> bool:
-        """Whether a part is the newest of a seat that is still its person's and may be paid."""
-        board = self.get(part.board_id)
-        if board is None or board.state is not BoardState.OPEN or now >= board.ends_at:
-            return False
-        return any(
-            seat.part is not None
-            and seat.part.id == part.id
-            and seat.person_id == part.asker_id
-            and not seat.is_done
-            for seat in board.seats
-        )
-
     def touch(self, board_id: int) -> None:
         """It is due."""
         touch(self._connection, board_id)
@@ -150,10 +148,21 @@ class Boards(Noun):
         asked = (_b.asker_id == asker_id, _b.asked_at.between(since, until))
         return self._connection.execute(statement.where(*asked)).scalar_one()
 
+    def latest(self, asker_id: int, chat_id: int | None, *, limit: int) -> list[Board]:
+        """The newest that this person asked for, in one chat or in all; the newest first."""
+        here = [_b.asker_id == asker_id]
+        if chat_id is not None:
+            here.append(_b.chat_id == chat_id)
+        newest = sa.select(_b.id).where(*here).order_by(_b.asked_at.desc(), _b.id.desc())
+        ids = self._connection.execute(newest.limit(limit)).scalars().all()
+        return [board for each in ids if (board := self.get(each)) is not None]
+
     def parts_since(self, board_id: int, person_id: int, since: float, until: float) -> int:
-        """How many invoices for parts of a board this person has got between these times."""
+        """How many invoices for parts of a board that are not paid this person has got between
+        these times."""
         statement = sa.select(sa.func.count()).select_from(invoices)
-        here = (_c.board_id == board_id, IS_PART, _c.asker_id == person_id)
+        is_theirs = (_c.asker_id == person_id, _c.state != State.SETTLED)
+        here = (_c.board_id == board_id, IS_PART, *is_theirs)
         asked = statement.where(*here, _c.asked_at.between(since, until))
         return self._connection.execute(asked).scalar_one()
 
@@ -176,15 +185,9 @@ class Boards(Noun):
         kept = self._connection.execute(_BOARDS.where(*here)).first()
         if kept is None:
             return None
-        board = BOARDS.unpacked(kept)
-        parts = self._parts(board.id)
-        found = self._connection.execute(
-            _SEATS.where(_s.board_id == board.id).order_by(_s.number)
-        ).all()
-        made = tuple(
-            Seat(**dict(zip(_SEAT, each, strict=True)), part=parts.get(each.number))
-            for each in found
-        )
+        parts = self._parts(kept.id)
+        found = self._connection.execute(_SEATS.where(_s.board_id == kept.id).order_by(_s.number))
+        made = tuple(SEATS.unpacked(each, part=parts.get(each.number)) for each in found)
         return BOARDS.unpacked(kept, seats=made)
 
     def _parts(self, board_id: int) -> dict[int, Invoice]:
@@ -195,7 +198,3 @@ class Boards(Noun):
             if there is None or there.state is not State.SETTLED:
                 parts[row.part] = row
         return parts
-
-
-def _kept(seat: Seat) -> dict[str, Any]:
-    return {name: getattr(seat, name) for name in _SEAT}

@@ -100,7 +100,8 @@ class Chats(Noun):
         # The new group numbers its messages from 1: an old number may be somebody else's there.
         self._write(packed(chat_id=new, reply_to=None), here)
         self._void_boards(now, _b.chat_id == old)
-        moved = sa.update(boards).where(_b.chat_id == old).values(chat_id=new, reply_to=None)
+        there = {"chat_id": new, "reply_to": None, "before_id": None}
+        moved = sa.update(boards).where(_b.chat_id == old).values(**there)
         self._connection.execute(moved)
 
     def begin_again(self, now: float) -> int:
@@ -143,7 +144,13 @@ class Chats(Noun):
 
     def _void_boards(self, now: float, *here: sa.ColumnElement[bool]) -> None:
         """Boards that are unfinished are shown afresh; of the others nothing can be edited."""
-        void: dict[str, Any] = {"card_id": None, "shown": "", **delivery.overtaken()}
+        void: dict[str, Any] = {
+            "card_id": None,
+            "shown": "",
+            "before_id": None,
+            "move_wanted": False,
+            **delivery.overtaken(),
+        }
         afresh = BOARDS.packed({**void, **work.moved(now)})
         # By the state alone SQLite would read all that were ever closed.
         is_closed = sa.func.coalesce(_b.state, "") == BoardState.CLOSED

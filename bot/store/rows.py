@@ -2,9 +2,9 @@
 
 Only a failure packs itself.
 
-A column is a field of `core.invoice.Invoice`, or of `core.board.Board`: the one list of them. What
-no database has a type for is kept as text: an enum by its value, "" for none, several steps with
-commas between, people as "7 8?", copies of a card as "102:open 103:". Knows no SQL.
+A column is a field of `core.invoice.Invoice`, `core.board.Board` or `Seat`: the one list of them.
+What no database has a type for is kept as text: an enum by its value, "" for none, several steps
+with commas between, people as "7 8?", copies of a card as "102:open 103:". Knows no SQL.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from types import NoneType
 from typing import Any, Generic, NamedTuple, TypeVar, Unpack, get_args, get_type_hints
 
 from bot.core import failure
-from bot.core.board import Board, BoardState
+from bot.core.board import Board, BoardKind, BoardState, Seat
 from bot.core.failure import Failure
-from bot.core.invoice import Audience, Columns, Face, Invoice, State
+from bot.core.invoice import Audience, Columns, Face, Invoice, PartKind, State
 from bot.core.work import Do, Lane
 
 T = TypeVar("T")
@@ -68,6 +68,8 @@ _DO_OR_NONE = {"": None, **{str(do): do for do in Do}}
 _PACKINGS: Mapping[Any, Packing] = {
     State: Packing(str, str, _by_value(State)),
     BoardState: Packing(str, str, _by_value(BoardState)),
+    BoardKind: Packing(str, str, _by_value(BoardKind)),
+    PartKind: Packing(str, str, _by_value(PartKind)),
     Face: Packing(str, str, _by_value(Face)),
     Audience: Packing(str, str, _by_value(Audience)),
     Lane: Packing(int, int, _by_value(Lane)),
@@ -138,6 +140,8 @@ class Kept(Generic[T]):
 
 INVOICES = Kept(Invoice)
 BOARDS = Kept(Board, but=["seats"])
+#: Beside the board's number, which only the table has.
+SEATS = Kept(Seat, but=["part"])
 
 COLUMNS = INVOICES.columns
 DEFAULTS = INVOICES.defaults

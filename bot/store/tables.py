@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.store.rows import BOARDS, INVOICES, Kept
+from bot.store.rows import BOARDS, INVOICES, SEATS, Kept
 
 META = sa.MetaData()
 
@@ -20,12 +20,11 @@ _TYPES: Mapping[type, type[sa.types.TypeEngine[Any]]] = {
 }
 
 
-def _columns(rows: Kept[Any]) -> list[sa.Column[Any]]:
+def _columns(rows: Kept[Any], key: str = "id") -> list[sa.Column[Any]]:
     made = []
     for name in rows.columns:
         kind, may_be_empty = rows.kept_as(name)
-        is_key = name == "id"
-        made.append(sa.Column(name, _TYPES[kind], primary_key=is_key, nullable=may_be_empty))
+        made.append(sa.Column(name, _TYPES[kind], primary_key=name == key, nullable=may_be_empty))
     return made
 
 
@@ -37,13 +36,7 @@ seats = sa.Table(
     "seats",
     META,
     sa.Column("board_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("amount_msat", sa.BigInteger, nullable=False),
-    sa.Column("person_id", sa.BigInteger, nullable=False),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("token", sa.Text, nullable=False),
-    sa.Column("leaving", sa.Boolean, nullable=False),
-    sa.Column("otherwise", sa.Boolean, nullable=False),
+    *_columns(SEATS, key="number"),
 )
 
 #: How far the settlements of each node are recorded.

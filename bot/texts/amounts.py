@@ -173,7 +173,31 @@ _SENTENCES: dict[Problem, tuple[str, str]] = {
     ),
     Problem.COUNT_OUT_OF_RANGE: (
         "A bill is split among {least} to {most} people.",
-        "Write another number, for example {example}.",
+        "Write it for another number, for example {example}.",
+    ),
+    Problem.COUNT_AND_NAMES: (
+        "A bill has a number of people or their names.",
+        "Write one of the two, for example {example}.",
+    ),
+    Problem.NAMES_APART: (
+        "I'm not sure who has a part.",
+        "Write all names directly after the sum, for example {example}.",
+    ),
+    Problem.GOAL_MISSING: (
+        "How much do you want to collect?",
+        "Write the goal, or any for none, for example {example}.",
+    ),
+    Problem.SUGGESTION_APART: (
+        "I'm not sure what the slash separates.",
+        "Write the goal and the suggested gift without a space, for example {example}.",
+    ),
+    Problem.SUGGESTION_UNREADABLE: (
+        "{shown} can't be read as a suggested gift.",
+        "Write an amount after the slash, for example {example}.",
+    ),
+    Problem.SUGGESTION_ABOVE_GOAL: (
+        "The suggested gift is more than the goal.",
+        "Write the goal first, for example {example}.",
     ),
     Problem.TOO_LITTLE: (
         "That amount is too small.",

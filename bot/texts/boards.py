@@ -1,14 +1,16 @@
-"""A bill that a group pays, as its chat reads it. Telegram HTML."""
+"""A bill or a collection as its chat reads it: the board, one announcement, a reminder.
+
+Telegram HTML.
+"""
 
 from __future__ import annotations
 
 from bot.core.amounts import format_sats
-from bot.core.board import Board, BoardState, Seat, SeatState
-from bot.core.invoice import Face
+from bot.core.board import Board, BoardState, Seat, SeatState, in_parts
+from bot.core.invoice import Face, PartKind
 from bot.core.notices import Kind, Notice
-from bot.core.split import described
+from bot.core.split import MIN_SEATS, described
 from bot.core.text import MAX_TEXT, length
-from bot.core.wishes import Closing, Leaving, Parting, Sitting, Splitting
 from bot.texts.cards import FACE_SIGNS, MAY_BE_DUPLICATE
 from bot.texts.phrases import count, escape, long_memo, moment, name, node_of, remark, short_memo
 
@@ -17,11 +19,23 @@ NAMES_SHOWN = 12
 #: Room for a line that counts the others.
 _COUNT_OF_OTHERS = 40
 PAY_BUTTON = "Pay my part"
+GIVE_BUTTON = "Give"
+MANAGE_BUTTON = "Manage"
+JOIN_BUTTON = "I'm in"
 LEAVE_BUTTON = "Not me"
-SPLIT_IN_GROUPS = "A bill is split in a group: write /split there."
+ASK_BUTTON = "Ask now"
+MOVED_DOWN = "This message has moved to the end of the chat."
 
+_STATES = {
+    BoardState.JOINING: "",
+    BoardState.OPEN: "",
+    BoardState.CLOSING: ", closing",
+    BoardState.CLOSED: ", closed",
+}
+_BAR, _FULL, _EMPTY = 10, "▰", "▱"
 _SIGNS = {
     SeatState.FREE: "◻️",
+    SeatState.NAMED: "◻️",
     SeatState.TAKEN: "⚡",
     SeatState.PAID: FACE_SIGNS[Face.PAID],
     SeatState.SETTLED: FACE_SIGNS[Face.PAID],
@@ -30,14 +44,16 @@ _SIGNS = {
 
 def board(shown: Board, payee: str | None, *, may_be_duplicate: bool = False) -> str:
     """What the board says; `payee`: whose node is paid, None where an owner asks."""
-    top = [_first_line(shown) + short_memo(shown.memo)]
+    top = [first_line(shown) + short_memo(shown.memo)]
     if may_be_duplicate:
         top.append(MAY_BE_DUPLICATE)
     top += long_memo(shown.memo)
     top += _people(shown, payee)
+    if not shown.is_split:
+        top += _progress(shown)
     ending = _ending(shown)
     room = MAX_TEXT - length("\n".join([*top, *ending])) - 1
-    lines = _seats(shown, room)
+    lines = seat_lines(shown, room) if shown.is_split else _givers(shown, room)
     seats = lines[:NAMES_SHOWN]
     if folded := lines[NAMES_SHOWN:]:
         inside = "\n".join(folded)
@@ -45,9 +61,41 @@ def board(shown: Board, payee: str | None, *, may_be_duplicate: bool = False) ->
     return "\n".join([*top, *seats, *ending])
 
 
-def _seats(shown: Board, room: int) -> list[str]:
+def _progress(shown: Board) -> list[str]:
+    """A bar where there is a goal, and how many have given. No single amounts."""
+    lines: list[str] = []
+    if shown.sum_msat:
+        percent = 100 * shown.done_msat // shown.sum_msat
+        full = min(_BAR, _BAR * shown.done_msat // shown.sum_msat)
+        lines.append(f"{_FULL * full}{_EMPTY * (_BAR - full)} {percent} %")
+    if shown.suggested_msat and shown.state is BoardState.OPEN:
+        lines.append(f"Suggested: {format_sats(shown.suggested_msat)}")
+    gifts = sum(seat.is_paid for seat in shown.seats)
+    return [*lines, *([count(gifts, "gift")] if gifts else [])]
+
+
+def _givers(shown: Board, room: int) -> list[str]:
+    """A line for each who gave and whose name is shown, and one that counts the others."""
+    names: dict[int, str] = {}
+    for seat in shown.seats:
+        who = "" if seat.hidden else name(seat.name)
+        if seat.is_paid and who:
+            names.setdefault(seat.person_id, who)
+    lines: list[str] = []
+    room -= _COUNT_OF_OTHERS
+    for who in names.values():
+        line = f"{FACE_SIGNS[Face.PAID]} {who}"
+        room -= length(line) + 1
+        if room < 0:
+            return [*lines, f"and {count(len(names) - len(lines), 'other')}"]
+        lines.append(line)
+    return lines
+
+
+def seat_lines(shown: Board, room: int) -> list[str]:
     """A line each, as many as `room` takes; the last one counts those that are left out."""
-    lines = [_seat(seat) for seat in shown.seats]
+    is_joining = shown.state is BoardState.JOINING
+    lines = [_joined(seat) if is_joining else _seat(shown, seat) for seat in shown.seats]
     if sum(length(line) + 1 for line in lines) <= room:
         return lines
     room -= _COUNT_OF_OTHERS
@@ -58,18 +106,28 @@ def _seats(shown: Board, room: int) -> list[str]:
             break
         fitting.append(line)
     others = shown.seats[len(fitting) :]
+    if is_joining:
+        return [*fitting, f"and {count(len(others), 'other')}"]
     paid = sum(seat.is_done for seat in others)
     return [*fitting, f"and {count(len(others), 'more part')}, {paid} of them paid"]
 
 
-def _first_line(shown: Board) -> str:
+def first_line(shown: Board) -> str:
+    """What it is, and how far; without its memo."""
     total, done = format_sats(shown.sum_msat), format_sats(shown.done_msat)
     if shown.is_all_done:
         return f"{FACE_SIGNS[Face.PAID]} <b>Split: {total}</b>, all paid"
-    sign = FACE_SIGNS[Face.OPEN if shown.state is BoardState.OPEN else Face.CANCELLED]
-    state = {BoardState.OPEN: "", BoardState.CLOSING: ", closing", BoardState.CLOSED: ", closed"}
-    paid = f", {done} paid" if shown.done_msat else ""
-    return f"{sign} <b>Split: {total}</b>{paid}{state[shown.state]}"
+    is_going_on = shown.state in (BoardState.JOINING, BoardState.OPEN)
+    sign = FACE_SIGNS[Face.OPEN if is_going_on else Face.CANCELLED]
+    state = _STATES[shown.state]
+    if shown.is_split:
+        paid = f", {done} paid" if shown.done_msat else ""
+        return f"{sign} <b>Split: {total}</b>{paid}{state}"
+    if shown.is_reached:
+        sign = FACE_SIGNS[Face.PAID]
+    given = done if shown.done_msat else "nothing yet" if is_going_on else "nothing"
+    of = f" of {total}" if shown.sum_msat else ""
+    return f"{sign} <b>Collection: {given}{of}</b>{state}"
 
 
 def _people(shown: Board, payee: str | None) -> list[str]:
@@ -77,45 +135,97 @@ def _people(shown: Board, payee: str | None) -> list[str]:
     to = "" if payee is None else f"to {node_of(payee)}"
     who = f"Requested by {asker}" if asker else ""
     said = ", ".join(filter(None, (who, to)))
-    each = described(shown.sum_msat, len(shown.seats))
-    return [*([said[0].upper() + said[1:]] if said else []), each]
+    lines = [said[0].upper() + said[1:]] if said else []
+    if not shown.is_split:
+        return lines
+    if shown.state is not BoardState.JOINING:
+        return [*lines, described([seat.amount_msat for seat in shown.seats])]
+    so_far = len(shown.seats)
+    if so_far < MIN_SEATS or shown.sum_msat < 1000 * so_far:
+        return lines
+    each = described([seat.amount_msat for seat in in_parts(shown.seats, shown.sum_msat)])
+    return [*lines, f"{so_far} people so far: {each}"]
 
 
-def _seat(seat: Seat) -> str:
-    who = name(seat.name) or ("someone" if seat.person_id else "free")
+def who_has(seat: Seat) -> str:
+    """Whose part it is; "free" for nobody's."""
+    if seat.hidden:
+        return "an admin"
+    is_somebodys = seat.person_id or seat.username or seat.is_paid
+    return name(seat.public_name) or ("someone" if is_somebodys else "free")
+
+
+def _joined(seat: Seat) -> str:
+    return f"{_SIGNS[SeatState.NAMED]} {who_has(seat)}"
+
+
+def _seat(shown: Board, seat: Seat) -> str:
+    """One part: its state, its amount, whose it is, and who paid it."""
+    who = who_has(seat)
     amount = format_sats(seat.paid_msat or seat.amount_msat)
     line = f"{_SIGNS[seat.state]} {amount}: {who}"
     if seat.state is SeatState.SETTLED:
-        return f"{line} (paid the bill)"
+        is_askers = seat.person_id == shown.asker_id
+        return f"{line} (paid the bill)" if is_askers else f"{line} (settled otherwise)"
     part = seat.part
-    if part is not None and seat.is_paid and part.asker_id != seat.person_id:
-        return f"{line} (by {name(part.asker_name) or 'someone'})"
+    if part is not None and seat.is_paid and part.part_kind is PartKind.OTHERS:
+        by = "an admin" if part.hidden else name(part.asker_name) or "someone"
+        return f"{line} (by {by})"
     return line
 
 
 def _ending(shown: Board) -> list[str]:
+    ends = moment(int(shown.ends_at), "Dt")
+    if shown.state is BoardState.JOINING:
+        return [f"Who is in? Press {JOIN_BUTTON}, then {ASK_BUTTON}. Open until {ends}."]
     if shown.state is BoardState.OPEN:
-        ends = moment(int(shown.ends_at), "Dt")
         return [f"Open until {ends}. The bot can't return payments."]
     if shown.is_all_done:
         return []
     if shown.state is BoardState.CLOSING:
-        return ["I'm cancelling the parts that are still open."]
+        return ["I'm cancelling the invoices that are still open."]
     who = name(shown.closed_by)
     return [f"Closed by {who}. Nothing more can be paid." if who else "Nothing more can be paid."]
 
 
 def board_announcement(shown: Board, *, may_be_duplicate: bool = False) -> str:
     """The one message when all is paid, or when it closes."""
-    total = format_sats(shown.sum_msat)
+    total, memo = format_sats(shown.sum_msat), short_memo(shown.memo)
+    done = format_sats(shown.done_msat) if shown.done_msat else "nothing"
     if shown.is_all_done:
-        lines = [f"{FACE_SIGNS[Face.PAID]} All parts of {total} are paid.{short_memo(shown.memo)}"]
+        lines = [f"{FACE_SIGNS[Face.PAID]} All parts of {total} are paid.{memo}"]
+    elif shown.is_reached:
+        lines = [f"{FACE_SIGNS[Face.PAID]} The goal of {total} is reached: {done} given.{memo}"]
+    elif shown.is_split:
+        lines = [f"{FACE_SIGNS[Face.CANCELLED]} The split of {total} is closed: {done} paid.{memo}"]
     else:
-        done = format_sats(shown.done_msat) if shown.done_msat else "nothing"
-        lines = [f"{FACE_SIGNS[Face.CANCELLED]} The split of {total} is closed: {done} paid."]
+        lines = [f"{FACE_SIGNS[Face.CANCELLED]} The collection is closed: {done} given.{memo}"]
     if may_be_duplicate:
         lines.append(MAY_BE_DUPLICATE)
     return "\n".join(lines)
+
+
+def reminder(shown: Board, *, may_be_duplicate: bool = False) -> str:
+    """Mentions those who have not paid their part."""
+    people = [_mention(seat) for seat in shown.unpaid if not seat.hidden]
+    whose = [each for each in people if each]
+    others = len(shown.unpaid) - len(whose)
+    if others:
+        whose.append(count(others, "other part" if whose else "part"))
+    total = format_sats(shown.sum_msat)
+    first = f"{FACE_SIGNS[Face.OPEN]} Not yet paid of the split of {total}{short_memo(shown.memo)}:"
+    lines = [first, ", ".join(whose)]
+    if may_be_duplicate:
+        lines.append(MAY_BE_DUPLICATE)
+    return "\n".join(lines)
+
+
+def _mention(seat: Seat) -> str:
+    """Somebody, so that Telegram notifies them; "" where nobody is known."""
+    who = name(seat.public_name)
+    if who and seat.person_id > 0:
+        return f'<a href="tg://user?id={seat.person_id}">{who}</a>'
+    return who
 
 
 def board_notice(notice: Notice) -> str:
@@ -132,55 +242,3 @@ def board_notice(notice: Notice) -> str:
         )
     because = why or "nothing changes"
     return f"I can't finish split {row} ({notice.step}: {because}). See the log for details."
-
-
-def splitting(came_of_it: Splitting) -> str:
-    """What is said back to /split; "" where the board says it."""
-    return {
-        Splitting.TOO_MANY_OPEN: "This chat has too many open splits. Close one of them first.",
-        Splitting.TOO_OFTEN: "You have made too many splits. Please try again in 10 minutes.",
-    }.get(came_of_it, "")
-
-
-def sitting(came_of_it: Sitting) -> str:
-    """What a press on "Pay my part" is answered with, where no link is."""
-    return {
-        Sitting.SEATED: "Open the chat with me to pay your part.",
-        Sitting.FULL: "Every part already belongs to someone.",
-        Sitting.PAID: "Your part is paid.",
-        Sitting.CLOSED: "This split is closed. Nothing more can be paid.",
-        Sitting.NOT_TRACKED: "I no longer track this split.",
-    }[came_of_it]
-
-
-def leaving(came_of_it: Leaving) -> str:
-    """What a press on "Not me" is answered with."""
-    return {
-        Leaving.LEAVING: "All right. Your part is free once the node has cancelled this invoice.",
-        Leaving.PAID: "It has already been paid.",
-        Leaving.NOT_TRACKED: "I no longer track this split.",
-    }[came_of_it]
-
-
-def closing(came_of_it: Closing) -> str:
-    """What /cancel as a reply to a board is answered with; "" where the board says it."""
-    return "This split is closed already." if came_of_it is Closing.ALREADY_CLOSED else ""
-
-
-def parting(came_of_it: Parting) -> str:
-    """What a link to a part is answered with, where its card says nothing."""
-    return {
-        Parting.ASKED: "",
-        Parting.THERE: "This is the invoice for your part.",
-        Parting.PAID: "Your part is paid.",
-        Parting.CLOSED: "This split is closed. Nothing more can be paid.",
-        Parting.NOT_YOURS: (
-            "This link is for somebody else's part, or no longer valid. "
-            f"Press {PAY_BUTTON} in the group."
-        ),
-        Parting.CANCELLING: (
-            "I'm still cancelling the invoice that you had for this part. "
-            "Please try again in a moment."
-        ),
-        Parting.TOO_MANY: "You have asked for this part too often. Please try again in an hour.",
-    }[came_of_it]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.core.failure import Failure
-from bot.core.invoice import Audience, Face, Invoice
+from bot.core.invoice import Audience, Face, Invoice, PartKind
 from bot.core.text import MAX_CAPTION, MAX_TEXT, is_shortened, length
 from bot.errors import NodeError
 from bot.texts.errors import why, why_failed
@@ -87,6 +87,8 @@ def card(
     `has_code`: an open one has its QR code as a picture.
     `payee`: whose node is paid, "" where that has no name; None where an owner asks, who knows.
     """
+    if face is Face.QUESTION and row.part_kind is PartKind.GIFT:
+        return Card(gift_question(row))
     if face is Face.QUESTION:
         return Card("\n".join([*_why_elsewhere(row), question(row)]))
     if face in (Face.FAILED, Face.FAILED_REPLACED):
@@ -131,8 +133,8 @@ def _shortened(row: Invoice) -> list[str]:
 def _why_elsewhere(row: Invoice) -> list[str]:
     """A line where the card is in private though it was asked for in a group."""
     if row.board_id:
-        group = name(row.chat_title)
-        return [f"Your part of a split in {group}." if group else "Your part of a split."]
+        whose = part_of(row, row.asker_id)
+        return [f"{whose[0].upper()}{whose[1:]}."]
     is_elsewhere = row.origin_chat_id < 0 < row.chat_id
     return [_WHY_IN_PRIVATE[Audience.ASKER]] if is_elsewhere else []
 
@@ -194,6 +196,14 @@ def _fitting(lines: list[str], limit: int) -> str:
 # before and after
 
 
+def gift_question(row: Invoice) -> str:
+    """Asks how much is given to a collection."""
+    group = name(row.chat_title)
+    where = f" in {group}" if group else ""
+    first = f"How much do you want to give to the collection{where}?{short_memo(row.memo)}"
+    return "\n".join([first, *long_memo(row.memo), "Press an amount, or write one."])
+
+
 def question(row: Invoice) -> str:
     """Asks for the amount."""
     example = f"<code>{QUESTION_PLACEHOLDER}</code>"
@@ -222,20 +232,55 @@ def failed(row: Invoice) -> str:
 
 
 def payment_notice(
-    row: Invoice, owner: int, *, may_be_duplicate: bool = False, is_bare: bool = False
+    row: Invoice,
+    owner: int,
+    *,
+    is_owner: bool = True,
+    may_be_duplicate: bool = False,
+    is_bare: bool = False,
 ) -> str:
     """Tells an owner in private of a payment: how much, who asked for it, and where.
 
-    `is_bare`: without what people wrote.
+    `is_bare`: without what people wrote. `owner` may also be who asked for a bill or a collection,
+    and hears of each part.
     """
-    whom = "" if is_bare else f", requested {_by_whom(row, owner)}"
-    lines = [f"{FACE_SIGNS[Face.PAID]} Your node received {paid_amount(row)}{whom}."]
+    if row.board_id:
+        lines = [_part_notice(row, owner, is_owner=is_owner, is_bare=is_bare)]
+    else:
+        whom = "" if is_bare else f", requested {_by_whom(row, owner)}"
+        lines = [f"{FACE_SIGNS[Face.PAID]} Your node received {paid_amount(row)}{whom}."]
     lines += [*overpaid(row), *underpaid(row)]
     lines += test_network(row)
     lines += [] if is_bare else memo(row.memo)
     if may_be_duplicate:
         lines.append(MAY_BE_DUPLICATE)
     return _fitting(lines, MAX_TEXT)
+
+
+def _part_notice(row: Invoice, reader: int, *, is_owner: bool, is_bare: bool) -> str:
+    what = "" if is_bare else f" for {part_of(row, reader)}"
+    if is_owner:
+        return f"{FACE_SIGNS[Face.PAID]} Your node received {paid_amount(row)}{what}."
+    return f"{FACE_SIGNS[Face.PAID]} Paid: {paid_amount(row)}{what}."
+
+
+def part_of(row: Invoice, reader: int = 0) -> str:
+    """What the invoice of a board's seat is for, within a sentence."""
+    group = name(row.chat_title)
+    where = f" in {group}" if group else ""
+    is_payers = row.asker_id == reader
+    payer = "" if row.hidden else name(row.asker_name)
+    if row.part_kind is PartKind.GIFT:
+        by = "" if is_payers or not payer else f" from {payer}"
+        return f"{'your' if is_payers else 'a'} gift{by} to a collection{where}"
+    if row.part_kind is PartKind.OTHERS:
+        whose = name(row.part_for)
+        part = f"the part of {whose}" if whose else "somebody else's part"
+        by = "" if is_payers else f", paid by {payer or 'someone else'},"
+        return f"{part}{by} of a split{where}"
+    if is_payers:
+        return f"your part of a split{where}"
+    return f"the part of {payer} of a split{where}" if payer else f"a part of a split{where}"
 
 
 def _by_whom(row: Invoice, owner: int) -> str:
@@ -262,8 +307,13 @@ def announcement(
     `is_bare`: without what people wrote.
     """
     at = "" if payee is None else f" at {node_of(payee)}"
-    whom = "" if is_bare else f", requested by {mention(row)}"
-    lines = [f"{FACE_SIGNS[Face.PAID]} Received {paid_amount(row)}{at}{whom}."]
+    if row.board_id:
+        what = (
+            "" if is_bare else f" for {part_of(row, 0 if to is Audience.OWNERS else row.asker_id)}"
+        )
+    else:
+        what = "" if is_bare else f", requested by {mention(row)}"
+    lines = [f"{FACE_SIGNS[Face.PAID]} Received {paid_amount(row)}{at}{what}."]
     lines += [*overpaid(row), *underpaid(row)]
     lines += test_network(row)
     lines += [] if is_bare else memo(row.memo)

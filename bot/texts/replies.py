@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bot.core.board import Board
 from bot.core.invoice import Face, Invoice, State
 from bot.core.text import MAX_TEXT, length, spelled
 from bot.core.wishes import Cancelling, Renewing
 from bot.errors import NodeError, PermissionMissing, Refused
+from bot.texts.boards import first_line
 from bot.texts.cards import FACE_SIGNS
 from bot.texts.errors import reason, why
 from bot.texts.phrases import amount, escape, moment, name, paid_amount
@@ -26,6 +28,7 @@ PRIVATE_COMMANDS = (
 GROUP_COMMANDS = (
     ("invoice", "request a payment: /invoice 2100 pizza"),
     ("split", "split a bill: /split 84k/4 pizza"),
+    ("collect", "collect for something: /collect 500k gift"),
     ("invoices", "your latest invoices here"),
     ("cancel", "cancel an invoice: reply to its card"),
     ("id", "this group's id"),
@@ -115,6 +118,8 @@ def help_private(bot_name: str) -> str:
         "/cancel – cancel an invoice: reply to its card\n"
         "/id – your id, for the allow-list\n\n"
         f"In a group, write <code>/invoice@{escape(spelled(bot_name))} 2100 pizza</code>. "
+        "There you can also split a bill, <code>/split 84k/4 pizza</code>, or collect for "
+        "something, <code>/collect 500k gift</code>. "
         "The money goes straight to the bot owner's node, never through me."
     )
 
@@ -126,7 +131,11 @@ def help_group(bot_name: str) -> str:
         "⚡ <b>I make Lightning invoices.</b>\n"
         f"Write <code>/invoice@{name} 2100 pizza</code> and I reply with a QR code that anyone "
         "here can pay. I'll let you know when it is paid.\n"
-        f"To split a bill, write <code>/split@{name} 84k/4 pizza</code>: each of you pays a part.\n"
+        f"To split a bill, write <code>/split@{name} 84k/4 pizza</code>: each of you pays a part. "
+        f"With names instead of a number it is <code>/split@{name} 84k @bob @eve pizza</code>, "
+        "and without either I ask who is in.\n"
+        f"To collect for something, write <code>/collect@{name} 500k/21k gift</code>: a goal, and "
+        "what you suggest to give.\n"
         f"To cancel an invoice, reply to its card with /cancel@{name}. "
         f"To see yours, write /invoices@{name}."
     )
@@ -176,12 +185,13 @@ _STATES = {
 _UNCONFIRMED = f"{FACE_SIGNS[Face.UNCONFIRMED]} not confirmed"
 
 
-def latest(rows: Iterable[Invoice], *, in_group: bool) -> str:
-    """A person's invoices, newest first; as many as fit a message."""
+def latest(rows: Iterable[Invoice], boards: Iterable[Board] = (), *, in_group: bool) -> str:
+    """A person's invoices, splits and collections, newest first; as many as fit a message."""
     where = " here" if in_group else ""
     lines = [f"<b>Your latest invoices{where}</b>"]
-    for row in rows:
-        line = _one_of_the_latest(row)
+    both: list[Invoice | Board] = [*rows, *boards]
+    for each in sorted(both, key=lambda one: one.asked_at, reverse=True):
+        line = _one_of_the_latest(each) if isinstance(each, Invoice) else _board(each)
         if length("\n".join([*lines, line])) > MAX_TEXT:
             break
         lines.append(line)
@@ -190,10 +200,20 @@ def latest(rows: Iterable[Invoice], *, in_group: bool) -> str:
     return "\n".join(lines)
 
 
+def _board(shown: Board) -> str:
+    sign, _, state = first_line(shown).partition(" ")
+    return f"{sign} {state}{_memo(shown.memo)} · {moment(int(shown.asked_at), 'Dt')}"
+
+
+def _memo(text: str) -> str:
+    """The first line of a memo, short."""
+    first, *more = text.splitlines() or [""]
+    short = first if len(first) <= 40 and not more else first[:39] + "…"
+    return f" – {shown}" if (shown := name(short)) else ""
+
+
 def _one_of_the_latest(row: Invoice) -> str:
     figure = paid_amount(row) if row.state is State.SETTLED else amount(row)
-    first, *more = row.memo.splitlines() or [""]
-    short = first if len(first) <= 40 and not more else first[:39] + "…"
-    memo = f" – {shown}" if (shown := name(short)) else ""
+    memo = _memo(row.memo)
     state = _UNCONFIRMED if row.face is Face.UNCONFIRMED else _STATES.get(row.state, "")
     return f"{state} · {figure}{memo} · {moment(int(row.asked_at), 'Dt')}"

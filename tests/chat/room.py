@@ -78,6 +78,7 @@ class Node:
         self.says: NodeStatus | NodeError = NodeStatus(None, INFO)
         self.hindrance: NodeError | None = None
         self.away: NodeError | None = None
+        self.inbound_msat: int | None = None
         self.is_slow = False
 
     async def status(self) -> NodeStatus:
@@ -177,9 +178,11 @@ class Room:
             ),
             Boards(
                 actions=boards,
+                node=self.node,
                 admission=admission,
                 places=self.places,
                 replies=self.replies,
+                targets=targets,
                 telegram_bot=self.telegram_bot,
             ),
             Presses(

@@ -1,23 +1,26 @@
-"""A family of commands: /split, the press on a board, and the link that brings a part."""
+"""A family of commands: /split and /collect, presses on boards, and the links to private chats."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from telegram import CallbackQuery, Message
 from telegram.ext import CallbackQueryHandler, CommandHandler, filters
 
 from bot import texts
-from bot.actions import Asker, BoardActions
-from bot.chat import messages
+from bot.actions import Asker, BoardActions, Place
+from bot.chat import board_buttons, messages
 from bot.chat.admission import Admission
-from bot.chat.boards import PAY
-from bot.chat.client import TelegramBot
-from bot.chat.replies import Answer, Replies, Reply, reply
+from bot.chat.board_buttons import CHANGE, MANAGE_LINK, OF_A_SEAT, PAY_FOR, ManagePress, OnBoard
+from bot.chat.chats import Edit
+from bot.chat.client import Naming, TelegramBot
+from bot.chat.replies import Answer, IfNamed, Replies, Reply, reply
+from bot.chat.targets import AtNode, Targets
 from bot.chat.updates import PtbApplication
-from bot.core.text import clean_name
-from bot.core.wishes import Parting, Sitting, Splitting
+from bot.core.board import Board
+from bot.core.inbound import receivable_of
+from bot.core.wishes import Change, Changing, Parting, Sitting, Splitting
 from bot.errors import Refused
 from bot.places import Places
 
@@ -36,74 +39,248 @@ class Boards:
         self,
         *,
         actions: BoardActions,
+        node: AtNode,
         admission: Admission,
         places: Places,
         replies: Replies,
+        targets: Targets,
         telegram_bot: TelegramBot,
     ) -> None:
         self._actions = actions
+        self._node = node
         self._admission = admission
         self._places = places
         self._replies = replies
+        self._targets = targets
         self._telegram_bot = telegram_bot
 
     def register(self, application: PtbApplication) -> None:
         """Who handles what."""
-        callback = self._replies.to_message
+        callback, to_press = self._replies.to_message, self._replies.to_press
         linked = messages.ADDRESSED & filters.ChatType.PRIVATE & _HasToken()
+        on_boards = "|".join(OnBoard)
         for handler in (
             CommandHandler("split", callback(self.split), filters=messages.ASKS),
+            CommandHandler("collect", callback(self.collect), filters=messages.ASKS),
             CommandHandler("start", callback(self.start), filters=linked),
-            CallbackQueryHandler(self._replies.to_press(self.pressed), pattern=f"^{PAY}:"),
+            CallbackQueryHandler(to_press(self.pressed), pattern=f"^({on_boards}):"),
+            CallbackQueryHandler(to_press(self.pressed_to_pay_for), pattern=f"^{PAY_FOR}:"),
+            CallbackQueryHandler(to_press(self.pressed_to_manage), pattern=f"^{CHANGE}:"),
         ):
             application.add_handler(handler)
 
+    # new boards
+
     async def split(self, message: Message) -> Sequence[Reply]:
-        """/split <sum>/<people> [memo]: a new board."""
+        """/split <sum>/<people> [memo], or names, or neither: a new board.
+
+        Alone, as a reply to a board: that one at the end of the chat.
+        """
+        what = messages.after_command(message)
+
+        def make(asker: Asker, place: Place, age_s: float) -> Awaitable[_Made]:
+            named = messages.named(message)
+            return self._actions.split(
+                asker, messages.origin(message), place, what, named, age_s=age_s
+            )
+
+        return await self._new(message, what, make, texts.SPLIT_IN_GROUPS)
+
+    async def collect(self, message: Message) -> Sequence[Reply]:
+        """/collect <goal>/<suggested gift> [memo], or any for no goal: a new board."""
+        what = messages.after_command(message)
+
+        def make(asker: Asker, place: Place, age_s: float) -> Awaitable[_Made]:
+            return self._actions.collect(asker, messages.origin(message), place, what, age_s=age_s)
+
+        return await self._new(message, what, make, texts.COLLECT_IN_GROUPS)
+
+    async def _new(
+        self,
+        message: Message,
+        what: str,
+        make: Callable[[Asker, Place, float], Awaitable[_Made]],
+        in_groups: str,
+    ) -> Sequence[Reply]:
         asker = messages.asker(message)
         if not self._admission.may_ask(message, asker):
             return await self._admission.stranger(message, asker)
         if messages.is_private(message):
-            return [reply(message, texts.SPLIT_IN_GROUPS)]
+            return [reply(message, in_groups)]
+        if not what and (board := await self._replied_to(message)) is not None:
+            return await self._again(message, asker, board)
+        place = messages.place(message, self._places)
         try:
-            came_of_it = await self._actions.split(
-                asker,
-                messages.origin(message),
-                messages.place(message, self._places),
-                messages.after_command(message),
-                age_s=self._admission.age_s(message),
-            )
+            came_of_it, board = await make(asker, place, self._admission.age_s(message))
         except Refused as error:
             return [reply(message, texts.refusal(error))]
         if came_of_it is Splitting.TOO_LATE:
             return await self._admission.too_late(message, asker)
         said = texts.splitting(came_of_it)
+        if board is not None:
+            can = receivable_of(board.sum_msat, self._node.inbound_msat)
+            said = "" if can is None or not board.sum_msat else texts.too_little_inbound(can)
         return [reply(message, said)] if said else []
 
+    async def _replied_to(self, message: Message) -> Board | None:
+        """The board that somebody replies to, by its message or by the command that made it."""
+        to = messages.replied(message)
+        if to is None:
+            return None
+        return await self._actions.board_of(self._places.now(message.chat.id), to.message_id)
+
+    async def _again(self, message: Message, asker: Asker, board: Board) -> Sequence[Reply]:
+        """The board at the end of its chat; also where its message was deleted."""
+        if (late := await self._admission.late(message, asker)) is not None:
+            return late
+        came_of_it = await self._actions.change(board.id, Change.MOVE, 0, asker)
+        if came_of_it is Changing.DONE:
+            return []
+        return [reply(message, texts.changing(Change.MOVE, came_of_it))]
+
+    # presses on boards
+
     async def pressed(self, query: CallbackQuery) -> Sequence[Reply]:
-        """A press on "Pay my part": a seat, and the link to the private chat."""
-        person_id = query.from_user.id
-        by = Asker(person_id, clean_name(query.from_user.full_name or ""))
-        message = query.message
-        came_of_it, token = Sitting.NOT_TRACKED, ""
-        if message is not None:
-            handle = (query.data or "").partition(":")[2]
-            chat_id = self._places.now(message.chat.id)
-            came_of_it, token = await self._actions.sit(handle, chat_id, by)
+        """A press on a button under a board."""
+        verb, _, handle = (query.data or "").partition(":")
+        person = query.from_user
+        nothing = [Answer(query.id, person.id, texts.sitting(Sitting.NOT_TRACKED), alert=True)]
+        if query.message is None:
+            return nothing
+        chat_id = self._places.now(query.message.chat.id)
+        on = OnBoard(verb)
+        if on in (OnBoard.ASK, OnBoard.MANAGE):
+            board = await self._actions.by_handle(handle)
+            if board is None or board.chat_id != chat_id:
+                return nothing
+            return await self._if_allowed(
+                query, board, self._asks if on is OnBoard.ASK else self._leads
+            )
+
+        async def then(naming: Naming) -> Sequence[Reply]:
+            by = messages.presser(person, naming)
+            if on is OnBoard.PAY:
+                return [await self._seated(query, handle, chat_id, by)]
+            joined = await self._actions.join(handle, chat_id, by, is_in=on is OnBoard.JOIN)
+            return [Answer(query.id, person.id, texts.joining(joined))]
+
+        if on is OnBoard.LEAVE or await self._actions.knows(handle, person.id):
+            return await then(Naming.NAME)
+        unknown = [Answer(query.id, person.id, texts.TRY_AGAIN, alert=True)]
+        is_public = bool(query.message.chat.username)
+        return [IfNamed(chat_id, person.id, is_public, then, unknown)]
+
+    async def _seated(self, query: CallbackQuery, handle: str, chat_id: int, by: Asker) -> Answer:
+        """A seat, and the link to the private chat."""
+        came_of_it, token = await self._actions.sit(handle, chat_id, by)
         if came_of_it is Sitting.SEATED:
-            url = f"https://t.me/{self._telegram_bot.username}?start={token}"
-            return [Answer(query.id, person_id, "", url=url)]
-        return [Answer(query.id, person_id, texts.sitting(came_of_it), alert=True)]
+            return Answer(query.id, by.id, "", url=self._link(token))
+        return Answer(query.id, by.id, texts.sitting(came_of_it), alert=True)
+
+    def _link(self, token: str) -> str:
+        return f"https://t.me/{self._telegram_bot.username}?start={token}"
+
+    async def _if_allowed(
+        self,
+        query: CallbackQuery,
+        board: Board,
+        act: Callable[[CallbackQuery, Board, Asker], Awaitable[Sequence[Reply]]],
+    ) -> Sequence[Reply]:
+        """Those who manage a board: who asked, the group's admins, the bot's owners."""
+        by = messages.presser(query.from_user)
+
+        async def then() -> Sequence[Reply]:
+            return await act(query, board, by)
+
+        no = Answer(query.id, by.id, texts.NOT_ALLOWED, alert=True)
+        unknown = Answer(query.id, by.id, texts.TRY_AGAIN, alert=True)
+        return await self._targets.if_allowed(board, by, then, [no], [unknown])
+
+    async def _asks(self, query: CallbackQuery, board: Board, by: Asker) -> Sequence[Reply]:
+        """Ask now: everybody who is in has a part."""
+        try:
+            said = texts.fixing(await self._actions.fix(board.id))
+        except Refused as refused:
+            said = texts.why(refused)
+        return [Answer(query.id, by.id, said, alert=True)]
+
+    async def _leads(self, query: CallbackQuery, board: Board, by: Asker) -> Sequence[Reply]:
+        """Manage: the link to the private chat."""
+        return [Answer(query.id, by.id, "", url=self._link(f"{MANAGE_LINK}{board.handle}"))]
+
+    # in private
 
     async def start(self, message: Message) -> Sequence[Reply]:
-        """/start <token>, as the link sends it: the invoice of that seat."""
-        by = messages.asker(message)
+        """/start <token>, of a link: the invoice of that seat, or how a board is managed."""
         token = messages.after_command(message)
-        place = messages.place(message, self._places)
+        if token.startswith(MANAGE_LINK):
+            return await self._manage(message, token.removeprefix(MANAGE_LINK))
+        by, place = messages.asker(message), messages.place(message, self._places)
         came_of_it, row = await self._actions.part(token, by, place)
         if came_of_it is Parting.ASKED:
             return []
+        if came_of_it is Parting.PAID_OWN:
+            board = await self._actions.to_pay_for(token, by)
+            keyboard = None if board is None else board_buttons.pay_for(board, token)
+            text = texts.parting(came_of_it)
+            if board is not None and keyboard is not None:
+                text = f"{text} {texts.pay_for(board)}"
+            return [reply(message, text, keyboard=keyboard)]
         said = reply(message, texts.parting(came_of_it))
         if came_of_it is Parting.THERE and row is not None and row.card_id is not None:
             return [replace(said, reply_to=row.card_id)]
         return [said] if came_of_it is not Parting.THERE else []
+
+    async def pressed_to_pay_for(self, query: CallbackQuery) -> Sequence[Reply]:
+        """A press on somebody else's part."""
+        by, wanted = messages.presser(query.from_user), board_buttons.read_pay_for(query.data or "")
+        came_of_it = Parting.NOT_YOURS
+        if wanted is not None and query.message is not None and query.message.chat.id == by.id:
+            token, number = wanted
+            came_of_it, _ = await self._actions.part(token, by, Place(by.id), number)
+        said = texts.parting(came_of_it)
+        return [Answer(query.id, by.id, said, alert=came_of_it is not Parting.ASKED)]
+
+    async def _manage(self, message: Message, handle: str) -> Sequence[Reply]:
+        asker = messages.asker(message)
+        board = await self._actions.by_handle(handle)
+        if board is None:
+            return [reply(message, texts.sitting(Sitting.NOT_TRACKED))]
+
+        async def then() -> Sequence[Reply]:
+            return [reply(message, texts.manage(board), keyboard=board_buttons.manage(board))]
+
+        no, unknown = reply(message, texts.NOT_ALLOWED), reply(message, texts.TRY_AGAIN)
+        return await self._targets.if_allowed(board, asker, then, [no], [unknown])
+
+    async def pressed_to_manage(self, query: CallbackQuery) -> Sequence[Reply]:
+        """A press on a button of how a board is managed."""
+        press = board_buttons.read_manage(query.data or "")
+        board = None if press is None else await self._actions.by_handle(press.handle)
+        if press is None or board is None:
+            said = texts.sitting(Sitting.NOT_TRACKED)
+            return [Answer(query.id, query.from_user.id, said, alert=True)]
+
+        async def act(query: CallbackQuery, board: Board, by: Asker) -> Sequence[Reply]:
+            return await self._changed(query, board, by, press)
+
+        return await self._if_allowed(query, board, act)
+
+    async def _changed(
+        self, query: CallbackQuery, board: Board, by: Asker, press: ManagePress
+    ) -> Sequence[Reply]:
+        """What came of it, and the panel as it is then."""
+        change, said = press.change, ""
+        asked = change if change in OF_A_SEAT and not press.number else None
+        if change is not None and asked is None:
+            came_of_it = await self._actions.change(board.id, change, press.number, by)
+            said = texts.changing(change, came_of_it)
+            board = await self._actions.by_handle(press.handle) or board
+        answer = Answer(query.id, by.id, said)
+        if query.message is None:
+            return [answer]
+        text, keyboard = texts.manage(board, asked), board_buttons.manage(board, asked)
+        return [answer, Edit(query.message.chat.id, query.message.message_id, text, keyboard)]
+
+
+_Made = tuple[Splitting, Board | None]

@@ -10,7 +10,7 @@ from telegram import Message
 from telegram.ext import CommandHandler, MessageHandler
 
 from bot import texts
-from bot.actions import Actions, Asker, BoardActions
+from bot.actions import Actions, Asker, BoardActions, Place
 from bot.chat import messages
 from bot.chat.admission import Admission
 from bot.chat.buttons import named
@@ -106,7 +106,8 @@ class Invoices:
         if not in_private and not to_us:
             return []
         asker, place = messages.asker(message), messages.place(message, self._places)
-        if not self._admission.may_ask(message, asker):
+        is_known = self._admission.may_ask(message, asker)
+        if not is_known and not await self._is_giver(asker, place):
             return []
         if messages.is_reply(message) and not to_us:
             return [reply(message, texts.help_private(self._telegram_bot.username))]
@@ -138,6 +139,11 @@ class Invoices:
             case Answered.NO_QUESTION | Answered.OTHER_CARD if in_private:
                 return [reply(message, texts.help_private(self._telegram_bot.username))]
         return []
+
+    async def _is_giver(self, asker: Asker, place: Place) -> bool:
+        """Whether somebody who may ask for nothing is asked how much they give."""
+        question = await self._actions.question(asker, place)
+        return question is not None and question.board_id > 0
 
     async def cancel(self, message: Message) -> Sequence[Reply]:
         """/cancel as a reply to a card or a board; alone it ends the question that is open."""
@@ -213,4 +219,5 @@ class Invoices:
         in_group = not messages.is_private(message)
         chat_id = self._places.now(message.chat.id) if in_group else None
         rows = await self._actions.latest(asker.id, chat_id)
-        return [reply(message, texts.latest(rows, in_group=in_group))]
+        boards = await self._boards.latest(asker.id, chat_id)
+        return [reply(message, texts.latest(rows, boards, in_group=in_group))]

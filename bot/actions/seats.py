@@ -1,0 +1,377 @@
+"""The jobs behind boards: what is wanted of seats, checked and written in one transaction.
+
+A job is a function of the values that it gets: it may run twice, in the writer's thread.
+"""
+
+from __future__ import annotations
+
+from bot.actions import jobs
+from bot.actions.values import Asker, Drawn, Origin, Place, Rules
+from bot.core import delivery, split, work
+from bot.core.board import (
+    FREED,
+    HOUR_S,
+    MAX_GIFTS,
+    MOVE_EVERY_S,
+    PARTS_AN_HOUR,
+    REMIND_EVERY_S,
+    Board,
+    BoardColumns,
+    BoardState,
+    Seat,
+    SeatColumns,
+    board_changes,
+    in_parts,
+)
+from bot.core.invoice import Invoice, PartKind, State
+from bot.core.wishes import Change, Changing, Fixing, Joining, Leaving, Parting, Sitting, Splitting
+from bot.core.work import Do, Lane
+from bot.store import Tx
+
+#: Boards of one chat that are open, and new ones of one person in so many seconds.
+OPEN_A_CHAT = 5
+NEW_A_PERSON, NEW_WITHIN_S = 3, 600.0
+
+
+# found
+
+
+def by_origin(tx: Tx, origin: Origin, bot_id: int) -> Board | None:
+    """The board that a command to this bot made."""
+    return tx.boards.by_origin(origin.chat_id, origin.message_id, bot_id)
+
+
+def by_handle(tx: Tx, handle: str) -> Board | None:
+    """The board whose buttons carry this."""
+    return tx.boards.by_handle(handle)
+
+
+def of_message(tx: Tx, chat_id: int, message_id: int, bot_id: int) -> Board | None:
+    """The board that a message shows, or that a command to this bot made."""
+    shown = tx.boards.by_message(chat_id, message_id)
+    return shown or tx.boards.by_origin(chat_id, message_id, bot_id)
+
+
+def latest(tx: Tx, asker_id: int, chat_id: int | None) -> list[Board]:
+    """The newest boards of a person."""
+    return tx.boards.latest(asker_id, chat_id, limit=jobs.LATEST)
+
+
+def knows(tx: Tx, handle: str, person_id: int) -> bool:
+    """Whether this person has a seat there, and it is known what everybody may read."""
+    board = tx.boards.by_handle(handle)
+    mine = [] if board is None else [seat for seat in board.seats if seat.person_id == person_id]
+    return any(seat.name or seat.hidden for seat in mine)
+
+
+def _here(tx: Tx, handle: str, chat_id: int) -> Board | None:
+    """The board of a button in this chat. A duplicate of its message is as good: the button says
+    which board it is."""
+    board = tx.boards.by_handle(handle)
+    return None if board is None or board.chat_id != chat_id else board
+
+
+# new
+
+
+def new(
+    tx: Tx, columns: BoardColumns, made: list[Seat], is_owner: bool, now: float
+) -> tuple[Splitting, Board | None]:
+    """A new board with these seats, or the one that this command made already."""
+    there = tx.boards.by_origin(
+        columns["origin_chat_id"], columns["origin_message_id"], columns["bot_id"]
+    )
+    if there is not None:
+        return Splitting.AGAIN, there
+    if not is_owner:
+        if tx.boards.open_in_chat(columns["chat_id"]) >= OPEN_A_CHAT:
+            return Splitting.TOO_MANY_OPEN, None
+        # What was asked for long after now was asked for while the host's clock was ahead.
+        since, until = now - NEW_WITHIN_S, now + NEW_WITHIN_S
+        if tx.boards.asked_since(columns["asker_id"], since, until) >= NEW_A_PERSON:
+            return Splitting.TOO_OFTEN, None
+    return Splitting.MADE, tx.boards.add(made, **columns)
+
+
+# who takes part
+
+
+def sit(
+    tx: Tx, handle: str, chat_id: int, by: Asker, token: str
+) -> tuple[Sitting, str, Board | None]:
+    """A seat for somebody who pressed, and its token: their own, else a free one."""
+    board = _here(tx, handle, chat_id)
+    if board is None:
+        return Sitting.NOT_TRACKED, "", None
+    if board.state is BoardState.JOINING:
+        return Sitting.JOINING, "", None
+    if board.state is not BoardState.OPEN:
+        return Sitting.CLOSED, "", None
+    seat = _seat_for(board, by) if board.is_split else _gift_for(tx, board, by)
+    if seat is None:
+        return Sitting.FULL, "", None
+    token = seat.token if seat.token and seat.person_id == by.id else token
+    is_renamed = seat.person_id != by.id or not (seat.name or seat.hidden)
+    tx.boards.update_seat(
+        board.id,
+        seat.number,
+        person_id=by.id,
+        name=by.name if is_renamed else seat.name,
+        hidden=by.hidden if is_renamed else seat.hidden,
+        username="",
+        token=token,
+        leaving=False,
+    )
+    tx.boards.touch(board.id)
+    return Sitting.SEATED, token, board
+
+
+def _seat_for(board: Board, by: Asker) -> Seat | None:
+    """Theirs that is to be paid, that is kept for them, that is paid, or a free one."""
+    mine = [seat for seat in board.seats if seat.person_id == by.id]
+    username = by.username.casefold()
+    kept = [seat for seat in board.unpaid if username and seat.username == username]
+    unpaid = [seat for seat in mine if not seat.is_done]
+    free = [seat for seat in board.seats if seat.is_free]
+    return next(iter([*unpaid, *kept, *mine, *free]), None)
+
+
+def _gift_for(tx: Tx, board: Board, by: Asker) -> Seat | None:
+    """A seat for a gift: each that is paid is one, and anybody may give again."""
+    mine = [seat for seat in board.unpaid if seat.person_id == by.id]
+    if mine:
+        return mine[0]
+    if len(board.seats) >= MAX_GIFTS:  # somebody pressed, and never gave
+        return next((seat for seat in board.unpaid if not seat.is_live), None)
+    seat = Seat(number=len(board.seats) + 1, amount_msat=0)
+    tx.boards.add_seat(board.id, seat)
+    return seat
+
+
+def join(tx: Tx, handle: str, chat_id: int, by: Asker, is_in: bool) -> Joining:
+    """Somebody takes part in a bill that nobody is asked for yet, or does not."""
+    board = _here(tx, handle, chat_id)
+    if board is None:
+        return Joining.NOT_TRACKED
+    if board.state is not BoardState.JOINING:
+        return Joining.OVER if board.state is BoardState.OPEN else Joining.CLOSED
+    seats = [seat for seat in board.seats if seat.person_id != by.id]
+    is_new = len(seats) == len(board.seats)
+    if is_in and is_new and len(seats) >= split.MAX_SEATS:
+        return Joining.FULL
+    if is_in == is_new:
+        if is_in:
+            number = max((seat.number for seat in seats), default=0) + 1
+            own = Seat(
+                number=number, amount_msat=0, person_id=by.id, name=by.name, hidden=by.hidden
+            )
+            seats.append(own)
+        tx.boards.replace_seats(board.id, seats)
+        tx.boards.touch(board.id)
+    return Joining.IN if is_in else Joining.OUT
+
+
+def fix(tx: Tx, board_id: int, rules: Rules) -> Fixing:
+    """The number of people is fixed, and each has a part. Raises `AmountRefused`."""
+    board = tx.boards.get(board_id)
+    if board is None or board.state in (BoardState.CLOSING, BoardState.CLOSED):
+        return Fixing.CLOSED
+    if board.state is BoardState.OPEN:
+        return Fixing.ALREADY_FIXED
+    if len(board.seats) < split.MIN_SEATS:
+        return Fixing.TOO_FEW
+    rules.check_parts(board.sum_msat, len(board.seats))
+    tx.boards.replace_seats(board_id, in_parts(board.seats, board.sum_msat))
+    tx.boards.update(board_id, state=BoardState.OPEN)
+    tx.boards.touch(board_id)
+    return Fixing.FIXED
+
+
+def leave(tx: Tx, payment_hash: bytes) -> Leaving:
+    """The seat of this part is wanted free."""
+    row = tx.invoices.by_hash(payment_hash)
+    board = None if row is None else tx.boards.get(row.board_id)
+    seat = None if row is None or board is None else board.seat(row.part)
+    if row is None or board is None or seat is None or seat.person_id != row.asker_id:
+        return Leaving.NOT_TRACKED
+    if seat.is_done:
+        return Leaving.PAID
+    tx.boards.update_seat(board.id, seat.number, leaving=True)
+    tx.boards.touch(board.id)
+    return Leaving.LEAVING
+
+
+# parts
+
+
+def part(
+    tx: Tx, token: str, number: int | None, by: Asker, place: Place, drawn: Drawn, now: float
+) -> tuple[Parting, Invoice | None]:
+    """The invoice of a seat, a new one where there is none that can be paid."""
+    found = tx.boards.by_token(token)
+    if found is None or found[1].person_id != by.id:
+        return Parting.NOT_YOURS, None
+    board, own = found
+    seat = own if number is None else board.seat(number)
+    if seat is None:
+        return Parting.NOT_YOURS, None
+    if not board.takes_payments(now):
+        return Parting.PAID if seat.is_done else Parting.CLOSED, None
+    if seat.is_done:
+        return Parting.PAID_OWN if number is None else Parting.PAID, None
+    before = seat.part
+    if before is not None and seat.is_live:
+        if before.asker_id == by.id and not before.cancel_wanted:
+            return Parting.THERE, before
+        if not before.cancel_wanted:  # somebody else wants to pay it: the node's word comes first
+            before = tx.invoices.want_cancelled(before, now, by="" if by.hidden else by.name)
+        return Parting.CANCELLING, before
+    if tx.boards.parts_since(board.id, by.id, now - HOUR_S, now + HOUR_S) >= PARTS_AN_HOUR:
+        return Parting.TOO_MANY, None
+    if not board.is_split:
+        jobs.drop_question(tx, place.chat_id, place.thread_id, by.id)
+    row, _ = tx.invoices.add(
+        origin_chat_id=board.origin_chat_id,
+        origin_message_id=board.origin_message_id,
+        part=seat.number,
+        renewal=0 if before is None else before.renewal + 1,
+        bot_id=board.bot_id,
+        board_id=board.id,
+        part_kind=_kind(board, seat, by),
+        part_for="" if seat is own else seat.public_name,
+        requester_id=max(0, board.asker_id),
+        hidden=own.hidden,
+        suggested_msat=board.suggested_msat,
+        chat_id=place.chat_id,
+        asker_id=by.id,
+        asker_name=by.name,
+        chat_title=board.chat_title,
+        asked_at=now,
+        amount_msat=seat.amount_msat if board.is_split else None,
+        memo=board.memo,
+        state=State.PENDING if board.is_split else State.ASKING,
+        **drawn,
+    )
+    if before is not None and not before.replaced:  # its card offers no renewal from now on
+        tx.invoices.update(before.id, replaced=True, **work.wanted(now, Lane.COMMAND))
+    return Parting.ASKED, row
+
+
+def _kind(board: Board, seat: Seat, by: Asker) -> PartKind:
+    if not board.is_split:
+        return PartKind.GIFT
+    return PartKind.OWN if seat.person_id == by.id else PartKind.OTHERS
+
+
+def to_pay_for(tx: Tx, token: str, by: Asker, now: float) -> Board | None:
+    """The bill of this person's seat, where parts of it can be paid."""
+    found = tx.boards.by_token(token)
+    if found is None or found[1].person_id != by.id:
+        return None
+    board, _ = found
+    return board if board.is_split and board.takes_payments(now) else None
+
+
+def token_of(tx: Tx, payment_hash: bytes, by: Asker) -> str:
+    """The token of this person's seat on the board that a part is of."""
+    row = tx.invoices.by_hash(payment_hash)
+    board = None if row is None or not row.board_id else tx.boards.get(row.board_id)
+    if board is None:
+        return ""
+    return next((seat.token for seat in board.seats if seat.person_id == by.id), "")
+
+
+def hide(tx: Tx, payment_hash: bytes, is_hidden: bool) -> Invoice | None:
+    """Whether the name of who gives this is shown: on the board, and to those who hear of it."""
+    row = tx.invoices.by_hash(payment_hash)
+    if row is None or row.part_kind is not PartKind.GIFT:
+        return None
+    board = tx.boards.get(row.board_id)
+    seat = None if board is None else board.seat(row.part)
+    if seat is not None and seat.person_id == row.asker_id:
+        tx.boards.update_seat(row.board_id, row.part, hidden=is_hidden)
+        tx.boards.touch(row.board_id)
+    return tx.invoices.update(row.id, hidden=is_hidden)
+
+
+# those who manage it
+
+
+def change(tx: Tx, board_id: int, wanted: Change, number: int, by: Asker, now: float) -> Changing:
+    """What those who manage a board want of it."""
+    board = tx.boards.get(board_id)
+    if board is None:
+        return Changing.NOT_TRACKED
+    if wanted is Change.MOVE:
+        return _move(tx, board, now)
+    is_going_on = board.state in (BoardState.JOINING, BoardState.OPEN)
+    if not is_going_on or (board.state is BoardState.JOINING and wanted is not Change.CLOSE):
+        return Changing.CLOSED
+    tx.boards.touch(board_id)
+    match wanted:
+        case Change.CLOSE:
+            name = "" if by.id == board.asker_id or by.hidden else by.name
+            tx.boards.update(board_id, state=BoardState.CLOSING, closed_by=name)
+            return Changing.DONE
+        case Change.REMIND:
+            return _remind(tx, board, now)
+        case Change.ADD:
+            return _add(tx, board)
+    return _change_seat(tx, board, wanted, board.seat(number))
+
+
+def _change_seat(tx: Tx, board: Board, wanted: Change, seat: Seat | None) -> Changing:
+    if seat is None or not board.is_split:
+        return Changing.NOTHING
+    if seat.is_paid:
+        return Changing.PAID
+    columns = SeatColumns(otherwise=wanted is Change.SETTLE)
+    if wanted is Change.FREE:
+        if not (seat.person_id or seat.username):
+            return Changing.NOTHING
+        columns = {"leaving": True, **columns} if seat.is_live else {**FREED, **columns}
+    tx.boards.update_seat(board.id, seat.number, **columns)
+    is_later = seat.is_live and wanted is not Change.UNSETTLE
+    return Changing.LATER if is_later else Changing.DONE
+
+
+def _move(tx: Tx, board: Board, now: float) -> Changing:
+    if abs(now - board.moved_at) < MOVE_EVERY_S:
+        return Changing.TOO_SOON
+    tx.boards.update(
+        board.id,
+        **board_changes(
+            move_wanted=True,
+            moved_at=now,
+            undeliverable=False,
+            **delivery.once_more(board, Do.SEND_CARD),
+        ),
+    )
+    tx.boards.touch(board.id)
+    return Changing.DONE
+
+
+def _remind(tx: Tx, board: Board, now: float) -> Changing:
+    if not board.is_split or not board.unpaid:
+        return Changing.NOTHING
+    if abs(now - board.reminded_at) < REMIND_EVERY_S:
+        return Changing.TOO_SOON
+    tx.boards.update(
+        board.id,
+        **board_changes(
+            remind_wanted=True, reminded_at=now, **delivery.once_more(board, Do.REMIND)
+        ),
+    )
+    return Changing.DONE
+
+
+def _add(tx: Tx, board: Board) -> Changing:
+    """One seat more, of the same amount: the sum grows."""
+    if not board.is_split:
+        return Changing.NOTHING
+    if len(board.seats) >= split.MAX_SEATS:
+        return Changing.FULL
+    amount_msat = min(seat.amount_msat for seat in board.seats)
+    tx.boards.add_seat(board.id, Seat(number=len(board.seats) + 1, amount_msat=amount_msat))
+    tx.boards.update(board.id, sum_msat=board.sum_msat + amount_msat)
+    return Changing.DONE

@@ -1,0 +1,144 @@
+"""The buttons under boards, and those in private: pay for others, manage. Knows keyboards."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+
+from bot import texts
+from bot.core.board import Board, BoardState, Seat
+from bot.core.wishes import Change
+
+#: What the link to how a board is managed begins with, before the board's handle.
+MANAGE_LINK = "manage-"
+#: What leads back from a choice.
+BACK = "back"
+#: Changes that are of one seat.
+OF_A_SEAT = (Change.FREE, Change.SETTLE, Change.UNSETTLE)
+
+
+class OnBoard(StrEnum):
+    """What a button under a board does; its data is this and the board's handle."""
+
+    PAY = "pay"  # or give
+    JOIN = "in"
+    LEAVE = "out"
+    ASK = "ask"
+    MANAGE = "manage"
+
+
+#: In private: another one's part, with the token of the presser's own seat and a number.
+PAY_FOR = "for"
+#: In private: how a board is managed.
+CHANGE = "m"
+
+
+class ManagePress(NamedTuple):
+    """What a button of somebody who manages a board carries; `number` 0: of no seat yet."""
+
+    change: Change | None  # None: back
+    handle: str
+    number: int
+
+
+def under_board(board: Board) -> InlineKeyboardMarkup | None:
+    """The buttons under a board; none once nothing more can be paid."""
+    manage = _on(board, OnBoard.MANAGE, texts.MANAGE_BUTTON)
+    match board.state:
+        case BoardState.JOINING:
+            join = _on(board, OnBoard.JOIN, texts.JOIN_BUTTON)
+            leave = _on(board, OnBoard.LEAVE, texts.LEAVE_BUTTON)
+            ask = _on(board, OnBoard.ASK, texts.ASK_BUTTON)
+            return InlineKeyboardMarkup([[join, leave], [ask, manage]])
+        case BoardState.OPEN:
+            label = texts.PAY_BUTTON if board.is_split else texts.GIVE_BUTTON
+            return InlineKeyboardMarkup([[_on(board, OnBoard.PAY, label), manage]])
+    return None
+
+
+def _on(board: Board, verb: OnBoard, text: str) -> InlineKeyboardButton:
+    return InlineKeyboardButton(text, callback_data=f"{verb}:{board.handle}")
+
+
+def pay_for(board: Board, token: str) -> InlineKeyboardMarkup | None:
+    """A button for each part that somebody has to pay; None where there is none."""
+    rows = [
+        [_seat(seat, f"{PAY_FOR}:{token}:{seat.number}")]
+        for seat in board.unpaid
+        if seat.token != token
+    ]
+    return InlineKeyboardMarkup(rows) if rows else None
+
+
+def manage(board: Board, asked: Change | None = None) -> InlineKeyboardMarkup | None:
+    """What can be done with a board; where a seat is `asked` for, these."""
+    if asked is not None:
+        rows = [
+            [_seat(seat, _change(board, asked, seat.number))] for seat in _choices(board, asked)
+        ]
+        back = InlineKeyboardButton(
+            texts.BACK_BUTTON, callback_data=f"{CHANGE}:{BACK}:{board.handle}:0"
+        )
+        return InlineKeyboardMarkup([*rows, [back]])
+    if board.state is BoardState.CLOSED:
+        return InlineKeyboardMarkup([[_labelled(board, Change.MOVE)]])
+    if board.state is BoardState.OPEN and board.is_split:
+        pairs = [
+            [Change.FREE, Change.ADD],
+            [Change.SETTLE, Change.UNSETTLE],
+            [Change.REMIND, Change.MOVE],
+            [Change.CLOSE],
+        ]
+    elif board.state is BoardState.CLOSING:
+        pairs = [[Change.MOVE]]
+    else:
+        pairs = [[Change.MOVE, Change.CLOSE]]
+    return InlineKeyboardMarkup([[_labelled(board, each) for each in pair] for pair in pairs])
+
+
+def _choices(board: Board, asked: Change) -> list[Seat]:
+    match asked:
+        case Change.FREE:
+            return [s for s in board.seats if not s.is_paid and (s.person_id or s.username)]
+        case Change.UNSETTLE:
+            return [seat for seat in board.seats if seat.otherwise and not seat.is_paid]
+    return list(board.unpaid)
+
+
+def _labelled(board: Board, change: Change) -> InlineKeyboardButton:
+    return InlineKeyboardButton(texts.CHANGES[change], callback_data=_change(board, change, 0))
+
+
+def _seat(seat: Seat, data: str) -> InlineKeyboardButton:
+    return InlineKeyboardButton(texts.part_label(seat), callback_data=data)
+
+
+def _change(board: Board, change: Change, number: int) -> str:
+    return f"{CHANGE}:{change}:{board.handle}:{number}"
+
+
+def read_pay_for(data: str) -> tuple[str, int] | None:
+    """The token and the seat's number, None where it is not ours."""
+    parts = data.split(":")
+    if len(parts) != 3 or parts[0] != PAY_FOR or not _is_number(parts[2]):
+        return None
+    return parts[1], int(parts[2])
+
+
+def read_manage(data: str) -> ManagePress | None:
+    """What a button of `manage` carries, None where it is not ours."""
+    parts = data.split(":")
+    if len(parts) != 4 or parts[0] != CHANGE or not _is_number(parts[3]):
+        return None
+    if parts[1] == BACK:
+        return ManagePress(None, parts[2], 0)
+    try:
+        return ManagePress(Change(parts[1]), parts[2], int(parts[3]))
+    except ValueError:
+        return None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 4

@@ -1,0 +1,87 @@
+"""What people write after /collect, and how much of a goal is reached. Knows no sentence.
+
+What is accepted::
+
+    500k            500k speakers      a goal
+    500k/21k        500k/21k speakers  a goal and a suggested gift, right behind the slash
+    any             any/21k speakers   no goal
+
+Nothing is guessed: what could be read in two ways is refused, with an example that works.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from bot.core.amount_numbers import ALL_SATS
+from bot.core.amount_problems import Problem, quotable, refuse
+from bot.core.amounts import check_range, parse_amount, split_off
+from bot.errors import AmountRefused
+
+EXAMPLE = "500k speakers"
+WITH_SUGGESTION = "500k/21k speakers"
+#: What is offered as a gift where nothing is suggested, in satoshi.
+QUICK_SATS = (1_000, 5_000, 21_000)
+
+_SLASH = re.compile(r"([^/\n]{1,40}?)(\s*)/(\s*)(\S*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Pot:
+    """A goal and a suggested gift in millisatoshi, 0 for none, and what for."""
+
+    goal_msat: int
+    suggested_msat: int
+    memo: str
+
+
+def parse(text: str, *, min_sats: int, max_sats: int) -> Pot:
+    """What follows /collect. Raises `AmountRefused`; a suggestion is within the limits."""
+    text = text.strip()
+    if not text or text.startswith("/"):
+        refuse(Problem.GOAL_MISSING, EXAMPLE)
+    match = _SLASH.match(text)
+    goal_msat = _alone(match[1]) if match else None
+    if match is None or goal_msat is None:
+        goal_msat, memo = split_off(text)
+        return Pot(_within_reason(goal_msat), 0, memo)
+    goal, before, behind, gift = match.groups()
+    if before or behind:
+        refuse(Problem.SUGGESTION_APART, WITH_SUGGESTION)
+    suggested_msat = _gift(goal.strip(), gift)
+    check_range(suggested_msat, min_sats=min_sats, max_sats=max_sats)
+    if 0 < goal_msat < suggested_msat:
+        refuse(Problem.SUGGESTION_ABOVE_GOAL, WITH_SUGGESTION)
+    return Pot(_within_reason(goal_msat), suggested_msat, text[match.end() :].strip())
+
+
+def quick_gifts(suggested_msat: int) -> list[int]:
+    """What a giver can choose by a button, in msat: what is suggested, and a few amounts."""
+    quick = (1000 * sats for sats in QUICK_SATS)
+    return list(dict.fromkeys([*([suggested_msat] if suggested_msat else []), *quick]))
+
+
+def _alone(text: str) -> int | None:
+    """The amount in msat, None where more than that is written: "500k for a/b"."""
+    try:
+        return parse_amount(text)
+    except AmountRefused as error:
+        if error.problem is Problem.NOT_ALONE:
+            return None
+        raise
+
+
+def _gift(goal: str, text: str) -> int:
+    try:
+        gift_msat = parse_amount(text)
+    except AmountRefused:
+        gift_msat = 0
+    if not gift_msat:
+        refuse(Problem.SUGGESTION_UNREADABLE, f"{goal}/21k", shown=quotable(text))
+    return gift_msat
+
+
+def _within_reason(goal_msat: int) -> int:
+    check_range(goal_msat, min_sats=1, max_sats=ALL_SATS)
+    return goal_msat

@@ -1,0 +1,167 @@
+"""A collection, end to end: gifts of any amount, names that are hidden, a goal."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot import texts
+from bot.core.invoice import Face
+from bot.core.wishes import Change, Splitting
+from bot.demo.node import CANCELED
+from bot.demo.telegram import Chat, Message, User
+from tests.test_splits import panel, pressed
+from tests.world import World
+
+
+def pots(world: World, chat: Chat) -> list[Message]:
+    return [m for m in world.ours(chat) if "Collection:" in (m.text or "").partition("\n")[0]]
+
+
+async def pot(world: World, says: str = "") -> Message:
+    """Wait for a collection that says this."""
+    group = world.group
+    return (await world.until(lambda: [m for m in pots(world, group) if says in (m.text or "")]))[
+        -1
+    ]
+
+
+async def collect(world: World, what: str, by: User | None = None) -> Message:
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_bot()
+    world.telegram.say(world.group, by or world.anna, f"/collect {what}")
+    return await pot(world)
+
+
+async def asked(world: World, shown: Message, person: User) -> Message:
+    """Give: the question in private, a new one."""
+    chat = world.private(person)
+    before = {m.id for m in world.ours(chat)}
+    press = world.telegram.press(shown.chat, person, shown.id, text=texts.GIVE_BUTTON)
+    answer = await press.answer
+    assert answer.url is not None, answer
+    world.telegram.follow(press)
+    found = await world.until(
+        lambda: [
+            m
+            for m in world.ours(chat)
+            if m.id not in before and "How much do you want to give" in (m.text or "")
+        ]
+    )
+    return found[-1]
+
+
+async def gift(world: World, shown: Message, person: User, label: str) -> Message:
+    """The card of a gift that a button chose."""
+    question = await asked(world, shown, person)
+    assert await pressed(world, question, person, label) == ""
+    await world.becomes(question, Face.OPEN)
+    return question
+
+
+async def test_people_give_what_they_like_and_the_goal_is_announced_once(world: World) -> None:
+    world.telegram.join(world.group, world.stranger)  # who may ask for nothing
+    shown = await collect(world, "50k/21k speakers")
+    text = shown.text or ""
+    assert "Collection: nothing yet of 50,000 sats" in text
+    assert "▱▱▱▱▱▱▱▱▱▱ 0 %" in text
+    assert "Suggested: 21,000 sats" in text
+    card = await gift(world, shown, world.stranger, "21,000 sats")
+    world.node.pay(world.request_in(card))
+    await world.becomes(card, Face.PAID)
+    shown = await pot(world, "21,000 sats of 50,000 sats")
+    assert "▰▰▰▰▱▱▱▱▱▱ 42 %" in (shown.text or "")
+    assert '1 gift\n✅ "Sven"' in (shown.text or "")
+    # a number, as a reply or alone, is an amount as well
+    question = await asked(world, shown, world.bert)
+    world.telegram.say(question.chat, world.bert, "30k")
+    await world.becomes(question, Face.OPEN)
+    world.node.pay(world.request_in(question))
+    reached = await pot(world, "✅ Collection: 51,000 sats of 50,000 sats")
+    assert "102 %" in (reached.text or "")
+
+    def news() -> list[Message]:
+        return [
+            m
+            for m in world.ours(world.group)
+            if "The goal of 50,000 sats is reached" in (m.text or "")
+        ]
+
+    await world.until(news)
+    # giving goes on, and again
+    again = await gift(world, reached, world.bert, "1,000 sats")
+    world.node.pay(world.request_in(again))
+    shown = await pot(world, "52,000 sats of 50,000 sats")
+    assert "3 gifts" in (shown.text or "")
+    assert (shown.text or "").count('"Bert"') == 1
+    here = await panel(world, shown, world.anna)
+    await pressed(world, here, world.anna, texts.CHANGES[Change.CLOSE])
+    await pot(world, ", closed")
+    assert len(news()) == 1
+    assert not any("is closed" in (m.text or "") for m in world.ours(world.group))
+
+
+async def test_a_name_is_hidden_and_no_amount_is_shown(world: World) -> None:
+    shown = await collect(world, "any speakers")
+    assert "▱" not in (shown.text or "")
+    question = await asked(world, shown, world.bert)
+    assert await pressed(world, question, world.bert, texts.HIDE_BUTTON) == texts.hidden(True)
+    await world.until(lambda: texts.SHOW_BUTTON in world.buttons(question))
+    await pressed(world, question, world.bert, "5,000 sats")
+    await world.becomes(question, Face.OPEN)
+    world.node.pay(world.request_in(question))
+    shown = await pot(world, "Collection: 5,000 sats")
+    assert "1 gift" in (shown.text or "")
+    assert not any("Bert" in (m.text or "") for m in world.ours(world.group))
+
+
+async def test_a_wallet_decides(world: World) -> None:
+    shown = await collect(world, "any")
+    card = await gift(world, shown, world.bert, texts.ANY_BUTTON)
+    world.node.pay(world.request_in(card), amount_msat=7_777_000)
+    await pot(world, "Collection: 7,777 sats")
+
+
+async def test_a_gift_that_is_closed_can_be_had_again(world: World) -> None:
+    shown = await collect(world, "any")
+    card = await gift(world, shown, world.bert, "1,000 sats")
+    await pressed(world, card, world.bert, texts.CANCEL_BUTTON)
+    await world.becomes(card, Face.CANCELLED)
+    again = await gift(world, shown, world.bert, "5,000 sats")
+    assert again.id != card.id
+    here = await panel(world, shown, world.anna)
+    await pressed(world, here, world.anna, texts.CHANGES[Change.CLOSE])
+    await world.becomes(again, Face.CANCELLED)
+    await pot(world, ", closed")
+    assert [i.state for i in world.node.invoices.values()] == [CANCELED, CANCELED]
+    await world.until(
+        lambda: [m for m in world.ours(world.group) if "nothing given" in (m.text or "")]
+    )
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("", "How much do you want to collect?"),
+        ("500k /21k", "without a space"),
+        ("500k/x", "suggested gift"),
+        ("21k/500k", "more than the goal"),
+        ("0 x", "can't be zero"),
+        ("speakers", "goes first"),
+    ],
+)
+async def test_what_is_unclear_is_refused_with_an_example(
+    world: World, what: str, says: str
+) -> None:
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_bot()
+    world.telegram.say(world.group, world.anna, f"/collect {what}")
+    await world.until(lambda: [m for m in world.ours(world.group) if says in (m.text or "")])
+    assert not pots(world, world.group)
+
+
+async def test_in_private_nothing_is_collected_and_too_often_is_too_often(world: World) -> None:
+    shown = await collect(world, "any")
+    world.telegram.say(world.private(world.bert), world.bert, "/collect 5k")
+    for _ in range(3):
+        world.telegram.say(shown.chat, world.anna, "/collect 5k")
+    await world.said(shown.chat, texts.splitting(Splitting.TOO_OFTEN))

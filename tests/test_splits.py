@@ -1,0 +1,353 @@
+"""A bill of people by name, of those who are in, paid for others, managed: end to end."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot import texts
+from bot.core.board import MOVE_EVERY_S, REMIND_EVERY_S
+from bot.core.invoice import Face
+from bot.core.wishes import Change, Changing, Fixing, Joining, Parting, Sitting
+from bot.demo.node import CANCELED
+from bot.demo.telegram import Chat, Message, User, start_token
+from tests.test_boards import board, boards, my_part, said
+from tests.world import NAME, World
+
+
+async def split(world: World, *what: str | User, by: User | None = None) -> Message:
+    """A board in the group, where everybody may ask and whose admin is the owner."""
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_bot()
+    world.telegram.say(world.group, by or world.anna, ["/split ", *what])
+    return await board(world, world.group)
+
+
+async def pressed(world: World, shown: Message, person: User, text: str) -> str:
+    """What a press is answered with."""
+    press = world.telegram.press(shown.chat, person, shown.id, text=text)
+    return (await press.answer).text or ""
+
+
+async def panel(world: World, shown: Message, person: User) -> Message:
+    """Manage, in private."""
+    press = world.telegram.press(shown.chat, person, shown.id, text=texts.MANAGE_BUTTON)
+    answer = await press.answer
+    assert answer.url is not None, answer
+    world.telegram.follow(press)
+    chat = world.private(person)
+    found = await world.until(
+        lambda: [m for m in world.ours(chat) if texts.CHANGES[Change.CLOSE] in world.buttons(m)]
+    )
+    return found[-1]
+
+
+async def others(world: World, card: Message, person: User) -> Message:
+    """Pay for someone else: the list of parts."""
+    assert await pressed(world, card, person, texts.OTHERS_BUTTON) == ""
+    chat = world.private(person)
+    found = await world.until(
+        lambda: [m for m in world.ours(chat) if "Whose part" in (m.text or "")]
+    )
+    return found[-1]
+
+
+# people by name
+
+
+async def test_people_who_are_named_have_a_part_each_and_so_has_who_asks(world: World) -> None:
+    world.bert.username = "Bert_B"
+    world.telegram.join(world.group, world.stranger)  # who has no user name
+    shown = await split(world, "84k ", world.bert, " ", world.stranger, " pizza")
+    text = shown.text or ""
+    assert "28,000 sats each" in text
+    for who in ('"Anna Berg"', '"@bert_b"', '"Sven"'):
+        assert f"◻️ 28,000 sats: {who}" in text
+    assert '"pizza"' in text
+    card = await my_part(world, shown, world.bert, 28_000)
+    await board(world, world.group, '⚡ 28,000 sats: "Bert"')
+    world.node.pay(world.request_in(card))
+    await board(world, world.group, '✅ 28,000 sats: "Bert"')
+    await my_part(world, shown, world.stranger, 28_000)
+    await board(world, world.group, '⚡ 28,000 sats: "Sven"')
+
+
+async def test_a_part_that_is_kept_for_somebody_is_no_one_elses(world: World) -> None:
+    world.bert.username = "bert_b"
+    shown = await split(world, "84k @BERT_B pizza")
+    world.telegram.join(world.group, world.stranger)
+    assert await said(world, shown, world.stranger) == texts.sitting(Sitting.FULL)
+    await my_part(world, shown, world.bert, 42_000)
+
+
+async def test_who_asks_is_not_asked_twice_and_nobody_is(world: World) -> None:
+    world.anna.username = "anna_a"
+    shown = await split(world, "84k @anna_a @bert_b @Bert_B")
+    assert "42,000 sats each" in (shown.text or "")
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("84k/4 @bert_b", "a number of people or their names"),
+        ("84k pizza @bert_b", "directly after the sum"),
+        ("84k @bert_b's pizza", "directly after the sum"),
+        ("@bert_b 84k", "needs a sum"),
+        ("any @bert_b", "needs a sum"),
+        ("1 @bert_b", "too small"),
+        ("1", "too small"),
+    ],
+)
+async def test_names_that_are_unclear_are_refused(world: World, what: str, says: str) -> None:
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_bot()
+    world.telegram.say(world.group, world.anna, f"/split {what}")
+    await world.until(lambda: [m for m in world.ours(world.group) if says in (m.text or "")])
+    assert not boards(world, world.group)
+
+
+# who is in?
+
+
+async def test_people_say_that_they_are_in_before_anybody_is_asked(world: World) -> None:
+    shown = await split(world, "84k pizza")
+    assert "Who is in?" in (shown.text or "")
+    assert await pressed(world, shown, world.anna, texts.ASK_BUTTON) == texts.fixing(Fixing.TOO_FEW)
+    assert await pressed(world, shown, world.bert, texts.JOIN_BUTTON) == texts.joining(Joining.IN)
+    assert await pressed(world, shown, world.bert, texts.JOIN_BUTTON) == texts.joining(Joining.IN)
+    assert await pressed(world, shown, world.owner, texts.JOIN_BUTTON) == texts.joining(Joining.IN)
+    await board(world, world.group, "3 people so far: 28,000 sats each")
+    assert await pressed(world, shown, world.owner, texts.LEAVE_BUTTON) == texts.joining(
+        Joining.OUT
+    )
+    await board(world, world.group, "2 people so far: 42,000 sats each")
+    assert await pressed(world, shown, world.bert, texts.ASK_BUTTON) == texts.NOT_ALLOWED
+    assert await pressed(world, shown, world.anna, texts.ASK_BUTTON) == texts.fixing(Fixing.FIXED)
+    shown = await board(world, world.group, "42,000 sats each")
+    await world.until(lambda: texts.PAY_BUTTON in world.buttons(shown))
+    assert await said(world, shown, world.owner) == texts.sitting(Sitting.FULL)
+    for person in (world.anna, world.bert):
+        card = await my_part(world, shown, person, 42_000)
+        world.node.pay(world.request_in(card))
+    await board(world, world.group, "all paid")
+
+
+async def test_nobody_pays_before_the_number_is_fixed(world: World) -> None:
+    shown = await split(world, "84k")
+    for person in (world.bert, world.owner):
+        await pressed(world, shown, person, texts.JOIN_BUTTON)
+    board_before = shown.reply_markup
+    await pressed(world, shown, world.anna, texts.ASK_BUTTON)
+    await world.until(lambda: shown.reply_markup != board_before)
+    shown.reply_markup = board_before  # a client that has not seen the edit
+    assert await pressed(world, shown, world.bert, texts.JOIN_BUTTON) == texts.joining(Joining.OVER)
+    assert await pressed(world, shown, world.anna, texts.ASK_BUTTON) == texts.fixing(
+        Fixing.ALREADY_FIXED
+    )
+
+
+# for others
+
+
+async def test_somebody_pays_for_somebody_else(world: World) -> None:
+    world.telegram.join(world.group, world.stranger)
+    shown = await split(world, "84k/3 pizza")
+    card = await my_part(world, shown, world.bert, 28_000)
+    await my_part(world, shown, world.stranger, 28_000)
+    choice = await others(world, card, world.bert)
+    assert world.buttons(choice) == ["Anna Berg: 28,000 sats", "Sven: 28,000 sats"]
+    # Sven's invoice is cancelled first: a part has one that can be paid.
+    waits = texts.parting(Parting.CANCELLING)
+    assert await pressed(world, choice, world.bert, "Sven: 28,000 sats") == waits
+    await world.until(lambda: [i for i in world.node.invoices.values() if i.state == CANCELED])
+    await world.until(lambda: world.showing(world.private(world.stranger), Face.CANCELLED))
+    assert await pressed(world, choice, world.bert, "Sven: 28,000 sats") == ""
+    theirs = await world.until(
+        lambda: [
+            m
+            for m in world.showing(world.private(world.bert), Face.OPEN, sats=28_000)
+            if m.id != card.id
+        ]
+    )
+    assert 'The part of "Sven" of a split' in (theirs[0].text or "")
+    world.node.pay(world.request_in(theirs[0]))
+    await board(world, world.group, '✅ 28,000 sats: "Sven" (by "Bert")')
+    assert await pressed(world, choice, world.bert, "Sven: 28,000 sats") == texts.parting(
+        Parting.PAID
+    )
+
+
+async def test_who_has_paid_may_pay_for_others(world: World) -> None:
+    shown = await split(world, "84k/2 pizza")
+    card = await my_part(world, shown, world.bert, 42_000)
+    world.node.pay(world.request_in(card))
+    await board(world, world.group, '✅ 42,000 sats: "Bert"')
+    press = world.telegram.press(shown.chat, world.bert, shown.id, text=texts.PAY_BUTTON)
+    assert (await press.answer).url
+    world.telegram.follow(press)
+    chat = world.private(world.bert)
+    choice = (
+        await world.until(
+            lambda: [m for m in world.ours(chat) if "Your part is paid." in (m.text or "")]
+        )
+    )[-1]
+    assert await pressed(world, choice, world.bert, "Anna Berg: 42,000 sats") == ""
+    theirs = await world.shown(chat, Face.OPEN, sats=42_000)
+    world.node.pay(world.request_in(theirs))
+    await board(world, world.group, '✅ 42,000 sats: "Anna Berg" (by "Bert")')
+    await board(world, world.group, "all paid")
+
+
+async def test_nobody_pays_with_anothers_token_or_a_forged_press(world: World) -> None:
+    shown = await split(world, "84k/3 pizza")
+    card = await my_part(world, shown, world.bert, 28_000)
+    choice = await others(world, card, world.bert)
+    data = [
+        button["callback_data"] for row in choice.reply_markup["inline_keyboard"] for button in row
+    ]
+    forged = [*data, "for::1", "for:x", "for:x:999", "m:close:x:0", "m:x:y:z", "in:x", "manage:x"]
+    for each in forged:
+        choice.reply_markup = {"inline_keyboard": [[{"text": "x", "callback_data": each}]]}
+        stolen = world.telegram.press(choice.chat, world.anna, choice.id, data=each)
+        await stolen.answer
+    assert len(world.node.invoices) == 1
+    assert "closed" not in (boards(world, world.group)[-1].text or "")
+
+
+# manage
+
+
+async def test_who_asked_frees_settles_adds_and_closes(world: World) -> None:
+    shown = await split(world, "84k/3 pizza")
+    card = await my_part(world, shown, world.bert, 28_000)
+    here = await panel(world, shown, world.anna)
+    assert await pressed(world, here, world.anna, texts.CHANGES[Change.FREE]) == ""
+    await world.until(lambda: "Bert: 28,000 sats" in world.buttons(here))
+    assert await pressed(world, here, world.anna, "Bert: 28,000 sats") == texts.changing(
+        Change.FREE, Changing.LATER
+    )
+    await world.becomes(card, Face.CANCELLED)
+    await board(world, world.group, "◻️ 28,000 sats: free\n◻️ 28,000 sats: free")
+    await pressed(world, here, world.anna, texts.CHANGES[Change.SETTLE])
+    await world.until(lambda: "Anna Berg: 28,000 sats" in world.buttons(here))
+    await pressed(world, here, world.anna, "Anna Berg: 28,000 sats")
+    await board(world, world.group, '✅ 28,000 sats: "Anna Berg" (paid the bill)')
+    await pressed(world, here, world.anna, texts.CHANGES[Change.UNSETTLE])
+    await world.until(lambda: "Anna Berg: 28,000 sats" in world.buttons(here))
+    await pressed(world, here, world.anna, "Anna Berg: 28,000 sats")
+    await board(world, world.group, '◻️ 28,000 sats: "Anna Berg"')
+    await pressed(world, here, world.anna, texts.CHANGES[Change.ADD])
+    await board(world, world.group, "Split: 112,000 sats")
+    await pressed(world, here, world.anna, texts.CHANGES[Change.CLOSE])
+    await board(world, world.group, ", closed")
+
+
+async def test_a_reminder_mentions_who_has_not_paid_once_an_hour(world: World) -> None:
+    shown = await split(world, "84k/3 pizza")
+    paid = await my_part(world, shown, world.bert, 28_000)
+    world.node.pay(world.request_in(paid))
+    await board(world, world.group, '✅ 28,000 sats: "Bert"')
+    here = await panel(world, shown, world.anna)
+    says = texts.CHANGES[Change.REMIND]
+    assert await pressed(world, here, world.anna, says) == texts.changing(
+        Change.REMIND, Changing.DONE
+    )
+
+    def reminders() -> list[Message]:
+        return [m for m in world.ours(world.group) if "Not yet paid" in (m.text or "")]
+
+    found = await world.until(reminders)
+    assert '"Anna Berg", 1 other part' in (found[0].text or "")
+    assert "Bert" not in (found[0].text or "")
+    assert await pressed(world, here, world.anna, says) == texts.changing(
+        Change.REMIND, Changing.TOO_SOON
+    )
+    world.clock.ahead_s += REMIND_EVERY_S
+    await pressed(world, here, world.anna, says)
+    await world.until(lambda: len(reminders()) == 2)
+    assert not any("duplicate" in (m.text or "") for m in reminders())
+
+
+async def test_a_board_is_moved_to_the_end_and_is_there_once(world: World) -> None:
+    shown = await split(world, "84k/3 pizza")
+    here = await panel(world, shown, world.anna)
+    await pressed(world, here, world.anna, texts.CHANGES[Change.MOVE])
+    await world.until(lambda: [m for m in boards(world, world.group) if m.id != shown.id])
+    await world.until(lambda: shown.deleted)
+    again = boards(world, world.group)[-1]
+    assert "duplicate" not in (again.text or "")
+    await my_part(world, again, world.bert, 28_000)
+    await board(world, world.group, '"Bert"')
+
+
+async def test_a_board_that_somebody_deleted_is_had_again_by_a_reply(world: World) -> None:
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_bot()
+    command = world.telegram.say(world.group, world.anna, "/split 84k/3 pizza")
+    shown = await board(world, world.group)
+    world.telegram.delete_message(shown.chat, shown.id)
+    await world.until(lambda: not boards(world, world.group))
+    world.telegram.say(world.group, world.bert, "/split", reply_to=command)
+    again = await board(world, world.group)
+    await my_part(world, again, world.bert, 28_000)
+    world.clock.ahead_s += MOVE_EVERY_S
+    world.telegram.say(world.group, world.bert, "/split", reply_to=again)
+    await world.until(lambda: again.deleted)
+    assert len(boards(world, world.group)) == 1
+
+
+async def test_nobody_manages_a_board_but_who_may(world: World) -> None:
+    shown = await split(world, "84k/3 pizza")
+    assert await pressed(world, shown, world.bert, texts.MANAGE_BUTTON) == texts.NOT_ALLOWED
+    press = world.telegram.press(shown.chat, world.anna, shown.id, text=texts.MANAGE_BUTTON)
+    token = start_token((await press.answer).url or "", NAME)
+    world.telegram.start_bot(world.bert, token)
+    await world.said(world.private(world.bert), texts.NOT_ALLOWED)
+    here = await panel(world, shown, world.owner)
+    await pressed(world, here, world.owner, texts.CHANGES[Change.CLOSE])
+    await board(world, world.group, 'Closed by "Olga"')
+
+
+async def test_an_anonymous_admin_is_never_named(world: World) -> None:
+    world.telegram.promote(world.group, world.bert)
+    world.telegram.set_anonymous(world.group, world.bert)
+    shown = await split(world, "84k/3 pizza")
+    card = await my_part(world, shown, world.bert, 28_000)
+    await board(world, world.group, "⚡ 28,000 sats: an admin")
+    world.node.pay(world.request_in(card))
+    await board(world, world.group, "✅ 28,000 sats: an admin")
+    assert not any("Bert" in (m.text or "") for m in world.ours(world.group))
+
+
+# in private
+
+
+async def test_who_asked_hears_in_private_of_each_part_and_who_pays_of_their_own(
+    world: World,
+) -> None:
+    world.telegram.start_bot(world.owner)
+    shown = await split(world, "84k/3 pizza")
+    await my_part(world, shown, world.anna, 28_000)  # who has opened the bot by it
+    card = await my_part(world, shown, world.bert, 28_000)
+    world.node.pay(world.request_in(card))
+
+    def says(chat: Chat, words: str) -> list[Message]:
+        return [m for m in world.ours(chat) if words in (m.text or "")]
+
+    paid = 'Paid: 28,000 sats for the part of "Bert" of a split in "Friday dinner".'
+    await world.until(lambda: says(world.private(world.anna), paid))
+    await world.until(lambda: says(world.private(world.bert), "for your part of a split"))
+    of_owner = 'Your node received 28,000 sats for the part of "Bert" of a split'
+    await world.until(lambda: says(world.private(world.owner), of_owner))
+
+
+async def test_invoices_lists_splits_as_well(world: World) -> None:
+    await split(world, "84k/3 pizza")
+    world.telegram.say(world.group, world.anna, f"/invoices@{NAME}")
+    await world.until(
+        lambda: [
+            m
+            for m in world.ours(world.group)
+            if "Your latest invoices here" in (m.text or "")
+            and "Split: 84,000 sats" in (m.text or "")
+        ]
+    )
