@@ -192,7 +192,7 @@ async def test_a_group_that_becomes_a_supergroup_has_its_board_again(world: Worl
         ("84k/51", "2 to 50 people"),
         ("84k/3.5", "not a number of people"),
         ("84k/x", "not a number of people"),
-        ("pizza", "goes first"),
+        ("pizza", "Write the amount first"),
         ("any/4", "needs a sum"),
         ("3/4", "1 sat"),
         ("", "How many people"),

@@ -146,7 +146,7 @@ async def test_a_gift_that_is_closed_can_be_had_again(world: World) -> None:
         ("500k/x", "suggested gift"),
         ("21k/500k", "more than the goal"),
         ("0 x", "can't be zero"),
-        ("speakers", "goes first"),
+        ("speakers", "Write the amount first"),
     ],
 )
 async def test_what_is_unclear_is_refused_with_an_example(
