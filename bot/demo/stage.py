@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from bot.config import (
     AccessSettings,
     DatabaseSettings,
+    InvoicesSettings,
     LimitsSettings,
     LndSettings,
     LogSettings,
@@ -124,6 +125,8 @@ class Stage:
                 tls_cert=self.node.folder / "tls.cert",
                 macaroon=self.node.folder / _MACAROON,
             ),
+            # where a friend asks, the card says whose node is paid
+            invoices=InvoicesSettings(payee=f"{self.owner.first_name}'s node"),
             access=AccessSettings(
                 owners=frozenset({self.owner.id}),
                 users=frozenset(user.id for user in self.telegram.users()),

@@ -125,6 +125,7 @@ class Page:
         return {
             "now": self._stage.clock(),
             "bot": views.person(self._stage.bot),
+            "owner": self._stage.owner.id,
             "people": [views.person(user) for user in people],
             "chats": [
                 views.chat(chat, people, self._telegram.messages(chat))

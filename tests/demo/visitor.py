@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -150,3 +152,34 @@ def open_wallet(card: Locator) -> Locator:
 
 def sats_left(wallet: Locator) -> int:
     return int(re.sub(r"\D", "", wallet.locator("#balance").inner_text()))
+
+
+def focused(page: Page) -> str:
+    """What has the focus, as a screen reader would call it."""
+    return page.evaluate(
+        """() => { const it = document.activeElement;
+        return it.getAttribute('aria-label') || it.labels?.[0]?.innerText || it.innerText; }"""
+    )
+
+
+def press_until(page: Page, key: str, wanted: str) -> None:
+    """Press a key until the focus is there, by a pattern of its name; 60 times at most."""
+    for _ in range(60):
+        page.keyboard.press(key)
+        if re.search(wanted, focused(page)):
+            assert page.evaluate("document.activeElement.matches(':focus-visible')")
+            return
+    raise AssertionError(f"no way to {wanted} with {key}")
+
+
+def picture_file(name: str, otherwise: Path) -> Path:
+    """Where a picture for README goes: the folder that INVOICE_BOT_PICTURES names, if it does."""
+    return Path(os.environ.get("INVOICE_BOT_PICTURES") or otherwise) / name
+
+
+def take_picture(page: Page, file: Path) -> None:
+    """The page as a small PNG: nothing blinks, and the mouse is over nothing."""
+    page.locator("#text").blur()
+    page.mouse.move(5, 5)
+    with Image.open(io.BytesIO(page.screenshot(animations="disabled"))) as shot:
+        shot.convert("RGB").quantize().save(file, optimize=True)

@@ -105,7 +105,7 @@ function redraw(element, message) {
   if (focused) (name && fresh.querySelector(`[data-name="${CSS.escape(name)}"]`) || fresh).focus({ preventScroll: true });
 }
 
-function onMessage({ chat, message, isNew }) {
+function onMessage({ message, before, isNew }) {
   const open = room();
   if (!open || !isIn(message, open)) return;
   const element = elementOf(message.id);
@@ -119,10 +119,16 @@ function onMessage({ chat, message, isNew }) {
   if (sticks || isOwn) toEnd();
   else if (isNew) below += 1;
   drawNewest();
-  // the first line is a card's state, so an edit is announced, too
-  if (isNew || message.from === store.bot.id) {
-    announce(message.service ?? `${senderName(message)}: ${message.text.split("\n")[0]}`);
-  }
+  const line = news(message, before);
+  if (line) announce(message.service ?? `${senderName(message)}: ${line}`);
+}
+
+/** What a screen reader is told of a message: its first line; of the bot's edit, the first new one. */
+function news(message, before) {
+  const lines = message.text.split("\n");
+  if (!before) return message.service ?? lines[0];
+  const old = new Set(before.text.split("\n"));
+  return message.from === store.bot.id && lines.find((each) => each && !old.has(each));
 }
 
 function animate(element, name) {

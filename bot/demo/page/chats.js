@@ -9,9 +9,12 @@ import { inOneLine, isIn, messagesOf, on, rooms, senderName, store } from "./sto
 
 const unread = new Map(); // room's key -> count
 
+/** How many messages came to a room that nobody has opened since. */
+export const unreadIn = (key) => unread.get(key) ?? 0;
+
 function line(each) {
   const newest = messagesOf(each).at(-1);
-  const count = unread.get(each.key) ?? 0;
+  const count = unreadIn(each.key);
   const isOpen = room()?.key === each.key;
   return el("li", {},
     el("a", { href: `#${each.key}`, "aria-current": isOpen && "page", class: each.thread === null ? "chat" : "chat topic" },

@@ -31,7 +31,7 @@ function drawSpeakers() {
       type: "radio", name: "speaker", value: person.id, checked: person.id === who?.id,
       onchange: () => speakAs(person.id),
     }),
-    el("span", {}, avatar(person.id, person.name), person.name.split(" ")[0]))));
+    el("span", {}, avatar(person.id, person.name), el("span", { class: "speaker-name" }, person.name.split(" ")[0])))));
   if (had && document.activeElement?.name !== "speaker") $("speakers").querySelector("input:checked")?.focus();
   text.placeholder = replyTo && promptFor(replyTo, who)?.placeholder || `Message as ${who?.name.split(" ")[0] ?? "…"}`;
 }

@@ -2,8 +2,8 @@
 
 import { el } from "./dom.js";
 
-const DRAWN = { "⚡": "bolt", "✅": "paid", "🕓": "over", "⏳": "wait", "🚫": "crossed", "⚠": "warning" };
-const ANY = /([⚡✅🕓⏳🚫⚠])\uFE0F?/u;
+const DRAWN = { "⚡": "bolt", "✅": "paid", "🕓": "over", "⏳": "wait", "🚫": "crossed", "⚠": "warning", "◻": "free" };
+const ANY = /([⚡✅🕓⏳🚫⚠◻])\uFE0F?/u;
 
 /** A text as nodes, its emoji drawn; the character itself stays there to be read and copied. */
 export function withEmoji(text) {

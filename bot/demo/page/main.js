@@ -5,6 +5,7 @@ import { startChat } from "./chat.js";
 import { startChats } from "./chats.js";
 import { replyWith, sendCommand, startComposer } from "./composer.js";
 import { $ } from "./dom.js";
+import { startDoors } from "./doors.js";
 import { changes } from "./store.js";
 import { openPrivate, startOffers } from "./start.js";
 import { startSwitches } from "./switches.js";
@@ -13,11 +14,12 @@ import { openWallet, startWallet } from "./wallet.js";
 
 startChats();
 startChat({ reply: replyWith, pay: openWallet, command: sendCommand, open: openPrivate });
+startOffers(); // before the composer, which takes the focus where START does not
 startComposer();
-startOffers();
 startSwitches();
 startWallet();
 startTour();
+startDoors();
 
 subscribe(
   Object.keys(changes),

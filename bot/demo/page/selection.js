@@ -5,6 +5,7 @@ import { rooms, store, emit } from "./store.js";
 const wide = matchMedia("(min-width: 720px)");
 const speakers = new Map(); // room's key -> person's id
 let openKey = null;
+let groupKey = null; // the group, or topic of one, that was open last
 
 /** Whether the list and a chat are side by side. */
 export const isWide = () => wide.matches;
@@ -33,6 +34,17 @@ export function speakAs(id) {
   emit("speaker");
 }
 
+/** Speak as this person in a room that is opened next. */
+export function speakThere(key, id) {
+  speakers.set(key, id);
+}
+
+/** The group that this person comes from: the one that was open last if they are in it, or null. */
+export function groupOf(id) {
+  const groups = rooms().filter((each) => each.chat.type !== "private" && each.chat.people.includes(id));
+  return groups.find((each) => each.key === groupKey) ?? groups[0] ?? null;
+}
+
 /** Open a room by its key. */
 export function openRoom(key) {
   location.hash = key;
@@ -46,6 +58,7 @@ export function readAddress() {
   const key = found?.key ?? (isWide() ? all[0]?.key ?? null : null);
   const changed = key !== openKey;
   openKey = key;
+  if (room() && room().chat.type !== "private") groupKey = key;
   document.getElementById("app").dataset.view = found ? "chat" : "list";
   if (changed) emit("room");
 }

@@ -3,22 +3,27 @@
 import { start } from "./api.js";
 import { $ } from "./dom.js";
 import { openRoom, room } from "./selection.js";
-import { on } from "./store.js";
-import { toast } from "./toast.js";
+import { emit, on, store } from "./store.js";
+import { announce, toast } from "./toast.js";
 
 const offers = new Map(); // private chat's id -> the link's token
 
 const offered = () => offers.get(room()?.chat.id);
 
+/** Whether START is offered in the open room. */
+export const isStartOffered = () => offered() !== undefined;
+
 /** Open somebody's private chat; `start` is the token to offer, null if it was sent already. */
 export function openPrivate({ chat, start }) {
   if (start) offers.set(chat, start);
   openRoom(String(chat));
+  announce(`${store.chats.get(chat)?.title ?? "Somebody"}’s private chat with ${store.bot.name}`);
   draw();
+  emit("offer");
 }
 
 function draw() {
-  const isOffered = offered() !== undefined;
+  const isOffered = isStartOffered();
   const comes = isOffered && $("start").hidden;
   $("start").hidden = !isOffered;
   $("composer-row").hidden = isOffered;
@@ -34,7 +39,8 @@ async function press() {
     toast(error.message);
   }
   draw();
-  if (!offered()) $("text").focus();
+  emit("offer");
+  if (!isStartOffered()) $("text").focus();
 }
 
 /** Start the offers. */

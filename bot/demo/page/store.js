@@ -4,6 +4,7 @@ import { setClock } from "./clock.js";
 
 export const store = {
   bot: null,
+  ownerId: null, // the bot's owner, whose node it is
   people: new Map(), // id -> {id, name, username}
   chats: new Map(), // id -> {id, type, title, people: [id], topics: [{id, name}], messages: Map}
   balances: new Map(), // person's id -> msat
@@ -33,6 +34,7 @@ export const changes = {
   snapshot(json) {
     setClock(json.now);
     store.bot = json.bot;
+    store.ownerId = json.owner;
     store.people = new Map(json.people.map((person) => [person.id, person]));
     store.chats = new Map(json.chats.map((chat) => [chat.id, chatOf(chat)]));
     store.balances = new Map(json.balances);
@@ -44,9 +46,9 @@ export const changes = {
   message(json) {
     const chat = store.chats.get(json.chat);
     if (!chat) return;
-    const isNew = !chat.messages.has(json.id);
+    const before = chat.messages.get(json.id) ?? null;
     chat.messages.set(json.id, json);
-    emit("message", { chat, message: json, isNew });
+    emit("message", { chat, message: json, before, isNew: before === null });
   },
   gone(json) {
     const chat = store.chats.get(json.chat);

@@ -17,9 +17,11 @@ export function alertBox(text) {
   if (!$("alert").open) $("alert").showModal();
 }
 
-/** Announce to screen readers only. */
+/** Announce to screen readers only: a line of its own, so that the next one takes nothing from it. */
 export function announce(text) {
-  $("announcer").textContent = text;
+  const line = el("p", {}, text);
+  $("announcer").append(line);
+  setTimeout(() => line.remove(), SHOWN_MS);
 }
 
 /** Put a text on the clipboard, and show a toast. */

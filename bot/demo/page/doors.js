@@ -1,0 +1,87 @@
+/** Doors: from a group to the speaker's private chat, and from a private chat back and to the others. */
+
+import { avatar } from "./avatar.js";
+import { unreadIn } from "./chats.js";
+import { $, el, icon, sync } from "./dom.js";
+import { groupOf, peopleOf, room, speaker, speakThere } from "./selection.js";
+import { on, store } from "./store.js";
+
+/** A link to the group that a person comes from; there they speak. `children` are its words. */
+export function groupLink(group, personId, attributes, ...children) {
+  return el("a", {
+    href: `#${group.key}`, "data-speaker": personId, ...attributes,
+    onclick: (event) => speakThere(group.key, Number(event.currentTarget.dataset.speaker)),
+  }, ...children);
+}
+
+const firstName = (person) => person.name.split(" ")[0];
+
+/** What a door is called, with how many messages wait behind it, and the sign of them. */
+function waiting(key, name) {
+  const count = unreadIn(key);
+  return count > 0
+    ? [`${name}, ${count} unread`, el("span", { class: "badge" }, String(count))]
+    : [name, false];
+}
+
+function toPrivate(person) {
+  const [label, badge] = waiting(String(person.id), `${firstName(person)}’s private chat`);
+  return el("a", { class: "door", href: `#${person.id}`, "aria-label": label },
+    el("span", { class: "door-name" },
+      el("span", { class: "door-whose" }, `${firstName(person)}’s `), el("span", { class: "door-more" }, "private "), "chat"),
+    badge, icon("forward"));
+}
+
+function toGroup(group, person) {
+  const [label, badge] = waiting(group.key, `Back to ${group.title}`);
+  return groupLink(group, person.id, { class: "door", "aria-label": label },
+    icon("back"), el("span", { class: "door-name" }, group.title), badge);
+}
+
+function toOther(person, isOpen) {
+  const [label, badge] = waiting(String(person.id), `${firstName(person)}’s private chat`);
+  return el("a", { class: "speaker", href: `#${person.id}`, "aria-label": label, "aria-current": isOpen && "page", title: person.name },
+    el("span", {}, avatar(person.id, person.name), el("span", { class: "speaker-name" }, firstName(person)), badge));
+}
+
+function doors() {
+  const open = room();
+  const person = speaker();
+  if (open.chat.type !== "private") {
+    return person && store.chats.has(person.id) ? [toPrivate(person)] : [];
+  }
+  const group = groupOf(person.id);
+  if (!group) return [];
+  const others = peopleOf(group).filter((each) => store.chats.has(each.id));
+  return [toGroup(group, person), el("div", { class: "speakers-row" }, ...others.map((each) => toOther(each, each.id === person.id)))];
+}
+
+function draw() {
+  if (!room()) return;
+  const box = $("doors");
+  const focused = box.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  $("speaking").hidden = room().chat.type === "private";
+  sync(box, doors());
+  if (focused && !box.contains(document.activeElement)) box.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+  showChosen();
+}
+
+/** Whoever was chosen is in sight, where the row is too narrow for everybody. */
+function showChosen() {
+  document.querySelector(".who :is(:checked, [aria-current])")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+/** What led to another room is gone with the one before: the focus goes on to its messages, or to the list. */
+function keepFocus() {
+  const { activeElement } = document;
+  if (activeElement !== document.body && activeElement.checkVisibility()) return;
+  if (!navigator.userActivation.hasBeenActive) return; // nobody came here: the page was opened
+  if (room()) $("log").focus({ preventScroll: true });
+  else document.querySelector("#chats a")?.focus();
+}
+
+/** Start the doors, last of all: where nothing else has taken the focus, they keep it. */
+export function startDoors() {
+  for (const kind of ["snapshot", "room", "speaker", "message", "chat"]) on(kind, draw);
+  on("room", keepFocus);
+}

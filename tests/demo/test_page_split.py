@@ -1,0 +1,288 @@
+"""The demo's page when a group splits a bill: the board, each person's private chat, and back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
+
+from bot import texts
+from bot.core.invoice import Face
+from bot.core.wishes import Sitting
+from tests.demo.visitor import (
+    BROWSER_IS_MISSING,
+    WAIT_MS,
+    Demo,
+    Visitor,
+    ask,
+    card,
+    chromium,
+    expect_payable,
+    open_wallet,
+    picture_file,
+    press_until,
+    sats_left,
+    say,
+    speak_as,
+    take_picture,
+)
+from tests.faces import headline
+
+pytestmark = pytest.mark.browser
+
+WIDE = ViewportSize(width=1280, height=900)
+SMALLEST = ViewportSize(width=320, height=640)
+FREE, TAKEN, PAID = "◻", "⚡", "✅"
+expect.set_options(timeout=WAIT_MS)
+
+if BROWSER_IS_MISSING:
+    pytest.skip(BROWSER_IS_MISSING, allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def size() -> ViewportSize:
+    return WIDE
+
+
+@pytest.fixture
+def visitor(browser: Browser, size: ViewportSize) -> Iterator[Visitor]:
+    context = browser.new_context(viewport=size, locale="en-GB")
+    with Demo("--port", "0") as demo:
+        someone = Visitor(context, demo.address())
+        yield someone
+        context.close()
+        assert demo.end() == (0, "", "")
+    assert someone.complaints == []
+
+
+@pytest.fixture
+def page(visitor: Visitor) -> Page:
+    return visitor.visit()
+
+
+def board(page: Page, memo: str) -> Locator:
+    """The board of the bill with that memo: what else names it comes later."""
+    return page.locator("article.by-bot").filter(has_text=memo).first
+
+
+def split(page: Page, bill: str, memo: str) -> Locator:
+    """Ada, the bot's owner, splits a bill; its board."""
+    speak_as(page, "Ada")
+    say(page, f"/split {bill} {memo}")
+    made = board(page, memo)
+    expect(pay_button(made)).to_be_visible()
+    return made
+
+
+def pay_button(board: Locator) -> Locator:
+    return board.get_by_role("button", name=texts.PAY_BUTTON)
+
+
+def expect_seats(board: Locator, *signs_and_names: str) -> None:
+    """Wait until the board has these seats, each as ``✅ Ben``, and no other seat after them."""
+    rest = "[^\n]*"
+    lines = "\n".join(seat.replace(" ", rest) + rest for seat in signs_and_names)
+    seats = re.compile(f"{lines}(?:$|\n(?![{FREE}{TAKEN}{PAID}]))")
+    expect(board.locator(".text")).to_contain_text(seats)
+
+
+def seated(page: Page, board: Locator, name: str, memo: str) -> Locator:
+    """Press the board's button as somebody new to the bot, then START; the card in private."""
+    speak_as(page, name)
+    pay_button(board).click()
+    expect(page.locator("#room-title")).to_have_text(re.compile(f"^{name} "))
+    start = page.get_by_role("button", name="Start", exact=True)
+    expect(start).to_be_focused()
+    start.click()
+    asked = card(page, memo)
+    expect_payable(asked)
+    return asked
+
+
+def pay(card: Locator, sats: int) -> None:
+    """Pay in the open private chat, and wait until the card says so."""
+    wallet = open_wallet(card)
+    wallet.get_by_role("button", name=f"Pay {sats:,} sats").click()
+    wallet.get_by_role("button", name="Back to the chat").click()
+    expect(card).to_contain_text(headline(Face.PAID, sats))
+
+
+def back_to_the_group(page: Page, name: str) -> None:
+    """Back through the door; there this person speaks."""
+    page.get_by_role("link", name="Back to Friday dinner").click()
+    expect(page.locator("#room-title")).to_have_text("Friday dinner")
+    expect(page.get_by_role("radio", name=name)).to_be_checked()
+
+
+def test_a_dinner_is_paid_by_its_people_and_one_takes_the_seat_of_another(page: Page) -> None:
+    dinner = split(page, "63k/3", "tapas")
+    expect_seats(dinner, f"{PAID} Ada", FREE, FREE)
+    bens = seated(page, dinner, "Ben", "tapas")
+    back_to_the_group(page, "Ben")
+    chloes = seated(page, dinner, "Chloé", "tapas")
+    back_to_the_group(page, "Chloé")
+    expect_seats(dinner, f"{PAID} Ada", f"{TAKEN} Ben", f"{TAKEN} Chloé")
+
+    speak_as(page, "Dmitri")
+    pay_button(dinner).click()
+    expect(page.get_by_role("dialog")).to_have_text(re.compile(texts.sitting(Sitting.FULL)))
+    page.keyboard.press("Escape")
+    speak_as(page, "Chloé")
+    page.get_by_role("link", name="Chloé’s private chat").click()
+    chloes.get_by_role("button", name=texts.LEAVE_BUTTON).click()
+    expect(chloes).to_contain_text("Cancelled: 21,000 sats")
+    back_to_the_group(page, "Chloé")
+    expect_seats(dinner, f"{PAID} Ada", f"{TAKEN} Ben", FREE)
+
+    pay(seated(page, dinner, "Dmitri", "tapas"), 21_000)
+    back_to_the_group(page, "Dmitri")
+    expect_seats(dinner, f"{PAID} Ada", f"{TAKEN} Ben", f"{PAID} Dmitri")
+    speak_as(page, "Ben")
+    page.get_by_role("link", name="Ben’s private chat").click()
+    pay(bens, 21_000)
+    back_to_the_group(page, "Ben")
+    expect_seats(dinner, f"{PAID} Ada", f"{PAID} Ben", f"{PAID} Dmitri")
+    expect(pay_button(dinner)).to_have_count(0)
+    about_the_board = page.locator("article.by-bot", has=page.locator(".quote.line-bot"))
+    expect(about_the_board).to_have_count(1)
+
+    left = []
+    pizza = ask(page, "/invoice 2100", "what is left")
+    for name in ("Ada", "Ben", "Chloé", "Dmitri"):
+        speak_as(page, name)
+        left.append(sats_left(open_wallet(pizza)))
+        page.keyboard.press("Escape")
+    assert [left[0] - each for each in left] == [0, 21_000, 0, 21_000]
+
+
+def test_a_newcomer_is_led_through_a_split(page: Page) -> None:
+    tour = page.locator("#tour")
+    tour.get_by_role("button", name="/invoice 2100 pizza").click()
+    page.keyboard.press("Enter")
+    expect_payable(card(page, "pizza"))
+    speak_as(page, "Chloé")
+    wallet = open_wallet(card(page, "pizza"))
+    wallet.get_by_role("button", name="Pay 2,100 sats").click()
+    wallet.get_by_role("button", name="Back to the chat").click()
+
+    # the owner paid for dinner: the example is hers
+    tour.get_by_role("button", name="/split 84k/4 dinner").click()
+    expect(page.get_by_role("radio", name="Ada")).to_be_checked()
+    page.keyboard.press("Enter")
+    expect(tour).to_contain_text(texts.PAY_BUTTON)
+    dinner = board(page, "dinner")
+    for name in ("Ben", "Chloé", "Dmitri"):
+        speak_as(page, name)
+        pay_button(dinner).click()
+        expect(tour).to_contain_text("Press Start")
+        page.get_by_role("button", name="Start", exact=True).click()
+        expect(tour).to_contain_text(f"Press the picture to pay {name}’s part")
+        pay(card(page, "dinner"), 21_000)
+        tour.get_by_role("link", name="Friday dinner").click()
+        expect(page.get_by_role("radio", name=name)).to_be_checked()
+    expect_seats(dinner, *(f"{PAID} {name}" for name in ("Ada", "Ben", "Chloé", "Dmitri")))
+    expect(tour).to_contain_text("switch the node off")
+
+
+def test_who_watches_the_group_hears_of_every_seat(visitor: Visitor) -> None:
+    watching, paying = visitor.visit(), visitor.visit()
+    brunch = split(paying, "42k/2", "brunch")
+    heard = watching.locator("#announcer")
+    expect(heard).to_contain_text(headline(Face.OPEN, 42_000).replace("42", "Split: 42"))
+    bens = seated(paying, brunch, "Ben", "brunch")
+    expect(paying.locator("#announcer")).to_contain_text("Ben Okafor’s private chat")
+    expect(heard).to_contain_text(f'{TAKEN} 21,000 sats: "Ben')
+    pay(bens, 21_000)
+    expect(heard).to_contain_text("all paid")
+
+
+def test_what_waits_behind_a_door_is_counted(page: Page) -> None:
+    lunch = split(page, "42k/2", "lunch")
+    bens = seated(page, lunch, "Ben", "lunch")
+    pay(bens, 21_000)
+    # the group was told meanwhile, and Ada as the owner
+    expect(page.get_by_role("link", name="Back to Friday dinner, 1 unread")).to_be_visible()
+    page.get_by_role("link", name="Ada’s private chat, 1 unread").click()
+    expect(page.locator("#room-title")).to_have_text("Ada Quist")
+    back_to_the_group(page, "Ada")
+    expect(page.get_by_role("link", name="Ada’s private chat", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("size", [SMALLEST], ids=["320 px"])
+def test_the_keyboard_alone_splits_a_bill_on_the_smallest_screen(page: Page) -> None:
+    press_until(page, "Tab", "Message")
+    page.keyboard.type("/split 42k/2 supper")
+    page.keyboard.press("Enter")
+    supper = board(page, "supper")
+    expect(pay_button(supper)).to_be_visible()
+    press_until(page, "Shift+Tab", "Ada$")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("radio", name="Ben")).to_be_focused()
+    press_until(page, "Shift+Tab", texts.PAY_BUTTON)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    bens = card(page, "supper")
+    expect_payable(bens)
+    assert page.evaluate("document.documentElement.scrollWidth") == SMALLEST["width"]
+    for part in (page.locator(".who"), page.locator("#composer-row"), bens):
+        box = part.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= SMALLEST["width"]
+
+    press_until(page, "Shift+Tab", "Open this picture in the wallet")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Pay 21,000 sats")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Back to the chat")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(bens).to_contain_text(headline(Face.PAID, 21_000))
+    press_until(page, "Tab", "Back to")
+    page.keyboard.press("Enter")
+    expect(page.locator("#log")).to_be_focused()
+    expect(page.get_by_role("radio", name="Ben")).to_be_checked()
+    expect_seats(supper, f"{PAID} Ada", f"{PAID} Ben")
+
+
+@pytest.mark.parametrize("size", [ViewportSize(width=1040, height=760)], ids=[""])
+def test_the_picture_of_a_board_for_the_readme(
+    browser: Browser, tmp_path: Path, size: ViewportSize
+) -> None:
+    file = picture_file("board.png", tmp_path)
+    context = browser.new_context(viewport=size, device_scale_factor=1.5, locale="en-GB")
+    with Demo("--port", "0") as demo:
+        someone = Visitor(context, demo.address())
+        photograph(someone.visit(), file)
+        context.close()
+    assert someone.complaints == []
+    with Image.open(file) as image:
+        assert image.size == (1560, 1140)
+
+
+def photograph(page: Page, file: Path) -> None:
+    """A board in the group, as a picture: two parts are paid, one is taken, one free."""
+    page.get_by_role("button", name="Close the tour").click()
+    speak_as(page, "Ben")
+    say(page, "What a dinner! How much is my part?")
+    dinner = split(page, "84k/4", "dinner")
+    pay(seated(page, dinner, "Ben", "dinner"), 21_000)
+    back_to_the_group(page, "Ben")
+    seated(page, dinner, "Chloé", "dinner")
+    back_to_the_group(page, "Chloé")
+    speak_as(page, "Ada")
+    page.get_by_role("link", name="Ada’s private chat").click()
+    back_to_the_group(page, "Ada")
+    expect_seats(dinner, f"{PAID} Ada", f"{PAID} Ben", f"{TAKEN} Chloé", FREE)
+    expect(dinner).to_be_in_viewport(ratio=1)
+    take_picture(page, file)
