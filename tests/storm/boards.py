@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -42,12 +43,23 @@ def boards_in(database: Path) -> dict[str, Board]:
     return {board.memo: board for board in found}
 
 
-def seats_in(database: Path) -> dict[bytes, int]:
-    """Which seat of its board each invoice was made for."""
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as look:
-        rows = look.execute("SELECT payment_hash, part FROM invoices WHERE board_id > 0").fetchall()
-    look.close()
-    return dict(rows)
+def seats_in(database: Path) -> dict[bytes, tuple[int, int]]:
+    """Which seat of its board each invoice was made for, and for whom."""
+    names = "payment_hash, part, asker_id"
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as look:
+        rows = look.execute(f"SELECT {names} FROM invoices WHERE board_id > 0").fetchall()
+    return {payment_hash: (seat, person) for payment_hash, seat, person in rows}
+
+
+def know_parts(outside: Outside) -> None:
+    """Whose each part is, by its row: one that was over before its card went out told nobody."""
+    people = {person.id: person for person in outside.people}
+    seats = seats_in(outside.folder / "bot.db")
+    for part in outside.parts:
+        _, person_id = seats.get(part.invoice.payment_hash, (0, 0))
+        if person_id in people and (not part.is_known or part.asker.id != person_id):
+            outside.know(part, people[person_id])
+    outside.find_commands()
 
 
 class BoardTruths:
@@ -63,7 +75,8 @@ class BoardTruths:
         """Every promise about boards that does not hold now; what is odd and explained."""
         self._breaks, self._explained = [], Counter()
         database = self._outside.folder / "bot.db"
-        boards, seats = boards_in(database), seats_in(database)
+        boards = boards_in(database)
+        seats = {each: seat for each, (seat, _) in seats_in(database).items()}
         for bill in self._outside.bills:
             board = boards.get(bill.memo)
             for wrong in bill.wrongs:
@@ -183,26 +196,12 @@ class BoardTruths:
             is_gone = left_at and left_at > bill.linked.get(person, 0.0) and not seat.is_done
             if is_gone and not self._is_unheard(bill, person):
                 self._broken(6, f"{person.first_name} left and has a seat", bill)
-            if seat.part is not None and not seat.otherwise:
-                self._part(bill, seat, person)
         for person in bill.linked:
             if person not in seated and person not in bill.left:
                 self._broken(6, f"{person.first_name} was given the link, and has no seat", bill)
 
     def _is_unheard(self, bill: Bill, person: User) -> bool:
         return any(part.unheard for part in bill.parts if part.asker is person)
-
-    def _part(self, bill: Bill, seat: Seat, person: User) -> None:
-        """The part of a seat that is somebody's was theirs alone to see."""
-        assert seat.part is not None
-        part = next(p for p in bill.parts if p.invoice.payment_hash == seat.part.payment_hash)
-        chats = {
-            shown.message.chat.person for shown in part.shown if shown.role != "payment notice"
-        }
-        if others := chats - {person, self._outside.owner}:
-            self._broken(
-                5, f"{part.name} is shown to {sorted(p.first_name for p in others if p)}", bill
-            )
 
     # what the chats say
 

@@ -115,9 +115,10 @@ class Bill(Command):
 
 @dataclass(slots=True, eq=False)
 class Part(Command):
-    """An invoice for somebody's seat. Whose it is, its first message tells."""
+    """An invoice for somebody's seat. Whose it is, a message with its hash tells, or its row."""
 
     bill: Bill | None = None
+    is_known: bool = False
 
     @property
     def of(self) -> Bill:

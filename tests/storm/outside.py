@@ -292,9 +292,10 @@ class Outside:
         if message.chat.person is None:
             return bill
         text, person = message.text or "", message.chat.person
-        theirs = [part for part in bill.parts if part.asker is person]
-        if not theirs:  # an owner hears of everybody's
-            theirs = [part for part in bill.parts if part.asker.first_name in text]
+        known = [part for part in bill.parts if part.is_known]
+        theirs = [part for part in known if part.asker is person]
+        if person is self.owner:  # who hears of everybody's
+            theirs = [part for part in known if part.asker.first_name in text]
         paid = [part for part in theirs if part.invoice.state == SETTLED]
         return (paid or theirs or [None])[-1]
 
@@ -314,8 +315,7 @@ class Outside:
         shown = Shown(message, sent, role_of(text), command, payment_hash)
         shown.roles.append(shown.role)
         self.shown[message] = shown
-        if isinstance(command, Part) and not command.shown and message.chat.person is not None:
-            command.asker, command.chat = message.chat.person, message.chat
+        self._know(command, payment_hash, message)
         self._note(shown, "sends")
         if command is not None:
             command.shown.append(shown)
@@ -329,11 +329,32 @@ class Outside:
         shown.roles.append(shown.role)
         command, payment_hash = self.command_of(message)
         shown.payment_hash = shown.payment_hash or payment_hash
+        self._know(command, payment_hash, message)
         if shown.command is None and command is not None:  # a word told nothing of whose it was
             shown.command = command
             command.shown.append(shown)
         self._note(shown, "edits")
         self._tell(shown.command, message)
+
+    def _know(self, command: Command | None, payment_hash: bytes, message: Message) -> None:
+        """Whose part it is, by a card that names it."""
+        person = message.chat.person
+        is_card = payment_hash and person is not None and person is not self.owner
+        if is_card and isinstance(command, Part) and not command.is_known:
+            self.know(command, person)
+
+    def know(self, part: Part, person: User) -> None:
+        """Whose it is."""
+        part.asker, part.chat = person, self.now(self.telegram.private_chat(person))
+        part.is_known = True
+
+    def find_commands(self) -> None:
+        """Whose the messages are that told nothing of it as they came."""
+        for shown in self.shown.values():
+            if shown.command is None and shown.roles[0] != "sentence":
+                shown.command, _ = self.command_of(shown.message)
+                if shown.command is not None:
+                    shown.command.shown.append(shown)
 
     def _tell(self, command: Command | None, message: Message) -> None:
         """Whoever waits for news of it; and whether a board that is over is so at the node."""

@@ -11,7 +11,7 @@ from bot.demo.node import CANCELED, OPEN, SETTLED, SimInvoice
 from bot.demo.node.bolt import decode
 from bot.demo.telegram import Message, User
 from tests.faces import kind_of, may_be_duplicate
-from tests.storm.boards import BoardTruths
+from tests.storm.boards import BoardTruths, know_parts
 from tests.storm.book import Book, Command, Part, Shown
 from tests.storm.breaks import Break
 from tests.storm.outside import Outside, hash_on, request_in, role_of
@@ -40,6 +40,7 @@ class Truths:
         """Every promise that does not hold now."""
         self._breaks = []
         self.explained = Counter()
+        know_parts(self._outside)
         for command in [*self._outside.commands, *self._outside.parts]:
             self._answered(command)
             self._one_invoice(command)
