@@ -10,6 +10,7 @@ from bot.actions.values import Asker, Drawn, Origin, Place, Rules, draw
 from bot.config import InvoicesSettings
 from bot.core import split, text, work
 from bot.core.board import (
+    ANY_FACE,
     HOUR_S,
     LIVES_S,
     PARTS_AN_HOUR,
@@ -97,10 +98,17 @@ class BoardActions:
             self._bell.ring(board.key, board.chat_id)
         return came_of_it
 
-    async def sit(self, handle: str, chat_id: int, by: Asker) -> tuple[Sitting, str]:
-        """A seat for this person, and the token of its link. The chat has to be the board's."""
+    async def sit(
+        self, handle: str, chat_id: int, by: Asker, *, message_id: int | None
+    ) -> tuple[Sitting, str]:
+        """A seat for this person, and the token of its link. The chat has to be the board's.
+
+        `message_id`: the message that has the button; None where that is not known.
+        """
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        came_of_it, token, board = await self._store.do(_sit, handle, chat_id, by, token)
+        came_of_it, token, board = await self._store.do(
+            _sit, handle, chat_id, message_id, by, token
+        )
         if board is not None:
             self._bell.ring_due()
         return came_of_it, token
@@ -115,9 +123,12 @@ class BoardActions:
             self._bell.ring(row.key, row.chat_id, fresh=fresh)
         return came_of_it, row
 
-    async def board_of(self, chat_id: int, message_id: int) -> Board | None:
-        """The board that a message shows."""
-        return await self._store.do(_of_message, chat_id, message_id)
+    async def board_of(self, chat_id: int, message_id: int, handle: str) -> Board | None:
+        """The board that a message shows, by its number or by the `handle` on its button."""
+        board = await self._store.do(_of_message, chat_id, message_id, handle)
+        if board is not None:
+            self._bell.ring_due()
+        return board
 
     async def leave(self, payment_hash: bytes) -> Leaving:
         """The seat of this part is wanted free: its invoice is cancelled first."""
@@ -143,8 +154,22 @@ def _by_origin(tx: Tx, origin: Origin, bot_id: int) -> Board | None:
     return tx.boards.by_origin(origin.chat_id, origin.message_id, bot_id)
 
 
-def _of_message(tx: Tx, chat_id: int, message_id: int) -> Board | None:
-    return tx.boards.by_message(chat_id, message_id)
+def _of_message(tx: Tx, chat_id: int, message_id: int, handle: str) -> Board | None:
+    if (board := tx.boards.by_message(chat_id, message_id)) is not None:
+        return board
+    # A duplicate of its message is as good: the button says which board it is.
+    board = tx.boards.by_handle(handle) if handle else None
+    if board is None or board.chat_id != chat_id:
+        return None
+    _found(tx, board, message_id)
+    return board
+
+
+def _found(tx: Tx, board: Board, message_id: int | None) -> None:
+    """A copy that has its button: the board's message, where no number of one is known."""
+    if message_id is not None and board.misses_its_message:
+        tx.boards.update(board.id, card_id=message_id, shown=ANY_FACE)
+        tx.boards.touch(board.id)
 
 
 def _split(
@@ -166,12 +191,13 @@ def _split(
 
 
 def _sit(
-    tx: Tx, handle: str, chat_id: int, by: Asker, token: str
+    tx: Tx, handle: str, chat_id: int, message_id: int | None, by: Asker, token: str
 ) -> tuple[Sitting, str, Board | None]:
     board = tx.boards.by_handle(handle)
     # A duplicate of its message is as good: the button says which board it is.
     if board is None or board.chat_id != chat_id:
         return Sitting.NOT_TRACKED, "", None
+    _found(tx, board, message_id)
     if board.state is not BoardState.OPEN:
         return Sitting.CLOSED, "", None
     mine = [seat for seat in board.seats if seat.person_id == by.id]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection
 
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MaybeInaccessibleMessage, Message
 from telegram.constants import ParseMode
 
 from bot import texts
@@ -81,6 +82,19 @@ class Boards:
                 reply_markup=keyboard(board),
             ),
         )
+
+
+def handle_on(message: MaybeInaccessibleMessage) -> str:
+    """The handle of the board that a message's button carries, "" where none is known.
+
+    Of old messages only the number comes.
+    """
+    markup = message.reply_markup if isinstance(message, Message) else None
+    for button in itertools.chain(*(markup.inline_keyboard if markup else ())):
+        verb, _, handle = str(button.callback_data).partition(":")
+        if verb == PAY:
+            return handle
+    return ""
 
 
 def keyboard(board: Board) -> InlineKeyboardMarkup | None:

@@ -24,6 +24,8 @@ LIVES_S = 7 * 86_400.0
 #: A seat has one open invoice; each person of a board so many in an hour.
 PARTS_AN_HOUR = 5
 HOUR_S = 3600.0
+#: What a message shows of which the bot has only just heard: no face.
+ANY_FACE = "?"
 
 
 class BoardState(StrEnum):
@@ -154,6 +156,11 @@ class Board(Placed, Work):
         ]
         said = (self.state, self.closed_by, self.sum_msat, self.ends_at, seats)
         return hashlib.blake2s(repr(said).encode(), digest_size=8).hexdigest()
+
+    @property
+    def misses_its_message(self) -> bool:
+        """Whether its chat shows it, in a message whose number the bot does not know."""
+        return bool(self.shown) and self.card_id is None
 
     @property
     def tag(self) -> dict[str, object]:

@@ -12,7 +12,7 @@ from bot import texts
 from bot.actions import Asker, BoardActions
 from bot.chat import messages
 from bot.chat.admission import Admission
-from bot.chat.boards import PAY
+from bot.chat.boards import PAY, handle_on
 from bot.chat.client import TelegramBot
 from bot.chat.replies import Answer, Replies, Reply, reply
 from bot.chat.updates import PtbApplication
@@ -89,7 +89,10 @@ class Boards:
         if message is not None:
             handle = (query.data or "").partition(":")[2]
             chat_id = self._places.now(message.chat.id)
-            came_of_it, token = await self._actions.sit(handle, chat_id, by)
+            # A client can name any message, and where a group moved old numbers are void.
+            has_it = message.chat.id == chat_id and handle_on(message) == handle
+            shown = message.message_id if has_it else None
+            came_of_it, token = await self._actions.sit(handle, chat_id, by, message_id=shown)
         if came_of_it is Sitting.SEATED:
             url = f"https://t.me/{self._telegram_bot.username}?start={token}"
             return [Answer(query.id, person_id, "", url=url)]
