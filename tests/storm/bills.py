@@ -21,9 +21,9 @@ from tests.storm.wallets import Wallets
 #: Sats of a part of the first bill; those of each later one are as many more apart.
 FIRST_SATS, APART_SATS = 1_000_000, 1000
 #: Seconds that somebody waits for the answer to a press, and for their card, before another press.
-ANSWER_S, CARD_S = 4.0, 8.0
+ANSWER_S, CARD_S = 8.0, 8.0
 #: Presses of one person, and seconds until the next where every seat is taken.
-PRESSES, FULL_S = 6, 2.0
+PRESSES, FULL_S = 8, 2.0
 #: Seconds that a bill has, above the time to pay.
 PATIENCE_S = 75.0
 

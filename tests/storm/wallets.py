@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from bot.demo.node import PaymentFailed, SimInvoice, SimNode
-from tests.storm.book import Book, Command
+from tests.storm.book import Book, Command, Part
 
 #: What is paid above the amount, where somebody pays more, in sats.
 MORE_SATS = 20_000_000
@@ -46,6 +46,7 @@ class Wallets:
             else:
                 self._book.note("paid", command)
                 self._book.count("payments")
+                self._book.count("payments of parts of bills", isinstance(command, Part))
                 if more:
                     self._book.count("payments above the amount")
                 return True
