@@ -321,3 +321,17 @@ async def test_a_board_whose_number_telegram_did_not_tell_is_true_once_a_reply_c
     world.telegram.say(world.group, world.anna, "/cancel", reply_to=copy)
     await world.until(lambda: ", closed" in (copy.text or ""))
     assert not world.buttons(copy)
+
+
+async def test_payments_that_come_together_edit_their_board_three_times_at_most(world: World) -> None:
+    people = [world.telegram.add_user(f"Guest {number}") for number in range(8)]
+    for person in people:
+        world.telegram.join(world.group, person)
+    shown = await split(world, f"84k/{len(people)}", by=world.owner)  # who has paid the bill
+    cards = [await my_part(world, shown, person, 10_500) for person in people[1:]]
+    await world.until(lambda: all(p.first_name in (shown.text or "") for p in people[1:]))
+    known = len(shown.versions)
+    for card in cards:
+        world.node.pay(world.request_in(card))
+    await board(world, world.group, "all paid")
+    assert len(shown.versions) - known <= 3
