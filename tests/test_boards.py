@@ -323,7 +323,9 @@ async def test_a_board_whose_number_telegram_did_not_tell_is_true_once_a_reply_c
     assert not world.buttons(copy)
 
 
-async def test_payments_that_come_together_edit_their_board_three_times_at_most(world: World) -> None:
+async def test_payments_that_come_together_edit_their_board_three_times_at_most(
+    world: World,
+) -> None:
     people = [world.telegram.add_user(f"Guest {number}") for number in range(8)]
     for person in people:
         world.telegram.join(world.group, person)
