@@ -13,10 +13,12 @@ from enum import StrEnum
 from functools import cache
 
 from bot import texts
+from bot.core.board import Board, BoardState, Seat
 from bot.core.failure import Failure
 from bot.core.invoice import Face, Invoice, State
 from bot.core.notices import Kind, Notice
 from bot.errors import NodeTimeout
+from tests import bills
 
 _SATS = 7_654_321
 _AMOUNT = f"{_SATS:,}"
@@ -33,6 +35,8 @@ class Role(StrEnum):
     PAYMENT_NOTICE = "payment notice"  # to an owner
     PAYMENT_REQUEST = "payment request"  # in a message of its own
     PAYMENT_REQUEST_GONE = "payment request gone"
+    BOARD = "board"  # of a bill that is split
+    BOARD_END = "board end"
     SENTENCE = "sentence"
 
 
@@ -48,6 +52,9 @@ def role_of(text: str) -> Face | Role:
         return Role.PAYMENT_REQUEST
     if _request_gone() in text.splitlines():
         return Role.PAYMENT_REQUEST_GONE
+    for role, starts in _board_starts().items():
+        if text.startswith(starts):
+            return role
     for face, start in _starts().items():
         if text.startswith(start) and _begins_with_an_amount(text[len(start) :]):
             return face
@@ -64,6 +71,11 @@ def role_of(text: str) -> Face | Role:
     if sign == texts.FACE_SIGNS[Face.PAID]:
         return Role.ANNOUNCEMENT
     return Role.SENTENCE
+
+
+def board_is_over(text: str) -> bool:
+    """Whether a board says that nothing more of it can be paid."""
+    return any(pattern.match(text) for pattern in _boards_over())
 
 
 def names(text: str, sats: int) -> bool:
@@ -111,6 +123,39 @@ def _row(**changes: object) -> Invoice:
         "failure": Failure(NodeTimeout.key),
     }
     return Invoice(**(values | changes))  # type: ignore[arg-type]
+
+
+def _board(state: BoardState, *seats: Seat) -> Board:
+    return bills.board(*seats, state=state, sum_msat=_SATS * 1000)
+
+
+def _boards() -> list[Board]:
+    """Each way in which a board begins: open, closed, and with all paid."""
+    paid = bills.free(otherwise=True)
+    states = [_board(state, bills.free()) for state in BoardState]
+    return [*states, _board(BoardState.CLOSED, paid), _board(BoardState.CLOSED, paid, bills.free())]
+
+
+@cache
+def _board_starts() -> dict[Role, tuple[str, ...]]:
+    """How boards and their ends begin, up to the sum."""
+    made = {
+        Role.BOARD: [texts.board(each, None) for each in _boards()],
+        Role.BOARD_END: [texts.board_announcement(each) for each in _boards()],
+    }
+    return {r: tuple(plain(each).partition(_AMOUNT)[0] for each in of) for r, of in made.items()}
+
+
+@cache
+def _boards_over() -> list[re.Pattern[str]]:
+    """First lines of boards that are over, with any amounts."""
+    over = [each for each in _boards() if each.state is BoardState.CLOSED]
+    made = [plain(texts.board(replace(each, memo=""), None)) for each in over]
+    lines = [re.escape(each.partition("\n")[0]) for each in made]
+    return [
+        re.compile(re.sub(r"\d[\d,]*", r"[\\d,]+", line) + "(?: – |$)", re.MULTILINE)
+        for line in lines
+    ]
 
 
 @cache

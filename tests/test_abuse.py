@@ -66,6 +66,31 @@ async def test_nobody_puts_another_invoice_over_a_message(world: World, paid: bo
     assert world.face(own) is (Face.PAID if paid else Face.OPEN)
 
 
+async def test_nobody_puts_a_board_over_another_message(world: World) -> None:
+    world.access = {"chats": frozenset({world.group.id})}
+    await world.start_bot()
+    victim = await world.open_card(world.group, world.anna, "/invoice 2100 pizza")
+    # a board of which the bot knows no message: Telegram told no number of its three copies
+    world.telegram.garble("sendMessage", '{"ok":true,"result":true}', acted=True, times=3)
+    world.telegram.say(world.group, world.bert, "/split 84k/3")
+
+    def boards() -> list[Message]:
+        return [each for each in world.ours(world.group) if "Split:" in (each.text or "")]
+
+    for number in (1, 2, 3):
+        await world.until(lambda number=number: len(boards()) == number)
+        world.clock.ahead_s += 60
+    await world.stop_bot()  # which has written that it is there
+    await world.start_bot()
+    copy = boards()[0]
+    for is_old in (False, True):
+        press(world, world.bert, victim, data_of(copy), is_old=is_old)
+        await answered(world)
+    press(world, world.anna, copy, data_of(copy))
+    await world.until(lambda: '"Anna"' in (copy.text or ""))
+    assert len(victim.versions) == 1
+
+
 async def test_a_stranger_who_cancels_is_told_once(world: World) -> None:
     world.access = {"users": frozenset({world.anna.id})}
     await world.start_bot()

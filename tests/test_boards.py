@@ -277,3 +277,63 @@ async def test_a_copy_of_a_board_that_nobody_knows_of_takes_presses_as_well(worl
     world.node.pay(world.request_in(card))
     await world.until(lambda: '✅ 28,000 sats: "Bert"' in (second.text or ""))
     assert len(world.node.invoices) == 1
+
+
+async def test_a_copy_of_a_board_that_nobody_knows_of_is_closed_by_a_reply_as_well(
+    world: World,
+) -> None:
+    world.telegram.drop("sendMessage", acted=True, times=1)
+    await split(world)
+    world.clock.ahead_s += 60
+    await world.until(lambda: len(boards(world, world.group)) == 2)
+    first, second = boards(world, world.group)
+    world.telegram.say(world.group, world.anna, "/cancel", reply_to=first)
+    await world.until(lambda: ", closed" in (second.text or ""))
+
+
+async def without_a_number(world: World) -> list[Message]:
+    """A board's copies, of none of which Telegram told the number."""
+    world.telegram.garble("sendMessage", '{"ok":true,"result":true}', acted=True, times=3)
+    await split(world)
+    for number in (1, 2, 3):
+        await world.until(lambda number=number: len(boards(world, world.group)) == number)
+        world.clock.ahead_s += 60  # the pause before the next one
+    await world.stop_bot()  # which has written that it is there
+    await world.start_bot()
+    return boards(world, world.group)
+
+
+async def test_a_board_whose_number_telegram_did_not_tell_is_true_once_somebody_presses_it(
+    world: World,
+) -> None:
+    copy, *_ = await without_a_number(world)
+    card = await my_part(world, copy, world.bert, 28_000)
+    await world.until(lambda: '⚡ 28,000 sats: "Bert"' in (copy.text or ""))
+    world.node.pay(world.request_in(card))
+    await world.until(lambda: '✅ 28,000 sats: "Bert"' in (copy.text or ""))
+    assert len(boards(world, world.group)) == 3
+
+
+async def test_a_board_whose_number_telegram_did_not_tell_is_true_once_a_reply_closes_it(
+    world: World,
+) -> None:
+    copy, *_ = await without_a_number(world)
+    world.telegram.say(world.group, world.anna, "/cancel", reply_to=copy)
+    await world.until(lambda: ", closed" in (copy.text or ""))
+    assert not world.buttons(copy)
+
+
+async def test_payments_that_come_together_edit_their_board_three_times_at_most(
+    world: World,
+) -> None:
+    people = [world.telegram.add_user(f"Guest {number}") for number in range(8)]
+    for person in people:
+        world.telegram.join(world.group, person)
+    shown = await split(world, f"84k/{len(people)}", by=world.owner)  # who has paid the bill
+    cards = [await my_part(world, shown, person, 10_500) for person in people[1:]]
+    await world.until(lambda: all(p.first_name in (shown.text or "") for p in people[1:]))
+    known = len(shown.versions)
+    for card in cards:
+        world.node.pay(world.request_in(card))
+    await board(world, world.group, "all paid")
+    assert len(shown.versions) - known <= 3

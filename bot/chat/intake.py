@@ -34,6 +34,8 @@ POLL_S = 50
 LONGEST_PAUSE_S = 10.0
 #: Seconds between polls, unless the last brought a whole batch: a server may answer all at once.
 POLL_EVERY_S = 0.2
+#: The same where the last brought something to do: people wait for it.
+NEWS_EVERY_S = 1 / 30
 #: Polls that may come one right after the other once there were few, if each brings something new.
 POLLS_IN_A_ROW = 5
 #: Seconds for which a token has to be rejected that was accepted before, by the login at least.
@@ -83,6 +85,7 @@ class Intake:
         # the numbers of the newest that were handled, in the order of coming
         self._known: dict[int, None] = {}
         self._is_new = True  # something came last that was not there before
+        self._is_readable = False  # something that came last could be read
         self._is_full = False  # as much came last as was asked for
         self._due_at = -math.inf  # when the next poll would be due, on the steady clock
         self._errors: dict[int, Exception] = {}
@@ -164,7 +167,8 @@ class Intake:
         if self._is_new and self._is_full:  # more of that is waiting
             return 0.0
         credit_s = (POLLS_IN_A_ROW - 1) * POLL_EVERY_S if self._is_new else 0.0
-        self._due_at = max(self._due_at, began_at - credit_s) + POLL_EVERY_S
+        every_s = NEWS_EVERY_S if self._is_new and self._is_readable else POLL_EVERY_S
+        self._due_at = max(self._due_at, began_at - credit_s) + every_s
         return self._due_at - steady()
 
     def _doubt(self, error: InvalidToken) -> None:
@@ -190,6 +194,7 @@ class Intake:
         dates = (updates.date_of(raw) for raw in numbered.values())
         self._ages.came([date for date in dates if date], self._telegram_bot.told)
         self._is_new = not numbered.keys() <= self._known.keys()
+        self._is_readable = False
         self._is_full = len(numbered) >= BATCH
         if numbered and max(numbered) < self._offset:
             self._begin_again(min(numbered))
@@ -245,6 +250,7 @@ class Intake:
         except Exception as fault:  # noqa: BLE001 -- whatever is wrong with it is its own fault
             self._skipped.add("unreadable", update=number, error=type(fault).__name__)
             return
+        self._is_readable = True
         await self._application.process_update(update)
         error = self._errors.pop(number, None)
         if isinstance(error, StoreUnavailable):

@@ -17,12 +17,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.chat.qr import payment_png
+from bot.core.board import LIVES_S, Board, BoardColumns, Seat, board_changes, next_board_step
+from bot.core.board import resting as board_resting
 from bot.core.cursor import Cursor
 from bot.core.invoice import Face, Invoice, State
 from bot.core.steps import AS_READ, next_step, resting
-from bot.core.work import RESTS
+from bot.core.work import RESTS, Do
 from bot.demo.node import SimInvoice, SimNode
-from bot.demo.telegram import Chat, Message, SimTelegram
+from bot.demo.telegram import Chat, Message, SimTelegram, User
 from bot.store import Store, Tx, rows, tables
 
 #: Few enough that ten thousand payments fit into the simulated node's channels.
@@ -32,6 +34,12 @@ DAY_S = 86_400
 #: Done rows are spread over so many days; the bot keeps them for 90.
 DAYS = 80
 ROWS_AT_ONCE = 1000
+#: Boards of one group, and in one transaction; of its seats so many are paid, and so many payable.
+BOARDS_A_GROUP, BOARDS_AT_ONCE = 5, 100
+PAID_SEATS, PAYABLE_SEATS = 3, 3
+
+#: The columns of a part, by name.
+Part = dict[str, Any]
 
 
 class Open:
@@ -65,6 +73,8 @@ class Past:
         self._bot_id = telegram.first_bot().user.id
         self._chats = itertools.cycle(chats)
         self._numbers = itertools.count(1)
+        self._group: Chat
+        self._people: list[User] = []
         self._picture = telegram.photos.add(payment_png("lnsb21u1p" + "q" * 290))
         #: What is open, the oldest first.
         self.opened: list[Open] = []
@@ -74,6 +84,17 @@ class Past:
         fresh = [self._open() for _ in range(count)]
         await self._write(map(self._open_row, fresh))
         self.opened += fresh
+
+    async def boards(self, count: int, *, seats: int) -> None:
+        """So many open boards, in groups of a few; of the seats some are paid, and some payable."""
+        made = [self._board(number, seats) for number in range(count)]
+        opened = await self._store()
+        try:
+            while some := made[:BOARDS_AT_ONCE]:
+                made = made[BOARDS_AT_ONCE:]
+                await opened.do(_add_boards, some)
+        finally:
+            await opened.close()
 
     async def requested(self, chat: Chat) -> None:
         """A command that a crash interrupted before the node knew of it."""
@@ -134,8 +155,8 @@ class Past:
 
     # a row
 
-    def _open(self) -> Open:
-        chat = next(self._chats)
+    def _open(self, chat: Chat | None = None) -> Open:
+        chat = chat or next(self._chats)
         chat.started = True
         telegram = self._telegram
         invoice = self._node.add_invoice(SATS * 1000, memo="pizza", expiry_s=EXPIRY_S)
@@ -198,6 +219,70 @@ class Past:
             "expiry_s": EXPIRY_S,
         }
 
+    # a board
+
+    def _board(self, number: int, seats: int) -> tuple[BoardColumns, list[Seat], list[Part]]:
+        """Its columns and seats, and what is kept of its parts, by the seat's number."""
+        if number % BOARDS_A_GROUP == 0:
+            chats = itertools.islice(self._chats, seats)
+            self._people = [chat.person for chat in chats if chat.person is not None]
+            self._group = self._telegram.add_group(f"Group {number}", self._people)
+        group, people = self._group, self._people
+        asker = people[0]
+        said = self._telegram.new_message(group, asker, text=f"/split {SATS * seats}/{seats}")
+        shown = self._telegram.new_message(group, self._telegram.first_bot().user, text="a board")
+        made, parts = [], []
+        for place, person in enumerate(people, 1):
+            is_taken = place <= PAID_SEATS + PAYABLE_SEATS
+            part = self._part(group, said.id, place, person) if is_taken else None
+            if part is not None:
+                parts.append(part)
+            made.append(
+                Seat(
+                    number=place,
+                    amount_msat=SATS * 1000,
+                    person_id=person.id if is_taken else 0,
+                    name=person.first_name if is_taken else "",
+                    token=secrets.token_urlsafe(16) if is_taken else "",
+                    part=None if part is None else Invoice(id=place, **part),
+                )
+            )
+        now = time.time()
+        columns = board_changes(
+            handle=secrets.token_urlsafe(12),
+            origin_chat_id=group.id,
+            origin_message_id=said.id,
+            bot_id=self._bot_id,
+            chat_id=group.id,
+            reply_to=said.id,
+            asker_id=asker.id,
+            asker_name=asker.first_name,
+            chat_title=group.title or "",
+            asked_at=now - DAY_S,
+            sum_msat=SATS * 1000 * seats,
+            memo="pizza",
+            ends_at=now - DAY_S + LIVES_S,
+            card_id=shown.id,
+            shown_at=now - DAY_S,
+        )
+        board = Board(id=0, seats=tuple(made), **columns)
+        board = replace(board, shown=board.face)
+        step = next_board_step(board, AS_READ, now)
+        assert step.do is Do.WAIT, step
+        rests = board_resting(board, step, AS_READ, now)
+        return board_changes(**columns, **rests, shown=board.shown), made, parts
+
+    def _part(self, group: Chat, said_id: int, seat: int, person: User) -> Part:
+        """One that is paid, or that the node has open and whose card is in that person's chat."""
+        chat = self._telegram.private_chat(person)
+        if seat <= PAID_SEATS:
+            part = self._done_row(0, 1) | {"state": State.SETTLED, "paid_msat": SATS * 1000}
+            part |= {"card_shown": Face.PAID, "announced": True, "settle_index": 1}
+        else:
+            part = self._open_row(self._open(chat))
+        own = {"asker_id": person.id, "asker_name": person.first_name, "chat_id": chat.id}
+        return part | own | {"origin_chat_id": group.id, "origin_message_id": said_id, "part": seat}
+
     # the database
 
     async def _write(self, many: Iterable[dict[str, Any]]) -> None:
@@ -231,6 +316,13 @@ def _at_rest(columns: dict[str, Any]) -> dict[str, Any]:
     row = replace(row, **resting(row, step, AS_READ, now))
     kept = {name: getattr(row, name) for name in rows.COLUMNS if name != "id"}
     return rows.packed(**kept)
+
+
+def _add_boards(tx: Tx, some: Sequence[tuple[BoardColumns, list[Seat], list[Part]]]) -> None:
+    for columns, seats, parts in some:
+        board = tx.boards.add(seats, **columns)
+        _insert(tx, [_at_rest(part | {"board_id": board.id}) for part in parts])
+        tx.boards.update(board.id, due_at=columns["due_at"], lane=columns["lane"])
 
 
 def _set_cursor(tx: Tx, node_id: str, cursor: Cursor, now: float) -> None:

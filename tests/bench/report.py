@@ -36,6 +36,10 @@ class Report:
         """A line whose target is a limit for the right figure."""
         self._line(what, left, f"{right:.1f}", f"below {limit:g}", right < limit)
 
+    def most(self, what: str, count: int, limit: int) -> None:
+        """A line of what there may be so often."""
+        self._line(what, "", str(count), f"at most {limit}", count <= limit)
+
     def none(self, what: str, count: int) -> None:
         """A line of what there must not be."""
         self._line(what, "", str(count), "none", not count)

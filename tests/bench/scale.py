@@ -1,8 +1,9 @@
 """`python -m tests.bench.scale`: whether the bot stays as it is with very many invoices.
 
-Beside the bot whose database is empty stand one with ten thousand open invoices and one with a
-hundred thousand that are over, each a process of its own; the simulators are in this one. Targets
-are ratios of one run, in which the sides take turns, and counts.
+Beside the bot whose database is empty stand one with ten thousand open invoices, one with a hundred
+thousand that are over, and one with a thousand open boards, each a process of its own; the
+simulators are in this one. Targets are ratios of one run, in which the sides take turns, and
+counts.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ A_PAYMENT = 2
 #: cards'.
 MEANWHILE = 5
 LOOKS_S = 180.0
+#: Of each board.
+SEATS = 10
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Size:
     people: int
     open_steps: tuple[int, ...]  # the bot's memory is looked at with so many open
     done: int
+    boards: int
     starts: int
     idle_s: float
     turns: int
@@ -56,6 +60,7 @@ WHOLE = Size(
     people=500,
     open_steps=(2500, 5000, 10_000),
     done=100_000,
+    boards=1000,
     starts=3,
     idle_s=60.0,
     turns=6,
@@ -69,6 +74,7 @@ QUICK = Size(
     people=20,
     open_steps=(40,),
     done=200,
+    boards=20,
     starts=1,
     idle_s=1.0,
     turns=1,
@@ -82,17 +88,23 @@ QUICK = Size(
 
 @dataclass
 class Sides:
-    """The three bots, and what is known of the one with open invoices."""
+    """The four bots, and what is known of the one with open invoices."""
 
     empty: Side
     full: Side
     old: Side
+    split: Side
     past: Past
 
     @property
     def others(self) -> tuple[tuple[str, Side], ...]:
         """Those that are measured against the empty one."""
-        return ("open", self.full), ("done", self.old)
+        return ("open", self.full), ("done", self.old), ("boards", self.split)
+
+    @property
+    def every(self) -> tuple[Side, ...]:
+        """The empty one, and then those."""
+        return self.empty, *(side for _, side in self.others)
 
 
 async def looked(side: Side, before: int, count: int) -> None:
@@ -122,7 +134,7 @@ async def memory(size: Size, report: Report, sides: Sides) -> None:
 
 async def starts(size: Size, report: Report, sides: Sides) -> None:
     """From the start of the process to the photo of a command that waited for it."""
-    every = (sides.empty, sides.full, sides.old)
+    every = sides.every
     spent: dict[Side, list[float]] = {side: [] for side in every}
     for turn in range(size.starts):
         for side in every:
@@ -151,7 +163,7 @@ async def first_seconds(size: Size, report: Report, sides: Sides) -> None:
 
 async def idle(size: Size, report: Report, sides: Sides) -> None:
     """What a bot computes that has nothing to do, in parts of one core."""
-    every = (sides.empty, sides.full, sides.old)
+    every = sides.every
     before, started = [side.cpu_s() for side in every], time.monotonic()
     await asyncio.sleep(size.idle_s)
     lasted_s = time.monotonic() - started
@@ -167,7 +179,7 @@ async def idle(size: Size, report: Report, sides: Sides) -> None:
 
 async def medians(size: Size, report: Report, sides: Sides) -> None:
     """A few commands a second; the sides take turns."""
-    every = (sides.empty, sides.full, sides.old)
+    every = sides.every
     waited: dict[Side, list[float]] = {side: [] for side in every}
     for _ in range(size.turns):
         for side in every:
@@ -284,12 +296,15 @@ async def sides(size: Size, folder: Path) -> AsyncIterator[Sides]:
         Side.opened(folder / "empty", people=size.people) as empty,
         Side.opened(folder / "full", people=size.people) as full,
         Side.opened(folder / "old", people=size.people) as old,
+        Side.opened(folder / "split", people=size.people) as split,
     ):
-        past, of_old = past_of(full), past_of(old)
+        past, of_old, of_split = past_of(full), past_of(old), past_of(split)
         await past.one_paid()
         await of_old.done(size.done)
         await of_old.one_paid()
-        yield Sides(empty, full, old, past)
+        await of_split.boards(size.boards, seats=SEATS)
+        await of_split.one_paid()
+        yield Sides(empty, full, old, split, past)
 
 
 async def bench(size: Size) -> int:
@@ -297,6 +312,7 @@ async def bench(size: Size) -> int:
     report = Report("empty", "ours")
     report.figure(f"open: {size.open_steps[-1]} open invoices", "", "")
     report.figure(f"done: {size.done} invoices that are over", "", "")
+    report.figure(f"boards: {size.boards} open boards with {SEATS} seats each", "", "")
     report.figure(f"paid while the bot was down: {size.payments}; --payments for more", "", "")
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         async with sides(size, Path(folder)) as all_of_them:

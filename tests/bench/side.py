@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import statistics
 import sys
 import time
@@ -29,6 +30,7 @@ END_S = 10.0
 MEMO = "pizza for four on Friday, no "
 #: Commands before anything is measured: connections stand then, and everything was used once.
 WARM_UP = 10
+_REQUEST = re.compile(r"\bln[a-z0-9]{100,}\b")
 
 
 @dataclass(frozen=True)
@@ -222,8 +224,7 @@ class Side:
         said_at: list[float] = []
         shown_at: list[float | None] = [None] * len(moments)
         waiting: dict[int, int] = {}
-        bot, here = self._process(), psutil.Process()
-        before = _cpu_s(bot), _cpu_s(here)
+        before = self.cpu_of_both()
 
         async def say() -> None:
             started = time.monotonic()
@@ -251,9 +252,9 @@ class Side:
             async with asyncio.timeout(patience_s):
                 await looking
         listener.close()
-        return Load(
-            said_at, shown_at, time.time(), _cpu_s(bot) - before[0], _cpu_s(here) - before[1]
-        )
+        after = self.cpu_of_both()
+        spent = [new - old for new, old in zip(after, before, strict=True)]
+        return Load(said_at, shown_at, time.time(), *spent)
 
     def _say(self, group: Chat | None, member: User | None) -> int:
         chat = group or next(self._next_chat)
@@ -261,6 +262,22 @@ class Side:
         assert person is not None
         text = f"/invoice 2100 {MEMO}{next(self._numbers)}"
         return self.telegram.say(chat, person, text).id
+
+    def some_chats(self, count: int, turn: int) -> list[Chat]:
+        """So many of the private chats, others at each turn."""
+        first = turn * count
+        return [self.chats[(first + number) % len(self.chats)] for number in range(count)]
+
+    def newest_request(self, chat: Chat) -> str:
+        """The payment request on the newest card of a private chat."""
+        cards = [each for each in self.telegram.messages(chat) if each.photo is not None]
+        found = _REQUEST.search(cards[-1].text or "")
+        assert found is not None
+        return found[0]
+
+    def cpu_of_both(self) -> tuple[float, float]:
+        """How long the bot has computed, and this process with the simulators."""
+        return self.cpu_s(), _cpu_s(psutil.Process())
 
     def cpu_s(self) -> float:
         """How long the bot has computed since it was started."""

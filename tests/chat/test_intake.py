@@ -17,7 +17,7 @@ from telegram.error import Conflict
 from bot.chat import explain as explain_module
 from bot.chat import limits
 from bot.chat.client import make_bot
-from bot.chat.intake import BATCH, POLL_EVERY_S, POLLS_IN_A_ROW, Intake
+from bot.chat.intake import BATCH, NEWS_EVERY_S, POLL_EVERY_S, POLLS_IN_A_ROW, Intake
 from bot.clock import steady
 from bot.config import TelegramSettings
 from bot.errors import TokenRefused
@@ -151,6 +151,22 @@ async def test_a_server_that_answers_at_once_is_asked_five_times_a_second_and_no
         assert len(lines) <= 3
         assert all("more" in line for line in lines[1:])
     assert any("unreadable" in line for line in caplog.messages)
+
+
+async def test_what_people_do_one_after_the_other_is_read_thirty_times_a_second(
+    room: Room,
+) -> None:
+    chat, count = room.private(room.anna), 40
+    async with running(room):
+        loop = asyncio.get_running_loop()
+        began_at = loop.time()
+        for number in range(count):
+            before = polls(room)
+            room.telegram.say(chat, room.anna, f"no. {number}")
+            await room.telegram.wait_for(lambda before=before: polls(room) > before)
+        lasted_s = loop.time() - began_at
+    assert lasted_s < 0.6 * (count - POLLS_IN_A_ROW) * POLL_EVERY_S
+    assert lasted_s >= (count - POLLS_IN_A_ROW * POLL_EVERY_S / NEWS_EVERY_S) * NEWS_EVERY_S
 
 
 async def test_of_an_answer_with_more_than_was_asked_for_the_rest_is_not_looked_at(

@@ -10,11 +10,15 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bot.core import notices
-from bot.demo.node import SimInvoice
+from bot.demo.node import ACCEPTED, OPEN, SimInvoice
 from bot.demo.telegram import Chat, Message, User
 
-Kind = Literal["invoice", "question", "bad"]
+Kind = Literal["invoice", "question", "bad", "bill", "part"]
 
+#: What a former bot may not have heard of, beside presses: that somebody wanted a bill closed.
+CLOSING = b"closing"
+#: States in which the node has an invoice that is not over.
+PAYABLE = (OPEN, ACCEPTED)
 #: Seconds after a send in which a kill may come before its record, on a busy machine.
 UNRECORDED_S = 2.0
 
@@ -84,6 +88,58 @@ class Command:
     def of_role(self, *roles: str) -> list[Shown]:
         """Its messages that show one of these now."""
         return [each for each in self.shown if each.role in roles and not each.message.deleted]
+
+
+@dataclass(slots=True, eq=False)
+class Bill(Command):
+    """A bill that somebody splits. `amount_msat` is the sum; `invoices` are its parts', each."""
+
+    seats: int = 0
+    is_owners: bool = False
+    parts: list[Part] = field(default_factory=list)
+    #: Who has pressed; who was given the link, when; who wanted to leave, when.
+    pressed: set[User] = field(default_factory=set)
+    linked: dict[User, float] = field(default_factory=dict)
+    left: dict[User, float] = field(default_factory=dict)
+    #: When somebody who may do so wanted it closed.
+    close_wanted_at: float | None = None
+    #: The node's word on its invoices, in order: when, which, and whether it could be paid then.
+    payable: list[tuple[float, bytes, bool]] = field(default_factory=list)
+    wrongs: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """As it is in the book."""
+        return f"bill {self.number}"
+
+
+@dataclass(slots=True, eq=False)
+class Part(Command):
+    """An invoice for somebody's seat. Whose it is, a message with its hash tells, or its row."""
+
+    bill: Bill | None = None
+    is_known: bool = False
+
+    @property
+    def of(self) -> Bill:
+        """The bill that it is a part of."""
+        assert self.bill is not None
+        return self.bill
+
+    @property
+    def invoice(self) -> SimInvoice:
+        """The one that it is."""
+        return self.invoices[0]
+
+    @property
+    def is_payable(self) -> bool:
+        """Whether the node takes a payment, or has the first part of one."""
+        return self.invoice.state in PAYABLE
+
+    @property
+    def name(self) -> str:
+        """As it is in the book."""
+        return f"part {self.number} of {self.of.name} ({self.asker.first_name})"
 
 
 @dataclass(slots=True, frozen=True)

@@ -16,12 +16,19 @@ PROMISES = (
     "what people pressed was not done",
     "stuck rows, tracebacks, unclosed resources",
     "secrets in the log",
+    "boards whose sum is not what the node received",
+    "seats with two invoices that could be paid at once",
+    "boards that say closed and could be paid",
+    "ends of boards not told, or told too often",
+    "boards that are not true",
 )
 
 #: The promise that a bot breaks which ends by itself.
 ENDED = 7
 LEFT_BEHIND = 7
 SECRETS = 8
+#: Those of boards.
+SUM, TWICE, PAYABLE, END, BOARD = range(9, 14)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.demo.node import SimInvoice, SimNode
+from bot.demo.node import SETTLED, SimInvoice, SimNode
 from bot.demo.telegram import Chat, Message, User
 from bot.demo.telegram.state import Bot
 from tests import faces
-from tests.storm.book import Book, Command, Sent, Shown
+from tests.storm.book import CLOSING, PAYABLE, Bill, Book, Command, Part, Sent, Shown
 from tests.storm.process import BotProcess
 from tests.storm.traps import StormTelegram
+from tests.storm.wallets import MORE_SATS
 
+ALIAS = "a node in a storm"
 TOKEN = "987654321:AAF-a-token-that-only-the-storm-takes"
 
 _NAMES = (
@@ -25,6 +28,7 @@ _NAMES = (
 
 _REQUEST = re.compile(r"\bln[a-z0-9]{100,}\b")
 _MARK = re.compile(r"\bq(\d+)q\b")
+_BILL_MARK = re.compile(r"\bb(\d+)b\b")
 _AMOUNT = re.compile(r"([\d,]+) sats?\b")
 
 
@@ -51,7 +55,8 @@ def hash_on(message: Message) -> bytes:
 def hash_in(data: str) -> bytes:
     """The payment hash in a button's data."""
     encoded = data.partition(":")[2]
-    return base64.urlsafe_b64decode(encoded + "=") if encoded else b""
+    found = base64.urlsafe_b64decode(encoded + "==") if encoded else b""
+    return found if len(found) == 32 else b""  # a board's carries another name
 
 
 @dataclass(slots=True, eq=False)
@@ -84,7 +89,7 @@ class Outside:
         self.book = book
         self.expiry_s = expiry_s
         self.log_level = log_level
-        self.node = SimNode(folder / "node")
+        self.node = SimNode(folder / "node", alias=ALIAS)
         self.telegram = StormTelegram(book)
         self.bot = BotProcess(folder, book, self.telegram)
         self.telegram.kill = self.bot.kill
@@ -94,6 +99,9 @@ class Outside:
         self.token = TOKEN
         self.bot_user = self.telegram.add_bot(TOKEN, "storm_invoice_bot", "Invoices")
         self.commands: list[Command] = []
+        self.bills: list[Bill] = []
+        self.parts: list[Part] = []
+        self._bills_by_sats: dict[int, Bill] = {}  # the sum, and either amount of a part
         self.by_message: dict[Message, Command] = {}
         self.by_amount: dict[int, Command] = {}
         self.by_request: dict[str, SimInvoice] = {}
@@ -176,6 +184,14 @@ class Outside:
         await self.telegram.stop()
         await self.node.stop()
 
+    def add_bill(self, bill: Bill) -> None:
+        """Somebody will split it."""
+        self.bills.append(bill)
+        sats = bill.amount_msat // 1000
+        each = sats // bill.seats
+        for known in (sats, each, each + 1, each + MORE_SATS, each + 1 + MORE_SATS):
+            self._bills_by_sats[known] = bill
+
     # the bots
 
     def another_bot(self) -> None:
@@ -219,6 +235,8 @@ class Outside:
             if command := here.get((said["chat"]["id"], said["message_id"])):
                 command.is_unheard |= said["message_id"] == command.said.id
                 command.unheard |= command.cancels.keys()
+                if isinstance(command, Bill) and not command.is_unheard:
+                    command.unheard.add(CLOSING)
             self.book.count("updates that a former bot never confirmed")
 
     def is_live(self, message: Message) -> bool:
@@ -243,6 +261,8 @@ class Outside:
             return self.by_hash[payment_hash], payment_hash
         if marked := _MARK.search(text):
             return self.commands[int(marked[1])], payment_hash
+        if (bill := self._bill_of(text)) is not None:
+            return self._of_bill(bill, message), payment_hash
         target = message.reply_to
         while target is not None:
             if target in self.by_message:
@@ -257,6 +277,27 @@ class Outside:
             if command is not None:
                 return command, payment_hash
         return None, payment_hash
+
+    def _bill_of(self, text: str) -> Bill | None:
+        """By its mark, or by an amount of its own."""
+        if marked := _BILL_MARK.search(text):
+            return self.bills[int(marked[1])]
+        for amount in _AMOUNT.findall(text.partition("\n")[0]):
+            if bill := self._bills_by_sats.get(int(amount.replace(",", ""))):
+                return bill
+        return None
+
+    def _of_bill(self, bill: Bill, message: Message) -> Command | None:
+        """The bill in its group, else the part of this chat's person, or the one that is named."""
+        if message.chat.person is None:
+            return bill
+        text, person = message.text or "", message.chat.person
+        known = [part for part in bill.parts if part.is_known]
+        theirs = [part for part in known if part.asker is person]
+        if person is self.owner:  # who hears of everybody's
+            theirs = [part for part in known if part.asker.first_name in text]
+        paid = [part for part in theirs if part.invoice.state == SETTLED]
+        return (paid or theirs or [None])[-1]
 
     def _asking(self, message: Message) -> Command | None:
         """Who is asked for an amount, by the person and the place."""
@@ -274,10 +315,11 @@ class Outside:
         shown = Shown(message, sent, role_of(text), command, payment_hash)
         shown.roles.append(shown.role)
         self.shown[message] = shown
+        self._know(command, payment_hash, message)
         self._note(shown, "sends")
         if command is not None:
             command.shown.append(shown)
-            command.news.set()
+        self._tell(command, message)
 
     def _edited(self, message: Message) -> None:
         shown = self.shown.get(message)
@@ -287,12 +329,44 @@ class Outside:
         shown.roles.append(shown.role)
         command, payment_hash = self.command_of(message)
         shown.payment_hash = shown.payment_hash or payment_hash
+        self._know(command, payment_hash, message)
         if shown.command is None and command is not None:  # a word told nothing of whose it was
             shown.command = command
             command.shown.append(shown)
         self._note(shown, "edits")
-        if shown.command is not None:
-            shown.command.news.set()
+        self._tell(shown.command, message)
+
+    def _know(self, command: Command | None, payment_hash: bytes, message: Message) -> None:
+        """Whose part it is, by a card that names it."""
+        person = message.chat.person
+        is_card = payment_hash and person is not None and person is not self.owner
+        if is_card and isinstance(command, Part) and not command.is_known:
+            self.know(command, person)
+
+    def know(self, part: Part, person: User) -> None:
+        """Whose it is."""
+        part.asker, part.chat = person, self.now(self.telegram.private_chat(person))
+        part.is_known = True
+
+    def find_commands(self) -> None:
+        """Whose the messages are that told nothing of it as they came."""
+        for shown in self.shown.values():
+            if shown.command is None and shown.roles[0] != "sentence":
+                shown.command, _ = self.command_of(shown.message)
+                if shown.command is not None:
+                    shown.command.shown.append(shown)
+
+    def _tell(self, command: Command | None, message: Message) -> None:
+        """Whoever waits for news of it; and whether a board that is over is so at the node."""
+        if command is None:
+            return
+        command.news.set()
+        if isinstance(command, Part):
+            command.of.news.set()
+        if isinstance(command, Bill) and faces.board_is_over(message.text or ""):
+            payable = [part.name for part in command.parts if part.is_payable and part.shown]
+            if payable:
+                command.wrongs.append(f"{message.chat.id}/{message.id} was over with {payable}")
 
     def _note(self, shown: Shown, verb: str) -> None:
         message = shown.message
@@ -301,11 +375,14 @@ class Outside:
         self.book.note(f"{verb} {where} [{shown.role}] {text[:200]!r}", shown.command)
 
     def _changed_at_node(self, invoice: SimInvoice) -> None:
+        self.by_request[invoice.payment_request] = invoice
+        if marked := _BILL_MARK.search(invoice.memo):
+            self._changed_part(self.bills[int(marked[1])], invoice)
+            return
         marked = _MARK.search(invoice.memo)
         command = self.commands[int(marked[1])] if marked else None
         if command is None:
             command = self.by_amount.get(invoice.value_msat // 1000)
-        self.by_request[invoice.payment_request] = invoice
         if command is None:  # another program's
             return
         if invoice.payment_hash not in self.by_hash:
@@ -314,3 +391,21 @@ class Outside:
         short = invoice.payment_hash[:4].hex()
         self.book.note(f"node: {short} {invoice.state_name} {invoice.paid_msat} msat", command)
         command.news.set()
+
+    def _changed_part(self, bill: Bill, invoice: SimInvoice) -> None:
+        part = self.by_hash.get(invoice.payment_hash)
+        if part is None:
+            # its first message tells whose it is
+            part = Part(
+                len(bill.parts), "part", bill.asker, bill.chat, None, invoice.value_msat, bill.memo,
+                bill=bill,
+            )  # fmt: skip
+            part.invoices.append(invoice)
+            self.by_hash[invoice.payment_hash] = part
+            bill.parts.append(part)
+            self.parts.append(part)
+        bill.payable.append((time.time(), invoice.payment_hash, invoice.state in PAYABLE))
+        short = invoice.payment_hash[:4].hex()
+        self.book.note(f"node: {short} {invoice.state_name} {invoice.paid_msat} msat", part)
+        part.news.set()
+        bill.news.set()

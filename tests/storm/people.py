@@ -11,24 +11,17 @@ from typing import TypeVar
 
 from bot.demo.node import PaymentFailed, SimInvoice
 from bot.demo.telegram import Chat, User
+from tests.storm.bills import Bills
 from tests.storm.book import Book, Command, Kind, Shown
 from tests.storm.outside import Outside, Place
-from tests.storm.plan import Plan, PlannedCommand
+from tests.storm.plan import MEMOS, Plan, PlannedCommand
+from tests.storm.wallets import MORE_SATS, Wallets
 
 T = TypeVar("T")
 
-MEMOS = (
-    "pizza",
-    "beer & <b>wine</b>",
-    "two\nlines &amp; more",
-    "🍕 für alle ✅ Paid: 1 sat",
-    "</blockquote><code>x",
-    "long " * 100,
-)
 BAD = ("/invoice 1.000", "/invoice -5 x", "/invoice pizza", "/invoice 0", "/invoice 1e3")
 #: Sats of the first command's amount; each later one asks for one more, so that amounts name them.
 FIRST_SATS = 2000
-MORE_SATS = 20_000_000
 PATIENCE_S = 75.0
 
 
@@ -39,6 +32,8 @@ class People:
         self._outside = outside
         self._book = book
         self._plan = plan
+        self._wallets = Wallets(outside.node, book)
+        self._bills = Bills(outside, book, plan, self._wallets)
         self._fates: dict[str, Callable[[Command, random.Random], Awaitable[None]]] = {
             "pay": self._pay_it,
             "pay more": self._pay_more,
@@ -62,6 +57,7 @@ class People:
             is_here = shown.message.chat is chat and self._outside.is_live(shown.message)
             if command is not None and is_here and shown.role == "open":
                 self._press_now(command, shown, "Cancel", command.asker)
+        self._bills.press_all(chat)
 
     def cancel_former(self) -> None:
         """Someone replies `/cancel` to the cards of a former bot, where its numbers still count."""
@@ -101,6 +97,7 @@ class People:
         """Do all that is planned."""
         began = time.monotonic()
         async with asyncio.TaskGroup() as lives:
+            lives.create_task(self._bills.live())
             for planned in self._plan.commands:
                 await asyncio.sleep(max(0.0, began + planned.at_s - time.monotonic()))
                 lives.create_task(self._live(planned))
@@ -206,55 +203,21 @@ class People:
 
     # wallets
 
-    async def _pay(
-        self,
-        command: Command,
-        invoice: SimInvoice,
-        *,
-        more: bool = False,
-        late: bool = False,
-        hold: bool = False,
-    ) -> bool:
-        """Pay, again and again where there is no way to the node; whether it worked."""
-        amount_msat = None
-        if more or not command.amount_msat:
-            amount_msat = command.amount_msat + MORE_SATS * 1000
-        while time.time() < invoice.expires_at + (2 if late else 0):
-            try:
-                self._outside.node.pay(
-                    invoice.payment_request, amount_msat=amount_msat, late=late, hold=hold
-                )
-            except PaymentFailed as failure:
-                if "NO_ROUTE" not in str(failure):
-                    self._book.note(f"payment failed: {failure}", command)
-                    self._book.count("payments refused")
-                    return False
-                await asyncio.sleep(0.2)
-            else:
-                self._book.note("paid", command)
-                self._book.count("payments")
-                return True
-        return False
-
     async def _pay_it(self, command: Command, dice: random.Random) -> None:
         _, invoice = await self._card(command)
         await asyncio.sleep(dice.choice([0, 0.05, 0.5, 2]) * dice.uniform(0.5, 1.5))
-        await self._pay(command, invoice)
+        await self._wallets.pay(command, invoice)
 
     async def _pay_more(self, command: Command, dice: random.Random) -> None:
         _, invoice = await self._card(command)
         await asyncio.sleep(dice.uniform(0, 2))
-        if await self._pay(command, invoice, more=True):
-            self._book.count("payments above the amount")
+        await self._wallets.pay(command, invoice, more=True)
 
     async def _pay_in_parts(self, command: Command, dice: random.Random) -> None:
         _, invoice = await self._card(command)
-        if await self._pay(command, invoice, hold=True):
+        if await self._wallets.pay(command, invoice, hold=True):
             await asyncio.sleep(dice.uniform(0, 1.5))
-            try:
-                self._outside.node.settle(invoice.payment_hash)
-            except ValueError as gone:
-                self._book.note(f"the payment's last part came too late: {gone}", command)
+            await self._wallets.finish(command, invoice)
 
     async def _pay_while_dead(self, command: Command, _dice: random.Random) -> None:
         _, invoice = await self._card(command)
@@ -264,13 +227,13 @@ class People:
                 await self._outside.bot.down.wait()
         except TimeoutError:
             pass
-        if await self._pay(command, invoice) and self._outside.bot.down.is_set():
+        if await self._wallets.pay(command, invoice) and self._outside.bot.down.is_set():
             self._book.count("payments while the bot was dead")
 
     async def _pay_late(self, command: Command, dice: random.Random) -> None:
         _, invoice = await self._card(command)
         await asyncio.sleep(max(0.0, invoice.expires_at + dice.uniform(-0.3, 0.1) - time.time()))
-        if await self._pay(command, invoice, late=True):
+        if await self._wallets.pay(command, invoice, late=True):
             self._book.count("payments at the last second")
 
     # buttons
@@ -335,14 +298,14 @@ class People:
         await self._press(command, shown, "Cancel", wrong=True)
         await asyncio.sleep(dice.uniform(0, 2))
         if dice.random() < 0.5:
-            await self._pay(command, invoice)
+            await self._wallets.pay(command, invoice)
 
     async def _cancel_and_pay(self, command: Command, dice: random.Random) -> None:
         shown, invoice = await self._card(command)
         await asyncio.sleep(dice.uniform(0, 1))
         await self._press(command, shown, "Cancel", wrong=False)
         await asyncio.sleep(dice.choice([0, 0.005, 0.02, 0.05]))
-        await self._pay(command, invoice)
+        await self._wallets.pay(command, invoice)
 
     async def _renew(self, command: Command, dice: random.Random) -> None:
         shown, invoice = await self._card(command)
@@ -359,7 +322,7 @@ class People:
         _, renewed = await self._card(command, but=invoice.payment_hash)
         self._book.count("renewals")
         if dice.random() < 0.6:
-            await self._pay(command, renewed)
+            await self._wallets.pay(command, renewed)
 
     async def _leave(self, _command: Command, _dice: random.Random) -> None:
         return
@@ -371,7 +334,7 @@ class People:
         self._outside.telegram.delete_message(shown.message.chat, shown.message.id)
         self._book.note("deletes the card", command)
         command.deleted_cards += 1
-        await self._pay(command, invoice)
+        await self._wallets.pay(command, invoice)
 
 
 def _amount(sats: int, dice: random.Random) -> str:

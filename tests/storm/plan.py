@@ -12,6 +12,15 @@ COMMANDS_PER_S = 5.0
 
 NODE_METHODS = ("AddInvoice", "LookupInvoice", "CancelInvoice", "SubscribeInvoices", "GetInfo")
 
+MEMOS = (
+    "pizza",
+    "beer & <b>wine</b>",
+    "two\nlines &amp; more",
+    "🍕 für alle ✅ Paid: 1 sat",
+    "</blockquote><code>x",
+    "long " * 100,
+)
+
 FATES = (
     *["pay"] * 5,
     *["pay more"] * 2,
@@ -27,6 +36,28 @@ FATES = (
     *["leave"] * 4,
     "delete the card and pay",
 )
+#: What becomes of a bill that is split, and what each of its people does with their part.
+ENDINGS = (
+    *["everybody pays"] * 4,
+    *["cancelled while others pay"] * 3,
+    *["cancelled by an admin while others pay"] * 2,
+    *["cancelled by the wrong person"] * 2,
+    *["left"] * 2,
+    "deleted",
+)
+PAYING = (
+    *["pay"] * 4,
+    *["pay more", "pay in parts", "pay while the bot is dead", "pay at the last second"],
+    *["press twice and pay", "leave, press again and pay", "renew and pay"],
+)
+WAYS = (
+    *PAYING,
+    *["leave"] * 2,
+    *["leave while it is paid"] * 2,
+    *["leave while the split is cancelled", "stay", "press only", "pass the link on"],
+)
+#: Commands for each bill.
+COMMANDS_A_BILL = 10
 KINDS = (*["invoice"] * 14, *["any"] * 2, *["question"] * 2, "bad")
 KILLS = (
     *["random"] * 5,
@@ -75,6 +106,17 @@ class PlannedCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedBill:
+    """Somebody will split a bill, `at_s` after the storm began; `ways` are its people's."""
+
+    at_s: float
+    seats: int
+    ending: str
+    ways: tuple[str, ...]
+    dice: random.Random
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedKill:
     """The bot will die at a point, and come back `down_s` after."""
 
@@ -103,6 +145,7 @@ class Plan:
     lasts_s: float
     expiry_s: int
     commands: list[PlannedCommand]
+    bills: list[PlannedBill]
     kills: list[PlannedKill]
     node: list[PlannedTrouble]
     telegram: list[PlannedTrouble]
@@ -128,6 +171,7 @@ def draw(seed: int, *, kills: int, commands: int, expiry_s: int = 30, lasts_s: f
             PlannedCommand(at_s, dice.choice(KINDS), dice.choice(FATES), _own(dice))
             for at_s in planned
         ],
+        bills=_bills(random.Random(f"bills of {seed}"), commands, lasts_s),
         kills=[
             PlannedKill(
                 after_s=dice.choice([0.1, 0.5, 1.0, 2.0]) * dice.uniform(0.5, 1.5),
@@ -148,6 +192,21 @@ def draw(seed: int, *, kills: int, commands: int, expiry_s: int = 30, lasts_s: f
         files=_troubles(dice, FILES, lasts_s, pause_s=min(10, lasts_s / 3), for_s=2),
         logs=_troubles(dice, LOGS, lasts_s, pause_s=min(12, lasts_s / 3), for_s=6),
     )
+
+
+def _bills(dice: random.Random, commands: int, lasts_s: float) -> list[PlannedBill]:
+    """A few, each with some people more than seats; each of the endings has its turn."""
+    count = max(2, commands // COMMANDS_A_BILL)
+    planned: list[PlannedBill] = []
+    turn: list[str] = []
+    for at_s in sorted(dice.uniform(0, 0.8 * lasts_s) for _ in range(count)):
+        turn = turn or dice.sample(ENDINGS, len(ENDINGS))
+        seats, ending = dice.choice([2, 2, 3, 3, 4, 5]), turn.pop()
+        ways = PAYING if ending == "everybody pays" else WAYS
+        people = seats + dice.choice([0, 0, 1])
+        chosen = tuple(dice.choice(ways) for _ in range(people))
+        planned.append(PlannedBill(at_s, seats, ending, chosen, _own(dice)))
+    return planned
 
 
 def _own(dice: random.Random) -> random.Random:

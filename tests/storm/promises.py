@@ -6,11 +6,13 @@ import time
 from collections import Counter, defaultdict
 from itertools import pairwise
 
+from bot import texts
 from bot.demo.node import CANCELED, OPEN, SETTLED, SimInvoice
 from bot.demo.node.bolt import decode
 from bot.demo.telegram import Message, User
 from tests.faces import kind_of, may_be_duplicate
-from tests.storm.book import Book, Command, Shown
+from tests.storm.boards import BoardTruths, know_parts
+from tests.storm.book import Book, Command, Part, Shown
 from tests.storm.breaks import Break
 from tests.storm.outside import Outside, hash_on, request_in, role_of
 from tests.storm.remains import rows
@@ -29,6 +31,7 @@ class Truths:
     def __init__(self, outside: Outside, book: Book) -> None:
         self._outside = outside
         self._book = book
+        self._boards = BoardTruths(outside, book)
         self._breaks: list[Break] = []
         #: What is odd and has its explanation, counted.
         self.explained: Counter[str] = Counter()
@@ -37,7 +40,8 @@ class Truths:
         """Every promise that does not hold now."""
         self._breaks = []
         self.explained = Counter()
-        for command in self._outside.commands:
+        know_parts(self._outside)
+        for command in [*self._outside.commands, *self._outside.parts]:
             self._answered(command)
             self._one_invoice(command)
             self._copies(command)
@@ -50,8 +54,12 @@ class Truths:
                 continue
             self._true(command)
             self._in_time(command)
+        for bill in self._outside.bills:
+            self._right(bill)
         self._of_nobody()
-        return self._breaks + rows(self._outside)
+        of_boards, explained = self._boards.compare()
+        self.explained += explained
+        return self._breaks + of_boards + rows(self._outside)
 
     def _broken(self, promise: int, what: str, command: Command | None = None) -> None:
         self._breaks.append(Break(promise, what, command))
@@ -59,7 +67,7 @@ class Truths:
     # one command
 
     def _answered(self, command: Command) -> None:
-        if command.shown:
+        if command.shown or isinstance(command, Part):
             return
         if command.is_unheard:
             self.explained["commands that a former bot never confirmed"] += 1
@@ -156,7 +164,10 @@ class Truths:
         ]
         renewed = invoice.payment_hash in command.renewals
         closed = [] if renewed else ["Renew"]
-        right = buttons == {"open": ["Cancel"], "paid": [], "closed": closed}[wanted]
+        cancel = "Cancel"
+        if isinstance(command, Part):  # only the newest of a seat can be renewed
+            closed, cancel = buttons and ["Renew"], texts.LEAVE_BUTTON
+        right = buttons == {"open": [cancel], "paid": [], "closed": closed}[wanted]
         if not right and invoice.payment_hash not in command.unheard:
             self._broken(4, f"{_where(card)} says {shows} and has the buttons {buttons}", command)
         if wanted != "open" and request_in(card.message.text or ""):
@@ -329,6 +340,8 @@ class Truths:
                 self._broken(6, f"{payment_hash[:4].hex()} was not renewed", command)
         canceled = [i for i in command.invoices if i.state == CANCELED]
         for invoice in canceled:
+            if isinstance(command, Part) and command.of.close_wanted_at is not None:
+                continue
             failed = any(shown.role == "failed" for shown in command.shown)
             early = self._canceled_early(command, invoice)
             if early and invoice.payment_hash not in command.cancels and not failed:
@@ -349,6 +362,8 @@ class Truths:
         for shown in self._outside.shown.values():
             if shown.command is None and shown.roles[0] in (
                 *CARD,
+                "board",
+                "board end",
                 "announcement",
                 "payment notice",
                 "payment request",

@@ -11,6 +11,7 @@ from datetime import datetime
 from itertools import chain
 from urllib.parse import quote
 
+from bot.core.work import Lane
 from bot.demo.node import OPEN, SETTLED
 from tests.storm.book import Book
 from tests.storm.breaks import LEFT_BEHIND, SECRETS, Break
@@ -32,7 +33,7 @@ def rows(outside: Outside) -> list[Break]:
         found = look.execute(f"SELECT {names} FROM invoices").fetchall()
     now = time.time()
     by_hash = outside.node.invoices
-    commands = {i.payment_hash: c for c in outside.commands for i in c.invoices}
+    commands = outside.by_hash
     for id_, state, due_at, lane, sending, faults, hash_, shown, chat_id in found:
         command = commands.get(hash_)
         row = f"row {id_} ({state}, shows {shown!r}, lane {lane})"
@@ -52,6 +53,28 @@ def rows(outside: Outside) -> list[Break]:
                 )
         elif state not in ("failed", "asking", "dropped"):
             breaks.append(Break(LEFT_BEHIND, f"{row} is unknown to the node", command))
+    return breaks + _boards(outside, now)
+
+
+def _boards(outside: Outside, now: float) -> list[Break]:
+    """Boards that are stuck or overdue; one that is open rests until its end."""
+    database = f"file:{outside.folder / 'bot.db'}?mode=ro"
+    names = "id, state, due_at, lane, sending, faults, chat_id, memo"
+    with closing(sqlite3.connect(database, uri=True)) as look:
+        found = look.execute(f"SELECT {names} FROM boards").fetchall()
+    breaks: list[Break] = []
+    bills = {bill.memo: bill for bill in outside.bills}
+    for id_, state, due_at, lane, sending, faults, chat_id, memo in found:
+        board = f"board {id_} ({state}, lane {lane})"
+        is_lost = chat_id in outside.lost_moves
+        if faults >= 10 or sending or (lane == Lane.UNREACHABLE and not is_lost):
+            what = f"{board} is stuck: {sending} {faults}"
+            breaks.append(Break(LEFT_BEHIND, what, bills.get(memo)))
+        if due_at is not None and due_at < now - 3:
+            what = f"{board} is overdue by {now - due_at:.1f} s"
+            breaks.append(Break(LEFT_BEHIND, what, bills.get(memo)))
+        if memo not in bills:
+            breaks.append(Break(LEFT_BEHIND, f"{board} is of no bill"))
     return breaks
 
 

@@ -13,6 +13,7 @@ from bot import texts
 from bot.actions import Actions, Asker, BoardActions, Place
 from bot.chat import messages
 from bot.chat.admission import Admission
+from bot.chat.boards import handle_on
 from bot.chat.buttons import named
 from bot.chat.client import TelegramBot
 from bot.chat.corrections import Corrections
@@ -150,7 +151,9 @@ class Invoices:
         to = messages.replied(message)
         if to is not None and messages.is_from(to, self._telegram_bot):
             chat_id = self._places.now(message.chat.id)
-            if (board := await self._boards.board_of(chat_id, to.message_id)) is not None:
+            handle = handle_on(to) if to.chat.id == chat_id else ""
+            board = await self._boards.board_of(chat_id, to.message_id, handle)
+            if board is not None:
                 return await self._close(message, messages.asker(message), board)
         return await self._cancel(message)
 
