@@ -171,10 +171,6 @@ class BoardActions:
 
     # who takes part
 
-    async def knows(self, handle: str, person_id: int) -> bool:
-        """Whether this person has a seat there, and it is known what everybody may read."""
-        return await self._store.do(seats.knows, handle, person_id)
-
     async def sit(self, handle: str, chat_id: int, by: Asker) -> tuple[Sitting, str]:
         """A seat for this person, and the token of its link. The chat has to be the board's."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
@@ -197,7 +193,7 @@ class BoardActions:
 
     async def leave(self, payment_hash: bytes) -> Leaving:
         """The seat of this part is wanted free: its invoice is cancelled first."""
-        came_of_it = await self._store.do(seats.leave, payment_hash)
+        came_of_it = await self._store.do(seats.leave, payment_hash, self._clock())
         self._bell.ring_due()
         return came_of_it
 
@@ -237,13 +233,29 @@ class BoardActions:
 
     # boards that are there
 
-    async def board_of(self, chat_id: int, message_id: int) -> Board | None:
-        """The board that a message shows, or that this command made."""
-        return await self._store.do(seats.of_message, chat_id, message_id, self._places.bot_id)
+    async def board_of(self, chat_id: int, message_id: int, handle: str) -> Board | None:
+        """The board that a message shows, by its number or by the `handle` on its buttons, or that
+        this command made."""
+        board = await self._store.do(
+            seats.of_message, chat_id, message_id, handle, self._places.bot_id
+        )
+        if board is not None:
+            self._bell.ring_due()
+        return board
 
     async def by_handle(self, handle: str) -> Board | None:
         """The board whose buttons carry this."""
         return await self._store.do(seats.by_handle, handle)
+
+    async def of_button(self, handle: str, chat_id: int, message_id: int | None) -> Board | None:
+        """The board of a button in this chat, under this message; None: it may be another's.
+
+        A copy that a crash left behind is kept true with the board's message from now on.
+        """
+        board, is_new = await self._store.do(seats.of_button, handle, chat_id, message_id)
+        if is_new:
+            self._bell.ring_due()
+        return board
 
     async def latest(self, asker_id: int, chat_id: int | None) -> list[Board]:
         """The newest boards that this person asked for, in one chat or in all."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bot.access import Access
 from bot.actions.values import Asker, Drawn, Origin, Place, Rules
 from bot.core import delivery, work
+from bot.core.board import HOUR_S, PARTS_AN_HOUR
 from bot.core.invoice import Columns, Face, Invoice, State, changes
 from bot.core.steps import QUESTION_S
 from bot.core.wishes import Answered, Cancelling, Renewing
@@ -180,6 +181,12 @@ def renew(
         return [row], Renewing.PART_GONE
     if not may_ask and not row.board_id:
         return [row], Renewing.NOT_ALLOWED
+    if (
+        board is not None
+        and tx.boards.parts_since(board.id, row.asker_id, now - HOUR_S, now + HOUR_S)
+        >= PARTS_AN_HOUR
+    ):
+        return [row], Renewing.TOO_MANY
     rules.check_range(row.amount_msat or 0)
     # The renewal counts as its asker's, whoever pressed; an owner has no limits.
     counted = by.id if rules.access.is_owner(by.id) else row.asker_id

@@ -28,8 +28,9 @@ from bot.core.wishes import Change, Changing, Fixing, Joining, Leaving, Parting,
 from bot.core.work import Do, Lane
 from bot.store import Tx
 
-#: Boards of one chat that are open, and new ones of one person in so many seconds.
-OPEN_A_CHAT = 5
+#: Boards of one chat that are open, in all and of one person; and new ones of one person in so many
+#: seconds.
+OPEN_A_CHAT, OPEN_A_PERSON = 5, 3
 NEW_A_PERSON, NEW_WITHIN_S = 3, 600.0
 
 
@@ -46,22 +47,30 @@ def by_handle(tx: Tx, handle: str) -> Board | None:
     return tx.boards.by_handle(handle)
 
 
-def of_message(tx: Tx, chat_id: int, message_id: int, bot_id: int) -> Board | None:
+def of_message(tx: Tx, chat_id: int, message_id: int, handle: str, bot_id: int) -> Board | None:
     """The board that a message shows, or that a command to this bot made."""
     shown = tx.boards.by_message(chat_id, message_id)
+    if shown is None and handle:
+        shown, _ = of_button(tx, handle, chat_id, message_id)
     return shown or tx.boards.by_origin(chat_id, message_id, bot_id)
+
+
+def of_button(
+    tx: Tx, handle: str, chat_id: int, message_id: int | None
+) -> tuple[Board | None, bool]:
+    """The board of a button, and whether its message was not known before."""
+    board = _here(tx, handle, chat_id)
+    known = {} if board is None or message_id is None else board.with_message(message_id)
+    if board is None or not known:
+        return board, False
+    board = tx.boards.update(board.id, **known)
+    tx.boards.touch(board.id)
+    return board, True
 
 
 def latest(tx: Tx, asker_id: int, chat_id: int | None) -> list[Board]:
     """The newest boards of a person."""
     return tx.boards.latest(asker_id, chat_id, limit=jobs.LATEST)
-
-
-def knows(tx: Tx, handle: str, person_id: int) -> bool:
-    """Whether this person has a seat there, and it is known what everybody may read."""
-    board = tx.boards.by_handle(handle)
-    mine = [] if board is None else [seat for seat in board.seats if seat.person_id == person_id]
-    return any(seat.name or seat.hidden for seat in mine)
 
 
 def _here(tx: Tx, handle: str, chat_id: int) -> Board | None:
@@ -84,12 +93,15 @@ def new(
     if there is not None:
         return Splitting.AGAIN, there
     if not is_owner:
-        if tx.boards.open_in_chat(columns["chat_id"]) >= OPEN_A_CHAT:
+        chat_id, asker_id = columns["chat_id"], columns["asker_id"]
+        if tx.boards.open_in_chat(chat_id) >= OPEN_A_CHAT:
             return Splitting.TOO_MANY_OPEN, None
         # What was asked for long after now was asked for while the host's clock was ahead.
         since, until = now - NEW_WITHIN_S, now + NEW_WITHIN_S
         if tx.boards.asked_since(columns["asker_id"], since, until) >= NEW_A_PERSON:
             return Splitting.TOO_OFTEN, None
+        if tx.boards.open_in_chat(chat_id, of=asker_id) >= OPEN_A_PERSON:
+            return Splitting.TOO_MANY_OWN, None
     return Splitting.MADE, tx.boards.add(made, **columns)
 
 
@@ -110,6 +122,8 @@ def sit(
     seat = _seat_for(board, by) if board.is_split else _gift_for(tx, board, by)
     if seat is None:
         return Sitting.FULL, "", None
+    if seat.person_id == by.id and seat.token and not seat.leaving and (seat.name or seat.hidden):
+        return Sitting.SEATED, seat.token, None  # nothing is written for a press that repeats
     token = seat.token if seat.token and seat.person_id == by.id else token
     is_renamed = seat.person_id != by.id or not (seat.name or seat.hidden)
     tx.boards.update_seat(
@@ -187,7 +201,7 @@ def fix(tx: Tx, board_id: int, rules: Rules) -> Fixing:
     return Fixing.FIXED
 
 
-def leave(tx: Tx, payment_hash: bytes) -> Leaving:
+def leave(tx: Tx, payment_hash: bytes, now: float) -> Leaving:
     """The seat of this part is wanted free."""
     row = tx.invoices.by_hash(payment_hash)
     board = None if row is None else tx.boards.get(row.board_id)
@@ -198,6 +212,7 @@ def leave(tx: Tx, payment_hash: bytes) -> Leaving:
         return Leaving.PAID
     tx.boards.update_seat(board.id, seat.number, leaving=True)
     tx.boards.touch(board.id)
+    tx.boards.rearrange(board.id, now)
     return Leaving.LEAVING
 
 
@@ -211,6 +226,8 @@ def part(
     found = tx.boards.by_token(token)
     if found is None or found[1].person_id != by.id:
         return Parting.NOT_YOURS, None
+    if place.reply_to and tx.invoices.answered(place.chat_id, place.reply_to) is not None:
+        return Parting.AGAIN, None
     board, own = found
     seat = own if number is None else board.seat(number)
     if seat is None:
@@ -243,6 +260,7 @@ def part(
         hidden=own.hidden,
         suggested_msat=board.suggested_msat,
         chat_id=place.chat_id,
+        reply_to=place.reply_to,
         asker_id=by.id,
         asker_name=by.name,
         chat_title=board.chat_title,
@@ -298,7 +316,14 @@ def hide(tx: Tx, payment_hash: bytes, is_hidden: bool) -> Invoice | None:
 
 
 def change(tx: Tx, board_id: int, wanted: Change, number: int, by: Asker, now: float) -> Changing:
-    """What those who manage a board want of it."""
+    """What those who manage a board want of it, and what follows: it waits for no edit."""
+    came_of_it = _change(tx, board_id, wanted, number, by, now)
+    if came_of_it in (Changing.DONE, Changing.LATER):
+        tx.boards.rearrange(board_id, now)
+    return came_of_it
+
+
+def _change(tx: Tx, board_id: int, wanted: Change, number: int, by: Asker, now: float) -> Changing:
     board = tx.boards.get(board_id)
     if board is None:
         return Changing.NOT_TRACKED

@@ -20,6 +20,7 @@ from bot.store import Store, Tx
 STRANGER_EVERY_S = 86_400.0
 STRANGER_GROUP_EVERY_S = 3600.0
 ID_EVERY_S = 60.0
+LINK_EVERY_S = 3.0
 #: What is noted of a person or a group that has heard that they are strangers.
 STRANGER = "stranger"
 #: The same while nobody owns the bot.
@@ -101,6 +102,10 @@ class Admission:
             return []
         is_stranger = not self._access.may_ask(channel_id, self._places.ids(message.chat.id))
         return [reply(message, texts.AS_CHANNEL, quiet=True, to_stranger=is_stranger)]
+
+    async def may_be_answered(self, asker: Asker) -> bool:
+        """Whether a stranger who followed a link hears what came of it: now and then."""
+        return await self._claim("link", asker.id, every_s=LINK_EVERY_S)
 
     async def may_ask_for_ids(self, message: Message, asker: Asker) -> bool:
         """A stranger needs their id, to be let in: now and then."""

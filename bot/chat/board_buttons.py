@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from enum import StrEnum
 from typing import NamedTuple
 
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MaybeInaccessibleMessage, Message
 
 from bot import texts
 from bot.core.board import Board, BoardState, Seat
@@ -60,6 +61,19 @@ def under_board(board: Board) -> InlineKeyboardMarkup | None:
 
 def _on(board: Board, verb: OnBoard, text: str) -> InlineKeyboardButton:
     return InlineKeyboardButton(text, callback_data=f"{verb}:{board.handle}")
+
+
+def handle_on(message: MaybeInaccessibleMessage) -> str:
+    """The handle of the board that a message's buttons carry, "" where none is known.
+
+    Of old messages only the number comes.
+    """
+    markup = message.reply_markup if isinstance(message, Message) else None
+    for button in itertools.chain(*(markup.inline_keyboard if markup else ())):
+        verb, _, handle = str(button.callback_data).partition(":")
+        if verb in tuple(OnBoard):
+            return handle
+    return ""
 
 
 def pay_for(board: Board, token: str) -> InlineKeyboardMarkup | None:

@@ -111,4 +111,4 @@ def _uninvited(tx: Tx, before: float) -> list[int]:
 
 
 def _is_used(tx: Tx, chat_id: int) -> bool:
-    return tx.invoices.is_known(chat_id)
+    return tx.invoices.is_known(chat_id) or tx.boards.is_known(chat_id)

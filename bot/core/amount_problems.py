@@ -57,6 +57,7 @@ class Problem(StrEnum):
     COUNT_APART = "count apart"
     COUNT_OUT_OF_RANGE = "count out of range"  # least, most
     COUNT_AND_NAMES = "count and names"
+    UNIT_AFTER_SLASH = "unit after slash"  # shown
     NAMES_APART = "names apart"
     GOAL_MISSING = "goal missing"  # of a collection
     SUGGESTION_APART = "suggestion apart"

@@ -19,6 +19,8 @@ from bot.core.work import MAX_PAUSE_S, RESTS, Do, Key, Lane, Work, WorkColumns, 
 
 #: Seconds between two edits of a board.
 EDIT_EVERY_S = 3.0
+#: Edits of boards in one chat within so many seconds: there is room for everything else.
+EDITS_A_CHAT, EDITS_PER_S = 12, 60.0
 #: Seconds that a board lives.
 LIVES_S = 7 * 86_400.0
 #: A seat has one open invoice; each person of a board so many that are not paid in an hour.
@@ -27,6 +29,10 @@ HOUR_S = 3600.0
 #: Seconds between two reminders, and between two messages at the bottom of the chat.
 REMIND_EVERY_S = HOUR_S
 MOVE_EVERY_S = 60.0
+#: What a message shows of which the bot has only just heard: no face.
+ANY_FACE = "?"
+#: Copies of a board's message that are kept true.
+MAX_DUPLICATES = 10
 #: As many gifts can a collection have.
 MAX_GIFTS = 500
 
@@ -81,6 +87,8 @@ class Seat:
     otherwise: bool = False  # settled without a part
     hidden: bool = False  # its person's name is not shown
     part: Invoice | None = None
+    #: Further invoices of it that are paid or can be: a node may take back that it forgot one.
+    others: tuple[Invoice, ...] = ()
 
     @property
     def is_paid(self) -> bool:
@@ -88,9 +96,20 @@ class Seat:
         return self.part is not None and self.part.state is State.SETTLED
 
     @property
+    def is_short(self) -> bool:
+        """Whether the node took less for it than was asked for; LND does not."""
+        return self.is_paid and 0 < self.paid_msat < self.amount_msat
+
+    @property
+    def live(self) -> tuple[Invoice, ...]:
+        """Its invoices that can be paid, or may be soon."""
+        every = (() if self.part is None else (self.part,)) + self.others
+        return tuple(part for part in every if part.state in _LIVE)
+
+    @property
     def is_live(self) -> bool:
-        """Whether its part can be paid, or may be soon."""
-        return self.part is not None and self.part.state in _LIVE
+        """Whether there is one."""
+        return bool(self.live)
 
     @property
     def is_done(self) -> bool:
@@ -120,13 +139,14 @@ class Seat:
 
     @property
     def paid_msat(self) -> int:
-        """What the node received for it."""
-        return self.part.paid_msat if self.part is not None and self.is_paid else 0
+        """What the node received for it, with whatever invoice."""
+        every = (() if self.part is None else (self.part,)) + self.others
+        return sum(part.paid_msat for part in every if part.state is State.SETTLED)
 
     @property
     def done_msat(self) -> int:
         """How much of the bill it covers: what was paid, which may be more, or its amount."""
-        return self.paid_msat if self.is_paid else self.amount_msat if self.otherwise else 0
+        return self.paid_msat or (self.amount_msat if self.otherwise else 0)
 
 
 class SeatColumns(TypedDict, total=False):
@@ -164,6 +184,8 @@ class Board(Placed, Work):
     closed_by: str = ""
     shown: str = ""  # the face that its message shows
     shown_at: float = 0.0
+    #: Copies of its message that a press or a reply made known, and the face that each shows.
+    duplicates: Mapping[int, str] = field(default_factory=dict)
     before_id: int | None = None  # its message before it was moved down, to be removed
     move_wanted: bool = False  # a new message at the bottom of the chat
     moved_at: float = 0.0  # when that was wanted last
@@ -184,6 +206,11 @@ class Board(Placed, Work):
     @property
     def is_all_done(self) -> bool:
         """Whether every part of a bill is paid or settled otherwise. A collection goes on."""
+        return self.is_over and not any(seat.is_short for seat in self.seats)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody has to pay any part of a bill, though a node may have taken too little."""
         return self.is_split and bool(self.seats) and all(seat.is_done for seat in self.seats)
 
     @property
@@ -205,6 +232,11 @@ class Board(Placed, Work):
         """Whether an invoice for a part may be made at `now` (Unix seconds)."""
         return self.state is BoardState.OPEN and now < self.ends_at
 
+    def knows(self, person_id: int) -> bool:
+        """Whether this person has a seat, and it is known what everybody may read of them."""
+        mine = (seat for seat in self.seats if seat.person_id == person_id)
+        return any(seat.name or seat.hidden for seat in mine)
+
     def seat(self, number: int) -> Seat | None:
         """The seat with this number."""
         return next((seat for seat in self.seats if seat.number == number), None)
@@ -217,6 +249,28 @@ class Board(Placed, Work):
         is_others = part.part_kind is PartKind.OTHERS
         is_theirs = is_others or seat.person_id == part.asker_id
         return seat.part.id == part.id and is_theirs and not seat.is_done
+
+    @property
+    def paid_msat(self) -> int:
+        """What the node received for it."""
+        return sum(seat.paid_msat for seat in self.seats)
+
+    @property
+    def untrue_duplicate(self) -> int | None:
+        """The first copy beside its message that does not show what is."""
+        for number, shown in self.duplicates.items():
+            if shown != self.face and number != self.card_id:
+                return number
+        return None
+
+    def with_message(self, number: int) -> BoardColumns:
+        """What becomes of a message that has its button, and that a press or a reply made known."""
+        if number in (self.card_id, *self.duplicates):
+            return {}
+        if self.card_id is None and self.shown:
+            return {"card_id": number, "shown": ANY_FACE}
+        kept = list(self.duplicates.items())[1 - MAX_DUPLICATES :]
+        return {"duplicates": {**dict(kept), number: ANY_FACE}}
 
     @property
     def done_msat(self) -> int:
@@ -274,6 +328,7 @@ class BoardColumns(PlacedColumns, WorkColumns, total=False):
     closed_by: str
     shown: str
     shown_at: float
+    duplicates: Mapping[int, str]
     before_id: int | None
     move_wanted: bool
     moved_at: float
@@ -350,12 +405,11 @@ def consequences(board: Board, now: float) -> Consequences:
     seats: dict[int, SeatColumns] = {}
     cancels: list[int] = []
     for seat in board.seats:
-        if seat.is_live and (is_closing or seat.leaving or seat.otherwise):
-            if seat.part is not None and not seat.part.cancel_wanted:
-                cancels.append(seat.part.id)
+        if seat.is_live and (is_closing or seat.leaving or seat.is_done):
+            cancels += [part.id for part in seat.live if not part.cancel_wanted]
         elif seat.leaving:
             seats[seat.number] = {"leaving": False} if seat.is_done else FREED
-    if (board.is_all_done or is_closing) and not any(seat.is_live for seat in board.seats):
+    if (board.is_over or is_closing) and not any(seat.is_live for seat in board.seats):
         state = BoardState.CLOSED
     columns: BoardColumns = {} if state is board.state else {"state": state}
     if board.remind_wanted and (state is not BoardState.OPEN or not board.unpaid):
@@ -373,8 +427,9 @@ def next_board_step(board: Board, around: Around, now: float) -> Step:
     any       its chat can be reached, and it was      REMOVE_BEFORE
               moved down: its message before is there
     any       its message is wanted at the bottom      SEND_CARD
-    any       its message shows something else, and    SEND_CARD, EDIT_CARD once the last edit is
-              its chat can be reached                  three seconds ago
+    any       its message shows something else, and    SEND_CARD, EDIT_CARD once its chat may
+              its chat can be reached                  have another edit
+    any       a copy of its message does               EDIT_DUPLICATE, likewise
     closed,   nobody was told, its chat can be         ANNOUNCE
     reached   reached, and it is shown
     open      a reminder is wanted                     REMIND
@@ -410,12 +465,19 @@ def _wanted(board: Board, around: Around, now: float) -> Step:
     if board.shown != board.face:
         if board.card_id is None:
             return rest if board.shown else Step(Do.SEND_CARD)
-        editable_at = board.shown_at + EDIT_EVERY_S
-        is_early = now < editable_at <= now + EDIT_EVERY_S
-        return Step(Do.WAIT, editable_at) if is_early else Step(Do.EDIT_CARD)
+        return _edit(Do.EDIT_CARD, board, around, now)
+    if board.untrue_duplicate is not None:
+        return _edit(Do.EDIT_DUPLICATE, board, around, now)
     if board.is_news and board.shown:
         return Step(Do.ANNOUNCE)
     return Step(Do.REMIND) if board.remind_wanted else rest
+
+
+def _edit(do: Do, board: Board, around: Around, now: float) -> Step:
+    """Once its chat may have another edit; a clock that was set puts nothing off."""
+    moments = [(board.shown_at + EDIT_EVERY_S, EDIT_EVERY_S), (around.editable_at, EDITS_PER_S)]
+    early = [at for at, longest_s in moments if now < at <= now + longest_s]
+    return Step(Do.WAIT, max(early)) if early else Step(do)
 
 
 def prepared(board: Board, columns: BoardColumns, around: Around, now: float) -> BoardColumns:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from bot.core import delivery, work
 from bot.core.board import (
+    MOVE_EVERY_S,
     Board,
     BoardColumns,
     BoardState,
@@ -27,14 +28,20 @@ from bot.errors import (
     ChatRefused,
     MaybeSent,
     MessageGone,
+    TopicClosed,
     TopicGone,
 )
+
+#: Refusals of one step in a row after which Telegram is believed, and the first pause between, in
+#: seconds.
+MAX_REFUSALS, REFUSED_AGAIN_S = 3, 1.0
 
 _DONE = {
     Do.REARRANGE: "board rearranged",
     Do.SEND_CARD: "board sent",
     Do.EDIT_CARD: "board edited",
     Do.REMOVE_BEFORE: "board removed where it was before",
+    Do.EDIT_DUPLICATE: "copy of a board edited",
     Do.ANNOUNCE: "board announced",
     Do.REMIND: "reminder sent",
 }
@@ -120,6 +127,8 @@ def _shown(do: Do, board: Board, sent: Sent, now: float) -> BoardColumns:
             return {"remind_wanted": False}
         case Do.REMOVE_BEFORE:
             return {"before_id": None}
+        case Do.EDIT_DUPLICATE:
+            return {"duplicates": _duplicates(board, sent.face), "shown_at": now}
     columns: BoardColumns = {"shown": sent.face, "shown_at": now}
     if do is Do.SEND_CARD:
         columns |= {"card_id": sent.message_id, "move_wanted": False}
@@ -138,6 +147,8 @@ def _chat_error(do: Do, board: Board, error: ChatError, now: float) -> _Came:
             return _Came({}, event=event)
         case MessageGone() if do is Do.REMOVE_BEFORE:
             return _Came({"before_id": None}, event=event)
+        case MessageGone() if do is Do.EDIT_DUPLICATE:
+            return _Came({"duplicates": _duplicates(board, None)}, event=event)
         case MessageGone() if do not in SENDS:
             # Somebody removed it: there is nothing left to keep true.
             return _Came({"card_id": None, "shown": board.face}, event=event)
@@ -147,27 +158,50 @@ def _chat_error(do: Do, board: Board, error: ChatError, now: float) -> _Came:
             shown = _shown(do, board, Sent(board.face), now)
             return _Came({**shown, **unsure}, event=event)
         case ChatRefused() | MessageGone():
-            return _refused(do, board, error)
+            return _refused(do, board, error, again, now)
         case MaybeSent() if do in SENDS:
             return _Came(unsure, again, event)
     return _Came({}, again, event)
 
 
-def _refused(do: Do, board: Board, error: ChatError) -> _Came:
-    """Telegram will never take this: a board that nobody can see asks nobody for money."""
+def _duplicates(board: Board, face: str | None) -> dict[int, str]:
+    """The copies, where the untrue one shows this now; None: it is gone."""
+    number = board.untrue_duplicate
+    others = {each: shown for each, shown in board.duplicates.items() if each != number}
+    return others if number is None or face is None else {**others, number: face}
+
+
+def _refused(do: Do, board: Board, error: ChatError, again: Again, now: float) -> _Came:
+    """Telegram does not take this: one refusal may be a slip, several are its word.
+
+    A board that nobody can see asks nobody for money.
+    """
     event = Event("error", "refused by Telegram", {"step": do, "detail": error.detail})
-    if do in (Do.ANNOUNCE, Do.REMIND):
-        return _Came(_shown(do, board, Sent(board.face), 0.0), event=event)
-    if do is Do.SEND_CARD and board.card_id is not None:  # it stays where it is
-        return _Came({"move_wanted": False}, event=event)
-    if do is Do.SEND_CARD:
-        notice = Notice(Kind.BOARD_REFUSED, board.id, error.detail)
-        state = BoardState.CLOSED if board.state is BoardState.CLOSED else BoardState.CLOSING
-        return _Came({"undeliverable": True, "state": state}, event=event, notices=(notice,))
+    if board.attempts_at(do) + 1 < MAX_REFUSALS and not isinstance(error, TopicClosed):
+        return _Came({}, replace(again, first_s=REFUSED_AGAIN_S), event)
+    match do:
+        case Do.ANNOUNCE | Do.REMIND:
+            notice = Notice(Kind.BOARD_UNTOLD, board.id, error.detail)
+            return _Came(_shown(do, board, Sent(board.face), now), event=event, notices=(notice,))
+        case Do.SEND_CARD if board.card_id is None:
+            notice = Notice(Kind.BOARD_REFUSED, board.id, error.detail)
+            state = BoardState.CLOSED if board.state is BoardState.CLOSED else BoardState.CLOSING
+            columns: BoardColumns = {"undeliverable": True, "state": state, "move_wanted": False}
+            return _Came(columns, event=event, notices=(notice,))
+        case Do.EDIT_CARD if abs(now - board.moved_at) > MOVE_EVERY_S:
+            # A new message takes the place of one that can't be made true.
+            afresh = board_changes(
+                move_wanted=True, moved_at=now, **delivery.once_more(board, Do.SEND_CARD)
+            )
+            return _Came(afresh, event=event)
     # Another change may be taken; until then its message is not true.
+    untrue: dict[Do, BoardColumns] = {
+        Do.SEND_CARD: {"move_wanted": False, "shown": board.face},
+        Do.REMOVE_BEFORE: {"before_id": None},
+        Do.EDIT_DUPLICATE: {"duplicates": _duplicates(board, None)},
+    }
     notice = Notice(Kind.BOARD_UNTRUE, board.id, error.detail)
-    columns: BoardColumns = {"before_id": None} if do is Do.REMOVE_BEFORE else {"shown": board.face}
-    return _Came(columns, event=event, notices=(notice,))
+    return _Came(untrue.get(do, {"shown": board.face}), event=event, notices=(notice,))
 
 
 def _fault(do: Do, board: Board, what: str, values: dict[str, object]) -> _Came:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from bot.core.amount_numbers import ALL_SATS
 from bot.core.amount_problems import Problem, quotable, refuse
 from bot.core.amounts import check_range, parse_amount, split_off
+from bot.core.split import after_slash
 from bot.errors import AmountRefused
 
 EXAMPLE = "500k speakers"
@@ -24,6 +25,12 @@ WITH_SUGGESTION = "500k/21k speakers"
 #: What is offered as a gift where nothing is suggested, in satoshi.
 QUICK_SATS = (1_000, 5_000, 21_000)
 
+_OF_COLLECTIONS = (
+    Problem.GOAL_MISSING,
+    Problem.SUGGESTION_APART,
+    Problem.SUGGESTION_UNREADABLE,
+    Problem.SUGGESTION_ABOVE_GOAL,
+)
 _SLASH = re.compile(r"([^/\n]{1,40}?)(\s*)/(\s*)(\S*)")
 
 
@@ -38,7 +45,17 @@ class Pot:
 
 def parse(text: str, *, min_sats: int, max_sats: int) -> Pot:
     """What follows /collect. Raises `AmountRefused`; a suggestion is within the limits."""
-    text = text.strip()
+    try:
+        return _parse(text.strip(), min_sats=min_sats, max_sats=max_sats)
+    except AmountRefused as error:
+        example = error.values.get("example")
+        if example is None or error.problem in _OF_COLLECTIONS:
+            raise
+        others = {n: each for n, each in error.values.items() if n not in ("problem", "example")}
+        raise AmountRefused(error.problem, example=EXAMPLE, **others) from None
+
+
+def _parse(text: str, *, min_sats: int, max_sats: int) -> Pot:
     if not text or text.startswith("/"):
         refuse(Problem.GOAL_MISSING, EXAMPLE)
     match = _SLASH.match(text)
@@ -53,7 +70,8 @@ def parse(text: str, *, min_sats: int, max_sats: int) -> Pot:
     check_range(suggested_msat, min_sats=min_sats, max_sats=max_sats)
     if 0 < goal_msat < suggested_msat:
         refuse(Problem.SUGGESTION_ABOVE_GOAL, WITH_SUGGESTION)
-    return Pot(_within_reason(goal_msat), suggested_msat, text[match.end() :].strip())
+    memo = after_slash(gift, suggested_msat, text[match.end() :].strip(), "")
+    return Pot(_within_reason(goal_msat), suggested_msat, memo)
 
 
 def quick_gifts(suggested_msat: int) -> list[int]:

@@ -32,6 +32,8 @@ _SIGN_NAMES = re.compile(
     # cancelled
     r"|NO ENTRY|PROHIBITED|NON-POTABLE|DO NOT|OCTAGONAL SIGN|EMPTY SET|DIAMETER SIGN"
     r"|CIRCLED (?:DIVISION SLASH|REVERSE SOLIDUS)"
+    # a part that nobody has, and a bar
+    r"|(?:SQUARE|PARALLELOGRAM|RECTANGLE|VERTICAL RECTANGLE)(?! ROOT)"
     r")\b|^NO [A-Z]+"
 )
 # Symbols and other punctuation: no letter is a sign, but for one that is drawn as a flash.

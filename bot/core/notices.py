@@ -18,6 +18,7 @@ class Kind(StrEnum):
     CARD_UNTRUE = "card untrue"  # Telegram neither edits nor removes it
     BOARD_REFUSED = "board refused"  # Telegram did not take it: it is closed
     BOARD_UNTRUE = "board untrue"  # Telegram does not take a change of it
+    BOARD_UNTOLD = "board untold"  # Telegram did not take what became of it
     BOARD_STUCK = "board stuck"  # it cannot be finished
     ADD_NOT_PERMITTED = "add not permitted"  # told once a process
     CANCEL_NOT_PERMITTED = "cancel not permitted"  # told once a process

@@ -81,6 +81,7 @@ def parse(
         _, before, behind, count_text = match.groups()
         count = _count(match[1].strip(), count_text, is_apart=bool(before or behind))
         memo = text[match.end() :].strip()
+        memo = after_slash(match[1].strip(), sum_msat, memo, f"/{count}")
         if any(memo.startswith(person.text) for person in people):
             refuse(Problem.COUNT_AND_NAMES, f"{match[1].strip()}/{count} pizza")
         bill = Bill(sum_msat, count, memo)
@@ -91,6 +92,18 @@ def parse(
     elif bill.sum_msat > MAX_SEATS * max_sats * 1000:
         raise AmountRefused(Problem.TOO_MUCH, limit_sats=MAX_SEATS * max_sats)
     return bill
+
+
+def after_slash(amount: str, amount_msat: int, rest: str, slash: str) -> str:
+    """The memo behind a slash. Raises `AmountRefused` where it is more of the amount before.
+
+    "300/3 usd" is no bill of 300 sats, and "84/4 k" none of 84.
+    """
+    read_msat, memo = _parse(f"{amount} {rest}", split_off)
+    if read_msat != amount_msat:
+        unit = rest.removesuffix(memo).strip()
+        refuse(Problem.UNIT_AFTER_SLASH, f"{amount} {unit}{slash}", shown=quotable(unit))
+    return memo
 
 
 def check_parts(sum_msat: int, count: int, *, min_sats: int, max_sats: int) -> None:

@@ -53,6 +53,7 @@ class Renewing(StrEnum):
     ALREADY_RENEWED = "already renewed"
     NOT_ALLOWED = "not allowed"
     PART_GONE = "part gone"  # its seat is another one's, paid, or its board is closed
+    TOO_MANY = "too many"  # invoices for parts of a board in an hour
     REFUSED = "refused"  # the amount or a limit; the error says which
 
 
@@ -79,6 +80,7 @@ class Splitting(StrEnum):
     AGAIN = "again"  # delivered again
     TOO_LATE = "too late"
     TOO_MANY_OPEN = "too many open"  # in this chat
+    TOO_MANY_OWN = "too many own"  # of this person's, likewise
     TOO_OFTEN = "too often"  # this person
 
 
@@ -117,6 +119,7 @@ class Parting(StrEnum):
 
     ASKED = "asked"  # the row is written, the node or the giver is asked next
     THERE = "there"  # its card is in the chat already
+    AGAIN = "again"  # delivered again: its row is being worked on
     PAID = "paid"
     PAID_OWN = "paid own"  # so is somebody's own part: they may pay for others
     CLOSED = "closed"

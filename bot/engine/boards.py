@@ -7,6 +7,7 @@ transaction, by the parts as they are then: one may be paid while the board is e
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
@@ -14,12 +15,14 @@ from typing import Protocol
 from bot.clock import steady
 from bot.core import delivery
 from bot.core.board import (
+    EDIT_EVERY_S,
+    EDITS_A_CHAT,
+    EDITS_PER_S,
     Board,
     BoardColumns,
     Rearranged,
     Sent,
     board_changes,
-    consequences,
     next_board_step,
     prepared,
     resting,
@@ -28,7 +31,7 @@ from bot.core.board_outcomes import BoardVerdict, judge_board
 from bot.core.invoice import Audience
 from bot.core.notices import Owners
 from bot.core.steps import Around, Step
-from bot.core.work import RESTS, Do
+from bot.core.work import EDITS, RESTS, Do
 from bot.engine import effects
 from bot.engine.hand import TICK_S, Hand
 from bot.engine.patience import Patience
@@ -66,6 +69,7 @@ class BoardWorker:
         self._patience = patience
         self._bell = bell
         self._clock = clock
+        self._edits = _Edits()
 
     async def read(self, board_id: int) -> Board | None:
         """The board as it is."""
@@ -114,7 +118,9 @@ class BoardWorker:
     def _around(self, board: Board) -> Around:
         is_lost = self._places.is_unreachable(board.chat_id)
         return Around(
-            unreachable=frozenset({Audience.CHAT}) if is_lost else frozenset(), jitter=jitter()
+            unreachable=frozenset({Audience.CHAT}) if is_lost else frozenset(),
+            editable_at=self._edits.free_at(board.chat_id, self._clock()),
+            jitter=jitter(),
         )
 
     async def _do(self, do: Do, board: Board, hand: Hand) -> Sent | Rearranged:
@@ -125,6 +131,8 @@ class BoardWorker:
         if marker := delivery.before(board, do, hand.armed):
             await self._store.must(_mark, board.id, marker)
         hand.armed = None
+        if do in EDITS:
+            self._edits.note(board.chat_id, self._clock())
         return await self._shows.do(do, board)
 
     async def _spread(self, verdict: BoardVerdict, board: Board, began_at: float) -> None:
@@ -139,6 +147,30 @@ class BoardWorker:
             return await self.read(board.id)
         fresh, hand.due_at = await self._store.must(_let_go, board.id, around, now)
         return fresh
+
+
+class _Edits:
+    """When boards were edited last, by chat: times in Unix seconds."""
+
+    def __init__(self) -> None:
+        self._times: dict[int, deque[float]] = {}
+
+    def note(self, chat_id: int, now: float) -> None:
+        """A board there is edited now."""
+        times = self._times.setdefault(chat_id, deque(maxlen=EDITS_A_CHAT))
+        times.append(now)
+        for each in [each for each, last in self._times.items() if last[-1] < now - EDITS_PER_S]:
+            del self._times[each]
+
+    def free_at(self, chat_id: int, now: float) -> float:
+        """When another edit may follow; 0: now."""
+        times = self._times.get(chat_id)
+        if not times:
+            return 0.0
+        at = times[-1] + EDIT_EVERY_S
+        if len(times) == EDITS_A_CHAT:
+            at = max(at, times[0] + EDITS_PER_S)
+        return at if now < at else 0.0
 
 
 # jobs of the store
@@ -195,13 +227,4 @@ def _there(tx: Tx, board_id: int) -> Board:
 
 
 def _rearrange(tx: Tx, board_id: int, now: float) -> Rearranged:
-    """Write what follows from the parts as they are now."""
-    board = _there(tx, board_id)
-    come = consequences(board, now)
-    for number, columns in come.seats.items():
-        tx.boards.update_seat(board_id, number, **columns)
-    for seat in board.seats:
-        if seat.part is not None and seat.part.id in come.cancels:
-            tx.invoices.want_cancelled(seat.part, now)
-    after = tx.boards.update(board_id, **come.board)
-    return Rearranged(come.board, follows_again=bool(consequences(after, now)))
+    return tx.boards.rearrange(board_id, now)

@@ -24,6 +24,7 @@ def record(tx: Tx, row: Invoice, do: Do, columns: Columns, now: float) -> tuple[
     changed = _unless_heard(tx, row, columns, now)
     unmoved: Columns = {**expected, **_still_due(row)}
     if (written := tx.invoices.update_if(row.id, unmoved, **changed)) is not None:
+        _with_its_board(tx, row, written, now)
         return written, True
     if tx.invoices.get_if(row.id, expected) is None:
         # Somebody was faster: a payment, a press, or the group moved. Their word stands; but a
@@ -31,7 +32,15 @@ def record(tx: Tx, row: Invoice, do: Do, columns: Columns, now: float) -> tuple[
         kept: Columns = _only(columns, _OF_ANNOUNCING) if do is Do.ANNOUNCE else {}
         kept = {**kept, **changes(**delivery.overtaken())}
         return tx.invoices.update(row.id, **kept), False
-    return tx.invoices.update(row.id, **_without(columns, _WHEN)), True
+    written = tx.invoices.update(row.id, **_without(columns, _WHEN))
+    _with_its_board(tx, row, written, now)
+    return written, True
+
+
+def _with_its_board(tx: Tx, row: Invoice, written: Invoice, now: float) -> None:
+    """What follows for a part's board is written with it: it waits for no edit of any board."""
+    if row.board_id and row.state is not written.state and tx.boards.get(row.board_id) is not None:
+        tx.boards.rearrange(row.board_id, now)
 
 
 def let_go(tx: Tx, row: Invoice, columns: WorkColumns, now: float) -> tuple[Invoice | None, bool]:

@@ -276,6 +276,6 @@ def _retry_all(tx: Tx, now: float) -> None:
 
 def _due(tx: Tx, lanes: list[Lane], now: float, limit: int, crowded: list[tuple[Lane, int]]) -> Due:
     due = tx.agenda.due(lanes, now, limit=limit, but=crowded)
-    boards = tx.boards.due(lanes, now, limit=limit)
+    boards = tx.boards.due(lanes, now, limit=limit, but=crowded)
     moments = [each for each in (due.next_at, boards.next_at) if each is not None]
     return Due([*due.rows, *boards.rows], due.more or boards.more, min(moments, default=None))

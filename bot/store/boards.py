@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Unpack
+from collections.abc import Collection, Iterable
+from typing import Any, Unpack
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.core import work
-from bot.core.board import BOARD_LANES, Board, BoardColumns, BoardState, Seat, SeatColumns
+from bot.core.board import (
+    BOARD_LANES,
+    Board,
+    BoardColumns,
+    BoardState,
+    Rearranged,
+    Seat,
+    SeatColumns,
+    consequences,
+)
 from bot.core.invoice import Invoice, State
 from bot.core.work import MAX_FAULTS, Lane
 from bot.store.agenda import Due
@@ -32,6 +41,9 @@ _DUE = (
     .order_by(_b.due_at)
     .limit(sa.bindparam("most"))
 )
+_DUE_ELSEWHERE = _DUE.where(_b.chat_id.not_in(sa.bindparam("busy", expanding=True)))
+#: Parts that are paid, or can be.
+_COUNT = (State.ASKING, State.PENDING, State.OPEN, State.SETTLED)
 _NEXT_DUE_AT = sa.select(sa.func.min(_b.due_at)).where(_b.lane == _LANE, _b.due_at > _NOW)
 
 
@@ -136,11 +148,18 @@ class Boards(Noun):
         """It is due."""
         touch(self._connection, board_id)
 
-    def open_in_chat(self, chat_id: int) -> int:
-        """How many boards of this chat are not closed."""
+    def open_in_chat(self, chat_id: int, *, of: int | None = None) -> int:
+        """How many boards of this chat are not closed: of one person, None: of all."""
         statement = sa.select(sa.func.count()).select_from(boards)
-        here = (_b.chat_id == chat_id, _b.state != BoardState.CLOSED)
+        here = [_b.chat_id == chat_id, _b.state != BoardState.CLOSED]
+        if of is not None:
+            here.append(_b.asker_id == of)
         return self._connection.execute(statement.where(*here)).scalar_one()
+
+    def is_known(self, chat_id: int) -> bool:
+        """Whether there is any board of this chat."""
+        here = sa.select(sa.literal(1)).where(_b.chat_id == chat_id)
+        return self._connection.execute(here.limit(1)).first() is not None
 
     def asked_since(self, asker_id: int, since: float, until: float) -> int:
         """How many boards this person has asked for between these times."""
@@ -166,13 +185,40 @@ class Boards(Noun):
         asked = statement.where(*here, _c.asked_at.between(since, until))
         return self._connection.execute(asked).scalar_one()
 
-    def due(self, lanes: Iterable[Lane], now: float, *, limit: int) -> Due:
-        """Boards that are due now, the most urgent lane first, of each at most `limit`."""
+    def rearrange(self, board_id: int, now: float) -> Rearranged:
+        """Write what follows from the parts as they are now. The board has to be there."""
+        board = self.get(board_id)
+        if board is None:
+            raise LookupError(f"no board {board_id}")
+        come = consequences(board, now)
+        for number, columns in come.seats.items():
+            self.update_seat(board_id, number, **columns)
+        for part in (part for seat in board.seats for part in seat.live):
+            if part.id in come.cancels:
+                self._rows.want_cancelled(part, now)
+        after = self.update(board_id, **come.board) if come else board
+        return Rearranged(come.board, follows_again=bool(come and consequences(after, now)))
+
+    def due(
+        self,
+        lanes: Iterable[Lane],
+        now: float,
+        *,
+        limit: int,
+        but: Collection[tuple[Lane, int]] = (),
+    ) -> Due:
+        """Boards that are due now, the most urgent lane first, of each at most `limit`.
+
+        `but`: lanes and chats that have enough in hand.
+        """
         rows: list[Invoice | Board] = []
         more = False
         moments: list[float] = []
         for lane in sorted(set(lanes) & set(BOARD_LANES)):
-            ids = self._connection.execute(_DUE, {"lane": lane, "now": now, "most": limit})
+            here: dict[str, Any] = {"lane": lane, "now": now, "most": limit}
+            busy = [chat_id for lane_of, chat_id in but if lane_of == lane]
+            statement = _DUE_ELSEWHERE if busy else _DUE
+            ids = self._connection.execute(statement, here | ({"busy": busy} if busy else {}))
             found = [board for (each,) in ids.all() if (board := self.get(each)) is not None]
             rows += found
             more = more or len(found) == limit
@@ -187,14 +233,22 @@ class Boards(Noun):
             return None
         parts = self._parts(kept.id)
         found = self._connection.execute(_SEATS.where(_s.board_id == kept.id).order_by(_s.number))
-        made = tuple(SEATS.unpacked(each, part=parts.get(each.number)) for each in found)
-        return BOARDS.unpacked(kept, seats=made)
+        made = []
+        for each in found:
+            its_own = parts.get(each.number, [])
+            part = its_own[0] if its_own else None
+            made.append(SEATS.unpacked(each, part=part, others=tuple(its_own[1:])))
+        return BOARDS.unpacked(kept, seats=tuple(made))
 
-    def _parts(self, board_id: int) -> dict[int, Invoice]:
-        """The newest part of each seat, or the one that is paid."""
-        parts: dict[int, Invoice] = {}
-        for row in self._all(ROWS.where(_c.board_id == board_id, IS_PART).order_by(_c.part, _c.id)):
-            there = parts.get(row.part)
-            if there is None or there.state is not State.SETTLED:
-                parts[row.part] = row
+    def _parts(self, board_id: int) -> dict[int, list[Invoice]]:
+        """Of each seat the part that is paid, else its newest, and whatever else of it counts."""
+        # All that were closed and replaced say nothing, however many they are.
+        counts = sa.or_(_c.state.in_(_COUNT), sa.not_(_c.replaced))
+        here = (_c.board_id == board_id, IS_PART, counts)
+        parts: dict[int, list[Invoice]] = {}
+        for row in self._all(ROWS.where(*here).order_by(_c.part, _c.id.desc())):
+            parts.setdefault(row.part, []).append(row)
+        for rows in parts.values():
+            rows.sort(key=lambda row: row.state is not State.SETTLED)  # the newest first among each
+            rows[1:] = [row for row in rows[1:] if row.state in _COUNT]
         return parts

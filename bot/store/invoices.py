@@ -36,7 +36,11 @@ _BY_ORIGIN = ROWS.where(
     _c.renewal == sa.bindparam("renewal"),
     _c.bot_id == _BOT,
 )
-_ANSWERED = _newest(_c.chat_id == _CHAT, _c.reply_to == _MESSAGE, _c.origin_message_id != _MESSAGE)
+_ANSWERED = _newest(
+    _c.chat_id == _CHAT,
+    _c.reply_to == _MESSAGE,
+    (_c.origin_message_id != _MESSAGE) | (_c.origin_chat_id != _CHAT),
+)
 #: A row by each of its messages: its card, the payment request, a copy of the card, the command.
 _BY_MESSAGE = (
     _newest(_c.chat_id == _CHAT, _c.card_id == _MESSAGE),

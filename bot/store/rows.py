@@ -55,13 +55,18 @@ def _people(text: str) -> dict[int, bool]:
     return {int(each.rstrip("?")): not each.endswith("?") for each in text.split()}
 
 
-def _packed_copies(copies: Mapping[int, Face]) -> str:
+def _packed_copies(copies: Mapping[int, str]) -> str:
     return " ".join(f"{number}:{shown}" for number, shown in copies.items())
 
 
 def _copies(text: str) -> dict[int, Face]:
     pairs = (each.split(":") for each in text.split())
     return {int(number): Face(shown) for number, shown in pairs} if text else {}
+
+
+def _copies_of_boards(text: str) -> dict[int, str]:
+    pairs = (each.split(":") for each in text.split())
+    return {int(number): shown for number, shown in pairs}
 
 
 _DO_OR_NONE = {"": None, **{str(do): do for do in Do}}
@@ -77,6 +82,7 @@ _PACKINGS: Mapping[Any, Packing] = {
     frozenset[Do]: Packing(str, _packed_steps, _steps),
     Mapping[int, bool]: Packing(str, _packed_people, _people),
     Mapping[int, Face]: Packing(str, _packed_copies, _copies),
+    Mapping[int, str]: Packing(str, _packed_copies, _copies_of_boards),
     Failure | None: Packing(str, failure.packed, failure.unpacked),
 }
 _PLAIN = (int, float, bool, str, bytes)
@@ -141,7 +147,7 @@ class Kept(Generic[T]):
 INVOICES = Kept(Invoice)
 BOARDS = Kept(Board, but=["seats"])
 #: Beside the board's number, which only the table has.
-SEATS = Kept(Seat, but=["part"])
+SEATS = Kept(Seat, but=["part", "others"])
 
 COLUMNS = INVOICES.columns
 DEFAULTS = INVOICES.defaults

@@ -179,6 +179,10 @@ _SENTENCES: dict[Problem, tuple[str, str]] = {
         "A bill has a number of people or their names.",
         "Write one of the two, for example {example}.",
     ),
+    Problem.UNIT_AFTER_SLASH: (
+        "{shown} is not next to its amount.",
+        "Write the unit directly after the amount, for example {example}.",
+    ),
     Problem.NAMES_APART: (
         "I'm not sure who has a part.",
         "Write all names directly after the sum, for example {example}.",

@@ -76,6 +76,9 @@ def splitting(came_of_it: Splitting) -> str:
         Splitting.TOO_MANY_OPEN: (
             "This chat has too many open splits and collections. Close one of them first."
         ),
+        Splitting.TOO_MANY_OWN: (
+            "You have too many open splits and collections here. Close one of them first."
+        ),
         Splitting.TOO_OFTEN: (
             "You have made too many splits and collections. Please try again in 10 minutes."
         ),
@@ -138,6 +141,7 @@ def parting(came_of_it: Parting) -> str:
     """What a link to a part is answered with, where its card says nothing."""
     return {
         Parting.ASKED: "",
+        Parting.AGAIN: "",
         Parting.THERE: "This is your invoice.",
         Parting.PAID: "This part is paid.",
         Parting.PAID_OWN: "Your part is paid.",

@@ -167,6 +167,8 @@ def _seat(shown: Board, seat: Seat) -> str:
     if seat.state is SeatState.SETTLED:
         is_askers = seat.person_id == shown.asker_id
         return f"{line} (paid the bill)" if is_askers else f"{line} (settled otherwise)"
+    if seat.is_short:
+        line = f"{line} (less than {format_sats(seat.amount_msat)})"
     part = seat.part
     if part is not None and seat.is_paid and part.part_kind is PartKind.OTHERS:
         by = "an admin" if part.hidden else name(part.asker_name) or "someone"
@@ -191,7 +193,7 @@ def _ending(shown: Board) -> list[str]:
 def board_announcement(shown: Board, *, may_be_duplicate: bool = False) -> str:
     """The one message when all is paid, or when it closes."""
     total, memo = format_sats(shown.sum_msat), short_memo(shown.memo)
-    done = format_sats(shown.done_msat) if shown.done_msat else "nothing"
+    done = format_sats(shown.paid_msat) if shown.paid_msat else "nothing"
     if shown.is_all_done:
         lines = [f"{FACE_SIGNS[Face.PAID]} All parts of {total} are paid.{memo}"]
     elif shown.is_reached:
@@ -239,6 +241,11 @@ def board_notice(notice: Notice) -> str:
         return (
             f"Telegram rejected an edit of the message of split {row}: {why}. "
             f"It shows an older state until the next edit.{more}"
+        )
+    if notice.kind is Kind.BOARD_UNTOLD:
+        return (
+            f"Telegram rejected a message about split {row}: {why}. "
+            f"What became of it is not announced in its chat.{more}"
         )
     because = why or "nothing changes"
     return f"I can't finish split {row} ({notice.step}: {because}). See the log for details."

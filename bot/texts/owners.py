@@ -39,7 +39,12 @@ def owner_notice(notice: Notice) -> str:
     """What happened that an owner should know, and what to do."""
     if notice.kind is Kind.SYNCED_AGAIN:
         return "⚡ The Lightning node is synced to the chain again."
-    if notice.kind in (Kind.BOARD_REFUSED, Kind.BOARD_UNTRUE, Kind.BOARD_STUCK):
+    if notice.kind in (
+        Kind.BOARD_REFUSED,
+        Kind.BOARD_UNTRUE,
+        Kind.BOARD_UNTOLD,
+        Kind.BOARD_STUCK,
+    ):
         return f"⚠️ {board_notice(notice)}"
     said = _SAID.get(notice.kind) or _said(notice)
     return f"⚠️ {said}"

@@ -101,6 +101,7 @@ _RENEWING = {
     Renewing.IN_VAIN: "This would be rejected again. Please ask for something else.",
     Renewing.ALREADY_RENEWED: "It has already been renewed.",
     Renewing.NOT_ALLOWED: NOT_ALLOWED,
+    Renewing.TOO_MANY: "You have asked for too many invoices. Please try again in an hour.",
     Renewing.PART_GONE: "This part can no longer be paid here. Look at the split in the group.",
 }
 

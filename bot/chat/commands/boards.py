@@ -12,7 +12,15 @@ from bot import texts
 from bot.actions import Asker, BoardActions, Place
 from bot.chat import board_buttons, messages
 from bot.chat.admission import Admission
-from bot.chat.board_buttons import CHANGE, MANAGE_LINK, OF_A_SEAT, PAY_FOR, ManagePress, OnBoard
+from bot.chat.board_buttons import (
+    CHANGE,
+    MANAGE_LINK,
+    OF_A_SEAT,
+    PAY_FOR,
+    ManagePress,
+    OnBoard,
+    handle_on,
+)
 from bot.chat.chats import Edit
 from bot.chat.client import Naming, TelegramBot
 from bot.chat.replies import Answer, IfNamed, Replies, Reply, reply
@@ -107,8 +115,13 @@ class Boards:
             return await self._admission.stranger(message, asker)
         if messages.is_private(message):
             return [reply(message, in_groups)]
-        if not what and (board := await self._replied_to(message)) is not None:
-            return await self._again(message, asker, board)
+        to = messages.replied(message)
+        if not what and to is not None:
+            chat_id = self._places.now(message.chat.id)
+            handle = handle_on(to) if to.chat.id == chat_id else ""
+            here = await self._actions.board_of(to.chat.id, to.message_id, handle)
+            if here is not None:
+                return await self._again(message, asker, here)
         place = messages.place(message, self._places)
         try:
             came_of_it, board = await make(asker, place, self._admission.age_s(message))
@@ -121,13 +134,6 @@ class Boards:
             can = receivable_of(board.sum_msat, self._node.inbound_msat)
             said = "" if can is None or not board.sum_msat else texts.too_little_inbound(can)
         return [reply(message, said)] if said else []
-
-    async def _replied_to(self, message: Message) -> Board | None:
-        """The board that somebody replies to, by its message or by the command that made it."""
-        to = messages.replied(message)
-        if to is None:
-            return None
-        return await self._actions.board_of(self._places.now(message.chat.id), to.message_id)
 
     async def _again(self, message: Message, asker: Asker, board: Board) -> Sequence[Reply]:
         """The board at the end of its chat; also where its message was deleted."""
@@ -148,11 +154,14 @@ class Boards:
         if query.message is None:
             return nothing
         chat_id = self._places.now(query.message.chat.id)
+        # A client can name any message, and where a group moved old numbers are void.
+        has_it = query.message.chat.id == chat_id and handle_on(query.message) == handle
+        number = query.message.message_id if has_it else None
+        board = await self._actions.of_button(handle, chat_id, number)
+        if board is None:
+            return nothing
         on = OnBoard(verb)
         if on in (OnBoard.ASK, OnBoard.MANAGE):
-            board = await self._actions.by_handle(handle)
-            if board is None or board.chat_id != chat_id:
-                return nothing
             return await self._if_allowed(
                 query, board, self._asks if on is OnBoard.ASK else self._leads
             )
@@ -164,7 +173,7 @@ class Boards:
             joined = await self._actions.join(handle, chat_id, by, is_in=on is OnBoard.JOIN)
             return [Answer(query.id, person.id, texts.joining(joined))]
 
-        if on is OnBoard.LEAVE or await self._actions.knows(handle, person.id):
+        if on is OnBoard.LEAVE or board.knows(person.id):
             return await then(Naming.NAME)
         unknown = [Answer(query.id, person.id, texts.TRY_AGAIN, alert=True)]
         is_public = bool(query.message.chat.username)
@@ -216,8 +225,13 @@ class Boards:
         if token.startswith(MANAGE_LINK):
             return await self._manage(message, token.removeprefix(MANAGE_LINK))
         by, place = messages.asker(message), messages.place(message, self._places)
+        if (late := await self._admission.late(message, by)) is not None:
+            return late
         came_of_it, row = await self._actions.part(token, by, place)
-        if came_of_it is Parting.ASKED:
+        if came_of_it in (Parting.ASKED, Parting.AGAIN):
+            return []
+        is_stranger = not self._admission.may_ask(message, by)
+        if is_stranger and not await self._admission.may_be_answered(by):
             return []
         if came_of_it is Parting.PAID_OWN:
             board = await self._actions.to_pay_for(token, by)
@@ -225,8 +239,8 @@ class Boards:
             text = texts.parting(came_of_it)
             if board is not None and keyboard is not None:
                 text = f"{text} {texts.pay_for(board)}"
-            return [reply(message, text, keyboard=keyboard)]
-        said = reply(message, texts.parting(came_of_it))
+            return [reply(message, text, keyboard=keyboard, to_stranger=is_stranger)]
+        said = reply(message, texts.parting(came_of_it), to_stranger=is_stranger)
         if came_of_it is Parting.THERE and row is not None and row.card_id is not None:
             return [replace(said, reply_to=row.card_id)]
         return [said] if came_of_it is not Parting.THERE else []

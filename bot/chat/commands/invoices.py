@@ -13,7 +13,7 @@ from bot import texts
 from bot.actions import Actions, Asker, BoardActions, Place
 from bot.chat import messages
 from bot.chat.admission import Admission
-from bot.chat.boards import handle_on
+from bot.chat.board_buttons import handle_on
 from bot.chat.buttons import named
 from bot.chat.client import TelegramBot
 from bot.chat.corrections import Corrections
@@ -149,10 +149,11 @@ class Invoices:
     async def cancel(self, message: Message) -> Sequence[Reply]:
         """/cancel as a reply to a card or a board; alone it ends the question that is open."""
         to = messages.replied(message)
-        if to is not None and messages.is_from(to, self._telegram_bot):
-            chat_id = self._places.now(message.chat.id)
-            handle = handle_on(to) if to.chat.id == chat_id else ""
-            board = await self._boards.board_of(chat_id, to.message_id, handle)
+        if to is not None:
+            # Where the group has moved on its old numbers are void.
+            is_here = to.chat.id == self._places.now(to.chat.id)
+            handle = handle_on(to) if is_here else ""
+            board = await self._boards.board_of(to.chat.id, to.message_id, handle)
             if board is not None:
                 return await self._close(message, messages.asker(message), board)
         return await self._cancel(message)

@@ -12,6 +12,7 @@ def upgrade() -> None:
     for table, column in (
         ("boards", sa.Column("kind", sa.Text, nullable=False, server_default="split")),
         ("boards", _number("suggested_msat")),
+        ("boards", sa.Column("duplicates", sa.Text, nullable=False, server_default="")),
         ("boards", sa.Column("before_id", sa.BigInteger)),
         ("boards", _flag("move_wanted")),
         ("boards", _moment("moved_at")),
