@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import datetime as dt
 import logging
 import ssl
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 import grpc
 import grpc.aio
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from pydantic import SecretStr
 
 from bot.config import LndSettings
@@ -21,6 +24,7 @@ from bot.errors import (
     CertificateCorrupt,
     CertificateExpired,
     CertificateNotPublic,
+    CertificateNotYetValid,
     CertificateRefused,
     CredentialsUnreadable,
     InvoiceUnknown,
@@ -220,6 +224,52 @@ async def refusing(node: Node) -> NodeError:
     with pytest.raises(CertificateRefused) as caught:
         await answered(node.state)
     return caught.value
+
+
+async def test_a_certificate_that_was_never_the_nodes_is_not_called_a_changed_one(
+    sim: SimNode, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.cert"
+    other.write_bytes((sim.folder / "tls.cert").read_bytes())
+    await sim.stop()
+    sim.renew_certificate()
+    await sim.start()
+    async with connected(sim, tls_cert=other) as node:
+        assert type(await refusing(node)) is CertificateRefused  # whatever it was, it is no change
+
+        other.write_bytes((sim.folder / "tls.cert").read_bytes())
+        assert await node.state() is WalletState.SERVER_ACTIVE
+        sim.renew_certificate()
+        other.write_bytes((sim.folder / "tls.cert").read_bytes())  # the node never has this one
+        sim.renew_certificate()
+        await sim.stop()
+        await sim.start()
+        assert type(await refusing(node)) is CertificateRefused
+
+
+def certificate_of_a_day_from_now(folder: Path) -> bytes:
+    """The node's own, signed again with its key, and not valid before tomorrow."""
+    key = serialization.load_pem_private_key((folder / "tls.key").read_bytes(), None)
+    old = x509.load_pem_x509_certificate((folder / "tls.cert").read_bytes())
+    builder = x509.CertificateBuilder(
+        old.issuer,
+        old.subject,
+        old.public_key(),
+        old.serial_number,
+        dt.datetime.now(dt.UTC) + dt.timedelta(days=1),
+        old.not_valid_after_utc,
+        list(old.extensions),
+    )
+    signed = builder.sign(key, hashes.SHA256())  # type: ignore[arg-type]
+    return signed.public_bytes(serialization.Encoding.PEM)
+
+
+async def test_a_certificate_of_tomorrow_is_reported_as_not_yet_valid(sim: SimNode) -> None:
+    await sim.stop()
+    (sim.folder / "tls.cert").write_bytes(certificate_of_a_day_from_now(sim.folder))
+    await sim.start()
+    async with connected(sim) as node:
+        assert type(await failure(node.state())) is CertificateNotYetValid
 
 
 async def test_an_expired_certificate_is_reported_as_expired(sim: SimNode) -> None:
