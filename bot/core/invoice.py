@@ -152,7 +152,7 @@ class Invoice(Shown, Work):
     expires_at: int = 0
     settled_at: int = 0
     paid_msat: int = 0
-    failure: Failure | None = None
+    failure: Failure | None = None  # or, while pending, what its waiting notice gives as the reason
     unconfirmed: bool = False  # open when the node said so last, and past its expiry since
     #: What its node could receive when it was added, where that was too little; None: enough, or
     #: nobody knows.

@@ -209,6 +209,7 @@ def _added(row: Invoice, result: Added, now: float) -> Verdict:
     columns: Columns = {
         **_found(row, found, now),
         "preimage": None,
+        "failure": None,
         "node_id": result.node_id,
         "payment_request": found.payment_request,
         "add_index": found.add_index,
@@ -310,7 +311,7 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
         events.append(Event("error", "refused by Telegram", {"step": do, "detail": error.detail}))
         if "undeliverable" in columns:
             notices = (Notice(Kind.CARD_REFUSED, row.id, error.detail),)
-        elif do in EDITS:
+        elif do in EDITS and row.state is not State.PENDING:  # a waiting notice looks like nothing
             notices = (Notice(Kind.CARD_UNTRUE, row.id, error.detail),)
     else:
         values = {"step": do, "reason": error.detail or error.key}

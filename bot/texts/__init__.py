@@ -29,6 +29,7 @@ from bot.texts.cards import (
     payment_notice,
     payment_request,
     question,
+    still_waiting,
     waiting_notice,
 )
 from bot.texts.errors import Reason, reason, refusal, why, why_failed
@@ -120,6 +121,7 @@ __all__ = [
     "refusal",
     "sitting",
     "splitting",
+    "still_waiting",
     "stranger",
     "unclaimed",
     "uninvited",

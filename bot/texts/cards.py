@@ -206,6 +206,11 @@ def waiting_notice(error: NodeError, patience_s: float) -> str:
     return f"{FACE_SIGNS[Face.WAITING]} {escape(why(error))} I'll keep trying for {patience}."
 
 
+def still_waiting(error: NodeError) -> str:
+    """The same later on, where the reason has become another one."""
+    return f"{FACE_SIGNS[Face.WAITING]} {escape(why(error))} I'm still trying."
+
+
 def failed(row: Invoice) -> str:
     """Sent when there will be no invoice."""
     failure = row.failure or Failure(NodeError.key)

@@ -585,6 +585,14 @@ def test_a_message_that_is_gone_has_nothing_left_to_keep_true() -> None:
     assert written(Do.EDIT_DUPLICATE, row, gone)["duplicates"] == {98: Face.OPEN}
 
 
+def test_no_owner_hears_of_a_waiting_notice_that_can_not_be_edited() -> None:
+    row = shown(PENDING, Face.WAITING)
+    came = verdict(Do.EDIT_CARD, row, ChatRefused(detail="no"), waits_for=NodeTimeout())
+    assert came.notices == ()
+    assert came.columns is not None
+    assert came.columns["card_id"] is None
+
+
 @pytest.mark.parametrize("do", sorted(SENDS - {Do.SEND_WAITING_NOTICE}))
 def test_nothing_is_gone_of_a_message_that_is_sent_it_is_refused(do: Do) -> None:
     for row in (shown(SETTLED, Face.PAID), invoice(OPEN)):

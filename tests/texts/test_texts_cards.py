@@ -301,6 +301,13 @@ def test_the_second_copy_of_a_message_says_so() -> None:
     assert says not in texts.announcement(paid)
 
 
+def test_a_notice_that_waits_for_something_else_says_so_and_not_how_long() -> None:
+    assert texts.still_waiting(errors.NodeLocked()) == (
+        "⏳ The Lightning node's wallet is locked. The bot's owner needs to unlock it. "
+        "I'm still trying."
+    )
+
+
 @pytest.mark.parametrize("face", [*STATE_MARKS, Face.WAITING, Face.FAILED])
 def test_a_card_begins_with_the_sign_of_its_face(face: Face) -> None:
     if face is Face.WAITING:

@@ -101,6 +101,7 @@ SAID = [
     texts.question(hostile(Face.QUESTION, "", "Anna")),
     texts.failed(hostile(Face.FAILED, "", "Anna")),
     texts.waiting_notice(errors.NodeTimeout(), 60),
+    texts.still_waiting(errors.NodeTimeout()),
     texts.announcement(hostile(Face.PAID, "", "Anna"), Audience.ASKER),
     texts.payment_request(hostile(Face.PAID, "", "Anna"), Face.PAID),
     *(texts.board(board(state=each), "carol") for each in BoardState),
