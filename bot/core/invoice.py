@@ -246,7 +246,12 @@ class Invoice(Shown, Work):
     @property
     def tag(self) -> dict[str, Any]:
         """What a log line says of the row."""
-        return {"invoice": self.payment_hash[:4].hex(), "chat": self.chat_id}
+        return {"invoice": self.log_name, "chat": self.chat_id}
+
+    @property
+    def log_name(self) -> str:
+        """What the log calls the invoice: the beginning of its payment hash."""
+        return self.payment_hash[:4].hex()
 
     def closed_state(self, now: float) -> State:
         """`EXPIRED` or `CANCELLED`, where the node says that it is canceled or forgot it."""

@@ -219,7 +219,7 @@ def _added(row: Invoice, result: Added, now: float) -> Verdict:
     if receivable_msat is None or columns["state"] is not State.OPEN:
         return Verdict(columns=columns)
     event = Event("info", "more than the node can receive", {"receivable_msat": receivable_msat})
-    notice = Notice(Kind.INBOUND_TOO_LITTLE, row.id, receivable_msat=receivable_msat)
+    notice = Notice(Kind.INBOUND_TOO_LITTLE, receivable_msat=receivable_msat, invoice=row)
     columns["receivable_msat"] = receivable_msat
     return Verdict(columns=columns, events=(event,), notices=(notice,))
 
@@ -310,9 +310,9 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
             )
         events.append(Event("error", "refused by Telegram", {"step": do, "detail": error.detail}))
         if "undeliverable" in columns:
-            notices = (Notice(Kind.CARD_REFUSED, row.id, error.detail),)
+            notices = (Notice(Kind.CARD_REFUSED, why=error.detail, invoice=row),)
         elif do in EDITS and row.state is not State.PENDING:  # a waiting notice looks like nothing
-            notices = (Notice(Kind.CARD_UNTRUE, row.id, error.detail),)
+            notices = (Notice(Kind.CARD_UNTRUE, why=error.detail, invoice=row),)
     else:
         values = {"step": do, "reason": error.detail or error.key}
         events.append(Event("info", "chat step failed", values))
@@ -485,7 +485,7 @@ def _put_off(do: Do, row: Invoice, what: str, values: dict[str, Any]) -> Verdict
         columns={},
         again=again,
         events=(*events, Event("error", "row is stuck", {"step": do})),
-        notices=(Notice(Kind.STUCK, row.id, why, step=do),),
+        notices=(Notice(Kind.STUCK, why=why, step=do, invoice=row),),
     )
 
 

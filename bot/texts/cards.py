@@ -233,7 +233,8 @@ def payment_notice(
 
     `is_bare`: without what people wrote.
     """
-    whom = "" if is_bare else f", requested {_by_whom(row, owner)}"
+    who = "you" if row.asker_id == owner else mention(row, "someone")
+    whom = "" if is_bare else f", requested {by_whom(row, who)}"
     lines = [f"{FACE_SIGNS[Face.PAID]} Your node received {paid_amount(row)}{whom}."]
     lines += [*overpaid(row), *underpaid(row)]
     lines += test_network(row)
@@ -243,11 +244,11 @@ def payment_notice(
     return _fitting(lines, MAX_TEXT)
 
 
-def _by_whom(row: Invoice, owner: int) -> str:
+def by_whom(row: Invoice, who: str) -> str:
+    """Who asked for it, and where; `who` is their name, unless they asked as the group."""
     group = name(row.chat_title)
     if row.asker_id == row.origin_chat_id < 0:  # an admin as the group itself
         return f"as {group}" if group else "in a group"
-    who = "you" if row.asker_id == owner else mention(row, "someone")
     if row.origin_chat_id > 0:
         return f"by {who} in private"
     return f"by {who} in {group or 'a group'}"

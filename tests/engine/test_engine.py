@@ -127,6 +127,8 @@ async def test_the_owner_hears_of_a_card_that_can_be_neither_edited_nor_deleted(
     world.node.pay(world.request_in(card))
     told = await world.notified(own, Kind.CARD_UNTRUE)
     assert "Something new" in (told.text or "")
+    for known in ("2,100 sats", "Anna Berg", world.group.title):  # which of all cards it is
+        assert known in (told.text or "")
     await world.announced(world.group, "Anna Berg")
     assert not card.deleted
     assert world.face(card) is Face.OPEN

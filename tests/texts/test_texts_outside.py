@@ -166,7 +166,7 @@ def away(kind: type[errors.NodeError], outside: str) -> str:
 
 
 def notice(kind: Occasion, outside: str) -> str:
-    return texts.owner_notice(Notice(kind, 3, outside, 2, Do.EDIT_CARD))
+    return texts.owner_notice(Notice(kind, 3, outside, 2, Do.EDIT_CARD, invoice=paid(outside)))
 
 
 def node(outside: str) -> NodeStatus:
