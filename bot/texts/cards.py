@@ -58,6 +58,7 @@ _UNCONFIRMED = (
 )
 _REJECTED = f"Telegram rejected its message. {_CLOSED}"
 _REPLACED = "A new invoice was requested."
+_GOES = {Face.OPEN: "payable to", Face.PAID: "paid to"}
 MAY_BE_DUPLICATE = "<i>This may be a duplicate of a message above.</i>"
 _WHY_IN_PRIVATE = {
     Audience.ASKER: "I can't write to the chat where you asked for it.",
@@ -97,7 +98,7 @@ def card(
     if may_be_duplicate:
         top.append(MAY_BE_DUPLICATE)
     top += long_memo(row.memo)
-    top += _people(row, payee) + test_network(row)
+    top += _people(row, face, payee) + test_network(row)
     top += _why_elsewhere(row)
     if face is not Face.OPEN:
         return Card(_fitting([*top, *_ending(row, face)], limit))
@@ -153,14 +154,18 @@ def _state(row: Invoice, face: Face) -> str:
     return f"Cancelled: {amount(row)}"
 
 
-def _people(row: Invoice, payee: str | None) -> list[str]:
-    """Who asked, unless it is their own chat, and whose node is paid, unless an owner asked."""
+def _people(row: Invoice, face: Face, payee: str | None) -> list[str]:
+    """Who asked, unless it is their own chat, and whose node is paid, unless an owner asked.
+
+    The node is named where the card can be paid or is.
+    """
     is_own_chat = row.chat_id == row.asker_id > 0
     asker = "" if is_own_chat else name(row.asker_name)
-    to = "" if payee is None else f"to {node_of(payee)}"
-    if asker:
-        return [f"Requested by {asker}, {to}" if to else f"Requested by {asker}"]
-    return [f"T{to[1:]}"] if to else []
+    goes = _GOES.get(face)
+    said = [f"requested by {asker}"] if asker else []
+    said += [f"{goes} {node_of(payee)}"] if goes and payee is not None else []
+    line = ", ".join(said)
+    return [line[0].upper() + line[1:]] if line else []
 
 
 def _ending(row: Invoice, face: Face) -> list[str]:
