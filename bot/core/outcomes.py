@@ -296,9 +296,9 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
     """A step in the chat that did not go as it should."""
     if isinstance(error, MessageGone) and do in SENDS:  # there is none to be gone
         error = ChatRefused(detail=error.detail)
-    if (elsewhere := _elsewhere(do, row, error)) is not None:
+    if (there := elsewhere(do, row, error)) is not None:
         event = Event("info", "sent elsewhere", {"step": do, "reason": error.detail or error.key})
-        return Verdict(columns=elsewhere, events=(event,))
+        return Verdict(columns=there, events=(event,))
     columns, again = _after_chat_error(do, row, error, around)
     events: list[Event] = []
     notices: tuple[Notice, ...] = ()
@@ -327,12 +327,13 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
     )
 
 
-def _elsewhere(do: Do, row: Invoice, error: ChatError) -> Columns | None:
-    """Where the row's messages go from now on where its topic takes none."""
+def elsewhere(do: Do, row: Invoice, error: ChatError) -> Columns | None:
+    """Where the row's messages go from now on where its topic takes none; None: where they did."""
     if isinstance(error, TopicGone) and do in SENDS and row.thread_id is not None:
         return {"thread_id": None}
     is_person = row.asker_id > 0  # a group that asks has no private chat
-    if isinstance(error, TopicClosed) and do is Do.SEND_CARD and is_person and row.chat_id < 0:
+    is_first = do in (Do.SEND_CARD, Do.SEND_WAITING_NOTICE)
+    if isinstance(error, TopicClosed) and is_first and is_person and row.chat_id < 0:
         private: Columns = {"chat_id": row.asker_id, "thread_id": None, "reply_to": None}
         return {**private, **changes(**delivery.void())}
     return None

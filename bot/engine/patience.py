@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.core.answers import Result
 from bot.core.invoice import TOO_LATE_S, Audience, Invoice, State
+from bot.core.outcomes import elsewhere
 from bot.core.steps import NOTICE_AFTER_S, Around
 from bot.core.work import Do, Key
 from bot.errors import (
@@ -133,6 +134,8 @@ class Patience:
             case NodeError() if row.id in self._waiting:
                 self._reasons[row.id] = result
                 self._reasons_of[row.id] = self._outage
+            case ChatError() if elsewhere(do, row, result) is not None:
+                return
             case ChatError() if do is Do.SEND_WAITING_NOTICE:
                 self._speakers[row.chat_id] = _NOBODY  # none in this outage
             case MessageGone() | ChatRefused() if row.id in self._waiting:  # somebody removed it
