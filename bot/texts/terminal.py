@@ -83,7 +83,9 @@ def _about_node(error: errors.NodeError) -> str:
         because = remark(error.detail)
         return f"{what} ({because})." if because else f"{what}."
     host, cause = (remark(str(error.values.get(name, ""))) for name in ("host", "cause"))
-    if isinstance(error, errors.NodeUnreachable | errors.NodeTimeout) and host:
+    is_of_name = isinstance(error, errors.NodeNameUnknown)
+    is_there = isinstance(error, errors.NodeUnreachable | errors.NodeTimeout) and not is_of_name
+    if is_there and host:
         what, host = f"{what} at {host}", ""
     beside = ", ".join(filter(None, (host, cause)))
     return f"{what}{f' ({beside})' if beside else ''}. invoice-bot check says more."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import datetime as dt
 import logging
 import ssl
 from pathlib import Path
@@ -12,8 +11,6 @@ from pathlib import Path
 import grpc
 import grpc.aio
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 from pydantic import SecretStr
 
 from bot.config import LndSettings
@@ -47,6 +44,7 @@ from tests.node.simulated import (
     event,
     failure,
     rest_of,
+    signed_again,
     subscribed,
 )
 
@@ -247,26 +245,9 @@ async def test_a_certificate_that_was_never_the_nodes_is_not_called_a_changed_on
         assert type(await refusing(node)) is CertificateRefused
 
 
-def certificate_of_a_day_from_now(folder: Path) -> bytes:
-    """The node's own, signed again with its key, and not valid before tomorrow."""
-    key = serialization.load_pem_private_key((folder / "tls.key").read_bytes(), None)
-    old = x509.load_pem_x509_certificate((folder / "tls.cert").read_bytes())
-    builder = x509.CertificateBuilder(
-        old.issuer,
-        old.subject,
-        old.public_key(),
-        old.serial_number,
-        dt.datetime.now(dt.UTC) + dt.timedelta(days=1),
-        old.not_valid_after_utc,
-        list(old.extensions),
-    )
-    signed = builder.sign(key, hashes.SHA256())  # type: ignore[arg-type]
-    return signed.public_bytes(serialization.Encoding.PEM)
-
-
 async def test_a_certificate_of_tomorrow_is_reported_as_not_yet_valid(sim: SimNode) -> None:
     await sim.stop()
-    (sim.folder / "tls.cert").write_bytes(certificate_of_a_day_from_now(sim.folder))
+    (sim.folder / "tls.cert").write_bytes(signed_again(sim.folder, valid_in_s=86_400))
     await sim.start()
     async with connected(sim) as node:
         assert type(await failure(node.state())) is CertificateNotYetValid

@@ -599,6 +599,13 @@ def test_what_is_wrong_with_lndconnect_is_fixed_there(finding: Finding) -> None:
             "The Lightning node is not answering at node:8080. invoice-bot check says more.",
         ),
         (
+            errors.NodeNameUnknown(host="node:10009", cause="no such name"),
+            (
+                "The Lightning node's name can't be found (node:10009, no such name). "
+                "invoice-bot check says more."
+            ),
+        ),
+        (
             errors.CertificateExpired(host="node:10009", cause=""),
             (
                 "The Lightning node's certificate has expired (node:10009). "
