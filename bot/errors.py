@@ -51,7 +51,8 @@ Grouped by what the reader should do::
     │   │   ├── CredentialsUnreadable
     │   │   ├── CertificateRefused
     │   │   │   ├── CertificateExpired
-    │   │   │   ├── CertificateChanged
+    │   │   │   ├── CertificateNotYetValid  a clock is wrong
+    │   │   │   ├── CertificateChanged  it was the pinned one before
     │   │   │   ├── CertificateNotPublic  none is pinned
     │   │   │   ├── CertificateName
     │   │   │   ├── CertificateCorrupt
@@ -361,8 +362,12 @@ class CertificateExpired(CertificateRefused):
     """The node's certificate has expired."""
 
 
+class CertificateNotYetValid(CertificateRefused):
+    """The node's certificate is valid from a time in the future."""
+
+
 class CertificateChanged(CertificateRefused):
-    """The node has another certificate than the pinned one."""
+    """The node had the pinned certificate, as this process saw, and has another one now."""
 
 
 class CertificateNotPublic(CertificateRefused):

@@ -44,7 +44,8 @@ class Kind(StrEnum):
     # of any check
     NO_ANSWER = "no answer"  # timeout_s
     CRASHED = "crashed"  # exception: the name of its class
-    # the error says why; host, bake, source, certificate_key, proxy where it is the node's
+    # the error says why; host, bake, source, certificate_key, unpinned, proxy where it is the
+    # node's
     REFUSED = "refused"
     EXPIRES = "expires"  # expires_at, left_s; bake where it is the macaroon
     EXPIRED = "expired"  # expired_at, likewise

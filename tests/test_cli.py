@@ -638,10 +638,12 @@ async def test_an_invoice_whose_output_is_lost_is_told_on_standard_error(
 LOST = errors.OutputFailed(problem=OutputProblem.LOST, reason="No space left on device")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])  # as images of Python set it
 @pytest.mark.parametrize("arguments", [["check"], ["--version"], ["--help"], ["run", "--help"]])
 async def test_output_that_is_lost_is_one_sentence(
-    env: dict[str, str], arguments: list[str]
+    env: dict[str, str], arguments: list[str], unbuffered: str
 ) -> None:
+    env["PYTHONUNBUFFERED"] = unbuffered
     result = await redirected(">/dev/full", *arguments, env=env)
 
     assert (result.code, result.lines) == (1, [texts.why(LOST)])

@@ -328,6 +328,13 @@ def test_a_level_and_a_format_can_be_in_capitals(level: str) -> None:
     assert (got.log.level, got.log.format) == ("info", "json")
 
 
+@pytest.mark.parametrize(("said", "hints"), [("Auto", "auto"), ("TRUE", True), ("no", False)])
+def test_whether_there_are_hints_can_be_in_capitals(said: str, hints: object) -> None:
+    assert load(None, {**GOOD, "INVOICE_BOT_LND__PRIVATE_ROUTE_HINTS": said}).lnd == load(
+        None, GOOD
+    ).lnd.model_copy(update={"private_route_hints": hints})
+
+
 @pytest.mark.parametrize("key", KEYS_WITH_EXAMPLES)
 def test_an_example_for_a_variable_works_there(key: str) -> None:
     variable = f"INVOICE_BOT_{key.replace('.', '__')}".upper()

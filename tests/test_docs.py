@@ -19,11 +19,13 @@ from typer.main import get_command
 from bot import __version__, errors, texts
 from bot.cli import NEEDS_FIXING, app
 from bot.config import KEYS
+from bot.core.invoice import State
 from bot.core.notices import Kind, Notice
 from bot.demo.node import SimNode
 from bot.demo.telegram import SimTelegram
 from bot.node.check import BAKE, RIGHTS
 from bot.node.explain import explain
+from tests.rows import invoice
 from tests.texts.test_texts_errors import VALUES
 from tests.texts.test_texts_voice import SAID
 
@@ -355,7 +357,7 @@ def test_the_readme_has_a_cure_for_every_error_of_the_start(
 
 @pytest.mark.parametrize("kind", Kind)
 def test_the_readme_has_a_cure_for_every_notice_to_the_owners(kind: Kind) -> None:
-    notice = plain(texts.owner_notice(Notice(kind, 7, "why", 2)))
+    notice = plain(texts.owner_notice(Notice(kind, 7, "why", 2, invoice=invoice(State.OPEN))))
     assert any(begins(notice, quoted) for quoted in IN_THE_CHAT)
 
 

@@ -66,6 +66,28 @@ async def test_a_card_whose_topic_is_closed_is_shown_to_the_asker_and_paid_there
     assert world.ours(chat) == []
 
 
+@pytest.mark.parametrize("how", ["deleted", "closed"])
+async def test_a_notice_that_its_topic_does_not_take_is_where_the_card_will_be(
+    world: World, how: str
+) -> None:
+    private = world.private(world.anna)
+    world.telegram.say(private, world.anna, "/help")
+    chat, topic = await forum(world)
+    await world.start_bot()
+    await world.node.down()
+    world.telegram.say(chat, world.anna, "/invoice 5", thread=topic)
+    stall = world.telegram.stall("sendMessage", chat_id=chat.id)
+    await stall.reached()
+    if how == "deleted":
+        world.telegram.delete_topic(chat, topic)
+    else:
+        world.telegram.close_topic(chat, topic)
+    stall.release()
+    notice = await world.shown(chat if how == "deleted" else private, Face.WAITING)
+    await world.node.up()
+    await world.becomes(notice, Face.OPEN)
+
+
 async def test_a_payment_in_a_topic_that_was_closed_since_is_announced_in_private(
     world: World,
 ) -> None:

@@ -19,7 +19,8 @@ from bot.chat.buttons import Keyboard
 from bot.chat.chats import Chats
 from bot.chat.pictures import FILE_NAME, Pictures
 from bot.core.answers import Notified, Rendered
-from bot.core.invoice import Audience, Columns, Face, Invoice
+from bot.core.failure import Failure
+from bot.core.invoice import Audience, Columns, Face, Invoice, State
 from bot.core.steps import Around
 from bot.core.text import MAX_CAPTION, MAX_TEXT
 from bot.core.work import Do, Lane
@@ -73,6 +74,8 @@ class Cards:
             case Do.SEND_CARD:
                 return await self._send_card(row)
             case Do.EDIT_CARD:
+                if row.state is State.PENDING:
+                    return await self._edit_waiting_notice(row, reason)
                 return await self._edit_card(row)
             case Do.SEND_PAYMENT_REQUEST:
                 return await self._send_payment_request(row)
@@ -106,7 +109,12 @@ class Cards:
         self, row: Invoice, reason: NodeError, patience_s: float
     ) -> Columns:
         message = await self._send_text(row, texts.waiting_notice(reason, patience_s))
-        return {"card_id": message.message_id, "card_shown": Face.WAITING, "card_is_text": True}
+        return {
+            "card_id": message.message_id,
+            "card_shown": Face.WAITING,
+            "card_is_text": True,
+            "failure": Failure.of(reason),
+        }
 
     async def _send_card(self, row: Invoice) -> Columns:
         face = row.face
@@ -278,6 +286,14 @@ class Cards:
             "card_is_text": way == "text",
             "payment_request_separate": is_separate,
         }
+
+    async def _edit_waiting_notice(self, row: Invoice, reason: NodeError) -> Columns:
+        assert row.card_id is not None  # noqa: S101 -- next_step asks for it only then
+        try:
+            await self._edit_text(row, row.card_id, texts.still_waiting(reason), None)
+        except ChatRefused as refusal:
+            await self._remove(row, row.card_id, refusal)
+        return {"failure": Failure.of(reason)}
 
     async def _edit_payment_request(self, row: Invoice) -> Columns:
         face, message_id = row.face, row.payment_request_id

@@ -21,6 +21,7 @@ from bot import logs
 from bot.chat import plainer, received
 from bot.chat.ages import Told
 from bot.chat.explain import (
+    is_about_a_person,
     is_about_its_reply,
     is_about_its_text,
     is_about_times,
@@ -157,7 +158,8 @@ class TelegramBot(ExtBot[None]):
             return plainer.without_times(data)
         if is_about_its_reply(error) and (alone := plainer.without_reply(data)) is not None:
             return alone
-        return plainer.without_mentions(data) if is_about_its_text(error) else None
+        may_take_another = is_about_its_text(error) or is_about_a_person(error)
+        return plainer.without_mentions(data) if may_take_another else None
 
     async def _called(self, endpoint: str, data: dict[str, Any], **timeouts: Any) -> Any:
         try:

@@ -50,6 +50,8 @@ _FORBIDDEN_TEXTS = (
     "peer_id_invalid",
     "group chat was deactivated",
 )
+#: Of the chat, or of somebody who is mentioned in the message.
+_PERSON_TEXTS = ("user not found", "peer_id_invalid")
 #: How texts begin: others end like these, and speak of the message that is replied to.
 _GONE_TEXTS = ("message to edit not found", "message to delete not found", "message_id_invalid")
 #: Of the message that is replied to, whatever is said of it.
@@ -105,6 +107,12 @@ def is_about_times(error: BadRequest) -> bool:
 def is_about_its_text(error: BadRequest) -> bool:
     """Whether Telegram might take the same place's message with another text."""
     return type(explain(error)) is ChatRefused and not changes_nothing(error)
+
+
+def is_about_a_person(error: BadRequest) -> bool:
+    """Whether it may be somebody who is mentioned that Telegram does not find, and not the chat."""
+    lowered = error.message.lower()
+    return any(part in lowered for part in _PERSON_TEXTS)
 
 
 def is_about_its_reply(error: BadRequest) -> bool:

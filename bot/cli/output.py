@@ -33,6 +33,14 @@ def prepare() -> None:
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(number)
+    # With PYTHONUNBUFFERED (the image sets it) nothing waits to be written, so that afterwards
+    # nobody could tell that the output was lost.
+    if isinstance(sys.stdout, io.TextIOWrapper) and isinstance(sys.stdout.buffer, io.RawIOBase):
+        sys.stdout = io.TextIOWrapper(
+            io.BufferedWriter(sys.stdout.buffer),
+            encoding=sys.stdout.encoding,
+            line_buffering=sys.stdout.isatty(),
+        )
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=_AS_PLAIN)

@@ -76,7 +76,7 @@ class LndSettings(_Section):
     macaroon: Path | None = None
     lndconnect: LndConnectUri | None = None
     proxy: Proxy | None = None
-    private_route_hints: Literal["auto"] | bool = "auto"
+    private_route_hints: Annotated[Literal["auto"] | bool, AnyCase] = "auto"
 
     @model_validator(mode="before")
     @classmethod

@@ -165,7 +165,7 @@ class Invoice(Shown, Work):
     expires_at: int = 0
     settled_at: int = 0
     paid_msat: int = 0
-    failure: Failure | None = None
+    failure: Failure | None = None  # or, while pending, what its waiting notice gives as the reason
     unconfirmed: bool = False  # open when the node said so last, and past its expiry since
     #: What its node could receive when it was added, where that was too little; None: enough, or
     #: nobody knows.
@@ -259,7 +259,12 @@ class Invoice(Shown, Work):
     @property
     def tag(self) -> dict[str, Any]:
         """What a log line says of the row."""
-        return {"invoice": self.payment_hash[:4].hex(), "chat": self.chat_id}
+        return {"invoice": self.log_name, "chat": self.chat_id}
+
+    @property
+    def log_name(self) -> str:
+        """What the log calls the invoice: the beginning of its payment hash."""
+        return self.payment_hash[:4].hex()
 
     def closed_state(self, now: float) -> State:
         """`EXPIRED` or `CANCELLED`, where the node says that it is canceled or forgot it."""

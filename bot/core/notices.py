@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from bot.core.invoice import Invoice
 from bot.core.work import Do
 
 
@@ -35,11 +36,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One message to the owners. `row_id` 0: of no one row; `why`: the other side's words.
+    """One message to the owners. `why`: the other side's words.
+
+    `invoice`: the one that it speaks of; `row_id`: of a board. Most are of neither.
 
     Of a stuck row `step` is what fails, and `why` the error's class, "": it changes nothing.
 
-    `count`: of how many rows it speaks, the last of which is `row_id`; 0 is one.
+    `count`: of how many rows it speaks, the last of which is named; 0 is one.
 
     `receivable_msat`: what the node can receive, where that is too little.
 
@@ -56,6 +59,7 @@ class Notice:
     expires_at: float = 0.0
     left_s: float = 0.0
     setting: str = ""
+    invoice: Invoice | None = None
 
 
 class Owners(Protocol):

@@ -209,6 +209,7 @@ def _added(row: Invoice, result: Added, now: float) -> Verdict:
     columns: Columns = {
         **_found(row, found, now),
         "preimage": None,
+        "failure": None,
         "node_id": result.node_id,
         "payment_request": found.payment_request,
         "add_index": found.add_index,
@@ -218,7 +219,7 @@ def _added(row: Invoice, result: Added, now: float) -> Verdict:
     if receivable_msat is None or columns["state"] is not State.OPEN:
         return Verdict(columns=columns)
     event = Event("info", "more than the node can receive", {"receivable_msat": receivable_msat})
-    notice = Notice(Kind.INBOUND_TOO_LITTLE, row.id, receivable_msat=receivable_msat)
+    notice = Notice(Kind.INBOUND_TOO_LITTLE, receivable_msat=receivable_msat, invoice=row)
     columns["receivable_msat"] = receivable_msat
     return Verdict(columns=columns, events=(event,), notices=(notice,))
 
@@ -295,9 +296,9 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
     """A step in the chat that did not go as it should."""
     if isinstance(error, MessageGone) and do in SENDS:  # there is none to be gone
         error = ChatRefused(detail=error.detail)
-    if (elsewhere := _elsewhere(do, row, error)) is not None:
+    if (there := elsewhere(do, row, error)) is not None:
         event = Event("info", "sent elsewhere", {"step": do, "reason": error.detail or error.key})
-        return Verdict(columns=elsewhere, events=(event,))
+        return Verdict(columns=there, events=(event,))
     columns, again = _after_chat_error(do, row, error, around)
     events: list[Event] = []
     notices: tuple[Notice, ...] = ()
@@ -309,9 +310,9 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
             )
         events.append(Event("error", "refused by Telegram", {"step": do, "detail": error.detail}))
         if "undeliverable" in columns:
-            notices = (Notice(Kind.CARD_REFUSED, row.id, error.detail),)
-        elif do in EDITS:
-            notices = (Notice(Kind.CARD_UNTRUE, row.id, error.detail),)
+            notices = (Notice(Kind.CARD_REFUSED, why=error.detail, invoice=row),)
+        elif do in EDITS and row.state is not State.PENDING:  # a waiting notice looks like nothing
+            notices = (Notice(Kind.CARD_UNTRUE, why=error.detail, invoice=row),)
     else:
         values = {"step": do, "reason": error.detail or error.key}
         events.append(Event("info", "chat step failed", values))
@@ -326,12 +327,13 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
     )
 
 
-def _elsewhere(do: Do, row: Invoice, error: ChatError) -> Columns | None:
-    """Where the row's messages go from now on where its topic takes none."""
+def elsewhere(do: Do, row: Invoice, error: ChatError) -> Columns | None:
+    """Where the row's messages go from now on where its topic takes none; None: where they did."""
     if isinstance(error, TopicGone) and do in SENDS and row.thread_id is not None:
         return {"thread_id": None}
     is_person = row.asker_id > 0  # a group that asks has no private chat
-    if isinstance(error, TopicClosed) and do is Do.SEND_CARD and is_person and row.chat_id < 0:
+    is_first = do in (Do.SEND_CARD, Do.SEND_WAITING_NOTICE)
+    if isinstance(error, TopicClosed) and is_first and is_person and row.chat_id < 0:
         private: Columns = {"chat_id": row.asker_id, "thread_id": None, "reply_to": None}
         return {**private, **changes(**delivery.void())}
     return None
@@ -484,7 +486,7 @@ def _put_off(do: Do, row: Invoice, what: str, values: dict[str, Any]) -> Verdict
         columns={},
         again=again,
         events=(*events, Event("error", "row is stuck", {"step": do})),
-        notices=(Notice(Kind.STUCK, row.id, why, step=do),),
+        notices=(Notice(Kind.STUCK, why=why, step=do, invoice=row),),
     )
 
 

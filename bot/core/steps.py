@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from bot.core import delivery, work
 from bot.core.invoice import Audience, Columns, Face, Invoice, State, changes
 from bot.core.work import AT_NODE, EDITS, MAX_PAUSE_S, RESTS, SENDS, Do, Lane, is_stuck
+from bot.errors import NodeError
 
 #: Seconds past its expiry before an invoice is looked up: LND cancels it by itself in between.
 EXPIRY_GRACE_S = 2.0
@@ -32,6 +33,7 @@ class Around:
     waiting_since: float = 0.0  # when this process took the row up first, in Unix seconds
     patience_s: float = 60.0
     gives_notice: bool = False  # this row is the one that gives its chat a waiting notice
+    waits_for: NodeError | None = None  # what keeps it waiting now; None: nobody knows, or nothing
     unreachable: frozenset[Audience] = frozenset()  # nothing reaches these until they are heard of
     owners: tuple[int, ...] = ()  # who hear of payments in private, and whose chats are free
     busy_owners: tuple[int, ...] = ()  # the same whose chats have something else to send first
@@ -75,6 +77,7 @@ def next_step(row: Invoice, around: Around, now: float) -> Step:
     asking       asked over an hour ago                    DROP
     pending      patience is over                          FAIL
     pending      silent for 3 s, its turn to give notice   SEND_WAITING_NOTICE
+    pending      its waiting notice gives another reason   EDIT_CARD
     pending      otherwise                                 ADD
     open         2 s past its expiry, and its node is      LAPSE
                  away or another one is connected
@@ -216,7 +219,15 @@ def _pending(row: Invoice, around: Around, now: float) -> Step:
         and now >= around.waiting_since + NOTICE_AFTER_S
     ):
         return Step(Do.SEND_WAITING_NOTICE)
-    return Step(Do.ADD)
+    return Step(Do.EDIT_CARD if _notice_is_untrue(row, around) else Do.ADD)
+
+
+def _notice_is_untrue(row: Invoice, around: Around) -> bool:
+    """Whether there is a waiting notice, with another reason than the present one."""
+    is_there = row.card_id is not None and row.card_shown is Face.WAITING
+    if not is_there or around.waits_for is None or around.chat_is_unreachable:
+        return False
+    return row.failure is None or row.failure.key != around.waits_for.key
 
 
 def _open(row: Invoice, around: Around, now: float) -> Step:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from bot.core.answers import Result
 from bot.core.invoice import TOO_LATE_S, Audience, Invoice, State
+from bot.core.outcomes import elsewhere
 from bot.core.steps import NOTICE_AFTER_S, Around
 from bot.core.work import Do, Key
 from bot.errors import (
     AskedTooLongAgo,
     ChatError,
     ChatForbidden,
+    ChatRefused,
+    MessageGone,
     NodeError,
+    NodeNotAsked,
     NodeRefused,
     NodeTimeout,
 )
@@ -35,6 +39,7 @@ class Patience:
         self._speakers: dict[int, int] = {}  # chat → the row that gives it a waiting notice
         self._outage = 0  # the one that the speakers are of
         self._reasons: dict[int, NodeError] = {}  # row → what keeps it waiting
+        self._reasons_of: dict[int, int] = {}  # row → the outage that this is of
         self._too_late: set[int] = set()  # rows that were asked for long before they were taken up
         self._asked: dict[int, float] = {}  # question → how far the clocks were apart at first
         self._moved: dict[Key, float] = {}  # row → when its group moved, on the steady clock
@@ -49,6 +54,7 @@ class Patience:
         owners: tuple[int, ...],
         busy_owners: tuple[int, ...],
         is_free: bool,
+        away: NodeError | None = None,
         node_away: bool,
         outage: int,
         other_node: bool,
@@ -60,23 +66,25 @@ class Patience:
         `steady_s` is read from a clock that nobody sets: a wall clock that is set must not use up
         anybody's patience, nor make a question old. `is_free`: nobody queues in its chat; a
         notice that has to queue would keep the row from the node meanwhile.
-        `outage`: how often the node came back.
+        `away`: why nobody may ask the node now. `outage`: how often it came back.
         """
         if outage != self._outage:  # the node was back: the next outage has notices of its own
             self._outage = outage
             self._speakers.clear()
         set_by_s = self._set_by_s(row, now - steady_s)
-        waiting_since, gives_notice = 0.0, False
+        waiting_since, gives_notice, waits_for = 0.0, False, None
         if row.state is State.PENDING:
             waited_s = self._waited_s(row, now, steady_s)
             waiting_since = now - waited_s
             gives_notice = waited_s >= NOTICE_AFTER_S and self._speaks(row, waited_s) and is_free
+            waits_for = self._waits_for(row, away) if is_free else None
         elif row.id in self._waiting:
             self._forget(row)
         return Around(
             waiting_since=waiting_since,
             patience_s=0.0 if row.id in self._too_late else self._patience_s,
             gives_notice=gives_notice,
+            waits_for=waits_for,
             unreachable=unreachable,
             owners=owners,
             busy_owners=busy_owners,
@@ -113,6 +121,7 @@ class Patience:
         """The row waits for the node no longer."""
         del self._waiting[row.id]
         self._reasons.pop(row.id, None)
+        self._reasons_of.pop(row.id, None)
         self._too_late.discard(row.id)
         if self._speakers.get(row.chat_id) == row.id:
             del self._speakers[row.chat_id]
@@ -124,8 +133,13 @@ class Patience:
                 return
             case NodeError() if row.id in self._waiting:
                 self._reasons[row.id] = result
+                self._reasons_of[row.id] = self._outage
+            case ChatError() if elsewhere(do, row, result) is not None:
+                return
             case ChatError() if do is Do.SEND_WAITING_NOTICE:
                 self._speakers[row.chat_id] = _NOBODY  # none in this outage
+            case MessageGone() | ChatRefused() if row.id in self._waiting:  # somebody removed it
+                self._speakers[row.chat_id] = _NOBODY
 
     def believes_move(self, key: Key, steady_s: float) -> bool:
         """Whether this row's group may have moved, as Telegram says; not when it has just done so.
@@ -141,6 +155,14 @@ class Patience:
             return False
         self._moved[key] = steady_s
         return True
+
+    def _waits_for(self, row: Invoice, away: NodeError | None) -> NodeError | None:
+        """What keeps the row waiting now. None where it was not tried since the node was back, or
+        this process since its start."""
+        reason = away
+        if away is None and self._reasons_of.get(row.id) == self._outage:
+            reason = self._reasons[row.id]
+        return None if isinstance(reason, NodeNotAsked) else reason
 
     def reason(self, row: Invoice, gate: NodeError | None) -> NodeError:
         """The latest that is known of what keeps the row waiting; `gate`: why everybody waits."""

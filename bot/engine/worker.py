@@ -23,11 +23,11 @@ from bot.core.answers import (
     Rendered,
     Result,
 )
-from bot.core.invoice import Audience, Invoice
+from bot.core.invoice import Audience, Face, Invoice
 from bot.core.notices import Owners
 from bot.core.outcomes import Verdict, judge
 from bot.core.steps import NOTICE_AFTER_S, Around, Step, next_step, resting
-from bot.core.work import AT_NODE, RESTS, Do, Lane
+from bot.core.work import AT_NODE, EDITS, RESTS, Do, Lane
 from bot.engine import commit, effects
 from bot.engine.hand import TICK_S, Hand
 from bot.engine.patience import Patience
@@ -42,6 +42,8 @@ log = logs.get(__name__)
 
 #: Two clocks are read one after the other: the same moment is not quite the same number.
 SAME_MOMENT_S = 0.1
+#: Seconds between two looks at whether a waiting notice still gives the right reason.
+REASON_EVERY_S = 5.0
 
 
 class AtNode(Protocol):
@@ -162,6 +164,7 @@ class Worker:
             owners=free,
             busy_owners=tuple(each for each in owners if each not in free),
             is_free=self._chats.is_free(row.chat_id),
+            away=self._gate.away,
             node_away=self._gate.is_gone,
             outage=self._gate.openings,
             other_node=self._identity.is_others(row),
@@ -195,7 +198,10 @@ class Worker:
         if marker := delivery.before(row, do, hand.armed):
             await self._store.must(commit.mark, row.id, marker)
         hand.armed = None
-        reason = self._patience.reason(row, self._gate.away)
+        # an edit says what made it due
+        reason = (around.waits_for if do in EDITS else None) or self._patience.reason(
+            row, self._gate.away
+        )
         if do is Do.FAIL:
             return GivenUp(reason)
         return await self._cards.do(do, row, around, reason)
@@ -255,6 +261,8 @@ class Worker:
         waited_s = self._clock() - around.waiting_since
         moments = [NOTICE_AFTER_S, around.patience_s]
         until_s = min((m - waited_s for m in moments if m > waited_s), default=TICK_S)
+        if row.card_shown is Face.WAITING:  # the reason in its notice may be another one by then
+            until_s = min(until_s, REASON_EVERY_S)
         with hand.aside():
             return await self._nudged(row, hand, until_s)
 

@@ -65,10 +65,12 @@ def _certificate_source(settings: LndSettings) -> dict[str, str]:
 
 
 def _sources(settings: LndSettings) -> dict[str, str]:
-    """The same for what can come from either."""
-    beside = settings.lndconnect is not None and not _certificate_source(settings)
-    key = {"certificate_key": settings.certificate_key} if beside else {}
-    return _source(settings) | key
+    """The same for what can come from either; `unpinned` is the setting that pins none yet."""
+    source, key = _source(settings), settings.certificate_key
+    if _certificate_source(settings):
+        return source
+    beside = {"certificate_key": key} if source else {}
+    return source | beside | ({} if settings.tls_cert else {"unpinned": key})
 
 
 # files

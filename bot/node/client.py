@@ -56,6 +56,7 @@ class Node:
         self._settings = settings
         self._macaroon_hex = ""
         self._certificate: bytes | None = None
+        self._accepted: bytes | None = None  # the pinned one with which the node answered last
         self._channel: grpc.aio.Channel | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._tells_odd = True
@@ -313,10 +314,13 @@ class Node:
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
         """What gRPC raises becomes a `NodeError`."""
+        pinned = self._certificate
         try:
             yield
         except grpc.aio.AioRpcError as failure:
-            raise explain(failure, is_pinned=self._certificate is not None) from None
+            raise explain(
+                failure, is_pinned=pinned is not None, was_accepted=pinned == self._accepted
+            ) from None
         except KeyError as failure:
             # grpc.aio looks up the status by its number, and there are only 17.
             raise NodeOdd(detail=f"status {failure}") from None
@@ -327,3 +331,5 @@ class Node:
             # Nobody cancelled the caller: the channel was closed under the call, and grpc.aio
             # reports it like this. It must not end the task that is subscribed to payments.
             raise NodeUnreachable(detail="connection closed") from None
+        else:
+            self._accepted = pinned

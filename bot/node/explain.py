@@ -18,6 +18,8 @@ from bot.errors import (
     CertificateExpired,
     CertificateName,
     CertificateNotPublic,
+    CertificateNotYetValid,
+    CertificateRefused,
     ExpiryTooLong,
     HashExists,
     InvoiceUnknown,
@@ -50,7 +52,8 @@ CONNECTION_FAILURES: tuple[tuple[str, type[NodeError]], ...] = (
     ("HTTP proxy returned", ProxyRefused),
     ("missing selected ALPN", RestPort),
     ("certificate has expired", CertificateExpired),
-    ("CERTIFICATE_VERIFY_FAILED", CertificateChanged),
+    ("certificate is not yet valid", CertificateNotYetValid),
+    ("CERTIFICATE_VERIFY_FAILED", CertificateRefused),
     ("Hostname Verification", CertificateName),
     ("WRONG_VERSION_NUMBER", TlsMissing),
     ("security handshaker", CertificateCorrupt),
@@ -134,18 +137,23 @@ CAUSES: tuple[tuple[str, str], ...] = (
 _REFUSALS = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 
 
-def explain(error: grpc.aio.AioRpcError, *, is_pinned: bool = True) -> NodeError:
+def explain(
+    error: grpc.aio.AioRpcError, *, is_pinned: bool = True, was_accepted: bool = False
+) -> NodeError:
     """The `NodeError` for what gRPC reports. Its `detail` is the node's own text, for the log.
 
     `is_pinned`: the node's certificate was compared with a file, not with the public authorities'.
+    `was_accepted`: the node had that very certificate before.
     """
     code, text = error.code(), error.details() or ""
     detail = f"{code.name}: {text}"
     kind: type[NodeError]
     if code is grpc.StatusCode.UNAVAILABLE:
         kind = _first((*CONNECTION_FAILURES, *NOT_READY), text, NodeUnreachable)
-        if kind is CertificateChanged and not is_pinned:
+        if kind is CertificateRefused and not is_pinned:
             kind = CertificateNotPublic
+        elif kind is CertificateRefused and was_accepted:
+            kind = CertificateChanged
     elif code in _CODES:
         kind = _CODES[code]
         if code in _REFUSALS:  # the text says more

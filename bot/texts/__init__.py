@@ -55,6 +55,7 @@ from bot.texts.cards import (
     payment_notice,
     payment_request,
     question,
+    still_waiting,
     waiting_notice,
 )
 from bot.texts.errors import Reason, reason, refusal, why, why_failed
@@ -169,6 +170,7 @@ __all__ = [
     "reminder",
     "sitting",
     "splitting",
+    "still_waiting",
     "stranger",
     "too_little_inbound",
     "unclaimed",

@@ -132,7 +132,8 @@ def first_line(shown: Board) -> str:
 
 def _people(shown: Board, payee: str | None) -> list[str]:
     asker = name(shown.asker_name)
-    to = "" if payee is None else f"to {node_of(payee)}"
+    is_going_on = shown.state in (BoardState.JOINING, BoardState.OPEN)
+    to = "" if payee is None or not is_going_on else f"payable to {node_of(payee)}"
     who = f"Requested by {asker}" if asker else ""
     said = ", ".join(filter(None, (who, to)))
     lines = [said[0].upper() + said[1:]] if said else []

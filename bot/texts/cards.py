@@ -58,6 +58,7 @@ _UNCONFIRMED = (
 )
 _REJECTED = f"Telegram rejected its message. {_CLOSED}"
 _REPLACED = "A new invoice was requested."
+_GOES = {Face.OPEN: "payable to", Face.PAID: "paid to"}
 MAY_BE_DUPLICATE = "<i>This may be a duplicate of a message above.</i>"
 _WHY_IN_PRIVATE = {
     Audience.ASKER: "I can't write to the chat where you asked for it.",
@@ -99,7 +100,7 @@ def card(
     if may_be_duplicate:
         top.append(MAY_BE_DUPLICATE)
     top += long_memo(row.memo)
-    top += _people(row, payee) + test_network(row)
+    top += _people(row, face, payee) + test_network(row)
     top += _why_elsewhere(row)
     if face is not Face.OPEN:
         return Card(_fitting([*top, *_ending(row, face)], limit))
@@ -155,14 +156,18 @@ def _state(row: Invoice, face: Face) -> str:
     return f"Cancelled: {amount(row)}"
 
 
-def _people(row: Invoice, payee: str | None) -> list[str]:
-    """Who asked, unless it is their own chat, and whose node is paid, unless an owner asked."""
+def _people(row: Invoice, face: Face, payee: str | None) -> list[str]:
+    """Who asked, unless it is their own chat, and whose node is paid, unless an owner asked.
+
+    The node is named where the card can be paid or is.
+    """
     is_own_chat = row.chat_id == row.asker_id > 0
     asker = "" if is_own_chat else name(row.asker_name)
-    to = "" if payee is None else f"to {node_of(payee)}"
-    if asker:
-        return [f"Requested by {asker}, {to}" if to else f"Requested by {asker}"]
-    return [f"T{to[1:]}"] if to else []
+    goes = _GOES.get(face)
+    said = [f"requested by {asker}"] if asker else []
+    said += [f"{goes} {node_of(payee)}"] if goes and payee is not None else []
+    line = ", ".join(said)
+    return [line[0].upper() + line[1:]] if line else []
 
 
 def _ending(row: Invoice, face: Face) -> list[str]:
@@ -216,6 +221,11 @@ def waiting_notice(error: NodeError, patience_s: float) -> str:
     return f"{FACE_SIGNS[Face.WAITING]} {escape(why(error))} I'll keep trying for {patience}."
 
 
+def still_waiting(error: NodeError) -> str:
+    """The same later on, where the reason has become another one."""
+    return f"{FACE_SIGNS[Face.WAITING]} {escape(why(error))} I'm still trying."
+
+
 def failed(row: Invoice) -> str:
     """Sent when there will be no invoice."""
     failure = row.failure or Failure(NodeError.key)
@@ -247,7 +257,8 @@ def payment_notice(
     if row.board_id:
         lines = [_part_notice(row, owner, is_owner=is_owner, is_bare=is_bare)]
     else:
-        whom = "" if is_bare else f", requested {_by_whom(row, owner)}"
+        who = "you" if row.asker_id == owner else mention(row, "someone")
+        whom = "" if is_bare else f", requested {by_whom(row, who)}"
         lines = [f"{FACE_SIGNS[Face.PAID]} Your node received {paid_amount(row)}{whom}."]
     lines += [*overpaid(row), *underpaid(row)]
     lines += test_network(row)
@@ -283,11 +294,11 @@ def part_of(row: Invoice, reader: int = 0) -> str:
     return f"the part of {payer} of a split{where}" if payer else f"a part of a split{where}"
 
 
-def _by_whom(row: Invoice, owner: int) -> str:
+def by_whom(row: Invoice, who: str) -> str:
+    """Who asked for it, and where; `who` is their name, unless they asked as the group."""
     group = name(row.chat_title)
     if row.asker_id == row.origin_chat_id < 0:  # an admin as the group itself
         return f"as {group}" if group else "in a group"
-    who = "you" if row.asker_id == owner else mention(row, "someone")
     if row.origin_chat_id > 0:
         return f"by {who} in private"
     return f"by {who} in {group or 'a group'}"

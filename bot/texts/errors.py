@@ -237,6 +237,10 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     errors.CertificateExpired: Reason(
         "The Lightning node's certificate has expired.", "The bot's owner needs to renew it."
     ),
+    errors.CertificateNotYetValid: Reason(
+        "The Lightning node's certificate is not valid yet.",
+        "The bot's owner needs to check the clocks of both machines.",
+    ),
     errors.CertificateChanged: Reason(
         "The Lightning node's certificate has changed.",
         "The bot's owner needs to copy the new one.",

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from bot.core.answers import NodeInfo, NodeStatus
+from bot.core.invoice import Invoice
 from bot.core.notices import Kind, Notice
 from bot.core.text import clean_name, spelled
 from bot.findings import About, Finding, Mark, note
 from bot.findings import Kind as Found
 from bot.texts.boards import board_notice
+from bot.texts.cards import by_whom, part_of
 from bot.texts.errors import refusal
-from bot.texts.phrases import can_receive, count, escape, moment, remark
+from bot.texts.phrases import amount, can_receive, count, escape, moment, name, remark
 from bot.texts.terminal import cure, finding_line
 
 #: What is said without values.
@@ -51,24 +53,23 @@ def owner_notice(notice: Notice) -> str:
 
 
 def _said(notice: Notice) -> str:
-    row, why = notice.row_id, escape(remark(notice.why))
+    which, why = _which(notice.invoice), escape(remark(notice.why))
     said = ""
     match notice.kind:
         case Kind.STUCK:
             because = why or "nothing changes"
-            said = (
-                f"I can't finish invoice {row} ({notice.step}: {because}). See the log for details."
-            )
+            said = f"I can't finish {which} ({notice.step}: {because}). See the log for details"
+            said += f": it calls that invoice {notice.invoice.log_name}." if notice.invoice else "."
         case Kind.CARD_REFUSED:
             others = notice.count - 1
-            said = f"Telegram rejected the card of invoice {row}: {why}. "
+            said = f"Telegram rejected the card of {which}: {why}. "
             if others > 0:
                 said += f"In the hour before, it rejected {count(others, 'other card')}. "
             it = "these invoices" if others > 0 else "the invoice"
             said += f"I'm cancelling {it} at the node."
         case Kind.CARD_UNTRUE:
             said = (
-                f"Telegram rejected an edit of the card of invoice {row}: {why}. "
+                f"Telegram rejected an edit of the card of {which}: {why}. "
                 "I can't delete it either. It may look payable although it is not. "
                 "Please delete it."
             )
@@ -107,9 +108,21 @@ def _said(notice: Notice) -> str:
     return said
 
 
+def _which(row: Invoice | None) -> str:
+    """The invoice as an owner knows it: how much, who asked for it, and where."""
+    if row is None:
+        return "the invoice"
+    figure = "without an amount" if row.amount_msat is None else f"for {amount(row)}"
+    if row.board_id:
+        return f"the invoice {figure} ({part_of(row)})"
+    who = name(row.asker_name) or "someone"
+    return f"the invoice {figure} (requested {by_whom(row, who)})"
+
+
 def _inbound_too_little(notice: Notice) -> str:
     can = can_receive(notice.receivable_msat)
-    said = f"Invoice {notice.row_id} is for more than the node can receive: it {can} now."
+    which = _which(notice.invoice)
+    said = f"{which[0].upper()}{which[1:]} is for more than the node can receive: it {can} now."
     if notice.count > 1:
         others = count(notice.count - 1, "other invoice")
         said += f" In the hour before, the same happened to {others}."

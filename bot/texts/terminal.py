@@ -83,7 +83,9 @@ def _about_node(error: errors.NodeError) -> str:
         because = remark(error.detail)
         return f"{what} ({because})." if because else f"{what}."
     host, cause = (remark(str(error.values.get(name, ""))) for name in ("host", "cause"))
-    if isinstance(error, errors.NodeUnreachable | errors.NodeTimeout) and host:
+    is_of_name = isinstance(error, errors.NodeNameUnknown)
+    is_there = isinstance(error, errors.NodeUnreachable | errors.NodeTimeout) and not is_of_name
+    if is_there and host:
         what, host = f"{what} at {host}", ""
     beside = ", ".join(filter(None, (host, cause)))
     return f"{what}{f' ({beside})' if beside else ''}. invoice-bot check says more."
@@ -112,7 +114,8 @@ def _reason(finding: Finding) -> Reason:
     if finding.error is None:
         what, action = _FOUND.get((finding.about, finding.kind)) or _FOUND[finding.kind]
         return Reason(what.format_map(values), action.format_map(values))
-    action = next((_CURES[each] for each in type(finding.error).__mro__ if each in _CURES), "")
+    cures = _CURES_UNPINNED if "unpinned" in finding.values else _CURES
+    action = next((cures[each] for each in type(finding.error).__mro__ if each in cures), "")
     return Reason(_of_error(finding.error), action.format_map(values))
 
 
@@ -133,6 +136,8 @@ def _written(finding: Finding) -> dict[str, Any]:
     written |= _IN_LNDCONNECT if "source" in finding.values else _IN_FILES
     if "certificate_key" in finding.values:
         written |= _BESIDE_LNDCONNECT
+    if "unpinned" in finding.values:
+        written |= _UNPINNED
     proxy = written.get("proxy")
     written["and_proxy"] = f", and that {proxy} (lnd.proxy) leads there" if proxy else ""
     if "key" in finding.values:
@@ -215,7 +220,7 @@ _IN_FILES = {
     "address": "lnd.host",
     "certificate_at": "the file at lnd.tls_cert",
     "put_certificate": "copy LND's current tls.cert to lnd.tls_cert",
-    "pin_certificate": "copy LND's current tls.cert to lnd.tls_cert",
+    "pin_certificate": "set lnd.tls_cert to LND's tls.cert, or to a copy of it",
     "put_new_certificate": "copy the new tls.cert to lnd.tls_cert",
     "put_macaroon": "set lnd.macaroon to its path",
 }
@@ -235,6 +240,8 @@ _BESIDE_LNDCONNECT = {
         "that address has no certificate: copy LND's tls.cert, and name the copy in lnd.tls_cert"
     )
 }
+#: The same where none is pinned: the setting is empty, so that nothing can be copied there.
+_UNPINNED = {"put_certificate": "set lnd.tls_cert to a copy of LND's tls.cert"}
 
 _BAKE = "bake one that fits and {put_macaroon}: {bake}"
 _NEW_CERTIFICATE = "restart LND, which creates a new one, and {put_new_certificate}"
@@ -434,6 +441,7 @@ _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.NodeSetting: "fix that setting",
     errors.CallMissing: "update LND; a proxy in between must let every call of the bot through",
     errors.CertificateRefused: "{put_certificate}",
+    errors.CertificateNotYetValid: "check the clocks of this machine and of the node's",
     errors.CertificateExpired: _NEW_CERTIFICATE,
     errors.CertificateNotPublic: "{pin_certificate}",
     errors.CertificateName: (
@@ -462,4 +470,10 @@ _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseNotOurs: "choose another file in database.url",
     errors.DatabaseHasTwoNames: "remove the other one",
     errors.DatabaseUnreadable: "check the disk, and whether another program is using the file",
+}
+
+#: What is another way where no certificate is pinned: an authority vouches for the node's.
+_CURES_UNPINNED: Mapping[type[InvoiceBotError], str] = {
+    **_CURES,
+    errors.CertificateExpired: "renew it at the authority that issued it, and restart LND",
 }

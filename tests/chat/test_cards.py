@@ -7,11 +7,20 @@ import contextlib
 import pytest
 
 from bot import texts
+from bot.core.failure import Failure
 from bot.core.invoice import Audience, Face, Invoice, State
 from bot.core.steps import AS_READ, Around
 from bot.core.work import Do
 from bot.demo.telegram import Message
-from bot.errors import ChatError, ChatForbidden, ChatRefused, MessageGone, NodeLocked, NodeNotAsked
+from bot.errors import (
+    ChatError,
+    ChatForbidden,
+    ChatRefused,
+    MessageGone,
+    NodeLocked,
+    NodeNotAsked,
+    NodeUnreachable,
+)
 from tests.chat.room import ALIAS, PAYMENT_REQUEST, Room, plain
 
 AWAY = Around(unreachable=frozenset({Audience.CHAT}))
@@ -72,7 +81,12 @@ async def test_a_waiting_notice_says_why_and_becomes_the_card(room: Room) -> Non
         "card_id": notice.id,
         "card_shown": Face.WAITING,
         "card_is_text": True,
+        "failure": Failure.of(NodeLocked()),
     }
+    row = await room.change(row, **shown.columns)
+    shown = await room.cards.do(Do.EDIT_CARD, row, around, NodeUnreachable())
+    assert notice.text == plain(texts.still_waiting(NodeUnreachable()))
+    assert shown.columns == {"failure": Failure.of(NodeUnreachable())}
     row = await room.change(
         row,
         **shown.columns,

@@ -12,7 +12,7 @@ from bot.chat.client import TelegramBot
 from bot.core.invoice import Face, Invoice, State
 from bot.core.work import Do
 from bot.demo.telegram import Message, SimTelegram
-from bot.errors import ChatRefused
+from bot.errors import ChatForbidden, ChatRefused
 from tests.chat.room import ALIAS, Room, plain
 from tests.chat.test_cards import taken
 
@@ -60,6 +60,20 @@ async def test_where_nobody_can_mention_the_asker_a_payment_has_the_plain_name(r
     room.telegram.unmentionable.clear()  # it is asked for each time
     await room.take(Do.ANNOUNCE, row)
     assert "text_mention" in marks(last(room))
+
+
+@pytest.mark.parametrize("words", ["user not found", "USER_ID_INVALID", "PEER_ID_INVALID"])
+async def test_a_mention_that_is_refused_in_the_words_of_a_chat_makes_none_unreachable(
+    room: Room, words: str
+) -> None:
+    row = await paid(room)
+    room.telegram.fail("sendMessage", status=400, description=f"Bad Request: {words}")
+    row = await room.take(Do.ANNOUNCE, row)
+    assert row.announced
+    assert last(room).text == plain(texts.announcement(row, payee=ALIAS))
+    assert "text_mention" not in marks(last(room))
+    room.telegram.fail("sendMessage", times=None, status=400, description=f"Bad Request: {words}")
+    assert type(await taken(room, Do.ANNOUNCE, row)) in (ChatForbidden, ChatRefused)
 
 
 # what people wrote

@@ -116,10 +116,13 @@ def test_a_confirmed_invoice_has_no_preimage_and_its_card_is_marked_as_about_to_
 
 
 def test_what_can_be_received_is_written_with_an_invoice_of_more_and_owners_hear_of_it() -> None:
-    made = verdict(Do.ADD, invoice(PENDING), Added(found(NodeState.OPEN), "node", 2_000_000))
+    row = invoice(PENDING)
+    made = verdict(Do.ADD, row, Added(found(NodeState.OPEN), "node", 2_000_000))
     assert made.columns is not None
     assert made.columns["receivable_msat"] == 2_000_000
-    assert made.notices == (Notice(Kind.INBOUND_TOO_LITTLE, 1, receivable_msat=2_000_000),)
+    assert made.notices == (
+        Notice(Kind.INBOUND_TOO_LITTLE, receivable_msat=2_000_000, invoice=row),
+    )
 
 
 @pytest.mark.parametrize("inbound_msat", [None, 3_100_000])
@@ -341,7 +344,9 @@ def test_after_ten_faults_in_a_row_the_row_is_stuck_and_the_owners_are_told_once
         told += came.notices
         row = replace(row, **came.columns)
     assert next_step(row, AS_READ, NOW + 1000).do is Do.NOTHING
-    assert [(notice.kind, notice.row_id) for notice in told] == [(Kind.STUCK, row.id)]
+    assert [(each.kind, each.invoice and each.invoice.key) for each in told] == [
+        (Kind.STUCK, row.key)
+    ]
 
 
 def test_a_group_that_moves_in_a_circle_is_a_fault() -> None:
@@ -413,9 +418,11 @@ def test_the_owners_hear_of_a_payment_that_nobody_can_be_told() -> None:
     for _ in range(MAX_FAULTS):
         came = verdict(Do.ANNOUNCE, row, ChatRefused(detail="no"))
         assert came.columns is not None
-        notices += [(notice.kind, notice.row_id, notice.step) for notice in came.notices]
+        notices += [
+            (each.kind, each.invoice and each.invoice.key, each.step) for each in came.notices
+        ]
         row = replace(row, **came.columns)
-    assert notices == [(Kind.STUCK, row.id, Do.ANNOUNCE)]
+    assert notices == [(Kind.STUCK, row.key, Do.ANNOUNCE)]
     assert not row.announced  # it is tried again at the next start
 
 
@@ -583,6 +590,14 @@ def test_a_message_that_is_gone_has_nothing_left_to_keep_true() -> None:
     assert (notice["card_id"], notice["card_shown"]) == (None, Face.NOTHING)
     row = shown(OPEN, Face.OPEN, duplicates={98: Face.OPEN, 99: Face.NOTHING})
     assert written(Do.EDIT_DUPLICATE, row, gone)["duplicates"] == {98: Face.OPEN}
+
+
+def test_no_owner_hears_of_a_waiting_notice_that_can_not_be_edited() -> None:
+    row = shown(PENDING, Face.WAITING)
+    came = verdict(Do.EDIT_CARD, row, ChatRefused(detail="no"), waits_for=NodeTimeout())
+    assert came.notices == ()
+    assert came.columns is not None
+    assert came.columns["card_id"] is None
 
 
 @pytest.mark.parametrize("do", sorted(SENDS - {Do.SEND_WAITING_NOTICE}))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bot.core.failure import Failure
 from bot.core.invoice import Audience, Face, Invoice, State
 from bot.core.steps import (
     AS_READ,
@@ -30,6 +31,7 @@ from bot.core.work import (
     Do,
     Lane,
 )
+from bot.errors import NodeError, NodeLocked, NodeTimeout
 from tests.rows import NOW, PREIMAGE, invoice, seen, seen_separate, seen_shown, shown
 
 EXPIRY = NOW + 3600 + EXPIRY_GRACE_S
@@ -49,6 +51,12 @@ def failing(attempts: int, do: Do = Do.EDIT_CARD) -> dict[str, Any]:
     return {"tried": do, "attempts": attempts, "retry_at": NOW + 5}
 
 
+def saying(said: NodeError | None, waits_for: NodeError | None, **fields: Any) -> Any:
+    """A waiting notice that gives this reason, and the present one."""
+    failure = None if said is None else Failure.of(said)
+    return seen_shown(PENDING, Face.WAITING, failure=failure, waits_for=waits_for, **fields)
+
+
 Row = tuple[str, tuple[Invoice, Around], float, Step]
 TABLE: list[Row] = [
     # asking
@@ -66,6 +74,22 @@ TABLE: list[Row] = [
     ("not yet", seen(PENDING, gives_notice=True), NOW + 2.9, Step(Do.ADD)),
     ("not its turn", seen(PENDING), NOW + 30, Step(Do.ADD)),
     ("said", seen_shown(PENDING, Face.WAITING, gives_notice=True), NOW + 9, Step(Do.ADD)),
+    ("no reason", saying(None, NodeLocked()), NOW + 9, Step(Do.EDIT_CARD)),
+    ("another reason", saying(NodeTimeout(), NodeLocked()), NOW + 9, Step(Do.EDIT_CARD)),
+    ("the same reason", saying(NodeLocked(), NodeLocked()), NOW + 9, Step(Do.ADD)),
+    ("nothing in the way", saying(NodeLocked(), None), NOW + 9, Step(Do.ADD)),
+    (
+        "another reason, unreachable",
+        saying(NodeTimeout(), NodeLocked(), **UNREACHABLE),
+        NOW + 9,
+        Step(Do.ADD),
+    ),
+    (
+        "another reason, impatient",
+        saying(NodeTimeout(), NodeLocked()),
+        PATIENCE_END,
+        Step(Do.FAIL),
+    ),
     (
         "a notice, unreachable",
         seen(PENDING, gives_notice=True, **UNREACHABLE),

@@ -18,7 +18,13 @@ from bot.core.wishes import Cancelling, Renewing
 from bot.demo.node import SimNode
 from bot.demo.telegram import Chat, Message
 from bot.engine import hands
-from bot.errors import AmountTooLarge, ClockBehind, NodeUnreachable, PermissionMissing
+from bot.errors import (
+    AmountTooLarge,
+    ClockBehind,
+    NodeLocked,
+    NodeUnreachable,
+    PermissionMissing,
+)
 from bot.node import gate, sweep
 from bot.store import sqlite
 from tests.faces import Role, may_be_duplicate, role_of
@@ -121,6 +127,8 @@ async def test_the_owner_hears_of_a_card_that_can_be_neither_edited_nor_deleted(
     world.node.pay(world.request_in(card))
     told = await world.notified(own, Kind.CARD_UNTRUE)
     assert "Something new" in (told.text or "")
+    for known in ("2,100 sats", "Anna Berg", world.group.title):  # which of all cards it is
+        assert known in (told.text or "")
     await world.announced(world.group, "Anna Berg")
     assert not card.deleted
     assert world.face(card) is Face.OPEN
@@ -196,6 +204,30 @@ async def test_a_node_whose_clock_is_days_behind_makes_no_invoice_and_says_so(wo
     await world.node.until(
         lambda: [each.state_name for each in world.node.invoices.values()] == ["canceled"]
     )
+
+
+def edits(world: World) -> int:
+    """How many edits Telegram was asked for."""
+    return sum(call.method.startswith("editMessage") for call in world.telegram.calls)
+
+
+async def test_a_waiting_notice_gives_the_present_reason_and_is_edited_for_another_one_only(
+    world: World,
+) -> None:
+    await world.start_bot()
+    await world.open_card(world.group, world.anna, "/invoice 1")
+    await world.node.down()
+    world.telegram.say(world.group, world.anna, "/invoice 2100")
+    notice = await world.shown(world.group, Face.WAITING, says=texts.why(NodeUnreachable()))
+    world.node.lock()
+    await world.node.up()
+    says = texts.still_waiting(NodeLocked())
+    await world.until(lambda: notice.text == says)
+    assert edits(world) == 1
+    await world.node.unlock()
+    await world.becomes(notice, Face.OPEN)
+    assert edits(world) == 2
+    assert len(world.ours(world.group)) == 2
 
 
 async def test_each_who_asks_during_an_outage_gets_a_notice_once_the_one_before_has_ended(

@@ -8,7 +8,17 @@ from bot.core.invoice import TOO_LATE_S, Invoice, State
 from bot.core.steps import Around
 from bot.core.work import Do
 from bot.engine.patience import MOVES_ONCE_S, Patience
-from bot.errors import AskedTooLongAgo, InvoiceUnknown, NodeLocked, NodeOdd, NodeTimeout, NotSent
+from bot.errors import (
+    AskedTooLongAgo,
+    InvoiceUnknown,
+    MessageGone,
+    NodeError,
+    NodeLocked,
+    NodeNotAsked,
+    NodeOdd,
+    NodeTimeout,
+    NotSent,
+)
 from tests.rows import NOW, invoice
 
 
@@ -116,3 +126,27 @@ def test_only_what_keeps_everybody_waiting_is_the_reason() -> None:
     patience.learn(Do.ADD, row, InvoiceUnknown())
     assert type(patience.reason(row, None)) is NodeOdd
     assert type(patience.reason(row, NodeLocked())) is NodeLocked
+
+
+def test_what_a_row_waits_for_is_of_this_outage_and_of_nothing_before() -> None:
+    patience, row = Patience(60.0), invoice(State.PENDING, id=1, asked_at=NOW)
+
+    def waits_for(away: NodeError | None, **changes: Any) -> NodeError | None:
+        return around(patience, row, away=away, **changes).waits_for
+
+    locked, odd = NodeLocked(), NodeOdd()
+    assert waits_for(NodeNotAsked()) is None  # a new process: what was said may still be so
+    assert waits_for(locked) is locked
+    assert waits_for(locked, is_free=False) is None  # an edit would keep it from the node
+    patience.learn(Do.ADD, row, odd)
+    assert waits_for(None) is odd
+    assert waits_for(locked) is locked
+    assert waits_for(None, outage=1) is None  # the node was back: nothing is known of it now
+
+
+def test_who_removes_a_waiting_notice_gets_no_other_one() -> None:
+    patience, row = Patience(60.0), invoice(State.PENDING, id=1, asked_at=NOW)
+    around(patience, row, steady_s=50.0)
+    assert around(patience, row, steady_s=54.0).gives_notice
+    patience.learn(Do.EDIT_CARD, row, MessageGone())
+    assert not around(patience, row, steady_s=54.0).gives_notice

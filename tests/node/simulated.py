@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import hashlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from bot.config import LndSettings
 from bot.core.answers import NodeInvoice
@@ -107,6 +112,26 @@ def changed(**fields: Any) -> Callable[[Any], Any]:
         )
 
     return change
+
+
+# certificates
+
+
+def signed_again(folder: Path, *, valid_in_s: float) -> bytes:
+    """The node's own certificate, signed again with its key: valid in so many seconds."""
+    key = serialization.load_pem_private_key((folder / "tls.key").read_bytes(), None)
+    assert isinstance(key, EllipticCurvePrivateKey)
+    old = x509.load_pem_x509_certificate((folder / "tls.cert").read_bytes())
+    builder = x509.CertificateBuilder(
+        old.issuer,
+        old.subject,
+        old.public_key(),
+        old.serial_number,
+        dt.datetime.now(dt.UTC) + dt.timedelta(seconds=valid_in_s),
+        old.not_valid_after_utc,
+        list(old.extensions),
+    )
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 # payments and the stream

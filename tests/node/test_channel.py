@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from bot.core.answers import WalletState
 from bot.demo.node import SimNode
 from bot.errors import (
-    CertificateChanged,
     CertificateName,
+    CertificateRefused,
     NodeNameUnknown,
     NodeTimeout,
     NodeUnreachable,
@@ -145,7 +145,7 @@ async def test_another_certificate_of_the_same_name_is_refused(
     pinned.write_bytes((sim.folder / "tls.cert").read_bytes())
     await restarted(sim, ["node.example"])
     async with connected(sim, tls_cert=pinned) as node:
-        assert type(await failure(node.state())) is CertificateChanged
+        assert type(await failure(node.state())) is CertificateRefused
 
 
 @pytest.mark.parametrize(("name", "said"), [("127.0.0.1", ""), ("node.example", CertificateName)])
@@ -288,7 +288,7 @@ async def test_through_a_proxy_another_certificate_is_refused_as_well(sim: SimNo
         tunnelled(sim, ONION) as (_, proxy),
         connected(sim, host=ONION, proxy=proxy) as node,
     ):
-        assert type(await failure(node.state())) is CertificateChanged
+        assert type(await failure(node.state())) is CertificateRefused
 
 
 @pytest.mark.parametrize("name", ["node.example", "other.example"])

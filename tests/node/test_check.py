@@ -16,8 +16,8 @@ from bot.config import LndSettings
 from bot.core.answers import WalletState
 from bot.demo.node import certificate, macaroons, open_channels
 from bot.errors import (
-    CertificateChanged,
     CertificateNotPublic,
+    CertificateRefused,
     ConfigError,
     MacaroonExpired,
     MacaroonRefused,
@@ -74,7 +74,7 @@ async def test_another_certificate_than_the_nodes(world: World) -> None:
     findings = await diagnosed(world)
 
     (finding,) = of(About.NODE, findings)
-    assert met(finding) == (BAD, CertificateChanged)
+    assert met(finding) == (BAD, CertificateRefused)  # nothing says that it has changed
     assert finding.values == {"host": world.node.address, "bake": BAKE}
     assert not of(About.WALLET, findings)
 
@@ -85,6 +85,7 @@ async def test_a_self_signed_certificate_needs_its_file(world: World) -> None:
     assert not of(About.CERTIFICATE, findings)
     (finding,) = of(About.NODE, findings)
     assert isinstance(finding.error, CertificateNotPublic)
+    assert finding.values["unpinned"] == "lnd.tls_cert"
 
 
 async def test_an_lndconnect_without_certificate_needs_the_file_beside_it(world: World) -> None:
@@ -97,7 +98,8 @@ async def test_an_lndconnect_without_certificate_needs_the_file_beside_it(world:
         await diagnosed(world, world.settings().model_copy(update={"lnd": alone}))
     )
     assert met(finding) == (BAD, CertificateNotPublic)
-    places = {"source": "lnd.lndconnect", "certificate_key": "lnd.tls_cert"}
+    places = dict.fromkeys(("certificate_key", "unpinned"), "lnd.tls_cert")
+    places["source"] = "lnd.lndconnect"
     assert finding.values == {"host": world.node.address, "bake": BAKE, **places}
 
     both = LndSettings(lndconnect=uri, tls_cert=lnd.tls_cert)

@@ -21,6 +21,7 @@ from bot.errors import (
     CertificateCorrupt,
     CertificateExpired,
     CertificateNotPublic,
+    CertificateNotYetValid,
     CertificateRefused,
     CredentialsUnreadable,
     InvoiceUnknown,
@@ -43,6 +44,7 @@ from tests.node.simulated import (
     event,
     failure,
     rest_of,
+    signed_again,
     subscribed,
 )
 
@@ -220,6 +222,35 @@ async def refusing(node: Node) -> NodeError:
     with pytest.raises(CertificateRefused) as caught:
         await answered(node.state)
     return caught.value
+
+
+async def test_a_certificate_that_was_never_the_nodes_is_not_called_a_changed_one(
+    sim: SimNode, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.cert"
+    other.write_bytes((sim.folder / "tls.cert").read_bytes())
+    await sim.stop()
+    sim.renew_certificate()
+    await sim.start()
+    async with connected(sim, tls_cert=other) as node:
+        assert type(await refusing(node)) is CertificateRefused  # whatever it was, it is no change
+
+        other.write_bytes((sim.folder / "tls.cert").read_bytes())
+        assert await node.state() is WalletState.SERVER_ACTIVE
+        sim.renew_certificate()
+        other.write_bytes((sim.folder / "tls.cert").read_bytes())  # the node never has this one
+        sim.renew_certificate()
+        await sim.stop()
+        await sim.start()
+        assert type(await refusing(node)) is CertificateRefused
+
+
+async def test_a_certificate_of_tomorrow_is_reported_as_not_yet_valid(sim: SimNode) -> None:
+    await sim.stop()
+    (sim.folder / "tls.cert").write_bytes(signed_again(sim.folder, valid_in_s=86_400))
+    await sim.start()
+    async with connected(sim) as node:
+        assert type(await failure(node.state())) is CertificateNotYetValid
 
 
 async def test_an_expired_certificate_is_reported_as_expired(sim: SimNode) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -41,6 +42,7 @@ LONG = "a memo that is too long for the first line"
 # the card
 
 LIMITS = [(MAX_CAPTION, SHORT_REQUEST), (MAX_CAPTION, LONG_REQUEST), (MAX_TEXT, LONG_REQUEST)]
+_PEOPLE = re.compile("(Requested by|Paid to|Payable to) ")
 
 
 @pytest.mark.parametrize("face", FACES)
@@ -135,22 +137,27 @@ def test_a_short_memo_is_in_the_first_line_and_any_other_in_a_quote(
     ("asker", "chat_id", "payee", "says"),
     [
         ("Anna", -5, None, 'Requested by "Anna"'),
-        ("Anna", -5, "Ada's node", """Requested by "Anna", to "Ada's node\""""),
-        ("Anna", -5, "", """Requested by "Anna", to the bot owner's node"""),
+        ("Anna", -5, "Ada's node", """Requested by "Anna", {} "Ada's node\""""),
+        ("Anna", -5, "", """Requested by "Anna", {} the bot owner's node"""),
         ("Anna", 7, None, ""),
-        ("Anna", 7, "carrot", 'To "carrot"'),
-        ("Anna", 7, "Ada's NODE", """To "Ada's NODE\""""),
-        ("", -5, "<b>", 'To "<b>"'),
+        ("Anna", 7, "carrot", '{} "carrot"'),
+        ("Anna", 7, "", "{} the bot owner's node"),
+        ("", -5, "<b>", '{} "<b>"'),
+        ("", -5, None, ""),
     ],
 )
-@pytest.mark.parametrize("face", [Face.OPEN, Face.PAID, Face.CANCELLED])
+@pytest.mark.parametrize("face", STATE_MARKS)
 def test_a_card_says_who_asked_and_whose_node_is_paid_where_that_is_news(
     face: Face, asker: str, chat_id: int, payee: str | None, says: str
 ) -> None:
     row = hostile(face, "", asker, chat_id=chat_id)
     lines = checked(texts.card(row, face, payee).html)["text"].splitlines()
-    assert lines[1].startswith(says)
-    assert any("equested" in line or line.startswith("To ") for line in lines) is bool(says)
+    goes = {Face.OPEN: "payable to", Face.PAID: "paid to"}.get(face)
+    if goes is None:  # nobody can pay it
+        says = says.partition(", {}")[0] if asker and chat_id < 0 else ""
+    says = says.format(goes)
+    said = [line for line in lines[1:] if _PEOPLE.match(line)]
+    assert said == ([says[0].upper() + says[1:]] if says else [])
 
 
 @pytest.mark.parametrize(
@@ -299,6 +306,13 @@ def test_the_second_copy_of_a_message_says_so() -> None:
     paid = invoice(State.SETTLED)
     assert says in texts.announcement(paid, may_be_duplicate=True)
     assert says not in texts.announcement(paid)
+
+
+def test_a_notice_that_waits_for_something_else_says_so_and_not_how_long() -> None:
+    assert texts.still_waiting(errors.NodeLocked()) == (
+        "⏳ The Lightning node's wallet is locked. The bot's owner needs to unlock it. "
+        "I'm still trying."
+    )
 
 
 @pytest.mark.parametrize("face", [*STATE_MARKS, Face.WAITING, Face.FAILED])

@@ -166,7 +166,7 @@ def away(kind: type[errors.NodeError], outside: str) -> str:
 
 
 def notice(kind: Occasion, outside: str) -> str:
-    return texts.owner_notice(Notice(kind, 3, outside, 2, Do.EDIT_CARD))
+    return texts.owner_notice(Notice(kind, 3, outside, 2, Do.EDIT_CARD, invoice=paid(outside)))
 
 
 def node(outside: str) -> NodeStatus:
@@ -240,6 +240,7 @@ MADE: dict[str, Make] = {
     "node_status": lambda o: plain(texts.node_status(node(o))),
     **of_each("owner_notice", Occasion, lambda kind, o: plain(notice(kind, o))),
     # invoices
+    **of_each("still_waiting", OF_NODE, lambda kind, o: plain(texts.still_waiting(error(kind, o)))),
     **of_each("waiting_notice", OF_NODE, lambda kind, o: plain(waiting(kind, o))),
     **of_each("card", FACES, lambda face, o: plain(card(face, o))),
     **of_each("payment_request", CLOSED, lambda face, o: plain(request(face, o))),

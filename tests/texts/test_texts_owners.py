@@ -10,40 +10,53 @@ from hypothesis import given, settings
 
 from bot import texts
 from bot.core.answers import NodeInfo, NodeStatus
+from bot.core.invoice import State
 from bot.core.notices import Kind, Notice
 from bot.core.text import clean
 from bot.core.work import Do
 from bot.errors import NodeLocked, NodeUnreachable
 from bot.findings import About, bad, fine
 from bot.findings import Kind as Finding
+from tests.rows import HASH, invoice
 from tests.texts.reading import HOSTILE, checked, parsed, people_write
 
 AT = 1_800_000_000
 
+IN_A_GROUP = invoice(State.OPEN, chat_title="<Beans>")
+IN_PRIVATE = invoice(State.OPEN, origin_chat_id=7, chat_id=7, amount_msat=0)
+AS_THE_GROUP = invoice(State.OPEN, asker_id=-5, asker_name="", chat_title="Beans")
+ASKING = invoice(State.ASKING, asker_name="", amount_msat=None)
+
 NOTICES = [
     (
-        Notice(Kind.STUCK, 7, "<KeyError>", step=Do.SEND_CARD),
-        "I can't finish invoice 7 (send card: <KeyError>). See the log for details.",
-    ),
-    (
-        Notice(Kind.CARD_REFUSED, 7, "Bad Request: CHAT_SEND_PHOTOS_FORBIDDEN"),
+        Notice(Kind.STUCK, why="<KeyError>", step=Do.SEND_CARD, invoice=IN_A_GROUP),
         (
-            "Telegram rejected the card of invoice 7: Bad Request: CHAT_SEND_PHOTOS_FORBIDDEN. "
-            "I'm cancelling the invoice at the node."
+            'I can\'t finish the invoice for 2,100 sats (requested by "Anna" in "<Beans>") '
+            "(send card: <KeyError>). See the log for details: "
+            f"it calls that invoice {HASH[:4].hex()}."
         ),
     ),
     (
-        Notice(Kind.CARD_REFUSED, 47, "no", count=40),
+        Notice(Kind.CARD_REFUSED, why="Bad Request: CHAT_NOT_FOUND", invoice=IN_PRIVATE),
         (
-            "Telegram rejected the card of invoice 47: no. "
+            'Telegram rejected the card of the invoice for any amount (requested by "Anna" in '
+            "private): Bad Request: CHAT_NOT_FOUND. I'm cancelling the invoice at the node."
+        ),
+    ),
+    (
+        Notice(Kind.CARD_REFUSED, why="no", count=40, invoice=ASKING),
+        (
+            "Telegram rejected the card of the invoice without an amount "
+            "(requested by someone in a group): no. "
             "In the hour before, it rejected 39 other cards. "
             "I'm cancelling these invoices at the node."
         ),
     ),
     (
-        Notice(Kind.CARD_UNTRUE, 7, "message can't be edited"),
+        Notice(Kind.CARD_UNTRUE, why="message can't be edited", invoice=AS_THE_GROUP),
         (
-            "Telegram rejected an edit of the card of invoice 7: message can't be edited. "
+            "Telegram rejected an edit of the card of the invoice for 2,100 sats "
+            '(requested as "Beans"): message can\'t be edited. '
             "I can't delete it either. It may look payable although it is not. Please delete it."
         ),
     ),
@@ -78,9 +91,10 @@ NOTICES = [
         ),
     ),
     (
-        Notice(Kind.CARD_UNTRUE, 47, "no", count=40),
+        Notice(Kind.CARD_UNTRUE, why="no", count=40, invoice=AS_THE_GROUP),
         (
-            "Telegram rejected an edit of the card of invoice 47: no. "
+            "Telegram rejected an edit of the card of the invoice for 2,100 sats "
+            '(requested as "Beans"): no. '
             "I can't delete it either. It may look payable although it is not. Please delete it. "
             "In the hour before, the same happened to 39 other cards. "
             "See the log for their invoices."
@@ -129,16 +143,18 @@ NOTICES = [
         ),
     ),
     (
-        Notice(Kind.INBOUND_TOO_LITTLE, 7, receivable_msat=790_000_000),
+        Notice(Kind.INBOUND_TOO_LITTLE, receivable_msat=790_000_000, invoice=IN_A_GROUP),
         (
-            "Invoice 7 is for more than the node can receive: it can receive about 790,000 sats "
-            "now. Please get more inbound liquidity, or set a smaller invoices.max_sats."
+            'The invoice for 2,100 sats (requested by "Anna" in "<Beans>") is for more than the '
+            "node can receive: it can receive about 790,000 sats now. "
+            "Please get more inbound liquidity, or set a smaller invoices.max_sats."
         ),
     ),
     (
-        Notice(Kind.INBOUND_TOO_LITTLE, 47, count=40),
+        Notice(Kind.INBOUND_TOO_LITTLE, count=40, invoice=IN_A_GROUP),
         (
-            "Invoice 47 is for more than the node can receive: it can't receive anything now. "
+            'The invoice for 2,100 sats (requested by "Anna" in "<Beans>") is for more than the '
+            "node can receive: it can't receive anything now. "
             "In the hour before, the same happened to 39 other invoices. "
             "Please get more inbound liquidity."
         ),

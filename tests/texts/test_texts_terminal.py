@@ -502,11 +502,13 @@ CURES: list[tuple[type[errors.NodeError], str]] = [
     (errors.NodeStopping, "try again in a while"),
     (errors.NodeLocked, "unlock it: lncli unlock"),
     (errors.WalletMissing, "create it: lncli create"),
+    (errors.CertificateRefused, "copy LND's current tls.cert to lnd.tls_cert"),
     (errors.CertificateChanged, "copy LND's current tls.cert to lnd.tls_cert"),
+    (errors.CertificateNotYetValid, "check the clocks"),
     (errors.CertificateCorrupt, "copy LND's current tls.cert to lnd.tls_cert"),
     (errors.TlsFailed, "copy LND's current tls.cert to lnd.tls_cert"),
     (errors.CertificateExpired, RENEW),
-    (errors.CertificateNotPublic, "copy LND's current tls.cert to lnd.tls_cert"),
+    (errors.CertificateNotPublic, "set lnd.tls_cert to LND's tls.cert, or to a copy of it"),
     (errors.CertificateName, "write a name that its certificate includes (lnd.host), or copy"),
     (errors.TlsMissing, f"check that the address {HOST} (lnd.host) is LND's gRPC address"),
     (errors.RestPort, f"that is not gRPC: correct {HOST} (lnd.host), gRPC is port 10009"),
@@ -537,16 +539,31 @@ def test_where_the_node_comes_from_lndconnect_no_cure_names_a_setting_that_is_no
     assert not re.search(r"lnd\.(host|tls_cert|macaroon)", texts.finding_line(met_there))
 
 
+#: An lndconnect address without a certificate.
+LNDCONNECT_ALONE = {"source": "lnd.lndconnect", "certificate_key": "lnd.tls_cert"}
+
+
 @pytest.mark.parametrize("kind", list(family(errors.CertificateRefused)))
 def test_where_the_certificate_is_beside_lndconnect_the_cures_name_that_file(
     kind: type[errors.NodeError],
 ) -> None:
-    places = {"source": "lnd.lndconnect", "certificate_key": "lnd.tls_cert"}
-    line = texts.finding_line(refused(About.NODE, kind(), host=HOST, bake=BAKE, **places))
+    line = texts.finding_line(refused(About.NODE, kind(), host=HOST, bake=BAKE, **LNDCONNECT_ALONE))
     assert not re.search(r"lnd\.(host|macaroon)", line)
     assert ("tls.cert" in line) is ("lnd.tls_cert" in line)
     if kind is errors.CertificateNotPublic:
         assert "that address has no certificate" in line
+
+
+@pytest.mark.parametrize("places", [{}, LNDCONNECT_ALONE])
+@pytest.mark.parametrize("kind", list(family(errors.CertificateRefused)))
+def test_where_no_certificate_is_pinned_no_cure_copies_one_to_a_setting_that_is_empty(
+    kind: type[errors.NodeError], places: dict[str, str]
+) -> None:
+    values = {"host": HOST, "bake": BAKE, **places, "unpinned": "lnd.tls_cert"}
+    line = texts.finding_line(refused(About.NODE, kind(), **values))
+    assert not re.search("(copy|put) .* (to|into) lnd", line)
+    if kind in (errors.CertificateNotPublic, errors.CertificateName, errors.TlsFailed):
+        assert re.search("set lnd.tls_cert to|name the copy in lnd.tls_cert", line)
 
 
 @pytest.mark.parametrize(
@@ -580,6 +597,13 @@ def test_what_is_wrong_with_lndconnect_is_fixed_there(finding: Finding) -> None:
         (
             errors.NodeTimeout(host="node:8080", cause=""),
             "The Lightning node is not answering at node:8080. invoice-bot check says more.",
+        ),
+        (
+            errors.NodeNameUnknown(host="node:10009", cause="no such name"),
+            (
+                "The Lightning node's name can't be found (node:10009, no such name). "
+                "invoice-bot check says more."
+            ),
         ),
         (
             errors.CertificateExpired(host="node:10009", cause=""),

@@ -13,7 +13,7 @@ import pytest
 from bot import errors, texts
 from bot.core.answers import NodeInfo, NodeStatus
 from bot.core.board import BoardState
-from bot.core.invoice import Audience, Face
+from bot.core.invoice import Audience, Face, State
 from bot.core.notices import Kind, Notice
 from bot.core.wishes import (
     Cancelling,
@@ -26,6 +26,7 @@ from bot.core.wishes import (
     Splitting,
 )
 from tests.bills import board
+from tests.rows import invoice
 from tests.texts.reading import hostile
 from tests.texts.test_texts_amounts import BILLS
 from tests.texts.test_texts_amounts import SENTENCES as AMOUNTS
@@ -84,7 +85,7 @@ SAID = [
     *(texts.why(errors.OutputRefused(problem=each, **VALUES)) for each in OutputProblem),
     *(texts.asked_to_cancel(each) for each in Cancelling),
     *(texts.asked_to_renew(each) for each in Renewing),
-    *(texts.owner_notice(Notice(each, 7, "why", 2)) for each in Kind),
+    *(texts.owner_notice(Notice(each, 7, "why", 2, invoice=invoice(State.OPEN))) for each in Kind),
     *(line for msat in (0, 790_000_000) for line in texts.receivable(msat)),
     texts.node_status(NodeStatus(None, INFO)),
     texts.node_status(NodeStatus(None, None)),
@@ -101,6 +102,7 @@ SAID = [
     texts.question(hostile(Face.QUESTION, "", "Anna")),
     texts.failed(hostile(Face.FAILED, "", "Anna")),
     texts.waiting_notice(errors.NodeTimeout(), 60),
+    texts.still_waiting(errors.NodeTimeout()),
     texts.announcement(hostile(Face.PAID, "", "Anna"), Audience.ASKER),
     texts.payment_request(hostile(Face.PAID, "", "Anna"), Face.PAID),
     *(texts.board(board(state=each), "carol") for each in BoardState),
