@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from telegram import CallbackQuery, Message
 from telegram.ext import CallbackQueryHandler, CommandHandler, filters
@@ -257,14 +258,18 @@ class Boards:
 
     async def _manage(self, message: Message, handle: str) -> Sequence[Reply]:
         asker = messages.asker(message)
+        is_stranger = not self._admission.may_ask(message, asker)
+        if is_stranger and not await self._admission.may_be_answered(asker):
+            return []
+        say = partial(reply, message, to_stranger=is_stranger)
         board = await self._actions.by_handle(handle)
         if board is None:
-            return [reply(message, texts.sitting(Sitting.NOT_TRACKED))]
+            return [say(texts.sitting(Sitting.NOT_TRACKED))]
 
         async def then() -> Sequence[Reply]:
-            return [reply(message, texts.manage(board), keyboard=board_buttons.manage(board))]
+            return [say(texts.manage(board), keyboard=board_buttons.manage(board))]
 
-        no, unknown = reply(message, texts.NOT_ALLOWED), reply(message, texts.TRY_AGAIN)
+        no, unknown = say(texts.NOT_ALLOWED), say(texts.TRY_AGAIN)
         return await self._targets.if_allowed(board, asker, then, [no], [unknown])
 
     async def pressed_to_manage(self, query: CallbackQuery) -> Sequence[Reply]:
