@@ -241,7 +241,7 @@ def part(
         if before.asker_id == by.id and not before.cancel_wanted:
             return Parting.THERE, before
         if not before.cancel_wanted:  # somebody else wants to pay it: the node's word comes first
-            before = tx.invoices.want_cancelled(before, now, by="" if by.hidden else by.name)
+            before = tx.invoices.want_cancelled(before, now, by=own.public_name)
         return Parting.CANCELLING, before
     if tx.boards.parts_since(board.id, by.id, now - HOUR_S, now + HOUR_S) >= PARTS_AN_HOUR:
         return Parting.TOO_MANY, None
@@ -262,7 +262,7 @@ def part(
         chat_id=place.chat_id,
         reply_to=place.reply_to,
         asker_id=by.id,
-        asker_name=by.name,
+        asker_name=by.name if own.name or own.hidden else "",
         chat_title=board.chat_title,
         asked_at=now,
         amount_msat=seat.amount_msat if board.is_split else None,

@@ -25,7 +25,7 @@ from bot.chat.board_buttons import (
 from bot.chat.chats import Edit
 from bot.chat.client import Naming, TelegramBot
 from bot.chat.replies import Answer, IfNamed, Replies, Reply, reply
-from bot.chat.targets import AtNode, Targets
+from bot.chat.targets import AtNode, Targets, as_named
 from bot.chat.updates import PtbApplication
 from bot.core.board import Board
 from bot.core.inbound import receivable_of
@@ -281,7 +281,13 @@ class Boards:
             return [Answer(query.id, query.from_user.id, said, alert=True)]
 
         async def act(query: CallbackQuery, board: Board, by: Asker) -> Sequence[Reply]:
-            return await self._changed(query, board, by, press)
+            async def then(by: Asker) -> Sequence[Reply]:
+                return await self._changed(query, board, by, press)
+
+            if press.change is not Change.CLOSE or by.id == board.asker_id:
+                return await then(by)
+            unknown = [Answer(query.id, by.id, texts.TRY_AGAIN, alert=True)]
+            return as_named(board.chat_id, query.from_user, then, unknown)
 
         return await self._if_allowed(query, board, act)
 
