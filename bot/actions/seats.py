@@ -232,21 +232,51 @@ def part(
     seat = own if number is None else board.seat(number)
     if seat is None:
         return Parting.NOT_YOURS, None
-    if not board.takes_payments(now):
-        return Parting.PAID if seat.is_done else Parting.CLOSED, None
-    if seat.is_done:
-        return Parting.PAID_OWN if number is None else Parting.PAID, None
-    before = seat.part
-    if before is not None and seat.is_live:
-        if before.asker_id == by.id and not before.cancel_wanted:
-            return Parting.THERE, before
-        if not before.cancel_wanted:  # somebody else wants to pay it: the node's word comes first
-            before = tx.invoices.want_cancelled(before, now, by="" if by.hidden else by.name)
-        return Parting.CANCELLING, before
+    if seat.is_done or not board.takes_payments(now):
+        return _no_part(board, seat, now, is_own=number is None), None
+    if (there := _live_part(tx, seat, by, now)) is not None:
+        return Parting.CANCELLING if there.cancel_wanted else Parting.THERE, there
     if tx.boards.parts_since(board.id, by.id, now - HOUR_S, now + HOUR_S) >= PARTS_AN_HOUR:
         return Parting.TOO_MANY, None
+    return Parting.ASKED, _new_part(tx, board, seat, own, by, place, drawn, now)
+
+
+def _no_part(board: Board, seat: Seat, now: float, *, is_own: bool) -> Parting:
+    """Why nothing has to be paid, or can be."""
+    if not board.takes_payments(now):
+        return Parting.PAID if seat.is_done else Parting.CLOSED
+    if not board.is_split:
+        return Parting.GIVEN
+    return Parting.PAID_OWN if is_own else Parting.PAID
+
+
+def _live_part(tx: Tx, seat: Seat, by: Asker, now: float) -> Invoice | None:
+    """The invoice of a seat that can be paid, as it is then.
+
+    Where somebody else has it, its cancellation is wanted: the node's word comes before another.
+    """
+    if not seat.live:
+        return None
+    part = seat.live[0]
+    if part.asker_id == by.id or part.cancel_wanted:
+        return part
+    return tx.invoices.want_cancelled(part, now, by="" if by.hidden else by.name)
+
+
+def _new_part(
+    tx: Tx,
+    board: Board,
+    seat: Seat,
+    own: Seat,
+    by: Asker,
+    place: Place,
+    drawn: Drawn,
+    now: float,
+) -> Invoice:
+    """A new invoice for a seat; of a collection it asks first how much is given."""
     if not board.is_split:
         jobs.drop_question(tx, place.chat_id, place.thread_id, by.id)
+    before = seat.part
     row, _ = tx.invoices.add(
         origin_chat_id=board.origin_chat_id,
         origin_message_id=board.origin_message_id,
@@ -272,7 +302,7 @@ def part(
     )
     if before is not None and not before.replaced:  # its card offers no renewal from now on
         tx.invoices.update(before.id, replaced=True, **work.wanted(now, Lane.COMMAND))
-    return Parting.ASKED, row
+    return row
 
 
 def _kind(board: Board, seat: Seat, by: Asker) -> PartKind:

@@ -103,7 +103,7 @@ class Presses:
             is_taken = await self._actions.give(press.payment_hash, 1000 * press.sats)
         except Refused as refused:
             return texts.why(refused)
-        return "" if is_taken else texts.ALREADY_ASKED
+        return "" if is_taken else texts.GIFT_CLOSED
 
     async def _hide(self, press: Press, message_id: int) -> tuple[str, *tuple[Reply, ...]]:
         row = await self._boards.hide(press.payment_hash, is_hidden=press.verb is Verb.HIDE)

@@ -65,11 +65,14 @@ class Boards:
     def register(self, application: PtbApplication) -> None:
         """Who handles what."""
         callback, to_press = self._replies.to_message, self._replies.to_press
+        corrected = self._replies.corrected
         linked = messages.ADDRESSED & filters.ChatType.PRIVATE & _HasToken()
         on_boards = "|".join(OnBoard)
         for handler in (
             CommandHandler("split", callback(self.split), filters=messages.ASKS),
             CommandHandler("collect", callback(self.collect), filters=messages.ASKS),
+            CommandHandler("split", corrected(self.split), filters=messages.EDITED),
+            CommandHandler("collect", corrected(self.collect), filters=messages.EDITED),
             CommandHandler("start", callback(self.start), filters=linked),
             CallbackQueryHandler(to_press(self.pressed), pattern=f"^({on_boards}):"),
             CallbackQueryHandler(to_press(self.pressed_to_pay_for), pattern=f"^{PAY_FOR}:"),
@@ -126,7 +129,9 @@ class Boards:
         try:
             came_of_it, board = await make(asker, place, self._admission.age_s(message))
         except Refused as error:
+            self._replies.corrections.note(message, refused=True)
             return [reply(message, texts.refusal(error))]
+        self._replies.corrections.note(message, refused=False)
         if came_of_it is Splitting.TOO_LATE:
             return await self._admission.too_late(message, asker)
         said = texts.splitting(came_of_it)
