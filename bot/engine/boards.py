@@ -136,7 +136,8 @@ class BoardWorker:
         now = self._clock()
         if step.do is Do.WAIT and step.at - now <= TICK_S:
             await hand.nudged(step.at - now)
-            return await self.read(board.id)
+            # Where something happened it is read again before its next step.
+            return board if hand.nudge.is_set() else await self.read(board.id)
         fresh, hand.due_at = await self._store.must(_let_go, board.id, around, now)
         return fresh
 

@@ -28,7 +28,7 @@ _HAS_TOKEN = _s.token != sa.literal_column("''")
 _LANE: sa.BindParameter[Lane] = sa.bindparam("lane")
 _NOW: sa.BindParameter[float] = sa.bindparam("now")
 _DUE = (
-    sa.select(_b.id)
+    sa.select(*_ALL)
     .where(_b.lane == _LANE, _b.due_at <= _NOW)
     .order_by(_b.due_at)
     .limit(sa.bindparam("most"))
@@ -158,13 +158,16 @@ class Boards(Noun):
         return self._connection.execute(asked).scalar_one()
 
     def due(self, lanes: Iterable[Lane], now: float, *, limit: int) -> Due:
-        """Boards that are due now, the most urgent lane first, of each at most `limit`."""
+        """Boards that are due now, the most urgent lane first, of each at most `limit`.
+
+        Without their seats: whoever takes one up reads it.
+        """
         rows: list[Invoice | Board] = []
         more = False
         moments: list[float] = []
         for lane in sorted(set(lanes) & set(BOARD_LANES)):
-            ids = self._connection.execute(_DUE, {"lane": lane, "now": now, "most": limit})
-            found = [board for (each,) in ids.all() if (board := self.get(each)) is not None]
+            kept = self._connection.execute(_DUE, {"lane": lane, "now": now, "most": limit})
+            found = [BOARDS.unpacked(each) for each in kept.all()]
             rows += found
             more = more or len(found) == limit
             next_at = self._connection.execute(_NEXT_DUE_AT, {"lane": lane, "now": now}).scalar()
