@@ -159,10 +159,13 @@ def _record(
     """Write the outcome where the group has not moved, and with it what the next step needs."""
     there = _there(tx, board.id)
     if do is not Do.REARRANGE and there.chat_id != board.chat_id:
-        # What was shown in the old group is void; that it was told is not.
+        # What was shown in the old group is void; that it was told, or may have been, is not.
         void = board_changes(**delivery.overtaken())
-        if columns.get("announced"):
-            void["announced"] = True
+        if do is Do.ANNOUNCE:
+            if columns.get("announced"):
+                void["announced"] = True
+            if "unsure" in columns:
+                void["unsure"] = columns["unsure"]
         return tx.boards.update(board.id, **void), False
     columns = prepared(there, columns, _as_written(tx, there, around), now)
     return tx.boards.update(board.id, **columns), True

@@ -145,6 +145,8 @@ class Chats(Noun):
         """Boards that are unfinished are shown afresh; of the others nothing can be edited."""
         void: dict[str, Any] = {"card_id": None, "shown": "", **delivery.overtaken()}
         afresh = BOARDS.packed({**void, **work.moved(now)})
+        is_kept = _b.sending.in_(delivery.KEPT_IN_A_MOVE)
+        afresh["sending"] = sa.case((is_kept, _b.sending), else_=afresh["sending"])
         # By the state alone SQLite would read all that were ever closed.
         is_closed = sa.func.coalesce(_b.state, "") == BoardState.CLOSED
         is_finished = sa.and_(is_closed, _b.announced)
