@@ -36,7 +36,7 @@ _HAS_TOKEN = _s.token != sa.literal_column("''")
 _LANE: sa.BindParameter[Lane] = sa.bindparam("lane")
 _NOW: sa.BindParameter[float] = sa.bindparam("now")
 _DUE = (
-    sa.select(_b.id)
+    sa.select(*_ALL)
     .where(_b.lane == _LANE, _b.due_at <= _NOW)
     .order_by(_b.due_at)
     .limit(sa.bindparam("most"))
@@ -210,6 +210,7 @@ class Boards(Noun):
         """Boards that are due now, the most urgent lane first, of each at most `limit`.
 
         `but`: lanes and chats that have enough in hand.
+        Without their seats: whoever takes one up reads it.
         """
         rows: list[Invoice | Board] = []
         more = False
@@ -218,8 +219,8 @@ class Boards(Noun):
             here: dict[str, Any] = {"lane": lane, "now": now, "most": limit}
             busy = [chat_id for lane_of, chat_id in but if lane_of == lane]
             statement = _DUE_ELSEWHERE if busy else _DUE
-            ids = self._connection.execute(statement, here | ({"busy": busy} if busy else {}))
-            found = [board for (each,) in ids.all() if (board := self.get(each)) is not None]
+            kept = self._connection.execute(statement, here | ({"busy": busy} if busy else {}))
+            found = [BOARDS.unpacked(each) for each in kept.all()]
             rows += found
             more = more or len(found) == limit
             next_at = self._connection.execute(_NEXT_DUE_AT, {"lane": lane, "now": now}).scalar()
