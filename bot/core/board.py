@@ -426,12 +426,13 @@ def next_board_step(board: Board, around: Around, now: float) -> Step:
     any       something follows from its parts         REARRANGE
     any       its chat can be reached, and it was      REMOVE_BEFORE
               moved down: its message before is there
-    any       its message is wanted at the bottom      SEND_CARD
-    any       its message shows something else, and    SEND_CARD, EDIT_CARD once its chat may
-              its chat can be reached                  have another edit
+    any       it was shown nowhere, or its message     SEND_CARD
+              is wanted at the bottom
+    any       its message is there, and shows          EDIT_CARD, once its chat may have another
+              something else                           edit
     any       a copy of its message does               EDIT_DUPLICATE, likewise
-    closed,   nobody was told, its chat can be         ANNOUNCE
-    reached   reached, and it is shown
+    closed,   nobody was told                          ANNOUNCE
+    reached
     open      a reminder is wanted                     REMIND
     open,     otherwise                                WAIT for its end
     joining
@@ -441,7 +442,8 @@ def next_board_step(board: Board, around: Around, now: float) -> Step:
 
     A step that was put off is WAIT until it may be tried again. A board that is stuck, or that
     Telegram does not take, or whose chat cannot be reached shows nothing; what follows from its
-    parts is done all the same, unless it is stuck.
+    parts is done all the same, unless it is stuck. Where somebody removed its message nothing is
+    edited; what becomes of it is told all the same.
     """
     step = _wanted(board, around, now)
     if step.do is board.tried and now < board.retry_at <= now + MAX_PAUSE_S:
@@ -462,13 +464,13 @@ def _wanted(board: Board, around: Around, now: float) -> Step:
         return Step(Do.REMOVE_BEFORE)
     if board.move_wanted:
         return Step(Do.SEND_CARD)
-    if board.shown != board.face:
-        if board.card_id is None:
-            return rest if board.shown else Step(Do.SEND_CARD)
+    if not board.shown:
+        return Step(Do.SEND_CARD)
+    if board.shown != board.face and board.card_id is not None:
         return _edit(Do.EDIT_CARD, board, around, now)
     if board.untrue_duplicate is not None:
         return _edit(Do.EDIT_DUPLICATE, board, around, now)
-    if board.is_news and board.shown:
+    if board.is_news:
         return Step(Do.ANNOUNCE)
     return Step(Do.REMIND) if board.remind_wanted else rest
 
