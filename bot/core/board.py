@@ -211,7 +211,8 @@ class Board(Placed, Work):
     @property
     def is_over(self) -> bool:
         """Whether nobody has to pay any part of a bill, though a node may have taken too little."""
-        return self.is_split and bool(self.seats) and all(seat.is_done for seat in self.seats)
+        is_asked = self.is_split and self.state is not BoardState.JOINING
+        return is_asked and bool(self.seats) and all(seat.is_done for seat in self.seats)
 
     @property
     def is_reached(self) -> bool:
