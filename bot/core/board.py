@@ -266,7 +266,7 @@ class Board(Placed, Work):
 
     def with_message(self, number: int) -> BoardColumns:
         """What becomes of a message that has its button, and that a press or a reply made known."""
-        if number in (self.card_id, *self.duplicates):
+        if number in (self.card_id, self.before_id, *self.duplicates):
             return {}
         if self.card_id is None and self.shown:
             return {"card_id": number, "shown": ANY_FACE}
