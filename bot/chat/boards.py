@@ -35,6 +35,9 @@ class Boards:
                 return Sent(board.face, await self._send(board, text, under_board(board)))
             case Do.EDIT_CARD:
                 await self._edit(board, board.card_id, self._text(board), under_board(board))
+            case Do.EDIT_DUPLICATE:
+                number = board.untrue_duplicate
+                await self._edit(board, number, self._text(board), under_board(board))
             case Do.REMOVE_BEFORE:
                 await self._remove_before(board)
             case Do.ANNOUNCE:

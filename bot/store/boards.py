@@ -44,6 +44,12 @@ _DUE = (
 _DUE_ELSEWHERE = _DUE.where(_b.chat_id.not_in(sa.bindparam("busy", expanding=True)))
 #: Parts that are paid, or can be.
 _COUNT = (State.ASKING, State.PENDING, State.OPEN, State.SETTLED)
+#: What says something of a seat; spelled out, as the index for it says it. All that were closed and
+#: replaced say nothing, however many they are.
+_SAYS = sa.literal_column(
+    "(NOT invoices.replaced OR invoices.state IN ('asking', 'pending', 'open', 'settled'))"
+)
+_NOT_CLOSED = _b.state.in_([each for each in BoardState if each is not BoardState.CLOSED])
 _NEXT_DUE_AT = sa.select(sa.func.min(_b.due_at)).where(_b.lane == _LANE, _b.due_at > _NOW)
 
 
@@ -151,7 +157,7 @@ class Boards(Noun):
     def open_in_chat(self, chat_id: int, *, of: int | None = None) -> int:
         """How many boards of this chat are not closed: of one person, None: of all."""
         statement = sa.select(sa.func.count()).select_from(boards)
-        here = [_b.chat_id == chat_id, _b.state != BoardState.CLOSED]
+        here = [_b.chat_id == chat_id, _NOT_CLOSED]
         if of is not None:
             here.append(_b.asker_id == of)
         return self._connection.execute(statement.where(*here)).scalar_one()
@@ -243,13 +249,10 @@ class Boards(Noun):
 
     def _parts(self, board_id: int) -> dict[int, list[Invoice]]:
         """Of each seat the part that is paid, else its newest, and whatever else of it counts."""
-        # All that were closed and replaced say nothing, however many they are.
-        counts = sa.or_(_c.state.in_(_COUNT), sa.not_(_c.replaced))
-        here = (_c.board_id == board_id, IS_PART, counts)
         parts: dict[int, list[Invoice]] = {}
-        for row in self._all(ROWS.where(*here).order_by(_c.part, _c.id.desc())):
+        for row in self._all(ROWS.where(_c.board_id == board_id, IS_PART, _SAYS)):
             parts.setdefault(row.part, []).append(row)
         for rows in parts.values():
-            rows.sort(key=lambda row: row.state is not State.SETTLED)  # the newest first among each
+            rows.sort(key=lambda row: (row.state is not State.SETTLED, -row.id))
             rows[1:] = [row for row in rows[1:] if row.state in _COUNT]
         return parts
