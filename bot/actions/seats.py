@@ -234,7 +234,7 @@ def part(
         return Parting.NOT_YOURS, None
     if seat.is_done or not board.takes_payments(now):
         return _no_part(board, seat, now, is_own=number is None), None
-    if (there := _live_part(tx, seat, by, now)) is not None:
+    if (there := _live_part(tx, seat, own, now)) is not None:
         return Parting.CANCELLING if there.cancel_wanted else Parting.THERE, there
     if tx.boards.parts_since(board.id, by.id, now - HOUR_S, now + HOUR_S) >= PARTS_AN_HOUR:
         return Parting.TOO_MANY, None
@@ -250,17 +250,17 @@ def _no_part(board: Board, seat: Seat, now: float, *, is_own: bool) -> Parting:
     return Parting.PAID_OWN if is_own else Parting.PAID
 
 
-def _live_part(tx: Tx, seat: Seat, by: Asker, now: float) -> Invoice | None:
-    """The invoice of a seat that can be paid, as it is then.
+def _live_part(tx: Tx, seat: Seat, own: Seat, now: float) -> Invoice | None:
+    """The invoice of a seat that can be paid, as it is then; `own`: of who wants to pay it.
 
     Where somebody else has it, its cancellation is wanted: the node's word comes before another.
     """
     if not seat.live:
         return None
     part = seat.live[0]
-    if part.asker_id == by.id or part.cancel_wanted:
+    if part.asker_id == own.person_id or part.cancel_wanted:
         return part
-    return tx.invoices.want_cancelled(part, now, by="" if by.hidden else by.name)
+    return tx.invoices.want_cancelled(part, now, by=own.public_name)
 
 
 def _new_part(
@@ -292,7 +292,7 @@ def _new_part(
         chat_id=place.chat_id,
         reply_to=place.reply_to,
         asker_id=by.id,
-        asker_name=by.name,
+        asker_name=by.name if own.name or own.hidden else "",
         chat_title=board.chat_title,
         asked_at=now,
         amount_msat=seat.amount_msat if board.is_split else None,

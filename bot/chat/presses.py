@@ -14,7 +14,7 @@ from bot.chat.board_buttons import pay_for
 from bot.chat.buttons import Press, Verb, read_press, under
 from bot.chat.chats import Edit, Say
 from bot.chat.replies import Answer, Replies, Reply
-from bot.chat.targets import AtNode, Targets
+from bot.chat.targets import AtNode, Targets, as_named
 from bot.chat.updates import PtbApplication
 from bot.core.invoice import Face, Invoice
 from bot.core.wishes import Cancelling, Parting, Renewing
@@ -55,9 +55,14 @@ class Presses:
         asker = messages.presser(query.from_user)
         message_id = query.message.message_id if query.message is not None else 0
 
-        async def then() -> Sequence[Reply]:
-            said, *others = await self._act(press, asker, row, message_id)
+        async def act(by: Asker) -> Sequence[Reply]:
+            said, *others = await self._act(press, by, row, message_id)
             return [Answer(query.id, person_id, said), *others]
+
+        async def then() -> Sequence[Reply]:
+            if press.verb is Verb.CANCEL and row.chat_id < 0 and person_id != row.asker_id:
+                return as_named(row.chat_id, query.from_user, act, [unknown])
+            return await act(asker)
 
         no = Answer(query.id, person_id, texts.NOT_ALLOWED, alert=True)
         unknown = Answer(query.id, person_id, texts.TRY_AGAIN, alert=True)

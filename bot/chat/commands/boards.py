@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from telegram import CallbackQuery, Message
 from telegram.ext import CallbackQueryHandler, CommandHandler, filters
@@ -24,7 +25,7 @@ from bot.chat.board_buttons import (
 from bot.chat.chats import Edit
 from bot.chat.client import Naming, TelegramBot
 from bot.chat.replies import Answer, IfNamed, Replies, Reply, reply
-from bot.chat.targets import AtNode, Targets
+from bot.chat.targets import AtNode, Targets, as_named
 from bot.chat.updates import PtbApplication
 from bot.core.board import Board
 from bot.core.inbound import receivable_of
@@ -262,14 +263,18 @@ class Boards:
 
     async def _manage(self, message: Message, handle: str) -> Sequence[Reply]:
         asker = messages.asker(message)
+        is_stranger = not self._admission.may_ask(message, asker)
+        if is_stranger and not await self._admission.may_be_answered(asker):
+            return []
+        say = partial(reply, message, to_stranger=is_stranger)
         board = await self._actions.by_handle(handle)
         if board is None:
-            return [reply(message, texts.sitting(Sitting.NOT_TRACKED))]
+            return [say(texts.sitting(Sitting.NOT_TRACKED))]
 
         async def then() -> Sequence[Reply]:
-            return [reply(message, texts.manage(board), keyboard=board_buttons.manage(board))]
+            return [say(texts.manage(board), keyboard=board_buttons.manage(board))]
 
-        no, unknown = reply(message, texts.NOT_ALLOWED), reply(message, texts.TRY_AGAIN)
+        no, unknown = say(texts.NOT_ALLOWED), say(texts.TRY_AGAIN)
         return await self._targets.if_allowed(board, asker, then, [no], [unknown])
 
     async def pressed_to_manage(self, query: CallbackQuery) -> Sequence[Reply]:
@@ -281,7 +286,13 @@ class Boards:
             return [Answer(query.id, query.from_user.id, said, alert=True)]
 
         async def act(query: CallbackQuery, board: Board, by: Asker) -> Sequence[Reply]:
-            return await self._changed(query, board, by, press)
+            async def then(by: Asker) -> Sequence[Reply]:
+                return await self._changed(query, board, by, press)
+
+            if press.change is not Change.CLOSE or by.id == board.asker_id:
+                return await then(by)
+            unknown = [Answer(query.id, by.id, texts.TRY_AGAIN, alert=True)]
+            return as_named(board.chat_id, query.from_user, then, unknown)
 
         return await self._if_allowed(query, board, act)
 
