@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from telegram import CallbackQuery, Message
 from telegram.ext import CallbackQueryHandler, CommandHandler, filters
@@ -220,14 +221,17 @@ class Boards:
     # in private
 
     async def start(self, message: Message) -> Sequence[Reply]:
-        """/start <token>, of a link: the invoice of that seat, or how a board is managed."""
-        token = messages.after_command(message)
-        if token.startswith(MANAGE_LINK):
-            return await self._manage(message, token.removeprefix(MANAGE_LINK))
-        by, place = messages.asker(message), messages.place(message, self._places)
+        """/start <token>, of a link: the invoice of that seat, or how a board is managed.
+
+        Anybody may come by a link. Who is not on the list hears something now and then, and after
+        everybody else.
+        """
+        token, by = messages.after_command(message), messages.asker(message)
         if (late := await self._admission.late(message, by)) is not None:
             return late
-        came_of_it, row = await self._actions.part(token, by, place)
+        if token.startswith(MANAGE_LINK):
+            return await self._manage(message, token.removeprefix(MANAGE_LINK))
+        came_of_it, row = await self._actions.part(token, by, messages.place(message, self._places))
         if came_of_it in (Parting.ASKED, Parting.AGAIN):
             return []
         is_stranger = not self._admission.may_ask(message, by)
@@ -257,14 +261,18 @@ class Boards:
 
     async def _manage(self, message: Message, handle: str) -> Sequence[Reply]:
         asker = messages.asker(message)
+        is_stranger = not self._admission.may_ask(message, asker)
+        if is_stranger and not await self._admission.may_be_answered(asker):
+            return []
+        say = partial(reply, message, to_stranger=is_stranger)
         board = await self._actions.by_handle(handle)
         if board is None:
-            return [reply(message, texts.sitting(Sitting.NOT_TRACKED))]
+            return [say(texts.sitting(Sitting.NOT_TRACKED))]
 
         async def then() -> Sequence[Reply]:
-            return [reply(message, texts.manage(board), keyboard=board_buttons.manage(board))]
+            return [say(texts.manage(board), keyboard=board_buttons.manage(board))]
 
-        no, unknown = reply(message, texts.NOT_ALLOWED), reply(message, texts.TRY_AGAIN)
+        no, unknown = say(texts.NOT_ALLOWED), say(texts.TRY_AGAIN)
         return await self._targets.if_allowed(board, asker, then, [no], [unknown])
 
     async def pressed_to_manage(self, query: CallbackQuery) -> Sequence[Reply]:
