@@ -23,7 +23,7 @@ from bot.core.board import (
     board_changes,
     in_parts,
 )
-from bot.core.invoice import Invoice, PartKind, State
+from bot.core.invoice import Face, Invoice, PartKind, State, changes
 from bot.core.wishes import Change, Changing, Fixing, Joining, Leaving, Parting, Sitting, Splitting
 from bot.core.work import Do, Lane
 from bot.store import Tx
@@ -32,6 +32,8 @@ from bot.store import Tx
 #: seconds.
 OPEN_A_CHAT, OPEN_A_PERSON = 5, 3
 NEW_A_PERSON, NEW_WITHIN_S = 3, 600.0
+#: Seconds before the card of a part that is open is sent again.
+SHOWN_EVERY_S = 10.0
 
 
 # found
@@ -235,7 +237,9 @@ def part(
     if seat.is_done or not board.takes_payments(now):
         return _no_part(board, seat, now, is_own=number is None), None
     if (there := _live_part(tx, seat, own, now)) is not None:
-        return Parting.CANCELLING if there.cancel_wanted else Parting.THERE, there
+        if there.cancel_wanted:
+            return Parting.CANCELLING, there
+        return _shown_again(tx, there, place, now)
     if tx.boards.parts_since(board.id, by.id, now - HOUR_S, now + HOUR_S) >= PARTS_AN_HOUR:
         return Parting.TOO_MANY, None
     return Parting.ASKED, _new_part(tx, board, seat, own, by, place, drawn, now)
@@ -303,6 +307,32 @@ def _new_part(
     if before is not None and not before.replaced:  # its card offers no renewal from now on
         tx.invoices.update(before.id, replaced=True, **work.wanted(now, Lane.COMMAND))
     return row
+
+
+def _shown_again(tx: Tx, row: Invoice, place: Place, now: float) -> tuple[Parting, Invoice | None]:
+    """A part whose card somebody asks for once more, who may have deleted it: nobody tells the bot.
+
+    It is sent again, and kept true as well where it was before, if that is still there.
+    """
+    is_shown = row.card_id is not None and row.card_shown is row.face
+    is_new = abs(now - row.asked_at) < SHOWN_EVERY_S
+    if not is_shown or is_new or row.lane is Lane.OTHER_NODE:
+        return Parting.THERE, row
+    if not tx.memory.claim_hint("part shown", row.id, now=now, every_s=SHOWN_EVERY_S):
+        return Parting.THERE, row
+    before = (row.card_id, row.payment_request_id)
+    copies = {number: row.face for number in before if number is not None}
+    afresh = changes(
+        card_id=None,
+        card_shown=Face.NOTHING,
+        payment_request_id=None,
+        payment_request_shown=Face.NOTHING,
+        duplicates={**row.duplicates, **copies},
+        reply_to=place.reply_to,
+        **delivery.once_more(row, Do.SEND_CARD),
+        **work.wanted(now, Lane.COMMAND),
+    )
+    return Parting.ASKED, tx.invoices.update(row.id, **afresh)
 
 
 def _kind(board: Board, seat: Seat, by: Asker) -> PartKind:

@@ -19,7 +19,7 @@ from bot.chat import messages
 from bot.chat.chats import Chats, Edit, Say
 from bot.chat.client import Naming
 from bot.chat.corrections import Corrections
-from bot.chat.limits import SideLane
+from bot.chat.limits import Pace, SideLane
 from bot.errors import NodeError, NodeTimeout, StoreUnavailable
 
 log = logs.get(__name__)
@@ -33,6 +33,8 @@ MAX_ANSWER = 200
 PRESSES_AT_ONCE = 8
 PRESSES_A_PERSON = 3
 PRESSES_IN_ALL = 200
+#: Presses of one person that are heard within so many seconds: no thumb is faster.
+PRESSES_HEARD, HEARD_WITHIN_S = 20, 2.0
 #: Seconds for an answer to a press: Telegram refuses later ones, and documents no time.
 ANSWER_WITHIN_S = 15.0
 #: Seconds for the question whether a name may be read: somebody waits to pay.
@@ -136,6 +138,7 @@ class Replies:
             in_all=PRESSES_IN_ALL,
             within_s=ANSWER_WITHIN_S,
         )
+        self._pace = Pace("presses not heard", most=PRESSES_HEARD, within_s=HEARD_WITHIN_S)
 
     def to_message(self, handle: Callable[[Message], Awaitable[Sequence[Reply]]]) -> Callback:
         """A callback of PTB's that sends what `handle` returns for a message."""
@@ -160,11 +163,15 @@ class Replies:
         return callback
 
     def to_press(self, handle: Callable[[CallbackQuery], Awaitable[Sequence[Reply]]]) -> Callback:
-        """A callback of PTB's that sends what `handle` returns for a press."""
+        """A callback of PTB's that sends what `handle` returns for a press.
+
+        One person's come at no faster pace than people press: each costs everybody's time.
+        """
 
         async def callback(update: Update, _context: object) -> None:
-            if update.callback_query is not None:
-                self.send(await handle(update.callback_query))
+            query = update.callback_query
+            if query is not None and self._pace.admit(query.from_user.id):
+                self.send(await handle(query))
 
         return callback
 

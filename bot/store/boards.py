@@ -46,7 +46,7 @@ _DUE_ELSEWHERE = _DUE.where(_b.chat_id.not_in(sa.bindparam("busy", expanding=Tru
 _COUNT = (State.ASKING, State.PENDING, State.OPEN, State.SETTLED)
 #: What says something of a seat; spelled out, as the index for it says it. All that were closed and
 #: replaced say nothing, however many they are.
-_SAYS = sa.literal_column(
+_SAYS: sa.ColumnElement[bool] = sa.literal_column(
     "(NOT invoices.replaced OR invoices.state IN ('asking', 'pending', 'open', 'settled'))"
 )
 _NOT_CLOSED = _b.state.in_([each for each in BoardState if each is not BoardState.CLOSED])

@@ -226,14 +226,17 @@ class Boards:
     # in private
 
     async def start(self, message: Message) -> Sequence[Reply]:
-        """/start <token>, of a link: the invoice of that seat, or how a board is managed."""
-        token = messages.after_command(message)
-        if token.startswith(MANAGE_LINK):
-            return await self._manage(message, token.removeprefix(MANAGE_LINK))
-        by, place = messages.asker(message), messages.place(message, self._places)
+        """/start <token>, of a link: the invoice of that seat, or how a board is managed.
+
+        Anybody may come by a link. Who is not on the list hears something now and then, and after
+        everybody else.
+        """
+        token, by = messages.after_command(message), messages.asker(message)
         if (late := await self._admission.late(message, by)) is not None:
             return late
-        came_of_it, row = await self._actions.part(token, by, place)
+        if token.startswith(MANAGE_LINK):
+            return await self._manage(message, token.removeprefix(MANAGE_LINK))
+        came_of_it, row = await self._actions.part(token, by, messages.place(message, self._places))
         if came_of_it in (Parting.ASKED, Parting.AGAIN):
             return []
         is_stranger = not self._admission.may_ask(message, by)
