@@ -74,7 +74,7 @@ def parse(
     """
     text = text.strip()
     match = _DIVISION.match(text)
-    sum_msat = _amount(match[1]) if match else None
+    sum_msat = _amount(match[1], may_be_name=bool(people)) if match else None
     if match is None or sum_msat is None:
         bill = _without_count(text, people, asker_sits=asker_sits)
     else:
@@ -169,13 +169,15 @@ def parts(sum_msat: int, count: int) -> list[int]:
     return [1000 * (each + (number < rest)) for number in range(count)]
 
 
-def _amount(text: str) -> int | None:
+def _amount(text: str, *, may_be_name: bool) -> int | None:
     """The amount, where this is one and nothing else. Raises `AmountRefused` for any other."""
     try:
         amount_msat = _parse(text, parse_amount)
     except AmountRefused as error:
-        if error.problem in (Problem.NOT_ALONE, Problem.NOT_A_NUMBER):
+        if error.problem is Problem.NOT_ALONE:
             return None  # "84k pizza/beer"
+        if error.problem is Problem.NOT_A_NUMBER and may_be_name:
+            return None  # "@bob 84k/4"
         raise
     if amount_msat == 0:
         refuse(Problem.SUM_MISSING, EXAMPLE)

@@ -144,7 +144,8 @@ class BoardWorker:
         now = self._clock()
         if step.do is Do.WAIT and step.at - now <= TICK_S:
             await hand.nudged(step.at - now)
-            return await self.read(board.id)
+            # Where something happened it is read again before its next step.
+            return board if hand.nudge.is_set() else await self.read(board.id)
         fresh, hand.due_at = await self._store.must(_let_go, board.id, around, now)
         return fresh
 
@@ -190,10 +191,13 @@ def _record(
     """Write the outcome where the group has not moved, and with it what the next step needs."""
     there = _there(tx, board.id)
     if do is not Do.REARRANGE and there.chat_id != board.chat_id:
-        # What was shown in the old group is void; that it was told is not.
+        # What was shown in the old group is void; that it was told, or may have been, is not.
         void = board_changes(**delivery.overtaken())
-        if columns.get("announced"):
-            void["announced"] = True
+        if do is Do.ANNOUNCE:
+            if columns.get("announced"):
+                void["announced"] = True
+            if "unsure" in columns:
+                void["unsure"] = columns["unsure"]
         return tx.boards.update(board.id, **void), False
     columns = prepared(there, columns, _as_written(tx, there, around), now)
     return tx.boards.update(board.id, **columns), True

@@ -45,6 +45,10 @@ def _either(
     }
 
 
+#: What a board knows of its messages, beside what they show.
+_OF_MESSAGES = ("card_id", "before_id", "move_wanted", "duplicates")
+
+
 class Chats(Noun):
     """Chats by Telegram's id. Times in Unix seconds."""
 
@@ -138,7 +142,8 @@ class Chats(Noun):
     def _wake_boards(self, now: float, chat_id: int) -> None:
         """The boards of a chat are shown as they are; one that is open waited for its end."""
         due = BOARDS.packed(work.reachable(now))
-        waits = sa.or_(_b.lane == Lane.UNREACHABLE, _b.state == BoardState.OPEN)
+        goes_on = _b.state.in_([BoardState.JOINING, BoardState.OPEN])
+        waits = sa.or_(_b.lane == Lane.UNREACHABLE, goes_on)
         here = (_b.chat_id == chat_id, waits)
         self._connection.execute(sa.update(boards).where(*here).values(**due))
 
@@ -149,15 +154,18 @@ class Chats(Noun):
             "shown": "",
             "before_id": None,
             "move_wanted": False,
+            "duplicates": {},
             **delivery.overtaken(),
         }
         afresh = BOARDS.packed({**void, **work.moved(now)})
+        is_kept = _b.sending.in_(delivery.KEPT_IN_A_MOVE)
+        afresh["sending"] = sa.case((is_kept, _b.sending), else_=afresh["sending"])
         # By the state alone SQLite would read all that were ever closed.
         is_closed = sa.func.coalesce(_b.state, "") == BoardState.CLOSED
         is_finished = sa.and_(is_closed, _b.announced)
         self._connection.execute(sa.update(boards).where(~is_finished, *here).values(**afresh))
-        gone = sa.update(boards).where(is_finished, *here).values(card_id=None)
-        self._connection.execute(gone)
+        gone = BOARDS.packed({name: void[name] for name in _OF_MESSAGES})
+        self._connection.execute(sa.update(boards).where(is_finished, *here).values(**gone))
 
     def _put_chat(self, chat_id: int, **columns: Any) -> None:
         self._put(chats, {"chat_id": chat_id}, columns, new={"unreachable": False})

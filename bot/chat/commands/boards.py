@@ -66,11 +66,14 @@ class Boards:
     def register(self, application: PtbApplication) -> None:
         """Who handles what."""
         callback, to_press = self._replies.to_message, self._replies.to_press
+        corrected = self._replies.corrected
         linked = messages.ADDRESSED & filters.ChatType.PRIVATE & _HasToken()
         on_boards = "|".join(OnBoard)
         for handler in (
             CommandHandler("split", callback(self.split), filters=messages.ASKS),
             CommandHandler("collect", callback(self.collect), filters=messages.ASKS),
+            CommandHandler("split", corrected(self.split), filters=messages.EDITED),
+            CommandHandler("collect", corrected(self.collect), filters=messages.EDITED),
             CommandHandler("start", callback(self.start), filters=linked),
             CallbackQueryHandler(to_press(self.pressed), pattern=f"^({on_boards}):"),
             CallbackQueryHandler(to_press(self.pressed_to_pay_for), pattern=f"^{PAY_FOR}:"),
@@ -127,7 +130,9 @@ class Boards:
         try:
             came_of_it, board = await make(asker, place, self._admission.age_s(message))
         except Refused as error:
+            self._replies.corrections.note(message, refused=True)
             return [reply(message, texts.refusal(error))]
+        self._replies.corrections.note(message, refused=False)
         if came_of_it is Splitting.TOO_LATE:
             return await self._admission.too_late(message, asker)
         said = texts.splitting(came_of_it)
@@ -221,14 +226,17 @@ class Boards:
     # in private
 
     async def start(self, message: Message) -> Sequence[Reply]:
-        """/start <token>, of a link: the invoice of that seat, or how a board is managed."""
-        token = messages.after_command(message)
-        if token.startswith(MANAGE_LINK):
-            return await self._manage(message, token.removeprefix(MANAGE_LINK))
-        by, place = messages.asker(message), messages.place(message, self._places)
+        """/start <token>, of a link: the invoice of that seat, or how a board is managed.
+
+        Anybody may come by a link. Who is not on the list hears something now and then, and after
+        everybody else.
+        """
+        token, by = messages.after_command(message), messages.asker(message)
         if (late := await self._admission.late(message, by)) is not None:
             return late
-        came_of_it, row = await self._actions.part(token, by, place)
+        if token.startswith(MANAGE_LINK):
+            return await self._manage(message, token.removeprefix(MANAGE_LINK))
+        came_of_it, row = await self._actions.part(token, by, messages.place(message, self._places))
         if came_of_it in (Parting.ASKED, Parting.AGAIN):
             return []
         is_stranger = not self._admission.may_ask(message, by)
