@@ -186,9 +186,9 @@ def hidden(is_hidden: bool) -> str:
 
 def manage(shown: Board, asked: Change | None = None) -> str:
     """What those who manage a board read in private, and what they are `asked`."""
-    question = "" if asked is None else _CHOOSE.get(asked, "")
     if not shown.is_split:
-        return "\n".join(filter(None, [board(shown, None), question]))
+        return board(shown, None)
+    question = "" if asked is None else _CHOOSE.get(asked, "")
     first = first_line(shown) + short_memo(shown.memo)
     room = MAX_TEXT - length(f"{first}\n{question}") - 1
     return "\n".join(filter(None, [first, *seat_lines(shown, room), question]))

@@ -195,16 +195,20 @@ def _ending(shown: Board) -> list[str]:
 def board_announcement(shown: Board, *, may_be_duplicate: bool = False) -> str:
     """The one message when all is paid, or when it closes."""
     total = format_sats(shown.sum_msat)
-    done = format_sats(shown.paid_msat) if shown.paid_msat else "nothing"
+    done = format_sats(shown.done_msat) if shown.done_msat else "nothing"
+    done = f"{done} paid" if shown.is_split else f"{done} given"
+    if shown.done_msat != shown.paid_msat:  # a part was settled without an invoice
+        received = format_sats(shown.paid_msat) if shown.paid_msat else "nothing"
+        done = f"{done}, {received} of it to the node"
     sign = FACE_SIGNS[Face.PAID]
     if shown.is_all_done:
         said = f"All parts of {total} are paid"
     elif shown.is_reached:
-        said = f"The goal of {total} is reached: {done} given"
+        said = f"The goal of {total} is reached: {done}"
     else:
         sign = FACE_SIGNS[Face.CANCELLED]
         what = f"split of {total}" if shown.is_split else "collection"
-        said = f"The {what} is closed: {done} {'paid' if shown.is_split else 'given'}"
+        said = f"The {what} is closed: {done}"
     lines = [f"{sign} {said}{short_memo(shown.memo)}."]
     if may_be_duplicate:
         lines.append(MAY_BE_DUPLICATE)
