@@ -147,8 +147,7 @@ async def test_there_is_one_rule_for_the_origin_and_an_index_for_each_query(
         ("invoices_board", " board_id > 0"),
         (
             "invoices_seat",
-            " board_id > 0 AND "
-            "(NOT replaced OR state IN ('asking', 'pending', 'open', 'settled'))",
+            " board_id > 0 AND (NOT replaced OR state IN ('asking', 'pending', 'open', 'settled'))",
         ),
         ("seats_token", " token <> ''"),
     }
