@@ -190,11 +190,17 @@ def _record(
     """Write the outcome where the group has not moved, and with it what the next step needs."""
     there = _there(tx, board.id)
     if do is not Do.REARRANGE and there.chat_id != board.chat_id:
-        # What was shown in the old group is void; that it was told is not.
+        # What was shown in the old group is void; what was told there was told.
         void = board_changes(**delivery.overtaken())
-        if columns.get("announced"):
-            void["announced"] = True
+        if "announced" in columns:
+            void["announced"] = columns["announced"]
+        if "remind_wanted" in columns:
+            void["remind_wanted"] = columns["remind_wanted"]
         return tx.boards.update(board.id, **void), False
+    if "duplicates" in columns and there.duplicates != board.duplicates:
+        # A press made another copy known: this one is edited once more, and then that one is.
+        columns = board_changes(**columns)
+        del columns["duplicates"]
     columns = prepared(there, columns, _as_written(tx, there, around), now)
     return tx.boards.update(board.id, **columns), True
 
