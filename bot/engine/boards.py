@@ -198,7 +198,13 @@ def _record(
                 void["announced"] = True
             if "unsure" in columns:
                 void["unsure"] = columns["unsure"]
+        if "remind_wanted" in columns:
+            void["remind_wanted"] = columns["remind_wanted"]
         return tx.boards.update(board.id, **void), False
+    if "duplicates" in columns and there.duplicates != board.duplicates:
+        # A press made another copy known: this one is edited once more, and then that one is.
+        columns = board_changes(**columns)
+        del columns["duplicates"]
     columns = prepared(there, columns, _as_written(tx, there, around), now)
     return tx.boards.update(board.id, **columns), True
 
