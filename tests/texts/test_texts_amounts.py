@@ -239,10 +239,7 @@ POTS = {
     ),
     Problem.ZERO: (
         "0 speakers",
-        (
-            "The amount can't be zero. "
-            "To let the payer choose, write any, for example any speakers."
-        ),
+        ("The amount can't be zero. To let the payer choose, write any, for example any speakers."),
     ),
 }
 

@@ -62,10 +62,7 @@ NOTICES = [
     ),
     (
         Notice(Kind.BOARD_STUCK, 7, "<KeyError>", step=Do.EDIT_CARD),
-        (
-            "I can't finish split or collection 7 (edit card: <KeyError>). "
-            "See the log for details."
-        ),
+        ("I can't finish split or collection 7 (edit card: <KeyError>). See the log for details."),
     ),
     (
         Notice(Kind.BOARD_STUCK, 7, "", step=Do.REARRANGE),
