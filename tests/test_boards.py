@@ -291,6 +291,19 @@ async def test_a_copy_of_a_board_that_nobody_knows_of_is_closed_by_a_reply_as_we
     await world.until(lambda: ", closed" in (second.text or ""))
 
 
+async def test_a_copy_of_a_board_is_kept_true_once_somebody_presses_it(world: World) -> None:
+    world.telegram.drop("sendMessage", acted=True, times=1)
+    await split(world)
+    world.clock.ahead_s += 60
+    await world.until(lambda: len(boards(world, world.group)) == 2)
+    copies = boards(world, world.group)
+    await my_part(world, copies[0], world.bert, 28_000)
+    await world.until(lambda: all('⚡ 28,000 sats: "Bert"' in (m.text or "") for m in copies))
+    world.telegram.say(world.group, world.anna, "/cancel", reply_to=copies[1])
+    await world.until(lambda: all(", closed" in (m.text or "") for m in copies))
+    assert not any(world.buttons(m) for m in copies)
+
+
 async def without_a_number(world: World) -> list[Message]:
     """A board's copies, of none of which Telegram told the number."""
     world.telegram.garble("sendMessage", '{"ok":true,"result":true}', acted=True, times=3)

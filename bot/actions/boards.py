@@ -12,7 +12,6 @@ from bot.actions.values import Asker, Origin, Place, Rules, draw
 from bot.config import InvoicesSettings
 from bot.core import collection, split, text, work
 from bot.core.board import (
-    LIVES_S,
     Board,
     BoardColumns,
     BoardKind,
@@ -58,6 +57,7 @@ class BoardActions:
         self._access = access
         self._places = places
         self._rules = Rules(access, settings.min_sats, settings.max_sats, settings.expiry_s)
+        self._lives_s = settings.board_expiry_s
         self._clock = clock
         self._bell = bell
 
@@ -140,7 +140,7 @@ class BoardActions:
             asker_name=asker.name,
             chat_title=place.title,
             asked_at=now - age_s,
-            ends_at=now + LIVES_S,
+            ends_at=now + self._lives_s,
             **work.new(now),
         )
         columns: BoardColumns = {**its_own, **wanted}

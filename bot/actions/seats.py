@@ -23,7 +23,7 @@ from bot.core.board import (
     board_changes,
     in_parts,
 )
-from bot.core.invoice import Invoice, PartKind, State
+from bot.core.invoice import Face, Invoice, PartKind, State, changes
 from bot.core.wishes import Change, Changing, Fixing, Joining, Leaving, Parting, Sitting, Splitting
 from bot.core.work import Do, Lane
 from bot.store import Tx
@@ -32,6 +32,8 @@ from bot.store import Tx
 #: seconds.
 OPEN_A_CHAT, OPEN_A_PERSON = 5, 3
 NEW_A_PERSON, NEW_WITHIN_S = 3, 600.0
+#: Seconds before the card of a part that is open is sent again.
+SHOWN_EVERY_S = 10.0
 
 
 # found
@@ -232,21 +234,53 @@ def part(
     seat = own if number is None else board.seat(number)
     if seat is None:
         return Parting.NOT_YOURS, None
-    if not board.takes_payments(now):
-        return Parting.PAID if seat.is_done else Parting.CLOSED, None
-    if seat.is_done:
-        return Parting.PAID_OWN if number is None else Parting.PAID, None
-    before = seat.part
-    if before is not None and seat.is_live:
-        if before.asker_id == by.id and not before.cancel_wanted:
-            return Parting.THERE, before
-        if not before.cancel_wanted:  # somebody else wants to pay it: the node's word comes first
-            before = tx.invoices.want_cancelled(before, now, by="" if by.hidden else by.name)
-        return Parting.CANCELLING, before
+    if seat.is_done or not board.takes_payments(now):
+        return _no_part(board, seat, now, is_own=number is None), None
+    if (there := _live_part(tx, seat, own, now)) is not None:
+        if there.cancel_wanted:
+            return Parting.CANCELLING, there
+        return _shown_again(tx, there, place, now)
     if tx.boards.parts_since(board.id, by.id, now - HOUR_S, now + HOUR_S) >= PARTS_AN_HOUR:
         return Parting.TOO_MANY, None
+    return Parting.ASKED, _new_part(tx, board, seat, own, by, place, drawn, now)
+
+
+def _no_part(board: Board, seat: Seat, now: float, *, is_own: bool) -> Parting:
+    """Why nothing has to be paid, or can be."""
+    if not board.takes_payments(now):
+        return Parting.PAID if seat.is_done else Parting.CLOSED
+    if not board.is_split:
+        return Parting.GIVEN
+    return Parting.PAID_OWN if is_own else Parting.PAID
+
+
+def _live_part(tx: Tx, seat: Seat, own: Seat, now: float) -> Invoice | None:
+    """The invoice of a seat that can be paid, as it is then; `own`: of who wants to pay it.
+
+    Where somebody else has it, its cancellation is wanted: the node's word comes before another.
+    """
+    if not seat.live:
+        return None
+    part = seat.live[0]
+    if part.asker_id == own.person_id or part.cancel_wanted:
+        return part
+    return tx.invoices.want_cancelled(part, now, by=own.public_name)
+
+
+def _new_part(
+    tx: Tx,
+    board: Board,
+    seat: Seat,
+    own: Seat,
+    by: Asker,
+    place: Place,
+    drawn: Drawn,
+    now: float,
+) -> Invoice:
+    """A new invoice for a seat; of a collection it asks first how much is given."""
     if not board.is_split:
         jobs.drop_question(tx, place.chat_id, place.thread_id, by.id)
+    before = seat.part
     row, _ = tx.invoices.add(
         origin_chat_id=board.origin_chat_id,
         origin_message_id=board.origin_message_id,
@@ -262,7 +296,7 @@ def part(
         chat_id=place.chat_id,
         reply_to=place.reply_to,
         asker_id=by.id,
-        asker_name=by.name,
+        asker_name=by.name if own.name or own.hidden else "",
         chat_title=board.chat_title,
         asked_at=now,
         amount_msat=seat.amount_msat if board.is_split else None,
@@ -272,7 +306,33 @@ def part(
     )
     if before is not None and not before.replaced:  # its card offers no renewal from now on
         tx.invoices.update(before.id, replaced=True, **work.wanted(now, Lane.COMMAND))
-    return Parting.ASKED, row
+    return row
+
+
+def _shown_again(tx: Tx, row: Invoice, place: Place, now: float) -> tuple[Parting, Invoice | None]:
+    """A part whose card somebody asks for once more, who may have deleted it: nobody tells the bot.
+
+    It is sent again, and kept true as well where it was before, if that is still there.
+    """
+    is_shown = row.card_id is not None and row.card_shown is row.face
+    is_new = abs(now - row.asked_at) < SHOWN_EVERY_S
+    if not is_shown or is_new or row.lane is Lane.OTHER_NODE:
+        return Parting.THERE, row
+    if not tx.memory.claim_hint("part shown", row.id, now=now, every_s=SHOWN_EVERY_S):
+        return Parting.THERE, row
+    before = (row.card_id, row.payment_request_id)
+    copies = {number: row.face for number in before if number is not None}
+    afresh = changes(
+        card_id=None,
+        card_shown=Face.NOTHING,
+        payment_request_id=None,
+        payment_request_shown=Face.NOTHING,
+        duplicates={**row.duplicates, **copies},
+        reply_to=place.reply_to,
+        **delivery.once_more(row, Do.SEND_CARD),
+        **work.wanted(now, Lane.COMMAND),
+    )
+    return Parting.ASKED, tx.invoices.update(row.id, **afresh)
 
 
 def _kind(board: Board, seat: Seat, by: Asker) -> PartKind:

@@ -77,7 +77,8 @@ class Admission:
         """Said once to each person in a chat, of all that came too late."""
         kind = f"late in {self._places.now(message.chat.id)}"
         claimed = await self._claim(kind, asker.id, every_s=TOO_LATE_S)
-        return [reply(message, texts.TOO_LATE)] if claimed else []
+        is_stranger = not self.may_ask(message, asker)
+        return [reply(message, texts.TOO_LATE, to_stranger=is_stranger)] if claimed else []
 
     async def stranger(self, message: Message, asker: Asker) -> list[Reply]:
         """Said once, quietly, to somebody who is not on the allow-list."""

@@ -97,6 +97,41 @@ class SideLane:
                 del self._waiting[person_id]
 
 
+class Pace:
+    """At most so many within so many seconds for each person, before anything is done for them."""
+
+    def __init__(self, event: str, *, most: int, within_s: float) -> None:
+        self._within_s = within_s
+        self._most = most
+        self._times: dict[int, deque[float]] = {}  # on the loop's clock
+        self._drops = Drops(event)
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def admit(self, person_id: int) -> bool:
+        """Whether one more is heard."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        times = self._times.get(person_id)
+        if times is None:
+            times = self._times[person_id] = deque(maxlen=self._most)
+            loop.call_later(self._within_s, self._forget, person_id)
+        if len(times) == self._most and now - times[0] < self._within_s:
+            self._drops.add("too many of one person")
+            return False
+        times.append(now)
+        return True
+
+    def _forget(self, person_id: int) -> None:
+        loop = asyncio.get_running_loop()
+        left_s = self._times[person_id][-1] + self._within_s - loop.time()
+        if left_s > 0:
+            loop.call_later(left_s, self._forget, person_id)
+        else:
+            del self._times[person_id]
+
+
 class Minutes:
     """When the next sentence may go out in each group: `A_MINUTE`, and as many that wait."""
 

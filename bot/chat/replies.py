@@ -18,7 +18,8 @@ from bot import logs, texts
 from bot.chat import messages
 from bot.chat.chats import Chats, Edit, Say
 from bot.chat.client import Naming
-from bot.chat.limits import SideLane
+from bot.chat.corrections import Corrections
+from bot.chat.limits import Pace, SideLane
 from bot.errors import NodeError, NodeTimeout, StoreUnavailable
 
 log = logs.get(__name__)
@@ -32,6 +33,8 @@ MAX_ANSWER = 200
 PRESSES_AT_ONCE = 8
 PRESSES_A_PERSON = 3
 PRESSES_IN_ALL = 200
+#: Presses of one person that are heard within so many seconds: no thumb is faster.
+PRESSES_HEARD, HEARD_WITHIN_S = 20, 2.0
 #: Seconds for an answer to a press: Telegram refuses later ones, and documents no time.
 ANSWER_WITHIN_S = 15.0
 #: Seconds for the question whether a name may be read: somebody waits to pay.
@@ -126,6 +129,8 @@ class Replies:
 
     def __init__(self, chats: Chats) -> None:
         self._chats = chats
+        #: Messages that were refused, and that an edit may correct.
+        self.corrections = Corrections()
         self._presses = SideLane(
             "presses not answered",
             at_once=PRESSES_AT_ONCE,
@@ -133,6 +138,7 @@ class Replies:
             in_all=PRESSES_IN_ALL,
             within_s=ANSWER_WITHIN_S,
         )
+        self._pace = Pace("presses not heard", most=PRESSES_HEARD, within_s=HEARD_WITHIN_S)
 
     def to_message(self, handle: Callable[[Message], Awaitable[Sequence[Reply]]]) -> Callback:
         """A callback of PTB's that sends what `handle` returns for a message."""
@@ -143,21 +149,29 @@ class Replies:
 
         return callback
 
-    def to_edit(self, handle: Callable[[Message], Awaitable[Sequence[Reply]]]) -> Callback:
-        """A callback of PTB's that sends what `handle` returns for an edited message."""
+    def corrected(self, handle: Callable[[Message], Awaitable[Sequence[Reply]]]) -> Callback:
+        """A callback of PTB's that sends what `handle` returns for an edited message.
+
+        An edit counts where the message was refused as it was before.
+        """
 
         async def callback(update: Update, _context: object) -> None:
-            if update.edited_message is not None:
-                self.send(await handle(update.edited_message))
+            edited = update.edited_message
+            if edited is not None and self.corrections.may_take(edited):
+                self.send(await handle(edited))
 
         return callback
 
     def to_press(self, handle: Callable[[CallbackQuery], Awaitable[Sequence[Reply]]]) -> Callback:
-        """A callback of PTB's that sends what `handle` returns for a press."""
+        """A callback of PTB's that sends what `handle` returns for a press.
+
+        One person's come at no faster pace than people press: each costs everybody's time.
+        """
 
         async def callback(update: Update, _context: object) -> None:
-            if update.callback_query is not None:
-                self.send(await handle(update.callback_query))
+            query = update.callback_query
+            if query is not None and self._pace.admit(query.from_user.id):
+                self.send(await handle(query))
 
         return callback
 

@@ -21,8 +21,8 @@ from bot.core.work import MAX_PAUSE_S, RESTS, Do, Key, Lane, Work, WorkColumns, 
 EDIT_EVERY_S = 3.0
 #: Edits of boards in one chat within so many seconds: there is room for everything else.
 EDITS_A_CHAT, EDITS_PER_S = 12, 60.0
-#: Seconds that a board lives.
-LIVES_S = 7 * 86_400.0
+#: Seconds that a board stays open, unless the settings say otherwise.
+LIVES_S = 7 * 86_400
 #: A seat has one open invoice; each person of a board so many that are not paid in an hour.
 PARTS_AN_HOUR = 5
 HOUR_S = 3600.0

@@ -36,7 +36,7 @@ _HAS_TOKEN = _s.token != sa.literal_column("''")
 _LANE: sa.BindParameter[Lane] = sa.bindparam("lane")
 _NOW: sa.BindParameter[float] = sa.bindparam("now")
 _DUE = (
-    sa.select(_b.id)
+    sa.select(*_ALL)
     .where(_b.lane == _LANE, _b.due_at <= _NOW)
     .order_by(_b.due_at)
     .limit(sa.bindparam("most"))
@@ -46,7 +46,7 @@ _DUE_ELSEWHERE = _DUE.where(_b.chat_id.not_in(sa.bindparam("busy", expanding=Tru
 _COUNT = (State.ASKING, State.PENDING, State.OPEN, State.SETTLED)
 #: What says something of a seat; spelled out, as the index for it says it. All that were closed and
 #: replaced say nothing, however many they are.
-_SAYS = sa.literal_column(
+_SAYS: sa.ColumnElement[bool] = sa.literal_column(
     "(NOT invoices.replaced OR invoices.state IN ('asking', 'pending', 'open', 'settled'))"
 )
 _NOT_CLOSED = _b.state.in_([each for each in BoardState if each is not BoardState.CLOSED])
@@ -216,6 +216,7 @@ class Boards(Noun):
         """Boards that are due now, the most urgent lane first, of each at most `limit`.
 
         `but`: lanes and chats that have enough in hand.
+        Without their seats: whoever takes one up reads it.
         """
         rows: list[Invoice | Board] = []
         more = False
@@ -224,8 +225,8 @@ class Boards(Noun):
             here: dict[str, Any] = {"lane": lane, "now": now, "most": limit}
             busy = [chat_id for lane_of, chat_id in but if lane_of == lane]
             statement = _DUE_ELSEWHERE if busy else _DUE
-            ids = self._connection.execute(statement, here | ({"busy": busy} if busy else {}))
-            found = [board for (each,) in ids.all() if (board := self.get(each)) is not None]
+            kept = self._connection.execute(statement, here | ({"busy": busy} if busy else {}))
+            found = [BOARDS.unpacked(each) for each in kept.all()]
             rows += found
             more = more or len(found) == limit
             next_at = self._connection.execute(_NEXT_DUE_AT, {"lane": lane, "now": now}).scalar()

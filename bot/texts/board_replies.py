@@ -38,7 +38,7 @@ ANY_BUTTON = "Let my wallet decide"
 HIDE_BUTTON, SHOW_BUTTON = "Hide my name", "Show my name"
 BACK_BUTTON = "Back"
 NOBODY_ELSE = "Nobody else has a part to pay."
-ALREADY_ASKED = "I have already asked the node for this gift."
+GIFT_CLOSED = f"This question is closed. To give, press {GIVE_BUTTON} in the group."
 SPLIT_IN_GROUPS = "A bill is split in a group: write /split there."
 COLLECT_IN_GROUPS = "A collection is made in a group: write /collect there."
 #: Labels of what can be done with a board.
@@ -145,6 +145,7 @@ def parting(came_of_it: Parting) -> str:
         Parting.THERE: "This is your invoice.",
         Parting.PAID: "This part is paid.",
         Parting.PAID_OWN: "Your part is paid.",
+        Parting.GIVEN: f"This gift is paid. To give again, press {GIVE_BUTTON} in the group.",
         Parting.CLOSED: _CLOSED,
         Parting.NOT_YOURS: (
             "This link is for somebody else, or no longer valid. "

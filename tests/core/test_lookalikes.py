@@ -30,6 +30,14 @@ INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u034f\u17b4\u180b\u180e\ufe0e\
 ACCENTS = "\u0300\u0301\u0308\u030b\u0312\u0313\u0315\u20dd\u20e3\u0489"
 
 
+@pytest.mark.parametrize("sign", "◻⬜□▢☐▭▯◽🔲▰▱▬■⬛⃞")
+def test_no_name_and_no_memo_has_what_a_board_marks_a_part_or_a_bar_with(sign: str) -> None:
+    assert is_sign(sign)
+    for line in (f"{sign} 28,000 sats: free", f"{sign}\ufe0f 28,000 sats: free"):
+        assert sign not in clean_name(line)
+        assert sign not in clean_quote(line)
+
+
 @pytest.mark.parametrize("mark", DOUBLE)
 def test_no_name_has_what_looks_like_its_quotation_marks(mark: str) -> None:
     assert is_double_quote(mark)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bot.core import collection
 from bot.core.amounts import Problem, format_sats
 from bot.core.split import (
     EXAMPLE,
@@ -135,6 +136,49 @@ def test_what_is_unclear_is_refused_with_an_example(
     assert refused.value.problem is problem
     if works is not None:
         assert refused.value.values["example"] == works
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "300/3 usd dinner",
+        "100/4 € dinner",
+        "100/4 $",
+        "100/4 dollars each",
+        "84/4 k",
+        "84/4 k pizza",
+        "84/4 K sats",
+        "100 sats/4 k",
+        "30/3 million",
+        "100/4 btc",
+        "100/4\nbtc",
+        "100/4 mBTC",
+        "100/4 %",
+        "100/4 * 2",
+        "100/4 + 10k",
+        "10/2 - 3",
+        "21/3 000 pizza",
+        "84k /4",
+        "84k/ 4",
+        "84/4k",
+        "0.001/4 btc",
+        "0.001/4btc",
+    ],
+)
+def test_nothing_of_an_amount_is_behind_the_slash(text: str) -> None:
+    with pytest.raises(AmountRefused) as refused:
+        bill(text)
+    assert bill(str(refused.value.values["example"]), max_sats=10**12).count
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["500/21 k", "any/21 k", "500k/21 usd", "500k/21 btc", "500k/21 000", "any /21k", "500k/ 21"],
+)
+def test_nothing_of_a_suggested_gift_is_apart_from_it(text: str) -> None:
+    with pytest.raises(AmountRefused) as refused:
+        collection.parse(text, min_sats=1, max_sats=MAX_SATS)
+    collection.parse(str(refused.value.values["example"]), min_sats=1, max_sats=MAX_SATS)
 
 
 @pytest.mark.parametrize("works", sorted({works for *_, works in REFUSED if works}))

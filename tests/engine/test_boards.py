@@ -185,3 +185,15 @@ async def test_what_follows_is_written_once(store: Store) -> None:
     seat = (await now(store, board)).seats[1]
     assert (seat.person_id, seat.name, seat.token, seat.leaving) == (0, "", "", False)
     assert BERT not in [each.person_id for each in (await now(store, board)).seats]
+
+
+async def test_an_end_that_may_be_in_a_group_that_moved_meanwhile_may_have_been_read(
+    store: Store,
+) -> None:
+    board = await bill(store, state=BoardState.CLOSED, sending=Do.ANNOUNCE)
+    await store.do(lambda tx: tx.chats.move(CHAT, -1009, NOW))
+    unknown: BoardColumns = {"unsure": frozenset({Do.ANNOUNCE})}
+    there, written = await store.do(boards._record, board, Do.ANNOUNCE, unknown, REACHED, NOW)
+    assert not written
+    assert there.may_be_duplicate(Do.ANNOUNCE)
+    assert there.shown == ""

@@ -98,6 +98,21 @@ async def test_another_bot_shows_what_is_unfinished_and_replies_to_no_number_of_
     assert (there.card_id, there.due_at) == (None, None)
 
 
+@pytest.mark.parametrize("how", ["the group moves", "another bot"])
+async def test_an_end_that_was_on_its_way_may_have_been_read_whatever_becomes_of_the_board(
+    store: Store, how: str
+) -> None:
+    """The next one says so."""
+    ends = await bill(store, 1, state=BoardState.CLOSED, sending=Do.ANNOUNCE)
+    shown = await bill(store, 2, sending=Do.SEND_CARD)
+    if how == "another bot":
+        await store.do(lambda tx: tx.chats.begin_again(NOW))
+    else:
+        await store.do(lambda tx: tx.chats.move(CHAT, -1009, NOW))
+    assert (await now(store, ends)).sending is Do.ANNOUNCE
+    assert (await now(store, shown)).sending is None
+
+
 async def test_boards_of_a_chat_that_is_heard_of_are_due(store: Store) -> None:
     waits = await bill(store, 1, lane=Lane.UNREACHABLE, due_at=None, state=BoardState.CLOSED)
     for_its_end = await bill(store, 2)

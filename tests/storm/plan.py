@@ -41,6 +41,7 @@ ENDINGS = (
     *["everybody pays"] * 4,
     *["cancelled while others pay"] * 3,
     *["cancelled by an admin while others pay"] * 2,
+    *["cancelled while the node is in trouble"] * 2,
     *["cancelled by the wrong person"] * 2,
     *["left"] * 2,
     "deleted",
@@ -54,10 +55,11 @@ WAYS = (
     *PAYING,
     *["leave"] * 2,
     *["leave while it is paid"] * 2,
+    *["leave while the node is in trouble"] * 2,
     *["leave while the split is cancelled", "stay", "press only", "pass the link on"],
 )
 #: Commands for each bill.
-COMMANDS_A_BILL = 10
+COMMANDS_A_BILL = 8
 KINDS = (*["invoice"] * 14, *["any"] * 2, *["question"] * 2, "bad")
 KILLS = (
     *["random"] * 5,

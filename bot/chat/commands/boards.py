@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from telegram import CallbackQuery, Message
 from telegram.ext import CallbackQueryHandler, CommandHandler, filters
@@ -24,7 +25,7 @@ from bot.chat.board_buttons import (
 from bot.chat.chats import Edit
 from bot.chat.client import Naming, TelegramBot
 from bot.chat.replies import Answer, IfNamed, Replies, Reply, reply
-from bot.chat.targets import AtNode, Targets
+from bot.chat.targets import AtNode, Targets, as_named
 from bot.chat.updates import PtbApplication
 from bot.core.board import Board
 from bot.core.inbound import receivable_of
@@ -65,11 +66,14 @@ class Boards:
     def register(self, application: PtbApplication) -> None:
         """Who handles what."""
         callback, to_press = self._replies.to_message, self._replies.to_press
+        corrected = self._replies.corrected
         linked = messages.ADDRESSED & filters.ChatType.PRIVATE & _HasToken()
         on_boards = "|".join(OnBoard)
         for handler in (
             CommandHandler("split", callback(self.split), filters=messages.ASKS),
             CommandHandler("collect", callback(self.collect), filters=messages.ASKS),
+            CommandHandler("split", corrected(self.split), filters=messages.EDITED),
+            CommandHandler("collect", corrected(self.collect), filters=messages.EDITED),
             CommandHandler("start", callback(self.start), filters=linked),
             CallbackQueryHandler(to_press(self.pressed), pattern=f"^({on_boards}):"),
             CallbackQueryHandler(to_press(self.pressed_to_pay_for), pattern=f"^{PAY_FOR}:"),
@@ -126,7 +130,9 @@ class Boards:
         try:
             came_of_it, board = await make(asker, place, self._admission.age_s(message))
         except Refused as error:
+            self._replies.corrections.note(message, refused=True)
             return [reply(message, texts.refusal(error))]
+        self._replies.corrections.note(message, refused=False)
         if came_of_it is Splitting.TOO_LATE:
             return await self._admission.too_late(message, asker)
         said = texts.splitting(came_of_it)
@@ -220,14 +226,17 @@ class Boards:
     # in private
 
     async def start(self, message: Message) -> Sequence[Reply]:
-        """/start <token>, of a link: the invoice of that seat, or how a board is managed."""
-        token = messages.after_command(message)
-        if token.startswith(MANAGE_LINK):
-            return await self._manage(message, token.removeprefix(MANAGE_LINK))
-        by, place = messages.asker(message), messages.place(message, self._places)
+        """/start <token>, of a link: the invoice of that seat, or how a board is managed.
+
+        Anybody may come by a link. Who is not on the list hears something now and then, and after
+        everybody else.
+        """
+        token, by = messages.after_command(message), messages.asker(message)
         if (late := await self._admission.late(message, by)) is not None:
             return late
-        came_of_it, row = await self._actions.part(token, by, place)
+        if token.startswith(MANAGE_LINK):
+            return await self._manage(message, token.removeprefix(MANAGE_LINK))
+        came_of_it, row = await self._actions.part(token, by, messages.place(message, self._places))
         if came_of_it in (Parting.ASKED, Parting.AGAIN):
             return []
         is_stranger = not self._admission.may_ask(message, by)
@@ -257,14 +266,18 @@ class Boards:
 
     async def _manage(self, message: Message, handle: str) -> Sequence[Reply]:
         asker = messages.asker(message)
+        is_stranger = not self._admission.may_ask(message, asker)
+        if is_stranger and not await self._admission.may_be_answered(asker):
+            return []
+        say = partial(reply, message, to_stranger=is_stranger)
         board = await self._actions.by_handle(handle)
         if board is None:
-            return [reply(message, texts.sitting(Sitting.NOT_TRACKED))]
+            return [say(texts.sitting(Sitting.NOT_TRACKED))]
 
         async def then() -> Sequence[Reply]:
-            return [reply(message, texts.manage(board), keyboard=board_buttons.manage(board))]
+            return [say(texts.manage(board), keyboard=board_buttons.manage(board))]
 
-        no, unknown = reply(message, texts.NOT_ALLOWED), reply(message, texts.TRY_AGAIN)
+        no, unknown = say(texts.NOT_ALLOWED), say(texts.TRY_AGAIN)
         return await self._targets.if_allowed(board, asker, then, [no], [unknown])
 
     async def pressed_to_manage(self, query: CallbackQuery) -> Sequence[Reply]:
@@ -276,7 +289,13 @@ class Boards:
             return [Answer(query.id, query.from_user.id, said, alert=True)]
 
         async def act(query: CallbackQuery, board: Board, by: Asker) -> Sequence[Reply]:
-            return await self._changed(query, board, by, press)
+            async def then(by: Asker) -> Sequence[Reply]:
+                return await self._changed(query, board, by, press)
+
+            if press.change is not Change.CLOSE or by.id == board.asker_id:
+                return await then(by)
+            unknown = [Answer(query.id, by.id, texts.TRY_AGAIN, alert=True)]
+            return as_named(board.chat_id, query.from_user, then, unknown)
 
         return await self._if_allowed(query, board, act)
 
