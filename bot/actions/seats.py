@@ -232,7 +232,7 @@ def part(
         return Parting.AGAIN, None
     board, own = found
     seat = own if number is None else board.seat(number)
-    if seat is None:
+    if seat is None or (number is not None and not board.is_split):  # a gift is nobody else's
         return Parting.NOT_YOURS, None
     if seat.is_done or not board.takes_payments(now):
         return _no_part(board, seat, now, is_own=number is None), None

@@ -193,13 +193,13 @@ def _record(
     if do is not Do.REARRANGE and there.chat_id != board.chat_id:
         # What was shown in the old group is void; that it was told, or may have been, is not.
         void = board_changes(**delivery.overtaken())
-        if do is Do.ANNOUNCE:
+        if do in (Do.ANNOUNCE, Do.REMIND):
             if columns.get("announced"):
                 void["announced"] = True
+            if "remind_wanted" in columns:
+                void["remind_wanted"] = columns["remind_wanted"]
             if "unsure" in columns:
                 void["unsure"] = columns["unsure"]
-        if "remind_wanted" in columns:
-            void["remind_wanted"] = columns["remind_wanted"]
         return tx.boards.update(board.id, **void), False
     if "duplicates" in columns and there.duplicates != board.duplicates:
         # A press made another copy known: this one is edited once more, and then that one is.

@@ -145,8 +145,14 @@ class Chats(Noun):
 
     def _void_boards(self, now: float, *here: sa.ColumnElement[bool]) -> None:
         """Boards that are unfinished are shown afresh; of the others nothing can be edited."""
-        gone: dict[str, Any] = {"card_id": None, "before_id": None, "duplicates": {}}
-        void = {**gone, "shown": "", "move_wanted": False, **delivery.overtaken()}
+        void: dict[str, Any] = {
+            "card_id": None,
+            "shown": "",
+            "before_id": None,
+            "move_wanted": False,
+            "duplicates": {},
+            **delivery.overtaken(),
+        }
         afresh = BOARDS.packed({**void, **work.moved(now)})
         is_kept = _b.sending.in_(delivery.KEPT_IN_A_MOVE)
         afresh["sending"] = sa.case((is_kept, _b.sending), else_=afresh["sending"])
@@ -154,8 +160,8 @@ class Chats(Noun):
         is_closed = sa.func.coalesce(_b.state, "") == BoardState.CLOSED
         is_finished = sa.and_(is_closed, _b.announced)
         self._connection.execute(sa.update(boards).where(~is_finished, *here).values(**afresh))
-        voided = sa.update(boards).where(is_finished, *here).values(**BOARDS.packed(gone))
-        self._connection.execute(voided)
+        gone = BOARDS.packed({name: void[name] for name in _OF_MESSAGES})
+        self._connection.execute(sa.update(boards).where(is_finished, *here).values(**gone))
 
     def _put_chat(self, chat_id: int, **columns: Any) -> None:
         self._put(chats, {"chat_id": chat_id}, columns, new={"unreachable": False})
