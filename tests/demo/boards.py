@@ -70,6 +70,13 @@ def led(board: Locator, name: str, button: str) -> None:
     start.click()
 
 
+def question(page: Page) -> Locator:
+    """How much is given, asked in private."""
+    asked = page.locator("article.by-bot", has=page.get_by_text(texts.ANY_BUTTON)).last
+    expect(asked).to_be_visible()
+    return pinned(asked)
+
+
 def seated(page: Page, board: Locator, name: str, memo: str) -> Locator:
     """Led to a part; its card in private."""
     led(board, name, texts.PAY_BUTTON)

@@ -23,6 +23,7 @@ from tests.demo.boards import (
     pay,
     pay_button,
     pinned,
+    question,
     seated,
     spent,
 )
@@ -101,13 +102,6 @@ def ask_now(board: Locator) -> None:
     expect(board.page.get_by_role("dialog")).to_contain_text(texts.fixing(Fixing.FIXED))
     board.page.keyboard.press("Enter")
     expect(pay_button(board)).to_be_visible()
-
-
-def question(page: Page) -> Locator:
-    """How much is given, asked in private."""
-    asked = page.locator("article.by-bot", has=page.get_by_text(texts.ANY_BUTTON)).last
-    expect(asked).to_be_visible()
-    return pinned(asked)
 
 
 def test_who_drops_out_is_paid_for_by_another_until_all_is_paid(page: Page) -> None:
@@ -250,7 +244,7 @@ def test_the_tour_reads_what_a_board_waits_for(page: Page) -> None:
     expect(tour).to_contain_text("Press the picture to pay.")
     tour.get_by_role("link", name="Friday dinner").click()
     key(taxi, texts.MANAGE_BUTTON).click()
-    expect(tour).to_contain_text("or closes it")
+    expect(tour).to_contain_text("What Ben presses here changes the board")
 
 
 def test_names_are_offered_as_they_are_typed(page: Page) -> None:

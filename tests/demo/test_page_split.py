@@ -17,12 +17,16 @@ from tests.demo.boards import (
     FREE,
     PAID,
     TAKEN,
+    asked_for,
     back_to_the_group,
     board,
     expect_seats,
     key,
+    led,
     pay,
     pay_button,
+    pinned,
+    question,
     seated,
     spent,
     split,
@@ -231,18 +235,69 @@ def test_the_picture_of_a_board_for_the_readme(
 
 
 def photograph(page: Page, file: Path) -> None:
-    """A board in the group, as a picture: two parts are paid, one is taken, one free."""
+    """A board in the group, as a picture: Ben has paid for two, Chloé has a part to pay."""
     page.get_by_role("button", name="Close the tour").click()
     speak_as(page, "Ben")
-    say(page, "What a dinner! How much is my part?")
+    say(page, "What a dinner! Dmitri, yours is on me.")
     dinner = split(page, "84k/4", "dinner")
-    pay(seated(page, dinner, "Ben", "dinner"), 21_000)
+    bens = seated(page, dinner, "Ben", "dinner")
+    pay(bens, 21_000)
+    back_to_the_group(page, "Ben")
+    # of a part that has no invoice yet none has to be cancelled first
+    speak_as(page, "Dmitri")
+    pay_button(dinner).click()
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_focused()
+    back_to_the_group(page, "Dmitri")
+    speak_as(page, "Ben")
+    pay_button(dinner).click()
+    page.get_by_role("button", name="Dmitri Volkov: 21,000 sats").click()
+    expect_payable(card(page, "dinner"))
+    pay(pinned(card(page, "dinner")), 21_000)
     back_to_the_group(page, "Ben")
     seated(page, dinner, "Chloé", "dinner")
     back_to_the_group(page, "Chloé")
     speak_as(page, "Ada")
     page.get_by_role("link", name="Ada’s private chat").click()
     back_to_the_group(page, "Ada")
-    expect_seats(dinner, f"{PAID} Ada", f"{PAID} Ben", f"{TAKEN} Chloé", FREE)
+    expect_seats(dinner, f"{PAID} Ada", f"{PAID} Ben", f"{PAID} Dmitri Ben", f"{TAKEN} Chloé")
     expect(dinner).to_be_in_viewport(ratio=1)
+    take_picture(page, file)
+
+
+@pytest.mark.parametrize("size", [ViewportSize(width=390, height=740)], ids=[""])
+def test_the_picture_of_a_collection_for_the_readme(
+    browser: Browser, tmp_path: Path, size: ViewportSize
+) -> None:
+    file = picture_file("collection.png", tmp_path)
+    context = browser.new_context(viewport=size, device_scale_factor=2, locale="en-GB")
+    with Demo("--port", "0") as demo:
+        someone = Visitor(context, demo.address())
+        photograph_gifts(someone.visit(), file)
+        context.close()
+    assert someone.complaints == []
+    with Image.open(file) as image:
+        assert image.size == (780, 1480)
+
+
+def photograph_gifts(page: Page, file: Path) -> None:
+    """A collection on a phone, as a picture: three have given, of whom one is not named."""
+    page.get_by_role("button", name="Close the tour").click()
+    speak_as(page, "Dmitri")
+    say(page, "Mia turns 40 on Sunday!")
+    command = "/collect 100k/21k a present"
+    present = asked_for(page, command, "Ada", button=texts.GIVE_BUTTON)
+    for name in ("Ben", "Chloé", "Dmitri"):
+        led(present, name, texts.GIVE_BUTTON)
+        asked = question(page)
+        if name == "Chloé":
+            key(asked, texts.HIDE_BUTTON).click()
+            expect(key(asked, texts.SHOW_BUTTON)).to_be_visible()
+        key(asked, "21,000 sats").click()
+        pay(asked, 21_000)
+        back_to_the_group(page, name)
+    speak_as(page, "Ada")
+    expect(present).to_contain_text("63,000 sats of 100,000 sats")
+    expect_seats(present, f"{PAID} Ben", f"{PAID} Dmitri")
+    expect(page.locator(".toast")).to_have_count(0)
+    expect(present).to_be_in_viewport(ratio=1)
     take_picture(page, file)

@@ -144,7 +144,7 @@ function askHint(message, who) {
     return ["Press an amount, or send a number.", ...(hide ? [" ", strong(hide), ` keeps ${who} off the board.`] : [])];
   }
   if (has(message, "for")) return [`Choose whose part ${who} pays: its card comes here.`];
-  if (has(message, "m")) return [`Here ${who} frees parts, reminds, moves the board or closes it.`];
+  if (has(message, "m")) return [`What ${who} presses here changes the board.`];
   if (!leave) return ["Press the picture to pay."];
   return [`Press the picture to pay ${who}’s part, `, strong(leave), " to drop out, or ", strong(others), "."];
 }
@@ -190,6 +190,10 @@ function onMessage({ message, before }) {
 
 /** Start the tour. */
 export function startTour() {
+  // toasts come below it, however many lines it has
+  new ResizeObserver(() => {
+    document.documentElement.style.setProperty("--tour", `${$("tour").offsetHeight}px`);
+  }).observe($("tour"));
   for (const kind of ["snapshot", "room", "speaker", "gone", "offer"]) on(kind, draw);
   on("message", onMessage);
   on("paid", () => ["ask", "pay"].includes(step) && go("split"));
