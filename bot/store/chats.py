@@ -138,7 +138,8 @@ class Chats(Noun):
     def _wake_boards(self, now: float, chat_id: int) -> None:
         """The boards of a chat are shown as they are; one that is open waited for its end."""
         due = BOARDS.packed(work.reachable(now))
-        waits = sa.or_(_b.lane == Lane.UNREACHABLE, _b.state == BoardState.OPEN)
+        goes_on = _b.state.in_([BoardState.JOINING, BoardState.OPEN])
+        waits = sa.or_(_b.lane == Lane.UNREACHABLE, goes_on)
         here = (_b.chat_id == chat_id, waits)
         self._connection.execute(sa.update(boards).where(*here).values(**due))
 
@@ -147,6 +148,7 @@ class Chats(Noun):
         void: dict[str, Any] = {
             "card_id": None,
             "shown": "",
+            "duplicates": {},
             "before_id": None,
             "move_wanted": False,
             **delivery.overtaken(),
@@ -156,8 +158,8 @@ class Chats(Noun):
         is_closed = sa.func.coalesce(_b.state, "") == BoardState.CLOSED
         is_finished = sa.and_(is_closed, _b.announced)
         self._connection.execute(sa.update(boards).where(~is_finished, *here).values(**afresh))
-        gone = sa.update(boards).where(is_finished, *here).values(card_id=None)
-        self._connection.execute(gone)
+        gone = BOARDS.packed({"card_id": None, "duplicates": {}, "before_id": None})
+        self._connection.execute(sa.update(boards).where(is_finished, *here).values(**gone))
 
     def _put_chat(self, chat_id: int, **columns: Any) -> None:
         self._put(chats, {"chat_id": chat_id}, columns, new={"unreachable": False})
