@@ -143,13 +143,13 @@ def sit(
 
 
 def _seat_for(board: Board, by: Asker) -> Seat | None:
-    """Theirs that is to be paid, that is kept for them, that is paid, or a free one."""
-    mine = [seat for seat in board.seats if seat.person_id == by.id]
+    """Theirs or one that is kept for them, first what is to be paid; or a free one."""
     username = by.username.casefold()
-    kept = [seat for seat in board.unpaid if username and seat.username == username]
-    unpaid = [seat for seat in mine if not seat.is_done]
+    mine = [seat for seat in board.seats if seat.person_id == by.id]
+    kept = [seat for seat in board.seats if username and seat.username == username]
+    own = sorted([*mine, *kept], key=lambda seat: seat.is_done)
     free = [seat for seat in board.seats if seat.is_free]
-    return next(iter([*unpaid, *kept, *mine, *free]), None)
+    return next(iter([*own, *free]), None)
 
 
 def _gift_for(tx: Tx, board: Board, by: Asker) -> Seat | None:
@@ -232,7 +232,7 @@ def part(
         return Parting.AGAIN, None
     board, own = found
     seat = own if number is None else board.seat(number)
-    if seat is None:
+    if seat is None or (number is not None and not board.is_split):  # a gift is nobody else's
         return Parting.NOT_YOURS, None
     if seat.is_done or not board.takes_payments(now):
         return _no_part(board, seat, now, is_own=number is None), None

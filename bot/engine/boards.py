@@ -35,7 +35,7 @@ from bot.core.work import EDITS, RESTS, Do
 from bot.engine import effects
 from bot.engine.hand import TICK_S, Hand
 from bot.engine.patience import Patience
-from bot.errors import ChatMoved
+from bot.errors import ChatMoved, ChatRefused
 from bot.pauses import jitter
 from bot.places import Places
 from bot.store import Bell, Store, Tx
@@ -46,6 +46,9 @@ class Shows(Protocol):
 
     async def do(self, do: Do, board: Board) -> Sent:
         """Take a step. Raises `ChatError`."""
+
+    def tell_refused(self, board: Board, refusal: ChatRefused) -> None:
+        """Tell who asked that its chat does not take it, best effort; returns at once."""
 
 
 class BoardWorker:
@@ -137,6 +140,8 @@ class BoardWorker:
 
     async def _spread(self, verdict: BoardVerdict, board: Board, began_at: float) -> None:
         effects.tell(verdict, board, self._owners)
+        if verdict.refusal is not None:
+            self._shows.tell_refused(board, verdict.refusal)
         if verdict.is_lost:
             await self._places.lost(board.chat_id, must=True, asked_at=began_at)
 
@@ -193,12 +198,18 @@ def _record(
     if do is not Do.REARRANGE and there.chat_id != board.chat_id:
         # What was shown in the old group is void; that it was told, or may have been, is not.
         void = board_changes(**delivery.overtaken())
-        if do is Do.ANNOUNCE:
+        if do in (Do.ANNOUNCE, Do.REMIND):
             if columns.get("announced"):
                 void["announced"] = True
+            if "remind_wanted" in columns:
+                void["remind_wanted"] = columns["remind_wanted"]
             if "unsure" in columns:
                 void["unsure"] = columns["unsure"]
         return tx.boards.update(board.id, **void), False
+    if "duplicates" in columns and there.duplicates != board.duplicates:
+        # A press made another copy known: this one is edited once more, and then that one is.
+        columns = board_changes(**columns)
+        del columns["duplicates"]
     columns = prepared(there, columns, _as_written(tx, there, around), now)
     return tx.boards.update(board.id, **columns), True
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from bot.core.amounts import format_sats
 from bot.core.board import Board, BoardState, Seat, SeatState, in_parts
-from bot.core.invoice import Face, PartKind
+from bot.core.invoice import Audience, Face, PartKind
 from bot.core.notices import Kind, Notice
 from bot.core.split import MIN_SEATS, described
 from bot.core.text import MAX_TEXT, length
-from bot.texts.cards import FACE_SIGNS, MAY_BE_DUPLICATE
+from bot.texts.cards import FACE_SIGNS, MAY_BE_DUPLICATE, WHY_IN_PRIVATE
 from bot.texts.phrases import count, escape, long_memo, moment, name, node_of, remark, short_memo
 
 #: Names that are shown; the others are folded.
@@ -192,14 +192,39 @@ def _ending(shown: Board) -> list[str]:
     return [f"Closed by {who}. Nothing more can be paid." if who else "Nothing more can be paid."]
 
 
-def board_announcement(shown: Board, *, may_be_duplicate: bool = False) -> str:
-    """The one message when all is paid, or when it closes."""
+def board_refused(shown: Board, *, is_closed: bool) -> str:
+    """Tells who asked in private that their board is nowhere; `is_closed`: so is its topic.
+
+    Without its memo, which may be what was refused.
+    """
+    where, total = name(shown.chat_title), format_sats(shown.sum_msat)
+    what = f"split of {total}" if shown.is_split else "collection"
+    here = f" in {where}" if where else ""
+    why = "I can't write in that topic" if is_closed else "Telegram rejected its message"
+    return (
+        f"{FACE_SIGNS[Face.CANCELLED]} Your {what}{here} is closed: {why}. "
+        "Nobody can pay it. Please ask for it again."
+    )
+
+
+def board_announcement(
+    shown: Board,
+    *,
+    may_be_duplicate: bool = False,
+    is_bare: bool = False,
+    in_private: bool = False,
+) -> str:
+    """The one message when all is paid, or when it closes.
+
+    `is_bare`: without what people wrote; `in_private`: to who asked, as its chat does not take it.
+    """
     total = format_sats(shown.sum_msat)
     done = format_sats(shown.done_msat) if shown.done_msat else "nothing"
     done = f"{done} paid" if shown.is_split else f"{done} given"
     if shown.done_msat != shown.paid_msat:  # a part was settled without an invoice
         received = format_sats(shown.paid_msat) if shown.paid_msat else "nothing"
         done = f"{done}, {received} of it to the node"
+    memo = "" if is_bare else short_memo(shown.memo)
     sign = FACE_SIGNS[Face.PAID]
     if shown.is_all_done:
         said = f"All parts of {total} are paid"
@@ -209,7 +234,9 @@ def board_announcement(shown: Board, *, may_be_duplicate: bool = False) -> str:
         sign = FACE_SIGNS[Face.CANCELLED]
         what = f"split of {total}" if shown.is_split else "collection"
         said = f"The {what} is closed: {done}"
-    lines = [f"{sign} {said}{short_memo(shown.memo)}."]
+    lines = [f"{sign} {said}{memo}."]
+    if in_private:
+        lines.append(WHY_IN_PRIVATE[Audience.ASKER])
     if may_be_duplicate:
         lines.append(MAY_BE_DUPLICATE)
     return "\n".join(lines)

@@ -251,6 +251,25 @@ def test_the_one_message_at_the_end_says_what_came_of_it(shown: Board, says: str
     assert twice == f"{says}\nThis may be a duplicate of a message above."
 
 
+def test_an_end_that_its_chat_does_not_take_is_told_without_what_people_wrote() -> None:
+    closed = board(*SEATS[1:], state=BoardState.CLOSED)
+    assert parsed(texts.board_announcement(closed, is_bare=True, in_private=True))["text"] == (
+        "🚫 The split of 84,000 sats is closed: 28,000 sats paid.\n"
+        "I can't write to the chat where you asked for it."
+    )
+
+
+def test_who_asked_hears_of_a_board_that_telegram_does_not_take() -> None:
+    assert parsed(texts.board_refused(board(chat_title="Friends"), is_closed=False))["text"] == (
+        '🚫 Your split of 56,000 sats in "Friends" is closed: Telegram rejected its message. '
+        "Nobody can pay it. Please ask for it again."
+    )
+    assert parsed(texts.board_refused(pot(), is_closed=True))["text"] == (
+        "🚫 Your collection is closed: I can't write in that topic. "
+        "Nobody can pay it. Please ask for it again."
+    )
+
+
 def test_a_reminder_mentions_who_has_not_paid_and_says_what_to_do() -> None:
     seats = [
         *SEATS,

@@ -293,6 +293,11 @@ MADE: dict[str, Make] = {
     "board with many": lambda o: plain(bill(BoardState.OPEN, o, folded=True)),
     **of_each("board of a collection", BoardState, lambda state, o: plain(pot(state, o))),
     **of_each("board_announcement", [True, False], lambda paid, o: plain(bill_over(paid, o))),
+    **of_each(
+        "board_refused",
+        [True, False],
+        lambda is_closed, o: plain(texts.board_refused(unpaid(o), is_closed=is_closed)),
+    ),
     **of_each("manage", [None, *Change], lambda asked, o: plain(managed(asked, o))),
     "reminder": lambda o: plain(texts.reminder(unpaid(o), may_be_duplicate=True)),
     "part_label": lambda o: texts.part_label(unpaid(o).seats[0]),

@@ -116,6 +116,8 @@ SAID = [
     *(said for each in Splitting if (said := texts.splitting(each))),
     *(said for each in Closing if (said := texts.closing(each))),
     *(said for each in Parting if (said := texts.parting(each))),
+    *(texts.board_announcement(board(), is_bare=True, in_private=each) for each in (True, False)),
+    *(texts.board_refused(board(), is_closed=each) for each in (True, False)),
     *(texts.joining(each) for each in Joining),
     *(texts.fixing(each) for each in Fixing),
     *(texts.changing(change, each) for change in Change for each in Changing),
