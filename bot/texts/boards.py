@@ -219,11 +219,8 @@ def board_announcement(
     `is_bare`: without what people wrote; `in_private`: to who asked, as its chat does not take it.
     """
     total = format_sats(shown.sum_msat)
-    done = format_sats(shown.done_msat) if shown.done_msat else "nothing"
+    done = format_sats(shown.paid_msat) if shown.paid_msat else "nothing"
     done = f"{done} paid" if shown.is_split else f"{done} given"
-    if shown.done_msat != shown.paid_msat:  # a part was settled without an invoice
-        received = format_sats(shown.paid_msat) if shown.paid_msat else "nothing"
-        done = f"{done}, {received} of it to the node"
     memo = "" if is_bare else short_memo(shown.memo)
     sign = FACE_SIGNS[Face.PAID]
     if shown.is_all_done:
