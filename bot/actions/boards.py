@@ -31,6 +31,8 @@ OPEN_A_CHAT = 5
 NEW_A_PERSON, NEW_WITHIN_S = 3, 600.0
 #: Bytes of a token: nobody guesses it.
 TOKEN_BYTES = 16
+#: Seconds for which a press brings its card: whoever follows the link meanwhile finds it there.
+JUST_ASKED_S = 30.0
 
 
 class BoardActions:
@@ -103,13 +105,18 @@ class BoardActions:
     ) -> tuple[Sitting, str]:
         """A seat for this person, and the token of its link. The chat has to be the board's.
 
+        Its invoice is asked for at once, so that it waits for them in their private chat. Where the
+        bot cannot write there, it waits for their START.
         `message_id`: the message that has the button; None where that is not known.
         """
-        token = secrets.token_urlsafe(TOKEN_BYTES)
-        came_of_it, token, board = await self._store.do(
-            _sit, handle, chat_id, message_id, by, token
+        now, token = self._clock(), secrets.token_urlsafe(TOKEN_BYTES)
+        drawn = draw(self._rules, now)
+        came_of_it, token, row = await self._store.do(
+            _sit, handle, chat_id, message_id, by, token, drawn, now
         )
-        if board is not None:
+        if row is not None:
+            self._bell.ring(row.key, row.chat_id, fresh=row)
+        if came_of_it is Sitting.SEATED:
             self._bell.ring_due()
         return came_of_it, token
 
@@ -118,9 +125,12 @@ class BoardActions:
         now = self._clock()
         drawn = draw(self._rules, now)
         came_of_it, row = await self._store.do(_part, token, by, place, drawn, now)
+        if row is not None and now - row.asked_at < JUST_ASKED_S:
+            if came_of_it is Parting.ASKED:
+                self._bell.ring(row.key, row.chat_id, fresh=row)
+            return Parting.ASKED, row  # what was asked for by the press is on its way
         if row is not None:
-            fresh = row if came_of_it is Parting.ASKED else None
-            self._bell.ring(row.key, row.chat_id, fresh=fresh)
+            self._bell.ring(row.key, row.chat_id)
         return came_of_it, row
 
     async def board_of(self, chat_id: int, message_id: int, handle: str) -> Board | None:
@@ -191,8 +201,15 @@ def _split(
 
 
 def _sit(
-    tx: Tx, handle: str, chat_id: int, message_id: int | None, by: Asker, token: str
-) -> tuple[Sitting, str, Board | None]:
+    tx: Tx,
+    handle: str,
+    chat_id: int,
+    message_id: int | None,
+    by: Asker,
+    token: str,
+    drawn: Drawn,
+    now: float,
+) -> tuple[Sitting, str, Invoice | None]:
     board = tx.boards.by_handle(handle)
     # A duplicate of its message is as good: the button says which board it is.
     if board is None or board.chat_id != chat_id:
@@ -213,7 +230,8 @@ def _sit(
         board.id, seat.number, person_id=by.id, name=by.name, token=token, leaving=False
     )
     tx.boards.touch(board.id)
-    return Sitting.SEATED, token, board
+    came_of_it, row = _ask(tx, board, seat, by, by.id, drawn, now)
+    return Sitting.SEATED, token, row if came_of_it is Parting.ASKED else None
 
 
 def _part(
@@ -222,7 +240,13 @@ def _part(
     found = tx.boards.by_token(token)
     if found is None or found[1].person_id != by.id:
         return Parting.NOT_YOURS, None
-    board, seat = found
+    return _ask(tx, *found, by, place.chat_id, drawn, now)
+
+
+def _ask(
+    tx: Tx, board: Board, seat: Seat, by: Asker, chat_id: int, drawn: Drawn, now: float
+) -> tuple[Parting, Invoice | None]:
+    """The invoice of a seat that is this person's, in their private chat."""
     if seat.is_done:
         return Parting.PAID, None
     if board.state is not BoardState.OPEN or now >= board.ends_at:
@@ -240,7 +264,7 @@ def _part(
         renewal=0 if seat.part is None else seat.part.renewal + 1,
         bot_id=board.bot_id,
         board_id=board.id,
-        chat_id=place.chat_id,
+        chat_id=chat_id,
         asker_id=by.id,
         asker_name=by.name,
         chat_title=board.chat_title,
