@@ -7,7 +7,7 @@ import pytest
 from bot import texts
 from bot.core.board import LIVES_S
 from bot.core.invoice import Face
-from bot.core.wishes import Parting, Sitting, Splitting
+from bot.core.wishes import Leaving, Parting, Sitting, Splitting
 from bot.demo.node import CANCELED, SETTLED
 from bot.demo.telegram import Chat, Message, User, start_token
 from tests.faces import Role
@@ -376,3 +376,22 @@ async def test_payments_that_come_together_edit_their_board_three_times_at_most(
         world.node.pay(world.request_in(card))
     await board(world, world.group, "all paid")
     assert len(shown.versions) - known <= 3
+
+
+async def test_leaving_that_comes_again_leaves_the_invoice_after_it_alone(world: World) -> None:
+    """After a kill Telegram delivers a press again, when its person may have come back."""
+    shown = await split(world)
+    card = await my_part(world, shown, world.bert, 28_000)
+    data = card.reply_markup["inline_keyboard"][0][0]["callback_data"]  # type: ignore[index]
+    world.telegram.press(card.chat, world.bert, card.id, text="Not me")
+    await world.becomes(card, Face.CANCELLED)
+    await world.until(lambda: '"Bert"' not in (shown.text or ""))
+    again = await my_part(world, shown, world.bert, 28_000)
+    user = {"id": world.bert.id, "is_bot": False, "first_name": "Bert"}
+    query = {"id": "77", "from": user, "chat_instance": "1", "data": data}
+    message = world.telegram.message_json(card)
+    world.telegram.push_raw_update({"callback_query": {**query, "message": message}})
+    says = texts.leaving(Leaving.NOT_TRACKED)
+    await world.until(lambda: any(call.params.get("text") == says for call in world.telegram.calls))
+    world.node.pay(world.request_in(again))
+    await board(world, world.group, '✅ 28,000 sats: "Bert"')

@@ -285,7 +285,9 @@ def _leave(tx: Tx, payment_hash: bytes) -> Leaving:
     if row is None or board is None:
         return Leaving.NOT_TRACKED
     seat = next((seat for seat in board.seats if seat.number == row.part), None)
-    if seat is None or seat.person_id != row.asker_id:
+    # A press may come again once its person has come back: that is another invoice.
+    is_newest = seat is not None and seat.part is not None and seat.part.id == row.id
+    if seat is None or not is_newest or seat.person_id != row.asker_id:
         return Leaving.NOT_TRACKED
     if seat.is_done:
         return Leaving.PAID
