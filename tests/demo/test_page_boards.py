@@ -224,11 +224,13 @@ def test_a_board_that_moves_to_the_end_leaves_nothing_behind(visitor: Visitor) -
 
 def test_the_tour_reads_what_a_board_waits_for(page: Page) -> None:
     tour = page.locator("#tour")
-    taxi = asked_for(page, "/split 42k taxi", "Ben", button=texts.JOIN_BUTTON)
-    expect(tour).to_contain_text(f"{texts.JOIN_BUTTON}. Then {texts.ASK_BUTTON} as Ben")
-    speak_as(page, "Chloé")
-    key(taxi, texts.JOIN_BUTTON).click()
-    speak_as(page, "Ben")
+    taxi = asked_for(page, "/split 63k taxi", "Ada", button=texts.JOIN_BUTTON)
+    expect(tour).to_contain_text(f"{texts.JOIN_BUTTON}. Then {texts.ASK_BUTTON} as Ada")
+    for name in ("Chloé", "Ben"):
+        speak_as(page, name)
+        key(taxi, texts.JOIN_BUTTON).click()
+        expect(taxi.locator(".text")).to_contain_text(name)
+    speak_as(page, "Ada")
     ask_now(taxi)
     expect(tour).to_contain_text(f"Speak as each friend in turn and press {texts.PAY_BUTTON}")
 
@@ -243,8 +245,9 @@ def test_the_tour_reads_what_a_board_waits_for(page: Page) -> None:
     key(newest(page, "Whose part"), "free: 21,000 sats").click()
     expect(tour).to_contain_text("Press the picture to pay.")
     tour.get_by_role("link", name="Friday dinner").click()
+    speak_as(page, "Ada")
     key(taxi, texts.MANAGE_BUTTON).click()
-    expect(tour).to_contain_text("What Ben presses here changes the board")
+    expect(tour).to_contain_text("What Ada presses here changes the board")
 
 
 def test_names_are_offered_as_they_are_typed(page: Page) -> None:
