@@ -10,6 +10,7 @@ from bot.core.invoice import Face
 from bot.core.wishes import Parting, Sitting, Splitting
 from bot.demo.node import CANCELED, SETTLED
 from bot.demo.telegram import Chat, Message, User, start_token
+from tests.faces import Role
 from tests.world import NAME, World
 
 
@@ -96,7 +97,44 @@ async def test_a_link_is_worth_nothing_to_somebody_else(world: World) -> None:
         await world.said(world.private(person), texts.parting(Parting.NOT_YOURS))
     world.telegram.start_bot(world.anna, "x" * 22)
     await world.said(world.private(world.anna), texts.parting(Parting.NOT_YOURS), 2)
-    assert not world.node.invoices
+    await world.node.until(lambda: len(world.node.invoices) == 1)  # Bert's own
+    for person in (world.stranger, world.anna):
+        assert all(world.face(m) is Role.SENTENCE for m in world.ours(world.private(person)))
+
+
+async def test_a_press_brings_the_card_to_people_who_use_the_bot_and_its_link_one_card_only(
+    world: World,
+) -> None:
+    shown = await split(world)
+    chat = world.private(world.bert)
+    world.telegram.start_bot(world.bert)
+    await world.until(lambda: world.ours(chat))
+    before = len(world.ours(chat))
+    press = world.telegram.press(shown.chat, world.bert, shown.id, text="Pay my part")
+    card = await world.shown(chat, Face.OPEN, sats=28_000)
+    await press.answer
+    world.telegram.follow(press)
+    world.telegram.say(chat, world.bert, "/id")
+    await world.until(lambda: str(world.bert.id) in (world.ours(chat)[-1].text or ""))
+    assert len(world.ours(chat)) == before + 2  # the card, and the answer to that
+    assert world.face(card) is Face.OPEN
+    assert len(world.node.invoices) == 1
+
+
+async def test_the_card_of_somebody_who_never_opened_the_bot_waits_for_their_start(
+    world: World,
+) -> None:
+    shown = await split(world)
+    world.telegram.join(world.group, world.stranger)
+    press = world.telegram.press(shown.chat, world.stranger, shown.id, text="Pay my part")
+    await world.node.until(lambda: len(world.node.invoices) == 1)
+    await press.answer
+    assert not world.ours(world.private(world.stranger))
+    world.telegram.follow(press)
+    card = await world.shown(world.private(world.stranger), Face.OPEN, sats=28_000)
+    world.node.pay(world.request_in(card))
+    await board(world, world.group, '✅ 28,000 sats: "Sven"')
+    assert len(world.node.invoices) == 1
 
 
 async def test_who_leaves_frees_the_seat_once_the_node_has_cancelled(world: World) -> None:

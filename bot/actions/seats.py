@@ -32,6 +32,8 @@ from bot.store import Tx
 #: seconds.
 OPEN_A_CHAT, OPEN_A_PERSON = 5, 3
 NEW_A_PERSON, NEW_WITHIN_S = 3, 600.0
+#: Seconds for which a press is known by its number: Telegram keeps updates for a day.
+PRESS_S = 86_400.0
 #: Seconds before the card of a part that is open is sent again.
 SHOWN_EVERY_S = 10.0
 
@@ -210,6 +212,9 @@ def leave(tx: Tx, payment_hash: bytes, now: float) -> Leaving:
     seat = None if row is None or board is None else board.seat(row.part)
     if row is None or board is None or seat is None or seat.person_id != row.asker_id:
         return Leaving.NOT_TRACKED
+    # A press may come again once its person has come back: that is another invoice.
+    if seat.part is None or seat.part.id != row.id:
+        return Leaving.NOT_TRACKED
     if seat.is_done:
         return Leaving.PAID
     tx.boards.update_seat(board.id, seat.number, leaving=True)
@@ -243,6 +248,16 @@ def part(
     if tx.boards.parts_since(board.id, by.id, now - HOUR_S, now + HOUR_S) >= PARTS_AN_HOUR:
         return Parting.TOO_MANY, None
     return Parting.ASKED, _new_part(tx, board, seat, own, by, place, drawn, now)
+
+
+def bring(tx: Tx, token: str, by: Asker, drawn: Drawn, now: float) -> Invoice | None:
+    """A new invoice of a part, for whoever has just pressed; None where there is one, or none can
+    be: the link says why. Of a collection it is asked first how much is given."""
+    found = tx.boards.by_token(token)
+    if found is None or not found[0].is_split or found[1].is_live:
+        return None
+    came_of_it, row = part(tx, token, None, by, Place(by.id), drawn, now)
+    return row if came_of_it is Parting.ASKED else None
 
 
 def _no_part(board: Board, seat: Seat, now: float, *, is_own: bool) -> Parting:
@@ -375,8 +390,15 @@ def hide(tx: Tx, payment_hash: bytes, is_hidden: bool) -> Invoice | None:
 # those who manage it
 
 
-def change(tx: Tx, board_id: int, wanted: Change, number: int, by: Asker, now: float) -> Changing:
-    """What those who manage a board want of it, and what follows: it waits for no edit."""
+def change(
+    tx: Tx, board_id: int, wanted: Change, number: int, by: Asker, press: str, now: float
+) -> Changing:
+    """What those who manage a board want of it, and what follows: it waits for no edit.
+
+    `press`: its number by Telegram, "" of a command. One that is delivered again changes nothing.
+    """
+    if press and not tx.memory.claim_hint(f"press {press}", board_id, now=now, every_s=PRESS_S):
+        return Changing.AGAIN
     came_of_it = _change(tx, board_id, wanted, number, by, now)
     if came_of_it in (Changing.DONE, Changing.LATER):
         tx.boards.rearrange(board_id, now)

@@ -146,6 +146,7 @@ class Changing(StrEnum):
 
     DONE = "done"
     LATER = "later"  # once the node has cancelled its invoice
+    AGAIN = "again"  # delivered again
     PAID = "paid"  # the part is
     NOTHING = "nothing"  # to do
     TOO_SOON = "too soon"  # after the last time

@@ -189,6 +189,7 @@ class Boards:
         """A seat, and the link to the private chat."""
         came_of_it, token = await self._actions.sit(handle, chat_id, by)
         if came_of_it is Sitting.SEATED:
+            await self._actions.bring(token, by)
             return Answer(query.id, by.id, "", url=self._link(token))
         return Answer(query.id, by.id, texts.sitting(came_of_it), alert=True)
 
@@ -238,6 +239,8 @@ class Boards:
             return await self._manage(message, token.removeprefix(MANAGE_LINK))
         came_of_it, row = await self._actions.part(token, by, messages.place(message, self._places))
         if came_of_it in (Parting.ASKED, Parting.AGAIN):
+            return []
+        if came_of_it is Parting.THERE and row is not None and self._actions.is_on_its_way(row):
             return []
         is_stranger = not self._admission.may_ask(message, by)
         if is_stranger and not await self._admission.may_be_answered(by):
@@ -306,7 +309,9 @@ class Boards:
         change, said = press.change, ""
         asked = change if change in OF_A_SEAT and not press.number else None
         if change is not None and asked is None:
-            came_of_it = await self._actions.change(board.id, change, press.number, by)
+            came_of_it = await self._actions.change(
+                board.id, change, press.number, by, press=query.id
+            )
             said = texts.changing(change, came_of_it)
             board = await self._actions.by_handle(press.handle) or board
         answer = Answer(query.id, by.id, said)
