@@ -9,10 +9,17 @@ from telegram.constants import ParseMode
 
 from bot import logs, texts
 from bot.chat.board_buttons import under_board
-from bot.chat.chats import Chats
-from bot.core.board import Board, Sent
+from bot.chat.chats import Chats, Say
+from bot.core.board import MAX_REFUSALS, Board, Sent
 from bot.core.work import Do, Lane
-from bot.errors import ChatRefused, MessageGone
+from bot.errors import (
+    ChatForbidden,
+    ChatMoved,
+    ChatRefused,
+    MessageGone,
+    TopicClosed,
+    TopicGone,
+)
 
 log = logs.get(__name__)
 
@@ -41,14 +48,64 @@ class Boards:
             case Do.REMOVE_BEFORE:
                 await self._remove_before(board)
             case Do.ANNOUNCE:
-                text = texts.board_announcement(board, may_be_duplicate=may_be_duplicate)
-                await self._send(board, text, None, reply_to=board.card_id)
+                await self._announce(board, is_last=board.attempts_at(do) + 1 >= MAX_REFUSALS)
             case Do.REMIND:
                 text = texts.reminder(board, may_be_duplicate=may_be_duplicate)
                 await self._send(board, text, None, reply_to=board.card_id)
             case _:
                 raise ValueError(f"not a step of a board in a chat: {do}")
         return Sent(board.face)
+
+    def tell_refused(self, board: Board, refusal: ChatRefused) -> None:
+        """Tell who asked in private that Telegram does not take their board, best effort."""
+        if board.asker_id > 0:
+            text = texts.board_refused(board, is_closed=isinstance(refusal, TopicClosed))
+            self._chats.say(Say(board.asker_id, text))
+
+    async def _announce(self, board: Board, *, is_last: bool) -> None:
+        """Where Telegram refuses it again and again, without what people wrote.
+
+        In the end, or where the topic is closed, it is told to who asked in private.
+        """
+        first = board.attempts_at(Do.ANNOUNCE) == 0
+        try:
+            await self._announce_to(board, board.chat_id, is_bare=False)
+        except TopicGone:
+            raise
+        except ChatRefused as refusal:
+            is_closed = isinstance(refusal, TopicClosed)
+            if first and not is_closed:  # once may be a slip
+                raise
+            if not is_closed:
+                log.warning("board announced without names and memo", detail=refusal.detail)
+                try:
+                    return await self._announce_to(board, board.chat_id, is_bare=True)
+                except ChatRefused:
+                    if not is_last:
+                        raise
+            await self._announce_in_private(board, refusal)
+
+    async def _announce_in_private(self, board: Board, refusal: ChatRefused) -> None:
+        """Raises the refusal where it reaches nobody."""
+        if board.asker_id <= 0:
+            raise refusal
+        for is_bare in (False, True):
+            try:
+                return await self._announce_to(board, board.asker_id, is_bare=is_bare)
+            except (ChatForbidden, ChatRefused, ChatMoved) as error:
+                log.info("board not announced in private", detail=error.detail, **board.tag)
+                if not isinstance(error, ChatRefused):
+                    break
+        raise refusal
+
+    async def _announce_to(self, board: Board, chat_id: int, *, is_bare: bool) -> None:
+        text = texts.board_announcement(
+            board,
+            may_be_duplicate=board.may_be_duplicate(Do.ANNOUNCE),
+            is_bare=is_bare,
+            in_private=chat_id != board.chat_id,
+        )
+        await self._send(board, text, None, reply_to=board.card_id, chat_id=chat_id)
 
     def _text(self, board: Board, *, may_be_duplicate: bool = False) -> str:
         payee = None if board.asker_id in self._owners else self._payee()
@@ -61,17 +118,21 @@ class Boards:
         markup: InlineKeyboardMarkup | None,
         *,
         reply_to: int | None = None,
+        chat_id: int | None = None,
     ) -> int:
+        """`chat_id`: somebody's private chat in place of the board's own."""
+        to = board.chat_id if chat_id is None else chat_id
+        is_here = to == board.chat_id
         message = await self._chats.send(
-            board.chat_id,
+            to,
             board.urgency,
             lambda bot: bot.send_message(
-                board.chat_id,
+                to,
                 text,
                 parse_mode=ParseMode.HTML,
                 reply_markup=markup,
-                message_thread_id=board.thread_id,
-                reply_to_message_id=reply_to or board.reply_to,
+                message_thread_id=board.thread_id if is_here else None,
+                reply_to_message_id=(reply_to or board.reply_to) if is_here else None,
                 allow_sending_without_reply=True,
             ),
         )

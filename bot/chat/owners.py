@@ -19,6 +19,7 @@ COLLECTED = frozenset(
         Kind.CARD_UNTRUE,
         Kind.BOARD_REFUSED,
         Kind.BOARD_UNTRUE,
+        Kind.BOARD_UNTOLD,
         Kind.INBOUND_TOO_LITTLE,
     }
 )

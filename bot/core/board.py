@@ -29,6 +29,9 @@ HOUR_S = 3600.0
 #: Seconds between two reminders, and between two messages at the bottom of the chat.
 REMIND_EVERY_S = HOUR_S
 MOVE_EVERY_S = 60.0
+#: Refusals of one step in a row after which Telegram is believed, and the first pause between, in
+#: seconds.
+MAX_REFUSALS, REFUSED_AGAIN_S = 3, 1.0
 #: What a message shows of which the bot has only just heard: no face.
 ANY_FACE = "?"
 #: Copies of a board's message that are kept true.

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 
 from bot.core import delivery, work
 from bot.core.board import (
+    MAX_REFUSALS,
     MOVE_EVERY_S,
+    REFUSED_AGAIN_S,
     Board,
     BoardColumns,
     BoardState,
@@ -32,10 +34,6 @@ from bot.errors import (
     TopicGone,
 )
 
-#: Refusals of one step in a row after which Telegram is believed, and the first pause between, in
-#: seconds.
-MAX_REFUSALS, REFUSED_AGAIN_S = 3, 1.0
-
 _DONE = {
     Do.REARRANGE: "board rearranged",
     Do.SEND_CARD: "board sent",
@@ -49,12 +47,16 @@ _DONE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardVerdict:
-    """What is to be written, logged and told; `is_lost`: nothing reaches its chat now."""
+    """What is to be written, logged and told; `is_lost`: nothing reaches its chat now.
+
+    `refusal`: why its chat will never show it, which is told to who asked.
+    """
 
     columns: BoardColumns
     events: tuple[Event, ...] = ()
     notices: tuple[Notice, ...] = ()
     is_lost: bool = False
+    refusal: ChatRefused | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,14 @@ def judge_board(
         events=() if came.event is None else (came.event,),
         notices=came.notices,
         is_lost=is_lost,
+        refusal=_refusal(came, result),
     )
+
+
+def _refusal(came: _Came, result: Sent | Rearranged | Exception) -> ChatRefused | None:
+    if not came.columns.get("undeliverable"):
+        return None
+    return result if isinstance(result, ChatRefused) else ChatRefused()
 
 
 def _changes_nothing(

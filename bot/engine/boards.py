@@ -35,7 +35,7 @@ from bot.core.work import EDITS, RESTS, Do
 from bot.engine import effects
 from bot.engine.hand import TICK_S, Hand
 from bot.engine.patience import Patience
-from bot.errors import ChatMoved
+from bot.errors import ChatMoved, ChatRefused
 from bot.pauses import jitter
 from bot.places import Places
 from bot.store import Bell, Store, Tx
@@ -46,6 +46,9 @@ class Shows(Protocol):
 
     async def do(self, do: Do, board: Board) -> Sent:
         """Take a step. Raises `ChatError`."""
+
+    def tell_refused(self, board: Board, refusal: ChatRefused) -> None:
+        """Tell who asked that its chat does not take it, best effort; returns at once."""
 
 
 class BoardWorker:
@@ -137,6 +140,8 @@ class BoardWorker:
 
     async def _spread(self, verdict: BoardVerdict, board: Board, began_at: float) -> None:
         effects.tell(verdict, board, self._owners)
+        if verdict.refusal is not None:
+            self._shows.tell_refused(board, verdict.refusal)
         if verdict.is_lost:
             await self._places.lost(board.chat_id, must=True, asked_at=began_at)
 

@@ -45,10 +45,6 @@ def _either(
     }
 
 
-#: What a board knows of its messages, beside what they show.
-_OF_MESSAGES = ("card_id", "before_id", "move_wanted", "duplicates")
-
-
 class Chats(Noun):
     """Chats by Telegram's id. Times in Unix seconds."""
 
@@ -152,9 +148,9 @@ class Chats(Noun):
         void: dict[str, Any] = {
             "card_id": None,
             "shown": "",
+            "duplicates": {},
             "before_id": None,
             "move_wanted": False,
-            "duplicates": {},
             **delivery.overtaken(),
         }
         afresh = BOARDS.packed({**void, **work.moved(now)})
@@ -164,7 +160,9 @@ class Chats(Noun):
         is_closed = sa.func.coalesce(_b.state, "") == BoardState.CLOSED
         is_finished = sa.and_(is_closed, _b.announced)
         self._connection.execute(sa.update(boards).where(~is_finished, *here).values(**afresh))
-        gone = BOARDS.packed({name: void[name] for name in _OF_MESSAGES})
+        gone = BOARDS.packed(
+            {"card_id": None, "duplicates": {}, "before_id": None, "move_wanted": False}
+        )
         self._connection.execute(sa.update(boards).where(is_finished, *here).values(**gone))
 
     def _put_chat(self, chat_id: int, **columns: Any) -> None:

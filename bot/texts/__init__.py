@@ -40,6 +40,7 @@ from bot.texts.boards import (
     PAY_BUTTON,
     board,
     board_announcement,
+    board_refused,
     reminder,
 )
 from bot.texts.cards import (
@@ -137,6 +138,7 @@ __all__ = [
     "asked_to_renew",
     "board",
     "board_announcement",
+    "board_refused",
     "card",
     "changing",
     "closing",

@@ -60,7 +60,7 @@ _REJECTED = f"Telegram rejected its message. {_CLOSED}"
 _REPLACED = "A new invoice was requested."
 _GOES = {Face.OPEN: "payable to", Face.PAID: "paid to"}
 MAY_BE_DUPLICATE = "<i>This may be a duplicate of a message above.</i>"
-_WHY_IN_PRIVATE = {
+WHY_IN_PRIVATE = {
     Audience.ASKER: "I can't write to the chat where you asked for it.",
     Audience.OWNERS: "You get this as the bot's owner: I can't write to the person who asked.",
 }
@@ -137,7 +137,7 @@ def _why_elsewhere(row: Invoice) -> list[str]:
         whose = part_of(row, row.asker_id)
         return [f"{whose[0].upper()}{whose[1:]}."]
     is_elsewhere = row.origin_chat_id < 0 < row.chat_id
-    return [_WHY_IN_PRIVATE[Audience.ASKER]] if is_elsewhere else []
+    return [WHY_IN_PRIVATE[Audience.ASKER]] if is_elsewhere else []
 
 
 def _state_line(row: Invoice, face: Face) -> str:
@@ -329,7 +329,7 @@ def announcement(
     lines += test_network(row)
     lines += [] if is_bare else memo(row.memo)
     if to is not Audience.CHAT:
-        lines.append(_WHY_IN_PRIVATE[to])
+        lines.append(WHY_IN_PRIVATE[to])
     if may_be_duplicate:
         lines.append(MAY_BE_DUPLICATE)
     return _fitting(lines, MAX_TEXT)

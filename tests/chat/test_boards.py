@@ -63,7 +63,7 @@ def test_the_buttons_under_a_board_are_what_can_be_done_with_it(
     assert labels(board_buttons.under_board(board(state=state, kind=kind))) == says
 
 
-ALL = [["Free a part", "One part more"], ["Settled otherwise", "Not settled"]]
+ALL = [["Free a part", "Add a part"], ["Settled otherwise", "Not settled"]]
 ALL += [["Remind", "Move to the end"], ["Close"]]
 
 

@@ -58,8 +58,8 @@ REFUSED = [
     ("any/any", Problem.SUGGESTION_UNREADABLE, "any/21k"),
     ("500k/500,001", Problem.SUGGESTION_ABOVE_GOAL, WITH_SUGGESTION),
     # what is wrong with an amount is said as everywhere
-    ("0", Problem.ZERO, EXAMPLE),
-    ("0/5", Problem.ZERO, EXAMPLE),
+    ("0", Problem.ZERO, "any speakers"),
+    ("0/5", Problem.ZERO, "any speakers"),
     ("speakers", Problem.NOT_A_NUMBER, EXAMPLE),
     ("-5", Problem.NEGATIVE, EXAMPLE),
     ("500 k", Problem.SEPARATE_MULTIPLIER, EXAMPLE),
