@@ -212,9 +212,9 @@ def leave(tx: Tx, payment_hash: bytes, now: float) -> Leaving:
     seat = None if row is None or board is None else board.seat(row.part)
     if row is None or board is None or seat is None or seat.person_id != row.asker_id:
         return Leaving.NOT_TRACKED
-    # A press may come again once its person has come back: that is another invoice.
     if seat.part is None or seat.part.id != row.id:
-        return Leaving.NOT_TRACKED
+        # A press may come again once its person has come back: that is another invoice.
+        return Leaving.PAID if seat.is_paid else Leaving.NOT_TRACKED
     if seat.is_done:
         return Leaving.PAID
     tx.boards.update_seat(board.id, seat.number, leaving=True)

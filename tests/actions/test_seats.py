@@ -348,6 +348,20 @@ async def test_nobody_frees_a_seat_that_is_not_theirs(table: Table) -> None:
     assert (await table.seat(board, 2)).person_id == CORA.id
 
 
+async def test_leaving_that_comes_again_leaves_the_invoice_after_it_alone(table: Table) -> None:
+    """After a kill Telegram delivers a press again, when its person may have come back."""
+    board = await table.split("84k/2")
+    old = await table.part(board, BERT, state=State.OPEN)
+    assert await table.boards.leave(old.payment_hash) is Leaving.LEAVING
+    await table.becomes(old, State.CANCELLED)
+    again = await table.part(board, BERT, state=State.OPEN)
+    assert await table.boards.leave(old.payment_hash) is Leaving.NOT_TRACKED
+    assert not (await table.seat(board, 2)).leaving
+    assert not (await table.row(again)).cancel_wanted
+    await table.becomes(again, State.SETTLED)
+    assert await table.boards.leave(old.payment_hash) is Leaving.PAID
+
+
 async def test_who_has_left_may_sit_again_with_another_link(table: Table) -> None:
     board = await table.split("84k/2")
     row = await table.part(board, BERT, state=State.EXPIRED)

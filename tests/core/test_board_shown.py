@@ -232,7 +232,7 @@ def renewable(seat: Seat, *, now: float = NOW, mine: Any = None, **changes: Any)
 
 
 @pytest.mark.parametrize("state", DEAD)
-def test_the_newest_part_of_ones_own_seat_may_be_renewed(state: State) -> None:
+def test_only_the_newest_part_of_ones_own_seat_may_be_renewed(state: State) -> None:
     assert renewable(taken(state))
     assert not renewable(taken(state), now=END)
     for closed in (JOINING, CLOSING, CLOSED):
