@@ -7,7 +7,7 @@ import pytest
 from bot import texts
 from bot.core.board import LIVES_S
 from bot.core.invoice import Face
-from bot.core.wishes import Parting, Sitting, Splitting
+from bot.core.wishes import Leaving, Parting, Sitting, Splitting
 from bot.demo.node import CANCELED, SETTLED
 from bot.demo.telegram import Chat, Message, User, start_token
 from tests.faces import Role
@@ -154,6 +154,25 @@ async def test_who_leaves_frees_the_seat_once_the_node_has_cancelled(world: Worl
     other = await my_part(world, shown, stranger, 42_000)
     world.node.pay(world.request_in(other))
     await board(world, world.group, '✅ 42,000 sats: "Sven"')
+
+
+async def test_leaving_that_comes_again_leaves_the_invoice_after_it_alone(world: World) -> None:
+    """After a kill Telegram delivers a press again, when its person may have come back."""
+    shown = await split(world)
+    card = await my_part(world, shown, world.bert, 28_000)
+    data = (card.reply_markup or {})["inline_keyboard"][0][0]["callback_data"]
+    world.telegram.press(card.chat, world.bert, card.id, text="Not me")
+    await world.becomes(card, Face.CANCELLED)
+    await world.until(lambda: '"Bert"' not in (shown.text or ""))
+    again = await my_part(world, shown, world.bert, 28_000)
+    user = {"id": world.bert.id, "is_bot": False, "first_name": "Bert"}
+    query = {"id": "77", "from": user, "chat_instance": "1", "data": data}
+    message = world.telegram.message_json(card)
+    world.telegram.push_raw_update({"callback_query": {**query, "message": message}})
+    says = texts.leaving(Leaving.NOT_TRACKED)
+    await world.until(lambda: any(call.params.get("text") == says for call in world.telegram.calls))
+    world.node.pay(world.request_in(again))
+    await board(world, world.group, '✅ 28,000 sats: "Bert"')
 
 
 async def test_a_payment_that_is_faster_than_leaving_wins(world: World) -> None:

@@ -217,6 +217,9 @@ def leave(tx: Tx, payment_hash: bytes, now: float) -> Leaving:
         return Leaving.PAID if seat.is_paid else Leaving.NOT_TRACKED
     if seat.is_done:
         return Leaving.PAID
+    # A press may come again once its person has come back: that is another invoice.
+    if row.id not in {part.id for part in (seat.part, *seat.live) if part is not None}:
+        return Leaving.NOT_TRACKED
     tx.boards.update_seat(board.id, seat.number, leaving=True)
     tx.boards.touch(board.id)
     tx.boards.rearrange(board.id, now)
