@@ -160,6 +160,7 @@ async def test_a_board_closes_itself_once_its_time_is_over(world: World) -> None
     card = await my_part(world, shown, world.bert, 28_000)
     await board(world, world.group, '"Bert"')
     world.clock.ahead_s += LIVES_S + 1
+    world.telegram.say(world.group, world.bert, "/id")  # and Telegram says what time it is
     await board(world, world.group, ", closed")
     assert world.face(card) is not Face.OPEN
 
