@@ -127,6 +127,7 @@ class Parts:
         self.places = Places(store, clock, self.bell)
         self.access = Access(settings.access, settings.limits)
         self.chats = Chats(telegram_bot)
+        self.ages = Ages(clock)
         self._node_and_engine(settings, node)
         self._conversation(settings)
 
@@ -178,6 +179,7 @@ class Parts:
             patience=patience,
             bell=self.bell,
             clock=self.clock,
+            surely_at=self.ages.earliest_now,
         )
         self.hands = Hands(
             store=self.store,
@@ -192,7 +194,7 @@ class Parts:
         """Updates → rows and replies. A family of commands is a line of the list at the end."""
         replies = Replies(self.chats)
         faults = Faults(access=self.access, places=self.places, replies=replies)
-        ages = self.ages = Ages(self.clock)
+        ages = self.ages
         self.intake = Intake(
             self.telegram_bot,
             self.application,

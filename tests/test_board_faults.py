@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import grpc
 import pytest
 
+from bot.core.board import LIVES_S
 from bot.core.invoice import Face
 from bot.core.notices import Kind
 from bot.demo.node import CANCELED, SETTLED
@@ -291,3 +294,62 @@ async def test_an_end_that_nobody_can_be_told_is_told_to_the_owners(
 async def _said_in(world: World, chat: Chat) -> Message:
     world.telegram.say(chat, world.anna, "/split 84k/2 pizza")
     return await board(world, chat)
+
+
+# a clock that is wrong
+
+
+class HostClock:
+    """The clock of the bot's host alone: Telegram and the node have the right one."""
+
+    def __init__(self, ahead_s: float = 0.0) -> None:
+        self.ahead_s = ahead_s
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead_s
+
+
+async def split_by(world: World, host: HostClock) -> Message:
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_bot(host)
+    world.telegram.say(world.group, world.anna, "/split 84k/3 pizza")
+    return await board(world, world.group)
+
+
+async def test_a_clock_that_is_ahead_for_a_moment_closes_no_board(world: World) -> None:
+    host = HostClock()
+    shown = await split_by(world, host)
+    card = await my_part(world, shown, world.bert, 28_000)
+    host.ahead_s = LIVES_S + 86_400
+    for person in (world.anna, world.owner):  # both have steps of their own meanwhile
+        world.telegram.press(shown.chat, person, shown.id, text="Pay my part")
+    await board(world, world.group, '"Anna')
+    host.ahead_s = 0
+    world.node.pay(world.request_in(card))
+    await world.becomes(card, Face.PAID, 30.0)
+    await board(world, world.group, '✅ 28,000 sats: "Bert"')
+    assert ", clos" not in (shown.text or "")
+    assert world.buttons(shown)
+
+
+async def test_a_clock_that_was_behind_closes_no_board_early(world: World) -> None:
+    host = HostClock(-30 * 86_400)
+    shown = await split_by(world, host)
+    host.ahead_s = 0
+    await my_part(world, shown, world.bert, 28_000)
+    await board(world, world.group, '"Bert"')
+    assert ", clos" not in (shown.text or "")
+
+
+async def test_a_board_ends_after_a_clock_was_ahead(world: World) -> None:
+    host = HostClock()
+    shown = await split_by(world, host)
+    host.ahead_s = LIVES_S + 60
+    press = world.telegram.press(shown.chat, world.bert, shown.id, text="Pay my part")
+    await press.answer
+    await board(world, world.group, '"Bert"')
+    host.ahead_s = 0
+    await my_part(world, shown, world.bert, 28_000)
+    world.clock.ahead_s = host.ahead_s = LIVES_S + 60
+    world.telegram.say(world.group, world.anna, "/id")  # and Telegram says what time it is
+    await board(world, world.group, ", closed")

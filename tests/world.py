@@ -139,11 +139,11 @@ class World:
         await self.telegram.stop()
         await self.node.stop()
 
-    async def start_bot(self) -> None:
-        """Start the bot; it is up once it asks for updates."""
+    async def start_bot(self, clock: Callable[[], float] | None = None) -> None:
+        """Start the bot; it is up once it asks for updates. `clock`: of its host alone."""
         self._stop = asyncio.Event()
         self._running = asyncio.ensure_future(
-            app.run(self.settings(), clock=self.clock, stop=self._stop)
+            app.run(self.settings(), clock=clock or self.clock, stop=self._stop)
         )
         before = self.polls()
         await self.until(lambda: self.polls() > before or self._running is None)

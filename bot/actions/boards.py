@@ -79,10 +79,12 @@ class BoardActions:
         people: Sequence[Person] = (),
         *,
         age_s: float = 0.0,
+        at: float = 0.0,
     ) -> tuple[Splitting, Board | None]:
         """A bill for `what`, a sum, how many or whose parts, and a memo; the board where it is new.
 
-        `people`: who is named in `what`; `age_s`: how long ago it was written. Raises `Refused`.
+        `people`: who is named in `what`; `age_s`: how long ago it was written; `at`: what time it
+        is by somebody else's clock, in Unix seconds. Raises `Refused`.
         """
         named = [replace(each, asks=_is(each, asker)) for each in people]
         if age_s > TOO_LATE_S:
@@ -99,10 +101,17 @@ class BoardActions:
             memo=text.memo(bill.memo),
             state=BoardState.OPEN if bill.count else BoardState.JOINING,
         )
-        return await self._new(asker, origin, place, columns, self._seats(bill, asker), age_s)
+        return await self._new(asker, origin, place, columns, self._seats(bill, asker), age_s, at)
 
     async def collect(
-        self, asker: Asker, origin: Origin, place: Place, what: str, *, age_s: float = 0.0
+        self,
+        asker: Asker,
+        origin: Origin,
+        place: Place,
+        what: str,
+        *,
+        age_s: float = 0.0,
+        at: float = 0.0,
     ) -> tuple[Splitting, Board | None]:
         """A collection for `what`, a goal, a suggested gift and a memo. Raises `Refused`."""
         if age_s > TOO_LATE_S:
@@ -114,7 +123,7 @@ class BoardActions:
             suggested_msat=pot.suggested_msat,
             memo=text.memo(pot.memo),
         )
-        return await self._new(asker, origin, place, columns, [], age_s)
+        return await self._new(asker, origin, place, columns, [], age_s, at)
 
     async def _too_late(self, origin: Origin) -> tuple[Splitting, Board | None]:
         there = await self._store.do(seats.by_origin, origin, self._places.bot_id)
@@ -128,6 +137,7 @@ class BoardActions:
         wanted: BoardColumns,
         made: list[Seat],
         age_s: float,
+        at: float,
     ) -> tuple[Splitting, Board | None]:
         now = self._clock()
         its_own = board_changes(
@@ -142,7 +152,8 @@ class BoardActions:
             asker_name=asker.name,
             chat_title=place.title,
             asked_at=now - age_s,
-            ends_at=now + self._lives_s,
+            # A clock that is behind, and is set later, must not close it early.
+            ends_at=max(now, at) + self._lives_s,
             **work.new(now),
         )
         columns: BoardColumns = {**its_own, **wanted}

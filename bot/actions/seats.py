@@ -247,6 +247,8 @@ def part(
     if (there := _live_part(tx, seat, own, now)) is not None:
         if there.cancel_wanted:
             return Parting.CANCELLING, there
+        if place.reply_to and there.reply_to is None:  # a link that comes again is known by it
+            there = tx.invoices.update(there.id, reply_to=place.reply_to)
         return _shown_again(tx, there, place, now)
     if tx.boards.parts_since(board.id, by.id, now - HOUR_S, now + HOUR_S) >= PARTS_AN_HOUR:
         return Parting.TOO_MANY, None

@@ -61,6 +61,10 @@ class Admission:
         """How long ago it was written, in seconds, by Telegram's own time."""
         return self._ages.of(message.date.timestamp())
 
+    def now(self) -> float:
+        """What time it is at most, in Unix seconds: what ends then ends by no clock too early."""
+        return self._ages.latest_now()
+
     async def instead(self, message: Message, asker: Asker) -> list[Reply] | None:
         """None if the message is heard, else what is said instead, if anything."""
         if not self.may_ask(message, asker):

@@ -68,6 +68,11 @@ class Ages:
         ahead_s = self._newest_ahead_s if self._told_ahead_s is None else self._told_ahead_s
         return min(self._clock(), steady() + ahead_s) if math.isfinite(ahead_s) else self._clock()
 
+    def latest_now(self) -> float:
+        """What time it is at most, in Unix seconds, by the host's clock and by Telegram's."""
+        ahead_s = self._newest_ahead_s if self._told_ahead_s is None else self._told_ahead_s
+        return max(self._clock(), steady() + ahead_s)
+
     def longest_wait_s(self) -> float:
         """How old an update can be that is handled now, in seconds: infinite after a start.
 

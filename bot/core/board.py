@@ -34,6 +34,8 @@ MOVE_EVERY_S = 60.0
 MAX_REFUSALS, REFUSED_AGAIN_S = 3, 1.0
 #: What a message shows of which the bot has only just heard: no face.
 ANY_FACE = "?"
+#: Seconds between two looks whether a board's end has come, where clocks do not agree.
+CLOCKS_AGAIN_S = 5.0
 #: Copies of a board's message that are kept true.
 MAX_DUPLICATES = 10
 #: As many gifts can a collection have.
@@ -396,14 +398,15 @@ def in_parts(seats: Sequence[Seat], sum_msat: int) -> list[Seat]:
     ]
 
 
-def consequences(board: Board, now: float) -> Consequences:
-    """What follows at `now` (Unix seconds).
+def consequences(board: Board, surely_at: float) -> Consequences:
+    """What follows. A board ends where it is `surely_at` (Unix seconds) at least: a clock that is
+    ahead for a moment must not close it.
 
     Nothing is free or closed before the node has said that its invoice is: a payment that is faster
     wins.
     """
     state = board.state
-    if state in (BoardState.JOINING, BoardState.OPEN) and now >= board.ends_at:
+    if state in (BoardState.JOINING, BoardState.OPEN) and surely_at >= board.ends_at:
         state = BoardState.CLOSING
     is_closing = state is BoardState.CLOSING
     seats: dict[int, SeatColumns] = {}
@@ -458,10 +461,11 @@ def next_board_step(board: Board, around: Around, now: float) -> Step:
 def _wanted(board: Board, around: Around, now: float) -> Step:
     if is_stuck(board):
         return Step(Do.NOTHING)
-    if consequences(board, now):
+    if consequences(board, surely(around, now)):
         return Step(Do.REARRANGE)
     is_going_on = board.state in (BoardState.JOINING, BoardState.OPEN)
-    rest = Step(Do.WAIT, board.ends_at) if is_going_on else Step(Do.NOTHING)
+    ends_at = board.ends_at if now < board.ends_at else now + CLOCKS_AGAIN_S
+    rest = Step(Do.WAIT, ends_at) if is_going_on else Step(Do.NOTHING)
     if around.chat_is_unreachable or board.undeliverable:
         return rest
     if board.before_id is not None:
@@ -477,6 +481,11 @@ def _wanted(board: Board, around: Around, now: float) -> Step:
     if board.is_news:
         return Step(Do.ANNOUNCE)
     return Step(Do.REMIND) if board.remind_wanted else rest
+
+
+def surely(around: Around, now: float) -> float:
+    """What time it is at least, in Unix seconds."""
+    return now if around.surely_at is None else min(now, around.surely_at)
 
 
 def _edit(do: Do, board: Board, around: Around, now: float) -> Step:

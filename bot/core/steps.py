@@ -40,6 +40,7 @@ class Around:
     node_away: bool = False  # for seconds: nobody can ask it
     other_node: bool = False  # it is at another node than the one that is connected
     perhaps_other_node: bool = False  # nobody knows that it is at the one that is connected
+    surely_at: float | None = None  # what time it is at least, None: no clock was set
     editable_at: float = 0.0  # when a board's chat may have another edit, in Unix seconds
     clock_set_by_s: float = 0.0  # the wall clock was set since this process asked the question
     jitter: float = 1.0  # a factor for the next pause

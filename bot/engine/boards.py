@@ -64,7 +64,9 @@ class BoardWorker:
         patience: Patience,
         bell: Bell,
         clock: Callable[[], float],
+        surely_at: Callable[[], float | None] | None = None,
     ) -> None:
+        """`surely_at`: what time it is at least, None while nobody knows; else the clock's."""
         self._store = store
         self._shows = shows
         self._places = places
@@ -72,6 +74,7 @@ class BoardWorker:
         self._patience = patience
         self._bell = bell
         self._clock = clock
+        self._surely_at = surely_at or clock
         self._edits = _Edits()
 
     async def read(self, board_id: int) -> Board | None:
@@ -122,13 +125,15 @@ class BoardWorker:
         is_lost = self._places.is_unreachable(board.chat_id)
         return Around(
             unreachable=frozenset({Audience.CHAT}) if is_lost else frozenset(),
+            surely_at=self._surely_at() or 0.0,
             editable_at=self._edits.free_at(board.chat_id, self._clock()),
             jitter=jitter(),
         )
 
     async def _do(self, do: Do, board: Board, hand: Hand) -> Sent | Rearranged:
         if do is Do.REARRANGE:
-            rearranged = await self._store.must(_rearrange, board.id, self._clock())
+            surely_at = self._surely_at() or 0.0
+            rearranged = await self._store.must(_rearrange, board.id, self._clock(), surely_at)
             self._bell.ring_due()  # parts whose cancellation is wanted
             return rearranged
         if marker := delivery.before(board, do, hand.armed):
@@ -241,5 +246,5 @@ def _there(tx: Tx, board_id: int) -> Board:
     return board
 
 
-def _rearrange(tx: Tx, board_id: int, now: float) -> Rearranged:
-    return tx.boards.rearrange(board_id, now)
+def _rearrange(tx: Tx, board_id: int, now: float, surely_at: float) -> Rearranged:
+    return tx.boards.rearrange(board_id, now, min(now, surely_at))

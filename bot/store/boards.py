@@ -135,6 +135,9 @@ class Boards(Noun):
         due = BOARDS.packed(work.retry_now(now))
         put_off = (_b.retry_at > 0, _b.due_at.is_not(None), _b.faults < MAX_FAULTS)
         self._connection.execute(sa.update(boards).where(*put_off).values(**due))
+        # While a clock was ahead they were put off to a time that is far from now.
+        waits = (_b.due_at > _b.ends_at, _b.state.in_([BoardState.JOINING, BoardState.OPEN]))
+        self._connection.execute(sa.update(boards).where(*waits).values(**due))
 
     def unstick(self, now: float) -> None:
         """Give stuck boards another chance."""
@@ -191,19 +194,22 @@ class Boards(Noun):
         asked = statement.where(*here, _c.asked_at.between(since, until))
         return self._connection.execute(asked).scalar_one()
 
-    def rearrange(self, board_id: int, now: float) -> Rearranged:
-        """Write what follows from the parts as they are now. The board has to be there."""
+    def rearrange(self, board_id: int, now: float, surely_at: float = 0.0) -> Rearranged:
+        """Write what follows from the parts as they are now. The board has to be there.
+
+        Its end comes where it is `surely_at` (Unix seconds) at least.
+        """
         board = self.get(board_id)
         if board is None:
             raise LookupError(f"no board {board_id}")
-        come = consequences(board, now)
+        come = consequences(board, surely_at)
         for number, columns in come.seats.items():
             self.update_seat(board_id, number, **columns)
         for part in (part for seat in board.seats for part in seat.live):
             if part.id in come.cancels:
                 self._rows.want_cancelled(part, now)
         after = self.update(board_id, **come.board) if come else board
-        return Rearranged(come.board, follows_again=bool(come and consequences(after, now)))
+        return Rearranged(come.board, follows_again=bool(come and consequences(after, surely_at)))
 
     def due(
         self,

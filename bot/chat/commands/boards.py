@@ -91,10 +91,9 @@ class Boards:
         what = messages.after_command(message)
 
         def make(asker: Asker, place: Place, age_s: float) -> Awaitable[_Made]:
-            named = messages.named(message)
-            return self._actions.split(
-                asker, messages.origin(message), place, what, named, age_s=age_s
-            )
+            named, origin = messages.named(message), messages.origin(message)
+            at = self._admission.now()
+            return self._actions.split(asker, origin, place, what, named, age_s=age_s, at=at)
 
         return await self._new(message, what, make, texts.SPLIT_IN_GROUPS)
 
@@ -103,7 +102,8 @@ class Boards:
         what = messages.after_command(message)
 
         def make(asker: Asker, place: Place, age_s: float) -> Awaitable[_Made]:
-            return self._actions.collect(asker, messages.origin(message), place, what, age_s=age_s)
+            origin, at = messages.origin(message), self._admission.now()
+            return self._actions.collect(asker, origin, place, what, age_s=age_s, at=at)
 
         return await self._new(message, what, make, texts.COLLECT_IN_GROUPS)
 
