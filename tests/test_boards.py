@@ -220,7 +220,7 @@ async def test_a_board_closes_itself_once_its_time_is_over(world: World) -> None
     world.clock.ahead_s += LIVES_S + 1
     world.telegram.say(world.group, world.bert, "/id")  # and Telegram says what time it is
     await board(world, world.group, ", closed")
-    assert world.face(card) is not Face.OPEN
+    await world.until(lambda: world.face(card) is not Face.OPEN)
 
 
 async def test_a_payment_while_the_bot_was_away_is_on_the_board(world: World) -> None:
