@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.board import EDIT_EVERY_S
-from bot.core.invoice import Face
+from bot.core.board import EDIT_EVERY_S, LIVES_S, Board, Seat, board_changes
+from bot.core.invoice import Face, State, changes
 from bot.demo.node import CANCELED
 from bot.demo.telegram import Message
+from bot.store import Store, Tx
+from tests.rows import NOW
+from tests.store.made import columns as columns_of
 from tests.test_boards import board, boards, my_part, split
 from tests.world import World
 
@@ -63,3 +66,58 @@ async def test_boards_of_one_group_are_edited_one_after_the_other(world: World) 
         assert edits(world, *shown) == count
         world.clock.ahead_s += EDIT_EVERY_S
     assert all('"Bert"' in (each.text or "") for each in shown)
+
+
+def _with_parts(tx: Tx, first: int, last: int) -> Board:
+    """A board whose one seat had an invoice for each of these numbers."""
+    made = tx.boards.by_handle("h")
+    if made is None:
+        columns = board_changes(
+            handle="h",
+            origin_chat_id=-5,
+            origin_message_id=1,
+            bot_id=1,
+            chat_id=-5,
+            reply_to=1,
+            asker_id=7,
+            asker_name="Anna",
+            asked_at=NOW,
+            sum_msat=1000,
+            ends_at=NOW + LIVES_S,
+        )
+        made = tx.boards.add([Seat(number=1, amount_msat=1000)], **columns)
+    for number in range(first, last):
+        is_newest = number == last - 1
+        of_board = changes(board_id=made.id, part=1, renewal=number, origin_message_id=1)
+        written = columns_of(number, state=State.CANCELLED, replaced=not is_newest)
+        tx.invoices.add(**{**written, **of_board})
+    return made
+
+
+def _steps_of_reading(tx: Tx, board_id: int) -> int:
+    """How much SQLite does to read a board: this is no time, and the same each time."""
+    connection = tx.boards._connection.connection.driver_connection
+    assert connection is not None
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    connection.set_progress_handler(count, 1)
+    try:
+        shown = tx.boards.get(board_id)
+    finally:
+        connection.set_progress_handler(None, 1)
+    assert shown is not None
+    assert shown.seats[0].part is not None
+    return steps
+
+
+async def test_a_board_is_read_as_fast_however_many_invoices_it_ever_had(store: Store) -> None:
+    few = await store.do(_with_parts, 1, 5)
+    before = await store.do(_steps_of_reading, few.id)
+    many = await store.do(_with_parts, 5, 1000)
+    assert many.id == few.id
+    assert await store.do(_steps_of_reading, few.id) <= 2 * before

@@ -27,6 +27,17 @@ def upgrade() -> None:
         ("invoices", _number("suggested_msat")),
     ):
         op.add_column(table, column)
+    # Those that say something of their seat, however many were closed and replaced.
+    count = sa.text(
+        "board_id > 0 AND (state IN ('asking', 'pending', 'open', 'settled') OR NOT replaced)"
+    )
+    op.create_index(
+        "invoices_that_count",
+        "invoices",
+        ["board_id", "part"],
+        sqlite_where=count,
+        postgresql_where=count,
+    )
 
 
 def _number(name: str) -> sa.Column[int]:
