@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from bot.core.board import LIVES_S, Board, Seat
-from bot.core.invoice import Invoice, State
+from bot.core.board import LIVES_S, Board, BoardKind, Seat
+from bot.core.invoice import Invoice, PartKind, State
 from tests.rows import NOW, invoice
 
 CHAT, ASKER, BERT = -5, 7, 8
@@ -16,8 +17,9 @@ END = NOW + LIVES_S
 def part(state: State, number: int = 2, asker_id: int = BERT, **changes: Any) -> Invoice:
     """The invoice of a seat, in this state."""
     paid = {"paid_msat": PART_MSAT} if state is State.SETTLED else {}
-    values = {"id": 100 + number, "board_id": 1, "part": number, "chat_id": asker_id, **paid}
-    return invoice(state, asker_id=asker_id, amount_msat=PART_MSAT, **(values | changes))
+    of_seat = {"id": 100 + number, "board_id": 1, "part": number, "amount_msat": PART_MSAT}
+    own = {"chat_id": asker_id, "asker_id": asker_id}
+    return invoice(state, **(of_seat | own | paid | changes))
 
 
 def free(number: int = 2, **changes: Any) -> Seat:
@@ -30,6 +32,27 @@ def taken(state: State | None = None, number: int = 2, **changes: Any) -> Seat:
     there = None if state is None else part(state, number)
     own = {"person_id": BERT, "name": "Bert", "token": f"t{number}", "part": there}
     return free(number, **(own | changes))
+
+
+def named(number: int = 2, **changes: Any) -> Seat:
+    """A seat that is kept for Eve, who is known by her user name alone."""
+    return free(number, **({"username": "eve"} | changes))
+
+
+def gift(state: State = State.SETTLED, number: int = 1, sats: int = 1000, **changes: Any) -> Seat:
+    """What Bert gives, or is asked how much he gives."""
+    paid = {"paid_msat": 1000 * sats} if state is State.SETTLED else {}
+    given = part(state, number, part_kind=PartKind.GIFT, amount_msat=1000 * sats, **paid)
+    return taken(None, number, **({"amount_msat": 0, "part": given} | changes))
+
+
+def collection(*gifts: Seat, **changes: Any) -> Board:
+    """A collection of 10,000 sats, unless it says otherwise."""
+    made = board(free(1), **({"kind": BoardKind.COLLECTION, "sum_msat": 10_000_000} | changes))
+    made = replace(made, seats=gifts)
+    if not made.shown or "shown" in changes:
+        return made
+    return replace(made, shown=made.face)
 
 
 def board(*seats: Seat, is_shown: bool = True, **changes: Any) -> Board:

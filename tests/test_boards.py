@@ -7,9 +7,10 @@ import pytest
 from bot import texts
 from bot.core.board import LIVES_S
 from bot.core.invoice import Face
-from bot.core.wishes import Parting, Sitting, Splitting
+from bot.core.wishes import Leaving, Parting, Sitting, Splitting
 from bot.demo.node import CANCELED, SETTLED
 from bot.demo.telegram import Chat, Message, User, start_token
+from tests.faces import Role
 from tests.world import NAME, World
 
 
@@ -78,12 +79,13 @@ async def test_an_owner_who_asks_has_paid_the_bill(world: World) -> None:
 async def test_a_second_press_brings_the_same_invoice(world: World) -> None:
     shown = await split(world)
     card = await my_part(world, shown, world.bert, 28_000)
-    press = world.telegram.press(shown.chat, world.bert, shown.id, text="Pay my part")
-    await press.answer
-    world.telegram.follow(press)
-    again = await world.said(world.private(world.bert), texts.parting(Parting.THERE))
-    assert again.reply_to is not None
-    assert again.reply_to.id == card.id
+    for _ in range(2):
+        press = world.telegram.press(shown.chat, world.bert, shown.id, text="Pay my part")
+        await press.answer
+        world.telegram.follow(press)
+    world.telegram.say(card.chat, world.bert, "/id")
+    await world.until(lambda: str(world.bert.id) in (world.ours(card.chat)[-1].text or ""))
+    assert [m.id for m in world.showing(card.chat, Face.OPEN)] == [card.id]
     assert len(world.node.invoices) == 1
 
 
@@ -96,7 +98,44 @@ async def test_a_link_is_worth_nothing_to_somebody_else(world: World) -> None:
         await world.said(world.private(person), texts.parting(Parting.NOT_YOURS))
     world.telegram.start_bot(world.anna, "x" * 22)
     await world.said(world.private(world.anna), texts.parting(Parting.NOT_YOURS), 2)
-    assert not world.node.invoices
+    await world.node.until(lambda: len(world.node.invoices) == 1)  # Bert's own
+    for person in (world.stranger, world.anna):
+        assert all(world.face(m) is Role.SENTENCE for m in world.ours(world.private(person)))
+
+
+async def test_a_press_brings_the_card_to_people_who_use_the_bot_and_its_link_one_card_only(
+    world: World,
+) -> None:
+    shown = await split(world)
+    chat = world.private(world.bert)
+    world.telegram.start_bot(world.bert)
+    await world.until(lambda: world.ours(chat))
+    before = len(world.ours(chat))
+    press = world.telegram.press(shown.chat, world.bert, shown.id, text="Pay my part")
+    card = await world.shown(chat, Face.OPEN, sats=28_000)
+    await press.answer
+    world.telegram.follow(press)
+    world.telegram.say(chat, world.bert, "/id")
+    await world.until(lambda: str(world.bert.id) in (world.ours(chat)[-1].text or ""))
+    assert len(world.ours(chat)) == before + 2  # the card, and the answer to that
+    assert world.face(card) is Face.OPEN
+    assert len(world.node.invoices) == 1
+
+
+async def test_the_card_of_somebody_who_never_opened_the_bot_waits_for_their_start(
+    world: World,
+) -> None:
+    shown = await split(world)
+    world.telegram.join(world.group, world.stranger)
+    press = world.telegram.press(shown.chat, world.stranger, shown.id, text="Pay my part")
+    await world.node.until(lambda: len(world.node.invoices) == 1)
+    await press.answer
+    assert not world.ours(world.private(world.stranger))
+    world.telegram.follow(press)
+    card = await world.shown(world.private(world.stranger), Face.OPEN, sats=28_000)
+    world.node.pay(world.request_in(card))
+    await board(world, world.group, '✅ 28,000 sats: "Sven"')
+    assert len(world.node.invoices) == 1
 
 
 async def test_who_leaves_frees_the_seat_once_the_node_has_cancelled(world: World) -> None:
@@ -116,6 +155,25 @@ async def test_who_leaves_frees_the_seat_once_the_node_has_cancelled(world: Worl
     other = await my_part(world, shown, stranger, 42_000)
     world.node.pay(world.request_in(other))
     await board(world, world.group, '✅ 42,000 sats: "Sven"')
+
+
+async def test_leaving_that_comes_again_leaves_the_invoice_after_it_alone(world: World) -> None:
+    """After a kill Telegram delivers a press again, when its person may have come back."""
+    shown = await split(world)
+    card = await my_part(world, shown, world.bert, 28_000)
+    data = (card.reply_markup or {})["inline_keyboard"][0][0]["callback_data"]
+    world.telegram.press(card.chat, world.bert, card.id, text="Not me")
+    await world.becomes(card, Face.CANCELLED)
+    await world.until(lambda: '"Bert"' not in (shown.text or ""))
+    again = await my_part(world, shown, world.bert, 28_000)
+    user = {"id": world.bert.id, "is_bot": False, "first_name": "Bert"}
+    query = {"id": "77", "from": user, "chat_instance": "1", "data": data}
+    message = world.telegram.message_json(card)
+    world.telegram.push_raw_update({"callback_query": {**query, "message": message}})
+    says = texts.leaving(Leaving.NOT_TRACKED)
+    await world.until(lambda: any(call.params.get("text") == says for call in world.telegram.calls))
+    world.node.pay(world.request_in(again))
+    await board(world, world.group, '✅ 28,000 sats: "Bert"')
 
 
 async def test_a_payment_that_is_faster_than_leaving_wins(world: World) -> None:
@@ -162,7 +220,7 @@ async def test_a_board_closes_itself_once_its_time_is_over(world: World) -> None
     world.clock.ahead_s += LIVES_S + 1
     world.telegram.say(world.group, world.bert, "/id")  # and Telegram says what time it is
     await board(world, world.group, ", closed")
-    assert world.face(card) is not Face.OPEN
+    await world.until(lambda: world.face(card) is not Face.OPEN)
 
 
 async def test_a_payment_while_the_bot_was_away_is_on_the_board(world: World) -> None:
@@ -290,6 +348,19 @@ async def test_a_copy_of_a_board_that_nobody_knows_of_is_closed_by_a_reply_as_we
     first, second = boards(world, world.group)
     world.telegram.say(world.group, world.anna, "/cancel", reply_to=first)
     await world.until(lambda: ", closed" in (second.text or ""))
+
+
+async def test_a_copy_of_a_board_is_kept_true_once_somebody_presses_it(world: World) -> None:
+    world.telegram.drop("sendMessage", acted=True, times=1)
+    await split(world)
+    world.clock.ahead_s += 60
+    await world.until(lambda: len(boards(world, world.group)) == 2)
+    copies = boards(world, world.group)
+    await my_part(world, copies[0], world.bert, 28_000)
+    await world.until(lambda: all('⚡ 28,000 sats: "Bert"' in (m.text or "") for m in copies))
+    world.telegram.say(world.group, world.anna, "/cancel", reply_to=copies[1])
+    await world.until(lambda: all(", closed" in (m.text or "") for m in copies))
+    assert not any(world.buttons(m) for m in copies)
 
 
 async def without_a_number(world: World) -> list[Message]:

@@ -138,6 +138,21 @@ async def test_a_gift_that_is_closed_can_be_had_again(world: World) -> None:
     )
 
 
+async def test_a_question_that_is_cancelled_has_no_buttons_and_ends_with_its_collection(
+    world: World,
+) -> None:
+    shown = await collect(world, "any")
+    question = await asked(world, shown, world.bert)
+    await pressed(world, question, world.bert, texts.CANCEL_BUTTON)
+    await world.until(lambda: question.text == texts.GIFT_CLOSED and not world.buttons(question))
+    again = await asked(world, shown, world.bert)
+    here = await panel(world, shown, world.anna)
+    await pressed(world, here, world.anna, texts.CHANGES[Change.CLOSE])
+    await pot(world, ", closed")
+    assert await pressed(world, again, world.bert, "1,000 sats") == texts.GIFT_CLOSED
+    assert not world.node.invoices
+
+
 @pytest.mark.parametrize(
     ("what", "says"),
     [

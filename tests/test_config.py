@@ -51,7 +51,8 @@ macaroon = "bot.macaroon"
 
 #: What people are shown an example of, apart from the secrets.
 KEYS_WITH_EXAMPLES = [
-    *("lnd.host", "invoices.expiry", "invoices.patience", "database.keep"),
+    *("lnd.host", "invoices.expiry", "invoices.board_expiry", "invoices.patience"),
+    "database.keep",
     *("access.owners", "access.users", "access.chats", "limits.invoices_per_user"),
 ]
 
@@ -282,6 +283,7 @@ VALUES = {
     "lnd.host": "node:10009",
     "lnd.private_route_hints": "true",
     "invoices.expiry": "2h",
+    "invoices.board_expiry": "2d",
     "invoices.patience": "20s",
     "invoices.min_sats": "10",
     "invoices.max_sats": "20",

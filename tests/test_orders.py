@@ -375,6 +375,13 @@ class Orders(RuleBasedStateMachine):
         lag: int,
         seed: int,
     ) -> None:
+        place = GROUP if in_group else ASKER
+        self._begin(place, node_ahead_s=node_ahead_s, up=up, lag=lag, seed=seed)
+        self._ask("/invoice" if asks else None, LONG if long else "pizza")
+        self._go_on(begun)
+
+    def _begin(self, place: int, *, node_ahead_s: int, up: bool, lag: int, seed: int) -> None:
+        """Nothing was asked for yet; `place`: the chat in which it will be."""
         self.ground.clear()
         self.ground.store.lag = lag
         self.errors.clear()
@@ -385,7 +392,7 @@ class Orders(RuleBasedStateMachine):
         self.node.up = up
         self.telegram = TelegramOutside(self.desk)
         self.telegram.on_text = self._reads
-        self.place = self.telegram.room(GROUP if in_group else ASKER)
+        self.place = self.telegram.room(place)
         self.late: list[Call] = []
         self.cancels: dict[bytes, float] = {}  # payment hashes → when somebody wanted it
         self.forgotten: set[bytes] = set()  # paid, and lost with the node's database
@@ -401,8 +408,6 @@ class Orders(RuleBasedStateMachine):
         self.unanswered: set[str] = set()  # kinds of messages
         self.has_died = False
         self.burst_from = 0
-        self._ask("/invoice" if asks else None, LONG if long else "pizza")
-        self._go_on(begun)
 
     def _reads(self, message: Message) -> None:
         """Somebody reads what stands there now."""
@@ -895,9 +900,14 @@ class Orders(RuleBasedStateMachine):
 
     # --- what always holds
 
+    @property
+    def _at_work(self) -> int:
+        """What may have something to do."""
+        return 2 + len(self.commands)
+
     @invariant()
     def nothing_is_repeated_without_a_pause(self) -> None:
-        rows = 2 + len(self.commands)
+        rows = self._at_work
         count = self.desk.count - self.burst_from
         assert count <= STEPS_AT_ONCE * rows, "a step is repeated without a pause"
 
@@ -1164,17 +1174,24 @@ def errors_of_the_bot() -> Iterator[list[str]]:
 
 @pytest.mark.timeout(3600)  # as many as are asked for
 def test_any_event_after_any_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    try_orders(Orders, tmp_path, monkeypatch)
+
+
+def try_orders(
+    machine: type[Orders], folder: Path, monkeypatch: pytest.MonkeyPatch, *, orders: int = 100
+) -> None:
+    """So many orders of what a machine knows, or as many as are asked for."""
     # All jobs run in this thread: the store's own would empty the journal meanwhile.
     monkeypatch.setattr(writer, "IDLE_S", 3600.0)
     # The same each time, or as many others as are asked for.
     more = os.environ.get("INVOICE_BOT_ORDERS")
-    ground = Ground(tmp_path)
+    ground = Ground(folder)
     try:
         with errors_of_the_bot() as errors:
             run_state_machine_as_test(
-                lambda: Orders(ground, errors),
+                lambda: machine(ground, errors),
                 settings=settings(
-                    max_examples=int(more or 100),
+                    max_examples=int(more or orders),
                     derandomize=not more,
                     stateful_step_count=40,
                     deadline=None,

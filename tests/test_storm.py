@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.storm.plan import FILES, LOGS, ODD_AT_NODE, ODD_AT_TELEGRAM, TOKENS, draw
+from tests.storm.plan import (
+    ENDINGS,
+    FILES,
+    LOGS,
+    ODD_AT_NODE,
+    ODD_AT_TELEGRAM,
+    TOKENS,
+    WAYS,
+    draw,
+)
 from tests.storm.run import run
 
 
@@ -17,7 +26,8 @@ def test_the_same_seed_is_the_same_storm() -> None:
         others = [plan.odd_at_node, plan.odd_at_telegram, plan.tokens, plan.files, plan.logs]
         troubles = [(t.after_s, t.what, t.for_s, t.dice.random()) for t in chain(*others)]
         commands = [(c.at_s, c.kind, c.fate, c.dice.random()) for c in plan.commands]
-        return [plan.kills, troubles, commands]
+        bills = [(b.at_s, b.seats, b.ending, b.ways, b.dice.random()) for b in plan.bills]
+        return [plan.kills, troubles, commands, bills]
 
     assert said(3) == said(3)
     assert said(3) != said(4)
@@ -34,6 +44,8 @@ def test_in_a_storm_of_usual_length_each_kind_of_trouble_has_its_turn(seed: int)
         (plan.logs, LOGS),
     ):
         assert {each.what for each in planned} == set(kinds)
+    assert {bill.ending for bill in plan.bills} == set(ENDINGS)
+    assert {way for bill in plan.bills for way in bill.ways} == set(WAYS)
 
 
 @pytest.mark.timeout(180)

@@ -12,7 +12,6 @@ from bot.actions.values import Asker, Origin, Place, Rules, draw
 from bot.config import InvoicesSettings
 from bot.core import collection, split, text, work
 from bot.core.board import (
-    LIVES_S,
     Board,
     BoardColumns,
     BoardKind,
@@ -39,6 +38,8 @@ from bot.store import Bell, Store
 
 #: Bytes of a token: nobody guesses it.
 TOKEN_BYTES = 16
+#: Seconds for which a press brings its card: whoever follows the link meanwhile finds it there.
+JUST_ASKED_S = 20.0
 
 
 class BoardActions:
@@ -58,6 +59,7 @@ class BoardActions:
         self._access = access
         self._places = places
         self._rules = Rules(access, settings.min_sats, settings.max_sats, settings.expiry_s)
+        self._lives_s = settings.board_expiry_s
         self._clock = clock
         self._bell = bell
 
@@ -151,7 +153,7 @@ class BoardActions:
             chat_title=place.title,
             asked_at=now - age_s,
             # A clock that is behind, and is set later, must not close it early.
-            ends_at=max(now, at) + LIVES_S,
+            ends_at=max(now, at) + self._lives_s,
             **work.new(now),
         )
         columns: BoardColumns = {**its_own, **wanted}
@@ -228,6 +230,21 @@ class BoardActions:
             self._bell.ring(row.key, row.chat_id)
         return came_of_it, row
 
+    async def bring(self, token: str, by: Asker) -> None:
+        """Ask at once for the invoice of a part that somebody pressed for.
+
+        Its card waits for them in their private chat, or for their START where the bot cannot write
+        there.
+        """
+        now = self._clock()
+        row = await self._store.do(seats.bring, token, by, draw(self._rules, now), now)
+        if row is not None:
+            self._bell.ring(row.key, row.chat_id, fresh=row)
+
+    def is_on_its_way(self, row: Invoice) -> bool:
+        """Whether a part was asked for just now, so that nothing needs to be said of its card."""
+        return abs(self._clock() - row.asked_at) < JUST_ASKED_S
+
     async def to_pay_for(self, token: str, by: Asker) -> Board | None:
         """The board of this person's seat, where others' parts can be paid now."""
         return await self._store.do(seats.to_pay_for, token, by, self._clock())
@@ -272,9 +289,16 @@ class BoardActions:
         """The newest boards that this person asked for, in one chat or in all."""
         return await self._store.do(seats.latest, asker_id, chat_id)
 
-    async def change(self, board_id: int, change: Change, number: int, by: Asker) -> Changing:
-        """Those who manage it want this; `number`: of the seat that it is about, 0 of none."""
-        came_of_it = await self._store.do(seats.change, board_id, change, number, by, self._clock())
+    async def change(
+        self, board_id: int, change: Change, number: int, by: Asker, *, press: str = ""
+    ) -> Changing:
+        """Those who manage it want this; `number`: of the seat that it is about, 0 of none.
+
+        `press`: the number of the press that says so, by which it is known where it comes again.
+        """
+        came_of_it = await self._store.do(
+            seats.change, board_id, change, number, by, press, self._clock()
+        )
         self._bell.ring_due()
         return came_of_it
 

@@ -146,7 +146,7 @@ def cancel(tx: Tx, payment_hash: bytes, by: Asker, now: float) -> tuple[Invoice 
         return row, Cancelling.ALREADY_CLOSED
     if row.face is Face.UNCONFIRMED:
         return row, Cancelling.UNCONFIRMED
-    name = "" if by.id == row.asker_id else by.name
+    name = "" if by.id == row.asker_id or by.hidden else by.name
     row = tx.invoices.want_cancelled(row, now, by=name)
     if row.lane is Lane.OTHER_NODE:  # it is cancelled once its node is back
         return row, Cancelling.NODE_AWAY

@@ -32,6 +32,8 @@ from bot.store import Tx
 #: seconds.
 OPEN_A_CHAT, OPEN_A_PERSON = 5, 3
 NEW_A_PERSON, NEW_WITHIN_S = 3, 600.0
+#: Seconds for which a press is known by its number: Telegram keeps updates for a day.
+PRESS_S = 86_400.0
 #: Seconds before the card of a part that is open is sent again.
 SHOWN_EVERY_S = 10.0
 
@@ -143,13 +145,13 @@ def sit(
 
 
 def _seat_for(board: Board, by: Asker) -> Seat | None:
-    """Theirs that is to be paid, that is kept for them, that is paid, or a free one."""
-    mine = [seat for seat in board.seats if seat.person_id == by.id]
+    """Theirs or one that is kept for them, first what is to be paid; or a free one."""
     username = by.username.casefold()
-    kept = [seat for seat in board.unpaid if username and seat.username == username]
-    unpaid = [seat for seat in mine if not seat.is_done]
+    mine = [seat for seat in board.seats if seat.person_id == by.id]
+    kept = [seat for seat in board.seats if username and seat.username == username]
+    own = sorted([*mine, *kept], key=lambda seat: seat.is_done)
     free = [seat for seat in board.seats if seat.is_free]
-    return next(iter([*unpaid, *kept, *mine, *free]), None)
+    return next(iter([*own, *free]), None)
 
 
 def _gift_for(tx: Tx, board: Board, by: Asker) -> Seat | None:
@@ -210,8 +212,14 @@ def leave(tx: Tx, payment_hash: bytes, now: float) -> Leaving:
     seat = None if row is None or board is None else board.seat(row.part)
     if row is None or board is None or seat is None or seat.person_id != row.asker_id:
         return Leaving.NOT_TRACKED
+    if seat.part is None or seat.part.id != row.id:
+        # A press may come again once its person has come back: that is another invoice.
+        return Leaving.PAID if seat.is_paid else Leaving.NOT_TRACKED
     if seat.is_done:
         return Leaving.PAID
+    # A press may come again once its person has come back: that is another invoice.
+    if row.id not in {part.id for part in (seat.part, *seat.live) if part is not None}:
+        return Leaving.NOT_TRACKED
     tx.boards.update_seat(board.id, seat.number, leaving=True)
     tx.boards.touch(board.id)
     tx.boards.rearrange(board.id, now)
@@ -232,23 +240,67 @@ def part(
         return Parting.AGAIN, None
     board, own = found
     seat = own if number is None else board.seat(number)
-    if seat is None:
+    if seat is None or (number is not None and not board.is_split):  # a gift is nobody else's
         return Parting.NOT_YOURS, None
-    if not board.takes_payments(now):
-        return Parting.PAID if seat.is_done else Parting.CLOSED, None
-    if seat.is_done:
-        return Parting.PAID_OWN if number is None else Parting.PAID, None
-    before = seat.part
-    if before is not None and seat.is_live:
-        if before.asker_id == by.id and not before.cancel_wanted:
-            return _shown_again(tx, before, place, now)
-        if not before.cancel_wanted:  # somebody else wants to pay it: the node's word comes first
-            before = tx.invoices.want_cancelled(before, now, by="" if by.hidden else by.name)
-        return Parting.CANCELLING, before
+    if seat.is_done or not board.takes_payments(now):
+        return _no_part(board, seat, now, is_own=number is None), None
+    if (there := _live_part(tx, seat, own, now)) is not None:
+        if there.cancel_wanted:
+            return Parting.CANCELLING, there
+        if place.reply_to and there.reply_to is None:  # a link that comes again is known by it
+            there = tx.invoices.update(there.id, reply_to=place.reply_to)
+        return _shown_again(tx, there, place, now)
     if tx.boards.parts_since(board.id, by.id, now - HOUR_S, now + HOUR_S) >= PARTS_AN_HOUR:
         return Parting.TOO_MANY, None
+    return Parting.ASKED, _new_part(tx, board, seat, own, by, place, drawn, now)
+
+
+def bring(tx: Tx, token: str, by: Asker, drawn: Drawn, now: float) -> Invoice | None:
+    """A new invoice of a part, for whoever has just pressed; None where there is one, or none can
+    be: the link says why. Of a collection it is asked first how much is given."""
+    found = tx.boards.by_token(token)
+    if found is None or not found[0].is_split or found[1].is_live:
+        return None
+    came_of_it, row = part(tx, token, None, by, Place(by.id), drawn, now)
+    return row if came_of_it is Parting.ASKED else None
+
+
+def _no_part(board: Board, seat: Seat, now: float, *, is_own: bool) -> Parting:
+    """Why nothing has to be paid, or can be."""
+    if not board.takes_payments(now):
+        return Parting.PAID if seat.is_done else Parting.CLOSED
+    if not board.is_split:
+        return Parting.GIVEN
+    return Parting.PAID_OWN if is_own else Parting.PAID
+
+
+def _live_part(tx: Tx, seat: Seat, own: Seat, now: float) -> Invoice | None:
+    """The invoice of a seat that can be paid, as it is then; `own`: of who wants to pay it.
+
+    Where somebody else has it, its cancellation is wanted: the node's word comes before another.
+    """
+    if not seat.live:
+        return None
+    part = seat.live[0]
+    if part.asker_id == own.person_id or part.cancel_wanted:
+        return part
+    return tx.invoices.want_cancelled(part, now, by=own.public_name)
+
+
+def _new_part(
+    tx: Tx,
+    board: Board,
+    seat: Seat,
+    own: Seat,
+    by: Asker,
+    place: Place,
+    drawn: Drawn,
+    now: float,
+) -> Invoice:
+    """A new invoice for a seat; of a collection it asks first how much is given."""
     if not board.is_split:
         jobs.drop_question(tx, place.chat_id, place.thread_id, by.id)
+    before = seat.part
     row, _ = tx.invoices.add(
         origin_chat_id=board.origin_chat_id,
         origin_message_id=board.origin_message_id,
@@ -264,7 +316,7 @@ def part(
         chat_id=place.chat_id,
         reply_to=place.reply_to,
         asker_id=by.id,
-        asker_name=by.name,
+        asker_name=by.name if own.name or own.hidden else "",
         chat_title=board.chat_title,
         asked_at=now,
         amount_msat=seat.amount_msat if board.is_split else None,
@@ -274,7 +326,7 @@ def part(
     )
     if before is not None and not before.replaced:  # its card offers no renewal from now on
         tx.invoices.update(before.id, replaced=True, **work.wanted(now, Lane.COMMAND))
-    return Parting.ASKED, row
+    return row
 
 
 def _shown_again(tx: Tx, row: Invoice, place: Place, now: float) -> tuple[Parting, Invoice | None]:
@@ -343,8 +395,15 @@ def hide(tx: Tx, payment_hash: bytes, is_hidden: bool) -> Invoice | None:
 # those who manage it
 
 
-def change(tx: Tx, board_id: int, wanted: Change, number: int, by: Asker, now: float) -> Changing:
-    """What those who manage a board want of it, and what follows: it waits for no edit."""
+def change(
+    tx: Tx, board_id: int, wanted: Change, number: int, by: Asker, press: str, now: float
+) -> Changing:
+    """What those who manage a board want of it, and what follows: it waits for no edit.
+
+    `press`: its number by Telegram, "" of a command. One that is delivered again changes nothing.
+    """
+    if press and not tx.memory.claim_hint(f"press {press}", board_id, now=now, every_s=PRESS_S):
+        return Changing.AGAIN
     came_of_it = _change(tx, board_id, wanted, number, by, now)
     if came_of_it in (Changing.DONE, Changing.LATER):
         tx.boards.rearrange(board_id, now)

@@ -43,9 +43,8 @@ class Boards:
             case Do.EDIT_CARD:
                 await self._edit(board, board.card_id, self._text(board), under_board(board))
             case Do.EDIT_DUPLICATE:
-                await self._edit(
-                    board, board.untrue_duplicate, self._text(board), under_board(board)
-                )
+                number = board.untrue_duplicate
+                await self._edit(board, number, self._text(board), under_board(board))
             case Do.REMOVE_BEFORE:
                 await self._remove_before(board)
             case Do.ANNOUNCE:

@@ -82,6 +82,8 @@ class Intake:
         self._confirmed = 0
         # handled, but not to be confirmed before an older one
         self._handled: set[int] = set()
+        # came, and not handled yet: an answer to the same offset may leave them out
+        self._owed: set[int] = set()
         # the numbers of the newest that were handled, in the order of coming
         self._known: dict[int, None] = {}
         self._is_new = True  # something came last that was not there before
@@ -198,10 +200,13 @@ class Intake:
         self._is_full = len(numbered) >= BATCH
         if numbered and max(numbered) < self._offset:
             self._begin_again(min(numbered))
+        if numbered:  # what is missing among these, or before, Telegram no longer has
+            self._owed = {number for number in self._owed if number > max(numbered)}
         chats: dict[object, list[tuple[int, Raw]]] = {}
         for number, raw in numbered.items():
             if number >= self._offset and number not in self._handled:
                 chats.setdefault(updates.chat_of(raw), []).append((number, raw))
+                self._owed.add(number)
         unwritten = [
             number
             for number in await asyncio.gather(*map(self._in_order, chats.values()))
@@ -210,8 +215,9 @@ class Intake:
         if unwritten and not self._is_store_away:
             log.error("updates not confirmed: the database cannot be written", count=len(unwritten))
         self._is_store_away = bool(unwritten)
-        if unwritten:
-            self._offset = min(unwritten)
+        self._owed -= self._handled
+        if self._owed:
+            self._offset = min(self._owed)
         elif self._handled:
             self._offset = max(self._handled) + 1
         self._handled = {number for number in self._handled if number >= self._offset}
@@ -227,6 +233,7 @@ class Intake:
         self._odd.add("lower numbers than before, which are taken", number=number)
         self._offset = number
         self._handled.clear()
+        self._owed.clear()
 
     async def _in_order(self, raws: list[tuple[int, Raw]]) -> int | None:
         """One chat's updates, one after the other; the first that could not be written."""

@@ -14,10 +14,10 @@ from bot.chat.board_buttons import pay_for
 from bot.chat.buttons import Press, Verb, read_press, under
 from bot.chat.chats import Edit, Say
 from bot.chat.replies import Answer, Replies, Reply
-from bot.chat.targets import AtNode, Targets
+from bot.chat.targets import AtNode, Targets, as_named
 from bot.chat.updates import PtbApplication
 from bot.core.invoice import Face, Invoice
-from bot.core.wishes import Parting, Renewing
+from bot.core.wishes import Cancelling, Parting, Renewing
 from bot.errors import Refused
 
 
@@ -55,9 +55,14 @@ class Presses:
         asker = messages.presser(query.from_user)
         message_id = query.message.message_id if query.message is not None else 0
 
-        async def then() -> Sequence[Reply]:
-            said, *others = await self._act(press, asker, row, message_id)
+        async def act(by: Asker) -> Sequence[Reply]:
+            said, *others = await self._act(press, by, row, message_id)
             return [Answer(query.id, person_id, said), *others]
+
+        async def then() -> Sequence[Reply]:
+            if press.verb is Verb.CANCEL and row.chat_id < 0 and person_id != row.asker_id:
+                return as_named(row.chat_id, query.from_user, act, [unknown])
+            return await act(asker)
 
         no = Answer(query.id, person_id, texts.NOT_ALLOWED, alert=True)
         unknown = Answer(query.id, person_id, texts.TRY_AGAIN, alert=True)
@@ -72,7 +77,10 @@ class Presses:
                 return (texts.leaving(await self._boards.leave(press.payment_hash)),)
             case Verb.CANCEL:
                 came_of_it = await self._actions.cancel(press.payment_hash, by)
-                return (texts.asked_to_cancel(came_of_it, self._node.hindrance),)
+                said = texts.asked_to_cancel(came_of_it, self._node.hindrance)
+                if came_of_it is Cancelling.NOT_ASKED:  # its buttons would be of no use
+                    return said, Edit(row.chat_id, message_id, texts.GIFT_CLOSED)
+                return (said,)
             case Verb.OTHERS:
                 return await self._others(press, by, row, message_id)
             case Verb.GIVE:
@@ -103,7 +111,7 @@ class Presses:
             is_taken = await self._actions.give(press.payment_hash, 1000 * press.sats)
         except Refused as refused:
             return texts.why(refused)
-        return "" if is_taken else texts.ALREADY_ASKED
+        return "" if is_taken else texts.GIFT_CLOSED
 
     async def _hide(self, press: Press, message_id: int) -> tuple[str, *tuple[Reply, ...]]:
         row = await self._boards.hide(press.payment_hash, is_hidden=press.verb is Verb.HIDE)

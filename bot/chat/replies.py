@@ -18,6 +18,7 @@ from bot import logs, texts
 from bot.chat import messages
 from bot.chat.chats import Chats, Edit, Say
 from bot.chat.client import Naming
+from bot.chat.corrections import Corrections
 from bot.chat.limits import Pace, SideLane
 from bot.errors import NodeError, NodeTimeout, StoreUnavailable
 
@@ -128,6 +129,8 @@ class Replies:
 
     def __init__(self, chats: Chats) -> None:
         self._chats = chats
+        #: Messages that were refused, and that an edit may correct.
+        self.corrections = Corrections()
         self._presses = SideLane(
             "presses not answered",
             at_once=PRESSES_AT_ONCE,
@@ -146,12 +149,16 @@ class Replies:
 
         return callback
 
-    def to_edit(self, handle: Callable[[Message], Awaitable[Sequence[Reply]]]) -> Callback:
-        """A callback of PTB's that sends what `handle` returns for an edited message."""
+    def corrected(self, handle: Callable[[Message], Awaitable[Sequence[Reply]]]) -> Callback:
+        """A callback of PTB's that sends what `handle` returns for an edited message.
+
+        An edit counts where the message was refused as it was before.
+        """
 
         async def callback(update: Update, _context: object) -> None:
-            if update.edited_message is not None:
-                self.send(await handle(update.edited_message))
+            edited = update.edited_message
+            if edited is not None and self.corrections.may_take(edited):
+                self.send(await handle(edited))
 
         return callback
 

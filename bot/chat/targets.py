@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from telegram import MaybeInaccessibleMessage, Message
+from telegram import MaybeInaccessibleMessage, Message, User
 
 from bot.actions import Actions, Asker
+from bot.chat import messages
 from bot.chat.buttons import named
-from bot.chat.replies import IfAdmin, Reply
+from bot.chat.client import Naming
+from bot.chat.replies import IfAdmin, IfNamed, Reply
 from bot.core.board import Board
 from bot.core.invoice import Invoice
 from bot.errors import NodeError
@@ -69,3 +71,21 @@ class Targets:
         if row.chat_id > 0:  # a private chat has no admins
             return otherwise
         return [IfAdmin(row.chat_id, asker.id, then, otherwise, unknown)]
+
+
+def as_named(
+    chat_id: int,
+    person: User,
+    then: Callable[[Asker], Awaitable[Sequence[Reply]]],
+    unknown: Sequence[Reply],
+) -> Sequence[Reply]:
+    """What everybody in a group reads of who pressed is their public name: an admin may be hidden.
+
+    `unknown`: nothing could be written.
+    """
+
+    async def by_name(naming: Naming) -> Sequence[Reply]:
+        return await then(messages.presser(person, naming))
+
+    # Who is not there may be a hidden admin: whether others can press is all the same.
+    return [IfNamed(chat_id, person.id, is_public=True, then=by_name, unknown=unknown)]

@@ -131,6 +131,10 @@ class InvoicesSettings(_Section):
     """[invoices]. Amounts in satoshi, times in seconds."""
 
     expiry_s: Annotated[int, *seconds(1, MAX_EXPIRY_S)] = Field(default=3600, alias="expiry")
+    #: How long a bill or a collection stays open.
+    board_expiry_s: Annotated[int, *seconds(3600, 30 * DAY_S)] = Field(
+        default=7 * DAY_S, alias="board_expiry"
+    )
     patience_s: Annotated[int, *seconds(MIN_PATIENCE_S, 3600)] = Field(default=60, alias="patience")
     min_sats: Annotated[Amount, Field(ge=1, le=MAX_SATS)] = 1
     max_sats: Annotated[Amount, Field(ge=1, le=MAX_SATS)] = 1_000_000

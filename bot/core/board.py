@@ -21,8 +21,8 @@ from bot.core.work import MAX_PAUSE_S, RESTS, Do, Key, Lane, Work, WorkColumns, 
 EDIT_EVERY_S = 3.0
 #: Edits of boards in one chat within so many seconds: there is room for everything else.
 EDITS_A_CHAT, EDITS_PER_S = 12, 60.0
-#: Seconds that a board lives.
-LIVES_S = 7 * 86_400.0
+#: Seconds that a board stays open, unless the settings say otherwise.
+LIVES_S = 7 * 86_400
 #: A seat has one open invoice; each person of a board so many that are not paid in an hour.
 PARTS_AN_HOUR = 5
 HOUR_S = 3600.0
@@ -216,7 +216,8 @@ class Board(Placed, Work):
     @property
     def is_over(self) -> bool:
         """Whether nobody has to pay any part of a bill, though a node may have taken too little."""
-        return self.is_split and bool(self.seats) and all(seat.is_done for seat in self.seats)
+        is_asked = self.is_split and self.state is not BoardState.JOINING
+        return is_asked and bool(self.seats) and all(seat.is_done for seat in self.seats)
 
     @property
     def is_reached(self) -> bool:
@@ -270,7 +271,7 @@ class Board(Placed, Work):
 
     def with_message(self, number: int) -> BoardColumns:
         """What becomes of a message that has its button, and that a press or a reply made known."""
-        if number in (self.card_id, *self.duplicates):
+        if number in (self.card_id, self.before_id, *self.duplicates):
             return {}
         if self.card_id is None and self.shown:
             return {"card_id": number, "shown": ANY_FACE}
@@ -432,12 +433,13 @@ def next_board_step(board: Board, around: Around, now: float) -> Step:
     any       something follows from its parts         REARRANGE
     any       its chat can be reached, and it was      REMOVE_BEFORE
               moved down: its message before is there
-    any       its message is wanted at the bottom      SEND_CARD
-    any       its message shows something else, and    SEND_CARD, EDIT_CARD once its chat may
-              its chat can be reached                  have another edit
+    any       it was shown nowhere, or its message     SEND_CARD
+              is wanted at the bottom
+    any       its message is there, and shows          EDIT_CARD, once its chat may have another
+              something else                           edit
     any       a copy of its message does               EDIT_DUPLICATE, likewise
-    closed,   nobody was told, its chat can be         ANNOUNCE
-    reached   reached, and it is shown
+    closed,   nobody was told                          ANNOUNCE
+    reached
     open      a reminder is wanted                     REMIND
     open,     otherwise                                WAIT for its end
     joining
@@ -447,7 +449,8 @@ def next_board_step(board: Board, around: Around, now: float) -> Step:
 
     A step that was put off is WAIT until it may be tried again. A board that is stuck, or that
     Telegram does not take, or whose chat cannot be reached shows nothing; what follows from its
-    parts is done all the same, unless it is stuck.
+    parts is done all the same, unless it is stuck. Where somebody removed its message nothing is
+    edited; what becomes of it is told all the same.
     """
     step = _wanted(board, around, now)
     if step.do is board.tried and now < board.retry_at <= now + MAX_PAUSE_S:
@@ -469,13 +472,13 @@ def _wanted(board: Board, around: Around, now: float) -> Step:
         return Step(Do.REMOVE_BEFORE)
     if board.move_wanted:
         return Step(Do.SEND_CARD)
-    if board.shown != board.face:
-        if board.card_id is None:
-            return rest if board.shown else Step(Do.SEND_CARD)
+    if not board.shown:
+        return Step(Do.SEND_CARD)
+    if board.shown != board.face and board.card_id is not None:
         return _edit(Do.EDIT_CARD, board, around, now)
     if board.untrue_duplicate is not None:
         return _edit(Do.EDIT_DUPLICATE, board, around, now)
-    if board.is_news and board.shown:
+    if board.is_news:
         return Step(Do.ANNOUNCE)
     return Step(Do.REMIND) if board.remind_wanted else rest
 

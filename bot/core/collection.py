@@ -21,6 +21,7 @@ from bot.core.split import after_slash
 from bot.errors import AmountRefused
 
 EXAMPLE = "500k speakers"
+WITHOUT_GOAL = "any speakers"
 WITH_SUGGESTION = "500k/21k speakers"
 #: What is offered as a gift where nothing is suggested, in satoshi.
 QUICK_SATS = (1_000, 5_000, 21_000)
@@ -52,7 +53,8 @@ def parse(text: str, *, min_sats: int, max_sats: int) -> Pot:
         if example is None or error.problem in _OF_COLLECTIONS:
             raise
         others = {n: each for n, each in error.values.items() if n not in ("problem", "example")}
-        raise AmountRefused(error.problem, example=EXAMPLE, **others) from None
+        works = WITHOUT_GOAL if error.problem == Problem.ZERO else EXAMPLE
+        raise AmountRefused(error.problem, example=works, **others) from None
 
 
 def _parse(text: str, *, min_sats: int, max_sats: int) -> Pot:
@@ -96,7 +98,9 @@ def _gift(goal: str, text: str) -> int:
     except AmountRefused:
         gift_msat = 0
     if not gift_msat:
-        refuse(Problem.SUGGESTION_UNREADABLE, f"{goal}/21k", shown=quotable(text))
+        goal_msat = parse_amount(goal)
+        works = f"{goal}/21k" if not 0 < goal_msat < 21_000_000 else WITH_SUGGESTION
+        refuse(Problem.SUGGESTION_UNREADABLE, works, shown=quotable(text))
     return gift_msat
 
 

@@ -74,7 +74,7 @@ def parse(
     """
     text = text.strip()
     match = _DIVISION.match(text)
-    sum_msat = _amount(match[1]) if match else None
+    sum_msat = _amount(match[1], may_be_name=bool(people)) if match else None
     if match is None or sum_msat is None:
         bill = _without_count(text, people, asker_sits=asker_sits)
     else:
@@ -83,7 +83,7 @@ def parse(
         memo = text[match.end() :].strip()
         memo = after_slash(match[1].strip(), sum_msat, memo, f"/{count}")
         if any(memo.startswith(person.text) for person in people):
-            refuse(Problem.COUNT_AND_NAMES, f"{match[1].strip()}/{count} pizza")
+            refuse(Problem.COUNT_AND_NAMES, _example(match[1].strip(), count, " pizza"))
         bill = Bill(sum_msat, count, memo)
     if bill.count:
         check_parts(bill.sum_msat, bill.count, min_sats=min_sats, max_sats=max_sats)
@@ -169,13 +169,15 @@ def parts(sum_msat: int, count: int) -> list[int]:
     return [1000 * (each + (number < rest)) for number in range(count)]
 
 
-def _amount(text: str) -> int | None:
+def _amount(text: str, *, may_be_name: bool) -> int | None:
     """The amount, where this is one and nothing else. Raises `AmountRefused` for any other."""
     try:
         amount_msat = _parse(text, parse_amount)
     except AmountRefused as error:
-        if error.problem in (Problem.NOT_ALONE, Problem.NOT_A_NUMBER):
+        if error.problem is Problem.NOT_ALONE:
             return None  # "84k pizza/beer"
+        if error.problem is Problem.NOT_A_NUMBER and may_be_name:
+            return None  # "@bob 84k/4"
         raise
     if amount_msat == 0:
         refuse(Problem.SUM_MISSING, EXAMPLE)
@@ -197,20 +199,26 @@ def _parse(text: str, read: Callable[[str], T]) -> T:
 def _as_bill(example: str) -> str:
     """An example of an amount as one of a bill."""
     try:
-        return f"{example}/4" if parse_amount(example) else EXAMPLE
+        return _example(example)
     except AmountRefused:  # it has a memo
         return EXAMPLE
+
+
+def _example(amount: str, count: int = 4, memo: str = "") -> str:
+    """A bill of this amount, or another one where that cannot be parted so."""
+    is_possible = MIN_SEATS <= count <= MAX_SEATS and parse_amount(amount) >= 1000 * count
+    return f"{amount}/{count}{memo}" if is_possible else EXAMPLE
 
 
 def _count(amount: str, written: str, *, is_apart: bool) -> int:
     digits = in_our_digits(written)
     if not digits.isascii() or not digits.isdecimal():
-        refuse(Problem.COUNT_UNREADABLE, f"{amount}/4", shown=quotable(written))
-    if is_apart:
-        refuse(Problem.COUNT_APART, f"{amount}/{digits}")
+        refuse(Problem.COUNT_UNREADABLE, _example(amount), shown=quotable(written))
     count = int(digits[:9])
+    if is_apart:
+        refuse(Problem.COUNT_APART, _example(amount, count))
     if not MIN_SEATS <= count <= MAX_SEATS:
-        refuse(Problem.COUNT_OUT_OF_RANGE, f"{amount}/4", least=MIN_SEATS, most=MAX_SEATS)
+        refuse(Problem.COUNT_OUT_OF_RANGE, _example(amount), least=MIN_SEATS, most=MAX_SEATS)
     return count
 
 

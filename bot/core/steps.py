@@ -75,7 +75,8 @@ def next_step(row: Invoice, around: Around, now: float) -> Step:
     state        when                                      step
     ===========  ========================================  ================================
     asking       not asked yet                             SEND_CARD (the question)
-    asking       asked over an hour ago                    DROP
+    asking       asked over an hour ago, or of a           DROP
+                 collection that closes
     pending      patience is over                          FAIL
     pending      silent for 3 s, its turn to give notice   SEND_WAITING_NOTICE
     pending      its waiting notice gives another reason   EDIT_CARD
@@ -202,7 +203,7 @@ def _wanted(row: Invoice, around: Around, now: float) -> Step:
 
 def _asking(row: Invoice, around: Around, now: float) -> Step:
     ends_at = row.asked_at + around.clock_set_by_s + QUESTION_S
-    if now >= ends_at:
+    if now >= ends_at or row.cancel_wanted:
         return Step(Do.DROP)
     is_due = row.card_id is None and row.card_shown is not row.face
     if is_due and not around.chat_is_unreachable and not row.undeliverable:

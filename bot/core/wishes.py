@@ -122,6 +122,7 @@ class Parting(StrEnum):
     AGAIN = "again"  # delivered again: its row is being worked on
     PAID = "paid"
     PAID_OWN = "paid own"  # so is somebody's own part: they may pay for others
+    GIVEN = "given"  # the gift of this link is paid
     CLOSED = "closed"
     NOT_YOURS = "not yours"  # somebody else's, or of no seat
     CANCELLING = "cancelling"  # its invoice before has to be closed first
@@ -145,6 +146,7 @@ class Changing(StrEnum):
 
     DONE = "done"
     LATER = "later"  # once the node has cancelled its invoice
+    AGAIN = "again"  # delivered again
     PAID = "paid"  # the part is
     NOTHING = "nothing"  # to do
     TOO_SOON = "too soon"  # after the last time

@@ -79,10 +79,10 @@ class Stage:
         """Add the people and their chats. Returns the bot's owner."""
         add = self.telegram.add_user
         people = [
-            add("Ada", last_name="Quist", username="ada_quist"),
-            add("Ben", last_name="Okafor", username="ben_okafor"),
-            add("Chloé", last_name="Martin", username="chloe_martin"),
-            add("Dmitri", last_name="Volkov"),
+            add("Ada", last_name="Quist", username="ada_q"),
+            add("Ben", last_name="Okafor", username="ben_o"),
+            add("Chloé", last_name="Martin", username="chloe_m"),
+            add("Dmitri", last_name="Volkov", username="dmitri_v"),
         ]
         self.telegram.add_group("Friday dinner", people, admins=[people[0]])
         garden = self.telegram.add_group("Allotment", people[1:], admins=[people[1]], forum=True)

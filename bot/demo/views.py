@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from bot.demo.telegram import Chat, Json, Message, User
 
+#: What a link to the bot sent. Clients show the command alone: its token is the bot's.
+_LINKED_START = re.compile(r"/start [A-Za-z0-9_-]{1,64}")
 _HERE = ("creator", "administrator", "member")
 
 
@@ -43,6 +47,7 @@ def chat(chat: Chat, people: list[User], messages: list[Message] | None = None) 
 def message(message: Message) -> Json:
     """A message as it is now; `text` is plain, its formatting is in `entities`."""
     photo = message.photo
+    linked = message.chat.type == "private" and _LINKED_START.fullmatch(message.text or "")
     return {
         "id": message.id,
         "chat": message.chat.id,
@@ -50,7 +55,8 @@ def message(message: Message) -> Json:
         "as_chat": message.sender_chat.title if message.sender_chat else None,
         "date": message.date,
         "edited": message.edit_date is not None and not (message.sender and message.sender.is_bot),
-        "text": message.text or "",
+        "text": "/start" if linked else message.text or "",
+        "linked": bool(linked),
         "entities": message.entities,
         "photo": photo
         and {"src": f"/photo/{photo.file_id}", "width": photo.width, "height": photo.height},

@@ -170,7 +170,8 @@ class BoardWorker:
         now = self._clock()
         if step.do is Do.WAIT and step.at - now <= TICK_S:
             await hand.nudged(step.at - now)
-            return await self.read(board.id)
+            # Where something happened it is read again before its next step.
+            return board if hand.nudge.is_set() else await self.read(board.id)
         fresh, hand.due_at = await self._store.must(_let_go, board.id, around, now)
         return fresh
 
@@ -216,14 +217,20 @@ def _record(
     """Write the outcome where the group has not moved, and with it what the next step needs."""
     there = _there(tx, board.id)
     if do is not Do.REARRANGE and there.chat_id != board.chat_id:
-        # What was shown in the old group is void; that it was told is not.
+        # What was shown in the old group is void; that it was told, or may have been, is not.
         void = board_changes(**delivery.overtaken())
-        if columns.get("announced"):
-            void["announced"] = True
+        if do in (Do.ANNOUNCE, Do.REMIND):
+            if columns.get("announced"):
+                void["announced"] = True
+            if "remind_wanted" in columns:
+                void["remind_wanted"] = columns["remind_wanted"]
+            if "unsure" in columns:
+                void["unsure"] = columns["unsure"]
         return tx.boards.update(board.id, **void), False
     if "duplicates" in columns and there.duplicates != board.duplicates:
-        # A press has made another copy known meanwhile: this one is edited again.
-        columns = {name: each for name, each in columns.items() if name != "duplicates"}  # type: ignore[assignment]
+        # A press made another copy known: this one is edited once more, and then that one is.
+        columns = board_changes(**columns)
+        del columns["duplicates"]
     columns = prepared(there, columns, _as_written(tx, there, around), now)
     return tx.boards.update(board.id, **columns), True
 

@@ -31,6 +31,9 @@ log = logs.get(__name__)
 #: chat one message is sent at a time: more hands would only wait, and keep other chats waiting.
 CHATS_A_LANE = 64
 HANDS_A_CHAT = 2
+#: Seconds for which a board waits after something happened to it: the card of a part goes first,
+#: and what happens together is looked at once.
+SOON_S = 0.05
 #: A wall clock that moves by more against the loop's was set, in seconds.
 SET_S = 2.0
 
@@ -87,6 +90,7 @@ class Hands:
         self._hands: dict[Key, Hand] = {}
         self._seats = Seats()
         self._wake = asyncio.Event()
+        self._soon: asyncio.TimerHandle | None = None  # boards are looked at then
         self._more = False  # more rows are due than hands are free
         self._next_due_at = 0.0  # when the next row is due, in Unix seconds
         self._stopping = False
@@ -124,15 +128,20 @@ class Hands:
                     self._take(entry.key, entry.chat_id, entry.lane, entry.fresh)
                 else:
                     self._offer(entry.key, entry.chat_id, entry.lane)
-            if is_due:
-                for hand in self._hands.values():
-                    if hand.key.table == "boards":  # it may be the one that is meant
-                        hand.nudge.set()
-                self._read_soon()
+            if is_due and self._soon is None:
+                self._soon = asyncio.get_running_loop().call_later(SOON_S, self._look_at_boards)
             if everything:
                 for hand in self._hands.values():
                     hand.nudge.set()
                 self._read_soon()
+
+    def _look_at_boards(self) -> None:
+        """Something is due that was not named."""
+        self._soon = None
+        for hand in self._hands.values():
+            if hand.key.table == "boards":  # it may be the one that is meant
+                hand.nudge.set()
+        self._read_soon()
 
     def _read_soon(self) -> None:
         self._next_due_at = 0.0

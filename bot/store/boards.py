@@ -36,7 +36,7 @@ _HAS_TOKEN = _s.token != sa.literal_column("''")
 _LANE: sa.BindParameter[Lane] = sa.bindparam("lane")
 _NOW: sa.BindParameter[float] = sa.bindparam("now")
 _DUE = (
-    sa.select(_b.id)
+    sa.select(*_ALL)
     .where(_b.lane == _LANE, _b.due_at <= _NOW)
     .order_by(_b.due_at)
     .limit(sa.bindparam("most"))
@@ -44,9 +44,12 @@ _DUE = (
 _DUE_ELSEWHERE = _DUE.where(_b.chat_id.not_in(sa.bindparam("busy", expanding=True)))
 #: Parts that are paid, or can be.
 _COUNT = (State.ASKING, State.PENDING, State.OPEN, State.SETTLED)
-#: Beside these the newest of a seat: all that were closed and replaced say nothing, however many
-#: they are. Spelled out, as the index for it says it.
-_COUNTS = sa.text("(state IN ('asking', 'pending', 'open', 'settled') OR NOT replaced)")
+#: What says something of a seat; spelled out, as the index for it says it. All that were closed and
+#: replaced say nothing, however many they are.
+_SAYS: sa.ColumnElement[bool] = sa.literal_column(
+    "(NOT invoices.replaced OR invoices.state IN ('asking', 'pending', 'open', 'settled'))"
+)
+_NOT_CLOSED = _b.state.in_([each for each in BoardState if each is not BoardState.CLOSED])
 _NEXT_DUE_AT = sa.select(sa.func.min(_b.due_at)).where(_b.lane == _LANE, _b.due_at > _NOW)
 
 
@@ -157,7 +160,7 @@ class Boards(Noun):
     def open_in_chat(self, chat_id: int, *, of: int | None = None) -> int:
         """How many boards of this chat are not closed: of one person, None: of all."""
         statement = sa.select(sa.func.count()).select_from(boards)
-        here = [_b.chat_id == chat_id, _b.state != BoardState.CLOSED]
+        here = [_b.chat_id == chat_id, _NOT_CLOSED]
         if of is not None:
             here.append(_b.asker_id == of)
         return self._connection.execute(statement.where(*here)).scalar_one()
@@ -186,7 +189,7 @@ class Boards(Noun):
         """How many invoices for parts of a board that are not paid this person has got between
         these times."""
         statement = sa.select(sa.func.count()).select_from(invoices)
-        # By the person: of a board there may be many more.
+        # By the index of the person: of a board there may be many more.
         here = (_c.board_id == board_id, _c.asker_id == person_id, _c.state != State.SETTLED)
         asked = statement.where(*here, _c.asked_at.between(since, until))
         return self._connection.execute(asked).scalar_one()
@@ -219,6 +222,7 @@ class Boards(Noun):
         """Boards that are due now, the most urgent lane first, of each at most `limit`.
 
         `but`: lanes and chats that have enough in hand.
+        Without their seats: whoever takes one up reads it.
         """
         rows: list[Invoice | Board] = []
         more = False
@@ -227,8 +231,8 @@ class Boards(Noun):
             here: dict[str, Any] = {"lane": lane, "now": now, "most": limit}
             busy = [chat_id for lane_of, chat_id in but if lane_of == lane]
             statement = _DUE_ELSEWHERE if busy else _DUE
-            ids = self._connection.execute(statement, here | ({"busy": busy} if busy else {}))
-            found = [board for (each,) in ids.all() if (board := self.get(each)) is not None]
+            kept = self._connection.execute(statement, here | ({"busy": busy} if busy else {}))
+            found = [BOARDS.unpacked(each) for each in kept.all()]
             rows += found
             more = more or len(found) == limit
             next_at = self._connection.execute(_NEXT_DUE_AT, {"lane": lane, "now": now}).scalar()
@@ -251,11 +255,10 @@ class Boards(Noun):
 
     def _parts(self, board_id: int) -> dict[int, list[Invoice]]:
         """Of each seat the part that is paid, else its newest, and whatever else of it counts."""
-        here = (_c.board_id == board_id, IS_PART, _COUNTS)
         parts: dict[int, list[Invoice]] = {}
-        for row in self._all(ROWS.where(*here).order_by(_c.part, _c.id.desc())):
+        for row in self._all(ROWS.where(_c.board_id == board_id, IS_PART, _SAYS)):
             parts.setdefault(row.part, []).append(row)
         for rows in parts.values():
-            rows.sort(key=lambda row: row.state is not State.SETTLED)  # the newest first among each
+            rows.sort(key=lambda row: (row.state is not State.SETTLED, -row.id))
             rows[1:] = [row for row in rows[1:] if row.state in _COUNT]
         return parts

@@ -100,7 +100,7 @@ class Chats(Noun):
         # The new group numbers its messages from 1: an old number may be somebody else's there.
         self._write(packed(chat_id=new, reply_to=None), here)
         self._void_boards(now, _b.chat_id == old)
-        there = {"chat_id": new, "reply_to": None, "before_id": None}
+        there = {"chat_id": new, "reply_to": None}
         moved = sa.update(boards).where(_b.chat_id == old).values(**there)
         self._connection.execute(moved)
 
@@ -136,7 +136,7 @@ class Chats(Noun):
         self._write(packed(card_id=None, payment_request_id=None, duplicates={}), *here)
 
     def _wake_boards(self, now: float, chat_id: int) -> None:
-        """The boards of a chat are shown as they are; one that is open waited for its end."""
+        """The boards of a chat are shown as they are; one that goes on waited for its end."""
         due = BOARDS.packed(work.reachable(now))
         goes_on = _b.state.in_([BoardState.JOINING, BoardState.OPEN])
         waits = sa.or_(_b.lane == Lane.UNREACHABLE, goes_on)
@@ -154,11 +154,15 @@ class Chats(Noun):
             **delivery.overtaken(),
         }
         afresh = BOARDS.packed({**void, **work.moved(now)})
+        is_kept = _b.sending.in_(delivery.KEPT_IN_A_MOVE)
+        afresh["sending"] = sa.case((is_kept, _b.sending), else_=afresh["sending"])
         # By the state alone SQLite would read all that were ever closed.
         is_closed = sa.func.coalesce(_b.state, "") == BoardState.CLOSED
         is_finished = sa.and_(is_closed, _b.announced)
         self._connection.execute(sa.update(boards).where(~is_finished, *here).values(**afresh))
-        gone = BOARDS.packed({"card_id": None, "duplicates": {}, "before_id": None})
+        gone = BOARDS.packed(
+            {"card_id": None, "duplicates": {}, "before_id": None, "move_wanted": False}
+        )
         self._connection.execute(sa.update(boards).where(is_finished, *here).values(**gone))
 
     def _put_chat(self, chat_id: int, **columns: Any) -> None:

@@ -5,11 +5,11 @@ What people wrote is escaped here and nowhere else. All is Telegram HTML but for
 """
 
 from bot.texts.board_replies import (
-    ALREADY_ASKED,
     ANY_BUTTON,
     BACK_BUTTON,
     CHANGES,
     COLLECT_IN_GROUPS,
+    GIFT_CLOSED,
     HIDE_BUTTON,
     NOBODY_ELSE,
     OTHERS_BUTTON,
@@ -96,7 +96,6 @@ from bot.texts.terminal import (
 )
 
 __all__ = [
-    "ALREADY_ASKED",
     "ANY_BUTTON",
     "ASK_BUTTON",
     "AS_CHANNEL",
@@ -107,6 +106,7 @@ __all__ = [
     "CHANGES",
     "COLLECT_IN_GROUPS",
     "FACE_SIGNS",
+    "GIFT_CLOSED",
     "GIVE_BUTTON",
     "GROUP_COMMANDS",
     "HIDE_BUTTON",

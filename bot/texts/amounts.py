@@ -157,11 +157,11 @@ _SENTENCES: dict[Problem, tuple[str, str]] = {
     ),
     Problem.SUM_MISSING: (
         "A bill needs a sum.",
-        "Write it before the slash, for example {example}.",
+        "Write it first, for example {example}.",
     ),
     Problem.COUNT_MISSING: (
-        "How many people share the bill?",
-        "Write their number after a slash, for example {example}.",
+        "How many people share the bill, and how much is it?",
+        "Write the sum, a slash and their number, for example {example}.",
     ),
     Problem.COUNT_UNREADABLE: (
         "{shown} is not a number of people.",

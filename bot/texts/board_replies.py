@@ -31,22 +31,22 @@ from bot.texts.boards import (
     first_line,
     seat_lines,
 )
-from bot.texts.phrases import receivable, short_memo
+from bot.texts.phrases import can_receive, short_memo
 
 OTHERS_BUTTON = "Pay for someone else"
 ANY_BUTTON = "Let my wallet decide"
 HIDE_BUTTON, SHOW_BUTTON = "Hide my name", "Show my name"
 BACK_BUTTON = "Back"
-NOBODY_ELSE = "Nobody else has a part to pay."
-ALREADY_ASKED = "I have already asked the node for this gift."
-SPLIT_IN_GROUPS = "A bill is split in a group: write /split there."
-COLLECT_IN_GROUPS = "A collection is made in a group: write /collect there."
+NOBODY_ELSE = "No other part is left to pay."
+GIFT_CLOSED = f"This question is closed. To give, press {GIVE_BUTTON} in the group."
+SPLIT_IN_GROUPS = "Bills are split in groups. Write /split there."
+COLLECT_IN_GROUPS = "Collections are made in groups. Write /collect there."
 #: Labels of what can be done with a board.
 CHANGES: Mapping[Change, str] = {
     Change.FREE: "Free a part",
     Change.SETTLE: "Settled otherwise",
     Change.UNSETTLE: "Not settled",
-    Change.ADD: "One part more",
+    Change.ADD: "Add a part",
     Change.REMIND: "Remind",
     Change.MOVE: "Move to the end",
     Change.CLOSE: "Close",
@@ -55,17 +55,17 @@ CHANGES: Mapping[Change, str] = {
 _NOT_TRACKED = "I no longer track this."
 _CLOSED = "This is closed. Nothing more can be paid."
 _CHOOSE: Mapping[Change, str] = {
-    Change.FREE: "Whose part should be free?",
+    Change.FREE: "Whose part should become free?",
     Change.SETTLE: "Whose part was paid another way?",
-    Change.UNSETTLE: "Whose part was not paid after all?",
+    Change.UNSETTLE: "Whose part was not paid another way after all?",
 }
 _CHANGED: Mapping[Change, str] = {
     Change.FREE: "The part is free.",
     Change.SETTLE: "The part counts as settled.",
-    Change.UNSETTLE: "The part has to be paid.",
-    Change.ADD: "There is one part more.",
+    Change.UNSETTLE: "The part has to be paid again.",
+    Change.ADD: "There is one more part.",
     Change.REMIND: "I'm reminding everyone who has not paid.",
-    Change.MOVE: "It is on its way to the end of the chat.",
+    Change.MOVE: "I'm moving it to the end of the chat.",
     Change.CLOSE: "I'm closing it.",
 }
 
@@ -87,14 +87,17 @@ def splitting(came_of_it: Splitting) -> str:
 
 def too_little_inbound(receivable_msat: int) -> str:
     """Said at once where a sum is more than the node can receive."""
-    return "\n".join(["⚠️ This is a large sum for the node.", *receivable(receivable_msat)])
+    able = can_receive(receivable_msat)
+    return f"⚠️ The node {able} now. That is less than the sum: some payments will probably fail."
 
 
 def sitting(came_of_it: Sitting) -> str:
     """What a press on "Pay my part" or "Give" is answered with, where no link is."""
     return {
-        Sitting.SEATED: "Open the chat with me to pay.",
-        Sitting.FULL: "Every part already belongs to someone.",
+        Sitting.SEATED: "To pay, open the chat with me.",
+        Sitting.FULL: (
+            "Every part already belongs to someone. The person who asked can add one or free one."
+        ),
         Sitting.JOINING: f"Nobody is asked to pay yet. Press {JOIN_BUTTON} to take part.",
         Sitting.CLOSED: _CLOSED,
         Sitting.NOT_TRACKED: _NOT_TRACKED,
@@ -117,7 +120,7 @@ def fixing(came_of_it: Fixing) -> str:
     """What a press on "Ask now" is answered with."""
     return {
         Fixing.FIXED: f"Everyone who is in can press {PAY_BUTTON} now.",
-        Fixing.TOO_FEW: "At least two people have to be in.",
+        Fixing.TOO_FEW: f"At least two people have to be in. They press {JOIN_BUTTON}.",
         Fixing.ALREADY_FIXED: "The number of people is already fixed.",
         Fixing.CLOSED: _CLOSED,
     }[came_of_it]
@@ -145,6 +148,7 @@ def parting(came_of_it: Parting) -> str:
         Parting.THERE: "This is your invoice.",
         Parting.PAID: "This part is paid.",
         Parting.PAID_OWN: "Your part is paid.",
+        Parting.GIVEN: f"This gift is paid. To give again, press {GIVE_BUTTON} in the group.",
         Parting.CLOSED: _CLOSED,
         Parting.NOT_YOURS: (
             "This link is for somebody else, or no longer valid. "
@@ -182,9 +186,9 @@ def hidden(is_hidden: bool) -> str:
 
 def manage(shown: Board, asked: Change | None = None) -> str:
     """What those who manage a board read in private, and what they are `asked`."""
-    question = "" if asked is None else _CHOOSE.get(asked, "")
     if not shown.is_split:
-        return "\n".join(filter(None, [board(shown, None), question]))
+        return board(shown, None)
+    question = "" if asked is None else _CHOOSE.get(asked, "")
     first = first_line(shown) + short_memo(shown.memo)
     room = MAX_TEXT - length(f"{first}\n{question}") - 1
     return "\n".join(filter(None, [first, *seat_lines(shown, room), question]))
@@ -196,8 +200,9 @@ def changing(change: Change, came_of_it: Changing) -> str:
         return _CHANGED[change]
     if came_of_it is Changing.TOO_SOON:
         every = "an hour" if change is Change.REMIND else "a minute"
-        return f"That is possible once in {every}. Please try again later."
+        return f"That is possible once {every}. Please try again later."
     return {
+        Changing.AGAIN: "",
         Changing.LATER: "I'm asking the node to cancel the open invoice first.",
         Changing.PAID: "This part has already been paid.",
         Changing.NOTHING: "There is nothing to do.",

@@ -180,7 +180,8 @@ def _seat(shown: Board, seat: Seat) -> str:
 def _ending(shown: Board) -> list[str]:
     ends = moment(int(shown.ends_at), "Dt")
     if shown.state is BoardState.JOINING:
-        return [f"Who is in? Press {JOIN_BUTTON}, then {ASK_BUTTON}. Open until {ends}."]
+        how = f"Press <i>{JOIN_BUTTON}</i> to take part. <i>{ASK_BUTTON}</i> then fixes the parts."
+        return [f"Who is in? {how} Open until {ends}."]
     if shown.state is BoardState.OPEN:
         return [f"Open until {ends}. The bot can't return payments."]
     if shown.is_all_done:
@@ -218,16 +219,19 @@ def board_announcement(
     `is_bare`: without what people wrote; `in_private`: to who asked, as its chat does not take it.
     """
     total = format_sats(shown.sum_msat)
-    memo = "" if is_bare else short_memo(shown.memo)
     done = format_sats(shown.paid_msat) if shown.paid_msat else "nothing"
+    done = f"{done} paid" if shown.is_split else f"{done} given"
+    memo = "" if is_bare else short_memo(shown.memo)
+    sign = FACE_SIGNS[Face.PAID]
     if shown.is_all_done:
-        lines = [f"{FACE_SIGNS[Face.PAID]} All parts of {total} are paid.{memo}"]
+        said = f"All parts of {total} are paid"
     elif shown.is_reached:
-        lines = [f"{FACE_SIGNS[Face.PAID]} The goal of {total} is reached: {done} given.{memo}"]
-    elif shown.is_split:
-        lines = [f"{FACE_SIGNS[Face.CANCELLED]} The split of {total} is closed: {done} paid.{memo}"]
+        said = f"The goal of {total} is reached: {done}"
     else:
-        lines = [f"{FACE_SIGNS[Face.CANCELLED]} The collection is closed: {done} given.{memo}"]
+        sign = FACE_SIGNS[Face.CANCELLED]
+        what = f"split of {total}" if shown.is_split else "collection"
+        said = f"The {what} is closed: {done}"
+    lines = [f"{sign} {said}{memo}."]
     if in_private:
         lines.append(WHY_IN_PRIVATE[Audience.ASKER])
     if may_be_duplicate:
@@ -236,18 +240,24 @@ def board_announcement(
 
 
 def reminder(shown: Board, *, may_be_duplicate: bool = False) -> str:
-    """Mentions those who have not paid their part."""
-    people = [_mention(seat) for seat in shown.unpaid if not seat.hidden]
-    whose = [each for each in people if each]
-    others = len(shown.unpaid) - len(whose)
-    if others:
-        whose.append(count(others, "other part" if whose else "part"))
-    total = format_sats(shown.sum_msat)
-    first = f"{FACE_SIGNS[Face.OPEN]} Not yet paid of the split of {total}{short_memo(shown.memo)}:"
-    lines = [first, ", ".join(whose)]
+    """Mentions those who have not paid their part, as many as fit, and counts the others."""
+    sum_of = f"the split of {format_sats(shown.sum_msat)}"
+    top = [
+        f"{FACE_SIGNS[Face.OPEN]} Some parts of {sum_of} are still open{short_memo(shown.memo)}."
+    ]
+    bottom = [f"To pay, press <i>{PAY_BUTTON}</i> below the split."]
     if may_be_duplicate:
-        lines.append(MAY_BE_DUPLICATE)
-    return "\n".join(lines)
+        bottom.append(MAY_BE_DUPLICATE)
+    room = MAX_TEXT - length("\n".join([*top, "Not yet paid: ", *bottom])) - _COUNT_OF_OTHERS
+    whose: list[str] = []
+    for each in filter(None, (_mention(seat) for seat in shown.unpaid if not seat.hidden)):
+        room -= length(f"{each}, ")
+        if room < 0:
+            break
+        whose.append(each)
+    if others := len(shown.unpaid) - len(whose):
+        whose.append(count(others, "other part" if whose else "part"))
+    return "\n".join([*top, f"Not yet paid: {', '.join(whose)}.", *bottom])
 
 
 def _mention(seat: Seat) -> str:
@@ -260,20 +270,20 @@ def _mention(seat: Seat) -> str:
 
 def board_notice(notice: Notice) -> str:
     """What happened to a board that an owner should know, and what to do."""
-    row, why = notice.row_id, escape(remark(notice.why))
-    others = count(notice.count - 1, "other split")
+    which, why = f"split or collection {notice.row_id}", escape(remark(notice.why))
+    others = count(notice.count - 1, "other")
     more = f" In the hour before, the same happened to {others}." if notice.count > 1 else ""
     if notice.kind is Kind.BOARD_REFUSED:
-        return f"Telegram rejected the message of split {row}: {why}. I'm closing the split.{more}"
+        return f"Telegram rejected the message of {which}: {why}. I'm closing it.{more}"
     if notice.kind is Kind.BOARD_UNTRUE:
         return (
-            f"Telegram rejected an edit of the message of split {row}: {why}. "
+            f"Telegram rejected an edit of the message of {which}: {why}. "
             f"It shows an older state until the next edit.{more}"
         )
     if notice.kind is Kind.BOARD_UNTOLD:
         return (
-            f"Telegram rejected a message about split {row}: {why}. "
-            f"What became of it is not announced in its chat.{more}"
+            f"Telegram rejected a message about {which}: {why}. "
+            f"Its chat has not seen that message.{more}"
         )
     because = why or "nothing changes"
-    return f"I can't finish split {row} ({notice.step}: {because}). See the log for details."
+    return f"I can't finish {which} ({notice.step}: {because}). See the log for details."

@@ -26,6 +26,7 @@ EXPECTED = {
     ),
     "lnd.private_route_hints": '"auto", true or false',
     "invoices.expiry": 'a duration from "1s" to "365d", such as "1h"',
+    "invoices.board_expiry": 'a duration from "1h" to "30d", such as "7d"',
     "invoices.patience": f'a duration from "{MIN_PATIENCE_S}s" to "1h", such as "60s"',
     "invoices.min_sats": _SATS,
     "invoices.max_sats": _SATS,

@@ -188,11 +188,11 @@ async def bench(size: Size) -> int:
             await asyncio.gather(plain.start_plain(), ours.start_ours(again=size is WHOLE))
             await bursts(size, report, plain, ours)
             await slowly(size, report, plain, ours)
+            await busily(size, report, plain, ours)
+            await memory(size, report, plain, ours)
             turn_s = size.slow_s / size.slow_turns
             await presses(report, ours, turns=size.slow_turns, per_s=SLOW_PER_S, turn_s=turn_s)
             await payments(report, ours, rounds=size.bursts)
-            await busily(size, report, plain, ours)
-            await memory(size, report, plain, ours)
             await asyncio.gather(plain.end(in_order=False), ours.end())
             await blocks(size, report, watched)
     report.load()

@@ -163,6 +163,15 @@ class Room:
             chats=self.chats,
             clock=self.clock,
         )
+        self.boards = Boards(
+            actions=boards,
+            node=self.node,
+            admission=admission,
+            places=self.places,
+            replies=self.replies,
+            targets=targets,
+            telegram_bot=self.telegram_bot,
+        )
         for family in (
             Membership(places=self.places, chats=self.chats),
             self.invitations,
@@ -176,15 +185,7 @@ class Room:
                 targets=targets,
                 telegram_bot=self.telegram_bot,
             ),
-            Boards(
-                actions=boards,
-                node=self.node,
-                admission=admission,
-                places=self.places,
-                replies=self.replies,
-                targets=targets,
-                telegram_bot=self.telegram_bot,
-            ),
+            self.boards,
             Presses(
                 actions=actions,
                 boards=boards,

@@ -34,6 +34,15 @@ async def test_a_command_as_a_channel_gets_one_sentence_and_no_row(
     assert await room.said(group, 2) == [texts.AS_CHANNEL] * 2
 
 
+@pytest.mark.parametrize("command", ["/invoice 5", "/split 5k/2", "/collect 5k"])
+async def test_whatever_is_asked_for_as_a_channel_gets_the_sentence(
+    room: Room, group: Chat, channel: Chat, command: str
+) -> None:
+    room.telegram.say(group, room.anna, command, sender_chat=channel)
+    await room.handled()
+    await room.told(group, texts.AS_CHANNEL)
+
+
 async def test_an_answer_as_a_channel_is_answered_like_a_command(
     room: Room, group: Chat, channel: Chat
 ) -> None:

@@ -153,6 +153,40 @@ async def test_a_server_that_answers_at_once_is_asked_five_times_a_second_and_no
     assert any("unreadable" in line for line in caplog.messages)
 
 
+async def test_of_a_batch_that_could_not_be_written_nothing_is_confirmed_with_the_first_again(
+    room: Room,
+) -> None:
+    """Telegram gives one update alone where a call repeats the same offset soon."""
+    own = intake(room)
+    for person in (room.anna, room.bert):
+        room.telegram.say(room.private(person), person, "/invoice 2100 pizza")
+    room.telegram.push_raw_update({"something": "new"})
+    first, second, third = room.telegram.bots[TOKEN].updates.unconfirmed()
+    file = room.file
+    away = file.rename(file.with_suffix(".away"))
+    assert not await own.handle([first, second, third])  # only the third needs no database
+    away.rename(file)
+    assert await own.handle([first])
+    assert own._offset == second["update_id"]
+    assert await own.handle([second, third])
+    assert own._offset == third["update_id"] + 1
+
+
+async def test_what_telegram_no_longer_has_is_not_waited_for(room: Room) -> None:
+    own = intake(room)
+    for person in (room.anna, room.bert):
+        room.telegram.say(room.private(person), person, "/invoice 2100 pizza")
+    first, second = room.telegram.bots[TOKEN].updates.unconfirmed()
+    room.telegram.push_raw_update({"something": "new"})
+    file = room.file
+    away = file.rename(file.with_suffix(".away"))
+    assert not await own.handle([first, second])
+    away.rename(file)
+    later = room.telegram.bots[TOKEN].updates.unconfirmed()[-1]
+    assert await own.handle([later])
+    assert own._offset == later["update_id"] + 1
+
+
 async def test_what_people_do_one_after_the_other_is_read_thirty_times_a_second(
     room: Room,
 ) -> None:

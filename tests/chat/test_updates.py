@@ -12,7 +12,8 @@ from bot.chat import messages, updates
 from bot.chat.buttons import Press, Verb, named, press_data
 from bot.chat.client import TelegramBot
 from bot.core.invoice import State
-from tests.chat.bot_api import changed
+from bot.core.split import Person
+from tests.chat.bot_api import ODD, changed
 from tests.chat.room import NAME, Room
 
 Json = dict[str, Any]
@@ -134,6 +135,92 @@ async def test_no_press_is_lost_for_a_field_that_the_bot_does_not_read(
 
 
 QUERY = "CallbackQuery"
+
+
+async def test_no_press_is_lost_for_a_field_of_who_pressed_or_where(
+    telegram_bot: TelegramBot,
+) -> None:
+    cases = [
+        ("from", name, {**press(), "from": each})
+        for name, each in changed("User", person())
+        if name not in NEEDED["User"]
+    ]
+    cases += [
+        ("chat", name, {**press(), "message": {**card(), "chat": each}})
+        for name, each in changed("Chat", place())
+        if name not in NEEDED["Chat"]
+    ]
+    assert len(cases) > 300
+    for where, name, query in cases:
+        pressed = updates.read({"update_id": 5, "callback_query": query}, telegram_bot)
+        assert pressed.callback_query is not None, (where, name)
+        by = messages.presser(pressed.callback_query.from_user)
+        assert (by.id, by.is_chat, by.hidden) == (11, False, False), (where, name)
+        message = pressed.callback_query.message
+        assert message is not None, (where, name)
+        assert message.chat.id == -100, (where, name)
+        assert isinstance(message.chat.username, str | None), (where, name)
+
+
+NAMED = f"/split@{NAME} 84k @bob Cora pizza"
+
+
+def split_command(of_cora: Json) -> Json:
+    """A bill for somebody by a user name, and for somebody who has none."""
+    entities = [
+        {"type": "bot_command", "offset": 0, "length": NAMED.index(" ")},
+        {"type": "mention", "offset": NAMED.index("@bob"), "length": 4},
+        {"type": "text_mention", "offset": NAMED.index("Cora"), "length": 4, **of_cora},
+    ]
+    return {**command(), "text": NAMED, "entities": entities}
+
+
+def cora() -> Json:
+    return {"id": 12, "is_bot": False, "first_name": "Cora"}
+
+
+def named_in(message: Json, telegram_bot: TelegramBot) -> list[Person]:
+    read = updates.read({"update_id": 5, "message": message}, telegram_bot).message
+    assert read is not None
+    return messages.named(read)
+
+
+async def test_who_is_named_is_read_whatever_else_telegram_says_of_them(
+    telegram_bot: TelegramBot,
+) -> None:
+    bob = Person("@bob", username="bob")
+    for name, each in changed("User", cora()):
+        if name in NEEDED["User"]:
+            continue
+        found = named_in(split_command({"user": each}), telegram_bot)
+        assert [found[0], found[1].text, found[1].id] == [bob, "Cora", 12], name
+        if name not in ("first_name", "last_name"):
+            assert found[1].name == "Cora", name
+    for name, each in changed("MessageEntity", {"user": cora()}):
+        if name not in {*NEEDED["MessageEntity"], "user"}:
+            found = named_in(split_command(each), telegram_bot)
+            assert found == [bob, Person("Cora", id=12, name="Cora")], name
+
+
+@pytest.mark.parametrize("user", [*ODD, {}, {"id": "12"}, {"is_bot": False}])
+async def test_who_is_named_without_an_id_is_nobody(
+    telegram_bot: TelegramBot, user: object
+) -> None:
+    """Their name stays text, and whose part it is stays unclear: it is not guessed."""
+    assert named_in(split_command({"user": user}), telegram_bot) == [Person("@bob", username="bob")]
+    assert len(named_in(split_command({}), telegram_bot)) == 1
+
+
+@pytest.mark.parametrize("username", [None, *ODD, "Anna_B", "a" * 64, "\u202eanna", "x y"])
+async def test_a_user_name_is_a_text_or_there_is_none(
+    telegram_bot: TelegramBot, username: object
+) -> None:
+    raw = {**command(), "from": {**person(), "username": username}}
+    message = updates.read({"update_id": 5, "message": raw}, telegram_bot).message
+    assert message is not None
+    by = messages.asker(message)
+    assert by.username == (username if isinstance(username, str) else "")
+    assert (by.id, by.name) == (11, "Anna")
 
 
 @pytest.mark.parametrize("name", ["message_id", "date", "chat", "from", "sender_chat"])

@@ -21,7 +21,8 @@ from bot.core.amount_money import (
 from bot.core.amount_words import BITCOIN, MULTIPLES, NAMES, PREFIXES
 from bot.core.amounts import Problem, check_range, format_sats, parse, parse_amount
 from bot.errors import AmountRefused
-from tests.core.test_split import OF_BILLS
+from tests.core.test_collection import OF_COLLECTIONS
+from tests.core.test_split import OF_BILLS, OF_NAMES
 
 MAX_SATS = 21_000_000 * 100_000_000
 
@@ -384,7 +385,8 @@ def test_the_tables_have_no_line_twice() -> None:
 
 
 def test_every_problem_is_met() -> None:
-    elsewhere = {Problem.NOT_ALONE, Problem.TOO_LITTLE, Problem.TOO_MUCH, *OF_BILLS}
+    others = OF_BILLS | OF_NAMES | OF_COLLECTIONS
+    elsewhere = {Problem.NOT_ALONE, Problem.TOO_LITTLE, Problem.TOO_MUCH, *others}
     assert {problem for _, problem, _, _ in REFUSED} == set(Problem) - elsewhere
 
 

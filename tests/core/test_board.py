@@ -1,20 +1,18 @@
-"""What comes next for a board, case by case: what follows from its parts, what is shown of them."""
+"""What comes next for a board, case by case, and when it is due again."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
 from typing import Any
 
 import pytest
 
 from bot.core.board import (
+    ANY_FACE,
     EDIT_EVERY_S,
-    FREED,
+    EDITS_PER_S,
     Board,
     BoardState,
-    Seat,
-    SeatState,
-    consequences,
     next_board_step,
     prepared,
     resting,
@@ -22,14 +20,18 @@ from bot.core.board import (
 from bot.core.invoice import Audience, State
 from bot.core.steps import Around, Step
 from bot.core.work import MAX_FAULTS, MAX_PAUSE_S, SENDS, Do, Lane
-from tests.bills import END, PART_MSAT, board, free, part, taken
+from tests.bills import END, board, collection, free, gift, part, taken
 from tests.rows import NOW
 
 REACHED, LOST = Around(), Around(unreachable=frozenset({Audience.CHAT}))
-CLOSING, CLOSED = BoardState.CLOSING, BoardState.CLOSED
+JOINING, CLOSING, CLOSED = BoardState.JOINING, BoardState.CLOSING, BoardState.CLOSED
 PAID = (taken(State.SETTLED, 1), taken(State.SETTLED, 2))
 OTHER = {"shown": "another face", "shown_at": NOW - EDIT_EVERY_S}
 REST = Step(Do.WAIT, END)
+
+
+#: A copy that does not show what is.
+COPIES = {60: ANY_FACE}
 
 
 def failing(do: Do) -> dict[str, Any]:
@@ -87,6 +89,144 @@ TABLE: list[tuple[str, Board, Around, float, Step]] = [
         Step(Do.EDIT_CARD),
     ),
     ("removed from the chat", board(**OTHER, card_id=None), REACHED, NOW, REST),
+    (
+        "its chat has had edits enough",
+        board(**OTHER),
+        Around(editable_at=NOW + 20),
+        NOW,
+        Step(Do.WAIT, NOW + 20),
+    ),
+    (
+        "both, of which the later one counts",
+        board(**OTHER | {"shown_at": NOW - 1}),
+        Around(editable_at=NOW + 20),
+        NOW,
+        Step(Do.WAIT, NOW + 20),
+    ),
+    ("so it had until now", board(**OTHER), Around(editable_at=NOW), NOW, Step(Do.EDIT_CARD)),
+    (
+        "so it will have by a clock that was set back",
+        board(**OTHER),
+        Around(editable_at=NOW + EDITS_PER_S + 1),
+        NOW,
+        Step(Do.EDIT_CARD),
+    ),
+    # copies
+    ("a copy that is true", board(duplicates={60: board().face}), REACHED, NOW, REST),
+    ("a copy that is not", board(duplicates=COPIES), REACHED, NOW, Step(Do.EDIT_DUPLICATE)),
+    ("which is not reachable", board(duplicates=COPIES), LOST, NOW, REST),
+    (
+        "its message first",
+        board(**OTHER, duplicates=COPIES),
+        REACHED,
+        NOW,
+        Step(Do.EDIT_CARD),
+    ),
+    (
+        "and then the copy, in a while",
+        board(duplicates=COPIES, shown_at=NOW),
+        REACHED,
+        NOW,
+        Step(Do.WAIT, NOW + EDIT_EVERY_S),
+    ),
+    (
+        "the chat has had edits enough for a copy",
+        board(duplicates=COPIES),
+        Around(editable_at=NOW + 9),
+        NOW,
+        Step(Do.WAIT, NOW + 9),
+    ),
+    (
+        "a copy, where its message was removed",
+        board(**OTHER, card_id=None, duplicates=COPIES),
+        REACHED,
+        NOW,
+        Step(Do.EDIT_DUPLICATE),
+    ),
+    ("its message, known as a copy", board(duplicates={50: ANY_FACE}), REACHED, NOW, REST),
+    # moved down
+    ("wanted at the bottom", board(move_wanted=True), REACHED, NOW, Step(Do.SEND_CARD)),
+    ("so it is in a chat that is lost", board(move_wanted=True), LOST, NOW, REST),
+    (
+        "wanted at the bottom where somebody removed it",
+        board(move_wanted=True, card_id=None),
+        REACHED,
+        NOW,
+        Step(Do.SEND_CARD),
+    ),
+    (
+        "wanted at the bottom, refused",
+        board(move_wanted=True, undeliverable=True),
+        REACHED,
+        NOW,
+        REST,
+    ),
+    ("moved", board(before_id=40), REACHED, NOW, Step(Do.REMOVE_BEFORE)),
+    ("moved, in a chat that is lost", board(before_id=40), LOST, NOW, REST),
+    (
+        "moved, and wanted there again: one message at a time",
+        board(before_id=40, move_wanted=True, **OTHER),
+        REACHED,
+        NOW,
+        Step(Do.REMOVE_BEFORE),
+    ),
+    (
+        "closed, and wanted at the bottom",
+        board(*PAID, state=CLOSED, announced=True, move_wanted=True),
+        REACHED,
+        NOW,
+        Step(Do.SEND_CARD),
+    ),
+    # reminders
+    ("a reminder", board(remind_wanted=True), REACHED, NOW, Step(Do.REMIND)),
+    ("a reminder, unreachable", board(remind_wanted=True), LOST, NOW, REST),
+    (
+        "first it is shown what is",
+        board(remind_wanted=True, **OTHER),
+        REACHED,
+        NOW,
+        Step(Do.EDIT_CARD),
+    ),
+    (
+        "a reminder where somebody removed its message",
+        board(remind_wanted=True, **OTHER, card_id=None),
+        REACHED,
+        NOW,
+        Step(Do.REMIND),
+    ),
+    (
+        "a reminder of which nothing is left",
+        board(*PAID, remind_wanted=True, state=CLOSED, announced=True),
+        REACHED,
+        NOW,
+        Step(Do.REARRANGE),
+    ),
+    # joining
+    ("who is in?", board(state=JOINING, is_shown=False), REACHED, NOW, Step(Do.SEND_CARD)),
+    ("nobody yet", board(state=JOINING), REACHED, NOW, REST),
+    ("somebody is", board(state=JOINING, **OTHER), REACHED, NOW, Step(Do.EDIT_CARD)),
+    ("until its end", board(state=JOINING), REACHED, END, Step(Do.REARRANGE)),
+    ("until its end, unreachable", board(state=JOINING), LOST, END, Step(Do.REARRANGE)),
+    # collections
+    ("a collection", collection(), REACHED, NOW, REST),
+    ("a gift", collection(gift(), **OTHER), REACHED, NOW, Step(Do.EDIT_CARD)),
+    ("a goal", collection(gift(sats=10_000)), REACHED, NOW, Step(Do.ANNOUNCE)),
+    ("a goal, told", collection(gift(sats=10_000), announced=True), REACHED, NOW, REST),
+    ("no goal", collection(gift(sats=10_000), sum_msat=0), REACHED, NOW, REST),
+    (
+        "a goal in a chat that is lost",
+        collection(gift(sats=10_000)),
+        LOST,
+        NOW,
+        REST,
+    ),
+    (
+        "closed without its goal",
+        collection(gift(), state=CLOSED),
+        REACHED,
+        NOW,
+        Step(Do.ANNOUNCE),
+    ),
     ("taken", board(free(1), taken(State.OPEN)), REACHED, NOW, REST),
     ("paid in part", board(free(1), taken(State.SETTLED)), REACHED, NOW, REST),
     ("at its end", board(), REACHED, END, Step(Do.REARRANGE)),
@@ -133,6 +273,13 @@ TABLE: list[tuple[str, Board, Around, float, Step]] = [
     ("told", board(*PAID, state=CLOSED, announced=True), REACHED, NOW, Step(Do.NOTHING)),
     ("removed, to be told", board(state=CLOSED, card_id=None), REACHED, NOW, Step(Do.ANNOUNCE)),
     (
+        "removed before it closed, to be told",
+        board(*PAID, state=CLOSED, card_id=None, **OTHER),
+        REACHED,
+        NOW,
+        Step(Do.ANNOUNCE),
+    ),
+    (
         "refused, closed",
         board(is_shown=False, undeliverable=True, state=CLOSED),
         REACHED,
@@ -158,135 +305,14 @@ def test_what_comes_next(made: Board, around: Around, now: float, step: Step) ->
 
 def test_each_step_of_a_board_is_in_the_table() -> None:
     assert {step.do for *_, step in TABLE} == {
-        *(Do.REARRANGE, Do.SEND_CARD, Do.EDIT_CARD, Do.ANNOUNCE, Do.WAIT, Do.NOTHING)
+        *(Do.REARRANGE, Do.REMOVE_BEFORE, Do.SEND_CARD, Do.EDIT_CARD, Do.EDIT_DUPLICATE),
+        *(Do.ANNOUNCE, Do.REMIND, Do.WAIT, Do.NOTHING),
     }
 
 
-# what follows
-
-
-def follows(made: Board, now: float = NOW) -> tuple[Any, Any, Any]:
-    come = consequences(made, now)
-    return come.board, dict(come.seats), list(come.cancels)
-
-
-LIVE = (State.PENDING, State.OPEN)
-DEAD = (State.EXPIRED, State.CANCELLED, State.FAILED)
-
-
-@pytest.mark.parametrize("state", [None, *DEAD])
-def test_a_seat_that_is_left_is_free_once_nothing_of_it_can_be_paid(state: State | None) -> None:
-    assert follows(board(free(1), taken(state, leaving=True))) == ({}, {2: FREED}, [])
-
-
-@pytest.mark.parametrize("state", LIVE)
-def test_a_seat_that_is_left_has_its_invoice_cancelled_first_and_once(state: State) -> None:
-    assert follows(board(free(1), taken(state, leaving=True))) == ({}, {}, [102])
-    wanted = taken(leaving=True, part=part(state, cancel_wanted=True))
-    assert follows(board(free(1), wanted)) == ({}, {}, [])
-
-
-def test_what_is_paid_while_its_person_leaves_is_paid() -> None:
-    assert follows(board(free(1), taken(State.SETTLED, leaving=True))) == (
-        {},
-        {2: {"leaving": False}},
-        [],
-    )
-
-
-@pytest.mark.parametrize("state", [None, *DEAD, *LIVE, State.SETTLED])
-def test_nothing_follows_while_people_pay(state: State | None) -> None:
-    assert not consequences(board(free(1), taken(state)), END - 1)
-
-
-def test_all_paid_is_closed() -> None:
-    assert follows(board(*PAID)) == ({"state": CLOSED}, {}, [])
-    assert follows(board(free(1, otherwise=True), PAID[1])) == ({"state": CLOSED}, {}, [])
-    assert follows(board(*PAID, state=CLOSING)) == ({"state": CLOSED}, {}, [])
-
-
-def test_what_closes_has_every_open_part_cancelled_before_it_is_closed() -> None:
-    two = (taken(State.OPEN, 1), taken(State.PENDING, 2), taken(State.SETTLED, 3), free(4))
-    assert follows(board(*two), END) == ({"state": CLOSING}, {}, [101, 102])
-    assert follows(board(*two, state=CLOSING)) == ({}, {}, [101, 102])
-    wanted = [replace(each, part=part(State.OPEN, cancel_wanted=True)) for each in two[:2]]
-    assert follows(board(*wanted, *two[2:], state=CLOSING)) == ({}, {}, [])
-    over = [taken(State.CANCELLED, 1), taken(State.FAILED, 2)]
-    assert follows(board(*over, *two[2:], state=CLOSING)) == ({"state": CLOSED}, {}, [])
-
-
-def test_a_bill_without_open_parts_is_closed_at_its_end_at_once() -> None:
-    assert follows(board(), END) == ({"state": CLOSED}, {}, [])
-    assert follows(board(state=CLOSED), END) == ({}, {}, [])
-
-
-def test_what_is_settled_otherwise_is_not_closed_while_its_invoice_can_be_paid() -> None:
-    """Even where nothing else is missing: nobody pays twice."""
-    twice = board(taken(State.OPEN, 1, otherwise=True), PAID[1])
-    assert follows(twice) == ({}, {}, [101])
-    wanted = taken(number=1, otherwise=True, part=part(State.OPEN, 1, cancel_wanted=True))
-    assert follows(board(wanted, PAID[1])) == ({}, {}, [])
-    assert follows(board(taken(State.CANCELLED, 1, otherwise=True), PAID[1])) == (
-        {"state": CLOSED},
-        {},
-        [],
-    )
-
-
-# what is shown
-
-
-def test_a_seat_shows_who_has_it_and_whether_it_is_paid() -> None:
-    shown = {
-        SeatState.FREE: [free()],
-        SeatState.TAKEN: [taken(), *(taken(state) for state in (*DEAD, *LIVE))],
-        SeatState.PAID: [taken(State.SETTLED), taken(State.SETTLED, otherwise=True)],
-        SeatState.SETTLED: [taken(otherwise=True), taken(State.OPEN, otherwise=True)],
-    }
-    for state, seats in shown.items():
-        assert {seat.state for seat in seats} == {state}
-
-
-def test_a_bill_is_covered_by_what_was_paid_which_may_be_more() -> None:
-    more = taken(part=part(State.SETTLED, paid_msat=PART_MSAT + 5000))
-    assert board(more, free(3)).done_msat == PART_MSAT + 5000
-    assert board(more, free(3, otherwise=True)).done_msat == 2 * PART_MSAT + 5000
-    assert board(more, taken(State.OPEN, 3), taken(State.EXPIRED, 4)).done_msat == PART_MSAT + 5000
-
-
-def same(*seats: Seat, **changes: Any) -> bool:
-    return board(*seats, **changes).face == board(free(1), taken(State.OPEN)).face
-
-
-def test_the_face_is_the_same_where_the_same_is_read() -> None:
-    assert same(free(1), taken())
-    assert same(free(1), taken(State.EXPIRED))
-    assert same(free(1), taken(State.OPEN, leaving=True))
-    assert same(free(1), taken(State.OPEN, token="another"))
-    assert same(free(1), taken(State.OPEN), shown_at=NOW, due_at=NOW, lane=Lane.BOARDS)
-    assert same(free(1), taken(State.OPEN), announced=True, card_id=None, chat_id=-9)
-
-
-def test_the_face_is_another_one_where_something_else_is_read() -> None:
-    different = [
-        board(free(1), taken(State.SETTLED)),
-        board(free(1), taken(part=part(State.SETTLED, paid_msat=PART_MSAT + 1000))),
-        board(free(1), taken(part=part(State.SETTLED, asker_id=9, asker_name="Cora"))),
-        board(free(1), taken(State.OPEN, name="Berta")),
-        board(free(1), taken(State.OPEN, otherwise=True)),
-        board(free(1), free(2)),
-        board(taken(State.OPEN, 1), taken(State.OPEN)),
-        board(free(1), taken(State.OPEN), state=CLOSING),
-        board(free(1), taken(State.OPEN), state=CLOSED),
-        board(free(1), taken(State.OPEN), state=CLOSED, closed_by="Cora"),
-        board(free(1), taken(State.OPEN), free(3)),
-    ]
-    faces = [each.face for each in (*different, board(free(1), taken(State.OPEN)))]
-    assert len({*faces}) == len(faces)
-
-
-def test_a_board_is_the_same_row_whatever_its_seats() -> None:
-    assert board(free(1), taken()) == replace(board(free(1), taken()), seats=())
+def test_the_docstring_names_each_of_them() -> None:
+    words = re.findall(r"[A-Z_]+", next_board_step.__doc__ or "")
+    assert {step.do for *_, step in TABLE} == {do for do in Do if do.name in words}
 
 
 # what is written for the next step, and when it is due
@@ -301,6 +327,12 @@ def test_what_is_sent_next_is_marked_before() -> None:
     assert Do.EDIT_CARD not in SENDS
 
 
+def test_a_reminder_is_marked_before_and_so_is_a_message_at_the_bottom() -> None:
+    assert prepared(board(), {"remind_wanted": True}, REACHED, NOW)["sending"] is Do.REMIND
+    assert prepared(board(), {"move_wanted": True}, REACHED, NOW)["sending"] is Do.SEND_CARD
+    assert prepared(board(), {"before_id": 40}, REACHED, NOW)["sending"] is None
+
+
 def rests(made: Board, around: Around = REACHED) -> tuple[float | None, Lane]:
     columns = resting(made, next_board_step(made, around, NOW), around, NOW)
     return columns["due_at"], columns["lane"]
@@ -311,12 +343,17 @@ def test_an_open_board_is_due_at_its_end_in_any_chat() -> None:
     assert rests(board(), LOST) == (END, Lane.BOARDS)
     assert rests(board(**OTHER), LOST) == (END, Lane.BOARDS)
     assert rests(board(is_shown=False), LOST) == (END, Lane.BOARDS)
+    assert rests(board(remind_wanted=True), LOST) == (END, Lane.BOARDS)
+    assert rests(board(state=JOINING), LOST) == (END, Lane.BOARDS)
+    assert rests(collection(gift(sats=10_000)), LOST) == (END, Lane.BOARDS)
 
 
 def test_a_board_that_cannot_be_shown_waits_for_its_chat() -> None:
     assert rests(board(*PAID, state=CLOSED), LOST) == (None, Lane.UNREACHABLE)
     assert rests(board(*PAID, state=CLOSED, **OTHER), LOST) == (None, Lane.UNREACHABLE)
     assert rests(board(*PAID, state=CLOSED, announced=True), LOST) == (None, Lane.BOARDS)
+    moved = {"state": CLOSED, "announced": True, "before_id": 40}
+    assert rests(board(*PAID, **moved), LOST) == (None, Lane.UNREACHABLE)
 
 
 def test_a_board_that_is_stuck_waits_for_nothing() -> None:
@@ -325,3 +362,4 @@ def test_a_board_that_is_stuck_waits_for_nothing() -> None:
 
 def test_an_edit_that_was_too_early_is_due() -> None:
     assert rests(board(**OTHER | {"shown_at": NOW - 1})) == (NOW + 2, Lane.BOARDS)
+    assert rests(board(duplicates=COPIES), Around(editable_at=NOW + 9)) == (NOW + 9, Lane.BOARDS)

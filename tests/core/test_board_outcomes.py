@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import product
 from typing import Any
 
 import pytest
 
-from bot.core import delivery
+from bot.core import delivery, work
 from bot.core.board import (
+    ANY_FACE,
+    EDIT_EVERY_S,
     Board,
+    BoardColumns,
     BoardState,
     Rearranged,
     Sent,
@@ -18,11 +21,16 @@ from bot.core.board import (
     prepared,
     resting,
 )
-from bot.core.board_outcomes import BoardVerdict, judge_board
+from bot.core.board_outcomes import (
+    MAX_REFUSALS,
+    REFUSED_AGAIN_S,
+    BoardVerdict,
+    judge_board,
+)
 from bot.core.invoice import Audience, State
 from bot.core.notices import Kind, Notice
 from bot.core.steps import Around, Step
-from bot.core.work import MAX_COPIES, MAX_FAULTS, SENDS, Do, Lane
+from bot.core.work import MAX_COPIES, MAX_FAULTS, RESTS, SENDS, Do, Lane
 from bot.errors import (
     AnswerUnreadable,
     ChatBusy,
@@ -37,7 +45,8 @@ from bot.errors import (
     TopicClosed,
     TopicGone,
 )
-from tests.bills import board, free, taken
+from tests.bills import board, collection, free, gift, taken
+from tests.core.test_board import TABLE
 from tests.rows import NOW
 
 REACHED = Around()
@@ -52,13 +61,30 @@ IN_CHAT: dict[Do, list[Board]] = {
         board(is_shown=False, thread_id=7),
         board(is_shown=False, unsure=frozenset({Do.SEND_CARD})),
         board(is_shown=False, state=CLOSED),
+        board(is_shown=False, state=BoardState.JOINING),
+        board(move_wanted=True, thread_id=7),
+        board(move_wanted=True, card_id=None),
     ],
     Do.EDIT_CARD: [
         board(**OTHER),
         board(**OTHER, thread_id=7),
         board(*PAID, **OTHER, state=CLOSED),
+        board(**OTHER, moved_at=NOW - 1),  # as a message that could not be edited
     ],
-    Do.ANNOUNCE: [board(*PAID, state=CLOSED), board(*PAID, state=CLOSED, thread_id=7)],
+    Do.EDIT_DUPLICATE: [
+        board(duplicates={60: ANY_FACE}),
+        board(duplicates={60: "true"}, thread_id=7),
+        board(duplicates={60: ANY_FACE, 61: ANY_FACE}),
+        board(**OTHER, card_id=None, duplicates={60: ANY_FACE}),
+    ],
+    Do.REMOVE_BEFORE: [board(before_id=40), board(before_id=40, thread_id=7, **OTHER)],
+    Do.ANNOUNCE: [
+        board(*PAID, state=CLOSED),
+        board(*PAID, state=CLOSED, thread_id=7),
+        board(*PAID, state=CLOSED, card_id=None, **OTHER),
+        collection(gift(sats=10_000)),
+    ],
+    Do.REMIND: [board(remind_wanted=True), board(remind_wanted=True, thread_id=7)],
 }
 ERRORS: list[Exception] = [
     ChatBusy(7.0),
@@ -93,7 +119,7 @@ def after(made: Board, verdict: BoardVerdict) -> tuple[Board, Step]:
 def test_each_of_these_boards_is_at_its_step() -> None:
     for do, boards in IN_CHAT.items():
         assert {next_board_step(made, REACHED, NOW).do for made in boards} == {do}
-    assert set(IN_CHAT) == {Do.SEND_CARD, Do.EDIT_CARD, Do.ANNOUNCE}
+    assert set(IN_CHAT) == {step.do for *_, step in TABLE} - RESTS - {Do.REARRANGE}
 
 
 def test_each_error_of_telegrams_is_tried() -> None:
@@ -104,7 +130,8 @@ def test_each_error_of_telegrams_is_tried() -> None:
 def test_no_step_is_taken_again_at_once_as_it_was(do: Do, made: Board, error: Exception) -> None:
     there, following = after(made, judged(do, made, error))
     is_another_way = there.thread_id != made.thread_id
-    assert following.do is not do or is_another_way
+    is_another_message = there.duplicates != made.duplicates
+    assert following.do is not do or is_another_way or is_another_message
     if following.do is Do.WAIT and there.retry_at:
         assert NOW < there.retry_at <= NOW + 60
 
@@ -140,13 +167,44 @@ def test_what_may_have_arrived_is_unsure_and_nothing_else(
 @pytest.mark.parametrize("do", IN_CHAT)
 def test_what_was_sent_is_shown_and_its_marker_is_over(do: Do) -> None:
     made = IN_CHAT[do][0]
-    there, following = after(made, judged(do, made, Sent(made.face, 77)))
+    there, following = after(made, judged(do, made, Sent(made.face, 77 if do in SENDS else None)))
     assert following.do in (Do.WAIT, Do.NOTHING)
     assert there.sending is None
-    if do is Do.ANNOUNCE:
-        assert (there.announced, there.card_id) == (True, 50)
-    else:
-        assert (there.shown, there.card_id, there.shown_at) == (made.face, 77, NOW)
+    becomes: dict[Do, BoardColumns] = {
+        Do.SEND_CARD: {"shown": made.face, "card_id": 77, "shown_at": NOW},
+        Do.EDIT_CARD: {"shown": made.face, "shown_at": NOW},
+        Do.EDIT_DUPLICATE: {"duplicates": {60: made.face}, "shown_at": NOW},
+        Do.REMOVE_BEFORE: {"before_id": None},
+        Do.ANNOUNCE: {"announced": True},
+        Do.REMIND: {"remind_wanted": False},
+    }
+    rested = {"due_at": there.due_at, "lane": there.lane}
+    assert there == replace(made, **becomes[do], **rested)  # type: ignore[arg-type]
+
+
+def test_a_message_at_the_bottom_leaves_the_one_before_to_be_removed() -> None:
+    made = board(move_wanted=True, reply_to=10)
+    there, following = after(made, judged(Do.SEND_CARD, made, Sent(made.face, 77)))
+    assert (there.card_id, there.before_id, there.move_wanted) == (77, 50, False)
+    assert following.do is Do.REMOVE_BEFORE
+    there, following = after(there, judged(Do.REMOVE_BEFORE, there, Sent(made.face)))
+    assert (there.before_id, following.do) == (None, Do.WAIT)
+
+
+def test_a_message_before_that_is_gone_is_removed() -> None:
+    made = board(before_id=40)
+    there, following = after(made, judged(Do.REMOVE_BEFORE, made, MessageGone()))
+    assert (there.before_id, there.card_id, following.do) == (None, 50, Do.WAIT)
+
+
+def test_each_copy_is_edited_and_one_that_is_gone_is_forgotten() -> None:
+    made = board(duplicates={60: ANY_FACE, 61: ANY_FACE})
+    there, following = after(made, judged(Do.EDIT_DUPLICATE, made, Sent(made.face)))
+    assert dict(there.duplicates) == {61: ANY_FACE, 60: made.face}
+    assert following == Step(Do.WAIT, NOW + EDIT_EVERY_S)
+    there, following = after(there, judged(Do.EDIT_DUPLICATE, there, MessageGone()))
+    assert (dict(there.duplicates), following.do) == ({60: made.face}, Do.WAIT)
+    assert there.card_id == 50
 
 
 def test_what_was_rendered_is_shown_whatever_the_board_is_by_then() -> None:
@@ -179,6 +237,24 @@ def test_a_board_whose_number_nobody_can_read_is_sent_so_often() -> None:
     assert made.may_be_duplicate(Do.SEND_CARD)
 
 
+@pytest.mark.parametrize("do", sorted(SENDS & {*IN_CHAT}))
+def test_no_message_is_sent_for_ever_because_its_number_is_unreadable(do: Do) -> None:
+    made, now, copies = IN_CHAT[do][0], NOW, 0
+    while next_board_step(made, REACHED, now).do is do:
+        made = replace(made, **judge_board(do, made, AnswerUnreadable(), REACHED, now=now).columns)
+        now, copies = max(now, made.retry_at), copies + 1
+    assert copies == MAX_COPIES
+    assert made.may_be_duplicate(do)
+
+
+def test_a_message_at_the_bottom_without_a_number_takes_the_place_of_the_one_before() -> None:
+    made = board(move_wanted=True)
+    for _ in range(MAX_COPIES):
+        made = replace(made, **judged(Do.SEND_CARD, made, AnswerUnreadable()).columns)
+    assert (made.card_id, made.before_id, made.move_wanted) == (None, 50, False)
+    assert made.with_message(77) == {"card_id": 77, "shown": ANY_FACE}
+
+
 @pytest.mark.parametrize(("do", "made"), [(do, made) for do in IN_CHAT for made in IN_CHAT[do]])
 def test_where_nothing_reaches_the_chat_the_board_rests(do: Do, made: Board) -> None:
     verdict = judged(do, made, ChatForbidden())
@@ -186,7 +262,8 @@ def test_where_nothing_reaches_the_chat_the_board_rests(do: Do, made: Board) -> 
     there, following = after(made, verdict)
     lost = Around(unreachable=frozenset({Audience.CHAT}))
     assert following.do in (Do.WAIT, Do.NOTHING)
-    expected = Lane.BOARDS if made.state is BoardState.OPEN else Lane.UNREACHABLE
+    is_going_on = made.state in (BoardState.JOINING, BoardState.OPEN)
+    expected = Lane.BOARDS if is_going_on else Lane.UNREACHABLE
     assert resting(there, following, lost, NOW)["lane"] is expected
     assert (there.shown, there.announced, there.sending) == (made.shown, made.announced, None)
 
@@ -198,32 +275,115 @@ def test_where_the_topic_is_gone_it_goes_to_the_group() -> None:
         assert (there.thread_id, following.do) == (None, do)
 
 
+def refused(do: Do, made: Board, *, times: int = MAX_REFUSALS) -> tuple[Board, list[Notice], float]:
+    """The board after so many refusals of a step, what owners hear of it, and when that is."""
+    now, notices = NOW, []
+    for _ in range(times):
+        assert next_board_step(made, REACHED, now).do is do
+        verdict = judge_board(do, made, ChatRefused(detail="no"), REACHED, now=now)
+        made = replace(made, **prepared(made, verdict.columns, REACHED, now))
+        notices += verdict.notices
+        now = max(now, made.retry_at)
+    return made, notices, now
+
+
+@pytest.mark.parametrize(("do", "made"), [(do, made) for do in IN_CHAT for made in IN_CHAT[do]])
+def test_one_refusal_may_be_a_slip_and_three_are_telegrams_word(do: Do, made: Board) -> None:
+    there, notices, now = refused(do, made, times=MAX_REFUSALS - 1)
+    assert notices == []
+    assert next_board_step(there, REACHED, now).do is do
+    assert now == NOW + REFUSED_AGAIN_S + 2 * REFUSED_AGAIN_S
+    work = {"due_at", "lane", "tried", "attempts", "faults", "retry_at", "sending"}
+    changed = {f.name for f in fields(made) if getattr(made, f.name) != getattr(there, f.name)}
+    assert changed <= work
+    there, _, now = refused(do, made)
+    is_another_message = there.duplicates != made.duplicates
+    assert next_board_step(there, REACHED, now).do is not do or is_another_message
+
+
+@pytest.mark.parametrize("do", IN_CHAT)
+def test_refusals_with_a_success_between_them_are_slips(do: Do) -> None:
+    made = IN_CHAT[do][0]
+    there, _, now = refused(do, made, times=MAX_REFUSALS - 1)
+    taken_ = judge_board(do, there, Sent(made.face, 77), REACHED, now=now)
+    there = replace(
+        made, **work.after_step(replace(there, **taken_.columns), do, None, now=now, jitter=1.0)
+    )
+    assert refused(do, there, times=MAX_REFUSALS - 1)[1] == []
+
+
+@pytest.mark.parametrize("do", sorted(SENDS & {*IN_CHAT}))
+def test_a_closed_topic_is_no_slip(do: Do) -> None:
+    made = IN_CHAT[do][0]
+    there, following = after(made, judged(do, made, TopicClosed()))
+    assert following.do is not do
+    assert there.attempts == 0
+
+
 def test_a_board_that_telegram_does_not_take_closes() -> None:
     """Nobody is asked for money by a message that nobody can see."""
     made = board(free(1), taken(State.OPEN), is_shown=False)
-    verdict = judged(Do.SEND_CARD, made, ChatRefused(detail="no"))
-    assert verdict.notices == (Notice(Kind.BOARD_REFUSED, 1, "no"),)
-    there, following = after(made, verdict)
-    assert (there.undeliverable, there.state, following.do) == (True, CLOSING, Do.REARRANGE)
-    closed = replace(made, state=CLOSED)
-    assert judged(Do.SEND_CARD, closed, ChatRefused()).columns["state"] is CLOSED
+    there, notices, now = refused(Do.SEND_CARD, made)
+    assert notices == [Notice(Kind.BOARD_REFUSED, 1, "no")]
+    assert (there.undeliverable, there.state) == (True, CLOSING)
+    assert next_board_step(there, REACHED, now).do is Do.REARRANGE
+    there, _, now = refused(Do.SEND_CARD, replace(made, state=CLOSED, seats=PAID))
+    assert (there.state, next_board_step(there, REACHED, now).do) == (CLOSED, Do.NOTHING)
+    there, _, _ = refused(Do.SEND_CARD, replace(made, state=BoardState.JOINING))
+    assert there.state is CLOSING
 
 
-def test_an_edit_that_telegram_does_not_take_is_given_up_until_the_next() -> None:
-    made = board(**OTHER)
-    verdict = judged(Do.EDIT_CARD, made, ChatRefused(detail="no"))
-    assert verdict.notices == (Notice(Kind.BOARD_UNTRUE, 1, "no"),)
-    there, following = after(made, verdict)
-    assert (there.state, there.card_id, following.do) == (BoardState.OPEN, 50, Do.WAIT)
+def test_a_board_that_is_shown_and_cannot_be_moved_goes_on_where_it_is() -> None:
+    made = board(free(1), taken(State.OPEN), move_wanted=True)
+    there, notices, now = refused(Do.SEND_CARD, made)
+    assert notices == [Notice(Kind.BOARD_UNTRUE, 1, "no")]
+    assert (there.state, there.card_id, there.move_wanted) == (BoardState.OPEN, 50, False)
+    assert not there.undeliverable
+    assert next_board_step(there, REACHED, now).do is Do.WAIT
+
+
+def test_a_message_that_cannot_be_edited_is_replaced_by_a_new_one() -> None:
+    """Rather one more message than an untrue one."""
+    made = board(**OTHER, unsure=frozenset({Do.SEND_CARD}))
+    there, notices, now = refused(Do.EDIT_CARD, made)
+    assert notices == []
+    assert next_board_step(there, REACHED, now).do is Do.SEND_CARD
+    assert there.sending is Do.SEND_CARD
+    assert not there.may_be_duplicate(Do.SEND_CARD)
+    sent = judge_board(Do.SEND_CARD, there, Sent(there.face, 77), REACHED, now=now)
+    there = replace(there, **sent.columns)
+    assert (there.card_id, there.before_id, there.shown) == (77, 50, there.face)
+
+
+def test_one_that_was_replaced_a_moment_ago_is_given_up_until_the_next_change() -> None:
+    made = board(**OTHER, moved_at=NOW - 1)
+    there, notices, now = refused(Do.EDIT_CARD, made)
+    assert notices == [Notice(Kind.BOARD_UNTRUE, 1, "no")]
+    assert (there.state, there.card_id) == (BoardState.OPEN, 50)
+    assert next_board_step(there, REACHED, now).do is Do.WAIT
     paid = replace(there, seats=(free(1), taken(State.SETTLED)))
-    assert next_board_step(paid, REACHED, NOW + 9).do is Do.EDIT_CARD
+    assert next_board_step(paid, REACHED, now + 9).do is Do.EDIT_CARD
 
 
-def test_an_announcement_that_telegram_does_not_take_is_given_up() -> None:
-    made = board(*PAID, state=CLOSED)
-    verdict = judged(Do.ANNOUNCE, made, ChatRefused(detail="no"))
-    assert verdict.notices == ()
-    assert after(made, verdict)[1].do is Do.NOTHING
+def test_a_copy_that_cannot_be_edited_is_forgotten_and_told() -> None:
+    made = board(duplicates={60: ANY_FACE, 61: ANY_FACE})
+    there, notices, _ = refused(Do.EDIT_DUPLICATE, made)
+    assert notices == [Notice(Kind.BOARD_UNTRUE, 1, "no")]
+    assert dict(there.duplicates) == {61: ANY_FACE}
+
+
+def test_a_message_before_that_cannot_be_removed_is_told() -> None:
+    there, notices, _ = refused(Do.REMOVE_BEFORE, board(before_id=40))
+    assert notices == [Notice(Kind.BOARD_UNTRUE, 1, "no")]
+    assert there.before_id is None
+
+
+@pytest.mark.parametrize("do", [Do.ANNOUNCE, Do.REMIND])
+def test_what_telegram_does_not_take_of_the_rest_is_given_up_and_told(do: Do) -> None:
+    there, notices, now = refused(do, IN_CHAT[do][0])
+    assert notices == [Notice(Kind.BOARD_UNTOLD, 1, "no")]
+    assert next_board_step(there, REACHED, now).do in (Do.NOTHING, Do.WAIT)
+    assert (there.announced, there.remind_wanted) == (do is Do.ANNOUNCE, False)
 
 
 def test_a_message_that_somebody_removed_is_kept_true_no_longer() -> None:

@@ -38,6 +38,16 @@ def test_only_a_send_without_an_answer_is_unsure(do: Do) -> None:
     assert bool(delivery.unanswered(Delivery(), do)) == (do in SENDS)
 
 
+@pytest.mark.parametrize("do", sorted(SENDS))
+def test_a_message_that_is_wanted_once_more_is_no_duplicate_of_those_before(do: Do) -> None:
+    row = Delivery(unsure=SENDS, sending=Do.ANNOUNCE)
+    again = Delivery(**{"sending": row.sending, **delivery.once_more(row, do)})
+    assert not again.may_be_duplicate(do)
+    assert again.unsure == SENDS - {do}  # what is unsure of other messages stays so
+    assert again.sending is Do.ANNOUNCE
+    assert delivery.once_more(Delivery(), do) == {"unsure": frozenset()}
+
+
 def test_a_notice_on_its_way_outlasts_a_groups_move_and_a_card_does_not() -> None:
     assert Do.ANNOUNCE in delivery.KEPT_IN_A_MOVE
     assert Do.SEND_CARD not in delivery.KEPT_IN_A_MOVE

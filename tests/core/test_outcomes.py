@@ -523,7 +523,7 @@ def test_a_card_that_is_refused_is_tried_as_text_and_then_its_invoice_is_cancell
     assert came.notices == ()
 
 
-@pytest.mark.parametrize("do", sorted(SENDS))
+@pytest.mark.parametrize("do", sorted(SENDS - {Do.REMIND}))
 def test_where_a_topic_is_gone_the_row_has_none_and_its_message_goes_out_without(do: Do) -> None:
     row = {
         Do.SEND_WAITING_NOTICE: invoice(PENDING, thread_id=33),
@@ -647,7 +647,7 @@ def test_a_notice_that_telegram_refuses_for_a_day_is_given_up() -> None:
     assert what.columns["notified"] == {1: True}
 
 
-CHAT_STEPS = sorted((SENDS | EDITS) - {Do.SEND_WAITING_NOTICE})
+CHAT_STEPS = sorted((SENDS | EDITS) - {Do.SEND_WAITING_NOTICE, Do.REMIND})
 CHAT_ERRORS: list[ChatError] = [
     *(NotSent(), MaybeSent(), NoAnswer(), AnswerUnreadable(), ChatBusy(0.0), ChatForbidden()),
     *(ChatRefused(), MessageGone(), TopicGone(), TopicClosed(), ChatMoved(-1000)),

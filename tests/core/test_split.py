@@ -7,8 +7,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.core import collection
-from bot.core.amounts import Problem
-from bot.core.split import EXAMPLE, MAX_SEATS, MIN_SEATS, Bill, described, parse, parts
+from bot.core.amounts import Problem, format_sats
+from bot.core.split import (
+    EXAMPLE,
+    MAX_SEATS,
+    MIN_SEATS,
+    Bill,
+    after_slash,
+    check_parts,
+    described,
+    parse,
+    parts,
+)
 from bot.errors import AmountRefused
 
 MAX_SATS = 1_000_000
@@ -32,19 +42,31 @@ TAKEN = [
     ("84k/4 https://example.org/menu", 84_000, 4, "https://example.org/menu"),
     ("2/2", 2, 2, ""),
     ("3/2", 3, 2, ""),
+    ("84k/4 sats", 84_000, 4, ""),  # a unit behind the slash, of the same amount
+    ("84k/4 sats pizza", 84_000, 4, "pizza"),
+    ("84k/4 pizza with @bob", 84_000, 4, "pizza with @bob"),  # nobody is marked as named
+    # who is in is asked first
+    ("84k", 84_000, 0, ""),
+    ("84k sats", 84_000, 0, ""),
+    ("84k pizza", 84_000, 0, "pizza"),
+    ("84k pizza/beer", 84_000, 0, "pizza/beer"),
+    ("84k pizza 1/2", 84_000, 0, "pizza 1/2"),
+    ("84k @bob", 84_000, 0, "@bob"),  # which Telegram does not mark
+    ("2 x", 2, 0, "x"),
+    ("50m x", 50_000_000, 0, "x"),
 ]
 
 # text, problem, example
 REFUSED = [
     ("", Problem.COUNT_MISSING, EXAMPLE),
-    ("84k", Problem.COUNT_MISSING, EXAMPLE),
-    ("84k pizza", Problem.COUNT_MISSING, EXAMPLE),
-    ("84k pizza/beer", Problem.COUNT_MISSING, EXAMPLE),
     ("84k\n/4", Problem.COUNT_APART, "84k/4"),
     ("/4", Problem.SUM_MISSING, EXAMPLE),
     ("/", Problem.SUM_MISSING, EXAMPLE),
-    ("84k pizza 1/2", Problem.COUNT_MISSING, EXAMPLE),
     ("any/4", Problem.SUM_MISSING, EXAMPLE),
+    ("any", Problem.SUM_MISSING, EXAMPLE),
+    ("any pizza", Problem.SUM_MISSING, EXAMPLE),
+    ("0", Problem.SUM_MISSING, EXAMPLE),
+    ("0 pizza", Problem.SUM_MISSING, EXAMPLE),
     ("84k/x", Problem.COUNT_UNREADABLE, "84k/4"),
     ("84k/", Problem.COUNT_UNREADABLE, "84k/4"),
     ("84k/3.5", Problem.COUNT_UNREADABLE, "84k/4"),
@@ -66,8 +88,22 @@ REFUSED = [
     ("84 k/4", Problem.SEPARATE_MULTIPLIER, "84k/4"),
     ("0/4", Problem.SUM_MISSING, EXAMPLE),
     ("20 €/4", Problem.OTHER_CURRENCY, "2100 sats/4"),
+    ("84k@bob", Problem.UNREADABLE, "84k/4"),
+    # a unit behind the slash that is another amount's
+    ("300/3 usd", Problem.OTHER_CURRENCY, "2100 sats/4"),
+    ("84/4 €", Problem.OTHER_CURRENCY, "2100 sats/4"),
+    ("84/4 k", Problem.SEPARATE_MULTIPLIER, "84k/4"),
+    ("84/4 k pizza", Problem.SEPARATE_MULTIPLIER, "84k/4"),
+    ("84/4k", Problem.COUNT_UNREADABLE, "84/4"),
+    ("84/4 btc", Problem.UNIT_AFTER_SLASH, "84 btc/4"),
+    ("0.001/4 btc", Problem.BELOW_A_SAT_OR_BTC, "0.001 btc/4"),
+    ("84k/4 4", Problem.ONE_OR_TWO_NUMBERS, "84,000 sats/4"),
+    ("84k/4 %", Problem.PERCENT, "84,000/4"),
+    # each part, and the whole where nobody knows how many there are
     ("3/4", Problem.TOO_LITTLE, None),
     ("100m/50", Problem.TOO_MUCH, None),
+    ("1", Problem.TOO_LITTLE, None),
+    ("50,000,001", Problem.TOO_MUCH, None),
 ]
 #: Those that are of bills alone.
 OF_BILLS = {
@@ -76,7 +112,10 @@ OF_BILLS = {
     Problem.COUNT_UNREADABLE,
     Problem.COUNT_APART,
     Problem.COUNT_OUT_OF_RANGE,
+    Problem.UNIT_AFTER_SLASH,
 }
+#: Those too, where somebody is named: see test_split_names.py.
+OF_NAMES = {Problem.COUNT_AND_NAMES, Problem.NAMES_APART}
 
 
 def bill(text: str, min_sats: int = 1, max_sats: int = MAX_SATS) -> Bill:
@@ -144,11 +183,38 @@ def test_nothing_of_a_suggested_gift_is_apart_from_it(text: str) -> None:
 
 @pytest.mark.parametrize("works", sorted({works for *_, works in REFUSED if works}))
 def test_the_examples_of_a_refusal_are_taken(works: str) -> None:
-    bill(works)
+    bill(works, max_sats=100 * MAX_SATS * MAX_SATS)
 
 
 def test_every_problem_of_a_bill_is_met() -> None:
     assert {problem for _, problem, _ in REFUSED} >= OF_BILLS
+    all_of_bills = {each for each in Problem if each.name.startswith(("COUNT_", "SUM_", "NAMES_"))}
+    assert all_of_bills | {Problem.UNIT_AFTER_SLASH} == OF_BILLS | OF_NAMES
+
+
+def test_what_is_written_behind_the_slash_is_the_memo_unless_it_is_of_the_amount() -> None:
+    assert after_slash("84k", 84_000_000, "pizza", "/4") == "pizza"
+    assert after_slash("84k", 84_000_000, "", "/4") == ""
+    with pytest.raises(AmountRefused) as refused:
+        after_slash("84", 84_000, "btc pizza", "/4")
+    assert refused.value.problem is Problem.UNIT_AFTER_SLASH
+    assert refused.value.values["shown"] == "btc"
+
+
+def test_of_a_bill_whose_number_is_not_known_two_can_pay_and_fifty() -> None:
+    for text, min_sats, max_sats, problem, limit_sats in (
+        ("42k", 21_000, MAX_SATS, None, 0),
+        ("41,999", 21_000, MAX_SATS, Problem.TOO_LITTLE, 42_000),
+        ("50k", 1, 1000, None, 0),
+        ("50,001", 1, 1000, Problem.TOO_MUCH, 50_000),
+        ("1", 0, MAX_SATS, Problem.TOO_LITTLE, 2),
+    ):
+        if problem is None:
+            assert bill(text, min_sats, max_sats).count == 0
+            continue
+        with pytest.raises(AmountRefused) as refused:
+            bill(text, min_sats, max_sats)
+        assert (refused.value.problem, refused.value.values["limit_sats"]) == (problem, limit_sats)
 
 
 def test_the_smallest_and_the_largest_part_are_within_the_limits() -> None:
@@ -202,11 +268,39 @@ def test_whatever_is_written_is_read_or_refused(text: str) -> None:
         made = bill(text)
     except AmountRefused:
         return
-    assert MIN_SEATS <= made.count <= MAX_SEATS
-    assert sum(parts(made.sum_msat, made.count)) == made.sum_msat
+    if made.count:
+        assert MIN_SEATS <= made.count <= MAX_SEATS
+        check_parts(made.sum_msat, made.count, min_sats=1, max_sats=MAX_SATS)
+        assert sum(parts(made.sum_msat, made.count)) == made.sum_msat
+    else:
+        check_parts(made.sum_msat, MIN_SEATS, min_sats=1, max_sats=MAX_SATS * MAX_SEATS)
+
+
+@given(sats=st.integers(1, 10**9), count=st.integers(MIN_SEATS, MAX_SEATS))
+@example(sats=84_000, count=4)
+@example(sats=84_001, count=3)
+def test_whatever_can_be_asked_for_is_said_as_it_is_asked(sats: int, count: int) -> None:
+    every = parts(1000 * sats, count)
+    try:
+        check_parts(1000 * sats, count, min_sats=1, max_sats=10**9)
+    except AmountRefused:
+        assert sats < count
+        return
+    said = described(every)
+    amounts = [each for number, each in _said(said, count) for _ in range(number)]
+    assert amounts == [format_sats(each) for each in every]
+
+
+def _said(text: str, count: int) -> list[tuple[int, str]]:
+    """How many parts of which amount."""
+    if text.endswith(" each"):
+        return [(count, text.removesuffix(" each"))]
+    pairs = (each.split(" at ") for each in text.split(", "))
+    return [(int(number), amount) for number, amount in pairs]
 
 
 def test_how_much_each_pays_is_said() -> None:
-    assert described(84_000_000, 4) == "21,000 sats each"
-    assert described(84_001_000, 3) == "1 at 28,001 sats, 2 at 28,000 sats"
-    assert described(84_002_000, 3) == "2 at 28,001 sats, 1 at 28,000 sats"
+    assert described(parts(84_000_000, 4)) == "21,000 sats each"
+    assert described(parts(84_001_000, 3)) == "1 at 28,001 sats, 2 at 28,000 sats"
+    assert described(parts(84_002_000, 3)) == "2 at 28,001 sats, 1 at 28,000 sats"
+    assert described([1000, 2000, 1000]) == "1 at 2 sats, 2 at 1 sat"  # as seats were added

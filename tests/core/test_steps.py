@@ -460,7 +460,8 @@ def test_the_table_of_next_step(found: tuple[Invoice, Around], now: float, step:
 
 def test_the_table_has_every_state_and_every_step() -> None:
     assert {row.state for _, (row, _), _, _ in TABLE} == set(State)
-    assert {step.do for *_, step in TABLE} == set(Do) - {Do.REARRANGE}  # a board's
+    of_boards = {Do.REARRANGE, Do.REMOVE_BEFORE, Do.REMIND}
+    assert {step.do for *_, step in TABLE} == set(Do) - of_boards
 
 
 PUT_OFF: list[Row] = [
@@ -592,7 +593,8 @@ def test_paid_comes_first_then_cancelled_then_new_then_what_waits_for_its_end() 
 
 
 def test_every_step_is_at_the_node_in_a_chat_or_of_the_database() -> None:
-    groups = [AT_NODE, BY_ITSELF, SENDS, EDITS, TO_PEOPLE, RESTS]
+    removes = {Do.REMOVE_BEFORE}
+    groups = [AT_NODE, BY_ITSELF, SENDS, EDITS, removes, TO_PEOPLE, RESTS]
     assert set().union(*groups) == set(Do)
     assert sum(map(len, groups)) == len(Do)
 

@@ -8,24 +8,40 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from bot import texts
 from bot.core.invoice import Face
 from bot.core.wishes import Sitting
+from tests.demo.boards import (
+    FREE,
+    PAID,
+    TAKEN,
+    asked_for,
+    back_to_the_group,
+    board,
+    expect_seats,
+    key,
+    led,
+    pay,
+    pay_button,
+    pinned,
+    question,
+    seated,
+    spent,
+    split,
+)
 from tests.demo.visitor import (
     BROWSER_IS_MISSING,
     WAIT_MS,
     Demo,
     Visitor,
-    ask,
     card,
     chromium,
     expect_payable,
     open_wallet,
     picture_file,
     press_until,
-    sats_left,
     say,
     speak_as,
     take_picture,
@@ -36,7 +52,6 @@ pytestmark = pytest.mark.browser
 
 WIDE = ViewportSize(width=1280, height=900)
 SMALLEST = ViewportSize(width=320, height=640)
-FREE, TAKEN, PAID = "◻", "⚡", "✅"
 expect.set_options(timeout=WAIT_MS)
 
 if BROWSER_IS_MISSING:
@@ -70,60 +85,6 @@ def page(visitor: Visitor) -> Page:
     return visitor.visit()
 
 
-def board(page: Page, memo: str) -> Locator:
-    """The board of the bill with that memo: what else names it comes later."""
-    return page.locator("article.by-bot").filter(has_text=memo).first
-
-
-def split(page: Page, bill: str, memo: str) -> Locator:
-    """Ada, the bot's owner, splits a bill; its board."""
-    speak_as(page, "Ada")
-    say(page, f"/split {bill} {memo}")
-    made = board(page, memo)
-    expect(pay_button(made)).to_be_visible()
-    return made
-
-
-def pay_button(board: Locator) -> Locator:
-    return board.get_by_role("button", name=texts.PAY_BUTTON)
-
-
-def expect_seats(board: Locator, *signs_and_names: str) -> None:
-    """Wait until the board has these seats, each as ``✅ Ben``, and no other seat after them."""
-    rest = "[^\n]*"
-    lines = "\n".join(seat.replace(" ", rest) + rest for seat in signs_and_names)
-    seats = re.compile(f"{lines}(?:$|\n(?![{FREE}{TAKEN}{PAID}]))")
-    expect(board.locator(".text")).to_contain_text(seats)
-
-
-def seated(page: Page, board: Locator, name: str, memo: str) -> Locator:
-    """Press the board's button as somebody new to the bot, then START; the card in private."""
-    speak_as(page, name)
-    pay_button(board).click()
-    expect(page.locator("#room-title")).to_have_text(re.compile(f"^{name} "))
-    start = page.get_by_role("button", name="Start", exact=True)
-    expect(start).to_be_focused()
-    start.click()
-    asked = card(page, memo)
-    expect_payable(asked)
-    return asked
-
-
-def pay(card: Locator, sats: int) -> None:
-    """Pay in the open private chat, and wait until the card says so."""
-    wallet = open_wallet(card)
-    wallet.get_by_role("button", name=f"Pay {sats:,} sats").click()
-    wallet.get_by_role("button", name="Back to the chat").click()
-    expect(card).to_contain_text(headline(Face.PAID, sats))
-
-
-def back_to_the_group(page: Page, name: str) -> None:
-    """Back through the door; there this person speaks."""
-    page.get_by_role("link", name="Back to Friday dinner").click()
-    expect(page.locator("#room-title")).to_have_text("Friday dinner")
-    expect(page.get_by_role("radio", name=name)).to_be_checked()
-
-
 def test_a_dinner_is_paid_by_its_people_and_one_takes_the_seat_of_another(page: Page) -> None:
     dinner = split(page, "63k/3", "tapas")
     expect_seats(dinner, f"{PAID} Ada", FREE, FREE)
@@ -155,17 +116,10 @@ def test_a_dinner_is_paid_by_its_people_and_one_takes_the_seat_of_another(page: 
     expect(pay_button(dinner)).to_have_count(0)
     about_the_board = page.locator("article.by-bot", has=page.locator(".quote.line-bot"))
     expect(about_the_board).to_have_count(1)
-
-    left = []
-    pizza = ask(page, "/invoice 2100", "what is left")
-    for name in ("Ada", "Ben", "Chloé", "Dmitri"):
-        speak_as(page, name)
-        left.append(sats_left(open_wallet(pizza)))
-        page.keyboard.press("Escape")
-    assert [left[0] - each for each in left] == [0, 21_000, 0, 21_000]
+    assert spent(page) == {"Ben": 21_000, "Dmitri": 21_000}
 
 
-def test_a_newcomer_is_led_through_a_split(page: Page) -> None:
+def test_a_newcomer_is_led_through_a_split_and_a_collection(page: Page) -> None:
     tour = page.locator("#tour")
     tour.get_by_role("button", name="/invoice 2100 pizza").click()
     page.keyboard.press("Enter")
@@ -191,6 +145,16 @@ def test_a_newcomer_is_led_through_a_split(page: Page) -> None:
         tour.get_by_role("link", name="Friday dinner").click()
         expect(page.get_by_role("radio", name=name)).to_be_checked()
     expect_seats(dinner, *(f"{PAID} {name}" for name in ("Ada", "Ben", "Chloé", "Dmitri")))
+
+    tour.get_by_role("button", name="/collect 60k/21k a present").click()
+    page.keyboard.press("Enter")
+    expect(tour).to_contain_text(texts.GIVE_BUTTON)
+    key(board(page, "a present"), texts.GIVE_BUTTON).click()
+    expect(tour).to_contain_text("Press an amount")
+    page.get_by_role("button", name="21,000 sats", exact=True).click()
+    expect(tour).to_contain_text("Press the picture to pay")
+    pay(card(page, "a present"), 21_000)
+    tour.get_by_role("link", name="Friday dinner").click()
     expect(tour).to_contain_text("switch the node off")
 
 
@@ -271,18 +235,69 @@ def test_the_picture_of_a_board_for_the_readme(
 
 
 def photograph(page: Page, file: Path) -> None:
-    """A board in the group, as a picture: two parts are paid, one is taken, one free."""
+    """A board in the group, as a picture: Ben has paid for two, Chloé has a part to pay."""
     page.get_by_role("button", name="Close the tour").click()
     speak_as(page, "Ben")
-    say(page, "What a dinner! How much is my part?")
+    say(page, "What a dinner! Dmitri, yours is on me.")
     dinner = split(page, "84k/4", "dinner")
-    pay(seated(page, dinner, "Ben", "dinner"), 21_000)
+    bens = seated(page, dinner, "Ben", "dinner")
+    pay(bens, 21_000)
+    back_to_the_group(page, "Ben")
+    # of a part that has no invoice yet none has to be cancelled first
+    speak_as(page, "Dmitri")
+    pay_button(dinner).click()
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_focused()
+    back_to_the_group(page, "Dmitri")
+    speak_as(page, "Ben")
+    pay_button(dinner).click()
+    page.get_by_role("button", name="Dmitri Volkov: 21,000 sats").click()
+    expect_payable(card(page, "dinner"))
+    pay(pinned(card(page, "dinner")), 21_000)
     back_to_the_group(page, "Ben")
     seated(page, dinner, "Chloé", "dinner")
     back_to_the_group(page, "Chloé")
     speak_as(page, "Ada")
     page.get_by_role("link", name="Ada’s private chat").click()
     back_to_the_group(page, "Ada")
-    expect_seats(dinner, f"{PAID} Ada", f"{PAID} Ben", f"{TAKEN} Chloé", FREE)
+    expect_seats(dinner, f"{PAID} Ada", f"{PAID} Ben", f"{PAID} Dmitri Ben", f"{TAKEN} Chloé")
     expect(dinner).to_be_in_viewport(ratio=1)
+    take_picture(page, file)
+
+
+@pytest.mark.parametrize("size", [ViewportSize(width=390, height=740)], ids=[""])
+def test_the_picture_of_a_collection_for_the_readme(
+    browser: Browser, tmp_path: Path, size: ViewportSize
+) -> None:
+    file = picture_file("collection.png", tmp_path)
+    context = browser.new_context(viewport=size, device_scale_factor=2, locale="en-GB")
+    with Demo("--port", "0") as demo:
+        someone = Visitor(context, demo.address())
+        photograph_gifts(someone.visit(), file)
+        context.close()
+    assert someone.complaints == []
+    with Image.open(file) as image:
+        assert image.size == (780, 1480)
+
+
+def photograph_gifts(page: Page, file: Path) -> None:
+    """A collection on a phone, as a picture: three have given, of whom one is not named."""
+    page.get_by_role("button", name="Close the tour").click()
+    speak_as(page, "Dmitri")
+    say(page, "Mia turns 40 on Sunday!")
+    command = "/collect 100k/21k a present"
+    present = asked_for(page, command, "Ada", button=texts.GIVE_BUTTON)
+    for name in ("Ben", "Chloé", "Dmitri"):
+        led(present, name, texts.GIVE_BUTTON)
+        asked = question(page)
+        if name == "Chloé":
+            key(asked, texts.HIDE_BUTTON).click()
+            expect(key(asked, texts.SHOW_BUTTON)).to_be_visible()
+        key(asked, "21,000 sats").click()
+        pay(asked, 21_000)
+        back_to_the_group(page, name)
+    speak_as(page, "Ada")
+    expect(present).to_contain_text("63,000 sats of 100,000 sats")
+    expect_seats(present, f"{PAID} Ben", f"{PAID} Dmitri")
+    expect(page.locator(".toast")).to_have_count(0)
+    expect(present).to_be_in_viewport(ratio=1)
     take_picture(page, file)

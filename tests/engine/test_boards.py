@@ -6,14 +6,23 @@ from typing import Any
 
 import pytest
 
-from bot.core.board import Board, BoardColumns, BoardState, Rearranged
+from bot.core.board import (
+    ANY_FACE,
+    EDIT_EVERY_S,
+    EDITS_A_CHAT,
+    EDITS_PER_S,
+    Board,
+    BoardColumns,
+    BoardState,
+    Rearranged,
+)
 from bot.core.invoice import Audience, State
 from bot.core.steps import Around
 from bot.core.work import Do, Lane, due_now
 from bot.engine import boards
 from bot.store import Store
+from tests.store.bills import BERT, END, bill, now, part
 from tests.store.made import CHAT, NOW
-from tests.store.test_boards import BERT, END, bill, now, part
 
 REACHED, LOST = Around(), Around(unreachable=frozenset({Audience.CHAT}))
 
@@ -95,6 +104,73 @@ async def test_what_was_shown_as_its_group_moved_is_void_and_what_was_told_is_no
     assert (written, there.announced, there.sending) == (False, True, None)
 
 
+async def test_a_reminder_that_was_sent_as_its_group_moved_was_sent(store: Store) -> None:
+    board = await bill(store, remind_wanted=True, sending=Do.REMIND)
+    await store.do(lambda tx: tx.chats.move(CHAT, -1009, NOW))
+    sent: BoardColumns = {"remind_wanted": False}
+    there, written = await store.do(boards._record, board, Do.REMIND, sent, REACHED, NOW)
+    assert (written, there.remind_wanted, there.sending) == (False, False, None)
+
+
+async def test_a_message_at_the_bottom_of_a_group_that_moved_is_void(store: Store) -> None:
+    board = await bill(store, move_wanted=True, sending=Do.SEND_CARD)
+    await store.do(lambda tx: tx.chats.move(CHAT, -1009, NOW))
+    sent: BoardColumns = {**shown(board), "card_id": 77, "before_id": 51, "move_wanted": False}
+    there, written = await store.do(boards._record, board, Do.SEND_CARD, sent, REACHED, NOW)
+    assert (written, there.card_id, there.before_id, there.shown) == (False, None, None, "")
+
+
+async def test_a_copy_that_was_pressed_while_another_was_edited_is_edited_too(
+    store: Store,
+) -> None:
+    board = await bill(store, duplicates={60: ANY_FACE})
+    both = {60: ANY_FACE, 61: ANY_FACE}
+    await store.do(lambda tx: tx.boards.update(board.id, duplicates=both))
+    edited: BoardColumns = {"duplicates": {60: board.face}, "shown_at": NOW}
+    there, written = await store.do(
+        boards._record, board, Do.EDIT_DUPLICATE, edited, REACHED, NOW + 9
+    )
+    assert (written, there.duplicates, there.shown_at) == (True, both, NOW)
+    there, _ = await store.do(boards._record, there, Do.EDIT_DUPLICATE, edited, REACHED, NOW + 9)
+    assert there.duplicates == {60: board.face}
+
+
+async def test_a_copy_that_is_known_is_due_with_the_outcome_of_what_was_done_meanwhile(
+    store: Store,
+) -> None:
+    board = await bill(store, due_at=END)
+    board = await store.do(lambda tx: tx.boards.update(board.id, shown=board.face))
+    await store.do(lambda tx: tx.boards.update(board.id, duplicates={60: ANY_FACE}))
+    there, due_at = await store.do(boards._let_go, board.id, REACHED, NOW)
+    assert there is not None
+    assert (there.duplicates, due_at) == ({60: ANY_FACE}, None)
+
+
+# edits of one chat
+
+
+def test_a_chat_has_an_edit_every_three_seconds_and_twelve_a_minute() -> None:
+    edits, at, times = boards._Edits(), NOW, []
+    for _ in range(EDITS_A_CHAT + 2):
+        at = max(at, edits.free_at(CHAT, at))
+        assert edits.free_at(CHAT, at) == 0.0
+        edits.note(CHAT, at)
+        times.append(at - NOW)
+    assert times[: EDITS_A_CHAT + 1] == [
+        *(EDIT_EVERY_S * number for number in range(EDITS_A_CHAT)),
+        EDITS_PER_S,
+    ]
+    assert times[-1] == EDITS_PER_S + EDIT_EVERY_S
+    assert edits.free_at(-9, at) == 0.0  # another chat has its own
+
+
+def test_edits_of_long_ago_are_forgotten() -> None:
+    edits = boards._Edits()
+    edits.note(CHAT, NOW)
+    edits.note(-9, NOW + EDITS_PER_S + 1)
+    assert [*edits._times] == [-9]
+
+
 async def test_what_follows_is_written_once(store: Store) -> None:
     board = await bill(store)
     mine = await part(store, board)
@@ -109,3 +185,15 @@ async def test_what_follows_is_written_once(store: Store) -> None:
     seat = (await now(store, board)).seats[1]
     assert (seat.person_id, seat.name, seat.token, seat.leaving) == (0, "", "", False)
     assert BERT not in [each.person_id for each in (await now(store, board)).seats]
+
+
+async def test_an_end_that_may_be_in_a_group_that_moved_meanwhile_may_have_been_read(
+    store: Store,
+) -> None:
+    board = await bill(store, state=BoardState.CLOSED, sending=Do.ANNOUNCE)
+    await store.do(lambda tx: tx.chats.move(CHAT, -1009, NOW))
+    unknown: BoardColumns = {"unsure": frozenset({Do.ANNOUNCE})}
+    there, written = await store.do(boards._record, board, Do.ANNOUNCE, unknown, REACHED, NOW)
+    assert not written
+    assert there.may_be_duplicate(Do.ANNOUNCE)
+    assert there.shown == ""

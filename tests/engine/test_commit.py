@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from bot.core import work
+from bot.core.board import BoardState
 from bot.core.invoice import Columns, Face, State
 from bot.core.work import Do, Lane, due_now, touched
 from bot.engine import commit
 from bot.store import Store
+from tests.store.bills import BERT, bill, is_due, now, part
 from tests.store.made import CHAT, NOW, row
 
 OUTCOMES: list[Columns] = [{"announced": True}, {"unsure": frozenset({Do.ANNOUNCE})}]
@@ -87,3 +89,62 @@ async def test_a_payment_of_the_moment_in_which_a_row_is_let_go_stays_due(store:
     there, written = await store.do(commit.let_go, there, rests, NOW)
     assert there is not None
     assert (written, there.due_at, there.lane) == (True, NOW + 3600, Lane.BACKGROUND)
+
+
+# parts of boards
+
+
+@pytest.mark.parametrize("is_due_again", [False, True])
+async def test_what_follows_for_its_board_is_written_with_the_end_of_a_part(
+    store: Store, is_due_again: bool
+) -> None:
+    """The seat is free in the same transaction: it waits for no edit of any board."""
+    board = await bill(store)
+    mine = await part(store, board, cancel_wanted=True)
+    await store.do(lambda tx: tx.boards.update_seat(board.id, 2, leaving=True))
+    if is_due_again:  # something else is wanted of the row meanwhile
+        await store.do(lambda tx: tx.invoices.update(mine.id, **touched(NOW)))
+    over: Columns = {"state": State.CANCELLED}
+    there, written = await store.do(commit.record, mine, Do.CANCEL, over, NOW)
+    assert (written, there.state) == (True, State.CANCELLED)
+    seat = (await now(store, board)).seats[1]
+    assert (seat.person_id, seat.leaving) == (0, False)
+    assert await is_due(store, board)  # to be shown
+
+
+async def test_the_last_payment_closes_its_board_as_it_is_written(store: Store) -> None:
+    board = await bill(store)
+    for number in (1, 3):
+        await store.do(lambda tx, n=number: tx.boards.update_seat(board.id, n, otherwise=True))
+    mine = await part(store, board, cancel_wanted=True)
+    paid: Columns = {"state": State.SETTLED, "paid_msat": 2000}
+    await store.do(commit.record, mine, Do.CANCEL, paid, NOW)
+    assert (await now(store, board)).state is BoardState.CLOSED
+
+
+async def test_an_outcome_that_was_overtaken_changes_no_board(store: Store) -> None:
+    board = await bill(store)
+    mine = await part(store, board)
+    await store.do(lambda tx: tx.boards.update_seat(board.id, 2, leaving=True))
+    paid: Columns = {"state": State.SETTLED, "paid_msat": 2000}
+    await store.do(lambda tx: tx.nodes.settle(mine.payment_hash, now=NOW, **paid))
+    over: Columns = {"state": State.CANCELLED}
+    there, written = await store.do(commit.record, mine, Do.CANCEL, over, NOW)
+    assert (written, there.state) == (False, State.SETTLED)
+    seat = (await now(store, board)).seats[1]
+    assert (seat.is_paid, seat.person_id) == (True, BERT)
+
+
+async def test_what_is_shown_of_a_part_rearranges_no_board(store: Store) -> None:
+    board = await bill(store, ends_at=NOW - 1)
+    mine = await part(store, board)
+    columns: Columns = {"card_id": 100, "card_shown": Face.OPEN}
+    await store.do(commit.record, mine, Do.SEND_CARD, columns, NOW)
+    assert (await now(store, board)).state is BoardState.OPEN
+
+
+async def test_a_part_whose_board_is_gone_is_written(store: Store) -> None:
+    mine = await row(store, 1, state=State.OPEN, board_id=99)
+    over: Columns = {"state": State.EXPIRED}
+    there, written = await store.do(commit.record, mine, Do.CANCEL, over, NOW)
+    assert (written, there.state) == (True, State.EXPIRED)

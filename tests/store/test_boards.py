@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any, get_type_hints
 
 import pytest
@@ -11,22 +11,33 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.core.board import Board, BoardColumns, BoardState, Seat
-from bot.core.delivery import DeliveryColumns
-from bot.core.invoice import Invoice, State
+from bot.core.board import (
+    ANY_FACE,
+    FREED,
+    Board,
+    BoardColumns,
+    BoardKind,
+    BoardState,
+    Rearranged,
+    Seat,
+    SeatColumns,
+)
+from bot.core.invoice import State
 from bot.core.work import MAX_FAULTS, READ_LANES, Do, Lane, due_now
 from bot.store import Store, Tx
 from bot.store.tables import boards, seats
-from tests.store.made import ASKER, CHAT, NOW, read, row
+from tests.store.bills import BERT, END, bill, is_due, now, part, rest
+from tests.store.made import CHAT, NOW, read
 from tests.store.test_rows import kinds
 
-BERT = 8
-END = NOW + 1000
 HINTS = get_type_hints(Board)
+text_, big = kinds[str], kinds[int]
 NOT_KEPT_HERE = ("id", "seats")
 of_boards: Mapping[Any, st.SearchStrategy[Any]] = {
     **kinds,
     BoardState: st.sampled_from(BoardState),
+    BoardKind: st.sampled_from(BoardKind),
+    Mapping[int, str]: st.dictionaries(big, st.text("0123456789abcdef?"), max_size=5),
 }
 any_columns = st.fixed_dictionaries(
     {
@@ -35,16 +46,17 @@ any_columns = st.fixed_dictionaries(
         if each.name not in NOT_KEPT_HERE
     }
 )
-text_, big = kinds[str], kinds[int]
 any_seat = st.builds(
     Seat,
     number=st.integers(1, 50),
     amount_msat=big,
     person_id=big,
     name=text_,
+    username=text_,
     token=text_,
     leaving=st.booleans(),
     otherwise=st.booleans(),
+    hidden=st.booleans(),
 )
 
 
@@ -63,7 +75,7 @@ async def test_a_board_is_read_as_it_was_written(
         connection.execute(sa.delete(seats))
         added = tx.boards.add(made, **values)
         for seat in made:
-            own = {name: getattr(seat, name) for name in ("person_id", "name", "token", "leaving")}
+            own = {name: getattr(seat, name) for name in get_type_hints(SeatColumns)}
             tx.boards.update_seat(added.id, seat.number, **own)  # type: ignore[arg-type]
         return added, tx.boards.update(added.id, **values), tx.boards.get(added.id)
 
@@ -77,58 +89,38 @@ def test_each_column_of_a_board_is_tried() -> None:
     written = {each.name for each in fields(Board)} - {*NOT_KEPT_HERE}
     assert set(get_type_hints(BoardColumns)) == written
     kept = {column.name for column in seats.columns} - {"board_id"}
-    assert kept == {each.name for each in fields(Seat)} - {"part"}
+    assert kept == {each.name for each in fields(Seat)} - {"part", "others"}
+    assert set(get_type_hints(SeatColumns)) == kept - {"number"}
+    assert {*FREED} == kept - {"number", "amount_msat", "otherwise"}  # all that is a person's
 
 
-async def bill(store: Store, number: int = 1, **changes: Any) -> Board:
-    """A bill in three: Anna's, Bert's, and one that nobody has."""
-    made: dict[str, Any] = {
-        "handle": f"h{number}",
-        "origin_chat_id": CHAT,
-        "origin_message_id": number,
-        "chat_id": CHAT,
-        "reply_to": number,
-        "card_id": 50 + number,
-        "shown": "a face",
-        "asker_id": ASKER,
-        "asker_name": "Anna",
-        "asked_at": NOW,
-        "sum_msat": 6000,
-        "ends_at": END,
-        "due_at": END,
-        "lane": Lane.BOARDS,
-    }
-    there = [
-        Seat(number=1, amount_msat=2000, person_id=ASKER, name="Anna", token=f"a{number}"),
-        Seat(number=2, amount_msat=2000, person_id=BERT, name="Bert", token=f"b{number}"),
-        Seat(number=3, amount_msat=2000),
-    ]
-    return await store.do(lambda tx: tx.boards.add(there, **(made | changes)))
+PACKED: list[tuple[BoardColumns, object]] = [
+    ({"kind": BoardKind.SPLIT}, "split"),
+    ({"kind": BoardKind.COLLECTION}, "collection"),
+    ({"state": BoardState.JOINING}, "joining"),
+    ({"sending": Do.REMIND}, "remind"),
+    ({"tried": Do.REMOVE_BEFORE}, "remove message before"),
+    ({"unsure": frozenset({Do.REMIND, Do.SEND_CARD})}, "remind,send card"),
+    ({"duplicates": {}}, ""),
+    (
+        {"duplicates": {60: "0123456789abcdef", 61: ANY_FACE, 62: ""}},
+        "60:0123456789abcdef 61:? 62:",
+    ),
+    ({"before_id": None}, None),
+]
 
 
-async def part(store: Store, board: Board, seat: int = 2, number: int = 900, **own: Any) -> Invoice:
-    """An invoice of one of its seats."""
-    own = {"state": State.OPEN, "lane": Lane.BACKGROUND, "due_at": None, **own}
-    return await row(
-        store, number, board_id=board.id, part=seat, asker_id=BERT, chat_id=BERT, **own
+@pytest.mark.parametrize(("column", "kept"), PACKED)
+async def test_what_no_database_has_a_type_for_is_kept_as_text(
+    store: Store, column: BoardColumns, kept: object
+) -> None:
+    board = await bill(store, 1, **column)
+    (name,) = column
+    found = await store.do(
+        lambda tx: tx.boards._connection.execute(sa.select(boards.c[name])).scalar_one()
     )
-
-
-async def now(store: Store, board: Board) -> Board:
-    found = await store.do(lambda tx: tx.boards.get(board.id))
-    assert found is not None
-    return found
-
-
-async def rest(store: Store, board: Board, **changes: Any) -> None:
-    """Nothing is due of it."""
-    own = {"due_at": None, "lane": Lane.BOARDS, **changes}
-    await store.do(lambda tx: tx.boards.update(board.id, **own))
-
-
-async def is_due(store: Store, board: Board) -> bool:
-    due = await store.do(lambda tx: tx.boards.due(READ_LANES, NOW, limit=9))
-    return board.id in [each.id for each in due.rows]
+    assert found == kept
+    assert {name: getattr(await now(store, board), name)} == column
 
 
 # found
@@ -186,6 +178,109 @@ async def test_a_seat_has_its_newest_part_or_the_one_that_is_paid(store: Store) 
     await part(store, board, 3, 903, state=State.FAILED, renewal=1)
     found = (await now(store, board)).seats
     assert [seat.part for seat in found] == [None, newest, paid]
+
+
+SAYS = (State.ASKING, State.PENDING, State.OPEN, State.SETTLED)
+
+
+@pytest.mark.parametrize("state", State)
+async def test_a_further_invoice_of_a_seat_counts_where_it_is_paid_or_can_be(
+    store: Store, state: State
+) -> None:
+    board = await bill(store)
+    older = await part(store, board, 2, 900, state=state, replaced=True)
+    newest = await part(store, board, 2, 901, state=State.OPEN, renewal=1)
+    seat = (await now(store, board)).seats[1]
+    if state is State.SETTLED:  # the money is there, whatever was asked for since
+        assert (seat.part, seat.others) == (older, (newest,))
+    else:
+        assert (seat.part, seat.others) == (newest, (older,) if state in SAYS else ())
+
+
+async def test_of_several_that_are_paid_or_can_be_the_newest_comes_first(store: Store) -> None:
+    board = await bill(store)
+    states = [State.SETTLED, State.OPEN, State.SETTLED, State.PENDING, State.EXPIRED]
+    a, b, c, d, e = [
+        await part(store, board, 2, 900 + number, state=state, renewal=number)
+        for number, state in enumerate(states)
+    ]
+    seat = (await now(store, board)).seats[1]
+    assert seat.part == c
+    assert seat.others == (a, d, b)
+    assert e not in seat.others  # it is the newest, and says nothing beside what is paid
+
+
+async def test_a_replaced_invoice_says_nothing_once_it_is_closed(store: Store) -> None:
+    board = await bill(store)
+    await part(store, board, 2, 900, state=State.CANCELLED, replaced=True)
+    assert (await now(store, board)).seats[1].part is None
+    closed = await part(store, board, 2, 901, state=State.CANCELLED, renewal=1)
+    assert (await now(store, board)).seats[1].part == closed
+
+
+# seats
+
+
+async def test_seats_are_replaced_as_a_whole(store: Store) -> None:
+    board, other = await bill(store, 1), await bill(store, 2)
+    made = [
+        Seat(number=1, amount_msat=3000, person_id=9, name="Cora", hidden=True),
+        Seat(number=2, amount_msat=3000, username="eve"),
+    ]
+    await store.do(lambda tx: tx.boards.replace_seats(board.id, made))
+    assert (await now(store, board)).seats == tuple(made)
+    assert await now(store, other) == other
+    assert (await now(store, other)).seats == other.seats
+    await store.do(lambda tx: tx.boards.replace_seats(board.id, []))
+    assert (await now(store, board)).seats == ()
+
+
+async def test_a_seat_more_comes_last_and_its_number_is_nobody_elses(store: Store) -> None:
+    board = await bill(store)
+    more = Seat(number=4, amount_msat=2000)
+    await store.do(lambda tx: tx.boards.add_seat(board.id, more))
+    assert (await now(store, board)).seats == (*board.seats, more)
+    with pytest.raises(sa.exc.IntegrityError):
+        await store.do(lambda tx: tx.boards.add_seat(board.id, more))
+
+
+# what follows
+
+
+async def test_what_follows_is_written_with_all_that_is_cancelled(store: Store) -> None:
+    board = await bill(store)
+    first = await part(store, board, 2, 900, replaced=True)
+    second = await part(store, board, 2, 901, renewal=1)
+    await store.do(lambda tx: tx.boards.update_seat(board.id, 2, leaving=True))
+    done = await store.do(lambda tx: tx.boards.rearrange(board.id, NOW))
+    assert done == Rearranged({}, follows_again=False)
+    for each in (first, second):
+        there = await read(store, each.id)
+        assert (there.cancel_wanted, there.lane) == (True, Lane.CANCELLATION)
+        assert there.cancelled_by == ""
+    assert (await now(store, board)).seats[1].person_id == BERT  # until the node has said so
+
+
+async def test_what_follows_frees_seats_and_ends_the_board(store: Store) -> None:
+    board = await bill(store, remind_wanted=True)
+    await store.do(lambda tx: tx.boards.update_seat(board.id, 2, leaving=True, hidden=True))
+    done = await store.do(lambda tx: tx.boards.rearrange(board.id, END))
+    ended: BoardColumns = {"state": BoardState.CLOSED, "remind_wanted": False}
+    assert done == Rearranged(ended, follows_again=False)
+    there = await now(store, board)
+    assert (there.state, there.remind_wanted) == (BoardState.CLOSED, False)
+    assert there.seats == (board.seats[0], Seat(number=2, amount_msat=2000), board.seats[2])
+
+
+async def test_where_nothing_follows_nothing_is_written(store: Store) -> None:
+    board = await bill(store)
+    await part(store, board)
+    await rest(store, board)
+    before = await now(store, board)
+    assert await store.do(lambda tx: tx.boards.rearrange(board.id, NOW)) == Rearranged({})
+    assert await now(store, board) == before
+    with pytest.raises(LookupError):
+        await store.do(lambda tx: tx.boards.rearrange(999, NOW))
 
 
 # due
@@ -270,6 +365,24 @@ async def test_due_boards_come_by_lane_then_by_time(store: Store) -> None:
     assert due == ([new], False, None)
 
 
+async def test_boards_of_crowded_chats_leave_their_places_to_others(store: Store) -> None:
+    here = [await bill(store, number, due_at=NOW - 20 + number) for number in (1, 2, 3)]
+    there = await bill(store, 4, due_at=NOW - 1, chat_id=-9)
+    new = await bill(store, 5, due_at=NOW - 1, lane=Lane.COMMAND)
+
+    async def due(*but: tuple[Lane, int], limit: int = 9) -> Any:
+        return await store.do(lambda tx: tx.boards.due(READ_LANES, NOW, limit=limit, but=but))
+
+    assert (await due()).rows == [new, *here, there]
+    found = await due((Lane.BOARDS, CHAT), limit=1)
+    assert (found.rows, found.more) == ([new, there], True)
+    assert (await due((Lane.BOARDS, CHAT))).rows == [new, there]
+    assert (await due((Lane.BOARDS, CHAT), (Lane.BOARDS, -9))).rows == [new]
+    # each lane has hands of its own
+    assert (await due((Lane.COMMAND, CHAT))).rows == [*here, there]
+    assert (await due((Lane.PAYMENT, CHAT))).rows == [new, *here, there]
+
+
 async def test_only_what_waits_for_its_next_try_is_made_due(store: Store) -> None:
     waits = await bill(store, 1, retry_at=NOW + 5)
     at_rest = await bill(store, 2)
@@ -287,141 +400,3 @@ async def test_a_board_that_is_stuck_gets_another_chance(store: Store) -> None:
     there = await now(store, stuck)
     assert (there.faults, there.attempts, there.due_at) == (0, 0, due_now(NOW))
     assert await now(store, trying) == trying
-
-
-# groups, bots, chats
-
-
-VOID: DeliveryColumns = {"sending": None}
-FINISHED = {"state": BoardState.CLOSED, "announced": True, "due_at": None}
-
-
-async def test_in_a_group_that_moves_unfinished_boards_are_shown_afresh(store: Store) -> None:
-    going_on = await bill(store, 1, sending=Do.SEND_CARD, due_at=None)
-    closing = await bill(store, 2, state=BoardState.CLOSING, due_at=None)
-    untold = await bill(store, 3, state=BoardState.CLOSED, due_at=None)
-    finished = await bill(store, 4, **FINISHED)
-    elsewhere = await bill(store, 5, chat_id=-9)
-    await store.do(lambda tx: tx.chats.move(CHAT, -1009, NOW))
-    moved: dict[str, Any] = {"chat_id": -1009, "reply_to": None, "card_id": None}
-    afresh = {**moved, **VOID, "shown": "", "due_at": due_now(NOW), "lane": Lane.COMMAND}
-    for each in (going_on, closing, untold):
-        assert await now(store, each) == replace(each, **afresh)
-    assert await now(store, finished) == replace(finished, **moved)
-    assert await now(store, elsewhere) == elsewhere
-    assert (await now(store, going_on)).seats == going_on.seats
-    assert await store.do(lambda tx: tx.boards.by_token("b1")) is not None
-
-
-async def test_another_bot_shows_what_is_unfinished_and_replies_to_no_number_of_the_others(
-    store: Store,
-) -> None:
-    supergroup = -1_001_234_567_890
-    own = await bill(store, 1)
-    common = await bill(store, 2, chat_id=supergroup)
-    finished = await bill(store, 3, **FINISHED)
-    await store.do(lambda tx: tx.chats.begin_again(NOW))
-    for each in (own, common):
-        there = await now(store, each)
-        assert (there.card_id, there.shown, there.due_at) == (None, "", due_now(NOW))
-    assert (await now(store, own)).reply_to is None
-    assert (await now(store, common)).reply_to == common.reply_to
-    there = await now(store, finished)
-    assert (there.card_id, there.due_at) == (None, None)
-
-
-async def test_boards_of_a_chat_that_is_heard_of_are_due(store: Store) -> None:
-    waits = await bill(store, 1, lane=Lane.UNREACHABLE, due_at=None, state=BoardState.CLOSED)
-    for_its_end = await bill(store, 2)
-    finished = await bill(store, 3, **FINISHED)
-    elsewhere = await bill(store, 4, chat_id=-9, lane=Lane.UNREACHABLE, due_at=None)
-    await store.do(lambda tx: tx.chats.set_unreachable(CHAT, True, NOW))
-    assert not await is_due(store, waits)
-    await store.do(lambda tx: tx.chats.set_unreachable(CHAT, False, NOW))
-    assert [await is_due(store, each) for each in (waits, for_its_end)] == [True, True]
-    assert [await now(store, each) for each in (finished, elsewhere)] == [finished, elsewhere]
-
-
-# limits
-
-
-async def test_what_counts_for_a_limit(store: Store) -> None:
-    board = await bill(store, 1)
-    await bill(store, 2, asked_at=NOW - 700, state=BoardState.CLOSING)
-    await bill(store, 3, asked_at=NOW + 9000, state=BoardState.CLOSED)  # by a clock that was ahead
-    await bill(store, 4, chat_id=-9, asker_id=BERT)
-    for number, asked_at in enumerate((NOW - 4000, NOW - 9, NOW + 9000)):
-        await part(store, board, 2, 900 + number, asked_at=asked_at, renewal=number)
-    await part(store, board, 3, 910, asked_at=NOW - 9)
-    counted = await store.do(
-        lambda tx: (
-            tx.boards.open_in_chat(CHAT),
-            tx.boards.asked_since(ASKER, NOW - 600, NOW + 600),
-            tx.boards.parts_since(board.id, BERT, NOW - 3600, NOW + 3600),
-        )
-    )
-    assert counted == (2, 1, 2)
-
-
-async def test_only_the_newest_part_of_ones_own_seat_may_be_renewed(store: Store) -> None:
-    board = await bill(store)
-    old = await part(store, board, 2, 900, state=State.CANCELLED)
-
-    async def may(row: Invoice, at: float = NOW) -> bool:
-        return await store.do(lambda tx: tx.boards.may_renew(row, at))
-
-    assert await may(old)
-    assert not await may(old, END)
-    others = await part(store, board, 3, 901, state=State.CANCELLED)
-    assert not await may(others)  # nobody has that seat
-    newest = await part(store, board, 2, 902, state=State.CANCELLED, renewal=1)
-    assert [await may(old), await may(newest)] == [False, True]
-    await store.do(lambda tx: tx.boards.update_seat(board.id, 2, person_id=ASKER))
-    assert not await may(newest)
-    await store.do(lambda tx: tx.boards.update_seat(board.id, 2, person_id=BERT, otherwise=True))
-    assert not await may(newest)
-    await store.do(lambda tx: tx.boards.update_seat(board.id, 2, otherwise=False))
-    await store.do(lambda tx: tx.boards.update(board.id, state=BoardState.CLOSING))
-    assert not await may(newest)
-
-
-# what is old
-
-
-async def test_what_was_paid_is_kept_until_its_board_is_over(store: Store) -> None:
-    old: dict[str, Any] = {"asked_at": NOW - 100, "due_at": None, "announced": True}
-    going_on = await bill(store, 1, ends_at=NOW + 5)
-    closed = await bill(store, 2, ends_at=NOW + 5, **FINISHED)
-    over = await bill(store, 3, ends_at=NOW - 5, **FINISHED)
-    parts = [
-        await part(store, board, 2, 900 + board.id, state=State.SETTLED, **old)
-        for board in (going_on, closed, over)
-    ]
-    assert await store.do(lambda tx: tx.agenda.prune(NOW, 100)) == 1
-    assert [await store.do(lambda tx, i=each.id: tx.invoices.get(i)) for each in parts] == [
-        *parts[:2],
-        None,
-    ]
-    assert (await now(store, going_on)).done_msat == parts[0].paid_msat
-
-
-async def test_a_board_is_removed_once_it_is_over_and_its_parts_are_gone(store: Store) -> None:
-    over = await bill(store, 1, ends_at=NOW - 5, **FINISHED)
-    kept = [
-        await bill(store, 2, ends_at=NOW - 5),
-        await bill(store, 3, ends_at=NOW + 5, **FINISHED),
-        await bill(store, 4, ends_at=NOW - 5, **FINISHED),
-    ]
-    mine = await part(store, kept[-1])
-    await store.do(lambda tx: tx.boards.prune(NOW))
-
-    def left(tx: Tx) -> tuple[list[int], list[int]]:
-        connection = tx.boards._connection
-        found = connection.execute(sa.select(boards.c.id).order_by(boards.c.id)).scalars()
-        of = connection.execute(sa.select(seats.c.board_id).distinct().order_by("board_id"))
-        return [*found], [*of.scalars()]
-
-    ids = [each.id for each in kept]
-    assert await store.do(left) == (ids, ids)
-    assert over.id not in ids
-    assert (await read(store, mine.id)).board_id == kept[-1].id

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.core.board import BoardState, Seat
-from bot.core.invoice import Columns, Invoice, State
+from bot.core.invoice import Columns, State
 from bot.core.work import READ_LANES, Lane
 from bot.store import Store, Tx
 from tests.store.made import ASKER, CHAT, NOW, beside, columns
@@ -54,14 +54,22 @@ STATEMENTS: dict[str, Callable[[Tx], object]] = {
     "board by_token": lambda tx: tx.boards.by_token("t3"),
     "board by_message": lambda tx: tx.boards.by_message(BOARDS_CHAT, 10_003),
     "board by_origin": lambda tx: tx.boards.by_origin(BOARDS_CHAT, 3, 0),
-    "board of a part": lambda tx: tx.boards.may_renew(part(1), NOW),
     "board update": lambda tx: tx.boards.update(3, announced=True),
     "seat update": lambda tx: tx.boards.update_seat(3, 1, leaving=True),
     "board touch": lambda tx: tx.boards.touch(3),
-    "boards open": lambda tx: tx.boards.open_in_chat(-1),
+    "board rearrange": lambda tx: tx.boards.rearrange(3, NOW),
+    "seats replaced": lambda tx: tx.boards.replace_seats(3, [Seat(number=1, amount_msat=1)]),
+    "boards open": lambda tx: tx.boards.open_in_chat(BOARDS_CHAT),
+    "boards open of one": lambda tx: tx.boards.open_in_chat(BOARDS_CHAT, of=ASKER),
+    "boards known": lambda tx: tx.boards.is_known(BOARDS_CHAT),
+    "boards latest": lambda tx: tx.boards.latest(ASKER, None, limit=10),
+    "boards latest here": lambda tx: tx.boards.latest(ASKER, BOARDS_CHAT, limit=10),
     "boards asked": lambda tx: tx.boards.asked_since(ASKER, NOW + 10**6, NOW + 10**7),
     "parts asked": lambda tx: tx.boards.parts_since(3, ASKER, NOW + 10**6, NOW + 10**7),
     "boards due": lambda tx: tx.boards.due(READ_LANES, NOW, limit=64),
+    "boards due elsewhere": lambda tx: tx.boards.due(
+        READ_LANES, NOW, limit=64, but=[(Lane.BOARDS, -1), (Lane.COMMAND, -2)]
+    ),
     "boards retry": lambda tx: tx.boards.make_retries_due(NOW),
     "boards unstick": lambda tx: tx.boards.unstick(NOW),
     "boards prune": lambda tx: tx.boards.prune(NOW),
@@ -71,11 +79,6 @@ STATEMENTS: dict[str, Callable[[Tx], object]] = {
 
 #: Its boards are done.
 BOARDS_CHAT = -700
-
-
-def part(row_id: int) -> Invoice:
-    """A part of the third board."""
-    return Invoice(id=row_id, board_id=3, part=1, **columns(row_id))
 
 
 def bill(tx: Tx, number: int) -> None:
@@ -157,6 +160,40 @@ async def test_work_does_not_grow_with_the_rows_that_are_done(store: Store) -> N
     assert not grown
 
 
+#: Of one board, whatever became of its parts.
+OF_A_BOARD: dict[str, Callable[[Tx], object]] = {
+    "get": lambda tx: tx.boards.get(1),
+    "by_token": lambda tx: tx.boards.by_token("t1"),
+    "rearrange": lambda tx: tx.boards.rearrange(1, NOW),
+    "update": lambda tx: tx.boards.update(1, announced=True),
+    "parts_since": lambda tx: tx.boards.parts_since(1, ASKER, NOW + 10**6, NOW + 10**7),
+    "touch": lambda tx: tx.boards.touch(1),
+}
+
+
+async def test_reading_a_board_does_not_grow_with_the_invoices_that_it_ever_had(
+    store: Store,
+) -> None:
+    """Who presses and lets it expire, again and again, for a month."""
+
+    async def cost() -> dict[str, int]:
+        return {name: await store.do(work_of(run)) for name, run in OF_A_BOARD.items()}
+
+    def fill(tx: Tx, first: int, count: int) -> None:
+        for renewal in range(first, first + count):
+            over = columns(renewal, state=State.EXPIRED, due_at=None, replaced=True)
+            of_seat: Columns = {"board_id": 1, "part": 1, "renewal": renewal}
+            tx.invoices.add(**{**over, **of_seat, "origin_message_id": 1})
+
+    await store.do(bill, 1)
+    await store.do(fill, 1, 20)
+    await cost()
+    few = await cost()
+    await store.do(fill, 21, 1000)
+    many = await cost()
+    assert {name: (few[name], many[name]) for name in few if many[name] > few[name] + 20} == {}
+
+
 async def test_every_statement_goes_through_an_index(store: Store, file: Path) -> None:
     """In rows of every kind: due and not, open and done."""
     kinds: list[Columns] = [
@@ -203,6 +240,9 @@ async def test_every_statement_goes_through_an_index(store: Store, file: Path) -
         "latest here",
         "prune",
         "boards due",
+        "boards due elsewhere",
+        "boards latest",
+        "boards latest here",
         "board",
     )
     assert {name: plans[name] for name in in_order if "TEMP B-TREE" in " ".join(plans[name])} == {}

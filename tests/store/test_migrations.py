@@ -128,11 +128,27 @@ async def test_there_is_one_rule_for_the_origin_and_an_index_for_each_query(
         ("invoices_reply", "chat_id", "reply_to"),
         ("invoices_duplicates", "chat_id"),
         ("invoices_board", "board_id", "part"),
+        ("invoices_seat", "board_id", "part"),
+    }
+    of_boards = made["boards's indexes"] | made["seats's indexes"]
+    assert {(name, *columns) for name, columns, *_ in of_boards if name} == {
+        ("boards_due", "lane", "due_at"),
+        ("boards_handle", "handle"),
+        ("boards_card", "chat_id", "card_id"),
+        ("boards_chat_state", "chat_id", "state"),
+        ("boards_retry", "retry_at"),
+        ("boards_state", "state", "ends_at"),
+        ("boards_asker", "asker_id", "asked_at"),
+        ("seats_token", "token"),
     }
     assert made["conditions"] == {
         ("invoices_payment_request_id", " payment_request_id IS NOT NULL"),
         ("invoices_duplicates", " duplicates <> ''"),
         ("invoices_board", " board_id > 0"),
+        (
+            "invoices_seat",
+            " board_id > 0 AND (NOT replaced OR state IN ('asking', 'pending', 'open', 'settled'))",
+        ),
         ("seats_token", " token <> ''"),
     }
 
@@ -337,7 +353,7 @@ def test_every_value_of_today_has_one_of_before() -> None:
     assert set(FACES.values()) == set(Face) - {Face.FAILED_REPLACED, Face.UNCONFIRMED}  # newer
     assert set(STEPS.values()) == {None, *Do} - {
         *(Do.WAIT, Do.NOTHING),
-        *(Do.LAPSE, Do.NOTIFY_OWNERS, Do.REARRANGE),  # newer
+        *(Do.LAPSE, Do.NOTIFY_OWNERS, Do.REARRANGE, Do.REMOVE_BEFORE, Do.REMIND),  # newer
     }
 
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.core.failure import Failure
-from bot.core.invoice import Audience, Columns, Face, Invoice, State
+from bot.core.invoice import Audience, Columns, Face, Invoice, PartKind, State
 from bot.core.work import Do, Lane
 from bot.store import Store, Tx, rows
 from bot.store.tables import invoices
@@ -34,6 +34,7 @@ kinds: Mapping[Any, st.SearchStrategy[Any]] = {
     State: st.sampled_from(State),
     Face: st.sampled_from(Face),
     Audience: st.sampled_from(Audience),
+    PartKind: st.sampled_from(PartKind),
     Lane: st.sampled_from(Lane),
     Do | None: st.none() | st.sampled_from(Do),
     Mapping[int, bool]: st.dictionaries(big, st.booleans(), max_size=5),
@@ -77,6 +78,8 @@ PACKED: list[tuple[Columns, object]] = [
     ({"card_shown": Face.EXPIRED_REPLACED}, "expired-replaced"),
     ({"announce_to": Audience.CHAT}, ""),
     ({"announce_to": Audience.OWNERS}, "owners"),
+    ({"part_kind": PartKind.OWN}, ""),
+    ({"part_kind": PartKind.GIFT}, "gift"),
     ({"lane": Lane.UNREACHABLE}, 9),
     ({"tried": None}, ""),
     ({"tried": Do.EDIT_DUPLICATE}, "edit duplicate"),
@@ -113,6 +116,7 @@ OTHERS: list[tuple[Columns, Columns]] = [
     ({"state": State.OPEN}, {"state": State.SETTLED}),
     ({"card_shown": Face.NOTHING}, {"card_shown": Face.OPEN}),
     ({"announce_to": Audience.CHAT}, {"announce_to": Audience.ASKER}),
+    ({"part_kind": PartKind.OWN}, {"part_kind": PartKind.OTHERS}),
     ({"lane": Lane.PAYMENT}, {"lane": Lane.COMMAND}),
     ({"tried": None}, {"tried": Do.ADD}),
     ({"unsure": frozenset({Do.SEND_CARD})}, {"unsure": frozenset({Do.SEND_CARD, Do.ANNOUNCE})}),

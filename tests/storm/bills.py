@@ -24,6 +24,8 @@ FIRST_SATS, APART_SATS = 1_000_000, 1000
 ANSWER_S, CARD_S = 8.0, 8.0
 #: Presses of one person, and seconds until the next where every seat is taken.
 PRESSES, FULL_S = 8, 2.0
+#: Seconds for which somebody waits that the node gets into trouble.
+TROUBLE_S = 12.0
 #: Seconds that a bill has, above the time to pay.
 PATIENCE_S = 75.0
 
@@ -52,6 +54,7 @@ class Bills:
             "leave, press again and pay": self._leave_and_come_back,
             "renew and pay": self._renew,
             "leave": self._leave,
+            "leave while the node is in trouble": self._leave_in_trouble,
             "leave while it is paid": self._leave_and_pay,
             "leave while the split is cancelled": self._leave_and_close,
             "stay": self._stay,
@@ -62,6 +65,7 @@ class Bills:
             "everybody pays": self._nothing,
             "cancelled while others pay": self._close_by_asker,
             "cancelled by an admin while others pay": self._close_by_admin,
+            "cancelled while the node is in trouble": self._close_in_trouble,
             "cancelled by the wrong person": self._close_wrongly,
             "left": self._nothing,
             "deleted": self._delete,
@@ -172,6 +176,14 @@ class Bills:
                     return part
             await bill.news.wait()
 
+    async def _trouble(self) -> None:
+        """Until something is wrong with the node, but not for long."""
+        until = time.monotonic() + TROUBLE_S
+        while time.monotonic() < until:
+            if any("node" in what for what in self._book.troubles):
+                return
+            await asyncio.sleep(0.05)
+
     # pressing
 
     def _press_now(self, bill: Bill, message: Message, person: User, button: str) -> Press | None:
@@ -183,10 +195,10 @@ class Bills:
         where = f"{message.chat.id}/{message.id}"
         self._book.note(f"{person.first_name} presses {button} on {where}", bill)
         self._book.count("presses on boards")
-        bill.pressed.add(person)
+        bill.pressed[person] = time.time()
         return press
 
-    async def _link(self, bill: Bill, person: User) -> Press | None:
+    async def _link(self, bill: Bill, person: User, dice: random.Random) -> Press | None:
         """A press that was answered with a link; None where there is no part for this person."""
         for _ in range(PRESSES):
             message = await self._board(bill)
@@ -204,7 +216,7 @@ class Bills:
             self._book.note(f"{person.first_name} hears: {answer.text}", bill)
             if answer.text != texts.sitting(Sitting.FULL):
                 return None
-            await asyncio.sleep(FULL_S)
+            await asyncio.sleep(dice.choice([0.1, 0.5, 1]) * FULL_S)
         return None
 
     async def _follow(self, press: Press, person: User) -> bool:
@@ -214,10 +226,12 @@ class Bills:
         self._telegram.follow(press)
         return True
 
-    async def _part(self, bill: Bill, person: User, *, but: Part | None = None) -> Part | None:
+    async def _part(
+        self, bill: Bill, person: User, dice: random.Random, *, but: Part | None = None
+    ) -> Part | None:
         """Press, follow the link, wait for the card; None where there is no part to have."""
         for _ in range(PRESSES):
-            if (press := await self._link(bill, person)) is None:
+            if (press := await self._link(bill, person, dice)) is None:
                 return None
             if not await self._follow(press, person):
                 continue
@@ -250,23 +264,23 @@ class Bills:
     # ways
 
     async def _pay(self, bill: Bill, person: User, dice: random.Random) -> None:
-        if part := await self._part(bill, person):
+        if part := await self._part(bill, person, dice):
             await asyncio.sleep(dice.choice([0, 0.05, 0.5, 2]) * dice.uniform(0.5, 1.5))
             await self._wallets.pay(part, part.invoice)
 
     async def _pay_more(self, bill: Bill, person: User, dice: random.Random) -> None:
-        if part := await self._part(bill, person):
+        if part := await self._part(bill, person, dice):
             await asyncio.sleep(dice.uniform(0, 2))
             await self._wallets.pay(part, part.invoice, more=True)
 
     async def _pay_in_parts(self, bill: Bill, person: User, dice: random.Random) -> None:
-        part = await self._part(bill, person)
+        part = await self._part(bill, person, dice)
         if part and await self._wallets.pay(part, part.invoice, hold=True):
             await asyncio.sleep(dice.uniform(0, 1.5))
             await self._wallets.finish(part, part.invoice)
 
-    async def _pay_while_dead(self, bill: Bill, person: User, _dice: random.Random) -> None:
-        if part := await self._part(bill, person):
+    async def _pay_while_dead(self, bill: Bill, person: User, dice: random.Random) -> None:
+        if part := await self._part(bill, person, dice):
             left_s = part.invoice.expires_at - time.time() - 1
             down = asyncio.ensure_future(self._outside.bot.down.wait())
             await asyncio.wait([down], timeout=max(0.0, left_s))
@@ -274,45 +288,50 @@ class Bills:
             await self._wallets.pay(part, part.invoice)
 
     async def _pay_late(self, bill: Bill, person: User, dice: random.Random) -> None:
-        if part := await self._part(bill, person):
+        if part := await self._part(bill, person, dice):
             at = part.invoice.expires_at + dice.uniform(-0.3, 0.1)
             await asyncio.sleep(max(0.0, at - time.time()))
             await self._wallets.pay(part, part.invoice, late=True)
 
     async def _press_twice(self, bill: Bill, person: User, dice: random.Random) -> None:
-        links = [await self._link(bill, person) for _ in range(2)]
+        links = [await self._link(bill, person, dice) for _ in range(2)]
         for press in filter(None, links):
             await self._follow(press, person)
             await asyncio.sleep(dice.choice([0, 0.05, 1]))
         await self._pay(bill, person, dice)
 
+    async def _leave_in_trouble(self, bill: Bill, person: User, dice: random.Random) -> None:
+        if part := await self._part(bill, person, dice):
+            await self._trouble()
+            await self._not_me(part)
+
     async def _leave(self, bill: Bill, person: User, dice: random.Random) -> None:
-        if part := await self._part(bill, person):
+        if part := await self._part(bill, person, dice):
             await asyncio.sleep(dice.uniform(0, 2))
             await self._not_me(part)
 
     async def _leave_and_come_back(self, bill: Bill, person: User, dice: random.Random) -> None:
-        part = await self._part(bill, person)
+        part = await self._part(bill, person, dice)
         if part and await self._not_me(part):
             await asyncio.sleep(dice.choice([0, 0, 0.05, 1]))
-            if again := await self._part(bill, person, but=part):
+            if again := await self._part(bill, person, dice):  # perhaps the same
                 await self._wallets.pay(again, again.invoice)
 
     async def _leave_and_pay(self, bill: Bill, person: User, dice: random.Random) -> None:
-        if part := await self._part(bill, person):
+        if part := await self._part(bill, person, dice):
             await self._not_me(part)
             await asyncio.sleep(dice.choice([0, 0.005, 0.02, 0.05]))
             await self._wallets.pay(part, part.invoice)
 
     async def _leave_and_close(self, bill: Bill, person: User, dice: random.Random) -> None:
-        if part := await self._part(bill, person):
+        if part := await self._part(bill, person, dice):
             await self._not_me(part)
             await asyncio.sleep(dice.choice([0, 0.02, 0.1]))
             await self._close(bill, bill.asker)
 
     async def _renew(self, bill: Bill, person: User, dice: random.Random) -> None:
         """By the button of the card that has expired, or by another press on the board."""
-        part = await self._part(bill, person)
+        part = await self._part(bill, person, dice)
         if part is None:
             return
         while not (closed := part.of_role("expired", "cancelled")):
@@ -328,19 +347,19 @@ class Bills:
             self._book.note(f"{person.first_name} presses Renew", part)
             self._book.count("renewals of parts")
             closed[-1].pressed = True
-        again = await self._part(bill, person, but=part)
+        again = await self._part(bill, person, dice, but=part)
         if again:
             await self._wallets.pay(again, again.invoice)
 
-    async def _stay(self, bill: Bill, person: User, _dice: random.Random) -> None:
-        await self._part(bill, person)
+    async def _stay(self, bill: Bill, person: User, dice: random.Random) -> None:
+        await self._part(bill, person, dice)
 
-    async def _press_only(self, bill: Bill, person: User, _dice: random.Random) -> None:
-        await self._link(bill, person)
+    async def _press_only(self, bill: Bill, person: User, dice: random.Random) -> None:
+        await self._link(bill, person, dice)
 
     async def _pass_on(self, bill: Bill, person: User, dice: random.Random) -> None:
         """Somebody else follows the link, to whom it is worth nothing."""
-        press = await self._link(bill, person)
+        press = await self._link(bill, person, dice)
         other = dice.choice([p for p in self._outside.people if p is not person])
         await self._at_home(other)
         if press is not None and press.message.author is self._outside.bot_user:
@@ -378,6 +397,13 @@ class Bills:
 
     async def _close_by_admin(self, bill: Bill, dice: random.Random) -> None:
         await self._close_soon(bill, self._outside.owner, dice)
+
+    async def _close_in_trouble(self, bill: Bill, _dice: random.Random) -> None:
+        while not any(part.is_payable for part in bill.parts):
+            bill.news.clear()
+            await bill.news.wait()
+        await self._trouble()
+        await self._close(bill, bill.asker)
 
     async def _close_wrongly(self, bill: Bill, dice: random.Random) -> None:
         others = [p for p in self._place(bill).people if p is not bill.asker]

@@ -193,7 +193,7 @@ class BoardTruths:
             if person is not bill.asker and person not in bill.pressed:
                 self._broken(6, f"{person.first_name} has a seat and did not press", bill)
             left_at = bill.left.get(person, 0.0)
-            is_gone = left_at and left_at > bill.linked.get(person, 0.0) and not seat.is_done
+            is_gone = left_at and left_at > bill.pressed.get(person, 0.0) and not seat.is_done
             if is_gone and not self._is_unheard(bill, person):
                 self._broken(6, f"{person.first_name} left and has a seat", bill)
         for person in bill.linked:

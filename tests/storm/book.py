@@ -97,8 +97,8 @@ class Bill(Command):
     seats: int = 0
     is_owners: bool = False
     parts: list[Part] = field(default_factory=list)
-    #: Who has pressed; who was given the link, when; who wanted to leave, when.
-    pressed: set[User] = field(default_factory=set)
+    #: Who pressed last when; who was given the link; who wanted to leave.
+    pressed: dict[User, float] = field(default_factory=dict)
     linked: dict[User, float] = field(default_factory=dict)
     left: dict[User, float] = field(default_factory=dict)
     #: When somebody who may do so wanted it closed.

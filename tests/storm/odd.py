@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bot.chat.transport import MAX_ANSWER_BYTES
+from bot.core.notices import Kind
 from bot.demo.node import SETTLED
 from bot.demo.node.calls import METHODS
 from bot.lnrpc import lightning_pb2 as pb
@@ -27,6 +28,8 @@ _CHANGES = {
     **ODD_AT_NODE,
     "the last index": of_invoices(add_index=LAST_INDEX, settle_index=LAST_INDEX),
 }
+#: Of a list of channels these read like one without any.
+_NO_CHANNELS = ("empty", "the ends of the ranges")
 #: Payments of these kinds of events are not missed.
 _TELLING = ("another amount",)
 
@@ -61,6 +64,8 @@ class Odd:
                 methods = list(METHODS) if method == "all" else [method]
                 self._book.note(f"{trouble.what}: {method}")
                 self._garble(methods, trouble)
+                if trouble.what in _NO_CHANNELS and "ListChannels" in methods:
+                    self._book.owners_hear.add(Kind.INBOUND_TOO_LITTLE)
                 await asyncio.sleep(trouble.for_s)
                 self._node.end_odd()
                 if trouble.what not in _CHANGES and "SubscribeInvoices" in methods:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 #: Seconds of storm for each kill: a start of the bot, and a life after it.
@@ -41,6 +43,7 @@ ENDINGS = (
     *["everybody pays"] * 4,
     *["cancelled while others pay"] * 3,
     *["cancelled by an admin while others pay"] * 2,
+    *["cancelled while the node is in trouble"] * 2,
     *["cancelled by the wrong person"] * 2,
     *["left"] * 2,
     "deleted",
@@ -54,10 +57,11 @@ WAYS = (
     *PAYING,
     *["leave"] * 2,
     *["leave while it is paid"] * 2,
+    *["leave while the node is in trouble"] * 2,
     *["leave while the split is cancelled", "stay", "press only", "pass the link on"],
 )
 #: Commands for each bill.
-COMMANDS_A_BILL = 10
+COMMANDS_A_BILL = 8
 KINDS = (*["invoice"] * 14, *["any"] * 2, *["question"] * 2, "bad")
 KILLS = (
     *["random"] * 5,
@@ -195,18 +199,22 @@ def draw(seed: int, *, kills: int, commands: int, expiry_s: int = 30, lasts_s: f
 
 
 def _bills(dice: random.Random, commands: int, lasts_s: float) -> list[PlannedBill]:
-    """A few, each with some people more than seats; each of the endings has its turn."""
+    """A few, some with more people than seats."""
     count = max(2, commands // COMMANDS_A_BILL)
     planned: list[PlannedBill] = []
-    turn: list[str] = []
+    endings, ways, paying = (_in_turn(dice, kinds) for kinds in (ENDINGS, WAYS, PAYING))
     for at_s in sorted(dice.uniform(0, 0.8 * lasts_s) for _ in range(count)):
-        turn = turn or dice.sample(ENDINGS, len(ENDINGS))
-        seats, ending = dice.choice([2, 2, 3, 3, 4, 5]), turn.pop()
-        ways = PAYING if ending == "everybody pays" else WAYS
+        seats, ending = dice.choice([2, 2, 3, 3, 4, 5]), next(endings)
         people = seats + dice.choice([0, 0, 1])
-        chosen = tuple(dice.choice(ways) for _ in range(people))
-        planned.append(PlannedBill(at_s, seats, ending, chosen, _own(dice)))
+        chosen = itertools.islice(paying if ending == "everybody pays" else ways, people)
+        planned.append(PlannedBill(at_s, seats, ending, tuple(chosen), _own(dice)))
     return planned
+
+
+def _in_turn(dice: random.Random, kinds: tuple[str, ...]) -> Iterator[str]:
+    """Each of `kinds` before any for a second time, in any order."""
+    while True:
+        yield from dice.sample(kinds, len(kinds))
 
 
 def _own(dice: random.Random) -> random.Random:

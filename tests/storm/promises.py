@@ -329,6 +329,8 @@ class Truths:
             if payment_hash in command.unheard:
                 self.explained["presses that a former bot never confirmed"] += 1
                 continue
+            if isinstance(command, Part) and self._came_back(command, wanted_at):
+                continue
             if invoice.state == OPEN:
                 self._broken(6, f"{_short(invoice)} is still open", command)
             in_time = wanted_at < invoice.expires_at - HEARD_WITHIN_S
@@ -346,6 +348,11 @@ class Truths:
             early = self._canceled_early(command, invoice)
             if early and invoice.payment_hash not in command.cancels and not failed:
                 self._broken(6, f"{_short(invoice)} was cancelled, and nobody wanted it", command)
+
+    @staticmethod
+    def _came_back(part: Part, left_at: float) -> bool:
+        """Whether its person took the seat again, perhaps before the node had cancelled it."""
+        return part.of.pressed.get(part.asker, 0.0) > left_at
 
     def _canceled_early(self, command: Command, invoice: SimInvoice) -> bool:
         return any(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import texts
-from bot.core import split
+from bot.core import collection, split
 from bot.core.amounts import Problem, check_range, parse, parse_amount
 from bot.errors import AmountRefused
 
@@ -159,13 +160,13 @@ SENTENCES = {
 BILLS = {
     Problem.SUM_MISSING: (
         "any/4",
-        "A bill needs a sum. Write it before the slash, for example 84k/4 pizza.",
+        "A bill needs a sum. Write it first, for example 84k/4 pizza.",
     ),
     Problem.COUNT_MISSING: (
-        "84k pizza",
+        "",
         (
-            "How many people share the bill? "
-            "Write their number after a slash, for example 84k/4 pizza."
+            "How many people share the bill, and how much is it? "
+            "Write the sum, a slash and their number, for example 84k/4 pizza."
         ),
     ),
     Problem.COUNT_UNREADABLE: (
@@ -181,7 +182,64 @@ BILLS = {
     ),
     Problem.COUNT_OUT_OF_RANGE: (
         "84k/51",
-        "A bill is split among 2 to 50 people. Write another number, for example 84k/4.",
+        "A bill is split among 2 to 50 people. Write it for another number, for example 84k/4.",
+    ),
+    Problem.COUNT_AND_NAMES: (
+        "84k/4 @bob",
+        (
+            "A bill has a number of people or their names. "
+            "Write one of the two, for example 84k/4 pizza."
+        ),
+    ),
+    Problem.UNIT_AFTER_SLASH: (
+        "1/4 btc",
+        (
+            '"btc" is not next to its amount. '
+            "Write the unit directly after the amount, for example 1 btc/4."
+        ),
+    ),
+    Problem.NAMES_APART: (
+        "84k pizza @bob",
+        (
+            "I'm not sure who has a part. "
+            "Write all names directly after the sum, for example 84k @bob @eve pizza."
+        ),
+    ),
+}
+#: The same of a collection.
+POTS = {
+    Problem.GOAL_MISSING: (
+        "",
+        (
+            "How much do you want to collect? "
+            "Write the goal, or any for none, for example 500k speakers."
+        ),
+    ),
+    Problem.SUGGESTION_APART: (
+        "500k / 21k",
+        (
+            "I'm not sure what the slash separates. "
+            "Write the goal and the suggested gift without a space, "
+            "for example 500k/21k speakers."
+        ),
+    ),
+    Problem.SUGGESTION_UNREADABLE: (
+        "500k/x",
+        (
+            '"x" can\'t be read as a suggested gift. '
+            "Write an amount after the slash, for example 500k/21k."
+        ),
+    ),
+    Problem.SUGGESTION_ABOVE_GOAL: (
+        "21k/500k",
+        (
+            "The suggested gift is more than the goal. "
+            "Write the goal first, for example 500k/21k speakers."
+        ),
+    ),
+    Problem.ZERO: (
+        "0 speakers",
+        ("The amount can't be zero. To let the payer choose, write any, for example any speakers."),
     ),
 }
 
@@ -204,17 +262,47 @@ def test_what_is_said_of_an_amount(problem: Problem) -> None:
 def test_what_is_said_of_a_bill(problem: Problem) -> None:
     text, sentence = BILLS[problem]
     with pytest.raises(AmountRefused) as refusal:
-        split.parse(text, min_sats=1, max_sats=MAX_SATS)
+        split_up(text)
     assert refusal.value.problem == problem
     assert texts.why(refusal.value) == sentence
     match = re.fullmatch(r".*, for example (.+)\.", sentence)
     assert match
-    split.parse(match[1], min_sats=1, max_sats=MAX_SATS)
+    split_up(match[1])
+
+
+def split_up(text: str) -> split.Bill:
+    """A bill, with who is named in it."""
+    people = [split.Person(each, username=each[1:]) for each in re.findall(r"@\w+", text)]
+    return split.parse(text, people, min_sats=1, max_sats=MAX_SATS)
+
+
+@pytest.mark.parametrize("text", ["@bob 84k", "84k pizza @bob", "84k/4 @bob", "any @bob @eve"])
+def test_an_example_with_names_is_one_that_is_taken(text: str) -> None:
+    with pytest.raises(AmountRefused) as refusal:
+        split_up(text)
+    split_up(str(refusal.value.values["example"]))
+
+
+def pot(text: str) -> collection.Pot:
+    """A collection."""
+    return collection.parse(text, min_sats=1, max_sats=MAX_SATS)
+
+
+@pytest.mark.parametrize("problem", POTS)
+def test_what_is_said_of_a_collection(problem: Problem) -> None:
+    text, sentence = POTS[problem]
+    with pytest.raises(AmountRefused) as refusal:
+        pot(text)
+    assert refusal.value.problem == problem
+    assert texts.why(refusal.value) == sentence
+    match = re.fullmatch(r".*, for example (.+)\.", sentence)
+    assert match
+    pot(match[1])
 
 
 def test_every_problem_has_its_sentence_here() -> None:
     in_functions_below = {Problem.NOT_ALONE, Problem.TOO_LITTLE, Problem.TOO_MUCH}
-    assert set(SENTENCES) | set(BILLS) == set(Problem) - in_functions_below
+    assert set(SENTENCES) | set(BILLS) | set(POTS) == set(Problem) - in_functions_below
 
 
 @pytest.mark.parametrize("sentence", [sentence for _, sentence in SENTENCES.values()])
@@ -270,3 +358,22 @@ def test_whatever_is_written_the_sentence_is_one_line_that_can_be_read(text: str
     else:
         return
     assert re.fullmatch(r"[^\n\u200e]{20,160}\.", sentence)
+
+
+OF_BOARDS = st.sampled_from(["84k", "/", "/4", "/21k", " ", "@bob", "@eve", "pizza", "sats", "any"])
+
+
+@pytest.mark.parametrize("read", [split_up, pot])
+@given(text=st.lists(OF_BOARDS | PIECES, max_size=8).map("".join) | st.text(max_size=60))
+def test_whatever_is_split_or_collected_the_sentence_is_one_line_and_its_example_is_taken(
+    read: Callable[[str], object], text: str
+) -> None:
+    try:
+        read(text)
+    except AmountRefused as error:
+        sentence = texts.why(error)
+    else:
+        return
+    assert re.fullmatch(r"[^\n\u200e]{20,200}\.", sentence)
+    if match := re.fullmatch(r".*, for example (.+)\.", sentence):
+        read(match[1])

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from bot import texts
 from bot.core.amounts import Problem
 from bot.core.answers import NodeInfo, NodeInvoice, NodeState, NodeStatus
-from bot.core.board import Board, BoardState
-from bot.core.invoice import Audience, Face, Invoice, State
+from bot.core.board import Board, BoardKind, BoardState
+from bot.core.invoice import Audience, Face, Invoice, PartKind, State
 from bot.core.lookalikes import is_sign
 from bot.core.text import MAX_MEMO_BYTES, MAX_TEXT
-from bot.core.wishes import Renewing
+from bot.core.wishes import Change, Renewing
 from bot.errors import AmountRefused, ShareLimitReached, UserLimitReached
 from bot.findings import About, Finding, Mark
 from bot.findings import Kind as Found
@@ -90,6 +90,20 @@ def bill(memo: str, name: str) -> Board:
     return board(*seats, memo=memo, asker_name=name, chat_title=name)
 
 
+def pot(memo: str, name: str, state: BoardState) -> Board:
+    """A collection whose every name is this one."""
+    given = part(State.SETTLED, part_kind=PartKind.GIFT, asker_name=name)
+    seats = [taken(number=n, part=given, person_id=n, name=name) for n in (1, 2)]
+    made = board(*seats, memo=memo, asker_name=name, state=state, closed_by=name)
+    return replace(made, kind=BoardKind.COLLECTION)
+
+
+def of_part(kind: PartKind, memo: str, name: str) -> Invoice:
+    """A part of a board, paid; every name is this one."""
+    names = {"asker_name": name, "part_for": name, "chat_title": name}
+    return part(State.SETTLED, part_kind=kind, memo=memo, **names)
+
+
 Make = Callable[[str, str], str]
 
 #: Every text that shows a name or a memo.
@@ -123,6 +137,30 @@ SHOWS: dict[str, Make] = {
     ),
     "board's announcement": lambda memo, name: texts.board_announcement(
         replace(bill(memo, name), state=BoardState.CLOSED)
+    ),
+    "reminder": lambda memo, name: texts.reminder(bill(memo, name), may_be_duplicate=True),
+    "managed board": lambda memo, name: texts.manage(bill(memo, name), Change.FREE),
+    "collection": lambda memo, name: texts.board(
+        pot(memo, name, BoardState.OPEN), name, may_be_duplicate=True
+    ),
+    "collection's announcement": lambda memo, name: texts.board_announcement(
+        pot(memo, name, BoardState.CLOSED)
+    ),
+    "latest board": lambda memo, name: texts.latest([], [bill(memo, name)], in_group=False),
+    **{
+        f"card of a part, {kind}": lambda memo, name, kind=kind: (
+            texts.card(of_part(kind, memo, name), Face.PAID, name).html  # type: ignore[misc]
+        )
+        for kind in PartKind
+    },
+    **{
+        f"notice of a part, {kind}": lambda memo, name, kind=kind: texts.payment_notice(
+            of_part(kind, memo, name), 1
+        )  # type: ignore[misc]
+        for kind in PartKind
+    },
+    "question to a giver": lambda memo, name: (
+        texts.card(of_part(PartKind.GIFT, memo, name), Face.QUESTION).html
     ),
     "refusal": lambda _, name: texts.refusal(UserLimitReached(count=2, per_s=60, who=name)),
     "refused renewal": lambda _, name: texts.refusal(ShareLimitReached(count=2, who=name)),

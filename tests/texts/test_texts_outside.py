@@ -22,14 +22,14 @@ from bot.config.problems import Found as InPlace
 from bot.config.problems import Kind as Wrong
 from bot.core.amounts import Problem
 from bot.core.answers import NodeInfo, NodeStatus
-from bot.core.board import Board, BoardState, Seat
+from bot.core.board import Board, BoardKind, BoardState, Seat
 from bot.core.failure import Failure
-from bot.core.invoice import Audience, Face, Invoice, State
+from bot.core.invoice import Audience, Face, Invoice, PartKind, State
 from bot.core.lookalikes import is_sign
 from bot.core.notices import Kind as Occasion
 from bot.core.notices import Notice
 from bot.core.text import MAX_TEXT
-from bot.core.wishes import Cancelling, OutputProblem, Renewing
+from bot.core.wishes import Cancelling, Change, OutputProblem, Renewing
 from bot.core.work import Do
 from bot.findings import About, Finding, Mark
 from bot.findings import Kind as Found
@@ -207,6 +207,42 @@ def bill_over(is_paid: bool, outside: str) -> str:
     return texts.board_announcement(over, may_be_duplicate=True)
 
 
+def pot(state: BoardState, outside: str) -> str:
+    """A collection, with names that an older version has kept."""
+    seats = [
+        Seat(number=n, amount_msat=0, person_id=n, name=outside, part=paid(outside, id=n))
+        for n in range(1, 3)
+    ]
+    made = board_of(*seats, state=state, closed_by=outside, kind=BoardKind.COLLECTION)
+    return texts.board(made, outside, may_be_duplicate=True)
+
+
+def unpaid(outside: str) -> Board:
+    """A bill with people by name, by user name, and with an id that Telegram notifies."""
+    seats = [
+        Seat(number=1, amount_msat=1000, person_id=8, name=outside, token="t"),
+        Seat(number=2, amount_msat=1000, username=outside),
+        Seat(number=3, amount_msat=1000, name=outside, person_id=9),
+    ]
+    return board_of(*seats, closed_by=outside)
+
+
+def managed(asked: Change | None, outside: str) -> str:
+    return texts.manage(unpaid(outside), asked)
+
+
+def of_part(kind: PartKind, outside: str) -> Invoice:
+    return paid(outside, board_id=1, part_kind=kind, part_for=outside)
+
+
+def card_of_part(kind: PartKind, outside: str) -> str:
+    return texts.card(of_part(kind, outside), Face.PAID, outside).html
+
+
+def notice_of_part(kind: PartKind, outside: str) -> str:
+    return texts.payment_notice(of_part(kind, outside), 1, is_owner=False)
+
+
 def of_each(maker: str, kinds: Iterable[Any], make: Callable[[Any, str], str]) -> dict[str, Make]:
     """A text of this maker's for each of these."""
     return {f"{maker} {kind}": partial(make, kind) for kind in kinds}
@@ -255,7 +291,30 @@ MADE: dict[str, Make] = {
     # boards
     **of_each("board", BoardState, lambda state, o: plain(bill(state, o))),
     "board with many": lambda o: plain(bill(BoardState.OPEN, o, folded=True)),
+    **of_each("board of a collection", BoardState, lambda state, o: plain(pot(state, o))),
     **of_each("board_announcement", [True, False], lambda paid, o: plain(bill_over(paid, o))),
+    **of_each(
+        "board_refused",
+        [True, False],
+        lambda is_closed, o: plain(texts.board_refused(unpaid(o), is_closed=is_closed)),
+    ),
+    **of_each("manage", [None, *Change], lambda asked, o: plain(managed(asked, o))),
+    "reminder": lambda o: plain(texts.reminder(unpaid(o), may_be_duplicate=True)),
+    "part_label": lambda o: texts.part_label(unpaid(o).seats[0]),
+    "part_label of a user name": lambda o: texts.part_label(
+        Seat(number=1, amount_msat=1000, username=o)
+    ),
+    "latest board": lambda o: plain(texts.latest([], [unpaid(o)], in_group=True)),
+    **of_each("card of a part", PartKind, lambda kind, o: plain(card_of_part(kind, o))),
+    **of_each("payment_notice of a part", PartKind, lambda kind, o: plain(notice_of_part(kind, o))),
+    **of_each(
+        "announcement of a part",
+        PartKind,
+        lambda kind, o: plain(texts.announcement(of_part(kind, o), Audience.OWNERS)),
+    ),
+    "card, gift question": lambda o: plain(
+        texts.card(row(Face.QUESTION, o, part_kind=PartKind.GIFT, board_id=1), Face.QUESTION).html
+    ),
     # replies
     "help_private": lambda o: plain(texts.help_private(o)),
     "help_group": lambda o: plain(texts.help_group(o)),
@@ -275,11 +334,18 @@ NO_PART = {
     "Card",
     "Reason",
     # of a board
+    "changing",
     "closing",
+    "fixing",
+    "gift_label",
+    "hidden",
+    "joining",
     "leaving",
     "parting",
+    "pay_for",
     "sitting",
     "splitting",
+    "too_little_inbound",
 }
 
 

@@ -62,25 +62,35 @@ NOTICES = [
     ),
     (
         Notice(Kind.BOARD_STUCK, 7, "<KeyError>", step=Do.EDIT_CARD),
-        "I can't finish split 7 (edit card: <KeyError>). See the log for details.",
+        ("I can't finish split or collection 7 (edit card: <KeyError>). See the log for details."),
     ),
     (
         Notice(Kind.BOARD_STUCK, 7, "", step=Do.REARRANGE),
-        "I can't finish split 7 (rearrange: nothing changes). See the log for details.",
+        (
+            "I can't finish split or collection 7 (rearrange: nothing changes). "
+            "See the log for details."
+        ),
     ),
     (
         Notice(Kind.BOARD_REFUSED, 7, "Bad Request: TOPIC_CLOSED"),
         (
-            "Telegram rejected the message of split 7: Bad Request: TOPIC_CLOSED. "
-            "I'm closing the split."
+            "Telegram rejected the message of split or collection 7: Bad Request: TOPIC_CLOSED. "
+            "I'm closing it."
         ),
     ),
     (
         Notice(Kind.BOARD_UNTRUE, 7, "no", count=3),
         (
-            "Telegram rejected an edit of the message of split 7: no. "
+            "Telegram rejected an edit of the message of split or collection 7: no. "
             "It shows an older state until the next edit. "
-            "In the hour before, the same happened to 2 other splits."
+            "In the hour before, the same happened to 2 others."
+        ),
+    ),
+    (
+        Notice(Kind.BOARD_UNTOLD, 7, "<no>"),
+        (
+            "Telegram rejected a message about split or collection 7: <no>. "
+            "Its chat has not seen that message."
         ),
     ),
     (

@@ -108,6 +108,7 @@ RENEWING = {
     Renewing.NOT_ALLOWED: (
         "Only the person who asked, a group admin or the bot's owner can do that."
     ),
+    Renewing.TOO_MANY: "You have asked for too many invoices. Please try again in an hour.",
     Renewing.PART_GONE: "This part can no longer be paid here. Look at the split in the group.",
 }
 

@@ -17,7 +17,11 @@ from bot.core.invoice import Audience, Face, State
 from bot.core.notices import Kind, Notice
 from bot.core.wishes import (
     Cancelling,
+    Change,
+    Changing,
     Closing,
+    Fixing,
+    Joining,
     Leaving,
     OutputProblem,
     Parting,
@@ -28,7 +32,7 @@ from bot.core.wishes import (
 from tests.bills import board
 from tests.rows import invoice
 from tests.texts.reading import hostile
-from tests.texts.test_texts_amounts import BILLS
+from tests.texts.test_texts_amounts import BILLS, POTS
 from tests.texts.test_texts_amounts import SENTENCES as AMOUNTS
 from tests.texts.test_texts_errors import LEAVES, VALUES
 
@@ -80,7 +84,7 @@ INFO = NodeInfo(
 
 SAID = [
     *(sentence for _, sentence in AMOUNTS.values()),
-    *(sentence for _, sentence in BILLS.values()),
+    *(sentence for _, sentence in (*BILLS.values(), *POTS.values())),
     *(texts.why(kind(**VALUES)) for kind in LEAVES),
     *(texts.why(errors.OutputRefused(problem=each, **VALUES)) for each in OutputProblem),
     *(texts.asked_to_cancel(each) for each in Cancelling),
@@ -112,7 +116,20 @@ SAID = [
     *(said for each in Splitting if (said := texts.splitting(each))),
     *(said for each in Closing if (said := texts.closing(each))),
     *(said for each in Parting if (said := texts.parting(each))),
+    *(texts.board_announcement(board(), is_bare=True, in_private=each) for each in (True, False)),
+    *(texts.board_refused(board(), is_closed=each) for each in (True, False)),
+    *(texts.joining(each) for each in Joining),
+    *(texts.fixing(each) for each in Fixing),
+    *(texts.changing(change, each) for change in Change for each in Changing),
+    *(texts.hidden(each) for each in (True, False)),
+    *(texts.reminder(board(), may_be_duplicate=each) for each in (True, False)),
+    texts.pay_for(board()),
+    texts.too_little_inbound(1_000_000),
     texts.SPLIT_IN_GROUPS,
+    texts.COLLECT_IN_GROUPS,
+    texts.NOBODY_ELSE,
+    texts.GIFT_CLOSED,
+    texts.MOVED_DOWN,
 ]
 
 

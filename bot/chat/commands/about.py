@@ -33,7 +33,7 @@ class About:
         for handler in (
             CommandHandler(["help", "start"], help_, filters=messages.ADDRESSED),
             CommandHandler("id", ids, filters=messages.ADDRESSED),
-            CommandHandler("invoice", channel, filters=messages.AS_CHANNEL),
+            CommandHandler(["invoice", "split", "collect"], channel, filters=messages.AS_CHANNEL),
             CommandHandler(
                 ["cancel", "help", "id", "invoices", "start", "status"],
                 channel,

@@ -25,7 +25,7 @@ from bot.chat.board_buttons import (
 from bot.chat.chats import Edit
 from bot.chat.client import Naming, TelegramBot
 from bot.chat.replies import Answer, IfNamed, Replies, Reply, reply
-from bot.chat.targets import AtNode, Targets
+from bot.chat.targets import AtNode, Targets, as_named
 from bot.chat.updates import PtbApplication
 from bot.core.board import Board
 from bot.core.inbound import receivable_of
@@ -66,11 +66,14 @@ class Boards:
     def register(self, application: PtbApplication) -> None:
         """Who handles what."""
         callback, to_press = self._replies.to_message, self._replies.to_press
+        corrected = self._replies.corrected
         linked = messages.ADDRESSED & filters.ChatType.PRIVATE & _HasToken()
         on_boards = "|".join(OnBoard)
         for handler in (
             CommandHandler("split", callback(self.split), filters=messages.ASKS),
             CommandHandler("collect", callback(self.collect), filters=messages.ASKS),
+            CommandHandler("split", corrected(self.split), filters=messages.EDITED),
+            CommandHandler("collect", corrected(self.collect), filters=messages.EDITED),
             CommandHandler("start", callback(self.start), filters=linked),
             CallbackQueryHandler(to_press(self.pressed), pattern=f"^({on_boards}):"),
             CallbackQueryHandler(to_press(self.pressed_to_pay_for), pattern=f"^{PAY_FOR}:"),
@@ -127,7 +130,9 @@ class Boards:
         try:
             came_of_it, board = await make(asker, place, self._admission.age_s(message))
         except Refused as error:
+            self._replies.corrections.note(message, refused=True)
             return [reply(message, texts.refusal(error))]
+        self._replies.corrections.note(message, refused=False)
         if came_of_it is Splitting.TOO_LATE:
             return await self._admission.too_late(message, asker)
         said = texts.splitting(came_of_it)
@@ -184,6 +189,7 @@ class Boards:
         """A seat, and the link to the private chat."""
         came_of_it, token = await self._actions.sit(handle, chat_id, by)
         if came_of_it is Sitting.SEATED:
+            await self._actions.bring(token, by)
             return Answer(query.id, by.id, "", url=self._link(token))
         return Answer(query.id, by.id, texts.sitting(came_of_it), alert=True)
 
@@ -233,6 +239,8 @@ class Boards:
             return await self._manage(message, token.removeprefix(MANAGE_LINK))
         came_of_it, row = await self._actions.part(token, by, messages.place(message, self._places))
         if came_of_it in (Parting.ASKED, Parting.AGAIN):
+            return []
+        if came_of_it is Parting.THERE and row is not None and self._actions.is_on_its_way(row):
             return []
         is_stranger = not self._admission.may_ask(message, by)
         if is_stranger and not await self._admission.may_be_answered(by):
@@ -284,7 +292,13 @@ class Boards:
             return [Answer(query.id, query.from_user.id, said, alert=True)]
 
         async def act(query: CallbackQuery, board: Board, by: Asker) -> Sequence[Reply]:
-            return await self._changed(query, board, by, press)
+            async def then(by: Asker) -> Sequence[Reply]:
+                return await self._changed(query, board, by, press)
+
+            if press.change is not Change.CLOSE or by.id == board.asker_id:
+                return await then(by)
+            unknown = [Answer(query.id, by.id, texts.TRY_AGAIN, alert=True)]
+            return as_named(board.chat_id, query.from_user, then, unknown)
 
         return await self._if_allowed(query, board, act)
 
@@ -295,7 +309,9 @@ class Boards:
         change, said = press.change, ""
         asked = change if change in OF_A_SEAT and not press.number else None
         if change is not None and asked is None:
-            came_of_it = await self._actions.change(board.id, change, press.number, by)
+            came_of_it = await self._actions.change(
+                board.id, change, press.number, by, press=query.id
+            )
             said = texts.changing(change, came_of_it)
             board = await self._actions.by_handle(press.handle) or board
         answer = Answer(query.id, by.id, said)

@@ -16,8 +16,7 @@ from bot.chat.admission import Admission
 from bot.chat.board_buttons import handle_on
 from bot.chat.buttons import named
 from bot.chat.client import TelegramBot
-from bot.chat.corrections import Corrections
-from bot.chat.replies import Callback, Replies, Reply, reply
+from bot.chat.replies import Replies, Reply, reply
 from bot.chat.targets import AtNode, Targets
 from bot.chat.updates import PtbApplication
 from bot.core.board import Board
@@ -53,15 +52,10 @@ class Invoices:
         self._replies = replies
         self._targets = targets
         self._telegram_bot = telegram_bot
-        self._corrections = Corrections()
 
     def register(self, application: PtbApplication) -> None:
         """Who handles what."""
-        callback = self._replies.to_message
-
-        def corrected(handle: Handle) -> Callback:
-            return self._replies.to_edit(partial(self._corrected, handle))
-
+        callback, corrected = self._replies.to_message, self._replies.corrected
         for handler in (
             CommandHandler("invoice", callback(self.invoice), filters=messages.ASKS),
             CommandHandler("cancel", callback(self.cancel), filters=messages.ASKS),
@@ -71,10 +65,6 @@ class Invoices:
             MessageHandler(messages.EDITED_TEXTS, corrected(self.answer)),
         ):
             application.add_handler(handler)
-
-    async def _corrected(self, handle: Handle, message: Message) -> Sequence[Reply]:
-        """An edit counts where the message was refused as it was before."""
-        return await handle(message) if self._corrections.may_take(message) else []
 
     async def invoice(self, message: Message) -> Sequence[Reply]:
         """/invoice <amount> [memo]: a new row. /invoice alone: a row that asks for the amount."""
@@ -91,9 +81,9 @@ class Invoices:
                 age_s=self._admission.age_s(message),
             )
         except Refused as error:
-            self._corrections.note(message, refused=True)
+            self._replies.corrections.note(message, refused=True)
             return [reply(message, texts.refusal(error))]
-        self._corrections.note(message, refused=False)
+        self._replies.corrections.note(message, refused=False)
         return await self._admission.too_late(message, asker) if asked is Asked.TOO_LATE else []
 
     async def answer(self, message: Message) -> Sequence[Reply]:
@@ -123,13 +113,13 @@ class Invoices:
                 age_s=self._admission.age_s(message),
             )
         except (UserLimitReached, ChatLimitReached, ShareLimitReached) as error:
-            self._corrections.note(message, refused=True)
+            self._replies.corrections.note(message, refused=True)
             return [reply(message, texts.refusal(error))]
         except Refused as error:  # another answer is waited for
-            self._corrections.note(message, refused=True)
+            self._replies.corrections.note(message, refused=True)
             asks = reply(message, texts.refusal(error), asks=True)
             return [replace(asks, then=partial(self._actions.asked_again, asker, place))]
-        self._corrections.note(message, refused=False)
+        self._replies.corrections.note(message, refused=False)
         match answered:
             case Answered.TOO_LATE:
                 return await self._admission.too_late(message, asker)

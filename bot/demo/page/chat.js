@@ -7,7 +7,7 @@ import { $, el, icon } from "./dom.js";
 import { messageElement } from "./message.js";
 import { peopleOf, room, speaker } from "./selection.js";
 import { isIn, messagesOf, on, senderName, store } from "./store.js";
-import { alertBox, announce, toast } from "./toast.js";
+import { alertBox, announce, endToast, toast } from "./toast.js";
 
 const NEAR_PX = 80;
 const TOGETHER_S = 300;
@@ -58,6 +58,7 @@ function drawAll() {
 }
 
 function enter() {
+  endToast();
   sticks = true;
   drawAll();
 }
@@ -100,9 +101,20 @@ function redraw(element, message) {
   fresh.classList.toggle("follows", element.classList.contains("follows"));
   if (fresh.isEqualNode(element)) return;
   const focused = element.contains(document.activeElement) ? document.activeElement : null;
-  const name = focused?.dataset.name;
   element.replaceWith(fresh);
-  if (focused) (name && fresh.querySelector(`[data-name="${CSS.escape(name)}"]`) || fresh).focus({ preventScroll: true });
+  if (focused) (counterpart(focused, element, fresh) ?? fresh).focus({ preventScroll: true });
+}
+
+/** What a message that was drawn again has for what had the focus: itself, or the key in its place. */
+function counterpart(focused, element, fresh) {
+  const { name } = focused.dataset;
+  const same = name && fresh.querySelector(`[data-name="${CSS.escape(name)}"]`);
+  if (same) return same;
+  const [before, after] = [element, fresh].map((each) => [...each.querySelectorAll(".key")]);
+  // in other keys the one in its place may do anything
+  const others = before.filter((key, place) => key.dataset.name !== after[place]?.dataset.name);
+  return before.length === after.length && others.length === 1 && others[0] === focused
+    ? after[before.indexOf(focused)] : null;
 }
 
 function onMessage({ message, before, isNew }) {
@@ -148,12 +160,15 @@ function insert(message) {
 
 function onGone({ chat, id }) {
   if (room()?.chat !== chat) return;
-  elementOf(id)?.remove();
+  const element = elementOf(id);
+  if (element?.contains(document.activeElement)) log.focus({ preventScroll: true });
+  element?.remove();
   for (const other of messagesOf(room())) {
     if (other.reply_to === id && elementOf(other.id)) redraw(elementOf(other.id), other);
   }
   arrange();
-  drawNewest();
+  if (sticks) toEnd();
+  else drawNewest();
 }
 
 function jump(id) {

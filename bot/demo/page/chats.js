@@ -7,10 +7,10 @@ import { withEmoji } from "./emoji.js";
 import { isWide, readAddress, room } from "./selection.js";
 import { inOneLine, isIn, messagesOf, on, rooms, senderName, store } from "./store.js";
 
-const unread = new Map(); // room's key -> count
+const unread = new Map(); // room's key -> the ids of its messages
 
 /** How many messages came to a room that nobody has opened since. */
-export const unreadIn = (key) => unread.get(key) ?? 0;
+export const unreadIn = (key) => unread.get(key)?.size ?? 0;
 
 function line(each) {
   const newest = messagesOf(each).at(-1);
@@ -48,7 +48,13 @@ function count({ message, isNew }) {
   if (!isNew || message.service) return;
   const where = rooms().find((each) => isIn(message, each));
   if (!where || (where.key === room()?.key && !document.hidden && isShown())) return;
-  unread.set(where.key, (unread.get(where.key) ?? 0) + 1);
+  if (!unread.has(where.key)) unread.set(where.key, new Set());
+  unread.get(where.key).add(message.id);
+}
+
+/** Nobody can read a deleted message. */
+function forget({ chat, id }) {
+  for (const each of rooms()) if (each.chat === chat) unread.get(each.key)?.delete(id);
 }
 
 const isShown = () => isWide() || $("app").dataset.view === "chat";
@@ -57,6 +63,7 @@ const isShown = () => isWide() || $("app").dataset.view === "chat";
 export function startChats() {
   on("snapshot", readAddress);
   on("message", count);
+  on("gone", forget);
   on("room", () => unread.delete(room()?.key));
   for (const kind of ["snapshot", "message", "gone", "chat", "room"]) on(kind, draw);
   document.addEventListener("visibilitychange", () => {

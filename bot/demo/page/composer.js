@@ -26,7 +26,7 @@ function drawSpeakers() {
   if (!open) return;
   const who = speaker();
   const had = document.activeElement?.name === "speaker";
-  sync($("speakers"), peopleOf(open).map((person) => el("label", { class: "speaker", title: `Speak as ${person.name}` },
+  sync($("speakers"), peopleOf(open).map((person) => el("label", { class: "speaker", title: `Speak as ${person.name} (${calledBy(person)})` },
     el("input", {
       type: "radio", name: "speaker", value: person.id, checked: person.id === who?.id,
       onchange: () => speakAs(person.id),
@@ -35,6 +35,8 @@ function drawSpeakers() {
   if (had && document.activeElement?.name !== "speaker") $("speakers").querySelector("input:checked")?.focus();
   text.placeholder = replyTo && promptFor(replyTo, who)?.placeholder || `Message as ${who?.name.split(" ")[0] ?? "…"}`;
 }
+
+const calledBy = (person) => (person.username ? `@${person.username}` : "no user name");
 
 function drawReply() {
   const box = $("replying");
@@ -165,7 +167,7 @@ export function startComposer() {
   text.addEventListener("keydown", onKey);
   text.addEventListener("input", () => {
     grow();
-    suggestFor(text.value);
+    suggestFor(text.value, text.selectionStart);
   });
   on("room", changeRoom);
   on("speaker", () => {
@@ -178,5 +180,8 @@ export function startComposer() {
     if (replyTo?.id === id) replyTo = null;
     updatePrompt();
   });
-  on("suggestion", (words) => write(words));
+  on("suggestion", ({ words, at }) => {
+    write(words);
+    text.setSelectionRange(at, at);
+  });
 }

@@ -68,7 +68,7 @@ function draw() {
 
 /** Whoever was chosen is in sight, where the row is too narrow for everybody. */
 function showChosen() {
-  document.querySelector(".who :is(:checked, [aria-current])")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  document.querySelector(".who > :not([hidden]) :is(:checked, [aria-current])")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 /** What led to another room is gone with the one before: the focus goes on to its messages, or to the list. */
@@ -82,6 +82,6 @@ function keepFocus() {
 
 /** Start the doors, last of all: where nothing else has taken the focus, they keep it. */
 export function startDoors() {
-  for (const kind of ["snapshot", "room", "speaker", "message", "chat"]) on(kind, draw);
+  for (const kind of ["snapshot", "room", "speaker", "message", "gone", "chat"]) on(kind, draw);
   on("room", keepFocus);
 }

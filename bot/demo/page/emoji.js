@@ -1,9 +1,10 @@
-/** Emoji: the few that the bot uses are drawn here, as Telegram draws its own, on any machine alike. */
+/** Emoji: the few that the bot uses, and the pieces of its bars, are drawn here, on any machine alike. */
 
 import { el } from "./dom.js";
 
-const DRAWN = { "⚡": "bolt", "✅": "paid", "🕓": "over", "⏳": "wait", "🚫": "crossed", "⚠": "warning", "◻": "free" };
-const ANY = /([⚡✅🕓⏳🚫⚠◻])\uFE0F?/u;
+const DRAWN = { "⚡": "bolt", "✅": "paid", "🕓": "over", "⏳": "wait", "🚫": "crossed", "⚠": "warning", "◻": "free",
+  "▰": "full", "▱": "empty" };
+const ANY = /([⚡✅🕓⏳🚫⚠◻▰▱])\uFE0F?/u;
 
 /** A text as nodes, its emoji drawn; the character itself stays there to be read and copied. */
 export function withEmoji(text) {

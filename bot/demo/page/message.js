@@ -8,6 +8,8 @@ import { formatted } from "./entities.js";
 import { inOneLine, senderName, store } from "./store.js";
 import { copy } from "./toast.js";
 
+const SAID = 80;
+
 /**
  * The message as an element. `speakerId` is whose side of the chat is shown; `does` has its
  * actions: reply(message), press(message, button, element), pay(message), jump(id),
@@ -51,12 +53,18 @@ function quote(message, chat, does) {
   if (!target) return el("p", { class: "quote deleted" }, "Deleted message");
   return el("button", {
     type: "button", class: `quote line-${tint(target.from)} ${target.from === store.bot.id ? "line-bot" : ""}`,
-    "data-name": "quote", "aria-label": `In reply to ${senderName(target)}: ${inOneLine(target)}`,
+    "data-name": "quote", "aria-label": `In reply to ${senderName(target)}: ${beginning(target)}`,
     onclick: () => does.jump(target.id),
   },
   target.photo && el("img", { src: target.photo.src, alt: "" }),
   el("span", { class: "quote-name" }, senderName(target)),
   el("span", { class: "quote-text" }, withEmoji(inOneLine(target))));
+}
+
+/** As much of a message as a screen reader is told of it: a card goes on with its payment request. */
+function beginning(message) {
+  const text = inOneLine(message);
+  return text.length > SAID ? `${text.slice(0, SAID)}…` : text;
 }
 
 function photo(message, does) {
@@ -81,5 +89,5 @@ function key(message, button, does) {
   const run = button.copy
     ? () => copy(button.copy)
     : (event) => does.press(message, button, event.currentTarget);
-  return el("button", { type: "button", class: "key", "data-name": `key ${button.text}`, onclick: run }, button.text);
+  return el("button", { type: "button", class: "key", "data-name": `key ${button.data ?? button.text}`, onclick: run }, button.text);
 }

@@ -1,28 +1,51 @@
-/** Suggestions: the bot's command menu, as its commands are being typed. */
+/** Suggestions: the bot's command menu and people's user names, as they are being typed. */
 
 import { commands } from "./api.js";
 import { $, el } from "./dom.js";
-import { room, speaker } from "./selection.js";
+import { peopleOf, room, speaker } from "./selection.js";
 import { store, emit } from "./store.js";
 
 const list = $("suggestions");
 const field = $("text");
-let shown = [];
+let shown = []; // {label, explains, words, at}: what is offered, and what stands in the composer with it
 let chosen = -1;
 let asked = 0;
 
-/** Show what fits the words in the composer; nothing for words that begin no command. */
-export async function suggestFor(words) {
+/** Show what fits the words in the composer, up to the caret `at`; nothing where nothing begins there. */
+export async function suggestFor(words, at = words.length) {
   const mine = (asked += 1);
+  const mention = /(?:^|[\s,;])@(\w*)$/.exec(words.slice(0, at));
+  if (!room()) return show([]);
+  if (mention) return show(namesFor(mention[1].toLowerCase(), words, at));
   const match = /^\/(\w*)$/.exec(words);
-  if (!match || !room()) return show([]);
+  if (!match) return show([]);
   let menu;
   try {
     menu = (await commands(room().chat.id, speaker().id)).commands;
   } catch {
     menu = [];
   }
-  if (mine === asked) show(menu.filter((each) => each.command.startsWith(match[1].toLowerCase())));
+  if (mine === asked) show(menu.filter((each) => each.command.startsWith(match[1].toLowerCase())).map(asCommand));
+}
+
+function asCommand({ command, description }) {
+  // in a group a command might be meant for another bot: Telegram adds the name, too
+  const name = room().chat.type === "private" ? "" : `@${store.bot.username}`;
+  const words = `/${command}${name} `;
+  return { label: `/${command}`, explains: description, words, at: words.length };
+}
+
+/** The others in the chat who have a user name, by that or by their name. */
+function namesFor(begun, words, at) {
+  const before = words.slice(0, at - begun.length);
+  const after = words.slice(at).trimStart();
+  const others = peopleOf(room()).filter((each) => each.username && each.id !== speaker().id);
+  return others
+    .filter((each) => [each.username, ...each.name.split(" ")].some((name) => name.toLowerCase().startsWith(begun)))
+    .map((each) => {
+      const named = `${before}${each.username} `;
+      return { label: `@${each.username}`, explains: each.name, words: named + after, at: named.length };
+    });
 }
 
 function show(found) {
@@ -33,7 +56,7 @@ function show(found) {
     role: "option", id: `suggestion-${place}`, "aria-selected": "false",
     onmousedown: (event) => event.preventDefault(), // the composer keeps the focus
     onclick: () => take(place),
-  }, el("strong", {}, `/${each.command}`), el("span", {}, each.description))));
+  }, el("strong", {}, each.label), el("span", {}, each.explains))));
   mark();
 }
 
@@ -45,9 +68,7 @@ function mark() {
 }
 
 function take(place) {
-  // in a group a command might be meant for another bot: Telegram adds the name, too
-  const name = room().chat.type === "private" ? "" : `@${store.bot.username}`;
-  emit("suggestion", `/${shown[place].command}${name} `);
+  emit("suggestion", shown[place]);
   show([]);
 }
 

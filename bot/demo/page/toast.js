@@ -4,11 +4,18 @@ import { $, el } from "./dom.js";
 
 const SHOWN_MS = 4000;
 
-/** Show a line for some seconds. */
+let ending = null;
+
+/** Show a line for some seconds, in place of the one before. */
 export function toast(text) {
-  const line = el("p", { class: "toast" }, text);
-  $("toasts").append(line);
-  setTimeout(() => line.remove(), SHOWN_MS);
+  clearTimeout(ending);
+  $("toasts").replaceChildren(el("p", { class: "toast" }, text));
+  ending = setTimeout(endToast, SHOWN_MS);
+}
+
+/** Show it no longer: what it was about is out of sight. */
+export function endToast() {
+  $("toasts").replaceChildren();
 }
 
 /** Show a line until it is closed. */

@@ -8,7 +8,7 @@ down_revision = "0009"
 
 
 def upgrade() -> None:
-    """Columns alone; what was there is a bill, and each part its person's own."""
+    """Columns, and two indexes; what was there is a bill, and each part its person's own."""
     for table, column in (
         ("boards", sa.Column("kind", sa.Text, nullable=False, server_default="split")),
         ("boards", _number("suggested_msat")),
@@ -27,16 +27,15 @@ def upgrade() -> None:
         ("invoices", _number("suggested_msat")),
     ):
         op.add_column(table, column)
-    # Those that say something of their seat, however many were closed and replaced.
-    count = sa.text(
-        "board_id > 0 AND (state IN ('asking', 'pending', 'open', 'settled') OR NOT replaced)"
-    )
+    op.create_index("boards_chat_state", "boards", ["chat_id", "state"])
+    counts = "NOT replaced OR state IN ('asking', 'pending', 'open', 'settled')"
+    says = sa.text(f"board_id > 0 AND ({counts})")
     op.create_index(
-        "invoices_that_count",
+        "invoices_seat",
         "invoices",
         ["board_id", "part"],
-        sqlite_where=count,
-        postgresql_where=count,
+        sqlite_where=says,
+        postgresql_where=says,
     )
 
 

@@ -1,0 +1,371 @@
+"""Who takes part in a board: seats for those who press, who are named, who join and who leave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.actions import Asker
+from bot.core.board import MAX_GIFTS, BoardState, Seat, SeatState
+from bot.core.invoice import State
+from bot.core.split import MAX_SEATS, Person
+from bot.core.wishes import (
+    Change,
+    Changing,
+    Fixing,
+    Joining,
+    Leaving,
+    Parting,
+    Sitting,
+)
+from bot.core.work import Lane
+from bot.errors import AmountRefused
+from tests.actions.table import (
+    ANNA,
+    AT_EVE,
+    BERT,
+    CORA,
+    EVE,
+    GHOST,
+    GROUP,
+    OWNER,
+    Table,
+)
+
+JOINING, OPEN = BoardState.JOINING, BoardState.OPEN
+CLOSING, CLOSED = BoardState.CLOSING, BoardState.CLOSED
+
+
+# sitting
+
+
+async def test_a_press_takes_a_free_seat_and_a_second_press_takes_no_other(table: Table) -> None:
+    board = await table.rests(await table.split("84k/3"))
+    token = await table.token(board, BERT)
+    seat = await table.seat(board, 2)
+    assert (seat.person_id, seat.name, seat.token) == (BERT.id, "Bert", token)
+    assert len(token) >= 22  # 128 bits
+    assert await table.is_due(board)
+    board = await table.rests(board)
+    assert await table.sit(board, BERT) == (Sitting.SEATED, token)
+    assert not await table.is_due(board)  # nothing is written for a press that repeats
+    assert await table.token(board, CORA) != token
+    assert await table.sit(board, EVE) == (Sitting.FULL, "")
+
+
+async def test_who_asked_presses_for_their_own_seat(table: Table) -> None:
+    board = await table.split("84k/2")
+    token = await table.token(board, ANNA)
+    assert (await table.seat(board, 1)).token == token
+    assert (await table.seat(board, 2)).is_free
+
+
+@pytest.mark.parametrize("username", ["eve", "EVE", "Eve"])
+async def test_a_seat_that_is_kept_for_a_user_name_is_that_persons_once_they_press(
+    table: Table, username: str
+) -> None:
+    named = Person(f"@{username}", username=username)
+    board = await table.split(f"84k @{username}", ANNA, named)
+    assert await table.sit(board, BERT) == (Sitting.FULL, "")
+    token = await table.token(board, EVE)
+    seat = await table.seat(board, 2)
+    assert (seat.person_id, seat.name, seat.username, seat.token) == (EVE.id, "Eve", "", token)
+    assert seat.state is SeatState.TAKEN
+
+
+async def test_a_seat_that_is_kept_for_somebody_known_keeps_their_name(table: Table) -> None:
+    board = await table.split("84k Bertie", ANNA, Person("Bertie", id=BERT.id, name="Bertie"))
+    await table.token(board, BERT)
+    assert (await table.seat(board, 2)).name == "Bertie"
+
+
+async def test_who_has_no_user_name_is_nobody_who_is_named(table: Table) -> None:
+    board = await table.split("84k @eve", ANNA, AT_EVE)
+    assert await table.sit(board, Asker(9, "Nemo")) == (Sitting.FULL, "")
+
+
+async def test_a_named_seat_that_was_paid_otherwise_is_still_that_persons(table: Table) -> None:
+    """They are asked for no other part."""
+    board = await table.split("84k @eve", ANNA, AT_EVE)
+    assert await table.change(board, Change.ADD) is Changing.DONE
+    assert await table.change(board, Change.SETTLE, 2) is Changing.DONE
+    token = await table.token(board, EVE)
+    assert (await table.seat(board, 2)).person_id == EVE.id
+    assert (await table.seat(board, 3)).is_free
+    assert (await table.follow(token, EVE))[0] is Parting.PAID_OWN
+
+
+@pytest.mark.parametrize("state", [None, *State])
+async def test_who_has_a_seat_keeps_it_whatever_became_of_its_invoice(
+    table: Table, state: State | None
+) -> None:
+    board = await table.split("84k/3")
+    token = await table.token(board, BERT)
+    if state is not None:
+        await table.part(board, BERT, state=state)
+    assert await table.sit(board, BERT) == (Sitting.SEATED, token)
+    await table.token(board, CORA)
+    assert (await table.seat(board, 3)).person_id == CORA.id
+
+
+async def test_a_seat_that_is_being_left_is_nobody_elses_and_can_be_had_back(table: Table) -> None:
+    board = await table.split("84k/2")
+    row = await table.part(board, BERT, state=State.OPEN)
+    assert await table.boards.leave(row.payment_hash) is Leaving.LEAVING
+    assert await table.sit(board, CORA) == (Sitting.FULL, "")
+    token = await table.token(board, BERT)
+    assert not (await table.seat(board, 2)).leaving
+    await table.becomes(row, State.CANCELLED)
+    assert (await table.seat(board, 2)).token == token
+
+
+async def test_a_seat_that_somebody_pays_for_is_free_for_nobody(table: Table) -> None:
+    board = await table.split("84k/2")
+    row = await table.part(board, ANNA, 2, state=State.OPEN)
+    assert await table.sit(board, BERT) == (Sitting.FULL, "")
+    await table.becomes(row, State.EXPIRED)
+    await table.token(board, BERT)
+
+
+async def test_an_anonymous_admin_is_never_named(table: Table) -> None:
+    board = await table.split("84k/2")
+    token = await table.token(board, GHOST)
+    seat = await table.seat(board, 2)
+    assert (seat.person_id, seat.public_name, seat.hidden) == (GHOST.id, "", True)
+    known = Asker(GHOST.id, "Gustav")
+    assert await table.sit(board, known) == (Sitting.SEATED, token)
+    assert (await table.seat(board, 2)).public_name == ""
+
+
+@pytest.mark.parametrize(
+    ("state", "came_of_it"),
+    [
+        (JOINING, Sitting.JOINING),
+        (OPEN, Sitting.SEATED),
+        (CLOSING, Sitting.CLOSED),
+        (CLOSED, Sitting.CLOSED),
+    ],
+)
+@pytest.mark.parametrize("what", ["split", "collect"])
+async def test_nobody_sits_before_it_is_asked_or_after_it_is_closed(
+    table: Table, what: str, state: BoardState, came_of_it: Sitting
+) -> None:
+    board = await (table.split("84k/2") if what == "split" else table.collect())
+    await table.rests(board, state=state)
+    found, token = await table.sit(board, BERT)
+    assert (found, bool(token)) == (came_of_it, came_of_it is Sitting.SEATED)
+
+
+async def test_a_button_counts_only_in_its_own_chat(table: Table) -> None:
+    board = await table.split("84k/2")
+    for handle, chat_id in ((board.handle, -7), ("", GROUP), ("x", GROUP)):
+        assert await table.boards.sit(handle, chat_id, BERT) == (Sitting.NOT_TRACKED, "")
+        joins = await table.boards.join(handle, chat_id, BERT, is_in=True)
+        assert joins is Joining.NOT_TRACKED
+        assert await table.boards.of_button(handle, chat_id, 70) is None
+    assert (await table.seat(board, 2)).is_free
+
+
+# gifts
+
+
+async def test_each_who_gives_has_a_seat_and_one_more_once_it_is_paid(table: Table) -> None:
+    board = await table.collect()
+    first = await table.token(board, BERT)
+    assert await table.token(board, BERT) == first
+    assert len((await table.fresh(board)).seats) == 1
+    row = await table.part(board, BERT, state=State.SETTLED)
+    assert (await table.row(row)).part == 1
+    assert await table.token(board, BERT) != first
+    assert [seat.person_id for seat in (await table.fresh(board)).seats] == [BERT.id] * 2
+
+
+async def test_as_many_gifts_as_that_and_a_seat_that_nobody_used_is_had_again(
+    table: Table,
+) -> None:
+    board = await table.collect()
+    await table.token(board, BERT)
+    waits = await table.part(board, CORA)
+    paid = {"amount_msat": 0, "otherwise": True}
+
+    def fill(tx: Any) -> None:
+        for number in range(3, MAX_GIFTS + 1):
+            tx.boards.add_seat(board.id, Seat(number=number, **paid))
+
+    await table.store.do(fill)
+    await table.token(board, EVE)  # in the place of Bert, who never gave
+    assert (await table.seat(board, 1)).person_id == EVE.id
+    assert (await table.seat(board, 2)).person_id == CORA.id
+    await table.part(board, EVE)
+    assert await table.sit(board, BERT) == (Sitting.FULL, "")
+    assert (await table.row(waits)).asker_id == CORA.id
+
+
+# who is in
+
+
+async def test_people_are_in_once_and_may_be_out_again(table: Table) -> None:
+    board = await table.rests(await table.split("84k"))
+    assert await table.join(board, BERT) is Joining.IN
+    assert await table.is_due(board)
+    assert await table.join(board, BERT) is Joining.IN
+    assert await table.join(board, CORA) is Joining.IN
+    assert await table.join(board, BERT, is_in=False) is Joining.OUT
+    assert await table.join(board, BERT, is_in=False) is Joining.OUT
+    seats = (await table.fresh(board)).seats
+    assert [seat.person_id for seat in seats] == [ANNA.id, CORA.id]
+    assert await table.join(board, ANNA, is_in=False) is Joining.OUT
+    assert await table.join(board, GHOST) is Joining.IN
+    seats = (await table.fresh(board)).seats
+    assert [seat.public_name for seat in seats] == ["Cora", ""]
+    assert len({seat.number for seat in seats}) == 2
+
+
+async def test_no_more_are_in_than_can_pay(table: Table) -> None:
+    board = await table.split("84k")
+    for number in range(MAX_SEATS - 1):
+        assert await table.join(board, Asker(100 + number, f"P{number}")) is Joining.IN
+    assert await table.join(board, BERT) is Joining.FULL
+    assert await table.join(board, ANNA) is Joining.IN  # who is in
+    assert await table.join(board, ANNA, is_in=False) is Joining.OUT
+    assert await table.join(board, BERT) is Joining.IN
+
+
+@pytest.mark.parametrize(
+    ("state", "joins", "fixes"),
+    [
+        (OPEN, Joining.OVER, Fixing.ALREADY_FIXED),
+        (CLOSING, Joining.CLOSED, Fixing.CLOSED),
+        (CLOSED, Joining.CLOSED, Fixing.CLOSED),
+    ],
+)
+async def test_who_is_in_changes_no_more_once_it_is_asked(
+    table: Table, state: BoardState, joins: Joining, fixes: Fixing
+) -> None:
+    board = await table.split("84k")
+    await table.join(board, BERT)
+    board = await table.rests(board, state=state)
+    before = await table.fresh(board)
+    assert await table.join(board, CORA) is joins
+    assert await table.join(board, BERT, is_in=False) is joins
+    assert await table.boards.fix(board.id) is fixes
+    assert (await table.fresh(board)).seats == before.seats
+    assert await table.boards.fix(999) is Fixing.CLOSED
+
+
+async def test_those_who_are_in_are_asked_for_a_part_each(table: Table) -> None:
+    board = await table.split("84,001")
+    assert await table.boards.fix(board.id) is Fixing.TOO_FEW
+    for who in (BERT, CORA, EVE):
+        await table.join(board, who)
+    await table.join(board, BERT, is_in=False)
+    await table.rests(board)
+    assert await table.boards.fix(board.id) is Fixing.FIXED
+    there = await table.fresh(board)
+    assert (there.state, await table.is_due(board)) == (OPEN, True)
+    assert [(s.number, s.person_id, s.amount_msat) for s in there.seats] == [
+        (1, ANNA.id, 28_001_000),
+        (2, CORA.id, 28_000_000),
+        (3, EVE.id, 28_000_000),
+    ]
+    assert await table.sit(board, BERT) == (Sitting.FULL, "")
+    await table.part(board, CORA)
+
+
+async def test_an_owner_who_asked_has_paid_whoever_is_in(table: Table) -> None:
+    board = await table.split("84k", OWNER)
+    await table.boards.fix(board.id)
+    assert (await table.fresh(board)).state is JOINING
+    await table.join(board, BERT)
+    assert await table.boards.fix(board.id) is Fixing.FIXED
+    seats = (await table.fresh(board)).seats
+    assert [seat.state for seat in seats] == [SeatState.SETTLED, SeatState.NAMED]
+    assert [seat.amount_msat for seat in seats] == [42_000_000] * 2
+
+
+async def test_parts_that_nobody_can_be_asked_for_leave_all_as_it_is(table: Table) -> None:
+    board = await table.split("2")
+    for who in (BERT, CORA):
+        await table.join(board, who)
+    with pytest.raises(AmountRefused):
+        await table.boards.fix(board.id)
+    assert (await table.fresh(board)).state is JOINING
+    await table.join(board, CORA, is_in=False)
+    assert await table.boards.fix(board.id) is Fixing.FIXED
+
+
+# leaving
+
+
+@pytest.mark.parametrize(
+    ("state", "came_of_it", "is_free"),
+    [
+        (State.PENDING, Leaving.LEAVING, False),
+        (State.OPEN, Leaving.LEAVING, False),
+        (State.EXPIRED, Leaving.LEAVING, True),
+        (State.CANCELLED, Leaving.LEAVING, True),
+        (State.FAILED, Leaving.LEAVING, True),
+        (State.SETTLED, Leaving.PAID, False),
+    ],
+)
+async def test_a_seat_is_free_once_the_node_has_said_that_its_invoice_is(
+    table: Table, state: State, came_of_it: Leaving, is_free: bool
+) -> None:
+    board = await table.split("84k/3")
+    row = await table.part(board, BERT, state=state)
+    assert await table.boards.leave(row.payment_hash) is came_of_it
+    seat = await table.seat(board, 2)
+    assert seat.is_free is is_free
+    is_live = state in (State.PENDING, State.OPEN)
+    assert (await table.row(row)).cancel_wanted is is_live
+    if is_live:
+        assert (await table.row(row)).lane is Lane.CANCELLATION
+        await table.becomes(row, State.CANCELLED)
+        assert (await table.seat(board, 2)).is_free
+
+
+async def test_a_payment_that_is_faster_than_leaving_wins(table: Table) -> None:
+    board = await table.split("84k/2")
+    row = await table.part(board, BERT, state=State.OPEN)
+    await table.boards.leave(row.payment_hash)
+    await table.becomes(row, State.SETTLED)
+    seat = await table.seat(board, 2)
+    assert (seat.state, seat.person_id, seat.leaving) == (SeatState.PAID, BERT.id, False)
+
+
+async def test_nobody_frees_a_seat_that_is_not_theirs(table: Table) -> None:
+    board = await table.split("84k/3")
+    others = await table.part(board, ANNA, 2, state=State.OPEN)
+    assert await table.boards.leave(others.payment_hash) is Leaving.NOT_TRACKED
+    assert await table.boards.leave(bytes(32)) is Leaving.NOT_TRACKED
+    await table.becomes(others, State.EXPIRED)
+    old = await table.part(board, BERT, state=State.OPEN)
+    await table.boards.leave(old.payment_hash)
+    await table.becomes(old, State.CANCELLED)
+    await table.token(board, CORA)
+    assert await table.boards.leave(old.payment_hash) is Leaving.NOT_TRACKED
+    assert (await table.seat(board, 2)).person_id == CORA.id
+
+
+async def test_leaving_that_comes_again_leaves_the_invoice_after_it_alone(table: Table) -> None:
+    """After a kill Telegram delivers a press again, when its person may have come back."""
+    board = await table.split("84k/2")
+    old = await table.part(board, BERT, state=State.OPEN)
+    assert await table.boards.leave(old.payment_hash) is Leaving.LEAVING
+    await table.becomes(old, State.CANCELLED)
+    again = await table.part(board, BERT, state=State.OPEN)
+    assert await table.boards.leave(old.payment_hash) is Leaving.NOT_TRACKED
+    assert not (await table.seat(board, 2)).leaving
+    assert not (await table.row(again)).cancel_wanted
+    await table.becomes(again, State.SETTLED)
+    assert await table.boards.leave(old.payment_hash) is Leaving.PAID
+
+
+async def test_who_has_left_may_sit_again_with_another_link(table: Table) -> None:
+    board = await table.split("84k/2")
+    row = await table.part(board, BERT, state=State.EXPIRED)
+    before = (await table.seat(board, 2)).token
+    await table.boards.leave(row.payment_hash)
+    assert (await table.follow(before, BERT))[0] is Parting.NOT_YOURS
+    assert await table.token(board, BERT) != before

@@ -1,0 +1,133 @@
+"""A bill with names: right behind the sum, each once, and who asks has a part anyhow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.amounts import Problem
+from bot.core.split import MAX_SEATS, WITH_NAMES, Bill, Person, parse, parts
+from bot.errors import AmountRefused
+
+BOB, EVE = Person("@bob", username="bob"), Person("@eve", username="eve")
+SHOUTED = Person("@BOB", username="BOB")
+MIA = Person("Mia", id=9, name="Mia")  # who has no user name: Telegram says the id
+ADA = Person("@ada", username="ada", asks=True)
+
+# text, who is marked in it, who is named, memo
+TAKEN: list[tuple[str, Sequence[Person], Sequence[Person], str]] = [
+    ("84k @bob", [BOB], [BOB], ""),
+    ("84k @bob pizza", [BOB], [BOB], "pizza"),
+    ("84k @bob @eve pizza", [BOB, EVE], [BOB, EVE], "pizza"),
+    ("84k sats @bob pizza", [BOB], [BOB], "pizza"),
+    ("84k @bob, @eve and Mia: pizza", [BOB, EVE, MIA], [BOB, EVE, MIA], "pizza"),
+    ("84k @bob & @eve + Mia", [BOB, EVE, MIA], [BOB, EVE, MIA], ""),
+    ("84k @bob;@eve", [BOB, EVE], [BOB, EVE], ""),
+    ("84k @bob und @eve", [BOB, EVE], [BOB, EVE], ""),
+    ("84k\n@bob\npizza", [BOB], [BOB], "pizza"),
+    ("  84k   @bob   pizza ", [BOB], [BOB], "pizza"),
+    ("84k Mia pizza", [MIA], [MIA], "pizza"),
+    ("84k @bob and pizza", [BOB], [BOB], "and pizza"),
+    ("84k @bob 1/2 pizza", [BOB], [BOB], "1/2 pizza"),
+    ("2 @bob", [BOB], [BOB], ""),
+    # nobody twice, and who asks is one of them anyhow
+    ("84k @bob @bob", [BOB, BOB], [BOB], ""),
+    ("84k @BOB @bob", [SHOUTED, BOB], [BOB], ""),
+    ("84k @ada @bob", [ADA, BOB], [BOB], ""),
+    ("84k @bob @ada pizza", [BOB, ADA], [BOB], "pizza"),
+]
+
+# text, who is marked in it, problem, example
+REFUSED: list[tuple[str, Sequence[Person], Problem, str | None]] = [
+    ("@bob 84k", [BOB], Problem.SUM_MISSING, WITH_NAMES),
+    ("@bob", [BOB], Problem.SUM_MISSING, WITH_NAMES),
+    ("@bob 84k/4", [BOB], Problem.SUM_MISSING, WITH_NAMES),
+    ("any @bob", [BOB], Problem.SUM_MISSING, None),
+    ("0 @bob", [BOB], Problem.SUM_MISSING, None),
+    ("pizza @bob", [BOB], Problem.NOT_A_NUMBER, None),
+    ("84 k @bob", [BOB], Problem.SEPARATE_MULTIPLIER, None),
+    ("84k for @bob", [BOB], Problem.NAMES_APART, WITH_NAMES),
+    ("84k pizza @bob", [BOB], Problem.NAMES_APART, WITH_NAMES),
+    ("84k und @bob", [BOB], Problem.NAMES_APART, WITH_NAMES),
+    ("84k @bob pizza @eve", [BOB, EVE], Problem.NAMES_APART, WITH_NAMES),
+    ("84k @bob's pizza", [BOB], Problem.NAMES_APART, WITH_NAMES),
+    ("84k @bob. pizza", [BOB], Problem.NAMES_APART, WITH_NAMES),
+    ("84k @bob/4", [BOB], Problem.NAMES_APART, WITH_NAMES),
+    ("84k/4 @bob", [BOB], Problem.COUNT_AND_NAMES, "84k/4 pizza"),
+    ("84k/2 Mia", [MIA], Problem.COUNT_AND_NAMES, "84k/2 pizza"),
+    ("84k @ada", [ADA], Problem.COUNT_OUT_OF_RANGE, WITH_NAMES),
+    ("1 @bob", [BOB], Problem.TOO_LITTLE, None),
+    ("100m @bob", [BOB], Problem.TOO_MUCH, None),
+]
+
+
+def bill(text: str, people: Sequence[Person], *, asker_sits: bool = True) -> Bill:
+    return parse(text, people, asker_sits=asker_sits, min_sats=1, max_sats=1_000_000)
+
+
+def problem_of(text: str, people: Sequence[Person], *, asker_sits: bool = True) -> AmountRefused:
+    with pytest.raises(AmountRefused) as refused:
+        bill(text, people, asker_sits=asker_sits)
+    return refused.value
+
+
+@pytest.mark.parametrize(("text", "people", "named", "memo"), TAKEN)
+def test_people_who_are_named_behind_the_sum_have_a_part_each(
+    text: str, people: Sequence[Person], named: Sequence[Person], memo: str
+) -> None:
+    sats = 2 if text.startswith("2 ") else 84_000
+    assert bill(text, people) == Bill(1000 * sats, len(named) + 1, memo, tuple(named))
+
+
+@pytest.mark.parametrize(("text", "people", "problem", "works"), REFUSED)
+def test_names_that_are_unclear_are_refused_with_an_example(
+    text: str, people: Sequence[Person], problem: Problem, works: str | None
+) -> None:
+    error = problem_of(text, people)
+    assert error.problem is problem
+    if works is not None:
+        assert error.values["example"] == works
+    if example := error.values.get("example"):
+        bill(str(example), [BOB, EVE] if example == WITH_NAMES else [])
+
+
+def test_a_name_in_the_memo_of_a_bill_with_a_number_is_text() -> None:
+    assert bill("84k/4 pizza with @bob", [BOB]) == Bill(84_000_000, 4, "pizza with @bob")
+
+
+def test_who_asks_as_the_group_has_no_part() -> None:
+    assert bill("84k @bob @eve", [BOB, EVE], asker_sits=False).count == 2
+    assert problem_of("84k @bob", [BOB], asker_sits=False).problem is Problem.COUNT_OUT_OF_RANGE
+
+
+def test_as_many_are_named_as_can_pay() -> None:
+    people = [Person(f"@p{number:02}", username=f"p{number:02}") for number in range(MAX_SEATS)]
+    text = "84k " + " ".join(each.text for each in people)
+    assert bill(text, people, asker_sits=False).count == MAX_SEATS
+    assert problem_of(text, people).problem is Problem.COUNT_OUT_OF_RANGE
+
+
+@given(
+    sats=st.integers(1, 10**9),
+    people=st.lists(st.integers(0, 60), min_size=1, max_size=60, unique=True),
+    asker_sits=st.booleans(),
+)
+def test_whoever_is_named_each_has_a_part_within_the_limits(
+    sats: int, people: list[int], asker_sits: bool
+) -> None:
+    named = [Person(f"@p{number:02}", username=f"p{number:02}") for number in people]
+    text = f"{sats} " + ", ".join(each.text for each in named) + " pizza"
+    count = len(named) + asker_sits
+    every = parts(1000 * sats, count) if count <= MAX_SEATS else []
+    if 2 <= count <= MAX_SEATS and every[-1] and every[0] <= 10**9:
+        assert bill(text, named, asker_sits=asker_sits) == Bill(
+            1000 * sats, count, "pizza", tuple(named)
+        )
+    else:
+        problem = problem_of(text, named, asker_sits=asker_sits).problem
+        out_of_range = (Problem.TOO_LITTLE, Problem.TOO_MUCH)
+        is_count = not 2 <= count <= MAX_SEATS
+        assert problem in ((Problem.COUNT_OUT_OF_RANGE,) if is_count else out_of_range)
