@@ -56,6 +56,10 @@ class Boards:
                 raise ValueError(f"not a step of a board in a chat: {do}")
         return Sent(board.face)
 
+    def is_slow(self, board: Board) -> bool:
+        """Whether messages to its chat take long."""
+        return self._chats.is_slow(board.chat_id)
+
     def tell_refused(self, board: Board, refusal: ChatRefused) -> None:
         """Tell who asked in private that Telegram does not take their board, best effort."""
         if board.asker_id > 0:

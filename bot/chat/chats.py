@@ -193,6 +193,10 @@ class Chats:
         """Whether a message to this chat would go out at once."""
         return self._turns.is_free(chat_id)
 
+    def is_slow(self, chat_id: int) -> bool:
+        """Whether messages to this chat take long."""
+        return self._turns.is_slow(chat_id)
+
     async def close(self, *, timeout_s: float) -> None:
         """Let what is on its way arrive, for `timeout_s` at most."""
         self._closing.set()

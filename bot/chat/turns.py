@@ -317,6 +317,11 @@ class Turns:
             line.busy or line.waiting or line.free_at > asyncio.get_running_loop().time()
         )
 
+    def is_slow(self, chat_id: int) -> bool:
+        """Whether its message on the way takes long, or the last one did."""
+        line = self._lines.get(chat_id)
+        return self._under_way.is_slow(chat_id) if line is None else line.is_slow
+
     def close(self) -> None:
         """End all waiting; what is on its way goes on."""
         self._closed = True

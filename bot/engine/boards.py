@@ -7,8 +7,10 @@ transaction, by the parts as they are then: one may be paid while the board is e
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Protocol
 
@@ -40,12 +42,18 @@ from bot.pauses import jitter
 from bot.places import Places
 from bot.store import Bell, Store, Tx
 
+#: Seconds after which a step in a chat leaves its place to the boards of others.
+SLOW_AFTER_S = 2.0
+
 
 class Shows(Protocol):
     """One board in its chat."""
 
     async def do(self, do: Do, board: Board) -> Sent:
         """Take a step. Raises `ChatError`."""
+
+    def is_slow(self, board: Board) -> bool:
+        """Whether messages to its chat take long."""
 
     def tell_refused(self, board: Board, refusal: ChatRefused) -> None:
         """Tell who asked that its chat does not take it, best effort; returns at once."""
@@ -141,7 +149,15 @@ class BoardWorker:
         hand.armed = None
         if do in EDITS:
             self._edits.note(board.chat_id, self._clock())
-        return await self._shows.do(do, board)
+        with ExitStack() as room:  # what hangs there keeps nobody else's board waiting
+            after_s = 0.0 if self._shows.is_slow(board) else SLOW_AFTER_S
+            leave = asyncio.get_running_loop().call_later(
+                after_s, lambda: room.enter_context(hand.aside())
+            )
+            try:
+                return await self._shows.do(do, board)
+            finally:
+                leave.cancel()
 
     async def _spread(self, verdict: BoardVerdict, board: Board, began_at: float) -> None:
         effects.tell(verdict, board, self._owners)

@@ -189,8 +189,8 @@ class Boards(Noun):
         """How many invoices for parts of a board that are not paid this person has got between
         these times."""
         statement = sa.select(sa.func.count()).select_from(invoices)
-        is_theirs = (_c.asker_id == person_id, _c.state != State.SETTLED)
-        here = (_c.board_id == board_id, IS_PART, *is_theirs)
+        # By the index of the person: of a board there may be many more.
+        here = (_c.board_id == board_id, _c.asker_id == person_id, _c.state != State.SETTLED)
         asked = statement.where(*here, _c.asked_at.between(since, until))
         return self._connection.execute(asked).scalar_one()
 
