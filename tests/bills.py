@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bot.core.board import LIVES_S, Board, BoardKind, Seat
+from bot.config import InvoicesSettings
+from bot.core.board import Board, BoardKind, Seat
 from bot.core.invoice import Invoice, PartKind, State
 from tests.rows import NOW, invoice
 
+#: Seconds that a board stays open, unless the settings say otherwise.
+LIVES_S = InvoicesSettings().board_expiry_s
 CHAT, ASKER, BERT = -5, 7, 8
 PART_MSAT = 28_000_000
 END = NOW + LIVES_S

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.board import EDIT_EVERY_S, LIVES_S, Board, Seat, board_changes
+from bot.core.board import Board, Seat, board_changes
+from bot.core.board_steps import EDIT_EVERY_S
 from bot.core.invoice import Face, State, changes
 from bot.demo.node import CANCELED
 from bot.demo.telegram import Message
 from bot.store import Store, Tx
+from tests.bills import LIVES_S
 from tests.rows import NOW
 from tests.store.made import columns as columns_of
 from tests.test_boards import board, boards, my_part, split

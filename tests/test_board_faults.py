@@ -7,11 +7,11 @@ import time
 import grpc
 import pytest
 
-from bot.core.board import LIVES_S
 from bot.core.invoice import Face
 from bot.core.notices import Kind
 from bot.demo.node import CANCELED, SETTLED
 from bot.demo.telegram import Chat, Message, User
+from tests.bills import LIVES_S
 from tests.test_boards import board, boards, my_part, split
 from tests.test_odd_node import MANY, changed
 from tests.world import World

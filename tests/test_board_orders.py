@@ -20,7 +20,7 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 from bot import texts
 from bot.actions import Actions, Asker, BoardActions, Origin, Place
 from bot.config import InvoicesSettings
-from bot.core.board import LIVES_S, Board, BoardState
+from bot.core.board import Board, BoardState
 from bot.core.invoice import Invoice, PartKind, State
 from bot.core.split import Person
 from bot.core.wishes import Change
@@ -28,6 +28,7 @@ from bot.core.work import READ_LANES
 from bot.demo.node import OPEN
 from bot.store import Tx, tables
 from bot.texts.cards import MAY_BE_DUPLICATE
+from tests.bills import LIVES_S
 from tests.faces import plain
 from tests.in_memory import Call, Message
 from tests.test_orders import (

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from bot import texts
-from bot.core.board import LIVES_S
 from bot.core.invoice import Face
 from bot.core.wishes import Leaving, Parting, Sitting, Splitting
 from bot.demo.node import CANCELED, SETTLED
 from bot.demo.telegram import Chat, Message, User, start_token
+from tests.bills import LIVES_S
 from tests.faces import Role
 from tests.world import NAME, World
 

@@ -11,15 +11,7 @@ from bot.actions import seats
 from bot.actions.values import Asker, Origin, Place, Rules, draw
 from bot.config import InvoicesSettings
 from bot.core import collection, split, text, work
-from bot.core.board import (
-    Board,
-    BoardColumns,
-    BoardKind,
-    BoardState,
-    Seat,
-    board_changes,
-    in_parts,
-)
+from bot.core.board import Board, BoardColumns, BoardKind, BoardState, Seat, board_changes, in_parts
 from bot.core.invoice import TOO_LATE_S, Invoice
 from bot.core.split import Bill, Person
 from bot.core.wishes import (

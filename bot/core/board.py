@@ -1,4 +1,4 @@
-"""One board: a bill in seats, what people want of it, and what comes next. Pure.
+"""One board: a bill or a collection in seats, what people want of it, and what it shows. Pure.
 
 The invoices are the truth: whether a seat is paid is read off its part, an ordinary row. A board
 keeps who has which seat, what people want, and what its message shows.
@@ -12,17 +12,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypedDict, Unpack
 
-from bot.core import delivery, split, work
+from bot.core import split
 from bot.core.invoice import Invoice, PartKind, Placed, PlacedColumns, State
-from bot.core.steps import Around, Step
-from bot.core.work import MAX_PAUSE_S, RESTS, Do, Key, Lane, Work, WorkColumns, is_stuck
+from bot.core.work import Key, Lane, Work, WorkColumns
 
-#: Seconds between two edits of a board.
-EDIT_EVERY_S = 3.0
-#: Edits of boards in one chat within so many seconds: there is room for everything else.
-EDITS_A_CHAT, EDITS_PER_S = 12, 60.0
-#: Seconds that a board stays open, unless the settings say otherwise.
-LIVES_S = 7 * 86_400
 #: A seat has one open invoice; each person of a board so many that are not paid in an hour.
 PARTS_AN_HOUR = 5
 HOUR_S = 3600.0
@@ -34,8 +27,6 @@ MOVE_EVERY_S = 60.0
 MAX_REFUSALS, REFUSED_AGAIN_S = 3, 1.0
 #: What a message shows of which the bot has only just heard: no face.
 ANY_FACE = "?"
-#: Seconds between two looks whether a board's end has come, where clocks do not agree.
-CLOCKS_AGAIN_S = 5.0
 #: Copies of a board's message that are kept true.
 MAX_DUPLICATES = 10
 #: As many gifts can a collection have.
@@ -347,18 +338,6 @@ def board_changes(**columns: Unpack[BoardColumns]) -> BoardColumns:
     return columns
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Consequences:
-    """What follows from the parts, and from what people want: all of it is for the database."""
-
-    board: BoardColumns
-    seats: Mapping[int, SeatColumns]  # by number
-    cancels: Sequence[int]  # rows whose cancellation is wanted
-
-    def __bool__(self) -> bool:
-        return bool(self.board or self.seats or self.cancels)
-
-
 @dataclass(frozen=True, slots=True)
 class Sent:
     """The chat shows `face`; `message_id` of a new message."""
@@ -396,123 +375,6 @@ def in_parts(seats: Sequence[Seat], sum_msat: int) -> list[Seat]:
         replace(seat, number=number, amount_msat=amount_msat)
         for number, (seat, amount_msat) in enumerate(zip(seats, amounts, strict=True), 1)
     ]
-
-
-def consequences(board: Board, surely_at: float) -> Consequences:
-    """What follows. A board ends where it is `surely_at` (Unix seconds) at least: a clock that is
-    ahead for a moment must not close it.
-
-    Nothing is free or closed before the node has said that its invoice is: a payment that is faster
-    wins.
-    """
-    state = board.state
-    if state in (BoardState.JOINING, BoardState.OPEN) and surely_at >= board.ends_at:
-        state = BoardState.CLOSING
-    is_closing = state is BoardState.CLOSING
-    seats: dict[int, SeatColumns] = {}
-    cancels: list[int] = []
-    for seat in board.seats:
-        if seat.is_live and (is_closing or seat.leaving or seat.is_done):
-            cancels += [part.id for part in seat.live if not part.cancel_wanted]
-        elif seat.leaving:
-            seats[seat.number] = {"leaving": False} if seat.is_done else FREED
-    if (board.is_over or is_closing) and not any(seat.is_live for seat in board.seats):
-        state = BoardState.CLOSED
-    columns: BoardColumns = {} if state is board.state else {"state": state}
-    if board.remind_wanted and (state is not BoardState.OPEN or not board.unpaid):
-        columns["remind_wanted"] = False
-    return Consequences(board=columns, seats=seats, cancels=cancels)
-
-
-def next_board_step(board: Board, around: Around, now: float) -> Step:
-    """What comes next for a board at `now` (Unix seconds). Pure.
-
-    ========  =======================================  ==========================================
-    state     when                                     step
-    ========  =======================================  ==========================================
-    any       something follows from its parts         REARRANGE
-    any       its chat can be reached, and it was      REMOVE_BEFORE
-              moved down: its message before is there
-    any       it was shown nowhere, or its message     SEND_CARD
-              is wanted at the bottom
-    any       its message is there, and shows          EDIT_CARD, once its chat may have another
-              something else                           edit
-    any       a copy of its message does               EDIT_DUPLICATE, likewise
-    closed,   nobody was told                          ANNOUNCE
-    reached
-    open      a reminder is wanted                     REMIND
-    open,     otherwise                                WAIT for its end
-    joining
-    closing,  otherwise                                NOTHING: its parts make it due again
-    closed
-    ========  =======================================  ==========================================
-
-    A step that was put off is WAIT until it may be tried again. A board that is stuck, or that
-    Telegram does not take, or whose chat cannot be reached shows nothing; what follows from its
-    parts is done all the same, unless it is stuck. Where somebody removed its message nothing is
-    edited; what becomes of it is told all the same.
-    """
-    step = _wanted(board, around, now)
-    if step.do is board.tried and now < board.retry_at <= now + MAX_PAUSE_S:
-        return Step(Do.WAIT, board.retry_at)
-    return step
-
-
-def _wanted(board: Board, around: Around, now: float) -> Step:
-    if is_stuck(board):
-        return Step(Do.NOTHING)
-    if consequences(board, surely(around, now)):
-        return Step(Do.REARRANGE)
-    is_going_on = board.state in (BoardState.JOINING, BoardState.OPEN)
-    ends_at = board.ends_at if now < board.ends_at else now + CLOCKS_AGAIN_S
-    rest = Step(Do.WAIT, ends_at) if is_going_on else Step(Do.NOTHING)
-    if around.chat_is_unreachable or board.undeliverable:
-        return rest
-    if board.before_id is not None:
-        return Step(Do.REMOVE_BEFORE)
-    if board.move_wanted:
-        return Step(Do.SEND_CARD)
-    if not board.shown:
-        return Step(Do.SEND_CARD)
-    if board.shown != board.face and board.card_id is not None:
-        return _edit(Do.EDIT_CARD, board, around, now)
-    if board.untrue_duplicate is not None:
-        return _edit(Do.EDIT_DUPLICATE, board, around, now)
-    if board.is_news:
-        return Step(Do.ANNOUNCE)
-    return Step(Do.REMIND) if board.remind_wanted else rest
-
-
-def surely(around: Around, now: float) -> float:
-    """What time it is at least, in Unix seconds."""
-    return now if around.surely_at is None else min(now, around.surely_at)
-
-
-def _edit(do: Do, board: Board, around: Around, now: float) -> Step:
-    """Once its chat may have another edit; a clock that was set puts nothing off."""
-    moments = [(board.shown_at + EDIT_EVERY_S, EDIT_EVERY_S), (around.editable_at, EDITS_PER_S)]
-    early = [at for at, longest_s in moments if now < at <= now + longest_s]
-    return Step(Do.WAIT, max(early)) if early else Step(do)
-
-
-def prepared(board: Board, columns: BoardColumns, around: Around, now: float) -> BoardColumns:
-    """An outcome with what the step after it needs written before."""
-    after = replace(board, **columns)
-    step = next_board_step(after, around, now)
-    columns = {**columns, **delivery.after(step.do)}
-    if step.do in RESTS:
-        columns = {**columns, **resting(after, step, around, now)}
-    return columns
-
-
-def resting(board: Board, step: Step, around: Around, now: float) -> WorkColumns:
-    """When and where a board is due again that is let go with this step."""
-    if step.do is Do.WAIT:  # its end comes, whether its chat can be reached or not
-        return work.rests(step.at, Lane.BOARDS)
-    reachable = Around(jitter=around.jitter)
-    if around.chat_is_unreachable and next_board_step(board, reachable, now) != step:
-        return work.unreachable()
-    return work.rests(None, Lane.BOARDS)
 
 
 def _payer(seat: Seat) -> str:

@@ -15,8 +15,8 @@ from bot.core.board import (
     Rearranged,
     Sent,
     board_changes,
-    next_board_step,
 )
+from bot.core.board_steps import next_board_step
 from bot.core.invoice import Audience
 from bot.core.notices import Kind, Notice
 from bot.core.outcomes import Event, again_after
@@ -72,7 +72,7 @@ def judge_board(
 ) -> BoardVerdict:
     """What came of a step that was taken for `board` as it was then. `now` is Unix seconds.
 
-    What the next step needs written before it is not among the columns: `core.board.prepared` adds
+    What the next step needs written before it is not among the columns: `core.board_steps.prepared` adds
     that by the parts as they are when the outcome is written.
     """
     came = _came_of(do, board, result, now)

@@ -16,20 +16,16 @@ from typing import Protocol
 
 from bot.clock import steady
 from bot.core import delivery
-from bot.core.board import (
+from bot.core.board import Board, BoardColumns, Rearranged, Sent, board_changes
+from bot.core.board_outcomes import BoardVerdict, judge_board
+from bot.core.board_steps import (
     EDIT_EVERY_S,
     EDITS_A_CHAT,
     EDITS_PER_S,
-    Board,
-    BoardColumns,
-    Rearranged,
-    Sent,
-    board_changes,
     next_board_step,
     prepared,
     resting,
 )
-from bot.core.board_outcomes import BoardVerdict, judge_board
 from bot.core.invoice import Audience
 from bot.core.notices import Owners
 from bot.core.steps import Around, Step

@@ -17,8 +17,8 @@ from bot.core.board import (
     Rearranged,
     Seat,
     SeatColumns,
-    consequences,
 )
+from bot.core.board_steps import consequences
 from bot.core.invoice import Invoice, State
 from bot.core.work import MAX_FAULTS, Lane
 from bot.store.agenda import Due

@@ -6,15 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.core.board import (
-    ANY_FACE,
-    MOVE_EVERY_S,
-    REMIND_EVERY_S,
-    Board,
-    BoardState,
-    SeatState,
-    next_board_step,
-)
+from bot.core.board import ANY_FACE, MOVE_EVERY_S, REMIND_EVERY_S, Board, BoardState, SeatState
+from bot.core.board_steps import next_board_step
 from bot.core.invoice import State
 from bot.core.split import MAX_SEATS
 from bot.core.steps import AS_READ

@@ -6,13 +6,14 @@ import pytest
 
 from bot.actions import Asker, Place
 from bot.actions.seats import NEW_WITHIN_S, OPEN_A_CHAT
-from bot.core.board import LIVES_S, BoardKind, BoardState, SeatState
+from bot.core.board import BoardKind, BoardState, SeatState
 from bot.core.invoice import TOO_LATE_S
 from bot.core.split import Person
 from bot.core.wishes import Splitting
 from bot.core.work import Lane
 from bot.errors import AmountRefused
 from tests.actions.table import ANNA, AT_EVE, EVE, GROUP, GROUP_ITSELF, NOW, OWNER, PEOPLE, Table
+from tests.bills import LIVES_S
 
 JOINING, OPEN, CLOSED = BoardState.JOINING, BoardState.OPEN, BoardState.CLOSED
 

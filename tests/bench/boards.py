@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from bot import texts
 from bot.core.amounts import format_sats
-from bot.core.board import EDIT_EVERY_S
+from bot.core.board_steps import EDIT_EVERY_S
 from bot.demo.telegram import Chat, Message
 from tests.bench.report import Report
 from tests.bench.side import Load, Side, moments

@@ -17,8 +17,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.chat.qr import payment_png
-from bot.core.board import LIVES_S, Board, BoardColumns, Seat, board_changes, next_board_step
+from bot.core.board import Board, BoardColumns, Seat, board_changes
 from bot.core.board import resting as board_resting
+from bot.core.board_steps import next_board_step
 from bot.core.cursor import Cursor
 from bot.core.invoice import Face, Invoice, State
 from bot.core.steps import AS_READ, next_step, resting
@@ -26,6 +27,7 @@ from bot.core.work import RESTS, Do
 from bot.demo.node import SimInvoice, SimNode
 from bot.demo.telegram import Chat, Message, SimTelegram, User
 from bot.store import Store, Tx, rows, tables
+from tests.bills import LIVES_S
 
 #: Few enough that ten thousand payments fit into the simulated node's channels.
 SATS = 21

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.core.board import FREED, Board, BoardState, consequences
+from bot.core.board import FREED, Board, BoardState
+from bot.core.board_steps import consequences
 from bot.core.invoice import State
 from tests.bills import END, board, collection, free, gift, named, part, taken
 from tests.rows import NOW

@@ -13,19 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core import delivery
-from bot.core.board import (
-    FREED,
-    Board,
-    BoardColumns,
-    BoardState,
-    Rearranged,
-    Seat,
-    Sent,
-    consequences,
-    next_board_step,
-    prepared,
-)
+from bot.core.board import FREED, Board, BoardColumns, BoardState, Rearranged, Seat, Sent
 from bot.core.board_outcomes import MAX_REFUSALS, judge_board
+from bot.core.board_steps import consequences, next_board_step, prepared
 from bot.core.invoice import Audience, Invoice, PartKind, State
 from bot.core.steps import Around
 from bot.core.work import RESTS, Do

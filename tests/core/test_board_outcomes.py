@@ -9,24 +9,14 @@ from typing import Any
 import pytest
 
 from bot.core import delivery, work
-from bot.core.board import (
-    ANY_FACE,
-    EDIT_EVERY_S,
-    Board,
-    BoardColumns,
-    BoardState,
-    Rearranged,
-    Sent,
-    next_board_step,
-    prepared,
-    resting,
-)
+from bot.core.board import ANY_FACE, Board, BoardColumns, BoardState, Rearranged, Sent
 from bot.core.board_outcomes import (
     MAX_REFUSALS,
     REFUSED_AGAIN_S,
     BoardVerdict,
     judge_board,
 )
+from bot.core.board_steps import EDIT_EVERY_S, next_board_step, prepared, resting
 from bot.core.invoice import Audience, State
 from bot.core.notices import Kind, Notice
 from bot.core.steps import Around, Step

@@ -7,15 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.core.board import (
-    ANY_FACE,
-    MAX_DUPLICATES,
-    Board,
-    BoardState,
-    Seat,
-    SeatState,
-    in_parts,
-)
+from bot.core.board import ANY_FACE, MAX_DUPLICATES, Board, BoardState, Seat, SeatState, in_parts
 from bot.core.invoice import PartKind, State
 from bot.core.work import Lane
 from tests.bills import BERT, END, PART_MSAT, board, collection, free, gift, named, part, taken

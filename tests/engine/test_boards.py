@@ -6,16 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.core.board import (
-    ANY_FACE,
-    EDIT_EVERY_S,
-    EDITS_A_CHAT,
-    EDITS_PER_S,
-    Board,
-    BoardColumns,
-    BoardState,
-    Rearranged,
-)
+from bot.core.board import ANY_FACE, Board, BoardColumns, BoardState, Rearranged
+from bot.core.board_steps import EDIT_EVERY_S, EDITS_A_CHAT, EDITS_PER_S
 from bot.core.invoice import Audience, State
 from bot.core.steps import Around
 from bot.core.work import Do, Lane, due_now

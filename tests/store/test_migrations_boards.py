@@ -7,7 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.core.board import Board, BoardKind, BoardState, Seat, next_board_step
+from bot.core.board import Board, BoardKind, BoardState, Seat
+from bot.core.board_steps import next_board_step
 from bot.core.invoice import PartKind
 from bot.core.steps import AS_READ, Step
 from bot.core.work import Do, Lane
