@@ -72,7 +72,7 @@ def judge_board(
 ) -> BoardVerdict:
     """What came of a step that was taken for `board` as it was then. `now` is Unix seconds.
 
-    What the next step needs written before it is not among the columns: `core.board_steps.prepared` adds
+    What the next step needs written before it is not among the columns: `board_steps.prepared` adds
     that by the parts as they are when the outcome is written.
     """
     came = _came_of(do, board, result, now)

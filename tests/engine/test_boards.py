@@ -167,13 +167,13 @@ async def test_what_follows_is_written_once(store: Store) -> None:
     board = await bill(store)
     mine = await part(store, board)
     await leave(store, board)
-    done = await store.do(boards._rearrange, board.id, NOW)
+    done = await store.do(boards._rearrange, board.id, NOW, NOW)
     assert done == Rearranged({}, follows_again=False)
     wanted = (await now(store, board)).seats[1].part
     assert wanted is not None
     assert (wanted.cancel_wanted, wanted.lane) == (True, Lane.CANCELLATION)
     await store.do(lambda tx: tx.invoices.update(mine.id, state=State.CANCELLED))
-    await store.do(boards._rearrange, board.id, NOW)
+    await store.do(boards._rearrange, board.id, NOW, NOW)
     seat = (await now(store, board)).seats[1]
     assert (seat.person_id, seat.name, seat.token, seat.leaving) == (0, "", "", False)
     assert BERT not in [each.person_id for each in (await now(store, board)).seats]
