@@ -48,7 +48,8 @@ async def test_chats_that_hang_hold_up_no_other_groups_board(
     other = await my_part(world, healthy, world.anna, 45_000)
     telegram.say(world.group, world.anna, "/cancel", reply_to=healthy)
     await world.becomes(other, Face.CANCELLED)
-    assert [i.state for i in world.node.invoices.values()] == [CANCELED, CANCELED]
+    cancelled = [i for i in world.node.invoices.values() if i.state == CANCELED]
+    assert len(cancelled) == 2
     await world.until(lambda: ", closed" in (healthy.text or ""), 20.0)
     assert not any(edits(world, *boards(world, chat)) for chat in hanging)
 
@@ -60,7 +61,8 @@ async def test_boards_of_one_group_are_edited_one_after_the_other(world: World) 
     shown = await world.until(lambda: len(there := boards(world, world.group)) == 5 and there)
     assert shown
     for each in shown:
-        world.telegram.press(world.group, world.bert, each.id, text="Pay my part")
+        press = world.telegram.press(world.group, world.bert, each.id, text="Pay my part")
+        await press.answer
     for count in range(1, 6):
         await world.until(lambda count=count: edits(world, *shown) == count)
         # Whatever else could be edited now was looked at before this.
