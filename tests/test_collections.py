@@ -114,6 +114,17 @@ async def test_a_name_is_hidden_and_no_amount_is_shown(world: World) -> None:
     assert not any("Bert" in (m.text or "") for m in world.ours(world.group))
 
 
+async def test_a_gift_that_cannot_be_read_is_asked_for_again(world: World) -> None:
+    shown = await collect(world, "any")
+    question = await asked(world, shown, world.bert)
+    world.telegram.say(question.chat, world.bert, "lots")
+    await world.until(
+        lambda: [m for m in world.ours(question.chat) if "for example 2100." in (m.text or "")]
+    )
+    world.telegram.say(question.chat, world.bert, "2100")
+    await world.becomes(question, Face.OPEN)
+
+
 async def test_a_wallet_decides(world: World) -> None:
     shown = await collect(world, "any")
     card = await gift(world, shown, world.bert, texts.ANY_BUTTON)

@@ -92,6 +92,8 @@ async def test_who_asks_is_not_asked_twice_and_nobody_is(world: World) -> None:
         ("84k pizza @bert_b", "directly after the sum"),
         ("84k @bert_b's pizza", "directly after the sum"),
         ("@bert_b 84k", "needs a sum"),
+        ("84k @bob pizza", "nobody's user name"),
+        ("84k @bert_b @bob pizza", "nobody's user name"),
         ("any @bert_b", "needs a sum"),
         ("1 @bert_b", "too small"),
         ("1", "too small"),

@@ -115,7 +115,7 @@ class Actions:
             return Answered.TOO_LATE
         asked_at = self._clock() - age_s
         if question.part_kind is PartKind.GIFT:
-            gift_msat = self._rules.parse_alone(what)
+            gift_msat = self._rules.parse_gift(what)
             await self._take(
                 question, changes(amount_msat=gift_msat, asked_at=asked_at, reply_to=place.reply_to)
             )

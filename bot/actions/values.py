@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 
 from bot.access import Access
-from bot.core import amounts, split, work
+from bot.core import amounts, collection, split, work
 from bot.core.work import WorkColumns
 
 
@@ -57,9 +57,9 @@ class Rules:
         """The amount in msat, and the memo. Raises `AmountRefused`."""
         return amounts.parse(what, min_sats=self.min_sats, max_sats=self.max_sats)
 
-    def parse_alone(self, what: str) -> int:
-        """An amount in msat that nothing follows. Raises `AmountRefused`."""
-        amount_msat = amounts.parse_amount(what)
+    def parse_gift(self, what: str) -> int:
+        """What a giver writes, in msat. Raises `AmountRefused`."""
+        amount_msat = collection.parse_gift(what)
         self.check_range(amount_msat)
         return amount_msat
 

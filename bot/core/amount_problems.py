@@ -59,6 +59,7 @@ class Problem(StrEnum):
     COUNT_AND_NAMES = "count and names"
     UNIT_AFTER_SLASH = "unit after slash"  # shown
     NAMES_APART = "names apart"
+    NAME_UNKNOWN = "name unknown"  # shown
     GOAL_MISSING = "goal missing"  # of a collection
     SUGGESTION_APART = "suggestion apart"
     SUGGESTION_UNREADABLE = "suggestion unreadable"  # shown

@@ -22,6 +22,7 @@ from bot.errors import AmountRefused
 
 EXAMPLE = "500k speakers"
 WITHOUT_GOAL = "any speakers"
+GIFT_EXAMPLE = "2100"
 WITH_SUGGESTION = "500k/21k speakers"
 #: What is offered as a gift where nothing is suggested, in satoshi.
 QUICK_SATS = (1_000, 5_000, 21_000)
@@ -74,6 +75,24 @@ def _parse(text: str, *, min_sats: int, max_sats: int) -> Pot:
         refuse(Problem.SUGGESTION_ABOVE_GOAL, WITH_SUGGESTION)
     memo = after_slash(gift, suggested_msat, text[match.end() :].strip(), "")
     return Pot(_within_reason(goal_msat), suggested_msat, memo)
+
+
+def parse_gift(text: str) -> int:
+    """What a giver writes, in msat, 0 for any. Raises `AmountRefused`; the range is not checked."""
+    try:
+        return parse_amount(text)
+    except AmountRefused as error:
+        example = str(error.values.get("example", ""))
+        others = {n: each for n, each in error.values.items() if n not in ("problem", "example")}
+        raise AmountRefused(error.problem, example=_gift_like(example), **others) from None
+
+
+def _gift_like(example: str) -> str:
+    """An example of an amount that is a gift alone."""
+    try:
+        return example if parse_amount(example) else GIFT_EXAMPLE
+    except AmountRefused:  # it has a memo
+        return GIFT_EXAMPLE
 
 
 def quick_gifts(suggested_msat: int) -> list[int]:

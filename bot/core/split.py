@@ -4,7 +4,7 @@ What is accepted::
 
     84k/4           84k/4 pizza        a bill in 4 equal parts
     84000 sats/4    0.00084 btc/4      the amount as everywhere, the count right behind the slash
-    84k @bob @eve   84k @bob pizza     parts for these people, right behind the sum, and who asks
+    84k @alice      84k @alice pizza   parts for these people, right behind the sum, and who asks
     84k             84k pizza          who takes part is asked first
 
 Nothing is guessed: what could be read in two ways is refused, with an example that works.
@@ -28,9 +28,10 @@ T = TypeVar("T")
 #: How many parts a bill can have.
 MIN_SEATS, MAX_SEATS = 2, 50
 EXAMPLE = "84k/4 pizza"
-WITH_NAMES = "84k @bob @eve pizza"
+WITH_NAMES = "84k @alice @bobby pizza"
 
 _DIVISION = re.compile(r"([^/\n]{1,40}?)(\s*)/(\s*)(\S*)")
+_LIKE_A_NAME = re.compile(r"@\w{1,32}")
 _ENDS_A_NAME = (" ", "\t", "\n", ",", ";", ":")
 _BETWEEN_NAMES = re.compile(r"[\s,;+&]*(?:(?:and|und|y|et|e|и)\s+)?", re.IGNORECASE)
 
@@ -124,6 +125,7 @@ def _without_count(text: str, people: Sequence[Person], *, asker_sits: bool) -> 
     start = text.find(people[0].text) if people else -1
     if start < 0:
         sum_msat, memo = _sum(text)
+        _refuse_unknown(memo)
         return Bill(sum_msat, 0, memo)
     if not text[:start].strip():
         refuse(Problem.SUM_MISSING, WITH_NAMES)
@@ -131,12 +133,19 @@ def _without_count(text: str, people: Sequence[Person], *, asker_sits: bool) -> 
     named, memo = _named(text[start:], people)
     if between or any(person.text in memo for person in people[len(named) :]):
         refuse(Problem.NAMES_APART, WITH_NAMES)
+    _refuse_unknown(memo)
     others = (each for each in named if not each.asks)
     different = {(each.id, each.username.casefold()): each for each in others}
     count = len(different) + asker_sits
     if not MIN_SEATS <= count <= MAX_SEATS:
         refuse(Problem.COUNT_OUT_OF_RANGE, WITH_NAMES, least=MIN_SEATS, most=MAX_SEATS)
     return Bill(sum_msat, count, memo, tuple(different.values()))
+
+
+def _refuse_unknown(rest: str) -> None:
+    """What looks like a person right behind the sum, and is nobody's user name."""
+    if (unknown := _LIKE_A_NAME.match(rest)) is not None:
+        refuse(Problem.NAME_UNKNOWN, WITH_NAMES, shown=quotable(unknown[0]))
 
 
 def _named(text: str, people: Sequence[Person]) -> tuple[list[Person], str]:

@@ -183,6 +183,10 @@ _SENTENCES: dict[Problem, tuple[str, str]] = {
         "{shown} is not next to its amount.",
         "Write the unit directly after the amount, for example {example}.",
     ),
+    Problem.NAME_UNKNOWN: (
+        "{shown} is nobody's user name.",
+        "Write @ and choose the person from the list, for example {example}.",
+    ),
     Problem.NAMES_APART: (
         "I'm not sure who has a part.",
         "Write all names directly after the sum, for example {example}.",

@@ -164,7 +164,8 @@ def _seat(shown: Board, seat: Seat) -> str:
     """One part: its state, its amount, whose it is, and who paid it."""
     who = who_has(seat)
     amount = format_sats(seat.paid_msat or seat.amount_msat)
-    line = f"{_SIGNS[seat.state]} {amount}: {who}"
+    is_over = shown.state is BoardState.CLOSED and seat.state is SeatState.TAKEN
+    line = f"{_SIGNS[SeatState.NAMED if is_over else seat.state]} {amount}: {who}"
     if seat.state is SeatState.SETTLED:
         is_askers = seat.person_id == shown.asker_id
         return f"{line} (paid the bill)" if is_askers else f"{line} (settled otherwise)"
@@ -230,7 +231,9 @@ def board_announcement(
     else:
         sign = FACE_SIGNS[Face.CANCELLED]
         what = f"split of {total}" if shown.is_split else "collection"
-        said = f"The {what} is closed: {done}"
+        otherwise = shown.done_msat - shown.paid_msat
+        also = f", {format_sats(otherwise)} settled otherwise" if otherwise else ""
+        said = f"The {what} is closed: {done}{also}"
     lines = [f"{sign} {said}{memo}."]
     if in_private:
         lines.append(WHY_IN_PRIVATE[Audience.ASKER])

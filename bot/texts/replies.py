@@ -133,7 +133,7 @@ def help_group(bot_name: str) -> str:
         f"Write <code>/invoice@{name} 2100 pizza</code> and I reply with a QR code that anyone "
         "here can pay. I'll let you know when it is paid.\n"
         f"To split a bill, write <code>/split@{name} 84k/4 pizza</code>: each of you pays a part. "
-        f"With names instead of a number it is <code>/split@{name} 84k @bob @eve pizza</code>, "
+        f"With names instead of a number it is <code>/split@{name} 84k @alice @bobby pizza</code>, "
         "and without either I ask who is in.\n"
         f"To collect for something, write <code>/collect@{name} 500k/21k gift</code>: a goal, and "
         "what you suggest to give.\n"

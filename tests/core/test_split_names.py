@@ -17,6 +17,8 @@ SHOUTED = Person("@BOB", username="BOB")
 MIA = Person("Mia", id=9, name="Mia")  # who has no user name: Telegram says the id
 ADA = Person("@ada", username="ada", asks=True)
 
+OF_EXAMPLE = [Person("@alice", username="alice"), Person("@bobby", username="bobby")]
+
 # text, who is marked in it, who is named, memo
 TAKEN: list[tuple[str, Sequence[Person], Sequence[Person], str]] = [
     ("84k @bob", [BOB], [BOB], ""),
@@ -56,6 +58,9 @@ REFUSED: list[tuple[str, Sequence[Person], Problem, str | None]] = [
     ("84k @bob's pizza", [BOB], Problem.NAMES_APART, WITH_NAMES),
     ("84k @bob. pizza", [BOB], Problem.NAMES_APART, WITH_NAMES),
     ("84k @bob/4", [BOB], Problem.NAMES_APART, WITH_NAMES),
+    ("84k @bob pizza", [], Problem.NAME_UNKNOWN, WITH_NAMES),
+    ("84k @bob @eve pizza", [EVE], Problem.NAMES_APART, WITH_NAMES),
+    ("84k @bob @eve pizza", [BOB], Problem.NAME_UNKNOWN, WITH_NAMES),
     ("84k/4 @bob", [BOB], Problem.COUNT_AND_NAMES, "84k/4 pizza"),
     ("84k/2 Mia", [MIA], Problem.COUNT_AND_NAMES, "84k/2 pizza"),
     ("84k @ada", [ADA], Problem.COUNT_OUT_OF_RANGE, WITH_NAMES),
@@ -91,7 +96,7 @@ def test_names_that_are_unclear_are_refused_with_an_example(
     if works is not None:
         assert error.values["example"] == works
     if example := error.values.get("example"):
-        bill(str(example), [BOB, EVE] if example == WITH_NAMES else [])
+        bill(str(example), OF_EXAMPLE if example == WITH_NAMES else [])
 
 
 def test_a_name_in_the_memo_of_a_bill_with_a_number_is_text() -> None:

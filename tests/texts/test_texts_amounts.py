@@ -198,11 +198,18 @@ BILLS = {
             "Write the unit directly after the amount, for example 1 btc/4."
         ),
     ),
+    Problem.NAME_UNKNOWN: (
+        "84k @bob pizza",
+        (
+            '"@bob" is nobody\'s user name. '
+            "Write @ and choose the person from the list, for example 84k @alice @bobby pizza."
+        ),
+    ),
     Problem.NAMES_APART: (
         "84k pizza @bob",
         (
             "I'm not sure who has a part. "
-            "Write all names directly after the sum, for example 84k @bob @eve pizza."
+            "Write all names directly after the sum, for example 84k @alice @bobby pizza."
         ),
     ),
 }
