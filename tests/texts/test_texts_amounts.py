@@ -185,7 +185,7 @@ BILLS = {
         "A bill is split among 2 to 50 people. Write it for another number, for example 84k/4.",
     ),
     Problem.COUNT_AND_NAMES: (
-        "84k/4 @bob",
+        "84k/4 @bobby",
         (
             "A bill has a number of people or their names. "
             "Write one of the two, for example 84k/4 pizza."
@@ -206,7 +206,7 @@ BILLS = {
         ),
     ),
     Problem.NAMES_APART: (
-        "84k pizza @bob",
+        "84k pizza @bobby",
         (
             "I'm not sure who has a part. "
             "Write all names directly after the sum, for example 84k @alice @bobby pizza."
@@ -279,11 +279,13 @@ def test_what_is_said_of_a_bill(problem: Problem) -> None:
 
 def split_up(text: str) -> split.Bill:
     """A bill, with who is named in it."""
-    people = [split.Person(each, username=each[1:]) for each in re.findall(r"@\w+", text)]
+    people = [split.Person(each, username=each[1:]) for each in re.findall(r"@\w{4,}", text)]
     return split.parse(text, people, min_sats=1, max_sats=MAX_SATS)
 
 
-@pytest.mark.parametrize("text", ["@bob 84k", "84k pizza @bob", "84k/4 @bob", "any @bob @eve"])
+@pytest.mark.parametrize(
+    "text", ["@bobby 84k", "84k pizza @bobby", "84k/4 @bobby", "any @bobby @alice"]
+)
 def test_an_example_with_names_is_one_that_is_taken(text: str) -> None:
     with pytest.raises(AmountRefused) as refusal:
         split_up(text)
