@@ -69,7 +69,7 @@ def role_of(text: str) -> Face | Role:
     failed = any(line.startswith(_no_invoice()) for line in text.splitlines())
     if sign == texts.FACE_SIGNS[Face.FAILED] and failed:
         return Face.FAILED
-    if text.startswith(_payment_notice()):
+    if text.startswith((_payment_notice(), _part_notice())):
         return Role.PAYMENT_NOTICE
     if sign == texts.FACE_SIGNS[Face.PAID]:
         return Role.ANNOUNCEMENT
@@ -182,6 +182,12 @@ def _any_amount() -> str:
 def _payment_notice() -> str:
     """How the notice of a payment to an owner begins, up to the amount."""
     return plain(texts.payment_notice(_row(), 1)).partition(_AMOUNT)[0]
+
+
+@cache
+def _part_notice() -> str:
+    """The same to whoever asked for a bill, of which it is a part."""
+    return plain(texts.payment_notice(_row(board_id=1), 1, is_owner=False)).partition(_AMOUNT)[0]
 
 
 @cache

@@ -26,7 +26,7 @@ from tests.world import WAIT_S, World
 #: So many rows are in the way. To read them all takes several steps a row.
 ROWS = 1000
 #: Steps that a statement may take at most.
-STEPS = 700
+STEPS = 900
 PEOPLE = 50
 PAYMENTS = 150
 SENDS = ("sendPhoto", "sendMessage")

@@ -333,7 +333,7 @@ async def test_who_asked_hears_in_private_of_each_part_and_who_pays_of_their_own
     def says(chat: Chat, words: str) -> list[Message]:
         return [m for m in world.ours(chat) if words in (m.text or "")]
 
-    paid = 'Paid: 28,000 sats for the part of "Bert" of a split in "Friday dinner".'
+    paid = 'A payment of 28,000 sats arrived for the part of "Bert" of a split in "Friday dinner".'
     await world.until(lambda: says(world.private(world.anna), paid))
     await world.until(lambda: says(world.private(world.bert), "for your part of a split"))
     of_owner = 'Your node received 28,000 sats for the part of "Bert" of a split'

@@ -236,7 +236,7 @@ def part(
     found = tx.boards.by_token(token)
     if found is None or found[1].person_id != by.id:
         return Parting.NOT_YOURS, None
-    if place.reply_to and tx.invoices.answered(place.chat_id, place.reply_to) is not None:
+    if place.reply_to and tx.invoices.followed(place.chat_id, place.reply_to) is not None:
         return Parting.AGAIN, None
     board, own = found
     seat = own if number is None else board.seat(number)

@@ -36,11 +36,8 @@ _BY_ORIGIN = ROWS.where(
     _c.renewal == sa.bindparam("renewal"),
     _c.bot_id == _BOT,
 )
-_ANSWERED = _newest(
-    _c.chat_id == _CHAT,
-    _c.reply_to == _MESSAGE,
-    (_c.origin_message_id != _MESSAGE) | (_c.origin_chat_id != _CHAT),
-)
+_ANSWERED = _newest(_c.chat_id == _CHAT, _c.reply_to == _MESSAGE, _c.origin_message_id != _MESSAGE)
+_FOLLOWED = _newest(_c.chat_id == _CHAT, _c.reply_to == _MESSAGE, _c.board_id > 0)
 #: A row by each of its messages: its card, the payment request, a copy of the card, the command.
 _BY_MESSAGE = (
     _newest(_c.chat_id == _CHAT, _c.card_id == _MESSAGE),
@@ -130,6 +127,10 @@ class Invoices(Noun):
     def answered(self, chat_id: int, message_id: int) -> Invoice | None:
         """The row whose question this message answered."""
         return self._one(_ANSWERED, chat=chat_id, message=message_id)
+
+    def followed(self, chat_id: int, message_id: int) -> Invoice | None:
+        """The part of a board that this message's link brought."""
+        return self._one(_FOLLOWED, chat=chat_id, message=message_id)
 
     def question(self, chat_id: int, thread_id: int | None, asker_id: int) -> Invoice | None:
         """The newest question that waits for this person's answer here."""

@@ -202,7 +202,7 @@ def changing(change: Change, came_of_it: Changing) -> str:
         every = "an hour" if change is Change.REMIND else "a minute"
         return f"That is possible once {every}. Please try again later."
     return {
-        Changing.AGAIN: "",
+        Changing.AGAIN: "I have already done that.",
         Changing.LATER: "I'm asking the node to cancel the open invoice first.",
         Changing.PAID: "This part has already been paid.",
         Changing.NOTHING: "There is nothing to do.",

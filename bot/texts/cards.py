@@ -272,7 +272,7 @@ def _part_notice(row: Invoice, reader: int, *, is_owner: bool, is_bare: bool) ->
     what = "" if is_bare else f" for {part_of(row, reader)}"
     if is_owner:
         return f"{FACE_SIGNS[Face.PAID]} Your node received {paid_amount(row)}{what}."
-    return f"{FACE_SIGNS[Face.PAID]} Paid: {paid_amount(row)}{what}."
+    return f"{FACE_SIGNS[Face.PAID]} A payment of {paid_amount(row)} arrived{what}."
 
 
 def part_of(row: Invoice, reader: int = 0) -> str:

@@ -85,6 +85,17 @@ def seated(page: Page, board: Locator, name: str, memo: str) -> Locator:
     return pinned(asked)
 
 
+def someone_elses(page: Page, own: Locator, part: str) -> Locator:
+    """Pay for someone else: the card of the part that this button is of."""
+    key(own, texts.OTHERS_BUTTON).click()
+    choice = page.locator("article.by-bot", has=page.get_by_role("button", name=part)).last
+    key(choice, part).click()
+    asked = page.locator("article.by-bot", has=page.locator(".photo")).last
+    expect(asked).not_to_have_attribute("data-id", own.get_attribute("data-id") or "")
+    expect_payable(asked)
+    return pinned(asked)
+
+
 def pay(card: Locator, sats: int) -> None:
     """Pay in the open private chat, and wait until the card says so."""
     wallet = open_wallet(card)

@@ -25,6 +25,7 @@ from tests.demo.boards import (
     pinned,
     question,
     seated,
+    someone_elses,
     spent,
 )
 from tests.demo.visitor import (
@@ -33,7 +34,6 @@ from tests.demo.visitor import (
     Demo,
     Visitor,
     chromium,
-    expect_payable,
     press_until,
     say,
     speak_as,
@@ -83,17 +83,6 @@ def newest(page: Page, says: str) -> Locator:
     message = page.locator("article.by-bot").last
     expect(message.locator(".text")).to_contain_text(says)
     return pinned(message)
-
-
-def someone_elses(page: Page, own: Locator, part: str) -> Locator:
-    """Pay for someone else: the card of the part that this button is of."""
-    key(own, texts.OTHERS_BUTTON).click()
-    choice = page.locator("article.by-bot", has=page.get_by_role("button", name=part)).last
-    key(choice, part).click()
-    asked = page.locator("article.by-bot", has=page.locator(".photo")).last
-    expect(asked).not_to_have_attribute("data-id", own.get_attribute("data-id") or "")
-    expect_payable(asked)
-    return pinned(asked)
 
 
 def ask_now(board: Locator) -> None:

@@ -264,7 +264,7 @@ async def test_what_follows_is_written_with_all_that_is_cancelled(store: Store) 
 async def test_what_follows_frees_seats_and_ends_the_board(store: Store) -> None:
     board = await bill(store, remind_wanted=True)
     await store.do(lambda tx: tx.boards.update_seat(board.id, 2, leaving=True, hidden=True))
-    done = await store.do(lambda tx: tx.boards.rearrange(board.id, END))
+    done = await store.do(lambda tx: tx.boards.rearrange(board.id, END, END))
     ended: BoardColumns = {"state": BoardState.CLOSED, "remind_wanted": False}
     assert done == Rearranged(ended, follows_again=False)
     there = await now(store, board)

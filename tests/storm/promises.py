@@ -219,7 +219,7 @@ class Truths:
             message = shown.message
             chat = self._outside.now(message.chat)
             if shown.roles[0] == "payment notice":
-                if message.chat.person is not self._outside.owner:
+                if message.chat.person not in (self._outside.owner, _requester(command)):
                     self._broken(5, f"an owner's notice to somebody else: {_where(shown)}", command)
                 continue
             if shown.roles[0] == "announcement" and message.chat.type == "private":
@@ -230,7 +230,8 @@ class Truths:
             elif message.thread_id != command.thread and message.chat.is_forum:
                 self._broken(5, f"{_where(shown)} stands in another topic", command)
             target = message.reply_to
-            if target is not None and not self._is_own(command, target):
+            is_link = (target.text or "").startswith("/start ") if target is not None else False
+            if target is not None and not is_link and not self._is_own(command, target):
                 self._broken(5, f"{_where(shown)} replies to another message", command)
             for version in message.versions:
                 self._right_version(command, shown, version.text or "")
@@ -404,3 +405,8 @@ def _short(invoice: SimInvoice) -> str:
 
 def _where(shown: Shown) -> str:
     return f"{shown.message.chat.id}/{shown.message.id}"
+
+
+def _requester(command: Command) -> User | None:
+    """Who hears in private that a part is paid: whoever asked for the bill."""
+    return command.of.asker if isinstance(command, Part) else None

@@ -547,9 +547,10 @@ def test_a_part_says_what_it_is_for_and_names_nobody_who_is_hidden(
     assert f"{to_payer[0].upper()}{to_payer[1:]}{tail}." in card.splitlines()
     payer = parsed(texts.announcement(row))["text"].splitlines()[0]
     assert payer == f"✅ Received 28,000 sats for {to_payer}{tail}."
-    for is_owner, begins in ((True, "Your node received"), (False, "Paid:")):
+    for is_owner, begins in ((True, "Your node received"), (False, "A payment of")):
         noticed = parsed(texts.payment_notice(row, 1, is_owner=is_owner))["text"].splitlines()[0]
-        assert noticed == f"✅ {begins} 28,000 sats for {to_others}{tail}."
+        arrived = "" if is_owner else " arrived"
+        assert noticed == f"✅ {begins} 28,000 sats{arrived} for {to_others}{tail}."
 
 
 def test_who_gives_is_asked_how_much_and_for_what() -> None:
