@@ -173,6 +173,7 @@ class Parts:
                 self.chats,
                 owners=settings.access.owners,
                 payee=lambda: settings.invoices.payee or identity.alias,
+                network=lambda: identity.network,
             ),
             places=self.places,
             owners=owners,

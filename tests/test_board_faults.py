@@ -353,3 +353,11 @@ async def test_a_board_ends_after_a_clock_was_ahead(world: World) -> None:
     world.clock.ahead_s = host.ahead_s = LIVES_S + 60
     world.telegram.say(world.group, world.anna, "/id")  # and Telegram says what time it is
     await board(world, world.group, ", closed")
+
+
+# no fault, but nothing that anybody should pay for
+
+
+async def test_a_board_of_a_test_network_says_so(world: World) -> None:
+    shown = await split(world)
+    assert "On simnet: these are no real sats." in (shown.text or "")

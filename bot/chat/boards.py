@@ -27,11 +27,21 @@ log = logs.get(__name__)
 class Boards:
     """Shows boards through `chats`. Every method raises `ChatError`."""
 
-    def __init__(self, chats: Chats, *, owners: Collection[int], payee: Callable[[], str]) -> None:
-        """`payee`: whose node is paid, by its name, "" where it has none."""
+    def __init__(
+        self,
+        chats: Chats,
+        *,
+        owners: Collection[int],
+        payee: Callable[[], str],
+        network: Callable[[], str] = str,
+    ) -> None:
+        """`payee`: whose node is paid, by its name, "" where it has none; `network`: that it is
+        on, "" where that is not known.
+        """
         self._chats = chats
         self._owners = owners
         self._payee = payee
+        self._network = network
 
     async def do(self, do: Do, board: Board) -> Sent:
         """Take a step in the chat; the face that was rendered, and a new message's number."""
@@ -113,7 +123,7 @@ class Boards:
 
     def _text(self, board: Board, *, may_be_duplicate: bool = False) -> str:
         payee = None if board.asker_id in self._owners else self._payee()
-        return texts.board(board, payee, may_be_duplicate=may_be_duplicate)
+        return texts.board(board, payee, network=self._network(), may_be_duplicate=may_be_duplicate)
 
     async def _send(
         self,

@@ -59,6 +59,10 @@ class Terms:
         return self.created_at + self.expiry_s
 
 
+#: The names of the test networks, as a node gives its own.
+TEST_NETWORKS = frozenset({*_TEST_NETWORKS.values(), "testnet4"})
+
+
 def test_network(payment_request: str) -> str:
     """The test network that a payment request is of; "" for bitcoin's own, or one nobody knows."""
     match = _NETWORK.match(payment_request)

@@ -24,6 +24,8 @@ class Identity:
         self.of_new = ""
         #: What the node calls itself, "" where that is not known.
         self.alias = ""
+        #: What it calls its network, likewise.
+        self.network = ""
         self._known = asyncio.Event()
 
     @property
@@ -49,10 +51,10 @@ class Identity:
         self._known.clear()
         self.of_new = ""
 
-    def say(self, node_id: str, alias: str = "") -> None:
+    def say(self, node_id: str, alias: str = "", network: str = "") -> None:
         """The node has said who it is."""
         self.node_id = self.of_new = node_id
-        self.alias = alias
+        self.alias, self.network = alias, network
 
     def settle(self) -> None:
         """Its rows are now separate from other nodes'."""

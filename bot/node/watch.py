@@ -121,7 +121,7 @@ class Watch:
             self._identity.say(node_id)
         else:
             node_id = info.identity_pubkey
-            self._identity.say(node_id, info.alias)
+            self._identity.say(node_id, info.alias, info.network)
         aside = await self._store.must(_set_aside_others, node_id, self._clock())
         self._identity.settle()
         self._bell.ring_all()

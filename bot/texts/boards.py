@@ -12,7 +12,17 @@ from bot.core.notices import Kind, Notice
 from bot.core.split import MIN_SEATS, described
 from bot.core.text import MAX_TEXT, length
 from bot.texts.cards import FACE_SIGNS, MAY_BE_DUPLICATE, WHY_IN_PRIVATE
-from bot.texts.phrases import count, escape, long_memo, moment, name, node_of, remark, short_memo
+from bot.texts.phrases import (
+    count,
+    escape,
+    long_memo,
+    moment,
+    name,
+    node_of,
+    on_network,
+    remark,
+    short_memo,
+)
 
 #: Names that are shown; the others are folded.
 NAMES_SHOWN = 12
@@ -42,13 +52,17 @@ _SIGNS = {
 }
 
 
-def board(shown: Board, payee: str | None, *, may_be_duplicate: bool = False) -> str:
-    """What the board says; `payee`: whose node is paid, None where an owner asks."""
+def board(
+    shown: Board, payee: str | None, *, network: str = "", may_be_duplicate: bool = False
+) -> str:
+    """What the board says; `payee`: whose node is paid, None where an owner asks; `network`: that
+    it is on, "" where that is not known.
+    """
     top = [first_line(shown) + short_memo(shown.memo)]
     if may_be_duplicate:
         top.append(MAY_BE_DUPLICATE)
     top += long_memo(shown.memo)
-    top += _people(shown, payee)
+    top += _people(shown, payee) + on_network(network)
     if not shown.is_split:
         top += _progress(shown)
     ending = _ending(shown)

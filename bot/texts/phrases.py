@@ -116,8 +116,13 @@ def node_of(payee: str) -> str:
 
 def test_network(row: Invoice) -> list[str]:
     """A line where the payment request is of a test network."""
-    network = bolt11.test_network(row.payment_request)
-    return [f"On {network}: these are no real sats."] if network else []
+    return on_network(bolt11.test_network(row.payment_request))
+
+
+def on_network(network: str) -> list[str]:
+    """The same where the network is known by its name."""
+    is_test = network in bolt11.TEST_NETWORKS
+    return [f"On {network}: these are no real sats."] if is_test else []
 
 
 def moment(at: int, style: str) -> str:
