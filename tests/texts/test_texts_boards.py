@@ -228,8 +228,10 @@ def test_the_bar_is_full_only_when_the_goal_is_reached(sats: int, bar: str) -> N
         # what the node received, and not what was settled without it
         (
             board(*SEATS),
-            "🚫 The split of 112,000 sats is closed: 28,000 sats paid, "
-            '28,000 sats settled otherwise – "pizza".',
+            (
+                "🚫 The split of 112,000 sats is closed: 28,000 sats paid, "
+                '28,000 sats settled otherwise – "pizza".'
+            ),
         ),
         (
             board(*SEATS[1:]),
