@@ -258,5 +258,5 @@ def _there(tx: Tx, board_id: int) -> Board:
     return board
 
 
-def _rearrange(tx: Tx, board_id: int, now: float, surely_at: float) -> Rearranged:
+def _rearrange(tx: Tx, board_id: int, now: float, surely_at: float = 0.0) -> Rearranged:
     return tx.boards.rearrange(board_id, now, min(now, surely_at))
