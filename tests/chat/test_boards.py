@@ -503,13 +503,15 @@ async def test_who_may_not_manage_a_board_hears_so_now_and_then(room: Room) -> N
 async def test_a_token_is_worth_nothing_to_anybody_else(room: Room) -> None:
     made, message = await split_up(room, room.anna, "/split 84k/3 pizza")
     await answer_to(room, message, room.bert, PAY)
-    token = (await seat_of(room, made, room.bert)).token
+    seat = await seat_of(room, made, room.bert)
+    assert seat.part is not None  # the press has asked for it
     for person in (room.stranger, room.anna, room.owner):
-        (said,) = await started(room, person, token)
+        (said,) = await started(room, person, seat.token)
         assert said.text == texts.parting(Parting.NOT_YOURS)
-    assert (await seat_of(room, made, room.bert)).part is None
-    assert await started(room, room.bert, token) == []
-    assert (await seat_of(room, made, room.bert)).part is not None
+    assert await started(room, room.bert, seat.token) == []
+    there = (await seat_of(room, made, room.bert)).part
+    assert there is not None
+    assert (there.id, there.asker_id) == (seat.part.id, room.bert.id)
 
 
 async def test_nobody_has_a_board_in_private_or_as_a_stranger(room: Room) -> None:
