@@ -9,15 +9,17 @@ import pytest
 from bot import app, texts
 from bot.actions.seats import NEW_WITHIN_S, OPEN_A_PERSON, SHOWN_EVERY_S
 from bot.chat.admission import LINK_EVERY_S
+from bot.chat.board_buttons import MANAGE_LINK
 from bot.chat.chats import SAID_IN_ALL
 from bot.chat.intake import BATCH
 from bot.chat.invitations import LEAVES_AFTER_S
 from bot.core.board import HOUR_S, PARTS_AN_HOUR
 from bot.core.invoice import TOO_LATE_S, Face
-from bot.core.wishes import Closing, Parting, Renewing, Splitting
+from bot.core.wishes import Change, Changing, Closing, Parting, Renewing, Splitting
 from bot.demo.telegram import Message, User, start_token
 from tests.test_abuse import data_of, press
 from tests.test_boards import board, boards, my_part, split
+from tests.test_splits import panel, pressed
 from tests.world import NAME, World
 
 
@@ -259,3 +261,35 @@ async def test_a_second_press_later_brings_the_card_again(world: World, is_delet
     await world.becomes(again[0], Face.PAID)
     if not is_deleted:
         await world.becomes(card, Face.PAID)
+
+
+# panels
+
+
+async def test_a_panel_is_shown_in_no_place_but_its_own(world: World) -> None:
+    """A client can name any message: nobody puts a panel over a board."""
+    shown = await split(world, "84k/2 pizza")
+    before = shown.text
+    press = world.telegram.press(shown.chat, world.anna, shown.id, text=texts.MANAGE_BUTTON)
+    handle = (start_token((await press.answer).url or "", NAME) or "").removeprefix(MANAGE_LINK)
+    for data in (f"m:back:{handle}:0", f"m:free:{handle}:0", f"m:remind:{handle}:0"):
+        shown.reply_markup = {"inline_keyboard": [[{"text": "x", "callback_data": data}]]}
+        forged = world.telegram.press(shown.chat, world.anna, shown.id, data=data)
+        await forged.answer
+    await handled(world)
+    assert shown.text == before
+
+
+async def test_a_list_that_is_old_changes_nobody_elses_part(world: World) -> None:
+    shown = await split(world, "84k/2 pizza")
+    world.telegram.join(world.group, world.stranger)
+    card = await my_part(world, shown, world.bert, 42_000)
+    here = await panel(world, shown, world.anna)
+    await pressed(world, here, world.anna, texts.CHANGES[Change.FREE])
+    await world.until(lambda: "Bert: 42,000 sats" in world.buttons(here))
+    await pressed(world, card, world.bert, texts.LEAVE_BUTTON)
+    await world.becomes(card, Face.CANCELLED)
+    theirs = await my_part(world, shown, world.stranger, 42_000)
+    said = await pressed(world, here, world.anna, "Bert: 42,000 sats")
+    assert said == texts.changing(Change.FREE, Changing.ANOTHERS)
+    assert world.face(theirs) is Face.OPEN

@@ -186,7 +186,8 @@ class BoardActions:
 
     async def join(self, handle: str, chat_id: int, by: Asker, *, is_in: bool) -> Joining:
         """This person takes part in a bill that is not asked for yet, or does not."""
-        came_of_it = await self._store.do(seats.join, handle, chat_id, by, is_in)
+        is_owner = self._access.is_owner(by.id)
+        came_of_it = await self._store.do(seats.join, handle, chat_id, by, is_in, is_owner)
         self._bell.ring_due()
         return came_of_it
 
@@ -282,14 +283,23 @@ class BoardActions:
         return await self._store.do(seats.latest, asker_id, chat_id)
 
     async def change(
-        self, board_id: int, change: Change, number: int, by: Asker, *, press: str = ""
+        self,
+        board_id: int,
+        change: Change,
+        number: int,
+        by: Asker,
+        *,
+        press: str = "",
+        whose: str = "",
     ) -> Changing:
         """Those who manage it want this; `number`: of the seat that it is about, 0 of none.
+
+        `whose`: the mark of the person who had it as the button was made.
 
         `press`: the number of the press that says so, by which it is known where it comes again.
         """
         came_of_it = await self._store.do(
-            seats.change, board_id, change, number, by, press, self._clock()
+            seats.change, board_id, change, number, by, press, self._clock(), whose
         )
         self._bell.ring_due()
         return came_of_it

@@ -32,6 +32,8 @@ from bot.store import Tx
 #: seconds.
 OPEN_A_CHAT, OPEN_A_PERSON = 5, 3
 NEW_A_PERSON, NEW_WITHIN_S = 3, 600.0
+#: Seconds before somebody may have another one's invoice of the same seat cancelled again.
+TAKEN_S = 1800.0
 #: Seconds for which a press is known by its number: Telegram keeps updates for a day.
 PRESS_S = 86_400.0
 #: Seconds before the card of a part that is open is sent again.
@@ -166,8 +168,13 @@ def _gift_for(tx: Tx, board: Board, by: Asker) -> Seat | None:
     return seat
 
 
-def join(tx: Tx, handle: str, chat_id: int, by: Asker, is_in: bool) -> Joining:
-    """Somebody takes part in a bill that nobody is asked for yet, or does not."""
+def join(
+    tx: Tx, handle: str, chat_id: int, by: Asker, is_in: bool, is_owner: bool = False
+) -> Joining:
+    """Somebody takes part in a bill that nobody is asked for yet, or does not.
+
+    An owner who asks has paid it already.
+    """
     board = _here(tx, handle, chat_id)
     if board is None:
         return Joining.NOT_TRACKED
@@ -181,7 +188,12 @@ def join(tx: Tx, handle: str, chat_id: int, by: Asker, is_in: bool) -> Joining:
         if is_in:
             number = max((seat.number for seat in seats), default=0) + 1
             own = Seat(
-                number=number, amount_msat=0, person_id=by.id, name=by.name, hidden=by.hidden
+                number=number,
+                amount_msat=0,
+                person_id=by.id,
+                name=by.name,
+                hidden=by.hidden,
+                otherwise=is_owner and by.id == board.asker_id,
             )
             seats.append(own)
         tx.boards.replace_seats(board.id, seats)
@@ -244,6 +256,8 @@ def part(
         return Parting.NOT_YOURS, None
     if seat.is_done or not board.takes_payments(now):
         return _no_part(board, seat, now, is_own=number is None), None
+    if _is_taken_too_often(tx, board, seat, own, now):
+        return Parting.TOO_MANY, None
     if (there := _live_part(tx, seat, own, now)) is not None:
         if there.cancel_wanted:
             return Parting.CANCELLING, there
@@ -272,6 +286,16 @@ def _no_part(board: Board, seat: Seat, now: float, *, is_own: bool) -> Parting:
     if not board.is_split:
         return Parting.GIVEN
     return Parting.PAID_OWN if is_own else Parting.PAID
+
+
+def _is_taken_too_often(tx: Tx, board: Board, seat: Seat, own: Seat, now: float) -> bool:
+    """Whether somebody has just had another one's invoice of this seat cancelled, to pay it: nobody
+    keeps others from paying."""
+    theirs = [part for part in seat.live if part.asker_id == own.person_id or part.cancel_wanted]
+    if not seat.live or theirs:
+        return False
+    kind = f"part {seat.number} taken by {own.person_id}"
+    return not tx.memory.claim_hint(kind, board.id, now=now, every_s=TAKEN_S)
 
 
 def _live_part(tx: Tx, seat: Seat, own: Seat, now: float) -> Invoice | None:
@@ -396,12 +420,22 @@ def hide(tx: Tx, payment_hash: bytes, is_hidden: bool) -> Invoice | None:
 
 
 def change(
-    tx: Tx, board_id: int, wanted: Change, number: int, by: Asker, press: str, now: float
+    tx: Tx,
+    board_id: int,
+    wanted: Change,
+    number: int,
+    by: Asker,
+    press: str,
+    now: float,
+    whose: str = "",
 ) -> Changing:
     """What those who manage a board want of it, and what follows: it waits for no edit.
 
     `press`: its number by Telegram, "" of a command. One that is delivered again changes nothing.
+    `whose`: the mark of the person whose seat is meant, "" of whomever.
     """
+    if whose and not _is_still(tx, board_id, number, whose):
+        return Changing.ANOTHERS
     if press and not tx.memory.claim_hint(f"press {press}", board_id, now=now, every_s=PRESS_S):
         return Changing.AGAIN
     came_of_it = _change(tx, board_id, wanted, number, by, now)
@@ -430,6 +464,13 @@ def _change(tx: Tx, board_id: int, wanted: Change, number: int, by: Asker, now: 
         case Change.ADD:
             return _add(tx, board)
     return _change_seat(tx, board, wanted, board.seat(number))
+
+
+def _is_still(tx: Tx, board_id: int, number: int, whose: str) -> bool:
+    """Whether a seat is that person's who had it as a button was made."""
+    board = tx.boards.get(board_id)
+    seat = None if board is None else board.seat(number)
+    return seat is None or seat.whose == whose
 
 
 def _change_seat(tx: Tx, board: Board, wanted: Change, seat: Seat | None) -> Changing:

@@ -37,11 +37,15 @@ CHANGE = "m"
 
 
 class ManagePress(NamedTuple):
-    """What a button of somebody who manages a board carries; `number` 0: of no seat yet."""
+    """What a button of somebody who manages a board carries; `number` 0: of no seat yet.
+
+    `whose`: the mark of the person who had the seat as the button was made.
+    """
 
     change: Change | None  # None: back
     handle: str
     number: int
+    whose: str = ""
 
 
 def under_board(board: Board) -> InlineKeyboardMarkup | None:
@@ -90,7 +94,8 @@ def manage(board: Board, asked: Change | None = None) -> InlineKeyboardMarkup | 
     """What can be done with a board; where a seat is `asked` for, these."""
     if asked is not None:
         rows = [
-            [_seat(seat, _change(board, asked, seat.number))] for seat in _choices(board, asked)
+            [_seat(seat, f"{_change(board, asked, seat.number)}:{seat.whose}")]
+            for seat in _choices(board, asked)
         ]
         back = InlineKeyboardButton(
             texts.BACK_BUTTON, callback_data=f"{CHANGE}:{BACK}:{board.handle}:0"
@@ -144,14 +149,25 @@ def read_pay_for(data: str) -> tuple[str, int] | None:
 def read_manage(data: str) -> ManagePress | None:
     """What a button of `manage` carries, None where it is not ours."""
     parts = data.split(":")
-    if len(parts) != 4 or parts[0] != CHANGE or not _is_number(parts[3]):
+    if len(parts) not in (4, 5) or parts[0] != CHANGE or not _is_number(parts[3]):
+        return None
+    number, whose = int(parts[3]), parts[4] if len(parts) == 5 else ""
+    if bool(number) != bool(whose):
         return None
     if parts[1] == BACK:
-        return ManagePress(None, parts[2], 0)
+        return None if number else ManagePress(None, parts[2], 0)
     try:
-        return ManagePress(Change(parts[1]), parts[2], int(parts[3]))
+        return ManagePress(Change(parts[1]), parts[2], number, whose)
     except ValueError:
         return None
+
+
+def is_panel_of(message: MaybeInaccessibleMessage, handle: str) -> bool:
+    """Whether a message is how this board is managed: its own buttons say so."""
+    markup = message.reply_markup if isinstance(message, Message) else None
+    buttons = itertools.chain(*(markup.inline_keyboard if markup else ()))
+    presses = (read_manage(str(button.callback_data)) for button in buttons)
+    return any(press is not None and press.handle == handle for press in presses)
 
 
 def _is_number(text: str) -> bool:

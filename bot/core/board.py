@@ -92,6 +92,14 @@ class Seat:
         return self.part is not None and self.part.state is State.SETTLED
 
     @property
+    def is_paid_by_another(self) -> bool:
+        """Whether the invoice that is paid was somebody else's than its person's."""
+        if self.part is None or not self.is_paid:
+            return False
+        is_others = self.part.part_kind is PartKind.OTHERS
+        return is_others or self.part.asker_id != self.person_id
+
+    @property
     def is_short(self) -> bool:
         """Whether the node took less for it than was asked for; LND does not."""
         return self.is_paid and 0 < self.paid_msat < self.amount_msat
@@ -127,6 +135,12 @@ class Seat:
         if self.person_id and self.token:
             return SeatState.TAKEN
         return SeatState.NAMED if self.person_id or self.username else SeatState.FREE
+
+    @property
+    def whose(self) -> str:
+        """A mark of the person whose seat it is, which a button can carry."""
+        who = f"{self.person_id} {self.username}"
+        return hashlib.blake2s(who.encode(), digest_size=4).hexdigest()
 
     @property
     def public_name(self) -> str:
@@ -207,8 +221,13 @@ class Board(Placed, Work):
     @property
     def is_over(self) -> bool:
         """Whether nobody has to pay any part of a bill, though a node may have taken too little."""
-        is_asked = self.is_split and self.state is not BoardState.JOINING
-        return is_asked and bool(self.seats) and all(seat.is_done for seat in self.seats)
+        return self.is_asked and all(seat.is_done for seat in self.seats)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether people are asked for their parts of a bill: their number is fixed."""
+        is_fixed = self.state is not BoardState.JOINING
+        return self.is_split and is_fixed and any(seat.amount_msat for seat in self.seats)
 
     @property
     def is_reached(self) -> bool:
@@ -243,8 +262,10 @@ class Board(Placed, Work):
         seat = self.seat(part.part)
         if seat is None or seat.part is None or not self.takes_payments(now):
             return False
-        is_others = part.part_kind is PartKind.OTHERS
-        is_theirs = is_others or seat.person_id == part.asker_id
+        if part.part_kind is PartKind.OTHERS:  # it says whose part it is
+            is_theirs = seat.public_name == part.part_for
+        else:
+            is_theirs = seat.person_id == part.asker_id
         return seat.part.id == part.id and is_theirs and not seat.is_done
 
     @property
@@ -379,6 +400,6 @@ def in_parts(seats: Sequence[Seat], sum_msat: int) -> list[Seat]:
 
 def _payer(seat: Seat) -> str:
     """Who paid it, where that is not its own person."""
-    if seat.part is None or not seat.is_paid or seat.part.part_kind is not PartKind.OTHERS:
+    if not seat.is_paid_by_another or seat.part is None:
         return ""
     return f"{seat.part.asker_id} {seat.part.asker_name}"

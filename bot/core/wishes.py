@@ -147,6 +147,7 @@ class Changing(StrEnum):
     DONE = "done"
     LATER = "later"  # once the node has cancelled its invoice
     AGAIN = "again"  # delivered again
+    ANOTHERS = "another's"  # somebody else has the seat by now
     PAID = "paid"  # the part is
     NOTHING = "nothing"  # to do
     TOO_SOON = "too soon"  # after the last time

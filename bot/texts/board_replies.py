@@ -203,6 +203,7 @@ def changing(change: Change, came_of_it: Changing) -> str:
         return f"That is possible once {every}. Please try again later."
     return {
         Changing.AGAIN: "I have already done that.",
+        Changing.ANOTHERS: "Somebody else has this part by now. Nothing has changed.",
         Changing.LATER: "I'm asking the node to cancel the open invoice first.",
         Changing.PAID: "This part has already been paid.",
         Changing.NOTHING: "There is nothing to do.",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bot.core.amounts import format_sats
 from bot.core.board import Board, BoardState, Seat, SeatState, in_parts
-from bot.core.invoice import Audience, Face, PartKind
+from bot.core.invoice import Audience, Face
 from bot.core.notices import Kind, Notice
 from bot.core.split import MIN_SEATS, described
 from bot.core.text import MAX_TEXT, length
@@ -108,7 +108,7 @@ def _givers(shown: Board, room: int) -> list[str]:
 
 def seat_lines(shown: Board, room: int) -> list[str]:
     """A line each, as many as `room` takes; the last one counts those that are left out."""
-    is_joining = shown.state is BoardState.JOINING
+    is_joining = not shown.is_asked
     lines = [_joined(seat) if is_joining else _seat(shown, seat) for seat in shown.seats]
     if sum(length(line) + 1 for line in lines) <= room:
         return lines
@@ -153,7 +153,7 @@ def _people(shown: Board, payee: str | None) -> list[str]:
     lines = [said[0].upper() + said[1:]] if said else []
     if not shown.is_split:
         return lines
-    if shown.state is not BoardState.JOINING:
+    if shown.is_asked:
         return [*lines, described([seat.amount_msat for seat in shown.seats])]
     so_far = len(shown.seats)
     if so_far < MIN_SEATS or shown.sum_msat < 1000 * so_far:
@@ -166,7 +166,7 @@ def who_has(seat: Seat) -> str:
     """Whose part it is; "free" for nobody's."""
     if seat.hidden:
         return "an admin"
-    is_somebodys = seat.person_id or seat.username or seat.is_paid
+    is_somebodys = seat.person_id or seat.username or seat.is_done
     return name(seat.public_name) or ("someone" if is_somebodys else "free")
 
 
@@ -186,7 +186,7 @@ def _seat(shown: Board, seat: Seat) -> str:
     if seat.is_short:
         line = f"{line} (less than {format_sats(seat.amount_msat)})"
     part = seat.part
-    if part is not None and seat.is_paid and part.part_kind is PartKind.OTHERS:
+    if part is not None and seat.is_paid_by_another:
         by = "an admin" if part.hidden else name(part.asker_name) or "someone"
         return f"{line} (by {by})"
     return line

@@ -171,7 +171,7 @@ def test_what_a_button_carries_is_read_back() -> None:
         numbers.append(press.number)
     assert numbers == [1, 3, 4, 5]
     back = read_manage(data(board_buttons.manage(shown, Change.FREE))[-1])
-    assert back == (None, HANDLE, 0)
+    assert back == (None, HANDLE, 0, "")
     assert [read_pay_for(each) for each in data(board_buttons.pay_for(shown, TOKEN))] == [
         (TOKEN, number) for number in (4, 5, 6)
     ]
@@ -182,7 +182,7 @@ def test_what_a_button_carries_is_read_back() -> None:
 ODD = [
     *("", ":", "::", ":::", "for", "for:", "for:x", "for:x:", "for:x:-1", "for:x:1.5", "for:x:²"),
     *("for:x:１", "for:x:9999", "for:x:1:2", "FOR:x:1", " for:x:1", "pay:x:1", "m:x:1"),
-    *("m", "m:", "m:close", "m:close:x", "m:close:x:", "m:close:x:+1", "m:close:x:1:2"),
+    *("m", "m:", "m:close", "m:close:x", "m:close:x:", "m:close:x:+1", "m:close:x:0:2"),
     *("m:Close:x:0", "m:destroy:x:0", "m::x:0", "m:close:x:٣", "m:back:x:y", "m:close:x:12345"),
     *("\x00", "é" * 32, ":" * 64, "m:close:x:\n0"),
 ]

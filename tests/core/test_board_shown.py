@@ -242,10 +242,12 @@ def test_nobody_renews_what_is_another_ones_older_or_done() -> None:
     assert not board(free(1), free(2)).may_renew(part(State.CANCELLED), NOW)
 
 
-def test_who_pays_for_somebody_else_may_renew_that_whoever_has_the_seat() -> None:
-    others = {"asker_id": 9, "part_kind": PartKind.OTHERS}
+def test_who_pays_for_somebody_else_may_renew_that_while_it_is_theirs() -> None:
+    """It says whose part it is."""
+    others = {"asker_id": 9, "part_kind": PartKind.OTHERS, "part_for": "Bert"}
     seat = taken(part=part(State.EXPIRED, **others))
     assert renewable(seat)
-    assert renewable(replace(seat, person_id=0, name="", token=""))
+    assert not renewable(replace(seat, person_id=0, name="", token=""))
+    assert not renewable(replace(seat, person_id=10, name="Cora"))
     assert not renewable(replace(seat, otherwise=True))
     assert not renewable(seat, mine=part(State.EXPIRED, id=300, **others))

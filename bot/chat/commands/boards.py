@@ -21,6 +21,7 @@ from bot.chat.board_buttons import (
     ManagePress,
     OnBoard,
     handle_on,
+    is_panel_of,
 )
 from bot.chat.chats import Edit
 from bot.chat.client import Naming, TelegramBot
@@ -122,7 +123,8 @@ class Boards:
         to = messages.replied(message)
         if not what and to is not None:
             chat_id = self._places.now(message.chat.id)
-            handle = handle_on(to) if to.chat.id == chat_id else ""
+            is_ours = messages.is_from(to, self._telegram_bot)
+            handle = handle_on(to) if is_ours and to.chat.id == chat_id else ""
             here = await self._actions.board_of(to.chat.id, to.message_id, handle)
             if here is not None:
                 return await self._again(message, asker, here)
@@ -179,7 +181,7 @@ class Boards:
             joined = await self._actions.join(handle, chat_id, by, is_in=on is OnBoard.JOIN)
             return [Answer(query.id, person.id, texts.joining(joined))]
 
-        if on is OnBoard.LEAVE or board.knows(person.id):
+        if board.knows(person.id):
             return await then(Naming.NAME)
         unknown = [Answer(query.id, person.id, texts.TRY_AGAIN, alert=True)]
         is_public = bool(query.message.chat.username)
@@ -310,12 +312,14 @@ class Boards:
         asked = change if change in OF_A_SEAT and not press.number else None
         if change is not None and asked is None:
             came_of_it = await self._actions.change(
-                board.id, change, press.number, by, press=query.id
+                board.id, change, press.number, by, press=query.id, whose=press.whose
             )
             said = texts.changing(change, came_of_it)
             board = await self._actions.by_handle(press.handle) or board
         answer = Answer(query.id, by.id, said)
-        if query.message is None:
+        # A client can name any message: only this board's own panel shows it.
+        is_own = query.message is not None and query.message.chat.id == by.id
+        if query.message is None or not is_own or not is_panel_of(query.message, press.handle):
             return [answer]
         text, keyboard = texts.manage(board, asked), board_buttons.manage(board, asked)
         return [answer, Edit(query.message.chat.id, query.message.message_id, text, keyboard)]

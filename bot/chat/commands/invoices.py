@@ -117,6 +117,8 @@ class Invoices:
             return [reply(message, texts.refusal(error))]
         except Refused as error:  # another answer is waited for
             self._replies.corrections.note(message, refused=True)
+            if await self._is_giver(asker, place):  # whose question has buttons
+                return [reply(message, texts.refusal(error))]
             asks = reply(message, texts.refusal(error), asks=True)
             return [replace(asks, then=partial(self._actions.asked_again, asker, place))]
         self._replies.corrections.note(message, refused=False)
@@ -142,7 +144,8 @@ class Invoices:
         if to is not None:
             # Where the group has moved on its old numbers are void.
             is_here = to.chat.id == self._places.now(to.chat.id)
-            handle = handle_on(to) if is_here else ""
+            is_ours = messages.is_from(to, self._telegram_bot)
+            handle = handle_on(to) if is_ours and is_here else ""
             board = await self._boards.board_of(to.chat.id, to.message_id, handle)
             if board is not None:
                 return await self._close(message, messages.asker(message), board)
