@@ -318,6 +318,7 @@ class Process:
 
     async def _start(self) -> None:
         await self.parts.places.load()
+        self.parts.ages.emptied(0.0)  # nothing waits at Telegram: the host's clock counts
         self.running = asyncio.ensure_future(self._run())
 
     async def _run(self) -> None:
