@@ -441,7 +441,7 @@ async def test_what_cannot_be_asked_is_one_sentence(
         ("locked", errors.NodeLocked, ""),
         ("not synced", errors.NodeStarting, ""),
         ("readonly", errors.PermissionMissing, ""),
-        ("certificate", errors.CertificateChanged, ""),
+        ("certificate", errors.CertificateRefused, ""),  # which this process never saw before
         ("name", errors.NodeNameUnknown, "no such name"),
     ],
 )

@@ -18,8 +18,8 @@ import sqlalchemy as sa
 
 from bot.chat.qr import payment_png
 from bot.core.board import Board, BoardColumns, Seat, board_changes
-from bot.core.board import resting as board_resting
 from bot.core.board_steps import next_board_step
+from bot.core.board_steps import resting as board_resting
 from bot.core.cursor import Cursor
 from bot.core.invoice import Face, Invoice, State
 from bot.core.steps import AS_READ, next_step, resting

@@ -23,6 +23,8 @@ from tests.storm.book import CLOSING, Bill, Book, Shown
 from tests.storm.breaks import BOARD, END, PAYABLE, SUM, TWICE, Break
 from tests.storm.outside import ALIAS, Outside
 
+#: What the simulated node is on.
+NETWORK = "simnet"
 #: Of one person in ten minutes, and open in one chat, before the bot refuses; owners have no limit.
 BILLS_A_PERSON, BILLS_A_CHAT = 3, 5
 _STATES = {OPEN: State.OPEN, SETTLED: State.SETTLED, CANCELED: State.CANCELLED}
@@ -260,9 +262,10 @@ class BoardTruths:
         """What its message may say."""
         payees = [None] if bill.is_owners else [ALIAS, ""]
         return {
-            plain(texts.board(board, payee, may_be_duplicate=is_duplicate))
+            plain(texts.board(board, payee, network=network, may_be_duplicate=is_duplicate))
             for payee in payees
             for is_duplicate in (False, True)
+            for network in ("", NETWORK)  # which is not known before the node has answered
         }
 
 
