@@ -68,9 +68,18 @@ class Problem(StrEnum):
     TOO_MUCH = "too much"  # limit_sats
 
 
+_GIVEN = ("problem", "example")
+
+
 def refuse(problem: Problem, example: str, **values: Value) -> NoReturn:
     """Raises `AmountRefused` with an example that works."""
     raise AmountRefused(problem, example=example, **values)
+
+
+def with_example(error: AmountRefused, example: str) -> AmountRefused:
+    """The same refusal with another example."""
+    others = {name: value for name, value in error.values.items() if name not in _GIVEN}
+    return AmountRefused(error.problem, example=example, **others)
 
 
 def quotable(text: str) -> str:

@@ -11,13 +11,12 @@ Nothing is guessed: what could be read in two ways is refused, with an example t
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from bot.core.amount_numbers import ALL_SATS
-from bot.core.amount_problems import Problem, quotable, refuse
+from bot.core.amount_problems import Problem, quotable, refuse, with_example
 from bot.core.amounts import check_range, parse_amount, split_off
-from bot.core.split import after_slash
+from bot.core.split import AROUND_A_SLASH, after_slash
 from bot.errors import AmountRefused
 
 EXAMPLE = "500k speakers"
@@ -33,7 +32,6 @@ _OF_COLLECTIONS = (
     Problem.SUGGESTION_UNREADABLE,
     Problem.SUGGESTION_ABOVE_GOAL,
 )
-_SLASH = re.compile(r"([^/\n]{1,40}?)(\s*)/(\s*)(\S*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +51,14 @@ def parse(text: str, *, min_sats: int, max_sats: int) -> Pot:
         example = error.values.get("example")
         if example is None or error.problem in _OF_COLLECTIONS:
             raise
-        others = {n: each for n, each in error.values.items() if n not in ("problem", "example")}
         works = WITHOUT_GOAL if error.problem == Problem.ZERO else EXAMPLE
-        raise AmountRefused(error.problem, example=works, **others) from None
+        raise with_example(error, works) from None
 
 
 def _parse(text: str, *, min_sats: int, max_sats: int) -> Pot:
     if not text or text.startswith("/"):
         refuse(Problem.GOAL_MISSING, EXAMPLE)
-    match = _SLASH.match(text)
+    match = AROUND_A_SLASH.match(text)
     goal_msat = _alone(match[1]) if match else None
     if match is None or goal_msat is None:
         goal_msat, memo = split_off(text)
@@ -82,9 +79,7 @@ def parse_gift(text: str) -> int:
     try:
         return parse_amount(text)
     except AmountRefused as error:
-        example = str(error.values.get("example", ""))
-        others = {n: each for n, each in error.values.items() if n not in ("problem", "example")}
-        raise AmountRefused(error.problem, example=_gift_like(example), **others) from None
+        raise with_example(error, _gift_like(str(error.values.get("example", "")))) from None
 
 
 def _gift_like(example: str) -> str:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from bot.core.amount_numbers import in_our_digits
-from bot.core.amount_problems import Problem, quotable, refuse
+from bot.core.amount_problems import Problem, quotable, refuse, with_example
 from bot.core.amounts import check_range, format_sats, parse_amount, split_off
 from bot.errors import AmountRefused
 
@@ -30,7 +30,8 @@ MIN_SEATS, MAX_SEATS = 2, 50
 EXAMPLE = "84k/4 pizza"
 WITH_NAMES = "84k @alice @bobby pizza"
 
-_DIVISION = re.compile(r"([^/\n]{1,40}?)(\s*)/(\s*)(\S*)")
+#: What is before a slash, the spaces around it, and the word behind it.
+AROUND_A_SLASH = re.compile(r"([^/\n]{1,40}?)(\s*)/(\s*)(\S*)")
 _LIKE_A_NAME = re.compile(r"@\w{1,32}")
 _ENDS_A_NAME = (" ", "\t", "\n", ",", ";", ":")
 _BETWEEN_NAMES = re.compile(r"[\s,;+&]*(?:(?:and|und|y|et|e|и)\s+)?", re.IGNORECASE)
@@ -74,7 +75,7 @@ def parse(
     `people`: who is named, in the order of the text; `asker_sits`: one part is for who asks.
     """
     text = text.strip()
-    match = _DIVISION.match(text)
+    match = AROUND_A_SLASH.match(text)
     sum_msat = _amount(match[1], may_be_name=bool(people)) if match else None
     if match is None or sum_msat is None:
         bill = _without_count(text, people, asker_sits=asker_sits)
@@ -200,9 +201,7 @@ def _parse(text: str, read: Callable[[str], T]) -> T:
     except AmountRefused as error:
         if error.problem == Problem.ZERO:  # whose sentence speaks of any amount
             refuse(Problem.SUM_MISSING, EXAMPLE)
-        others = {n: each for n, each in error.values.items() if n not in ("problem", "example")}
-        works = _as_bill(str(error.values["example"]))
-        raise AmountRefused(error.problem, example=works, **others) from None
+        raise with_example(error, _as_bill(str(error.values["example"]))) from None
 
 
 def _as_bill(example: str) -> str:
