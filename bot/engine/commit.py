@@ -39,8 +39,10 @@ def record(tx: Tx, row: Invoice, do: Do, columns: Columns, now: float) -> tuple[
 
 def _with_its_board(tx: Tx, row: Invoice, written: Invoice, now: float) -> None:
     """What follows for a part's board is written with it: it waits for no edit of any board."""
-    if row.board_id and row.state is not written.state and tx.boards.get(row.board_id) is not None:
-        tx.boards.rearrange(row.board_id, now)
+    if not row.board_id or row.state is written.state:
+        return
+    if (board := tx.boards.get(row.board_id)) is not None:
+        tx.boards.follow(board, now)
 
 
 def let_go(tx: Tx, row: Invoice, columns: WorkColumns, now: float) -> tuple[Invoice | None, bool]:

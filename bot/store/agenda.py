@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from bot.core import work
 from bot.core.board import Board, BoardState
 from bot.core.invoice import Invoice, State
 from bot.core.work import MAX_FAULTS, Lane
 from bot.store.noun import AT_THE_NODE, ROWS, Noun
-from bot.store.rows import packed
+from bot.store.rows import packed, unpacked
 from bot.store.tables import boards, invoices
 
+T = TypeVar("T")
+
 _c = invoices.c
-_LANE: sa.BindParameter[Lane] = sa.bindparam("lane")
-_NOW: sa.BindParameter[float] = sa.bindparam("now")
-_DUE = (
-    ROWS.where(_c.lane == _LANE, _c.due_at <= _NOW).order_by(_c.due_at).limit(sa.bindparam("most"))
-)
-_DUE_ELSEWHERE = _DUE.where(_c.chat_id.not_in(sa.bindparam("busy", expanding=True)))
-_NEXT_DUE_AT = sa.select(sa.func.min(_c.due_at)).where(_c.lane == _LANE, _c.due_at > _NOW)
 # Neither names the lane: SQLite would read all that are open by its index. A row gets stuck as it
 # is put off, and its retry_at stays, so that an index finds it by that.
 _PUT_OFF = (_c.retry_at > 0, _c.due_at.is_not(None), _c.faults < MAX_FAULTS)
@@ -45,6 +41,52 @@ class Due(NamedTuple):
     next_at: float | None
 
 
+class DueRows(Generic[T]):
+    """What is due of one table: its statements, and how a row of it is read."""
+
+    def __init__(self, table: sa.Table, rows: sa.Select[Any], unpack: Callable[[Any], T]) -> None:
+        c = table.c
+        lane: sa.BindParameter[Lane] = sa.bindparam("lane")
+        now: sa.BindParameter[float] = sa.bindparam("now")
+        is_due = rows.where(c.lane == lane, c.due_at <= now).order_by(c.due_at)
+        self._due = is_due.limit(sa.bindparam("most"))
+        self._elsewhere = self._due.where(c.chat_id.not_in(sa.bindparam("busy", expanding=True)))
+        self._next_at = sa.select(sa.func.min(c.due_at)).where(c.lane == lane, c.due_at > now)
+        self._unpack = unpack
+
+    def read(
+        self,
+        connection: Connection,
+        lanes: Iterable[Lane],
+        now: float,
+        limit: int,
+        but: Collection[tuple[Lane, int]],
+    ) -> Due:
+        """What is due at `now`, lane by lane, of each at most `limit`.
+
+        `but`: lanes and chats that have enough in hand.
+        """
+        rows: list[Any] = []
+        more = False
+        moments: list[float] = []
+        for lane in lanes:
+            here: dict[str, Any] = {"lane": lane, "now": now, "most": limit}
+            if busy := [chat_id for lane_of, chat_id in but if lane_of == lane]:
+                kept = connection.execute(self._elsewhere, {**here, "busy": busy})
+            else:
+                kept = connection.execute(self._due, here)
+            found = [self._unpack(each) for each in kept.all()]
+            rows += found
+            more = more or len(found) == limit
+            next_at = connection.execute(self._next_at, {"lane": lane, "now": now}).scalar()
+            if next_at is not None:
+                moments.append(next_at)
+        return Due(rows, more, min(moments, default=None))
+
+
+_DUE = DueRows(invoices, ROWS, unpacked)
+
+
 class Agenda(Noun):
     """What there is to do, and when. Times in Unix seconds."""
 
@@ -60,21 +102,7 @@ class Agenda(Noun):
 
         `but`: lanes and chats that have enough in hand.
         """
-        rows: list[Invoice | Board] = []
-        more = False
-        moments: list[float] = []
-        for lane in lanes:
-            here = {"lane": lane, "now": now, "most": limit}
-            if busy := [chat_id for lane_of, chat_id in but if lane_of == lane]:
-                found = self._all(_DUE_ELSEWHERE, **here, busy=busy)
-            else:
-                found = self._all(_DUE, **here)
-            rows += found
-            more = more or len(found) == limit
-            next_at = self._connection.execute(_NEXT_DUE_AT, {"lane": lane, "now": now}).scalar()
-            if next_at is not None:
-                moments.append(next_at)
-        return Due(rows, more, min(moments, default=None))
+        return _DUE.read(self._connection, lanes, now, limit, but)
 
     def make_retries_due(self, now: float) -> None:
         """What waits for another try is due: the node is back, or the clock was set."""

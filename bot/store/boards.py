@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Any, Unpack
+from typing import Unpack
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -21,7 +21,7 @@ from bot.core.board import (
 from bot.core.board_steps import consequences
 from bot.core.invoice import Invoice, State
 from bot.core.work import MAX_FAULTS, Lane
-from bot.store.agenda import Due
+from bot.store.agenda import Due, DueRows
 from bot.store.invoices import Invoices
 from bot.store.noun import IS_PART, ROWS, Noun, touch
 from bot.store.rows import BOARDS, SEATS
@@ -33,15 +33,7 @@ _BOARDS = sa.select(*_ALL)
 _SEATS = sa.select(*(_s[name] for name in SEATS.columns))
 # A figure that is bound would hide from SQLite that the index for it can be used.
 _HAS_TOKEN = _s.token != sa.literal_column("''")
-_LANE: sa.BindParameter[Lane] = sa.bindparam("lane")
-_NOW: sa.BindParameter[float] = sa.bindparam("now")
-_DUE = (
-    sa.select(*_ALL)
-    .where(_b.lane == _LANE, _b.due_at <= _NOW)
-    .order_by(_b.due_at)
-    .limit(sa.bindparam("most"))
-)
-_DUE_ELSEWHERE = _DUE.where(_b.chat_id.not_in(sa.bindparam("busy", expanding=True)))
+_DUE = DueRows(boards, _BOARDS, BOARDS.unpacked)
 #: Parts that are paid, or can be.
 _COUNT = (State.ASKING, State.PENDING, State.OPEN, State.SETTLED)
 #: What says something of a seat; spelled out, as the index for it says it. All that were closed and
@@ -50,7 +42,6 @@ _SAYS: sa.ColumnElement[bool] = sa.literal_column(
     "(NOT invoices.replaced OR invoices.state IN ('asking', 'pending', 'open', 'settled'))"
 )
 _NOT_CLOSED = _b.state.in_([each for each in BoardState if each is not BoardState.CLOSED])
-_NEXT_DUE_AT = sa.select(sa.func.min(_b.due_at)).where(_b.lane == _LANE, _b.due_at > _NOW)
 
 
 class Boards(Noun):
@@ -202,13 +193,17 @@ class Boards(Noun):
         board = self.get(board_id)
         if board is None:
             raise LookupError(f"no board {board_id}")
+        return self.follow(board, now, surely_at)
+
+    def follow(self, board: Board, now: float, surely_at: float = 0.0) -> Rearranged:
+        """The same for a board as it was read in this transaction, with all that was written."""
         come = consequences(board, surely_at)
         for number, columns in come.seats.items():
-            self.update_seat(board_id, number, **columns)
+            self.update_seat(board.id, number, **columns)
         for part in (part for seat in board.seats for part in seat.live):
             if part.id in come.cancels:
                 self._rows.want_cancelled(part, now)
-        after = self.update(board_id, **come.board) if come else board
+        after = self.update(board.id, **come.board) if come else board
         return Rearranged(come.board, follows_again=bool(come and consequences(after, surely_at)))
 
     def due(
@@ -224,21 +219,8 @@ class Boards(Noun):
         `but`: lanes and chats that have enough in hand.
         Without their seats: whoever takes one up reads it.
         """
-        rows: list[Invoice | Board] = []
-        more = False
-        moments: list[float] = []
-        for lane in sorted(set(lanes) & set(BOARD_LANES)):
-            here: dict[str, Any] = {"lane": lane, "now": now, "most": limit}
-            busy = [chat_id for lane_of, chat_id in but if lane_of == lane]
-            statement = _DUE_ELSEWHERE if busy else _DUE
-            kept = self._connection.execute(statement, here | ({"busy": busy} if busy else {}))
-            found = [BOARDS.unpacked(each) for each in kept.all()]
-            rows += found
-            more = more or len(found) == limit
-            next_at = self._connection.execute(_NEXT_DUE_AT, {"lane": lane, "now": now}).scalar()
-            if next_at is not None:
-                moments.append(next_at)
-        return Due(rows, more, min(moments, default=None))
+        here = sorted(set(lanes) & set(BOARD_LANES))
+        return _DUE.read(self._connection, here, now, limit, but)
 
     def _board(self, *here: sa.ColumnElement[bool]) -> Board | None:
         kept = self._connection.execute(_BOARDS.where(*here)).first()
