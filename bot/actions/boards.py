@@ -55,11 +55,6 @@ class BoardActions:
         self._clock = clock
         self._bell = bell
 
-    @property
-    def rules(self) -> Rules:
-        """What may be asked for."""
-        return self._rules
-
     # new boards
 
     async def split(
@@ -216,11 +211,9 @@ class BoardActions:
         now = self._clock()
         drawn = draw(self._rules, now)
         came_of_it, row = await self._store.do(seats.part, token, number, by, place, drawn, now)
-        if row is not None and came_of_it in (Parting.ASKED, Parting.THERE):
+        if row is not None:
             fresh = row if came_of_it is Parting.ASKED else None
             self._bell.ring(row.key, row.chat_id, fresh=fresh)
-        elif row is not None:
-            self._bell.ring(row.key, row.chat_id)
         return came_of_it, row
 
     async def bring(self, token: str, by: Asker) -> None:

@@ -229,9 +229,6 @@ def leave(tx: Tx, payment_hash: bytes, now: float) -> Leaving:
         return Leaving.PAID if seat.is_paid else Leaving.NOT_TRACKED
     if seat.is_done:
         return Leaving.PAID
-    # A press may come again once its person has come back: that is another invoice.
-    if row.id not in {part.id for part in (seat.part, *seat.live) if part is not None}:
-        return Leaving.NOT_TRACKED
     tx.boards.update_seat(board.id, seat.number, leaving=True)
     tx.boards.touch(board.id)
     tx.boards.rearrange(board.id, now)
@@ -250,7 +247,20 @@ def part(
         return Parting.NOT_YOURS, None
     if place.reply_to and tx.invoices.followed(place.chat_id, place.reply_to) is not None:
         return Parting.AGAIN, None
-    board, own = found
+    return _part(tx, *found, number, by, place, drawn, now)
+
+
+def _part(
+    tx: Tx,
+    board: Board,
+    own: Seat,
+    number: int | None,
+    by: Asker,
+    place: Place,
+    drawn: Drawn,
+    now: float,
+) -> tuple[Parting, Invoice | None]:
+    """The same for somebody whose `own` seat is known."""
     seat = own if number is None else board.seat(number)
     if seat is None or (number is not None and not board.is_split):  # a gift is nobody else's
         return Parting.NOT_YOURS, None
@@ -273,9 +283,9 @@ def bring(tx: Tx, token: str, by: Asker, drawn: Drawn, now: float) -> Invoice | 
     """A new invoice of a part, for whoever has just pressed; None where there is one, or none can
     be: the link says why. Of a collection it is asked first how much is given."""
     found = tx.boards.by_token(token)
-    if found is None or not found[0].is_split or found[1].is_live:
+    if found is None or not found[0].is_split or found[1].is_live or found[1].person_id != by.id:
         return None
-    came_of_it, row = part(tx, token, None, by, Place(by.id), drawn, now)
+    came_of_it, row = _part(tx, *found, None, by, Place(by.id), drawn, now)
     return row if came_of_it is Parting.ASKED else None
 
 
@@ -434,43 +444,39 @@ def change(
     `press`: its number by Telegram, "" of a command. One that is delivered again changes nothing.
     `whose`: the mark of the person whose seat is meant, "" of whomever.
     """
-    if whose and not _is_still(tx, board_id, number, whose):
+    board = tx.boards.get(board_id)
+    seat = None if board is None else board.seat(number)
+    if whose and seat is not None and seat.whose != whose:
         return Changing.ANOTHERS
     if press and not tx.memory.claim_hint(f"press {press}", board_id, now=now, every_s=PRESS_S):
         return Changing.AGAIN
-    came_of_it = _change(tx, board_id, wanted, number, by, now)
+    if board is None:
+        return Changing.NOT_TRACKED
+    came_of_it = _change(tx, board, wanted, seat, by, now)
     if came_of_it in (Changing.DONE, Changing.LATER):
         tx.boards.rearrange(board_id, now)
     return came_of_it
 
 
-def _change(tx: Tx, board_id: int, wanted: Change, number: int, by: Asker, now: float) -> Changing:
-    board = tx.boards.get(board_id)
-    if board is None:
-        return Changing.NOT_TRACKED
+def _change(
+    tx: Tx, board: Board, wanted: Change, seat: Seat | None, by: Asker, now: float
+) -> Changing:
     if wanted is Change.MOVE:
         return _move(tx, board, now)
     is_going_on = board.state in (BoardState.JOINING, BoardState.OPEN)
     if not is_going_on or (board.state is BoardState.JOINING and wanted is not Change.CLOSE):
         return Changing.CLOSED
-    tx.boards.touch(board_id)
+    tx.boards.touch(board.id)
     match wanted:
         case Change.CLOSE:
             name = "" if by.id == board.asker_id or by.hidden else by.name
-            tx.boards.update(board_id, state=BoardState.CLOSING, closed_by=name)
+            tx.boards.update(board.id, state=BoardState.CLOSING, closed_by=name)
             return Changing.DONE
         case Change.REMIND:
             return _remind(tx, board, now)
         case Change.ADD:
             return _add(tx, board)
-    return _change_seat(tx, board, wanted, board.seat(number))
-
-
-def _is_still(tx: Tx, board_id: int, number: int, whose: str) -> bool:
-    """Whether a seat is that person's who had it as a button was made."""
-    board = tx.boards.get(board_id)
-    seat = None if board is None else board.seat(number)
-    return seat is None or seat.whose == whose
+    return _change_seat(tx, board, wanted, seat)
 
 
 def _change_seat(tx: Tx, board: Board, wanted: Change, seat: Seat | None) -> Changing:
