@@ -21,7 +21,6 @@ from tests.demo.visitor import (
     Visitor,
     ask,
     card,
-    chromium,
     expect_payable,
     focused,
     open_wallet,
@@ -41,12 +40,6 @@ expect.set_options(timeout=WAIT_MS)
 
 if BROWSER_IS_MISSING:
     pytest.skip(BROWSER_IS_MISSING, allow_module_level=True)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

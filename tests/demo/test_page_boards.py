@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
+from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 from bot import texts
 from bot.core.invoice import Face
@@ -31,9 +30,7 @@ from tests.demo.boards import (
 from tests.demo.visitor import (
     BROWSER_IS_MISSING,
     WAIT_MS,
-    Demo,
     Visitor,
-    chromium,
     press_until,
     say,
     speak_as,
@@ -42,40 +39,12 @@ from tests.faces import headline
 
 pytestmark = pytest.mark.browser
 
-WIDE = ViewportSize(width=1280, height=900)
 SMALLEST = ViewportSize(width=320, height=640)
 CLOSE = texts.CHANGES[Change.CLOSE]
 expect.set_options(timeout=WAIT_MS)
 
 if BROWSER_IS_MISSING:
     pytest.skip(BROWSER_IS_MISSING, allow_module_level=True)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def size() -> ViewportSize:
-    return WIDE
-
-
-@pytest.fixture
-def visitor(browser: Browser, size: ViewportSize) -> Iterator[Visitor]:
-    context = browser.new_context(viewport=size, locale="en-GB")
-    with Demo("--port", "0") as demo:
-        someone = Visitor(context, demo.address())
-        yield someone
-        context.close()
-        assert demo.end() == (0, "", "")
-    assert someone.complaints == []
-
-
-@pytest.fixture
-def page(visitor: Visitor) -> Page:
-    return visitor.visit()
 
 
 def newest(page: Page, says: str) -> Locator:

@@ -15,7 +15,6 @@ from tests.demo.visitor import (
     BROWSER_IS_MISSING,
     WAIT_MS,
     Visitor,
-    chromium,
     say,
     speak_as,
 )
@@ -42,12 +41,6 @@ async def handle(call: Call, update: Json) -> None:
         board = {"reply_markup": BOARD} if chat["type"] != "private" else {}
         text = "A board" if board else f"You said {message['text']}"
         await call("sendMessage", chat_id=chat["id"], text=text, **board)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,7 +37,6 @@ from tests.demo.visitor import (
     Demo,
     Visitor,
     card,
-    chromium,
     expect_payable,
     open_wallet,
     picture_file,
@@ -50,39 +49,11 @@ from tests.faces import headline
 
 pytestmark = pytest.mark.browser
 
-WIDE = ViewportSize(width=1280, height=900)
 SMALLEST = ViewportSize(width=320, height=640)
 expect.set_options(timeout=WAIT_MS)
 
 if BROWSER_IS_MISSING:
     pytest.skip(BROWSER_IS_MISSING, allow_module_level=True)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def size() -> ViewportSize:
-    return WIDE
-
-
-@pytest.fixture
-def visitor(browser: Browser, size: ViewportSize) -> Iterator[Visitor]:
-    context = browser.new_context(viewport=size, locale="en-GB")
-    with Demo("--port", "0") as demo:
-        someone = Visitor(context, demo.address())
-        yield someone
-        context.close()
-        assert demo.end() == (0, "", "")
-    assert someone.complaints == []
-
-
-@pytest.fixture
-def page(visitor: Visitor) -> Page:
-    return visitor.visit()
 
 
 def test_a_dinner_is_paid_by_its_people_and_one_takes_the_seat_of_another(page: Page) -> None:
@@ -212,11 +183,29 @@ def test_the_keyboard_alone_splits_a_bill_on_the_smallest_screen(page: Page) -> 
     expect(page.get_by_role("button", name="Back to the chat")).to_be_focused()
     page.keyboard.press("Enter")
     expect(bens).to_contain_text(headline(Face.PAID, 21_000))
-    press_until(page, "Tab", "Back to")
+    press_until(page, "Tab", "^Back to Friday dinner")
     page.keyboard.press("Enter")
     expect(page.locator("#log")).to_be_focused()
     expect(page.get_by_role("radio", name="Ben")).to_be_checked()
     expect_seats(supper, f"{PAID} Ada", f"{PAID} Ben")
+
+
+def photographed(
+    browser: Browser,
+    size: ViewportSize,
+    scale: float,
+    photograph: Callable[[Page, Path], None],
+    file: Path,
+) -> tuple[int, int]:
+    """A picture of a demo of its own; its size in pixels."""
+    context = browser.new_context(viewport=size, device_scale_factor=scale, locale="en-GB")
+    with Demo("--port", "0") as demo:
+        someone = Visitor(context, demo.address())
+        photograph(someone.visit(), file)
+        context.close()
+    assert someone.complaints == []
+    with Image.open(file) as image:
+        return image.size
 
 
 @pytest.mark.parametrize("size", [ViewportSize(width=1040, height=760)], ids=[""])
@@ -224,14 +213,7 @@ def test_the_picture_of_a_board_for_the_readme(
     browser: Browser, tmp_path: Path, size: ViewportSize
 ) -> None:
     file = picture_file("board.png", tmp_path)
-    context = browser.new_context(viewport=size, device_scale_factor=1.5, locale="en-GB")
-    with Demo("--port", "0") as demo:
-        someone = Visitor(context, demo.address())
-        photograph(someone.visit(), file)
-        context.close()
-    assert someone.complaints == []
-    with Image.open(file) as image:
-        assert image.size == (1560, 1140)
+    assert photographed(browser, size, 1.5, photograph, file) == (1560, 1140)
 
 
 def photograph(page: Page, file: Path) -> None:
@@ -261,14 +243,7 @@ def test_the_picture_of_a_collection_for_the_readme(
     browser: Browser, tmp_path: Path, size: ViewportSize
 ) -> None:
     file = picture_file("collection.png", tmp_path)
-    context = browser.new_context(viewport=size, device_scale_factor=2, locale="en-GB")
-    with Demo("--port", "0") as demo:
-        someone = Visitor(context, demo.address())
-        photograph_gifts(someone.visit(), file)
-        context.close()
-    assert someone.complaints == []
-    with Image.open(file) as image:
-        assert image.size == (780, 1480)
+    assert photographed(browser, size, 2, photograph_gifts, file) == (780, 1480)
 
 
 def photograph_gifts(page: Page, file: Path) -> None:

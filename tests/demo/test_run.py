@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.demo.visitor import BROWSER_IS_MISSING, WAIT_MS, Demo, chromium, say
+from tests.demo.visitor import BROWSER_IS_MISSING, WAIT_MS, Demo, say
 
 pytestmark = pytest.mark.browser
 
@@ -19,12 +18,6 @@ expect.set_options(timeout=WAIT_MS)
 
 if BROWSER_IS_MISSING:
     pytest.skip(BROWSER_IS_MISSING, allow_module_level=True)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 def test_a_port_in_use_is_one_sentence() -> None:
