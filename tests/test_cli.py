@@ -31,7 +31,7 @@ from PIL import Image
 
 from bot import __version__, cli, errors, texts
 from bot.chat import qr
-from bot.cli import output
+from bot.cli import common, invoice, output
 from bot.config.problems import Kind as ProblemKind
 from bot.core import amounts
 from bot.core.wishes import OutputProblem
@@ -211,7 +211,7 @@ def test_the_exit_code_says_whether_something_needs_fixing_first(
     else:
         error = kind(**VALUES)
 
-    with pytest.raises(typer.Exit) as ended, cli._errors_printed():
+    with pytest.raises(typer.Exit) as ended, common.errors_printed():
         raise error
 
     assert ended.value.exit_code == code
@@ -770,7 +770,7 @@ async def test_where_no_code_can_be_shown_a_sentence_says_how_to_get_it(
 
 def test_a_request_that_fits_into_no_code_is_still_printed() -> None:
     assert output.drawn("lnbc" + "q" * 5000) == texts.NO_CODE
-    assert cli._picture("lnbc" + "q" * 5000) == b""
+    assert invoice.picture_of("lnbc" + "q" * 5000) == b""
 
 
 async def test_no_picture_is_written_to_a_terminal(world: World, node_env: dict[str, str]) -> None:
@@ -1031,11 +1031,12 @@ async def test_the_containers_health_check_sees_a_bot_that_runs(
 
 SIGNALS = """
 import sys, time
-from bot import cli, logs
+from bot import logs
+from bot.cli import run
 logs.setup("info", "json")
-cli.SHUTDOWN_S = {limit}
-cli.LAST_LINE_S = {last}
-cli._end_on_signals(lambda: print("ending", flush=True))
+run.SHUTDOWN_S = {limit}
+run.LAST_LINE_S = {last}
+run.end_on_signals(lambda: print("ending", flush=True))
 {before}
 print("ready", flush=True)
 time.sleep(60)

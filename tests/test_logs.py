@@ -393,13 +393,14 @@ def unread() -> Iterator[int]:
 
 ENDLESS = """
 import sys, threading, time
-from bot import cli, logs
+from bot import logs
+from bot.cli import run
 logs.setup("info", "json")
-cli.SHUTDOWN_S, cli.LAST_LINE_S = 0.2, 0.2
+run.SHUTDOWN_S, run.LAST_LINE_S = 0.2, 0.2
 log = logs.get("bot.x")
 for number in range(30_000):
     log.info("a line", number=number)
-cli._end_on_signals(lambda: None)
+run.end_on_signals(lambda: None)
 {before}
 print("ready", flush=True)
 time.sleep(60)

@@ -1,0 +1,53 @@
+"""What every command needs: its settings, its log, and an end with a sentence and an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot import logs
+from bot.cli import output
+from bot.config import DEFAULT_FILE, Settings, load
+from bot.errors import InvoiceBotError
+
+#: Exit codes. A service manager starts what failed again, and not what needs fixing.
+FAILED, NEEDS_FIXING = 1, 2
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help=f"The settings file. Default: {DEFAULT_FILE} in the current folder.",
+    ),
+]
+
+
+def settings_of(config: Path | None, *, need_telegram: bool = True) -> Settings:
+    default = Path(DEFAULT_FILE)
+    return load(config or (default if default.exists() else None), need_telegram=need_telegram)
+
+
+def log_to_stderr(level: logs.Level, format_: logs.Format = "text") -> None:
+    logs.setup(level, format_)
+    logs.catch_uncaught()
+
+
+@contextmanager
+def errors_printed() -> Iterator[None]:
+    """Ends the process with a sentence, and no traceback, where something expected is wrong."""
+    try:
+        yield
+    except InvoiceBotError as error:
+        say(error)
+        raise typer.Exit(NEEDS_FIXING if error.needs_fixing else FAILED) from None
+
+
+def say(error: InvoiceBotError) -> None:
+    from bot import texts  # noqa: PLC0415
+
+    output.said(logs.redacted(texts.why_here(error)))
