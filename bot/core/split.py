@@ -101,10 +101,16 @@ def after_slash(amount: str, amount_msat: int, rest: str, slash: str) -> str:
 
     "300/3 usd" is no bill of 300 sats, and "84/4 k" none of 84.
     """
+    return unit_behind(amount, amount_msat, rest, lambda unit: f"{amount} {unit}{slash}")
+
+
+def unit_behind(amount: str, amount_msat: int, rest: str, example: Callable[[str], str]) -> str:
+    """The memo behind what stands behind an amount. Raises `AmountRefused` where it begins with a
+    unit, or anything else, that makes it another amount."""
     read_msat, memo = _parse(f"{amount} {rest}", split_off)
     if read_msat != amount_msat:
         unit = rest.removesuffix(memo).strip()
-        refuse(Problem.UNIT_AFTER_SLASH, f"{amount} {unit}{slash}", shown=quotable(unit))
+        refuse(Problem.UNIT_AFTER_SLASH, example(unit), shown=quotable(unit))
     return memo
 
 
@@ -134,6 +140,7 @@ def _without_count(text: str, people: Sequence[Person], *, asker_sits: bool) -> 
     named, memo = _named(text[start:], people)
     if between or any(person.text in memo for person in people[len(named) :]):
         refuse(Problem.NAMES_APART, WITH_NAMES)
+    memo = unit_behind(text[:start].strip(), sum_msat, memo, lambda _: WITH_NAMES)
     _refuse_unknown(memo)
     others = (each for each in named if not each.asks)
     different = {(each.id, each.username.casefold()): each for each in others}

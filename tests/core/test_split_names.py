@@ -35,6 +35,8 @@ TAKEN: list[tuple[str, Sequence[Person], Sequence[Person], str]] = [
     ("84k @bob and pizza", [BOB], [BOB], "and pizza"),
     ("84k @bob 1/2 pizza", [BOB], [BOB], "1/2 pizza"),
     ("2 @bob", [BOB], [BOB], ""),
+    ("84k @bob 5 pizzas", [BOB], [BOB], "5 pizzas"),
+    ("84,000 @bob sats for pizza", [BOB], [BOB], "for pizza"),
     # nobody twice, and who asks is one of them anyhow
     ("84k @bob @bob", [BOB, BOB], [BOB], ""),
     ("84k @BOB @bob", [SHOUTED, BOB], [BOB], ""),
@@ -52,6 +54,11 @@ REFUSED: list[tuple[str, Sequence[Person], Problem, str | None]] = [
     ("pizza @bob", [BOB], Problem.NOT_A_NUMBER, None),
     ("84 k @bob", [BOB], Problem.SEPARATE_MULTIPLIER, None),
     ("84k for @bob", [BOB], Problem.NAMES_APART, WITH_NAMES),
+    # a unit behind the names that is another amount's
+    ("300 @bob usd", [BOB], Problem.OTHER_CURRENCY, None),
+    ("300 @bob, @eve: usd pizza", [BOB, EVE], Problem.OTHER_CURRENCY, None),
+    ("84 @bob k", [BOB], Problem.SEPARATE_MULTIPLIER, None),
+    ("84 @bob btc pizza", [BOB], Problem.UNIT_AFTER_SLASH, WITH_NAMES),
     ("84k pizza @bob", [BOB], Problem.NAMES_APART, WITH_NAMES),
     ("84k und @bob", [BOB], Problem.NAMES_APART, WITH_NAMES),
     ("84k @bob pizza @eve", [BOB, EVE], Problem.NAMES_APART, WITH_NAMES),
