@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from bot.core.amount_numbers import in_our_digits
 from bot.core.amount_problems import Problem, quotable, refuse, with_example
-from bot.core.amounts import check_range, format_sats, parse_amount, split_off
+from bot.core.amounts import format_sats, parse_amount, split_off
 from bot.errors import AmountRefused
 
 T = TypeVar("T")
@@ -116,11 +116,11 @@ def unit_behind(amount: str, amount_msat: int, rest: str, example: Callable[[str
 
 def check_parts(sum_msat: int, count: int, *, min_sats: int, max_sats: int) -> None:
     """Raises `AmountRefused` unless each of so many parts can be asked for."""
-    every = parts(sum_msat, count)
-    if not every[-1]:  # which would be any amount
-        raise AmountRefused(Problem.TOO_LITTLE, limit_sats=min_sats)
-    for part in (every[0], every[-1]):
-        check_range(part, min_sats=min_sats, max_sats=max_sats)
+    largest, *_, smallest = parts(sum_msat, count)
+    if smallest < 1000 * max(1, min_sats):
+        raise AmountRefused(Problem.PARTS_TOO_SMALL, limit_sats=max(1, min_sats))
+    if largest > 1000 * max_sats:
+        raise AmountRefused(Problem.PARTS_TOO_LARGE, limit_sats=max_sats)
 
 
 def _without_count(text: str, people: Sequence[Person], *, asker_sits: bool) -> Bill:

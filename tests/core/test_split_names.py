@@ -71,8 +71,8 @@ REFUSED: list[tuple[str, Sequence[Person], Problem, str | None]] = [
     ("84k/4 @bob", [BOB], Problem.COUNT_AND_NAMES, "84k/4 pizza"),
     ("84k/2 Mia", [MIA], Problem.COUNT_AND_NAMES, "84k/2 pizza"),
     ("84k @ada", [ADA], Problem.COUNT_OUT_OF_RANGE, WITH_NAMES),
-    ("1 @bob", [BOB], Problem.TOO_LITTLE, None),
-    ("100m @bob", [BOB], Problem.TOO_MUCH, None),
+    ("1 @bob", [BOB], Problem.PARTS_TOO_SMALL, None),
+    ("100m @bob", [BOB], Problem.PARTS_TOO_LARGE, None),
 ]
 
 
@@ -140,6 +140,6 @@ def test_whoever_is_named_each_has_a_part_within_the_limits(
         )
     else:
         problem = problem_of(text, named, asker_sits=asker_sits).problem
-        out_of_range = (Problem.TOO_LITTLE, Problem.TOO_MUCH)
+        out_of_range = (Problem.PARTS_TOO_SMALL, Problem.PARTS_TOO_LARGE)
         is_count = not 2 <= count <= MAX_SEATS
         assert problem in ((Problem.COUNT_OUT_OF_RANGE,) if is_count else out_of_range)
