@@ -29,8 +29,8 @@ IS_PART = invoices.c.board_id > sa.literal_column("0")
 def touch(connection: Connection, board_id: int, *, is_paid: bool = False) -> None:
     """Something happened to a part: its board is due, in the same transaction.
 
-    `is_paid`: that was a payment. What was said of a board that is closed is no longer true: its end
-    is told once more.
+    `is_paid`: that was a payment. What was said of a board that is closed is no longer true: it is
+    told once more.
     """
     values: dict[str, Any] = dict(BOARDS.packed(work.part_changed()))
     if is_paid:
