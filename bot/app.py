@@ -134,7 +134,7 @@ class Parts:
     def _node_and_engine(self, settings: Settings, node: Node) -> None:
         """Rows → node and chat."""
         owners = self.owners = OwnerChats(
-            self.chats, settings.access.owners, of_payments=settings.notices.payments
+            self.chats, self.access, of_payments=settings.notices.payments
         )
         gate, identity = Gate(node), Identity()
         at_node = self.at_node = NodeInvoices(node, gate, identity, self.clock)
@@ -157,7 +157,7 @@ class Parts:
             cards=Cards(
                 self.chats,
                 self.store,
-                owners=settings.access.owners,
+                access=self.access,
                 payee=partial(_payee, settings.invoices.payee, identity),
             ),
             chats=self.chats,
@@ -171,7 +171,7 @@ class Parts:
             store=self.store,
             shows=ShownBoards(
                 self.chats,
-                owners=settings.access.owners,
+                access=self.access,
                 payee=lambda: settings.invoices.payee or identity.alias,
                 network=lambda: identity.network,
             ),
@@ -249,7 +249,7 @@ class Parts:
             ),
             Status(
                 node=self.watch,
-                owners=settings.access.owners,
+                access=self.access,
                 admission=admission,
                 replies=replies,
                 macaroon=partial(check_macaroon, settings.lnd),

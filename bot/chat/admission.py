@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from telegram import Message
+from telegram.ext import filters
 
 from bot import texts
 from bot.access import Access
@@ -25,6 +26,18 @@ LINK_EVERY_S = 3.0
 STRANGER = "stranger"
 #: The same while nobody owns the bot.
 UNCLAIMED = "unclaimed"
+
+
+class FromOwner(filters.MessageFilter):
+    """Messages of the bot's owners as themselves, whoever they are by then."""
+
+    def __init__(self, access: Access) -> None:
+        super().__init__()
+        self._access = access
+
+    def filter(self, message: Message) -> bool:
+        person = messages.person(message)
+        return person is not None and self._access.is_owner(person)
 
 
 class Admission:

@@ -117,9 +117,9 @@ class Room:
         settings = TelegramSettings(token=SecretStr(TOKEN), api_url=self.telegram.url)
         self.telegram_bot = make_bot(settings)
         self.places = Places(self.store, self.clock, self.bell)
-        access = self.access_with()
+        access = self.access = self.access_with()
         self.chats = Chats(self.telegram_bot)
-        self.cards = Cards(self.chats, self.store, owners=access.owners, payee=lambda _: ALIAS)
+        self.cards = Cards(self.chats, self.store, access=access, payee=lambda _: ALIAS)
         self.replies = Replies(self.chats)
         actions = Actions(
             store=self.store,
@@ -195,7 +195,7 @@ class Room:
             ),
             Status(
                 node=self.node,
-                owners=access.owners,
+                access=access,
                 admission=admission,
                 replies=self.replies,
                 macaroon=lambda _: self.macaroon,
@@ -234,8 +234,9 @@ class Room:
 
     def cards_for(self, *owners: User) -> Cards:
         """Cards of a bot with these owners."""
-        ids = [owner.id for owner in owners]
-        return Cards(self.chats, self.store, owners=ids, payee=lambda _: ALIAS)
+        ids = frozenset(owner.id for owner in owners)
+        access = Access(AccessSettings(owners=ids), LimitsSettings())
+        return Cards(self.chats, self.store, access=access, payee=lambda _: ALIAS)
 
     def private(self, person: User) -> Chat:
         """A person's chat with the bot."""

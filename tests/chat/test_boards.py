@@ -202,7 +202,7 @@ async def split_up(room: Room, by: User, what: str) -> tuple[Board, SimMessage]:
     """A board that this command made, and its message."""
     command = await room.say(room.group, by, what)
     made = await room.do(_by_origin, room.group.id, command.id, room.places.bot_id)
-    boards = Shown(room.chats, owners=[room.owner.id], payee=lambda: ALIAS)
+    boards = Shown(room.chats, access=room.access, payee=lambda: ALIAS)
     sent = await boards.do(Do.SEND_CARD, made)
     made = await room.do(_change, made.id, {"card_id": sent.message_id, "shown": sent.face})
     return made, room.telegram.messages(room.group)[-1]
