@@ -2,7 +2,7 @@
 
 from bot.actions.actions import Actions
 from bot.actions.boards import BoardActions
-from bot.actions.grants import Allowed, Denied, Grants, Subject, Who
+from bot.actions.grants import Allowed, Denied, Grants, Subject
 from bot.actions.knocks import Hint, Knocks
 from bot.actions.values import Asker, Origin, Place
 
@@ -18,5 +18,4 @@ __all__ = [
     "Origin",
     "Place",
     "Subject",
-    "Who",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar
 
 from bot import logs
@@ -12,7 +12,9 @@ from bot.access import Access, Rights
 from bot.actions import claims, knocks
 from bot.actions.knocks import Chat, Knocks
 from bot.actions.values import Asker
+from bot.core import guests
 from bot.core.grants import Allowing, Claiming, Denying, Grant, Granted, Role
+from bot.core.guests import Guests
 from bot.core.knocks import Answering, Knock, KnockState, Verb
 from bot.places import Places
 from bot.store import Bell, Store, Tx
@@ -47,19 +49,6 @@ class Denied:
     came_of_it: Denying
     name: str
     key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Who:
-    """Everybody who is let in, by the settings and by the chat, and who asks to be.
-
-    `names` by id, of those whom the settings list, where they are known.
-    """
-
-    rights: Rights
-    grants: list[Grant]
-    knocks: list[Knock]
-    names: dict[int, str] = field(default_factory=dict)
 
 
 class Grants:
@@ -139,16 +128,21 @@ class Grants:
             self._knocks.rung.set()
         return came_of_it, asked
 
-    async def who(self) -> Who:
+    async def who(self) -> Guests:
         """Everybody who is let in or asks to be."""
-        rights = self._access.now
-        listed = rights.listed.owners | rights.listed.users | rights.listed.chats
-        grants, asking, names = await self._store.do(_who, listed)
-        return Who(
-            rights,
-            grants,
-            [each for each in asking if not self._is_in(each)],
-            names,
+        lists = self._access.now.listed
+        ids = lists.owners | lists.users | lists.chats
+        grants, asking, names = await self._store.do(_who, ids)
+        listed = [
+            *guests.listed(Role.OWNER, lists.owners, names),
+            *guests.listed(Role.USER, lists.users, names),
+            *guests.listed(Role.CHAT, lists.chats, names),
+        ]
+        waiting = {each.person_id: each for each in reversed(asking) if not self._is_in(each)}
+        return Guests(
+            (*listed, *guests.granted(grants, listed)),
+            tuple(reversed(waiting.values())),
+            is_open=lists.open,
         )
 
     def _is_in(self, asked: Knock) -> bool:

@@ -522,7 +522,7 @@ async def test_nobody_has_a_board_in_private_or_as_a_stranger(room: Room) -> Non
     await room.told(chat, texts.COLLECT_IN_GROUPS, 2)
     room.telegram.join(room.group, room.stranger)
     await room.say(room.group, room.stranger, "/split 84k/3 pizza")
-    await room.told(room.group, texts.stranger(room.stranger.id, room.group.id))
+    await room.told(room.group, texts.ASKED_OWNER)
 
 
 async def test_a_message_that_no_board_is_behind_carries_no_handle(room: Room) -> None:

@@ -50,7 +50,7 @@ async def test_where_a_stranger_adds_the_bot_it_says_so_once_and_leaves_a_day_la
     room: Room, group: Chat
 ) -> None:
     await room.handled()
-    await room.told(group, texts.uninvited(group.id))
+    await room.told(group, texts.UNINVITED_ASKED)
     room.telegram.remove_bot(group)
     room.telegram.readd_bot(group)
     await room.handled()
@@ -93,7 +93,7 @@ async def test_other_rights_are_no_invitation(room: Room, group: Chat) -> None:
     room.telegram.promote(group, room.bot_user)
     room.telegram.demote(group, room.bot_user)
     await room.handled()
-    assert await room.said(group) == [plain(texts.uninvited(group.id))]
+    assert await room.said(group) == [plain(texts.UNINVITED_ASKED)]
 
 
 async def test_a_group_that_it_left_by_then_is_forgotten(room: Room, group: Chat) -> None:
