@@ -8,8 +8,9 @@ import math
 import pytest
 
 from bot import texts
-from bot.chat.invitations import LEAVES_AFTER_S, Invitations
+from bot.chat.invitations import LEAVES_AFTER_S
 from bot.chat.updates import read
+from bot.core.grants import Granted
 from bot.demo.telegram import Chat
 from bot.store import Tx
 from tests.chat.room import NAME, Room, plain
@@ -65,14 +66,8 @@ async def test_where_a_stranger_adds_the_bot_it_says_so_once_and_leaves_a_day_la
 async def test_it_leaves_no_group_that_somebody_has_let_in(room: Room, group: Chat) -> None:
     await room.handled()
     room.clock.ahead_s += DAY_S
-    inside = Invitations(
-        store=room.store,
-        access=room.access_with(chats={group.id}),
-        places=room.places,
-        chats=room.chats,
-        clock=room.clock,
-    )
-    await inside.leave()
+    room.access.grant(Granted(chats=frozenset({group.id})))
+    await room.invitations.leave()
     assert (left(room), await noted(room)) == ([], [])
 
 
