@@ -480,7 +480,10 @@ class _Run:
 
     async def _check(self) -> None:
         """The findings of `check`, for the log."""
-        for finding in await diagnose(self._settings, clock=self._host_clock, in_use=True):
+        granted = self._parts.access.now.granted
+        for finding in await diagnose(
+            self._settings, clock=self._host_clock, in_use=True, granted=granted
+        ):
             write = log.info if finding.mark is Mark.FINE else log.warning
             action = texts.cure(finding)
             write("check: " + texts.found(finding), **({"cure": action} if action else {}))
