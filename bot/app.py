@@ -438,13 +438,15 @@ class _Run:
             parts.access.changed.clear()
             try:
                 await self._offer()
-                await parts.menus.set_owners(parts.clock())
+                all_set = await parts.menus.set_owners(parts.clock())
             except StoreUnavailable:
                 attempts += 1
                 await asyncio.sleep(pause_s(attempts, longest_s=10.0))
             else:
                 attempts = 0
-                await parts.access.changed.wait()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(None if all_set else TIDY_S):
+                        await parts.access.changed.wait()
 
     async def _offer(self) -> None:
         """The claim link, once a process, where whoever runs the bot can read it.

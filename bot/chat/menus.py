@@ -29,19 +29,25 @@ class Menus:
         self._telegram_bot = telegram_bot
         self._access = access
         self._store = store
+        self._have: set[int] = set()  # the owners who have theirs, as far as this process knows
 
     async def set_general(self) -> None:
         """Everybody's."""
         await self._set(texts.PRIVATE_COMMANDS, BotCommandScopeAllPrivateChats())
         await self._set(texts.GROUP_COMMANDS, BotCommandScopeAllGroupChats())
 
-    async def set_owners(self, now: float) -> None:
-        """The owners'; former owners get everybody's back."""
+    async def set_owners(self, now: float) -> bool:
+        """The owners'; former owners get everybody's back. Whether every owner has theirs.
+
+        Nobody has who never opened the bot.
+        """
         owners = self._access.owners
         known = await self._store.do(_known)
-        for owner in sorted(owners):
+        self._have &= owners
+        for owner in sorted(owners - self._have):
             menu = (*texts.PRIVATE_COMMANDS, *texts.OWNER_COMMANDS)
             if await self._set(menu, BotCommandScopeChat(owner)):
+                self._have.add(owner)
                 await self._store.do(_note, owner, now)
         for former in sorted(known - owners):
             try:
@@ -49,6 +55,7 @@ class Menus:
             except TelegramError as error:
                 log.info("command menu not removed", chat=former, detail=error.message)
             await self._store.do(_forget, former)
+        return self._have == owners
 
     async def _set(self, commands: tuple[tuple[str, str], ...], scope: BotCommandScope) -> bool:
         made = [BotCommand(name, text) for name, text in commands]

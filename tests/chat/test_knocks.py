@@ -357,3 +357,12 @@ async def test_names_stay_names(door: Room) -> None:
     assert len(lines) == 1
     assert lines[0].endswith(f"(id {forger.id}) asks to be let in.")
     assert plain(texts.ASKED_OWNER) in (await door.said(door.private(forger)))
+
+
+async def test_a_person_whom_telegram_lets_nobody_mention_is_asked_about_all_the_same(
+    door: Room,
+) -> None:
+    door.telegram.unmentionable.add(door.stranger.id)
+    await door.say(door.private(door.stranger), door.stranger, "/start")
+    [message] = await asked(door, door.owner)
+    assert "Sven" in (message.text or "")
