@@ -40,10 +40,11 @@ class _AsChannel(filters.MessageFilter):
 
 
 class _Forwarded(filters.MessageFilter):
-    """Messages that somebody wrote elsewhere, or that came here by themselves."""
+    """Messages that somebody brought here from elsewhere."""
 
     def filter(self, message: Message) -> bool:
-        return message.forward_origin is not None and message.from_user is not None
+        is_somebodys = message.from_user is not None and not message.is_automatic_forward
+        return message.forward_origin is not None and is_somebodys
 
 
 class _Addressed(filters.MessageFilter):

@@ -6,6 +6,7 @@ group or a channel.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from telegram import (
     CallbackQuery,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
+    MaybeInaccessibleMessage,
     Message,
     MessageOriginUser,
     Update,
@@ -84,7 +86,7 @@ class GrantCommands:
         for handler in (
             CommandHandler("allow", allow, filters=messages.ASKS),
             CommandHandler("deny", deny, filters=messages.ASKS),
-            CommandHandler("who", who, filters=messages.ASKS),
+            CommandHandler("who", who, filters=messages.ADDRESSED),
             CommandHandler(["allow", "deny", "who"], old, filters=messages.NOT_NEW),
             CallbackQueryHandler(pressed, pattern=f"^{PAGE}:"),
         ):
@@ -93,7 +95,7 @@ class GrantCommands:
     async def _refuse_old(self, update: Update, _context: Any) -> None:
         """An edited or forwarded command changes nothing, whoever wrote it."""
         message = update.message or update.edited_message
-        if message is not None:
+        if message is not None and messages.is_addressed(message):
             self._replies.send(await self._admission.refused(message, texts.OWNERS_NEW))
 
     async def _if_owner(
@@ -190,13 +192,20 @@ class GrantCommands:
         wanted = (query.data or "").partition(":")[2]
         if not self._access.is_owner(by.id):
             return [Answer(query.id, by.id, texts.OWNERS_ONLY, alert=True)]
-        is_own = message is not None and message.chat.id == by.id
+        # A client can name any message: only this one's own buttons turn its pages.
+        is_own = message is not None and message.chat.id == by.id and _has_turns(message)
         if message is None or not is_own or not wanted.isdecimal() or len(wanted) > 4:
             return [Answer(query.id, by.id, texts.WHO_IN_PRIVATE, alert=True)]
         pages = texts.who(await self._grants.who())
         at = min(int(wanted), len(pages) - 1)
         shown = Edit(by.id, message.message_id, pages[at], _turns(at, len(pages)))
         return [Answer(query.id, by.id, ""), shown]
+
+
+def _has_turns(message: MaybeInaccessibleMessage) -> bool:
+    markup = message.reply_markup if isinstance(message, Message) else None
+    buttons = itertools.chain(*(markup.inline_keyboard if markup else ()))
+    return any(str(button.callback_data).startswith(f"{PAGE}:") for button in buttons)
 
 
 def _turns(at: int, count: int) -> InlineKeyboardMarkup | None:
