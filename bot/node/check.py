@@ -49,10 +49,16 @@ RIGHTS = (
 # What LND's own invoice.macaroon has beyond these. What only reads does no harm either.
 HARMLESS = {("invoices", "write"), ("address", "write")}
 
-#: The command line that bakes a macaroon with just these rights.
-BAKE = "lncli bakemacaroon --save_to=bot.macaroon --root_key_id=1 " + " ".join(
-    f"uri:{right.method}" for right in RIGHTS
-)
+
+
+def bake_line(root_key_id: int) -> str:
+    """The command line that bakes a macaroon with just these rights."""
+    uris = " ".join(f"uri:{right.method}" for right in RIGHTS)
+    return f"lncli bakemacaroon --save_to=bot.macaroon --root_key_id={root_key_id} {uris}"
+
+
+#: The same where the bot's is the only one beside LND's own.
+BAKE = bake_line(1)
 
 
 def _source(settings: LndSettings) -> dict[str, str]:
