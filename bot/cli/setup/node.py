@@ -1,0 +1,303 @@
+"""The node: found on this machine, or by an address. Asked at once what it says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import SecretStr, ValidationError
+
+from bot import logs
+from bot.cli.common import FAILED, NEEDS_FIXING
+from bot.cli.setup.given import Given
+from bot.cli.setup.terminal import Stopped, Terminal
+from bot.config import LndSettings, files
+from bot.config.values import LndConnect, OddValueError, is_onion, lndconnect, macaroon_bytes
+from bot.errors import (
+    ConfigError,
+    MacaroonRefused,
+    NodeError,
+    NodePassing,
+    NodeSetting,
+    PermissionMissing,
+)
+from bot.findings import About, Finding, Kind
+from bot.node.check import check_node
+from bot.node.discovery import FoundNode, find_nodes, listening
+from bot.texts import setup as texts
+from bot.texts.settings import settings_problems
+
+T = TypeVar("T")
+Run = Callable[[Coroutine[Any, Any, T]], T]
+
+#: In the place of a certificate's path: an authority vouches for the node's.
+PUBLIC = "-"
+_NOT_READY = (Kind.WALLET_LOCKED, Kind.WALLET_MISSING, Kind.STARTING)
+
+
+@dataclass(frozen=True)
+class ChosenNode:
+    """How the node is reached.
+
+    `tls_cert`: the certificate's file; `pem`: a certificate that is in no file yet; neither: a
+    public authority vouches. `macaroon_hex`: one that came with it, to bake another, or "";
+    `from_address`: it was in an lndconnect address. `findings`: what the node said last.
+    """
+
+    host: str
+    tls_cert: Path | None = None
+    pem: bytes | None = None
+    proxy: str = ""
+    macaroon_hex: str = ""
+    from_address: bool = False
+    found: FoundNode | None = None
+    findings: Sequence[Finding] = ()
+
+    def settings(self, macaroon_hex: str) -> LndSettings:
+        """The way to it with this macaroon, "" for none. Nothing of it is in a file."""
+        raw: dict[str, Any] = {"host": self.host, "tls_cert": self.tls_cert}
+        if self.proxy:
+            raw["proxy"] = self.proxy
+        if macaroon_hex:
+            raw["lndconnect"] = SecretStr(lndconnect(self.host, macaroon_hex, self.pem))
+        return LndSettings(**raw)
+
+    def value(self, name: str) -> str:
+        """What the node said of itself: alias or network; "" where it did not."""
+        said = (each.values for each in self.findings if each.kind is Kind.IDENTITY)
+        return str(next(said, {}).get(name, ""))
+
+
+def choose_node(terminal: Terminal, given: Given, run: Run[list[Finding]]) -> ChosenNode:
+    """Ask until a node answers that is to be used. Raises Stopped."""
+    terminal.say(*texts.NODE_HEAD)
+    _check_proxy(given)
+    chosen = _given(terminal, given) or _found(terminal, given, run)
+    while True:
+        if chosen is None:
+            chosen = _asked(terminal, given, find_nodes(given.lnd_dir))
+        answered = answers(terminal, chosen, run)
+        if answered is not None:
+            terminal.say("")
+            return answered
+        chosen = None
+
+
+def answers(terminal: Terminal, chosen: ChosenNode, run: Run[list[Finding]]) -> ChosenNode | None:
+    """What the node says, once its wallet is ready; None where another node has to be given."""
+    while True:
+        terminal.say(texts.asking(f"the node at {chosen.host}"))
+        findings = run(check_node(chosen.settings(chosen.macaroon_hex)))
+        error = refusal(findings)
+        if isinstance(error, MacaroonRefused | PermissionMissing):
+            # the node itself answers: another macaroon is asked for later
+            terminal.say(f"! {texts.node_refused(error, chosen.host)}")
+            chosen = replace(chosen, macaroon_hex="")
+            continue
+        if error is not None:
+            code = NEEDS_FIXING if isinstance(error, NodeSetting) else FAILED
+            terminal.wrong(texts.node_refused(error, chosen.host), code=code)
+            if not isinstance(error, NodePassing) or not _again(terminal):
+                return None
+            continue
+        waiting = next((each for each in findings if each.kind in _NOT_READY), None)
+        if waiting is not None:
+            terminal.wrong(texts.not_ready(waiting), code=FAILED)
+            if not _again(terminal):
+                return None
+            continue
+        terminal.say(*texts.facts(findings))
+        return replace(chosen, findings=findings)
+
+
+def _again(terminal: Terminal) -> bool:
+    return terminal.confirm(texts.TRY_AGAIN, unasked=texts.RETRY_ALONE)
+
+
+def refusal(findings: Sequence[Finding]) -> NodeError | None:
+    """What the node, or the way to it, refused."""
+    errors = (each.error for each in findings if each.about is About.NODE)
+    return next((each for each in errors if isinstance(each, NodeError)), None)
+
+
+# by the command line
+
+
+def _check_proxy(given: Given) -> None:
+    try:
+        LndSettings(proxy=given.proxy or None)
+    except ValidationError:
+        raise Stopped(texts.BAD_PROXY, code=NEEDS_FIXING) from None
+
+
+def _given(terminal: Terminal, given: Given) -> ChosenNode | None:
+    if given.lndconnect_file is not None:
+        try:
+            address = files.read(given.lndconnect_file).decode(errors="replace").strip()
+        except (OSError, ValueError, files.TooLarge, files.NoEnd) as error:
+            terminal.wrong(texts.unreadable(given.lndconnect_file, str(error)))
+            return None
+        return _of_address(terminal, given, address)
+    if given.node:
+        return _of_host(terminal, given, given.node, find_nodes(given.lnd_dir))
+    return None
+
+
+# on this machine
+
+
+def _found(terminal: Terminal, given: Given, run: Run[list[Finding]]) -> ChosenNode | None:
+    """The node whose files are here, if it answers; None: it has to be asked for."""
+    nodes = find_nodes(given.lnd_dir)
+    for each in nodes:
+        if each.is_closed:
+            terminal.say(f"! {texts.closed(each.certificate)}")
+    is_closed = any(node.is_closed for node in nodes)
+    nodes = [node for node in nodes if not node.is_closed and node.address]
+    if not nodes:
+        if not is_closed:
+            terminal.say(texts.NOTHING_FOUND)
+        return None
+    node: FoundNode | None = nodes[0] if len(nodes) == 1 else _one_of(terminal, nodes)
+    if node is None:
+        return None
+    terminal.say(texts.found_node(node.name, node.address, node.certificate))
+    chosen = answers(terminal, _with_admin(node, given, run), run)
+    use = chosen is not None and terminal.confirm(texts.use_node(), unasked=texts.WRITE_ALONE)
+    return chosen if use else None
+
+
+def _one_of(terminal: Terminal, nodes: Sequence[FoundNode]) -> FoundNode | None:
+    lines = [texts.found_node(each.name, each.address, each.certificate) for each in nodes]
+    for number, line in enumerate([*lines, texts.OTHER_NODE], 1):
+        terminal.say(f"  {number}  {line}")
+    while True:
+        answer = terminal.line(texts.which(len(nodes) + 1), unasked=texts.NODE_ALONE)
+        if answer == str(len(nodes) + 1):
+            return None
+        if answer.isdecimal() and 1 <= int(answer) <= len(nodes):
+            return nodes[int(answer) - 1]
+
+
+def _with_admin(node: FoundNode, given: Given, run: Run[list[Finding]]) -> ChosenNode:
+    """With the admin macaroon that this very node accepts: there is one for each network."""
+    way = ChosenNode(node.address, node.certificate, proxy=given.proxy, found=node)
+    for macaroon_hex in _readable(node.admins):
+        chosen = replace(way, macaroon_hex=macaroon_hex)
+        if not isinstance(refusal(run(check_node(chosen.settings(macaroon_hex)))), MacaroonRefused):
+            return chosen
+    return way
+
+
+def _readable(admins: Sequence[Path]) -> Iterator[str]:
+    for path in admins:
+        try:
+            yield read_macaroon_file(path).hex()
+        except OSError:
+            continue
+
+
+def read_macaroon_file(path: Path) -> bytes:
+    """A macaroon's bytes, of a file with them, their hex or base64. Raises OSError."""
+    content = macaroon_bytes(path.read_bytes())
+    logs.redact(content.hex())
+    return content
+
+
+# by a question
+
+
+def _asked(terminal: Terminal, given: Given, nodes: Sequence[FoundNode]) -> ChosenNode:
+    while True:
+        answer = terminal.line(texts.NODE, unasked=texts.NODE_ALONE)
+        if not answer:
+            answer = terminal.line(texts.LNDCONNECT, is_hidden=True, unasked=texts.NODE_ALONE)
+        if not answer:
+            continue
+        logs.redact(answer)
+        chosen = (
+            _of_address(terminal, given, answer)
+            if answer.startswith("lndconnect:")
+            else _of_host(terminal, given, answer, nodes)
+        )
+        if chosen is not None:
+            return chosen
+
+
+def _of_address(terminal: Terminal, given: Given, address: str) -> ChosenNode | None:
+    """A node by its lndconnect address, of which nothing is written but the certificate."""
+    logs.redact(address)
+    try:
+        read = LndConnect.read(address)
+    except OddValueError:
+        terminal.wrong(texts.BAD_LNDCONNECT)
+        return None
+    logs.redact(read.macaroon_hex)
+    chosen = ChosenNode(
+        read.host,
+        pem=read.certificate,
+        proxy=_proxy(terminal, given, read.host),
+        macaroon_hex=read.macaroon_hex,
+        from_address=True,
+    )
+    if read.certificate is None:
+        chosen = replace(chosen, tls_cert=_certificate(terminal, given, None))
+    return chosen
+
+
+def _of_host(
+    terminal: Terminal, given: Given, host: str, nodes: Sequence[FoundNode]
+) -> ChosenNode | None:
+    """A node by host:port; the certificate and macaroons of one that is here may be its own."""
+    host = listening(host) or host
+    try:
+        LndSettings(host=host)
+    except ValidationError:
+        terminal.wrong(texts.BAD_NODE)
+        return None
+    same = next((each for each in nodes if not each.is_closed), None)
+    tls_cert = _certificate(terminal, given, same)
+    is_same = same is not None and tls_cert == same.certificate
+    admins = _readable(same.admins) if same is not None and is_same else iter(())
+    return ChosenNode(
+        host,
+        tls_cert,
+        proxy=_proxy(terminal, given, host),
+        macaroon_hex=next(admins, ""),
+        found=same if is_same else None,
+    )
+
+
+def _proxy(terminal: Terminal, given: Given, host: str) -> str:
+    """The way to a .onion address, which nothing but Tor knows."""
+    proxy = given.proxy
+    while not proxy and is_onion(host):
+        proxy = terminal.line(texts.PROXY, unasked=texts.PROXY_ALONE)
+        try:
+            LndSettings(proxy=proxy)
+        except ValidationError:
+            terminal.wrong(texts.BAD_PROXY)
+            proxy = ""
+    return proxy
+
+
+def _certificate(terminal: Terminal, given: Given, near: FoundNode | None) -> Path | None:
+    """The file of the node's certificate; None: a public authority vouches for it."""
+    answer = given.tls_cert
+    default = "" if near is None else str(near.certificate)
+    while True:
+        if answer is None:
+            question = texts.certificate(default)
+            answer = terminal.line(question, unasked=texts.CERTIFICATE_ALONE) or default
+        if answer == PUBLIC:
+            return None
+        path = Path(answer).expanduser().absolute()
+        try:
+            if answer:
+                LndSettings(tls_cert=path).certificate()
+                return path
+        except ConfigError as error:
+            terminal.wrong(settings_problems(error))
+        answer = None
