@@ -70,8 +70,8 @@ BOT_HEAD = (
     "1. The bot at Telegram",
     "",
     "Write /newbot to @BotFather in Telegram, then a name and a username for the bot.",
-    "The reply has its token, such as 123456789:AAF0... Keep it secret: anyone with it",
-    "controls the bot.",
+    "The reply has its token, such as 123456789:AAF0... Keep it secret: anyone with",
+    "the token controls the bot.",
     "",
 )
 ASK_BOT = "Token (it is not shown as you paste it): "
@@ -127,7 +127,6 @@ PROXY_ALONE = _alone("a .onion address needs --proxy, such as http://127.0.0.1:9
 BAD_PROXY = "That is no http://host:port. SOCKS is not supported."
 NOTHING_FOUND = "No LND was found on this machine."
 TRY_AGAIN = "Try again?"
-RETRY_ALONE = _alone("start setup again once that is fixed")
 OTHER_NODE = "Another one, by its address"
 
 
@@ -325,11 +324,18 @@ def revoke(root_key_id: int | str) -> str:
 # owners
 
 BAD_OWNER = "--owner has to be a Telegram user id, such as 123456789 (/id shows it)."
+
+
+def database_refused(finding: Finding) -> str:
+    """Why the database can't be there."""
+    return not_ready(finding)
+
+
 BAD_DATABASE = "--database has to be the path of a file."
 
 # the summary
 
-SUMMARY_HEAD = ("Summary", "")
+SUMMARY_HEAD = ("", "Summary", "")
 BAKED_LATER = "baked now, for this bot alone; it can't spend"
 GIVEN = "the one that you gave; it can't spend"
 CLAIMED_LATER = "the first person who opens the link that is printed at the end"
@@ -373,7 +379,7 @@ def written(paths: Sequence[Path]) -> str:
     return f"✓ Written, readable by this user only: {', '.join(_path(each.name) for each in paths)}"
 
 
-CHECK_HEAD = "Checking everything ..."
+CHECK_HEAD = ("", "Checking everything ...")
 
 
 def after_setup(findings: Iterable[Finding]) -> list[Finding]:

@@ -27,7 +27,7 @@ _SYSTEMD = Path("/run/systemd/system")
 
 def checked(terminal: Terminal, settings: Settings, run: Run[Any]) -> bool:
     """Print what `check` finds; whether all is in order."""
-    terminal.say(texts.CHECK_HEAD)
+    terminal.say(*texts.CHECK_HEAD)
     findings = run(diagnose(settings))
     terminal.say(*map(finding_line, texts.after_setup(findings)), "")
     return not texts.is_bad(findings)

@@ -43,7 +43,8 @@ class ChosenNode:
 
     `tls_cert`: the certificate's file; `pem`: a certificate that is in no file yet; neither: a
     public authority vouches. `macaroon_hex`: one that came with it, to bake another, or "";
-    `from_address`: it was in an lndconnect address. `findings`: what the node said last.
+    `other_hexes`: those of other networks, which may be the right ones. `from_address`: it was in
+    an lndconnect address. `findings`: what the node said last.
     """
 
     host: str
@@ -51,6 +52,7 @@ class ChosenNode:
     pem: bytes | None = None
     proxy: str = ""
     macaroon_hex: str = ""
+    other_hexes: tuple[str, ...] = ()
     from_address: bool = False
     found: FoundNode | None = None
     findings: Sequence[Finding] = ()
@@ -74,46 +76,50 @@ def choose_node(terminal: Terminal, given: Given, run: Run[list[Finding]]) -> Ch
     """Ask until a node answers that is to be used. Raises Stopped."""
     terminal.say(*texts.NODE_HEAD)
     _check_proxy(given)
-    chosen = _given(terminal, given) or _found(terminal, given, run)
-    while True:
-        if chosen is None:
-            chosen = _asked(terminal, given, find_nodes(given.lnd_dir))
-        answered = answers(terminal, chosen, run)
-        if answered is not None:
-            terminal.say("")
-            return answered
-        chosen = None
+    is_given = bool(given.node or given.lndconnect_file)
+    way = _given(terminal, given) if is_given else None
+    chosen = None if is_given else _found(terminal, given, run)
+    while chosen is None:
+        way = way or _asked(terminal, given, find_nodes(given.lnd_dir))
+        chosen, way = _answered(terminal, way, run), None
+    terminal.say("")
+    return chosen
 
 
-def answers(terminal: Terminal, chosen: ChosenNode, run: Run[list[Finding]]) -> ChosenNode | None:
+def _answered(terminal: Terminal, chosen: ChosenNode, run: Run[list[Finding]]) -> ChosenNode | None:
     """What the node says, once its wallet is ready; None where another node has to be given."""
     while True:
         terminal.say(texts.asking(f"the node at {chosen.host}"))
         findings = run(check_node(chosen.settings(chosen.macaroon_hex)))
         error = refusal(findings)
-        if isinstance(error, MacaroonRefused | PermissionMissing):
-            # the node itself answers: another macaroon is asked for later
-            terminal.say(f"! {texts.node_refused(error, chosen.host)}")
-            chosen = replace(chosen, macaroon_hex="")
-            continue
-        if error is not None:
+        if isinstance(error, MacaroonRefused) and chosen.other_hexes:
+            first, *others = chosen.other_hexes
+            chosen = replace(chosen, macaroon_hex=first, other_hexes=tuple(others))
+        elif problem := _problem(findings, error, chosen):
             code = NEEDS_FIXING if isinstance(error, NodeSetting) else FAILED
-            terminal.wrong(texts.node_refused(error, chosen.host), code=code)
-            if not isinstance(error, NodePassing) or not _again(terminal):
+            terminal.wrong(problem, code=code)
+            may_pass = error is None or isinstance(error, NodePassing)
+            if not may_pass or not terminal.asks(texts.TRY_AGAIN, default=True):
                 return None
-            continue
-        waiting = next((each for each in findings if each.kind in _NOT_READY), None)
-        if waiting is not None:
-            terminal.wrong(texts.not_ready(waiting), code=FAILED)
-            if not _again(terminal):
-                return None
-            continue
-        terminal.say(*texts.facts(findings))
-        return replace(chosen, findings=findings)
+        else:
+            terminal.say(*texts.facts(findings))
+            return _without_refused(terminal, replace(chosen, findings=findings), error)
 
 
-def _again(terminal: Terminal) -> bool:
-    return terminal.confirm(texts.TRY_AGAIN, unasked=texts.RETRY_ALONE)
+def _problem(findings: Sequence[Finding], error: NodeError | None, chosen: ChosenNode) -> str:
+    """Why the node can't be used as it is; "" where it answers, whatever it says of a macaroon."""
+    if error is not None and not isinstance(error, MacaroonRefused | PermissionMissing):
+        return texts.node_refused(error, chosen.host)
+    waiting = next((each for each in findings if each.kind in _NOT_READY), None)
+    return "" if waiting is None else texts.not_ready(waiting)
+
+
+def _without_refused(terminal: Terminal, chosen: ChosenNode, error: NodeError | None) -> ChosenNode:
+    """Without a macaroon that the node refused; one that only lacks a permission may bake."""
+    if not isinstance(error, MacaroonRefused) or not chosen.macaroon_hex:
+        return chosen
+    terminal.say(f"! {texts.node_refused(error, chosen.host)}")
+    return replace(chosen, macaroon_hex="")
 
 
 def refusal(findings: Sequence[Finding]) -> NodeError | None:
@@ -164,7 +170,15 @@ def _found(terminal: Terminal, given: Given, run: Run[list[Finding]]) -> ChosenN
     if node is None:
         return None
     terminal.say(texts.found_node(node.name, node.address, node.certificate))
-    chosen = answers(terminal, _with_admin(node, given, run), run)
+    admins = tuple(_readable(node.admins))
+    way = ChosenNode(
+        *(node.address, node.certificate),
+        proxy=given.proxy,
+        macaroon_hex=next(iter(admins), ""),
+        other_hexes=admins[1:],
+        found=node,
+    )
+    chosen = _answered(terminal, way, run)
     use = chosen is not None and terminal.confirm(texts.use_node(), unasked=texts.WRITE_ALONE)
     return chosen if use else None
 
@@ -179,16 +193,6 @@ def _one_of(terminal: Terminal, nodes: Sequence[FoundNode]) -> FoundNode | None:
             return None
         if answer.isdecimal() and 1 <= int(answer) <= len(nodes):
             return nodes[int(answer) - 1]
-
-
-def _with_admin(node: FoundNode, given: Given, run: Run[list[Finding]]) -> ChosenNode:
-    """With the admin macaroon that this very node accepts: there is one for each network."""
-    way = ChosenNode(node.address, node.certificate, proxy=given.proxy, found=node)
-    for macaroon_hex in _readable(node.admins):
-        chosen = replace(way, macaroon_hex=macaroon_hex)
-        if not isinstance(refusal(run(check_node(chosen.settings(macaroon_hex)))), MacaroonRefused):
-            return chosen
-    return way
 
 
 def _readable(admins: Sequence[Path]) -> Iterator[str]:
@@ -260,12 +264,13 @@ def _of_host(
     same = next((each for each in nodes if not each.is_closed), None)
     tls_cert = _certificate(terminal, given, same)
     is_same = same is not None and tls_cert == same.certificate
-    admins = _readable(same.admins) if same is not None and is_same else iter(())
+    admins = tuple(_readable(same.admins)) if same is not None and is_same else ()
     return ChosenNode(
         host,
         tls_cert,
         proxy=_proxy(terminal, given, host),
-        macaroon_hex=next(admins, ""),
+        macaroon_hex=next(iter(admins), ""),
+        other_hexes=admins[1:],
         found=same if is_same else None,
     )
 
@@ -290,7 +295,7 @@ def _certificate(terminal: Terminal, given: Given, near: FoundNode | None) -> Pa
     while True:
         if answer is None:
             question = texts.certificate(default)
-            answer = terminal.line(question, unasked=texts.CERTIFICATE_ALONE) or default
+            answer = terminal.line(question, default=default, unasked=texts.CERTIFICATE_ALONE)
         if answer == PUBLIC:
             return None
         path = Path(answer).expanduser().absolute()

@@ -52,14 +52,18 @@ class Terminal:
         question: str,
         *,
         unasked: str,
+        default: str = "",
         is_hidden: bool = False,
         until: Callable[[], bool] | None = None,
     ) -> str:
         """One line, without the spaces around it; hidden: nothing of it is shown.
 
-        Ends early with "" once `until` is true. Without a terminal, raises Stopped with the
-        sentence `unasked`. Raises EOFError where nobody writes any more lines.
+        An empty one is the `default`, as is what nobody can be asked. Without one and without a
+        terminal, raises Stopped with the sentence `unasked`. Ends early with "" once `until` is
+        true. Raises EOFError where nobody writes more lines.
         """
+        if not self.is_there and default:
+            return default
         if not self.is_there:
             raise Stopped(unasked, code=NEEDS_FIXING)
         typer.echo(question, nl=False)
@@ -69,7 +73,7 @@ class Terminal:
             finally:
                 if is_hidden:
                     typer.echo()
-        return written.strip()
+        return written.strip() or default
 
     def confirm(self, question: str, *, unasked: str, default: bool = True) -> bool:
         """Yes or no; Enter alone is the `default`."""

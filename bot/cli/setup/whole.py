@@ -18,9 +18,12 @@ from bot.cli.setup.terminal import Stopped, Terminal
 from bot.cli.setup.token import ChosenBot, choose_bot
 from bot.cli.setup.writing import backup_of, changes, check_place, write_all
 from bot.config import AccessSettings, DatabaseSettings, TelegramSettings
+from bot.config.values import odd_database
 from bot.errors import NodeError
+from bot.findings import Mark
 from bot.node.macaroon import root_key_id
 from bot.store import beside
+from bot.store.check import check_database
 from bot.texts import setup as texts
 from bot.texts.new_settings import settings_file
 
@@ -88,12 +91,17 @@ class Setup:
             AccessSettings(owners=frozenset(self._given.owners))
         except ValidationError:
             raise Stopped(texts.BAD_OWNER, code=NEEDS_FIXING) from None
-        try:
-            DatabaseSettings(url=f"sqlite:///{self._database()}")
-        except ValidationError:
-            raise Stopped(texts.BAD_DATABASE, code=NEEDS_FIXING) from None
+        self._check_database()
         for file in (self._config, self._macaroon_file, self._folder / CERTIFICATE_FILE):
             check_place(file)
+
+    def _check_database(self) -> None:
+        url = f"sqlite:///{self._database()}"
+        if odd_database(url) is not None:
+            raise Stopped(texts.BAD_DATABASE, code=NEEDS_FIXING)
+        findings = check_database(DatabaseSettings(url=url))
+        if bad := next((each for each in findings if each.mark is Mark.BAD), None):
+            raise Stopped(texts.database_refused(bad), code=NEEDS_FIXING)
 
     def _database(self) -> Path:
         return (self._folder / (self._given.database or "invoice-bot.db")).absolute()
