@@ -15,6 +15,7 @@ from bot.errors import NodeError
 from bot.findings import About, Finding, Kind, Mark
 from bot.texts.errors import reason
 from bot.texts.phrases import remark
+from bot.texts.settings import settings_problem
 from bot.texts.terminal import cure, found
 
 _INDENT = "    "
@@ -109,11 +110,6 @@ def token_refused(finding: Finding) -> str:
 # the node
 
 NODE_HEAD = ("2. The node", "")
-NODE = "Address of LND's gRPC, as host:port (Enter to paste an lndconnect address): "
-NODE_CLOSED = (
-    "Address of LND's gRPC, as host:port. Its own containers alone reach it there by\n"
-    "default (Enter to paste an lndconnect address): "
-)
 LNDCONNECT = "lndconnect address (it is not shown as you paste it): "
 NODE_ALONE = _alone(
     "name LND's address with --node HOST:PORT, its folder with --lnd-dir FOLDER, or a file with an "
@@ -130,6 +126,11 @@ TRY_AGAIN = "Try again?"
 OTHER_NODE = "Another one, by its address"
 
 
+def node(default: str) -> str:
+    """The question for its address."""
+    return f"LND's gRPC, as host:port{_default(default)}, or - to paste an lndconnect address: "
+
+
 def certificate(default: str) -> str:
     """The question for its path."""
     return f"Path of LND's tls.cert{_default(default)}, or - if a public authority issued it: "
@@ -137,7 +138,10 @@ def certificate(default: str) -> str:
 
 def closed(path: Path) -> str:
     """A certificate that this user cannot read."""
-    return f"LND's files are at {_path(path.parent)}, but this user can't read them."
+    return (
+        f"LND's files are in {_path(path.parent)}, but this user can't read them.\n"
+        "  Start setup as a user who can, or copy tls.cert to where this one can."
+    )
 
 
 def found_node(name: str, address: str, certificate: Path) -> str:
@@ -162,7 +166,7 @@ def facts(findings: Iterable[Finding]) -> list[str]:
         f"{each.mark} {found(each)}"
         for each in findings
         if each.about in (About.NODE, About.WALLET, About.CHAIN, About.CHANNELS)
-        and each.kind is not Kind.REFUSED
+        and each.kind not in (Kind.REFUSED, Kind.NOT_PERMITTED, Kind.CHANNELS_UNSEEN)
         and (each.kind is not Kind.WALLET_READY or not _names_node(findings))
         and (each.kind is not Kind.ANSWERS or not _names_node(findings))
     ]
@@ -199,7 +203,22 @@ def node_refused(error: NodeError, host: str) -> str:
     """Why the node does not do it, or cannot be asked."""
     hint = next(_NODE_CURES[each] for each in type(error).__mro__ if each in _NODE_CURES)
     detail = f"\n  ({remark(error.detail)})" if type(error) in _UNCLEAR else ""
-    return f"{reason(error).what}\n  {hint.format(host=host)}{detail}"
+    said = next((_THAT[each] for each in type(error).__mro__ if each in _THAT), reason(error).what)
+    return f"{said}\n  {hint.format(host=host)}{detail}"
+
+
+#: In a setup a macaroon need not be the bot's.
+_THAT: Mapping[type, str] = {
+    errors.MacaroonExpired: "That macaroon has expired.",
+    errors.MacaroonBound: "That macaroon is bound to another address.",
+    errors.MacaroonRefused: "The node rejects that macaroon.",
+    errors.PermissionMissing: "That macaroon lacks a permission for this.",
+}
+
+
+def file_refused(error: errors.ConfigError) -> str:
+    """What is wrong with a file that was named: without the key, which nobody has written yet."""
+    return _upper(settings_problem(error.problems[0]).partition(": ")[2]) + "."
 
 
 #: Where the node's own text is more than ours.
@@ -253,21 +272,24 @@ def admin_closed(paths: Sequence[Path]) -> str:
 def by_hand(lncli: str, methods: Iterable[str], *, root_key_id: int, target: Path | None) -> str:
     """The line that bakes it; `target`: where, on this machine; None: it is printed as hex."""
     save = [] if target is None else [f"--save_to={shlex.quote(spelled(str(target)))}"]
-    first = " ".join([lncli or "lncli", "bakemacaroon", *save, f"--root_key_id={root_key_id}"])
+    first = f"{lncli or 'lncli'} bakemacaroon --root_key_id={root_key_id}"
     uris = [f"uri:{method}" for method in methods]
-    pairs = [" ".join(uris[at : at + 2]) for at in range(0, len(uris), 2)]
-    line = f" \\\n{_INDENT}    ".join([first, *pairs])
+    line = f" \\\n{_INDENT}    ".join([first, *save, *uris])
     return f"Run this where lncli reaches the node:\n\n{_INDENT}{line}\n"
 
 
 def waiting(target: Path, *, is_saved: bool) -> tuple[str, ...]:
     """After that line, before what can be typed."""
     if is_saved:
-        then = f"Setup goes on by itself once {_path(target)} is there."
-        return (then, "Or paste the macaroon as hex, or write the path of its file.", "")
+        return (
+            "Setup goes on by itself once that file is there. You can also paste the",
+            "macaroon as hex, or write the path of another file.",
+            "",
+        )
     return (
-        "It prints the macaroon as hex: paste that here. Or write the path of a file that has it,",
-        f"or copy it to {_path(target)}: setup then goes on by itself.",
+        "It prints the macaroon as hex: paste that here. Or write the path of a file that",
+        f"has it, or copy it to {_path(target)}:",
+        "setup then goes on by itself.",
         "",
     )
 
@@ -341,6 +363,11 @@ GIVEN = "the one that you gave; it can't spend"
 CLAIMED_LATER = "the first person who opens the link that is printed at the end"
 WRITE = "Write this?"
 WRITE_ALONE = _alone("add --yes to write it")
+
+
+def lacks(finding: Finding) -> str:
+    """What a macaroon that fits does not show the bot."""
+    return f"{finding.mark} {found(finding)}"
 
 
 def summary(rows: Mapping[str, str]) -> list[str]:

@@ -20,7 +20,7 @@ from tests.world import World
 NARROW = [f"uri:{right.method}" for right in RIGHTS]
 #: The questions, by what they end with.
 TOKEN_ASKED = "Token (it is not shown as you paste it): "
-NODE_ASKED = "lndconnect address): "
+NODE_ASKED = "to paste an lndconnect address: "
 ADDRESS_ASKED = "lndconnect address (it is not shown as you paste it): "
 USE_ASKED = "Use this node? [Y/n] "
 BAKE_ASKED = "kept nowhere. [Y/n] "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import ssl
 from collections.abc import Callable, Sequence
 
@@ -120,11 +121,13 @@ async def test_every_wrong_answer_is_explained_and_asked_for_again(owner: NewOwn
         # the node
         assert "No LND was found" in await person.answers(NODE_ASKED, "localhost:99999")
         assert "That is no address" in await person.answers(NODE_ASKED, "http://localhost")
-        assert "That is no address" in await person.answers(NODE_ASKED)
+        assert "That is no address" in await person.answers(NODE_ASKED, "-")
         await person.answers(ADDRESS_ASKED, "lndconnect://localhost:10009?cert=x")
         assert "no lndconnect address" in await person.answers(NODE_ASKED, node.address)
         await person.answers(CERTIFICATE_ASKED, "/nowhere/tls.cert")
-        assert "no file at" in await person.answers(CERTIFICATE_ASKED, str(world.folder))
+        assert "Expected LND's tls.cert, found no file at" in await person.answers(
+            CERTIFICATE_ASKED, str(world.folder)
+        )
         assert "a folder" in await person.answers(CERTIFICATE_ASKED, str(node.folder / "tls.key"))
         assert "no" in await person.answers(CERTIFICATE_ASKED, "-")
         assert "public authority" in await person.answers(NODE_ASKED, world.telegram.url[7:])
@@ -154,7 +157,7 @@ async def test_every_wrong_answer_is_explained_and_asked_for_again(owner: NewOwn
         revoked = node.bake(NARROW, root_key_id=9)
         node.revoke(9)
         assert "expired" in await person.answers(MACAROON_ASKED, revoked.hex())
-        assert "rejects" in await person.answers(MACAROON_ASKED, node.bake(NARROW).hex())
+        assert "rejects that" in await person.answers(MACAROON_ASKED, node.bake(NARROW).hex())
         assert ON_SIMNET in await person.answers(WRITE_ASKED, "n")
         assert await person.ends() == 1
     assert person.shown.rstrip().endswith("Setup has ended. Nothing was written.")
@@ -289,7 +292,7 @@ async def test_an_lndconnect_address_is_used_once_and_written_nowhere(owner: New
     pem = (node.folder / "tls.cert").read_bytes()
     async with owner.sets_up("--no-start") as person:
         await person.answers(TOKEN_ASKED, TOKEN)
-        await person.answers(NODE_ASKED)
+        await person.answers(NODE_ASKED, "-")
         await person.answers(ADDRESS_ASKED, lndconnect(node.address, admin, pem))
         await person.answers(BAKE_ASKED)
         await person.answers(WRITE_ASKED)
@@ -308,6 +311,8 @@ async def test_a_narrow_macaroon_in_an_lndconnect_address_is_used_as_it_is(owner
         await person.answers(NODE_ASKED, lndconnect(node.address, narrow, pem))
         await person.answers(WRITE_ASKED)
         assert await person.ends() == 0
+    # typed where it can be seen, it is taken off the screen again
+    assert re.search(r"macaroon=[^\n]+\n\x1b\[\d+A\x1b\[J", person.shown)
     assert owner.macaroon.read_bytes().hex() == narrow
     assert not node.calls["BakeMacaroon"]
 
@@ -365,7 +370,7 @@ QUESTIONS: dict[str, tuple[Callable[[NewOwner], object], list[tuple[str, str]]]]
     "replace": (lambda owner: owner.config.write_text("mine"), [("[y/N] ", "")]),
     "token": (NewOwner.has_lnd, [(TOKEN_ASKED, "")]),
     "node": (lambda _: None, [(TOKEN_ASKED, TOKEN), (NODE_ASKED, "")]),
-    "address": (lambda _: None, [(TOKEN_ASKED, TOKEN), (NODE_ASKED, ""), (ADDRESS_ASKED, "")]),
+    "address": (lambda _: None, [(TOKEN_ASKED, TOKEN), (NODE_ASKED, "-"), (ADDRESS_ASKED, "")]),
     "certificate": (
         lambda _: None,
         [(TOKEN_ASKED, TOKEN), (NODE_ASKED, "localhost:10009"), (CERTIFICATE_ASKED, "")],

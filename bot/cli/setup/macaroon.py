@@ -22,7 +22,6 @@ from bot.node.check import BAKING, RIGHTS, check_macaroon, check_node
 from bot.node.client import Node
 from bot.node.macaroon import read_macaroon
 from bot.texts import setup as texts
-from bot.texts.terminal import finding_line
 
 T = TypeVar("T")
 Run = Callable[[Coroutine[Any, Any, T]], T]
@@ -212,10 +211,10 @@ class MacaroonStep:
                 self._terminal.wrong(texts.too_wide(finding))
                 return None
             if finding.kind in _WORTH_SAYING:
-                self._terminal.say(finding_line(finding))
+                self._terminal.say(texts.lacks(finding))
         accepted = self._accepted(content, node)
         if accepted is not None:
-            self._terminal.say(texts.MACAROON_FITS, "")
+            self._terminal.say(texts.MACAROON_FITS)
             return ChosenMacaroon(content=content), accepted
         return None
 

@@ -24,16 +24,17 @@ from bot.errors import (
     PermissionMissing,
 )
 from bot.findings import About, Finding, Kind
+from bot.node.boxes import LOCAL_ADDRESS
 from bot.node.check import check_node
 from bot.node.discovery import FoundNode, find_nodes, listening
 from bot.texts import setup as texts
-from bot.texts.settings import settings_problems
 
 T = TypeVar("T")
 Run = Callable[[Coroutine[Any, Any, T]], T]
 
-#: In the place of a certificate's path: an authority vouches for the node's.
-PUBLIC = "-"
+#: In the place of a certificate's path: an authority vouches for the node's. In that of an address:
+#: it is in an lndconnect address.
+PUBLIC = OTHERWISE = "-"
 _NOT_READY = (Kind.WALLET_LOCKED, Kind.WALLET_MISSING, Kind.STARTING)
 
 
@@ -79,17 +80,18 @@ def choose_node(terminal: Terminal, given: Given, run: Run[list[Finding]]) -> Ch
     is_given = bool(given.node or given.lndconnect_file)
     way = _given(terminal, given) if is_given else None
     chosen = None if is_given else _found(terminal, given, run)
+    default = way.host if way is not None else LOCAL_ADDRESS
     while chosen is None:
-        way = way or _asked(terminal, given, find_nodes(given.lnd_dir))
-        chosen, way = _answered(terminal, way, run), None
+        way = way or _asked(terminal, given, find_nodes(given.lnd_dir), default)
+        chosen, default, way = _answered(terminal, way, run), way.host, None
     terminal.say("")
     return chosen
 
 
 def _answered(terminal: Terminal, chosen: ChosenNode, run: Run[list[Finding]]) -> ChosenNode | None:
     """What the node says, once its wallet is ready; None where another node has to be given."""
+    terminal.say(texts.asking(f"the node at {chosen.host}"))
     while True:
-        terminal.say(texts.asking(f"the node at {chosen.host}"))
         findings = run(check_node(chosen.settings(chosen.macaroon_hex)))
         error = refusal(findings)
         if isinstance(error, MacaroonRefused) and chosen.other_hexes:
@@ -161,15 +163,17 @@ def _found(terminal: Terminal, given: Given, run: Run[list[Finding]]) -> ChosenN
         if each.is_closed:
             terminal.say(f"! {texts.closed(each.certificate)}")
     is_closed = any(node.is_closed for node in nodes)
-    nodes = [node for node in nodes if not node.is_closed and node.address]
+    nodes = [node for node in nodes if not node.is_closed]
+    if not nodes and not is_closed:
+        terminal.say(texts.NOTHING_FOUND)
     if not nodes:
-        if not is_closed:
-            terminal.say(texts.NOTHING_FOUND)
         return None
     node: FoundNode | None = nodes[0] if len(nodes) == 1 else _one_of(terminal, nodes)
     if node is None:
         return None
     terminal.say(texts.found_node(node.name, node.address, node.certificate))
+    if not node.address:
+        return None
     admins = tuple(_readable(node.admins))
     way = ChosenNode(
         *(node.address, node.certificate),
@@ -213,13 +217,18 @@ def read_macaroon_file(path: Path) -> bytes:
 # by a question
 
 
-def _asked(terminal: Terminal, given: Given, nodes: Sequence[FoundNode]) -> ChosenNode:
+def _asked(
+    terminal: Terminal, given: Given, nodes: Sequence[FoundNode], default: str
+) -> ChosenNode:
+    if not terminal.is_there:
+        raise Stopped(texts.NODE_ALONE, code=NEEDS_FIXING)
     while True:
-        answer = terminal.line(texts.NODE, unasked=texts.NODE_ALONE)
-        if not answer:
+        question = texts.node(default)
+        answer = terminal.line(question, default=default, unasked=texts.NODE_ALONE)
+        if answer == OTHERWISE:
             answer = terminal.line(texts.LNDCONNECT, is_hidden=True, unasked=texts.NODE_ALONE)
-        if not answer:
-            continue
+        elif answer.startswith("lndconnect:"):
+            terminal.erase(question + answer)
         logs.redact(answer)
         chosen = (
             _of_address(terminal, given, answer)
@@ -292,6 +301,7 @@ def _certificate(terminal: Terminal, given: Given, near: FoundNode | None) -> Pa
     """The file of the node's certificate; None: a public authority vouches for it."""
     answer = given.tls_cert
     default = "" if near is None else str(near.certificate)
+    default = default if given.tls_cert is None else given.tls_cert
     while True:
         if answer is None:
             question = texts.certificate(default)
@@ -304,5 +314,5 @@ def _certificate(terminal: Terminal, given: Given, near: FoundNode | None) -> Pa
                 LndSettings(tls_cert=path).certificate()
                 return path
         except ConfigError as error:
-            terminal.wrong(settings_problems(error))
+            terminal.wrong(texts.file_refused(error))
         answer = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import select
+import shutil
 import sys
 import termios
 from collections.abc import Callable, Iterator
@@ -40,6 +41,12 @@ class Terminal:
         """Print them."""
         for line in lines:
             typer.echo(logs.redacted(line))
+
+    def erase(self, shown: str) -> None:
+        """Take a secret that was typed where all can be seen off the screen again."""
+        columns = shutil.get_terminal_size().columns or 80
+        lines = -(-len(shown) // columns)
+        typer.echo(f"\x1b[{lines}A\x1b[J", nl=False)
 
     def wrong(self, sentence: str, *, code: int = NEEDS_FIXING) -> None:
         """What was given does not do: it is asked for again. Without a terminal, raises Stopped."""

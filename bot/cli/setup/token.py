@@ -22,7 +22,6 @@ from bot.config.values import read_token
 from bot.errors import ConfigError
 from bot.findings import About, Finding, Kind, bad
 from bot.texts import setup as texts
-from bot.texts.settings import settings_problems
 from bot.texts.terminal import finding_line
 
 T = TypeVar("T")
@@ -80,7 +79,7 @@ def _given(terminal: Terminal, given: Given) -> tuple[str, Path | None]:
     try:
         token = read_token("telegram.token_file", given.token_file)
     except ConfigError as error:
-        terminal.wrong(settings_problems(error))
+        terminal.wrong(texts.file_refused(error))
         return "", None
     return token, given.token_file.absolute() if _stays(given.token_file) else None
 

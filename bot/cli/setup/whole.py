@@ -131,7 +131,7 @@ class Setup:
                     "Macaroon": texts.GIVEN if macaroon.content else texts.BAKED_LATER,
                     "Owner": texts.owners_of(self._given.owners),
                     "Settings": self._shown(self._config),
-                    "": self._shown(self._macaroon_file),
+                    "": self._shown(self._macaroon_file, macaroon.content),
                     "Database": str(self._database()),
                 }
             ),
@@ -140,8 +140,8 @@ class Setup:
         if not self._terminal.confirm(texts.WRITE, unasked=texts.WRITE_ALONE):
             raise Stopped
 
-    def _shown(self, file: Path) -> str:
-        return texts.file_of(file, backup_of(file) if changes(file, b"") else None)
+    def _shown(self, file: Path, content: bytes = b"") -> str:
+        return texts.file_of(file, backup_of(file) if changes(file, content) else None)
 
     # the files
 
