@@ -345,7 +345,7 @@ def revoke(root_key_id: int | str) -> str:
 
 # owners
 
-BAD_OWNER = "--owner has to be a Telegram user id, such as 123456789 (/id shows it)."
+BAD_OWNER = "The bot's owner is given by a Telegram user id, such as 123456789 (/id shows it)."
 
 
 def database_refused(finding: Finding) -> str:
@@ -370,10 +370,19 @@ def lacks(finding: Finding) -> str:
     return f"{finding.mark} {found(finding)}"
 
 
-def summary(rows: Mapping[str, str]) -> list[str]:
+def summary(
+    *, bot: str, node: str, macaroon: str, owners: str, files: Sequence[str], database: str
+) -> list[str]:
     """What will be written, a line each."""
-    width = max(map(len, rows)) + 2
-    return [f"  {name:<{width}}{value}" for name, value in rows.items()]
+    rows = [
+        ("Bot", bot),
+        ("Node", node),
+        ("Macaroon", macaroon),
+        ("Owner", owners),
+        *zip(("Files", *[""] * len(files)), files, strict=False),
+        ("Database", database),
+    ]
+    return [f"  {name:<10}{value}" for name, value in rows]
 
 
 def bot_of(username: str, name: str) -> str:

@@ -99,7 +99,7 @@ def setup(
     Each answer is checked at once, and nothing is written before you confirm the summary. Where
     there is no terminal, flags answer the questions, and --yes confirms.
 
-    Example: invoice-bot setup
+    Example: invoice-bot setup --config config.toml
     """
     with errors_printed():
         _end_by_exception()

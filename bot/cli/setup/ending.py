@@ -34,7 +34,7 @@ def checked(terminal: Terminal, settings: Settings, run: Run[Any]) -> bool:
 
 
 def claimed(terminal: Terminal, settings: Settings, username: str, run: Run[str]) -> None:
-    """Say how the bot gets its owner. Raises StartError where the database can't be used."""
+    """Say how somebody becomes the bot's owner. Raises StartError: the database can't be used."""
     code = "" if settings.access.owners else run(_code(settings))
     if not code:
         terminal.say(*texts.open_bot(username))

@@ -49,6 +49,7 @@ class Setup:
         self._config = given.config.absolute()
         self._folder = self._config.parent
         self._macaroon_file = self._folder / MACAROON_FILE
+        self._certificate_file = self._folder / CERTIFICATE_FILE
         self._is_written = False
 
     @property
@@ -92,7 +93,7 @@ class Setup:
         except ValidationError:
             raise Stopped(texts.BAD_OWNER, code=NEEDS_FIXING) from None
         self._check_database()
-        for file in (self._config, self._macaroon_file, self._folder / CERTIFICATE_FILE):
+        for file in (self._config, self._macaroon_file, self._certificate_file):
             check_place(file)
 
     def _check_database(self) -> None:
@@ -125,15 +126,16 @@ class Setup:
         self._terminal.say(
             *texts.SUMMARY_HEAD,
             *texts.summary(
-                {
-                    "Bot": texts.bot_of(plan.bot.username, plan.bot.name),
-                    "Node": texts.node_of(alias, node.host, network),
-                    "Macaroon": texts.GIVEN if macaroon.content else texts.BAKED_LATER,
-                    "Owner": texts.owners_of(self._given.owners),
-                    "Settings": self._shown(self._config),
-                    "": self._shown(self._macaroon_file, macaroon.content),
-                    "Database": str(self._database()),
-                }
+                bot=texts.bot_of(plan.bot.username, plan.bot.name),
+                node=texts.node_of(alias, node.host, network),
+                macaroon=texts.GIVEN if macaroon.content else texts.BAKED_LATER,
+                owners=texts.owners_of(self._given.owners),
+                files=[
+                    self._shown(self._config),
+                    self._shown(self._macaroon_file, macaroon.content),
+                    *([] if node.pem is None else [self._shown(self._certificate_file, node.pem)]),
+                ],
+                database=texts.file_of(self._database(), None),
             ),
             "",
         )
@@ -149,7 +151,7 @@ class Setup:
         """The settings last: without them nothing of it is in use."""
         files = {self._macaroon_file: macaroon}
         if plan.node.pem is not None:
-            files[self._folder / CERTIFICATE_FILE] = plan.node.pem
+            files[self._certificate_file] = plan.node.pem
         files[self._config] = self._settings(plan, macaroon).encode()
         beside.refuse_link(self._database())
         write_all(files)
