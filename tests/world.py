@@ -161,6 +161,7 @@ class World:
     def config(self, database: str = "bot.db") -> Path:
         """Write the settings to a file."""
         settings = self.settings()
+        owners = ", ".join(map(str, sorted(settings.access.owners)))
         ids = ", ".join(map(str, sorted(settings.access.users)))
         chats = ", ".join(map(str, sorted(settings.access.chats)))
         file = self.folder / f"{database}.toml"
@@ -176,7 +177,7 @@ class World:
             [invoices]
             expiry = "{settings.invoices.expiry_s}s"
             [access]
-            owners = [{self.owner.id}]
+            owners = [{owners}]
             users = [{ids}]
             chats = [{chats}]
             [limits]

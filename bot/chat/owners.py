@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from bot import texts
+from bot.access import Access
 from bot.chat.chats import Chats, Say
 from bot.core.notices import Kind, Notice
 
@@ -29,13 +30,23 @@ COLLECTED_S = 3600.0
 class OwnerChats:
     """The owners' private chats: `bot.core.notices.Owners`."""
 
-    def __init__(self, chats: Chats, owners: Collection[int], *, of_payments: bool) -> None:
+    def __init__(self, chats: Chats, access: Access, *, of_payments: bool) -> None:
         """`of_payments`: whether they hear of each payment."""
         self._chats = chats
-        self.chat_ids = owners
-        self.of_payments = tuple(sorted(owners)) if of_payments else ()
+        self._access = access
+        self._of_payments = of_payments
         self._notified: set[Kind] = set()
         self._collected: dict[Kind, Notice | None] = {}  # since the last one, in one
+
+    @property
+    def chat_ids(self) -> Collection[int]:
+        """Their private chats, by Telegram's ids."""
+        return self._access.owners
+
+    @property
+    def of_payments(self) -> Sequence[int]:
+        """Those of them who hear of each payment, in a fixed order."""
+        return sorted(self._access.owners) if self._of_payments else ()
 
     def notify(self, notice: Notice) -> None:
         """Tell each owner, best effort; returns at once."""

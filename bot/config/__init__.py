@@ -14,6 +14,7 @@ from bot.config.settings import (
     NoticesSettings,
     Settings,
     TelegramSettings,
+    changed_sections,
 )
 from bot.config.sources import DEFAULT_FILE, ENV_PREFIX, EXAMPLE_FILE, KEYS, load
 from bot.config.values import DAY_S, MAX_EXPIRY_S, MAX_PAYEE, MAX_SATS, MIN_PATIENCE_S, Rate
@@ -38,5 +39,6 @@ __all__ = [
     "Rate",
     "Settings",
     "TelegramSettings",
+    "changed_sections",
     "load",
 ]

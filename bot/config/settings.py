@@ -210,3 +210,8 @@ class Settings(_Section):
     def secret_files(self) -> Mapping[str, Path]:
         """The files that secrets were read from, by their key; "" is the settings' own file."""
         return self._secret_files
+
+
+def changed_sections(before: Settings, after: Settings) -> list[str]:
+    """The names of the sections that are not the same in both."""
+    return [name for name in Settings.model_fields if getattr(before, name) != getattr(after, name)]

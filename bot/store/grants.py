@@ -82,6 +82,5 @@ class Grants(Noun):
         for table, subject_id in ((grants, _g.subject_id), (knocks, _k.person_id)):
             name = sa.func.lower(table.c.username)
             statement = sa.select(subject_id, table.c.name).where(name == wanted)
-            for number, shown in self._connection.execute(statement):
-                found[number] = shown
+            found |= {row[0]: row[1] for row in self._connection.execute(statement)}
         return [*found.items()]

@@ -10,6 +10,7 @@ from bot.store.bots import Bots
 from bot.store.chats import Chats
 from bot.store.grants import Grants
 from bot.store.invoices import Invoices
+from bot.store.knocks import Knocks
 from bot.store.memory import Memory
 from bot.store.nodes import Nodes
 
@@ -22,7 +23,8 @@ class Tx:
         self.nodes = Nodes(connection, self.invoices)
         self.agenda = Agenda(connection)
         self.chats = Chats(connection)
-        self.bots = Bots(connection, self.chats)
+        self.knocks = Knocks(connection)
+        self.bots = Bots(connection, self.chats, self.knocks)
         self.memory = Memory(connection)
         self.boards = Boards(connection, self.invoices)
         self.grants = Grants(connection)

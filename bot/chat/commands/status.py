@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -10,8 +10,9 @@ from telegram import Message
 from telegram.ext import CommandHandler, filters
 
 from bot import texts
+from bot.access import Access
 from bot.chat import messages
-from bot.chat.admission import Admission
+from bot.chat.admission import Admission, FromOwner
 from bot.chat.replies import NODE_WITHIN_S, AskNode, Replies, Reply, reply
 from bot.chat.updates import PtbApplication
 from bot.core.answers import NodeStatus
@@ -35,7 +36,7 @@ class Status:
         self,
         *,
         node: Node,
-        owners: Collection[int],
+        access: Access,
         admission: Admission,
         replies: Replies,
         macaroon: Callable[[float], Iterable[Finding]],
@@ -43,7 +44,7 @@ class Status:
         within_s: float = NODE_WITHIN_S,
     ) -> None:
         self._node = node
-        self._owners = owners
+        self._access = access
         self._admission = admission
         self._replies = replies
         self._macaroon = macaroon
@@ -52,7 +53,7 @@ class Status:
 
     def register(self, application: PtbApplication) -> None:
         """Who handles what. Of anybody else it is no command that the bot knows."""
-        of_owners = messages.ADDRESSED & filters.ChatType.PRIVATE & filters.User(self._owners)
+        of_owners = messages.ADDRESSED & filters.ChatType.PRIVATE & FromOwner(self._access)
         status = self._replies.to_message(self.status)
         application.add_handler(CommandHandler("status", status, filters=of_owners))
 

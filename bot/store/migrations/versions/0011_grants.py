@@ -1,4 +1,4 @@
-"""Who was let in from the chat, the code by which somebody claims the bot, and who asks to be in."""
+"""Who was let in from the chat, the code that claims the bot, and who asks to be let in."""
 
 import sqlalchemy as sa
 from alembic import op
