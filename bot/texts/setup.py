@@ -410,6 +410,11 @@ def file_of(path: Path, backup: Path | None) -> str:
 # the end
 
 
+def replaced(root_key_id: str) -> str:
+    """A macaroon of the bot's that was there before."""
+    return f"To revoke the macaroon of before:\n{_INDENT}{revoke(root_key_id)}"
+
+
 def written(paths: Sequence[Path]) -> str:
     """Once they are there."""
     return f"✓ Written, readable by this user only: {', '.join(_path(each.name) for each in paths)}"
@@ -441,11 +446,13 @@ def open_bot(username: str) -> tuple[str, ...]:
 
 
 def unit(command: str) -> tuple[str, ...]:
-    """How it is kept running."""
+    """How it is kept running; `command` prints the unit."""
     return (
-        "To keep the bot running, as a systemd service:",
+        "To run the bot as a systemd service, instead of in this terminal:",
         "",
-        f"{_INDENT}{command}",
+        f"{_INDENT}{command} \\",
+        f"{_INDENT}    | sudo tee /etc/systemd/system/invoice-bot.service",
+        f"{_INDENT}sudo systemctl enable --now invoice-bot",
         "",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import fcntl
 import os
 import pty
@@ -11,12 +12,19 @@ import re
 import struct
 import sys
 import termios
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 LIMIT_S = 30.0
 ROOT = Path(__file__).parent.parent.parent
 CTRL_C, CTRL_D = "\x03", "\x04"
+
+
+def as_anybody() -> None:
+    """Root may read and write what is closed to it: the process that is begun gives that up."""
+    drop_from_bounding_set, override, read_search = 24, 1, 2  # as the kernel numbers them
+    for right in (override, read_search):
+        ctypes.CDLL(None).prctl(drop_from_bounding_set, right, 0, 0, 0)
 
 
 class Person:
@@ -77,21 +85,33 @@ class Person:
 
 @contextlib.asynccontextmanager
 async def at_terminal(
-    *arguments: str, cwd: Path, env: dict[str, str], columns: int = 80
+    *arguments: str,
+    cwd: Path,
+    env: dict[str, str],
+    columns: int = 80,
+    program: Sequence[str] = ("-m", "bot"),
+    prepare: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[Person]:
-    """Run `invoice-bot` with these arguments at a terminal of its own."""
+    """Run `invoice-bot`, or another `program`, with these arguments at a terminal of its own.
+
+    `prepare` runs in the process before it begins.
+    """
+
+    def begin() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # its own: so that Ctrl-C reaches it
+        prepare()
+
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", *arguments),
+        *(sys.executable, *program, *arguments),
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", **env},
         cwd=cwd,
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
-        # its own: so that Ctrl-C reaches it
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=begin,
     )
     os.close(theirs)
     try:

@@ -26,7 +26,7 @@ from tests.cli.owner import (
     WRITE_ASKED,
     NewOwner,
 )
-from tests.cli.person import CTRL_C, CTRL_D, Person, plain
+from tests.cli.person import CTRL_C, CTRL_D, Person, as_anybody, at_terminal, plain
 from tests.world import NAME, TOKEN
 
 #: What setup says of a node that is in order.
@@ -191,6 +191,75 @@ async def test_a_rest_port_is_said_to_be_one(owner: NewOwner) -> None:
         said = plain(await person.reads(NODE_ASKED))
         assert "looks like LND's REST port" in said
         assert "gRPC is port 10009" in said
+
+
+# several nodes on one machine
+
+#: The program, with two boxes in the home of its user: one is open to its containers only.
+TWO_BOXES = """
+from bot.node import discovery
+from bot.node.boxes import BOXES, Box
+discovery.BOXES = (BOXES[0], Box("Closed box", "~/closed", address=""))
+from bot.__main__ import main
+main()
+"""
+
+
+async def test_of_several_nodes_one_is_chosen_by_its_number(owner: NewOwner) -> None:
+    owner.has_lnd()
+    owner.lnd.rename(owner.home / "closed")
+    owner.has_lnd()
+    program = ("-c", TWO_BOXES)
+    async with at_terminal("setup", cwd=owner.folder, env=owner.env, program=program) as person:
+        await person.answers(TOKEN_ASKED, TOKEN)
+        said = await person.answers("Which one? [1-3] ", "4")
+        assert f"1  LND at {owner.world.node.address}" in said
+        assert "2  Closed box reached by its own containers only" in said
+        assert "3  Another one" in said
+        await person.answers("Which one? [1-3] ", "x")
+        await person.answers("Which one? [1-3] ", "1")
+        assert str(owner.lnd) in await person.answers(USE_ASKED)
+
+
+async def test_a_node_that_only_its_containers_reach_is_asked_for_with_its_certificate(
+    owner: NewOwner,
+) -> None:
+    owner.has_lnd()
+    owner.lnd.rename(owner.home / "closed")
+    program = ("-c", TWO_BOXES)
+    async with at_terminal(
+        "setup", "--no-start", cwd=owner.folder, env=owner.env, program=program
+    ) as person:
+        await person.answers(TOKEN_ASKED, TOKEN)
+        said = await person.answers(NODE_ASKED, owner.world.node.address)
+        assert "Closed box reached by its own containers only" in said
+        asked = await person.answers(CERTIFICATE_ASKED)
+        assert f"[{owner.home}/closed/tls.cert]" in asked
+        await person.answers(BAKE_ASKED)
+        await person.answers(WRITE_ASKED)
+        assert await person.ends() == 0
+    assert owner.settings().lnd.tls_cert == owner.home / "closed/tls.cert"
+
+
+async def test_a_certificate_that_this_user_cannot_read_is_named(owner: NewOwner) -> None:
+    owner.has_lnd()
+    (owner.lnd / "tls.cert").chmod(0)
+    async with at_terminal("setup", cwd=owner.folder, env=owner.env, prepare=as_anybody) as person:
+        await person.answers(TOKEN_ASKED, TOKEN)
+        said = await person.reads(NODE_ASKED)
+        assert f"LND's files are in {owner.lnd}, but this user can't read them." in said
+        assert "No LND was found" not in said
+
+
+async def test_an_admin_macaroon_that_this_user_cannot_read_is_named(owner: NewOwner) -> None:
+    admin = owner.has_lnd()
+    admin.chmod(0)
+    async with at_terminal("setup", cwd=owner.folder, env=owner.env, prepare=as_anybody) as person:
+        await person.answers(TOKEN_ASKED, TOKEN)
+        await person.answers(USE_ASKED)
+        said = await person.reads(MACAROON_ASKED)
+        assert f"This user can't read {admin}" in said
+        assert "lncli bakemacaroon" in said
 
 
 # macaroons

@@ -124,6 +124,9 @@ def setup(
             starts=start,
         )
         logs.redact(given.token)
+        proxies = [value for name, value in os.environ.items() if name.upper().endswith("_PROXY")]
+        for address in (given.api_url, given.node, given.proxy, *proxies):
+            logs.redact_address(address)
         _whole(given)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shlex
 import sys
@@ -56,8 +57,8 @@ async def _code(settings: Settings) -> str:
 
 
 def kept_running(terminal: Terminal, config: Path) -> None:
-    """Where the machine has systemd, the command that prints a unit."""
-    if _SYSTEMD.is_dir():
+    """Where the machine has systemd, the commands that make a service of the bot."""
+    if _SYSTEMD.is_dir() and importlib.util.find_spec("bot.cli.unit") is not None:
         terminal.say(*texts.unit(shlex.join([*program(), "unit", "--config", str(config)])))
 
 

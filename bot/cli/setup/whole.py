@@ -13,7 +13,7 @@ from bot.cli.common import NEEDS_FIXING, settings_of
 from bot.cli.setup import ending
 from bot.cli.setup.given import Given
 from bot.cli.setup.macaroon import ChosenMacaroon, MacaroonStep
-from bot.cli.setup.node import ChosenNode, choose_node
+from bot.cli.setup.node import ChosenNode, choose_node, read_macaroon_file
 from bot.cli.setup.terminal import Stopped, Terminal
 from bot.cli.setup.token import ChosenBot, choose_bot
 from bot.cli.setup.writing import backup_of, changes, check_place, write_all
@@ -30,6 +30,10 @@ from bot.texts.new_settings import settings_file
 MACAROON_FILE = "bot.macaroon"
 #: LND's certificate, where it is in no file of LND's.
 CERTIFICATE_FILE = "lnd.cert"
+
+
+#: The root key's number of the macaroons that LND itself makes: it cannot be deleted.
+LND_OWN = "0"
 
 
 @dataclass(frozen=True)
@@ -153,10 +157,13 @@ class Setup:
         if plan.node.pem is not None:
             files[self._certificate_file] = plan.node.pem
         files[self._config] = self._settings(plan, macaroon).encode()
+        before = _number(self._macaroon_file)
         beside.refuse_link(self._database())
         write_all(files)
         self._is_written = True
         self._terminal.say(texts.written(list(files)))
+        if before not in ("", LND_OWN, root_key_id(macaroon)):
+            self._terminal.say(texts.replaced(before))
 
     def _settings(self, plan: _Plan, macaroon: bytes) -> str:
         telegram, node = plan.bot.settings, plan.node
@@ -190,3 +197,11 @@ class Setup:
         ending.kept_running(self._terminal, self._config)
         starts = self._given.starts
         ending.started(self._terminal, self._config, starts=starts, is_fine=is_fine)
+
+
+def _number(macaroon: Path) -> str:
+    """The root key's number of a macaroon file; "" where there is none, or something else."""
+    try:
+        return root_key_id(read_macaroon_file(macaroon))
+    except (OSError, ValueError):
+        return ""
