@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 
 from bot.config import EXAMPLE_FILE
+from bot.core.text import spelled
 from bot.texts.setup import revoke
 
 _HEAD = f"""\
@@ -34,7 +35,7 @@ def settings_file(
         [
             _HEAD,
             "[telegram]",
-            f"# Of @{username}. Anyone with the token controls the bot: keep it secret.",
+            f"# Of @{spelled(username)}. Anyone with the token controls the bot: keep it secret.",
             _key("token_file", token_file) if token_file else _key("token", token),
             *(["", "# The Bot API server.", _key("api_url", api_url)] if api_url else []),
             "",

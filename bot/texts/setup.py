@@ -387,7 +387,7 @@ def summary(
 
 def bot_of(username: str, name: str) -> str:
     """The bot, as Telegram knows it."""
-    return f"@{username} ({clean_name(name)})"
+    return f"@{_path(username)} ({clean_name(name)})"
 
 
 def node_of(alias: str, host: str, network: str) -> str:
@@ -435,14 +435,14 @@ def claim(link: str) -> tuple[str, ...]:
         "Once the bot runs, open this link in Telegram and press Start. That makes you the",
         "bot's owner. The link works once: keep it to yourself.",
         "",
-        f"{_INDENT}{link}",
+        f"{_INDENT}{_path(link)}",
         "",
     )
 
 
 def open_bot(username: str) -> tuple[str, ...]:
     """Where the owners are known already."""
-    return (f"Once the bot runs, open https://t.me/{username} and press Start.", "")
+    return (f"Once the bot runs, open https://t.me/{_path(username)} and press Start.", "")
 
 
 def unit(command: str) -> tuple[str, ...]:

@@ -52,6 +52,11 @@ def test_whatever_was_answered_is_read_again_as_it_was(host: str, path: str, tok
     assert read["access"] == {"owners": [7, 5]}
 
 
+@given(TEXT)
+def test_no_name_of_a_bot_adds_a_line_to_the_settings(username: str) -> None:
+    assert tomllib.loads(written(username=username)) == tomllib.loads(written())
+
+
 def test_every_key_is_one_of_the_example_and_optional_ones_are_left_out() -> None:
     full = written(api_url="http://x", proxy="http://x:1", token_file="t")
     for text in (written(), full):
@@ -112,7 +117,9 @@ def test_what_others_said_turns_and_hides_no_line() -> None:
     lines = [
         setup.token_refused(finding),
         setup.node_of(evil, "127.0.0.1:1", evil),
-        setup.bot_of("x_bot", evil),
+        setup.bot_of(evil, evil),
+        *setup.claim(f"https://t.me/{evil}?start=x"),
+        *setup.open_bot(evil),
         *setup.facts([fine(About.NODE, Kind.IDENTITY, alias=evil, version=evil, network=evil)]),
         setup.node_refused(errors.NodeOdd(detail=evil), "127.0.0.1:1"),
         setup.file_of(Path(evil), Path(evil)),
