@@ -38,8 +38,8 @@ LINES: list[tuple[Problem, str]] = [
     (
         Problem(Kind.CONFIG_MISSING, "/etc/other.toml"),
         (
-            "/etc/other.toml: no such file. Run invoice-bot setup, or copy config.example.toml to it "
-            "and fill it in."
+            "/etc/other.toml: no such file. Run invoice-bot setup, or copy config.example.toml to "
+            "it and fill it in."
         ),
     ),
     (
