@@ -425,8 +425,8 @@ class _Run:
         await self._parts.hands.run()
 
     async def _show_knocks(self) -> None:
-        """Who asks to be let in, once no other bot's messages are taken for this one's."""
-        await self._may_send.wait()
+        """Who asks to be let in, once Telegram has said who this bot is: texts name it."""
+        await self._is_serving.wait()
         await self._parts.knock_chats.run()
 
     async def _follow_access(self) -> None:
@@ -480,7 +480,10 @@ class _Run:
 
     async def _check(self) -> None:
         """The findings of `check`, for the log."""
-        for finding in await diagnose(self._settings, clock=self._host_clock, in_use=True):
+        granted = self._parts.access.now.granted
+        for finding in await diagnose(
+            self._settings, clock=self._host_clock, in_use=True, granted=granted
+        ):
             write = log.info if finding.mark is Mark.FINE else log.warning
             action = texts.cure(finding)
             write("check: " + texts.found(finding), **({"cure": action} if action else {}))

@@ -47,7 +47,7 @@ def is_owned(tx: Tx) -> bool:
 
 
 def void_code(tx: Tx) -> None:
-    """No link claims the bot, also not once its owner is gone."""
+    """No link claims the bot, also not once the owner is gone."""
     if tx.grants.code():
         tx.grants.set_code("")
 

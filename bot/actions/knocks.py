@@ -64,7 +64,7 @@ class Knocks:
         self.rung = asyncio.Event()
 
     async def knock(self, asker: Asker, place: Place, hint: Hint) -> tuple[Knocking, bool]:
-        """This person may not ask for invoices there, and wants to; whether `hint` can be said."""
+        """This person is not let in there, and wants to be; whether `hint` can be said."""
         asked = Knock(
             id=0,
             handle=secrets.token_urlsafe(HANDLE_BYTES),

@@ -69,12 +69,13 @@ class KnockChats:
                     await self._knocks.rung.wait()
 
     async def _show_all(self) -> bool:
-        """Each reader's, one after the other; whether nothing is left to do."""
-        by_reader: dict[int, list[Due]] = defaultdict(list)
+        """Each chat's, one after the other; whether nothing is left to do."""
+        by_chat: dict[int, list[Due]] = defaultdict(list)
         try:
             for each in await self._knocks.due():
-                by_reader[each.reader_id].append(each)
-            done = await asyncio.gather(*map(self._show_in_order, by_reader.values()))
+                is_asker = each.reader_id == ASKER
+                by_chat[each.knock.chat_id if is_asker else each.reader_id].append(each)
+            done = await asyncio.gather(*map(self._show_in_order, by_chat.values()))
         except StoreUnavailable:
             return False
         return all(done)
@@ -86,6 +87,9 @@ class KnockChats:
             except ChatError as error:
                 log.info("knock not shown yet", reason=type(error).__name__, detail=error.detail)
                 return False
+            except Exception:  # it stops nothing else, and /who has it all the same
+                log.exception("knock can't be shown", reader=each.reader_id)
+                number = each.message_id
             await self._knocks.shown(each, number)
         return True
 

@@ -36,7 +36,7 @@ class Menus:
         await self._set(texts.GROUP_COMMANDS, BotCommandScopeAllGroupChats())
 
     async def set_owners(self, now: float) -> None:
-        """The owners'; those who are none any more get everybody's back."""
+        """The owners'; former owners get everybody's back."""
         owners = self._access.owners
         known = await self._store.do(_known)
         for owner in sorted(owners):

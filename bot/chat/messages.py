@@ -62,7 +62,7 @@ ASKS = NEW & _Asks()
 EDITED = filters.UpdateType.EDITED_MESSAGE & _Asks()
 EDITED_TEXTS = EDITED & filters.TEXT & ~filters.COMMAND
 #: What nobody wrote here just now: edited, or forwarded.
-NOT_ANEW = EDITED | (NEW & _Forwarded())
+NOT_NEW = EDITED | (NEW & _Forwarded())
 #: New messages that somebody wrote here as a channel: nobody knows who asks.
 AS_CHANNEL = NEW & _AsChannel()
 #: Of those that ask the commands that are meant for this bot for sure.

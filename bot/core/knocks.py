@@ -108,7 +108,7 @@ class Answering(StrEnum):
 
     DONE = "done"
     ALREADY = "already"  # somebody has answered it
-    GONE = "gone"  # nobody knows it any more
+    GONE = "gone"  # nobody knows it now
     NOT_OWNER = "not owner"
 
 

@@ -8,7 +8,7 @@ from bot.core.grants import Allowing, Claiming, Denying, Role
 from bot.core.guests import Guest, Guests
 from bot.core.knocks import Knock
 from bot.core.text import MAX_TEXT, length, spelled
-from bot.texts.knocks import person
+from bot.texts.knocks import OWNERS_ONLY, person
 from bot.texts.phrases import escape, name
 
 #: The menu of an owner's private chat, beside what everybody has.
@@ -18,15 +18,14 @@ OWNER_COMMANDS = (
     ("deny", "remove someone: /deny 123456789"),
     ("status", "how the node is"),
 )
-OWNERS_ONLY = "Only the bot's owner can do that."
 OWNERS_AS_THEMSELVES = "Only the bot's owner can do that, and not as a group or a channel."
-OWNERS_ANEW = "Only the bot's owner can do that, in a new message of their own."
+OWNERS_NEW = "Only the bot's owner can do that, in a new message of their own."
 WHO_IN_PRIVATE = "I show that in private only. Write /who to me there."
 BEFORE_BUTTON, AFTER_BUTTON = "‹", "›"
 ALLOW_HOW = (
     "To let someone in, reply to their message with /allow, or write their id: "
     "<code>/allow 123456789</code>. In a group, <code>/allow</code> alone lets the group in. "
-    "<code>/allow owner 123456789</code> adds an owner."
+    "<code>/allow owner 123456789</code> makes someone a bot owner like you."
 )
 DENY_HOW = (
     "To remove someone, reply to their message with /deny, or write their id: "
@@ -39,11 +38,11 @@ NOT_KNOWN = (
 KNOWN_TWICE = "More than one person has used that user name. Please use their id: see /who."
 NO_PERSON = "That is no person. Reply to a message that someone wrote as themselves."
 NEW_OWNER = (
-    "You own this bot now, beside its other owners. To see who can ask for invoices, write /who."
+    "You own this bot now, together with others. To see who can ask for invoices, write /who."
 )
 
 _CLAIMING: Mapping[Claiming, str] = {
-    Claiming.OWNED: "This link no longer works: the bot already has an owner.",
+    Claiming.OWNED: "This link no longer works: someone owns the bot already.",
     Claiming.WRONG: (
         "This link does not work. Open the one that the bot printed when it started: "
         "it is in the terminal or in the log."
@@ -89,13 +88,21 @@ def allowing(came_of_it: Allowing, subject_id: int, subject_name: str, role: Rol
     if came_of_it is Allowing.NOT_OWNER:
         return OWNERS_ONLY
     who = _subject(subject_id, subject_name)
-    if role is Role.OWNER:
-        already = " already" if came_of_it is Allowing.ALREADY else " now"
-        return f"{who} is an owner{already}, and can do all that you can."
-    if role is Role.CHAT:
-        whole = f"Anyone in {who}"
-        return f"{whole} can {_already(came_of_it)}ask for invoices{_now(came_of_it)} there."
-    return f"{who} can {_already(came_of_it)}ask for invoices{_now(came_of_it)}."
+    if came_of_it is Allowing.ALREADY:
+        return f"Nothing changed: {_CAN_ALREADY[role].format(who=who)}"
+    return f"Done: {_CAN_NOW[role].format(who=who)}"
+
+
+_CAN_NOW: Mapping[Role, str] = {
+    Role.OWNER: "{who} now owns this bot, and can do all that you can.",
+    Role.USER: "{who} can ask for invoices now.",
+    Role.CHAT: "anyone in {who} can ask for invoices there now.",
+}
+_CAN_ALREADY: Mapping[Role, str] = {
+    Role.OWNER: "{who} already owns this bot.",
+    Role.USER: "{who} can already ask for invoices.",
+    Role.CHAT: "anyone in {who} can already ask for invoices there.",
+}
 
 
 def denying(came_of_it: Denying, subject_id: int, subject_name: str, key: str) -> str:
@@ -105,21 +112,21 @@ def denying(came_of_it: Denying, subject_id: int, subject_name: str, key: str) -
         case Denying.NOT_OWNER:
             return OWNERS_ONLY
         case Denying.YOURSELF:
-            return "You can't remove yourself. Another owner can."
+            return "You can't remove yourself. Another of the bot's owners can."
         case Denying.IN_FILE:
             return (
-                f"{who} is listed in <code>{key}</code> of the settings. "
+                f"Not removed: {who} is listed in <code>{key}</code> of the settings. "
                 "Remove the id there, then reload or restart the bot."
             )
         case Denying.NOT_THERE:
-            return f"{who} is not on the list. To see who is, write /who."
+            return f"Nothing changed: {who} is not on the list. To see who is, write /who."
     if subject_id < 0:
         return (
-            f"{who} can no longer ask for invoices. I stay there, so that the cards of open "
-            "invoices stay right. Remove me from the group if you don't need them."
+            f"Done: in {who} people can no longer ask for invoices. I stay there, so that the "
+            "cards of open invoices stay right. Remove me if you don't need them."
         )
     return (
-        f"{who} can no longer ask for invoices, except in groups that are let in. "
+        f"Done: {who} can no longer ask for invoices, except in groups that are let in. "
         "Open invoices stay open."
     )
 
@@ -182,11 +189,3 @@ def _asked(asked: Knock) -> str:
 def _subject(subject_id: int, subject_name: str) -> str:
     what = "group" if subject_id < 0 else "person"
     return f"{name(subject_name) or f'The {what}'} (id <code>{subject_id}</code>)"
-
-
-def _already(came_of_it: Allowing) -> str:
-    return "already " if came_of_it is Allowing.ALREADY else ""
-
-
-def _now(came_of_it: Allowing) -> str:
-    return "" if came_of_it is Allowing.ALREADY else " now"

@@ -11,9 +11,10 @@ from bot.core.knocks import Answering, Knock, KnockState
 from bot.core.text import spelled
 from bot.texts.phrases import escape, name, quoted
 
+OWNERS_ONLY = "Only the bot's owner can do that."
 ALLOW_GROUP_BUTTON = "Allow this group"
 REFUSE_BUTTON = "No"
-#: To somebody who may not ask for invoices, once the bot's owners can answer.
+#: To somebody who is not let in, once the bot's owners can answer.
 ASKED_OWNER = "I only make invoices for people my owner has let in. I've asked my owner."
 #: The same in a group that they added the bot to.
 UNINVITED_ASKED = "I'll leave this group in a day, unless my owner lets it in. I've asked my owner."
@@ -21,15 +22,15 @@ _MORE = "More people ask to be let in today than I show one by one. To see them,
 
 _ANSWERED: Mapping[KnockState, str] = {
     KnockState.OPEN: "",
-    KnockState.ALLOWED: "{who} let them in.",
-    KnockState.GROUP_ALLOWED: "{who} let the group in.",
-    KnockState.REFUSED: "{who} said no.",
+    KnockState.ALLOWED: "Let in by {who}.",
+    KnockState.GROUP_ALLOWED: "The group was let in by {who}.",
+    KnockState.REFUSED: "Refused by {who}.",
 }
 _ANSWERING: Mapping[Answering, str] = {
     Answering.DONE: "Done.",
     Answering.ALREADY: "This has been answered already.",
     Answering.GONE: "I no longer keep this request. To let someone in, write /allow and their id.",
-    Answering.NOT_OWNER: "Only the bot's owner can do that.",
+    Answering.NOT_OWNER: OWNERS_ONLY,
 }
 
 
@@ -40,10 +41,10 @@ def knock(asked: Knock) -> str:
     group = f" in <b>{name(asked.chat_title) or 'a group'}</b>" if asked.in_group else ""
     if asked.is_group:
         title = name(asked.chat_title) or "a group"
-        first = f"An admin asks to let the group <b>{title}</b> in (id {_code(asked.chat_id)})."
+        first = f"👋 An admin asks to let the group <b>{title}</b> in (id {_code(asked.chat_id)})."
     else:
-        first = f"{person(asked)}{group} asks to be let in."
-    answered = _ANSWERED[asked.state].format(who=name(asked.answered_by) or "An owner")
+        first = f"👋 {person(asked)}{group} asks to be let in."
+    answered = _ANSWERED[asked.state].format(who=name(asked.answered_by) or "someone")
     return f"{first}\n{answered}" if answered else first
 
 

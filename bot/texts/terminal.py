@@ -243,6 +243,7 @@ _BESIDE_LNDCONNECT = {
 #: The same where none is pinned: the setting is empty, so that nothing can be copied there.
 _UNPINNED = {"put_certificate": "set lnd.tls_cert to a copy of LND's tls.cert"}
 
+_OWN = "open the link that the bot prints when it starts, or add your id to access.owners"
 _BAKE = "bake one that fits and {put_macaroon}: {bake}"
 _NEW_CERTIFICATE = "restart LND, which creates a new one, and {put_new_certificate}"
 _LATER_CERTIFICATE = f"once it has expired, {_NEW_CERTIFICATE}"
@@ -347,12 +348,10 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
         "anyone can ask for invoices (access.open)",
         "unless you want that, list people in [access] and set open = false",
     ),
-    Kind.CLOSED_TO_EVERYONE: Reason(
-        "nobody can ask for invoices", "send /id to the bot and add the number to access.owners"
-    ),
+    Kind.CLOSED_TO_EVERYONE: Reason("nobody can ask for invoices", _OWN),
     Kind.NO_OWNERS: Reason(
         "there are no owners, so nobody is notified when something needs fixing",
-        "send /id to the bot and add the number to access.owners",
+        _OWN,
     ),
     # the files
     Kind.SYSTEM_AUTHORITIES: Reason("checked against the system's certificate authorities"),

@@ -311,7 +311,7 @@ async def test_an_edited_or_forwarded_command_changes_nothing_also_of_an_owner(
             before = len(room.ours(chat))
             room.telegram.forward(message, chat, person)
         await room.handled()
-        assert (await room.said(chat, before + 1))[before] == texts.OWNERS_ANEW
+        assert (await room.said(chat, before + 1))[before] == texts.OWNERS_NEW
     assert await roles(room) == {}
 
 

@@ -24,7 +24,9 @@ from bot.core.amounts import Problem
 from bot.core.answers import NodeInfo, NodeStatus
 from bot.core.board import Board, BoardKind, BoardState, Seat
 from bot.core.failure import Failure
+from bot.core.grants import Allowing, Denying, Role
 from bot.core.invoice import Audience, Face, Invoice, PartKind, State
+from bot.core.knocks import KnockState
 from bot.core.lookalikes import is_sign
 from bot.core.notices import Kind as Occasion
 from bot.core.notices import Notice
@@ -39,7 +41,7 @@ from bot.texts import terminal
 from tests.bills import board
 from tests.core.test_lookalikes import SIGNS
 from tests.texts.reading import FACES, invoice, parsed
-from tests.texts.test_texts_forgery import printed
+from tests.texts.test_texts_forgery import guests, knock, printed
 
 NAME = "Zebedee"
 Make = Callable[[str], str]
@@ -315,6 +317,22 @@ MADE: dict[str, Make] = {
     "card, gift question": lambda o: plain(
         texts.card(row(Face.QUESTION, o, part_kind=PartKind.GIFT, board_id=1), Face.QUESTION).html
     ),
+    # who is let in
+    **of_each("knock", KnockState, lambda state, o: plain(texts.knock(knock(o, state)))),
+    "knock of a group": lambda o: plain(
+        texts.knock(replace(knock(o, KnockState.OPEN), person_id=-5, username=o))
+    ),
+    "allow_button": lambda o: texts.allow_button(knock(o, KnockState.OPEN)),
+    **of_each(
+        "let_in",
+        [KnockState.ALLOWED, KnockState.GROUP_ALLOWED],
+        lambda state, o: plain(texts.let_in(knock(o, state), o)),
+    ),
+    **of_each("allowing", Allowing, lambda came, o: plain(texts.allowing(came, 7, o, Role.USER))),
+    **of_each(
+        "denying", Denying, lambda came, o: plain(texts.denying(came, -7, o, "access.chats"))
+    ),
+    "who": lambda o: plain(texts.who(guests(o))[0]),
     # replies
     "help_private": lambda o: plain(texts.help_private(o)),
     "help_group": lambda o: plain(texts.help_group(o)),
@@ -331,6 +349,10 @@ NO_PART = {
     "stranger",
     "unclaimed",
     "uninvited",
+    "answering",
+    "claim_link",
+    "claiming",
+    "help_owner",
     "Card",
     "Reason",
     # of a board

@@ -10,6 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from telegram import (
     CallbackQuery,
@@ -17,6 +18,7 @@ from telegram import (
     InlineKeyboardMarkup,
     Message,
     MessageOriginUser,
+    Update,
     User,
 )
 from telegram.ext import CallbackQueryHandler, CommandHandler
@@ -74,21 +76,25 @@ class GrantCommands:
     def register(self, application: PtbApplication) -> None:
         """Who handles what."""
         to_message = self._replies.to_message
-        for name, handle in (("allow", self.allow), ("deny", self.deny), ("who", self.who)):
-            of_owners = to_message(partial(self._if_owner, handle))
-            application.add_handler(CommandHandler(name, of_owners, filters=messages.ASKS))
-        application.add_handler(
-            CommandHandler(["allow", "deny", "who"], self._refuse_old, filters=messages.NOT_ANEW)
+        allow, deny, who = (
+            to_message(partial(self._if_owner, handle))
+            for handle in (self.allow, self.deny, self.who)
         )
-        pressed = self._replies.to_press(self.pressed)
-        application.add_handler(CallbackQueryHandler(pressed, pattern=f"^{PAGE}:"))
+        old, pressed = self._refuse_old, self._replies.to_press(self.pressed)
+        for handler in (
+            CommandHandler("allow", allow, filters=messages.ASKS),
+            CommandHandler("deny", deny, filters=messages.ASKS),
+            CommandHandler("who", who, filters=messages.ASKS),
+            CommandHandler(["allow", "deny", "who"], old, filters=messages.NOT_NEW),
+            CallbackQueryHandler(pressed, pattern=f"^{PAGE}:"),
+        ):
+            application.add_handler(handler)
 
-    async def _refuse_old(self, update: object, _context: object = None) -> None:
+    async def _refuse_old(self, update: Update, _context: Any) -> None:
         """An edited or forwarded command changes nothing, whoever wrote it."""
-        message = getattr(update, "message", None) or getattr(update, "edited_message", None)
-        if isinstance(message, Message):
-            said = await self._admission.refused(message, texts.OWNERS_ANEW)
-            self._replies.send(said)
+        message = update.message or update.edited_message
+        if message is not None:
+            self._replies.send(await self._admission.refused(message, texts.OWNERS_NEW))
 
     async def _if_owner(
         self, handle: Callable[[Message, Asker], Awaitable[Sequence[Reply]]], message: Message
