@@ -23,6 +23,7 @@ Grouped by what the reader should do::
     │   ├── PortUnusable           * choose another port
     │   ├── DemoMissing            * install the demo
     │   └── DemoNotReady             the demo's bot has not started in time
+    ├── SettingsNotWritten         * let this user write there
     ├── StoreUnavailable             wait: locked, full or unreachable; nothing was written
     ├── Refused                      tell the person who asked
     │   ├── AmountRefused          * `problem` says why
@@ -235,6 +236,13 @@ class DemoMissing(StartError):
 
 class DemoNotReady(StartError, needs_fixing=False):
     """The demo's bot did not start within `timeout_s` seconds."""
+
+
+class SettingsNotWritten(InvoiceBotError, needs_fixing=True):
+    """What the owner answered cannot be written: `problem`, at `path`, for `reason`.
+
+    `problem` is one of `bot.core.wishes.OutputProblem`.
+    """
 
 
 class StoreUnavailable(InvoiceBotError):

@@ -23,7 +23,7 @@ from bot.core.invoice import State
 from bot.core.notices import Kind, Notice
 from bot.demo.node import SimNode
 from bot.demo.telegram import SimTelegram
-from bot.node.check import BAKE, RIGHTS
+from bot.node.check import BAKE, BAKING, RIGHTS
 from bot.node.explain import explain
 from tests.rows import invoice
 from tests.texts.test_texts_errors import VALUES
@@ -463,7 +463,8 @@ def test_the_nodes_docs_name_every_call_and_what_it_needs() -> None:
     }
     del needs["GetState"]
     assert needs == {
-        right.method.rpartition("/")[2]: f"{right.entity}:{right.action}" for right in RIGHTS
+        right.method.rpartition("/")[2]: f"{right.entity}:{right.action}"
+        for right in (*RIGHTS, BAKING)
     }
 
 

@@ -235,6 +235,19 @@ class LndConnect(NamedTuple):
         return cls(host=host, certificate=pem, macaroon_hex=macaroon_hex)
 
 
+def lndconnect(host: str, macaroon_hex: str, certificate: bytes | None = None) -> str:
+    """The lndconnect:// address that `LndConnect.read` reads; `certificate` as PEM."""
+    parts = {"macaroon": bytes.fromhex(macaroon_hex)}
+    if certificate is not None:
+        parts["cert"] = ssl.PEM_cert_to_DER_cert(certificate.decode())
+    query = "&".join(f"{key}={_base64(content)}" for key, content in parts.items())
+    return f"lndconnect://{host}?{query}"
+
+
+def _base64(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+
 @contextmanager
 def _part(kind: Kind) -> Iterator[None]:
     try:

@@ -132,6 +132,24 @@ _OUTPUTS = {
     ),
 }
 
+
+def _not_written(values: Values) -> Reason:
+    problem = OutputProblem(str(values.get("problem", OutputProblem.NOT_WRITTEN)))
+    return _filled(_NOT_WRITTEN[problem], {"path": "", "reason": "", **values})
+
+
+_NOT_WRITTEN = {
+    OutputProblem.NOT_A_FILE: Reason(
+        "{path} is not a regular file.", "Move it away, or choose another file with --config."
+    ),
+    OutputProblem.FOLDER_MISSING: Reason("There is no folder {path}.", "Create it first."),
+    OutputProblem.FOLDER_READ_ONLY: Reason(
+        "This user can't write in the folder {path}.",
+        "Start setup in a folder of the bot's own, or choose one with --config.",
+    ),
+    OutputProblem.NOT_WRITTEN: Reason("{path} can't be written: {reason}.", "Nothing was changed."),
+}
+
 _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     InvoiceBotError: Reason("Something went wrong."),
     # at the start
@@ -198,6 +216,7 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     errors.ChatLimitReached: _chat_limit,
     errors.ShareLimitReached: _share_limit,
     errors.OutputRefused: _output,
+    errors.SettingsNotWritten: _not_written,
     # the node
     errors.NodeError: Reason("The Lightning node could not do that."),
     errors.NodePassing: Reason("The Lightning node can't answer right now."),

@@ -81,9 +81,13 @@ _NO_VARIABLES = "variables are not replaced; write the whole path, or ~/ for the
 _LINES: Mapping[str, str] = {
     Kind.NO_SETTINGS: (
         f"No settings found: there is no {DEFAULT_FILE} in {{folder}}, and no {ENV_PREFIX}... in "
-        f"the environment. Copy {EXAMPLE_FILE} to {DEFAULT_FILE} and fill it in."
+        f"the environment. Run invoice-bot setup, or copy {EXAMPLE_FILE} to {DEFAULT_FILE} and "
+        "fill it in."
     ),
-    Kind.CONFIG_MISSING: f"{{key}}: no such file. Copy {EXAMPLE_FILE} to it and fill it in.",
+    Kind.CONFIG_MISSING: (
+        f"{{key}}: no such file. Run invoice-bot setup, or copy {EXAMPLE_FILE} to it and fill it "
+        "in."
+    ),
     Kind.CONFIG_UNREADABLE: "{key}: can't be read: {reason}.",
     Kind.CONFIG_TOO_LARGE: "{key}: larger than 1 MiB, which no settings file is.",
     Kind.CONFIG_NO_END: "{key}: a pipe that nobody writes to, or nobody ends.",
