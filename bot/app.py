@@ -62,6 +62,7 @@ from bot.node.watch import Watch
 from bot.pauses import pause_s
 from bot.places import Places
 from bot.store import Bell, Store, Tx, beside
+from bot.supervisor import Supervisor
 
 log = logs.get(__name__)
 
@@ -70,6 +71,8 @@ STOP_S = 2.0
 #: Answers of Telegram's after which a start believes that the token is wrong.
 REJECTIONS = 3
 HEARTBEAT_S = 10.0
+#: Seconds after which a start is over though Telegram has not answered: it is waited for all day.
+READY_AT_LATEST_S = 60.0
 TIDY_S = 3600.0
 #: Rows that are removed at once, and the seconds between.
 PRUNE = 500
@@ -287,6 +290,8 @@ class _Run:
         self._parts = parts
         self._host_clock = host_clock
         self._may_send = asyncio.Event()
+        self._supervisor = Supervisor()
+        self._logged_in = asyncio.Event()
 
     async def until(self, stop: asyncio.Event) -> None:
         """Until `stop` is set."""
@@ -301,6 +306,7 @@ class _Run:
                 tasks.create_task(self._parts.watch.run())
                 tasks.create_task(self._check())
                 tasks.create_task(self._heartbeat())
+                tasks.create_task(self._report())
                 tasks.create_task(self._tidy())
         except* _Stopped:
             pass
@@ -319,6 +325,8 @@ class _Run:
                 await parts.intake.run(stop)
         finally:
             log.info("stopping")
+            self._supervisor.stopping()
+            self._supervisor.status(texts.STOPPING)
             await asyncio.gather(
                 parts.hands.stop(timeout_s=STOP_S), parts.chats.close(timeout_s=STOP_S)
             )
@@ -340,12 +348,15 @@ class _Run:
             except TelegramError as error:
                 if attempts == 1:
                     log.warning("Telegram can't be reached", detail=error.message)
+                    self._supervisor.status(texts.WAITING_FOR_TELEGRAM)
             except (AttributeError, KeyError, TypeError) as error:  # no user in its answer
                 if attempts == 1:
                     log.warning("unreadable answer from Telegram", detail=repr(error))
             else:
                 if not stop.is_set():
                     log.info("running", bot=self._parts.telegram_bot.username)
+                    self._supervisor.status(texts.running_as(self._parts.telegram_bot.username))
+                    self._logged_in.set()
                     return True
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s(attempts, longest_s=10.0)):
@@ -403,6 +414,16 @@ class _Run:
                 with contextlib.suppress(OSError, LinkInTheWay):  # then it is not healthy
                     beside.write(alive)
             await asyncio.sleep(HEARTBEAT_S)
+
+    async def _report(self) -> None:
+        """The service manager hears that the start is over, and from then on that all goes on."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(READY_AT_LATEST_S):
+                await self._logged_in.wait()
+        self._supervisor.ready()
+        while self._supervisor.sign_every_s:
+            self._supervisor.sign_of_life()
+            await asyncio.sleep(self._supervisor.sign_every_s)
 
     async def _tidy(self) -> None:
         """Remove what was done long ago, a little at a time."""

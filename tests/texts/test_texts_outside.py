@@ -29,7 +29,7 @@ from bot.core.lookalikes import is_sign
 from bot.core.notices import Kind as Occasion
 from bot.core.notices import Notice
 from bot.core.text import MAX_TEXT
-from bot.core.wishes import Cancelling, Change, OutputProblem, Renewing
+from bot.core.wishes import BackupProblem, Cancelling, Change, OutputProblem, Renewing
 from bot.core.work import Do
 from bot.findings import About, Finding, Mark
 from bot.findings import Kind as Found
@@ -103,6 +103,8 @@ def error(kind: type[errors.InvoiceBotError], outside: str) -> Any:
         return kind(Problem.NOT_A_NUMBER, example="2100", shown=outside)
     if issubclass(kind, errors.OutputRefused):
         return kind(problem=OutputProblem.NOT_WRITTEN, reason=outside, path=outside)
+    if issubclass(kind, errors.BackupRefused):
+        return kind(problem=BackupProblem.NOT_WRITTEN, reason=outside, path=outside)
     if issubclass(kind, errors.ChatBusy | errors.ChatMoved):
         return kind(5)
     values |= dict.fromkeys(("count", "per_s", "size_bytes", "pid"), 5)
@@ -119,6 +121,11 @@ def problem(kind: Wrong, found: InPlace, outside: str) -> errors.ConfigError:
 def output(kind: OutputProblem, outside: str) -> errors.OutputRefused:
     values = values_for(places(*sentences._OUTPUTS[kind]), outside)
     return errors.OutputRefused(problem=kind, **values)
+
+
+def backup(kind: BackupProblem, outside: str) -> errors.BackupRefused:
+    values = values_for(places(*sentences._BACKUPS[kind]), outside)
+    return errors.BackupRefused(problem=kind, **values)
 
 
 # invoices
@@ -270,6 +277,7 @@ MADE: dict[str, Make] = {
     **of_each("refusal", KINDS, lambda kind, o: plain(texts.refusal(error(kind, o)))),
     **of_each("why settings", IN_PLACE, lambda two, o: texts.why(problem(*two, o))),
     **of_each("why output", OutputProblem, lambda kind, o: texts.why(output(kind, o))),
+    **of_each("why backup", BackupProblem, lambda kind, o: texts.why(backup(kind, o))),
     **of_each("why_failed", OF_NODE, lambda kind, o: texts.why_failed(Failure(kind.key, {"x": o}))),
     # owners
     **of_each("node_status", OF_NODE, lambda kind, o: plain(away(kind, o))),
@@ -333,6 +341,11 @@ NO_PART = {
     "uninvited",
     "Card",
     "Reason",
+    # for a service manager: paths and user are this machine's
+    "install_unit",
+    "running_as",
+    "unit",
+    "variables_left_out",
     # of a board
     "changing",
     "closing",
