@@ -1,7 +1,7 @@
 """The service manager: what it hears of this process. Knows sd_notify's socket, and no prose.
 
-One datagram, ``NAME=value``, to the socket that NOTIFY_SOCKET names: a path, or with an @ in front a
-name of its own (man sd_notify). Without that variable nobody listens, and nothing is sent.
+One datagram, ``NAME=value``, to the socket that NOTIFY_SOCKET names: a path, or with an @ in front
+a name of its own (man sd_notify). Without that variable nobody listens, and nothing is sent.
 """
 
 from __future__ import annotations

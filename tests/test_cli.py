@@ -44,7 +44,7 @@ from tests.texts.test_texts_errors import VALUES
 from tests.world import NAME, TOKEN, World
 
 ROOT = Path(__file__).parent.parent
-COMMANDS = ("run", "demo", "check", "invoice", "unit")
+COMMANDS = ("run", "demo", "check", "invoice", "lookup", "cancel", "unit")
 LIMIT_S = 20.0
 #: What a service manager is promised.
 END_S = 5.0

@@ -23,6 +23,7 @@ from bot.config.problems import Kind as Wrong
 from bot.core.amounts import Problem
 from bot.core.answers import NodeInfo, NodeStatus
 from bot.core.board import Board, BoardKind, BoardState, Seat
+from bot.core.ends import End
 from bot.core.failure import Failure
 from bot.core.invoice import Audience, Face, Invoice, PartKind, State
 from bot.core.lookalikes import is_sign
@@ -296,6 +297,13 @@ MADE: dict[str, Make] = {
     "failed, cancelled": lambda o: plain(texts.failed(row(Face.FAILED, o, cancel_wanted=True))),
     "latest": lambda o: plain(texts.latest([row(face, o) for face in CLOSED], in_group=True)),
     "new_invoice": lambda o: texts.new_invoice(printed(o), "code"),
+    # at the command line
+    "looked_up": lambda o: texts.looked_up(printed(o), 0),
+    "became": lambda o: texts.became(End.PAID, printed(o)),
+    "cancelled": lambda o: texts.cancelled(printed(o)),
+    "not_cancelled": lambda o: texts.not_cancelled(printed(o), 0),
+    "still_open": lambda o: texts.still_open(printed(o)),
+    **of_each("waited_through", OF_NODE, lambda kind, o: texts.waited_through(error(kind, o))),
     # boards
     **of_each("board", BoardState, lambda state, o: plain(bill(state, o))),
     "board with many": lambda o: plain(bill(BoardState.OPEN, o, folded=True)),
