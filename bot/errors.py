@@ -11,6 +11,7 @@ Grouped by what the reader should do::
     │   │   ├── DatabaseDamaged    *
     │   │   ├── DatabaseHalfMissing *
     │   │   ├── DatabaseWithoutTables *
+    │   │   ├── DatabaseJournalLeft *
     │   │   ├── DatabaseIsFolder   * name a file
     │   │   ├── DatabaseNotPermitted * let the bot's user read it
     │   │   ├── NotADatabase       *
@@ -196,6 +197,10 @@ class DatabaseHalfMissing(DatabaseUnreadable, needs_fixing=True):
 
 class DatabaseWithoutTables(DatabaseUnreadable, needs_fixing=True):
     """The database at `path` has no table: what was in it is in its `journal`, which is gone."""
+
+
+class DatabaseJournalLeft(DatabaseUnreadable, needs_fixing=True):
+    """The database at `path` is a backup that was put in place beside the `journal` of another."""
 
 
 class DatabaseIsFolder(DatabaseUnreadable, needs_fixing=True):

@@ -44,7 +44,7 @@ from tests.texts.test_texts_errors import VALUES
 from tests.world import NAME, TOKEN, World
 
 ROOT = Path(__file__).parent.parent
-COMMANDS = ("run", "demo", "check", "invoice", "lookup", "cancel", "unit")
+COMMANDS = ("run", "demo", "check", "invoice", "lookup", "cancel", "backup", "unit")
 LIMIT_S = 20.0
 #: What a service manager is promised.
 END_S = 5.0
@@ -169,6 +169,7 @@ CODES: dict[type[errors.InvoiceBotError], int] = {
     errors.DatabaseDamaged: 2,
     errors.DatabaseHalfMissing: 2,
     errors.DatabaseWithoutTables: 2,
+    errors.DatabaseJournalLeft: 2,
     errors.DatabaseIsFolder: 2,
     errors.DatabaseNotPermitted: 2,
     errors.NotADatabase: 2,

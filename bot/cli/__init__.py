@@ -13,7 +13,7 @@ import typer
 
 # What is slow to import is imported by the command that needs it.
 from bot import __version__
-from bot.cli import at_node, check, invoice, output, run, unit
+from bot.cli import at_node, backup, check, invoice, output, run, unit
 from bot.cli.common import FAILED, NEEDS_FIXING, ConfigOption, say
 from bot.core.wishes import OutputProblem
 from bot.errors import OutputFailed
@@ -82,7 +82,7 @@ def _main(
 _COMMANDS = (
     *(run.run, run.demo, check.check),
     *(invoice.invoice, at_node.lookup, at_node.cancel),
-    unit.unit,
+    *(backup.backup, unit.unit),
 )
 for _command in _COMMANDS:
     app.command()(_command)

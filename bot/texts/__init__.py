@@ -14,6 +14,7 @@ from bot.texts.at_node import (
     still_open,
     waited_through,
 )
+from bot.texts.backup import backed_up
 from bot.texts.board_replies import (
     ANY_BUTTON,
     BACK_BUTTON,
@@ -160,6 +161,7 @@ __all__ = [
     "announcement",
     "asked_to_cancel",
     "asked_to_renew",
+    "backed_up",
     "became",
     "board",
     "board_announcement",

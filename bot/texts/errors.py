@@ -174,6 +174,10 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
         "The database {path} has nothing in it: its journal {journal} is missing.",
         "Restore both from a backup, or remove it to start over.",
     ),
+    errors.DatabaseJournalLeft: Reason(
+        "The database {path} is a backup, and the journal {journal} beside it is another's.",
+        "Remove the journal.",
+    ),
     errors.DatabaseIsFolder: Reason(
         "The database {path} is a folder.", "Name a file in database.url."
     ),

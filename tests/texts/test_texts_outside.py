@@ -298,6 +298,7 @@ MADE: dict[str, Make] = {
     "latest": lambda o: plain(texts.latest([row(face, o) for face in CLOSED], in_group=True)),
     "new_invoice": lambda o: texts.new_invoice(printed(o), "code"),
     # at the command line
+    "backed_up": lambda o: texts.backed_up(o, invoices=5, size_bytes=5, dropped=1),
     "looked_up": lambda o: texts.looked_up(printed(o), 0),
     "became": lambda o: texts.became(End.PAID, printed(o)),
     "cancelled": lambda o: texts.cancelled(printed(o)),
