@@ -20,8 +20,8 @@ from bot import texts
             "has 2 invoices, 999 kB. It leaves out 1 command that was still waiting for the node.",
         ),
         (
-            *(2, 999_000, 3),
-            "has 2 invoices, 999 kB. It leaves out 3 commands that were still waiting for the node.",
+            *(2, 1000, 3),
+            "has 2 invoices, 1 kB. It leaves out 3 commands that were still waiting for the node.",
         ),
     ],
 )
