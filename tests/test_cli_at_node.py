@@ -14,7 +14,7 @@ from bot.core.answers import NodeInvoice
 from bot.core.ends import End
 from bot.core.invoice import Face
 from bot.demo.node import CANCELED, SETTLED, SimInvoice
-from tests.test_cli import LIMIT_S, ended, node_env, ran, started
+from tests.test_cli import LIMIT_S, LOST, ended, node_env, ran, redirected, started
 from tests.world import World
 
 __all__ = ["node_env"]
@@ -301,3 +301,12 @@ async def test_a_running_bot_shows_what_was_cancelled_at_the_command_line(
     assert result.code == 0
     world.clock.ahead_s += 25  # the sweep looks up what is new within the minute
     await world.becomes(card, Face.CANCELLED)
+
+
+@pytest.mark.parametrize("command", ["lookup", "cancel"])
+async def test_output_that_is_lost_ends_with_1_and_a_sentence(
+    world: World, node_env: dict[str, str], command: str
+) -> None:
+    made = world.node.add_invoice(5000)
+    result = await redirected(">/dev/full", command, made.payment_hash.hex(), env=node_env)
+    assert (result.code, result.lines) == (1, [texts.why(LOST)])

@@ -148,8 +148,12 @@ async def test_what_to_do_with_the_unit_is_beside_it_and_not_in_it(
     world: World, tmp_path: Path
 ) -> None:
     file = settings(world, tmp_path / "bot")
-    result = await printed(file, env={"INVOICE_BOT_LOG__LEVEL": "debug"})
+    proxy = "http://me:secret@127.0.0.1:3128"
+    env = {"INVOICE_BOT_LOG__LEVEL": "debug", "https_proxy": proxy}
+    result = await printed(file, env=env)
     assert "systemctl enable" in result.err
+    assert texts.proxy_left_out(["https_proxy"]) in result.err
+    assert "secret" not in result.out + result.err
     assert texts.variables_left_out(["INVOICE_BOT_LOG__LEVEL"]) in result.err
     assert "systemctl" not in result.out
     assert TOKEN not in result.out + result.err

@@ -42,7 +42,7 @@ def lookup(
         found = asyncio.run(with_node(settings, lambda node: named.found(node, which)))
         from bot import texts  # noqa: PLC0415
 
-        output.printed(as_object(found) if as_json else texts.looked_up(found, time.time()))
+        output.shown(as_object(found) if as_json else texts.looked_up(found, time.time()))
 
 
 def cancel(context: typer.Context, name: NameArgument, config: ConfigOption = None) -> None:
@@ -59,9 +59,9 @@ def cancel(context: typer.Context, name: NameArgument, config: ConfigOption = No
         from bot.core.answers import NodeState  # noqa: PLC0415
 
         if is_new:
-            output.printed(texts.cancelled(found))
+            output.shown(texts.cancelled(found))
             return
-        output.printed(texts.not_cancelled(found, time.time()))
+        output.shown(texts.not_cancelled(found, time.time()))
         if found.state is NodeState.SETTLED:
             raise typer.Exit(FAILED)
 

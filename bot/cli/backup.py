@@ -36,7 +36,7 @@ def backup(
         from bot.store.backup import back_up  # noqa: PLC0415
 
         saved = back_up(settings.database.url, file, owners=settings.access.owners, force=force)
-        output.printed(
+        output.shown(
             texts.backed_up(
                 str(file),
                 invoices=saved.invoices,

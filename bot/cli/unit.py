@@ -20,6 +20,8 @@ from bot.errors import UserUnknown
 
 #: What the unit hides, by ProtectHome and by PrivateTmp.
 HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108
+#: What leads to Telegram, where it is set.
+_PROXIES = ("HTTPS_PROXY", "NO_PROXY")
 
 
 def unit(
@@ -40,13 +42,12 @@ def unit(
         from bot import texts  # noqa: PLC0415
 
         who = _user(user)
-        output.check_open()
-        output.printed(unit_of(settings, file, user=who).rstrip("\n"))
-        for name in _said(who):
-            output.said(f"\n{name}")
-        shown = sys.stdout is not None and sys.stdout.isatty()
+        output.shown(unit_of(settings, file, user=who).rstrip("\n"))
+        for note in _notes(who):
+            output.said(f"\n{note}")
+        is_shown = sys.stdout is not None and sys.stdout.isatty()
         command = shlex.join([*_program(), *sys.argv[1:]])
-        output.said("\n" + texts.install_unit(command, is_shown=shown))
+        output.said("\n" + texts.install_unit(command, is_shown=is_shown))
 
 
 def unit_of(settings: Settings, file: Path | None, *, user: str) -> str:
@@ -118,12 +119,14 @@ def _user(name: str) -> str:
         raise UserUnknown(name=name) from None
 
 
-def _said(user: str) -> Iterator[str]:
+def _notes(user: str) -> Iterator[str]:
     """What is worth knowing of it."""
     from bot import texts  # noqa: PLC0415
 
     names = sorted(name for name in os.environ if name.upper().startswith(ENV_PREFIX))
     if names:
         yield texts.variables_left_out(names)
+    if proxies := sorted(name for name in os.environ if name.upper() in _PROXIES):
+        yield texts.proxy_left_out(proxies)
     if user == "root":
         yield texts.RUNS_AS_ROOT

@@ -49,6 +49,6 @@ def wait(settings: Settings, made: NodeInvoice, *, ahead_s: float, as_json: bool
     except KeyboardInterrupt:
         output.said(texts.still_open(made))
         raise typer.Exit(INTERRUPTED) from None
-    output.printed(as_object(found) if as_json else texts.became(end, found))
+    output.shown(as_object(found) if as_json else texts.became(end, found))
     if end is not End.PAID:
         raise typer.Exit(EXPIRED if end is End.EXPIRED else CANCELLED)

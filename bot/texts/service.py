@@ -113,6 +113,14 @@ def variables_left_out(names: Sequence[str]) -> str:
     )
 
 
+def proxy_left_out(names: Sequence[str]) -> str:
+    """The way to Telegram, which the unit does not have: an address may have a password in it."""
+    return (
+        f"The unit leaves out {' and '.join(names)}. If the bot needs a proxy, add a line "
+        "Environment= with sudo systemctl edit invoice-bot."
+    )
+
+
 RUNS_AS_ROOT = "The unit runs the bot as root. Name another user with --user."
 
 

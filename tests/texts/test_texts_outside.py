@@ -352,6 +352,7 @@ NO_PART = {
     "Reason",
     # for a service manager: paths and user are this machine's
     "install_unit",
+    "proxy_left_out",
     "running_as",
     "unit",
     "variables_left_out",
