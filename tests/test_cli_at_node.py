@@ -14,6 +14,7 @@ from bot.core.answers import NodeInvoice
 from bot.core.ends import End
 from bot.core.invoice import Face
 from bot.demo.node import CANCELED, SETTLED, SimInvoice
+from bot.node import sweep
 from tests.test_cli import LIMIT_S, LOST, ended, node_env, ran, redirected, started
 from tests.world import World
 
@@ -292,14 +293,15 @@ async def test_what_has_expired_or_was_cancelled_already_is_said(
 
 
 async def test_a_running_bot_shows_what_was_cancelled_at_the_command_line(
-    world: World, node_env: dict[str, str]
+    world: World, node_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sweep, "SHORTEST_PAUSE_S", 0.1)
+    monkeypatch.setattr(sweep, "ROUND_S", 0.1)
     await world.start_bot()
     chat = world.private(world.anna)
     card = await world.open_card(chat, world.anna, "/invoice 2100 pizza")
     result = await ran("cancel", world.request_in(card), env=node_env)
     assert result.code == 0
-    world.clock.ahead_s += 25  # the sweep looks up what is new within the minute
     await world.becomes(card, Face.CANCELLED)
 
 
