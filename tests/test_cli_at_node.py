@@ -302,7 +302,7 @@ async def test_a_running_bot_shows_what_was_cancelled_at_the_command_line(
     card = await world.open_card(chat, world.anna, "/invoice 2100 pizza")
     result = await ran("cancel", world.request_in(card), env=node_env)
     assert result.code == 0
-    await world.becomes(card, Face.CANCELLED)
+    await world.becomes(card, Face.CANCELLED, LIMIT_S)
 
 
 @pytest.mark.parametrize("command", ["lookup", "cancel"])
