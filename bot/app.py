@@ -62,6 +62,7 @@ from bot.node.watch import Watch
 from bot.pauses import pause_s
 from bot.places import Places
 from bot.store import Bell, Store, Tx, beside
+from bot.supervisor import Supervisor
 
 log = logs.get(__name__)
 
@@ -70,6 +71,8 @@ STOP_S = 2.0
 #: Answers of Telegram's after which a start believes that the token is wrong.
 REJECTIONS = 3
 HEARTBEAT_S = 10.0
+#: Seconds after which a start is over though Telegram has not answered: it is waited for all day.
+READY_AT_LATEST_S = 60.0
 TIDY_S = 3600.0
 #: Sections of the settings that count at once when they are reloaded; all others at a restart.
 RELOADED = ("access", "limits")
@@ -339,6 +342,8 @@ class _Run:
         self._may_send = asyncio.Event()
         self._is_serving = asyncio.Event()
         self._offered = ""  # the code that was printed
+        self._supervisor = Supervisor()
+        self._logged_in = asyncio.Event()
 
     async def until(self, stop: asyncio.Event) -> None:
         """Until `stop` is set."""
@@ -354,6 +359,7 @@ class _Run:
                 tasks.create_task(self._parts.watch.run())
                 tasks.create_task(self._check())
                 tasks.create_task(self._heartbeat())
+                tasks.create_task(self._report())
                 tasks.create_task(self._tidy())
                 tasks.create_task(self._follow_access())
                 tasks.create_task(self._show_knocks())
@@ -376,6 +382,8 @@ class _Run:
                 await parts.intake.run(stop)
         finally:
             log.info("stopping")
+            self._supervisor.stopping()
+            self._supervisor.status(texts.STOPPING)
             await asyncio.gather(
                 parts.hands.stop(timeout_s=STOP_S), parts.chats.close(timeout_s=STOP_S)
             )
@@ -397,12 +405,15 @@ class _Run:
             except TelegramError as error:
                 if attempts == 1:
                     log.warning("Telegram can't be reached", detail=error.message)
+                    self._supervisor.status(texts.WAITING_FOR_TELEGRAM)
             except (AttributeError, KeyError, TypeError) as error:  # no user in its answer
                 if attempts == 1:
                     log.warning("unreadable answer from Telegram", detail=repr(error))
             else:
                 if not stop.is_set():
                     log.info("running", bot=self._parts.telegram_bot.username)
+                    self._supervisor.status(texts.running_as(self._parts.telegram_bot.username))
+                    self._logged_in.set()
                     return True
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s(attempts, longest_s=10.0)):
@@ -507,6 +518,16 @@ class _Run:
                 with contextlib.suppress(OSError, LinkInTheWay):  # then it is not healthy
                     beside.write(alive)
             await asyncio.sleep(HEARTBEAT_S)
+
+    async def _report(self) -> None:
+        """The service manager hears that the start is over, and from then on that all goes on."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(READY_AT_LATEST_S):
+                await self._logged_in.wait()
+        self._supervisor.ready()
+        while self._supervisor.sign_every_s:
+            self._supervisor.sign_of_life()
+            await asyncio.sleep(self._supervisor.sign_every_s)
 
     async def _tidy(self) -> None:
         """Remove what was done long ago, a little at a time."""

@@ -11,6 +11,7 @@ Grouped by what the reader should do::
     │   │   ├── DatabaseDamaged    *
     │   │   ├── DatabaseHalfMissing *
     │   │   ├── DatabaseWithoutTables *
+    │   │   ├── DatabaseJournalLeft *
     │   │   ├── DatabaseIsFolder   * name a file
     │   │   ├── DatabaseNotPermitted * let the bot's user read it
     │   │   ├── NotADatabase       *
@@ -32,8 +33,17 @@ Grouped by what the reader should do::
     │   ├── UserLimitReached
     │   ├── ChatLimitReached
     │   ├── ShareLimitReached
-    │   └── OutputRefused          * the command line cannot write there
-    │       └── OutputFailed         it could not be written in the end
+    │   ├── OutputRefused          * the command line cannot write there
+    │   │   └── OutputFailed         it could not be written in the end
+    │   └── ArgumentRefused        * an argument of the command line
+    │       ├── ExpiryRefused      *
+    │       ├── NotAnInvoice       * neither a payment hash nor a payment request
+    │       ├── OtherNetwork       * a payment request of another network than the node's
+    │       ├── UserUnknown        *
+    │       ├── PathForUnitRefused *
+    │       ├── NoDatabase         * there is nothing to back up
+    │       └── BackupRefused      * not there: `problem` says why
+    │           └── BackupFailed     the backup could not be made in the end
     ├── NodeError
     │   ├── NodePassing              wait, and ask again: whether the call arrived is unknown
     │   │   ├── NodeUnreachable
@@ -190,6 +200,10 @@ class DatabaseWithoutTables(DatabaseUnreadable, needs_fixing=True):
     """The database at `path` has no table: what was in it is in its `journal`, which is gone."""
 
 
+class DatabaseJournalLeft(DatabaseUnreadable, needs_fixing=True):
+    """The database at `path` is a backup that was put in place beside the `journal` of another."""
+
+
 class DatabaseIsFolder(DatabaseUnreadable, needs_fixing=True):
     """A folder is at `path`, in the place of the database."""
 
@@ -293,6 +307,45 @@ class OutputRefused(Refused, needs_fixing=True):
 
 class OutputFailed(OutputRefused, needs_fixing=False):
     """The invoice was made, and its output could not be written; values likewise."""
+
+
+class ArgumentRefused(Refused, needs_fixing=True):
+    """An argument of the command line is wrong."""
+
+
+class ExpiryRefused(ArgumentRefused):
+    """`text` is no time to pay an invoice, or too long a one."""
+
+
+class NotAnInvoice(ArgumentRefused):
+    """What was written is neither a payment hash nor a payment request."""
+
+
+class OtherNetwork(ArgumentRefused):
+    """A payment request of the network `asked`, where the node is on `here`."""
+
+
+class UserUnknown(ArgumentRefused):
+    """This machine has no user `name`."""
+
+
+class PathForUnitRefused(ArgumentRefused):
+    """`path` has a character that means something else in a systemd unit."""
+
+
+class NoDatabase(ArgumentRefused):
+    """There is no database at `path` yet."""
+
+
+class BackupRefused(ArgumentRefused):
+    """A backup cannot be written to `path`: `problem`, for `reason`.
+
+    `problem` is one of `bot.core.wishes.BackupProblem`.
+    """
+
+
+class BackupFailed(BackupRefused, needs_fixing=False):
+    """A backup could not be made; values likewise."""
 
 
 class NodeError(InvoiceBotError):

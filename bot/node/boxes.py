@@ -53,7 +53,7 @@ BOXES = (
     ),
     # github.com/raspiblitz/raspiblitz, home.admin/config.scripts and assets/lnd.bitcoin.conf
     Box("RaspiBlitz", "/mnt/hdd/app-data/lnd"),
-    Box("RaspiBlitz", "/mnt/hdd/lnd"),  # before its disk layout of 2025
+    Box("RaspiBlitz", "/mnt/hdd/lnd"),  # older versions of it
     # github.com/Start9Labs/lnd-startos, startos/interfaces.ts and assets
     Box(
         "StartOS",

@@ -414,6 +414,7 @@ _DATABASE: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseDamaged: "{path} is damaged ({reason})",
     errors.DatabaseHalfMissing: "{path} is empty, but its journal {journal} is not",
     errors.DatabaseWithoutTables: "{path} has nothing in it: its journal {journal} is missing",
+    errors.DatabaseJournalLeft: "{path} is a backup, and the journal {journal} is another's",
     errors.DatabaseIsFolder: "{path} is a folder",
     errors.DatabaseNotPermitted: "the bot's user has no permission to read {path}",
     errors.NotADatabase: "{path} is not a database",
@@ -461,6 +462,7 @@ _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseDamaged: "restore it from a backup",
     errors.DatabaseHalfMissing: "restore both from a backup, or remove both to start over",
     errors.DatabaseWithoutTables: "restore both from a backup, or remove it to start over",
+    errors.DatabaseJournalLeft: "remove the journal",
     errors.DatabaseIsFolder: "name a file in database.url",
     errors.DatabaseNotPermitted: "let that user read and write it",
     errors.NotADatabase: (

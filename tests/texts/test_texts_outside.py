@@ -23,6 +23,7 @@ from bot.config.problems import Kind as Wrong
 from bot.core.amounts import Problem
 from bot.core.answers import NodeInfo, NodeStatus
 from bot.core.board import Board, BoardKind, BoardState, Seat
+from bot.core.ends import End
 from bot.core.failure import Failure
 from bot.core.grants import Allowing, Denying, Role
 from bot.core.invoice import Audience, Face, Invoice, PartKind, State
@@ -31,7 +32,7 @@ from bot.core.lookalikes import is_sign
 from bot.core.notices import Kind as Occasion
 from bot.core.notices import Notice
 from bot.core.text import MAX_TEXT
-from bot.core.wishes import Cancelling, Change, OutputProblem, Renewing
+from bot.core.wishes import BackupProblem, Cancelling, Change, OutputProblem, Renewing
 from bot.core.work import Do
 from bot.findings import About, Finding, Mark
 from bot.findings import Kind as Found
@@ -105,6 +106,8 @@ def error(kind: type[errors.InvoiceBotError], outside: str) -> Any:
         return kind(Problem.NOT_A_NUMBER, example="2100", shown=outside)
     if issubclass(kind, errors.OutputRefused):
         return kind(problem=OutputProblem.NOT_WRITTEN, reason=outside, path=outside)
+    if issubclass(kind, errors.BackupRefused):
+        return kind(problem=BackupProblem.NOT_WRITTEN, reason=outside, path=outside)
     if issubclass(kind, errors.ChatBusy | errors.ChatMoved):
         return kind(5)
     values |= dict.fromkeys(("count", "per_s", "size_bytes", "pid"), 5)
@@ -121,6 +124,11 @@ def problem(kind: Wrong, found: InPlace, outside: str) -> errors.ConfigError:
 def output(kind: OutputProblem, outside: str) -> errors.OutputRefused:
     values = values_for(places(*sentences._OUTPUTS[kind]), outside)
     return errors.OutputRefused(problem=kind, **values)
+
+
+def backup(kind: BackupProblem, outside: str) -> errors.BackupRefused:
+    values = values_for(places(*sentences._BACKUPS[kind]), outside)
+    return errors.BackupRefused(problem=kind, **values)
 
 
 # invoices
@@ -272,6 +280,7 @@ MADE: dict[str, Make] = {
     **of_each("refusal", KINDS, lambda kind, o: plain(texts.refusal(error(kind, o)))),
     **of_each("why settings", IN_PLACE, lambda two, o: texts.why(problem(*two, o))),
     **of_each("why output", OutputProblem, lambda kind, o: texts.why(output(kind, o))),
+    **of_each("why backup", BackupProblem, lambda kind, o: texts.why(backup(kind, o))),
     **of_each("why_failed", OF_NODE, lambda kind, o: texts.why_failed(Failure(kind.key, {"x": o}))),
     # owners
     **of_each("node_status", OF_NODE, lambda kind, o: plain(away(kind, o))),
@@ -290,6 +299,14 @@ MADE: dict[str, Make] = {
     "failed, cancelled": lambda o: plain(texts.failed(row(Face.FAILED, o, cancel_wanted=True))),
     "latest": lambda o: plain(texts.latest([row(face, o) for face in CLOSED], in_group=True)),
     "new_invoice": lambda o: texts.new_invoice(printed(o), "code"),
+    # at the command line
+    "backed_up": lambda o: texts.backed_up(o, invoices=5, size_bytes=5, dropped=1),
+    "looked_up": lambda o: texts.looked_up(printed(o), 0),
+    "became": lambda o: texts.became(End.PAID, printed(o)),
+    "cancelled": lambda o: texts.cancelled(printed(o)),
+    "not_cancelled": lambda o: texts.not_cancelled(printed(o), 0),
+    "still_open": lambda o: texts.still_open(printed(o)),
+    **of_each("waited_through", OF_NODE, lambda kind, o: texts.waited_through(error(kind, o))),
     # boards
     **of_each("board", BoardState, lambda state, o: plain(bill(state, o))),
     "board with many": lambda o: plain(bill(BoardState.OPEN, o, folded=True)),
@@ -355,6 +372,12 @@ NO_PART = {
     "help_owner",
     "Card",
     "Reason",
+    # for a service manager: paths and user are this machine's
+    "install_unit",
+    "proxy_left_out",
+    "running_as",
+    "unit",
+    "variables_left_out",
     # of a board
     "changing",
     "closing",
