@@ -2,6 +2,7 @@
 
 from bot.actions.actions import Actions
 from bot.actions.boards import BoardActions
+from bot.actions.ledger import Ledger
 from bot.actions.values import Asker, Origin, Place
 
-__all__ = ["Actions", "Asker", "BoardActions", "Origin", "Place"]
+__all__ = ["Actions", "Asker", "BoardActions", "Ledger", "Origin", "Place"]

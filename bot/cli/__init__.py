@@ -13,7 +13,7 @@ import typer
 
 # What is slow to import is imported by the command that needs it.
 from bot import __version__
-from bot.cli import check, invoice, output, run
+from bot.cli import check, export, invoice, listing, output, run, status
 from bot.cli.common import FAILED, NEEDS_FIXING, ConfigOption, say
 from bot.core.wishes import OutputProblem
 from bot.errors import OutputFailed
@@ -79,5 +79,6 @@ def _main(
     context.obj = config
 
 
-for _command in (run.run, run.demo, check.check, invoice.invoice):
+for _command in (run.run, run.demo, check.check, invoice.invoice, status.status, export.export):
     app.command()(_command)
+app.command("list")(listing.list_)

@@ -9,6 +9,7 @@ from bot.store.boards import Boards
 from bot.store.bots import Bots
 from bot.store.chats import Chats
 from bot.store.invoices import Invoices
+from bot.store.ledger import Ledger
 from bot.store.memory import Memory
 from bot.store.nodes import Nodes
 
@@ -24,3 +25,4 @@ class Tx:
         self.bots = Bots(connection, self.chats)
         self.memory = Memory(connection)
         self.boards = Boards(connection, self.invoices)
+        self.ledger = Ledger(connection, self.boards)

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from telegram.ext import Application
 
 from bot.access import Access
-from bot.actions import Actions, BoardActions
+from bot.actions import Actions, BoardActions, Ledger
 from bot.chat.admission import Admission
 from bot.chat.ages import Ages
 from bot.chat.cards import Cards
@@ -22,7 +22,9 @@ from bot.chat.chats import Chats
 from bot.chat.client import make_bot
 from bot.chat.commands.about import About
 from bot.chat.commands.boards import Boards
+from bot.chat.commands.export import Export
 from bot.chat.commands.invoices import Invoices
+from bot.chat.commands.listing import Listing
 from bot.chat.commands.status import Status
 from bot.chat.faults import Faults
 from bot.chat.intake import Intake
@@ -50,6 +52,8 @@ TOKEN = "123456789:AAE-a-token-that-only-the-simulator-takes"
 NAME = "test_invoice_bot"
 PAYMENT_REQUEST = "lnbc21u1p" + "q" * 251
 ALIAS = "carrot"
+#: When the bot was started, as it says.
+STARTED_AT = 1_790_000_000.0
 INFO = NodeInfo("02" * 33, ALIAS, "0.19.0-beta", "regtest", True, 812_000)
 
 
@@ -120,7 +124,8 @@ class Room:
         access = self.access_with()
         self.chats = Chats(self.telegram_bot)
         self.cards = Cards(self.chats, self.store, owners=access.owners, payee=lambda _: ALIAS)
-        self.replies = Replies(self.chats)
+        self.replies = Replies(self.chats, folder=self.file.parent)
+        ledger = Ledger(store=self.store, access=access, clock=self.clock)
         actions = Actions(
             store=self.store,
             access=access,
@@ -163,6 +168,7 @@ class Room:
             chats=self.chats,
             clock=self.clock,
         )
+        self.export = Export(ledger=ledger, admission=admission, replies=self.replies)
         self.boards = Boards(
             actions=boards,
             node=self.node,
@@ -186,6 +192,12 @@ class Room:
                 telegram_bot=self.telegram_bot,
             ),
             self.boards,
+            Listing(
+                ledger=ledger,
+                admission=admission,
+                places=self.places,
+                replies=self.replies,
+            ),
             Presses(
                 actions=actions,
                 boards=boards,
@@ -195,13 +207,15 @@ class Room:
             ),
             Status(
                 node=self.node,
-                owners=access.owners,
+                ledger=ledger,
                 admission=admission,
                 replies=self.replies,
                 macaroon=lambda _: self.macaroon,
                 clock=self.clock,
+                started_at=STARTED_AT,
                 within_s=0.0,
             ),
+            self.export,
             About(admission=admission, replies=self.replies, telegram_bot=self.telegram_bot),
         ):
             family.register(self.application)

@@ -26,6 +26,9 @@ VALUES: dict[str, Any] = {
     "count": 10,
     "per_s": 600.0,
     "payment_request": "lnbc1example",
+    "shown": "the 5th",
+    "since": "2026-10",
+    "until": "2026-09",
 }
 
 

@@ -14,6 +14,7 @@ from bot import errors, texts
 from bot.core.answers import NodeInfo, NodeStatus
 from bot.core.board import BoardState
 from bot.core.invoice import Audience, Face, State
+from bot.core.ledger import Page, Show
 from bot.core.notices import Kind, Notice
 from bot.core.wishes import (
     Cancelling,
@@ -102,7 +103,7 @@ SAID = [
     texts.BUG,
     texts.help_private("some_bot"),
     texts.help_group("some_bot"),
-    texts.latest([], in_group=True),
+    texts.listed(Page([]), Show.ALL, in_group=True),
     texts.question(hostile(Face.QUESTION, "", "Anna")),
     texts.failed(hostile(Face.FAILED, "", "Anna")),
     texts.waiting_notice(errors.NodeTimeout(), 60),

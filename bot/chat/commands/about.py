@@ -35,7 +35,7 @@ class About:
             CommandHandler("id", ids, filters=messages.ADDRESSED),
             CommandHandler(["invoice", "split", "collect"], channel, filters=messages.AS_CHANNEL),
             CommandHandler(
-                ["cancel", "help", "id", "invoices", "start", "status"],
+                ["cancel", "export", "help", "id", "invoices", "start", "status"],
                 channel,
                 filters=messages.AS_CHANNEL_ADDRESSED,
             ),
