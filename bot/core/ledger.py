@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from bot.core.board import Board
-from bot.core.invoice import Invoice, PartKind
+from bot.core.invoice import Invoice, PartKind, State
 
 #: Rows on a page of a list; and more of them where several were asked for in one moment.
 PAGE, TOGETHER = 10, 4
@@ -125,7 +125,7 @@ def entry_of(row: Invoice) -> Entry:
     return Entry(
         asked_at=_utc(row.asked_at),
         paid_at=_utc(row.settled_at),
-        state=row.state.value,
+        state=state_of(row),
         kind=_kind(row),
         asked_msat=row.amount_msat or 0,
         asked_sats=_sats(row.amount_msat or 0),
@@ -143,6 +143,11 @@ def entry_of(row: Invoice) -> Entry:
         settle_index=row.settle_index or None,
         expires_at=_utc(row.expires_at),
     )
+
+
+def state_of(row: Invoice) -> str:
+    """The state by the word that people read in a chat: what LND calls settled is paid."""
+    return "paid" if row.state is State.SETTLED else row.state.value
 
 
 def asker_of(row: Invoice) -> tuple[str, int | None]:

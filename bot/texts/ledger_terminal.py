@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from bot.core.amounts import format_sats
 from bot.core.answers import NodeStatus
-from bot.core.invoice import Invoice, State
-from bot.core.ledger import Overview, asker_of
+from bot.core.invoice import Face, Invoice, State
+from bot.core.ledger import Overview, asker_of, state_of
 from bot.core.text import clean_line, clean_name, spelled
 from bot.texts.errors import why
 from bot.texts.ledger import figures, stuck
@@ -44,7 +44,7 @@ def invoice_table(rows: Sequence[Invoice], width: int) -> str:
 
 def _cells(row: Invoice) -> tuple[str, ...]:
     at = datetime.fromtimestamp(row.asked_at, UTC).astimezone()
-    state = "not confirmed" if row.unconfirmed and row.state is State.OPEN else row.state.value
+    state = "not confirmed" if row.face is Face.UNCONFIRMED else state_of(row)
     msat = row.paid_msat if row.state is State.SETTLED and row.paid_msat else row.amount_msat or 0
     who = clean_name(asker_of(row)[0]) or "-"
     where = clean_name(row.chat_title) or "-"

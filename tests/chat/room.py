@@ -303,6 +303,10 @@ class Room:
         """What the node has done with a row."""
         return await self.do(_change, row.id, columns)
 
+    async def copies(self, row: Invoice, count: int) -> None:
+        """So many more rows like this one, of other messages."""
+        await self.do(_copy, row, count)
+
     async def take(self, do: Do, row: Invoice, around: Around = AS_READ) -> Invoice:
         """A step in the chat, recorded as the bot records it."""
         shown = await self.cards.do(do, row, around, NodeNotAsked())
@@ -343,6 +347,14 @@ def plain(markup: str) -> str:
 
 def _change(tx: Tx, row_id: int, columns: Columns) -> Invoice:
     return tx.invoices.update(row_id, **columns)
+
+
+def _copy(tx: Tx, row: Invoice, count: int) -> None:
+    names = Invoice.__dataclass_fields__.keys() - {"id"}
+    for number in range(count):
+        own = {name: getattr(row, name) for name in names}
+        own |= {"origin_message_id": 10**6 + number, "payment_hash": number.to_bytes(32)}
+        tx.invoices.add(**own)
 
 
 def _row_of(tx: Tx, chat_id: int, message_id: int) -> Invoice | None:

@@ -21,8 +21,8 @@ from bot.core.ledger import Overview
 from bot.errors import NodeError, NodeTimeout, StoreUnavailable
 from bot.findings import Finding
 
-#: Seconds beyond the node's for the rest of the answer.
-REST_S = 5.0
+#: Seconds for the database's answer, and beyond both for the rest.
+DATABASE_WITHIN_S, REST_S = 5.0, 1.0
 
 
 class Node(Protocol):
@@ -70,7 +70,8 @@ class Status:
         instead = await self._admission.for_owners(message, messages.asker(message))
         if instead is not None:
             return instead
-        return [AskNode(self._ask, partial(reply, message), self._within_s + REST_S)]
+        within_s = self._within_s + DATABASE_WITHIN_S + REST_S
+        return [AskNode(self._ask, partial(reply, message), within_s)]
 
     async def _ask(self) -> str:
         return texts.status(
@@ -92,6 +93,7 @@ class Status:
 
     async def _of_invoices(self) -> Overview | None:
         try:
-            return await self._ledger.overview()
-        except StoreUnavailable:  # which is what the owner may want to see
+            async with asyncio.timeout(DATABASE_WITHIN_S):
+                return await self._ledger.overview()
+        except (StoreUnavailable, TimeoutError):  # which is what the owner may want to see
             return None
