@@ -10,6 +10,8 @@ from bot.store import beside, sqlite
 
 #: Seconds after which a bot that has not written the file is gone, where no lock tells.
 GONE_AFTER_S = 60.0
+#: Of a time in seconds, for some thousand years.
+_DIGITS = 11
 
 
 class Running(NamedTuple):
@@ -42,7 +44,8 @@ def running(database: Path) -> Running | None:
     if not is_in_use:
         return None
     started, _, version = said.partition(" ")
-    started_at = float(started) if started.isascii() and started.isdecimal() else 0.0
+    is_time = started.isascii() and started.isdecimal() and len(started) <= _DIGITS
+    started_at = float(started) if is_time else 0.0
     return Running(sqlite.pid_of(database.resolve()), version, started_at)
 
 

@@ -183,6 +183,8 @@ def is_in_use(path: Path) -> bool | None:
     asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _OUR_BYTE, 1, 0)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
     except OSError:
         return None
     try:
