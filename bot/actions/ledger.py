@@ -17,7 +17,7 @@ from bot.core.period import Period
 from bot.store import Store, Tx
 
 #: Entries that are read at once: no command waits for more.
-ENTRIES = 200
+ENTRIES = 100
 
 
 class Ledger:

@@ -75,15 +75,21 @@ class Admission:
             return await self.stranger(message, asker)
         return await self.late(message, asker)
 
-    async def for_owners(self, message: Message, asker: Asker) -> list[Reply] | None:
+    async def owners_only(self, message: Message, asker: Asker) -> list[Reply] | None:
+        """None for one of the bot's owners, else what is said in place of what they want."""
+        if self._access.is_owner(asker.id):
+            return None
+        if not self.may_ask(message, asker):
+            return await self.stranger(message, asker)
+        return [reply(message, texts.OWNERS_ONLY)]
+
+    async def owners_in_private(self, message: Message, asker: Asker) -> list[Reply] | None:
         """None if one of the bot's owners asks in private and in time, else what is said instead.
 
         For commands that show what is others': whoever is in a group would read it.
         """
-        if not self.may_ask(message, asker):
-            return await self.stranger(message, asker)
-        if not self._access.is_owner(asker.id):
-            return [reply(message, texts.OWNERS_ONLY)]
+        if (instead := await self.owners_only(message, asker)) is not None:
+            return instead
         if not messages.is_private(message):
             return [reply(message, texts.IN_PRIVATE)]
         return await self.late(message, asker)

@@ -185,7 +185,7 @@ def write(file: Path, picture: bytes) -> None:
 
 
 def write_private(name: str, parts: Iterable[bytes], *, option: str) -> None:
-    """The same, a part at a time, and for its owner alone. Raises OutputFailed."""
+    """The same, a part at a time, with mode 0600. Raises OutputFailed."""
     _write(Path(name), parts, mode=0o600, option=option)
 
 

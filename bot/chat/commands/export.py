@@ -50,7 +50,7 @@ class Export:
     async def export(self, message: Message) -> Sequence[Reply]:
         """/export [2026-10], or since one day until another."""
         asker = messages.asker(message)
-        if (instead := await self._admission.for_owners(message, asker)) is not None:
+        if (instead := await self._admission.owners_in_private(message, asker)) is not None:
             return instead
         try:
             wanted = period.parse(messages.after_command(message))

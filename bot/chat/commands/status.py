@@ -67,7 +67,7 @@ class Status:
 
     async def status(self, message: Message) -> Sequence[Reply]:
         """/status: how the node is, what is open and paid, and since when the bot runs."""
-        instead = await self._admission.for_owners(message, messages.asker(message))
+        instead = await self._admission.owners_in_private(message, messages.asker(message))
         if instead is not None:
             return instead
         within_s = self._within_s + DATABASE_WITHIN_S + REST_S
