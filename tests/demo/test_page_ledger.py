@@ -7,24 +7,26 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.demo.visitor import BROWSER_IS_MISSING, Visitor, ask, say, speak_as
+from tests.demo.visitor import BROWSER_IS_MISSING, Visitor, ask, say
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(bool(BROWSER_IS_MISSING), reason=BROWSER_IS_MISSING),
-]
+pytestmark = pytest.mark.browser
+
+if BROWSER_IS_MISSING:
+    pytest.skip(BROWSER_IS_MISSING, allow_module_level=True)
 
 
 @pytest.fixture
 def page(visitor: Visitor) -> Page:
-    return visitor.visit("Ada")
+    page = visitor.visit("Friday dinner")
+    page.get_by_role("link", name="Ada’s private chat").click()
+    return page
 
 
 def test_the_owner_lists_everyones_invoices_and_saves_them_as_a_file(page: Page) -> None:
-    speak_as(page, "Ada")
     ask(page, "/invoice 2100", "a book")
     say(page, "/invoices")
-    listed = page.locator("article.by-bot").filter(has_text="All invoices").last
+    buttons = page.get_by_role("button", name="Open", exact=True)
+    listed = page.locator("article.by-bot", has=buttons).last
     expect(listed).to_contain_text("a book")
     listed.get_by_role("button", name="Paid", exact=True).click()
     expect(listed).to_contain_text("All paid invoices")
