@@ -44,7 +44,7 @@ from tests.texts.test_texts_errors import VALUES
 from tests.world import NAME, TOKEN, World
 
 ROOT = Path(__file__).parent.parent
-COMMANDS = ("run", "demo", "check", "invoice")
+COMMANDS = ("run", "demo", "check", "invoice", "status", "list", "export")
 LIMIT_S = 20.0
 #: What a service manager is promised.
 END_S = 5.0
@@ -164,7 +164,9 @@ CODES: dict[type[errors.InvoiceBotError], int] = {
     errors.ConfigError: 2,
     errors.StartError: 2,
     errors.DatabaseInUse: 1,
+    errors.DatabaseMissing: 2,
     errors.DatabaseTooNew: 2,
+    errors.DatabaseTooOld: 2,
     errors.DatabaseUnreadable: 1,
     errors.DatabaseDamaged: 2,
     errors.DatabaseHalfMissing: 2,
@@ -185,6 +187,7 @@ CODES: dict[type[errors.InvoiceBotError], int] = {
     errors.AmountRefused: 2,
     errors.MemoRefused: 2,
     errors.MemoUnreadable: 2,
+    errors.PeriodRefused: 2,
     errors.OutputRefused: 2,
     errors.OutputFailed: 1,
     errors.NodeError: 1,

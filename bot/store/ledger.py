@@ -105,7 +105,7 @@ class Ledger(Noun):
         if is_open:
             here.append(_c.state.in_([State.OPEN, State.PENDING]))
         elif show is Show.PAID:
-            here.append(_apart(_c.state) == State.SETTLED)
+            here.append(_apart(_c.state, "") == State.SETTLED)
         if scope.asker_id is not None:
             here.append((_apart(_c.asker_id) if is_open else _c.asker_id) == scope.asker_id)
         if scope.chat_id is not None:
@@ -144,9 +144,9 @@ class Ledger(Noun):
         return self._all(_ENTRIES.limit(limit), **values)
 
 
-def _apart(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+def _apart(column: sa.ColumnElement[Any], nothing: float | str = 0) -> sa.ColumnElement[Any]:
     """A column by which SQLite does not search: another index finds fewer rows."""
-    return sa.func.coalesce(column, "")
+    return sa.func.coalesce(column, nothing)
 
 
 def _turned(

@@ -31,7 +31,11 @@ class Reader:
     def __init__(self, url: str) -> None:
         """Raises `DatabaseMissing` or `DatabaseUnreadable`."""
         self._path = sqlite.file_of(url)
-        sqlite.refuse_unreadable(self._path)
+        try:
+            sqlite.refuse_unreadable(self._path)
+        except OSError as error:  # a folder that nobody can look into, or that is none
+            reason = error.strerror or str(error)
+            raise Unreadable(path=str(self._path), reason=reason) from error
 
     def do(self, job: Callable[Concatenate[Tx, P], T], *values: P.args, **named: P.kwargs) -> T:
         """``job(tx, *values, **named)``. Raises `StartError`."""

@@ -23,6 +23,7 @@ from bot.errors import (
     DatabaseNotOurs,
     DatabaseTooNew,
     DatabaseTooOld,
+    DatabaseUnreadable,
     NotADatabase,
     StartError,
 )
@@ -135,6 +136,12 @@ def _other_program(file: Path) -> None:
     with contextlib.closing(sqlite3.connect(file)) as other:
         other.execute("CREATE TABLE theirs (x)")
         other.commit()
+
+
+def test_a_database_below_what_is_no_folder_is_one_error(file: Path) -> None:
+    file.touch()
+    with pytest.raises(DatabaseUnreadable):
+        Reader(url(file / "bot.db"))
 
 
 @pytest.mark.parametrize(
