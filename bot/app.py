@@ -10,14 +10,13 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
-from pathlib import Path
 
 from telegram.error import InvalidToken, TelegramError
 from telegram.ext import Application
 
-from bot import logs, texts
+from bot import __version__, logs, texts
 from bot.access import Access
-from bot.actions import Actions, BoardActions, Grants, Knocks, claims
+from bot.actions import Actions, BoardActions, Grants, Knocks, Ledger, claims
 from bot.chat.admission import Admission
 from bot.chat.ages import Ages
 from bot.chat.boards import Boards as ShownBoards
@@ -27,9 +26,11 @@ from bot.chat.client import TelegramBot, make_bot
 from bot.chat.commands.about import About
 from bot.chat.commands.boards import Boards
 from bot.chat.commands.claims import Claims
+from bot.chat.commands.export import Export
 from bot.chat.commands.grants import GrantCommands
 from bot.chat.commands.invoices import Invoices
 from bot.chat.commands.knocks import KnockPresses
+from bot.chat.commands.listing import Listing
 from bot.chat.commands.status import Status
 from bot.chat.faults import Faults
 from bot.chat.intake import Intake
@@ -61,7 +62,7 @@ from bot.node.invoices import NodeInvoices
 from bot.node.watch import Watch
 from bot.pauses import pause_s
 from bot.places import Places
-from bot.store import Bell, Store, Tx, beside
+from bot.store import Bell, Store, Tx, alive_file, beside, say_alive
 from bot.supervisor import Supervisor
 
 log = logs.get(__name__)
@@ -108,7 +109,7 @@ async def run(
     """
     stop = stop or asyncio.Event()
     logs.redact(settings.telegram.token.get_secret_value())
-    beside.refuse_link(_alive(settings))
+    beside.refuse_link(alive_file(settings.database.file))
     async with contextlib.AsyncExitStack() as closing:
         store = await Store.open(settings.database.url)
         closing.push_async_callback(store.close)
@@ -139,6 +140,8 @@ class Parts:
         self.telegram_bot = telegram_bot
         self.application = application
         self.clock = clock
+        #: Since when this process runs, in Unix seconds.
+        self.started_at = clock()
         self.bell = Bell()
         self.places = Places(store, clock, self.bell)
         self.access = Access(settings.access, settings.limits)
@@ -220,7 +223,8 @@ class Parts:
 
     def _conversation(self, settings: Settings) -> None:
         """Updates → rows and replies. A family of commands is a line of the list at the end."""
-        replies = Replies(self.chats)
+        replies = Replies(self.chats, folder=settings.database.file.absolute().parent)
+        ledger = Ledger(store=self.store, access=self.access, clock=self.clock)
         faults = Faults(access=self.access, places=self.places, replies=replies)
         ages = self.ages
         self.intake = Intake(
@@ -290,12 +294,15 @@ class Parts:
             ),
             Status(
                 node=self.watch,
-                access=self.access,
+                ledger=ledger,
                 admission=admission,
                 replies=replies,
                 macaroon=partial(check_macaroon, settings.lnd),
                 clock=self.clock,
+                started_at=self.started_at,
             ),
+            Export(ledger=ledger, admission=admission, replies=replies),
+            Listing(ledger=ledger, admission=admission, places=self.places, replies=replies),
             Boards(
                 actions=boards,
                 node=self.at_node,
@@ -503,7 +510,8 @@ class _Run:
 
     async def _heartbeat(self) -> None:
         """A file that is touched while rows can be written, for a container's health check."""
-        alive = _alive(self._settings)
+        database = self._settings.database.file
+        started_at = self._parts.started_at
         is_away = False
         while True:
             try:
@@ -516,7 +524,7 @@ class _Run:
             else:
                 is_away = False
                 with contextlib.suppress(OSError, LinkInTheWay):  # then it is not healthy
-                    beside.write(alive)
+                    say_alive(database, version=__version__, started_at=started_at)
             await asyncio.sleep(HEARTBEAT_S)
 
     async def _report(self) -> None:
@@ -559,10 +567,6 @@ def _payee(setting: str, identity: Identity, row: Invoice) -> str:
 def _bot_id(settings: Settings) -> int:
     """The bot's id as its token says, before Telegram has confirmed it."""
     return int(settings.telegram.token.get_secret_value().partition(":")[0])
-
-
-def _alive(settings: Settings) -> Path:
-    return settings.database.file.with_suffix(".alive")
 
 
 def _prune_hints(tx: Tx, before: float) -> None:

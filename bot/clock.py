@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from bot import logs
 
@@ -26,6 +27,12 @@ _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 def steady() -> float:
     """Seconds on a clock that nobody can set, a suspended computer's sleep included."""
     return time.clock_gettime(_STEADY)
+
+
+def midnight(now: float) -> float:
+    """When the host's day began that `now` is in; both in Unix seconds."""
+    here = datetime.fromtimestamp(now, UTC).astimezone().replace(tzinfo=None)
+    return here.replace(hour=0, minute=0, second=0, microsecond=0).astimezone().timestamp()
 
 
 class Clock:

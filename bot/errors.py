@@ -6,7 +6,9 @@ Grouped by what the reader should do::
     ├── ConfigError                * fix the setting it names
     ├── StartError                 * the process cannot run like this
     │   ├── DatabaseInUse            end the other process
+    │   ├── DatabaseMissing        * run the bot once, or name another file
     │   ├── DatabaseTooNew         * run the newer version
+    │   ├── DatabaseTooOld         * run the bot once: that brings it up to date
     │   ├── DatabaseUnreadable       check the disk
     │   │   ├── DatabaseDamaged    *
     │   │   ├── DatabaseHalfMissing *
@@ -33,6 +35,10 @@ Grouped by what the reader should do::
     │   ├── UserLimitReached
     │   ├── ChatLimitReached
     │   ├── ShareLimitReached
+    │   ├── PeriodRefused          * it is no date
+    │   │   └── PeriodEmpty        * it ends before it begins
+    │   ├── ExportEmpty              there is nothing in that time
+    │   ├── ExportTooLarge           Telegram takes no file of that size
     │   ├── OutputRefused          * the command line cannot write there
     │   │   └── OutputFailed         it could not be written in the end
     │   └── ArgumentRefused        * an argument of the command line
@@ -180,8 +186,16 @@ class DatabaseInUse(StartError, needs_fixing=False):
     """Another process works on the database at `path`; `pid` is its number, 0 where unknown."""
 
 
+class DatabaseMissing(StartError):
+    """There is no database at `path`."""
+
+
 class DatabaseTooNew(StartError):
     """A newer version of this bot wrote the database."""
+
+
+class DatabaseTooOld(StartError):
+    """An older version of this bot wrote the database at `path`, and none has run since."""
 
 
 class DatabaseUnreadable(StartError, needs_fixing=False):
@@ -298,9 +312,26 @@ class ShareLimitReached(Refused):
     """One person can have `count` open invoices in a group; `who` where not the reader."""
 
 
+class PeriodRefused(Refused, needs_fixing=True):
+    """What was written, `shown`, names no year, month or day."""
+
+
+class PeriodEmpty(PeriodRefused):
+    """`until` is before `since`."""
+
+
+class ExportEmpty(Refused):
+    """No invoice was asked for in that time."""
+
+
+class ExportTooLarge(Refused):
+    """Telegram takes no file as large as the export."""
+
+
 class OutputRefused(Refused, needs_fixing=True):
     """The command line cannot write its output there: `problem`, at `path`, for `reason`.
 
+    `option`: the one that names it, --png where it does not say.
     `problem` is one of `bot.core.wishes.OutputProblem`, which names the values of each.
     """
 

@@ -15,6 +15,7 @@ from bot.actions.jobs import COPIES_WITHIN_S
 from bot.config import AccessSettings, InvoicesSettings, LimitsSettings, Rate
 from bot.core.failure import Failure
 from bot.core.invoice import Face, Invoice, State
+from bot.core.ledger import Scope, Show
 from bot.core.steps import QUESTION_S
 from bot.core.wishes import Answered, Asked, Cancelling, Renewing
 from bot.core.work import Do, Lane
@@ -136,11 +137,15 @@ class Desk:
     async def count(self) -> int:
         """How many rows there are of the three people."""
         people = (OWNER, ANNA, BERT)
-        return sum([len(await self.actions.latest(each.id, None)) for each in people])
+        return sum([await self.store.do(_count, each.id) for each in people])
 
 
 def _by_origin(tx: Tx, origin: Origin, renewal: int) -> Invoice | None:
     return tx.invoices.by_origin(origin.chat_id, origin.message_id, origin.part, renewal)
+
+
+def _count(tx: Tx, asker_id: int) -> int:
+    return len(tx.ledger.invoices(Scope(asker_id), Show.ALL, None, most=100))
 
 
 def _get(tx: Tx, row_id: int) -> Invoice | None:

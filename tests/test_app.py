@@ -676,13 +676,15 @@ async def test_an_owner_asks_how_the_node_is_and_nobody_else_can(world: World) -
     own, hers = world.private(world.owner), world.private(world.anna)
     world.telegram.say(own, world.owner, "/status")
     world.telegram.say(hers, world.anna, "/status")
-    await world.said(hers, texts.help_private(NAME))
+    await world.said(hers, texts.OWNERS_ONLY)
     status = await world.shown(own, Role.SENTENCE, says="simulated node")
     assert "700,000" in (status.text or "")
     await world.node.down()
     world.telegram.say(own, world.owner, "/status")
     lacks = list(check_macaroon(world.settings().lnd, world.clock()))
-    await world.said(own, texts.node_status(NodeStatus(NodeUnreachable(), None), lacks))
+    away = texts.node_status(NodeStatus(NodeUnreachable(), None), lacks)
+    said = await world.shown(own, Role.SENTENCE, says=plain(away))
+    assert "Open: 1 invoice, 1 sat" in (said.text or "")
 
 
 async def test_a_clock_that_is_years_ahead_removes_nothing_that_is_new(

@@ -45,8 +45,8 @@ from tests.world import NAME, TOKEN, World
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = (
-    *("setup", "run", "demo", "check", "invoice"),
-    *("lookup", "cancel", "backup", "unit"),
+    *("setup", "run", "demo", "check", "invoice", "lookup", "cancel"),
+    *("status", "export", "backup", "unit", "list"),
 )
 LIMIT_S = 20.0
 #: What a service manager is promised.
@@ -167,7 +167,9 @@ CODES: dict[type[errors.InvoiceBotError], int] = {
     errors.ConfigError: 2,
     errors.StartError: 2,
     errors.DatabaseInUse: 1,
+    errors.DatabaseMissing: 2,
     errors.DatabaseTooNew: 2,
+    errors.DatabaseTooOld: 2,
     errors.DatabaseUnreadable: 1,
     errors.DatabaseDamaged: 2,
     errors.DatabaseHalfMissing: 2,
@@ -189,6 +191,7 @@ CODES: dict[type[errors.InvoiceBotError], int] = {
     errors.AmountRefused: 2,
     errors.MemoRefused: 2,
     errors.MemoUnreadable: 2,
+    errors.PeriodRefused: 2,
     errors.OutputRefused: 2,
     errors.OutputFailed: 1,
     errors.ExpiryRefused: 2,

@@ -4,6 +4,7 @@ from bot.actions.actions import Actions
 from bot.actions.boards import BoardActions
 from bot.actions.grants import Allowed, Denied, Grants, Subject
 from bot.actions.knocks import Hint, Knocks
+from bot.actions.ledger import Ledger
 from bot.actions.values import Asker, Origin, Place
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Grants",
     "Hint",
     "Knocks",
+    "Ledger",
     "Origin",
     "Place",
     "Subject",

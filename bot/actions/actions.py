@@ -214,9 +214,5 @@ class Actions:
         """The row that a message belongs to: one of the card's, or the command's."""
         return await self._store.do(jobs.of_message, chat_id, message_id, self._places.bot_id)
 
-    async def latest(self, asker_id: int, chat_id: int | None) -> list[Invoice]:
-        """The newest invoices that this person asked for, in one chat or in all."""
-        return await self._store.do(jobs.latest, asker_id, chat_id)
-
     def _ring(self, row: Invoice) -> None:
         self._bell.ring(row.key, row.chat_id)

@@ -274,10 +274,6 @@ class BoardActions:
             self._bell.ring_due()
         return board
 
-    async def latest(self, asker_id: int, chat_id: int | None) -> list[Board]:
-        """The newest boards that this person asked for, in one chat or in all."""
-        return await self._store.do(seats.latest, asker_id, chat_id)
-
     async def change(
         self,
         board_id: int,

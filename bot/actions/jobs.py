@@ -17,8 +17,6 @@ from bot.core.wishes import Answered, Cancelling, Renewing
 from bot.core.work import Do, Lane
 from bot.store import Tx
 
-#: As many as `latest` gives.
-LATEST = 10
 #: Seconds within which all copies of a question are sent whose number Telegram does not tell.
 COPIES_WITHIN_S = 120.0
 
@@ -252,11 +250,6 @@ def by_hash(tx: Tx, payment_hash: bytes) -> Invoice | None:
 def of_message(tx: Tx, chat_id: int, message_id: int, bot_id: int) -> Invoice | None:
     """The row that a message, as this bot counts them, belongs to."""
     return tx.invoices.by_message(chat_id, message_id, bot_id=bot_id)
-
-
-def latest(tx: Tx, asker_id: int, chat_id: int | None) -> list[Invoice]:
-    """The newest invoices of a person."""
-    return tx.invoices.latest(asker_id, chat_id, LATEST)
 
 
 def _drop(tx: Tx, question: Invoice) -> Invoice:

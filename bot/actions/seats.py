@@ -74,11 +74,6 @@ def of_button(
     return board, True
 
 
-def latest(tx: Tx, asker_id: int, chat_id: int | None) -> list[Board]:
-    """The newest boards of a person."""
-    return tx.boards.latest(asker_id, chat_id, limit=jobs.LATEST)
-
-
 def _here(tx: Tx, handle: str, chat_id: int) -> Board | None:
     """The board of a button in this chat. A duplicate of its message is as good: the button says
     which board it is."""

@@ -69,6 +69,10 @@ class Admission:
         """Whether this person may ask for invoices there."""
         return self._access.may_ask(asker.id, self._places.ids(message.chat.id))
 
+    def may_read(self, asker_id: int, chat_id: int) -> bool:
+        """Whether what this person has asked for is shown to them there."""
+        return self._access.may_ask(asker_id, self._places.ids(chat_id))
+
     @property
     def is_unclaimed(self) -> bool:
         """Whether nobody owns the bot yet."""
@@ -86,6 +90,17 @@ class Admission:
         """None if the message is heard, else what is said instead, if anything."""
         if not self.may_ask(message, asker):
             return await self.stranger(message, asker)
+        return await self.late(message, asker)
+
+    async def owners_in_private(self, message: Message, asker: Asker) -> list[Reply] | None:
+        """None if one of the bot's owners asks in private and in time, else what is said instead.
+
+        For commands that show what is others': whoever is in a group would read it.
+        """
+        if (instead := await self.owners_only(message, asker)) is not None:
+            return instead
+        if not messages.is_private(message):
+            return [reply(message, texts.IN_PRIVATE)]
         return await self.late(message, asker)
 
     async def late(self, message: Message, asker: Asker) -> list[Reply] | None:

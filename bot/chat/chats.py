@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
-from telegram import ForceReply, InlineKeyboardMarkup, Message
+from telegram import ForceReply, InlineKeyboardMarkup, InputFile, Message
 from telegram.constants import ParseMode
 from telegram.error import TelegramError
 
@@ -42,6 +42,17 @@ SAY_PAUSE_S = 2.0
 SAID_A_CHAT = 30
 SAID_IN_ALL = 500
 SAID_TO_STRANGERS = 400
+#: Bytes of a file that Telegram takes of a bot, what is around it included; and the seconds that it
+#: may take to get there.
+MAX_FILE_BYTES = 50 * 1024 * 1024
+UPLOAD_S = 600.0
+
+
+class Document(NamedTuple):
+    """A file that is open for reading, and its name."""
+
+    file: BinaryIO
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,7 @@ class Say:
     to_stranger: bool = False  # it goes out when nothing else does
     person_id: int | None = None  # who reads it in private where the topic is closed
     keyboard: InlineKeyboardMarkup | None = None
+    document: Document | None = None  # then `text` is its caption
     #: What is done with its number once it was sent.
     then: Callable[[int], Awaitable[None]] | None = None
 
@@ -82,6 +94,7 @@ class Chats:
         self._said: Counter[int] = Counter()  # that wait, by chat
         self._waiting = 0  # all of them
         self._minutes = Minutes()
+        self._edits: dict[tuple[int, int], Edit] = {}  # of groups, that wait
         self._drops = Drops("sentences dropped")
 
     async def send(
@@ -132,9 +145,32 @@ class Chats:
         self._said[chat_id] += 1
         self.post(self._say(message, wait_s)).add_done_callback(lambda _: self._was_said(chat_id))
 
+    async def deliver(self, message: Say) -> None:
+        """The same for a message that somebody waits for in private. Raises `ChatError`."""
+        await self._say(message, 0.0)
+
     def edit(self, message: Edit) -> None:
-        """Post an edit, best effort and once; in a group none is."""
-        self.post(self._edit(message))
+        """Post an edit, best effort and once.
+
+        In a group it is one of the sentences of a minute; while it waits, a newer one of the same
+        message takes its place.
+        """
+        if message.chat_id > 0:
+            self.post(self._edit(message))
+            return
+        key = (message.chat_id, message.message_id)
+        if key not in self._edits:
+            wait_s = self._minutes.reserve(message.chat_id)
+            if wait_s is None:
+                self._drops.add("too many in one group")
+                return
+            self.post(self._edit_later(key, wait_s))
+        self._edits[key] = message
+
+    async def _edit_later(self, key: tuple[int, int], wait_s: float) -> None:
+        if wait_s:
+            await self._pause(wait_s)
+        await self._edit(self._edits.pop(key))
 
     async def _edit(self, message: Edit) -> None:
         await self.send(message.chat_id, Sentence.KNOWN, partial(_edited, message))
@@ -218,6 +254,18 @@ def _in_private(message: Say) -> Say:
 
 
 def _said(message: Say, bot: TelegramBot) -> Awaitable[Message]:
+    if message.document is not None:
+        file, name = message.document
+        return bot.send_document(
+            message.chat_id,
+            InputFile(file, filename=name, read_file_handle=False),
+            caption=message.text,
+            parse_mode=ParseMode.HTML,
+            reply_to_message_id=message.reply_to,
+            allow_sending_without_reply=True,
+            message_thread_id=message.thread_id,
+            read_timeout=UPLOAD_S,
+        )
     return bot.send_message(
         message.chat_id,
         message.text,

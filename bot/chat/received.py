@@ -101,6 +101,7 @@ def _photo(result: object) -> Raw | None:
 READ: dict[str, Callable[[object], Any]] = {
     "sendMessage": sent,
     "sendPhoto": sent,
+    "sendDocument": sent,
     "editMessageText": edited,
     "editMessageCaption": edited,
     "editMessageMedia": edited,

@@ -6,21 +6,23 @@ Replies go out after the commit and outside of intake, best effort.
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from telegram import CallbackQuery, InlineKeyboardMarkup, Message, Update
 from telegram.error import TelegramError
 
 from bot import logs, texts
 from bot.chat import messages
-from bot.chat.chats import Chats, Edit, Say
+from bot.chat.chats import Chats, Document, Edit, Say
 from bot.chat.client import Naming
 from bot.chat.corrections import Corrections
 from bot.chat.limits import Pace, SideLane
-from bot.errors import NodeError, NodeTimeout, StoreUnavailable
+from bot.errors import ChatError, NodeError, NodeTimeout, Refused, StoreUnavailable
 
 log = logs.get(__name__)
 
@@ -96,7 +98,20 @@ class AskNode:
     within_s: float = NODE_WITHIN_S
 
 
-Reply = Say | Edit | Answer | IfAdmin | IfNamed | AskNode
+@dataclass(frozen=True, slots=True)
+class MakeFile:
+    """A file that somebody waits for in private: `write` it, which may take long, and send it.
+
+    `write` returns the caption as Telegram HTML, or raises `Refused` or `StoreUnavailable`, whose
+    sentence is said instead. No two are written at a time.
+    """
+
+    write: Callable[[BinaryIO], Awaitable[str]]
+    name: str
+    say: Callable[[str], Say]
+
+
+Reply = Say | Edit | Answer | IfAdmin | IfNamed | AskNode | MakeFile
 
 Callback = Callable[[Update, Any], Coroutine[Any, Any, None]]
 
@@ -127,8 +142,11 @@ def reply(
 class Replies:
     """Sends replies, beside everything else."""
 
-    def __init__(self, chats: Chats) -> None:
+    def __init__(self, chats: Chats, *, folder: Path) -> None:
+        """`folder`: where files are written that nobody else can see."""
         self._chats = chats
+        self._folder = folder
+        self._one_file = asyncio.Lock()
         #: Messages that were refused, and that an edit may correct.
         self.corrections = Corrections()
         self._presses = SideLane(
@@ -191,6 +209,8 @@ class Replies:
                     self._beside(each.user_id, partial(self._if_named, each))
                 case AskNode():
                     self._chats.post(self._ask_node(each))
+                case MakeFile():
+                    self._chats.post(self._make_file(each))
 
     def _beside(self, person_id: int, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if self._presses.admit(person_id):
@@ -260,3 +280,23 @@ class Replies:
             log.exception("node not asked")
             text = texts.BUG
         self._chats.say(question.say(text))
+
+    async def _make_file(self, wanted: MakeFile) -> None:
+        try:
+            async with self._one_file:
+                # It has no name, so that it is gone with this process.
+                with tempfile.TemporaryFile(dir=self._folder) as file:
+                    caption = await wanted.write(file)
+                    document = Document(file, wanted.name)
+                    await self._chats.deliver(replace(wanted.say(caption), document=document))
+        except (Refused, StoreUnavailable) as error:
+            text = texts.refusal(error)
+        except (ChatError, OSError) as error:
+            log.warning("file not sent", reason=type(error).__name__, detail=str(error))
+            text = texts.FILE_NOT_SENT
+        except Exception:
+            log.exception("file not made")
+            text = texts.BUG
+        else:
+            return
+        self._chats.say(wanted.say(text))

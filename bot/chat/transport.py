@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import os
 import socket
 import zlib
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -123,11 +125,12 @@ class Transport(BaseRequest):
             raise NeverSent("The connection to Telegram is closed.")
         answer_s = _or_default(read_timeout, ANSWER_TIMEOUT_S)
         connect_s = _or_default(connect_timeout, CONNECT_TIMEOUT_S)
+        opened = ExitStack()
         try:
             async with self._session.request(
                 method,
                 url,
-                **await _form(request_data),
+                **await _form(request_data, opened),
                 proxy=proxy_for(url, self._proxies),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=connect_s + answer_s, connect=connect_s),
@@ -142,6 +145,8 @@ class Transport(BaseRequest):
             raise TimedOut from error
         except aiohttp.ClientError as error:
             raise NetworkError(_said(error)) from error
+        finally:
+            opened.close()
 
 
 def _told_at(response: aiohttp.ClientResponse) -> Told | None:
@@ -232,16 +237,27 @@ def _is_here(host: str) -> bool:
         return host == "localhost"
 
 
-async def _form(request_data: RequestData | None) -> dict[str, Any]:
-    """The parameters as a form; one with a file in one piece, or its parts would go one by one."""
+async def _form(request_data: RequestData | None, opened: ExitStack) -> dict[str, Any]:
+    """The parameters as a form; one with bytes in one piece, or its parts would go one by one.
+
+    A file that is open is read as it goes, from its beginning, and is left open: `opened` closes
+    what was opened for it.
+    """
     if request_data is None:
         return {}
     form = aiohttp.FormData(request_data.json_parameters)
     files = request_data.multipart_data
     if not files:
         return {"data": form}
+    is_small = True
     for name, (filename, content, kind) in files.items():
+        if hasattr(content, "fileno"):
+            is_small = False
+            content = opened.enter_context(os.fdopen(os.dup(content.fileno()), "rb"))
+            content.seek(0)
         form.add_field(name, content, filename=filename, content_type=kind)
+    if not is_small:
+        return {"data": form}
     parts = form()
     return {"data": await parts.as_bytes(), "headers": {"Content-Type": parts.content_type}}
 

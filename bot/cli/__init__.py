@@ -14,7 +14,19 @@ import typer
 
 # What is slow to import is imported by the command that needs it.
 from bot import __version__
-from bot.cli import at_node, backup, check, invoice, output, run, setup, unit
+from bot.cli import (
+    at_node,
+    backup,
+    check,
+    export,
+    invoice,
+    listing,
+    output,
+    run,
+    setup,
+    status,
+    unit,
+)
 from bot.cli.common import FAILED, NEEDS_FIXING, ConfigOption, say
 from bot.core.wishes import OutputProblem
 from bot.errors import OutputFailed
@@ -89,7 +101,8 @@ def _main(
 _COMMANDS = (
     *(setup.setup, run.run, run.demo, check.check),
     *(invoice.invoice, at_node.lookup, at_node.cancel),
-    *(backup.backup, unit.unit),
+    *(status.status, export.export, backup.backup, unit.unit),
 )
 for _command in _COMMANDS:
     app.command()(_command)
+app.command("list")(listing.list_)

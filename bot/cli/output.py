@@ -7,7 +7,9 @@ import io
 import os
 import secrets
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -155,42 +157,61 @@ def why_lost(stream: TextIO | None) -> str:
 def check_target(png: str, *, as_json: bool) -> None:
     """Before the node is asked: a picture can be written there. Raises OutputRefused."""
     if png != STANDARD_OUTPUT:
-        _check_file(Path(png))
+        check_file(png)
     elif as_json:
         raise OutputRefused(problem=OutputProblem.TWO_OUTPUTS)
     elif sys.stdout.isatty():
         raise OutputRefused(problem=OutputProblem.IS_TERMINAL)
 
 
-def _check_file(file: Path) -> None:
+def check_file(name: str, *, option: str = "--png") -> None:
+    """Before anything is asked: a file can be written there. Raises OutputRefused.
+
+    `option`: the one that names it.
+    """
+    file = Path(name)
     try:
         if file.is_dir():
-            raise OutputRefused(problem=OutputProblem.IS_FOLDER, path=str(file))
+            raise OutputRefused(problem=OutputProblem.IS_FOLDER, path=name, option=option)
         if file.is_symlink() or (file.exists() and not file.is_file()):
-            raise OutputRefused(problem=OutputProblem.NOT_A_FILE, path=str(file))
+            raise OutputRefused(problem=OutputProblem.NOT_A_FILE, path=name, option=option)
         if not file.parent.is_dir():
-            raise OutputRefused(problem=OutputProblem.FOLDER_MISSING, path=str(file.parent))
+            path = str(file.parent)
+            raise OutputRefused(problem=OutputProblem.FOLDER_MISSING, path=path, option=option)
     except OSError as error:  # a name that is too long, a folder that nobody can look into
-        raise _not_written(OutputRefused, file, error) from None
+        raise _not_written(OutputRefused, file, error, option) from None
     if not os.access(file.parent, os.W_OK | os.X_OK):
-        raise OutputRefused(problem=OutputProblem.FOLDER_READ_ONLY, path=str(file.parent))
+        path = str(file.parent)
+        raise OutputRefused(problem=OutputProblem.FOLDER_READ_ONLY, path=path, option=option)
 
 
 def write(file: Path, picture: bytes) -> None:
     """Whole or not at all. Raises OutputFailed."""
+    _write(file, [picture], mode=0o666, option="--png")
+
+
+def write_private(name: str, parts: Iterable[bytes], *, option: str) -> None:
+    """The same, a part at a time, with mode 0600. Raises OutputFailed."""
+    _write(Path(name), parts, mode=0o600, option=option)
+
+
+def _write(file: Path, parts: Iterable[bytes], *, mode: int, option: str) -> None:
     # Nobody knows its name beforehand, to lay a link there; and to replace one follows it nowhere.
-    part = file.with_name(f".invoice-{secrets.token_hex(8)}.png")
+    part = file.with_name(f".invoice-{secrets.token_hex(8)}{file.suffix}")
     try:
-        with part.open("xb") as opened:
-            opened.write(picture)
+        with open(part, "xb", opener=partial(os.open, mode=mode)) as opened:
+            opened.writelines(parts)
         part.replace(file)
     except OSError as error:
+        raise _not_written(OutputFailed, file, error, option) from None
+    finally:  # whatever came between, nothing half-written is left
         with suppress(OSError):
-            part.unlink()
-        raise _not_written(OutputFailed, file, error) from None
+            part.unlink(missing_ok=True)
 
 
-def _not_written(kind: type[OutputRefused], file: Path, error: OSError) -> OutputRefused:
-    return kind(
-        problem=OutputProblem.NOT_WRITTEN, path=str(file), reason=error.strerror or str(error)
-    )
+def _not_written(
+    kind: type[OutputRefused], file: Path, error: OSError, option: str
+) -> OutputRefused:
+    reason = error.strerror or str(error)
+    path = str(file)
+    return kind(problem=OutputProblem.NOT_WRITTEN, path=path, reason=reason, option=option)

@@ -66,10 +66,14 @@ class NodeInfo:
 
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """What is known of the node now: why it is away (None: it answers), and who it is."""
+    """What is known of the node now: why it is away (None: it answers), and who it is.
+
+    `inbound_msat`: what its channels can receive, in millisatoshi; None where nobody knows.
+    """
 
     away: NodeError | None
     info: NodeInfo | None
+    inbound_msat: int | None = None
 
 
 # results of steps

@@ -60,6 +60,12 @@ def message(message: Message) -> Json:
         "entities": message.entities,
         "photo": photo
         and {"src": f"/photo/{photo.file_id}", "width": photo.width, "height": photo.height},
+        "document": message.document
+        and {
+            "src": f"/document/{message.document.file_id}",
+            "name": message.document.name,
+            "bytes": len(message.document.data),
+        },
         "reply_to": message.reply_to.id if message.reply_to else None,
         "thread": message.thread_id if message.chat.is_forum else None,
         "buttons": [[_button(key) for key in row] for row in _keyboard(message)],

@@ -273,6 +273,13 @@ class Page:
             kept = {"Cache-Control": "private, max-age=31536000, immutable"}
             return Response(found.data, media_type="image/png", headers=kept)
 
+        async def document(request: Request) -> Response:
+            found = self._telegram.documents.find(request.path_params["file_id"])
+            if found is None:
+                return Response(status_code=404)
+            how = {"Content-Disposition": 'attachment; filename="invoices.csv"'}
+            return Response(found.data, media_type="application/octet-stream", headers=how)
+
         async def events(_: Request) -> Response:
             return StreamingResponse(self.feed.read(self.snapshot), media_type="text/event-stream")
 
@@ -281,6 +288,7 @@ class Page:
                 Route("/", index),
                 Mount("/page", StaticFiles(directory=PAGE)),
                 Route("/photo/{file_id}", photo),
+                Route("/document/{file_id}", document),
                 Route("/events", events),
                 _action("/api/say", Say, self.say),
                 _action("/api/press", Press, self.press),

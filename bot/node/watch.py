@@ -80,9 +80,9 @@ class Watch:
         if (away := self._gate.away) is not None:
             return NodeStatus(away, None)
         try:
-            return NodeStatus(None, await self._node.info())
+            return NodeStatus(None, await self._node.info(), self._node.inbound_msat)
         except PermissionMissing:
-            return NodeStatus(None, None)
+            return NodeStatus(None, None, self._node.inbound_msat)
         except NodeError as error:
             return NodeStatus(error, None)
 

@@ -4,8 +4,23 @@ from bot.store import beside
 from bot.store.agenda import Due
 from bot.store.bell import Bell
 from bot.store.nodes import Open
+from bot.store.reading import Reader
+from bot.store.running import Running, alive_file, running, say_alive
 from bot.store.sqlite import inspect
 from bot.store.tx import Tx
 from bot.store.writer import Store
 
-__all__ = ["Bell", "Due", "Open", "Store", "Tx", "beside", "inspect"]
+__all__ = [
+    "Bell",
+    "Due",
+    "Open",
+    "Reader",
+    "Running",
+    "Store",
+    "Tx",
+    "alive_file",
+    "beside",
+    "inspect",
+    "running",
+    "say_alive",
+]

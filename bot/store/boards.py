@@ -167,15 +167,6 @@ class Boards(Noun):
         asked = (_b.asker_id == asker_id, _b.asked_at.between(since, until))
         return self._connection.execute(statement.where(*asked)).scalar_one()
 
-    def latest(self, asker_id: int, chat_id: int | None, *, limit: int) -> list[Board]:
-        """The newest that this person asked for, in one chat or in all; the newest first."""
-        here = [_b.asker_id == asker_id]
-        if chat_id is not None:
-            here.append(_b.chat_id == chat_id)
-        newest = sa.select(_b.id).where(*here).order_by(_b.asked_at.desc(), _b.id.desc())
-        ids = self._connection.execute(newest.limit(limit)).scalars().all()
-        return [board for each in ids if (board := self.get(each)) is not None]
-
     def parts_since(self, board_id: int, person_id: int, since: float, until: float) -> int:
         """How many invoices for parts of a board that are not paid this person has got between
         these times."""

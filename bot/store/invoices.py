@@ -60,12 +60,6 @@ _QUESTION = _newest(
     _c.thread_id.is_not_distinct_from(sa.bindparam("thread")),
     _c.asker_id == sa.bindparam("asker"),
 )
-_LATEST = (
-    ROWS.where(_c.asker_id == sa.bindparam("asker"), _c.amount_msat.is_not(None))
-    .order_by(_c.asked_at.desc(), _c.id.desc())
-    .limit(sa.bindparam("most"))
-)
-_LATEST_IN_CHAT = _LATEST.where(_c.chat_id == _CHAT)
 _COUNT = sa.select(sa.func.count()).select_from(invoices)
 _ASKED_SINCE = _COUNT.where(
     _c.asker_id == sa.bindparam("asker"),
@@ -186,12 +180,6 @@ class Invoices(Noun):
         if row.lane is Lane.OTHER_NODE:
             due = {**due, **work.set_aside(row.due_at)}
         return self.update(row.id, cancel_wanted=True, cancelled_by=by, **due)
-
-    def latest(self, asker_id: int, chat_id: int | None, limit: int) -> list[Invoice]:
-        """The newest invoices that this person asked for, in one chat or in all."""
-        if chat_id is None:
-            return self._all(_LATEST, asker=asker_id, most=limit)
-        return self._all(_LATEST_IN_CHAT, asker=asker_id, chat=chat_id, most=limit)
 
     def asked_since(
         self, asker_id: int, since: float, *, until: float = 1e12, but_row: int | None = None

@@ -25,6 +25,7 @@ from bot.errors import (
     DatabaseInUse,
     DatabaseIsFolder,
     DatabaseJournalLeft,
+    DatabaseMissing,
     DatabaseNotOurs,
     DatabaseNotPermitted,
     DatabaseTooNew,
@@ -149,7 +150,7 @@ class Lock:
         self._own = _identity(self._file)
 
     def _in_use(self) -> DatabaseInUse:
-        return DatabaseInUse(path=str(self._path), pid=_noted(self._pid_file))
+        return DatabaseInUse(path=str(self._path), pid=pid_of(self._path))
 
 
 def _lock_beside(file: Path) -> filelock.BaseFileLock:
@@ -171,6 +172,30 @@ def _is_ours(descriptor: int) -> bool:
     except OSError as error:
         return error.errno not in (errno.EAGAIN, errno.EACCES)
     return True
+
+
+def is_in_use(path: Path) -> bool | None:
+    """Whether a process works on the database at `path`; None where the system does not say.
+
+    Nothing is locked for it. Not for a process that has it open itself: to close a file drops the
+    locks that SQLite has of it.
+    """
+    kind = getattr(fcntl, "F_OFD_GETLK", None)  # Linux
+    if kind is None:
+        return None
+    asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _OUR_BYTE, 1, 0)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return None
+    try:
+        return bool(_FLOCK.unpack(fcntl.fcntl(descriptor, kind, asked))[0] != fcntl.F_UNLCK)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def _refuse_odd(path: Path) -> None:
@@ -501,6 +526,34 @@ def inspect(url: str) -> None:
         _refuse_unusable(path)
 
 
+def refuse_unreadable(path: Path) -> None:
+    """Refuse a file that nobody could read as a database, without a look at what is in it.
+
+    Raises `DatabaseMissing` or `DatabaseUnreadable`.
+    """
+    _refuse_odd(path)
+    if not (_size(path) or _size(journal_of(path))):
+        raise DatabaseMissing(path=str(path))
+    _refuse_half(path)
+    _refuse_no_database(path)
+
+
+def has_journal(path: Path) -> bool:
+    """Whether somebody may be writing: where there is no journal nobody does."""
+    return journal_of(path).exists()
+
+
+def opened_to_read(path: Path, *, is_written: bool) -> sqlite3.Connection:
+    """A connection that changes nothing. Raises what SQLite does.
+
+    Not `is_written`: nothing has to be made beside the file for it.
+    """
+    how = "mode=ro" if is_written else "immutable=1"
+    return sqlite3.connect(
+        f"{path.resolve().as_uri()}?{how}", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
+    )
+
+
 def _refuse_half(path: Path) -> None:
     if not _size(path) and _size(journal := journal_of(path)):
         raise DatabaseHalfMissing(path=str(path), journal=str(journal))
@@ -525,14 +578,10 @@ def _has_no_journal(path: Path) -> bool:
 def _refuse_unusable(path: Path) -> None:
     """Refuse a file that is damaged, too new or another program's, and leave it as it is."""
     _refuse_no_database(path)
-    # Where there is no journal nobody writes, and nothing has to be made beside the file.
-    how = "mode=ro" if journal_of(path).exists() else "immutable=1"
     try:
-        with contextlib.closing(
-            sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, timeout=BUSY_TIMEOUT_S)
-        ) as connection:
+        with contextlib.closing(opened_to_read(path, is_written=has_journal(path))) as connection:
             verdict = _verdict(connection, path, COMPARE_S)
-            found = _found(connection) if verdict == "ok" else None
+            found = version_of(connection) if verdict == "ok" else None
     except sqlite3.OperationalError as error:
         raise DatabaseUnreadable(path=str(path), reason=str(error)) from error
     except sqlite3.DatabaseError as error:
@@ -593,7 +642,7 @@ def _verdict(connection: sqlite3.Connection, path: Path, compare_s: float) -> st
     return verdict
 
 
-def _found(connection: sqlite3.Connection) -> str | None:
+def version_of(connection: sqlite3.Connection) -> str | None:
     """The migration that a file is at; None for one without a table, "" for another program's."""
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     if "alembic_version" not in tables:
@@ -602,10 +651,10 @@ def _found(connection: sqlite3.Connection) -> str | None:
     return "" if row is None else str(row[0])
 
 
-def _noted(pid_file: Path) -> int:
-    """The number of the process that has the lock, 0 where it is not known."""
+def pid_of(path: Path) -> int:
+    """The number of the process that has the lock of a database, 0 where it is not known."""
     try:
-        return int(beside.read(pid_file))
+        return int(beside.read(_beside(path, ".pid")))
     except (OSError, ValueError):
         return 0
 

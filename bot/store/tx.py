@@ -11,6 +11,7 @@ from bot.store.chats import Chats
 from bot.store.grants import Grants
 from bot.store.invoices import Invoices
 from bot.store.knocks import Knocks
+from bot.store.ledger import Ledger
 from bot.store.memory import Memory
 from bot.store.nodes import Nodes
 
@@ -28,3 +29,4 @@ class Tx:
         self.memory = Memory(connection)
         self.boards = Boards(connection, self.invoices)
         self.grants = Grants(connection)
+        self.ledger = Ledger(connection, self.boards)

@@ -106,16 +106,28 @@ def _limit_of(values: Values) -> str:
     return f"The limit for {who}" if who else "Your limit"
 
 
+def _no_date(values: Values) -> str:
+    shown = quoted(str(values.get("shown", "")))
+    return f"{shown} is not a date." if shown else "That is not a date."
+
+
+_DATES = "Write a year, a month or a day, such as 2026, 2026-10 or 2026-10-31."
+
+
 def _output(values: Values) -> Reason:
-    return _filled(_OUTPUTS[OutputProblem(str(values["problem"]))], values)
+    return _filled(_OUTPUTS[OutputProblem(str(values["problem"]))], {"option": "--png", **values})
 
 
 _OUTPUTS = {
-    OutputProblem.IS_FOLDER: Reason("--png: {path} is a folder.", "Name a file in it."),
-    OutputProblem.NOT_A_FILE: Reason("--png: {path} is not a regular file.", "Name another one."),
-    OutputProblem.FOLDER_MISSING: Reason("--png: there is no folder {path}.", "Create it first."),
-    OutputProblem.FOLDER_READ_ONLY: Reason("--png: the folder {path} is not writable."),
-    OutputProblem.NOT_WRITTEN: Reason("--png: {path} can't be written: {reason}."),
+    OutputProblem.IS_FOLDER: Reason("{option}: {path} is a folder.", "Name a file in it."),
+    OutputProblem.NOT_A_FILE: Reason(
+        "{option}: {path} is not a regular file.", "Name another one."
+    ),
+    OutputProblem.FOLDER_MISSING: Reason(
+        "{option}: there is no folder {path}.", "Create it first."
+    ),
+    OutputProblem.FOLDER_READ_ONLY: Reason("{option}: the folder {path} is not writable."),
+    OutputProblem.NOT_WRITTEN: Reason("{option}: {path} can't be written: {reason}."),
     OutputProblem.TWO_OUTPUTS: Reason(
         "--png - and --json would both write to standard output.",
         "Name a file, or use --json alone: it has the picture too.",
@@ -177,8 +189,16 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     # at the start
     errors.StartError: Reason("The bot can't start."),
     errors.DatabaseInUse: _database_in_use,
+    errors.DatabaseMissing: Reason(
+        "There is no database {path}.",
+        "Start the bot once, which creates it, or correct database.url.",
+    ),
     errors.DatabaseTooNew: Reason(
         "A newer version of this bot wrote the database.", "Run that version or a newer one."
+    ),
+    errors.DatabaseTooOld: Reason(
+        "An older version of this bot wrote the database {path}.",
+        "Start the bot once, which brings it up to date.",
     ),
     errors.DatabaseUnreadable: Reason("The database {path} can't be opened: {reason}."),
     errors.DatabaseDamaged: Reason(
@@ -241,6 +261,13 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     errors.UserLimitReached: _user_limit,
     errors.ChatLimitReached: _chat_limit,
     errors.ShareLimitReached: _share_limit,
+    errors.PeriodRefused: lambda values: Reason(_no_date(values), _DATES),
+    errors.PeriodEmpty: Reason("{until} is before {since}.", "Swap them."),
+    errors.ExportEmpty: Reason("There are no invoices from that time."),
+    errors.ExportTooLarge: Reason(
+        "That is more than the 50 MB that Telegram accepts.",
+        "Ask for less, for example /export 2026-10, or use invoice-bot export at a terminal.",
+    ),
     errors.OutputRefused: _output,
     errors.SettingsNotWritten: _not_written,
     # what was written at a terminal

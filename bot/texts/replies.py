@@ -5,17 +5,11 @@ Telegram HTML, and short where it answers a press: its window takes 200 characte
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from bot.core.board import Board
-from bot.core.invoice import Face, Invoice, State
-from bot.core.text import MAX_TEXT, length, spelled
+from bot.core.text import spelled
 from bot.core.wishes import Cancelling, Renewing
 from bot.errors import NodeError, PermissionMissing, Refused
-from bot.texts.boards import first_line
-from bot.texts.cards import FACE_SIGNS
 from bot.texts.errors import reason, why
-from bot.texts.phrases import amount, escape, moment, name, paid_amount
+from bot.texts.phrases import escape
 
 #: For setMyCommands: in private chats, and in groups.
 PRIVATE_COMMANDS = (
@@ -172,50 +166,3 @@ def uninvited(chat_id: int) -> str:
         "I'll leave this group in a day, unless my owner lets it in. "
         f"To ask, send my owner this: <code>{chat_id}</code>"
     )
-
-
-_STATES = {
-    State.PENDING: f"{FACE_SIGNS[Face.WAITING]} pending",
-    State.OPEN: f"{FACE_SIGNS[Face.OPEN]} open",
-    State.SETTLED: f"{FACE_SIGNS[Face.PAID]} paid",
-    State.EXPIRED: f"{FACE_SIGNS[Face.EXPIRED]} expired",
-    State.CANCELLED: f"{FACE_SIGNS[Face.CANCELLED]} cancelled",
-    State.FAILED: f"{FACE_SIGNS[Face.FAILED]} failed",
-}
-
-
-_UNCONFIRMED = f"{FACE_SIGNS[Face.UNCONFIRMED]} not confirmed"
-
-
-def latest(rows: Iterable[Invoice], boards: Iterable[Board] = (), *, in_group: bool) -> str:
-    """A person's invoices, splits and collections, newest first; as many as fit a message."""
-    where = " here" if in_group else ""
-    lines = [f"<b>Your latest invoices{where}</b>"]
-    both: list[Invoice | Board] = [*rows, *boards]
-    for each in sorted(both, key=lambda one: one.asked_at, reverse=True):
-        line = _one_of_the_latest(each) if isinstance(each, Invoice) else _board(each)
-        if length("\n".join([*lines, line])) > MAX_TEXT:
-            break
-        lines.append(line)
-    if len(lines) == 1:
-        return f"You have no invoices{where} yet. Try <code>/invoice 2100 pizza</code>."
-    return "\n".join(lines)
-
-
-def _board(shown: Board) -> str:
-    sign, _, state = first_line(shown).partition(" ")
-    return f"{sign} {state}{_memo(shown.memo)} · {moment(int(shown.asked_at), 'Dt')}"
-
-
-def _memo(text: str) -> str:
-    """The first line of a memo, short."""
-    first, *more = text.splitlines() or [""]
-    short = first if len(first) <= 40 and not more else first[:39] + "…"
-    return f" – {shown}" if (shown := name(short)) else ""
-
-
-def _one_of_the_latest(row: Invoice) -> str:
-    figure = paid_amount(row) if row.state is State.SETTLED else amount(row)
-    memo = _memo(row.memo)
-    state = _UNCONFIRMED if row.face is Face.UNCONFIRMED else _STATES.get(row.state, "")
-    return f"{state} · {figure}{memo} · {moment(int(row.asked_at), 'Dt')}"

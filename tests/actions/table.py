@@ -9,6 +9,7 @@ from bot.actions import Actions, Asker, BoardActions, Origin, Place
 from bot.config import AccessSettings, InvoicesSettings, LimitsSettings, Rate
 from bot.core.board import Board, Seat
 from bot.core.invoice import Invoice, State
+from bot.core.ledger import Scope, Show
 from bot.core.split import Person
 from bot.core.wishes import Change, Changing, Joining, Parting, Sitting, Splitting
 from bot.places import Places
@@ -102,6 +103,10 @@ class Table:
         assert found is not None
         return found
 
+    async def listed(self, asker: Asker = ANNA) -> list[Board]:
+        """The boards that somebody has asked for, the newest first."""
+        return await self.store.do(_listed, asker.id)
+
     async def is_due(self, board: Board) -> bool:
         """Whether somebody works on it next, or is told to."""
         there = await self.fresh(board)
@@ -182,3 +187,7 @@ def _becomes(tx: Tx, row: Invoice, columns: dict[str, Any], now: float) -> Invoi
     there = tx.invoices.update(row.id, **columns)
     tx.boards.rearrange(row.board_id, now)
     return there
+
+
+def _listed(tx: Tx, asker_id: int) -> list[Board]:
+    return tx.ledger.boards(Scope(asker_id), Show.ALL, None)

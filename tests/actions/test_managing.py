@@ -340,11 +340,3 @@ async def test_a_board_whose_number_nobody_knows_takes_the_first_that_is_pressed
     assert found is not None
     assert (found.card_id, found.shown, found.duplicates) == (71, ANY_FACE, {})
     assert await table.is_due(board)
-
-
-async def test_somebodys_latest_boards_are_listed(table: Table) -> None:
-    first, second = await table.split("84k/2"), await table.collect()
-    await table.split("84k/2", BERT)
-    assert await table.boards.latest(ANNA.id, None) == [second, first]
-    assert await table.boards.latest(ANNA.id, GROUP) == [second, first]
-    assert await table.boards.latest(ANNA.id, -7) == []

@@ -79,7 +79,7 @@ async def test_a_command_that_is_delivered_again_makes_no_second_board(
     assert board is not None
     assert came_of_it is Splitting.MADE
     assert await wants(ANNA, origin, place, "84k") == (Splitting.AGAIN, None)
-    assert await table.boards.latest(ANNA.id, None) == [board]
+    assert await table.listed() == [board]
     late = TOO_LATE_S + 1
     assert await wants(ANNA, origin, place, "84k", age_s=late) == (Splitting.AGAIN, None)
     other = table.message()
@@ -92,7 +92,7 @@ async def test_what_is_refused_makes_no_board(table: Table) -> None:
             await table.ask(what)
     with pytest.raises(AmountRefused):
         await table.boards.collect(ANNA, table.message(), Place(GROUP), "500k/2m")
-    assert await table.boards.latest(ANNA.id, None) == []
+    assert await table.listed() == []
 
 
 async def test_one_person_makes_three_boards_in_ten_minutes_and_has_three(table: Table) -> None:

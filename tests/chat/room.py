@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from telegram.ext import Application
 
 from bot.access import Access
-from bot.actions import Actions, BoardActions, Grants, Knocks
+from bot.actions import Actions, BoardActions, Grants, Knocks, Ledger
 from bot.chat.admission import Admission
 from bot.chat.ages import Ages
 from bot.chat.cards import Cards
@@ -23,9 +23,11 @@ from bot.chat.client import make_bot
 from bot.chat.commands.about import About
 from bot.chat.commands.boards import Boards
 from bot.chat.commands.claims import Claims
+from bot.chat.commands.export import Export
 from bot.chat.commands.grants import GrantCommands
 from bot.chat.commands.invoices import Invoices
 from bot.chat.commands.knocks import KnockPresses
+from bot.chat.commands.listing import Listing
 from bot.chat.commands.status import Status
 from bot.chat.faults import Faults
 from bot.chat.intake import Intake
@@ -54,6 +56,8 @@ TOKEN = "123456789:AAE-a-token-that-only-the-simulator-takes"
 NAME = "test_invoice_bot"
 PAYMENT_REQUEST = "lnbc21u1p" + "q" * 251
 ALIAS = "carrot"
+#: When the bot was started, as it says.
+STARTED_AT = 1_790_000_000.0
 INFO = NodeInfo("02" * 33, ALIAS, "0.19.0-beta", "regtest", True, 812_000)
 
 
@@ -124,7 +128,7 @@ class Room:
         access = self.access = self.access_with()
         self.chats = Chats(self.telegram_bot)
         self.cards = Cards(self.chats, self.store, access=access, payee=lambda _: ALIAS)
-        self.replies = Replies(self.chats)
+        self.replies = Replies(self.chats, folder=self.file.parent)
         self.knocks = Knocks(store=self.store, access=access, clock=self.clock)
         self.grants = Grants(
             store=self.store,
@@ -135,6 +139,7 @@ class Room:
             bell=self.bell,
         )
         self.knock_chats = KnockChats(self.chats, self.knocks, self.places)
+        ledger = Ledger(store=self.store, access=access, clock=self.clock)
         actions = Actions(
             store=self.store,
             access=access,
@@ -179,6 +184,7 @@ class Room:
             chats=self.chats,
             clock=self.clock,
         )
+        self.export = Export(ledger=ledger, admission=admission, replies=self.replies)
         self.boards = Boards(
             actions=boards,
             node=self.node,
@@ -214,6 +220,12 @@ class Room:
                 telegram_bot=self.telegram_bot,
             ),
             self.boards,
+            Listing(
+                ledger=ledger,
+                admission=admission,
+                places=self.places,
+                replies=self.replies,
+            ),
             Presses(
                 actions=actions,
                 boards=boards,
@@ -223,13 +235,15 @@ class Room:
             ),
             Status(
                 node=self.node,
-                access=access,
+                ledger=ledger,
                 admission=admission,
                 replies=self.replies,
                 macaroon=lambda _: self.macaroon,
                 clock=self.clock,
+                started_at=STARTED_AT,
                 within_s=0.0,
             ),
+            self.export,
             About(
                 access=access,
                 admission=admission,
@@ -324,6 +338,10 @@ class Room:
         """What the node has done with a row."""
         return await self.do(_change, row.id, columns)
 
+    async def copies(self, row: Invoice, count: int) -> None:
+        """So many more rows like this one, of other messages."""
+        await self.do(_copy, row, count)
+
     async def take(self, do: Do, row: Invoice, around: Around = AS_READ) -> Invoice:
         """A step in the chat, recorded as the bot records it."""
         shown = await self.cards.do(do, row, around, NodeNotAsked())
@@ -364,6 +382,14 @@ def plain(markup: str) -> str:
 
 def _change(tx: Tx, row_id: int, columns: Columns) -> Invoice:
     return tx.invoices.update(row_id, **columns)
+
+
+def _copy(tx: Tx, row: Invoice, count: int) -> None:
+    names = Invoice.__dataclass_fields__.keys() - {"id"}
+    for number in range(count):
+        own = {name: getattr(row, name) for name in names}
+        own |= {"origin_message_id": 10**6 + number, "payment_hash": number.to_bytes(32)}
+        tx.invoices.add(**own)
 
 
 def _row_of(tx: Tx, chat_id: int, message_id: int) -> Invoice | None:

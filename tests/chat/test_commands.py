@@ -315,21 +315,7 @@ async def test_a_cancellation_without_a_card_says_how(room: Room) -> None:
     await room.told(strange, texts.ASKED_OWNER)
 
 
-# /invoices, /help, /id
-
-
-async def test_the_latest_are_listed_in_a_group_only_those_from_there(room: Room) -> None:
-    chat = room.private(room.anna)
-    rows = []
-    for where, what in ((room.group, "2100 pizza"), (chat, "4200 beer")):
-        rows.append(await room.row(await room.say(where, room.anna, f"/invoice {what}")))
-        room.clock.ahead_s += 2
-    await room.say(chat, room.anna, "/invoices")
-    await room.told(chat, texts.latest(rows[::-1], in_group=False))
-    await room.say(room.group, room.anna, f"/invoices@{NAME}")
-    await room.told(room.group, texts.latest(rows[:1], in_group=True))
-    await room.say(room.group, room.bert, f"/invoices@{NAME}")
-    await room.told(room.group, texts.latest([], in_group=True), 2)
+# /help, /id
 
 
 @pytest.mark.parametrize("command", ["/help", "/start", "/invoice2100", "/nosuchcommand"])

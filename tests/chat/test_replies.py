@@ -207,7 +207,7 @@ async def test_a_press_whose_answer_would_come_too_late_gets_none(
 ) -> None:
     monkeypatch.setattr(replies, "ANSWER_WITHIN_S", 0.3)
     monkeypatch.setattr(replies, "PRESSES_AT_ONCE", 1)
-    crowded = replies.Replies(room.chats)
+    crowded = replies.Replies(room.chats, folder=room.file.parent)
     _, card = await room.open_card(room.group, room.anna, "/invoice 2100")
     room.telegram.stall("answerCallbackQuery")
     press = room.telegram.press(card.chat, room.anna, card.id)

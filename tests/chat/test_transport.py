@@ -10,7 +10,7 @@ import ssl
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from bot.chat.transport import (
     proxy_for,
 )
 from bot.demo.node import certificate
+from bot.demo.telegram import SimTelegram
 
 PHOTO = b"\x89PNG\r\n\r\n--no line between parts\0"
 CAPTION = 'a "card" & <b>more</b>\r\nü'
@@ -91,7 +92,7 @@ def data(**files: bytes) -> RequestData:
 
 
 async def test_a_form_with_a_file_is_one_piece_with_every_part_in_it() -> None:
-    form = await _form(data(photo=PHOTO))
+    form = await _form(data(photo=PHOTO), ExitStack())
     assert isinstance(form["data"], bytes)
     head = f"Content-Type: {form['headers']['Content-Type']}\r\n\r\n".encode()
     read: Any = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(head + form["data"])
@@ -103,6 +104,34 @@ async def test_a_form_with_a_file_is_one_piece_with_every_part_in_it() -> None:
     assert parts["photo"].get_payload(decode=True) == PHOTO
     assert parts["photo"].get_filename() == "invoice.png"
     assert parts["photo"].get_content_type() == "image/png"
+
+
+async def test_an_open_file_is_read_from_its_beginning_each_time_and_left_open(
+    carrier: Transport, tmp_path: Path
+) -> None:
+    """And never as a whole: it may be larger than all else that the bot has in memory."""
+    telegram, size = SimTelegram(), 30 * 2**20
+    telegram.add_bot("123:a", "a_bot", "A")
+    person = telegram.add_user("Olga")
+    telegram.say(telegram.private_chat(person), person, "/start")
+    await telegram.start()
+    with (tmp_path / "file").open("w+b") as file:
+        file.truncate(size)
+        words = [RequestParameter("chat_id", person.id, None)]
+        content = InputFile(file, filename="a.csv", read_file_handle=False)
+        request = RequestData([*words, RequestParameter("document", None, [content])])
+        for _ in range(2):
+            file.seek(7)
+            url = f"{telegram.url}/bot123:a/sendDocument"
+            status, _ = await carrier.do_request(url, "POST", request)
+            assert status == 200
+        form = await _form(request, opened := ExitStack())
+        opened.close()
+        assert not isinstance(form["data"], bytes)
+        assert not file.closed
+    sent = [each.document for each in telegram.messages(person.id)[1:]]
+    assert [each and len(each.data) for each in sent] == [size, size]
+    await telegram.stop()
 
 
 async def test_connections_stay_for_the_next_call(carrier: Transport) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot.core.board import ANY_FACE, Board, BoardState
+from bot.core.board import ANY_FACE, BoardState
 from bot.core.delivery import DeliveryColumns
 from bot.core.invoice import State
 from bot.core.work import Do, Lane, due_now
@@ -164,23 +164,6 @@ async def test_whether_a_chat_has_ever_had_a_board(store: Store) -> None:
     await bill(store, 1, **FINISHED)
     known = await store.do(lambda tx: [tx.boards.is_known(each) for each in (CHAT, -9)])
     assert known == [True, False]
-
-
-async def test_the_newest_boards_of_a_person_come_first(store: Store) -> None:
-    first = await bill(store, 1, asked_at=NOW + 1, **FINISHED)
-    third = await bill(store, 2, asked_at=NOW + 3)
-    second = await bill(store, 3, asked_at=NOW + 2, chat_id=-9)
-    twin = await bill(store, 4, asked_at=NOW + 3)
-    await bill(store, 5, asker_id=BERT)
-
-    async def latest(chat_id: int | None, limit: int = 9) -> list[Board]:
-        return await store.do(lambda tx: tx.boards.latest(ASKER, chat_id, limit=limit))
-
-    assert await latest(None) == [twin, third, second, first]
-    assert await latest(None, limit=2) == [twin, third]
-    assert await latest(CHAT) == [twin, third, first]
-    assert (await latest(-9))[0].seats == second.seats
-    assert await latest(-7) == []
 
 
 # what is old

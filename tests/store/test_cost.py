@@ -13,9 +13,14 @@ import sqlalchemy as sa
 
 from bot.core.board import BoardState, Seat
 from bot.core.invoice import Columns, State
+from bot.core.ledger import Position, Scope, Show, Turn
+from bot.core.period import Period
 from bot.core.work import READ_LANES, Lane
 from bot.store import Store, Tx
 from tests.store.made import ASKER, CHAT, NOW, beside, columns
+
+#: Turns to other pages.
+OLDER, NEWER = Turn(NOW + 30, is_newer=False), Turn(NOW + 30, is_newer=True)
 
 STATEMENTS: dict[str, Callable[[Tx], object]] = {
     "get": lambda tx: tx.invoices.get(3),
@@ -30,8 +35,16 @@ STATEMENTS: dict[str, Callable[[Tx], object]] = {
     "asked_since": lambda tx: tx.invoices.asked_since(ASKER, NOW + 10**6),
     "open_in_chat": lambda tx: tx.invoices.open_in_chat(CHAT),
     "open of one person": lambda tx: tx.invoices.open_in_chat(CHAT, of=ASKER),
-    "latest": lambda tx: tx.invoices.latest(ASKER, None, 10),
-    "latest here": lambda tx: tx.invoices.latest(ASKER, CHAT, 10),
+    "listed": lambda tx: tx.ledger.invoices(Scope(ASKER), Show.ALL, None),
+    "listed here": lambda tx: tx.ledger.invoices(Scope(ASKER, CHAT), Show.ALL, OLDER),
+    "listed paid": lambda tx: tx.ledger.invoices(Scope(ASKER), Show.PAID, NEWER),
+    "listed open": lambda tx: tx.ledger.invoices(Scope(ASKER), Show.OPEN, None),
+    "listed open here": lambda tx: tx.ledger.invoices(Scope(ASKER, CHAT), Show.OPEN, OLDER),
+    "everyone's": lambda tx: tx.ledger.invoices(Scope(), Show.ALL, OLDER),
+    "everyone's paid": lambda tx: tx.ledger.invoices(Scope(), Show.PAID, None),
+    "everyone's open": lambda tx: tx.ledger.invoices(Scope(), Show.OPEN, NEWER),
+    "overview": lambda tx: tx.ledger.overview(NOW + 10**6),
+    "entries": lambda tx: tx.ledger.entries(Period(), Position(NOW + 3, 3), 20),
     "due": lambda tx: tx.agenda.due(READ_LANES, NOW, limit=64),
     "due elsewhere": lambda tx: tx.agenda.due(
         READ_LANES, NOW, limit=64, but=[(Lane.COMMAND, -1), (Lane.COMMAND, -2)]
@@ -62,8 +75,9 @@ STATEMENTS: dict[str, Callable[[Tx], object]] = {
     "boards open": lambda tx: tx.boards.open_in_chat(BOARDS_CHAT),
     "boards open of one": lambda tx: tx.boards.open_in_chat(BOARDS_CHAT, of=ASKER),
     "boards known": lambda tx: tx.boards.is_known(BOARDS_CHAT),
-    "boards latest": lambda tx: tx.boards.latest(ASKER, None, limit=10),
-    "boards latest here": lambda tx: tx.boards.latest(ASKER, BOARDS_CHAT, limit=10),
+    "boards listed": lambda tx: tx.ledger.boards(Scope(ASKER), Show.ALL, OLDER),
+    "boards listed here": lambda tx: tx.ledger.boards(Scope(ASKER, BOARDS_CHAT), Show.PAID, None),
+    "boards listed open": lambda tx: tx.ledger.boards(Scope(ASKER, BOARDS_CHAT), Show.OPEN, None),
     "boards asked": lambda tx: tx.boards.asked_since(ASKER, NOW + 10**6, NOW + 10**7),
     "parts asked": lambda tx: tx.boards.parts_since(3, ASKER, NOW + 10**6, NOW + 10**7),
     "boards due": lambda tx: tx.boards.due(READ_LANES, NOW, limit=64),
@@ -236,13 +250,17 @@ async def test_every_statement_goes_through_an_index(store: Store, file: Path) -
         "due elsewhere",
         "open_page",
         "open_page below",
-        "latest",
-        "latest here",
+        "listed",
+        "listed here",
+        "listed paid",
+        "everyone's",
+        "everyone's paid",
+        "entries",
         "prune",
         "boards due",
         "boards due elsewhere",
-        "boards latest",
-        "boards latest here",
+        "boards listed",
+        "boards listed here",
         "board",
     )
     assert {name: plans[name] for name in in_order if "TEMP B-TREE" in " ".join(plans[name])} == {}

@@ -8,7 +8,7 @@ import pytest
 
 from bot.core.invoice import Columns, Face, Invoice, State
 from bot.store import Store, Tx
-from tests.store.made import ASKER, CHAT, NOW, columns, ids, read, row
+from tests.store.made import ASKER, CHAT, NOW, columns, read, row
 
 
 async def test_a_command_that_comes_again_meets_its_row(store: Store) -> None:
@@ -156,20 +156,3 @@ async def test_what_somebody_asked_for_is_counted(store: Store) -> None:
     assert await store.do(lambda tx: tx.invoices.open_in_chat(CHAT)) == 3
     assert await store.do(lambda tx: tx.invoices.open_in_chat(CHAT, of=ASKER)) == 2
     assert await store.do(lambda tx: tx.invoices.open_in_chat(CHAT, of=8)) == 1
-
-
-async def test_the_latest_come_newest_first_in_one_chat_or_all(store: Store) -> None:
-    first = await row(store, 1, asked_at=NOW)
-    third = await row(store, 2, asked_at=NOW + 2)
-    second = await row(store, 3, asked_at=NOW + 1, chat_id=-2)
-    same = await row(store, 4, asked_at=NOW + 2)
-    await row(store, 5, asker_id=8)
-    await row(store, 6, amount_msat=None, state=State.ASKING)
-
-    async def latest(chat_id: int | None, limit: int) -> list[int]:
-        return ids(await store.do(lambda tx: tx.invoices.latest(ASKER, chat_id, limit)))
-
-    assert await latest(None, 10) == [same.id, third.id, second.id, first.id]
-    assert await latest(None, 2) == [same.id, third.id]
-    assert await latest(CHAT, 10) == [same.id, third.id, first.id]
-    assert await latest(-7, 10) == []

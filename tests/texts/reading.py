@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bot.core.failure import Failure
 from bot.core.invoice import Face, Invoice, State
+from bot.core.ledger import Overview
 from bot.core.text import MAX_MEMO_BYTES, MAX_TEXT, clean, clean_name, length
 from bot.errors import NodeUnreachable
 
@@ -61,6 +62,20 @@ HOSTILE = [
     "@everyone /cancel https://example.org #tag lightning:lnbc1",
 ]
 NAMES = [*HOSTILE, "Anna", "n" * 64, "n" * 65, "\U0001f9c0" * 64, "\U0001f9c0" * 200, "\u200d"]
+
+
+OVERVIEW = Overview(
+    open_count=3,
+    open_msat=63_000_000,
+    pending=1,
+    unconfirmed=2,
+    paid_since=float(NOW),
+    paid_count=5,
+    paid_msat=210_000_000,
+    last_paid_at=NOW + 60,
+    last_paid_msat=21_000_000,
+    stuck=1,
+)
 
 
 def td(request: Json) -> Json:

@@ -30,6 +30,9 @@ VALUES: dict[str, Any] = {
     "asked": "testnet",
     "here": "mainnet",
     "name": "nobody-here",
+    "shown": "the 5th",
+    "since": "2026-10",
+    "until": "2026-09",
 }
 
 

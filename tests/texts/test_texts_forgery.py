@@ -18,6 +18,7 @@ from bot.core.grants import Allowing, Denying, Role
 from bot.core.guests import Guest, Guests
 from bot.core.invoice import Audience, Face, Invoice, PartKind, State
 from bot.core.knocks import Knock, KnockState
+from bot.core.ledger import Page, Show
 from bot.core.lookalikes import is_sign
 from bot.core.text import MAX_MEMO_BYTES, MAX_TEXT
 from bot.core.wishes import Change, Renewing
@@ -161,8 +162,10 @@ SHOWS: dict[str, Make] = {
     "announcement to a group": lambda memo, name: texts.announcement(
         replace(row(Face.PAID, memo, name), asker_id=-5)
     ),
-    "latest": lambda memo, name: texts.latest(
-        [row(face, memo, name) for face in FACES if face is not Face.QUESTION], in_group=True
+    "latest": lambda memo, name: texts.listed(
+        Page([row(face, memo, name) for face in FACES if face is not Face.QUESTION]),
+        Show.ALL,
+        in_group=True,
     ),
     "board": lambda memo, name: texts.board(bill(memo, name), name, may_be_duplicate=True),
     "board that is closed": lambda memo, name: texts.board(
@@ -179,7 +182,9 @@ SHOWS: dict[str, Make] = {
     "collection's announcement": lambda memo, name: texts.board_announcement(
         pot(memo, name, BoardState.CLOSED)
     ),
-    "latest board": lambda memo, name: texts.latest([], [bill(memo, name)], in_group=False),
+    "latest board": lambda memo, name: texts.listed(
+        Page([bill(memo, name)]), Show.ALL, in_group=False
+    ),
     **{
         f"card of a part, {kind}": lambda memo, name, kind=kind: (
             texts.card(of_part(kind, memo, name), Face.PAID, name).html  # type: ignore[misc]

@@ -28,6 +28,7 @@ from bot.core.failure import Failure
 from bot.core.grants import Allowing, Denying, Role
 from bot.core.invoice import Audience, Face, Invoice, PartKind, State
 from bot.core.knocks import KnockState
+from bot.core.ledger import Page, Show
 from bot.core.lookalikes import is_sign
 from bot.core.notices import Kind as Occasion
 from bot.core.notices import Notice
@@ -41,7 +42,7 @@ from bot.texts import settings as of_settings
 from bot.texts import terminal
 from tests.bills import board
 from tests.core.test_lookalikes import SIGNS
-from tests.texts.reading import FACES, invoice, parsed
+from tests.texts.reading import FACES, OVERVIEW, invoice, parsed
 from tests.texts.test_texts_forgery import guests, knock, printed
 
 NAME = "Zebedee"
@@ -297,7 +298,24 @@ MADE: dict[str, Make] = {
     "question": lambda o: plain(texts.question(row(Face.QUESTION, o))),
     "failed": lambda o: plain(texts.failed(row(Face.FAILED, o))),
     "failed, cancelled": lambda o: plain(texts.failed(row(Face.FAILED, o, cancel_wanted=True))),
-    "latest": lambda o: plain(texts.latest([row(face, o) for face in CLOSED], in_group=True)),
+    "listed": lambda o: plain(
+        texts.listed(Page([row(face, o) for face in CLOSED]), Show.ALL, in_group=True)
+    ),
+    "listed to an owner": lambda o: plain(
+        texts.listed(
+            Page([*(row(face, o) for face in CLOSED), unpaid(o), of_part(PartKind.OTHERS, o)]),
+            Show.ALL,
+            in_group=False,
+            is_everyones=True,
+        )
+    ),
+    "status": lambda o: plain(
+        texts.status(replace(node(o), inbound_msat=1), OVERVIEW, version="1.0", started_at=1.0)
+    ),
+    "status_lines": lambda o: texts.status_lines(
+        node(o), OVERVIEW, is_running=True, version=o, started_at=1.0
+    ),
+    "invoice_table": lambda o: texts.invoice_table([row(face, o) for face in CLOSED], 200),
     "new_invoice": lambda o: texts.new_invoice(printed(o), "code"),
     # at the command line
     "backed_up": lambda o: texts.backed_up(o, invoices=5, size_bytes=5, dropped=1),
@@ -323,7 +341,7 @@ MADE: dict[str, Make] = {
     "part_label of a user name": lambda o: texts.part_label(
         Seat(number=1, amount_msat=1000, username=o)
     ),
-    "latest board": lambda o: plain(texts.latest([], [unpaid(o)], in_group=True)),
+    "listed, a board": lambda o: plain(texts.listed(Page([unpaid(o)]), Show.ALL, in_group=True)),
     **of_each("card of a part", PartKind, lambda kind, o: plain(card_of_part(kind, o))),
     **of_each("payment_notice of a part", PartKind, lambda kind, o: plain(notice_of_part(kind, o))),
     **of_each(
@@ -378,6 +396,9 @@ NO_PART = {
     "running_as",
     "unit",
     "variables_left_out",
+    "exported",
+    "more_than",
+    "show_label",
     # of a board
     "changing",
     "closing",

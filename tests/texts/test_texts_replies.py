@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bot import texts
 from bot.core.invoice import Face, State
+from bot.core.ledger import Page, Show
 from bot.core.text import MAX_TEXT, clean_name
 from bot.core.wishes import Cancelling, Renewing
 from bot.errors import (
@@ -35,8 +36,10 @@ from tests.texts.reading import (
 MAX_PRESS = 200
 
 REPLIES: dict[str, Callable[[str, str], str]] = {
-    "latest": lambda memo, name: texts.latest(
-        [hostile(face, memo, name) for face in FACES if face is not Face.QUESTION], in_group=True
+    "latest": lambda memo, name: texts.listed(
+        Page([hostile(face, memo, name) for face in FACES if face is not Face.QUESTION]),
+        Show.ALL,
+        in_group=True,
     ),
     "help": lambda _, name: texts.help_private(clean_name(name)),
     "help in a group": lambda _, name: texts.help_group(clean_name(name)),
@@ -65,8 +68,8 @@ def test_replies_without_words_of_people_are_parsed() -> None:
         texts.ids(7, -100),
         texts.stranger(7, -100),
         texts.unclaimed(7, -100),
-        texts.latest([], in_group=False),
-        texts.latest([], in_group=True),
+        texts.listed(Page([]), Show.ALL, in_group=False),
+        texts.listed(Page([]), Show.ALL, in_group=True),
         texts.TOO_LATE,
         texts.CANCEL_HOW,
         texts.NOT_ALLOWED,
@@ -202,7 +205,7 @@ def test_the_help_names_the_bot_where_its_name_is_needed() -> None:
 
 def test_as_many_of_the_latest_are_listed_as_fit() -> None:
     rows = [hostile(Face.OPEN, "\U0001f9c0" * 100, "Anna") for _ in range(200)]
-    text = checked(texts.latest(rows, in_group=False))["text"]
+    text = checked(texts.listed(Page(rows), Show.ALL, in_group=False))["text"]
     assert units(text) > MAX_TEXT - 200
     lines = text.splitlines()
     assert lines[0] == "Your latest invoices"
@@ -222,7 +225,7 @@ def test_as_many_of_the_latest_are_listed_as_fit() -> None:
     ],
 )
 def test_each_of_the_latest_begins_with_its_state(state: State, start: str) -> None:
-    text = checked(texts.latest([invoice(state)], in_group=True))["text"]
+    text = checked(texts.listed(Page([invoice(state)]), Show.ALL, in_group=True))["text"]
     heading, line = text.split("\n")
     assert heading == "Your latest invoices here"
     assert line.startswith(start)
@@ -232,7 +235,7 @@ def test_each_of_the_latest_begins_with_its_state(state: State, start: str) -> N
 @given(memo=people_write)
 def test_a_memo_takes_one_line_among_the_latest(memo: str) -> None:
     row = hostile(Face.OPEN, memo, "Anna")
-    text = checked(texts.latest([row, invoice()], in_group=True))["text"]
+    text = checked(texts.listed(Page([row, invoice()]), Show.ALL, in_group=True))["text"]
     assert len(text.split("\n")) == 3
 
 

@@ -16,6 +16,7 @@ from bot.core.board import BoardState
 from bot.core.grants import Allowing, Claiming, Denying, Role
 from bot.core.invoice import Audience, Face, State
 from bot.core.knocks import Answering, KnockState
+from bot.core.ledger import Page, Show
 from bot.core.notices import Kind, Notice
 from bot.core.wishes import (
     Cancelling,
@@ -105,7 +106,7 @@ SAID = [
     texts.BUG,
     texts.help_private("some_bot"),
     texts.help_group("some_bot"),
-    texts.latest([], in_group=True),
+    texts.listed(Page([]), Show.ALL, in_group=True),
     texts.question(hostile(Face.QUESTION, "", "Anna")),
     texts.failed(hostile(Face.FAILED, "", "Anna")),
     texts.waiting_notice(errors.NodeTimeout(), 60),

@@ -42,7 +42,10 @@ class About:
             CommandHandler("id", ids, filters=messages.ADDRESSED),
             CommandHandler(["invoice", "split", "collect"], channel, filters=messages.AS_CHANNEL),
             CommandHandler(
-                ["allow", "cancel", "deny", "help", "id", "invoices", "start", "status", "who"],
+                [
+                    *("allow", "cancel", "deny", "export", "help", "id", "invoices", "start"),
+                    *("status", "who"),
+                ],
                 channel,
                 filters=messages.AS_CHANNEL_ADDRESSED,
             ),

@@ -1,4 +1,4 @@
-"""A family of commands: /invoice, the answer to its question, /cancel, /invoices."""
+"""A family of commands: /invoice, the answer to its question, /cancel."""
 
 from __future__ import annotations
 
@@ -59,7 +59,6 @@ class Invoices:
         for handler in (
             CommandHandler("invoice", callback(self.invoice), filters=messages.ASKS),
             CommandHandler("cancel", callback(self.cancel), filters=messages.ASKS),
-            CommandHandler("invoices", callback(self.invoices), filters=messages.ADDRESSED),
             MessageHandler(messages.TEXTS, callback(self.answer)),
             CommandHandler("invoice", corrected(self.invoice), filters=messages.EDITED),
             MessageHandler(messages.EDITED_TEXTS, corrected(self.answer)),
@@ -207,14 +206,3 @@ class Invoices:
         return await self._targets.if_allowed(
             board, asker, then, no, [reply(message, texts.TRY_AGAIN)]
         )
-
-    async def invoices(self, message: Message) -> Sequence[Reply]:
-        """/invoices: the asker's latest; in a group only that group's."""
-        asker = messages.asker(message)
-        if (instead := await self._admission.instead(message, asker)) is not None:
-            return instead
-        in_group = not messages.is_private(message)
-        chat_id = self._places.now(message.chat.id) if in_group else None
-        rows = await self._actions.latest(asker.id, chat_id)
-        boards = await self._boards.latest(asker.id, chat_id)
-        return [reply(message, texts.latest(rows, boards, in_group=in_group))]

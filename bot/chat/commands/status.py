@@ -1,22 +1,28 @@
-"""A family of commands: /status, how the node is, for the bot's owners only, in private."""
+"""A family of commands: /status, how bot and node are, for the bot's owners only, in private."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
 from telegram import Message
-from telegram.ext import CommandHandler, filters
+from telegram.ext import CommandHandler
 
-from bot import texts
-from bot.access import Access
+from bot import __version__, texts
+from bot.actions import Ledger
 from bot.chat import messages
-from bot.chat.admission import Admission, FromOwner
+from bot.chat.admission import Admission
 from bot.chat.replies import NODE_WITHIN_S, AskNode, Replies, Reply, reply
 from bot.chat.updates import PtbApplication
 from bot.core.answers import NodeStatus
+from bot.core.ledger import Overview
+from bot.errors import NodeError, NodeTimeout, StoreUnavailable
 from bot.findings import Finding
+
+#: Seconds for the database's answer, and beyond both for the rest.
+DATABASE_WITHIN_S, REST_S = 5.0, 1.0
 
 
 class Node(Protocol):
@@ -30,40 +36,64 @@ class Status:
     """Asks the node; `within_s` seconds for its answer.
 
     `macaroon`: what is found of the macaroon at a time in Unix seconds, by its file alone.
+    `started_at`: since when this process runs, likewise.
     """
 
     def __init__(
         self,
         *,
         node: Node,
-        access: Access,
+        ledger: Ledger,
         admission: Admission,
         replies: Replies,
         macaroon: Callable[[float], Iterable[Finding]],
         clock: Callable[[], float],
+        started_at: float,
         within_s: float = NODE_WITHIN_S,
     ) -> None:
         self._node = node
-        self._access = access
+        self._ledger = ledger
         self._admission = admission
         self._replies = replies
         self._macaroon = macaroon
         self._clock = clock
+        self._started_at = started_at
         self._within_s = within_s
 
     def register(self, application: PtbApplication) -> None:
-        """Who handles what. Of anybody else it is no command that the bot knows."""
-        of_owners = messages.ADDRESSED & filters.ChatType.PRIVATE & FromOwner(self._access)
+        """Who handles what."""
         status = self._replies.to_message(self.status)
-        application.add_handler(CommandHandler("status", status, filters=of_owners))
+        application.add_handler(CommandHandler("status", status, filters=messages.ADDRESSED))
 
     async def status(self, message: Message) -> Sequence[Reply]:
-        """/status: how the node is."""
-        late = await self._admission.late(message, messages.asker(message))
-        if late is not None:
-            return late
-        return [AskNode(self._ask, partial(reply, message), self._within_s)]
+        """/status: how the node is, what is open and paid, and since when the bot runs."""
+        instead = await self._admission.owners_in_private(message, messages.asker(message))
+        if instead is not None:
+            return instead
+        within_s = self._within_s + DATABASE_WITHIN_S + REST_S
+        return [AskNode(self._ask, partial(reply, message), within_s)]
 
     async def _ask(self) -> str:
-        status = await self._node.status()
-        return texts.node_status(status, self._macaroon(self._clock()))
+        return texts.status(
+            await self._of_node(),
+            await self._of_invoices(),
+            self._macaroon(self._clock()),
+            version=__version__,
+            started_at=self._started_at,
+        )
+
+    async def _of_node(self) -> NodeStatus:
+        try:
+            async with asyncio.timeout(self._within_s):
+                return await self._node.status()
+        except TimeoutError:
+            return NodeStatus(NodeTimeout(), None)
+        except NodeError as error:
+            return NodeStatus(error, None)
+
+    async def _of_invoices(self) -> Overview | None:
+        try:
+            async with asyncio.timeout(DATABASE_WITHIN_S):
+                return await self._ledger.overview()
+        except (StoreUnavailable, TimeoutError):  # which is what the owner may want to see
+            return None

@@ -1,4 +1,4 @@
-/** One message in its chat: picture, text, quote, buttons. Draws; decides nothing. */
+/** One message in its chat: picture, file, text, quote, buttons. Draws; decides nothing. */
 
 import { avatar, tint } from "./avatar.js";
 import { timeElement } from "./clock.js";
@@ -35,6 +35,7 @@ export function messageElement(message, chat, speakerId, does) {
       chat.type !== "private" && !isMine && el("p", { class: `sender ink-${tint(message.from ?? chat.id)} ${isBot ? "ink-bot" : ""}` }, name),
       message.reply_to !== null && quote(message, chat, does),
       message.photo && photo(message, does),
+      message.document && file(message.document),
       el("div", { class: "text" },
         formatted(message.text, message.entities, does.command),
         el("span", { class: "stamp" },
@@ -75,6 +76,13 @@ function photo(message, does) {
     src: message.photo.src, width: message.photo.width, height: message.photo.height,
     alt: "A picture from the bot",
   }));
+}
+
+/** A file that the bot sent: a click saves it. */
+function file(document) {
+  return el("a", { class: "file", href: document.src, download: document.name },
+    el("span", { class: "file-name" }, document.name),
+    el("span", { class: "file-size" }, `${Math.ceil(document.bytes / 1024)} kB`));
 }
 
 function keys(message, does) {

@@ -220,7 +220,13 @@ def _check_group(bot: Bot, chat: Chat, right: Right) -> None:
     raise Refusal(403, f"Forbidden: bot {verb} {what} the {chat.type} chat")
 
 
-def check_may_send(bot: Bot, chat: Chat, *, photo: bool, thread: int | None = None) -> None:
+def check_may_send(
+    bot: Bot,
+    chat: Chat,
+    what: Literal["text messages", "photos", "documents"],
+    *,
+    thread: int | None = None,
+) -> None:
     """Refusal where the bot has no right to send that, or the topic is closed."""
     if chat.type == "private" or chat.has_admin(bot.user.id):
         return
@@ -228,8 +234,12 @@ def check_may_send(bot: Bot, chat: Chat, *, photo: bool, thread: int | None = No
         raise bad_request("TOPIC_CLOSED")
     if chat.type == "channel":
         raise bad_request("need administrator rights in the channel chat")
-    if not (chat.may_photo if photo else chat.may_text):
-        what = "photos" if photo else "text messages"
+    may_send = {
+        "text messages": chat.may_text,
+        "photos": chat.may_photo,
+        "documents": chat.may_document,
+    }
+    if not may_send[what]:
         raise bad_request(f"not enough rights to send {what} to the chat")
 
 

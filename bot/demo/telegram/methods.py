@@ -64,6 +64,7 @@ class BotApi:
             "getwebhookinfo": self.get_webhook_info,
             "sendmessage": sending.send_message,
             "sendphoto": sending.send_photo,
+            "senddocument": sending.send_document,
             "editmessagetext": sending.edit_message_text,
             "editmessagecaption": sending.edit_message_caption,
             "editmessagemedia": sending.edit_message_media,
@@ -348,11 +349,14 @@ def _command(command: object) -> Json:
 
 
 def _permissions(chat: Chat) -> Json:
-    shown: Json = {"can_send_messages": chat.may_text, "can_send_photos": chat.may_photo}
+    shown: Json = {
+        "can_send_messages": chat.may_text,
+        "can_send_photos": chat.may_photo,
+        "can_send_documents": chat.may_document,
+    }
     return shown | dict.fromkeys(
         (
             "can_send_audios",
-            "can_send_documents",
             "can_send_videos",
             "can_send_video_notes",
             "can_send_voice_notes",

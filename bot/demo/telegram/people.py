@@ -142,11 +142,16 @@ class People(Pressing):
         self.changed(Change("chat", chat.id))
 
     def restrict_bot(
-        self, chat: Chat | int, *, send_text: bool = True, send_photos: bool = True
+        self,
+        chat: Chat | int,
+        *,
+        send_text: bool = True,
+        send_photos: bool = True,
+        send_documents: bool = True,
     ) -> None:
         """What bots, and everybody but administrators, can send in a group from now on."""
         chat = self._chat(chat)
-        chat.may_text, chat.may_photo = send_text, send_photos
+        chat.may_text, chat.may_photo, chat.may_document = send_text, send_photos, send_documents
 
     def remove_bot(
         self, chat: Chat | int, *, bot: User | None = None, status: str = "kicked"
@@ -177,6 +182,7 @@ class People(Pressing):
             old.may_text,
             old.may_photo,
         )
+        new.may_document = old.may_document
         # both messages are published while the old group still exists
         self._service(old, self._creator(old), migrate_to_chat_id=new.id)
         note = self.new_message(new, GROUP_ANONYMOUS_BOT, sender_chat=new)

@@ -38,7 +38,7 @@ class Sending:
         markup = read_markup(query)
         chat, thread, reply = self._place(bot, query)
         shown, marks = self._access.settled_text(bot, text, entities)
-        check_may_send(bot, chat, photo=False, thread=thread_of(chat, reply.target, thread))
+        check_may_send(bot, chat, "text messages", thread=thread_of(chat, reply.target, thread))
         self._floods.check(bot.user.id, chat.id)
         message = self._new(bot, chat, thread, reply, query)
         message.text, message.entities, message.reply_markup = shown, marks, markup
@@ -54,7 +54,7 @@ class Sending:
         markup = read_markup(query)
         chat, thread, reply = self._place(bot, query)
         shown, marks = self._access.settled_caption(bot, text, entities)
-        check_may_send(bot, chat, photo=True, thread=thread_of(chat, reply.target, thread))
+        check_may_send(bot, chat, "photos", thread=thread_of(chat, reply.target, thread))
         photo = self._photo(
             bot, query, source or "attach://photo", "There is no photo in the request"
         )
@@ -62,6 +62,31 @@ class Sending:
         message = self._new(bot, chat, thread, reply, query)
         message.text, message.entities, message.reply_markup = shown, marks, markup
         message.photo = photo
+        return message_json(self._people.publish(message))
+
+    def send_document(self, bot: Bot, query: Query) -> Json:
+        """sendDocument, of an upload: nobody sends one again by its file_id here."""
+        upload = query.files.get("document")
+        source = query.text("document")
+        if source.startswith("attach://"):
+            upload = query.files.get(source.removeprefix("attach://"))
+        if upload is None:
+            raise bad_request(
+                "wrong file identifier/HTTP URL specified"
+                if source and not source.startswith("attach://")
+                else "there is no document in the request"
+            )
+        text, entities = self._access.formatted(query, "caption")
+        markup = read_markup(query)
+        chat, thread, reply = self._place(bot, query)
+        shown, marks = self._access.settled_caption(bot, text, entities)
+        check_may_send(bot, chat, "documents", thread=thread_of(chat, reply.target, thread))
+        if not upload.data:
+            raise bad_request("file must be non-empty")
+        self._floods.check(bot.user.id, chat.id)
+        message = self._new(bot, chat, thread, reply, query)
+        message.text, message.entities, message.reply_markup = shown, marks, markup
+        message.document = self._people.documents.add(upload.name, upload.data)
         return message_json(self._people.publish(message))
 
     def _place(self, bot: Bot, query: Query) -> tuple[Chat, int | None, Reply]:
@@ -109,7 +134,7 @@ class Sending:
         text, entities = self._access.formatted(query, "text")
         markup = read_inline_markup(query)
         message = self._access.own_message(bot, query)
-        if message.photo is not None:
+        if message.photo is not None or message.document is not None:
             raise bad_request("there is no text in the message to edit")
         shown, marks = self._access.settled_text(bot, text, entities)
         result = self._edit(bot, message, shown, marks, None, markup)
@@ -121,7 +146,7 @@ class Sending:
         markup = read_inline_markup(query)
         text, entities = self._access.formatted(query, "caption")
         message = self._access.own_message(bot, query)
-        if message.photo is None:
+        if message.photo is None and message.document is None:
             raise bad_request("there is no caption in the message to edit")
         shown, marks = self._access.settled_caption(bot, text, entities)
         return self._edit(bot, message, shown, marks, message.photo, markup)
@@ -132,8 +157,9 @@ class Sending:
         source, text, entities = self._read_media(query)
         message = self._access.own_message(bot, query)
         shown, marks = self._access.settled_caption(bot, text, entities)
-        check_may_send(bot, message.chat, photo=True)
+        check_may_send(bot, message.chat, "photos")
         photo = self._photo(bot, query, source, "Can't parse InputMedia: media not found")
+        message.document = None
         return self._edit(bot, message, shown, marks, photo, markup)
 
     def _read_media(self, query: Query) -> tuple[str, str, list[Entity]]:

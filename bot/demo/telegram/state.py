@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from bot.demo.telegram.changes import Changes
+from bot.demo.telegram.documents import Documents
 from bot.demo.telegram.photos import Photos
 from bot.demo.telegram.privacy import hears
 from bot.demo.telegram.updates import CALLBACK_TTL_S, MESSAGE_TTL_S, UpdateQueue
@@ -68,6 +69,7 @@ class State(Changes):
         self.calls: deque[Call] = deque(maxlen=_KEPT_CALLS)
         self.bots: dict[str, Bot] = {}
         self.photos = Photos()
+        self.documents = Documents()
         #: People whom nobody can mention, by their ids.
         self.unmentionable: set[int] = set()
         #: Tags that this Bot API server is too old to know.

@@ -67,6 +67,27 @@ class Photo:
         }
 
 
+@dataclass(slots=True, eq=False)
+class Document:
+    """One uploaded file, as it was uploaded."""
+
+    file_id: str
+    unique_id: str
+    name: str
+    mime_type: str
+    data: bytes
+
+    def to_json(self) -> Json:
+        """The Bot API's Document."""
+        return {
+            "file_id": self.file_id,
+            "file_unique_id": self.unique_id,
+            "file_name": self.name,
+            "mime_type": self.mime_type,
+            "file_size": len(self.data),
+        }
+
+
 @dataclass(slots=True)
 class Version:
     """How a message looked from `at` (Unix seconds) on."""
@@ -80,7 +101,7 @@ class Version:
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """A message as it is now; `text` and `entities` are the caption's where there is a photo.
+    """A message as it is now; `text` and `entities` are the caption's below a photo or a file.
 
     `author` wrote it, even where a chat is shown as the sender. `service` is what a service message
     says, `extra` what else the Bot API shows of it. `reactions` are by user id. `preview` is the
@@ -94,6 +115,7 @@ class Message:
     text: str | None = None
     entities: list[Json] = field(default_factory=list)
     photo: Photo | None = None
+    document: Document | None = None
     reply_markup: Json | None = None
     sender_chat: Chat | None = None
     author: User | None = None
@@ -113,7 +135,8 @@ class Chat:
     """A chat with its members (by user id: creator, administrator, member, left, kicked).
 
     `bot` is the bot of a private chat; `started`: the person has written to it; `blocked`: they
-    have blocked it. `may_text`, `may_photo`: what members who are not administrators can send.
+    have blocked it. `may_text`, `may_photo`, `may_document`: what members can send who are not
+    administrators.
     `counted_by` is the bot whose numbers a group's `messages` have. `closed_topics`: only
     administrators write there. `anonymous` are the administrators who write as the group.
     """
@@ -135,6 +158,7 @@ class Chat:
     bare_commands: bool = True
     may_text: bool = True
     may_photo: bool = True
+    may_document: bool = True
     last_bot_id: int | None = None
     last_message_id: int = 0
     counted_by: int | None = None
@@ -301,6 +325,9 @@ def _content(message: Message) -> Json:
     shown: Json = {}
     if message.photo is not None:
         shown["photo"] = message.photo.sizes()
+        text, entities = "caption", "caption_entities"
+    elif message.document is not None:
+        shown["document"] = message.document.to_json()
         text, entities = "caption", "caption_entities"
     else:
         text, entities = "text", "entities"

@@ -125,6 +125,7 @@ class Writing(State):
             _check_may_write(to, sender)
         copy = self.new_message(to, sender)
         copy.text, copy.entities, copy.photo = message.text, list(message.entities), message.photo
+        copy.document = message.document
         copy.reply_markup = _forwarded_markup(message)
         copy.extra = {"forward_origin": _origin(message)}
         if automatic:

@@ -1,0 +1,102 @@
+"""The database as it is, beside whoever writes to it: read, and never locked, changed or made.
+
+For commands beside a bot that runs. A job is what it is in the store: a function of a `Tx`, which
+may run twice.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+
+from bot.errors import DatabaseDamaged, DatabaseNotOurs, DatabaseTooNew, DatabaseTooOld
+from bot.errors import DatabaseUnreadable as Unreadable
+from bot.store import migrations, sqlite
+from bot.store.tx import Tx
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Times that a job is run where a bot began to write meanwhile.
+TRIES = 5
+
+
+class Reader:
+    """Reads one database. Each job sees one state of it, and holds up no writer for longer."""
+
+    def __init__(self, url: str) -> None:
+        """Raises `DatabaseMissing` or `DatabaseUnreadable`."""
+        self._path = sqlite.file_of(url)
+        try:
+            sqlite.refuse_unreadable(self._path)
+        except OSError as error:  # a folder that nobody can look into, or that is none
+            reason = error.strerror or str(error)
+            raise Unreadable(path=str(self._path), reason=reason) from error
+
+    def do(self, job: Callable[Concatenate[Tx, P], T], *values: P.args, **named: P.kwargs) -> T:
+        """``job(tx, *values, **named)``. Raises `StartError`."""
+        for _ in range(TRIES):
+            is_written, before = sqlite.has_journal(self._path), _stamp(self._path)
+            try:
+                answer = self._read(is_written, lambda tx: job(tx, *values, **named))
+            except Unreadable:
+                if is_written or not self._has_changed(before):
+                    raise
+                continue
+            if is_written or not self._has_changed(before):
+                return answer
+        raise Unreadable(path=str(self._path), reason="it is being replaced")
+
+    def _has_changed(self, before: object) -> bool:
+        """Whether somebody writes now: nothing keeps them from what was read without a journal."""
+        return sqlite.has_journal(self._path) or _stamp(self._path) != before
+
+    def _read(self, is_written: bool, job: Callable[[Tx], T]) -> T:
+        engine = sa.create_engine(
+            "sqlite://",
+            creator=lambda: sqlite.opened_to_read(self._path, is_written=is_written),
+            poolclass=sa.pool.NullPool,
+            hide_parameters=True,
+        )
+        sa.event.listen(engine, "begin", _begin)
+        try:
+            with engine.begin() as connection:
+                self._refuse_other(connection)
+                return job(Tx(connection))
+        except sa.exc.DatabaseError as error:
+            raise self._explained(error.orig) from error
+        except sqlite3.DatabaseError as error:  # as it was opened
+            raise self._explained(error) from error
+
+    def _refuse_other(self, connection: sa.Connection) -> None:
+        raw: Any = connection.connection.dbapi_connection
+        version = sqlite.version_of(raw)
+        if not version:
+            raise DatabaseNotOurs(path=str(self._path))
+        if version not in migrations.known():
+            raise DatabaseTooNew(detail=version)
+        if version != migrations.known()[-1]:
+            raise DatabaseTooOld(path=str(self._path))
+
+    def _explained(self, error: BaseException | None) -> Unreadable:
+        is_passing = isinstance(error, sqlite3.OperationalError)
+        kind = Unreadable if is_passing else DatabaseDamaged
+        return kind(path=str(self._path), reason=str(error))
+
+
+def _begin(connection: sa.Connection) -> None:
+    # Both go without a word to the file: what is read until the end is one state.
+    connection.exec_driver_sql("PRAGMA query_only=ON")
+    connection.exec_driver_sql("BEGIN")
+
+
+def _stamp(path: Path) -> object:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -1,0 +1,57 @@
+"""Whether a bot works on a database just now, which and since when. Knows the files beside it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from bot.store import beside, sqlite
+
+#: Seconds after which a bot that has not written the file is gone, where no lock tells.
+GONE_AFTER_S = 60.0
+#: Of a time in seconds, for some thousand years.
+_DIGITS = 11
+
+
+class Running(NamedTuple):
+    """A bot that runs. `pid` 0, `version` "" and `started_at` 0.0 (Unix seconds): not known."""
+
+    pid: int
+    version: str
+    started_at: float
+
+
+def alive_file(database: Path) -> Path:
+    """The file that a bot writes every few seconds while rows can be written."""
+    return database.with_suffix(".alive")
+
+
+def say_alive(database: Path, *, version: str, started_at: float) -> None:
+    """This process is at work on it. Raises `LinkInTheWay` or `OSError`."""
+    beside.write(alive_file(database), f"{started_at:.0f} {version}\n")
+
+
+def running(database: Path) -> Running | None:
+    """The bot that works on this database; None: none does. Nothing is locked or written.
+
+    Not for a process that has the database open itself: see `sqlite.is_in_use`.
+    """
+    said, age_s = _said(alive_file(database))
+    is_in_use = sqlite.is_in_use(database)
+    if is_in_use is None:
+        is_in_use = age_s < GONE_AFTER_S
+    if not is_in_use:
+        return None
+    started, _, version = said.partition(" ")
+    is_time = started.isascii() and started.isdecimal() and len(started) <= _DIGITS
+    started_at = float(started) if is_time else 0.0
+    return Running(sqlite.pid_of(database.resolve()), version, started_at)
+
+
+def _said(file: Path) -> tuple[str, float]:
+    """What the file says, and how many seconds ago it was written."""
+    try:
+        return beside.read(file).strip(), time.time() - file.stat().st_mtime
+    except (OSError, ValueError):
+        return "", float("inf")

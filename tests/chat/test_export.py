@@ -1,0 +1,130 @@
+"""/export: a file for the bot's owners, in private; over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+
+import pytest
+
+from bot import texts
+from bot.chat import chats
+from bot.chat.commands import export
+from bot.core.invoice import State
+from bot.demo.telegram import Message
+from bot.errors import ExportEmpty, ExportTooLarge, PeriodRefused
+from tests.chat.room import Room
+
+
+async def sent(room: Room, text: str = "/export") -> Message:
+    """What an owner gets for it."""
+    chat = room.private(room.owner)
+    before = len(room.ours(chat))
+    await room.say(chat, room.owner, text)
+    await room.said(chat, before + 1)
+    return room.telegram.messages(chat)[-1]
+
+
+def read(message: Message) -> list[dict[str, str]]:
+    assert message.document is not None
+    text = message.document.data.decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+async def test_an_owner_gets_all_invoices_as_a_file(room: Room) -> None:
+    rows = [await room.row(await room.say(room.group, room.anna, "/invoice 2100 pizza"))]
+    rows.append(await room.row(await room.say(room.group, room.bert, "/invoice 5 =1+1")))
+    await room.change(rows[0], state=State.SETTLED, paid_msat=2_100_001, settle_index=7)
+    message = await sent(room)
+    assert message.document is not None
+    assert (message.document.name, message.document.mime_type) == ("invoices.csv", "text/csv")
+    assert message.text == texts.exported(2)
+    assert message.reply_to is not None
+    assert message.reply_to.text == "/export"
+    paid, hostile = read(message)
+    assert paid["payment_hash"] == rows[0].payment_hash.hex()
+    assert (paid["state"], paid["paid_msat"], paid["paid_sats"]) == ("paid", "2100001", "2100.001")
+    assert (paid["asker"], paid["chat"]) == ("Anna", "Friday dinner")
+    assert hostile["memo"] == "'=1+1"
+
+
+async def test_only_those_of_a_time_are_in_it(room: Room) -> None:
+    old = await room.row(await room.say(room.group, room.anna, "/invoice 1"))
+    await room.change(old, asked_at=1_600_000_000.0)
+    await room.say(room.group, room.anna, "/invoice 2")
+    assert [each["asked_sats"] for each in read(await sent(room, "/export 2020-09"))] == ["1"]
+    assert [each["asked_sats"] for each in read(await sent(room, "/export since 2021"))] == ["2"]
+
+
+async def test_more_rows_than_are_read_at_once_are_all_in_it(room: Room) -> None:
+    row = await room.row(await room.say(room.group, room.anna, "/invoice 1"))
+    await room.copies(row, 450)
+    rows = read(await sent(room))
+    assert len({each["payment_hash"] for each in rows}) == 451
+
+
+@pytest.mark.parametrize(
+    ("asks", "error"),
+    [
+        ("/export 2020", ExportEmpty()),
+        ("/export yesterday", PeriodRefused(shown="yesterday")),
+    ],
+)
+async def test_where_there_is_no_file_a_sentence_says_why(
+    room: Room, asks: str, error: Exception
+) -> None:
+    await room.say(room.group, room.anna, "/invoice 1")
+    message = await sent(room, asks)
+    assert message.document is None
+    assert message.text == texts.refusal(error)
+
+
+async def test_what_telegram_would_not_take_is_not_sent_and_the_command_line_is_named(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await room.say(room.group, room.anna, "/invoice 1")
+    monkeypatch.setattr(room.export, "_max_bytes", export.AROUND_BYTES + 100)
+    message = await sent(room)
+    assert message.document is None
+    assert message.text == texts.refusal(ExportTooLarge())
+    assert "invoice-bot export" in message.text
+
+
+def test_no_file_is_written_that_telegram_does_not_take() -> None:
+    assert chats.MAX_FILE_BYTES == 50 * 2**20
+    assert export.AROUND_BYTES >= 4 * 1024  # a caption, and what is around the file
+
+
+async def test_a_file_that_telegram_refuses_is_told(room: Room) -> None:
+    await room.say(room.group, room.anna, "/invoice 1")
+    room.telegram.fail("sendDocument", status=400, description="Bad Request: no")
+    message = await sent(room)
+    assert (message.document, message.text) == (None, texts.FILE_NOT_SENT)
+
+
+async def test_a_file_that_surely_was_not_sent_is_sent_again_whole(room: Room) -> None:
+    await room.say(room.group, room.anna, "/invoice 1")
+    room.telegram.fail("sendDocument", retry_after=1)
+    assert len(read(await sent(room))) == 1
+
+
+async def test_an_export_that_hangs_holds_up_no_other_chat(room: Room) -> None:
+    await room.say(room.group, room.anna, "/invoice 1")
+    stall = room.telegram.stall("sendDocument")
+    owners = room.private(room.owner)
+    await room.say(owners, room.owner, "/export")
+    await stall.reached()
+    chat = room.private(room.anna)
+    await room.say(chat, room.anna, "/id")
+    await room.told(chat, texts.ids(room.anna.id, chat.id))
+    stall.release()
+    async with asyncio.timeout(10):
+        await room.said(owners, 1)
+
+
+async def test_nothing_of_an_export_is_left_on_the_disk(room: Room) -> None:
+    await room.say(room.group, room.anna, "/invoice 1")
+    before = {each.name for each in room.file.parent.iterdir()}
+    await sent(room)
+    assert {each.name for each in room.file.parent.iterdir()} <= before
