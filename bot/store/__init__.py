@@ -4,8 +4,9 @@ from bot.store import beside
 from bot.store.agenda import Due
 from bot.store.bell import Bell
 from bot.store.nodes import Open
+from bot.store.occasions import ToTell
 from bot.store.sqlite import inspect
 from bot.store.tx import Tx
 from bot.store.writer import Store
 
-__all__ = ["Bell", "Due", "Open", "Store", "Tx", "beside", "inspect"]
+__all__ = ["Bell", "Due", "Open", "Store", "ToTell", "Tx", "beside", "inspect"]

@@ -11,6 +11,7 @@ from bot.store.chats import Chats
 from bot.store.invoices import Invoices
 from bot.store.memory import Memory
 from bot.store.nodes import Nodes
+from bot.store.occasions import Occasions
 
 
 class Tx:
@@ -24,3 +25,4 @@ class Tx:
         self.bots = Bots(connection, self.chats)
         self.memory = Memory(connection)
         self.boards = Boards(connection, self.invoices)
+        self.occasions = Occasions(connection, self.invoices)

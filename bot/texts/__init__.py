@@ -60,6 +60,7 @@ from bot.texts.cards import (
     waiting_notice,
 )
 from bot.texts.errors import Reason, reason, refusal, why, why_failed
+from bot.texts.notices import owner_notices
 from bot.texts.owners import node_status, owner_notice
 from bot.texts.phrases import receivable
 from bot.texts.replies import (
@@ -160,6 +161,7 @@ __all__ = [
     "new_invoice",
     "node_status",
     "owner_notice",
+    "owner_notices",
     "part_label",
     "parting",
     "pay_for",
