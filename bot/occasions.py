@@ -29,6 +29,7 @@ class _Over(NamedTuple):
 
     kind: Kind
     subject: str
+    at: float | None  # in Unix seconds; None: as it is written
 
 
 class Occasions:
@@ -65,9 +66,10 @@ class Occasions:
         self._note(notice)
         self._see(notice)
 
-    def over(self, kind: Kind, subject: str = "") -> None:
+    def over(self, kind: Kind, subject: str = "", *, at: float | None = None) -> None:
         """This is over; returns at once, and costs nothing where it was not so.
 
+        `at`: since when, in Unix seconds; None: since now.
         What lasted of another subject, such as another node, is forgotten.
         """
         if not self.lasts(kind):
@@ -75,7 +77,7 @@ class Occasions:
         self._lasting = {each for each in self._lasting if each[0] is not kind}
         self._written = {each: at for each, at in self._written.items() if each[0] is not kind}
         log.info("owners' concern is over", kind=kind)
-        self._see(_Over(kind, subject))
+        self._see(_Over(kind, subject, at))
 
     def began(self, notices: Iterable[Notice]) -> None:
         """These were written by the transaction of what they come from."""
@@ -114,4 +116,4 @@ def _write(tx: Tx, seen: Iterable[Notice | _Over], now: float) -> None:
         if isinstance(each, Notice):
             tx.occasions.begin(each, now)
         else:
-            tx.occasions.end(each.kind, each.subject, now)
+            tx.occasions.end(each.kind, each.subject, now if each.at is None else each.at)

@@ -82,7 +82,7 @@ RULES: Mapping[Kind, Rule] = {
     Kind.INBOUND_LOW: _lasting(
         Topic.INBOUND, Kind.INBOUND_ENOUGH, every_s=DAY_S, settles_s=HOUR_S / 6
     ),
-    Kind.NODE_AWAY: _lasting(Topic.NODE, Kind.NODE_BACK, every_s=HOUR_S / 2, settles_s=60.0),
+    Kind.NODE_AWAY: _lasting(Topic.NODE, Kind.NODE_BACK, every_s=HOUR_S / 2),
     Kind.NOT_SYNCED: _lasting(Topic.CHAIN, Kind.SYNCED_AGAIN),
     Kind.CERTIFICATE_EXPIRES: _lasting(Topic.CERTIFICATE, every_s=0.0),
     Kind.MACAROON_EXPIRES: _lasting(Topic.CERTIFICATE, every_s=0.0),

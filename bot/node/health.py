@@ -32,6 +32,8 @@ GATE_EVERY_S = 1.0
 #: the client reads again meanwhile.
 AWAY_FOR_S = 300.0
 REFUSED_FOR_S = 30.0
+#: Seconds for which it has to be back.
+SETTLED_S = 60.0
 #: Seconds for which the chain has to stay unsynced: LND falls behind for a moment now and then.
 UNSYNCED_FOR_S = 300.0
 #: Seconds for which little has to be what can be received: channels come and go with their peers.
@@ -84,18 +86,32 @@ class Health:
         while True:
             await self._gate.closed()
             began_at = self._clock()
-            refused_at: float | None = None
-            while not self._gate.is_open:
-                if not isinstance(self._gate.reason, MacaroonRefused):
-                    refused_at = None
-                elif refused_at is None:
-                    refused_at = self._clock()
-                self._look_at_outage(began_at, refused_at)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(GATE_EVERY_S):
-                        await self._gate.opened()
-            self._occasions.over(Kind.NODE_AWAY)
-            self._occasions.over(Kind.MACAROON_REFUSED)
+            await self._until_open(began_at)
+            while not await self._stays_open(opened_at := self._clock()):
+                await self._until_open(began_at)
+            self._occasions.over(Kind.NODE_AWAY, at=opened_at)
+
+    async def _until_open(self, began_at: float) -> None:
+        refused_at: float | None = None
+        while not self._gate.is_open:
+            if not isinstance(self._gate.reason, MacaroonRefused):
+                refused_at = None
+            elif refused_at is None:
+                refused_at = self._clock()
+            self._look_at_outage(began_at, refused_at)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GATE_EVERY_S):
+                    await self._gate.opened()
+        self._occasions.over(Kind.MACAROON_REFUSED)
+
+    async def _stays_open(self, opened_at: float) -> bool:
+        """Whether it is so for a minute, where the owners know of the outage; else it goes on."""
+        while self._occasions.lasts(Kind.NODE_AWAY) and self._clock() - opened_at < SETTLED_S:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GATE_EVERY_S):
+                    await self._gate.closed()
+                    return False
+        return True
 
     def _look_at_outage(self, began_at: float, refused_at: float | None) -> None:
         now, why = self._clock(), self._gate.reason.key
@@ -158,7 +174,7 @@ class Health:
     def _look_at_inbound(self) -> None:
         """What all channels together can receive, beside the largest invoice."""
         inbound_msat, now = self._node.inbound_msat, self._clock()
-        if not self._gate.is_open or inbound_msat is None:  # nobody knows
+        if not (self._gate.is_open and self._identity.is_known) or inbound_msat is None:
             self._low_since = None
             return
         node_id = self._identity.node_id

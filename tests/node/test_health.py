@@ -333,7 +333,12 @@ async def test_a_node_that_is_away_for_five_minutes_is_a_concern_until_it_is_bac
         assert concern.began_at == pytest.approx(began_at, abs=30)
         assert concern.why == NodeUnreachable.key
         await sim.start()
-        await is_over(watched, Kind.NODE_AWAY)
+        await looks(sim)
+        assert await watched.concerns() == [concern], "it may go again in a moment"
+        back_at = clock()
+        clock.ahead_s += module.SETTLED_S
+        found = await watched.concerned(lambda found: found[-1].ended_at)
+        assert found[-1].ended_at == pytest.approx(back_at, abs=30)
 
 
 @pytest.mark.usefixtures("at_the_gate")
@@ -354,6 +359,8 @@ async def test_a_node_that_is_away_in_two_processes_is_one_concern(
     await sim.start()
     watched = Watched(node, store, clock)
     async with watched.running():
+        await looks(sim)
+        clock.ahead_s += module.SETTLED_S
         await is_over(watched, Kind.NODE_AWAY)
 
 
