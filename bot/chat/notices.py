@@ -186,7 +186,9 @@ class Notices:
         """Whether the next message may follow. The rows say before that it may be read."""
         occasions = [each for telling, _ in together for each in telling.occasions]
         may_be_duplicate = any(owner in each.people for each in occasions)
-        text = texts.owner_notices([said for _, said in together], may_be_duplicate)
+        text = texts.owner_notices(
+            [said for _, said in together], may_be_duplicate=may_be_duplicate
+        )
         if not await self._store.must(_will_tell, occasions, owner):
             return False
         began_at = steady()

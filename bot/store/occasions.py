@@ -24,7 +24,7 @@ _LASTING = [kind.value for kind, rule in RULES.items() if rule.lasts]
 
 
 class ToTell(NamedTuple):
-    """What is not closed, the oldest first, and what its notices need.
+    """What is not closed, the oldest first, and what the notices of it need.
 
     `told`: when a beginning of each kind was told last; `missed`: how many of each kind were over
     since then before anybody was told; `invoices`: those that are named, by number.
@@ -131,7 +131,7 @@ class Occasions(Noun):
         return [
             each
             for each in found
-            # an end that came may not be one by now
+            # what was over as it was read may last again
             if each.stage is stages[each.id] and (each.stage is Stage.BEGINNING or each.ended_at)
         ]
 

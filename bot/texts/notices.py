@@ -22,7 +22,7 @@ _GOOD = {
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86_400.0
 
 
-def owner_notices(said: Sequence[str], may_be_duplicate: bool) -> str:
+def owner_notices(said: Sequence[str], *, may_be_duplicate: bool) -> str:
     """Notices in one message."""
     return "\n\n".join([*said, *([MAY_BE_DUPLICATE] if may_be_duplicate else [])])
 
@@ -51,13 +51,20 @@ def of_the_node(notice: Notice) -> str:
                 f"{_missed(notice.missed)}"
             )
         case Kind.INBOUND_LOW:
-            most = format_sats(notice.limit_msat)
-            return (
-                f"The Lightning node {can_receive(notice.receivable_msat)} now, in all its "
-                f"channels. Invoices can be for up to {most}: a payment of that much will fail. "
-                f"Please get more inbound liquidity{smaller(notice)}.{_missed(notice.missed)}"
-            )
+            return f"{_inbound_low(notice)}{_missed(notice.missed)}"
     return ""
+
+
+def _inbound_low(notice: Notice) -> str:
+    can = f"The Lightning node {can_receive(notice.receivable_msat)} now"
+    if notice.receivable_msat < 1000:  # whole sats
+        return f"{can}: payments will fail. Please get more inbound liquidity."
+    most = format_sats(notice.limit_msat)
+    return (
+        f"{can}, in all its channels together. "
+        f"Invoices can be for up to {most}: a payment of that much will fail. "
+        f"Please get more inbound liquidity{smaller(notice)}."
+    )
 
 
 def smaller(notice: Notice) -> str:
