@@ -172,6 +172,22 @@ async def test_an_end_names_what_the_node_received_and_no_more(world: World) -> 
     assert "nothing paid" in (end.text or "")
 
 
+async def test_a_payment_of_what_its_node_denied_is_told_where_the_split_is_closed(
+    world: World,
+) -> None:
+    shown = await split(world, "84k/2", by=world.owner)
+    card = await my_part(world, shown, world.bert, 42_000)
+    request = world.request_in(card)
+    await denied(world, card)
+    world.telegram.say(world.group, world.owner, "/cancel", reply_to=shown)
+    end = (await world.until(lambda: ends(world, world.group)))[0]
+    assert "nothing paid" in (end.text or "")
+    world.node.pay(request)
+    told = (await world.until(lambda: ends(world, world.group)[1:]))[0]
+    assert "All parts of 84,000 sats are paid" in (told.text or "")
+    await board(world, world.group, "all paid")
+
+
 # what Telegram refuses
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from bot import texts
 from bot.core.invoice import Face
-from bot.core.wishes import Change, Splitting
+from bot.core.wishes import Splitting
 from bot.demo.node import CANCELED
 from bot.demo.telegram import Chat, Message, User
-from tests.test_splits import panel, pressed
+from tests.test_splits import closed, panel, pressed
 from tests.world import World
 
 
@@ -94,7 +94,7 @@ async def test_people_give_what_they_like_and_the_goal_is_announced_once(world: 
     assert "3 gifts" in (shown.text or "")
     assert (shown.text or "").count('"Bert"') == 1
     here = await panel(world, shown, world.anna)
-    await pressed(world, here, world.anna, texts.CHANGES[Change.CLOSE])
+    await closed(world, here, world.anna)
     await pot(world, ", closed")
     assert len(news()) == 1
     assert not any("is closed" in (m.text or "") for m in world.ours(world.group))
@@ -140,7 +140,7 @@ async def test_a_gift_that_is_closed_can_be_had_again(world: World) -> None:
     again = await gift(world, shown, world.bert, "5,000 sats")
     assert again.id != card.id
     here = await panel(world, shown, world.anna)
-    await pressed(world, here, world.anna, texts.CHANGES[Change.CLOSE])
+    await closed(world, here, world.anna)
     await world.becomes(again, Face.CANCELLED)
     await pot(world, ", closed")
     assert [i.state for i in world.node.invoices.values()] == [CANCELED, CANCELED]
@@ -158,7 +158,7 @@ async def test_a_question_that_is_cancelled_has_no_buttons_and_ends_with_its_col
     await world.until(lambda: question.text == texts.GIFT_CLOSED and not world.buttons(question))
     again = await asked(world, shown, world.bert)
     here = await panel(world, shown, world.anna)
-    await pressed(world, here, world.anna, texts.CHANGES[Change.CLOSE])
+    await closed(world, here, world.anna)
     await pot(world, ", closed")
     assert await pressed(world, again, world.bert, "1,000 sats") == texts.GIFT_CLOSED
     assert not world.node.invoices

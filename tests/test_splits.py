@@ -41,6 +41,13 @@ async def panel(world: World, shown: Message, person: User) -> Message:
     return found[-1]
 
 
+async def closed(world: World, here: Message, person: User) -> str:
+    """What closing is answered with, which is asked about first."""
+    assert await pressed(world, here, person, texts.CHANGES[Change.CLOSE]) == ""
+    await world.until(lambda: texts.CLOSE_BUTTON in world.buttons(here))
+    return await pressed(world, here, person, texts.CLOSE_BUTTON)
+
+
 async def others(world: World, card: Message, person: User) -> Message:
     """Pay for someone else: the list of parts."""
     assert await pressed(world, card, person, texts.OTHERS_BUTTON) == ""
@@ -126,6 +133,14 @@ async def test_people_say_that_they_are_in_before_anybody_is_asked(world: World)
     assert await pressed(world, shown, world.anna, texts.ASK_BUTTON) == texts.fixing(Fixing.FIXED)
     shown = await board(world, world.group, "42,000 sats each")
     await world.until(lambda: texts.PAY_BUTTON in world.buttons(shown))
+    # an edit notifies nobody
+    told = await world.until(
+        lambda: [m for m in world.ours(world.group) if "Not yet paid: " in (m.text or "")]
+    )
+    assert {e["user"]["id"] for e in told[0].entities if "user" in e} == {
+        world.anna.id,
+        world.bert.id,
+    }
     assert await said(world, shown, world.owner) == texts.sitting(Sitting.FULL)
     for person in (world.anna, world.bert):
         card = await my_part(world, shown, person, 42_000)
@@ -239,7 +254,7 @@ async def test_who_asked_frees_settles_adds_and_closes(world: World) -> None:
     await board(world, world.group, '◻️ 28,000 sats: "Anna Berg"')
     await pressed(world, here, world.anna, texts.CHANGES[Change.ADD])
     await board(world, world.group, "Split: 112,000 sats")
-    await pressed(world, here, world.anna, texts.CHANGES[Change.CLOSE])
+    assert await closed(world, here, world.anna) == texts.changing(Change.CLOSE, Changing.DONE)
     await board(world, world.group, ", closed")
 
 
@@ -305,7 +320,7 @@ async def test_nobody_manages_a_board_but_who_may(world: World) -> None:
     world.telegram.start_bot(world.bert, token)
     await world.said(world.private(world.bert), texts.NOT_ALLOWED)
     here = await panel(world, shown, world.owner)
-    await pressed(world, here, world.owner, texts.CHANGES[Change.CLOSE])
+    await closed(world, here, world.owner)
     await board(world, world.group, 'Closed by "Olga"')
 
 

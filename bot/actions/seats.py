@@ -212,7 +212,10 @@ def fix(tx: Tx, board_id: int, rules: Rules) -> Fixing:
         return Fixing.TOO_FEW
     rules.check_parts(board.sum_msat, len(board.seats))
     tx.boards.replace_seats(board_id, in_parts(board.seats, board.sum_msat))
-    tx.boards.update(board_id, state=BoardState.OPEN)
+    # Nobody hears of an edit: those who said that they are in are reminded at once.
+    told = delivery.once_more(board, Do.REMIND)
+    columns = board_changes(state=BoardState.OPEN, remind_wanted=True, **told)
+    tx.boards.update(board_id, **columns)
     tx.boards.touch(board_id)
     return Fixing.FIXED
 

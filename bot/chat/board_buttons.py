@@ -18,6 +18,10 @@ MANAGE_LINK = "manage-"
 BACK = "back"
 #: Changes that are of one seat.
 OF_A_SEAT = (Change.FREE, Change.SETTLE, Change.UNSETTLE)
+#: Changes that are asked about before they are made: of which seat, or whether at all.
+ASKED_ABOUT = (*OF_A_SEAT, Change.CLOSE)
+#: What follows the board in the data of a yes, in the place of a seat.
+_YES = "1:yes"
 
 
 class OnBoard(StrEnum):
@@ -97,6 +101,9 @@ def manage(board: Board, asked: Change | None = None) -> InlineKeyboardMarkup | 
             [_seat(seat, f"{_change(board, asked, seat.number)}:{seat.whose}")]
             for seat in _choices(board, asked)
         ]
+        if asked is Change.CLOSE:
+            data = f"{CHANGE}:{asked}:{board.handle}:{_YES}"
+            rows = [[InlineKeyboardButton(texts.CLOSE_BUTTON, callback_data=data)]]
         back = InlineKeyboardButton(
             texts.BACK_BUTTON, callback_data=f"{CHANGE}:{BACK}:{board.handle}:0"
         )

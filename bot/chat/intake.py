@@ -34,8 +34,9 @@ POLL_S = 50
 LONGEST_PAUSE_S = 10.0
 #: Seconds between polls, unless the last brought a whole batch: a server may answer all at once.
 POLL_EVERY_S = 0.2
-#: The same where the last brought something to do: people wait for it.
-NEWS_EVERY_S = 1 / 30
+#: The same where the last brought something to do: people wait for it, whoever else writes. So many
+#: polls take a fifth of a core.
+NEWS_EVERY_S = 1 / 100
 #: Polls that may come one right after the other once there were few, if each brings something new.
 POLLS_IN_A_ROW = 5
 #: Seconds for which a token has to be rejected that was accepted before, by the login at least.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import resource
 import sys
+from contextlib import suppress
 from typing import Annotated, NoReturn
 
 import typer
@@ -22,6 +23,8 @@ __all__ = ["FAILED", "NEEDS_FIXING", "app", "main"]
 
 #: Of Linux' prctl, as <linux/prctl.h> has it.
 PR_SET_DUMPABLE = 4
+#: Of the C library's mallopt, as glibc's <malloc.h> has it.
+M_ARENA_MAX = -8
 
 app = typer.Typer(
     name="invoice-bot",
@@ -35,7 +38,7 @@ app = typer.Typer(
 
 def main() -> NoReturn:
     """Run the command line; ends the process."""
-    _keep_memory_private()
+    _arrange_memory()
     output.prepare()
     try:
         app()
@@ -48,14 +51,18 @@ def main() -> NoReturn:
     raise SystemExit
 
 
-def _keep_memory_private() -> None:
+def _arrange_memory() -> None:
     """No core dumps, and no look from outside: macaroon, token and preimages are in memory."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         # a handler of core dumps may ignore the limit, and another process of this user needs none
         import ctypes  # noqa: PLC0415
 
-        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+        libc = ctypes.CDLL(None)
+        libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+        # Not a heap for each thread: only one of them computes at a time. That is 3 MB less.
+        with suppress(AttributeError):  # another C library has one anyhow
+            libc.mallopt(M_ARENA_MAX, 1)
 
 
 def _version(wanted: bool) -> None:

@@ -64,6 +64,7 @@ from bot.core.amount_words import (
     power_of,
     seen,
     without_brackets,
+    without_signs_before,
 )
 
 
@@ -116,7 +117,9 @@ def refuse_doubtful_unit(word: str, count: Decimal, *, shown: str) -> None:
     """Raises `AmountRefused` if this word, after a number, might change what it counts."""
     said = plain(word)
     lead = lead_of(word)  # "sats/pizza" begins with a unit
-    units = [each for each in (said, AROUND_QUOTES.sub("", said).strip("*_~|"), lead) if each]
+    bare = without_signs_before(said).rstrip("*_~|")
+    unquoted = AROUND_QUOTES.sub("", said).strip("*_~|")
+    units = [each for each in (said, unquoted, bare, lead) if each]
     first, _, second = said.partition("-")
     units += [first] if multiple_of(first) and is_unit(second) else []
     signs = not any(letter.isdigit() for letter in said) and any(map(is_money_sign, said))

@@ -64,6 +64,8 @@ class Problem(StrEnum):
     SUGGESTION_APART = "suggestion apart"
     SUGGESTION_UNREADABLE = "suggestion unreadable"  # shown
     SUGGESTION_ABOVE_GOAL = "suggestion above goal"
+    PARTS_TOO_SMALL = "parts too small"  # limit_sats
+    PARTS_TOO_LARGE = "parts too large"  # limit_sats
     TOO_LITTLE = "too little"  # limit_sats
     TOO_MUCH = "too much"  # limit_sats
 

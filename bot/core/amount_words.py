@@ -191,13 +191,18 @@ def folded(word: str) -> str:
 
 def lead_of(word: str) -> str:
     """Its letters up to the first that is none: "k" of "k👍", "btc" of "#btc"; "" of "k-pop"."""
-    word = re.sub(r"^(?!@)[^\w₿]+", "", plain(word))
+    word = without_signs_before(plain(word))
     ends = (at for at, each in enumerate(word) if unicodedata.category(each)[0] not in "LM")
     end = next(ends, len(word))
     lead, after = word[:end], word[end : end + 2]
     # "k9", "k-pop" and "M&Ms"
     is_name = after[:1].isdigit() or re.fullmatch(r"-[^\W\d_]|&" + re.escape(lead), after)
     return "" if end < 3 and is_name else lead
+
+
+def without_signs_before(word: str) -> str:
+    """Without the signs that it begins with: "l-btc" of "#l-btc". A name keeps its "@"."""
+    return re.sub(r"^(?!@)[^\w₿]+", "", word)
 
 
 def plain(word: str) -> str:

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from bot.core.amount_numbers import in_our_digits
 from bot.core.amount_problems import Problem, quotable, refuse, with_example
-from bot.core.amounts import check_range, format_sats, parse_amount, split_off
+from bot.core.amounts import format_sats, parse_amount, split_off
 from bot.errors import AmountRefused
 
 T = TypeVar("T")
@@ -101,20 +101,26 @@ def after_slash(amount: str, amount_msat: int, rest: str, slash: str) -> str:
 
     "300/3 usd" is no bill of 300 sats, and "84/4 k" none of 84.
     """
+    return unit_behind(amount, amount_msat, rest, lambda unit: f"{amount} {unit}{slash}")
+
+
+def unit_behind(amount: str, amount_msat: int, rest: str, example: Callable[[str], str]) -> str:
+    """The memo behind what stands behind an amount. Raises `AmountRefused` where it begins with a
+    unit, or anything else, that makes it another amount."""
     read_msat, memo = _parse(f"{amount} {rest}", split_off)
     if read_msat != amount_msat:
         unit = rest.removesuffix(memo).strip()
-        refuse(Problem.UNIT_AFTER_SLASH, f"{amount} {unit}{slash}", shown=quotable(unit))
+        refuse(Problem.UNIT_AFTER_SLASH, example(unit), shown=quotable(unit))
     return memo
 
 
 def check_parts(sum_msat: int, count: int, *, min_sats: int, max_sats: int) -> None:
     """Raises `AmountRefused` unless each of so many parts can be asked for."""
-    every = parts(sum_msat, count)
-    if not every[-1]:  # which would be any amount
-        raise AmountRefused(Problem.TOO_LITTLE, limit_sats=min_sats)
-    for part in (every[0], every[-1]):
-        check_range(part, min_sats=min_sats, max_sats=max_sats)
+    largest, *_, smallest = parts(sum_msat, count)
+    if smallest < 1000 * max(1, min_sats):
+        raise AmountRefused(Problem.PARTS_TOO_SMALL, limit_sats=max(1, min_sats))
+    if largest > 1000 * max_sats:
+        raise AmountRefused(Problem.PARTS_TOO_LARGE, limit_sats=max_sats)
 
 
 def _without_count(text: str, people: Sequence[Person], *, asker_sits: bool) -> Bill:
@@ -134,6 +140,7 @@ def _without_count(text: str, people: Sequence[Person], *, asker_sits: bool) -> 
     named, memo = _named(text[start:], people)
     if between or any(person.text in memo for person in people[len(named) :]):
         refuse(Problem.NAMES_APART, WITH_NAMES)
+    memo = unit_behind(text[:start].strip(), sum_msat, memo, lambda _: WITH_NAMES)
     _refuse_unknown(memo)
     others = (each for each in named if not each.asks)
     different = {(each.id, each.username.casefold()): each for each in others}

@@ -173,7 +173,8 @@ class Invoices(Noun):
         statement = _update_of(tuple(columns), tuple(expected))
         row = self._one(statement, row_id=row_id, **values)
         if row is not None and row.board_id and "state" in columns:
-            touch(self._connection, row.board_id)
+            is_paid = columns["state"] is State.SETTLED
+            touch(self._connection, row.board_id, is_paid=is_paid)
         return row
 
     def want_cancelled(self, row: Invoice, now: float, *, by: str = "") -> Invoice:

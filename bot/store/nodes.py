@@ -89,7 +89,7 @@ class Nodes(Noun):
         if settled is None:
             return None
         if settled.board_id:
-            touch(self._connection, settled.board_id)
+            touch(self._connection, settled.board_id, is_paid=True)
         row_id: int = settled.id
         return row_id
 

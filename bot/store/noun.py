@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.core import work
+from bot.core.board import BoardState
 from bot.core.invoice import Invoice, State
 from bot.store.rows import BOARDS, COLUMNS, unpacked
 from bot.store.tables import boards, invoices
@@ -25,10 +26,17 @@ AT_THE_NODE = invoices.c.state.in_([State.PENDING, State.OPEN])
 IS_PART = invoices.c.board_id > sa.literal_column("0")
 
 
-def touch(connection: Connection, board_id: int) -> None:
-    """Something happened to a part: its board is due, in the same transaction."""
-    due = BOARDS.packed(work.part_changed())
-    connection.execute(sa.update(boards).where(boards.c.id == board_id).values(**due))
+def touch(connection: Connection, board_id: int, *, is_paid: bool = False) -> None:
+    """Something happened to a part: its board is due, in the same transaction.
+
+    `is_paid`: that was a payment. What was said of a board that is closed is no longer true: it is
+    told once more.
+    """
+    values: dict[str, Any] = dict(BOARDS.packed(work.part_changed()))
+    if is_paid:
+        is_closed = boards.c.state == BoardState.CLOSED
+        values["announced"] = sa.and_(boards.c.announced, ~is_closed)
+    connection.execute(sa.update(boards).where(boards.c.id == board_id).values(**values))
 
 
 class Noun:

@@ -207,6 +207,14 @@ _SENTENCES: dict[Problem, tuple[str, str]] = {
         "The suggested gift is more than the goal.",
         "Write the goal first, for example {example}.",
     ),
+    Problem.PARTS_TOO_SMALL: (
+        "Each part would be too small.",
+        "Write a larger sum or fewer parts: a part is at least {limit}.",
+    ),
+    Problem.PARTS_TOO_LARGE: (
+        "Each part would be too large.",
+        "Write a smaller sum or more parts: a part is at most {limit}.",
+    ),
     Problem.TOO_LITTLE: (
         "That amount is too small.",
         "Write at least {limit}.",

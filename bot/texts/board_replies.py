@@ -37,6 +37,7 @@ OTHERS_BUTTON = "Pay for someone else"
 ANY_BUTTON = "Let my wallet decide"
 HIDE_BUTTON, SHOW_BUTTON = "Hide my name", "Show my name"
 BACK_BUTTON = "Back"
+CLOSE_BUTTON = "Close it"
 NOBODY_ELSE = "No other part is left to pay."
 GIFT_CLOSED = f"This question is closed. To give, press {GIVE_BUTTON} in the group."
 SPLIT_IN_GROUPS = "Bills are split in groups. Write /split there."
@@ -57,7 +58,8 @@ _CLOSED = "This is closed. Nothing more can be paid."
 _CHOOSE: Mapping[Change, str] = {
     Change.FREE: "Whose part should become free?",
     Change.SETTLE: "Whose part was paid another way?",
-    Change.UNSETTLE: "Whose part was not paid another way after all?",
+    Change.UNSETTLE: "Which part still has to be paid with sats?",
+    Change.CLOSE: "Close it? Open invoices are cancelled, and nothing more can be paid.",
 }
 _CHANGED: Mapping[Change, str] = {
     Change.FREE: "The part is free.",
@@ -107,7 +109,7 @@ def sitting(came_of_it: Sitting) -> str:
 def joining(came_of_it: Joining) -> str:
     """What a press on "I'm in" or "Not me" on a board is answered with."""
     return {
-        Joining.IN: f"You're in. You can pay after somebody presses {ASK_BUTTON}.",
+        Joining.IN: f"You're in. Once {ASK_BUTTON} has been pressed, you can pay your part.",
         Joining.OUT: "All right, without you.",
         Joining.FULL: "There is no room for another person.",
         Joining.OVER: "The number of people is already fixed.",
@@ -186,9 +188,9 @@ def hidden(is_hidden: bool) -> str:
 
 def manage(shown: Board, asked: Change | None = None) -> str:
     """What those who manage a board read in private, and what they are `asked`."""
-    if not shown.is_split:
-        return board(shown, None)
     question = "" if asked is None else _CHOOSE.get(asked, "")
+    if not shown.is_split:
+        return question or board(shown, None)
     first = first_line(shown) + short_memo(shown.memo)
     room = MAX_TEXT - length(f"{first}\n{question}") - 1
     return "\n".join(filter(None, [first, *seat_lines(shown, room), question]))

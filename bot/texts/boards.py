@@ -259,9 +259,7 @@ def board_announcement(
 def reminder(shown: Board, *, may_be_duplicate: bool = False) -> str:
     """Mentions those who have not paid their part, as many as fit, and counts the others."""
     sum_of = f"the split of {format_sats(shown.sum_msat)}"
-    top = [
-        f"{FACE_SIGNS[Face.OPEN]} Some parts of {sum_of} are still open{short_memo(shown.memo)}."
-    ]
+    top = [f"{FACE_SIGNS[Face.OPEN]} Parts of {sum_of} can be paid{short_memo(shown.memo)}."]
     bottom = [f"To pay, press <i>{PAY_BUTTON}</i> below the split."]
     if may_be_duplicate:
         bottom.append(MAY_BE_DUPLICATE)

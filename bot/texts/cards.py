@@ -58,6 +58,8 @@ _UNCONFIRMED = (
 )
 _REJECTED = f"Telegram rejected its message. {_CLOSED}"
 _REPLACED = "A new invoice was requested."
+#: The same of a board's part, which may be another person's by now.
+_PART_REPLACED = "There is a newer invoice for this part."
 _GOES = {Face.OPEN: "payable to", Face.PAID: "paid to"}
 MAY_BE_DUPLICATE = "<i>This may be a duplicate of a message above.</i>"
 WHY_IN_PRIVATE = {
@@ -181,7 +183,7 @@ def _ending(row: Invoice, face: Face) -> list[str]:
     else:
         lines = [f"Expired. {_CLOSED}"]
     if face in (Face.CANCELLED_REPLACED, Face.EXPIRED_REPLACED):
-        lines.append(_REPLACED)
+        lines.append(_PART_REPLACED if row.board_id else _REPLACED)
     return lines
 
 
@@ -237,7 +239,7 @@ def failed(row: Invoice) -> str:
         reason = f"{FACE_SIGNS[Face.FAILED]} {escape(why_failed(failure))}"
         lines = [reason, f"No invoice was made{figure}.{later}"]
     if row.replaced:
-        lines.append(_REPLACED)
+        lines.append(_PART_REPLACED if row.board_id else _REPLACED)
     return "\n".join(lines)
 
 

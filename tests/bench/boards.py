@@ -82,7 +82,9 @@ async def press(side: Side, table: Table, moments: Sequence[float]) -> Load:
             message = change.message
             if change.kind == "message" and message is not None and message.photo is not None:
                 place = places.get(message.chat.id)
-                if place is not None and message.reply_to is None:
+                # a card whose link was followed while it was made replies to that
+                to = message.reply_to
+                if place is not None and (to is None or (to.text or "").startswith("/start ")):
                     shown_at[place] = message.versions[-1].at
             if None not in shown_at:
                 return

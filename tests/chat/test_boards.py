@@ -232,6 +232,13 @@ async def answer_to(room: Room, message: SimMessage, person: User, text: str) ->
         return await press.answer
 
 
+async def closing(room: Room, here: SimMessage, person: User) -> Answer:
+    """What closing is answered with, which is asked about first."""
+    await answer_to(room, here, person, texts.CHANGES[Change.CLOSE])
+    await room.telegram.wait_for(lambda: texts.CLOSE_BUTTON in str(here.reply_markup))
+    return await answer_to(room, here, person, texts.CLOSE_BUTTON)
+
+
 async def seat_of(room: Room, made: Board, person: User) -> Seat:
     """The one that this person has."""
     seats = (await room.do(_get, made.id)).seats
@@ -282,7 +289,7 @@ async def test_a_hidden_admin_is_named_nowhere_for_what_they_close_or_cancel(
     room.telegram.set_anonymous(room.group, room.owner)
     made, _ = await split_up(room, room.anna, "/split 84k/3 pizza")
     here = await panel(room, made, room.owner)
-    answer = await answer_to(room, here, room.owner, texts.CHANGES[Change.CLOSE])
+    answer = await closing(room, here, room.owner)
     assert answer.text == texts.changing(Change.CLOSE, Changing.DONE)
     closed = await room.do(_get, made.id)
     assert (closed.state, closed.closed_by) == (BoardState.CLOSED, "")
@@ -295,7 +302,7 @@ async def test_a_hidden_admin_is_named_nowhere_for_what_they_close_or_cancel(
 async def test_who_closes_a_board_and_is_not_hidden_is_named(room: Room) -> None:
     made, _ = await split_up(room, room.anna, "/split 84k/3 pizza")
     here = await panel(room, made, room.owner)
-    await answer_to(room, here, room.owner, texts.CHANGES[Change.CLOSE])
+    await closing(room, here, room.owner)
     assert (await room.do(_get, made.id)).closed_by == "Olga"
 
 

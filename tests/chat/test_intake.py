@@ -187,10 +187,10 @@ async def test_what_telegram_no_longer_has_is_not_waited_for(room: Room) -> None
     assert own._offset == later["update_id"] + 1
 
 
-async def test_what_people_do_one_after_the_other_is_read_thirty_times_a_second(
+async def test_what_people_do_one_after_the_other_is_read_a_hundred_times_a_second(
     room: Room,
 ) -> None:
-    chat, count = room.private(room.anna), 40
+    chat, count = room.private(room.anna), 160
     async with running(room):
         loop = asyncio.get_running_loop()
         began_at = loop.time()

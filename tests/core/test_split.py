@@ -99,8 +99,8 @@ REFUSED = [
     ("84k/4 4", Problem.ONE_OR_TWO_NUMBERS, "84,000 sats/4"),
     ("84k/4 %", Problem.PERCENT, "84,000/4"),
     # each part, and the whole where nobody knows how many there are
-    ("3/4", Problem.TOO_LITTLE, None),
-    ("100m/50", Problem.TOO_MUCH, None),
+    ("3/4", Problem.PARTS_TOO_SMALL, None),
+    ("100m/50", Problem.PARTS_TOO_LARGE, None),
     ("1", Problem.TOO_LITTLE, None),
     ("50,000,001", Problem.TOO_MUCH, None),
 ]
@@ -112,6 +112,8 @@ OF_BILLS = {
     Problem.COUNT_APART,
     Problem.COUNT_OUT_OF_RANGE,
     Problem.UNIT_AFTER_SLASH,
+    Problem.PARTS_TOO_SMALL,
+    Problem.PARTS_TOO_LARGE,
 }
 #: Those too, where somebody is named: see test_split_names.py.
 OF_NAMES = {Problem.COUNT_AND_NAMES, Problem.NAMES_APART, Problem.NAME_UNKNOWN}
@@ -187,7 +189,9 @@ def test_the_examples_of_a_refusal_are_taken(works: str) -> None:
 
 def test_every_problem_of_a_bill_is_met() -> None:
     assert {problem for _, problem, _ in REFUSED} >= OF_BILLS
-    all_of_bills = {each for each in Problem if each.name.startswith(("COUNT_", "SUM_", "NAME"))}
+    all_of_bills = {
+        each for each in Problem if each.name.startswith(("COUNT_", "SUM_", "NAME", "PARTS_TOO_"))
+    }
     assert all_of_bills | {Problem.UNIT_AFTER_SLASH} == OF_BILLS | OF_NAMES
 
 
@@ -220,11 +224,11 @@ def test_the_smallest_and_the_largest_part_are_within_the_limits() -> None:
     for text in ("84k/4", "84,003/4"):
         assert bill(text, min_sats=21_000, max_sats=21_001)
     for text, limits, problem in (
-        ("84,000/4", (21_001, MAX_SATS), Problem.TOO_LITTLE),
-        ("84,003/4", (21_001, MAX_SATS), Problem.TOO_LITTLE),
-        ("84,001/4", (1, 21_000), Problem.TOO_MUCH),
-        ("3/4", (1, MAX_SATS), Problem.TOO_LITTLE),  # some part would be any amount
-        ("3/4", (0, MAX_SATS), Problem.TOO_LITTLE),
+        ("84,000/4", (21_001, MAX_SATS), Problem.PARTS_TOO_SMALL),
+        ("84,003/4", (21_001, MAX_SATS), Problem.PARTS_TOO_SMALL),
+        ("84,001/4", (1, 21_000), Problem.PARTS_TOO_LARGE),
+        ("3/4", (1, MAX_SATS), Problem.PARTS_TOO_SMALL),  # some part would be any amount
+        ("3/4", (0, MAX_SATS), Problem.PARTS_TOO_SMALL),
     ):
         with pytest.raises(AmountRefused) as refused:
             bill(text, *limits)
@@ -258,7 +262,7 @@ def test_whatever_is_split_has_every_part_within_the_limits(
         return
     with pytest.raises(AmountRefused) as refused:
         bill(f"{sats}/{count}", min_sats, max_sats)
-    assert refused.value.problem in (Problem.TOO_LITTLE, Problem.TOO_MUCH)
+    assert refused.value.problem in (Problem.PARTS_TOO_SMALL, Problem.PARTS_TOO_LARGE)
 
 
 @given(st.text(max_size=60))

@@ -35,6 +35,8 @@ TAKEN: list[tuple[str, Sequence[Person], Sequence[Person], str]] = [
     ("84k @bob and pizza", [BOB], [BOB], "and pizza"),
     ("84k @bob 1/2 pizza", [BOB], [BOB], "1/2 pizza"),
     ("2 @bob", [BOB], [BOB], ""),
+    ("84k @bob 5 pizzas", [BOB], [BOB], "5 pizzas"),
+    ("84,000 @bob sats for pizza", [BOB], [BOB], "for pizza"),
     # nobody twice, and who asks is one of them anyhow
     ("84k @bob @bob", [BOB, BOB], [BOB], ""),
     ("84k @BOB @bob", [SHOUTED, BOB], [BOB], ""),
@@ -52,6 +54,11 @@ REFUSED: list[tuple[str, Sequence[Person], Problem, str | None]] = [
     ("pizza @bob", [BOB], Problem.NOT_A_NUMBER, None),
     ("84 k @bob", [BOB], Problem.SEPARATE_MULTIPLIER, None),
     ("84k for @bob", [BOB], Problem.NAMES_APART, WITH_NAMES),
+    # a unit behind the names that is another amount's
+    ("300 @bob usd", [BOB], Problem.OTHER_CURRENCY, None),
+    ("300 @bob, @eve: usd pizza", [BOB, EVE], Problem.OTHER_CURRENCY, None),
+    ("84 @bob k", [BOB], Problem.SEPARATE_MULTIPLIER, None),
+    ("84 @bob btc pizza", [BOB], Problem.UNIT_AFTER_SLASH, WITH_NAMES),
     ("84k pizza @bob", [BOB], Problem.NAMES_APART, WITH_NAMES),
     ("84k und @bob", [BOB], Problem.NAMES_APART, WITH_NAMES),
     ("84k @bob pizza @eve", [BOB, EVE], Problem.NAMES_APART, WITH_NAMES),
@@ -64,8 +71,8 @@ REFUSED: list[tuple[str, Sequence[Person], Problem, str | None]] = [
     ("84k/4 @bob", [BOB], Problem.COUNT_AND_NAMES, "84k/4 pizza"),
     ("84k/2 Mia", [MIA], Problem.COUNT_AND_NAMES, "84k/2 pizza"),
     ("84k @ada", [ADA], Problem.COUNT_OUT_OF_RANGE, WITH_NAMES),
-    ("1 @bob", [BOB], Problem.TOO_LITTLE, None),
-    ("100m @bob", [BOB], Problem.TOO_MUCH, None),
+    ("1 @bob", [BOB], Problem.PARTS_TOO_SMALL, None),
+    ("100m @bob", [BOB], Problem.PARTS_TOO_LARGE, None),
 ]
 
 
@@ -133,6 +140,6 @@ def test_whoever_is_named_each_has_a_part_within_the_limits(
         )
     else:
         problem = problem_of(text, named, asker_sits=asker_sits).problem
-        out_of_range = (Problem.TOO_LITTLE, Problem.TOO_MUCH)
+        out_of_range = (Problem.PARTS_TOO_SMALL, Problem.PARTS_TOO_LARGE)
         is_count = not 2 <= count <= MAX_SEATS
         assert problem in ((Problem.COUNT_OUT_OF_RANGE,) if is_count else out_of_range)

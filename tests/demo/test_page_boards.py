@@ -117,6 +117,8 @@ def test_a_bill_of_those_who_are_in_is_closed_early_by_who_asked(page: Page) -> 
     key(panel, "Ben Okafor: 21,000 sats").click()
     expect_seats(panel, f"{PAID} Ben", f"{PAID} Dmitri", f"{TAKEN} Chloé")
     key(panel, CLOSE).click()
+    expect(panel).to_contain_text("Close it?")
+    key(panel, texts.CLOSE_BUTTON).click()
     expect(toast).to_have_text(texts.changing(Change.CLOSE, Changing.DONE))
     back_to_the_group(page, "Ben")
     expect(taxi).to_contain_text("Nothing more can be paid.")

@@ -127,8 +127,8 @@ def _report(book: Book, truths: Truths, breaks: list[Break], settled_s: float, l
     life: list[str] = []
     if breaks:
         life = [f"{PROMISES[b.promise]}: {_name(b)}{b.what}" for b in breaks[:20]]
-        first = next((b.command for b in breaks if b.command is not None), None)
-        if first is not None:
+        firsts = {b.promise: b.command for b in reversed(breaks) if b.command is not None}
+        for first in dict.fromkeys(firsts.values()):
             life += ["", f"The life of {first.name}:", *book.life(first, log_lines(log))]
     return Report(lines, breaks, life)
 

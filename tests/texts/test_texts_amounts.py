@@ -310,7 +310,13 @@ def test_what_is_said_of_a_collection(problem: Problem) -> None:
 
 
 def test_every_problem_has_its_sentence_here() -> None:
-    in_functions_below = {Problem.NOT_ALONE, Problem.TOO_LITTLE, Problem.TOO_MUCH}
+    in_functions_below = {
+        Problem.NOT_ALONE,
+        Problem.TOO_LITTLE,
+        Problem.TOO_MUCH,
+        Problem.PARTS_TOO_SMALL,
+        Problem.PARTS_TOO_LARGE,
+    }
     assert set(SENTENCES) | set(BILLS) | set(POTS) == set(Problem) - in_functions_below
 
 
@@ -333,6 +339,28 @@ def test_a_limit_is_named_with_a_figure_that_is_taken() -> None:
         assert texts.why(refusal.value) == sentence
         figure = re.sub(r".* at (?:least|most) (.*)\.", r"\1", sentence)
         parse(figure, **limits)
+
+
+def test_the_limit_of_a_part_is_said_as_one_of_a_part() -> None:
+    for text, sentence in (
+        (
+            "39/4",
+            (
+                "Each part would be too small. Write a larger sum or fewer parts: "
+                "a part is at least 10 sats."
+            ),
+        ),
+        (
+            "4001k/4",
+            (
+                "Each part would be too large. Write a smaller sum or more parts: "
+                "a part is at most 1,000,000 sats."
+            ),
+        ),
+    ):
+        with pytest.raises(AmountRefused) as refusal:
+            split.parse(text, min_sats=10, max_sats=1_000_000)
+        assert texts.why(refusal.value) == sentence
 
 
 def test_what_follows_an_amount_that_has_to_be_alone_is_quoted() -> None:

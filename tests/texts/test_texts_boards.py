@@ -280,7 +280,7 @@ def test_a_reminder_mentions_who_has_not_paid_and_says_what_to_do() -> None:
     ]
     markup = texts.reminder(board(*seats))
     assert parsed(markup)["text"].splitlines() == [
-        '⚡ Some parts of the split of 196,000 sats are still open – "pizza".',
+        '⚡ Parts of the split of 196,000 sats can be paid – "pizza".',
         'Not yet paid: "Cora", "@dora", 3 other parts.',
         "To pay, press Pay my part below the split.",
     ]
@@ -464,7 +464,8 @@ def test_who_manages_a_board_reads_it_and_what_is_asked() -> None:
     for change, question in (
         (Change.FREE, "Whose part should become free?"),
         (Change.SETTLE, "Whose part was paid another way?"),
-        (Change.UNSETTLE, "Whose part was not paid another way after all?"),
+        (Change.UNSETTLE, "Which part still has to be paid with sats?"),
+        (Change.CLOSE, "Close it? Open invoices are cancelled, and nothing more can be paid."),
     ):
         assert texts.manage(board(*SEATS), change).splitlines()[-1] == question
 

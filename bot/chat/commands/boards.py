@@ -14,6 +14,7 @@ from bot.actions import Asker, BoardActions, Place
 from bot.chat import board_buttons, messages
 from bot.chat.admission import Admission
 from bot.chat.board_buttons import (
+    ASKED_ABOUT,
     CHANGE,
     MANAGE_LINK,
     OF_A_SEAT,
@@ -28,10 +29,11 @@ from bot.chat.client import Naming, TelegramBot
 from bot.chat.replies import Answer, IfNamed, Replies, Reply, reply
 from bot.chat.targets import AtNode, Targets, as_named
 from bot.chat.updates import PtbApplication
+from bot.core.amount_problems import with_example
 from bot.core.board import Board
 from bot.core.inbound import receivable_of
 from bot.core.wishes import Change, Changing, Parting, Sitting, Splitting
-from bot.errors import Refused
+from bot.errors import AmountRefused, Refused
 from bot.places import Places
 
 
@@ -96,7 +98,7 @@ class Boards:
             at = self._admission.now()
             return self._actions.split(asker, origin, place, what, named, age_s=age_s, at=at)
 
-        return await self._new(message, what, make, texts.SPLIT_IN_GROUPS)
+        return await self._new(message, what, make, "split", texts.SPLIT_IN_GROUPS)
 
     async def collect(self, message: Message) -> Sequence[Reply]:
         """/collect <goal>/<suggested gift> [memo], or any for no goal: a new board."""
@@ -106,13 +108,14 @@ class Boards:
             origin, at = messages.origin(message), self._admission.now()
             return self._actions.collect(asker, origin, place, what, age_s=age_s, at=at)
 
-        return await self._new(message, what, make, texts.COLLECT_IN_GROUPS)
+        return await self._new(message, what, make, "collect", texts.COLLECT_IN_GROUPS)
 
     async def _new(
         self,
         message: Message,
         what: str,
         make: Callable[[Asker, Place, float], Awaitable[_Made]],
+        command: str,
         in_groups: str,
     ) -> Sequence[Reply]:
         asker = messages.asker(message)
@@ -133,7 +136,7 @@ class Boards:
             came_of_it, board = await make(asker, place, self._admission.age_s(message))
         except Refused as error:
             self._replies.corrections.note(message, refused=True)
-            return [reply(message, texts.refusal(error))]
+            return [reply(message, texts.refusal(_as_command(error, command)))]
         self._replies.corrections.note(message, refused=False)
         if came_of_it is Splitting.TOO_LATE:
             return await self._admission.too_late(message, asker)
@@ -309,10 +312,11 @@ class Boards:
     ) -> Sequence[Reply]:
         """What came of it, and the panel as it is then."""
         change, said = press.change, ""
-        asked = change if change in OF_A_SEAT and not press.number else None
+        asked = change if change in ASKED_ABOUT and not press.number else None
         if change is not None and asked is None:
+            number, whose = (press.number, press.whose) if change in OF_A_SEAT else (0, "")
             came_of_it = await self._actions.change(
-                board.id, change, press.number, by, press=query.id, whose=press.whose
+                board.id, change, number, by, press=query.id, whose=whose
             )
             said = texts.changing(change, came_of_it)
             board = await self._actions.by_handle(press.handle) or board
@@ -323,6 +327,13 @@ class Boards:
             return [answer]
         text, keyboard = texts.manage(board, asked), board_buttons.manage(board, asked)
         return [answer, Edit(query.message.chat.id, query.message.message_id, text, keyboard)]
+
+
+def _as_command(error: Refused, command: str) -> Refused:
+    """With an example that is a whole command: an amount alone would be no answer."""
+    if not isinstance(error, AmountRefused) or "example" not in error.values:
+        return error
+    return with_example(error, f"/{command} {error.values['example']}")
 
 
 _Made = tuple[Splitting, Board | None]
