@@ -76,8 +76,9 @@ class Occasions(Noun):
         kinds = {each.kind for each in found if each.stage is Stage.BEGINNING}
         told = {kind: at for kind in kinds if (at := self._told_at(kind)) is not None}
         missed = {kind: self._missed(kind, at) for kind, at in told.items() if RULES[kind].lasts}
-        numbers = {each.invoice_id for each in found if each.invoice_id}
-        invoices = {number: row for number in numbers if (row := self._rows.get(number))}
+        # A notice names the newest that its reader has not read of: of many, few are read.
+        newest = {(each.kind, *each.people.items()): each.invoice_id for each in found}
+        invoices = {number: row for number in newest.values() if (row := self._rows.get(number))}
         return ToTell(found, told, missed, invoices)
 
     def will_tell(self, these: Collection[Occasion], person: int) -> bool:

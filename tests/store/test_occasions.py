@@ -144,3 +144,17 @@ async def test_what_was_closed_long_ago_is_forgotten(store: Store) -> None:
     assert not await begin(store, Notice(Kind.STUCK), 600)
     assert await begin(store, Notice(Kind.OTHER_COPY), 600)
     assert not await begin(store, Notice(Kind.NODE_AWAY), 600)
+
+
+async def test_of_many_that_nobody_has_read_of_one_invoice_is_read(store: Store) -> None:
+    rows = []
+    for number in (1, 2, 3):
+        row, _ = await store.do(
+            lambda tx, number=number: tx.invoices.add(**columns(number, state=State.OPEN))
+        )
+        await begin(store, Notice(Kind.INBOUND_TOO_LITTLE, invoice=row))
+        rows.append(row)
+    read = await to_tell(store)
+    assert list(read.invoices) == [rows[2].id]
+    await store.do(lambda tx: tx.occasions.will_tell(read.occasions[:2], ANNA))
+    assert sorted((await to_tell(store)).invoices) == [rows[1].id, rows[2].id]
