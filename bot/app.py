@@ -38,6 +38,7 @@ from bot.chat.invitations import Invitations
 from bot.chat.knocks import KnockChats
 from bot.chat.membership import Membership
 from bot.chat.menus import Menus
+from bot.chat.notices import Notices
 from bot.chat.owners import OwnerChats
 from bot.chat.presses import Presses
 from bot.chat.replies import Replies
@@ -48,6 +49,7 @@ from bot.clock import Clock
 from bot.config import Settings, changed_sections
 from bot.core.invoice import Invoice
 from bot.core.notices import Kind, Notice
+from bot.core.occasions import Topic
 from bot.engine.boards import BoardWorker
 from bot.engine.hands import Hands
 from bot.engine.patience import Patience
@@ -60,6 +62,7 @@ from bot.node.gate import Gate
 from bot.node.identity import Identity
 from bot.node.invoices import NodeInvoices
 from bot.node.watch import Watch
+from bot.occasions import Occasions
 from bot.pauses import pause_s
 from bot.places import Places
 from bot.store import Bell, Store, Tx, alive_file, beside, say_alive
@@ -144,6 +147,7 @@ class Parts:
         self.started_at = clock()
         self.bell = Bell()
         self.places = Places(store, clock, self.bell)
+        self.occasions = Occasions(store, clock)
         self.access = Access(settings.access, settings.limits)
         self.knocks = Knocks(store=store, access=self.access, clock=clock)
         self.grants = Grants(
@@ -163,8 +167,15 @@ class Parts:
 
     def _node_and_engine(self, settings: Settings, node: Node) -> None:
         """Rows → node and chat."""
-        owners = self.owners = OwnerChats(
-            self.chats, self.access, of_payments=settings.notices.payments
+        topics = [topic for topic in Topic if getattr(settings.notices, topic)]
+        owners = self.owners = OwnerChats(self.chats, self.access, topics=topics)
+        self.notices = Notices(
+            store=self.store,
+            occasions=self.occasions,
+            chats=self.chats,
+            owners=owners,
+            places=self.places,
+            clock=self.clock,
         )
         gate, identity = Gate(node), Identity()
         at_node = self.at_node = NodeInvoices(node, gate, identity, self.clock)
@@ -175,7 +186,8 @@ class Parts:
             invoices=at_node,
             store=self.store,
             bell=self.bell,
-            owners=owners,
+            occasions=self.occasions,
+            max_msat=1000 * settings.invoices.max_sats,
             clock=self.clock,
         )
         patience = Patience(settings.invoices.patience_s)
@@ -193,6 +205,7 @@ class Parts:
             chats=self.chats,
             places=self.places,
             owners=owners,
+            occasions=self.occasions,
             patience=patience,
             bell=self.bell,
             clock=self.clock,
@@ -206,7 +219,7 @@ class Parts:
                 network=lambda: identity.network,
             ),
             places=self.places,
-            owners=owners,
+            occasions=self.occasions,
             patience=patience,
             bell=self.bell,
             clock=self.clock,
@@ -231,7 +244,7 @@ class Parts:
             self.telegram_bot,
             self.application,
             on_bug=faults.apologize,
-            on_rival=partial(self.owners.notify, Notice(Kind.OTHER_COPY)),
+            on_rival=partial(self.occasions.notify, Notice(Kind.OTHER_COPY)),
             ages=ages,
         )
         actions = Actions(
@@ -357,12 +370,15 @@ class _Run:
         places = self._parts.places
         await places.load()
         await self._parts.grants.load()
+        await self._parts.occasions.load()
         if places.bot_id in (0, _bot_id(self._settings)):
             self._may_send.set()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._serve(stop))
                 tasks.create_task(self._work())
+                tasks.create_task(self._notify())
+                tasks.create_task(self._parts.occasions.run())
                 tasks.create_task(self._parts.watch.run())
                 tasks.create_task(self._check())
                 tasks.create_task(self._heartbeat())
@@ -431,16 +447,21 @@ class _Run:
         """Serve the chats, which another bot may have served before."""
         parts = self._parts
         before, now = parts.places.bot_id, parts.telegram_bot.id
-        count = await parts.places.serve(now)
+        await parts.places.serve(now)
         self._may_send.set()
         if before not in (0, now):
             log.warning("another bot's database: its open invoices are sent again", was=before)
-            parts.owners.notify(Notice(Kind.OTHER_BOT, count=count))
+            parts.occasions.changed.set()
 
     async def _work(self) -> None:
         """The rows, once no other bot's messages are taken for this one's."""
         await self._may_send.wait()
         await self._parts.hands.run()
+
+    async def _notify(self) -> None:
+        """The owners, likewise."""
+        await self._may_send.wait()
+        await self._parts.notices.run()
 
     async def _show_knocks(self) -> None:
         """Who asks to be let in, once Telegram has said who this bot is: texts name it."""
@@ -520,9 +541,11 @@ class _Run:
                 if not is_away:
                     is_away = True
                     log.warning("database cannot be written", detail=error.detail)
-                    self._parts.owners.notify(Notice(Kind.DATABASE_AWAY, why=error.detail))
+                    self._parts.owners.database_is_away(error.detail)
             else:
-                is_away = False
+                if is_away:
+                    is_away = False
+                    self._parts.owners.database_is_back()
                 with contextlib.suppress(OSError, LinkInTheWay):  # then it is not healthy
                     say_alive(database, version=__version__, started_at=started_at)
             await asyncio.sleep(HEARTBEAT_S)
@@ -572,6 +595,7 @@ def _bot_id(settings: Settings) -> int:
 def _prune_hints(tx: Tx, before: float) -> None:
     tx.memory.prune_hints(before)
     tx.boards.prune(before)
+    tx.occasions.prune(before)
 
 
 def _prune_rows(tx: Tx, before: float, limit: int) -> int:

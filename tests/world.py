@@ -32,7 +32,7 @@ from bot.core.invoice import Face
 from bot.core.notices import Kind
 from bot.demo.node import SimNode
 from bot.demo.telegram import Chat, Message, SimTelegram, User
-from tests.faces import Role, kind_of, names, plain, role_of
+from tests.faces import Role, kinds_of, names, plain, role_of
 
 T = TypeVar("T")
 
@@ -368,7 +368,7 @@ class World:
 
     def notices(self, chat: Chat, kind: Kind) -> list[Message]:
         """The notices to an owner of this kind."""
-        return [m for m in self.ours(chat) if kind_of(m.text or "") is kind]
+        return [m for m in self.ours(chat) if kind in kinds_of(m.text or "")]
 
     async def notified(self, chat: Chat, kind: Kind, count: int = 1) -> Message:
         """Wait for so many notices of this kind; the last of them."""

@@ -166,9 +166,20 @@ class LimitsSettings(_Section):
 
 
 class NoticesSettings(_Section):
-    """[notices]. What the owners hear of in private."""
+    """[notices]. What the owners hear of in private: a key for each `core.occasions.Topic`."""
 
     payments: bool = True
+    node: bool = True
+    permissions: bool = True
+    certificate: bool = True
+    inbound: bool = True
+    chain: bool = True
+    other_node: bool = True
+    other_bot: bool = True
+    other_copy: bool = True
+    rejected: bool = True
+    stuck: bool = True
+    database: bool = True
 
 
 class DatabaseSettings(_Section):

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.store.rows import BOARDS, INVOICES, SEATS, Kept
+from bot.store.rows import BOARDS, INVOICES, OCCASIONS, SEATS, Kept
 
 META = sa.MetaData()
 
@@ -38,6 +38,9 @@ seats = sa.Table(
     sa.Column("board_id", sa.BigInteger, primary_key=True, autoincrement=False),
     *_columns(SEATS, key="number"),
 )
+
+#: What the owners should know.
+occasions = sa.Table("occasions", META, *_columns(OCCASIONS))
 
 #: How far the settlements of each node are recorded.
 cursors = sa.Table(

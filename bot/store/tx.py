@@ -14,6 +14,7 @@ from bot.store.knocks import Knocks
 from bot.store.ledger import Ledger
 from bot.store.memory import Memory
 from bot.store.nodes import Nodes
+from bot.store.occasions import Occasions
 
 
 class Tx:
@@ -30,3 +31,4 @@ class Tx:
         self.boards = Boards(connection, self.invoices)
         self.grants = Grants(connection)
         self.ledger = Ledger(connection, self.boards)
+        self.occasions = Occasions(connection, self.invoices)

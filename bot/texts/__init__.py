@@ -116,6 +116,7 @@ from bot.texts.ledger import (
     status,
 )
 from bot.texts.ledger_terminal import NO_INVOICES, invoice_table, more_than, status_lines
+from bot.texts.notices import owner_notices
 from bot.texts.owners import node_status, owner_notice
 from bot.texts.phrases import receivable
 from bot.texts.replies import (
@@ -273,6 +274,7 @@ __all__ = [
     "node_status",
     "not_cancelled",
     "owner_notice",
+    "owner_notices",
     "part_label",
     "parting",
     "pay_for",

@@ -47,6 +47,11 @@ def why_failed(failure: Failure) -> str:
     return str(_reason(_STORED.get(failure.key, errors.NodeError), failure.values))
 
 
+def what_failed(failure: Failure) -> str:
+    """What happened alone, as plain text: what to do, the reader knows better."""
+    return _reason(_STORED.get(failure.key, errors.NodeError), failure.values).what
+
+
 def refusal(error: InvoiceBotError) -> str:
     """Why a command is not carried out, as Telegram HTML."""
     return escape(why(error))

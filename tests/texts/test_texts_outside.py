@@ -287,6 +287,9 @@ MADE: dict[str, Make] = {
     **of_each("node_status", OF_NODE, lambda kind, o: plain(away(kind, o))),
     "node_status": lambda o: plain(texts.node_status(node(o))),
     **of_each("owner_notice", Occasion, lambda kind, o: plain(notice(kind, o))),
+    "owner_notices": lambda o: plain(
+        texts.owner_notices([notice(kind, o) for kind in Occasion], may_be_duplicate=True)
+    ),
     # invoices
     **of_each("still_waiting", OF_NODE, lambda kind, o: plain(texts.still_waiting(error(kind, o)))),
     **of_each("waiting_notice", OF_NODE, lambda kind, o: plain(waiting(kind, o))),

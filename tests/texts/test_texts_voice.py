@@ -94,6 +94,7 @@ SAID = [
     *(texts.asked_to_cancel(each) for each in Cancelling),
     *(texts.asked_to_renew(each) for each in Renewing),
     *(texts.owner_notice(Notice(each, 7, "why", 2, invoice=invoice(State.OPEN))) for each in Kind),
+    texts.owner_notice(Notice(Kind.INBOUND_LOW, receivable_msat=790_000_000, limit_msat=10**9)),
     *(line for msat in (0, 790_000_000) for line in texts.receivable(msat)),
     texts.node_status(NodeStatus(None, INFO)),
     texts.node_status(NodeStatus(None, None)),

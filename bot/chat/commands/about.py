@@ -43,8 +43,16 @@ class About:
             CommandHandler(["invoice", "split", "collect"], channel, filters=messages.AS_CHANNEL),
             CommandHandler(
                 [
-                    *("allow", "cancel", "deny", "export", "help", "id", "invoices", "start"),
-                    *("status", "who"),
+                    "allow",
+                    "cancel",
+                    "deny",
+                    "export",
+                    "help",
+                    "id",
+                    "invoices",
+                    "start",
+                    "status",
+                    "who",
                 ],
                 channel,
                 filters=messages.AS_CHANNEL_ADDRESSED,
