@@ -13,10 +13,12 @@ def granted(url: str) -> Granted:
     """Who was let in from the chat, by the database at `url`; nobody where that can't be read."""
     path = file_of(url)
     found: dict[str, set[int]] = {role: set() for role in Role}
-    with contextlib.suppress(sqlite3.Error, OSError):
-        with contextlib.closing(opened_to_read(path, is_written=has_journal(path))) as connection:
-            for subject_id, role in connection.execute("SELECT subject_id, role FROM grants"):
-                found.setdefault(role, set()).add(subject_id)
+    with (
+        contextlib.suppress(sqlite3.Error, OSError),
+        contextlib.closing(opened_to_read(path, is_written=has_journal(path))) as connection,
+    ):
+        for subject_id, role in connection.execute("SELECT subject_id, role FROM grants"):
+            found.setdefault(role, set()).add(subject_id)
     return Granted(
         frozenset(found[Role.OWNER]), frozenset(found[Role.USER]), frozenset(found[Role.CHAT])
     )
