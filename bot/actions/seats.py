@@ -366,6 +366,8 @@ def _shown_again(tx: Tx, row: Invoice, place: Place, now: float) -> tuple[Partin
 
     It is sent again, and kept true as well where it was before, if that is still there.
     """
+    if row.card_id is not None and place.reply_to is not None and place.reply_to < row.card_id:
+        return Parting.AGAIN, row  # the card came after the link was followed, and is below it
     is_shown = row.card_id is not None and row.card_shown is row.face
     is_new = abs(now - row.asked_at) < SHOWN_EVERY_S
     if not is_shown or is_new or row.lane is Lane.OTHER_NODE:

@@ -379,12 +379,23 @@ async def test_a_card_that_somebody_asks_for_again_is_sent_again_now_and_then(
     token = await table.token(board, BERT)
     assert (await table.follow(token, BERT))[0] is Parting.THERE
     table.now += 11
-    came_of_it, there = await table.follow(token, BERT, reply_to=9)
+    came_of_it, there = await table.follow(token, BERT, reply_to=71)
     assert there is not None
     assert (came_of_it, there.id) == (Parting.ASKED, row.id)
-    assert (there.card_id, there.card_shown, there.reply_to) == (None, Face.NOTHING, 9)
+    assert (there.card_id, there.card_shown, there.reply_to) == (None, Face.NOTHING, 71)
     assert there.duplicates == {70: Face.OPEN}
     assert (await table.follow(token, BERT))[0] is Parting.THERE  # it is on its way
+
+
+async def test_a_card_that_is_below_its_link_is_not_sent_again(table: Table) -> None:
+    """The link was followed while the bot was down, and is heard of after the card was sent."""
+    board = await table.split("84k/3")
+    row = await table.part(board, BERT, state=State.OPEN, card_id=70, card_shown=Face.OPEN)
+    token = await table.token(board, BERT)
+    table.now += 11
+    assert (await table.follow(token, BERT, reply_to=69))[0] is Parting.AGAIN
+    there = await table.row(row)
+    assert (there.card_id, there.duplicates) == (70, {})
 
 
 @pytest.mark.parametrize("is_taken", [False, True])

@@ -219,11 +219,12 @@ class Bills:
             await asyncio.sleep(dice.choice([0.1, 0.5, 1]) * FULL_S)
         return None
 
-    async def _follow(self, press: Press, person: User) -> bool:
+    async def _follow(self, bill: Bill, press: Press, person: User) -> bool:
         await self._at_home(person)
         if press.message.author is not self._outside.bot_user:  # nobody reads what is said there
             return False
         self._telegram.follow(press)
+        bill.followed.setdefault(person, []).append(time.time())
         return True
 
     async def _part(
@@ -233,7 +234,7 @@ class Bills:
         for _ in range(PRESSES):
             if (press := await self._link(bill, person, dice)) is None:
                 return None
-            if not await self._follow(press, person):
+            if not await self._follow(bill, press, person):
                 continue
             try:
                 async with asyncio.timeout(CARD_S):
@@ -296,7 +297,7 @@ class Bills:
     async def _press_twice(self, bill: Bill, person: User, dice: random.Random) -> None:
         links = [await self._link(bill, person, dice) for _ in range(2)]
         for press in filter(None, links):
-            await self._follow(press, person)
+            await self._follow(bill, press, person)
             await asyncio.sleep(dice.choice([0, 0.05, 1]))
         await self._pay(bill, person, dice)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ from tests.storm.outside import ALIAS, Outside
 NETWORK = "simnet"
 #: Of one person in ten minutes, and open in one chat, before the bot refuses; owners have no limit.
 BILLS_A_PERSON, BILLS_A_CHAT = 3, 5
+_SATS = re.compile(r"([\d,]+) sats?\b")
 _STATES = {OPEN: State.OPEN, SETTLED: State.SETTLED, CANCELED: State.CANCELLED}
 
 
@@ -96,6 +98,7 @@ class BoardTruths:
                 self._explained["bills of a group whose move was told to a former bot"] += 1
                 continue
             self._copies(bill)
+            self._notices(bill)
             self._ends(bill, board)
             self._true(bill, board)
         return self._breaks, self._explained
@@ -214,6 +217,45 @@ class BoardTruths:
             chats[shown.message.chat.id, shown.message.author].append(shown)
         for boards in chats.values():
             self._again(bill, boards, BOARD, "second boards")
+
+    def _notices(self, bill: Bill) -> None:
+        """The owner hears of each payment, and who asked for the bill; nobody of one twice without
+        a reason and the line that says so."""
+        paid = Counter(p.paid_sats for p in bill.parts if p.invoice.state == SETTLED)
+        for reader in {self._outside.owner, bill.asker}:
+            notices = [
+                each
+                for each in _in_order(bill.shown, "payment notice")
+                if each.message.chat.person is reader
+            ]
+            read = Counter(self._sats(each) for each in notices)
+            afresh = [each for each in notices if not may_be_duplicate(each.message.text or "")]
+            for sats, count in (Counter(map(self._sats, afresh)) - paid).items():
+                self._broken(3, f"{count} more than were paid hear of {sats} sats", bill)
+            for each in notices:
+                if each in afresh:
+                    continue
+                before = [e for e in notices if e.sent.called_at < each.sent.called_at]
+                if not any(self._book.unsure(e.sent) for e in before):
+                    self._broken(3, f"told again by {_where(each)} without a reason", bill)
+                self._explained["notices of parts that came twice"] += 1
+            if reader is not self._outside.owner:
+                continue
+            own = Counter(p.paid_sats for p in bill.parts if p.asker is reader)
+            told = Counter(
+                part.paid_sats
+                for part in bill.parts
+                for each in part.of_role("announcement")
+                if each.message.chat.person is reader
+            )
+            for sats, count in (paid - own - read - told).items():
+                self._broken(3, f"the owner does not know {count} payments of {sats} sats", bill)
+
+    @staticmethod
+    def _sats(notice: Shown) -> int:
+        """Of how much it tells."""
+        found = _SATS.search(notice.message.text or "")
+        return int(found[1].replace(",", "")) if found else 0
 
     def _again(self, bill: Bill, messages: Sequence[Shown], promise: int, what: str) -> None:
         for earlier, later in pairwise(messages):

@@ -101,6 +101,8 @@ class Bill(Command):
     pressed: dict[User, float] = field(default_factory=dict)
     linked: dict[User, float] = field(default_factory=dict)
     left: dict[User, float] = field(default_factory=dict)
+    #: When each followed a link, which brings a card of some time ago once more.
+    followed: dict[User, list[float]] = field(default_factory=dict)
     #: When somebody who may do so wanted it closed.
     close_wanted_at: float | None = None
     #: The node's word on its invoices, in order: when, which, and whether it could be paid then.
@@ -130,6 +132,11 @@ class Part(Command):
     def invoice(self) -> SimInvoice:
         """The one that it is."""
         return self.invoices[0]
+
+    @property
+    def paid_sats(self) -> int:
+        """What the node received for it."""
+        return self.invoice.paid_msat // 1000
 
     @property
     def is_payable(self) -> bool:

@@ -292,10 +292,13 @@ class Outside:
         if message.chat.person is None:
             return bill
         text, person = message.text or "", message.chat.person
+        if role_of(text) == "payment notice":  # which need not say whose part was paid
+            return bill
         known = [part for part in bill.parts if part.is_known]
         theirs = [part for part in known if part.asker is person]
         if person is self.owner:  # who hears of everybody's
-            theirs = [part for part in known if part.asker.first_name in text]
+            named = [part for part in known if part.asker.first_name in text]
+            theirs = named or [part for part in known if f"{part.paid_sats:,} sats" in text]
         paid = [part for part in theirs if part.invoice.state == SETTLED]
         return (paid or theirs or [None])[-1]
 
@@ -312,6 +315,8 @@ class Outside:
     def _shown(self, message: Message, sent: Sent) -> None:
         text = message.text or ""
         command, payment_hash = self.command_of(message)
+        if faces.kind_of(text) is not None:  # what the owner hears of a command is not said of it
+            command = None
         shown = Shown(message, sent, role_of(text), command, payment_hash)
         shown.roles.append(shown.role)
         self.shown[message] = shown

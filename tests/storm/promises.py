@@ -12,7 +12,7 @@ from bot.demo.node.bolt import decode
 from bot.demo.telegram import Message, User
 from tests.faces import kind_of, may_be_duplicate
 from tests.storm.boards import BoardTruths, know_parts
-from tests.storm.book import Book, Command, Part, Shown
+from tests.storm.book import Bill, Book, Command, Part, Shown
 from tests.storm.breaks import Break
 from tests.storm.outside import Outside, hash_on, request_in, role_of
 from tests.storm.remains import rows
@@ -119,6 +119,8 @@ class Truths:
             for earlier, later in pairwise(cards):
                 if earlier.sent.odd and later.roles[0] != earlier.roles[0]:
                     self.explained["new cards in the place of those without a number"] += 1
+                elif _asked_for_again(command, earlier, later):
+                    self.explained["cards that a link brought once more"] += 1
                 elif not self._book.unsure(earlier.sent):
                     self._broken(4, f"a second card {_where(later)} without a reason", command)
                 elif not may_be_duplicate(later.message.versions[0].text or ""):
@@ -273,6 +275,8 @@ class Truths:
                 self._broken(3, f"{_where(shown)} tells another amount", command)
         # Where everybody is told in private, each owner gets one.
         self._again(command, told, "payments told twice")
+        if isinstance(command, Part):  # a notice need not say whose it is: see BoardTruths
+            return
         notices = [shown for shown in _in_order(command) if shown.roles[0] == "payment notice"]
         self._again(command, notices, "owners notified twice")
         read = [shown.message.chat.person is self._outside.owner for shown in told]
@@ -409,4 +413,12 @@ def _where(shown: Shown) -> str:
 
 def _requester(command: Command) -> User | None:
     """Who hears in private that a part is paid: whoever asked for the bill."""
-    return command.of.asker if isinstance(command, Part) else None
+    return command.asker if isinstance(command, Bill) else None
+
+
+def _asked_for_again(command: Command, earlier: Shown, later: Shown) -> bool:
+    """Whether their person followed a link to their part between the two."""
+    if not isinstance(command, Part):
+        return False
+    links = command.of.followed.get(command.asker, [])
+    return any(earlier.sent.called_at < at < later.sent.called_at for at in links)
