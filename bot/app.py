@@ -11,17 +11,12 @@ import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 
-from telegram import (
-    BotCommand,
-    BotCommandScopeAllGroupChats,
-    BotCommandScopeAllPrivateChats,
-)
 from telegram.error import InvalidToken, TelegramError
 from telegram.ext import Application
 
 from bot import __version__, logs, texts
 from bot.access import Access
-from bot.actions import Actions, BoardActions, Ledger
+from bot.actions import Actions, BoardActions, Grants, Knocks, Ledger, claims
 from bot.chat.admission import Admission
 from bot.chat.ages import Ages
 from bot.chat.boards import Boards as ShownBoards
@@ -30,14 +25,20 @@ from bot.chat.chats import Chats
 from bot.chat.client import TelegramBot, make_bot
 from bot.chat.commands.about import About
 from bot.chat.commands.boards import Boards
+from bot.chat.commands.claims import Claims
 from bot.chat.commands.export import Export
+from bot.chat.commands.grants import GrantCommands
 from bot.chat.commands.invoices import Invoices
+from bot.chat.commands.knocks import KnockPresses
 from bot.chat.commands.listing import Listing
 from bot.chat.commands.status import Status
 from bot.chat.faults import Faults
 from bot.chat.intake import Intake
 from bot.chat.invitations import Invitations
+from bot.chat.knocks import KnockChats
 from bot.chat.membership import Membership
+from bot.chat.menus import Menus
+from bot.chat.notices import Notices
 from bot.chat.owners import OwnerChats
 from bot.chat.presses import Presses
 from bot.chat.replies import Replies
@@ -45,14 +46,15 @@ from bot.chat.targets import Targets
 from bot.chat.updates import PtbApplication
 from bot.check import diagnose
 from bot.clock import Clock
-from bot.config import Settings
+from bot.config import Settings, changed_sections
 from bot.core.invoice import Invoice
 from bot.core.notices import Kind, Notice
+from bot.core.occasions import Topic
 from bot.engine.boards import BoardWorker
 from bot.engine.hands import Hands
 from bot.engine.patience import Patience
 from bot.engine.worker import Worker
-from bot.errors import LinkInTheWay, StoreUnavailable, TokenRefused
+from bot.errors import InvoiceBotError, LinkInTheWay, StoreUnavailable, TokenRefused
 from bot.findings import Mark
 from bot.node.check import check_macaroon
 from bot.node.client import Node
@@ -60,9 +62,11 @@ from bot.node.gate import Gate
 from bot.node.identity import Identity
 from bot.node.invoices import NodeInvoices
 from bot.node.watch import Watch
+from bot.occasions import Occasions
 from bot.pauses import pause_s
 from bot.places import Places
 from bot.store import Bell, Store, Tx, alive_file, beside, say_alive
+from bot.supervisor import Supervisor
 
 log = logs.get(__name__)
 
@@ -71,10 +75,22 @@ STOP_S = 2.0
 #: Answers of Telegram's after which a start believes that the token is wrong.
 REJECTIONS = 3
 HEARTBEAT_S = 10.0
+#: Seconds after which a start is over though Telegram has not answered: it is waited for all day.
+READY_AT_LATEST_S = 60.0
 TIDY_S = 3600.0
+#: Sections of the settings that count at once when they are reloaded; all others at a restart.
+RELOADED = ("access", "limits")
 #: Rows that are removed at once, and the seconds between.
 PRUNE = 500
 PRUNE_PAUSE_S = 0.1
+
+
+class Reloads:
+    """`read` gives the settings as they are now, or raises `InvoiceBotError`; when `wanted`."""
+
+    def __init__(self, read: Callable[[], Settings]) -> None:
+        self.read = read
+        self.wanted = asyncio.Event()
 
 
 class _Stopped(Exception):
@@ -86,11 +102,13 @@ async def run(
     *,
     clock: Callable[[], float] = time.time,
     stop: asyncio.Event | None = None,
+    reloads: Reloads | None = None,
 ) -> None:
     """Run the bot until `stop` is set.
 
-    `clock` is the host's, in Unix seconds. Raises `StartError`: the database cannot be used, or
-    Telegram rejects the token. A node that is away is waited for.
+    `clock` is the host's, in Unix seconds; `reloads`: how the settings are read again. Raises
+    `StartError`: the database cannot be used, or Telegram rejects the token. A node that is away is
+    waited for.
     """
     stop = stop or asyncio.Event()
     logs.redact(settings.telegram.token.get_secret_value())
@@ -104,7 +122,8 @@ async def run(
         application = Application.builder().bot(telegram_bot).updater(None).job_queue(None).build()
         parts = Parts(settings, store, telegram_bot, node, application, clock=Clock(clock))
         closing.push_async_callback(telegram_bot.shutdown)
-        await _Run(settings, parts, host_clock=clock).until(stop)
+        reloads = reloads or Reloads(lambda: settings)
+        await _Run(settings, parts, host_clock=clock, reloads=reloads).until(stop)
 
 
 class Parts:
@@ -128,16 +147,35 @@ class Parts:
         self.started_at = clock()
         self.bell = Bell()
         self.places = Places(store, clock, self.bell)
+        self.occasions = Occasions(store, clock)
         self.access = Access(settings.access, settings.limits)
+        self.knocks = Knocks(store=store, access=self.access, clock=clock)
+        self.grants = Grants(
+            store=store,
+            access=self.access,
+            places=self.places,
+            knocks=self.knocks,
+            clock=clock,
+            bell=self.bell,
+        )
         self.chats = Chats(telegram_bot)
+        self.knock_chats = KnockChats(self.chats, self.knocks, self.places)
+        self.menus = Menus(telegram_bot, self.access, store)
         self.ages = Ages(clock)
         self._node_and_engine(settings, node)
         self._conversation(settings)
 
     def _node_and_engine(self, settings: Settings, node: Node) -> None:
         """Rows → node and chat."""
-        owners = self.owners = OwnerChats(
-            self.chats, settings.access.owners, of_payments=settings.notices.payments
+        topics = [topic for topic in Topic if getattr(settings.notices, topic)]
+        owners = self.owners = OwnerChats(self.chats, self.access, topics=topics)
+        self.notices = Notices(
+            store=self.store,
+            occasions=self.occasions,
+            chats=self.chats,
+            owners=owners,
+            places=self.places,
+            clock=self.clock,
         )
         gate, identity = Gate(node), Identity()
         at_node = self.at_node = NodeInvoices(node, gate, identity, self.clock)
@@ -148,7 +186,8 @@ class Parts:
             invoices=at_node,
             store=self.store,
             bell=self.bell,
-            owners=owners,
+            occasions=self.occasions,
+            max_msat=1000 * settings.invoices.max_sats,
             clock=self.clock,
         )
         patience = Patience(settings.invoices.patience_s)
@@ -160,12 +199,13 @@ class Parts:
             cards=Cards(
                 self.chats,
                 self.store,
-                owners=settings.access.owners,
+                access=self.access,
                 payee=partial(_payee, settings.invoices.payee, identity),
             ),
             chats=self.chats,
             places=self.places,
             owners=owners,
+            occasions=self.occasions,
             patience=patience,
             bell=self.bell,
             clock=self.clock,
@@ -174,12 +214,12 @@ class Parts:
             store=self.store,
             shows=ShownBoards(
                 self.chats,
-                owners=settings.access.owners,
+                access=self.access,
                 payee=lambda: settings.invoices.payee or identity.alias,
                 network=lambda: identity.network,
             ),
             places=self.places,
-            owners=owners,
+            occasions=self.occasions,
             patience=patience,
             bell=self.bell,
             clock=self.clock,
@@ -204,7 +244,7 @@ class Parts:
             self.telegram_bot,
             self.application,
             on_bug=faults.apologize,
-            on_rival=partial(self.owners.notify, Notice(Kind.OTHER_COPY)),
+            on_rival=partial(self.occasions.notify, Notice(Kind.OTHER_COPY)),
             ages=ages,
         )
         actions = Actions(
@@ -228,6 +268,7 @@ class Parts:
             store=self.store,
             access=self.access,
             places=self.places,
+            knocks=self.knocks,
             clock=self.clock,
             ages=ages,
         )
@@ -235,12 +276,25 @@ class Parts:
             store=self.store,
             access=self.access,
             places=self.places,
+            knocks=self.knocks,
             chats=self.chats,
             clock=self.clock,
         )
         for family in (
             Membership(places=self.places, chats=self.chats),
             self.invitations,
+            Claims(grants=self.grants, admission=admission, replies=replies),
+            GrantCommands(
+                grants=self.grants,
+                access=self.access,
+                admission=admission,
+                places=self.places,
+                replies=replies,
+                telegram_bot=self.telegram_bot,
+            ),
+            KnockPresses(
+                grants=self.grants, knocks=self.knocks, access=self.access, replies=replies
+            ),
             Invoices(
                 actions=actions,
                 boards=boards,
@@ -279,7 +333,12 @@ class Parts:
                 replies=replies,
             ),
             # the last: it takes what no other family does
-            About(admission=admission, replies=replies, telegram_bot=self.telegram_bot),
+            About(
+                access=self.access,
+                admission=admission,
+                replies=replies,
+                telegram_bot=self.telegram_bot,
+            ),
         ):
             family.register(self.application)
 
@@ -288,27 +347,46 @@ class _Run:
     """One run of the parts, from the start to an orderly end."""
 
     def __init__(
-        self, settings: Settings, parts: Parts, *, host_clock: Callable[[], float]
+        self,
+        settings: Settings,
+        parts: Parts,
+        *,
+        host_clock: Callable[[], float],
+        reloads: Reloads,
     ) -> None:
         self._settings = settings
         self._parts = parts
         self._host_clock = host_clock
+        self._reloads = reloads
+        self._reloaded: dict[str, object] = {}  # sections that are others than at the start
         self._may_send = asyncio.Event()
+        self._is_serving = asyncio.Event()
+        self._offered = ""  # the code that was printed
+        self._supervisor = Supervisor()
+        self._logged_in = asyncio.Event()
 
     async def until(self, stop: asyncio.Event) -> None:
         """Until `stop` is set."""
         places = self._parts.places
         await places.load()
+        await self._parts.grants.load()
+        await self._parts.occasions.load()
         if places.bot_id in (0, _bot_id(self._settings)):
             self._may_send.set()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._serve(stop))
                 tasks.create_task(self._work())
+                tasks.create_task(self._notify())
+                tasks.create_task(self._parts.occasions.run())
                 tasks.create_task(self._parts.watch.run())
                 tasks.create_task(self._check())
                 tasks.create_task(self._heartbeat())
+                tasks.create_task(self._report())
                 tasks.create_task(self._tidy())
+                tasks.create_task(self._follow_access())
+                tasks.create_task(self._show_knocks())
+                tasks.create_task(self._reload())
         except* _Stopped:
             pass
         except* TokenRefused as refused:
@@ -322,10 +400,13 @@ class _Run:
             if await self._log_in(stop):
                 async with _unless(stop):  # the database may take nothing now
                     await self._take_over()
-                parts.chats.post(self._set_commands())
+                parts.chats.post(parts.menus.set_general())
+                self._is_serving.set()
                 await parts.intake.run(stop)
         finally:
             log.info("stopping")
+            self._supervisor.stopping()
+            self._supervisor.status(texts.STOPPING)
             await asyncio.gather(
                 parts.hands.stop(timeout_s=STOP_S), parts.chats.close(timeout_s=STOP_S)
             )
@@ -347,12 +428,15 @@ class _Run:
             except TelegramError as error:
                 if attempts == 1:
                     log.warning("Telegram can't be reached", detail=error.message)
+                    self._supervisor.status(texts.WAITING_FOR_TELEGRAM)
             except (AttributeError, KeyError, TypeError) as error:  # no user in its answer
                 if attempts == 1:
                     log.warning("unreadable answer from Telegram", detail=repr(error))
             else:
                 if not stop.is_set():
                     log.info("running", bot=self._parts.telegram_bot.username)
+                    self._supervisor.status(texts.running_as(self._parts.telegram_bot.username))
+                    self._logged_in.set()
                     return True
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s(attempts, longest_s=10.0)):
@@ -363,32 +447,84 @@ class _Run:
         """Serve the chats, which another bot may have served before."""
         parts = self._parts
         before, now = parts.places.bot_id, parts.telegram_bot.id
-        count = await parts.places.serve(now)
+        await parts.places.serve(now)
         self._may_send.set()
         if before not in (0, now):
             log.warning("another bot's database: its open invoices are sent again", was=before)
-            parts.owners.notify(Notice(Kind.OTHER_BOT, count=count))
+            parts.occasions.changed.set()
 
     async def _work(self) -> None:
         """The rows, once no other bot's messages are taken for this one's."""
         await self._may_send.wait()
         await self._parts.hands.run()
 
-    async def _set_commands(self) -> None:
-        for commands, scope in (
-            (texts.PRIVATE_COMMANDS, BotCommandScopeAllPrivateChats()),
-            (texts.GROUP_COMMANDS, BotCommandScopeAllGroupChats()),
-        ):
+    async def _notify(self) -> None:
+        """The owners, likewise."""
+        await self._may_send.wait()
+        await self._parts.notices.run()
+
+    async def _show_knocks(self) -> None:
+        """Who asks to be let in, once Telegram has said who this bot is: texts name it."""
+        await self._is_serving.wait()
+        await self._parts.knock_chats.run()
+
+    async def _follow_access(self) -> None:
+        """What goes by who the owners are: the claim link while there are none, and their menus."""
+        await self._is_serving.wait()
+        parts = self._parts
+        attempts = 0
+        while True:
+            parts.access.changed.clear()
             try:
-                await self._parts.telegram_bot.set_my_commands(
-                    [BotCommand(name, text) for name, text in commands], scope=scope
-                )
-            except TelegramError as error:
-                log.warning("command menu not set", detail=error.message)
+                await self._offer()
+                all_set = await parts.menus.set_owners(parts.clock())
+            except StoreUnavailable:
+                attempts += 1
+                await asyncio.sleep(pause_s(attempts, longest_s=10.0))
+            else:
+                attempts = 0
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(None if all_set else TIDY_S):
+                        await parts.access.changed.wait()
+
+    async def _offer(self) -> None:
+        """The claim link, once a process, where whoever runs the bot can read it.
+
+        Its code is redacted only afterwards: that line is the one place where it is meant to be.
+        Whoever reads this log reads the settings as well, and a code that was used opens nothing.
+        """
+        code = await self._parts.grants.claim_code()
+        if code and code != self._offered:
+            self._offered = code
+            url = claims.link(self._parts.telegram_bot.username, code)
+            log.error(texts.claim_link(url))  # whatever level is set, this has to be seen
+            logs.redact(code)
+
+    async def _reload(self) -> None:
+        """[access] and [limits] of the settings, read again whenever that is wanted."""
+        while True:
+            await self._reloads.wanted.wait()
+            self._reloads.wanted.clear()
+            try:
+                fresh = await asyncio.to_thread(self._reloads.read)
+            except InvoiceBotError as error:
+                log.warning("settings not reloaded: all stays as it was", why=texts.why_here(error))
+                continue
+            before = self._settings.model_copy(update=self._reloaded)
+            self._parts.access.reload(fresh.access, fresh.limits)
+            self._reloaded = {name: getattr(fresh, name) for name in RELOADED}
+            changed = changed_sections(before, fresh)
+            live = [name for name in changed if name in RELOADED]
+            log.info("settings reloaded", changed=", ".join(live) or "nothing")
+            if rest := [name for name in changed if name not in RELOADED]:
+                log.warning("settings that need a restart have changed", changed=", ".join(rest))
 
     async def _check(self) -> None:
         """The findings of `check`, for the log."""
-        for finding in await diagnose(self._settings, clock=self._host_clock, in_use=True):
+        granted = self._parts.access.now.granted
+        for finding in await diagnose(
+            self._settings, clock=self._host_clock, in_use=True, granted=granted
+        ):
             write = log.info if finding.mark is Mark.FINE else log.warning
             action = texts.cure(finding)
             write("check: " + texts.found(finding), **({"cure": action} if action else {}))
@@ -405,12 +541,24 @@ class _Run:
                 if not is_away:
                     is_away = True
                     log.warning("database cannot be written", detail=error.detail)
-                    self._parts.owners.notify(Notice(Kind.DATABASE_AWAY, why=error.detail))
+                    self._parts.owners.database_is_away(error.detail)
             else:
-                is_away = False
+                if is_away:
+                    is_away = False
+                    self._parts.owners.database_is_back()
                 with contextlib.suppress(OSError, LinkInTheWay):  # then it is not healthy
                     say_alive(database, version=__version__, started_at=started_at)
             await asyncio.sleep(HEARTBEAT_S)
+
+    async def _report(self) -> None:
+        """The service manager hears that the start is over, and from then on that all goes on."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(READY_AT_LATEST_S):
+                await self._logged_in.wait()
+        self._supervisor.ready()
+        while self._supervisor.sign_every_s:
+            self._supervisor.sign_of_life()
+            await asyncio.sleep(self._supervisor.sign_every_s)
 
     async def _tidy(self) -> None:
         """Remove what was done long ago, a little at a time."""
@@ -447,6 +595,7 @@ def _bot_id(settings: Settings) -> int:
 def _prune_hints(tx: Tx, before: float) -> None:
     tx.memory.prune_hints(before)
     tx.boards.prune(before)
+    tx.occasions.prune(before)
 
 
 def _prune_rows(tx: Tx, before: float, limit: int) -> int:

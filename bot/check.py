@@ -13,9 +13,11 @@ from pathlib import Path
 
 from bot.chat.check import check_telegram
 from bot.config import AccessSettings, InvoicesSettings, Settings
+from bot.core.grants import Granted
 from bot.core.inbound import receivable_of
 from bot.findings import About, Finding, Kind, bad, note
 from bot.node.check import check_certificate, check_macaroon, check_node
+from bot.store import peek
 from bot.store.check import check_database
 
 #: Seconds for everything that is asked of Telegram, and of the node.
@@ -25,20 +27,26 @@ SHORT_EXPIRY_S = 60
 
 
 async def diagnose(
-    settings: Settings, *, clock: Callable[[], float] = time.time, in_use: bool = False
+    settings: Settings,
+    *,
+    clock: Callable[[], float] = time.time,
+    in_use: bool = False,
+    granted: Granted | None = None,
 ) -> list[Finding]:
     """Check everything, side by side. Raises nothing; ends within about `ASK_TIMEOUT_S`.
 
     `clock` in Unix seconds; `in_use`: this process has the database open, so that it was inspected
-    before.
+    before; `granted` from the chat, None: the database is read for it.
     """
     now = clock()
     database = asyncio.to_thread(list, check_database(settings.database, in_use=in_use))
+    if granted is None:
+        granted = await asyncio.to_thread(peek.granted, settings.database.url)
     parts = await asyncio.gather(
         _part(About.TELEGRAM, check_telegram(settings.telegram, settings.access)),
         _part(About.SETTINGS, _listed(check_files(settings.secret_files))),
         _part(About.INVOICES, _listed(check_invoices(settings.invoices))),
-        _part(About.ACCESS, _listed(check_access(settings.access))),
+        _part(About.ACCESS, _listed(check_access(settings.access, granted))),
         _part(About.CERTIFICATE, _listed(check_certificate(settings.lnd, now))),
         _part(About.MACAROON, _listed(check_macaroon(settings.lnd, now))),
         _part(About.NODE, check_node(settings.lnd)),
@@ -85,14 +93,15 @@ def _payable(invoices: InvoicesSettings, findings: list[Finding]) -> Iterator[Fi
             yield note(About.INVOICES, Kind.MAX_ABOVE_RECEIVABLE, **values)
 
 
-def check_access(access: AccessSettings) -> Iterator[Finding]:
-    """Who can ask, by the settings alone."""
+def check_access(access: AccessSettings, granted: Granted) -> Iterator[Finding]:
+    """Who can ask, by the settings and by what was granted from the chat."""
+    owners = access.owners | granted.owners
     if access.open:
         yield note(About.ACCESS, Kind.OPEN_TO_ANYONE)
-    elif not access.owners | access.users | access.chats:
+    elif not owners | access.users | granted.users | access.chats | granted.chats:
         yield note(About.ACCESS, Kind.CLOSED_TO_EVERYONE)
         return  # the first owner is what it lacks
-    if not access.owners:
+    if not owners:
         yield note(About.ACCESS, Kind.NO_OWNERS)
 
 

@@ -13,6 +13,7 @@ Grouped by what the reader should do::
     │   │   ├── DatabaseDamaged    *
     │   │   ├── DatabaseHalfMissing *
     │   │   ├── DatabaseWithoutTables *
+    │   │   ├── DatabaseJournalLeft *
     │   │   ├── DatabaseIsFolder   * name a file
     │   │   ├── DatabaseNotPermitted * let the bot's user read it
     │   │   ├── NotADatabase       *
@@ -25,6 +26,7 @@ Grouped by what the reader should do::
     │   ├── PortUnusable           * choose another port
     │   ├── DemoMissing            * install the demo
     │   └── DemoNotReady             the demo's bot has not started in time
+    ├── SettingsNotWritten         * let this user write there
     ├── StoreUnavailable             wait: locked, full or unreachable; nothing was written
     ├── Refused                      tell the person who asked
     │   ├── AmountRefused          * `problem` says why
@@ -37,8 +39,17 @@ Grouped by what the reader should do::
     │   │   └── PeriodEmpty        * it ends before it begins
     │   ├── ExportEmpty              there is nothing in that time
     │   ├── ExportTooLarge           Telegram takes no file of that size
-    │   └── OutputRefused          * the command line cannot write there
-    │       └── OutputFailed         it could not be written in the end
+    │   ├── OutputRefused          * the command line cannot write there
+    │   │   └── OutputFailed         it could not be written in the end
+    │   └── ArgumentRefused        * an argument of the command line
+    │       ├── ExpiryRefused      *
+    │       ├── NotAnInvoice       * neither a payment hash nor a payment request
+    │       ├── OtherNetwork       * a payment request of another network than the node's
+    │       ├── UserUnknown        *
+    │       ├── PathForUnitRefused *
+    │       ├── NoDatabase         * there is nothing to back up
+    │       └── BackupRefused      * not there: `problem` says why
+    │           └── BackupFailed     the backup could not be made in the end
     ├── NodeError
     │   ├── NodePassing              wait, and ask again: whether the call arrived is unknown
     │   │   ├── NodeUnreachable
@@ -203,6 +214,10 @@ class DatabaseWithoutTables(DatabaseUnreadable, needs_fixing=True):
     """The database at `path` has no table: what was in it is in its `journal`, which is gone."""
 
 
+class DatabaseJournalLeft(DatabaseUnreadable, needs_fixing=True):
+    """The database at `path` is a backup that was put in place beside the `journal` of another."""
+
+
 class DatabaseIsFolder(DatabaseUnreadable, needs_fixing=True):
     """A folder is at `path`, in the place of the database."""
 
@@ -249,6 +264,13 @@ class DemoMissing(StartError):
 
 class DemoNotReady(StartError, needs_fixing=False):
     """The demo's bot did not start within `timeout_s` seconds."""
+
+
+class SettingsNotWritten(InvoiceBotError, needs_fixing=True):
+    """What the owner answered cannot be written: `problem`, at `path`, for `reason`.
+
+    `problem` is one of `bot.core.wishes.OutputProblem`.
+    """
 
 
 class StoreUnavailable(InvoiceBotError):
@@ -316,6 +338,45 @@ class OutputRefused(Refused, needs_fixing=True):
 
 class OutputFailed(OutputRefused, needs_fixing=False):
     """The invoice was made, and its output could not be written; values likewise."""
+
+
+class ArgumentRefused(Refused, needs_fixing=True):
+    """An argument of the command line is wrong."""
+
+
+class ExpiryRefused(ArgumentRefused):
+    """`text` is no time to pay an invoice, or too long a one."""
+
+
+class NotAnInvoice(ArgumentRefused):
+    """What was written is neither a payment hash nor a payment request."""
+
+
+class OtherNetwork(ArgumentRefused):
+    """A payment request of the network `asked`, where the node is on `here`."""
+
+
+class UserUnknown(ArgumentRefused):
+    """This machine has no user `name`."""
+
+
+class PathForUnitRefused(ArgumentRefused):
+    """`path` has a character that means something else in a systemd unit."""
+
+
+class NoDatabase(ArgumentRefused):
+    """There is no database at `path` yet."""
+
+
+class BackupRefused(ArgumentRefused):
+    """A backup cannot be written to `path`: `problem`, for `reason`.
+
+    `problem` is one of `bot.core.wishes.BackupProblem`.
+    """
+
+
+class BackupFailed(BackupRefused, needs_fixing=False):
+    """A backup could not be made; values likewise."""
 
 
 class NodeError(InvoiceBotError):

@@ -13,6 +13,7 @@ from typing import Concatenate, ParamSpec
 
 from bot import logs
 from bot.clock import steady
+from bot.core.notices import Kind, Notice
 from bot.store import Bell, Store, Tx
 
 log = logs.get(__name__)
@@ -156,7 +157,11 @@ def _known(tx: Tx) -> tuple[dict[int, int], set[int], int]:
 
 
 def _begin(tx: Tx, bot_id: int, now: float) -> int:
-    return tx.bots.begin(bot_id, now)
+    before = tx.bots.last()
+    count = tx.bots.begin(bot_id, now)
+    if before not in (0, bot_id):
+        tx.occasions.begin(Notice(Kind.OTHER_BOT, count=count), now)
+    return count
 
 
 def _set_unreachable(tx: Tx, chat_id: int, is_unreachable: bool, now: float) -> None:

@@ -13,11 +13,13 @@ from enum import StrEnum
 from functools import cache
 
 from bot import texts
+from bot.config import DAY_S
 from bot.core.board import Board, BoardState, Seat
 from bot.core.failure import Failure
 from bot.core.invoice import Face, Invoice, State
 from bot.core.notices import Kind, Notice
 from bot.errors import NodeTimeout
+from bot.texts.cards import MAY_BE_DUPLICATE
 from tests import bills
 
 _SATS = 7_654_321
@@ -101,8 +103,12 @@ def may_be_duplicate(text: str) -> bool:
     return _line_of_a_duplicate_card() in lines or _line_of_a_duplicate_announcement() in lines
 
 
-def kind_of(text: str) -> Kind | None:
-    """Which notice to the owners it is, if any."""
+def kinds_of(text: str) -> list[Kind | None]:
+    """Which notices to the owners are in a message: of each paragraph of ours one, or none."""
+    return [_kind_of(each) for each in text.split("\n\n") if each != plain(MAY_BE_DUPLICATE)]
+
+
+def _kind_of(text: str) -> Kind | None:
     for kind, pattern in _notices().items():
         if pattern.fullmatch(text):
             return kind
@@ -234,17 +240,31 @@ def _notices() -> dict[Kind, re.Pattern[str]]:
 
 
 def _patterns(kind: Kind) -> list[str]:
-    notice = Notice(kind, row_id=_NUMBER, why=_WHY, invoice=_row(payment_hash=_HASH))
+    limit = {"lasted_s": _NUMBER * DAY_S, "limit_msat": _NUMBER * 1000}
+    notice = Notice(kind, row_id=_NUMBER, why=_WHY, invoice=_row(payment_hash=_HASH), **limit)
     made = [
-        plain(texts.owner_notice(replace(notice, count=count, receivable_msat=msat, left_s=left_s)))
-        for count in (1, _NUMBER)
+        plain(
+            texts.owner_notice(
+                replace(
+                    notice,
+                    count=count,
+                    receivable_msat=msat,
+                    left_s=left_s,
+                    missed=missed,
+                )
+            )
+        )
+        for count, missed in ((1, 0), (2, 1), (_NUMBER, _NUMBER))
         for msat in (0, _NUMBER * 1000)
         for left_s in (0, 1)
     ]
     return [
         re.sub(_WHICH, ".*", re.escape(text))
         .replace(_HASH.hex(), "[0-9a-f]{8}")
+        .replace(re.escape(f"{_NUMBER} days"), r"[\w ]+")
+        .replace(re.escape(texts.why_failed(Failure(_WHY))), ".*")
         .replace(str(_NUMBER), r"[\d,]+")
+        .replace(str(_NUMBER - 1), r"[\d,]+")
         .replace(re.escape(f"{_NUMBER:,}"), r"[\d,]+")
         .replace(_WHY, ".*")
         .replace(re.escape(_DATE), r"[\d-]+ [\d:]+ UTC")

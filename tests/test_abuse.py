@@ -99,8 +99,8 @@ async def test_a_stranger_who_cancels_is_told_once(world: World) -> None:
     for _ in range(4):
         world.telegram.say(chat, world.stranger, "/cancel")
         world.telegram.say(world.group, world.bert, "/cancel", reply_to=card.id)
-    await world.said(chat, texts.stranger(world.stranger.id, chat.id))
-    await world.said(world.group, texts.stranger(world.bert.id, world.group.id))
+    await world.said(chat, texts.ASKED_OWNER)
+    await world.said(world.group, texts.ASKED_OWNER)
     await world.open_card(world.group, world.anna, "/invoice 4")
     assert len(world.ours(chat)) == 1
     assert len(world.ours(world.group)) == 3

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from bot.access import Access
+from bot.access import Access, Rights
 from bot.config import AccessSettings, LimitsSettings, Rate
+from bot.core.grants import Grant, Granted, Role
 from bot.errors import ChatLimitReached, ShareLimitReached, UserLimitReached
 
 OWNER, USER, STRANGER = 1, 2, 3
 GROUP, OTHER_GROUP = -100, -200
 
 
-def access(*, everybody: bool = False, count: int = 3, open_per_chat: int = 2) -> Access:
-    return Access(
+def access(*, everybody: bool = False, count: int = 3, open_per_chat: int = 2) -> Rights:
+    return Rights(
         AccessSettings(
             owners=frozenset({OWNER}),
             users=frozenset({USER}),
@@ -46,7 +47,7 @@ def test_owners_and_users_may_ask_anywhere_and_all_members_in_listed_chats(
 
 
 def test_nobody_may_ask_unless_it_is_set() -> None:
-    nobody = Access(AccessSettings(), LimitsSettings())
+    nobody = Rights(AccessSettings(), LimitsSettings())
     assert not any(nobody.may_ask(user, [chat]) for user in (1, 2) for chat in (1, 2, -100))
     assert not nobody.is_owner(OWNER)
 
@@ -95,3 +96,56 @@ def test_owners_have_no_limits() -> None:
 def test_anyone_let_in_by_open_is_limited_all_the_same() -> None:
     with pytest.raises(UserLimitReached):
         access(everybody=True).check_limits(STRANGER, asked=3, open_in_chat=0)
+
+
+# what was granted from the chat, beside the lists
+
+
+FRIEND, CLUB = 4, -300
+
+
+def granted(*grants: tuple[int, Role]) -> Granted:
+    return Granted.of(Grant(subject_id, role) for subject_id, role in grants)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_what_was_granted_is_beside_the_lists_and_takes_effect_at_once(role: Role) -> None:
+    live = Access(AccessSettings(owners=frozenset({OWNER})), LimitsSettings())
+    subject_id, chat_id = (STRANGER, CLUB) if role is Role.CHAT else (FRIEND, OTHER_GROUP)
+    assert not live.may_ask(subject_id, [chat_id])
+    live.grant(granted((CLUB if role is Role.CHAT else FRIEND, role)))
+    assert live.may_ask(subject_id, [chat_id])
+    assert live.is_owner(FRIEND) is (role is Role.OWNER)
+    assert live.owners == {OWNER} | ({FRIEND} if role is Role.OWNER else set())
+    live.grant(Granted())
+    assert not live.may_ask(subject_id, [chat_id])
+    assert live.owners == {OWNER}
+
+
+def test_settings_that_are_read_again_leave_what_was_granted() -> None:
+    live = Access(AccessSettings(owners=frozenset({OWNER})), LimitsSettings())
+    live.grant(granted((FRIEND, Role.USER), (CLUB, Role.CHAT)))
+    live.reload(AccessSettings(users=frozenset({USER})), LimitsSettings(open_per_chat=9))
+    assert live.owners == set()
+    assert live.is_unclaimed
+    assert live.now.limits.open_per_chat == 9
+    assert all(live.may_ask(each, [OTHER_GROUP]) for each in (USER, FRIEND))
+    assert live.may_ask(STRANGER, [CLUB])
+
+
+def test_a_value_that_was_given_to_a_job_stays_what_it_was() -> None:
+    live = Access(AccessSettings(), LimitsSettings())
+    before = live.now
+    live.grant(granted((FRIEND, Role.OWNER)))
+    assert not before.is_owner(FRIEND)
+    assert live.now.is_owner(FRIEND)
+
+
+def test_each_change_is_rung() -> None:
+    live = Access(AccessSettings(), LimitsSettings())
+    assert not live.changed.is_set()
+    live.grant(Granted())
+    assert live.changed.is_set()
+    live.changed.clear()
+    live.reload(AccessSettings(), LimitsSettings())
+    assert live.changed.is_set()

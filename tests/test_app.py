@@ -296,8 +296,8 @@ async def test_a_stranger_is_told_once_and_gets_no_invoice(world: World) -> None
     for _ in range(3):
         world.telegram.say(chat, world.stranger, "/invoice 21")
         world.telegram.say(club, world.stranger, "/invoice 21")
-    await world.said(chat, texts.stranger(world.stranger.id, chat.id))
-    await world.said(club, texts.uninvited(club.id))
+    await world.said(chat, texts.ASKED_OWNER)
+    await world.said(club, texts.UNINVITED_ASKED)
     await world.open_card(world.group, world.anna, "/invoice 5")
     assert len(world.ours(chat)) == 1
     assert len(world.ours(club)) == 1

@@ -11,8 +11,10 @@ import pytest
 
 from bot import check
 from bot.config import load
+from bot.core.grants import Grant, Role
 from bot.demo.node import certificate
 from bot.findings import About, Finding, Kind, Mark
+from bot.store import Store, Tx
 from tests.checked import bake_narrow, diagnosed, kinds, of
 from tests.world import NAME, TOKEN, World
 
@@ -104,6 +106,26 @@ async def test_who_can_ask(world: World, access: dict[str, Any], kind: Kind) -> 
 
     assert (NOTE, kind) in kinds(found)
     assert {finding.kind for finding in found} <= {kind, Kind.OWNERS_MET}
+
+
+@pytest.mark.parametrize(
+    ("role", "kinds_left"), [(Role.OWNER, set()), (Role.USER, {Kind.NO_OWNERS})]
+)
+async def test_who_was_let_in_from_the_chat_counts_as_well(
+    world: World, role: Role, kinds_left: set[Kind]
+) -> None:
+    world.access = {"owners": frozenset(), "users": frozenset()}
+    store = await Store.open(world.settings().database.url)
+    await store.do(_let_in, Grant(7, role))
+    await store.close()
+
+    found = of(About.ACCESS, await diagnosed(world))
+
+    assert {finding.kind for finding in found} - {Kind.OWNERS_MET} == kinds_left
+
+
+def _let_in(tx: Tx, grant: Grant) -> None:
+    tx.grants.put(grant)
 
 
 async def test_an_expiry_that_nobody_can_pay_within_is_noted(world: World) -> None:

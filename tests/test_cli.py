@@ -34,7 +34,7 @@ from bot.chat import qr
 from bot.cli import common, invoice, output
 from bot.config.problems import Kind as ProblemKind
 from bot.core import amounts
-from bot.core.wishes import OutputProblem
+from bot.core.wishes import BackupProblem, OutputProblem
 from bot.demo.node import bolt, open_channels
 from bot.errors import ConfigError, MemoRefused, MemoUnreadable, OutputRefused, Problem, Refused
 from bot.findings import About, Kind, Mark, bad, fine
@@ -44,7 +44,10 @@ from tests.texts.test_texts_errors import VALUES
 from tests.world import NAME, TOKEN, World
 
 ROOT = Path(__file__).parent.parent
-COMMANDS = ("run", "demo", "check", "invoice", "status", "list", "export")
+COMMANDS = (
+    *("setup", "run", "demo", "check", "invoice", "lookup", "cancel"),
+    *("status", "export", "backup", "unit", "list"),
+)
 LIMIT_S = 20.0
 #: What a service manager is promised.
 END_S = 5.0
@@ -171,6 +174,7 @@ CODES: dict[type[errors.InvoiceBotError], int] = {
     errors.DatabaseDamaged: 2,
     errors.DatabaseHalfMissing: 2,
     errors.DatabaseWithoutTables: 2,
+    errors.DatabaseJournalLeft: 2,
     errors.DatabaseIsFolder: 2,
     errors.DatabaseNotPermitted: 2,
     errors.NotADatabase: 2,
@@ -190,6 +194,14 @@ CODES: dict[type[errors.InvoiceBotError], int] = {
     errors.PeriodRefused: 2,
     errors.OutputRefused: 2,
     errors.OutputFailed: 1,
+    errors.ExpiryRefused: 2,
+    errors.NotAnInvoice: 2,
+    errors.OtherNetwork: 2,
+    errors.UserUnknown: 2,
+    errors.PathForUnitRefused: 2,
+    errors.NoDatabase: 2,
+    errors.BackupRefused: 2,
+    errors.BackupFailed: 1,
     errors.NodeError: 1,
     errors.NodePassing: 1,
     errors.NodeSetting: 2,
@@ -211,6 +223,8 @@ def test_the_exit_code_says_whether_something_needs_fixing_first(
         error = refused(lambda: amounts.parse_amount("1.000"))
     elif issubclass(kind, errors.OutputRefused):
         error = kind(problem=OutputProblem.IS_FOLDER, path="/x")
+    elif issubclass(kind, errors.BackupRefused):
+        error = kind(problem=BackupProblem.EXISTS, path="/x")
     else:
         error = kind(**VALUES)
 

@@ -23,6 +23,7 @@ from bot import config, logs, texts
 from bot.config import KEYS, MIN_PATIENCE_S, Rate, Settings, load
 from bot.config.problems import NAME_NOT_SHOWN, Found, Kind
 from bot.core.invoice import State
+from bot.core.occasions import Topic
 from bot.core.steps import Around, next_step
 from bot.core.work import Do
 from bot.demo.node import certificate
@@ -295,7 +296,7 @@ VALUES = {
     "access.open": "true",
     "limits.invoices_per_user": "1/1s",
     "limits.open_per_chat": "7",
-    "notices.payments": "false",
+    **{f"notices.{topic}": "false" for topic in Topic},
     "database.keep": "2d",
     "log.level": "error",
     "log.format": "json",

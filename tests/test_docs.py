@@ -17,13 +17,13 @@ import pytest
 from typer.main import get_command
 
 from bot import __version__, errors, texts
-from bot.cli import NEEDS_FIXING, app
+from bot.cli import app
 from bot.config import KEYS
 from bot.core.invoice import State
 from bot.core.notices import Kind, Notice
 from bot.demo.node import SimNode
 from bot.demo.telegram import SimTelegram
-from bot.node.check import BAKE, RIGHTS
+from bot.node.check import BAKE, BAKING, RIGHTS
 from bot.node.explain import explain
 from tests.rows import invoice
 from tests.texts.test_texts_errors import VALUES
@@ -242,25 +242,6 @@ def test_settings_that_the_readme_names_exist() -> None:
 
 # how it is kept running
 
-UNIT = dict(
-    line.strip().split("=", 1)
-    for line in section("README.md", "## Keep it running").splitlines()
-    if re.match(r"    [A-Z]\w+=", line)
-)
-
-
-def test_systemd_does_not_start_again_what_needs_fixing_first() -> None:
-    assert (UNIT["Restart"], UNIT["RestartPreventExitStatus"]) == ("on-failure", str(NEEDS_FIXING))
-
-
-def test_the_unit_leaves_the_bot_its_own_folder_and_little_else() -> None:
-    assert UNIT["BindPaths"] == UNIT["WorkingDirectory"]
-    assert UNIT["ExecStart"].startswith(UNIT["WorkingDirectory"])
-    strict = {"ProtectSystem": "strict", "ProtectHome": "tmpfs", "LimitCORE": "0"}
-    strict |= dict.fromkeys(("NoNewPrivileges", "PrivateTmp", "MemoryDenyWriteExecute"), "yes")
-    strict |= {"CapabilityBoundingSet": "", "SystemCallErrorNumber": "EPERM"}
-    assert strict.items() <= UNIT.items()
-
 
 def test_no_secret_is_in_the_containers_environment() -> None:
     named = set(re.findall(r"INVOICE_BOT_(\w+?)__(\w+):", read("compose.yaml")))
@@ -463,7 +444,8 @@ def test_the_nodes_docs_name_every_call_and_what_it_needs() -> None:
     }
     del needs["GetState"]
     assert needs == {
-        right.method.rpartition("/")[2]: f"{right.entity}:{right.action}" for right in RIGHTS
+        right.method.rpartition("/")[2]: f"{right.entity}:{right.action}"
+        for right in (*RIGHTS, BAKING)
     }
 
 

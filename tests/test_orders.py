@@ -42,6 +42,7 @@ from bot.chat.fields import MAY, NOT_WRITE, WRITE
 from bot.clock import Clock
 from bot.config import AccessSettings, InvoicesSettings, LimitsSettings, Rate, Settings
 from bot.core.invoice import Audience, Invoice, State
+from bot.core.notices import Kind
 from bot.core.work import READ_LANES
 from bot.demo.node import ACCEPTED, CANCELED, OPEN, SETTLED, PaymentFailed
 from bot.store import Store, Tx, rows, tables, writer
@@ -85,6 +86,8 @@ EXPECTED = (
     "message not sent",
 )
 
+#: What the owners hear once of each row.
+OF_ONE_ROW = (Kind.STUCK, Kind.CARD_REFUSED, Kind.CARD_UNTRUE)
 #: What is rare, so that the rest is not.
 EVENTS = (
     "_clock_is_set",
@@ -318,6 +321,7 @@ class Process:
 
     async def _start(self) -> None:
         await self.parts.places.load()
+        await self.parts.occasions.load()
         self.parts.ages.emptied(0.0)  # nothing waits at Telegram: the host's clock counts
         self.running = asyncio.ensure_future(self._run())
 
@@ -325,6 +329,8 @@ class Process:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.parts.hands.run())
             tasks.create_task(self.parts.watch.run())
+            tasks.create_task(self.parts.occasions.run())
+            tasks.create_task(self.parts.notices.run())
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -988,6 +994,7 @@ class Orders(RuleBasedStateMachine):
             self._shows(row)
         self._copies(rows)
         self._told(rows)
+        self._notices()
         self._nothing_looks_payable(rows)
 
     def _ended(self, row: Invoice, *, now: bool) -> None:
@@ -1117,6 +1124,21 @@ class Orders(RuleBasedStateMachine):
             enough = notified[row.paid_msat // 1000] >= counts[row.paid_msat // 1000]
             in_other_words = row.announce_to is not Audience.CHAT or self.was_cut_off
             assert enough or self.not_told or in_other_words, "the owner was not notified"
+
+    def _notices(self) -> None:
+        """What happened to a row once is told the owners once, or with its reason and its line."""
+        told: dict[str, list[Message]] = {}
+        for message in self._all():
+            parts = plain(message.texts[0]).split("\n\n")
+            kinds = [kind for part in parts for kind in faces.kinds_of(part)]
+            for part, kind in zip(parts, kinds, strict=False):
+                if kind in OF_ONE_ROW:
+                    assert message.room.id == OWNER
+                    told.setdefault(part, []).append(message)
+        for messages in told.values():
+            for earlier, later in pairwise(messages):
+                assert earlier.unrecorded, f"told twice without a reason: {later}"
+                assert faces.may_be_duplicate(plain(later.texts[0])), f"no line: {later}"
 
     def _once_a_payment(self, what: str, paid: Counter[int]) -> Counter[int]:
         """How often these were sent, by amounts in satoshi; none twice without its reason."""

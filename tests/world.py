@@ -32,7 +32,7 @@ from bot.core.invoice import Face
 from bot.core.notices import Kind
 from bot.demo.node import SimNode
 from bot.demo.telegram import Chat, Message, SimTelegram, User
-from tests.faces import Role, kind_of, names, plain, role_of
+from tests.faces import Role, kinds_of, names, plain, role_of
 
 T = TypeVar("T")
 
@@ -161,6 +161,7 @@ class World:
     def config(self, database: str = "bot.db") -> Path:
         """Write the settings to a file."""
         settings = self.settings()
+        owners = ", ".join(map(str, sorted(settings.access.owners)))
         ids = ", ".join(map(str, sorted(settings.access.users)))
         chats = ", ".join(map(str, sorted(settings.access.chats)))
         file = self.folder / f"{database}.toml"
@@ -176,7 +177,7 @@ class World:
             [invoices]
             expiry = "{settings.invoices.expiry_s}s"
             [access]
-            owners = [{self.owner.id}]
+            owners = [{owners}]
             users = [{ids}]
             chats = [{chats}]
             [limits]
@@ -367,7 +368,7 @@ class World:
 
     def notices(self, chat: Chat, kind: Kind) -> list[Message]:
         """The notices to an owner of this kind."""
-        return [m for m in self.ours(chat) if kind_of(m.text or "") is kind]
+        return [m for m in self.ours(chat) if kind in kinds_of(m.text or "")]
 
     async def notified(self, chat: Chat, kind: Kind, count: int = 1) -> Message:
         """Wait for so many notices of this kind; the last of them."""

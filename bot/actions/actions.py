@@ -32,9 +32,13 @@ class Actions:
         self._store = store
         self._access = access
         self._places = places
-        self._rules = Rules(access, settings.min_sats, settings.max_sats, settings.expiry_s)
+        self._settings = settings
         self._clock = clock
         self._bell = bell
+
+    @property
+    def _rules(self) -> Rules:
+        return Rules.of(self._settings, self._access.now)
 
     async def ask(
         self,
@@ -73,7 +77,7 @@ class Actions:
             state=State.ASKING if amount_msat is None else State.PENDING,
             **draw(self._rules, now),
         )
-        row, is_new, dropped = await self._store.do(jobs.ask, columns, self._access, now)
+        row, is_new, dropped = await self._store.do(jobs.ask, columns, self._access.now, now)
         if not is_new:
             return self._again(row)
         if dropped is not None:
@@ -153,7 +157,7 @@ class Actions:
         # invoice already, of another amount.
         asks = changes(state=State.PENDING, **draw(self._rules, now))
         wanted: Columns = {**columns, **asks}
-        await self._store.do(jobs.answer, question, wanted, self._access, now)
+        await self._store.do(jobs.answer, question, wanted, self._access.now, now)
         self._bell.ring(question.key, question.chat_id)
 
     async def asked_again(self, asker: Asker, place: Place, message_id: int) -> None:

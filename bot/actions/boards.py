@@ -50,10 +50,13 @@ class BoardActions:
         self._store = store
         self._access = access
         self._places = places
-        self._rules = Rules(access, settings.min_sats, settings.max_sats, settings.expiry_s)
-        self._lives_s = settings.board_expiry_s
+        self._settings = settings
         self._clock = clock
         self._bell = bell
+
+    @property
+    def _rules(self) -> Rules:
+        return Rules.of(self._settings, self._access.now)
 
     # new boards
 
@@ -140,7 +143,7 @@ class BoardActions:
             chat_title=place.title,
             asked_at=now - age_s,
             # A clock that is behind, and is set later, must not close it early.
-            ends_at=max(now, at) + self._lives_s,
+            ends_at=max(now, at) + self._settings.board_expiry_s,
             **work.new(now),
         )
         columns: BoardColumns = {**its_own, **wanted}

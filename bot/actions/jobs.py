@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.access import Access
+from bot.access import Rights
 from bot.actions.values import Asker, Drawn, Origin, Place, Rules
 from bot.core import delivery, work
 from bot.core.board import HOUR_S, PARTS_AN_HOUR
@@ -22,7 +22,7 @@ COPIES_WITHIN_S = 120.0
 
 
 def ask(
-    tx: Tx, columns: Columns, access: Access, now: float
+    tx: Tx, columns: Columns, access: Rights, now: float
 ) -> tuple[Invoice, bool, Invoice | None]:
     """The row, whether it is new, and the question that it replaces."""
     there = tx.invoices.by_origin(
@@ -123,7 +123,7 @@ def asked_again(tx: Tx, asker_id: int, place: Place, message_id: int) -> None:
         tx.invoices.update(question.id, duplicates=duplicates)
 
 
-def answer(tx: Tx, question: Invoice, columns: Columns, access: Access, now: float) -> None:
+def answer(tx: Tx, question: Invoice, columns: Columns, access: Rights, now: float) -> None:
     """The question becomes what `columns` ask for."""
     # The question counted when it was asked, and a gift's among those of its board.
     if not question.board_id:
@@ -260,7 +260,7 @@ def _drop(tx: Tx, question: Invoice) -> Invoice:
 
 def _check_limits(
     tx: Tx,
-    access: Access,
+    access: Rights,
     asker_id: int,
     chat_id: int,
     now: float,

@@ -6,7 +6,8 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 
-from bot.access import Access
+from bot.access import Rights
+from bot.config import InvoicesSettings
 from bot.core import amounts, collection, split, work
 from bot.core.work import WorkColumns
 
@@ -48,10 +49,15 @@ class Place:
 class Rules:
     """What may be asked for, as a value that a job can have. Amounts in satoshi."""
 
-    access: Access
+    access: Rights
     min_sats: int
     max_sats: int
     expiry_s: int
+
+    @classmethod
+    def of(cls, settings: InvoicesSettings, access: Rights) -> Rules:
+        """What the settings say, and who may ask now."""
+        return cls(access, settings.min_sats, settings.max_sats, settings.expiry_s)
 
     def parse(self, what: str) -> tuple[int, str]:
         """The amount in msat, and the memo. Raises `AmountRefused`."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from telegram import Message
+from telegram.ext import filters
 
 from bot import texts
 from bot.access import Access
-from bot.actions import Asker
+from bot.actions import Asker, Hint, Knocks
 from bot.chat import messages
 from bot.chat.ages import Ages
 from bot.chat.replies import Reply, reply
 from bot.core.invoice import TOO_LATE_S
+from bot.core.knocks import Knocking
 from bot.places import Places
 from bot.store import Store, Tx
 
@@ -21,10 +23,23 @@ STRANGER_EVERY_S = 86_400.0
 STRANGER_GROUP_EVERY_S = 3600.0
 ID_EVERY_S = 60.0
 LINK_EVERY_S = 3.0
+OWNERS_ONLY_EVERY_S = 30.0
 #: What is noted of a person or a group that has heard that they are strangers.
 STRANGER = "stranger"
 #: The same while nobody owns the bot.
 UNCLAIMED = "unclaimed"
+
+
+class FromOwner(filters.MessageFilter):
+    """Messages of the bot's owners as themselves, whoever they are by then."""
+
+    def __init__(self, access: Access) -> None:
+        super().__init__()
+        self._access = access
+
+    def filter(self, message: Message) -> bool:
+        person = messages.person(message)
+        return person is not None and self._access.is_owner(person)
 
 
 class Admission:
@@ -39,12 +54,14 @@ class Admission:
         store: Store,
         access: Access,
         places: Places,
+        knocks: Knocks,
         clock: Callable[[], float],
         ages: Ages,
     ) -> None:
         self._store = store
         self._access = access
         self._places = places
+        self._knocks = knocks
         self._clock = clock
         self._ages = ages
 
@@ -75,14 +92,6 @@ class Admission:
             return await self.stranger(message, asker)
         return await self.late(message, asker)
 
-    async def owners_only(self, message: Message, asker: Asker) -> list[Reply] | None:
-        """None for one of the bot's owners, else what is said in place of what they want."""
-        if self._access.is_owner(asker.id):
-            return None
-        if not self.may_ask(message, asker):
-            return await self.stranger(message, asker)
-        return [reply(message, texts.OWNERS_ONLY)]
-
     async def owners_in_private(self, message: Message, asker: Asker) -> list[Reply] | None:
         """None if one of the bot's owners asks in private and in time, else what is said instead.
 
@@ -108,17 +117,48 @@ class Admission:
         return [reply(message, texts.TOO_LATE, to_stranger=is_stranger)] if claimed else []
 
     async def stranger(self, message: Message, asker: Asker) -> list[Reply]:
-        """Said once, quietly, to somebody who is not on the allow-list."""
+        """Said once, quietly, to somebody who is not let in: the owners are asked."""
         # What was said while nobody owned the bot is no longer an answer.
         kind = UNCLAIMED if self.is_unclaimed else STRANGER
         if messages.is_private(message):
-            claimed = await self._claim(kind, asker.id, every_s=STRANGER_EVERY_S)
+            hint = Hint(kind, asker.id, STRANGER_EVERY_S)
         else:
-            chat_id = self._places.now(message.chat.id)
-            claimed = await self._claim(kind, chat_id, every_s=STRANGER_GROUP_EVERY_S)
-        say = texts.unclaimed if self.is_unclaimed else texts.stranger
-        text = say(asker.id, message.chat.id)
+            hint = Hint(kind, self._places.now(message.chat.id), STRANGER_GROUP_EVERY_S)
+        text = texts.stranger(asker.id, message.chat.id)
+        if self.is_unclaimed:
+            text = texts.unclaimed(asker.id, message.chat.id)
+            claimed = await self._claim(hint.kind, hint.subject_id, every_s=hint.every_s)
+        else:
+            place = messages.place(message, self._places)
+            knocking, claimed = await self._knocks.knock(asker, place, hint)
+            text = texts.ASKED_OWNER if knocking is Knocking.ASKED else text
         return [reply(message, text, quiet=True, to_stranger=True)] if claimed else []
+
+    async def owners_only(self, message: Message, asker: Asker) -> list[Reply] | None:
+        """None for one of the bot's owners, else what is said in place of what they want.
+
+        Nobody knows who writes as a group: for them it is no owner's command.
+        """
+        if not asker.is_chat and self._access.is_owner(asker.id):
+            return None
+        text = texts.OWNERS_AS_THEMSELVES if asker.is_chat else texts.OWNERS_ONLY
+        return await self.refused(message, text)
+
+    async def refused(self, message: Message, text: str) -> list[Reply]:
+        """`text`, in place of what only an owner gets: now and then for each person and chat.
+
+        A stranger's group hears nothing of what may be meant for another bot.
+        """
+        if message.from_user is None:
+            return []
+        asker = messages.asker(message)
+        is_stranger = not self.may_ask(message, asker)
+        if is_stranger and not messages.is_addressed(message):
+            return []
+        kind = f"owners only in {self._places.now(message.chat.id)}"
+        if not await self._claim(kind, message.from_user.id, every_s=OWNERS_ONLY_EVERY_S):
+            return []
+        return [reply(message, text, quiet=True, to_stranger=is_stranger)]
 
     async def channel(self, message: Message) -> list[Reply]:
         """Said once to somebody who writes as their channel: nobody knows who that is."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from telegram import InlineKeyboardMarkup
 from telegram.constants import ParseMode
 
 from bot import logs, texts
+from bot.access import Access
 from bot.chat.board_buttons import under_board
 from bot.chat.chats import Chats, Say
 from bot.core.board import MAX_REFUSALS, Board, Sent
@@ -31,7 +32,7 @@ class Boards:
         self,
         chats: Chats,
         *,
-        owners: Collection[int],
+        access: Access,
         payee: Callable[[], str],
         network: Callable[[], str] = str,
     ) -> None:
@@ -39,7 +40,7 @@ class Boards:
         on, "" where that is not known.
         """
         self._chats = chats
-        self._owners = owners
+        self._access = access
         self._payee = payee
         self._network = network
 
@@ -122,7 +123,7 @@ class Boards:
         await self._send(board, text, None, reply_to=board.card_id, chat_id=chat_id)
 
     def _text(self, board: Board, *, may_be_duplicate: bool = False) -> str:
-        payee = None if board.asker_id in self._owners else self._payee()
+        payee = None if self._access.is_owner(board.asker_id) else self._payee()
         return texts.board(board, payee, network=self._network(), may_be_duplicate=may_be_duplicate)
 
     async def _send(

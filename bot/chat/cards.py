@@ -14,6 +14,7 @@ from telegram import InputMediaPhoto, Message
 from telegram.constants import ParseMode
 
 from bot import logs, texts
+from bot.access import Access
 from bot.chat import buttons, pictures
 from bot.chat.buttons import Keyboard
 from bot.chat.chats import Chats
@@ -54,13 +55,13 @@ class Cards:
         chats: Chats,
         store: Store,
         *,
-        owners: Collection[int],
+        access: Access,
         payee: Callable[[Invoice], str],
     ) -> None:
         """`payee`: whose node a row's invoice pays, by its name, "" where it has none."""
         self._chats = chats
         self._pictures = Pictures(chats, store)
-        self._owners = owners
+        self._access = access
         self._payee_of = payee
 
     async def do(self, do: Do, row: Invoice, around: Around, reason: NodeError) -> Rendered:
@@ -101,7 +102,7 @@ class Cards:
 
     def _payee(self, row: Invoice) -> str | None:
         """Whose node is paid; None where an owner asks: it is theirs."""
-        return None if row.asker_id in self._owners else self._payee_of(row)
+        return None if self._access.is_owner(row.asker_id) else self._payee_of(row)
 
     # new messages
 
@@ -206,7 +207,7 @@ class Cards:
         if audience is Audience.CHAT:
             await self._send_text(row, text)
             return {row.chat_id: True} if row.chat_id > 0 else {}
-        people = [row.asker_id] if audience is Audience.ASKER else sorted(self._owners)
+        people = [row.asker_id] if audience is Audience.ASKER else sorted(self._access.owners)
         # Side by side: what one of them keeps waiting for delays no other.
         sends = [self._send_to(person, row, text) for person in people]
         results = await asyncio.gather(*sends, return_exceptions=True)
@@ -239,7 +240,7 @@ class Cards:
                 text = texts.payment_notice(
                     row,
                     person,
-                    is_owner=person in self._owners,
+                    is_owner=self._access.is_owner(person),
                     may_be_duplicate=may_be_duplicate,
                     is_bare=is_bare,
                 )

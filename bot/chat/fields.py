@@ -143,6 +143,15 @@ _BUTTON = _object({"text": _name, "callback_data": _text})
 _KEYBOARD = _object({"inline_keyboard": _list(_list(_BUTTON))})
 _TOPIC = _always({"name": "", "icon_color": 0})
 
+
+def _origin(value: object) -> Raw:
+    """Who wrote what was forwarded, where they let others see that."""
+    origin: Raw = _object({"type": _text}, loose={"sender_user": _USER})(value)
+    if origin["type"] != "user" or "sender_user" not in origin:
+        return _SOMEBODY
+    return {"type": "user", "sender_user": origin["sender_user"], "date": 1}
+
+
 #: A message that is replied to: who wrote what, and which card it is.
 _REPLIED_TO = _object(
     {"message_id": _number, "date": _always(1), "chat": _CHAT},
@@ -152,6 +161,7 @@ _REPLIED_TO = _object(
         "caption": _text,
         "forum_topic_created": _TOPIC,
         "reply_markup": _KEYBOARD,
+        "forward_origin": _origin,
     },
 )
 

@@ -9,11 +9,15 @@ from telegram.ext import ChatMemberHandler
 
 from bot import logs, texts
 from bot.access import Access
-from bot.chat.admission import STRANGER
+from bot.actions import Hint, Knocks, Place
+from bot.chat import messages
+from bot.chat.admission import STRANGER, STRANGER_GROUP_EVERY_S
 from bot.chat.chats import Chats, Say
 from bot.chat.client import OUT, TelegramBot
 from bot.chat.turns import Sentence
 from bot.chat.updates import PtbApplication
+from bot.core.knocks import Knocking
+from bot.core.text import clean_name
 from bot.errors import ChatForbidden, ChatRefused
 from bot.places import Places
 from bot.store import Store, Tx
@@ -39,12 +43,14 @@ class Invitations:
         store: Store,
         access: Access,
         places: Places,
+        knocks: Knocks,
         chats: Chats,
         clock: Callable[[], float],
     ) -> None:
         self._store = store
         self._access = access
         self._places = places
+        self._knocks = knocks
         self._chats = chats
         self._clock = clock
 
@@ -63,7 +69,18 @@ class Invitations:
         if self._access.may_ask(change.from_user.id, self._places.ids(chat_id)):
             await self._store.do(_forget, chat_id)
         elif await self._store.do(_note, chat_id, self._clock()):
-            self._chats.say(Say(chat_id, texts.uninvited(chat_id), to_stranger=True))
+            text = texts.uninvited(chat_id)
+            if not self._access.is_unclaimed and await self._ask(change, chat_id):
+                text = texts.UNINVITED_ASKED
+            self._chats.say(Say(chat_id, text, to_stranger=True))
+
+    async def _ask(self, change: ChatMemberUpdated, chat_id: int) -> bool:
+        """Whether the owners are asked on behalf of who added the bot."""
+        title = clean_name(change.chat.title or "")
+        person = messages.presser(change.from_user)
+        hint = Hint(STRANGER, chat_id, STRANGER_GROUP_EVERY_S)
+        knocking, _ = await self._knocks.knock(person, Place(chat_id, title=title), hint)
+        return knocking is Knocking.ASKED
 
     async def leave(self) -> None:
         """Leave the groups that nobody has let in within a day: none of the list, and no setting.

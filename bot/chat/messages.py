@@ -39,6 +39,14 @@ class _AsChannel(filters.MessageFilter):
         )
 
 
+class _Forwarded(filters.MessageFilter):
+    """Messages that somebody brought here from elsewhere."""
+
+    def filter(self, message: Message) -> bool:
+        is_somebodys = message.from_user is not None and not message.is_automatic_forward
+        return message.forward_origin is not None and is_somebodys
+
+
 class _Addressed(filters.MessageFilter):
     """Commands that are meant for this bot for sure: in private, or with its name."""
 
@@ -54,6 +62,8 @@ ASKS = NEW & _Asks()
 #: The same, edited.
 EDITED = filters.UpdateType.EDITED_MESSAGE & _Asks()
 EDITED_TEXTS = EDITED & filters.TEXT & ~filters.COMMAND
+#: What nobody wrote here just now: edited, or forwarded.
+NOT_NEW = EDITED | (NEW & _Forwarded())
 #: New messages that somebody wrote here as a channel: nobody knows who asks.
 AS_CHANNEL = NEW & _AsChannel()
 #: Of those that ask the commands that are meant for this bot for sure.

@@ -1,64 +1,60 @@
-"""Notices to the bot's owners, in private. Knows who they are, and how often they hear of what."""
+"""The owners' private chats. Knows who they are at the moment, and what they want to hear of."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Sequence
 
-from bot import texts
+from bot import logs, texts
+from bot.access import Access
 from bot.chat.chats import Chats, Say
+from bot.clock import steady
 from bot.core.notices import Kind, Notice
+from bot.core.occasions import RULES, Topic
 
-#: Of these one notice a process is enough.
-ONCE = frozenset({Kind.ADD_NOT_PERMITTED, Kind.CANCEL_NOT_PERMITTED, Kind.OTHER_COPY})
-#: Of these, which anyone can cause, one notice in so many seconds: what comes meanwhile is counted.
-COLLECTED = frozenset(
-    {
-        Kind.CARD_REFUSED,
-        Kind.CARD_UNTRUE,
-        Kind.BOARD_REFUSED,
-        Kind.BOARD_UNTRUE,
-        Kind.BOARD_UNTOLD,
-        Kind.INBOUND_TOO_LITTLE,
-    }
-)
-COLLECTED_S = 3600.0
+log = logs.get(__name__)
 
 
 class OwnerChats:
-    """The owners' private chats: `bot.core.notices.Owners`."""
+    """The owners, as `access` has them now: `bot.core.notices.Owners`."""
 
-    def __init__(self, chats: Chats, owners: Collection[int], *, of_payments: bool) -> None:
-        """`of_payments`: whether they hear of each payment."""
+    def __init__(self, chats: Chats, access: Access, *, topics: Collection[Topic]) -> None:
+        """`topics`: what they hear of."""
         self._chats = chats
-        self.chat_ids = owners
-        self.of_payments = tuple(sorted(owners)) if of_payments else ()
-        self._notified: set[Kind] = set()
-        self._collected: dict[Kind, Notice | None] = {}  # since the last one, in one
+        self._access = access
+        self.topics = frozenset(topics)
+        self._told_at: float | None = None  # of a database that is away, on the steady clock
+        self._was_told = False  # of the outage that lasts
 
-    def notify(self, notice: Notice) -> None:
-        """Tell each owner, best effort; returns at once."""
-        if notice.kind in ONCE and notice.kind in self._notified:
+    @property
+    def chat_ids(self) -> Collection[int]:
+        """Their private chats, by Telegram's ids."""
+        return self._access.owners
+
+    @property
+    def of_payments(self) -> Sequence[int]:
+        """Those of them who hear of each payment, in a fixed order."""
+        return sorted(self._access.owners) if Topic.PAYMENTS in self.topics else ()
+
+    # the one thing that cannot be written down first
+
+    def database_is_away(self, why: str) -> None:
+        """Tell them so, best effort and once an hour at most; returns at once."""
+        every_s = RULES[Kind.DATABASE_AWAY].every_s
+        if self._told_at is not None and steady() - self._told_at < every_s:
+            log.info("owners not notified: they were within the hour", kind=Kind.DATABASE_AWAY)
             return
-        self._notified.add(notice.kind)
-        if notice.kind not in self._collected:
-            self._say(notice)
-            return
-        before = self._collected[notice.kind]
-        count = 1 if before is None else before.count + 1
-        self._collected[notice.kind] = replace(notice, count=count)
+        self._told_at, self._was_told = steady(), True
+        self._say(Notice(Kind.DATABASE_AWAY, why=why))
+
+    def database_is_back(self) -> None:
+        """Tell them so, if they were told that it is away."""
+        if self._was_told:
+            self._was_told = False
+            self._say(Notice(Kind.DATABASE_BACK))
 
     def _say(self, notice: Notice) -> None:
-        if notice.kind in COLLECTED:
-            self._collected[notice.kind] = None
-            loop = asyncio.get_running_loop()
-            loop.call_later(COLLECTED_S, self._say_collected, notice.kind)
-        text = texts.owner_notice(notice)
+        if Topic.DATABASE not in self.topics:
+            log.info("owners not notified: switched off", kind=notice.kind)
+            return
         for owner in self.chat_ids:
-            self._chats.say(Say(owner, text))
-
-    def _say_collected(self, kind: Kind) -> None:
-        collected = self._collected.pop(kind)
-        if collected is not None:
-            self._say(collected)
+            self._chats.say(Say(owner, texts.owner_notice(notice)))

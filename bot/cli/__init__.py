@@ -14,7 +14,19 @@ import typer
 
 # What is slow to import is imported by the command that needs it.
 from bot import __version__
-from bot.cli import check, export, invoice, listing, output, run, status
+from bot.cli import (
+    at_node,
+    backup,
+    check,
+    export,
+    invoice,
+    listing,
+    output,
+    run,
+    setup,
+    status,
+    unit,
+)
 from bot.cli.common import FAILED, NEEDS_FIXING, ConfigOption, say
 from bot.core.wishes import OutputProblem
 from bot.errors import OutputFailed
@@ -86,6 +98,11 @@ def _main(
     context.obj = config
 
 
-for _command in (run.run, run.demo, check.check, invoice.invoice, status.status, export.export):
+_COMMANDS = (
+    *(setup.setup, run.run, run.demo, check.check),
+    *(invoice.invoice, at_node.lookup, at_node.cancel),
+    *(status.status, export.export, backup.backup, unit.unit),
+)
+for _command in _COMMANDS:
     app.command()(_command)
 app.command("list")(listing.list_)

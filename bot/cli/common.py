@@ -27,9 +27,14 @@ ConfigOption = Annotated[
 ]
 
 
-def settings_of(config: Path | None, *, need_telegram: bool = True) -> Settings:
+def config_file(config: Path | None) -> Path | None:
+    """The settings file: the one that is named, else the one in this folder, if there is one."""
     default = Path(DEFAULT_FILE)
-    return load(config or (default if default.exists() else None), need_telegram=need_telegram)
+    return config or (default if default.exists() else None)
+
+
+def settings_of(config: Path | None, *, need_telegram: bool = True) -> Settings:
+    return load(config_file(config), need_telegram=need_telegram)
 
 
 def log_to_stderr(level: logs.Level, format_: logs.Format = "text") -> None:

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli import output
+from bot.cli import output, waiting
+from bot.cli.at_node import with_node
 from bot.cli.common import ConfigOption, errors_printed, log_to_stderr, settings_of
-from bot.config import InvoicesSettings, Settings
+from bot.config import MAX_EXPIRY_S, InvoicesSettings, Settings, duration
 from bot.core.wishes import OutputProblem
-from bot.errors import OutputFailed
+from bot.errors import ExpiryRefused, OutputFailed
 
 if TYPE_CHECKING:
     from bot.core.answers import NodeInvoice
+    from bot.node.client import Node
 
 
 def invoice(
@@ -32,6 +34,13 @@ def invoice(
         ),
     ],
     memo: Annotated[str, typer.Option(metavar="TEXT", help="What the payment is for.")] = "",
+    expiry: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="How long it can be paid: 30m, 12h, 7d."),
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until it is paid, expired or cancelled.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     png: Annotated[
         str | None,
@@ -43,19 +52,37 @@ def invoice(
 ) -> None:
     """Create an invoice at the node, without Telegram.
 
-    Prints the payment request and its QR code.
+    Prints the payment request and its QR code. With --wait it exits with 0 once it is paid, with 3
+    if it has expired, with 4 if it was cancelled, and with 130 at Ctrl-C.
 
-    Example: invoice-bot invoice 2100 pizza --png pizza.png
+    Example: invoice-bot invoice 2100 pizza --expiry 1d --wait
     """
     with errors_printed():
         settings = settings_of(config or context.obj, need_telegram=False)
         log_to_stderr("error")
+        expiry_s = settings.invoices.expiry_s if expiry is None else _seconds(expiry)
         amount_msat, memo = _read(" ".join(asked), memo, settings.invoices)
         output.check_open()
         if png is not None:
             output.check_target(png, as_json=as_json)
-        made, receivable_msat = asyncio.run(_make(settings, amount_msat=amount_msat, memo=memo))
+        asked_at = time.time()
+        made, receivable_msat = asyncio.run(
+            _make(settings, amount_msat=amount_msat, memo=memo, expiry_s=expiry_s)
+        )
         _show(made, receivable_msat, as_json=as_json, png=png)
+        if wait:
+            waiting.wait(settings, made, ahead_s=made.created_at - asked_at, as_json=as_json)
+
+
+def _seconds(expiry: str) -> int:
+    """How long it can be paid. Raises `ExpiryRefused`."""
+    try:
+        seconds = duration(expiry)
+    except ValueError:
+        raise ExpiryRefused(text=expiry) from None
+    if not 1 <= seconds <= MAX_EXPIRY_S:
+        raise ExpiryRefused(text=expiry)
+    return seconds
 
 
 def _read(asked: str, memo: str, limits: InvoicesSettings) -> tuple[int, str]:
@@ -72,49 +99,39 @@ def _read(asked: str, memo: str, limits: InvoicesSettings) -> tuple[int, str]:
 
 
 async def _make(
-    settings: Settings, *, amount_msat: int, memo: str
+    settings: Settings, *, amount_msat: int, memo: str, expiry_s: int
 ) -> tuple[NodeInvoice, int | None]:
     """The invoice as the node confirms it, and what it can receive where that is less, in msat.
 
     Raises NodeError, with its place and cause as values.
     """
-    from bot.errors import NodeError  # noqa: PLC0415
-    from bot.node.explain import cause  # noqa: PLC0415
-
-    try:
-        return await _added(settings, amount_msat=amount_msat, memo=memo)
-    except NodeError as error:
-        error.values |= {"host": settings.lnd.host, "cause": cause(error.detail)}
-        raise
+    return await with_node(
+        settings,
+        lambda node: _added(node, amount_msat=amount_msat, memo=memo, expiry_s=expiry_s),
+    )
 
 
 async def _added(
-    settings: Settings, *, amount_msat: int, memo: str
+    node: Node, *, amount_msat: int, memo: str, expiry_s: int
 ) -> tuple[NodeInvoice, int | None]:
     from bot.core import inbound, terms  # noqa: PLC0415
-    from bot.node.client import Node  # noqa: PLC0415
     from bot.node.gate import probe  # noqa: PLC0415
 
     asked_at = time.time()
-    expiry_s = settings.invoices.expiry_s
-    node = Node(settings.lnd)
     preimage = secrets.token_bytes(32)
-    try:
-        # a node that is still starting may store the invoice and never answer
-        await probe(node)
-        await node.add(preimage=preimage, amount_msat=amount_msat, memo=memo, expiry_s=expiry_s)
-        payment_hash = hashlib.sha256(preimage).digest()
-        made = await node.lookup(payment_hash)
-        terms.confirm(
-            made,
-            payment_hash=payment_hash,
-            amount_msat=amount_msat,
-            expiry_s=expiry_s,
-            asked_at=asked_at,
-        )
-        return made, inbound.receivable_of(amount_msat, node.inbound_msat)
-    finally:
-        await node.close()
+    # a node that is still starting may store the invoice and never answer
+    await probe(node)
+    await node.add(preimage=preimage, amount_msat=amount_msat, memo=memo, expiry_s=expiry_s)
+    payment_hash = hashlib.sha256(preimage).digest()
+    made = await node.lookup(payment_hash)
+    terms.confirm(
+        made,
+        payment_hash=payment_hash,
+        amount_msat=amount_msat,
+        expiry_s=expiry_s,
+        asked_at=asked_at,
+    )
+    return made, inbound.receivable_of(amount_msat, node.inbound_msat)
 
 
 def _show(

@@ -76,6 +76,12 @@ def printed(text: str) -> str:
     return ""
 
 
+def shown(text: str) -> None:
+    """Print what a command is about. Raises OutputFailed."""
+    if reason := printed(text):
+        raise OutputFailed(problem=OutputProblem.LOST, reason=reason)
+
+
 def said(text: str) -> None:
     """Write it to standard error; where that fails, nobody could read why."""
     try:

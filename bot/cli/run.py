@@ -32,15 +32,24 @@ log = logs.get(__name__)
 def run(context: typer.Context, config: ConfigOption = None) -> None:
     """Run the bot until SIGTERM or Ctrl-C.
 
+    SIGHUP makes it read [access] and [limits] of the settings again.
+
     Example: invoice-bot run --config config.toml
     """
     with errors_printed():
         end_on_signals(lambda: sys.exit(0))
+        on_hangups(lambda: None)  # the settings are read just now
         settings = settings_of(config or context.obj)
         log_to_stderr(settings.log.level, settings.log.format)
         from bot import app as whole  # noqa: PLC0415
 
-        _until_stopped(lambda stop: whole.run(settings, stop=stop))
+        async def start(stop: asyncio.Event) -> None:
+            reloads = whole.Reloads(lambda: settings_of(config or context.obj))
+            wanted = reloads.wanted.set
+            on_hangups(partial(asyncio.get_running_loop().call_soon_threadsafe, wanted))
+            await whole.run(settings, stop=stop, reloads=reloads)
+
+        _until_stopped(start)
 
 
 def demo(
@@ -99,6 +108,19 @@ def end_on_signals(end: Callable[[], object]) -> None:
 
     for number in _SIGNALS:
         signal.signal(number, first)
+
+
+def on_hangups(reload: Callable[[], object]) -> None:
+    """SIGHUP means `reload`, unless it says that the terminal is gone: then it ends the process."""
+    terminals = [number for number in range(3) if os.isatty(number)]
+
+    def hung_up(_signal: int, _frame: object) -> None:
+        if all(map(os.isatty, terminals)):
+            reload()
+        else:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    signal.signal(signal.SIGHUP, hung_up)
 
 
 def _too_late() -> None:

@@ -14,9 +14,18 @@ from bot.config.settings import (
     NoticesSettings,
     Settings,
     TelegramSettings,
+    changed_sections,
 )
 from bot.config.sources import DEFAULT_FILE, ENV_PREFIX, EXAMPLE_FILE, KEYS, load
-from bot.config.values import DAY_S, MAX_EXPIRY_S, MAX_PAYEE, MAX_SATS, MIN_PATIENCE_S, Rate
+from bot.config.values import (
+    DAY_S,
+    MAX_EXPIRY_S,
+    MAX_PAYEE,
+    MAX_SATS,
+    MIN_PATIENCE_S,
+    Rate,
+    duration,
+)
 
 __all__ = [
     "DAY_S",
@@ -38,5 +47,7 @@ __all__ = [
     "Rate",
     "Settings",
     "TelegramSettings",
+    "changed_sections",
+    "duration",
     "load",
 ]

@@ -166,9 +166,20 @@ class LimitsSettings(_Section):
 
 
 class NoticesSettings(_Section):
-    """[notices]. What the owners hear of in private."""
+    """[notices]. What the owners hear of in private: a key for each `core.occasions.Topic`."""
 
     payments: bool = True
+    node: bool = True
+    permissions: bool = True
+    certificate: bool = True
+    inbound: bool = True
+    chain: bool = True
+    other_node: bool = True
+    other_bot: bool = True
+    other_copy: bool = True
+    rejected: bool = True
+    stuck: bool = True
+    database: bool = True
 
 
 class DatabaseSettings(_Section):
@@ -210,3 +221,8 @@ class Settings(_Section):
     def secret_files(self) -> Mapping[str, Path]:
         """The files that secrets were read from, by their key; "" is the settings' own file."""
         return self._secret_files
+
+
+def changed_sections(before: Settings, after: Settings) -> list[str]:
+    """The names of the sections that are not the same in both."""
+    return [name for name in Settings.model_fields if getattr(before, name) != getattr(after, name)]

@@ -55,10 +55,11 @@ class Rate:
 
 def seconds(low: int, high: int) -> tuple[BeforeValidator, FieldInfo]:
     """A duration such as "90s". A plain number is refused: seconds, or minutes?"""
-    return BeforeValidator(_duration), Field(ge=low, le=high)
+    return BeforeValidator(duration), Field(ge=low, le=high)
 
 
-def _duration(value: object) -> int:
+def duration(value: object) -> int:
+    """Seconds, of "90s", "10m", "12h" or "1d". Raises ValueError."""
     match = re.fullmatch(r"(\d{1,9}) ?([smhd])", value) if isinstance(value, str) else None
     if match is None:
         raise ValueError
@@ -71,7 +72,7 @@ def _rate(value: object) -> Rate:
     count, slash, per = value.partition("/") if isinstance(value, str) else ("", "", "")
     if not slash or not re.fullmatch(r"\d{1,6}", count) or int(count) == 0:
         raise ValueError
-    per_s = _duration(per)
+    per_s = duration(per)
     if not 1 <= per_s <= 30 * DAY_S:
         raise ValueError
     return Rate(int(count), per_s)
@@ -233,6 +234,19 @@ class LndConnect(NamedTuple):
             der = _unbase64(query["cert"]) if query.get("cert") else None
         pem = None if der is None else ssl.DER_cert_to_PEM_cert(der).encode()
         return cls(host=host, certificate=pem, macaroon_hex=macaroon_hex)
+
+
+def lndconnect(host: str, macaroon_hex: str, certificate: bytes | None = None) -> str:
+    """The lndconnect:// address that `LndConnect.read` reads; `certificate` as PEM."""
+    parts = {"macaroon": bytes.fromhex(macaroon_hex)}
+    if certificate is not None:
+        parts["cert"] = ssl.PEM_cert_to_DER_cert(certificate.decode())
+    query = "&".join(f"{key}={_base64(content)}" for key, content in parts.items())
+    return f"lndconnect://{host}?{query}"
+
+
+def _base64(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
 @contextmanager

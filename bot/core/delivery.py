@@ -66,6 +66,11 @@ def unanswered(row: Delivery, do: Do) -> DeliveryColumns:
     return {"unsure": row.unsure | {do}} if do in SENDS else {}
 
 
+def perhaps_sent(row: Delivery, steps: frozenset[Do]) -> DeliveryColumns:
+    """Whoever reads this does not know what was sent since."""
+    return {"unsure": row.unsure | steps}
+
+
 def overtaken() -> DeliveryColumns:
     """Somebody was faster than the record: the marker goes, what is shown is theirs to say."""
     return {"sending": None}

@@ -21,15 +21,23 @@ class Kind(StrEnum):
     BOARD_UNTRUE = "board untrue"  # Telegram does not take a change of it
     BOARD_UNTOLD = "board untold"  # Telegram did not take what became of it
     BOARD_STUCK = "board stuck"  # it cannot be finished
-    ADD_NOT_PERMITTED = "add not permitted"  # told once a process
-    CANCEL_NOT_PERMITTED = "cancel not permitted"  # told once a process
-    DATABASE_AWAY = "database away"  # it cannot be written: told once until it can
+    NODE_AWAY = "node away"  # for minutes
+    NODE_BACK = "node back"  # the end of that
+    MACAROON_REFUSED = "macaroon refused"  # by the node
+    ADD_NOT_PERMITTED = "add not permitted"
+    CAN_MAKE_INVOICES = "can make invoices"  # the end of both
+    CANCEL_NOT_PERMITTED = "cancel not permitted"
+    CAN_CANCEL = "can cancel"  # the end of that
+    DATABASE_AWAY = "database away"  # it cannot be written
+    DATABASE_BACK = "database back"  # it can
     OTHER_BOT = "other bot"  # this database was another bot's before
-    OTHER_COPY = "other copy"  # another process polls with the same token: told once a process
+    OTHER_COPY = "other copy"  # another process polls with the same token
     OTHER_NODE = "other node"  # open invoices of another node than the connected one
     INBOUND_TOO_LITTLE = "inbound too little"  # an invoice of more than the node can receive
+    INBOUND_LOW = "inbound low"  # the node can receive less than the largest invoice
+    INBOUND_ENOUGH = "inbound enough"  # the end of that
     NOT_SYNCED = "not synced"  # the node's chain, for minutes
-    SYNCED_AGAIN = "synced again"  # it is, after the owners were told that it is not
+    SYNCED_AGAIN = "synced again"  # the end of that
     CERTIFICATE_EXPIRES = "certificate expires"  # the node's, soon or already
     MACAROON_EXPIRES = "macaroon expires"  # likewise
 
@@ -44,10 +52,15 @@ class Notice:
 
     `count`: of how many rows it speaks, the last of which is named; 0 is one.
 
-    `receivable_msat`: what the node can receive, where that is too little.
+    `receivable_msat`: what the node can receive, where that is too little; `limit_msat`: the most
+    that can be asked for.
 
     `expires_at` (Unix seconds) and `left_s`: of what expires; `setting`: where the certificate is
     from.
+
+    `subject` tells occasions of one kind apart where no row does. `began_at` (Unix seconds): since
+    when it is so, 0 for now. `lasted_s`: for how long; `missed`: how often it was so since the last
+    notice of it, and over before anybody was told.
     """
 
     kind: Kind
@@ -56,14 +69,27 @@ class Notice:
     count: int = 0
     step: Do | None = None
     receivable_msat: int = 0
+    limit_msat: int = 0
     expires_at: float = 0.0
     left_s: float = 0.0
     setting: str = ""
     invoice: Invoice | None = None
+    subject: str = ""
+    began_at: float = 0.0
+    lasted_s: float = 0.0
+    missed: int = 0
+
+    @property
+    def about(self) -> str:
+        """What it is about, of all notices of its kind: "" where there is only one."""
+        if self.subject:
+            return self.subject
+        number = self.invoice.id if self.invoice else self.row_id
+        return str(number) if number else ""
 
 
 class Owners(Protocol):
-    """Whoever gets notices to the owners."""
+    """The owners, as they are at the moment."""
 
     @property
     def chat_ids(self) -> Collection[int]:
@@ -72,6 +98,3 @@ class Owners(Protocol):
     @property
     def of_payments(self) -> Sequence[int]:
         """Those of them who hear of each payment, in a fixed order."""
-
-    def notify(self, notice: Notice) -> None:
-        """Tell each owner, best effort; returns at once."""

@@ -84,6 +84,8 @@ class Verdict:
     again: Again | None = None
     events: tuple[Event, ...] = ()
     notices: tuple[Notice, ...] = ()
+    #: What the owners may have been told of is over.
+    over: tuple[Kind, ...] = ()
     #: Nothing reaches these now.
     unreachable: frozenset[Audience] = frozenset()
     lost_owners: frozenset[int] = frozenset()  # nor these
@@ -216,17 +218,19 @@ def _added(row: Invoice, result: Added, now: float) -> Verdict:
         "expires_at": found.expires_at,
     }
     receivable_msat = receivable_of(found.amount_msat, result.inbound_msat)
+    over = (Kind.ADD_NOT_PERMITTED,)
     if receivable_msat is None or columns["state"] is not State.OPEN:
-        return Verdict(columns=columns)
+        return Verdict(columns=columns, over=over)
     event = Event("info", "more than the node can receive", {"receivable_msat": receivable_msat})
     notice = Notice(Kind.INBOUND_TOO_LITTLE, receivable_msat=receivable_msat, invoice=row)
     columns["receivable_msat"] = receivable_msat
-    return Verdict(columns=columns, events=(event,), notices=(notice,))
+    return Verdict(columns=columns, events=(event,), notices=(notice,), over=over)
 
 
 def _cancelled(row: Invoice, result: Cancelled, now: float) -> Verdict:
     """The node's answer decides."""
-    return _permitted(row, _closed(row, result.found, now), result.lacks)
+    verdict = _permitted(row, _closed(row, result.found, now), result.lacks)
+    return verdict if result.lacks else replace(verdict, over=(Kind.CANCEL_NOT_PERMITTED,))
 
 
 def _permitted(row: Invoice, verdict: Verdict, lacks: PermissionMissing | None) -> Verdict:

@@ -73,6 +73,18 @@ class OutputProblem(StrEnum):
     NOT_PRINTED = "not printed"  # reason, payment_request: the node has the invoice
 
 
+class BackupProblem(StrEnum):
+    """Why a backup cannot be written: the `problem` of `BackupRefused`."""
+
+    IS_DATABASE = "is the database"  # path: it, or a file that belongs to it
+    EXISTS = "exists"  # path
+    IS_FOLDER = "is a folder"  # path
+    NOT_A_FILE = "not a file"  # path: a link, a pipe, a device
+    FOLDER_MISSING = "folder missing"  # path: the folder
+    NOT_WRITTEN = "not written"  # path, reason
+    NOT_WHOLE = "not whole"  # path, reason: what SQLite finds wrong with it
+
+
 class Splitting(StrEnum):
     """What came of asking for a board."""
 

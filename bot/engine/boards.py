@@ -27,13 +27,14 @@ from bot.core.board_steps import (
     resting,
 )
 from bot.core.invoice import Audience
-from bot.core.notices import Owners
+from bot.core.notices import Notice
 from bot.core.steps import Around, Step
 from bot.core.work import EDITS, RESTS, Do
-from bot.engine import effects
+from bot.engine import commit, effects
 from bot.engine.hand import TICK_S, Hand
 from bot.engine.patience import Patience
 from bot.errors import ChatMoved, ChatRefused
+from bot.occasions import Occasions
 from bot.pauses import jitter
 from bot.places import Places
 from bot.store import Bell, Store, Tx
@@ -64,7 +65,7 @@ class BoardWorker:
         store: Store,
         shows: Shows,
         places: Places,
-        owners: Owners,
+        occasions: Occasions,
         patience: Patience,
         bell: Bell,
         clock: Callable[[], float],
@@ -74,7 +75,7 @@ class BoardWorker:
         self._store = store
         self._shows = shows
         self._places = places
-        self._owners = owners
+        self._occasions = occasions
         self._patience = patience
         self._bell = bell
         self._clock = clock
@@ -120,8 +121,9 @@ class BoardWorker:
         if verdict.is_lost:
             later = replace(later, unreachable=frozenset({Audience.CHAT}))
         fresh, written = await self._store.must(
-            _record, board, step.do, verdict.columns, later, now
+            _record, board, step.do, verdict.columns, later, now, verdict.notices
         )
+        self._occasions.began(verdict.notices)
         hand.armed = fresh.sending if written else None
         return fresh
 
@@ -156,7 +158,7 @@ class BoardWorker:
                 leave.cancel()
 
     async def _spread(self, verdict: BoardVerdict, board: Board, began_at: float) -> None:
-        effects.tell(verdict, board, self._owners)
+        effects.tell(verdict, board)
         if verdict.refusal is not None:
             self._shows.tell_refused(board, verdict.refusal)
         if verdict.is_lost:
@@ -208,9 +210,16 @@ def _mark(tx: Tx, board_id: int, marker: delivery.DeliveryColumns) -> Board:
 
 
 def _record(
-    tx: Tx, board: Board, do: Do, columns: BoardColumns, around: Around, now: float
+    tx: Tx,
+    board: Board,
+    do: Do,
+    columns: BoardColumns,
+    around: Around,
+    now: float,
+    notices: tuple[Notice, ...] = (),
 ) -> tuple[Board, bool]:
     """Write the outcome where the group has not moved, and with it what the next step needs."""
+    commit.begin(tx, notices, now)
     there = _there(tx, board.id)
     if do is not Do.REARRANGE and there.chat_id != board.chat_id:
         # What was shown in the old group is void; that it was told, or may have been, is not.

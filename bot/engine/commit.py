@@ -5,10 +5,12 @@ These are jobs of the store: they touch only their `Tx`, since one may run twice
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import cast
 
 from bot.core import delivery, work
 from bot.core.invoice import Columns, Invoice, State, changes
+from bot.core.notices import Notice
 from bot.core.work import AT_NODE, BY_ITSELF, Do, Lane, WorkColumns
 from bot.store import Tx
 
@@ -18,8 +20,14 @@ _OF_ANNOUNCING = ("announced", "announce_to", "unsure", "notified")
 _WHEN = ("due_at", "lane")
 
 
-def record(tx: Tx, row: Invoice, do: Do, columns: Columns, now: float) -> tuple[Invoice, bool]:
-    """Write the outcome where it is still so; the row as it is then, and whether it was."""
+def record(
+    tx: Tx, row: Invoice, do: Do, columns: Columns, now: float, notices: Iterable[Notice] = ()
+) -> tuple[Invoice, bool]:
+    """Write the outcome where it is still so; the row as it is then, and whether it was.
+
+    What the owners should know of it is written with it: a kill in between tells nothing twice.
+    """
+    begin(tx, notices, now)
     expected = _expected(row, do)
     changed = _unless_heard(tx, row, columns, now)
     unmoved: Columns = {**expected, **_still_due(row)}
@@ -43,6 +51,12 @@ def _with_its_board(tx: Tx, row: Invoice, written: Invoice, now: float) -> None:
         return
     if (board := tx.boards.get(row.board_id)) is not None:
         tx.boards.follow(board, now)
+
+
+def begin(tx: Tx, notices: Iterable[Notice], now: float) -> None:
+    """Write what the owners should know."""
+    for notice in notices:
+        tx.occasions.begin(notice, now)
 
 
 def let_go(tx: Tx, row: Invoice, columns: WorkColumns, now: float) -> tuple[Invoice | None, bool]:

@@ -1,4 +1,4 @@
-"""What a step does beside its own row: lines of the log, notices to the owners, a move followed.
+"""What a step does beside its own row: lines of the log, a move followed.
 
 The same for invoices and boards.
 """
@@ -11,7 +11,6 @@ from bot import logs
 from bot.core.board import Board
 from bot.core.board_outcomes import BoardVerdict
 from bot.core.invoice import Invoice
-from bot.core.notices import Owners
 from bot.core.outcomes import Verdict
 from bot.engine.patience import Patience
 from bot.places import Places
@@ -19,12 +18,10 @@ from bot.places import Places
 log = logs.get(__name__)
 
 
-def tell(verdict: Verdict | BoardVerdict, row: Invoice | Board, owners: Owners) -> None:
-    """Log what came of the row's step, and tell the owners what they should know."""
+def tell(verdict: Verdict | BoardVerdict, row: Invoice | Board) -> None:
+    """Log what came of the row's step."""
     for event in verdict.events:
         getattr(log, event.level)(event.text, **row.tag, **event.values)
-    for notice in verdict.notices:
-        owners.notify(notice)
 
 
 async def follow(

@@ -34,6 +34,7 @@ from bot.engine.patience import Patience
 from bot.errors import ChatMoved, NodeError
 from bot.node.gate import Gate
 from bot.node.identity import Identity
+from bot.occasions import Occasions
 from bot.pauses import jitter
 from bot.places import Places
 from bot.store import Bell, Store
@@ -84,6 +85,7 @@ class Worker:
         chats: Queues,
         places: Places,
         owners: Owners,
+        occasions: Occasions,
         patience: Patience,
         bell: Bell,
         clock: Callable[[], float],
@@ -97,6 +99,7 @@ class Worker:
         self._chats = chats
         self._places = places
         self._owners = owners
+        self._occasions = occasions
         self._patience = patience
         self._clock = clock
 
@@ -208,7 +211,9 @@ class Worker:
 
     async def _spread(self, verdict: Verdict, row: Invoice, began_at: float) -> None:
         """Tell what came of it to whoever has to know beside the row."""
-        effects.tell(verdict, row, self._owners)
+        effects.tell(verdict, row)
+        for kind in verdict.over:
+            self._occasions.over(kind)
         for audience in verdict.unreachable:
             for chat_id in self._chats_of(row, audience):
                 await self._places.lost(chat_id, must=True, asked_at=began_at)
@@ -225,10 +230,16 @@ class Worker:
 
     async def _record(self, verdict: Verdict, do: Do, row: Invoice, hand: Hand) -> Invoice | None:
         """Write the outcome, and with it what the next step needs written before."""
-        columns = verdict.columns
+        columns, notices = verdict.columns, verdict.notices
         if columns is None:
+            if notices:
+                await self._store.must(commit.begin, notices, self._clock())
+                self._occasions.began(notices)
             return row
-        fresh, written = await self._store.must(commit.record, row, do, columns, self._clock())
+        fresh, written = await self._store.must(
+            commit.record, row, do, columns, self._clock(), notices
+        )
+        self._occasions.began(notices)
         hand.armed = columns.get("sending") if written else None
         if written and fresh.state is not row.state:
             log.info(str(fresh.state), **row.tag)

@@ -404,3 +404,73 @@ class ListChannelsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListChannelsResponse: _TypeAlias = ListChannelsResponse  # noqa: Y015
+
+@_typing.final
+class MacaroonPermission(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTITY_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    entity: _builtins.str
+    """or "uri", whose action is a call: /package.Service/Method"""
+    action: _builtins.str
+    def __init__(
+        self,
+        *,
+        entity: _builtins.str = ...,
+        action: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "entity", b"entity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MacaroonPermission: _TypeAlias = MacaroonPermission  # noqa: Y015
+
+@_typing.final
+class BakeMacaroonRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERMISSIONS_FIELD_NUMBER: _builtins.int
+    ROOT_KEY_ID_FIELD_NUMBER: _builtins.int
+    ALLOW_EXTERNAL_PERMISSIONS_FIELD_NUMBER: _builtins.int
+    root_key_id: _builtins.int
+    allow_external_permissions: _builtins.bool
+    """not compared with what this LND knows"""
+    @_builtins.property
+    def permissions(self) -> _containers.RepeatedCompositeFieldContainer[Global___MacaroonPermission]: ...
+    def __init__(
+        self,
+        *,
+        permissions: _abc.Iterable[Global___MacaroonPermission] | None = ...,
+        root_key_id: _builtins.int = ...,
+        allow_external_permissions: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_external_permissions", b"allow_external_permissions", "permissions", b"permissions", "root_key_id", b"root_key_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BakeMacaroonRequest: _TypeAlias = BakeMacaroonRequest  # noqa: Y015
+
+@_typing.final
+class BakeMacaroonResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MACAROON_FIELD_NUMBER: _builtins.int
+    macaroon: _builtins.str
+    """hex"""
+    def __init__(
+        self,
+        *,
+        macaroon: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["macaroon", b"macaroon"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BakeMacaroonResponse: _TypeAlias = BakeMacaroonResponse  # noqa: Y015

@@ -59,6 +59,11 @@ class LightningStub:
                 request_serializer=bot_dot_lnrpc_dot_lightning__pb2.ListChannelsRequest.SerializeToString,
                 response_deserializer=bot_dot_lnrpc_dot_lightning__pb2.ListChannelsResponse.FromString,
                 _registered_method=True)
+        self.BakeMacaroon = channel.unary_unary(
+                '/lnrpc.Lightning/BakeMacaroon',
+                request_serializer=bot_dot_lnrpc_dot_lightning__pb2.BakeMacaroonRequest.SerializeToString,
+                response_deserializer=bot_dot_lnrpc_dot_lightning__pb2.BakeMacaroonResponse.FromString,
+                _registered_method=True)
 
 
 class LightningServicer:
@@ -94,6 +99,12 @@ class LightningServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BakeMacaroon(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LightningServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -121,6 +132,11 @@ def add_LightningServicer_to_server(servicer, server):
                     servicer.ListChannels,
                     request_deserializer=bot_dot_lnrpc_dot_lightning__pb2.ListChannelsRequest.FromString,
                     response_serializer=bot_dot_lnrpc_dot_lightning__pb2.ListChannelsResponse.SerializeToString,
+            ),
+            'BakeMacaroon': grpc.unary_unary_rpc_method_handler(
+                    servicer.BakeMacaroon,
+                    request_deserializer=bot_dot_lnrpc_dot_lightning__pb2.BakeMacaroonRequest.FromString,
+                    response_serializer=bot_dot_lnrpc_dot_lightning__pb2.BakeMacaroonResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -258,6 +274,33 @@ class Lightning:
             '/lnrpc.Lightning/ListChannels',
             bot_dot_lnrpc_dot_lightning__pb2.ListChannelsRequest.SerializeToString,
             bot_dot_lnrpc_dot_lightning__pb2.ListChannelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BakeMacaroon(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lnrpc.Lightning/BakeMacaroon',
+            bot_dot_lnrpc_dot_lightning__pb2.BakeMacaroonRequest.SerializeToString,
+            bot_dot_lnrpc_dot_lightning__pb2.BakeMacaroonResponse.FromString,
             options,
             channel_credentials,
             insecure,

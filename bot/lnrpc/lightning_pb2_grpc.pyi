@@ -39,6 +39,7 @@ class LightningStub:
     SubscribeInvoices: _grpc.UnaryStreamMultiCallable[_lightning_pb2.InvoiceSubscription, _lightning_pb2.Invoice]
     GetInfo: _grpc.UnaryUnaryMultiCallable[_lightning_pb2.GetInfoRequest, _lightning_pb2.GetInfoResponse]
     ListChannels: _grpc.UnaryUnaryMultiCallable[_lightning_pb2.ListChannelsRequest, _lightning_pb2.ListChannelsResponse]
+    BakeMacaroon: _grpc.UnaryUnaryMultiCallable[_lightning_pb2.BakeMacaroonRequest, _lightning_pb2.BakeMacaroonResponse]
 
 @_typing.type_check_only
 class LightningAsyncStub(LightningStub):
@@ -48,6 +49,7 @@ class LightningAsyncStub(LightningStub):
     SubscribeInvoices: _aio.UnaryStreamMultiCallable[_lightning_pb2.InvoiceSubscription, _lightning_pb2.Invoice]  # type: ignore[assignment]
     GetInfo: _aio.UnaryUnaryMultiCallable[_lightning_pb2.GetInfoRequest, _lightning_pb2.GetInfoResponse]  # type: ignore[assignment]
     ListChannels: _aio.UnaryUnaryMultiCallable[_lightning_pb2.ListChannelsRequest, _lightning_pb2.ListChannelsResponse]  # type: ignore[assignment]
+    BakeMacaroon: _aio.UnaryUnaryMultiCallable[_lightning_pb2.BakeMacaroonRequest, _lightning_pb2.BakeMacaroonResponse]  # type: ignore[assignment]
 
 class LightningServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -84,5 +86,12 @@ class LightningServicer(metaclass=_abc_1.ABCMeta):
         request: _lightning_pb2.ListChannelsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_lightning_pb2.ListChannelsResponse, _abc.Awaitable[_lightning_pb2.ListChannelsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def BakeMacaroon(
+        self,
+        request: _lightning_pb2.BakeMacaroonRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lightning_pb2.BakeMacaroonResponse, _abc.Awaitable[_lightning_pb2.BakeMacaroonResponse]]: ...
 
 def add_LightningServicer_to_server(servicer: LightningServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from bot.config import DAY_S, LndSettings
@@ -37,6 +38,10 @@ class Right:
         """The call without its service: ``AddInvoice``."""
         return self.method.rpartition("/")[2]
 
+    def is_in(self, permissions: AbstractSet[tuple[str, str]]) -> bool:
+        """Whether a macaroon with these permissions allows the call."""
+        return bool(permissions & {("uri", self.method), (self.entity, self.action)})
+
 
 RIGHTS = (
     Right("/lnrpc.Lightning/AddInvoice", "invoices", "write"),
@@ -46,13 +51,20 @@ RIGHTS = (
     Right("/lnrpc.Lightning/GetInfo", "info", "read", is_extra=True),
     Right("/lnrpc.Lightning/ListChannels", "offchain", "read", is_extra=True),
 )
+#: What a macaroon needs to bake another one: `setup` asks for it once, the bot never has it.
+BAKING = Right("/lnrpc.Lightning/BakeMacaroon", "macaroon", "generate")
 # What LND's own invoice.macaroon has beyond these. What only reads does no harm either.
 HARMLESS = {("invoices", "write"), ("address", "write")}
 
-#: The command line that bakes a macaroon with just these rights.
-BAKE = "lncli bakemacaroon --save_to=bot.macaroon --root_key_id=1 " + " ".join(
-    f"uri:{right.method}" for right in RIGHTS
-)
+
+def bake_line(root_key_id: int) -> str:
+    """The command line that bakes a macaroon with just these rights."""
+    uris = " ".join(f"uri:{right.method}" for right in RIGHTS)
+    return f"lncli bakemacaroon --save_to=bot.macaroon --root_key_id={root_key_id} {uris}"
+
+
+#: The same where the bot's is the only one beside LND's own.
+BAKE = bake_line(1)
 
 
 def _source(settings: LndSettings) -> dict[str, str]:
@@ -116,11 +128,7 @@ def check_macaroon(settings: LndSettings, now: float) -> Iterator[Finding]:
 
 
 def _rights(permissions: set[tuple[str, str]], how: Mapping[str, str]) -> Finding:
-    lacking = [
-        right
-        for right in RIGHTS
-        if not permissions & {("uri", right.method), (right.entity, right.action)}
-    ]
+    lacking = [right for right in RIGHTS if not right.is_in(permissions)]
     methods = tuple(right.name for right in lacking)
     if not all(right.is_extra for right in lacking):
         return bad(About.MACAROON, Kind.LACKS_CALLS, methods=methods, **how)

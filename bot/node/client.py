@@ -1,4 +1,4 @@
-"""The Lightning node's calls: add, look up, cancel, subscribe, state. Knows gRPC's calls.
+"""The Lightning node's calls: add, look up, cancel, subscribe, state, bake. Knows gRPC's calls.
 
 Whatever the node or the connection says becomes one of `bot.errors`' `NodeError`s.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import grpc
@@ -220,6 +220,26 @@ class Node:
         """Whether the next invoice has hints, as far as it is known: nobody waits for that."""
         setting = self._settings.private_route_hints
         return self._all_private if setting == "auto" else setting
+
+    async def bake(self, methods: Iterable[str], *, root_key_id: int) -> str:
+        """A new macaroon for these calls (needs macaroon:generate), as hex: it is in no log.
+
+        Raises `NodeError`; `CallMissing` where the node lacks one of the calls.
+        """
+        permissions = [
+            lightning_pb2.MacaroonPermission(entity="uri", action=method) for method in methods
+        ]
+        request = lightning_pb2.BakeMacaroonRequest(
+            permissions=permissions, root_key_id=root_key_id
+        )
+        answer = await self._call(
+            lambda channel: LightningStub(channel).BakeMacaroon(
+                request, timeout=CALL_TIMEOUT_S, metadata=self._rights()
+            )
+        )
+        baked: str = answer.macaroon
+        logs.redact(baked)
+        return baked
 
     async def subscribe(self, settle_index: int) -> AsyncIterator[NodeInvoice]:
         """Every invoice that is added or settled from now on, of this bot or not.

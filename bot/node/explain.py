@@ -78,6 +78,8 @@ NOT_READY: tuple[tuple[str, type[NodeError]], ...] = (
 TEXTS: tuple[tuple[str, type[NodeError]], ...] = (
     *NOT_READY,
     ("permission denied", PermissionMissing),
+    # of a macaroon that is to be baked: a call that this LND was built without
+    ("must be an existing URI", CallMissing),
     # litd's, for the macaroon of an account: it knows only the account's own invoices
     ("restricted account macaroon", PermissionMissing),
     ("does not belong to this account", InvoiceUnknown),

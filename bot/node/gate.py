@@ -104,6 +104,10 @@ class Gate:
         """Wait until it is open."""
         await self._open.wait()
 
+    async def closed(self) -> None:
+        """Wait until it is shut."""
+        await self._shut.wait()
+
     @contextmanager
     def passing(self) -> Iterator[None]:
         """A call to the node. Raises the reason where the gate is shut; an outage shuts it."""

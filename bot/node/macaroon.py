@@ -22,6 +22,17 @@ _SIGNATURE_BYTES = 32
 _LND = b"\x03"
 
 
+def root_key_id(content: bytes) -> str:
+    """The number of the root key that it was baked with, as LND writes it; "0" is LND's own files'.
+
+    Raises ValueError like `read_macaroon`.
+    """
+    read_macaroon(content)
+    identifier = _section(_fields(content)).get(_IDENTIFIER, b"")
+    number = MacaroonId.FromString(identifier[1:]).storageId.decode("ascii", errors="replace")
+    return number if number.isdecimal() else ""
+
+
 def read_macaroon(content: bytes) -> tuple[set[tuple[str, str]], list[str]]:
     """Its permissions, as (entity, action) or ("uri", method), and its caveats.
 

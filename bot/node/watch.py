@@ -11,7 +11,7 @@ import asyncio
 from bot import logs
 from bot.clock import Clock
 from bot.core.answers import NodeStatus
-from bot.core.notices import Kind, Notice, Owners
+from bot.core.notices import Kind, Notice
 from bot.core.outcomes import LONGEST_AT_NODE_S
 from bot.errors import NodeError, NodeOdd, NodeTimeout, PermissionMissing
 from bot.node.client import Node
@@ -22,6 +22,7 @@ from bot.node.invoices import NodeInvoices
 from bot.node.liquidity import Liquidity
 from bot.node.payments import Payments
 from bot.node.sweep import Sweep
+from bot.occasions import Occasions
 from bot.pauses import pause_s
 from bot.store import Bell, Store, Tx
 
@@ -40,21 +41,30 @@ class Watch:
         invoices: NodeInvoices,
         store: Store,
         bell: Bell,
-        owners: Owners,
+        occasions: Occasions,
+        max_msat: int,
         clock: Clock,
     ) -> None:
+        """`max_msat`: the most that can be asked for."""
         self._node = node
         self._gate = gate
         self._identity = identity
         self._store = store
         self._bell = bell
-        self._owners = owners
+        self._occasions = occasions
         self._clock = clock
         self._sweep = Sweep(
             gate=gate, identity=identity, invoices=invoices, store=store, bell=bell, clock=clock
         )
         self._liquidity = Liquidity(node, gate)
-        self._health = Health(node=node, gate=gate, owners=owners, clock=clock)
+        self._health = Health(
+            node=node,
+            gate=gate,
+            identity=identity,
+            occasions=occasions,
+            max_msat=max_msat,
+            clock=clock,
+        )
         self._payments = Payments(
             node=node,
             gate=gate,
@@ -122,12 +132,14 @@ class Watch:
         else:
             node_id = info.identity_pubkey
             self._identity.say(node_id, info.alias, info.network)
-        aside = await self._store.must(_set_aside_others, node_id, self._clock())
+        aside, are_any = await self._store.must(_set_aside_others, node_id, self._clock())
         self._identity.settle()
         self._bell.ring_all()
         if aside:
             log.error("open invoices of another node set aside", count=aside)
-            self._owners.notify(Notice(Kind.OTHER_NODE, count=aside))
+            self._occasions.began([Notice(Kind.OTHER_NODE, subject=node_id, count=aside)])
+        elif not are_any:
+            self._occasions.over(Kind.OTHER_NODE, node_id)
 
 
 # jobs of the store
@@ -137,8 +149,13 @@ def _retry_all(tx: Tx, now: float) -> None:
     tx.agenda.make_retries_due(now)
 
 
-def _set_aside_others(tx: Tx, node_id: str, now: float) -> int:
-    """Other nodes' rows aside; what waited to know whose they are may go on."""
+def _set_aside_others(tx: Tx, node_id: str, now: float) -> tuple[int, bool]:
+    """Other nodes' rows aside; what waited to know whose they are may go on.
+
+    How many were set aside now, and whether any is.
+    """
     aside = tx.nodes.set_aside_others(node_id, now) if node_id else 0
+    if aside:
+        tx.occasions.begin(Notice(Kind.OTHER_NODE, subject=node_id, count=aside), now)
     tx.agenda.make_retries_due(now)
-    return aside
+    return aside, not node_id or tx.nodes.has_aside()

@@ -4,6 +4,7 @@ from bot.store import beside
 from bot.store.agenda import Due
 from bot.store.bell import Bell
 from bot.store.nodes import Open
+from bot.store.occasions import ToTell
 from bot.store.reading import Reader
 from bot.store.running import Running, alive_file, running, say_alive
 from bot.store.sqlite import inspect
@@ -17,6 +18,7 @@ __all__ = [
     "Reader",
     "Running",
     "Store",
+    "ToTell",
     "Tx",
     "alive_file",
     "beside",

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.store.chats import Chats
+from bot.store.knocks import Knocks
 from bot.store.noun import Noun
 from bot.store.rows import packed
 from bot.store.tables import bot, invoices, pictures
@@ -16,9 +17,10 @@ _c = invoices.c
 class Bots(Noun):
     """Bots by Telegram's id, 0 where none is known. Times in Unix seconds."""
 
-    def __init__(self, connection: Connection, chats: Chats) -> None:
+    def __init__(self, connection: Connection, chats: Chats, knocks: Knocks) -> None:
         super().__init__(connection)
         self._chats = chats
+        self._knocks = knocks
 
     def last(self) -> int:
         """The bot that the newest messages are of, 0 before the first one."""
@@ -39,4 +41,5 @@ class Bots(Noun):
             self._write(packed(bot_id=bot_id), _c.bot_id == 0)
             return 0
         self._connection.execute(sa.delete(pictures))
+        self._knocks.void()
         return self._chats.begin_again(now)

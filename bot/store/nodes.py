@@ -120,6 +120,11 @@ class Nodes(Noun):
         )
         return [Open(*each) for each in found]
 
+    def has_aside(self) -> bool:
+        """Whether any open row is set aside."""
+        is_aside = (_c.lane == Lane.OTHER_NODE) & (_c.state == State.OPEN)
+        return self._connection.execute(sa.select(sa.exists().where(is_aside))).scalar_one()
+
     def set_aside_others(self, node_id: str, now: float) -> int:
         """Set rows of other nodes aside, schedule this node's again; how many were set aside.
 

@@ -2,7 +2,8 @@
 
 Only a failure packs itself.
 
-A column is a field of `core.invoice.Invoice`, `core.board.Board` or `Seat`: the one list of them.
+A column is a field of `core.invoice.Invoice`, `core.board.Board`, `Seat` or
+`core.occasions.Occasion`: the one list of them.
 What no database has a type for is kept as text: an enum by its value, "" for none, several steps
 with commas between, people as "7 8?", copies of a card as "102:open 103:". Knows no SQL.
 """
@@ -20,6 +21,8 @@ from bot.core import failure
 from bot.core.board import Board, BoardKind, BoardState, Seat
 from bot.core.failure import Failure
 from bot.core.invoice import Audience, Columns, Face, Invoice, PartKind, State
+from bot.core.notices import Kind
+from bot.core.occasions import Occasion, Stage
 from bot.core.work import Do, Lane
 
 T = TypeVar("T")
@@ -77,6 +80,8 @@ _PACKINGS: Mapping[Any, Packing] = {
     PartKind: Packing(str, str, _by_value(PartKind)),
     Face: Packing(str, str, _by_value(Face)),
     Audience: Packing(str, str, _by_value(Audience)),
+    Kind: Packing(str, str, _by_value(Kind)),
+    Stage: Packing(str, str, _by_value(Stage)),
     Lane: Packing(int, int, _by_value(Lane)),
     Do | None: Packing(str, lambda do: str(do or ""), _DO_OR_NONE.__getitem__),
     frozenset[Do]: Packing(str, _packed_steps, _steps),
@@ -148,6 +153,7 @@ INVOICES = Kept(Invoice)
 BOARDS = Kept(Board, but=["seats"])
 #: Beside the board's number, which only the table has.
 SEATS = Kept(Seat, but=["part", "others"])
+OCCASIONS = Kept(Occasion)
 
 COLUMNS = INVOICES.columns
 DEFAULTS = INVOICES.defaults

@@ -24,6 +24,7 @@ from bot.errors import (
     DatabaseHasTwoNames,
     DatabaseInUse,
     DatabaseIsFolder,
+    DatabaseJournalLeft,
     DatabaseMissing,
     DatabaseNotOurs,
     DatabaseNotPermitted,
@@ -55,6 +56,8 @@ LOOKS = 100
 _FLOCK = struct.Struct("hhqqi4x")
 #: Of the database's file. SQLite locks bytes near 2**30, and no file is this large.
 _OUR_BYTE = 2**62
+#: How a database's header says that it is written with a rollback journal.
+_ROLLBACK = b"\x01\x01"
 #: Of the lock's file: no room, or too many files are open. It may be different in a while.
 _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE)
 
@@ -267,7 +270,7 @@ class Files:
         if self._is_cut_short(found.st_size, index):
             return f"{self._path} was cut short or overwritten, restore it"
         if index is not None and self._is_journal_cut_short(index):
-            return f"{_journal(self._path)} was cut short, restore it"
+            return f"{journal_of(self._path)} was cut short, restore it"
         if index is not None and not self._follows(index):
             self.follow()  # before the journal starts over
         if self._is_overwritten(_stamp(found)):
@@ -317,7 +320,7 @@ class Files:
             os.close(self._file)
 
     def _open_beside(self) -> None:
-        index, journal = _beside(self._path, "-shm"), _journal(self._path)
+        index, journal = _beside(self._path, "-shm"), journal_of(self._path)
         for path in (journal, index):
             if (opened := _identity(path)) is not None:
                 self._beside[path] = opened
@@ -351,7 +354,7 @@ class Files:
         """
         if not index.frames:
             return False
-        return _size(_journal(self._path)) < index.journal_bytes and self._read_index() == index
+        return _size(journal_of(self._path)) < index.journal_bytes and self._read_index() == index
 
     def _is_overwritten(self, stamp: object) -> bool:
         """Whether the file has pages that SQLite has not written.
@@ -451,7 +454,7 @@ def _make(path: Path) -> None:
     """
     part = _beside(path, ".new")
     try:
-        for each in (part, _journal(part), _beside(part, "-shm")):
+        for each in (part, journal_of(part), _beside(part, "-shm")):
             each.unlink(missing_ok=True)
         part.touch(mode=0o600, exist_ok=False)
         _up_to_date(part, path).dispose()
@@ -518,7 +521,7 @@ def inspect(url: str) -> None:
     """
     path = file_of(url)
     _refuse_odd(path)
-    if _size(path) or _size(_journal(path)):
+    if _size(path) or _size(journal_of(path)):
         _refuse_half(path)
         _refuse_unusable(path)
 
@@ -529,7 +532,7 @@ def refuse_unreadable(path: Path) -> None:
     Raises `DatabaseMissing` or `DatabaseUnreadable`.
     """
     _refuse_odd(path)
-    if not (_size(path) or _size(_journal(path))):
+    if not (_size(path) or _size(journal_of(path))):
         raise DatabaseMissing(path=str(path))
     _refuse_half(path)
     _refuse_no_database(path)
@@ -537,7 +540,7 @@ def refuse_unreadable(path: Path) -> None:
 
 def has_journal(path: Path) -> bool:
     """Whether somebody may be writing: where there is no journal nobody does."""
-    return _journal(path).exists()
+    return journal_of(path).exists()
 
 
 def opened_to_read(path: Path, *, is_written: bool) -> sqlite3.Connection:
@@ -545,15 +548,31 @@ def opened_to_read(path: Path, *, is_written: bool) -> sqlite3.Connection:
 
     Not `is_written`: nothing has to be made beside the file for it.
     """
-    how = "mode=ro" if is_written else "immutable=1"
+    how = "mode=ro" if is_written else "mode=ro&immutable=1"
     return sqlite3.connect(
         f"{path.resolve().as_uri()}?{how}", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
     )
 
 
 def _refuse_half(path: Path) -> None:
-    if not _size(path) and _size(journal := _journal(path)):
+    if not _size(path) and _size(journal := journal_of(path)):
         raise DatabaseHalfMissing(path=str(path), journal=str(journal))
+    if _size(journal := journal_of(path)) and _has_no_journal(path):
+        # SQLite would copy the frames of another database into this one
+        raise DatabaseJournalLeft(path=str(path), journal=str(journal))
+
+
+def _has_no_journal(path: Path) -> bool:
+    """Whether a database was written without a write-ahead log, as backups are.
+
+    The bot's own has one: that is noted in the file before the log has anything in it.
+    """
+    try:
+        with path.open("rb") as file:
+            begins = file.read(len(HEADER) + 4)
+    except OSError:
+        return False  # what comes next says why
+    return begins.startswith(HEADER) and begins[18:20] == _ROLLBACK
 
 
 def _refuse_unusable(path: Path) -> None:
@@ -571,8 +590,8 @@ def _refuse_unusable(path: Path) -> None:
         raise DatabaseDamaged(path=str(path), reason=verdict.splitlines()[-1])
     if found == "":
         raise DatabaseNotOurs(path=str(path))
-    if found is None and _size(path) and not _size(_journal(path)):
-        raise DatabaseWithoutTables(path=str(path), journal=str(_journal(path)))
+    if found is None and _size(path) and not _size(journal_of(path)):
+        raise DatabaseWithoutTables(path=str(path), journal=str(journal_of(path)))
     if found is not None and found not in migrations.known():
         raise DatabaseTooNew(detail=found)
 
@@ -614,7 +633,11 @@ def _verdict(connection: sqlite3.Connection, path: Path, compare_s: float) -> st
         connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
     )
     # What is missing at its end may still be in the journal.
-    if verdict == "ok" and not _size(_journal(path)) and not 0 < pages * page_bytes <= _size(path):
+    if (
+        verdict == "ok"
+        and not _size(journal_of(path))
+        and not 0 < pages * page_bytes <= _size(path)
+    ):
         return "it is cut short"
     return verdict
 
@@ -636,7 +659,7 @@ def pid_of(path: Path) -> int:
         return 0
 
 
-def _journal(path: Path) -> Path:
+def journal_of(path: Path) -> Path:
     """SQLite's write-ahead log: what is not in the database's own file yet."""
     return _beside(path, "-wal")
 

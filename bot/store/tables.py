@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.store.rows import BOARDS, INVOICES, SEATS, Kept
+from bot.store.rows import BOARDS, INVOICES, OCCASIONS, SEATS, Kept
 
 META = sa.MetaData()
 
@@ -38,6 +38,9 @@ seats = sa.Table(
     sa.Column("board_id", sa.BigInteger, primary_key=True, autoincrement=False),
     *_columns(SEATS, key="number"),
 )
+
+#: What the owners should know.
+occasions = sa.Table("occasions", META, *_columns(OCCASIONS))
 
 #: How far the settlements of each node are recorded.
 cursors = sa.Table(
@@ -79,4 +82,49 @@ pictures = sa.Table(
     META,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("file_id", sa.Text, nullable=False),
+)
+
+#: Who was let in from the chat: people, and groups, whose ids are below 0.
+grants = sa.Table(
+    "grants",
+    META,
+    sa.Column("subject_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("username", sa.Text, nullable=False),
+    sa.Column("by_id", sa.BigInteger, nullable=False),
+    sa.Column("granted_at", sa.Float, nullable=False),
+)
+
+#: The code by which somebody claims the bot: one row, none while it has an owner.
+claims = sa.Table("claims", META, sa.Column("code", sa.Text, primary_key=True))
+
+#: People who ask to be let in, each at most once a day.
+knocks = sa.Table(
+    "knocks",
+    META,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("handle", sa.Text, nullable=False),
+    sa.Column("person_id", sa.BigInteger, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("username", sa.Text, nullable=False),
+    sa.Column("chat_id", sa.BigInteger, nullable=False),
+    sa.Column("chat_title", sa.Text, nullable=False),
+    sa.Column("thread_id", sa.BigInteger),
+    sa.Column("reply_to", sa.BigInteger),
+    sa.Column("asked_at", sa.Float, nullable=False),
+    sa.Column("told", sa.Boolean, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("answered_by", sa.Text, nullable=False),
+    sa.Column("answered_at", sa.Float, nullable=False),
+)
+
+#: What each reader was shown of it; `reader_id` 0 is the chat in which it was asked.
+knock_messages = sa.Table(
+    "knock_messages",
+    META,
+    sa.Column("knock_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("reader_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("message_id", sa.BigInteger),
+    sa.Column("shown", sa.Text, nullable=False),
 )

@@ -8,10 +8,13 @@ from bot.store.agenda import Agenda
 from bot.store.boards import Boards
 from bot.store.bots import Bots
 from bot.store.chats import Chats
+from bot.store.grants import Grants
 from bot.store.invoices import Invoices
+from bot.store.knocks import Knocks
 from bot.store.ledger import Ledger
 from bot.store.memory import Memory
 from bot.store.nodes import Nodes
+from bot.store.occasions import Occasions
 
 
 class Tx:
@@ -22,7 +25,10 @@ class Tx:
         self.nodes = Nodes(connection, self.invoices)
         self.agenda = Agenda(connection)
         self.chats = Chats(connection)
-        self.bots = Bots(connection, self.chats)
+        self.knocks = Knocks(connection)
+        self.bots = Bots(connection, self.chats, self.knocks)
         self.memory = Memory(connection)
         self.boards = Boards(connection, self.invoices)
+        self.grants = Grants(connection)
         self.ledger = Ledger(connection, self.boards)
+        self.occasions = Occasions(connection, self.invoices)

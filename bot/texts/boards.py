@@ -301,4 +301,4 @@ def board_notice(notice: Notice) -> str:
             f"Its chat has not seen that message.{more}"
         )
     because = why or "nothing changes"
-    return f"I can't finish {which} ({notice.step}: {because}). See the log for details."
+    return f"I can't finish {which} ({notice.step}: {because}). See the log for details.{more}"

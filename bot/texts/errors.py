@@ -11,7 +11,7 @@ from typing import NamedTuple
 from bot import errors
 from bot.core.failure import Failure
 from bot.core.text import MAX_MEMO_BYTES
-from bot.core.wishes import OutputProblem
+from bot.core.wishes import BackupProblem, OutputProblem
 from bot.errors import InvoiceBotError, Value
 from bot.texts.amounts import about_amount
 from bot.texts.phrases import count, escape, quoted, shown_values, span
@@ -45,6 +45,11 @@ def reason(error: InvoiceBotError) -> Reason:
 def why_failed(failure: Failure) -> str:
     """Why there is no invoice, as it was stored; plain text."""
     return str(_reason(_STORED.get(failure.key, errors.NodeError), failure.values))
+
+
+def what_failed(failure: Failure) -> str:
+    """What happened alone, as plain text: what to do, the reader knows better."""
+    return _reason(_STORED.get(failure.key, errors.NodeError), failure.values).what
 
 
 def refusal(error: InvoiceBotError) -> str:
@@ -144,6 +149,46 @@ _OUTPUTS = {
     ),
 }
 
+
+def _not_written(values: Values) -> Reason:
+    problem = OutputProblem(str(values.get("problem", OutputProblem.NOT_WRITTEN)))
+    return _filled(_NOT_WRITTEN[problem], {"path": "", "reason": "", **values})
+
+
+_NOT_WRITTEN = {
+    OutputProblem.NOT_A_FILE: Reason(
+        "{path} is not a regular file.", "Move it away, or choose another file with --config."
+    ),
+    OutputProblem.FOLDER_MISSING: Reason("There is no folder {path}.", "Create it first."),
+    OutputProblem.FOLDER_READ_ONLY: Reason(
+        "This user can't write in the folder {path}.",
+        "Start setup in a folder of the bot's own, or choose one with --config.",
+    ),
+    OutputProblem.NOT_WRITTEN: Reason("{path} can't be written: {reason}.", "Nothing was changed."),
+}
+
+
+def _backup(values: Values) -> Reason:
+    return _filled(_BACKUPS[BackupProblem(str(values["problem"]))], values)
+
+
+_BACKUPS = {
+    BackupProblem.IS_DATABASE: Reason(
+        "The file {path} is the database, or belongs to it.", "Name another one."
+    ),
+    BackupProblem.EXISTS: Reason(
+        "The file {path} is there already.", "To replace it, use --force."
+    ),
+    BackupProblem.IS_FOLDER: Reason("There is a folder {path}.", "Name a file in it."),
+    BackupProblem.NOT_A_FILE: Reason("What is at {path} is not a file.", "Name another one."),
+    BackupProblem.FOLDER_MISSING: Reason("There is no folder {path}.", "Create it first."),
+    BackupProblem.NOT_WRITTEN: Reason("The backup {path} can't be written: {reason}."),
+    BackupProblem.NOT_WHOLE: Reason(
+        "The backup was not made, because the database is damaged ({reason}).",
+        "Restore an earlier backup.",
+    ),
+}
+
 _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     InvoiceBotError: Reason("Something went wrong."),
     # at the start
@@ -171,6 +216,10 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     errors.DatabaseWithoutTables: Reason(
         "The database {path} has nothing in it: its journal {journal} is missing.",
         "Restore both from a backup, or remove it to start over.",
+    ),
+    errors.DatabaseJournalLeft: Reason(
+        "The database {path} is a backup, and the journal {journal} beside it is another's.",
+        "Remove the journal.",
     ),
     errors.DatabaseIsFolder: Reason(
         "The database {path} is a folder.", "Name a file in database.url."
@@ -225,6 +274,27 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
         "Ask for less, for example /export 2026-10, or use invoice-bot export at a terminal.",
     ),
     errors.OutputRefused: _output,
+    errors.SettingsNotWritten: _not_written,
+    # what was written at a terminal
+    errors.ArgumentRefused: Reason("That is not possible."),
+    errors.ExpiryRefused: Reason(
+        "--expiry {text} is not a time to pay an invoice.",
+        "Write a number with s, m, h or d, such as 1d, up to 365d.",
+    ),
+    errors.NotAnInvoice: Reason(
+        "That is neither a payment hash nor a payment request.",
+        "A hash has 64 hex digits, and a request begins with lnbc.",
+    ),
+    errors.OtherNetwork: Reason("That payment request is on {asked}, and the node is on {here}."),
+    errors.UserUnknown: Reason("This machine has no user {name}.", "Name another one with --user."),
+    errors.PathForUnitRefused: Reason(
+        "A systemd unit can't name the path {path}.",
+        "Move it to one of letters, digits, spaces and dashes.",
+    ),
+    errors.NoDatabase: Reason(
+        "There is no database {path} yet.", "The bot creates it at its first start."
+    ),
+    errors.BackupRefused: _backup,
     # the node
     errors.NodeError: Reason("The Lightning node could not do that."),
     errors.NodePassing: Reason("The Lightning node can't answer right now."),

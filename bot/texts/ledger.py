@@ -20,7 +20,6 @@ from bot.texts.cards import FACE_SIGNS, by_whom, part_of
 from bot.texts.owners import node_status
 from bot.texts.phrases import amount, can_receive, count, escape, moment, name, paid_amount
 
-OWNERS_ONLY = "Only the bot's owner can do that."
 IN_PRIVATE = "Please ask me that in private."
 LIST_OUTDATED = "This list is out of date. Write /invoices for a new one."
 LIST_OF_ANOTHER = "This list is somebody else's. Write /invoices for your own."

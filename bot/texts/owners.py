@@ -13,6 +13,7 @@ from bot.findings import Kind as Found
 from bot.texts.boards import board_notice
 from bot.texts.cards import by_whom, part_of
 from bot.texts.errors import refusal
+from bot.texts.notices import good_news, of_the_node, smaller
 from bot.texts.phrases import amount, can_receive, count, escape, moment, name, remark
 from bot.texts.terminal import cure, finding_line
 
@@ -39,8 +40,8 @@ _SAID: Mapping[Kind, str] = {
 
 def owner_notice(notice: Notice) -> str:
     """What happened that an owner should know, and what to do."""
-    if notice.kind is Kind.SYNCED_AGAIN:
-        return "⚡ The Lightning node is synced to the chain again."
+    if good := good_news(notice):
+        return good
     if notice.kind in (
         Kind.BOARD_REFUSED,
         Kind.BOARD_UNTRUE,
@@ -48,7 +49,7 @@ def owner_notice(notice: Notice) -> str:
         Kind.BOARD_STUCK,
     ):
         return f"⚠️ {board_notice(notice)}"
-    said = _SAID.get(notice.kind) or _said(notice)
+    said = _SAID.get(notice.kind) or of_the_node(notice) or _said(notice)
     return f"⚠️ {said}"
 
 
@@ -60,6 +61,7 @@ def _said(notice: Notice) -> str:
             because = why or "nothing changes"
             said = f"I can't finish {which} ({notice.step}: {because}). See the log for details"
             said += f": it calls that invoice {notice.invoice.log_name}." if notice.invoice else "."
+            said += _same_happened(notice, "other invoice")
         case Kind.CARD_REFUSED:
             others = notice.count - 1
             said = f"Telegram rejected the card of {which}: {why}. "
@@ -73,11 +75,8 @@ def _said(notice: Notice) -> str:
                 "I can't delete it either. It may look payable although it is not. "
                 "Please delete it."
             )
-            if notice.count > 1:
-                said += (
-                    f" In the hour before, the same happened to "
-                    f"{count(notice.count - 1, 'other card')}. See the log for their invoices."
-                )
+            if same := _same_happened(notice, "other card"):
+                said += f"{same} See the log for their invoices."
         case Kind.DATABASE_AWAY:
             said = (
                 f"I can't write my database: {why}. "
@@ -108,6 +107,13 @@ def _said(notice: Notice) -> str:
     return said
 
 
+def _same_happened(notice: Notice, what: str) -> str:
+    """A sentence where the notice speaks of several."""
+    if notice.count <= 1:
+        return ""
+    return f" In the hour before, the same happened to {count(notice.count - 1, what)}."
+
+
 def _which(row: Invoice | None) -> str:
     """The invoice as an owner knows it: how much, who asked for it, and where."""
     if row is None:
@@ -123,11 +129,8 @@ def _inbound_too_little(notice: Notice) -> str:
     can = can_receive(notice.receivable_msat)
     which = _which(notice.invoice)
     said = f"{which[0].upper()}{which[1:]} is for more than the node can receive: it {can} now."
-    if notice.count > 1:
-        others = count(notice.count - 1, "other invoice")
-        said += f" In the hour before, the same happened to {others}."
-    smaller = ", or set a smaller invoices.max_sats" if notice.receivable_msat else ""
-    return f"{said} Please get more inbound liquidity{smaller}."
+    said += _same_happened(notice, "other invoice")
+    return f"{said} Please get more inbound liquidity{smaller(notice)}."
 
 
 def _certificate_expires(notice: Notice) -> str:

@@ -153,7 +153,8 @@ def stranger(user_id: int, chat_id: int) -> str:
 def unclaimed(user_id: int, chat_id: int) -> str:
     """For anyone, while there are no owners: most likely it is the one who has set it up."""
     return (
-        "Nobody owns this bot yet. If it is yours, add your id to <code>owners</code> in "
+        "Nobody owns this bot yet. If it is yours, open the link that it printed when it started: "
+        "it is in the terminal or in the log. Or add your id to <code>owners</code> in "
         "<code>[access]</code> of config.toml, and restart it:\n"
         f"{ids(user_id, chat_id)}"
     )

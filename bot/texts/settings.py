@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from bot.config import DEFAULT_FILE, ENV_PREFIX, EXAMPLE_FILE, MAX_PAYEE, MAX_SATS, MIN_PATIENCE_S
 from bot.config.problems import Found, Kind
+from bot.core.occasions import Topic
 from bot.core.text import spelled
 from bot.errors import ConfigError, Problem
 
@@ -37,7 +38,7 @@ EXPECTED = {
     "access.open": "true or false",
     "limits.invoices_per_user": 'a number and a duration, such as "10/10m"',
     "limits.open_per_chat": "a whole number from 1 to 100000",
-    "notices.payments": "true or false",
+    **{f"notices.{topic}": "true or false" for topic in Topic},
     "database.url": "sqlite:/// and the path of a file",
     "database.keep": 'a duration of at least "1d", such as "90d"',
     "log.level": '"debug", "info", "warning" or "error"',
@@ -81,9 +82,13 @@ _NO_VARIABLES = "variables are not replaced; write the whole path, or ~/ for the
 _LINES: Mapping[str, str] = {
     Kind.NO_SETTINGS: (
         f"No settings found: there is no {DEFAULT_FILE} in {{folder}}, and no {ENV_PREFIX}... in "
-        f"the environment. Copy {EXAMPLE_FILE} to {DEFAULT_FILE} and fill it in."
+        f"the environment. Run invoice-bot setup, or copy {EXAMPLE_FILE} to {DEFAULT_FILE} and "
+        "fill it in."
     ),
-    Kind.CONFIG_MISSING: f"{{key}}: no such file. Copy {EXAMPLE_FILE} to it and fill it in.",
+    Kind.CONFIG_MISSING: (
+        f"{{key}}: no such file. Run invoice-bot setup, or copy {EXAMPLE_FILE} to it and fill it "
+        "in."
+    ),
     Kind.CONFIG_UNREADABLE: "{key}: can't be read: {reason}.",
     Kind.CONFIG_TOO_LARGE: "{key}: larger than 1 MiB, which no settings file is.",
     Kind.CONFIG_NO_END: "{key}: a pipe that nobody writes to, or nobody ends.",

@@ -243,6 +243,7 @@ _BESIDE_LNDCONNECT = {
 #: The same where none is pinned: the setting is empty, so that nothing can be copied there.
 _UNPINNED = {"put_certificate": "set lnd.tls_cert to a copy of LND's tls.cert"}
 
+_OWN = "open the link that the bot prints when it starts, or add your id to access.owners"
 _BAKE = "bake one that fits and {put_macaroon}: {bake}"
 _NEW_CERTIFICATE = "restart LND, which creates a new one, and {put_new_certificate}"
 _LATER_CERTIFICATE = f"once it has expired, {_NEW_CERTIFICATE}"
@@ -347,12 +348,10 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
         "anyone can ask for invoices (access.open)",
         "unless you want that, list people in [access] and set open = false",
     ),
-    Kind.CLOSED_TO_EVERYONE: Reason(
-        "nobody can ask for invoices", "send /id to the bot and add the number to access.owners"
-    ),
+    Kind.CLOSED_TO_EVERYONE: Reason("nobody can ask for invoices", _OWN),
     Kind.NO_OWNERS: Reason(
         "there are no owners, so nobody is notified when something needs fixing",
-        "send /id to the bot and add the number to access.owners",
+        _OWN,
     ),
     # the files
     Kind.SYSTEM_AUTHORITIES: Reason("checked against the system's certificate authorities"),
@@ -415,6 +414,7 @@ _DATABASE: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseDamaged: "{path} is damaged ({reason})",
     errors.DatabaseHalfMissing: "{path} is empty, but its journal {journal} is not",
     errors.DatabaseWithoutTables: "{path} has nothing in it: its journal {journal} is missing",
+    errors.DatabaseJournalLeft: "{path} is a backup, and the journal {journal} is another's",
     errors.DatabaseIsFolder: "{path} is a folder",
     errors.DatabaseNotPermitted: "the bot's user has no permission to read {path}",
     errors.NotADatabase: "{path} is not a database",
@@ -462,6 +462,7 @@ _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseDamaged: "restore it from a backup",
     errors.DatabaseHalfMissing: "restore both from a backup, or remove both to start over",
     errors.DatabaseWithoutTables: "restore both from a backup, or remove it to start over",
+    errors.DatabaseJournalLeft: "remove the journal",
     errors.DatabaseIsFolder: "name a file in database.url",
     errors.DatabaseNotPermitted: "let that user read and write it",
     errors.NotADatabase: (

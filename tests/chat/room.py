@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from telegram.ext import Application
 
 from bot.access import Access
-from bot.actions import Actions, BoardActions, Ledger
+from bot.actions import Actions, BoardActions, Grants, Knocks, Ledger
 from bot.chat.admission import Admission
 from bot.chat.ages import Ages
 from bot.chat.cards import Cards
@@ -22,13 +22,17 @@ from bot.chat.chats import Chats
 from bot.chat.client import make_bot
 from bot.chat.commands.about import About
 from bot.chat.commands.boards import Boards
+from bot.chat.commands.claims import Claims
 from bot.chat.commands.export import Export
+from bot.chat.commands.grants import GrantCommands
 from bot.chat.commands.invoices import Invoices
+from bot.chat.commands.knocks import KnockPresses
 from bot.chat.commands.listing import Listing
 from bot.chat.commands.status import Status
 from bot.chat.faults import Faults
 from bot.chat.intake import Intake
 from bot.chat.invitations import Invitations
+from bot.chat.knocks import KnockChats
 from bot.chat.membership import Membership
 from bot.chat.presses import Presses
 from bot.chat.replies import Replies
@@ -121,10 +125,20 @@ class Room:
         settings = TelegramSettings(token=SecretStr(TOKEN), api_url=self.telegram.url)
         self.telegram_bot = make_bot(settings)
         self.places = Places(self.store, self.clock, self.bell)
-        access = self.access_with()
+        access = self.access = self.access_with()
         self.chats = Chats(self.telegram_bot)
-        self.cards = Cards(self.chats, self.store, owners=access.owners, payee=lambda _: ALIAS)
+        self.cards = Cards(self.chats, self.store, access=access, payee=lambda _: ALIAS)
         self.replies = Replies(self.chats, folder=self.file.parent)
+        self.knocks = Knocks(store=self.store, access=access, clock=self.clock)
+        self.grants = Grants(
+            store=self.store,
+            access=access,
+            places=self.places,
+            knocks=self.knocks,
+            clock=self.clock,
+            bell=self.bell,
+        )
+        self.knock_chats = KnockChats(self.chats, self.knocks, self.places)
         ledger = Ledger(store=self.store, access=access, clock=self.clock)
         actions = Actions(
             store=self.store,
@@ -157,6 +171,7 @@ class Room:
             store=self.store,
             access=access,
             places=self.places,
+            knocks=self.knocks,
             clock=self.clock,
             ages=self.ages,
         )
@@ -165,6 +180,7 @@ class Room:
             store=self.store,
             access=access,
             places=self.places,
+            knocks=self.knocks,
             chats=self.chats,
             clock=self.clock,
         )
@@ -181,6 +197,18 @@ class Room:
         for family in (
             Membership(places=self.places, chats=self.chats),
             self.invitations,
+            Claims(grants=self.grants, admission=admission, replies=self.replies),
+            GrantCommands(
+                grants=self.grants,
+                access=access,
+                admission=admission,
+                places=self.places,
+                replies=self.replies,
+                telegram_bot=self.telegram_bot,
+            ),
+            KnockPresses(
+                grants=self.grants, knocks=self.knocks, access=access, replies=self.replies
+            ),
             Invoices(
                 actions=actions,
                 boards=boards,
@@ -216,10 +244,16 @@ class Room:
                 within_s=0.0,
             ),
             self.export,
-            About(admission=admission, replies=self.replies, telegram_bot=self.telegram_bot),
+            About(
+                access=access,
+                admission=admission,
+                replies=self.replies,
+                telegram_bot=self.telegram_bot,
+            ),
         ):
             family.register(self.application)
         await self.places.load()
+        await self.grants.load()
         await self.application.initialize()
         await self.handled()
 
@@ -248,8 +282,9 @@ class Room:
 
     def cards_for(self, *owners: User) -> Cards:
         """Cards of a bot with these owners."""
-        ids = [owner.id for owner in owners]
-        return Cards(self.chats, self.store, owners=ids, payee=lambda _: ALIAS)
+        ids = frozenset(owner.id for owner in owners)
+        access = Access(AccessSettings(owners=ids), LimitsSettings())
+        return Cards(self.chats, self.store, access=access, payee=lambda _: ALIAS)
 
     def private(self, person: User) -> Chat:
         """A person's chat with the bot."""

@@ -202,7 +202,7 @@ async def split_up(room: Room, by: User, what: str) -> tuple[Board, SimMessage]:
     """A board that this command made, and its message."""
     command = await room.say(room.group, by, what)
     made = await room.do(_by_origin, room.group.id, command.id, room.places.bot_id)
-    boards = Shown(room.chats, owners=[room.owner.id], payee=lambda: ALIAS)
+    boards = Shown(room.chats, access=room.access, payee=lambda: ALIAS)
     sent = await boards.do(Do.SEND_CARD, made)
     made = await room.do(_change, made.id, {"card_id": sent.message_id, "shown": sent.face})
     return made, room.telegram.messages(room.group)[-1]
@@ -529,7 +529,7 @@ async def test_nobody_has_a_board_in_private_or_as_a_stranger(room: Room) -> Non
     await room.told(chat, texts.COLLECT_IN_GROUPS, 2)
     room.telegram.join(room.group, room.stranger)
     await room.say(room.group, room.stranger, "/split 84k/3 pizza")
-    await room.told(room.group, texts.stranger(room.stranger.id, room.group.id))
+    await room.told(room.group, texts.ASKED_OWNER)
 
 
 async def test_a_message_that_no_board_is_behind_carries_no_handle(room: Room) -> None:

@@ -8,8 +8,9 @@ import math
 import pytest
 
 from bot import texts
-from bot.chat.invitations import LEAVES_AFTER_S, Invitations
+from bot.chat.invitations import LEAVES_AFTER_S
 from bot.chat.updates import read
+from bot.core.grants import Granted
 from bot.demo.telegram import Chat
 from bot.store import Tx
 from tests.chat.room import NAME, Room, plain
@@ -50,7 +51,7 @@ async def test_where_a_stranger_adds_the_bot_it_says_so_once_and_leaves_a_day_la
     room: Room, group: Chat
 ) -> None:
     await room.handled()
-    await room.told(group, texts.uninvited(group.id))
+    await room.told(group, texts.UNINVITED_ASKED)
     room.telegram.remove_bot(group)
     room.telegram.readd_bot(group)
     await room.handled()
@@ -65,14 +66,8 @@ async def test_where_a_stranger_adds_the_bot_it_says_so_once_and_leaves_a_day_la
 async def test_it_leaves_no_group_that_somebody_has_let_in(room: Room, group: Chat) -> None:
     await room.handled()
     room.clock.ahead_s += DAY_S
-    inside = Invitations(
-        store=room.store,
-        access=room.access_with(chats={group.id}),
-        places=room.places,
-        chats=room.chats,
-        clock=room.clock,
-    )
-    await inside.leave()
+    room.access.grant(Granted(chats=frozenset({group.id})))
+    await room.invitations.leave()
     assert (left(room), await noted(room)) == ([], [])
 
 
@@ -93,7 +88,7 @@ async def test_other_rights_are_no_invitation(room: Room, group: Chat) -> None:
     room.telegram.promote(group, room.bot_user)
     room.telegram.demote(group, room.bot_user)
     await room.handled()
-    assert await room.said(group) == [plain(texts.uninvited(group.id))]
+    assert await room.said(group) == [plain(texts.UNINVITED_ASKED)]
 
 
 async def test_a_group_that_it_left_by_then_is_forgotten(room: Room, group: Chat) -> None:

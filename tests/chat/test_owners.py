@@ -1,68 +1,80 @@
-"""Notices to the bot's owners."""
+"""The owners' chats: whoever is an owner at the moment, and the one notice that no row has."""
 
 from __future__ import annotations
-
-import asyncio
-from dataclasses import replace
 
 import pytest
 
 from bot import texts
-from bot.chat import owners as owners_module
+from bot.access import Access
+from bot.chat import owners as module
 from bot.chat.chats import Chats
 from bot.chat.owners import OwnerChats
+from bot.config import AccessSettings, LimitsSettings
 from bot.core.notices import Kind, Notice
+from bot.core.occasions import Topic
 from bot.demo.telegram import SimTelegram
 from tests.chat.room import plain
+
+
+def access(*owners: int) -> Access:
+    return Access(AccessSettings(owners=frozenset(owners)), LimitsSettings())
 
 
 def said(telegram: SimTelegram, chat_id: int) -> list[str | None]:
     return [each.text for each in telegram.messages(chat_id) if each.sender and each.sender.is_bot]
 
 
-async def test_each_owner_hears_of_each_notice(
+AWAY = plain(texts.owner_notice(Notice(Kind.DATABASE_AWAY, why="disk <full>")))
+BACK = plain(texts.owner_notice(Notice(Kind.DATABASE_BACK)))
+
+
+async def test_owners_hear_of_a_database_that_is_away_and_that_it_is_back(
     telegram: SimTelegram, chats: Chats, chat: int, other: int
 ) -> None:
-    owners = OwnerChats(chats, [chat, other], of_payments=False)
-    notices = [Notice(Kind.STUCK, row_id, why="a <b>bug</b>") for row_id in (7, 8)]
-    for notice in notices:
-        owners.notify(notice)
+    owners = OwnerChats(chats, access(chat, other), topics=Topic)
+    owners.database_is_back()
+    owners.database_is_away("disk <full>")
+    owners.database_is_back()
     for each in (chat, other):
         await telegram.wait_for(lambda each=each: len(said(telegram, each)) == 2)  # type: ignore[misc]
-        assert said(telegram, each) == [plain(texts.owner_notice(notice)) for notice in notices]
+        assert said(telegram, each) == [AWAY, BACK]
 
 
-async def test_what_lasts_for_a_process_is_said_once(
+async def test_a_database_that_comes_and_goes_is_told_once_an_hour(
+    telegram: SimTelegram, chats: Chats, chat: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(module, "steady", lambda: now)
+    owners = OwnerChats(chats, access(chat), topics=Topic)
+    for _ in range(3):
+        owners.database_is_away("disk <full>")
+        owners.database_is_back()
+    await telegram.wait_for(lambda: said(telegram, chat) == [AWAY, BACK])
+    now += 3600
+    owners.database_is_away("disk <full>")
+    await telegram.wait_for(lambda: said(telegram, chat) == [AWAY, BACK, AWAY])
+
+
+async def test_owners_who_want_to_hear_of_nothing_hear_of_nothing(
     telegram: SimTelegram, chats: Chats, chat: int
 ) -> None:
-    owners = OwnerChats(chats, [chat], of_payments=False)
-    lacks, other_node = Notice(Kind.CANCEL_NOT_PERMITTED), Notice(Kind.OTHER_NODE, count=2)
-    for notice in (lacks, other_node, lacks, other_node):
-        owners.notify(notice)
-    await telegram.wait_for(lambda: len(said(telegram, chat)) == 3)
-    once, again = plain(texts.owner_notice(lacks)), plain(texts.owner_notice(other_node))
-    assert said(telegram, chat) == [once, again, again]
+    owners = OwnerChats(chats, access(chat), topics=())
+    owners.database_is_away("disk <full>")
+    assert list(owners.of_payments) == []
+    assert OwnerChats(chats, access(chat), topics=[Topic.PAYMENTS]).of_payments == [chat]
+    assert said(telegram, chat) == []
 
 
-@pytest.mark.parametrize("kind", [Kind.CARD_REFUSED, Kind.CARD_UNTRUE, Kind.INBOUND_TOO_LITTLE])
-async def test_of_refused_cards_owners_hear_at_once_and_of_the_rest_together(
-    telegram: SimTelegram, chats: Chats, chat: int, monkeypatch: pytest.MonkeyPatch, kind: Kind
+async def test_whoever_is_an_owner_at_the_moment_is_told(
+    telegram: SimTelegram, chats: Chats, chat: int, other: int
 ) -> None:
-    monkeypatch.setattr(owners_module, "COLLECTED_S", 0.3)
-    owners = OwnerChats(chats, [chat], of_payments=False)
-    first, *others = [Notice(kind, row_id, why="no") for row_id in range(1, 42)]
-    for notice in (first, *others):
-        owners.notify(notice)
-    await telegram.wait_for(lambda: len(said(telegram, chat)) == 2)
-    rest = replace(others[-1], count=40)
-    assert said(telegram, chat) == [plain(texts.owner_notice(each)) for each in (first, rest)]
-    owners.notify(first)  # the hour after that notice has just begun
-    await telegram.wait_for(lambda: len(said(telegram, chat)) == 3)
-    once = plain(texts.owner_notice(replace(first, count=1)))
-    assert said(telegram, chat)[2:] == [once]
-    assert once == plain(texts.owner_notice(first))
-    async with asyncio.timeout(10):
-        while owners._collected:  # noqa: ASYNC110 -- nothing tells of an hour that is over
-            await asyncio.sleep(0.05)
-    owners.notify(first)
-    await telegram.wait_for(lambda: len(said(telegram, chat)) == 4)
+    class Live:
+        owners = frozenset({chat})
+
+    live = Live()
+    owners = OwnerChats(chats, live, topics=Topic)  # type: ignore[arg-type]
+    live.owners = frozenset({chat, other})
+    assert set(owners.chat_ids) == {chat, other}
+    assert list(owners.of_payments) == sorted([chat, other])
+    owners.database_is_away("disk <full>")
+    await telegram.wait_for(lambda: said(telegram, other) == [AWAY])

@@ -22,7 +22,7 @@ class Wall:
 
     def __init__(self, room: Room) -> None:
         self.room = room
-        self._shows = Boards(room.chats, owners=frozenset({room.owner.id}), payee=lambda: ALIAS)
+        self._shows = Boards(room.chats, access=room.access, payee=lambda: ALIAS)
 
     def board(self, *seats: Any, **changes: Any) -> Board:
         """One of this group's."""

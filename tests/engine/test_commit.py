@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bot.core import work
 from bot.core.board import BoardState
 from bot.core.invoice import Columns, Face, State
+from bot.core.notices import Kind, Notice
 from bot.core.work import Do, Lane, due_now, touched
 from bot.engine import commit
 from bot.store import Store
@@ -148,3 +151,22 @@ async def test_a_part_whose_board_is_gone_is_written(store: Store) -> None:
     over: Columns = {"state": State.EXPIRED}
     there, written = await store.do(commit.record, mine, Do.CANCEL, over, NOW)
     assert (written, there.state) == (True, State.EXPIRED)
+
+
+async def test_what_a_step_has_the_owners_know_is_written_with_its_outcome(store: Store) -> None:
+    mine = await row(store, 1, state=State.OPEN)
+    notice = Notice(Kind.STUCK, why="KeyError", step=Do.SEND_CARD, invoice=mine)
+    for _ in range(2):  # a step that is repeated after a kill says the same
+        await store.do(commit.record, mine, Do.SEND_CARD, {"faults": 10}, NOW, [notice])
+    (concern,) = (await store.do(lambda tx: tx.occasions.to_tell())).occasions
+    assert (concern.kind, concern.why, concern.step) == (Kind.STUCK, "KeyError", Do.SEND_CARD)
+    assert concern.invoice_id == mine.id
+    with pytest.raises(LookupError):
+        await store.do(
+            commit.record, replace(mine, id=99), Do.SEND_CARD, {"faults": 10}, NOW, [_of(99)]
+        )
+    assert len((await store.do(lambda tx: tx.occasions.to_tell())).occasions) == 1
+
+
+def _of(number: int) -> Notice:
+    return Notice(Kind.BOARD_STUCK, number)

@@ -12,17 +12,18 @@ import pytest
 from pydantic import SecretStr
 
 from bot.config import DAY_S
-from bot.core.notices import Kind, Notice
-from bot.demo.node import SimNode, certificate
-from bot.errors import NodeNotAsked, NodeUnreachable
+from bot.core.notices import Kind
+from bot.core.occasions import Occasion
+from bot.demo.node import SimNode, certificate, open_channels
+from bot.errors import MacaroonRefused, NodeNotAsked, NodeUnreachable
 from bot.lnrpc import lightning_pb2 as pb
 from bot.node import health as module
+from bot.node import liquidity
+from bot.node.client import Node
 from bot.node.macaroon import valid_until
 from bot.store import Store
 from tests.node.simulated import LIMIT_S, PERMISSIONS, Clock, connected, settings
-from tests.node.watched import Watched
-
-NOT_SYNCED, SYNCED_AGAIN = Notice(Kind.NOT_SYNCED), Notice(Kind.SYNCED_AGAIN)
+from tests.node.watched import MAX_MSAT, Watched
 
 
 @pytest.fixture(autouse=True)
@@ -32,12 +33,18 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "UNSYNCED_FOR_S", 0.05)
 
 
-async def told(watched: Watched, count: int) -> list[Notice]:
-    """Wait for so many notices."""
-    async with asyncio.timeout(LIMIT_S):
-        while len(watched.owners.notices) < count:  # noqa: ASYNC110 -- nobody is told of it
-            await asyncio.sleep(0.01)
-    return watched.owners.notices
+async def lasts(watched: Watched, kind: Kind) -> Occasion:
+    """Wait for a concern, the only one, which lasts."""
+    found = await watched.concerned(lambda found: found and not found[-1].ended_at)
+    (concern,) = found
+    assert concern.kind is kind
+    return concern
+
+
+async def is_over(watched: Watched, kind: Kind) -> None:
+    """Wait until it is over."""
+    found = await watched.concerned(lambda found: found[-1].ended_at)
+    assert found[-1].kind is kind
 
 
 async def looks(sim: SimNode, count: int = 5) -> None:
@@ -55,15 +62,18 @@ async def test_an_unsynced_chain_is_told_once_and_so_is_its_end(
     async with watched.running():
         await watched.identified()
         await looks(sim)
-        assert watched.owners.notices == []
+        assert await watched.concerns() == []
         sim.synced_to_chain = False
-        assert await told(watched, 1) == [NOT_SYNCED]
+        first = await lasts(watched, Kind.NOT_SYNCED)
+        assert first.subject == sim.identity_pubkey
         await looks(sim, 10)
+        assert await watched.concerns() == [first]
         sim.synced_to_chain = True
-        assert await told(watched, 2) == [NOT_SYNCED, SYNCED_AGAIN]
+        await is_over(watched, Kind.NOT_SYNCED)
         await looks(sim)
         sim.synced_to_chain = False
-        assert await told(watched, 3) == [NOT_SYNCED, SYNCED_AGAIN, NOT_SYNCED]
+        again = await lasts(watched, Kind.NOT_SYNCED)
+        assert again.id == first.id, "nobody has read of its end"
 
 
 async def test_a_chain_that_falls_behind_for_a_moment_is_not_told(
@@ -78,7 +88,7 @@ async def test_a_chain_that_falls_behind_for_a_moment_is_not_told(
         await looks(sim)
         monkeypatch.setattr(module, "UNSYNCED_FOR_S", 0.0)
         await looks(sim)
-        assert watched.owners.notices == []
+        assert await watched.concerns() == []
 
 
 async def test_an_outage_begins_the_count_again(
@@ -116,9 +126,9 @@ async def test_a_look_without_an_answer_says_nothing_and_ends_nothing(
         await watched.identified()
         ANSWERS[case](sim)
         await looks(sim, 8)
-        assert watched.owners.notices == []
+        assert await watched.concerns() == []
         sim.synced_to_chain = False
-        assert await told(watched, 1) == [NOT_SYNCED]
+        await lasts(watched, Kind.NOT_SYNCED)
 
 
 async def test_a_node_that_is_gone_ends_nothing_and_is_looked_at_again(
@@ -127,88 +137,78 @@ async def test_a_node_that_is_gone_ends_nothing_and_is_looked_at_again(
     async with watched.running():
         await watched.identified()
         await sim.kill()
-        await asyncio.wait_for(_shut(watched), LIMIT_S)
+        await asyncio.wait_for(watched.gate.closed(), LIMIT_S)
         await sim.start()
         sim.synced_to_chain = False
-        assert await told(watched, 1) == [NOT_SYNCED]
-
-
-async def _shut(watched: Watched) -> None:
-    await watched.gate._shut.wait()
+        await lasts(watched, Kind.NOT_SYNCED)
 
 
 async def test_that_another_node_is_synced_is_no_news(sim: SimNode, watched: Watched) -> None:
     async with watched.running():
         await watched.identified()
         sim.synced_to_chain = False
-        await told(watched, 1)
+        await lasts(watched, Kind.NOT_SYNCED)
         await sim.stop()
         sim.become_other_node()
         sim.synced_to_chain = True
         await sim.start()
-        await looks(sim)
-        assert watched.owners.notices == [NOT_SYNCED]
+        await watched.concerned(lambda found: found == [])
 
 
 # the certificate
 
 
-def expires(watched: Watched) -> list[Notice]:
-    return [each for each in watched.owners.notices if each.kind is Kind.CERTIFICATE_EXPIRES]
+async def expires(watched: Watched, count: int) -> list[Occasion]:
+    """So many concerns, all of the certificate."""
+    found = await watched.concerned(lambda found: len(found) == count)
+    assert {each.kind for each in found} <= {Kind.CERTIFICATE_EXPIRES}
+    return found
 
 
-@pytest.mark.parametrize(("days", "is_told"), [(15, False), (13, True), (0, True), (-1, True)])
+@pytest.mark.parametrize(("days", "count"), [(15, 0), (13, 1), (0, 1), (-1, 1)])
 async def test_owners_hear_of_a_certificate_that_expires_within_two_weeks(
-    sim: SimNode, watched: Watched, clock: Clock, days: float, is_told: bool
+    sim: SimNode, watched: Watched, clock: Clock, days: float, count: int
 ) -> None:
     clock.ahead_s = certificate.VALID_S - days * DAY_S - 60
     async with watched.running():
         await watched.identified()
         await looks(sim)
-        found = expires(watched)
-        assert len(found) == is_told
-    for notice in found:
-        assert notice.setting == "lnd.tls_cert"
-        assert notice.left_s == pytest.approx(days * DAY_S + 60, abs=30)
-        assert notice.expires_at - notice.left_s == pytest.approx(clock(), abs=30)
+        found = await expires(watched, count)
+    for concern in found:
+        assert concern.setting == "lnd.tls_cert"
+        assert concern.expires_at - clock() == pytest.approx(days * DAY_S + 60, abs=30)
 
 
-async def test_they_hear_of_it_once_a_day(
-    sim: SimNode, watched: Watched, clock: Clock, monkeypatch: pytest.MonkeyPatch
+async def test_they_hear_of_it_once_and_again_on_its_last_day(
+    sim: SimNode, watched: Watched, clock: Clock
 ) -> None:
-    now = 1000.0
-    monkeypatch.setattr(module, "steady", lambda: now)
     clock.ahead_s = certificate.VALID_S - 10 * DAY_S
     async with watched.running():
         await watched.identified()
         await looks(sim)
-        assert len(expires(watched)) == 1
-        now += DAY_S - 1
+        await expires(watched, 1)
+        clock.ahead_s += 8 * DAY_S
         await looks(sim)
-        assert len(expires(watched)) == 1
-        now += 2
+        await expires(watched, 1)
+        clock.ahead_s += 1.5 * DAY_S
+        await expires(watched, 2)
+        clock.ahead_s += DAY_S
         await looks(sim)
-        assert len(expires(watched)) == 2
+        await expires(watched, 2)
 
 
-async def test_once_it_is_renewed_they_hear_no_more_of_it(
-    sim: SimNode, watched: Watched, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "TOLD_EVERY_S", 0.0)
+async def test_once_it_is_renewed_they_hear_no_more_of_it(sim: SimNode, watched: Watched) -> None:
     sim.renew_certificate(valid_s=10 * DAY_S)
     await sim.stop()
     await sim.start()
     async with watched.running():
         await watched.identified()
-        await looks(sim)
-        assert expires(watched)
+        await expires(watched, 1)
         sim.renew_certificate()
         await sim.stop()
         await sim.start()
         await looks(sim)
-        told_of = len(expires(watched))
-        await looks(sim)
-        assert len(expires(watched)) == told_of
+        await expires(watched, 0)
 
 
 async def test_one_in_lndconnect_is_looked_at_too(sim: SimNode, store: Store, clock: Clock) -> None:
@@ -227,7 +227,7 @@ async def test_one_in_lndconnect_is_looked_at_too(sim: SimNode, store: Store, cl
         async with watched.running():
             await watched.identified()
             await looks(sim)
-            assert [each.setting for each in expires(watched)] == ["lnd.lndconnect"]
+            assert [each.setting for each in await expires(watched, 1)] == ["lnd.lndconnect"]
 
 
 async def probed(watched: Watched) -> None:
@@ -250,7 +250,7 @@ async def test_a_file_that_is_neither_ends_nothing(
         file.write_bytes(good)
         await watched.identified()
         await looks(sim)
-    assert watched.owners.notices == []
+    assert await watched.concerns() == []
 
 
 async def test_without_a_pinned_certificate_nobody_is_told(
@@ -261,7 +261,7 @@ async def test_without_a_pinned_certificate_nobody_is_told(
         watched = Watched(node, store, clock)
         async with watched.running():
             await probed(watched)
-    assert watched.owners.notices == []
+    assert await watched.concerns() == []
 
 
 # the macaroon
@@ -278,10 +278,10 @@ async def test_owners_hear_of_a_macaroon_that_expires_within_two_weeks(
         watched = Watched(node, store, clock)
         async with watched.running():
             await (probed(watched) if days < 0 else looks(sim))
-        found = watched.owners.notices
+            found = await watched.concerned(lambda found: len(found) == count)
     assert [each.kind for each in found] == [Kind.MACAROON_EXPIRES] * count
-    for notice in found:
-        assert notice.expires_at == pytest.approx(at, abs=1)
+    for concern in found:
+        assert concern.expires_at == pytest.approx(at, abs=1)
 
 
 @pytest.mark.parametrize(
@@ -297,3 +297,127 @@ def test_a_macaroon_is_valid_until_the_first_of_its_conditions_on_time(
     caveats: list[str], at: float | None
 ) -> None:
     assert valid_until(caveats) == at
+
+
+# away
+
+
+@pytest.fixture
+def at_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is looked at all the time."""
+    monkeypatch.setattr(module, "GATE_EVERY_S", 0.01)
+
+
+async def gate_looks(watched: Watched, count: int = 5) -> None:
+    """Until the gate, which stays shut, was looked at so many times."""
+    for _ in range(count):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(2 * module.GATE_EVERY_S):
+                await watched.gate.opened()
+
+
+@pytest.mark.usefixtures("at_the_gate")
+async def test_a_node_that_is_away_for_five_minutes_is_a_concern_until_it_is_back(
+    sim: SimNode, watched: Watched, clock: Clock
+) -> None:
+    async with watched.running():
+        await watched.identified()
+        await sim.kill()
+        await asyncio.wait_for(watched.gate.closed(), LIMIT_S)
+        began_at = clock()
+        clock.ahead_s += module.AWAY_FOR_S - 60
+        await gate_looks(watched)
+        assert await watched.concerns() == []
+        clock.ahead_s += 120
+        concern = await lasts(watched, Kind.NODE_AWAY)
+        assert concern.began_at == pytest.approx(began_at, abs=30)
+        assert concern.why == NodeUnreachable.key
+        await sim.start()
+        await looks(sim)
+        assert await watched.concerns() == [concern], "it may go again in a moment"
+        back_at = clock()
+        clock.ahead_s += module.SETTLED_S
+        found = await watched.concerned(lambda found: found[-1].ended_at)
+        assert found[-1].ended_at == pytest.approx(back_at, abs=30)
+
+
+@pytest.mark.usefixtures("at_the_gate")
+async def test_a_node_that_is_away_in_two_processes_is_one_concern(
+    sim: SimNode, store: Store, node: Node, clock: Clock
+) -> None:
+    await sim.stop()
+    seen = []
+    for _ in range(2):
+        watched = Watched(node, store, clock)
+        async with watched.running():
+            await gate_looks(watched)
+            clock.ahead_s += module.AWAY_FOR_S + 1
+            await gate_looks(watched)
+            concern = await lasts(watched, Kind.NODE_AWAY)
+            seen.append((concern.id, concern.began_at))
+    assert len(set(seen)) == 1
+    await sim.start()
+    watched = Watched(node, store, clock)
+    async with watched.running():
+        await looks(sim)
+        clock.ahead_s += module.SETTLED_S
+        await is_over(watched, Kind.NODE_AWAY)
+
+
+@pytest.mark.usefixtures("at_the_gate")
+async def test_a_macaroon_that_the_node_rejects_is_told_sooner_and_as_that(
+    sim: SimNode, watched: Watched, clock: Clock
+) -> None:
+    async with watched.running():
+        await watched.identified()
+        text = "verification failed: signature mismatch after caveat verification"
+        sim.fail("LookupInvoice", text=text, times=1000)
+        watched.gate.shut(NodeUnreachable())
+        async with asyncio.timeout(LIMIT_S):
+            while not isinstance(watched.gate.reason, MacaroonRefused):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await gate_looks(watched)
+        clock.ahead_s += module.REFUSED_FOR_S + 1
+        await lasts(watched, Kind.MACAROON_REFUSED)
+        sim.clear_faults()
+        await is_over(watched, Kind.MACAROON_REFUSED)
+
+
+# what can be received
+
+
+async def test_less_than_the_largest_invoice_for_minutes_is_a_concern_until_it_is_enough(
+    sim: SimNode, watched: Watched, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(liquidity, "LISTED_EVERY_S", 0.01)
+    enough = open_channels(2, capacity_sat=1_000_000)
+    sim.ledger.channels = enough
+    async with watched.running():
+        await watched.identified()
+        await looks(sim)
+        assert await watched.concerns() == []
+        sim.ledger.channels = open_channels(1, capacity_sat=1_000_000)
+        listed = sim.calls["ListChannels"]
+        await sim.until(lambda: sim.calls["ListChannels"] > listed + 2)
+        await looks(sim)
+        assert await watched.concerns() == []
+        clock.ahead_s += module.INBOUND_LOW_FOR_S
+        concern = await lasts(watched, Kind.INBOUND_LOW)
+        assert (concern.receivable_msat, concern.limit_msat) == (790_000_000, MAX_MSAT)
+        sim.ledger.channels = enough
+        await is_over(watched, Kind.INBOUND_LOW)
+
+
+async def test_channels_that_nobody_can_list_are_no_concern(
+    sim: SimNode, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "INBOUND_LOW_FOR_S", 0.0)
+    methods = ("AddInvoice", "LookupInvoice", "SubscribeInvoices", "GetInfo")
+    sim.bake([f"uri:/lnrpc.Lightning/{name}" for name in methods], save_to="bot.macaroon")
+    sim.ledger.channels = []
+    async with connected(sim, macaroon=sim.folder / "bot.macaroon") as node:
+        watched = Watched(node, store, clock)
+        async with watched.running():
+            await watched.identified()
+            await looks(sim)
+            assert await watched.concerns() == []

@@ -11,7 +11,7 @@ import pytest
 from bot.core.answers import NodeStatus
 from bot.core.cursor import Cursor
 from bot.core.invoice import State
-from bot.core.notices import Kind, Notice
+from bot.core.notices import Kind
 from bot.core.work import Do, Lane
 from bot.demo.node import SimNode
 from bot.errors import NodeLocked, NodeNotAsked, NodeOdd, NodeUnreachable
@@ -150,7 +150,8 @@ async def test_rows_of_another_node_are_set_aside_and_the_owners_hear_of_it_once
         watched.gate.shut(NodeUnreachable())
         await watched.identified()
     assert (watched.gate.openings, sim.calls["GetInfo"]) == (2, 2)
-    assert watched.owners.notices == [Notice(Kind.OTHER_NODE, count=1)]
+    (concern,) = await watched.concerns()
+    assert (concern.kind, concern.count) == (Kind.OTHER_NODE, 1)
     assert (await row_now(store, others)).state is State.OPEN
 
 
@@ -184,7 +185,7 @@ async def test_with_a_macaroon_that_cannot_ask_who_it_is_no_row_is_set_aside(
             await watched.identified()
             assert (await row_now(store, others)).lane is not Lane.OTHER_NODE
             assert not watched.identity.is_others(others)
-    assert watched.owners.notices == []
+        assert await watched.concerns() == []
 
 
 async def test_a_node_that_was_restored_is_heard_though_no_payment_of_before_was_ours(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Unpack
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from bot.clock import Clock as OurClock
 from bot.core.cursor import Cursor
 from bot.core.invoice import Columns, Invoice, State
-from bot.core.notices import Notice
+from bot.core.occasions import Occasion
 from bot.core.work import Lane
 from bot.demo.node import SimInvoice, SimNode
 from bot.node.client import Node
@@ -20,22 +20,15 @@ from bot.node.gate import Gate
 from bot.node.identity import Identity
 from bot.node.invoices import NodeInvoices
 from bot.node.watch import Watch
+from bot.occasions import Occasions
 from bot.store import Bell, Store, Tx
 from tests.node.simulated import LIMIT_S, Clock
 from tests.rows import NOW
 
 CHAT = -5
 OTHER_NODE = "03" + "b" * 64
-
-
-class Owners:
-    """Keeps what the owners are told."""
-
-    def __init__(self) -> None:
-        self.notices: list[Notice] = []
-
-    def notify(self, notice: Notice) -> None:
-        self.notices.append(notice)
+#: The most that can be asked for.
+MAX_MSAT = 1_000_000_000
 
 
 class Watched:
@@ -47,7 +40,7 @@ class Watched:
         self.gate = Gate(node)
         self.identity = Identity()
         self.bell = Bell()
-        self.owners = Owners()
+        self.occasions = Occasions(store, ours)
         self._heard: list[tuple[int, int, Lane]] = []
         self.watch = Watch(
             node=node,
@@ -56,20 +49,34 @@ class Watched:
             invoices=NodeInvoices(node, self.gate, self.identity, ours),
             store=store,
             bell=self.bell,
-            owners=self.owners,
+            occasions=self.occasions,
+            max_msat=MAX_MSAT,
             clock=ours,
         )
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """While it watches."""
-        task = asyncio.create_task(self.watch.run())
+        await self.occasions.load()
+        tasks = [asyncio.create_task(each.run()) for each in (self.watch, self.occasions)]
         try:
             yield
         finally:
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
+            for task in tasks:
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+
+    async def concerns(self) -> list[Occasion]:
+        """What the owners should know, the oldest first; nobody tells them here."""
+        return await self.store.do(_concerns)
+
+    async def concerned(self, so: Callable[[list[Occasion]], object]) -> list[Occasion]:
+        """The same, once it is so."""
+        async with asyncio.timeout(LIMIT_S):
+            while not so(found := await self.concerns()):  # noqa: ASYNC110 -- nobody is told
+                await asyncio.sleep(0.01)
+        return found
 
     async def rung(self) -> tuple[int, int, Lane]:
         """The next row that the bell is rung for."""
@@ -93,6 +100,10 @@ class Watched:
 
 
 # rows
+
+
+def _concerns(tx: Tx) -> list[Occasion]:
+    return tx.occasions.to_tell().occasions
 
 
 def _add(tx: Tx, columns: Columns) -> Invoice:

@@ -141,6 +141,12 @@ async def test_there_is_one_rule_for_the_origin_and_an_index_for_each_query(
         ("boards_asker", "asker_id", "asked_at"),
         ("seats_token", "token"),
     }
+    of_occasions = made["occasions's indexes"]
+    assert {(name, *columns) for name, columns, *_ in of_occasions if name} == {
+        ("occasions_subject", "kind", "subject"),
+        ("occasions_told", "kind", "told_at"),
+        ("occasions_to_tell", "id"),
+    }
     assert made["conditions"] == {
         ("invoices_payment_request_id", " payment_request_id IS NOT NULL"),
         ("invoices_duplicates", " duplicates <> ''"),
@@ -150,6 +156,7 @@ async def test_there_is_one_rule_for_the_origin_and_an_index_for_each_query(
             " board_id > 0 AND (NOT replaced OR state IN ('asking', 'pending', 'open', 'settled'))",
         ),
         ("seats_token", " token <> ''"),
+        ("occasions_to_tell", " stage <> 'closed'"),
     }
 
 

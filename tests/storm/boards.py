@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
@@ -87,7 +87,7 @@ class BoardTruths:
                 self._broken(PAYABLE, wrong, bill)
             self._one_at_a_time(bill, seats)
             if board is None:
-                self._unasked(bill)
+                self._unasked(bill, boards)
                 continue
             board = self._as_the_node_has_it(board)
             self._sum(bill, board)
@@ -108,11 +108,11 @@ class BoardTruths:
 
     # asked for
 
-    def _unasked(self, bill: Bill) -> None:
+    def _unasked(self, bill: Bill, boards: Mapping[str, Board]) -> None:
         """A bill that no board came of."""
         if bill.is_unheard:
             self._explained["bills that a former bot never confirmed"] += 1
-        elif not self._may_be_refused(bill):
+        elif not self._may_be_refused(bill, boards):
             self._broken(0, "no board", bill)
         elif bill.shown:
             self._explained["bills above a limit"] += 1
@@ -123,9 +123,9 @@ class BoardTruths:
         if bill.parts:
             self._broken(0, "invoices without a board", bill)
 
-    def _may_be_refused(self, bill: Bill) -> bool:
+    def _may_be_refused(self, bill: Bill, boards: Mapping[str, Board]) -> bool:
         now = self._outside.now
-        before = [each for each in self._outside.bills[: bill.number] if each.of_role("board")]
+        before = [each for each in self._outside.bills[: bill.number] if each.memo in boards]
         theirs = sum(each.asker is bill.asker for each in before)
         here = sum(now(each.chat) is now(bill.chat) for each in before)
         return not bill.is_owners and (theirs >= BILLS_A_PERSON or here >= BILLS_A_CHAT)
@@ -236,7 +236,8 @@ class BoardTruths:
                 if each in afresh:
                     continue
                 before = [e for e in notices if e.sent.called_at < each.sent.called_at]
-                if not any(self._book.unsure(e.sent) for e in before):
+                is_second = read[self._sats(each)] > paid[self._sats(each)]
+                if is_second and not any(self._book.unsure(e.sent) for e in before):
                     self._broken(3, f"told again by {_where(each)} without a reason", bill)
                 self._explained["notices of parts that came twice"] += 1
             if reader is not self._outside.owner:

@@ -144,7 +144,7 @@ class Lives:
         """The database's file, or the journal beside it, is moved away and put back."""
         for trouble in self._plan.files:
             await asyncio.sleep(trouble.after_s)
-            self._book.owners_hear.add(Kind.DATABASE_AWAY)
+            self._book.owners_hear |= {Kind.DATABASE_AWAY, Kind.DATABASE_BACK}
             with self._named(f"database: {trouble.what}"):
                 ending = "-wal" if trouble.what.startswith("journal") else ""
                 if trouble.what.endswith("and a kill"):

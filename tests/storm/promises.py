@@ -10,7 +10,7 @@ from bot import texts
 from bot.demo.node import CANCELED, OPEN, SETTLED, SimInvoice
 from bot.demo.node.bolt import decode
 from bot.demo.telegram import Message, User
-from tests.faces import kind_of, may_be_duplicate
+from tests.faces import kinds_of, may_be_duplicate
 from tests.storm.boards import BoardTruths, know_parts
 from tests.storm.book import Bill, Book, Command, Part, Shown
 from tests.storm.breaks import Break
@@ -381,13 +381,12 @@ class Truths:
                 "payment request",
             ):
                 self._broken(5, f"{_where(shown)} is of no command")
-        texts = [
+        said = [
             shown.message.text or ""
             for shown in self._outside.shown.values()
             if shown.message.chat.person is self._outside.owner
         ]
-        for text in texts:
-            kind = kind_of(text)
+        for kind, text in ((kind, each) for each in said for kind in kinds_of(each)):
             if kind in self._book.owners_hear:
                 self.explained[f"owners told: {kind}"] += 1
             elif kind is not None:

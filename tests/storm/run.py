@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.storm.book import Book
+from tests.storm.book import Book, Command
 from tests.storm.breaks import ENDED, PROMISES, Break
 from tests.storm.lives import Lives
 from tests.storm.odd import Odd
@@ -23,6 +23,8 @@ from tests.storm.troubles import Troubles
 
 #: Seconds after the last trouble within which all promises have to hold.
 SETTLE_S = 60.0
+#: So many commands' lives are told for each promise that does not hold.
+LIVES = 3
 #: Seconds for which they have to go on holding.
 STEADY_S = 2.0
 
@@ -127,9 +129,14 @@ def _report(book: Book, truths: Truths, breaks: list[Break], settled_s: float, l
     life: list[str] = []
     if breaks:
         life = [f"{PROMISES[b.promise]}: {_name(b)}{b.what}" for b in breaks[:20]]
-        firsts = {b.promise: b.command for b in reversed(breaks) if b.command is not None}
-        for first in dict.fromkeys(firsts.values()):
-            life += ["", f"The life of {first.name}:", *book.life(first, log_lines(log))]
+        kinds = Counter[int]()
+        told: dict[Command, None] = {}
+        for each in breaks:
+            if each.command is not None and kinds[each.promise] < LIVES:
+                kinds[each.promise] += 1
+                told[each.command] = None
+        for command in told:
+            life += ["", f"The life of {command.name}:", *book.life(command, log_lines(log))]
     return Report(lines, breaks, life)
 
 

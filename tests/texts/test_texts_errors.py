@@ -10,7 +10,7 @@ import pytest
 from bot import errors, texts
 from bot.core.amounts import Problem
 from bot.core.failure import Failure, packed, unpacked
-from bot.core.wishes import OutputProblem
+from bot.core.wishes import BackupProblem, OutputProblem
 from bot.errors import InvoiceBotError
 
 #: Whatever a sentence may need.
@@ -26,6 +26,10 @@ VALUES: dict[str, Any] = {
     "count": 10,
     "per_s": 600.0,
     "payment_request": "lnbc1example",
+    "text": "soon",
+    "asked": "testnet",
+    "here": "mainnet",
+    "name": "nobody-here",
     "shown": "the 5th",
     "since": "2026-10",
     "until": "2026-09",
@@ -37,12 +41,13 @@ def leaves(kind: type[InvoiceBotError]) -> Iterator[type[InvoiceBotError]]:
         yield from leaves(below) if below.__subclasses__() else (below,)
 
 
-#: Read by nobody but the log; lines as they are; and two that have a sentence for each problem.
+#: Read by nobody but the log; lines as they are; and three that have a sentence for each problem.
 SPECIAL = (
     errors.ChatError,
     errors.ConfigError,
     errors.AmountRefused,
     errors.OutputRefused,
+    errors.BackupRefused,
     errors.HashExists,  # which the node's client takes for an answer
 )
 LEAVES = [kind for kind in leaves(InvoiceBotError) if not issubclass(kind, SPECIAL)]
@@ -209,6 +214,12 @@ def test_the_two_parts_of_a_reason_are_what_happened_and_what_to_do() -> None:
 @pytest.mark.parametrize("problem", OutputProblem)
 def test_every_problem_of_the_output_has_a_sentence_of_its_own(problem: OutputProblem) -> None:
     said = {each: texts.why(errors.OutputRefused(problem=each, **VALUES)) for each in OutputProblem}
+    assert sum(sentence == said[problem] for sentence in said.values()) == 1
+
+
+@pytest.mark.parametrize("problem", BackupProblem)
+def test_every_problem_of_a_backup_has_a_sentence_of_its_own(problem: BackupProblem) -> None:
+    said = {each: texts.why(errors.BackupRefused(problem=each, **VALUES)) for each in BackupProblem}
     assert sum(sentence == said[problem] for sentence in said.values()) == 1
 
 

@@ -14,7 +14,10 @@ from bot import texts
 from bot.core.amounts import Problem
 from bot.core.answers import NodeInfo, NodeInvoice, NodeState, NodeStatus
 from bot.core.board import Board, BoardKind, BoardState
+from bot.core.grants import Allowing, Denying, Role
+from bot.core.guests import Guest, Guests
 from bot.core.invoice import Audience, Face, Invoice, PartKind, State
+from bot.core.knocks import Knock, KnockState
 from bot.core.ledger import Page, Show
 from bot.core.lookalikes import is_sign
 from bot.core.text import MAX_MEMO_BYTES, MAX_TEXT
@@ -105,6 +108,36 @@ def of_part(kind: PartKind, memo: str, name: str) -> Invoice:
     return part(State.SETTLED, part_kind=kind, memo=memo, **names)
 
 
+def knock(name: str, state: KnockState) -> Knock:
+    """Somebody who asks to be let in; every name is this one, as an older version may keep it."""
+    return Knock(
+        id=1,
+        handle="handle",
+        person_id=7,
+        name=name,
+        username="a_name",
+        chat_id=-5,
+        chat_title=name,
+        thread_id=None,
+        reply_to=None,
+        asked_at=0.0,
+        told=True,
+        state=state,
+        answered_by=name,
+    )
+
+
+def guests(name: str) -> Guests:
+    """Everybody who is let in; every name is this one."""
+    made = [
+        Guest(number, role, name, "a_name", is_listed=is_listed)
+        for role, number in ((Role.OWNER, 7), (Role.USER, 8), (Role.CHAT, -5))
+        for is_listed in (True, False)
+    ]
+    asked = knock(name, KnockState.OPEN)
+    return Guests(tuple(made), (asked, replace(asked, person_id=-5)), is_open=True)
+
+
 Make = Callable[[str, str], str]
 
 #: Every text that shows a name or a memo.
@@ -173,6 +206,20 @@ SHOWS: dict[str, Make] = {
         invoice(State.FAILED, cancel_wanted=True, cancelled_by=name)
     ),
     "node": lambda _, name: texts.node_status(node(name)),
+    **{
+        f"knock, {state}": lambda _, name, state=state: texts.knock(knock(name, state))  # type: ignore[misc]
+        for state in KnockState
+    },
+    "knock of a group": lambda _, name: texts.knock(
+        replace(knock(name, KnockState.REFUSED), person_id=-5)
+    ),
+    "allowing": lambda _, name: "\n".join(
+        texts.allowing(came, 7, name, role) for came in Allowing for role in Role
+    ),
+    "denying": lambda _, name: "\n".join(
+        texts.denying(came, number, name, "access.users") for came in Denying for number in (7, -7)
+    ),
+    "who": lambda _, name: texts.who(guests(name))[0],
 }
 #: The same at a terminal and in a press's window: plain text.
 PLAIN: dict[str, Make] = {
@@ -182,6 +229,7 @@ PLAIN: dict[str, Make] = {
     "renewal above a share": lambda _, name: texts.asked_to_renew(
         Renewing.REFUSED, ShareLimitReached(count=2, who=name)
     ),
+    "allow button": lambda _, name: texts.allow_button(knock(name, KnockState.OPEN)),
     "new invoice": lambda memo, _: texts.new_invoice(printed(memo), "code"),
     "login": lambda _, name: texts.finding_line(
         Finding(

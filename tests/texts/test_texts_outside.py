@@ -23,14 +23,17 @@ from bot.config.problems import Kind as Wrong
 from bot.core.amounts import Problem
 from bot.core.answers import NodeInfo, NodeStatus
 from bot.core.board import Board, BoardKind, BoardState, Seat
+from bot.core.ends import End
 from bot.core.failure import Failure
+from bot.core.grants import Allowing, Denying, Role
 from bot.core.invoice import Audience, Face, Invoice, PartKind, State
+from bot.core.knocks import KnockState
 from bot.core.ledger import Page, Show
 from bot.core.lookalikes import is_sign
 from bot.core.notices import Kind as Occasion
 from bot.core.notices import Notice
 from bot.core.text import MAX_TEXT
-from bot.core.wishes import Cancelling, Change, OutputProblem, Renewing
+from bot.core.wishes import BackupProblem, Cancelling, Change, OutputProblem, Renewing
 from bot.core.work import Do
 from bot.findings import About, Finding, Mark
 from bot.findings import Kind as Found
@@ -40,7 +43,7 @@ from bot.texts import terminal
 from tests.bills import board
 from tests.core.test_lookalikes import SIGNS
 from tests.texts.reading import FACES, OVERVIEW, invoice, parsed
-from tests.texts.test_texts_forgery import printed
+from tests.texts.test_texts_forgery import guests, knock, printed
 
 NAME = "Zebedee"
 Make = Callable[[str], str]
@@ -104,6 +107,8 @@ def error(kind: type[errors.InvoiceBotError], outside: str) -> Any:
         return kind(Problem.NOT_A_NUMBER, example="2100", shown=outside)
     if issubclass(kind, errors.OutputRefused):
         return kind(problem=OutputProblem.NOT_WRITTEN, reason=outside, path=outside)
+    if issubclass(kind, errors.BackupRefused):
+        return kind(problem=BackupProblem.NOT_WRITTEN, reason=outside, path=outside)
     if issubclass(kind, errors.ChatBusy | errors.ChatMoved):
         return kind(5)
     values |= dict.fromkeys(("count", "per_s", "size_bytes", "pid"), 5)
@@ -120,6 +125,11 @@ def problem(kind: Wrong, found: InPlace, outside: str) -> errors.ConfigError:
 def output(kind: OutputProblem, outside: str) -> errors.OutputRefused:
     values = values_for(places(*sentences._OUTPUTS[kind]), outside)
     return errors.OutputRefused(problem=kind, **values)
+
+
+def backup(kind: BackupProblem, outside: str) -> errors.BackupRefused:
+    values = values_for(places(*sentences._BACKUPS[kind]), outside)
+    return errors.BackupRefused(problem=kind, **values)
 
 
 # invoices
@@ -271,11 +281,15 @@ MADE: dict[str, Make] = {
     **of_each("refusal", KINDS, lambda kind, o: plain(texts.refusal(error(kind, o)))),
     **of_each("why settings", IN_PLACE, lambda two, o: texts.why(problem(*two, o))),
     **of_each("why output", OutputProblem, lambda kind, o: texts.why(output(kind, o))),
+    **of_each("why backup", BackupProblem, lambda kind, o: texts.why(backup(kind, o))),
     **of_each("why_failed", OF_NODE, lambda kind, o: texts.why_failed(Failure(kind.key, {"x": o}))),
     # owners
     **of_each("node_status", OF_NODE, lambda kind, o: plain(away(kind, o))),
     "node_status": lambda o: plain(texts.node_status(node(o))),
     **of_each("owner_notice", Occasion, lambda kind, o: plain(notice(kind, o))),
+    "owner_notices": lambda o: plain(
+        texts.owner_notices([notice(kind, o) for kind in Occasion], may_be_duplicate=True)
+    ),
     # invoices
     **of_each("still_waiting", OF_NODE, lambda kind, o: plain(texts.still_waiting(error(kind, o)))),
     **of_each("waiting_notice", OF_NODE, lambda kind, o: plain(waiting(kind, o))),
@@ -306,6 +320,14 @@ MADE: dict[str, Make] = {
     ),
     "invoice_table": lambda o: texts.invoice_table([row(face, o) for face in CLOSED], 200),
     "new_invoice": lambda o: texts.new_invoice(printed(o), "code"),
+    # at the command line
+    "backed_up": lambda o: texts.backed_up(o, invoices=5, size_bytes=5, dropped=1),
+    "looked_up": lambda o: texts.looked_up(printed(o), 0),
+    "became": lambda o: texts.became(End.PAID, printed(o)),
+    "cancelled": lambda o: texts.cancelled(printed(o)),
+    "not_cancelled": lambda o: texts.not_cancelled(printed(o), 0),
+    "still_open": lambda o: texts.still_open(printed(o)),
+    **of_each("waited_through", OF_NODE, lambda kind, o: texts.waited_through(error(kind, o))),
     # boards
     **of_each("board", BoardState, lambda state, o: plain(bill(state, o))),
     "board with many": lambda o: plain(bill(BoardState.OPEN, o, folded=True)),
@@ -333,6 +355,22 @@ MADE: dict[str, Make] = {
     "card, gift question": lambda o: plain(
         texts.card(row(Face.QUESTION, o, part_kind=PartKind.GIFT, board_id=1), Face.QUESTION).html
     ),
+    # who is let in
+    **of_each("knock", KnockState, lambda state, o: plain(texts.knock(knock(o, state)))),
+    "knock of a group": lambda o: plain(
+        texts.knock(replace(knock(o, KnockState.OPEN), person_id=-5, username=o))
+    ),
+    "allow_button": lambda o: texts.allow_button(knock(o, KnockState.OPEN)),
+    **of_each(
+        "let_in",
+        [KnockState.ALLOWED, KnockState.GROUP_ALLOWED],
+        lambda state, o: plain(texts.let_in(knock(o, state), o)),
+    ),
+    **of_each("allowing", Allowing, lambda came, o: plain(texts.allowing(came, 7, o, Role.USER))),
+    **of_each(
+        "denying", Denying, lambda came, o: plain(texts.denying(came, -7, o, "access.chats"))
+    ),
+    "who": lambda o: plain(texts.who(guests(o))[0]),
     # replies
     "help_private": lambda o: plain(texts.help_private(o)),
     "help_group": lambda o: plain(texts.help_group(o)),
@@ -349,8 +387,18 @@ NO_PART = {
     "stranger",
     "unclaimed",
     "uninvited",
+    "answering",
+    "claim_link",
+    "claiming",
+    "help_owner",
     "Card",
     "Reason",
+    # for a service manager: paths and user are this machine's
+    "install_unit",
+    "proxy_left_out",
+    "running_as",
+    "unit",
+    "variables_left_out",
     "exported",
     "more_than",
     "show_label",

@@ -14,7 +14,7 @@ from bot.core.invoice import State
 from bot.core.notices import Kind, Notice
 from bot.core.text import clean
 from bot.core.work import Do
-from bot.errors import NodeLocked, NodeUnreachable
+from bot.errors import MacaroonExpired, NodeLocked, NodeUnreachable
 from bot.findings import About, bad, fine
 from bot.findings import Kind as Finding
 from tests.rows import HASH, invoice
@@ -178,6 +178,61 @@ NOTICES = [
         ),
     ),
     (
+        Notice(Kind.NODE_AWAY, why=NodeLocked.key, lasted_s=300),
+        (
+            "The Lightning node has been away for 5 minutes. The Lightning node's wallet is "
+            "locked. Until it is back, I can't make invoices and don't see payments. Write /status "
+            "to check it."
+        ),
+    ),
+    (
+        Notice(Kind.NODE_AWAY, why=NodeUnreachable.key, lasted_s=301, missed=3),
+        (
+            "The Lightning node has been away for 5 minutes. The Lightning node can't be reached. "
+            "Until it is back, I can't make invoices and don't see payments. Write /status "
+            "to check it. Since my last notice of this, it happened 3 more times and was over soon."
+        ),
+    ),
+    (
+        Notice(Kind.MACAROON_REFUSED, why=MacaroonExpired.key),
+        (
+            "I can't make invoices, and don't see payments. This bot's macaroon has expired. "
+            "Please bake another macaroon for this node. No restart is needed."
+        ),
+    ),
+    (
+        Notice(Kind.INBOUND_LOW, receivable_msat=790_000_000, limit_msat=1_000_000_000),
+        (
+            "The Lightning node can receive about 790,000 sats now, in all its channels together. "
+            "Invoices can be for up to 1,000,000 sats: a payment of that much will fail. "
+            "Please get more inbound liquidity, or set a smaller invoices.max_sats."
+        ),
+    ),
+    (
+        Notice(Kind.INBOUND_LOW, limit_msat=1_000_000_000, missed=1),
+        (
+            "The Lightning node can't receive anything now: payments will fail. Please get more "
+            "inbound liquidity. "
+            "Since my last notice of this, it happened 1 more time and was over soon."
+        ),
+    ),
+    (
+        Notice(Kind.STUCK, why="", count=3, step=Do.SEND_CARD, invoice=IN_A_GROUP),
+        (
+            'I can\'t finish the invoice for 2,100 sats (requested by "Anna" in "<Beans>") '
+            "(send card: nothing changes). See the log for details: "
+            f"it calls that invoice {HASH[:4].hex()}. "
+            "In the hour before, the same happened to 2 other invoices."
+        ),
+    ),
+    (
+        Notice(Kind.BOARD_STUCK, 7, "", count=2, step=Do.REARRANGE),
+        (
+            "I can't finish split or collection 7 (rearrange: nothing changes). "
+            "See the log for details. In the hour before, the same happened to 1 other."
+        ),
+    ),
+    (
         Notice(Kind.CERTIFICATE_EXPIRES, expires_at=AT, left_s=800_000, setting="lnd.tls_cert"),
         (
             "The Lightning node's certificate expires on 2027-01-15 08:00 UTC: after that, I can't "
@@ -214,13 +269,51 @@ def test_an_owner_reads_what_happened(notice: Notice, text: str) -> None:
     assert checked(texts.owner_notice(notice))["text"] == f"⚠️ {text}"
 
 
-def test_good_news_is_no_warning() -> None:
-    said = checked(texts.owner_notice(Notice(Kind.SYNCED_AGAIN)))["text"]
-    assert said == "⚡ The Lightning node is synced to the chain again."
+GOOD = {
+    Kind.SYNCED_AGAIN: "The Lightning node is synced to the chain again.",
+    Kind.NODE_BACK: "The Lightning node is back. It was away for 3 hours.",
+    Kind.CAN_MAKE_INVOICES: "I can make invoices again.",
+    Kind.CAN_CANCEL: "I can cancel invoices at the Lightning node again.",
+    Kind.INBOUND_ENOUGH: "The Lightning node can receive the largest invoice again.",
+    Kind.DATABASE_BACK: "I can write my database again. What waited goes on.",
+}
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_good_news_is_no_warning(kind: Kind) -> None:
+    said = checked(texts.owner_notice(Notice(kind, lasted_s=3 * 3600)))["text"]
+    assert said == f"⚡ {GOOD[kind]}"
 
 
 def test_every_kind_of_notice_is_tried() -> None:
-    assert {notice.kind for notice, _ in NOTICES} == set(Kind) - {Kind.SYNCED_AGAIN}
+    assert {notice.kind for notice, _ in NOTICES} | set(GOOD) == set(Kind)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "less than a minute"),
+        (59, "less than a minute"),
+        (60, "1 minute"),
+        (359, "5 minutes"),
+        (7199, "119 minutes"),
+        (7200, "2 hours"),
+        (2 * 86_400 - 1, "48 hours"),
+        (2.6 * 86_400, "3 days"),
+    ],
+)
+def test_an_outage_lasted_about_so_long(seconds: float, text: str) -> None:
+    said = checked(texts.owner_notice(Notice(Kind.NODE_BACK, lasted_s=seconds)))["text"]
+    assert said.endswith(f"It was away for {text}.")
+
+
+def test_several_notices_are_one_message_and_a_second_one_says_so() -> None:
+    said = [texts.owner_notice(Notice(kind)) for kind in (Kind.NOT_SYNCED, Kind.OTHER_COPY)]
+    once = checked(texts.owner_notices(said, may_be_duplicate=False))["text"]
+    assert once.split("\n\n") == [checked(each)["text"] for each in said]
+    twice = checked(texts.owner_notices(said, may_be_duplicate=True))["text"]
+    assert twice.split("\n\n")[:2] == once.split("\n\n")
+    assert twice.endswith("This may be a duplicate of a message above.")
 
 
 @settings(deadline=None)

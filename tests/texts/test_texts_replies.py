@@ -190,7 +190,8 @@ def test_a_stranger_reads_whom_to_send_the_ids() -> None:
 
 def test_while_there_are_no_owners_anyone_reads_how_to_become_one() -> None:
     assert parsed(texts.unclaimed(7, 7))["text"] == (
-        "Nobody owns this bot yet. If it is yours, add your id to owners in [access] of "
+        "Nobody owns this bot yet. If it is yours, open the link that it printed when it started: "
+        "it is in the terminal or in the log. Or add your id to owners in [access] of "
         "config.toml, and restart it:\nYour id: 7"
     )
 

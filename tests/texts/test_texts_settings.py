@@ -31,12 +31,16 @@ LINES: list[tuple[Problem, str]] = [
         Problem(Kind.NO_SETTINGS, "config.toml", values={"folder": "/home/me"}),
         (
             "No settings found: there is no config.toml in /home/me, and no INVOICE_BOT_... in the "
-            "environment. Copy config.example.toml to config.toml and fill it in."
+            "environment. Run invoice-bot setup, or copy config.example.toml to config.toml and "
+            "fill it in."
         ),
     ),
     (
         Problem(Kind.CONFIG_MISSING, "/etc/other.toml"),
-        "/etc/other.toml: no such file. Copy config.example.toml to it and fill it in.",
+        (
+            "/etc/other.toml: no such file. Run invoice-bot setup, or copy config.example.toml to "
+            "it and fill it in."
+        ),
     ),
     (
         Problem(Kind.CONFIG_UNREADABLE, "/etc", values={"reason": "Is a directory"}),

@@ -242,14 +242,14 @@ LINES: list[tuple[Finding, str]] = [
         note(About.ACCESS, Kind.CLOSED_TO_EVERYONE),
         (
             "! access: nobody can ask for invoices; "
-            "send /id to the bot and add the number to access.owners"
+            "open the link that the bot prints when it starts, or add your id to access.owners"
         ),
     ),
     (
         note(About.ACCESS, Kind.NO_OWNERS),
         (
             "! access: there are no owners, so nobody is notified when something needs fixing; "
-            "send /id to the bot and add the number to access.owners"
+            "open the link that the bot prints when it starts, or add your id to access.owners"
         ),
     ),
     # the certificate

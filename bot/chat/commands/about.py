@@ -8,6 +8,7 @@ from telegram import Message
 from telegram.ext import CommandHandler, MessageHandler, filters
 
 from bot import texts
+from bot.access import Access
 from bot.chat import messages
 from bot.chat.admission import Admission
 from bot.chat.client import TelegramBot
@@ -19,8 +20,14 @@ class About:
     """Registered last: a command in private that no other family takes is answered by the help."""
 
     def __init__(
-        self, *, admission: Admission, replies: Replies, telegram_bot: TelegramBot
+        self,
+        *,
+        access: Access,
+        admission: Admission,
+        replies: Replies,
+        telegram_bot: TelegramBot,
     ) -> None:
+        self._access = access
         self._admission = admission
         self._replies = replies
         self._telegram_bot = telegram_bot
@@ -35,7 +42,18 @@ class About:
             CommandHandler("id", ids, filters=messages.ADDRESSED),
             CommandHandler(["invoice", "split", "collect"], channel, filters=messages.AS_CHANNEL),
             CommandHandler(
-                ["cancel", "export", "help", "id", "invoices", "start", "status"],
+                [
+                    "allow",
+                    "cancel",
+                    "deny",
+                    "export",
+                    "help",
+                    "id",
+                    "invoices",
+                    "start",
+                    "status",
+                    "who",
+                ],
                 channel,
                 filters=messages.AS_CHANNEL_ADDRESSED,
             ),
@@ -56,6 +74,8 @@ class About:
         replies = [reply(message, texts.help_private(name))]
         if self._admission.is_unclaimed:
             replies.append(reply(message, texts.unclaimed(asker.id, message.chat.id)))
+        if self._access.is_owner(asker.id):
+            replies.append(reply(message, texts.help_owner()))
         return replies
 
     async def channel(self, message: Message) -> Sequence[Reply]:

@@ -35,9 +35,12 @@ METHODS = {
     "SubscribeInvoices": ("/lnrpc.Lightning/SubscribeInvoices", "invoices:read"),
     "GetInfo": ("/lnrpc.Lightning/GetInfo", "info:read"),
     "ListChannels": ("/lnrpc.Lightning/ListChannels", "offchain:read"),
+    "BakeMacaroon": ("/lnrpc.Lightning/BakeMacaroon", "macaroon:generate"),
     "CancelInvoice": ("/invoicesrpc.Invoices/CancelInvoice", "invoices:write"),
     "GetState": ("/lnrpc.State/GetState", ""),
 }
+# what a macaroon can be baked for by name; who has no permission to need is not among them
+_URIS = frozenset(full for full, permission in METHODS.values() if permission)
 # what gRPC makes of a proxy's answer that nothing came for too long
 _CUT = "Received http2 header with status: 504"
 _SERVICES = frozenset(full[1:].partition("/")[0] for full, _ in METHODS.values())
@@ -163,6 +166,27 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
             return pb.ListChannelsResponse(channels=[each.message() for each in shown])
 
         return await self._answer("ListChannels", context, act)
+
+    async def BakeMacaroon(  # noqa: N802
+        self, request: pb.BakeMacaroonRequest, context: Context
+    ) -> pb.BakeMacaroonResponse:
+        """lnrpc.Lightning/BakeMacaroon."""
+
+        def act() -> pb.BakeMacaroonResponse:
+            wanted = [(each.entity, each.action) for each in request.permissions]
+            try:
+                macaroons.check_wanted(
+                    wanted, uris=_URIS, any_entity=request.allow_external_permissions
+                )
+            except macaroons.MacaroonRefusal as refusal:
+                raise Refusal(str(refusal)) from None
+            baked = self._bakery.bake(
+                [f"{entity}:{action}" for entity, action in wanted],
+                root_key_id=request.root_key_id,
+            )
+            return pb.BakeMacaroonResponse(macaroon=baked.hex())
+
+        return await self._answer("BakeMacaroon", context, act)
 
     async def CancelInvoice(  # noqa: N802
         self, request: invoices_pb2.CancelInvoiceMsg, context: Context

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -32,6 +32,17 @@ ADMIN = (
     "signer:generate",
 )
 INVOICE = ("address:read", "address:write", "invoices:read", "invoices:write", "onchain:read")
+
+# what a client can ask to be baked, in LND's order
+_BAKED_ACTIONS = ("read", "write", "generate")
+_BAKED_ENTITIES = (
+    *("onchain", "offchain", "address", "message", "peers", "info", "invoices", "signer"),
+    *("macaroon", "uri"),
+)
+_BAKED_HELP = (
+    f"supported actions are [{' '.join(_BAKED_ACTIONS)}], "
+    f"supported entities are [{' '.join(_BAKED_ENTITIES)}]"
+)
 
 _ID_VERSION = 3
 _MOST_KNOWN = 1000
@@ -145,6 +156,33 @@ class Bakery:
         if condition == "ipaddr":
             return "macaroon locked to different IP address" if value != address else None
         return "caveat not recognized"
+
+
+def check_wanted(
+    wanted: Sequence[tuple[str, str]], *, uris: Collection[str], any_entity: bool = False
+) -> None:
+    """Pass what a client wants baked, as (entity, action), or raise MacaroonRefusal.
+
+    `uris` are the calls that there are; with `any_entity` only an empty list is refused, as LND
+    does where external permissions are allowed.
+    """
+    if not wanted:
+        raise MacaroonRefusal(
+            "permission list cannot be empty. specify at least one action/entity pair. "
+            + _BAKED_HELP
+        )
+    for entity, action in wanted:
+        if any_entity:
+            continue
+        if entity not in _BAKED_ENTITIES:
+            raise MacaroonRefusal(f"invalid permission entity. {_BAKED_HELP}")
+        if entity == "uri" and action not in uris:
+            raise MacaroonRefusal(
+                "invalid permission action, must be an existing URI in the format "
+                "/package.Service/MethodName"
+            )
+        if entity != "uri" and action not in _BAKED_ACTIONS:
+            raise MacaroonRefusal(f"invalid permission action. {_BAKED_HELP}")
 
 
 def unhex(text: str) -> bytes:

@@ -21,7 +21,7 @@ def known() -> list[str]:
 
 def bring_up_to_date(connection: Connection) -> None:
     """Take the steps that the database still lacks, in the transaction of `connection`."""
-    found, newest = _version(connection), known()[-1]
+    found, newest = version(connection), known()[-1]
     if found != newest:
         take(connection, "head")
         log.info("database brought up to date", found=found, now=newest)
@@ -39,7 +39,7 @@ def take(connection: Connection, version: str) -> None:
     command.upgrade(config, version)
 
 
-def _version(connection: Connection) -> str | None:
+def version(connection: Connection) -> str | None:
     """The migration that the database is at, as Alembic notes it; None before the first."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return None

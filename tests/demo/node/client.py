@@ -76,6 +76,18 @@ class Client:
         answer = await self.call(self.lightning.ListChannels, pb.ListChannelsRequest())
         return list(answer.channels)
 
+    async def bake(self, *wanted: str, root_key_id: int = 0, external: bool = False) -> str:
+        """A macaroon as hex; what is wanted as `entity:action`."""
+        pairs = [each.split(":", 1) for each in wanted]
+        request = pb.BakeMacaroonRequest(
+            permissions=[pb.MacaroonPermission(entity=e, action=a) for e, a in pairs],
+            root_key_id=root_key_id,
+            allow_external_permissions=external,
+        )
+        answer = await self.call(self.lightning.BakeMacaroon, request)
+        assert isinstance(answer, pb.BakeMacaroonResponse)
+        return answer.macaroon
+
     async def state(self) -> str:
         answer = await self.state_service.GetState(state_pb2.GetStateRequest(), timeout=LIMIT_S)
         return state_pb2.WalletState.Name(answer.state)

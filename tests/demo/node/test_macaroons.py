@@ -158,3 +158,54 @@ async def test_renewed_macaroons_replace_the_files_and_end_the_old_ones(node: Si
         assert await refusal(client.add()) == (UNKNOWN, text)
     async with connected(node, (node.folder / "invoice.macaroon").read_bytes()) as client:
         await client.add()
+
+
+BAKE = "uri:/lnrpc.Lightning/BakeMacaroon"
+
+
+@pytest.mark.parametrize("permission", ["macaroon:generate", BAKE])
+async def test_a_macaroon_that_may_bake_bakes_one_that_allows_what_was_wanted(
+    node: SimNode, permission: str
+) -> None:
+    async with connected(node, node.bake([permission])) as client:
+        narrow = await client.bake("uri:/lnrpc.Lightning/GetInfo", root_key_id=2**64 - 1)
+        assert await allowed(node, bytes.fromhex(narrow)) == {"GetInfo"}
+        wide = await client.bake("invoices:read", "info:read")
+        assert await allowed(node, bytes.fromhex(wide)) == {
+            *("LookupInvoice", "SubscribeInvoices", "GetInfo")
+        }
+        node.revoke(2**64 - 1)
+    async with connected(node, narrow) as client:
+        number = 2**64 - 1
+        text = f"macaroon: root key with id {number} doesn't exist"
+        assert (await refusal(client.info()))[1].endswith(text)
+
+
+@pytest.mark.parametrize("permission", ["macaroon:read", "macaroon:write", "info:read"])
+async def test_no_other_macaroon_bakes_one(node: SimNode, permission: str) -> None:
+    async with connected(node, node.bake([permission])) as client:
+        assert await refusal(client.bake("info:read")) == (UNKNOWN, "permission denied")
+
+
+async def test_what_no_macaroon_can_be_baked_for_is_refused_unless_it_is_external(
+    node: SimNode,
+) -> None:
+    known = (
+        "supported actions are [read write generate], supported entities are [onchain offchain "
+        "address message peers info invoices signer macaroon uri]"
+    )
+    uri = "invalid permission action, must be an existing URI in the format "
+    cases = {
+        (): f"permission list cannot be empty. specify at least one action/entity pair. {known}",
+        ("pizza:read",): f"invalid permission entity. {known}",
+        ("info:eat",): f"invalid permission action. {known}",
+        ("info:read", "uri:/lnrpc.Pizza/Eat"): f"{uri}/package.Service/MethodName",
+        # it needs no permission
+        ("uri:/lnrpc.State/GetState",): f"{uri}/package.Service/MethodName",
+    }
+    async with connected(node, (node.folder / "admin.macaroon").read_bytes()) as client:
+        for wanted, text in cases.items():
+            assert await refusal(client.bake(*wanted)) == (UNKNOWN, text)
+            if wanted:
+                assert await client.bake(*wanted, external=True)
+        assert await refusal(client.bake(external=True)) == (UNKNOWN, cases[()])

@@ -1,0 +1,205 @@
+"""Knocks in the owners' chats, and what came of them where somebody knocked. Knows their buttons.
+
+The rows say what each reader is to be shown; this shows it, whatever restarts in between. After a
+crash, or without an answer, a message may be there twice: a press on either answers, and a press on
+one that was answered brings it up to date.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import defaultdict
+from collections.abc import Awaitable
+from contextlib import suppress
+
+from telegram import (
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    MaybeInaccessibleMessage,
+    Message,
+)
+from telegram.constants import ParseMode
+
+from bot import logs, texts
+from bot.actions import Knocks
+from bot.chat.chats import Chats
+from bot.chat.client import TelegramBot
+from bot.chat.turns import Sentence
+from bot.core.knocks import ASKER, Due, Knock, KnockState, Verb
+from bot.errors import (
+    AnswerUnreadable,
+    ChatError,
+    ChatForbidden,
+    ChatMoved,
+    ChatRefused,
+    MessageGone,
+    StoreUnavailable,
+    TopicClosed,
+    TopicGone,
+)
+from bot.pauses import pause_s
+from bot.places import Places
+
+log = logs.get(__name__)
+
+#: What the buttons' data begins with.
+LET = "let"
+#: Seconds between two tries at most.
+LONGEST_PAUSE_S = 60.0
+
+
+class KnockChats:
+    """Shows what is due, and waits for more."""
+
+    def __init__(self, chats: Chats, knocks: Knocks, places: Places) -> None:
+        self._chats = chats
+        self._knocks = knocks
+        self._places = places
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        attempts = 0
+        while True:
+            self._knocks.rung.clear()
+            attempts = 0 if await self._show_all() else attempts + 1
+            longest = pause_s(attempts, longest_s=LONGEST_PAUSE_S) if attempts else None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(longest):
+                    await self._knocks.rung.wait()
+
+    async def _show_all(self) -> bool:
+        """Each chat's, one after the other; whether nothing is left to do."""
+        by_chat: dict[int, list[Due]] = defaultdict(list)
+        try:
+            for each in await self._knocks.due():
+                is_asker = each.reader_id == ASKER
+                by_chat[each.knock.chat_id if is_asker else each.reader_id].append(each)
+            done = await asyncio.gather(*map(self._show_in_order, by_chat.values()))
+        except StoreUnavailable:
+            return False
+        return all(done)
+
+    async def _show_in_order(self, those: list[Due]) -> bool:
+        for each in those:
+            try:
+                number = each.message_id if each.shows_nothing else await self._show(each)
+            except ChatError as error:
+                log.info("knock not shown yet", reason=type(error).__name__, detail=error.detail)
+                return False
+            except Exception:  # it stops nothing else, and /who has it all the same
+                log.exception("knock can't be shown", reader=each.reader_id)
+                number = each.message_id
+            await self._knocks.shown(each, number)
+        return True
+
+    async def _show(self, what: Due) -> int | None:
+        """The number of its message, None where it has none that can be edited.
+
+        Raises `ChatError` where it is to be tried again.
+        """
+        try:
+            if what.reader_id == ASKER:
+                await self._say_in(what.knock)
+                return None
+            if what.message_id is None:
+                return await self._send(what.reader_id, what.knock)
+            await self._edit(what.reader_id, what.message_id, what.knock)
+        except (AnswerUnreadable, MessageGone):  # it is there, or somebody deleted it
+            return what.message_id
+        except (ChatForbidden, ChatRefused) as error:
+            log.warning("knock can't be shown", reader=what.reader_id, detail=error.detail)
+        return what.message_id
+
+    async def _send(self, owner: int, asked: Knock) -> int | None:
+        def call(bot: TelegramBot) -> Awaitable[Message]:
+            return bot.send_message(
+                owner, texts.knock(asked), parse_mode=ParseMode.HTML, reply_markup=buttons(asked)
+            )
+
+        message = await self._chats.send(owner, Sentence.KNOWN, call)
+        return None if message is None else message.message_id
+
+    async def _edit(self, owner: int, number: int, asked: Knock) -> None:
+        def call(bot: TelegramBot) -> Awaitable[Message | bool]:
+            return bot.edit_message_text(
+                texts.knock(asked),
+                owner,
+                number,
+                parse_mode=ParseMode.HTML,
+                reply_markup=buttons(asked),
+            )
+
+        await self._chats.send(owner, Sentence.KNOWN, call)
+
+    async def _say_in(self, asked: Knock) -> None:
+        """Where it was asked; in private where the topic takes nothing."""
+        chat_id = self._places.now(asked.chat_id)
+        is_there = chat_id == asked.chat_id
+        try:
+            await self._say(
+                chat_id,
+                asked,
+                reply_to=asked.reply_to if is_there else None,
+                thread_id=asked.thread_id,
+            )
+        except ChatMoved as moved:
+            await self._say(moved.new_chat_id, asked)
+        except (TopicClosed, TopicGone):
+            if asked.is_group:
+                raise
+            await self._say(asked.person_id, asked)
+
+    async def _say(
+        self,
+        chat_id: int,
+        asked: Knock,
+        *,
+        reply_to: int | None = None,
+        thread_id: int | None = None,
+    ) -> None:
+        text = texts.let_in(asked, self._chats.telegram_bot.username)
+
+        def call(bot: TelegramBot) -> Awaitable[Message]:
+            return bot.send_message(
+                chat_id,
+                text,
+                parse_mode=ParseMode.HTML,
+                reply_to_message_id=reply_to,
+                allow_sending_without_reply=True,
+                message_thread_id=thread_id,
+            )
+
+        await self._chats.send(chat_id, Sentence.KNOWN, call)
+
+
+def buttons(asked: Knock) -> InlineKeyboardMarkup | None:
+    """What an owner can answer; None where it was answered, or stands for many."""
+    if asked.is_more or asked.state is not KnockState.OPEN:
+        return None
+    rows = []
+    if not asked.is_group:
+        rows.append([_button(asked, Verb.PERSON, texts.allow_button(asked))])
+    if asked.in_group:
+        rows.append([_button(asked, Verb.GROUP, texts.ALLOW_GROUP_BUTTON)])
+    return InlineKeyboardMarkup([*rows, [_button(asked, Verb.NO, texts.REFUSE_BUTTON)]])
+
+
+def read_button(data: str) -> tuple[Verb, str] | None:
+    """What a button carries, and the handle of its knock; None where it is not ours."""
+    parts = data.split(":")
+    if len(parts) != 3 or parts[0] != LET or parts[1] not in tuple(Verb):
+        return None
+    return Verb(parts[1]), parts[2]
+
+
+def is_of(message: MaybeInaccessibleMessage, handle: str) -> bool:
+    """Whether a message's own buttons are of this knock."""
+    markup = message.reply_markup if isinstance(message, Message) else None
+    found = itertools.chain(*(markup.inline_keyboard if markup else ()))
+    read = (read_button(str(button.callback_data)) for button in found)
+    return any(each is not None and each[1] == handle for each in read)
+
+
+def _button(asked: Knock, verb: Verb, label: str) -> InlineKeyboardButton:
+    return InlineKeyboardButton(label, callback_data=f"{LET}:{verb}:{asked.handle}")

@@ -1,0 +1,257 @@
+"""Notices to the owners: what is to be told of occasions, sent to each of them in private.
+
+Knows who can be reached and what came of a message. What is told when, is `core.occasions.plan`'s
+to say; a row that a killed process left is told like any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+
+from telegram import Message
+from telegram.constants import ParseMode
+
+from bot import logs, texts
+from bot.chat.chats import Chats
+from bot.chat.client import TelegramBot
+from bot.chat.owners import OwnerChats
+from bot.chat.turns import Sentence
+from bot.clock import steady
+from bot.core.notices import Notice
+from bot.core.occasions import Occasion, Plan, Stage, Telling, plan
+from bot.core.text import MAX_TEXT
+from bot.core.work import MAX_COPIES
+from bot.errors import (
+    AnswerUnreadable,
+    ChatError,
+    ChatForbidden,
+    ChatRefused,
+    MaybeSent,
+    StoreUnavailable,
+)
+from bot.occasions import Occasions
+from bot.pauses import pause_s
+from bot.places import Places
+from bot.store import Store, ToTell, Tx
+
+log = logs.get(__name__)
+
+#: Seconds in which what comes together gets into one message.
+GATHER_S = 0.5
+#: Seconds between two looks while there is something to tell.
+TICK_S = 1.0
+#: The longest pause between two tries of one owner, in seconds.
+LONGEST_PAUSE_S = 60.0
+#: Letters of one message, its last line apart: what is longer goes out as several.
+AT_ONCE = MAX_TEXT - 200
+
+
+class Notices:
+    """Tells the owners; `run` until cancelled."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        occasions: Occasions,
+        chats: Chats,
+        owners: OwnerChats,
+        places: Places,
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._occasions = occasions
+        self._chats = chats
+        self._owners = owners
+        self._places = places
+        self._clock = clock
+        self._busy: set[int] = set()  # owners whose message is on its way
+        self._attempts: Counter[int] = Counter()  # by owner, since something came of one
+        self._unanswered: Counter[int] = Counter()  # of these, those that may have arrived
+        self._retry_at: dict[int, float] = {}  # by owner, on the loop's clock
+
+    async def run(self) -> None:
+        """Until cancelled. Raises only what is a bug."""
+        while True:
+            self._occasions.changed.clear()
+            try:
+                await self._tell_all(await self._store.must(_to_tell))
+            except StoreUnavailable:  # the process ends
+                return
+            await asyncio.sleep(GATHER_S)
+
+    async def _tell_all(self, to_tell: ToTell) -> None:
+        """Tell what was read, until something changes."""
+        while not self._occasions.changed.is_set():
+            made = self._plan(to_tell)
+            if made.stages:
+                self._log(made)
+                await self._store.must(_enter, made.stages)
+                self._occasions.changed.set()
+            else:
+                self._tell(made, to_tell)
+                await self._rest(made)
+
+    def _plan(self, to_tell: ToTell) -> Plan:
+        return plan(
+            to_tell.occasions,
+            readers=self._readers(),
+            told=to_tell.told,
+            topics=self._owners.topics,
+            now=self._clock(),
+        )
+
+    def _readers(self) -> list[int]:
+        """The owners who can be reached, as far as it is known."""
+        owners = self._owners.chat_ids
+        return [each for each in sorted(owners) if not self._places.is_unreachable(each)]
+
+    async def _rest(self, made: Plan) -> None:
+        """Until something changed, or is due; a clock can be set meanwhile."""
+        rest_s = TICK_S if made.tellings or made.next_at is not None else None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(rest_s):
+                await self._occasions.changed.wait()
+
+    def _log(self, made: Plan) -> None:
+        for occasion, stage in made.stages:
+            if occasion.rule.topic not in self._owners.topics:
+                log.info("owners not notified: switched off", kind=occasion.kind)
+            elif stage is Stage.CLOSED and not occasion.people:
+                log.info("owners not notified: it is over", kind=occasion.kind)
+
+    # one owner
+
+    def _tell(self, made: Plan, to_tell: ToTell) -> None:
+        """Each owner, side by side: what one of them keeps waiting for delays no other."""
+        now_s = asyncio.get_running_loop().time()
+        for owner in self._readers():
+            if owner in self._busy or now_s < self._retry_at.get(owner, now_s):
+                continue
+            left = [part for each in made.tellings if (part := each.to(owner)) is not None]
+            if left:
+                self._busy.add(owner)
+                self._chats.post(self._tell_owner(owner, left, to_tell))
+
+    async def _tell_owner(self, owner: int, tellings: Sequence[Telling], to_tell: ToTell) -> None:
+        try:
+            for together in self._messages(tellings, to_tell):
+                if not await self._send(owner, together):
+                    return
+        except StoreUnavailable:  # the process ends; the rows say what may have been read
+            log.info("owner not notified: the bot is stopping", owner=owner)
+        finally:
+            self._busy.discard(owner)
+            self._occasions.changed.set()
+
+    def _messages(
+        self, tellings: Sequence[Telling], to_tell: ToTell
+    ) -> Iterator[list[tuple[Telling, str]]]:
+        """What goes into one message, in the order of coming; several where that is too long."""
+        together: list[tuple[Telling, str]] = []
+        for each in tellings:
+            text = texts.owner_notice(self._notice(each, to_tell))
+            if together and sum(len(said) + 2 for _, said in together) + len(text) > AT_ONCE:
+                yield together
+                together = []
+            together.append((each, text))
+        yield together
+
+    def _notice(self, telling: Telling, to_tell: ToTell) -> Notice:
+        newest, first, now = telling.occasions[-1], telling.occasions[0], self._clock()
+        until = newest.ended_at or now
+        is_beginning = telling.kind is newest.kind
+        return Notice(
+            telling.kind,
+            row_id=newest.row_id,
+            why=newest.why,
+            count=sum(each.count for each in telling.occasions),
+            step=newest.step,
+            receivable_msat=newest.receivable_msat,
+            limit_msat=newest.limit_msat,
+            expires_at=newest.expires_at,
+            left_s=newest.expires_at - now if newest.expires_at else 0.0,
+            setting=newest.setting,
+            invoice=to_tell.invoices.get(newest.invoice_id),
+            began_at=first.began_at,
+            lasted_s=max(0.0, until - first.began_at),
+            missed=to_tell.missed.get(newest.kind, 0) if is_beginning else 0,
+        )
+
+    async def _send(self, owner: int, together: list[tuple[Telling, str]]) -> bool:
+        """Whether the next message may follow. The rows say before that it may be read."""
+        occasions = [each for telling, _ in together for each in telling.occasions]
+        may_be_duplicate = any(owner in each.people for each in occasions)
+        text = texts.owner_notices(
+            [said for _, said in together], may_be_duplicate=may_be_duplicate
+        )
+        if not await self._store.must(_will_tell, occasions, owner):
+            return False
+        began_at = steady()
+        try:
+            await self._chats.send(owner, Sentence.KNOWN, partial(_sent, owner, text))
+        except AnswerUnreadable:  # it is there, and nothing of it has to be edited
+            pass
+        except MaybeSent as error:
+            self._unanswered[owner] += 1
+            if self._unanswered[owner] < MAX_COPIES:
+                self._put_off(owner, error)
+                return False
+            log.warning("owner notified, to all appearance", owner=owner, count=MAX_COPIES)
+        except ChatRefused as error:
+            if len(together) > 1:  # one of them may be what is refused
+                await self._store.must(_have_not_told, occasions, owner)
+                sent = [await self._send(owner, [each]) for each in together]
+                return all(sent)
+            log.warning("owner not notified: refused by Telegram", detail=error.detail, owner=owner)
+        except ChatError as error:
+            await self._store.must(_have_not_told, occasions, owner)
+            if isinstance(error, ChatForbidden):
+                await self._places.lost(owner, must=True, asked_at=began_at)
+            else:
+                self._put_off(owner, error)
+            return False
+        await self._store.must(_have_told, occasions, owner, self._clock())
+        for counter in (self._attempts, self._unanswered, self._retry_at):
+            counter.pop(owner, None)
+        kinds = ", ".join(telling.kind for telling, _ in together)
+        log.info("owner notified", owner=owner, kinds=kinds)
+        return True
+
+    def _put_off(self, owner: int, error: ChatError) -> None:
+        self._attempts[owner] += 1
+        rest_s = pause_s(self._attempts[owner], longest_s=LONGEST_PAUSE_S)
+        self._retry_at[owner] = asyncio.get_running_loop().time() + rest_s
+        if self._attempts[owner] == 1:
+            log.info("owner not notified", owner=owner, reason=error.detail or error.key)
+
+
+async def _sent(owner: int, text: str, bot: TelegramBot) -> Message:
+    return await bot.send_message(owner, text, parse_mode=ParseMode.HTML)
+
+
+# jobs of the store
+
+
+def _to_tell(tx: Tx) -> ToTell:
+    return tx.occasions.to_tell()
+
+
+def _enter(tx: Tx, stages: Sequence[tuple[Occasion, Stage]]) -> None:
+    tx.occasions.enter(stages)
+
+
+def _will_tell(tx: Tx, occasions: Sequence[Occasion], owner: int) -> bool:
+    return tx.occasions.will_tell(occasions, owner)
+
+
+def _have_told(tx: Tx, occasions: Sequence[Occasion], owner: int, now: float) -> None:
+    tx.occasions.have_told(occasions, owner, now)
+
+
+def _have_not_told(tx: Tx, occasions: Sequence[Occasion], owner: int) -> None:
+    tx.occasions.have_not_told(occasions, owner)

@@ -1,0 +1,207 @@
+"""The steps of a setup in their order: questions, summary, files, and what comes after."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bot.cli.common import NEEDS_FIXING, settings_of
+from bot.cli.setup import ending
+from bot.cli.setup.given import Given
+from bot.cli.setup.macaroon import ChosenMacaroon, MacaroonStep
+from bot.cli.setup.node import ChosenNode, choose_node, read_macaroon_file
+from bot.cli.setup.terminal import Stopped, Terminal
+from bot.cli.setup.token import ChosenBot, choose_bot
+from bot.cli.setup.writing import backup_of, changes, check_place, write_all
+from bot.config import AccessSettings, DatabaseSettings, TelegramSettings
+from bot.config.values import odd_database
+from bot.errors import NodeError
+from bot.findings import Mark
+from bot.node.macaroon import root_key_id
+from bot.store import beside
+from bot.store.check import check_database
+from bot.texts import setup as texts
+from bot.texts.new_settings import settings_file
+
+MACAROON_FILE = "bot.macaroon"
+#: LND's certificate, where it is in no file of LND's.
+CERTIFICATE_FILE = "lnd.cert"
+
+
+#: The root key's number of the macaroons that LND itself makes: it cannot be deleted.
+LND_OWN = "0"
+
+
+@dataclass(frozen=True)
+class _Plan:
+    bot: ChosenBot
+    node: ChosenNode
+    macaroon: ChosenMacaroon
+
+
+class Setup:
+    """One setup, from its first question to the start of the bot."""
+
+    def __init__(self, given: Given, terminal: Terminal, runner: asyncio.Runner) -> None:
+        self._given = given
+        self._terminal = terminal
+        self._run = runner.run
+        self._config = given.config.absolute()
+        self._folder = self._config.parent
+        self._macaroon_file = self._folder / MACAROON_FILE
+        self._certificate_file = self._folder / CERTIFICATE_FILE
+        self._is_written = False
+
+    @property
+    def is_written(self) -> bool:
+        """Whether everything is in its place."""
+        return self._is_written
+
+    def whole(self, overriding: Sequence[str]) -> None:
+        """Ask, write, check, start. `overriding`: variables that would override what is written.
+
+        Raises Stopped, KeyboardInterrupt, EOFError or an error of ours.
+        """
+        if overriding:
+            raise Stopped(texts.overridden(overriding), code=NEEDS_FIXING)
+        self._check_given()
+        self._terminal.say(*texts.WELCOME)
+        self._may_replace()
+        bot = choose_bot(self._terminal, self._given, self._run)
+        node = choose_node(self._terminal, self._given, self._run)
+        step = MacaroonStep(self._terminal, self._given, self._run, target=self._macaroon_file)
+        macaroon, node = step.choose(node)
+        while True:
+            plan = _Plan(bot, node, macaroon)
+            self._confirm(plan)
+            try:
+                content = step.bake(macaroon, node)
+                break
+            except NodeError as error:
+                self._terminal.wrong(texts.node_refused(error, node.host))
+            by_hand = step.by_hand(node)
+            macaroon, node = by_hand if isinstance(by_hand, tuple) else (by_hand, node)
+        self._write(plan, content)
+        self._after(bot)
+
+    # before anything is asked
+
+    def _check_given(self) -> None:
+        """What the command line says, and that files can be made there."""
+        try:
+            AccessSettings(owners=frozenset(self._given.owners))
+        except ValidationError:
+            raise Stopped(texts.BAD_OWNER, code=NEEDS_FIXING) from None
+        self._check_database()
+        for file in (self._config, self._macaroon_file, self._certificate_file):
+            check_place(file)
+
+    def _check_database(self) -> None:
+        url = f"sqlite:///{self._database()}"
+        if odd_database(url) is not None:
+            raise Stopped(texts.BAD_DATABASE, code=NEEDS_FIXING)
+        findings = check_database(DatabaseSettings(url=url))
+        if bad := next((each for each in findings if each.mark is Mark.BAD), None):
+            raise Stopped(texts.database_refused(bad), code=NEEDS_FIXING)
+
+    def _database(self) -> Path:
+        return (self._folder / (self._given.database or "invoice-bot.db")).absolute()
+
+    def _may_replace(self) -> None:
+        if not self._config.exists() or self._given.replaces:
+            return
+        unasked = texts.exists_unasked(self._config)
+        if self._given.yes:
+            raise Stopped(unasked, code=NEEDS_FIXING)
+        question = texts.exists(self._config, backup_of(self._config))
+        if not self._terminal.confirm(question, unasked=unasked, default=False):
+            raise Stopped(texts.exists_kept(self._config))
+        self._terminal.say("")
+
+    # the summary
+
+    def _confirm(self, plan: _Plan) -> None:
+        node, macaroon = plan.node, plan.macaroon
+        alias, network = node.value("alias"), node.value("network")
+        self._terminal.say(
+            *texts.SUMMARY_HEAD,
+            *texts.summary(
+                bot=texts.bot_of(plan.bot.username, plan.bot.name),
+                node=texts.node_of(alias, node.host, network),
+                macaroon=texts.GIVEN if macaroon.content else texts.BAKED_LATER,
+                owners=texts.owners_of(self._given.owners),
+                files=[
+                    self._shown(self._config),
+                    self._shown(self._macaroon_file, macaroon.content),
+                    *([] if node.pem is None else [self._shown(self._certificate_file, node.pem)]),
+                ],
+                database=texts.file_of(self._database(), None),
+            ),
+            "",
+        )
+        if not self._terminal.confirm(texts.WRITE, unasked=texts.WRITE_ALONE):
+            raise Stopped
+
+    def _shown(self, file: Path, content: bytes = b"") -> str:
+        return texts.file_of(file, backup_of(file) if changes(file, content) else None)
+
+    # the files
+
+    def _write(self, plan: _Plan, macaroon: bytes) -> None:
+        """The settings last: without them nothing of it is in use."""
+        files = {self._macaroon_file: macaroon}
+        if plan.node.pem is not None:
+            files[self._certificate_file] = plan.node.pem
+        files[self._config] = self._settings(plan, macaroon).encode()
+        before = _number(self._macaroon_file)
+        beside.refuse_link(self._database())
+        write_all(files)
+        self._is_written = True
+        self._terminal.say(texts.written(list(files)))
+        if before not in ("", LND_OWN, root_key_id(macaroon)):
+            self._terminal.say(texts.replaced(before))
+
+    def _settings(self, plan: _Plan, macaroon: bytes) -> str:
+        telegram, node = plan.bot.settings, plan.node
+        token_file = plan.bot.token_file
+        tls_cert = str(node.tls_cert or "") if node.pem is None else CERTIFICATE_FILE
+        default = TelegramSettings().api_url
+        return settings_file(
+            token=telegram.token.get_secret_value(),
+            token_file="" if token_file is None else self._named(token_file),
+            username=plan.bot.username,
+            api_url="" if telegram.api_url == default else telegram.api_url,
+            host=node.host,
+            tls_cert=tls_cert,
+            macaroon=MACAROON_FILE,
+            root_key_id=root_key_id(macaroon),
+            proxy=node.proxy,
+            owners=sorted(set(self._given.owners)),
+            database=self._named(self._database()),
+        )
+
+    def _named(self, path: Path) -> str:
+        """As the settings name it: from their folder, where it is there."""
+        return str(path.relative_to(self._folder) if path.is_relative_to(self._folder) else path)
+
+    # after that
+
+    def _after(self, bot: ChosenBot) -> None:
+        settings = settings_of(self._config)
+        is_fine = ending.checked(self._terminal, settings, self._run)
+        ending.claimed(self._terminal, settings, bot.username, self._run)
+        ending.kept_running(self._terminal, self._config)
+        starts = self._given.starts
+        ending.started(self._terminal, self._config, starts=starts, is_fine=is_fine)
+
+
+def _number(macaroon: Path) -> str:
+    """The root key's number of a macaroon file; "" where there is none, or something else."""
+    try:
+        return root_key_id(read_macaroon_file(macaroon))
+    except (OSError, ValueError):
+        return ""

@@ -1,0 +1,39 @@
+"""What a backup says of a row, where that is not what the row says: it is read much later. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bot.core import delivery
+from bot.core.board import Board, BoardState
+from bot.core.invoice import Columns, Invoice, State, changes
+from bot.core.work import Do, done
+
+
+def in_backup(row: Invoice, owners: Iterable[int]) -> Columns:
+    """The columns in which a backup's row differs.
+
+    No preimage is kept: a backup is there for longer than an invoice is open. So what the node has
+    not confirmed counts as never asked for. A message that may go out later may have gone out by
+    the time that the backup is restored: it says so then.
+    """
+    if row.state in (State.ASKING, State.PENDING):
+        dropped = changes(state=State.DROPPED, preimage=None, **done())
+        return {**dropped, **changes(**delivery.void())}
+    columns: Columns = {} if row.preimage is None else {"preimage": None}
+    if row.state is State.OPEN or row.is_news:
+        unsure = changes(**delivery.perhaps_sent(row, _to_come(row.card_id)))
+        notified = row.with_notified(owners, surely=False)
+        return {**columns, **unsure, "notified": notified}
+    return columns
+
+
+def board_in_backup(board: Board) -> delivery.DeliveryColumns:
+    """The same of a board."""
+    if board.state is BoardState.CLOSED and board.announced:
+        return {}
+    return delivery.perhaps_sent(board, _to_come(board.card_id))
+
+
+def _to_come(card_id: int | None) -> frozenset[Do]:
+    return frozenset({Do.ANNOUNCE} if card_id is not None else {Do.ANNOUNCE, Do.SEND_CARD})

@@ -1,0 +1,53 @@
+"""What becomes of one invoice: the node is asked until it says so. Knows the client, and no row.
+
+For the command line: the bot itself has its stream and its sweep.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from bot.core.answers import NodeInvoice
+from bot.core.ends import End, closed, end_of
+from bot.errors import InvoiceUnknown, NodeError
+from bot.node.client import Node
+from bot.pauses import pause_s
+
+#: Seconds between two look-ups, which take the node a millisecond each.
+LOOK_EVERY_S = 1.0
+#: Seconds between two tries at most, while the node is away.
+LONGEST_PAUSE_S = 5.0
+
+
+async def ended(
+    node: Node,
+    made: NodeInvoice,
+    *,
+    now: Callable[[], float],
+    on_trouble: Callable[[NodeError | None], None],
+) -> tuple[End, NodeInvoice]:
+    """Wait until `made` is paid, expired or cancelled; what the node said of it last.
+
+    `now`: the node's time in Unix seconds. `on_trouble` hears of each outage once, and with None of
+    its end. An outage ends nothing, however long it is. What the node forgets is closed.
+    """
+    seen, trouble, attempts = made, False, 0
+    while True:
+        try:
+            seen = await node.lookup(made.payment_hash)
+        except InvoiceUnknown:
+            return closed(seen, now()), seen
+        except NodeError as error:
+            attempts += 1
+            if not trouble:
+                trouble = True
+                on_trouble(error)
+        else:
+            if trouble:
+                trouble, attempts = False, 0
+                on_trouble(None)
+            if end := end_of(seen, now()):
+                return end, seen
+        pause = pause_s(attempts, longest_s=LONGEST_PAUSE_S) if trouble else LOOK_EVERY_S
+        await asyncio.sleep(pause)

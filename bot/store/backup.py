@@ -1,0 +1,237 @@
+"""A backup of the database, beside a bot that runs: made by SQLite, whole, in one file.
+
+What is copied is one moment: a reader sees no later write, and no write waits for it. What a backup
+says of each row is `core.kept`'s.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bot.core import kept
+from bot.core.board import Board
+from bot.core.invoice import State
+from bot.core.wishes import BackupProblem
+from bot.errors import BackupFailed, BackupRefused, NoDatabase
+from bot.store import migrations, sqlite
+from bot.store.noun import ROWS, touch
+from bot.store.rows import BOARDS, packed, unpacked
+from bot.store.tables import boards, invoices
+
+#: Pages that are copied at once, and seconds in between, in which the disk is the bot's.
+STEP, PAUSE_S = 1000, 0.002
+#: What may be beside a database, by the end of its name.
+ENDINGS = ("-wal", "-shm", "-journal", ".lock", ".pid", ".new")
+
+_c = invoices.c
+_UNCONFIRMED = [State.ASKING, State.PENDING]
+
+
+class Saved(NamedTuple):
+    """What a backup holds; `dropped`: commands that had no invoice yet, and have none in it."""
+
+    invoices: int
+    dropped: int
+    size_bytes: int
+
+
+def back_up(url: str, file: Path, *, owners: Iterable[int], force: bool = False) -> Saved:
+    """Write a backup of the database at `url` to `file`, with mode 0600, or leave nothing there.
+
+    `force`: in the place of a file that is there. `owners` may hear twice of what is paid since.
+    Raises `BackupRefused`, `BackupFailed`, `NoDatabase`, or as `sqlite.inspect`.
+    """
+    path = sqlite.file_of(url)
+    check_target(path, file, force=force)
+    sqlite.inspect(url)
+    if not path.exists():
+        raise NoDatabase(path=str(path))
+    # Nobody knows its name beforehand, to lay a link there; and to replace one follows it nowhere.
+    part = file.with_name(f".backup-{secrets.token_hex(8)}.part")
+    with _explained(file), _left_nothing(part):
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+        _copy(path, part)
+        saved = _adapt(part, list(owners))
+        _check(part, file)
+        _sync(part)
+        check_target(path, file, force=force)  # it may have come meanwhile
+        part.replace(file)
+        _sync(file.parent)
+    return saved
+
+
+def check_target(database: Path, file: Path, *, force: bool) -> None:
+    """Whether a backup of `database` can be written to `file`. Raises `BackupRefused`."""
+    its_own = {database, *(database.with_name(database.name + end) for end in ENDINGS)}
+    its_own.add(database.with_suffix(".alive"))
+    try:
+        if file.is_symlink():
+            raise _refused(BackupProblem.NOT_A_FILE, file)
+        if file.resolve() in its_own or (file.exists() and _is_same(file, database)):
+            raise _refused(BackupProblem.IS_DATABASE, file)
+        if file.is_dir():
+            raise _refused(BackupProblem.IS_FOLDER, file)
+        if file.exists() and not file.is_file():
+            raise _refused(BackupProblem.NOT_A_FILE, file)
+        if file.exists() and not force:
+            raise _refused(BackupProblem.EXISTS, file)
+        if not file.parent.is_dir():
+            raise _refused(BackupProblem.FOLDER_MISSING, file.parent)
+    except OSError as error:  # a name that is too long, a folder that nobody can look into
+        raise _refused(BackupProblem.NOT_WRITTEN, file, _why(error)) from None
+
+
+def _is_same(file: Path, database: Path) -> bool:
+    return database.exists() and file.samefile(database)
+
+
+def _copy(path: Path, part: Path) -> None:
+    """The database as it is at this moment, and as SQLite reads it, journal and all."""
+    # With no journal there is nobody to ask, and what SQLite then makes beside it, it removes.
+    how = "ro" if sqlite.journal_of(path).exists() else "rw"
+    address = f"{path.as_uri()}?mode={how}"
+    with (
+        closing(sqlite3.connect(address, uri=True, timeout=sqlite.BUSY_TIMEOUT_S)) as live,
+        closing(sqlite3.connect(part)) as copy,
+    ):
+        live.execute("PRAGMA query_only=ON")
+        live.isolation_level = None
+        # Without a transaction of its own each write of the bot's would make it begin again.
+        live.execute("BEGIN")
+        live.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        copy.execute("PRAGMA synchronous=OFF")  # it is synchronized as a whole
+        live.backup(copy, pages=STEP, progress=lambda *_: time.sleep(PAUSE_S))
+        copy.execute("PRAGMA journal_mode=DELETE")  # one file, which needs no other
+
+
+def _adapt(part: Path, owners: list[int]) -> Saved:
+    """Make each row what a backup says of it; what there is then."""
+    engine = sa.create_engine(sa.URL.create("sqlite", database=str(part)), hide_parameters=True)
+    sa.event.listen(engine, "connect", _configure)
+    try:
+        with engine.begin() as connection:
+            is_newest = migrations.version(connection) == migrations.known()[-1]
+            adapt = _adapt_rows if is_newest else _adapt_old_rows
+            dropped = adapt(connection, owners)
+            count = _count(connection, _c.state != State.DROPPED)
+    finally:
+        engine.dispose()
+    return Saved(invoices=count, dropped=dropped, size_bytes=part.stat().st_size)
+
+
+def _configure(copy: sqlite3.Connection, _record: object) -> None:
+    # nothing of a row that is changed stays anywhere, and there is nothing to fall back to
+    copy.execute("PRAGMA journal_mode=MEMORY")
+    copy.execute("PRAGMA secure_delete=ON")
+    copy.execute("PRAGMA synchronous=OFF")
+
+
+def _adapt_rows(connection: Connection, owners: list[int]) -> int:
+    """How many commands had no invoice."""
+    unfinished = sa.or_(
+        _c.preimage.is_not(None),
+        _c.state == State.OPEN,
+        sa.and_(_c.state == State.SETTLED, ~_c.announced),
+    )
+    dropped = 0
+    for row in [unpacked(each) for each in connection.execute(ROWS.where(unfinished))]:
+        columns = kept.in_backup(row, owners)
+        if columns:
+            change = sa.update(invoices).where(_c.id == row.id)
+            connection.execute(change.values(**packed(**columns)))
+        if row.state in _UNCONFIRMED:
+            dropped += row.state is State.PENDING
+            if row.board_id:
+                touch(connection, row.board_id)
+    for board in _boards(connection):
+        if unsure := kept.board_in_backup(board):
+            change = sa.update(boards).where(boards.c.id == board.id)
+            connection.execute(change.values(**BOARDS.packed(unsure)))
+    return dropped
+
+
+def _boards(connection: Connection) -> list[Board]:
+    """All that are not over, without their seats."""
+    columns = [boards.c[name] for name in BOARDS.columns]
+    is_on = sa.or_(boards.c.state != "closed", ~boards.c.announced)
+    return [
+        BOARDS.unpacked(each, seats=())
+        for each in connection.execute(sa.select(*columns).where(is_on))
+    ]
+
+
+def _adapt_old_rows(connection: Connection, _owners: list[int]) -> int:
+    """The same of a database that no bot of this version has opened: what all versions have."""
+    dropped = _count(connection, _c.state == State.PENDING)
+    unconfirmed = sa.update(invoices).where(_c.state.in_(_UNCONFIRMED))
+    connection.execute(unconfirmed.values(state=State.DROPPED, due_at=None))
+    connection.execute(sa.update(invoices).values(preimage=None).where(_c.preimage.is_not(None)))
+    return dropped
+
+
+def _count(connection: Connection, where: sa.ColumnElement[bool]) -> int:
+    found = connection.execute(sa.select(sa.func.count()).select_from(invoices).where(where))
+    return int(found.scalar_one())
+
+
+def _check(part: Path, file: Path) -> None:
+    """Raises `BackupFailed` where SQLite finds anything wrong with it: then so is the database."""
+    with closing(sqlite3.connect(part)) as copy:
+        (verdict,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
+    if verdict != "ok":
+        reason = str(verdict).splitlines()[-1]
+        raise BackupFailed(problem=BackupProblem.NOT_WHOLE, path=str(file), reason=reason)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _left_nothing(part: Path) -> Iterator[None]:
+    """Whatever happens, no part of a backup is left."""
+    try:
+        yield
+    finally:
+        for each in (part, *(part.with_name(part.name + end) for end in ENDINGS)):
+            with contextlib.suppress(OSError):
+                each.unlink()
+
+
+@contextlib.contextmanager
+def _explained(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _failed(file, _why(error)) from None
+    except sa.exc.DBAPIError as error:
+        raise _failed(file, str(error.orig)) from None
+    except sqlite3.Error as error:
+        raise _failed(file, str(error)) from None
+
+
+def _failed(file: Path, reason: str) -> BackupFailed:
+    return BackupFailed(problem=BackupProblem.NOT_WRITTEN, path=str(file), reason=reason)
+
+
+def _refused(problem: BackupProblem, file: Path, reason: str = "") -> BackupRefused:
+    return BackupRefused(problem=problem, path=str(file), reason=reason)
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or str(error)

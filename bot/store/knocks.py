@@ -1,0 +1,134 @@
+"""Who asks to be let in, and what each reader was shown of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.core.knocks import ASKER, MORE, Due, Knock, KnockState
+from bot.store.noun import Noun
+from bot.store.tables import knock_messages, knocks
+
+_k = knocks.c
+_m = knock_messages.c
+_NAMES = tuple(column.name for column in _k)
+_ALL = sa.select(*_k)
+
+
+def _read(row: Any) -> Knock:
+    values = dict(zip(_NAMES, row, strict=False))
+    return Knock(**{**values, "state": KnockState(str(values["state"]))})
+
+
+class Knocks(Noun):
+    """Knocks, newest first where there are many. Times in Unix seconds."""
+
+    def add(self, knock: Knock, readers: Iterable[int]) -> Knock:
+        """A new one, whose `id` is drawn here; each reader is still to be shown it.
+
+        The chat in which it was asked knows that it is open.
+        """
+        values = {name: getattr(knock, name) for name in _NAMES if name != "id"}
+        values["state"] = str(knock.state)
+        made = self._connection.execute(sa.insert(knocks).values(**values))
+        number = made.inserted_primary_key[0] if made.inserted_primary_key else 0
+        for reader_id in readers:
+            self._put_message(number, reader_id, shown="")
+        if not knock.is_more:
+            self._put_message(number, ASKER, shown=KnockState.OPEN)
+        found = self._one_knock(_k.id == number)
+        assert found is not None  # noqa: S101 -- it was just written
+        return found
+
+    def by_handle(self, handle: str) -> Knock | None:
+        """The one that a button names."""
+        return self._one_knock(_k.handle == handle)
+
+    def newest_of(self, person_id: int) -> Knock | None:
+        """The latest knock of a person, or of a group as itself."""
+        return self._one_knock(_k.person_id == person_id)
+
+    def open(self) -> list[Knock]:
+        """Those without an answer."""
+        statement = _ALL.where(_k.state == KnockState.OPEN, _k.person_id != MORE)
+        return [_read(row) for row in self._connection.execute(_newest_first(statement))]
+
+    def count_told(self, since: float) -> int:
+        """Of how many the owners are told that were asked since then."""
+        told = (_k.asked_at > since, _k.told, _k.person_id != MORE)
+        return self._connection.execute(
+            sa.select(sa.func.count()).select_from(knocks).where(*told)
+        ).scalar_one()
+
+    def answer(self, ids: Collection[int], state: KnockState, by: str, now: float) -> None:
+        """What became of them."""
+        columns = {"state": str(state), "answered_by": by, "answered_at": now}
+        self._connection.execute(sa.update(knocks).where(_k.id.in_(ids)).values(**columns))
+
+    def due(self) -> list[Due]:
+        """Who was shown something else than what is so, the oldest first."""
+        statement = (
+            sa.select(*_k, _m.reader_id, _m.message_id)
+            .join(knock_messages, _m.knock_id == _k.id)
+            .where(_m.shown != _k.state)
+            .order_by(_k.id, _m.reader_id)
+        )
+        return [
+            Due(_read(row), row.reader_id, row.message_id)
+            for row in self._connection.execute(statement)
+        ]
+
+    def message_of(self, knock_id: int, reader_id: int) -> int | None:
+        """The number of the message that this reader has of it."""
+        here = (_m.knock_id == knock_id) & (_m.reader_id == reader_id)
+        statement = sa.select(_m.message_id).where(here)
+        return self._connection.execute(statement).scalar_one_or_none()
+
+    def show(
+        self, knock_id: int, reader_id: int, shown: KnockState, message_id: int | None
+    ) -> None:
+        """This reader was shown this, or can't be."""
+        here = (_m.knock_id == knock_id) & (_m.reader_id == reader_id)
+        columns = {"shown": str(shown), "message_id": message_id}
+        self._connection.execute(sa.update(knock_messages).where(here).values(**columns))
+
+    def pass_over(self, ids: Collection[int], reader_id: int, shown: KnockState) -> None:
+        """This reader needs to be shown nothing of these."""
+        here = _m.knock_id.in_(ids) & (_m.reader_id == reader_id)
+        statement = sa.update(knock_messages).where(here).values(shown=str(shown))
+        self._connection.execute(statement)
+
+    def void(self) -> None:
+        """Another bot's messages: what is open is sent again, the rest is as it is."""
+        is_open = sa.exists().where(_k.id == _m.knock_id, _k.state == KnockState.OPEN)
+        owners = _m.reader_id != ASKER
+        self._connection.execute(sa.update(knock_messages).values(message_id=None))
+        self._connection.execute(sa.update(knock_messages).where(owners, is_open).values(shown=""))
+
+    def prune(self, before: float, *, keep_open: int) -> None:
+        """Forget those of before then, and of those without an answer all but the newest."""
+        too_many = (
+            sa.select(_k.id)
+            .where(_k.state == KnockState.OPEN, _k.person_id != MORE)
+            .order_by(_k.id.desc())
+            .offset(keep_open)
+        )
+        old = sa.select(_k.id).where(sa.or_(_k.asked_at < before, _k.id.in_(too_many)))
+        ids = list(self._connection.execute(old).scalars())
+        if ids:
+            self._connection.execute(sa.delete(knock_messages).where(_m.knock_id.in_(ids)))
+            self._connection.execute(sa.delete(knocks).where(_k.id.in_(ids)))
+
+    def _one_knock(self, *here: sa.ColumnElement[bool]) -> Knock | None:
+        row = self._connection.execute(_newest_first(_ALL.where(*here)).limit(1)).first()
+        return None if row is None else _read(row)
+
+    def _put_message(self, knock_id: int, reader_id: int, *, shown: str) -> None:
+        values = {"knock_id": knock_id, "reader_id": reader_id, "shown": str(shown)}
+        self._connection.execute(sa.insert(knock_messages).values(**values))
+
+
+def _newest_first(statement: sa.Select[tuple[object, ...]]) -> sa.Select[tuple[object, ...]]:
+    return statement.order_by(_k.id.desc())

@@ -1,0 +1,24 @@
+"""One look at the grants in a database that another process may have open. Nothing is written."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+
+from bot.core.grants import Granted, Role
+from bot.store.sqlite import file_of, has_journal, opened_to_read
+
+
+def granted(url: str) -> Granted:
+    """Who was let in from the chat, by the database at `url`; nobody where that can't be read."""
+    path = file_of(url)
+    found: dict[str, set[int]] = {role: set() for role in Role}
+    with (
+        contextlib.suppress(sqlite3.Error, OSError),
+        contextlib.closing(opened_to_read(path, is_written=has_journal(path))) as connection,
+    ):
+        for subject_id, role in connection.execute("SELECT subject_id, role FROM grants"):
+            found.setdefault(role, set()).add(subject_id)
+    return Granted(
+        frozenset(found[Role.OWNER]), frozenset(found[Role.USER]), frozenset(found[Role.CHAT])
+    )

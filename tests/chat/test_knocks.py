@@ -1,0 +1,368 @@
+"""Strangers who ask to be let in, and what owners answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot import texts
+from bot.actions import Asker, Subject
+from bot.core.grants import Grant, Granted, Role
+from bot.core.invoice import State
+from bot.core.knocks import (
+    KNOCKS_EVERY_S,
+    OPEN_IN_ALL,
+    REFUSED_FOR_S,
+    TOLD_IN_ALL,
+    Answering,
+    Knock,
+    KnockState,
+)
+from bot.demo.telegram import Chat, Message, Press, User
+from bot.store import Tx
+from tests.chat.room import NAME, Room, plain
+
+DAY_S = KNOCKS_EVERY_S + 1
+
+
+@pytest.fixture
+async def door(room: Room) -> AsyncIterator[Room]:
+    """A room whose owners use the bot, and whose knocks are shown."""
+    await room.say(room.private(room.owner), room.owner, "/start")
+    await room.said(room.private(room.owner), 2)  # the help, and the owners' own
+    showing = asyncio.create_task(room.knock_chats.run())
+    yield room
+    showing.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await showing
+
+
+def all_open(tx: Tx) -> list[Knock]:
+    return tx.knocks.open()
+
+
+def labels(message: Message) -> list[str]:
+    rows = (message.reply_markup or {}).get("inline_keyboard", [])
+    return [button["text"] for row in rows for button in row]
+
+
+async def asked(room: Room, owner: User, count: int = 1) -> list[Message]:
+    """The messages with which an owner is asked, once there are so many."""
+    chat = room.private(owner)
+
+    def found() -> list[Message]:
+        return [m for m in room.telegram.messages(chat) if labels(m) and not m.deleted]
+
+    await room.telegram.wait_for(lambda: len(found()) >= count)
+    assert len(found()) == count
+    return found()
+
+
+async def pressed(room: Room, person: User, message: Message, label: str) -> Press:
+    press = room.telegram.press(message.chat, person, message.id, text=label)
+    await room.handled()
+    await room.telegram.wait_for(press.answer.done)
+    return press
+
+
+async def answered(room: Room, message: Message) -> str:
+    """What a message says once it has no button."""
+    await room.telegram.wait_for(lambda: not labels(message))
+    return message.text or ""
+
+
+async def can_ask(room: Room, chat: Chat, person: User) -> bool:
+    row = await room.row_of(await room.say(chat, person, f"/invoice@{NAME} 21"))
+    return row is not None and row.state is State.PENDING
+
+
+# asking
+
+
+async def test_a_stranger_hears_that_the_owner_was_asked_and_the_owner_can_answer(
+    door: Room,
+) -> None:
+    hers = door.private(door.stranger)
+    await door.say(hers, door.stranger, "/invoice 21")
+    await door.told(hers, texts.ASKED_OWNER)
+    [message] = await asked(door, door.owner)
+    assert "Sven" in (message.text or "")
+    assert str(door.stranger.id) in (message.text or "")
+    assert labels(message) == ['Allow "Sven"', texts.REFUSE_BUTTON]
+
+
+async def test_who_is_let_in_by_the_button_can_ask_everywhere_and_hears_of_it(door: Room) -> None:
+    hers = door.private(door.stranger)
+    await door.say(hers, door.stranger, "/start")
+    [message] = await asked(door, door.owner)
+    press = await pressed(door, door.owner, message, labels(message)[0])
+    assert press.answer.result().text == texts.answering(Answering.DONE)
+    assert "Olga" in await answered(door, message)
+    assert len(await door.said(hers, 2)) == 2
+    assert await can_ask(door, hers, door.stranger)
+    door.telegram.join(door.group, door.stranger)
+    assert await can_ask(door, door.group, door.stranger)
+    [_, let_in] = door.ours(hers)
+    assert "let you in" in let_in
+
+
+async def test_a_group_is_let_in_with_everyone_in_it(door: Room) -> None:
+    people = [door.telegram.add_user(name) for name in ("Una", "Vera")]
+    club = door.telegram.add_group("Club", people)
+    await door.handled()
+    door.telegram.say(club, people[0], f"/invoice@{NAME} 21")
+    door.telegram.say(club, people[1], f"/invoice@{NAME} 21")
+    await door.handled()
+    both = await asked(door, door.owner, 2)
+    for message in both:
+        assert labels(message)[1:] == [texts.ALLOW_GROUP_BUTTON, texts.REFUSE_BUTTON]
+        assert "Club" in (message.text or "")
+    before = len(door.ours(club))
+    await pressed(door, door.owner, both[1], texts.ALLOW_GROUP_BUTTON)
+    for message in both:  # the other one's needs no answer either
+        assert "The group was let in" in await answered(door, message)
+    for person in people:
+        assert await can_ask(door, club, person)
+        assert not await can_ask(door, door.private(person), person)
+    said = await door.said(club, before + 1)
+    assert len([each for each in said if "let this group in" in each]) == 1
+
+
+async def test_a_person_who_is_refused_hears_nothing_and_asks_nobody_for_a_month(
+    door: Room,
+) -> None:
+    hers = door.private(door.stranger)
+    await door.say(hers, door.stranger, "/start")
+    [message] = await asked(door, door.owner)
+    await pressed(door, door.owner, message, texts.REFUSE_BUTTON)
+    await answered(door, message)
+    assert len(door.ours(hers)) == 1
+    door.clock.ahead_s += DAY_S
+    await door.say(hers, door.stranger, "/start")
+    await door.told(hers, texts.stranger(door.stranger.id, hers.id), 2)
+    assert await door.do(all_open) == []
+    door.clock.ahead_s += REFUSED_FOR_S
+    await door.say(hers, door.stranger, "/start")
+    await asked(door, door.owner)
+
+
+async def test_each_person_is_told_of_once_a_day_wherever_they_ask(door: Room) -> None:
+    club = door.telegram.add_group("Club", [door.stranger, door.bert])
+    await door.handled()
+    for _ in range(3):
+        await door.say(door.private(door.stranger), door.stranger, "/invoice 21")
+        await door.say(club, door.stranger, f"/invoice@{NAME} 21")
+    await asked(door, door.owner)
+    door.clock.ahead_s += DAY_S
+    await door.say(club, door.stranger, f"/invoice@{NAME} 21")
+    first, second = await asked(door, door.owner, 2)
+    await pressed(door, door.owner, second, labels(second)[0])
+    assert "Let in by" in await answered(door, first)
+
+
+async def test_twenty_a_day_are_told_and_one_notice_stands_for_all_others(door: Room) -> None:
+    people = [door.telegram.add_user(f"Person {n}") for n in range(TOLD_IN_ALL + 5)]
+    for person in people:
+        await door.say(door.private(person), person, "/start")
+    await asked(door, door.owner, TOLD_IN_ALL)
+    owners = door.private(door.owner)
+    said = await door.said(owners, TOLD_IN_ALL + 3)  # two of them answer /start
+    more = [each for each in said if "/who" in each and "More people" in each]
+    assert len(more) == 1
+    assert len(await door.do(all_open)) == len(people)
+    door.clock.ahead_s += DAY_S
+    late = door.telegram.add_user("Late")
+    await door.say(door.private(late), late, "/start")
+    await asked(door, door.owner, TOLD_IN_ALL + 1)
+
+
+async def test_of_very_many_who_ask_the_newest_are_kept(room: Room) -> None:
+    people = [room.telegram.add_user(f"Person {n}") for n in range(OPEN_IN_ALL + 3)]
+    for person in people:
+        room.telegram.say(room.private(person), person, "/start")
+    await room.handled()
+    kept = await room.do(all_open)
+    assert [each.person_id for each in kept] == [p.id for p in reversed(people[3:])]
+
+
+async def test_an_anonymous_admin_asks_for_the_group(door: Room) -> None:
+    boss = door.telegram.add_user("Boss")
+    club = door.telegram.add_group("Club", [boss], admins=[boss])
+    await door.handled()
+    door.telegram.say(club, boss, f"/invoice@{NAME} 21", anonymous=True)
+    await door.handled()
+    messages = await asked(door, door.owner, 2)  # who added the bot, and the group itself
+    group = messages[-1]
+    assert "Boss" not in (group.text or "")
+    assert labels(group) == [texts.ALLOW_GROUP_BUTTON, texts.REFUSE_BUTTON]
+    await pressed(door, door.owner, group, texts.ALLOW_GROUP_BUTTON)
+    await answered(door, group)
+    assert await can_ask(door, club, boss)
+
+
+async def test_what_was_asked_is_shown_after_a_kill_before_it_was_sent(room: Room) -> None:
+    await room.say(room.private(room.owner), room.owner, "/start")
+    await room.say(room.private(room.stranger), room.stranger, "/start")
+    showing = asyncio.create_task(room.knock_chats.run())  # the next process
+    await asked(room, room.owner)
+    showing.cancel()
+
+
+@pytest.mark.parametrize("method", ["sendMessage", "editMessageText"])
+async def test_what_telegram_does_not_take_now_is_shown_later(door: Room, method: str) -> None:
+    if method == "sendMessage":
+        door.telegram.fail("sendMessage", status=502, chat_id=door.owner.id)
+    await door.say(door.private(door.stranger), door.stranger, "/start")
+    [message] = await asked(door, door.owner)
+    if method == "editMessageText":
+        door.telegram.fail("editMessageText", status=502, chat_id=door.owner.id)
+    await pressed(door, door.owner, message, labels(message)[0])
+    assert "Olga" in await answered(door, message)
+
+
+async def test_an_owner_who_blocked_the_bot_keeps_nothing_from_another(door: Room) -> None:
+    door.access.grant(Granted(owners=frozenset({door.anna.id})))
+    await door.say(door.private(door.anna), door.anna, "/start")
+    door.telegram.block(door.owner)
+    await door.handled()
+    await door.say(door.private(door.stranger), door.stranger, "/start")
+    await asked(door, door.anna)
+
+
+# answers
+
+
+async def two_owners(door: Room) -> tuple[Message, Message]:
+    """A knock, as each of two owners sees it."""
+    door.access.grant(Granted(owners=frozenset({door.anna.id})))
+    await door.do(_owner, door.anna.id)
+    await door.say(door.private(door.anna), door.anna, "/start")
+    await door.say(door.private(door.stranger), door.stranger, "/start")
+    [hers] = await asked(door, door.owner)
+    [other] = await asked(door, door.anna)
+    return hers, other
+
+
+def _owner(tx: Tx, person_id: int) -> None:
+    tx.grants.put(Grant(person_id, Role.OWNER, "Anna"))
+
+
+async def test_what_one_owner_answers_every_owner_reads(door: Room) -> None:
+    hers, other = await two_owners(door)
+    await pressed(door, door.anna, other, texts.REFUSE_BUTTON)
+    for message in (hers, other):
+        assert 'Refused by "Anna".' in await answered(door, message)
+
+
+async def test_of_two_owners_who_press_at_once_the_first_counts(door: Room) -> None:
+    hers, other = await two_owners(door)
+    first = door.telegram.press(hers.chat, door.owner, hers.id, text=texts.REFUSE_BUTTON)
+    second = door.telegram.press(other.chat, door.anna, other.id, text=labels(other)[0])
+    await door.handled()
+    await door.telegram.wait_for(lambda: first.answer.done() and second.answer.done())
+    answers = {first.answer.result().text, second.answer.result().text}
+    assert answers == {texts.answering(Answering.DONE), texts.answering(Answering.ALREADY)}
+
+
+async def test_a_press_of_somebody_who_is_no_longer_an_owner_changes_nothing(door: Room) -> None:
+    hers, other = await two_owners(door)
+    await door.grants.deny(_subject(door.anna), _asker(door.owner))
+    press = await pressed(door, door.anna, other, labels(other)[0])
+    assert press.answer.result().text == texts.answering(Answering.NOT_OWNER)
+    assert not await can_ask(door, door.private(door.stranger), door.stranger)
+    assert labels(hers)
+
+
+def _subject(person: User) -> Subject:
+    return Subject(person.id, person.first_name)
+
+
+def _asker(person: User) -> Asker:
+    return Asker(person.id, person.first_name)
+
+
+@pytest.mark.parametrize(
+    "data", ["let:person:", "let:person:wrong", "let:group:{}", "let:all:{}", "let:{}", "let:"]
+)
+async def test_a_press_with_data_of_ones_own_lets_nobody_in(door: Room, data: str) -> None:
+    await door.say(door.private(door.stranger), door.stranger, "/start")
+    [message] = await asked(door, door.owner)
+    [open_one] = await door.do(all_open)
+    forged = data.format(open_one.handle)
+    for person in (door.stranger, door.anna, door.owner):
+        update = press_update(door, person, message, forged)
+        await door.intake.handle([update])
+    assert [each.state for each in await door.do(all_open)] == [KnockState.OPEN]
+    assert not await can_ask(door, door.private(door.stranger), door.stranger)
+
+
+async def test_a_strangers_press_on_the_right_button_lets_nobody_in(door: Room) -> None:
+    await door.say(door.private(door.stranger), door.stranger, "/start")
+    [message] = await asked(door, door.owner)
+    [open_one] = await door.do(all_open)
+    for person in (door.stranger, door.anna):
+        await door.intake.handle(
+            [press_update(door, person, message, f"let:person:{open_one.handle}")]
+        )
+    assert [each.state for each in await door.do(all_open)] == [KnockState.OPEN]
+
+
+def press_update(room: Room, person: User, message: Message, data: str) -> dict[str, object]:
+    """A press as a client of one's own sends it."""
+    press_update.number += 1  # type: ignore[attr-defined]
+    return {
+        "update_id": press_update.number,  # type: ignore[attr-defined]
+        "callback_query": {
+            "id": "1",
+            "from": {"id": person.id, "is_bot": False, "first_name": person.first_name},
+            "chat_instance": "1",
+            "message": room.telegram.message_json(message),
+            "data": data,
+        },
+    }
+
+
+press_update.number = 900_000_000  # type: ignore[attr-defined]
+
+
+async def test_a_forwarded_question_has_no_button_to_press(door: Room) -> None:
+    await door.say(door.private(door.stranger), door.stranger, "/start")
+    [message] = await asked(door, door.owner)
+    copy = door.telegram.forward(message, door.group, door.owner)
+    await door.handled()
+    assert labels(copy) == []
+
+
+async def test_a_copy_that_a_lost_answer_left_is_brought_up_to_date_by_a_press(
+    door: Room,
+) -> None:
+    door.telegram.drop("sendMessage", acted=True, chat_id=door.owner.id)
+    await door.say(door.private(door.stranger), door.stranger, "/start")
+    copy, message = await asked(door, door.owner, 2)
+    await pressed(door, door.owner, message, texts.REFUSE_BUTTON)
+    await answered(door, message)
+    press = await pressed(door, door.owner, copy, labels(copy)[0])
+    assert press.answer.result().text == texts.answering(Answering.ALREADY)
+    assert "Refused by" in await answered(door, copy)
+
+
+async def test_names_stay_names(door: Room) -> None:
+    forger = door.telegram.add_user('Ben" (id 1)\n✅ Paid: 50,000 sats')
+    await door.say(door.private(forger), forger, "/start")
+    [message] = await asked(door, door.owner)
+    lines = (message.text or "").splitlines()
+    assert len(lines) == 1
+    assert lines[0].endswith(f"(id {forger.id}) asks to be let in.")
+    assert plain(texts.ASKED_OWNER) in (await door.said(door.private(forger)))
+
+
+async def test_a_person_whom_telegram_lets_nobody_mention_is_asked_about_all_the_same(
+    door: Room,
+) -> None:
+    door.telegram.unmentionable.add(door.stranger.id)
+    await door.say(door.private(door.stranger), door.stranger, "/start")
+    [message] = await asked(door, door.owner)
+    assert "Sven" in (message.text or "")

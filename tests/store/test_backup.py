@@ -1,0 +1,366 @@
+"""A backup is whole, holds no secret of an open invoice, and goes nowhere that it must not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import stat
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bot.core.invoice import State
+from bot.core.wishes import BackupProblem
+from bot.core.work import Do
+from bot.errors import (
+    BackupFailed,
+    BackupRefused,
+    DatabaseDamaged,
+    DatabaseJournalLeft,
+    DatabaseTooNew,
+    NoDatabase,
+    NotADatabase,
+)
+from bot.store import Store, backup, migrations
+from bot.store.backup import Saved
+from tests.store.bills import bill, now, part, rest
+from tests.store.made import CHAT, NOW, beside, opened, read, row, url
+from tests.store.test_migrations import add, at_version
+from tests.store.test_traces import PREIMAGE, traces
+
+OWNER = 77
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """In a folder of its own."""
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    return folder / "saved.db"
+
+
+def back_up(file: Path, target: Path, *, force: bool = False) -> Saved:
+    return backup.back_up(url(file), target, owners=[OWNER], force=force)
+
+
+def problem_of(file: Path, target: Path, *, force: bool = False) -> BackupProblem:
+    """Why there is no backup; nothing is left of it, and what was there is as it was."""
+    before = sorted(target.parent.iterdir()) if target.parent.is_dir() else []
+    with pytest.raises(BackupRefused) as refused:
+        back_up(file, target, force=force)
+    assert (sorted(target.parent.iterdir()) if target.parent.is_dir() else []) == before
+    return BackupProblem(refused.value.values["problem"])
+
+
+async def test_a_backup_beside_a_running_bot_is_whole_and_readable_by_its_user_only(
+    store: Store, file: Path, target: Path
+) -> None:
+    for number in range(1, 30):
+        await row(store, number, state=State.OPEN, preimage=None)
+    saved = back_up(file, target)
+    assert (saved.invoices, saved.dropped, saved.size_bytes) == (29, 0, target.stat().st_size)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert [each.name for each in target.parent.iterdir()] == [target.name]
+    with beside(target) as copy:
+        assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert copy.execute("SELECT count(*) FROM invoices").fetchone() == (29,)
+    async with opened(target) as restored:
+        assert await restored.do(lambda tx: tx.invoices.by_origin(CHAT, 29)) is not None
+
+
+async def test_what_is_only_in_the_journal_is_in_the_backup(
+    store: Store, file: Path, target: Path
+) -> None:
+    await row(store, 1, state=State.OPEN, preimage=None)
+    assert file.with_name("bot.db-wal").stat().st_size > 0
+    assert back_up(file, target).invoices == 1
+
+
+async def test_a_write_during_a_backup_waits_for_nothing_and_begins_nothing_again(
+    store: Store, file: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 60):
+        await row(store, number, state=State.OPEN, preimage=None, memo="x" * 600)
+    monkeypatch.setattr(backup, "STEP", 1)
+    steps = 0
+
+    def meanwhile(_s: float) -> None:
+        nonlocal steps
+        steps += 1
+        with closing(sqlite3.connect(file, timeout=0)) as other:
+            other.execute("UPDATE invoices SET memo = ? WHERE id = 1", (f"{steps}" * 300,))
+            other.commit()
+
+    monkeypatch.setattr(backup.time, "sleep", meanwhile)
+    assert back_up(file, target).invoices == 59
+    with beside(target) as copy:
+        (pages,) = copy.execute("PRAGMA page_count").fetchone()
+        assert copy.execute("SELECT memo FROM invoices WHERE id = 1").fetchone() == ("x" * 600,)
+    assert steps <= pages + 1
+    assert await store.do(lambda tx: tx.invoices.by_origin(CHAT, 1)) is not None
+
+
+async def test_a_bot_that_does_not_run_is_backed_up_and_its_files_stay_as_they_are(
+    file: Path, target: Path
+) -> None:
+    async with opened(file) as store:
+        await row(store, 1, state=State.OPEN, preimage=None)
+    before = {each.name: each.read_bytes() for each in file.parent.iterdir() if each.is_file()}
+    assert back_up(file, target).invoices == 1
+    after = {each.name: each.read_bytes() for each in file.parent.iterdir() if each.is_file()}
+    assert after == before
+
+
+async def test_what_a_killed_bot_left_in_its_journal_is_in_the_backup(
+    store: Store, file: Path, tmp_path: Path, target: Path
+) -> None:
+    await row(store, 1, state=State.OPEN, preimage=None)
+    killed = tmp_path / "killed" / "bot.db"
+    killed.parent.mkdir()
+    for ending in ("", "-wal"):
+        content = file.with_name(f"bot.db{ending}").read_bytes()
+        killed.with_name(f"bot.db{ending}").write_bytes(content)
+    before = killed.read_bytes()
+    assert back_up(killed, target).invoices == 1
+    assert killed.read_bytes() == before
+    assert killed.with_name("bot.db-wal").stat().st_size > 0
+
+
+async def test_a_backup_that_is_put_beside_the_journal_of_another_is_refused_and_untouched(
+    store: Store, file: Path, tmp_path: Path, target: Path
+) -> None:
+    back_up(file, target)
+    await row(store, 1)
+    restored = tmp_path / "restored" / "bot.db"
+    restored.parent.mkdir()
+    restored.write_bytes(target.read_bytes())
+    journal = restored.with_name("bot.db-wal")
+    journal.write_bytes(file.with_name("bot.db-wal").read_bytes())
+    before = journal.read_bytes()
+    for _ in range(2):
+        with pytest.raises(DatabaseJournalLeft):
+            await Store.open(url(restored))
+        assert (restored.read_bytes(), journal.read_bytes()) == (target.read_bytes(), before)
+    journal.unlink()
+    async with opened(restored) as mine:
+        await row(mine, 2)
+    async with opened(restored) as mine:
+        assert await mine.do(lambda tx: tx.invoices.by_origin(CHAT, 2)) is not None
+
+
+# what it says of a row
+
+
+@pytest.mark.parametrize("state", [State.ASKING, State.PENDING, State.FAILED])
+async def test_a_backup_has_no_preimage(
+    store: Store, file: Path, target: Path, state: State
+) -> None:
+    for number in range(1, 20):
+        await row(store, number, state=State.OPEN, preimage=None)
+    mine = await row(store, 50, state=state, preimage=PREIMAGE)
+    saved = back_up(file, target)
+    assert traces(target) == set()
+    assert (await read(store, mine.id)).preimage == PREIMAGE
+    assert saved.dropped == (state is State.PENDING)
+    async with opened(target) as restored:
+        kept = await read(restored, mine.id)
+    dropped = state is not State.FAILED
+    assert kept.state is (State.DROPPED if dropped else State.FAILED)
+    assert kept.preimage is None
+    assert not dropped or kept.due_at is None
+
+
+async def test_what_may_be_announced_after_the_backup_may_be_a_duplicate_then(
+    store: Store, file: Path, target: Path
+) -> None:
+    bare = {"preimage": None}
+    shown = await row(store, 1, state=State.OPEN, card_id=100, **bare)
+    unseen = await row(store, 2, state=State.OPEN, **bare)
+    news = await row(store, 3, state=State.SETTLED, card_id=102, **bare)
+    over = await row(store, 4, state=State.SETTLED, card_id=103, announced=True, **bare)
+    expired = await row(store, 5, state=State.EXPIRED, card_id=104, **bare)
+    back_up(file, target)
+    async with opened(target) as restored:
+        unsure = {
+            each.id: (await read(restored, each.id)).unsure
+            for each in (shown, unseen, news, over, expired)
+        }
+        notified = (await read(restored, shown.id)).notified
+    assert unsure == {
+        shown.id: {Do.ANNOUNCE},
+        unseen.id: {Do.ANNOUNCE, Do.SEND_CARD},
+        news.id: {Do.ANNOUNCE},
+        over.id: set(),
+        expired.id: set(),
+    }
+    assert notified == {OWNER: False}
+    assert not (await read(store, shown.id)).unsure
+
+
+async def test_a_board_of_a_backup_may_have_announced_its_end(
+    store: Store, file: Path, target: Path
+) -> None:
+    made = await bill(store)
+    pending = await part(store, made, state=State.PENDING)
+    await rest(store, made)
+    back_up(file, target)
+    async with opened(target) as restored:
+        assert (await read(restored, pending.id)).state is State.DROPPED
+        kept = await now(restored, made)
+    assert kept.unsure == {Do.ANNOUNCE}
+    assert kept.due_at is not None, "its part is no more"
+    assert (await now(store, made)).due_at is None
+
+
+async def test_a_database_of_an_earlier_version_is_backed_up_without_its_preimages(
+    file: Path, target: Path
+) -> None:
+    with at_version(file, "0004") as (connection, table):
+        add(connection, table, 1, state="pending", preimage=PREIMAGE, due_at=NOW)
+        add(connection, table, 2, state="open", preimage=None)
+    saved = back_up(file, target)
+    assert (saved.invoices, saved.dropped) == (1, 1)
+    assert traces(target) == set()
+    with beside(target) as copy:
+        assert copy.execute("SELECT version_num FROM alembic_version").fetchone() == ("0004",)
+    async with opened(target) as restored:
+        assert (await read(restored, 1)).state is State.DROPPED
+        assert (await read(restored, 2)).state is State.OPEN
+
+
+# where it goes
+
+
+async def test_a_file_that_is_there_is_replaced_only_by_force(
+    store: Store, file: Path, target: Path
+) -> None:
+    target.write_text("precious")
+    target.chmod(0o644)
+    assert problem_of(file, target) is BackupProblem.EXISTS
+    assert target.read_text() == "precious"
+    await row(store, 1, state=State.OPEN, preimage=None)
+    assert back_up(file, target, force=True).invoices == 1
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("ending", ["", "-wal", "-shm", ".lock", ".pid"])
+async def test_the_database_itself_is_never_replaced(
+    store: Store, file: Path, ending: str, force: bool
+) -> None:
+    mine = file.with_name(file.name + ending)
+    assert problem_of(file, mine, force=force) is BackupProblem.IS_DATABASE
+    (file.parent / "way").mkdir()
+    around = file.parent / "way" / ".." / mine.name
+    assert problem_of(file, around, force=force) is BackupProblem.IS_DATABASE
+    await row(store, 1)
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("leads_to", ["the database", "a file", "nowhere"])
+def test_a_backup_is_written_through_no_link(
+    file: Path, empty: bytes, target: Path, leads_to: str, force: bool
+) -> None:
+    file.write_bytes(empty)
+    other = target.with_name("other")
+    if leads_to == "a file":
+        other.write_text("precious")
+    target.symlink_to(file if leads_to == "the database" else other)
+    assert problem_of(file, target, force=force) is BackupProblem.NOT_A_FILE
+    assert file.read_bytes() == empty
+    assert target.is_symlink()
+    assert not other.exists() or other.read_text() == "precious"
+
+
+def test_a_pipe_or_a_folder_is_no_backup(file: Path, empty: bytes, target: Path) -> None:
+    file.write_bytes(empty)
+    assert problem_of(file, target.parent, force=True) is BackupProblem.IS_FOLDER
+    os.mkfifo(target)
+    assert problem_of(file, target, force=True) is BackupProblem.NOT_A_FILE
+    assert problem_of(file, target.parent / "no" / "x.db") is BackupProblem.FOLDER_MISSING
+    assert problem_of(file, target.parent / ("x" * 300)) is BackupProblem.NOT_WRITTEN
+
+
+def test_without_a_database_there_is_no_backup(file: Path, target: Path) -> None:
+    with pytest.raises(NoDatabase):
+        back_up(file, target)
+    assert not list(target.parent.iterdir())
+    assert not file.exists()
+
+
+def test_what_is_no_whole_database_of_ours_is_not_backed_up(
+    file: Path, empty: bytes, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_bytes(b"something else, and long enough to be read")
+    with pytest.raises(NotADatabase):
+        back_up(file, target)
+    file.write_bytes(empty[: len(empty) // 2])
+    with pytest.raises(DatabaseDamaged):
+        back_up(file, target)
+    file.write_bytes(empty)
+    monkeypatch.setattr(migrations, "known", lambda: ["0001"])
+    with pytest.raises(DatabaseTooNew):
+        back_up(file, target)
+    assert not list(target.parent.iterdir())
+
+
+async def test_of_a_backup_on_a_full_disk_nothing_is_left(
+    store: Store, file: Path, target: Path
+) -> None:
+    for number in range(1, 100):
+        await row(store, number, memo="x" * 600)
+    program = (
+        "import resource, signal, sys; from pathlib import Path\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, resource.RLIM_INFINITY))\n"
+        "from bot.store.backup import back_up; from bot.errors import BackupFailed\n"
+        "try: back_up(sys.argv[1], Path(sys.argv[2]), owners=[])\n"
+        "except BackupFailed as error: print(error.values['problem'])\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program, url(file), str(target)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate()
+    assert out.decode().strip() == BackupProblem.NOT_WRITTEN
+    assert not list(target.parent.iterdir())
+
+
+async def test_a_backup_that_is_interrupted_leaves_nothing(
+    store: Store, file: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await row(store, 1)
+
+    def interrupted(_s: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(backup.time, "sleep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        back_up(file, target)
+    assert not list(target.parent.iterdir())
+    await row(store, 2)
+
+
+async def test_a_backup_that_is_not_whole_is_none(
+    store: Store, file: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the first look, which has little time, did not find."""
+    for number in range(1, 50):
+        await row(store, number, memo="x" * 600, state=State.OPEN, preimage=None)
+    copy = backup._copy
+
+    def damaged(path: Path, part: Path) -> None:
+        copy(path, part)
+        with closing(sqlite3.connect(part)) as connection:
+            connection.execute("PRAGMA writable_schema=ON")
+            connection.execute("DELETE FROM sqlite_master WHERE name = 'invoices_state'")
+            connection.commit()
+
+    monkeypatch.setattr(backup, "_copy", damaged)
+    with pytest.raises(BackupFailed) as failed:
+        back_up(file, target)
+    assert failed.value.values["problem"] == BackupProblem.NOT_WHOLE
+    assert not list(target.parent.iterdir())

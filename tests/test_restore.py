@@ -1,0 +1,222 @@
+"""From a backup beside a running bot to a restored one: nothing that came since is doubled."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bot import texts
+from bot.core.invoice import Face
+from bot.core.wishes import BackupProblem
+from bot.errors import BackupRefused, NoDatabase
+from bot.store.backup import back_up
+from tests.faces import may_be_duplicate
+from tests.store.made import until
+from tests.test_cli import Ended, ended, ran, started
+from tests.test_docs import section
+from tests.world import World
+
+#: Seconds for what the bot tries again and again.
+LATER_S = 30.0
+
+
+async def backed_up(world: World, file: Path, *options: str) -> Ended:
+    """What `backup` says."""
+    return await ran("backup", str(file), *options, "--config", str(world.config()))
+
+
+def commands() -> list[str]:
+    """What the README says about a restore, but for the service."""
+    told = re.findall(r"^    (.*)$", section("README.md", "### Backup and restore"), re.MULTILINE)
+    begin, end = "sudo systemctl stop invoice-bot", "sudo systemctl start invoice-bot"
+    return told[told.index(begin) + 1 : told.index(end)]
+
+
+async def restored(world: World, backup: Path) -> None:
+    """Do what the README says, and start the bot."""
+    for command in commands():
+        here = command.replace("/mnt/usb/invoice-bot.db", str(backup))
+        shell = await asyncio.create_subprocess_exec(
+            *("/bin/sh", "-c", here.replace("invoice-bot.db", "bot.db")), cwd=world.folder
+        )
+        assert await shell.wait() == 0
+    await world.start_process()
+
+
+@pytest.fixture
+def backup(world: World) -> Path:
+    (world.folder / "usb").mkdir()
+    return world.folder / "usb" / "saved.bak"
+
+
+async def test_what_came_after_a_backup_is_not_doubled_by_its_restore(
+    world: World, backup: Path
+) -> None:
+    await world.start_process()
+    chat = world.private(world.anna)
+    await world.open_card(world.private(world.owner), world.owner, "/invoice 9")
+    told, missed, paid_before = [
+        await world.ask(chat, world.anna, f"/invoice {sats}") for sats in (1, 2, 3)
+    ]
+    world.node.pay(world.request_in(paid_before))
+    await world.announced(chat, sats=3)
+    await world.payment_noticed(world.owner, sats=3)
+    await recorded_as_paid(world)
+
+    result = await backed_up(world, backup)
+    saved = texts.backed_up(str(backup), invoices=4, size_bytes=backup.stat().st_size, dropped=0)
+    assert (result.code, result.out, result.err) == (0, saved + "\n", "")
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+
+    since_open = await world.ask(chat, world.anna, "/invoice 4")
+    since_paid = await world.ask(chat, world.anna, "/invoice 5")
+    world.node.pay(world.request_in(since_paid))
+    world.node.pay(world.request_in(told))
+    await world.announced(chat, sats=5)
+    await world.announced(chat, sats=1)
+    await world.payment_noticed(world.owner, sats=1)
+    await world.payment_noticed(world.owner, sats=5)
+    await world.kill_process()
+    world.node.pay(world.request_in(missed))
+    before = world.ours(chat)
+
+    await restored(world, backup)
+    # found again by the node's settle index: one that nobody heard of, and one that was told
+    await world.announced(chat, sats=2)
+    await world.until(lambda: len(world.announcements(chat, sats=1)) == 2)
+    first, again = world.announcements(chat, sats=1)
+    assert not may_be_duplicate(first.text or "")
+    assert may_be_duplicate(again.text or "")
+    await world.becomes(missed, Face.PAID)
+    assert world.shows(told, Face.PAID, sats=1)
+    # what it has never heard of is left as it is, and no command is carried out again
+    assert world.face(since_open) is Face.OPEN
+    assert world.shows(since_paid, Face.PAID, sats=5)
+    new = await world.ask(chat, world.anna, "/invoice 6")
+    assert len(world.node.invoices) == 7
+    for sats in (3, 5):
+        assert len(world.announcements(chat, sats=sats)) == 1
+        assert len(world.payment_notices(world.owner, sats)) == 1
+    made = [m for m in world.ours(chat) if m not in before]
+    assert [m.id for m in made if world.face(m) is Face.OPEN] == [new.id]
+    press = world.telegram.press(chat, world.anna, since_open.id, text="Cancel")
+    assert (await press.answer).text == texts.NOT_TRACKED
+    world.no_trouble()
+
+
+async def recorded_as_paid(world: World) -> None:
+    """Wait until the database knows that all who should have heard of the payment have."""
+    look = "SELECT 1 FROM invoices WHERE state = 'settled' AND announced AND notified <> ''"
+    with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+        await until(lambda: database.execute(look).fetchone() is not None)
+
+
+async def test_a_command_that_waited_for_the_node_is_not_answered_after_a_restore(
+    world: World, backup: Path
+) -> None:
+    await world.start_process()
+    chat = world.private(world.anna)
+    await world.ask(chat, world.anna, "/invoice 1")
+    await world.node.kill()
+    world.telegram.say(chat, world.anna, "/invoice 2")
+    with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+        look = "SELECT 1 FROM invoices WHERE state = 'pending'"
+        await until(lambda: database.execute(look).fetchone() is not None)
+    saved = back_up(world.settings().database.url, backup, owners=[])
+    assert (saved.invoices, saved.dropped) == (1, 1)
+    await world.node.start()
+    await world.until(lambda: len(world.showing(chat, Face.OPEN)) == 2, LATER_S)
+    card = world.showing(chat, Face.OPEN)[-1]
+    await world.recorded(card)
+    await world.kill_process()
+    await restored(world, backup)
+    new = await world.ask(chat, world.anna, "/invoice 3")
+    assert len(world.showing(chat, Face.OPEN)) == 3
+    assert world.face(card) is Face.OPEN
+    assert world.shows(new, Face.OPEN, sats=3)
+    world.no_trouble()
+
+
+async def test_a_backup_that_is_restored_at_once_tells_of_payments_as_before(
+    world: World, backup: Path
+) -> None:
+    await world.start_process()
+    chat = world.private(world.anna)
+    card = await world.ask(chat, world.anna, "/invoice 1")
+    assert (await backed_up(world, backup)).code == 0
+    assert await world.end_process() == 0
+    await restored(world, backup)
+    world.node.pay(world.request_in(card))
+    await world.announced(chat, sats=1)
+    await world.becomes(card, Face.PAID)
+    assert len(world.announcements(chat)) == 1
+
+
+async def test_an_owner_who_claimed_the_bot_may_hear_twice_after_a_restore(
+    world: World, backup: Path
+) -> None:
+    claimed = 4711
+    await world.start_process()
+    await world.ask(world.private(world.anna), world.anna, "/invoice 1")
+    with closing(sqlite3.connect(world.settings().database.file)) as database, database:
+        values = (claimed, "owner", "", "", 0, 0.0)
+        columns = "subject_id, role, name, username, by_id, granted_at"
+        database.execute(f"INSERT INTO grants ({columns}) VALUES (?, ?, ?, ?, ?, ?)", values)
+    assert (await backed_up(world, backup)).code == 0
+    with closing(sqlite3.connect(backup)) as database:
+        (notified,) = database.execute("SELECT notified FROM invoices").fetchone()
+    assert str(claimed) in notified
+
+
+async def test_a_backup_disturbs_no_running_bot(world: World, backup: Path) -> None:
+    await world.start_process()
+    chat = world.private(world.anna)
+    for number in range(1, 4):
+        process = await started("backup", str(backup), "--force", "--config", str(world.config()))
+        await world.ask(chat, world.anna, f"/invoice {number}")
+        assert (await ended(process)).code == 0
+    assert [each.name for each in backup.parent.iterdir()] == [backup.name]
+    world.no_trouble()
+    assert "[warning] database" not in world.log()
+
+
+async def test_what_cannot_be_backed_up_is_one_sentence(world: World, backup: Path) -> None:
+    nothing = await backed_up(world, backup)
+    missing = texts.why(NoDatabase(path=str(world.folder / "bot.db")))
+    assert (nothing.code, nothing.out, nothing.lines) == (2, "", [missing])
+    await world.start_process()
+    for file, problem, options in (
+        (world.folder / "bot.db", BackupProblem.IS_DATABASE, ["--force"]),
+        (backup.parent, BackupProblem.IS_FOLDER, []),
+        (backup.parent / "no" / "x.db", BackupProblem.FOLDER_MISSING, []),
+    ):
+        result = await backed_up(world, file, *options)
+        path = file.parent if problem is BackupProblem.FOLDER_MISSING else file
+        sentence = texts.why(BackupRefused(problem=problem, path=str(path)))
+        assert (result.code, result.out, result.lines) == (2, "", [sentence])
+    assert not list(backup.parent.iterdir())
+
+
+async def test_a_backup_that_is_ended_leaves_nothing(world: World, backup: Path) -> None:
+    await world.start_process()
+    await world.ask(world.private(world.anna), world.anna, "/invoice 1")
+    with closing(sqlite3.connect(world.folder / "bot.db", isolation_level=None)) as other:
+        other.execute("CREATE TABLE large (x)")
+        other.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) "
+            "INSERT INTO large SELECT zeroblob(20000) FROM n"
+        )
+    process = await started("backup", str(backup), "--config", str(world.config()))
+    await until(lambda: bool(list(backup.parent.iterdir())))
+    process.send_signal(signal.SIGTERM)
+    result = await ended(process)
+    assert result.code == 1
+    assert "Traceback" not in result.err
+    assert not list(backup.parent.iterdir())

@@ -1,0 +1,176 @@
+"""The systemd unit that `unit` prints: what systemd thinks of it, and what the bot can do."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bot
+from bot import texts
+from bot.cli import NEEDS_FIXING
+from bot.errors import PathForUnitRefused, UserUnknown
+from bot.texts.service import STOP_S
+from tests.test_cli import END_S, Ended, ran
+from tests.world import TOKEN, World
+
+#: systemd's own measure of what a service can do, from 0 to 10.
+MOST_EXPOSED = 2.5
+
+analyze = shutil.which("systemd-analyze")
+needs_systemd = pytest.mark.skipif(analyze is None, reason="no systemd here")
+
+
+def settings(world: World, folder: Path, *, database: str = "invoice-bot.db") -> Path:
+    """A settings file in a folder of the bot's own, its macaroon beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(world.node.folder / "invoice.macaroon", folder / "bot.macaroon")
+    file = folder / "config.toml"
+    file.write_text(
+        f"""
+        [telegram]
+        token = "{TOKEN}"
+        [lnd]
+        tls_cert = "{world.node.folder}/tls.cert"
+        macaroon = "bot.macaroon"
+        [database]
+        url = "sqlite:///{database}"
+        """
+    )
+    return file
+
+
+async def printed(file: Path, *arguments: str, env: dict[str, str] | None = None) -> Ended:
+    result = await ran("unit", *arguments, "--config", str(file), env=env)
+    assert result.code == 0, result.err
+    return result
+
+
+def lines(unit: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in unit.splitlines():
+        if match := re.fullmatch(r"([A-Z]\w+)=(.*)", line):
+            found.setdefault(match[1], []).append(match[2])
+    return found
+
+
+def analyzed(folder: Path, unit: str, *what: str) -> str:
+    """What systemd-analyze prints of it."""
+    file = folder / "invoice-bot.service"
+    file.write_text(unit)
+    assert analyze is not None
+    result = subprocess.run([analyze, *what, file], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout + result.stderr
+
+
+@needs_systemd
+@pytest.mark.parametrize("folder", ["bot", "my own bot", "50%h of $HOME"])
+async def test_systemd_finds_nothing_wrong_with_the_unit(
+    world: World, tmp_path: Path, folder: str
+) -> None:
+    unit = (await printed(settings(world, tmp_path / folder))).out
+    assert analyzed(tmp_path, unit, "verify", "--man=no") == ""
+
+
+@needs_systemd
+async def test_the_unit_lets_the_bot_do_little(world: World, tmp_path: Path) -> None:
+    unit = (await printed(settings(world, tmp_path / "bot"))).out
+    said = analyzed(tmp_path, unit, "security", "--offline=true", "--no-pager")
+    exposed = re.search(r"exposure level for invoice-bot\.service: ([\d.]+)", said)
+    assert exposed is not None
+    assert float(exposed[1]) < MOST_EXPOSED
+
+
+async def test_the_unit_has_this_machines_paths_and_user(world: World, tmp_path: Path) -> None:
+    file = settings(world, tmp_path / "bot")
+    unit = lines((await printed(file)).out)
+    assert unit["User"] == [getpass.getuser()]
+    assert unit["WorkingDirectory"] == [str(file.parent)]
+    program = Path(sys.executable).with_name("invoice-bot")
+    assert unit["ExecStart"] == [f"{program} run --config {file}"]
+    assert (await printed(file, "--user", "daemon")).out.count("\nUser=daemon\n") == 1
+
+
+async def test_only_the_databases_folder_can_be_written(world: World, tmp_path: Path) -> None:
+    file = settings(world, tmp_path / "bot", database="data/bot.db")
+    unit = lines((await printed(file)).out)
+    assert unit["BindPaths"] == [str(file.parent / "data")]
+    assert "ReadWritePaths" not in unit
+    assert (unit["ProtectSystem"], unit["ProtectHome"]) == (["strict"], ["tmpfs"])
+    seen = [Path(each.removeprefix("-")) for each in unit["BindReadOnlyPaths"]]
+    for needed in (file, world.node.folder / "tls.cert", file.parent / "bot.macaroon"):
+        assert [each for each in seen if needed.is_relative_to(each)], needed
+
+
+async def test_a_database_that_is_hidden_from_nobody_is_made_writable(
+    world: World, tmp_path: Path
+) -> None:
+    file = settings(world, tmp_path / "bot", database="/var/lib/invoice-bot/bot.db")
+    unit = lines((await printed(file)).out)
+    assert unit["ReadWritePaths"] == ["/var/lib/invoice-bot"]
+    assert "BindPaths" not in unit
+
+
+async def test_the_program_cannot_be_written_even_in_the_databases_folder(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Path(bot.__file__).parent.parent
+    file = settings(world, world.folder / "bot", database=f"{root}/bot.db")
+    unit = lines((await printed(file)).out)
+    inside = "BindPaths" if "BindPaths" in unit else "ReadWritePaths"
+    assert unit[inside] == [str(root)]
+    assert f"-{root}/bot" in unit["BindReadOnlyPaths"]
+
+
+async def test_what_needs_fixing_first_is_not_started_again(world: World, tmp_path: Path) -> None:
+    unit = lines((await printed(settings(world, tmp_path / "bot"))).out)
+    assert unit["Restart"] == ["on-failure"]
+    assert unit["RestartPreventExitStatus"] == [str(NEEDS_FIXING)]
+
+
+async def test_the_unit_waits_for_a_sign_of_life_and_for_an_orderly_end(
+    world: World, tmp_path: Path
+) -> None:
+    unit = lines((await printed(settings(world, tmp_path / "bot"))).out)
+    assert unit["Type"] == ["notify"]
+    assert int(unit["WatchdogSec"][0]) > 0
+    assert unit["ExecReload"] == ["/bin/kill -HUP $MAINPID"]
+    assert END_S < STOP_S
+
+
+async def test_what_to_do_with_the_unit_is_beside_it_and_not_in_it(
+    world: World, tmp_path: Path
+) -> None:
+    file = settings(world, tmp_path / "bot")
+    proxy = "http://me:secret@127.0.0.1:3128"
+    env = {"INVOICE_BOT_LOG__LEVEL": "debug", "https_proxy": proxy}
+    result = await printed(file, env=env)
+    assert "systemctl enable" in result.err
+    assert texts.proxy_left_out(["https_proxy"]) in result.err
+    assert "secret" not in result.out + result.err
+    assert texts.variables_left_out(["INVOICE_BOT_LOG__LEVEL"]) in result.err
+    assert "systemctl" not in result.out
+    assert TOKEN not in result.out + result.err
+
+
+@pytest.mark.parametrize("folder", ["a\nb", "C:\\bot", 'the "bot"', "x:y"])
+async def test_a_path_that_systemd_would_read_otherwise_is_refused(
+    world: World, tmp_path: Path, folder: str
+) -> None:
+    file = settings(world, tmp_path / folder)
+    result = await ran("unit", "--config", str(file))
+    refusal = texts.why(PathForUnitRefused(path=str(file.parent)))
+    assert (result.code, result.out, result.lines) == (2, "", [refusal])
+
+
+async def test_a_user_that_nobody_knows_is_refused(world: World, tmp_path: Path) -> None:
+    file = settings(world, tmp_path / "bot")
+    result = await ran("unit", "--user", "no-such-user", "--config", str(file))
+    refusal = texts.why(UserUnknown(name="no-such-user"))
+    assert (result.code, result.out, result.lines) == (2, "", [refusal])
