@@ -47,7 +47,6 @@ Grouped by what the reader should do::
     │       ├── OtherNetwork       * a payment request of another network than the node's
     │       ├── UserUnknown        *
     │       ├── PathForUnitRefused *
-    │       ├── NoDatabase         * there is nothing to back up
     │       └── BackupRefused      * not there: `problem` says why
     │           └── BackupFailed     the backup could not be made in the end
     ├── NodeError
@@ -362,10 +361,6 @@ class UserUnknown(ArgumentRefused):
 
 class PathForUnitRefused(ArgumentRefused):
     """`path` has a character that means something else in a systemd unit."""
-
-
-class NoDatabase(ArgumentRefused):
-    """There is no database at `path` yet."""
 
 
 class BackupRefused(ArgumentRefused):

@@ -199,7 +199,6 @@ CODES: dict[type[errors.InvoiceBotError], int] = {
     errors.OtherNetwork: 2,
     errors.UserUnknown: 2,
     errors.PathForUnitRefused: 2,
-    errors.NoDatabase: 2,
     errors.BackupRefused: 2,
     errors.BackupFailed: 1,
     errors.NodeError: 1,

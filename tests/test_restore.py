@@ -15,7 +15,7 @@ import pytest
 from bot import texts
 from bot.core.invoice import Face
 from bot.core.wishes import BackupProblem
-from bot.errors import BackupRefused, NoDatabase
+from bot.errors import BackupRefused, DatabaseMissing
 from bot.store.backup import back_up
 from tests.faces import may_be_duplicate
 from tests.store.made import until
@@ -189,7 +189,7 @@ async def test_a_backup_disturbs_no_running_bot(world: World, backup: Path) -> N
 
 async def test_what_cannot_be_backed_up_is_one_sentence(world: World, backup: Path) -> None:
     nothing = await backed_up(world, backup)
-    missing = texts.why(NoDatabase(path=str(world.folder / "bot.db")))
+    missing = texts.why(DatabaseMissing(path=str(world.folder / "bot.db")))
     assert (nothing.code, nothing.out, nothing.lines) == (2, "", [missing])
     await world.start_process()
     for file, problem, options in (

@@ -23,7 +23,7 @@ from bot.core import kept
 from bot.core.board import Board
 from bot.core.invoice import State
 from bot.core.wishes import BackupProblem
-from bot.errors import BackupFailed, BackupRefused, NoDatabase
+from bot.errors import BackupFailed, BackupRefused, DatabaseMissing
 from bot.store import migrations, sqlite
 from bot.store.noun import ROWS, touch
 from bot.store.rows import BOARDS, packed, unpacked
@@ -50,13 +50,13 @@ def back_up(url: str, file: Path, *, owners: Iterable[int], force: bool = False)
     """Write a backup of the database at `url` to `file`, with mode 0600, or leave nothing there.
 
     `force`: in the place of a file that is there. `owners` may hear twice of what is paid since.
-    Raises `BackupRefused`, `BackupFailed`, `NoDatabase`, or as `sqlite.inspect`.
+    Raises `BackupRefused`, `BackupFailed`, `DatabaseMissing`, or as `sqlite.inspect`.
     """
     path = sqlite.file_of(url)
     check_target(path, file, force=force)
     sqlite.inspect(url)
     if not path.exists():
-        raise NoDatabase(path=str(path))
+        raise DatabaseMissing(path=str(path))
     # Nobody knows its name beforehand, to lay a link there; and to replace one follows it nowhere.
     part = file.with_name(f".backup-{secrets.token_hex(8)}.part")
     with _explained(file), _left_nothing(part):

@@ -16,7 +16,8 @@ OWNER_COMMANDS = (
     ("who", "who can ask for invoices"),
     ("allow", "let someone in: /allow 123456789"),
     ("deny", "remove someone: /deny 123456789"),
-    ("status", "how the node is"),
+    ("status", "how node and bot are, what is open and paid"),
+    ("export", "all invoices as a file: /export 2026-10"),
 )
 OWNERS_AS_THEMSELVES = "Only the bot's owner can do that, and not as a group or a channel."
 OWNERS_NEW = "Only the bot's owner can do that, in a new message of their own."
@@ -79,7 +80,9 @@ def help_owner() -> str:
         "/allow – let someone in: reply to their message, or <code>/allow 123456789</code>; "
         "alone in a group, it lets the group in\n"
         "/deny – remove someone, in the same way\n"
-        "/status – how the node is"
+        "/status – how node and bot are, what is open and paid\n"
+        "/invoices – everyone's invoices\n"
+        "/export – all invoices as a file, for example <code>/export 2026-10</code>"
     )
 
 

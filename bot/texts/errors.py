@@ -291,9 +291,6 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
         "A systemd unit can't name the path {path}.",
         "Move it to one of letters, digits, spaces and dashes.",
     ),
-    errors.NoDatabase: Reason(
-        "There is no database {path} yet.", "The bot creates it at its first start."
-    ),
     errors.BackupRefused: _backup,
     # the node
     errors.NodeError: Reason("The Lightning node could not do that."),

@@ -20,8 +20,8 @@ from bot.errors import (
     BackupRefused,
     DatabaseDamaged,
     DatabaseJournalLeft,
+    DatabaseMissing,
     DatabaseTooNew,
-    NoDatabase,
     NotADatabase,
 )
 from bot.store import Store, backup, migrations
@@ -285,7 +285,7 @@ def test_a_pipe_or_a_folder_is_no_backup(file: Path, empty: bytes, target: Path)
 
 
 def test_without_a_database_there_is_no_backup(file: Path, target: Path) -> None:
-    with pytest.raises(NoDatabase):
+    with pytest.raises(DatabaseMissing):
         back_up(file, target)
     assert not list(target.parent.iterdir())
     assert not file.exists()
