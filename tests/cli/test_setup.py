@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+import shlex
 import ssl
 from collections.abc import Callable, Sequence
 
@@ -260,6 +261,44 @@ async def test_an_admin_macaroon_that_this_user_cannot_read_is_named(owner: NewO
         said = await person.reads(MACAROON_ASKED)
         assert f"This user can't read {admin}" in said
         assert "lncli bakemacaroon" in said
+
+
+# a service
+
+#: The program, on a machine that runs systemd.
+WITH_SYSTEMD = """
+from pathlib import Path
+from bot.cli.setup import ending
+ending._SYSTEMD = Path("/")
+from bot.__main__ import main
+main()
+"""
+
+
+async def test_where_systemd_runs_the_command_that_prints_the_unit_is_offered_and_works(
+    owner: NewOwner,
+) -> None:
+    owner.has_lnd()
+    program = ("-c", WITH_SYSTEMD)
+    async with at_terminal(
+        "setup", "--no-start", cwd=owner.folder, env=owner.env, program=program
+    ) as person:
+        await up_to_the_summary(person)
+        await person.answers(WRITE_ASKED)
+        assert await person.ends() == 0
+    offered = re.search(
+        r"\n    (\S.* unit --config \S+) \\\n +\| sudo tee /etc/systemd", person.shown
+    )
+    assert offered
+    made = await asyncio.create_subprocess_exec(
+        *shlex.split(offered[1]),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        cwd="/",
+    )
+    unit, _ = await made.communicate()
+    assert made.returncode == 0
+    assert f"--config {owner.config}" in unit.decode()
 
 
 # macaroons

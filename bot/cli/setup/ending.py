@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shlex
 import sys
@@ -58,7 +57,7 @@ async def _code(settings: Settings) -> str:
 
 def kept_running(terminal: Terminal, config: Path) -> None:
     """Where the machine has systemd, the commands that make a service of the bot."""
-    if _SYSTEMD.is_dir() and importlib.util.find_spec("bot.cli.unit") is not None:
+    if _SYSTEMD.is_dir():
         terminal.say(*texts.unit(shlex.join([*program(), "unit", "--config", str(config)])))
 
 
