@@ -228,7 +228,10 @@ async def test_open_invoices_of_somebody_who_is_removed_stay_as_they_are(
 # everybody else
 
 
-COMMANDS = ["/allow {id}", "/allow", "/allow owner {id}", "/deny {bert}", "/deny", "/who"]
+COMMANDS = [
+    *("/allow {id}", "/allow", "/allow owner {id}", "/deny {bert}", "/deny", "/who"),
+    *("/status", "/export", "/export 2026-10"),
+]
 
 
 def stranger(room: Room) -> User:
