@@ -159,6 +159,22 @@ async def test_a_backup_that_is_restored_at_once_tells_of_payments_as_before(
     assert len(world.announcements(chat)) == 1
 
 
+async def test_an_owner_who_claimed_the_bot_may_hear_twice_after_a_restore(
+    world: World, backup: Path
+) -> None:
+    claimed = 4711
+    await world.start_process()
+    await world.ask(world.private(world.anna), world.anna, "/invoice 1")
+    with closing(sqlite3.connect(world.settings().database.file)) as database, database:
+        values = (claimed, "owner", "", "", 0, 0.0)
+        columns = "subject_id, role, name, username, by_id, granted_at"
+        database.execute(f"INSERT INTO grants ({columns}) VALUES (?, ?, ?, ?, ?, ?)", values)
+    assert (await backed_up(world, backup)).code == 0
+    with closing(sqlite3.connect(backup)) as database:
+        (notified,) = database.execute("SELECT notified FROM invoices").fetchone()
+    assert str(claimed) in notified
+
+
 async def test_a_backup_disturbs_no_running_bot(world: World, backup: Path) -> None:
     await world.start_process()
     chat = world.private(world.anna)

@@ -33,9 +33,12 @@ def backup(
         # what was begun is removed then
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(FAILED))
         from bot import texts  # noqa: PLC0415
+        from bot.store import peek  # noqa: PLC0415
         from bot.store.backup import back_up  # noqa: PLC0415
 
-        saved = back_up(settings.database.url, file, owners=settings.access.owners, force=force)
+        url = settings.database.url
+        owners = settings.access.owners | peek.granted(url).owners
+        saved = back_up(url, file, owners=owners, force=force)
         output.shown(
             texts.backed_up(
                 str(file),

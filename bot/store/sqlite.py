@@ -548,7 +548,7 @@ def opened_to_read(path: Path, *, is_written: bool) -> sqlite3.Connection:
 
     Not `is_written`: nothing has to be made beside the file for it.
     """
-    how = "mode=ro" if is_written else "immutable=1"
+    how = "mode=ro" if is_written else "mode=ro&immutable=1"
     return sqlite3.connect(
         f"{path.resolve().as_uri()}?{how}", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
     )
