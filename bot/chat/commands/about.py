@@ -71,11 +71,11 @@ class About:
         name = self._telegram_bot.username
         if not messages.is_private(message):
             return [reply(message, texts.help_group(name))]
+        if self._access.is_owner(asker.id):
+            return [reply(message, f"{texts.help_private(name)}\n\n{texts.help_owner()}")]
         replies = [reply(message, texts.help_private(name))]
         if self._admission.is_unclaimed:
             replies.append(reply(message, texts.unclaimed(asker.id, message.chat.id)))
-        if self._access.is_owner(asker.id):
-            replies.append(reply(message, texts.help_owner()))
         return replies
 
     async def channel(self, message: Message) -> Sequence[Reply]:

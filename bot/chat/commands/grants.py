@@ -87,7 +87,12 @@ class GrantCommands:
             CommandHandler("allow", allow, filters=messages.ASKS),
             CommandHandler("deny", deny, filters=messages.ASKS),
             CommandHandler("who", who, filters=messages.ADDRESSED),
-            CommandHandler(["allow", "deny", "who"], old, filters=messages.NOT_NEW),
+            CommandHandler(
+                # all that are only the owners'; those of other families too
+                ["allow", "deny", "export", "status", "who"],
+                old,
+                filters=messages.NOT_NEW,
+            ),
             CallbackQueryHandler(pressed, pattern=f"^{PAGE}:"),
         ):
             application.add_handler(handler)
