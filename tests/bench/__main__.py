@@ -141,7 +141,7 @@ async def memory(size: Size, report: Report, plain: Side, ours: Side) -> None:
     if size is WHOLE and (more := MEMORY_AT - ours.invoices) > 0:
         await ours.ask(moments(BUSY_PER_S, 1 + more // BUSY_PER_S)[:more])
     what = f"memory after {ours.invoices} invoices, MB"
-    report.below(what, ours.memory_mb(), 120, left=f"{plain.memory_mb():.1f}")
+    report.below(what, ours.memory_mb(), 130, left=f"{plain.memory_mb():.1f}")
 
 
 async def blocks(size: Size, report: Report, watched: Side) -> None:
