@@ -48,6 +48,11 @@ async def hears(world: World, chat: Chat, kinds: Iterable[Kind]) -> None:
     await world.until(lambda: heard(world, chat) == list(kinds))
 
 
+async def greeted(world: World, owner: Chat) -> None:
+    """The owner has read the help, and what owners can do."""
+    await world.until(lambda: len(world.ours(owner)) == 2)
+
+
 async def looked(world: World) -> None:
     """Everything was looked at a few times, and whatever came of it was told."""
     looks = world.node.calls["GetInfo"]
@@ -256,7 +261,7 @@ async def started(world: World, owner: Chat) -> None:
     world.node.bake([f"uri:/lnrpc.Lightning/{name}" for name in MAY_MAKE[1:]], save_to="b.macaroon")
     world.macaroon = "b.macaroon"
     await world.start_process()
-    await world.until(lambda: world.ours(owner))
+    await greeted(world, owner)
 
 
 def asks(world: World) -> None:
@@ -311,7 +316,7 @@ async def test_a_notice_whose_answer_is_lost_is_sent_three_times_at_most(
     world: World, owner: Chat
 ) -> None:
     await world.start_bot()
-    await world.until(lambda: world.ours(owner))
+    await greeted(world, owner)
     world.telegram.drop("sendMessage", chat_id=owner.id, times=None, acted=True)
     world.node.synced_to_chain = False
     await world.notified(owner, Kind.NOT_SYNCED, 3)
@@ -324,7 +329,7 @@ async def test_a_notice_whose_answer_is_lost_is_sent_three_times_at_most(
 
 async def test_a_notice_that_telegram_refuses_keeps_no_other_one(world: World, owner: Chat) -> None:
     await world.start_bot()
-    await world.until(lambda: world.ours(owner))
+    await greeted(world, owner)
     world.telegram.fail("sendMessage", chat_id=owner.id, status=400)
     world.node.synced_to_chain = False
     await looked(world)

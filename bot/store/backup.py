@@ -19,7 +19,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.core import kept
+from bot.core import kept, work
 from bot.core.board import Board
 from bot.core.invoice import State
 from bot.core.wishes import BackupProblem
@@ -175,7 +175,7 @@ def _adapt_old_rows(connection: Connection, _owners: list[int]) -> int:
     """The same of a database that no bot of this version has opened: what all versions have."""
     dropped = _count(connection, _c.state == State.PENDING)
     unconfirmed = sa.update(invoices).where(_c.state.in_(_UNCONFIRMED))
-    connection.execute(unconfirmed.values(state=State.DROPPED, due_at=None))
+    connection.execute(unconfirmed.values(state=State.DROPPED, **work.done()))
     connection.execute(sa.update(invoices).values(preimage=None).where(_c.preimage.is_not(None)))
     return dropped
 

@@ -31,9 +31,10 @@ def owner(world: World) -> User:
 
 
 async def greeted(world: World, *owners: User) -> None:
-    """They opened the bot, and read its help."""
+    """They opened the bot, and read its help and what owners can do."""
     for each in owners:
-        await world.until(lambda each=each: world.ours(world.private(each)))  # type: ignore[misc]
+        chat = world.private(each)
+        await world.until(lambda chat=chat: len(world.ours(chat)) >= 2)  # type: ignore[misc]
 
 
 async def test_an_owner_reads_how_much_who_asked_where_and_for_what(
