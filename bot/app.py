@@ -509,7 +509,7 @@ class _Run:
                 self._use(await asyncio.to_thread(self._reloads.read))
             except InvoiceBotError as error:
                 log.warning("settings not reloaded: all stays as it was", why=texts.why_here(error))
-            except Exception as error:  # a bug; no wrong setting ends a bot that runs
+            except Exception as error:  # noqa: BLE001 -- a bug; no setting ends a bot that runs
                 # what it says, and its traceback, may quote a secret
                 log.error("settings not reloaded", why=type(error).__name__)  # noqa: TRY400
 
