@@ -14,6 +14,7 @@ from bot import texts
 from bot.chat.chats import Edit
 from bot.chat.limits import A_MINUTE
 from bot.chat.list_buttons import ListPress, list_data, read_list
+from bot.core.grants import Granted
 from bot.core.invoice import Invoice, State
 from bot.core.ledger import PAGE, Page, Scope, Show, Turn
 from bot.demo.telegram import Answer, Chat, Message, User
