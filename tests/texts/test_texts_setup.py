@@ -37,6 +37,7 @@ def written(**changes: Any) -> str:
             "proxy": "",
             "owners": [],
             "database": "invoice-bot.db",
+            "kept": {},
             **changes,
         }
     )
