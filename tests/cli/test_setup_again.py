@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
+from bot.cli.setup.macaroon import is_path
 from bot.config import Rate
 from tests.cli.owner import (
     BAKE_ASKED,
@@ -225,6 +228,22 @@ async def test_the_token_file_is_named_by_a_tidy_path_and_where_everyone_reads_i
 # answers and ends
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *((each, True) for each in ("~/bot.macaroon", "/x/y", "a/b", "bot.macaron", "my macaroon")),
+        *((each, False) for each in ("0201" * 10, "AgEDbG5k/" * 20, "/" + "Ag+/" * 40, "admin")),
+        ("lndconnect://x:1?macaroon=AgED", False),
+        ("123456789:AAF0bcdefghijklmnopqrstuvwxyz012345", False),
+        (f"https://x.y/{'a' * 1000}", False),
+    ],
+)
+def test_nothing_that_may_be_a_secret_is_taken_for_a_path_and_shown(
+    text: str, expected: bool
+) -> None:
+    assert is_path(text) is expected
+
+
 async def test_an_answer_that_is_none_is_said_and_a_pasted_one_taken_off_the_screen(
     owner: NewOwner,
 ) -> None:
@@ -246,7 +265,7 @@ async def test_ended_while_it_bakes_it_says_how_to_revoke_what_may_be_baked(
         await up_to_the_macaroon(person)
         await person.answers(BAKE_ASKED)
         await person.answers(WRITE_ASKED)
-        await asyncio.wait_for(stall.reached.wait(), 30)
+        await asyncio.wait_for(stall.reached(), 30)
         person.types(CTRL_C)
         assert await person.ends() == 1
     assert "LND may have baked the macaroon already." in person.shown

@@ -203,16 +203,13 @@ class MacaroonStep:
                 self._terminal.say(texts.no_file_yet(self._target, is_there=is_there))
             return arrived
         path = Path(os.path.expanduser(written))  # noqa: PTH111 -- raises for a ~name of nobody
-        if is_path(written):
+        if is_path(written) or _is_there(path):
             return self._read(path)
         logs.redact(written)
         content = macaroon_bytes(written.encode())
         if _is_macaroon(content):
             logs.redact(content.hex())
             return content
-        with suppress(OSError, ValueError):
-            if path.is_file():
-                return self._read(path)
         self._terminal.wrong(texts.NO_MACAROON)
         return b""
 
@@ -324,6 +321,13 @@ def is_path(text: str) -> bool:
     if re.fullmatch("[A-Za-z0-9+/_=-]+", text):
         return "/" in text and len(text) < _SHORTEST_SECRET
     return any(each in text for each in "/.~") or len(text) < _SHORTEST_NAME
+
+
+def _is_there(path: Path) -> bool:
+    """What names something is no secret."""
+    with suppress(OSError, ValueError):
+        return path.exists()
+    return False
 
 
 def _is_macaroon(content: bytes) -> bool:
