@@ -69,7 +69,7 @@ def claiming(came_of_it: Claiming) -> str:
 
 def claim_link(url: str) -> str:
     """For the terminal and the log, where nobody owns the bot; plain text."""
-    return f"Nobody owns this bot yet. To own it, open this link and press START: {url}"
+    return f"Nobody owns this bot yet. To own it, open this link and press Start: {url}"
 
 
 def help_owner() -> str:
