@@ -295,7 +295,7 @@ async def test_as_a_channel_nobody_changes_anything(room: Room, command: str) ->
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("in_group", [True, False])
-@pytest.mark.parametrize("how", ["edited", "forwarded"])
+@pytest.mark.parametrize("how", ["edited", "forwarded", "tapped"])
 async def test_an_edited_or_forwarded_command_changes_nothing_also_of_an_owner(
     room: Room, command: str, in_group: bool, how: str
 ) -> None:
@@ -308,6 +308,10 @@ async def test_an_edited_or_forwarded_command_changes_nothing_also_of_an_owner(
             message = await room.say(chat, person, "hello")
             before = len(room.ours(chat))
             room.telegram.edit_as_user(message, written)
+        elif how == "tapped":  # in what another bot offers: its text, and one tap of the owner's
+            before = len(room.ours(chat))
+            poll = room.telegram.add_bot("5:other", "pizza_poll_bot", "Pizza poll")
+            room.telegram.say(chat, person, written, via_bot=poll)
         else:
             elsewhere = room.telegram.add_group("Elsewhere", [person], bot_member=False)
             message = room.telegram.say(elsewhere, person, written)

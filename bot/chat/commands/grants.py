@@ -1,7 +1,7 @@
 """A family of commands: /allow, /deny, /who, for the bot's owners only.
 
-They count in a new message that an owner wrote as themself: not edited, not forwarded, not as a
-group or a channel.
+They count in a new message that an owner wrote as themself: not edited, not forwarded, not tapped
+in what another bot offers, not as a group or a channel.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class GrantCommands:
             application.add_handler(handler)
 
     async def _refuse_old(self, update: Update, _context: Any) -> None:
-        """An edited or forwarded command changes nothing, whoever wrote it."""
+        """A command that nobody wrote here just now changes nothing, whoever sent it."""
         message = update.message or update.edited_message
         if message is not None and messages.is_addressed(message):
             self._replies.send(await self._admission.refused(message, texts.OWNERS_NEW))
