@@ -123,7 +123,10 @@ class Knocks:
             return False
         if what.message_id is not None or what.shows_nothing:
             return True
-        return await self._store.do(_may_show, what, self._clock())
+        if await self._store.do(_may_show, what, self._clock()):
+            return True
+        self.rung.set()  # one that stands for it may be due in its place
+        return False
 
     async def by_handle(self, handle: str) -> Knock | None:
         """The knock that a button names."""
@@ -172,7 +175,12 @@ def _knock(tx: Tx, asked: Knock, owners: Collection[int], hint: Hint) -> Knocked
         tx.memory.claim_hint(_TOLD, asked.person_id, now=now, every_s=0.0)
     else:
         _tell_of_more(tx, asked, owners, now)
-    tx.knocks.prune(now - KEPT_S, keep_open=OPEN_IN_ALL, keep_groups=OPEN_GROUPS)
+    tx.knocks.prune(
+        now - KEPT_S,
+        keep_open=OPEN_IN_ALL,
+        keep_groups=OPEN_GROUPS,
+        told_since=now - KNOCKS_EVERY_S,
+    )
     return Knocked(Knocking.ASKED, True, is_first, may_be_said)
 
 

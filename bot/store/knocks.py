@@ -130,15 +130,17 @@ class Knocks(Noun):
         self._connection.execute(sa.update(knock_messages).values(message_id=None))
         self._connection.execute(sa.update(knock_messages).where(owners, is_open).values(shown=""))
 
-    def prune(self, before: float, *, keep_open: int, keep_groups: int) -> None:
+    def prune(self, before: float, *, keep_open: int, keep_groups: int, told_since: float) -> None:
         """Forget those of before then, and of those without an answer all but the newest.
 
-        Of these few are groups' own. An answer keeps as long as if it had been asked then.
+        Of these few are groups' own. Those that owners are told of since `told_since` are kept all
+        the same: there are few. An answer keeps as long as if it had been asked then.
         """
         is_old = sa.and_(_k.asked_at < before, _k.answered_at < before)
         too_many = self._open_beyond(keep_open)
+        is_new = sa.and_(_k.told, _k.asked_at > told_since)
         too_many_groups = self._open_beyond(keep_groups, _k.person_id < 0)
-        old = sa.or_(is_old, _k.id.in_(too_many), _k.id.in_(too_many_groups))
+        old = sa.or_(is_old, sa.and_(_k.id.in_(too_many), ~is_new), _k.id.in_(too_many_groups))
         ids = list(self._connection.execute(sa.select(_k.id).where(old)).scalars())
         if ids:
             self._connection.execute(sa.delete(knock_messages).where(_m.knock_id.in_(ids)))

@@ -59,7 +59,7 @@ def begin(tx: Tx, bot_id: int) -> None:
 
 
 def prune(tx: Tx, before: float) -> None:
-    tx.knocks.prune(before, keep_open=2, keep_groups=2)
+    tx.knocks.prune(before, keep_open=2, keep_groups=2, told_since=NOW + 9)
 
 
 def handles(tx: Tx) -> list[str]:
