@@ -111,7 +111,7 @@ class Knocks:
     async def is_for(self, what: Due) -> bool:
         """Whether its reader is to be shown it now.
 
-        Not somebody who is no owner any more, not while they can't be reached, and no more new ones
+        Not somebody who is no longer an owner, not while they can't be reached, and no more new ones
         than an owner is told of in a day.
         """
         if what.reader_id == ASKER:
@@ -294,7 +294,7 @@ def _due(tx: Tx, owners: Collection[int]) -> list[Due]:
 
 
 def _drop(tx: Tx, knock_id: int, reader_id: int) -> None:
-    """This reader is none any more."""
+    """This reader is one no longer."""
     tx.knocks.drop_reader(knock_id, reader_id)
 
 

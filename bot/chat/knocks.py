@@ -145,7 +145,7 @@ class KnockChats:
         await self._chats.send(owner, Sentence.KNOWN, call)
 
     def _check_reads(self, owner: int) -> None:
-        """Raises `NotSent`: by the time it is their turn they may be no owner any more."""
+        """Raises `NotSent`: by the time it is their turn they may no longer be an owner."""
         if not self._knocks.is_reader(owner):
             raise NotSent(detail="no longer an owner")
 

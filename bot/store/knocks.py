@@ -70,7 +70,7 @@ class Knocks(Noun):
         self._connection.execute(sa.insert(knock_messages).from_select(names, new))
 
     def drop_reader(self, knock_id: int, reader_id: int) -> None:
-        """This one is shown nothing of it any more."""
+        """This one is shown no more of it."""
         here = (_m.knock_id == knock_id) & (_m.reader_id == reader_id)
         self._connection.execute(sa.delete(knock_messages).where(here))
 
