@@ -36,6 +36,7 @@ class Places:
         self._clock = clock
         self._bell = bell
         self._bot_id = 0
+        self._when_reached: list[Callable[[], None]] = []
         self._unreachable: set[int] = set()
         self._welcomed: dict[int, float] = {}  # chats that were just heard of → when
         self._now: dict[int, int] = {}  # of groups that moved: any id → the present one
@@ -79,6 +80,10 @@ class Places:
         """Whether nothing reaches this chat until it is heard of again."""
         return chat_id in self._unreachable
 
+    def when_reached(self, call: Callable[[], None]) -> None:
+        """Call this each time a chat can be reached again that could not."""
+        self._when_reached.append(call)
+
     async def lost(self, chat_id: int, *, must: bool, asked_at: float = math.inf) -> None:
         """The bot was blocked or removed there.
 
@@ -108,6 +113,8 @@ class Places:
         self._unreachable.discard(chat_id)
         log.info("chat reachable again", chat=chat_id)
         self._bell.ring_all()
+        for call in self._when_reached:
+            call()
 
     async def moved(self, old: int, new: int, *, must: bool) -> bool:
         """A group has a new id. Written also where that is known: a row may have come late.

@@ -129,7 +129,7 @@ class Room:
         self.chats = Chats(self.telegram_bot)
         self.cards = Cards(self.chats, self.store, access=access, payee=lambda _: ALIAS)
         self.replies = Replies(self.chats, folder=self.file.parent)
-        self.knocks = Knocks(store=self.store, access=access, clock=self.clock)
+        self.knocks = Knocks(store=self.store, access=access, places=self.places, clock=self.clock)
         self.grants = Grants(
             store=self.store,
             access=access,
