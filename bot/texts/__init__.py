@@ -104,6 +104,7 @@ from bot.texts.knocks import (
     let_in,
 )
 from bot.texts.ledger import (
+    FILE_MAYBE_SENT,
     FILE_NOT_SENT,
     IN_PRIVATE,
     LIST_OF_ANOTHER,
@@ -179,6 +180,7 @@ __all__ = [
     "COLLECT_IN_GROUPS",
     "DENY_HOW",
     "FACE_SIGNS",
+    "FILE_MAYBE_SENT",
     "FILE_NOT_SENT",
     "GIFT_CLOSED",
     "GIVE_BUTTON",

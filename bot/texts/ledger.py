@@ -24,6 +24,9 @@ IN_PRIVATE = "Please ask me that in private."
 LIST_OUTDATED = "This list is out of date. Write /invoices for a new one."
 LIST_OF_ANOTHER = "This list is somebody else's. Write /invoices for your own."
 FILE_NOT_SENT = "I couldn't send the file. The log has the reason. Please try again later."
+FILE_MAYBE_SENT = (
+    "I sent the file, but Telegram didn't confirm it. It may have arrived. If not, ask again."
+)
 NEWER_BUTTON = "‹ Newer"
 OLDER_BUTTON = "Older ›"
 

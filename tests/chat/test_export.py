@@ -11,8 +11,9 @@ import pytest
 from bot import texts
 from bot.chat import chats
 from bot.chat.commands import export
+from bot.core.grants import Granted
 from bot.core.invoice import State
-from bot.demo.telegram import Message
+from bot.demo.telegram import Chat, Message
 from bot.errors import ExportEmpty, ExportTooLarge, PeriodRefused
 from tests.chat.room import Room
 
@@ -121,6 +122,72 @@ async def test_an_export_that_hangs_holds_up_no_other_chat(room: Room) -> None:
     stall.release()
     async with asyncio.timeout(10):
         await room.said(owners, 1)
+
+
+async def two_owners(room: Room) -> tuple[Chat, Chat]:
+    """Their chats; both can be written to."""
+    room.access.grant(Granted(owners=frozenset({room.bert.id})))
+    await room.say(room.group, room.anna, "/invoice 1")
+    return room.private(room.owner), room.private(room.bert)
+
+
+def without_bert(room: Room) -> None:
+    room.access.grant(Granted())
+
+
+def files(room: Room, chat: Chat) -> int:
+    return sum(each.document is not None for each in room.telegram.messages(chat))
+
+
+async def test_an_owner_whose_chat_hangs_keeps_no_file_from_another(room: Room) -> None:
+    hers, his = await two_owners(room)
+    stall = room.telegram.stall("sendDocument", chat_id=room.owner.id)
+    await room.say(hers, room.owner, "/export")
+    await stall.reached()
+    await room.say(his, room.bert, "/export")
+    await room.telegram.wait_for(lambda: files(room, his) == 1)
+    stall.release()
+    await room.telegram.wait_for(lambda: files(room, hers) == 1)
+
+
+async def test_a_removed_owner_gets_no_file_that_waited_to_be_written(room: Room) -> None:
+    _, his = await two_owners(room)
+    async with room.replies._one_written:
+        await room.say(his, room.bert, "/export")
+        without_bert(room)
+    await room.told(his, texts.OWNERS_ONLY)
+    assert files(room, his) == 0
+
+
+async def test_a_removed_owner_gets_no_file_that_waited_to_be_sent(room: Room) -> None:
+    _, his = await two_owners(room)
+    room.telegram.fail("sendDocument", chat_id=room.bert.id, retry_after=1)
+    await room.say(his, room.bert, "/export")
+    calls = room.telegram.calls
+    await room.telegram.wait_for(lambda: any(each.method == "sendDocument" for each in calls))
+    without_bert(room)
+    await room.told(his, texts.OWNERS_ONLY)
+    assert files(room, his) == 0
+
+
+async def test_a_file_whose_answer_is_lost_may_have_arrived(room: Room) -> None:
+    hers, _ = await two_owners(room)
+    room.telegram.drop("sendDocument", acted=True)
+    await room.say(hers, room.owner, "/export")
+    await room.told(hers, texts.FILE_MAYBE_SENT, 2)
+    assert files(room, hers) == 1
+    assert texts.FILE_NOT_SENT not in room.ours(hers)
+
+
+async def test_a_file_that_is_there_needs_no_sentence_though_nobody_can_read_the_answer(
+    room: Room,
+) -> None:
+    hers, _ = await two_owners(room)
+    room.telegram.alter("sendDocument", {"message_id": None})
+    await room.say(hers, room.owner, "/export")
+    await room.telegram.wait_for(lambda: files(room, hers) == 1)
+    await room.say(hers, room.owner, "/id")
+    await room.told(hers, texts.ids(room.owner.id, hers.id), 2)
 
 
 async def test_nothing_of_an_export_is_left_on_the_disk(room: Room) -> None:
