@@ -91,7 +91,7 @@ from bot.texts.cards import (
     still_waiting,
     waiting_notice,
 )
-from bot.texts.errors import Reason, reason, refusal, why, why_failed
+from bot.texts.errors import Reason, export_refusal, reason, refusal, why, why_failed
 from bot.texts.knocks import (
     ALLOW_GROUP_BUTTON,
     ASKED_OWNER,
@@ -111,11 +111,12 @@ from bot.texts.ledger import (
     NEWER_BUTTON,
     OLDER_BUTTON,
     exported,
+    exported_to,
     listed,
     show_label,
     status,
 )
-from bot.texts.ledger_terminal import NO_INVOICES, invoice_table, more_than, status_lines
+from bot.texts.ledger_terminal import invoice_table, more_than, no_invoices, status_lines
 from bot.texts.notices import owner_notices
 from bot.texts.owners import node_status, owner_notice
 from bot.texts.phrases import receivable
@@ -201,7 +202,6 @@ __all__ = [
     "NOT_TRACKED",
     "NO_CODE",
     "NO_CODE_HERE",
-    "NO_INVOICES",
     "NO_PERSON",
     "OLDER_BUTTON",
     "OTHERS_BUTTON",
@@ -249,7 +249,9 @@ __all__ = [
     "code_too_wide",
     "cure",
     "denying",
+    "export_refusal",
     "exported",
+    "exported_to",
     "failed",
     "finding_line",
     "fixing",
@@ -271,6 +273,7 @@ __all__ = [
     "manage",
     "more_than",
     "new_invoice",
+    "no_invoices",
     "node_status",
     "not_cancelled",
     "owner_notice",

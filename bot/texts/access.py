@@ -82,7 +82,8 @@ def help_owner() -> str:
         "/deny – remove someone, in the same way\n"
         "/status – how node and bot are, what is open and paid\n"
         "/invoices – everyone's invoices\n"
-        "/export – all invoices as a file, for example <code>/export 2026-10</code>"
+        "/export – all invoices as a file, for example <code>/export 2026-10</code> or "
+        "<code>/export since 2026-01-01 until 2026-03-31</code>"
     )
 
 
