@@ -87,6 +87,12 @@ def help_owner() -> str:
     )
 
 
+def allow_group_how(bot_name: str) -> str:
+    """Said in a group that an owner has added the bot to, where it is not let in."""
+    command = f"<code>/allow@{escape(spelled(bot_name))}</code>"
+    return f"To my owner: write {command} here to let everyone in this group ask for invoices."
+
+
 def allowing(came_of_it: Allowing, subject_id: int, subject_name: str, role: Role) -> str:
     """What came of /allow."""
     if came_of_it is Allowing.NOT_OWNER:

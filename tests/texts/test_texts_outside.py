@@ -388,6 +388,7 @@ NO_PART = {
     "stranger",
     "unclaimed",
     "uninvited",
+    "allow_group_how",
     "answering",
     "claim_link",
     "claiming",
@@ -396,6 +397,8 @@ NO_PART = {
     "Reason",
     # for a service manager: paths and user are this machine's
     "install_unit",
+    "not_reached",
+    "not_reached_elsewhere",
     "proxy_left_out",
     "running_as",
     "unit",
