@@ -111,8 +111,8 @@ class Knocks:
     async def is_for(self, what: Due) -> bool:
         """Whether its reader is to be shown it now.
 
-        Not somebody who is no longer an owner, not while they can't be reached, and no more new ones
-        than an owner is told of in a day.
+        Not somebody who is no longer an owner, not while they can't be reached, and no more new
+        ones than an owner is told of in a day.
         """
         if what.reader_id == ASKER:
             return True
