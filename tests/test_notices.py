@@ -49,8 +49,8 @@ async def hears(world: World, chat: Chat, kinds: Iterable[Kind]) -> None:
 
 
 async def greeted(world: World, owner: Chat) -> None:
-    """The owner has read the help, and what owners can do."""
-    await world.until(lambda: len(world.ours(owner)) == 2)
+    """The owner has read the help."""
+    await world.until(lambda: world.ours(owner))
 
 
 async def looked(world: World) -> None:

@@ -315,7 +315,7 @@ class Outside:
     def _shown(self, message: Message, sent: Sent) -> None:
         text = message.text or ""
         command, payment_hash = self.command_of(message)
-        if faces.kind_of(text) is not None:  # what the owner hears of a command is not said of it
+        if any(faces.kinds_of(text)):  # what the owner hears of a command is not said of it
             command = None
         shown = Shown(message, sent, role_of(text), command, payment_hash)
         shown.roles.append(shown.role)
