@@ -481,7 +481,7 @@ def node_of(alias: str, host: str, network: str) -> str:
 def owners_of(listed: Sequence[int], granted: Mapping[int, str]) -> str:
     """Who owns the bot from its start on: by the settings, and by the kept database."""
     known = [f"{clean_name(name)} ({id_})" if name else str(id_) for id_, name in granted.items()]
-    already = f"{', '.join(known)}, already {'an owner' if len(known) == 1 else 'owners'}"
+    already = f"{', '.join(known)}, who {'owns' if len(known) == 1 else 'own'} the bot already"
     parts = [*([", ".join(map(str, listed))] if listed else []), *([already] if known else [])]
     return "; ".join(parts) or CLAIMED_LATER
 

@@ -191,7 +191,7 @@ async def test_beside_a_running_bot_the_owner_is_named_and_a_restart_asked_for(
             assert await person.ends() == 0
         bot.types(CTRL_C)
         assert await bot.ends() == 0
-    assert f"({world.stranger.id}), already an owner" in summary
+    assert f"({world.stranger.id}), who owns the bot already" in summary
     assert "The settings are written. A bot is running with this database" in person.shown
     assert f"(process {bot.process.pid})" in person.shown
     assert "Stop that one first" not in person.shown

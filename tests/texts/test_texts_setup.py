@@ -82,7 +82,7 @@ def test_what_is_kept_of_an_older_file_is_read_again_as_it_was() -> None:
         assert values.items() <= read[section].items()
     assert "SIGHUP" in written()
     assert "macaroon that is there" in setup.use_present(Path("/x"))
-    assert setup.owners_of([5], {7: "Ada"}) == "5; Ada (7), already an owner"
+    assert setup.owners_of([5], {7: "Ada"}) == "5; Ada (7), who owns the bot already"
 
 
 @pytest.mark.parametrize("line", [*written().splitlines()])
