@@ -110,8 +110,9 @@ class Room:
         self.anna = self.telegram.add_user("Anna")
         self.bert = self.telegram.add_user("Bert")
         self.stranger = self.telegram.add_user("Sven")
-        people = [self.anna, self.owner, self.bert]  # who creates a group adds the bot
-        self.group = self.telegram.add_group("Friday dinner", people, admins=[self.owner])
+        people = [self.anna, self.owner, self.bert]
+        self.group = self.telegram.add_group("Friday dinner", people)  # Anna adds the bot
+        self.group.members.update({self.owner.id: "creator", self.anna.id: "member"})
         self.node = Node()
         #: What is found of the macaroon.
         self.macaroon: list[Finding] = []
