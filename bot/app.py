@@ -507,19 +507,24 @@ class _Run:
             await self._reloads.wanted.wait()
             self._reloads.wanted.clear()
             try:
-                fresh = await asyncio.to_thread(self._reloads.read)
+                self._use(await asyncio.to_thread(self._reloads.read))
             except InvoiceBotError as error:
                 log.warning("settings not reloaded: all stays as it was", why=texts.why_here(error))
-                continue
-            before = self._settings.model_copy(update=self._reloaded)
-            self._parts.access.reload(fresh.access, fresh.limits)
-            self._parts.knocks.rung.set()  # there may be other owners
-            self._reloaded = {name: getattr(fresh, name) for name in RELOADED}
-            changed = changed_sections(before, fresh)
-            live = [name for name in changed if name in RELOADED]
-            log.info("settings reloaded", changed=", ".join(live) or "nothing")
-            if rest := [name for name in changed if name not in RELOADED]:
-                log.warning("settings that need a restart have changed", changed=", ".join(rest))
+            except Exception as error:  # noqa: BLE001 -- a bug; no setting ends a bot that runs
+                # what it says, and its traceback, may quote a secret
+                log.error("settings not reloaded", why=type(error).__name__)  # noqa: TRY400
+
+    def _use(self, fresh: Settings) -> None:
+        """What was read, as far as it can count at once."""
+        before = self._settings.model_copy(update=self._reloaded)
+        self._parts.access.reload(fresh.access, fresh.limits)
+        self._parts.knocks.rung.set()  # there may be other owners
+        self._reloaded = {name: getattr(fresh, name) for name in RELOADED}
+        changed = changed_sections(before, fresh)
+        live = [name for name in changed if name in RELOADED]
+        log.info("settings reloaded", changed=", ".join(live) or "nothing")
+        if rest := [name for name in changed if name not in RELOADED]:
+            log.warning("settings that need a restart have changed", changed=", ".join(rest))
 
     async def _check(self) -> None:
         """The findings of `check`, for the log."""

@@ -1090,3 +1090,37 @@ def test_pipes_and_links_are_read_to_their_end(folder: Path, how: str) -> None:
 def test_a_file_that_is_nested_too_deeply_is_refused(folder: Path) -> None:
     (folder / "deep.toml").write_text(f"a = {'[' * 100_000}")
     assert [each.kind for each in problems(folder / "deep.toml")] == [Kind.CONFIG_NESTED]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (f"[access]\nowners = [{'1' * 5000}]", Kind.CONFIG_NUMBER),
+        (f"[access]\nowners = [0x{'1' * 5000}]", Kind.REFUSED),
+        (f"[invoices]\nmin_sats = 0x{'1' * 5000}", Kind.REFUSED),
+        ('[lnd]\ntls_cert = "~nobody\\u0000/x"', Kind.FILE_PATH_INVALID),
+        ('[lnd]\nmacaroon = "~nobody\\u0000/x"', Kind.FILE_PATH_INVALID),
+        ('[telegram]\ntoken_file = "~nobody\\u0000/x"', Kind.FILE_PATH_INVALID),
+        ('[database]\nurl = "sqlite:///~nobody\\u0000/x"', Kind.DATABASE_SPACE),
+    ],
+)
+def test_what_python_itself_refuses_is_a_problem_like_any_other(
+    folder: Path, text: str, kind: Kind
+) -> None:
+    (folder / "odd.toml").write_text(text)
+    found = problems(folder / "odd.toml")
+    assert kind in [each.kind for each in found]
+    assert len(texts.why_here(ConfigError(*found))) < 2000
+
+
+def test_a_current_folder_that_is_gone_is_a_problem_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    (problem,) = problems(Path("config.toml"))
+    assert problem.kind in (Kind.CONFIG_MISSING, Kind.CONFIG_UNREADABLE)
+    (problem,) = problems(None)
+    assert problem.kind is Kind.CONFIG_UNREADABLE

@@ -212,7 +212,16 @@ async def test_settings_that_are_read_again_count_at_once_and_keep_what_was_gran
 
 
 @pytest.mark.parametrize(
-    "wrong", ["[access]\nowners = [", "[access]\nopen = 'perhaps'", "[nonsense]\nx = 1", ""]
+    "wrong",
+    [
+        "[access]\nowners = [",
+        "[access]\nopen = 'perhaps'",
+        "[nonsense]\nx = 1",
+        "",
+        f"[access]\nowners = [{'1' * 5000}]",
+        f"[access]\nowners = [0x{'1' * 5000}]",
+        '[lnd]\ntls_cert = "~nobody\\u0000/x"',
+    ],
 )
 async def test_a_file_that_is_wrong_changes_nothing_and_is_one_line_of_the_log(
     world: World, wrong: str

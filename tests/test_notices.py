@@ -170,6 +170,29 @@ async def test_owners_hear_that_the_chain_is_synced_again_after_a_restart(
     await hears(world, owner, [Kind.NOT_SYNCED, Kind.SYNCED_AGAIN])
 
 
+async def test_an_owner_who_comes_later_hears_of_what_still_lasts_and_of_its_end(
+    world: World, owner: Chat
+) -> None:
+    late, later = world.telegram.add_user("Lena"), world.telegram.add_user("Lars")
+    world.access = {"owners": frozenset({late.id, world.owner.id})}
+    await world.start_bot()
+    world.node.synced_to_chain = False
+    await hears(world, owner, [Kind.NOT_SYNCED])
+    hers = world.private(late)
+    world.telegram.say(hers, late, "/start")
+    await hears(world, hers, [Kind.NOT_SYNCED])
+    his = world.private(later)
+    world.telegram.say(his, later, "/start")
+    world.telegram.say(owner, world.owner, f"/allow owner {later.id}")
+    await hears(world, his, [Kind.NOT_SYNCED])
+    await world.stop_bot()
+    await world.start_bot()
+    await looked(world)
+    world.node.synced_to_chain = True
+    for chat in (owner, hers, his):
+        await hears(world, chat, [Kind.NOT_SYNCED, Kind.SYNCED_AGAIN])
+
+
 # what it can receive
 
 

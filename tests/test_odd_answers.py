@@ -62,6 +62,15 @@ async def test_the_bot_starts_all_the_same(world: World, status: int, body: str)
     await world.open_card(world.private(world.anna), world.anna, "/invoice 1")
 
 
+@pytest.mark.parametrize("username", [None, 5, "", ["a"], "a b"], ids=repr)
+async def test_a_start_whose_answer_names_no_bot_is_no_start_that_hears_nothing(
+    world: World, username: Json
+) -> None:
+    world.telegram.alter("getMe", {"username": username})
+    await world.start_bot()
+    await world.open_card(world.private(world.anna), world.anna, "/invoice 1")
+
+
 @of(ODD | {"true": (200, '{"ok":true,"result":true}')})
 async def test_a_photo_that_was_taken_may_stand_above(
     world: World, status: int, body: str, caplog: pytest.LogCaptureFixture

@@ -25,8 +25,8 @@ from tests.world import WAIT_S, World
 
 #: So many rows are in the way. To read them all takes several steps a row.
 ROWS = 1000
-#: Steps that a statement may take at most.
-STEPS = 900
+#: Steps that a statement may take at most: a page of rows with all their columns is some thousand.
+STEPS = 1500
 PEOPLE = 50
 PAYMENTS = 150
 SENDS = ("sendPhoto", "sendMessage")

@@ -73,6 +73,10 @@ class Admission:
         """Whether what this person has asked for is shown to them there."""
         return self._access.may_ask(asker_id, self._places.ids(chat_id))
 
+    def is_owner(self, asker_id: int) -> bool:
+        """Whether this is one of the bot's owners, asked again by what is answered later."""
+        return self._access.is_owner(asker_id)
+
     @property
     def is_unclaimed(self) -> bool:
         """Whether nobody owns the bot yet."""

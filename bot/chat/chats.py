@@ -69,6 +69,8 @@ class Say:
     person_id: int | None = None  # who reads it in private where the topic is closed
     keyboard: InlineKeyboardMarkup | None = None
     document: Document | None = None  # then `text` is its caption
+    #: Whether it can still be read there, asked when it goes out; None: by anyone.
+    may_read: Callable[[], bool] | None = None
     #: What is done with its number once it was sent.
     then: Callable[[int], Awaitable[None]] | None = None
 
@@ -81,6 +83,7 @@ class Edit:
     message_id: int
     text: str | None
     keyboard: InlineKeyboardMarkup | None = None
+    may_read: Callable[[], bool] | None = None  # as of `Say`
 
 
 class Chats:
@@ -120,7 +123,7 @@ class Chats:
                     explained = NotSent(detail=explained.detail)  # it was so, and may be over
                 raise explained from error
 
-    def post(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def post(self, work: Coroutine[Any, Any, object]) -> asyncio.Task[None]:
         """Let `work` run beside everything else; an error of it is logged, never raised."""
         task = asyncio.ensure_future(_best_effort(work))
         self._posting.add(task)
@@ -145,9 +148,12 @@ class Chats:
         self._said[chat_id] += 1
         self.post(self._say(message, wait_s)).add_done_callback(lambda _: self._was_said(chat_id))
 
-    async def deliver(self, message: Say) -> None:
-        """The same for a message that somebody waits for in private. Raises `ChatError`."""
-        await self._say(message, 0.0)
+    async def deliver(self, message: Say) -> bool:
+        """The same for a message that somebody waits for in private. Raises `ChatError`.
+
+        Whether it was sent: not where they can no longer read it.
+        """
+        return await self._say(message, 0.0)
 
     def edit(self, message: Edit) -> None:
         """Post an edit, best effort and once.
@@ -173,7 +179,8 @@ class Chats:
         await self._edit(self._edits.pop(key))
 
     async def _edit(self, message: Edit) -> None:
-        await self.send(message.chat_id, Sentence.KNOWN, partial(_edited, message))
+        if await self.send(message.chat_id, Sentence.KNOWN, partial(_edited, message)) is False:
+            log.info("message not edited: no longer theirs to read", chat=message.chat_id)
 
     def _too_many(self, message: Say) -> str | None:
         """Why this is not said."""
@@ -189,7 +196,7 @@ class Chats:
         if not self._said[chat_id]:
             del self._said[chat_id]
 
-    async def _say(self, message: Say, wait_s: float) -> None:
+    async def _say(self, message: Say, wait_s: float) -> bool:
         if wait_s:
             await self._pause(wait_s)
         rank = Sentence.STRANGER if message.to_stranger else Sentence.KNOWN
@@ -211,9 +218,16 @@ class Chats:
                     raise
                 await self._pause(pause_s(attempt, longest_s=SAY_PAUSE_S))
             else:
-                if message.then is not None and said is not None:
-                    await message.then(said.message_id)
-                return
+                return await self._was_sent(message, said)
+        raise NotSent(detail="it was sent from place to place")
+
+    async def _was_sent(self, message: Say, said: Message | None) -> bool:
+        if said is None:
+            log.info("message not sent: no longer theirs to read", chat=message.chat_id)
+            return False
+        if message.then is not None:
+            await message.then(said.message_id)
+        return True
 
     async def _pause(self, for_s: float) -> None:
         """So long, or until all is closed."""
@@ -250,13 +264,17 @@ def _in_private(message: Say) -> Say:
         message.text,
         quiet=message.quiet,
         to_stranger=message.to_stranger,
+        may_read=message.may_read,
     )
 
 
-def _said(message: Say, bot: TelegramBot) -> Awaitable[Message]:
+async def _said(message: Say, bot: TelegramBot) -> Message | None:
+    """None, and nothing is sent, where it can no longer be read there."""
+    if message.may_read is not None and not message.may_read():
+        return None
     if message.document is not None:
         file, name = message.document
-        return bot.send_document(
+        return await bot.send_document(
             message.chat_id,
             InputFile(file, filename=name, read_file_handle=False),
             caption=message.text,
@@ -266,7 +284,7 @@ def _said(message: Say, bot: TelegramBot) -> Awaitable[Message]:
             message_thread_id=message.thread_id,
             read_timeout=UPLOAD_S,
         )
-    return bot.send_message(
+    return await bot.send_message(
         message.chat_id,
         message.text,
         parse_mode=ParseMode.HTML,
@@ -278,12 +296,15 @@ def _said(message: Say, bot: TelegramBot) -> Awaitable[Message]:
     )
 
 
-async def _edited(message: Edit, bot: TelegramBot) -> None:
+async def _edited(message: Edit, bot: TelegramBot) -> bool:
+    """False, and nothing is edited, where it can no longer be read there."""
+    if message.may_read is not None and not message.may_read():
+        return False
     if message.text is None:
         await bot.edit_message_reply_markup(
             message.chat_id, message.message_id, reply_markup=message.keyboard
         )
-        return
+        return True
     await bot.edit_message_text(
         message.text,
         message.chat_id,
@@ -291,9 +312,10 @@ async def _edited(message: Edit, bot: TelegramBot) -> None:
         parse_mode=ParseMode.HTML,
         reply_markup=message.keyboard,
     )
+    return True
 
 
-async def _best_effort(work: Coroutine[Any, Any, None]) -> None:
+async def _best_effort(work: Coroutine[Any, Any, object]) -> None:
     try:
         await work
     except ChatError as error:

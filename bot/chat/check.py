@@ -50,7 +50,7 @@ def _refused(error: TelegramError, api_url: str) -> Finding:
 
 
 def _bot(me: User) -> Iterator[Finding]:
-    username = me.username or ""
+    username = me.username or ""  # there is one, or its answer was unreadable
     yield fine(About.TELEGRAM, Kind.LOGIN_ACCEPTED, username=username, name=me.full_name)
     if not me.can_join_groups:
         yield note(About.GROUPS, Kind.GROUPS_FORBIDDEN)

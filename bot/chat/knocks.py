@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable
 from contextlib import suppress
 
@@ -58,29 +58,62 @@ class KnockChats:
         self._chats = chats
         self._knocks = knocks
         self._places = places
+        self._busy: set[int] = set()  # chats in which something is being shown
+        self._attempts: Counter[int] = Counter()  # by chat, since all of it was shown
+        self._retry_at: dict[int, float] = {}  # by chat, on the loop's clock
 
     async def run(self) -> None:
-        """Until it is cancelled."""
-        attempts = 0
-        while True:
-            self._knocks.rung.clear()
-            attempts = 0 if await self._show_all() else attempts + 1
-            longest = pause_s(attempts, longest_s=LONGEST_PAUSE_S) if attempts else None
-            with suppress(TimeoutError):
-                async with asyncio.timeout(longest):
-                    await self._knocks.rung.wait()
+        """Until it is cancelled. Each chat goes on by itself: a slow one holds up no other."""
+        async with asyncio.TaskGroup() as tasks:
+            attempts = 0
+            while True:
+                self._knocks.rung.clear()
+                try:
+                    await self._begin(tasks)
+                except StoreUnavailable:
+                    attempts += 1
+                    rest_s: float | None = pause_s(attempts, longest_s=LONGEST_PAUSE_S)
+                else:
+                    attempts, rest_s = 0, self._rest_s()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(rest_s):
+                        await self._knocks.rung.wait()
 
-    async def _show_all(self) -> bool:
-        """Each chat's, one after the other; whether nothing is left to do."""
+    async def _begin(self, tasks: asyncio.TaskGroup) -> None:
+        """Show what is due, wherever nothing is being shown. Raises `StoreUnavailable`."""
+        # What a chat shows while this is read may be in it as if it were not shown.
+        busy = frozenset(self._busy)
         by_chat: dict[int, list[Due]] = defaultdict(list)
+        for each in await self._knocks.due():
+            is_asker = each.reader_id == ASKER
+            by_chat[each.knock.chat_id if is_asker else each.reader_id].append(each)
+        now_s = asyncio.get_running_loop().time()
+        for chat_id, those in by_chat.items():
+            if chat_id not in busy and self._retry_at.get(chat_id, now_s) <= now_s:
+                self._busy.add(chat_id)
+                tasks.create_task(self._show_in(chat_id, those))
+
+    def _rest_s(self) -> float | None:
+        """Seconds until a chat is tried again; None: none is waited for."""
+        waited_for = [at for chat_id, at in self._retry_at.items() if chat_id not in self._busy]
+        now_s = asyncio.get_running_loop().time()
+        return max(0.0, min(waited_for) - now_s) if waited_for else None
+
+    async def _show_in(self, chat_id: int, those: list[Due]) -> None:
+        """One chat's, one after the other."""
         try:
-            for each in await self._knocks.due():
-                is_asker = each.reader_id == ASKER
-                by_chat[each.knock.chat_id if is_asker else each.reader_id].append(each)
-            done = await asyncio.gather(*map(self._show_in_order, by_chat.values()))
+            is_done = await self._show_in_order(those)
         except StoreUnavailable:
-            return False
-        return all(done)
+            is_done = False
+        self._retry_at.pop(chat_id, None)
+        if is_done:
+            self._attempts.pop(chat_id, None)
+        else:
+            self._attempts[chat_id] += 1
+            rest_s = pause_s(self._attempts[chat_id], longest_s=LONGEST_PAUSE_S)
+            self._retry_at[chat_id] = asyncio.get_running_loop().time() + rest_s
+        self._busy.discard(chat_id)
+        self._knocks.rung.set()  # what came meanwhile
 
     async def _show_in_order(self, those: list[Due]) -> bool:
         for each in those:

@@ -42,7 +42,7 @@ log = logs.get(__name__)
 
 #: Seconds in which what comes together gets into one message.
 GATHER_S = 0.5
-#: Seconds between two looks while there is something to tell.
+#: Seconds between two looks while there is something to tell, to somebody or sometime.
 TICK_S = 1.0
 #: The longest pause between two tries of one owner, in seconds.
 LONGEST_PAUSE_S = 60.0
@@ -94,7 +94,7 @@ class Notices:
                 self._occasions.changed.set()
             else:
                 self._tell(made, to_tell)
-                await self._rest(made)
+                await self._rest(to_tell)
 
     def _plan(self, to_tell: ToTell) -> Plan:
         return plan(
@@ -110,9 +110,9 @@ class Notices:
         owners = self._owners.chat_ids
         return [each for each in sorted(owners) if not self._places.is_unreachable(each)]
 
-    async def _rest(self, made: Plan) -> None:
-        """Until something changed, or is due; a clock can be set meanwhile."""
-        rest_s = TICK_S if made.tellings or made.next_at is not None else None
+    async def _rest(self, to_tell: ToTell) -> None:
+        """Until something changed, or is due; clocks are set, and owners come, meanwhile."""
+        rest_s = TICK_S if to_tell.occasions else None
         with suppress(TimeoutError):
             async with asyncio.timeout(rest_s):
                 await self._occasions.changed.wait()
@@ -193,7 +193,12 @@ class Notices:
             return False
         began_at = steady()
         try:
-            await self._chats.send(owner, Sentence.KNOWN, partial(_sent, owner, text))
+            message = await self._chats.send(
+                owner, Sentence.KNOWN, partial(self._sent, owner, text)
+            )
+            if message is None:
+                await self._store.must(_have_not_told, occasions, owner)
+                return False
         except AnswerUnreadable:  # it is there, and nothing of it has to be edited
             pass
         except MaybeSent as error:
@@ -222,16 +227,18 @@ class Notices:
         log.info("owner notified", owner=owner, kinds=kinds)
         return True
 
+    async def _sent(self, owner: int, text: str, bot: TelegramBot) -> Message | None:
+        """None, and nothing is sent, where they are no owner by the time it goes out."""
+        if owner not in self._owners.chat_ids:
+            return None
+        return await bot.send_message(owner, text, parse_mode=ParseMode.HTML)
+
     def _put_off(self, owner: int, error: ChatError) -> None:
         self._attempts[owner] += 1
         rest_s = pause_s(self._attempts[owner], longest_s=LONGEST_PAUSE_S)
         self._retry_at[owner] = asyncio.get_running_loop().time() + rest_s
         if self._attempts[owner] == 1:
             log.info("owner not notified", owner=owner, reason=error.detail or error.key)
-
-
-async def _sent(owner: int, text: str, bot: TelegramBot) -> Message:
-    return await bot.send_message(owner, text, parse_mode=ParseMode.HTML)
 
 
 # jobs of the store

@@ -41,13 +41,16 @@ def edited(result: object) -> Raw | bool:
 
 
 def user(result: object) -> Raw:
-    """A bot, for getMe. Raises `ValueError`, also for a username that Telegram never gives."""
+    """A bot, for getMe. Raises `ValueError`, also for a username that Telegram never gives.
+
+    Every bot has one. Without it no command would be heard: each names the bot it is for.
+    """
     if not isinstance(result, dict) or not is_number(result.get("id")):
         raise ValueError("no user")
     texts = {name: result.get(name) for name in ("first_name", "last_name", "username")}
     username = texts["username"]
-    if isinstance(username, str) and not _USERNAME.fullmatch(username):
-        raise ValueError("an odd username")
+    if not isinstance(username, str) or not _USERNAME.fullmatch(username):
+        raise ValueError("no username, or an odd one")
     flags = ("can_join_groups", "can_read_all_group_messages")
     return {
         "id": result["id"],

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
+from weakref import WeakValueDictionary
 
 from telegram import CallbackQuery, InlineKeyboardMarkup, Message, Update
 from telegram.error import TelegramError
@@ -22,7 +23,15 @@ from bot.chat.chats import Chats, Document, Edit, Say
 from bot.chat.client import Naming
 from bot.chat.corrections import Corrections
 from bot.chat.limits import Pace, SideLane
-from bot.errors import ChatError, NodeError, NodeTimeout, Refused, StoreUnavailable
+from bot.errors import (
+    AnswerUnreadable,
+    ChatError,
+    MaybeSent,
+    NodeError,
+    NodeTimeout,
+    Refused,
+    StoreUnavailable,
+)
 
 log = logs.get(__name__)
 
@@ -90,12 +99,13 @@ class AskNode:
     """Only the node knows: `ask` it, which may take seconds, and `say` what comes of it.
 
     `ask` returns Telegram HTML, or raises `NodeError`, whose sentence is said then. It gets
-    `within_s` seconds.
+    `within_s` seconds. `may_read`: whether they still can, by then; None: anyone can.
     """
 
     ask: Callable[[], Awaitable[str]]
     say: Callable[[str], Say]
     within_s: float = NODE_WITHIN_S
+    may_read: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +113,15 @@ class MakeFile:
     """A file that somebody waits for in private: `write` it, which may take long, and send it.
 
     `write` returns the caption as Telegram HTML, or raises `Refused` or `StoreUnavailable`, whose
-    sentence is said instead. No two are written at a time.
+    sentence is said instead. No two are written at a time, and one at a time is there for a person.
+    `may_read`: whether they still can, when it is about to be written and when it is sent.
     """
 
     write: Callable[[BinaryIO], Awaitable[str]]
     name: str
     say: Callable[[str], Say]
+    person_id: int
+    may_read: Callable[[], bool]
 
 
 Reply = Say | Edit | Answer | IfAdmin | IfNamed | AskNode | MakeFile
@@ -146,7 +159,9 @@ class Replies:
         """`folder`: where files are written that nobody else can see."""
         self._chats = chats
         self._folder = folder
-        self._one_file = asyncio.Lock()
+        self._one_written = asyncio.Lock()
+        #: By person: a file that is there until it was sent.
+        self._one_file: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         #: Messages that were refused, and that an edit may correct.
         self.corrections = Corrections()
         self._presses = SideLane(
@@ -279,24 +294,42 @@ class Replies:
         except Exception:
             log.exception("node not asked")
             text = texts.BUG
-        self._chats.say(question.say(text))
+        self._chats.say(replace(question.say(text), may_read=question.may_read))
 
     async def _make_file(self, wanted: MakeFile) -> None:
         try:
-            async with self._one_file:
-                # It has no name, so that it is gone with this process.
-                with tempfile.TemporaryFile(dir=self._folder) as file:
-                    caption = await wanted.write(file)
-                    document = Document(file, wanted.name)
-                    await self._chats.deliver(replace(wanted.say(caption), document=document))
+            # Sending may take as long as Telegram wants: meanwhile others' are written and sent.
+            async with self._one_file.setdefault(wanted.person_id, asyncio.Lock()):
+                if await self._file_made(wanted):
+                    return
+            text = texts.OWNERS_ONLY
         except (Refused, StoreUnavailable) as error:
             text = texts.refusal(error)
+        except AnswerUnreadable:  # it is there
+            return
+        except MaybeSent as error:
+            log.warning("file sent, to all appearance", detail=str(error))
+            text = texts.FILE_MAYBE_SENT
         except (ChatError, OSError) as error:
             log.warning("file not sent", reason=type(error).__name__, detail=str(error))
             text = texts.FILE_NOT_SENT
         except Exception:
             log.exception("file not made")
             text = texts.BUG
-        else:
-            return
         self._chats.say(wanted.say(text))
+
+    async def _file_made(self, wanted: MakeFile) -> bool:
+        """Whether it was written and sent: not where they can no longer read it."""
+        # It has no name, so that it is gone with this process.
+        with tempfile.TemporaryFile(dir=self._folder) as file:
+            async with self._one_written:
+                if not wanted.may_read():
+                    return False
+                caption = await wanted.write(file)
+            return await self._chats.deliver(
+                replace(
+                    wanted.say(caption),
+                    document=Document(file, wanted.name),
+                    may_read=wanted.may_read,
+                )
+            )

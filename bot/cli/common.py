@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,8 +30,9 @@ ConfigOption = Annotated[
 
 def config_file(config: Path | None) -> Path | None:
     """The settings file: the one that is named, else the one in this folder, if there is one."""
-    default = Path(DEFAULT_FILE)
-    return config or (default if default.exists() else None)
+    # Path.exists would raise in a folder that this user can't look into
+    is_here = os.path.exists(DEFAULT_FILE)  # noqa: PTH110
+    return config or (Path(DEFAULT_FILE) if is_here else None)
 
 
 def settings_of(config: Path | None, *, need_telegram: bool = True) -> Settings:

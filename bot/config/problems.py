@@ -34,6 +34,8 @@ class Kind(StrEnum):
     CONFIG_TOO_LARGE = "too large"
     CONFIG_NO_END = "no end"
     CONFIG_NESTED = "nested too deeply"
+    CONFIG_NUMBER = "number too long"
+    CONFIG_ODD = "odd"
     CONFIG_NOT_UTF8 = "not UTF-8"
     CONFIG_NOT_TOML = "not TOML"  # where, what: as tomllib says
     # a name
@@ -109,7 +111,10 @@ def in_file(kind: Kind, key: str, path: Path, *, reason: str = "") -> Problem:
 def _found(value: object) -> dict[str, Value]:
     if isinstance(value, dict):
         return {"found": Found.TABLE}
-    shown = json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        shown = json.dumps(value, ensure_ascii=False, default=str)
+    except (ValueError, RecursionError):  # a number of thousands of digits, or lists in lists
+        return _hidden(value)
     if len(shown) > _LONGEST_SHOWN or _LIKE_A_SECRET.search(shown):
         return _hidden(value)
     return {"found": Found.SHOWN, "shown": shown}

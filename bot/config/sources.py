@@ -37,14 +37,26 @@ def load(
     """Read the file at `path` (None: no file) and, above it, the INVOICE_BOT_ variables of `env`.
 
     Relative paths count from the file's folder, without a file from the current one. Without
-    `need_telegram` a token can be missing. Raises ConfigError with every problem.
+    `need_telegram` a token can be missing. Raises ConfigError with every problem, and nothing else
+    whatever is in the file: a bot that runs reads it as well.
     """
+    name = str(path) if path is not None else f"{ENV_PREFIX}..."
+    try:
+        return _load(path, env, need_telegram=need_telegram)
+    except OSError as error:  # such as a current folder that is gone
+        reason = {"reason": error.strerror or ""}
+        raise ConfigError(Problem(Kind.CONFIG_UNREADABLE, name, values=reason)) from error
+    except (ValueError, RecursionError) as error:  # whose own words may quote a secret
+        raise ConfigError(Problem(Kind.CONFIG_ODD, name)) from error
+
+
+def _load(path: Path | None, env: Mapping[str, str], *, need_telegram: bool) -> Settings:
     _redact_addresses(value for name, value in env.items() if name.upper().endswith("_PROXY"))
     ours = {name: value for name, value in env.items() if name.upper().startswith(ENV_PREFIX)}
     if path is None and not ours:
         folder = str(Path.cwd())
         raise ConfigError(Problem(Kind.NO_SETTINGS, DEFAULT_FILE, values={"folder": folder}))
-    raw = _from_file(path) if path is not None else {}
+    raw = read_raw(path) if path is not None else {}
     problems = [*_take_unknown(raw), *_take_unknown_variables(ours)]
     secret_files = {"": path.absolute()} if path is not None and _has_secret(raw) else {}
     for name, value in ours.items():
@@ -89,7 +101,8 @@ def _secret_files(raw: Raw) -> dict[str, Path]:
     return {key: path for key, path in paths.items() if isinstance(path, Path)}
 
 
-def _from_file(path: Path) -> Raw:
+def read_raw(path: Path) -> Raw:
+    """The content of a settings file, as it is. Raises ConfigError."""
     try:
         # some editors put a mark before the first line
         text = files.read(path).decode("utf-8-sig")
@@ -112,6 +125,8 @@ def _from_file(path: Path) -> Raw:
         # until Python 3.14 the place is only in its message
         what, _, where = str(error).removesuffix(")").rpartition(" (at ")
         problem = Problem(Kind.CONFIG_NOT_TOML, str(path), values={"where": where, "what": what})
+    except ValueError:  # more digits than Python reads
+        problem = Problem(Kind.CONFIG_NUMBER, str(path))
     raise ConfigError(problem)
 
 
@@ -205,7 +220,10 @@ def _take_odd_database(raw: Raw) -> Iterator[Problem]:
 
 def _home(path: str) -> str:
     # Path.expanduser would raise for a ~name that nobody has
-    return os.path.expanduser(path)  # noqa: PTH111
+    try:
+        return os.path.expanduser(path)  # noqa: PTH111
+    except ValueError:  # a zero byte in that name: whoever reads the file refuses it
+        return path
 
 
 def _token_problems(raw: Raw, *, needed: bool) -> Iterator[Problem]:

@@ -92,7 +92,7 @@ RULES: Mapping[Kind, Rule] = {
 class Stage(StrEnum):
     """What is still to be told of an occasion."""
 
-    BEGINNING = "beginning"  # that it began
+    BEGINNING = "beginning"  # that it began: to whoever has not read it, as long as it lasts
     LASTING = "lasting"  # that it is over, once it is
     CLOSED = "closed"  # nothing
 
@@ -134,6 +134,12 @@ class Occasion:
     def lasts(self) -> bool:
         """Whether it has an end, which has not come."""
         return self.rule.lasts and not self.ended_at
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it is over, and all that is left to tell is that."""
+        is_known = self.stage is Stage.LASTING or any(self.people.values())
+        return bool(self.rule.lasts and self.ended_at and is_known)
 
     def is_told(self, readers: Collection[int]) -> bool:
         """Whether all of these surely read what the stage has to tell."""
@@ -219,7 +225,11 @@ def plan(
         else:
             by_kind.setdefault(each.kind, []).append(each)
     for kind, found in by_kind.items():
-        beginning = [each for each in found if each.stage is Stage.BEGINNING]
+        beginning = [
+            each
+            for each in found
+            if each.stage is Stage.BEGINNING and not each.is_ending and not each.is_told(readers)
+        ]
         # that some of the owners have read it puts it off for nobody else
         _tell(tellings, kind, [each for each in beginning if each.people])
         fresh = [each for each in beginning if not each.people]
@@ -228,11 +238,11 @@ def plan(
             moments.append(at)
         else:
             _tell(tellings, kind, fresh)
-        over = [each for each in found if each.stage is Stage.LASTING and each.ended_at]
+        over = [each for each in found if each.is_ending]
         settled = [each for each in over if _is_settled(each, now)]
         moments += [each.ended_at + each.rule.settles_s for each in over if each not in settled]
         if (end := RULES[kind].end) is not None:
-            _tell(tellings, end, settled)
+            _tell(tellings, end, [each for each in settled if each.stage is Stage.LASTING])
     return Plan(tuple(tellings), tuple(stages), min(moments, default=None))
 
 
@@ -262,9 +272,14 @@ def _next_stage(
         is_stale = not occasion.lasts and now - max(occasion.began_at, occasion.ended_at) > STALE_S
         if is_missed or (is_stale and not any(occasion.people.values())):
             return Stage.CLOSED
-        if is_off or is_stale or occasion.is_told(readers):
+        if is_off or is_stale:
             return Stage.LASTING if rule.lasts else Stage.CLOSED
-        return Stage.BEGINNING
+        if rule.lasts:
+            # As long as it lasts, owners who can be reached only now hear of it as well. That it is
+            # over waits for none of them, and for nobody who may have read that it began.
+            is_over = occasion.is_ending and _is_settled(occasion, now)
+            return Stage.LASTING if is_over else Stage.BEGINNING
+        return Stage.CLOSED if occasion.is_told(readers) else Stage.BEGINNING
     if occasion.stage is Stage.LASTING and occasion.ended_at:
         is_stale = now - occasion.ended_at > STALE_S
         if rule.end is None or is_off or is_stale or occasion.is_told(readers):

@@ -69,7 +69,7 @@ def claiming(came_of_it: Claiming) -> str:
 
 def claim_link(url: str) -> str:
     """For the terminal and the log, where nobody owns the bot; plain text."""
-    return f"Nobody owns this bot yet. To own it, open this link and press START: {url}"
+    return f"Nobody owns this bot yet. To own it, open this link and press Start: {url}"
 
 
 def help_owner() -> str:
@@ -82,8 +82,15 @@ def help_owner() -> str:
         "/deny – remove someone, in the same way\n"
         "/status – how node and bot are, what is open and paid\n"
         "/invoices – everyone's invoices\n"
-        "/export – all invoices as a file, for example <code>/export 2026-10</code>"
+        "/export – all invoices as a file, for example <code>/export 2026-10</code> or "
+        "<code>/export since 2026-01-01 until 2026-03-31</code>"
     )
+
+
+def allow_group_how(bot_name: str) -> str:
+    """Said in a group that an owner has added the bot to, where it is not let in."""
+    command = f"<code>/allow@{escape(spelled(bot_name))}</code>"
+    return f"To my owner: write {command} here to let everyone in this group ask for invoices."
 
 
 def allowing(came_of_it: Allowing, subject_id: int, subject_name: str, role: Role) -> str:

@@ -189,11 +189,12 @@ def hidden(is_hidden: bool) -> str:
 def manage(shown: Board, asked: Change | None = None) -> str:
     """What those who manage a board read in private, and what they are `asked`."""
     question = "" if asked is None else _CHOOSE.get(asked, "")
-    if not shown.is_split:
-        return question or board(shown, None)
+    if not (shown.is_split or question):
+        return board(shown, None)
     first = first_line(shown) + short_memo(shown.memo)
     room = MAX_TEXT - length(f"{first}\n{question}") - 1
-    return "\n".join(filter(None, [first, *seat_lines(shown, room), question]))
+    parts = seat_lines(shown, room) if shown.is_split else []
+    return "\n".join(filter(None, [first, *parts, question]))
 
 
 def changing(change: Change, came_of_it: Changing) -> str:

@@ -93,6 +93,8 @@ _LINES: Mapping[str, str] = {
     Kind.CONFIG_TOO_LARGE: "{key}: larger than 1 MiB, which no settings file is.",
     Kind.CONFIG_NO_END: "{key}: a pipe that nobody writes to, or nobody ends.",
     Kind.CONFIG_NESTED: "{key}: nested too deeply for a settings file.",
+    Kind.CONFIG_NUMBER: "{key}: has a number that is far too long.",
+    Kind.CONFIG_ODD: "{key}: can't be read: something in it is far from what belongs there.",
     Kind.CONFIG_NOT_UTF8: "{key}: expected text in UTF-8, found other bytes",
     Kind.CONFIG_NOT_TOML: "{key}, {where}: not valid TOML: {what}",
     Kind.UNKNOWN: "{key}: unknown{nearest}",

@@ -110,7 +110,7 @@ class Room:
         self.anna = self.telegram.add_user("Anna")
         self.bert = self.telegram.add_user("Bert")
         self.stranger = self.telegram.add_user("Sven")
-        people = [self.owner, self.anna, self.bert]
+        people = [self.anna, self.owner, self.bert]  # who creates a group adds the bot
         self.group = self.telegram.add_group("Friday dinner", people, admins=[self.owner])
         self.node = Node()
         #: What is found of the macaroon.

@@ -11,9 +11,11 @@ import pytest
 from bot import texts
 from bot.chat import chats
 from bot.chat.commands import export
+from bot.core import period
+from bot.core.grants import Granted
 from bot.core.invoice import State
-from bot.demo.telegram import Message
-from bot.errors import ExportEmpty, ExportTooLarge, PeriodRefused
+from bot.demo.telegram import Chat, Message
+from bot.errors import ExportEmpty, ExportTooLarge, InvoiceBotError, PeriodEmpty, PeriodRefused
 from tests.chat.room import Room
 
 
@@ -69,15 +71,25 @@ async def test_more_rows_than_are_read_at_once_are_all_in_it(room: Room) -> None
     [
         ("/export 2020", ExportEmpty()),
         ("/export yesterday", PeriodRefused(shown="yesterday")),
+        ("/export 2026-11 until", PeriodRefused(shown="2026-11 until")),
+        ("/export since 2026-11 until 2026-10", PeriodEmpty(since="2026-11", until="2026-10")),
     ],
 )
 async def test_where_there_is_no_file_a_sentence_says_why(
-    room: Room, asks: str, error: Exception
+    room: Room, asks: str, error: InvoiceBotError
 ) -> None:
     await room.say(room.group, room.anna, "/invoice 1")
     message = await sent(room, asks)
     assert message.document is None
-    assert message.text == texts.refusal(error)
+    assert message.text == texts.export_refusal(error)
+
+
+def test_what_is_no_time_is_answered_with_forms_that_are_one() -> None:
+    said = texts.export_refusal(PeriodRefused(shown="foo"))
+    for example in ("/export 2026-10", "/export since 2026-01-01 until 2026-03-31"):
+        assert example in said
+        assert example in texts.help_owner()
+        period.parse(example.removeprefix("/export"))
 
 
 async def test_what_telegram_would_not_take_is_not_sent_and_the_command_line_is_named(
@@ -121,6 +133,72 @@ async def test_an_export_that_hangs_holds_up_no_other_chat(room: Room) -> None:
     stall.release()
     async with asyncio.timeout(10):
         await room.said(owners, 1)
+
+
+async def two_owners(room: Room) -> tuple[Chat, Chat]:
+    """Their chats; both can be written to."""
+    room.access.grant(Granted(owners=frozenset({room.bert.id})))
+    await room.say(room.group, room.anna, "/invoice 1")
+    return room.private(room.owner), room.private(room.bert)
+
+
+def without_bert(room: Room) -> None:
+    room.access.grant(Granted())
+
+
+def files(room: Room, chat: Chat) -> int:
+    return sum(each.document is not None for each in room.telegram.messages(chat))
+
+
+async def test_an_owner_whose_chat_hangs_keeps_no_file_from_another(room: Room) -> None:
+    hers, his = await two_owners(room)
+    stall = room.telegram.stall("sendDocument", chat_id=room.owner.id)
+    await room.say(hers, room.owner, "/export")
+    await stall.reached()
+    await room.say(his, room.bert, "/export")
+    await room.telegram.wait_for(lambda: files(room, his) == 1)
+    stall.release()
+    await room.telegram.wait_for(lambda: files(room, hers) == 1)
+
+
+async def test_a_removed_owner_gets_no_file_that_waited_to_be_written(room: Room) -> None:
+    _, his = await two_owners(room)
+    async with room.replies._one_written:
+        await room.say(his, room.bert, "/export")
+        without_bert(room)
+    await room.told(his, texts.OWNERS_ONLY)
+    assert files(room, his) == 0
+
+
+async def test_a_removed_owner_gets_no_file_that_waited_to_be_sent(room: Room) -> None:
+    _, his = await two_owners(room)
+    room.telegram.fail("sendDocument", chat_id=room.bert.id, retry_after=1)
+    await room.say(his, room.bert, "/export")
+    calls = room.telegram.calls
+    await room.telegram.wait_for(lambda: any(each.method == "sendDocument" for each in calls))
+    without_bert(room)
+    await room.told(his, texts.OWNERS_ONLY)
+    assert files(room, his) == 0
+
+
+async def test_a_file_whose_answer_is_lost_may_have_arrived(room: Room) -> None:
+    hers, _ = await two_owners(room)
+    room.telegram.drop("sendDocument", acted=True)
+    await room.say(hers, room.owner, "/export")
+    await room.told(hers, texts.FILE_MAYBE_SENT, 2)
+    assert files(room, hers) == 1
+    assert texts.FILE_NOT_SENT not in room.ours(hers)
+
+
+async def test_a_file_that_is_there_needs_no_sentence_though_nobody_can_read_the_answer(
+    room: Room,
+) -> None:
+    hers, _ = await two_owners(room)
+    room.telegram.alter("sendDocument", {"message_id": None})
+    await room.say(hers, room.owner, "/export")
+    await room.telegram.wait_for(lambda: files(room, hers) == 1)
+    await room.say(hers, room.owner, "/id")
+    await room.told(hers, texts.ids(room.owner.id, hers.id), 2)
 
 
 async def test_nothing_of_an_export_is_left_on_the_disk(room: Room) -> None:

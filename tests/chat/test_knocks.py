@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -564,3 +564,52 @@ async def test_a_knock_shows_the_id_of_the_group_beside_its_title(door: Room) ->
     await door.handled()
     [message] = await asked(door, door.owner)
     assert (message.text or "").endswith(f"(id {club.id}) asks to be let in.")
+
+
+# slow chats
+
+
+def _told_to_wait(door: Room, chat_id: int) -> None:
+    door.telegram.fail("sendMessage", chat_id=chat_id, retry_after=3600, times=None)
+
+
+def _hangs(door: Room, chat_id: int) -> None:
+    door.telegram.stall("sendMessage", chat_id=chat_id)
+
+
+@pytest.mark.parametrize("slow", [_told_to_wait, _hangs])
+async def test_an_owner_whose_chat_is_slow_keeps_no_knock_from_another(
+    door: Room, slow: Callable[[Room, int], None]
+) -> None:
+    door.access.grant(Granted(owners=frozenset({door.anna.id})))
+    await door.say(door.private(door.anna), door.anna, "/start")
+    await door.said(door.private(door.anna))
+    slow(door, door.anna.id)
+    await door.say(door.private(door.stranger), door.stranger, "/start")
+    await asked(door, door.owner)
+    late = door.telegram.add_user("Late")
+    await door.say(door.private(late), late, "/start")
+    await asked(door, door.owner, 2)
+
+
+async def test_a_slow_chat_of_somebody_who_was_let_in_keeps_no_knock_from_the_owners(
+    door: Room,
+) -> None:
+    await door.say(door.private(door.stranger), door.stranger, "/start")
+    [message] = await asked(door, door.owner)
+    _told_to_wait(door, door.stranger.id)
+    await pressed(door, door.owner, message, labels(message)[0])
+    await answered(door, message)
+    late = door.telegram.add_user("Late")
+    await door.say(door.private(late), late, "/start")
+    [second] = await asked(door, door.owner)
+    assert "Late" in (second.text or "")
+
+
+async def test_a_knock_that_surely_was_not_sent_is_sent_again_and_only_once(door: Room) -> None:
+    door.telegram.fail("sendMessage", chat_id=door.owner.id, retry_after=1)
+    await door.say(door.private(door.stranger), door.stranger, "/start")
+    await asked(door, door.owner)
+    late = door.telegram.add_user("Late")
+    await door.say(door.private(late), late, "/start")
+    await asked(door, door.owner, 2)

@@ -14,6 +14,7 @@ from bot import texts
 from bot.chat.chats import Edit
 from bot.chat.limits import A_MINUTE
 from bot.chat.list_buttons import ListPress, list_data, read_list
+from bot.core.grants import Granted
 from bot.core.invoice import Invoice, State
 from bot.core.ledger import PAGE, Page, Scope, Show, Turn
 from bot.demo.telegram import Answer, Chat, Message, User
@@ -267,3 +268,27 @@ async def test_in_a_group_pages_are_among_the_sentences_of_a_minute(room: Room) 
 
 def _rows(tx: Tx, scope: Scope) -> list[Invoice]:
     return tx.ledger.invoices(scope, Show.ALL, None, most=100)
+
+
+async def test_who_is_no_owner_by_the_time_a_page_goes_out_does_not_read_everyones(
+    room: Room,
+) -> None:
+    room.access.grant(Granted(owners=frozenset({room.bert.id})))
+    await room.say(room.group, room.anna, "/invoice 21 secret")
+    his = room.private(room.bert)
+    await room.say(his, room.bert, "/invoices")
+    await room.said(his)
+    page = room.telegram.messages(his)[-1]
+    assert "secret" in (page.text or "")
+    await room.say(room.group, room.anna, "/invoice 22 surprise")
+    room.telegram.fail("sendMessage", chat_id=his.id, retry_after=1)
+    await room.say(his, room.bert, "/invoices")
+    calls = room.telegram.calls
+    await room.telegram.wait_for(lambda: any(each.status == 429 for each in calls))
+    press = room.telegram.press(his, room.bert, page.id, text="Open")
+    await room.handled()
+    await press.answer
+    room.access.grant(Granted())
+    await room.say(his, room.bert, "/id")
+    await room.told(his, texts.ids(room.bert.id, his.id), 2)
+    assert "surprise" not in (page.text or "")

@@ -105,6 +105,38 @@ async def test_what_began_before_there_was_an_owner_is_told_to_the_first(
     await telegram.wait_for(lambda: said(telegram, chat) == [read(NOT_SYNCED)])
 
 
+async def test_an_owner_whose_chat_hangs_keeps_no_end_from_the_other_one(
+    told: Told, telegram: SimTelegram, chat: int, other: int
+) -> None:
+    told.owners = frozenset({chat, other})
+    hold = telegram.stall("sendMessage", chat_id=chat)
+    told.occasions.notify(NOT_SYNCED)
+    await telegram.wait_for(lambda: said(telegram, other) == [read(NOT_SYNCED)])
+    await hold.reached()
+    told.occasions.over(Kind.NOT_SYNCED)
+    await telegram.wait_for(lambda: len(said(telegram, other)) == 2)
+    hold.release()
+    await telegram.wait_for(lambda: len(said(telegram, chat)) == 2)
+    await told.closed()
+
+
+async def test_who_is_no_owner_by_the_time_a_notice_goes_out_does_not_get_it(
+    told: Told, telegram: SimTelegram, chat: int, other: int
+) -> None:
+    told.owners = frozenset({chat, other})
+    telegram.fail("sendMessage", chat_id=chat, retry_after=1)
+    told.occasions.notify(COPY)
+    await telegram.wait_for(lambda: said(telegram, other) == [read(COPY)])
+    hold = telegram.stall("sendMessage", chat_id=chat)
+    told.occasions.notify(NOT_SYNCED)
+    await telegram.wait_for(lambda: read(NOT_SYNCED) in said(telegram, other))
+    told.owners = frozenset({other})
+    hold.release()
+    told.occasions.over(Kind.NOT_SYNCED)
+    await told.closed()
+    assert read(NOT_SYNCED) not in said(telegram, chat)
+
+
 async def test_an_owner_whose_chat_hangs_keeps_nothing_from_the_other_one(
     told: Told, telegram: SimTelegram, chat: int, other: int
 ) -> None:

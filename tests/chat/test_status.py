@@ -7,6 +7,7 @@ import pytest
 from bot import __version__, texts
 from bot.clock import midnight
 from bot.core.answers import NodeStatus
+from bot.core.grants import Granted
 from bot.core.invoice import State
 from bot.core.ledger import Overview
 from bot.core.work import MAX_FAULTS
@@ -159,3 +160,15 @@ async def test_a_slow_node_holds_no_update_back(room: Room) -> None:
     room.telegram.say(chat, room.owner, "/status")
     command = await room.say(chat, room.owner, "/invoice 2100")
     assert await room.row_of(command) is not None
+
+
+async def test_who_is_no_owner_by_the_time_of_the_answer_does_not_read_it(room: Room) -> None:
+    room.access.grant(Granted(owners=frozenset({room.bert.id})))
+    his = room.private(room.bert)
+    room.telegram.fail("sendMessage", chat_id=his.id, retry_after=1)
+    await room.say(his, room.bert, "/status")
+    calls = room.telegram.calls
+    await room.telegram.wait_for(lambda: any(each.chat_id == his.id for each in calls))
+    room.access.grant(Granted())
+    await room.say(his, room.bert, "/id")
+    await room.told(his, texts.ids(room.bert.id, his.id))

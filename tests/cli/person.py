@@ -9,6 +9,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import struct
 import sys
 import termios
@@ -99,6 +100,7 @@ async def at_terminal(
 
     def begin() -> None:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # its own: so that Ctrl-C reaches it
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # who runs the tests may not listen to it
         prepare()
 
     ours, theirs = pty.openpty()

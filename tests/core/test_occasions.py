@@ -69,13 +69,40 @@ def test_a_beginning_is_told_until_all_have_read_it(occasion: Occasion) -> None:
     assert left.to(ANNA) is None
     assert left.to(BERT) == left
     read = replace(half, people={ANNA: True, BERT: True})
-    after = Stage.LASTING if occasion is LASTING else Stage.CLOSED
-    assert stages(planned(read)) == [(read.id, after)]
-    assert stages(planned(half, readers=(ANNA,))) == [(half.id, after)], "who is gone is left out"
+    after = [] if occasion is LASTING else [(read.id, Stage.CLOSED)]
+    for made in (planned(read), planned(half, readers=(ANNA,))):  # who is gone is left out
+        assert (made.tellings, stages(made)) == ((), after)
 
 
 def test_what_lasts_and_was_told_is_not_told_again() -> None:
     assert planned(TOLD) == Plan()
+    assert planned(replace(LASTING, people={ANNA: True, BERT: True}, told_at=NOW)) == Plan()
+
+
+def test_who_can_be_reached_later_hears_of_what_still_lasts_once() -> None:
+    read = replace(LASTING, people={ANNA: True}, told_at=NOW)
+    assert planned(read, readers=(ANNA,)) == Plan()
+    (telling_,) = planned(read, told={read.kind: NOW}).tellings
+    assert (telling_.to(ANNA), telling_.to(BERT)) == (None, telling_)
+    assert planned(replace(read, people={ANNA: True, BERT: True})) == Plan()
+    assert stages(planned(replace(read, ended_at=NOW))) == [(2, Stage.LASTING)]
+    rejected = replace(REJECTED, people={ANNA: True}, told_at=NOW)
+    assert stages(planned(rejected, readers=(ANNA,))) == [(1, Stage.CLOSED)], "it does not last"
+
+
+@pytest.mark.parametrize("people", [{ANNA: True}, {ANNA: True, BERT: False}])
+def test_that_it_is_over_waits_for_nobody_who_has_yet_to_read_that_it_began(
+    people: dict[int, bool],
+) -> None:
+    half = replace(LASTING, people=people, told_at=NOW, ended_at=NOW)
+    assert stages(planned(half)) == [(2, Stage.LASTING)]
+
+
+def test_what_may_go_on_in_a_moment_is_neither_told_nor_over() -> None:
+    low = replace(LASTING, kind=Kind.INBOUND_LOW, people={ANNA: True}, told_at=NOW, ended_at=NOW)
+    settles_s = RULES[Kind.INBOUND_LOW].settles_s
+    assert planned(low) == Plan(next_at=NOW + settles_s)
+    assert stages(planned(low, now=NOW + settles_s)) == [(2, Stage.LASTING)]
 
 
 def test_those_of_a_kind_are_told_together_and_once_an_hour() -> None:

@@ -59,6 +59,14 @@ LINES: list[tuple[Problem, str]] = [
         "config.toml: nested too deeply for a settings file.",
     ),
     (
+        Problem(Kind.CONFIG_NUMBER, "config.toml"),
+        "config.toml: has a number that is far too long.",
+    ),
+    (
+        Problem(Kind.CONFIG_ODD, "config.toml"),
+        "config.toml: can't be read: something in it is far from what belongs there.",
+    ),
+    (
         Problem(Kind.CONFIG_NOT_UTF8, "config.toml"),
         "config.toml: expected text in UTF-8, found other bytes",
     ),

@@ -55,8 +55,16 @@ class Export:
         try:
             wanted = period.parse(messages.after_command(message))
         except Refused as error:
-            return [reply(message, texts.refusal(error))]
-        return [MakeFile(partial(self._write, wanted), FILE_NAME, partial(reply, message))]
+            return [reply(message, texts.export_refusal(error))]
+        return [
+            MakeFile(
+                partial(self._write, wanted),
+                FILE_NAME,
+                partial(reply, message),
+                person_id=asker.id,
+                may_read=partial(self._admission.is_owner, asker.id),
+            )
+        ]
 
     async def _write(self, wanted: Period, file: BinaryIO) -> str:
         """The file, and its caption. Raises `ExportEmpty`, `ExportTooLarge`, `StoreUnavailable`."""

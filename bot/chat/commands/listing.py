@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
 from telegram import CallbackQuery, Chat, Message
 from telegram.ext import CallbackQueryHandler, CommandHandler
@@ -48,7 +50,8 @@ class Listing:
         scope = self._ledger.scope(asker.id, group_id)
         page = await self._ledger.page(scope, Show.ALL, None)
         keyboard = under_list(page, Show.ALL, asker.id)
-        return [reply(message, _said(page, Show.ALL, scope), keyboard=keyboard)]
+        said = reply(message, _said(page, Show.ALL, scope), keyboard=keyboard)
+        return [replace(said, may_read=self._may_read(scope, asker.id))]
 
     async def turned(self, query: CallbackQuery) -> Sequence[Reply]:
         """A press under a list: another page of it, in the same message."""
@@ -83,7 +86,13 @@ class Listing:
         scope = self._ledger.scope(press.asker_id, group_id)
         page = await self._ledger.page(scope, press.show, press.turn)
         keyboard = under_list(page, press.show, press.asker_id)
-        return Edit(chat_id, message_id, _said(page, press.show, scope), keyboard)
+        may_read = self._may_read(scope, press.asker_id)
+        return Edit(chat_id, message_id, _said(page, press.show, scope), keyboard, may_read)
+
+    def _may_read(self, scope: Scope, asker_id: int) -> Callable[[], bool] | None:
+        """Whether this page is still theirs, when it goes out: everyone's is an owner's."""
+        is_everyones = scope.asker_id is None
+        return partial(self._admission.is_owner, asker_id) if is_everyones else None
 
 
 def _said(page: Page, show: Show, scope: Scope) -> str:

@@ -67,11 +67,12 @@ class Status:
 
     async def status(self, message: Message) -> Sequence[Reply]:
         """/status: how the node is, what is open and paid, and since when the bot runs."""
-        instead = await self._admission.owners_in_private(message, messages.asker(message))
-        if instead is not None:
+        asker = messages.asker(message)
+        if (instead := await self._admission.owners_in_private(message, asker)) is not None:
             return instead
         within_s = self._within_s + DATABASE_WITHIN_S + REST_S
-        return [AskNode(self._ask, partial(reply, message), within_s)]
+        may_read = partial(self._admission.is_owner, asker.id)
+        return [AskNode(self._ask, partial(reply, message), within_s, may_read)]
 
     async def _ask(self) -> str:
         return texts.status(
