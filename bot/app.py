@@ -539,7 +539,7 @@ class _Run:
             if finding.kind is Found.OWNER_NOT_MET:
                 owner = finding.values["user_id"]
                 if isinstance(owner, int):  # else nobody would hear that nobody was asked
-                    await self._parts.places.lost(owner, must=True, asked_at=began_at)
+                    self._parts.places.not_met(owner, asked_at=began_at)
 
     async def _heartbeat(self) -> None:
         """A file that is touched while rows can be written, for a container's health check."""

@@ -96,7 +96,7 @@ class Knocks:
             log.info("not let in", who=asker.id, name=asker.name, chat=place.chat_id)
         if came.is_new:
             self.rung.set()
-        if came.knocking is Knocking.ASKED and all(map(self._places.is_unreachable, owners)):
+        if came.knocking is Knocking.ASKED and not any(map(self._places.is_met, owners)):
             return Knocking.NOT_ASKED, came.may_be_said
         return came.knocking, came.may_be_said
 

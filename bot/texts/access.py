@@ -131,7 +131,7 @@ def denying(
     who = _subject(subject_id, subject_name)
     if came_of_it is Denying.IN_FILE and removed is not None:
         return (
-            f"Done in part: {who} {_WAS_BY_CHAT[removed]} from the chat, but is still listed in "
+            f"Done in part: {who} {_WAS_BY_CHAT[removed]}, but is still listed in "
             f"<code>{key}</code> of the settings, and {_IS_BY_FILE[key]}. "
             "Remove the id there as well, then reload or restart the bot."
         )
@@ -164,9 +164,9 @@ def denying(
 
 
 _WAS_BY_CHAT: Mapping[Role, str] = {
-    Role.OWNER: "is no longer an owner",
-    Role.USER: "is no longer let in",
-    Role.CHAT: "is no longer let in",
+    Role.OWNER: "no longer owns this bot by what was granted in the chat",
+    Role.USER: "is no longer let in from the chat",
+    Role.CHAT: "is no longer let in from the chat",
 }
 _IS_BY_FILE: Mapping[str, str] = {
     "access.owners": "still owns this bot",

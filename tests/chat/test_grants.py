@@ -234,7 +234,7 @@ async def test_what_was_taken_back_and_what_the_settings_still_say_are_both_told
     [said] = await room.said(own)
     assert not room.access.is_owner(room.anna.id)
     assert said.startswith("Done in part: ")
-    assert "no longer an owner" in said
+    assert "no longer owns this bot" in said
     assert "still listed in access.users" in said
     assert "can still ask for invoices" in said
     await room.say(own, room.owner, f"/deny {room.anna.id}")
