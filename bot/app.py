@@ -45,7 +45,7 @@ from bot.chat.replies import Replies
 from bot.chat.targets import Targets
 from bot.chat.updates import PtbApplication
 from bot.check import diagnose
-from bot.clock import Clock
+from bot.clock import Clock, steady
 from bot.config import Settings, changed_sections
 from bot.core.invoice import Invoice
 from bot.core.notices import Kind, Notice
@@ -55,6 +55,7 @@ from bot.engine.hands import Hands
 from bot.engine.patience import Patience
 from bot.engine.worker import Worker
 from bot.errors import InvoiceBotError, LinkInTheWay, StoreUnavailable, TokenRefused
+from bot.findings import Kind as Found
 from bot.findings import Mark
 from bot.node.check import check_macaroon
 from bot.node.client import Node
@@ -149,7 +150,7 @@ class Parts:
         self.places = Places(store, clock, self.bell)
         self.occasions = Occasions(store, clock)
         self.access = Access(settings.access, settings.limits)
-        self.knocks = Knocks(store=store, access=self.access, clock=clock)
+        self.knocks = Knocks(store=store, access=self.access, places=self.places, clock=clock)
         self.grants = Grants(
             store=store,
             access=self.access,
@@ -517,6 +518,7 @@ class _Run:
         """What was read, as far as it can count at once."""
         before = self._settings.model_copy(update=self._reloaded)
         self._parts.access.reload(fresh.access, fresh.limits)
+        self._parts.knocks.rung.set()  # there may be other owners
         self._reloaded = {name: getattr(fresh, name) for name in RELOADED}
         changed = changed_sections(before, fresh)
         live = [name for name in changed if name in RELOADED]
@@ -527,12 +529,17 @@ class _Run:
     async def _check(self) -> None:
         """The findings of `check`, for the log."""
         granted = self._parts.access.now.granted
+        began_at = steady()
         for finding in await diagnose(
             self._settings, clock=self._host_clock, in_use=True, granted=granted
         ):
             write = log.info if finding.mark is Mark.FINE else log.warning
             action = texts.cure(finding)
             write("check: " + texts.found(finding), **({"cure": action} if action else {}))
+            if finding.kind is Found.OWNER_NOT_MET:
+                owner = finding.values["user_id"]
+                if isinstance(owner, int):  # else nobody would hear that nobody was asked
+                    self._parts.places.not_met(owner, asked_at=began_at)
 
     async def _heartbeat(self) -> None:
         """A file that is touched while rows can be written, for a container's health check."""

@@ -43,7 +43,10 @@ Grouped by what the reader should do::
     │   │   └── OutputFailed         it could not be written in the end
     │   └── ArgumentRefused        * an argument of the command line
     │       ├── ExpiryRefused      *
+    │       ├── OptionsExclude     * of which only one can be given
+    │       ├── LimitRefused       *
     │       ├── NotAnInvoice       * neither a payment hash nor a payment request
+    │       │   └── RequestCorrupt * it begins as one
     │       ├── OtherNetwork       * a payment request of another network than the node's
     │       ├── UserUnknown        *
     │       ├── PathForUnitRefused *
@@ -347,8 +350,20 @@ class ExpiryRefused(ArgumentRefused):
     """`text` is no time to pay an invoice, or too long a one."""
 
 
+class OptionsExclude(ArgumentRefused):
+    """More than one of these `options` was given."""
+
+
+class LimitRefused(ArgumentRefused):
+    """`text` is no number of lines from 1 to `most`."""
+
+
 class NotAnInvoice(ArgumentRefused):
     """What was written is neither a payment hash nor a payment request."""
+
+
+class RequestCorrupt(NotAnInvoice):
+    """It begins as a payment request does, and is none."""
 
 
 class OtherNetwork(ArgumentRefused):

@@ -36,6 +36,8 @@ class Places:
         self._clock = clock
         self._bell = bell
         self._bot_id = 0
+        self._not_met: set[int] = set()  # people who had not opened the bot when it started
+        self._when_reached: list[Callable[[], None]] = []
         self._unreachable: set[int] = set()
         self._welcomed: dict[int, float] = {}  # chats that were just heard of → when
         self._now: dict[int, int] = {}  # of groups that moved: any id → the present one
@@ -79,6 +81,19 @@ class Places:
         """Whether nothing reaches this chat until it is heard of again."""
         return chat_id in self._unreachable
 
+    def not_met(self, person_id: int, *, asked_at: float) -> None:
+        """This person had not opened the bot, by an answer to what was asked then."""
+        if not self._was_heard_since(person_id, asked_at):
+            self._not_met.add(person_id)
+
+    def is_met(self, person_id: int) -> bool:
+        """Whether a message reaches this person, as far as it is known without a try."""
+        return person_id not in self._not_met and not self.is_unreachable(person_id)
+
+    def when_reached(self, call: Callable[[], None]) -> None:
+        """Call this each time a chat can be reached again that could not."""
+        self._when_reached.append(call)
+
     async def lost(self, chat_id: int, *, must: bool, asked_at: float = math.inf) -> None:
         """The bot was blocked or removed there.
 
@@ -98,6 +113,7 @@ class Places:
 
         Not `surely`: a group where the bot is muted may talk as well.
         """
+        self._not_met.discard(chat_id)
         if surely:
             self._remember_welcome(chat_id)
         if chat_id in self._unreachable:
@@ -108,6 +124,8 @@ class Places:
         self._unreachable.discard(chat_id)
         log.info("chat reachable again", chat=chat_id)
         self._bell.ring_all()
+        for call in self._when_reached:
+            call()
 
     async def moved(self, old: int, new: int, *, must: bool) -> bool:
         """A group has a new id. Written also where that is known: a row may have come late.

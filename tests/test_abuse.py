@@ -93,6 +93,7 @@ async def test_nobody_puts_a_board_over_another_message(world: World) -> None:
 
 async def test_a_stranger_who_cancels_is_told_once(world: World) -> None:
     world.access = {"users": frozenset({world.anna.id})}
+    world.telegram.say(world.private(world.owner), world.owner, "/start")
     await world.start_bot()
     card = await world.open_card(world.group, world.anna, "/invoice 2100")
     chat = world.private(world.stranger)

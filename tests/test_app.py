@@ -291,6 +291,7 @@ async def test_what_asks_for_nothing_gets_nothing(world: World) -> None:
 
 async def test_a_stranger_is_told_once_and_gets_no_invoice(world: World) -> None:
     club = world.telegram.add_group("Club", [world.stranger])
+    world.telegram.say(world.private(world.owner), world.owner, "/start")
     await world.start_bot()
     chat = world.private(world.stranger)
     for _ in range(3):

@@ -218,6 +218,7 @@ async def test_the_bot_stays_where_it_has_a_board(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "TIDY_S", 0.2)  # an hour
+    world.telegram.say(world.private(world.owner), world.owner, "/start")
     await world.start_bot()
     telegram = world.telegram
     used = telegram.add_group("Foreign", [world.stranger, world.anna])

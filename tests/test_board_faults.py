@@ -376,4 +376,4 @@ async def test_a_board_ends_after_a_clock_was_ahead(world: World) -> None:
 
 async def test_a_board_of_a_test_network_says_so(world: World) -> None:
     shown = await split(world)
-    assert "On simnet: these are no real sats." in (shown.text or "")
+    assert "On simnet: these are not real sats." in (shown.text or "")

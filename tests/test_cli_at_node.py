@@ -207,7 +207,7 @@ async def test_what_became_of_an_invoice_is_looked_up(
 @pytest.mark.parametrize("command", ["lookup", "cancel"])
 @pytest.mark.parametrize(
     "name",
-    ["", "pizza", HASH[:-1], HASH + "00", MAINNET[:-1] + "q", "me@example.com", "lnurl1dp68"],
+    ["", "pizza", HASH[:-1], HASH + "00", "me@example.com", "lnurl1dp68", "lno1pg"],
 )
 async def test_what_is_neither_hash_nor_request_is_one_sentence(
     world: World, node_env: dict[str, str], command: str, name: str
@@ -215,6 +215,17 @@ async def test_what_is_neither_hash_nor_request_is_one_sentence(
     result = await ran(command, name, env=node_env)
     assert (result.code, result.out) == (2, "")
     assert result.lines == [texts.why(errors.NotAnInvoice())]
+    assert not world.node.calls
+
+
+@pytest.mark.parametrize("command", ["lookup", "cancel"])
+@pytest.mark.parametrize("name", ["lnbc1", "LNTB", "lnsb5u1", "lnbcrt5u1", MAINNET[:-1] + "q"])
+async def test_what_begins_as_a_request_is_short_or_has_a_typo(
+    world: World, node_env: dict[str, str], command: str, name: str
+) -> None:
+    result = await ran(command, name, env=node_env)
+    assert (result.code, result.out) == (2, "")
+    assert result.lines == [texts.why(errors.RequestCorrupt())]
     assert not world.node.calls
 
 

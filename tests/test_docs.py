@@ -181,7 +181,7 @@ COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_an_example_and_is_in_the_readme(name: str) -> None:
-    assert f"\nExample: invoice-bot {name} " in COMMANDS[name].help
+    assert re.search(rf"\nExample: invoice-bot {name}\b", COMMANDS[name].help)
     listed = re.findall(rf"^    invoice-bot {name}\b(.*)", COMMAND_LINE, re.MULTILINE)
     assert listed
     assert set(re.findall(r"--\w+", " ".join(listed))) <= options(name)
@@ -290,6 +290,12 @@ def _text(node: ast.AST) -> str:
     if isinstance(node, ast.JoinedStr):
         return "".join(_text(part) or "…" for part in node.values)
     return ""
+
+
+@pytest.mark.parametrize("heading", ["### In the chat", "### At the start", "### In the log"])
+def test_a_sentence_has_one_row_of_what_to_do(heading: str) -> None:
+    quoted = [cells[0] for cells in rows(section("README.md", heading))]
+    assert [each for each in quoted if quoted.count(each) > 1] == []
 
 
 @pytest.mark.parametrize("quoted", [*IN_THE_CHAT, *AT_THE_START])

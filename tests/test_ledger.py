@@ -21,8 +21,16 @@ import pytest
 from bot import __version__, texts
 from bot.core.invoice import Face
 from bot.core.ledger import PAGE
+from bot.core.wishes import OutputProblem
 from bot.demo.telegram import Message
-from bot.errors import DatabaseMissing, NodeUnreachable
+from bot.errors import (
+    DatabaseMissing,
+    InvoiceBotError,
+    LimitRefused,
+    NodeUnreachable,
+    OptionsExclude,
+    OutputRefused,
+)
 from tests.test_cli import Ended, ran
 from tests.world import World
 
@@ -68,7 +76,7 @@ async def test_status_tells_of_a_bot_that_runs(world: World, env: dict[str, str]
     assert lines["Open"] == "1 invoice, 5 sats"
     assert lines["Paid today"] == "1 payment, 2,100 sats"
     assert lines["Last payment"].startswith("2,100 sats, 20")
-    assert lines["Stuck"] == "none"
+    assert "can't be finished" not in out
     found = json.loads(shown(await ran("status", "--json", env=env)))
     assert (found["running"], found["version"]) == (True, __version__)
     assert found["open"] == {"count": 1, "msat": 5000}
@@ -126,7 +134,7 @@ async def test_list_shows_the_newest_first(world: World, env: dict[str, str]) ->
     await some_invoices(world)
     heads, tea, pizza = shown(await ran("list", env=env)).splitlines()
     assert heads.split() == ["ASKED", "STATE", "AMOUNT", "BY", "IN", "MEMO"]
-    assert re.split(" {2,}", tea)[1:] == ["open", "5 sats", "Bert", "-", "tea"]
+    assert re.split(" {2,}", tea)[1:] == ["open", "5 sats", "Bert", "private", "tea"]
     assert re.split(" {2,}", pizza)[1:] == [
         "paid",
         "2,100 sats",
@@ -179,11 +187,40 @@ async def test_the_list_fits_the_terminal_also_through_a_pipe(
     assert max(map(len, lines)) <= 50
 
 
-@pytest.mark.parametrize("arguments", [("--open", "--paid"), ("--all", "--open"), ("--limit", "0")])
-async def test_what_contradicts_itself_is_a_wrong_command_line(
-    env: dict[str, str], arguments: tuple[str, ...]
+@pytest.mark.parametrize(
+    ("show", "said"),
+    [
+        ("--all", "No invoices."),
+        ("--open", "No open invoices."),
+        ("--paid", "No paid invoices."),
+    ],
+)
+async def test_where_nothing_is_listed_it_says_of_which_kind(
+    world: World, env: dict[str, str], show: str, said: str
 ) -> None:
-    assert (await ran("list", *arguments, env=env)).code == 2
+    await world.start_process()
+    await world.end_process()
+    ended = await ran("list", show, env=env)
+    assert (ended.code, ended.out, ended.lines) == (0, "", [said])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("list", "--open", "--paid"), OptionsExclude(options="--open, --paid and --all")),
+        (("list", "--all", "--open"), OptionsExclude(options="--open, --paid and --all")),
+        (("export", "--csv", "--json"), OptionsExclude(options="--csv and --json")),
+        *(
+            (("list", f"--limit={limit}"), LimitRefused(text=limit, most=100_000))
+            for limit in ("0", "-1", "100001", "ten", "", "1.5", "\u0663")
+        ),
+    ],
+)
+async def test_a_wrong_argument_is_one_sentence(
+    env: dict[str, str], arguments: tuple[str, ...], error: InvoiceBotError
+) -> None:
+    ended = await ran(*arguments, env={**env, "PYTHONUTF8": "1"})
+    assert (ended.code, ended.out, ended.lines) == (2, "", [texts.why(error)])
 
 
 # export
@@ -208,8 +245,15 @@ async def test_export_takes_a_time_and_writes_a_file_for_its_owner_alone(
     await some_invoices(world)
     file = tmp_path / "out.csv"
     nothing = await ran("export", "--until", "2020", "--output", str(file), env=env)
-    assert (shown(nothing), len(file.read_text().splitlines())) == ("", 1)
-    shown(await ran("export", "--since", "2020-01-01", "--output", str(file), env=env))
+    assert (nothing.code, nothing.out, len(file.read_text().splitlines())) == (0, "", 1)
+    assert nothing.lines == [f"The file {file} has 0 invoices."]
+    asked = ("export", "--since", "2020-01-01", "--output", str(file))
+    again = await ran(*asked, env=env)
+    why = texts.why(OutputRefused(problem=OutputProblem.EXISTS, option="--output", path=str(file)))
+    assert (again.code, again.out, again.lines) == (2, "", [why])
+    assert len(file.read_text().splitlines()) == 1
+    replaced = await ran(*asked, "--force", env=env)
+    assert (replaced.code, replaced.lines) == (0, [texts.exported_to(str(file), 2)])
     assert len(file.read_text().splitlines()) == 3
     assert file.stat().st_mode & 0o777 == 0o600
     assert [each.name for each in tmp_path.glob(".invoice*")] == []

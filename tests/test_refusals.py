@@ -18,7 +18,7 @@ from tests.world import World
 
 async def forum(world: World) -> tuple[Chat, int]:
     """A group with a topic."""
-    chat = world.telegram.add_group("Forum", [world.owner, world.anna], forum=True)
+    chat = world.telegram.add_group("Forum", [world.anna, world.owner], forum=True)
     return chat, world.telegram.add_topic(chat, "Money")
 
 

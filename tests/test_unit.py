@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import re
 import shutil
 import subprocess
@@ -151,12 +152,43 @@ async def test_what_to_do_with_the_unit_is_beside_it_and_not_in_it(
     proxy = "http://me:secret@127.0.0.1:3128"
     env = {"INVOICE_BOT_LOG__LEVEL": "debug", "https_proxy": proxy}
     result = await printed(file, env=env)
-    assert "systemctl enable" in result.err
+    for step in ("| sudo tee /etc/systemd", "systemctl daemon-reload", "systemctl enable --now"):
+        assert step in result.err
     assert texts.proxy_left_out(["https_proxy"]) in result.err
     assert "secret" not in result.out + result.err
     assert texts.variables_left_out(["INVOICE_BOT_LOG__LEVEL"]) in result.err
     assert "systemctl" not in result.out
     assert TOKEN not in result.out + result.err
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+async def test_what_the_services_user_cannot_reach_is_said_with_the_cure(world: World) -> None:
+    file = settings(world, world.folder / "bot")
+    ours = (file.parent, file, file.parent / "bot.macaroon")
+    for each in ours:
+        each.chmod(0o700)
+    cure = f"sudo chown daemon {' '.join(map(str, sorted(ours)))}"
+    assert f"sudo chown daemon {file.parent}\n" in (await printed(file, "--user", "daemon")).err
+    file.parent.chmod(0o755)
+    assert cure in (await printed(file, "--user", "daemon")).err
+    for each in ours:
+        shutil.chown(each, "daemon")
+    assert "chown" not in (await printed(file, "--user", "daemon")).err
+    assert "chown" not in (await printed(settings(world, world.folder / "mine"))).err
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+async def test_lnds_own_certificate_is_copied_and_not_given_away(
+    world: World, tmp_path: Path
+) -> None:
+    file = settings(world, tmp_path / "bot")
+    certificate = world.node.folder / "tls.cert"
+    certificate.chmod(0o600)
+    result = await printed(file, "--user", "daemon")
+    assert texts.not_reached_elsewhere("daemon", certificate) in result.err
+    assert str(certificate) not in [
+        word for line in result.err.splitlines() if "chown" in line for word in line.split()
+    ]
 
 
 @pytest.mark.parametrize("folder", ["a\nb", "C:\\bot", 'the "bot"', "x:y"])

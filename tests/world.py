@@ -71,8 +71,9 @@ class World:
         self.anna = self.telegram.add_user("Anna", last_name="Berg")
         self.bert = self.telegram.add_user("Bert")
         self.stranger = self.telegram.add_user("Sven")
-        people = [self.owner, self.anna, self.bert]
-        self.group = self.telegram.add_group("Friday dinner", people, admins=[self.owner])
+        people = [self.anna, self.owner, self.bert]
+        self.group = self.telegram.add_group("Friday dinner", people)  # Anna adds the bot
+        self.group.members.update({self.owner.id: "creator", self.anna.id: "member"})
         self.macaroon = "admin.macaroon"
         #: The way to the node, where it is not the straight one.
         self.node_address = ""

@@ -10,8 +10,10 @@ import hmac
 import secrets
 from collections.abc import Collection
 
+from bot.actions.knocks import settle
 from bot.actions.values import Asker
 from bot.core.grants import Claiming, Grant, Granted, Role
+from bot.core.knocks import KnockState
 from bot.store import Tx
 
 #: What a claim link's token begins with; the tokens of other links are drawn without it.
@@ -71,6 +73,8 @@ def claim(
         return Claiming.WRONG, granted
     tx.grants.put(Grant(by.id, Role.OWNER, by.name, by.username, by.id, now))
     tx.grants.set_code("")
+    # who owns the bot needs no answer, and hears here that they do
+    settle(tx, by.id, (), KnockState.ALLOWED, by.name, now, is_told=True)
     # payments that nobody could be told of have somebody now
     tx.chats.wake_unannounced(now)
     return Claiming.CLAIMED, Granted.of(tx.grants.all())

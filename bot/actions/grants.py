@@ -21,6 +21,9 @@ from bot.store import Bell, Store, Tx
 
 log = logs.get(__name__)
 
+#: Seconds for which a user name counts as that of who wrote under it.
+NAME_KEPT_S = 600.0
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -44,11 +47,16 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """What came of it; `key`: the setting that lists them all the same, "" for none."""
+    """What came of it; `key`: the setting that lists them all the same, "" for none.
+
+    `removed`: what they were let in as until now, `is_open`: anyone can ask, whoever is removed.
+    """
 
     came_of_it: Denying
     name: str
     key: str = ""
+    removed: Role | None = None
+    is_open: bool = False
 
 
 class Grants:
@@ -91,6 +99,7 @@ class Grants:
         if came_of_it is Claiming.CLAIMED:
             log.info("claimed: the bot has an owner", owner=by.id)
             self._bell.ring_all()
+            self._knocks.rung.set()
         return came_of_it
 
     async def allow(self, who: Subject, role: Role, by: Asker, *, is_told: bool = False) -> Allowed:
@@ -110,7 +119,7 @@ class Grants:
         """Take it back that somebody was let in. Their open invoices stay as they are."""
         ids = self._places.ids(who.id)
         came = await self._change(_deny, who, by, self._access.now, ids)
-        if came.came_of_it is Denying.DENIED:
+        if came.removed is not None:
             log.info("no longer let in", who=who.id, by=by.id)
         return came
 
@@ -150,8 +159,17 @@ class Grants:
         return self._access.may_ask(asked.person_id, self._places.ids(asked.chat_id))
 
     async def named(self, username: str) -> list[Subject]:
-        """Who is known by this user name, without the @."""
+        """Who was known by this user name, without the @, perhaps long ago: to remove them."""
         found = await self._store.do(_named, username)
+        return [Subject(number, name, username) for number, name in found]
+
+    async def seen_as(self, username: str) -> list[Subject]:
+        """Who has written under this user name just now: to let them in.
+
+        A user name can be given away, and taken by anybody.
+        """
+        now = self._clock()
+        found = await self._store.do(_seen_as, username, now - NAME_KEPT_S, now)
         return [Subject(number, name, username) for number, name in found]
 
     async def _change(
@@ -193,7 +211,7 @@ def _allow(
     knocks.settle(tx, person_id, ids, state, by.name, now, is_told=is_told)
     if _is_in_already(who, role, fresh, ids):
         return Allowed(Allowing.ALREADY, name), granted
-    tx.grants.put(Grant(who.id, role, name, who.username, by.id, now))
+    knocks.let_in(tx, Grant(who.id, role, name, who.username, by.id, now), fresh.listed.owners)
     if role is Role.OWNER:
         # payments that nobody could be told of may have somebody now
         tx.chats.wake_unannounced(now)
@@ -219,10 +237,14 @@ def _deny(
         return Denied(Denying.NOT_OWNER, name), granted
     if by.id in ids:
         return Denied(Denying.YOURSELF, name), granted
-    removed = tx.grants.remove(ids)
+    removed = next((each.role for each in tx.grants.all() if each.subject_id in ids), None)
+    tx.grants.remove(ids)
     key = _listing(rights, ids)
     came_of_it = Denying.DENIED if removed else Denying.NOT_THERE
-    return Denied(Denying.IN_FILE if key else came_of_it, name, key), Granted.of(tx.grants.all())
+    if key:
+        came_of_it = Denying.IN_FILE
+    denied = Denied(came_of_it, name, key, removed, is_open=rights.listed.open)
+    return denied, Granted.of(tx.grants.all())
 
 
 def _listing(rights: Rights, ids: Collection[int]) -> str:
@@ -242,6 +264,10 @@ def _is_owner(by: Asker, rights: Rights, granted: Granted) -> bool:
 def _who(tx: Tx, listed: Collection[int]) -> tuple[list[Grant], list[Knock], dict[int, str]]:
     names = {number: tx.grants.name_of(number) for number in listed}
     return tx.grants.all(), tx.knocks.open(), names
+
+
+def _seen_as(tx: Tx, username: str, since: float, until: float) -> list[tuple[int, str]]:
+    return tx.grants.seen_as(username, since=since, until=until)
 
 
 def _named(tx: Tx, username: str) -> list[tuple[int, str]]:

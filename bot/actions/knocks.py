@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
@@ -14,9 +15,11 @@ from bot.core.grants import Grant, Granted, Role
 from bot.core.knocks import (
     ANSWERS,
     ASKER,
+    GROUPS_IN_ALL,
     KEPT_S,
     KNOCKS_EVERY_S,
     MORE,
+    OPEN_GROUPS,
     OPEN_IN_ALL,
     REFUSED_FOR_S,
     TOLD_IN_ALL,
@@ -27,6 +30,7 @@ from bot.core.knocks import (
     KnockState,
     Verb,
 )
+from bot.places import Places
 from bot.store import Store, Tx
 
 log = logs.get(__name__)
@@ -34,6 +38,9 @@ log = logs.get(__name__)
 #: Bytes of what a button carries: a number would name somebody else in another database.
 HANDLE_BYTES = 12
 _REFUSED = "refused"
+#: What is noted a day, so that the counts hold whatever becomes of the rows: of each person and of
+#: each group that knocked, of whom the owners are told, and of what each of them was sent.
+_KNOCKED, _GROUP_KNOCKED, _TOLD, _SHOWN = "knocked", "group knocked", "knock told", "knock sent to"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +63,17 @@ class Chat:
 class Knocks:
     """People who ask to be let in. Raises `StoreUnavailable`."""
 
-    def __init__(self, *, store: Store, access: Access, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, *, store: Store, access: Access, places: Places, clock: Callable[[], float]
+    ) -> None:
         self._store = store
         self._access = access
+        self._places = places
         self._clock = clock
         #: Set where somebody is to be shown something; whoever shows it clears it first.
         self.rung = asyncio.Event()
+        # an owner who is back is shown what is open
+        places.when_reached(self.rung.set)
 
     async def knock(self, asker: Asker, place: Place, hint: Hint) -> tuple[Knocking, bool]:
         """This person is not let in there, and wants to be; whether `hint` can be said."""
@@ -84,11 +96,37 @@ class Knocks:
             log.info("not let in", who=asker.id, name=asker.name, chat=place.chat_id)
         if came.is_new:
             self.rung.set()
+        if came.knocking is Knocking.ASKED and not any(map(self._places.is_met, owners)):
+            return Knocking.NOT_ASKED, came.may_be_said
         return came.knocking, came.may_be_said
 
     async def due(self) -> list[Due]:
-        """Who is to be shown something."""
-        return await self._store.do(_due)
+        """Who is to be shown something; of the owners whoever is one by now."""
+        return await self._store.do(_due, self._access.owners)
+
+    def is_reader(self, reader_id: int) -> bool:
+        """Whether this one may be shown a knock now: an owner, or where somebody asked."""
+        return reader_id == ASKER or self._access.is_owner(reader_id)
+
+    async def is_for(self, what: Due) -> bool:
+        """Whether its reader is to be shown it now.
+
+        Not somebody who is no longer an owner, not while they can't be reached, and no more new
+        ones than an owner is told of in a day.
+        """
+        if what.reader_id == ASKER:
+            return True
+        if not self.is_reader(what.reader_id):
+            await self._store.do(_drop, what.knock.id, what.reader_id)
+            return False
+        if self._places.is_unreachable(what.reader_id):
+            return False
+        if what.message_id is not None or what.shows_nothing:
+            return True
+        if await self._store.do(_may_show, what, self._clock()):
+            return True
+        self.rung.set()  # one that stands for it may be due in its place
+        return False
 
     async def by_handle(self, handle: str) -> Knock | None:
         """The knock that a button names."""
@@ -124,18 +162,51 @@ def _knock(tx: Tx, asked: Knock, owners: Collection[int], hint: Hint) -> Knocked
         kept_s = REFUSED_FOR_S if last.state is KnockState.REFUSED else KNOCKS_EVERY_S
         if _is_within(kept_s, last.answered_at, now):
             return Knocked(Knocking.REFUSED, False, is_first, may_be_said)
-    if last is not None and _is_within(KNOCKS_EVERY_S, last.asked_at, now):
+    kind, most = (_GROUP_KNOCKED, GROUPS_IN_ALL) if asked.is_group else (_KNOCKED, math.inf)
+    before = _count(tx, kind, now)
+    if not tx.memory.claim_hint(kind, asked.person_id, now=now, every_s=KNOCKS_EVERY_S):
         return Knocked(Knocking.ASKED, False, is_first, may_be_said)
-    told = tx.knocks.count_told(now - KNOCKS_EVERY_S) < TOLD_IN_ALL
+    if before >= most:
+        tx.memory.forget_hint(kind, asked.person_id)
+        return Knocked(Knocking.NOT_ASKED, False, is_first, may_be_said)
+    told = _count(tx, _TOLD, now) < TOLD_IN_ALL
     tx.knocks.add(replace(asked, told=told), owners if told else ())
-    more = tx.knocks.newest_of(MORE)
-    if not told and (more is None or not _is_within(KNOCKS_EVERY_S, more.asked_at, now)):
-        stands_for_all = replace(
-            asked, handle=f"{asked.handle}+", person_id=MORE, name="", username="", told=False
-        )
-        tx.knocks.add(stands_for_all, owners)
-    tx.knocks.prune(now - KEPT_S, keep_open=OPEN_IN_ALL)
+    if told:
+        tx.memory.claim_hint(_TOLD, asked.person_id, now=now, every_s=0.0)
+    else:
+        _tell_of_more(tx, asked, owners, now)
+    tx.knocks.prune(
+        now - KEPT_S,
+        keep_open=OPEN_IN_ALL,
+        keep_groups=OPEN_GROUPS,
+        told_since=now - KNOCKS_EVERY_S,
+    )
     return Knocked(Knocking.ASKED, True, is_first, may_be_said)
+
+
+def _count(tx: Tx, kind: str, now: float) -> int:
+    """How many there were within a day, whatever has become of their rows."""
+    return tx.memory.count_hints(kind, since=now - KNOCKS_EVERY_S, until=now)
+
+
+def _tell_of_more(tx: Tx, asked: Knock, readers: Collection[int], now: float) -> None:
+    """One knock a day stands for all that these owners are not told of one by one."""
+    more = tx.knocks.newest_of(MORE)
+    if more is not None and _is_within(KNOCKS_EVERY_S, more.asked_at, now):
+        for reader_id in readers:
+            tx.knocks.add_reader(reader_id, of=more.id)
+        return
+    stands_for_all = replace(
+        asked,
+        handle=secrets.token_urlsafe(HANDLE_BYTES),
+        person_id=MORE,
+        name="",
+        username="",
+        asked_at=now,
+        told=False,
+        state=KnockState.OPEN,
+    )
+    tx.knocks.add(stands_for_all, readers)
 
 
 def _is_within(span_s: float, before: float, now: float) -> bool:
@@ -168,12 +239,20 @@ def answer(
     if asked.is_group and role is Role.USER:
         state, role = ANSWERS[Verb.GROUP]
     if role is Role.USER:
-        tx.grants.put(Grant(asked.person_id, role, asked.name, asked.username, by.id, now))
+        let_in(tx, Grant(asked.person_id, role, asked.name, asked.username, by.id, now), listed)
     elif role is Role.CHAT:
-        tx.grants.put(Grant(here.id, role, asked.chat_title, "", by.id, now))
+        let_in(tx, Grant(here.id, role, asked.chat_title, "", by.id, now), listed)
     person_id = 0 if role is Role.CHAT else asked.person_id
     settle(tx, person_id, here.ids, state, by.name, now)
     return (Answering.DONE, tx.knocks.by_handle(handle)), Granted.of(tx.grants.all())
+
+
+def let_in(tx: Tx, grant: Grant, listed: Collection[int]) -> None:
+    """Write a grant, which lowers nobody: an owner stays one. `listed`: owners in the settings."""
+    before = tx.grants.of(grant.subject_id)
+    is_owner = grant.subject_id in listed or (before is not None and before.role is Role.OWNER)
+    if grant.role is Role.OWNER or not is_owner:
+        tx.grants.put(grant)
 
 
 def settle(
@@ -207,9 +286,37 @@ def _by_handle(tx: Tx, handle: str) -> Knock | None:
     return tx.knocks.by_handle(handle)
 
 
-def _due(tx: Tx) -> list[Due]:
-    """Who was shown something else than what is so."""
+def _due(tx: Tx, owners: Collection[int]) -> list[Due]:
+    """Who was shown something else than what is so; these owners are readers, since when ever."""
+    for owner in owners:
+        tx.knocks.add_reader(owner)
     return tx.knocks.due()
+
+
+def _drop(tx: Tx, knock_id: int, reader_id: int) -> None:
+    """This reader is one no longer."""
+    tx.knocks.drop_reader(knock_id, reader_id)
+
+
+def _may_show(tx: Tx, what: Due, now: float) -> bool:
+    """Whether an owner is sent this one: of very many that wait for them, the newest of a day."""
+    asked, reader_id = what.knock, what.reader_id
+    if asked.is_more:
+        newest = tx.knocks.newest_of(MORE)
+        if newest is None or newest.id == asked.id:
+            return True
+    else:
+        kind = f"{_SHOWN} {reader_id}"
+        # one that was tried before is tried again
+        if tx.memory.was_said(kind, asked.id):
+            return True
+        waiting = tx.knocks.count_unsent(reader_id, after=asked.id)
+        if _count(tx, kind, now) + waiting < TOLD_IN_ALL:
+            tx.memory.claim_hint(kind, asked.id, now=now, every_s=0.0)
+            return True
+        _tell_of_more(tx, asked, [reader_id], now)
+    tx.knocks.show(asked.id, reader_id, asked.state, None)
+    return False
 
 
 def _show(tx: Tx, knock_id: int, reader_id: int, state: KnockState, message_id: int | None) -> None:

@@ -20,6 +20,8 @@ Reader: TypeAlias = Callable[[object], Any]
 _LAST_DATE = 2**37
 #: What stands for an object of which only its being there counts.
 _SOMEBODY: Raw = {"type": "hidden_user", "sender_user_name": "", "date": 1}
+#: The same of a bot.
+_SOME_BOT: Raw = {"id": 1, "is_bot": True, "first_name": ""}
 #: Statuses of a member who is out of the chat, and of those who write whatever the others may.
 _OUT = ("left", "kicked")
 _ADMINS = ("administrator", "creator")
@@ -183,6 +185,8 @@ def _message(value: object) -> Raw:
         # Bot API servers older than forward_origin have these.
         if any(value.get(name) is not None for name in _FORWARDED):
             message["forward_origin"] = _SOMEBODY
+        if value.get("via_bot") is not None:
+            message["via_bot"] = _SOME_BOT
         if "reply_to_message" not in message and any(
             value.get(name) is not None for name in _REPLIES
         ):
@@ -246,8 +250,7 @@ def _member_before(value: object) -> Raw:
     try:
         return _member(value)
     except ValueError:
-        user = {"id": 1, "is_bot": True, "first_name": ""}
-        return {"status": "member", "user": user, MAY: ALWAYS_WRITE}
+        return {"status": "member", "user": _SOME_BOT, MAY: ALWAYS_WRITE}
 
 
 def _somebody(value: object) -> Raw:

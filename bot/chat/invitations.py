@@ -1,4 +1,4 @@
-"""A family of updates: groups that a stranger adds the bot to. Knows who let it in, and leaves."""
+"""A family of updates: groups that the bot is added to. Knows who let it in, and leaves others."""
 
 from __future__ import annotations
 
@@ -28,14 +28,18 @@ log = logs.get(__name__)
 LEAVES_AFTER_S = 86_400.0
 
 _KIND = "uninvited"
+#: Noted of a group where an owner has heard how to let it in.
+_HOW = "owner invites"
 #: A handler beside that of the membership, which takes the same updates.
 _BESIDE = 1
 _NOBODY = 0
 
 
 class Invitations:
-    """Says once that the group is not let in, and leaves it a day later. Raises
-    `StoreUnavailable`."""
+    """Says once that the group is not let in, and leaves a stranger's a day later.
+
+    Raises `StoreUnavailable`.
+    """
 
     def __init__(
         self,
@@ -68,11 +72,21 @@ class Invitations:
         chat_id = self._places.now(change.chat.id)
         if self._access.may_ask(change.from_user.id, self._places.ids(chat_id)):
             await self._store.do(_forget, chat_id)
+            await self._say_how(change, chat_id)
         elif await self._store.do(_note, chat_id, self._clock()):
             text = texts.uninvited(chat_id)
             if not self._access.is_unclaimed and await self._ask(change, chat_id):
                 text = texts.UNINVITED_ASKED
             self._chats.say(Say(chat_id, text, to_stranger=True))
+
+    async def _say_how(self, change: ChatMemberUpdated, chat_id: int) -> None:
+        """To an owner: to add the bot does not let a group in. A channel is for its readers."""
+        is_channel = change.chat.type == "channel"
+        is_let_in = self._access.may_ask(_NOBODY, self._places.ids(chat_id))
+        if is_let_in or is_channel or not self._access.is_owner(change.from_user.id):
+            return
+        if await self._store.do(_note_how, chat_id, self._clock()):
+            self._chats.say(Say(chat_id, texts.allow_group_how(self._chats.telegram_bot.username)))
 
     async def _ask(self, change: ChatMemberUpdated, chat_id: int) -> bool:
         """Whether the owners are asked on behalf of who added the bot."""
@@ -117,6 +131,10 @@ def _note(tx: Tx, chat_id: int, now: float) -> bool:
     # one sentence is enough: not the one for strangers as well
     tx.memory.claim_hint(STRANGER, chat_id, now=now, every_s=0.0)
     return tx.memory.claim_hint(_KIND, chat_id, now=now, every_s=LEAVES_AFTER_S)
+
+
+def _note_how(tx: Tx, chat_id: int, now: float) -> bool:
+    return tx.memory.claim_hint(_HOW, chat_id, now=now, every_s=LEAVES_AFTER_S)
 
 
 def _forget(tx: Tx, chat_id: int) -> None:

@@ -26,6 +26,7 @@ from bot.actions import Knocks
 from bot.chat.chats import Chats
 from bot.chat.client import TelegramBot
 from bot.chat.turns import Sentence
+from bot.clock import steady
 from bot.core.knocks import ASKER, Due, Knock, KnockState, Verb
 from bot.errors import (
     AnswerUnreadable,
@@ -34,6 +35,7 @@ from bot.errors import (
     ChatMoved,
     ChatRefused,
     MessageGone,
+    NotSent,
     StoreUnavailable,
     TopicClosed,
     TopicGone,
@@ -115,6 +117,8 @@ class KnockChats:
 
     async def _show_in_order(self, those: list[Due]) -> bool:
         for each in those:
+            if not await self._knocks.is_for(each):
+                continue
             try:
                 number = each.message_id if each.shows_nothing else await self._show(each)
             except ChatError as error:
@@ -131,6 +135,7 @@ class KnockChats:
 
         Raises `ChatError` where it is to be tried again.
         """
+        began_at = steady()
         try:
             if what.reader_id == ASKER:
                 await self._say_in(what.knock)
@@ -140,12 +145,18 @@ class KnockChats:
             await self._edit(what.reader_id, what.message_id, what.knock)
         except (AnswerUnreadable, MessageGone):  # it is there, or somebody deleted it
             return what.message_id
-        except (ChatForbidden, ChatRefused) as error:
+        except ChatForbidden as error:
+            if what.reader_id != ASKER:  # they are shown it once they can be reached again
+                await self._places.lost(what.reader_id, must=True, asked_at=began_at)
+                raise
+            log.warning("knock can't be shown", reader=what.reader_id, detail=error.detail)
+        except ChatRefused as error:
             log.warning("knock can't be shown", reader=what.reader_id, detail=error.detail)
         return what.message_id
 
     async def _send(self, owner: int, asked: Knock) -> int | None:
         def call(bot: TelegramBot) -> Awaitable[Message]:
+            self._check_reads(owner)
             return bot.send_message(
                 owner, texts.knock(asked), parse_mode=ParseMode.HTML, reply_markup=buttons(asked)
             )
@@ -155,6 +166,7 @@ class KnockChats:
 
     async def _edit(self, owner: int, number: int, asked: Knock) -> None:
         def call(bot: TelegramBot) -> Awaitable[Message | bool]:
+            self._check_reads(owner)
             return bot.edit_message_text(
                 texts.knock(asked),
                 owner,
@@ -164,6 +176,11 @@ class KnockChats:
             )
 
         await self._chats.send(owner, Sentence.KNOWN, call)
+
+    def _check_reads(self, owner: int) -> None:
+        """Raises `NotSent`: by the time it is their turn they may no longer be an owner."""
+        if not self._knocks.is_reader(owner):
+            raise NotSent(detail="no longer an owner")
 
     async def _say_in(self, asked: Knock) -> None:
         """Where it was asked; in private where the topic takes nothing."""

@@ -15,11 +15,12 @@ from bot.places import Places
 
 
 class _Asks(filters.MessageFilter):
-    """Messages that somebody wrote here themselves."""
+    """Messages that somebody wrote here themselves: what they tapped was written by a bot."""
 
     def filter(self, message: Message) -> bool:
         return (
             message.forward_origin is None
+            and message.via_bot is None
             and not message.is_automatic_forward
             and (message.sender_chat is None or message.sender_chat.id == message.chat.id)
             and message.from_user is not None
@@ -33,18 +34,20 @@ class _AsChannel(filters.MessageFilter):
     def filter(self, message: Message) -> bool:
         return (
             message.forward_origin is None
+            and message.via_bot is None
             and not message.is_automatic_forward
             and message.sender_chat is not None
             and message.sender_chat.id != message.chat.id
         )
 
 
-class _Forwarded(filters.MessageFilter):
-    """Messages that somebody brought here from elsewhere."""
+class _WrittenByAnother(filters.MessageFilter):
+    """Messages that somebody brought here from elsewhere, or tapped in what another bot offers."""
 
     def filter(self, message: Message) -> bool:
         is_somebodys = message.from_user is not None and not message.is_automatic_forward
-        return message.forward_origin is not None and is_somebodys
+        is_anothers = message.forward_origin is not None or message.via_bot is not None
+        return is_anothers and is_somebodys
 
 
 class _Addressed(filters.MessageFilter):
@@ -62,8 +65,8 @@ ASKS = NEW & _Asks()
 #: The same, edited.
 EDITED = filters.UpdateType.EDITED_MESSAGE & _Asks()
 EDITED_TEXTS = EDITED & filters.TEXT & ~filters.COMMAND
-#: What nobody wrote here just now: edited, or forwarded.
-NOT_NEW = EDITED | (NEW & _Forwarded())
+#: What nobody wrote here just now: edited, forwarded, or written by another bot.
+NOT_NEW = EDITED | (NEW & _WrittenByAnother())
 #: New messages that somebody wrote here as a channel: nobody knows who asks.
 AS_CHANNEL = NEW & _AsChannel()
 #: Of those that ask the commands that are meant for this bot for sure.

@@ -10,6 +10,7 @@ import typer
 
 from bot.cli import output
 from bot.cli.common import ConfigOption, errors_printed, log_to_stderr, settings_of
+from bot.errors import OptionsExclude
 
 if TYPE_CHECKING:
     from bot.core.period import Period
@@ -36,6 +37,9 @@ def export(
         str | None,
         typer.Option("--output", metavar="FILE", help="Write to a file that only you can read."),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a file that is there already.")
+    ] = False,
     config: ConfigOption = None,
 ) -> None:
     """Export all invoices, the oldest first.
@@ -44,11 +48,12 @@ def export(
 
     Example: invoice-bot export --since 2026-01 --until 2026-03 --output invoices.csv
     """
-    if as_csv and as_json:
-        raise typer.BadParameter("use one of --csv and --json")
     with errors_printed():
+        if as_csv and as_json:
+            raise OptionsExclude(options="--csv and --json")
         settings = settings_of(config or context.obj, need_telegram=False)
         log_to_stderr("error")
+        from bot import texts  # noqa: PLC0415
         from bot.core import period  # noqa: PLC0415
         from bot.core.sheet import Form  # noqa: PLC0415
         from bot.store import Reader  # noqa: PLC0415
@@ -56,18 +61,20 @@ def export(
         wanted = period.between(since, until)
         form = Form.JSON if as_json else Form.CSV
         if file is not None and file != output.STANDARD_OUTPUT:
-            output.check_file(file, option="--output")
-            reader = Reader(settings.database.url)
-            output.write_private(file, _parts(reader, wanted, form), option="--output")
+            output.check_file(file, option="--output", force=force)
+            read: list[int] = []
+            parts = _parts(Reader(settings.database.url), wanted, form, read)
+            output.write_private(file, parts, option="--output")
+            output.said(texts.exported_to(file, sum(read)))
             return
         output.check_open()
-        for part in _parts(Reader(settings.database.url), wanted, form):
+        for part in _parts(Reader(settings.database.url), wanted, form, []):
             sys.stdout.buffer.write(part)
         sys.stdout.buffer.flush()
 
 
-def _parts(reader: Reader, wanted: Period, form: Form) -> Iterator[bytes]:
-    """The file, some rows at a time. Raises StartError."""
+def _parts(reader: Reader, wanted: Period, form: Form, read: list[int]) -> Iterator[bytes]:
+    """The file, some rows at a time; `read` gets how many. Raises StartError."""
     from bot.actions import ledger  # noqa: PLC0415
     from bot.core import sheet  # noqa: PLC0415
     from bot.core.ledger import Position  # noqa: PLC0415
@@ -76,4 +83,5 @@ def _parts(reader: Reader, wanted: Period, form: Form) -> Iterator[bytes]:
     after: Position | None = Position()
     while after is not None:
         found, after = reader.do(ledger.entries_of, wanted, after, ENTRIES)
+        read.append(len(found))
         yield sheet.lines(found, form).encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import suppress
 from typing import Annotated
@@ -12,9 +13,12 @@ import typer
 from bot import logs
 from bot.cli import output
 from bot.cli.common import ConfigOption, errors_printed, log_to_stderr, settings_of
+from bot.errors import LimitRefused, OptionsExclude
 
 #: Columns where no terminal says how many it has.
 COLUMNS = 80
+#: Lines at most.
+MOST = 100_000
 
 
 def list_(
@@ -24,9 +28,7 @@ def list_(
     is_all: Annotated[
         bool, typer.Option("--all", help="All of them; this is the default.")
     ] = False,
-    limit: Annotated[
-        int, typer.Option(min=1, max=100_000, metavar="N", help="At most so many.")
-    ] = 20,
+    limit: Annotated[str, typer.Option(metavar="N", help="At most so many.")] = "20",
     config: ConfigOption = None,
 ) -> None:
     """List the newest invoices, everyone's.
@@ -35,9 +37,10 @@ def list_(
 
     Example: invoice-bot list --paid --limit 50
     """
-    if is_open + is_paid + is_all > 1:
-        raise typer.BadParameter("use one of --open, --paid and --all")
     with errors_printed():
+        if is_open + is_paid + is_all > 1:
+            raise OptionsExclude(options="--open, --paid and --all")
+        most = _most(limit)
         settings = settings_of(config or context.obj, need_telegram=False)
         log_to_stderr("error")
         from bot import texts  # noqa: PLC0415
@@ -46,13 +49,20 @@ def list_(
         from bot.store import Reader  # noqa: PLC0415
 
         show = Show.OPEN if is_open else Show.PAID if is_paid else Show.ALL
-        rows = Reader(settings.database.url).do(ledger.newest, show, limit + 1)
+        rows = Reader(settings.database.url).do(ledger.newest, show, most + 1)
         if not rows:
-            output.said(texts.NO_INVOICES)
+            output.said(texts.no_invoices(show))
             return
-        typer.echo(logs.redacted(texts.invoice_table(rows[:limit], _columns())))
-        if len(rows) > limit:
-            output.said(texts.more_than(limit))
+        typer.echo(logs.redacted(texts.invoice_table(rows[:most], _columns())))
+        if len(rows) > most:
+            output.said(texts.more_than(most))
+
+
+def _most(limit: str) -> int:
+    """How many are shown. Raises `LimitRefused`."""
+    if not re.fullmatch(r"[0-9]{1,6}", limit) or not 1 <= int(limit) <= MOST:
+        raise LimitRefused(text=limit, most=MOST)
+    return int(limit)
 
 
 def _columns() -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from bot.errors import InvoiceUnknown, NotAnInvoice, OtherNetwork
+from bot.errors import InvoiceUnknown, NotAnInvoice, OtherNetwork, RequestCorrupt
 
 if TYPE_CHECKING:
     from bot.core.answers import NodeInvoice
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 #: What some wallets put before a payment request.
 _SCHEME = "lightning:"
 _HASH = re.compile(r"[0-9a-f]{64}")
+#: How a request begins on any network, and neither an offer nor an lnurl does.
+_REQUESTS = ("lnbc", "lntb", "lnsb")
 _MAINNET = "mainnet"
 #: Two networks whose requests look the same.
 _TESTNETS = {"testnet", "testnet4"}
@@ -33,7 +35,7 @@ class Named(NamedTuple):
 
 
 def read(text: str) -> Named:
-    """What people wrote. Raises `NotAnInvoice`."""
+    """What people wrote. Raises `NotAnInvoice`, `RequestCorrupt`."""
     from bot.core import bolt11  # noqa: PLC0415
 
     text = "".join(text.split()).lower().removeprefix(_SCHEME)
@@ -42,7 +44,7 @@ def read(text: str) -> Named:
     try:
         terms = bolt11.read(text)
     except ValueError:
-        raise NotAnInvoice from None
+        raise (RequestCorrupt if text.startswith(_REQUESTS) else NotAnInvoice) from None
     is_mainnet = text.startswith("lnbc") and not text.startswith("lnbcrt")
     return Named(terms.payment_hash, _MAINNET if is_mainnet else bolt11.test_network(text))
 

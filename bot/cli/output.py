@@ -164,10 +164,10 @@ def check_target(png: str, *, as_json: bool) -> None:
         raise OutputRefused(problem=OutputProblem.IS_TERMINAL)
 
 
-def check_file(name: str, *, option: str = "--png") -> None:
+def check_file(name: str, *, option: str = "--png", force: bool = True) -> None:
     """Before anything is asked: a file can be written there. Raises OutputRefused.
 
-    `option`: the one that names it.
+    `option`: the one that names it; `force`: one that is there may be replaced.
     """
     file = Path(name)
     try:
@@ -175,6 +175,8 @@ def check_file(name: str, *, option: str = "--png") -> None:
             raise OutputRefused(problem=OutputProblem.IS_FOLDER, path=name, option=option)
         if file.is_symlink() or (file.exists() and not file.is_file()):
             raise OutputRefused(problem=OutputProblem.NOT_A_FILE, path=name, option=option)
+        if not force and file.exists():
+            raise OutputRefused(problem=OutputProblem.EXISTS, path=name, option=option)
         if not file.parent.is_dir():
             path = str(file.parent)
             raise OutputRefused(problem=OutputProblem.FOLDER_MISSING, path=path, option=option)

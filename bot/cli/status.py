@@ -111,7 +111,7 @@ def _json(node: NodeStatus, overview: Overview, process: Running | None) -> dict
             "msat": overview.paid_msat,
         },
         "last_payment": {"at": _utc(last), "msat": overview.last_paid_msat} if last else None,
-        "stuck": {"count": overview.stuck},
+        "stuck": {"count": overview.stuck + overview.stuck_boards},
     }
 
 

@@ -6,7 +6,7 @@ import os
 import pwd
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +34,7 @@ def unit(
     It has the paths of this machine: the program's, the settings', the database's. What to do with
     it is printed on standard error.
 
-    Example: invoice-bot unit --user me
+    Example: invoice-bot unit
     """
     with errors_printed():
         file = config_file(config or context.obj)
@@ -43,11 +43,10 @@ def unit(
 
         who = _user(user)
         output.shown(unit_of(settings, file, user=who).rstrip("\n"))
-        for note in _notes(who):
+        for note in (*_notes(who), *_out_of_reach(who, settings, file)):
             output.said(f"\n{note}")
-        is_shown = sys.stdout is not None and sys.stdout.isatty()
         command = shlex.join([*_program(), *sys.argv[1:]])
-        output.said("\n" + texts.install_unit(command, is_shown=is_shown))
+        output.said("\n" + texts.install_unit(command))
 
 
 def unit_of(settings: Settings, file: Path | None, *, user: str) -> str:
@@ -130,3 +129,68 @@ def _notes(user: str) -> Iterator[str]:
         yield texts.proxy_left_out(proxies)
     if user == "root":
         yield texts.RUNS_AS_ROOT
+
+
+def _out_of_reach(user: str, settings: Settings, file: Path | None) -> Iterator[str]:
+    """What this user can't read or write, and the command that changes it."""
+    from bot import texts  # noqa: PLC0415
+
+    database = settings.database.file.absolute()
+    own = {database.parent, *({file.absolute().parent} if file else ())}
+    bound = _shown(set(_needed(settings, file)), database.parent) | own
+    needed = [(each, 4) for each in (file, settings.lnd.macaroon, *settings.secret_files.values())]
+    needed += [(settings.lnd.tls_cert, 4), (database.parent, 6), (database, 6)]
+    can = _rights(user)
+    blocked: dict[Path, Path] = {}
+    for each, bits in needed:
+        if each is None:
+            continue
+        path = each.absolute()
+        inside = [folder for folder in path.parents if _counts(folder, path, bound)]
+        wanted = [
+            *((folder, 1) for folder in reversed(inside)),
+            (path, bits | (path == database.parent)),
+        ]
+        if at := next((place for place, right in wanted if not can(place, right)), None):
+            blocked[path] = at
+    ours = {at for path, at in blocked.items() if _is_ours(at, path, own, settings)}
+    if ours:
+        command = shlex.join(["sudo", "chown", user, *map(str, sorted(ours))])
+        yield texts.not_reached(user, sorted(p for p, at in blocked.items() if at in ours), command)
+    for path in sorted(path for path, at in blocked.items() if at not in ours):
+        yield texts.not_reached_elsewhere(user, path)
+
+
+def _counts(folder: Path, path: Path, bound: set[Path]) -> bool:
+    """Whether it is passed on the way: above what the unit binds, systemd makes the folders."""
+    roots = [each for each in bound if path.is_relative_to(each)]
+    return not _is_hidden(path) or any(folder.is_relative_to(each) for each in roots)
+
+
+def _is_ours(at: Path, path: Path, own: set[Path], settings: Settings) -> bool:
+    """Whether this can be given to the bot's user: LND's own folder and certificate can't."""
+    is_inside = any(at.is_relative_to(each) for each in own)
+    return is_inside or (at == path and path != settings.lnd.tls_cert)
+
+
+def _rights(user: str) -> Callable[[Path, int], bool]:
+    """Whether this user has rights (4: read, 2: write, 1: pass) to a file, by its mode.
+
+    What nobody can tell counts as so: it is not there, or has an access list beside its mode. The
+    unit takes root's own powers away.
+    """
+    person = pwd.getpwnam(user)
+    groups = os.getgrouplist(user, person.pw_gid)
+
+    def can(path: Path, bits: int) -> bool:
+        try:
+            if "system.posix_acl_access" in os.listxattr(path):
+                return True
+            found = path.stat()
+        except OSError:
+            return True
+        is_owner, is_member = found.st_uid == person.pw_uid, found.st_gid in groups
+        shift = 6 if is_owner else 3 if is_member else 0
+        return found.st_mode >> shift & bits == bits
+
+    return can

@@ -4,6 +4,7 @@ A wrong, missing or unknown key is refused by its dotted name, all of them at on
 a secret's value: `bot.errors.ConfigError`. What people read about it is made in `bot.texts`.
 """
 
+from bot.config.keeping import Kept, read_kept
 from bot.config.settings import (
     AccessSettings,
     DatabaseSettings,
@@ -40,6 +41,7 @@ __all__ = [
     "AccessSettings",
     "DatabaseSettings",
     "InvoicesSettings",
+    "Kept",
     "LimitsSettings",
     "LndSettings",
     "LogSettings",
@@ -50,4 +52,5 @@ __all__ = [
     "changed_sections",
     "duration",
     "load",
+    "read_kept",
 ]

@@ -56,7 +56,7 @@ def _load(path: Path | None, env: Mapping[str, str], *, need_telegram: bool) -> 
     if path is None and not ours:
         folder = str(Path.cwd())
         raise ConfigError(Problem(Kind.NO_SETTINGS, DEFAULT_FILE, values={"folder": folder}))
-    raw = _from_file(path) if path is not None else {}
+    raw = read_raw(path) if path is not None else {}
     problems = [*_take_unknown(raw), *_take_unknown_variables(ours)]
     secret_files = {"": path.absolute()} if path is not None and _has_secret(raw) else {}
     for name, value in ours.items():
@@ -101,7 +101,8 @@ def _secret_files(raw: Raw) -> dict[str, Path]:
     return {key: path for key, path in paths.items() if isinstance(path, Path)}
 
 
-def _from_file(path: Path) -> Raw:
+def read_raw(path: Path) -> Raw:
+    """The content of a settings file, as it is. Raises ConfigError."""
     try:
         # some editors put a mark before the first line
         text = files.read(path).decode("utf-8-sig")

@@ -10,10 +10,14 @@ from bot.core.grants import Role
 #: Seconds in which each person knocks once, and in which the owners are told of so many of all.
 KNOCKS_EVERY_S = 86_400.0
 TOLD_IN_ALL = 20
+#: Groups that ask by an anonymous admin, in the same time: nobody knows how many people these are.
+GROUPS_IN_ALL = 3
 #: Seconds for which a *No* keeps, and after which a knock is forgotten.
 REFUSED_FOR_S = KEPT_S = 30 * 86_400.0
 #: Knocks without an answer that are kept; of more the oldest are forgotten.
 OPEN_IN_ALL = 100
+#: Of these, groups that asked by an anonymous admin.
+OPEN_GROUPS = 10
 #: The reader that is no owner: the chat in which somebody knocked.
 ASKER = 0
 #: Whose knock it is that stands for all that the owners are not told of one by one.
@@ -101,6 +105,7 @@ class Knocking(StrEnum):
 
     ASKED = "asked"  # the owners are asked, now or within the day
     REFUSED = "refused"  # an owner has said no, and nobody asks again for a while
+    NOT_ASKED = "not asked"  # no owner can be reached, or too many groups have asked
 
 
 class Answering(StrEnum):

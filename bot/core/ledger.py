@@ -82,7 +82,8 @@ class Overview:
     paid_msat: int
     last_paid_at: int  # 0: nothing was ever paid, as far as is kept
     last_paid_msat: int
-    stuck: int  # rows and boards that are left alone after too many faults
+    stuck: int  # rows that are left alone after too many faults
+    stuck_boards: int = 0  # the same of boards
 
 
 class Position(NamedTuple):

@@ -62,6 +62,7 @@ class OutputProblem(StrEnum):
 
     IS_FOLDER = "is a folder"  # path
     NOT_A_FILE = "not a file"  # path
+    EXISTS = "exists"  # path
     FOLDER_MISSING = "folder missing"  # path: the folder
     FOLDER_READ_ONLY = "folder read-only"  # path: the folder
     NOT_WRITTEN = "not written"  # path, reason

@@ -27,7 +27,7 @@ from bot.errors import BackupFailed, BackupRefused, DatabaseMissing
 from bot.store import migrations, sqlite
 from bot.store.noun import ROWS, touch
 from bot.store.rows import BOARDS, packed, unpacked
-from bot.store.tables import boards, invoices
+from bot.store.tables import boards, chats, claims, invoices, knock_messages, knocks
 
 #: Pages that are copied at once, and seconds in between, in which the disk is the bot's.
 STEP, PAUSE_S = 1000, 0.002
@@ -124,6 +124,7 @@ def _adapt(part: Path, owners: list[int]) -> Saved:
             is_newest = migrations.version(connection) == migrations.known()[-1]
             adapt = _adapt_rows if is_newest else _adapt_old_rows
             dropped = adapt(connection, owners)
+            _adapt_access(connection)
             count = _count(connection, _c.state != State.DROPPED)
     finally:
         engine.dispose()
@@ -178,6 +179,21 @@ def _adapt_old_rows(connection: Connection, _owners: list[int]) -> int:
     connection.execute(unconfirmed.values(state=State.DROPPED, **work.done()))
     connection.execute(sa.update(invoices).values(preimage=None).where(_c.preimage.is_not(None)))
     return dropped
+
+
+def _adapt_access(connection: Connection) -> None:
+    """No code that claims the bot: a restored one draws its own. And what owners were told, or are
+    at this moment, they are not told once more."""
+    there = sa.inspect(connection)
+    if there.has_table(claims.name):
+        connection.execute(sa.delete(claims))
+    if there.has_table(knock_messages.name):
+        state = sa.select(knocks.c.state).where(knocks.c.id == knock_messages.c.knock_id)
+        columns = {"shown": sa.func.coalesce(state.scalar_subquery(), knock_messages.c.shown)}
+        # who can't be reached has been told nothing
+        away = sa.select(chats.c.chat_id).where(chats.c.unreachable)
+        told = knock_messages.c.reader_id.not_in(away)
+        connection.execute(sa.update(knock_messages).where(told).values(columns))
 
 
 def _count(connection: Connection, where: sa.ColumnElement[bool]) -> int:

@@ -76,7 +76,7 @@ class Grants(Noun):
         return ""
 
     def named(self, username: str) -> list[tuple[int, str]]:
-        """Who is known by this user name, without the @: their ids and names, each once."""
+        """Who ever was known by this user name, without the @: their ids and names, each once."""
         wanted = username.lower()
         found: dict[int, str] = {}
         for table, subject_id in ((grants, _g.subject_id), (knocks, _k.person_id)):
@@ -84,3 +84,9 @@ class Grants(Noun):
             statement = sa.select(subject_id, table.c.name).where(name == wanted)
             found |= {row[0]: row[1] for row in self._connection.execute(statement)}
         return [*found.items()]
+
+    def seen_as(self, username: str, *, since: float, until: float) -> list[tuple[int, str]]:
+        """The same of those who wrote under it in this time: only then it surely was theirs."""
+        here = (sa.func.lower(_k.username) == username.lower(), _k.asked_at.between(since, until))
+        statement = sa.select(_k.person_id, _k.name).where(*here)
+        return [*{row[0]: row[1] for row in self._connection.execute(statement)}.items()]

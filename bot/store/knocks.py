@@ -55,12 +55,35 @@ class Knocks(Noun):
         statement = _ALL.where(_k.state == KnockState.OPEN, _k.person_id != MORE)
         return [_read(row) for row in self._connection.execute(_newest_first(statement))]
 
-    def count_told(self, since: float) -> int:
-        """Of how many the owners are told that were asked since then."""
-        told = (_k.asked_at > since, _k.told, _k.person_id != MORE)
-        return self._connection.execute(
-            sa.select(sa.func.count()).select_from(knocks).where(*told)
-        ).scalar_one()
+    def add_reader(self, reader_id: int, *, of: int | None = None) -> None:
+        """An owner is to be shown all open knocks that owners are told of, or one by its number.
+
+        What they were shown, or were to be, stays as it is.
+        """
+        those = (_k.state == KnockState.OPEN, _k.told, _k.person_id != MORE)
+        is_theirs = sa.exists().where(_m.knock_id == _k.id, _m.reader_id == reader_id)
+        which = sa.and_(*those) if of is None else _k.id == of
+        new = sa.select(
+            _k.id, sa.literal(reader_id), sa.cast(sa.null(), sa.BigInteger), sa.literal("")
+        ).where(which, ~is_theirs)
+        names = ["knock_id", "reader_id", "message_id", "shown"]
+        self._connection.execute(sa.insert(knock_messages).from_select(names, new))
+
+    def drop_reader(self, knock_id: int, reader_id: int) -> None:
+        """This one is shown no more of it."""
+        here = (_m.knock_id == knock_id) & (_m.reader_id == reader_id)
+        self._connection.execute(sa.delete(knock_messages).where(here))
+
+    def count_unsent(self, reader_id: int, *, after: int) -> int:
+        """How many newer open knocks than this number the reader is still to be sent."""
+        statement = (
+            sa.select(sa.func.count())
+            .select_from(knock_messages)
+            .join(knocks, _m.knock_id == _k.id)
+            .where(_m.reader_id == reader_id, _m.knock_id > after, _m.message_id.is_(None))
+            .where(_m.shown == "", _k.state == KnockState.OPEN, _k.person_id != MORE)
+        )
+        return self._connection.execute(statement).scalar_one()
 
     def answer(self, ids: Collection[int], state: KnockState, by: str, now: float) -> None:
         """What became of them."""
@@ -107,19 +130,26 @@ class Knocks(Noun):
         self._connection.execute(sa.update(knock_messages).values(message_id=None))
         self._connection.execute(sa.update(knock_messages).where(owners, is_open).values(shown=""))
 
-    def prune(self, before: float, *, keep_open: int) -> None:
-        """Forget those of before then, and of those without an answer all but the newest."""
-        too_many = (
-            sa.select(_k.id)
-            .where(_k.state == KnockState.OPEN, _k.person_id != MORE)
-            .order_by(_k.id.desc())
-            .offset(keep_open)
-        )
-        old = sa.select(_k.id).where(sa.or_(_k.asked_at < before, _k.id.in_(too_many)))
-        ids = list(self._connection.execute(old).scalars())
+    def prune(self, before: float, *, keep_open: int, keep_groups: int, told_since: float) -> None:
+        """Forget those of before then, and of those without an answer all but the newest.
+
+        Of these few are groups' own. Those that owners are told of since `told_since` are kept all
+        the same: there are few. An answer keeps as long as if it had been asked then.
+        """
+        is_old = sa.and_(_k.asked_at < before, _k.answered_at < before)
+        too_many = self._open_beyond(keep_open)
+        is_new = sa.and_(_k.told, _k.asked_at > told_since)
+        too_many_groups = self._open_beyond(keep_groups, _k.person_id < 0)
+        old = sa.or_(is_old, sa.and_(_k.id.in_(too_many), ~is_new), _k.id.in_(too_many_groups))
+        ids = list(self._connection.execute(sa.select(_k.id).where(old)).scalars())
         if ids:
             self._connection.execute(sa.delete(knock_messages).where(_m.knock_id.in_(ids)))
             self._connection.execute(sa.delete(knocks).where(_k.id.in_(ids)))
+
+    def _open_beyond(self, keep: int, *here: sa.ColumnElement[bool]) -> sa.Select[tuple[int]]:
+        """Those without an answer but for the newest so many."""
+        is_open = (_k.state == KnockState.OPEN, _k.person_id != MORE, *here)
+        return sa.select(_k.id).where(*is_open).order_by(_k.id.desc()).offset(keep)
 
     def _one_knock(self, *here: sa.ColumnElement[bool]) -> Knock | None:
         row = self._connection.execute(_newest_first(_ALL.where(*here)).limit(1)).first()

@@ -74,7 +74,8 @@ class Ledger(Noun):
             paid_msat=sum(msat for _, msat in paid),
             last_paid_at=last[0],
             last_paid_msat=last[1],
-            stuck=self._stuck(),
+            stuck=self._stuck(_c),
+            stuck_boards=self._stuck(_b),
         )
 
     def _nodes(self) -> list[str]:
@@ -86,13 +87,9 @@ class Ledger(Noun):
             node = self._connection.execute(_NODE_AFTER, {"node": node}).scalar()
         return nodes
 
-    def _stuck(self) -> int:
-        return sum(
-            self._connection.execute(
-                sa.select(sa.func.count()).where(each.retry_at > 0, each.faults >= MAX_FAULTS)
-            ).scalar_one()
-            for each in (_c, _b)
-        )
+    def _stuck(self, those: sa.ColumnCollection[str, sa.Column[Any]]) -> int:
+        is_stuck = (those.retry_at > 0, those.faults >= MAX_FAULTS)
+        return self._connection.execute(sa.select(sa.func.count()).where(*is_stuck)).scalar_one()
 
     def invoices(
         self, scope: Scope, show: Show, turn: Turn | None, *, most: int = _MOST

@@ -26,6 +26,18 @@ class Memory(Noun):
         here = (hints.c.kind == kind) & (hints.c.said_at < before)
         return list(self._connection.execute(sa.select(hints.c.subject_id).where(here)).scalars())
 
+    def was_said(self, kind: str, subject_id: int) -> bool:
+        """Whether this hint is kept, however old."""
+        here = (hints.c.kind == kind) & (hints.c.subject_id == subject_id)
+        return self._connection.execute(sa.select(hints.c.said_at).where(here)).first() is not None
+
+    def count_hints(self, kind: str, *, since: float, until: float) -> int:
+        """To how many this was said after `since`, and by `until`: nobody counts whom a clock that
+        was ahead has put into the future."""
+        here = (hints.c.kind == kind, hints.c.said_at > since, hints.c.said_at <= until)
+        statement = sa.select(sa.func.count()).select_from(hints).where(*here)
+        return self._connection.execute(statement).scalar_one()
+
     def forget_hint(self, kind: str, subject_id: int) -> None:
         """It counts as never said."""
         here = (hints.c.kind == kind) & (hints.c.subject_id == subject_id)

@@ -22,3 +22,15 @@ def granted(url: str) -> Granted:
     return Granted(
         frozenset(found[Role.OWNER]), frozenset(found[Role.USER]), frozenset(found[Role.CHAT])
     )
+
+
+def owners(url: str) -> dict[int, str]:
+    """The owners among them, with the names by which they were let in ("" where none is known)."""
+    path = file_of(url)
+    with (
+        contextlib.suppress(sqlite3.Error, OSError),
+        contextlib.closing(opened_to_read(path, is_written=has_journal(path))) as connection,
+    ):
+        statement = "SELECT subject_id, name FROM grants WHERE role = ? ORDER BY granted_at"
+        return dict(connection.execute(statement, (Role.OWNER,)).fetchall())
+    return {}

@@ -17,6 +17,7 @@ from bot.texts.access import (
     OWNERS_AS_THEMSELVES,
     OWNERS_NEW,
     WHO_IN_PRIVATE,
+    allow_group_how,
     allowing,
     claim_link,
     claiming,
@@ -91,7 +92,7 @@ from bot.texts.cards import (
     still_waiting,
     waiting_notice,
 )
-from bot.texts.errors import Reason, reason, refusal, why, why_failed
+from bot.texts.errors import Reason, export_refusal, reason, refusal, why, why_failed
 from bot.texts.knocks import (
     ALLOW_GROUP_BUTTON,
     ASKED_OWNER,
@@ -112,11 +113,12 @@ from bot.texts.ledger import (
     NEWER_BUTTON,
     OLDER_BUTTON,
     exported,
+    exported_to,
     listed,
     show_label,
     status,
 )
-from bot.texts.ledger_terminal import NO_INVOICES, invoice_table, more_than, status_lines
+from bot.texts.ledger_terminal import invoice_table, more_than, no_invoices, status_lines
 from bot.texts.notices import owner_notices
 from bot.texts.owners import node_status, owner_notice
 from bot.texts.phrases import receivable
@@ -146,6 +148,8 @@ from bot.texts.service import (
     STOPPING,
     WAITING_FOR_TELEGRAM,
     install_unit,
+    not_reached,
+    not_reached_elsewhere,
     proxy_left_out,
     running_as,
     unit,
@@ -203,7 +207,6 @@ __all__ = [
     "NOT_TRACKED",
     "NO_CODE",
     "NO_CODE_HERE",
-    "NO_INVOICES",
     "NO_PERSON",
     "OLDER_BUTTON",
     "OTHERS_BUTTON",
@@ -232,6 +235,7 @@ __all__ = [
     "Card",
     "Reason",
     "allow_button",
+    "allow_group_how",
     "allowing",
     "announcement",
     "answering",
@@ -251,7 +255,9 @@ __all__ = [
     "code_too_wide",
     "cure",
     "denying",
+    "export_refusal",
     "exported",
+    "exported_to",
     "failed",
     "finding_line",
     "fixing",
@@ -273,8 +279,11 @@ __all__ = [
     "manage",
     "more_than",
     "new_invoice",
+    "no_invoices",
     "node_status",
     "not_cancelled",
+    "not_reached",
+    "not_reached_elsewhere",
     "owner_notice",
     "owner_notices",
     "part_label",

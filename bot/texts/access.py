@@ -33,8 +33,8 @@ DENY_HOW = (
     "<code>/deny 123456789</code>. In a group, <code>/deny</code> alone removes the group."
 )
 NOT_KNOWN = (
-    "I don't know anyone by that user name. Reply to one of their messages with the command, "
-    "or use their id: they see it when they write /id to me."
+    "I don't know for sure who has that user name now. Reply to one of their messages with the "
+    "command, or use their id: /who shows ids, and they see their own when they write /id to me."
 )
 KNOWN_TWICE = "More than one person has used that user name. Please use their id: see /who."
 NO_PERSON = "That is no person. Reply to a message that someone wrote as themselves."
@@ -69,7 +69,7 @@ def claiming(came_of_it: Claiming) -> str:
 
 def claim_link(url: str) -> str:
     """For the terminal and the log, where nobody owns the bot; plain text."""
-    return f"Nobody owns this bot yet. To own it, open this link and press START: {url}"
+    return f"Nobody owns this bot yet. To own it, open this link and press Start: {url}"
 
 
 def help_owner() -> str:
@@ -82,8 +82,15 @@ def help_owner() -> str:
         "/deny – remove someone, in the same way\n"
         "/status – how node and bot are, what is open and paid\n"
         "/invoices – everyone's invoices\n"
-        "/export – all invoices as a file, for example <code>/export 2026-10</code>"
+        "/export – all invoices as a file, for example <code>/export 2026-10</code> or "
+        "<code>/export since 2026-01-01 until 2026-03-31</code>"
     )
+
+
+def allow_group_how(bot_name: str) -> str:
+    """Said in a group that an owner has added the bot to, where it is not let in."""
+    command = f"<code>/allow@{escape(spelled(bot_name))}</code>"
+    return f"To my owner: write {command} here to let everyone in this group ask for invoices."
 
 
 def allowing(came_of_it: Allowing, subject_id: int, subject_name: str, role: Role) -> str:
@@ -108,9 +115,26 @@ _CAN_ALREADY: Mapping[Role, str] = {
 }
 
 
-def denying(came_of_it: Denying, subject_id: int, subject_name: str, key: str) -> str:
-    """What came of /deny. `key`: the setting that lists them."""
+def denying(
+    came_of_it: Denying,
+    subject_id: int,
+    subject_name: str,
+    key: str,
+    *,
+    removed: Role | None = None,
+    is_open: bool = False,
+) -> str:
+    """What came of /deny. `key`: the setting that lists them; `is_open`: anyone can ask.
+
+    `removed`: what they were by the chat until now, where something was taken back.
+    """
     who = _subject(subject_id, subject_name)
+    if came_of_it is Denying.IN_FILE and removed is not None:
+        return (
+            f"Done in part: {who} {_WAS_BY_CHAT[removed]}, but is still listed in "
+            f"<code>{key}</code> of the settings, and {_IS_BY_FILE[key]}. "
+            "Remove the id there as well, then reload or restart the bot."
+        )
     match came_of_it:
         case Denying.NOT_OWNER:
             return OWNERS_ONLY
@@ -123,6 +147,11 @@ def denying(came_of_it: Denying, subject_id: int, subject_name: str, key: str) -
             )
         case Denying.NOT_THERE:
             return f"Nothing changed: {who} is not on the list. To see who is, write /who."
+    if is_open:
+        return (
+            f"Done: {who} is no longer on the list. But anyone can still ask for invoices: "
+            "<code>access.open</code> is true in the settings. Open invoices stay open."
+        )
     if subject_id < 0:
         return (
             f"Done: in {who} people can no longer ask for invoices. I stay there, so that the "
@@ -132,6 +161,18 @@ def denying(came_of_it: Denying, subject_id: int, subject_name: str, key: str) -
         f"Done: {who} can no longer ask for invoices, except in groups that are let in. "
         "Open invoices stay open."
     )
+
+
+_WAS_BY_CHAT: Mapping[Role, str] = {
+    Role.OWNER: "no longer owns this bot by what was granted in the chat",
+    Role.USER: "is no longer let in from the chat",
+    Role.CHAT: "is no longer let in from the chat",
+}
+_IS_BY_FILE: Mapping[str, str] = {
+    "access.owners": "still owns this bot",
+    "access.users": "can still ask for invoices",
+    "access.chats": "people can still ask for invoices there",
+}
 
 
 def who(guests: Guests) -> list[str]:

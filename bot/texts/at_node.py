@@ -27,7 +27,7 @@ _ENDS = {End.PAID: "Paid", End.EXPIRED: "Expired", End.CANCELLED: "Cancelled"}
 def looked_up(found: NodeInvoice, now: float) -> str:
     """An invoice as the node has it at `now` (Unix seconds), a line for each thing."""
     state = _STATES.get(found.state) or _closed(found, now)
-    return "\n".join([f"{state}: {_amount(found)}", *_about(found)])
+    return "\n".join([f"{state}: {_amount(found)}", *_about(found, now)])
 
 
 def became(end: End, found: NodeInvoice) -> str:
@@ -70,13 +70,15 @@ def _amount(found: NodeInvoice) -> str:
     return format_sats(found.paid_msat or found.amount_msat)
 
 
-def _about(found: NodeInvoice) -> Iterator[str]:
+def _about(found: NodeInvoice, now: float) -> Iterator[str]:
     if memo := clean_line(found.memo):
         yield f"For: {memo}"
     yield f"Created: {_at(found.created_at)}"
     if found.settled_at:
-        yield f"Paid: {_at(found.settled_at)}"
-    else:
+        yield f"Paid at: {_at(found.settled_at)}"
+    elif now >= found.expires_at:
+        yield f"Was payable until: {_at(found.expires_at)}"
+    elif found.state is not NodeState.CANCELED:
         yield f"Payable until: {_at(found.expires_at)}"
     yield f"Payment hash: {found.payment_hash.hex()}"
 

@@ -119,6 +119,16 @@ def _no_date(values: Values) -> str:
 _DATES = "Write a year, a month or a day, such as 2026, 2026-10 or 2026-10-31."
 
 
+_EXPORTS = "Write for example /export 2026-10 or /export since 2026-01-01 until 2026-03-31."
+
+
+def export_refusal(error: InvoiceBotError) -> str:
+    """The same of /export, with its own form where what follows it is no time."""
+    if type(error) is errors.PeriodRefused:
+        return escape(f"{reason(error).what} {_EXPORTS}")
+    return refusal(error)
+
+
 def _output(values: Values) -> Reason:
     return _filled(_OUTPUTS[OutputProblem(str(values["problem"]))], {"option": "--png", **values})
 
@@ -127,6 +137,9 @@ _OUTPUTS = {
     OutputProblem.IS_FOLDER: Reason("{option}: {path} is a folder.", "Name a file in it."),
     OutputProblem.NOT_A_FILE: Reason(
         "{option}: {path} is not a regular file.", "Name another one."
+    ),
+    OutputProblem.EXISTS: Reason(
+        "{option}: the file {path} is there already.", "To replace it, use --force."
     ),
     OutputProblem.FOLDER_MISSING: Reason(
         "{option}: there is no folder {path}.", "Create it first."
@@ -281,9 +294,16 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
         "--expiry {text} is not a time to pay an invoice.",
         "Write a number with s, m, h or d, such as 1d, up to 365d.",
     ),
+    errors.OptionsExclude: Reason("Only one of {options} can be given.", "Remove the others."),
+    errors.LimitRefused: Reason(
+        "--limit {text} is not a number of invoices.", "Write one from 1 to {most}."
+    ),
     errors.NotAnInvoice: Reason(
         "That is neither a payment hash nor a payment request.",
-        "A hash has 64 hex digits, and a request begins with lnbc.",
+        "A hash has 64 hex digits, and a request begins with ln and its network's letters.",
+    ),
+    errors.RequestCorrupt: Reason(
+        "That payment request is too short or has a typo.", "Copy the whole of it."
     ),
     errors.OtherNetwork: Reason("That payment request is on {asked}, and the node is on {here}."),
     errors.UserUnknown: Reason("This machine has no user {name}.", "Name another one with --user."),

@@ -38,7 +38,9 @@ def knock(asked: Knock) -> str:
     """To an owner: who asks, where, and what became of it."""
     if asked.is_more:
         return _MORE
-    group = f" in <b>{name(asked.chat_title) or 'a group'}</b>" if asked.in_group else ""
+    group = ""
+    if asked.in_group:
+        group = f" in <b>{name(asked.chat_title) or 'a group'}</b> (id {_code(asked.chat_id)})"
     if asked.is_group:
         title = name(asked.chat_title) or "a group"
         first = f"👋 An admin asks to let the group <b>{title}</b> in (id {_code(asked.chat_id)})."

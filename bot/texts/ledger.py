@@ -13,7 +13,7 @@ from bot.core.answers import NodeStatus
 from bot.core.board import Board
 from bot.core.invoice import Face, Invoice, State
 from bot.core.ledger import Overview, Page, Show
-from bot.core.text import MAX_TEXT, clean_name, length
+from bot.core.text import MAX_TEXT, clean_name, length, spelled
 from bot.findings import Finding
 from bot.texts.boards import first_line
 from bot.texts.cards import FACE_SIGNS, by_whom, part_of
@@ -138,7 +138,7 @@ def status(
         if overview.last_paid_at:
             at = moment(overview.last_paid_at, "Dt")
             of_invoices.append(f"Last payment: {format_sats(overview.last_paid_msat)}, {at}")
-        of_invoices.append(stuck(overview))
+        of_invoices += stuck(overview)
     since = moment(int(started_at), "Dt")
     of_bot = f"Version {escape(version)}, running since {since}"
     return "\n\n".join(["\n".join(of_node), "\n".join(of_invoices), of_bot])
@@ -156,11 +156,12 @@ def figures(overview: Overview) -> list[str]:
     return [*lines, f"Paid today: {paid}"]
 
 
-def stuck(overview: Overview) -> str:
-    """What is left alone after too many faults; plain text as well."""
-    if not overview.stuck:
-        return "Stuck: none"
-    return f"Stuck: {overview.stuck}. See the log for details."
+def stuck(overview: Overview) -> list[str]:
+    """What is left alone after too many faults, a line if anything is; plain text as well."""
+    left = [count(overview.stuck, "invoice")] if overview.stuck else []
+    if boards := overview.stuck_boards:
+        left.append("1 split or collection" if boards == 1 else f"{boards} splits or collections")
+    return [f"{' and '.join(left)} can't be finished: see the log"] if left else []
 
 
 def _sum(number: int, what: str, msat: int) -> str:
@@ -172,3 +173,8 @@ def _sum(number: int, what: str, msat: int) -> str:
 def exported(number: int) -> str:
     """The caption of an export."""
     return f"{count(number, 'invoice')}. Times are in UTC, amounts in millisatoshi and in sats."
+
+
+def exported_to(file: str, number: int) -> str:
+    """The same of a file at a terminal; plain text."""
+    return f"The file {spelled(file)} has {count(number, 'invoice')}."

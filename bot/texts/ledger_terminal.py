@@ -9,13 +9,22 @@ from datetime import UTC, datetime
 from bot.core.amounts import format_sats
 from bot.core.answers import NodeStatus
 from bot.core.invoice import Face, Invoice, State
-from bot.core.ledger import Overview, asker_of, state_of
+from bot.core.ledger import Overview, Show, asker_of, state_of
 from bot.core.text import clean_line, clean_name, spelled
 from bot.texts.errors import why
 from bot.texts.ledger import figures, stuck
 from bot.texts.phrases import can_receive
 
-NO_INVOICES = "No invoices."
+_NONE = {
+    Show.ALL: "No invoices.",
+    Show.OPEN: "No open invoices.",
+    Show.PAID: "No paid invoices.",
+}
+
+
+def no_invoices(show: Show) -> str:
+    """In place of a table that would be empty."""
+    return _NONE[show]
 
 
 def more_than(number: int) -> str:
@@ -47,7 +56,7 @@ def _cells(row: Invoice) -> tuple[str, ...]:
     state = "not confirmed" if row.face is Face.UNCONFIRMED else state_of(row)
     msat = row.paid_msat if row.state is State.SETTLED and row.paid_msat else row.amount_msat or 0
     who = clean_name(asker_of(row)[0]) or "-"
-    where = clean_name(row.chat_title) or "-"
+    where = clean_name(row.chat_title) or ("private" if row.chat_id > 0 else "-")
     return (f"{at:%Y-%m-%d %H:%M}", state, format_sats(msat), who, where, clean_line(row.memo))
 
 
@@ -101,7 +110,7 @@ def status_lines(
     last = "none"
     if overview.last_paid_at:
         last = f"{format_sats(overview.last_paid_msat)}, {_local(overview.last_paid_at)}"
-    return "\n".join([*lines, f"Last payment: {last}", stuck(overview)])
+    return "\n".join([*lines, f"Last payment: {last}", *stuck(overview)])
 
 
 def _node(node: NodeStatus) -> str:

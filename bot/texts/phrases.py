@@ -122,7 +122,7 @@ def test_network(row: Invoice) -> list[str]:
 def on_network(network: str) -> list[str]:
     """The same where the network is known by its name."""
     is_test = network in bolt11.TEST_NETWORKS
-    return [f"On {network}: these are no real sats."] if is_test else []
+    return [f"On {network}: these are not real sats."] if is_test else []
 
 
 def moment(at: int, style: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from bot.core.text import spelled
 from bot.errors import PathForUnitRefused
 
 WAITING_FOR_TELEGRAM = "Waiting for Telegram: it can't be reached."
@@ -99,10 +100,28 @@ WantedBy=multi-user.target
 """
 
 
-def install_unit(command: str, *, is_shown: bool) -> str:
-    """How the unit becomes a service; `is_shown`: it is on the terminal, and in no file yet."""
-    into = f"{command} | sudo tee /etc/systemd/system/invoice-bot.service\n    " if is_shown else ""
-    return f"To run the bot as a service:\n\n    {into}sudo systemctl enable --now invoice-bot"
+def install_unit(command: str) -> str:
+    """How the unit becomes a service; `command` prints it, wherever that went now."""
+    return (
+        "To run the bot as a service:\n\n"
+        f"    {command} | sudo tee /etc/systemd/system/invoice-bot.service\n"
+        "    sudo systemctl daemon-reload\n"
+        "    sudo systemctl enable --now invoice-bot"
+    )
+
+
+def not_reached(user: str, paths: Sequence[Path], command: str) -> str:
+    """What the service's user can't read or write; `command` changes that."""
+    those = ", ".join(spelled(str(each)) for each in paths)
+    return f"{user} can't use {those}. To give it to that user:\n\n    {spelled(command)}"
+
+
+def not_reached_elsewhere(user: str, path: Path) -> str:
+    """The same of what is in somebody else's folder, as LND's."""
+    return (
+        f"{user} can't read {spelled(str(path))}. Copy it to the bot's folder, let {user} read "
+        "the copy, and name that in the settings."
+    )
 
 
 def variables_left_out(names: Sequence[str]) -> str:

@@ -5,11 +5,13 @@ loads it.
 from __future__ import annotations
 
 import shlex
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bot import errors
-from bot.config import ENV_PREFIX
+from bot.config import ENV_PREFIX, Kept
+from bot.config.problems import Kind as Problem
 from bot.core.text import clean_name, spelled
 from bot.errors import NodeError
 from bot.findings import About, Finding, Kind, Mark
@@ -28,12 +30,28 @@ WELCOME = (
 )
 #: Where the person at the terminal ends it, or nobody is left to answer.
 STOPPED = "Setup has ended. Nothing was written."
+YES_OR_NO = "Please answer y or n."
 STOPPED_LATE = "Setup has ended. The files above are written and complete."
 
 
-def _alone(what: str) -> str:
-    """A question that nobody can be asked."""
-    return f"There is no terminal to ask at: {what}."
+def alone(missing: Sequence[str]) -> str:
+    """Questions that nobody can be asked, all in one sentence."""
+    return f"There is no terminal to ask at: {'; '.join(missing)}."
+
+
+def stopped(may_be_baked: int) -> str:
+    """Where it ends before the files are written; a root key's number, 0: nothing can be baked."""
+    return f"{STOPPED}\n{orphan(may_be_baked)}" if may_be_baked else STOPPED
+
+
+def orphan(root_key_id: int) -> str:
+    """A macaroon of which nobody knows whether it was baked, or that nobody uses."""
+    return f"LND may have baked the macaroon already. To revoke it:\n{_INDENT}{revoke(root_key_id)}"
+
+
+def stopped_late(command: Sequence[str]) -> str:
+    """Where it ends after that; `command` starts the bot."""
+    return f"{STOPPED_LATE}\n{start_later(command)}"
 
 
 def overridden(names: Sequence[str]) -> str:
@@ -47,9 +65,27 @@ def overridden(names: Sequence[str]) -> str:
 # an existing settings file
 
 
-def exists(config: Path, backup: Path) -> str:
-    """Before anything else is asked."""
-    return f"{_path(config)} exists already.\nReplace it? It is kept as {_path(backup.name)}."
+def exists(config: Path, backup: Path, kept: Kept) -> str:
+    """Before anything else is asked; `kept`: what it says beside what is asked for."""
+    lines = [f"{_path(config)} exists already.", *carried(kept), *lost(kept)]
+    return "\n".join([*lines, f"Replace it? It is kept as {_path(backup.name)}."])
+
+
+def carried(kept: Kept) -> list[str]:
+    """The settings that the new file has from the old one."""
+    return _wrapped("These settings are carried over: ", kept.names)
+
+
+def lost(kept: Kept) -> list[str]:
+    """Those that it has not."""
+    if not kept.is_readable:
+        return ["It can't be read as settings: nothing in it is carried over."]
+    return _wrapped("Not carried over, because the bot can't use them: ", kept.lost)
+
+
+def _wrapped(head: str, names: Sequence[str]) -> list[str]:
+    text = f"{head}{', '.join(map(_path, names))}."
+    return textwrap.wrap(text, 80, break_long_words=False) if names else []
 
 
 def exists_unasked(config: Path) -> str:
@@ -58,6 +94,9 @@ def exists_unasked(config: Path) -> str:
         f"{_path(config)} exists already: add --replace to write a new one, "
         "and keep a copy of it beside it."
     )
+
+
+REPLACE_ALONE = "add --replace to write a new settings file in the place of the one that is there"
 
 
 def exists_kept(config: Path) -> str:
@@ -77,8 +116,8 @@ BOT_HEAD = (
 )
 ASK_BOT = "Token (it is not shown as you paste it): "
 ASK_BOT_AGAIN = "Token, or Enter to try the same one again: "
-NO_BOT = "That is no token. It looks like 123456789:AAF0..., in one piece."
-BOT_ALONE = _alone(f"give the token with --token-file FILE or {ENV_PREFIX}TELEGRAM__TOKEN")
+NO_BOT = "That is not a token. It looks like 123456789:AAF0..., in one piece."
+BOT_ALONE = f"give the token with --token-file FILE or {ENV_PREFIX}TELEGRAM__TOKEN"
 BAD_API_URL = "--api-url has to be an address that starts with https:// or http://."
 
 _TOKEN_CURES: Mapping[Kind, str] = {
@@ -111,29 +150,28 @@ def token_refused(finding: Finding) -> str:
 
 NODE_HEAD = ("2. The node", "")
 LNDCONNECT = "lndconnect address (it is not shown as you paste it): "
-NODE_ALONE = _alone(
+NODE_ALONE = (
     "name LND's address with --node HOST:PORT, its folder with --lnd-dir FOLDER, or a file with an "
     "lndconnect address with --lndconnect-file FILE"
 )
-BAD_NODE = "That is no address. Write host:port, such as 127.0.0.1:10009 or umbrel.local:10009."
-BAD_LNDCONNECT = "That is no lndconnect address, or only a part of one."
-CERTIFICATE_ALONE = _alone("name LND's certificate with --tls-cert FILE")
+BAD_NODE = "That is not an address. Write host:port, such as 127.0.0.1:10009 or umbrel.local:10009."
+BAD_LNDCONNECT = "That is not an lndconnect address, or only a part of one."
+CERTIFICATE_ALONE = "name LND's certificate with --tls-cert FILE"
 PROXY = "HTTP proxy to the .onion address (Tor's HTTPTunnelPort), such as http://127.0.0.1:9080: "
-PROXY_ALONE = _alone("a .onion address needs --proxy, such as http://127.0.0.1:9080")
-BAD_PROXY = "That is no http://host:port. SOCKS is not supported."
+PROXY_ALONE = "give a proxy to the .onion address with --proxy URL, such as http://127.0.0.1:9080"
+BAD_PROXY = "That is not http://host:port. SOCKS is not supported."
 NOTHING_FOUND = "No LND was found on this machine."
-TRY_AGAIN = "Try again?"
 OTHER_NODE = "Another one, by its address"
 
 
 def node(default: str) -> str:
     """The question for its address."""
-    return f"LND's gRPC, as host:port{_default(default)}, or - to paste an lndconnect address: "
+    return f'LND\'s gRPC, as host:port{_default(default)}, or "-" to paste an lndconnect address: '
 
 
 def certificate(default: str) -> str:
     """The question for its path."""
-    return f"Path of LND's tls.cert{_default(default)}, or - if a public authority issued it: "
+    return f'Path of LND\'s tls.cert{_default(default)}, or "-" if a public authority issued it: '
 
 
 def closed(path: Path) -> str:
@@ -153,6 +191,11 @@ def found_node(name: str, address: str, certificate: Path) -> str:
 def which(count: int) -> str:
     """The question after a numbered list."""
     return f"Which one? [1-{count}] "
+
+
+def pick(count: int) -> str:
+    """After an answer that is none of them."""
+    return f"Please answer with a number from 1 to {count}."
 
 
 def use_node() -> str:
@@ -218,6 +261,12 @@ _THAT: Mapping[type, str] = {
 
 def file_refused(error: errors.ConfigError) -> str:
     """What is wrong with a file that was named: without the key, which nobody has written yet."""
+    problem = error.problems[0]
+    path = problem.values.get("path")
+    if problem.kind == Problem.FILE_MISSING and path:
+        return f"There is no file at {_path(str(path))}."
+    if problem.kind == Problem.FILE_IS_FOLDER and path:
+        return f"{_path(str(path))} is a folder."
     return _upper(settings_problem(error.problems[0]).partition(": ")[2]) + "."
 
 
@@ -236,8 +285,8 @@ def not_ready(finding: Finding) -> str:
 MACAROON_HEAD = (
     "3. The macaroon",
     "",
-    "The bot gets a macaroon of its own, with which it can make, read and cancel",
-    "invoices, and which can't spend.",
+    "The bot gets a macaroon of its own. With it the bot can make, read and cancel",
+    "invoices, and see the node's name and channels. It can't spend.",
     "",
 )
 
@@ -278,37 +327,56 @@ def by_hand(lncli: str, methods: Iterable[str], *, root_key_id: int, target: Pat
     return f"Run this where lncli reaches the node:\n\n{_INDENT}{line}\n"
 
 
-def waiting(target: Path, *, is_saved: bool) -> tuple[str, ...]:
-    """After that line, before what can be typed."""
+def waiting(target: Path, *, is_saved: bool, is_there: bool) -> tuple[str, ...]:
+    """After that line, before what can be typed. `is_there`: an older file has that name."""
+    goes_on = f"Setup goes on by itself once that file {'has changed' if is_there else 'is there'}."
     if is_saved:
         return (
-            "Setup goes on by itself once that file is there. You can also paste the",
-            "macaroon as hex, or write the path of another file.",
+            goes_on,
+            "You can also paste the macaroon as hex, or write the path of another file.",
             "",
         )
     return (
         "It prints the macaroon as hex: paste that here. Or write the path of a file that",
         f"has it, or copy it to {_path(target)}:",
-        "setup then goes on by itself.",
+        goes_on,
         "",
     )
 
 
+def use_present(path: Path) -> str:
+    """The question where a macaroon of the bot's is there, and does."""
+    fits = f"{_path(path)} allows what the bot needs, and can't spend."
+    return f"{fits}\nUse the macaroon that is there?"
+
+
+def unfit_present(path: Path, why: str) -> str:
+    """The same where it does not; `why` in one sentence or more."""
+    return f"! {_path(path)} is there, but it is of no use: {why[:1].lower()}{why[1:]}"
+
+
 MACAROON = "Macaroon (it is not shown as you paste it): "
-MACAROON_ALONE = _alone(
+MACAROON_ALONE = (
     "name the bot's macaroon with --macaroon FILE, or one that can bake it with "
     "--admin-macaroon FILE"
 )
 NO_MACAROON = "That is not an LND macaroon, or only a part of one."
 
 
-def unreadable(path: Path, why: str) -> str:
+def unreadable(path: Path, error: Exception) -> str:
     """A file that was named."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return f"There is no file {_path(path)}."
+    if isinstance(error, IsADirectoryError):
+        return f"{_path(path)} is a folder."
+    why = (error.strerror if isinstance(error, OSError) else "") or str(error)
     return f"{_path(path)} can't be read: {remark(why)}."
 
 
-def no_file_yet(target: Path) -> str:
+def no_file_yet(target: Path, *, is_there: bool) -> str:
     """After Enter alone."""
+    if is_there:
+        return f"{_path(target)} has not changed yet."
     return f"There is no {_path(target)} yet."
 
 
@@ -358,11 +426,12 @@ BAD_DATABASE = "--database has to be the path of a file."
 # the summary
 
 SUMMARY_HEAD = ("", "Summary", "")
-BAKED_LATER = "baked now, for this bot alone; it can't spend"
+BAKED_LATER = "will be baked, for this bot alone; it can't spend"
+PRESENT = "the one that is there already; it can't spend"
 GIVEN = "the one that you gave; it can't spend"
 CLAIMED_LATER = "the first person who opens the link that is printed at the end"
 WRITE = "Write this?"
-WRITE_ALONE = _alone("add --yes to write it")
+WRITE_ALONE = "add --yes to write it"
 
 
 def lacks(finding: Finding) -> str:
@@ -371,11 +440,23 @@ def lacks(finding: Finding) -> str:
 
 
 def summary(
-    *, bot: str, node: str, macaroon: str, owners: str, files: Sequence[str], database: str
+    *,
+    bot: str,
+    token_file: Path | None,
+    node: str,
+    macaroon: str,
+    owners: str,
+    files: Sequence[str],
+    database: str,
 ) -> list[str]:
     """What will be written, a line each."""
     rows = [
         ("Bot", bot),
+        *(
+            [("Token", f"stays in {_path(token_file)}, which has to stay there")]
+            if token_file
+            else []
+        ),
         ("Node", node),
         ("Macaroon", macaroon),
         ("Owner", owners),
@@ -397,13 +478,18 @@ def node_of(alias: str, host: str, network: str) -> str:
     return f"{place}, on {spelled(network)}" if network else place
 
 
-def owners_of(owners: Sequence[int]) -> str:
-    """Who owns the bot from its start on."""
-    return ", ".join(map(str, owners)) if owners else CLAIMED_LATER
+def owners_of(listed: Sequence[int], granted: Mapping[int, str]) -> str:
+    """Who owns the bot from its start on: by the settings, and by the kept database."""
+    known = [f"{clean_name(name)} ({id_})" if name else str(id_) for id_, name in granted.items()]
+    already = f"{', '.join(known)}, who {'owns' if len(known) == 1 else 'own'} the bot already"
+    parts = [*([", ".join(map(str, listed))] if listed else []), *([already] if known else [])]
+    return "; ".join(parts) or CLAIMED_LATER
 
 
-def file_of(path: Path, backup: Path | None) -> str:
+def file_of(path: Path, backup: Path | None, *, stays: bool = False) -> str:
     """A file that is written, and what becomes of the one that is there."""
+    if stays:
+        return f"{_path(path)} (stays as it is)"
     return _path(path) + (f" (the present one is kept as {_path(backup.name)})" if backup else "")
 
 
@@ -412,7 +498,7 @@ def file_of(path: Path, backup: Path | None) -> str:
 
 def replaced(root_key_id: str) -> str:
     """A macaroon of the bot's that was there before."""
-    return f"To revoke the macaroon of before:\n{_INDENT}{revoke(root_key_id)}"
+    return f"To revoke the previous macaroon:\n{_INDENT}{revoke(root_key_id)}"
 
 
 def written(paths: Sequence[Path]) -> str:
@@ -453,6 +539,16 @@ def unit(command: str) -> tuple[str, ...]:
         f"{_INDENT}{command} \\",
         f"{_INDENT}    | sudo tee /etc/systemd/system/invoice-bot.service",
         f"{_INDENT}sudo systemctl enable --now invoice-bot",
+        "",
+    )
+
+
+def running(pid: int) -> tuple[str, ...]:
+    """Where a bot works on the same database; `pid` 0: its process is not known."""
+    process = f" (process {pid})" if pid else ""
+    return (
+        f"The settings are written. A bot is running with this database{process}:",
+        "restart it, and it uses them.",
         "",
     )
 

@@ -329,7 +329,7 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
     # the files with secrets
     Kind.READABLE_BY_ALL: Reason(
         "everyone on this machine can read {secret} ({path})",
-        "let only the bot's user read it: {chmod}",
+        "to let only the bot's user read it, run {chmod}",
     ),
     # what is asked for
     Kind.SHORT_EXPIRY: Reason(

@@ -110,8 +110,9 @@ class Room:
         self.anna = self.telegram.add_user("Anna")
         self.bert = self.telegram.add_user("Bert")
         self.stranger = self.telegram.add_user("Sven")
-        people = [self.owner, self.anna, self.bert]
-        self.group = self.telegram.add_group("Friday dinner", people, admins=[self.owner])
+        people = [self.anna, self.owner, self.bert]
+        self.group = self.telegram.add_group("Friday dinner", people)  # Anna adds the bot
+        self.group.members.update({self.owner.id: "creator", self.anna.id: "member"})
         self.node = Node()
         #: What is found of the macaroon.
         self.macaroon: list[Finding] = []
@@ -129,7 +130,7 @@ class Room:
         self.chats = Chats(self.telegram_bot)
         self.cards = Cards(self.chats, self.store, access=access, payee=lambda _: ALIAS)
         self.replies = Replies(self.chats, folder=self.file.parent)
-        self.knocks = Knocks(store=self.store, access=access, clock=self.clock)
+        self.knocks = Knocks(store=self.store, access=access, places=self.places, clock=self.clock)
         self.grants = Grants(
             store=self.store,
             access=access,

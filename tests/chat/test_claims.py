@@ -86,7 +86,7 @@ async def test_in_a_group_the_code_makes_nobody_an_owner(room: Room, code: str) 
     assert room.access.owners == set()
 
 
-@pytest.mark.parametrize("how", ["forwarded", "edited"])
+@pytest.mark.parametrize("how", ["forwarded", "edited", "tapped"])
 async def test_a_forwarded_or_edited_claim_makes_nobody_an_owner(
     room: Room, code: str, how: str
 ) -> None:
@@ -94,6 +94,9 @@ async def test_a_forwarded_or_edited_claim_makes_nobody_an_owner(
     if how == "forwarded":
         message = await room.say(room.group, room.bert, f"/start {code}")
         room.telegram.forward(message, hers, room.anna)
+    elif how == "tapped":
+        poll = room.telegram.add_bot("5:other", "pizza_poll_bot", "Pizza poll")
+        room.telegram.say(hers, room.anna, f"/start {code}", via_bot=poll)
     else:
         message = await room.say(hers, room.anna, "hello")
         room.telegram.edit_as_user(message, f"/start {code}")

@@ -11,10 +11,11 @@ import pytest
 from bot import texts
 from bot.chat import chats
 from bot.chat.commands import export
+from bot.core import period
 from bot.core.grants import Granted
 from bot.core.invoice import State
 from bot.demo.telegram import Chat, Message
-from bot.errors import ExportEmpty, ExportTooLarge, PeriodRefused
+from bot.errors import ExportEmpty, ExportTooLarge, InvoiceBotError, PeriodEmpty, PeriodRefused
 from tests.chat.room import Room
 
 
@@ -70,15 +71,25 @@ async def test_more_rows_than_are_read_at_once_are_all_in_it(room: Room) -> None
     [
         ("/export 2020", ExportEmpty()),
         ("/export yesterday", PeriodRefused(shown="yesterday")),
+        ("/export 2026-11 until", PeriodRefused(shown="2026-11 until")),
+        ("/export since 2026-11 until 2026-10", PeriodEmpty(since="2026-11", until="2026-10")),
     ],
 )
 async def test_where_there_is_no_file_a_sentence_says_why(
-    room: Room, asks: str, error: Exception
+    room: Room, asks: str, error: InvoiceBotError
 ) -> None:
     await room.say(room.group, room.anna, "/invoice 1")
     message = await sent(room, asks)
     assert message.document is None
-    assert message.text == texts.refusal(error)
+    assert message.text == texts.export_refusal(error)
+
+
+def test_what_is_no_time_is_answered_with_forms_that_are_one() -> None:
+    said = texts.export_refusal(PeriodRefused(shown="foo"))
+    for example in ("/export 2026-10", "/export since 2026-01-01 until 2026-03-31"):
+        assert example in said
+        assert example in texts.help_owner()
+        period.parse(example.removeprefix("/export"))
 
 
 async def test_what_telegram_would_not_take_is_not_sent_and_the_command_line_is_named(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from bot import texts
+from bot.actions.grants import NAME_KEPT_S
 from bot.core.grants import Allowing, Denying, Grant, Granted, Role
 from bot.demo.telegram import Chat, Message, User
 from bot.store import Tx
@@ -89,6 +90,35 @@ async def test_a_user_name_means_who_asked_with_it(room: Room, own: Chat) -> Non
     await room.say(room.private(ulla), ulla, "/start")
     await room.say(own, room.owner, "/allow @Ulla_U")
     assert await roles(room) == {ulla.id: Role.USER}
+
+
+@pytest.mark.parametrize("command", ["/allow @ulla_u", "/allow owner @ulla_u"])
+async def test_a_user_name_that_was_seen_long_ago_lets_nobody_in_but_by_a_reply(
+    room: Room, own: Chat, command: str
+) -> None:
+    before = room.telegram.add_user("Ulla", username="ulla_u")
+    await room.say(room.private(before), before, "/start")
+    room.clock.ahead_s += NAME_KEPT_S + 1  # meanwhile the name is somebody else's
+    await room.say(own, room.owner, command)
+    await room.told(own, texts.NOT_KNOWN)
+    assert await roles(room) == {}
+    now = room.telegram.add_user("Another", username="ulla_u")
+    room.telegram.join(room.group, now)
+    written = await room.say(room.group, now, "it is me")
+    await room.say(room.group, room.owner, command, reply_to=written)
+    assert set(await roles(room)) == {now.id}
+
+
+async def test_a_user_name_removes_who_was_let_in_under_it_however_long_ago(
+    room: Room, own: Chat
+) -> None:
+    ulla = room.telegram.add_user("Ulla", username="ulla_u")
+    await room.say(room.private(ulla), ulla, "/start")
+    await room.say(own, room.owner, "/allow @ulla_u")
+    assert set(await roles(room)) == {ulla.id}
+    room.clock.ahead_s += 86_400.0
+    await room.say(own, room.owner, "/deny @ulla_u")
+    assert await roles(room) == {}
 
 
 async def test_in_a_group_allow_alone_lets_the_group_in_and_deny_removes_it(room: Room) -> None:
@@ -195,6 +225,33 @@ async def test_whom_the_settings_list_is_removed_there_and_not_from_the_chat(
     assert room.access.may_ask(person.id, [person.id])
 
 
+async def test_what_was_taken_back_and_what_the_settings_still_say_are_both_told(
+    room: Room, own: Chat
+) -> None:
+    await room.do(put_owner, room.anna.id)  # whom the settings list as one who can ask
+    await room.grants.load()
+    await room.say(own, room.owner, f"/deny {room.anna.id}")
+    [said] = await room.said(own)
+    assert not room.access.is_owner(room.anna.id)
+    assert said.startswith("Done in part: ")
+    assert "no longer owns this bot" in said
+    assert "still listed in access.users" in said
+    assert "can still ask for invoices" in said
+    await room.say(own, room.owner, f"/deny {room.anna.id}")
+    assert (await room.said(own, 2))[1].startswith("Not removed: ")
+
+
+async def test_where_everybody_can_ask_a_deny_does_not_say_otherwise(room: Room, own: Chat) -> None:
+    listed = room.access.now.listed.model_copy(update={"open": True})
+    room.access.reload(listed, room.access.now.limits)
+    await room.say(own, room.owner, f"/allow {room.stranger.id}")
+    await room.say(own, room.owner, f"/deny {room.stranger.id}")
+    said = (await room.said(own, 2))[1]
+    assert "anyone can still ask" in said
+    assert "access.open" in said
+    assert await can_ask(room, room.private(room.stranger), room.stranger)
+
+
 async def test_two_owners_who_remove_each_other_leave_one(room: Room) -> None:
     # the settings list none: both were let in from the chat
     room.access.reload(
@@ -295,7 +352,7 @@ async def test_as_a_channel_nobody_changes_anything(room: Room, command: str) ->
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("in_group", [True, False])
-@pytest.mark.parametrize("how", ["edited", "forwarded"])
+@pytest.mark.parametrize("how", ["edited", "forwarded", "tapped"])
 async def test_an_edited_or_forwarded_command_changes_nothing_also_of_an_owner(
     room: Room, command: str, in_group: bool, how: str
 ) -> None:
@@ -308,6 +365,10 @@ async def test_an_edited_or_forwarded_command_changes_nothing_also_of_an_owner(
             message = await room.say(chat, person, "hello")
             before = len(room.ours(chat))
             room.telegram.edit_as_user(message, written)
+        elif how == "tapped":  # in what another bot offers: its text, and one tap of the owner's
+            before = len(room.ours(chat))
+            poll = room.telegram.add_bot("5:other", "pizza_poll_bot", "Pizza poll")
+            room.telegram.say(chat, person, written, via_bot=poll)
         else:
             elsewhere = room.telegram.add_group("Elsewhere", [person], bot_member=False)
             message = room.telegram.say(elsewhere, person, written)

@@ -1,4 +1,4 @@
-"""A group that a stranger adds the bot to: one sentence, and the bot leaves a day later."""
+"""A group that the bot is added to: one sentence, and it leaves a stranger's a day later."""
 
 from __future__ import annotations
 
@@ -81,6 +81,33 @@ async def test_where_somebody_of_the_list_adds_it_it_says_nothing_and_stays(room
     await room.handled()
     assert await leaves(room) == []
     assert room.ours(group) == []
+
+
+async def test_an_owner_who_adds_it_hears_once_there_how_to_let_the_group_in(room: Room) -> None:
+    group = room.telegram.add_group("Ours", [room.owner, room.stranger])
+    await room.handled()
+    how = texts.allow_group_how(NAME)
+    await room.told(group, how)
+    room.telegram.remove_bot(group)
+    room.telegram.readd_bot(group)
+    await room.handled()
+    await room.say(group, room.owner, f"/allow@{NAME}")
+    first, second = await room.said(group, 2)  # not said again
+    assert (first, second.startswith("Done")) == (plain(how), True)
+    assert await leaves(room) == []
+
+
+async def test_where_the_group_is_let_in_an_owner_who_adds_it_hears_nothing(room: Room) -> None:
+    group = room.telegram.add_group("Ours", [room.owner])
+    await room.handled()
+    await room.told(group, texts.allow_group_how(NAME))
+    room.access.grant(Granted(chats=frozenset({group.id})))
+    room.telegram.remove_bot(group)
+    room.clock.ahead_s += DAY_S
+    room.telegram.readd_bot(group)
+    await room.handled()
+    await room.say(group, room.owner, f"/id@{NAME}")
+    assert len(await room.said(group, 2)) == 2
 
 
 async def test_other_rights_are_no_invitation(room: Room, group: Chat) -> None:

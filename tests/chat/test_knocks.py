@@ -10,16 +10,21 @@ import pytest
 
 from bot import texts
 from bot.actions import Asker, Subject
+from bot.config import AccessSettings
 from bot.core.grants import Grant, Granted, Role
 from bot.core.invoice import State
 from bot.core.knocks import (
+    GROUPS_IN_ALL,
     KNOCKS_EVERY_S,
+    OPEN_GROUPS,
     OPEN_IN_ALL,
     REFUSED_FOR_S,
     TOLD_IN_ALL,
     Answering,
+    Due,
     Knock,
     KnockState,
+    Verb,
 )
 from bot.demo.telegram import Chat, Message, Press, User
 from bot.store import Tx
@@ -179,13 +184,16 @@ async def test_twenty_a_day_are_told_and_one_notice_stands_for_all_others(door: 
     await asked(door, door.owner, TOLD_IN_ALL + 1)
 
 
-async def test_of_very_many_who_ask_the_newest_are_kept(room: Room) -> None:
-    people = [room.telegram.add_user(f"Person {n}") for n in range(OPEN_IN_ALL + 3)]
+async def test_of_very_many_who_ask_the_newest_are_kept_and_whom_owners_are_told_of(
+    room: Room,
+) -> None:
+    people = [room.telegram.add_user(f"Person {n}") for n in range(OPEN_IN_ALL + TOLD_IN_ALL + 3)]
     for person in people:
         room.telegram.say(room.private(person), person, "/start")
     await room.handled()
     kept = await room.do(all_open)
-    assert [each.person_id for each in kept] == [p.id for p in reversed(people[3:])]
+    those = [*people[:TOLD_IN_ALL], *people[TOLD_IN_ALL + 3 :]]
+    assert [each.person_id for each in kept] == [person.id for person in reversed(those)]
 
 
 async def test_an_anonymous_admin_asks_for_the_group(door: Room) -> None:
@@ -366,6 +374,196 @@ async def test_a_person_whom_telegram_lets_nobody_mention_is_asked_about_all_the
     await door.say(door.private(door.stranger), door.stranger, "/start")
     [message] = await asked(door, door.owner)
     assert "Sven" in (message.text or "")
+
+
+# who reads it, and how much of it
+
+
+def asking(door: Room, reader: User, what: str = "let in") -> list[str]:
+    """All that an owner was sent of people who ask."""
+    said = [message.text or "" for message in door.telegram.messages(door.private(reader))]
+    return [each for each in said if what in each]
+
+
+async def shown(door: Room) -> None:
+    """Nothing is left to be shown, or never will be."""
+    async with asyncio.timeout(10):
+        while await door.do(all_due):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_somebody_who_is_no_longer_an_owner_is_shown_no_knock_that_waited(
+    door: Room,
+) -> None:
+    door.access.grant(Granted(owners=frozenset({door.anna.id})))
+    await door.do(_owner, door.anna.id)
+    await door.say(door.private(door.anna), door.anna, "/start")
+    door.telegram.fail("sendMessage", status=502, chat_id=door.anna.id)
+    await door.say(door.private(door.stranger), door.stranger, "/start")
+    [message] = await asked(door, door.owner)
+    await door.grants.deny(_subject(door.anna), _asker(door.owner))
+    await pressed(door, door.owner, message, texts.REFUSE_BUTTON)
+    await answered(door, message)
+    await shown(door)
+    assert asking(door, door.anna, "Sven") == []
+
+
+async def test_somebody_who_is_no_longer_an_owner_is_shown_no_later_answer(door: Room) -> None:
+    hers, other = await two_owners(door)
+    await door.grants.deny(_subject(door.anna), _asker(door.owner))
+    await pressed(door, door.owner, hers, texts.REFUSE_BUTTON)
+    await answered(door, hers)
+    await shown(door)
+    assert "Refused" not in (other.text or "")
+
+
+def all_due(tx: Tx) -> list[Due]:
+    return tx.knocks.due()
+
+
+async def test_allow_takes_the_bot_from_nobody_who_owns_it_by_now(door: Room) -> None:
+    hers = door.private(door.stranger)
+    await door.say(hers, door.stranger, "/start")
+    [message] = await asked(door, door.owner)
+    [knock] = await door.do(all_open)
+    await door.do(_owner, door.stranger.id)
+    await door.grants.load()
+    assert (await door.grants.answer(knock.handle, Verb.PERSON, _asker(door.owner)))[0] is (
+        Answering.DONE
+    )
+    assert door.access.is_owner(door.stranger.id)
+    await answered(door, message)
+
+
+async def test_who_claims_the_bot_has_no_open_knock(door: Room) -> None:
+    hers = door.private(door.stranger)
+    await door.say(hers, door.stranger, "/start")
+    [message] = await asked(door, door.owner)
+    listed, limits = door.access.now.listed, door.access.now.limits
+    door.access.reload(AccessSettings(), limits)
+    await door.say(hers, door.stranger, "/start " + await door.grants.claim_code())
+    assert door.access.is_owner(door.stranger.id)
+    assert await door.do(all_open) == []
+    door.access.reload(listed, limits)
+    press = await pressed(door, door.owner, message, labels(message)[0])
+    assert press.answer.result().text == texts.answering(Answering.ALREADY)
+    assert door.access.is_owner(door.stranger.id)
+
+
+async def test_where_no_owner_can_be_reached_nobody_hears_that_one_was_asked(door: Room) -> None:
+    door.telegram.block(door.owner)
+    await door.handled()
+    hers = door.private(door.stranger)
+    await door.say(hers, door.stranger, "/start")
+    await door.told(hers, texts.stranger(door.stranger.id, hers.id))
+    door.telegram.unblock(door.owner)
+    await door.say(door.private(door.owner), door.owner, "hello")
+    [message] = await asked(door, door.owner)
+    assert "Sven" in (message.text or "")
+
+
+async def test_an_owner_who_never_opened_the_bot_is_shown_what_is_open_once_they_do(
+    room: Room,
+) -> None:
+    showing = asyncio.create_task(room.knock_chats.run())
+    await room.say(room.private(room.stranger), room.stranger, "/start")
+    async with asyncio.timeout(10):
+        while not room.places.is_unreachable(room.owner.id):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    late = room.telegram.add_user("Late")
+    await room.say(room.private(late), late, "/start")
+    await room.told(room.private(late), texts.stranger(late.id, late.id))
+    await room.say(room.private(room.owner), room.owner, "/start")
+    await asked(room, room.owner, 2)
+    showing.cancel()
+
+
+async def test_one_owner_who_can_be_reached_is_enough_to_be_asked(door: Room) -> None:
+    door.access.grant(Granted(owners=frozenset({door.anna.id})))
+    await door.say(door.private(door.anna), door.anna, "/start")
+    door.telegram.block(door.owner)
+    await door.handled()
+    hers = door.private(door.stranger)
+    await door.say(hers, door.stranger, "/start")
+    await door.told(hers, texts.ASKED_OWNER)
+
+
+async def test_an_owner_who_is_back_after_days_is_shown_the_newest_of_a_day(door: Room) -> None:
+    door.telegram.block(door.owner)
+    await door.handled()
+    for day in range(2):
+        for number in range(TOLD_IN_ALL):
+            person = door.telegram.add_user(f"Person {day} {number}")
+            await door.say(door.private(person), person, "/start")
+        door.clock.ahead_s += DAY_S
+    door.telegram.unblock(door.owner)
+    await door.say(door.private(door.owner), door.owner, "hello")
+    messages = await asked(door, door.owner, TOLD_IN_ALL)
+    assert all("Person 1" in (message.text or "") for message in messages)
+    await door.telegram.wait_for(lambda: len(asking(door, door.owner, "More people")) == 1)
+
+
+async def test_a_new_owner_is_shown_what_is_open(door: Room) -> None:
+    await door.say(door.private(door.stranger), door.stranger, "/start")
+    await asked(door, door.owner)
+    await door.say(door.private(door.anna), door.anna, "/start")
+    await door.say(door.private(door.owner), door.owner, f"/allow owner {door.anna.id}")
+    await asked(door, door.anna)
+
+
+async def test_twenty_a_day_holds_however_many_ask_and_are_forgotten(door: Room) -> None:
+    people = [door.telegram.add_user(f"Person {n}") for n in range(OPEN_IN_ALL + TOLD_IN_ALL + 5)]
+    await door.say(door.private(door.stranger), door.stranger, "/start")
+    for person in people:
+        door.telegram.say(door.private(person), person, "/start")
+    await door.handled()
+    await door.say(door.private(door.stranger), door.stranger, "/invoice 21")
+    await asked(door, door.owner, TOLD_IN_ALL)
+    await shown(door)
+    assert len(asking(door, door.owner, "asks to be let in")) == TOLD_IN_ALL
+    assert len(asking(door, door.owner, "Sven")) == 1
+
+
+async def test_of_groups_that_ask_by_an_anonymous_admin_a_few_a_day_are_told_and_kept(
+    door: Room,
+) -> None:
+    boss = door.stranger
+    clubs = [door.telegram.add_group(f"Club {n}", [boss], admins=[boss]) for n in range(8)]
+    await door.handled()
+    for club in clubs:
+        door.telegram.say(club, boss, f"/invoice@{NAME} 21", anonymous=True)
+    await door.handled()
+    await asked(door, door.owner, 1 + GROUPS_IN_ALL)  # and who added the bot, once
+    await shown(door)
+    kept = await door.do(all_open)
+    assert len([each for each in kept if each.is_group]) == GROUPS_IN_ALL
+    for _ in range(5):
+        door.clock.ahead_s += DAY_S
+        for club in clubs:
+            door.telegram.say(club, boss, f"/invoice@{NAME} 21", anonymous=True)
+        await door.handled()
+    kept = await door.do(all_open)
+    assert len([each for each in kept if each.is_group]) == OPEN_GROUPS
+
+
+async def test_who_knocked_by_a_clock_that_was_ahead_keeps_nobody_from_asking(door: Room) -> None:
+    door.clock.ahead_s = 7 * DAY_S
+    for number in range(TOLD_IN_ALL):
+        person = door.telegram.add_user(f"Person {number}")
+        await door.say(door.private(person), person, "/start")
+    await asked(door, door.owner, TOLD_IN_ALL)
+    for days, name in ((0, "Late"), (3, "Later")):
+        door.clock.ahead_s = days * DAY_S
+        person = door.telegram.add_user(name)
+        await door.say(door.private(person), person, "/start")
+        await door.telegram.wait_for(lambda name=name: asking(door, door.owner, name))  # type: ignore[misc]
+
+
+async def test_a_knock_shows_the_id_of_the_group_beside_its_title(door: Room) -> None:
+    club = door.telegram.add_group("Club (id -1)", [door.stranger])
+    await door.handled()
+    [message] = await asked(door, door.owner)
+    assert (message.text or "").endswith(f"(id {club.id}) asks to be let in.")
 
 
 # slow chats

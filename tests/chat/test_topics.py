@@ -76,7 +76,7 @@ async def test_a_sentence_for_a_closed_topic_is_said_to_the_asker_in_private(roo
     private = room.private(room.anna)
     await room.say(private, room.anna, "/help")
     await room.said(private)
-    forum = room.telegram.add_group("Forum", [room.owner, room.anna], forum=True)
+    forum = room.telegram.add_group("Forum", [room.anna, room.owner], forum=True)
     topic = room.telegram.add_topic(forum, "Money")
     room.telegram.promote(forum, room.anna)
     room.telegram.close_topic(forum, topic)

@@ -29,7 +29,7 @@ NEEDED = {
     "CallbackQuery": {"id", "from", "data"},
 }
 #: A message with one of these was not written here by a person, whatever is in them.
-NOT_ASKED = {"forward_origin", "forward_date", "is_automatic_forward"}
+NOT_ASKED = {"forward_origin", "forward_date", "is_automatic_forward", "via_bot"}
 
 
 def person() -> Json:

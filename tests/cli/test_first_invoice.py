@@ -53,7 +53,8 @@ async def test_a_second_setup_prints_the_link_that_nobody_has_used_and_names_the
 ) -> None:
     owner.has_lnd()
     links, numbers = [], []
-    for flags in ([], ["--replace"]):
+    admin = str(owner.world.node.folder / "admin.macaroon")
+    for flags in ([], ["--replace", "--admin-macaroon", admin]):
         code, said = await owner.without_terminal(
             "--yes", *flags, INVOICE_BOT_TELEGRAM__TOKEN=TOKEN
         )

@@ -116,31 +116,38 @@ async def test_every_wrong_answer_is_explained_and_asked_for_again(owner: NewOwn
     certificate = node.folder / "tls.cert"
     async with owner.sets_up() as person:
         await person.answers(TOKEN_ASKED)
-        assert "That is no token" in await person.answers(TOKEN_ASKED, "123:abc def")
-        assert "That is no token" in await person.answers(TOKEN_ASKED, f"{TOKEN[:-3]}x")
+        assert "That is not a token" in await person.answers(TOKEN_ASKED, "123:abc def")
+        assert "That is not a token" in await person.answers(TOKEN_ASKED, f"{TOKEN[:-3]}x")
         assert "rejected" in await person.answers(TOKEN_ASKED, TOKEN)
         # the node
         assert "No LND was found" in await person.answers(NODE_ASKED, "localhost:99999")
-        assert "That is no address" in await person.answers(NODE_ASKED, "http://localhost")
-        assert "That is no address" in await person.answers(NODE_ASKED, "-")
+        assert "That is not an address" in await person.answers(NODE_ASKED, "http://localhost")
+        assert "That is not an address" in await person.answers(NODE_ASKED, "-")
         await person.answers(ADDRESS_ASKED, "lndconnect://localhost:10009?cert=x")
-        assert "no lndconnect address" in await person.answers(NODE_ASKED, node.address)
+        assert "not an lndconnect address" in await person.answers(NODE_ASKED, node.address)
         await person.answers(CERTIFICATE_ASKED, "/nowhere/tls.cert")
-        assert "Expected LND's tls.cert, found no file at" in await person.answers(
+        assert "There is no file at /nowhere/tls.cert." in await person.answers(
             CERTIFICATE_ASKED, str(world.folder)
         )
-        assert "a folder" in await person.answers(CERTIFICATE_ASKED, str(node.folder / "tls.key"))
+        assert f"{world.folder} is a folder." in await person.answers(
+            CERTIFICATE_ASKED, str(node.folder / "tls.key")
+        )
         assert "no" in await person.answers(CERTIFICATE_ASKED, "-")
         assert "public authority" in await person.answers(NODE_ASKED, world.telegram.url[7:])
         await person.answers(CERTIFICATE_ASKED, str(certificate))
         assert "without TLS" in plain(await person.answers(NODE_ASKED, "127.0.0.1:1"))
-        await person.answers(CERTIFICATE_ASKED, str(certificate))
-        assert "can't be reached" in await person.answers("Try again? [Y/n] ", "maybe")
-        await person.answers("Try again? [Y/n] ", "n")
+        # nothing listens there: said before its certificate is asked for
+        said = await person.answers(NODE_ASKED, "[::1]:1")
+        assert "can't be reached" in said
+        assert "tls.cert" not in said
+        assert "[127.0.0.1:1]" in said
+        assert "[[::1]:1]" in await person.answers(NODE_ASKED, "no-such-host.invalid:10009")
+        assert "name can't be found" in plain(await person.answers(NODE_ASKED, node.address))
         node.lock()
-        await person.answers(NODE_ASKED, node.address)
-        await person.answers(CERTIFICATE_ASKED, str(certificate))
-        locked = await person.reads("Try again? [Y/n] ")
+        # what was typed before is the default
+        assert f"[{certificate}]" in await person.answers(CERTIFICATE_ASKED)
+        locked = await person.reads(NODE_ASKED)
+        assert f"[{node.address}]" in locked
         assert "locked" in locked
         assert "lncli unlock" in locked
         await node.unlock()
@@ -149,8 +156,12 @@ async def test_every_wrong_answer_is_explained_and_asked_for_again(owner: NewOwn
         assert "lncli bakemacaroon" in await person.answers(MACAROON_ASKED)
         assert "bot.macaroon yet" in await person.answers(MACAROON_ASKED, "0201deadbeef")
         assert "not an LND macaroon" in await person.answers(MACAROON_ASKED, "/nowhere")
+        assert "There is no file /nowhere." in await person.answers(MACAROON_ASKED, "bot.macaron")
+        assert "There is no file bot.macaron." in await person.answers(
+            MACAROON_ASKED, str(world.folder)
+        )
         wide = node.bake([*NARROW, "offchain:write"])
-        assert "not an LND macaroon" in await person.answers(MACAROON_ASKED, wide.hex())
+        assert f"{world.folder} is a folder." in await person.answers(MACAROON_ASKED, wide.hex())
         readonly = node.bake(READONLY)
         assert "none that can spend" in await person.answers(MACAROON_ASKED, readonly.hex())
         over = node.bake(NARROW, caveats=["time-before 2020-01-01T00:00:00Z"])
@@ -217,8 +228,9 @@ async def test_of_several_nodes_one_is_chosen_by_its_number(owner: NewOwner) -> 
         assert f"1  LND at {owner.world.node.address}" in said
         assert "2  Closed box reached by its own containers only" in said
         assert "3  Another one" in said
-        await person.answers("Which one? [1-3] ", "x")
-        await person.answers("Which one? [1-3] ", "1")
+        await person.answers("Which one? [1-3] ", "x" * 100)
+        said = await person.answers("Which one? [1-3] ", "1")
+        assert "\x1b[2A\x1b[JPlease answer with a number from 1 to 3.\n" in said
         assert str(owner.lnd) in await person.answers(USE_ASKED)
 
 
@@ -481,7 +493,7 @@ QUESTIONS: dict[str, tuple[Callable[[NewOwner], object], list[tuple[str, str]]]]
     "address": (lambda _: None, [(TOKEN_ASKED, TOKEN), (NODE_ASKED, "-"), (ADDRESS_ASKED, "")]),
     "certificate": (
         lambda _: None,
-        [(TOKEN_ASKED, TOKEN), (NODE_ASKED, "localhost:10009"), (CERTIFICATE_ASKED, "")],
+        [(TOKEN_ASKED, TOKEN), (NODE_ASKED, "{node}"), (CERTIFICATE_ASKED, "")],
     ),
     "use": (NewOwner.has_lnd, [(TOKEN_ASKED, TOKEN), (USE_ASKED, "")]),
     "bake": (NewOwner.has_lnd, [(TOKEN_ASKED, TOKEN), (USE_ASKED, ""), (BAKE_ASKED, "")]),
@@ -505,7 +517,7 @@ async def test_ended_at_any_question_nothing_is_written(
     prepare(owner)
     async with owner.sets_up() as person:
         for asked, answer in answers[:-1]:
-            await person.answers(asked, answer)
+            await person.answers(asked, answer.format(node=owner.world.node.address))
         await person.reads(answers[-1][0])
         person.types(key)
         assert await person.ends() == 1
@@ -525,4 +537,5 @@ async def test_ended_after_the_files_are_written_they_are_whole(owner: NewOwner)
         person.types(CTRL_C)
         assert await person.ends() == 1
     assert "are written and complete" in person.shown
+    assert re.search(r"To start the bot: \S.* run --config ", person.shown)
     assert owner.settings().lnd.macaroon == owner.macaroon

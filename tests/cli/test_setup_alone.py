@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,7 @@ async def test_an_admin_macaroon_or_an_address_by_flag_bakes_the_bots(
 
 #: Flags beside --yes, the exit code, and what the sentence names. Names in braces are files.
 WRONG = [
-    ("--token-file /nowhere", 2, "found no file at /nowhere"),
+    ("--token-file /nowhere", 2, "There is no file at /nowhere."),
     ("--token-file {readonly}", 2, "found something else"),
     ("--token-file {other_token}", 2, "rejected"),
     ("--api-url ftp://x", 2, "--api-url"),
@@ -91,15 +92,15 @@ WRONG = [
     ("--lnd-dir /", 2, "--node"),
     ("--node localhost", 2, "--tls-cert"),
     ("--node x.onion:10009 {cert}", 2, "--proxy"),
-    ("{node} {cert} --proxy socks5://127.0.0.1:9050", 2, "SOCKS"),
-    ("--node 127.0.0.1:1 {cert}", 1, "can't be reached"),
-    ("--node localhost:x {cert}", 2, "That is no address"),
-    ("{node} --tls-cert /nowhere", 2, "found no file at /nowhere"),
-    ("--lndconnect-file /nowhere", 2, "can't be read"),
-    ("--lndconnect-file {readonly}", 2, "no lndconnect address"),
+    ("{node} {cert} {mac} --proxy socks5://127.0.0.1:9050", 2, "SOCKS"),
+    ("--node 127.0.0.1:1 {cert} {mac}", 1, "can't be reached"),
+    ("--node localhost:x {cert} {mac}", 2, "That is not an address"),
+    ("{node} {mac} --tls-cert /nowhere", 2, "There is no file at /nowhere."),
+    ("--lndconnect-file /nowhere", 2, "There is no file /nowhere."),
+    ("--lndconnect-file {readonly}", 2, "not an lndconnect address"),
     ("{node} {cert}", 2, "--macaroon"),
     ("{node} {cert} --admin-macaroon {readonly}", 2, "--macaroon"),
-    ("{node} {cert} --admin-macaroon /nowhere", 2, "can't be read"),
+    ("{node} {cert} --admin-macaroon /nowhere", 2, "There is no file /nowhere."),
     ("{node} {cert} --macaroon {wide}", 2, "none that can spend"),
     ("{node} {cert} --macaroon {readonly}", 2, "does not allow"),
     ("{node} {cert} --macaroon {other_token}", 2, "not an LND macaroon"),
@@ -119,11 +120,18 @@ async def test_whatever_lacks_or_is_wrong_is_said_and_nothing_is_written(
     names["readonly"].write_bytes(node.bake(READONLY))
     names["wide"].write_bytes(node.bake([*NARROW, "onchain:write"]))
     names["other_token"].write_text(f"{TOKEN}x")
-    ways = {"node": f"--node {node.address}", "cert": f"--tls-cert {node.folder / 'tls.cert'}"}
+    ways = {
+        "node": f"--node {node.address}",
+        "cert": f"--tls-cert {node.folder / 'tls.cert'}",
+        "mac": f"--macaroon {names['wide']}",
+    }
+    if flags.startswith(("--token-file", "--api-url")):
+        owner.has_lnd()
     written = flags.format(**names, **ways).split()
     token = {} if "--token-file" in flags else {ENV: TOKEN}
     ended, said = await owner.without_terminal("--yes", *written, **token)
     assert (ended, named in said) == (code, True), said
+    assert "Nothing is written before you confirm" not in said
     assert owner.wrote_nothing()
 
 
@@ -131,14 +139,24 @@ async def test_what_nobody_confirmed_is_not_written(owner: NewOwner) -> None:
     owner.has_lnd()
     code, said = await owner.without_terminal(**{ENV: TOKEN})
     assert code == 2
-    assert said.endswith("There is no terminal to ask at: add --yes to write it.\n")
+    assert said == "There is no terminal to ask at: add --yes to write it.\n"
     assert owner.wrote_nothing()
 
 
-async def test_without_anything_it_says_what_it_needs_first(owner: NewOwner) -> None:
+async def test_without_a_terminal_one_sentence_and_nothing_else_names_all_that_is_missing(
+    owner: NewOwner,
+) -> None:
     code, said = await owner.without_terminal()
     assert code == 2
-    assert said.splitlines()[-1].startswith("There is no terminal to ask at: give the token with")
+    assert said.count("\n") == 1
+    assert said.startswith("There is no terminal to ask at: give the token with --token-file")
+    for flag in ("--node", "--macaroon", "--yes"):
+        assert flag in said
+    _, said = await owner.without_terminal("--node", "x.onion:10009", **{ENV: TOKEN})
+    assert said.count("\n") == 1
+    assert re.findall(r"--[a-z-]+", said) == [
+        *("--tls-cert", "--proxy", "--macaroon", "--admin-macaroon", "--yes")
+    ]
     assert owner.wrote_nothing()
 
 
@@ -158,7 +176,7 @@ async def test_an_existing_settings_file_is_replaced_by_a_flag_only(
     owner.config.write_text("mine")
     flags = ("--token-file", str(token_file), "--yes")
     code, said = await owner.without_terminal(*flags)
-    assert (code, said.count("\n")) == (2, 5)
+    assert (code, said.count("\n")) == (2, 1)
     assert "--replace" in said
     assert owner.config.read_text() == "mine"
     code, said = await owner.without_terminal(*flags, "--replace")

@@ -46,7 +46,7 @@ async def test_an_owner_reads_how_much_who_asked_where_and_for_what(
     said = (await world.payment_noticed(owner)).text or ""
     assert said.splitlines() == [
         '✅ Your node received 2,100 sats, requested by "Anna Berg" in "Friday dinner".',
-        "On simnet: these are no real sats.",
+        "On simnet: these are not real sats.",
         "pizza",
     ]
     await world.announced(world.group, "Anna Berg", sats=SATS)

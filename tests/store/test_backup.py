@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.actions import claims
 from bot.core.invoice import State
+from bot.core.knocks import Due, Knock
 from bot.core.wishes import BackupProblem
 from bot.core.work import Do
 from bot.errors import (
@@ -24,7 +26,7 @@ from bot.errors import (
     DatabaseTooNew,
     NotADatabase,
 )
-from bot.store import Store, backup, migrations
+from bot.store import Store, Tx, backup, migrations
 from bot.store.backup import Saved
 from tests.store.bills import bill, now, part, rest
 from tests.store.made import CHAT, NOW, beside, opened, read, row, url
@@ -213,6 +215,41 @@ async def test_a_board_of_a_backup_may_have_announced_its_end(
     assert kept.unsure == {Do.ANNOUNCE}
     assert kept.due_at is not None, "its part is no more"
     assert (await now(store, made)).due_at is None
+
+
+async def test_a_backup_has_no_claim_code_and_a_restored_one_draws_its_own(
+    store: Store, file: Path, target: Path
+) -> None:
+    code = await store.do(claims.claim_code, drawn=claims.draw())
+    back_up(file, target)
+    assert code.encode() not in target.read_bytes()
+    async with opened(target) as restored:
+        assert await restored.do(claims.claim_code, drawn="claim-new") == "claim-new"
+    assert await store.do(claims.claim_code, drawn="claim-new") == code
+
+
+async def test_who_owners_were_told_of_is_told_by_no_backup_again_but_to_who_was_away(
+    store: Store, file: Path, target: Path
+) -> None:
+    away = OWNER + 1
+    await store.do(knock_at, [OWNER, away])
+    await store.do(set_away, away)
+    back_up(file, target)
+    async with opened(target) as restored:
+        assert [each.reader_id for each in await restored.do(due)] == [away]
+
+
+def knock_at(tx: Tx, owners: list[int]) -> None:
+    asked = Knock(0, "a", 7, "Ben", "", 7, "", None, None, NOW, True)
+    tx.knocks.add(asked, owners)
+
+
+def set_away(tx: Tx, owner: int) -> None:
+    tx.chats.set_unreachable(owner, True, NOW)
+
+
+def due(tx: Tx) -> list[Due]:
+    return tx.knocks.due()
 
 
 async def test_a_database_of_an_earlier_version_is_backed_up_without_its_preimages(

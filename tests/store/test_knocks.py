@@ -59,7 +59,7 @@ def begin(tx: Tx, bot_id: int) -> None:
 
 
 def prune(tx: Tx, before: float) -> None:
-    tx.knocks.prune(before, keep_open=2)
+    tx.knocks.prune(before, keep_open=2, keep_groups=2, told_since=NOW + 9)
 
 
 def handles(tx: Tx) -> list[str]:
@@ -142,3 +142,16 @@ def test_where_nothing_can_be_read_nobody_was_let_in(tmp_path: Path, content: by
         file.write_bytes(content)
     assert peek.granted(url(file)) == Granted()
     assert [each.name for each in tmp_path.iterdir()] == ([] if content is None else ["bot.db"])
+
+
+async def test_a_late_answer_is_kept_as_long_as_an_early_one(store: Store) -> None:
+    made = await store.do(add, knock("a", NOW - 10))
+    await store.do(answer, made.id, KnockState.REFUSED)  # at NOW
+    await store.do(prune, NOW)
+    assert await store.do(has, "a")
+    await store.do(prune, NOW + 1)
+    assert not await store.do(has, "a")
+
+
+def has(tx: Tx, handle: str) -> bool:
+    return tx.knocks.by_handle(handle) is not None

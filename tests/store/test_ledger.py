@@ -52,7 +52,8 @@ async def test_figures_are_of_all_nodes(store: Store) -> None:
         paid_msat=3003,
         last_paid_at=int(NOW) + 102,
         last_paid_msat=1002,
-        stuck=2,
+        stuck=1,
+        stuck_boards=1,
     )
 
 

@@ -20,7 +20,7 @@ def read(markup: str) -> str:
 def test_an_owner_reads_who_asks_where_and_what_became_of_it() -> None:
     asked = replace(knock("Ben", KnockState.OPEN), chat_title="Dinner club")
     assert read(texts.knock(asked)) == (
-        '👋 "Ben" (@a_name, id 7) in "Dinner club" asks to be let in.'
+        '👋 "Ben" (@a_name, id 7) in "Dinner club" (id -5) asks to be let in.'
     )
     in_private = replace(asked, chat_id=7, chat_title="", username="")
     assert read(texts.knock(in_private)) == '👋 "Ben" (id 7) asks to be let in.'

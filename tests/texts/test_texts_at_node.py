@@ -36,7 +36,24 @@ def test_the_first_line_says_how_an_invoice_is(invoice, now: float, line: str) -
     assert first == line
     assert rest[0] == "For: pizza"
     assert rest[-1] == f"Payment hash: {64 * '0'}"
-    assert rest[2].startswith("Paid: " if invoice.settled_at else "Payable until: ")
+
+
+@pytest.mark.parametrize(
+    ("invoice", "now", "names"),
+    [
+        (OPEN, 1500, ["Payable until"]),
+        (OPEN, 2500, ["Was payable until"]),
+        (PAID, 1500, ["Paid at"]),
+        (CLOSED, 1500, []),
+        (CLOSED, 2500, ["Was payable until"]),
+    ],
+)
+def test_nothing_is_payable_that_is_closed(  # type: ignore[no-untyped-def]
+    invoice, now: float, names: list[str]
+) -> None:
+    _, _, created, *rest, _ = texts.looked_up(invoice, now).split("\n")
+    assert created.startswith("Created: ")
+    assert [line.partition(":")[0] for line in rest] == names
 
 
 def test_what_became_of_an_invoice_that_was_waited_for() -> None:

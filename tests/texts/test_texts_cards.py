@@ -166,10 +166,10 @@ def test_a_card_says_who_asked_and_whose_node_is_paid_where_that_is_news(
 )
 def test_a_test_network_is_named(start: str, network: str) -> None:
     row = invoice(State.SETTLED, payment_request=f"{start}21u1p" + "q" * 250)
-    says = f"On {network}: these are no real sats."
+    says = f"On {network}: these are not real sats."
     assert says in texts.card(row, Face.OPEN).html.splitlines()
     assert says in texts.announcement(row).splitlines()
-    assert "no real sats" not in texts.card(invoice(), Face.OPEN).html
+    assert "not real sats" not in texts.card(invoice(), Face.OPEN).html
 
 
 def test_an_open_card_has_all_that_is_needed_to_pay() -> None:

@@ -33,6 +33,8 @@ VALUES: dict[str, Any] = {
     "shown": "the 5th",
     "since": "2026-10",
     "until": "2026-09",
+    "options": "--csv and --json",
+    "most": 100_000,
 }
 
 

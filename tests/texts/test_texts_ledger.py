@@ -113,7 +113,7 @@ def test_figures_are_a_line_each() -> None:
         "Expired, and the node has not said whether paid: 2 invoices",
         "Paid today: 5 payments, 210,000 sats",
         "Last payment: 21,000 sats, 2026-09-21 14:14 UTC",
-        "Stuck: 1. See the log for details.",
+        "1 invoice can't be finished: see the log",
         "",
         "Version 1.2, running since 2026-09-21 14:13 UTC",
     ]
@@ -122,7 +122,27 @@ def test_figures_are_a_line_each() -> None:
 def test_of_nothing_there_are_no_figures() -> None:
     said = parsed(texts.status(NodeStatus(NodeLocked(), None), NOTHING, version="1", started_at=1))
     middle = said["text"].split("\n\n")[1]
-    assert middle == "Open: none\nPaid today: none\nStuck: none"
+    assert middle == "Open: none\nPaid today: none"
+
+
+@pytest.mark.parametrize(
+    ("invoices", "boards", "said"),
+    [
+        (0, 0, []),
+        (2, 0, ["2 invoices can't be finished: see the log"]),
+        (0, 1, ["1 split or collection can't be finished: see the log"]),
+        (1, 3, ["1 invoice and 3 splits or collections can't be finished: see the log"]),
+    ],
+)
+def test_what_is_stuck_is_said_where_something_is(
+    invoices: int, boards: int, said: list[str]
+) -> None:
+    overview = replace(NOTHING, stuck=invoices, stuck_boards=boards)
+    for shown in (
+        texts.status(NodeStatus(None, None), overview, version="1", started_at=1),
+        texts.status_lines(NodeStatus(None, None), overview, is_running=True),
+    ):
+        assert [line for line in shown.split("\n") if "finished" in line] == said
 
 
 def test_a_database_that_is_away_is_said() -> None:

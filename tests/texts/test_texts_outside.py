@@ -53,7 +53,7 @@ NUMBERS = {
     *("expires_at", "expired_at", "left_s", "timeout_s", "expiry_s", "per_s", "count"),
     *("receivable_msat", "min_msat", "free_bytes", "block_height", "characters", "pid"),
     *("chat_id", "new_chat_id", "user_id", "id", "size_bytes", "port", "limit_sats"),
-    *("min_sats", "max_sats", "max_msat"),
+    *("min_sats", "max_sats", "max_msat", "most"),
 }
 NODE_HOW = ("host", "bake", "proxy")
 
@@ -279,6 +279,7 @@ MADE: dict[str, Make] = {
     **of_each("why_here", KINDS, lambda kind, o: texts.why_here(error(kind, o))),
     **of_each("reason", KINDS, lambda kind, o: str(texts.reason(error(kind, o)))),
     **of_each("refusal", KINDS, lambda kind, o: plain(texts.refusal(error(kind, o)))),
+    **of_each("export_refusal", KINDS, lambda kind, o: plain(texts.export_refusal(error(kind, o)))),
     **of_each("why settings", IN_PLACE, lambda two, o: texts.why(problem(*two, o))),
     **of_each("why output", OutputProblem, lambda kind, o: texts.why(output(kind, o))),
     **of_each("why backup", BackupProblem, lambda kind, o: texts.why(backup(kind, o))),
@@ -387,6 +388,7 @@ NO_PART = {
     "stranger",
     "unclaimed",
     "uninvited",
+    "allow_group_how",
     "answering",
     "claim_link",
     "claiming",
@@ -395,11 +397,15 @@ NO_PART = {
     "Reason",
     # for a service manager: paths and user are this machine's
     "install_unit",
+    "not_reached",
+    "not_reached_elsewhere",
     "proxy_left_out",
     "running_as",
     "unit",
     "variables_left_out",
     "exported",
+    "exported_to",
+    "no_invoices",
     "more_than",
     "show_label",
     # of a board

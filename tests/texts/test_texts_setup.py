@@ -37,6 +37,7 @@ def written(**changes: Any) -> str:
             "proxy": "",
             "owners": [],
             "database": "invoice-bot.db",
+            "kept": {},
             **changes,
         }
     )
@@ -66,6 +67,22 @@ def test_every_key_is_one_of_the_example_and_optional_ones_are_left_out() -> Non
     assert "token = " not in full
     assert "deletemacaroonid 7" in full
     assert "deletemacaroonid" not in written(root_key_id="0")
+
+
+def test_what_is_kept_of_an_older_file_is_read_again_as_it_was() -> None:
+    kept = {
+        "lnd": {"private_route_hints": False},
+        "invoices": {"max_sats": 5, "payee": 'A "b"'},
+        "access": {"owners": [1], "users": [2, 3], "open": True},
+        "limits": {"open_per_chat": 3},
+        "database": {"url": "sqlite:///x", "keep": "2d"},
+    }
+    read = tomllib.loads(written(kept=kept, owners=[1], database="x"))
+    for section, values in kept.items():
+        assert values.items() <= read[section].items()
+    assert "SIGHUP" in written()
+    assert "macaroon that is there" in setup.use_present(Path("/x"))
+    assert setup.owners_of([5], {7: "Ada"}) == "5; Ada (7), who owns the bot already"
 
 
 @pytest.mark.parametrize("line", [*written().splitlines()])

@@ -192,15 +192,15 @@ LINES: list[tuple[Finding, str]] = [
         note(About.SETTINGS, Kind.READABLE_BY_ALL, key="", path="/my bot/config.toml"),
         (
             "! settings: everyone on this machine can read the settings file "
-            "(/my bot/config.toml); let only the bot's user read it: "
-            "chmod 600 '/my bot/config.toml'"
+            "(/my bot/config.toml); to let only the bot's user read it, "
+            "run chmod 600 '/my bot/config.toml'"
         ),
     ),
     (
         note(About.SETTINGS, Kind.READABLE_BY_ALL, key="lnd.macaroon", path="/bot.macaroon"),
         (
             "! settings: everyone on this machine can read the macaroon (/bot.macaroon); "
-            "let only the bot's user read it: chmod 600 /bot.macaroon"
+            "to let only the bot's user read it, run chmod 600 /bot.macaroon"
         ),
     ),
     # what is asked for

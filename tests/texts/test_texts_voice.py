@@ -136,6 +136,7 @@ SAID = [
     *(texts.let_in(knock("Ben", state), "some_bot") for state in KnockState),
     texts.who(guests("Ben"))[-1],
     texts.ALLOW_HOW,
+    texts.allow_group_how("some_bot"),
     texts.DENY_HOW,
     texts.ASKED_OWNER,
     texts.UNINVITED_ASKED,

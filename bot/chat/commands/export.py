@@ -55,7 +55,7 @@ class Export:
         try:
             wanted = period.parse(messages.after_command(message))
         except Refused as error:
-            return [reply(message, texts.refusal(error))]
+            return [reply(message, texts.export_refusal(error))]
         return [
             MakeFile(
                 partial(self._write, wanted),

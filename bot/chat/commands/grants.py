@@ -1,7 +1,7 @@
 """A family of commands: /allow, /deny, /who, for the bot's owners only.
 
-They count in a new message that an owner wrote as themself: not edited, not forwarded, not as a
-group or a channel.
+They count in a new message that an owner wrote as themself: not edited, not forwarded, not tapped
+in what another bot offers, not as a group or a channel.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class GrantCommands:
             application.add_handler(handler)
 
     async def _refuse_old(self, update: Update, _context: Any) -> None:
-        """An edited or forwarded command changes nothing, whoever wrote it."""
+        """A command that nobody wrote here just now changes nothing, whoever sent it."""
         message = update.message or update.edited_message
         if message is not None and messages.is_addressed(message):
             self._replies.send(await self._admission.refused(message, texts.OWNERS_NEW))
@@ -119,7 +119,9 @@ class GrantCommands:
         role, rest = Role.USER, what
         if found := _OWNER.match(what):
             role, rest = Role.OWNER, what[found.end() :]
-        named = await self._named(message, rest, is_group_meant=role is Role.USER)
+        named = await self._named(
+            message, rest, by_username=self._grants.seen_as, is_group_meant=role is Role.USER
+        )
         who = named.subject
         if who is None or (role is Role.OWNER and who.id < 0):
             return [reply(message, named.why or texts.ALLOW_HOW)]
@@ -136,14 +138,31 @@ class GrantCommands:
         what = messages.after_command(message)
         found = _OWNER.match(what)
         rest = what[found.end() :] if found else what
-        named = await self._named(message, rest, is_group_meant=not found)
+        named = await self._named(
+            message, rest, by_username=self._grants.named, is_group_meant=not found
+        )
         if named.subject is None:
             return [reply(message, named.why or texts.DENY_HOW)]
         who = named.subject
         came = await self._grants.deny(who, by)
-        return [reply(message, texts.denying(came.came_of_it, who.id, came.name, came.key))]
+        text = texts.denying(
+            came.came_of_it,
+            who.id,
+            came.name,
+            came.key,
+            removed=came.removed,
+            is_open=came.is_open,
+        )
+        return [reply(message, text)]
 
-    async def _named(self, message: Message, what: str, *, is_group_meant: bool) -> Named:
+    async def _named(
+        self,
+        message: Message,
+        what: str,
+        *,
+        by_username: Callable[[str], Awaitable[Sequence[Subject]]],
+        is_group_meant: bool,
+    ) -> Named:
         """Whom the command means: by what is written, else by the message it replies to."""
         mentioned = [each for each in messages.named(message) if each.id]
         if len(mentioned) == 1 and mentioned[0].text.strip() == what.strip():
@@ -154,7 +173,10 @@ class GrantCommands:
                 return Named(None)
             return Named(Subject(self._places.now(number)))
         if found := _USERNAME.fullmatch(what):
-            known = await self._grants.named(found[1])
+            to = messages.replied(message)
+            if to is not None and _is_by(to, found[1]):
+                return self._writer(to)
+            known = await by_username(found[1])
             if len(known) > 1:
                 return Named(None, texts.KNOWN_TWICE)
             return self._person(known[0]) if known else Named(None, texts.NOT_KNOWN)
@@ -205,6 +227,12 @@ class GrantCommands:
         at = min(int(wanted), len(pages) - 1)
         shown = Edit(by.id, message.message_id, pages[at], _turns(at, len(pages)))
         return [Answer(query.id, by.id, ""), shown]
+
+
+def _is_by(message: Message, username: str) -> bool:
+    """Whether who wrote a message has this user name."""
+    writer = message.from_user
+    return writer is not None and (writer.username or "").lower() == username.lower()
 
 
 def _has_turns(message: MaybeInaccessibleMessage) -> bool:

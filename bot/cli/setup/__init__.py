@@ -20,8 +20,8 @@ from bot.cli.common import (
     log_to_stderr,
 )
 from bot.cli.setup.given import Given
-from bot.cli.setup.terminal import Stopped, Terminal
 from bot.config import DEFAULT_FILE, ENV_PREFIX
+from bot.errors import InvoiceBotError
 
 _TOKEN = f"{ENV_PREFIX}TELEGRAM__TOKEN"
 _API_URL = f"{ENV_PREFIX}TELEGRAM__API_URL"
@@ -35,15 +35,17 @@ def setup(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="A file with the bot's token. There is no flag for the token itself: every user "
-            "of the machine could read it in the list of processes.",
+            help="A file with the bot's token. It has to stay there: the settings name this file, "
+            "and the token is written nowhere else. There is no flag for the token itself: every "
+            "user of the machine could read it in the list of processes.",
         ),
     ] = None,
     node: Annotated[str, typer.Option(metavar="HOST:PORT", help="LND's gRPC address.")] = "",
     tls_cert: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="LND's tls.cert; - if a public authority issued the certificate."
+            metavar="FILE",
+            help='LND\'s tls.cert; "-" if a public authority issued the certificate.',
         ),
     ] = None,
     lnd_dir: Annotated[
@@ -132,6 +134,7 @@ def setup(
 
 def _whole(given: Given) -> None:
     """Raises typer.Exit with a sentence, where it does not come to its end."""
+    from bot.cli.setup.terminal import Stopped, Terminal  # noqa: PLC0415
     from bot.cli.setup.whole import Setup  # noqa: PLC0415
     from bot.texts import setup as texts  # noqa: PLC0415
 
@@ -141,10 +144,16 @@ def _whole(given: Given) -> None:
         try:
             one.whole(_overriding())
         except Stopped as stopped:
-            sentence, code = stopped.sentence or texts.STOPPED, stopped.code
+            ended = texts.stopped(one.may_be_baked)
+            sentence, code = stopped.sentence or ended, stopped.code
         except (KeyboardInterrupt, EOFError):
-            sentence, code = texts.STOPPED_LATE if one.is_written else texts.STOPPED, FAILED
+            ended = texts.stopped(one.may_be_baked)
+            sentence, code = one.how_to_start() if one.is_written else ended, FAILED
             output.said("")  # behind the question that is open
+        except InvoiceBotError:
+            if one.may_be_baked and not one.is_written:
+                output.said(texts.orphan(one.may_be_baked))
+            raise
         else:
             return
     output.said(logs.redacted(sentence))

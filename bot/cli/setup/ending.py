@@ -15,6 +15,7 @@ from bot.check import diagnose
 from bot.cli.setup.terminal import Terminal
 from bot.config import Settings
 from bot.store import Store
+from bot.store.running import running
 from bot.texts import setup as texts
 from bot.texts.terminal import finding_line
 
@@ -27,9 +28,9 @@ _SYSTEMD = Path("/run/systemd/system")
 
 def checked(terminal: Terminal, settings: Settings, run: Run[Any]) -> bool:
     """Print what `check` finds; whether all is in order."""
-    terminal.say(*texts.CHECK_HEAD)
+    terminal.report(*texts.CHECK_HEAD)
     findings = run(diagnose(settings))
-    terminal.say(*map(finding_line, texts.after_setup(findings)), "")
+    terminal.report(*map(finding_line, texts.after_setup(findings)), "")
     return not texts.is_bad(findings)
 
 
@@ -37,9 +38,9 @@ def claimed(terminal: Terminal, settings: Settings, username: str, run: Run[str]
     """Say how somebody becomes the bot's owner. Raises StartError: the database can't be used."""
     code = "" if settings.access.owners else run(_code(settings))
     if not code:
-        terminal.say(*texts.open_bot(username))
+        terminal.report(*texts.open_bot(username))
         return
-    terminal.say(*texts.claim(claims.link(username, code)))
+    terminal.report(*texts.claim(claims.link(username, code)))
     # from here on it is in no line of any log
     logs.redact(code)
 
@@ -55,22 +56,34 @@ async def _code(settings: Settings) -> str:
         await store.close()
 
 
+def at_work(terminal: Terminal, settings: Settings) -> bool:
+    """Whether a bot runs on this database already, which is then told to be started again."""
+    bot = running(settings.database.file)
+    if bot is not None:
+        terminal.report(*texts.running(bot.pid))
+    return bot is not None
+
+
 def kept_running(terminal: Terminal, config: Path) -> None:
     """Where the machine has systemd, the commands that make a service of the bot."""
     if _SYSTEMD.is_dir():
-        terminal.say(*texts.unit(shlex.join([*program(), "unit", "--config", str(config)])))
+        terminal.report(*texts.unit(shlex.join([*program(), "unit", "--config", str(config)])))
 
 
 def started(terminal: Terminal, config: Path, *, starts: bool | None, is_fine: bool) -> None:
     """Start the bot in this process's place, or say how; by default it starts where all is fine."""
-    command = [*program(), "run", "--config", str(config)]
     if starts is None:
         starts = terminal.is_there and terminal.asks(texts.START, default=is_fine)
     if not starts:
-        terminal.say(texts.start_later(command))
+        terminal.report(texts.start_later(command(config)))
         return
-    terminal.say(*texts.STARTING)
+    terminal.report(*texts.STARTING)
     _become(config)
+
+
+def command(config: Path) -> list[str]:
+    """What starts the bot."""
+    return [*program(), "run", "--config", str(config)]
 
 
 def program() -> list[str]:

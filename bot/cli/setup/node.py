@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import socket
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,14 +16,18 @@ from bot import logs
 from bot.cli.common import FAILED, NEEDS_FIXING
 from bot.cli.setup.given import Given
 from bot.cli.setup.terminal import Stopped, Terminal
+from bot.cli.setup.writing import tidy
 from bot.config import LndSettings, files
 from bot.config.values import LndConnect, OddValueError, is_onion, lndconnect, macaroon_bytes
 from bot.errors import (
     ConfigError,
     MacaroonRefused,
     NodeError,
+    NodeNameUnknown,
     NodePassing,
     NodeSetting,
+    NodeTimeout,
+    NodeUnreachable,
     PermissionMissing,
 )
 from bot.findings import About, Finding, Kind
@@ -35,6 +42,8 @@ Run = Callable[[Coroutine[Any, Any, T]], T]
 #: In the place of a certificate's path: an authority vouches for the node's. In that of an address:
 #: it is in an lndconnect address.
 PUBLIC = OTHERWISE = "-"
+#: Seconds in which a node's port answers.
+CONNECT_TIMEOUT_S = 8.0
 _NOT_READY = (Kind.WALLET_LOCKED, Kind.WALLET_MISSING, Kind.STARTING)
 
 
@@ -78,18 +87,32 @@ def choose_node(terminal: Terminal, given: Given, run: Run[list[Finding]]) -> Ch
     terminal.say(*texts.NODE_HEAD)
     _check_proxy(given)
     is_given = bool(given.node or given.lndconnect_file)
-    way = _given(terminal, given) if is_given else None
-    chosen = None if is_given else _found(terminal, given, run)
-    default = way.host if way is not None else LOCAL_ADDRESS
-    while chosen is None:
-        way = way or _asked(terminal, given, find_nodes(given.lnd_dir), default)
-        chosen, default, way = _answered(terminal, way, run), way.host, None
+    questions = _Questions(terminal, given, run)
+    answer = questions.given() if is_given else _found(terminal, given, run)
+    while isinstance(answer, _Tried):
+        way = answer.way or questions.asked(answer)
+        answer = _answered(terminal, way, run)
     terminal.say("")
-    return chosen
+    return answer
 
 
-def _answered(terminal: Terminal, chosen: ChosenNode, run: Run[list[Finding]]) -> ChosenNode | None:
-    """What the node says, once its wallet is ready; None where another node has to be given."""
+@dataclass(frozen=True)
+class _Tried:
+    """What did not do: what is asked for again has it as the default.
+
+    `way`: to be tried next, unasked. `last`: Enter tries it as it was.
+    """
+
+    host: str = LOCAL_ADDRESS
+    tls_cert: Path | None = None
+    way: ChosenNode | None = None
+    last: ChosenNode | None = None
+
+
+def _answered(
+    terminal: Terminal, chosen: ChosenNode, run: Run[list[Finding]]
+) -> ChosenNode | _Tried:
+    """What the node says, once its wallet is ready; else what was tried."""
     terminal.say(texts.asking(f"the node at {chosen.host}"))
     while True:
         findings = run(check_node(chosen.settings(chosen.macaroon_hex)))
@@ -101,8 +124,7 @@ def _answered(terminal: Terminal, chosen: ChosenNode, run: Run[list[Finding]]) -
             code = NEEDS_FIXING if isinstance(error, NodeSetting) else FAILED
             terminal.wrong(problem, code=code)
             may_pass = error is None or isinstance(error, NodePassing)
-            if not may_pass or not terminal.asks(texts.TRY_AGAIN, default=True):
-                return None
+            return _Tried(chosen.host, chosen.tls_cert, last=chosen if may_pass else None)
         else:
             terminal.say(*texts.facts(findings))
             return _without_refused(terminal, replace(chosen, findings=findings), error)
@@ -140,24 +162,11 @@ def _check_proxy(given: Given) -> None:
         raise Stopped(texts.BAD_PROXY, code=NEEDS_FIXING) from None
 
 
-def _given(terminal: Terminal, given: Given) -> ChosenNode | None:
-    if given.lndconnect_file is not None:
-        try:
-            address = files.read(given.lndconnect_file).decode(errors="replace").strip()
-        except (OSError, ValueError, files.TooLarge, files.NoEnd) as error:
-            terminal.wrong(texts.unreadable(given.lndconnect_file, str(error)))
-            return None
-        return _of_address(terminal, given, address)
-    if given.node:
-        return _of_host(terminal, given, given.node, find_nodes(given.lnd_dir))
-    return None
-
-
 # on this machine
 
 
-def _found(terminal: Terminal, given: Given, run: Run[list[Finding]]) -> ChosenNode | None:
-    """The node whose files are here, if it answers; None: it has to be asked for."""
+def _found(terminal: Terminal, given: Given, run: Run[list[Finding]]) -> ChosenNode | _Tried:
+    """The node whose files are here, if it answers; else it has to be asked for."""
     nodes = find_nodes(given.lnd_dir)
     for each in nodes:
         if each.is_closed:
@@ -167,13 +176,13 @@ def _found(terminal: Terminal, given: Given, run: Run[list[Finding]]) -> ChosenN
     if not nodes and not is_closed:
         terminal.say(texts.NOTHING_FOUND)
     if not nodes:
-        return None
+        return _Tried()
     node: FoundNode | None = nodes[0] if len(nodes) == 1 else _one_of(terminal, nodes)
     if node is None:
-        return None
+        return _Tried()
     terminal.say(texts.found_node(node.name, node.address, node.certificate))
     if not node.address:
-        return None
+        return _Tried()
     admins = tuple(_readable(node.admins))
     way = ChosenNode(
         *(node.address, node.certificate),
@@ -183,8 +192,10 @@ def _found(terminal: Terminal, given: Given, run: Run[list[Finding]]) -> ChosenN
         found=node,
     )
     chosen = _answered(terminal, way, run)
-    use = chosen is not None and terminal.confirm(texts.use_node(), unasked=texts.WRITE_ALONE)
-    return chosen if use else None
+    if isinstance(chosen, _Tried):
+        return chosen
+    is_wanted = terminal.confirm(texts.use_node(), unasked=texts.WRITE_ALONE)
+    return chosen if is_wanted else _Tried()
 
 
 def _one_of(terminal: Terminal, nodes: Sequence[FoundNode]) -> FoundNode | None:
@@ -192,11 +203,13 @@ def _one_of(terminal: Terminal, nodes: Sequence[FoundNode]) -> FoundNode | None:
     for number, line in enumerate([*lines, texts.OTHER_NODE], 1):
         terminal.say(f"  {number}  {line}")
     while True:
-        answer = terminal.line(texts.which(len(nodes) + 1), unasked=texts.NODE_ALONE)
+        question = texts.which(len(nodes) + 1)
+        answer = terminal.line(question, unasked=texts.NODE_ALONE)
         if answer == str(len(nodes) + 1):
             return None
-        if answer.isdecimal() and 1 <= int(answer) <= len(nodes):
+        if answer.isascii() and answer.isdecimal() and 1 <= int(answer[:9]) <= len(nodes):
             return nodes[int(answer) - 1]
+        terminal.odd(question + answer, answer, texts.pick(len(nodes) + 1))
 
 
 def _readable(admins: Sequence[Path]) -> Iterator[str]:
@@ -217,71 +230,128 @@ def read_macaroon_file(path: Path) -> bytes:
 # by a question
 
 
-def _asked(
-    terminal: Terminal, given: Given, nodes: Sequence[FoundNode], default: str
-) -> ChosenNode:
-    if not terminal.is_there:
-        raise Stopped(texts.NODE_ALONE, code=NEEDS_FIXING)
-    while True:
-        question = texts.node(default)
-        answer = terminal.line(question, default=default, unasked=texts.NODE_ALONE)
-        if answer == OTHERWISE:
-            answer = terminal.line(texts.LNDCONNECT, is_hidden=True, unasked=texts.NODE_ALONE)
-        elif answer.startswith("lndconnect:"):
-            terminal.erase(question + answer)
-        logs.redact(answer)
-        chosen = (
-            _of_address(terminal, given, answer)
-            if answer.startswith("lndconnect:")
-            else _of_host(terminal, given, answer, nodes)
+class _Questions:
+    """For the address of a node, and for what belongs to it."""
+
+    def __init__(self, terminal: Terminal, given: Given, run: Run[Any]) -> None:
+        self._terminal = terminal
+        self._given = given
+        self._run = run
+        self._nodes = find_nodes(given.lnd_dir)
+
+    def given(self) -> _Tried:
+        """The way that the command line names."""
+        file = self._given.lndconnect_file
+        if file is None:
+            answer = self._of_host(self._given.node, None)
+        else:
+            try:
+                answer = self._of_address(files.read(file).decode(errors="replace").strip())
+            except (OSError, ValueError, files.TooLarge, files.NoEnd) as error:
+                self._terminal.wrong(texts.unreadable(file, error))
+                answer = None
+        return answer or _Tried()
+
+    def asked(self, tried: _Tried) -> ChosenNode:
+        """Ask for it until there is something to try."""
+        if not self._terminal.is_there:
+            raise Stopped(texts.alone([texts.NODE_ALONE]), code=NEEDS_FIXING)
+        while True:
+            question = texts.node(tried.host)
+            answer = self._terminal.line(question, default=tried.host, unasked=texts.NODE_ALONE)
+            if tried.last is not None and answer == tried.host:
+                return tried.last
+            if answer == OTHERWISE:
+                hidden = self._terminal.line(
+                    texts.LNDCONNECT, is_hidden=True, unasked=texts.NODE_ALONE
+                )
+                logs.redact(hidden)
+                now = self._of_address(hidden)
+            elif answer.startswith("lndconnect:"):
+                self._terminal.erase(question + answer)
+                now = self._of_address(answer)
+            else:
+                now = self._of_host(answer, tried.tls_cert)
+            tried = now or tried
+            if tried.way is not None:
+                return tried.way
+
+    def _of_address(self, address: str) -> _Tried | None:
+        """A node by its lndconnect address, of which nothing is written but the certificate."""
+        logs.redact(address)
+        try:
+            read = LndConnect.read(address)
+        except OddValueError:
+            self._terminal.wrong(texts.BAD_LNDCONNECT)
+            return None
+        logs.redact(read.macaroon_hex)
+        proxy = _proxy(self._terminal, self._given, read.host)
+        chosen = ChosenNode(
+            read.host,
+            pem=read.certificate,
+            proxy=proxy,
+            macaroon_hex=read.macaroon_hex,
+            from_address=True,
         )
-        if chosen is not None:
-            return chosen
+        if read.certificate is None:
+            if not self._listens(read.host, proxy):
+                return _Tried(read.host)
+            chosen = replace(chosen, tls_cert=_certificate(self._terminal, self._given, ""))
+        return _Tried(read.host, way=chosen)
+
+    def _of_host(self, host: str, before: Path | None) -> _Tried | None:
+        """A node by host:port; the certificate and macaroons of one that is here may be its own.
+
+        `before`: the certificate that was given last.
+        """
+        host = listening(host) or host
+        try:
+            LndSettings(host=host)
+        except ValidationError:
+            self._terminal.wrong(texts.BAD_NODE)
+            return None
+        proxy = _proxy(self._terminal, self._given, host)
+        if not self._listens(host, proxy):
+            return _Tried(host, before)
+        same = next((each for each in self._nodes if not each.is_closed), None)
+        near = before or (same.certificate if same is not None else None)
+        tls_cert = _certificate(
+            self._terminal, self._given, str(near or ""), is_again=before is not None
+        )
+        is_same = same is not None and tls_cert == same.certificate
+        admins = tuple(_readable(same.admins)) if same is not None and is_same else ()
+        way = ChosenNode(
+            host,
+            tls_cert,
+            proxy=proxy,
+            macaroon_hex=next(iter(admins), ""),
+            other_hexes=admins[1:],
+            found=same if is_same else None,
+        )
+        return _Tried(host, tls_cert, way=way)
+
+    def _listens(self, host: str, proxy: str) -> bool:
+        """Whether anything does, where no proxy is the way to it; said where nothing does."""
+        error = None if proxy else self._run(_silence(host))
+        if error is not None:
+            self._terminal.wrong(texts.node_refused(error, host), code=FAILED)
+        return error is None
 
 
-def _of_address(terminal: Terminal, given: Given, address: str) -> ChosenNode | None:
-    """A node by its lndconnect address, of which nothing is written but the certificate."""
-    logs.redact(address)
+async def _silence(host: str) -> NodeError | None:
+    """Why nothing listens at host:port; None where something does."""
+    name, _, port = host.rpartition(":")
     try:
-        read = LndConnect.read(address)
-    except OddValueError:
-        terminal.wrong(texts.BAD_LNDCONNECT)
-        return None
-    logs.redact(read.macaroon_hex)
-    chosen = ChosenNode(
-        read.host,
-        pem=read.certificate,
-        proxy=_proxy(terminal, given, read.host),
-        macaroon_hex=read.macaroon_hex,
-        from_address=True,
-    )
-    if read.certificate is None:
-        chosen = replace(chosen, tls_cert=_certificate(terminal, given, None))
-    return chosen
-
-
-def _of_host(
-    terminal: Terminal, given: Given, host: str, nodes: Sequence[FoundNode]
-) -> ChosenNode | None:
-    """A node by host:port; the certificate and macaroons of one that is here may be its own."""
-    host = listening(host) or host
-    try:
-        LndSettings(host=host)
-    except ValidationError:
-        terminal.wrong(texts.BAD_NODE)
-        return None
-    same = next((each for each in nodes if not each.is_closed), None)
-    tls_cert = _certificate(terminal, given, same)
-    is_same = same is not None and tls_cert == same.certificate
-    admins = tuple(_readable(same.admins)) if same is not None and is_same else ()
-    return ChosenNode(
-        host,
-        tls_cert,
-        proxy=_proxy(terminal, given, host),
-        macaroon_hex=next(iter(admins), ""),
-        other_hexes=admins[1:],
-        found=same if is_same else None,
-    )
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(name.strip("[]"), int(port))
+    except TimeoutError:
+        return NodeTimeout()
+    except socket.gaierror:
+        return NodeNameUnknown()
+    except (OSError, UnicodeError):
+        return NodeUnreachable()
+    writer.close()
+    return None
 
 
 def _proxy(terminal: Terminal, given: Given, host: str) -> str:
@@ -297,22 +367,27 @@ def _proxy(terminal: Terminal, given: Given, host: str) -> str:
     return proxy
 
 
-def _certificate(terminal: Terminal, given: Given, near: FoundNode | None) -> Path | None:
-    """The file of the node's certificate; None: a public authority vouches for it."""
-    answer = given.tls_cert
-    default = "" if near is None else str(near.certificate)
-    default = default if given.tls_cert is None else given.tls_cert
+def _certificate(
+    terminal: Terminal, given: Given, default: str, *, is_again: bool = False
+) -> Path | None:
+    """The file of the node's certificate; None: a public authority vouches for it.
+
+    `is_again`: what the command line says was tried before.
+    """
+    answer = None if is_again else given.tls_cert
+    default = default if is_again or given.tls_cert is None else given.tls_cert
     while True:
         if answer is None:
             question = texts.certificate(default)
             answer = terminal.line(question, default=default, unasked=texts.CERTIFICATE_ALONE)
         if answer == PUBLIC:
             return None
-        path = Path(answer).expanduser().absolute()
+        path = tidy(Path(os.path.expanduser(answer)))  # noqa: PTH111 -- raises for a ~name of nobody
         try:
             if answer:
                 LndSettings(tls_cert=path).certificate()
                 return path
         except ConfigError as error:
             terminal.wrong(texts.file_refused(error))
+            default = answer
         answer = None

@@ -14,9 +14,12 @@ import typer
 
 from bot import logs
 from bot.cli.common import FAILED, NEEDS_FIXING
+from bot.texts import setup as texts
 
 #: Seconds between two looks at what may arrive while a question is open.
 LOOK_S = 0.5
+#: Letters of an answer from which on it is something else that was pasted, such as a secret.
+LONG = 12
 _NO = ("n", "no")
 _YES = ("y", "yes")
 
@@ -38,14 +41,19 @@ class Terminal:
         self._yes = yes
 
     def say(self, *lines: str) -> None:
-        """Print them."""
+        """Print what only somebody at the terminal needs."""
+        if self.is_there:
+            self.report(*lines)
+
+    def report(self, *lines: str) -> None:
+        """Print what was done."""
         for line in lines:
             typer.echo(logs.redacted(line))
 
     def erase(self, shown: str) -> None:
         """Take a secret that was typed where all can be seen off the screen again."""
         columns = shutil.get_terminal_size().columns or 80
-        lines = -(-len(shown) // columns)
+        lines = -(-len(shown.rpartition("\n")[2]) // columns)
         typer.echo(f"\x1b[{lines}A\x1b[J", nl=False)
 
     def wrong(self, sentence: str, *, code: int = NEEDS_FIXING) -> None:
@@ -72,7 +80,7 @@ class Terminal:
         if not self.is_there and default:
             return default
         if not self.is_there:
-            raise Stopped(unasked, code=NEEDS_FIXING)
+            raise Stopped(texts.alone([unasked]), code=NEEDS_FIXING)
         typer.echo(question, nl=False)
         with _echo_off() if is_hidden else contextlib.nullcontext():
             try:
@@ -89,12 +97,20 @@ class Terminal:
     def asks(self, question: str, *, default: bool, unasked: str = "") -> bool:
         """The same, whatever was answered beforehand."""
         while True:
-            shown = "Y/n" if default else "y/N"
-            answer = self.line(f"{question} [{shown}] ", unasked=unasked).lower()
+            shown = f"{question} [{'Y/n' if default else 'y/N'}] "
+            answer = self.line(shown, unasked=unasked)
             if not answer:
                 return default
-            if answer in _YES or answer in _NO:
-                return answer in _YES
+            if answer.lower() in (*_YES, *_NO):
+                return answer.lower() in _YES
+            self.odd(shown + answer, answer, texts.YES_OR_NO)
+
+    def odd(self, shown: str, answer: str, sentence: str) -> None:
+        """An answer that is none: said so; a long one is taken off the screen."""
+        if len(answer) > LONG:
+            logs.redact(answer)
+            self.erase(shown)
+        self.say(sentence)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

@@ -17,6 +17,7 @@ from bot.check import ASK_TIMEOUT_S
 from bot.cli.common import FAILED, NEEDS_FIXING
 from bot.cli.setup.given import Given
 from bot.cli.setup.terminal import Stopped, Terminal
+from bot.cli.setup.writing import tidy
 from bot.config import AccessSettings, TelegramSettings
 from bot.config.values import read_token
 from bot.errors import ConfigError
@@ -81,7 +82,7 @@ def _given(terminal: Terminal, given: Given) -> tuple[str, Path | None]:
     except ConfigError as error:
         terminal.wrong(texts.file_refused(error))
         return "", None
-    return token, given.token_file.absolute() if _stays(given.token_file) else None
+    return token, tidy(given.token_file) if _stays(given.token_file) else None
 
 
 def _stays(file: Path) -> bool:

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from bot.check import check_files
 from bot.cli.common import NEEDS_FIXING, settings_of
 from bot.cli.setup import ending
+from bot.cli.setup.alone import refuse_missing
 from bot.cli.setup.given import Given
 from bot.cli.setup.macaroon import ChosenMacaroon, MacaroonStep
 from bot.cli.setup.node import ChosenNode, choose_node, read_macaroon_file
 from bot.cli.setup.terminal import Stopped, Terminal
 from bot.cli.setup.token import ChosenBot, choose_bot
-from bot.cli.setup.writing import backup_of, changes, check_place, write_all
-from bot.config import AccessSettings, DatabaseSettings, TelegramSettings
+from bot.cli.setup.writing import backup_of, changes, check_place, tidy, write_all
+from bot.config import AccessSettings, DatabaseSettings, TelegramSettings, read_kept
 from bot.config.values import odd_database
 from bot.errors import NodeError
 from bot.findings import Mark
 from bot.node.macaroon import root_key_id
-from bot.store import beside
+from bot.store import beside, peek
 from bot.store.check import check_database
 from bot.texts import setup as texts
 from bot.texts.new_settings import settings_file
+from bot.texts.terminal import finding_line
 
 MACAROON_FILE = "bot.macaroon"
 #: LND's certificate, where it is in no file of LND's.
@@ -50,16 +54,28 @@ class Setup:
         self._given = given
         self._terminal = terminal
         self._run = runner.run
-        self._config = given.config.absolute()
+        self._config = tidy(given.config)
         self._folder = self._config.parent
         self._macaroon_file = self._folder / MACAROON_FILE
         self._certificate_file = self._folder / CERTIFICATE_FILE
+        self._step = MacaroonStep(terminal, given, runner.run, target=self._macaroon_file)
+        self._kept = read_kept(self._config)
+        self._macaroon_before = _number(self._macaroon_file)
         self._is_written = False
 
     @property
     def is_written(self) -> bool:
         """Whether everything is in its place."""
         return self._is_written
+
+    @property
+    def may_be_baked(self) -> int:
+        """The root key's number of a macaroon that LND may have baked; 0: none."""
+        return self._step.may_be_baked
+
+    def how_to_start(self) -> str:
+        """Where it ends after everything is written."""
+        return texts.stopped_late(ending.command(self._config))
 
     def whole(self, overriding: Sequence[str]) -> None:
         """Ask, write, check, start. `overriding`: variables that would override what is written.
@@ -69,11 +85,14 @@ class Setup:
         if overriding:
             raise Stopped(texts.overridden(overriding), code=NEEDS_FIXING)
         self._check_given()
+        if not self._terminal.is_there:
+            refuse_missing(self._given, config=self._config, macaroon=self._macaroon_file)
         self._terminal.say(*texts.WELCOME)
         self._may_replace()
-        bot = choose_bot(self._terminal, self._given, self._run)
+        api_url = self._given.api_url or self._kept.get("telegram", "api_url", "")
+        bot = choose_bot(self._terminal, replace(self._given, api_url=api_url), self._run)
         node = choose_node(self._terminal, self._given, self._run)
-        step = MacaroonStep(self._terminal, self._given, self._run, target=self._macaroon_file)
+        step = self._step
         macaroon, node = step.choose(node)
         while True:
             plan = _Plan(bot, node, macaroon)
@@ -109,7 +128,12 @@ class Setup:
             raise Stopped(texts.database_refused(bad), code=NEEDS_FIXING)
 
     def _database(self) -> Path:
-        return (self._folder / (self._given.database or "invoice-bot.db")).absolute()
+        url = self._kept.get("database", "url", DatabaseSettings().url)
+        file = self._given.database or DatabaseSettings(url=url).file
+        return tidy(self._folder / os.path.expanduser(file))  # noqa: PTH111 -- as the settings do
+
+    def _owners(self) -> list[int]:
+        return sorted(set(self._given.owners or self._kept.get("access", "owners", ())))
 
     def _may_replace(self) -> None:
         if not self._config.exists() or self._given.replaces:
@@ -117,7 +141,7 @@ class Setup:
         unasked = texts.exists_unasked(self._config)
         if self._given.yes:
             raise Stopped(unasked, code=NEEDS_FIXING)
-        question = texts.exists(self._config, backup_of(self._config))
+        question = texts.exists(self._config, backup_of(self._config), self._kept)
         if not self._terminal.confirm(question, unasked=unasked, default=False):
             raise Stopped(texts.exists_kept(self._config))
         self._terminal.say("")
@@ -131,39 +155,55 @@ class Setup:
             *texts.SUMMARY_HEAD,
             *texts.summary(
                 bot=texts.bot_of(plan.bot.username, plan.bot.name),
+                token_file=plan.bot.token_file,
                 node=texts.node_of(alias, node.host, network),
-                macaroon=texts.GIVEN if macaroon.content else texts.BAKED_LATER,
-                owners=texts.owners_of(self._given.owners),
+                macaroon=_origin(macaroon),
+                owners=texts.owners_of(
+                    self._owners(), peek.owners(f"sqlite:///{self._database()}")
+                ),
                 files=[
-                    self._shown(self._config),
-                    self._shown(self._macaroon_file, macaroon.content),
+                    self._shown(self._config, self._new_settings(plan)),
+                    self._shown(self._macaroon_file, macaroon.file or macaroon.content),
                     *([] if node.pem is None else [self._shown(self._certificate_file, node.pem)]),
                 ],
                 database=texts.file_of(self._database(), None),
             ),
             "",
         )
+        if plan.bot.token_file is not None:
+            found = check_files({"telegram.token_file": plan.bot.token_file})
+            self._terminal.say(*map(finding_line, found))
         if not self._terminal.confirm(texts.WRITE, unasked=texts.WRITE_ALONE):
             raise Stopped
 
-    def _shown(self, file: Path, content: bytes = b"") -> str:
-        return texts.file_of(file, backup_of(file) if changes(file, content) else None)
+    def _new_settings(self, plan: _Plan) -> bytes:
+        """The settings, where they do not depend on what is baked later; else b""."""
+        content = plan.macaroon.content
+        return self._settings(plan, content).encode() if content else b""
+
+    def _shown(self, file: Path, content: bytes) -> str:
+        """A file and its new content, b"" where that is not known yet."""
+        is_changed = changes(file, content)
+        stays = os.path.lexists(file) and not is_changed
+        return texts.file_of(file, backup_of(file) if is_changed else None, stays=stays)
 
     # the files
 
     def _write(self, plan: _Plan, macaroon: bytes) -> None:
         """The settings last: without them nothing of it is in use."""
-        files = {self._macaroon_file: macaroon}
+        files = {self._macaroon_file: plan.macaroon.file or macaroon}
         if plan.node.pem is not None:
             files[self._certificate_file] = plan.node.pem
         files[self._config] = self._settings(plan, macaroon).encode()
-        before = _number(self._macaroon_file)
+        before = self._macaroon_before
         beside.refuse_link(self._database())
         write_all(files)
         self._is_written = True
-        self._terminal.say(texts.written(list(files)))
+        self._terminal.report(texts.written(list(files)))
+        if self._given.replaces:
+            self._terminal.report(*texts.carried(self._kept), *texts.lost(self._kept))
         if before not in ("", LND_OWN, root_key_id(macaroon)):
-            self._terminal.say(texts.replaced(before))
+            self._terminal.report(texts.replaced(before))
 
     def _settings(self, plan: _Plan, macaroon: bytes) -> str:
         telegram, node = plan.bot.settings, plan.node
@@ -180,8 +220,9 @@ class Setup:
             macaroon=MACAROON_FILE,
             root_key_id=root_key_id(macaroon),
             proxy=node.proxy,
-            owners=sorted(set(self._given.owners)),
+            owners=self._owners(),
             database=self._named(self._database()),
+            kept=self._kept.values,
         )
 
     def _named(self, path: Path) -> str:
@@ -193,10 +234,18 @@ class Setup:
     def _after(self, bot: ChosenBot) -> None:
         settings = settings_of(self._config)
         is_fine = ending.checked(self._terminal, settings, self._run)
+        if ending.at_work(self._terminal, settings):
+            return
         ending.claimed(self._terminal, settings, bot.username, self._run)
         ending.kept_running(self._terminal, self._config)
         starts = self._given.starts
         ending.started(self._terminal, self._config, starts=starts, is_fine=is_fine)
+
+
+def _origin(macaroon: ChosenMacaroon) -> str:
+    if macaroon.file:
+        return texts.PRESENT
+    return texts.GIVEN if macaroon.content else texts.BAKED_LATER
 
 
 def _number(macaroon: Path) -> str:

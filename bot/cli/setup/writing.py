@@ -21,6 +21,12 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _PUT_OFF = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+def tidy(path: Path) -> Path:
+    """The same file by an absolute path without .., wherever links lead on the way."""
+    path = path.absolute()
+    return path.parent.resolve() / path.name if ".." in path.parts[:-1] else path
+
+
 def check_place(path: Path) -> None:
     """Before anything is asked: a file can be made there.
 

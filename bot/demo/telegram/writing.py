@@ -41,8 +41,11 @@ class Writing(State):
         anonymous: bool | None = None,
         sender_chat: Chat | None = None,
         photo: bytes | None = None,
+        via_bot: User | None = None,
     ) -> Message:
         """A person writes. `anonymous`: see `set_anonymous`, first; `sender_chat`: as a channel.
+
+        `via_bot`: they tapped an inline result of this bot, whose text it is.
 
         With `photo`, `text` is its caption; `quote` is what they marked of the message that they
         reply to. A client mentions somebody by `@username`, which names no id, or without one by
@@ -64,6 +67,10 @@ class Writing(State):
         message.thread_id = thread_of(chat, message.reply_to, thread)
         if quote is not None:
             message.extra["quote"] = _quote(message.reply_to, quote)
+        if via_bot is not None:
+            if not via_bot.is_bot:
+                raise ValueError(f"{via_bot.first_name} is no bot")
+            message.extra["via_bot"] = user_json(via_bot)
         if sender_chat is not None:
             message.sender, message.sender_chat = CHANNEL_BOT, sender_chat
         elif chat.hides(user.id):

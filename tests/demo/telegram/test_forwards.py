@@ -83,3 +83,17 @@ async def test_what_is_gone_or_protected_or_goes_nowhere_is_not_forwarded(town: 
     town.sim.block(town.ann)
     with pytest.raises(ValueError, match="Ann can't write there"):
         town.sim.forward(board, town.sim.private_chat(town.ann), town.ann)
+
+
+async def test_what_somebody_taps_in_another_bots_offer_is_theirs_by_way_of_that_bot(
+    town: Town,
+) -> None:
+    poll = town.sim.add_bot("5:other", "pizza_poll_bot", "Pizza poll")
+    chat = town.sim.private_chat(town.bob)
+    await town.drain()
+    town.sim.say(chat, town.bob, "/start", via_bot=poll)
+    (update,) = await town.updates()
+    told = update["message"]
+    assert (told["from"]["id"], told["via_bot"]["id"]) == (town.bob.id, poll.id)
+    with pytest.raises(ValueError, match="no bot"):
+        town.sim.say(chat, town.bob, "/start", via_bot=town.bob)
