@@ -11,7 +11,7 @@ COMMANDS ?= 300
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-scale bench-abuse storm storm-long protos requirements clean
+.PHONY: help demo test test-all lint format bench bench-scale bench-abuse storm storm-long protos requirements clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -20,8 +20,11 @@ help:  ## show this list
 demo: .venv/demo  ## try it: a simulated node and chat, nothing to configure (another port: ARGS="--port 8090")
 	@$(BIN)/python -m bot demo $(ARGS)
 
-test: .venv/dev  ## run every test, the browser's included
-	@$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
+test: .venv/dev  ## run the tests that take no long, in some minutes
+	@$(BIN)/python -m pytest -n 4 --dist worksteal -m "not slow" $(ARGS)
+
+test-all:  ## run every test: kills, outages, storms, setup at a terminal, the browser's
+	@$(MAKE) --no-print-directory test ARGS="-m '' $(ARGS)"
 
 lint: .venv/dev  ## run ruff, mypy, import-linter; check that generated code and requirements are current
 	$(BIN)/ruff check .

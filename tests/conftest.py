@@ -18,6 +18,39 @@ from tests.world import World
 gc.disable()
 
 
+#: What `make test` leaves out: below tests/, files and folders whose tests start processes, kill
+#: them, drive a browser or wait for what takes its time.
+SLOW = (
+    *("cli", "demo/test_page.py", "demo/test_page_boards.py", "demo/test_page_links.py"),
+    *("demo/test_page_split.py", "demo/test_run.py", "engine/test_engine.py", "node/test_sweep.py"),
+    *("test_abuse.py", "test_bench.py", "test_board_attacks.py", "test_board_crowds.py"),
+    *(
+        "test_board_faults.py",
+        "test_board_orders.py",
+        "test_boards.py",
+        "test_breakage_database.py",
+    ),
+    *("test_breakage_messages.py", "test_breakage_node.py", "test_cli.py", "test_cli_at_node.py"),
+    *(
+        "test_collections.py",
+        "test_crash.py",
+        "test_guests.py",
+        "test_ledger.py",
+        "test_notices.py",
+    ),
+    *("test_odd_answers.py", "test_odd_node.py", "test_orders.py", "test_refusals.py"),
+    *("test_restore.py", "test_scale.py", "test_splits.py", "test_storm.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        path = item.path.relative_to(here).as_posix()
+        if any(path == slow or path.startswith(f"{slow}/") for slow in SLOW):
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()

@@ -170,7 +170,8 @@ async def test_who_presses_without_end_delays_nobody(world: World) -> None:
 async def test_cancel_as_a_reply_to_the_command_closes_its_board(world: World) -> None:
     shown = await split(world)
     card = await my_part(world, shown, world.bert, 28_000)
-    (command,) = (m for m in world.telegram.messages(world.group) if m.sender is world.anna)
+    said = (m for m in world.telegram.messages(world.group) if m.sender is world.anna)
+    (command,) = (m for m in said if (m.text or "").startswith("/split"))
     world.telegram.say(world.group, world.anna, "/cancel", reply_to=command)
     await board(world, world.group, ", closed")
     await world.becomes(card, Face.CANCELLED)

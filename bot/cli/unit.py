@@ -34,7 +34,7 @@ def unit(
     It has the paths of this machine: the program's, the settings', the database's. What to do with
     it is printed on standard error.
 
-    Example: invoice-bot unit
+    Example: invoice-bot unit > invoice-bot.service
     """
     with errors_printed():
         file = config_file(config or context.obj)

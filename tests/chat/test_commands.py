@@ -399,5 +399,7 @@ async def test_a_stranger_of_a_bot_without_owners_is_answered_again_once_it_has_
     await world.stop_bot()
     world.access = owners
     await world.start_bot()
+    world.telegram.say(world.private(world.owner), world.owner, "/start")  # who can be asked then
+    await world.until(lambda: world.ours(world.private(world.owner)))
     world.telegram.say(chat, world.stranger, "/invoice 2100")
     await world.said(chat, texts.ASKED_OWNER)

@@ -6,7 +6,7 @@ import os
 import resource
 import signal
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -95,6 +95,15 @@ def test_a_file_that_cannot_be_written_whole_leaves_nothing_behind(tmp_path: Pat
     assert texts(tmp_path) == {}
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Ctrl-C is heard here, also where whoever runs the tests does not listen to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 def test_ctrl_c_while_the_files_are_put_in_their_places_changes_nothing(tmp_path: Path) -> None:
     class Interrupts(dict[Path, bytes]):
         """A signal comes with each file."""
