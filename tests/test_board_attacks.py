@@ -92,6 +92,7 @@ async def test_a_link_that_was_followed_hours_ago_is_not_carried_out(world: Worl
     await world.start_bot()
     await world.said(world.private(world.bert), texts.TOO_LATE)
     assert len(world.node.invoices) == 1  # which the press had asked for
+    await world.shown(world.private(world.bert), Face.EXPIRED, sats=28_000)
     await my_part(world, shown, world.bert, 28_000)
 
 
