@@ -66,7 +66,7 @@ BOXES = (
         "BTCPay Server",
         "/var/lib/docker/volumes/generated_lnd_bitcoin_datadir/_data",
         address="",
-        lncli="docker exec btcpayserver_lnd_bitcoin lncli --macaroonpath /root/.lnd/admin.macaroon",
+        lncli="docker exec btcpayserver_lnd_bitcoin lncli --macaroonpath /data/admin.macaroon",
         admin_macaroon="admin.macaroon",
     ),
 )
