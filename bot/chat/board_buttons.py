@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from enum import StrEnum
 from typing import NamedTuple
 
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MaybeInaccessibleMessage, Message
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MaybeInaccessibleMessage
 
 from bot import texts
+from bot.chat.messages import button_data
 from bot.core.board import Board, BoardState, Seat
 from bot.core.wishes import Change
 
@@ -72,13 +72,9 @@ def _on(board: Board, verb: OnBoard, text: str) -> InlineKeyboardButton:
 
 
 def handle_on(message: MaybeInaccessibleMessage) -> str:
-    """The handle of the board that a message's buttons carry, "" where none is known.
-
-    Of old messages only the number comes.
-    """
-    markup = message.reply_markup if isinstance(message, Message) else None
-    for button in itertools.chain(*(markup.inline_keyboard if markup else ())):
-        verb, _, handle = str(button.callback_data).partition(":")
+    """The handle of the board that a message's buttons carry, "" where none is known."""
+    for data in button_data(message):
+        verb, _, handle = data.partition(":")
         if verb in tuple(OnBoard):
             return handle
     return ""
@@ -171,9 +167,7 @@ def read_manage(data: str) -> ManagePress | None:
 
 def is_panel_of(message: MaybeInaccessibleMessage, handle: str) -> bool:
     """Whether a message is how this board is managed: its own buttons say so."""
-    markup = message.reply_markup if isinstance(message, Message) else None
-    buttons = itertools.chain(*(markup.inline_keyboard if markup else ()))
-    presses = (read_manage(str(button.callback_data)) for button in buttons)
+    presses = map(read_manage, button_data(message))
     return any(press is not None and press.handle == handle for press in presses)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import itertools
 from enum import StrEnum
 from typing import NamedTuple
 
 from telegram import ForceReply, InlineKeyboardButton, InlineKeyboardMarkup, Message
 
 from bot import texts
+from bot.chat.messages import button_data
 from bot.core.collection import quick_gifts
 from bot.core.invoice import Face, Invoice, PartKind
 
@@ -66,12 +66,8 @@ def _sats(text: str) -> int:
 
 def named(message: Message) -> bytes | None:
     """The payment hash that the first button of ours under a message names."""
-    markup = message.reply_markup
-    for button in itertools.chain(*(markup.inline_keyboard if markup else ())):
-        press = read_press(str(button.callback_data))
-        if press is not None:
-            return press.payment_hash
-    return None
+    presses = map(read_press, button_data(message))
+    return next((press.payment_hash for press in presses if press is not None), None)
 
 
 def under(row: Invoice, face: Face) -> InlineKeyboardMarkup | None:

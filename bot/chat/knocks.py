@@ -8,7 +8,6 @@ one that was answered brings it up to date.
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections import Counter, defaultdict
 from collections.abc import Awaitable
 from contextlib import suppress
@@ -25,6 +24,7 @@ from bot import logs, texts
 from bot.actions import Knocks
 from bot.chat.chats import Chats
 from bot.chat.client import TelegramBot
+from bot.chat.messages import button_data
 from bot.chat.turns import Sentence
 from bot.clock import steady
 from bot.core.knocks import ASKER, Due, Knock, KnockState, Verb
@@ -245,9 +245,7 @@ def read_button(data: str) -> tuple[Verb, str] | None:
 
 def is_of(message: MaybeInaccessibleMessage, handle: str) -> bool:
     """Whether a message's own buttons are of this knock."""
-    markup = message.reply_markup if isinstance(message, Message) else None
-    found = itertools.chain(*(markup.inline_keyboard if markup else ()))
-    read = (read_button(str(button.callback_data)) for button in found)
+    read = map(read_button, button_data(message))
     return any(each is not None and each[1] == handle for each in read)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from typing import NamedTuple
 
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MaybeInaccessibleMessage, Message
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MaybeInaccessibleMessage
 
 from bot import texts
+from bot.chat.messages import button_data
 from bot.core.ledger import Page, Show, Turn
 
 #: What their data begins with.
@@ -59,7 +59,5 @@ def _button(text: str, show: Show, asker_id: int, turn: Turn | None) -> InlineKe
 
 def whose_list(message: MaybeInaccessibleMessage) -> int | None:
     """Who asked for the list that a message shows, by its own buttons; None: it is none."""
-    markup = message.reply_markup if isinstance(message, Message) else None
-    buttons = itertools.chain(*(markup.inline_keyboard if markup else ()))
-    presses = (read_list(str(button.callback_data)) for button in buttons)
+    presses = map(read_list, button_data(message))
     return next((press.asker_id for press in presses if press is not None), None)

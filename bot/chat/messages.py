@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterator
 
-from telegram import Chat, Message, MessageEntity, User
+from telegram import Chat, MaybeInaccessibleMessage, Message, MessageEntity, User
 from telegram.ext import filters
 
 from bot.actions import Asker, Origin, Place
@@ -171,6 +173,14 @@ def place(message: Message, places: Places) -> Place:
 
 
 _COMMAND = re.compile(r"^\s*/[A-Za-z0-9_]+(?:@[A-Za-z0-9_]+)?")
+
+
+def button_data(message: MaybeInaccessibleMessage) -> Iterator[str]:
+    """What each button under a message carries, in their order. Of old messages only the number
+    comes, and no buttons."""
+    markup = message.reply_markup if isinstance(message, Message) else None
+    for button in itertools.chain(*(markup.inline_keyboard if markup else ())):
+        yield str(button.callback_data)
 
 
 def after_command(message: Message) -> str:

@@ -6,7 +6,6 @@ in what another bot offers, not as a group or a channel.
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -236,9 +235,7 @@ def _is_by(message: Message, username: str) -> bool:
 
 
 def _has_turns(message: MaybeInaccessibleMessage) -> bool:
-    markup = message.reply_markup if isinstance(message, Message) else None
-    buttons = itertools.chain(*(markup.inline_keyboard if markup else ()))
-    return any(str(button.callback_data).startswith(f"{PAGE}:") for button in buttons)
+    return any(data.startswith(f"{PAGE}:") for data in messages.button_data(message))
 
 
 def _turns(at: int, count: int) -> InlineKeyboardMarkup | None:
