@@ -45,7 +45,7 @@ def claim_code(tx: Tx, *, drawn: str) -> str:
 
 def is_owned(tx: Tx) -> bool:
     """Whether somebody owns the bot by what was granted in the chat."""
-    return bool(Granted.of(tx.grants.all()).owners)
+    return bool(tx.grants.granted().owners)
 
 
 def void_code(tx: Tx) -> None:
@@ -61,7 +61,7 @@ def claim(
 
     `listed`: the owners that the settings list.
     """
-    granted = Granted.of(tx.grants.all())
+    granted = tx.grants.granted()
     owners = granted.owners.union(listed)
     if by.id in owners:
         return Claiming.YOURS, granted
@@ -77,4 +77,4 @@ def claim(
     settle(tx, by.id, (), KnockState.ALLOWED, by.name, now, is_told=True)
     # payments that nobody could be told of have somebody now
     tx.chats.wake_unannounced(now)
-    return Claiming.CLAIMED, Granted.of(tx.grants.all())
+    return Claiming.CLAIMED, tx.grants.granted()

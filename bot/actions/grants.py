@@ -187,7 +187,7 @@ class Grants:
 
 
 def _granted(tx: Tx) -> Granted:
-    return Granted.of(tx.grants.all())
+    return tx.grants.granted()
 
 
 def _allow(
@@ -201,7 +201,7 @@ def _allow(
     *,
     is_told: bool,
 ) -> tuple[Allowed, Granted]:
-    granted = Granted.of(tx.grants.all())
+    granted = tx.grants.granted()
     name = who.name or tx.grants.name_of(who.id)
     if not _is_owner(by, rights, granted):
         return Allowed(Allowing.NOT_OWNER, name), granted
@@ -215,7 +215,7 @@ def _allow(
     if role is Role.OWNER:
         # payments that nobody could be told of may have somebody now
         tx.chats.wake_unannounced(now)
-    return Allowed(Allowing.ALLOWED, name), Granted.of(tx.grants.all())
+    return Allowed(Allowing.ALLOWED, name), tx.grants.granted()
 
 
 def _is_in_already(who: Subject, role: Role, rights: Rights, ids: Collection[int]) -> bool:
@@ -231,7 +231,7 @@ def _is_in_already(who: Subject, role: Role, rights: Rights, ids: Collection[int
 def _deny(
     tx: Tx, who: Subject, by: Asker, rights: Rights, ids: Collection[int]
 ) -> tuple[Denied, Granted]:
-    granted = Granted.of(tx.grants.all())
+    granted = tx.grants.granted()
     name = who.name or tx.grants.name_of(who.id)
     if not _is_owner(by, rights, granted):
         return Denied(Denying.NOT_OWNER, name), granted
@@ -244,7 +244,7 @@ def _deny(
     if key:
         came_of_it = Denying.IN_FILE
     denied = Denied(came_of_it, name, key, removed, is_open=rights.listed.open)
-    return denied, Granted.of(tx.grants.all())
+    return denied, tx.grants.granted()
 
 
 def _listing(rights: Rights, ids: Collection[int]) -> str:

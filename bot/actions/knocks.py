@@ -227,7 +227,7 @@ def answer(
 
     `here`: the chat in which it was asked, as it is now.
     """
-    granted = Granted.of(tx.grants.all())
+    granted = tx.grants.granted()
     if by.id not in granted.owners.union(listed):
         return (Answering.NOT_OWNER, None), granted
     asked = tx.knocks.by_handle(handle)
@@ -244,7 +244,7 @@ def answer(
         let_in(tx, Grant(here.id, role, asked.chat_title, "", by.id, now), listed)
     person_id = 0 if role is Role.CHAT else asked.person_id
     settle(tx, person_id, here.ids, state, by.name, now)
-    return (Answering.DONE, tx.knocks.by_handle(handle)), Granted.of(tx.grants.all())
+    return (Answering.DONE, tx.knocks.by_handle(handle)), tx.grants.granted()
 
 
 def let_in(tx: Tx, grant: Grant, listed: Collection[int]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-from bot.core.grants import Grant, Role
+from bot.core.grants import Grant, Granted, Role
 from bot.store.noun import Noun
 from bot.store.tables import claims, grants, invoices, knocks
 
@@ -26,6 +26,10 @@ class Grants(Noun):
             Grant(row.subject_id, Role(row.role), row.name, row.username, row.by_id, row.granted_at)
             for row in self._connection.execute(statement)
         ]
+
+    def granted(self) -> Granted:
+        """Who is let in as what, by all of them."""
+        return Granted.of(self.all())
 
     def of(self, subject_id: int) -> Grant | None:
         """What this one was let in as."""

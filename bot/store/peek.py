@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from typing import Any
 
 from bot.core.grants import Granted, Role
 from bot.store.sqlite import file_of, has_journal, opened_to_read
@@ -11,14 +12,9 @@ from bot.store.sqlite import file_of, has_journal, opened_to_read
 
 def granted(url: str) -> Granted:
     """Who was let in from the chat, by the database at `url`; nobody where that can't be read."""
-    path = file_of(url)
     found: dict[str, set[int]] = {role: set() for role in Role}
-    with (
-        contextlib.suppress(sqlite3.Error, OSError),
-        contextlib.closing(opened_to_read(path, is_written=has_journal(path))) as connection,
-    ):
-        for subject_id, role in connection.execute("SELECT subject_id, role FROM grants"):
-            found.setdefault(role, set()).add(subject_id)
+    for subject_id, role in _read(url, "SELECT subject_id, role FROM grants"):
+        found.setdefault(role, set()).add(subject_id)
     return Granted(
         frozenset(found[Role.OWNER]), frozenset(found[Role.USER]), frozenset(found[Role.CHAT])
     )
@@ -26,11 +22,16 @@ def granted(url: str) -> Granted:
 
 def owners(url: str) -> dict[int, str]:
     """The owners among them, with the names by which they were let in ("" where none is known)."""
+    statement = "SELECT subject_id, name FROM grants WHERE role = ? ORDER BY granted_at"
+    return dict(_read(url, statement, Role.OWNER))
+
+
+def _read(url: str, statement: str, *values: str) -> list[tuple[Any, ...]]:
+    """All rows; none where that can't be read."""
     path = file_of(url)
     with (
         contextlib.suppress(sqlite3.Error, OSError),
         contextlib.closing(opened_to_read(path, is_written=has_journal(path))) as connection,
     ):
-        statement = "SELECT subject_id, name FROM grants WHERE role = ? ORDER BY granted_at"
-        return dict(connection.execute(statement, (Role.OWNER,)).fetchall())
-    return {}
+        return connection.execute(statement, values).fetchall()
+    return []
