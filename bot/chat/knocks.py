@@ -8,7 +8,7 @@ one that was answered brings it up to date.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Awaitable
 from contextlib import suppress
 
@@ -25,6 +25,7 @@ from bot.actions import Knocks
 from bot.chat.chats import Chats
 from bot.chat.client import TelegramBot
 from bot.chat.messages import button_data
+from bot.chat.tries import LONGEST_PAUSE_S, Tries
 from bot.chat.turns import Sentence
 from bot.clock import steady
 from bot.core.knocks import ASKER, Due, Knock, KnockState, Verb
@@ -47,8 +48,6 @@ log = logs.get(__name__)
 
 #: What the buttons' data begins with.
 LET = "let"
-#: Seconds between two tries at most.
-LONGEST_PAUSE_S = 60.0
 
 
 class KnockChats:
@@ -59,8 +58,7 @@ class KnockChats:
         self._knocks = knocks
         self._places = places
         self._busy: set[int] = set()  # chats in which something is being shown
-        self._attempts: Counter[int] = Counter()  # by chat, since all of it was shown
-        self._retry_at: dict[int, float] = {}  # by chat, on the loop's clock
+        self._tries = Tries()
 
     async def run(self) -> None:
         """Until it is cancelled. Each chat goes on by itself: a slow one holds up no other."""
@@ -74,7 +72,7 @@ class KnockChats:
                     attempts += 1
                     rest_s: float | None = pause_s(attempts, longest_s=LONGEST_PAUSE_S)
                 else:
-                    attempts, rest_s = 0, self._rest_s()
+                    attempts, rest_s = 0, self._tries.rest_s(but=self._busy)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(rest_s):
                         await self._knocks.rung.wait()
@@ -87,17 +85,11 @@ class KnockChats:
         for each in await self._knocks.due():
             is_asker = each.reader_id == ASKER
             by_chat[each.knock.chat_id if is_asker else each.reader_id].append(each)
-        now_s = asyncio.get_running_loop().time()
+        self._tries.only(by_chat)  # what is pruned meanwhile is waited for no longer
         for chat_id, those in by_chat.items():
-            if chat_id not in busy and self._retry_at.get(chat_id, now_s) <= now_s:
+            if chat_id not in busy and self._tries.may_begin(chat_id):
                 self._busy.add(chat_id)
                 tasks.create_task(self._show_in(chat_id, those))
-
-    def _rest_s(self) -> float | None:
-        """Seconds until a chat is tried again; None: none is waited for."""
-        waited_for = [at for chat_id, at in self._retry_at.items() if chat_id not in self._busy]
-        now_s = asyncio.get_running_loop().time()
-        return max(0.0, min(waited_for) - now_s) if waited_for else None
 
     async def _show_in(self, chat_id: int, those: list[Due]) -> None:
         """One chat's, one after the other."""
@@ -105,13 +97,10 @@ class KnockChats:
             is_done = await self._show_in_order(those)
         except StoreUnavailable:
             is_done = False
-        self._retry_at.pop(chat_id, None)
         if is_done:
-            self._attempts.pop(chat_id, None)
+            self._tries.got_there(chat_id)
         else:
-            self._attempts[chat_id] += 1
-            rest_s = pause_s(self._attempts[chat_id], longest_s=LONGEST_PAUSE_S)
-            self._retry_at[chat_id] = asyncio.get_running_loop().time() + rest_s
+            self._tries.failed(chat_id)
         self._busy.discard(chat_id)
         self._knocks.rung.set()  # what came meanwhile
 

@@ -19,6 +19,7 @@ from bot import logs, texts
 from bot.chat.chats import Chats
 from bot.chat.client import TelegramBot
 from bot.chat.owners import OwnerChats
+from bot.chat.tries import Tries
 from bot.chat.turns import Sentence
 from bot.clock import steady
 from bot.core.notices import Notice
@@ -34,7 +35,6 @@ from bot.errors import (
     StoreUnavailable,
 )
 from bot.occasions import Occasions
-from bot.pauses import pause_s
 from bot.places import Places
 from bot.store import Store, ToTell, Tx
 
@@ -44,8 +44,6 @@ log = logs.get(__name__)
 GATHER_S = 0.5
 #: Seconds between two looks while there is something to tell, to somebody or sometime.
 TICK_S = 1.0
-#: The longest pause between two tries of one owner, in seconds.
-LONGEST_PAUSE_S = 60.0
 #: Letters of one message, its last line apart: what is longer goes out as several.
 AT_ONCE = MAX_TEXT - 200
 
@@ -70,9 +68,8 @@ class Notices:
         self._places = places
         self._clock = clock
         self._busy: set[int] = set()  # owners whose message is on its way
-        self._attempts: Counter[int] = Counter()  # by owner, since something came of one
-        self._unanswered: Counter[int] = Counter()  # of these, those that may have arrived
-        self._retry_at: dict[int, float] = {}  # by owner, on the loop's clock
+        self._tries = Tries()
+        self._unanswered: Counter[int] = Counter()  # by owner: of these, what may have arrived
 
     async def run(self) -> None:
         """Until cancelled. Raises only what is a bug."""
@@ -128,9 +125,8 @@ class Notices:
 
     def _tell(self, made: Plan, to_tell: ToTell) -> None:
         """Each owner, side by side: what one of them keeps waiting for delays no other."""
-        now_s = asyncio.get_running_loop().time()
         for owner in self._readers():
-            if owner in self._busy or now_s < self._retry_at.get(owner, now_s):
+            if owner in self._busy or not self._tries.may_begin(owner):
                 continue
             left = [part for each in made.tellings if (part := each.to(owner)) is not None]
             if left:
@@ -221,8 +217,8 @@ class Notices:
                 self._put_off(owner, error)
             return False
         await self._store.must(_have_told, occasions, owner, self._clock())
-        for counter in (self._attempts, self._unanswered, self._retry_at):
-            counter.pop(owner, None)
+        self._tries.got_there(owner)
+        self._unanswered.pop(owner, None)
         kinds = ", ".join(telling.kind for telling, _ in together)
         log.info("owner notified", owner=owner, kinds=kinds)
         return True
@@ -234,10 +230,7 @@ class Notices:
         return await bot.send_message(owner, text, parse_mode=ParseMode.HTML)
 
     def _put_off(self, owner: int, error: ChatError) -> None:
-        self._attempts[owner] += 1
-        rest_s = pause_s(self._attempts[owner], longest_s=LONGEST_PAUSE_S)
-        self._retry_at[owner] = asyncio.get_running_loop().time() + rest_s
-        if self._attempts[owner] == 1:
+        if self._tries.failed(owner) == 1:
             log.info("owner not notified", owner=owner, reason=error.detail or error.key)
 
 
