@@ -24,6 +24,8 @@ Grouped by what the reader should do::
     │   ├── TokenRefused           * ask @BotFather for a token
     │   ├── PortInUse              * choose another port
     │   ├── PortUnusable           * choose another port
+    │   ├── AddressInUse           * choose another address to listen at
+    │   ├── AddressUnusable        * choose another address to listen at
     │   ├── DemoMissing            * install the demo
     │   └── DemoNotReady             the demo's bot has not started in time
     ├── SettingsNotWritten         * let this user write there
@@ -258,6 +260,14 @@ class PortInUse(StartError):
 
 class PortUnusable(StartError):
     """The system does not let `port` be used: `reason`."""
+
+
+class AddressInUse(StartError):
+    """Another program listens at `address`."""
+
+
+class AddressUnusable(StartError):
+    """The system does not let this process listen at `address`: `reason`."""
 
 
 class DemoMissing(StartError):

@@ -185,6 +185,8 @@ CODES: dict[type[errors.InvoiceBotError], int] = {
     errors.TokenRefused: 2,
     errors.PortInUse: 2,
     errors.PortUnusable: 2,
+    errors.AddressInUse: 2,
+    errors.AddressUnusable: 2,
     errors.DemoMissing: 2,
     errors.DemoNotReady: 1,
     errors.StoreUnavailable: 1,

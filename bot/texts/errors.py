@@ -265,6 +265,12 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     errors.PortUnusable: Reason(
         "Port {port} can't be used ({reason}).", "Choose another one with --port."
     ),
+    errors.AddressInUse: Reason(
+        "Another program listens at {address}.", "Choose another address in the settings."
+    ),
+    errors.AddressUnusable: Reason(
+        "The bot can't listen at {address} ({reason}).", "Choose another address in the settings."
+    ),
     errors.DemoMissing: Reason(
         "The demo is not installed.",
         "Install it with make demo, or with pip install '.[demo]' in the project's folder.",

@@ -21,6 +21,7 @@ VALUES: dict[str, Any] = {
     "pid": 4711,
     "reason": "No space left on device",
     "port": 8080,
+    "address": "127.0.0.1:8443",
     "timeout_s": 20.0,
     "size_bytes": 700,
     "count": 10,
@@ -136,6 +137,17 @@ SENTENCES: list[tuple[InvoiceBotError, str]] = [
     (
         errors.PortUnusable(port=80, reason="Permission denied"),
         "Port 80 can't be used (Permission denied). Choose another one with --port.",
+    ),
+    (
+        errors.AddressInUse(address="127.0.0.1:8443"),
+        ("Another program listens at 127.0.0.1:8443. Choose another address in the settings."),
+    ),
+    (
+        errors.AddressUnusable(address="192.0.2.1:80", reason="Permission denied"),
+        (
+            "The bot can't listen at 192.0.2.1:80 (Permission denied). "
+            "Choose another address in the settings."
+        ),
     ),
     (
         errors.DemoMissing(),
