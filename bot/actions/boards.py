@@ -253,10 +253,13 @@ class BoardActions:
 
     async def board_of(self, chat_id: int, message_id: int, handle: str) -> Board | None:
         """The board that a message shows, by its number or by the `handle` on its buttons, or that
-        this command made."""
-        board = await self._store.do(
-            seats.of_message, chat_id, message_id, handle, self._places.bot_id
-        )
+        this command made.
+
+        What was written before a group moved may come after it: the buttons say which board it is.
+        """
+        here, bot_id = self._places.now(chat_id), self._places.bot_id
+        origin = Origin(chat_id, message_id)
+        board = await self._store.do(seats.of_message, origin, handle, here, bot_id)
         if board is not None:
             self._bell.ring_due()
         return board

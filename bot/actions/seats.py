@@ -53,12 +53,16 @@ def by_handle(tx: Tx, handle: str) -> Board | None:
     return tx.boards.by_handle(handle)
 
 
-def of_message(tx: Tx, chat_id: int, message_id: int, handle: str, bot_id: int) -> Board | None:
-    """The board that a message shows, or that a command to this bot made."""
-    shown = tx.boards.by_message(chat_id, message_id)
+def of_message(tx: Tx, to: Origin, handle: str, here: int, bot_id: int) -> Board | None:
+    """The board that a message shows, or that a command to this bot made.
+
+    `here`: the chat as it is now; where it has moved, numbers from before are void.
+    """
+    shown = tx.boards.by_message(to.chat_id, to.message_id)
     if shown is None and handle:
-        shown, _ = of_button(tx, handle, chat_id, message_id)
-    return shown or tx.boards.by_origin(chat_id, message_id, bot_id)
+        number = to.message_id if to.chat_id == here else None
+        shown, _ = of_button(tx, handle, here, number)
+    return shown or by_origin(tx, to, bot_id)
 
 
 def of_button(

@@ -125,9 +125,8 @@ class Boards:
             return [reply(message, in_groups)]
         to = messages.replied(message)
         if not what and to is not None:
-            chat_id = self._places.now(message.chat.id)
             is_ours = messages.is_from(to, self._telegram_bot)
-            handle = handle_on(to) if is_ours and to.chat.id == chat_id else ""
+            handle = handle_on(to) if is_ours else ""
             here = await self._actions.board_of(to.chat.id, to.message_id, handle)
             if here is not None:
                 return await self._again(message, asker, here)
