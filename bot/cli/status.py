@@ -44,7 +44,7 @@ def status(
 
         # before SQLite opens the file: to close it once more would drop SQLite's locks
         process = store.running(settings.database.file)
-        overview = store.Reader(settings.database.url).do(ledger.figures, midnight(time.time()))
+        overview = store.Reader(settings.database.address).do(ledger.figures, midnight(time.time()))
         node = asyncio.run(_of_node(settings))
         if as_json:
             text = json.dumps(_json(node, overview, process), indent=2)

@@ -1,4 +1,4 @@
-"""The rows, kept. It alone knows SQL, and the file that they are in."""
+"""The rows, kept. It alone knows SQL, and the file or server that they are in."""
 
 from bot.store import beside
 from bot.store.agenda import Due

@@ -24,7 +24,7 @@ def check_database(database: DatabaseSettings, *, in_use: bool = False) -> Itera
     try:
         place = _place(database.file)
         if place.mark is not Mark.BAD and not in_use:
-            inspect(database.url)
+            inspect(database.address)
         yield place
     except StartError as error:
         yield refused(About.DATABASE, error)

@@ -144,6 +144,7 @@ from bot.texts.replies import (
     uninvited,
 )
 from bot.texts.service import (
+    READY,
     RUNS_AS_ROOT,
     STOPPING,
     WAITING_FOR_TELEGRAM,
@@ -219,6 +220,7 @@ __all__ = [
     "QUESTION_CLOSED",
     "QUESTION_EXPIRED",
     "QUESTION_PLACEHOLDER",
+    "READY",
     "REFUSE_BUTTON",
     "RENEW_BUTTON",
     "RETRY_BUTTON",

@@ -246,7 +246,7 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
         "Name another one in database.url, or restore it from a backup if it was one.",
     ),
     errors.DatabaseNotOurs: Reason(
-        "The database {path} belongs to another program.", "Choose another file."
+        "The database {path} belongs to another program.", "Choose another one."
     ),
     errors.DatabaseHasTwoNames: Reason(
         "The database {path} has a second name (a hard link), and SQLite needs one name only.",
@@ -255,6 +255,34 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     errors.DatabaseFolderReadOnly: Reason(
         "The database folder {folder} can't be written: {reason}."
     ),
+    errors.DatabaseAway: Reason("The database {path} can't be reached: {reason}."),
+    errors.DatabaseRefuses: Reason(
+        "The database {path} can't be used: {reason}.", "Correct database.url."
+    ),
+    errors.DatabasePasswordWrong: Reason(
+        "The database server rejects this user or password for {path}: {reason}.",
+        "Correct the user in database.url, or database.password.",
+    ),
+    errors.DatabaseTlsFailed: Reason(
+        "The connection to the database {path} has no TLS as needed: {reason}.",
+        "Correct sslmode or sslrootcert in database.url, or the server's certificate.",
+    ),
+    errors.DatabaseUnknown: Reason(
+        "The server has no such database: {path} ({reason}).",
+        "Create it (createdb), or correct its name in database.url.",
+    ),
+    errors.DatabaseRightsMissing: Reason(
+        "The bot's user has no permission for the database {path}: {reason}.",
+        "Make that user its owner.",
+    ),
+    errors.DatabaseUnfit: Reason(
+        "The database {path} has {found}, and the bot needs {needed}.", "Use another one."
+    ),
+    errors.PostgresMissing: Reason(
+        "A PostgreSQL database needs psycopg, which is not installed.",
+        'Run: pip install "psycopg[binary]"',
+    ),
+    errors.TermLost: Reason("Another process of this bot is the active one."),
     errors.LinkInTheWay: Reason(
         "{path} is a symbolic link, and the bot writes through none.", "Remove it."
     ),

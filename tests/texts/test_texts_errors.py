@@ -36,6 +36,8 @@ VALUES: dict[str, Any] = {
     "until": "2026-09",
     "options": "--csv and --json",
     "most": 100_000,
+    "found": "PostgreSQL 13.2",
+    "needed": "PostgreSQL 15 or newer",
 }
 
 
@@ -112,7 +114,7 @@ SENTENCES: list[tuple[InvoiceBotError, str]] = [
     ),
     (
         errors.DatabaseNotOurs(path="/data/bot.db"),
-        "The database /data/bot.db belongs to another program. Choose another file.",
+        "The database /data/bot.db belongs to another program. Choose another one.",
     ),
     (
         errors.DatabaseHasTwoNames(path="/data/bot.db"),
@@ -125,6 +127,56 @@ SENTENCES: list[tuple[InvoiceBotError, str]] = [
         errors.DatabaseFolderReadOnly(folder="/data", reason="Permission denied"),
         "The database folder /data can't be written: Permission denied.",
     ),
+    (
+        errors.DatabaseAway(path="db.example/bot", reason="Connection refused"),
+        "The database db.example/bot can't be reached: Connection refused.",
+    ),
+    (
+        errors.DatabasePasswordWrong(path="db.example/bot", reason="no password supplied"),
+        (
+            "The database server rejects this user or password for db.example/bot: no password "
+            "supplied. Correct the user in database.url, or database.password."
+        ),
+    ),
+    (
+        errors.DatabaseTlsFailed(path="db.example/bot", reason="server does not support SSL"),
+        (
+            "The connection to the database db.example/bot has no TLS as needed: server does not "
+            "support SSL. Correct sslmode or sslrootcert in database.url, or the server's "
+            "certificate."
+        ),
+    ),
+    (
+        errors.DatabaseUnknown(path="db.example/bot", reason="it does not exist"),
+        (
+            "The server has no such database: db.example/bot (it does not exist). "
+            "Create it (createdb), or correct its name in database.url."
+        ),
+    ),
+    (
+        errors.DatabaseRightsMissing(path="db.example/bot", reason="permission denied"),
+        (
+            "The bot's user has no permission for the database db.example/bot: permission "
+            "denied. Make that user its owner."
+        ),
+    ),
+    (
+        errors.DatabaseUnfit(
+            path="db.example/bot", found="PostgreSQL 13.2", needed="PostgreSQL 15 or newer"
+        ),
+        (
+            "The database db.example/bot has PostgreSQL 13.2, and the bot needs PostgreSQL 15 "
+            "or newer. Use another one."
+        ),
+    ),
+    (
+        errors.PostgresMissing(),
+        (
+            "A PostgreSQL database needs psycopg, which is not installed. "
+            'Run: pip install "psycopg[binary]"'
+        ),
+    ),
+    (errors.TermLost(), "Another process of this bot is the active one."),
     (
         errors.LinkInTheWay(path="/data/bot.db.pid"),
         "/data/bot.db.pid is a symbolic link, and the bot writes through none. Remove it.",

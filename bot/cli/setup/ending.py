@@ -47,7 +47,7 @@ def claimed(terminal: Terminal, settings: Settings, username: str, run: Run[str]
 
 async def _code(settings: Settings) -> str:
     """The one-time code; "" where somebody owns the bot of this database already."""
-    store = await Store.open(settings.database.url)
+    store = await Store.open(settings.database.address)
     try:
         if await store.do(claims.is_owned):
             return ""
