@@ -12,7 +12,6 @@ import asyncio
 import math
 from collections.abc import Callable
 
-from bot.clock import steady
 from bot.errors import TermLost
 
 #: Seconds after a look at the term for which a call may leave.
@@ -24,15 +23,15 @@ LOOK_S = 0.05
 class Fence:
     """Open from a moment on, and until another one; both by `now`, in seconds.
 
-    The store's threads move both, and whoever makes a call looks at them.
+    Without `now` it is always open. The store's threads move both, and whoever makes a call looks at them.
     """
 
-    def __init__(self, *, is_open: bool = True, now: Callable[[], float] = steady) -> None:
-        self._now = now
+    def __init__(self, now: Callable[[], float] | None = None) -> None:
         #: Whether nothing ever closes it.
-        self.is_always_open = is_open
+        self.is_always_open = now is None
+        self._now = now or float
         self._from = -math.inf
-        self._until = math.inf if is_open else -math.inf
+        self._until = math.inf if now is None else -math.inf
         self._is_lost = False
 
     def is_open(self) -> bool:
@@ -60,7 +59,7 @@ class Fence:
             self._until = max(self._until, at + FRESH_S)
 
     def close(self) -> None:
-        """The term is over: nothing leaves any more."""
+        """The term is over: nothing leaves from now on."""
         if not self.is_always_open:
             self._is_lost = True
             self._until = -math.inf

@@ -48,7 +48,7 @@ class Backend(Protocol):
         """A transaction was committed."""
 
     def forget(self) -> None:
-        """A transaction found the database unavailable: the next one connects anew."""
+        """A transaction found the database unavailable: the next one connects again."""
 
     def tidy(self) -> bool:
         """Nothing is to do just now; whether no other try is needed."""

@@ -333,7 +333,7 @@ class Postgres:
         """The server keeps what was committed."""
 
     def forget(self) -> None:
-        """The next transaction connects anew."""
+        """The next transaction connects again."""
         self.engine.dispose()
 
     def tidy(self) -> bool:

@@ -29,6 +29,7 @@ from typing import (
 from sqlalchemy.engine import Engine
 
 from bot import logs
+from bot.clock import steady
 from bot.errors import PostgresMissing, StoreUnavailable, TermLost
 from bot.fence import Fence
 from bot.pauses import pause_s
@@ -332,7 +333,7 @@ def _opened(url: str) -> tuple[Backend, Fence, Callable[..., Office] | None]:
         if error.name != "psycopg":
             raise
         raise PostgresMissing from None
-    backend, fence = Postgres.open(url), Fence(is_open=False)
+    backend, fence = Postgres.open(url), Fence(steady)
     return backend, fence, functools.partial(Office, url, backend, fence)
 
 

@@ -273,14 +273,14 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     ),
     errors.DatabaseRightsMissing: Reason(
         "The bot's user has no permission for the database {path}: {reason}.",
-        "Make that user its owner.",
+        "Let that user create tables in it.",
     ),
     errors.DatabaseUnfit: Reason(
         "The database {path} has {found}, and the bot needs {needed}.", "Use another one."
     ),
     errors.PostgresMissing: Reason(
         "A PostgreSQL database needs psycopg, which is not installed.",
-        'Run: pip install "psycopg[binary]"',
+        'Install it with pip install "psycopg[binary]".',
     ),
     errors.TermLost: Reason("Another process of this bot is the active one."),
     errors.LinkInTheWay: Reason(

@@ -157,7 +157,7 @@ SENTENCES: list[tuple[InvoiceBotError, str]] = [
         errors.DatabaseRightsMissing(path="db.example/bot", reason="permission denied"),
         (
             "The bot's user has no permission for the database db.example/bot: permission "
-            "denied. Make that user its owner."
+            "denied. Let that user create tables in it."
         ),
     ),
     (
@@ -173,7 +173,7 @@ SENTENCES: list[tuple[InvoiceBotError, str]] = [
         errors.PostgresMissing(),
         (
             "A PostgreSQL database needs psycopg, which is not installed. "
-            'Run: pip install "psycopg[binary]"'
+            'Install it with pip install "psycopg[binary]".'
         ),
     ),
     (errors.TermLost(), "Another process of this bot is the active one."),
