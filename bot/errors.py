@@ -61,8 +61,10 @@ Grouped by what the reader should do::
     │       ├── OtherNetwork       * a payment request of another network than the node's
     │       ├── UserUnknown        *
     │       ├── PathForUnitRefused *
-    │       └── BackupRefused      * not there: `problem` says why
-    │           └── BackupFailed     the backup could not be made in the end
+    │       ├── BackupRefused      * not there: `problem` says why
+    │       │   └── BackupFailed     the backup could not be made in the end
+    │       └── MoveRefused        * a database can't be moved there: `problem` says why
+    │           └── MoveFailed       it could not be moved in the end
     ├── NodeError
     │   ├── NodePassing              wait, and ask again: whether the call arrived is unknown
     │   │   ├── NodeUnreachable
@@ -442,6 +444,14 @@ class BackupRefused(ArgumentRefused):
 
 class BackupFailed(BackupRefused, needs_fixing=False):
     """A backup could not be made; values likewise."""
+
+
+class MoveRefused(ArgumentRefused):
+    """A database can't be moved like this: `problem` is one of `bot.core.wishes.MoveProblem`."""
+
+
+class MoveFailed(MoveRefused, needs_fixing=False):
+    """It could not be moved in the end."""
 
 
 class NodeError(InvoiceBotError):

@@ -23,7 +23,8 @@ LOOK_S = 0.05
 class Fence:
     """Open from a moment on, and until another one; both by `now`, in seconds.
 
-    Without `now` it is always open. The store's threads move both, and whoever makes a call looks at them.
+    Without `now` it is always open. The store's threads move both, and whoever makes a call looks
+    at them.
     """
 
     def __init__(self, now: Callable[[], float] | None = None) -> None:

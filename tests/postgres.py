@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,19 @@ class Cluster:
         """kill -9 of the server's first process; the others find out by themselves."""
         os.kill(self.pid, signal.SIGKILL)
 
+    def start_again(self) -> None:
+        """Start it after it was killed: the first process's others need a moment to find out."""
+        until = time.monotonic() + LIMIT_S
+        while True:
+            try:
+                self.start()
+            except AssertionError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.05)  # nothing tells of it
+            else:
+                return
+
     @property
     def pid(self) -> int:
         return int((self.data / "postmaster.pid").read_text().split()[0])
@@ -109,8 +123,20 @@ class Cluster:
             yield connection
 
 
-def made(folder: Path) -> Cluster:
+@contextlib.contextmanager
+def own() -> Iterator[Cluster]:
+    """A cluster of one test's own, which it can kill."""
+    cluster = made()
+    try:
+        yield cluster
+    finally:
+        remove(cluster)
+
+
+def made() -> Cluster:
     """A new cluster in a folder of its own, started."""
+    # below /tmp, where another user can look in
+    folder = Path(tempfile.mkdtemp(prefix="invoice-bot-postgres-"))
     cluster = Cluster(folder, _free_port())
     if os.geteuid() == 0:
         owner = pwd.getpwnam(USER)
@@ -138,6 +164,12 @@ def made(folder: Path) -> Cluster:
         file.writelines(f"{name} = '{value}'\n" for name, value in options.items())
     cluster.start()
     return cluster
+
+
+def remove(cluster: Cluster) -> None:
+    """Nothing is left of it."""
+    cluster.stop()
+    shutil.rmtree(cluster.folder, ignore_errors=True)
 
 
 _numbers = itertools.count()
@@ -184,10 +216,8 @@ def shared(root: Path, worker: str) -> Iterator[Cluster]:
     with lock:
         users = json.loads(note.read_text()) if note.exists() else None
         if users is None:
-            # below /tmp, where another user can look in
-            folder = Path(tempfile.mkdtemp(prefix="invoice-bot-postgres-"))
-            cluster = made(folder)
-            users = {"folder": str(folder), "port": cluster.port, "workers": []}
+            cluster = made()
+            users = {"folder": str(cluster.folder), "port": cluster.port, "workers": []}
         users["workers"].append(worker)
         note.write_text(json.dumps(users))
     cluster = Cluster(Path(users["folder"]), users["port"])
@@ -200,8 +230,7 @@ def shared(root: Path, worker: str) -> Iterator[Cluster]:
             note.write_text(json.dumps(users))
             if not users["workers"]:
                 note.unlink()
-                cluster.stop()
-                shutil.rmtree(cluster.folder, ignore_errors=True)
+                remove(cluster)
 
 
 def prepared(cluster: Cluster, root: Path) -> None:

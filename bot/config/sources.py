@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from bot import logs
 from bot.config import files
@@ -84,6 +84,31 @@ def _load(path: Path | None, env: Mapping[str, str], *, need_telegram: bool) -> 
     settings._secret_files.update(secret_files)  # noqa: SLF001 -- no key: they are told by `load`
     settings.database._folder = here  # noqa: SLF001 -- likewise
     return settings
+
+
+def database_password(path: Path | None, env: Mapping[str, str] = os.environ) -> str:
+    """The database's password, as the settings have it; "" where they can't be read."""
+    try:
+        database = _load(path, env, need_telegram=False).database
+    except (ConfigError, OSError, ValueError, RecursionError):
+        return ""
+    return database.password.get_secret_value()
+
+
+def address_of(text: str, password: str) -> str | None:
+    """What the store opens, of a database's address as people write it without its password.
+
+    None where it is no address, "" where it has a password in it.
+    """
+    try:
+        url = DatabaseSettings(url=text).url
+        if is_postgres(url) and without_password(url)[1]:
+            return ""
+    except ValueError:
+        return None
+    if is_postgres(url):
+        return DatabaseSettings(url=url, password=SecretStr(password)).address
+    return None if odd_database(url) else f"{SQLITE}{_home(url.removeprefix(SQLITE))}"
 
 
 def _redact_addresses(values: Iterable[object]) -> None:

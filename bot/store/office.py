@@ -17,7 +17,7 @@ import select
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 
@@ -54,14 +54,6 @@ class _Lost(Exception):
 
 class _Stopped(Exception):
     """The office is closed."""
-
-
-class Holder(NamedTuple):
-    """Who acts: host and process, its version, since when (Unix seconds)."""
-
-    name: str
-    version: str
-    since: float
 
 
 class Office:

@@ -24,12 +24,15 @@ from sqlalchemy.engine import Connection, Engine
 from bot import logs
 from bot.errors import (
     DatabaseAway,
+    DatabaseInUse,
+    DatabaseMissing,
     DatabaseNotOurs,
     DatabasePasswordWrong,
     DatabaseRefuses,
     DatabaseRightsMissing,
     DatabaseTlsFailed,
     DatabaseTooNew,
+    DatabaseTooOld,
     DatabaseUnfit,
     DatabaseUnknown,
     InvoiceBotError,
@@ -47,6 +50,8 @@ OLDEST = 150_000
 #: Seconds to connect, and for the answer to one statement, or to all of one transaction.
 CONNECT_S = 5
 ANSWER_S = 10.0
+#: The same for what is read beside a bot: an export can be long.
+READ_S = 600.0
 #: Seconds for which a statement waits for another transaction's lock.
 LOCK_S = 5.0
 #: Seconds after which the server ends a transaction that nobody goes on with: its process stands.
@@ -77,7 +82,7 @@ SET client_min_messages = 'warning'
 """
 _LOCK_TERM = f"SELECT pg_advisory_xact_lock_shared({LOCKS}, {TERM})"
 _LOOK_AT_TERM = "SELECT max(number), pg_current_xact_id()::text FROM terms"
-_BEGIN_IN_TERM = ";".join(("BEGIN", _LOCK_TERM, _LOOK_AT_TERM))
+_BEGIN_IN_TERM = f"BEGIN;{_LOCK_TERM};{_LOOK_AT_TERM}"
 #: A commit is not lost with the server's power; whoever wants more than that can have it.
 _DURABLE = ("on", "remote_apply")
 
@@ -503,3 +508,100 @@ def refuse_others(raw: psycopg.Connection[Any], place: str) -> None:
         raise DatabaseNotOurs(path=place)
     if found is not None and found not in migrations.known():
         raise DatabaseTooNew(detail=found)
+
+
+# beside whoever writes
+
+
+@contextlib.contextmanager
+def reading(url: str) -> Iterator[Connection]:
+    """One state of the database at `url`; nothing can be written. Raises `StartError`.
+
+    Of one that is not brought up to date `DatabaseTooOld`, `DatabaseTooNew` or another.
+    """
+    session = Session(url, "invoice-bot reader")
+    place, engine = session.place.name, _engine(session)
+    try:
+        with _start_errors(place), session.within(READ_S), engine.connect() as connection:
+            connection.begin()
+            raw = _raw(connection)
+            refuse_unfit(raw, place)
+            raw.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            refuse_others(raw, place)
+            found = version_of(raw)
+            if found is None:
+                raise DatabaseMissing(path=place)
+            if found != migrations.known()[-1]:
+                raise DatabaseTooOld(path=place)
+            yield connection
+    finally:
+        engine.dispose()
+        _watch.remove(session)
+
+
+def inspect(url: str) -> str:
+    """See whether `Postgres.open` takes the database at `url`; how people name it.
+
+    Nothing is written. Raises `StartError`.
+    """
+    session = Session(url, "invoice-bot check")
+    place = session.place.name
+    try:
+        with (
+            _start_errors(place),
+            contextlib.closing(session.connect()) as raw,
+            session.within(ANSWER_S),
+        ):
+            refuse_unfit(raw, place)
+            refuse_others(raw, place)
+            if not _one(raw, "SELECT has_schema_privilege(current_schema(), 'CREATE')"):
+                raise DatabaseRightsMissing(path=place, reason="no tables can be created")
+    finally:
+        _watch.remove(session)
+    return place
+
+
+@contextlib.contextmanager
+def alone(url: str) -> Iterator[Connection]:
+    """One transaction of a database that no bot has open: none can act until it is over.
+
+    Raises `DatabaseInUse` or another `StartError`.
+    """
+    backend = Postgres.open(url)
+    place = place_of(url).name
+    try:
+        with _start_errors(place), backend.engine.connect() as connection:
+            connection.begin()
+            raw = _raw(connection)
+            raw.execute("BEGIN")
+            for setting in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                raw.execute(f"SET LOCAL {setting} = 0")
+            if not _one(raw, "SELECT pg_try_advisory_xact_lock(%s, %s)", LOCKS, OFFICE):
+                raise DatabaseInUse(path=place, pid=0)
+            yield connection
+            connection.commit()
+    finally:
+        backend.close()
+
+
+class Holder(NamedTuple):
+    """The process that acts: its host and number, its version, since when (Unix seconds)."""
+
+    name: str
+    version: str
+    since: float
+
+
+def holder(url: str) -> Holder | None:
+    """Which process acts on the database at `url`; None: none does. Raises `StartError`."""
+    with reading(url) as connection:
+        found = _raw(connection).execute(
+            "SELECT holder, version, began_at FROM terms WHERE NOT is_over AND EXISTS ("
+            " SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            " AND classid = %s AND objid = %s"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+            " ORDER BY number DESC LIMIT 1",
+            (LOCKS, OFFICE),
+        )
+        row = found.fetchone()
+    return None if row is None else Holder(*row)

@@ -30,11 +30,11 @@ from sqlalchemy.engine import Engine
 
 from bot import logs
 from bot.clock import steady
-from bot.errors import PostgresMissing, StoreUnavailable, TermLost
+from bot.errors import StoreUnavailable, TermLost
 from bot.fence import Fence
 from bot.pauses import pause_s
 from bot.store import sqlite
-from bot.store.backend import Backend, CommitUnknown
+from bot.store.backend import SQLITE, Backend, CommitUnknown, on_server
 from bot.store.tx import Tx
 
 if TYPE_CHECKING:
@@ -45,8 +45,6 @@ log = logs.get(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: What an address begins with that names a file.
-SQLITE = "sqlite:///"
 #: As many jobs as one commit takes at most.
 GROUP = 64
 #: The longest pause between two tries of what has to be written, in seconds.
@@ -105,8 +103,7 @@ class Store:
         """
         if self._make_office is None:
             return True
-        if self._office is not None:
-            await asyncio.to_thread(self._office.close)
+        await self._leave_office()
         self._leads.clear()
         self._is_lost.clear()
         self._office = self._make_office(
@@ -123,6 +120,11 @@ class Store:
                 each.cancel()
         return not stop.is_set()
 
+    async def _leave_office(self) -> None:
+        office, self._office = self._office, None
+        if office is not None:
+            await asyncio.to_thread(office.close)
+
     def _tell(self, event: asyncio.Event) -> None:
         """Set it, from any thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed
@@ -138,8 +140,7 @@ class Store:
         self._closed = True
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
-        if self._office is not None:
-            await asyncio.to_thread(self._office.close)
+        await self._leave_office()
         await asyncio.to_thread(self._backend.close)
 
     async def do(
@@ -325,15 +326,9 @@ def _opened(url: str) -> tuple[Backend, Fence, Callable[..., Office] | None]:
     """The database at `url`, and what it takes to wait for a turn where others have it open too."""
     if url.startswith(SQLITE):
         return sqlite.Sqlite.open(url), Fence(), None
-    # psycopg takes a tenth of a second and 10 MB, and most bots have a file.
-    try:
-        from bot.store.office import Office  # noqa: PLC0415
-        from bot.store.postgres import Postgres  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        if error.name != "psycopg":
-            raise
-        raise PostgresMissing from None
-    backend, fence = Postgres.open(url), Fence(steady)
+    backend, fence = on_server().Postgres.open(url), Fence(steady)
+    from bot.store.office import Office  # noqa: PLC0415 -- as slow to import
+
     return backend, fence, functools.partial(Office, url, backend, fence)
 
 

@@ -35,7 +35,7 @@ from bot.texts.at_node import (
     still_open,
     waited_through,
 )
-from bot.texts.backup import backed_up
+from bot.texts.backup import backed_up, moved, moving
 from bot.texts.board_replies import (
     ANY_BUTTON,
     BACK_BUTTON,
@@ -280,6 +280,8 @@ __all__ = [
     "looked_up",
     "manage",
     "more_than",
+    "moved",
+    "moving",
     "new_invoice",
     "no_invoices",
     "node_status",

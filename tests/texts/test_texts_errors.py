@@ -10,7 +10,7 @@ import pytest
 from bot import errors, texts
 from bot.core.amounts import Problem
 from bot.core.failure import Failure, packed, unpacked
-from bot.core.wishes import BackupProblem, OutputProblem
+from bot.core.wishes import BackupProblem, MoveProblem, OutputProblem
 from bot.errors import InvoiceBotError
 
 #: Whatever a sentence may need.
@@ -36,6 +36,8 @@ VALUES: dict[str, Any] = {
     "until": "2026-09",
     "options": "--csv and --json",
     "most": 100_000,
+    "argument": "TO",
+    "table": "invoices",
     "found": "PostgreSQL 13.2",
     "needed": "PostgreSQL 15 or newer",
 }
@@ -46,13 +48,14 @@ def leaves(kind: type[InvoiceBotError]) -> Iterator[type[InvoiceBotError]]:
         yield from leaves(below) if below.__subclasses__() else (below,)
 
 
-#: Read by nobody but the log; lines as they are; and three that have a sentence for each problem.
+#: Read by nobody but the log; lines as they are; and four that have a sentence for each problem.
 SPECIAL = (
     errors.ChatError,
     errors.ConfigError,
     errors.AmountRefused,
     errors.OutputRefused,
     errors.BackupRefused,
+    errors.MoveRefused,
     errors.HashExists,  # which the node's client takes for an answer
 )
 LEAVES = [kind for kind in leaves(InvoiceBotError) if not issubclass(kind, SPECIAL)]
@@ -286,6 +289,12 @@ def test_every_problem_of_the_output_has_a_sentence_of_its_own(problem: OutputPr
 @pytest.mark.parametrize("problem", BackupProblem)
 def test_every_problem_of_a_backup_has_a_sentence_of_its_own(problem: BackupProblem) -> None:
     said = {each: texts.why(errors.BackupRefused(problem=each, **VALUES)) for each in BackupProblem}
+    assert sum(sentence == said[problem] for sentence in said.values()) == 1
+
+
+@pytest.mark.parametrize("problem", MoveProblem)
+def test_every_problem_of_a_move_has_a_sentence_of_its_own(problem: MoveProblem) -> None:
+    said = {each: texts.why(errors.MoveRefused(problem=each, **VALUES)) for each in MoveProblem}
     assert sum(sentence == said[problem] for sentence in said.values()) == 1
 
 

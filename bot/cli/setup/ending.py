@@ -58,7 +58,7 @@ async def _code(settings: Settings) -> str:
 
 def at_work(terminal: Terminal, settings: Settings) -> bool:
     """Whether a bot runs on this database already, which is then told to be started again."""
-    bot = running(settings.database.file)
+    bot = running(settings.database)
     if bot is not None:
         terminal.report(*texts.running(bot.pid))
     return bot is not None
