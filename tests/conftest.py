@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from bot import logs
 from bot.store import Store
+from tests import postgres
+from tests.postgres import Cluster
 from tests.store.made import opened
 from tests.world import World
 
@@ -73,6 +75,25 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         yield world
     finally:
         await world.close()
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Cluster]:
+    """A PostgreSQL of this test run's own, started by the first test that needs it."""
+    if not postgres.is_installed():
+        pytest.skip("needs Debian's package postgresql")
+    root = tmp_path_factory.getbasetemp()
+    root = (root if worker_id == "master" else root.parent) / "postgres"
+    with postgres.shared(root, worker_id) as cluster:
+        postgres.prepared(cluster, root)
+        yield cluster
+
+
+@pytest.fixture
+def database(cluster: Cluster) -> Iterator[str]:
+    """The name of a PostgreSQL database of its own, with all tables and no row."""
+    with postgres.database(cluster) as name:
+        yield name
 
 
 @pytest.fixture

@@ -298,10 +298,14 @@ VALUES = {
     "limits.open_per_chat": "7",
     **{f"notices.{topic}": "false" for topic in Topic},
     "database.keep": "2d",
+    "database.password": "what-only-the-server-knows",
     "log.level": "error",
     "log.format": "json",
 }
-PATHS = {"telegram.token_file", "lnd.tls_cert", "lnd.macaroon", "lnd.lndconnect", "database.url"}
+PATHS = {
+    *("telegram.token_file", "lnd.tls_cert", "lnd.macaroon", "lnd.lndconnect"),
+    *("database.url", "database.password_file"),
+}
 
 
 def test_every_key_but_for_paths_has_its_value_here() -> None:
