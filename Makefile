@@ -47,8 +47,9 @@ bench-scale: .venv/dev  ## the same with very many invoices: 10,000 open, 100,00
 bench-abuse: .venv/dev  ## measure how a friend fares while strangers write, press and hang by the thousand
 	@$(BIN)/python -m tests.bench.abuse $(ARGS)
 
-storm: .venv/dev  ## run kills, outages and odd answers from a seed: SEED=7 KILLS=50 COMMANDS=300
-	@$(BIN)/python -m tests.storm $(if $(SEED),--seed $(SEED)) --kills $(KILLS) --commands $(COMMANDS) $(ARGS)
+storm: .venv/dev  ## run kills, outages and odd answers from a seed: SEED=7 KILLS=50 COMMANDS=300 BOTS=3 DATABASE=postgres
+	@$(BIN)/python -m tests.storm $(if $(SEED),--seed $(SEED)) --kills $(KILLS) --commands $(COMMANDS) \
+	    $(if $(BOTS),--bots $(BOTS)) $(if $(DATABASE),--database $(DATABASE)) $(ARGS)
 
 storm-long:  ## run a storm of about ten minutes
 	@$(MAKE) --no-print-directory storm KILLS=100 COMMANDS=1000
