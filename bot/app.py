@@ -447,8 +447,8 @@ class _Run:
             pass
         except* TokenRefused as refused:
             raise refused.exceptions[0] from None
-        except* TermLost as lost:
-            raise lost.exceptions[0] from None
+        except* TermLost:
+            raise TermLost from None
         log.info("stopped")
 
     async def _serve(self, stop: asyncio.Event) -> None:

@@ -42,6 +42,14 @@ _OPTIONS = {
     "max_wal_senders": "0",
     "lc_messages": "C",
 }
+#: Who is let in: one user by a password, one by TLS, which this server does not have.
+_WHO = """
+local all all trust
+host all locked 127.0.0.1/32 scram-sha-256
+hostssl all secured 127.0.0.1/32 trust
+host all secured 127.0.0.1/32 reject
+host all all 127.0.0.1/32 trust
+"""
 USER = "postgres"
 TEMPLATE = "ours"
 LIMIT_S = 60
@@ -162,6 +170,7 @@ def made() -> Cluster:
     }
     with (cluster.data / "postgresql.conf").open("a") as file:
         file.writelines(f"{name} = '{value}'\n" for name, value in options.items())
+    (cluster.data / "pg_hba.conf").write_text(_WHO)
     cluster.start()
     return cluster
 

@@ -14,8 +14,8 @@ from bot.store import Store, Tx
 from bot.store.postgres import LOCKS, OFFICE
 from tests import postgres
 from tests.postgres import Cluster
-from tests.postgres_proxy import COMMIT, Proxy
 from tests.store.made import LIMIT_S, Busy, columns, row, until
+from tests.ways import COMMIT, Way
 
 NEVER = asyncio.Event
 
@@ -27,9 +27,9 @@ def server(cluster: Cluster) -> Iterator[str]:
 
 
 @pytest.fixture
-async def proxy(cluster: Cluster) -> AsyncIterator[Proxy]:
-    async with Proxy(cluster.port) as proxy:
-        yield proxy
+async def way(cluster: Cluster) -> AsyncIterator[Way]:
+    async with Way(cluster.port) as way:
+        yield way
 
 
 @contextlib.asynccontextmanager
@@ -217,9 +217,9 @@ async def test_the_fences_of_two_processes_are_never_open_at_once(
 
 @pytest.mark.parametrize("was_written", [True, False])
 async def test_a_commit_without_an_answer_is_neither_lost_nor_doubled(
-    cluster: Cluster, server: str, proxy: Proxy, was_written: bool
+    cluster: Cluster, server: str, way: Way, was_written: bool
 ) -> None:
-    async with opened(cluster.url(server, port=proxy.port)) as store:
+    async with opened(cluster.url(server, port=way.port)) as store:
         await row(store, 1)
         busy = Busy(store)
         await busy.reached()
@@ -228,12 +228,12 @@ async def test_a_commit_without_an_answer_is_neither_lost_nor_doubled(
         await busy.release()
         await asyncio.gather(*jobs)
         if was_written:
-            proxy.cut_after = COMMIT
+            way.cut_after = COMMIT
         else:
-            proxy.cut_before = COMMIT
+            way.cut_before = COMMIT
         group = [asyncio.ensure_future(row(store, number)) for number in (5, 6)]
         answers = await asyncio.gather(*group, return_exceptions=True)
-        assert proxy.cuts == 1
+        assert way.cuts == 1
         if not was_written:
             # the group or only its first: whoever came later is written
             assert isinstance(answers[0], StoreUnavailable)
@@ -244,33 +244,33 @@ async def test_a_commit_without_an_answer_is_neither_lost_nor_doubled(
 
 
 async def test_while_nobody_knows_what_became_of_a_commit_nothing_else_is_written(
-    cluster: Cluster, server: str, proxy: Proxy
+    cluster: Cluster, server: str, way: Way
 ) -> None:
-    async with opened(cluster.url(server, port=proxy.port)) as store:
+    async with opened(cluster.url(server, port=way.port)) as store:
         await row(store, 1)
-        proxy.cut_after = COMMIT
-        proxy.refuses = True
+        way.cut_after = COMMIT
+        way.refuses = True
         unknown = asyncio.ensure_future(row(store, 2))
-        await until(lambda: proxy.cuts == 1)
+        await until(lambda: way.cuts == 1)
         for number in (3, 4):
             with pytest.raises(StoreUnavailable):
                 await row(store, number)
         assert not unknown.done()
-        proxy.refuses = False
+        way.refuses = False
         assert (await unknown).origin_message_id == 2
         await store.must(lambda tx: tx.invoices.add(**columns(5)))
         assert written(cluster, server) == [1, 2, 5]
 
 
 async def test_an_end_waits_for_no_commit_that_nobody_knows_of(
-    cluster: Cluster, server: str, proxy: Proxy
+    cluster: Cluster, server: str, way: Way
 ) -> None:
-    store = await Store.open(cluster.url(server, port=proxy.port))
+    store = await Store.open(cluster.url(server, port=way.port))
     assert await store.lead(NEVER())
-    proxy.cut_after = COMMIT
-    proxy.refuses = True
+    way.cut_after = COMMIT
+    way.refuses = True
     unknown = asyncio.ensure_future(row(store, 1))
-    await until(lambda: proxy.cuts == 1)
+    await until(lambda: way.cuts == 1)
     async with asyncio.timeout(LIMIT_S):
         await store.close()
     with pytest.raises(StoreUnavailable):
@@ -278,11 +278,11 @@ async def test_an_end_waits_for_no_commit_that_nobody_knows_of(
 
 
 async def test_a_lost_connection_is_made_again_by_itself(
-    cluster: Cluster, server: str, proxy: Proxy
+    cluster: Cluster, server: str, way: Way
 ) -> None:
-    async with opened(cluster.url(server, port=proxy.port)) as store:
+    async with opened(cluster.url(server, port=way.port)) as store:
         await row(store, 1)
-        proxy.cut()
+        way.cut()
         await goes_on(store, cluster, server)
 
 
@@ -306,19 +306,19 @@ async def goes_on(store: Store, cluster: Cluster, name: str) -> None:
 
 
 async def test_a_way_that_forwards_nothing_is_given_up_in_time(
-    cluster: Cluster, server: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, server: str, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.store.postgres.ANSWER_S", 1.0)
     monkeypatch.setattr("bot.store.office.ANSWER_S", 1.0)
-    async with opened(cluster.url(server, port=proxy.port)) as store:
+    async with opened(cluster.url(server, port=way.port)) as store:
         await row(store, 1)
-        proxy.stall()
+        way.stall()
         lost = asyncio.ensure_future(row(store, 2))
         async with asyncio.timeout(FRESH_S + 1.0):
             while store.fence.is_open():  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0)
-        proxy.flow()
+        way.flow()
         with contextlib.suppress(StoreUnavailable):
             await lost
         await store.must(lambda tx: tx.invoices.add(**columns(3)))

@@ -1,4 +1,4 @@
-"""A way to a PostgreSQL server that breaks: cut, silent, or cut at a message of one's choice."""
+"""A way to a server that breaks: cut, silent, or cut at a message of one's choice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Self
 COMMIT = b"COMMIT\0"
 
 
-class Proxy:
+class Way:
     """Carries connections to a server at a loopback port; `port` is its own.
 
     It knows nothing of what it carries but where a message has certain bytes.
@@ -31,6 +31,8 @@ class Proxy:
         #: The same, where the server does not get them either.
         self.cut_before: bytes | None = None
         self.cuts = 0
+        #: By which the server knows the connections that came this way.
+        self.ports: set[int] = set()
         self.port = 0
 
     async def __aenter__(self) -> Self:
@@ -69,6 +71,7 @@ class Proxy:
             writer.transport.abort()
             return
         there, back = await asyncio.open_connection("127.0.0.1", self._server_port)
+        self.ports.add(back.get_extra_info("sockname")[1])
         mine = {writer, back}
         self._writers |= mine
         quiet = asyncio.Event()  # the client gets nothing from now on
