@@ -11,9 +11,9 @@ import psycopg
 
 from bot.store.writer import LONGEST_PAUSE_S
 from tests import postgres
-from tests.postgres_proxy import COMMIT, Proxy
 from tests.storm.book import Book
 from tests.storm.plan import PlannedTrouble
+from tests.ways import COMMIT, Way
 
 #: Seconds after an outage's end by which the bot has found out, and has written what waited.
 FOUND_S = 10.0
@@ -33,7 +33,7 @@ class Server:
         self._cluster = cluster
         with cluster.admin() as connection:
             connection.execute("CREATE DATABASE storm")
-        self._proxy = await self._opened.enter_async_context(Proxy(cluster.port))
+        self._proxy = await self._opened.enter_async_context(Way(cluster.port))
 
     async def close(self) -> None:
         """Nothing is left of it."""
