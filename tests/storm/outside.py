@@ -114,6 +114,8 @@ class Outside:
         self.server = server
         self.callers = Callers()
         self.bot = BotProcess(folder, book, self.telegram, self.callers, count=bots)
+        if server is not None:
+            self.bot.was_away_since = server.was_away_since
         if bots > 1:
             self.telegram.on_call = self._called
             self._watch_node()

@@ -12,7 +12,7 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -178,6 +178,9 @@ class BotProcess:
         self.life = asyncio.Lock()
         self._processes: list[asyncio.subprocess.Process] = []
         self._killed: set[int] = set()
+        self._started_at: dict[int, float] = {}
+        #: Whether its database's server was away at any time since then: a start may find that.
+        self.was_away_since: Callable[[float], bool] = lambda _: False
         self._down_number: int | None = None
         self._polls_before = 0  # the last end
 
@@ -203,15 +206,18 @@ class BotProcess:
         polls = self._polls_before if self._count > 1 else self._telegram.polls
         if self._down_number is None:
             self._down_number = self._book.begin("bot down")
-        self._see_all_alive()
+        await self._start_again()
         self._processes = self._alive()
         while len(self._alive()) < self._count:
             self._processes.append(await self._started())
-        with contextlib.suppress(TimeoutError):
-            await self._telegram.wait_for(
-                lambda: self._telegram.polls > polls or self._has_ended(), START_S
-            )
-        self._see_all_alive()
+        until = time.monotonic() + START_S
+        while self._telegram.polls == polls and (left_s := until - time.monotonic()) > 0:
+            with contextlib.suppress(TimeoutError):
+                await self._telegram.wait_for(
+                    lambda: self._telegram.polls > polls or self._has_ended(), min(1.0, left_s)
+                )
+            await self._start_again()
+        await self._start_again()
         self._book.end(self._down_number)
         self._down_number = None
         self.down.clear()
@@ -226,6 +232,7 @@ class BotProcess:
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
             self.log.is_of(number, process.pid)
+        self._started_at[process.pid] = time.time()
         self._callers.began(process.pid)
         self._book.note(f"bot started as process {process.pid}")
         return process
@@ -233,11 +240,20 @@ class BotProcess:
     def _has_ended(self) -> bool:
         return any(e.returncode is not None and e.pid not in self._killed for e in self._processes)
 
-    def _see_all_alive(self) -> None:
-        """Raises `BotEnded` where one ended that nobody had killed."""
-        for each in self._processes:
-            if each.returncode is not None and each.pid not in self._killed:
+    async def _start_again(self) -> None:
+        """As a service manager does, where one had found no database server as it started.
+
+        Raises `BotEnded` where one ended that nobody had killed, for any other reason.
+        """
+        for each in list(self._processes):
+            if each.returncode is None or each.pid in self._killed:
+                continue
+            if each.returncode != 1 or not self.was_away_since(self._started_at[each.pid]):
                 raise BotEnded(f"the bot ended by itself: {each.returncode}")
+            self._killed.add(each.pid)
+            self._book.count("starts without a database server")
+            await asyncio.sleep(0.5)
+            self._processes.append(await self._started())
 
     def kill(self, where: str) -> None:
         """SIGKILL for the one that acts, this very moment."""

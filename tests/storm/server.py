@@ -25,6 +25,8 @@ class Server:
     def __init__(self, book: Book) -> None:
         self._book = book
         self._opened = AsyncExitStack()
+        self._is_away = False
+        self._away_until = 0.0
 
     async def open(self) -> None:
         """Start it."""
@@ -48,9 +50,21 @@ class Server:
         """A connection of the storm's own."""
         return psycopg.connect(self._cluster.url("storm"))
 
+    def was_away_since(self, at: float) -> bool:
+        """Whether anything was wrong with it at any time since then."""
+        return self._is_away or self._away_until > at
+
     async def trouble(self, trouble: PlannedTrouble) -> None:
         """One of them, until it is over."""
         began = time.time()
+        self._is_away = True
+        try:
+            await self._trouble(trouble)
+        finally:
+            self._is_away, self._away_until = False, time.time()
+        self._book.unwritable.append((began, time.time() + FOUND_S + LONGEST_PAUSE_S))
+
+    async def _trouble(self, trouble: PlannedTrouble) -> None:
         proxy = self._proxy
         match trouble.what:
             case "crash":
@@ -85,4 +99,3 @@ class Server:
                 proxy.cut_before = None
             case unknown:
                 raise ValueError(unknown)
-        self._book.unwritable.append((began, time.time() + FOUND_S + LONGEST_PAUSE_S))
