@@ -56,9 +56,12 @@ class Callers:
                 continue
             since = earlier[-1].until
             if not any(since < at <= turn.since for at in began.get(turn.pid, [])):
+                others = self._turns[self._turns.index(earlier[-1]) + 1 : place]
+                meanwhile = [(each.pid, round(each.since - since, 3)) for each in others]
                 found.append(
-                    f"process {turn.pid} called {turn.since - since:.3f} s after its last call, "
-                    "though another one had called meanwhile"
+                    f"process {turn.pid} called at {turn.since:.3f}, {turn.since - since:.3f} s "
+                    f"after its last call, and {meanwhile} meanwhile; "
+                    f"its terms: {[round(at, 3) for at in began.get(turn.pid, [])]}"
                 )
         return found
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import fcntl
 import os
-import re
 import signal
 import struct
 import sys
@@ -14,7 +13,6 @@ import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 
 from bot.store.writer import LONGEST_PAUSE_S
@@ -23,9 +21,6 @@ from tests.storm.callers import Callers
 from tests.storm.traps import StormTelegram
 
 START_S = 60.0
-#: How a process says that it acts from now on.
-_ACTS = b"this process is the active one"
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 #: Seconds that the bot gets to end once it is asked to, whatever goes on.
 END_S = 40.0
 
@@ -47,15 +42,12 @@ class Log:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._begun: dict[int, bytes] = {}  # open pipes → the line that is not complete yet
-        self._pids: dict[int, int] = {}  # pipes → who writes there
-        #: When each process began a term of office, by its own word, in Unix seconds.
-        self.terms: dict[int, list[float]] = {}
         self._is_read = True
         self._changed = asyncio.Event()
 
     @contextmanager
-    def pipe(self) -> Iterator[tuple[int, int]]:
-        """A new process's: its number here, and where it writes meanwhile."""
+    def pipe(self) -> Iterator[int]:
+        """Where a new process writes, which has it once this is over."""
         reading, writing = os.pipe()
         os.set_blocking(reading, False)
         fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, self._PIPE_BYTES)
@@ -63,13 +55,9 @@ class Log:
         if self._is_read:
             asyncio.get_running_loop().add_reader(reading, self._read, reading)
         try:
-            yield reading, writing
+            yield writing
         finally:
             os.close(writing)
-
-    def is_of(self, pipe: int, pid: int) -> None:
-        """Whose pipe it is."""
-        self._pids[pipe] = pid
 
     @contextmanager
     def unread(self) -> Iterator[None]:
@@ -104,18 +92,10 @@ class Log:
         """All of it."""
         return self._file.read_text(errors="replace") if self._file.exists() else ""
 
-    def _note_terms(self, pid: int, lines: bytes) -> None:
-        for line in lines.splitlines():
-            if _ACTS in line:
-                stamp = _COLOUR.sub("", line.decode(errors="replace")).partition(" ")[0]
-                at = datetime.fromisoformat(stamp).timestamp()
-                self.terms.setdefault(pid, []).append(at)
-
     def _read(self, pipe: int) -> None:
         piece = os.read(pipe, self._AT_ONCE)
         lines, end, begun = (self._begun[pipe] + piece).rpartition(b"\n")
         self._begun[pipe] = begun
-        self._note_terms(self._pids.get(pipe, 0), lines)
         with self._file.open("ab") as file:  # whole lines: the next process writes there as well
             file.write(lines + end if piece else begun + b"\n" * bool(begun))
         if not piece:
@@ -224,14 +204,13 @@ class BotProcess:
         self.up.set()
 
     async def _started(self) -> asyncio.subprocess.Process:
-        with self.log.pipe() as (number, pipe):
+        with self.log.pipe() as pipe:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-W", "always::ResourceWarning", "-m", "bot", "run"),
                 *("--config", str(self._folder / "config.toml")),
                 stderr=pipe,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
-            self.log.is_of(number, process.pid)
         self._started_at[process.pid] = time.time()
         self._callers.began(process.pid)
         self._book.note(f"bot started as process {process.pid}")

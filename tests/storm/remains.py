@@ -79,7 +79,8 @@ def after_the_end(outside: Outside, book: Book, exit_code: int) -> list[Break]:
     if full >= SURE and calls < full / 10:
         wrongs.append("the bot stands still while nobody reads its log")
     log = outside.bot.log.text()
-    wrongs += outside.callers.wrongs(outside.bot.log.terms)[:5]
+    if outside.server is not None:
+        wrongs += outside.callers.wrongs(outside.server.terms())[:5]
     for sign in (
         *["Traceback", "row is stuck", "changed nothing", "skipped", "row left as it is"],
         *["ResourceWarning", "never awaited", "was destroyed", "never retrieved"],

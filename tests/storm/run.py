@@ -63,6 +63,8 @@ async def run(
     await outside.open()
     try:
         await outside.bot.start()
+        if outside.server is not None:
+            await outside.server.note_terms()
         people = People(outside, book, plan)
         troubles = Troubles(outside, book, plan, people)
         lives, odd = Lives(outside, book, plan, people), Odd(outside, book, plan)

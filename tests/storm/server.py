@@ -17,6 +17,17 @@ from tests.ways import COMMIT, Way
 
 #: Seconds after an outage's end by which the bot has found out, and has written what waited.
 FOUND_S = 10.0
+LONGEST_START_S = 30.0
+_NOTE_TERMS = """
+CREATE TABLE storm_terms AS SELECT holder, began_at FROM terms;
+CREATE FUNCTION storm_note_term() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO storm_terms VALUES (NEW.holder, NEW.began_at);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER storm_note_term AFTER INSERT ON terms
+    FOR EACH ROW EXECUTE FUNCTION storm_note_term();
+"""
 
 
 class Server:
@@ -49,6 +60,27 @@ class Server:
     def connect(self) -> psycopg.Connection[Any]:
         """A connection of the storm's own."""
         return psycopg.connect(self._cluster.url("storm"))
+
+    async def note_terms(self) -> None:
+        """From now on the server notes each term of office that begins, whoever says so or not."""
+        async with asyncio.timeout(LONGEST_START_S):
+            while not await asyncio.to_thread(self._noted):  # noqa: ASYNC110 -- nothing tells of it
+                await asyncio.sleep(0.05)
+
+    def _noted(self) -> bool:
+        with self.connect() as connection:
+            if connection.execute("SELECT to_regclass('terms')").fetchone() == (None,):
+                return False
+            connection.execute(_NOTE_TERMS)
+            return True
+
+    def terms(self) -> dict[int, list[float]]:
+        """When each process began a term of office, in Unix seconds."""
+        began: dict[int, list[float]] = {}
+        with self.connect() as connection:
+            for holder, at in connection.execute("SELECT holder, began_at FROM storm_terms"):
+                began.setdefault(int(holder.rpartition(":")[2]), []).append(at)
+        return began
 
     def was_away_since(self, at: float) -> bool:
         """Whether anything was wrong with it at any time since then."""
