@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import socket
 import threading
 import time
 from collections.abc import AsyncIterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import aiohttp
 import pytest
 
 from bot import app, texts
@@ -22,27 +20,7 @@ from bot.errors import AddressInUse
 from bot.health import Health, Readings, readings
 from bot.health.readings import DATABASE_S, STILL_S, TELEGRAM_S
 from bot.metrics import Meter, Role
-
-
-class Answer(NamedTuple):
-    status: int
-    text: str
-
-    @property
-    def said(self) -> Any:
-        assert self.text.count("\n") == 1
-        assert self.text.endswith("\n")
-        return json.loads(self.text)
-
-
-def free_address() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return f"127.0.0.1:{server.getsockname()[1]}"
-
-
-async def got(address: str, path: str) -> Answer:
-    async with aiohttp.ClientSession() as session, session.get(f"http://{address}{path}") as answer:
-        return Answer(answer.status, await answer.text())
+from tests.health.asked import Answer, free_address, got
 
 
 class Opened(NamedTuple):
