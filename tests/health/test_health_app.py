@@ -122,9 +122,10 @@ async def test_while_telegram_does_not_answer_at_the_start_the_bot_says_so(world
 async def test_a_telegram_that_is_gone_for_long_is_missing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(app, "QUIET_S", 0.1)
+    monkeypatch.setattr(readings, "TELEGRAM_S", 1.0)
     await world.start_bot()
     await ready(world, 200)
-    monkeypatch.setattr(readings, "TELEGRAM_S", 0.2)
     await world.telegram.down()
     assert (await ready(world, 503)).said["missing"] == ["telegram"]
     await world.telegram.up()
