@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import aiohttp
 import pytest
 
 from bot import app
@@ -75,6 +76,40 @@ async def test_a_command_that_comes_again_is_counted_once(world: World) -> None:
     counted = await numbers(world)
     assert counted.number("commands_total", kind="invoice") == 2
     assert counted.number("cards_total") == 2
+
+
+async def test_bills_parts_and_renewals_are_commands_of_their_own_kind(world: World) -> None:
+    await world.start_bot()
+    card = await world.open_card(world.group, world.anna, "/invoice 2100")
+    world.clock.ahead_s += 3700
+    await world.becomes(card, Face.EXPIRED)
+    await world.telegram.press(world.group, world.anna, card.id, text="Renew").answer
+    await world.shown(world.group, Face.OPEN)
+
+    world.telegram.say(world.group, world.anna, "/collect 500k speakers")
+    world.telegram.say(world.group, world.anna, "/split 84k/3 pizza")
+    bill = await world.until(
+        lambda: [each for each in world.ours(world.group) if "Pay my part" in world.buttons(each)]
+    )
+    press = world.telegram.press(world.group, world.bert, bill[0].id, text="Pay my part")
+    await press.answer
+    world.telegram.follow(press)
+    await world.shown(world.private(world.bert), Face.OPEN)
+
+    counted = await numbers(world)
+    kinds = ("invoice", "renewal", "collection", "split", "part", "other")
+    assert [counted.number("commands_total", kind=kind) for kind in kinds] == [1, 1, 1, 1, 1, 0]
+
+
+async def test_a_scraper_that_stays_connected_does_not_keep_the_process_from_its_end(
+    world: World, address: str
+) -> None:
+    await world.start_process()
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"http://{address}/metrics") as answer:
+            assert answer.status == 200
+        assert await world.end_process() == 0
+    assert "took too long" not in world.log()
 
 
 async def test_a_node_that_is_away_is_counted_and_the_bot_is_ready(world: World) -> None:
