@@ -145,7 +145,9 @@ class TelegramBot(ExtBot[None]):
             read = received.READ.get(endpoint)
             return result if read is None else read(result)
         except ValueError as error:
-            raise Unreadable(f"unreadable answer: {error}") from error
+            unreadable = Unreadable(f"unreadable answer: {error}")
+            _count(unreadable)
+            raise unreadable from error
 
     async def _result(self, endpoint: str, data: dict[str, Any], **timeouts: Any) -> Any:
         said = data if self._knows_times else plainer.without_times(data) or data
