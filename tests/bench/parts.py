@@ -212,26 +212,29 @@ def split_over_processes() -> Table:
 
 
 def takeover() -> Table:
-    """A kill of one active process, and `GAP_S` until the next one is active.
+    """A kill of one active process, and the time until the next one is active.
 
     The rate is taken to be one for all of them: a part of it would make them slower.
     """
     at = 300.0
     rows = []
-    for parts in (1, 2, 4, 8):
+    for parts, gap_s in ((1, GAP_S), (1, GAP_S / 2), (2, GAP_S), (4, GAP_S), (8, GAP_S)):
         lates: list[float] = []
         over: list[float] = []
         kills = 0
         for seed in range(DRAWS):
             for victim in parted(messages(8, last_s=2 * at, seed=seed), parts, seed):
-                hit = [each for each in waits(victim, away=(at, at + GAP_S)) if each[1] > 1]
+                hit = [each for each in waits(victim, away=(at, at + gap_s)) if each[1] > 1]
                 lates += cards(hit)
                 over += [message.at + wait - at for message, wait in hit]
                 kills += 1
         a_kill = len(lates) / kills
         of_all = 10_000 * a_kill / (8 * HOUR_S)
-        rows.append((str(parts), f"{a_kill:.0f}", _s(max(over)), f"{of_all:.1f}"))
-    head = ("processes", "late cards", "over after, at the latest", "late of 10,000 in an hour")
+        rows.append((str(parts), _s(gap_s), f"{a_kill:.0f}", _s(max(over)), f"{of_all:.1f}"))
+    head = (
+        *("processes", "until the next is active", "late cards", "over after, at the latest"),
+        "late of 10,000 in an hour",
+    )
     return head, rows
 
 
