@@ -63,6 +63,10 @@ class Unreadable(NetworkError):
     """Telegram did it, to go by how its answer begins; the rest of it nobody can read."""
 
 
+class NotTelegrams(NetworkError):
+    """JSON that no Bot API answers: what the call did is unknown."""
+
+
 class Transport(BaseRequest):
     """Carries PTB's requests over a pool of so many `connections`, which stays warm.
 
@@ -118,7 +122,7 @@ class Transport(BaseRequest):
                 "unreadable answer"
             ) from error
         if not isinstance(answer, dict) or not {"ok", "description"} & answer.keys():
-            raise NetworkError("not an answer of Telegram's")
+            raise NotTelegrams("not an answer of Telegram's")
         if answer.get("ok") is not False:
             answer.setdefault("result", None)
         return answer

@@ -259,11 +259,10 @@ class Worker:
             METER.payments.add()
         if row.card_shown is Face.OPEN and before.card_shown in NO_CARD:
             METER.cards.add()
-            METER.command_to_card.add(
-                max(0.0, self._clock() - row.asked_at)
-                if hand.written_at is None
-                else steady() - hand.written_at
-            )
+            if hand.written_at is not None:
+                METER.command_to_card.add(steady() - hand.written_at)
+            elif not row.board_id:  # a part's card may have waited for its person's START
+                METER.command_to_card.add(max(0.0, self._clock() - row.asked_at))
 
     # letting go
 
