@@ -10,6 +10,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from telegram.error import InvalidToken, TelegramError
 from telegram.ext import Application
@@ -57,6 +58,7 @@ from bot.engine.worker import Worker
 from bot.errors import InvoiceBotError, LinkInTheWay, StoreUnavailable, TermLost, TokenRefused
 from bot.findings import Kind as Found
 from bot.findings import Mark
+from bot.metrics import METER, Role
 from bot.node.check import check_macaroon
 from bot.node.client import Node
 from bot.node.gate import Gate
@@ -68,6 +70,9 @@ from bot.pauses import pause_s
 from bot.places import Places
 from bot.store import Bell, Store, Tx, alive_file, beside, say_alive
 from bot.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from bot.health import Readings
 
 log = logs.get(__name__)
 
@@ -81,6 +86,9 @@ AT_ONCE_S = 0.5
 #: Seconds after which a start is over though Telegram has not answered: it is waited for all day.
 READY_AT_LATEST_S = 60.0
 TIDY_S = 3600.0
+#: Seconds without an answer of Telegram's after which it is asked something, where somebody reads
+#: how this process is: more than a poll takes.
+QUIET_S = 56.0
 #: Sections of the settings that count at once when they are reloaded; all others at a restart.
 RELOADED = ("access", "limits")
 #: Rows that are removed at once, and the seconds between.
@@ -118,12 +126,14 @@ async def run(
     logs.redact(settings.telegram.token.get_secret_value())
     beside.refuse_link(alive_file(settings.database.file))
     reloads = reloads or Reloads(lambda: settings)
+    METER.role = Role.STARTING
     async with contextlib.AsyncExitStack() as closing:
+        health = await _health(settings.health.listen, closing)
         store = await Store.open(settings.database.address)
         closing.push_async_callback(store.close)
         while True:
             try:
-                await _take_turn(settings, store, stop, clock, reloads)
+                await _take_turn(settings, store, stop, clock, reloads, health)
             except TermLost:
                 log.warning("another process acts: everything is closed, and waits for its turn")
             else:
@@ -136,6 +146,7 @@ async def _take_turn(
     stop: asyncio.Event,
     clock: Callable[[], float],
     reloads: Reloads,
+    health: Readings | None,
 ) -> None:
     """Everything made, then the wait for this process's turn, then the bot itself.
 
@@ -148,9 +159,30 @@ async def _take_turn(
         application = Application.builder().bot(telegram_bot).updater(None).job_queue(None).build()
         parts = Parts(settings, store, telegram_bot, node, application, clock=Clock(clock))
         closing.push_async_callback(telegram_bot.shutdown)
+        if health is not None:
+            health.queues = parts.queues
+            health.is_gate_open = lambda: parts.gate.is_open
         running = _Run(settings, parts, host_clock=clock, reloads=reloads)
         if await running.has_turn(stop):
             await running.until(stop)
+
+
+async def _health(address: str | None, closing: contextlib.AsyncExitStack) -> Readings | None:
+    """Answer how this process is at `address`, from before the database is opened to the end.
+
+    Raises `AddressInUse` or `AddressUnusable`.
+    """
+    if address is None:
+        return None
+    # what it needs takes time and memory, and hardly anybody has use for it
+    from bot.health import Health, Readings  # noqa: PLC0415
+
+    readings = Readings(meter=METER)
+    health = Health(address, readings)
+    await health.open()
+    closing.push_async_callback(health.close)
+    log.info("health and metrics are served", at=address)
+    return readings
 
 
 class Parts:
@@ -205,6 +237,7 @@ class Parts:
             clock=self.clock,
         )
         gate, identity = Gate(node), Identity()
+        self.gate = gate
         at_node = self.at_node = NodeInvoices(node, gate, identity, self.clock)
         self.watch = Watch(
             node=node,
@@ -260,6 +293,15 @@ class Parts:
             boards=boards,
             clock=self.clock,
         )
+
+    @property
+    def queues(self) -> dict[str, Callable[[], int]]:
+        """How many wait in each queue, or are in hand; any thread can ask."""
+        return {
+            "turns": lambda: self.chats.waiting,
+            "hands": lambda: self.hands.busy,
+            "store": lambda: self.store.waiting,
+        }
 
     def _conversation(self, settings: Settings) -> None:
         """Updates → rows and replies. A family of commands is a line of the list at the end."""
@@ -397,7 +439,10 @@ class _Run:
 
         A process that waits is alive and well, and says so.
         """
-        turn = asyncio.ensure_future(self._parts.store.lead(stop))
+        store = self._parts.store
+        METER.term = 0
+        METER.role = Role.WAITING if store.is_shared else Role.STARTING
+        turn = asyncio.ensure_future(store.lead(stop))
         try:
             if not (await asyncio.wait({turn}, timeout=AT_ONCE_S))[0]:
                 log.info("ready: another process is the active one")
@@ -428,6 +473,7 @@ class _Run:
         await self._parts.occasions.load()
         if places.bot_id in (0, _bot_id(self._settings)):
             self._may_send.set()
+        METER.role, METER.term = Role.ACTIVE, self._parts.store.term
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._parts.store.until_lost())
@@ -443,6 +489,8 @@ class _Run:
                 tasks.create_task(self._follow_access())
                 tasks.create_task(self._show_knocks())
                 tasks.create_task(self._reload())
+                if self._settings.health.listen is not None:
+                    tasks.create_task(self._hear())
         except* _Stopped:
             pass
         except* TokenRefused as refused:
@@ -463,6 +511,7 @@ class _Run:
                 await parts.intake.run(stop)
         finally:
             log.info("stopping")
+            METER.role = Role.STOPPING
             self._supervisor.stopping()
             self._supervisor.status(texts.STOPPING)
             await asyncio.gather(
@@ -634,6 +683,15 @@ class _Run:
         while self._supervisor.sign_every_s:
             self._supervisor.sign_of_life()
             await asyncio.sleep(self._supervisor.sign_every_s)
+
+    async def _hear(self) -> None:
+        """Ask Telegram something where it said nothing for long, as a webhook lets it."""
+        await self._is_serving.wait()
+        while True:
+            if METER.telegram.age_s(steady()) >= QUIET_S:
+                with contextlib.suppress(TelegramError):
+                    await self._parts.telegram_bot.get_me()
+            await asyncio.sleep(QUIET_S / 4)
 
     async def _tidy(self) -> None:
         """Remove what was done long ago, a little at a time."""

@@ -299,6 +299,7 @@ VALUES = {
     **{f"notices.{topic}": "false" for topic in Topic},
     "database.keep": "2d",
     "database.password": "what-only-the-server-knows",
+    "health.listen": "127.0.0.1:9090",
     "log.level": "error",
     "log.format": "json",
 }

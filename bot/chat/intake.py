@@ -25,6 +25,7 @@ from bot.chat.limits import Drops
 from bot.chat.updates import ALLOWED_UPDATES, PtbApplication, Raw
 from bot.clock import steady
 from bot.errors import ChatBusy, StoreUnavailable, TokenRefused
+from bot.metrics import METER
 from bot.pauses import pause_s
 
 log = logs.get(__name__)
@@ -259,6 +260,7 @@ class Intake:
             self._skipped.add("unreadable", update=number, error=type(fault).__name__)
             return
         self._is_readable = True
+        METER.updates.add()
         await self._application.process_update(update)
         error = self._errors.pop(number, None)
         if isinstance(error, StoreUnavailable):

@@ -8,6 +8,7 @@ from bot.config.keeping import Kept, read_kept
 from bot.config.settings import (
     AccessSettings,
     DatabaseSettings,
+    HealthSettings,
     InvoicesSettings,
     LimitsSettings,
     LndSettings,
@@ -48,6 +49,7 @@ __all__ = [
     "MIN_PATIENCE_S",
     "AccessSettings",
     "DatabaseSettings",
+    "HealthSettings",
     "InvoicesSettings",
     "Kept",
     "LimitsSettings",

@@ -218,6 +218,12 @@ class DatabaseSettings(_Section):
         return Path(self.url.removeprefix("sqlite:///"))
 
 
+class HealthSettings(_Section):
+    """[health]. Where /healthz, /readyz and /metrics are answered; None: nowhere."""
+
+    listen: HostPort | None = None
+
+
 class LogSettings(_Section):
     """[log]."""
 
@@ -235,6 +241,7 @@ class Settings(_Section):
     limits: LimitsSettings = LimitsSettings()
     notices: NoticesSettings = NoticesSettings()
     database: DatabaseSettings = DatabaseSettings()
+    health: HealthSettings = HealthSettings()
     log: LogSettings = LogSettings()
 
     _secret_files: dict[str, Path] = PrivateAttr(default_factory=dict)

@@ -32,6 +32,7 @@ from bot import logs
 from bot.clock import steady
 from bot.errors import StoreUnavailable, TermLost
 from bot.fence import Fence
+from bot.metrics import METER
 from bot.pauses import pause_s
 from bot.store import sqlite
 from bot.store.backend import SQLITE, Backend, CommitUnknown, on_server
@@ -91,6 +92,16 @@ class Store:
         there it may write once `lead` says so. Raises `StartError`.
         """
         return cls(*await asyncio.to_thread(_opened, url))
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes can have it open too, of which one acts at a time."""
+        return self._make_office is not None
+
+    @property
+    def term(self) -> int:
+        """The number of this process's term of office; 0 where there are none."""
+        return self._backend.term or 0
 
     @property
     def _engine(self) -> Engine:
@@ -204,6 +215,11 @@ class Store:
                 self._note_success()
                 return answer
 
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait for the writer."""
+        return self._jobs.qsize()
+
     def stop_trying(self) -> None:
         """The process ends: `must` gives up after a few tries from now on."""
         self._is_trying = False
@@ -262,6 +278,7 @@ class Store:
     def _run(self, group: list[_Job[Any]]) -> list[_Outcome]:
         backend = self._backend
         if harm := backend.harm():
+            METER.failed_commits.add()
             return [_Outcome(None, StoreUnavailable(detail=harm))] * len(group)
         outcomes: list[_Outcome] = []
         failure: Exception | None
@@ -278,9 +295,12 @@ class Store:
             failure = backend.explained(error)
         else:
             backend.note()
+            METER.commits.add()
+            METER.database.saw(steady())
             return outcomes
         is_away = isinstance(failure, StoreUnavailable) and not isinstance(failure, TermLost)
         if is_away:
+            METER.failed_commits.add()
             backend.forget()
         if len(group) == 1 or is_away:
             return [_Outcome(None, failure)] * len(group)

@@ -43,6 +43,7 @@ EXPECTED = {
     "database.password": "the password of the database's user",
     "database.password_file": "the path of a file with the database's password",
     "database.keep": 'a duration of at least "1d", such as "90d"',
+    "health.listen": "an address and a port to listen at, such as 127.0.0.1:9090",
     "log.level": '"debug", "info", "warning" or "error"',
     "log.format": '"text" or "json"',
 }
