@@ -55,7 +55,7 @@ from bot.engine.boards import BoardWorker
 from bot.engine.hands import Hands
 from bot.engine.patience import Patience
 from bot.engine.worker import Worker
-from bot.errors import InvoiceBotError, LinkInTheWay, StoreUnavailable, TokenRefused
+from bot.errors import InvoiceBotError, LinkInTheWay, StoreUnavailable, TermLost, TokenRefused
 from bot.findings import Kind as Found
 from bot.findings import Mark
 from bot.metrics import METER, Role
@@ -81,6 +81,8 @@ STOP_S = 2.0
 #: Answers of Telegram's after which a start believes that the token is wrong.
 REJECTIONS = 3
 HEARTBEAT_S = 10.0
+#: Seconds after which a process that has no turn yet says that it waits.
+AT_ONCE_S = 0.5
 #: Seconds after which a start is over though Telegram has not answered: it is waited for all day.
 READY_AT_LATEST_S = 60.0
 TIDY_S = 3600.0
@@ -115,20 +117,44 @@ async def run(
 ) -> None:
     """Run the bot until `stop` is set.
 
-    `clock` is the host's, in Unix seconds; `reloads`: how the settings are read again. Raises
-    `StartError`: the database cannot be used, or Telegram rejects the token. A node that is away is
-    waited for.
+    `clock` is the host's, in Unix seconds; `reloads`: how the settings are read again. Of several
+    processes on one server's database one acts: each waits for its turn, and once more where it has
+    lost it. Raises `StartError`: the database cannot be used, or Telegram rejects the token. A node
+    that is away is waited for.
     """
     stop = stop or asyncio.Event()
     logs.redact(settings.telegram.token.get_secret_value())
     beside.refuse_link(alive_file(settings.database.file))
+    reloads = reloads or Reloads(lambda: settings)
     METER.role = Role.STARTING
     async with contextlib.AsyncExitStack() as closing:
         health = await _health(settings.health.listen, closing)
-        store = await Store.open(settings.database.url)
+        store = await Store.open(settings.database.address)
         closing.push_async_callback(store.close)
-        telegram_bot = make_bot(settings.telegram)
-        node = Node(settings.lnd)
+        while True:
+            try:
+                await _take_turn(settings, store, stop, clock, reloads, health)
+            except TermLost:
+                log.warning("another process acts: everything is closed, and waits for its turn")
+            else:
+                return
+
+
+async def _take_turn(
+    settings: Settings,
+    store: Store,
+    stop: asyncio.Event,
+    clock: Callable[[], float],
+    reloads: Reloads,
+    health: Readings | None,
+) -> None:
+    """Everything made, then the wait for this process's turn, then the bot itself.
+
+    Raises `TermLost` once another process acts.
+    """
+    async with contextlib.AsyncExitStack() as closing:
+        telegram_bot = make_bot(settings.telegram, store.fence)
+        node = Node(settings.lnd, store.fence)
         closing.push_async_callback(node.close)
         application = Application.builder().bot(telegram_bot).updater(None).job_queue(None).build()
         parts = Parts(settings, store, telegram_bot, node, application, clock=Clock(clock))
@@ -136,8 +162,9 @@ async def run(
         if health is not None:
             health.queues = parts.queues
             health.is_gate_open = lambda: parts.gate.is_open
-        reloads = reloads or Reloads(lambda: settings)
-        await _Run(settings, parts, host_clock=clock, reloads=reloads).until(stop)
+        running = _Run(settings, parts, host_clock=clock, reloads=reloads)
+        if await running.has_turn(stop):
+            await running.until(stop)
 
 
 async def _health(address: str | None, closing: contextlib.AsyncExitStack) -> Readings | None:
@@ -407,17 +434,49 @@ class _Run:
         self._supervisor = Supervisor()
         self._logged_in = asyncio.Event()
 
+    async def has_turn(self, stop: asyncio.Event) -> bool:
+        """Wait until this process is the one that acts; False where `stop` is set before.
+
+        A process that waits is alive and well, and says so.
+        """
+        store = self._parts.store
+        METER.term = 0
+        METER.role = Role.WAITING if store.is_shared else Role.STARTING
+        turn = asyncio.ensure_future(store.lead(stop))
+        try:
+            if not (await asyncio.wait({turn}, timeout=AT_ONCE_S))[0]:
+                log.info("ready: another process is the active one")
+                self._supervisor.status(texts.READY)
+                self._supervisor.ready()
+                async with asyncio.TaskGroup() as tasks:
+                    beside_it = [tasks.create_task(self._signs()), tasks.create_task(self._wait())]
+                    await turn
+                    for task in beside_it:
+                        task.cancel()
+            return await turn
+        finally:
+            turn.cancel()
+
+    async def _wait(self) -> None:
+        """The same file as `_heartbeat` touches, while the database answers."""
+        while True:
+            with contextlib.suppress(StoreUnavailable, OSError, LinkInTheWay):
+                await self._parts.store.do_anywhere(_nothing)
+                self._say_alive()
+            await asyncio.sleep(HEARTBEAT_S)
+
     async def until(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set."""
+        """Until `stop` is set. Raises `TermLost` or `TokenRefused`."""
         places = self._parts.places
         await places.load()
         await self._parts.grants.load()
         await self._parts.occasions.load()
         if places.bot_id in (0, _bot_id(self._settings)):
             self._may_send.set()
-        METER.role = Role.ACTIVE
+        METER.role, METER.term = Role.ACTIVE, self._parts.store.term
         try:
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._parts.store.until_lost())
                 tasks.create_task(self._serve(stop))
                 tasks.create_task(self._work())
                 tasks.create_task(self._notify())
@@ -436,6 +495,8 @@ class _Run:
             pass
         except* TokenRefused as refused:
             raise refused.exceptions[0] from None
+        except* TermLost:
+            raise TermLost from None
         log.info("stopped")
 
     async def _serve(self, stop: asyncio.Event) -> None:
@@ -573,6 +634,7 @@ class _Run:
 
     async def _check(self) -> None:
         """The findings of `check`, for the log."""
+        await self._parts.store.fence.passed()
         granted = self._parts.access.now.granted
         began_at = steady()
         for finding in await diagnose(
@@ -588,8 +650,6 @@ class _Run:
 
     async def _heartbeat(self) -> None:
         """A file that is touched while rows can be written, for a container's health check."""
-        database = self._settings.database.file
-        started_at = self._parts.started_at
         is_away = False
         while True:
             try:
@@ -604,8 +664,12 @@ class _Run:
                     is_away = False
                     self._parts.owners.database_is_back()
                 with contextlib.suppress(OSError, LinkInTheWay):  # then it is not healthy
-                    say_alive(database, version=__version__, started_at=started_at)
+                    self._say_alive()
             await asyncio.sleep(HEARTBEAT_S)
+
+    def _say_alive(self) -> None:
+        database = self._settings.database.file
+        say_alive(database, version=__version__, started_at=self._parts.started_at)
 
     async def _report(self) -> None:
         """The service manager hears that the start is over, and from then on that all goes on."""
@@ -613,6 +677,9 @@ class _Run:
             async with asyncio.timeout(READY_AT_LATEST_S):
                 await self._logged_in.wait()
         self._supervisor.ready()
+        await self._signs()
+
+    async def _signs(self) -> None:
         while self._supervisor.sign_every_s:
             self._supervisor.sign_of_life()
             await asyncio.sleep(self._supervisor.sign_every_s)
@@ -656,6 +723,10 @@ def _payee(setting: str, identity: Identity, row: Invoice) -> str:
 def _bot_id(settings: Settings) -> int:
     """The bot's id as its token says, before Telegram has confirmed it."""
     return int(settings.telegram.token.get_secret_value().partition(":")[0])
+
+
+def _nothing(_tx: Tx) -> None:
+    """To see that the database answers."""
 
 
 def _prune_hints(tx: Tx, before: float) -> None:

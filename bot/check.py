@@ -42,7 +42,7 @@ async def diagnose(
     now = clock()
     database = asyncio.to_thread(list, check_database(settings.database, in_use=in_use))
     if granted is None:
-        granted = await asyncio.to_thread(peek.granted, settings.database.url)
+        granted = await asyncio.to_thread(peek.granted, settings.database.address)
     parts = await asyncio.gather(
         _part(About.TELEGRAM, check_telegram(settings.telegram, settings.access)),
         _part(About.SETTINGS, _listed(check_files(settings.secret_files))),

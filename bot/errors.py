@@ -20,6 +20,14 @@ Grouped by what the reader should do::
     │   │   ├── DatabaseNotOurs    *
     │   │   └── DatabaseHasTwoNames * remove the other one
     │   ├── DatabaseFolderReadOnly * let the bot's user write there
+    │   ├── DatabaseAway             wait: PostgreSQL's server can't be reached
+    │   ├── DatabaseRefuses        * PostgreSQL's server does not let the bot in
+    │   │   ├── DatabasePasswordWrong *
+    │   │   ├── DatabaseTlsFailed  *
+    │   │   ├── DatabaseUnknown    * create it
+    │   │   └── DatabaseRightsMissing * grant them
+    │   ├── DatabaseUnfit          * its server is too old, or its encoding is not UTF-8
+    │   ├── PostgresMissing        * install psycopg
     │   ├── LinkInTheWay           * remove the symbolic link
     │   ├── TokenRefused           * ask @BotFather for a token
     │   ├── PortInUse              * choose another port
@@ -30,6 +38,7 @@ Grouped by what the reader should do::
     │   └── DemoNotReady             the demo's bot has not started in time
     ├── SettingsNotWritten         * let this user write there
     ├── StoreUnavailable             wait: locked, full or unreachable; nothing was written
+    │   └── TermLost                 another process acts now: this one waits for its turn
     ├── Refused                      tell the person who asked
     │   ├── AmountRefused          * `problem` says why
     │   ├── MemoRefused            *
@@ -52,8 +61,10 @@ Grouped by what the reader should do::
     │       ├── OtherNetwork       * a payment request of another network than the node's
     │       ├── UserUnknown        *
     │       ├── PathForUnitRefused *
-    │       └── BackupRefused      * not there: `problem` says why
-    │           └── BackupFailed     the backup could not be made in the end
+    │       ├── BackupRefused      * not there: `problem` says why
+    │       │   └── BackupFailed     the backup could not be made in the end
+    │       └── MoveRefused        * a database can't be moved there: `problem` says why
+    │           └── MoveFailed       it could not be moved in the end
     ├── NodeError
     │   ├── NodePassing              wait, and ask again: whether the call arrived is unknown
     │   │   ├── NodeUnreachable
@@ -246,6 +257,38 @@ class DatabaseFolderReadOnly(StartError):
     """The database's `folder` cannot be written: `reason`."""
 
 
+class DatabaseAway(StartError, needs_fixing=False):
+    """The PostgreSQL server of the database at `path` can't be reached, for `reason`."""
+
+
+class DatabaseRefuses(StartError):
+    """The PostgreSQL server of the database at `path` refuses the bot, for `reason`."""
+
+
+class DatabasePasswordWrong(DatabaseRefuses):
+    """It rejects the password, or the user, or wants a password and got none."""
+
+
+class DatabaseTlsFailed(DatabaseRefuses):
+    """There is no TLS as ``sslmode`` wants it."""
+
+
+class DatabaseUnknown(DatabaseRefuses):
+    """It has no database of this name."""
+
+
+class DatabaseRightsMissing(DatabaseRefuses):
+    """The bot's user can't do there what a bot needs to do."""
+
+
+class DatabaseUnfit(StartError):
+    """The server of the database at `path` has `found` where the bot needs `needed`."""
+
+
+class PostgresMissing(StartError):
+    """The database is PostgreSQL's, and psycopg is not installed."""
+
+
 class LinkInTheWay(StartError):
     """A symbolic link has the name of a file that the bot writes: `path`."""
 
@@ -287,6 +330,10 @@ class SettingsNotWritten(InvoiceBotError, needs_fixing=True):
 
 class StoreUnavailable(InvoiceBotError):
     """The database cannot be written right now."""
+
+
+class TermLost(StoreUnavailable):
+    """Another process of this bot acts by now, or this one does not yet: nothing was written."""
 
 
 class Refused(InvoiceBotError):
@@ -397,6 +444,14 @@ class BackupRefused(ArgumentRefused):
 
 class BackupFailed(BackupRefused, needs_fixing=False):
     """A backup could not be made; values likewise."""
+
+
+class MoveRefused(ArgumentRefused):
+    """A database can't be moved like this: `problem` is one of `bot.core.wishes.MoveProblem`."""
+
+
+class MoveFailed(MoveRefused, needs_fixing=False):
+    """It could not be moved in the end."""
 
 
 class NodeError(InvoiceBotError):

@@ -110,6 +110,8 @@ class Kind(StrEnum):
     NOT_PERMITTED = "not permitted"  # permission: without it this cannot be checked
     # the database; path: what it is about
     WRITABLE = "writable"  # path
+    REACHED = "reached"  # path: the server's name and the database's
+    ACTIVE = "active"  # process: its host and number; began_at
     IS_FOLDER = "is a folder"  # path
     NOT_A_FOLDER = "not a folder"  # path
     FOLDER_MISSING = "folder missing"  # path

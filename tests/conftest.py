@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from bot import logs
 from bot.store import Store
+from tests import postgres
+from tests.postgres import Cluster
 from tests.store.made import opened
 from tests.world import World
 
@@ -40,6 +42,7 @@ SLOW = (
     ),
     *("test_odd_answers.py", "test_odd_node.py", "test_orders.py", "test_refusals.py"),
     *("test_parts.py", "test_restore.py", "test_scale.py", "test_splits.py", "test_storm.py"),
+    "test_turns.py",
 )
 
 
@@ -73,6 +76,25 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         yield world
     finally:
         await world.close()
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Cluster]:
+    """A PostgreSQL of this test run's own, started by the first test that needs it."""
+    if not postgres.is_installed():
+        pytest.skip("needs Debian's package postgresql")
+    root = tmp_path_factory.getbasetemp()
+    root = (root if worker_id == "master" else root.parent) / "postgres"
+    with postgres.shared(root, worker_id) as cluster:
+        postgres.prepared(cluster, root)
+        yield cluster
+
+
+@pytest.fixture
+def database(cluster: Cluster) -> Iterator[str]:
+    """The name of a PostgreSQL database of its own, with all tables and no row."""
+    with postgres.database(cluster) as name:
+        yield name
 
 
 @pytest.fixture

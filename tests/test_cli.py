@@ -34,7 +34,7 @@ from bot.chat import qr
 from bot.cli import common, invoice, output
 from bot.config.problems import Kind as ProblemKind
 from bot.core import amounts
-from bot.core.wishes import BackupProblem, OutputProblem
+from bot.core.wishes import BackupProblem, MoveProblem, OutputProblem
 from bot.demo.node import bolt, open_channels
 from bot.errors import ConfigError, MemoRefused, MemoUnreadable, OutputRefused, Problem, Refused
 from bot.findings import About, Kind, Mark, bad, fine
@@ -181,6 +181,14 @@ CODES: dict[type[errors.InvoiceBotError], int] = {
     errors.DatabaseNotOurs: 2,
     errors.DatabaseHasTwoNames: 2,
     errors.DatabaseFolderReadOnly: 2,
+    errors.DatabaseAway: 1,
+    errors.DatabaseRefuses: 2,
+    errors.DatabasePasswordWrong: 2,
+    errors.DatabaseTlsFailed: 2,
+    errors.DatabaseUnknown: 2,
+    errors.DatabaseRightsMissing: 2,
+    errors.DatabaseUnfit: 2,
+    errors.PostgresMissing: 2,
     errors.LinkInTheWay: 2,
     errors.TokenRefused: 2,
     errors.PortInUse: 2,
@@ -205,6 +213,8 @@ CODES: dict[type[errors.InvoiceBotError], int] = {
     errors.UserUnknown: 2,
     errors.PathForUnitRefused: 2,
     errors.BackupRefused: 2,
+    errors.MoveRefused: 2,
+    errors.MoveFailed: 1,
     errors.BackupFailed: 1,
     errors.NodeError: 1,
     errors.NodePassing: 1,
@@ -227,6 +237,8 @@ def test_the_exit_code_says_whether_something_needs_fixing_first(
         error = refused(lambda: amounts.parse_amount("1.000"))
     elif issubclass(kind, errors.OutputRefused):
         error = kind(problem=OutputProblem.IS_FOLDER, path="/x")
+    elif issubclass(kind, errors.MoveRefused):
+        error = kind(problem=MoveProblem.SAME)
     elif issubclass(kind, errors.BackupRefused):
         error = kind(problem=BackupProblem.EXISTS, path="/x")
     else:

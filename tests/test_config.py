@@ -298,11 +298,15 @@ VALUES = {
     "limits.open_per_chat": "7",
     **{f"notices.{topic}": "false" for topic in Topic},
     "database.keep": "2d",
+    "database.password": "what-only-the-server-knows",
     "health.listen": "127.0.0.1:9090",
     "log.level": "error",
     "log.format": "json",
 }
-PATHS = {"telegram.token_file", "lnd.tls_cert", "lnd.macaroon", "lnd.lndconnect", "database.url"}
+PATHS = {
+    *("telegram.token_file", "lnd.tls_cert", "lnd.macaroon", "lnd.lndconnect"),
+    *("database.url", "database.password_file"),
+}
 
 
 def test_every_key_but_for_paths_has_its_value_here() -> None:
@@ -855,6 +859,83 @@ def test_a_token_file_with_something_else_is_refused(folder: Path, content: str)
     assert problem.key == "telegram.token_file"
     assert problem.kind == (Kind.FILE_OTHER if content.strip() else Kind.FILE_EMPTY)
     assert problem.values["path"] == str(folder / "token")
+
+
+# a server's database
+
+SERVER = "postgresql://bot@db.example:5433/invoices?sslmode=verify-full"
+DATABASE_PASSWORD = "what/only&the server:knows"
+
+
+def server(url: str = SERVER, **others: str) -> dict[str, str]:
+    keys = {f"INVOICE_BOT_DATABASE__{name.upper()}": value for name, value in others.items()}
+    return {**GOOD, "INVOICE_BOT_DATABASE__URL": url, **keys}
+
+
+@pytest.mark.parametrize("where", ["url", "query", "key", "file"])
+def test_a_databases_password_is_in_no_address_wherever_it_came_from(
+    folder: Path, where: str
+) -> None:
+    quoted = quote(DATABASE_PASSWORD, safe="")
+    env = {
+        "url": server(SERVER.replace("bot@", f"bot:{quoted}@")),
+        "query": server(f"{SERVER}&password={quoted}"),
+        "key": server(password=DATABASE_PASSWORD),
+        "file": server(password_file="database-password"),
+    }[where]
+    written(f"{DATABASE_PASSWORD}\n", "database-password")
+    got = load(None, env).database
+    assert got.url == SERVER
+    assert got.password.get_secret_value() == DATABASE_PASSWORD
+    assert got.is_shared
+    assert got.address.endswith(f"&password={quoted}")
+    for text in (DATABASE_PASSWORD, got.address):
+        assert DATABASE_PASSWORD not in logs.redacted(f"no connection: {text} is wrong")
+        assert quoted not in logs.redacted(f"no connection: {text} is wrong")
+    assert DATABASE_PASSWORD not in repr(got)
+
+
+def test_a_database_without_a_password_needs_none() -> None:
+    assert load(None, server()).database.address == SERVER
+
+
+def test_a_databases_password_is_given_once(folder: Path) -> None:
+    written("x", "database-password")
+    with_one = SERVER.replace("bot@", "bot:y@")
+    for env in (
+        server(password="x", password_file="database-password"),
+        server(with_one, password="x"),
+        server(with_one, password_file="database-password"),
+    ):
+        (problem,) = problems(**env)
+        assert problem.kind == Kind.TWO_PASSWORDS
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://bot:s3cr3t@db.example",
+        "postgresql://bot:s3cr3t@db example/x",
+        "postgresql://bot:s3cr3t@db.example/x#y",
+        "postgresql://bot:s3cr3t@[::1/x",
+        "postgresql+psycopg://bot:s3cr3t@db.example/x",
+        "postgresql:/bot:s3cr3t@db.example/x",
+    ],
+)
+def test_an_odd_address_of_a_server_is_refused_and_not_shown(url: str) -> None:
+    (problem,) = problems(**server(url))
+    assert (problem.key, problem.kind) == ("database.url", Kind.REFUSED)
+    assert "s3cr3t" not in str(problem)
+
+
+def test_what_is_beside_a_database_is_beside_the_settings_where_that_is_a_servers(
+    folder: Path,
+) -> None:
+    assert load(None, server()).database.file.parent == folder
+    text = f'[telegram]\ntoken = "{TOKEN}"\n[lnd]\ntls_cert = ""\nmacaroon = "bot.macaroon"\n'
+    path = written(f'{text}[database]\nurl = "{SERVER}"\n', "etc/config.toml")
+    (folder / "etc/bot.macaroon").write_bytes(b"x")
+    assert load(path, {}).database.file.parent == folder / "etc"
 
 
 # secrets

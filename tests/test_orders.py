@@ -45,7 +45,7 @@ from bot.core.invoice import Audience, Invoice, State
 from bot.core.notices import Kind
 from bot.core.work import READ_LANES
 from bot.demo.node import ACCEPTED, CANCELED, OPEN, SETTLED, PaymentFailed
-from bot.store import Store, Tx, rows, tables, writer
+from bot.store import Store, Tx, rows, sqlite, tables, writer
 from tests import faces
 from tests.faces import plain
 from tests.in_memory import (
@@ -58,6 +58,7 @@ from tests.in_memory import (
     Steady,
     TelegramOutside,
 )
+from tests.postgres import Cluster
 
 T = TypeVar("T")
 
@@ -196,23 +197,26 @@ class InStep(Store):
 
     def at_once(self, job: Callable[[Tx], T]) -> T:
         """One transaction."""
-        (outcome,) = self._run([writer._Job(job, None)])  # type: ignore[arg-type]
+        (outcome,) = self._run([writer._Job(job, None, needs_term=False)])  # type: ignore[arg-type]
         if outcome.error is not None:
             raise outcome.error
         return outcome.answer
 
 
 class Ground:
-    """What all examples share: a loop, and a database on a file."""
+    """What all examples share: a loop, and a database; `url` "": on a file in `folder`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, url: str = "") -> None:
         self.runner = asyncio.Runner(loop_factory=Steady)
         self.loop = self.runner.get_loop()
-        url = f"sqlite:///{folder / 'orders.db'}"
+        self._is_file = not url
+        url = url or f"sqlite:///{folder / 'orders.db'}"
         self.store: InStep = self.runner.run(InStep.open(url))  # type: ignore[assignment]
         self._rows: tuple[int, list[Invoice]] = (-1, [])
         #: What comes in between in the next run, and after how many turns.
         self.between: tuple[int, Callable[[], None]] | None = None
+        if not self._is_file:
+            return
         # What a lost power supply would do is no part of this.
         with self.store._engine.connect() as connection:
             driver = connection.connection.driver_connection
@@ -266,8 +270,12 @@ class Ground:
         """An empty database, and the time as it was."""
 
         def job(tx: Tx) -> None:
+            execute = tx.invoices._connection.execute
             for table in tables.META.sorted_tables:
-                tx.invoices._connection.execute(sa.delete(table))
+                if execute(sa.select(sa.exists().select_from(table))).scalar():
+                    execute(sa.delete(table))
+                if not self._is_file and "id" in table.c:  # a file's numbers begin again
+                    execute(sa.text(f"ALTER SEQUENCE {table.name}_id_seq RESTART"))
 
         self.store.at_once(job)
         self.store.jobs += 1
@@ -1200,15 +1208,27 @@ def test_any_event_after_any_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     try_orders(Orders, tmp_path, monkeypatch)
 
 
+@pytest.mark.timeout(3600)
+def test_any_event_after_any_step_on_a_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster, database: str
+) -> None:
+    try_orders(Orders, tmp_path, monkeypatch, orders=25, url=cluster.url(database))
+
+
 def try_orders(
-    machine: type[Orders], folder: Path, monkeypatch: pytest.MonkeyPatch, *, orders: int = 100
+    machine: type[Orders],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    orders: int = 100,
+    url: str = "",
 ) -> None:
     """So many orders of what a machine knows, or as many as are asked for."""
     # All jobs run in this thread: the store's own would empty the journal meanwhile.
-    monkeypatch.setattr(writer, "IDLE_S", 3600.0)
+    monkeypatch.setattr(sqlite.Sqlite, "idle_s", 3600.0)
     # The same each time, or as many others as are asked for.
     more = os.environ.get("INVOICE_BOT_ORDERS")
-    ground = Ground(folder)
+    ground = Ground(folder, url)
     try:
         with errors_of_the_bot() as errors:
             run_state_machine_as_test(

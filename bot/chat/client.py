@@ -35,6 +35,7 @@ from bot.chat.transport import Transport, Unreadable
 from bot.clock import steady
 from bot.config import TelegramSettings
 from bot.errors import MAX_DETAIL
+from bot.fence import Fence
 from bot.metrics import METER
 
 #: Seconds beyond a long poll's own time after which its connection is given up.
@@ -208,14 +209,14 @@ def _short(text: str) -> str:
     return text[:MAX_DETAIL]
 
 
-def make_bot(settings: TelegramSettings) -> TelegramBot:
+def make_bot(settings: TelegramSettings, fence: Fence | None = None) -> TelegramBot:
     """The connection to Telegram's Bot API, not yet initialized."""
     return TelegramBot(
         settings.token.get_secret_value(),
         base_url=f"{settings.api_url}/bot",
         base_file_url=f"{settings.api_url}/file/bot",
-        request=Transport(connections=CONNECTIONS),
-        get_updates_request=Transport(connections=1),
+        request=Transport(connections=CONNECTIONS, fence=fence),
+        get_updates_request=Transport(connections=1, fence=fence),
         # A memo may have a link; the page that it names has no place in a card.
         defaults=Defaults(link_preview_options=LinkPreviewOptions(is_disabled=True)),
     )

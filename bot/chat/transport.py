@@ -25,6 +25,8 @@ from telegram.request import BaseRequest, RequestData
 
 from bot.chat.ages import Told
 from bot.clock import steady
+from bot.errors import TermLost
+from bot.fence import Fence
 
 #: Seconds to connect, the wait for a place in the pool included.
 CONNECT_TIMEOUT_S = 5.0
@@ -52,6 +54,10 @@ class NeverSent(NetworkError):
     """There was no connection to Telegram: nothing was sent."""
 
 
+class _Stale(Exception):
+    """By now another process may act."""
+
+
 #: How Telegram's own answer begins where it did it, wherever that breaks off. A status alone says
 #: nothing: pages of others have it too.
 _DID = re.compile(rb'\s*\{\s*"ok"\s*:\s*t')
@@ -70,16 +76,18 @@ class NotTelegrams(NetworkError):
 class Transport(BaseRequest):
     """Carries PTB's requests over a pool of so many `connections`, which stays warm.
 
+    `fence`: nothing is sent but where it is open, at the moment that it would leave.
     `told`: the time that the latest answer was made at, None where it does not say.
     `do_request` raises `NeverSent` where nothing was sent; `TimedOut`, `Unreadable` or
     `NetworkError` where Telegram may have got it. It repeats nothing.
     """
 
-    __slots__ = ("_connections", "_proxies", "_session", "told")
+    __slots__ = ("_connections", "_fence", "_proxies", "_session", "told")
 
-    def __init__(self, *, connections: int) -> None:
+    def __init__(self, *, connections: int, fence: Fence | None = None) -> None:
         self.told: Told | None = None
         self._connections = connections
+        self._fence = None if fence is None or fence.is_always_open else fence
         self._proxies: dict[str, str] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -101,6 +109,7 @@ class Transport(BaseRequest):
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": self.USER_AGENT, "Accept-Encoding": ", ".join(_PACKED)},
                 auto_decompress=False,
+                trace_configs=[] if self._fence is None else [_trace(self._fence)],
             )
 
     async def shutdown(self) -> None:
@@ -140,6 +149,11 @@ class Transport(BaseRequest):
         """Make one request; the status and the answer's body."""
         if self._session is None:
             raise NeverSent("The connection to Telegram is closed.")
+        if self._fence is not None:
+            try:
+                await self._fence.passed()
+            except TermLost as error:
+                raise NeverSent("Another process acts.") from error
         answer_s = _or_default(read_timeout, ANSWER_TIMEOUT_S)
         connect_s = _or_default(connect_timeout, CONNECT_TIMEOUT_S)
         opened = ExitStack()
@@ -156,7 +170,7 @@ class Transport(BaseRequest):
                 body = await _body(response)
                 is_one = not _is_success(response) and _says_success(body)
                 return (_OK if is_one else response.status), body
-        except _NO_CONNECTION as error:
+        except (*_NO_CONNECTION, _Stale) as error:
             raise NeverSent(_said(error)) from error
         except TimeoutError as error:
             raise TimedOut from error
@@ -164,6 +178,19 @@ class Transport(BaseRequest):
             raise NetworkError(_said(error)) from error
         finally:
             opened.close()
+
+
+def _trace(fence: Fence) -> aiohttp.TraceConfig:
+    """Looks at the fence once more when there is a connection, which may have taken long."""
+
+    async def look(*_: object) -> None:
+        if not fence.is_open():
+            raise _Stale
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_end.append(look)
+    trace.on_connection_reuseconn.append(look)
+    return trace
 
 
 def _told_at(response: aiohttp.ClientResponse) -> Told | None:

@@ -21,6 +21,7 @@ from bot.cli import (
     export,
     invoice,
     listing,
+    move_database,
     output,
     run,
     setup,
@@ -101,7 +102,7 @@ def _main(
 _COMMANDS = (
     *(setup.setup, run.run, run.demo, check.check),
     *(invoice.invoice, at_node.lookup, at_node.cancel),
-    *(status.status, export.export, backup.backup, unit.unit),
+    *(status.status, export.export, backup.backup, move_database.move_database, unit.unit),
 )
 for _command in _COMMANDS:
     app.command()(_command)

@@ -36,7 +36,7 @@ def backup(
         from bot.store import peek  # noqa: PLC0415
         from bot.store.backup import back_up  # noqa: PLC0415
 
-        url = settings.database.url
+        url = settings.database.address
         owners = settings.access.owners | peek.granted(url).owners
         saved = back_up(url, file, owners=owners, force=force)
         output.shown(

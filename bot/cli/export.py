@@ -63,12 +63,12 @@ def export(
         if file is not None and file != output.STANDARD_OUTPUT:
             output.check_file(file, option="--output", force=force)
             read: list[int] = []
-            parts = _parts(Reader(settings.database.url), wanted, form, read)
+            parts = _parts(Reader(settings.database.address), wanted, form, read)
             output.write_private(file, parts, option="--output")
             output.said(texts.exported_to(file, sum(read)))
             return
         output.check_open()
-        for part in _parts(Reader(settings.database.url), wanted, form, []):
+        for part in _parts(Reader(settings.database.address), wanted, form, []):
             sys.stdout.buffer.write(part)
         sys.stdout.buffer.flush()
 

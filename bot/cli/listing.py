@@ -49,7 +49,7 @@ def list_(
         from bot.store import Reader  # noqa: PLC0415
 
         show = Show.OPEN if is_open else Show.PAID if is_paid else Show.ALL
-        rows = Reader(settings.database.url).do(ledger.newest, show, most + 1)
+        rows = Reader(settings.database.address).do(ledger.newest, show, most + 1)
         if not rows:
             output.said(texts.no_invoices(show))
             return

@@ -43,8 +43,8 @@ def status(
         from bot.clock import midnight  # noqa: PLC0415
 
         # before SQLite opens the file: to close it once more would drop SQLite's locks
-        process = store.running(settings.database.file)
-        overview = store.Reader(settings.database.url).do(ledger.figures, midnight(time.time()))
+        process = store.running(settings.database)
+        overview = store.Reader(settings.database.address).do(ledger.figures, midnight(time.time()))
         node = asyncio.run(_of_node(settings))
         if as_json:
             text = json.dumps(_json(node, overview, process), indent=2)
@@ -55,6 +55,7 @@ def status(
                 is_running=process is not None,
                 version=process.version if process else "",
                 started_at=process.started_at if process else 0.0,
+                name=process.name if process else "",
             )
         typer.echo(logs.redacted(text))
 
@@ -91,6 +92,7 @@ def _json(node: NodeStatus, overview: Overview, process: Running | None) -> dict
         "running": process is not None,
         "version": (process.version or None) if process else None,
         "started_at": _utc(process.started_at) if process else None,
+        "process": (process.name or None) if process else None,
         "node": {
             "answers": node.away is None,
             "problem": node.away.key if node.away else None,

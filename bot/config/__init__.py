@@ -18,7 +18,15 @@ from bot.config.settings import (
     TelegramSettings,
     changed_sections,
 )
-from bot.config.sources import DEFAULT_FILE, ENV_PREFIX, EXAMPLE_FILE, KEYS, load
+from bot.config.sources import (
+    DEFAULT_FILE,
+    ENV_PREFIX,
+    EXAMPLE_FILE,
+    KEYS,
+    address_of,
+    database_password,
+    load,
+)
 from bot.config.values import (
     DAY_S,
     MAX_EXPIRY_S,
@@ -51,7 +59,9 @@ __all__ = [
     "Rate",
     "Settings",
     "TelegramSettings",
+    "address_of",
     "changed_sections",
+    "database_password",
     "duration",
     "load",
     "read_kept",

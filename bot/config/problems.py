@@ -19,7 +19,7 @@ _LIKE_A_SECRET = re.compile(
     r"|//.*@|:.*@",
     re.DOTALL,
 )
-_SECRETS = ("telegram.token", "lnd.lndconnect")
+_SECRETS = ("telegram.token", "lnd.lndconnect", "database.password")
 _LONGEST_SHOWN = 100
 
 
@@ -63,6 +63,7 @@ class Kind(StrEnum):
     DATABASE_VARIABLE = "variable in the database's path"
     # values that exclude each other
     TWO_TOKENS = "two tokens"
+    TWO_PASSWORDS = "two passwords"
     BESIDE_LNDCONNECT = "beside lndconnect"
     MIN_ABOVE_MAX = "min above max"  # min_sats, max_sats
     # the file that a key names; path: where it is, "" if that might be a secret
@@ -92,7 +93,10 @@ class Found(StrEnum):
 
 def refused(key: str, value: object, *, kind: Kind = Kind.REFUSED) -> Problem:
     """A value that its key does not accept."""
-    return Problem(kind, key, values=_hidden(value) if key in _SECRETS else _found(value))
+    is_secret = key in _SECRETS or (
+        isinstance(value, str) and value.startswith(("postgresql:", "postgres:"))
+    )
+    return Problem(kind, key, values=_hidden(value) if is_secret else _found(value))
 
 
 def unknown(name: str, near: str, *, section: str = "", kind: Kind = Kind.UNKNOWN) -> Problem:

@@ -30,6 +30,7 @@ from bot.config.values import (
     Amount,
     AnyCase,
     ChatIds,
+    DatabaseUrl,
     HostPort,
     LndConnect,
     LndConnectUri,
@@ -37,13 +38,14 @@ from bot.config.values import (
     Proxy,
     Rate,
     RateText,
-    SqliteUrl,
     Token,
     UserIds,
     WebAddress,
+    is_postgres,
     macaroon_bytes,
     read_file,
     seconds,
+    with_password,
 )
 from bot.errors import ConfigError
 
@@ -183,16 +185,36 @@ class NoticesSettings(_Section):
 
 
 class DatabaseSettings(_Section):
-    """[database]."""
+    """[database]. `url` has no password in it where `load` has read it."""
 
-    url: SqliteUrl = "sqlite:///invoice-bot.db"
+    url: DatabaseUrl = "sqlite:///invoice-bot.db"
+    password: SecretStr = SecretStr("")
     keep_s: Annotated[int, *seconds(DAY_S, 36_500 * DAY_S)] = Field(
         default=90 * DAY_S, alias="keep"
     )
 
+    _folder: Path = PrivateAttr(default_factory=Path)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it is a server's, so that several processes can have it open."""
+        return is_postgres(self.url)
+
+    @property
+    def address(self) -> str:
+        """What the store opens: it is a secret where it has a password in it."""
+        password = self.password.get_secret_value()
+        if not self.is_shared or not password:
+            return self.url
+        address = with_password(self.url, password)
+        logs.redact(address)
+        return address
+
     @property
     def file(self) -> Path:
-        """The database's file."""
+        """The database's file; of a server's the name beside which the small files are."""
+        if self.is_shared:
+            return self._folder / "invoice-bot.db"
         return Path(self.url.removeprefix("sqlite:///"))
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from bot import logs
 from bot.config import files
@@ -21,8 +21,11 @@ from bot.config.values import (
     LndConnect,
     OddValueError,
     is_onion,
+    is_postgres,
     odd_database,
+    read_line,
     read_token,
+    without_password,
 )
 from bot.errors import ConfigError, Problem
 
@@ -64,9 +67,11 @@ def _load(path: Path | None, env: Mapping[str, str], *, need_telegram: bool) -> 
         raw.setdefault(section, {})[key] = value
     _redact_addresses((raw.get("telegram", {}).get("api_url"), raw.get("lnd", {}).get("host")))
     problems += _take_odd_database(raw)
-    _anchor(raw, path.absolute().parent if path is not None else Path.cwd())
+    here = path.absolute().parent if path is not None else Path.cwd()
+    _anchor(raw, here)
     secret_files |= _secret_files(raw)
     problems += [*_token_problems(raw, needed=need_telegram), *_lnd_problems(raw)]
+    problems += _password_problems(raw)
     try:
         settings = Settings(**raw)
     except ValidationError as error:
@@ -77,7 +82,33 @@ def _load(path: Path | None, env: Mapping[str, str], *, need_telegram: bool) -> 
     if problems:
         raise ConfigError(*(_with_variable(problem, ours) for problem in problems))
     settings._secret_files.update(secret_files)  # noqa: SLF001 -- no key: they are told by `load`
+    settings.database._folder = here  # noqa: SLF001 -- likewise
     return settings
+
+
+def database_password(path: Path | None, env: Mapping[str, str] = os.environ) -> str:
+    """The database's password, as the settings have it; "" where they can't be read."""
+    try:
+        database = _load(path, env, need_telegram=False).database
+    except (ConfigError, OSError, ValueError, RecursionError):
+        return ""
+    return database.password.get_secret_value()
+
+
+def address_of(text: str, password: str) -> str | None:
+    """What the store opens, of a database's address as people write it without its password.
+
+    None where it is no address, "" where it has a password in it.
+    """
+    try:
+        url = DatabaseSettings(url=text).url
+        if is_postgres(url) and without_password(url)[1]:
+            return ""
+    except ValueError:
+        return None
+    if is_postgres(url):
+        return DatabaseSettings(url=url, password=SecretStr(password)).address
+    return None if odd_database(url) else f"{SQLITE}{_home(url.removeprefix(SQLITE))}"
 
 
 def _redact_addresses(values: Iterable[object]) -> None:
@@ -89,7 +120,14 @@ def _redact_addresses(values: Iterable[object]) -> None:
 
 def _has_secret(raw: Raw) -> bool:
     """Whether a secret is in the settings' own file."""
-    return bool(raw.get("telegram", {}).get("token") or raw.get("lnd", {}).get("lndconnect"))
+    database = raw.get("database", {})
+    url = database.get("url")
+    return bool(
+        raw.get("telegram", {}).get("token")
+        or raw.get("lnd", {}).get("lndconnect")
+        or database.get("password")
+        or (isinstance(url, str) and is_postgres(url) and _split(url)[1])
+    )
 
 
 def _secret_files(raw: Raw) -> dict[str, Path]:
@@ -97,6 +135,7 @@ def _secret_files(raw: Raw) -> dict[str, Path]:
     paths = {
         "telegram.token_file": raw.get("telegram", {}).get("token_file"),
         "lnd.macaroon": raw.get("lnd", {}).get("macaroon"),
+        "database.password_file": raw.get("database", {}).get("password_file"),
     }
     return {key: path for key, path in paths.items() if isinstance(path, Path)}
 
@@ -139,6 +178,7 @@ def _keys() -> dict[str, tuple[str, ...]]:
         for section, field_ in Settings.model_fields.items()
     }
     keys["telegram"] += ("token_file",)  # its content becomes the token
+    keys["database"] += ("password_file",)
     return keys
 
 
@@ -198,7 +238,12 @@ def _with_variable(problem: Problem, ours: Mapping[str, str]) -> Problem:
 
 def _anchor(raw: Raw, folder: Path) -> None:
     """Makes the paths absolute."""
-    for section, key in (("telegram", "token_file"), ("lnd", "tls_cert"), ("lnd", "macaroon")):
+    for section, key in (
+        ("telegram", "token_file"),
+        ("lnd", "tls_cert"),
+        ("lnd", "macaroon"),
+        ("database", "password_file"),
+    ):
         value = raw.get(section, {}).get(key)
         if isinstance(value, str) and value:
             raw[section][key] = folder / _home(value)
@@ -244,6 +289,35 @@ def _token_problems(raw: Raw, *, needed: bool) -> Iterator[Problem]:
                 telegram["token"] = read_token("telegram.token_file", file)
             except ConfigError as error:
                 yield from error.problems
+
+
+def _password_problems(raw: Raw) -> Iterator[Problem]:
+    """The database's password, from one of three places, becomes the key; the address has none."""
+    database = raw["database"]
+    file, given, url = database.pop("password_file", None), database.get("password"), ""
+    if isinstance(database.get("url"), str) and is_postgres(database["url"]):
+        database["url"], url = _split(database["url"])
+    if len([each for each in (file, given, url) if each]) > 1:
+        yield Problem(Kind.TWO_PASSWORDS, "database.password_file" if file else "database.password")
+    elif url:
+        database["password"] = url
+    elif isinstance(file, Path):
+        try:
+            database["password"] = read_line("database.password_file", file)
+        except ConfigError as error:
+            yield from error.problems
+    elif file:
+        yield refused("database.password_file", file)
+    for each in (database.get("password"), url):
+        if isinstance(each, str) and each:
+            logs.redact(each)
+
+
+def _split(url: str) -> tuple[str, str]:
+    try:
+        return without_password(url)
+    except ValueError:  # the key is refused, and its value not shown
+        return url, ""
 
 
 def _lnd_problems(raw: Raw) -> Iterator[Problem]:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic.fields import FieldInfo
@@ -35,6 +35,8 @@ MAX_PAYEE = 64
 
 #: What the path of a database begins with.
 SQLITE = "sqlite:///"
+#: What the address of a database on a server begins with; libpq knows both.
+POSTGRES = ("postgresql://", "postgres://")
 
 # LND's macaroons have the second binary format
 _MACAROON = b"\x02"
@@ -160,6 +162,46 @@ def _sqlite(value: str) -> str:
     return value
 
 
+def _database(value: str) -> str:
+    return value if _is_server(value) else _sqlite(value)
+
+
+def _is_server(value: str) -> bool:
+    """Whether it is the address of a PostgreSQL database. Raises ValueError where it is none."""
+    if not is_postgres(value):
+        return False
+    url = urlsplit(value)
+    has_name = url.path.strip("/") or "dbname" in parse_qs(url.query)
+    if not has_name or url.fragment or re.search(r"[\x00-\x20\x7f]", value):
+        raise ValueError
+    return True
+
+
+def is_postgres(url: str) -> bool:
+    """Whether it is meant as the address of a PostgreSQL database."""
+    return url.startswith(POSTGRES)
+
+
+def without_password(url: str) -> tuple[str, str]:
+    """A PostgreSQL address without its password, and that; "" where it has none."""
+    parts = urlsplit(url)
+    who, at, where = parts.netloc.rpartition("@")
+    user, _, password = who.partition(":")
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    others = [(key, value) for key, value in query if key != "password"]
+    named = [value for key, value in query if key == "password"]
+    if not (password or named):
+        return url, ""
+    bare = parts._replace(netloc=f"{user}{at}{where}", query=urlencode(others))
+    return bare.geturl(), named[-1] if named else unquote(password)
+
+
+def with_password(url: str, password: str) -> str:
+    """A PostgreSQL address with this password."""
+    joint = "&" if urlsplit(url).query else "?"
+    return f"{url}{joint}{urlencode({'password': password}, quote_via=quote)}"
+
+
 def odd_database(url: str) -> Kind | None:
     """Why the path of a ``sqlite:///`` address cannot be meant as it is written, None where it can.
 
@@ -199,7 +241,7 @@ WebAddress = Annotated[str, AfterValidator(_web_address)]
 HostPort = Annotated[str, AfterValidator(_host)]
 Proxy = Annotated[str, AfterValidator(_proxy)]
 LndConnectUri = Annotated[SecretStr, AfterValidator(_lndconnect)]
-SqliteUrl = Annotated[str, AfterValidator(_sqlite)]
+DatabaseUrl = Annotated[str, AfterValidator(_database)]
 
 
 class OddValueError(ValueError):
@@ -317,6 +359,14 @@ def _why_missing(path: str) -> Kind:
     if re.search(_VARIABLE, path):
         return Kind.FILE_VARIABLE
     return Kind.FILE_MISSING if path == path.strip() else Kind.FILE_SPACE
+
+
+def read_line(key: str, path: Path) -> str:
+    """The one line in the file that `key` names. Raises ConfigError naming the key."""
+    line = read_file(key, path).decode("utf-8-sig", errors="replace").strip("\r\n")
+    if not line:
+        raise ConfigError(in_file(Kind.FILE_EMPTY, key, path))
+    return line
 
 
 def read_token(key: str, path: Path) -> str:

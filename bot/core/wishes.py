@@ -84,6 +84,17 @@ class BackupProblem(StrEnum):
     FOLDER_MISSING = "folder missing"  # path: the folder
     NOT_WRITTEN = "not written"  # path, reason
     NOT_WHOLE = "not whole"  # path, reason: what SQLite finds wrong with it
+    SERVER = "server"  # path: the database is a server's
+
+
+class MoveProblem(StrEnum):
+    """Why a database cannot be moved: the `problem` of `MoveRefused`."""
+
+    NO_ADDRESS = "no address"  # argument: which of the two
+    NOT_BARE = "not bare"  # argument: its password, which anybody could read there
+    SAME = "same"
+    HOLDS_SOMETHING = "holds something"  # path: of the target
+    COUNTS_DIFFER = "counts differ"  # table
 
 
 class Splitting(StrEnum):

@@ -27,7 +27,9 @@ from bot.errors import (
     NodeSetting,
     NodeUnreachable,
     PermissionMissing,
+    TermLost,
 )
+from bot.fence import Fence
 from bot.lnrpc import invoices_pb2, lightning_pb2, state_pb2
 from bot.lnrpc.invoices_pb2_grpc import InvoicesStub
 from bot.lnrpc.lightning_pb2_grpc import LightningStub
@@ -55,11 +57,12 @@ class Node:
     """A connection to one LND node. Cheap to make: the first call connects.
 
     The certificate and the macaroon are read again, and the call made once more, when the node
-    stops accepting them.
+    stops accepting them. Nothing is asked but where `fence` is open.
     """
 
-    def __init__(self, settings: LndSettings) -> None:
+    def __init__(self, settings: LndSettings, fence: Fence | None = None) -> None:
         self._settings = settings
+        self._fence = fence or Fence()
         self._macaroon_hex = ""
         self._certificate: bytes | None = None
         self._accepted: bytes | None = None  # the pinned one with which the node answered last
@@ -254,6 +257,7 @@ class Node:
         raises `NodeError` when the connection breaks. Expiry and cancellation make no event.
         One that cannot be read is passed over.
         """
+        await self._may_ask()
         subscription = lightning_pb2.InvoiceSubscription(settle_index=settle_index)
         channel = self._connected()
         stream = LightningStub(channel).SubscribeInvoices(subscription, metadata=self._rights())  # type: ignore[no-untyped-call, unused-ignore]
@@ -278,6 +282,7 @@ class Node:
             return None
 
     async def _call(self, call: Callable[[grpc.aio.Channel], Awaitable[Answer]]) -> Answer:
+        await self._may_ask()
         channel = self._connected()
         try:
             with self._explained():
@@ -288,6 +293,15 @@ class Node:
             raise error
         with self._explained():
             return messages.decoded(await call(self._connected()))
+
+    async def _may_ask(self) -> None:
+        """Wait until a call may leave. Raises `NodeUnreachable` where another process acts."""
+        if self._fence.is_always_open:
+            return
+        try:
+            await self._fence.passed()
+        except TermLost as error:
+            raise NodeUnreachable(detail="another process acts") from error
 
     def _connected(self) -> grpc.aio.Channel:
         if self._channel is None:

@@ -1,4 +1,4 @@
-"""The rows, kept. It alone knows SQL, and the file that they are in."""
+"""The rows, kept. It alone knows SQL, and the file or server that they are in."""
 
 from bot.store import beside
 from bot.store.agenda import Due
@@ -6,7 +6,7 @@ from bot.store.bell import Bell
 from bot.store.nodes import Open
 from bot.store.occasions import ToTell
 from bot.store.reading import Reader
-from bot.store.running import Running, alive_file, running, say_alive
+from bot.store.running import Running, alive_file, running, running_on, say_alive
 from bot.store.sqlite import inspect
 from bot.store.tx import Tx
 from bot.store.writer import Store
@@ -24,5 +24,6 @@ __all__ = [
     "beside",
     "inspect",
     "running",
+    "running_on",
     "say_alive",
 ]

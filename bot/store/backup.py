@@ -25,6 +25,7 @@ from bot.core.invoice import State
 from bot.core.wishes import BackupProblem
 from bot.errors import BackupFailed, BackupRefused, DatabaseMissing
 from bot.store import migrations, sqlite
+from bot.store.backend import SQLITE, on_server
 from bot.store.noun import ROWS, touch
 from bot.store.rows import BOARDS, packed, unpacked
 from bot.store.tables import boards, chats, claims, invoices, knock_messages, knocks
@@ -52,6 +53,8 @@ def back_up(url: str, file: Path, *, owners: Iterable[int], force: bool = False)
     `force`: in the place of a file that is there. `owners` may hear twice of what is paid since.
     Raises `BackupRefused`, `BackupFailed`, `DatabaseMissing`, or as `sqlite.inspect`.
     """
+    if not url.startswith(SQLITE):
+        raise _refused(BackupProblem.SERVER, Path(on_server().place_of(url).name))
     path = sqlite.file_of(url)
     check_target(path, file, force=force)
     sqlite.inspect(url)

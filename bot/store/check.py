@@ -1,15 +1,18 @@
-"""What can be wrong with the database and its place on the disk. Knows the file, and no SQL."""
+"""What can be wrong with the database and its place on the disk. Knows no SQL."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from bot.config import DatabaseSettings
-from bot.errors import StartError
+from bot.errors import DatabaseMissing, DatabaseTooOld, StartError
 from bot.findings import About, Finding, Kind, Mark, Values, bad, fine, refused
+from bot.store.backend import on_server
+from bot.store.running import Running, running
 from bot.store.sqlite import inspect
 
 #: Free space in bytes below which the database might soon be full.
@@ -21,15 +24,36 @@ def check_database(database: DatabaseSettings, *, in_use: bool = False) -> Itera
 
     `in_use`: this process has it open, so that it was inspected before.
     """
+    if database.is_shared:
+        yield from _server(database, in_use=in_use)
+        return
     try:
         place = _place(database.file)
         if place.mark is not Mark.BAD and not in_use:
-            inspect(database.url)
+            inspect(database.address)
         yield place
     except StartError as error:
         yield refused(About.DATABASE, error)
     except PermissionError:
         yield _bad(Kind.FOLDER_CLOSED, database.file.parent)
+
+
+def _server(database: DatabaseSettings, *, in_use: bool) -> Iterator[Finding]:
+    """Whether the server lets the bot in, and which process acts."""
+    try:
+        place = on_server().inspect(database.address)
+        yield fine(About.DATABASE, Kind.REACHED, path=place)
+        if not in_use and (found := _active(database)) is not None:
+            values: Values = {"process": found.name, "began_at": found.started_at}
+            yield fine(About.DATABASE, Kind.ACTIVE, **values)
+    except StartError as error:
+        yield refused(About.DATABASE, error)
+
+
+def _active(database: DatabaseSettings) -> Running | None:
+    with suppress(DatabaseMissing, DatabaseTooOld):  # the first start makes it, or brings it up
+        return running(database)
+    return None
 
 
 def _place(file: Path) -> Finding:

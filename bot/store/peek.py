@@ -7,6 +7,8 @@ import sqlite3
 from typing import Any
 
 from bot.core.grants import Granted, Role
+from bot.errors import StartError
+from bot.store.backend import SQLITE, on_server
 from bot.store.sqlite import file_of, has_journal, opened_to_read
 
 
@@ -28,6 +30,11 @@ def owners(url: str) -> dict[int, str]:
 
 def _read(url: str, statement: str, *values: str) -> list[tuple[Any, ...]]:
     """All rows; none where that can't be read."""
+    if not url.startswith(SQLITE):
+        with contextlib.suppress(StartError), on_server().reading(url) as connection:
+            style = statement.replace("?", "%s")
+            return [tuple(row) for row in connection.exec_driver_sql(style, values or None)]
+        return []
     path = file_of(url)
     with (
         contextlib.suppress(sqlite3.Error, OSError),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 from bot.errors import DatabaseDamaged, DatabaseNotOurs, DatabaseTooNew, DatabaseTooOld
 from bot.errors import DatabaseUnreadable as Unreadable
 from bot.store import migrations, sqlite
+from bot.store.backend import SQLITE, on_server
 from bot.store.tx import Tx
 
 P = ParamSpec("P")
@@ -30,6 +32,23 @@ class Reader:
 
     def __init__(self, url: str) -> None:
         """Raises `DatabaseMissing` or `DatabaseUnreadable`."""
+        self._reads = _File(url).do if url.startswith(SQLITE) else partial(_read_server, url)
+
+    def do(self, job: Callable[Concatenate[Tx, P], T], *values: P.args, **named: P.kwargs) -> T:
+        """``job(tx, *values, **named)``. Raises `StartError`."""
+        answer: T = self._reads(lambda tx: job(tx, *values, **named))
+        return answer
+
+
+def _read_server(url: str, job: Callable[[Tx], Any]) -> Any:
+    with on_server().reading(url) as connection:
+        return job(Tx(connection))
+
+
+class _File:
+    """Reads a file."""
+
+    def __init__(self, url: str) -> None:
         self._path = sqlite.file_of(url)
         try:
             sqlite.refuse_unreadable(self._path)
@@ -37,12 +56,11 @@ class Reader:
             reason = error.strerror or str(error)
             raise Unreadable(path=str(self._path), reason=reason) from error
 
-    def do(self, job: Callable[Concatenate[Tx, P], T], *values: P.args, **named: P.kwargs) -> T:
-        """``job(tx, *values, **named)``. Raises `StartError`."""
+    def do(self, job: Callable[[Tx], Any]) -> Any:
         for _ in range(TRIES):
             is_written, before = sqlite.has_journal(self._path), _stamp(self._path)
             try:
-                answer = self._read(is_written, lambda tx: job(tx, *values, **named))
+                answer = self._read(is_written, job)
             except Unreadable:
                 if is_written or not self._has_changed(before):
                     raise

@@ -1,4 +1,7 @@
-"""Whether a bot works on a database just now, which and since when. Knows the files beside it."""
+"""Whether a bot works on a database just now, which and since when.
+
+Knows the files beside one, and asks a server.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from bot.config import DatabaseSettings
 from bot.store import beside, sqlite
+from bot.store.backend import on_server
 
 #: Seconds after which a bot that has not written the file is gone, where no lock tells.
 GONE_AFTER_S = 60.0
@@ -15,11 +20,16 @@ _DIGITS = 11
 
 
 class Running(NamedTuple):
-    """A bot that runs. `pid` 0, `version` "" and `started_at` 0.0 (Unix seconds): not known."""
+    """A bot that runs. `pid` 0, `version` "" and `started_at` 0.0 (Unix seconds): not known.
+
+    `name`: of a server's database its host and number, as of several processes one acts, and
+    `started_at` is since when; of a file's "".
+    """
 
     pid: int
     version: str
     started_at: float
+    name: str = ""
 
 
 def alive_file(database: Path) -> Path:
@@ -32,8 +42,16 @@ def say_alive(database: Path, *, version: str, started_at: float) -> None:
     beside.write(alive_file(database), f"{started_at:.0f} {version}\n")
 
 
-def running(database: Path) -> Running | None:
-    """The bot that works on this database; None: none does. Nothing is locked or written.
+def running(database: DatabaseSettings) -> Running | None:
+    """The bot that works on this database, and acts; None: none does. Raises `StartError`."""
+    if not database.is_shared:
+        return running_on(database.file)
+    found = on_server().holder(database.address)
+    return None if found is None else Running(0, found.version, found.since, found.name)
+
+
+def running_on(database: Path) -> Running | None:
+    """The bot that works on the database in this file; None: none does. Nothing is locked.
 
     Not for a process that has the database open itself: see `sqlite.is_in_use`.
     """

@@ -10,8 +10,9 @@ import sqlite3
 import stat
 import struct
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import filelock
 import sqlalchemy as sa
@@ -33,6 +34,7 @@ from bot.errors import (
     DatabaseWithoutTables,
     LinkInTheWay,
     NotADatabase,
+    StoreUnavailable,
 )
 from bot.store import beside, migrations
 from bot.store.pages import HEADER, Index, Pages, read_index
@@ -431,6 +433,86 @@ def _is_sound(path: Path) -> bool:
         return True
     except sqlite3.DatabaseError:
         return False
+
+
+class Sqlite:
+    """The database in a file, open and locked. A `Backend`."""
+
+    #: Seconds without a job after which the journal is emptied, and in between at the latest.
+    idle_s = 1.0
+    busy_s = 60.0
+
+    def __init__(self, engine: Engine, files: Files, lock: Lock) -> None:
+        self.engine = engine
+        self.term: int | None = None
+        self._files = files
+        self._lock = lock
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Open or make it. Raises `StartError`."""
+        path = file_of(url)
+        lock = Lock(path)
+        try:
+            engine = opened(path)
+            lock.hold()
+            files = Files(path)
+        except BaseException:
+            lock.release()
+            raise
+        return cls(engine, files, lock)
+
+    def harm(self) -> str:
+        """What happened to a file that makes writing unsafe, "" where all is well."""
+        # Nothing is closed: what was written is safe again once the file is put back.
+        return self._files.harm() or self._lock.harm()
+
+    @contextlib.contextmanager
+    def transaction(self, *, needs_term: bool) -> Iterator[Connection]:
+        """One transaction: whoever has the file is the one that acts."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    def is_committed(self, ticket: str) -> bool:
+        """A file has no connection that could be lost."""
+        raise NotImplementedError(ticket)
+
+    def explained(self, error: Exception) -> Exception:
+        """`StoreUnavailable` where it is the file's state, and not the job's doing."""
+        is_state = isinstance(error, sa.exc.OperationalError) or type(error) is sa.exc.DatabaseError
+        if is_state and isinstance(error, sa.exc.DBAPIError):
+            return StoreUnavailable(detail=str(error.orig))
+        return error
+
+    def note(self) -> None:
+        """A transaction was committed."""
+        self._files.note()
+
+    def forget(self) -> None:
+        """A file that was opened while it was read-only stays so until it is opened again."""
+        self.engine.dispose()
+        self._files.forget()
+
+    def tidy(self) -> bool:
+        """Empty the journal, unless a file came to harm; whether no other try is needed.
+
+        It has what rows once were, and what a copy of the database's own file would lack.
+        """
+        if self.harm():
+            return True
+        self._files.follow()
+        # Whoever sees an empty journal sees a file whose time was noted.
+        copy_journal(self.engine)
+        self._files.note()
+        is_wiped = wipe_journal(self.engine)
+        self._files.note()
+        return is_wiped
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.engine.dispose()
+        self._files.close()
+        self._lock.release()
 
 
 def opened(path: Path) -> Engine:

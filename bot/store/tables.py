@@ -103,7 +103,7 @@ claims = sa.Table("claims", META, sa.Column("code", sa.Text, primary_key=True))
 knocks = sa.Table(
     "knocks",
     META,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", sa.BigInteger, primary_key=True),
     sa.Column("handle", sa.Text, nullable=False),
     sa.Column("person_id", sa.BigInteger, nullable=False),
     sa.Column("name", sa.Text, nullable=False),
@@ -127,4 +127,15 @@ knock_messages = sa.Table(
     sa.Column("reader_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("message_id", sa.BigInteger),
     sa.Column("shown", sa.Text, nullable=False),
+)
+
+#: The term of office of the process that acts; with SQLite none.
+terms = sa.Table(
+    "terms",
+    META,
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("began_at", sa.Float, nullable=False),
+    sa.Column("is_over", sa.Boolean, nullable=False),
 )

@@ -10,22 +10,36 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Generic,
+    NamedTuple,
+    NoReturn,
+    ParamSpec,
+    TypeVar,
+)
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from bot import logs
 from bot.clock import steady
-from bot.errors import StoreUnavailable
+from bot.errors import StoreUnavailable, TermLost
+from bot.fence import Fence
 from bot.metrics import METER
 from bot.pauses import pause_s
 from bot.store import sqlite
+from bot.store.backend import SQLITE, Backend, CommitUnknown, on_server
 from bot.store.tx import Tx
+
+if TYPE_CHECKING:
+    from bot.store.office import Office
 
 log = logs.get(__name__)
 
@@ -34,23 +48,27 @@ T = TypeVar("T")
 
 #: As many jobs as one commit takes at most.
 GROUP = 64
-#: Seconds without a job after which the journal is emptied.
-IDLE_S = 1.0
-#: Seconds after which it is emptied in between where there is always something to do.
-BUSY_S = 60.0
 #: The longest pause between two tries of what has to be written, in seconds.
 LONGEST_PAUSE_S = 5.0
+#: The longest pause between two questions what became of a commit, in seconds.
+LONGEST_UNKNOWN_S = 1.0
 #: Tries that such a job still gets after `stop_trying`.
 LAST_TRIES = 4
 
 
 class Store:
-    """The database, open. Made by `Store.open`, ended by `close`."""
+    """The database, open. Made by `Store.open`, ended by `close`.
 
-    def __init__(self, engine: Engine, files: sqlite.Files, lock: sqlite.Lock) -> None:
-        self._engine = engine
-        self._files = files
-        self._lock = lock
+    `fence` says whether a call to Telegram or the node may leave. `notified` is set when another
+    process has something for the active one.
+    """
+
+    def __init__(
+        self, backend: Backend, fence: Fence, make_office: Callable[..., Office] | None = None
+    ) -> None:
+        self.fence = fence
+        self.notified = asyncio.Event()
+        self._backend = backend
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._is_clean = False  # the journal may keep what an earlier process wrote
         self._emptied_at = time.monotonic()
@@ -58,37 +76,83 @@ class Store:
         self._is_trying = True
         self._is_away = False
         self._back = asyncio.Event()  # set, and then another one, once it can be written again
+        self._make_office = make_office
+        self._office: Office | None = None
+        self._leads = asyncio.Event()
+        self._is_lost = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
+        self._thread.start()
 
     @classmethod
     async def open(cls, url: str) -> Store:
-        """Open or make the database at `url` (``sqlite:///FILE``) and bring it up to date.
+        """Open or make the database at `url` and bring it up to date.
 
-        Raises `StartError`: `DatabaseInUse`, `DatabaseTooNew`, `DatabaseUnreadable`,
-        `DatabaseFolderReadOnly` or `LinkInTheWay`.
+        ``sqlite:///FILE``, which this process has for itself from then on, or ``postgresql://…``:
+        there it may write once `lead` says so. Raises `StartError`.
         """
-        path = sqlite.file_of(url)
-        lock = sqlite.Lock(path)
+        return cls(*await asyncio.to_thread(_opened, url))
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes can have it open too, of which one acts at a time."""
+        return self._make_office is not None
+
+    @property
+    def term(self) -> int:
+        """The number of this process's term of office; 0 where there are none."""
+        return self._backend.term or 0
+
+    @property
+    def _engine(self) -> Engine:
+        return self._backend.engine
+
+    async def lead(self, stop: asyncio.Event) -> bool:
+        """Wait until this process is the one that acts; False where `stop` is set before.
+
+        With SQLite it is that at once. After `TermLost` it can be waited for once more.
+        """
+        if self._make_office is None:
+            return True
+        await self._leave_office()
+        self._leads.clear()
+        self._is_lost.clear()
+        self._office = self._make_office(
+            on_term=functools.partial(self._tell, self._leads),
+            on_lost=functools.partial(self._tell, self._is_lost),
+            on_notice=functools.partial(self._tell, self.notified),
+        )
+        self._office.begin()
+        waits = [asyncio.ensure_future(each.wait()) for each in (self._leads, stop)]
         try:
-            engine = await asyncio.to_thread(sqlite.opened, path)
-            lock.hold()
-            files = await asyncio.to_thread(sqlite.Files, path)
-        except BaseException:
-            lock.release()
-            raise
-        store = cls(engine, files, lock)
-        store._thread.start()
-        return store
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
+        return not stop.is_set()
+
+    async def _leave_office(self) -> None:
+        office, self._office = self._office, None
+        if office is not None:
+            await asyncio.to_thread(office.close)
+
+    def _tell(self, event: asyncio.Event) -> None:
+        """Set it, from any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(event.set)
+
+    async def until_lost(self) -> NoReturn:
+        """As long as this process is the one that acts. Raises `TermLost`."""
+        await self._is_lost.wait()
+        raise TermLost
 
     async def close(self) -> None:
-        """Finish what waits, and let go of the file."""
+        """Finish what waits, end the term, and let go of the database."""
         self._closed = True
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
-        self._engine.dispose()
-        self._files.close()
-        self._lock.release()
+        await self._leave_office()
+        await asyncio.to_thread(self._backend.close)
 
     async def do(
         self, job: Callable[Concatenate[Tx, P], T], *values: P.args, **named: P.kwargs
@@ -96,12 +160,21 @@ class Store:
         """Run ``job(tx, *values, **named)`` in a transaction of its own or its neighbours'.
 
         Returns its answer once that is committed. Raises `StoreUnavailable` when the database is
-        locked, full, removed, overwritten or closed: then nothing was written. Whatever `job`
-        raises comes back too, and undoes only that job.
+        locked, full, removed, overwritten, away or closed, `TermLost` when another process acts:
+        then nothing was written. Whatever `job` raises comes back too, and undoes only that job.
         """
+        return await self._put(lambda tx: job(tx, *values, **named), needs_term=True)
+
+    async def do_anywhere(
+        self, job: Callable[Concatenate[Tx, P], T], *values: P.args, **named: P.kwargs
+    ) -> T:
+        """The same, for what any process may write, whichever acts. Raises as `do`."""
+        return await self._put(lambda tx: job(tx, *values, **named), needs_term=False)
+
+    async def _put(self, run: Callable[[Tx], T], *, needs_term: bool) -> T:
         if self._closed:
             raise StoreUnavailable(detail="it is closed")
-        waiting: _Job[T] = _Job(lambda tx: job(tx, *values, **named), self._loop.create_future())
+        waiting: _Job[T] = _Job(run, self._loop.create_future(), needs_term=needs_term)
         self._jobs.put(waiting)
         return await waiting.done
 
@@ -122,12 +195,14 @@ class Store:
         """Run ``job(tx, *values, **named)`` like `do`, again and again until it is written.
 
         Raises `StoreUnavailable` only when the store is closed, or after a few tries once
-        `stop_trying` was called.
+        `stop_trying` was called, and `TermLost`.
         """
         attempts = 0
         while True:
             try:
                 answer = await self.do(job, *values, **named)
+            except TermLost:
+                raise
             except StoreUnavailable as error:
                 if self._closed or (not self._is_trying and attempts >= LAST_TRIES):
                     raise
@@ -170,9 +245,7 @@ class Store:
             group, ending = self._next_group()
             if not group:
                 continue
-            outcomes = self._run(group)
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits now
-                self._loop.call_soon_threadsafe(_deliver, group, outcomes)
+            self._hand_back(group, self._run(group))
 
     def _next_group(self) -> tuple[list[_Job[Any]], bool]:
         """What waits, as much as one commit takes, and whether nothing comes after it."""
@@ -187,63 +260,96 @@ class Store:
         return group, job is None
 
     def _next(self) -> _Job[Any] | None:
-        """Wait for a job. While there is none, the journal is emptied.
-
-        It has what rows once were, and what a copy of the database's own file would lack.
-        """
-        if not self._is_clean and time.monotonic() - self._emptied_at >= BUSY_S:
-            self._empty_journal()
+        """Wait for a job. While there is none, the database is tidied."""
+        backend = self._backend
+        if not self._is_clean and time.monotonic() - self._emptied_at >= backend.busy_s:
+            self._tidy()
         while not self._is_clean:
             try:
-                return self._jobs.get(timeout=IDLE_S)
+                return self._jobs.get(timeout=backend.idle_s)
             except queue.Empty:
-                self._empty_journal()
+                self._tidy()
         return self._jobs.get()
 
-    def _empty_journal(self) -> None:
+    def _tidy(self) -> None:
         self._emptied_at = time.monotonic()
-        self._is_clean = self._is_wiped()
-
-    def _is_wiped(self) -> bool:
-        """Empty the journal, unless a file came to harm; whether no other try is needed."""
-        if self._harm():
-            return True
-        self._files.follow()
-        # Whoever sees an empty journal sees a file whose time was noted.
-        sqlite.copy_journal(self._engine)
-        self._files.note()
-        is_wiped = sqlite.wipe_journal(self._engine)
-        self._files.note()
-        return is_wiped
-
-    def _harm(self) -> str:
-        return self._files.harm() or self._lock.harm()
+        self._is_clean = self._backend.tidy()
 
     def _run(self, group: list[_Job[Any]]) -> list[_Outcome]:
-        if harm := self._harm():
+        backend = self._backend
+        if harm := backend.harm():
             METER.failed_commits.add()
-            # Nothing is closed: what was written is safe again once the file is put back.
             return [_Outcome(None, StoreUnavailable(detail=harm))] * len(group)
+        outcomes: list[_Outcome] = []
+        failure: Exception | None
         try:
             self._is_clean = self._is_clean and all(job.is_beat for job in group)
-            with self._engine.begin() as connection:
+            with backend.transaction(needs_term=any(job.needs_term for job in group)) as connection:
                 tx = Tx(connection)
                 outcomes = [_Outcome(job.run(tx), None) for job in group]
+        except CommitUnknown as unknown:
+            failure = self._what_became_of(unknown)
+            if failure is None:
+                return outcomes
         except Exception as error:  # noqa: BLE001 -- it is the job's own, and goes back to its caller
-            failure = _explained(error)
+            failure = backend.explained(error)
         else:
-            self._files.note()
+            backend.note()
             METER.commits.add()
             METER.database.saw(steady())
             return outcomes
-        if isinstance(failure, StoreUnavailable):
+        is_away = isinstance(failure, StoreUnavailable) and not isinstance(failure, TermLost)
+        if is_away:
             METER.failed_commits.add()
-            # A file that was opened while it was read-only stays so until it is opened again.
-            self._engine.dispose()
-            self._files.forget()
-        if len(group) == 1 or isinstance(failure, StoreUnavailable):
+            backend.forget()
+        if len(group) == 1 or is_away:
             return [_Outcome(None, failure)] * len(group)
         return [outcome for job in group for outcome in self._run([job])]
+
+    def _what_became_of(self, unknown: CommitUnknown) -> StoreUnavailable | None:
+        """Of a transaction whose commit had no answer: None where it was written all the same.
+
+        Until that is known nothing else is written, and whoever comes meanwhile hears so. Only the
+        process's end leaves it open: the next one finds in the rows what is so.
+        """
+        attempts = 0
+        while True:
+            try:
+                if self._backend.is_committed(unknown.ticket):
+                    return None
+                return StoreUnavailable(detail=str(unknown))
+            except StoreUnavailable as error:
+                attempts += 1
+                if not self._turn_away(error, pause_s(attempts, longest_s=LONGEST_UNKNOWN_S)):
+                    return error
+
+    def _turn_away(self, error: StoreUnavailable, for_s: float) -> bool:
+        """Nothing can be written for so long; False where the store is closed."""
+        until = time.monotonic() + for_s
+        while (left_s := until - time.monotonic()) > 0:
+            try:
+                job = self._jobs.get(timeout=left_s)
+            except queue.Empty:
+                break
+            if job is None:
+                self._jobs.put(None)
+                return False
+            self._hand_back([job], [_Outcome(None, error)])
+        return True
+
+    def _hand_back(self, group: list[_Job[Any]], outcomes: list[_Outcome]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits now
+            self._loop.call_soon_threadsafe(_deliver, group, outcomes)
+
+
+def _opened(url: str) -> tuple[Backend, Fence, Callable[..., Office] | None]:
+    """The database at `url`, and what it takes to wait for a turn where others have it open too."""
+    if url.startswith(SQLITE):
+        return sqlite.Sqlite.open(url), Fence(), None
+    backend, fence = on_server().Postgres.open(url), Fence(steady)
+    from bot.store.office import Office  # noqa: PLC0415 -- as slow to import
+
+    return backend, fence, functools.partial(Office, url, backend, fence)
 
 
 class _Outcome(NamedTuple):
@@ -255,14 +361,7 @@ class _Job(NamedTuple, Generic[T]):
     run: Callable[[Tx], T]
     done: asyncio.Future[T]
     is_beat: bool = False
-
-
-def _explained(error: Exception) -> Exception:
-    """`StoreUnavailable` where it is the database's state, and not the job's doing."""
-    is_state = isinstance(error, sa.exc.OperationalError) or type(error) is sa.exc.DatabaseError
-    if is_state and isinstance(error, sa.exc.DBAPIError):
-        return StoreUnavailable(detail=str(error.orig))
-    return error
+    needs_term: bool = True
 
 
 def _deliver(group: list[_Job[Any]], outcomes: list[_Outcome]) -> None:

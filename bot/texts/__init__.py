@@ -35,7 +35,7 @@ from bot.texts.at_node import (
     still_open,
     waited_through,
 )
-from bot.texts.backup import backed_up
+from bot.texts.backup import backed_up, moved, moving
 from bot.texts.board_replies import (
     ANY_BUTTON,
     BACK_BUTTON,
@@ -144,6 +144,7 @@ from bot.texts.replies import (
     uninvited,
 )
 from bot.texts.service import (
+    READY,
     RUNS_AS_ROOT,
     STOPPING,
     WAITING_FOR_TELEGRAM,
@@ -219,6 +220,7 @@ __all__ = [
     "QUESTION_CLOSED",
     "QUESTION_EXPIRED",
     "QUESTION_PLACEHOLDER",
+    "READY",
     "REFUSE_BUTTON",
     "RENEW_BUTTON",
     "RETRY_BUTTON",
@@ -278,6 +280,8 @@ __all__ = [
     "looked_up",
     "manage",
     "more_than",
+    "moved",
+    "moving",
     "new_invoice",
     "no_invoices",
     "node_status",

@@ -1,4 +1,4 @@
-"""What people at a terminal read of a backup."""
+"""What people at a terminal read of a backup, and of a database that is moved."""
 
 from __future__ import annotations
 
@@ -13,6 +13,16 @@ def backed_up(file: str, *, invoices: int, size_bytes: int, dropped: int) -> str
         return held
     those = "command that was" if dropped == 1 else "commands that were"
     return f"{held} It leaves out {dropped} {those} still waiting for the node."
+
+
+def moving(table: str, copied: int, whole: int) -> str:
+    """How far a move is."""
+    return f"{table}: {copied:,} of {whole:,}"
+
+
+def moved(rows: int) -> str:
+    """A whole database is in another one."""
+    return f"{count(rows, 'row')} copied. Now set database.url to it."
 
 
 def _size(size_bytes: int) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from bot import errors
 from bot.core.failure import Failure
 from bot.core.text import MAX_MEMO_BYTES
-from bot.core.wishes import BackupProblem, OutputProblem
+from bot.core.wishes import BackupProblem, MoveProblem, OutputProblem
 from bot.errors import InvoiceBotError, Value
 from bot.texts.amounts import about_amount
 from bot.texts.phrases import count, escape, quoted, shown_values, span
@@ -185,7 +185,33 @@ def _backup(values: Values) -> Reason:
     return _filled(_BACKUPS[BackupProblem(str(values["problem"]))], values)
 
 
+def _move(values: Values) -> Reason:
+    return _filled(_MOVES[MoveProblem(str(values["problem"]))], values)
+
+
+_MOVES = {
+    MoveProblem.NO_ADDRESS: Reason(
+        "{argument} is not a database's address.",
+        "Write sqlite:/// and the path of a file, or postgresql://user@host/database.",
+    ),
+    MoveProblem.NOT_BARE: Reason(
+        "{argument} has a password in it, which other users of this machine can read.",
+        "Remove it, and set database.password or database.password_file.",
+    ),
+    MoveProblem.SAME: Reason("Both are the same database.", "Name another one."),
+    MoveProblem.HOLDS_SOMETHING: Reason(
+        "The database {path} is not empty.", "Name another one, or remove that first."
+    ),
+    MoveProblem.COUNTS_DIFFER: Reason(
+        "The database was not moved, because not all rows of {table} arrived."
+    ),
+}
+
 _BACKUPS = {
+    BackupProblem.SERVER: Reason(
+        "The database {path} is PostgreSQL's, which has its own backups.",
+        "Use pg_dump, or a copy of the whole server.",
+    ),
     BackupProblem.IS_DATABASE: Reason(
         "The file {path} is the database, or belongs to it.", "Name another one."
     ),
@@ -246,7 +272,7 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
         "Name another one in database.url, or restore it from a backup if it was one.",
     ),
     errors.DatabaseNotOurs: Reason(
-        "The database {path} belongs to another program.", "Choose another file."
+        "The database {path} belongs to another program.", "Choose another one."
     ),
     errors.DatabaseHasTwoNames: Reason(
         "The database {path} has a second name (a hard link), and SQLite needs one name only.",
@@ -255,6 +281,34 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     errors.DatabaseFolderReadOnly: Reason(
         "The database folder {folder} can't be written: {reason}."
     ),
+    errors.DatabaseAway: Reason("The database {path} can't be reached: {reason}."),
+    errors.DatabaseRefuses: Reason(
+        "The database {path} can't be used: {reason}.", "Correct database.url."
+    ),
+    errors.DatabasePasswordWrong: Reason(
+        "The database server rejects this user or password for {path}: {reason}.",
+        "Correct the user in database.url, or database.password.",
+    ),
+    errors.DatabaseTlsFailed: Reason(
+        "The connection to the database {path} has no TLS as needed: {reason}.",
+        "Correct sslmode or sslrootcert in database.url, or the server's certificate.",
+    ),
+    errors.DatabaseUnknown: Reason(
+        "The server has no such database: {path} ({reason}).",
+        "Create it (createdb), or correct its name in database.url.",
+    ),
+    errors.DatabaseRightsMissing: Reason(
+        "The bot's user has no permission for the database {path}: {reason}.",
+        "Let that user create tables in it.",
+    ),
+    errors.DatabaseUnfit: Reason(
+        "The database {path} has {found}, and the bot needs {needed}.", "Use another one."
+    ),
+    errors.PostgresMissing: Reason(
+        "A PostgreSQL database needs psycopg, which is not installed.",
+        'Install it with pip install "psycopg[binary]".',
+    ),
+    errors.TermLost: Reason("Another process of this bot is the active one."),
     errors.LinkInTheWay: Reason(
         "{path} is a symbolic link, and the bot writes through none.", "Remove it."
     ),
@@ -318,6 +372,7 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
         "Move it to one of letters, digits, spaces and dashes.",
     ),
     errors.BackupRefused: _backup,
+    errors.MoveRefused: _move,
     # the node
     errors.NodeError: Reason("The Lightning node could not do that."),
     errors.NodePassing: Reason("The Lightning node can't answer right now."),

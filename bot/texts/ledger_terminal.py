@@ -99,9 +99,14 @@ def status_lines(
     is_running: bool,
     version: str = "",
     started_at: float = 0.0,
+    name: str = "",
 ) -> str:
-    """A line each: the bot, the node, what is open and paid. `started_at` in Unix seconds."""
-    running = "running" + (f" since {_local(started_at)}" if started_at else "")
+    """A line each: the bot, the node, what is open and paid. `started_at` in Unix seconds.
+
+    `name`: of several processes the active one's.
+    """
+    running = f"{spelled(name)} is active" if name else "running"
+    running += f" since {_local(started_at)}" if started_at else ""
     running += f", version {spelled(version)}" if version else ""
     lines = [f"Bot: {running if is_running else 'not running'}", f"Node: {_node(node)}"]
     if node.inbound_msat is not None:

@@ -10,6 +10,7 @@ from bot.errors import PathForUnitRefused
 
 WAITING_FOR_TELEGRAM = "Waiting for Telegram: it can't be reached."
 STOPPING = "Stopping."
+READY = "Ready: another process of this bot is the active one."
 
 #: Seconds that may pass without a sign of life, and for an orderly end, which takes five.
 WATCHDOG_S, STOP_S = 60, 15

@@ -39,7 +39,9 @@ EXPECTED = {
     "limits.invoices_per_user": 'a number and a duration, such as "10/10m"',
     "limits.open_per_chat": "a whole number from 1 to 100000",
     **{f"notices.{topic}": "true or false" for topic in Topic},
-    "database.url": "sqlite:/// and the path of a file",
+    "database.url": "sqlite:/// and the path of a file, or postgresql://user@host/database",
+    "database.password": "the password of the database's user",
+    "database.password_file": "the path of a file with the database's password",
     "database.keep": 'a duration of at least "1d", such as "90d"',
     "health.listen": "an address and a port to listen at, such as 127.0.0.1:9090",
     "log.level": '"debug", "info", "warning" or "error"',
@@ -66,6 +68,7 @@ _OR = {
 # what the file of a key is
 _FILES = {
     "telegram.token_file": "a file with the token",
+    "database.password_file": "a file with the database's password",
     "lnd.tls_cert": "LND's tls.cert",
     "lnd.macaroon": "a macaroon file",
 }
@@ -137,6 +140,9 @@ _LINES: Mapping[str, str] = {
     ),
     Kind.DATABASE_VARIABLE: f"{{key}}: expected {{expected}}, found {{found}}: {_NO_VARIABLES}",
     Kind.TWO_TOKENS: "{key}: expected either token or token_file, found both",
+    Kind.TWO_PASSWORDS: (
+        "{key}: expected the password once: in database.url, password or password_file"
+    ),
     Kind.BESIDE_LNDCONNECT: "{key}: expected either this or lnd.lndconnect, found both",
     Kind.MIN_ABOVE_MAX: "{key}: expected at most max_sats ({max_sats}), found {min_sats}",
     Kind.FILE_PATH_INVALID: "{key}: expected {file}, found something that is not a path",

@@ -169,6 +169,8 @@ def _at(form: str) -> Callable[[float], str]:
 
 _NOTATIONS: Mapping[str, Callable[[Any], str]] = {
     "expires_at": _at("%Y-%m-%d"),
+    "began_at": _at("%Y-%m-%d %H:%M UTC"),
+    "process": remark,
     "expired_at": _at("%Y-%m-%d %H:%M UTC"),
     "left_s": _left,
     "methods": _and,
@@ -396,6 +398,8 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
     Kind.NOT_PERMITTED: Reason("not checked, because the macaroon lacks {permission}"),
     # the database
     Kind.WRITABLE: Reason("{path} is writable"),
+    Kind.REACHED: Reason("{path} can be used"),
+    Kind.ACTIVE: Reason("the process {process} is the active one since {began_at}"),
     Kind.IS_FOLDER: Reason("{path} is a folder", "name a file in database.url"),
     Kind.NOT_A_FOLDER: Reason("{path} is not a folder", "choose another one in database.url"),
     Kind.FOLDER_MISSING: Reason("there is no folder {path}", "create it"),
@@ -425,6 +429,14 @@ _DATABASE: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseNotPermitted: "the bot's user has no permission to read {path}",
     errors.NotADatabase: "{path} is not a database",
     errors.DatabaseNotOurs: "{path} belongs to another program",
+    errors.DatabaseAway: "{path} can't be reached: {reason}",
+    errors.DatabaseRefuses: "{path} can't be used: {reason}",
+    errors.DatabasePasswordWrong: "the server rejects this user or password ({reason})",
+    errors.DatabaseTlsFailed: "{path} has no TLS as needed ({reason})",
+    errors.DatabaseUnknown: "the server has no such database ({reason})",
+    errors.DatabaseRightsMissing: "the bot's user has no permission for {path} ({reason})",
+    errors.DatabaseUnfit: "{path} has {found}, and the bot needs {needed}",
+    errors.PostgresMissing: "psycopg is not installed",
     errors.DatabaseHasTwoNames: "{path} has a second name (a hard link)",
 }
 
@@ -474,7 +486,15 @@ _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.NotADatabase: (
         "name another file in database.url, or restore it from a backup if it was a database"
     ),
-    errors.DatabaseNotOurs: "choose another file in database.url",
+    errors.DatabaseNotOurs: "choose another one in database.url",
+    errors.DatabaseAway: "check that the server runs, and its address in database.url",
+    errors.DatabaseRefuses: "correct database.url",
+    errors.DatabasePasswordWrong: "correct the user in database.url, or database.password",
+    errors.DatabaseTlsFailed: "correct sslmode in database.url, or the server's certificate",
+    errors.DatabaseUnknown: "create it (createdb), or correct its name in database.url",
+    errors.DatabaseRightsMissing: "let that user create tables in it",
+    errors.DatabaseUnfit: "use another one",
+    errors.PostgresMissing: 'install it with pip install "psycopg[binary]"',
     errors.DatabaseHasTwoNames: "remove the other one",
     errors.DatabaseUnreadable: "check the disk, and whether another program is using the file",
 }

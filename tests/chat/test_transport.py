@@ -32,6 +32,7 @@ from bot.chat.transport import (
 )
 from bot.demo.node import certificate
 from bot.demo.telegram import SimTelegram
+from bot.fence import Fence
 
 PHOTO = b"\x89PNG\r\n\r\n--no line between parts\0"
 CAPTION = 'a "card" & <b>more</b>\r\nü'
@@ -339,3 +340,58 @@ async def test_after_the_end_nothing_is_sent(carrier: Transport) -> None:
         with pytest.raises(NeverSent):
             await carrier.do_request(server.url, "POST", data())
         assert not server.requests
+
+
+# only the process that acts
+
+
+class Opens(Fence):
+    """Open for so many looks."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__(lambda: 0.0)
+        self.looks = looks
+
+    def is_open(self) -> bool:
+        self.looks -= 1
+        return self.looks >= 0
+
+
+@pytest.mark.parametrize("is_warm", [True, False])
+async def test_nothing_is_sent_where_another_process_acts_once_there_is_a_connection(
+    is_warm: bool,
+) -> None:
+    fence = Opens(2 if is_warm else 0)
+    carrier = Transport(connections=1, fence=fence)
+    await carrier.initialize()
+    try:
+        async with serving(Server()) as server:
+            if is_warm:
+                assert await carrier.do_request(server.url, "POST") == (200, b"{}")
+            before = len(server.requests)
+            fence.looks = 1
+            with pytest.raises(NeverSent):
+                await carrier.do_request(server.url, "POST")
+            assert len(server.requests) == before
+            fence.looks = 2  # nothing of it keeps the next one from its connection
+            assert await carrier.do_request(server.url, "POST") == (200, b"{}")
+    finally:
+        await carrier.shutdown()
+
+
+async def test_a_call_waits_for_a_fence_that_is_closed_and_is_never_sent_once_it_stays_so() -> None:
+    fence = Opens(0)
+    carrier = Transport(connections=1, fence=fence)
+    await carrier.initialize()
+    try:
+        async with serving(Server()) as server:
+            waits = asyncio.ensure_future(carrier.do_request(server.url, "POST"))
+            while fence.looks > -2:  # noqa: ASYNC110 -- a look tells nobody
+                await asyncio.sleep(0)
+            assert not server.connections
+            fence.close()
+            with pytest.raises(NeverSent):
+                await waits
+            assert not server.connections
+    finally:
+        await carrier.shutdown()

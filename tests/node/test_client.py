@@ -23,6 +23,7 @@ from bot.errors import (
     NodeTimeout,
     NodeUnreachable,
 )
+from bot.fence import Fence
 from bot.node import channel, client
 from bot.node.client import Node
 from tests.node.simulated import (
@@ -34,6 +35,7 @@ from tests.node.simulated import (
     connected,
     event,
     failure,
+    settings,
     subscribed,
 )
 
@@ -303,3 +305,22 @@ async def test_receivable_counts_active_channels_without_their_reserves(
     assert await node.receivable_msat() == expected // 2
     sim.ledger.channels.clear()
     assert await node.receivable_msat() == 0
+
+
+async def test_a_node_is_asked_nothing_where_another_process_acts(sim: SimNode) -> None:
+    fence = Fence(lambda: 0.0)
+    node = Node(settings(sim), fence)
+    try:
+        waits = asyncio.ensure_future(node.state())
+        await asyncio.sleep(0)
+        assert not waits.done()
+        fence.close()
+        with pytest.raises(NodeUnreachable):
+            await waits
+        with pytest.raises(NodeUnreachable):
+            await anext(node.subscribe(0))
+        assert not sim.calls
+        fence.begin(0.0, after_s=0.0)
+        await node.state()
+    finally:
+        await node.close()

@@ -19,6 +19,8 @@ from bot.core.work import READ_LANES, Lane
 from bot.store import Store, Tx
 from tests.store.made import ASKER, CHAT, NOW, beside, columns
 
+#: What is measured is SQLite's plans and steps.
+KINDS = ("sqlite",)
 #: Turns to other pages.
 OLDER, NEWER = Turn(NOW + 30, is_newer=False), Turn(NOW + 30, is_newer=True)
 

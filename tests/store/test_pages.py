@@ -16,7 +16,7 @@ import pytest
 
 from bot.core.invoice import State
 from bot.errors import DatabaseUnreadable
-from bot.store import Store, pages, sqlite, writer
+from bot.store import Store, pages, sqlite
 from tests.store.made import NOW, beside, committed, is_refused, opened, row, until
 
 PAGE = 4096
@@ -25,7 +25,7 @@ PAGE = 4096
 @pytest.fixture(autouse=True)
 def never_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is copied into the file but where a test says so."""
-    monkeypatch.setattr(writer, "IDLE_S", 60.0)
+    monkeypatch.setattr(sqlite.Sqlite, "idle_s", 60.0)
 
 
 def zeroed(file: Path) -> None:
@@ -79,7 +79,7 @@ async def with_an_older_copy(store: Store, file: Path) -> bytes:
 async def is_copied(store: Store, file: Path) -> None:
     """What the journal had is in the file, as when the bot is idle, and that was noted."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writer, "IDLE_S", 0.01)
+        patch.setattr(sqlite.Sqlite, "idle_s", 0.01)
         await store.do(lambda _tx: None)
         await until(lambda: store._is_clean)
     assert file.with_name("bot.db-wal").stat().st_size == 0
@@ -93,7 +93,7 @@ async def is_held_back_until_restored(store: Store, file: Path, harm: Callable[[
     for number in (102, 103):
         assert await is_refused(store, number, file)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writer, "IDLE_S", 0.01)
+        patch.setattr(sqlite.Sqlite, "idle_s", 0.01)
         assert await is_refused(store, 104, file)
         await asyncio.sleep(0.1)
     assert file.read_bytes() == harmed
@@ -170,7 +170,7 @@ async def test_a_page_that_is_still_in_the_journal_can_be_anything(
     size = file.stat().st_size
     await row(store, 101)
     with file.open("r+b") as opened_file:
-        for page in store._files._pages._brought:
+        for page in store._backend._files._pages._brought:
             if 0 < page < size // PAGE:
                 opened_file.seek(page * PAGE)
                 opened_file.write(os.urandom(PAGE))
@@ -373,7 +373,7 @@ async def test_after_another_program_has_written_an_older_file_is_noticed_all_th
     older = await with_an_older_copy(store, file)
     if does is closed_meanwhile:
         store._engine.dispose()
-        store._files.forget()
+        store._backend._files.forget()
     does(file)
     await is_copied(store, file)
     await store.beat(NOW)
@@ -424,7 +424,7 @@ async def test_where_another_program_wrote_while_the_database_was_closed_all_goe
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.05)
     await row(store, 1)
     store._engine.dispose()
-    store._files.forget()
+    store._backend._files.forget()
     for number in (2, 3):
         with beside(file) as other:
             other.execute("UPDATE invoices SET memo = ?", (f"tea {number}",))

@@ -27,7 +27,7 @@ from bot.errors import (
     NotADatabase,
     StartError,
 )
-from bot.store import Reader, Store, Tx, alive_file, running, say_alive
+from bot.store import Reader, Store, Tx, alive_file, running_on, say_alive
 from tests.store.made import opened, process, row, url
 
 
@@ -175,9 +175,9 @@ async def test_what_cannot_be_read_is_one_error(
 
 def seen_by_another_process(file: Path) -> str:
     """A process that has the file open would drop its own locks by a look."""
-    code = "import sys, pathlib; from bot.store import running; "
+    code = "import sys, pathlib; from bot.store import running_on; "
     done = subprocess.run(
-        [sys.executable, "-c", code + "print(running(pathlib.Path(sys.argv[1])))", str(file)],
+        [sys.executable, "-c", code + "print(running_on(pathlib.Path(sys.argv[1])))", str(file)],
         capture_output=True,
         text=True,
         check=True,
@@ -189,11 +189,11 @@ def seen_by_another_process(file: Path) -> str:
 async def test_a_bot_that_runs_says_which_it_is_and_since_when(file: Path) -> None:
     async with opened(file):
         assert seen_by_another_process(file) == (
-            f"Running(pid={os.getpid()}, version='', started_at=0.0)"
+            f"Running(pid={os.getpid()}, version='', started_at=0.0, name='')"
         )
         say_alive(file, version="1.2.3", started_at=1_790_000_000.5)
         assert seen_by_another_process(file) == (
-            f"Running(pid={os.getpid()}, version='1.2.3', started_at=1790000000.0)"
+            f"Running(pid={os.getpid()}, version='1.2.3', started_at=1790000000.0, name='')"
         )
     assert seen_by_another_process(file) == "None"
 
@@ -204,19 +204,19 @@ async def test_a_bot_that_was_killed_does_not_run_however_fresh_its_file_is(file
     assert started.stdout is not None
     assert started.stdout.readline() == "up\n"
     say_alive(file, version="1", started_at=1.0)
-    assert running(file) is not None
+    assert running_on(file) is not None
     started.kill()
     started.wait()
     started.stdout.close()
     assert started.stdin is not None
     started.stdin.close()
-    assert running(file) is None
+    assert running_on(file) is None
 
 
 async def test_a_look_takes_no_lock_from_a_bot_that_starts(file: Path) -> None:
     async with opened(file):
         pass
-    assert running(file) is None
+    assert running_on(file) is None
     async with opened(file) as store:
         await row(store)
 
@@ -231,12 +231,12 @@ async def test_where_no_lock_tells_it_the_file_does(
     say_alive(file, version="1", started_at=5.0)
     then = time.time() - age_s
     os.utime(alive_file(file), (then, then))
-    assert (running(file) is not None) is runs
+    assert (running_on(file) is not None) is runs
 
 
 @pytest.mark.parametrize("said", [b"", b"x", b"\xff\xfe", b"-5 1", b"9" * 400])
 async def test_whatever_the_file_says_nothing_breaks(file: Path, said: bytes) -> None:
     alive_file(file).write_bytes(said)
-    assert running(file) is None
+    assert running_on(file) is None
     async with opened(file):
         assert seen_by_another_process(file).startswith(f"Running(pid={os.getpid()}, ")

@@ -31,7 +31,7 @@ from bot.errors import (
     NotADatabase,
     StartError,
 )
-from bot.store import Store, inspect, sqlite, writer
+from bot.store import Store, inspect, sqlite
 from bot.store import beside as beside_file
 from tests.store.made import (
     CHAT,
@@ -399,7 +399,7 @@ async def copied(file: Path, tmp_path: Path) -> Path:
 async def test_a_copy_that_was_made_once_idle_holds_every_row(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "IDLE_S", 0.05)
+    monkeypatch.setattr(sqlite.Sqlite, "idle_s", 0.05)
     async with opened(file) as store:
         for number in range(50):
             await row(store, number)
@@ -414,8 +414,8 @@ async def test_a_copy_that_was_made_once_idle_holds_every_row(
 async def test_where_there_is_always_something_to_do_a_copy_lacks_only_the_newest(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "IDLE_S", 60.0)
-    monkeypatch.setattr(writer, "BUSY_S", 0.2)
+    monkeypatch.setattr(sqlite.Sqlite, "idle_s", 60.0)
+    monkeypatch.setattr(sqlite.Sqlite, "busy_s", 0.2)
     async with opened(file) as store, asyncio.timeout(10):
         await row(store, 0)
         number = 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.core.invoice import State
-from bot.store import Store, writer
+from bot.store import Store, sqlite
 from tests.store.made import NOW, beside, columns, opened, read, row, until
 
 PREIMAGE = b"a-preimage-that-nobody-may-find!"
@@ -23,7 +23,7 @@ def traces(file: Path) -> set[str]:
 @pytest.fixture
 async def restless(file: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
     """A store that is idle soon."""
-    monkeypatch.setattr(writer, "IDLE_S", 0.05)
+    monkeypatch.setattr(sqlite.Sqlite, "idle_s", 0.05)
     async with opened(file) as store:
         yield store
 
@@ -98,5 +98,5 @@ async def test_a_sign_of_life_is_written_and_does_not_empty_the_journal(
     await until(lambda: journal.stat().st_size == 0)
     await restless.beat(NOW)
     assert journal.stat().st_size > 0
-    await asyncio.sleep(3 * writer.IDLE_S)
+    await asyncio.sleep(3 * sqlite.Sqlite.idle_s)
     assert journal.stat().st_size > 0

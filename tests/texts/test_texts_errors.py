@@ -10,7 +10,7 @@ import pytest
 from bot import errors, texts
 from bot.core.amounts import Problem
 from bot.core.failure import Failure, packed, unpacked
-from bot.core.wishes import BackupProblem, OutputProblem
+from bot.core.wishes import BackupProblem, MoveProblem, OutputProblem
 from bot.errors import InvoiceBotError
 
 #: Whatever a sentence may need.
@@ -36,6 +36,10 @@ VALUES: dict[str, Any] = {
     "until": "2026-09",
     "options": "--csv and --json",
     "most": 100_000,
+    "argument": "TO",
+    "table": "invoices",
+    "found": "PostgreSQL 13.2",
+    "needed": "PostgreSQL 15 or newer",
 }
 
 
@@ -44,13 +48,14 @@ def leaves(kind: type[InvoiceBotError]) -> Iterator[type[InvoiceBotError]]:
         yield from leaves(below) if below.__subclasses__() else (below,)
 
 
-#: Read by nobody but the log; lines as they are; and three that have a sentence for each problem.
+#: Read by nobody but the log; lines as they are; and four that have a sentence for each problem.
 SPECIAL = (
     errors.ChatError,
     errors.ConfigError,
     errors.AmountRefused,
     errors.OutputRefused,
     errors.BackupRefused,
+    errors.MoveRefused,
     errors.HashExists,  # which the node's client takes for an answer
 )
 LEAVES = [kind for kind in leaves(InvoiceBotError) if not issubclass(kind, SPECIAL)]
@@ -112,7 +117,7 @@ SENTENCES: list[tuple[InvoiceBotError, str]] = [
     ),
     (
         errors.DatabaseNotOurs(path="/data/bot.db"),
-        "The database /data/bot.db belongs to another program. Choose another file.",
+        "The database /data/bot.db belongs to another program. Choose another one.",
     ),
     (
         errors.DatabaseHasTwoNames(path="/data/bot.db"),
@@ -125,6 +130,56 @@ SENTENCES: list[tuple[InvoiceBotError, str]] = [
         errors.DatabaseFolderReadOnly(folder="/data", reason="Permission denied"),
         "The database folder /data can't be written: Permission denied.",
     ),
+    (
+        errors.DatabaseAway(path="db.example/bot", reason="Connection refused"),
+        "The database db.example/bot can't be reached: Connection refused.",
+    ),
+    (
+        errors.DatabasePasswordWrong(path="db.example/bot", reason="no password supplied"),
+        (
+            "The database server rejects this user or password for db.example/bot: no password "
+            "supplied. Correct the user in database.url, or database.password."
+        ),
+    ),
+    (
+        errors.DatabaseTlsFailed(path="db.example/bot", reason="server does not support SSL"),
+        (
+            "The connection to the database db.example/bot has no TLS as needed: server does not "
+            "support SSL. Correct sslmode or sslrootcert in database.url, or the server's "
+            "certificate."
+        ),
+    ),
+    (
+        errors.DatabaseUnknown(path="db.example/bot", reason="it does not exist"),
+        (
+            "The server has no such database: db.example/bot (it does not exist). "
+            "Create it (createdb), or correct its name in database.url."
+        ),
+    ),
+    (
+        errors.DatabaseRightsMissing(path="db.example/bot", reason="permission denied"),
+        (
+            "The bot's user has no permission for the database db.example/bot: permission "
+            "denied. Let that user create tables in it."
+        ),
+    ),
+    (
+        errors.DatabaseUnfit(
+            path="db.example/bot", found="PostgreSQL 13.2", needed="PostgreSQL 15 or newer"
+        ),
+        (
+            "The database db.example/bot has PostgreSQL 13.2, and the bot needs PostgreSQL 15 "
+            "or newer. Use another one."
+        ),
+    ),
+    (
+        errors.PostgresMissing(),
+        (
+            "A PostgreSQL database needs psycopg, which is not installed. "
+            'Install it with pip install "psycopg[binary]".'
+        ),
+    ),
+    (errors.TermLost(), "Another process of this bot is the active one."),
     (
         errors.LinkInTheWay(path="/data/bot.db.pid"),
         "/data/bot.db.pid is a symbolic link, and the bot writes through none. Remove it.",
@@ -234,6 +289,12 @@ def test_every_problem_of_the_output_has_a_sentence_of_its_own(problem: OutputPr
 @pytest.mark.parametrize("problem", BackupProblem)
 def test_every_problem_of_a_backup_has_a_sentence_of_its_own(problem: BackupProblem) -> None:
     said = {each: texts.why(errors.BackupRefused(problem=each, **VALUES)) for each in BackupProblem}
+    assert sum(sentence == said[problem] for sentence in said.values()) == 1
+
+
+@pytest.mark.parametrize("problem", MoveProblem)
+def test_every_problem_of_a_move_has_a_sentence_of_its_own(problem: MoveProblem) -> None:
+    said = {each: texts.why(errors.MoveRefused(problem=each, **VALUES)) for each in MoveProblem}
     assert sum(sentence == said[problem] for sentence in said.values()) == 1
 
 

@@ -21,6 +21,7 @@ def lndconnect(kind: Kind) -> Problem:
 
 
 #: What each line about it begins with.
+DATABASE = "sqlite:/// and the path of a file, or postgresql://user@host/database"
 LNDCONNECT = (
     "lnd.lndconnect: expected lndconnect://host:port?cert=...&macaroon=... as lndconnect prints "
     "it, found a string of 34 characters (not shown)"
@@ -207,13 +208,20 @@ LINES: list[tuple[Problem, str]] = [
         f"{LNDCONNECT} whose cert= is not base64: is it complete?",
     ),
     (
+        Problem(Kind.TWO_PASSWORDS, "database.password"),
+        (
+            "database.password: expected the password once: in database.url, password or "
+            "password_file"
+        ),
+    ),
+    (
         Problem(Kind.BESIDE_LNDCONNECT, "lnd.host"),
         "lnd.host: expected either this or lnd.lndconnect, found both",
     ),
     (
         refused("database.url", "sqlite:///:memory:", kind=Kind.DATABASE_IN_MEMORY),
         (
-            "database.url: expected sqlite:/// and the path of a file, "
+            f"database.url: expected {DATABASE}, "
             'found "sqlite:///:memory:": the bot needs a file, because a database in memory is '
             "gone after a restart"
         ),
@@ -221,38 +229,32 @@ LINES: list[tuple[Problem, str]] = [
     (
         refused("database.url", "sqlite:///file:x", kind=Kind.DATABASE_URI),
         (
-            "database.url: expected sqlite:/// and the path of a file, "
+            f"database.url: expected {DATABASE}, "
             'found "sqlite:///file:x": parameters and file: are not supported'
         ),
     ),
     (
         refused("database.url", "sqlite:///a%20b", kind=Kind.DATABASE_ESCAPED),
         (
-            "database.url: expected sqlite:/// and the path of a file, "
+            f"database.url: expected {DATABASE}, "
             'found "sqlite:///a%20b": write the path as it is, without % escapes'
         ),
     ),
     (
         refused("database.url", "sqlite:///x ", kind=Kind.DATABASE_SPACE),
-        (
-            "database.url: expected sqlite:/// and the path of a file, "
-            'found "sqlite:///x ": remove the spaces at its ends'
-        ),
+        (f'database.url: expected {DATABASE}, found "sqlite:///x ": remove the spaces at its ends'),
     ),
     (
         refused("database.url", "sqlite:///$HOME/x", kind=Kind.DATABASE_VARIABLE),
         (
-            "database.url: expected sqlite:/// and the path of a file, "
+            f"database.url: expected {DATABASE}, "
             'found "sqlite:///$HOME/x": variables are not replaced; write the whole path, or ~/ '
             "for the home folder"
         ),
     ),
     (
         refused("database.url", "sqlite:////data/", kind=Kind.DATABASE_FOLDER),
-        (
-            "database.url: expected sqlite:/// and the path of a file, "
-            'found the path of a folder: "sqlite:////data/"'
-        ),
+        (f'database.url: expected {DATABASE}, found the path of a folder: "sqlite:////data/"'),
     ),
     (
         Problem(Kind.MIN_ABOVE_MAX, "invoices.min_sats", values={"min_sats": 2, "max_sats": 1}),
@@ -368,7 +370,7 @@ def test_every_key_says_what_is_expected() -> None:
         ("access.open", "true or false"),
         ("limits.invoices_per_user", 'a number and a duration, such as "10/10m"'),
         ("limits.open_per_chat", "a whole number from 1 to 100000"),
-        ("database.url", "sqlite:/// and the path of a file"),
+        ("database.url", DATABASE),
         ("log.level", '"debug", "info", "warning" or "error"'),
         ("log.format", '"text" or "json"'),
     ],

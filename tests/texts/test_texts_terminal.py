@@ -396,6 +396,11 @@ LINES: list[tuple[Finding, str]] = [
     ),
     # the database
     (fine(DATABASE, Kind.WRITABLE, path="/d/bot.db"), "✓ database: /d/bot.db is writable"),
+    (fine(DATABASE, Kind.REACHED, path="db/bot"), "✓ database: db/bot can be used"),
+    (
+        fine(DATABASE, Kind.ACTIVE, process="host:4711", began_at=1_790_000_000.0),
+        "✓ database: the process host:4711 is the active one since 2026-09-21 14:13 UTC",
+    ),
     (
         bad(DATABASE, Kind.IS_FOLDER, path="/d"),
         "✗ database: /d is a folder; name a file in database.url",
@@ -456,7 +461,7 @@ LINES: list[tuple[Finding, str]] = [
     ),
     (
         refused(DATABASE, errors.DatabaseNotOurs(path="/d/bot.db")),
-        ("✗ database: /d/bot.db belongs to another program; choose another file in database.url"),
+        ("✗ database: /d/bot.db belongs to another program; choose another one in database.url"),
     ),
     (
         refused(DATABASE, errors.DatabaseHasTwoNames(path="/d/bot.db")),

@@ -47,7 +47,7 @@ def claimed(terminal: Terminal, settings: Settings, username: str, run: Run[str]
 
 async def _code(settings: Settings) -> str:
     """The one-time code; "" where somebody owns the bot of this database already."""
-    store = await Store.open(settings.database.url)
+    store = await Store.open(settings.database.address)
     try:
         if await store.do(claims.is_owned):
             return ""
@@ -58,7 +58,7 @@ async def _code(settings: Settings) -> str:
 
 def at_work(terminal: Terminal, settings: Settings) -> bool:
     """Whether a bot runs on this database already, which is then told to be started again."""
-    bot = running(settings.database.file)
+    bot = running(settings.database)
     if bot is not None:
         terminal.report(*texts.running(bot.pid))
     return bot is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import urllib.parse
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
@@ -43,6 +43,8 @@ METHODS = {
 _URIS = frozenset(full for full, permission in METHODS.values() if permission)
 # what gRPC makes of a proxy's answer that nothing came for too long
 _CUT = "Received http2 header with status: 504"
+#: Of the newest calls it is known who made them.
+_KEPT_CALLS = 10_000
 _SERVICES = frozenset(full[1:].partition("/")[0] for full, _ in METHODS.values())
 
 
@@ -64,6 +66,7 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
         arrived: Callable[[], None],
     ) -> None:
         self.counts: Counter[str] = Counter()
+        self.peer_ports: deque[int] = deque(maxlen=_KEPT_CALLS)
         self.lookups: Counter[bytes] = Counter()
         # shutting down: a new subscription ends cleanly at once
         self.stopping = False
@@ -214,6 +217,7 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
     async def _answer(self, method: str, context: Context, act: Callable[[], Answer]) -> Answer:
         """Count the call, let it meet its fault, check state and macaroon, act."""
         self.counts[method] += 1
+        self.peer_ports.append(int(context.peer().rpartition(":")[2]))
         self._arrived()
         if self._faults.packs(method):
             context.set_compression(grpc.Compression.Gzip)

@@ -65,6 +65,11 @@ class Daemon:
         return self._calls.counts
 
     @property
+    def peer_ports(self) -> list[int]:
+        """The callers' ports, of the newest calls."""
+        return list(self._calls.peer_ports)
+
+    @property
     def lookups(self) -> Counter[bytes]:
         """How often each payment hash was looked up."""
         return self._calls.lookups

@@ -83,7 +83,7 @@ class Door:
         try:
             bot, method = self._addressed(scope["path"])
             query = read_query(scope["query_string"], _content_type(scope), body)
-            call = self._note(method, query)
+            call = self._note(method, query, _peer_port(scope))
             name = method.lower()
             if not await self._faults.before(name, call.chat_id):
                 return None
@@ -111,10 +111,10 @@ class Door:
             raise Refusal(401, "Unauthorized") if known_form else Refusal(404, "Not Found")
         return bot, found["method"]
 
-    def _note(self, method: str, query: Query) -> Call:
+    def _note(self, method: str, query: Query, peer_port: int) -> Call:
         params: Json = {**query.params, **{name: up.data for name, up in query.files.items()}}
         chat_id = query.number("chat_id") or None
-        call = Call(method, params, self._state.clock(), chat_id)
+        call = Call(method, params, self._state.clock(), chat_id, peer_port=peer_port)
         self._state.calls.append(call)
         self._state.changed()
         return call
@@ -128,6 +128,11 @@ class Door:
             await _send_json(send, 404, _refused(Refusal(404, "Not Found")))
             return
         await _send(send, 200, b"application/octet-stream", photo.data)
+
+
+def _peer_port(scope: Scope) -> int:
+    client = scope.get("client")
+    return client[1] if client else 0
 
 
 def _content_type(scope: Scope) -> str:

@@ -219,6 +219,7 @@ class Call:
     """One call of the Bot API as it came in: values are text as sent, uploads their bytes.
 
     `status` is the HTTP status of its answer; None while it is open, or if it was dropped.
+    `peer_port`: the caller's.
     """
 
     method: str
@@ -226,6 +227,7 @@ class Call:
     at: float
     chat_id: int | None
     status: int | None = None
+    peer_port: int = 0
 
 
 def user_json(user: User) -> Json:

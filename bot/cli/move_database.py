@@ -1,0 +1,44 @@
+"""move-database: everything from one database into another, such as from a file to a server."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bot.cli import output
+from bot.cli.common import ConfigOption, config_file, errors_printed, log_to_stderr
+from bot.core.wishes import MoveProblem
+from bot.errors import MoveRefused
+
+
+def move_database(
+    context: typer.Context,
+    source: Annotated[str, typer.Argument(metavar="FROM", help="The database as it is now.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="An empty one, or a new file.")],
+    config: ConfigOption = None,
+) -> None:
+    """Copy the whole database into another one, while no bot runs on either.
+
+    FROM and TO are written as database.url is, without a password: that is taken from the settings.
+    FROM stays as it is. Change database.url afterwards.
+
+    Example: invoice-bot move-database sqlite:///invoice-bot.db postgresql://bot@localhost/bot
+    """
+    with errors_printed():
+        log_to_stderr("error")
+        from bot import texts  # noqa: PLC0415
+        from bot.config import address_of, database_password  # noqa: PLC0415
+        from bot.store.move import move  # noqa: PLC0415
+
+        password = database_password(config_file(config or context.obj))
+        addresses = []
+        for name, given in (("FROM", source), ("TO", target)):
+            address = address_of(given, password)
+            if address is None:
+                raise MoveRefused(problem=MoveProblem.NO_ADDRESS, argument=name)
+            if not address:
+                raise MoveRefused(problem=MoveProblem.NOT_BARE, argument=name)
+            addresses.append(address)
+        moved = move(*addresses, tell=lambda *state: output.said(texts.moving(*state)))
+        output.shown(texts.moved(moved))

@@ -1,0 +1,79 @@
+"""What the writer asks of a kind of database. SQLite's is `sqlite`, PostgreSQL's `postgres`."""
+
+from __future__ import annotations
+
+import importlib
+from contextlib import AbstractContextManager
+from types import ModuleType
+from typing import Protocol
+
+from sqlalchemy.engine import Connection, Engine
+
+from bot.errors import PostgresMissing
+
+#: What an address begins with that names a file.
+SQLITE = "sqlite:///"
+
+
+def on_server() -> ModuleType:
+    """The module for databases of a server. Raises `PostgresMissing`.
+
+    psycopg takes a tenth of a second and 10 MB, and most bots have a file.
+    """
+    try:
+        return importlib.import_module("bot.store.postgres")
+    except ModuleNotFoundError as error:
+        if error.name != "psycopg":
+            raise
+        raise PostgresMissing from None
+
+
+class CommitUnknown(Exception):
+    """The connection was lost as a transaction was committed: `ticket` asks what became of it."""
+
+    def __init__(self, ticket: str, reason: str) -> None:
+        super().__init__(reason)
+        self.ticket = ticket
+
+
+class Backend(Protocol):
+    """A database that is open. All but `interrupt` is called in the writer's thread."""
+
+    #: The number of this process's term of office; None: it has none, or needs none.
+    term: int | None
+    #: Seconds without a job after which `tidy` is called, and for as long as it returns False.
+    idle_s: float
+    #: Seconds after which it is called in between where there is always something to do.
+    busy_s: float
+
+    @property
+    def engine(self) -> Engine:
+        """For statements; `transaction` begins and ends them."""
+
+    def harm(self) -> str:
+        """What makes writing unsafe now, "" where all is well."""
+
+    def transaction(self, *, needs_term: bool) -> AbstractContextManager[Connection]:
+        """One transaction, committed at its end.
+
+        Raises `TermLost` where it needs a term of office and there is none, `CommitUnknown`, or
+        what the driver raises.
+        """
+
+    def is_committed(self, ticket: str) -> bool:
+        """What became of a transaction whose commit had no answer. Raises `StoreUnavailable`."""
+
+    def explained(self, error: Exception) -> Exception:
+        """`StoreUnavailable` where it is the database's state, and not the job's doing."""
+
+    def note(self) -> None:
+        """A transaction was committed."""
+
+    def forget(self) -> None:
+        """A transaction found the database unavailable: the next one connects again."""
+
+    def tidy(self) -> bool:
+        """Nothing is to do just now; whether no other try is needed."""
+
+    def close(self) -> None:
+        """Let go of it."""

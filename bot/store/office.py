@@ -1,0 +1,226 @@
+"""The term of office: of all processes on one PostgreSQL database, one acts. Knows its locks.
+
+The process that holds an advisory lock takes the next number of `terms`, and has it until another
+one takes the next. The lock only says who can take one; the number is what each transaction looks
+at (`postgres`), under a lock that the successor waits for: no transaction of the process before is
+still under way then, and none comes after. A process that stands still is disconnected by the
+server, and so loses the lock.
+
+What leaves for Telegram or the node has no transaction: see `bot.fence`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+
+from bot import __version__, logs
+from bot.clock import steady
+from bot.fence import FRESH_S, Fence
+from bot.pauses import pause_s
+from bot.store.postgres import ANSWER_S, LOCKS, OFFICE, TERM, Postgres, Session
+
+log = logs.get(__name__)
+
+#: Seconds between two looks at the term.
+BEAT_S = 0.5
+#: Seconds after which the server disconnects a process that no longer looks.
+STANDS_S = 4.0
+#: Seconds for which the lock is waited for in one statement.
+WAIT_S = 3.0
+#: Seconds between two tries to get back a lock that was lost.
+AGAIN_S = 0.2
+#: What whoever has something for the active process notifies.
+CHANNEL = "invoice_bot"
+#: Seconds that the end of a term may take.
+END_S = 1.0
+
+_NUMBER = "SELECT max(number) FROM terms"
+_LOCK = f"SELECT pg_advisory_lock({LOCKS}, {OFFICE})"
+_TRY_LOCK = f"SELECT pg_try_advisory_lock({LOCKS}, {OFFICE})"
+_SETTINGS = f"SET lock_timeout = '{WAIT_S:.0f}s'; SET idle_session_timeout = '{STANDS_S:.0f}s'"
+
+
+class _Lost(Exception):
+    """Another term has begun."""
+
+
+class _Stopped(Exception):
+    """The office is closed."""
+
+
+class Office:
+    """Waits for the term, and holds it, in a thread of its own.
+
+    `on_term` is called in it once this process acts, and `on_lost` once that is over; `on_notice`
+    when something was notified.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        backend: Postgres,
+        fence: Fence,
+        *,
+        on_term: Callable[[], None],
+        on_lost: Callable[[], None],
+        on_notice: Callable[[], None],
+    ) -> None:
+        self._session = Session(url, "invoice-bot office", settings=_SETTINGS)
+        self._backend = backend
+        self._fence = fence
+        self._on_term = on_term
+        self._on_lost = on_lost
+        self._on_notice = on_notice
+        self._number: int | None = None
+        self._is_away = False
+        self._is_closing = False
+        self._is_waiting = False
+        self._wake_read, self._wake_write = os.pipe()
+        self._thread = threading.Thread(target=self._work, name="office", daemon=True)
+
+    def begin(self) -> None:
+        """Wait for the term from now on."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the term, or the wait for one. Blocks until that is done, for `END_S` or so."""
+        self._is_closing = True
+        os.write(self._wake_write, b".")
+        if self._is_waiting:
+            self._session.cut()
+        self._thread.join(END_S)
+        if self._thread.is_alive():
+            self._session.cut()
+            self._thread.join(END_S)
+        if not self._thread.is_alive():
+            os.close(self._wake_read)
+            os.close(self._wake_write)
+
+    # in its thread
+
+    def _work(self) -> None:
+        attempts = 0
+        while not self._is_closing:
+            try:
+                with contextlib.closing(self._session.connect()) as raw:
+                    self._note_back()
+                    attempts = 0
+                    self._serve(raw)
+            except psycopg.Error as error:
+                attempts += 1
+                self._note_away(error)
+                self._pause(pause_s(attempts, longest_s=2.0))
+            except _Lost:
+                break
+            except _Stopped:
+                break
+            except Exception:
+                log.exception("office failed")
+                break
+        if self._number is not None:
+            self._number = self._backend.term = None
+            self._fence.close()
+        if not self._is_closing:
+            self._on_lost()
+
+    def _serve(self, raw: psycopg.Connection[Any]) -> None:
+        if self._number is None:
+            self._wait(raw)
+            self._take(raw)
+        else:
+            self._get_back(raw)
+        raw.execute(f"LISTEN {CHANNEL}")
+        self._hold(raw)
+
+    def _wait(self, raw: psycopg.Connection[Any]) -> None:
+        """Until the process before is gone, or has ended its term."""
+        self._is_waiting = True
+        try:
+            while not self._is_closing:
+                with contextlib.suppress(psycopg.errors.LockNotAvailable):
+                    self._ask(raw, _LOCK)
+                    return
+        finally:
+            self._is_waiting = False
+        raise _Stopped
+
+    def _take(self, raw: psycopg.Connection[Any]) -> None:
+        """Begin the next term, once no transaction of the one before is under way."""
+        name = f"{socket.gethostname()}:{os.getpid()}"
+        with self._session.within(ANSWER_S):
+            raw.execute("BEGIN")
+            raw.execute("SET LOCAL lock_timeout = 0")
+            raw.execute("SELECT pg_advisory_xact_lock(%s, %s)", (LOCKS, TERM))
+            before = raw.execute(
+                "SELECT number, is_over FROM terms ORDER BY number DESC LIMIT 1"
+            ).fetchone()
+            number = before[0] + 1 if before else 1
+            raw.execute(
+                "INSERT INTO terms (number, holder, version, began_at, is_over)"
+                " VALUES (%s, %s, %s, extract(epoch FROM clock_timestamp()), false)",
+                (number, name, __version__),
+            )
+            raw.execute("DELETE FROM terms WHERE number < %s", (number,))
+            seen_at = steady()
+            raw.execute("COMMIT")
+        # The one before may have a call under way to its fence's end, unless it said its last.
+        waits_s = 0.0 if before is None or before[1] else FRESH_S
+        self._fence.begin(seen_at, after_s=waits_s)
+        self._number = self._backend.term = number
+        log.info("this process is the active one", term=number)
+        self._on_term()
+
+    def _get_back(self, raw: psycopg.Connection[Any]) -> None:
+        """The connection was lost, and the lock: the term goes on if nobody took another."""
+        while True:
+            self._look(raw)
+            if self._ask(raw, _TRY_LOCK):
+                self._look(raw)
+                return
+            self._rest(raw, AGAIN_S)
+
+    def _hold(self, raw: psycopg.Connection[Any]) -> None:
+        while not self._is_closing:
+            self._look(raw)
+            self._rest(raw, BEAT_S)
+        with self._session.within(END_S):
+            raw.execute("UPDATE terms SET is_over = true WHERE number = %s", (self._number,))
+
+    def _look(self, raw: psycopg.Connection[Any]) -> None:
+        at = steady()
+        if self._ask(raw, _NUMBER) != self._number:
+            log.warning("another process is the active one")
+            raise _Lost
+        self._fence.seen(at)
+
+    def _ask(self, raw: psycopg.Connection[Any], statement: str) -> Any:
+        with self._session.within(ANSWER_S):
+            row = raw.execute(statement).fetchone()
+        return None if row is None else row[0]
+
+    def _rest(self, raw: psycopg.Connection[Any], longest_s: float) -> None:
+        """Until something is notified, or the office is closed; not longer than that."""
+        ready, _, _ = select.select([raw.fileno(), self._wake_read], [], [], longest_s)
+        if raw.fileno() in ready and any(True for _ in raw.notifies(timeout=0)):
+            self._on_notice()
+
+    def _pause(self, longest_s: float) -> None:
+        select.select([self._wake_read], [], [], longest_s)
+
+    def _note_away(self, error: psycopg.Error) -> None:
+        if not self._is_away and not self._is_closing:
+            self._is_away = True
+            log.warning("database server lost", detail=" ".join(str(error).split()))
+
+    def _note_back(self) -> None:
+        if self._is_away:
+            self._is_away = False
+            log.info("database server is back")

@@ -1,0 +1,330 @@
+"""Of several processes on one server's database one acts; what has no answer is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from bot.errors import StoreUnavailable, TermLost
+from bot.fence import FRESH_S
+from bot.store import Store, Tx
+from bot.store.postgres import LOCKS, OFFICE
+from tests import postgres
+from tests.postgres import Cluster
+from tests.store.made import LIMIT_S, Busy, columns, row, until
+from tests.ways import COMMIT, Way
+
+NEVER = asyncio.Event
+
+
+@pytest.fixture
+def server(cluster: Cluster) -> Iterator[str]:
+    with postgres.database(cluster) as name:
+        yield name
+
+
+@pytest.fixture
+async def way(cluster: Cluster) -> AsyncIterator[Way]:
+    async with Way(cluster.port) as way:
+        yield way
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str, *, leads: bool = True) -> AsyncIterator[Store]:
+    store = await Store.open(url)
+    try:
+        if leads:
+            async with asyncio.timeout(LIMIT_S):
+                assert await store.lead(NEVER())
+        yield store
+    finally:
+        await store.close()
+
+
+def written(cluster: Cluster, name: str) -> list[object]:
+    """The message numbers of the commands that are written."""
+    with cluster.admin(name) as look:
+        found = look.execute("SELECT origin_message_id FROM invoices ORDER BY 1").fetchall()
+    return [number for (number,) in found]
+
+
+def end_office(cluster: Cluster, name: str) -> None:
+    """What a server does to a process that stands still, or a network to one that is cut off."""
+    with cluster.admin(name) as look:
+        look.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            " AND classid = %s AND objid = %s AND database = (SELECT oid FROM pg_database"
+            " WHERE datname = current_database())",
+            (LOCKS, OFFICE),
+        )
+
+
+# terms
+
+
+async def test_a_second_process_waits_until_the_first_one_ends(
+    cluster: Cluster, server: str
+) -> None:
+    async with opened(cluster.url(server), leads=False) as second:
+        async with opened(cluster.url(server)) as first:
+            waits = asyncio.ensure_future(second.lead(NEVER()))
+            await row(first, 1)
+            assert not waits.done()
+            with pytest.raises(TermLost):
+                await row(second, 2)
+        async with asyncio.timeout(1.0):
+            assert await waits
+        await row(second, 3)
+        assert second.fence.is_open()  # nothing of the one before is under way: it said its last
+        assert written(cluster, server) == [1, 3]
+
+
+async def test_what_any_process_may_write_needs_no_term(cluster: Cluster, server: str) -> None:
+    def job(tx: Tx) -> None:
+        tx.invoices.add(**columns(7))
+
+    async with opened(cluster.url(server)), opened(cluster.url(server), leads=False) as ready:
+        await ready.do_anywhere(job)
+        assert written(cluster, server) == [7]
+
+
+async def test_a_wait_ends_when_the_process_is_asked_to_stop(cluster: Cluster, server: str) -> None:
+    async with opened(cluster.url(server)):
+        stop = asyncio.Event()
+        async with opened(cluster.url(server), leads=False) as ready:
+            waits = asyncio.ensure_future(ready.lead(stop))
+            await asyncio.sleep(0)
+            stop.set()
+            async with asyncio.timeout(1.0):
+                assert not await waits
+        # the one that waited has left nothing that keeps the next one waiting
+
+
+async def test_a_process_whose_lock_is_gone_goes_on_if_no_other_one_has_come(
+    cluster: Cluster, server: str
+) -> None:
+    async with opened(cluster.url(server)) as store:
+        end_office(cluster, server)
+        await row(store, 1)
+        await until(lambda: len(offices(cluster, server)) == 1)
+        await row(store, 2)
+        async with asyncio.timeout(LIMIT_S):
+            await store.fence.passed()
+        assert number_of_terms(cluster, server) == 1
+
+
+def offices(cluster: Cluster, name: str) -> list[tuple[object, ...]]:
+    with cluster.admin(name) as look:
+        return look.execute(
+            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            " AND classid = %s AND objid = %s AND database = (SELECT oid FROM pg_database"
+            " WHERE datname = current_database())",
+            (LOCKS, OFFICE),
+        ).fetchall()
+
+
+def number_of_terms(cluster: Cluster, name: str) -> object:
+    with cluster.admin(name) as look:
+        found = look.execute("SELECT max(number) FROM terms").fetchone()
+    assert found is not None
+    return found[0]
+
+
+async def test_a_process_that_lost_its_term_can_write_nothing_and_waits_for_another(
+    cluster: Cluster, server: str
+) -> None:
+    async with (
+        opened(cluster.url(server), leads=False) as second,
+        opened(cluster.url(server)) as first,
+    ):
+        waits = asyncio.ensure_future(second.lead(NEVER()))
+        await until(lambda: waiting(cluster, server) == 1)
+        end_office(cluster, server)
+        async with asyncio.timeout(LIMIT_S):
+            assert await waits
+            with pytest.raises(TermLost):
+                await first.until_lost()
+        with pytest.raises(TermLost):
+            await row(first, 1)
+        with pytest.raises(TermLost):
+            await first.must(lambda tx: tx.invoices.get(1))
+        assert not first.fence.is_open()
+        with pytest.raises(TermLost):
+            await first.fence.passed()
+        await row(second, 2)
+        again = asyncio.ensure_future(first.lead(NEVER()))
+        await second.close()
+        async with asyncio.timeout(LIMIT_S):
+            assert await again
+        await row(first, 3)
+        assert written(cluster, server) == [2, 3]
+
+
+def waiting(cluster: Cluster, name: str) -> int:
+    with cluster.admin(name) as look:
+        return len(
+            look.execute(
+                "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+                " AND classid = %s AND objid = %s AND database = (SELECT oid FROM pg_database"
+                " WHERE datname = current_database())",
+                (LOCKS, OFFICE),
+            ).fetchall()
+        )
+
+
+async def test_a_successor_waits_for_a_transaction_that_is_under_way(
+    cluster: Cluster, server: str
+) -> None:
+    async with (
+        opened(cluster.url(server), leads=False) as second,
+        opened(cluster.url(server)) as first,
+    ):
+        waits = asyncio.ensure_future(second.lead(NEVER()))
+        await until(lambda: waiting(cluster, server) == 1)
+        busy = Busy(first)
+        await busy.reached()
+        end_office(cluster, server)
+        await until(lambda: len(offices(cluster, server)) == 1)
+        assert not waits.done()
+        await busy.release()  # it began in its term, and is written
+        async with asyncio.timeout(LIMIT_S):
+            assert await waits
+
+
+async def test_the_fences_of_two_processes_are_never_open_at_once(
+    cluster: Cluster, server: str
+) -> None:
+    async with (
+        opened(cluster.url(server), leads=False) as second,
+        opened(cluster.url(server)) as first,
+    ):
+        waits = asyncio.ensure_future(second.lead(NEVER()))
+        await until(lambda: waiting(cluster, server) == 1)
+        assert first.fence.is_open()
+        first._office._look = lambda _raw: None  # type: ignore[union-attr, method-assign] # a process that notices nothing
+        began = asyncio.get_running_loop().time()
+        end_office(cluster, server)
+        async with asyncio.timeout(LIMIT_S):
+            while not second.fence.is_open():  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        assert not first.fence.is_open()
+        assert asyncio.get_running_loop().time() - began >= FRESH_S
+        await waits
+
+
+# connections
+
+
+@pytest.mark.parametrize("was_written", [True, False])
+async def test_a_commit_without_an_answer_is_neither_lost_nor_doubled(
+    cluster: Cluster, server: str, way: Way, was_written: bool
+) -> None:
+    async with opened(cluster.url(server, port=way.port)) as store:
+        await row(store, 1)
+        busy = Busy(store)
+        await busy.reached()
+        jobs = [asyncio.ensure_future(row(store, number)) for number in (2, 3, 4)]
+        await asyncio.sleep(0)
+        await busy.release()
+        await asyncio.gather(*jobs)
+        if was_written:
+            way.cut_after = COMMIT
+        else:
+            way.cut_before = COMMIT
+        group = [asyncio.ensure_future(row(store, number)) for number in (5, 6)]
+        answers = await asyncio.gather(*group, return_exceptions=True)
+        assert way.cuts == 1
+        if not was_written:
+            # the group or only its first: whoever came later is written
+            assert isinstance(answers[0], StoreUnavailable)
+        lost = [n for n, each in zip((5, 6), answers, strict=True) if isinstance(each, Exception)]
+        assert lost == ([] if was_written else lost)
+        assert written(cluster, server) == [n for n in range(1, 7) if n not in lost]
+        await row(store, 7)
+
+
+async def test_while_nobody_knows_what_became_of_a_commit_nothing_else_is_written(
+    cluster: Cluster, server: str, way: Way
+) -> None:
+    async with opened(cluster.url(server, port=way.port)) as store:
+        await row(store, 1)
+        way.cut_after = COMMIT
+        way.refuses = True
+        unknown = asyncio.ensure_future(row(store, 2))
+        await until(lambda: way.cuts == 1)
+        for number in (3, 4):
+            with pytest.raises(StoreUnavailable):
+                await row(store, number)
+        assert not unknown.done()
+        way.refuses = False
+        assert (await unknown).origin_message_id == 2
+        await store.must(lambda tx: tx.invoices.add(**columns(5)))
+        assert written(cluster, server) == [1, 2, 5]
+
+
+async def test_an_end_waits_for_no_commit_that_nobody_knows_of(
+    cluster: Cluster, server: str, way: Way
+) -> None:
+    store = await Store.open(cluster.url(server, port=way.port))
+    assert await store.lead(NEVER())
+    way.cut_after = COMMIT
+    way.refuses = True
+    unknown = asyncio.ensure_future(row(store, 1))
+    await until(lambda: way.cuts == 1)
+    async with asyncio.timeout(LIMIT_S):
+        await store.close()
+    with pytest.raises(StoreUnavailable):
+        await unknown
+
+
+async def test_a_lost_connection_is_made_again_by_itself(
+    cluster: Cluster, server: str, way: Way
+) -> None:
+    async with opened(cluster.url(server, port=way.port)) as store:
+        await row(store, 1)
+        way.cut()
+        await goes_on(store, cluster, server)
+
+
+@pytest.mark.parametrize("how", ["killed", "stopped"])
+async def test_a_server_that_starts_again_is_found_again(how: str) -> None:
+    with postgres.own() as own, postgres.database(own, template="template1") as name:
+        async with opened(own.url(name)) as store:
+            await row(store, 1)
+            await asyncio.to_thread(own.kill if how == "killed" else own.stop)
+            await asyncio.to_thread(own.start_again)
+            await goes_on(store, own, name)
+
+
+async def goes_on(store: Store, cluster: Cluster, name: str) -> None:
+    """In the same term, with what was written and what comes next."""
+    await store.must(lambda tx: tx.invoices.add(**columns(2)))
+    async with asyncio.timeout(LIMIT_S):
+        await store.fence.passed()
+    assert written(cluster, name) == [1, 2]
+    assert number_of_terms(cluster, name) == 1
+
+
+async def test_a_way_that_forwards_nothing_is_given_up_in_time(
+    cluster: Cluster, server: str, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.store.postgres.ANSWER_S", 1.0)
+    monkeypatch.setattr("bot.store.office.ANSWER_S", 1.0)
+    async with opened(cluster.url(server, port=way.port)) as store:
+        await row(store, 1)
+        way.stall()
+        lost = asyncio.ensure_future(row(store, 2))
+        async with asyncio.timeout(FRESH_S + 1.0):
+            while store.fence.is_open():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
+        way.flow()
+        with contextlib.suppress(StoreUnavailable):
+            await lost
+        await store.must(lambda tx: tx.invoices.add(**columns(3)))
+        found = written(cluster, server)
+        assert found in ([1, 3], [1, 2, 3])
+        assert (2 in found) is (lost.exception() is None)

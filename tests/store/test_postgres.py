@@ -1,0 +1,212 @@
+"""A server's database: what a start refuses, in one sentence each, and what no log has."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from bot import logs, texts
+from bot.config import DatabaseSettings
+from bot.errors import (
+    DatabaseAway,
+    DatabaseNotOurs,
+    DatabasePasswordWrong,
+    DatabaseRightsMissing,
+    DatabaseTlsFailed,
+    DatabaseTooNew,
+    DatabaseTooOld,
+    DatabaseUnfit,
+    DatabaseUnknown,
+    StartError,
+    StoreUnavailable,
+)
+from bot.findings import Kind, Mark
+from bot.store import Reader, Store, Tx, peek, running
+from bot.store.check import check_database
+from bot.store.postgres import place_of
+from tests import postgres
+from tests.postgres import Cluster
+from tests.store.made import columns, row
+
+PASSWORD = "what-only-the-server-knows"
+
+
+@pytest.fixture
+def server(cluster: Cluster) -> Iterator[str]:
+    with postgres.database(cluster) as name:
+        yield name
+
+
+@pytest.fixture
+def empty_one(cluster: Cluster) -> Iterator[str]:
+    with postgres.database(cluster, template="template0") as name:
+        yield name
+
+
+async def opened_and_closed(url: str) -> None:
+    await (await Store.open(url)).close()
+
+
+async def refused(url: str, kind: type[StartError]) -> StartError:
+    """The one error of a start, a reader and a check, with a sentence of one line."""
+    with pytest.raises(kind) as caught:
+        await Store.open(url)
+    with pytest.raises(kind):
+        Reader(url).do(lambda tx: tx.bots.last())
+    (finding,) = await asyncio.to_thread(list, check_database(DatabaseSettings(url=url)))
+    assert (finding.mark, finding.kind) == (Mark.BAD, Kind.REFUSED)
+    for said in (texts.why_here(caught.value), texts.finding_line(finding)):
+        assert "\n" not in said
+        assert PASSWORD not in said
+    return caught.value
+
+
+def user(cluster: Cluster, name: str) -> None:
+    with cluster.admin() as admin:
+        there = admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone()
+        if there is None:
+            admin.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'")
+
+
+async def test_a_server_that_is_away_is_tried_again_by_who_started_the_bot() -> None:
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        error = await refused(f"postgresql://bot@127.0.0.1:{port}/bot", DatabaseAway)
+    assert not error.needs_fixing
+
+
+async def test_a_wrong_password_and_none(cluster: Cluster, server: str) -> None:
+    user(cluster, "locked")
+    bare = cluster.url(server, user="locked")
+    await refused(bare, DatabasePasswordWrong)
+    await refused(f"{bare}?password=wrong", DatabasePasswordWrong)
+    with cluster.admin(server) as admin:
+        admin.execute("GRANT ALL ON SCHEMA public TO locked")
+        admin.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO locked")
+    await opened_and_closed(f"{bare}?password={PASSWORD}")
+
+
+async def test_a_user_that_is_not_there(cluster: Cluster, server: str) -> None:
+    await refused(cluster.url(server, user="nobody_at_all"), DatabasePasswordWrong)
+
+
+async def test_a_server_without_tls_where_it_is_wanted(cluster: Cluster, server: str) -> None:
+    await refused(f"{cluster.url(server)}?sslmode=require", DatabaseTlsFailed)
+    await refused(f"{cluster.url(server)}?sslmode=verify-full", DatabaseTlsFailed)
+
+
+async def test_a_database_that_is_not_there(cluster: Cluster) -> None:
+    await refused(cluster.url("nothing_here"), DatabaseUnknown)
+
+
+async def test_a_user_who_can_make_no_tables(cluster: Cluster, empty_one: str) -> None:
+    user(cluster, "weak")
+    with pytest.raises(DatabaseRightsMissing):
+        await Store.open(cluster.url(empty_one, user="weak"))
+
+
+async def test_a_database_of_another_program_stays_as_it_is(
+    cluster: Cluster, empty_one: str
+) -> None:
+    with cluster.admin(empty_one) as admin:
+        admin.execute("CREATE TABLE recipes (name text)")
+    await refused(cluster.url(empty_one), DatabaseNotOurs)
+    with cluster.admin(empty_one) as admin:
+        found = admin.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+        assert found.fetchone() == (1,)
+
+
+async def test_a_database_that_a_newer_version_wrote(cluster: Cluster, server: str) -> None:
+    with cluster.admin(server) as admin:
+        admin.execute("UPDATE alembic_version SET version_num = '9999'")
+    await refused(cluster.url(server), DatabaseTooNew)
+
+
+async def test_a_reader_reads_none_that_has_to_be_brought_up_to_date(
+    cluster: Cluster, server: str
+) -> None:
+    with cluster.admin(server) as admin:
+        admin.execute("UPDATE alembic_version SET version_num = '0001'")
+    with pytest.raises(DatabaseTooOld):
+        Reader(cluster.url(server)).do(lambda tx: tx.bots.last())
+
+
+async def test_a_database_that_cannot_hold_every_letter(cluster: Cluster) -> None:
+    with cluster.admin() as admin:
+        admin.execute("CREATE DATABASE narrow TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+    try:
+        await refused(cluster.url("narrow"), DatabaseUnfit)
+    finally:
+        with cluster.admin() as admin:
+            admin.execute("DROP DATABASE narrow WITH (FORCE)")
+
+
+async def test_many_that_start_at_once_bring_an_empty_one_up_to_date_once(
+    cluster: Cluster, empty_one: str
+) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(5):
+            tasks.create_task(opened_and_closed(cluster.url(empty_one)))
+    Reader(cluster.url(empty_one)).do(lambda tx: tx.bots.last())
+
+
+async def test_what_a_bot_writes_is_read_beside_it_and_nothing_is_written(
+    cluster: Cluster, server: str
+) -> None:
+    url = cluster.url(server)
+    store = await Store.open(url)
+    try:
+        assert await store.lead(asyncio.Event())
+        made = await row(store, 1)
+        assert Reader(url).do(lambda tx: tx.invoices.get(made.id)) == made
+        with pytest.raises(StartError):
+            Reader(url).do(lambda tx: tx.memory.beat(1.0))
+        assert peek.owners(url) == {}
+        found = running(DatabaseSettings(url=url))
+        assert found is not None
+        assert found.name.rpartition(":")[2].isdecimal()
+        assert found.started_at > 1_700_000_000
+        kinds = [each.kind for each in check_database(DatabaseSettings(url=url))]
+        assert kinds == [Kind.REACHED, Kind.ACTIVE]
+    finally:
+        await store.close()
+    assert running(DatabaseSettings(url=url)) is None
+
+
+async def test_a_statement_that_fails_inside_a_job_is_never_taken_for_written(
+    cluster: Cluster, server: str
+) -> None:
+    def swallows(tx: Tx) -> None:
+        tx.invoices.add(**columns(1))
+        try:
+            tx.invoices._connection.execute(sa.text("SELECT 1 / 0"))
+        except sa.exc.DBAPIError:
+            return
+
+    store = await Store.open(cluster.url(server))
+    try:
+        assert await store.lead(asyncio.Event())
+        with pytest.raises(StoreUnavailable):
+            await store.do(swallows)
+        await row(store, 1)
+    finally:
+        await store.close()
+
+
+def test_an_address_is_shown_without_what_is_secret_in_it() -> None:
+    place = place_of(f"postgresql://bot:{PASSWORD}@db.example:5433/invoices?sslmode=require")
+    assert place.name == "db.example:5433/invoices"
+
+
+def test_an_address_with_its_password_is_redacted(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = DatabaseSettings(url="postgresql://bot@db/invoices", password=PASSWORD)
+    assert PASSWORD not in repr(settings)
+    address = settings.address
+    assert psycopg.conninfo.conninfo_to_dict(address)["password"] == PASSWORD
+    assert PASSWORD not in logs.redacted(f"could not connect to {address}")

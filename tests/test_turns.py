@@ -1,0 +1,180 @@
+"""Several bots on one PostgreSQL database: one acts, the others are ready to go on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import psycopg
+import pytest
+
+from bot import app
+from bot.config import DatabaseSettings, Settings
+from bot.core.invoice import Face
+from tests.postgres import Cluster
+from tests.ways import Way
+from tests.world import WAIT_S, World
+
+#: Seconds until the next process answers where the one before was killed or stands still.
+TAKEN_OVER_S = 5.0
+STANDS_STILL_S = 10.0
+
+
+@dataclass
+class Bot:
+    """A process with ways of its own, by which the simulators know its calls."""
+
+    process: asyncio.subprocess.Process
+    log: Path
+    to_telegram: Way
+    to_node: Way
+
+    async def said(self, words: str, since: int = 0) -> None:
+        async with asyncio.timeout(3 * WAIT_S):
+            while words not in self.log.read_text()[since:]:  # noqa: ASYNC110 -- a file tells nobody
+                await asyncio.sleep(0.01)
+
+
+class Shared(World):
+    """A world whose bots share a database of a server."""
+
+    url = ""
+
+    async def __aenter__(self) -> Self:
+        self._stack = contextlib.AsyncExitStack()
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+        await self._stack.aclose()
+
+    def settings(self) -> Settings:
+        database = DatabaseSettings(url=self.url)
+        database._folder = self.folder
+        return super().settings().model_copy(update={"database": database})
+
+    @contextlib.asynccontextmanager
+    async def another(self) -> AsyncIterator[asyncio.Event]:
+        """One more bot in this process, until the end or until its event is set."""
+        stop = asyncio.Event()
+        running = asyncio.ensure_future(app.run(self.settings(), clock=self.clock, stop=stop))
+        try:
+            yield stop
+        finally:
+            stop.set()
+            async with asyncio.timeout(WAIT_S):
+                await running
+
+    async def start(self, name: str) -> Bot:
+        """A bot as a process of its own, which may have to wait for its turn."""
+        telegram_port = int(self.telegram.url.rpartition(":")[2])
+        node_port = int(self.node.address.rpartition(":")[2])
+        to_telegram = await self._stack.enter_async_context(Way(telegram_port))
+        to_node = await self._stack.enter_async_context(Way(node_port))
+        file = self.config(name)
+        file.write_text(
+            file.read_text()
+            .replace(f":{telegram_port}", f":{to_telegram.port}")
+            .replace(f":{node_port}", f":{to_node.port}")
+            .replace(f"sqlite:///{name}", self.url)
+        )
+        log = self.folder / f"{name}.log"
+        with log.open("wb") as out:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "bot", "run", "--config", str(file)), stderr=out
+            )
+        self._processes.append(process)
+        return Bot(process, log, to_telegram, to_node)
+
+    def calls_of(self, bot: Bot) -> tuple[int, int]:
+        """How many calls of Telegram and of the node it has made."""
+        telegram = sum(call.peer_port in bot.to_telegram.ports for call in self.telegram.calls)
+        return telegram, sum(port in bot.to_node.ports for port in self.node.peer_ports)
+
+    async def answers(self, sats: int, within_s: float) -> None:
+        """A command of Anna's gets a card in time, which is recorded."""
+        self.telegram.say(self.group, self.anna, f"/invoice {sats} pizza")
+        async with asyncio.timeout(within_s):
+            card = await self.shown(self.group, Face.OPEN, sats=sats)
+        with psycopg.connect(self.url, autocommit=True) as look:
+            there = "SELECT 1 FROM invoices WHERE card_id = %s"
+            async with asyncio.timeout(WAIT_S):
+                while look.execute(there, (card.id,)).fetchone() is None:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def world(tmp_path: Path, cluster: Cluster, database: str) -> AsyncIterator[Shared]:
+    world = Shared(tmp_path)
+    world.url = cluster.url(database)
+    async with world:
+        yield world
+
+
+async def test_a_bot_on_a_server_makes_cards_and_announces_payments(world: Shared) -> None:
+    await world.start_bot()
+    card = await world.open_card(world.group, world.anna, "/invoice 2100 pizza")
+    world.node.pay(world.request_in(card))
+    await world.announced(world.group, "Anna Berg")
+    await world.stop_bot()
+
+
+async def test_the_next_one_goes_on_within_a_second_of_an_orderly_end(world: Shared) -> None:
+    await world.start_bot()
+    async with world.another():
+        await world.open_card(world.group, world.anna, "/invoice 2100 pizza")
+        loop = asyncio.get_running_loop()
+        before = world.polls()
+        await world.stop_bot()
+        ended_at = loop.time()
+        await world.telegram.wait_for(lambda: world.polls() > before + 1, WAIT_S)
+        assert loop.time() - ended_at < 1.0
+        await world.answers(2200, WAIT_S)
+        assert len(world.showing(world.group, Face.OPEN)) == 2
+
+
+async def test_when_the_active_process_is_killed_a_ready_one_goes_on(world: Shared) -> None:
+    first = await world.start("first")
+    await first.said("running")
+    second = await world.start("second")
+    await second.said("ready: another process")
+    assert world.calls_of(second) == (0, 0)
+    await world.answers(2100, WAIT_S)
+    first.process.kill()
+    await world.answers(2200, TAKEN_OVER_S)
+    for sats in (2100, 2200):
+        assert len(world.showing(world.group, Face.OPEN, sats=sats)) == 1
+    assert len(world.node.invoices) == 2
+
+
+async def test_a_process_that_stood_still_sends_nothing_once_it_goes_on(world: Shared) -> None:
+    first = await world.start("first")
+    await first.said("running")
+    second = await world.start("second")
+    await second.said("ready: another process")
+    await world.answers(2100, WAIT_S)
+    first.process.send_signal(signal.SIGSTOP)
+    stood_at = asyncio.get_running_loop().time()
+    await world.answers(2200, 2 * STANDS_STILL_S)
+    await second.said("running")
+    left_s = stood_at + STANDS_STILL_S - asyncio.get_running_loop().time()
+    async with asyncio.timeout(None if left_s <= 0 else left_s + 1):
+        await asyncio.sleep(max(0.0, left_s))  # what is tried is the time itself
+    before = world.calls_of(first)
+    first.process.send_signal(signal.SIGCONT)
+    await first.said("waits for its turn")
+    await first.said("ready: another process")
+    await world.answers(2300, WAIT_S)
+    assert world.calls_of(first) == before
+    for sats in (2100, 2200, 2300):
+        assert len(world.showing(world.group, Face.OPEN, sats=sats)) == 1
+    # and it takes its turn as any other
+    second.process.kill()
+    await world.answers(2400, TAKEN_OVER_S)
