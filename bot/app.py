@@ -10,6 +10,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from telegram.error import InvalidToken, TelegramError
 from telegram.ext import Application
@@ -33,6 +34,8 @@ from bot.chat.commands.knocks import KnockPresses
 from bot.chat.commands.listing import Listing
 from bot.chat.commands.status import Status
 from bot.chat.faults import Faults
+from bot.chat.handling import Handling
+from bot.chat.inbox import Inbox
 from bot.chat.intake import Intake
 from bot.chat.invitations import Invitations
 from bot.chat.knocks import KnockChats
@@ -68,6 +71,10 @@ from bot.pauses import pause_s
 from bot.places import Places
 from bot.store import Bell, Store, Tx, alive_file, beside, say_alive
 from bot.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from bot.chat.registration import Registration
+    from bot.listener import Listener
 
 log = logs.get(__name__)
 
@@ -117,6 +124,10 @@ async def run(
     async with contextlib.AsyncExitStack() as closing:
         store = await Store.open(settings.database.url)
         closing.push_async_callback(store.close)
+        if settings.telegram.webhook is not None:
+            listener = _listener(settings, store, clock)
+            closing.push_async_callback(listener.close)
+            await listener.open()
         telegram_bot = make_bot(settings.telegram)
         node = Node(settings.lnd)
         closing.push_async_callback(node.close)
@@ -241,13 +252,22 @@ class Parts:
         ledger = Ledger(store=self.store, access=self.access, clock=self.clock)
         faults = Faults(access=self.access, places=self.places, replies=replies)
         ages = self.ages
-        self.intake = Intake(
-            self.telegram_bot,
-            self.application,
-            on_bug=faults.apologize,
-            on_rival=partial(self.occasions.notify, Notice(Kind.OTHER_COPY)),
+        handling = Handling(self.telegram_bot, self.application, on_bug=faults.apologize)
+        self.inbox = Inbox(
+            self.store,
+            handling,
+            bot_id=_bot_id(settings),
             ages=ages,
+            told=lambda: self.telegram_bot.told_lately,
         )
+        on_rival = partial(self.occasions.notify, Notice(Kind.OTHER_COPY))
+        self.intake: Intake | Registration
+        if settings.telegram.webhook is None:
+            self.intake = Intake(self.telegram_bot, handling, on_rival=on_rival, ages=ages)
+        else:
+            self.intake = _registration(
+                settings, self.telegram_bot, on_complete=self.inbox.complete, on_rival=on_rival
+            )
         actions = Actions(
             store=self.store,
             access=self.access,
@@ -391,7 +411,7 @@ class _Run:
         except* _Stopped:
             pass
         except* TokenRefused as refused:
-            raise refused.exceptions[0] from None
+            raise _first(refused) from None
         log.info("stopped")
 
     async def _serve(self, stop: asyncio.Event) -> None:
@@ -403,7 +423,7 @@ class _Run:
                     await self._take_over()
                 parts.chats.post(parts.menus.set_general())
                 self._is_serving.set()
-                await parts.intake.run(stop)
+                await self._receive(stop)
         finally:
             log.info("stopping")
             self._supervisor.stopping()
@@ -412,6 +432,15 @@ class _Run:
                 parts.hands.stop(timeout_s=STOP_S), parts.chats.close(timeout_s=STOP_S)
             )
         raise _Stopped
+
+    async def _receive(self, stop: asyncio.Event) -> None:
+        """Updates, however they come. What a webhook has left behind comes first."""
+        parts = self._parts
+        if isinstance(parts.intake, Intake):
+            await parts.inbox.drain(stop)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(parts.inbox.run(stop))
+            tasks.create_task(parts.intake.run(stop))
 
     async def _log_in(self, stop: asyncio.Event) -> bool:
         """Ask Telegram who this bot is, until it answers. Raises `TokenRefused`."""
@@ -592,6 +621,52 @@ class _Run:
         while removed == PRUNE:
             removed = await store.do(_prune_rows, before, PRUNE)
             await asyncio.sleep(PRUNE_PAUSE_S)
+
+
+def _listener(settings: Settings, store: Store, clock: Callable[[], float]) -> Listener:
+    """Where Telegram delivers, by any process whose store is open."""
+    from bot.chat.webhook import Webhook  # noqa: PLC0415 -- aiohttp's server is only for this
+    from bot.listener import Listener  # noqa: PLC0415
+
+    telegram = settings.telegram
+    webhook = Webhook(
+        store,
+        token=telegram.token.get_secret_value(),
+        address=telegram.webhook or "",
+        clock=clock,
+    )
+    listener = Listener()
+    listener.add(telegram.listen, webhook.routes)
+    return listener
+
+
+def _registration(
+    settings: Settings,
+    telegram_bot: TelegramBot,
+    *,
+    on_complete: Callable[[float], object],
+    on_rival: Callable[[], object],
+) -> Registration:
+    from bot.chat.registration import Registration  # noqa: PLC0415
+    from bot.chat.webhook import secret_of  # noqa: PLC0415
+
+    secret = secret_of(settings.telegram.token.get_secret_value())
+    logs.redact(secret)
+    return Registration(
+        telegram_bot,
+        address=settings.telegram.webhook or "",
+        secret=secret,
+        on_complete=on_complete,
+        on_rival=on_rival,
+    )
+
+
+def _first(group: BaseExceptionGroup[TokenRefused]) -> TokenRefused:
+    """The error itself, of however many groups."""
+    error: TokenRefused | BaseExceptionGroup[TokenRefused] = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _payee(setting: str, identity: Identity, row: Invoice) -> str:

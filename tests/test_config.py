@@ -281,6 +281,8 @@ def test_what_only_looks_like_a_list_is_refused(written: str) -> None:
 VALUES = {
     "telegram.token": TOKEN,
     "telegram.api_url": "http://127.0.0.1:8081",
+    "telegram.webhook": "https://bot.example.org/telegram",
+    "telegram.listen": "127.0.0.1:8444",
     "lnd.host": "node:10009",
     "lnd.private_route_hints": "true",
     "invoices.expiry": "2h",

@@ -24,6 +24,7 @@ from bot.config.values import (
     MAX_PAYEE,
     MAX_SATS,
     MIN_PATIENCE_S,
+    TELEGRAM,
     Rate,
     duration,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "MAX_PAYEE",
     "MAX_SATS",
     "MIN_PATIENCE_S",
+    "TELEGRAM",
     "AccessSettings",
     "DatabaseSettings",
     "InvoicesSettings",

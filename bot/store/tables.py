@@ -128,3 +128,14 @@ knock_messages = sa.Table(
     sa.Column("message_id", sa.BigInteger),
     sa.Column("shown", sa.Text, nullable=False),
 )
+
+#: Updates that the webhook got, of each bot, until they are handled.
+inbox = sa.Table(
+    "inbox",
+    META,
+    sa.Column("bot_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("update_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("chat_id", sa.BigInteger, nullable=False),
+    sa.Column("raw", sa.Text, nullable=False),
+    sa.Column("received_at", sa.Float, nullable=False),
+)

@@ -56,6 +56,7 @@ class Store:
         self._is_trying = True
         self._is_away = False
         self._back = asyncio.Event()  # set, and then another one, once it can be written again
+        self._listeners: dict[str, asyncio.Event] = {}
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
 
@@ -141,6 +142,17 @@ class Store:
     def stop_trying(self) -> None:
         """The process ends: `must` gives up after a few tries from now on."""
         self._is_trying = False
+
+    #: Whether other processes write as well: then a wake-up can go missing.
+    is_shared = False
+
+    def listen(self, name: str) -> asyncio.Event:
+        """What is set whenever somebody notifies `name`; whoever waits for it clears it first."""
+        return self._listeners.setdefault(name, asyncio.Event())
+
+    def notify(self, name: str) -> None:
+        """Wake whoever listens to `name`, once what they look for is committed."""
+        self.listen(name).set()
 
     def _note_outage(self, error: StoreUnavailable) -> None:
         if not self._is_away:
