@@ -650,12 +650,10 @@ def _registration(
     from bot.chat.registration import Registration  # noqa: PLC0415
     from bot.chat.webhook import secret_of  # noqa: PLC0415
 
-    secret = secret_of(settings.telegram.token.get_secret_value())
-    logs.redact(secret)
     return Registration(
         telegram_bot,
         address=settings.telegram.webhook or "",
-        secret=secret,
+        secret=secret_of(settings.telegram.token.get_secret_value()),
         on_complete=on_complete,
         on_rival=on_rival,
     )

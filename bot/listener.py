@@ -57,7 +57,7 @@ class Listener:
             await runner.cleanup()
 
     async def _open(self, address: str, routes: Routes) -> None:
-        application = web.Application(client_max_size=MAX_BODY)
+        application = web.Application(client_max_size=MAX_BODY, middlewares=[_or_nothing])
         for (method, path), handler in routes.items():
             application.router.add_route(method, path, handler)
         application.on_response_prepare.append(_say_nothing_of_us)
@@ -72,6 +72,19 @@ class Listener:
                 raise AddressInUse(address=address) from error
             raise AddressUnusable(address=address, reason=error.strerror or str(error)) from error
         self.ports[address] = runner.addresses[0][1]
+
+
+def nothing() -> web.Response:
+    """What is answered where nothing is: the same for each path, method and reason."""
+    return web.Response(status=404)
+
+
+@web.middleware
+async def _or_nothing(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+        return nothing()
 
 
 async def _say_nothing_of_us(_request: web.Request, response: web.StreamResponse) -> None:

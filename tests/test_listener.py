@@ -46,12 +46,16 @@ async def test_two_parts_answer_at_one_address(calls: aiohttp.ClientSession) -> 
         assert (await first.text(), await second.text()) == ("fine", "5")
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("GET", "/fine/"), ("GET", "/%00")])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/"), ("GET", "/fine/"), ("GET", "/%00"), ("POST", "/fine"), ("GET", "/length")],
+)
 async def test_anything_else_is_not_found(
     calls: aiohttp.ClientSession, method: str, path: str
 ) -> None:
     async with calls.request(method, path) as answer:
-        assert answer.status == 404
+        assert (answer.status, await answer.read()) == (404, b"")
+        assert "Allow" not in answer.headers
 
 
 async def test_no_answer_says_which_server_this_is(calls: aiohttp.ClientSession) -> None:

@@ -18,7 +18,7 @@ from bot.chat.received import is_number
 from bot.chat.updates import Raw
 from bot.errors import StoreUnavailable
 from bot.pauses import pause_s
-from bot.store import INBOX, Delivered, Store, Tx
+from bot.store import INBOX, Batch, Delivered, Store, Tx
 
 log = logs.get(__name__)
 
@@ -149,10 +149,12 @@ class Inbox:
     async def _next(self) -> list[Delivered]:
         """The next batch; what was handled is gone by then."""
         complete_at = self._complete_at
-        batch = await self._store.do(_next, self._bot_id, done=self._done, after=self._after)
+        batch, self._after = await self._store.do(
+            _next, self._bot_id, done=self._done, after=self._after
+        )
         self._done = []
-        self._after = max((each.chat_id for each in batch), default=0)
         if not batch and complete_at is not None:
+            self._ages.came([], self._told())
             self._ages.emptied(complete_at)
         return batch
 
@@ -184,7 +186,7 @@ def _put(tx: Tx, bot_id: int, update: Delivered, now: float) -> None:
     tx.inbox.put(bot_id, update, now)
 
 
-def _next(tx: Tx, bot_id: int, done: list[int], after: int) -> list[Delivered]:
+def _next(tx: Tx, bot_id: int, done: list[int], after: int) -> Batch:
     return tx.inbox.next(bot_id, done=done, after=after)
 
 

@@ -18,7 +18,7 @@ from bot import logs
 from bot.chat import inbox
 from bot.chat.limits import Drops
 from bot.errors import StoreUnavailable
-from bot.listener import MAX_BODY, Routes
+from bot.listener import MAX_BODY, Routes, nothing
 from bot.store import Store
 
 log = logs.get(__name__)
@@ -53,7 +53,9 @@ class Webhook:
     ) -> None:
         self._store = store
         self._bot_id = int(token.partition(":")[0])
-        self._secret = secret_of(token).encode()
+        secret = secret_of(token)
+        logs.redact(secret)
+        self._secret = secret.encode()
         self._path = urlsplit(address).path or "/"
         self._clock = clock
         self._skipped = Drops("webhook call skipped")
@@ -70,7 +72,7 @@ class Webhook:
         said = request.headers.get(HEADER, "").encode(errors="surrogateescape")
         if not hmac.compare_digest(said, self._secret):
             self._refused.add("wrong secret" if said else "no secret")
-            return web.Response(status=404)
+            return nothing()
         try:
             async with asyncio.timeout(BODY_S):
                 body = await self._body(request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -15,9 +16,9 @@ INBOX = "inbox"
 
 #: Updates that are read at once, as many as in one answer to getUpdates.
 BATCH = 100
-#: Where more than that wait: of how many chats, and how many of each.
+#: Where more than that wait: of how many chats at once, each with as many as the others.
 CHATS = 25
-OF_A_CHAT = BATCH // CHATS
+_LOWEST = -(2**63)
 
 _i = inbox.c
 _MINE = _i.bot_id == sa.bindparam("bot")
@@ -30,8 +31,15 @@ _PUT = sa.text(
 )
 
 
-def _in_turns() -> sa.Select[Any]:
-    """A few of each of a few chats, from one chat on. Each chat costs a look into the index."""
+_OF_A_CHAT = (
+    _READ.where(_MINE, _i.chat_id == sa.bindparam("chat"))
+    .order_by(_i.update_id)
+    .limit(sa.bindparam("most"))
+)
+
+
+def _next_chats() -> sa.Select[Any]:
+    """A few chats with updates, the lowest after one. Each costs a look into the index."""
 
     def next_after(chat_id: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
         other = inbox.alias()
@@ -40,28 +48,12 @@ def _in_turns() -> sa.Select[Any]:
 
     first = sa.select(next_after(sa.bindparam("after", type_=sa.BigInteger)).label("chat_id"))
     turns = first.cte("turns", recursive=True)
-    turns = turns.union_all(
-        sa.select(next_after(turns.c.chat_id)).where(turns.c.chat_id.is_not(None))
-    )
-    some = sa.select(turns.c.chat_id).limit(CHATS).subquery()
-    each = inbox.alias()
-    first_beyond = (
-        sa.select(each.c.update_id)
-        .where(each.c.bot_id == sa.bindparam("bot"), each.c.chat_id == some.c.chat_id)
-        .order_by(each.c.update_id)
-        .offset(OF_A_CHAT)
-        .limit(1)
-        .correlate(some)
-        .scalar_subquery()
-    )
-    return (
-        _READ.join_from(some, inbox, some.c.chat_id == _i.chat_id)
-        .where(_MINE, sa.or_(first_beyond.is_(None), _i.update_id < first_beyond))
-        .order_by(_i.update_id)
-    )
+    further = sa.select(next_after(turns.c.chat_id)).where(turns.c.chat_id.is_not(None))
+    turns = turns.union_all(further)
+    return sa.select(turns.c.chat_id).limit(CHATS)
 
 
-_IN_TURNS = _in_turns()
+_NEXT_CHATS = _next_chats()
 
 
 class Delivered(NamedTuple):
@@ -70,6 +62,13 @@ class Delivered(NamedTuple):
     update_id: int
     chat_id: int
     raw: str
+
+
+class Batch(NamedTuple):
+    """What is handled next, in the order of numbers; `after`: the chat that has its turn last."""
+
+    updates: list[Delivered]
+    after: int
 
 
 class Inbox(Noun):
@@ -81,20 +80,23 @@ class Inbox(Noun):
             _PUT, {"bot_id": bot_id, "received_at": received_at, **update._asdict()}
         )
 
-    def next(self, bot_id: int, *, done: Sequence[int], after: int) -> list[Delivered]:
-        """Remove what is `done`; then the oldest of this bot's, in the order of their numbers.
+    def next(self, bot_id: int, *, done: Sequence[int], after: int) -> Batch:
+        """Remove what is `done`; then the oldest of this bot's.
 
-        Where more than a batch wait, each chat gets its turn: the first few of each of those that
-        follow the chat `after`, or begin again from the lowest.
+        Where more than a batch wait, chats have their turns: the first few of each of those that
+        follow the chat `after`, and from the lowest again.
         """
         self.remove(bot_id, done)
         found = self._read(_OLDEST, bot=bot_id)
         if len(found) < BATCH:
-            return found
-        # At the end of the chats they begin again: no id is lower.
-        return self._read(_IN_TURNS, bot=bot_id, after=after) or self._read(
-            _IN_TURNS, bot=bot_id, after=-(2**63)
-        )
+            return Batch(found, after)
+        turns = self._chats(bot_id, after)
+        if len(turns) < CHATS:  # no id is lower than the lowest
+            again = [chat_id for chat_id in self._chats(bot_id, _LOWEST) if chat_id <= after]
+            turns += again[: CHATS - len(turns)]
+        most = BATCH // len(turns)
+        each = (self._read(_OF_A_CHAT, bot=bot_id, chat=chat_id, most=most) for chat_id in turns)
+        return Batch(sorted(itertools.chain.from_iterable(each)), turns[-1])
 
     def remove(self, bot_id: int, done: Iterable[int]) -> None:
         """These were handled."""
@@ -112,6 +114,10 @@ class Inbox(Noun):
         """Forget what came before then for another bot: nobody handles it here."""
         others = (_i.bot_id != bot_id, _i.received_at < before)
         self._connection.execute(sa.delete(inbox).where(*others))
+
+    def _chats(self, bot_id: int, after: int) -> list[int]:
+        found = self._connection.execute(_NEXT_CHATS, {"bot": bot_id, "after": after}).scalars()
+        return [chat_id for chat_id in found if chat_id is not None]
 
     def _read(self, statement: sa.Select[Any], **values: int) -> list[Delivered]:
         return [Delivered(*row) for row in self._connection.execute(statement, values)]

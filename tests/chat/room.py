@@ -31,6 +31,7 @@ from bot.chat.commands.listing import Listing
 from bot.chat.commands.status import Status
 from bot.chat.faults import Faults
 from bot.chat.handling import Handling
+from bot.chat.inbox import Inbox
 from bot.chat.intake import Intake
 from bot.chat.invitations import Invitations
 from bot.chat.knocks import KnockChats
@@ -163,6 +164,13 @@ class Room:
         self.rivals: list[float] = []
         self.ages = Ages(self.clock)
         self.handling = Handling(self.telegram_bot, self.application, on_bug=self.faults.apologize)
+        self.inbox = Inbox(
+            self.store,
+            self.handling,
+            bot_id=self.bot_user.id,
+            ages=self.ages,
+            told=lambda: self.telegram_bot.told_lately,
+        )
         self.intake = Intake(self.telegram_bot, self.handling, on_rival=list, ages=self.ages)
         admission = Admission(
             store=self.store,
