@@ -204,8 +204,9 @@ class World:
         *program: str,
         prepare: Callable[[], None] | None = None,
         database: str = "bot.db",
+        is_up: Callable[[], object] | None = None,
     ) -> asyncio.subprocess.Process:
-        """Start `python -m bot run`; it is up once it asks for updates.
+        """Start `python -m bot run`; it is up once it asks for updates, or `is_up`.
 
         `program` replaces `-m bot`; `prepare` runs in the process before it begins.
         """
@@ -219,7 +220,7 @@ class World:
                 preexec_fn=prepare,
             )
         self._processes.append(self.process)
-        await self.telegram.wait_for(lambda: self.polls() > before, 3 * WAIT_S)
+        await self.telegram.wait_for(is_up or (lambda: self.polls() > before), 3 * WAIT_S)
         return self.process
 
     async def run_refused(self, prepare: Callable[[], None] | None = None) -> tuple[int, list[str]]:

@@ -16,6 +16,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -192,7 +193,7 @@ class Deliveries:
                 line.is_busy = True
                 call = asyncio.get_running_loop().create_task(self._deliver(hook, line, update))
                 self._calls.add(call)
-                call.add_done_callback(self._calls.discard)
+                call.add_done_callback(partial(self._ended, line))
                 self.busiest = max(self.busiest, len(self._calls))
             else:
                 next_at = line.due_at if next_at is None else min(next_at, line.due_at)
@@ -201,15 +202,17 @@ class Deliveries:
                 del self._lines[key]
         return next_at
 
+    def _ended(self, line: _Line, call: asyncio.Task[None]) -> None:
+        line.is_busy = False
+        self._calls.discard(call)
+        self._rung.set()
+
     async def _deliver(self, hook: Hook, line: _Line, update: Json) -> None:
         try:
             async with asyncio.timeout(_ANSWER_S):
                 status, retry_after_s = await _post(hook, self.fronts, json.dumps(update).encode())
-        except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
+        except (OSError, TimeoutError, ValueError):
             status, retry_after_s = 0, 0
-        finally:
-            line.is_busy = False
-            self._rung.set()
         self.answers.append(status)
         if status and self.lost:
             self.lost -= 1

@@ -118,6 +118,11 @@ class UpdateQueue:
             if self._poll is poll:
                 self._poll = None
 
+    @property
+    def is_polled(self) -> bool:
+        """Whether a long poll waits for the next update."""
+        return self._poll is not None
+
     def end_poll(self, what: str) -> None:
         """Answer the open long poll with 409."""
         if self._poll is not None and not self._poll.done():
