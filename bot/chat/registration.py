@@ -55,6 +55,7 @@ class Registration:
         self._is_complete = False  # once everything had been delivered
         self._taken_away = 0
         self._failed = ""  # the delivery's latest failure that was logged
+        self._refused = ""  # the latest refusal that was logged
         self._away = ""
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -118,7 +119,7 @@ class Registration:
             drop_pending_updates=False,
         )
         self._is_set = True
-        self._failed = ""
+        self._failed = self._refused = ""
         log.info("webhook set", waiting=info.pending_update_count)
 
     def _note_failure(self, info: WebhookInfo) -> None:
@@ -134,15 +135,19 @@ class Registration:
             self._away = ""
 
     def _explain(self, error: TelegramError) -> float:
-        """An outage is logged once. How long Telegram wants to be left alone, in seconds."""
-        self._is_set = False if isinstance(error, BadRequest) else self._is_set
-        what = error.message if isinstance(error, BadRequest) else type(error).__name__
-        if what != self._away:
-            self._away = what
-            if isinstance(error, BadRequest):
+        """Log it, once. How long Telegram wants to be left alone, in seconds."""
+        if isinstance(error, BadRequest):
+            self._is_set = False
+            if error.message != self._refused:
+                self._refused = error.message
                 finding = why_webhook_refused(error, self._address)
                 log.warning("webhook not set", why=texts.found(finding), cure=texts.cure(finding))
-            else:
-                log.warning("webhook not checked", reason=what, detail=error.message)
+            return 0.0
         busy = explain(error)
-        return busy.retry_after_s if isinstance(busy, ChatBusy) else 0.0
+        if isinstance(busy, ChatBusy):
+            return busy.retry_after_s
+        what = type(error).__name__
+        if what != self._away:
+            self._away = what
+            log.warning("webhook not checked", reason=what, detail=error.message)
+        return 0.0

@@ -314,24 +314,24 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
         "the bot runs",
     ),
     Kind.WEBHOOK_NO_HTTPS: Reason(
-        "Telegram accepts only webhooks with HTTPS",
+        "it accepts only webhooks with HTTPS",
         "write an address that starts with https:// in telegram.webhook, and put a proxy with a "
         "certificate in front of the bot",
     ),
     Kind.WEBHOOK_PORT: Reason(
-        "Telegram delivers to no webhook on port {port}",
+        "it delivers to no webhook on port {port}",
         "use port 443, 80, 88 or 8443 in telegram.webhook",
     ),
     Kind.WEBHOOK_RESERVED: Reason(
-        "Telegram can't reach {host}: it has a private or IPv6 address only",
+        "it can't reach {host}, which has a private or an IPv6 address only",
         "use a name with a public IPv4 address in telegram.webhook",
     ),
     Kind.WEBHOOK_NAME_UNKNOWN: Reason(
-        "Telegram can't find {host}",
+        "it can't find {host}",
         "check the name in telegram.webhook and its DNS records",
     ),
     Kind.WEBHOOK_REFUSED: Reason(
-        "Telegram refuses the webhook at {host}: {reason}", "check telegram.webhook"
+        "it refuses the webhook at {host} ({reason})", "check telegram.webhook"
     ),
     Kind.GROUPS_FORBIDDEN: Reason(
         "the bot can't be added to groups",
