@@ -218,7 +218,7 @@ class Deliveries:
             self.lost -= 1
             status = 0
         if self.hook is not hook:
-            return  # whether it arrived nobody heeds any more
+            return  # nobody heeds now whether it arrived
         if 200 <= status <= 299:
             self.updates.forget(update["update_id"])
             line.failed, line.pause_s, line.due_at = 0, 1.0, 0.0
