@@ -242,6 +242,16 @@ async def test_a_group_that_becomes_a_supergroup_has_its_board_again(world: Worl
     assert len(boards(world, supergroup)) == 1
 
 
+async def test_a_bill_is_closed_by_whoever_wrote_so_before_its_group_moved(world: World) -> None:
+    shown = await split(world)
+    await world.stop_bot()
+    world.telegram.say(world.group, world.anna, "/cancel", reply_to=shown)
+    supergroup = world.telegram.migrate(world.group)
+    world.telegram.say(supergroup, world.bert, "hello")
+    await world.start_bot()
+    await board(world, supergroup, ", closed")
+
+
 @pytest.mark.parametrize(
     ("what", "says"),
     [

@@ -84,6 +84,27 @@ async def test_a_photo_that_was_taken_may_stand_above(
     assert "step crashed" not in "\n".join(caplog.messages)
 
 
+#: With the status of a success, and nothing in it that says that it was one.
+SAYS_NOTHING = {
+    name: odd for name, odd in ODD.items() if odd[0] == 200 and not odd[1].startswith('{"ok"')
+}
+
+
+@of(SAYS_NOTHING)
+async def test_a_notice_is_not_lost_where_a_page_came_in_the_place_of_an_answer(
+    world: World, status: int, body: str
+) -> None:
+    await world.start_bot()
+    world.telegram.say(world.private(world.owner), world.owner, "/id")
+    await world.until(lambda: world.ours(world.private(world.owner)))
+    card = await world.open_card(world.group, world.anna, "/invoice 21")
+    await world.recorded(card)
+    world.telegram.garble("sendMessage", body, status=status, acted=False, times=2)
+    world.node.pay(world.request_in(card))
+    await world.announced(world.group, "Anna", sats=21)
+    await world.payment_noticed(world.owner, sats=21)
+
+
 #: What PTB fails at, beside the number, or in its place. ANSWER stands for Telegram's own.
 TAKEN: dict[str, Json] = {
     "a markup that is no inline keyboard": {"reply_markup": {"force_reply": True}},

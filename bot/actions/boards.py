@@ -174,11 +174,23 @@ class BoardActions:
 
     # who takes part
 
-    async def sit(self, handle: str, chat_id: int, by: Asker) -> tuple[Sitting, str]:
-        """A seat for this person, and the token of its link. The chat has to be the board's."""
-        token = secrets.token_urlsafe(TOKEN_BYTES)
-        came_of_it, token, board = await self._store.do(seats.sit, handle, chat_id, by, token)
-        if board is not None:
+    async def sit(
+        self, handle: str, chat_id: int, by: Asker, message_id: int | None = None
+    ) -> tuple[Sitting, str]:
+        """A seat for this person, and the token of its link. The chat has to be the board's.
+
+        `message_id`: under which the button was; None: it may be another's. The invoice of a part
+        is asked for at once: its card waits for them in their private chat, or for their START
+        where the bot cannot write there.
+        """
+        now = self._clock()
+        token, drawn = secrets.token_urlsafe(TOKEN_BYTES), draw(self._rules, now)
+        came_of_it, token, is_changed, row = await self._store.do(
+            seats.sit, handle, chat_id, message_id, by, token, drawn, now
+        )
+        if row is not None:
+            self._bell.ring(row.key, row.chat_id, fresh=row)
+        if is_changed:
             self._bell.ring_due()
         return came_of_it, token
 
@@ -219,17 +231,6 @@ class BoardActions:
             self._bell.ring(row.key, row.chat_id, fresh=fresh)
         return came_of_it, row
 
-    async def bring(self, token: str, by: Asker) -> None:
-        """Ask at once for the invoice of a part that somebody pressed for.
-
-        Its card waits for them in their private chat, or for their START where the bot cannot write
-        there.
-        """
-        now = self._clock()
-        row = await self._store.do(seats.bring, token, by, draw(self._rules, now), now)
-        if row is not None:
-            self._bell.ring(row.key, row.chat_id, fresh=row)
-
     def is_on_its_way(self, row: Invoice) -> bool:
         """Whether a part was asked for just now, so that nothing needs to be said of its card."""
         return abs(self._clock() - row.asked_at) < JUST_ASKED_S
@@ -252,10 +253,13 @@ class BoardActions:
 
     async def board_of(self, chat_id: int, message_id: int, handle: str) -> Board | None:
         """The board that a message shows, by its number or by the `handle` on its buttons, or that
-        this command made."""
-        board = await self._store.do(
-            seats.of_message, chat_id, message_id, handle, self._places.bot_id
-        )
+        this command made.
+
+        What was written before a group moved may come after it: the buttons say which board it is.
+        """
+        here, bot_id = self._places.now(chat_id), self._places.bot_id
+        origin = Origin(chat_id, message_id)
+        board = await self._store.do(seats.of_message, origin, handle, here, bot_id)
         if board is not None:
             self._bell.ring_due()
         return board

@@ -168,13 +168,14 @@ def renew(
         return [], Renewing.NOT_TRACKED
     if row.state is State.SETTLED:
         return [row], Renewing.ALREADY_PAID
+    board = tx.boards.get(row.board_id) if row.board_id else None
     if row.replaced:
-        return [row], Renewing.ALREADY_RENEWED
+        is_gone = board is not None and not board.renewed_for(row)
+        return [row], Renewing.PART_GONE if is_gone else Renewing.ALREADY_RENEWED
     if row.state not in (State.EXPIRED, State.CANCELLED, State.FAILED):
         return [row], Renewing.STILL_OPEN
     if not row.may_be_renewed:
         return [row], Renewing.IN_VAIN
-    board = tx.boards.get(row.board_id) if row.board_id else None
     if row.board_id and (board is None or not board.may_renew(row, now)):
         return [row], Renewing.PART_GONE
     if not may_ask and not row.board_id:

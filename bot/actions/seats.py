@@ -53,12 +53,16 @@ def by_handle(tx: Tx, handle: str) -> Board | None:
     return tx.boards.by_handle(handle)
 
 
-def of_message(tx: Tx, chat_id: int, message_id: int, handle: str, bot_id: int) -> Board | None:
-    """The board that a message shows, or that a command to this bot made."""
-    shown = tx.boards.by_message(chat_id, message_id)
+def of_message(tx: Tx, to: Origin, handle: str, here: int, bot_id: int) -> Board | None:
+    """The board that a message shows, or that a command to this bot made.
+
+    `here`: the chat as it is now; where it has moved, numbers from before are void.
+    """
+    shown = tx.boards.by_message(to.chat_id, to.message_id)
     if shown is None and handle:
-        shown, _ = of_button(tx, handle, chat_id, message_id)
-    return shown or tx.boards.by_origin(chat_id, message_id, bot_id)
+        number = to.message_id if to.chat_id == here else None
+        shown, _ = of_button(tx, handle, here, number)
+    return shown or by_origin(tx, to, bot_id)
 
 
 def of_button(
@@ -110,12 +114,29 @@ def new(
 
 
 def sit(
-    tx: Tx, handle: str, chat_id: int, by: Asker, token: str
-) -> tuple[Sitting, str, Board | None]:
-    """A seat for somebody who pressed, and its token: their own, else a free one."""
-    board = _here(tx, handle, chat_id)
+    tx: Tx,
+    handle: str,
+    chat_id: int,
+    message_id: int | None,
+    by: Asker,
+    token: str,
+    drawn: Drawn,
+    now: float,
+) -> tuple[Sitting, str, bool, Invoice | None]:
+    """A seat for somebody who pressed, and its token: their own, else a free one.
+
+    Also whether the board changed by it, and the invoice of their part where it is new.
+    """
+    board, is_new = of_button(tx, handle, chat_id, message_id)
     if board is None:
-        return Sitting.NOT_TRACKED, "", None
+        return Sitting.NOT_TRACKED, "", False, None
+    came_of_it, token, taken = _sit(tx, board, by, token)
+    row = _brought(tx, token, by, drawn, now) if came_of_it is Sitting.SEATED else None
+    return came_of_it, token, is_new or taken is not None, row
+
+
+def _sit(tx: Tx, board: Board, by: Asker, token: str) -> tuple[Sitting, str, Board | None]:
+    """The seat alone; the board where something was written."""
     if board.state is BoardState.JOINING:
         return Sitting.JOINING, "", None
     if board.state is not BoardState.OPEN:
@@ -277,7 +298,7 @@ def _part(
     return Parting.ASKED, _new_part(tx, board, seat, own, by, place, drawn, now)
 
 
-def bring(tx: Tx, token: str, by: Asker, drawn: Drawn, now: float) -> Invoice | None:
+def _brought(tx: Tx, token: str, by: Asker, drawn: Drawn, now: float) -> Invoice | None:
     """A new invoice of a part, for whoever has just pressed; None where there is one, or none can
     be: the link says why. Of a collection it is asked first how much is given."""
     found = tx.boards.by_token(token)

@@ -12,6 +12,7 @@ from telegram.error import InvalidToken, NetworkError, TelegramError
 from bot.chat.client import make_bot
 from bot.chat.connecting import why_unreachable
 from bot.chat.presence import presence
+from bot.chat.transport import NotTelegrams
 from bot.config import TELEGRAM, AccessSettings, TelegramSettings
 from bot.findings import About, Finding, Kind, bad, fine, note
 
@@ -44,7 +45,7 @@ def _refused(error: TelegramError, api_url: str) -> Finding:
         return bad(About.TELEGRAM, Kind.LOGIN_REJECTED)
     if (unreachable := why_unreachable(error, api_url)) is not None:
         return unreachable
-    if isinstance(error, NetworkError) and cause is not None:
+    if isinstance(error, NotTelegrams) or (isinstance(error, NetworkError) and cause is not None):
         # the answer is no JSON of a Bot API's: PTB tells the status, and then all of it
         answer = error.message.partition(". Parsing")[0]
         answer = answer if re.fullmatch(r"[\w ()-]+ \(\d+\)", answer) else ""

@@ -134,9 +134,9 @@ class TelegramBot(ExtBot[None]):
     async def _do_post(self, endpoint: str, data: dict[str, Any], **timeouts: Any) -> Any:
         """One call, and of its result what is read. Raises `TelegramError`.
 
-        A success that nobody can read is `Unreadable`. Any other answer that nobody can read is a
-        `NetworkError`: what the call did is unknown. A proxy, or Telegram in trouble, may answer
-        anything; PTB then raises whatever comes.
+        What is left of a success that nobody can read is `Unreadable`. Any other answer that nobody
+        can read is a `NetworkError`, whatever its status: what the call did is unknown. A proxy, or
+        Telegram in trouble, may answer anything; PTB then raises whatever comes.
         """
         result = await self._result(endpoint, data, **timeouts)
         try:
@@ -175,8 +175,6 @@ class TelegramBot(ExtBot[None]):
             by_status = isinstance(error, (BadRequest, Conflict, Forbidden, InvalidToken))
             if by_status and error.__cause__ is not None:  # those are not Telegram's words
                 raise NetworkError(error.message) from error
-            if type(error) is TelegramError:  # a success, to go by its status
-                raise Unreadable(error.message) from error
             raise
         except Exception as error:
             what = _short(f"unreadable answer: {type(error).__name__}: {error}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import re
 import socket
 import zlib
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-from telegram.error import NetworkError, TelegramError, TimedOut
+from telegram.error import NetworkError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
 from bot.chat.ages import Told
@@ -51,8 +52,19 @@ class NeverSent(NetworkError):
     """There was no connection to Telegram: nothing was sent."""
 
 
+#: How Telegram's own answer begins where it did it, wherever that breaks off. A status alone says
+#: nothing: pages of others have it too.
+_DID = re.compile(rb'\s*\{\s*"ok"\s*:\s*t')
+#: Bytes of an answer that are looked at for it.
+_BEGINS = 64
+
+
 class Unreadable(NetworkError):
-    """Telegram did it, to go by the status; the rest of the answer nobody can read."""
+    """Telegram did it, to go by how its answer begins; the rest of it nobody can read."""
+
+
+class NotTelegrams(NetworkError):
+    """JSON that no Bot API answers: what the call did is unknown."""
 
 
 class Transport(BaseRequest):
@@ -99,13 +111,18 @@ class Transport(BaseRequest):
 
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, Any]:
-        """The answer's object. A success has a result, if only None. Raises `TelegramError`."""
+        """The answer's object. A success has a result, if only None.
+
+        Raises `Unreadable` for what is left of a success, `NetworkError` for anything else.
+        """
         try:
             answer = json.loads(payload.decode(errors="replace"))
         except (ValueError, RecursionError) as error:
-            raise TelegramError("unreadable answer") from error
+            raise (Unreadable if _DID.match(payload) else NetworkError)(
+                "unreadable answer"
+            ) from error
         if not isinstance(answer, dict) or not {"ok", "description"} & answer.keys():
-            raise TelegramError("not an answer of Telegram's")
+            raise NotTelegrams("not an answer of Telegram's")
         if answer.get("ok") is not False:
             answer.setdefault("result", None)
         return answer
@@ -176,26 +193,38 @@ def _says_success(body: bytes) -> bool:
 async def _body(response: aiohttp.ClientResponse) -> bytes:
     """An answer's body, unpacked.
 
-    Raises `Unreadable` where it breaks off after a success or is too large, else `NetworkError`.
+    Raises `Unreadable` where a success breaks off or is too large, else `NetworkError`.
     """
+    body = bytearray()
+    encoding = response.headers.get("Content-Encoding", "").lower()
     try:
-        body = await _packed(response.content)
-        return _unpacked(body, response.headers.get("Content-Encoding", "").lower())
+        await _packed(response.content, body)
+        return _unpacked(bytes(body), encoding)
     except (aiohttp.ClientError, zlib.error, _TooLarge) as error:
-        raise (Unreadable if _is_success(response) else NetworkError)(_said(error)) from error
+        is_done = _is_success(response) and _DID.match(_beginning(bytes(body), encoding))
+        raise (Unreadable if is_done else NetworkError)(_said(error)) from error
 
 
 class _TooLarge(Exception):
     """More than `MAX_ANSWER_BYTES`."""
 
 
-async def _packed(content: aiohttp.StreamReader) -> bytes:
-    body = bytearray()
+async def _packed(content: aiohttp.StreamReader, body: bytearray) -> None:
+    """Put what comes into `body`, which has what came where the rest does not."""
     async for part in content.iter_any():
         body += part
         if len(body) > MAX_ANSWER_BYTES:
             raise _TooLarge
-    return bytes(body)
+
+
+def _beginning(body: bytes, encoding: str) -> bytes:
+    """The first bytes of a body of which the rest may be missing."""
+    if encoding in _PACKED:
+        try:
+            return zlib.decompressobj(_PACKED[encoding]).decompress(body, _BEGINS)
+        except zlib.error:
+            pass  # it is not packed at all
+    return body[:_BEGINS]
 
 
 def _unpacked(body: bytes, encoding: str) -> bytes:

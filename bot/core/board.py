@@ -257,6 +257,12 @@ class Board(Placed, Work):
         """The seat with this number."""
         return next((seat for seat in self.seats if seat.number == number), None)
 
+    def renewed_for(self, part: Invoice) -> bool:
+        """Whether the newest invoice of a part's seat is of the same person."""
+        seat = self.seat(part.part)
+        newest = None if seat is None else seat.part
+        return newest is not None and newest.asker_id == part.asker_id
+
     def may_renew(self, part: Invoice, now: float) -> bool:
         """Whether a part is the newest of a seat that is still to be paid by whom it was for."""
         seat = self.seat(part.part)

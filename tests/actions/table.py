@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from bot.access import Access
-from bot.actions import Actions, Asker, BoardActions, Origin, Place
+from bot.actions import Actions, Asker, BoardActions, Origin, Place, seats
+from bot.actions.boards import TOKEN_BYTES
 from bot.config import AccessSettings, InvoicesSettings, LimitsSettings, Rate
 from bot.core.board import Board, Seat
 from bot.core.invoice import Invoice, State
@@ -139,6 +141,12 @@ class Table:
         assert came_of_it is Sitting.SEATED
         return token
 
+    async def link(self, board: Board, who: Asker) -> str:
+        """The token of their seat, of which no invoice could be asked for yet."""
+        came_of_it, token = await self.store.do(_seated, board.id, who)
+        assert came_of_it is Sitting.SEATED
+        return token
+
     async def join(self, board: Board, who: Asker, *, is_in: bool = True) -> Joining:
         """A press on "I'm in" or "Not me"."""
         return await self.boards.join(board.handle, GROUP, who, is_in=is_in)
@@ -158,9 +166,9 @@ class Table:
         state: State | None = None,
         **columns: Any,
     ) -> Invoice:
-        """An invoice that is made now, and what became of it."""
+        """An invoice that is there now, and what became of it."""
         came_of_it, row = await self.follow(await self.token(board, who), who, number)
-        assert came_of_it is Parting.ASKED
+        assert came_of_it in (Parting.ASKED, Parting.THERE)
         assert row is not None
         return row if state is None else await self.becomes(row, state, **columns)
 
@@ -173,6 +181,13 @@ class Table:
 
 def _board(tx: Tx, board_id: int) -> Board | None:
     return tx.boards.get(board_id)
+
+
+def _seated(tx: Tx, board_id: int, who: Asker) -> tuple[Sitting, str]:
+    board = tx.boards.get(board_id)
+    assert board is not None
+    came_of_it, token, _ = seats._sit(tx, board, who, secrets.token_urlsafe(TOKEN_BYTES))
+    return came_of_it, token
 
 
 def _row(tx: Tx, row_id: int) -> Invoice | None:

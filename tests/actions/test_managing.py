@@ -44,7 +44,7 @@ async def there(table: Table, kind: str, state: BoardState) -> Board:
     else:
         board = await table.split("84k" if state is JOINING else "84k/4")
     if state is OPEN:
-        await table.token(board, BERT)
+        await table.link(board, BERT)
     elif state is JOINING:
         await table.join(board, BERT)
     return await table.rests(board, state=state)
@@ -93,7 +93,7 @@ async def with_part(table: Table, state: State | None) -> Board:
     """A bill whose second seat is Bert's, with an invoice in this state."""
     board = await table.split("84k/3")
     if state is None:
-        await table.token(board, BERT)
+        await table.link(board, BERT)
     else:
         await table.part(board, BERT, state=state)
     return await table.rests(board)
@@ -163,7 +163,7 @@ async def test_a_named_seat_and_that_of_who_paid_the_bill_are_freed(table: Table
 
 async def test_the_last_part_that_was_paid_otherwise_ends_the_bill(table: Table) -> None:
     board = await table.split("84k/2", OWNER)
-    await table.token(board, BERT)
+    await table.link(board, BERT)
     assert await table.change(board, Change.SETTLE, 2) is Changing.DONE
     assert (await table.fresh(board)).state is CLOSED
     assert await table.change(board, Change.UNSETTLE, 2) is Changing.CLOSED

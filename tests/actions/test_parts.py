@@ -22,7 +22,7 @@ CLOSING, CLOSED = BoardState.CLOSING, BoardState.CLOSED
 
 async def test_a_link_makes_the_invoice_of_its_seat(table: Table) -> None:
     board = await table.rests(await table.split("84k/3 pizza"))
-    token = await table.token(board, BERT)
+    token = await table.link(board, BERT)
     board = await table.rests(board)
     came_of_it, row = await table.follow(token, BERT, reply_to=9)
     assert row is not None
@@ -117,7 +117,7 @@ async def test_nothing_can_be_paid_from_its_end_on(table: Table) -> None:
     assert await table.follow(token, BERT) == (Parting.CLOSED, None)
     assert await table.boards.to_pay_for(token, BERT) is None
     table.now -= 1
-    assert (await table.follow(token, BERT))[0] is Parting.ASKED
+    assert (await table.follow(token, BERT))[0] is Parting.THERE
 
 
 # others' links
@@ -125,7 +125,7 @@ async def test_nothing_can_be_paid_from_its_end_on(table: Table) -> None:
 
 async def test_a_link_is_worth_nothing_to_anybody_else(table: Table) -> None:
     board = await table.split("84k/3")
-    token = await table.token(board, BERT)
+    token = await table.link(board, BERT)
     for who in (ANNA, CORA, OWNER, GHOST):
         for number in (None, 1, 2, 3):
             assert await table.follow(token, who, number) == (Parting.NOT_YOURS, None)
@@ -140,7 +140,7 @@ async def test_a_link_of_a_seat_that_was_freed_or_has_another_person_opens_nothi
     table: Table,
 ) -> None:
     board = await table.split("84k/2")
-    token = await table.token(board, BERT)
+    token = await table.link(board, BERT)
     await table.change(board, Change.FREE, 2)
     assert await table.follow(token, BERT) == (Parting.NOT_YOURS, None)
     other = await table.token(board, CORA)
@@ -173,7 +173,7 @@ async def test_whose_seat_a_part_is_of_has_its_token(table: Table) -> None:
 async def test_somebody_pays_for_somebody_else(table: Table, what: str) -> None:
     board = await table.split("84k/3")
     if what == "theirs":
-        await table.token(board, CORA)
+        await table.link(board, CORA)
         number, of = 2, "Cora"
     elif what == "named":  # who asked has not pressed
         number, of = 1, "Anna"

@@ -272,9 +272,11 @@ async def test_a_packed_answer_is_unpacked(carrier: Transport, encoding: str, wi
 
 
 PACKED = "Content-Encoding: gzip"
+#: How an answer begins that says that it was done.
+DID = b' {"ok": true, "result": '
 TOO_LARGE = {
-    "as it is": (bytes(MAX_ANSWER_BYTES + 1), ()),
-    "unpacked": (gzip.compress(bytes(MAX_ANSWER_BYTES + 1), 1), (PACKED,)),
+    "as it is": (DID + bytes(MAX_ANSWER_BYTES), ()),
+    "unpacked": (gzip.compress(DID + bytes(MAX_ANSWER_BYTES), 1), (PACKED,)),
     "not packed at all": (b'{"ok":true}', (PACKED,)),
     "half of it": (gzip.compress(b'{"ok":true}')[:-9], (PACKED,)),
 }
@@ -289,10 +291,29 @@ async def test_an_answer_that_is_too_large_or_cannot_be_unpacked_is_unreadable(
             await carrier.do_request(server.url, "POST", data())
 
 
+NOT_TELEGRAMS = {
+    "a page": (b"<html>" + bytes(MAX_ANSWER_BYTES), ()),
+    "a packed page": (gzip.compress(b"<html>" + bytes(MAX_ANSWER_BYTES), 1), (PACKED,)),
+    "half of a page": (gzip.compress(b"<html>")[:-9], (PACKED,)),
+    "a failure": (b'{"ok":false' + bytes(MAX_ANSWER_BYTES), ()),
+}
+
+
+@pytest.mark.parametrize(("body", "headers"), NOT_TELEGRAMS.values(), ids=NOT_TELEGRAMS)
+async def test_what_does_not_say_that_it_was_done_says_nothing_whatever_its_status(
+    carrier: Transport, body: bytes, headers: tuple[str, ...]
+) -> None:
+    async with serving(answering(body, *headers)) as server:
+        with pytest.raises(NetworkError) as caught:
+            await carrier.do_request(server.url, "POST", data())
+    assert type(caught.value) is NetworkError
+
+
 async def test_a_bomb_takes_no_more_memory_than_is_allowed(carrier: Transport) -> None:
     packing = zlib.compressobj(9, wbits=31)
     zeros = bytes(2**20)
-    bomb = b"".join(packing.compress(zeros) for _ in range(400)) + packing.flush()
+    bomb = packing.compress(DID)
+    bomb += b"".join(packing.compress(zeros) for _ in range(400)) + packing.flush()
     async with serving(answering(bomb, PACKED)) as server:
         tracemalloc.start()
         try:

@@ -232,14 +232,12 @@ class BoardTruths:
             afresh = [each for each in notices if not may_be_duplicate(each.message.text or "")]
             for sats, count in (Counter(map(self._sats, afresh)) - paid).items():
                 self._broken(3, f"{count} more than were paid hear of {sats} sats", bill)
-            for each in notices:
-                if each in afresh:
-                    continue
-                before = [e for e in notices if e.sent.called_at < each.sent.called_at]
-                is_second = read[self._sats(each)] > paid[self._sats(each)]
-                if is_second and not any(self._book.unsure(e.sent) for e in before):
-                    self._broken(3, f"told again by {_where(each)} without a reason", bill)
-                self._explained["notices of parts that came twice"] += 1
+            again = [each for each in notices if each not in afresh]
+            self._explained["notices of parts that came twice"] += len(again)
+            # One that says so may be the first of its part: what was marked was never sent.
+            founded = Counter(self._sats(each) for each in again if self._is_founded(each, notices))
+            for sats, count in (read - paid - founded).items():
+                self._broken(3, f"told of {sats} sats {count} times without a reason", bill)
             if reader is not self._outside.owner:
                 continue
             own = Counter(p.paid_sats for p in bill.parts if p.asker is reader)
@@ -251,6 +249,11 @@ class BoardTruths:
             )
             for sats, count in (paid - own - read - told).items():
                 self._broken(3, f"the owner does not know {count} payments of {sats} sats", bill)
+
+    def _is_founded(self, notice: Shown, notices: Sequence[Shown]) -> bool:
+        """Whether one before it may not have been recorded."""
+        before = [each for each in notices if each.sent.called_at < notice.sent.called_at]
+        return any(self._book.unsure(each.sent) for each in before)
 
     @staticmethod
     def _sats(notice: Shown) -> int:

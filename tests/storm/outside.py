@@ -69,10 +69,12 @@ class Place:
     thread: int | None = None
     away: bool = False
     back: asyncio.Event = field(default_factory=asyncio.Event)
+    left_at: float = 0.0  # the last time
 
     def leave(self) -> None:
         """Nobody writes here now."""
         self.away = True
+        self.left_at = time.time()
         self.back.clear()
 
     def come_back(self) -> None:

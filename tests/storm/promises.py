@@ -81,7 +81,17 @@ class Truths:
         if command.kind == "question" and self._asked_again(command):
             self.explained["questions in whose place came a later command"] += 1
             return
+        if self._passed_over(command):
+            self.explained["invoices that expired while their chat could not be reached"] += 1
+            return
         self._broken(0, "nothing in the chat", command)
+
+    def _passed_over(self, command: Command) -> bool:
+        """Nobody waits for the card of an invoice that is over by the time that they are back."""
+        here = self._outside.now(command.chat)
+        place = next(each for each in self._outside.places if each.chat is here)
+        is_over = all(each.state not in (OPEN, SETTLED) for each in command.invoices)
+        return bool(command.invoices) and is_over and place.left_at > command.said_at
 
     def _asked_again(self, command: Command) -> bool:
         """Who asks again in the same place, with an amount or without, gets one card for both."""

@@ -125,9 +125,8 @@ class Boards:
             return [reply(message, in_groups)]
         to = messages.replied(message)
         if not what and to is not None:
-            chat_id = self._places.now(message.chat.id)
             is_ours = messages.is_from(to, self._telegram_bot)
-            handle = handle_on(to) if is_ours and to.chat.id == chat_id else ""
+            handle = handle_on(to) if is_ours else ""
             here = await self._actions.board_of(to.chat.id, to.message_id, handle)
             if here is not None:
                 return await self._again(message, asker, here)
@@ -168,6 +167,15 @@ class Boards:
         # A client can name any message, and where a group moved old numbers are void.
         has_it = query.message.chat.id == chat_id and handle_on(query.message) == handle
         number = query.message.message_id if has_it else None
+        is_public = bool(query.message.chat.username)
+        unknown = [Answer(query.id, person.id, texts.TRY_AGAIN, alert=True)]
+        if verb == OnBoard.PAY:
+
+            async def sit(naming: Naming) -> Sequence[Reply]:
+                by = messages.presser(person, naming)
+                return [await self._seated(query, handle, chat_id, by, number)]
+
+            return [IfNamed(chat_id, person.id, is_public, sit, unknown)]
         board = await self._actions.of_button(handle, chat_id, number)
         if board is None:
             return nothing
@@ -179,22 +187,19 @@ class Boards:
 
         async def then(naming: Naming) -> Sequence[Reply]:
             by = messages.presser(person, naming)
-            if on is OnBoard.PAY:
-                return [await self._seated(query, handle, chat_id, by)]
             joined = await self._actions.join(handle, chat_id, by, is_in=on is OnBoard.JOIN)
             return [Answer(query.id, person.id, texts.joining(joined))]
 
         if board.knows(person.id):
             return await then(Naming.NAME)
-        unknown = [Answer(query.id, person.id, texts.TRY_AGAIN, alert=True)]
-        is_public = bool(query.message.chat.username)
         return [IfNamed(chat_id, person.id, is_public, then, unknown)]
 
-    async def _seated(self, query: CallbackQuery, handle: str, chat_id: int, by: Asker) -> Answer:
+    async def _seated(
+        self, query: CallbackQuery, handle: str, chat_id: int, by: Asker, number: int | None
+    ) -> Answer:
         """A seat, and the link to the private chat."""
-        came_of_it, token = await self._actions.sit(handle, chat_id, by)
+        came_of_it, token = await self._actions.sit(handle, chat_id, by, number)
         if came_of_it is Sitting.SEATED:
-            await self._actions.bring(token, by)
             return Answer(query.id, by.id, "", url=self._link(token))
         return Answer(query.id, by.id, texts.sitting(came_of_it), alert=True)
 

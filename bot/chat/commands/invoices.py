@@ -141,10 +141,8 @@ class Invoices:
         """/cancel as a reply to a card or a board; alone it ends the question that is open."""
         to = messages.replied(message)
         if to is not None:
-            # Where the group has moved on its old numbers are void.
-            is_here = to.chat.id == self._places.now(to.chat.id)
             is_ours = messages.is_from(to, self._telegram_bot)
-            handle = handle_on(to) if is_ours and is_here else ""
+            handle = handle_on(to) if is_ours else ""
             board = await self._boards.board_of(to.chat.id, to.message_id, handle)
             if board is not None:
                 return await self._close(message, messages.asker(message), board)

@@ -110,12 +110,14 @@ class Failure:
 class Deliveries:
     """The webhook of one bot. `fronts` are shared by all: proxies, by their names.
 
-    `clock` in Unix seconds is what failures are dated by; pauses are of the real one.
+    `clock` in Unix seconds is what failures are dated by; pauses are of the real one. `changed` is
+    called after each delivery.
     """
 
     updates: UpdateQueue
     fronts: dict[str, Front]
     clock: Callable[[], float]
+    changed: Callable[[], object]
     hook: Hook | None = None
     failure: Failure = field(default_factory=Failure)
     #: Calls that were answered, by status; 0 for those without an answer.
@@ -206,6 +208,7 @@ class Deliveries:
         line.is_busy = False
         self._calls.discard(call)
         self._rung.set()
+        self.changed()
 
     async def _deliver(self, hook: Hook, line: _Line, update: Json) -> None:
         try:

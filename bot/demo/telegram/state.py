@@ -179,7 +179,7 @@ class State(Changes):
             queue,
             can_join_groups,
             can_read_all_group_messages,
-            Deliveries(queue, self.fronts, self.clock),
+            Deliveries(queue, self.fronts, self.clock, self.changed),
         )
         return user
 
