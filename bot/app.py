@@ -60,6 +60,7 @@ from bot.engine.worker import Worker
 from bot.errors import InvoiceBotError, LinkInTheWay, StoreUnavailable, TokenRefused
 from bot.findings import Kind as Found
 from bot.findings import Mark
+from bot.metrics import METER, Role
 from bot.node.check import check_macaroon
 from bot.node.client import Node
 from bot.node.gate import Gate
@@ -74,6 +75,7 @@ from bot.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from bot.chat.registration import Registration
+    from bot.health import Readings
     from bot.listener import Listener
 
 log = logs.get(__name__)
@@ -86,6 +88,11 @@ HEARTBEAT_S = 10.0
 #: Seconds after which a start is over though Telegram has not answered: it is waited for all day.
 READY_AT_LATEST_S = 60.0
 TIDY_S = 3600.0
+#: Seconds for which another bot's updates stay in the inbox: Telegram keeps none for longer.
+KEPT_S = 86_400.0
+#: Seconds without an answer of Telegram's after which it is asked something, where somebody reads
+#: how this process is: more than a poll takes.
+QUIET_S = 56.0
 #: Sections of the settings that count at once when they are reloaded; all others at a restart.
 RELOADED = ("access", "limits")
 #: Rows that are removed at once, and the seconds between.
@@ -121,7 +128,9 @@ async def run(
     stop = stop or asyncio.Event()
     logs.redact(settings.telegram.token.get_secret_value())
     beside.refuse_link(alive_file(settings.database.file))
+    METER.role = Role.STARTING
     async with contextlib.AsyncExitStack() as closing:
+        health = await _health(settings.health.listen, closing)
         store = await Store.open(settings.database.url)
         closing.push_async_callback(store.close)
         if settings.telegram.webhook is not None:
@@ -134,8 +143,29 @@ async def run(
         application = Application.builder().bot(telegram_bot).updater(None).job_queue(None).build()
         parts = Parts(settings, store, telegram_bot, node, application, clock=Clock(clock))
         closing.push_async_callback(telegram_bot.shutdown)
+        if health is not None:
+            health.queues = parts.queues
+            health.is_gate_open = lambda: parts.gate.is_open
         reloads = reloads or Reloads(lambda: settings)
         await _Run(settings, parts, host_clock=clock, reloads=reloads).until(stop)
+
+
+async def _health(address: str | None, closing: contextlib.AsyncExitStack) -> Readings | None:
+    """Answer how this process is at `address`, from before the database is opened to the end.
+
+    Raises `AddressInUse` or `AddressUnusable`.
+    """
+    if address is None:
+        return None
+    # what it needs takes time and memory, and hardly anybody has use for it
+    from bot.health import Health, Readings  # noqa: PLC0415
+
+    readings = Readings(meter=METER)
+    health = Health(address, readings)
+    await health.open()
+    closing.push_async_callback(health.close)
+    log.info("health and metrics are served", at=address)
+    return readings
 
 
 class Parts:
@@ -190,6 +220,7 @@ class Parts:
             clock=self.clock,
         )
         gate, identity = Gate(node), Identity()
+        self.gate = gate
         at_node = self.at_node = NodeInvoices(node, gate, identity, self.clock)
         self.watch = Watch(
             node=node,
@@ -245,6 +276,16 @@ class Parts:
             boards=boards,
             clock=self.clock,
         )
+
+    @property
+    def queues(self) -> dict[str, Callable[[], int]]:
+        """How many wait in each queue, or are in hand; any thread can ask."""
+        return {
+            "turns": lambda: self.chats.waiting,
+            "hands": lambda: self.hands.busy,
+            "store": lambda: self.store.waiting,
+            "inbox": lambda: self.inbox.waiting,
+        }
 
     def _conversation(self, settings: Settings) -> None:
         """Updates → rows and replies. A family of commands is a line of the list at the end."""
@@ -394,6 +435,7 @@ class _Run:
         await self._parts.occasions.load()
         if places.bot_id in (0, _bot_id(self._settings)):
             self._may_send.set()
+        METER.role = Role.ACTIVE
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._serve(stop))
@@ -408,6 +450,8 @@ class _Run:
                 tasks.create_task(self._follow_access())
                 tasks.create_task(self._show_knocks())
                 tasks.create_task(self._reload())
+                if self._settings.health.listen is not None:
+                    tasks.create_task(self._hear())
         except* _Stopped:
             pass
         except* TokenRefused as refused:
@@ -426,6 +470,7 @@ class _Run:
                 await self._receive(stop)
         finally:
             log.info("stopping")
+            METER.role = Role.STOPPING
             self._supervisor.stopping()
             self._supervisor.status(texts.STOPPING)
             await asyncio.gather(
@@ -601,6 +646,15 @@ class _Run:
             self._supervisor.sign_of_life()
             await asyncio.sleep(self._supervisor.sign_every_s)
 
+    async def _hear(self) -> None:
+        """Ask Telegram something where it said nothing for long, as a webhook lets it."""
+        await self._is_serving.wait()
+        while True:
+            if METER.telegram.age_s(steady()) >= QUIET_S:
+                with contextlib.suppress(TelegramError):
+                    await self._parts.telegram_bot.get_me()
+            await asyncio.sleep(QUIET_S / 4)
+
     async def _tidy(self) -> None:
         """Remove what was done long ago, a little at a time."""
         keep_s = self._settings.database.keep_s
@@ -617,6 +671,7 @@ class _Run:
     async def _prune(self, before: float) -> None:
         store = self._parts.store
         await store.do(_prune_hints, before)
+        await store.do(_prune_inbox, self._parts.places.bot_id, self._parts.clock() - KEPT_S)
         removed = PRUNE
         while removed == PRUNE:
             removed = await store.do(_prune_rows, before, PRUNE)
@@ -659,9 +714,9 @@ def _registration(
     )
 
 
-def _first(group: BaseExceptionGroup[TokenRefused]) -> TokenRefused:
+def _first(group: BaseException) -> BaseException:
     """The error itself, of however many groups."""
-    error: TokenRefused | BaseExceptionGroup[TokenRefused] = group
+    error = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
@@ -681,6 +736,10 @@ def _prune_hints(tx: Tx, before: float) -> None:
     tx.memory.prune_hints(before)
     tx.boards.prune(before)
     tx.occasions.prune(before)
+
+
+def _prune_inbox(tx: Tx, bot_id: int, before: float) -> None:
+    tx.inbox.prune(bot_id, before)
 
 
 def _prune_rows(tx: Tx, before: float, limit: int) -> int:

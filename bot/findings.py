@@ -36,6 +36,7 @@ class About(StrEnum):
     CHAIN = "chain"
     CHANNELS = "channels"
     DATABASE = "database"
+    HEALTH = "health"
 
 
 class Kind(StrEnum):
@@ -125,6 +126,8 @@ class Kind(StrEnum):
     FOLDER_CLOSED = "folder closed"  # path
     FILE_READ_ONLY = "file read-only"  # path
     LITTLE_SPACE = "little space"  # free_bytes, path
+    # what it says of itself by HTTP
+    NOT_LOOPBACK = "not loopback"  # listen
 
 
 @dataclass(frozen=True)

@@ -1092,7 +1092,8 @@ try:
     main()
 except SystemExit:
     import bot.app
-    kept_out = ("rich.", "click", "pygments", "pydantic_settings", "alembic")
+    kept_out = ("rich.", "click", "pygments", "pydantic_settings", "alembic", "prometheus_client")
+    kept_out += ("aiohttp.web",)
     print(gc.isenabled(), sorted(name for name in sys.modules if name.startswith(kept_out)))
 """
 

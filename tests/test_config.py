@@ -300,6 +300,7 @@ VALUES = {
     "limits.open_per_chat": "7",
     **{f"notices.{topic}": "false" for topic in Topic},
     "database.keep": "2d",
+    "health.listen": "127.0.0.1:9090",
     "log.level": "error",
     "log.format": "json",
 }

@@ -20,6 +20,7 @@ from bot import app
 from bot.config import (
     AccessSettings,
     DatabaseSettings,
+    HealthSettings,
     InvoicesSettings,
     LimitsSettings,
     LndSettings,
@@ -87,6 +88,8 @@ class World:
         #: `webhook` and `listen`, where updates do not come by polls.
         self.webhook: dict[str, str] = {}
         self.log_level = "info"
+        #: Where the bot says how it is, host:port; None: nowhere.
+        self.health: str | None = None
         #: The newest process.
         self.process: asyncio.subprocess.Process | None = None
         self._processes: list[asyncio.subprocess.Process] = []
@@ -119,6 +122,7 @@ class World:
             limits=LimitsSettings(**{"invoices_per_user": Rate(1000, 60), **self.limits}),
             notices=NoticesSettings(**self.notices_on),
             database=DatabaseSettings(url=f"sqlite:///{self.folder / 'bot.db'}"),
+            health=HealthSettings(listen=self.health),
             log=LogSettings(),
         )
 
@@ -193,6 +197,8 @@ class World:
             open_per_chat = 100000
             [database]
             url = "sqlite:///{database}"
+            [health]
+            {f'listen = "{self.health}"' if self.health else ""}
             [log]
             level = "{self.log_level}"
             """

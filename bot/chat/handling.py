@@ -16,6 +16,7 @@ from bot.chat.client import TelegramBot
 from bot.chat.limits import Drops
 from bot.chat.updates import PtbApplication, Raw
 from bot.errors import StoreUnavailable
+from bot.metrics import METER
 
 log = logs.get(__name__)
 
@@ -88,6 +89,7 @@ class Handling:
             self.skip("unreadable", update=number, error=type(fault).__name__)
             return
         handled.is_readable = True
+        METER.updates.add()
         await self._application.process_update(update)
         error = self._errors.pop(number, None)
         if isinstance(error, StoreUnavailable):

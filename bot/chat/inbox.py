@@ -89,6 +89,8 @@ class Inbox:
         # the numbers of the newest that were handled, in the order of coming
         self._known: dict[int, None] = {}
         self._complete_at: float | None = None
+        #: How many are read and not handled yet, a batch at most. Any thread can ask.
+        self.waiting = 0
         self._attempts = 0
 
     def complete(self, asked_at: float) -> None:
@@ -153,6 +155,7 @@ class Inbox:
             _next, self._bot_id, done=self._done, after=self._after
         )
         self._done = []
+        self.waiting = len(batch)
         if not batch and complete_at is not None:
             self._ages.came([], self._told())
             self._ages.emptied(complete_at)
@@ -173,6 +176,7 @@ class Inbox:
         self._ages.came([date for date in dates if date], self._told())
         handled = await self._handling.handle(due)
         self._done += handled.done
+        self.waiting = len(batch) - len(self._done)
         for number in handled.done:
             self._known[number] = None
             if len(self._known) > REMEMBERED:

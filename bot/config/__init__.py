@@ -8,6 +8,7 @@ from bot.config.keeping import Kept, read_kept
 from bot.config.settings import (
     AccessSettings,
     DatabaseSettings,
+    HealthSettings,
     InvoicesSettings,
     LimitsSettings,
     LndSettings,
@@ -42,6 +43,7 @@ __all__ = [
     "TELEGRAM",
     "AccessSettings",
     "DatabaseSettings",
+    "HealthSettings",
     "InvoicesSettings",
     "Kept",
     "LimitsSettings",

@@ -202,6 +202,12 @@ class DatabaseSettings(_Section):
         return Path(self.url.removeprefix("sqlite:///"))
 
 
+class HealthSettings(_Section):
+    """[health]. Where /healthz, /readyz and /metrics are answered; None: nowhere."""
+
+    listen: HostPort | None = None
+
+
 class LogSettings(_Section):
     """[log]."""
 
@@ -219,6 +225,7 @@ class Settings(_Section):
     limits: LimitsSettings = LimitsSettings()
     notices: NoticesSettings = NoticesSettings()
     database: DatabaseSettings = DatabaseSettings()
+    health: HealthSettings = HealthSettings()
     log: LogSettings = LogSettings()
 
     _secret_files: dict[str, Path] = PrivateAttr(default_factory=dict)

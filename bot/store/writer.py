@@ -20,7 +20,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from bot import logs
+from bot.clock import steady
 from bot.errors import StoreUnavailable
+from bot.metrics import METER
 from bot.pauses import pause_s
 from bot.store import sqlite
 from bot.store.tx import Tx
@@ -139,6 +141,11 @@ class Store:
                 self._note_success()
                 return answer
 
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait for the writer."""
+        return self._jobs.qsize()
+
     def stop_trying(self) -> None:
         """The process ends: `must` gives up after a few tries from now on."""
         self._is_trying = False
@@ -226,6 +233,7 @@ class Store:
 
     def _run(self, group: list[_Job[Any]]) -> list[_Outcome]:
         if harm := self._harm():
+            METER.failed_commits.add()
             # Nothing is closed: what was written is safe again once the file is put back.
             return [_Outcome(None, StoreUnavailable(detail=harm))] * len(group)
         try:
@@ -237,8 +245,11 @@ class Store:
             failure = _explained(error)
         else:
             self._files.note()
+            METER.commits.add()
+            METER.database.saw(steady())
             return outcomes
         if isinstance(failure, StoreUnavailable):
+            METER.failed_commits.add()
             # A file that was opened while it was read-only stays so until it is opened again.
             self._engine.dispose()
             self._files.forget()

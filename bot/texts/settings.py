@@ -43,6 +43,7 @@ EXPECTED = {
     **{f"notices.{topic}": "true or false" for topic in Topic},
     "database.url": "sqlite:/// and the path of a file",
     "database.keep": 'a duration of at least "1d", such as "90d"',
+    "health.listen": "an address and a port to listen at, such as 127.0.0.1:9090",
     "log.level": '"debug", "info", "warning" or "error"',
     "log.format": '"text" or "json"',
 }

@@ -438,6 +438,12 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
     Kind.FOLDER_CLOSED: Reason("{path} can't be opened by this user", "give it access"),
     Kind.FILE_READ_ONLY: Reason("{path} is not writable", "let the bot's user write to it"),
     Kind.LITTLE_SPACE: Reason("only {free_bytes} are free at {path}", "free some space there"),
+    # what it says of itself
+    Kind.NOT_LOOPBACK: Reason(
+        "anyone who can reach {listen} can read how much the bot is used and what fails",
+        "if that is not your monitoring alone, set health.listen to an address of this machine, "
+        "such as 127.0.0.1:9090",
+    ),
 }
 
 # what a start says of the database, after "database: "

@@ -490,6 +490,14 @@ LINES: list[tuple[Finding, str]] = [
         "! database: only 5 MB are free at /d; free some space there",
     ),
     (
+        note(About.HEALTH, Kind.NOT_LOOPBACK, listen="0.0.0.0:9090"),
+        (
+            "! health: anyone who can reach 0.0.0.0:9090 can read how much the bot is used and "
+            "what fails; if that is not your monitoring alone, set health.listen to an address of "
+            "this machine, such as 127.0.0.1:9090"
+        ),
+    ),
+    (
         refused(DATABASE, errors.DatabaseDamaged(path="/d/bot.db", reason="it is cut short")),
         "✗ database: /d/bot.db is damaged (it is cut short); restore it from a backup",
     ),
