@@ -25,7 +25,6 @@ from bot.chat.limits import Drops
 from bot.chat.updates import ALLOWED_UPDATES
 from bot.clock import steady
 from bot.errors import ChatBusy
-from bot.metrics import METER
 from bot.pauses import pause_s
 
 log = logs.get(__name__)
