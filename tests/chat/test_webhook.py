@@ -171,6 +171,36 @@ async def test_a_body_that_comes_slowly_is_given_up(
     assert await kept(room) == [7]
 
 
+BROKEN = {
+    "it hangs up": "Content-Length: 900\r\n\r\n{",
+    "no chunk": "Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n",
+    "half a chunk": "Transfer-Encoding: chunked\r\n\r\n5\r\n{}",
+    "two lengths": "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+    "no gzip": "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+    "a length that is none": "Content-Length: -1\r\n\r\n{}",
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+async def test_a_call_that_breaks_off_keeps_nothing_and_logs_no_traceback(
+    room: Room, calls: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    host = str(calls._base_url).removeprefix("http://").rstrip("/")
+    reader, writer = await asyncio.open_connection(*host.split(":"))
+    head = f"POST {PATH} HTTP/1.1\r\nHost: {host}\r\n{HEADER}: {secret_of(TOKEN)}\r\n"
+    writer.write((head + BROKEN[kind]).encode())
+    await writer.drain()
+    writer.write_eof()
+    async with asyncio.timeout(15):
+        assert b" 200 " not in await reader.readline()
+    writer.close()
+    async with calls.post(PATH, json=message(7), headers=SECRET) as answer:
+        assert answer.status == 200
+    assert await kept(room) == [7]
+    assert not [record for record in caplog.records if record.exc_info]
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
 UNREADABLE = {
     "nothing": b"",
     "no JSON": b"{update_id: 7}",
