@@ -152,7 +152,7 @@ class Inbox:
         """The next batch; what was handled is gone by then."""
         complete_at = self._complete_at
         batch, self._after = await self._store.do(
-            _next, self._bot_id, done=self._done, after=self._after
+            _next_batch, self._bot_id, done=self._done, after=self._after
         )
         self._done = []
         self.waiting = len(batch)
@@ -190,7 +190,7 @@ def _put(tx: Tx, bot_id: int, update: Delivered, now: float) -> None:
     tx.inbox.put(bot_id, update, now)
 
 
-def _next(tx: Tx, bot_id: int, done: list[int], after: int) -> Batch:
+def _next_batch(tx: Tx, bot_id: int, done: list[int], after: int) -> Batch:
     return tx.inbox.next(bot_id, done=done, after=after)
 
 
