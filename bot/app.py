@@ -488,9 +488,12 @@ class _Run:
     async def until(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Raises `TermLost` or `TokenRefused`."""
         places = self._parts.places
-        await places.load()
-        await self._parts.grants.load()
-        await self._parts.occasions.load()
+        async with _unless(stop):  # the database may be away just now
+            await places.load()
+            await self._parts.grants.load()
+            await self._parts.occasions.load()
+        if stop.is_set():
+            return
         if places.bot_id in (0, _bot_id(self._settings)):
             self._may_send.set()
         METER.role, METER.term = Role.ACTIVE, self._parts.store.term
