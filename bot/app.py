@@ -10,6 +10,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from telegram.error import InvalidToken, TelegramError
 from telegram.ext import Application
@@ -33,6 +34,8 @@ from bot.chat.commands.knocks import KnockPresses
 from bot.chat.commands.listing import Listing
 from bot.chat.commands.status import Status
 from bot.chat.faults import Faults
+from bot.chat.handling import Handling
+from bot.chat.inbox import Inbox
 from bot.chat.intake import Intake
 from bot.chat.invitations import Invitations
 from bot.chat.knocks import KnockChats
@@ -57,6 +60,7 @@ from bot.engine.worker import Worker
 from bot.errors import InvoiceBotError, LinkInTheWay, StoreUnavailable, TermLost, TokenRefused
 from bot.findings import Kind as Found
 from bot.findings import Mark
+from bot.metrics import METER, Role
 from bot.node.check import check_macaroon
 from bot.node.client import Node
 from bot.node.gate import Gate
@@ -68,6 +72,11 @@ from bot.pauses import pause_s
 from bot.places import Places
 from bot.store import Bell, Store, Tx, alive_file, beside, say_alive
 from bot.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from bot.chat.registration import Registration
+    from bot.health import Readings
+    from bot.listener import Listener
 
 log = logs.get(__name__)
 
@@ -81,6 +90,11 @@ AT_ONCE_S = 0.5
 #: Seconds after which a start is over though Telegram has not answered: it is waited for all day.
 READY_AT_LATEST_S = 60.0
 TIDY_S = 3600.0
+#: Seconds for which another bot's updates stay in the inbox: Telegram keeps none for longer.
+KEPT_S = 86_400.0
+#: Seconds without an answer of Telegram's after which it is asked something, where somebody reads
+#: how this process is: more than a poll takes.
+QUIET_S = 56.0
 #: Sections of the settings that count at once when they are reloaded; all others at a restart.
 RELOADED = ("access", "limits")
 #: Rows that are removed at once, and the seconds between.
@@ -118,12 +132,18 @@ async def run(
     logs.redact(settings.telegram.token.get_secret_value())
     beside.refuse_link(alive_file(settings.database.file))
     reloads = reloads or Reloads(lambda: settings)
+    METER.role = Role.STARTING
     async with contextlib.AsyncExitStack() as closing:
+        health = await _health(settings.health.listen, closing)
         store = await Store.open(settings.database.address)
         closing.push_async_callback(store.close)
+        if settings.telegram.webhook is not None:
+            listener = _listener(settings, store, clock)
+            closing.push_async_callback(listener.close)
+            await listener.open()
         while True:
             try:
-                await _take_turn(settings, store, stop, clock, reloads)
+                await _take_turn(settings, store, stop, clock, reloads, health)
             except TermLost:
                 log.warning("another process acts: everything is closed, and waits for its turn")
             else:
@@ -136,6 +156,7 @@ async def _take_turn(
     stop: asyncio.Event,
     clock: Callable[[], float],
     reloads: Reloads,
+    health: Readings | None,
 ) -> None:
     """Everything made, then the wait for this process's turn, then the bot itself.
 
@@ -148,9 +169,30 @@ async def _take_turn(
         application = Application.builder().bot(telegram_bot).updater(None).job_queue(None).build()
         parts = Parts(settings, store, telegram_bot, node, application, clock=Clock(clock))
         closing.push_async_callback(telegram_bot.shutdown)
+        if health is not None:
+            health.queues = parts.queues
+            health.is_gate_open = lambda: parts.gate.is_open
         running = _Run(settings, parts, host_clock=clock, reloads=reloads)
         if await running.has_turn(stop):
             await running.until(stop)
+
+
+async def _health(address: str | None, closing: contextlib.AsyncExitStack) -> Readings | None:
+    """Answer how this process is at `address`, from before the database is opened to the end.
+
+    Raises `AddressInUse` or `AddressUnusable`.
+    """
+    if address is None:
+        return None
+    # what it needs takes time and memory, and hardly anybody has use for it
+    from bot.health import Health, Readings  # noqa: PLC0415
+
+    readings = Readings(meter=METER)
+    health = Health(address, readings)
+    await health.open()
+    closing.push_async_callback(health.close)
+    log.info("health and metrics are served", at=address)
+    return readings
 
 
 class Parts:
@@ -205,6 +247,7 @@ class Parts:
             clock=self.clock,
         )
         gate, identity = Gate(node), Identity()
+        self.gate = gate
         at_node = self.at_node = NodeInvoices(node, gate, identity, self.clock)
         self.watch = Watch(
             node=node,
@@ -261,19 +304,38 @@ class Parts:
             clock=self.clock,
         )
 
+    @property
+    def queues(self) -> dict[str, Callable[[], int]]:
+        """How many wait in each queue, or are in hand; any thread can ask."""
+        return {
+            "turns": lambda: self.chats.waiting,
+            "hands": lambda: self.hands.busy,
+            "store": lambda: self.store.waiting,
+            "inbox": lambda: self.inbox.waiting,
+        }
+
     def _conversation(self, settings: Settings) -> None:
         """Updates → rows and replies. A family of commands is a line of the list at the end."""
         replies = Replies(self.chats, folder=settings.database.file.absolute().parent)
         ledger = Ledger(store=self.store, access=self.access, clock=self.clock)
         faults = Faults(access=self.access, places=self.places, replies=replies)
         ages = self.ages
-        self.intake = Intake(
-            self.telegram_bot,
-            self.application,
-            on_bug=faults.apologize,
-            on_rival=partial(self.occasions.notify, Notice(Kind.OTHER_COPY)),
+        handling = Handling(self.telegram_bot, self.application, on_bug=faults.apologize)
+        self.inbox = Inbox(
+            self.store,
+            handling,
+            bot_id=_bot_id(settings),
             ages=ages,
+            told=lambda: self.telegram_bot.told_lately,
         )
+        on_rival = partial(self.occasions.notify, Notice(Kind.OTHER_COPY))
+        self.intake: Intake | Registration
+        if settings.telegram.webhook is None:
+            self.intake = Intake(self.telegram_bot, handling, on_rival=on_rival, ages=ages)
+        else:
+            self.intake = _registration(
+                settings, self.telegram_bot, on_complete=self.inbox.complete, on_rival=on_rival
+            )
         actions = Actions(
             store=self.store,
             access=self.access,
@@ -397,7 +459,10 @@ class _Run:
 
         A process that waits is alive and well, and says so.
         """
-        turn = asyncio.ensure_future(self._parts.store.lead(stop))
+        store = self._parts.store
+        METER.term = 0
+        METER.role = Role.WAITING if store.is_shared else Role.STARTING
+        turn = asyncio.ensure_future(store.lead(stop))
         try:
             if not (await asyncio.wait({turn}, timeout=AT_ONCE_S))[0]:
                 log.info("ready: another process is the active one")
@@ -431,6 +496,7 @@ class _Run:
             return
         if places.bot_id in (0, _bot_id(self._settings)):
             self._may_send.set()
+        METER.role, METER.term = Role.ACTIVE, self._parts.store.term
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._parts.store.until_lost())
@@ -446,10 +512,12 @@ class _Run:
                 tasks.create_task(self._follow_access())
                 tasks.create_task(self._show_knocks())
                 tasks.create_task(self._reload())
+                if self._settings.health.listen is not None:
+                    tasks.create_task(self._hear())
         except* _Stopped:
             pass
         except* TokenRefused as refused:
-            raise refused.exceptions[0] from None
+            raise _first(refused) from None
         except* TermLost:
             raise TermLost from None
         log.info("stopped")
@@ -463,15 +531,25 @@ class _Run:
                     await self._take_over()
                 parts.chats.post(parts.menus.set_general())
                 self._is_serving.set()
-                await parts.intake.run(stop)
+                await self._receive(stop)
         finally:
             log.info("stopping")
+            METER.role = Role.STOPPING
             self._supervisor.stopping()
             self._supervisor.status(texts.STOPPING)
             await asyncio.gather(
                 parts.hands.stop(timeout_s=STOP_S), parts.chats.close(timeout_s=STOP_S)
             )
         raise _Stopped
+
+    async def _receive(self, stop: asyncio.Event) -> None:
+        """Updates, however they come. What a webhook has left behind comes first."""
+        parts = self._parts
+        if isinstance(parts.intake, Intake):
+            await parts.inbox.drain(stop)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(parts.inbox.run(stop))
+            tasks.create_task(parts.intake.run(stop))
 
     async def _log_in(self, stop: asyncio.Event) -> bool:
         """Ask Telegram who this bot is, until it answers. Raises `TokenRefused`."""
@@ -638,6 +716,15 @@ class _Run:
             self._supervisor.sign_of_life()
             await asyncio.sleep(self._supervisor.sign_every_s)
 
+    async def _hear(self) -> None:
+        """Ask Telegram something where it said nothing for long, as a webhook lets it."""
+        await self._is_serving.wait()
+        while True:
+            if METER.telegram.age_s(steady()) >= QUIET_S:
+                with contextlib.suppress(TelegramError):
+                    await self._parts.telegram_bot.get_me()
+            await asyncio.sleep(QUIET_S / 4)
+
     async def _tidy(self) -> None:
         """Remove what was done long ago, a little at a time."""
         keep_s = self._settings.database.keep_s
@@ -654,10 +741,55 @@ class _Run:
     async def _prune(self, before: float) -> None:
         store = self._parts.store
         await store.do(_prune_hints, before)
+        await store.do(_prune_inbox, self._parts.places.bot_id, self._parts.clock() - KEPT_S)
         removed = PRUNE
         while removed == PRUNE:
             removed = await store.do(_prune_rows, before, PRUNE)
             await asyncio.sleep(PRUNE_PAUSE_S)
+
+
+def _listener(settings: Settings, store: Store, clock: Callable[[], float]) -> Listener:
+    """Where Telegram delivers, by any process whose store is open."""
+    from bot.chat.webhook import Webhook  # noqa: PLC0415 -- aiohttp's server is only for this
+    from bot.listener import Listener  # noqa: PLC0415
+
+    telegram = settings.telegram
+    webhook = Webhook(
+        store,
+        token=telegram.token.get_secret_value(),
+        address=telegram.webhook or "",
+        clock=clock,
+    )
+    listener = Listener()
+    listener.add(telegram.listen, webhook.routes)
+    return listener
+
+
+def _registration(
+    settings: Settings,
+    telegram_bot: TelegramBot,
+    *,
+    on_complete: Callable[[float], object],
+    on_rival: Callable[[], object],
+) -> Registration:
+    from bot.chat.registration import Registration  # noqa: PLC0415
+    from bot.chat.webhook import secret_of  # noqa: PLC0415
+
+    return Registration(
+        telegram_bot,
+        address=settings.telegram.webhook or "",
+        secret=secret_of(settings.telegram.token.get_secret_value()),
+        on_complete=on_complete,
+        on_rival=on_rival,
+    )
+
+
+def _first(group: BaseException) -> BaseException:
+    """The error itself, of however many groups."""
+    error = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _payee(setting: str, identity: Identity, row: Invoice) -> str:
@@ -678,6 +810,10 @@ def _prune_hints(tx: Tx, before: float) -> None:
     tx.memory.prune_hints(before)
     tx.boards.prune(before)
     tx.occasions.prune(before)
+
+
+def _prune_inbox(tx: Tx, bot_id: int, before: float) -> None:
+    tx.inbox.prune(bot_id, before)
 
 
 def _prune_rows(tx: Tx, before: float, limit: int) -> int:

@@ -6,13 +6,14 @@ The command line prints what is found; `run` logs it at the start. Nothing is ch
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import stat
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 
 from bot.chat.check import check_telegram
-from bot.config import AccessSettings, InvoicesSettings, Settings
+from bot.config import AccessSettings, HealthSettings, InvoicesSettings, Settings
 from bot.core.grants import Granted
 from bot.core.inbound import receivable_of
 from bot.findings import About, Finding, Kind, bad, note
@@ -51,6 +52,7 @@ async def diagnose(
         _part(About.MACAROON, _listed(check_macaroon(settings.lnd, now))),
         _part(About.NODE, check_node(settings.lnd)),
         _part(About.DATABASE, database),
+        _part(About.HEALTH, _listed(check_health(settings.health))),
     )
     findings = [finding for part in parts for finding in part]
     return [*findings, *_payable(settings.invoices, findings)]
@@ -103,6 +105,19 @@ def check_access(access: AccessSettings, granted: Granted) -> Iterator[Finding]:
         return  # the first owner is what it lacks
     if not owners:
         yield note(About.ACCESS, Kind.NO_OWNERS)
+
+
+def check_health(health: HealthSettings) -> Iterator[Finding]:
+    """Whether others than this machine can read how the bot is, by the settings alone."""
+    if health.listen is not None and not _is_loopback(health.listen.rpartition(":")[0]):
+        yield note(About.HEALTH, Kind.NOT_LOOPBACK, listen=health.listen)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:  # a name can lead anywhere, but for this one
+        return host == "localhost"
 
 
 async def _part(about: About, findings: Awaitable[list[Finding]]) -> list[Finding]:

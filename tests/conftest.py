@@ -41,7 +41,8 @@ SLOW = (
         "test_notices.py",
     ),
     *("test_odd_answers.py", "test_odd_node.py", "test_orders.py", "test_refusals.py"),
-    *("test_restore.py", "test_scale.py", "test_splits.py", "test_storm.py", "test_turns.py"),
+    *("test_parts.py", "test_restore.py", "test_scale.py", "test_splits.py", "test_storm.py"),
+    "test_turns.py",
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot import check
-from bot.config import load
+from bot.config import HealthSettings, load
 from bot.core.grants import Grant, Role
 from bot.demo.node import certificate
 from bot.findings import About, Finding, Kind, Mark
@@ -212,6 +212,19 @@ def test_a_secret_that_only_some_can_read_is_not_noted(public: Path) -> None:
     files = written(public, mode=0o644)
     public.chmod(0o750)  # nobody gets there
     assert list(check.check_files(files)) == []
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:9090", "[::]:9090", "192.0.2.1:9090", "bot:9090"])
+def test_others_who_may_read_how_the_bot_is_are_noted(listen: str) -> None:
+    found = list(check.check_health(HealthSettings(listen=listen)))
+    assert [(each.kind, each.values) for each in found] == [(Kind.NOT_LOOPBACK, {"listen": listen})]
+
+
+@pytest.mark.parametrize("listen", [None, "127.0.0.1:9090", "[::1]:9090", "localhost:9090"])
+def test_where_only_this_machine_can_read_how_the_bot_is_nothing_is_noted(
+    listen: str | None,
+) -> None:
+    assert list(check.check_health(HealthSettings(listen=listen))) == []
 
 
 def test_settings_without_a_secret_in_them_can_be_read_by_everyone(public: Path) -> None:

@@ -183,6 +183,10 @@ CODES: dict[type[errors.InvoiceBotError], int] = {
     errors.DatabaseFolderReadOnly: 2,
     errors.DatabaseAway: 1,
     errors.DatabaseRefuses: 2,
+    errors.DatabasePasswordWrong: 2,
+    errors.DatabaseTlsFailed: 2,
+    errors.DatabaseUnknown: 2,
+    errors.DatabaseRightsMissing: 2,
     errors.DatabaseUnfit: 2,
     errors.PostgresMissing: 2,
     errors.LinkInTheWay: 2,
@@ -1100,7 +1104,8 @@ try:
     main()
 except SystemExit:
     import bot.app
-    kept_out = ("rich.", "click", "pygments", "pydantic_settings", "alembic")
+    kept_out = ("rich.", "click", "pygments", "pydantic_settings", "alembic", "prometheus_client")
+    kept_out += ("aiohttp.web",)
     print(gc.isenabled(), sorted(name for name in sys.modules if name.startswith(kept_out)))
 """
 

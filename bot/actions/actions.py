@@ -12,6 +12,7 @@ from bot.core import delivery, text
 from bot.core.board import Board
 from bot.core.invoice import TOO_LATE_S, Columns, Face, Invoice, PartKind, State, changes
 from bot.core.wishes import Answered, Asked, Cancelling, Renewing
+from bot.metrics import METER
 from bot.places import Places
 from bot.store import Bell, Store
 
@@ -80,6 +81,7 @@ class Actions:
         row, is_new, dropped = await self._store.do(jobs.ask, columns, self._access.now, now)
         if not is_new:
             return self._again(row)
+        METER.commands.add("invoice")
         if dropped is not None:
             self._ring(dropped)
         self._bell.ring(row.key, row.chat_id, fresh=row)
@@ -186,6 +188,8 @@ class Actions:
         rows, came_of_it = await self._store.do(
             jobs.renew, payment_hash, by, drawn, self._rules, may_ask=may_ask, now=now
         )
+        if came_of_it is Renewing.RENEWING:
+            METER.commands.add("renewal")
         for row in rows:
             self._ring(row)
         return came_of_it

@@ -25,6 +25,7 @@ from bot.core.wishes import (
     Sitting,
     Splitting,
 )
+from bot.metrics import METER
 from bot.places import Places
 from bot.store import Bell, Store
 
@@ -151,7 +152,10 @@ class BoardActions:
         came_of_it, board = await self._store.do(seats.new, columns, made, is_owner, now)
         if board is not None:
             self._bell.ring(board.key, board.chat_id)
-        return came_of_it, board if came_of_it is Splitting.MADE else None
+        if board is None or came_of_it is not Splitting.MADE:
+            return came_of_it, None
+        METER.commands.add(board.kind)
+        return came_of_it, board
 
     def _seats(self, bill: Bill, asker: Asker) -> list[Seat]:
         """An owner who asks has paid the bill already: the money comes to them."""
@@ -189,6 +193,7 @@ class BoardActions:
             seats.sit, handle, chat_id, message_id, by, token, drawn, now
         )
         if row is not None:
+            METER.commands.add("part")
             self._bell.ring(row.key, row.chat_id, fresh=row)
         if is_changed:
             self._bell.ring_due()
@@ -228,6 +233,8 @@ class BoardActions:
         came_of_it, row = await self._store.do(seats.part, token, number, by, place, drawn, now)
         if row is not None:
             fresh = row if came_of_it is Parting.ASKED else None
+            if fresh is not None:
+                METER.commands.add("part")
             self._bell.ring(row.key, row.chat_id, fresh=fresh)
         return came_of_it, row
 

@@ -243,6 +243,11 @@ class Chats:
         """Whether a message to this chat would go out at once."""
         return self._turns.is_free(chat_id)
 
+    @property
+    def waiting(self) -> int:
+        """How many messages wait for their turn; any thread can ask."""
+        return self._turns.waiting
+
     def is_slow(self, chat_id: int) -> bool:
         """Whether messages to this chat take long."""
         return self._turns.is_slow(chat_id)

@@ -9,10 +9,12 @@ from typing import Any
 from telegram import ChatMember, LinkPreviewOptions
 from telegram.error import (
     BadRequest,
+    ChatMigrated,
     Conflict,
     Forbidden,
     InvalidToken,
     NetworkError,
+    RetryAfter,
     TelegramError,
 )
 from telegram.ext import Defaults, ExtBot
@@ -21,6 +23,8 @@ from bot import logs
 from bot.chat import plainer, received
 from bot.chat.ages import Told
 from bot.chat.explain import (
+    changes_nothing,
+    explain,
     is_about_a_person,
     is_about_its_reply,
     is_about_its_text,
@@ -28,9 +32,11 @@ from bot.chat.explain import (
     is_not_there,
 )
 from bot.chat.transport import Transport, Unreadable
+from bot.clock import steady
 from bot.config import TelegramSettings
 from bot.errors import MAX_DETAIL
 from bot.fence import Fence
+from bot.metrics import METER
 
 #: Seconds beyond a long poll's own time after which its connection is given up.
 POLL_GRACE_S = 5.0
@@ -48,6 +54,8 @@ class Naming(StrEnum):
     SOMEONE = "someone"  # who may be one of them
 
 
+#: What only Telegram says, and neither a proxy nor a connection that breaks.
+_SAID = (BadRequest, ChatMigrated, Conflict, Forbidden, RetryAfter)
 _ADMINS = (ChatMember.OWNER, ChatMember.ADMINISTRATOR)
 #: What somebody is who is not in a chat, by Telegram's name.
 OUT = (ChatMember.LEFT, ChatMember.BANNED)
@@ -84,6 +92,12 @@ class TelegramBot(ExtBot[None]):
         """When the latest answer to getUpdates was made; None where that does not say."""
         transport = self._request[0]
         return transport.told if isinstance(transport, Transport) else None
+
+    @property
+    def told_lately(self) -> Told | None:
+        """When the latest answer of all was made, to whatever call; None where none says."""
+        told = (each.told for each in self._request if isinstance(each, Transport))
+        return max((each for each in told if each), key=lambda each: each.at, default=None)
 
     async def is_admin(self, chat_id: int, user_id: int, *, within_s: float) -> bool:
         """Whether somebody is an admin of a group, asked now.
@@ -138,7 +152,9 @@ class TelegramBot(ExtBot[None]):
             read = received.READ.get(endpoint)
             return result if read is None else read(result)
         except ValueError as error:
-            raise Unreadable(f"unreadable answer: {error}") from error
+            unreadable = Unreadable(f"unreadable answer: {error}")
+            _count(unreadable)
+            raise unreadable from error
 
     async def _result(self, endpoint: str, data: dict[str, Any], **timeouts: Any) -> Any:
         said = data if self._knows_times else plainer.without_times(data) or data
@@ -164,6 +180,15 @@ class TelegramBot(ExtBot[None]):
 
     async def _called(self, endpoint: str, data: dict[str, Any], **timeouts: Any) -> Any:
         try:
+            answer = await self._answer(endpoint, data, **timeouts)
+        except TelegramError as error:
+            _count(error)
+            raise
+        METER.telegram.saw(steady())
+        return answer
+
+    async def _answer(self, endpoint: str, data: dict[str, Any], **timeouts: Any) -> Any:
+        try:
             return await super()._do_post(endpoint, data, **timeouts)
         except TelegramError as error:
             error.message = _short(error.message)
@@ -174,6 +199,15 @@ class TelegramBot(ExtBot[None]):
         except Exception as error:
             what = _short(f"unreadable answer: {type(error).__name__}: {error}")
             raise NetworkError(what) from error
+
+
+def _count(error: TelegramError) -> None:
+    """A call that failed, and whether Telegram itself said so."""
+    if isinstance(error, _SAID):
+        METER.telegram.saw(steady())
+    if not changes_nothing(error):
+        by_name = isinstance(error, (Conflict, InvalidToken))
+        METER.telegram_errors.add(type(error if by_name else explain(error)).__name__)
 
 
 def _short(text: str) -> str:

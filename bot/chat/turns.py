@@ -317,6 +317,11 @@ class Turns:
             line.busy or line.waiting or line.free_at > asyncio.get_running_loop().time()
         )
 
+    @property
+    def waiting(self) -> int:
+        """How many messages wait, in all chats; any thread can ask."""
+        return sum(len(line.waiting) for line in list(self._lines.values()))
+
     def is_slow(self, chat_id: int) -> bool:
         """Whether its message on the way takes long, or the last one did."""
         line = self._lines.get(chat_id)

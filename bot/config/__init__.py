@@ -8,6 +8,7 @@ from bot.config.keeping import Kept, read_kept
 from bot.config.settings import (
     AccessSettings,
     DatabaseSettings,
+    HealthSettings,
     InvoicesSettings,
     LimitsSettings,
     LndSettings,
@@ -32,6 +33,7 @@ from bot.config.values import (
     MAX_PAYEE,
     MAX_SATS,
     MIN_PATIENCE_S,
+    TELEGRAM,
     Rate,
     duration,
 )
@@ -46,8 +48,10 @@ __all__ = [
     "MAX_PAYEE",
     "MAX_SATS",
     "MIN_PATIENCE_S",
+    "TELEGRAM",
     "AccessSettings",
     "DatabaseSettings",
+    "HealthSettings",
     "InvoicesSettings",
     "Kept",
     "LimitsSettings",

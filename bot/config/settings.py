@@ -27,6 +27,7 @@ from bot.config.values import (
     MAX_EXPIRY_S,
     MAX_SATS,
     MIN_PATIENCE_S,
+    TELEGRAM,
     Amount,
     AnyCase,
     ChatIds,
@@ -41,6 +42,7 @@ from bot.config.values import (
     Token,
     UserIds,
     WebAddress,
+    WebhookAddress,
     is_postgres,
     macaroon_bytes,
     read_file,
@@ -67,7 +69,11 @@ class TelegramSettings(_Section):
     """[telegram]. The token is empty only where it was loaded without need of Telegram."""
 
     token: Token = SecretStr("")
-    api_url: WebAddress = "https://api.telegram.org"
+    api_url: WebAddress = TELEGRAM
+    #: Where Telegram delivers updates; None: the bot asks for them.
+    webhook: WebhookAddress | None = None
+    #: Where this process answers the webhook, behind a proxy that has its certificate.
+    listen: HostPort = "127.0.0.1:8443"
 
 
 class LndSettings(_Section):
@@ -218,6 +224,12 @@ class DatabaseSettings(_Section):
         return Path(self.url.removeprefix("sqlite:///"))
 
 
+class HealthSettings(_Section):
+    """[health]. Where /healthz, /readyz and /metrics are answered; None: nowhere."""
+
+    listen: HostPort | None = None
+
+
 class LogSettings(_Section):
     """[log]."""
 
@@ -235,6 +247,7 @@ class Settings(_Section):
     limits: LimitsSettings = LimitsSettings()
     notices: NoticesSettings = NoticesSettings()
     database: DatabaseSettings = DatabaseSettings()
+    health: HealthSettings = HealthSettings()
     log: LogSettings = LogSettings()
 
     _secret_files: dict[str, Path] = PrivateAttr(default_factory=dict)

@@ -28,6 +28,8 @@ class Hand:
     armed: Do | None = None
     #: When the row is due that it lets go, in Unix seconds.
     due_at: float | None = None
+    #: When its row was written, on the steady clock, where that was just now.
+    written_at: float | None = None
     task: asyncio.Task[None] | None = None
 
     async def nudged(self, timeout_s: float) -> None:

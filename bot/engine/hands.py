@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from bot import logs
+from bot.clock import steady
 from bot.core.invoice import Invoice
 from bot.core.outcomes import LONGEST_AT_NODE_S
 from bot.core.work import READ_LANES, Key, Lane
@@ -94,6 +95,11 @@ class Hands:
         self._more = False  # more rows are due than hands are free
         self._next_due_at = 0.0  # when the next row is due, in Unix seconds
         self._stopping = False
+
+    @property
+    def busy(self) -> int:
+        """How many rows are in hand; any thread can ask."""
+        return len(self._hands)
 
     async def run(self) -> None:
         """Until cancelled. Raises only what is a bug."""
@@ -220,6 +226,8 @@ class Hands:
         if self._stopping:
             return
         hand = Hand(key, chat_id, lane, lambda: self._aside(hand))
+        if fresh is not None:
+            hand.written_at = steady()
         self._hands[key] = hand
         self._seats.occupy(lane, chat_id)
         hand.task = asyncio.ensure_future(self._work(hand, fresh))

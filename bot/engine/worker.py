@@ -32,6 +32,7 @@ from bot.engine import commit, effects
 from bot.engine.hand import TICK_S, Hand
 from bot.engine.patience import Patience
 from bot.errors import ChatMoved, NodeError
+from bot.metrics import METER
 from bot.node.gate import Gate
 from bot.node.identity import Identity
 from bot.occasions import Occasions
@@ -43,6 +44,8 @@ log = logs.get(__name__)
 
 #: Two clocks are read one after the other: the same moment is not quite the same number.
 SAME_MOMENT_S = 0.1
+#: What a message shows before there is a card to pay.
+NO_CARD = (Face.NOTHING, Face.QUESTION, Face.WAITING)
 #: Seconds between two looks at whether a waiting notice still gives the right reason.
 REASON_EVERY_S = 5.0
 
@@ -241,12 +244,25 @@ class Worker:
         )
         self._occasions.began(notices)
         hand.armed = columns.get("sending") if written else None
+        if written:
+            self._count(row, fresh, hand)
         if written and fresh.state is not row.state:
             log.info(str(fresh.state), **row.tag)
         if row.board_id and fresh.state is not row.state:  # by whomever
             self._bell.ring_due()
         _log_unannounced(fresh)
         return fresh
+
+    def _count(self, before: Invoice, row: Invoice, hand: Hand) -> None:
+        """What is recorded now and was not before."""
+        if row.announced and not before.announced:
+            METER.payments.add()
+        if row.card_shown is Face.OPEN and before.card_shown in NO_CARD:
+            METER.cards.add()
+            if hand.written_at is not None:
+                METER.command_to_card.add(steady() - hand.written_at)
+            elif not row.board_id:  # a part's card may have waited for its person's START
+                METER.command_to_card.add(max(0.0, self._clock() - row.asked_at))
 
     # letting go
 

@@ -16,9 +16,11 @@ from bot import logs
 from bot.config import LndSettings
 from bot.core.answers import NodeInfo, NodeInvoice, WalletState
 from bot.errors import (
+    AlreadySettled,
     ConfigError,
     CredentialsUnreadable,
     HashExists,
+    InvoiceUnknown,
     NodeError,
     NodeNameUnknown,
     NodeOdd,
@@ -32,6 +34,7 @@ from bot.lnrpc import invoices_pb2, lightning_pb2, state_pb2
 from bot.lnrpc.invoices_pb2_grpc import InvoicesStub
 from bot.lnrpc.lightning_pb2_grpc import LightningStub
 from bot.lnrpc.state_pb2_grpc import StateStub
+from bot.metrics import METER
 from bot.node import messages
 from bot.node.channel import open_channel
 from bot.node.explain import explain
@@ -43,6 +46,9 @@ CHANNELS_TIMEOUT_S = 2.0
 
 #: Seconds after which a call is given up; what it did is then unknown.
 CALL_TIMEOUT_S = 10.0
+
+#: What is an answer like any other, by an error's class.
+_ANSWERS = (HashExists, InvoiceUnknown, AlreadySettled)
 
 Answer = TypeVar("Answer")
 
@@ -303,7 +309,7 @@ class Node:
                 self._certificate = self._settings.certificate()
                 self._macaroon_hex = self._settings.macaroon_hex()
             except ConfigError as error:
-                raise CredentialsUnreadable(detail=str(error)) from error
+                raise _counted(CredentialsUnreadable(detail=str(error))) from error
             logs.redact(self._macaroon_hex)
             self._channel = open_channel(
                 self._settings.host, self._certificate, proxy=self._settings.proxy
@@ -352,18 +358,28 @@ class Node:
         try:
             yield
         except grpc.aio.AioRpcError as failure:
-            raise explain(
-                failure, is_pinned=pinned is not None, was_accepted=pinned == self._accepted
+            raise _counted(
+                explain(
+                    failure, is_pinned=pinned is not None, was_accepted=pinned == self._accepted
+                )
             ) from None
+        except NodeOdd as odd:
+            raise _counted(odd) from None
         except KeyError as failure:
             # grpc.aio looks up the status by its number, and there are only 17.
-            raise NodeOdd(detail=f"status {failure}") from None
+            raise _counted(NodeOdd(detail=f"status {failure}")) from None
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
             # Nobody cancelled the caller: the channel was closed under the call, and grpc.aio
             # reports it like this. It must not end the task that is subscribed to payments.
-            raise NodeUnreachable(detail="connection closed") from None
+            raise _counted(NodeUnreachable(detail="connection closed")) from None
         else:
             self._accepted = pinned
+
+
+def _counted(error: NodeError) -> NodeError:
+    if not isinstance(error, _ANSWERS):
+        METER.node_errors.add(type(error).__name__)
+    return error

@@ -39,6 +39,8 @@ class CommitUnknown(Exception):
 class Backend(Protocol):
     """A database that is open. All but `interrupt` is called in the writer's thread."""
 
+    #: The number of this process's term of office; None: it has none, or needs none.
+    term: int | None
     #: Seconds without a job after which `tidy` is called, and for as long as it returns False.
     idle_s: float
     #: Seconds after which it is called in between where there is always something to do.

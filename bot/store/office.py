@@ -25,7 +25,7 @@ from bot import __version__, logs
 from bot.clock import steady
 from bot.fence import FRESH_S, Fence
 from bot.pauses import pause_s
-from bot.store.postgres import ANSWER_S, LOCKS, OFFICE, TERM, Postgres, Session
+from bot.store.postgres import ANSWER_S, CHANNEL, LOCKS, OFFICE, TERM, Postgres, Session
 
 log = logs.get(__name__)
 
@@ -37,8 +37,6 @@ STANDS_S = 4.0
 WAIT_S = 3.0
 #: Seconds between two tries to get back a lock that was lost.
 AGAIN_S = 0.2
-#: What whoever has something for the active process notifies.
-CHANNEL = "invoice_bot"
 #: Seconds that the end of a term may take.
 END_S = 1.0
 

@@ -444,6 +444,7 @@ class Sqlite:
 
     def __init__(self, engine: Engine, files: Files, lock: Lock) -> None:
         self.engine = engine
+        self.term: int | None = None
         self._files = files
         self._lock = lock
 

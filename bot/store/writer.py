@@ -32,6 +32,7 @@ from bot import logs
 from bot.clock import steady
 from bot.errors import StoreUnavailable, TermLost
 from bot.fence import Fence
+from bot.metrics import METER
 from bot.pauses import pause_s
 from bot.store import sqlite
 from bot.store.backend import SQLITE, Backend, CommitUnknown, on_server
@@ -58,15 +59,13 @@ LAST_TRIES = 4
 class Store:
     """The database, open. Made by `Store.open`, ended by `close`.
 
-    `fence` says whether a call to Telegram or the node may leave. `notified` is set when another
-    process has something for the active one.
+    `fence` says whether a call to Telegram or the node may leave.
     """
 
     def __init__(
         self, backend: Backend, fence: Fence, make_office: Callable[..., Office] | None = None
     ) -> None:
         self.fence = fence
-        self.notified = asyncio.Event()
         self._backend = backend
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._is_clean = False  # the journal may keep what an earlier process wrote
@@ -79,6 +78,7 @@ class Store:
         self._office: Office | None = None
         self._leads = asyncio.Event()
         self._is_lost = asyncio.Event()
+        self._listeners: dict[str, asyncio.Event] = {}
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
         self._thread.start()
@@ -91,6 +91,16 @@ class Store:
         there it may write once `lead` says so. Raises `StartError`.
         """
         return cls(*await asyncio.to_thread(_opened, url))
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes can have it open too, of which one acts at a time."""
+        return self._make_office is not None
+
+    @property
+    def term(self) -> int:
+        """The number of this process's term of office; 0 where there are none."""
+        return self._backend.term or 0
 
     @property
     def _engine(self) -> Engine:
@@ -109,7 +119,7 @@ class Store:
         self._office = self._make_office(
             on_term=functools.partial(self._tell, self._leads),
             on_lost=functools.partial(self._tell, self._is_lost),
-            on_notice=functools.partial(self._tell, self.notified),
+            on_notice=self._ring_all,
         )
         self._office.begin()
         waits = [asyncio.ensure_future(each.wait()) for each in (self._leads, stop)]
@@ -204,9 +214,31 @@ class Store:
                 self._note_success()
                 return answer
 
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait for the writer."""
+        return self._jobs.qsize()
+
     def stop_trying(self) -> None:
         """The process ends: `must` gives up after a few tries from now on."""
         self._is_trying = False
+
+    def listen(self, name: str) -> asyncio.Event:
+        """What is set whenever somebody notifies `name`; whoever waits for it clears it first.
+
+        Where the database is shared, also by what another process writes with `do_anywhere`; but a
+        wake-up can go missing then.
+        """
+        return self._listeners.setdefault(name, asyncio.Event())
+
+    def notify(self, name: str) -> None:
+        """Wake whoever listens to `name` here, once what they look for is committed."""
+        self.listen(name).set()
+
+    def _ring_all(self) -> None:
+        """Another process has written something."""
+        for event in self._listeners.values():
+            self._tell(event)
 
     def _note_outage(self, error: StoreUnavailable) -> None:
         if not self._is_away:
@@ -262,6 +294,7 @@ class Store:
     def _run(self, group: list[_Job[Any]]) -> list[_Outcome]:
         backend = self._backend
         if harm := backend.harm():
+            METER.failed_commits.add()
             return [_Outcome(None, StoreUnavailable(detail=harm))] * len(group)
         outcomes: list[_Outcome] = []
         failure: Exception | None
@@ -278,9 +311,12 @@ class Store:
             failure = backend.explained(error)
         else:
             backend.note()
+            METER.commits.add()
+            METER.database.saw(steady())
             return outcomes
         is_away = isinstance(failure, StoreUnavailable) and not isinstance(failure, TermLost)
         if is_away:
+            METER.failed_commits.add()
             backend.forget()
         if len(group) == 1 or is_away:
             return [_Outcome(None, failure)] * len(group)

@@ -56,7 +56,8 @@ def end_office(cluster: Cluster, name: str) -> None:
     with cluster.admin(name) as look:
         look.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-            " AND classid = %s AND objid = %s",
+            " AND classid = %s AND objid = %s AND database = (SELECT oid FROM pg_database"
+            " WHERE datname = current_database())",
             (LOCKS, OFFICE),
         )
 
@@ -119,7 +120,8 @@ def offices(cluster: Cluster, name: str) -> list[tuple[object, ...]]:
     with cluster.admin(name) as look:
         return look.execute(
             "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
-            " AND classid = %s AND objid = %s",
+            " AND classid = %s AND objid = %s AND database = (SELECT oid FROM pg_database"
+            " WHERE datname = current_database())",
             (LOCKS, OFFICE),
         ).fetchall()
 
@@ -166,7 +168,8 @@ def waiting(cluster: Cluster, name: str) -> int:
         return len(
             look.execute(
                 "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-                " AND classid = %s AND objid = %s",
+                " AND classid = %s AND objid = %s AND database = (SELECT oid FROM pg_database"
+                " WHERE datname = current_database())",
                 (LOCKS, OFFICE),
             ).fetchall()
         )
