@@ -54,9 +54,8 @@ async def test_no_command_writes_over_the_bots_own_files(
     for name in OWN:
         result = await ran(*command.split(), name, "--force", cwd=folder)
         if option:
-            error = texts.why(
-                OutputRefused(problem=OutputProblem.IS_OURS, path=name, option=option)
-            )
+            values = {"path": name, "option": option}
+            error = texts.why(OutputRefused(problem=OutputProblem.IS_OURS, **values))
         else:
             of_database = name.startswith("bot.") and name != "bot.macaroon"
             problem = BackupProblem.IS_DATABASE if of_database else BackupProblem.IS_OURS
