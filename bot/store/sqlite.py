@@ -26,6 +26,7 @@ from bot.errors import (
     DatabaseInUse,
     DatabaseIsFolder,
     DatabaseJournalLeft,
+    DatabaseLockClosed,
     DatabaseMissing,
     DatabaseNotOurs,
     DatabaseNotPermitted,
@@ -42,6 +43,8 @@ from bot.store.pages import HEADER, Index, Pages, read_index
 #: Device and inode: no other file has these while it is open.
 _Identity: TypeAlias = tuple[int, int]
 
+#: The end of the name of the lock's file.
+LOCK = ".lock"
 #: Seconds for which another program's lock is waited for.
 BUSY_TIMEOUT_S = 5.0
 #: Seconds that the indexes are compared with the rows for: at a start, and beside a bot's work.
@@ -78,9 +81,9 @@ class Lock:
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises `DatabaseInUse`, `DatabaseUnreadable`, `DatabaseFolderReadOnly` or another."""
+        """Raises `DatabaseInUse`, `DatabaseUnreadable`, `DatabaseLockClosed` or another."""
         self._path = path
-        self._file = _beside(path, ".lock")
+        self._file = _beside(path, LOCK)
         self._pid_file = _beside(path, ".pid")
         self._descriptor: int | None = None
         for each in (self._file, self._pid_file):
@@ -96,6 +99,8 @@ class Lock:
             reason = error.strerror or str(error)
             if error.errno in _PASSING:
                 raise DatabaseUnreadable(path=str(path), reason=reason) from error
+            if os.path.lexists(self._file) and error.errno != errno.EROFS:
+                raise DatabaseLockClosed(path=str(self._file), reason=reason) from error
             raise DatabaseFolderReadOnly(folder=str(path.parent), reason=reason) from error
         try:
             self.hold()
