@@ -20,7 +20,7 @@ Grouped by what the reader should do::
     │   │   ├── DatabaseNotOurs    *
     │   │   └── DatabaseHasTwoNames * remove the other one
     │   ├── DatabaseFolderReadOnly * let the bot's user write there
-    │   ├── DatabaseLockClosed     * let the bot's user write to the lock's file
+    │   ├── DatabaseFileClosed     * let the bot's user write to it
     │   ├── DatabaseAway             wait: PostgreSQL's server can't be reached
     │   ├── DatabaseRefuses        * PostgreSQL's server does not let the bot in
     │   │   ├── DatabasePasswordWrong *
@@ -258,8 +258,8 @@ class DatabaseFolderReadOnly(StartError):
     """The database's `folder` cannot be written: `reason`."""
 
 
-class DatabaseLockClosed(StartError):
-    """The file at `path`, which locks the database, is there and can't be opened: `reason`."""
+class DatabaseFileClosed(StartError):
+    """The file at `path`, beside the database, is there and can't be opened: `reason`."""
 
 
 class DatabaseAway(StartError, needs_fixing=False):

@@ -288,21 +288,24 @@ async def test_after_the_printed_commands_the_services_user_can_start_the_bot(
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
-async def test_a_lock_that_the_bots_user_cannot_open_is_named_and_not_its_folder(
-    world: World, tmp_path: Path, closed_folder: Path
+@pytest.mark.parametrize("ending", [".lock", "-wal", "-shm"])
+async def test_a_file_beside_the_database_that_its_user_cannot_open_is_named_and_not_its_folder(
+    world: World, tmp_path: Path, closed_folder: Path, ending: str
 ) -> None:
     file = all_in(world, closed_folder)
     path = closed_folder / "invoice-bot.db"
     store = await Store.open(f"sqlite:///{path}")
+    closed = path.with_name(path.name + ending)
+    content = closed.read_bytes()
     await store.close()
-    lock = path.with_name(path.name + ".lock")
+    closed.write_bytes(content)
+    closed.chmod(0o600)
     for each in (closed_folder, *closed_folder.iterdir()):
-        if each != lock:
+        if each != closed:
             shutil.chown(each, "daemon")
-    reason = "Permission denied"
-    said = f"DatabaseLockClosed {{'path': '{lock}', 'reason': '{reason}'}}\n"
+    said = f"DatabaseFileClosed {{'path': '{closed}', 'reason': 'Permission denied'}}\n"
     assert as_somebody(file, settings(world, tmp_path / "another")) == said
-    assert cures(await printed(file, "--user", "daemon")) == [given(lock)]
+    assert cures(await printed(file, "--user", "daemon")) == [given(closed)]
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")

@@ -20,13 +20,13 @@ from sqlalchemy.engine import Connection, Engine
 
 from bot.errors import (
     DatabaseDamaged,
+    DatabaseFileClosed,
     DatabaseFolderReadOnly,
     DatabaseHalfMissing,
     DatabaseHasTwoNames,
     DatabaseInUse,
     DatabaseIsFolder,
     DatabaseJournalLeft,
-    DatabaseLockClosed,
     DatabaseMissing,
     DatabaseNotOurs,
     DatabaseNotPermitted,
@@ -81,7 +81,7 @@ class Lock:
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises `DatabaseInUse`, `DatabaseUnreadable`, `DatabaseLockClosed` or another."""
+        """Raises `DatabaseInUse`, `DatabaseUnreadable`, `DatabaseFileClosed` or another."""
         self._path = path
         self._file = _beside(path, LOCK)
         self._pid_file = _beside(path, ".pid")
@@ -100,7 +100,7 @@ class Lock:
             if error.errno in _PASSING:
                 raise DatabaseUnreadable(path=str(path), reason=reason) from error
             if os.path.lexists(self._file) and error.errno != errno.EROFS:
-                raise DatabaseLockClosed(path=str(self._file), reason=reason) from error
+                raise DatabaseFileClosed(path=str(self._file), reason=reason) from error
             raise DatabaseFolderReadOnly(folder=str(path.parent), reason=reason) from error
         try:
             self.hold()
@@ -525,12 +525,29 @@ def opened(path: Path) -> Engine:
 
     Raises `DatabaseTooNew` or `DatabaseUnreadable`.
     """
+    _refuse_closed(path)
     _refuse_half(path)
     if _size(path):
         _refuse_unusable(path)
     elif not path.exists():
         _make(path)
     return _up_to_date(path, path)
+
+
+def _refuse_closed(path: Path) -> None:
+    """SQLite would say no more than that it can't open the database."""
+    if (closed := closed_beside(path)) is not None:
+        raise DatabaseFileClosed(path=str(closed), reason=os.strerror(errno.EACCES))
+
+
+def closed_beside(path: Path) -> Path | None:
+    """A file beside the database at `path` that this user can't read and write."""
+    files = (_beside(path, end) for end in (LOCK, "-wal", "-shm"))
+    return next((each for each in files if each.exists() and not _is_open_to_us(each)), None)
+
+
+def _is_open_to_us(path: Path) -> bool:
+    return os.access(path, os.R_OK | os.W_OK)
 
 
 def _make(path: Path) -> None:

@@ -288,8 +288,8 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
         "The database {path} has a second name (a hard link), and SQLite needs one name only.",
         "Remove the other one.",
     ),
-    errors.DatabaseLockClosed: Reason(
-        "The database's lock file {path} can't be opened: {reason}.",
+    errors.DatabaseFileClosed: Reason(
+        "The file {path}, which belongs to the database, can't be opened: {reason}.",
         "Let the bot's user read and write it, with all files beside it.",
     ),
     errors.DatabaseFolderReadOnly: Reason(

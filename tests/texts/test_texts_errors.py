@@ -131,10 +131,10 @@ SENTENCES: list[tuple[InvoiceBotError, str]] = [
         "The database folder /data can't be written: Permission denied.",
     ),
     (
-        errors.DatabaseLockClosed(path="/data/b.db.lock", reason="Permission denied"),
+        errors.DatabaseFileClosed(path="/data/b.db.lock", reason="Permission denied"),
         (
-            "The database's lock file /data/b.db.lock can't be opened: Permission denied. "
-            "Let the bot's user read and write it, with all files beside it."
+            "The file /data/b.db.lock, which belongs to the database, can't be opened: Permission "
+            "denied. Let the bot's user read and write it, with all files beside it."
         ),
     ),
     (
