@@ -292,3 +292,16 @@ async def test_a_webhook_is_no_other_copy(room: Room) -> None:
     async with running(room):
         await conflicts(room, 3, "can't use getUpdates method while webhook is active")
     assert room.rivals == []
+
+
+async def test_a_stop_waits_for_no_answer_of_telegrams(room: Room) -> None:
+    chat = room.private(room.anna)
+    async with running(room):
+        stall = room.telegram.stall("deleteWebhook")
+        text = "Conflict: can't use getUpdates method while webhook is active"
+        room.telegram.fail("getUpdates", status=409, description=text)
+        room.telegram.say(chat, room.anna, "/help")  # ends the poll that waits
+        await stall.reached()
+        began_at = steady()
+    assert steady() - began_at < 5
+    stall.release()
