@@ -135,7 +135,9 @@ class Admission:
         else:
             place = messages.place(message, self._places)
             knocking, claimed = await self._knocks.knock(asker, place, hint)
-            text = texts.ASKED_OWNER if knocking is Knocking.ASKED else text
+            # of somebody whom the owners know of already, a group hears how to ask for itself
+            is_before = knocking is Knocking.ASKED_BEFORE and messages.is_private(message)
+            text = texts.ASKED_OWNER if knocking is Knocking.ASKED or is_before else text
         return [reply(message, text, quiet=True, to_stranger=True)] if claimed else []
 
     async def owners_only(self, message: Message, asker: Asker) -> list[Reply] | None:
