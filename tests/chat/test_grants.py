@@ -474,7 +474,7 @@ async def test_the_help_of_an_owner_names_what_only_they_can_do(room: Room, own:
     assert await room.said(hers) == [plain(texts.help_private(NAME))]
 
 
-@pytest.mark.parametrize("command", ["/allow", "/allow owner", "/deny"])
+@pytest.mark.parametrize("command", ["/allow", "/allow owner"])
 async def test_a_user_name_means_nobody_else_where_the_command_replies_to_what_was_forwarded(
     room: Room, command: str
 ) -> None:

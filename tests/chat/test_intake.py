@@ -304,5 +304,7 @@ async def test_a_token_is_doubted_only_where_telegram_rejects_it(
     async with running(room, doubt_s=0.0) as task:
         room.telegram.garble("getUpdates", body, status=status, acted=False, times=2)
         room.telegram.say(chat, room.anna, "/help")  # ends the poll that waits
+        before = polls(room)
+        await room.telegram.wait_for(lambda: task.done() or polls(room) > before + 2)
         await room.said(chat)
     assert task.exception() is None

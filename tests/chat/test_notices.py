@@ -234,18 +234,6 @@ async def test_what_comes_between_two_tries_is_tried_as_often_as_what_was_there(
     assert all(read(COPY) not in (each or "") for each in said(telegram, chat))  # three times
 
 
-async def test_that_it_is_over_is_tried_as_often_as_that_it_began(
-    told: Told, telegram: SimTelegram, chat: int
-) -> None:
-    told.owners = frozenset({chat})
-    telegram.garble("sendMessage", PAGE, status=502, acted=False, times=3)
-    told.occasions.notify(NOT_SYNCED)
-    await telegram.wait_for(lambda: tries(telegram) == 2, LIMIT_S)
-    told.occasions.over(Kind.NOT_SYNCED)
-    await telegram.wait_for(lambda: len(said(telegram, chat)) == 1, LIMIT_S)
-    assert tries(telegram) == 4
-
-
 async def test_tries_of_what_nobody_is_told_any_more_are_counted_for_nothing_else(
     told: Told, telegram: SimTelegram, chat: int
 ) -> None:
