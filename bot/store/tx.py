@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.store.agenda import Agenda
+from bot.store.backend import CHANNEL
 from bot.store.boards import Boards
 from bot.store.bots import Bots
 from bot.store.chats import Chats
@@ -21,6 +23,7 @@ class Tx:
     """The statements of one transaction."""
 
     def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self.invoices = Invoices(connection)
         self.nodes = Nodes(connection, self.invoices)
         self.agenda = Agenda(connection)
@@ -32,3 +35,11 @@ class Tx:
         self.grants = Grants(connection)
         self.ledger = Ledger(connection, self.boards)
         self.occasions = Occasions(connection, self.invoices)
+
+    def nudge(self) -> None:
+        """Once this is committed, the active process hears that there is something for it.
+
+        See `Store.notified`. Of a file there is no other process.
+        """
+        if self._connection.dialect.name == "postgresql":
+            self._connection.execute(sa.select(sa.func.pg_notify(CHANNEL, "")))
