@@ -11,8 +11,6 @@ from sqlalchemy.engine import Connection, Engine
 
 from bot.errors import PostgresMissing
 
-#: By what a server tells the active process that another one has written something for it.
-CHANNEL = "invoice_bot"
 #: What an address begins with that names a file.
 SQLITE = "sqlite:///"
 

@@ -25,8 +25,7 @@ from bot import __version__, logs
 from bot.clock import steady
 from bot.fence import FRESH_S, Fence
 from bot.pauses import pause_s
-from bot.store.backend import CHANNEL
-from bot.store.postgres import ANSWER_S, LOCKS, OFFICE, TERM, Postgres, Session
+from bot.store.postgres import ANSWER_S, CHANNEL, LOCKS, OFFICE, TERM, Postgres, Session
 
 log = logs.get(__name__)
 

@@ -99,11 +99,13 @@ async def test_the_active_process_hears_at_once_what_another_one_has_for_it(
         opened(cluster.url(server), leads=False) as ready,
     ):
         await until(lambda: listening(cluster, server) == 1)
-        for _ in range(3):
-            active.notified.clear()
-            await ready.do_anywhere(lambda tx: tx.nudge())
+        rung = active.listen("something")
+        for number in range(3):
+            rung.clear()
+            made = columns(number)
+            await ready.do_anywhere(lambda tx, made=made: tx.invoices.add(**made))
             async with asyncio.timeout(0.3):  # sooner than its next look
-                await active.notified.wait()
+                await rung.wait()
 
 
 def listening(cluster: Cluster, name: str) -> int:

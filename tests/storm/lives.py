@@ -171,6 +171,29 @@ class Lives:
                 await self._bot.gone()
             await self._bot.start()
 
+    # its database's server, and processes that wait
+
+    async def servers(self) -> None:
+        """The server is away, or the way to it."""
+        server = self._outside.server
+        assert server is not None
+        for trouble in self._plan.servers:
+            await asyncio.sleep(trouble.after_s)
+            self._book.owners_hear |= {Kind.DATABASE_AWAY, Kind.DATABASE_BACK}
+            with self._named(f"database server: {trouble.what}"):
+                await server.trouble(trouble)
+
+    async def replicas(self) -> None:
+        """The process that acts stands still, or one that waits dies."""
+        for trouble in self._plan.replicas:
+            await asyncio.sleep(trouble.after_s)
+            async with self._bot.life:
+                with self._named(f"processes: {trouble.what}"):
+                    if trouble.what == "stop":
+                        await self._bot.stop_the_one_that_acts(trouble.for_s)
+                    else:
+                        await self._bot.kill_one_that_waits()
+
     # its log
 
     async def logs(self) -> None:

@@ -6,19 +6,26 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import re
+import signal
 import struct
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from bot.store.writer import LONGEST_PAUSE_S
 from tests.storm.book import Book
+from tests.storm.callers import Callers
 from tests.storm.traps import StormTelegram
 
 START_S = 60.0
+#: How a process says that it acts from now on.
+_ACTS = b"this process is the active one"
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 #: Seconds that the bot gets to end once it is asked to, whatever goes on.
 END_S = 40.0
 
@@ -40,18 +47,29 @@ class Log:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._begun: dict[int, bytes] = {}  # open pipes → the line that is not complete yet
+        self._pids: dict[int, int] = {}  # pipes → who writes there
+        #: When each process began a term of office, by its own word, in Unix seconds.
+        self.terms: dict[int, list[float]] = {}
         self._is_read = True
         self._changed = asyncio.Event()
 
-    def pipe(self) -> int:
-        """Where a new process writes. To be closed here once it has it."""
+    @contextmanager
+    def pipe(self) -> Iterator[tuple[int, int]]:
+        """A new process's: its number here, and where it writes meanwhile."""
         reading, writing = os.pipe()
         os.set_blocking(reading, False)
         fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, self._PIPE_BYTES)
         self._begun[reading] = b""
         if self._is_read:
             asyncio.get_running_loop().add_reader(reading, self._read, reading)
-        return writing
+        try:
+            yield reading, writing
+        finally:
+            os.close(writing)
+
+    def is_of(self, pipe: int, pid: int) -> None:
+        """Whose pipe it is."""
+        self._pids[pipe] = pid
 
     @contextmanager
     def unread(self) -> Iterator[None]:
@@ -86,10 +104,18 @@ class Log:
         """All of it."""
         return self._file.read_text(errors="replace") if self._file.exists() else ""
 
+    def _note_terms(self, pid: int, lines: bytes) -> None:
+        for line in lines.splitlines():
+            if _ACTS in line:
+                stamp = _COLOUR.sub("", line.decode(errors="replace")).partition(" ")[0]
+                at = datetime.fromisoformat(stamp).timestamp()
+                self.terms.setdefault(pid, []).append(at)
+
     def _read(self, pipe: int) -> None:
         piece = os.read(pipe, self._AT_ONCE)
         lines, end, begun = (self._begun[pipe] + piece).rpartition(b"\n")
         self._begun[pipe] = begun
+        self._note_terms(self._pids.get(pipe, 0), lines)
         with self._file.open("ab") as file:  # whole lines: the next process writes there as well
             file.write(lines + end if piece else begun + b"\n" * bool(begun))
         if not piece:
@@ -133,10 +159,14 @@ class Database:
 
 
 class BotProcess:
-    """Starts, kills and ends the bot. What is outside outlives it."""
+    """Starts, kills and ends the bot, of one process or more. What is outside outlives it."""
 
-    def __init__(self, folder: Path, book: Book, telegram: StormTelegram) -> None:
+    def __init__(
+        self, folder: Path, book: Book, telegram: StormTelegram, callers: Callers, *, count: int
+    ) -> None:
         self._folder = folder
+        self._callers = callers
+        self._count = count
         self._book = book
         self._telegram = telegram
         self.log = Log(folder / "log.txt")
@@ -146,70 +176,150 @@ class BotProcess:
         self.up = asyncio.Event()
         #: Held by whoever ends it, until it is up again.
         self.life = asyncio.Lock()
-        self.process: asyncio.subprocess.Process | None = None
+        self._processes: list[asyncio.subprocess.Process] = []
+        self._killed: set[int] = set()
+        self._started_at: dict[int, float] = {}
+        #: Whether its database's server was away at any time since then: a start may find that.
+        self.was_away_since: Callable[[float], bool] = lambda _: False
         self._down_number: int | None = None
+        self._polls_before = 0  # the last end
+
+    @property
+    def process(self) -> asyncio.subprocess.Process | None:
+        """The one that acts, as far as anybody outside can see: that called last."""
+        alive = self._alive()
+        return next((each for each in alive if each.pid == self._callers.last), None) or next(
+            iter(alive), None
+        )
+
+    def _alive(self) -> list[asyncio.subprocess.Process]:
+        running = (each for each in self._processes if each.returncode is None)
+        return [each for each in running if each.pid not in self._killed]
 
     async def start(self) -> None:
-        """Start it, once its database is there; it is up once it asks for updates.
+        """Start what is missing, once the database is there; it is up once it asks for updates.
 
         Raises `BotEnded`.
         """
         await self.database.is_there.wait()
-        polls = self._telegram.polls
+        # a successor may have asked already
+        polls = self._polls_before if self._count > 1 else self._telegram.polls
         if self._down_number is None:
             self._down_number = self._book.begin("bot down")
-        pipe = self.log.pipe()
-        try:
-            self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-W", "always::ResourceWarning", "-m", "bot", "run"),
-                *("--config", str(self._folder / "config.toml")),
-                stderr=pipe,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            )
-        finally:
-            os.close(pipe)
-        self._book.note(f"bot started as process {self.process.pid}")
-        with contextlib.suppress(TimeoutError):
-            await self._telegram.wait_for(
-                lambda: self._telegram.polls > polls or self._ended(), START_S
-            )
-        if self._ended():
-            raise BotEnded(f"the bot ended by itself: {self.process.returncode}")
+        await self._start_again()
+        self._processes = self._alive()
+        while len(self._alive()) < self._count:
+            self._processes.append(await self._started())
+        until = time.monotonic() + START_S
+        while self._telegram.polls == polls and (left_s := until - time.monotonic()) > 0:
+            with contextlib.suppress(TimeoutError):
+                await self._telegram.wait_for(
+                    lambda: self._telegram.polls > polls or self._has_ended(), min(1.0, left_s)
+                )
+            await self._start_again()
+        await self._start_again()
         self._book.end(self._down_number)
         self._down_number = None
         self.down.clear()
         self.up.set()
 
-    def _ended(self) -> bool:
-        return self.process is None or self.process.returncode is not None
+    async def _started(self) -> asyncio.subprocess.Process:
+        with self.log.pipe() as (number, pipe):
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-W", "always::ResourceWarning", "-m", "bot", "run"),
+                *("--config", str(self._folder / "config.toml")),
+                stderr=pipe,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+            self.log.is_of(number, process.pid)
+        self._started_at[process.pid] = time.time()
+        self._callers.began(process.pid)
+        self._book.note(f"bot started as process {process.pid}")
+        return process
+
+    def _has_ended(self) -> bool:
+        return any(e.returncode is not None and e.pid not in self._killed for e in self._processes)
+
+    async def _start_again(self) -> None:
+        """As a service manager does, where one had found no database server as it started.
+
+        Raises `BotEnded` where one ended that nobody had killed, for any other reason.
+        """
+        for each in list(self._processes):
+            if each.returncode is None or each.pid in self._killed:
+                continue
+            if each.returncode != 1 or not self.was_away_since(self._started_at[each.pid]):
+                raise BotEnded(f"the bot ended by itself: {each.returncode}")
+            self._killed.add(each.pid)
+            self._book.count("starts without a database server")
+            await asyncio.sleep(0.5)
+            self._processes.append(await self._started())
 
     def kill(self, where: str) -> None:
-        """SIGKILL, this very moment."""
-        if self.process is None or self.process.returncode is not None or self.down.is_set():
+        """SIGKILL for the one that acts, this very moment."""
+        process = self.process
+        if process is None or self.down.is_set():
             return
-        self.process.kill()
+        self._kill(process)
         self._book.kills.append(time.time())
         if not self.database.is_there.is_set():
             self._book.count("kills while a file of the database was away")
         self._goes_down(f"KILL {where}")
 
+    def _kill(self, process: asyncio.subprocess.Process) -> None:
+        self._killed.add(process.pid)
+        process.kill()
+
+    async def kill_one_that_waits(self) -> None:
+        """SIGKILL for one that does not act, and another one in its place."""
+        acts = self.process
+        waiting = next((each for each in self._alive() if each is not acts), None)
+        if waiting is None:
+            return
+        self._book.note(f"KILL of process {waiting.pid}, which waits")
+        self._kill(waiting)
+        await waiting.wait()
+        self._processes.append(await self._started())
+
+    async def stop_the_one_that_acts(self, for_s: float) -> None:
+        """SIGSTOP, and SIGCONT after so many seconds: by then another one may act."""
+        process = self.process
+        if process is None:
+            return
+        self._book.note(f"STOP of process {process.pid}")
+        process.send_signal(signal.SIGSTOP)
+        # whatever it had under way is as unsure as after a kill
+        self._book.kills.append(time.time())
+        try:
+            await asyncio.sleep(for_s)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGCONT)
+            self._book.kills.append(time.time())
+            self._book.note(f"process {process.pid} goes on")
+
     async def gone(self) -> None:
-        """Until the process that was killed is no more."""
-        assert self.process is not None
-        await self.process.wait()
+        """Until those that were killed are no more."""
+        for each in self._processes:
+            if each.pid in self._killed:
+                await each.wait()
 
     async def end(self) -> int:
-        """SIGTERM, and its exit code. What it does not do in time is noted as wrong."""
-        assert self.process is not None
-        self.process.terminate()
+        """SIGTERM, and the exit code. What is not done in time is noted as wrong."""
+        ending = self._alive()
+        for each in ending:
+            self._killed.add(each.pid)
+            each.terminate()
         self._goes_down("SIGTERM")
-        try:
-            async with asyncio.timeout(END_S):
-                code = await self.process.wait()
-        except TimeoutError:
-            self._book.wrongs.append(f"it did not end within {END_S:.0f} s")
-            self.process.kill()
-            code = await self.process.wait()
+        code = 0
+        for each in ending:
+            try:
+                async with asyncio.timeout(END_S):
+                    code = await each.wait() or code
+            except TimeoutError:
+                self._book.wrongs.append(f"it did not end within {END_S:.0f} s")
+                each.kill()
+                code = await each.wait()
         # what was on its way is as unsure as after a kill
         self._book.kills.append(time.time())
         self._book.note(f"bot ended with {code}")
@@ -217,12 +327,13 @@ class BotProcess:
 
     def _goes_down(self, how: str) -> None:
         self._book.note(how)
+        self._polls_before = self._telegram.polls
         self._down_number = self._book.begin("bot down")
         self.up.clear()
         self.down.set()
 
     async def close(self) -> None:
         """Kill what is left of it."""
-        if self.process is not None and self.process.returncode is None:
-            self.process.kill()
-            await self.process.wait()
+        for each in self._alive():
+            self._kill(each)
+            await each.wait()
