@@ -67,7 +67,7 @@ async def test_in_a_short_storm_nothing_is_lost_doubled_or_untrue(tmp_path: Path
 async def test_in_a_short_storm_on_a_server_one_of_three_acts_and_nothing_is_lost(
     tmp_path: Path,
 ) -> None:
-    # seed 22 also draws another bot's token, a process that stands still, a server that crashes, and
+    # seed 22 draws another bot's token, a process that stands still, a server that crashes, and
     # a commit without an answer
     plan = draw(22, kills=2, commands=36, expiry_s=4, lasts_s=12)
     report = await run(plan, tmp_path, log_level="debug", bots=3, on_server=True)
