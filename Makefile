@@ -50,8 +50,9 @@ bench-abuse: .venv/dev  ## measure how a friend fares while strangers write, pre
 bench-parts: .venv/dev  ## print the figures of docs/scale.md: Telegram's rate, parts of the chats, takeovers
 	@$(BIN)/python -m tests.bench.parts
 
-storm: .venv/dev  ## run kills, outages and odd answers from a seed: SEED=7 KILLS=50 COMMANDS=300
-	@$(BIN)/python -m tests.storm $(if $(SEED),--seed $(SEED)) --kills $(KILLS) --commands $(COMMANDS) $(ARGS)
+storm: .venv/dev  ## run kills, outages and odd answers from a seed: SEED=7 KILLS=50 COMMANDS=300 BOTS=3 DATABASE=postgres
+	@$(BIN)/python -m tests.storm $(if $(SEED),--seed $(SEED)) --kills $(KILLS) --commands $(COMMANDS) \
+	    $(if $(BOTS),--bots $(BOTS)) $(if $(DATABASE),--database $(DATABASE)) $(ARGS)
 
 storm-long:  ## run a storm of about ten minutes
 	@$(MAKE) --no-print-directory storm KILLS=100 COMMANDS=1000

@@ -34,6 +34,8 @@ from bot.chat.commands.knocks import KnockPresses
 from bot.chat.commands.listing import Listing
 from bot.chat.commands.status import Status
 from bot.chat.faults import Faults
+from bot.chat.handling import Handling
+from bot.chat.inbox import Inbox
 from bot.chat.intake import Intake
 from bot.chat.invitations import UNINVITED, Invitations
 from bot.chat.knocks import KnockChats
@@ -72,7 +74,9 @@ from bot.store import Bell, Store, Tx, alive_file, beside, say_alive
 from bot.supervisor import Supervisor
 
 if TYPE_CHECKING:
+    from bot.chat.registration import Registration
     from bot.health import Readings
+    from bot.listener import Listener
 
 log = logs.get(__name__)
 
@@ -86,6 +90,8 @@ AT_ONCE_S = 0.5
 #: Seconds after which a start is over though Telegram has not answered: it is waited for all day.
 READY_AT_LATEST_S = 60.0
 TIDY_S = 3600.0
+#: Seconds for which another bot's updates stay in the inbox: Telegram keeps none for longer.
+KEPT_S = 86_400.0
 #: Seconds without an answer of Telegram's after which it is asked something, where somebody reads
 #: how this process is: more than a poll takes.
 QUIET_S = 56.0
@@ -131,11 +137,17 @@ async def run(
         health = await _health(settings.health.listen, closing)
         store = await Store.open(settings.database.address)
         closing.push_async_callback(store.close)
+        if settings.telegram.webhook is not None:
+            listener = _listener(settings, store, clock)
+            closing.push_async_callback(listener.close)
+            await listener.open()
         while True:
             try:
                 await _take_turn(settings, store, stop, clock, reloads, health)
-            except TermLost:
-                log.warning("another process acts: everything is closed, and waits for its turn")
+            except StoreUnavailable as error:  # another process acts, or the server was just away
+                if not store.is_shared:
+                    raise
+                log.warning("everything is closed, and waits for its turn", detail=error.detail)
             else:
                 return
 
@@ -301,6 +313,7 @@ class Parts:
             "turns": lambda: self.chats.waiting,
             "hands": lambda: self.hands.busy,
             "store": lambda: self.store.waiting,
+            "inbox": lambda: self.inbox.waiting,
         }
 
     def _conversation(self, settings: Settings) -> None:
@@ -309,13 +322,22 @@ class Parts:
         ledger = Ledger(store=self.store, access=self.access, clock=self.clock)
         faults = Faults(access=self.access, places=self.places, replies=replies)
         ages = self.ages
-        self.intake = Intake(
-            self.telegram_bot,
-            self.application,
-            on_bug=faults.apologize,
-            on_rival=partial(self.occasions.notify, Notice(Kind.OTHER_COPY)),
+        handling = Handling(self.telegram_bot, self.application, on_bug=faults.apologize)
+        self.inbox = Inbox(
+            self.store,
+            handling,
+            bot_id=_bot_id(settings),
             ages=ages,
+            told=lambda: self.telegram_bot.told_lately,
         )
+        on_rival = partial(self.occasions.notify, Notice(Kind.OTHER_COPY))
+        self.intake: Intake | Registration
+        if settings.telegram.webhook is None:
+            self.intake = Intake(self.telegram_bot, handling, on_rival=on_rival, ages=ages)
+        else:
+            self.intake = _registration(
+                settings, self.telegram_bot, on_complete=self.inbox.complete, on_rival=on_rival
+            )
         actions = Actions(
             store=self.store,
             access=self.access,
@@ -468,9 +490,12 @@ class _Run:
     async def until(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Raises `TermLost` or `TokenRefused`."""
         places = self._parts.places
-        await places.load()
-        await self._parts.grants.load()
-        await self._parts.occasions.load()
+        async with _unless(stop):  # the database may be away just now
+            await places.load()
+            await self._parts.grants.load()
+            await self._parts.occasions.load()
+        if stop.is_set():
+            return
         if places.bot_id in (0, _bot_id(self._settings)):
             self._may_send.set()
         METER.role, METER.term = Role.ACTIVE, self._parts.store.term
@@ -494,7 +519,7 @@ class _Run:
         except* _Stopped:
             pass
         except* TokenRefused as refused:
-            raise refused.exceptions[0] from None
+            raise _first(refused) from None
         except* TermLost:
             raise TermLost from None
         log.info("stopped")
@@ -508,7 +533,7 @@ class _Run:
                     await self._take_over()
                 parts.chats.post(parts.menus.set_general())
                 self._is_serving.set()
-                await parts.intake.run(stop)
+                await self._receive(stop)
         finally:
             log.info("stopping")
             METER.role = Role.STOPPING
@@ -518,6 +543,15 @@ class _Run:
                 parts.hands.stop(timeout_s=STOP_S), parts.chats.close(timeout_s=STOP_S)
             )
         raise _Stopped
+
+    async def _receive(self, stop: asyncio.Event) -> None:
+        """Updates, however they come. What a webhook has left behind comes first."""
+        parts = self._parts
+        if isinstance(parts.intake, Intake):
+            await parts.inbox.drain(stop)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(parts.inbox.run(stop))
+            tasks.create_task(parts.intake.run(stop))
 
     async def _log_in(self, stop: asyncio.Event) -> bool:
         """Ask Telegram who this bot is, until it answers. Raises `TokenRefused`."""
@@ -709,10 +743,55 @@ class _Run:
     async def _prune(self, before: float) -> None:
         store = self._parts.store
         await store.do(_prune_hints, before)
+        await store.do(_prune_inbox, self._parts.places.bot_id, self._parts.clock() - KEPT_S)
         removed = PRUNE
         while removed == PRUNE:
             removed = await store.do(_prune_rows, before, PRUNE)
             await asyncio.sleep(PRUNE_PAUSE_S)
+
+
+def _listener(settings: Settings, store: Store, clock: Callable[[], float]) -> Listener:
+    """Where Telegram delivers, by any process whose store is open."""
+    from bot.chat.webhook import Webhook  # noqa: PLC0415 -- aiohttp's server is only for this
+    from bot.listener import Listener  # noqa: PLC0415
+
+    telegram = settings.telegram
+    webhook = Webhook(
+        store,
+        token=telegram.token.get_secret_value(),
+        address=telegram.webhook or "",
+        clock=clock,
+    )
+    listener = Listener()
+    listener.add(telegram.listen, webhook.routes)
+    return listener
+
+
+def _registration(
+    settings: Settings,
+    telegram_bot: TelegramBot,
+    *,
+    on_complete: Callable[[float], object],
+    on_rival: Callable[[], object],
+) -> Registration:
+    from bot.chat.registration import Registration  # noqa: PLC0415
+    from bot.chat.webhook import secret_of  # noqa: PLC0415
+
+    return Registration(
+        telegram_bot,
+        address=settings.telegram.webhook or "",
+        secret=secret_of(settings.telegram.token.get_secret_value()),
+        on_complete=on_complete,
+        on_rival=on_rival,
+    )
+
+
+def _first(group: BaseException) -> BaseException:
+    """The error itself, of however many groups."""
+    error = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _payee(setting: str, identity: Identity, row: Invoice) -> str:
@@ -733,6 +812,10 @@ def _prune_hints(tx: Tx, before: float) -> None:
     tx.memory.prune_hints(before, but=[UNINVITED])
     tx.boards.prune(before)
     tx.occasions.prune(before)
+
+
+def _prune_inbox(tx: Tx, bot_id: int, before: float) -> None:
+    tx.inbox.prune(bot_id, before)
 
 
 def _prune_rows(tx: Tx, before: float, limit: int) -> int:

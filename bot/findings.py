@@ -61,7 +61,16 @@ class Kind(StrEnum):
     TLS_FAILED = "TLS failed"  # api_url, reason
     NO_BOT_API = "no Bot API"  # api_url, answer: the status that it gives, "" for none
     ANSWERS_ODDLY = "answers oddly"  # message
-    WEBHOOK_SET = "webhook set"  # host
+    WEBHOOK_SET = "webhook set"  # host: of another program's, or of settings that were changed
+    WEBHOOK_OURS = "webhook ours"  # host
+    WEBHOOK_TO_SET = "webhook to set"  # host
+    WEBHOOK_FAILED = "webhook failed"  # host, reason: all was delivered since
+    WEBHOOK_FAILS = "webhook fails"  # host, reason, waiting: updates
+    WEBHOOK_NO_HTTPS = "webhook without HTTPS"
+    WEBHOOK_PORT = "webhook port"  # port
+    WEBHOOK_RESERVED = "webhook reserved"  # host
+    WEBHOOK_NAME_UNKNOWN = "webhook name unknown"  # host
+    WEBHOOK_REFUSED = "webhook refused"  # host, reason
     GROUPS_FORBIDDEN = "groups forbidden"
     PRIVACY_OFF = "privacy off"
     PRIVACY_ON = "privacy on"  # username

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
@@ -14,6 +15,12 @@ from bot.errors import AddressInUse, AddressUnusable
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 #: Of each method and path, such as ("GET", "/healthz").
 Routes: TypeAlias = Mapping[tuple[str, str], Handler]
+
+log = logging.getLogger(__name__)
+
+#: Of what is no HTTP anybody can send any amount, and aiohttp would log a traceback for each.
+_NOBODYS = logging.getLogger(f"{__name__}.of_nobody")
+_NOBODYS.disabled = True
 
 #: The largest body that is read, in bytes. Telegram's longest update is below a tenth of it.
 MAX_BODY = 1 << 20
@@ -57,11 +64,13 @@ class Listener:
             await runner.cleanup()
 
     async def _open(self, address: str, routes: Routes) -> None:
-        application = web.Application(client_max_size=MAX_BODY)
+        application = web.Application(client_max_size=MAX_BODY, middlewares=[_or_nothing])
         for (method, path), handler in routes.items():
             application.router.add_route(method, path, handler)
         application.on_response_prepare.append(_say_nothing_of_us)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=STOP_S)
+        runner = web.AppRunner(
+            application, access_log=None, logger=_NOBODYS, shutdown_timeout=STOP_S
+        )
         self._runners.append(runner)
         await runner.setup()
         host, _, port = address.rpartition(":")
@@ -72,6 +81,26 @@ class Listener:
                 raise AddressInUse(address=address) from error
             raise AddressUnusable(address=address, reason=error.strerror or str(error)) from error
         self.ports[address] = runner.addresses[0][1]
+
+
+def nothing() -> web.Response:
+    """What is answered where nothing is: the same for each path, method and reason."""
+    return web.Response(status=404)
+
+
+@web.middleware
+async def _or_nothing(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+        return nothing()
+    except (web.RequestPayloadError, ConnectionError):  # a body that breaks off, or is none
+        return web.Response(status=400)
+    except web.HTTPException:
+        raise
+    except Exception:
+        log.exception("a call could not be answered")
+        return web.Response(status=500)
 
 
 async def _say_nothing_of_us(_request: web.Request, response: web.StreamResponse) -> None:

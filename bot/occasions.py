@@ -46,8 +46,8 @@ class Occasions:
         self.changed = asyncio.Event()
 
     async def load(self) -> None:
-        """Read what lasts from earlier processes. Raises `StoreUnavailable`."""
-        self._lasting = await self._store.do(_lasting)
+        """Read what lasts from earlier processes, as soon as that can be read."""
+        self._lasting = await self._store.must(_lasting)
         self.changed.set()
 
     def lasts(self, kind: Kind, subject: str | None = None) -> bool:

@@ -44,8 +44,8 @@ class Places:
         self._ids: dict[int, frozenset[int]] = {}  # of the same: any id → all of them
 
     async def load(self) -> None:
-        """Read what is known from earlier processes. Raises `StoreUnavailable`."""
-        moves, unreachable, self._bot_id = await self._store.do(_known)
+        """Read what is known from earlier processes, as soon as that can be read."""
+        moves, unreachable, self._bot_id = await self._store.must(_known)
         for old, new in moves.items():
             self._remember(old, new)
         self._unreachable |= unreachable

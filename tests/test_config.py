@@ -241,6 +241,45 @@ def test_a_database_can_have_any_other_name(folder: Path, name: str) -> None:
     assert got.database.file == folder / "data" / name
 
 
+@pytest.mark.parametrize(
+    ("written", "path"),
+    [
+        ("https://bot.example.org/telegram", "/telegram"),
+        ("https://bot.example.org:8443/a/b-c_d.~", "/a/b-c_d.~"),
+        ("https://bot.example.org/", ""),
+        ("http://bot.internal:8080/x/", "/x"),  # for a Bot API server of one's own
+    ],
+)
+def test_a_webhook_is_an_address_with_a_plain_path(written: str, path: str) -> None:
+    got = load(None, {**GOOD, "INVOICE_BOT_TELEGRAM__WEBHOOK": written})
+    assert got.telegram.webhook == written.rstrip("/")
+    assert got.telegram.webhook.endswith(path)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        "bot.example.org/telegram",
+        "https://",
+        "https:///telegram",
+        "https://bot.example.org/telegram?x=1",
+        "https://bot.example.org/telegram#x",
+        "https://bot.example.org/{x}",
+        "https://bot.example.org/a%2Fb",
+        "https://bot.example.org//x",
+        "https://bot.example.org/ä",
+        "https://me:pass-word@bot.example.org/telegram",
+        "https://bot.example.org:0/",
+        "ftp://bot.example.org/",
+    ],
+)
+def test_a_webhook_that_not_every_proxy_understands_is_refused(written: str) -> None:
+    (problem,) = problems(**{**GOOD, "INVOICE_BOT_TELEGRAM__WEBHOOK": written})
+    assert problem.key == "telegram.webhook"
+    assert "pass-word" not in logs.redacted(texts.why(ConfigError(problem)))
+
+
 async def test_the_database_is_in_the_settings_own_folder_whatever_that_is_called(
     folder: Path,
 ) -> None:
@@ -281,6 +320,8 @@ def test_what_only_looks_like_a_list_is_refused(written: str) -> None:
 VALUES = {
     "telegram.token": TOKEN,
     "telegram.api_url": "http://127.0.0.1:8081",
+    "telegram.webhook": "https://bot.example.org/telegram",
+    "telegram.listen": "127.0.0.1:8444",
     "lnd.host": "node:10009",
     "lnd.private_route_hints": "true",
     "invoices.expiry": "2h",

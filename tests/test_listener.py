@@ -46,12 +46,16 @@ async def test_two_parts_answer_at_one_address(calls: aiohttp.ClientSession) -> 
         assert (await first.text(), await second.text()) == ("fine", "5")
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("GET", "/fine/"), ("GET", "/%00")])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/"), ("GET", "/fine/"), ("GET", "/%00"), ("POST", "/fine"), ("GET", "/length")],
+)
 async def test_anything_else_is_not_found(
     calls: aiohttp.ClientSession, method: str, path: str
 ) -> None:
     async with calls.request(method, path) as answer:
-        assert answer.status == 404
+        assert (answer.status, await answer.read()) == (404, b"")
+        assert "Allow" not in answer.headers
 
 
 async def test_no_answer_says_which_server_this_is(calls: aiohttp.ClientSession) -> None:
@@ -62,6 +66,34 @@ async def test_no_answer_says_which_server_this_is(calls: aiohttp.ClientSession)
 async def test_a_body_that_is_too_large_is_refused(calls: aiohttp.ClientSession) -> None:
     async with calls.post("/length", data=io.BytesIO(b"x" * (MAX_BODY + 1))) as answer:
         assert answer.status == 413
+
+
+async def test_what_is_no_http_is_refused_without_a_line_in_the_log(
+    opened: Listener, caplog: pytest.LogCaptureFixture
+) -> None:
+    for said in (b"\x16\x03\x01 hello\r\n\r\n", b"GET / HTTP/9\r\n\r\n", b"GET\r\n\r\n"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", opened.ports[ANY])
+        writer.write(said)
+        writer.write_eof()
+        async with asyncio.timeout(10):
+            assert b" 200 " not in await reader.read()
+        writer.close()
+    assert not caplog.records
+
+
+async def test_a_bug_of_a_part_is_logged_and_answered(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(_request: web.Request) -> web.Response:
+        raise KeyError("a bug")
+
+    opened = Listener()
+    opened.add(ANY, {("GET", "/broken"): broken})
+    await opened.open()
+    url = f"http://127.0.0.1:{opened.ports[ANY]}/broken"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        assert answer.status == 500
+    await opened.close()
+    (record,) = caplog.records
+    assert record.exc_info
 
 
 async def test_an_address_that_is_taken_is_named(opened: Listener) -> None:

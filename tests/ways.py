@@ -70,7 +70,11 @@ class Way:
         if self.refuses:
             writer.transport.abort()
             return
-        there, back = await asyncio.open_connection("127.0.0.1", self._server_port)
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self._server_port)
+        except OSError:  # the server is away
+            writer.transport.abort()
+            return
         self.ports.add(back.get_extra_info("sockname")[1])
         mine = {writer, back}
         self._writers |= mine

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import re
+import socket
 import sqlite3
 import sys
 import time
@@ -32,7 +33,7 @@ from bot.config import (
 from bot.core.invoice import Face
 from bot.core.notices import Kind
 from bot.demo.node import SimNode
-from bot.demo.telegram import Chat, Message, SimTelegram, User
+from bot.demo.telegram import Chat, Front, Message, SimTelegram, User
 from tests.faces import Role, kinds_of, names, plain, role_of
 
 T = TypeVar("T")
@@ -84,6 +85,8 @@ class World:
         self.access: dict[str, Any] = {}
         self.limits: dict[str, Any] = {}
         self.notices_on: dict[str, Any] = {}
+        #: `webhook` and `listen`, where updates do not come by polls.
+        self.webhook: dict[str, str] = {}
         self.log_level = "info"
         #: Where the bot says how it is, host:port; None: nowhere.
         self.health: str | None = None
@@ -101,7 +104,9 @@ class World:
     def settings(self) -> Settings:
         """What the bot's owner would have configured."""
         return Settings(
-            telegram=TelegramSettings(token=SecretStr(self.token), api_url=self.telegram.url),
+            telegram=TelegramSettings(
+                token=SecretStr(self.token), api_url=self.telegram.url, **self.webhook
+            ),
             lnd=LndSettings(
                 host=self.node_address or self.node.address,
                 tls_cert=self.node.folder / "tls.cert",
@@ -170,12 +175,14 @@ class World:
         owners = ", ".join(map(str, sorted(settings.access.owners)))
         ids = ", ".join(map(str, sorted(settings.access.users)))
         chats = ", ".join(map(str, sorted(settings.access.chats)))
+        webhook = "\n".join(f'{key} = "{value}"' for key, value in self.webhook.items())
         file = self.folder / f"{database}.toml"
         file.write_text(
             f"""
             [telegram]
             token = "{self.token}"
             api_url = "{self.telegram.url}"
+            {webhook}
             [lnd]
             host = "{settings.lnd.host}"
             tls_cert = "node/tls.cert"
@@ -204,8 +211,9 @@ class World:
         *program: str,
         prepare: Callable[[], None] | None = None,
         database: str = "bot.db",
+        is_up: Callable[[], object] | None = None,
     ) -> asyncio.subprocess.Process:
-        """Start `python -m bot run`; it is up once it asks for updates.
+        """Start `python -m bot run`; it is up once it asks for updates, or `is_up`.
 
         `program` replaces `-m bot`; `prepare` runs in the process before it begins.
         """
@@ -219,7 +227,7 @@ class World:
                 preexec_fn=prepare,
             )
         self._processes.append(self.process)
-        await self.telegram.wait_for(lambda: self.polls() > before, 3 * WAIT_S)
+        await self.telegram.wait_for(is_up or (lambda: self.polls() > before), 3 * WAIT_S)
         return self.process
 
     async def run_refused(self, prepare: Callable[[], None] | None = None) -> tuple[int, list[str]]:
@@ -292,9 +300,26 @@ class World:
             raise AssertionError("the bot has ended")
         return await waiting
 
+    def use_webhook(self, *, path: str = "/telegram", strips: bool = False) -> Front:
+        """From its next start the bot has a webhook; the proxy in front of it."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.webhook = {
+            "webhook": f"https://bot.example.org{path}",
+            "listen": f"127.0.0.1:{port}",
+        }
+        front = self.telegram.fronts["bot.example.org"] = Front(port, strips=strips)
+        return front
+
+    def use_polls(self) -> None:
+        """From its next start the bot polls."""
+        self.webhook = {}
+
     def polls(self) -> int:
-        """How often the bot has asked for updates."""
-        return sum(call.method == "getUpdates" for call in self.telegram.calls)
+        """How often the bot has asked for updates, or where to deliver them."""
+        asked = ("getUpdates", "setWebhook")
+        return sum(call.method in asked for call in self.telegram.calls)
 
     # the chats as they stand now
 

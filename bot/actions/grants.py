@@ -81,9 +81,9 @@ class Grants:
         self._one_at_a_time = asyncio.Lock()  # the last to be written is the last to be known
 
     async def load(self) -> None:
-        """Read who was let in by earlier processes."""
+        """Read who was let in by earlier processes, as soon as that can be read."""
         async with self._one_at_a_time:
-            self._access.grant(await self._store.do(_granted))
+            self._access.grant(await self._store.must(_granted))
 
     async def claim_code(self) -> str:
         """The code of the claim link, "" while somebody owns the bot: no code is kept then."""

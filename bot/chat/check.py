@@ -13,8 +13,11 @@ from bot.chat.client import make_bot
 from bot.chat.connecting import why_unreachable
 from bot.chat.presence import presence
 from bot.chat.transport import NotTelegrams
-from bot.config import AccessSettings, TelegramSettings
+from bot.config import TELEGRAM, AccessSettings, TelegramSettings
 from bot.findings import About, Finding, Kind, bad, fine, note
+
+#: Ports that Telegram delivers to.
+WEBHOOK_PORTS = (443, 80, 88, 8443)
 
 
 async def check_telegram(settings: TelegramSettings, access: AccessSettings) -> list[Finding]:
@@ -25,7 +28,7 @@ async def check_telegram(settings: TelegramSettings, access: AccessSettings) -> 
     bot = make_bot(settings)
     try:
         await bot.initialize()
-        about = [*_bot(bot.bot), *_webhook(await bot.get_webhook_info())]
+        about = [*_bot(bot.bot), *_webhook(await bot.get_webhook_info(), settings)]
         return [*about, *await presence(bot, access)]
     except TelegramError as error:
         return [_refused(error, settings.api_url)]
@@ -61,7 +64,34 @@ def _bot(me: User) -> Iterator[Finding]:
         yield fine(About.GROUPS, Kind.PRIVACY_ON, username=username)
 
 
-def _webhook(webhook: WebhookInfo) -> Iterator[Finding]:
-    if webhook.url:  # its path is often a secret
-        host = urlsplit(webhook.url).hostname or ""
-        yield note(About.TELEGRAM, Kind.WEBHOOK_SET, host=host)
+def _webhook(info: WebhookInfo, settings: TelegramSettings) -> Iterator[Finding]:
+    host = urlsplit(info.url).hostname or ""  # its path is often a secret
+    if settings.webhook is None:
+        if info.url:
+            yield note(About.TELEGRAM, Kind.WEBHOOK_SET, host=host)
+        return
+    ours = urlsplit(settings.webhook)
+    port = ours.port or (443 if ours.scheme == "https" else 80)
+    if settings.api_url == TELEGRAM and ours.scheme != "https":  # one of your own takes any
+        yield bad(About.TELEGRAM, Kind.WEBHOOK_NO_HTTPS)
+    elif settings.api_url == TELEGRAM and port not in WEBHOOK_PORTS:
+        yield bad(About.TELEGRAM, Kind.WEBHOOK_PORT, port=port)
+    elif info.url != settings.webhook:
+        yield fine(About.TELEGRAM, Kind.WEBHOOK_TO_SET, host=ours.hostname or "")
+    elif info.last_error_message and info.pending_update_count:
+        yield bad(
+            About.TELEGRAM,
+            Kind.WEBHOOK_FAILS,
+            host=host,
+            reason=info.last_error_message,
+            waiting=info.pending_update_count,
+        )
+    elif info.last_error_message:
+        yield note(
+            About.TELEGRAM,
+            Kind.WEBHOOK_FAILED,
+            host=host,
+            reason=info.last_error_message,
+        )
+    else:
+        yield fine(About.TELEGRAM, Kind.WEBHOOK_OURS, host=host)

@@ -101,6 +101,12 @@ class TelegramBot(ExtBot[None]):
         transport = self._request[0]
         return transport.told if isinstance(transport, Transport) else None
 
+    @property
+    def told_lately(self) -> Told | None:
+        """When the latest answer of all was made, to whatever call; None where none says."""
+        told = (each.told for each in self._request if isinstance(each, Transport))
+        return max((each for each in told if each), key=lambda each: each.at, default=None)
+
     async def is_admin(self, chat_id: int, user_id: int, *, within_s: float) -> bool:
         """Whether somebody is an admin of a group, asked now.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from telegram.error import (
     BadRequest,
@@ -31,6 +32,7 @@ from bot.errors import (
     TopicClosed,
     TopicGone,
 )
+from bot.findings import About, Finding, Kind, bad
 
 # RetryAfter.retry_after is then a timedelta, without a warning at each use.
 os.environ.setdefault("PTB_TIMEDELTA", "true")
@@ -140,3 +142,19 @@ def is_about_a_file(error: ChatRefused) -> bool:
 def is_webhook_set(error: Conflict) -> bool:
     """Whether updates go to a webhook, and not to another copy of this bot."""
     return "webhook" in error.message
+
+
+def why_webhook_refused(error: BadRequest, address: str) -> Finding:
+    """Why Telegram does not deliver to this address."""
+    text = error.message.lower()
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    if "https url must be provided" in text:
+        return bad(About.TELEGRAM, Kind.WEBHOOK_NO_HTTPS)
+    if "only on ports" in text:
+        return bad(About.TELEGRAM, Kind.WEBHOOK_PORT, port=parts.port or 0)
+    if "is reserved" in text or "ipv6-only" in text:
+        return bad(About.TELEGRAM, Kind.WEBHOOK_RESERVED, host=host)
+    if "resolve host" in text:
+        return bad(About.TELEGRAM, Kind.WEBHOOK_NAME_UNKNOWN, host=host)
+    return bad(About.TELEGRAM, Kind.WEBHOOK_REFUSED, host=host, reason=error.message)

@@ -12,20 +12,19 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from telegram import Update
 from telegram.error import Conflict, InvalidToken, TelegramError
-from telegram.ext import CallbackContext
 
 from bot import logs
 from bot.chat import updates
 from bot.chat.ages import Ages
 from bot.chat.client import TelegramBot
+from bot.chat.doubt import DOUBT_S, Doubt
 from bot.chat.explain import explain, is_webhook_set
+from bot.chat.handling import Handling
 from bot.chat.limits import Drops
-from bot.chat.updates import ALLOWED_UPDATES, PtbApplication, Raw
+from bot.chat.updates import ALLOWED_UPDATES
 from bot.clock import steady
-from bot.errors import ChatBusy, StoreUnavailable, TokenRefused
-from bot.metrics import METER
+from bot.errors import ChatBusy
 from bot.pauses import pause_s
 
 log = logs.get(__name__)
@@ -40,8 +39,6 @@ POLL_EVERY_S = 0.2
 NEWS_EVERY_S = 1 / 100
 #: Polls that may come one right after the other once there were few, if each brings something new.
 POLLS_IN_A_ROW = 5
-#: Seconds for which a token has to be rejected that was accepted before, by the login at least.
-DOUBT_S = 60.0
 #: Another copy goes on polling where so many conflicts come, each within so many seconds of the one
 #: before. One or two may be of polls of a process that was killed, which are still on their way.
 CONFLICTS = 3
@@ -50,34 +47,28 @@ RIVAL_S = 60.0
 REMEMBERED = 10 * 100
 #: Updates in one answer at most.
 BATCH = 100
-#: Chats side by side: all hundred of a batch at once would block everything else.
-CHATS_AT_ONCE = 16
 
 
 class Intake:
-    """The one reader of a bot's updates.
+    """The one that polls for a bot's updates.
 
-    `on_bug` hears of an update that could not be handled, `on_rival` that another copy polls;
-    `ages` of what came when.
+    `on_rival` hears that another copy polls; `ages` of what came when.
     """
 
     def __init__(
         self,
         telegram_bot: TelegramBot,
-        application: PtbApplication,
+        handling: Handling,
         *,
-        on_bug: Callable[[Update], None],
         on_rival: Callable[[], object],
         ages: Ages,
         doubt_s: float = DOUBT_S,
     ) -> None:
         self._telegram_bot = telegram_bot
-        self._application = application
-        self._on_bug = on_bug
+        self._handling = handling
         self._on_rival = on_rival
         self._ages = ages
-        self._doubt_s = doubt_s
-        self._rejected_at: float | None = None  # since when, on the steady clock
+        self._doubt = Doubt(doubt_s)
         self._conflict_at = -math.inf  # the newest, on the steady clock
         self._conflicts = 0  # one after the other
         self._offset = 0
@@ -92,13 +83,9 @@ class Intake:
         self._is_readable = False  # something that came last could be read
         self._is_full = False  # as much came last as was asked for
         self._due_at = -math.inf  # when the next poll would be due, on the steady clock
-        self._errors: dict[int, Exception] = {}
         self._away = ""
         self._is_store_away = False  # the database takes nothing
-        self._skipped = Drops("update skipped")
         self._odd = Drops("getUpdates answered oddly")
-        self._side_by_side = asyncio.Semaphore(CHATS_AT_ONCE)
-        application.add_error_handler(self._note)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; what was handled is confirmed then.
@@ -115,7 +102,7 @@ class Intake:
                     complete = await self._poll(stopping)
                 except InvalidToken as error:
                     complete = False
-                    self._doubt(error)
+                    self._doubt.rejected(error)
                 except TelegramError as error:
                     complete = False
                     pause = await self._explain(error)
@@ -156,7 +143,7 @@ class Intake:
         if call.cancelled():
             return True
         batch = call.result()
-        self._rejected_at = None
+        self._doubt.accepted()
         if self._away:
             log.info("Telegram reachable again")
             self._away = ""
@@ -175,15 +162,6 @@ class Intake:
         self._due_at = max(self._due_at, began_at - credit_s) + every_s
         return self._due_at - steady()
 
-    def _doubt(self, error: InvalidToken) -> None:
-        """One answer may be a slip of Telegram's. Raises `TokenRefused` where it is none."""
-        now = steady()
-        if self._rejected_at is None:
-            self._rejected_at = now
-            log.warning("token rejected: Telegram is asked again", for_s=self._doubt_s)
-        if now - self._rejected_at >= self._doubt_s:
-            raise TokenRefused from error
-
     async def handle(self, batch: object) -> bool:
         """Handle what getUpdates answered; False if something has to be delivered again."""
         if not isinstance(batch, list):
@@ -194,29 +172,33 @@ class Intake:
             del batch[BATCH:]  # here, so that nobody has the rest in memory
         numbered = {number: raw for raw in batch if (number := updates.number_of(raw)) is not None}
         if len(numbered) < len(batch):
-            self._skipped.add("no number")
+            self._handling.skip("no number")
         dates = (updates.date_of(raw) for raw in numbered.values())
         self._ages.came([date for date in dates if date], self._telegram_bot.told)
         self._is_new = not numbered.keys() <= self._known.keys()
-        self._is_readable = False
         self._is_full = len(numbered) >= BATCH
         if numbered and max(numbered) < self._offset:
             self._begin_again(min(numbered))
         if numbered:  # what is missing among these, or before, Telegram no longer has
             self._owed = {number for number in self._owed if number > max(numbered)}
-        chats: dict[object, list[tuple[int, Raw]]] = {}
-        for number, raw in numbered.items():
-            if number >= self._offset and number not in self._handled:
-                chats.setdefault(updates.chat_of(raw), []).append((number, raw))
-                self._owed.add(number)
-        unwritten = [
-            number
-            for number in await asyncio.gather(*map(self._in_order, chats.values()))
-            if number is not None
+        due = [
+            (number, raw)
+            for number, raw in numbered.items()
+            if number >= self._offset and number not in self._handled
         ]
-        if unwritten and not self._is_store_away:
-            log.error("updates not confirmed: the database cannot be written", count=len(unwritten))
-        self._is_store_away = bool(unwritten)
+        self._owed.update(number for number, _ in due)
+        handled = await self._handling.handle(due)
+        self._is_readable = handled.is_readable
+        for number in handled.done:
+            self._handled.add(number)
+            self._known[number] = None
+            if len(self._known) > REMEMBERED:
+                del self._known[next(iter(self._known))]
+        if handled.unwritten and not self._is_store_away:
+            log.error(
+                "updates not confirmed: the database cannot be written", count=handled.unwritten
+            )
+        self._is_store_away = bool(handled.unwritten)
         self._owed -= self._handled
         if self._owed:
             self._offset = min(self._owed)
@@ -224,7 +206,7 @@ class Intake:
             self._offset = max(self._handled) + 1
         self._handled = {number for number in self._handled if number >= self._offset}
         # What moves nothing comes again: it must not come again at once.
-        return not unwritten and bool(numbered or not batch)
+        return not handled.unwritten and bool(numbered or not batch)
 
     def _begin_again(self, number: int) -> None:
         """Only lower numbers came, this one the lowest."""
@@ -236,43 +218,6 @@ class Intake:
         self._offset = number
         self._handled.clear()
         self._owed.clear()
-
-    async def _in_order(self, raws: list[tuple[int, Raw]]) -> int | None:
-        """One chat's updates, one after the other; the first that could not be written."""
-        for number, raw in raws:
-            try:
-                async with self._side_by_side:
-                    await self._one(number, raw)
-            except StoreUnavailable:
-                return number
-            except Exception:
-                log.exception("update failed and was skipped", update=number)
-            self._handled.add(number)
-            self._known[number] = None
-            if len(self._known) > REMEMBERED:
-                del self._known[next(iter(self._known))]
-        return None
-
-    async def _one(self, number: int, raw: Raw) -> None:
-        try:
-            update = updates.read(raw, self._telegram_bot)
-        except Exception as fault:  # noqa: BLE001 -- whatever is wrong with it is its own fault
-            self._skipped.add("unreadable", update=number, error=type(fault).__name__)
-            return
-        self._is_readable = True
-        METER.updates.add()
-        await self._application.process_update(update)
-        error = self._errors.pop(number, None)
-        if isinstance(error, StoreUnavailable):
-            raise error
-        if error is not None:
-            log.error("update failed and was skipped", update=number, exc_info=error)
-            self._on_bug(update)
-
-    async def _note(self, update: object, context: CallbackContext[Any, Any, Any, Any]) -> None:
-        """PTB keeps handlers' errors to itself: this hands them on."""
-        if isinstance(update, Update) and isinstance(context.error, Exception):
-            self._errors[update.update_id] = context.error
 
     async def _explain(self, error: TelegramError) -> float:
         """An outage is logged once. How long Telegram wants to be left alone, in seconds."""

@@ -72,11 +72,18 @@ def user(result: object) -> Raw:
 
 
 def webhook(result: object) -> Raw:
-    """Where updates go, for getWebhookInfo. Raises `ValueError`."""
+    """Where updates go, and how that goes, for getWebhookInfo. Raises `ValueError`."""
     url = result.get("url") if isinstance(result, dict) else None
     if not isinstance(url, str):
         raise ValueError("no address")  # noqa: TRY004 -- the answer is wrong, no argument is
-    return {"url": url, "has_custom_certificate": False, "pending_update_count": 0}
+    found: Raw = result if isinstance(result, dict) else {}
+    read: Raw = {"url": url, "has_custom_certificate": False, "pending_update_count": 0}
+    for name in ("pending_update_count", "max_connections", "last_error_date"):
+        if is_number(found.get(name)):
+            read[name] = found[name]
+    if isinstance(found.get("last_error_message"), str):
+        read["last_error_message"] = found["last_error_message"]
+    return read
 
 
 class Member(NamedTuple):

@@ -33,6 +33,7 @@ from bot.config.values import (
     MAX_PAYEE,
     MAX_SATS,
     MIN_PATIENCE_S,
+    TELEGRAM,
     Rate,
     duration,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "MAX_PAYEE",
     "MAX_SATS",
     "MIN_PATIENCE_S",
+    "TELEGRAM",
     "AccessSettings",
     "DatabaseSettings",
     "HealthSettings",

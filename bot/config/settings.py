@@ -27,6 +27,7 @@ from bot.config.values import (
     MAX_EXPIRY_S,
     MAX_SATS,
     MIN_PATIENCE_S,
+    TELEGRAM,
     Amount,
     AnyCase,
     ChatIds,
@@ -41,6 +42,7 @@ from bot.config.values import (
     Token,
     UserIds,
     WebAddress,
+    WebhookAddress,
     is_postgres,
     macaroon_bytes,
     read_file,
@@ -67,7 +69,11 @@ class TelegramSettings(_Section):
     """[telegram]. The token is empty only where it was loaded without need of Telegram."""
 
     token: Token = SecretStr("")
-    api_url: WebAddress = "https://api.telegram.org"
+    api_url: WebAddress = TELEGRAM
+    #: Where Telegram delivers updates; None: the bot asks for them.
+    webhook: WebhookAddress | None = None
+    #: Where this process answers the webhook, behind a proxy that has its certificate.
+    listen: HostPort = "127.0.0.1:8443"
 
 
 class LndSettings(_Section):

@@ -65,7 +65,9 @@ def _load(path: Path | None, env: Mapping[str, str], *, need_telegram: bool) -> 
     for name, value in ours.items():
         section, key = name[len(ENV_PREFIX) :].lower().split("__")
         raw.setdefault(section, {})[key] = value
-    _redact_addresses((raw.get("telegram", {}).get("api_url"), raw.get("lnd", {}).get("host")))
+    telegram = raw.get("telegram", {})
+    others = (telegram.get("webhook"), raw.get("lnd", {}).get("host"))
+    _redact_addresses((telegram.get("api_url"), *others))
     problems += _take_odd_database(raw)
     here = path.absolute().parent if path is not None else Path.cwd()
     _anchor(raw, here)

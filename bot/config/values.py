@@ -33,6 +33,9 @@ MAX_SATS = 100_000 * 100_000_000
 #: Letters of a name that a card can show.
 MAX_PAYEE = 64
 
+#: The Bot API server that everybody uses.
+TELEGRAM = "https://api.telegram.org"
+
 #: What the path of a database begins with.
 SQLITE = "sqlite:///"
 #: What the address of a database on a server begins with; libpq knows both.
@@ -44,6 +47,8 @@ _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": DAY_S}
 #: Telegram's ids have at most 52 bits: https://core.telegram.org/bots/api#chat
 _MAX_ID = 2**52 - 1
 _TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]+")
+#: Of what is the same for every proxy.
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
 
 
@@ -128,6 +133,13 @@ def _web_address(value: str) -> str:
     if url.port == 0 or "@" in url.path:  # a password that is not escaped ends the host for others
         raise ValueError
     return value.rstrip("/")
+
+
+def _webhook(value: str) -> str:
+    address = _web_address(value)
+    if "@" in urlsplit(address).netloc or not _PATH.fullmatch(urlsplit(address).path):
+        raise ValueError
+    return address
 
 
 def _host(value: str) -> str:
@@ -238,6 +250,7 @@ AnyCase = BeforeValidator(_lower)
 RateText = Annotated[Rate, BeforeValidator(_rate)]
 Token = Annotated[SecretStr, AfterValidator(_token)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+WebhookAddress = Annotated[str, AfterValidator(_webhook)]
 HostPort = Annotated[str, AfterValidator(_host)]
 Proxy = Annotated[str, AfterValidator(_proxy)]
 LndConnectUri = Annotated[SecretStr, AfterValidator(_lndconnect)]

@@ -33,7 +33,7 @@ from bot.core.work import EDITS, RESTS, Do
 from bot.engine import commit, effects
 from bot.engine.hand import TICK_S, Hand
 from bot.engine.patience import Patience
-from bot.errors import ChatMoved, ChatRefused
+from bot.errors import ChatMoved, ChatRefused, TermLost
 from bot.occasions import Occasions
 from bot.pauses import jitter
 from bot.places import Places
@@ -113,6 +113,8 @@ class BoardWorker:
             ):
                 return await self.read(board.id)
             result = moved
+        except TermLost:
+            raise  # whoever acts now goes on with it
         except Exception as error:  # noqa: BLE001 -- judged like any result: it stops nothing else
             result = error
         later, now = self._around(board), self._clock()

@@ -22,7 +22,7 @@ from bot.core.work import READ_LANES, Key, Lane
 from bot.engine.boards import BoardWorker
 from bot.engine.hand import TICK_S, Hand
 from bot.engine.worker import Worker
-from bot.errors import StoreUnavailable
+from bot.errors import StoreUnavailable, TermLost
 from bot.node.gate import Gate
 from bot.store import Bell, Due, Store, Tx
 
@@ -246,6 +246,8 @@ class Hands:
                 else:
                     row = await worker.step(row, hand)
             await worker.put_down(hand)
+        except TermLost:
+            pass  # whoever acts now goes on with it
         except StoreUnavailable:
             log.warning("row left as it is: the bot is stopping", row=hand.key)
         except Exception:

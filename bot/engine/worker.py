@@ -31,7 +31,7 @@ from bot.core.work import AT_NODE, EDITS, RESTS, Do, Lane
 from bot.engine import commit, effects
 from bot.engine.hand import TICK_S, Hand
 from bot.engine.patience import Patience
-from bot.errors import ChatMoved, NodeError
+from bot.errors import ChatMoved, NodeError, TermLost
 from bot.metrics import METER
 from bot.node.gate import Gate
 from bot.node.identity import Identity
@@ -140,6 +140,8 @@ class Worker:
             ):
                 return await self.read(row.id)
             result = moved
+        except TermLost:
+            raise  # whoever acts now goes on with it
         except Exception as error:  # noqa: BLE001 -- judged like any result: it stops nothing else
             result = error
         self._patience.learn(step.do, row, result)

@@ -3,6 +3,7 @@
 from bot.store import beside
 from bot.store.agenda import Due
 from bot.store.bell import Bell
+from bot.store.inbox import INBOX, Batch, Delivered
 from bot.store.nodes import Open
 from bot.store.occasions import ToTell
 from bot.store.reading import Reader
@@ -12,7 +13,10 @@ from bot.store.tx import Tx
 from bot.store.writer import Store
 
 __all__ = [
+    "INBOX",
+    "Batch",
     "Bell",
+    "Delivered",
     "Due",
     "Open",
     "Reader",

@@ -28,7 +28,7 @@ from bot.store import migrations, sqlite
 from bot.store.backend import SQLITE, on_server
 from bot.store.noun import ROWS, touch
 from bot.store.rows import BOARDS, packed, unpacked
-from bot.store.tables import boards, claims, invoices, knock_messages, knocks
+from bot.store.tables import boards, claims, inbox, invoices, knock_messages, knocks
 
 #: Pages that are copied at once, and seconds in between, in which the disk is the bot's.
 STEP, PAUSE_S = 1000, 0.002
@@ -190,6 +190,8 @@ def _adapt_access(connection: Connection) -> None:
     there = sa.inspect(connection)
     if there.has_table(claims.name):
         connection.execute(sa.delete(claims))
+    if there.has_table(inbox.name):  # the bot that goes on handles it
+        connection.execute(sa.delete(inbox))
     if there.has_table(knock_messages.name):
         state = sa.select(knocks.c.state).where(knocks.c.id == knock_messages.c.knock_id)
         columns = {"shown": sa.func.coalesce(state.scalar_subquery(), knock_messages.c.shown)}

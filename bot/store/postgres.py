@@ -61,6 +61,8 @@ GONE_S = 6.0
 
 #: Our advisory locks have this number and one of those below: "LNIB", for nobody else.
 LOCKS = 0x4C4E4942
+#: What a process notifies that has written something for the one that acts.
+CHANNEL = "invoice_bot"
 #: Held by the process that acts, as long as it is connected.
 OFFICE = 1
 #: Shared by each transaction of the process that acts; its successor waits for all of them.
@@ -302,6 +304,8 @@ class Postgres:
                 # the server would answer "rolled back", and nobody looks
                 raise StoreUnavailable(detail="a statement failed")
             try:
+                if not needs_term:
+                    raw.execute(f"NOTIFY {CHANNEL}")  # goes out with the commit
                 connection.commit()
             except (sa.exc.DBAPIError, psycopg.Error) as error:
                 if _is_lost(raw, error):

@@ -139,3 +139,14 @@ terms = sa.Table(
     sa.Column("began_at", sa.Float, nullable=False),
     sa.Column("is_over", sa.Boolean, nullable=False),
 )
+
+#: Updates that the webhook got, of each bot, until they are handled.
+inbox = sa.Table(
+    "inbox",
+    META,
+    sa.Column("bot_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("update_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("chat_id", sa.BigInteger, nullable=False),
+    sa.Column("raw", sa.Text, nullable=False),
+    sa.Column("received_at", sa.Float, nullable=False),
+)

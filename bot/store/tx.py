@@ -9,6 +9,7 @@ from bot.store.boards import Boards
 from bot.store.bots import Bots
 from bot.store.chats import Chats
 from bot.store.grants import Grants
+from bot.store.inbox import Inbox
 from bot.store.invoices import Invoices
 from bot.store.knocks import Knocks
 from bot.store.ledger import Ledger
@@ -32,3 +33,4 @@ class Tx:
         self.grants = Grants(connection)
         self.ledger = Ledger(connection, self.boards)
         self.occasions = Occasions(connection, self.invoices)
+        self.inbox = Inbox(connection)

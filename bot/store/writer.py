@@ -59,15 +59,13 @@ LAST_TRIES = 4
 class Store:
     """The database, open. Made by `Store.open`, ended by `close`.
 
-    `fence` says whether a call to Telegram or the node may leave. `notified` is set when another
-    process has something for the active one.
+    `fence` says whether a call to Telegram or the node may leave.
     """
 
     def __init__(
         self, backend: Backend, fence: Fence, make_office: Callable[..., Office] | None = None
     ) -> None:
         self.fence = fence
-        self.notified = asyncio.Event()
         self._backend = backend
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._is_clean = False  # the journal may keep what an earlier process wrote
@@ -80,6 +78,7 @@ class Store:
         self._office: Office | None = None
         self._leads = asyncio.Event()
         self._is_lost = asyncio.Event()
+        self._listeners: dict[str, asyncio.Event] = {}
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
         self._thread.start()
@@ -120,7 +119,7 @@ class Store:
         self._office = self._make_office(
             on_term=functools.partial(self._tell, self._leads),
             on_lost=functools.partial(self._tell, self._is_lost),
-            on_notice=functools.partial(self._tell, self.notified),
+            on_notice=self._ring_all,
         )
         self._office.begin()
         waits = [asyncio.ensure_future(each.wait()) for each in (self._leads, stop)]
@@ -223,6 +222,23 @@ class Store:
     def stop_trying(self) -> None:
         """The process ends: `must` gives up after a few tries from now on."""
         self._is_trying = False
+
+    def listen(self, name: str) -> asyncio.Event:
+        """What is set whenever somebody notifies `name`; whoever waits for it clears it first.
+
+        Where the database is shared, also by what another process writes with `do_anywhere`; but a
+        wake-up can go missing then.
+        """
+        return self._listeners.setdefault(name, asyncio.Event())
+
+    def notify(self, name: str) -> None:
+        """Wake whoever listens to `name` here, once what they look for is committed."""
+        self.listen(name).set()
+
+    def _ring_all(self) -> None:
+        """Another process has written something."""
+        for event in self._listeners.values():
+            self._tell(event)
 
     def _note_outage(self, error: StoreUnavailable) -> None:
         if not self._is_away:

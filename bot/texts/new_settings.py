@@ -44,6 +44,7 @@ def settings_file(
             f"# Of @{spelled(username)}. Anyone with the token controls the bot: keep it secret.",
             _key("token_file", token_file) if token_file else _key("token", token),
             *(["", "# The Bot API server.", _key("api_url", api_url)] if api_url else []),
+            *_kept(kept, "telegram"),
             "",
             "[lnd]",
             "# LND's gRPC address.",

@@ -18,6 +18,8 @@ EXPECTED = {
     "telegram.token": "the token from @BotFather, such as 123456789:AAF0...",
     "telegram.token_file": "the path of a file with the token",
     "telegram.api_url": "an address that starts with https:// or http://",
+    "telegram.webhook": "an https:// address without a query, such as https://bot.example.org/telegram",
+    "telegram.listen": "host:port to listen at, such as 127.0.0.1:8443",
     "lnd.host": "host:port of LND's gRPC interface, such as 127.0.0.1:10009",
     "lnd.tls_cert": 'the path of LND\'s tls.cert ("" for a certificate from a public authority)',
     "lnd.macaroon": "the path of a macaroon file",

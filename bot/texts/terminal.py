@@ -302,6 +302,39 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
         "a webhook sends the updates to {host}",
         "`run` removes it without losing an update, but {host} gets no more of them",
     ),
+    Kind.WEBHOOK_OURS: Reason("updates go to the webhook at {host}"),
+    Kind.WEBHOOK_TO_SET: Reason(
+        "the webhook at {host} is not set yet: `run` sets it without losing an update"
+    ),
+    Kind.WEBHOOK_FAILED: Reason(
+        "updates go to the webhook at {host}, and nothing waits; the last failure was: {reason}",
+        "if it comes again, check your proxy's log and the bot's",
+    ),
+    Kind.WEBHOOK_FAILS: Reason(
+        "the webhook at {host} does not take updates ({reason}); waiting: {waiting}",
+        "check that your proxy at {host} passes telegram.webhook on to telegram.listen, and that "
+        "the bot runs",
+    ),
+    Kind.WEBHOOK_NO_HTTPS: Reason(
+        "it accepts only webhooks with HTTPS",
+        "write an address that starts with https:// in telegram.webhook, and put a proxy with a "
+        "certificate in front of the bot",
+    ),
+    Kind.WEBHOOK_PORT: Reason(
+        "it delivers to no webhook on port {port}",
+        "use port 443, 80, 88 or 8443 in telegram.webhook",
+    ),
+    Kind.WEBHOOK_RESERVED: Reason(
+        "it can't reach {host}, which has a private or an IPv6 address only",
+        "use a name with a public IPv4 address in telegram.webhook",
+    ),
+    Kind.WEBHOOK_NAME_UNKNOWN: Reason(
+        "it can't find {host}",
+        "check the name in telegram.webhook and its DNS records",
+    ),
+    Kind.WEBHOOK_REFUSED: Reason(
+        "it refuses the webhook at {host} ({reason})", "check telegram.webhook"
+    ),
     Kind.GROUPS_FORBIDDEN: Reason(
         "the bot can't be added to groups",
         "if it should work in groups, allow that at @BotFather (/setjoingroups)",

@@ -30,6 +30,8 @@ from bot.chat.commands.knocks import KnockPresses
 from bot.chat.commands.listing import Listing
 from bot.chat.commands.status import Status
 from bot.chat.faults import Faults
+from bot.chat.handling import Handling
+from bot.chat.inbox import Inbox
 from bot.chat.intake import Intake
 from bot.chat.invitations import Invitations
 from bot.chat.knocks import KnockChats
@@ -161,13 +163,15 @@ class Room:
         self.faults = Faults(access=access, places=self.places, replies=self.replies)
         self.rivals: list[float] = []
         self.ages = Ages(self.clock)
-        self.intake = Intake(
-            self.telegram_bot,
-            self.application,
-            on_bug=self.faults.apologize,
-            on_rival=list,
+        self.handling = Handling(self.telegram_bot, self.application, on_bug=self.faults.apologize)
+        self.inbox = Inbox(
+            self.store,
+            self.handling,
+            bot_id=self.bot_user.id,
             ages=self.ages,
+            told=lambda: self.telegram_bot.told_lately,
         )
+        self.intake = Intake(self.telegram_bot, self.handling, on_rival=list, ages=self.ages)
         admission = Admission(
             store=self.store,
             access=access,

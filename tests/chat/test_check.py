@@ -9,8 +9,12 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 from pydantic import SecretStr
+from telegram import WebhookInfo
 
-from bot.chat import presence
+from bot import config
+from bot.chat import check, presence
+from bot.chat.client import make_bot
+from bot.demo.telegram import Hook
 from bot.findings import About, Finding, Kind, Mark
 from tests.checked import bake_narrow, changed, diagnosed, kinds, of
 from tests.world import NAME, TOKEN, World
@@ -254,6 +258,66 @@ async def test_a_webhook_is_found_without_its_secret_path(world: World) -> None:
     values = {"host": "hooks.example"}
     assert findings[2] == Finding(NOTE, About.TELEGRAM, Kind.WEBHOOK_SET, values)
     assert "secret-path" not in repr(findings)
+
+
+async def of_webhook(world: World, api_url: str = "") -> Finding:
+    """What is found of a webhook that the settings name; the real server is not asked."""
+    settings = world.settings().telegram
+    info = await _info(world)
+    if api_url:
+        settings = settings.model_copy(update={"api_url": api_url})
+    (finding,) = check._webhook(info, settings)
+    return finding
+
+
+async def _info(world: World) -> WebhookInfo:
+    bot = make_bot(world.settings().telegram)
+    try:
+        await bot.initialize()
+        return await bot.get_webhook_info()
+    finally:
+        await bot.shutdown()
+
+
+async def test_a_webhook_of_ones_own_is_found_as_it_is(world: World) -> None:
+    front = world.use_webhook()
+    world.telegram.bots[TOKEN].updates.clear()
+    deliveries = world.telegram.bots[TOKEN].webhook
+    host = {"host": "bot.example.org"}
+    to_set = Finding(FINE, About.TELEGRAM, Kind.WEBHOOK_TO_SET, host)
+    assert await of_webhook(world) == to_set
+
+    deliveries.set(Hook("https://bot.example.org/another"))
+    assert await of_webhook(world) == to_set
+
+    deliveries.set(Hook("https://bot.example.org/telegram"))
+    assert await of_webhook(world) == Finding(FINE, About.TELEGRAM, Kind.WEBHOOK_OURS, host)
+
+    front.says = 502
+    world.telegram.say(world.private(world.anna), world.anna, "/help")
+    await world.telegram.wait_for(lambda: deliveries.failure.message or None)
+    found = await of_webhook(world)
+    assert (found.kind, found.values["waiting"]) == (Kind.WEBHOOK_FAILS, 1)
+    assert "502" in str(found.values["reason"])
+
+    world.telegram.bots[TOKEN].updates.clear()
+    assert (await of_webhook(world)).kind is Kind.WEBHOOK_FAILED
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        ("http://bot.example.org", Kind.WEBHOOK_NO_HTTPS),
+        ("https://bot.example.org:8080", Kind.WEBHOOK_PORT),
+        ("https://bot.example.org:8443", Kind.WEBHOOK_TO_SET),
+    ],
+)
+async def test_an_address_that_telegram_refuses_is_found_before_it_does(
+    world: World, address: str, kind: Kind
+) -> None:
+    world.webhook = {"webhook": address}
+    assert (await of_webhook(world, config.TELEGRAM)).kind is kind
+    assert (await of_webhook(world)).kind is Kind.WEBHOOK_TO_SET  # a server of one's own takes any
 
 
 # owners and groups

@@ -86,7 +86,7 @@ async def test_an_edit_that_comes_twice_makes_one_row(room: Room) -> None:
     assert len(batch) == 2
     await room.intake.handle(batch)
     row = await room.row(message)
-    again = Intake(room.telegram_bot, room.application, on_bug=print, on_rival=list, ages=room.ages)
+    again = Intake(room.telegram_bot, room.handling, on_rival=list, ages=room.ages)
     await again.handle(batch)
     assert await room.row(message) == row
 

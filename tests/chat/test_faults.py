@@ -10,6 +10,7 @@ from telegram import Update
 from telegram.ext import TypeHandler
 
 from bot import texts
+from bot.chat.handling import Handling
 from bot.chat.intake import Intake
 from tests.chat.room import NAME, Room, plain
 
@@ -23,13 +24,8 @@ async def handled_by_a_bug(room: Room) -> None:
     application = room.new_application()
     application.add_handler(TypeHandler(Update, broken))
     await application.initialize()
-    intake = Intake(
-        room.telegram_bot,
-        application,
-        on_bug=room.faults.apologize,
-        on_rival=list,
-        ages=room.ages,
-    )
+    handling = Handling(room.telegram_bot, application, on_bug=room.faults.apologize)
+    intake = Intake(room.telegram_bot, handling, on_rival=list, ages=room.ages)
     assert await intake.handle(await room.updates())
 
 

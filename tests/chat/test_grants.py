@@ -9,6 +9,7 @@ import pytest
 from bot import texts
 from bot.actions import Asker, Subject
 from bot.actions.grants import NAME_KEPT_S
+from bot.chat.chats import Say
 from bot.core.grants import Allowing, Denying, Grant, Granted, Role
 from bot.demo.telegram import Chat, Message, User
 from bot.store import Tx
@@ -552,3 +553,19 @@ async def test_who_is_removed_at_once_does_not_read_that_they_own_the_bot(
 
 def asker_of(person: User) -> Asker:
     return Asker(person.id, person.first_name)
+
+
+async def test_who_is_let_in_before_a_refusal_goes_out_does_not_read_it(
+    room: Room, own: Chat
+) -> None:
+    hers = room.private(room.stranger)
+    stall = room.telegram.stall("sendMessage", chat_id=hers.id)
+    await room.say(hers, room.stranger, "/id")
+    await stall.reached()
+    await room.say(hers, room.stranger, "/invoice 21")
+    await room.say(own, room.owner, f"/allow {room.stranger.id}")
+    await room.said(own)
+    room.chats.say(Say(hers.id, "last", to_stranger=True))
+    stall.release()
+    await room.telegram.wait_for(lambda: room.ours(hers)[-1:] == ["last"])
+    assert len(room.ours(hers)) == 2

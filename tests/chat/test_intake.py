@@ -34,8 +34,7 @@ def intake(room: Room, doubt_s: float = 60.0) -> Intake:
     """One of its own, with the room's families."""
     return Intake(
         room.telegram_bot,
-        room.application,
-        on_bug=room.faults.apologize,
+        room.handling,
         on_rival=lambda: room.rivals.append(steady()),
         ages=room.ages,
         doubt_s=doubt_s,

@@ -700,3 +700,16 @@ async def test_in_another_group_than_they_asked_in_nobody_hears_that_the_owner_w
     door.telegram.say(club, door.stranger, f"/invoice@{NAME} 5")
     await door.handled()
     await door.told(club, texts.stranger(door.stranger.id, club.id))
+
+
+async def test_a_new_owner_who_never_opened_the_bot_is_none_that_was_asked(door: Room) -> None:
+    never = door.telegram.add_user("Never")
+    own = door.private(door.owner)
+    await door.say(own, door.owner, f"/allow owner {never.id}")
+    async with asyncio.timeout(10):
+        while not door.places.is_unreachable(never.id):  # noqa: ASYNC110 -- nobody is told
+            await asyncio.sleep(0.01)
+    await door.places.lost(door.owner.id, must=True)
+    hers = door.private(door.stranger)
+    await door.say(hers, door.stranger, "/start")
+    await door.told(hers, texts.stranger(door.stranger.id, hers.id))

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from bot import texts
 from bot.cli.setup.macaroon import is_path
 from bot.config import Rate
+from bot.demo.telegram import Hook
+from bot.findings import About, note
+from bot.findings import Kind as Found
 from tests.cli.owner import (
     BAKE_ASKED,
     MACAROON_ASKED,
@@ -56,6 +60,23 @@ async def test_a_macaroon_that_is_there_and_fits_is_offered_first_and_stays(
     assert (owner.macaroon.read_bytes(), owner.config.read_bytes()) == (macaroon, config)
     assert not list(owner.folder.glob("*.old*"))
     assert owner.world.node.calls["BakeMacaroon"] == 1
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+async def test_a_webhook_surprises_only_where_it_is_not_the_settings_own(
+    owner: NewOwner, is_own: bool
+) -> None:
+    owner.has_lnd()
+    await set_up(owner)
+    if is_own:
+        line = 'webhook = "https://hooks.example.org/in"'
+        text = owner.config.read_text().replace("[telegram]", f"[telegram]\n{line}")
+        owner.config.write_text(text)
+    owner.world.telegram.bots[TOKEN].webhook.set(Hook("https://hooks.example.org/in"))
+    said = await set_up(owner, "--replace", "--no-start")
+    surprise = texts.found(note(About.TELEGRAM, Found.WEBHOOK_SET, host="hooks.example.org"))
+    assert (surprise in said) is not is_own
+    assert ("webhook = " in owner.config.read_text()) is is_own
 
 
 async def test_where_it_is_not_wanted_another_is_baked_and_the_previous_one_can_be_revoked(

@@ -16,7 +16,7 @@ from bot.core.invoice import Face
 from bot.core.notices import Kind
 from bot.core.wishes import Cancelling, Renewing
 from bot.demo.node import SimNode
-from bot.demo.telegram import Chat, Message
+from bot.demo.telegram import Chat, Hook, Message
 from bot.engine import hands
 from bot.errors import (
     AmountTooLarge,
@@ -698,11 +698,12 @@ async def test_a_second_copy_waits_and_says_so(
 
 async def test_a_webhook_is_removed_and_its_updates_stay(world: World) -> None:
     chat = world.private(world.anna)
-    updates = world.telegram.bots[world.token].updates
-    updates.webhook = "https://example.org/hook"
+    webhook = world.telegram.bots[world.token].webhook
+    webhook.set(Hook("https://example.org/hook"))
     world.telegram.say(chat, world.anna, "/invoice 2100")
     await world.start_bot()
     await world.shown(chat, Face.OPEN, sats=2100)
+    assert webhook.hook is None
 
 
 async def test_updates_that_telegram_numbers_anew_are_carried_out(world: World) -> None:

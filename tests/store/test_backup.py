@@ -26,7 +26,7 @@ from bot.errors import (
     DatabaseTooNew,
     NotADatabase,
 )
-from bot.store import Store, Tx, backup, migrations
+from bot.store import Delivered, Store, Tx, backup, migrations
 from bot.store.backup import Saved
 from tests.store.bills import bill, now, part, rest
 from tests.store.made import CHAT, NOW, beside, opened, read, row, url
@@ -226,6 +226,23 @@ async def test_a_backup_has_no_claim_code_and_a_restored_one_draws_its_own(
     async with opened(target) as restored:
         assert await restored.do(claims.claim_code, drawn="claim-new") == "claim-new"
     assert await store.do(claims.claim_code, drawn="claim-new") == code
+
+
+async def test_a_backup_leaves_what_telegram_has_delivered_to_the_bot_that_goes_on(
+    store: Store, file: Path, target: Path
+) -> None:
+    def put(tx: Tx) -> None:
+        tx.inbox.put(1, Delivered(7, 5, '{"text": "a command of then"}'), NOW)
+
+    def count(tx: Tx) -> int:
+        return tx.inbox.count()
+
+    await store.do(put)
+    back_up(file, target)
+    assert b"a command of then" not in target.read_bytes()
+    async with opened(target) as restored:
+        assert await restored.do(count) == 0
+    assert await store.do(count) == 1
 
 
 async def test_a_backup_shows_a_knock_to_owners_who_have_no_message_of_it_and_to_no_others(

@@ -16,7 +16,7 @@ from bot.core.invoice import Columns, State
 from bot.core.ledger import Position, Scope, Show, Turn
 from bot.core.period import Period
 from bot.core.work import READ_LANES, Lane
-from bot.store import Store, Tx
+from bot.store import Delivered, Store, Tx
 from tests.store.made import ASKER, CHAT, NOW, beside, columns
 
 #: What is measured is SQLite's plans and steps.
@@ -59,6 +59,8 @@ STATEMENTS: dict[str, Callable[[Tx], object]] = {
     "open_page": lambda tx: tx.nodes.open_page(None, 20),
     "open_page below": lambda tx: tx.nodes.open_page(10**9, 20),
     "confirm": lambda tx: tx.nodes.confirm(3, NOW),
+    "inbox": lambda tx: tx.inbox.next(1, done=[1, 2], after=0),
+    "inbox in turns": lambda tx: tx.inbox.next(2, done=[], after=50),
     "cursor": lambda tx: tx.nodes.cursor("a"),
     "last": lambda tx: tx.nodes.last(),
     "set_aside_others": lambda tx: tx.nodes.set_aside_others("a", NOW),
@@ -166,6 +168,8 @@ async def test_work_does_not_grow_with_the_rows_that_are_done(store: Store) -> N
             each = next(number)
             tx.invoices.add(**done(each))
             bill(tx, each)
+            for update_id in range(5 * each, 5 * each + 5):
+                tx.inbox.put(2, Delivered(update_id, update_id % 40, "{}"), NOW)
 
     await store.do(fill, 100)
     await cost()
@@ -225,6 +229,7 @@ async def test_every_statement_goes_through_an_index(store: Store, file: Path) -
             kind = kinds[number % 3]
             tx.invoices.add(**{**kind, "origin_message_id": origin, "payment_hash": payment_hash})
             bill(tx, number + 1)
+            tx.inbox.put(2, Delivered(number, number % 40, "{}"), NOW)
 
     await store.do(fill)
     asked: list[tuple[str, Any]] = []
@@ -245,7 +250,7 @@ async def test_every_statement_goes_through_an_index(store: Store, file: Path) -
                 for *_, line in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
             ]
     assert all(plans.values())
-    scans = re.compile(r"SCAN (invoices|boards|seats)\b")
+    scans = re.compile(r"SCAN (invoices|boards|seats|inbox)\b")
     assert {name: plan for name, plan in plans.items() if scans.search(" ".join(plan))} == {}
     in_order = (
         "due",
@@ -259,6 +264,8 @@ async def test_every_statement_goes_through_an_index(store: Store, file: Path) -
         "everyone's paid",
         "entries",
         "prune",
+        "inbox",
+        "inbox in turns",
         "boards due",
         "boards due elsewhere",
         "boards listed",

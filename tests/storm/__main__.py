@@ -27,10 +27,16 @@ def main() -> int:
     parser.add_argument("--commands", type=int, default=300)
     parser.add_argument("--expiry", type=int, default=30, help="of each invoice, in seconds")
     parser.add_argument("--log-level", default="debug")
+    parser.add_argument("--bots", type=int, default=1, help="processes; more than one: on postgres")
+    parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--keep", type=Path, help="a folder for the database and the log")
     args = parser.parse_args()
     seed = args.seed if args.seed is not None else random.SystemRandom().randrange(10_000)
     plan = draw(seed, kills=args.kills, commands=args.commands, expiry_s=args.expiry)
+    on_server = args.database == "postgres"
+    if args.bots > 1 and not on_server:
+        _say("more than one process needs --database postgres: a file is one process's")
+        return 2
     _say(f"seed {seed}: {args.kills} kills, {args.commands} commands, {plan.lasts_s:.0f} s")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="storm-") as folder:
@@ -39,11 +45,15 @@ def main() -> int:
         if (place / "bot.db").exists():
             _say(f"{place} holds an earlier storm: name another folder")
             return 2
-        report = asyncio.run(run(plan, place, log_level=args.log_level))
+        storm = run(plan, place, log_level=args.log_level, bots=args.bots, on_server=on_server)
+        report = asyncio.run(storm)
     _say("\n".join(report.lines))
     _say(f"{'seconds':60}{time.monotonic() - began:8.0f}")
     if report.broken:
-        _say(f"\nBROKEN. Again with --seed {seed} --kills {args.kills} --commands {args.commands}")
+        again = f"--seed {seed} --kills {args.kills} --commands {args.commands}"
+        if on_server:
+            again += f" --bots {args.bots} --database postgres"
+        _say(f"\nBROKEN. Again with {again}")
         _say("\n".join(report.life))
     return 1 if report.broken else 0
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -32,33 +29,26 @@ _SATS = re.compile(r"([\d,]+) sats?\b")
 _STATES = {OPEN: State.OPEN, SETTLED: State.SETTLED, CANCELED: State.CANCELLED}
 
 
-def boards_in(database: Path) -> dict[str, Board]:
+def boards_of(outside: Outside) -> dict[str, Board]:
     """The boards that the bot has, by their memo, which each bill has for its own."""
-
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(f"file:{database}?mode=ro", uri=True)
-
-    engine = sa.create_engine("sqlite://", creator=connect)
-    with engine.connect() as connection:
+    with outside.connected() as connection:
         tx = Tx(connection)
         ids = connection.execute(sa.select(tables.boards.c.id)).scalars().all()
         found = [board for each in ids if (board := tx.boards.get(each)) is not None]
-    engine.dispose()
     return {board.memo: board for board in found}
 
 
-def seats_in(database: Path) -> dict[bytes, tuple[int, int]]:
+def seats_of(outside: Outside) -> dict[bytes, tuple[int, int]]:
     """Which seat of its board each invoice was made for, and for whom."""
     names = "payment_hash, part, asker_id"
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as look:
-        rows = look.execute(f"SELECT {names} FROM invoices WHERE board_id > 0").fetchall()
+    rows = outside.read(f"SELECT {names} FROM invoices WHERE board_id > 0")
     return {payment_hash: (seat, person) for payment_hash, seat, person in rows}
 
 
 def know_parts(outside: Outside) -> None:
     """Whose each part is, by its row: one that was over before its card went out told nobody."""
     people = {person.id: person for person in outside.people}
-    seats = seats_in(outside.folder / "bot.db")
+    seats = seats_of(outside)
     for part in outside.parts:
         _, person_id = seats.get(part.invoice.payment_hash, (0, 0))
         if person_id in people and (not part.is_known or part.asker.id != person_id):
@@ -78,9 +68,8 @@ class BoardTruths:
     def compare(self) -> tuple[list[Break], Counter[str]]:
         """Every promise about boards that does not hold now; what is odd and explained."""
         self._breaks, self._explained = [], Counter()
-        database = self._outside.folder / "bot.db"
-        boards = boards_in(database)
-        seats = {each: seat for each, (seat, _) in seats_in(database).items()}
+        boards = boards_of(self._outside)
+        seats = {each: seat for each, (seat, _) in seats_of(self._outside).items()}
         for bill in self._outside.bills:
             board = boards.get(bill.memo)
             for wrong in bill.wrongs:

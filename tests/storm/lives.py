@@ -129,7 +129,7 @@ class Lives:
 
     async def _change_token(self, *, is_killed: bool) -> None:
         if is_killed:
-            self._bot.kill("before another bot's token")
+            self._bot.kill_all("before another bot's token")
             await self._bot.gone()
         elif code := await self._bot.end():
             self._book.wrongs.append(f"exit code {code} before another bot's token")
@@ -170,6 +170,29 @@ class Lives:
                 self._bot.kill("while a file of the database is away")
                 await self._bot.gone()
             await self._bot.start()
+
+    # its database's server, and processes that wait
+
+    async def servers(self) -> None:
+        """The server is away, or the way to it."""
+        server = self._outside.server
+        assert server is not None
+        for trouble in self._plan.servers:
+            await asyncio.sleep(trouble.after_s)
+            self._book.owners_hear |= {Kind.DATABASE_AWAY, Kind.DATABASE_BACK}
+            with self._named(f"database server: {trouble.what}"):
+                await server.trouble(trouble)
+
+    async def replicas(self) -> None:
+        """The process that acts stands still, or one that waits dies."""
+        for trouble in self._plan.replicas:
+            await asyncio.sleep(trouble.after_s)
+            async with self._bot.life:
+                with self._named(f"processes: {trouble.what}"):
+                    if trouble.what == "stop":
+                        await self._bot.stop_the_one_that_acts(trouble.for_s)
+                    else:
+                        await self._bot.kill_one_that_waits()
 
     # its log
 

@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
 
 from bot.demo.node import SETTLED, SimInvoice, SimNode
 from bot.demo.telegram import Chat, Message, User
 from bot.demo.telegram.state import Bot
 from tests import faces
 from tests.storm.book import CLOSING, PAYABLE, Bill, Book, Command, Part, Sent, Shown
+from tests.storm.callers import Callers
 from tests.storm.process import BotProcess
+from tests.storm.server import Server
 from tests.storm.traps import StormTelegram
 from tests.storm.wallets import MORE_SATS
 
@@ -86,14 +94,31 @@ class Place:
 class Outside:
     """Node, Telegram, people and their places; the bot's process. It outlives the bot."""
 
-    def __init__(self, folder: Path, book: Book, *, expiry_s: int, log_level: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        book: Book,
+        *,
+        expiry_s: int,
+        log_level: str,
+        bots: int = 1,
+        server: Server | None = None,
+    ) -> None:
+        """`bots`: processes of the bot; `server`: what their database is at, None for a file."""
         self.folder = folder
         self.book = book
         self.expiry_s = expiry_s
         self.log_level = log_level
         self.node = SimNode(folder / "node", alias=ALIAS)
         self.telegram = StormTelegram(book)
-        self.bot = BotProcess(folder, book, self.telegram)
+        self.server = server
+        self.callers = Callers()
+        self.bot = BotProcess(folder, book, self.telegram, self.callers, count=bots)
+        if server is not None:
+            self.bot.was_away_since = server.was_away_since
+        if bots > 1:
+            self.telegram.on_call = self._called
+            self._watch_node()
         self.telegram.kill = self.bot.kill
         self.telegram.on_shown = self._shown
         self.telegram.on_edited = self._edited
@@ -147,6 +172,8 @@ class Outside:
 
     async def open(self) -> None:
         """Start what is outside."""
+        if self.server is not None:
+            await self.server.open()
         await self.node.start()
         await self.telegram.start()
         self._configure()
@@ -174,7 +201,7 @@ class Outside:
             invoices_per_user = "100000/1m"
             open_per_chat = 100000
             [database]
-            url = "sqlite:///bot.db"
+            url = "{self.server.url if self.server else "sqlite:///bot.db"}"
             [log]
             level = "{self.log_level}"
             """
@@ -185,6 +212,8 @@ class Outside:
         await self.bot.close()
         await self.telegram.stop()
         await self.node.stop()
+        if self.server is not None:
+            await self.server.close()
 
     def add_bill(self, bill: Bill) -> None:
         """Somebody will split it."""
@@ -193,6 +222,40 @@ class Outside:
         each = sats // bill.seats
         for known in (sats, each, each + 1, each + MORE_SATS, each + 1 + MORE_SATS):
             self._bills_by_sats[known] = bill
+
+    def _called(self, port: int) -> None:
+        self.callers.called(port, time.time())
+
+    def _watch_node(self) -> None:
+        """Hear of each call to the node, but for streams."""
+        calls = self.node._calls
+        arrived = calls._arrived
+
+        def called() -> None:
+            if calls.peer_ports:
+                self._called(calls.peer_ports[-1])
+            arrived()
+
+        calls._arrived = called
+
+    @contextmanager
+    def connected(self) -> Iterator[sa.Connection]:
+        """A look into the database, whoever works on it."""
+        if self.server is not None:
+            engine = sa.create_engine("postgresql+psycopg://", creator=self.server.connect)
+        else:
+            file = f"file:{self.folder / 'bot.db'}?mode=ro"
+            engine = sa.create_engine("sqlite://", creator=lambda: sqlite3.connect(file, uri=True))
+        try:
+            with engine.connect() as connection:
+                yield connection
+        finally:
+            engine.dispose()
+
+    def read(self, statement: str) -> list[sa.Row[Any]]:
+        """Rows of the database."""
+        with self.connected() as connection:
+            return list(connection.execute(sa.text(statement)))
 
     # the bots
 

@@ -96,6 +96,13 @@ ODD_AT_TELEGRAM = (
 TOKENS = ("after a clean end", "after a kill")
 FILES = ("file away", "file away and a kill", "journal away", "journal away and a kill")
 LOGS = ("nobody reads it",)
+#: Of a database server's and the way there; see `tests.storm.server`.
+SERVERS = (
+    *["crash", "kill", "cut", "silence", "refuse"],
+    *["commit without an answer", "commit that is lost"],
+)
+#: Of several processes: the one that acts stands still for a while, one that waits dies.
+REPLICAS = ("stop", "kill of one that waits")
 CHAT_TROUBLES = ("block", "block", "block", "remove", "remove", "migrate")
 
 
@@ -160,6 +167,8 @@ class Plan:
     tokens: list[PlannedTrouble]
     files: list[PlannedTrouble]
     logs: list[PlannedTrouble]
+    servers: list[PlannedTrouble]
+    replicas: list[PlannedTrouble]
 
 
 def draw(seed: int, *, kills: int, commands: int, expiry_s: int = 30, lasts_s: float = 0.0) -> Plan:
@@ -195,6 +204,20 @@ def draw(seed: int, *, kills: int, commands: int, expiry_s: int = 30, lasts_s: f
         tokens=_troubles(dice, TOKENS, lasts_s, pause_s=min(60, lasts_s / 2), for_s=0),
         files=_troubles(dice, FILES, lasts_s, pause_s=min(10, lasts_s / 3), for_s=2),
         logs=_troubles(dice, LOGS, lasts_s, pause_s=min(12, lasts_s / 3), for_s=6),
+        servers=_troubles(
+            random.Random(f"servers of {seed}"),
+            SERVERS,
+            lasts_s,
+            pause_s=min(8, lasts_s / 3),
+            for_s=3,
+        ),
+        replicas=_troubles(
+            random.Random(f"replicas of {seed}"),
+            REPLICAS,
+            lasts_s,
+            pause_s=min(12, lasts_s / 3),
+            for_s=5,
+        ),
     )
 
 

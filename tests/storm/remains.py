@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-import sqlite3
 import time
-from contextlib import closing
 from datetime import datetime
 from itertools import chain
 from urllib.parse import quote
@@ -27,10 +25,8 @@ _STATES: dict[int, str] = {OPEN: "open", SETTLED: "settled"}
 def rows(outside: Outside) -> list[Break]:
     """Rows that are stuck, overdue, or not as the node has them."""
     breaks: list[Break] = []
-    database = f"file:{outside.folder / 'bot.db'}?mode=ro"
     names = "id, state, due_at, lane, sending, faults, payment_hash, card_shown, chat_id"
-    with closing(sqlite3.connect(database, uri=True)) as look:
-        found = look.execute(f"SELECT {names} FROM invoices").fetchall()
+    found = outside.read(f"SELECT {names} FROM invoices")
     now = time.time()
     by_hash = outside.node.invoices
     commands = outside.by_hash
@@ -58,10 +54,8 @@ def rows(outside: Outside) -> list[Break]:
 
 def _boards(outside: Outside, now: float) -> list[Break]:
     """Boards that are stuck or overdue; one that is open rests until its end."""
-    database = f"file:{outside.folder / 'bot.db'}?mode=ro"
     names = "id, state, due_at, lane, sending, faults, chat_id, memo"
-    with closing(sqlite3.connect(database, uri=True)) as look:
-        found = look.execute(f"SELECT {names} FROM boards").fetchall()
+    found = outside.read(f"SELECT {names} FROM boards")
     breaks: list[Break] = []
     bills = {bill.memo: bill for bill in outside.bills}
     for id_, state, due_at, lane, sending, faults, chat_id, memo in found:
@@ -85,6 +79,8 @@ def after_the_end(outside: Outside, book: Book, exit_code: int) -> list[Break]:
     if full >= SURE and calls < full / 10:
         wrongs.append("the bot stands still while nobody reads its log")
     log = outside.bot.log.text()
+    if outside.server is not None:
+        wrongs += outside.callers.wrongs(outside.server.terms())[:5]
     for sign in (
         *["Traceback", "row is stuck", "changed nothing", "skipped", "row left as it is"],
         *["ResourceWarning", "never awaited", "was destroyed", "never retrieved"],

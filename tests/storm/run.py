@@ -19,6 +19,7 @@ from tests.storm.plan import Plan
 from tests.storm.process import BotEnded
 from tests.storm.promises import Truths
 from tests.storm.remains import after_the_end, log_lines
+from tests.storm.server import Server
 from tests.storm.troubles import Troubles
 
 #: Seconds after the last trouble within which all promises have to hold.
@@ -43,20 +44,34 @@ class Report:
         return bool(self.breaks)
 
 
-async def run(plan: Plan, folder: Path, *, log_level: str = "info") -> Report:
-    """Do all that is planned; `folder` gets the database and the log."""
+async def run(
+    plan: Plan, folder: Path, *, log_level: str = "info", bots: int = 1, on_server: bool = False
+) -> Report:
+    """Do all that is planned; `folder` gets the log, and the database unless it is on a server.
+
+    `bots`: processes, of which one acts: only a server's database can have more than one.
+    """
     book = Book()
-    outside = Outside(folder, book, expiry_s=plan.expiry_s, log_level=log_level)
+    outside = Outside(
+        folder,
+        book,
+        expiry_s=plan.expiry_s,
+        log_level=log_level,
+        bots=bots,
+        server=Server(book) if on_server else None,
+    )
     await outside.open()
     try:
         await outside.bot.start()
+        if outside.server is not None:
+            await outside.server.note_terms()
         people = People(outside, book, plan)
         troubles = Troubles(outside, book, plan, people)
         lives, odd = Lives(outside, book, plan, people), Odd(outside, book, plan)
         truths = Truths(outside, book)
         by_itself: list[Break] = []
         try:
-            await _storm(people, troubles, lives, odd, plan)
+            await _storm(people, troubles, lives, odd, plan, bots=bots, on_server=on_server)
         except* BotEnded as ended:
             by_itself = [Break(ENDED, str(each)) for each in ended.exceptions]
         if by_itself:
@@ -70,14 +85,28 @@ async def run(plan: Plan, folder: Path, *, log_level: str = "info") -> Report:
         await outside.close()
 
 
-async def _storm(people: People, troubles: Troubles, lives: Lives, odd: Odd, plan: Plan) -> None:
+async def _storm(
+    people: People,
+    troubles: Troubles,
+    lives: Lives,
+    odd: Odd,
+    plan: Plan,
+    *,
+    bots: int,
+    on_server: bool,
+) -> None:
     living = asyncio.create_task(people.live())
     others = asyncio.create_task(people.other_programs())
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(lives.kills())
             tasks.create_task(lives.tokens())
-            tasks.create_task(lives.files())
+            if on_server:
+                tasks.create_task(lives.servers())
+            else:
+                tasks.create_task(lives.files())
+            if bots > 1:
+                tasks.create_task(lives.replicas())
             tasks.create_task(lives.logs())
             tasks.create_task(odd.at_node())
             tasks.create_task(odd.at_telegram())

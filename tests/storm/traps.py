@@ -40,6 +40,7 @@ class StormTelegram(SimTelegram):
         super().__init__()
         self.book = book
         self.polls = 0
+        self.on_call: Callable[[int], None] = lambda _: None
         self.count = 0
         self.trap: Trap | None = None
         self.kill: Callable[[str], None] = lambda _: None
@@ -48,6 +49,7 @@ class StormTelegram(SimTelegram):
 
     async def before(self, method: str, chat_id: int | None) -> bool:
         """A call has arrived."""
+        self.on_call(self.calls[-1].peer_port)
         self.polls += method == "getupdates"
         self.count += 1
         _call.set(Sent(time.time(), 0.0))

@@ -143,6 +143,71 @@ LINES: list[tuple[Finding, str]] = [
         ),
     ),
     (
+        fine(About.TELEGRAM, Kind.WEBHOOK_OURS, host="bot.example"),
+        "✓ Telegram: updates go to the webhook at bot.example",
+    ),
+    (
+        fine(About.TELEGRAM, Kind.WEBHOOK_TO_SET, host="bot.example"),
+        (
+            "✓ Telegram: the webhook at bot.example is not set yet: "
+            "`run` sets it without losing an update"
+        ),
+    ),
+    (
+        note(About.TELEGRAM, Kind.WEBHOOK_FAILED, host="bot.example", reason="Connection closed"),
+        (
+            "! Telegram: updates go to the webhook at bot.example, and nothing waits; the last "
+            "failure was: Connection closed; if it comes again, check your proxy's log and the "
+            "bot's"
+        ),
+    ),
+    (
+        bad(
+            About.TELEGRAM,
+            Kind.WEBHOOK_FAILS,
+            host="bot.example",
+            reason="Wrong response from the webhook: 502 Bad Gateway",
+            waiting=3,
+        ),
+        (
+            "✗ Telegram: the webhook at bot.example does not take updates (Wrong response from "
+            "the webhook: 502 Bad Gateway); waiting: 3; check that your proxy at bot.example "
+            "passes telegram.webhook on to telegram.listen, and that the bot runs"
+        ),
+    ),
+    (
+        bad(About.TELEGRAM, Kind.WEBHOOK_NO_HTTPS),
+        (
+            "✗ Telegram: it accepts only webhooks with HTTPS; write an address that starts with "
+            "https:// in telegram.webhook, and put a proxy with a certificate in front of the bot"
+        ),
+    ),
+    (
+        bad(About.TELEGRAM, Kind.WEBHOOK_PORT, port=8080),
+        (
+            "✗ Telegram: it delivers to no webhook on port 8080; "
+            "use port 443, 80, 88 or 8443 in telegram.webhook"
+        ),
+    ),
+    (
+        bad(About.TELEGRAM, Kind.WEBHOOK_RESERVED, host="10.0.0.5"),
+        (
+            "✗ Telegram: it can't reach 10.0.0.5, which has a private or an IPv6 address only; "
+            "use a name with a public IPv4 address in telegram.webhook"
+        ),
+    ),
+    (
+        bad(About.TELEGRAM, Kind.WEBHOOK_NAME_UNKNOWN, host="bot.example"),
+        (
+            "✗ Telegram: it can't find bot.example; "
+            "check the name in telegram.webhook and its DNS records"
+        ),
+    ),
+    (
+        bad(About.TELEGRAM, Kind.WEBHOOK_REFUSED, host="bot.example", reason="Bad webhook"),
+        ("✗ Telegram: it refuses the webhook at bot.example (Bad webhook); check telegram.webhook"),
+    ),
+    (
         note(About.GROUPS, Kind.GROUPS_FORBIDDEN),
         (
             "! groups: the bot can't be added to groups; "

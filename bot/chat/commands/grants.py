@@ -33,6 +33,7 @@ from bot.chat.chats import Edit, Say
 from bot.chat.client import TelegramBot
 from bot.chat.replies import Answer, Replies, Reply, reply
 from bot.chat.updates import PtbApplication
+from bot.clock import steady
 from bot.core.grants import Allowing, Role
 from bot.core.text import clean_name
 from bot.places import Places
@@ -130,7 +131,9 @@ class GrantCommands:
         said = reply(message, texts.allowing(came.came_of_it, who.id, came.name, role))
         if role is Role.OWNER and came.came_of_it is Allowing.ALLOWED:
             may_read = partial(self._access.is_owner, who.id)
-            return [said, Say(who.id, texts.NEW_OWNER, may_read=may_read)]
+            # whoever asks to be let in hears that an owner was asked, where one can be reached
+            lost = partial(self._places.lost, who.id, must=True, asked_at=steady())
+            return [said, Say(who.id, texts.NEW_OWNER, may_read=may_read, lost=lost)]
         return [said]
 
     async def deny(self, message: Message, by: Asker) -> Sequence[Reply]:

@@ -43,8 +43,10 @@ class ChosenBot:
 _OF_THE_TOKEN = (Kind.LOGIN_REJECTED, Kind.LOGIN_UNKNOWN)
 
 
-def choose_bot(terminal: Terminal, given: Given, run: Run[list[Finding]]) -> ChosenBot:
-    """Ask until a token works. Raises Stopped."""
+def choose_bot(
+    terminal: Terminal, given: Given, run: Run[list[Finding]], *, webhook: str | None = None
+) -> ChosenBot:
+    """Ask until a token works. `webhook`: the settings' own, which stays. Raises Stopped."""
     terminal.say(*texts.BOT_HEAD)
     token, token_file = _given(terminal, given)
     again = texts.ASK_BOT
@@ -59,7 +61,7 @@ def choose_bot(terminal: Terminal, given: Given, run: Run[list[Finding]]) -> Cho
             token, token_file = "", None
             continue
         terminal.say(texts.asking("the token"))
-        findings = run(_asked(settings))
+        findings = run(_asked(settings.model_copy(update={"webhook": webhook})))
         login = next((each for each in findings if each.kind is Kind.LOGIN_ACCEPTED), None)
         if login is not None:
             terminal.say(*map(finding_line, _worth_saying(findings)), "")

@@ -90,7 +90,12 @@ class Setup:
         self._terminal.say(*texts.WELCOME)
         self._may_replace()
         api_url = self._given.api_url or self._kept.get("telegram", "api_url", "")
-        bot = choose_bot(self._terminal, replace(self._given, api_url=api_url), self._run)
+        bot = choose_bot(
+            self._terminal,
+            replace(self._given, api_url=api_url),
+            self._run,
+            webhook=self._kept.get("telegram", "webhook"),
+        )
         node = choose_node(self._terminal, self._given, self._run)
         step = self._step
         macaroon, node = step.choose(node)

@@ -1,6 +1,7 @@
 """The simulated Telegram. It alone knows how the Bot API answers; it knows no product."""
 
 from bot.demo.telegram.changes import Listener
+from bot.demo.telegram.deliveries import Front, Hook
 from bot.demo.telegram.faults import Stall
 from bot.demo.telegram.sim import SimTelegram
 from bot.demo.telegram.starts import start_token
@@ -24,6 +25,8 @@ __all__ = [
     "Change",
     "Chat",
     "Document",
+    "Front",
+    "Hook",
     "Json",
     "Listener",
     "Message",

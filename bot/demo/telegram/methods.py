@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
 from bot.demo.telegram.access import Access
+from bot.demo.telegram.deliveries import Hook
 from bot.demo.telegram.floods import Floods
 from bot.demo.telegram.people import People
-from bot.demo.telegram.request import Query, Refusal, bad_request
+from bot.demo.telegram.request import Query, Refusal, bad_request, too_many
 from bot.demo.telegram.sending import Sending
 from bot.demo.telegram.starts import start_token
 from bot.demo.telegram.state import Bot
@@ -106,7 +108,7 @@ class BotApi:
 
     async def get_updates(self, bot: Bot, query: Query) -> list[Json]:
         """getUpdates."""
-        if bot.webhook_url:
+        if bot.webhook.hook is not None:
             raise Refusal(
                 409,
                 "Conflict: can't use getUpdates method while webhook is active; "
@@ -126,22 +128,25 @@ class BotApi:
             return
 
     def set_webhook(self, bot: Bot, query: Query) -> bool:
-        """setWebhook: remembered, and getUpdates answers 409 then. Nothing is ever posted to it."""
+        """setWebhook: updates are posted there from now on, and getUpdates answers 409."""
         url = query.text("url")
         if not url:
             return self.delete_webhook(bot, query)
-        if not url.startswith("https://"):
-            raise bad_request("bad webhook: An HTTPS URL must be provided for webhook")
+        now = time.monotonic()
+        if now < bot.may_set_at:
+            raise too_many(1)
+        bot.may_set_at = now + 1
+        most = min(max(query.number("max_connections", 40), 1), 100)
         if query.flag("drop_pending_updates"):
             bot.updates.clear()
         bot.updates.end_poll("setWebhook request")
-        bot.webhook_url = url
+        bot.webhook.set(Hook(url, query.text("secret_token"), most))
         self._allow(bot, query)
         return True
 
     def delete_webhook(self, bot: Bot, query: Query) -> bool:
         """deleteWebhook."""
-        bot.webhook_url = ""
+        bot.webhook.end()
         if query.flag("drop_pending_updates"):
             bot.updates.clear()
         return True
@@ -149,12 +154,11 @@ class BotApi:
     def get_webhook_info(self, bot: Bot, _: Query) -> Json:
         """getWebhookInfo."""
         info: Json = {
-            "url": bot.webhook_url,
+            "url": bot.webhook.hook.url if bot.webhook.hook else "",
             "has_custom_certificate": False,
             "pending_update_count": len(bot.updates),
+            **bot.webhook.shown(),
         }
-        if bot.webhook_url:
-            info["max_connections"] = 40
         if bot.updates.allowed is not None:
             info["allowed_updates"] = bot.updates.allowed
         return info

@@ -49,6 +49,7 @@ class SimTelegram(People, Faults):
         self.clear_faults()
         for bot in self.bots.values():
             bot.updates.finish_poll()
+            await bot.webhook.stop()
         self.end_listeners()
         await self._server.stop()
 

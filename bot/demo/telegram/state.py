@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from bot.demo.telegram.changes import Changes
+from bot.demo.telegram.deliveries import Deliveries, Front
 from bot.demo.telegram.documents import Documents
 from bot.demo.telegram.photos import Photos
 from bot.demo.telegram.privacy import hears
@@ -51,7 +52,8 @@ class Bot:
     updates: UpdateQueue
     can_join_groups: bool
     reads_all: bool
-    webhook_url: str = ""
+    webhook: Deliveries
+    may_set_at: float = 0.0  # when the next setWebhook is answered, on the real clock
     last_message_id: int = 0
     left: dict[int, dict[int, Message]] = field(default_factory=dict)
     met: set[int] = field(default_factory=set)
@@ -68,6 +70,8 @@ class State(Changes):
         self.clock = clock
         self.calls: deque[Call] = deque(maxlen=_KEPT_CALLS)
         self.bots: dict[str, Bot] = {}
+        #: Proxies that Telegram reaches, by their names, such as "bot.example.org".
+        self.fronts: dict[str, Front] = {}
         self.photos = Photos()
         self.documents = Documents()
         #: People whom nobody can mention, by their ids.
@@ -169,7 +173,14 @@ class State(Changes):
         user = User(int(token.partition(":")[0]), first_name, is_bot=True, username=username)
         queue = UpdateQueue(self.clock)
         self._users[user.id] = user
-        self.bots[token] = Bot(user, token, queue, can_join_groups, can_read_all_group_messages)
+        self.bots[token] = Bot(
+            user,
+            token,
+            queue,
+            can_join_groups,
+            can_read_all_group_messages,
+            Deliveries(queue, self.fronts, self.clock, self.changed),
+        )
         return user
 
     def add_user(

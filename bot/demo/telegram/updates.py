@@ -42,6 +42,8 @@ class UpdateQueue:
         self._last_start = 0.0
         #: Nothing is confirmed by any offset, and each call is answered at once: a broken server.
         self.is_deaf = False
+        #: Who else hears of each new one.
+        self.on_push: Callable[[], object] | None = None
 
     def __len__(self) -> int:
         self._forget_old()
@@ -65,6 +67,8 @@ class UpdateQueue:
         self._waiting.append((self._last_id, self._clock() + ttl_s, update))
         if self._poll is not None and not self._poll.done():
             self._poll.set_result(None)
+        if self.on_push is not None:
+            self.on_push()
         return self._last_id
 
     def renumber(self, next_id: int) -> None:
@@ -114,6 +118,11 @@ class UpdateQueue:
             if self._poll is poll:
                 self._poll = None
 
+    @property
+    def is_polled(self) -> bool:
+        """Whether a long poll waits for the next update."""
+        return self._poll is not None
+
     def end_poll(self, what: str) -> None:
         """Answer the open long poll with 409."""
         if self._poll is not None and not self._poll.done():
@@ -127,6 +136,10 @@ class UpdateQueue:
     def clear(self) -> None:
         """Drop everything."""
         self._waiting.clear()
+
+    def forget(self, number: int) -> None:
+        """This one was delivered."""
+        self._waiting = deque(entry for entry in self._waiting if entry[0] != number)
 
     def _confirm(self, offset: int) -> None:
         self._forget_old()

@@ -1,0 +1,104 @@
+"""Updates to their handlers, chat by chat in order. Knows what PTB does with a handler's error."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from telegram import Update
+from telegram.ext import CallbackContext
+
+from bot import logs
+from bot.chat import updates
+from bot.chat.client import TelegramBot
+from bot.chat.limits import Drops
+from bot.chat.updates import PtbApplication, Raw
+from bot.errors import StoreUnavailable
+from bot.metrics import METER
+
+log = logs.get(__name__)
+
+#: Chats side by side: all hundred of a batch at once would block everything else.
+CHATS_AT_ONCE = 16
+
+
+@dataclass
+class Handled:
+    """What became of a batch. `done`: the numbers of those that are committed, or skipped."""
+
+    done: list[int] = field(default_factory=list)
+    unwritten: int = 0  # chats of which something could not be written
+    is_readable: bool = False  # any of it
+
+
+class Handling:
+    """Who handles updates, wherever they come from.
+
+    `on_bug` hears of one that could not be handled.
+    """
+
+    def __init__(
+        self,
+        telegram_bot: TelegramBot,
+        application: PtbApplication,
+        *,
+        on_bug: Callable[[Update], None],
+    ) -> None:
+        self._telegram_bot = telegram_bot
+        self._application = application
+        self._on_bug = on_bug
+        self._errors: dict[int, Exception] = {}
+        self._skipped = Drops("update skipped")
+        self._side_by_side = asyncio.Semaphore(CHATS_AT_ONCE)
+        application.add_error_handler(self._note)
+
+    async def handle(self, raws: Iterable[tuple[int, Raw]]) -> Handled:
+        """Handle updates with their numbers: each chat's one after the other, chats side by side.
+
+        Where one could not be written, what follows it in its chat is left as well.
+        """
+        handled = Handled()
+        chats: dict[object, list[tuple[int, Raw]]] = {}
+        for number, raw in raws:
+            chats.setdefault(updates.chat_of(raw), []).append((number, raw))
+        await asyncio.gather(*(self._in_order(each, handled) for each in chats.values()))
+        return handled
+
+    def skip(self, reason: str, **values: object) -> None:
+        """Something came that is no update, or cannot be read."""
+        self._skipped.add(reason, **values)
+
+    async def _in_order(self, raws: list[tuple[int, Raw]], handled: Handled) -> None:
+        for number, raw in raws:
+            try:
+                async with self._side_by_side:
+                    await self._one(number, raw, handled)
+            except StoreUnavailable:
+                handled.unwritten += 1
+                return
+            except Exception:
+                log.exception("update failed and was skipped", update=number)
+            handled.done.append(number)
+
+    async def _one(self, number: int, raw: Raw, handled: Handled) -> None:
+        try:
+            update = updates.read(raw, self._telegram_bot)
+        except Exception as fault:  # noqa: BLE001 -- whatever is wrong with it is its own fault
+            self.skip("unreadable", update=number, error=type(fault).__name__)
+            return
+        handled.is_readable = True
+        METER.updates.add()
+        await self._application.process_update(update)
+        error = self._errors.pop(number, None)
+        if isinstance(error, StoreUnavailable):
+            raise error
+        if error is not None:
+            log.error("update failed and was skipped", update=number, exc_info=error)
+            self._on_bug(update)
+
+    async def _note(self, update: object, context: CallbackContext[Any, Any, Any, Any]) -> None:
+        """PTB keeps handlers' errors to itself: this hands them on."""
+        if isinstance(update, Update) and isinstance(context.error, Exception):
+            self._errors[update.update_id] = context.error

@@ -1,0 +1,199 @@
+"""Updates that the webhook got, each to its handlers. Knows how the inbox is emptied.
+
+A row goes only once the handlers have committed: what a crash interrupts is handled again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from bot import logs
+from bot.chat import updates
+from bot.chat.ages import Ages, Told
+from bot.chat.handling import Handling
+from bot.chat.received import is_number
+from bot.chat.updates import Raw
+from bot.errors import StoreUnavailable
+from bot.pauses import pause_s
+from bot.store import INBOX, Batch, Delivered, Store, Tx
+
+log = logs.get(__name__)
+
+#: Seconds between looks where nobody rings: another process writes, and its word may get lost.
+LOOK_EVERY_S = 1.0
+#: The same where no other process writes.
+LOOK_ALONE_S = 60.0
+LONGEST_PAUSE_S = 10.0
+#: Updates whose numbers are remembered: Telegram delivers again what it heard no answer to.
+REMEMBERED = 10_000
+
+
+async def put(store: Store, bot_id: int, body: bytes, now: float) -> bool:
+    """Keep an update that was delivered (JSON), and say so; False where it is none.
+
+    Any process can, whichever acts. Once more changes nothing. `now` in Unix seconds. Raises
+    `StoreUnavailable`: it is not kept.
+    """
+    read = _delivered(body)
+    if read is None:
+        return False
+    await store.do_anywhere(_put, bot_id, read, now)
+    store.notify(INBOX)
+    return True
+
+
+def _delivered(body: bytes) -> Delivered | None:
+    text = body.decode(errors="replace")
+    raw = _read(text)
+    number = updates.number_of(raw)
+    if raw is None or not is_number(number):
+        return None
+    chat_id = updates.chat_of(raw)
+    return Delivered(number, chat_id if is_number(chat_id) else 0, text)
+
+
+def _read(text: str) -> Raw | None:
+    """An object of JSON's, None where it is something else."""
+    try:
+        raw = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return raw if isinstance(raw, dict) else None
+
+
+class Inbox:
+    """The one that empties the inbox of the bot `bot_id`.
+
+    `told`: what Telegram said last that the time is; `ages` of what came when.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        handling: Handling,
+        *,
+        bot_id: int,
+        ages: Ages,
+        told: Callable[[], Told | None],
+    ) -> None:
+        self._store = store
+        self._handling = handling
+        self._bot_id = bot_id
+        self._ages = ages
+        self._told = told
+        self._rung = store.listen(INBOX)
+        self._done: list[int] = []  # handled, and still in the inbox
+        self._after = 0  # the chat that had its turn last
+        # the numbers of the newest that were handled, in the order of coming
+        self._known: dict[int, None] = {}
+        self._complete_at: float | None = None
+        #: How many are read and not handled yet, a batch at most. Any thread can ask.
+        self.waiting = 0
+        self._attempts = 0
+
+    def complete(self, asked_at: float) -> None:
+        """What was written before then, on the steady clock, has been delivered: it is here."""
+        self._complete_at = asked_at
+        self._rung.set()  # whether the inbox is empty counts only from now on
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Handle what comes until `stop` is set."""
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            while not stop.is_set():
+                self._rung.clear()
+                if not await self._empty(stop):
+                    await asyncio.wait({stopping}, timeout=self._pause_s())
+                    continue
+                await self._wait(stopping)
+        finally:
+            stopping.cancel()
+
+    async def drain(self, stop: asyncio.Event) -> None:
+        """Handle what is there, until nothing is or `stop` is set."""
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            while not stop.is_set() and not await self._empty(stop):
+                await asyncio.wait({stopping}, timeout=self._pause_s())
+        finally:
+            stopping.cancel()
+
+    async def _wait(self, stopping: asyncio.Future[Any]) -> None:
+        """Until something may be there."""
+        every_s = LOOK_EVERY_S if self._store.is_shared else LOOK_ALONE_S
+        ringing = asyncio.ensure_future(self._rung.wait())
+        try:
+            both: set[asyncio.Future[Any]] = {ringing, stopping}
+            await asyncio.wait(both, timeout=every_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ringing.cancel()
+
+    def _pause_s(self) -> float:
+        self._attempts += 1
+        return pause_s(self._attempts, longest_s=LONGEST_PAUSE_S)
+
+    async def _empty(self, stop: asyncio.Event) -> bool:
+        """A batch after the other, until none is left; False where the database takes nothing."""
+        try:
+            while batch := await self._next():
+                if not await self._handle(batch):
+                    return False
+                if stop.is_set():
+                    await self._store.do(_remove, self._bot_id, self._done)
+                    break
+        except StoreUnavailable:
+            return False
+        self._attempts = 0
+        return True
+
+    async def _next(self) -> list[Delivered]:
+        """The next batch; what was handled is gone by then."""
+        complete_at = self._complete_at
+        batch, self._after = await self._store.do(
+            _next_batch, self._bot_id, done=self._done, after=self._after
+        )
+        self._done = []
+        self.waiting = len(batch)
+        if not batch and complete_at is not None:
+            self._ages.came([], self._told())
+            self._ages.emptied(complete_at)
+        return batch
+
+    async def _handle(self, batch: list[Delivered]) -> bool:
+        """Whether all of it could be."""
+        due: list[tuple[int, Raw]] = []
+        for each in batch:
+            if each.update_id in self._known:
+                self._done.append(each.update_id)
+            elif (raw := _read(each.raw)) is None:
+                self._handling.skip("unreadable", update=each.update_id)
+                self._done.append(each.update_id)
+            else:
+                due.append((each.update_id, raw))
+        dates = (updates.date_of(raw) for _, raw in due)
+        self._ages.came([date for date in dates if date], self._told())
+        handled = await self._handling.handle(due)
+        self._done += handled.done
+        self.waiting = len(batch) - len(self._done)
+        for number in handled.done:
+            self._known[number] = None
+            if len(self._known) > REMEMBERED:
+                del self._known[next(iter(self._known))]
+        if handled.unwritten and not self._attempts:
+            log.error("updates stay in the inbox: the database cannot be written")
+        return not handled.unwritten
+
+
+def _put(tx: Tx, bot_id: int, update: Delivered, now: float) -> None:
+    tx.inbox.put(bot_id, update, now)
+
+
+def _next_batch(tx: Tx, bot_id: int, done: list[int], after: int) -> Batch:
+    return tx.inbox.next(bot_id, done=done, after=after)
+
+
+def _remove(tx: Tx, bot_id: int, done: list[int]) -> None:
+    tx.inbox.remove(bot_id, done)

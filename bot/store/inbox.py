@@ -1,0 +1,123 @@
+"""Updates that Telegram has delivered by the webhook, until they are handled."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from bot.store.noun import Noun
+from bot.store.tables import inbox
+
+#: What `Store.notify` and `Store.listen` call it.
+INBOX = "inbox"
+
+#: Updates that are read at once, as many as in one answer to getUpdates.
+BATCH = 100
+#: Where more than that wait: of how many chats at once, each with as many as the others.
+CHATS = 25
+_LOWEST = -(2**63)
+
+_i = inbox.c
+_MINE = _i.bot_id == sa.bindparam("bot")
+_READ = sa.select(_i.update_id, _i.chat_id, _i.raw)
+_OLDEST = _READ.where(_MINE).order_by(_i.update_id).limit(BATCH)
+# both databases have it, and SQLAlchemy has it twice, under two names
+_PUT = sa.text(
+    "INSERT INTO inbox (bot_id, update_id, chat_id, raw, received_at)"
+    " VALUES (:bot_id, :update_id, :chat_id, :raw, :received_at) ON CONFLICT DO NOTHING"
+)
+
+
+_OF_A_CHAT = (
+    _READ.where(_MINE, _i.chat_id == sa.bindparam("chat"))
+    .order_by(_i.update_id)
+    .limit(sa.bindparam("most"))
+)
+
+
+def _next_chats() -> sa.Select[Any]:
+    """A few chats with updates, the lowest after one. Each costs a look into the index."""
+
+    def next_after(chat_id: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
+        other = inbox.alias()
+        later = (other.c.bot_id == sa.bindparam("bot"), other.c.chat_id > chat_id)
+        return sa.select(sa.func.min(other.c.chat_id)).where(*later).scalar_subquery()
+
+    first = sa.select(next_after(sa.bindparam("after", type_=sa.BigInteger)).label("chat_id"))
+    turns = first.cte("turns", recursive=True)
+    further = sa.select(next_after(turns.c.chat_id)).where(turns.c.chat_id.is_not(None))
+    turns = turns.union_all(further)
+    return sa.select(turns.c.chat_id).limit(CHATS)
+
+
+_NEXT_CHATS = _next_chats()
+
+
+class Delivered(NamedTuple):
+    """An update as Telegram wrote it, in JSON; `chat_id` keeps it in order, 0 for none."""
+
+    update_id: int
+    chat_id: int
+    raw: str
+
+
+class Batch(NamedTuple):
+    """What is handled next, in the order of numbers; `after`: the chat that has its turn last."""
+
+    updates: list[Delivered]
+    after: int
+
+
+class Inbox(Noun):
+    """Updates of bots, each by its number. Times in Unix seconds."""
+
+    def put(self, bot_id: int, update: Delivered, received_at: float) -> None:
+        """Keep an update; one that is there already stays as it is."""
+        self._connection.execute(
+            _PUT, {"bot_id": bot_id, "received_at": received_at, **update._asdict()}
+        )
+
+    def next(self, bot_id: int, *, done: Sequence[int], after: int) -> Batch:
+        """Remove what is `done`; then the oldest of this bot's.
+
+        Where more than a batch wait, chats have their turns: the first few of each of those that
+        follow the chat `after`, and from the lowest again.
+        """
+        self.remove(bot_id, done)
+        found = self._read(_OLDEST, bot=bot_id)
+        if len(found) < BATCH:
+            return Batch(found, after)
+        turns = self._chats(bot_id, after)
+        if len(turns) < CHATS:  # no id is lower than the lowest
+            again = [chat_id for chat_id in self._chats(bot_id, _LOWEST) if chat_id <= after]
+            turns += again[: CHATS - len(turns)]
+        most = BATCH // len(turns)
+        each = (self._read(_OF_A_CHAT, bot=bot_id, chat=chat_id, most=most) for chat_id in turns)
+        return Batch(sorted(itertools.chain.from_iterable(each)), turns[-1])
+
+    def remove(self, bot_id: int, done: Iterable[int]) -> None:
+        """These were handled."""
+        numbers = list(done)
+        if numbers:
+            self._connection.execute(
+                sa.delete(inbox).where(_i.bot_id == bot_id, _i.update_id.in_(numbers))
+            )
+
+    def count(self) -> int:
+        """How many wait, of whichever bot."""
+        return self._connection.execute(sa.select(sa.func.count()).select_from(inbox)).scalar_one()
+
+    def prune(self, bot_id: int, before: float) -> None:
+        """Forget what came before then for another bot: nobody handles it here."""
+        others = (_i.bot_id != bot_id, _i.received_at < before)
+        self._connection.execute(sa.delete(inbox).where(*others))
+
+    def _chats(self, bot_id: int, after: int) -> list[int]:
+        found = self._connection.execute(_NEXT_CHATS, {"bot": bot_id, "after": after}).scalars()
+        return [chat_id for chat_id in found if chat_id is not None]
+
+    def _read(self, statement: sa.Select[Any], **values: int) -> list[Delivered]:
+        return [Delivered(*row) for row in self._connection.execute(statement, values)]
