@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 
 from bot import logs, texts
 from bot.access import Access
@@ -57,4 +58,5 @@ class OwnerChats:
             log.info("owners not notified: switched off", kind=notice.kind)
             return
         for owner in self.chat_ids:
-            self._chats.say(Say(owner, texts.owner_notice(notice)))
+            may_read = partial(self._access.is_owner, owner)
+            self._chats.say(Say(owner, texts.owner_notice(notice), may_read=may_read))

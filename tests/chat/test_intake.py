@@ -292,3 +292,18 @@ async def test_a_webhook_is_no_other_copy(room: Room) -> None:
     async with running(room):
         await conflicts(room, 3, "can't use getUpdates method while webhook is active")
     assert room.rivals == []
+
+
+@pytest.mark.parametrize("status", [401, 404])
+@pytest.mark.parametrize("body", ['{"description":"no such route"}', '{"ok":null}', '{"ok":true}'])
+async def test_a_token_is_doubted_only_where_telegram_rejects_it(
+    room: Room, status: int, body: str
+) -> None:
+    chat = room.private(room.anna)
+    async with running(room, doubt_s=0.0) as task:
+        room.telegram.garble("getUpdates", body, status=status, acted=False, times=2)
+        room.telegram.say(chat, room.anna, "/help")  # ends the poll that waits
+        before = polls(room)
+        await room.telegram.wait_for(lambda: task.done() or polls(room) > before + 2)
+        await room.said(chat)
+    assert task.exception() is None
