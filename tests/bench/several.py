@@ -1,4 +1,4 @@
-"""Several processes of the bot on one PostgreSQL database; around them a node, a Telegram, people."""
+"""Several processes of the bot on one PostgreSQL database, and what is around them."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class Several(Side):
     async def are_ready(self) -> None:
         """Until all but one wait for their turn, as the server sees it."""
         async with asyncio.timeout(START_S):
-            while await asyncio.to_thread(self._count_waiting) < len(self._bots) - 1:
+            while await asyncio.to_thread(self._are_missing):  # noqa: ASYNC110 -- nothing tells of it
                 await asyncio.sleep(LOOK_S)
 
     @property
@@ -131,9 +131,9 @@ class Several(Side):
         return sizes[acts], max(size for pid, size in sizes.items() if pid != acts)
 
     async def end_active(self, how: signal.Signals) -> tuple[int, float]:
-        """End the one that acts, and start another; its number, and when it was, in Unix seconds.
+        """End the one that acts, and start another; whom, and when, in Unix seconds.
 
-        Who is there once the other one was started is for `reaped` to see.
+        It is over once `reaped` has seen it.
         """
         process = self.active
         at = time.time()
@@ -230,11 +230,12 @@ class Several(Side):
         memos = Counter(each.memo for each in self.node.invoices.values())
         return sum(count - 1 for count in memos.values())
 
-    def _count_waiting(self) -> int:
+    def _are_missing(self) -> bool:
+        """Whether fewer wait for their turn than should."""
         with self._cluster.admin(self._name) as admin:
             row = admin.execute(_WAITING, (LOCKS, OFFICE)).fetchone()
         assert row is not None
-        return int(str(row[0]))
+        return int(str(row[0])) < len(self._bots) - 1
 
     def _ask(self, statement: Any) -> None:
         with self._cluster.admin(self._name) as admin:
