@@ -144,8 +144,10 @@ async def run(
         while True:
             try:
                 await _take_turn(settings, store, stop, clock, reloads, health)
-            except TermLost:
-                log.warning("another process acts: everything is closed, and waits for its turn")
+            except StoreUnavailable as error:  # another process acts, or the server was just away
+                if not store.is_shared:
+                    raise
+                log.warning("everything is closed, and waits for its turn", detail=error.detail)
             else:
                 return
 
