@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bot.core.wishes import OutputProblem
 from bot.errors import LinkInTheWay, SettingsNotWritten
+from bot.store import targets
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _PUT_OFF = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -32,17 +33,12 @@ def check_place(path: Path) -> None:
 
     Raises LinkInTheWay or SettingsNotWritten.
     """
-    try:
-        if path.is_symlink():
-            raise LinkInTheWay(path=str(path))
-        if path.exists() and not path.is_file():
-            raise _refused(path, OutputProblem.NOT_A_FILE)
-        if not path.parent.is_dir():
-            raise _refused(path.parent, OutputProblem.FOLDER_MISSING)
-    except OSError as error:
-        raise _not_written(path, error) from None
-    if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
-        raise _refused(path.parent, OutputProblem.FOLDER_READ_ONLY)
+    found = targets.why_not(path, force=True)
+    if found is None:
+        return
+    if found.problem is OutputProblem.NOT_A_FILE and path.is_symlink():
+        raise LinkInTheWay(path=str(path))
+    raise _refused(found.path, found.problem, reason=found.reason)
 
 
 def backup_of(path: Path) -> Path:
