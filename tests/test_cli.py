@@ -181,6 +181,7 @@ CODES: dict[type[errors.InvoiceBotError], int] = {
     errors.DatabaseNotOurs: 2,
     errors.DatabaseHasTwoNames: 2,
     errors.DatabaseFolderReadOnly: 2,
+    errors.DatabaseFileClosed: 2,
     errors.DatabaseAway: 1,
     errors.DatabaseRefuses: 2,
     errors.DatabasePasswordWrong: 2,

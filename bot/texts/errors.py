@@ -288,6 +288,10 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
         "The database {path} has a second name (a hard link), and SQLite needs one name only.",
         "Remove the other one.",
     ),
+    errors.DatabaseFileClosed: Reason(
+        "The file {path}, which belongs to the database, can't be opened: {reason}.",
+        "Let the bot's user read and write it, with all files beside it.",
+    ),
     errors.DatabaseFolderReadOnly: Reason(
         "The database folder {folder} can't be written: {reason}."
     ),

@@ -131,6 +131,13 @@ SENTENCES: list[tuple[InvoiceBotError, str]] = [
         "The database folder /data can't be written: Permission denied.",
     ),
     (
+        errors.DatabaseFileClosed(path="/data/b.db.lock", reason="Permission denied"),
+        (
+            "The file /data/b.db.lock, which belongs to the database, can't be opened: Permission "
+            "denied. Let the bot's user read and write it, with all files beside it."
+        ),
+    ),
+    (
         errors.DatabaseAway(path="db.example/bot", reason="Connection refused"),
         "The database db.example/bot can't be reached: Connection refused.",
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import signal
 from collections.abc import Iterator, Mapping
@@ -45,6 +46,14 @@ def backup_of(path: Path) -> Path:
     """The name under which the file that is there now is kept: the first one that is free."""
     names = (path.with_name(f"{path.name}.old{number or ''}") for number in count())
     return next(name for name in names if not os.path.lexists(name))
+
+
+def may_be_backup(path: Path, file: Path) -> bool:
+    """Whether `file` may be kept by this name, which nothing has yet, as another is written."""
+    is_named_so = re.fullmatch(re.escape(file.name) + r"\.old\d*", path.name) is not None
+    return (
+        is_named_so and not os.path.lexists(path) and targets.is_one_of(path.parent, [file.parent])
+    )
 
 
 def changes(path: Path, content: bytes) -> bool:
