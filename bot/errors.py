@@ -20,6 +20,7 @@ Grouped by what the reader should do::
     │   │   ├── DatabaseNotOurs    *
     │   │   └── DatabaseHasTwoNames * remove the other one
     │   ├── DatabaseFolderReadOnly * let the bot's user write there
+    │   ├── DatabaseFileClosed     * let the bot's user write to it
     │   ├── DatabaseAway             wait: PostgreSQL's server can't be reached
     │   ├── DatabaseRefuses        * PostgreSQL's server does not let the bot in
     │   │   ├── DatabasePasswordWrong *
@@ -255,6 +256,10 @@ class DatabaseHasTwoNames(DatabaseUnreadable, needs_fixing=True):
 
 class DatabaseFolderReadOnly(StartError):
     """The database's `folder` cannot be written: `reason`."""
+
+
+class DatabaseFileClosed(StartError):
+    """The file at `path`, beside the database, is there and can't be opened: `reason`."""
 
 
 class DatabaseAway(StartError, needs_fixing=False):

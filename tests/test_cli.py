@@ -181,6 +181,7 @@ CODES: dict[type[errors.InvoiceBotError], int] = {
     errors.DatabaseNotOurs: 2,
     errors.DatabaseHasTwoNames: 2,
     errors.DatabaseFolderReadOnly: 2,
+    errors.DatabaseFileClosed: 2,
     errors.DatabaseAway: 1,
     errors.DatabaseRefuses: 2,
     errors.DatabasePasswordWrong: 2,
@@ -364,8 +365,14 @@ async def test_json_and_png_work_together(
     world: World, node_env: dict[str, str], tmp_path: Path
 ) -> None:
     (tmp_path / "pizza.png").write_bytes(b"an old picture")
+    asked = ("invoice", "any", "--json", "--png", "pizza.png")
+    there = output_refused(OutputProblem.EXISTS, "pizza.png")
+    result = await ran(*asked, env=node_env, cwd=tmp_path)
+    assert (result.code, result.out, result.lines) == (2, "", [texts.why(there)])
+    assert (tmp_path / "pizza.png").read_bytes() == b"an old picture"
+    assert not world.node.invoices
 
-    result = await ran("invoice", "any", "--json", "--png", "pizza.png", env=node_env, cwd=tmp_path)
+    result = await ran(*asked, "--force", env=node_env, cwd=tmp_path)
 
     assert (result.code, result.err) == (0, "")
     (made,) = world.node.invoices.values()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import os
+import pwd
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,8 +21,9 @@ import bot
 from bot import texts
 from bot.cli import NEEDS_FIXING
 from bot.errors import PathForUnitRefused, UserUnknown
+from bot.store import Store, say_alive
 from bot.texts.service import STOP_S
-from tests.test_cli import END_S, Ended, ran
+from tests.test_cli import END_S, ROOT, Ended, ran
 from tests.world import TOKEN, World
 
 #: systemd's own measure of what a service can do, from 0 to 10.
@@ -164,17 +170,155 @@ async def test_what_to_do_with_the_unit_is_beside_it_and_not_in_it(
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
 async def test_what_the_services_user_cannot_reach_is_said_with_the_cure(world: World) -> None:
     file = settings(world, world.folder / "bot")
-    ours = (file.parent, file, file.parent / "bot.macaroon")
-    for each in ours:
+    inside = (file, file.parent / "bot.macaroon")
+    for each in (file.parent, *inside):
         each.chmod(0o700)
-    cure = f"sudo chown daemon {' '.join(map(str, sorted(ours)))}"
-    assert f"sudo chown daemon {file.parent}\n" in (await printed(file, "--user", "daemon")).err
+    assert cures(await printed(file, "--user", "daemon")) == [given(file.parent, *inside)]
     file.parent.chmod(0o755)
-    assert cure in (await printed(file, "--user", "daemon")).err
-    for each in ours:
+    assert cures(await printed(file, "--user", "daemon")) == [given(file.parent, *inside)]
+    for each in (file.parent, *inside):
         shutil.chown(each, "daemon")
-    assert "chown" not in (await printed(file, "--user", "daemon")).err
-    assert "chown" not in (await printed(settings(world, world.folder / "mine"))).err
+    assert cures(await printed(file, "--user", "daemon")) == []
+    assert cures(await printed(settings(world, world.folder / "mine"))) == []
+
+
+def given(*places: Path) -> str:
+    return f"chown daemon {' '.join(map(str, sorted(places)))}"
+
+
+def cures(result: Ended) -> list[str]:
+    """The commands that are printed, each without sudo."""
+    lines = [line.strip() for line in result.err.splitlines() if line.startswith("    sudo ch")]
+    return [each.removeprefix("sudo ") for line in lines for each in line.split(" && ")]
+
+
+@pytest.fixture
+def closed_folder() -> Iterator[Path]:
+    """A folder of this user's alone, as setup makes files; nothing above it is closed."""
+    folder = Path(tempfile.mkdtemp())
+    yield folder
+    shutil.rmtree(folder)
+
+
+#: Root does all of it with another bot first: what is loaded late is loaded while it can be read.
+AS_SOMEBODY = """
+import asyncio, os, sys
+from pathlib import Path
+import bot.app, bot.cli
+from bot.config import load
+from bot.errors import InvoiceBotError
+from bot.store import Store, say_alive
+
+async def written(url):
+    store = await Store.open(url)
+    await store.do(lambda tx: tx.memory.beat(1.0))
+    await store.close()
+
+def start(file):
+    settings = load(Path(file), {})
+    asyncio.run(written(settings.database.address))
+    say_alive(settings.database.file, version="1", started_at=1.0)
+
+start(sys.argv[1])
+number = int(sys.argv[3])
+os.setgroups([]); os.setgid(number); os.setuid(number)
+try:
+    start(sys.argv[2])
+except InvoiceBotError as error:
+    print(type(error).__name__, error.values)
+"""
+
+
+def as_somebody(file: Path, another: Path, name: str = "daemon") -> str:
+    """A start of the bot's by this user, up to the node and Telegram; what is wrong, or ""."""
+    number = str(pwd.getpwnam(name).pw_uid)
+    done = subprocess.run(
+        [sys.executable, "-c", AS_SOMEBODY, another, file, number],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert not done.stderr, done.stderr
+    return done.stdout
+
+
+def all_in(world: World, folder: Path, *, database: str = "invoice-bot.db") -> Path:
+    """Settings with all that they name in one folder."""
+    file = settings(world, folder, database=database)
+    shutil.copy(world.node.folder / "tls.cert", folder / "lnd.cert")
+    (folder / "token").write_text(TOKEN)
+    text = file.read_text().replace(f'token = "{TOKEN}"', 'token_file = "token"')
+    file.write_text(text.replace(f"{world.node.folder}/tls.cert", "lnd.cert"))
+    return file
+
+
+#: What a bot that was killed leaves, beside what is always there.
+LEFT = ("-wal", "-shm", ".pid")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("database", ["invoice-bot.db", "data/bot.db"])
+@pytest.mark.parametrize("mode", [0o600, 0o400])
+async def test_after_the_printed_commands_the_services_user_can_start_the_bot(
+    world: World, tmp_path: Path, closed_folder: Path, database: str, mode: int
+) -> None:
+    file = all_in(world, closed_folder, database=database)
+    path = closed_folder / database
+    path.parent.mkdir(exist_ok=True)
+    store = await Store.open(f"sqlite:///{path}")
+    kept = {end: path.with_name(path.name + end) for end in LEFT}
+    content = {end: each.read_bytes() for end, each in kept.items() if each.exists()}
+    await store.close()
+    for end, left in content.items():
+        kept[end].write_bytes(left)
+    say_alive(path, version="1", started_at=1.0)
+    every = [each for each in closed_folder.rglob("*") if each.is_file()]
+    assert len(every) > 7
+    for each in every:
+        each.chmod(mode)
+    for folder in (closed_folder, path.parent):
+        folder.chmod(0o700)
+    result = await printed(file, "--user", "daemon")
+    for command in cures(result):
+        done = await asyncio.create_subprocess_exec(*shlex.split(command))
+        assert await done.wait() == 0
+    assert as_somebody(file, settings(world, tmp_path / "another")) == ""
+    assert cures(await printed(file, "--user", "daemon")) == []
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("ending", [".lock", "-wal", "-shm"])
+async def test_a_file_beside_the_database_that_its_user_cannot_open_is_named_and_not_its_folder(
+    world: World, tmp_path: Path, closed_folder: Path, ending: str
+) -> None:
+    file = all_in(world, closed_folder)
+    path = closed_folder / "invoice-bot.db"
+    store = await Store.open(f"sqlite:///{path}")
+    closed = path.with_name(path.name + ending)
+    content = closed.read_bytes()
+    await store.close()
+    closed.write_bytes(content)
+    closed.chmod(0o600)
+    for each in (closed_folder, *closed_folder.iterdir()):
+        if each != closed:
+            shutil.chown(each, "daemon")
+    said = f"DatabaseFileClosed {{'path': '{closed}', 'reason': 'Permission denied'}}\n"
+    assert as_somebody(file, settings(world, tmp_path / "another")) == said
+    assert cures(await printed(file, "--user", "daemon")) == [given(closed)]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+async def test_a_program_that_the_services_user_cannot_use_is_said(
+    world: World, tmp_path: Path, closed_folder: Path
+) -> None:
+    copy = closed_folder / "program"
+    shutil.copytree(ROOT / "bot", copy / "bot", ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "bot").chmod(0o700)
+    file = settings(world, tmp_path / "bot")
+    asked = ("unit", "--user", "daemon", "--config", str(file))
+    result = await ran(*asked, env={"PYTHONPATH": str(copy)}, cwd=copy)
+    assert texts.program_not_reached("daemon", copy / "bot" / "__init__.py") in result.err
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")

@@ -187,7 +187,8 @@ class Transport(BaseRequest):
 
 
 def _trace(fence: Fence) -> aiohttp.TraceConfig:
-    """Looks at the fence once more when there is a connection, which may have taken long."""
+    """Looks at the fence once more when there is a connection, which may have taken long, and right
+    before the bytes go out: a process can stand still in between."""
 
     async def look(*_: object) -> None:
         if not fence.is_open():
@@ -196,6 +197,7 @@ def _trace(fence: Fence) -> aiohttp.TraceConfig:
     trace = aiohttp.TraceConfig()
     trace.on_connection_create_end.append(look)
     trace.on_connection_reuseconn.append(look)
+    trace.on_request_chunk_sent.append(look)  # called before it is sent, and headers go with it
     return trace
 
 

@@ -10,7 +10,14 @@ from typing import Annotated
 import typer
 
 from bot.cli import output
-from bot.cli.common import FAILED, ConfigOption, errors_printed, log_to_stderr, settings_of
+from bot.cli.common import (
+    FAILED,
+    ConfigOption,
+    config_file,
+    errors_printed,
+    log_to_stderr,
+    settings_of,
+)
 
 
 def backup(
@@ -28,17 +35,19 @@ def backup(
     Example: invoice-bot backup /mnt/usb/invoice-bot.db
     """
     with errors_printed():
-        settings = settings_of(config or context.obj, need_telegram=False)
+        settings_file = config_file(config or context.obj)
+        settings = settings_of(settings_file, need_telegram=False)
         log_to_stderr("error")
         # what was begun is removed then
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(FAILED))
         from bot import texts  # noqa: PLC0415
-        from bot.store import peek  # noqa: PLC0415
+        from bot.store import peek, targets  # noqa: PLC0415
         from bot.store.backup import back_up  # noqa: PLC0415
 
         url = settings.database.address
         owners = settings.access.owners | peek.granted(url).owners
-        saved = back_up(url, file, owners=owners, force=force)
+        own = targets.own_files(settings, settings_file)
+        saved = back_up(url, file, owners=owners, own=own, force=force)
         output.shown(
             texts.backed_up(
                 str(file),

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.cli import output
-from bot.cli.common import ConfigOption, errors_printed, log_to_stderr, settings_of
+from bot.cli.common import (
+    ConfigOption,
+    config_file,
+    errors_printed,
+    log_to_stderr,
+    settings_of,
+)
 from bot.errors import OptionsExclude
 
 if TYPE_CHECKING:
@@ -51,20 +57,22 @@ def export(
     with errors_printed():
         if as_csv and as_json:
             raise OptionsExclude(options="--csv and --json")
-        settings = settings_of(config or context.obj, need_telegram=False)
+        settings_file = config_file(config or context.obj)
+        settings = settings_of(settings_file, need_telegram=False)
         log_to_stderr("error")
         from bot import texts  # noqa: PLC0415
         from bot.core import period  # noqa: PLC0415
         from bot.core.sheet import Form  # noqa: PLC0415
-        from bot.store import Reader  # noqa: PLC0415
+        from bot.store import Reader, targets  # noqa: PLC0415
 
         wanted = period.between(since, until)
         form = Form.JSON if as_json else Form.CSV
         if file is not None and file != output.STANDARD_OUTPUT:
-            output.check_file(file, option="--output", force=force)
+            own = targets.own_files(settings, settings_file)
+            output.check_file(file, option="--output", own=own, force=force)
             read: list[int] = []
             parts = _parts(Reader(settings.database.address), wanted, form, read)
-            output.write_private(file, parts, option="--output")
+            output.write_private(file, parts, option="--output", force=force)
             output.said(texts.exported_to(file, sum(read)))
             return
         output.check_open()

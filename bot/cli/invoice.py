@@ -15,7 +15,13 @@ import typer
 
 from bot.cli import output, waiting
 from bot.cli.at_node import with_node
-from bot.cli.common import ConfigOption, errors_printed, log_to_stderr, settings_of
+from bot.cli.common import (
+    ConfigOption,
+    config_file,
+    errors_printed,
+    log_to_stderr,
+    settings_of,
+)
 from bot.config import MAX_EXPIRY_S, InvoicesSettings, Settings, duration
 from bot.core.wishes import OutputProblem
 from bot.errors import ExpiryRefused, OutputFailed
@@ -48,6 +54,9 @@ def invoice(
             metavar="FILE", help="Write the QR code to a PNG file; - for standard output."
         ),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a file that is there already.")
+    ] = False,
     config: ConfigOption = None,
 ) -> None:
     """Create an invoice at the node, without Telegram.
@@ -58,18 +67,22 @@ def invoice(
     Example: invoice-bot invoice 2100 pizza --expiry 1d --wait
     """
     with errors_printed():
-        settings = settings_of(config or context.obj, need_telegram=False)
+        settings_file = config_file(config or context.obj)
+        settings = settings_of(settings_file, need_telegram=False)
         log_to_stderr("error")
         expiry_s = settings.invoices.expiry_s if expiry is None else _seconds(expiry)
         amount_msat, memo = _read(" ".join(asked), memo, settings.invoices)
         output.check_open()
         if png is not None:
-            output.check_target(png, as_json=as_json)
+            from bot.store import targets  # noqa: PLC0415
+
+            own = targets.own_files(settings, settings_file)
+            output.check_target(png, as_json=as_json, own=own, force=force)
         asked_at = time.time()
         made, receivable_msat = asyncio.run(
             _make(settings, amount_msat=amount_msat, memo=memo, expiry_s=expiry_s)
         )
-        _show(made, receivable_msat, as_json=as_json, png=png)
+        _show(made, receivable_msat, as_json=as_json, png=png, force=force)
         if wait:
             waiting.wait(settings, made, ahead_s=made.created_at - asked_at, as_json=as_json)
 
@@ -135,7 +148,7 @@ async def _added(
 
 
 def _show(
-    made: NodeInvoice, receivable_msat: int | None, *, as_json: bool, png: str | None
+    made: NodeInvoice, receivable_msat: int | None, *, as_json: bool, png: str | None, force: bool
 ) -> None:
     """Print it, and write its picture. Raises OutputFailed, which has the request if need be."""
     from bot import texts  # noqa: PLC0415
@@ -155,7 +168,7 @@ def _show(
     if png is not None and not picture:
         raise OutputFailed(problem=OutputProblem.NO_CODE)
     if png is not None and png != output.STANDARD_OUTPUT:
-        output.write(Path(png), picture)
+        output.write(Path(png), picture, force=force)
     if not_printed:
         raise OutputFailed(
             problem=OutputProblem.NOT_PRINTED,

@@ -154,66 +154,58 @@ def why_lost(stream: TextIO | None) -> str:
     return ""
 
 
-def check_target(png: str, *, as_json: bool) -> None:
+def check_target(png: str, *, as_json: bool, own: Iterable[Path], force: bool) -> None:
     """Before the node is asked: a picture can be written there. Raises OutputRefused."""
     if png != STANDARD_OUTPUT:
-        check_file(png)
+        check_file(png, own=own, force=force)
     elif as_json:
         raise OutputRefused(problem=OutputProblem.TWO_OUTPUTS)
     elif sys.stdout.isatty():
         raise OutputRefused(problem=OutputProblem.IS_TERMINAL)
 
 
-def check_file(name: str, *, option: str = "--png", force: bool = True) -> None:
+def check_file(
+    name: str, *, option: str = "--png", own: Iterable[Path] = (), force: bool = False
+) -> None:
     """Before anything is asked: a file can be written there. Raises OutputRefused.
 
-    `option`: the one that names it; `force`: one that is there may be replaced.
+    `option`: the one that names it; `own`: the bot's files, none of which is replaced; `force`:
+    another one that is there may be.
     """
-    file = Path(name)
-    try:
-        if file.is_dir():
-            raise OutputRefused(problem=OutputProblem.IS_FOLDER, path=name, option=option)
-        if file.is_symlink() or (file.exists() and not file.is_file()):
-            raise OutputRefused(problem=OutputProblem.NOT_A_FILE, path=name, option=option)
-        if not force and file.exists():
-            raise OutputRefused(problem=OutputProblem.EXISTS, path=name, option=option)
-        if not file.parent.is_dir():
-            path = str(file.parent)
-            raise OutputRefused(problem=OutputProblem.FOLDER_MISSING, path=path, option=option)
-    except OSError as error:  # a name that is too long, a folder that nobody can look into
-        raise _not_written(OutputRefused, file, error, option) from None
-    if not os.access(file.parent, os.W_OK | os.X_OK):
-        path = str(file.parent)
-        raise OutputRefused(problem=OutputProblem.FOLDER_READ_ONLY, path=path, option=option)
+    from bot.store import targets  # noqa: PLC0415
+
+    if (found := targets.why_not(Path(name), own=own, force=force)) is not None:
+        values = {"reason": found.reason} if found.reason else {}
+        path = str(found.path)
+        raise OutputRefused(problem=found.problem, path=path, option=option, **values)
 
 
-def write(file: Path, picture: bytes) -> None:
-    """Whole or not at all. Raises OutputFailed."""
-    _write(file, [picture], mode=0o666, option="--png")
+def write(file: Path, picture: bytes, *, force: bool = True) -> None:
+    """Whole or not at all; `force`: one that is there is replaced. Raises OutputFailed."""
+    _write(file, [picture], mode=0o666, option="--png", force=force)
 
 
-def write_private(name: str, parts: Iterable[bytes], *, option: str) -> None:
+def write_private(name: str, parts: Iterable[bytes], *, option: str, force: bool) -> None:
     """The same, a part at a time, with mode 0600. Raises OutputFailed."""
-    _write(Path(name), parts, mode=0o600, option=option)
+    _write(Path(name), parts, mode=0o600, option=option, force=force)
 
 
-def _write(file: Path, parts: Iterable[bytes], *, mode: int, option: str) -> None:
+def _write(file: Path, parts: Iterable[bytes], *, mode: int, option: str, force: bool) -> None:
     # Nobody knows its name beforehand, to lay a link there; and to replace one follows it nowhere.
     part = file.with_name(f".invoice-{secrets.token_hex(8)}{file.suffix}")
     try:
         with open(part, "xb", opener=partial(os.open, mode=mode)) as opened:
             opened.writelines(parts)
+        if not force and os.path.lexists(file):  # it has come meanwhile
+            raise OutputFailed(problem=OutputProblem.EXISTS, path=str(file), option=option)
         part.replace(file)
     except OSError as error:
-        raise _not_written(OutputFailed, file, error, option) from None
+        raise OutputFailed(
+            problem=OutputProblem.NOT_WRITTEN,
+            path=str(file),
+            reason=error.strerror or str(error),
+            option=option,
+        ) from None
     finally:  # whatever came between, nothing half-written is left
         with suppress(OSError):
             part.unlink(missing_ok=True)
-
-
-def _not_written(
-    kind: type[OutputRefused], file: Path, error: OSError, option: str
-) -> OutputRefused:
-    reason = error.strerror or str(error)
-    path = str(file)
-    return kind(problem=OutputProblem.NOT_WRITTEN, path=path, reason=reason, option=option)

@@ -6,7 +6,7 @@ import os
 import pwd
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +20,8 @@ from bot.errors import UserUnknown
 
 #: What the unit hides, by ProtectHome and by PrivateTmp.
 HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108
+#: Rights, as a file's mode has them; to pass a folder is to use what is in it.
+READ, WRITE, PASS = 4, 2, 1
 #: What leads to Telegram, where it is set.
 _PROXIES = ("HTTPS_PROXY", "NO_PROXY")
 
@@ -132,33 +134,67 @@ def _notes(user: str) -> Iterator[str]:
 
 
 def _out_of_reach(user: str, settings: Settings, file: Path | None) -> Iterator[str]:
-    """What this user can't read or write, and the command that changes it."""
+    """What this user can't read or write, and the commands that change all of it at once."""
     from bot import texts  # noqa: PLC0415
 
     database = settings.database.file.absolute()
     own = {database.parent, *({file.absolute().parent} if file else ())}
     bound = _shown(set(_needed(settings, file)), database.parent) | own
-    needed = [(each, 4) for each in (file, settings.lnd.macaroon, *settings.secret_files.values())]
-    needed += [(settings.lnd.tls_cert, 4), (database.parent, 6), (database, 6)]
     can = _rights(user)
-    blocked: dict[Path, Path] = {}
-    for each, bits in needed:
-        if each is None:
-            continue
-        path = each.absolute()
+    ours: dict[Path, int] = {}
+    blocked: set[Path] = set()
+    for path, bits in _wanted(settings, file).items():
         inside = [folder for folder in path.parents if _counts(folder, path, bound)]
-        wanted = [
-            *((folder, 1) for folder in reversed(inside)),
-            (path, bits | (path == database.parent)),
-        ]
-        if at := next((place for place, right in wanted if not can(place, right)), None):
-            blocked[path] = at
-    ours = {at for path, at in blocked.items() if _is_ours(at, path, own, settings)}
-    if ours:
-        command = shlex.join(["sudo", "chown", user, *map(str, sorted(ours))])
-        yield texts.not_reached(user, sorted(p for p, at in blocked.items() if at in ours), command)
-    for path in sorted(path for path, at in blocked.items() if at not in ours):
-        yield texts.not_reached_elsewhere(user, path)
+        wanted = {**dict.fromkeys(reversed(inside), PASS), path: bits}
+        places = {place: right for place, right in wanted.items() if not can(place, right)}
+        if not all(_is_ours(place, path, own, settings) for place in places):
+            yield texts.not_reached_elsewhere(user, path)
+        elif places:
+            blocked.add(path)
+            for place, right in places.items():
+                ours[place] = ours.get(place, 0) | right
+    if blocked:
+        yield texts.not_reached(user, sorted(blocked), " && ".join(_cures(user, ours)))
+    for path, bits in _program_files().items():
+        inside = [folder for folder in path.parents if _counts(folder, path, bound)]
+        if not all(can(folder, PASS) for folder in inside) or not can(path, bits):
+            yield texts.program_not_reached(user, path)
+            return
+
+
+def _wanted(settings: Settings, file: Path | None) -> dict[Path, int]:
+    """Each file and folder that the bot uses, and what it needs to do there."""
+    database = settings.database.file.absolute()
+    read = (file, settings.lnd.macaroon, settings.lnd.tls_cert, *settings.secret_files.values())
+    return {
+        **{each.absolute(): READ for each in read if each is not None},
+        database.parent: READ | WRITE | PASS,
+        **dict.fromkeys(filter(os.path.lexists, _of_database(database)), READ | WRITE),
+    }
+
+
+def _of_database(database: Path) -> list[Path]:
+    from bot.store import targets  # noqa: PLC0415
+
+    return targets.of_database(database)
+
+
+def _cures(user: str, places: Mapping[Path, int]) -> Iterator[str]:
+    """The commands that give these to the user, and with them the rights to do so much there."""
+    number = pwd.getpwnam(user).pw_uid
+    others = [each for each in places if each.stat().st_uid != number]
+    closed = [each for each, bits in places.items() if each.stat().st_mode >> 6 & bits != bits]
+    if others:
+        yield shlex.join(["sudo", "chown", user, *map(str, sorted(others))])
+    if closed:
+        yield shlex.join(["sudo", "chmod", "u+rwX", *map(str, sorted(closed))])
+
+
+def _program_files() -> dict[Path, int]:
+    """Files of the program, each where it depends on how that was installed."""
+    executable = Path(sys.executable)
+    programs = (executable, executable.resolve(), Path(_program()[0]))
+    return {**dict.fromkeys(programs, READ | PASS), Path(bot.__file__): READ}
 
 
 def _counts(folder: Path, path: Path, bound: set[Path]) -> bool:

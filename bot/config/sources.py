@@ -55,21 +55,19 @@ def load(
 
 def _load(path: Path | None, env: Mapping[str, str], *, need_telegram: bool) -> Settings:
     _redact_addresses(value for name, value in env.items() if name.upper().endswith("_PROXY"))
-    ours = {name: value for name, value in env.items() if name.upper().startswith(ENV_PREFIX)}
+    ours = _ours(env)
     if path is None and not ours:
         folder = str(Path.cwd())
         raise ConfigError(Problem(Kind.NO_SETTINGS, DEFAULT_FILE, values={"folder": folder}))
     raw = read_raw(path) if path is not None else {}
     problems = [*_take_unknown(raw), *_take_unknown_variables(ours)]
     secret_files = {"": path.absolute()} if path is not None and _has_secret(raw) else {}
-    for name, value in ours.items():
-        section, key = name[len(ENV_PREFIX) :].lower().split("__")
-        raw.setdefault(section, {})[key] = value
+    _add(ours, raw)
     telegram = raw.get("telegram", {})
     others = (telegram.get("webhook"), raw.get("lnd", {}).get("host"))
     _redact_addresses((telegram.get("api_url"), *others))
     problems += _take_odd_database(raw)
-    here = path.absolute().parent if path is not None else Path.cwd()
+    here = _folder(path)
     _anchor(raw, here)
     secret_files |= _secret_files(raw)
     problems += [*_token_problems(raw, needed=need_telegram), *_lnd_problems(raw)]
@@ -91,10 +89,32 @@ def _load(path: Path | None, env: Mapping[str, str], *, need_telegram: bool) -> 
 def database_password(path: Path | None, env: Mapping[str, str] = os.environ) -> str:
     """The database's password, as the settings have it; "" where they can't be read."""
     try:
-        database = _load(path, env, need_telegram=False).database
+        raw, ours = read_raw(path) if path is not None else {}, _ours(env)
+        list(_take_unknown(raw))
+        list(_take_unknown_variables(ours))
+        _add(ours, raw)
+        _anchor(raw, _folder(path))
+        list(_password_problems(raw))
     except (ConfigError, OSError, ValueError, RecursionError):
         return ""
-    return database.password.get_secret_value()
+    password = raw["database"].get("password")
+    return password if isinstance(password, str) else ""
+
+
+def _ours(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if name.upper().startswith(ENV_PREFIX)}
+
+
+def _add(ours: Mapping[str, str], raw: Raw) -> None:
+    """The variables above the file's content."""
+    for name, value in ours.items():
+        section, key = name[len(ENV_PREFIX) :].lower().split("__")
+        raw.setdefault(section, {})[key] = value
+
+
+def _folder(path: Path | None) -> Path:
+    """Where relative paths count from."""
+    return path.absolute().parent if path is not None else Path.cwd()
 
 
 def address_of(text: str, password: str) -> str | None:

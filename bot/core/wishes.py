@@ -60,8 +60,9 @@ class Renewing(StrEnum):
 class OutputProblem(StrEnum):
     """Why the command line cannot write its output: the `problem` of `OutputRefused`."""
 
+    IS_OURS = "is the bot's own"  # path
     IS_FOLDER = "is a folder"  # path
-    NOT_A_FILE = "not a file"  # path
+    NOT_A_FILE = "not a file"  # path: a link, a pipe, a device
     EXISTS = "exists"  # path
     FOLDER_MISSING = "folder missing"  # path: the folder
     FOLDER_READ_ONLY = "folder read-only"  # path: the folder
@@ -75,13 +76,18 @@ class OutputProblem(StrEnum):
 
 
 class BackupProblem(StrEnum):
-    """Why a backup cannot be written: the `problem` of `BackupRefused`."""
+    """Why a backup cannot be written: the `problem` of `BackupRefused`.
+
+    What any output can meet has the value that it has in `OutputProblem`.
+    """
 
     IS_DATABASE = "is the database"  # path: it, or a file that belongs to it
+    IS_OURS = "is the bot's own"  # path
     EXISTS = "exists"  # path
     IS_FOLDER = "is a folder"  # path
     NOT_A_FILE = "not a file"  # path: a link, a pipe, a device
     FOLDER_MISSING = "folder missing"  # path: the folder
+    FOLDER_READ_ONLY = "folder read-only"  # path: the folder
     NOT_WRITTEN = "not written"  # path, reason
     NOT_WHOLE = "not whole"  # path, reason: what SQLite finds wrong with it
     SERVER = "server"  # path: the database is a server's

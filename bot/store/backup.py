@@ -24,7 +24,7 @@ from bot.core.board import Board
 from bot.core.invoice import State
 from bot.core.wishes import BackupProblem
 from bot.errors import BackupFailed, BackupRefused, DatabaseMissing
-from bot.store import migrations, sqlite
+from bot.store import migrations, sqlite, targets
 from bot.store.backend import SQLITE, on_server
 from bot.store.noun import ROWS, touch
 from bot.store.rows import BOARDS, packed, unpacked
@@ -32,8 +32,6 @@ from bot.store.tables import boards, claims, inbox, invoices, knock_messages, kn
 
 #: Pages that are copied at once, and seconds in between, in which the disk is the bot's.
 STEP, PAUSE_S = 1000, 0.002
-#: What may be beside a database, by the end of its name.
-ENDINGS = ("-wal", "-shm", "-journal", ".lock", ".pid", ".new")
 
 _c = invoices.c
 _UNCONFIRMED = [State.ASKING, State.PENDING]
@@ -47,16 +45,24 @@ class Saved(NamedTuple):
     size_bytes: int
 
 
-def back_up(url: str, file: Path, *, owners: Iterable[int], force: bool = False) -> Saved:
+def back_up(
+    url: str,
+    file: Path,
+    *,
+    owners: Iterable[int],
+    own: Iterable[Path] = (),
+    force: bool = False,
+) -> Saved:
     """Write a backup of the database at `url` to `file`, with mode 0600, or leave nothing there.
 
-    `force`: in the place of a file that is there. `owners` may hear twice of what is paid since.
+    `own`: the bot's other files, none of which is replaced; `force`: in the place of another file
+    that is there. `owners` may hear twice of what is paid since.
     Raises `BackupRefused`, `BackupFailed`, `DatabaseMissing`, or as `sqlite.inspect`.
     """
     if not url.startswith(SQLITE):
         raise _refused(BackupProblem.SERVER, Path(on_server().place_of(url).name))
-    path = sqlite.file_of(url)
-    check_target(path, file, force=force)
+    path, own = sqlite.file_of(url), list(own)
+    check_target(path, file, own=own, force=force)
     sqlite.inspect(url)
     if not path.exists():
         raise DatabaseMissing(path=str(path))
@@ -68,35 +74,22 @@ def back_up(url: str, file: Path, *, owners: Iterable[int], force: bool = False)
         saved = _adapt(part, list(owners))
         _check(part, file)
         _sync(part)
-        check_target(path, file, force=force)  # it may have come meanwhile
+        check_target(path, file, own=own, force=force)  # it may have come meanwhile
         part.replace(file)
         _sync(file.parent)
     return saved
 
 
-def check_target(database: Path, file: Path, *, force: bool) -> None:
+def check_target(database: Path, file: Path, *, own: Iterable[Path] = (), force: bool) -> None:
     """Whether a backup of `database` can be written to `file`. Raises `BackupRefused`."""
-    its_own = {database, *(database.with_name(database.name + end) for end in ENDINGS)}
-    its_own.add(database.with_suffix(".alive"))
-    try:
-        if file.is_symlink():
-            raise _refused(BackupProblem.NOT_A_FILE, file)
-        if file.resolve() in its_own or (file.exists() and _is_same(file, database)):
-            raise _refused(BackupProblem.IS_DATABASE, file)
-        if file.is_dir():
-            raise _refused(BackupProblem.IS_FOLDER, file)
-        if file.exists() and not file.is_file():
-            raise _refused(BackupProblem.NOT_A_FILE, file)
-        if file.exists() and not force:
-            raise _refused(BackupProblem.EXISTS, file)
-        if not file.parent.is_dir():
-            raise _refused(BackupProblem.FOLDER_MISSING, file.parent)
-    except OSError as error:  # a name that is too long, a folder that nobody can look into
-        raise _refused(BackupProblem.NOT_WRITTEN, file, _why(error)) from None
-
-
-def _is_same(file: Path, database: Path) -> bool:
-    return database.exists() and file.samefile(database)
+    its_own = targets.of_database(database)
+    found = targets.why_not(file, own=[*its_own, *own], force=force)
+    if found is None:
+        return
+    problem = BackupProblem(found.problem.value)
+    if problem is BackupProblem.IS_OURS and targets.is_one_of(file, its_own):
+        problem = BackupProblem.IS_DATABASE
+    raise _refused(problem, found.path, found.reason)
 
 
 def _copy(path: Path, part: Path) -> None:
@@ -227,7 +220,7 @@ def _left_nothing(part: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        for each in (part, *(part.with_name(part.name + end) for end in ENDINGS)):
+        for each in (part, *(part.with_name(part.name + end) for end in targets.ENDINGS)):
             with contextlib.suppress(OSError):
                 each.unlink()
 

@@ -13,7 +13,7 @@ from bot.errors import DatabaseMissing, DatabaseTooOld, StartError
 from bot.findings import About, Finding, Kind, Mark, Values, bad, fine, refused
 from bot.store.backend import on_server
 from bot.store.running import Running, running
-from bot.store.sqlite import inspect
+from bot.store.sqlite import closed_beside, inspect
 
 #: Free space in bytes below which the database might soon be full.
 LITTLE_SPACE = 100_000_000
@@ -69,6 +69,8 @@ def _place(file: Path) -> Finding:
         return _bad(Kind.FOLDER_READ_ONLY, folder)
     if file.exists() and not os.access(file, os.R_OK | os.W_OK, effective_ids=True):
         return _bad(Kind.FILE_READ_ONLY, file)
+    if (closed := closed_beside(file)) is not None:
+        return _bad(Kind.FILE_READ_ONLY, closed)
     free = shutil.disk_usage(folder).free
     if free < LITTLE_SPACE:
         values: Values = {"free_bytes": free, "path": str(folder)}

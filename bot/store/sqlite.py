@@ -20,6 +20,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from bot.errors import (
     DatabaseDamaged,
+    DatabaseFileClosed,
     DatabaseFolderReadOnly,
     DatabaseHalfMissing,
     DatabaseHasTwoNames,
@@ -42,6 +43,8 @@ from bot.store.pages import HEADER, Index, Pages, read_index
 #: Device and inode: no other file has these while it is open.
 _Identity: TypeAlias = tuple[int, int]
 
+#: The end of the name of the lock's file.
+LOCK = ".lock"
 #: Seconds for which another program's lock is waited for.
 BUSY_TIMEOUT_S = 5.0
 #: Seconds that the indexes are compared with the rows for: at a start, and beside a bot's work.
@@ -78,9 +81,9 @@ class Lock:
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises `DatabaseInUse`, `DatabaseUnreadable`, `DatabaseFolderReadOnly` or another."""
+        """Raises `DatabaseInUse`, `DatabaseUnreadable`, `DatabaseFileClosed` or another."""
         self._path = path
-        self._file = _beside(path, ".lock")
+        self._file = _beside(path, LOCK)
         self._pid_file = _beside(path, ".pid")
         self._descriptor: int | None = None
         for each in (self._file, self._pid_file):
@@ -96,6 +99,8 @@ class Lock:
             reason = error.strerror or str(error)
             if error.errno in _PASSING:
                 raise DatabaseUnreadable(path=str(path), reason=reason) from error
+            if os.path.lexists(self._file) and error.errno != errno.EROFS:
+                raise DatabaseFileClosed(path=str(self._file), reason=reason) from error
             raise DatabaseFolderReadOnly(folder=str(path.parent), reason=reason) from error
         try:
             self.hold()
@@ -520,12 +525,29 @@ def opened(path: Path) -> Engine:
 
     Raises `DatabaseTooNew` or `DatabaseUnreadable`.
     """
+    _refuse_closed(path)
     _refuse_half(path)
     if _size(path):
         _refuse_unusable(path)
     elif not path.exists():
         _make(path)
     return _up_to_date(path, path)
+
+
+def _refuse_closed(path: Path) -> None:
+    """SQLite would say no more than that it can't open the database."""
+    if (closed := closed_beside(path)) is not None:
+        raise DatabaseFileClosed(path=str(closed), reason=os.strerror(errno.EACCES))
+
+
+def closed_beside(path: Path) -> Path | None:
+    """A file beside the database at `path` that this user can't read and write."""
+    files = (_beside(path, end) for end in (LOCK, "-wal", "-shm"))
+    return next((each for each in files if each.exists() and not _is_open_to_us(each)), None)
+
+
+def _is_open_to_us(path: Path) -> bool:
+    return os.access(path, os.R_OK | os.W_OK)
 
 
 def _make(path: Path) -> None:

@@ -134,6 +134,9 @@ def _output(values: Values) -> Reason:
 
 
 _OUTPUTS = {
+    OutputProblem.IS_OURS: Reason(
+        "{option}: {path} is one of the bot's own files.", "Name another one."
+    ),
     OutputProblem.IS_FOLDER: Reason("{option}: {path} is a folder.", "Name a file in it."),
     OutputProblem.NOT_A_FILE: Reason(
         "{option}: {path} is not a regular file.", "Name another one."
@@ -169,6 +172,9 @@ def _not_written(values: Values) -> Reason:
 
 
 _NOT_WRITTEN = {
+    OutputProblem.IS_FOLDER: Reason(
+        "{path} is a folder.", "Move it away, or choose another file with --config."
+    ),
     OutputProblem.NOT_A_FILE: Reason(
         "{path} is not a regular file.", "Move it away, or choose another file with --config."
     ),
@@ -215,12 +221,16 @@ _BACKUPS = {
     BackupProblem.IS_DATABASE: Reason(
         "The file {path} is the database, or belongs to it.", "Name another one."
     ),
+    BackupProblem.IS_OURS: Reason(
+        "The file {path} is one of the bot's own files.", "Name another one."
+    ),
     BackupProblem.EXISTS: Reason(
         "The file {path} is there already.", "To replace it, use --force."
     ),
     BackupProblem.IS_FOLDER: Reason("There is a folder {path}.", "Name a file in it."),
     BackupProblem.NOT_A_FILE: Reason("What is at {path} is not a file.", "Name another one."),
     BackupProblem.FOLDER_MISSING: Reason("There is no folder {path}.", "Create it first."),
+    BackupProblem.FOLDER_READ_ONLY: Reason("The folder {path} is not writable."),
     BackupProblem.NOT_WRITTEN: Reason("The backup {path} can't be written: {reason}."),
     BackupProblem.NOT_WHOLE: Reason(
         "The backup was not made, because the database is damaged ({reason}).",
@@ -278,6 +288,10 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
         "The database {path} has a second name (a hard link), and SQLite needs one name only.",
         "Remove the other one.",
     ),
+    errors.DatabaseFileClosed: Reason(
+        "The file {path}, which belongs to the database, can't be opened: {reason}.",
+        "Let the bot's user read and write it, with all files beside it.",
+    ),
     errors.DatabaseFolderReadOnly: Reason(
         "The database folder {folder} can't be written: {reason}."
     ),
@@ -299,7 +313,7 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     ),
     errors.DatabaseRightsMissing: Reason(
         "The bot's user has no permission for the database {path}: {reason}.",
-        "Let that user create tables in it.",
+        "Let that user create tables in it, and read and write all of them.",
     ),
     errors.DatabaseUnfit: Reason(
         "The database {path} has {found}, and the bot needs {needed}.", "Use another one."

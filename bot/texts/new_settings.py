@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bot.config import EXAMPLE_FILE
+from bot.config.values import SQLITE, is_postgres
 from bot.core.text import spelled
 from bot.texts.setup import revoke
 
@@ -34,6 +35,7 @@ def settings_file(
 ) -> str:
     """The file's content. One of `token` and `token_file` is set.
 
+    `database`: the path of a file, or a server's address.
     `kept`: what an older file says beside these; section → key → value.
     """
     revoking = f" It is revoked by\n# {revoke(root_key_id)}" if root_key_id not in ("", "0") else ""
@@ -69,7 +71,7 @@ def settings_file(
             "",
             *_sections(kept),
             "[database]",
-            _key("url", f"sqlite:///{database}"),
+            _key("url", database if is_postgres(database) else f"{SQLITE}{database}"),
             *_kept(kept, "database"),
             "",
         ]

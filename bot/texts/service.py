@@ -125,6 +125,14 @@ def not_reached_elsewhere(user: str, path: Path) -> str:
     )
 
 
+def program_not_reached(user: str, path: Path) -> str:
+    """The program itself, where nobody else can use it."""
+    return (
+        f"{user} can't use the program: {spelled(str(path))}. Install it where that user can, such "
+        "as in /opt/invoice-bot, and print the unit with that one."
+    )
+
+
 def variables_left_out(names: Sequence[str]) -> str:
     """Settings that the unit does not have."""
     return (

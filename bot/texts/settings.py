@@ -85,7 +85,22 @@ _FOUND: Mapping[str, str] = {
 
 _NO_VARIABLES = "variables are not replaced; write the whole path, or ~/ for the home folder"
 
+#: Why a database's path is none.
+WHY_NO_DATABASE: Mapping[str, str] = {
+    Kind.DATABASE_IN_MEMORY: (
+        "the bot needs a file, because a database in memory is gone after a restart"
+    ),
+    Kind.DATABASE_URI: "parameters and file: are not supported",
+    Kind.DATABASE_ESCAPED: "write the path as it is, without % escapes",
+    Kind.DATABASE_SPACE: "remove the spaces at its ends",
+    Kind.DATABASE_VARIABLE: _NO_VARIABLES,
+}
+
 _LINES: Mapping[str, str] = {
+    **{
+        kind: f"{{key}}: expected {{expected}}, found {{found}}: {why}"
+        for kind, why in WHY_NO_DATABASE.items()
+    },
     Kind.NO_SETTINGS: (
         f"No settings found: there is no {DEFAULT_FILE} in {{folder}}, and no {ENV_PREFIX}... in "
         f"the environment. Run invoice-bot setup, or copy {EXAMPLE_FILE} to {DEFAULT_FILE} and "
@@ -108,19 +123,6 @@ _LINES: Mapping[str, str] = {
     Kind.NO_TABLE: "{key}: expected a table, as in [{key}], found {found}",
     Kind.REFUSED: "{key}: expected {expected}, found {found}",
     Kind.MISSING: "{key}: expected {expected}, or {other}, found nothing",
-    Kind.DATABASE_IN_MEMORY: (
-        "{key}: expected {expected}, found {found}: the bot needs a file, because a database in "
-        "memory is gone after a restart"
-    ),
-    Kind.DATABASE_URI: (
-        "{key}: expected {expected}, found {found}: parameters and file: are not supported"
-    ),
-    Kind.DATABASE_ESCAPED: (
-        "{key}: expected {expected}, found {found}: write the path as it is, without % escapes"
-    ),
-    Kind.DATABASE_SPACE: (
-        "{key}: expected {expected}, found {found}: remove the spaces at its ends"
-    ),
     Kind.DATABASE_FOLDER: "{key}: expected {expected}, found the path of a folder: {found}",
     Kind.LNDCONNECT_SCHEME: (
         "{key}: expected {expected}, found {found} that does not begin with lndconnect://"
@@ -140,7 +142,6 @@ _LINES: Mapping[str, str] = {
         "{key}: a .onion address needs Tor: set lnd.proxy to Tor's HTTPTunnelPort, such as "
         "http://127.0.0.1:9080"
     ),
-    Kind.DATABASE_VARIABLE: f"{{key}}: expected {{expected}}, found {{found}}: {_NO_VARIABLES}",
     Kind.TWO_TOKENS: "{key}: expected either token or token_file, found both",
     Kind.TWO_PASSWORDS: (
         "{key}: expected the password once: in database.url, password or password_file"

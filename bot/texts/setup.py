@@ -17,7 +17,7 @@ from bot.errors import NodeError
 from bot.findings import About, Finding, Kind, Mark
 from bot.texts.errors import reason
 from bot.texts.phrases import remark
-from bot.texts.settings import settings_problem
+from bot.texts.settings import WHY_NO_DATABASE, settings_problem
 from bot.texts.terminal import cure, found
 
 _INDENT = "    "
@@ -81,6 +81,11 @@ def lost(kept: Kept) -> list[str]:
     if not kept.is_readable:
         return ["It can't be read as settings: nothing in it is carried over."]
     return _wrapped("Not carried over, because the bot can't use them: ", kept.lost)
+
+
+def left_behind(names: Sequence[str]) -> list[str]:
+    """Those of a node or a database that is another one now."""
+    return _wrapped("Not carried over, because they belong to what is replaced: ", names)
 
 
 def _wrapped(head: str, names: Sequence[str]) -> list[str]:
@@ -406,6 +411,16 @@ def baked(root_key_id: int) -> str:
     )
 
 
+def revocable(root_key_id: str) -> str:
+    """How one that was given is revoked; "0" where it has LND's own root key."""
+    if root_key_id == "0":
+        return (
+            "This macaroon has LND's own root key (0), which can't be deleted: if it leaks,\n"
+            "you can't revoke it. Bake one with --root_key_id to be able to."
+        )
+    return f"To revoke the bot's macaroon later:\n{_INDENT}{revoke(root_key_id)}"
+
+
 def revoke(root_key_id: int | str) -> str:
     """The command line that does so."""
     return f"lncli deletemacaroonid {root_key_id}"
@@ -421,7 +436,26 @@ def database_refused(finding: Finding) -> str:
     return not_ready(finding)
 
 
-BAD_DATABASE = "--database has to be the path of a file."
+def odd_database(kind: Problem, named: str) -> str:
+    """Why no database can be named so in the settings."""
+    why = WHY_NO_DATABASE.get(kind, "that is a folder")
+    return f"--database has to be the path of a file, found {_path(named)}: {why}."
+
+
+#: What a file of a bot's is, for `two_uses`.
+SETTINGS, MACAROON_OF_BOT, CERTIFICATE = "the settings", "the bot's macaroon", "LND's certificate"
+TOKEN_FILE, DATABASE = "the token's file", "part of the database"
+
+
+def previous(what: str) -> str:
+    """What is kept of it where a new one is written."""
+    return f"a copy of {what} as they are now" if what == SETTINGS else f"a copy of {what}"
+
+
+def two_uses(path: Path, one: str, other: str) -> str:
+    """A path that was given for two things, or for one that setup writes there."""
+    return f"{_path(path)} can't be {one} and {other} at once. Name another file."
+
 
 # the summary
 
@@ -471,10 +505,11 @@ def bot_of(username: str, name: str) -> str:
     return f"@{_path(username)} ({clean_name(name)})"
 
 
-def node_of(alias: str, host: str, network: str) -> str:
-    """The node; alias and network are "" where it does not say them."""
+def node_of(alias: str, host: str, network: str, *, proxy: str = "") -> str:
+    """The node; alias and network are "" where it does not say them, proxy where there is none."""
     named = clean_name(alias)
     place = f"{named} at {host}" if named else host
+    place += f" through {_path(proxy)}" if proxy else ""
     return f"{place}, on {spelled(network)}" if network else place
 
 
@@ -484,6 +519,11 @@ def owners_of(listed: Sequence[int], granted: Mapping[int, str]) -> str:
     already = f"{', '.join(known)}, who {'owns' if len(known) == 1 else 'own'} the bot already"
     parts = [*([", ".join(map(str, listed))] if listed else []), *([already] if known else [])]
     return "; ".join(parts) or CLAIMED_LATER
+
+
+def server_of(place: str) -> str:
+    """A database that the settings have already."""
+    return f"{_path(place)} (PostgreSQL, as before)"
 
 
 def file_of(path: Path, backup: Path | None, *, stays: bool = False) -> str:

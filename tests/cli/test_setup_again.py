@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from bot.config import Rate
 from bot.demo.telegram import Hook
 from bot.findings import About, note
 from bot.findings import Kind as Found
+from bot.texts import setup
+from tests import postgres
 from tests.cli.owner import (
     BAKE_ASKED,
     MACAROON_ASKED,
@@ -24,6 +27,8 @@ from tests.cli.owner import (
     NewOwner,
 )
 from tests.cli.person import CTRL_C, Person, plain
+from tests.node.test_channel import ONION, tunnelled
+from tests.postgres import Cluster, needs_postgres
 from tests.world import NAME, TOKEN
 
 TOKEN_ENV = "INVOICE_BOT_TELEGRAM__TOKEN"
@@ -218,6 +223,108 @@ async def test_beside_a_running_bot_the_owner_is_named_and_a_restart_asked_for(
     assert "Stop that one first" not in person.shown
 
 
+# the way to the node, and the database
+
+
+async def test_the_proxy_to_the_same_node_is_kept_and_shown(owner: NewOwner) -> None:
+    owner.has_lnd()
+    address = owner.world.node.address
+    async with tunnelled(owner.world.node, address) as (tunnels, proxy):
+        await set_up(owner, "--proxy", proxy, "--no-start")
+        before = len(tunnels.asked)
+        async with owner.sets_up("--replace", "--no-start") as person:
+            await up_to_the_macaroon(person)
+            await person.answers(PRESENT_ASKED)
+            summary = plain(await person.answers(WRITE_ASKED))
+            assert await person.ends() == 0
+        assert len(tunnels.asked) > before
+    assert owner.settings().lnd.proxy == proxy
+    assert f"through {proxy}" in summary
+    assert "lnd.proxy" not in person.shown
+
+
+async def test_the_proxy_to_an_onion_address_is_not_asked_for_again(owner: NewOwner) -> None:
+    node = owner.world.node
+    flags = ("--node", ONION, "--tls-cert", str(node.folder / "tls.cert"), "--no-start")
+    admin = ("--admin-macaroon", str(node.folder / "admin.macaroon"))
+    async with tunnelled(node, ONION) as (_, proxy):
+        await set_up(owner, *flags, *admin, "--proxy", proxy)
+        await set_up(owner, *flags, "--replace")
+    assert owner.settings().lnd.proxy == proxy
+
+
+async def test_a_proxy_that_led_to_another_node_is_not_kept_and_that_is_said(
+    owner: NewOwner,
+) -> None:
+    owner.has_lnd()
+    old = KEPT.replace("[lnd]", '[lnd]\nproxy = "http://127.0.0.1:1"')
+    owner.config.write_text(old)
+    said = await set_up(owner, "--replace", "--no-start")
+    assert owner.settings().lnd.proxy is None
+    assert "lnd.proxy" in said.partition("Not carried over, because they belong to")[2]
+    (owner.folder / "config.toml.old").unlink()
+    owner.config.write_text(old)
+    async with owner.sets_up("--replace", "--no-start") as person:
+        await person.answers(TOKEN_ASKED, TOKEN)
+        await person.answers(USE_ASKED)
+        await person.answers(PRESENT_ASKED)
+        assert "lnd.proxy" in await person.answers(WRITE_ASKED)
+        assert await person.ends() == 0
+
+
+async def test_what_a_flag_gives_anew_is_not_said_to_be_carried_over(owner: NewOwner) -> None:
+    owner.has_lnd()
+    owner.config.write_text(KEPT)
+    said = await set_up(owner, "--replace", "--no-start", "--owner", "5", "--database", "x.db")
+    carried = said.partition("These settings are carried over: ")[2].partition("Not carried")[0]
+    assert "access.users" in carried
+    assert "access.owners" not in carried
+    assert "database.url" not in carried
+    assert owner.settings().access.owners == {5}
+    assert owner.settings().database.file == owner.folder / "x.db"
+
+
+@needs_postgres
+@pytest.mark.parametrize("where", ["password", "password_file", "address"])
+async def test_a_database_on_a_server_stays_and_its_password_is_not_shown(
+    owner: NewOwner, cluster: Cluster, where: str
+) -> None:
+    owner.has_lnd()
+    password = "what-only-the-server-knows"
+    with postgres.database(cluster) as name:
+        with cluster.admin(name) as admin:
+            there = admin.execute("SELECT 1 FROM pg_roles WHERE rolname = 'locked'").fetchone()
+            kind = "CREATE" if there is None else "ALTER"
+            admin.execute(f"{kind} ROLE locked LOGIN PASSWORD '{password}'")
+            admin.execute("GRANT ALL ON SCHEMA public TO locked")
+            admin.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO locked")
+            admin.execute("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO locked")
+        url = cluster.url(name, user="locked")
+        keys = {
+            "password": f'url = "{url}"\npassword = "{password}"',
+            "password_file": f'url = "{url}"\npassword_file = "word"',
+            "address": f'url = "{url}?password={password}"',
+        }
+        (owner.folder / "word").write_text(password)
+        owner.config.write_text(f"[database]\n{keys[where]}\n")
+        said = await set_up(owner, "--replace", "--no-start")
+        settings = owner.settings()
+        assert (settings.database.url, settings.database.is_shared) == (url, True)
+        assert settings.database.password.get_secret_value() == password
+        assert password not in said
+        assert "database.url" in said
+        assert not list(owner.folder.glob("*.db"))
+        # a file in its place leaves the password behind, and says so
+        said = await set_up(owner, "--replace", "--no-start", "--database", "x.db")
+        assert owner.settings().database.file == owner.folder / "x.db"
+        assert password not in owner.config.read_text() + said
+        if where != "address":
+            key = f"database.{where}"
+            assert key in said.partition("Not carried over, because they belong to")[2]
+        with cluster.admin(name) as admin:
+            admin.execute("DROP OWNED BY locked")
+
+
 # a token's file
 
 
@@ -292,3 +399,39 @@ async def test_ended_while_it_bakes_it_says_how_to_revoke_what_may_be_baked(
     assert "LND may have baked the macaroon already." in person.shown
     assert "lncli deletemacaroonid " in person.shown
     assert not list(Path(owner.folder).iterdir())
+
+
+async def test_where_nothing_can_be_written_after_it_was_baked_it_says_how_to_revoke_it(
+    owner: NewOwner,
+) -> None:
+    owner.has_lnd()
+    async with owner.sets_up() as person:
+        await up_to_the_macaroon(person)
+        await person.answers(BAKE_ASKED)
+        await person.reads(WRITE_ASKED)
+        owner.config.mkdir()
+        person.types("\n")
+        assert await person.ends() == 2
+    assert owner.world.node.calls["BakeMacaroon"] == 1
+    numbers = {int(each) for each in re.findall(r"lncli deletemacaroonid (\d+)", person.shown)}
+    assert len(numbers) == 1
+    owner.world.node.revoke(numbers.pop())  # it is one that the node has
+    end = person.shown.partition("LND may have baked the macaroon already.")[2]
+    assert "lncli deletemacaroonid " in end
+    assert [each.name for each in owner.folder.iterdir()] == ["config.toml"]
+
+
+@pytest.mark.parametrize("number", [0, 9])
+async def test_how_a_macaroon_that_was_given_is_revoked_is_said(
+    owner: NewOwner, number: int
+) -> None:
+    owner.has_lnd()
+    own = owner.home / "narrow"
+    own.write_bytes(owner.world.node.bake(NARROW, root_key_id=number))
+    said = await set_up(owner, "--macaroon", str(own), "--no-start")
+    assert setup.revocable(str(number)) in said
+    assert ("lncli deletemacaroonid 9\n" in said) is (number == 9)
+    assert ("lncli deletemacaroonid" in owner.config.read_text()) is (number == 9)
+    # one that is there and stays is no other
+    said = await set_up(owner, "--replace", "--no-start")
+    assert setup.revocable(str(number)) in said

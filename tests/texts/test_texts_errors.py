@@ -131,6 +131,13 @@ SENTENCES: list[tuple[InvoiceBotError, str]] = [
         "The database folder /data can't be written: Permission denied.",
     ),
     (
+        errors.DatabaseFileClosed(path="/data/b.db.lock", reason="Permission denied"),
+        (
+            "The file /data/b.db.lock, which belongs to the database, can't be opened: Permission "
+            "denied. Let the bot's user read and write it, with all files beside it."
+        ),
+    ),
+    (
         errors.DatabaseAway(path="db.example/bot", reason="Connection refused"),
         "The database db.example/bot can't be reached: Connection refused.",
     ),
@@ -160,7 +167,7 @@ SENTENCES: list[tuple[InvoiceBotError, str]] = [
         errors.DatabaseRightsMissing(path="db.example/bot", reason="permission denied"),
         (
             "The bot's user has no permission for the database db.example/bot: permission "
-            "denied. Let that user create tables in it."
+            "denied. Let that user create tables in it, and read and write all of them."
         ),
     ),
     (

@@ -403,6 +403,7 @@ NO_PART = {
     "install_unit",
     "not_reached",
     "not_reached_elsewhere",
+    "program_not_reached",
     "proxy_left_out",
     "running_as",
     "unit",

@@ -37,7 +37,7 @@ def _of_node(given: Given, nodes: list[FoundNode], macaroon: Path) -> Iterator[s
         yield texts.NODE_ALONE
     if given.node and given.tls_cert is None and not nodes:
         yield texts.CERTIFICATE_ALONE
-    if is_onion(given.node) and not given.proxy:
+    if is_onion(given.node) and not given.proxy_to(given.node):
         yield texts.PROXY_ALONE
     is_given = given.macaroon is not None or given.admin_macaroon is not None
     if not is_given and not any(node.admins for node in nodes) and not macaroon.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shlex
 import sys
@@ -22,6 +23,8 @@ from bot.texts.terminal import finding_line
 T = TypeVar("T")
 Run = Callable[[Coroutine[Any, Any, T]], T]
 
+#: Seconds in which a database on a server lets this process act, where no bot does.
+LEAD_S = 5.0
 #: There where systemd runs, as sd_booted(3) has it.
 _SYSTEMD = Path("/run/systemd/system")
 
@@ -49,7 +52,10 @@ async def _code(settings: Settings) -> str:
     """The one-time code; "" where somebody owns the bot of this database already."""
     store = await Store.open(settings.database.address)
     try:
-        if await store.do(claims.is_owned):
+        # of several processes of a server's database one writes: a bot that is active has a link
+        too_late = asyncio.Event()
+        asyncio.get_running_loop().call_later(LEAD_S, too_late.set)
+        if not await store.lead(too_late) or await store.do(claims.is_owned):
             return ""
         return await store.do(claims.claim_code, drawn=claims.draw())
     finally:

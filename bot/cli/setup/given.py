@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.config.values import is_onion
+
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
     """A flag each; None or "" where it was not given. `token` is secret.
 
-    `starts`: None where that is asked.
+    `starts`: None where that is asked. `host_before` and `proxy_before`: the node of the settings
+    that are there, and the proxy to it.
     """
 
     config: Path
@@ -30,3 +33,10 @@ class Given:
     replaces: bool
     yes: bool
     starts: bool | None
+    host_before: str = ""
+    proxy_before: str = ""
+
+    def proxy_to(self, host: str) -> str:
+        """The way to the node at host:port, "" for none: one that led elsewhere is none."""
+        is_before = host == self.host_before or is_onion(host)
+        return self.proxy or (self.proxy_before if is_before else "")

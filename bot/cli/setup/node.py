@@ -186,7 +186,7 @@ def _found(terminal: Terminal, given: Given, run: Run[list[Finding]]) -> ChosenN
     admins = tuple(_readable(node.admins))
     way = ChosenNode(
         *(node.address, node.certificate),
-        proxy=given.proxy,
+        proxy=given.proxy_to(node.address),
         macaroon_hex=next(iter(admins), ""),
         other_hexes=admins[1:],
         found=node,
@@ -356,7 +356,7 @@ async def _silence(host: str) -> NodeError | None:
 
 def _proxy(terminal: Terminal, given: Given, host: str) -> str:
     """The way to a .onion address, which nothing but Tor knows."""
-    proxy = given.proxy
+    proxy = given.proxy_to(host)
     while not proxy and is_onion(host):
         proxy = terminal.line(texts.PROXY, unasked=texts.PROXY_ALONE)
         try:

@@ -6,9 +6,10 @@ import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from bot.check import check_files
 from bot.cli.common import NEEDS_FIXING, settings_of
@@ -16,16 +17,24 @@ from bot.cli.setup import ending
 from bot.cli.setup.alone import refuse_missing
 from bot.cli.setup.given import Given
 from bot.cli.setup.macaroon import ChosenMacaroon, MacaroonStep
-from bot.cli.setup.node import ChosenNode, choose_node, read_macaroon_file
+from bot.cli.setup.node import PUBLIC, ChosenNode, choose_node, read_macaroon_file
 from bot.cli.setup.terminal import Stopped, Terminal
 from bot.cli.setup.token import ChosenBot, choose_bot
+from bot.cli.setup.uses import refuse_two_uses
 from bot.cli.setup.writing import backup_of, changes, check_place, tidy, write_all
-from bot.config import AccessSettings, DatabaseSettings, TelegramSettings, read_kept
-from bot.config.values import odd_database
+from bot.config import (
+    AccessSettings,
+    DatabaseSettings,
+    TelegramSettings,
+    database_password,
+    read_kept,
+)
+from bot.config.values import SQLITE, is_postgres, odd_database, without_password
 from bot.errors import NodeError
 from bot.findings import Mark
 from bot.node.macaroon import root_key_id
-from bot.store import beside, peek
+from bot.store import beside, peek, targets
+from bot.store.backend import on_server
 from bot.store.check import check_database
 from bot.texts import setup as texts
 from bot.texts.new_settings import settings_file
@@ -58,8 +67,10 @@ class Setup:
         self._folder = self._config.parent
         self._macaroon_file = self._folder / MACAROON_FILE
         self._certificate_file = self._folder / CERTIFICATE_FILE
+        kept = read_kept(self._config)
+        self._given = given = replace(given, host_before=kept.host, proxy_before=kept.proxy)
+        self._before, self._kept = kept, kept.without(*_replaced(given))
         self._step = MacaroonStep(terminal, given, runner.run, target=self._macaroon_file)
-        self._kept = read_kept(self._config)
         self._macaroon_before = _number(self._macaroon_file)
         self._is_written = False
 
@@ -120,22 +131,58 @@ class Setup:
             AccessSettings(owners=frozenset(self._given.owners))
         except ValidationError:
             raise Stopped(texts.BAD_OWNER, code=NEEDS_FIXING) from None
-        self._check_database()
+        if not self._database.is_shared:
+            # as it is written: the settings' own folder may have any name
+            named = self._named(self._database_file)
+            if (odd := odd_database(f"{SQLITE}{named}")) is not None:
+                raise Stopped(texts.odd_database(odd, named), code=NEEDS_FIXING)
+        certificate = self._given.tls_cert
+        is_public = certificate is None or certificate == PUBLIC
+        self._refuse_two_uses(
+            token_file=self._given.token_file,
+            tls_cert=None if is_public else _expanded(Path(certificate or "")),
+        )
+        findings = check_database(self._database)
+        if bad := next((each for each in findings if each.mark is Mark.BAD), None):
+            raise Stopped(texts.database_refused(bad), code=NEEDS_FIXING)
         for file in (self._config, self._macaroon_file, self._certificate_file):
             check_place(file)
 
-    def _check_database(self) -> None:
-        url = f"sqlite:///{self._database()}"
-        if odd_database(url) is not None:
-            raise Stopped(texts.BAD_DATABASE, code=NEEDS_FIXING)
-        findings = check_database(DatabaseSettings(url=url))
-        if bad := next((each for each in findings if each.mark is Mark.BAD), None):
-            raise Stopped(texts.database_refused(bad), code=NEEDS_FIXING)
+    def _refuse_two_uses(self, *, token_file: Path | None, tls_cert: Path | None) -> None:
+        written = [
+            (texts.SETTINGS, self._config),
+            (texts.MACAROON_OF_BOT, self._macaroon_file),
+            (texts.CERTIFICATE, self._certificate_file),
+        ]
+        read = [] if token_file is None else [(texts.TOKEN_FILE, token_file)]
+        # a copy of LND's certificate that an earlier setup made stays what it is
+        if tls_cert is not None and not targets.is_one_of(tls_cert, [self._certificate_file]):
+            read.append((texts.CERTIFICATE, tls_cert))
+        file = None if self._database.is_shared else self._database_file
+        refuse_two_uses(written, read=read, database=file)
 
-    def _database(self) -> Path:
-        url = self._kept.get("database", "url", DatabaseSettings().url)
-        file = self._given.database or DatabaseSettings(url=url).file
-        return tidy(self._folder / os.path.expanduser(file))  # noqa: PTH111 -- as the settings do
+    @cached_property
+    def _database(self) -> DatabaseSettings:
+        """The one of --database, else the one that the settings have: also a server's stays."""
+        url = str(self._kept.get("database", "url", DatabaseSettings().url))
+        if is_postgres(url):
+            password = SecretStr(database_password(self._config, {}))
+            return DatabaseSettings(url=without_password(url)[0], password=password)
+        return DatabaseSettings(url=f"{SQLITE}{self._database_file}")
+
+    @property
+    def _database_file(self) -> Path:
+        """Where it is no server's."""
+        url = str(self._kept.get("database", "url", DatabaseSettings().url))
+        file = self._given.database or Path(url.removeprefix(SQLITE))
+        return tidy(self._folder / _expanded(file))
+
+    @property
+    def _database_named(self) -> str:
+        """As the settings name it."""
+        if self._database.is_shared:
+            return str(self._kept.get("database", "url"))
+        return self._named(self._database_file)
 
     def _owners(self) -> list[int]:
         return sorted(set(self._given.owners or self._kept.get("access", "owners", ())))
@@ -155,24 +202,24 @@ class Setup:
 
     def _confirm(self, plan: _Plan) -> None:
         node, macaroon = plan.node, plan.macaroon
+        self._refuse_two_uses(token_file=plan.bot.token_file, tls_cert=node.tls_cert)
         alias, network = node.value("alias"), node.value("network")
         self._terminal.say(
             *texts.SUMMARY_HEAD,
             *texts.summary(
                 bot=texts.bot_of(plan.bot.username, plan.bot.name),
                 token_file=plan.bot.token_file,
-                node=texts.node_of(alias, node.host, network),
+                node=texts.node_of(alias, node.host, network, proxy=node.proxy),
                 macaroon=_origin(macaroon),
-                owners=texts.owners_of(
-                    self._owners(), peek.owners(f"sqlite:///{self._database()}")
-                ),
+                owners=texts.owners_of(self._owners(), peek.owners(self._database.address)),
                 files=[
                     self._shown(self._config, self._new_settings(plan)),
                     self._shown(self._macaroon_file, macaroon.file or macaroon.content),
                     *([] if node.pem is None else [self._shown(self._certificate_file, node.pem)]),
                 ],
-                database=texts.file_of(self._database(), None),
+                database=self._database_shown(),
             ),
+            *texts.left_behind(self._left_behind(plan)),
             "",
         )
         if plan.bot.token_file is not None:
@@ -192,6 +239,20 @@ class Setup:
         stays = os.path.lexists(file) and not is_changed
         return texts.file_of(file, backup_of(file) if is_changed else None, stays=stays)
 
+    def _database_shown(self) -> str:
+        if not self._database.is_shared:
+            return texts.file_of(self._database.file, None)
+        return texts.server_of(on_server().place_of(self._database.url).name)
+
+    def _left_behind(self, plan: _Plan) -> list[str]:
+        """Keys of the settings that are there which belong to what is replaced."""
+        proxy = self._given.proxy_before
+        is_left = proxy and not self._given.proxy and plan.node.proxy != proxy
+        return [
+            *(["lnd.proxy"] if is_left else []),
+            *(each for each in _OF_A_SERVER if each in self._before.names and self._given.database),
+        ]
+
     # the files
 
     def _write(self, plan: _Plan, macaroon: bytes) -> None:
@@ -201,13 +262,19 @@ class Setup:
             files[self._certificate_file] = plan.node.pem
         files[self._config] = self._settings(plan, macaroon).encode()
         before = self._macaroon_before
-        beside.refuse_link(self._database())
+        if not self._database.is_shared:
+            beside.refuse_link(self._database.file)
         write_all(files)
         self._is_written = True
         self._terminal.report(texts.written(list(files)))
         if self._given.replaces:
             self._terminal.report(*texts.carried(self._kept), *texts.lost(self._kept))
-        if before not in ("", LND_OWN, root_key_id(macaroon)):
+        if not self._terminal.is_there:  # the summary has it
+            self._terminal.report(*texts.left_behind(self._left_behind(plan)))
+        number = root_key_id(macaroon)
+        if number and not plan.macaroon.baker_hex:  # else it was said as it was baked
+            self._terminal.report(texts.revocable(number))
+        if before not in ("", LND_OWN, number):
             self._terminal.report(texts.replaced(before))
 
     def _settings(self, plan: _Plan, macaroon: bytes) -> str:
@@ -226,7 +293,7 @@ class Setup:
             root_key_id=root_key_id(macaroon),
             proxy=node.proxy,
             owners=self._owners(),
-            database=self._named(self._database()),
+            database=self._database_named,
             kept=self._kept.values,
         )
 
@@ -245,6 +312,23 @@ class Setup:
         ending.kept_running(self._terminal, self._config)
         starts = self._given.starts
         ending.started(self._terminal, self._config, starts=starts, is_fine=is_fine)
+
+
+#: What belongs to a database's address.
+_OF_A_SERVER = ("database.password", "database.password_file")
+
+
+def _replaced(given: Given) -> list[str]:
+    """The keys that flags replace, with what belongs to them."""
+    names = ["telegram.api_url"] if given.api_url else []
+    names += ["access.owners"] if given.owners else []
+    if given.database is not None:
+        names += ["database.url", *_OF_A_SERVER]
+    return names
+
+
+def _expanded(path: Path) -> Path:
+    return Path(os.path.expanduser(path))  # noqa: PTH111 -- as the settings do
 
 
 def _origin(macaroon: ChosenMacaroon) -> str:

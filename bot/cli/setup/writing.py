@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import signal
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from bot.core.wishes import OutputProblem
 from bot.errors import LinkInTheWay, SettingsNotWritten
+from bot.store import targets
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _PUT_OFF = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -32,23 +34,26 @@ def check_place(path: Path) -> None:
 
     Raises LinkInTheWay or SettingsNotWritten.
     """
-    try:
-        if path.is_symlink():
-            raise LinkInTheWay(path=str(path))
-        if path.exists() and not path.is_file():
-            raise _refused(path, OutputProblem.NOT_A_FILE)
-        if not path.parent.is_dir():
-            raise _refused(path.parent, OutputProblem.FOLDER_MISSING)
-    except OSError as error:
-        raise _not_written(path, error) from None
-    if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
-        raise _refused(path.parent, OutputProblem.FOLDER_READ_ONLY)
+    found = targets.why_not(path, force=True)
+    if found is None:
+        return
+    if found.problem is OutputProblem.NOT_A_FILE and path.is_symlink():
+        raise LinkInTheWay(path=str(path))
+    raise _refused(found.path, found.problem, reason=found.reason)
 
 
 def backup_of(path: Path) -> Path:
     """The name under which the file that is there now is kept: the first one that is free."""
     names = (path.with_name(f"{path.name}.old{number or ''}") for number in count())
     return next(name for name in names if not os.path.lexists(name))
+
+
+def may_be_backup(path: Path, file: Path) -> bool:
+    """Whether `file` may be kept by this name, which nothing has yet, as another is written."""
+    is_named_so = re.fullmatch(re.escape(file.name) + r"\.old\d*", path.name) is not None
+    return (
+        is_named_so and not os.path.lexists(path) and targets.is_one_of(path.parent, [file.parent])
+    )
 
 
 def changes(path: Path, content: bytes) -> bool:
