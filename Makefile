@@ -11,7 +11,7 @@ COMMANDS ?= 300
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format bench bench-scale bench-abuse bench-parts storm storm-long protos requirements clean
+.PHONY: help demo test test-all lint format bench bench-scale bench-abuse bench-parts bench-replicas storm storm-long protos requirements clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -46,6 +46,9 @@ bench-scale: .venv/dev  ## the same with very many invoices: 10,000 open, 100,00
 
 bench-abuse: .venv/dev  ## measure how a friend fares while strangers write, press and hang by the thousand
 	@$(BIN)/python -m tests.bench.abuse $(ARGS)
+
+bench-replicas: .venv/dev  ## measure several processes on PostgreSQL: killed, stopped, ended; one beside SQLite
+	@$(BIN)/python -m tests.bench.replicas $(ARGS)
 
 bench-parts: .venv/dev  ## print the figures of docs/scale.md: Telegram's rate, parts of the chats, takeovers
 	@$(BIN)/python -m tests.bench.parts

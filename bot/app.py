@@ -37,7 +37,7 @@ from bot.chat.faults import Faults
 from bot.chat.handling import Handling
 from bot.chat.inbox import Inbox
 from bot.chat.intake import Intake
-from bot.chat.invitations import Invitations
+from bot.chat.invitations import UNINVITED, Invitations
 from bot.chat.knocks import KnockChats
 from bot.chat.membership import Membership
 from bot.chat.menus import Menus
@@ -144,8 +144,10 @@ async def run(
         while True:
             try:
                 await _take_turn(settings, store, stop, clock, reloads, health)
-            except TermLost:
-                log.warning("another process acts: everything is closed, and waits for its turn")
+            except StoreUnavailable as error:  # another process acts, or the server was just away
+                if not store.is_shared:
+                    raise
+                log.warning("everything is closed, and waits for its turn", detail=error.detail)
             else:
                 return
 
@@ -807,7 +809,7 @@ def _nothing(_tx: Tx) -> None:
 
 
 def _prune_hints(tx: Tx, before: float) -> None:
-    tx.memory.prune_hints(before)
+    tx.memory.prune_hints(before, but=[UNINVITED])
     tx.boards.prune(before)
     tx.occasions.prune(before)
 

@@ -132,17 +132,17 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def own() -> Iterator[Cluster]:
-    """A cluster of one test's own, which it can kill."""
-    cluster = made()
+def own(**options: str) -> Iterator[Cluster]:
+    """A cluster of one test's own, which it can kill; `options` of the server beside the usual."""
+    cluster = made(**options)
     try:
         yield cluster
     finally:
         remove(cluster)
 
 
-def made() -> Cluster:
-    """A new cluster in a folder of its own, started."""
+def made(**others: str) -> Cluster:
+    """A new cluster in a folder of its own, started; `others`: options of the server."""
     # below /tmp, where another user can look in
     folder = Path(tempfile.mkdtemp(prefix="invoice-bot-postgres-"))
     cluster = Cluster(folder, _free_port())
@@ -167,6 +167,7 @@ def made() -> Cluster:
         "port": str(cluster.port),
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": str(folder),
+        **others,
     }
     with (cluster.data / "postgresql.conf").open("a") as file:
         file.writelines(f"{name} = '{value}'\n" for name, value in options.items())

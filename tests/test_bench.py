@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.bench.side import ROOT
+from tests.postgres import needs_postgres
 
 FIGURE = r"\d[\d.]*"
 LINES = (
@@ -88,6 +89,31 @@ ABUSE_LINES = (
 )
 
 
+REPLICAS_LINES = (
+    rf"memory, MB: the active one, one that waits +{FIGURE} +{FIGURE}",
+    r"kill -9 at 30 a second, 1 times +median +longest",
+    rf"  to the next process's first card, s +{FIGURE} +{FIGURE} +below 5, (met|MISSED)",
+    rf"  without a card of any process, s +{FIGURE} +{FIGURE}",
+    rf"  the slowest card, s +{FIGURE} +{FIGURE}",
+    r"  commands without a card, of 90 +0   none, met",
+    r"SIGSTOP for 8 s, 1 times +longest",
+    rf"  to the next card, s +{FIGURE}",
+    r"  calls of the one that was stopped, once awake +\d+   none, (met|MISSED)",
+    rf"  until that one is ready again, s +{FIGURE}",
+    r"  commands without a card, of 115 +0   none, met",
+    r"SIGTERM at 30 a second, 1 times +median +longest",
+    rf"  to the next process's first card, s +{FIGURE} +{FIGURE} +below 1, (met|MISSED)",
+    r"in all of it: cards that say they may be doubled +\d+",
+    r"  cards doubled without the line that says so +\d+   none, (met|MISSED)",
+    r"  invoices doubled at the node +0   none, met",
+    r"  processes that called after their term +\d+   none, (met|MISSED)",
+    r"  5 commands a second, 1 s: median ms .* times; at most 1.5 times, (met|MISSED)",
+    r"  burst of 20: photos a second .* times; at least 0.7 times, (met|MISSED)",
+    rf"  CPU of the bot for a command, ms +{FIGURE} +{FIGURE}",
+    r"targets missed: \d+$",
+)
+
+
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     ("module", "lines"),
@@ -95,6 +121,7 @@ ABUSE_LINES = (
         ("tests.bench", LINES),
         ("tests.bench.scale", SCALE_LINES),
         ("tests.bench.abuse", ABUSE_LINES),
+        pytest.param("tests.bench.replicas", REPLICAS_LINES, marks=needs_postgres),
     ],
 )
 async def test_the_bench_prints_every_figure(module: str, lines: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bot import texts
+from bot import app, texts
 from bot.core.invoice import Face
 from bot.demo.telegram import Chat, Message, User
 from tests.world import TOKEN, WAIT_S, World
@@ -302,3 +302,17 @@ async def test_the_link_in_a_log_of_json_is_json(world: World) -> None:
     await eventually(lambda: codes(world))
     events = [json.loads(line)["event"] for line in world.log().splitlines()]
     assert [each for each in events if "?start=claim-" in each]
+
+
+async def test_a_bot_that_was_off_when_the_day_ended_leaves_however_little_it_keeps(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "TIDY_S", 0.1)
+    world.keep = "1d"
+    await world.start_bot()
+    group = world.telegram.add_group("Strangers", [world.stranger])
+    await world.until(lambda: world.ours(group))
+    await world.stop_bot()
+    world.clock.ahead_s += 90_000
+    await world.start_bot()
+    await world.until(lambda: not group.has(world.bot_user.id))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import sqlite3
 from contextlib import closing
 from typing import Any
 
 import pytest
 
-from bot import texts
+from bot import app, texts
 from bot.core.invoice import Face
 from tests.faces import may_be_duplicate
 from tests.world import World
@@ -34,6 +35,21 @@ ODD = {
     "503 and a text": (503, '"busy"'),
     "404 and a page": (404, "<html>"),
     "429 and a list": (429, '{"ok":false,"parameters":[1]}'),
+    "200 and a description": (200, '{"description":"down for maintenance"}'),
+    "200 and null": (200, '{"ok":null,"message":"x"}'),
+    "200 and a number": (200, '{"ok":1,"result":{"message_id":7}}'),
+    "200 and a word": (200, '{"ok":"no"}'),
+    "200 and a refusal": (200, '{"ok":false,"error_code":503,"description":"x"}'),
+    "400 and a description": (400, '{"description":"no such field"}'),
+    "400 and null": (400, '{"ok":null,"description":"message to edit not found"}'),
+    "400 and no result": (400, '{"ok":true}'),
+    "400 and half of a success": (400, '{"ok":true,"result"'),
+    "400 and an error": (400, '{"ok":false,"error":"no such route"}'),
+    "401 and a description": (401, '{"description":"log in first"}'),
+    "403 and a description": (403, '{"description":"not from this address"}'),
+    "404 and a description": (404, '{"description":"no such route"}'),
+    "409 and a description": (409, '{"description":"try again"}'),
+    "429 and a description": (429, '{"description":"too many requests"}'),
     "429 and a number": (429, '{"ok":false,"error_code":429,"description":5}'),
 }
 REFUSED_WITHOUT_REASON = {
@@ -85,9 +101,7 @@ async def test_a_photo_that_was_taken_may_stand_above(
 
 
 #: With the status of a success, and nothing in it that says that it was one.
-SAYS_NOTHING = {
-    name: odd for name, odd in ODD.items() if odd[0] == 200 and not odd[1].startswith('{"ok"')
-}
+SAYS_NOTHING = {name: odd for name, odd in ODD.items() if odd[0] == 200 and odd[1] != '{"ok":true}'}
 
 
 @of(SAYS_NOTHING)
@@ -250,3 +264,93 @@ async def test_a_group_that_moves_in_a_circle_is_left_alone_soon(world: World) -
     assert asyncio.get_running_loop().time() - began_at >= 1.5  # 43 a second, as it was
     world.telegram.clear_faults()
     await world.shown(new, Face.OPEN, sats=2)
+
+
+#: JSON with the status of a success that does not say that it was one.
+SAYS_NO_OK = {name: odd for name, odd in SAYS_NOTHING.items() if odd[1].startswith("{")}
+
+
+@of(SAYS_NO_OK)
+async def test_an_edit_counts_as_done_only_where_telegram_says_so(
+    world: World, status: int, body: str
+) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    card = await world.open_card(chat, world.anna, "/invoice 21")
+    await world.recorded(card)
+    world.telegram.garble("editMessageMedia", body, status=status, acted=False)
+    world.node.pay(world.request_in(card))
+    await world.becomes(card, Face.PAID)
+
+
+#: JSON with the status of a refusal that does not say that it is one.
+NO_REFUSAL = {
+    name: odd for name, odd in ODD.items() if 400 <= odd[0] < 429 and odd[1].startswith("{")
+}
+
+
+@of(NO_REFUSAL)
+async def test_a_refusal_counts_only_where_telegram_says_so(
+    world: World, status: int, body: str
+) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    for method in ("sendPhoto", "sendMessage"):
+        world.telegram.garble(method, body, status=status, acted=False, times=2)
+    world.telegram.say(chat, world.anna, "/invoice 21")
+    await world.shown(chat, Face.OPEN)
+
+
+@pytest.mark.parametrize("status", [401, 404])
+async def test_no_start_ends_for_an_answer_that_is_not_telegrams(world: World, status: int) -> None:
+    body = '{"description":"no such route"}'
+    world.telegram.garble("getMe", body, status=status, acted=False, times=app.REJECTIONS)
+    await world.start_bot()
+    await world.open_card(world.private(world.anna), world.anna, "/invoice 1")
+
+
+#: What is no group's new id.
+NO_GROUP: tuple[Json, ...] = ("abc", "-100123", True, 1.5, 0, None, [1], {"a": 1}, 2**63, -(2**63))
+
+
+@pytest.mark.parametrize("moved_to", NO_GROUP, ids=repr)
+async def test_a_group_moves_nowhere_but_to_the_id_of_a_group(world: World, moved_to: Json) -> None:
+    world.access = {"chats": frozenset({world.group.id})}
+    await world.start_bot()
+    world.telegram.garble("sendPhoto", moved(moved_to), status=400, acted=False)
+    world.telegram.say(world.group, world.anna, "/invoice 21")
+    await world.shown(world.group, Face.OPEN, sats=21)
+    assert moves(world) == []
+
+
+async def test_a_group_moves_into_nobodys_private_chat(world: World) -> None:
+    world.access = {"chats": frozenset({world.group.id})}
+    await world.start_bot()
+    world.telegram.garble("sendPhoto", moved(world.bert.id), status=400, acted=False)
+    world.telegram.say(world.group, world.anna, "/invoice 21")
+    await world.shown(world.group, Face.OPEN, sats=21)
+    assert (moves(world), world.ours(world.private(world.bert))) == ([], [])
+
+
+async def test_a_private_chat_moves_nowhere(world: World) -> None:
+    await world.start_bot()
+    chat = world.private(world.anna)
+    world.telegram.garble("sendPhoto", moved(world.group.id), status=400, acted=False)
+    world.telegram.say(chat, world.anna, "/invoice 21")
+    await world.shown(chat, Face.OPEN, sats=21)
+    assert (moves(world), world.ours(world.group)) == ([], [])
+
+
+def moved(new_id: Json) -> str:
+    """A refusal that says that the chat has this id now."""
+    what = "Bad Request: group chat was upgraded to a supergroup chat"
+    parameters = {"migrate_to_chat_id": new_id}
+    said = {"ok": False, "error_code": 400, "description": what, "parameters": parameters}
+    return json.dumps(said)
+
+
+def moves(world: World) -> list[tuple[int, int]]:
+    """Old and new ids, as the database has them."""
+    with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+        known = "SELECT chat_id, moved_to FROM chats WHERE moved_to IS NOT NULL"
+        return database.execute(known).fetchall()

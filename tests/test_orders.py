@@ -35,12 +35,20 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from pydantic import SecretStr
 
 from bot import app
 from bot.chat.buttons import read_press
 from bot.chat.fields import MAY, NOT_WRITE, WRITE
 from bot.clock import Clock
-from bot.config import AccessSettings, InvoicesSettings, LimitsSettings, Rate, Settings
+from bot.config import (
+    AccessSettings,
+    InvoicesSettings,
+    LimitsSettings,
+    Rate,
+    Settings,
+    TelegramSettings,
+)
 from bot.core.invoice import Audience, Invoice, State
 from bot.core.notices import Kind
 from bot.core.work import READ_LANES
@@ -310,6 +318,7 @@ class Process:
     def __init__(self, ground: Ground, outside: Orders) -> None:
         self._ground = ground
         settings = Settings(
+            telegram=TelegramSettings(token=SecretStr("1:none")),
             access=AccessSettings(owners=frozenset({OWNER}), open=True),
             limits=LimitsSettings(invoices_per_user=Rate(10_000, 60), open_per_chat=10_000),
             invoices=InvoicesSettings(expiry=f"{EXPIRY_S}s"),

@@ -11,6 +11,7 @@ from bot.core.invoice import Face
 from bot.core.notices import Kind
 from bot.demo.telegram import Chat, Message, User
 from bot.errors import TokenRefused
+from tests.test_guests import question
 from tests.world import World
 
 SECOND = "222222222:AAE-a-token-of-another-bot"
@@ -164,3 +165,41 @@ async def test_a_token_that_telegram_refuses_changes_nothing(world: World) -> No
         found = database.execute("SELECT card_id FROM invoices").fetchall()
         assert found == [(card.id,)]
         assert database.execute("SELECT bot_id FROM bot").fetchall() == [(first.user.id,)]
+
+
+async def test_an_answer_that_names_another_bot_than_the_token_is_none(world: World) -> None:
+    chat = world.private(world.anna)
+    await world.start_bot()
+    card = await open_card(world, chat, "/invoice 21")
+    await world.stop_bot()
+    world.telegram.alter("getMe", {"id": 42})
+    await world.start_bot()
+    world.telegram.say(chat, world.anna, "/id")
+    await world.until(lambda: len(world.ours(chat)) == 2)
+    assert world.showing(chat, Face.OPEN) == [card]
+    assert not world.notices(world.private(world.owner), Kind.OTHER_BOT)
+    with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+        ids = database.execute("SELECT bot_id FROM bot").fetchall()
+    assert ids == [(world.bot_user.id,)]
+
+
+async def test_who_knocked_at_the_bot_before_is_let_in_by_no_reply_to_another_message(
+    world: World,
+) -> None:
+    begin(world, world.owner)
+    await world.start_bot()
+    hers = world.private(world.stranger)
+    for number in range(3):
+        world.telegram.say(hers, world.stranger, f"hello {number}")
+    world.telegram.say(hers, world.stranger, "/invoice 5")
+    await world.until(lambda: question(world, world.owner))
+    await world.stop_bot()
+    second_bot(world)
+    hers = world.private(world.stranger)
+    for number in range(9):
+        world.telegram.say(hers, world.stranger, f"my own words {number}")
+    await world.start_bot()
+    asked = await world.until(lambda: question(world, world.owner))
+    world.telegram.press(asked.chat, world.owner, asked.id, text=world.buttons(asked)[0])
+    said = await world.until(lambda: [m for m in world.ours(hers) if "let you in" in str(m.text)])
+    assert said[-1].reply_to is None

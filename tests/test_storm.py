@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgres import needs_postgres
 from tests.storm.plan import (
     ENDINGS,
     FILES,
     LOGS,
     ODD_AT_NODE,
     ODD_AT_TELEGRAM,
+    REPLICAS,
+    SERVERS,
     TOKENS,
     WAYS,
     draw,
@@ -42,6 +45,8 @@ def test_in_a_storm_of_usual_length_each_kind_of_trouble_has_its_turn(seed: int)
         (plan.tokens, TOKENS),
         (plan.files, FILES),
         (plan.logs, LOGS),
+        (plan.servers, SERVERS),
+        (plan.replicas, REPLICAS),
     ):
         assert {each.what for each in planned} == set(kinds)
     assert {bill.ending for bill in plan.bills} == set(ENDINGS)
@@ -54,4 +59,16 @@ async def test_in_a_short_storm_nothing_is_lost_doubled_or_untrue(tmp_path: Path
     # answers of the node's and half ones of Telegram's
     plan = draw(19, kills=2, commands=36, expiry_s=4, lasts_s=7)
     report = await run(plan, tmp_path, log_level="debug")
+    assert not report.broken, "\n".join([*report.lines, *report.life])
+
+
+@needs_postgres
+@pytest.mark.timeout(180)
+async def test_in_a_short_storm_on_a_server_one_of_three_acts_and_nothing_is_lost(
+    tmp_path: Path,
+) -> None:
+    # seed 22 draws another bot's token, a process that stands still, a server that crashes, and
+    # a commit without an answer
+    plan = draw(22, kills=2, commands=36, expiry_s=4, lasts_s=12)
+    report = await run(plan, tmp_path, log_level="debug", bots=3, on_server=True)
     assert not report.broken, "\n".join([*report.lines, *report.life])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import psycopg
 import pytest
 
 from bot import app
+from bot.chat import inbox
 from bot.config import DatabaseSettings, Settings
 from bot.core.invoice import Face
 from tests.postgres import Cluster
@@ -98,6 +100,10 @@ class Shared(World):
         telegram = sum(call.peer_port in bot.to_telegram.ports for call in self.telegram.calls)
         return telegram, sum(port in bot.to_node.ports for port in self.node.peer_ports)
 
+    def methods(self) -> set[str]:
+        """What of the Bot API was called."""
+        return {call.method for call in self.telegram.calls}
+
     async def answers(self, sats: int, within_s: float) -> None:
         """A command of Anna's gets a card in time, which is recorded."""
         self.telegram.say(self.group, self.anna, f"/invoice {sats} pizza")
@@ -178,3 +184,48 @@ async def test_a_process_that_stood_still_sends_nothing_once_it_goes_on(world: S
     # and it takes its turn as any other
     second.process.kill()
     await world.answers(2400, TAKEN_OVER_S)
+
+
+async def test_what_a_process_is_given_that_waits_the_active_one_carries_out(
+    world: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "LOOK_EVERY_S", 60.0)  # the server tells of it
+    first = world.use_webhook()
+    await world.start_bot()
+    await world.telegram.wait_for(lambda: "setWebhook" in world.methods(), WAIT_S)
+    second = world.use_webhook()  # another port, and the proxy leads there
+    assert first.port != second.port
+    async with world.another():
+        await world.telegram.wait_for(lambda: is_open(second.port), WAIT_S)
+        chat = world.private(world.anna)
+        for sats in (2100, 2200, 2300):
+            world.telegram.say(chat, world.anna, f"/invoice {sats} pizza")
+        for sats in (2100, 2200, 2300):
+            await world.shown(chat, Face.OPEN, sats=sats)
+        assert len(world.showing(chat, Face.OPEN)) == 3
+        await world.stop_bot()
+        world.telegram.say(chat, world.anna, "/invoice 2400 pizza")
+        await world.shown(chat, Face.OPEN, sats=2400)
+        assert len(world.node.invoices) == 4
+
+
+async def test_what_was_taken_while_nobody_acted_is_carried_out_by_the_next(
+    world: Shared,
+) -> None:
+    first = await world.start("first")
+    await first.said("running")
+    second = world.use_webhook()
+    async with world.another():
+        await world.telegram.wait_for(lambda: is_open(second.port), WAIT_S)
+        first.process.kill()
+        await first.process.wait()
+        chat = world.private(world.anna)
+        world.telegram.say(chat, world.anna, "/invoice 2100 pizza")
+        await world.shown(chat, Face.OPEN, sats=2100)
+        assert len(world.node.invoices) == 1
+
+
+def is_open(port: int) -> bool:
+    """Whether somebody listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

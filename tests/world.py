@@ -90,6 +90,7 @@ class World:
         self.log_level = "info"
         #: Where the bot says how it is, host:port; None: nowhere.
         self.health: str | None = None
+        self.keep = "90d"
         #: The newest process.
         self.process: asyncio.subprocess.Process | None = None
         self._processes: list[asyncio.subprocess.Process] = []
@@ -121,7 +122,7 @@ class World:
             ),
             limits=LimitsSettings(**{"invoices_per_user": Rate(1000, 60), **self.limits}),
             notices=NoticesSettings(**self.notices_on),
-            database=DatabaseSettings(url=f"sqlite:///{self.folder / 'bot.db'}"),
+            database=DatabaseSettings(url=f"sqlite:///{self.folder / 'bot.db'}", keep=self.keep),
             health=HealthSettings(listen=self.health),
             log=LogSettings(),
         )

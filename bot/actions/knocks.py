@@ -41,6 +41,8 @@ _REFUSED = "refused"
 #: What is noted a day, so that the counts hold whatever becomes of the rows: of each person and of
 #: each group that knocked, of whom the owners are told, and of what each of them was sent.
 _KNOCKED, _GROUP_KNOCKED, _TOLD, _SHOWN = "knocked", "group knocked", "knock told", "knock sent to"
+#: Who has to be let in where the chat is: nobody.
+_NOBODY = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,13 @@ class Knocks:
         # an owner who is back is shown what is open
         places.when_reached(self.rung.set)
 
-    async def knock(self, asker: Asker, place: Place, hint: Hint) -> tuple[Knocking, bool]:
-        """This person is not let in there, and wants to be; whether `hint` can be said."""
+    async def knock(
+        self, asker: Asker, place: Place, hint: Hint, *, for_group: bool = False
+    ) -> tuple[Knocking, bool]:
+        """This person is not let in there, and wants to be; whether `hint` can be said.
+
+        `for_group`: it is the group that they want to be let in.
+        """
         asked = Knock(
             id=0,
             handle=secrets.token_urlsafe(HANDLE_BYTES),
@@ -91,12 +98,14 @@ class Knocks:
             told=True,
         )
         owners = self._access.owners
-        came = await self._store.do(_knock, asked, owners, hint)
+        here = self._places.ids(place.chat_id)
+        came = await self._store.do(_knock, asked, owners, hint, here, for_group=for_group)
         if came.is_first:
             log.info("not let in", who=asker.id, name=asker.name, chat=place.chat_id)
         if came.is_new:
             self.rung.set()
-        if came.knocking is Knocking.ASKED and not any(map(self._places.is_met, owners)):
+        is_asked = came.knocking in (Knocking.ASKED, Knocking.ASKED_BEFORE)
+        if is_asked and not any(map(self._places.is_met, owners)):
             return Knocking.NOT_ASKED, came.may_be_said
         return came.knocking, came.may_be_said
 
@@ -104,21 +113,29 @@ class Knocks:
         """Who is to be shown something; of the owners whoever is one by now."""
         return await self._store.do(_due, self._access.owners)
 
-    def is_reader(self, reader_id: int) -> bool:
-        """Whether this one may be shown a knock now: an owner, or where somebody asked."""
-        return reader_id == ASKER or self._access.is_owner(reader_id)
+    def may_read(self, what: Due) -> bool:
+        """Whether its reader can be shown it now: an owner, or where somebody asked who is let in.
+
+        Asked again when it goes out.
+        """
+        if what.reader_id != ASKER:
+            return self._access.is_owner(what.reader_id)
+        asked = what.knock
+        person_id = asked.person_id if asked.state is KnockState.ALLOWED else _NOBODY
+        ids = self._places.ids(asked.chat_id)
+        return what.shows_nothing or self._access.may_ask(person_id, ids)
 
     async def is_for(self, what: Due) -> bool:
         """Whether its reader is to be shown it now.
 
-        Not somebody who is no longer an owner, not while they can't be reached, and no more new
-        ones than an owner is told of in a day.
+        Not somebody who is no longer an owner, or let in no longer; not while an owner can't be
+        reached, and no more new ones than an owner is told of in a day.
         """
-        if what.reader_id == ASKER:
-            return True
-        if not self.is_reader(what.reader_id):
+        if not self.may_read(what):
             await self._store.do(_drop, what.knock.id, what.reader_id)
             return False
+        if what.reader_id == ASKER:
+            return True
         if self._places.is_unreachable(what.reader_id):
             return False
         if what.message_id is not None or what.shows_nothing:
@@ -134,8 +151,7 @@ class Knocks:
 
     async def shown(self, what: Due, message_id: int | None) -> None:
         """This was shown, in this message, or never can be; written whatever happens."""
-        state = what.knock.state
-        await self._store.must(_show, what.knock.id, what.reader_id, state, message_id)
+        await self._store.must(_show, what.knock, what.reader_id, message_id)
 
     async def message_of(self, shown: Knock, reader_id: int) -> int | None:
         """The number of the message that this owner has of it."""
@@ -152,8 +168,19 @@ class Knocked:
     may_be_said: bool
 
 
-def _knock(tx: Tx, asked: Knock, owners: Collection[int], hint: Hint) -> Knocked:
-    """Write it down, once a day for each person; the owners are told of a few each day."""
+def _knock(
+    tx: Tx,
+    asked: Knock,
+    owners: Collection[int],
+    hint: Hint,
+    here: Collection[int],
+    *,
+    for_group: bool,
+) -> Knocked:
+    """Write it down, once a day for each person; the owners are told of a few each day.
+
+    `here`: all ids of the chat where it is asked.
+    """
     now = asked.asked_at
     may_be_said = tx.memory.claim_hint(hint.kind, hint.subject_id, now=now, every_s=hint.every_s)
     is_first = tx.memory.claim_hint(_REFUSED, asked.person_id, now=now, every_s=KNOCKS_EVERY_S)
@@ -165,7 +192,12 @@ def _knock(tx: Tx, asked: Knock, owners: Collection[int], hint: Hint) -> Knocked
     kind, most = (_GROUP_KNOCKED, GROUPS_IN_ALL) if asked.is_group else (_KNOCKED, math.inf)
     before = _count(tx, kind, now)
     if not tx.memory.claim_hint(kind, asked.person_id, now=now, every_s=KNOCKS_EVERY_S):
-        return Knocked(Knocking.ASKED, False, is_first, may_be_said)
+        if last is not None and last.chat_id in here:
+            return Knocked(Knocking.ASKED, False, is_first, may_be_said)
+        if last is None or last.in_group or not for_group:
+            return Knocked(Knocking.ASKED_BEFORE, False, is_first, may_be_said)
+        tx.knocks.name_group(last.id, asked)  # one each: its buttons let in no more
+        return Knocked(Knocking.ASKED, True, is_first, may_be_said)
     if before >= most:
         tx.memory.forget_hint(kind, asked.person_id)
         return Knocked(Knocking.NOT_ASKED, False, is_first, may_be_said)
@@ -319,9 +351,11 @@ def _may_show(tx: Tx, what: Due, now: float) -> bool:
     return False
 
 
-def _show(tx: Tx, knock_id: int, reader_id: int, state: KnockState, message_id: int | None) -> None:
-    """This reader was shown this."""
-    tx.knocks.show(knock_id, reader_id, state, message_id)
+def _show(tx: Tx, shown: Knock, reader_id: int, message_id: int | None) -> None:
+    """This reader was shown this; which may name another chat by now."""
+    now = tx.knocks.by_handle(shown.handle)
+    is_old = now is not None and now.chat_id != shown.chat_id and message_id is not None
+    tx.knocks.show(shown.id, reader_id, "" if is_old else shown.state, message_id)
 
 
 def _message_of(tx: Tx, knock_id: int, reader_id: int) -> int | None:

@@ -5,6 +5,8 @@ A job is a function of the values that it gets: it may run twice, in the writer'
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.actions import jobs
 from bot.actions.values import Asker, Drawn, Origin, Place, Rules
 from bot.core import delivery, split, work
@@ -130,36 +132,36 @@ def sit(
     board, is_new = of_button(tx, handle, chat_id, message_id)
     if board is None:
         return Sitting.NOT_TRACKED, "", False, None
-    came_of_it, token, taken = _sit(tx, board, by, token)
-    row = _brought(tx, token, by, drawn, now) if came_of_it is Sitting.SEATED else None
-    return came_of_it, token, is_new or taken is not None, row
+    came_of_it, seat, is_written = _sit(tx, board, by, token)
+    if seat is None:
+        return came_of_it, "", is_new, None
+    row = _brought(tx, board, seat, by, drawn, now)
+    return came_of_it, seat.token, is_new or is_written, row
 
 
-def _sit(tx: Tx, board: Board, by: Asker, token: str) -> tuple[Sitting, str, Board | None]:
-    """The seat alone; the board where something was written."""
+def _sit(tx: Tx, board: Board, by: Asker, token: str) -> tuple[Sitting, Seat | None, bool]:
+    """The seat alone, as it is then, and whether something was written."""
     if board.state is BoardState.JOINING:
-        return Sitting.JOINING, "", None
+        return Sitting.JOINING, None, False
     if board.state is not BoardState.OPEN:
-        return Sitting.CLOSED, "", None
+        return Sitting.CLOSED, None, False
     seat = _seat_for(board, by) if board.is_split else _gift_for(tx, board, by)
     if seat is None:
-        return Sitting.FULL, "", None
+        return Sitting.FULL, None, False
     if seat.person_id == by.id and seat.token and not seat.leaving and (seat.name or seat.hidden):
-        return Sitting.SEATED, seat.token, None  # nothing is written for a press that repeats
-    token = seat.token if seat.token and seat.person_id == by.id else token
+        return Sitting.SEATED, seat, False  # nothing is written for a press that repeats
     is_renamed = seat.person_id != by.id or not (seat.name or seat.hidden)
-    tx.boards.update_seat(
-        board.id,
-        seat.number,
-        person_id=by.id,
-        name=by.name if is_renamed else seat.name,
-        hidden=by.hidden if is_renamed else seat.hidden,
-        username="",
-        token=token,
-        leaving=False,
-    )
+    taken: SeatColumns = {
+        "person_id": by.id,
+        "name": by.name if is_renamed else seat.name,
+        "hidden": by.hidden if is_renamed else seat.hidden,
+        "username": "",
+        "token": seat.token if seat.token and seat.person_id == by.id else token,
+        "leaving": False,
+    }
+    tx.boards.update_seat(board.id, seat.number, **taken)
     tx.boards.touch(board.id)
-    return Sitting.SEATED, token, board
+    return Sitting.SEATED, replace(seat, **taken), True
 
 
 def _seat_for(board: Board, by: Asker) -> Seat | None:
@@ -298,13 +300,14 @@ def _part(
     return Parting.ASKED, _new_part(tx, board, seat, own, by, place, drawn, now)
 
 
-def _brought(tx: Tx, token: str, by: Asker, drawn: Drawn, now: float) -> Invoice | None:
+def _brought(
+    tx: Tx, board: Board, own: Seat, by: Asker, drawn: Drawn, now: float
+) -> Invoice | None:
     """A new invoice of a part, for whoever has just pressed; None where there is one, or none can
     be: the link says why. Of a collection it is asked first how much is given."""
-    found = tx.boards.by_token(token)
-    if found is None or not found[0].is_split or found[1].is_live or found[1].person_id != by.id:
+    if not board.is_split or own.is_live:
         return None
-    came_of_it, row = _part(tx, *found, None, by, Place(by.id), drawn, now)
+    came_of_it, row = _part(tx, board, own, None, by, Place(by.id), drawn, now)
     return row if came_of_it is Parting.ASKED else None
 
 

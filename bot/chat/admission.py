@@ -123,20 +123,28 @@ class Admission:
     async def stranger(self, message: Message, asker: Asker) -> list[Reply]:
         """Said once, quietly, to somebody who is not let in: the owners are asked."""
         # What was said while nobody owned the bot is no longer an answer.
-        kind = UNCLAIMED if self.is_unclaimed else STRANGER
+        was_unclaimed = self.is_unclaimed
+        kind = UNCLAIMED if was_unclaimed else STRANGER
         if messages.is_private(message):
             hint = Hint(kind, asker.id, STRANGER_EVERY_S)
         else:
             hint = Hint(kind, self._places.now(message.chat.id), STRANGER_GROUP_EVERY_S)
         text = texts.stranger(asker.id, message.chat.id)
-        if self.is_unclaimed:
+        if was_unclaimed:
             text = texts.unclaimed(asker.id, message.chat.id)
             claimed = await self._claim(hint.kind, hint.subject_id, every_s=hint.every_s)
         else:
             place = messages.place(message, self._places)
             knocking, claimed = await self._knocks.knock(asker, place, hint)
-            text = texts.ASKED_OWNER if knocking is Knocking.ASKED else text
-        return [reply(message, text, quiet=True, to_stranger=True)] if claimed else []
+            # of somebody whom the owners know of already, a group hears how to ask for itself
+            is_before = knocking is Knocking.ASKED_BEFORE and messages.is_private(message)
+            text = texts.ASKED_OWNER if knocking is Knocking.ASKED or is_before else text
+
+        def is_still_so() -> bool:
+            return self.is_unclaimed == was_unclaimed and not self.may_ask(message, asker)
+
+        said = reply(message, text, quiet=True, to_stranger=True, may_read=is_still_so)
+        return [said] if claimed else []
 
     async def owners_only(self, message: Message, asker: Asker) -> list[Reply] | None:
         """None for one of the bot's owners, else what is said in place of what they want.

@@ -7,7 +7,8 @@ that the row has by then.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 from typing import Literal, NoReturn
 
 from telegram import InputMediaPhoto, Message
@@ -18,6 +19,7 @@ from bot.access import Access
 from bot.chat import buttons, pictures
 from bot.chat.buttons import Keyboard
 from bot.chat.chats import Chats
+from bot.chat.client import TelegramBot
 from bot.chat.pictures import FILE_NAME, Pictures
 from bot.core.answers import Notified, Rendered
 from bot.core.failure import Failure
@@ -29,11 +31,11 @@ from bot.errors import (
     AnswerUnreadable,
     ChatError,
     ChatForbidden,
-    ChatMoved,
     ChatRefused,
     MaybeSent,
     MessageGone,
     NodeError,
+    NotSent,
     TopicClosed,
     TopicGone,
 )
@@ -209,7 +211,7 @@ class Cards:
             return {row.chat_id: True} if row.chat_id > 0 else {}
         people = [row.asker_id] if audience is Audience.ASKER else sorted(self._access.owners)
         # Side by side: what one of them keeps waiting for delays no other.
-        sends = [self._send_to(person, row, text) for person in people]
+        sends = [self._send_to(person, row, lambda _: text) for person in people]
         results = await asyncio.gather(*sends, return_exceptions=True)
         came = dict(zip(people, results, strict=True))
         if any(failure is None for failure in results):  # the others are notified as owners
@@ -234,16 +236,9 @@ class Cards:
 
     async def _notify(self, row: Invoice, person: int) -> ChatError | None:
         """None where it is there."""
-        may_be_duplicate = person in row.notified
         try:
             for is_bare in (False, True):
-                text = texts.payment_notice(
-                    row,
-                    person,
-                    is_owner=self._access.is_owner(person),
-                    may_be_duplicate=may_be_duplicate,
-                    is_bare=is_bare,
-                )
+                text = partial(_payment_notice, row, person, is_bare=is_bare)
                 try:
                     await self._send_to(person, row, text, Lane.BACKGROUND)
                 except ChatRefused as refusal:
@@ -260,17 +255,24 @@ class Cards:
         return None
 
     async def _send_to(
-        self, person: int, row: Invoice, text: str, urgency: Lane | None = None
+        self,
+        person: int,
+        row: Invoice,
+        text: Callable[[bool], str],
+        urgency: Lane | None = None,
     ) -> None:
-        """Raises `ChatRefused` for a group's move as well: a person's chat has no other id."""
-        try:
-            await self._chats.send(
-                person,
-                row.urgency if urgency is None else urgency,
-                lambda bot: bot.send_message(person, text, parse_mode=ParseMode.HTML),
-            )
-        except ChatMoved as moved:
-            raise ChatRefused(detail=f"a private chat moved to {moved.new_chat_id}") from None
+        """Send what `text` says, by whether the person is an owner when it is their turn.
+
+        Raises `NotSent` where it is none of their business by then.
+        """
+
+        def call(bot: TelegramBot) -> Awaitable[Message]:
+            is_owner = self._access.is_owner(person)
+            if not is_owner and person not in (row.asker_id, row.requester_id):
+                raise NotSent(detail="no longer an owner")
+            return bot.send_message(person, text(is_owner), parse_mode=ParseMode.HTML)
+
+        await self._chats.send(person, row.urgency if urgency is None else urgency, call)
 
     # edits
 
@@ -394,6 +396,16 @@ class Cards:
                 reply_markup=buttons.under(row, face),
             ),
         )
+
+
+def _payment_notice(row: Invoice, person: int, is_owner: bool, *, is_bare: bool) -> str:
+    return texts.payment_notice(
+        row,
+        person,
+        is_owner=is_owner,
+        may_be_duplicate=person in row.notified,
+        is_bare=is_bare,
+    )
 
 
 def _way(row: Invoice, face: Face) -> Way:

@@ -71,8 +71,9 @@ class Say:
     document: Document | None = None  # then `text` is its caption
     #: Whether it can still be read there, asked when it goes out; None: by anyone.
     may_read: Callable[[], bool] | None = None
-    #: What is done with its number once it was sent.
+    #: What is done with its number once it was sent, or where nothing reaches this chat.
     then: Callable[[int], Awaitable[None]] | None = None
+    lost: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +200,14 @@ class Chats:
     async def _say(self, message: Say, wait_s: float) -> bool:
         if wait_s:
             await self._pause(wait_s)
+        try:
+            return await self._tried(message)
+        except ChatForbidden:
+            if message.lost is not None:
+                await message.lost()
+            raise
+
+    async def _tried(self, message: Say) -> bool:
         rank = Sentence.STRANGER if message.to_stranger else Sentence.KNOWN
         for attempt in range(1, SAY_TRIES + 1):
             try:

@@ -30,8 +30,10 @@ from bot.chat.explain import (
     is_about_its_text,
     is_about_times,
     is_not_there,
+    is_telegrams_word,
 )
-from bot.chat.transport import Transport, Unreadable
+from bot.chat.received import is_group_id
+from bot.chat.transport import NotTelegrams, Transport, Unreadable
 from bot.clock import steady
 from bot.config import TelegramSettings
 from bot.errors import MAX_DETAIL
@@ -86,6 +88,12 @@ class TelegramBot(ExtBot[None]):
         }
         answer: object = await self._post("getUpdates", data, read_timeout=poll_s + POLL_GRACE_S)
         return answer
+
+    @property
+    def _own_id(self) -> int:
+        """This bot's id: the token begins with it."""
+        number = self.token.partition(":")[0]
+        return int(number) if number.isdecimal() else 0
 
     @property
     def told(self) -> Told | None:
@@ -149,12 +157,19 @@ class TelegramBot(ExtBot[None]):
         """
         result = await self._result(endpoint, data, **timeouts)
         try:
-            read = received.READ.get(endpoint)
-            return result if read is None else read(result)
+            return self._read(endpoint, result)
         except ValueError as error:
             unreadable = Unreadable(f"unreadable answer: {error}")
             _count(unreadable)
             raise unreadable from error
+
+    def _read(self, endpoint: str, result: Any) -> Any:
+        """What is read of a result. Raises `ValueError`."""
+        read = received.READ.get(endpoint)
+        found = result if read is None else read(result)
+        if endpoint == "getMe" and found["id"] != self._own_id:
+            raise ValueError("another bot's id than the token has")
+        return found
 
     async def _result(self, endpoint: str, data: dict[str, Any], **timeouts: Any) -> Any:
         said = data if self._knows_times else plainer.without_times(data) or data
@@ -193,8 +208,10 @@ class TelegramBot(ExtBot[None]):
         except TelegramError as error:
             error.message = _short(error.message)
             by_status = isinstance(error, (BadRequest, Conflict, Forbidden, InvalidToken))
-            if by_status and error.__cause__ is not None:  # those are not Telegram's words
+            if by_status and not is_telegrams_word(error):
                 raise NetworkError(error.message) from error
+            if isinstance(error, ChatMigrated) and not is_group_id(data.get("chat_id")):
+                raise NotTelegrams(error.message) from error  # only a group has another id
             raise
         except Exception as error:
             what = _short(f"unreadable answer: {type(error).__name__}: {error}")

@@ -17,7 +17,7 @@ from telegram.error import (
     TimedOut,
 )
 
-from bot.chat.transport import NeverSent, Unreadable
+from bot.chat.transport import NeverSent, NotTelegrams, Unreadable
 from bot.errors import (
     AnswerUnreadable,
     ChatBusy,
@@ -87,13 +87,18 @@ def explain(error: TelegramError) -> ChatError:
     if isinstance(error, NetworkError):
         if isinstance(error, NeverSent):
             return NotSent(detail=text)
-        if "too many requests" in lowered:
+        if "too many requests" in lowered and is_telegrams_word(error):
             return ChatBusy(RETRY_AFTER_S)
         if isinstance(error, Unreadable):
             return AnswerUnreadable(detail=text)
         return (NoAnswer if isinstance(error, TimedOut) else MaybeSent)(detail=text)
     # Unauthorized, Conflict and the like: it was not taken.
     return NotSent(detail=text)
+
+
+def is_telegrams_word(error: TelegramError) -> bool:
+    """Whether Telegram itself says that, and not a status over an answer that is none of its."""
+    return error.__cause__ is None and not isinstance(error, NotTelegrams)
 
 
 def changes_nothing(error: TelegramError) -> bool:

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, TypeGuard
 
-from bot.chat.received import is_number
+from bot.chat.received import is_group_id, is_number, is_person_id
 
 Raw: TypeAlias = dict[str, Any]
 #: Reads a value. Raises `ValueError`.
@@ -48,6 +48,18 @@ def is_date(value: object) -> TypeGuard[int]:
 def _number(value: object) -> int:
     if not is_number(value):
         raise ValueError("not a number")
+    return value
+
+
+def _person_id(value: object) -> int:
+    if not is_person_id(value):
+        raise ValueError("not a person's id")
+    return value
+
+
+def _group_id(value: object) -> int:
+    if not is_group_id(value):
+        raise ValueError("not a group's id")
     return value
 
 
@@ -136,9 +148,18 @@ def _those_read(values: list[Any], reader: Reader) -> list[Any]:
 # Telegram's types
 
 _USER = _object(
-    {"id": _number, "is_bot": _flag, "first_name": _name},
+    {"id": _person_id, "is_bot": _flag, "first_name": _name},
     loose={"last_name": _text, "username": _text},
 )
+
+
+def _chat(value: object) -> Raw:
+    """A chat. What is said to a group must not go to a person, nor the other way round."""
+    chat: Raw = _CHAT(value)
+    (_person_id if chat["type"] == "private" else _group_id)(chat["id"])
+    return chat
+
+
 _CHAT = _object({"id": _number, "type": _text}, loose={"title": _text, "username": _text})
 _ENTITY = _object({"type": _text, "offset": _length, "length": _length}, loose={"user": _USER})
 _BUTTON = _object({"text": _name, "callback_data": _text})
@@ -156,8 +177,8 @@ def _origin(value: object) -> Raw:
 
 #: A message that is replied to: who wrote what, and which card it is.
 _REPLIED_TO = _object(
-    {"message_id": _number, "date": _always(1), "chat": _CHAT},
-    strict={"from": _USER, "sender_chat": _CHAT},
+    {"message_id": _number, "date": _always(1), "chat": _chat},
+    strict={"from": _USER, "sender_chat": _chat},
     loose={
         "text": _text,
         "caption": _text,
@@ -182,6 +203,9 @@ def _message(value: object) -> Raw:
         if "text" not in message:  # what is written below a photo says the same as a text
             caption = _CAPTION(value)
             message |= {name: caption[of] for name, of in _AS_TEXT if of in caption}
+        if not is_group_id(message["chat"]["id"]):  # nobody's private chat has another id
+            for name in _MOVES:
+                message.pop(name, None)
         # Bot API servers older than forward_origin have these.
         if any(value.get(name) is not None for name in _FORWARDED):
             message["forward_origin"] = _SOMEBODY
@@ -197,12 +221,13 @@ def _message(value: object) -> Raw:
 
 _CAPTION = _object({}, loose={"caption": _text, "caption_entities": _list(_ENTITY)})
 _AS_TEXT = (("text", "caption"), ("entities", "caption_entities"))
+_MOVES = ("migrate_to_chat_id", "migrate_from_chat_id")
 _FORWARDED = ("forward_origin", "forward_date")
 _REPLIES = ("reply_to_message", "external_reply", "reply_to_story")
 _MESSAGE = _object(
-    {"message_id": _number, "date": _date, "chat": _CHAT},
+    {"message_id": _number, "date": _date, "chat": _chat},
     # Whom it is from decides what may be done.
-    strict={"from": _USER, "sender_chat": _CHAT},
+    strict={"from": _USER, "sender_chat": _chat},
     loose={
         "text": _text,
         "entities": _list(_ENTITY),
@@ -212,8 +237,8 @@ _MESSAGE = _object(
         "reply_to_message": _REPLIED_TO,
         "quote": _quote,
         "edit_date": _date,
-        "migrate_to_chat_id": _number,
-        "migrate_from_chat_id": _number,
+        "migrate_to_chat_id": _group_id,
+        "migrate_from_chat_id": _group_id,
     },
 )
 
@@ -222,7 +247,7 @@ _PRESSED = _object(
     {
         "message_id": _number,
         "date": lambda value: next(iter(_those_read([value], _date)), 0),
-        "chat": _CHAT,
+        "chat": _chat,
     },
     loose={"reply_markup": _KEYBOARD},
 )
@@ -264,7 +289,7 @@ def _somebody(value: object) -> Raw:
 
 _MOVED_BOT = _object(
     {
-        "chat": _CHAT,
+        "chat": _chat,
         "from": _somebody,
         "date": _always(1),
         "old_chat_member": _member_before,

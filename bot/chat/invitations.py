@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from telegram import ChatMemberUpdated, Update
 from telegram.ext import ChatMemberHandler
@@ -27,7 +28,8 @@ log = logs.get(__name__)
 #: Seconds in which somebody can let a group in before the bot leaves it.
 LEAVES_AFTER_S = 86_400.0
 
-_KIND = "uninvited"
+#: Noted of a group until it was let in or left, however long that takes.
+UNINVITED = "uninvited"
 #: Noted of a group where an owner has heard how to let it in.
 _HOW = "owner invites"
 #: A handler beside that of the membership, which takes the same updates.
@@ -77,23 +79,31 @@ class Invitations:
             text = texts.uninvited(chat_id)
             if not self._access.is_unclaimed and await self._ask(change, chat_id):
                 text = texts.UNINVITED_ASKED
-            self._chats.say(Say(chat_id, text, to_stranger=True))
+            self._say(Say(chat_id, text, to_stranger=True))
 
     async def _say_how(self, change: ChatMemberUpdated, chat_id: int) -> None:
         """To an owner: to add the bot does not let a group in. A channel is for its readers."""
         is_channel = change.chat.type == "channel"
-        is_let_in = self._access.may_ask(_NOBODY, self._places.ids(chat_id))
-        if is_let_in or is_channel or not self._access.is_owner(change.from_user.id):
+        if self._is_let_in(chat_id) or is_channel or not self._access.is_owner(change.from_user.id):
             return
         if await self._store.do(_note_how, chat_id, self._clock()):
-            self._chats.say(Say(chat_id, texts.allow_group_how(self._chats.telegram_bot.username)))
+            self._say(Say(chat_id, texts.allow_group_how(self._chats.telegram_bot.username)))
+
+    def _is_let_in(self, chat_id: int) -> bool:
+        return self._access.may_ask(_NOBODY, self._places.ids(chat_id))
+
+    def _say(self, message: Say) -> None:
+        """That a group is not let in, unless it is by the time that it is its turn."""
+        self._chats.say(replace(message, may_read=lambda: not self._is_let_in(message.chat_id)))
 
     async def _ask(self, change: ChatMemberUpdated, chat_id: int) -> bool:
         """Whether the owners are asked on behalf of who added the bot."""
         title = clean_name(change.chat.title or "")
         person = messages.presser(change.from_user)
         hint = Hint(STRANGER, chat_id, STRANGER_GROUP_EVERY_S)
-        knocking, _ = await self._knocks.knock(person, Place(chat_id, title=title), hint)
+        knocking, _ = await self._knocks.knock(
+            person, Place(chat_id, title=title), hint, for_group=True
+        )
         return knocking is Knocking.ASKED
 
     async def leave(self) -> None:
@@ -103,19 +113,20 @@ class Invitations:
         """
         for chat_id in await self._store.do(_uninvited, self._clock() - LEAVES_AFTER_S):
             here = self._places.now(chat_id)
-            is_let_in = self._access.may_ask(_NOBODY, self._places.ids(here))
-            if is_let_in or await self._store.do(_is_used, here):
+            if self._is_let_in(here) or await self._store.do(_is_used, here):
                 await self._store.do(_forget, chat_id)
             else:
                 self._chats.post(self._leave(chat_id, here))
 
     async def _leave(self, noted_as: int, chat_id: int) -> None:
-        def call(bot: TelegramBot) -> object:
-            return bot.leave_chat(chat_id)
+        async def call(bot: TelegramBot) -> bool:
+            if self._is_let_in(chat_id):  # since then
+                return False
+            return await bot.leave_chat(chat_id)
 
         try:
-            await self._chats.send(chat_id, Sentence.STRANGER, call)  # type: ignore[arg-type]
-            log.info("left a group that nobody let in", chat=chat_id)
+            if await self._chats.send(chat_id, Sentence.STRANGER, call):
+                log.info("left a group that nobody let in", chat=chat_id)
         except (ChatForbidden, ChatRefused) as error:
             log.info("not in a group that nobody let in", chat=chat_id, detail=error.detail)
         await self._store.do(_forget, noted_as)
@@ -130,7 +141,7 @@ def _is_in_now(change: ChatMemberUpdated) -> bool:
 def _note(tx: Tx, chat_id: int, now: float) -> bool:
     # one sentence is enough: not the one for strangers as well
     tx.memory.claim_hint(STRANGER, chat_id, now=now, every_s=0.0)
-    return tx.memory.claim_hint(_KIND, chat_id, now=now, every_s=LEAVES_AFTER_S)
+    return tx.memory.claim_hint(UNINVITED, chat_id, now=now, every_s=LEAVES_AFTER_S)
 
 
 def _note_how(tx: Tx, chat_id: int, now: float) -> bool:
@@ -138,11 +149,11 @@ def _note_how(tx: Tx, chat_id: int, now: float) -> bool:
 
 
 def _forget(tx: Tx, chat_id: int) -> None:
-    tx.memory.forget_hint(_KIND, chat_id)
+    tx.memory.forget_hint(UNINVITED, chat_id)
 
 
 def _uninvited(tx: Tx, before: float) -> list[int]:
-    return tx.memory.hints(_KIND, before=before)
+    return tx.memory.hints(UNINVITED, before=before)
 
 
 def _is_used(tx: Tx, chat_id: int) -> bool:

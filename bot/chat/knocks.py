@@ -127,11 +127,11 @@ class KnockChats:
         began_at = steady()
         try:
             if what.reader_id == ASKER:
-                await self._say_in(what.knock)
+                await self._say_in(what)
                 return None
             if what.message_id is None:
-                return await self._send(what.reader_id, what.knock)
-            await self._edit(what.reader_id, what.message_id, what.knock)
+                return await self._send(what)
+            await self._edit(what, what.message_id)
         except (AnswerUnreadable, MessageGone):  # it is there, or somebody deleted it
             return what.message_id
         except ChatForbidden as error:
@@ -143,9 +143,11 @@ class KnockChats:
             log.warning("knock can't be shown", reader=what.reader_id, detail=error.detail)
         return what.message_id
 
-    async def _send(self, owner: int, asked: Knock) -> int | None:
+    async def _send(self, what: Due) -> int | None:
+        owner, asked = what.reader_id, what.knock
+
         def call(bot: TelegramBot) -> Awaitable[Message]:
-            self._check_reads(owner)
+            self._check(what)
             return bot.send_message(
                 owner, texts.knock(asked), parse_mode=ParseMode.HTML, reply_markup=buttons(asked)
             )
@@ -153,9 +155,11 @@ class KnockChats:
         message = await self._chats.send(owner, Sentence.KNOWN, call)
         return None if message is None else message.message_id
 
-    async def _edit(self, owner: int, number: int, asked: Knock) -> None:
+    async def _edit(self, what: Due, number: int) -> None:
+        owner, asked = what.reader_id, what.knock
+
         def call(bot: TelegramBot) -> Awaitable[Message | bool]:
-            self._check_reads(owner)
+            self._check(what)
             return bot.edit_message_text(
                 texts.knock(asked),
                 owner,
@@ -166,40 +170,43 @@ class KnockChats:
 
         await self._chats.send(owner, Sentence.KNOWN, call)
 
-    def _check_reads(self, owner: int) -> None:
-        """Raises `NotSent`: by the time it is their turn they may no longer be an owner."""
-        if not self._knocks.is_reader(owner):
-            raise NotSent(detail="no longer an owner")
+    def _check(self, what: Due) -> None:
+        """Raises `NotSent`: by the time it is their turn they may own the bot no longer, or be let
+        in no longer."""
+        if not self._knocks.may_read(what):
+            raise NotSent(detail="no longer an owner, or let in no longer")
 
-    async def _say_in(self, asked: Knock) -> None:
+    async def _say_in(self, what: Due) -> None:
         """Where it was asked; in private where the topic takes nothing."""
+        asked = what.knock
         chat_id = self._places.now(asked.chat_id)
         is_there = chat_id == asked.chat_id
         try:
             await self._say(
                 chat_id,
-                asked,
+                what,
                 reply_to=asked.reply_to if is_there else None,
                 thread_id=asked.thread_id,
             )
         except ChatMoved as moved:
-            await self._say(moved.new_chat_id, asked)
+            await self._say(moved.new_chat_id, what)
         except (TopicClosed, TopicGone):
             if asked.is_group:
                 raise
-            await self._say(asked.person_id, asked)
+            await self._say(asked.person_id, what)
 
     async def _say(
         self,
         chat_id: int,
-        asked: Knock,
+        what: Due,
         *,
         reply_to: int | None = None,
         thread_id: int | None = None,
     ) -> None:
-        text = texts.let_in(asked, self._chats.telegram_bot.username)
+        text = texts.let_in(what.knock, self._chats.telegram_bot.username)
 
         def call(bot: TelegramBot) -> Awaitable[Message]:
+            self._check(what)
             return bot.send_message(
                 chat_id,
                 text,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import NamedTuple, TypeAlias
 
 from telegram import Message
 from telegram.constants import ParseMode
@@ -22,7 +23,7 @@ from bot.chat.owners import OwnerChats
 from bot.chat.tries import Tries
 from bot.chat.turns import Sentence
 from bot.clock import steady
-from bot.core.notices import Notice
+from bot.core.notices import Kind, Notice
 from bot.core.occasions import Occasion, Plan, Stage, Telling, plan
 from bot.core.text import MAX_TEXT
 from bot.core.work import MAX_COPIES
@@ -48,6 +49,18 @@ TICK_S = 1.0
 AT_ONCE = MAX_TEXT - 200
 
 
+#: What goes into one message: what it tells, and the text of each.
+Together: TypeAlias = list[tuple[Telling, str]]
+
+
+class Sent(NamedTuple):
+    """What an owner was sent of an occasion: that it began, or that it is over."""
+
+    owner: int
+    occasion_id: int
+    kind: Kind
+
+
 class Notices:
     """Tells the owners; `run` until cancelled."""
 
@@ -69,7 +82,7 @@ class Notices:
         self._clock = clock
         self._busy: set[int] = set()  # owners whose message is on its way
         self._tries = Tries()
-        self._unanswered: Counter[int] = Counter()  # by owner: of these, what may have arrived
+        self._unanswered: Counter[Sent] = Counter()  # of these, what may have arrived
 
     async def run(self) -> None:
         """Until cancelled. Raises only what is a bug."""
@@ -83,6 +96,7 @@ class Notices:
 
     async def _tell_all(self, to_tell: ToTell) -> None:
         """Tell what was read, until something changes."""
+        self._forget(to_tell)
         while not self._occasions.changed.is_set():
             made = self._plan(to_tell)
             if made.stages:
@@ -144,11 +158,9 @@ class Notices:
             self._busy.discard(owner)
             self._occasions.changed.set()
 
-    def _messages(
-        self, tellings: Sequence[Telling], to_tell: ToTell
-    ) -> Iterator[list[tuple[Telling, str]]]:
+    def _messages(self, tellings: Sequence[Telling], to_tell: ToTell) -> Iterator[Together]:
         """What goes into one message, in the order of coming; several where that is too long."""
-        together: list[tuple[Telling, str]] = []
+        together: Together = []
         for each in tellings:
             text = texts.owner_notice(self._notice(each, to_tell))
             if together and sum(len(said) + 2 for _, said in together) + len(text) > AT_ONCE:
@@ -178,7 +190,7 @@ class Notices:
             missed=to_tell.missed.get(newest.kind, 0) if is_beginning else 0,
         )
 
-    async def _send(self, owner: int, together: list[tuple[Telling, str]]) -> bool:
+    async def _send(self, owner: int, together: Together) -> bool:
         """Whether the next message may follow. The rows say before that it may be read."""
         occasions = [each for telling, _ in together for each in telling.occasions]
         may_be_duplicate = any(owner in each.people for each in occasions)
@@ -198,11 +210,15 @@ class Notices:
         except AnswerUnreadable:  # it is there, and nothing of it has to be edited
             pass
         except MaybeSent as error:
-            self._unanswered[owner] += 1
-            if self._unanswered[owner] < MAX_COPIES:
+            enough = self._sent_enough(owner, together)
+            if enough:
+                log.warning("owner notified, to all appearance", owner=owner, count=MAX_COPIES)
+                await self._told(owner, enough)
+            if len(enough) < len(occasions):  # the others may have come only now
                 self._put_off(owner, error)
                 return False
-            log.warning("owner notified, to all appearance", owner=owner, count=MAX_COPIES)
+            self._tries.got_there(owner)
+            return True
         except ChatRefused as error:
             if len(together) > 1:  # one of them may be what is refused
                 await self._store.must(_have_not_told, occasions, owner)
@@ -216,12 +232,29 @@ class Notices:
             else:
                 self._put_off(owner, error)
             return False
-        await self._store.must(_have_told, occasions, owner, self._clock())
+        await self._told(owner, _sent_to(owner, together))
         self._tries.got_there(owner)
-        self._unanswered.pop(owner, None)
         kinds = ", ".join(telling.kind for telling, _ in together)
         log.info("owner notified", owner=owner, kinds=kinds)
         return True
+
+    def _sent_enough(self, owner: int, together: Together) -> dict[Sent, Occasion]:
+        """Of what was sent once more without an answer, what was sent as often as it ever is."""
+        sent = _sent_to(owner, together)
+        self._unanswered.update(sent.keys())
+        return {each: sent[each] for each in sent if self._unanswered[each] >= MAX_COPIES}
+
+    async def _told(self, owner: int, occasions: Mapping[Sent, Occasion]) -> None:
+        """This owner has read it, as far as anybody can know."""
+        await self._store.must(_have_told, list(occasions.values()), owner, self._clock())
+        for sent in occasions:
+            self._unanswered.pop(sent, None)
+
+    def _forget(self, to_tell: ToTell) -> None:
+        """What was counted of occasions that are closed by now."""
+        numbers = {each.id for each in to_tell.occasions}
+        for sent in [each for each in self._unanswered if each.occasion_id not in numbers]:
+            del self._unanswered[sent]
 
     async def _sent(self, owner: int, text: str, bot: TelegramBot) -> Message | None:
         """None, and nothing is sent, where they are no owner by the time it goes out."""
@@ -232,6 +265,15 @@ class Notices:
     def _put_off(self, owner: int, error: ChatError) -> None:
         if self._tries.failed(owner) == 1:
             log.info("owner not notified", owner=owner, reason=error.detail or error.key)
+
+
+def _sent_to(owner: int, together: Together) -> dict[Sent, Occasion]:
+    """Each occasion of a message, by what this owner reads of it."""
+    return {
+        Sent(owner, each.id, telling.kind): each
+        for telling, _ in together
+        for each in telling.occasions
+    }
 
 
 # jobs of the store

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 
 from bot import logs, texts
 from bot.access import Access
@@ -57,4 +58,9 @@ class OwnerChats:
             log.info("owners not notified: switched off", kind=notice.kind)
             return
         for owner in self.chat_ids:
-            self._chats.say(Say(owner, texts.owner_notice(notice)))
+            may_read = partial(self._is_one, owner)
+            self._chats.say(Say(owner, texts.owner_notice(notice), may_read=may_read))
+
+    def _is_one(self, person: int) -> bool:
+        """Whether they are one when it goes out."""
+        return person in self.chat_ids

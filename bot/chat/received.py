@@ -23,6 +23,16 @@ def is_number(value: object) -> TypeGuard[int]:
     return type(value) is int and abs(value) < 2**63
 
 
+def is_group_id(value: object) -> TypeGuard[int]:
+    """Whether it can be the id of a group or a channel: people's are above 0."""
+    return is_number(value) and value < 0
+
+
+def is_person_id(value: object) -> TypeGuard[int]:
+    """Whether it can be the id of a person or a bot, or of their private chat."""
+    return is_number(value) and value > 0
+
+
 def sent(result: object) -> Raw:
     """A message that was taken, as PTB reads it: its number and its photo.
 
@@ -45,7 +55,7 @@ def user(result: object) -> Raw:
 
     Every bot has one. Without it no command would be heard: each names the bot it is for.
     """
-    if not isinstance(result, dict) or not is_number(result.get("id")):
+    if not isinstance(result, dict) or not is_person_id(result.get("id")):
         raise ValueError("no user")
     texts = {name: result.get(name) for name in ("first_name", "last_name", "username")}
     username = texts["username"]

@@ -137,8 +137,9 @@ def reply(
     asks: bool = False,
     to_stranger: bool = False,
     keyboard: InlineKeyboardMarkup | None = None,
+    may_read: Callable[[], bool] | None = None,
 ) -> Say:
-    """`text` (Telegram HTML) as a reply to a message."""
+    """`text` (Telegram HTML) as a reply to a message; `may_read` as of `Say`."""
     return Say(
         message.chat.id,
         text,
@@ -149,6 +150,7 @@ def reply(
         to_stranger=to_stranger,
         person_id=None if to_stranger else messages.person(message),
         keyboard=keyboard,
+        may_read=may_read,
     )
 
 

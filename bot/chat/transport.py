@@ -12,7 +12,7 @@ import re
 import socket
 import zlib
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -24,6 +24,7 @@ from telegram.error import NetworkError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
 from bot.chat.ages import Told
+from bot.chat.received import is_group_id
 from bot.clock import steady
 from bot.errors import TermLost
 from bot.fence import Fence
@@ -43,6 +44,8 @@ MAX_ANSWER_BYTES = 32 * 1024 * 1024
 _PACKED = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 _OK, _REDIRECTED = 200, 300
+#: Of an error, the parameter that has a group's new id.
+_MOVED_TO = "migrate_to_chat_id"
 _NO_CONNECTION = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
@@ -70,7 +73,10 @@ class Unreadable(NetworkError):
 
 
 class NotTelegrams(NetworkError):
-    """JSON that no Bot API answers: what the call did is unknown."""
+    """JSON that no Bot API answers: what the call did is unknown.
+
+    A Bot API says `"ok": true` where it did it, and `"ok": false` where it did not.
+    """
 
 
 class Transport(BaseRequest):
@@ -120,21 +126,23 @@ class Transport(BaseRequest):
 
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, Any]:
-        """The answer's object. A success has a result, if only None.
+        """The answer's object: a success, which has a result, if only None, or a refusal.
 
-        Raises `Unreadable` for what is left of a success, `NetworkError` for anything else.
+        Raises `Unreadable` for what is left of a success, `NotTelegrams` for other JSON,
+        `NetworkError` for anything else.
         """
         try:
-            answer = json.loads(payload.decode(errors="replace"))
+            answer = _json(payload)
         except (ValueError, RecursionError) as error:
             raise (Unreadable if _DID.match(payload) else NetworkError)(
                 "unreadable answer"
             ) from error
-        if not isinstance(answer, dict) or not {"ok", "description"} & answer.keys():
-            raise NotTelegrams("not an answer of Telegram's")
-        if answer.get("ok") is not False:
+        if _is_success(answer):
             answer.setdefault("result", None)
-        return answer
+        elif not _is_refusal(answer):
+            raise NotTelegrams("not an answer of Telegram's")
+        read: dict[str, Any] = answer
+        return read
 
     async def do_request(
         self,
@@ -167,9 +175,7 @@ class Transport(BaseRequest):
                 timeout=aiohttp.ClientTimeout(total=connect_s + answer_s, connect=connect_s),
             ) as response:
                 self.told = _told_at(response)
-                body = await _body(response)
-                is_one = not _is_success(response) and _says_success(body)
-                return (_OK if is_one else response.status), body
+                return _read(response, await _body(response))
         except (*_NO_CONNECTION, _Stale) as error:
             raise NeverSent(_said(error)) from error
         except TimeoutError as error:
@@ -181,7 +187,8 @@ class Transport(BaseRequest):
 
 
 def _trace(fence: Fence) -> aiohttp.TraceConfig:
-    """Looks at the fence once more when there is a connection, which may have taken long."""
+    """Looks at the fence once more when there is a connection, which may have taken long, and right
+    before the bytes go out: a process can stand still in between."""
 
     async def look(*_: object) -> None:
         if not fence.is_open():
@@ -190,6 +197,7 @@ def _trace(fence: Fence) -> aiohttp.TraceConfig:
     trace = aiohttp.TraceConfig()
     trace.on_connection_create_end.append(look)
     trace.on_connection_reuseconn.append(look)
+    trace.on_request_chunk_sent.append(look)  # called before it is sent, and headers go with it
     return trace
 
 
@@ -202,19 +210,46 @@ def _told_at(response: aiohttp.ClientResponse) -> Told | None:
         return None
 
 
-def _is_success(response: aiohttp.ClientResponse) -> bool:
+def _read(response: aiohttp.ClientResponse, body: bytes) -> tuple[int, bytes]:
+    """An answer's status and body: Telegram did it, whatever a proxy made of the status.
+
+    Raises `NotTelegrams` for an error's status over what says that it is none, and not what came
+    of it: nobody says so but a proxy.
+    """
+    if not _has_good_status(response) and body.lstrip().startswith(b"{"):
+        with suppress(ValueError, RecursionError):
+            answer = _json(body)
+            if _is_success(answer) and "result" in answer:
+                return _OK, body
+            if _is_success(answer):
+                raise NotTelegrams(f"{response.reason} ({response.status})")
+    return response.status, body
+
+
+def _json(body: bytes) -> Any:
+    """Raises `ValueError` or `RecursionError`."""
+    return json.loads(body.decode(errors="replace"))
+
+
+def _has_good_status(response: aiohttp.ClientResponse) -> bool:
     return _OK <= response.status < _REDIRECTED
 
 
-def _says_success(body: bytes) -> bool:
-    """Whether Telegram did it, whatever a proxy made of the answer's status."""
-    if not body.lstrip().startswith(b"{"):
+def _is_success(answer: Any) -> bool:
+    """Whether Telegram says so, of what an answer's JSON is: in no other way than this."""
+    return isinstance(answer, dict) and answer.get("ok") is True
+
+
+def _is_refusal(answer: Any) -> bool:
+    """Whether Telegram says that it did nothing, and why: what others answer has a status too."""
+    if not isinstance(answer, dict) or answer.get("ok") is not False:
         return False
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
+    if {"description", "error_code"}.isdisjoint(answer):
         return False
-    return answer.get("ok") is True and "result" in answer
+    parameters = answer.get("parameters") or {}
+    if not isinstance(parameters, dict):
+        return False
+    return _MOVED_TO not in parameters or is_group_id(parameters[_MOVED_TO])
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
@@ -228,7 +263,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
         await _packed(response.content, body)
         return _unpacked(bytes(body), encoding)
     except (aiohttp.ClientError, zlib.error, _TooLarge) as error:
-        is_done = _is_success(response) and _DID.match(_beginning(bytes(body), encoding))
+        is_done = _has_good_status(response) and _DID.match(_beginning(bytes(body), encoding))
         raise (Unreadable if is_done else NetworkError)(_said(error)) from error
 
 

@@ -8,6 +8,7 @@ from telegram import Bot, Update
 from telegram.ext import Application
 
 from bot.chat.fields import is_date, kept
+from bot.chat.received import is_number
 
 #: Telegram remembers the last list, so this goes with every call.
 ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")
@@ -30,7 +31,7 @@ def read(raw: Raw, telegram_bot: Bot) -> Update:
 def number_of(raw: object) -> int | None:
     """An update's number, None where it has none."""
     number = raw.get("update_id") if isinstance(raw, dict) else None
-    return number if isinstance(number, int) else None
+    return number if is_number(number) else None
 
 
 def date_of(raw: Raw) -> float:
@@ -51,6 +52,6 @@ def chat_of(raw: Raw) -> object:
             within = body.get("message") if kind == "callback_query" else body
             place = within.get("chat") if isinstance(within, dict) else body.get("from")
             number = place.get("id") if isinstance(place, dict) else None
-            if isinstance(number, int):
+            if is_number(number):
                 return number
     return ("update", raw.get("update_id"))

@@ -104,6 +104,7 @@ class Knocking(StrEnum):
     """What came of asking to be let in."""
 
     ASKED = "asked"  # the owners are asked, now or within the day
+    ASKED_BEFORE = "asked before"  # they are asked about this person, and not about this chat
     REFUSED = "refused"  # an owner has said no, and nobody asks again for a while
     NOT_ASKED = "not asked"  # no owner can be reached, or too many groups have asked
 

@@ -28,7 +28,7 @@ from bot.store import migrations, sqlite, targets
 from bot.store.backend import SQLITE, on_server
 from bot.store.noun import ROWS, touch
 from bot.store.rows import BOARDS, packed, unpacked
-from bot.store.tables import boards, chats, claims, inbox, invoices, knock_messages, knocks
+from bot.store.tables import boards, claims, inbox, invoices, knock_messages, knocks
 
 #: Pages that are copied at once, and seconds in between, in which the disk is the bot's.
 STEP, PAUSE_S = 1000, 0.002
@@ -178,8 +178,8 @@ def _adapt_old_rows(connection: Connection, _owners: list[int]) -> int:
 
 
 def _adapt_access(connection: Connection) -> None:
-    """No code that claims the bot: a restored one draws its own. And what owners were told, or are
-    at this moment, they are not told once more."""
+    """No code that claims the bot: a restored one draws its own. And what owners have a message of
+    is not shown to them once more."""
     there = sa.inspect(connection)
     if there.has_table(claims.name):
         connection.execute(sa.delete(claims))
@@ -188,9 +188,7 @@ def _adapt_access(connection: Connection) -> None:
     if there.has_table(knock_messages.name):
         state = sa.select(knocks.c.state).where(knocks.c.id == knock_messages.c.knock_id)
         columns = {"shown": sa.func.coalesce(state.scalar_subquery(), knock_messages.c.shown)}
-        # who can't be reached has been told nothing
-        away = sa.select(chats.c.chat_id).where(chats.c.unreachable)
-        told = knock_messages.c.reader_id.not_in(away)
+        told = knock_messages.c.message_id.is_not(None)
         connection.execute(sa.update(knock_messages).where(told).values(columns))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.core.knocks import ASKER, MORE, Due, Knock, KnockState
-from bot.store.noun import Noun
+from bot.store.noun import COUNTED_BY_CHAT, Noun
 from bot.store.tables import knock_messages, knocks
 
 _k = knocks.c
@@ -109,10 +109,23 @@ class Knocks(Noun):
         statement = sa.select(_m.message_id).where(here)
         return self._connection.execute(statement).scalar_one_or_none()
 
-    def show(
-        self, knock_id: int, reader_id: int, shown: KnockState, message_id: int | None
-    ) -> None:
-        """This reader was shown this, or can't be."""
+    def name_group(self, knock_id: int, asked: Knock) -> None:
+        """It was asked in private, and asks for this group as well; the answer goes there.
+
+        Owners who have a message of it are shown that.
+        """
+        columns = {
+            "chat_id": asked.chat_id,
+            "chat_title": asked.chat_title,
+            "thread_id": asked.thread_id,
+            "reply_to": asked.reply_to,
+        }
+        self._connection.execute(sa.update(knocks).where(_k.id == knock_id).values(**columns))
+        have_it = (_m.knock_id == knock_id) & _m.message_id.is_not(None)
+        self._connection.execute(sa.update(knock_messages).where(have_it).values(shown=""))
+
+    def show(self, knock_id: int, reader_id: int, shown: str, message_id: int | None) -> None:
+        """This reader was shown this state, or can't be; "": they are to be shown what is so."""
         here = (_m.knock_id == knock_id) & (_m.reader_id == reader_id)
         columns = {"shown": str(shown), "message_id": message_id}
         self._connection.execute(sa.update(knock_messages).where(here).values(**columns))
@@ -124,11 +137,16 @@ class Knocks(Noun):
         self._connection.execute(statement)
 
     def void(self) -> None:
-        """Another bot's messages: what is open is sent again, the rest is as it is."""
+        """Another bot's messages: what is open is sent again, the rest is as it is.
+
+        What it replied to is only still the same where the chat counts its messages for everybody.
+        """
         is_open = sa.exists().where(_k.id == _m.knock_id, _k.state == KnockState.OPEN)
         owners = _m.reader_id != ASKER
         self._connection.execute(sa.update(knock_messages).values(message_id=None))
         self._connection.execute(sa.update(knock_messages).where(owners, is_open).values(shown=""))
+        its_own = _k.chat_id > COUNTED_BY_CHAT
+        self._connection.execute(sa.update(knocks).where(its_own).values(reply_to=None))
 
     def prune(self, before: float, *, keep_open: int, keep_groups: int, told_since: float) -> None:
         """Forget those of before then, and of those without an answer all but the newest.

@@ -26,7 +26,14 @@ _MOST = PAGE + TOGETHER + 1
 _NODE_AFTER = sa.select(sa.func.min(_c.node_id)).where(_c.node_id > sa.bindparam("node"))
 _FIRST_NODE = sa.select(sa.func.min(_c.node_id))
 _OF_NODE = (_c.node_id == sa.bindparam("node"), _c.state == State.SETTLED)
-_PAID = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(_c.paid_msat), 0)).where(
+
+
+def _sum(amounts: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    """PostgreSQL's own is of another type than the amounts are."""
+    return sa.cast(sa.func.coalesce(sa.func.sum(amounts), 0), sa.BigInteger)
+
+
+_PAID = sa.select(sa.func.count(), _sum(_c.paid_msat)).where(
     *_OF_NODE, _c.settled_at >= sa.bindparam("since")
 )
 _LAST_PAID = (
@@ -36,7 +43,7 @@ _LAST_PAID = (
     .limit(1)
 )
 _OPEN = (
-    sa.select(_c.unconfirmed, sa.func.count(), sa.func.sum(_c.amount_msat))
+    sa.select(_c.unconfirmed, sa.func.count(), _sum(_c.amount_msat))
     .where(_c.state == State.OPEN)
     .group_by(_c.unconfirmed)
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import sqlalchemy as sa
 
 from bot.store.noun import Noun
@@ -43,9 +45,10 @@ class Memory(Noun):
         here = (hints.c.kind == kind) & (hints.c.subject_id == subject_id)
         self._connection.execute(sa.delete(hints).where(here))
 
-    def prune_hints(self, before: float) -> None:
-        """Forget what was said before then."""
-        self._connection.execute(sa.delete(hints).where(hints.c.said_at < before))
+    def prune_hints(self, before: float, *, but: Collection[str] = ()) -> None:
+        """Forget what was said before then, `but` for these kinds: that is still of use."""
+        is_old = (hints.c.said_at < before) & hints.c.kind.not_in(but)
+        self._connection.execute(sa.delete(hints).where(is_old))
 
     def beat(self, now: float) -> None:
         """Write something: to see that it can be written."""

@@ -37,6 +37,8 @@ STANDS_S = 4.0
 WAIT_S = 3.0
 #: Seconds between two tries to get back a lock that was lost.
 AGAIN_S = 0.2
+#: The longest pause between two tries to connect, in seconds.
+LONGEST_PAUSE_S = 2.0
 #: Seconds that the end of a term may take.
 END_S = 1.0
 
@@ -115,14 +117,14 @@ class Office:
             except psycopg.Error as error:
                 attempts += 1
                 self._note_away(error)
-                self._pause(pause_s(attempts, longest_s=2.0))
-            except _Lost:
-                break
-            except _Stopped:
+                self._pause(pause_s(attempts, longest_s=LONGEST_PAUSE_S))
+            except (_Lost, _Stopped):
                 break
             except Exception:
                 log.exception("office failed")
-                break
+                if self._number is not None:
+                    break
+                self._pause(LONGEST_PAUSE_S)
         if self._number is not None:
             self._number = self._backend.term = None
             self._fence.close()
@@ -135,6 +137,7 @@ class Office:
             self._take(raw)
         else:
             self._get_back(raw)
+        raw.add_notify_handler(lambda _notice: self._on_notice())
         raw.execute(f"LISTEN {CHANNEL}")
         self._hold(raw)
 
@@ -205,10 +208,11 @@ class Office:
         return None if row is None else row[0]
 
     def _rest(self, raw: psycopg.Connection[Any], longest_s: float) -> None:
-        """Until something is notified, or the office is closed; not longer than that."""
-        ready, _, _ = select.select([raw.fileno(), self._wake_read], [], [], longest_s)
-        if raw.fileno() in ready and any(True for _ in raw.notifies(timeout=0)):
-            self._on_notice()
+        """Until something is notified, or the office is closed; not longer than that.
+
+        What was notified is read with the answer to the next question, which comes at once then.
+        """
+        select.select([raw.fileno(), self._wake_read], [], [], longest_s)
 
     def _pause(self, longest_s: float) -> None:
         select.select([self._wake_read], [], [], longest_s)

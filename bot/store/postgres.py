@@ -42,6 +42,7 @@ from bot.errors import (
 )
 from bot.store import migrations
 from bot.store.backend import CommitUnknown
+from bot.store.tables import META
 
 log = logs.get(__name__)
 
@@ -192,6 +193,7 @@ class _Watch:
         self._sessions: set[Session] = set()
         self._lock = threading.Lock()
         self._has_begun = False
+        self._never = threading.Event()
 
     def add(self, session: Session) -> None:
         """Watch it from now on."""
@@ -210,7 +212,7 @@ class _Watch:
 
     def _work(self) -> None:
         while True:
-            time.sleep(1.0)
+            self._never.wait(1.0)
             now = time.monotonic()
             with self._lock:
                 late = [each for each in self._sessions if each.is_late(now)]
@@ -284,6 +286,7 @@ class Postgres:
             raw.execute("SELECT pg_advisory_xact_lock(%s, %s)", (LOCKS, MIGRATIONS))
             refuse_others(raw, place)
             migrations.bring_up_to_date(connection)
+            _refuse_without_rights(raw, place)
 
     def harm(self) -> str:
         """What happens to a connection is found out as it is used."""
@@ -503,6 +506,23 @@ def version_of(raw: psycopg.Connection[Any]) -> str | None:
     return "" if number is None else str(number)
 
 
+_MISSING_RIGHTS = """
+SELECT relname, needed
+FROM pg_class, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS needed
+WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace
+    AND relname = ANY(%s) AND NOT has_table_privilege(oid, needed)
+ORDER BY relname, needed
+"""
+
+
+def _refuse_without_rights(raw: psycopg.Connection[Any], place: str) -> None:
+    """Refuse a user who may look at the tables, and not write in each."""
+    missing = raw.execute(_MISSING_RIGHTS, [sorted(META.tables)]).fetchone()
+    if missing is not None:
+        table, needed = missing
+        raise DatabaseRightsMissing(path=place, reason=f"no {needed} on the table {table}")
+
+
 def refuse_others(raw: psycopg.Connection[Any], place: str) -> None:
     """Refuse a database of another program, or of a newer version of this one."""
     if _one(raw, "SELECT current_schema()") is None:
@@ -558,6 +578,7 @@ def inspect(url: str) -> str:
         ):
             refuse_unfit(raw, place)
             refuse_others(raw, place)
+            _refuse_without_rights(raw, place)
             if not _one(raw, "SELECT has_schema_privilege(current_schema(), 'CREATE')"):
                 raise DatabaseRightsMissing(path=place, reason="no tables can be created")
     finally:

@@ -313,7 +313,7 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     ),
     errors.DatabaseRightsMissing: Reason(
         "The bot's user has no permission for the database {path}: {reason}.",
-        "Let that user create tables in it.",
+        "Let that user create tables in it, and read and write all of them.",
     ),
     errors.DatabaseUnfit: Reason(
         "The database {path} has {found}, and the bot needs {needed}.", "Use another one."

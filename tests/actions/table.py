@@ -186,8 +186,8 @@ def _board(tx: Tx, board_id: int) -> Board | None:
 def _seated(tx: Tx, board_id: int, who: Asker) -> tuple[Sitting, str]:
     board = tx.boards.get(board_id)
     assert board is not None
-    came_of_it, token, _ = seats._sit(tx, board, who, secrets.token_urlsafe(TOKEN_BYTES))
-    return came_of_it, token
+    came_of_it, seat, _ = seats._sit(tx, board, who, secrets.token_urlsafe(TOKEN_BYTES))
+    return came_of_it, "" if seat is None else seat.token
 
 
 def _row(tx: Tx, row_id: int) -> Invoice | None:

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Self
 
 import psutil
 
@@ -86,10 +87,12 @@ class Load:
 class Side:
     """One bot and its world. Made by `opened`."""
 
+    _telegram: ClassVar[type[SimTelegram]] = SimTelegram
+
     def __init__(self, folder: Path, people: int) -> None:
         self.folder = folder
         self.node = SimNode(folder / "node")
-        self.telegram = SimTelegram()
+        self.telegram = self._telegram()
         self.bot_user = self.telegram.add_bot(TOKEN, "bench_bot", "Bench")
         guests = [self.telegram.add_user(f"Guest {number}") for number in range(people)]
         self.chats = [self.telegram.private_chat(each) for each in guests]
@@ -100,12 +103,13 @@ class Side:
             "invoices_per_user": "100000/10m",
             "open_per_chat": 100_000,
         }
+        self.database: dict[str, object] = {}
         self._numbers = itertools.count(1)
         self._bot: asyncio.subprocess.Process | None = None
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, folder: Path, *, people: int = PEOPLE) -> AsyncIterator[Side]:
+    async def opened(cls, folder: Path, *, people: int = PEOPLE) -> AsyncIterator[Self]:
         """Node and Telegram are there; the bot is started by `start`."""
         folder.mkdir()
         side = cls(folder, people)
@@ -161,6 +165,7 @@ class Side:
             },
             "access": self.access,
             "limits": self.limits,
+            "database": self.database,
         }
         lines = []
         for section, values in sections.items():
@@ -172,24 +177,32 @@ class Side:
 
     async def _start(self, module: str, *arguments: str, **env: str) -> None:
         await self._spawn(module, *arguments, **env)
+        await self._asked_for_updates()
+        await self.warm_up()
+
+    async def _asked_for_updates(self) -> None:
         self.telegram.calls.clear()
         calls = self.telegram.calls
         await self.telegram.wait_for(lambda: any(c.method == "getUpdates" for c in calls), START_S)
-        await self.warm_up()
 
     async def warm_up(self) -> None:
         """Let the bot use everything once before something is measured."""
         await self.ask([0.0] * WARM_UP)
 
     async def _spawn(self, module: str, *arguments: str, **env: str) -> None:
-        with (self.folder / "log").open("wb") as log:
-            self._bot = await asyncio.create_subprocess_exec(
+        self._bot = await self._spawned(module, *arguments, **env)
+
+    async def _spawned(
+        self, module: str, *arguments: str, log: str = "log", **env: str
+    ) -> asyncio.subprocess.Process:
+        with (self.folder / log).open("wb") as file:
+            return await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", module, *arguments),
                 env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **env},
                 cwd=self.folder,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=file,
+                stderr=file,
             )
 
     async def end(self, *, in_order: bool = True) -> None:

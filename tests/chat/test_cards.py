@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
 import pytest
 
 from bot import texts
+from bot.access import Access
+from bot.chat.cards import Cards
+from bot.chat.chats import Say
+from bot.config import AccessSettings, LimitsSettings
+from bot.core.answers import Notified
 from bot.core.failure import Failure
 from bot.core.invoice import Audience, Face, Invoice, State
 from bot.core.steps import AS_READ, Around
@@ -322,3 +328,35 @@ async def test_where_nobody_can_be_reached_that_is_forbidden(room: Room) -> None
         await cards.do(Do.ANNOUNCE, row, AS_READ, NodeNotAsked())
     with pytest.raises(ChatForbidden):
         await room.cards_for().do(Do.ANNOUNCE, row, AS_READ, NodeNotAsked())
+
+
+async def test_who_is_no_owner_by_the_time_a_payment_goes_out_does_not_read_of_it(
+    room: Room,
+) -> None:
+    hers = room.private(room.bert)
+    await room.say(hers, room.bert, "/help")
+    await room.said(hers)
+    listed = AccessSettings(owners=frozenset({room.owner.id, room.bert.id}))
+    access = Access(listed, LimitsSettings())
+    cards = Cards(room.chats, room.store, access=access, payee=lambda _: ALIAS)
+    row, _ = await card_in(room)
+    row = await paid(room, row)
+    stall = room.telegram.stall("sendMessage", chat_id=hers.id)
+    room.chats.say(Say(hers.id, "first"))
+    await stall.reached()
+    coming = asyncio.ensure_future(cards.notify(row, [room.bert.id]))
+    await asyncio.sleep(0)
+    access.reload(AccessSettings(owners=frozenset({room.owner.id})), LimitsSettings())
+    stall.release()
+    came = await coming
+    assert came == Notified(*[frozenset[int]()] * 4)  # and they are asked about no more
+    assert room.ours(hers)[1:] == ["first"]
+
+
+async def test_who_asked_for_a_bill_reads_of_its_payments_whoever_owns_the_bot(room: Room) -> None:
+    hers = room.private(room.bert)
+    await room.say(hers, room.bert, "/help")
+    row, _ = await card_in(room)
+    row = await room.change(await paid(room, row), requester_id=room.bert.id)
+    came = await room.cards_for().notify(row, [room.bert.id])
+    assert came.read == {room.bert.id}

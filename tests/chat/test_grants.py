@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from bot import texts
+from bot.actions import Asker, Subject
 from bot.actions.grants import NAME_KEPT_S
+from bot.chat.chats import Say
 from bot.core.grants import Allowing, Denying, Grant, Granted, Role
 from bot.demo.telegram import Chat, Message, User
 from bot.store import Tx
@@ -471,3 +473,99 @@ async def test_the_help_of_an_owner_names_what_only_they_can_do(room: Room, own:
     hers = room.private(room.anna)
     await room.say(hers, room.anna, "/help")
     assert await room.said(hers) == [plain(texts.help_private(NAME))]
+
+
+@pytest.mark.parametrize("command", ["/allow", "/allow owner"])
+async def test_a_user_name_means_nobody_else_where_the_command_replies_to_what_was_forwarded(
+    room: Room, command: str
+) -> None:
+    boss = room.telegram.add_user("Boss", username="boss_b")
+    await room.do(make_owner, boss.id)
+    await room.grants.load()
+    own = room.private(boss)
+    room.telegram.join(room.group, room.stranger)
+    copy = room.telegram.forward(await room.say(room.group, room.stranger, "hi"), own, boss)
+    await room.handled()
+    await room.say(own, boss, f"{command} @boss_b", reply_to=copy)
+    await room.said(own)
+    assert await roles(room) == {boss.id: Role.OWNER}
+
+
+async def test_a_user_name_means_who_wrote_it_first_where_it_is_theirs(
+    room: Room, own: Chat
+) -> None:
+    ulla = room.telegram.add_user("Ulla", username="ulla_u")
+    room.telegram.join(room.group, ulla)
+    copy = room.telegram.forward(await room.say(room.group, ulla, "hi"), own, room.owner)
+    await room.handled()
+    room.clock.ahead_s += NAME_KEPT_S + 1  # nobody else knows who has it
+    await room.say(own, room.owner, "/allow @ulla_u", reply_to=copy)
+    assert await roles(room) == {ulla.id: Role.USER}
+
+
+def make_owner(tx: Tx, person_id: int) -> None:
+    tx.grants.put(Grant(person_id, Role.OWNER, "Boss", "boss_b"))
+
+
+# what waits while its reader is removed
+
+
+async def removed_meanwhile(room: Room, *commands: str) -> list[str]:
+    """What Anna reads who owned the bot as she wrote these, and not when her chat took it."""
+    hers = room.private(room.anna)
+    await room.say(hers, room.anna, "/id")
+    await room.said(hers)
+    await room.grants.allow(Subject(room.anna.id), Role.OWNER, asker_of(room.owner))
+    stall = room.telegram.stall("sendMessage", chat_id=hers.id)
+    await room.say(hers, room.anna, "/invoice x")  # her chat is busy with a refusal
+    await stall.reached()
+    for command in commands:
+        await room.say(hers, room.anna, command)
+    await room.grants.deny(Subject(room.anna.id), asker_of(room.owner))
+    await room.say(hers, room.anna, "/id")
+    stall.release()
+    last = plain(texts.ids(room.anna.id, hers.id))
+    await room.telegram.wait_for(lambda: len(room.ours(hers)) > 2 and room.ours(hers)[-1] == last)
+    return room.ours(hers)[2:-1]
+
+
+@pytest.mark.parametrize("command", ["/who", "/help", "/start"])
+async def test_who_is_removed_before_an_owners_answer_goes_out_does_not_read_it(
+    room: Room, own: Chat, command: str
+) -> None:
+    assert await removed_meanwhile(room, command) == []
+
+
+async def test_who_is_removed_at_once_does_not_read_that_they_own_the_bot(
+    room: Room, own: Chat
+) -> None:
+    hers = room.private(room.anna)
+    stall = room.telegram.stall("sendMessage", chat_id=hers.id)
+    await room.say(hers, room.anna, "/help")
+    await stall.reached()
+    await room.say(own, room.owner, f"/allow owner {room.anna.id}")
+    await room.say(own, room.owner, f"/deny {room.anna.id}")
+    await room.said(own, 2)
+    await room.say(hers, room.anna, "/id")
+    stall.release()
+    assert plain(texts.NEW_OWNER) not in await room.said(hers, 2)
+
+
+def asker_of(person: User) -> Asker:
+    return Asker(person.id, person.first_name)
+
+
+async def test_who_is_let_in_before_a_refusal_goes_out_does_not_read_it(
+    room: Room, own: Chat
+) -> None:
+    hers = room.private(room.stranger)
+    stall = room.telegram.stall("sendMessage", chat_id=hers.id)
+    await room.say(hers, room.stranger, "/id")
+    await stall.reached()
+    await room.say(hers, room.stranger, "/invoice 21")
+    await room.say(own, room.owner, f"/allow {room.stranger.id}")
+    await room.said(own)
+    room.chats.say(Say(hers.id, "last", to_stranger=True))
+    stall.release()
+    await room.telegram.wait_for(lambda: room.ours(hers)[-1:] == ["last"])
+    assert len(room.ours(hers)) == 2

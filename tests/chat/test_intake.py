@@ -294,6 +294,21 @@ async def test_a_webhook_is_no_other_copy(room: Room) -> None:
     assert room.rivals == []
 
 
+@pytest.mark.parametrize("status", [401, 404])
+@pytest.mark.parametrize("body", ['{"description":"no such route"}', '{"ok":null}', '{"ok":true}'])
+async def test_a_token_is_doubted_only_where_telegram_rejects_it(
+    room: Room, status: int, body: str
+) -> None:
+    chat = room.private(room.anna)
+    async with running(room, doubt_s=0.0) as task:
+        room.telegram.garble("getUpdates", body, status=status, acted=False, times=2)
+        room.telegram.say(chat, room.anna, "/help")  # ends the poll that waits
+        before = polls(room)
+        await room.telegram.wait_for(lambda: task.done() or polls(room) > before + 2)
+        await room.said(chat)
+    assert task.exception() is None
+
+
 async def test_a_stop_waits_for_no_answer_of_telegrams(room: Room) -> None:
     chat = room.private(room.anna)
     async with running(room):

@@ -8,6 +8,7 @@ import math
 import pytest
 
 from bot import texts
+from bot.chat.chats import Say
 from bot.chat.invitations import LEAVES_AFTER_S
 from bot.chat.updates import read
 from bot.core.grants import Granted
@@ -138,3 +139,35 @@ async def test_whoever_cannot_be_read_is_a_stranger(room: Room, by: object) -> N
     await room.invitations.added(update)
     assert await noted(room) == [-7]
     assert await leaves(room) == [-7]
+
+
+async def test_what_waits_to_be_said_is_not_said_where_the_group_is_let_in_by_then(
+    room: Room, group: Chat
+) -> None:
+    stall = room.telegram.stall("sendMessage", chat_id=group.id)
+    room.chats.say(Say(group.id, "first"))
+    await stall.reached()
+    await room.handled()
+    room.access.grant(Granted(chats=frozenset({group.id})))
+    room.chats.say(Say(group.id, "last", to_stranger=True))
+    stall.release()
+    await room.telegram.wait_for(lambda: room.ours(group)[-1:] == ["last"])
+    assert room.ours(group) == ["first", "last"]
+
+
+async def test_it_does_not_leave_a_group_that_is_let_in_while_leaving_waits_its_turn(
+    room: Room, group: Chat
+) -> None:
+    await room.handled()
+    await room.said(group)
+    stall = room.telegram.stall("sendMessage", chat_id=group.id)
+    room.chats.say(Say(group.id, "first"))
+    await stall.reached()
+    room.clock.ahead_s += DAY_S
+    await room.invitations.leave()
+    room.access.grant(Granted(chats=frozenset({group.id})))
+    stall.release()
+    async with asyncio.timeout(10):
+        while await noted(room):  # noqa: ASYNC110 -- a row tells nobody that it is gone
+            await asyncio.sleep(0.01)
+    assert left(room) == []

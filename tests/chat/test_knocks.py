@@ -613,3 +613,103 @@ async def test_a_knock_that_surely_was_not_sent_is_sent_again_and_only_once(door
     late = door.telegram.add_user("Late")
     await door.say(door.private(late), late, "/start")
     await asked(door, door.owner, 2)
+
+
+async def test_who_is_removed_before_they_hear_of_it_does_not_read_that_they_were_let_in(
+    door: Room,
+) -> None:
+    hers = door.private(door.stranger)
+    await door.say(hers, door.stranger, "/start")
+    [message] = await asked(door, door.owner)
+    await door.said(hers)
+    door.telegram.fail("sendMessage", chat_id=door.stranger.id, retry_after=1)
+    await pressed(door, door.owner, message, labels(message)[0])
+    await answered(door, message)
+    await door.grants.deny(_subject(door.stranger), _asker(door.owner))
+    await shown(door)
+    assert len(door.ours(hers)) == 1
+
+
+async def test_a_group_that_is_removed_before_it_hears_of_it_does_not_read_that_it_was_let_in(
+    door: Room,
+) -> None:
+    club = door.telegram.add_group("Club", [door.stranger])
+    await door.handled()
+    [message] = await asked(door, door.owner)
+    await door.said(club)
+    door.telegram.fail("sendMessage", chat_id=club.id, retry_after=1)
+    await pressed(door, door.owner, message, texts.ALLOW_GROUP_BUTTON)
+    await answered(door, message)
+    await door.grants.deny(Subject(club.id), _asker(door.owner))
+    await shown(door)
+    assert len(door.ours(club)) == 1
+
+
+# groups that are named
+
+
+async def test_a_group_that_who_asked_in_private_adds_the_bot_to_is_named_to_the_owners(
+    door: Room,
+) -> None:
+    await door.say(door.private(door.stranger), door.stranger, "/start")
+    [message] = await asked(door, door.owner)
+    club = door.telegram.add_group("Club", [door.stranger])
+    await door.handled()
+    await door.told(club, texts.UNINVITED_ASKED)
+    await door.telegram.wait_for(lambda: "Club" in (message.text or ""))
+    assert await asked(door, door.owner) == [message]  # and they are asked once
+    await pressed(door, door.owner, message, texts.ALLOW_GROUP_BUTTON)
+    await answered(door, message)
+    assert await can_ask(door, club, door.stranger)
+
+
+async def test_a_group_that_is_named_while_the_question_is_sent_is_named_all_the_same(
+    door: Room,
+) -> None:
+    stall = door.telegram.stall("sendMessage", chat_id=door.owner.id)
+    await door.say(door.private(door.stranger), door.stranger, "/start")
+    await stall.reached()
+    door.telegram.add_group("Club", [door.stranger])
+    await door.handled()
+    stall.release()
+    [message] = await asked(door, door.owner)
+    await door.telegram.wait_for(lambda: "Club" in (message.text or ""))
+
+
+@pytest.mark.parametrize("in_private", [True, False])
+async def test_a_group_reads_that_the_owner_was_asked_only_where_it_was_named(
+    door: Room, in_private: bool
+) -> None:
+    if in_private:
+        await door.say(door.private(door.stranger), door.stranger, "/start")
+    groups = [door.telegram.add_group(f"G{n}", [door.stranger]) for n in range(9)]
+    await door.handled()
+    said = [(await door.said(each))[0] for each in groups]
+    [message] = await asked(door, door.owner)
+    await door.telegram.wait_for(lambda: "G0" in (message.text or ""))
+    assert said[0] == plain(texts.UNINVITED_ASKED)
+    assert said[1:] == [plain(texts.uninvited(each.id)) for each in groups[1:]]
+
+
+async def test_in_another_group_than_they_asked_in_nobody_hears_that_the_owner_was_asked(
+    door: Room,
+) -> None:
+    await door.say(door.private(door.stranger), door.stranger, "/start")
+    await asked(door, door.owner)
+    club = door.telegram.add_group("Club", [door.anna, door.stranger])
+    door.telegram.say(club, door.stranger, f"/invoice@{NAME} 5")
+    await door.handled()
+    await door.told(club, texts.stranger(door.stranger.id, club.id))
+
+
+async def test_a_new_owner_who_never_opened_the_bot_is_none_that_was_asked(door: Room) -> None:
+    never = door.telegram.add_user("Never")
+    own = door.private(door.owner)
+    await door.say(own, door.owner, f"/allow owner {never.id}")
+    async with asyncio.timeout(10):
+        while not door.places.is_unreachable(never.id):  # noqa: ASYNC110 -- nobody is told
+            await asyncio.sleep(0.01)
+    await door.places.lost(door.owner.id, must=True)
+    hers = door.private(door.stranger)
+    await door.say(hers, door.stranger, "/start")
+    await door.told(hers, texts.stranger(door.stranger.id, hers.id))

@@ -10,6 +10,7 @@ import pytest
 from bot.chat.membership import Membership
 from bot.chat.updates import read
 from bot.core.invoice import Face
+from bot.store import Tx
 from tests.chat.room import NAME, Room
 
 
@@ -186,3 +187,30 @@ async def test_the_first_that_is_heard_of_a_group_counts_at_once(room: Room) -> 
     await room.places.lost(room.group.id, must=True)
     await moved(room, MEMBER, MEMBER)
     assert not room.places.is_unreachable(room.group.id)
+
+
+@pytest.mark.parametrize("field", ["migrate_to_chat_id", "migrate_from_chat_id"])
+@pytest.mark.parametrize("number", [5, 0, True, 1.5, "-100123", "abc", 2**63, None])
+async def test_a_group_moves_nowhere_but_to_the_id_of_a_group(
+    room: Room, field: str, number: object
+) -> None:
+    await room.intake.handle([service(room, room.group.id, "group", {field: number})])
+    assert room.places.ids(room.group.id) == {room.group.id}
+    assert await room.do(moves) == {}
+
+
+@pytest.mark.parametrize("field", ["migrate_to_chat_id", "migrate_from_chat_id"])
+async def test_a_private_chat_moves_nowhere(room: Room, field: str) -> None:
+    await room.intake.handle([service(room, room.anna.id, "private", {field: room.group.id})])
+    assert await room.do(moves) == {}
+
+
+def service(room: Room, chat_id: int, kind: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """An update that says something of a chat."""
+    by = {"id": room.anna.id, "is_bot": False, "first_name": "Anna"}
+    message = {"message_id": 1, "date": int(room.clock()), "chat": {"id": chat_id, "type": kind}}
+    return {"update_id": 10**6, "message": {**message, "from": by, **fields}}
+
+
+def moves(tx: Tx) -> dict[int, int]:
+    return tx.chats.moves()

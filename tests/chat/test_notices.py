@@ -211,3 +211,38 @@ async def test_the_same_row_is_told_once(told: Told, telegram: SimTelegram, chat
     told.host.ahead_s += 2 * 3600
     told.occasions.notify(COPY)
     await telegram.wait_for(lambda: said(telegram, chat) == [read(stuck), read(COPY)])
+
+
+def tries(telegram: SimTelegram) -> int:
+    return sum(call.method == "sendMessage" for call in telegram.calls)
+
+
+PAGE = "<html>502</html>"
+
+
+async def test_what_comes_between_two_tries_is_tried_as_often_as_what_was_there(
+    told: Told, telegram: SimTelegram, chat: int
+) -> None:
+    told.owners = frozenset({chat})
+    telegram.garble("sendMessage", PAGE, status=502, acted=False, times=3)
+    told.occasions.notify(COPY)
+    await telegram.wait_for(lambda: tries(telegram) == 2, LIMIT_S)
+    told.occasions.notify(NOT_SYNCED)
+    await telegram.wait_for(
+        lambda: any(read(NOT_SYNCED) in (each or "") for each in said(telegram, chat)), LIMIT_S
+    )
+    assert all(read(COPY) not in (each or "") for each in said(telegram, chat))  # three times
+
+
+async def test_tries_of_what_nobody_is_told_any_more_are_counted_for_nothing_else(
+    told: Told, telegram: SimTelegram, chat: int
+) -> None:
+    told.owners = frozenset({chat})
+    telegram.garble("sendMessage", PAGE, status=502, acted=False, times=3)
+    told.occasions.notify(COPY)
+    await telegram.wait_for(lambda: tries(telegram) == 2, LIMIT_S)
+    told.host.ahead_s += 2 * 86_400  # nobody hears of what is a day old
+    await told.closed()
+    told.occasions.notify(NOT_SYNCED)
+    await telegram.wait_for(lambda: len(said(telegram, chat)) == 1, LIMIT_S)
+    assert tries(telegram) == 4

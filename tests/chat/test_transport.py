@@ -32,7 +32,7 @@ from bot.chat.transport import (
 )
 from bot.demo.node import certificate
 from bot.demo.telegram import SimTelegram
-from bot.fence import Fence
+from bot.fence import FRESH_S, Fence
 
 PHOTO = b"\x89PNG\r\n\r\n--no line between parts\0"
 CAPTION = 'a "card" & <b>more</b>\r\nü'
@@ -395,3 +395,22 @@ async def test_a_call_waits_for_a_fence_that_is_closed_and_is_never_sent_once_it
             assert not server.connections
     finally:
         await carrier.shutdown()
+
+
+@pytest.mark.parametrize("looks", [1, 2])
+@pytest.mark.parametrize("photo", [b"", PHOTO])
+async def test_nothing_leaves_once_another_process_may_act_not_even_what_was_about_to(
+    looks: int, photo: bytes
+) -> None:
+    """The process stands still after so many looks: before it connects, or before it writes."""
+    times = iter([*[0.0] * (1 + looks), *[2 * FRESH_S] * 10])  # the first one is its beginning
+    fence = Fence(lambda: next(times))
+    fence.begin(0.0, after_s=0.0)
+    carrier = Transport(connections=1, fence=fence)
+    await carrier.initialize()
+    server = Server()
+    async with serving(server):
+        with pytest.raises(NetworkError):
+            await carrier.do_request(server.url, "POST", data(photo=photo) if photo else data())
+    await carrier.shutdown()
+    assert not server.requests

@@ -289,3 +289,24 @@ async def test_a_command_that_replies_to_a_rich_message_becomes_a_row(room: Room
     (row,) = [rung.fresh for rung in room.bell.take().rows]
     assert row is not None
     assert (row.state, row.amount_msat, row.memo) == (State.PENDING, 2_100_000, "pizza")
+
+
+@pytest.mark.parametrize("number", [0, -11])
+async def test_nobody_writes_with_the_id_of_a_group(telegram_bot: TelegramBot, number: int) -> None:
+    raw = {**command(), "from": {**person(), "id": number}}
+    with pytest.raises(ValueError, match="not a person's id"):
+        updates.read({"update_id": 5, "message": raw}, telegram_bot)
+
+
+@pytest.mark.parametrize(("number", "kind"), [(100, "group"), (-100, "private"), (0, "supergroup")])
+async def test_a_group_is_no_private_chat_and_the_other_way_round(
+    telegram_bot: TelegramBot, number: int, kind: str
+) -> None:
+    raw = {**command(), "chat": {**place(), "id": number, "type": kind}}
+    with pytest.raises(ValueError, match="not a"):
+        updates.read({"update_id": 5, "message": raw}, telegram_bot)
+
+
+@pytest.mark.parametrize("number", [True, 2**63, "5", 5.0, None])
+def test_an_update_whose_number_is_no_integer_has_none(number: object) -> None:
+    assert updates.number_of({"update_id": number}) is None

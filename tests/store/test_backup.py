@@ -14,7 +14,7 @@ import pytest
 
 from bot.actions import claims
 from bot.core.invoice import State
-from bot.core.knocks import Due, Knock
+from bot.core.knocks import ASKER, Due, Knock, KnockState
 from bot.core.wishes import BackupProblem
 from bot.core.work import Do
 from bot.errors import (
@@ -245,20 +245,40 @@ async def test_a_backup_leaves_what_telegram_has_delivered_to_the_bot_that_goes_
     assert await store.do(count) == 1
 
 
-async def test_who_owners_were_told_of_is_told_by_no_backup_again_but_to_who_was_away(
+async def test_a_backup_shows_a_knock_to_owners_who_have_no_message_of_it_and_to_no_others(
     store: Store, file: Path, target: Path
 ) -> None:
-    away = OWNER + 1
-    await store.do(knock_at, [OWNER, away])
+    waits, away = OWNER + 1, OWNER + 2
+    asked = await store.do(knock_at, [OWNER, waits, away])
+    await store.do(show, asked, OWNER)
     await store.do(set_away, away)
     back_up(file, target)
     async with opened(target) as restored:
-        assert [each.reader_id for each in await restored.do(due)] == [away]
+        assert [each.reader_id for each in await restored.do(due)] == [waits, away]
 
 
-def knock_at(tx: Tx, owners: list[int]) -> None:
+async def test_who_was_let_in_while_a_backup_was_made_hears_of_it_from_the_restored_bot(
+    store: Store, file: Path, target: Path
+) -> None:
+    asked = await store.do(knock_at, [OWNER])
+    await store.do(show, asked, OWNER)
+    await store.do(let_in, asked)
+    back_up(file, target)
+    async with opened(target) as restored:
+        assert [each.reader_id for each in await restored.do(due)] == [ASKER]
+
+
+def knock_at(tx: Tx, owners: list[int]) -> Knock:
     asked = Knock(0, "a", 7, "Ben", "", 7, "", None, None, NOW, True)
-    tx.knocks.add(asked, owners)
+    return tx.knocks.add(asked, owners)
+
+
+def show(tx: Tx, asked: Knock, owner: int) -> None:
+    tx.knocks.show(asked.id, owner, asked.state, 9)
+
+
+def let_in(tx: Tx, asked: Knock) -> None:
+    tx.knocks.answer([asked.id], KnockState.ALLOWED, "Olga", NOW)
 
 
 def set_away(tx: Tx, owner: int) -> None:

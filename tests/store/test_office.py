@@ -91,6 +91,34 @@ async def test_what_any_process_may_write_needs_no_term(cluster: Cluster, server
         assert written(cluster, server) == [7]
 
 
+async def test_the_active_process_hears_at_once_what_another_one_has_for_it(
+    cluster: Cluster, server: str
+) -> None:
+    async with (
+        opened(cluster.url(server)) as active,
+        opened(cluster.url(server), leads=False) as ready,
+    ):
+        await until(lambda: listening(cluster, server) == 1)
+        rung = active.listen("something")
+        for number in range(3):
+            rung.clear()
+            made = columns(number)
+            await ready.do_anywhere(lambda tx, made=made: tx.invoices.add(**made))
+            async with asyncio.timeout(0.3):  # sooner than its next look
+                await rung.wait()
+
+
+def listening(cluster: Cluster, name: str) -> int:
+    with cluster.admin(name) as look:
+        found = look.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name = 'invoice-bot office' AND state = 'idle'"
+            " AND query <> 'LISTEN invoice_bot'"
+        ).fetchone()
+    assert found is not None
+    return int(str(found[0]))
+
+
 async def test_a_wait_ends_when_the_process_is_asked_to_stop(cluster: Cluster, server: str) -> None:
     async with opened(cluster.url(server)):
         stop = asyncio.Event()

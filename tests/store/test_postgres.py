@@ -111,6 +111,21 @@ async def test_a_user_who_can_make_no_tables(cluster: Cluster, empty_one: str) -
         await Store.open(cluster.url(empty_one, user="weak"))
 
 
+@pytest.mark.parametrize("rights", ["SELECT", "SELECT, INSERT, UPDATE"])
+async def test_a_user_who_can_not_write_everything(
+    cluster: Cluster, server: str, rights: str
+) -> None:
+    user(cluster, "reader")
+    with cluster.admin(server) as admin:
+        admin.execute(f"GRANT {rights} ON ALL TABLES IN SCHEMA public TO reader".encode())
+    url = cluster.url(server, user="reader")
+    with pytest.raises(DatabaseRightsMissing):
+        await Store.open(url)
+    (finding,) = await asyncio.to_thread(list, check_database(DatabaseSettings(url=url)))
+    assert (finding.mark, finding.kind) == (Mark.BAD, Kind.REFUSED)
+    assert Reader(url).do(lambda tx: tx.bots.last()) == 0  # whoever only reads can
+
+
 async def test_a_database_of_another_program_stays_as_it_is(
     cluster: Cluster, empty_one: str
 ) -> None:

@@ -34,15 +34,14 @@ class Callers:
         """A process may call from now on."""
         self._pids.add(pid)
 
-    def called(self, port: int, at: float) -> None:
-        """A call came from this port."""
+    def called(self, port: int, at: float) -> int:
+        """A call came from this port: whose it is, 0 where whoever called is gone by now."""
         pid = self._pid_at(port)
-        if not pid:
-            return  # whoever called is gone by now
-        if self._turns and self._turns[-1].pid == pid:
+        if pid and self._turns and self._turns[-1].pid == pid:
             self._turns[-1].until = at
-        else:
+        elif pid:
             self._turns.append(_Turn(pid, at, at))
+        return pid
 
     def wrongs(self, began: dict[int, list[float]]) -> list[str]:
         """Processes that called after another one had; `began`: when each began a term of office.

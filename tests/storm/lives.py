@@ -129,7 +129,7 @@ class Lives:
 
     async def _change_token(self, *, is_killed: bool) -> None:
         if is_killed:
-            self._bot.kill("before another bot's token")
+            self._bot.kill_all("before another bot's token")
             await self._bot.gone()
         elif code := await self._bot.end():
             self._book.wrongs.append(f"exit code {code} before another bot's token")

@@ -40,7 +40,11 @@ _TELEGRAM_METHODS = (
 )
 _WITHOUT_NUMBER = ('{"ok":true}', '{"ok":true,"result":true}', '{"ok":true,"result":{"date":1}}')
 _HALVES = ('{"ok":true,"result":{"message_id":', '{"ok":tr', "")
-_PAGES = ((200, "<html>"), (502, "<html>"), (503, "<html>"), (404, "<html>"))
+_NOT_TELEGRAMS = '{"description":"no such route"}'
+_PAGES = (
+    *((200, "<html>"), (502, "<html>"), (503, "<html>"), (404, "<html>")),
+    *((200, _NOT_TELEGRAMS), (400, _NOT_TELEGRAMS), (403, _NOT_TELEGRAMS), (404, _NOT_TELEGRAMS)),
+)
 
 
 class Odd:

@@ -7,7 +7,7 @@ import base64
 import re
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -252,10 +252,10 @@ class Outside:
         finally:
             engine.dispose()
 
-    def read(self, statement: str) -> list[Sequence[Any]]:
+    def read(self, statement: str) -> list[sa.Row[Any]]:
         """Rows of the database."""
         with self.connected() as connection:
-            return list(connection.execute(sa.text(statement)).tuples())
+            return list(connection.execute(sa.text(statement)))
 
     # the bots
 

@@ -245,6 +245,12 @@ class BotProcess:
             self._book.count("kills while a file of the database was away")
         self._goes_down(f"KILL {where}")
 
+    def kill_all(self, where: str) -> None:
+        """SIGKILL for all of it."""
+        self.kill(where)
+        for each in self._alive():
+            self._kill(each)
+
     def _kill(self, process: asyncio.subprocess.Process) -> None:
         self._killed.add(process.pid)
         process.kill()

@@ -18,16 +18,24 @@ from tests.ways import COMMIT, Way
 #: Seconds after an outage's end by which the bot has found out, and has written what waited.
 FOUND_S = 10.0
 LONGEST_START_S = 30.0
-_NOTE_TERMS = """
-CREATE TABLE storm_terms AS SELECT holder, began_at FROM terms;
-CREATE FUNCTION storm_note_term() RETURNS trigger LANGUAGE plpgsql AS $$
+NOTE_TERMS = """
+CREATE TABLE noted_terms AS SELECT holder, began_at FROM terms;
+CREATE FUNCTION note_term() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO storm_terms VALUES (NEW.holder, NEW.began_at);
+    INSERT INTO noted_terms VALUES (NEW.holder, NEW.began_at);
     RETURN NEW;
 END $$;
-CREATE TRIGGER storm_note_term AFTER INSERT ON terms
-    FOR EACH ROW EXECUTE FUNCTION storm_note_term();
+CREATE TRIGGER note_term AFTER INSERT ON terms
+    FOR EACH ROW EXECUTE FUNCTION note_term();
 """
+
+
+def noted_terms(connection: psycopg.Connection[Any]) -> dict[int, list[float]]:
+    """When each process began a term since `NOTE_TERMS`, in Unix seconds."""
+    began: dict[int, list[float]] = {}
+    for holder, at in connection.execute("SELECT holder, began_at FROM noted_terms"):
+        began.setdefault(int(holder.rpartition(":")[2]), []).append(at)
+    return began
 
 
 class Server:
@@ -71,16 +79,13 @@ class Server:
         with self.connect() as connection:
             if connection.execute("SELECT to_regclass('terms')").fetchone() == (None,):
                 return False
-            connection.execute(_NOTE_TERMS)
+            connection.execute(NOTE_TERMS)
             return True
 
     def terms(self) -> dict[int, list[float]]:
         """When each process began a term of office, in Unix seconds."""
-        began: dict[int, list[float]] = {}
         with self.connect() as connection:
-            for holder, at in connection.execute("SELECT holder, began_at FROM storm_terms"):
-                began.setdefault(int(holder.rpartition(":")[2]), []).append(at)
-        return began
+            return noted_terms(connection)
 
     def was_away_since(self, at: float) -> bool:
         """Whether anything was wrong with it at any time since then."""

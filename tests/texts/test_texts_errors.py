@@ -167,7 +167,7 @@ SENTENCES: list[tuple[InvoiceBotError, str]] = [
         errors.DatabaseRightsMissing(path="db.example/bot", reason="permission denied"),
         (
             "The bot's user has no permission for the database db.example/bot: permission "
-            "denied. Let that user create tables in it."
+            "denied. Let that user create tables in it, and read and write all of them."
         ),
     ),
     (

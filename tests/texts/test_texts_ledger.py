@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import replace
 
@@ -143,6 +144,20 @@ def test_what_is_stuck_is_said_where_something_is(
         texts.status_lines(NodeStatus(None, None), overview, is_running=True),
     ):
         assert [line for line in shown.split("\n") if "finished" in line] == said
+
+
+def test_of_several_processes_the_active_one_is_named() -> None:
+    said = texts.status_lines(
+        NodeStatus(None, None),
+        OVERVIEW,
+        is_running=True,
+        version="1.2",
+        started_at=1_790_000_000.0,
+        name="host:4711",
+    )
+    assert re.match(
+        r"Bot: host:4711 is active since 2026-09-2\d \d\d:\d\d \w+, version 1\.2\n", said
+    )
 
 
 def test_a_database_that_is_away_is_said() -> None:

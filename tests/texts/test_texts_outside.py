@@ -33,7 +33,7 @@ from bot.core.lookalikes import is_sign
 from bot.core.notices import Kind as Occasion
 from bot.core.notices import Notice
 from bot.core.text import MAX_TEXT
-from bot.core.wishes import BackupProblem, Cancelling, Change, OutputProblem, Renewing
+from bot.core.wishes import BackupProblem, Cancelling, Change, MoveProblem, OutputProblem, Renewing
 from bot.core.work import Do
 from bot.findings import About, Finding, Mark
 from bot.findings import Kind as Found
@@ -53,7 +53,7 @@ NUMBERS = {
     *("expires_at", "expired_at", "left_s", "timeout_s", "expiry_s", "per_s", "count"),
     *("receivable_msat", "min_msat", "free_bytes", "block_height", "characters", "pid"),
     *("chat_id", "new_chat_id", "user_id", "id", "size_bytes", "port", "limit_sats"),
-    *("min_sats", "max_sats", "max_msat", "most"),
+    *("min_sats", "max_sats", "max_msat", "most", "began_at"),
 }
 NODE_HOW = ("host", "bake", "proxy")
 
@@ -109,6 +109,8 @@ def error(kind: type[errors.InvoiceBotError], outside: str) -> Any:
         return kind(problem=OutputProblem.NOT_WRITTEN, reason=outside, path=outside)
     if issubclass(kind, errors.BackupRefused):
         return kind(problem=BackupProblem.NOT_WRITTEN, reason=outside, path=outside)
+    if issubclass(kind, errors.MoveRefused):
+        return kind(problem=MoveProblem.HOLDS_SOMETHING, path=outside)
     if issubclass(kind, errors.ChatBusy | errors.ChatMoved):
         return kind(5)
     values |= dict.fromkeys(("count", "per_s", "size_bytes", "pid"), 5)
@@ -317,12 +319,14 @@ MADE: dict[str, Make] = {
         texts.status(replace(node(o), inbound_msat=1), OVERVIEW, version="1.0", started_at=1.0)
     ),
     "status_lines": lambda o: texts.status_lines(
-        node(o), OVERVIEW, is_running=True, version=o, started_at=1.0
+        node(o), OVERVIEW, is_running=True, version=o, started_at=1.0, name=o
     ),
     "invoice_table": lambda o: texts.invoice_table([row(face, o) for face in CLOSED], 200),
     "new_invoice": lambda o: texts.new_invoice(printed(o), "code"),
     # at the command line
     "backed_up": lambda o: texts.backed_up(o, invoices=5, size_bytes=5, dropped=1),
+    "moving": lambda o: texts.moving(o, 1, 2),
+    "moved": lambda o: texts.moved(2),
     "looked_up": lambda o: texts.looked_up(printed(o), 0),
     "became": lambda o: texts.became(End.PAID, printed(o)),
     "cancelled": lambda o: texts.cancelled(printed(o)),

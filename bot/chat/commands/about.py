@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from telegram import Message
 from telegram.ext import CommandHandler, MessageHandler, filters
@@ -72,7 +73,8 @@ class About:
         if not messages.is_private(message):
             return [reply(message, texts.help_group(name))]
         if self._access.is_owner(asker.id):
-            return [reply(message, f"{texts.help_private(name)}\n\n{texts.help_owner()}")]
+            text = f"{texts.help_private(name)}\n\n{texts.help_owner()}"
+            return [reply(message, text, may_read=partial(self._access.is_owner, asker.id))]
         replies = [reply(message, texts.help_private(name))]
         if self._admission.is_unclaimed:
             replies.append(reply(message, texts.unclaimed(asker.id, message.chat.id)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from telegram import Message
 from telegram.ext import CommandHandler, filters
@@ -45,7 +46,8 @@ class Claims:
             return late
         came_of_it = await self._grants.claim(messages.after_command(message), by)
         if came_of_it in (Claiming.CLAIMED, Claiming.YOURS):
-            return [reply(message, texts.claiming(came_of_it))]
+            may_read = partial(self._admission.is_owner, by.id)
+            return [reply(message, texts.claiming(came_of_it), may_read=may_read)]
         is_stranger = not self._admission.may_ask(message, by)
         if is_stranger and not await self._admission.may_be_answered(by):
             return []

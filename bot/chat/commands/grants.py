@@ -33,6 +33,7 @@ from bot.chat.chats import Edit, Say
 from bot.chat.client import TelegramBot
 from bot.chat.replies import Answer, Replies, Reply, reply
 from bot.chat.updates import PtbApplication
+from bot.clock import steady
 from bot.core.grants import Allowing, Role
 from bot.core.text import clean_name
 from bot.places import Places
@@ -129,7 +130,10 @@ class GrantCommands:
         came = await self._grants.allow(who, role, by, is_told=is_here)
         said = reply(message, texts.allowing(came.came_of_it, who.id, came.name, role))
         if role is Role.OWNER and came.came_of_it is Allowing.ALLOWED:
-            return [said, Say(who.id, texts.NEW_OWNER)]
+            may_read = partial(self._access.is_owner, who.id)
+            # whoever asks to be let in hears that an owner was asked, where one can be reached
+            lost = partial(self._places.lost, who.id, must=True, asked_at=steady())
+            return [said, Say(who.id, texts.NEW_OWNER, may_read=may_read, lost=lost)]
         return [said]
 
     async def deny(self, message: Message, by: Asker) -> Sequence[Reply]:
@@ -173,8 +177,8 @@ class GrantCommands:
             return Named(Subject(self._places.now(number)))
         if found := _USERNAME.fullmatch(what):
             to = messages.replied(message)
-            if to is not None and _is_by(to, found[1]):
-                return self._writer(to)
+            if to is not None and _has_username(_writer(to), found[1]):
+                return self._named_by(to)
             known = await by_username(found[1])
             if len(known) > 1:
                 return Named(None, texts.KNOWN_TWICE)
@@ -182,18 +186,15 @@ class GrantCommands:
         if what:
             return Named(None)
         if (to := messages.replied(message)) is not None:
-            return self._writer(to)
+            return self._named_by(to)
         if messages.is_reply(message) or messages.is_private(message) or not is_group_meant:
             return Named(None)
         title = clean_name(message.chat.title or "")
         return Named(Subject(self._places.now(message.chat.id), title))
 
-    def _writer(self, to: Message) -> Named:
-        """Who wrote a message; in private, what the owner forwards there was written by another."""
-        writer: User | None = to.from_user
-        origin = to.forward_origin
-        if messages.is_private(to) and origin is not None:
-            writer = origin.sender_user if isinstance(origin, MessageOriginUser) else None
+    def _named_by(self, to: Message) -> Named:
+        """Whom a reply to this message means: who wrote it, if that is a person."""
+        writer = _writer(to)
         if writer is None or writer.is_bot or to.sender_chat is not None:
             return Named(None, texts.NO_PERSON)
         name = clean_name(writer.full_name or "")
@@ -205,12 +206,13 @@ class GrantCommands:
 
     # /who
 
-    async def who(self, message: Message, _by: Asker) -> Sequence[Reply]:
+    async def who(self, message: Message, by: Asker) -> Sequence[Reply]:
         """/who: who is let in, and who asks to be; in private."""
         if not messages.is_private(message):
             return [reply(message, texts.WHO_IN_PRIVATE)]
         pages = texts.who(await self._grants.who())
-        return [reply(message, pages[0], keyboard=_turns(0, len(pages)))]
+        keyboard, may_read = _turns(0, len(pages)), partial(self._access.is_owner, by.id)
+        return [reply(message, pages[0], keyboard=keyboard, may_read=may_read)]
 
     async def pressed(self, query: CallbackQuery) -> Sequence[Reply]:
         """A press between the pages of /who."""
@@ -224,13 +226,20 @@ class GrantCommands:
             return [Answer(query.id, by.id, texts.WHO_IN_PRIVATE, alert=True)]
         pages = texts.who(await self._grants.who())
         at = min(int(wanted), len(pages) - 1)
-        shown = Edit(by.id, message.message_id, pages[at], _turns(at, len(pages)))
+        keyboard, may_read = _turns(at, len(pages)), partial(self._access.is_owner, by.id)
+        shown = Edit(by.id, message.message_id, pages[at], keyboard, may_read)
         return [Answer(query.id, by.id, ""), shown]
 
 
-def _is_by(message: Message, username: str) -> bool:
-    """Whether who wrote a message has this user name."""
-    writer = message.from_user
+def _writer(message: Message) -> User | None:
+    """Who wrote a message; in private, what the owner forwards there was written by another."""
+    origin = message.forward_origin
+    if messages.is_private(message) and origin is not None:
+        return origin.sender_user if isinstance(origin, MessageOriginUser) else None
+    return message.from_user
+
+
+def _has_username(writer: User | None, username: str) -> bool:
     return writer is not None and (writer.username or "").lower() == username.lower()
 
 

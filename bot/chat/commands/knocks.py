@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from telegram import CallbackQuery
 from telegram.ext import CallbackQueryHandler
@@ -50,5 +51,6 @@ class KnockPresses:
         if not is_own or message.message_id == await self._knocks.message_of(asked, by.id):
             return [answer]
         # a copy that a crash or a lost answer left there
-        shown = Edit(by.id, message.message_id, texts.knock(asked), buttons(asked))
+        may_read = partial(self._access.is_owner, by.id)
+        shown = Edit(by.id, message.message_id, texts.knock(asked), buttons(asked), may_read)
         return [answer, shown]
