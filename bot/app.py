@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -68,7 +68,7 @@ from bot.node.identity import Identity
 from bot.node.invoices import NodeInvoices
 from bot.node.watch import Watch
 from bot.occasions import Occasions
-from bot.pauses import pause_s
+from bot.pauses import pause_s, unless
 from bot.places import Places
 from bot.store import Bell, Store, Tx, alive_file, beside, say_alive
 from bot.supervisor import Supervisor
@@ -490,7 +490,7 @@ class _Run:
     async def until(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Raises `TermLost` or `TokenRefused`."""
         places = self._parts.places
-        async with _unless(stop):  # the database may be away just now
+        async with unless(stop):  # the database may be away just now
             await places.load()
             await self._parts.grants.load()
             await self._parts.occasions.load()
@@ -529,7 +529,7 @@ class _Run:
         parts = self._parts
         try:
             if await self._log_in(stop):
-                async with _unless(stop):  # the database may take nothing now
+                async with unless(stop):  # the database may take nothing now
                     await self._take_over()
                 parts.chats.post(parts.menus.set_general())
                 self._is_serving.set()
@@ -559,7 +559,7 @@ class _Run:
         while not stop.is_set():
             attempts += 1
             try:
-                async with _unless(stop):
+                async with unless(stop):
                     await self._parts.application.initialize()
             except InvalidToken as error:
                 # once may be a slip of Telegram's, and what needs fixing is not started again
@@ -820,18 +820,3 @@ def _prune_inbox(tx: Tx, bot_id: int, before: float) -> None:
 
 def _prune_rows(tx: Tx, before: float, limit: int) -> int:
     return tx.agenda.prune(before, limit)
-
-
-@contextlib.asynccontextmanager
-async def _unless(stop: asyncio.Event) -> AsyncIterator[None]:
-    """Cancel what is done within when `stop` is set."""
-    task = asyncio.current_task()
-    stopping = asyncio.ensure_future(stop.wait())
-    stopping.add_done_callback(lambda done: done.cancelled() or (task and task.cancel()))
-    try:
-        yield
-    except asyncio.CancelledError:
-        if not stop.is_set() or task is None or task.uncancel():
-            raise
-    finally:
-        stopping.cancel()

@@ -1,8 +1,12 @@
-"""How long to wait before the next try. Knows chance, and nothing of the product."""
+"""How long to wait before the next try, or until a stop. Knows nothing of the product."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import random
+from collections.abc import AsyncIterator
+from typing import Any
 
 FIRST_PAUSE_S = 0.2
 
@@ -16,3 +20,30 @@ def pause_s(attempt: int, *, first_s: float = FIRST_PAUSE_S, longest_s: float) -
 def jitter() -> float:
     """A factor around 1: those who failed together do not come back together."""
     return random.uniform(0.75, 1.25)  # noqa: S311 -- no secret
+
+
+@contextlib.asynccontextmanager
+async def unless(stop: asyncio.Event) -> AsyncIterator[None]:
+    """Cancel what is done within when `stop` is set, and nothing that comes after it."""
+    task = asyncio.current_task()
+    before = 0 if task is None else task.cancelling()
+    is_within, is_cancelled = True, False
+
+    def end(stopping: asyncio.Future[Any]) -> None:
+        # it may be called in the very moment in which what was done within is over
+        nonlocal is_cancelled
+        if is_within and task is not None and not stopping.cancelled():
+            is_cancelled = task.cancel()
+
+    stopping = asyncio.ensure_future(stop.wait())
+    stopping.add_done_callback(end)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not is_cancelled or task is None or task.cancelling() > before + 1:  # others' too
+            raise
+    finally:
+        is_within = False
+        stopping.cancel()
+        if is_cancelled and task is not None:
+            task.uncancel()

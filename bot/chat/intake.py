@@ -25,13 +25,15 @@ from bot.chat.limits import Drops
 from bot.chat.updates import ALLOWED_UPDATES
 from bot.clock import steady
 from bot.errors import ChatBusy
-from bot.pauses import pause_s
+from bot.pauses import pause_s, unless
 
 log = logs.get(__name__)
 
 #: Seconds for which Telegram delays an empty answer.
 POLL_S = 50
 LONGEST_PAUSE_S = 10.0
+#: Seconds at the end to confirm what was handled: if it is delivered again, nothing is done twice.
+CONFIRM_S = 1.0
 #: Seconds between polls, unless the last brought a whole batch: a server may answer all at once.
 POLL_EVERY_S = 0.2
 #: The same where the last brought something to do: people wait for it, whoever else writes. So many
@@ -105,7 +107,8 @@ class Intake:
                     self._doubt.rejected(error)
                 except TelegramError as error:
                     complete = False
-                    pause = await self._explain(error)
+                    async with unless(stop):  # a webhook is removed, which may take long
+                        pause = await self._explain(error)
                 attempts = 0 if complete else attempts + 1
                 if not complete:
                     pause = max(pause, pause_s(attempts, longest_s=LONGEST_PAUSE_S))
@@ -252,7 +255,7 @@ class Intake:
         if self._offset == self._confirmed:
             return
         try:
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(CONFIRM_S):
                 await self._telegram_bot.raw_updates(
                     offset=self._offset, poll_s=0, limit=1, allowed=ALLOWED_UPDATES
                 )

@@ -15,7 +15,7 @@ from bot.chat.explain import explain, why_webhook_refused
 from bot.chat.updates import ALLOWED_UPDATES
 from bot.clock import steady
 from bot.errors import ChatBusy
-from bot.pauses import pause_s
+from bot.pauses import pause_s, unless
 
 log = logs.get(__name__)
 
@@ -65,11 +65,13 @@ class Registration:
         """
         stopping = asyncio.ensure_future(stop.wait())
         attempts = 0
+        is_fine, pause = False, 0.0
         try:
             while not stop.is_set():
                 attempts += 1
                 try:
-                    is_fine = await self._look()
+                    async with unless(stop):  # an answer may take half a minute
+                        is_fine = await self._look()
                 except InvalidToken as error:
                     is_fine, pause = False, 0.0
                     self._doubt.rejected(error)

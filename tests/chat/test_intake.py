@@ -307,3 +307,16 @@ async def test_a_token_is_doubted_only_where_telegram_rejects_it(
         await room.telegram.wait_for(lambda: task.done() or polls(room) > before + 2)
         await room.said(chat)
     assert task.exception() is None
+
+
+async def test_a_stop_waits_for_no_answer_of_telegrams(room: Room) -> None:
+    chat = room.private(room.anna)
+    async with running(room):
+        stall = room.telegram.stall("deleteWebhook")
+        text = "Conflict: can't use getUpdates method while webhook is active"
+        room.telegram.fail("getUpdates", status=409, description=text)
+        room.telegram.say(chat, room.anna, "/help")  # ends the poll that waits
+        await stall.reached()
+        began_at = steady()
+    assert steady() - began_at < 5
+    stall.release()

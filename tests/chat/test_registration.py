@@ -174,3 +174,13 @@ async def test_a_telegram_that_is_away_is_waited_for(
                 await asyncio.sleep(0.01)
         await room.telegram.up()
         await room.telegram.wait_for(lambda: room.telegram.bots[TOKEN].webhook.hook, 15.0)
+
+
+async def test_a_stop_waits_for_no_answer_of_telegrams(room: Room) -> None:
+    stall = room.telegram.stall("getWebhookInfo")
+    began_at = steady()
+    async with running(room) as (_, task):
+        await stall.reached()
+    assert task.done()
+    assert steady() - began_at < 5
+    stall.release()

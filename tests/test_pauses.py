@@ -1,0 +1,100 @@
+"""What is cut short when it is time to stop, and what is not."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+
+from bot.pauses import unless
+
+#: Turns of the loop between the stop and the end of what is done within, either way.
+ORDERS = [(stop, end) for stop in range(4) for end in range(5)]
+
+
+async def turns(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_a_stop_ends_what_is_done_within() -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().call_soon(stop.set)
+    async with asyncio.timeout(5):
+        async with unless(stop):
+            await asyncio.Event().wait()
+        await turns(5)
+
+
+@pytest.mark.parametrize(("stop_after", "end_after"), ORDERS)
+async def test_a_stop_in_the_very_moment_of_the_end_cancels_nothing_that_comes_after(
+    stop_after: int, end_after: int
+) -> None:
+    """Such as the orderly end itself: a bot whose end is cancelled hangs until it is cut short."""
+    stop, over = asyncio.Event(), asyncio.get_running_loop().create_future()
+
+    async def stopped() -> None:
+        await turns(stop_after)
+        stop.set()
+
+    async def ended() -> None:
+        await turns(end_after)
+        if not over.done():  # else the stop came first
+            over.set_result(None)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(ended())
+        tasks.create_task(stopped())
+        async with unless(stop):
+            await over
+        await turns(8)
+        task = asyncio.current_task()
+        assert task is not None
+        assert not task.cancelling()
+
+
+@pytest.mark.parametrize(("stop_after", "cancel_after"), ORDERS)
+async def test_whoever_else_cancels_it_is_heard(stop_after: int, cancel_after: int) -> None:
+    stop = asyncio.Event()
+    reached: list[str] = []
+
+    async def work() -> None:
+        async with unless(stop):
+            await asyncio.Event().wait()
+        await turns(20)
+        reached.append("the end")
+
+    task = asyncio.ensure_future(work())
+
+    async def stopped() -> None:
+        await turns(stop_after)
+        stop.set()
+
+    stopping = asyncio.ensure_future(stopped())
+    await turns(cancel_after + 1)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    await stopping
+    assert task.cancelled()
+    assert reached == []
+
+
+async def test_an_error_within_comes_out_though_a_stop_has_come() -> None:
+    stop = asyncio.Event()
+
+    async def failing() -> None:
+        async with unless(stop):
+            stop.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                raise KeyError from None
+
+    with pytest.raises(KeyError):
+        await failing()
+    task = asyncio.current_task()
+    assert task is not None
+    assert not task.cancelling()
+    await turns(5)
