@@ -225,8 +225,8 @@ async def test_the_bot_stays_where_it_has_a_board(
     telegram = world.telegram
     used = telegram.add_group("Foreign", [world.stranger, world.anna])
     other = telegram.add_group("Foreign as well", [world.stranger, world.anna])
-    for each in (used, other):
-        await world.said(each, texts.UNINVITED_ASKED)
+    await world.said(used, texts.UNINVITED_ASKED)
+    await world.said(other, texts.uninvited(other.id))  # one question a day
     telegram.say(used, world.anna, "/split 84k/3 pizza")
     await board(world, used)
     world.clock.ahead_s += LEAVES_AFTER_S + 60

@@ -193,6 +193,7 @@ class _Watch:
         self._sessions: set[Session] = set()
         self._lock = threading.Lock()
         self._has_begun = False
+        self._never = threading.Event()
 
     def add(self, session: Session) -> None:
         """Watch it from now on."""
@@ -211,7 +212,7 @@ class _Watch:
 
     def _work(self) -> None:
         while True:
-            time.sleep(1.0)
+            self._never.wait(1.0)
             now = time.monotonic()
             with self._lock:
                 late = [each for each in self._sessions if each.is_late(now)]
