@@ -89,6 +89,8 @@ ABUSE_LINES = (
 )
 
 
+#: What the simulated node's gRPC writes where a process is killed while it is answered.
+KILLED = "ExecuteBatchError"
 REPLICAS_LINES = (
     rf"memory, MB: the active one, one that waits +{FIGURE} +{FIGURE}",
     r"kill -9 at 30 a second, 1 times +median +longest",
@@ -98,15 +100,15 @@ REPLICAS_LINES = (
     r"  commands without a card, of 90 +0   none, met",
     r"SIGSTOP for 8 s, 1 times +longest",
     rf"  to the next card, s +{FIGURE}",
-    r"  calls of the one that was stopped, once awake +\d+   none, (met|MISSED)",
+    r"  calls of the one that was stopped, once awake +0   none, met",
     rf"  until that one is ready again, s +{FIGURE}",
     r"  commands without a card, of 115 +0   none, met",
     r"SIGTERM at 30 a second, 1 times +median +longest",
     rf"  to the next process's first card, s +{FIGURE} +{FIGURE} +below 1, (met|MISSED)",
     r"in all of it: cards that say they may be doubled +\d+",
-    r"  cards doubled without the line that says so +\d+   none, (met|MISSED)",
+    r"  cards doubled without the line that says so +0   none, met",
     r"  invoices doubled at the node +0   none, met",
-    r"  processes that called after their term +\d+   none, (met|MISSED)",
+    r"  processes that called after their term +0   none, met",
     r"  5 commands a second, 1 s: median ms .* times; at most 1.5 times, (met|MISSED)",
     r"  burst of 20: photos a second .* times; at least 0.7 times, (met|MISSED)",
     rf"  CPU of the bot for a command, ms +{FIGURE} +{FIGURE}",
@@ -137,6 +139,7 @@ async def test_the_bench_prints_every_figure(module: str, lines: Sequence[str]) 
         with contextlib.suppress(ProcessLookupError):
             process.kill()
 
-    assert (process.returncode, err.decode()) == (0, "")
+    assert process.returncode == 0
+    assert not err or KILLED in err.decode(), err.decode()
     for line in lines:
         assert re.search(rf"^{line}", out.decode(), re.MULTILINE), line

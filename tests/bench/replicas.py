@@ -63,7 +63,7 @@ WHOLE = Size(
     kills=10,
     terms=5,
     load_s=10.0,
-    stops=2,
+    stops=4,
     stopped_s=30.0,
     watched_s=10.0,
     rest_s=3.5,
@@ -161,7 +161,6 @@ async def stops(size: Size, report: Report, side: Several) -> None:
         await asyncio.sleep(1.0 + BUSY_S)
         stopped, at = side.active, time.time()
         stopped.send_signal(signal.SIGSTOP)
-        ports = side.ports_of(stopped.pid)
         card = await side.next_card(stopped.pid, at, timeout_s=NEVER_S)
         next_card_s.append(card.at - at)
         await asyncio.sleep(at + size.stopped_s - time.time())
@@ -172,7 +171,7 @@ async def stops(size: Size, report: Report, side: Several) -> None:
         load = await asking
         terms = (await asyncio.to_thread(side.terms)).get(stopped.pid, [])
         until = min((each for each in terms if each > woken_at), default=time.time())
-        calls += side.calls_of(stopped.pid, ports, since=woken_at, until=until)
+        calls += side.calls_of(stopped.pid, since=woken_at, until=until)
         commands += len(load.said_at)
         unanswered += load.unanswered
     report.figure(f"SIGSTOP for {size.stopped_s:g} s, {size.stops} times", "", "longest")

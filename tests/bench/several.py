@@ -19,7 +19,7 @@ from bot.store.postgres import LOCKS, OFFICE
 from tests.bench.side import END_S, START_S, Side
 from tests.faces import may_be_duplicate
 from tests.postgres import Cluster
-from tests.storm.callers import Callers
+from tests.storm.callers import Callers, Ports, port_in
 from tests.storm.server import NOTE_TERMS, noted_terms
 
 _WAITING = (
@@ -36,7 +36,7 @@ class Heard:
     """A call that came to Telegram or to the node; `pid` is 0 where nobody has its port now."""
 
     at: float
-    port: int
+    ports: Ports
     pid: int
 
 
@@ -85,7 +85,7 @@ class Several(Side):
         self.calls: list[Heard] = []
         self._bots: list[asyncio.subprocess.Process] = []
         self._begun = 0
-        self.telegram.heard = self._hear
+        self.telegram.heard = self._hear_telegram
         self._hear_node()
 
     def use(self, cluster: Cluster, name: str) -> None:
@@ -175,10 +175,13 @@ class Several(Side):
 
     # what they did
 
-    def _hear(self, port: int) -> int:
+    def _hear_telegram(self, port: int) -> int:
+        return self._hear((port, port_in(self.telegram.url)))
+
+    def _hear(self, ports: Ports) -> int:
         at = time.time()
-        pid = self.callers.called(port, at)
-        self.calls.append(Heard(at, port, pid))
+        pid = self.callers.called(ports, at)
+        self.calls.append(Heard(at, ports, pid))
         return pid
 
     def _hear_node(self) -> None:
@@ -187,23 +190,14 @@ class Several(Side):
         arrived = calls._arrived
 
         def called() -> None:
-            self._hear(calls.peer_ports[-1])
+            self._hear((calls.peer_ports[-1], port_in(self.node.address)))
             arrived()
 
         calls._arrived = called
 
-    def ports_of(self, pid: int) -> set[int]:
-        """From which it is connected."""
-        connections = psutil.Process(pid).net_connections(kind="tcp")
-        return {each.laddr.port for each in connections if each.laddr}
-
-    def calls_of(self, pid: int, ports: set[int], *, since: float, until: float) -> int:
+    def calls_of(self, pid: int, *, since: float, until: float) -> int:
         """How many calls it made then; what nobody's port made counts as its own."""
-        return sum(
-            each.pid in (0, pid) or each.port in ports
-            for each in self.calls
-            if since <= each.at < until
-        )
+        return sum(each.pid in (0, pid) for each in self.calls if since <= each.at < until)
 
     def terms(self) -> dict[int, list[float]]:
         """When each process began a term of office, in Unix seconds."""

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import psutil
 
+#: A connection: the caller's port, and the server's.
+Ports = tuple[int, int]
+
 
 @dataclass(slots=True)
 class _Turn:
@@ -18,11 +21,15 @@ class _Turn:
 
 
 class Callers:
-    """Processes by the ports that they call from. They know nothing of being watched."""
+    """Processes by their connections, which are from one port to another.
+
+    One port can be two processes' that are connected to two servers. They know nothing of being
+    watched.
+    """
 
     def __init__(self) -> None:
         self._pids: set[int] = set()
-        self._by_port: dict[int, int] = {}
+        self._by_ports: dict[Ports, int] = {}
         self._turns: list[_Turn] = []
 
     @property
@@ -34,9 +41,9 @@ class Callers:
         """A process may call from now on."""
         self._pids.add(pid)
 
-    def called(self, port: int, at: float) -> int:
-        """A call came from this port: whose it is, 0 where whoever called is gone by now."""
-        pid = self._pid_at(port)
+    def called(self, ports: Ports, at: float) -> int:
+        """A call came this way: whose it is, 0 where whoever called is gone by now."""
+        pid = self._pid_at(ports)
         if pid and self._turns and self._turns[-1].pid == pid:
             self._turns[-1].until = at
         elif pid:
@@ -64,21 +71,29 @@ class Callers:
                 )
         return found
 
-    def _pid_at(self, port: int) -> int:
-        known = self._by_port.get(port, 0)
-        if known and (known == self.last or self._has(known, port)):
+    def _pid_at(self, ports: Ports) -> int:
+        known = self._by_ports.get(ports, 0)
+        if known and (known == self.last or self._has(known, ports)):
             return known
         for pid in list(self._pids):
-            if self._has(pid, port):
-                self._by_port[port] = pid
+            if self._has(pid, ports):
+                self._by_ports[ports] = pid
                 return pid
         return 0
 
-    def _has(self, pid: int, port: int) -> bool:
+    def _has(self, pid: int, ports: Ports) -> bool:
         with contextlib.suppress(psutil.Error):
-            return any(
-                each.laddr and each.laddr.port == port
-                for each in psutil.Process(pid).net_connections(kind="tcp")
-            )
+            return ports in ports_of(pid)
         self._pids.discard(pid)
         return False
+
+
+def ports_of(pid: int) -> set[Ports]:
+    """All connections of a process. Raises `psutil.Error`."""
+    connections = psutil.Process(pid).net_connections(kind="tcp")
+    return {(each.laddr.port, each.raddr.port) for each in connections if each.raddr}
+
+
+def port_in(address: str) -> int:
+    """The port at the end of an address."""
+    return int(address.rpartition(":")[2].rstrip("/"))

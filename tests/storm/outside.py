@@ -20,7 +20,7 @@ from bot.demo.telegram import Chat, Message, User
 from bot.demo.telegram.state import Bot
 from tests import faces
 from tests.storm.book import CLOSING, PAYABLE, Bill, Book, Command, Part, Sent, Shown
-from tests.storm.callers import Callers
+from tests.storm.callers import Callers, port_in
 from tests.storm.process import BotProcess
 from tests.storm.server import Server
 from tests.storm.traps import StormTelegram
@@ -117,7 +117,7 @@ class Outside:
         if server is not None:
             self.bot.was_away_since = server.was_away_since
         if bots > 1:
-            self.telegram.on_call = self._called
+            self.telegram.on_call = self._called_telegram
             self._watch_node()
         self.telegram.kill = self.bot.kill
         self.telegram.on_shown = self._shown
@@ -223,8 +223,8 @@ class Outside:
         for known in (sats, each, each + 1, each + MORE_SATS, each + 1 + MORE_SATS):
             self._bills_by_sats[known] = bill
 
-    def _called(self, port: int) -> None:
-        self.callers.called(port, time.time())
+    def _called_telegram(self, port: int) -> None:
+        self.callers.called((port, port_in(self.telegram.url)), time.time())
 
     def _watch_node(self) -> None:
         """Hear of each call to the node, but for streams."""
@@ -233,7 +233,8 @@ class Outside:
 
         def called() -> None:
             if calls.peer_ports:
-                self._called(calls.peer_ports[-1])
+                ports = calls.peer_ports[-1], port_in(self.node.address)
+                self.callers.called(ports, time.time())
             arrived()
 
         calls._arrived = called
