@@ -339,7 +339,10 @@ class Parts:
             self.intake = Intake(self.telegram_bot, handling, on_rival=on_rival, ages=ages)
         else:
             self.intake = _registration(
-                settings, self.telegram_bot, on_complete=self.inbox.complete, on_rival=on_rival
+                settings,
+                self.telegram_bot,
+                on_complete=self.inbox.complete,
+                occasions=self.occasions,
             )
         actions = Actions(
             store=self.store,
@@ -521,6 +524,7 @@ class _Run:
                 tasks.create_task(self._reload())
                 if self._settings.health.listen is not None:
                     tasks.create_task(self._hear())
+                    tasks.create_task(self._count_inbox())
         except* _Stopped:
             pass
         except* TokenRefused as refused:
@@ -554,6 +558,8 @@ class _Run:
         parts = self._parts
         if isinstance(parts.intake, Intake):
             await parts.inbox.drain(stop)
+            for kind in (Kind.WEBHOOK_REFUSED, Kind.WEBHOOK_FAILS):  # there is none any more
+                parts.occasions.over(kind)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(parts.inbox.run(stop))
             tasks.create_task(parts.intake.run(stop))
@@ -759,6 +765,13 @@ class _Run:
                     await self._parts.telegram_bot.get_me()
             await asyncio.sleep(QUIET_S / 4)
 
+    async def _count_inbox(self) -> None:
+        """See how many updates wait, for whoever reads how this process is."""
+        while True:
+            with contextlib.suppress(StoreUnavailable):
+                await self._parts.inbox.count()
+            await asyncio.sleep(HEARTBEAT_S)
+
     async def _tidy(self) -> None:
         """Remove what was done long ago, a little at a time."""
         keep_s = self._settings.database.keep_s
@@ -804,7 +817,7 @@ def _registration(
     telegram_bot: TelegramBot,
     *,
     on_complete: Callable[[float], object],
-    on_rival: Callable[[], object],
+    occasions: Occasions,
 ) -> Registration:
     from bot.chat.registration import Registration  # noqa: PLC0415
     from bot.chat.webhook import secret_of  # noqa: PLC0415
@@ -814,7 +827,8 @@ def _registration(
         address=settings.telegram.webhook or "",
         secret=secret_of(settings.telegram.token.get_secret_value()),
         on_complete=on_complete,
-        on_rival=on_rival,
+        notify=occasions.notify,
+        over=occasions.over,
     )
 
 

@@ -95,6 +95,28 @@ async def test_a_webhook_that_another_program_takes_is_set_again_and_the_owner_t
     await world.notified(owners, Kind.OTHER_COPY)
 
 
+@pytest.mark.parametrize("then", ["webhook", "polls"])
+async def test_owners_hear_that_telegram_refuses_the_webhook_and_that_messages_come_again(
+    world: World, then: str
+) -> None:
+    owners = world.private(world.owner)
+    world.telegram.say(owners, world.owner, "/start")
+    world.use_webhook()
+    front = world.telegram.fronts["bot.example.org"]
+    world.webhook["webhook"] = "https://192.168.1.5/telegram"
+    await world.start_bot()
+    await world.notified(owners, Kind.WEBHOOK_REFUSED)
+    await world.stop_bot()
+    if then == "polls":
+        world.use_polls()
+    else:
+        world.webhook["webhook"] = "https://bot.example.org/telegram"
+        world.telegram.fronts["bot.example.org"] = front
+    await world.start_bot()
+    await world.notified(owners, Kind.WEBHOOK_WORKS)
+    assert len(world.notices(owners, Kind.WEBHOOK_REFUSED)) == 1
+
+
 async def ask(world: World, first: int, last: int) -> None:
     """Commands of two people, in private and in a group, each with its own amount."""
     for sats in range(first, last):
