@@ -558,7 +558,7 @@ class _Run:
         parts = self._parts
         if isinstance(parts.intake, Intake):
             await parts.inbox.drain(stop)
-            for kind in (Kind.WEBHOOK_REFUSED, Kind.WEBHOOK_FAILS):  # there is none any more
+            for kind in (Kind.WEBHOOK_REFUSED, Kind.WEBHOOK_FAILS):  # there is none now
                 parts.occasions.over(kind)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(parts.inbox.run(stop))
