@@ -50,8 +50,8 @@ async def test_a_file_becomes_another_one_and_each_table_is_told(tmp_path: Path)
             f"postgresql://bot:{PASSWORD}@db.example/x",
             "TO has a password in it, which other users of this machine can read.",
         ),
-        ("sqlite:///old.db", "sqlite:///old.db", "Both are the same database."),
-        ("sqlite:///old.db", "sqlite:///new.db", "There is no database"),
+        ("sqlite:///old.db", "sqlite:///old.db", "FROM and TO are the same database."),
+        ("sqlite:///old.db", "sqlite:///new.db", "FROM: there is no database "),
     ],
 )
 def test_what_cannot_be_moved_is_refused_in_one_line(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import contextlib
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from bot.core.wishes import MoveProblem
-from bot.errors import DatabaseInUse, DatabaseMissing, MoveRefused
+from bot.errors import DatabaseInUse, MoveRefused
 from bot.store import Reader, Store, Tx
-from bot.store.move import TABLES, move
+from bot.store.copying import TABLES
+from bot.store.move import move
 from tests import postgres
 from tests.postgres import Cluster
 from tests.store.made import NOW, row
@@ -29,6 +31,10 @@ def server(cluster: Cluster) -> Iterator[str]:
 
 def said(_table: str, _copied: int, _whole: int) -> None:
     """Nobody listens."""
+
+
+def nothing() -> None:
+    """Nothing else happens."""
 
 
 def everything(url: str) -> dict[str, list[tuple[object, ...]]]:
@@ -70,13 +76,13 @@ async def test_there_and_back_every_row_is_what_it_was(file: Path, server: str) 
     there = everything(url_of_file(file))
     states: list[tuple[str, int, int]] = []
     moved = await asyncio.to_thread(
-        move, url_of_file(file), server, tell=lambda *state: states.append(state)
+        move, url_of_file(file), server, tell=lambda *state: states.append(state), seal=nothing
     )
     assert moved == sum(map(len, there.values()))
     assert everything(server) == there
     assert all(copied <= whole for _, copied, whole in states)
     back = file.with_name("back.db")
-    await asyncio.to_thread(move, server, url_of_file(back), tell=said)
+    await asyncio.to_thread(move, server, url_of_file(back), tell=said, seal=nothing)
     assert everything(url_of_file(back)) == there
     highest = ROWS  # numbers are drawn from 1 on
     assert await next_number(server) > highest
@@ -84,7 +90,18 @@ async def test_there_and_back_every_row_is_what_it_was(file: Path, server: str) 
 
 
 async def made(url: str) -> None:
-    await (await Store.open(url)).close()
+    async with opened_at(url) as store:
+        await row(store, 1)
+
+
+@contextlib.asynccontextmanager
+async def opened_at(url: str) -> AsyncIterator[Store]:
+    store = await Store.open(url)
+    try:
+        assert await store.lead(asyncio.Event())
+        yield store
+    finally:
+        await store.close()
 
 
 async def test_what_holds_something_is_no_target_and_stays_as_it_is(
@@ -95,7 +112,7 @@ async def test_what_holds_something_is_no_target_and_stays_as_it_is(
     await made(url_of_file(file))
     for source, target in ((url_of_file(file), server), (server, url_of_file(file))):
         with pytest.raises(MoveRefused) as caught:
-            await asyncio.to_thread(move, source, target, tell=said)
+            await asyncio.to_thread(move, source, target, tell=said, seal=nothing)
         assert caught.value.values["problem"] == MoveProblem.HOLDS_SOMETHING
     assert everything(server) == before
     assert file.exists()
@@ -117,16 +134,17 @@ async def test_nothing_is_moved_while_a_bot_runs_on_either(
     try:
         assert await bot.lead(asyncio.Event())
         with pytest.raises(DatabaseInUse):
-            await asyncio.to_thread(move, source, target, tell=said)
+            await asyncio.to_thread(move, source, target, tell=said, seal=nothing)
     finally:
         await bot.close()
     assert not file.with_name("new.db").exists()
 
 
 async def test_where_there_is_nothing_nothing_is_moved(file: Path, server: str) -> None:
-    with pytest.raises(DatabaseMissing):
-        await asyncio.to_thread(move, url_of_file(file), server, tell=said)
-    assert not file.exists()
+    with pytest.raises(MoveRefused) as caught:
+        await asyncio.to_thread(move, url_of_file(file), server, tell=said, seal=nothing)
+    assert caught.value.values["problem"] == MoveProblem.MISSING
+    assert list(file.parent.iterdir()) == []
 
 
 async def test_a_move_that_fails_leaves_no_file(file: Path, server: str) -> None:
@@ -137,5 +155,5 @@ async def test_a_move_that_fails_leaves_no_file(file: Path, server: str) -> None
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        await asyncio.to_thread(move, server, url_of_file(file), tell=broken)
+        await asyncio.to_thread(move, server, url_of_file(file), tell=broken, seal=nothing)
     assert list(file.parent.glob("bot.db*")) == []
