@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Self
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import psycopg
 import sqlalchemy as sa
@@ -91,22 +90,33 @@ _DURABLE = ("on", "remote_apply")
 
 
 class Place(NamedTuple):
-    """A database's address, without its password: `name` is how people read it."""
+    """A database's address; `name` is how people read it, without anything secret."""
 
     url: str
     name: str
-    user: str
+    given: dict[str, Any]
 
 
 def place_of(url: str) -> Place:
-    """The parts of a ``postgresql://`` address."""
-    parts = urlsplit(url)
-    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-    where = parts.netloc.rpartition("@")[2] or query.get("host", "") or "localhost"
-    database = (
-        unquote(parts.path.lstrip("/")) or query.get("dbname", "") or unquote(parts.username or "")
-    )
-    return Place(url, f"{unquote(where)}/{database}", unquote(parts.username or ""))
+    """The parts of a ``postgresql://`` address, as libpq reads them."""
+    try:
+        given = psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError:  # whoever connects hears why
+        return Place(url, "of database.url", {})
+    hosts = str(given.get("host") or given.get("hostaddr") or "").split(",")
+    ports = str(given.get("port") or "").split(",")
+    if len(ports) < len(hosts):
+        ports *= len(hosts)
+    where = ",".join(map(_server, hosts, ports))
+    if "service" in given and not any(hosts):
+        where = f"service {given['service']}"
+    database = given.get("dbname") or ("" if "service" in given else given.get("user", ""))
+    return Place(url, f"{where}/{database}" if database else where, given)
+
+
+def _server(host: str, port: str) -> str:
+    host = f"[{host}]" if ":" in host else host or "localhost"
+    return f"{host}:{port}" if port else host
 
 
 class _Text(StrDumperUnknown):
@@ -126,7 +136,7 @@ class Session:
         self.place = place_of(url)
         self._name = name
         self._settings = settings
-        self._defaults = _defaults(self.place.url)
+        self._defaults = _defaults(self.place.given)
         if reads and _TARGET in self._defaults:  # one that is kept from writing can be read
             self._defaults[_TARGET] = "primary"
         self._before: tuple[int, Any] | None = None  # process id at the server, and since when
@@ -258,9 +268,8 @@ class _Watch:
 _watch = _Watch()
 
 
-def _defaults(url: str) -> dict[str, Any]:
+def _defaults(given: dict[str, Any]) -> dict[str, Any]:
     """What libpq gets beside an address that does not say otherwise."""
-    given = parse_qs(urlsplit(url).query, keep_blank_values=True)
     ours = {
         "connect_timeout": CONNECT_S,
         _TARGET: "read-write",

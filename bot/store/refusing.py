@@ -78,6 +78,7 @@ _REFUSALS: tuple[tuple[tuple[str, ...], type[StartError]], ...] = (
             "requirepeer",
             "not in hot standby mode",
             "could not match",
+            "max_wal_senders",
         ),
         DatabaseRefuses,
     ),
@@ -135,12 +136,15 @@ def said(error: BaseException) -> str:
     if primary is not None:
         return " ".join(primary.split())
     each = dict.fromkeys(_DRIVERS_OWN.sub("", text) for text in _attempts(driver))
-    return "; ".join(each)
+    return " ".join("; ".join(each).split())
 
 
 def _attempts(error: BaseException | None) -> list[str]:
     """What is said of each attempt to connect, in one line each, without libpq's hints."""
     lines = [line for line in str(error).splitlines() if line.strip() and line[0] != "\t"]
-    found = [match[1] for line in lines if (match := _ATTEMPT.match(line))]
-    first = lines[: next((n for n, line in enumerate(lines) if line.startswith("Multiple ")), None)]
-    return [" ".join(each.split()) for each in found] or [" ".join(" ".join(first).split())]
+    if found := [match[1] for line in lines if (match := _ATTEMPT.match(line))]:
+        return found
+    # with TLS and without, libpq says the same twice
+    (first, *others) = lines or [""]
+    said_before = _DRIVERS_OWN.sub("", first)
+    return ["; ".join([first, *(each for each in others if each != said_before)])]

@@ -64,8 +64,6 @@ def _reason(kind: type[InvoiceBotError], values: Values) -> Reason:
 
 def _filled(said: Reason, values: Values) -> Reason:
     shown = shown_values(values)
-    if "reason" in shown:  # the sentence has an end of its own
-        shown["reason"] = str(shown["reason"]).rstrip(" .?!:;")
     return Reason(said.what.format_map(shown), said.action.format_map(shown))
 
 
@@ -327,7 +325,7 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     ),
     errors.DatabaseTlsFailed: Reason(
         "The connection to the database {path} has no TLS as needed: {reason}.",
-        "Correct sslmode or sslrootcert in database.url, or the server's certificate.",
+        "Correct sslmode, sslrootcert or sslcert in database.url, or the server's certificate.",
     ),
     errors.DatabaseUnknown: Reason(
         "The server has no such database: {path} ({reason}).",

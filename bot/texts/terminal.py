@@ -456,7 +456,7 @@ _DATABASE: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseUnreadable: "{path} can't be opened: {reason}",
     errors.DatabaseDamaged: "{path} is damaged ({reason})",
     errors.DatabaseHalfMissing: "{path} is empty, but its journal {journal} is not",
-    errors.DatabaseHalfMoved: "moving a database into {path} was interrupted",
+    errors.DatabaseHalfMoved: "moving a database into {path} was interrupted, which left {part}",
     errors.DatabaseWithoutTables: "{path} has nothing in it: its journal {journal} is missing",
     errors.DatabaseJournalLeft: "{path} is a backup, and the journal {journal} is another's",
     errors.DatabaseIsFolder: "{path} is a folder",
@@ -515,7 +515,7 @@ _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseTooNew: "run that version or a newer one",
     errors.DatabaseDamaged: "restore it from a backup",
     errors.DatabaseHalfMissing: "restore both from a backup, or remove both to start over",
-    errors.DatabaseHalfMoved: "run move-database again, or remove {part} to start over",
+    errors.DatabaseHalfMoved: "run move-database again, or remove what it left to start over",
     errors.DatabaseWithoutTables: "restore both from a backup, or remove it to start over",
     errors.DatabaseJournalLeft: "remove the journal",
     errors.DatabaseIsFolder: "name a file in database.url",
@@ -527,7 +527,9 @@ _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseAway: "check that the server runs, and its address in database.url",
     errors.DatabaseRefuses: "correct database.url",
     errors.DatabasePasswordWrong: "correct the user in database.url, or database.password",
-    errors.DatabaseTlsFailed: "correct sslmode in database.url, or the server's certificate",
+    errors.DatabaseTlsFailed: (
+        "correct sslmode, sslrootcert or sslcert in database.url, or the server's certificate"
+    ),
     errors.DatabaseUnknown: "create it (createdb), or correct its name in database.url",
     errors.DatabaseRightsMissing: "let that user create tables in it",
     errors.DatabaseReadOnly: "set default_transaction_read_only to off for the bot's user",
