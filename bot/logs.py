@@ -69,6 +69,8 @@ _LIBRARIES = {
     "grpc._common": logging.CRITICAL,
     "httpcore": logging.WARNING,
     "httpx": logging.WARNING,
+    # it warns of errors that come second, as a connection ends
+    "psycopg": logging.ERROR,
     "telegram": logging.INFO,
     # it logs a traceback for each answer of a gateway that is not JSON
     "telegram.request": logging.CRITICAL,

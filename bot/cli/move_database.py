@@ -34,7 +34,7 @@ def move_database(
         log_to_stderr("error")
         from bot import texts  # noqa: PLC0415
         from bot.config import address_of, database_password  # noqa: PLC0415
-        from bot.store.move import move  # noqa: PLC0415
+        from bot.store.move import interrupt, move  # noqa: PLC0415
 
         password = database_password(config_file(config or context.obj))
         addresses = []
@@ -45,7 +45,7 @@ def move_database(
             if not address:
                 raise MoveRefused(problem=MoveProblem.NOT_BARE, argument=name)
             addresses.append(address)
-        with _stopped_by_signals() as seal:
+        with _stopped_by_signals(interrupt) as seal:
             moved = move(
                 *addresses, tell=lambda *state: output.said(texts.moving(*state)), seal=seal
             )
@@ -57,11 +57,15 @@ class _Stopped(BaseException):
 
 
 @contextlib.contextmanager
-def _stopped_by_signals() -> Iterator[Callable[[], None]]:
+def _stopped_by_signals(interrupt: Callable[[], None]) -> Iterator[Callable[[], None]]:
     """Signals end it in order, until what is yielded is called: the last step is short."""
+    is_stopped = False
 
     def stop(_number: int, _frame: object) -> NoReturn:
+        nonlocal is_stopped
+        is_stopped = True
         ignore()  # what was made is removed now
+        interrupt()
         raise _Stopped
 
     def ignore() -> None:
@@ -73,5 +77,7 @@ def _stopped_by_signals() -> Iterator[Callable[[], None]]:
         signal.signal(number, stop)
     try:
         yield ignore
-    except _Stopped:
-        raise MoveFailed(problem=MoveProblem.INTERRUPTED) from None
+    except BaseException:
+        if is_stopped:  # whatever it became on its way
+            raise MoveFailed(problem=MoveProblem.INTERRUPTED) from None
+        raise

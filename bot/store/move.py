@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -41,6 +42,12 @@ def move(source: str, target: str, *, tell: Tell, seal: Callable[[], None]) -> i
                 raise MoveFailed(problem=MoveProblem.STOPPED, path=_named(source), reason=reason)
             seal()
         return moved
+
+
+def interrupt() -> None:
+    """End a move that may wait for a server, from a signal's handler, which raises then."""
+    if "bot.store.postgres" in sys.modules:
+        on_server().interrupt()
 
 
 def _is_same(one: str, other: str) -> bool:

@@ -236,7 +236,7 @@ class _Watch:
 
     def __init__(self) -> None:
         self._sessions: set[Session] = set()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal may come in the midst of `add`
         self._has_begun = False
         self._never = threading.Event()
 
@@ -255,6 +255,12 @@ class _Watch:
         with self._lock:
             self._sessions.discard(session)
 
+    def cut_all(self) -> None:
+        """Whoever waits for an answer gets an error."""
+        with self._lock:
+            for each in list(self._sessions):
+                each.cut()
+
     def _work(self) -> None:
         while True:
             self._never.wait(1.0)
@@ -266,6 +272,11 @@ class _Watch:
 
 
 _watch = _Watch()
+
+
+def interrupt() -> None:
+    """End whatever waits for a server, from a signal's handler: the driver would wait on."""
+    _watch.cut_all()
 
 
 def _defaults(given: dict[str, Any]) -> dict[str, Any]:

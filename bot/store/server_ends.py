@@ -24,6 +24,8 @@ from bot.store.refusing import driver_error, said
 ANSWER_S = 300.0
 #: Tries to hear what became of the last step, where the connection was lost in it.
 TRIES = 8
+#: Tries to keep bots away, and seconds in between.
+OFFICE_TRIES, OFFICE_PAUSE_S = 10, 0.1
 
 _NO_LIMITS = """
 SET LOCAL statement_timeout = 0;
@@ -73,8 +75,7 @@ def target(url: str, mark: int) -> Iterator[End]:
     place, engine = session.place.name, postgres.engine_of(session)
     try:
         with postgres.start_errors(session):
-            with engine.connect() as connection:
-                connection.begin()
+            with _connected(engine) as connection:
                 with session.within(ANSWER_S):
                     ticket = _begin_to_write(connection, place, mark)
                 yield _end(session, connection)
@@ -103,13 +104,24 @@ def _reading(url: str) -> Iterator[tuple[Session, Connection]]:
     session = Session(url, "invoice-bot move", reads=True)
     engine = postgres.engine_of(session)
     try:
-        with postgres.start_errors(session), engine.connect() as connection:
-            connection.begin()
+        with postgres.start_errors(session), _connected(engine) as connection:
             postgres.refuse_unfit(postgres.raw_of(connection), session.place.name)
             yield session, connection
     finally:
         engine.dispose()
         session.end()
+
+
+@contextlib.contextmanager
+def _connected(engine: sa.Engine) -> Iterator[Connection]:
+    """Whatever ends it closes the connection, and so the server undoes it: no answer is awaited."""
+    with engine.connect() as connection:
+        connection.begin()
+        try:
+            yield connection
+        except BaseException:
+            connection.invalidate()
+            raise
 
 
 def _begin_to_read(raw: psycopg.Connection[Any], place: str) -> None:
@@ -141,8 +153,12 @@ def _begin_to_write(connection: Connection, place: str, mark: int) -> str:
 
 
 def _take_office(raw: psycopg.Connection[Any], place: str, how: str) -> None:
-    if not postgres.one(raw, f"SELECT {how}(%s, %s)", LOCKS, OFFICE):
-        raise DatabaseInUse(path=place, pid=0)
+    """Raises `DatabaseInUse`. What just ended may have it for a moment yet."""
+    for _ in range(OFFICE_TRIES):
+        if postgres.one(raw, f"SELECT {how}(%s, %s)", LOCKS, OFFICE):
+            return
+        time.sleep(OFFICE_PAUSE_S)
+    raise DatabaseInUse(path=place, pid=0)
 
 
 def _commit(session: Session, connection: Connection) -> bool:
