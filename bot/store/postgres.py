@@ -196,8 +196,11 @@ class Session:
         with contextlib.closing(self._connected()) as other:
             self._other = other
             for _ in range(POOL_TRIES):
+                is_kept = one(raw, _SESSION) == number
                 with other.transaction():
-                    if one(other, _SESSION) == number or one(raw, _SESSION) != number:
+                    is_kept &= one(other, _SESSION) != number
+                    is_kept &= one(raw, _SESSION) == number
+                    if not is_kept:
                         raise Pooled("each transaction has another session")
 
     @contextlib.contextmanager
