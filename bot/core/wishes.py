@@ -90,7 +90,6 @@ class BackupProblem(StrEnum):
     FOLDER_READ_ONLY = "folder read-only"  # path: the folder
     NOT_WRITTEN = "not written"  # path, reason
     NOT_WHOLE = "not whole"  # path, reason: what SQLite finds wrong with it
-    SERVER = "server"  # path: the database is a server's
 
 
 class MoveProblem(StrEnum):

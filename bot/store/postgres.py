@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from bot import logs
 from bot.errors import (
+    DatabaseAway,
     DatabaseMissing,
     DatabaseNotOurs,
     DatabaseReadOnly,
@@ -495,7 +496,9 @@ def start_errors(session: Session) -> Iterator[None]:
 
 
 def refuse_unfit(raw: psycopg.Connection[Any], place: str) -> None:
-    """Refuse a server that is too old, or a database that can't hold every letter."""
+    """Refuse a standby, a server that is too old, or a database that can't hold every letter."""
+    if one(raw, "SELECT pg_is_in_recovery()"):  # where the address asks for any server
+        raise DatabaseAway(path=place, reason="the server is a standby")
     if raw.info.server_version < OLDEST:
         found = str(one(raw, "SHOW server_version"))
         raise DatabaseUnfit(

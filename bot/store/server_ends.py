@@ -13,7 +13,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.core.wishes import MoveProblem
-from bot.errors import DatabaseInUse, DatabaseTooOld, InvoiceBotError, MoveFailed, MoveRefused
+from bot.errors import (
+    DatabaseInUse,
+    DatabaseMissing,
+    DatabaseTooOld,
+    InvoiceBotError,
+    MoveFailed,
+    MoveRefused,
+)
 from bot.pauses import pause_s
 from bot.store import migrations, postgres
 from bot.store.copying import End
@@ -52,13 +59,16 @@ def source(url: str, mark: int) -> Iterator[End]:
         _take_office(raw, place, "pg_try_advisory_lock")
         raw.execute("SELECT pg_advisory_lock(%s, %s)", (LOCKS, TERM))
         raw.execute("SELECT pg_advisory_lock(%s, %s)", (LOCKS, mark))
-        _begin_to_read(raw, place)
+        try:
+            _begin_to_read(raw, place)
+        except DatabaseMissing:
+            raise MoveRefused(problem=MoveProblem.MISSING, path=place) from None
         yield _end(session, connection)
 
 
 @contextlib.contextmanager
 def snapshot(url: str) -> Iterator[End]:
-    """One state of the database at `url`, beside whoever writes. Raises as `source`."""
+    """One state of the database at `url`, beside whoever writes. Raises a `StartError`."""
     with _reading(url) as (session, connection):
         _begin_to_read(postgres.raw_of(connection), session.place.name)
         yield _end(session, connection)
@@ -130,7 +140,7 @@ def _begin_to_read(raw: psycopg.Connection[Any], place: str) -> None:
     postgres.refuse_others(raw, place)
     found = postgres.version_of(raw)
     if found is None:
-        raise MoveRefused(problem=MoveProblem.MISSING, path=place)
+        raise DatabaseMissing(path=place)
     if found != migrations.known()[-1]:
         raise DatabaseTooOld(path=place)
 

@@ -230,10 +230,6 @@ _MOVES = {
 }
 
 _BACKUPS = {
-    BackupProblem.SERVER: Reason(
-        "The database {path} is PostgreSQL's, which has its own backups.",
-        "Use pg_dump, or a copy of the whole server.",
-    ),
     BackupProblem.IS_DATABASE: Reason(
         "The file {path} is the database, or belongs to it.", "Name another one."
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import socket
 from collections.abc import Iterator
 
@@ -207,10 +208,24 @@ async def test_options_that_can_never_work_are_refused_at_once(
     assert error.needs_fixing
 
 
+async def test_a_standby_is_waited_for_whatever_the_address_asks_for() -> None:
+    with postgres.own(wal_level="replica") as alone:
+        alone.stop("fast")
+        signal_file = alone.data / "standby.signal"
+        signal_file.touch()
+        shutil.chown(signal_file, *(2 * [alone.data.owner()]))
+        alone.start()
+        url = alone.url("postgres")
+        for each in (url, f"{url}?target_session_attrs=primary", f"{url}?target_session_attrs=any"):
+            error = await refused(each, DatabaseAway)
+            assert not error.needs_fixing
+
+
 async def test_a_server_that_has_too_many_connections_is_tried_again(
     cluster: Cluster, server: str
 ) -> None:
     user(cluster, "crowded")
+    user(cluster, "locked")
     with cluster.admin() as admin:
         admin.execute("ALTER ROLE crowded CONNECTION LIMIT 0")
     await refused(f"{cluster.url(server, user='crowded')}?password={PASSWORD}", DatabaseAway)
