@@ -228,7 +228,7 @@ class Session:
                         twin.shutdown(socket.SHUT_RDWR)
 
     def end(self) -> None:
-        """It is over: nothing is waited for any more."""
+        """It is over: nothing is waited for."""
         _watch.remove(self)
 
 

@@ -713,7 +713,7 @@ def opened_to_read(path: Path, *, is_written: bool) -> sqlite3.Connection:
 
 
 def _refuse_half_moved(path: Path) -> None:
-    """Refuse to begin anew where a move into this file was cut short."""
+    """Refuse to make a new database where a move into this file was cut short."""
     if not path.exists() and (part := half_moved(path)).exists():
         raise DatabaseHalfMoved(path=str(path), part=str(part))
 

@@ -497,6 +497,40 @@ async def test_a_backup_becomes_a_servers_database_again(
     assert target.read_bytes() == before
 
 
+async def test_a_restored_dump_becomes_a_backup_that_says_what_may_have_gone_out(
+    target: Path, cluster: Cluster
+) -> None:
+    with (
+        postgres.database(cluster) as name,
+        postgres.database(cluster, template="template0") as other,
+    ):
+        bot = await Store.open(cluster.url(name))
+        try:
+            assert await bot.lead(asyncio.Event())
+            await row(bot, 1, state=State.OPEN, preimage=None)
+            await row(bot, 2, state=State.PENDING, preimage=PREIMAGE)
+            dump = await run(cluster.binaries / "pg_dump", cluster.url(name))
+        finally:
+            await bot.close()
+        await run(cluster.binaries / "psql", "-q", "-d", cluster.url(other), stdin=dump)
+        saved = await asyncio.to_thread(backup.back_up, cluster.url(other), target, owners=[OWNER])
+    assert (saved.invoices, saved.dropped) == (1, 1)
+    assert not traces(target)
+    async with opened(target) as restored:
+        found = await restored.do(lambda tx: tx.invoices.by_origin(CHAT, 1))
+        assert found is not None
+        assert Do.ANNOUNCE in found.unsure
+
+
+async def run(program: Path, *arguments: str, stdin: bytes = b"") -> bytes:
+    process = await asyncio.create_subprocess_exec(
+        *(str(program), *arguments), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate(stdin)
+    assert process.returncode == 0
+    return out
+
+
 async def test_where_a_server_has_no_database_of_ours_there_is_no_backup(
     target: Path, cluster: Cluster
 ) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import shutil
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -219,6 +220,22 @@ async def test_a_standby_is_waited_for_whatever_the_address_asks_for() -> None:
         for each in (url, f"{url}?target_session_attrs=primary", f"{url}?target_session_attrs=any"):
             error = await refused(each, DatabaseAway)
             assert not error.needs_fixing
+
+
+async def test_a_service_is_opened_and_what_is_in_its_file_is_not_shown(
+    cluster: Cluster, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user(cluster, "locked")
+    file = tmp_path / "services"
+    where = f"host=127.0.0.1\nport={cluster.port}\ndbname={server}\n"
+    file.write_text(
+        f"[good]\n{where}user=postgres\n\n[bad]\n{where}user=locked\npassword={PASSWORD}x\n"
+    )
+    monkeypatch.setenv("PGSERVICEFILE", str(file))
+    await opened_and_closed("postgresql:///?service=good")
+    (finding, *_) = await found("postgresql:///?service=good")
+    assert finding.values["path"] == "service good"
+    await refused("postgresql:///?service=bad", DatabasePasswordWrong)
 
 
 async def test_a_server_that_has_too_many_connections_is_tried_again(
