@@ -45,6 +45,10 @@ _HEADERS = {
 _Input = TypeVar("_Input", bound=BaseModel)
 
 
+class Whole(BaseModel):
+    """A page has come to a connection that others have already."""
+
+
 class Say(BaseModel):
     """A person writes a message."""
 
@@ -135,6 +139,11 @@ class Page:
             "balances": [[user.id, self._stage.wallets.balance_msat(user.id)] for user in people],
             "node": self._stage.node_state,
         }
+
+    async def whole(self, _: Whole) -> Json:
+        """Send a snapshot to the pages that came last, in its place between the changes."""
+        self.feed.send("whole", self.snapshot())
+        return {}
 
     async def forward(self) -> None:
         """Send every change in the chats to the pages, until cancelled."""
@@ -290,6 +299,7 @@ class Page:
                 Route("/photo/{file_id}", photo),
                 Route("/document/{file_id}", document),
                 Route("/events", events),
+                _action("/api/whole", Whole, self.whole),
                 _action("/api/say", Say, self.say),
                 _action("/api/press", Press, self.press),
                 _action("/api/start", Start, self.start),
