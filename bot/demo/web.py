@@ -6,6 +6,7 @@ Knows how the demo's parts are shown and steered, not how they are made.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -116,6 +117,8 @@ class Page:
         self._stage = stage
         self._telegram = stage.telegram
         self.feed = Feed()
+        # which start of the demo this is: a page that outlives one takes nothing over from it
+        self._start = secrets.token_hex(8)
         self._ended = asyncio.Event()
 
     def end(self) -> None:
@@ -127,6 +130,7 @@ class Page:
         """Everything as it is now."""
         people = self._telegram.users()
         return {
+            "start": self._start,
             "now": self._stage.clock(),
             "bot": views.person(self._stage.bot),
             "owner": self._stage.owner.id,
