@@ -51,6 +51,17 @@ class Staged:
         self._listener.close()
         assert self._errors == []
 
+    def do(self, act: Callable[[Stage], object]) -> None:
+        """Let this happen on the stage, all of it before anything else does there."""
+        done = threading.Event()
+
+        def run() -> None:
+            act(self.stage)
+            done.set()
+
+        self._loop.call_soon_threadsafe(run)
+        assert done.wait(10)
+
     async def _run(self) -> None:
         page = Page(self.stage)
         await self.stage.telegram.start()

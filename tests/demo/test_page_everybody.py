@@ -86,7 +86,7 @@ class Audit:
     def look(self, state: str, sizes: tuple[ViewportSize, ...] = SIZES) -> None:
         for mode in MODES:
             switch_mode(self._page, mode)
-            for size in sizes:
+            for size in sizes if mode == "light" else (sizes[1], sizes[-1]):
                 self._page.set_viewport_size(size)
                 where = f"{state}, {mode}, {size['width']} px"
                 self.found += [f"{where}: {each}" for each in violations(self._page)]
