@@ -24,7 +24,9 @@ gc.disable()
 #: them, drive a browser or wait for what takes its time.
 SLOW = (
     *("cli", "demo/test_page.py", "demo/test_page_boards.py", "demo/test_page_links.py"),
-    *("demo/test_page_split.py", "demo/test_run.py", "engine/test_engine.py", "node/test_sweep.py"),
+    *("demo/test_page_crowd.py", "demo/test_page_everybody.py", "demo/test_page_tabs.py"),
+    *("demo/test_page_wallet.py", "demo/test_page_split.py", "demo/test_run.py"),
+    *("engine/test_engine.py", "node/test_sweep.py"),
     *("test_abuse.py", "test_bench.py", "test_board_attacks.py", "test_board_crowds.py"),
     *(
         "test_board_faults.py",

@@ -66,7 +66,13 @@ class Staged:
         page = Page(self.stage)
         await self.stage.telegram.start()
         server = uvicorn.Server(
-            uvicorn.Config(page.application(), log_config=None, lifespan="off", ws="none")
+            uvicorn.Config(
+                page.application(),
+                log_config=None,
+                lifespan="off",
+                ws="none",
+                timeout_graceful_shutdown=1,
+            )
         )
         acting = [asyncio.create_task(each) for each in (page.forward(), self._bot())]
         serving = asyncio.create_task(server.serve(sockets=[self._listener]))

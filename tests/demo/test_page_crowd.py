@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 FEW, MANY = 20, 200
 MOST_TIMES = 12
-TRIES = 4
+TRIES = 3
 LIMIT_MS = 15_000
 expect.set_options(timeout=WAIT_MS)
 
@@ -40,7 +40,8 @@ def demo(tmp_path: Path) -> Iterator[Staged]:
 
 
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
+def context(browser: Browser, demo: Staged) -> Iterator[BrowserContext]:
+    """A browser that is closed before the demo ends."""
     context = browser.new_context(viewport=WIDE, locale="en-GB")
     yield context
     context.close()
@@ -227,7 +228,9 @@ def wait_for_frame(page: Page) -> None:
 
 
 def expect_from_its_top(message: Locator) -> None:
-    expect(message.get_by_text("line 1").or_(message.get_by_text("row 1")).first).to_be_in_viewport()
+    expect(
+        message.get_by_text("line 1").or_(message.get_by_text("row 1")).first
+    ).to_be_in_viewport()
     assert 0 <= top_in_log(message) <= 60
 
 

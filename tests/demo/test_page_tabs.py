@@ -31,7 +31,8 @@ def demo(tmp_path: Path) -> Iterator[Staged]:
 
 
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
+def context(browser: Browser, demo: Staged) -> Iterator[BrowserContext]:
+    """A browser that is closed before the demo ends."""
     context = browser.new_context(viewport=WIDE, locale="en-GB")
     yield context
     context.close()
