@@ -211,7 +211,7 @@ def tall(page: Page, lines: int = 80) -> Locator:
 
 
 def change(page: Page, message: Locator, lines: int) -> None:
-    """The bot edits its message into so many lines; the change comes as the server would tell it."""
+    """The bot edits its message into so many lines; the page hears of it as from the server."""
     page.evaluate(
         """async ([id, lines]) => {
           const { changes } = await import("/page/store.js");

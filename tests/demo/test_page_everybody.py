@@ -187,7 +187,8 @@ def test_in_forced_colours_everything_that_is_pressed_has_an_edge(page: Page) ->
     switch_mode(page, "forced")
     without = page.evaluate(
         """() => [".bubble", ".key", ".door", ".send", ".quiet", "#text", ".avatar", ".example",
-            ".segments-row", ".segments input:checked + span", ".chat[aria-current]", ".speaker > span"]
+            ".segments-row", ".segments input:checked + span", ".chat[aria-current]",
+            ".speaker > span"]
           .filter((part) => document.querySelector(part))
           .filter((part) => {
             const style = getComputedStyle(document.querySelector(part));
