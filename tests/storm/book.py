@@ -10,10 +10,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bot.core import notices
+from bot.core.wishes import Change
 from bot.demo.node import ACCEPTED, OPEN, SimInvoice
 from bot.demo.telegram import Chat, Message, User
 
-Kind = Literal["invoice", "question", "bad", "bill", "part"]
+Kind = Literal["invoice", "question", "bad", "unwelcome", "bill", "part"]
+#: How a board begins: a bill in so many parts, one whose people say first that they are in, or a
+#: collection.
+Form = Literal["parts", "who is in", "collection"]
 
 #: What a former bot may not have heard of, beside presses: that somebody wanted a bill closed.
 CLOSING = b"closing"
@@ -92,19 +96,45 @@ class Command:
 
 @dataclass(slots=True, eq=False)
 class Bill(Command):
-    """A bill that somebody splits. `amount_msat` is the sum; `invoices` are its parts', each."""
+    """A bill that somebody splits, or a collection. `amount_msat` is the sum, or the goal, 0 for
+    none."""
 
+    form: Form = "parts"
     seats: int = 0
+    suggested_msat: int = 0
     is_owners: bool = False
     parts: list[Part] = field(default_factory=list)
+    #: In private: how it is managed, and how much somebody gives.
+    panels: list[Shown] = field(default_factory=list)
+    questions: list[Shown] = field(default_factory=list)
+    #: What people wrote in answer to a question.
+    amounts: set[Message] = field(default_factory=set)
     #: Who pressed last when; who was given the link; who wanted to leave.
     pressed: dict[User, float] = field(default_factory=dict)
     linked: dict[User, float] = field(default_factory=dict)
     left: dict[User, float] = field(default_factory=dict)
+    #: Who said that they are in, and was told so; whose part somebody else wanted, or took away.
+    joined: dict[User, float] = field(default_factory=dict)
+    disturbed: set[User] = field(default_factory=set)
+    freed: set[User] = field(default_factory=set)
+    #: Parts that somebody wanted to add, and those that were.
+    adds: int = 0
+    added: int = 0
+    #: When it was wanted at the end of the chat; how often a reminder was.
+    moves: list[float] = field(default_factory=list)
+    reminders: int = 0
+    #: By the number of a seat: what somebody wanted last who manages it, and whether they heard
+    #: that it is so.
+    managed: dict[int, tuple[Change, bool]] = field(default_factory=dict)
+    #: Who paid for others, with which invoice.
+    for_others: dict[bytes, User] = field(default_factory=dict)
+    #: Who hid their name with each gift, by its invoice.
+    hidden: dict[bytes, User] = field(default_factory=dict)
     #: When each followed a link, which brings a card of some time ago once more.
     followed: dict[User, list[float]] = field(default_factory=dict)
-    #: When somebody who may do so wanted it closed.
+    #: When somebody who may do so wanted it closed; when they may only have been heard.
     close_wanted_at: float | None = None
+    close_tried_at: float | None = None
     #: The node's word on its invoices, in order: when, which, and whether it could be paid then.
     payable: list[tuple[float, bytes, bool]] = field(default_factory=list)
     wrongs: list[str] = field(default_factory=list)
@@ -112,7 +142,12 @@ class Bill(Command):
     @property
     def name(self) -> str:
         """As it is in the book."""
-        return f"bill {self.number}"
+        return f"{'collection' if self.is_collection else 'bill'} {self.number}"
+
+    @property
+    def is_collection(self) -> bool:
+        """Whether people give what they like."""
+        return self.form == "collection"
 
 
 @dataclass(slots=True, eq=False)
@@ -121,6 +156,7 @@ class Part(Command):
 
     bill: Bill | None = None
     is_known: bool = False
+    part_kind: str = ""  # as its row says
 
     @property
     def of(self) -> Bill:

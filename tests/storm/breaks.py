@@ -21,6 +21,7 @@ PROMISES = (
     "boards that say closed and could be paid",
     "ends of boards not told, or told too often",
     "boards that are not true",
+    "names that somebody hid",
 )
 
 #: The promise that a bot breaks which ends by itself.
@@ -28,7 +29,7 @@ ENDED = 7
 LEFT_BEHIND = 7
 SECRETS = 8
 #: Those of boards.
-SUM, TWICE, PAYABLE, END, BOARD = range(9, 14)
+SUM, TWICE, PAYABLE, END, BOARD, HIDDEN = range(9, 15)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from tests.storm.bills import Bills
 from tests.storm.book import Book, Command, Kind, Shown
 from tests.storm.outside import Outside, Place
 from tests.storm.plan import MEMOS, Plan, PlannedCommand
+from tests.storm.pots import Pots
 from tests.storm.wallets import MORE_SATS, Wallets
 
 T = TypeVar("T")
@@ -34,6 +35,7 @@ class People:
         self._plan = plan
         self._wallets = Wallets(outside.node, book)
         self._bills = Bills(outside, book, plan, self._wallets)
+        self._pots = Pots(outside, book, plan, self._wallets)
         self._fates: dict[str, Callable[[Command, random.Random], Awaitable[None]]] = {
             "pay": self._pay_it,
             "pay more": self._pay_more,
@@ -98,6 +100,7 @@ class People:
         began = time.monotonic()
         async with asyncio.TaskGroup() as lives:
             lives.create_task(self._bills.live())
+            lives.create_task(self._pots.live())
             for planned in self._plan.commands:
                 await asyncio.sleep(max(0.0, began + planned.at_s - time.monotonic()))
                 lives.create_task(self._live(planned))

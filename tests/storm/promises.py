@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from itertools import pairwise
 
 from bot import texts
+from bot.core.invoice import PartKind
 from bot.demo.node import CANCELED, OPEN, SETTLED, SimInvoice
 from bot.demo.node.bolt import decode
 from bot.demo.telegram import Message, User
@@ -175,11 +176,10 @@ class Truths:
             for button in row
         ]
         renewed = invoice.payment_hash in command.renewals
-        closed = [] if renewed else ["Renew"]
-        cancel = "Cancel"
+        closed, may_be_open = [] if renewed else ["Renew"], [["Cancel"]]
         if isinstance(command, Part):  # only the newest of a seat can be renewed
-            closed, cancel = buttons and ["Renew"], texts.LEAVE_BUTTON
-        right = buttons == {"open": [cancel], "paid": [], "closed": closed}[wanted]
+            closed, may_be_open = buttons and ["Renew"], _under_part(command)
+        right = buttons in {"open": may_be_open, "paid": [[]], "closed": [closed]}[wanted]
         if not right and invoice.payment_hash not in command.unheard:
             self._broken(4, f"{_where(card)} says {shows} and has the buttons {buttons}", command)
         if wanted != "open" and request_in(card.message.text or ""):
@@ -231,11 +231,11 @@ class Truths:
             message = shown.message
             chat = self._outside.now(message.chat)
             if shown.roles[0] == "payment notice":
-                if message.chat.person not in (self._outside.owner, _requester(command)):
+                if message.chat.person not in (*self._outside.owners, _requester(command)):
                     self._broken(5, f"an owner's notice to somebody else: {_where(shown)}", command)
                 continue
             if shown.roles[0] == "announcement" and message.chat.type == "private":
-                if message.chat.person not in (command.asker, self._outside.owner):
+                if message.chat.person not in (command.asker, *self._outside.owners):
                     self._broken(5, f"told to somebody else: {_where(shown)}", command)
             elif chat is not self._outside.now(command.chat):
                 self._broken(5, f"{_where(shown)} stands in another chat", command)
@@ -252,6 +252,10 @@ class Truths:
         """Whether a message is the command itself, its answer, or one of its card's."""
         said = self._outside.by_message.get(target)
         shown = self._outside.shown.get(target)
+        if isinstance(command, Part) and (
+            target in command.of.amounts or (shown and shown in command.of.questions)
+        ):
+            return target.chat.person is command.asker
         return command in (said, shown.command if shown else None)
 
     def _right_version(self, command: Command, shown: Shown, text: str) -> None:
@@ -283,15 +287,22 @@ class Truths:
         for shown in told:
             if sats not in (shown.message.text or ""):
                 self._broken(3, f"{_where(shown)} tells another amount", command)
-        # Where everybody is told in private, each owner gets one.
-        self._again(command, told, "payments told twice")
+        # Where nobody else can be told, each owner is.
+        owners = [each for each in self._outside.owners if each is not command.asker]
+        for owner in (None, *owners):
+            readers = [s.message.chat.person for s in told]
+            those = [reader if reader in owners else None for reader in readers]
+            theirs = [shown for shown, whose in zip(told, those, strict=True) if whose is owner]
+            self._again(command, theirs, "payments told twice")
         if isinstance(command, Part):  # a notice need not say whose it is: see BoardTruths
             return
         notices = [shown for shown in _in_order(command) if shown.roles[0] == "payment notice"]
-        self._again(command, notices, "owners notified twice")
-        read = [shown.message.chat.person is self._outside.owner for shown in told]
-        if not notices and not any(read):
-            self._broken(3, f"{_short(paid[0])} is paid, and the owner does not know", command)
+        for owner in self._outside.owners:
+            theirs = [shown for shown in notices if shown.message.chat.person is owner]
+            self._again(command, theirs, "owners notified twice")
+            if not theirs and not any(shown.message.chat.person is owner for shown in told):
+                what = f"{_short(paid[0])} is paid, and {owner.first_name} does not know"
+                self._broken(3, what, command)
         for shown in notices:
             if sats not in (shown.message.text or ""):
                 self._broken(3, f"{_where(shown)} notifies of another amount", command)
@@ -357,7 +368,7 @@ class Truths:
                 self._broken(6, f"{payment_hash[:4].hex()} was not renewed", command)
         canceled = [i for i in command.invoices if i.state == CANCELED]
         for invoice in canceled:
-            if isinstance(command, Part) and command.of.close_wanted_at is not None:
+            if isinstance(command, Part) and _may_be_cancelled(command):
                 continue
             failed = any(shown.role == "failed" for shown in command.shown)
             early = self._canceled_early(command, invoice)
@@ -394,7 +405,7 @@ class Truths:
         said = [
             shown.message.text or ""
             for shown in self._outside.shown.values()
-            if shown.message.chat.person is self._outside.owner
+            if shown.message.chat.person in self._outside.owners
         ]
         for kind, text in ((kind, each) for each in said for kind in kinds_of(each)):
             if kind in self._book.owners_hear:
@@ -418,6 +429,20 @@ def _short(invoice: SimInvoice) -> str:
 
 def _where(shown: Shown) -> str:
     return f"{shown.message.chat.id}/{shown.message.id}"
+
+
+def _may_be_cancelled(part: Part) -> bool:
+    """Whether somebody else may have wanted it: its board closed, or its seat for others."""
+    return part.of.close_tried_at is not None or part.asker in part.of.disturbed
+
+
+def _under_part(part: Part) -> list[list[str]]:
+    """What can be under the card of a part that can be paid."""
+    if part.part_kind == PartKind.GIFT:
+        return [["Cancel", texts.HIDE_BUTTON], ["Cancel", texts.SHOW_BUTTON]]
+    if part.part_kind == PartKind.OTHERS:
+        return [["Cancel"]]
+    return [[texts.LEAVE_BUTTON, texts.OTHERS_BUTTON]]
 
 
 def _requester(command: Command) -> User | None:
