@@ -7,7 +7,6 @@ values that nobody writes, and what stands around them is what a message is know
 from __future__ import annotations
 
 import html
-import os
 import re
 from dataclasses import replace
 from enum import StrEnum
@@ -62,7 +61,7 @@ def role_of(text: str) -> Face | Role:
         return Role.PAYMENT_REQUEST
     if _request_gone() in text.splitlines():
         return Role.PAYMENT_REQUEST_GONE
-    for role, starts in _board_starts().items():
+    for role, starts in (_board_starts() | _of_guests()).items():
         if text.startswith(starts):
             return role
     for face, start in _starts().items():
@@ -70,9 +69,6 @@ def role_of(text: str) -> Face | Role:
             return face
     if text.endswith(_question()) or text.startswith(_gift_question()):
         return Face.QUESTION
-    for role, start in _of_guests().items():
-        if text.startswith(start):
-            return role
     sign = text.partition(" ")[0]
     if sign == texts.FACE_SIGNS[Face.WAITING]:
         return Face.WAITING
@@ -180,7 +176,7 @@ def _up_to_amount(markup: str) -> str:
 
 
 @cache
-def _of_guests() -> dict[Role, str]:
+def _of_guests() -> dict[Role, tuple[str, ...]]:
     """How an owner hears of somebody who asks to be let in, and how that person hears of it."""
     asked = {state: _knock(state) for state in KnockState}
     shown = [plain(texts.knock(each)) for each in asked.values()]
@@ -189,13 +185,23 @@ def _of_guests() -> dict[Role, str]:
         for state in (KnockState.ALLOWED, KnockState.GROUP_ALLOWED)
     ]
     return {
-        Role.KNOCK: shown[0].partition('"')[0],
-        Role.LET_IN: os.path.commonprefix(said),
+        Role.KNOCK: (shown[0].partition('"')[0],),
+        Role.LET_IN: (_common(*said),),
     }
 
 
+def knock_state(text: str) -> KnockState:
+    """What became of somebody who asks to be let in, as an owner reads it."""
+    last = text.splitlines()[-1]
+    for state in set(KnockState) - {KnockState.OPEN}:
+        said = plain(texts.knock(_knock(state))).splitlines()[-1]
+        if last.startswith(said.partition('"')[0]):
+            return state
+    return KnockState.OPEN
+
+
 def _knock(state: KnockState) -> Knock:
-    who = {"name": _NAME, "username": "", "chat_title": ""}
+    who = {"name": _NAME, "username": "", "chat_title": "", "answered_by": _NAME}
     asked = {"thread_id": None, "reply_to": None, "asked_at": 0.0, "told": True}
     return Knock(id=1, handle="h", person_id=7, chat_id=7, state=state, **who, **asked)  # type: ignore[arg-type]
 
@@ -256,10 +262,15 @@ def _gift_question() -> str:
 def _no_invoice() -> str:
     """The last line of a failure, up to its amount, which may be missing."""
     last = [plain(texts.failed(_row(amount_msat=amount))).splitlines()[-1] for amount in (None, 1)]
+    return _common(*last)
+
+
+def _common(one: str, another: str) -> str:
+    """How both begin; they are not the same."""
     common = 0
-    while last[0][common] == last[1][common]:
+    while one[common] == another[common]:
         common += 1
-    return last[0][:common]
+    return one[:common]
 
 
 @cache

@@ -125,13 +125,11 @@ class Bills(AtBoards):
         bill.left.pop(person, None)
         self._book.count("people who said that they are in")
         if way == "press only" or dice.random() < OUT:
-            bill.left[person] = time.time()  # perhaps, and surely once it is answered
+            bill.freed.add(person)  # perhaps, and surely once it is answered
             answer = await self._heard(bill, person, texts.LEAVE_BUTTON)
-            if answer is None or answer.text != texts.joining(Joining.OUT):
-                bill.joined.pop(person)
-                return False
-            bill.joined.pop(person)
-            self._book.count("people who said that they are not")
+            if answer is not None and answer.text == texts.joining(Joining.OUT):
+                bill.left[person] = time.time()
+                self._book.count("people who said that they are not")
             return False
         while not any(texts.PAY_BUTTON in dict(buttons_on(m)) for m in self._boards(bill)):
             bill.news.clear()
@@ -143,8 +141,9 @@ class Bills(AtBoards):
         await self._board(bill)
         await asyncio.sleep(JOINING_S * dice.uniform(0.3, 1.5))
         wrong = dice.choice([p for p in self._place(bill).people if p is not bill.asker])
-        if dice.random() < OUT and (heard := await self._heard(bill, wrong, texts.ASK_BUTTON)):
-            if heard.text != texts.NOT_ALLOWED:
+        if dice.random() < OUT:
+            heard = await self._heard(bill, wrong, texts.ASK_BUTTON)
+            if heard is not None and heard.text != texts.NOT_ALLOWED:
                 bill.wrongs.append(f"{wrong.first_name} asked all: {heard.text}")
         asker = dice.choice([bill.asker, *self._outside.owners])
         while answer := await self._heard(bill, asker, texts.ASK_BUTTON):

@@ -237,7 +237,7 @@ class BoardTruths:
                 self._broken(6, f"seat {number} was settled no longer, and is", bill)
 
     def _whose(self, bill: Bill, board: Board, rows: Mapping[bytes, Row]) -> None:
-        """Each invoice is of the person who has its card; a part that somebody else paid says so."""
+        """Each invoice is of the person who has its card; who paid another's part is said."""
         for part in bill.parts:
             row = rows.get(part.invoice.payment_hash)
             if row is not None and part.is_known and row.person_id != part.asker.id:
@@ -304,14 +304,13 @@ class BoardTruths:
         for earlier, later in pairwise([None, *boards]):
             assert later is not None
             since = 0.0 if earlier is None else earlier.sent.called_at
-            was_wanted = any(since < at < later.sent.called_at for at in bill.moves)
-            if earlier is None or not was_wanted or self._book.unsure(earlier.sent):
+            if earlier is None or not any(since < at < later.sent.called_at for at in bill.moves):
                 kept.append(later)
                 continue
             self._explained["boards that were moved to the end"] += 1
             message = earlier.message
             is_gone = not self._outside.is_live(message) or message.text == texts.MOVED_DOWN
-            if not is_gone:
+            if not is_gone and not self._book.unsure(earlier.sent):
                 self._broken(BOARD, f"{_where(earlier)} is there, and was moved", bill)
         return kept
 

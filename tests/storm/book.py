@@ -185,6 +185,53 @@ class Part(Command):
         return f"part {self.number} of {self.of.name} ({self.asker.first_name})"
 
 
+@dataclass(slots=True, eq=False)
+class Act:
+    """What an owner did about somebody who is not let in by the settings; times in Unix seconds.
+
+    `what`: let them in, remove them, or refuse them. `heard_at`: when they heard that it is so,
+    None before, or where nobody answers. `unsure`: another owner's answer may have counted instead.
+    `is_told`: who asked hears of it.
+    """
+
+    what: Literal["allow", "deny", "refuse"]
+    said_at: float
+    heard_at: float | None = None
+    unsure: bool = False
+    is_told: bool = True
+
+
+@dataclass(slots=True, eq=False)
+class Subject:
+    """A person or a group that may be let in: what owners did, in order, and who asked."""
+
+    name: str
+    person: User | None = None
+    chat: Chat | None = None  # the group, as it was first
+    acts: list[Act] = field(default_factory=list)
+
+    def is_in(self, at: float) -> bool | None:
+        """Whether it was let in at this moment; None where nobody can say."""
+        state: bool | None = False
+        for act in self.acts:
+            if act.said_at > at:
+                break
+            if act.what == "refuse":
+                continue
+            wanted = act.what == "allow"
+            is_sure = act.heard_at is not None and act.heard_at <= at and not act.unsure
+            if is_sure:
+                state = wanted
+            elif state is not wanted:
+                state = None
+        return state
+
+    def may_be_in(self, since: float, until: float) -> bool:
+        """Whether it may have been let in at any moment between these."""
+        moments = [since, until, *(act.said_at for act in self.acts if since < act.said_at < until)]
+        return any(self.is_in(at) is not False for at in moments)
+
+
 @dataclass(slots=True, frozen=True)
 class Event:
     """Something that happened, at `at` (Unix seconds); to no command: to all."""

@@ -72,7 +72,8 @@ class Managers(AtBoards):
                 return
             await self._do(bill, panel, by, deed, dice)
             await asyncio.sleep(BETWEEN_S * dice.random())
-            panel = self._outside.is_live(panel) and panel or await self._panel(bill, by)
+            if not self._outside.is_live(panel):
+                panel = await self._panel(bill, by)
         if panel is not None and dice.random() < 0.4:
             await self._close_it(bill, panel, by)
 
@@ -142,15 +143,20 @@ class Managers(AtBoards):
         until = time.monotonic() + CARD_S
         while time.monotonic() < until:
             found = [data for _, data in buttons_on(panel) if data.startswith(f"m:{deed}:")]
-            seats = [data for data in found if data.count(":") == 4]
-            if seats:
+            if seats := [data for data in found if data.count(":") == 4]:
                 data = dice.choice(seats)
                 return data, int(data.split(":")[3])
-            if not found:  # the panel is not the same
-                await asyncio.sleep(0.1)
-                continue
             await asyncio.sleep(0.1)
         return None
+
+    @staticmethod
+    async def _shows(panel: Message, ending: str) -> None:
+        """Wait for a button whose data ends so, but not for long."""
+        until = time.monotonic() + CARD_S
+        while time.monotonic() < until:
+            if any(data.endswith(ending) for _, data in buttons_on(panel)):
+                return
+            await asyncio.sleep(0.1)
 
     async def _back(self, bill: Bill, panel: Message, by: User) -> None:
         await self._heard_in_private(bill, panel, by, data="m:back:")
@@ -175,11 +181,7 @@ class Managers(AtBoards):
             if not any(data.endswith(":yes") for _, data in buttons_on(panel)):
                 if await self._heard_in_private(bill, panel, by, data="m:close:") is None:
                     return
-                until = time.monotonic() + CARD_S
-                while time.monotonic() < until and not any(
-                    data.endswith(":yes") for _, data in buttons_on(panel)
-                ):
-                    await asyncio.sleep(0.1)
+                await self._shows(panel, ":yes")
                 continue
             bill.close_tried_at = bill.close_tried_at or time.time()
             answer = await self._heard_in_private(bill, panel, by, label=texts.CLOSE_BUTTON)

@@ -19,7 +19,7 @@ from bot.demo.node import SETTLED, SimInvoice, SimNode
 from bot.demo.telegram import Chat, Message, User
 from bot.demo.telegram.state import Bot
 from tests import faces
-from tests.storm.book import CLOSING, PAYABLE, Bill, Book, Command, Part, Sent, Shown
+from tests.storm.book import CLOSING, PAYABLE, Bill, Book, Command, Part, Sent, Shown, Subject
 from tests.storm.callers import Callers, port_in
 from tests.storm.process import BotProcess
 from tests.storm.server import Server
@@ -145,6 +145,12 @@ class Outside:
         self.moved: dict[Chat, Chat] = {}
         #: Old ids of groups whose move a former bot may not have heard of; the next one never does.
         self.lost_moves: set[int] = set()
+        #: Where strangers write, and all who may be let in; how owners were shown who asks.
+        self.doors: list[Place] = []
+        self.subjects: list[Subject] = []
+        self.knocks: list[Shown] = []
+        #: Groups that the settings list, by their ids as they were written there.
+        self.listed_chats: list[int] = []
         #: Payment hashes whose payment the node told with an event that was none.
         self.odd_events: set[bytes] = set()
         self._make_people()
@@ -176,6 +182,41 @@ class Outside:
         """Everywhere people write."""
         return [*self.privates, *self.groups, *self.topics]
 
+    @property
+    def everywhere(self) -> list[Place]:
+        """The same, and where strangers write."""
+        return [*self.places, *self.doors]
+
+    def add_stranger(self, name: str) -> Place:
+        """Somebody whom the settings do not list, and their private chat."""
+        person = self.telegram.add_user(name, last_name="Stranger & Co")
+        chat = self.telegram.private_chat(person, bot=self.bot_user)
+        place = Place(name, chat, [person])
+        self.doors.append(place)
+        self.subjects.append(Subject(name, person=person))
+        return place
+
+    def add_club(self, name: str, people: list[User], *, by: User) -> Place:
+        """A group of strangers, with both owners in it; `by` has made it, and adds the bot."""
+        first = [by] if by in self.owners else []
+        chat = self.telegram.add_group(
+            name, [*people, *self.owners], admins=first, bot_member=False
+        )
+        self.telegram.readd_bot(chat, bot=self.bot_user)
+        place = Place(name, chat, people)
+        self.doors.append(place)
+        self.subjects.append(Subject(name, chat=chat))
+        return place
+
+    def may_ask(self, person: User, chat: Chat) -> list[Subject]:
+        """Who would have to be let in, so that this person may ask there."""
+        return [
+            each
+            for each in self.subjects
+            if each.person is person
+            or (each.chat is not None and self.now(each.chat) is self.now(chat))
+        ]
+
     async def open(self) -> None:
         """Start what is outside."""
         if self.server is not None:
@@ -186,7 +227,8 @@ class Outside:
 
     def _configure(self) -> None:
         users = ", ".join(str(person.id) for person in self.people)
-        chats = ", ".join(str(place.chat.id) for place in [*self.groups, self.topics[0]])
+        self.listed_chats = [place.chat.id for place in [*self.groups, self.topics[0]]]
+        chats = ", ".join(map(str, self.listed_chats))
         (self.folder / "config.toml").write_text(
             f"""
             [telegram]
@@ -281,13 +323,15 @@ class Outside:
         self.token = TOKEN.replace("987654321", str(987_654_321 + len(self.telegram.bots)))
         name = f"storm_invoice_bot_{len(self.telegram.bots)}"
         self.bot_user = self.telegram.add_bot(self.token, name, "Invoices")
-        for place in self.privates:
+        own = [each for each in self.doors if each.chat.type == "private"]
+        for place in [*self.privates, *own]:
             new = self.telegram.private_chat(place.people[0], bot=self.bot_user)
-            new.started = True
+            new.started = place.chat.started
             self.moved[place.chat], place.chat = new, new
         for person in self.owners:
             self.telegram.private_chat(person, bot=self.bot_user).started = True
-        for place in [*self.groups, self.topics[0]]:
+        clubs = [each for each in self.doors if each.chat.type != "private"]
+        for place in [*self.groups, self.topics[0], *clubs]:
             if not place.away:  # else it joins where the former one would have been let in again
                 self.telegram.remove_bot(place.chat, bot=former.user)
                 self.telegram.readd_bot(place.chat, bot=self.bot_user)
@@ -406,6 +450,8 @@ class Outside:
         self.shown[message] = shown
         self._know(command, payment_hash, message)
         self._in_private(shown)
+        if shown.role == "knock":
+            self.knocks.append(shown)
         self._note(shown, "sends")
         if command is not None:
             command.shown.append(shown)

@@ -13,6 +13,7 @@ from bot.demo.node import PaymentFailed, SimInvoice
 from bot.demo.telegram import Chat, User
 from tests.storm.bills import Bills
 from tests.storm.book import Book, Command, Kind, Shown
+from tests.storm.guests import FIRST_SATS, Guests
 from tests.storm.outside import Outside, Place
 from tests.storm.plan import MEMOS, Plan, PlannedCommand
 from tests.storm.pots import Pots
@@ -21,8 +22,6 @@ from tests.storm.wallets import MORE_SATS, Wallets
 T = TypeVar("T")
 
 BAD = ("/invoice 1.000", "/invoice -5 x", "/invoice pizza", "/invoice 0", "/invoice 1e3")
-#: Sats of the first command's amount; each later one asks for one more, so that amounts name them.
-FIRST_SATS = 2000
 PATIENCE_S = 75.0
 
 
@@ -36,6 +35,7 @@ class People:
         self._wallets = Wallets(outside.node, book)
         self._bills = Bills(outside, book, plan, self._wallets)
         self._pots = Pots(outside, book, plan, self._wallets)
+        self._guests = Guests(outside, book, plan, self._wallets)
         self._fates: dict[str, Callable[[Command, random.Random], Awaitable[None]]] = {
             "pay": self._pay_it,
             "pay more": self._pay_more,
@@ -86,6 +86,10 @@ class People:
             )
             self._outside.by_message[said] = command
 
+    async def ask_who(self) -> list[str]:
+        """What an owner reads on the pages of /who."""
+        return await self._guests.who()
+
     async def other_programs(self) -> None:
         """Invoices on the same node that are none of the bot's, and are paid as well."""
         node = self._outside.node
@@ -101,6 +105,7 @@ class People:
         async with asyncio.TaskGroup() as lives:
             lives.create_task(self._bills.live())
             lives.create_task(self._pots.live())
+            lives.create_task(self._guests.live())
             for planned in self._plan.commands:
                 await asyncio.sleep(max(0.0, began + planned.at_s - time.monotonic()))
                 lives.create_task(self._live(planned))
@@ -175,7 +180,7 @@ class People:
     async def _here(self, command: Command) -> Place:
         """The command's place, once people write there again."""
         chat = self._outside.now(command.chat)
-        place = next(p for p in self._outside.places if p.chat is chat)
+        place = next(p for p in self._outside.everywhere if p.chat is chat)
         while place.away:
             await place.back.wait()
         return place

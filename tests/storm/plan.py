@@ -81,6 +81,18 @@ GIVING = (
     *["cancel the card while it is paid", "renew and give"],
     *["choose while it is closed", "press only"],
 )
+#: What becomes of somebody who is not let in: in private, then in a group.
+VISITS = (
+    *["let in by the button"] * 2,
+    *["refused", "nobody answers", "let in by a command", "let in by a command after they asked"],
+    *["let in and removed", "let in, removed and let in", "two owners answer at once"],
+    *["a friend lets them in", "the group is let in by the button"],
+    *["the group is let in by a command", "the group is let in and removed"],
+    *["a person is let in in a group", "a group is refused", "let in by a reply"],
+    "asks in private and adds the bot to a group",
+)
+#: Commands for each of them; the owners are told of twenty a day, and some ask in two places.
+COMMANDS_A_VISIT, MOST_VISITS = 10, len(VISITS)
 GOALS_SATS, SUGGESTED_SATS = (0, 20_000, 40_000, 2_000_000), (0, 7_000, 21_000)
 #: Commands for each bill, and for each collection.
 COMMANDS_A_BILL = 8
@@ -166,6 +178,15 @@ class PlannedPot:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedVisit:
+    """Somebody who is not let in will ask, `at_s` after the storm began."""
+
+    at_s: float
+    what: str
+    dice: random.Random
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedKill:
     """The bot will die at a point, and come back `down_s` after."""
 
@@ -196,6 +217,7 @@ class Plan:
     commands: list[PlannedCommand]
     bills: list[PlannedBill]
     pots: list[PlannedPot]
+    visits: list[PlannedVisit]
     kills: list[PlannedKill]
     node: list[PlannedTrouble]
     telegram: list[PlannedTrouble]
@@ -225,6 +247,7 @@ def draw(seed: int, *, kills: int, commands: int, expiry_s: int = 30, lasts_s: f
         ],
         bills=_bills(random.Random(f"bills of {seed}"), commands, lasts_s),
         pots=_pots(random.Random(f"collections of {seed}"), commands, lasts_s),
+        visits=_visits(random.Random(f"visits of {seed}"), commands, lasts_s),
         kills=[
             PlannedKill(
                 after_s=dice.choice([0.1, 0.5, 1.0, 2.0]) * dice.uniform(0.5, 1.5),
@@ -289,6 +312,14 @@ def _pots(dice: random.Random, commands: int, lasts_s: float) -> list[PlannedPot
             )
         )  # fmt: skip
     return planned
+
+
+def _visits(dice: random.Random, commands: int, lasts_s: float) -> list[PlannedVisit]:
+    """Each kind once at most: owners are told of twenty people a day."""
+    whats = _in_turn(dice, VISITS)
+    count = min(MOST_VISITS, max(2, commands // COMMANDS_A_VISIT))
+    at = sorted(dice.uniform(0, 0.7 * lasts_s) for _ in range(count))
+    return [PlannedVisit(at_s, next(whats), _own(dice)) for at_s in at]
 
 
 def _in_turn(dice: random.Random, kinds: tuple[str, ...]) -> Iterator[str]:

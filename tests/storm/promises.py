@@ -15,6 +15,7 @@ from tests.faces import kinds_of, may_be_duplicate
 from tests.storm.boards import BoardTruths, know_parts
 from tests.storm.book import Bill, Book, Command, Part, Shown
 from tests.storm.breaks import Break
+from tests.storm.doors import DoorTruths
 from tests.storm.outside import Outside, hash_on, request_in, role_of
 from tests.storm.remains import rows
 
@@ -33,6 +34,7 @@ class Truths:
         self._outside = outside
         self._book = book
         self._boards = BoardTruths(outside, book)
+        self._doors = DoorTruths(outside, book)
         self._breaks: list[Break] = []
         #: What is odd and has its explanation, counted.
         self.explained: Counter[str] = Counter()
@@ -58,9 +60,16 @@ class Truths:
         for bill in self._outside.bills:
             self._right(bill)
         self._of_nobody()
-        of_boards, explained = self._boards.compare()
-        self.explained += explained
-        return self._breaks + of_boards + rows(self._outside)
+        breaks = [*self._breaks]
+        for truths in (self._boards, self._doors):
+            found, explained = truths.compare()
+            breaks += found
+            self.explained += explained
+        return breaks + rows(self._outside)
+
+    def who(self, pages: list[str]) -> list[Break]:
+        """Whether /who, which an owner has asked for, says what is so."""
+        return self._doors.who(pages)
 
     def _broken(self, promise: int, what: str, command: Command | None = None) -> None:
         self._breaks.append(Break(promise, what, command))
@@ -68,7 +77,7 @@ class Truths:
     # one command
 
     def _answered(self, command: Command) -> None:
-        if command.shown or isinstance(command, Part):
+        if command.shown or isinstance(command, Part) or command.kind == "unwelcome":
             return
         if command.is_unheard:
             self.explained["commands that a former bot never confirmed"] += 1
@@ -82,6 +91,9 @@ class Truths:
         if command.kind == "question" and self._asked_again(command):
             self.explained["questions in whose place came a later command"] += 1
             return
+        if self._was_removed(command):
+            self.explained["commands of people who were removed before they were heard"] += 1
+            return
         if self._passed_over(command):
             self.explained["invoices that expired while their chat could not be reached"] += 1
             return
@@ -90,9 +102,15 @@ class Truths:
     def _passed_over(self, command: Command) -> bool:
         """Nobody waits for the card of an invoice that is over by the time that they are back."""
         here = self._outside.now(command.chat)
-        place = next(each for each in self._outside.places if each.chat is here)
+        place = next(each for each in self._outside.everywhere if each.chat is here)
         is_over = all(each.state not in (OPEN, SETTLED) for each in command.invoices)
         return bool(command.invoices) and is_over and place.left_at > command.said_at
+
+    def _was_removed(self, command: Command) -> bool:
+        """Whether somebody whom the settings do not list was removed before a card came."""
+        subjects = self._outside.may_ask(command.asker, command.chat)
+        acts = [act for each in subjects for act in each.acts]
+        return any(act.what == "deny" and act.said_at > command.said_at for act in acts)
 
     def _asked_again(self, command: Command) -> bool:
         """Who asks again in the same place, with an amount or without, gets one card for both."""
@@ -287,24 +305,29 @@ class Truths:
         for shown in told:
             if sats not in (shown.message.text or ""):
                 self._broken(3, f"{_where(shown)} tells another amount", command)
-        # Where nobody else can be told, each owner is.
+        self._told_once(command, told)
+        if not isinstance(command, Part):  # a notice need not say whose it is: see BoardTruths
+            self._owners_told(command, told, paid[0])
+
+    def _told_once(self, command: Command, told: list[Shown]) -> None:
+        """Where nobody else can be told, each owner is."""
         owners = [each for each in self._outside.owners if each is not command.asker]
+        readers = [shown.message.chat.person for shown in told]
+        those = [reader if reader in owners else None for reader in readers]
         for owner in (None, *owners):
-            readers = [s.message.chat.person for s in told]
-            those = [reader if reader in owners else None for reader in readers]
             theirs = [shown for shown, whose in zip(told, those, strict=True) if whose is owner]
             self._again(command, theirs, "payments told twice")
-        if isinstance(command, Part):  # a notice need not say whose it is: see BoardTruths
-            return
+
+    def _owners_told(self, command: Command, told: list[Shown], paid: SimInvoice) -> None:
         notices = [shown for shown in _in_order(command) if shown.roles[0] == "payment notice"]
         for owner in self._outside.owners:
             theirs = [shown for shown in notices if shown.message.chat.person is owner]
             self._again(command, theirs, "owners notified twice")
             if not theirs and not any(shown.message.chat.person is owner for shown in told):
-                what = f"{_short(paid[0])} is paid, and {owner.first_name} does not know"
+                what = f"{_short(paid)} is paid, and {owner.first_name} does not know"
                 self._broken(3, what, command)
         for shown in notices:
-            if sats not in (shown.message.text or ""):
+            if f"{paid.paid_msat // 1000:,} sats" not in (shown.message.text or ""):
                 self._broken(3, f"{_where(shown)} notifies of another amount", command)
 
     def _again(self, command: Command, messages: list[Shown], what: str) -> None:

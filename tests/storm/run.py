@@ -77,6 +77,8 @@ async def run(
         if by_itself:
             return _report(book, truths, by_itself, 0.0, outside.bot.log.text())
         breaks, settled_s = await _settle(truths)
+        if not breaks:
+            breaks = truths.who(await people.ask_who())
         code = await outside.bot.end()
         await outside.bot.log.read_out()
         breaks += after_the_end(outside, book, code)
