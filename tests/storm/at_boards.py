@@ -218,7 +218,7 @@ class AtBoards:
     async def _close(self, bill: Bill, person: User) -> None:
         """`/cancel` as a reply to a board."""
         message = await self._board(bill)
-        may_do_so = person in (bill.asker, *self._outside.owners)
+        may_do_so = person in (bill.asker, *self._outside.owners, self._outside.admin)
         self._book.note(f"{person.first_name} replies /cancel to the board", bill)
         self._book.count("cancellations of bills" if may_do_so else "cancellations by the wrong")
         name = f"@{self._outside.bot_user.username}"
@@ -226,8 +226,10 @@ class AtBoards:
             message.chat, person, f"/cancel{name}", reply_to=message, thread=bill.thread
         )
         self._outside.by_message[said] = bill
-        if may_do_so and bill.close_wanted_at is None:
-            bill.close_wanted_at = bill.close_tried_at = time.time()
+        if may_do_so:
+            bill.close_tried_at = bill.close_tried_at or time.time()
+        if may_do_so and person is not self._outside.admin:
+            bill.close_wanted_at = bill.close_wanted_at or time.time()
 
     async def _not_me(self, part: Part) -> bool:
         """Whether the button was there."""

@@ -69,6 +69,7 @@ class Bills(AtBoards):
         self._endings: dict[str, Callable[[Bill, random.Random], Awaitable[None]]] = {
             "everybody pays": self._nothing,
             "cancelled while others pay": self._close_by_asker,
+            "cancelled by an owner while others pay": self._close_by_owner,
             "cancelled by an admin while others pay": self._close_by_admin,
             "cancelled while the node is in trouble": self._close_in_trouble,
             "cancelled by the wrong person": self._close_wrongly,
@@ -78,6 +79,7 @@ class Bills(AtBoards):
             "deleted and asked for again": self._delete_and_ask_again,
             "managed": self._managers.manage,
             "managed by an owner": self._managers.manage_as_owner,
+            "managed by an admin": self._managers.manage_as_admin,
             "closed by its button while others pay": self._managers.close,
         }
 
@@ -145,7 +147,7 @@ class Bills(AtBoards):
             heard = await self._heard(bill, wrong, texts.ASK_BUTTON)
             if heard is not None and heard.text != texts.NOT_ALLOWED:
                 bill.wrongs.append(f"{wrong.first_name} asked all: {heard.text}")
-        asker = dice.choice([bill.asker, *self._outside.owners])
+        asker = dice.choice([bill.asker, *self._outside.owners, self._outside.admin])
         while answer := await self._heard(bill, asker, texts.ASK_BUTTON):
             if answer.text != texts.fixing(Fixing.TOO_FEW):
                 self._book.count("bills whose people were asked")
@@ -398,8 +400,14 @@ class Bills(AtBoards):
     async def _close_by_asker(self, bill: Bill, dice: random.Random) -> None:
         await self._close_soon(bill, bill.asker, dice)
 
+    async def _close_by_owner(self, bill: Bill, dice: random.Random) -> None:
+        await self._close_soon(bill, dice.choice(self._outside.owners), dice)
+
     async def _close_by_admin(self, bill: Bill, dice: random.Random) -> None:
-        await self._close_soon(bill, self._outside.owner, dice)
+        """Until it is closed: the bot asks Telegram who is an admin, and a kill loses that."""
+        for _ in range(PRESSES):
+            await self._close_soon(bill, self._outside.admin, dice)
+            await asyncio.sleep(CARD_S)
 
     async def _close_in_trouble(self, bill: Bill, _dice: random.Random) -> None:
         while not any(part.is_payable for part in bill.parts):

@@ -71,8 +71,12 @@ class Command:
     invoices: list[SimInvoice] = field(default_factory=list)
     shown: list[Shown] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
-    # payment hashes → when somebody who may do so wanted them cancelled, renewed
+    #: payment hashes → when somebody who may do so wanted them cancelled, renewed
     cancels: dict[bytes, float] = field(default_factory=dict)
+    #: What an admin wanted cancelled, of whom the bot asks Telegram first: that can be lost.
+    tried: set[bytes] = field(default_factory=set)
+    #: Somebody ended the question before it was answered.
+    question_ended: bool = False
     renewals: dict[bytes, float] = field(default_factory=dict)
     # what a former bot may never have heard: the command itself; presses, by payment hash
     is_unheard: bool = False

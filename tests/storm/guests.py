@@ -238,6 +238,8 @@ class Guests:
             if reply_to is not None and to is None:  # the group has moved on
                 return False
             said = self._telegram.say(chat, owner, f"/{what}{name} {text}".strip(), reply_to=to)
+            if to is not None and (asked := outside.by_message.get(to)) is not None:
+                outside.by_message[said] = asked
             self._book.note(f"Olga: /{what} {text} for {subject.name}")
             self._book.count(f"/{what}")
             until = time.monotonic() + ANSWER_S
@@ -382,7 +384,24 @@ class Guests:
         if await self._answer(dice.choice(self._outside.owners), person, Verb.PERSON):
             await self._ask_and_pay(person, place)
             await self._ask_and_pay(person, self._home(person))
+            await self._cancel_of_anothers(other, self._ask(person, place), place)
         self._ask(other, place)
+
+    async def _cancel_of_anothers(self, by: User, command: Command, place: Place) -> None:
+        """A stranger's `/cancel` changes nothing."""
+        try:
+            async with asyncio.timeout(CARD_S):
+                while not command.of_role("open"):
+                    command.news.clear()
+                    await command.news.wait()
+        except TimeoutError:
+            return
+        message = command.of_role("open")[0].message
+        if self._outside.is_live(message) and message.chat is place.chat:
+            name = f"@{self._outside.bot_user.username}"
+            said = self._telegram.say(place.chat, by, f"/cancel{name}", reply_to=message)
+            self._outside.by_message[said] = command
+            self._book.count("cancellations by strangers")
 
     async def _group_refused(self, dice: random.Random) -> None:
         place = self._club(by_owner=dice.random() < 0.5)

@@ -37,9 +37,13 @@ class Managers(AtBoards):
         """The same by an owner."""
         await self._manage(bill, dice.choice(self._outside.owners), dice)
 
+    async def manage_as_admin(self, bill: Bill, dice: random.Random) -> None:
+        """The same by an admin who is no owner: the bot asks Telegram each time."""
+        await self._manage(bill, self._outside.admin, dice)
+
     async def close(self, bill: Bill, dice: random.Random) -> None:
         """Close it by its button, while others pay."""
-        by = dice.choice([bill.asker, *self._outside.owners])
+        by = dice.choice([bill.asker, *self._outside.owners, self._outside.admin])
         await self._board(bill)
         await asyncio.sleep(dice.choice([0.5, 2, 5]) * dice.uniform(0.5, 1.5))
         if panel := await self._panel(bill, by):

@@ -160,18 +160,23 @@ class Outside:
         self.owners = [telegram.add_user(name) for name in ("Olga", "Otto")]
         self.owner = self.owners[0]
         self.people = [telegram.add_user(name, last_name="O'Neill & Co") for name in _NAMES]
-        for person in [*self.owners, *self.people]:
+        self.admin = telegram.add_user("Ada")  # of all groups, and no owner of the bot
+        for person in [*self.owners, self.admin, *self.people]:
             telegram.private_chat(person).started = True
         self.privates = [Place(p.first_name, telegram.private_chat(p), [p]) for p in self.people]
         self.groups = [
             Place(
                 f"group {number}",
-                telegram.add_group(f"Group {number}", self.people[number:][:6], admins=self.owners),
+                telegram.add_group(
+                    f"Group {number}", self.people[number:][:6], admins=[*self.owners, self.admin]
+                ),
                 self.people[number:][:6],
             )
             for number in range(5)
         ]
-        forum = telegram.add_group("Forum", self.people[:8], admins=self.owners, forum=True)
+        forum = telegram.add_group(
+            "Forum", self.people[:8], admins=[*self.owners, self.admin], forum=True
+        )
         self.topics = [
             Place(f"topic {name}", forum, self.people[:8], telegram.add_topic(forum, name))
             for name in ("Money", "Food")
@@ -328,7 +333,7 @@ class Outside:
             new = self.telegram.private_chat(place.people[0], bot=self.bot_user)
             new.started = place.chat.started
             self.moved[place.chat], place.chat = new, new
-        for person in self.owners:
+        for person in [*self.owners, self.admin]:
             self.telegram.private_chat(person, bot=self.bot_user).started = True
         clubs = [each for each in self.doors if each.chat.type != "private"]
         for place in [*self.groups, self.topics[0], *clubs]:

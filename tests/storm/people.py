@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from bot.demo.node import PaymentFailed, SimInvoice
-from bot.demo.telegram import Chat, User
+from bot.demo.telegram import Chat, Message, User
 from tests.storm.bills import Bills
 from tests.storm.book import Book, Command, Kind, Shown
 from tests.storm.guests import FIRST_SATS, Guests
@@ -45,6 +45,9 @@ class People:
             "cancel": self._cancel_once,
             "cancel twice": self._cancel_twice,
             "cancel by a reply": self._cancel_by_reply,
+            "cancel by a reply to the command": self._cancel_by_reply_to_command,
+            "cancel by an owner": self._cancel_by_owner,
+            "cancel by an admin": self._cancel_by_admin,
             "cancel by the wrong person": self._cancel_wrongly,
             "cancel while it is paid": self._cancel_and_pay,
             "renew": self._renew,
@@ -116,6 +119,9 @@ class People:
             return
         try:
             async with asyncio.timeout(self._plan.expiry_s + PATIENCE_S):
+                if planned.kind == "question that is ended":
+                    await self._end_question(command, planned.dice)
+                    return
                 if command.kind == "question":
                     await self._answer(command)
                 await self._fates[planned.fate](command, planned.dice)
@@ -130,7 +136,8 @@ class People:
         while place.away:
             place = dice.choice(outside.places)
         number = len(outside.commands)
-        kind: Kind = planned.kind if planned.kind in ("question", "bad") else "invoice"  # type: ignore[assignment]
+        kinds: dict[str, Kind] = {"question that is ended": "question", "any": "invoice"}
+        kind: Kind = kinds.get(planned.kind, planned.kind)  # type: ignore[arg-type]
         sats = 0 if planned.kind == "any" else FIRST_SATS + number
         memo = "" if sats and dice.random() < 0.2 else f"q{number}q {dice.choice(MEMOS)}".strip()
         command = Command(
@@ -144,7 +151,7 @@ class People:
         if kind == "question":
             text = f"/invoice{name}"
         elif kind == "bad":
-            text = dice.choice(BAD).replace("/invoice", f"/invoice{name}")
+            text = self._refused(command, dice)
         self._book.note(f"{command.asker.first_name} in {place.name}: {text!r}", command)
         command.said_at = time.time()
         command.message = outside.telegram.say(place.chat, command.asker, text, thread=place.thread)
@@ -176,6 +183,48 @@ class People:
         )
         self._outside.by_message[message] = command
         command.asked = True
+
+    def _refused(self, command: Command, dice: random.Random) -> str:
+        """What is answered with a sentence; `/cancel` alone where nothing else is meant by it."""
+        name = f"@{self._outside.bot_user.username}"
+        others = [
+            each
+            for each in self._outside.commands
+            if each.asker is command.asker and each.kind == "question"
+        ]
+        of_gifts = [
+            shown
+            for bill in self._outside.bills
+            for shown in bill.questions
+            if shown.message.chat is command.chat
+        ]
+        choices = [text.replace("/invoice", f"/invoice{name}") for text in BAD]
+        return dice.choice(choices if others or of_gifts else [*choices, f"/cancel{name}"])
+
+    async def _end_question(self, command: Command, dice: random.Random) -> None:
+        """`/cancel`, alone or as a reply to the question; by an owner as well, as a reply."""
+        live = self._outside.is_live
+        await self._until(
+            command, lambda: [each for each in command.of_role("question") if live(each.message)]
+        )
+        place = await self._here(command)
+        shown = [each.message for each in command.of_role("question") if live(each.message)]
+        if not shown:
+            return
+        in_group = place.chat.type != "private"
+        by = dice.choice([command.asker, self._outside.owner if in_group else command.asker])
+        is_reply = by is not command.asker or dice.random() < 0.5
+        self._book.note(f"{by.first_name}: /cancel of the question", command)
+        self._book.count("questions that were ended")
+        command.question_ended = True
+        said = self._outside.telegram.say(
+            place.chat,
+            by,
+            f"/cancel@{self._outside.bot_user.username}",
+            reply_to=shown[-1] if is_reply else None,
+            thread=command.thread,
+        )
+        self._outside.by_message[said] = command
 
     async def _here(self, command: Command) -> Place:
         """The command's place, once people write there again."""
@@ -300,6 +349,48 @@ class People:
         )
         self._outside.by_message[message] = command
         command.cancels.setdefault(invoice.payment_hash, time.time())
+
+    async def _cancel_by_reply_to_command(self, command: Command, dice: random.Random) -> None:
+        _, invoice = await self._card(command)
+        await asyncio.sleep(dice.uniform(0, 1))
+        place = await self._here(command)
+        if place.chat is not command.chat:  # numbers from before are void
+            return
+        self._say_cancel(command, place, command.asker, command.said)
+        command.cancels.setdefault(invoice.payment_hash, time.time())
+
+    async def _cancel_by_owner(self, command: Command, dice: random.Random) -> None:
+        shown, invoice = await self._card(command)
+        await asyncio.sleep(dice.uniform(0, 1))
+        place = await self._here(command)
+        if place.chat.type == "private" or not self._outside.is_live(shown.message):
+            return
+        owner = dice.choice(self._outside.owners)
+        self._say_cancel(command, place, owner, shown.message)
+        command.cancels.setdefault(invoice.payment_hash, time.time())
+
+    async def _cancel_by_admin(self, command: Command, dice: random.Random) -> None:
+        """Again and again: the bot asks Telegram who is an admin, and a kill loses that."""
+        shown, invoice = await self._card(command)
+        for _ in range(5):
+            place = await self._here(command)
+            is_there = self._outside.is_live(shown.message) and shown.role == "open"
+            if place.chat.type == "private" or not is_there:
+                return
+            command.tried.add(invoice.payment_hash)
+            if dice.random() < 0.5:
+                self._say_cancel(command, place, self._outside.admin, shown.message)
+            else:
+                self._press_now(command, shown, "Cancel", self._outside.admin)
+            await asyncio.sleep(5)
+
+    def _say_cancel(self, command: Command, place: Place, by: User, to: Message) -> None:
+        self._book.note(f"{by.first_name}: /cancel as a reply", command)
+        name = f"@{self._outside.bot_user.username}"
+        said = self._outside.telegram.say(
+            place.chat, by, f"/cancel{name}", reply_to=to, thread=command.thread
+        )
+        self._outside.by_message[said] = command
 
     async def _cancel_wrongly(self, command: Command, dice: random.Random) -> None:
         shown, invoice = await self._card(command)

@@ -32,6 +32,7 @@ FATES = (
     *["cancel"] * 2,
     *["cancel twice"] * 2,
     *["cancel by a reply"] * 2,
+    *["cancel by a reply to the command", "cancel by an owner", "cancel by an admin"],
     *["cancel by the wrong person"] * 2,
     *["cancel while it is paid"] * 2,
     *["renew"] * 4,
@@ -42,12 +43,12 @@ FATES = (
 ENDINGS = (
     *["everybody pays"] * 4,
     *["cancelled while others pay"] * 3,
-    *["cancelled by an admin while others pay"] * 2,
+    *["cancelled by an owner while others pay", "cancelled by an admin while others pay"],
     *["cancelled while the node is in trouble"] * 2,
     *["cancelled by the wrong person"] * 2,
     *["left"] * 2,
     *["managed"] * 3,
-    *["managed by an owner", "closed by its button while others pay"],
+    *["managed by an owner", "managed by an admin", "closed by its button while others pay"],
     *["deleted", "deleted and asked for again", "nobody is asked"],
 )
 PAYING = (
@@ -99,7 +100,7 @@ COMMANDS_A_BILL = 8
 COMMANDS_A_POT = 20
 #: Of bills, so many ask who is in.
 JOINING = 0.3
-KINDS = (*["invoice"] * 14, *["any"] * 2, *["question"] * 2, "bad")
+KINDS = (*["invoice"] * 28, *["any"] * 4, *["question"] * 4, "question that is ended", "bad", "bad")
 KILLS = (
     *["random"] * 5,
     *["AddInvoice before", "AddInvoice after", "LookupInvoice before", "LookupInvoice after"],

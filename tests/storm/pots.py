@@ -36,6 +36,8 @@ class Pots(AtBoards):
         super().__init__(outside, book, wallets)
         self._plan = plan
         self._managers = Managers(outside, book, wallets)
+        #: Questions that nothing came of: they are closed, for all that anybody knows.
+        self._dead: set[Message] = set()
         self._ways: dict[str, Way] = {
             "give by a button": self._give,
             "give what is suggested": self._give_suggested,
@@ -124,8 +126,19 @@ class Pots(AtBoards):
             while time.monotonic() < until:
                 if found := self._asked(bill, person):
                     return found[-1]
+                if self._there(bill, person):
+                    return None
                 await asyncio.sleep(0.05)
             self._book.note(f"{person.first_name} is asked nothing yet", bill)
+        return None
+
+    @staticmethod
+    def _there(bill: Bill, person: User, but: Part | None = None) -> Part | None:
+        """The card of theirs that can be paid already."""
+        for part in reversed(bill.parts):
+            is_theirs = part.asker is person and part is not but
+            if is_theirs and part.is_payable and part.of_role("open"):
+                return part
         return None
 
     def _asked(self, bill: Bill, person: User) -> list[Message]:
@@ -135,6 +148,7 @@ class Pots(AtBoards):
             for shown in bill.questions
             if shown.message.chat.person is person
             and shown.role == "question"
+            and shown.message not in self._dead
             and self._outside.is_live(shown.message)
             and any(data.startswith("give:") for _, data in buttons_on(shown.message))
         ]
@@ -155,10 +169,10 @@ class Pots(AtBoards):
         """The card of a gift that a button chose; 0 sats: whatever the wallet sends."""
         for _ in range(PRESSES):
             if (question := await self._question(bill, person, dice)) is None:
-                return None
+                break
             if part := await self._by_button(bill, person, question, sats, but=but):
                 return part
-        return None
+        return self._there(bill, person, but)
 
     async def _by_button(
         self, bill: Bill, person: User, question: Message, sats: int, *, but: Part | None = None
@@ -167,6 +181,7 @@ class Pots(AtBoards):
         answer = await self._heard_in_private(bill, question, person, label=label)
         if answer is not None and answer.text:
             self._book.note(f"{person.first_name} hears: {answer.text}", bill)
+            self._dead.add(question)
             return None
         return await self._gift(bill, person, but)
 
@@ -176,12 +191,13 @@ class Pots(AtBoards):
         """The same of an amount that they wrote."""
         for _ in range(PRESSES):
             if (question := await self._question(bill, person, dice)) is None:
-                return None
+                break
             sats = FIRST_SATS + 1000 * bill.number + dice.randrange(1000)
             self._say(bill, person, dice.choice([f"{sats}", f"{sats:,}"]), question, is_reply)
             if part := await self._gift(bill, person, None):
                 return part
-        return None
+            self._dead.add(question)
+        return self._there(bill, person)
 
     def _say(self, bill: Bill, person: User, text: str, question: Message, is_reply: bool) -> None:
         """What is no reply is for whatever question came last: not where another one may."""
@@ -257,6 +273,7 @@ class Pots(AtBoards):
                 return None
             answer = await self._heard_in_private(bill, question, person, data="hide:")
             if answer is None or answer.text != texts.hidden(True):
+                self._dead.add(question)
                 continue
             part = await self._by_button(bill, person, question, dice.choice(QUICK_SATS))
             if part is not None:

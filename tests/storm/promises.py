@@ -113,7 +113,18 @@ class Truths:
         return any(act.what == "deny" and act.said_at > command.said_at for act in acts)
 
     def _asked_again(self, command: Command) -> bool:
-        """Who asks again in the same place, with an amount or without, gets one card for both."""
+        """Who asks again in the same place, with an amount or without, gets one card for both.
+
+        So does who is asked how much they give.
+        """
+        questions = (each for bill in self._outside.bills for each in bill.questions)
+        if any(
+            each.message.chat.person is command.asker
+            and command.chat.person is command.asker
+            and each.sent.called_at > command.said_at
+            for each in questions
+        ):
+            return True
         return any(
             later.number > command.number
             and (later.asker, later.thread) == (command.asker, command.thread)
@@ -136,6 +147,8 @@ class Truths:
             self._broken(1, f"{len(command.invoices)} invoices at the node", command)
         if command.kind == "bad" and command.invoices:
             self._broken(1, "an invoice for what was refused", command)
+        if command.kind == "question" and not command.asked and command.invoices:
+            self._broken(1, "an invoice for what nobody answered", command)
 
     def _copies(self, command: Command) -> None:
         """A second copy needs its reason, and the line that says so."""
@@ -395,7 +408,10 @@ class Truths:
                 continue
             failed = any(shown.role == "failed" for shown in command.shown)
             early = self._canceled_early(command, invoice)
-            if early and invoice.payment_hash not in command.cancels and not failed:
+            wanted = (
+                invoice.payment_hash in command.cancels or invoice.payment_hash in command.tried
+            )
+            if early and not wanted and not failed:
                 self._broken(6, f"{_short(invoice)} was cancelled, and nobody wanted it", command)
 
     @staticmethod
