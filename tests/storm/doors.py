@@ -173,18 +173,12 @@ class DoorTruths:
     def _subject_of(self, row: Knock) -> Subject | None:
         for each in self._outside.subjects:
             if row.state is KnockState.GROUP_ALLOWED:
-                is_it = each.chat is not None and row.chat_id in self._ids(each.chat)
+                is_it = each.chat is not None and row.chat_id in self._outside.ids_of(each.chat)
             else:
                 is_it = each.person is not None and each.person.id == row.person_id
             if is_it:
                 return each
         return None
-
-    def _ids(self, chat: Chat) -> set[int]:
-        """All that a group ever had."""
-        here = self._outside.now(chat)
-        moved = self._outside.moved
-        return {chat.id, here.id, *(c.id for c in moved if self._outside.now(c) is here)}
 
     def _said_in(self, row: Knock) -> bool:
         return any(
@@ -219,7 +213,7 @@ class DoorTruths:
         sure, maybe = set(listed), set()
         for subject in outside.subjects:
             state = subject.is_in(1e12)
-            numbers = {subject.person.id} if subject.person else self._ids(subject.chat)  # type: ignore[arg-type]
+            numbers = {subject.person.id} if subject.person else self._outside.ids_of(subject.chat)  # type: ignore[arg-type]
             role = Role.USER if subject.person else Role.CHAT
             those = {(role, number, False) for number in numbers}
             if state is None:
@@ -255,7 +249,7 @@ class DoorTruths:
         return subject.person is not None and subject.person.id == row.person_id
 
     def _is_for(self, subject: Subject, row: Knock) -> bool:
-        in_group = subject.chat is not None and row.chat_id in self._ids(subject.chat)
+        in_group = subject.chat is not None and row.chat_id in self._outside.ids_of(subject.chat)
         return self._is(subject, row) or in_group
 
 

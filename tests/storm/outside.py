@@ -379,6 +379,11 @@ class Outside:
             chat = self.moved[chat]
         return chat
 
+    def ids_of(self, chat: Chat) -> set[int]:
+        """All that a group ever had."""
+        here = self.now(chat)
+        return {chat.id, here.id, *(each.id for each in self.moved if self.now(each) is here)}
+
     def command_of(self, message: Message) -> tuple[Command | None, bytes]:
         """Which command a message of the bot's belongs to, and which payment hash it shows."""
         text = message.text or ""

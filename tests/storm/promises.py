@@ -91,6 +91,11 @@ class Truths:
         if command.kind == "question" and self._asked_again(command):
             self.explained["questions in whose place came a later command"] += 1
             return
+        if self._is_elsewhere(command):
+            self.explained[
+                "commands in a group that was let in, and whose move nobody heard of"
+            ] += 1
+            return
         if self._was_removed(command):
             self.explained["commands of people who were removed before they were heard"] += 1
             return
@@ -105,6 +110,13 @@ class Truths:
         place = next(each for each in self._outside.everywhere if each.chat is here)
         is_over = all(each.state not in (OPEN, SETTLED) for each in command.invoices)
         return bool(command.invoices) and is_over and place.left_at > command.said_at
+
+    def _is_elsewhere(self, command: Command) -> bool:
+        """Whether it is in a group that was let in from the chat, and of whose move only a former
+        bot was told."""
+        subjects = self._outside.may_ask(command.asker, command.chat)
+        chats = (each.chat for each in subjects if each.chat is not None)
+        return any(self._outside.ids_of(chat) & self._outside.lost_moves for chat in chats)
 
     def _was_removed(self, command: Command) -> bool:
         """Whether somebody whom the settings do not list was removed before a card came."""
