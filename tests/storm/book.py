@@ -66,6 +66,7 @@ class Command:
     memo: str
     message: Message | None = None
     said_at: float = 0.0
+    said_to: User | None = None  # the bot of then
     asked: bool = False  # the amount was said, so that an invoice is due
     deleted_cards: int = 0
     invoices: list[SimInvoice] = field(default_factory=list)
@@ -323,6 +324,14 @@ class Book:
                 until = max(until, end + UNRECORDED_S)
         broken = any(sent.called_at <= at <= sent.acted_at + 0.5 for at in self.breaks)
         return sent.lost or broken or any(since <= at <= until for at in self.kills)
+
+    def lines(self) -> list[str]:
+        """Everything that happened, line by line."""
+        began = self.events[0].at if self.events else 0.0
+        return [
+            f"{each.at - began:9.3f}  {each.command.name if each.command else '--'}: {each.what}"
+            for each in self.events
+        ]
 
     def life(self, command: Command, log: list[tuple[float, str]]) -> list[str]:
         """What happened to a command and around it, line by line, with the bot's own `log`."""

@@ -153,7 +153,7 @@ class People:
         elif kind == "bad":
             text = self._refused(command, dice)
         self._book.note(f"{command.asker.first_name} in {place.name}: {text!r}", command)
-        command.said_at = time.time()
+        command.said_at, command.said_to = time.time(), outside.bot_user
         command.message = outside.telegram.say(place.chat, command.asker, text, thread=place.thread)
         outside.by_message[command.message] = command
         command.asked = kind == "invoice"
@@ -354,7 +354,10 @@ class People:
         _, invoice = await self._card(command)
         await asyncio.sleep(dice.uniform(0, 1))
         place = await self._here(command)
-        if place.chat is not command.chat:  # numbers from before are void
+        # Numbers from before are void: of a group that has moved, and of another bot's.
+        is_counted_by_chat = command.chat.type == "supergroup"
+        is_same_bot = command.said_to is self._outside.bot_user
+        if place.chat is not command.chat or not (is_same_bot or is_counted_by_chat):
             return
         self._say_cancel(command, place, command.asker, command.said)
         command.cancels.setdefault(invoice.payment_hash, time.time())

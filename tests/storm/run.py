@@ -84,6 +84,7 @@ async def run(
         breaks += after_the_end(outside, book, code)
         return _report(book, truths, breaks, settled_s, outside.bot.log.text())
     finally:
+        (folder / "book.txt").write_text("\n".join(book.lines()))
         await outside.close()
 
 
