@@ -25,6 +25,8 @@ CLOSING = b"closing"
 PAYABLE = (OPEN, ACCEPTED)
 #: Seconds after a send in which a kill may come before its record, on a busy machine.
 UNRECORDED_S = 2.0
+#: Seconds after which a server gives up a process that stands still.
+STALLED_S = 5.0
 
 
 @dataclass(slots=True, eq=False)
@@ -258,6 +260,8 @@ class Book:
         self.owners_hear: set[notices.Kind] = set()
         #: When nothing could be recorded, and until when the last of it may have waited to be.
         self.unwritable: list[tuple[float, float]] = []
+        #: When a server gave up a process that stood still, on a machine that has too much to do.
+        self.stalls: list[float] = []
         self.breaks: list[float] = []  # moments at which open connections to Telegram broke
         self.figures: dict[str, int] = {}
         self._troubles: dict[int, str] = {}
@@ -323,7 +327,9 @@ class Book:
             if begin <= until and since <= end:
                 until = max(until, end + UNRECORDED_S)
         broken = any(sent.called_at <= at <= sent.acted_at + 0.5 for at in self.breaks)
-        return sent.lost or broken or any(since <= at <= until for at in self.kills)
+        stood_still = any(since <= at <= until + STALLED_S for at in self.stalls)
+        killed = any(since <= at <= until for at in self.kills)
+        return sent.lost or broken or stood_still or killed
 
     def lines(self) -> list[str]:
         """Everything that happened, line by line."""

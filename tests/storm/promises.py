@@ -17,7 +17,7 @@ from tests.storm.book import Bill, Book, Command, Part, Shown
 from tests.storm.breaks import Break
 from tests.storm.doors import DoorTruths
 from tests.storm.outside import Outside, hash_on, request_in, role_of
-from tests.storm.remains import rows
+from tests.storm.remains import rows, stalls
 
 #: Seconds of everybody being there within which a payment is shown.
 SHOWN_WITHIN_S = 10.0
@@ -44,6 +44,8 @@ class Truths:
         self._breaks = []
         self.explained = Counter()
         know_parts(self._outside)
+        if self._outside.server is not None:
+            self._book.stalls = stalls(self._outside.bot.log.text())
         for command in [*self._outside.commands, *self._outside.parts]:
             self._answered(command)
             self._one_invoice(command)
