@@ -97,7 +97,7 @@ COMMANDS_A_VISIT, MOST_VISITS = 10, len(VISITS)
 GOALS_SATS, SUGGESTED_SATS = (0, 20_000, 40_000, 2_000_000), (0, 7_000, 21_000)
 #: Commands for each bill, and for each collection.
 COMMANDS_A_BILL = 8
-COMMANDS_A_POT = 20
+COMMANDS_A_POT = 14
 #: Of bills, so many ask who is in.
 JOINING = 0.3
 KINDS = (*["invoice"] * 28, *["any"] * 4, *["question"] * 4, "question that is ended", "bad", "bad")

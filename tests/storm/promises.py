@@ -297,11 +297,18 @@ class Truths:
         """Whether a message is the command itself, its answer, or one of its card's."""
         said = self._outside.by_message.get(target)
         shown = self._outside.shown.get(target)
-        if isinstance(command, Part) and (
-            target in command.of.amounts or (shown and shown in command.of.questions)
-        ):
+        if isinstance(command, Part) and self._is_answer(command, target, shown):
             return target.chat.person is command.asker
         return command in (said, shown.command if shown else None)
+
+    def _is_answer(self, part: Part, target: Message, shown: Shown | None) -> bool:
+        """Whether it is what somebody wrote as an amount, or the question itself.
+
+        What replies to nothing answers the question that came last, of whatever collection.
+        """
+        if target.reply_to is None and any(target in bill.amounts for bill in self._outside.bills):
+            return True
+        return target in part.of.amounts or (shown is not None and shown in part.of.questions)
 
     def _right_version(self, command: Command, shown: Shown, text: str) -> None:
         role = role_of(text)
