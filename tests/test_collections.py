@@ -114,6 +114,45 @@ async def test_a_name_is_hidden_and_no_amount_is_shown(world: World) -> None:
     assert not any("Bert" in (m.text or "") for m in world.ours(world.group))
 
 
+async def test_a_name_that_is_hidden_as_a_gift_is_paid_brings_no_button_back(world: World) -> None:
+    shown = await collect(world, "any speakers")
+    card = await gift(world, shown, world.bert, "5,000 sats")
+    answers = world.telegram.stall("sendMessage", chat_id=card.chat.id)
+    world.telegram.say(card.chat, world.bert, "/id")
+    await answers.reached()  # and whatever else is for this chat waits behind it
+    assert await pressed(world, card, world.bert, texts.HIDE_BUTTON) == texts.hidden(True)
+    world.node.pay(world.request_in(card))
+    await pot(world, "Collection: 5,000 sats")
+    answers.release()
+    await world.becomes(card, Face.PAID)
+    before = len(world.ours(card.chat))
+    world.telegram.say(card.chat, world.bert, "/id")
+    await world.until(lambda: len(world.ours(card.chat)) > before + 1)
+    assert not world.buttons(card)
+    assert not any("Bert" in (m.text or "") for m in world.ours(world.group))
+
+
+async def test_a_name_can_be_hidden_and_shown_below_the_question_and_below_the_card(
+    world: World,
+) -> None:
+    shown = await collect(world, "any speakers")
+    message = await asked(world, shown, world.bert)
+    for _ in ("the question", "the card"):
+        for here, there in (
+            (texts.HIDE_BUTTON, texts.SHOW_BUTTON),
+            (texts.SHOW_BUTTON, texts.HIDE_BUTTON),
+        ):
+            text = message.text
+            await pressed(world, message, world.bert, here)
+            await world.until(lambda there=there: there in world.buttons(message))  # type: ignore[misc]
+            assert message.text == text
+        if world.face(message) is Face.QUESTION:
+            await pressed(world, message, world.bert, "5,000 sats")
+            await world.becomes(message, Face.OPEN)
+    media = [call for call in world.telegram.calls if call.method.lower() == "editmessagemedia"]
+    assert len(media) == 1  # its picture stays the same
+
+
 async def test_a_gift_that_cannot_be_read_is_asked_for_again(world: World) -> None:
     shown = await collect(world, "any")
     question = await asked(world, shown, world.bert)

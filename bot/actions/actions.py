@@ -122,10 +122,8 @@ class Actions:
         asked_at = self._clock() - age_s
         if question.part_kind is PartKind.GIFT:
             gift_msat = self._rules.parse_gift(what)
-            await self._take(
-                question, changes(amount_msat=gift_msat, asked_at=asked_at, reply_to=place.reply_to)
-            )
-            return Answered.TAKEN
+            gift = changes(amount_msat=gift_msat, asked_at=asked_at, reply_to=place.reply_to)
+            return Answered.TAKEN if await self._take(question, gift) else Answered.CLOSED
         amount_msat, memo = self._rules.parse(what)
         columns = changes(
             amount_msat=amount_msat,
@@ -137,8 +135,7 @@ class Actions:
             duplicates={},
             **delivery.void(),
         )
-        await self._take(question, columns)
-        return Answered.TAKEN
+        return Answered.TAKEN if await self._take(question, columns) else Answered.CLOSED
 
     async def give(self, payment_hash: bytes, amount_msat: int) -> bool:
         """So much is given, 0: any amount, where how much is still asked; whether that was so.
@@ -149,18 +146,20 @@ class Actions:
         question = await self._store.do(jobs.by_hash, payment_hash)
         if question is None or question.state is not State.ASKING:
             return False
-        await self._take(question, changes(amount_msat=amount_msat, asked_at=self._clock()))
-        return True
+        gift = changes(amount_msat=amount_msat, asked_at=self._clock())
+        return await self._take(question, gift)
 
-    async def _take(self, question: Invoice, columns: Columns) -> None:
-        """The question is answered: `columns` say what is wanted."""
+    async def _take(self, question: Invoice, columns: Columns) -> bool:
+        """The question is answered: `columns` say what is wanted; whether it still waited."""
         now = self._clock()
         # Drawn with the amount: where a backup was restored, the question's own hash may have an
         # invoice already, of another amount.
         asks = changes(state=State.PENDING, **draw(self._rules, now))
         wanted: Columns = {**columns, **asks}
-        await self._store.do(jobs.answer, question, wanted, self._access.now, now)
-        self._bell.ring(question.key, question.chat_id)
+        is_taken = await self._store.do(jobs.answer, question, wanted, self._access.now, now)
+        if is_taken:
+            self._bell.ring(question.key, question.chat_id)
+        return is_taken
 
     async def asked_again(self, asker: Asker, place: Place, message_id: int) -> None:
         """A message of the bot's that asks an open question once more: a reply to it answers."""

@@ -123,12 +123,16 @@ def asked_again(tx: Tx, asker_id: int, place: Place, message_id: int) -> None:
         tx.invoices.update(question.id, duplicates=duplicates)
 
 
-def answer(tx: Tx, question: Invoice, columns: Columns, access: Rights, now: float) -> None:
-    """The question becomes what `columns` ask for."""
+def answer(tx: Tx, question: Invoice, columns: Columns, access: Rights, now: float) -> bool:
+    """The question becomes what `columns` ask for; not where it is answered or dropped by now."""
+    row = tx.invoices.get(question.id)
+    if row is None or row.state is not State.ASKING or row.cancel_wanted:
+        return False
     # The question counted when it was asked, and a gift's among those of its board.
-    if not question.board_id:
-        _check_limits(tx, access, question.asker_id, question.chat_id, now, but_row=question.id)
-    tx.invoices.update(question.id, **columns)
+    if not row.board_id:
+        _check_limits(tx, access, row.asker_id, row.chat_id, now, but_row=row.id)
+    tx.invoices.update(row.id, **columns)
+    return True
 
 
 def cancel(tx: Tx, payment_hash: bytes, by: Asker, now: float) -> tuple[Invoice | None, Cancelling]:
