@@ -356,13 +356,15 @@ class Bills(AtBoards):
 
     async def _pay_for_another(self, bill: Bill, person: User, dice: random.Random) -> None:
         own = await self._part(bill, person, dice)
-        if own and (other := await self._part_of_another(bill, person, dice, own)):
+        if own is None:
+            return
+        if other := await self._part_of_another(bill, person, dice, own):
             await asyncio.sleep(dice.choice([0, 0.05, 1]))
             if dice.random() < OUT:
                 await self._cancel(other)
             else:
                 await self._wallets.pay(other, other.invoice)
-            await self._wallets.pay(own, own.invoice)
+        await self._wallets.pay(own, own.invoice)
 
     async def _pay_and_for_another(self, bill: Bill, person: User, dice: random.Random) -> None:
         """Whose own part is paid gets the list by their link."""
