@@ -334,8 +334,11 @@ class Bills(AtBoards):
         label, data = dice.choice(parts)
         theirs = [p for p in self._outside.people if label.startswith(f"{p.first_name} ")]
         bill.disturbed |= set(theirs or bill.pressed)  # nobody's, or somebody's without a name
+        asked_at = bill.followed.setdefault(person, [])  # a card of some time ago comes once more
         for _ in range(PRESSES):
-            answer = await self._heard_in_private(bill, message, person, data=data)
+            answer = await self._heard_in_private(
+                bill, message, person, data=data, on_press=lambda: asked_at.append(time.time())
+            )
             if answer is None:
                 return None
             if answer.text == texts.parting(Parting.CANCELLING):
