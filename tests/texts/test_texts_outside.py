@@ -134,6 +134,11 @@ def backup(kind: BackupProblem, outside: str) -> errors.BackupRefused:
     return errors.BackupRefused(problem=kind, **values)
 
 
+def move(kind: MoveProblem, outside: str) -> errors.MoveRefused:
+    values = values_for(places(*sentences._MOVES[kind]), outside)
+    return errors.MoveRefused(problem=kind, **values)
+
+
 # invoices
 
 
@@ -285,6 +290,7 @@ MADE: dict[str, Make] = {
     **of_each("why settings", IN_PLACE, lambda two, o: texts.why(problem(*two, o))),
     **of_each("why output", OutputProblem, lambda kind, o: texts.why(output(kind, o))),
     **of_each("why backup", BackupProblem, lambda kind, o: texts.why(backup(kind, o))),
+    **of_each("why move", MoveProblem, lambda kind, o: texts.why(move(kind, o))),
     **of_each("why_failed", OF_NODE, lambda kind, o: texts.why_failed(Failure(kind.key, {"x": o}))),
     # owners
     **of_each("node_status", OF_NODE, lambda kind, o: plain(away(kind, o))),

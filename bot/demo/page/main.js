@@ -1,18 +1,24 @@
 /** The page: starts its parts and feeds them the server's changes. */
 
+import { startAgain } from "./again.js";
 import { subscribe } from "./api.js";
 import { startChat } from "./chat.js";
 import { startChats } from "./chats.js";
 import { replyWith, sendCommand, startComposer } from "./composer.js";
+import { startDialogs } from "./dialog.js";
 import { $ } from "./dom.js";
 import { startDoors } from "./doors.js";
+import { startKeys } from "./keys.js";
 import { changes } from "./store.js";
 import { openPrivate, startOffers } from "./start.js";
 import { startSwitches } from "./switches.js";
 import { startTour } from "./tour.js";
 import { openWallet, startWallet } from "./wallet.js";
 
+startAgain(); // before whatever was kept since the demo started
+startDialogs();
 startChats();
+startKeys();
 startChat({ reply: replyWith, pay: openWallet, command: sendCommand, open: openPrivate });
 startOffers(); // before the composer, which takes the focus where START does not
 startComposer();
