@@ -100,6 +100,7 @@ class Desk:
         *,
         replied_to: int | None = None,
         replied_at: float = 0.0,
+        named: bytes | None = None,
         age_s: float = 0.0,
     ) -> Answered:
         """A text in the group."""
@@ -112,6 +113,7 @@ class Desk:
             what,
             replied_to=replied_to,
             replied_at=replied_at,
+            named=named,
             age_s=age_s,
         )
 
@@ -368,6 +370,23 @@ async def test_of_two_gifts_chosen_at_once_the_first_counts(desk: Desk) -> None:
     came = await asyncio.gather(give(payment_hash, 21_000), give(payment_hash, 42_000))
     assert came == [True, False]
     assert (await desk.fresh(question)).amount_msat == 21_000
+
+
+async def test_the_buttons_of_the_message_that_is_replied_to_say_which_gift_is_meant(
+    desk: Desk,
+) -> None:
+    gift = {"part_kind": PartKind.GIFT, "board_id": 1}
+    old = await desk.asked(ANNA, "", **gift)  # a message of it is there, and nobody knows which
+    new = await desk.asked(ANNA, "", **gift)
+    reply: dict[str, Any] = {"replied_to": 70, "replied_at": NOW}
+    for named, came_of_it in (
+        (old.payment_hash, Answered.GIFT_CLOSED),
+        (bytes(32), Answered.NO_QUESTION),
+        (None, Answered.NO_QUESTION),
+    ):
+        assert await desk.answer(ANNA, "21", named=named, **reply) is came_of_it
+        assert (await desk.fresh(new)).state is State.ASKING
+    assert await desk.answer(ANNA, "21", named=new.payment_hash, **reply) is Answered.TAKEN
 
 
 async def test_only_the_person_who_was_asked_answers(desk: Desk) -> None:

@@ -164,6 +164,32 @@ async def test_a_gift_that_cannot_be_read_is_asked_for_again(world: World) -> No
     await world.becomes(question, Face.OPEN)
 
 
+async def test_a_reply_to_the_question_of_one_collection_gives_nothing_to_another(
+    world: World,
+) -> None:
+    first = await collect(world, "any first")
+    world.telegram.say(world.group, world.owner, "/collect any second")
+    second = await pot(world, '"second"')
+    chat = world.private(world.bert)
+    # The first one's question is there, and nobody has recorded it, as the second one is asked for.
+    world.telegram.drop("sendMessage", acted=True, chat_id=chat.id)
+    old = await asked(world, first, world.bert)
+    stall = world.telegram.stall("sendMessage", chat_id=chat.id)
+    press = world.telegram.press(second.chat, world.bert, second.id, text=texts.GIVE_BUTTON)
+    await press.answer
+    world.telegram.follow(press)
+    await stall.reached()
+    world.telegram.say(chat, world.bert, "30k", reply_to=old)
+    stall.release()
+    await world.said(chat, texts.GIFT_CLOSED)
+    [question] = [m for m in world.ours(chat) if '"second"' in (m.text or "")]
+    assert world.face(question) is Face.QUESTION
+    assert not world.node.invoices
+    world.telegram.say(chat, world.bert, "21k", reply_to=question)
+    await world.becomes(question, Face.OPEN)
+    assert world.request_in(question)
+
+
 async def test_a_wallet_decides(world: World) -> None:
     shown = await collect(world, "any")
     card = await gift(world, shown, world.bert, texts.ANY_BUTTON)

@@ -100,16 +100,18 @@ class Actions:
         *,
         replied_to: int | None = None,
         replied_at: float = 0.0,
+        named: bytes | None = None,
         age_s: float = 0.0,
     ) -> Answered:
         """`what`, an amount and a memo, may answer the question "How many sats?".
 
         `replied_to`: the message of the bot's that it replies to, None where it replies to nothing,
-        and `replied_at`: when that was sent, in Unix seconds; `age_s`: how long ago it was written.
-        Raises `Refused`.
+        `replied_at`: when that was sent, in Unix seconds, and `named`: the payment hash on its
+        buttons; `age_s`: how long ago it was written. Raises `Refused`.
         """
+        bot_id = self._places.bot_id
         found = await self._store.do(
-            jobs.question, asker.id, origin, place, replied_to, replied_at, self._places.bot_id
+            jobs.question, asker.id, origin, place, replied_to, replied_at, named, bot_id
         )
         if found.answered is not None:
             self._ring(found.answered)
@@ -123,7 +125,7 @@ class Actions:
         if question.part_kind is PartKind.GIFT:
             gift_msat = self._rules.parse_gift(what)
             gift = changes(amount_msat=gift_msat, asked_at=asked_at, reply_to=place.reply_to)
-            return Answered.TAKEN if await self._take(question, gift) else Answered.CLOSED
+            return Answered.TAKEN if await self._take(question, gift) else Answered.GIFT_CLOSED
         amount_msat, memo = self._rules.parse(what)
         columns = changes(
             amount_msat=amount_msat,

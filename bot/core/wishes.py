@@ -25,6 +25,7 @@ class Answered(StrEnum):
     NO_QUESTION = "no question"  # nothing is asked of this person here
     EXPIRED = "expired"  # it replies to a question of this person that has expired
     CLOSED = "closed"  # the same of one that was cancelled, or that another command has replaced
+    GIFT_CLOSED = "gift closed"  # the same of one how much is given, for whatever reason
     OTHER_CARD = "other card"  # it replies to something else than the question
     TOO_LATE = "too late"  # older than ten minutes as it came: nothing was done
 

@@ -334,8 +334,11 @@ class Bills(AtBoards):
         label, data = dice.choice(parts)
         theirs = [p for p in self._outside.people if label.startswith(f"{p.first_name} ")]
         bill.disturbed |= set(theirs or bill.pressed)  # nobody's, or somebody's without a name
+        asked_at = bill.followed.setdefault(person, [])  # a card of some time ago comes once more
         for _ in range(PRESSES):
-            answer = await self._heard_in_private(bill, message, person, data=data)
+            answer = await self._heard_in_private(
+                bill, message, person, data=data, on_press=lambda: asked_at.append(time.time())
+            )
             if answer is None:
                 return None
             if answer.text == texts.parting(Parting.CANCELLING):
@@ -356,13 +359,15 @@ class Bills(AtBoards):
 
     async def _pay_for_another(self, bill: Bill, person: User, dice: random.Random) -> None:
         own = await self._part(bill, person, dice)
-        if own and (other := await self._part_of_another(bill, person, dice, own)):
+        if own is None:
+            return
+        if other := await self._part_of_another(bill, person, dice, own):
             await asyncio.sleep(dice.choice([0, 0.05, 1]))
             if dice.random() < OUT:
                 await self._cancel(other)
             else:
                 await self._wallets.pay(other, other.invoice)
-            await self._wallets.pay(own, own.invoice)
+        await self._wallets.pay(own, own.invoice)
 
     async def _pay_and_for_another(self, bill: Bill, person: User, dice: random.Random) -> None:
         """Whose own part is paid gets the list by their link."""

@@ -98,6 +98,8 @@ GOALS_SATS, SUGGESTED_SATS = (0, 20_000, 40_000, 2_000_000), (0, 7_000, 21_000)
 #: Commands for each bill, and for each collection.
 COMMANDS_A_BILL = 8
 COMMANDS_A_POT = 14
+#: Seats more than people where somebody pays for others: there is a part to pay.
+FOR_OTHERS = 2
 #: Of bills, so many ask who is in.
 JOINING = 0.3
 KINDS = (*["invoice"] * 28, *["any"] * 4, *["question"] * 4, "question that is ended", "bad", "bad")
@@ -293,9 +295,11 @@ def _bills(dice: random.Random, commands: int, lasts_s: float) -> list[PlannedBi
     for at_s in sorted(dice.uniform(0, 0.8 * lasts_s) for _ in range(count)):
         seats, ending = dice.choice([2, 2, 3, 3, 4, 5]), next(endings)
         people = seats + dice.choice([0, 0, 1])
-        chosen = itertools.islice(paying if ending == "everybody pays" else ways, people)
+        chosen = tuple(itertools.islice(paying if ending == "everybody pays" else ways, people))
+        if any("somebody else" in way for way in chosen):
+            seats += FOR_OTHERS
         joins = ending == "nobody is asked" or dice.random() < JOINING
-        planned.append(PlannedBill(at_s, seats, ending, tuple(chosen), _own(dice), joins))
+        planned.append(PlannedBill(at_s, seats, ending, chosen, _own(dice), joins))
     return planned
 
 
