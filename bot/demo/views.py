@@ -1,9 +1,10 @@
-"""People, chats and messages as JSON for the page. Knows the simulated Telegram's values."""
+"""People, chats, messages and the bot as JSON for the page. Knows the simulated Telegram's values."""
 
 from __future__ import annotations
 
 import re
 
+from bot.demo.process import BotProcess
 from bot.demo.telegram import Chat, Json, Message, User
 
 #: What a link to the bot sent. Clients show the command alone: its token is the bot's.
@@ -19,6 +20,17 @@ def name(user: User) -> str:
 def person(user: User) -> Json:
     """A person or the bot."""
     return {"id": user.id, "name": name(user), "username": user.username}
+
+
+def process(process: BotProcess) -> Json:
+    """How the bot's process is; `words` are its last ones where it has ended by itself."""
+    has_ended = process.state == "ended"
+    return {
+        "state": process.state,
+        "pid": process.pid,
+        "exit_code": process.exit_code if has_ended else None,
+        "words": process.words if has_ended else [],
+    }
 
 
 def members(chat: Chat, people: list[User]) -> list[User]:

@@ -99,6 +99,12 @@ class Switch(BaseModel):
     state: Literal["up", "locked", "down"]
 
 
+class Life(BaseModel):
+    """The bot's process is killed or started."""
+
+    runs: bool
+
+
 class Move(BaseModel):
     """The clock is moved forward."""
 
@@ -113,6 +119,7 @@ class Page:
         self._telegram = stage.telegram
         self.feed = Feed()
         self._ended = asyncio.Event()
+        stage.process.watch(lambda: self.feed.send("process", views.process(stage.process)))
 
     def end(self) -> None:
         """Release every request that waits here."""
@@ -134,6 +141,7 @@ class Page:
             ],
             "balances": [[user.id, self._stage.wallets.balance_msat(user.id)] for user in people],
             "node": self._stage.node_state,
+            "process": views.process(self._stage.process),
         }
 
     async def forward(self) -> None:
@@ -231,6 +239,14 @@ class Page:
         self._send_node()
         return {}
 
+    async def live(self, asked: Life) -> Json:
+        """Kill the bot, or start it: it is still starting when this returns."""
+        if asked.runs:
+            await self._stage.process.start()
+        else:
+            await self._stage.process.kill()
+        return {}
+
     def _send_node(self) -> None:
         self.feed.send("node", {"state": self._stage.node_state})
 
@@ -298,6 +314,7 @@ class Page:
                 _action("/api/wallet/pay", Pay, self.pay),
                 _action("/api/node", Switch, self.switch),
                 _action("/api/clock", Move, self.move),
+                _action("/api/bot", Life, self.live),
             ],
             middleware=[Middleware(_Guarded)],
         )
