@@ -1,4 +1,4 @@
-"""The bot as a process of its own: started, killed, ended. Knows its state and last words, no chat."""
+"""The bot as a process: started, killed, ended. Knows its state and last words, and no chat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stage: the demo's node, Telegram, people, wallets, clock, and bot. Knows the settings, no page.
+"""The stage: the demo's node, Telegram, people, wallets, clock and bot. Knows settings, no page.
 
 Makes every part, starts them in order and ends them in reverse.
 """

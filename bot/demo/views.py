@@ -1,4 +1,4 @@
-"""People, chats, messages and the bot as JSON for the page. Knows the simulated Telegram's values."""
+"""People, chats, messages, the bot as JSON for the page. Knows the simulators' values."""
 
 from __future__ import annotations
 

@@ -88,6 +88,8 @@ class Door:
             if not await self._faults.before(name, call.chat_id):
                 return None
             result = await self._api.call(bot, name, query)
+            call.has_acted = True
+            call.message_id = _message_id(result) or call.message_id
             if not self._faults.after(name, call.chat_id):
                 return None
         except Refusal as refusal:
@@ -97,6 +99,8 @@ class Door:
         except Garbled as garbled:
             return garbled.status, garbled.body
         finally:
+            if call is not None:
+                call.ended_at = self._state.clock()
             self._state.changed()
         call.status = 200
         return 200, {"ok": True, "result": self._faults.altered(name, call.chat_id, result)}
@@ -115,6 +119,7 @@ class Door:
         params: Json = {**query.params, **{name: up.data for name, up in query.files.items()}}
         chat_id = query.number("chat_id") or None
         call = Call(method, params, self._state.clock(), chat_id, peer_port=peer_port)
+        call.message_id = query.number("message_id") or None
         self._state.calls.append(call)
         self._state.changed()
         return call
@@ -128,6 +133,11 @@ class Door:
             await _send_json(send, 404, _refused(Refusal(404, "Not Found")))
             return
         await _send(send, 200, b"application/octet-stream", photo.data)
+
+
+def _message_id(result: Any) -> int | None:
+    """Of the message that was made or changed."""
+    return result.get("message_id") if isinstance(result, dict) else None
 
 
 def _peer_port(scope: Scope) -> int:
