@@ -64,7 +64,7 @@ async def _play(
         )
     )
     await opened.process.start()
-    forwarding = group.create_task(page.forward())
+    looking = [group.create_task(each) for each in (page.forward(), page.backstage.look_on())]
     serving = group.create_task(server.serve(sockets=[listener]))
     stopped = group.create_task(stop.wait())
     ready = group.create_task(opened.ready(timeout_s=READY_TIMEOUT_S))
@@ -72,8 +72,9 @@ async def _play(
     if ready.done() and not ready.exception():
         _print_started(opened, listener)
         await asyncio.wait((serving, stopped), return_when=asyncio.FIRST_COMPLETED)
-    for task in (ready, stopped, forwarding):
+    for task in (ready, stopped, *looking):
         task.cancel()
+    await page.backstage.close()
     server.should_exit = True
     page.end()
 

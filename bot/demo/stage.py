@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -27,7 +26,9 @@ BOT_TOKEN = "5550001234:AAE-simulated-by-the-demo-0123456789"  # noqa: S105
 BOT_USERNAME = "dinner_invoice_bot"
 BOT_NAME = "Invoice bot"
 STARTING_S = 0.8
+ALIAS = "Ada's node"
 CONFIG = "config.toml"
+DATABASE = "invoice-bot.db"
 _MACAROON = "bot.macaroon"
 
 
@@ -63,9 +64,11 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.clock = Clock()
+        #: Of the bot's macaroon.
+        self.root_key_id = 0
         self.telegram = SimTelegram(clock=self.clock)
-        self.node = SimNode(folder / "node", clock=self.clock)
-        self.wallets = Wallets(self.node)
+        self.node = SimNode(folder / "node", clock=self.clock, alias=ALIAS)
+        self.wallets = Wallets(self.node, self.clock)
         self.bot = self.telegram.add_bot(BOT_TOKEN, BOT_USERNAME, BOT_NAME)
         self.owner = self._seat_people()
         self.process = BotProcess(
@@ -87,7 +90,7 @@ class Stage:
             add("Chloé", last_name="Martin", username="chloe_m"),
             add("Dmitri", last_name="Volkov", username="dmitri_v"),
         ]
-        self.telegram.add_group("Friday dinner", people, admins=[people[0]])
+        self.dinner = self.telegram.add_group("Friday dinner", people, admins=[people[0]])
         garden = self.telegram.add_group("Allotment", people[1:], admins=[people[1]], forum=True)
         self.telegram.add_topic(garden, "Seeds")
         for person in people:
@@ -99,13 +102,18 @@ class Stage:
     async def start(self) -> None:
         """Start node and Telegram on free ports, and write the bot's settings."""
         await self.node.start()
-        # only what the bot needs, as the bot's owner would bake it
-        needed = [f"uri:{right.method}" for right in RIGHTS]
-        self.node.bake(needed, root_key_id=1, save_to=_MACAROON)
+        self.bake()
         await self.telegram.start()
         config = self.folder / CONFIG
         config.touch(mode=0o600)
         config.write_text(self.settings(), encoding="utf-8")
+
+    def bake(self) -> None:
+        """Bake the bot a macaroon with a root key of its own, in the file that it reads."""
+        # only what the bot needs, as the bot's owner would bake it
+        needed = [f"uri:{right.method}" for right in RIGHTS]
+        self.root_key_id += 1
+        self.node.bake(needed, root_key_id=self.root_key_id, save_to=_MACAROON)
 
     async def stop(self) -> None:
         """Stop them, the bot first."""
@@ -146,8 +154,7 @@ class Stage:
         """The bot's settings file, as the bot's owner would write it."""
         people = [user.id for user in self.telegram.users()]
         groups = [chat.id for chat in self.telegram.chats() if chat.type != "private"]
-        # where a friend asks, the card says whose node is paid; and somebody who is trying things
-        # out asks more often than a guest at dinner
+        # somebody who is trying things out asks more often than a guest at dinner
         return f"""\
 [telegram]
 token = "{BOT_TOKEN}"
@@ -157,9 +164,6 @@ api_url = "{self.telegram.url}"
 host = "{self.node.address}"
 tls_cert = "node/tls.cert"
 macaroon = "node/{_MACAROON}"
-
-[invoices]
-payee = {json.dumps(self.payee, ensure_ascii=False)}
 
 [access]
 owners = [{self.owner.id}]
@@ -171,16 +175,11 @@ invoices_per_user = "1000/10m"
 open_per_chat = 1000
 
 [database]
-url = "sqlite:///invoice-bot.db"
+url = "sqlite:///{DATABASE}"
 
 [log]
 level = "warning"
 """
-
-    @property
-    def payee(self) -> str:
-        """Whose node it is, as the cards name it."""
-        return f"{self.owner.first_name}'s node"
 
     @property
     def node_state(self) -> NodeState:

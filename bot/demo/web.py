@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
 
 from bot.demo import views, wallets
+from bot.demo.backstage import Backstage
 from bot.demo.errors import Refused
 from bot.demo.feed import Feed
 from bot.demo.stage import Stage
@@ -105,6 +106,26 @@ class Life(BaseModel):
     runs: bool
 
 
+class Fault(BaseModel):
+    """A fault begins, or ends."""
+
+    name: str
+    on: bool
+
+
+class Weather(BaseModel):
+    """A storm begins, or ends before its time."""
+
+    on: bool
+
+
+class Choice(BaseModel):
+    """A card whose time line is asked for."""
+
+    chat: int
+    message: int
+
+
 class Move(BaseModel):
     """The clock is moved forward."""
 
@@ -119,6 +140,8 @@ class Page:
         self._telegram = stage.telegram
         self.feed = Feed()
         self._ended = asyncio.Event()
+        self.backstage = Backstage(stage, self.feed.send)
+        stage.wallets.watch(self._send_balance)
         stage.process.watch(lambda: self.feed.send("process", views.process(stage.process)))
 
     def end(self) -> None:
@@ -142,6 +165,7 @@ class Page:
             "balances": [[user.id, self._stage.wallets.balance_msat(user.id)] for user in people],
             "node": self._stage.node_state,
             "process": views.process(self._stage.process),
+            "backstage": self.backstage.shown(),
         }
 
     async def forward(self) -> None:
@@ -228,8 +252,11 @@ class Page:
         """Pay what a wallet has read."""
         purse = self._stage.wallets
         paid_msat = purse.pay(asked.user, asked.request, amount_msat=asked.amount_msat)
-        self.feed.send("balance", {"user": asked.user, "msat": purse.balance_msat(asked.user)})
         return {"amount_msat": paid_msat}
+
+    def _send_balance(self, person_id: int) -> None:
+        msat = self._stage.wallets.balance_msat(person_id)
+        self.feed.send("balance", {"user": person_id, "msat": msat})
 
     async def switch(self, asked: Switch) -> Json:
         """Switch the node."""
@@ -246,6 +273,24 @@ class Page:
         else:
             await self._stage.process.kill()
         return {}
+
+    async def fault(self, asked: Fault) -> Json:
+        """Let something go wrong, or be right again."""
+        await self.backstage.faults.switch(asked.name, on=asked.on)
+        self._send_node()
+        return {}
+
+    async def weather(self, asked: Weather) -> Json:
+        """Let it storm, or be calm again."""
+        if asked.on:
+            self.backstage.storm.start()
+        else:
+            self.backstage.storm.stop()
+        return {}
+
+    async def story(self, asked: Choice) -> Json:
+        """The time line of a card."""
+        return await self.backstage.story(asked.chat, asked.message)
 
     def _send_node(self) -> None:
         self.feed.send("node", {"state": self._stage.node_state})
@@ -315,6 +360,9 @@ class Page:
                 _action("/api/node", Switch, self.switch),
                 _action("/api/clock", Move, self.move),
                 _action("/api/bot", Life, self.live),
+                _action("/api/fault", Fault, self.fault),
+                _action("/api/storm", Weather, self.weather),
+                _action("/api/story", Choice, self.story),
             ],
             middleware=[Middleware(_Guarded)],
         )

@@ -239,7 +239,6 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
             self._log.ended(call, "lost")
             raise
         self._log.ended(call, "answered")
-        self._arrived()
         return answer
 
     async def _met(self, method: str, context: Context, act: Callable[[], Answer]) -> Answer:

@@ -33,6 +33,11 @@ class Log:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.calls: deque[NodeCall] = deque(maxlen=KEPT)
         self._clock = clock
+        self._watchers: list[Callable[[], object]] = []
+
+    def watch(self, watcher: Callable[[], object]) -> None:
+        """Call this after every call that has ended."""
+        self._watchers.append(watcher)
 
     def arrived(self, method: str, payment_hash: bytes = b"") -> NodeCall:
         """A call has arrived."""
@@ -43,3 +48,5 @@ class Log:
     def ended(self, call: NodeCall, outcome: Outcome) -> None:
         """This is how it went."""
         call.outcome, call.ended_at = outcome, self._clock()
+        for watcher in self._watchers:
+            watcher()

@@ -129,6 +129,10 @@ class SimNode(Daemon, Faults):
         """Call back after every change of an invoice. Returns what ends this."""
         return self._onlookers.watch(callback)
 
+    def watch_calls(self, watcher: Callable[[], object]) -> None:
+        """Call this after every call that has ended, and every event of a stream."""
+        self._log.watch(watcher)
+
     async def until(self, condition: Callable[[], bool], *, timeout_s: float = 10.0) -> None:
         """Wait until `condition` is true; checked after every call, change and state.
 

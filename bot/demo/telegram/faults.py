@@ -151,6 +151,10 @@ class Faults:
                 fault.stall.release()
         self._faults.clear()
 
+    def is_set(self, fault: Fault) -> bool:
+        """Whether it still meets calls."""
+        return fault in self._faults
+
     def withdraw(self, fault: Fault) -> bool:
         """Take this one back; False where it was used up."""
         if fault not in self._faults:
