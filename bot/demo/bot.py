@@ -35,7 +35,9 @@ def main() -> NoReturn:
     program = runpy.run_module("bot", run_name="program")
     sys.modules.update(dict.fromkeys(program["_UNUSED"]))
     _set_clock()
-    # while the node and Telegram of the demo still start
+    # while the node and Telegram of the demo still start; gRPC reads this as it is loaded, which
+    # `run` does once `logs` has set it
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import_module("bot.app")
     if not _heeded():
         _end()

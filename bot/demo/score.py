@@ -74,9 +74,9 @@ def count(world: World, late: Late, *, now: float, calm_since: float | None) -> 
     rows = [row for row in world.rows if row.state not in _SILENT]
     answers = _answers(chats.values(), world.bot)
     commands = _unanswered(chats.values(), rows, answers, world.bot)
-    cards = {row.id: card for row in rows if (card := _card(chats, row)) is not None}
+    cards = {row.id: cards for row in rows if (cards := _cards(chats, answers, row))}
     paid = [row for row in rows if row.payment_hash in world.paid]
-    untold = [row for row in paid if not _says_paid(cards.get(row.id))]
+    untold = [row for row in paid if not any(map(_begins_paid, cards.get(row.id, ())))]
     uncarded = [row for row in rows if row.id not in cards and not _needs_none(row, answers)]
     strays = set(world.paid) - {row.payment_hash for row in rows}
     missing = [
@@ -104,8 +104,6 @@ def _answers(chats: Iterable[Chat], bot: User) -> dict[tuple[int, int], list[Mes
     """The bot's messages, by the chat and the message that they reply to."""
     found: dict[tuple[int, int], list[Message]] = {}
     for chat in chats:
-        if chat.migrated_to is not None:  # its messages are void
-            continue
         for each in chat.messages.values():
             if each.author is bot and each.reply_to is not None and not each.deleted:
                 found.setdefault((chat.id, each.reply_to.id), []).append(each)
@@ -130,10 +128,17 @@ def _unanswered(
     ]
 
 
-def _card(chats: Mapping[int, Chat], row: Invoice) -> Message | None:
+def _cards(chats: Mapping[int, Chat], answers: Answers, row: Invoice) -> list[Message]:
+    """The row's card, or where that is none now, the pictures that answer its command.
+
+    What a group has of a card from before it moved stays there, and no row knows it.
+    """
     chat = chats.get(row.chat_id)
     card = chat.messages.get(row.card_id or 0) if chat is not None else None
-    return card if card is not None and not card.deleted else None
+    if card is not None and not card.deleted:
+        return [card]
+    command = (row.origin_chat_id, row.origin_message_id)
+    return [each for each in answers.get(command, ()) if each.photo is not None]
 
 
 def _needs_none(row: Invoice, answers: Answers) -> bool:
@@ -142,18 +147,17 @@ def _needs_none(row: Invoice, answers: Answers) -> bool:
     return is_refused or row.state in _OVER
 
 
-def _says_paid(card: Message | None) -> bool:
-    return card is not None and (card.text or "").startswith(_PAID)
-
-
 def _surplus(rows: Collection[Invoice], answers: Answers, world: World) -> tuple[int, int]:
     """What is there twice without a word, and what came again and says so."""
     asked = Counter((row.chat_id, row.reply_to or 0) for row in rows)
     settled = Counter(
         (row.chat_id, row.reply_to or 0) for row in rows if row.payment_hash in world.paid
     )
+    moved = {chat.id for chat in world.chats if chat.migrated_to is not None}
     twice = repeated = 0
     for key, messages in answers.items():
+        if key[0] in moved:  # its messages are void, and no row is there now
+            continue
         cards = [each for each in messages if each.photo is not None]
         told = [each for each in messages if each.photo is None and _begins_paid(each)]
         for group, right in ((cards, asked[key]), (told, settled[key])):

@@ -126,8 +126,8 @@ def _node(story: _Story, row: Invoice, around: Around) -> None:
             continue
         if call.method == "SubscribeInvoices":
             if payment is not None and call.at >= payment.at:
-                told = "once more" if knows else "The node’s stream tells"
-                story.add(call.at, "Node → bot", f"{told}: paid.".replace("once more:", "Again:"))
+                told = "The node’s stream tells once more" if knows else "The node’s stream tells"
+                story.add(call.at, "Node → bot", f"{told}: paid.")
                 knows = True
         elif call.method == "LookupInvoice" and call.outcome == "answered":
             if payment is not None and call.at >= payment.at and not knows:
@@ -151,8 +151,10 @@ def _node_call(story: _Story, call: NodeCall) -> None:
     match call.outcome:
         case "answered":
             story.add(call.at, "Bot → node", f"{does}. Done{_took(call.at, call.ended_at)}.")
+        case "refused" if "already exists" in call.why:
+            story.add(call.at, "Bot → node", f"{does}. The node has it already.")
         case "refused":
-            story.add(call.at, "Bot → node", f"{does}. The node refuses.", "trouble")
+            story.add(call.at, "Bot → node", f"{does}. Refused: {call.why}.", "trouble")
         case "lost":
             story.add(call.at, "Bot → node", f"{does}. The answer is lost.", "trouble")
         case _:
@@ -171,7 +173,7 @@ def _telegram(story: _Story, asked: Message | None, row: Invoice | None, around:
                 what = "The card once more" if card_shown else "The card"
                 card_shown = card_shown or call.has_acted
             else:
-                what = f"“{_line(str(call.params.get('text', '')), chat, call)}”"
+                what = f"Says “{_line(str(call.params.get('text', '')), chat, call)}”"
             _call(story, call, what)
         elif call.method in _EDITS and row is not None and _is_of(call, row):
             what = f"Edits the card: “{_line('', chat, call)}”" if chat else "Edits the card"
@@ -248,5 +250,6 @@ def _sats(msat: int | None) -> str:
 
 
 def _short(text: str) -> str:
-    flat = " ".join(text.split())
+    """In one line, without the full stop at its end."""
+    flat = " ".join(text.split()).removesuffix(".")
     return flat if len(flat) <= QUOTED else f"{flat[: QUOTED - 1]}…"

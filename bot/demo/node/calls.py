@@ -233,7 +233,7 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
         try:
             answer = await self._met(method, context, act)
         except grpc.aio.AbortError:
-            self._log.ended(call, "refused")
+            self._log.ended(call, "refused", _text(context))
             raise
         except BaseException:  # whoever asked has gone, or is made to think so
             self._log.ended(call, "lost")
@@ -362,6 +362,12 @@ class _Unknown(grpc.GenericRpcHandler):
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, text)
 
         return grpc.stream_stream_rpc_method_handler(refuse)
+
+
+def _text(context: Context) -> str:
+    """The text that a call was refused with."""
+    details = context.details()
+    return details if isinstance(details, str) else details.decode()
 
 
 async def _for_ever() -> NoReturn:

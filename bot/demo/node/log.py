@@ -17,7 +17,8 @@ KEPT = 10_000
 class NodeCall:
     """One call, or an event of SubscribeInvoices. `payment_hash` is b"" where it names none.
 
-    Times in Unix seconds of the node's clock. `lost`: its caller never got an answer.
+    Times in Unix seconds of the node's clock. `lost`: its caller never got an answer. `why`: the
+    text with which the node refused it.
     """
 
     method: str
@@ -25,6 +26,7 @@ class NodeCall:
     at: float
     outcome: Outcome = "open"
     ended_at: float | None = None
+    why: str = ""
 
 
 class Log:
@@ -45,8 +47,9 @@ class Log:
         self.calls.append(call)
         return call
 
-    def ended(self, call: NodeCall, outcome: Outcome) -> None:
+    def ended(self, call: NodeCall, outcome: Outcome, why: str = "") -> None:
         """This is how it went."""
+        call.why = why
         call.outcome, call.ended_at = outcome, self._clock()
         for watcher in self._watchers:
             watcher()

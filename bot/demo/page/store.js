@@ -40,6 +40,7 @@ export const changes = {
     store.balances = new Map(json.balances);
     store.node = json.node;
     emit("snapshot");
+    emit("all", json);
     emit("node");
     emit("balance");
   },
@@ -59,6 +60,7 @@ export const changes = {
     if (json.gone) store.chats.delete(json.id);
     else store.chats.set(json.id, { ...chatOf(json), ...(before && { messages: before.messages }) });
     emit("chat", json.id);
+    if (json.moved_to) emit("moved", { from: json.id, to: json.moved_to });
   },
   clock(json) {
     setClock(json.now);
