@@ -25,6 +25,7 @@ gc.disable()
 SLOW = (
     *("cli", "demo/test_page.py", "demo/test_page_boards.py", "demo/test_page_links.py"),
     *("demo/test_page_split.py", "demo/test_run.py", "engine/test_engine.py", "node/test_sweep.py"),
+    *("demo/test_backstage.py", "demo/test_page_behind.py", "demo/test_process.py"),
     *("test_abuse.py", "test_bench.py", "test_board_attacks.py", "test_board_crowds.py"),
     *(
         "test_board_faults.py",

@@ -32,8 +32,8 @@ class Backstage:
         self.score = Score()
         self._stage = stage
         self._send = send
-        self._rows = Rows(stage.folder / DATABASE, stage.clock)
-        self._late = Late()
+        self.rows = Rows(stage.folder / DATABASE, stage.clock)
+        self.late = Late()
         self._calm_since: float | None = None
         self._twice_before = 0
         self._stirred = asyncio.Event()
@@ -59,7 +59,7 @@ class Backstage:
     async def look_on(self) -> None:
         """Tell the pages whenever something is different, until cancelled."""
         while True:
-            is_late = bool(self._late.since) or self._twice_before > 0
+            is_late = bool(self.late.since) or self._twice_before > 0
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LATE_LOOK_S if is_late else None):
                     await self._stirred.wait()
@@ -76,7 +76,7 @@ class Backstage:
 
     async def _look(self) -> None:
         """Count again."""
-        await self._rows.refresh()
+        await self.rows.refresh()
         now = time.monotonic()
         if not self._is_calm():
             self._calm_since = None
@@ -86,11 +86,11 @@ class Backstage:
         world = World(
             chats=stage.telegram.chats(),
             bot=stage.bot,
-            rows=self._rows.all,
+            rows=self.rows.all,
             paid=stage.wallets.payments,
             at_node=stage.node.invoices,
         )
-        counted = score.count(world, self._late, now=now, calm_since=self._calm_since)
+        counted = score.count(world, self.late, now=now, calm_since=self._calm_since)
         # the rows are a moment older than the chats: what is twice in two looks is twice
         twice = min(counted.twice, self._twice_before)
         self._twice_before = counted.twice
@@ -134,14 +134,16 @@ class Backstage:
         except KeyError:
             raise Refused("That message is gone.") from None
         asked = self._asked(message)
-        await self._rows.refresh()
-        row = self._rows.of_message(chat_id, message_id)
+        await self.rows.refresh()
+        row = self.rows.of_message(chat_id, message_id)
+        if row is None and asked is not None:  # a copy that a crash left behind
+            row = self.rows.of_message(asked.chat.id, asked.id)
         around = story.Around(
             calls=list(self._stage.telegram.calls),
             node_calls=list(self._stage.node.log),
             lives=self._stage.process.lives,
             payments=self._stage.wallets.payments,
-            seen=self._rows.seen,
+            seen=self.rows.seen,
             name=lambda person: self._stage.telegram.user(person).first_name,
             now=self._stage.clock(),
         )

@@ -49,6 +49,7 @@ class Faults:
         self._telegram = stage.telegram
         self._node = stage.node
         self._set: dict[str, Fault] = {}
+        self._restarted_at = 0.0
         self._was: Identity | None = None
         self._moved: Chat | None = None
         self._switching = asyncio.Lock()
@@ -197,7 +198,7 @@ class Faults:
             "The node makes a new certificate and restarts. The bot reads the new file by itself.",
             self._renew,
             self._after_renewal,
-            is_over=lambda: self._is_back("certificate"),
+            is_over=lambda: self._first_answer() is not None,
         )
         yield Named(
             "macaroon",
@@ -243,25 +244,18 @@ class Faults:
 
     async def _renew(self) -> None:
         self._node.renew_certificate()
-        await self._restart()
-
-    async def _restart(self) -> None:
         if self._node.alive:
             await self._node.kill()
+        self._restarted_at = self._stage.clock()
         await self._node.start()
 
-    def _is_back(self, name: str) -> bool:
-        """Whether the node has answered the bot since."""
-        return self._answered(self._named[name].since) is not None
-
-    def _answered(self, since: float | None) -> NodeCall | None:
-        if since is None:
-            return None
-        calls = self._node_calls(since)
+    def _first_answer(self) -> NodeCall | None:
+        """What the node answered the bot first since it was restarted."""
+        calls = self._node_calls(self._restarted_at)
         return next((call for call in calls if call.outcome == "answered"), None)
 
     def _after_renewal(self, since: float) -> str:
-        first = self._answered(since)
+        first = self._first_answer()
         if first is None:
             return "The bot has not asked the node since."
         return f"The bot was connected again {first.at - since:.1f} s later."
@@ -317,6 +311,7 @@ class Faults:
             lambda since: self._after_block(ben, since),
             "Unblock it",
             lambda: self._unblock(ben),
+            lambda: not self._telegram.private_chat(ben).blocked,
         )
         yield Named(
             "supergroup",

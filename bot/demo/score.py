@@ -58,6 +58,7 @@ class Score:
 class Late:
     """What is not there yet, and since when, on a clock that nobody moves."""
 
+    grace_s: float = GRACE_S
     since: dict[object, float] = field(default_factory=dict)
 
     def lost(self, missing: Collection[object], now: float, calm_since: float | None) -> int:
@@ -65,7 +66,7 @@ class Late:
         self.since = {each: self.since.get(each, now) for each in missing}
         if calm_since is None:
             return 0
-        return sum(now - max(calm_since, since) >= GRACE_S for since in self.since.values())
+        return sum(now - max(calm_since, since) >= self.grace_s for since in self.since.values())
 
 
 def count(world: World, late: Late, *, now: float, calm_since: float | None) -> Score:

@@ -40,6 +40,7 @@ class Storm:
         self._changed = changed
         self._says = ""
         self._ends_at = 0.0
+        self._lasts_s = LASTS_S
         self._stop = asyncio.Event()
         self._run: asyncio.Task[None] | None = None
         self._dice = random.Random()  # noqa: S311 -- no secret depends on it
@@ -59,10 +60,11 @@ class Storm:
             "paid": self.paid,
         }
 
-    def start(self) -> None:
+    def start(self, *, lasts_s: float = LASTS_S) -> None:
         """Begin, unless one goes on."""
         if self._run is None or self._run.done():
             self._stop.clear()
+            self._lasts_s = lasts_s
             self._run = asyncio.get_running_loop().create_task(self._whole())
 
     def stop(self) -> None:
@@ -79,7 +81,7 @@ class Storm:
         self.kills = self.asked = self.paid = 0
         self._tried.clear()
         self._chat = self._place()
-        self._ends_at = self._stage.clock() + LASTS_S
+        self._ends_at = self._stage.clock() + self._lasts_s
         self._become("storming", "Everybody asks and pays.")
         try:
             parts = (self._ask(), self._pay(), self._break())
@@ -141,7 +143,7 @@ class Storm:
             await asyncio.sleep(self._dice.uniform(0.2, 0.5))
             for message in self._stage.telegram.messages(self._chat):
                 key = (self._chat.id, message.id)
-                request = _request_on(message)
+                request = request_on(message)
                 if request and key not in self._tried:
                     self._tried.add(key)
                     if self._dice.randrange(10) < _PAID_OF_TEN:
@@ -175,7 +177,7 @@ class Storm:
             self._say("Everybody asks and pays.")
 
 
-def _request_on(message: Message) -> str:
+def request_on(message: Message) -> str:
     """The payment request that a card shows as text; "" where it has none."""
     if message.photo is None:
         return ""

@@ -185,6 +185,8 @@ class Page:
         chat = self._chat_of(said.chat, said.user)
         if not said.text.strip() or utf16_length(said.text) > MAX_TEXT:
             raise Refused(f"A message has 1 to {MAX_TEXT} characters.")
+        if chat.blocked:
+            raise Refused("This person has blocked the bot. Unblock it first, among the faults.")
         there = {message.id for message in self._telegram.messages(chat)}
         self._telegram.say(
             chat,
@@ -308,6 +310,8 @@ class Page:
             chat = self._telegram.chat(chat_id)
         except KeyError:
             raise Refused("There is no such chat.") from None
+        if chat.migrated_to is not None:
+            raise Refused("This group has become a supergroup. Open it again.")
         if user_id not in {user.id for user in views.members(chat, self._telegram.users())}:
             raise Refused("That person is not in this chat.")
         return chat

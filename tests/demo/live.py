@@ -10,6 +10,7 @@ from typing import Any
 
 from bot.demo import stage, web
 from bot.demo.stage import Stage
+from bot.demo.storm import request_on
 from bot.demo.telegram import Message, User
 from bot.demo.web import Page
 
@@ -60,10 +61,16 @@ class Live:
         ]
         return found[-1] if found else None
 
+    def is_recorded(self, asked: Message) -> bool:
+        """Whether the bot has written down that the card is there: a kill before makes a copy."""
+        card = self.card(asked)
+        rows = self.page.backstage.rows.all
+        return card is not None and any(row.card_id == card.id for row in rows)
+
     async def ask(self, person: User, text: str) -> Message:
-        """Ask, and wait for the card."""
+        """Ask, and wait until the card is there, and its row knows it."""
         asked = self.say(person, text)
-        await self.until(lambda: self.card(asked))
+        await self.until(lambda: self.is_recorded(asked))
         card = self.card(asked)
         assert card is not None
         return card
@@ -72,6 +79,11 @@ class Live:
         """By the picture."""
         seen = await self.page.scan(web.Scan(chat=card.chat.id, message=card.id))
         await self.page.pay(web.Pay(user=person.id, request=seen["request"]))
+
+    async def pay_directly(self, person: User, card: Message) -> None:
+        """By the text of a card that may be gone."""
+        request = request_on(card)
+        await self.page.pay(web.Pay(user=person.id, request=request))
 
     async def story(self, message: Message) -> list[dict[str, Any]]:
         """Its time line."""

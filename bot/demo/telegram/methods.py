@@ -115,14 +115,11 @@ class BotApi:
                 "use deleteWebhook to delete the webhook first",
             )
         self._allow(bot, query)
-        updates = await bot.updates.get(
+        return await bot.updates.get(
             query.number("offset"),
             min(max(query.number("limit", 100), 1), 100),
             min(max(query.number("timeout"), 0), MAX_TIMEOUT_S),
         )
-        for update in updates:
-            self._people.note_fetched(bot, update)
-        return updates
 
     def _allow(self, bot: Bot, query: Query) -> None:
         try:

@@ -88,6 +88,8 @@ class Door:
             if not await self._faults.before(name, call.chat_id):
                 return None
             result = await self._api.call(bot, name, query)
+            if name == "getupdates" and self._server.is_connected(scope):
+                self._state.note_fetched(bot, result)
             call.has_acted = True
             call.message_id = _message_id(result) or call.message_id
             if not self._faults.after(name, call.chat_id):
@@ -256,6 +258,10 @@ class HttpServer:
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def is_connected(self, scope: Scope) -> bool:
+        """Whether somebody still waits for the answer to this request."""
+        return any(each.client == tuple(scope["client"]) for each in self._connections())
 
     def drop(self, scope: Scope) -> None:
         """Break the connection that this request came on."""

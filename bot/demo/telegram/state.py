@@ -334,15 +334,16 @@ class State(Changes):
         bot.updates.push("callback_query", body, CALLBACK_TTL_S)
         self.changed(Change("press", press.message.chat.id, press=press))
 
-    def note_fetched(self, bot: Bot, update: Json) -> None:
-        """The bot fetches this update; a message remembers when."""
-        body: Any = update.get("message") or update.get("channel_post")
-        try:
-            chat, number = self.find_chat(bot, body["chat"]["id"]), body["message_id"]
-        except (KeyError, TypeError):
-            return  # it is no message of ours
-        if chat is not None and number in chat.messages:
-            chat.messages[number].fetched.append(self.clock())
+    def note_fetched(self, bot: Bot, updates: list[Json]) -> None:
+        """The bot fetches these updates; each message remembers when."""
+        for update in updates:
+            body: Any = update.get("message") or update.get("channel_post")
+            try:
+                chat, number = self.find_chat(bot, body["chat"]["id"]), body["message_id"]
+            except (KeyError, TypeError):
+                continue  # it is no message of ours
+            if chat is not None and number in chat.messages:
+                chat.messages[number].fetched.append(self.clock())
 
     def push_raw_update(self, update: Json) -> int:
         """Deliver this very dict, with an update_id, to every bot: broken or unknown updates.
