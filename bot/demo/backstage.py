@@ -28,7 +28,7 @@ class Backstage:
 
     def __init__(self, stage: Stage, send: Callable[[str, Json], None]) -> None:
         self.faults = Faults(stage)
-        self.storm = Storm(stage, changed=self._stir)
+        self.storm = Storm(stage, changed=self.stir)
         self.score = Score()
         self._stage = stage
         self._send = send
@@ -38,13 +38,14 @@ class Backstage:
         self._twice_before = 0
         self._stirred = asyncio.Event()
         self._shown: Json = {}
-        stage.telegram.watch(self._stir)
-        stage.node.watch_calls(self._stir)
-        stage.node.watch(lambda _: self._stir())
-        stage.process.watch(self._stir)
-        stage.clock.watch(self._stir)
+        stage.telegram.watch(self.stir)
+        stage.node.watch_calls(self.stir)
+        stage.node.watch(lambda _: self.stir())
+        stage.process.watch(self.stir)
+        stage.clock.watch(self.stir)
 
-    def _stir(self) -> None:
+    def stir(self) -> None:
+        """Something may be different."""
         self._stirred.set()
 
     def shown(self) -> Json:

@@ -278,8 +278,11 @@ class Page:
 
     async def fault(self, asked: Fault) -> Json:
         """Let something go wrong, or be right again."""
-        await self.backstage.faults.switch(asked.name, on=asked.on)
-        self._send_node()
+        try:
+            await self.backstage.faults.switch(asked.name, on=asked.on)
+        finally:
+            self.backstage.stir()
+            self._send_node()
         return {}
 
     async def weather(self, asked: Weather) -> Json:
