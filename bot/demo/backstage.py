@@ -130,10 +130,9 @@ class Backstage:
 
     async def story(self, chat_id: int, message_id: int) -> Json:
         """The time line of the invoice that a message belongs to. Raises Refused."""
-        try:
-            message = self._stage.telegram.message(chat_id, message_id)
-        except KeyError:
-            raise Refused("That message is gone.") from None
+        message = self._message(chat_id, message_id)
+        if message is None:
+            raise Refused("That message is gone.")
         asked = self._asked(message)
         await self.rows.refresh()
         row = self.rows.of_message(chat_id, message_id)
@@ -146,15 +145,22 @@ class Backstage:
             payments=self._stage.wallets.payments,
             seen=self.rows.seen,
             name=lambda person: self._stage.telegram.user(person).first_name,
+            message=self._message,
             now=self._stage.clock(),
         )
         return {
             "chat": chat_id,
             "message": message_id,
-            "title": " ".join((asked.text or "").split()) if asked is not None else "",
+            "title": story.title(asked, row),
             "row": None if row is None else row.state,
             "entries": [asdict(entry) for entry in story.tell(asked, row, around)],
         }
+
+    def _message(self, chat_id: int, message_id: int) -> Message | None:
+        try:
+            return self._stage.telegram.message(chat_id, message_id)
+        except KeyError:
+            return None
 
     def _asked(self, message: Message) -> Message | None:
         """The command that a message answers, or is."""

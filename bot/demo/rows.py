@@ -36,7 +36,7 @@ class Rows:
         """Read them again; where the database cannot be read just now, they are as before."""
         try:
             self.all = await asyncio.to_thread(_read, self._url)
-        except StartError:
+        except (StartError, OSError):
             return
         now = self._clock()
         for row in self.all:

@@ -84,7 +84,9 @@ def _print_started(opened: Stage, listener: socket.socket) -> None:
     lines = (
         f"The simulated Lightning node listens on {opened.node.address} (gRPC over TLS).",
         f"The simulated Telegram listens on {opened.telegram.url} (HTTP Bot API).",
-        f"The bot @{opened.bot.username} runs between them, in a process of its own: `run`.",
+        f"The bot @{opened.bot.username} runs between them, in a process of its own: `run`."
+        if opened.process.lives_on
+        else "The bot has ended. The page says so, and can start it again.",
         "Open this page; Ctrl-C ends the demo:",
         f"http://{f'[{host}]' if ':' in host else host}:{port}",
     )

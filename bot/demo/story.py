@@ -7,7 +7,7 @@ part in it. Times are Unix seconds of the demo's clock.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -41,14 +41,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Around:
-    """What the demo knows beside the row."""
+    """What the demo knows beside the row. `name` is of a person, `message` by chat and number."""
 
-    calls: Iterable[Call]
-    node_calls: Iterable[NodeCall]
+    calls: Sequence[Call]
+    node_calls: Sequence[NodeCall]
     lives: Sequence[Life]
     payments: Mapping[bytes, Payment]
     seen: Mapping[tuple[int, State], float]
     name: Callable[[int], str]
+    message: Callable[[int, int], Message | None]
     now: float
 
 
@@ -66,7 +67,7 @@ def tell(asked: Message | None, row: Invoice | None, around: Around) -> list[Ent
     if asked is not None:
         _command(story, asked, around)
     if row is not None:
-        _row(story, row, around)
+        _row(story, asked, row, around)
         _node(story, row, around)
     _telegram(story, asked, row, around)
     if not story.entries:
@@ -87,12 +88,19 @@ def _command(story: _Story, asked: Message, around: Around) -> None:
         story.add(around.now, "Telegram", "The command waits for the bot.", "waiting")
 
 
-def _row(story: _Story, row: Invoice, around: Around) -> None:
+def _row(story: _Story, asked: Message | None, row: Invoice, around: Around) -> None:
     """The row's first appearance, and its end. What is read is late: what followed limits it."""
-    mine = [call.at for call in around.node_calls if call.payment_hash == row.payment_hash]
     first = min((at for (number, _), at in around.seen.items() if number == row.id), default=None)
     if first is not None:
-        at = min([first, *mine[:1]])
+        asks = [call.at for call in around.node_calls if call.payment_hash == row.payment_hash]
+        fetched = asked.fetched[:1] if asked is not None else []
+        ends = [
+            life.ended_at
+            for life in around.lives
+            for at in fetched
+            if life.ended_at is not None and life.began_at <= at <= life.ended_at
+        ]
+        at = max([min([first, *asks[:1], *ends]), *fetched])
         story.add(at, "Bot → database", f"The command becomes a row: {_sats(row.amount_msat)}.")
     words = {
         State.SETTLED: "The row says: paid.",
@@ -104,6 +112,15 @@ def _row(story: _Story, row: Invoice, around: Around) -> None:
     if row.state in words and seen_at is not None:
         edits = [call.at for call in _edits_after(row, around)]
         story.add(min([seen_at, *edits]), "Bot → database", words[row.state])
+
+
+def title(asked: Message | None, row: Invoice | None) -> str:
+    """What it is the time line of."""
+    if asked is not None:
+        return " ".join((asked.text or "").split())
+    if row is None:
+        return ""
+    return f"{_sats(row.amount_msat)} {row.memo}".strip()
 
 
 def _edits_after(row: Invoice, around: Around) -> list[Call]:
@@ -162,23 +179,19 @@ def _node_call(story: _Story, call: NodeCall) -> None:
 
 
 def _telegram(story: _Story, asked: Message | None, row: Invoice | None, around: Around) -> None:
-    chat = asked.chat.messages if asked is not None else {}
-    card_shown = False
+    has_card = False
     for call in around.calls:
-        if call.method in _SENDS:
-            replies = asked is not None and call.chat_id == asked.chat.id
-            if not replies or asked is None or _replies_to(call) != asked.id:
-                continue
-            if call.method == "sendPhoto":
-                what = "The card once more" if card_shown else "The card"
-                card_shown = card_shown or call.has_acted
-            else:
-                what = f"Says “{_line(str(call.params.get('text', '')), chat, call)}”"
-            _call(story, call, what)
-        elif call.method in _EDITS and row is not None and _is_of(call, row):
-            what = f"Edits the card: “{_line('', chat, call)}”" if chat else "Edits the card"
-            card_shown = True
-            _call(story, call, what)
+        is_card = row is not None and _is_of(call, row)
+        is_reply = asked is not None and call.chat_id == asked.chat.id
+        is_reply = is_reply and asked is not None and _replies_to(call) == asked.id
+        if call.method == "sendPhoto" and (is_card or is_reply):
+            _call(story, call, "The card once more" if has_card else "The card")
+            has_card = has_card or call.has_acted
+        elif call.method in _SENDS and (is_card or is_reply):
+            _call(story, call, f"Says “{_line(call, around)}”")
+        elif call.method in _EDITS and is_card:
+            _call(story, call, f"Edits the card: “{_line(call, around)}”")
+            has_card = True
 
 
 def _call(story: _Story, call: Call, what: str) -> None:
@@ -208,11 +221,11 @@ def _replies_to(call: Call) -> int | None:
     return wanted.get("message_id") if isinstance(wanted, dict) else None
 
 
-def _line(text: str, chat: Mapping[int, Message], call: Call) -> str:
+def _line(call: Call, around: Around) -> str:
     """The first line of what the call made or changed, as people read it."""
-    message = chat.get(call.message_id or 0)
-    if message is None:
-        return _short(text.partition("\n")[0])
+    message = around.message(call.chat_id or 0, call.message_id or 0)
+    if message is None:  # it made none
+        return _short(str(call.params.get("text", "")).partition("\n")[0])
     shown = message.text or ""
     for version in message.versions:
         if version.at <= (call.ended_at or version.at):

@@ -33,6 +33,7 @@ from bot.demo.telegram.text import utf16_length
 PAGE = Path(__file__).parent / "page"
 ANSWER_TIMEOUT_S = 10.0
 MAX_TEXT = 4096
+NO_BOT = "The bot is not running. It gets this press once you start it."
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -204,6 +205,8 @@ class Page:
             press = self._telegram.press(chat, pressed.user, pressed.message, data=pressed.data)
         except LookupError:
             raise Refused("That button is gone.") from None
+        if self._stage.process.state in ("killed", "ended"):
+            return {"text": NO_BOT, "alert": False, "opens": None}
         ended = asyncio.ensure_future(self._ended.wait())
         await asyncio.wait(
             (press.answer, ended), timeout=ANSWER_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED

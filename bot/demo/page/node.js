@@ -1,8 +1,8 @@
 /** The owner's node: what it has received and what is open. The sum counts up as a payment lands. */
 
 import { behind, many } from "./behind.js";
-import { $ } from "./dom.js";
-import { on } from "./store.js";
+import { $, el, sync } from "./dom.js";
+import { on, store } from "./store.js";
 import { inSats } from "./wallet.js";
 
 const COUNTS_MS = 700;
@@ -10,6 +10,7 @@ const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 let name = null; // whose sum is shown
 let shown = null; // msat
+let target = null; // what it counts to
 let frame = null;
 
 function show(msat) {
@@ -50,9 +51,14 @@ function draw() {
   target = money.received_msat;
 }
 
-let target = null;
+/** What is left in people's wallets, which is what they paid less. */
+function drawPurses() {
+  sync($("purses"), [...store.people.values()].map((person) => el("div", {},
+    el("dt", {}, person.name.split(" ")[0]), el("dd", {}, inSats(store.balances.get(person.id) ?? 0)))));
+}
 
 /** Start it. */
 export function startNode() {
+  on("balance", drawPurses);
   on("behind", draw);
 }
