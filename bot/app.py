@@ -68,7 +68,7 @@ from bot.node.identity import Identity
 from bot.node.invoices import NodeInvoices
 from bot.node.watch import Watch
 from bot.occasions import Occasions
-from bot.pauses import pause_s, unless
+from bot.pauses import Holds, pause_s, unless
 from bot.places import Places
 from bot.store import Bell, Store, Tx, alive_file, beside, say_alive
 from bot.supervisor import Supervisor
@@ -217,6 +217,7 @@ class Parts:
         #: Since when this process runs, in Unix seconds.
         self.started_at = clock()
         self.bell = Bell()
+        self.holds = Holds(clock)
         self.places = Places(store, clock, self.bell)
         self.occasions = Occasions(store, clock)
         self.access = Access(settings.access, settings.limits)
@@ -295,6 +296,7 @@ class Parts:
             patience=patience,
             bell=self.bell,
             clock=self.clock,
+            holds=self.holds,
             surely_at=self.ages.earliest_now,
         )
         self.hands = Hands(
@@ -353,6 +355,7 @@ class Parts:
             settings=settings.invoices,
             clock=self.clock,
             bell=self.bell,
+            holds=self.holds,
         )
         targets = Targets(actions, self.places)
         admission = Admission(

@@ -1,11 +1,14 @@
-"""How long to wait before the next try, or until a stop. Knows nothing of the product."""
+"""How long to wait: before the next try, until a stop, for what is on its way.
+
+Knows nothing of the product.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Hashable
 from typing import Any
 
 FIRST_PAUSE_S = 0.2
@@ -47,3 +50,37 @@ async def unless(stop: asyncio.Event) -> AsyncIterator[None]:
         stopping.cancel()
         if is_cancelled and task is not None:
             task.uncancel()
+
+
+class Holds:
+    """What can wait a moment for something that is on its way, by a number that says where.
+
+    In memory alone: a process that ends holds nothing.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """`clock`: in Unix seconds."""
+        self._clock = clock
+        self._until: dict[int, dict[Hashable, float]] = {}
+
+    def hold(self, where: int, why: Hashable, *, within_s: float) -> None:
+        """Until it is let go, and no longer than so many seconds."""
+        now = self._clock()
+        self._until.setdefault(where, {})[why] = now + within_s
+        for each, reasons in [*self._until.items()]:
+            left = {key: at for key, at in reasons.items() if now < at <= now + within_s}
+            self._until[each] = left
+            if not left:
+                del self._until[each]
+
+    def let_go(self, where: int, why: Hashable) -> None:
+        """It is there, or will not come."""
+        reasons = self._until.get(where, {})
+        reasons.pop(why, None)
+        if not reasons:
+            self._until.pop(where, None)
+
+    def until(self, where: int) -> float:
+        """From when on nothing has to wait there, in Unix seconds; 0: now."""
+        at = max(self._until.get(where, {}).values(), default=0.0)
+        return at if self._clock() < at else 0.0

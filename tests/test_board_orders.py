@@ -108,6 +108,7 @@ class Boards(Orders):
             settings=InvoicesSettings(expiry=f"{EXPIRY_S}s"),
             clock=parts.clock,
             bell=parts.bell,
+            holds=parts.holds,
         )
 
     @property
@@ -158,7 +159,7 @@ class Boards(Orders):
         self._happened()
         found = self.ground.run(self._boards.sit(self._board.handle, self.place.id, who))
         assert found is not None
-        _, token = found
+        _, token, _ = found
         if token:
             self.tokens[who.id] = token
         return token

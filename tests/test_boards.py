@@ -53,6 +53,25 @@ async def test_a_bill_is_paid_by_each_their_part(world: World) -> None:
     )
 
 
+@pytest.mark.parametrize("is_known", [True, False], ids=["in time", "never"])
+async def test_a_card_waits_for_no_name_and_the_board_is_edited_once_with_it(
+    world: World, is_known: bool
+) -> None:
+    shown = await split(world)
+    world.telegram.private_chat(world.bert).started = True
+    asked = world.telegram.stall("getChatMember")
+    await my_part(world, shown, world.bert, 28_000)
+    before = await board(world, world.group)
+    assert "Bert" not in (before.text or "")
+    assert "someone" not in (before.text or "")
+    if is_known:
+        asked.release()
+    await board(world, world.group, "Bert" if is_known else "someone")
+    edits = [call for call in world.telegram.calls if call.method == "editMessageText"]
+    assert len(edits) == 1
+    asked.release()
+
+
 async def split(world: World, what: str = "84k/3 pizza", by: User | None = None) -> Message:
     """A board in the group, where everybody may ask."""
     world.access["chats"] = frozenset({world.group.id})

@@ -1,4 +1,4 @@
-"""What is cut short when it is time to stop, and what is not."""
+"""What is cut short when it is time to stop, and what is not; what waits a moment."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 
 import pytest
 
-from bot.pauses import unless
+from bot.pauses import Holds, unless
 
 #: Turns of the loop between the stop and the end of what is done within, either way.
 ORDERS = [(stop, end) for stop in range(4) for end in range(5)]
@@ -98,3 +98,34 @@ async def test_an_error_within_comes_out_though_a_stop_has_come() -> None:
     assert task is not None
     assert not task.cancelling()
     await turns(5)
+
+
+class TestHolds:
+    """Two reasons to wait at one place, and one at another."""
+
+    def setup_method(self) -> None:
+        self.now = 1000.0
+        self.holds = Holds(lambda: self.now)
+        self.holds.hold(1, "a", within_s=3.0)
+        self.now += 1
+        self.holds.hold(1, "b", within_s=3.0)
+        self.holds.hold(2, "a", within_s=3.0)
+
+    def test_what_waits_goes_on_once_every_reason_is_gone(self) -> None:
+        assert self.holds.until(1) == 1004.0
+        self.holds.let_go(1, "b")
+        assert self.holds.until(1) == 1003.0
+        self.holds.let_go(1, "a")
+        self.holds.let_go(1, "x")
+        assert (self.holds.until(1), self.holds.until(2), self.holds.until(3)) == (0, 1004.0, 0)
+
+    def test_what_never_comes_is_waited_for_no_longer_and_kept_nowhere(self) -> None:
+        self.now += 3
+        assert (self.holds.until(1), self.holds.until(2)) == (0, 0)
+        self.holds.hold(3, "c", within_s=3.0)
+        assert set(self.holds._until) == {3}
+
+    def test_a_clock_that_is_set_back_keeps_nothing(self) -> None:
+        self.now -= 3600
+        self.holds.hold(3, "c", within_s=3.0)
+        assert set(self.holds._until) == {3}

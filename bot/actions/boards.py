@@ -26,6 +26,7 @@ from bot.core.wishes import (
     Splitting,
 )
 from bot.metrics import METER
+from bot.pauses import Holds
 from bot.places import Places
 from bot.store import Bell, Store
 
@@ -33,6 +34,8 @@ from bot.store import Bell, Store
 TOKEN_BYTES = 16
 #: Seconds for which a press brings its card: whoever follows the link meanwhile finds it there.
 JUST_ASKED_S = 20.0
+#: Seconds for the question whether a name may be read.
+NAMED_WITHIN_S = 3.0
 
 
 class BoardActions:
@@ -47,13 +50,16 @@ class BoardActions:
         settings: InvoicesSettings,
         clock: Callable[[], float],
         bell: Bell,
+        holds: Holds,
     ) -> None:
+        """`holds`: by chat, what is edited there."""
         self._store = store
         self._access = access
         self._places = places
         self._settings = settings
         self._clock = clock
         self._bell = bell
+        self._holds = holds
 
     @property
     def _rules(self) -> Rules:
@@ -180,8 +186,10 @@ class BoardActions:
 
     async def sit(
         self, handle: str, chat_id: int, by: Asker, message_id: int | None = None
-    ) -> tuple[Sitting, str]:
-        """A seat for this person, and the token of its link. The chat has to be the board's.
+    ) -> tuple[Sitting, str, bool]:
+        """A seat for this person, the token of its link, and whether it is known what everybody may
+        read of them: else `name` has to follow, within `NAMED_WITHIN_S`. The chat has to be the
+        board's.
 
         `message_id`: under which the button was; None: it may be another's. The invoice of a part
         is asked for at once: its card waits for them in their private chat, or for their START
@@ -189,15 +197,25 @@ class BoardActions:
         """
         now = self._clock()
         token, drawn = secrets.token_urlsafe(TOKEN_BYTES), draw(self._rules, now)
-        came_of_it, token, is_changed, row = await self._store.do(
+        came_of_it, seat, is_changed, row = await self._store.do(
             seats.sit, handle, chat_id, message_id, by, token, drawn, now
         )
+        if seat is not None and not seat.is_named:  # the group reads of it once, with the name
+            self._holds.hold(chat_id, seat.token, within_s=NAMED_WITHIN_S)
         if row is not None:
             METER.commands.add("part")
             self._bell.ring(row.key, row.chat_id, fresh=row)
         if is_changed:
             self._bell.ring_due()
-        return came_of_it, token
+        return (came_of_it, "", False) if seat is None else (came_of_it, seat.token, seat.is_named)
+
+    async def name(self, token: str, chat_id: int, by: Asker) -> None:
+        """What everybody may read of who has the seat of this token, nothing where nobody says."""
+        try:
+            await self._store.do(seats.name, token, by)
+        finally:
+            self._holds.let_go(chat_id, token)
+            self._bell.ring_due()
 
     async def join(self, handle: str, chat_id: int, by: Asker, *, is_in: bool) -> Joining:
         """This person takes part in a bill that is not asked for yet, or does not."""

@@ -124,19 +124,19 @@ def sit(
     token: str,
     drawn: Drawn,
     now: float,
-) -> tuple[Sitting, str, bool, Invoice | None]:
-    """A seat for somebody who pressed, and its token: their own, else a free one.
+) -> tuple[Sitting, Seat | None, bool, Invoice | None]:
+    """A seat for somebody who pressed: their own, else a free one.
 
     Also whether the board changed by it, and the invoice of their part where it is new.
     """
     board, is_new = of_button(tx, handle, chat_id, message_id)
     if board is None:
-        return Sitting.NOT_TRACKED, "", False, None
+        return Sitting.NOT_TRACKED, None, False, None
     came_of_it, seat, is_written = _sit(tx, board, by, token)
     if seat is None:
-        return came_of_it, "", is_new, None
+        return came_of_it, None, is_new, None
     row = _brought(tx, board, seat, by, drawn, now)
-    return came_of_it, seat.token, is_new or is_written, row
+    return came_of_it, seat, is_new or is_written, row
 
 
 def _sit(tx: Tx, board: Board, by: Asker, token: str) -> tuple[Sitting, Seat | None, bool]:
@@ -148,9 +148,10 @@ def _sit(tx: Tx, board: Board, by: Asker, token: str) -> tuple[Sitting, Seat | N
     seat = _seat_for(board, by) if board.is_split else _gift_for(tx, board, by)
     if seat is None:
         return Sitting.FULL, None, False
-    if seat.person_id == by.id and seat.token and not seat.leaving and (seat.name or seat.hidden):
+    is_renamed = seat.person_id != by.id or not seat.is_named
+    is_nothing_new = not is_renamed or not (by.name or by.hidden)
+    if seat.person_id == by.id and seat.token and not seat.leaving and is_nothing_new:
         return Sitting.SEATED, seat, False  # nothing is written for a press that repeats
-    is_renamed = seat.person_id != by.id or not (seat.name or seat.hidden)
     taken: SeatColumns = {
         "person_id": by.id,
         "name": by.name if is_renamed else seat.name,
@@ -162,6 +163,21 @@ def _sit(tx: Tx, board: Board, by: Asker, token: str) -> tuple[Sitting, Seat | N
     tx.boards.update_seat(board.id, seat.number, **taken)
     tx.boards.touch(board.id)
     return Sitting.SEATED, replace(seat, **taken), True
+
+
+def name(tx: Tx, token: str, by: Asker) -> None:
+    """What everybody may read of who has this seat, where it was not known before."""
+    found = tx.boards.by_token(token)
+    if found is None or not (by.name or by.hidden):
+        return
+    board, seat = found
+    if seat.person_id != by.id or seat.is_named:
+        return
+    tx.boards.update_seat(board.id, seat.number, name=by.name, hidden=by.hidden)
+    tx.boards.touch(board.id)
+    for part in (part for each in board.seats for part in each.parts):
+        if part.asker_id == by.id and not part.asker_name:
+            tx.invoices.update(part.id, asker_name=by.name, hidden=by.hidden)
 
 
 def _seat_for(board: Board, by: Asker) -> Seat | None:

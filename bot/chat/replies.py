@@ -18,6 +18,7 @@ from telegram import CallbackQuery, InlineKeyboardMarkup, Message, Update
 from telegram.error import TelegramError
 
 from bot import logs, texts
+from bot.actions.boards import NAMED_WITHIN_S
 from bot.chat import messages
 from bot.chat.chats import Chats, Document, Edit, Say
 from bot.chat.client import Naming
@@ -48,8 +49,6 @@ PRESSES_IN_ALL = 200
 PRESSES_HEARD, HEARD_WITHIN_S = 20, 2.0
 #: Seconds for an answer to a press: Telegram refuses later ones, and documents no time.
 ANSWER_WITHIN_S = 15.0
-#: Seconds for the question whether a name may be read: somebody waits to pay.
-NAMED_WITHIN_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +84,7 @@ class IfNamed:
     """Only Telegram knows what everybody in a group may read of somebody: `then` hears of it.
 
     Where Telegram does not say it in time, no name. `unknown`: nothing could be written.
+    `meanwhile`: what waits for no name.
     """
 
     chat_id: int
@@ -92,6 +92,7 @@ class IfNamed:
     is_public: bool
     then: Callable[[Naming], Awaitable[Sequence[Reply]]]
     unknown: Sequence[Reply]
+    meanwhile: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,8 +262,19 @@ class Replies:
         await self._send_in_place(replies)
 
     async def _if_named(self, question: IfNamed) -> None:
+        async with asyncio.TaskGroup() as both:
+            asked = both.create_task(self._naming(question))
+            if question.meanwhile is not None:
+                await self._answer(question.meanwhile)
         try:
-            naming = await self._chats.telegram_bot.naming(
+            replies = await question.then(asked.result())
+        except StoreUnavailable:
+            replies = question.unknown
+        await self._send_in_place(replies)
+
+    async def _naming(self, question: IfNamed) -> Naming:
+        try:
+            return await self._chats.telegram_bot.naming(
                 question.chat_id,
                 question.user_id,
                 is_public=question.is_public,
@@ -270,12 +282,7 @@ class Replies:
             )
         except TelegramError as error:
             log.info("name not shown", chat=question.chat_id, detail=error.message)
-            naming = Naming.SOMEONE
-        try:
-            replies = await question.then(naming)
-        except StoreUnavailable:
-            replies = question.unknown
-        await self._send_in_place(replies)
+            return Naming.SOMEONE
 
     async def _send_in_place(self, replies: Sequence[Reply]) -> None:
         """Answers to presses in the place that their question had."""

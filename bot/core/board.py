@@ -100,6 +100,11 @@ class Seat:
         return is_others or self.part.asker_id != self.person_id
 
     @property
+    def is_named(self) -> bool:
+        """Whether it is known what everybody may read of its person."""
+        return bool(self.name) or self.hidden
+
+    @property
     def is_short(self) -> bool:
         """Whether the node took less for it than was asked for; LND does not."""
         return self.is_paid and 0 < self.paid_msat < self.amount_msat
@@ -107,8 +112,12 @@ class Seat:
     @property
     def live(self) -> tuple[Invoice, ...]:
         """Its invoices that can be paid, or may be soon."""
-        every = (() if self.part is None else (self.part,)) + self.others
-        return tuple(part for part in every if part.state in _LIVE)
+        return tuple(part for part in self.parts if part.state in _LIVE)
+
+    @property
+    def parts(self) -> tuple[Invoice, ...]:
+        """Its newest invoice, or the one that is paid, and the further ones."""
+        return (() if self.part is None else (self.part,)) + self.others
 
     @property
     def is_live(self) -> bool:
@@ -251,7 +260,7 @@ class Board(Placed, Work):
     def knows(self, person_id: int) -> bool:
         """Whether this person has a seat, and it is known what everybody may read of them."""
         mine = (seat for seat in self.seats if seat.person_id == person_id)
-        return any(seat.name or seat.hidden for seat in mine)
+        return any(seat.is_named for seat in mine)
 
     def seat(self, number: int) -> Seat | None:
         """The seat with this number."""

@@ -35,7 +35,7 @@ from bot.engine.hand import TICK_S, Hand
 from bot.engine.patience import Patience
 from bot.errors import ChatMoved, ChatRefused, TermLost
 from bot.occasions import Occasions
-from bot.pauses import jitter
+from bot.pauses import Holds, jitter
 from bot.places import Places
 from bot.store import Bell, Store, Tx
 
@@ -69,9 +69,11 @@ class BoardWorker:
         patience: Patience,
         bell: Bell,
         clock: Callable[[], float],
+        holds: Holds,
         surely_at: Callable[[], float | None] | None = None,
     ) -> None:
-        """`surely_at`: what time it is at least, None while nobody knows; else the clock's."""
+        """`holds`: by chat, what is edited there. `surely_at`: what time it is at least, None while
+        nobody knows; else the clock's."""
         self._store = store
         self._shows = shows
         self._places = places
@@ -80,6 +82,7 @@ class BoardWorker:
         self._bell = bell
         self._clock = clock
         self._surely_at = surely_at or clock
+        self._holds = holds
         self._edits = _Edits()
 
     async def read(self, board_id: int) -> Board | None:
@@ -134,7 +137,9 @@ class BoardWorker:
         return Around(
             unreachable=frozenset({Audience.CHAT}) if is_lost else frozenset(),
             surely_at=self._surely_at() or 0.0,
-            editable_at=self._edits.free_at(board.chat_id, self._clock()),
+            editable_at=max(
+                self._edits.free_at(board.chat_id, self._clock()), self._holds.until(board.chat_id)
+            ),
             jitter=jitter(),
         )
 

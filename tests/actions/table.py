@@ -14,6 +14,7 @@ from bot.core.invoice import Invoice, State
 from bot.core.ledger import Scope, Show
 from bot.core.split import Person
 from bot.core.wishes import Change, Changing, Joining, Parting, Sitting, Splitting
+from bot.pauses import Holds
 from bot.places import Places
 from bot.store import Bell, Store, Tx
 
@@ -47,6 +48,7 @@ class Table:
             settings=InvoicesSettings(),
             clock=lambda: self.now,
             bell=self.bell,
+            holds=Holds(lambda: self.now),
         )
         self.actions = Actions(
             store=store,
@@ -133,7 +135,8 @@ class Table:
 
     async def sit(self, board: Board, who: Asker) -> tuple[Sitting, str]:
         """A press on the board."""
-        return await self.boards.sit(board.handle, GROUP, who)
+        came_of_it, token, _ = await self.boards.sit(board.handle, GROUP, who)
+        return came_of_it, token
 
     async def token(self, board: Board, who: Asker) -> str:
         """That of their seat."""

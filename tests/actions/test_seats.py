@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -157,10 +158,43 @@ async def test_nobody_sits_before_it_is_asked_or_after_it_is_closed(
     assert (found, bool(token)) == (came_of_it, came_of_it is Sitting.SEATED)
 
 
+async def test_a_name_that_comes_after_the_seat_is_written_where_it_was_not_known(
+    table: Table,
+) -> None:
+    board = await table.split("84k/3")
+    nameless = replace(BERT, name="")
+    _, token, is_named = await table.boards.sit(board.handle, GROUP, nameless)
+    assert not is_named
+    seat = await table.seat(board, 2)
+    assert seat.part is not None
+    assert (seat.name, seat.part.asker_name) == ("", "")
+    await table.boards.name(token, GROUP, CORA)  # not theirs
+    await table.boards.name(token, GROUP, nameless)  # nobody says
+    assert (await table.seat(board, 2)).name == ""
+    await table.boards.name(token, GROUP, BERT)
+    await table.boards.name(token, GROUP, replace(BERT, name="Another"))
+    seat = await table.seat(board, 2)
+    assert seat.part is not None
+    assert (seat.name, seat.part.asker_name) == (BERT.name, BERT.name)
+    assert await table.boards.sit(board.handle, GROUP, nameless) == (Sitting.SEATED, token, True)
+    assert (await table.seat(board, 2)).name == BERT.name
+
+
+async def test_an_admin_whose_name_nobody_may_read_is_hidden_on_the_seat_and_its_invoice(
+    table: Table,
+) -> None:
+    board = await table.split("84k/3")
+    _, token, _ = await table.boards.sit(board.handle, GROUP, replace(GHOST, name="", hidden=False))
+    await table.boards.name(token, GROUP, GHOST)
+    seat = await table.seat(board, 2)
+    assert seat.part is not None
+    assert (seat.hidden, seat.public_name, seat.part.hidden) == (True, "", True)
+
+
 async def test_a_button_counts_only_in_its_own_chat(table: Table) -> None:
     board = await table.split("84k/2")
     for handle, chat_id in ((board.handle, -7), ("", GROUP), ("x", GROUP)):
-        assert await table.boards.sit(handle, chat_id, BERT) == (Sitting.NOT_TRACKED, "")
+        assert await table.boards.sit(handle, chat_id, BERT) == (Sitting.NOT_TRACKED, "", False)
         joins = await table.boards.join(handle, chat_id, BERT, is_in=True)
         assert joins is Joining.NOT_TRACKED
         assert await table.boards.of_button(handle, chat_id, 70) is None

@@ -48,6 +48,7 @@ from bot.core.work import Do
 from bot.demo.telegram import Chat, Message, SimTelegram, User
 from bot.errors import NodeError, NodeNotAsked
 from bot.findings import Finding
+from bot.pauses import Holds
 from bot.places import Places
 from bot.store import Bell, Store, Tx
 
@@ -158,6 +159,7 @@ class Room:
             settings=InvoicesSettings(),
             clock=self.clock,
             bell=self.bell,
+            holds=Holds(self.clock),
         )
         self.application = self.new_application()
         self.faults = Faults(access=access, places=self.places, replies=self.replies)

@@ -358,7 +358,8 @@ async def test_as_a_channel_nobody_changes_anything(room: Room, command: str) ->
 async def test_an_edited_or_forwarded_command_changes_nothing_also_of_an_owner(
     room: Room, command: str, in_group: bool, how: str
 ) -> None:
-    for person in (room.owner, room.anna):
+    # in a group one of them: a second message there waits a second
+    for person in (room.owner,) if in_group else (room.owner, room.anna):
         chat = room.group if in_group else room.private(person)
         text = command.format(id=room.stranger.id, bert=room.bert.id)
         name, _, rest = text.partition(" ")

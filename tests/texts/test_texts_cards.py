@@ -52,10 +52,9 @@ def test_every_card_is_parsed_and_fits_whatever_people_wrote(
 ) -> None:
     for memo in HOSTILE:
         for name in NAMES:
-            for duplicate in (False, True):
-                row = hostile(face, memo, name, payment_request=request_)
-                card = texts.card(row, face, limit=limit, may_be_duplicate=duplicate)
-                checked(card.html, limit)
+            row = hostile(face, memo, name, payment_request=request_)
+            card = texts.card(row, face, limit=limit, may_be_duplicate=True)
+            checked(card.html, limit)
 
 
 @settings(deadline=None, max_examples=300)

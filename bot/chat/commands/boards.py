@@ -170,12 +170,7 @@ class Boards:
         is_public = bool(query.message.chat.username)
         unknown = [Answer(query.id, person.id, texts.TRY_AGAIN, alert=True)]
         if verb == OnBoard.PAY:
-
-            async def sit(naming: Naming) -> Sequence[Reply]:
-                by = messages.presser(person, naming)
-                return [await self._seated(query, handle, chat_id, by, number)]
-
-            return [IfNamed(chat_id, person.id, is_public, sit, unknown)]
+            return [await self._seated(query, handle, chat_id, number, is_public=is_public)]
         board = await self._actions.of_button(handle, chat_id, number)
         if board is None:
             return nothing
@@ -195,13 +190,29 @@ class Boards:
         return [IfNamed(chat_id, person.id, is_public, then, unknown)]
 
     async def _seated(
-        self, query: CallbackQuery, handle: str, chat_id: int, by: Asker, number: int | None
-    ) -> Answer:
-        """A seat, and the link to the private chat."""
-        came_of_it, token = await self._actions.sit(handle, chat_id, by, number)
-        if came_of_it is Sitting.SEATED:
-            return Answer(query.id, by.id, "", url=self._link(token))
-        return Answer(query.id, by.id, texts.sitting(came_of_it), alert=True)
+        self,
+        query: CallbackQuery,
+        handle: str,
+        chat_id: int,
+        number: int | None,
+        *,
+        is_public: bool,
+    ) -> Reply:
+        """A seat, and the link to the private chat: whoever pressed waits for no name."""
+        person = query.from_user
+        by = messages.presser(person, Naming.SOMEONE)
+        came_of_it, token, is_named = await self._actions.sit(handle, chat_id, by, number)
+        if came_of_it is not Sitting.SEATED:
+            return Answer(query.id, by.id, texts.sitting(came_of_it), alert=True)
+        answer = Answer(query.id, by.id, "", url=self._link(token))
+        if is_named:
+            return answer
+
+        async def then(naming: Naming) -> Sequence[Reply]:
+            await self._actions.name(token, chat_id, messages.presser(person, naming))
+            return []
+
+        return IfNamed(chat_id, person.id, is_public, then, unknown=[], meanwhile=answer)
 
     def _link(self, token: str) -> str:
         return f"https://t.me/{self._telegram_bot.username}?start={token}"
