@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bot.core.invoice import Invoice, State
+from bot.demo import views
 from bot.demo.node import NodeCall
 from bot.demo.process import Life
 from bot.demo.telegram import Call, Message
@@ -80,7 +81,7 @@ def tell(asked: Message | None, row: Invoice | None, around: Around) -> list[Ent
 def _command(story: _Story, asked: Message, around: Around) -> None:
     who = around.name(asked.author.id) if asked.author else "Somebody"
     written_at = asked.versions[0].at if asked.versions else float(asked.date)
-    story.add(written_at, f"{who} → Telegram", f"Writes “{_short(asked.text or '')}”.")
+    story.add(written_at, f"{who} → Telegram", f"Writes “{_short(views.text(asked))}”.")
     for number, at in enumerate(asked.fetched):
         again = " once more: it was not confirmed" if number else ""
         story.add(at, "Telegram → bot", f"The bot fetches the command{again}.")
@@ -101,7 +102,7 @@ def _row(story: _Story, asked: Message | None, row: Invoice, around: Around) -> 
             if life.ended_at is not None and life.began_at <= at <= life.ended_at
         ]
         at = max([min([first, *asks[:1], *ends]), *fetched])
-        story.add(at, "Bot → database", f"The command becomes a row: {_sats(row.amount_msat)}.")
+        story.add(at, "Bot → database", f"Written down as a row: {_sats(row.amount_msat)}.")
     words = {
         State.SETTLED: "The row says: paid.",
         State.EXPIRED: "The row says: expired.",
@@ -117,7 +118,7 @@ def _row(story: _Story, asked: Message | None, row: Invoice, around: Around) -> 
 def title(asked: Message | None, row: Invoice | None) -> str:
     """What it is the time line of."""
     if asked is not None:
-        return " ".join((asked.text or "").split())
+        return " ".join(views.text(asked).split())
     if row is None:
         return ""
     return f"{_sats(row.amount_msat)} {row.memo}".strip()

@@ -60,7 +60,6 @@ def chat(chat: Chat, people: list[User], messages: list[Message] | None = None) 
 def message(message: Message) -> Json:
     """A message as it is now; `text` is plain, its formatting is in `entities`."""
     photo = message.photo
-    linked = message.chat.type == "private" and _LINKED_START.fullmatch(message.text or "")
     return {
         "id": message.id,
         "chat": message.chat.id,
@@ -68,8 +67,8 @@ def message(message: Message) -> Json:
         "as_chat": message.sender_chat.title if message.sender_chat else None,
         "date": message.date,
         "edited": message.edit_date is not None and not (message.sender and message.sender.is_bot),
-        "text": "/start" if linked else message.text or "",
-        "linked": bool(linked),
+        "text": text(message),
+        "linked": _is_linked(message),
         "entities": message.entities,
         "photo": photo
         and {"src": f"/photo/{photo.file_id}", "width": photo.width, "height": photo.height},
@@ -85,6 +84,16 @@ def message(message: Message) -> Json:
         "prompt": _prompt(message),
         "service": _service(message) if message.service else None,
     }
+
+
+def text(message: Message) -> str:
+    """A message's text as clients show it."""
+    return "/start" if _is_linked(message) else message.text or ""
+
+
+def _is_linked(message: Message) -> bool:
+    is_private = message.chat.type == "private"
+    return is_private and _LINKED_START.fullmatch(message.text or "") is not None
 
 
 def _keyboard(message: Message) -> list[list[Json]]:

@@ -269,3 +269,43 @@ async def test_a_storm_can_be_stopped_and_leaves_all_whole(demo: Live) -> None:
     asked = demo.say(demo.ada, "/invoice 2100 pizza")
     await demo.until(lambda: demo.card(asked))
     assert not storm.is_slow
+
+
+async def test_a_part_of_a_bill_has_its_time_line_and_shows_no_token(demo: Live) -> None:
+    telegram = demo.stage.telegram
+    demo.say(demo.ada, "/split 8000/4 dinner")
+    await demo.until(lambda: boards(demo))
+    (board,) = boards(demo)
+    telegram.start_bot(demo.ben)
+    keys = [key["callback_data"] for row in board.reply_markup["inline_keyboard"] for key in row]
+    press = telegram.press(
+        board.chat, demo.ben, board.id, data=next(k for k in keys if k.startswith("pay:"))
+    )
+    await demo.until(press.answer.done)
+    telegram.follow(press)
+    private = telegram.private_chat(demo.ben)
+    await demo.until(lambda: any(each.photo for each in telegram.messages(private)))
+    card = next(each for each in telegram.messages(private) if each.photo)
+    await demo.until(lambda: demo.page.backstage.rows.of_message(private.id, card.id))
+    story = await demo.story(card)
+    assert {"Bot → database", "Bot → node", "Bot → Telegram"} <= set(ways(story))
+    start = next(each for each in telegram.messages(private) if each.author is demo.ben)
+    token = (start.text or "").partition(" ")[2]
+    assert len(token) > 10
+    told = await demo.page.story(web.Choice(chat=private.id, message=start.id))
+    assert token not in str([story, told])
+
+
+def boards(demo: Live) -> list[Any]:
+    return [each for each in demo.stage.telegram.messages(demo.stage.dinner) if each.reply_markup]
+
+
+async def test_a_press_to_a_dead_bot_says_so(demo: Live) -> None:
+    card = await demo.ask(demo.ada, "/invoice 2100 pizza")
+    await demo.stage.process.kill()
+    keys = card.reply_markup["inline_keyboard"] if card.reply_markup else []
+    data = keys[0][0]["callback_data"]
+    press = web.Press(chat=card.chat.id, user=demo.ada.id, message=card.id, data=data)
+    assert (await demo.page.press(press))["text"] == web.NO_BOT
+    await demo.stage.process.start()  # and it is heard all the same
+    await demo.until(lambda: role_of(card.text or "") == Face.CANCELLED)
