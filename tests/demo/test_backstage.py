@@ -282,14 +282,14 @@ async def test_a_part_of_a_bill_has_its_time_line_and_shows_no_token(demo: Live)
         board.chat, demo.ben, board.id, data=next(k for k in keys if k.startswith("pay:"))
     )
     await demo.until(press.answer.done)
-    telegram.follow(press)
+    start = telegram.follow(press)
+    assert start is not None
     private = telegram.private_chat(demo.ben)
     await demo.until(lambda: any(each.photo for each in telegram.messages(private)))
     card = next(each for each in telegram.messages(private) if each.photo)
     await demo.until(lambda: demo.page.backstage.rows.of_message(private.id, card.id))
     story = await demo.story(card)
     assert {"Bot → database", "Bot → node", "Bot → Telegram"} <= set(ways(story))
-    start = next(each for each in telegram.messages(private) if each.author is demo.ben)
     token = (start.text or "").partition(" ")[2]
     assert len(token) > 10
     told = await demo.page.story(web.Choice(chat=private.id, message=start.id))
