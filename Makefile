@@ -72,11 +72,14 @@ clean:  ## remove .venv and everything generated
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	    { echo "This needs Python 3.11 or newer as $(PYTHON); choose another one with PYTHON=python3.12 make ..." >&2; exit 1; }
+	@echo "Creating .venv, a folder for the packages: some seconds ..."
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Could not create .venv; on Debian: apt install python3-venv" >&2; exit 1; }
 
 # A stamp for each set of packages; dev contains everything in demo.
 .venv/demo .venv/dev: .venv/%: requirements/%.txt requirements/build.txt pyproject.toml | .venv/bin/python
-	@echo "installing the $* packages into .venv ..."
+	@echo "Downloading $$(grep -c '==' requirements/$*.txt) packages ($*) and installing them into .venv: one to two minutes, this once."
+	@echo "Nothing outside of this folder is changed. Please wait ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt -r requirements/build.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "Installed."
 	@touch $@

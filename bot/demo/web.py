@@ -6,6 +6,7 @@ Knows how the demo's parts are shown and steered, not how they are made.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -45,6 +46,10 @@ _HEADERS = {
 }
 
 _Input = TypeVar("_Input", bound=BaseModel)
+
+
+class Whole(BaseModel):
+    """A page has come to a connection that others have already."""
 
 
 class Say(BaseModel):
@@ -140,6 +145,8 @@ class Page:
         self._stage = stage
         self._telegram = stage.telegram
         self.feed = Feed()
+        # which start of the demo this is: a page that outlives one takes nothing over from it
+        self._start = secrets.token_hex(8)
         self._ended = asyncio.Event()
         self.backstage = Backstage(stage, self.feed.send)
         stage.wallets.watch(self._send_balance)
@@ -154,6 +161,7 @@ class Page:
         """Everything as it is now."""
         people = self._telegram.users()
         return {
+            "start": self._start,
             "now": self._stage.clock(),
             "bot": views.person(self._stage.bot),
             "owner": self._stage.owner.id,
@@ -168,6 +176,11 @@ class Page:
             "process": views.process(self._stage.process),
             "backstage": self.backstage.shown(),
         }
+
+    async def whole(self, _: Whole) -> Json:
+        """Send a snapshot to the pages that came last, in its place between the changes."""
+        self.feed.send("whole", self.snapshot())
+        return {}
 
     async def forward(self) -> None:
         """Send every change in the chats to the pages, until cancelled."""
@@ -361,6 +374,7 @@ class Page:
                 Route("/photo/{file_id}", photo),
                 Route("/document/{file_id}", document),
                 Route("/events", events),
+                _action("/api/whole", Whole, self.whole),
                 _action("/api/say", Say, self.say),
                 _action("/api/press", Press, self.press),
                 _action("/api/start", Start, self.start),

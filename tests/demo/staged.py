@@ -51,11 +51,28 @@ class Staged:
         self._listener.close()
         assert self._errors == []
 
+    def do(self, act: Callable[[Stage], object]) -> None:
+        """Let this happen on the stage, all of it before anything else does there."""
+        done = threading.Event()
+
+        def run() -> None:
+            act(self.stage)
+            done.set()
+
+        self._loop.call_soon_threadsafe(run)
+        assert done.wait(10)
+
     async def _run(self) -> None:
         page = Page(self.stage)
         await self.stage.telegram.start()
         server = uvicorn.Server(
-            uvicorn.Config(page.application(), log_config=None, lifespan="off", ws="none")
+            uvicorn.Config(
+                page.application(),
+                log_config=None,
+                lifespan="off",
+                ws="none",
+                timeout_graceful_shutdown=1,
+            )
         )
         acting = [asyncio.create_task(each) for each in (page.forward(), self._bot())]
         serving = asyncio.create_task(server.serve(sockets=[self._listener]))

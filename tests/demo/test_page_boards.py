@@ -31,6 +31,7 @@ from tests.demo.visitor import (
     BROWSER_IS_MISSING,
     WAIT_MS,
     Visitor,
+    go_in_messages,
     press_until,
     say,
     speak_as,
@@ -235,21 +236,21 @@ def test_the_keyboard_alone_gives_and_closes_on_the_smallest_screen(page: Page) 
     page.keyboard.type("/collect 50k/21k a present for Mia")
     page.keyboard.press("Enter")
     present = newest(page, "Collection: nothing yet")
-    press_until(page, "Shift+Tab", f"^{texts.GIVE_BUTTON}$")
+    go_in_messages(page, f"^{texts.GIVE_BUTTON}$")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Start", exact=True)).to_be_focused()
     page.keyboard.press("Enter")
     asked = question(page)
-    press_until(page, "Shift+Tab", texts.HIDE_BUTTON)
+    go_in_messages(page, texts.HIDE_BUTTON)
     page.keyboard.press("Enter")
     expect(key(asked, texts.SHOW_BUTTON)).to_be_focused()
-    press_until(page, "Shift+Tab", "^5,000 sats$")
+    go_in_messages(page, "^5,000 sats$")
     page.keyboard.press("Enter")
     # its keys are others now: the message itself keeps the focus
     expect(asked.locator(".photo")).to_be_visible()
     expect(asked).to_be_focused()
     expect_in_sight(page, asked)
-    press_until(page, "Tab", "Open this picture in the wallet")
+    go_in_messages(page, "Open this picture in the wallet", by="Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Pay 5,000 sats")).to_be_focused()
     page.keyboard.press("Enter")
@@ -261,15 +262,15 @@ def test_the_keyboard_alone_gives_and_closes_on_the_smallest_screen(page: Page) 
 
     expect(present).to_contain_text("1 gift")
     expect_in_sight(page, present)
-    press_until(page, "Tab", f"^{texts.MANAGE_BUTTON}$")
+    go_in_messages(page, f"^{texts.MANAGE_BUTTON}$", by="Tab")
     page.keyboard.press("Enter")
     expect(page.locator("#room-title")).to_have_text("Dmitri Volkov")
     panel = newest(page, "Collection: 5,000 sats")
     expect_in_sight(page, panel)
-    press_until(page, "Shift+Tab", f"^{CLOSE}$")
+    go_in_messages(page, f"^{CLOSE}$")
     page.keyboard.press("Enter")
     expect(panel).to_contain_text("Close it?")
-    press_until(page, "Shift+Tab", f"^{texts.CLOSE_BUTTON}$")
+    go_in_messages(page, f"^{texts.CLOSE_BUTTON}$")
     page.keyboard.press("Enter")
     expect(key(panel, texts.CLOSE_BUTTON)).to_have_count(0)
     press_until(page, "Tab", "^Back to Friday dinner")

@@ -38,6 +38,7 @@ from tests.demo.visitor import (
     Visitor,
     card,
     expect_payable,
+    go_in_messages,
     open_wallet,
     picture_file,
     press_until,
@@ -163,7 +164,7 @@ def test_the_keyboard_alone_splits_a_bill_on_the_smallest_screen(page: Page) -> 
     press_until(page, "Shift+Tab", "Ada$")
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("radio", name="Ben")).to_be_focused()
-    press_until(page, "Shift+Tab", texts.PAY_BUTTON)
+    go_in_messages(page, texts.PAY_BUTTON)
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Start", exact=True)).to_be_focused()
     page.keyboard.press("Enter")
@@ -176,7 +177,7 @@ def test_the_keyboard_alone_splits_a_bill_on_the_smallest_screen(page: Page) -> 
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= SMALLEST["width"]
 
-    press_until(page, "Shift+Tab", "Open this picture in the wallet")
+    go_in_messages(page, "Open this picture in the wallet")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Pay 21,000 sats")).to_be_focused()
     page.keyboard.press("Enter")

@@ -187,6 +187,22 @@ def press_until(page: Page, key: str, wanted: str) -> None:
     raise AssertionError(f"no way to {wanted} with {key}")
 
 
+def go_in_messages(page: Page, wanted: str, *, by: str = "Shift+Tab") -> None:
+    """Go to the messages, one stop of the tab key, and there to what has this pattern of a name."""
+    for _ in range(60):
+        if page.evaluate("document.querySelector('#log').contains(document.activeElement)"):
+            break
+        page.keyboard.press(by)
+    for _ in range(20):  # messages, from the newest up
+        for _ in range(12):  # what can be pressed in one
+            page.keyboard.press("ArrowLeft")
+            if re.search(wanted, focused(page)):
+                assert page.evaluate("document.activeElement.matches(':focus-visible')")
+                return
+        page.keyboard.press("ArrowUp")
+    raise AssertionError(f"no way to {wanted} among the messages")
+
+
 def picture_file(name: str, otherwise: Path) -> Path:
     """Where a picture for README goes: the folder that INVOICE_BOT_PICTURES names, if it does."""
     return Path(os.environ.get("INVOICE_BOT_PICTURES") or otherwise) / name

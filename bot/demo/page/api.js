@@ -1,17 +1,28 @@
 /** The demo's server: every request to it and every change from it goes through here. */
 
+import { Hub } from "./hub.js";
+
+const LIMIT_MS = 15_000; // the server itself waits ten seconds for the bot
+
 /** Send a request; throws an Error whose message can be shown. */
 async function post(path, body) {
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), LIMIT_MS);
   let answer;
   try {
     const response = await fetch(path, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
+      signal: limit.signal,
     });
     answer = await response.json();
   } catch {
-    throw new Error("The demo is not responding.");
+    throw new Error(limit.signal.aborted
+      ? `The demo did not answer within ${LIMIT_MS / 1000} seconds. It may still have done it: check before you try again.`
+      : "The demo is not responding.");
+  } finally {
+    clearTimeout(timer);
   }
   if (answer.error) throw new Error(answer.error);
   return answer;
@@ -59,14 +70,26 @@ export const setStorm = (on) => post("/api/storm", { on });
 export const readStory = (chat, message) => post("/api/story", { chat, message });
 
 /**
- * Subscribe to the server: a snapshot once per connection, then one change at a time, by its kind.
- * A lost connection is opened again and starts with a snapshot.
+ * Subscribe to the server: a snapshot first, then one change at a time, by its kind. A lost connection
+ * is opened again and starts with a snapshot. All open pages of a browser share one connection.
  */
 export function subscribe(kinds, onChange, onConnection) {
-  const source = new EventSource("/events");
-  source.onopen = () => onConnection(true);
-  source.onerror = () => onConnection(false);
-  for (const kind of kinds) {
-    source.addEventListener(kind, (event) => onChange(kind, JSON.parse(event.data)));
+  const hear = (kind, text) => {
+    if (kind === "there" || kind === "lost") onConnection(kind === "there");
+    else onChange(kind, JSON.parse(text));
+  };
+  if (typeof SharedWorker === "undefined") {
+    new Hub().join(hear, kinds);
+    return;
   }
+  let port;
+  const join = () => {
+    ({ port } = new SharedWorker("/page/worker.js", { type: "module" }));
+    port.onmessage = ({ data: [kind, text] }) => hear(kind, text);
+    port.postMessage(kinds);
+  };
+  join();
+  addEventListener("pagehide", () => port.postMessage(null));
+  // a page that the browser kept comes back as it was
+  addEventListener("pageshow", (event) => event.persisted && join());
 }

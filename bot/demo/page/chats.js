@@ -4,8 +4,9 @@ import { avatar } from "./avatar.js";
 import { written } from "./clock.js";
 import { $, el, sync } from "./dom.js";
 import { withEmoji } from "./emoji.js";
+import { soon } from "./frame.js";
 import { isWide, readAddress, room } from "./selection.js";
-import { inOneLine, isIn, messagesOf, on, rooms, senderName, store } from "./store.js";
+import { beginning, isIn, messagesOf, on, rooms, senderName, store } from "./store.js";
 
 const unread = new Map(); // room's key -> the ids of its messages
 
@@ -29,7 +30,7 @@ function line(each) {
 }
 
 function preview(each, message) {
-  const text = inOneLine(message);
+  const text = beginning(message);
   if (message.service || (each.chat.type === "private" && message.from !== store.bot.id)) return text;
   const name = senderName(message);
   return `${message.from === store.bot.id ? name : name.split(" ")[0]}: ${text}`;
@@ -65,7 +66,9 @@ export function startChats() {
   on("message", count);
   on("gone", forget);
   on("room", () => unread.delete(room()?.key));
-  for (const kind of ["snapshot", "message", "gone", "chat", "room"]) on(kind, draw);
+  on("again", () => unread.clear());
+  for (const kind of ["snapshot", "chat", "room"]) on(kind, draw);
+  for (const kind of ["message", "gone"]) on(kind, () => soon(draw));
   document.addEventListener("visibilitychange", () => {
     unread.delete(room()?.key);
     draw();

@@ -4,6 +4,7 @@ import { say } from "./api.js";
 import { avatar } from "./avatar.js";
 import { $, el, icon, sync } from "./dom.js";
 import { withEmoji } from "./emoji.js";
+import { soon } from "./frame.js";
 import { isWide, peopleOf, room, speakAs, speaker } from "./selection.js";
 import { inOneLine, isIn, messagesOf, on, senderName, store } from "./store.js";
 import { suggestionKey, suggestFor } from "./suggestions.js";
@@ -157,7 +158,7 @@ function changeRoom() {
 function onMessage({ message }) {
   if (!room() || !isIn(message, room())) return;
   if (replyTo?.id === message.id) replyTo = message;
-  updatePrompt();
+  soon(updatePrompt);
 }
 
 /** Start the composer. */
@@ -169,16 +170,22 @@ export function startComposer() {
     grow();
     suggestFor(text.value, text.selectionStart);
   });
+  addEventListener("resize", grow);
   on("room", changeRoom);
   on("speaker", () => {
     suggestFor("");
     updatePrompt();
   });
   on("snapshot", updatePrompt);
+  on("again", () => { // what is written stays; what it answers is gone
+    replyTo = null;
+    dismissed.clear();
+    for (const draft of drafts.values()) draft.replyTo = null;
+  });
   on("message", onMessage);
   on("gone", ({ id }) => {
     if (replyTo?.id === id) replyTo = null;
-    updatePrompt();
+    soon(updatePrompt);
   });
   on("suggestion", ({ words, at }) => {
     write(words);

@@ -3,6 +3,7 @@
 import { avatar } from "./avatar.js";
 import { unreadIn } from "./chats.js";
 import { $, el, icon, sync } from "./dom.js";
+import { soon } from "./frame.js";
 import { groupOf, peopleOf, room, speaker, speakThere } from "./selection.js";
 import { on, store } from "./store.js";
 
@@ -14,34 +15,36 @@ export function groupLink(group, personId, attributes, ...children) {
   }, ...children);
 }
 
+let isOpened = false; // whether the page has had its first chat
+
 const firstName = (person) => person.name.split(" ")[0];
 
-/** What a door is called, with how many messages wait behind it, and the sign of them. */
-function waiting(key, name) {
+/** What a door shows, and in its place what it is called: with how many messages wait behind it. */
+function says(key, name, ...shown) {
   const count = unreadIn(key);
-  return count > 0
-    ? [`${name}, ${count} unread`, el("span", { class: "badge" }, String(count))]
-    : [name, false];
+  return [
+    el("span", { class: "door-shown", "aria-hidden": "true" }, ...shown, count > 0 && el("span", { class: "badge" }, String(count))),
+    el("span", { class: "unseen" }, count > 0 ? `${name}, ${count} unread` : name),
+  ];
 }
 
+const privateChat = (person) => `${firstName(person)}’s private chat`;
+
 function toPrivate(person) {
-  const [label, badge] = waiting(String(person.id), `${firstName(person)}’s private chat`);
-  return el("a", { class: "door", href: `#${person.id}`, "aria-label": label },
+  return el("a", { class: "door", href: `#${person.id}` }, ...says(String(person.id), privateChat(person),
     el("span", { class: "door-name" },
-      el("span", { class: "door-whose" }, `${firstName(person)}’s `), el("span", { class: "door-more" }, "private "), "chat"),
-    badge, icon("forward"));
+      el("span", { class: "door-whose" }, `${firstName(person)}’s `), el("span", { class: "door-more" }, "private "), el("span", { class: "door-rest" }, "chat")),
+    icon("forward")));
 }
 
 function toGroup(group, person) {
-  const [label, badge] = waiting(group.key, `Back to ${group.title}`);
-  return groupLink(group, person.id, { class: "door", "aria-label": label },
-    icon("back"), el("span", { class: "door-name" }, group.title), badge);
+  return groupLink(group, person.id, { class: "door" }, ...says(group.key, `Back to ${group.title}`,
+    icon("back"), el("span", { class: "door-name" }, group.title)));
 }
 
 function toOther(person, isOpen) {
-  const [label, badge] = waiting(String(person.id), `${firstName(person)}’s private chat`);
-  return el("a", { class: "speaker", href: `#${person.id}`, "aria-label": label, "aria-current": isOpen && "page", title: person.name },
-    el("span", {}, avatar(person.id, person.name), el("span", { class: "speaker-name" }, firstName(person)), badge));
+  return el("a", { class: "speaker", href: `#${person.id}`, "aria-current": isOpen && "page", title: person.name },
+    ...says(String(person.id), privateChat(person), avatar(person.id, person.name), el("span", { class: "speaker-name" }, firstName(person))));
 }
 
 function doors() {
@@ -75,13 +78,15 @@ function showChosen() {
 function keepFocus() {
   const { activeElement } = document;
   if (activeElement !== document.body && activeElement.checkVisibility()) return;
-  if (!navigator.userActivation.hasBeenActive) return; // nobody came here: the page was opened
+  if (!isOpened) return; // nobody came here: the page is being opened
   if (room()) $("log").focus({ preventScroll: true });
   else document.querySelector("#chats a")?.focus();
 }
 
 /** Start the doors, last of all: where nothing else has taken the focus, they keep it. */
 export function startDoors() {
-  for (const kind of ["snapshot", "room", "speaker", "message", "gone", "chat"]) on(kind, draw);
+  for (const kind of ["snapshot", "room", "speaker", "chat"]) on(kind, draw);
+  for (const kind of ["message", "gone"]) on(kind, () => soon(draw));
   on("room", keepFocus);
+  on("snapshot", () => { isOpened = true; });
 }

@@ -3,6 +3,7 @@
 import { timeElement } from "./clock.js";
 import { el } from "./dom.js";
 import { withEmoji } from "./emoji.js";
+import { isPaymentRequest } from "./store.js";
 import { copy } from "./toast.js";
 
 const FOLD_LINES = 3;
@@ -59,7 +60,7 @@ function element(entity, content, text, onCommand) {
     case "text_mention":
       return el("span", { class: "mention" }, content);
     case "bot_command":
-      return el("button", { type: "button", class: "command", onclick: () => onCommand(text) }, content);
+      return el("button", { type: "button", class: "command", "data-name": `command ${text}`, onclick: () => onCommand(text) }, content);
     default:
       return el("span", {}, content);
   }
@@ -67,9 +68,11 @@ function element(entity, content, text, onCommand) {
 
 function copyable(name, content, text) {
   const run = () => copy(text, "Copied");
+  if (isPaymentRequest(text)) return copyableRequest(name, content, run);
   return el(name, {
     class: "copyable",
     role: "button",
+    "data-name": `copy ${text}`,
     tabindex: "0",
     title: "Copy",
     onclick: run,
@@ -79,6 +82,15 @@ function copyable(name, content, text) {
       run();
     },
   }, content);
+}
+
+/** Nobody wants its letters read aloud: in their place there is a button that copies them. */
+function copyableRequest(name, content, run) {
+  const made = document.createDocumentFragment();
+  made.append(
+    el(name, { class: "copyable", "aria-hidden": "true", title: "Copy", onclick: run }, content),
+    el("button", { type: "button", class: "copy", "data-name": "copy", onclick: run }, "Copy the payment request"));
+  return made;
 }
 
 function foldable(content, text) {
@@ -108,5 +120,5 @@ function spoiler(content) {
 function link(url, content) {
   // only what a browser can open without harm; tg: links lead out of the demo
   if (!/^(https?:\/\/|mailto:)/i.test(url)) return el("span", { class: "mention", title: url }, content);
-  return el("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, content);
+  return el("a", { href: url, "data-name": `link ${url}`, target: "_blank", rel: "noopener noreferrer" }, content);
 }

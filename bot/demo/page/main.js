@@ -1,13 +1,16 @@
 /** The page: starts its parts and feeds them the server's changes. */
 
+import { startAgain } from "./again.js";
 import { subscribe } from "./api.js";
 import { startBot } from "./bot.js";
 import { startChat } from "./chat.js";
 import { startChats } from "./chats.js";
 import { replyWith, sendCommand, startComposer } from "./composer.js";
+import { startDialogs } from "./dialog.js";
 import { $ } from "./dom.js";
 import { startDoors } from "./doors.js";
 import { startFaults } from "./faults.js";
+import { startKeys } from "./keys.js";
 import { startNode } from "./node.js";
 import { startScore } from "./score.js";
 import { changes } from "./store.js";
@@ -17,7 +20,10 @@ import { choose, startTimeline } from "./timeline.js";
 import { startTour } from "./tour.js";
 import { openWallet, startWallet } from "./wallet.js";
 
+startAgain(); // before whatever was kept since the demo started
+startDialogs();
 startChats();
+startKeys();
 startChat({ reply: replyWith, pay: openWallet, command: sendCommand, open: openPrivate, timeline: choose });
 startOffers(); // before the composer, which takes the focus where START does not
 startComposer();

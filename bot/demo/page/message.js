@@ -1,14 +1,12 @@
 /** One message in its chat: picture, file, text, quote, buttons. Draws; decides nothing. */
 
 import { avatar, tint } from "./avatar.js";
-import { timeElement } from "./clock.js";
+import { now, timeElement, written } from "./clock.js";
 import { el, icon } from "./dom.js";
 import { withEmoji } from "./emoji.js";
 import { formatted } from "./entities.js";
-import { inOneLine, senderName, store } from "./store.js";
+import { beginning, inOneLine, isPaymentRequest, sayable, senderName, store } from "./store.js";
 import { copy } from "./toast.js";
-
-const SAID = 80;
 
 /**
  * The message as an element. `speakerId` is whose side of the chat is shown; `does` has its
@@ -27,7 +25,7 @@ export function messageElement(message, chat, speakerId, does) {
     "data-id": message.id,
     "data-from": message.as_chat ?? message.from,
     tabindex: "-1",
-    "aria-label": `${name}, message ${message.id}`,
+    "aria-label": `${name}: ${beginning(message)}, ${when(message)}`,
   },
   chat.type !== "private" && !isMine && avatar(message.as_chat ? chat.id : message.from, name),
   el("div", { class: "bubble-and-keys" },
@@ -66,20 +64,24 @@ function quote(message, chat, does) {
   el("span", { class: "quote-text" }, withEmoji(inOneLine(target))));
 }
 
-/** As much of a message as a screen reader is told of it: a card goes on with its payment request. */
-function beginning(message) {
-  const text = inOneLine(message);
-  return text.length > SAID ? `${text.slice(0, SAID)}…` : text;
+/** When it was written; of an earlier day with the day. */
+function when({ date }) {
+  return written(date, written(date, "d") === written(now(), "d") ? "t" : "dt");
+}
+
+/** What a picture shows: the code of a request that can be paid, or else what the first line under it says. */
+function depicted({ text, entities }) {
+  const hasCode = entities.some((each) => each.type === "code" && isPaymentRequest(text.slice(each.offset, each.offset + each.length)));
+  const says = sayable(text.split("\n")[0]).replace(/\p{Extended_Pictographic}\uFE0F?/gu, "").trim();
+  return [hasCode ? "QR code" : "Picture", says].filter(Boolean).join(": ");
 }
 
 function photo(message, does) {
+  const alt = depicted(message);
   return el("button", {
     type: "button", class: "photo", "data-name": "photo",
-    "aria-label": "Open this picture in the wallet", onclick: () => does.pay(message),
-  }, el("img", {
-    src: message.photo.src, width: message.photo.width, height: message.photo.height,
-    alt: "A picture from the bot",
-  }));
+    "aria-label": `${alt}. Open this picture in the wallet`, onclick: () => does.pay(message),
+  }, el("img", { src: message.photo.src, width: message.photo.width, height: message.photo.height, alt }));
 }
 
 /** A file that the bot sent: a click saves it. */

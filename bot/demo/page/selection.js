@@ -47,7 +47,9 @@ export function groupOf(id) {
 
 /** Open a room by its key. */
 export function openRoom(key) {
-  location.hash = key;
+  // an open dialog's entry in the history is left with it
+  if (history.state?.dialog) location.replace(`#${key}`);
+  else location.hash = key;
 }
 
 /** Take the room from the address; side by side one is always open. */
@@ -60,6 +62,8 @@ export function readAddress() {
   openKey = key;
   if (room() && room().chat.type !== "private") groupKey = key;
   document.getElementById("app").dataset.view = found ? "chat" : "list";
+  // in one column the list is all there is
+  document.querySelector(".side").role = found || isWide() ? "complementary" : "main";
   if (changed) emit("room");
 }
 

@@ -46,5 +46,9 @@ async function press() {
 /** Start the offers. */
 export function startOffers() {
   on("room", draw);
+  on("again", () => {
+    offers.clear();
+    draw();
+  });
   $("start").addEventListener("click", press);
 }

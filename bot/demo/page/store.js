@@ -9,6 +9,7 @@ export const store = {
   chats: new Map(), // id -> {id, type, title, people: [id], topics: [{id, name}], messages: Map}
   balances: new Map(), // person's id -> msat
   node: "up",
+  start: null, // which start of the demo this is
 };
 
 const listeners = new Map();
@@ -33,12 +34,15 @@ const chatOf = (json) => ({
 export const changes = {
   snapshot(json) {
     setClock(json.now);
+    const isAgain = store.start !== null && store.start !== json.start;
+    store.start = json.start;
     store.bot = json.bot;
     store.ownerId = json.owner;
     store.people = new Map(json.people.map((person) => [person.id, person]));
     store.chats = new Map(json.chats.map((chat) => [chat.id, chatOf(chat)]));
     store.balances = new Map(json.balances);
     store.node = json.node;
+    if (isAgain) emit("again"); // the demo was started again: what refers to earlier messages goes
     emit("snapshot");
     emit("all", json);
     emit("node");
@@ -82,11 +86,29 @@ export function senderName(message) {
   return store.people.get(message.from)?.name ?? "Somebody";
 }
 
-/** A message in one line, for quotes and the list. */
+const PAYMENT_REQUEST = /^ln[a-z0-9]{40,}$/i;
+const NO_WORD = /\S{41,}/g;
+const SAID = 80;
+
+/** Whether a text is a payment request, as wallets read it. */
+export const isPaymentRequest = (text) => PAYMENT_REQUEST.test(text);
+
+/** A message in one line, for quotes and the list; without what nobody reads, such as a payment request. */
 export function inOneLine(message) {
   if (message.service) return message.service;
-  const text = message.text.replace(/\s+/g, " ").trim();
+  const text = sayable(message.text).replace(/\s+/g, " ").trim();
   return text || (message.photo ? "Photo" : "");
+}
+
+/** A text as it can be read aloud: letters by the hundred that are no word are left out. */
+export function sayable(text) {
+  return text.replace(NO_WORD, (letters) => (isPaymentRequest(letters) ? "payment request" : `${[...letters].slice(0, 20).join("")}…`));
+}
+
+/** As much of a message as its name says. */
+export function beginning(message) {
+  const text = [...inOneLine(message)];
+  return text.length > SAID ? `${text.slice(0, SAID).join("")}…` : text.join("");
 }
 
 /** Rooms are what the list shows: a chat, or one topic of a forum. Groups come first. */

@@ -63,8 +63,10 @@ function show(found) {
 function mark() {
   [...list.children].forEach((each, place) => each.setAttribute("aria-selected", String(place === chosen)));
   list.children[chosen]?.scrollIntoView({ block: "nearest" });
-  if (chosen < 0) field.removeAttribute("aria-activedescendant");
-  else field.setAttribute("aria-activedescendant", `suggestion-${chosen}`);
+  for (const each of [field, list]) {
+    if (chosen < 0) each.removeAttribute("aria-activedescendant");
+    else each.setAttribute("aria-activedescendant", `suggestion-${chosen}`);
+  }
 }
 
 function take(place) {
@@ -89,5 +91,9 @@ export function suggestionKey(event) {
     return false;
   }
   event.preventDefault();
+  if (shown.length === 0) field.focus(); // the list may have had it
   return true;
 }
+
+// where the list is higher than there is room it can be scrolled, and so it is a stop of the tab key
+list.addEventListener("keydown", suggestionKey);

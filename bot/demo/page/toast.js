@@ -1,16 +1,25 @@
 /** Short notices: toasts, alerts, and announcements for screen readers only. */
 
+import { show } from "./dialog.js";
 import { $, el } from "./dom.js";
 
 const SHOWN_MS = 4000;
+const SHOWN_MS_PER_LETTER = 60;
+const SAID_MS = 400;
+const SAID_MS_PER_LETTER = 40;
+const MOST_WAITING = 12;
 
+const lines = []; // what is still to be announced
+let skipped = 0; // how many more there were than anybody can listen to
+let isSaying = false;
 let ending = null;
 
 /** Show a line for some seconds, in place of the one before. */
 export function toast(text) {
   clearTimeout(ending);
   $("toasts").replaceChildren(el("p", { class: "toast" }, text));
-  ending = setTimeout(endToast, SHOWN_MS);
+  ending = setTimeout(endToast, Math.max(SHOWN_MS, text.length * SHOWN_MS_PER_LETTER));
+  announce(text);
 }
 
 /** Show it no longer: what it was about is out of sight. */
@@ -21,15 +30,40 @@ export function endToast() {
 /** Show a line until it is closed. */
 export function alertBox(text) {
   $("alert-text").textContent = text;
-  if (!$("alert").open) $("alert").showModal();
+  show($("alert"));
 }
 
-/** Announce to screen readers only: a line of its own, so that the next one takes nothing from it. */
+/**
+ * Announce to screen readers only. Lines wait for each other, so that each is read; of many at once the
+ * first are, and then how many more there were.
+ */
 export function announce(text) {
+  if (skipped === 0 && lines.length < MOST_WAITING) lines.push(text);
+  else skipped += 1;
+  if (!isSaying) next();
+}
+
+function next() {
+  isSaying = false;
+  // over the page a dialog is all that is read: the rest waits for its end
+  if (document.querySelector("dialog[open]")) return;
+  const text = lines.shift() ?? rest();
+  if (text === null) return;
   const line = el("p", {}, text);
   $("announcer").append(line);
-  setTimeout(() => line.remove(), SHOWN_MS);
+  setTimeout(() => line.remove(), Math.max(SHOWN_MS, text.length * SHOWN_MS_PER_LETTER));
+  isSaying = true;
+  setTimeout(next, SAID_MS + text.length * SAID_MS_PER_LETTER);
 }
+
+function rest() {
+  if (skipped === 0) return null;
+  const text = `And ${skipped} more`;
+  skipped = 0;
+  return text;
+}
+
+document.addEventListener("close", () => isSaying || next(), true);
 
 /** Put a text on the clipboard, and show a toast. */
 export async function copy(text, what = "Copied") {

@@ -1,8 +1,10 @@
 /** The tour: a line above the messages with what to try next, until it is closed or finished. */
 
+import { keep, recall } from "./again.js";
 import { write } from "./composer.js";
 import { $, el, icon, sync } from "./dom.js";
 import { groupLink } from "./doors.js";
+import { soon } from "./frame.js";
 import { groupOf, room, speakAs, speaker } from "./selection.js";
 import { isStartOffered } from "./start.js";
 import { messagesOf, on, store } from "./store.js";
@@ -30,13 +32,8 @@ const STEPS = {
     : ["That is done. Next, ask again and skip an hour, or switch the node off and on."])],
 };
 const CLOSED = "closed";
-let step = "ask";
-
-try {
-  step = localStorage.getItem(KEY) ?? step;
-} catch {
-  // a browser that stores nothing shows the tour each time
-}
+const FIRST = "ask";
+let step = FIRST;
 
 const inPrivate = () => room().chat.type === "private";
 const firstName = (person) => person.name.split(" ")[0];
@@ -163,12 +160,8 @@ function draw() {
 
 function go(to) {
   step = to;
-  try {
-    localStorage.setItem(KEY, step);
-  } catch {
-    // see above
-  }
-  draw();
+  keep(KEY, step);
+  soon(draw);
 }
 
 /** The step that a message leads to: a card, a board that came or is done, a gift that is counted. */
@@ -184,7 +177,7 @@ function after(message, before) {
 
 function onMessage({ message, before }) {
   const next = after(message, before);
-  if (next === step) draw();
+  if (next === step) soon(draw);
   else go(next);
 }
 
@@ -194,7 +187,10 @@ export function startTour() {
   new ResizeObserver(() => {
     document.documentElement.style.setProperty("--tour", `${$("tour").offsetHeight}px`);
   }).observe($("tour"));
-  for (const kind of ["snapshot", "room", "speaker", "gone", "offer"]) on(kind, draw);
+  // each start of the demo has a tour of its own
+  on("snapshot", () => { step = recall(KEY) ?? FIRST; });
+  for (const kind of ["snapshot", "room", "speaker", "offer"]) on(kind, draw);
+  on("gone", () => soon(draw));
   on("message", onMessage);
   on("paid", () => ["ask", "pay"].includes(step) && go("split"));
 }

@@ -3,10 +3,11 @@
 import { pay, scan } from "./api.js";
 import { avatar } from "./avatar.js";
 import { timeElement } from "./clock.js";
+import { closeByPressBeside, show } from "./dialog.js";
 import { $, el, icon } from "./dom.js";
-import { speaker } from "./selection.js";
+import { room, speaker } from "./selection.js";
 import { on, store, emit } from "./store.js";
-import { announce } from "./toast.js";
+import { toast } from "./toast.js";
 
 const dialog = $("wallet");
 const MSAT = 1000;
@@ -18,23 +19,28 @@ export function inSats(msat) {
 }
 
 let owner = null;
-let body = null;
-let scannedId = null;
+let body = null; // what the wallet shows: another one each time that it is opened
+let scanned = null; // the message whose picture was read
 
 /** Open the wallet on a message's picture. */
 export async function openWallet(message) {
+  if (!speaker() || dialog.open) return;
   owner = speaker();
-  if (!owner || dialog.open) return;
-  scannedId = message.id;
-  body = el("div", { class: "wallet-body", "aria-live": "polite" }, el("p", { class: "small" }, "Reading the picture …"));
+  scanned = message;
+  const mine = el("div", { class: "wallet-body", "aria-live": "polite" }, el("p", { class: "small" }, "Reading the picture …"));
+  body = mine;
   dialog.replaceChildren(head(), el("img", { class: "scanned", src: message.photo.src, alt: "The picture that the wallet reads" }), body);
-  dialog.showModal();
+  await show(dialog);
   try {
-    showRequest(await scan(message.chat, message.id));
+    const request = await scan(message.chat, message.id);
+    if (isShown(mine)) showRequest(request);
   } catch (error) {
-    showRefusal(error.message);
+    if (isShown(mine)) showRefusal(error.message);
   }
 }
+
+/** Whether this is still what the open wallet shows: an answer can come when it is closed, or open on another picture. */
+const isShown = (mine) => dialog.open && mine === body;
 
 function head() {
   return el("header", { class: "wallet-head" },
@@ -59,9 +65,12 @@ function showRequest(request) {
     el("dl", {},
       el("dt", {}, "To"), el("dd", { class: "mono" }, `${request.payee.slice(0, 10)}…${request.payee.slice(-6)}`),
       el("dt", {}, "Expires"), el("dd", {}, timeElement(request.expires_at, "r")),
-      el("dt", {}, "Request"), el("dd", { class: "mono request" }, request.request)),
+      el("dt", {}, "Request"), el("dd", { class: "mono request" },
+        el("span", { "aria-hidden": "true" }, request.request),
+        el("span", { class: "unseen" }, `${request.request.slice(0, 10)} and ${request.request.length - 10} more characters`))),
     refusal,
     button);
+  const mine = body;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.disabled = true;
@@ -69,8 +78,14 @@ function showRequest(request) {
     refusal.textContent = "";
     try {
       const paid = await pay(owner.id, request.request, field ? Math.round(Number(field.value) * MSAT) : null);
-      showPaid(paid.amount_msat);
+      emit("paid");
+      if (isShown(mine)) showPaid(paid.amount_msat);
+      else toast(`Paid ${inSats(paid.amount_msat)}`);
     } catch (error) {
+      if (!isShown(mine)) {
+        toast(error.message);
+        return;
+      }
       refusal.textContent = error.message;
       button.disabled = false;
       (field || button).focus();
@@ -90,8 +105,6 @@ function showPaid(msat) {
     el("p", { class: "small" }, "The node has received it. The chat will update by itself."),
     close));
   close.focus();
-  announce(`Paid ${inSats(msat)}`);
-  emit("paid");
 }
 
 function showRefusal(sentence) {
@@ -110,8 +123,8 @@ export function startWallet() {
     if (dialog.open) return; // the event comes late: it was opened again meanwhile
     dialog.replaceChildren();
     // the card was redrawn meanwhile: the focus still goes back to where it came from
-    if (document.activeElement === document.body) document.querySelector(`[data-id="${scannedId}"] .photo`)?.focus();
+    if (document.activeElement !== document.body || room()?.chat.id !== scanned.chat) return;
+    document.querySelector(`[data-id="${scanned.id}"] .photo`)?.focus();
   });
-  // a press beside the dialog closes it, as on phones
-  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  closeByPressBeside(dialog);
 }
