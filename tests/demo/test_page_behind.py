@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from bot.core.invoice import Face
+from tests.demo.audit import violations
 from tests.demo.visitor import (
     BROWSER_IS_MISSING,
     WAIT_MS,
@@ -238,10 +239,61 @@ def test_a_group_that_becomes_a_supergroup_stays_open(page: Page) -> None:
     expect(moves.get_by_role("button", name="It stays one")).to_be_disabled()
 
 
-def test_a_bot_that_ends_by_itself_is_said_with_its_last_words(
-    page: Page, visitor: Visitor
-) -> None:
-    """The server says so; here only what the page makes of it."""
+SIZES = (
+    {"width": 320, "height": 256},
+    {"width": 320, "height": 640},
+    {"width": 1000, "height": 720},
+    COLUMNS,
+)
+
+
+def wrong(page: Page, state: str) -> list[str]:
+    """What axe-core finds in this state, in each size and all colours."""
+    found = []
+    for size in SIZES:
+        page.set_viewport_size(size)
+        if size["width"] < 1200:
+            page.evaluate("document.getElementById('behind').setAttribute('data-open', '')")
+        for mode in ("light", "dark", "forced"):
+            page.emulate_media(
+                color_scheme="dark" if mode == "dark" else "light",
+                forced_colors="active" if mode == "forced" else "none",
+            )
+            where = f"{state}, {mode}, {size['width']} px"
+            found += [f"{where}: {each}" for each in violations(page)]
+            assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], where
+        page.evaluate("document.getElementById('behind').removeAttribute('data-open')")
+    page.emulate_media(color_scheme="light", forced_colors="none")
+    page.set_viewport_size(COLUMNS)
+    return found
+
+
+@pytest.mark.timeout(120)
+def test_axe_finds_nothing_wrong_with_what_is_behind_the_chats(page: Page) -> None:
+    asked = ask(page, "/invoice 460", "for axe")
+    found = wrong(page, "a time line")
+    page.locator("#faults-part summary").click()
+    slow = page.locator(".fault", has_text="Telegram is slow")
+    slow.get_by_role("button", name="Let it happen").click()
+    expect(slow.locator(".came")).to_be_visible()
+    found += wrong(page, "a fault is under way")
+    slow.get_by_role("button", name="Fast again").click()
+    page.get_by_role("button", name="Kill the bot").click()
+    expect(page.locator("#bot-chip")).to_have_text("Bot killed")
+    pay(asked, "460 sats")
+    expect(page.locator("#line .in-gap")).to_have_count(1)
+    found += wrong(page, "the bot is killed")
+    show_ended(page)
+    expect(page.locator("#bot-words pre")).to_be_visible()
+    found += wrong(page, "the bot has ended")
+    page.reload()
+    page.get_by_role("button", name="Start the bot").click()
+    expect(page.locator("#bot-chip")).to_be_hidden()
+    assert found == []
+
+
+def show_ended(page: Page) -> None:
+    """As the server would say it."""
     page.evaluate(
         """async () => {
           const { changes } = await import("/page/store.js");
@@ -249,6 +301,13 @@ def test_a_bot_that_ends_by_itself_is_said_with_its_last_words(
           changes.process({ state: "ended", pid: null, exit_code: 2, words });
         }"""
     )
+
+
+def test_a_bot_that_ends_by_itself_is_said_with_its_last_words(
+    page: Page, visitor: Visitor
+) -> None:
+    """The server says so; here only what the page makes of it."""
+    show_ended(page)
     expect(page.locator("#bot-chip")).to_have_text("Bot ended")
     expect(page.locator("#bot-says")).to_contain_text("exit code 2")
     expect(page.locator("#bot-words pre")).to_have_text("It is <b>broken</b>.")
