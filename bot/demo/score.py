@@ -1,7 +1,7 @@
 """The score: what was asked, shown, paid and told, and what was lost or came twice. Pure.
 
-Each figure is counted from what is in the chats, at the node, in the wallets and in the rows, each
-time anew; none is kept. What is late counts as lost only after a time in which bot, node and
+Each figure is counted from what is in the chats, at the node, in the wallets and in the rows, and
+none is kept. What is late counts as lost only after a time in which bot, node and
 Telegram were all there.
 """
 
@@ -18,7 +18,7 @@ from bot.core.invoice import Face, Invoice, State
 from bot.demo.telegram import Chat, Message, User
 from bot.texts.cards import MAY_BE_DUPLICATE
 
-#: Seconds in which everything was there, after which nothing is late any more but lost.
+#: Seconds in which everything was there, after which what is still missing is lost.
 GRACE_S = 15.0
 
 _COMMAND = re.compile(r"/invoice(@\w+)?(\s|$)", re.IGNORECASE)
@@ -175,5 +175,5 @@ def _begins_paid(message: Message) -> bool:
 
 
 def _ever_says_so(message: Message) -> bool:
-    """Whether the message has said that it may be a duplicate; once it is paid it may not."""
+    """Whether the message has ever said that it may be a duplicate; a paid card says it no longer."""
     return any(_SAYS_SO in (version.text or "") for version in message.versions)

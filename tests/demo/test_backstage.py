@@ -188,7 +188,7 @@ async def test_the_node_goes_on_as_before_once_the_way_back_was_taken(
     await demo.until(lambda: role_of(card.text or "") == Face.PAID)
 
 
-async def test_who_blocked_the_bot_reads_later_what_it_has_to_say(demo: Live) -> None:
+async def test_a_person_who_blocked_the_bot_reads_later_what_it_has_to_say(demo: Live) -> None:
     telegram = demo.stage.telegram
     private = telegram.private_chat(demo.ben)
     telegram.start_bot(demo.ben)

@@ -127,6 +127,7 @@ export function startTimeline() {
   $("behind-close").append(icon("close"));
   for (const kind of ["stir", "room"]) on(kind, read);
   on("room", () => $("behind").removeAttribute("data-open"));
+  on("again", () => { chosen = null; });
   on("snapshot", () => {
     if (chosen && !store.chats.get(chosen.chat)?.messages.has(chosen.id)) chosen = null;
   });
