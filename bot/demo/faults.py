@@ -50,7 +50,7 @@ class Faults:
         self._node = stage.node
         self._set: dict[str, Fault] = {}
         self._restarted_at = 0.0
-        self._was: Identity | None = None
+        self._was: tuple[Identity, int] | None = None  # with the root key of the bot's macaroon
         self._moved: Chat | None = None
         self._switching = asyncio.Lock()
         made = (*self._of_telegram(), *self._of_node(), *self._of_people())
@@ -243,11 +243,9 @@ class Faults:
         return f"The node has {_many(there, 'invoice')} for that command. {found}."
 
     async def _renew(self) -> None:
-        self._node.renew_certificate()
-        if self._node.alive:
-            await self._node.kill()
-        self._restarted_at = self._stage.clock()
-        await self._node.start()
+        async with self._stage.node_stopped():
+            self._node.renew_certificate()
+            self._restarted_at = self._stage.clock()
 
     def _first_answer(self) -> NodeCall | None:
         """What the node answered the bot first since it was restarted."""
@@ -277,20 +275,18 @@ class Faults:
         return f"{said} With the new macaroon the bot goes on."
 
     async def _replace(self) -> None:
-        if self._node.alive:
-            await self._node.kill()
-        self._was = self._node.become_other_node(OTHER_ALIAS)
-        self._stage.bake()
-        await self._node.start()
+        async with self._stage.node_stopped():
+            root_key_id = self._stage.root_key_id
+            self._was = self._node.become_other_node(OTHER_ALIAS), root_key_id
+            self._stage.bake()
 
     async def _bring_back(self) -> None:
         if self._was is None:
             return
-        if self._node.alive:
-            await self._node.kill()
-        self._node.become_again(self._was)
-        self._was = None
-        await self._node.start()
+        async with self._stage.node_stopped():
+            was, self._stage.root_key_id = self._was
+            self._node.become_again(was)
+            self._was = None
 
     def _after_replacement(self, since: float) -> str:
         if not self._named["other-node"].is_on:
@@ -339,6 +335,8 @@ class Faults:
         return f"Telegram refused {_many(refused, 'message')}.{later}"
 
     async def _migrate(self) -> None:
+        if self._moved is not None:
+            raise Refused("It is a supergroup already, and stays one.")
         self._moved = self._telegram.migrate(self._stage.dinner)
         self._stage.dinner = self._moved
 

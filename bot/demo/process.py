@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from bot.config import ENV_PREFIX
+
 BotState = Literal["off", "starting", "running", "killed", "ended"]
 
-#: Seconds that an orderly end gets: a little more than the bot allows itself.
-END_S = 6.0
+#: Seconds that an orderly end gets: the demo's own has to be over in time as well.
+END_S = 3.0
 #: Lines that are kept of what it says.
 WORDS = 8
 
@@ -92,6 +94,7 @@ class BotProcess:
                 stdin=asyncio.subprocess.PIPE,
                 stderr=write,
                 start_new_session=True,  # Ctrl-C is the demo's, which ends it in order
+                env=_environment(),
             )
         except BaseException:
             os.close(read)
@@ -186,6 +189,11 @@ class BotProcess:
         self.state = state
         for watcher in self._watchers:
             watcher()
+
+
+def _environment() -> dict[str, str]:
+    """This process's, without settings of a real bot: they would count before the demo's file."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
 
 
 def _relay(read: int, words: deque[str]) -> None:

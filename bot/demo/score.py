@@ -175,5 +175,5 @@ def _begins_paid(message: Message) -> bool:
 
 
 def _ever_says_so(message: Message) -> bool:
-    """Whether the message has ever said that it may be a duplicate; a paid card says it no longer."""
+    """Whether it has ever said that it may be a duplicate: a paid card says so no longer."""
     return any(_SAYS_SO in (version.text or "") for version in message.versions)

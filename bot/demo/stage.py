@@ -203,6 +203,15 @@ level = "warning"
             if state == "up" and self.node.state == "LOCKED":
                 self.node.set_state("UNLOCKED")
 
+    @asynccontextmanager
+    async def node_stopped(self) -> AsyncIterator[None]:
+        """For what can be done to a node that is stopped only; it runs afterwards."""
+        async with self._switching:
+            if self.node.alive:
+                await self.node.kill()
+            yield
+            await self.node.start()
+
     async def node_started(self) -> None:
         """Let a node that is starting come up. Returns when it has, or was switched meanwhile."""
         if self.node_state == "starting":

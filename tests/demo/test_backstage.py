@@ -188,6 +188,27 @@ async def test_the_node_goes_on_as_before_once_the_way_back_was_taken(
     await demo.until(lambda: role_of(card.text or "") == Face.PAID)
 
 
+async def test_faults_of_the_node_go_together_and_one_after_the_other(demo: Live) -> None:
+    card = await demo.ask(demo.ada, "/invoice 2100 pizza")
+    for name, on in (
+        ("macaroon", True),
+        ("other-node", True),
+        ("other-node", False),
+        ("macaroon", False),
+        ("other-node", True),
+        ("macaroon", True),
+        ("other-node", False),
+        ("macaroon", False),
+        ("macaroon", True),
+        ("certificate", True),
+        ("macaroon", False),
+    ):
+        await demo.page.fault(web.Fault(name=name, on=on))
+    await demo.pay(demo.ben, card)
+    await demo.until(lambda: role_of(card.text or "") == Face.PAID)
+    await demo.ask(demo.ben, "/invoice 300 bread")
+
+
 async def test_a_person_who_blocked_the_bot_reads_later_what_it_has_to_say(demo: Live) -> None:
     telegram = demo.stage.telegram
     private = telegram.private_chat(demo.ben)
@@ -214,6 +235,8 @@ async def test_a_group_that_became_a_supergroup_stays_one_and_goes_on(demo: Live
     assert asked.chat.type == "supergroup"
     await demo.until(lambda: demo.card(asked))
     assert fault(demo, "supergroup")["once"]
+    with pytest.raises(Refused):
+        await demo.page.fault(web.Fault(name="supergroup", on=True))
     await demo.until(lambda: demo.shown["score"]["cards"] == 2)
     assert demo.shown["score"]["twice"] == 0
 

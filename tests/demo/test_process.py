@@ -153,6 +153,26 @@ def test_ctrl_c_ends_the_bot_in_order_and_leaves_no_process() -> None:
         assert not bot.is_running()
 
 
+def test_a_bot_that_stands_still_keeps_no_demo_from_its_end() -> None:
+    with Demo("--port", "0") as demo:
+        demo.address()
+        (bot,) = bots_of(demo.pid)
+        bot.suspend()
+        assert demo.end() == (0, "", "")
+        assert not bot.is_running()
+
+
+def test_settings_of_a_real_bot_in_the_environment_are_not_the_demos(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("INVOICE_BOT_TELEGRAM__TOKEN", "123456789:AAE-a-real-bots-token-of-long-ago")
+    monkeypatch.setenv("INVOICE_BOT_LND__HOST", "lnd.invalid:10009")
+    with Demo("--port", "0") as demo:
+        demo.address()
+        assert len(bots_of(demo.pid)) == 1  # with that token it would have ended
+        assert demo.end() == (0, "", "")
+
+
 def test_a_bot_without_a_demo_ends_at_once() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "bot.demo.bot", "--config", "none.toml"],
