@@ -49,7 +49,7 @@ from bot.chat.targets import Targets
 from bot.chat.updates import PtbApplication
 from bot.check import diagnose
 from bot.clock import Clock, steady
-from bot.config import Settings, changed_sections
+from bot.config import Settings, changed_sections, differing, marks
 from bot.core.invoice import Invoice
 from bot.core.notices import Kind, Notice
 from bot.core.occasions import Topic
@@ -70,7 +70,7 @@ from bot.node.watch import Watch
 from bot.occasions import Occasions
 from bot.pauses import Holds, pause_s, unless
 from bot.places import Places
-from bot.store import Bell, Store, Tx, alive_file, beside, say_alive
+from bot.store import Bell, Said, Store, Tx, alive_file, beside, say_alive
 from bot.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -108,6 +108,8 @@ class Reloads:
     def __init__(self, read: Callable[[], Settings]) -> None:
         self.read = read
         self.wanted = asyncio.Event()
+        #: The sections that were read since the start, and count for each turn of this process.
+        self.fresh: dict[str, object] = {}
 
 
 class _Stopped(Exception):
@@ -169,7 +171,8 @@ async def _take_turn(
         node = Node(settings.lnd, store.fence)
         closing.push_async_callback(node.close)
         application = Application.builder().bot(telegram_bot).updater(None).job_queue(None).build()
-        parts = Parts(settings, store, telegram_bot, node, application, clock=Clock(clock))
+        now = settings.model_copy(update=reloads.fresh)
+        parts = Parts(now, store, telegram_bot, node, application, clock=Clock(clock))
         closing.push_async_callback(telegram_bot.shutdown)
         if health is not None:
             health.queues = parts.queues
@@ -338,7 +341,10 @@ class Parts:
             self.intake = Intake(self.telegram_bot, handling, on_rival=on_rival, ages=ages)
         else:
             self.intake = _registration(
-                settings, self.telegram_bot, on_complete=self.inbox.complete, on_rival=on_rival
+                settings,
+                self.telegram_bot,
+                on_complete=self.inbox.complete,
+                occasions=self.occasions,
             )
         actions = Actions(
             store=self.store,
@@ -452,7 +458,8 @@ class _Run:
         self._parts = parts
         self._host_clock = host_clock
         self._reloads = reloads
-        self._reloaded: dict[str, object] = {}  # sections that are others than at the start
+        self._others = ""  # what of another process's settings was logged as not the same
+        self._marks = ""  # what of these settings is written
         self._may_send = asyncio.Event()
         self._is_serving = asyncio.Event()
         self._offered = ""  # the code that was printed
@@ -474,7 +481,8 @@ class _Run:
                 self._supervisor.status(texts.READY)
                 self._supervisor.ready()
                 async with asyncio.TaskGroup() as tasks:
-                    beside_it = [tasks.create_task(self._signs()), tasks.create_task(self._wait())]
+                    waits = (self._signs(), self._wait(), self._reload())
+                    beside_it = [tasks.create_task(each) for each in waits]
                     await turn
                     for task in beside_it:
                         task.cancel()
@@ -486,7 +494,7 @@ class _Run:
         """The same file as `_heartbeat` touches, while the database answers."""
         while True:
             with contextlib.suppress(StoreUnavailable, OSError, LinkInTheWay):
-                await self._parts.store.do_anywhere(_nothing)
+                self._compare(await self._parts.store.do_anywhere(_said))
                 self._say_alive()
             await asyncio.sleep(HEARTBEAT_S)
 
@@ -519,6 +527,7 @@ class _Run:
                 tasks.create_task(self._reload())
                 if self._settings.health.listen is not None:
                     tasks.create_task(self._hear())
+                    tasks.create_task(self._count_inbox())
         except* _Stopped:
             pass
         except* TokenRefused as refused:
@@ -552,6 +561,8 @@ class _Run:
         parts = self._parts
         if isinstance(parts.intake, Intake):
             await parts.inbox.drain(stop)
+            for kind in (Kind.WEBHOOK_REFUSED, Kind.WEBHOOK_FAILS):  # there is none now
+                parts.occasions.over(kind)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(parts.inbox.run(stop))
             tasks.create_task(parts.intake.run(stop))
@@ -651,6 +662,9 @@ class _Run:
             self._reloads.wanted.clear()
             try:
                 self._use(await asyncio.to_thread(self._reloads.read))
+            except asyncio.CancelledError:
+                self._reloads.wanted.set()  # what comes after the wait, or the stop, reads them
+                raise
             except InvoiceBotError as error:
                 log.warning("settings not reloaded: all stays as it was", why=texts.why_here(error))
             except Exception as error:  # noqa: BLE001 -- a bug; no setting ends a bot that runs
@@ -659,15 +673,38 @@ class _Run:
 
     def _use(self, fresh: Settings) -> None:
         """What was read, as far as it can count at once."""
-        before = self._settings.model_copy(update=self._reloaded)
+        before = self._now
         self._parts.access.reload(fresh.access, fresh.limits)
         self._parts.knocks.rung.set()  # there may be other owners
-        self._reloaded = {name: getattr(fresh, name) for name in RELOADED}
+        self._reloads.fresh = {name: getattr(fresh, name) for name in RELOADED}
         changed = changed_sections(before, fresh)
         live = [name for name in changed if name in RELOADED]
         log.info("settings reloaded", changed=", ".join(live) or "nothing")
         if rest := [name for name in changed if name not in RELOADED]:
             log.warning("settings that need a restart have changed", changed=", ".join(rest))
+
+    @property
+    def _now(self) -> Settings:
+        """The settings, with what of them was read again."""
+        return self._settings.model_copy(update=self._reloads.fresh)
+
+    def _compare(self, said: Said | None) -> None:
+        """Say where the active process has other settings than this one, which waits."""
+        others = ", ".join(differing(marks(self._now), said.marks)) if said is not None else ""
+        if said is not None and others and others != self._others:
+            log.warning(
+                "the active process has other settings than this one",
+                active=said.holder,
+                sections=others,
+            )
+        self._others = others
+
+    async def _say_marks(self) -> None:
+        """Where other processes can compare them. Raises `StoreUnavailable`."""
+        now = marks(self._now)
+        if self._parts.store.is_shared and now != self._marks:
+            await self._parts.store.do(_say_marks, now)
+            self._marks = now
 
     async def _check(self) -> None:
         """The findings of `check`, for the log."""
@@ -691,6 +728,7 @@ class _Run:
         while True:
             try:
                 await self._parts.store.beat(self._parts.clock())
+                await self._say_marks()
             except StoreUnavailable as error:
                 if not is_away:
                     is_away = True
@@ -729,6 +767,13 @@ class _Run:
                 with contextlib.suppress(TelegramError):
                     await self._parts.telegram_bot.get_me()
             await asyncio.sleep(QUIET_S / 4)
+
+    async def _count_inbox(self) -> None:
+        """See how many updates wait, for whoever reads how this process is."""
+        while True:
+            with contextlib.suppress(StoreUnavailable):
+                await self._parts.inbox.count()
+            await asyncio.sleep(HEARTBEAT_S)
 
     async def _tidy(self) -> None:
         """Remove what was done long ago, a little at a time."""
@@ -775,7 +820,7 @@ def _registration(
     telegram_bot: TelegramBot,
     *,
     on_complete: Callable[[float], object],
-    on_rival: Callable[[], object],
+    occasions: Occasions,
 ) -> Registration:
     from bot.chat.registration import Registration  # noqa: PLC0415
     from bot.chat.webhook import secret_of  # noqa: PLC0415
@@ -785,7 +830,8 @@ def _registration(
         address=settings.telegram.webhook or "",
         secret=secret_of(settings.telegram.token.get_secret_value()),
         on_complete=on_complete,
-        on_rival=on_rival,
+        notify=occasions.notify,
+        over=occasions.over,
     )
 
 
@@ -807,8 +853,12 @@ def _bot_id(settings: Settings) -> int:
     return int(settings.telegram.token.get_secret_value().partition(":")[0])
 
 
-def _nothing(_tx: Tx) -> None:
-    """To see that the database answers."""
+def _said(tx: Tx) -> Said | None:
+    return tx.terms.said()
+
+
+def _say_marks(tx: Tx, marks: str) -> None:
+    tx.terms.say(marks)
 
 
 def _prune_hints(tx: Tx, before: float) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 
 from bot.chat.check import check_telegram
-from bot.config import AccessSettings, HealthSettings, InvoicesSettings, Settings
+from bot.config import AccessSettings, HealthSettings, InvoicesSettings, Settings, marks
 from bot.core.grants import Granted
 from bot.core.inbound import receivable_of
 from bot.findings import About, Finding, Kind, bad, note
@@ -40,7 +40,9 @@ async def diagnose(
     before; `granted` from the chat, None: the database is read for it.
     """
     now = clock()
-    database = asyncio.to_thread(list, check_database(settings.database, in_use=in_use))
+    database = asyncio.to_thread(
+        list, check_database(settings.database, in_use=in_use, marks=marks(settings))
+    )
     if granted is None:
         granted = await asyncio.to_thread(peek.granted, settings.database.address)
     parts = await asyncio.gather(

@@ -1247,3 +1247,54 @@ def test_a_current_folder_that_is_gone_is_a_problem_like_any_other(
     assert problem.kind in (Kind.CONFIG_MISSING, Kind.CONFIG_UNREADABLE)
     (problem,) = problems(None)
     assert problem.kind is Kind.CONFIG_UNREADABLE
+
+
+WEBHOOK = {
+    "INVOICE_BOT_TELEGRAM__WEBHOOK": "https://bot.example.org/telegram",
+    "INVOICE_BOT_TELEGRAM__LISTEN": "127.0.0.1:8443",
+}
+
+
+@pytest.mark.parametrize(
+    ("listen", "at"),
+    [
+        ("127.0.0.1:8443", "127.0.0.1:8443"),
+        ("127.0.0.1:8443", "localhost:8443"),
+        ("127.0.0.1:8443", "LOCALHOST.:8443"),
+        ("127.0.0.1:8443", "0.0.0.0:8443"),
+        ("127.0.0.1:8443", "127.1:08443"),
+        ("0.0.0.0:8443", "10.0.0.7:8443"),
+        ("[::1]:8443", "localhost:8443"),
+        ("[::1]:8443", "[0:0:0:0:0:0:0:1]:8443"),
+        ("[::]:8443", "[::1]:8443"),
+        ("bot:8443", "BOT:8443"),
+        ("bot:8443", "0.0.0.0:8443"),
+    ],
+)
+def test_two_keys_with_one_address_are_both_named(listen: str, at: str) -> None:
+    for first, second in ((listen, at), (at, listen)):
+        env = {**GOOD, **WEBHOOK, "INVOICE_BOT_TELEGRAM__LISTEN": first}
+        (problem,) = problems(**env, INVOICE_BOT_HEALTH__LISTEN=second)
+        said = texts.why(ConfigError(problem))
+        assert all(part in said for part in ("health.listen", "telegram.listen", first, second))
+
+
+@pytest.mark.parametrize(
+    ("listen", "at"),
+    [
+        ("127.0.0.1:8443", "127.0.0.1:9090"),
+        ("127.0.0.1:8443", "127.0.0.2:8443"),
+        ("127.0.0.1:8443", "[::1]:8443"),
+        ("0.0.0.0:8443", "[::]:8443"),
+        ("bot:8443", "127.0.0.1:8443"),
+    ],
+)
+def test_two_addresses_that_do_not_overlap_are_two(listen: str, at: str) -> None:
+    env = {**GOOD, **WEBHOOK, "INVOICE_BOT_TELEGRAM__LISTEN": listen}
+    got = load(None, {**env, "INVOICE_BOT_HEALTH__LISTEN": at})
+    assert (got.telegram.listen, got.health.listen) == (listen, at)
+
+
+def test_where_there_is_no_webhook_its_address_is_free() -> None:
+    got = load(None, {**GOOD, "INVOICE_BOT_HEALTH__LISTEN": "127.0.0.1:8443"})
+    assert got.health.listen == got.telegram.listen

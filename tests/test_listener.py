@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import io
-from collections.abc import AsyncIterator
+import logging
+import os
+import re
+import resource
+import socket
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -12,24 +20,53 @@ from aiohttp import web
 
 from bot import listener, texts
 from bot.errors import AddressInUse, AddressUnusable
-from bot.listener import MAX_BODY, Listener
+from bot.listener import CONNECTIONS, MAX_BODY, Listener, State, most_connections
 
 ANY = "127.0.0.1:0"
 
 
-async def _length(request: web.Request) -> web.Response:
+async def _length(request: web.BaseRequest) -> web.Response:
     return web.Response(text=str(len(await request.read())))
 
 
-async def _fine(_request: web.Request) -> web.Response:
+async def _fine(_request: web.BaseRequest) -> web.Response:
     return web.Response(text="fine")
+
+
+async def _broken(_request: web.BaseRequest) -> web.Response:
+    raise KeyError("a bug")
+
+
+async def _connect(opened: Listener) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection("127.0.0.1", opened.ports[ANY])
+
+
+async def _answer_to(opened: Listener, said: bytes) -> bytes:
+    """All that is answered, until the other side ends it."""
+    reader, writer = await _connect(opened)
+    with contextlib.suppress(ConnectionError):
+        writer.write(said)
+        await writer.drain()
+    async with asyncio.timeout(10):
+        answer = await _rest(reader)
+    writer.close()
+    return answer
+
+
+async def _rest(reader: asyncio.StreamReader) -> bytes:
+    """What is said until the end, however that comes."""
+    said = b""
+    with contextlib.suppress(ConnectionError):
+        while more := await reader.read(65_536):
+            said += more
+    return said
 
 
 @pytest.fixture
 async def opened() -> AsyncIterator[Listener]:
     opened = Listener()
     opened.add(ANY, {("POST", "/length"): _length})
-    opened.add(ANY, {("GET", "/fine"): _fine})
+    opened.add(ANY, {("GET", "/fine"): _fine, ("GET", "/broken"): _broken})
     await opened.open()
     yield opened
     await opened.close()
@@ -58,9 +95,28 @@ async def test_anything_else_is_not_found(
         assert "Allow" not in answer.headers
 
 
-async def test_no_answer_says_which_server_this_is(calls: aiohttp.ClientSession) -> None:
-    async with calls.get("/fine") as answer, calls.get("/nothing") as nothing:
-        assert {answer.headers["Server"], nothing.headers["Server"]} == {"invoice-bot"}
+async def test_no_answer_says_which_server_this_is(opened: Listener) -> None:
+    for said in (
+        b"GET /fine HTTP/1.1",
+        b"GET /fine HTTP/1.0",
+        b"GET /nothing HTTP/1.1",
+        b"OPTIONS * HTTP/1.1",
+        b"CONNECT fine:1 HTTP/1.1",
+        b"GET http://fine/fine HTTP/1.1",
+        b"POST /length HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz",
+        b"GET /broken HTTP/1.1",
+        b"GET / HTTP/9",
+        b"\x16\x03\x01 hello",
+        b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 999,
+        b"GET / HTTP/1.1\r\nA: " + b"b" * 9999,
+    ):
+        line, _, more = said.partition(b"\r\n")
+        head = line + b"\r\nHost: bot\r\nConnection: close\r\n" + more
+        answer = await _answer_to(opened, head + b"\r\n\r\n")
+        assert answer.startswith(b"HTTP/1."), said
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert not re.search(b"(?im)^server:|bot|python|aiohttp", head), answer
+        assert body in (b"", b"fine"), said
 
 
 async def test_a_body_that_is_too_large_is_refused(calls: aiohttp.ClientSession) -> None:
@@ -82,11 +138,8 @@ async def test_what_is_no_http_is_refused_without_a_line_in_the_log(
 
 
 async def test_a_bug_of_a_part_is_logged_and_answered(caplog: pytest.LogCaptureFixture) -> None:
-    async def broken(_request: web.Request) -> web.Response:
-        raise KeyError("a bug")
-
     opened = Listener()
-    opened.add(ANY, {("GET", "/broken"): broken})
+    opened.add(ANY, {("GET", "/broken"): _broken})
     await opened.open()
     url = f"http://127.0.0.1:{opened.ports[ANY]}/broken"
     async with aiohttp.ClientSession() as session, session.get(url) as answer:
@@ -126,7 +179,7 @@ async def test_a_call_under_way_ends_before_the_listener_does(
     monkeypatch.setattr(listener, "STOP_S", 10.0)
     began, go_on = asyncio.Event(), asyncio.Event()
 
-    async def slow(_request: web.Request) -> web.Response:
+    async def slow(_request: web.BaseRequest) -> web.Response:
         began.set()
         await go_on.wait()
         return web.Response(text="written")
@@ -141,3 +194,177 @@ async def test_a_call_under_way_ends_before_the_listener_does(
         go_on.set()
         assert await (await call).text() == "written"
         await closing
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has more than a moment."""
+    monkeypatch.setattr(listener, "LOOK_EVERY_S", 0.02)
+    for state, limit_s in ((State.SAYS, 0.1), (State.CALLS, 0.3), (State.WAITS, 0.2)):
+        monkeypatch.setitem(listener.LONGEST_S, state, limit_s)
+
+
+HALF = {
+    "nothing": b"",
+    "half a line": b"GET /fi",
+    "half of the headers": b"GET /fine HTTP/1.1\r\nHost: ",
+    "half a body": b"POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{",
+    "half a body that nobody wants": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{",
+    "one call and no more": b"GET /fine HTTP/1.1\r\nHost: a\r\n\r\n",
+    "one call and half": b"GET /fine HTTP/1.1\r\nHost: a\r\n\r\nGET /fi",
+    "half a line of TLS": b"\x16\x03\x01",
+}
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("kind", HALF)
+async def test_whoever_does_not_go_on_is_cut(opened: Listener, kind: str) -> None:
+    reader, writer = await _connect(opened)
+    writer.write(HALF[kind])
+    async with asyncio.timeout(10):
+        await _rest(reader)
+    writer.close()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_byte_now_and_then_is_no_reason_to_stay(opened: Listener) -> None:
+    reader, writer = await _connect(opened)
+    end = asyncio.ensure_future(_rest(reader))
+    async with asyncio.timeout(10):
+        while not end.done():
+            with contextlib.suppress(ConnectionError):
+                writer.write(b"A")
+                await writer.drain()
+            await asyncio.wait({end}, timeout=0.02)
+    writer.close()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_whoever_reads_no_answer_is_cut(opened: Listener) -> None:
+    with socket.create_connection(("127.0.0.1", opened.ports[ANY])) as asking:
+        asking.setblocking(False)
+        async with asyncio.timeout(10):
+            with pytest.raises(ConnectionError):  # noqa: PT012 -- whichever call meets it
+                while True:
+                    with contextlib.suppress(BlockingIOError):
+                        asking.send(b"GET /fine HTTP/1.1\r\nHost: a\r\n\r\n" * 100)
+                    await asyncio.sleep(0.01)  # nobody tells of the end but the next call
+
+
+def _descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize("said", [b"", HALF["half of the headers"], HALF["one call and no more"]])
+async def test_however_many_come_the_next_is_answered_and_few_descriptors_are_taken(
+    opened: Listener, caplog: pytest.LogCaptureFixture, said: bytes
+) -> None:
+    here = _descriptors()
+    others = [await _connect(opened) for _ in range(3 * CONNECTIONS)]
+    for _, writer in others:
+        with contextlib.suppress(ConnectionError):
+            writer.write(said)
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{opened.ports[ANY]}") as calls:
+        for _ in range(3):
+            async with asyncio.timeout(10), calls.get("/fine") as answer:
+                assert answer.status == 200
+    assert _descriptors() - here <= len(others) + CONNECTIONS + 5
+    for _, writer in others:
+        writer.close()
+    (line,) = caplog.messages
+    assert "127.0.0.1:0" in line
+
+
+async def test_calls_under_way_are_not_cut_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "CONNECTIONS", 2)
+    began, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+    async def slow(_request: web.BaseRequest) -> web.Response:
+        began.release()
+        await go_on.wait()
+        return web.Response(text="done")
+
+    opened = Listener()
+    opened.add(ANY, {("GET", "/slow"): slow})
+    await opened.open()
+    url = f"http://127.0.0.1:{opened.ports[ANY]}/slow"
+    async with aiohttp.ClientSession() as session:
+        calls = []
+        for _ in range(2):
+            calls.append(asyncio.create_task(session.get(url)))
+            await began.acquire()
+        others = [await _connect(opened) for _ in range(3)]
+        calls.append(asyncio.create_task(session.get(url)))
+        assert not (await asyncio.wait(calls, timeout=0.2))[0]
+        go_on.set()
+        async with asyncio.timeout(10):
+            for call in calls:
+                assert await (await call).text() == "done"
+    for _, writer in others:
+        writer.close()
+    await opened.close()
+
+
+@pytest.fixture
+def _no_descriptors() -> Iterator[None]:
+    """Nothing can be opened any more."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.usefixtures("_no_descriptors")
+async def test_where_no_descriptor_is_left_it_is_said_once_and_passes(
+    opened: Listener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(listener, "AGAIN_S", 0.02)
+    caplog.set_level(logging.INFO)
+    with socket.socket() as asking:
+        asking.setblocking(False)
+        free = os.dup(0)
+        os.close(free)
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+        for again in range(2):
+            await asyncio.get_running_loop().sock_connect(
+                asking, ("127.0.0.1", opened.ports[ANY])
+            ) if not again else await asyncio.sleep(0.1)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+        asking.send(b"GET /fine HTTP/1.0\r\n\r\n")
+        async with asyncio.timeout(10):
+            answer = await asyncio.get_running_loop().sock_recv(asking, 9999)
+    assert b" 200 " in answer
+    (line,) = caplog.records
+    assert os.strerror(errno.EMFILE) in line.getMessage()
+    assert not line.exc_info
+
+
+def test_few_descriptors_are_for_connections_however_few_there_are() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        for soft, most in ((1024, 128), (256, 32), (80, 10)):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, before[1]))
+            assert most_connections() == most
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+async def test_a_name_is_listened_at_wherever_it_leads() -> None:
+    opened = Listener()
+    opened.add("localhost:0", {("GET", "/fine"): _fine})
+    await opened.open()
+    url = f"http://127.0.0.1:{opened.ports['localhost:0']}/fine"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        assert answer.status == 200
+    await opened.close()
+
+
+async def test_a_body_that_asks_first_is_told_to_go_on(opened: Listener) -> None:
+    said = b"POST /length HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+    reader, writer = await _connect(opened)
+    writer.write(said)
+    async with asyncio.timeout(10):
+        assert b" 100 " in await reader.readline()
+        writer.write(b"12")
+        assert b" 200 " in await reader.readuntil(b"OK")
+    writer.close()

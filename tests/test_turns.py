@@ -15,10 +15,12 @@ from typing import Self
 import psycopg
 import pytest
 
-from bot import app
+from bot import app, config
 from bot.chat import inbox
+from bot.check import diagnose
 from bot.config import DatabaseSettings, Settings
 from bot.core.invoice import Face
+from bot.findings import Kind
 from tests.postgres import Cluster
 from tests.ways import Way
 from tests.world import WAIT_S, World
@@ -229,3 +231,79 @@ def is_open(port: int) -> bool:
     """Whether somebody listens there."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+# settings
+
+
+def change(world: Shared, name: str, before: str, after: str) -> None:
+    """The settings of a process, in its file."""
+    file = world.folder / f"{name}.toml"
+    text = file.read_text()
+    assert before in text
+    file.write_text(text.replace(before, after))
+
+
+async def test_a_process_that_waits_says_at_once_what_it_read_and_acts_by_it(
+    world: Shared,
+) -> None:
+    await world.start_bot()
+    bot = await world.start("second")
+    await bot.said("another process is the active one")
+    change(world, "second", "[access]", "[access]\nopen = perhaps")
+    bot.process.send_signal(signal.SIGHUP)
+    await bot.said("settings not reloaded")
+    change(world, "second", "open = perhaps", "open = true")
+    bot.process.send_signal(signal.SIGHUP)
+    await bot.said("settings reloaded")
+    assert "running" not in bot.log.read_text()
+    await world.stop_bot()
+    await world.open_card(world.private(world.stranger), world.stranger, "/invoice 2100")
+
+
+async def test_what_was_read_again_counts_in_the_next_turn_of_the_same_process(
+    world: Shared, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    world.access = {"open": False}
+    before = world.settings()
+    world.access = {"open": True}
+    reloads, stop = app.Reloads(world.settings), asyncio.Event()
+    running = asyncio.ensure_future(app.run(before, clock=world.clock, stop=stop, reloads=reloads))
+    await world.until(world.polls)
+    reloads.wanted.set()
+    hers = world.private(world.stranger)
+    async with asyncio.timeout(WAIT_S):
+        while "settings reloaded" not in caplog.text:  # noqa: ASYNC110 -- nothing else tells
+            await asyncio.sleep(0.01)
+    with psycopg.connect(world.url, autocommit=True) as other:  # as another process, gone at once
+        other.execute("INSERT INTO terms SELECT max(number) + 1, 'x', '', 0, true FROM terms")
+    async with asyncio.timeout(3 * WAIT_S):
+        while "waits for its turn" not in caplog.text:  # noqa: ASYNC110 -- nothing else tells
+            await asyncio.sleep(0.01)
+    await world.open_card(hers, world.stranger, "/invoice 2100")
+    stop.set()
+    async with asyncio.timeout(WAIT_S):
+        await running
+
+
+async def test_a_process_that_waits_says_which_settings_the_active_one_has_otherwise(
+    world: Shared,
+) -> None:
+    await world.start("first")
+    await world.until(world.polls, 3 * WAIT_S)
+    with psycopg.connect(world.url, autocommit=True) as look:
+        async with asyncio.timeout(WAIT_S):
+            while look.execute("SELECT 1 FROM terms WHERE marks <> ''").fetchone() is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    same = await world.start("second")
+    await same.said("another process is the active one")
+    world.access = {"users": frozenset({world.anna.id})}
+    other = await world.start("third")
+    await other.said("the active process has other settings than this one")
+    (line,) = [each for each in other.log.read_text().splitlines() if "other settings" in each]
+    assert line.endswith("sections=access")
+    assert "other settings" not in same.log.read_text()
+    third = config.load(world.folder / "third.toml", {})
+    found = [each for each in await diagnose(third) if each.kind is Kind.OTHER_SETTINGS]
+    assert [each.values["sections"] for each in found] == [("access",)]

@@ -21,6 +21,7 @@ import bot
 from bot import texts
 from bot.cli import NEEDS_FIXING
 from bot.errors import PathForUnitRefused, UserUnknown
+from bot.listener import CONNECTIONS
 from bot.store import Store, say_alive
 from bot.texts.service import STOP_S
 from tests.test_cli import END_S, ROOT, Ended, ran
@@ -350,3 +351,11 @@ async def test_a_user_that_nobody_knows_is_refused(world: World, tmp_path: Path)
     result = await ran("unit", "--user", "no-such-user", "--config", str(file))
     refusal = texts.why(UserUnknown(name="no-such-user"))
     assert (result.code, result.out, result.lines) == (2, "", [refusal])
+
+
+async def test_the_service_has_descriptors_for_far_more_than_may_connect(
+    world: World, tmp_path: Path
+) -> None:
+    unit = await printed(settings(world, tmp_path / "bot"))
+    (most,) = lines(unit.out)["LimitNOFILE"]
+    assert int(most) >= 10 * CONNECTIONS

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
+import socket
 import sqlite3
 from contextlib import closing
 
@@ -11,6 +14,7 @@ from bot.chat.webhook import secret_of
 from bot.core.invoice import Face
 from bot.core.notices import Kind
 from bot.demo.telegram import Hook, Message
+from tests.health.asked import free_address, got
 from tests.world import TOKEN, World
 
 #: Another address that Telegram takes.
@@ -89,6 +93,28 @@ async def test_a_webhook_that_another_program_takes_is_set_again_and_the_owner_t
             bot.webhook.end()
     await world.open_card(world.private(world.anna), world.anna, "/invoice 2100")
     await world.notified(owners, Kind.OTHER_COPY)
+
+
+@pytest.mark.parametrize("then", ["webhook", "polls"])
+async def test_owners_hear_that_telegram_refuses_the_webhook_and_that_messages_come_again(
+    world: World, then: str
+) -> None:
+    owners = world.private(world.owner)
+    world.telegram.say(owners, world.owner, "/start")
+    world.use_webhook()
+    front = world.telegram.fronts["bot.example.org"]
+    world.webhook["webhook"] = "https://192.168.1.5/telegram"
+    await world.start_bot()
+    await world.notified(owners, Kind.WEBHOOK_REFUSED)
+    await world.stop_bot()
+    if then == "polls":
+        world.use_polls()
+    else:
+        world.webhook["webhook"] = "https://bot.example.org/telegram"
+        world.telegram.fronts["bot.example.org"] = front
+    await world.start_bot()
+    await world.notified(owners, Kind.WEBHOOK_WORKS)
+    assert len(world.notices(owners, Kind.WEBHOOK_REFUSED)) == 1
 
 
 async def ask(world: World, first: int, last: int) -> None:
@@ -242,6 +268,36 @@ async def test_on_a_host_whose_clock_is_hours_fast_a_command_by_the_webhook_is_c
     world.use_webhook()
     await world.start_bot(lambda: world.clock() + 5 * 3600)
     await world.open_card(world.private(world.anna), world.anna, "/invoice 2100")
+
+
+def few_descriptors() -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (160, 160))
+
+
+@pytest.mark.parametrize("said", [b"", b"POST /telegram HTTP/1.1\r\nHost: "])
+async def test_connections_that_ask_for_nothing_keep_no_command_from_its_card(
+    world: World, said: bytes
+) -> None:
+    world.use_webhook()
+    world.health = free_address()
+    await world.start_process(prepare=few_descriptors)
+    chat = world.private(world.anna)
+    await world.open_card(chat, world.anna, "/invoice 1")
+    with contextlib.ExitStack() as strangers:
+        for _ in range(200):
+            for address in (world.webhook["listen"], world.health):
+                host, _, port = address.rpartition(":")
+                stranger = strangers.enter_context(socket.create_connection((host, int(port))))
+                with contextlib.suppress(ConnectionError):
+                    stranger.sendall(said)
+        card = await world.open_card(chat, world.anna, "/invoice 2100")
+        world.node.pay(world.request_in(card))
+        await world.becomes(card, Face.PAID)
+        assert (await got(world.health, "/readyz")).status == 200
+    assert await world.end_process() == 0
+    log = world.log()
+    assert "Traceback" not in log
+    assert log.count("too many connections") == 2
 
 
 async def test_without_a_webhook_nothing_of_it_is_loaded(world: World) -> None:

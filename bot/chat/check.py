@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
+import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -18,6 +20,11 @@ from bot.findings import About, Finding, Kind, bad, fine, note
 
 #: Ports that Telegram delivers to.
 WEBHOOK_PORTS = (443, 80, 88, 8443)
+#: Ends of names that nobody finds from outside.
+_OF_ONE_NETWORK = (
+    *(".localhost", ".local", ".internal", ".lan", ".home.arpa", ".intranet", ".onion"),
+    *(".test", ".invalid", ".example"),
+)
 
 
 async def check_telegram(settings: TelegramSettings, access: AccessSettings) -> list[Finding]:
@@ -31,7 +38,7 @@ async def check_telegram(settings: TelegramSettings, access: AccessSettings) -> 
         about = [*_bot(bot.bot), *_webhook(await bot.get_webhook_info(), settings)]
         return [*about, *await presence(bot, access)]
     except TelegramError as error:
-        return [_refused(error, settings.api_url)]
+        return [_refused(error, settings.api_url), *webhook_problems(settings)]
     finally:
         await bot.shutdown()  # after a timeout too: its own `async with` forgets that
 
@@ -70,14 +77,11 @@ def _webhook(info: WebhookInfo, settings: TelegramSettings) -> Iterator[Finding]
         if info.url:
             yield note(About.TELEGRAM, Kind.WEBHOOK_SET, host=host)
         return
-    ours = urlsplit(settings.webhook)
-    port = ours.port or (443 if ours.scheme == "https" else 80)
-    if settings.api_url == TELEGRAM and ours.scheme != "https":  # one of your own takes any
-        yield bad(About.TELEGRAM, Kind.WEBHOOK_NO_HTTPS)
-    elif settings.api_url == TELEGRAM and port not in WEBHOOK_PORTS:
-        yield bad(About.TELEGRAM, Kind.WEBHOOK_PORT, port=port)
+    if wrong := list(webhook_problems(settings)):
+        yield from wrong
     elif info.url != settings.webhook:
-        yield fine(About.TELEGRAM, Kind.WEBHOOK_TO_SET, host=ours.hostname or "")
+        ours = urlsplit(settings.webhook).hostname or ""
+        yield fine(About.TELEGRAM, Kind.WEBHOOK_TO_SET, host=ours)
     elif info.last_error_message and info.pending_update_count:
         yield bad(
             About.TELEGRAM,
@@ -95,3 +99,31 @@ def _webhook(info: WebhookInfo, settings: TelegramSettings) -> Iterator[Finding]
         )
     else:
         yield fine(About.TELEGRAM, Kind.WEBHOOK_OURS, host=host)
+
+
+def webhook_problems(settings: TelegramSettings) -> Iterator[Finding]:
+    """Why Telegram will not deliver to the webhook's address, by the settings alone.
+
+    A Bot API server of one's own may take any.
+    """
+    address = urlsplit(settings.webhook or "")
+    if not address.hostname or urlsplit(settings.api_url).hostname != urlsplit(TELEGRAM).hostname:
+        return
+    if address.scheme != "https":
+        yield bad(About.TELEGRAM, Kind.WEBHOOK_NO_HTTPS)
+    port = address.port or (443 if address.scheme == "https" else 80)
+    if port not in WEBHOOK_PORTS:
+        yield bad(About.TELEGRAM, Kind.WEBHOOK_PORT, port=port)
+    if not _is_public(address.hostname):
+        yield bad(About.TELEGRAM, Kind.WEBHOOK_RESERVED, host=address.hostname)
+
+
+def _is_public(host: str) -> bool:
+    """Whether somebody far away may find it, by IPv4, which is all that Telegram delivers by."""
+    if ":" in host:
+        return False
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host)).is_global  # 127.1 is one as well
+    except OSError:
+        name = f".{host.rstrip('.')}".lower()
+        return "." in name[1:] and not name.endswith(_OF_ONE_NETWORK)

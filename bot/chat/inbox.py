@@ -90,7 +90,7 @@ class Inbox:
         # the numbers of the newest that were handled, in the order of coming
         self._known: dict[int, None] = {}
         self._complete_at: float | None = None
-        #: How many are read and not handled yet, a batch at most. Any thread can ask.
+        #: How many are in the inbox and not handled, as of the last reading. Any thread can ask.
         self.waiting = 0
         self._attempts = 0
 
@@ -98,6 +98,10 @@ class Inbox:
         """What was written before then, on the steady clock, has been delivered: it is here."""
         self._complete_at = asked_at
         self._rung.set()  # whether the inbox is empty counts only from now on
+
+    async def count(self) -> None:
+        """See how many wait, also where nobody handles them. Raises `StoreUnavailable`."""
+        self.waiting = await self._store.do(_count, self._bot_id) - len(self._done)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Handle what comes until `stop` is set."""
@@ -152,11 +156,12 @@ class Inbox:
     async def _next(self) -> list[Delivered]:
         """The next batch; what was handled is gone by then."""
         complete_at = self._complete_at
-        batch, self._after = await self._store.do(
+        batch, self._after, is_all = await self._store.do(
             _next_batch, self._bot_id, done=self._done, after=self._after
         )
         self._done = []
-        self.waiting = len(batch)
+        # how many others there are is counted now and then
+        self.waiting = len(batch) if is_all else max(self.waiting, len(batch))
         if not batch and complete_at is not None:
             self._ages.came([], self._told())
             self._ages.emptied(complete_at)
@@ -177,7 +182,7 @@ class Inbox:
         self._ages.came([date for date in dates if date], self._told())
         handled = await self._handling.handle(due)
         self._done += handled.done
-        self.waiting = len(batch) - len(self._done)
+        self.waiting -= len(self._done)
         for number in handled.done:
             self._known[number] = None
             if len(self._known) > REMEMBERED:
@@ -193,6 +198,10 @@ def _put(tx: Tx, bot_id: int, update: Delivered, now: float) -> None:
 
 def _next_batch(tx: Tx, bot_id: int, done: list[int], after: int) -> Batch:
     return tx.inbox.next(bot_id, done=done, after=after)
+
+
+def _count(tx: Tx, bot_id: int) -> int:
+    return tx.inbox.waiting(bot_id)
 
 
 def _remove(tx: Tx, bot_id: int, done: list[int]) -> None:

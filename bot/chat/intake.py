@@ -227,7 +227,7 @@ class Intake:
         what = type(error).__name__
         if isinstance(error, Conflict):
             if is_webhook_set(error):
-                log.warning("webhook found: it is removed, its updates stay")
+                log.warning("webhook removed: telegram.webhook is not set; its updates are kept")
                 await self._remove_webhook()
                 return 0.0
             what = "another copy of this bot polls with the same token: stop one of them"

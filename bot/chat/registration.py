@@ -14,6 +14,7 @@ from bot.chat.doubt import DOUBT_S, Doubt
 from bot.chat.explain import explain, why_webhook_refused
 from bot.chat.updates import ALLOWED_UPDATES
 from bot.clock import steady
+from bot.core.notices import Kind, Notice
 from bot.errors import ChatBusy
 from bot.pauses import pause_s, unless
 
@@ -24,6 +25,8 @@ CONNECTIONS = 40
 #: Seconds between looks whether all is as it was set.
 LOOK_EVERY_S = 60.0
 LONGEST_PAUSE_S = 10.0
+#: Seconds for which Telegram has to fail to deliver: a proxy that starts again takes a few.
+FAILS_FOR_S = 120.0
 #: Another program sets or removes it where that happens so often.
 TAKEN_AWAY = 2
 
@@ -31,8 +34,8 @@ TAKEN_AWAY = 2
 class Registration:
     """Tells Telegram the address, and sees that it stays.
 
-    `on_complete` hears since when everything has been delivered, on the steady clock; `on_rival`
-    that another program sets or removes the webhook.
+    `on_complete` hears since when everything has been delivered, on the steady clock; `notify` what
+    the owners should know, and `over` what of it is over.
     """
 
     def __init__(
@@ -42,19 +45,22 @@ class Registration:
         address: str,
         secret: str,
         on_complete: Callable[[float], object],
-        on_rival: Callable[[], object],
+        notify: Callable[[Notice], object],
+        over: Callable[[Kind], object],
         doubt_s: float = DOUBT_S,
     ) -> None:
         self._telegram_bot = telegram_bot
         self._address = address
         self._secret = secret
         self._on_complete = on_complete
-        self._on_rival = on_rival
+        self._notify = notify
+        self._over = over
         self._doubt = Doubt(doubt_s)
         self._is_set = False
         self._is_complete = False  # once everything had been delivered
         self._taken_away = 0
         self._failed = ""  # the delivery's latest failure that was logged
+        self._fails_since: float | None = None  # on the steady clock: it fails, and updates wait
         self._refused = ""  # the latest refusal that was logged
         self._away = ""
 
@@ -107,7 +113,7 @@ class Registration:
             self._taken_away += 1
             log.warning("webhook was changed by another program: it is set again")
             if self._taken_away >= TAKEN_AWAY:
-                self._on_rival()
+                self._notify(Notice(Kind.OTHER_COPY))
         elif info.url and info.url != self._address:
             log.warning("another webhook found: it is replaced, its updates stay")
         # Another number makes Telegram begin again, without the pauses that its failures have
@@ -122,6 +128,7 @@ class Registration:
         )
         self._is_set = True
         self._failed = self._refused = ""
+        self._over(Kind.WEBHOOK_REFUSED)
         log.info("webhook set", waiting=info.pending_update_count)
 
     def _note_failure(self, info: WebhookInfo) -> None:
@@ -130,6 +137,13 @@ class Registration:
         if message and message != self._failed:
             log.warning("Telegram could not deliver", reason=message)
         self._failed = message
+        if not (message and info.pending_update_count):
+            self._fails_since = None
+            self._over(Kind.WEBHOOK_FAILS)
+            return
+        self._fails_since = self._fails_since or steady()
+        if (lasted_s := steady() - self._fails_since) >= FAILS_FOR_S:
+            self._notify(Notice(Kind.WEBHOOK_FAILS, why=message, lasted_s=lasted_s))
 
     def _note_back(self) -> None:
         if self._away:
@@ -140,6 +154,7 @@ class Registration:
         """Log it, once. How long Telegram wants to be left alone, in seconds."""
         if isinstance(error, BadRequest):
             self._is_set = False
+            self._notify(Notice(Kind.WEBHOOK_REFUSED, why=error.message))
             if error.message != self._refused:
                 self._refused = error.message
                 finding = why_webhook_refused(error, self._address)

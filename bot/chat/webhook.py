@@ -69,7 +69,7 @@ class Webhook:
         """The address's own path, and that of a proxy which takes the path away."""
         return {("POST", path): self.answer for path in {self._path, "/"}}
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.BaseRequest) -> web.Response:
         """200 once the update is kept, or cannot be read; 503 where it has to come again."""
         said = request.headers.get(HEADER, "").encode(errors="surrogateescape")
         if not hmac.compare_digest(said, self._secret):
@@ -97,7 +97,7 @@ class Webhook:
             self._skipped.add("no update")
         return web.Response()
 
-    async def _body(self, request: web.Request) -> bytes | None:
+    async def _body(self, request: web.BaseRequest) -> bytes | None:
         """All of it; None where it is too large."""
         if (request.content_length or 0) > MAX_BODY:
             return None

@@ -5,6 +5,7 @@ a secret's value: `bot.errors.ConfigError`. What people read about it is made in
 """
 
 from bot.config.keeping import Kept, read_kept
+from bot.config.marks import differing, marks
 from bot.config.settings import (
     AccessSettings,
     DatabaseSettings,
@@ -64,7 +65,9 @@ __all__ = [
     "address_of",
     "changed_sections",
     "database_password",
+    "differing",
     "duration",
     "load",
+    "marks",
     "read_kept",
 ]

@@ -65,6 +65,7 @@ class Kind(StrEnum):
     TWO_TOKENS = "two tokens"
     TWO_PASSWORDS = "two passwords"
     BESIDE_LNDCONNECT = "beside lndconnect"
+    SAME_ADDRESS = "same address"  # beside: the key that has it too; shown, beside_shown
     MIN_ABOVE_MAX = "min above max"  # min_sats, max_sats
     # the file that a key names; path: where it is, "" if that might be a secret
     FILE_PATH_INVALID = "path invalid"

@@ -185,6 +185,7 @@ class NoticesSettings(_Section):
     other_node: bool = True
     other_bot: bool = True
     other_copy: bool = True
+    webhook: bool = True
     rejected: bool = True
     stuck: bool = True
     database: bool = True

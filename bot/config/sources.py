@@ -23,6 +23,7 @@ from bot.config.values import (
     is_onion,
     is_postgres,
     odd_database,
+    overlap,
     read_line,
     read_token,
     without_password,
@@ -78,7 +79,7 @@ def _load(path: Path | None, env: Mapping[str, str], *, need_telegram: bool) -> 
         problems += [*_refusals(error, raw), *_file_problems(raw["lnd"])]
     else:
         logs.redact(settings.telegram.token.get_secret_value())
-        problems += _file_problems(raw["lnd"])
+        problems += [*_file_problems(raw["lnd"]), *_listen_problems(settings)]
     if problems:
         raise ConfigError(*(_with_variable(problem, ours) for problem in problems))
     settings._secret_files.update(secret_files)  # noqa: SLF001 -- no key: they are told by `load`
@@ -373,6 +374,14 @@ def _onion_problems(lnd: Raw) -> Iterator[Problem]:
             host = LndConnect.read(uri).host
     if "proxy" not in lnd and isinstance(host, str) and is_onion(host):
         yield Problem(Kind.ONION_WITHOUT_PROXY, "lnd.host" if uri is None else "lnd.lndconnect")
+
+
+def _listen_problems(settings: Settings) -> Iterator[Problem]:
+    """The webhook and health are answered at addresses of their own, where both are answered."""
+    at, other = settings.health.listen, settings.telegram.listen
+    if at is not None and settings.telegram.webhook is not None and overlap(at, other):
+        values = {"beside": "telegram.listen", "shown": at, "beside_shown": other}
+        yield Problem(Kind.SAME_ADDRESS, "health.listen", values=values)
 
 
 def _has_certificate(lndconnect: object) -> bool:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import base64
 import binascii
 import codecs
+import ipaddress
 import re
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -147,6 +149,33 @@ def _host(value: str) -> str:
     if match is None or not 0 < int(match[2]) < 65_536:
         raise ValueError
     return value
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether two addresses to listen at, each host:port, can't both be listened at."""
+    (host, _, port), (other_host, _, other_port) = one.rpartition(":"), other.rpartition(":")
+    if int(port) != int(other_port):
+        return False
+    here, there = _places(host), _places(other_host)
+    if not (here and there):  # a name leads who knows where: surely to where it leads
+        is_same = host.lower().rstrip(".") == other_host.lower().rstrip(".")
+        return is_same or any(place.is_unspecified for place in here | there)
+    return any(
+        a.version == b.version and (a == b or a.is_unspecified or b.is_unspecified)
+        for a in here
+        for b in there
+    )
+
+
+def _places(host: str) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """The addresses that it means; none where it is a name that is not known."""
+    if host.lower().rstrip(".") == "localhost":
+        return {ipaddress.IPv4Address("127.0.0.1"), ipaddress.IPv6Address("::1")}
+    with suppress(ValueError):
+        return {ipaddress.ip_address(host.strip("[]"))}
+    with suppress(OSError):  # 127.1 and 0 are addresses as well
+        return {ipaddress.IPv4Address(socket.inet_aton(host))}
+    return set()
 
 
 def _proxy(value: str) -> str:

@@ -38,6 +38,9 @@ class Kind(StrEnum):
     INBOUND_ENOUGH = "inbound enough"  # the end of that
     NOT_SYNCED = "not synced"  # the node's chain, for minutes
     SYNCED_AGAIN = "synced again"  # the end of that
+    WEBHOOK_REFUSED = "webhook refused"  # Telegram does not take its address
+    WEBHOOK_FAILS = "webhook fails"  # what Telegram delivers is not taken, for minutes
+    WEBHOOK_WORKS = "webhook works"  # the end of both
     CERTIFICATE_EXPIRES = "certificate expires"  # the node's, soon or already
     MACAROON_EXPIRES = "macaroon expires"  # likewise
 

@@ -32,6 +32,7 @@ class Topic(StrEnum):
     OTHER_NODE = "other_node"
     OTHER_BOT = "other_bot"
     OTHER_COPY = "other_copy"
+    WEBHOOK = "webhook"
     REJECTED = "rejected"
     STUCK = "stuck"
     DATABASE = "database"
@@ -84,6 +85,8 @@ RULES: Mapping[Kind, Rule] = {
     ),
     Kind.NODE_AWAY: _lasting(Topic.NODE, Kind.NODE_BACK, every_s=HOUR_S / 2),
     Kind.NOT_SYNCED: _lasting(Topic.CHAIN, Kind.SYNCED_AGAIN),
+    Kind.WEBHOOK_REFUSED: _lasting(Topic.WEBHOOK, Kind.WEBHOOK_WORKS),
+    Kind.WEBHOOK_FAILS: _lasting(Topic.WEBHOOK, Kind.WEBHOOK_WORKS),
     Kind.CERTIFICATE_EXPIRES: _lasting(Topic.CERTIFICATE, every_s=0.0),
     Kind.MACAROON_EXPIRES: _lasting(Topic.CERTIFICATE, every_s=0.0),
 }

@@ -92,16 +92,16 @@ class Health:
         finally:
             await listener.close()
 
-    async def _healthz(self, _request: web.Request) -> web.Response:
+    async def _healthz(self, _request: web.BaseRequest) -> web.Response:
         is_alive = self.readings.is_alive
         return _line({"alive": is_alive}, is_fine=is_alive)
 
-    async def _readyz(self, _request: web.Request) -> web.Response:
+    async def _readyz(self, _request: web.BaseRequest) -> web.Response:
         missing = self.readings.missing()
         said = {"ready": not missing, "role": self.readings.meter.role, "missing": missing}
         return _line(said, is_fine=not missing)
 
-    async def _metrics(self, _request: web.Request) -> web.Response:
+    async def _metrics(self, _request: web.BaseRequest) -> web.Response:
         return web.Response(
             body=self._exposition.text(), headers={"Content-Type": self._exposition.content_type}
         )

@@ -9,6 +9,7 @@ from bot.store.occasions import ToTell
 from bot.store.reading import Reader
 from bot.store.running import Running, alive_file, running, running_on, say_alive
 from bot.store.sqlite import inspect
+from bot.store.terms import Said
 from bot.store.tx import Tx
 from bot.store.writer import Store
 
@@ -21,6 +22,7 @@ __all__ = [
     "Open",
     "Reader",
     "Running",
+    "Said",
     "Store",
     "ToTell",
     "Tx",

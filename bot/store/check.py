@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from bot.config import DatabaseSettings
+from bot.config import DatabaseSettings, differing
 from bot.errors import DatabaseMissing, DatabaseTooOld, StartError
-from bot.findings import About, Finding, Kind, Mark, Values, bad, fine, refused
+from bot.findings import About, Finding, Kind, Mark, Values, bad, fine, note, refused
 from bot.store.backend import on_server
 from bot.store.running import Running, running
 from bot.store.sqlite import closed_beside, inspect
@@ -19,13 +19,15 @@ from bot.store.sqlite import closed_beside, inspect
 LITTLE_SPACE = 100_000_000
 
 
-def check_database(database: DatabaseSettings, *, in_use: bool = False) -> Iterator[Finding]:
+def check_database(
+    database: DatabaseSettings, *, in_use: bool = False, marks: str = ""
+) -> Iterator[Finding]:
     """Whether `Store.open` would accept the file. Nothing is written.
 
-    `in_use`: this process has it open, so that it was inspected before.
+    `in_use`: this process has it open, so that it was inspected before. `marks` of its settings.
     """
     if database.is_shared:
-        yield from _server(database, in_use=in_use)
+        yield from _server(database, in_use=in_use, marks=marks)
         return
     try:
         place = _place(database.file)
@@ -38,7 +40,7 @@ def check_database(database: DatabaseSettings, *, in_use: bool = False) -> Itera
         yield _bad(Kind.FOLDER_CLOSED, database.file.parent)
 
 
-def _server(database: DatabaseSettings, *, in_use: bool) -> Iterator[Finding]:
+def _server(database: DatabaseSettings, *, in_use: bool, marks: str) -> Iterator[Finding]:
     """Whether the server lets the bot in, and which process acts."""
     try:
         place = on_server().inspect(database.address)
@@ -46,6 +48,9 @@ def _server(database: DatabaseSettings, *, in_use: bool) -> Iterator[Finding]:
         if not in_use and (found := _active(database)) is not None:
             values: Values = {"process": found.name, "began_at": found.started_at}
             yield fine(About.DATABASE, Kind.ACTIVE, **values)
+            if sections := differing(marks, found.marks):
+                others: Values = {"process": found.name, "sections": tuple(sections)}
+                yield note(About.DATABASE, Kind.OTHER_SETTINGS, **others)
     except StartError as error:
         yield refused(About.DATABASE, error)
 

@@ -18,6 +18,8 @@ INBOX = "inbox"
 BATCH = 100
 #: Where more than that wait: of how many chats at once, each with as many as the others.
 CHATS = 25
+#: As many are counted: more is only more of the same, and each takes time.
+COUNTED = 10_000
 _LOWEST = -(2**63)
 
 _i = inbox.c
@@ -56,6 +58,11 @@ def _next_chats() -> sa.Select[Any]:
 _NEXT_CHATS = _next_chats()
 
 
+_COUNT = sa.select(sa.func.count()).select_from(
+    sa.select(_i.update_id).where(_MINE).limit(COUNTED).subquery()
+)
+
+
 class Delivered(NamedTuple):
     """An update as Telegram wrote it, in JSON; `chat_id` keeps it in order, 0 for none."""
 
@@ -65,10 +72,14 @@ class Delivered(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What is handled next, in the order of numbers; `after`: the chat that has its turn last."""
+    """What is handled next, in the order of numbers; `after`: the chat that has its turn last.
+
+    `is_all`: no others wait.
+    """
 
     updates: list[Delivered]
     after: int
+    is_all: bool
 
 
 class Inbox(Noun):
@@ -89,14 +100,15 @@ class Inbox(Noun):
         self.remove(bot_id, done)
         found = self._read(_OLDEST, bot=bot_id)
         if len(found) < BATCH:
-            return Batch(found, after)
+            return Batch(found, after, is_all=True)
         turns = self._chats(bot_id, after)
         if len(turns) < CHATS:  # no id is lower than the lowest
             again = [chat_id for chat_id in self._chats(bot_id, _LOWEST) if chat_id <= after]
             turns += again[: CHATS - len(turns)]
         most = BATCH // len(turns)
         each = (self._read(_OF_A_CHAT, bot=bot_id, chat=chat_id, most=most) for chat_id in turns)
-        return Batch(sorted(itertools.chain.from_iterable(each)), turns[-1])
+        updates = sorted(itertools.chain.from_iterable(each))
+        return Batch(updates, turns[-1], is_all=False)
 
     def remove(self, bot_id: int, done: Iterable[int]) -> None:
         """These were handled."""
@@ -105,6 +117,10 @@ class Inbox(Noun):
             self._connection.execute(
                 sa.delete(inbox).where(_i.bot_id == bot_id, _i.update_id.in_(numbers))
             )
+
+    def waiting(self, bot_id: int) -> int:
+        """How many of this bot's wait, up to `COUNTED`; that takes longer the more there are."""
+        return self._connection.execute(_COUNT, {"bot": bot_id}).scalar_one()
 
     def count(self) -> int:
         """How many wait, of whichever bot."""

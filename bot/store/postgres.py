@@ -610,18 +610,22 @@ def alone(url: str) -> Iterator[Connection]:
 
 
 class Holder(NamedTuple):
-    """The process that acts: its host and number, its version, since when (Unix seconds)."""
+    """The process that acts: its host and number, its version, since when (Unix seconds).
+
+    `marks` of its settings; "": none yet.
+    """
 
     name: str
     version: str
     since: float
+    marks: str
 
 
 def holder(url: str) -> Holder | None:
     """Which process acts on the database at `url`; None: none does. Raises `StartError`."""
     with reading(url) as connection:
         found = _raw(connection).execute(
-            "SELECT holder, version, began_at FROM terms WHERE NOT is_over AND EXISTS ("
+            "SELECT holder, version, began_at, marks FROM terms WHERE NOT is_over AND EXISTS ("
             " SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"
             " AND classid = %s AND objid = %s"
             " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"

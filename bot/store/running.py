@@ -23,13 +23,14 @@ class Running(NamedTuple):
     """A bot that runs. `pid` 0, `version` "" and `started_at` 0.0 (Unix seconds): not known.
 
     `name`: of a server's database its host and number, as of several processes one acts, and
-    `started_at` is since when; of a file's "".
+    `started_at` is since when; of a file's "". `marks`: of its settings; "": not known.
     """
 
     pid: int
     version: str
     started_at: float
     name: str = ""
+    marks: str = ""
 
 
 def alive_file(database: Path) -> Path:
@@ -47,7 +48,9 @@ def running(database: DatabaseSettings) -> Running | None:
     if not database.is_shared:
         return running_on(database.file)
     found = on_server().holder(database.address)
-    return None if found is None else Running(0, found.version, found.since, found.name)
+    if found is None:
+        return None
+    return Running(0, found.version, found.since, found.name, found.marks)
 
 
 def running_on(database: Path) -> Running | None:

@@ -138,6 +138,7 @@ terms = sa.Table(
     sa.Column("version", sa.Text, nullable=False),
     sa.Column("began_at", sa.Float, nullable=False),
     sa.Column("is_over", sa.Boolean, nullable=False),
+    sa.Column("marks", sa.Text, nullable=False, server_default=""),
 )
 
 #: Updates that the webhook got, of each bot, until they are handled.

@@ -16,6 +16,7 @@ from bot.store.ledger import Ledger
 from bot.store.memory import Memory
 from bot.store.nodes import Nodes
 from bot.store.occasions import Occasions
+from bot.store.terms import Terms
 
 
 class Tx:
@@ -34,3 +35,4 @@ class Tx:
         self.ledger = Ledger(connection, self.boards)
         self.occasions = Occasions(connection, self.invoices)
         self.inbox = Inbox(connection)
+        self.terms = Terms(connection)

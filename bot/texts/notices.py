@@ -9,7 +9,7 @@ from bot.core.failure import Failure
 from bot.core.notices import Kind, Notice
 from bot.texts.cards import MAY_BE_DUPLICATE
 from bot.texts.errors import what_failed
-from bot.texts.phrases import can_receive, count, escape
+from bot.texts.phrases import can_receive, count, escape, remark
 
 #: What is good again, without values.
 _GOOD = {
@@ -17,6 +17,7 @@ _GOOD = {
     Kind.CAN_CANCEL: "I can cancel invoices at the Lightning node again.",
     Kind.DATABASE_BACK: "I can write my database again. What waited goes on.",
     Kind.SYNCED_AGAIN: "The Lightning node is synced to the chain again.",
+    Kind.WEBHOOK_WORKS: "I get messages from Telegram again. What waited comes now.",
     Kind.INBOUND_ENOUGH: "The Lightning node can receive the largest invoice again.",
 }
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86_400.0
@@ -52,6 +53,25 @@ def of_the_node(notice: Notice) -> str:
             )
         case Kind.INBOUND_LOW:
             return f"{_inbound_low(notice)}{_missed(notice.missed)}"
+    return ""
+
+
+def of_the_webhook(notice: Notice) -> str:
+    """Why messages don't come; "" for what is no such notice."""
+    why = escape(remark(notice.why))
+    match notice.kind:
+        case Kind.WEBHOOK_REFUSED:
+            return (
+                f"I get no messages: Telegram refuses my webhook ({why}). "
+                "Please fix telegram.webhook in the settings, and restart me. "
+                "invoice-bot check says what is wrong with it."
+            )
+        case Kind.WEBHOOK_FAILS:
+            return (
+                f"Telegram can't deliver messages to my webhook ({why}). "
+                "They wait at Telegram for a day at most. "
+                "Please check the proxy in front of me, and its certificate."
+            )
     return ""
 
 

@@ -13,7 +13,7 @@ from bot.findings import Kind as Found
 from bot.texts.boards import board_notice
 from bot.texts.cards import by_whom, part_of
 from bot.texts.errors import refusal
-from bot.texts.notices import good_news, of_the_node, smaller
+from bot.texts.notices import good_news, of_the_node, of_the_webhook, smaller
 from bot.texts.phrases import amount, can_receive, count, escape, moment, name, remark
 from bot.texts.terminal import cure, finding_line
 
@@ -49,7 +49,7 @@ def owner_notice(notice: Notice) -> str:
         Kind.BOARD_STUCK,
     ):
         return f"⚠️ {board_notice(notice)}"
-    said = _SAID.get(notice.kind) or of_the_node(notice) or _said(notice)
+    said = _SAID.get(notice.kind) or of_the_node(notice) or of_the_webhook(notice) or _said(notice)
     return f"⚠️ {said}"
 
 

@@ -14,6 +14,8 @@ READY = "Ready: another process of this bot is the active one."
 
 #: Seconds that may pass without a sign of life, and for an orderly end, which takes five.
 WATCHDOG_S, STOP_S = 60, 15
+#: Files and connections at once: several times what the bot ever has, whoever comes.
+DESCRIPTORS = 4096
 #: Seconds before what ended is started again.
 RESTART_S = 30
 
@@ -68,6 +70,7 @@ ProtectSystem=strict
 PrivateTmp=yes
 UMask=0077
 LimitCORE=0
+LimitNOFILE={DESCRIPTORS}
 ProtectProc=invisible
 ProcSubset=pid
 ProtectClock=yes

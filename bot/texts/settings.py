@@ -147,6 +147,10 @@ _LINES: Mapping[str, str] = {
         "{key}: expected the password once: in database.url, password or password_file"
     ),
     Kind.BESIDE_LNDCONNECT: "{key}: expected either this or lnd.lndconnect, found both",
+    Kind.SAME_ADDRESS: (
+        "{key}: {shown} overlaps with {beside} ({beside_shown}): give each an address or a port of "
+        "its own"
+    ),
     Kind.MIN_ABOVE_MAX: "{key}: expected at most max_sats ({max_sats}), found {min_sats}",
     Kind.FILE_PATH_INVALID: "{key}: expected {file}, found something that is not a path",
     Kind.FILE_MISSING: "{key}: expected {file}, found no file {place}",

@@ -174,6 +174,7 @@ _NOTATIONS: Mapping[str, Callable[[Any], str]] = {
     "expired_at": _at("%Y-%m-%d %H:%M UTC"),
     "left_s": _left,
     "methods": _and,
+    "sections": _and,
     "answer": lambda answer: f" {remark(answer)}" if answer else "",
     "message": remark,
     "reason": remark,
@@ -433,6 +434,10 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
     Kind.WRITABLE: Reason("{path} is writable"),
     Kind.REACHED: Reason("{path} can be used"),
     Kind.ACTIVE: Reason("the process {process} is the active one since {began_at}"),
+    Kind.OTHER_SETTINGS: Reason(
+        "the process {process} has other settings than these ({sections})",
+        "give all processes of this bot the same settings, and restart them",
+    ),
     Kind.IS_FOLDER: Reason("{path} is a folder", "name a file in database.url"),
     Kind.NOT_A_FOLDER: Reason("{path} is not a folder", "choose another one in database.url"),
     Kind.FOLDER_MISSING: Reason("there is no folder {path}", "create it"),

@@ -310,6 +310,15 @@ async def test_a_webhook_of_ones_own_is_found_as_it_is(world: World) -> None:
         ("http://bot.example.org", Kind.WEBHOOK_NO_HTTPS),
         ("https://bot.example.org:8080", Kind.WEBHOOK_PORT),
         ("https://bot.example.org:8443", Kind.WEBHOOK_TO_SET),
+        ("https://8.8.8.8", Kind.WEBHOOK_TO_SET),
+        *(
+            (f"https://{host}/telegram", Kind.WEBHOOK_RESERVED)
+            for host in (
+                *("localhost", "127.0.0.1", "127.1", "10.0.0.7:8443", "192.168.1.5", "0.0.0.0"),
+                *("169.254.1.1", "100.64.0.1", "[::1]", "[2001:4860:4860::8888]"),
+                *("bot", "umbrel.local", "BOT.LAN.", "abc.onion", "my.home.arpa"),
+            )
+        ),
     ],
 )
 async def test_an_address_that_telegram_refuses_is_found_before_it_does(
@@ -317,7 +326,28 @@ async def test_an_address_that_telegram_refuses_is_found_before_it_does(
 ) -> None:
     world.webhook = {"webhook": address}
     assert (await of_webhook(world, config.TELEGRAM)).kind is kind
+    assert (await of_webhook(world, "https://API.telegram.org")).kind is kind
     assert (await of_webhook(world)).kind is Kind.WEBHOOK_TO_SET  # a server of one's own takes any
+
+
+def test_all_that_is_wrong_with_a_webhooks_address_is_found_without_telegram() -> None:
+    settings = config.TelegramSettings(token=SecretStr(TOKEN), webhook="http://localhost:8080/x")
+    found = list(check.webhook_problems(settings))
+    assert kinds(found) == [
+        (BAD, Kind.WEBHOOK_NO_HTTPS),
+        (BAD, Kind.WEBHOOK_PORT),
+        (BAD, Kind.WEBHOOK_RESERVED),
+    ]
+
+
+async def test_a_wrong_webhook_is_found_though_the_token_is_wrong_too(
+    monkeypatch: pytest.MonkeyPatch, world: World
+) -> None:
+    monkeypatch.setattr(check, "TELEGRAM", world.telegram.url)
+    world.webhook = {"webhook": "https://localhost"}
+    settings = changed(world.settings(), "telegram", token=SecretStr("1:wrong-wrong-wrong"))
+    found = [finding.kind for finding in of(About.TELEGRAM, await diagnosed(world, settings))]
+    assert found == [Kind.LOGIN_REJECTED, Kind.WEBHOOK_RESERVED]
 
 
 # owners and groups

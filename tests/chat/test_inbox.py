@@ -233,6 +233,20 @@ async def test_however_many_wait_few_are_in_memory(room: Room, seen: Seen) -> No
     assert len(sizes) <= 3 * 5000 / BATCH
 
 
+async def test_how_many_wait_is_all_of_them_and_not_a_batch(room: Room, seen: Seen) -> None:
+    await deliver(room, *(message(number, 5) for number in range(1, 3 * BATCH + 8)))
+    own = seen.inbox()
+    await own.count()
+    assert own.waiting == 3 * BATCH + 7
+    for left in (2 * BATCH + 7, BATCH + 7, 7, 0):
+        assert await own._handle(await own._next())
+        assert own.waiting == left
+        await own.count()
+        assert own.waiting == left
+    await own._next()
+    assert own.waiting == 0
+
+
 async def test_a_stop_leaves_nothing_behind_that_was_handled(room: Room, seen: Seen) -> None:
     for first in range(1, 4 * BATCH, BATCH):
         await deliver(room, *(message(first + each, 5) for each in range(BATCH)))

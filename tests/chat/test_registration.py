@@ -13,6 +13,8 @@ from bot import texts
 from bot.chat import registration
 from bot.chat.registration import CONNECTIONS, Registration
 from bot.clock import steady
+from bot.core.notices import Kind as Occasion
+from bot.core.notices import Notice
 from bot.demo.telegram import Front, Hook
 from bot.errors import TokenRefused
 from bot.findings import About, Kind, bad
@@ -26,7 +28,12 @@ class Seen:
 
     def __init__(self) -> None:
         self.complete: list[float] = []
-        self.rivals: list[float] = []
+        self.notices: list[Notice] = []
+        self.ended: list[Occasion] = []
+
+    def kinds(self) -> set[Occasion]:
+        """What the owners should know."""
+        return {each.kind for each in self.notices}
 
 
 @asynccontextmanager
@@ -39,7 +46,8 @@ async def running(
         address=address,
         secret="secret",
         on_complete=seen.complete.append,
-        on_rival=lambda: seen.rivals.append(steady()),
+        notify=seen.notices.append,
+        over=seen.ended.append,
         doubt_s=doubt_s,
     )
     task = asyncio.ensure_future(own.run(stop))
@@ -88,7 +96,7 @@ async def test_another_address_is_replaced(room: Room) -> None:
     bot.webhook.set(Hook("https://other.example.org"))
     async with running(room) as (seen, _):
         await room.telegram.wait_for(lambda: bot.webhook.hook and bot.webhook.hook.url == URL)
-        assert not seen.rivals
+        assert not seen.notices
 
 
 async def test_a_call_too_soon_is_repeated_when_telegram_says(room: Room) -> None:
@@ -131,11 +139,13 @@ REFUSED = {
 async def test_a_refusal_is_explained_once_and_tried_again(
     room: Room, caplog: pytest.LogCaptureFixture, address: str
 ) -> None:
-    async with running(room, address) as (_, task):
+    async with running(room, address) as (seen, task):
         for count in (1, 2):
             await room.telegram.wait_for(lambda n=count: calls(room, "setWebhook") >= n)
             room.telegram.bots[TOKEN].may_set_at = 0.0
         assert not task.done()
+        assert seen.kinds() == {Occasion.WEBHOOK_REFUSED}
+        assert Occasion.WEBHOOK_REFUSED not in seen.ended
     (line,) = [line for line in caplog.messages if "webhook not set" in line]
     assert texts.found(REFUSED[address]) in line
 
@@ -154,6 +164,39 @@ async def test_a_failure_of_the_delivery_is_logged_once(
     lines = [line for line in caplog.messages if "could not deliver" in line]
     assert len(lines) == 1
     assert "404" in lines[0]
+
+
+async def test_owners_hear_of_deliveries_that_fail_for_minutes_and_of_their_end(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registration, "FAILS_FOR_S", 0.2)
+    front = room.telegram.fronts["bot.example.org"] = Front(0, says=502)
+    bot = room.telegram.bots[TOKEN]
+    async with running(room) as (seen, _):
+        await room.telegram.wait_for(lambda: bot.webhook.hook)
+        room.telegram.say(room.private(room.anna), room.anna, "/help")
+        async with asyncio.timeout(30):
+            while Occasion.WEBHOOK_FAILS not in seen.kinds():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert any("502" in each.why for each in seen.notices)
+        seen.ended.clear()
+        front.says = 200
+        bot.updates.clear()
+        async with asyncio.timeout(30):
+            while Occasion.WEBHOOK_FAILS not in seen.ended:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+
+async def test_a_delivery_that_failed_once_is_no_occasion(room: Room) -> None:
+    front = room.telegram.fronts["bot.example.org"] = Front(0, says=502)
+    async with running(room) as (seen, _):
+        await room.telegram.wait_for(lambda: room.telegram.bots[TOKEN].webhook.hook)
+        room.telegram.say(room.private(room.anna), room.anna, "/help")
+        await room.telegram.wait_for(lambda: room.telegram.bots[TOKEN].webhook.failure.message)
+        front.says = 200
+        looks = calls(room, "getWebhookInfo")
+        await room.telegram.wait_for(lambda: calls(room, "getWebhookInfo") > looks + 2, 15.0)
+        assert not seen.notices
 
 
 async def test_a_token_that_stays_rejected_is_believed_to_be(room: Room) -> None:

@@ -70,6 +70,18 @@ async def test_one_chat_alone_gets_whole_batches_wherever_its_turn_is(store: Sto
         assert [each.update_id for each in batch.updates] == list(range(BATCH))
 
 
+async def test_as_many_as_wait_are_counted_and_no_other_bots(store: Store) -> None:
+    def waiting(tx: Tx) -> int:
+        return tx.inbox.waiting(BOT)
+
+    await store.do(put, BOT, [update(number) for number in range(3 * BATCH)])
+    await store.do(put, OTHER, [update(1)])
+    assert await store.do(waiting) == 3 * BATCH
+    assert not (await store.do(take)).is_all
+    assert (await store.do(take, done=list(range(3 * BATCH - 2)))).is_all
+    assert await store.do(waiting) == 2
+
+
 async def test_any_text_and_any_number_comes_back_as_it_was(store: Store) -> None:
     odd = [
         update(2**63 - 1, chat_id=-(2**63), raw='{"text": "\\u0000 \\ud800"}'),

@@ -170,6 +170,22 @@ NOTICES = [
         ),
     ),
     (
+        Notice(Kind.WEBHOOK_REFUSED, why="Bad webhook: HTTPS url must be provided for webhook"),
+        (
+            "I get no messages: Telegram refuses my webhook (Bad webhook: HTTPS url must be "
+            "provided for webhook). Please fix telegram.webhook in the settings, and restart me. "
+            "invoice-bot check says what is wrong with it."
+        ),
+    ),
+    (
+        Notice(Kind.WEBHOOK_FAILS, why="SSL error {certificate verify failed}"),
+        (
+            "Telegram can't deliver messages to my webhook (SSL error {certificate verify "
+            "failed}). They wait at Telegram for a day at most. Please check the proxy in "
+            "front of me, and its certificate."
+        ),
+    ),
+    (
         Notice(Kind.NOT_SYNCED),
         (
             "The Lightning node has not been synced to the chain for minutes. Payments can fail "
@@ -274,6 +290,7 @@ GOOD = {
     Kind.NODE_BACK: "The Lightning node is back. It was away for 3 hours.",
     Kind.CAN_MAKE_INVOICES: "I can make invoices again.",
     Kind.CAN_CANCEL: "I can cancel invoices at the Lightning node again.",
+    Kind.WEBHOOK_WORKS: "I get messages from Telegram again. What waited comes now.",
     Kind.INBOUND_ENOUGH: "The Lightning node can receive the largest invoice again.",
     Kind.DATABASE_BACK: "I can write my database again. What waited goes on.",
 }

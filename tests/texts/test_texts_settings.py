@@ -260,6 +260,21 @@ LINES: list[tuple[Problem, str]] = [
         Problem(Kind.MIN_ABOVE_MAX, "invoices.min_sats", values={"min_sats": 2, "max_sats": 1}),
         "invoices.min_sats: expected at most max_sats (1), found 2",
     ),
+    (
+        Problem(
+            Kind.SAME_ADDRESS,
+            "health.listen",
+            values={
+                "beside": "telegram.listen",
+                "shown": "localhost:8443",
+                "beside_shown": "0.0.0.0:8443",
+            },
+        ),
+        (
+            "health.listen: localhost:8443 overlaps with telegram.listen (0.0.0.0:8443): give each "
+            "an address or a port of its own"
+        ),
+    ),
     # files
     (
         file(Kind.FILE_PATH_INVALID, "lnd.macaroon", "/a\0"),

@@ -467,6 +467,13 @@ LINES: list[tuple[Finding, str]] = [
         "✓ database: the process host:4711 is the active one since 2026-09-21 14:13 UTC",
     ),
     (
+        note(DATABASE, Kind.OTHER_SETTINGS, process="host:4711", sections=("access", "limits")),
+        (
+            "! database: the process host:4711 has other settings than these (access and "
+            "limits); give all processes of this bot the same settings, and restart them"
+        ),
+    ),
+    (
         bad(DATABASE, Kind.IS_FOLDER, path="/d"),
         "✗ database: /d is a folder; name a file in database.url",
     ),
