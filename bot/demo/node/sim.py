@@ -69,6 +69,7 @@ class SimNode(Daemon, Faults):
         self.bakery = Bakery(clock)
         wallet, server, onlookers = Wallet(), Server(host, port), Onlookers()
         self._log = log = Log(clock)
+        log.watch(onlookers.check)
         calls = Calls(
             ledger=ledger,
             bakery=self.bakery,
