@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Callable, Hashable
+from dataclasses import dataclass, field
 from typing import Any
 
 FIRST_PAUSE_S = 0.2
@@ -55,32 +56,42 @@ async def unless(stop: asyncio.Event) -> AsyncIterator[None]:
 class Holds:
     """What can wait a moment for something that is on its way, by a number that says where.
 
-    In memory alone: a process that ends holds nothing.
+    As long as there is one reason after another, it waits no longer than for the first. In memory
+    alone: a process that ends holds nothing.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """`clock`: in Unix seconds."""
         self._clock = clock
-        self._until: dict[int, dict[Hashable, float]] = {}
+        self._runs: dict[int, _Run] = {}
 
     def hold(self, where: int, why: Hashable, *, within_s: float) -> None:
         """Until it is let go, and no longer than so many seconds."""
         now = self._clock()
-        self._until.setdefault(where, {})[why] = now + within_s
-        for each, reasons in [*self._until.items()]:
-            left = {key: at for key, at in reasons.items() if now < at <= now + within_s}
-            self._until[each] = left
-            if not left:
-                del self._until[each]
+        for each, run in [*self._runs.items()]:
+            run.reasons = {key: at for key, at in run.reasons.items() if now < at <= now + within_s}
+            if not run.reasons:
+                del self._runs[each]
+        run = self._runs.setdefault(where, _Run(now + within_s))
+        run.reasons.setdefault(why, now + within_s)
 
     def let_go(self, where: int, why: Hashable) -> None:
         """It is there, or will not come."""
-        reasons = self._until.get(where, {})
-        reasons.pop(why, None)
-        if not reasons:
-            self._until.pop(where, None)
+        if (run := self._runs.get(where)) is not None:
+            run.reasons.pop(why, None)
+            if not run.reasons:
+                del self._runs[where]
 
     def until(self, where: int) -> float:
         """From when on nothing has to wait there, in Unix seconds; 0: now."""
-        at = max(self._until.get(where, {}).values(), default=0.0)
+        run = self._runs.get(where)
+        at = 0.0 if run is None else min(run.ends_at, max(run.reasons.values()))
         return at if self._clock() < at else 0.0
+
+
+@dataclass(slots=True)
+class _Run:
+    """Reasons that follow each other: when each ends, and when all do, in Unix seconds."""
+
+    ends_at: float
+    reasons: dict[Hashable, float] = field(default_factory=dict)

@@ -112,7 +112,7 @@ class TestHolds:
         self.holds.hold(2, "a", within_s=3.0)
 
     def test_what_waits_goes_on_once_every_reason_is_gone(self) -> None:
-        assert self.holds.until(1) == 1004.0
+        assert self.holds.until(1) == 1003.0
         self.holds.let_go(1, "b")
         assert self.holds.until(1) == 1003.0
         self.holds.let_go(1, "a")
@@ -123,9 +123,21 @@ class TestHolds:
         self.now += 3
         assert (self.holds.until(1), self.holds.until(2)) == (0, 0)
         self.holds.hold(3, "c", within_s=3.0)
-        assert set(self.holds._until) == {3}
+        assert set(self.holds._runs) == {3}
 
     def test_a_clock_that_is_set_back_keeps_nothing(self) -> None:
         self.now -= 3600
         self.holds.hold(3, "c", within_s=3.0)
-        assert set(self.holds._until) == {3}
+        assert set(self.holds._runs) == {3}
+
+    def test_reasons_that_follow_each_other_hold_no_longer_than_the_first(self) -> None:
+        self.now += 1.5
+        for why in "bcd":
+            self.holds.hold(1, why, within_s=3.0)
+        assert self.holds.until(1) == 1003.0
+        self.now += 0.5
+        assert self.holds.until(1) == 0
+        for why in "bcd":
+            self.holds.let_go(1, why)
+        self.holds.hold(1, "e", within_s=3.0)
+        assert self.holds.until(1) == self.now + 3

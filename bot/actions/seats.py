@@ -166,18 +166,23 @@ def _sit(tx: Tx, board: Board, by: Asker, token: str) -> tuple[Sitting, Seat | N
 
 
 def name(tx: Tx, token: str, by: Asker) -> None:
-    """What everybody may read of who has this seat, where it was not known before."""
+    """What everybody may read of who has this seat, where it was not known before.
+
+    Who hides meanwhile stays hidden, until they show their name. Another gift is another one's.
+    """
     found = tx.boards.by_token(token)
-    if found is None or not (by.name or by.hidden):
+    if found is None or found[1].person_id != by.id:
         return
     board, seat = found
-    if seat.person_id != by.id or seat.is_named:
+    tx.boards.touch(board.id)  # its edit has waited for this
+    if seat.name or not (by.name or by.hidden):
         return
-    tx.boards.update_seat(board.id, seat.number, name=by.name, hidden=by.hidden)
-    tx.boards.touch(board.id)
+    hidden = seat.hidden or by.hidden
+    tx.boards.update_seat(board.id, seat.number, name=by.name, hidden=hidden)
     for part in (part for each in board.seats for part in each.parts):
-        if part.asker_id == by.id and not part.asker_name:
-            tx.invoices.update(part.id, asker_name=by.name, hidden=by.hidden)
+        is_theirs = board.is_split or part.part == seat.number
+        if is_theirs and part.asker_id == by.id and not part.asker_name:
+            tx.invoices.update(part.id, asker_name=by.name, hidden=part.hidden or by.hidden)
 
 
 def _seat_for(board: Board, by: Asker) -> Seat | None:
@@ -388,7 +393,7 @@ def _new_part(
         chat_id=place.chat_id,
         reply_to=place.reply_to,
         asker_id=by.id,
-        asker_name=by.name if own.name or own.hidden else "",
+        asker_name=(own.name or by.name) if own.is_named else "",
         chat_title=board.chat_title,
         asked_at=now,
         amount_msat=seat.amount_msat if board.is_split else None,

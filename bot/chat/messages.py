@@ -133,11 +133,15 @@ def presser(person: User, naming: Naming = Naming.NAME) -> Asker:
 
 def named(message: Message) -> list[Person]:
     """Who is named in a message, in the order of its text."""
-    kinds: list[str | None] = [MessageEntity.MENTION, MessageEntity.TEXT_MENTION]
-    found = sorted(message.parse_entities(kinds).items(), key=lambda each: each[0].offset)
+    kinds = (MessageEntity.MENTION, MessageEntity.TEXT_MENTION)
     people = []
-    for entity, written in found:
-        text = clean(written)
+    for entity in sorted(message.entities, key=lambda each: each.offset):
+        if entity.type not in kinds:
+            continue
+        try:
+            text = clean(message.parse_entity(entity))
+        except UnicodeError:  # it begins within a letter: that is no name
+            continue
         if entity.type == MessageEntity.MENTION:
             people.append(Person(text, username=text.removeprefix("@")))
         elif entity.user is not None:

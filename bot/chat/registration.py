@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
+from datetime import datetime
 
 from telegram import WebhookInfo
 from telegram.error import BadRequest, InvalidToken, TelegramError
@@ -27,6 +29,8 @@ LOOK_EVERY_S = 60.0
 LONGEST_PAUSE_S = 10.0
 #: Seconds for which Telegram has to fail to deliver: a proxy that starts again takes a few.
 FAILS_FOR_S = 120.0
+#: Seconds without another failure after which it delivers again: its pauses grow to two minutes.
+DELIVERS_AFTER_S = 200.0
 #: Another program sets or removes it where that happens so often.
 TAKEN_AWAY = 2
 
@@ -60,7 +64,10 @@ class Registration:
         self._is_complete = False  # once everything had been delivered
         self._taken_away = 0
         self._failed = ""  # the delivery's latest failure that was logged
-        self._fails_since: float | None = None  # on the steady clock: it fails, and updates wait
+        self._failed_at: datetime | None = None  # by Telegram, which keeps it after a success
+        # on the steady clock: since when it fails, the latest failure that was new, the address
+        self._fails_since: float | None = None
+        self._failed_last = self._set_at = -math.inf
         self._refused = ""  # the latest refusal that was logged
         self._away = ""
 
@@ -126,9 +133,9 @@ class Registration:
             max_connections=CONNECTIONS - 1 if is_same else CONNECTIONS,
             drop_pending_updates=False,
         )
-        self._is_set = True
+        self._is_set, self._set_at = True, steady()
         self._failed = self._refused = ""
-        self._over(Kind.WEBHOOK_REFUSED)
+        self._failed_at = info.last_error_date
         log.info("webhook set", waiting=info.pending_update_count)
 
     def _note_failure(self, info: WebhookInfo) -> None:
@@ -137,13 +144,19 @@ class Registration:
         if message and message != self._failed:
             log.warning("Telegram could not deliver", reason=message)
         self._failed = message
-        if not (message and info.pending_update_count):
+        now = steady()
+        is_new = bool(message) and info.last_error_date != self._failed_at
+        if is_new:
+            self._failed_at, self._failed_last = info.last_error_date, now
+        fine_s = now - max(self._set_at, self._failed_last)
+        if not info.pending_update_count or fine_s >= DELIVERS_AFTER_S:
             self._fails_since = None
-            self._over(Kind.WEBHOOK_FAILS)
-            return
-        self._fails_since = self._fails_since or steady()
-        if (lasted_s := steady() - self._fails_since) >= FAILS_FOR_S:
-            self._notify(Notice(Kind.WEBHOOK_FAILS, why=message, lasted_s=lasted_s))
+            for kind in (Kind.WEBHOOK_REFUSED, Kind.WEBHOOK_FAILS):
+                self._over(kind)
+        elif is_new:
+            self._fails_since = self._fails_since or now
+            if (lasted_s := now - self._fails_since) >= FAILS_FOR_S:
+                self._notify(Notice(Kind.WEBHOOK_FAILS, why=message, lasted_s=lasted_s))
 
     def _note_back(self) -> None:
         if self._away:

@@ -180,6 +180,46 @@ async def test_a_name_that_comes_after_the_seat_is_written_where_it_was_not_know
     assert (await table.seat(board, 2)).name == BERT.name
 
 
+async def test_whose_name_is_known_has_it_on_each_invoice_of_theirs(table: Table) -> None:
+    board = await table.split("84k")
+    await table.boards.join(board.handle, GROUP, BERT, is_in=True)
+    await table.boards.fix(board.id)
+    nameless = replace(BERT, name="")
+    _, _, is_named = await table.boards.sit(board.handle, GROUP, nameless)
+    assert is_named
+    seat = next(each for each in (await table.fresh(board)).seats if each.person_id == BERT.id)
+    assert seat.part is not None
+    assert seat.part.asker_name == BERT.name
+    await table.becomes(seat.part, State.CANCELLED)
+    await table.boards.sit(board.handle, GROUP, nameless)
+    again = (await table.seat(board, seat.number)).part
+    assert again is not None
+    assert (again.id != seat.part.id, again.asker_name) == (True, BERT.name)
+
+
+@pytest.mark.parametrize("is_shown", [True, False])
+async def test_who_hides_before_their_name_is_known_stays_hidden_until_they_show_it(
+    table: Table, is_shown: bool
+) -> None:
+    board = await table.collect()
+    nameless = replace(BERT, name="")
+    _, token, _ = await table.boards.sit(board.handle, GROUP, nameless)
+    _, row = await table.follow(token, BERT)
+    assert row is not None
+    await table.boards.hide(row.payment_hash, is_hidden=True)
+    await table.boards.name(token, GROUP, BERT)
+    seat, row = await table.seat(board, 1), await table.row(row)
+    assert (seat.public_name, seat.hidden, row.hidden) == ("", True, True)
+    if is_shown:
+        await table.boards.hide(row.payment_hash, is_hidden=False)
+    row = await table.becomes(await table.row(row), State.SETTLED)
+    _, token, _ = await table.boards.sit(board.handle, GROUP, nameless)  # another gift
+    await table.boards.name(token, GROUP, BERT)
+    seat, row = await table.seat(board, 1), await table.row(row)
+    assert (seat.public_name, row.hidden) == ("Bert" if is_shown else "", not is_shown)
+    assert (await table.seat(board, 2)).public_name == "Bert"
+
+
 async def test_an_admin_whose_name_nobody_may_read_is_hidden_on_the_seat_and_its_invoice(
     table: Table,
 ) -> None:

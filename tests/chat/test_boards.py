@@ -402,6 +402,26 @@ async def test_nobody_joins_twice_and_who_was_not_in_may_leave(room: Room) -> No
     assert len((await room.do(_get, made.id)).seats) == 2
 
 
+@pytest.mark.parametrize("kind", ["mention", "text_mention"])
+@pytest.mark.parametrize("memo", ["\U0001f389 x", "\ud83d x"])
+async def test_a_name_that_begins_within_a_letter_is_none_and_costs_no_command(
+    room: Room, kind: str, memo: str
+) -> None:
+    text = f"/split 84k/3 {memo}"
+    person = {"id": room.anna.id, "is_bot": False, "first_name": "Anna"}
+    entities = [
+        {"type": "bot_command", "offset": 0, "length": 6},
+        {"type": kind, "offset": 14 if len(memo) == 3 else 13, "length": 3, "user": person},
+    ]
+    place = {"id": room.group.id, "type": room.group.type, "title": room.group.title}
+    message = {"message_id": 4242, "date": int(room.clock()), "chat": place, "from": person}
+    update = {"message": {**message, "text": text, "entities": entities}}
+    room.telegram.push_raw_update(update)
+    await room.handled()
+    made = await room.do(_by_origin, room.group.id, 4242, room.places.bot_id)
+    assert len(made.seats) == 3
+
+
 # what is forged
 
 

@@ -6,8 +6,10 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import pytest
+from telegram import WebhookInfo
 
 from bot import texts
 from bot.chat import registration
@@ -36,12 +38,8 @@ class Seen:
         return {each.kind for each in self.notices}
 
 
-@asynccontextmanager
-async def running(
-    room: Room, address: str = URL, doubt_s: float = 60.0
-) -> AsyncIterator[tuple[Seen, asyncio.Task[None]]]:
-    seen, stop = Seen(), asyncio.Event()
-    own = Registration(
+def made(room: Room, seen: Seen, address: str = URL, doubt_s: float = 60.0) -> Registration:
+    return Registration(
         room.telegram_bot,
         address=address,
         secret="secret",
@@ -50,6 +48,14 @@ async def running(
         over=seen.ended.append,
         doubt_s=doubt_s,
     )
+
+
+@asynccontextmanager
+async def running(
+    room: Room, address: str = URL, doubt_s: float = 60.0
+) -> AsyncIterator[tuple[Seen, asyncio.Task[None]]]:
+    seen, stop = Seen(), asyncio.Event()
+    own = made(room, seen, address, doubt_s)
     task = asyncio.ensure_future(own.run(stop))
     yield seen, task
     stop.set()
@@ -185,6 +191,51 @@ async def test_owners_hear_of_deliveries_that_fail_for_minutes_and_of_their_end(
         async with asyncio.timeout(30):
             while Occasion.WEBHOOK_FAILS not in seen.ended:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
+
+
+def delivered(room: Room, *, failed_at: float | None, waiting: int) -> WebhookInfo:
+    """What Telegram says of a webhook; it keeps the last failure after a success."""
+    date = None if failed_at is None else datetime.fromtimestamp(failed_at, UTC)
+    failed = "Wrong response from the webhook: 502 Bad Gateway" if date else None
+    return WebhookInfo(
+        URL,
+        has_custom_certificate=False,
+        pending_update_count=waiting,
+        last_error_date=date,
+        last_error_message=failed,
+    )
+
+
+async def test_a_failure_that_telegram_still_tells_of_is_over_once_no_other_follows(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(registration, "steady", lambda: now)
+    seen = Seen()
+    look = made(room, seen)._note_failure
+    look(delivered(room, failed_at=None, waiting=3))
+    for _ in range(30):  # a bot that is used always has something on its way
+        look(delivered(room, failed_at=5000.0, waiting=3))
+        now += 60
+    assert not seen.notices
+    assert Occasion.WEBHOOK_FAILS in seen.ended
+
+
+async def test_a_refused_webhook_is_over_once_something_was_delivered(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(registration, "steady", lambda: now)
+    seen = Seen()
+    registered = made(room, seen)
+    await registered._set(delivered(room, failed_at=None, waiting=2))
+    for turn in range(6):  # it is accepted, and nobody answers there
+        registered._note_failure(delivered(room, failed_at=5000.0 + turn, waiting=2))
+        now += 60
+    assert not seen.ended
+    assert [each.kind for each in seen.notices][:1] == [Occasion.WEBHOOK_FAILS]
+    registered._note_failure(delivered(room, failed_at=5005.0, waiting=0))
+    assert set(seen.ended) == {Occasion.WEBHOOK_FAILS, Occasion.WEBHOOK_REFUSED}
 
 
 async def test_a_delivery_that_failed_once_is_no_occasion(room: Room) -> None:
