@@ -13,11 +13,14 @@ import { alertBox, announce, endToast, toast } from "./toast.js";
 
 const NEAR_PX = 80;
 const EDGE_PX = 8;
+const DRAWING_MS = 10;
+const MOST_MOVING = 5; // each that moves in is painted by itself
 const TOGETHER_S = 300;
 
 const log = $("log");
 const elements = new Map(); // message's id -> its element
 const changed = new Set(); // the ids of messages that are to be drawn again
+const quoting = new Set(); // the ids of those that quote one of them
 const isNew = new Set(); // those of them that have just come
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 let below = 0; // messages that came while the reader was further up
@@ -79,9 +82,7 @@ function drawAll() {
   const at = log.scrollTop;
   const stop = stopped() && { id: stopped().closest("article").dataset.id, name: stopped().dataset.name };
   const hadFocus = log.contains(document.activeElement) && document.activeElement !== log;
-  changed.clear();
-  isNew.clear();
-  elements.clear();
+  for (const each of [changed, quoting, isNew, elements]) each.clear();
   for (const message of messagesOf(open)) elements.set(message.id, draw(message));
   log.replaceChildren(...elements.values());
   arrange();
@@ -109,6 +110,7 @@ function arrange() {
   let dayBefore = null;
   for (const message of messagesOf(room())) {
     const element = elements.get(message.id);
+    if (!element) continue; // it comes with the next frame
     const day = written(message.date, "D");
     if (day !== dayBefore) {
       element.before(el("div", { class: "service day" }, el("p", {}, dayName(day))));
@@ -176,31 +178,35 @@ function onGone({ chat, id }) {
   soon(drawChanged);
 }
 
-/** Draw what has changed since the last frame: as much as there is, the rest of the chat is looked at once. */
+/** Draw what has changed, each frame as much as it has time for: what is left is drawn with the next. */
 function drawChanged() {
   const open = room();
-  if (!open || changed.size === 0) return;
+  if (!open || changed.size + quoting.size === 0) return;
+  const until = performance.now() + DRAWING_MS;
+  const isCalm = changed.size <= MOST_MOVING;
   let isOwn = false;
   let came = 0;
-  for (const message of messagesOf(open)) {
-    const element = elements.get(message.id);
-    if (!element) {
-      insert(message);
-      came += 1;
-      isOwn ||= isNew.has(message.id) && message.from === speaker()?.id;
-    } else if (changed.has(message.id) || changed.has(message.reply_to)) {
-      redraw(element, message);
-    }
-  }
   for (const id of changed) if (!open.chat.messages.has(id)) remove(id);
-  changed.clear();
-  isNew.clear();
+  const all = messagesOf(open);
+  for (const message of all) if (changed.has(message.reply_to)) quoting.add(message.id);
+  for (const message of all) {
+    const element = elements.get(message.id);
+    if (element && !changed.has(message.id) && !quoting.has(message.id)) continue;
+    if (performance.now() > until) break;
+    if (element) redraw(element, message);
+    else insert(message, isCalm);
+    came += element ? 0 : 1;
+    isOwn ||= isNew.has(message.id) && message.from === speaker()?.id;
+    for (const done of [changed, quoting, isNew]) done.delete(message.id);
+  }
+  for (const id of changed) if (!open.chat.messages.has(id)) changed.delete(id);
   arrange();
   if (!stopped() || (came > 0 && !document.activeElement.closest("#log article"))) stopAt(null);
   if (isOwn || (sticks && came > 0)) toEnd();
   else if (sticks) stay();
   else below += came;
   drawNewest();
+  if (changed.size + quoting.size > 0) soon(drawChanged);
 }
 
 /** What a screen reader is told of a message: its first line; of the bot's edit, the first new one. */
@@ -218,10 +224,12 @@ function animate(element, name) {
   element.addEventListener("animationend", () => element.classList.remove(name), { once: true });
 }
 
-function insert(message) {
+function insert(message, isMoving) {
   const element = draw(message);
-  element.classList.add("arriving");
-  element.addEventListener("animationend", () => element.classList.remove("arriving"), { once: true });
+  if (isMoving) {
+    element.classList.add("arriving");
+    element.addEventListener("animationend", () => element.classList.remove("arriving"), { once: true });
+  }
   const after = [...elements.keys()].filter((id) => id > message.id).sort((a, b) => a - b)[0];
   if (after) elements.get(after).before(element);
   else log.append(element);
