@@ -12,6 +12,7 @@ Grouped by what the reader should do::
     │   ├── DatabaseUnreadable       check the disk
     │   │   ├── DatabaseDamaged    *
     │   │   ├── DatabaseHalfMissing *
+    │   │   ├── DatabaseHalfMoved  * move it once more
     │   │   ├── DatabaseWithoutTables *
     │   │   ├── DatabaseJournalLeft *
     │   │   ├── DatabaseIsFolder   * name a file
@@ -26,7 +27,9 @@ Grouped by what the reader should do::
     │   │   ├── DatabasePasswordWrong *
     │   │   ├── DatabaseTlsFailed  *
     │   │   ├── DatabaseUnknown    * create it
-    │   │   └── DatabaseRightsMissing * grant them
+    │   │   ├── DatabaseRightsMissing * grant them
+    │   │   ├── DatabaseReadOnly   * let the bot's user write
+    │   │   └── DatabasePooled     * connect to the server, or by a pool that keeps sessions
     │   ├── DatabaseUnfit          * its server is too old, or its encoding is not UTF-8
     │   ├── PostgresMissing        * install psycopg
     │   ├── LinkInTheWay           * remove the symbolic link
@@ -226,6 +229,10 @@ class DatabaseHalfMissing(DatabaseUnreadable, needs_fixing=True):
     """The database at `path` is empty, its `journal` is not."""
 
 
+class DatabaseHalfMoved(DatabaseUnreadable, needs_fixing=True):
+    """A move into the file at `path` was cut short: what it has made is `part`."""
+
+
 class DatabaseWithoutTables(DatabaseUnreadable, needs_fixing=True):
     """The database at `path` has no table: what was in it is in its `journal`, which is gone."""
 
@@ -284,6 +291,14 @@ class DatabaseUnknown(DatabaseRefuses):
 
 class DatabaseRightsMissing(DatabaseRefuses):
     """The bot's user can't do there what a bot needs to do."""
+
+
+class DatabaseReadOnly(DatabaseRefuses):
+    """Nothing can be written, by the server's settings (``default_transaction_read_only``)."""
+
+
+class DatabasePooled(DatabaseRefuses):
+    """What is between gives each transaction another session, as transaction pooling does."""
 
 
 class DatabaseUnfit(StartError):

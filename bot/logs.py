@@ -40,11 +40,13 @@ MAX_WAITING = 2_000_000
 LAST_LINES_S = 0.5
 
 # Secrets that can be recognized: a token, as in the Bot API's addresses; a macaroon in an
-# lndconnect address; the user and password in any address, such as a proxy's, and in a header.
+# lndconnect address; the user and password in any address, such as a proxy's, and in a header; a
+# password among a database's options. The user of our own examples is none.
 _RECOGNIZED = re.compile(
     r"\d{6,}(?::|%3[Aa])[A-Za-z0-9_-]{30,}"
     r"|(?<=macaroon=)[^&\s\"']{20,}"
-    r"|(?<=://)[^\s/?#\"'<>]+(?=@)"
+    r"|(?<=password=)[^&\s\"']+"
+    r"|(?<=://)(?!user@host(?![^\s/?#\"'<>]*@))[^\s/?#\"'<>]+(?=@)"
     r"|(?<=%3A%2F%2F)(?:(?!%2F|%40)[^\s/?#&\"'<>])+(?=%40)"
     r"|(?:(?<=['\"]Basic )|(?<=: Basic ))[A-Za-z0-9+/_-]{4,}={0,2}"
 )
@@ -67,6 +69,8 @@ _LIBRARIES = {
     "grpc._common": logging.CRITICAL,
     "httpcore": logging.WARNING,
     "httpx": logging.WARNING,
+    # it warns of errors that come second, as a connection ends
+    "psycopg": logging.ERROR,
     "telegram": logging.INFO,
     # it logs a traceback for each answer of a gateway that is not JSON
     "telegram.request": logging.CRITICAL,

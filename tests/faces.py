@@ -16,7 +16,8 @@ from bot import texts
 from bot.config import DAY_S
 from bot.core.board import Board, BoardState, Seat
 from bot.core.failure import Failure
-from bot.core.invoice import Face, Invoice, State
+from bot.core.invoice import Face, Invoice, PartKind, State
+from bot.core.knocks import Knock, KnockState
 from bot.core.notices import Kind, Notice
 from bot.errors import NodeTimeout
 from bot.texts.cards import MAY_BE_DUPLICATE
@@ -40,8 +41,11 @@ class Role(StrEnum):
     PAYMENT_NOTICE = "payment notice"  # to an owner
     PAYMENT_REQUEST = "payment request"  # in a message of its own
     PAYMENT_REQUEST_GONE = "payment request gone"
-    BOARD = "board"  # of a bill that is split
+    BOARD = "board"  # of a bill that is split, or of a collection
     BOARD_END = "board end"
+    REMINDER = "reminder"  # to those who have not paid their part of a bill
+    KNOCK = "knock"  # to an owner: somebody asks to be let in
+    LET_IN = "let in"  # where they asked: they are
     SENTENCE = "sentence"
 
 
@@ -57,13 +61,13 @@ def role_of(text: str) -> Face | Role:
         return Role.PAYMENT_REQUEST
     if _request_gone() in text.splitlines():
         return Role.PAYMENT_REQUEST_GONE
-    for role, starts in _board_starts().items():
+    for role, starts in (_board_starts() | _of_guests()).items():
         if text.startswith(starts):
             return role
     for face, start in _starts().items():
         if text.startswith(start) and _begins_with_an_amount(text[len(start) :]):
             return face
-    if text.endswith(_question()):
+    if text.endswith(_question()) or text.startswith(_gift_question()):
         return Face.QUESTION
     sign = text.partition(" ")[0]
     if sign == texts.FACE_SIGNS[Face.WAITING]:
@@ -139,10 +143,21 @@ def _board(state: BoardState, *seats: Seat) -> Board:
 
 
 def _boards() -> list[Board]:
-    """Each way in which a board begins: open, closed, and with all paid."""
+    """Each way in which a board begins: open, closed, and with all paid; also a collection's."""
     paid = bills.free(otherwise=True)
     states = [_board(state, bills.free()) for state in BoardState]
-    return [*states, _board(BoardState.CLOSED, paid), _board(BoardState.CLOSED, paid, bills.free())]
+    bill = [*states, _board(BoardState.CLOSED, paid), _board(BoardState.CLOSED, paid, bills.free())]
+    return bill + _collections()
+
+
+def _collections() -> list[Board]:
+    """With a goal, reached or not, and without one; with gifts and without any."""
+    return [
+        bills.collection(*gifts, sum_msat=goal_msat, state=state)
+        for state in (BoardState.OPEN, BoardState.CLOSING, BoardState.CLOSED)
+        for gifts in ((), (bills.gift(sats=_SATS),))
+        for goal_msat in (0, _SATS * 1000, 2 * _SATS * 1000)
+    ]
 
 
 @cache
@@ -151,8 +166,44 @@ def _board_starts() -> dict[Role, tuple[str, ...]]:
     made = {
         Role.BOARD: [texts.board(each, None) for each in _boards()],
         Role.BOARD_END: [texts.board_announcement(each) for each in _boards()],
+        Role.REMINDER: [texts.reminder(_board(BoardState.OPEN, bills.free()))],
     }
-    return {r: tuple(plain(each).partition(_AMOUNT)[0] for each in of) for r, of in made.items()}
+    return {r: tuple({_up_to_amount(each) for each in of}) for r, of in made.items()}
+
+
+def _up_to_amount(markup: str) -> str:
+    return re.split(r"\d| – ", plain(markup).partition("\n")[0])[0]
+
+
+@cache
+def _of_guests() -> dict[Role, tuple[str, ...]]:
+    """How an owner hears of somebody who asks to be let in, and how that person hears of it."""
+    asked = {state: _knock(state) for state in KnockState}
+    shown = [plain(texts.knock(each)) for each in asked.values()]
+    said = [
+        plain(texts.let_in(asked[state], _NAME))
+        for state in (KnockState.ALLOWED, KnockState.GROUP_ALLOWED)
+    ]
+    return {
+        Role.KNOCK: (shown[0].partition('"')[0],),
+        Role.LET_IN: (_common(*said),),
+    }
+
+
+def knock_state(text: str) -> KnockState:
+    """What became of somebody who asks to be let in, as an owner reads it."""
+    last = text.splitlines()[-1]
+    for state in set(KnockState) - {KnockState.OPEN}:
+        said = plain(texts.knock(_knock(state))).splitlines()[-1]
+        if last.startswith(said.partition('"')[0]):
+            return state
+    return KnockState.OPEN
+
+
+def _knock(state: KnockState) -> Knock:
+    who = {"name": _NAME, "username": "", "chat_title": "", "answered_by": _NAME}
+    asked = {"thread_id": None, "reply_to": None, "asked_at": 0.0, "told": True}
+    return Knock(id=1, handle="h", person_id=7, chat_id=7, state=state, **who, **asked)  # type: ignore[arg-type]
 
 
 @cache
@@ -202,13 +253,24 @@ def _question() -> str:
 
 
 @cache
+def _gift_question() -> str:
+    gift = _row(amount_msat=None, board_id=1, part_kind=PartKind.GIFT)
+    return plain(texts.card(gift, Face.QUESTION).html).partition("?")[0]
+
+
+@cache
 def _no_invoice() -> str:
     """The last line of a failure, up to its amount, which may be missing."""
     last = [plain(texts.failed(_row(amount_msat=amount))).splitlines()[-1] for amount in (None, 1)]
+    return _common(*last)
+
+
+def _common(one: str, another: str) -> str:
+    """How both begin; they are not the same."""
     common = 0
-    while last[0][common] == last[1][common]:
+    while one[common] == another[common]:
         common += 1
-    return last[0][:common]
+    return one[:common]
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from bot.actions import Actions, Asker, Origin, Place
 from bot.actions.jobs import COPIES_WITHIN_S
 from bot.config import AccessSettings, InvoicesSettings, LimitsSettings, Rate
 from bot.core.failure import Failure
-from bot.core.invoice import Face, Invoice, State
+from bot.core.invoice import Face, Invoice, PartKind, State
 from bot.core.ledger import Scope, Show
 from bot.core.steps import QUESTION_S
 from bot.core.wishes import Answered, Asked, Cancelling, Renewing
@@ -99,6 +100,7 @@ class Desk:
         *,
         replied_to: int | None = None,
         replied_at: float = 0.0,
+        named: bytes | None = None,
         age_s: float = 0.0,
     ) -> Answered:
         """A text in the group."""
@@ -111,6 +113,7 @@ class Desk:
             what,
             replied_to=replied_to,
             replied_at=replied_at,
+            named=named,
             age_s=age_s,
         )
 
@@ -338,6 +341,52 @@ async def test_an_answer_that_is_delivered_again_changes_nothing(desk: Desk) -> 
         desk.rung()
         assert await desk.actions.answer(ANNA, origin, place, "2100") is came_of_it
         assert desk.rung() == {question.id}
+
+
+async def test_an_answer_beside_which_its_question_is_cancelled_asks_for_nothing(
+    desk: Desk,
+) -> None:
+    # an admin's press waits for Telegram, and is beside what the asker writes
+    question = await desk.asked(ANNA, "", card_id=50)
+    answered, cancelled = await asyncio.gather(
+        desk.answer(ANNA, "21", replied_to=50),
+        desk.actions.cancel(question.payment_hash, OWNER),
+    )
+    assert cancelled is Cancelling.NOT_ASKED
+    assert answered is Answered.CLOSED
+    assert (await desk.fresh(question)).state is State.DROPPED
+
+
+async def test_of_two_answers_at_once_the_first_counts(desk: Desk) -> None:
+    question = await desk.asked(ANNA, "")
+    came = await asyncio.gather(desk.answer(ANNA, "21"), desk.answer(ANNA, "42"))
+    assert came == [Answered.TAKEN, Answered.CLOSED]
+    assert (await desk.fresh(question)).amount_msat == 21_000
+
+
+async def test_of_two_gifts_chosen_at_once_the_first_counts(desk: Desk) -> None:
+    question = await desk.asked(ANNA, "", part_kind=PartKind.GIFT)
+    give, payment_hash = desk.actions.give, question.payment_hash
+    came = await asyncio.gather(give(payment_hash, 21_000), give(payment_hash, 42_000))
+    assert came == [True, False]
+    assert (await desk.fresh(question)).amount_msat == 21_000
+
+
+async def test_the_buttons_of_the_message_that_is_replied_to_say_which_gift_is_meant(
+    desk: Desk,
+) -> None:
+    gift = {"part_kind": PartKind.GIFT, "board_id": 1}
+    old = await desk.asked(ANNA, "", **gift)  # a message of it is there, and nobody knows which
+    new = await desk.asked(ANNA, "", **gift)
+    reply: dict[str, Any] = {"replied_to": 70, "replied_at": NOW}
+    for named, came_of_it in (
+        (old.payment_hash, Answered.GIFT_CLOSED),
+        (bytes(32), Answered.NO_QUESTION),
+        (None, Answered.NO_QUESTION),
+    ):
+        assert await desk.answer(ANNA, "21", named=named, **reply) is came_of_it
+        assert (await desk.fresh(new)).state is State.ASKING
+    assert await desk.answer(ANNA, "21", named=new.payment_hash, **reply) is Answered.TAKEN
 
 
 async def test_only_the_person_who_was_asked_answers(desk: Desk) -> None:

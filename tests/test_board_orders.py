@@ -21,7 +21,7 @@ from bot import texts
 from bot.actions import Actions, Asker, BoardActions, Origin, Place
 from bot.config import InvoicesSettings
 from bot.core.board import Board, BoardState
-from bot.core.invoice import Invoice, PartKind, State
+from bot.core.invoice import Face, Invoice, PartKind, State
 from bot.core.split import Person
 from bot.core.wishes import Change
 from bot.core.work import READ_LANES
@@ -314,6 +314,19 @@ class Boards(Orders):
             assert board.due_at is not None, "nobody closes it"
         self._is_shown(board)
         self._is_told(board)
+        for row in self._parts:
+            self._says_whether_it_is_hidden(row)
+
+    def _says_whether_it_is_hidden(self, row: Invoice) -> None:
+        """What can be pressed below a gift is what is not so."""
+        is_shown = row.card_id is not None and row.card_shown is Face.OPEN
+        if row.part_kind is not PartKind.GIFT or not is_shown:
+            return
+        message = self.telegram.room(row.chat_id).messages[row.card_id or 0]
+        if message.deleted or message.refused:
+            return
+        label = texts.SHOW_BUTTON if row.hidden else texts.HIDE_BUTTON
+        assert label in [button.text for button in buttons(message)], f"{message} says otherwise"
 
     def _is_shown(self, board: Board) -> None:
         """Its message, and each copy that the bot knows of, say what is."""

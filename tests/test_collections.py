@@ -114,6 +114,45 @@ async def test_a_name_is_hidden_and_no_amount_is_shown(world: World) -> None:
     assert not any("Bert" in (m.text or "") for m in world.ours(world.group))
 
 
+async def test_a_name_that_is_hidden_as_a_gift_is_paid_brings_no_button_back(world: World) -> None:
+    shown = await collect(world, "any speakers")
+    card = await gift(world, shown, world.bert, "5,000 sats")
+    answers = world.telegram.stall("sendMessage", chat_id=card.chat.id)
+    world.telegram.say(card.chat, world.bert, "/id")
+    await answers.reached()  # and whatever else is for this chat waits behind it
+    assert await pressed(world, card, world.bert, texts.HIDE_BUTTON) == texts.hidden(True)
+    world.node.pay(world.request_in(card))
+    await pot(world, "Collection: 5,000 sats")
+    answers.release()
+    await world.becomes(card, Face.PAID)
+    before = len(world.ours(card.chat))
+    world.telegram.say(card.chat, world.bert, "/id")
+    await world.until(lambda: len(world.ours(card.chat)) > before + 1)
+    assert not world.buttons(card)
+    assert not any("Bert" in (m.text or "") for m in world.ours(world.group))
+
+
+async def test_a_name_can_be_hidden_and_shown_below_the_question_and_below_the_card(
+    world: World,
+) -> None:
+    shown = await collect(world, "any speakers")
+    message = await asked(world, shown, world.bert)
+    for _ in ("the question", "the card"):
+        for here, there in (
+            (texts.HIDE_BUTTON, texts.SHOW_BUTTON),
+            (texts.SHOW_BUTTON, texts.HIDE_BUTTON),
+        ):
+            text = message.text
+            await pressed(world, message, world.bert, here)
+            await world.until(lambda there=there: there in world.buttons(message))  # type: ignore[misc]
+            assert message.text == text
+        if world.face(message) is Face.QUESTION:
+            await pressed(world, message, world.bert, "5,000 sats")
+            await world.becomes(message, Face.OPEN)
+    media = [call for call in world.telegram.calls if call.method.lower() == "editmessagemedia"]
+    assert len(media) == 1  # its picture stays the same
+
+
 async def test_a_gift_that_cannot_be_read_is_asked_for_again(world: World) -> None:
     shown = await collect(world, "any")
     question = await asked(world, shown, world.bert)
@@ -123,6 +162,32 @@ async def test_a_gift_that_cannot_be_read_is_asked_for_again(world: World) -> No
     )
     world.telegram.say(question.chat, world.bert, "2100")
     await world.becomes(question, Face.OPEN)
+
+
+async def test_a_reply_to_the_question_of_one_collection_gives_nothing_to_another(
+    world: World,
+) -> None:
+    first = await collect(world, "any first")
+    world.telegram.say(world.group, world.owner, "/collect any second")
+    second = await pot(world, '"second"')
+    chat = world.private(world.bert)
+    # The first one's question is there, and nobody has recorded it, as the second one is asked for.
+    world.telegram.drop("sendMessage", acted=True, chat_id=chat.id)
+    old = await asked(world, first, world.bert)
+    stall = world.telegram.stall("sendMessage", chat_id=chat.id)
+    press = world.telegram.press(second.chat, world.bert, second.id, text=texts.GIVE_BUTTON)
+    await press.answer
+    world.telegram.follow(press)
+    await stall.reached()
+    world.telegram.say(chat, world.bert, "30k", reply_to=old)
+    stall.release()
+    await world.said(chat, texts.GIFT_CLOSED)
+    [question] = [m for m in world.ours(chat) if '"second"' in (m.text or "")]
+    assert world.face(question) is Face.QUESTION
+    assert not world.node.invoices
+    world.telegram.say(chat, world.bert, "21k", reply_to=question)
+    await world.becomes(question, Face.OPEN)
+    assert world.request_in(question)
 
 
 async def test_a_wallet_decides(world: World) -> None:

@@ -15,12 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot import config, logs, texts
-from bot.config import KEYS, MIN_PATIENCE_S, Rate, Settings, load
+from bot.config import KEYS, MIN_PATIENCE_S, Rate, Settings, address_of, load
 from bot.config.problems import NAME_NOT_SHOWN, Found, Kind
 from bot.core.invoice import State
 from bot.core.occasions import Topic
@@ -961,12 +962,90 @@ def test_a_databases_password_is_given_once(folder: Path) -> None:
         "postgresql://bot:s3cr3t@[::1/x",
         "postgresql+psycopg://bot:s3cr3t@db.example/x",
         "postgresql:/bot:s3cr3t@db.example/x",
+        # what libpq would quote, or take for something else
+        "postgresql://bot:s3cr3t@db.example:abc/x",
+        "postgresql://bot:s3cr3t@db.example:99999/x",
+        "postgresql://bot:s3cr3t@db.example:0/x",
+        "postgresql://bot:s3cr3t@db.example/x?port=abc",
+        "postgresql://bot:s3cr3t@db%20example/x",
+        "postgresql://bot:s3cr3t@/x?host=db%20example",
+        "postgresql://bot:s3cr3t%zz@db.example/x",
+        "postgresql://bot:s3cr3t%00@db.example/x",
+        "postgresql://bot:half/s3cr3t@db.example/x",
+        "postgresql://bot:half?s3cr3t@db.example/x",
+        "postgresql://bot@half:s3cr3t@db.example/x",
+        "postgresql://db.example/x?password=s3cr3t=half",
+        "postgresql://db.example/x?password=half&s3cr3t",
+        "postgresql://db.example/x?password=half&s3cr3t=half",
+        "postgresql://bot:s3cr3t@db.example/x?sslmode",
     ],
 )
 def test_an_odd_address_of_a_server_is_refused_and_not_shown(url: str) -> None:
     (problem,) = problems(**server(url))
     assert (problem.key, problem.kind) == ("database.url", Kind.REFUSED)
     assert "s3cr3t" not in str(problem)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:///?service=bots",
+        "postgresql:///invoices?service=bots&sslmode=require",
+        "postgresql:///invoices?host=/var/run/postgresql",
+        "postgresql:///invoices?host=/var/run/postgresql&port=5433",
+        "postgresql://%2Fvar%2Frun%2Fpostgresql/invoices",
+        "postgresql://bot@/invoices?host=@abstract",
+        "postgresql://?dbname=invoices&host=db.example&user=bot",
+        "postgresql://bot@one.example:5432,two.example,[::1]:5433/invoices",
+        "postgresql://bot@db.example/invoices?application_name=a+b",
+        "postgres://bot@db.example/invoices?sslcert=/etc/bot%20cert.pem",
+    ],
+)
+@pytest.mark.parametrize("password", ["", "p+l us/&?=%@:#"])
+def test_an_address_is_any_that_libpq_reads_and_keeps_what_is_in_it(
+    folder: Path, url: str, password: str
+) -> None:
+    quoted = quote(password, safe="")
+    joint = "&" if "?" in url else "?"
+    whole = f"{url}{joint}password={quoted}" if password else url
+    got = load(None, server(whole)).database
+    assert got.url == url
+    assert got.password.get_secret_value() == password
+    read = psycopg.conninfo.conninfo_to_dict(got.address)
+    assert read.pop("password", "") == password
+    assert read == psycopg.conninfo.conninfo_to_dict(url)
+
+
+def test_a_password_that_is_not_escaped_is_taken_as_it_is_where_that_is_plain(
+    folder: Path,
+) -> None:
+    got = load(None, server("postgresql://bot:p@ss:w0rd@db.example/x")).database
+    assert (got.url, got.password.get_secret_value()) == (
+        "postgresql://bot@db.example/x",
+        "p@ss:w0rd",
+    )
+
+
+def test_a_password_that_libpq_could_not_read_is_refused_and_not_shown(folder: Path) -> None:
+    (problem,) = problems(**server(password="s3cr3t\0"))
+    assert (problem.key, problem.kind) == ("database.password", Kind.REFUSED)
+    assert "s3cr3t" not in str(problem)
+
+
+@pytest.mark.parametrize(
+    "secret", ["password", "sslpassword", "oauth_client_secret", "scram_client_key"]
+)
+def test_an_address_with_anything_secret_in_it_is_no_argument(secret: str) -> None:
+    assert address_of(f"{SERVER}&{secret}=s3cr3t", "") == ""
+    assert "s3cr3t" not in logs.redacted(f"{SERVER}&sslpassword=s3cr3t")
+    assert address_of(SERVER, "") == SERVER
+
+
+def test_our_own_example_of_an_address_is_not_redacted_and_a_password_in_it_is() -> None:
+    example = "expected postgresql://user@host/database, found nothing"
+    assert logs.redacted(example) == example
+    for secret in ("postgresql://user:s3cr3t@host/x", "postgresql://user@host:s3cr3t@host/x"):
+        assert "s3cr3t" not in logs.redacted(secret)
 
 
 def test_what_is_beside_a_database_is_beside_the_settings_where_that_is_a_servers(

@@ -10,13 +10,18 @@ import pytest
 from tests.postgres import needs_postgres
 from tests.storm.plan import (
     ENDINGS,
+    FATES,
     FILES,
+    GIVING,
+    KINDS,
     LOGS,
     ODD_AT_NODE,
     ODD_AT_TELEGRAM,
+    POT_ENDINGS,
     REPLICAS,
     SERVERS,
     TOKENS,
+    VISITS,
     WAYS,
     draw,
 )
@@ -29,8 +34,10 @@ def test_the_same_seed_is_the_same_storm() -> None:
         others = [plan.odd_at_node, plan.odd_at_telegram, plan.tokens, plan.files, plan.logs]
         troubles = [(t.after_s, t.what, t.for_s, t.dice.random()) for t in chain(*others)]
         commands = [(c.at_s, c.kind, c.fate, c.dice.random()) for c in plan.commands]
-        bills = [(b.at_s, b.seats, b.ending, b.ways, b.dice.random()) for b in plan.bills]
-        return [plan.kills, troubles, commands, bills]
+        bills = [(b.at_s, b.seats, b.ending, b.ways, b.joins, b.dice.random()) for b in plan.bills]
+        pots = [(p.at_s, p.goal_sats, p.ending, p.ways, p.dice.random()) for p in plan.pots]
+        visits = [(v.at_s, v.what, v.dice.random()) for v in plan.visits]
+        return [plan.kills, troubles, commands, bills, pots, visits]
 
     assert said(3) == said(3)
     assert said(3) != said(4)
@@ -51,6 +58,12 @@ def test_in_a_storm_of_usual_length_each_kind_of_trouble_has_its_turn(seed: int)
         assert {each.what for each in planned} == set(kinds)
     assert {bill.ending for bill in plan.bills} == set(ENDINGS)
     assert {way for bill in plan.bills for way in bill.ways} == set(WAYS)
+    assert {bill.joins for bill in plan.bills} == {True, False}
+    assert {pot.ending for pot in plan.pots} == set(POT_ENDINGS)
+    assert {way for pot in plan.pots for way in pot.ways} == set(GIVING)
+    assert {visit.what for visit in plan.visits} == set(VISITS)
+    assert {command.fate for command in plan.commands} == set(FATES)
+    assert {command.kind for command in plan.commands} == set(KINDS)
 
 
 @pytest.mark.timeout(180)

@@ -30,6 +30,9 @@ class Way:
         self.cut_after: bytes | None = None
         #: The same, where the server does not get them either.
         self.cut_before: bytes | None = None
+        #: Bytes of a client's at which nothing is forwarded from then on; `is_stalled` says so.
+        self.stall_at: bytes | None = None
+        self.is_stalled = asyncio.Event()
         self.cuts = 0
         #: By which the server knows the connections that came this way.
         self.ports: set[int] = set()
@@ -60,6 +63,7 @@ class Way:
 
     def flow(self) -> None:
         """Forward again."""
+        self.stall_at = None
         self._flows.set()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -99,6 +103,10 @@ class Way:
     ) -> None:
         while data := await reader.read(65_536):
             await self._flows.wait()
+            if self.stall_at is not None and self.stall_at in data:
+                self.stall()
+                self.is_stalled.set()
+                await self._flows.wait()
             if self.cut_before is not None and self.cut_before in data:
                 self.cut_before = None
                 self.cuts += 1

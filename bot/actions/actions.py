@@ -100,16 +100,18 @@ class Actions:
         *,
         replied_to: int | None = None,
         replied_at: float = 0.0,
+        named: bytes | None = None,
         age_s: float = 0.0,
     ) -> Answered:
         """`what`, an amount and a memo, may answer the question "How many sats?".
 
         `replied_to`: the message of the bot's that it replies to, None where it replies to nothing,
-        and `replied_at`: when that was sent, in Unix seconds; `age_s`: how long ago it was written.
-        Raises `Refused`.
+        `replied_at`: when that was sent, in Unix seconds, and `named`: the payment hash on its
+        buttons; `age_s`: how long ago it was written. Raises `Refused`.
         """
+        bot_id = self._places.bot_id
         found = await self._store.do(
-            jobs.question, asker.id, origin, place, replied_to, replied_at, self._places.bot_id
+            jobs.question, asker.id, origin, place, replied_to, replied_at, named, bot_id
         )
         if found.answered is not None:
             self._ring(found.answered)
@@ -122,10 +124,8 @@ class Actions:
         asked_at = self._clock() - age_s
         if question.part_kind is PartKind.GIFT:
             gift_msat = self._rules.parse_gift(what)
-            await self._take(
-                question, changes(amount_msat=gift_msat, asked_at=asked_at, reply_to=place.reply_to)
-            )
-            return Answered.TAKEN
+            gift = changes(amount_msat=gift_msat, asked_at=asked_at, reply_to=place.reply_to)
+            return Answered.TAKEN if await self._take(question, gift) else Answered.GIFT_CLOSED
         amount_msat, memo = self._rules.parse(what)
         columns = changes(
             amount_msat=amount_msat,
@@ -137,8 +137,7 @@ class Actions:
             duplicates={},
             **delivery.void(),
         )
-        await self._take(question, columns)
-        return Answered.TAKEN
+        return Answered.TAKEN if await self._take(question, columns) else Answered.CLOSED
 
     async def give(self, payment_hash: bytes, amount_msat: int) -> bool:
         """So much is given, 0: any amount, where how much is still asked; whether that was so.
@@ -149,18 +148,20 @@ class Actions:
         question = await self._store.do(jobs.by_hash, payment_hash)
         if question is None or question.state is not State.ASKING:
             return False
-        await self._take(question, changes(amount_msat=amount_msat, asked_at=self._clock()))
-        return True
+        gift = changes(amount_msat=amount_msat, asked_at=self._clock())
+        return await self._take(question, gift)
 
-    async def _take(self, question: Invoice, columns: Columns) -> None:
-        """The question is answered: `columns` say what is wanted."""
+    async def _take(self, question: Invoice, columns: Columns) -> bool:
+        """The question is answered: `columns` say what is wanted; whether it still waited."""
         now = self._clock()
         # Drawn with the amount: where a backup was restored, the question's own hash may have an
         # invoice already, of another amount.
         asks = changes(state=State.PENDING, **draw(self._rules, now))
         wanted: Columns = {**columns, **asks}
-        await self._store.do(jobs.answer, question, wanted, self._access.now, now)
-        self._bell.ring(question.key, question.chat_id)
+        is_taken = await self._store.do(jobs.answer, question, wanted, self._access.now, now)
+        if is_taken:
+            self._bell.ring(question.key, question.chat_id)
+        return is_taken
 
     async def asked_again(self, asker: Asker, place: Place, message_id: int) -> None:
         """A message of the bot's that asks an open question once more: a reply to it answers."""

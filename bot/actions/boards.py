@@ -270,7 +270,9 @@ class BoardActions:
 
     async def hide(self, payment_hash: bytes, *, is_hidden: bool) -> Invoice | None:
         """Whether the name of who gives this is shown; None where it is no gift."""
-        row = await self._store.do(seats.hide, payment_hash, is_hidden)
+        row = await self._store.do(seats.hide, payment_hash, is_hidden, self._clock())
+        if row is not None:
+            self._bell.ring(row.key, row.chat_id)
         self._bell.ring_due()
         return row
 

@@ -11,7 +11,7 @@ from bot.access import Rights
 from bot.actions.values import Asker, Drawn, Origin, Place, Rules
 from bot.core import delivery, work
 from bot.core.board import HOUR_S, PARTS_AN_HOUR
-from bot.core.invoice import Columns, Face, Invoice, State, changes
+from bot.core.invoice import Columns, Face, Invoice, PartKind, State, changes
 from bot.core.steps import QUESTION_S
 from bot.core.wishes import Answered, Cancelling, Renewing
 from bot.core.work import Do, Lane
@@ -57,6 +57,7 @@ class Found:
     number: int | None  # of the message that it replies to; None: it replies to nothing
     replied_at: float  # when that was sent, in Unix seconds
     replied_to: Invoice | None  # the row of that message
+    has_hash: bool  # that message's own buttons say whose it is
 
     @property
     def meant(self) -> Invoice | None:
@@ -64,6 +65,9 @@ class Found:
         asks = self.question
         if asks is None or self.number is None or self.number == asks.card_id:
             return asks
+        if self.has_hash:
+            is_it = self.replied_to is not None and self.replied_to.id == asks.id
+            return asks if is_it else None
         if self.number in asks.duplicates or self._may_be_a_copy(asks, self.number):
             return asks
         return None
@@ -79,7 +83,9 @@ class Found:
         else:
             is_later = number > asks.card_id or not asks.may_be_duplicate(Do.SEND_CARD)
         is_earlier = asks.chat_id == asks.origin_chat_id and number < asks.origin_message_id
-        return self.replied_to is None and not is_later and not is_earlier
+        # How much somebody gives is asked with buttons, which say of which collection.
+        is_other = self.replied_to is not None or asks.part_kind is PartKind.GIFT
+        return not (is_other or is_later or is_earlier)
 
     def instead(self, asker_id: int, now: float) -> Answered:
         """What it is at `now` (Unix seconds) where no question is meant."""
@@ -88,6 +94,8 @@ class Found:
             return Answered.NO_QUESTION
         if other.state is not State.DROPPED or other.asker_id != asker_id:
             return Answered.OTHER_CARD
+        if other.part_kind is PartKind.GIFT:
+            return Answered.GIFT_CLOSED
         return Answered.EXPIRED if now >= other.asked_at + QUESTION_S else Answered.CLOSED
 
 
@@ -98,15 +106,26 @@ def question(
     place: Place,
     replied_to: int | None,
     replied_at: float,
+    named: bytes | None,
     bot_id: int,
 ) -> Found:
-    """What a message in this place, as this bot counts them, may answer."""
+    """What a message in this place, as this bot counts them, may answer.
+
+    `named`: the payment hash on the buttons of the message that it replies to. It is surer than a
+    number, which nobody may have recorded.
+    """
+    other = None
+    if named is not None:
+        other = tx.invoices.by_hash(named)
+    elif replied_to is not None:
+        other = of_message(tx, place.chat_id, replied_to, bot_id)
     return Found(
         open_question(tx, asker_id, place),
         tx.invoices.answered(origin.chat_id, origin.message_id),
         replied_to,
         replied_at,
-        None if replied_to is None else of_message(tx, place.chat_id, replied_to, bot_id),
+        other,
+        has_hash=named is not None,
     )
 
 
@@ -123,12 +142,16 @@ def asked_again(tx: Tx, asker_id: int, place: Place, message_id: int) -> None:
         tx.invoices.update(question.id, duplicates=duplicates)
 
 
-def answer(tx: Tx, question: Invoice, columns: Columns, access: Rights, now: float) -> None:
-    """The question becomes what `columns` ask for."""
+def answer(tx: Tx, question: Invoice, columns: Columns, access: Rights, now: float) -> bool:
+    """The question becomes what `columns` ask for; not where it is answered or dropped by now."""
+    row = tx.invoices.get(question.id)
+    if row is None or row.state is not State.ASKING or row.cancel_wanted:
+        return False
     # The question counted when it was asked, and a gift's among those of its board.
-    if not question.board_id:
-        _check_limits(tx, access, question.asker_id, question.chat_id, now, but_row=question.id)
-    tx.invoices.update(question.id, **columns)
+    if not row.board_id:
+        _check_limits(tx, access, row.asker_id, row.chat_id, now, but_row=row.id)
+    tx.invoices.update(row.id, **columns)
+    return True
 
 
 def cancel(tx: Tx, payment_hash: bytes, by: Asker, now: float) -> tuple[Invoice | None, Cancelling]:

@@ -25,7 +25,7 @@ from bot.core.board import (
     board_changes,
     in_parts,
 )
-from bot.core.invoice import Face, Invoice, PartKind, State, changes
+from bot.core.invoice import REDRAWN, Face, Invoice, PartKind, State, changes
 from bot.core.wishes import Change, Changing, Fixing, Joining, Leaving, Parting, Sitting, Splitting
 from bot.core.work import Do, Lane
 from bot.store import Tx
@@ -453,7 +453,7 @@ def token_of(tx: Tx, payment_hash: bytes, by: Asker) -> str:
     return next((seat.token for seat in board.seats if seat.person_id == by.id), "")
 
 
-def hide(tx: Tx, payment_hash: bytes, is_hidden: bool) -> Invoice | None:
+def hide(tx: Tx, payment_hash: bytes, is_hidden: bool, now: float) -> Invoice | None:
     """Whether the name of who gives this is shown: on the board, and to those who hear of it."""
     row = tx.invoices.by_hash(payment_hash)
     if row is None or row.part_kind is not PartKind.GIFT:
@@ -463,7 +463,17 @@ def hide(tx: Tx, payment_hash: bytes, is_hidden: bool) -> Invoice | None:
     if seat is not None and seat.person_id == row.asker_id:
         tx.boards.update_seat(row.board_id, row.part, hidden=is_hidden)
         tx.boards.touch(row.board_id)
-    return tx.invoices.update(row.id, hidden=is_hidden)
+    if row.hidden == is_hidden:
+        return row
+    # What can be pressed reads otherwise then: whatever shows it is drawn again.
+    card = REDRAWN.get(row.card_shown, row.card_shown)
+    copies = {number: REDRAWN.get(face, face) for number, face in row.duplicates.items()}
+    if card is row.card_shown and copies == row.duplicates:
+        return tx.invoices.update(row.id, hidden=is_hidden)
+    afresh = changes(
+        hidden=is_hidden, card_shown=card, duplicates=copies, **work.wanted(now, Lane.COMMAND)
+    )
+    return tx.invoices.update(row.id, **afresh)
 
 
 # those who manage it

@@ -280,7 +280,8 @@ class Cards:
         face = row.face
         assert row.card_id is not None  # noqa: S101 -- next_step asks for it only then
         way = _way(row, face)
-        if not row.card_is_text and pictures.are_same(face, row.card_shown):
+        was_open = face is Face.OPEN and row.card_shown is Face.OUTDATED
+        if not row.card_is_text and (was_open or pictures.are_same(face, row.card_shown)):
             way = "caption"
         card, way = await self._edit(row, row.card_id, face, way)
         is_separate = row.payment_request_separate or card.payment_request_separate

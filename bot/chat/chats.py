@@ -78,11 +78,11 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A message of the bot's that nothing hangs on shows this now; no `text`: other buttons."""
+    """A message of the bot's that no row keeps true shows this now."""
 
     chat_id: int
     message_id: int
-    text: str | None
+    text: str
     keyboard: InlineKeyboardMarkup | None = None
     may_read: Callable[[], bool] | None = None  # as of `Say`
 
@@ -314,11 +314,6 @@ async def _edited(message: Edit, bot: TelegramBot) -> bool:
     """False, and nothing is edited, where it can no longer be read there."""
     if message.may_read is not None and not message.may_read():
         return False
-    if message.text is None:
-        await bot.edit_message_reply_markup(
-            message.chat_id, message.message_id, reply_markup=message.keyboard
-        )
-        return True
     await bot.edit_message_text(
         message.text,
         message.chat_id,

@@ -11,12 +11,12 @@ from bot import texts
 from bot.actions import Actions, Asker, BoardActions
 from bot.chat import messages
 from bot.chat.board_buttons import pay_for
-from bot.chat.buttons import Press, Verb, read_press, under
+from bot.chat.buttons import Press, Verb, read_press
 from bot.chat.chats import Edit, Say
 from bot.chat.replies import Answer, Replies, Reply
 from bot.chat.targets import AtNode, Targets, as_named
 from bot.chat.updates import PtbApplication
-from bot.core.invoice import Face, Invoice
+from bot.core.invoice import Invoice
 from bot.core.wishes import Cancelling, Parting, Renewing
 from bot.errors import Refused
 
@@ -86,7 +86,7 @@ class Presses:
             case Verb.GIVE:
                 return (await self._give(press),)
             case Verb.HIDE | Verb.SHOW:
-                return await self._hide(press, message_id)
+                return (await self._hide(press),)
         try:
             renewing = await self._actions.renew(press.payment_hash, by)
             return (texts.asked_to_renew(renewing, away=self._node.away),)
@@ -113,12 +113,6 @@ class Presses:
             return texts.why(refused)
         return "" if is_taken else texts.GIFT_CLOSED
 
-    async def _hide(self, press: Press, message_id: int) -> tuple[str, *tuple[Reply, ...]]:
+    async def _hide(self, press: Press) -> str:
         row = await self._boards.hide(press.payment_hash, is_hidden=press.verb is Verb.HIDE)
-        if row is None:
-            return (texts.NOT_TRACKED,)
-        said = texts.hidden(row.hidden)
-        face = row.card_shown
-        if face not in (Face.QUESTION, Face.OPEN) or message_id != row.card_id:
-            return (said,)
-        return said, Edit(row.chat_id, message_id, None, under(row, face))
+        return texts.NOT_TRACKED if row is None else texts.hidden(row.hidden)

@@ -35,6 +35,7 @@ from bot.config.values import (
     HostPort,
     LndConnect,
     LndConnectUri,
+    Password,
     Payee,
     Proxy,
     Rate,
@@ -195,7 +196,7 @@ class DatabaseSettings(_Section):
     """[database]. `url` has no password in it where `load` has read it."""
 
     url: DatabaseUrl = "sqlite:///invoice-bot.db"
-    password: SecretStr = SecretStr("")
+    password: Password = SecretStr("")
     keep_s: Annotated[int, *seconds(DAY_S, 36_500 * DAY_S)] = Field(
         default=90 * DAY_S, alias="keep"
     )

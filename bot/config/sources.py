@@ -26,6 +26,7 @@ from bot.config.values import (
     overlap,
     read_line,
     read_token,
+    secrets_in,
     without_password,
 )
 from bot.errors import ConfigError, Problem
@@ -125,7 +126,7 @@ def address_of(text: str, password: str) -> str | None:
     """
     try:
         url = DatabaseSettings(url=text).url
-        if is_postgres(url) and without_password(url)[1]:
+        if is_postgres(url) and (without_password(url)[1] or secrets_in(url)):
             return ""
     except ValueError:
         return None
@@ -149,7 +150,7 @@ def _has_secret(raw: Raw) -> bool:
         raw.get("telegram", {}).get("token")
         or raw.get("lnd", {}).get("lndconnect")
         or database.get("password")
-        or (isinstance(url, str) and is_postgres(url) and _split(url)[1])
+        or (isinstance(url, str) and is_postgres(url) and (_split(url)[1] or _secrets(url)))
     )
 
 
@@ -331,7 +332,7 @@ def _password_problems(raw: Raw) -> Iterator[Problem]:
             yield from error.problems
     elif file:
         yield refused("database.password_file", file)
-    for each in (database.get("password"), url):
+    for each in (database.get("password"), url, *_secrets(database.get("url"))):
         if isinstance(each, str) and each:
             logs.redact(each)
 
@@ -341,6 +342,12 @@ def _split(url: str) -> tuple[str, str]:
         return without_password(url)
     except ValueError:  # the key is refused, and its value not shown
         return url, ""
+
+
+def _secrets(url: object) -> list[str]:
+    with suppress(ValueError):
+        return secrets_in(url) if isinstance(url, str) and is_postgres(url) else []
+    return []
 
 
 def _lnd_problems(raw: Raw) -> Iterator[Problem]:

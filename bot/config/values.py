@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
-from urllib.parse import SplitResult, parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, unquote, urlencode, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic.fields import FieldInfo
@@ -42,6 +42,27 @@ TELEGRAM = "https://api.telegram.org"
 SQLITE = "sqlite:///"
 #: What the address of a database on a server begins with; libpq knows both.
 POSTGRES = ("postgresql://", "postgres://")
+
+#: Of an address's options those that nobody may read.
+SECRET_OPTIONS = {
+    *("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"),
+}
+#: All that libpq 18 knows. Another one is libpq's to refuse, but beside a secret: what it would
+#: quote may be the end of one that is not escaped.
+_OPTIONS = SECRET_OPTIONS | {
+    *("application_name", "channel_binding", "client_encoding", "connect_timeout", "dbname"),
+    *("fallback_application_name", "gssdelegation", "gssencmode", "gsslib", "host", "hostaddr"),
+    *("keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval", "krbsrvname"),
+    *("load_balance_hosts", "max_protocol_version", "min_protocol_version", "oauth_client_id"),
+    *("oauth_issuer", "oauth_scope", "options", "passfile", "port", "replication", "require_auth"),
+    *("requirepeer", "service", "servicefile", "ssl", "ssl_max_protocol_version", "sslcert"),
+    *("ssl_min_protocol_version", "sslcertmode", "sslcompression", "sslcrl", "sslcrldir"),
+    *("sslkey", "sslkeylogfile", "sslmode", "sslnegotiation", "sslrootcert", "sslsni"),
+    *("target_session_attrs", "tcp_user_timeout", "user"),
+}
+#: One of several servers in an address: its name, its address or its socket's folder, and its port.
+_SERVER = re.compile(r"(\[[^\[\]@]+\]|[^\[\]:@]*)(?::(\d*))?")
+_SERVER_NAME = re.compile(r"\[?[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]?|[\w.-]*")
 
 # LND's macaroons have the second binary format
 _MACAROON = b"\x02"
@@ -208,14 +229,66 @@ def _database(value: str) -> str:
 
 
 def _is_server(value: str) -> bool:
-    """Whether it is the address of a PostgreSQL database. Raises ValueError where it is none."""
+    """Whether it is the address of a PostgreSQL database. Raises ValueError where it is none.
+
+    What libpq would refuse with a part of the address in its words, which may be a part of the
+    password, is refused here.
+    """
     if not is_postgres(value):
         return False
     url = urlsplit(value)
-    has_name = url.path.strip("/") or "dbname" in parse_qs(url.query)
+    options = _options(url.query)
+    has_name = _decoded(url.path.strip("/")) or {"dbname", "service"} & options.keys()
     if not has_name or url.fragment or re.search(r"[\x00-\x20\x7f]", value):
         raise ValueError
+    who, _, where = url.netloc.rpartition("@")
+    # a password that is not escaped ends the host, or the name, for others
+    if "@" in who.partition(":")[0] or "@" in url.path:
+        raise ValueError
+    for part in who.split(":"):
+        _decoded(part)
+    _check_servers(where, options)
+    if SECRET_OPTIONS & options.keys() and not options.keys() <= _OPTIONS:
+        raise ValueError
     return True
+
+
+def _check_servers(where: str, options: dict[str, str]) -> None:
+    """Hosts and ports, of an address's middle and its options. Raises ValueError."""
+    servers = [_SERVER.fullmatch(each) for each in where.split(",")]
+    if not all(servers):
+        raise ValueError
+    hosts = [_decoded(each[1]) for each in servers if each]
+    ports = [each[2] or "" for each in servers if each]
+    hosts += options.get("host", "").split(",")
+    ports += options.get("port", "").split(",")
+    if not all(_is_server_name(host) for host in hosts):
+        raise ValueError
+    if not all(re.fullmatch(r"\d{1,5}", port) and 0 < int(port) < 65_536 for port in ports if port):
+        raise ValueError
+
+
+def _is_server_name(host: str) -> bool:
+    """Whether it can be a host's name or address, or the folder of a socket."""
+    return host.startswith(("/", "@")) or _SERVER_NAME.fullmatch(host) is not None
+
+
+def _options(query: str) -> dict[str, str]:
+    """What follows the question mark, as libpq reads it: a plus is a plus. Raises ValueError."""
+    found: dict[str, str] = {}
+    for part in query.split("&") if query else ():
+        key, equals, value = part.partition("=")
+        if not equals or "=" in value:
+            raise ValueError
+        found[_decoded(key)] = _decoded(value)
+    return found
+
+
+def _decoded(text: str) -> str:
+    """Without its percent escapes. Raises ValueError where libpq takes one for none."""
+    if re.search(r"%(?![0-9A-Fa-f]{2})|%00", text):
+        raise ValueError
+    return unquote(text, errors="strict")
 
 
 def is_postgres(url: str) -> bool:
@@ -224,17 +297,31 @@ def is_postgres(url: str) -> bool:
 
 
 def without_password(url: str) -> tuple[str, str]:
-    """A PostgreSQL address without its password, and that; "" where it has none."""
+    """A PostgreSQL address without its password, and that; "" where it has none.
+
+    Raises ValueError where it is no address: what else is in it may be a part of the password.
+    """
+    if not _is_server(url):
+        raise ValueError
     parts = urlsplit(url)
     who, at, where = parts.netloc.rpartition("@")
     user, _, password = who.partition(":")
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    others = [(key, value) for key, value in query if key != "password"]
-    named = [value for key, value in query if key == "password"]
+    named = _options(parts.query).get("password", "")
     if not (password or named):
         return url, ""
-    bare = parts._replace(netloc=f"{user}{at}{where}", query=urlencode(others))
-    return bare.geturl(), named[-1] if named else unquote(password)
+    options = [
+        each
+        for each in parts.query.split("&")
+        if each and _decoded(each.partition("=")[0]) != "password"
+    ]
+    query = f"?{'&'.join(options)}" if options else ""
+    return f"{parts.scheme}://{user}{at}{where}{parts.path}{query}", named or _decoded(password)
+
+
+def secrets_in(url: str) -> list[str]:
+    """What is secret in the options of a PostgreSQL address. Raises ValueError."""
+    options = _options(urlsplit(url).query)
+    return [value for key, value in options.items() if key in SECRET_OPTIONS and value]
 
 
 def with_password(url: str, password: str) -> str:
@@ -265,12 +352,19 @@ _ODD_DATABASES = (
 )
 
 
+def _password(value: SecretStr) -> SecretStr:
+    if "\0" in value.get_secret_value():  # libpq would quote it
+        raise ValueError
+    return value
+
+
 def _payee(value: str) -> str:
     if not value.isprintable() or len(value) > MAX_PAYEE:
         raise ValueError
     return value.strip()
 
 
+Password = Annotated[SecretStr, AfterValidator(_password)]
 Payee = Annotated[str, AfterValidator(_payee)]
 Amount = Annotated[int, BeforeValidator(_whole)]
 ChatIds = Annotated[frozenset[int], BeforeValidator(_ids), AfterValidator(_in_range)]

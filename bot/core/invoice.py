@@ -40,6 +40,7 @@ class Face(StrEnum):
     QUESTION = "question"
     WAITING = "waiting"
     OPEN = "open"
+    OUTDATED = "outdated"  # open, with a button that reads otherwise by now
     UNCONFIRMED = "unconfirmed"
     PAID = "paid"
     EXPIRED = "expired"
@@ -319,6 +320,8 @@ def changes(**columns: Unpack[Columns]) -> Columns:
 
 #: Nobody waits for what becomes of a card that shows this.
 _SETTLED_FOR_NOW = (Face.OPEN, Face.UNCONFIRMED, Face.FAILED, Face.FAILED_REPLACED)
+#: What a message counts as that shows this, once its buttons read otherwise: it is drawn again.
+REDRAWN: Mapping[Face, Face] = {Face.QUESTION: Face.NOTHING, Face.OPEN: Face.OUTDATED}
 _FACES = {
     State.ASKING: Face.QUESTION,
     State.SETTLED: Face.PAID,

@@ -77,6 +77,7 @@ def next_step(row: Invoice, around: Around, now: float) -> Step:
     asking       not asked yet                             SEND_CARD (the question)
     asking       asked over an hour ago, or of a           DROP
                  collection that closes
+    asking       its buttons read otherwise by now         EDIT_CARD
     pending      patience is over                          FAIL
     pending      silent for 3 s, its turn to give notice   SEND_WAITING_NOTICE
     pending      its waiting notice gives another reason   EDIT_CARD
@@ -205,9 +206,9 @@ def _asking(row: Invoice, around: Around, now: float) -> Step:
     ends_at = row.asked_at + around.clock_set_by_s + QUESTION_S
     if now >= ends_at or row.cancel_wanted:
         return Step(Do.DROP)
-    is_due = row.card_id is None and row.card_shown is not row.face
+    is_due = row.card_shown is not row.face
     if is_due and not around.chat_is_unreachable and not row.undeliverable:
-        return Step(Do.SEND_CARD)
+        return Step(Do.SEND_CARD if row.card_id is None else Do.EDIT_CARD)
     return Step(Do.WAIT, ends_at)
 
 

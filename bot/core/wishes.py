@@ -25,6 +25,7 @@ class Answered(StrEnum):
     NO_QUESTION = "no question"  # nothing is asked of this person here
     EXPIRED = "expired"  # it replies to a question of this person that has expired
     CLOSED = "closed"  # the same of one that was cancelled, or that another command has replaced
+    GIFT_CLOSED = "gift closed"  # the same of one how much is given, for whatever reason
     OTHER_CARD = "other card"  # it replies to something else than the question
     TOO_LATE = "too late"  # older than ten minutes as it came: nothing was done
 
@@ -90,7 +91,6 @@ class BackupProblem(StrEnum):
     FOLDER_READ_ONLY = "folder read-only"  # path: the folder
     NOT_WRITTEN = "not written"  # path, reason
     NOT_WHOLE = "not whole"  # path, reason: what SQLite finds wrong with it
-    SERVER = "server"  # path: the database is a server's
 
 
 class MoveProblem(StrEnum):
@@ -99,8 +99,13 @@ class MoveProblem(StrEnum):
     NO_ADDRESS = "no address"  # argument: which of the two
     NOT_BARE = "not bare"  # argument: its password, which anybody could read there
     SAME = "same"
+    MISSING = "missing"  # path: of the source
+    EMPTY = "empty"  # path: of the source, which has tables and no row
     HOLDS_SOMETHING = "holds something"  # path: of the target
     COUNTS_DIFFER = "counts differ"  # table
+    STOPPED = "stopped"  # path: of the one that failed, reason
+    INTERRUPTED = "interrupted"  # by a signal
+    UNKNOWN = "unknown"  # path: of the target; reason: all of it is there, or nothing
 
 
 class Splitting(StrEnum):

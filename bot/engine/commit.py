@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import cast
 
 from bot.core import delivery, work
-from bot.core.invoice import Columns, Invoice, State, changes
+from bot.core.invoice import REDRAWN, Columns, Invoice, State, changes
 from bot.core.notices import Notice
 from bot.core.work import AT_NODE, BY_ITSELF, Do, Lane, WorkColumns
 from bot.store import Tx
@@ -29,6 +29,7 @@ def record(
     """
     begin(tx, notices, now)
     expected = _expected(row, do)
+    columns = _as_drawn(tx, row, columns, now)
     changed = _unless_heard(tx, row, columns, now)
     unmoved: Columns = {**expected, **_still_due(row)}
     if (written := tx.invoices.update_if(row.id, unmoved, **changed)) is not None:
@@ -43,6 +44,17 @@ def record(
     written = tx.invoices.update(row.id, **_without(columns, _WHEN))
     _with_its_board(tx, row, written, now)
     return written, True
+
+
+def _as_drawn(tx: Tx, row: Invoice, columns: Columns, now: float) -> Columns:
+    """What was drawn with a name as it was shown before, or hidden, is drawn again."""
+    shown = columns.get("card_shown")
+    if shown is None or shown not in REDRAWN or not row.board_id:
+        return columns
+    fresh = tx.invoices.get(row.id)
+    if fresh is None or fresh.hidden == row.hidden:
+        return columns
+    return {**columns, "card_shown": REDRAWN[shown], **changes(**work.touched(now))}
 
 
 def _with_its_board(tx: Tx, row: Invoice, written: Invoice, now: float) -> None:

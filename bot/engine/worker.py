@@ -259,7 +259,7 @@ class Worker:
         """What is recorded now and was not before."""
         if row.announced and not before.announced:
             METER.payments.add()
-        if row.card_shown is Face.OPEN and before.card_shown in NO_CARD:
+        if row.card_shown in (Face.OPEN, Face.OUTDATED) and before.card_shown in NO_CARD:
             METER.cards.add()
             if hand.written_at is not None:
                 METER.command_to_card.add(steady() - hand.written_at)

@@ -15,13 +15,15 @@ from bot.errors import PostgresMissing
 SQLITE = "sqlite:///"
 
 
-def on_server() -> ModuleType:
-    """The module for databases of a server. Raises `PostgresMissing`.
+def on_server(module: str = "postgres") -> ModuleType:
+    """The module for databases of a server, or another one that knows them.
+
+    Raises `PostgresMissing`.
 
     psycopg takes a tenth of a second and 10 MB, and most bots have a file.
     """
     try:
-        return importlib.import_module("bot.store.postgres")
+        return importlib.import_module(f"bot.store.{module}")
     except ModuleNotFoundError as error:
         if error.name != "psycopg":
             raise

@@ -1,7 +1,7 @@
-"""A backup of the database, beside a bot that runs: made by SQLite, whole, in one file.
+"""A backup of the database, beside a bot that runs: whole, in one file of SQLite's.
 
 What is copied is one moment: a reader sees no later write, and no write waits for it. What a backup
-says of each row is `core.kept`'s.
+says of each row is `core.kept`'s, whichever kind of database it is of.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from bot.core import kept, work
 from bot.core.board import Board
 from bot.core.invoice import State
 from bot.core.wishes import BackupProblem
-from bot.errors import BackupFailed, BackupRefused, DatabaseMissing
+from bot.errors import BackupFailed, BackupRefused, DatabaseMissing, MoveFailed
 from bot.store import migrations, sqlite, targets
 from bot.store.backend import SQLITE, on_server
+from bot.store.copying import End, copy
 from bot.store.noun import ROWS, touch
 from bot.store.rows import BOARDS, packed, unpacked
 from bot.store.tables import boards, claims, inbox, invoices, knock_messages, knocks
@@ -57,20 +58,23 @@ def back_up(
 
     `own`: the bot's other files, none of which is replaced; `force`: in the place of another file
     that is there. `owners` may hear twice of what is paid since.
-    Raises `BackupRefused`, `BackupFailed`, `DatabaseMissing`, or as `sqlite.inspect`.
+    Raises `BackupRefused`, `BackupFailed`, `DatabaseMissing`, or another `StartError`.
     """
-    if not url.startswith(SQLITE):
-        raise _refused(BackupProblem.SERVER, Path(on_server().place_of(url).name))
-    path, own = sqlite.file_of(url), list(own)
+    path = sqlite.file_of(url) if url.startswith(SQLITE) else None
+    own = list(own)
     check_target(path, file, own=own, force=force)
-    sqlite.inspect(url)
-    if not path.exists():
-        raise DatabaseMissing(path=str(path))
+    if path is not None:
+        sqlite.inspect(url)
+        if not path.exists():
+            raise DatabaseMissing(path=str(path))
     # Nobody knows its name beforehand, to lay a link there; and to replace one follows it nowhere.
     part = file.with_name(f".backup-{secrets.token_hex(8)}.part")
     with _explained(file), _left_nothing(part):
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
-        _copy(path, part)
+        if path is not None:
+            _copy(path, part)
+        else:
+            _copy_server(url, part, file)
         saved = _adapt(part, list(owners))
         _check(part, file)
         _sync(part)
@@ -80,9 +84,14 @@ def back_up(
     return saved
 
 
-def check_target(database: Path, file: Path, *, own: Iterable[Path] = (), force: bool) -> None:
-    """Whether a backup of `database` can be written to `file`. Raises `BackupRefused`."""
-    its_own = targets.of_database(database)
+def check_target(
+    database: Path | None, file: Path, *, own: Iterable[Path] = (), force: bool
+) -> None:
+    """Whether a backup of `database`, None for a server's, can be written to `file`.
+
+    Raises `BackupRefused`.
+    """
+    its_own = targets.of_database(database) if database is not None else []
     found = targets.why_not(file, own=[*its_own, *own], force=force)
     if found is None:
         return
@@ -111,19 +120,37 @@ def _copy(path: Path, part: Path) -> None:
         copy.execute("PRAGMA journal_mode=DELETE")  # one file, which needs no other
 
 
-def _adapt(part: Path, owners: list[int]) -> Saved:
-    """Make each row what a backup says of it; what there is then."""
+def _copy_server(url: str, part: Path, file: Path) -> None:
+    """The same of a server's database, row by row."""
+    try:
+        with on_server("server_ends").snapshot(url) as old, _written(part) as connection:
+            migrations.bring_up_to_date(connection)
+            new = End(connection, lambda error: _failed(file, str(getattr(error, "orig", error))))
+            copy(old, new, lambda *_: None)
+    except MoveFailed as error:
+        raise _failed(file, str(error.values.get("reason") or "not all rows arrived")) from error
+
+
+@contextlib.contextmanager
+def _written(part: Path) -> Iterator[Connection]:
+    """One transaction of the backup, which leaves nothing of what it replaces."""
     engine = sa.create_engine(sa.URL.create("sqlite", database=str(part)), hide_parameters=True)
     sa.event.listen(engine, "connect", _configure)
     try:
         with engine.begin() as connection:
-            is_newest = migrations.version(connection) == migrations.known()[-1]
-            adapt = _adapt_rows if is_newest else _adapt_old_rows
-            dropped = adapt(connection, owners)
-            _adapt_access(connection)
-            count = _count(connection, _c.state != State.DROPPED)
+            yield connection
     finally:
         engine.dispose()
+
+
+def _adapt(part: Path, owners: list[int]) -> Saved:
+    """Make each row what a backup says of it; what there is then."""
+    with _written(part) as connection:
+        is_newest = migrations.version(connection) == migrations.known()[-1]
+        adapt = _adapt_rows if is_newest else _adapt_old_rows
+        dropped = adapt(connection, owners)
+        _adapt_access(connection)
+        count = _count(connection, _c.state != State.DROPPED)
     return Saved(invoices=count, dropped=dropped, size_bytes=part.stat().st_size)
 
 

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Self
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import psycopg
 import sqlalchemy as sa
@@ -24,24 +23,20 @@ from sqlalchemy.engine import Connection, Engine
 from bot import logs
 from bot.errors import (
     DatabaseAway,
-    DatabaseInUse,
     DatabaseMissing,
     DatabaseNotOurs,
-    DatabasePasswordWrong,
-    DatabaseRefuses,
+    DatabaseReadOnly,
     DatabaseRightsMissing,
-    DatabaseTlsFailed,
     DatabaseTooNew,
     DatabaseTooOld,
     DatabaseUnfit,
-    DatabaseUnknown,
     InvoiceBotError,
-    StartError,
     StoreUnavailable,
     TermLost,
 )
 from bot.store import migrations
 from bot.store.backend import CommitUnknown
+from bot.store.refusing import Pooled, driver_error, is_read_only, said, start_error
 from bot.store.tables import META
 
 log = logs.get(__name__)
@@ -83,6 +78,11 @@ SET tcp_keepalives_count = 2;
 SET tcp_user_timeout = '{GONE_S:.0f}s';
 SET client_min_messages = 'warning'
 """
+#: libpq's name of what a server has to be.
+_TARGET = "target_session_attrs"
+_SESSION = "SELECT pg_backend_pid()"
+#: Looks at whether a pool keeps a session, as another client may have the one that shows it.
+POOL_TRIES = 3
 _LOCK_TERM = f"SELECT pg_advisory_xact_lock_shared({LOCKS}, {TERM})"
 _LOOK_AT_TERM = "SELECT max(number), pg_current_xact_id()::text FROM terms"
 _BEGIN_IN_TERM = f"BEGIN;{_LOCK_TERM};{_LOOK_AT_TERM}"
@@ -91,22 +91,33 @@ _DURABLE = ("on", "remote_apply")
 
 
 class Place(NamedTuple):
-    """A database's address, without its password: `name` is how people read it."""
+    """A database's address; `name` is how people read it, without anything secret."""
 
     url: str
     name: str
-    user: str
+    given: dict[str, Any]
 
 
 def place_of(url: str) -> Place:
-    """The parts of a ``postgresql://`` address."""
-    parts = urlsplit(url)
-    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-    where = parts.netloc.rpartition("@")[2] or query.get("host", "") or "localhost"
-    database = (
-        unquote(parts.path.lstrip("/")) or query.get("dbname", "") or unquote(parts.username or "")
-    )
-    return Place(url, f"{unquote(where)}/{database}", unquote(parts.username or ""))
+    """The parts of a ``postgresql://`` address, as libpq reads them."""
+    try:
+        given = psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError:  # whoever connects hears why
+        return Place(url, "of database.url", {})
+    hosts = str(given.get("host") or given.get("hostaddr") or "").split(",")
+    ports = str(given.get("port") or "").split(",")
+    if len(ports) < len(hosts):
+        ports *= len(hosts)
+    where = ",".join(map(_server, hosts, ports))
+    if "service" in given and not any(hosts):
+        where = f"service {given['service']}"
+    database = given.get("dbname") or ("" if "service" in given else given.get("user", ""))
+    return Place(url, f"{where}/{database}" if database else where, given)
+
+
+def _server(host: str, port: str) -> str:
+    host = f"[{host}]" if ":" in host else host or "localhost"
+    return f"{host}:{port}" if port else host
 
 
 class _Text(StrDumperUnknown):
@@ -122,23 +133,21 @@ class Session:
     `name`: as the server's list of sessions has it.
     """
 
-    def __init__(self, url: str, name: str, *, settings: str = "") -> None:
+    def __init__(self, url: str, name: str, *, settings: str = "", reads: bool = False) -> None:
         self.place = place_of(url)
         self._name = name
         self._settings = settings
+        self._defaults = _defaults(self.place.given)
+        if reads and _TARGET in self._defaults:  # one that is kept from writing can be read
+            self._defaults[_TARGET] = "primary"
         self._before: tuple[int, Any] | None = None  # process id at the server, and since when
         self._raw: psycopg.Connection[Any] | None = None
+        self._other: psycopg.Connection[Any] | None = None  # a look at what is between
         self._due_at: float | None = None
 
     def connect(self) -> psycopg.Connection[Any]:
         """A connection, in autocommit mode. Raises `psycopg.Error`."""
-        raw = psycopg.connect(
-            self.place.url,
-            autocommit=True,
-            **_defaults(self.place.url),
-            fallback_application_name=self._name,
-        )
-        self._raw = raw
+        raw = self._raw = self._connected()
         try:
             raw.adapters.register_dumper(str, _Text)
             with self.within(ANSWER_S):
@@ -148,8 +157,25 @@ class Session:
             raise
         return raw
 
+    def _connected(self, **others: str) -> psycopg.Connection[Any]:
+        return psycopg.connect(
+            self.place.url,
+            autocommit=True,
+            fallback_application_name=self._name,
+            **self._defaults | others,
+        )
+
+    def is_primary(self) -> bool:
+        """Whether the server that was reached is no standby, which may become the primary."""
+        try:
+            self._connected(**{_TARGET: "primary"}).close()
+        except psycopg.Error:
+            return False
+        return True
+
     def _prepare(self, raw: psycopg.Connection[Any]) -> None:
-        durable = _one(raw, "SHOW synchronous_commit")
+        self._refuse_pooled(raw)
+        durable = one(raw, "SHOW synchronous_commit")
         raw.execute(_SETTINGS.format(durable=durable if durable in _DURABLE else "on"))
         if self._settings:
             raw.execute(self._settings)
@@ -158,6 +184,25 @@ class Session:
         self._before = raw.execute(
             "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
         ).fetchone()
+
+    def _refuse_pooled(self, raw: psycopg.Connection[Any]) -> None:
+        """See that every transaction here has the same session. Raises `Pooled`.
+
+        Without anything between, the server's process is the one that the driver was told of. With
+        a pool, another transaction at the same time shows whether this session is kept for it.
+        """
+        number = one(raw, _SESSION)
+        if number == raw.info.backend_pid:
+            return
+        with contextlib.closing(self._connected()) as other:
+            self._other = other
+            for _ in range(POOL_TRIES):
+                is_kept = one(raw, _SESSION) == number
+                with other.transaction():
+                    is_kept &= one(other, _SESSION) != number
+                    is_kept &= one(raw, _SESSION) == number
+                    if not is_kept:
+                        raise Pooled("each transaction has another session")
 
     @contextlib.contextmanager
     def within(self, limit_s: float) -> Iterator[None]:
@@ -176,11 +221,15 @@ class Session:
 
     def cut(self) -> None:
         """Whoever waits for an answer gets an error. From any thread."""
-        raw = self._raw
-        with contextlib.suppress(OSError, psycopg.Error):
-            if raw is not None and not raw.closed:
-                with socket.socket(fileno=os.dup(raw.fileno())) as twin:
-                    twin.shutdown(socket.SHUT_RDWR)
+        for raw in (self._raw, self._other):
+            with contextlib.suppress(OSError, psycopg.Error):
+                if raw is not None and not raw.closed:
+                    with socket.socket(fileno=os.dup(raw.fileno())) as twin:
+                        twin.shutdown(socket.SHUT_RDWR)
+
+    def end(self) -> None:
+        """It is over: nothing is waited for."""
+        _watch.remove(self)
 
 
 class _Watch:
@@ -191,7 +240,7 @@ class _Watch:
 
     def __init__(self) -> None:
         self._sessions: set[Session] = set()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal may come in the midst of `add`
         self._has_begun = False
         self._never = threading.Event()
 
@@ -210,6 +259,12 @@ class _Watch:
         with self._lock:
             self._sessions.discard(session)
 
+    def cut_all(self) -> None:
+        """Whoever waits for an answer gets an error."""
+        with self._lock:
+            for each in list(self._sessions):
+                each.cut()
+
     def _work(self) -> None:
         while True:
             self._never.wait(1.0)
@@ -223,29 +278,36 @@ class _Watch:
 _watch = _Watch()
 
 
-def _defaults(url: str) -> dict[str, Any]:
+def interrupt() -> None:
+    """End whatever waits for a server, from a signal's handler: the driver would wait on."""
+    _watch.cut_all()
+
+
+def _defaults(given: dict[str, Any]) -> dict[str, Any]:
     """What libpq gets beside an address that does not say otherwise."""
-    said = parse_qs(urlsplit(url).query)
     ours = {
         "connect_timeout": CONNECT_S,
-        "target_session_attrs": "read-write",
+        _TARGET: "read-write",
         "keepalives_idle": 2,
         "keepalives_interval": 2,
         "keepalives_count": 2,
         "tcp_user_timeout": round(GONE_S * 1000),
         "client_encoding": "UTF8",
     }
-    return {key: value for key, value in ours.items() if key not in said}
+    return {key: value for key, value in ours.items() if key not in given}
 
 
-def _one(raw: psycopg.Connection[Any], statement: str, *values: object) -> Any:
+def one(raw: psycopg.Connection[Any], statement: str, *values: object) -> Any:
+    """The first column of the first row, None where there is none."""
     row = raw.execute(statement, values or None).fetchone()
     return None if row is None else row[0]
 
 
 def _end(raw: psycopg.Connection[Any], pid: int, began_at: Any) -> None:
     """End a session of ours that may still be there, and wait until it is gone."""
+    # a pool that keeps a session for each may have given this one the same once more
     there = "FROM pg_stat_activity WHERE pid = %s AND backend_start = %s"
+    there += " AND pid <> pg_backend_pid()"
     raw.execute(f"SELECT pg_terminate_backend(pid, 2000) {there}", (pid, began_at))
 
 
@@ -260,7 +322,7 @@ class Postgres:
 
     def __init__(self, url: str) -> None:
         self._session = Session(url, "invoice-bot")
-        self.engine = _engine(self._session)
+        self.engine = engine_of(self._session)
         self.term: int | None = None
 
     @classmethod
@@ -276,8 +338,12 @@ class Postgres:
 
     def _bring_up_to_date(self) -> None:
         place = self._session.place.name
-        with _start_errors(place), self.engine.connect() as connection, connection.begin():
-            raw = _raw(connection)
+        with (
+            start_errors(self._session),
+            self.engine.connect() as connection,
+            connection.begin(),
+        ):
+            raw = raw_of(connection)
             refuse_unfit(raw, place)
             raw.execute("BEGIN")
             # One at a time, however many start: the others find it done.
@@ -286,7 +352,7 @@ class Postgres:
             raw.execute("SELECT pg_advisory_xact_lock(%s, %s)", (LOCKS, MIGRATIONS))
             refuse_others(raw, place)
             migrations.bring_up_to_date(connection)
-            _refuse_without_rights(raw, place)
+            refuse_without_rights(raw, place)
 
     def harm(self) -> str:
         """What happens to a connection is found out as it is used."""
@@ -300,7 +366,7 @@ class Postgres:
             raise TermLost(detail="this process is not the active one")
         with self._session.within(ANSWER_S), self.engine.connect() as connection:
             connection.begin()
-            raw = _raw(connection)
+            raw = raw_of(connection)
             ticket = _begun(raw, term if needs_term else None)
             yield connection
             if raw.info.transaction_status is not TransactionStatus.INTRANS:
@@ -311,8 +377,8 @@ class Postgres:
                     raw.execute(f"NOTIFY {CHANNEL}")  # goes out with the commit
                 connection.commit()
             except (sa.exc.DBAPIError, psycopg.Error) as error:
-                if _is_lost(raw, error):
-                    raise CommitUnknown(ticket, _said(error)) from error
+                if is_lost(raw, error):
+                    raise CommitUnknown(ticket, said(error)) from error
                 raise
 
     def is_committed(self, ticket: str) -> bool:
@@ -323,22 +389,22 @@ class Postgres:
         self.forget()
         try:
             with self._session.within(ANSWER_S), self.engine.connect() as connection:
-                status = _one(_raw(connection), "SELECT pg_xact_status(%s::xid8)", ticket)
+                status = one(raw_of(connection), "SELECT pg_xact_status(%s::xid8)", ticket)
         except (sa.exc.DBAPIError, psycopg.Error) as error:
             # a server that has never heard of it took over from another one without it
-            if isinstance(_driver_error(error), psycopg.errors.InvalidParameterValue):
+            if isinstance(driver_error(error), psycopg.errors.InvalidParameterValue):
                 return False
-            raise StoreUnavailable(detail=_said(error)) from error
+            raise StoreUnavailable(detail=said(error)) from error
         if status == "in progress":
             raise StoreUnavailable(detail="a transaction has no end yet")
         return bool(status == "committed")
 
     def explained(self, error: Exception) -> Exception:
         """`StoreUnavailable` where it is the database's state, and not the job's doing."""
-        driver = _driver_error(error)
+        driver = driver_error(error)
         is_own = isinstance(driver, psycopg.DataError | psycopg.IntegrityError)
         if isinstance(driver, psycopg.Error) and not is_own:
-            return StoreUnavailable(detail=_said(error))
+            return StoreUnavailable(detail=said(error))
         return error
 
     def note(self) -> None:
@@ -355,10 +421,11 @@ class Postgres:
     def close(self) -> None:
         """Disconnect."""
         self.engine.dispose()
-        _watch.remove(self._session)
+        self._session.end()
 
 
-def _engine(session: Session) -> Engine:
+def engine_of(session: Session) -> Engine:
+    """One connection at a time, which begins and ends its transactions itself."""
     return sa.create_engine(
         "postgresql+psycopg://",
         creator=session.connect,
@@ -371,7 +438,8 @@ def _engine(session: Session) -> Engine:
     )
 
 
-def _raw(connection: Connection) -> psycopg.Connection[Any]:
+def raw_of(connection: Connection) -> psycopg.Connection[Any]:
+    """The driver's own connection."""
     raw: Any = connection.connection.driver_connection
     return raw  # type: ignore[no-any-return]
 
@@ -397,96 +465,46 @@ def _begun(raw: psycopg.Connection[Any], term: int | None) -> str:
     return str(ticket)
 
 
-def _is_lost(raw: psycopg.Connection[Any], error: Exception) -> bool:
+def is_lost(raw: psycopg.Connection[Any], error: Exception) -> bool:
     """Whether the connection ended with it: what the server did then nobody has said.
 
     A server that ends a session says so, and may have committed before.
     """
-    driver = _driver_error(error)
+    driver = driver_error(error)
     if raw.closed or raw.info.transaction_status is TransactionStatus.UNKNOWN:
         return True
     state = getattr(driver, "sqlstate", None)
     return state is None or str(state).startswith(("08", "57"))
 
 
-def _driver_error(error: BaseException) -> BaseException | None:
-    return error.orig if isinstance(error, sa.exc.DBAPIError) else error
-
-
-def _said(error: BaseException) -> str:
-    """What the driver says, in one line."""
-    return " ".join(str(_driver_error(error)).split())
-
-
 # what is found at a start
 
 
 @contextlib.contextmanager
-def _start_errors(place: str) -> Iterator[None]:
+def start_errors(session: Session) -> Iterator[None]:
+    """Whatever the driver raises becomes a `StartError`."""
     try:
         yield
     except InvoiceBotError:
         raise
     except (sa.exc.DBAPIError, psycopg.Error) as error:
+        place = session.place.name
+        if is_read_only(error) and session.is_primary():
+            reason = "default_transaction_read_only is on"
+            raise DatabaseReadOnly(path=place, reason=reason) from error
         raise start_error(place, error) from error
 
 
-#: What a server or libpq says as it refuses a connection → the error. There is no code to go by.
-_REFUSALS: tuple[tuple[tuple[str, ...], type[StartError]], ...] = (
-    (
-        (
-            "password authentication failed",
-            "no password supplied",
-            "authentication failed",
-            "no pg_hba.conf entry",
-            'role "',
-            "fe_sendauth",
-        ),
-        DatabasePasswordWrong,
-    ),
-    (
-        (
-            "does not support SSL",
-            "certificate",
-            "SSL error",
-            "SSL connection",
-            "sslmode",
-            "sslrootcert",
-            "no encryption",
-        ),
-        DatabaseTlsFailed,
-    ),
-    (('database "',), DatabaseUnknown),
-    (("permission denied",), DatabaseRightsMissing),
-    (("invalid connection option", "invalid URI", "invalid port", 'missing "="'), DatabaseRefuses),
-)
-
-
-def start_error(place: str, error: Exception) -> StartError:
-    """What keeps a bot from the database at `place`."""
-    driver, said = _driver_error(error), _said(error)
-    values = {"path": place, "reason": said}
-    if isinstance(driver, psycopg.errors.InsufficientPrivilege):
-        return DatabaseRightsMissing(**values)
-    if isinstance(driver, psycopg.ProgrammingError):
-        return DatabaseRefuses(**values)
-    # TLS goes first where the server names both: pg_hba.conf says what it wants
-    if "no encryption" in said and "pg_hba" in said:
-        return DatabaseTlsFailed(**values)
-    for texts, kind in _REFUSALS:
-        if any(text in said for text in texts):
-            return kind(**values)
-    return DatabaseAway(**values)
-
-
 def refuse_unfit(raw: psycopg.Connection[Any], place: str) -> None:
-    """Refuse a server that is too old, or a database that can't hold every letter."""
+    """Refuse a standby, a server that is too old, or a database that can't hold every letter."""
+    if one(raw, "SELECT pg_is_in_recovery()"):  # where the address asks for any server
+        raise DatabaseAway(path=place, reason="the server is a standby")
     if raw.info.server_version < OLDEST:
-        found = str(_one(raw, "SHOW server_version"))
+        found = str(one(raw, "SHOW server_version"))
         raise DatabaseUnfit(
             path=place, found=f"PostgreSQL {found}", needed="PostgreSQL 15 or newer"
         )
-    encoding = str(_one(raw, "SHOW server_encoding"))
+    encoding = str(one(raw, "SHOW server_encoding"))
     if encoding != "UTF8":
         raise DatabaseUnfit(path=place, found=f"the encoding {encoding}", needed="UTF8")
 
@@ -502,7 +520,7 @@ def version_of(raw: psycopg.Connection[Any]) -> str | None:
         return "" if names else None
     if "invoices" not in names:
         return ""
-    number = _one(raw, "SELECT version_num FROM alembic_version")
+    number = one(raw, "SELECT version_num FROM alembic_version")
     return "" if number is None else str(number)
 
 
@@ -515,7 +533,7 @@ ORDER BY relname, needed
 """
 
 
-def _refuse_without_rights(raw: psycopg.Connection[Any], place: str) -> None:
+def refuse_without_rights(raw: psycopg.Connection[Any], place: str) -> None:
     """Refuse a user who may look at the tables, and not write in each."""
     missing = raw.execute(_MISSING_RIGHTS, [sorted(META.tables)]).fetchone()
     if missing is not None:
@@ -525,7 +543,7 @@ def _refuse_without_rights(raw: psycopg.Connection[Any], place: str) -> None:
 
 def refuse_others(raw: psycopg.Connection[Any], place: str) -> None:
     """Refuse a database of another program, or of a newer version of this one."""
-    if _one(raw, "SELECT current_schema()") is None:
+    if one(raw, "SELECT current_schema()") is None:
         raise DatabaseRightsMissing(path=place, reason="its search_path names no schema")
     found = version_of(raw)
     if found == "":
@@ -544,11 +562,11 @@ def reading(url: str) -> Iterator[Connection]:
     Of one that is not brought up to date `DatabaseTooOld`, `DatabaseTooNew` or another.
     """
     session = Session(url, "invoice-bot reader")
-    place, engine = session.place.name, _engine(session)
+    place, engine = session.place.name, engine_of(session)
     try:
-        with _start_errors(place), session.within(READ_S), engine.connect() as connection:
+        with start_errors(session), session.within(READ_S), engine.connect() as connection:
             connection.begin()
-            raw = _raw(connection)
+            raw = raw_of(connection)
             refuse_unfit(raw, place)
             raw.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             refuse_others(raw, place)
@@ -560,7 +578,7 @@ def reading(url: str) -> Iterator[Connection]:
             yield connection
     finally:
         engine.dispose()
-        _watch.remove(session)
+        session.end()
 
 
 def inspect(url: str) -> str:
@@ -572,41 +590,18 @@ def inspect(url: str) -> str:
     place = session.place.name
     try:
         with (
-            _start_errors(place),
+            start_errors(session),
             contextlib.closing(session.connect()) as raw,
             session.within(ANSWER_S),
         ):
             refuse_unfit(raw, place)
             refuse_others(raw, place)
-            _refuse_without_rights(raw, place)
-            if not _one(raw, "SELECT has_schema_privilege(current_schema(), 'CREATE')"):
+            refuse_without_rights(raw, place)
+            if not one(raw, "SELECT has_schema_privilege(current_schema(), 'CREATE')"):
                 raise DatabaseRightsMissing(path=place, reason="no tables can be created")
     finally:
-        _watch.remove(session)
+        session.end()
     return place
-
-
-@contextlib.contextmanager
-def alone(url: str) -> Iterator[Connection]:
-    """One transaction of a database that no bot has open: none can act until it is over.
-
-    Raises `DatabaseInUse` or another `StartError`.
-    """
-    backend = Postgres.open(url)
-    place = place_of(url).name
-    try:
-        with _start_errors(place), backend.engine.connect() as connection:
-            connection.begin()
-            raw = _raw(connection)
-            raw.execute("BEGIN")
-            for setting in ("statement_timeout", "idle_in_transaction_session_timeout"):
-                raw.execute(f"SET LOCAL {setting} = 0")
-            if not _one(raw, "SELECT pg_try_advisory_xact_lock(%s, %s)", LOCKS, OFFICE):
-                raise DatabaseInUse(path=place, pid=0)
-            yield connection
-            connection.commit()
-    finally:
-        backend.close()
 
 
 class Holder(NamedTuple):
@@ -624,7 +619,7 @@ class Holder(NamedTuple):
 def holder(url: str) -> Holder | None:
     """Which process acts on the database at `url`; None: none does. Raises `StartError`."""
     with reading(url) as connection:
-        found = _raw(connection).execute(
+        found = raw_of(connection).execute(
             "SELECT holder, version, began_at, marks FROM terms WHERE NOT is_over AND EXISTS ("
             " SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"
             " AND classid = %s AND objid = %s"

@@ -6,8 +6,9 @@ may run twice.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -58,7 +59,7 @@ class _File:
 
     def do(self, job: Callable[[Tx], Any]) -> Any:
         for _ in range(TRIES):
-            is_written, before = sqlite.has_journal(self._path), _stamp(self._path)
+            is_written, before = sqlite.has_journal(self._path), stamp(self._path)
             try:
                 answer = self._read(is_written, job)
             except Unreadable:
@@ -71,39 +72,47 @@ class _File:
 
     def _has_changed(self, before: object) -> bool:
         """Whether somebody writes now: nothing keeps them from what was read without a journal."""
-        return sqlite.has_journal(self._path) or _stamp(self._path) != before
+        return sqlite.has_journal(self._path) or stamp(self._path) != before
 
     def _read(self, is_written: bool, job: Callable[[Tx], T]) -> T:
-        engine = sa.create_engine(
-            "sqlite://",
-            creator=lambda: sqlite.opened_to_read(self._path, is_written=is_written),
-            poolclass=sa.pool.NullPool,
-            hide_parameters=True,
-        )
-        sa.event.listen(engine, "begin", _begin)
         try:
-            with engine.begin() as connection:
-                self._refuse_other(connection)
+            with one_state(self._path, is_written=is_written) as connection:
                 return job(Tx(connection))
         except sa.exc.DatabaseError as error:
             raise self._explained(error.orig) from error
         except sqlite3.DatabaseError as error:  # as it was opened
             raise self._explained(error) from error
 
-    def _refuse_other(self, connection: sa.Connection) -> None:
-        raw: Any = connection.connection.dbapi_connection
-        version = sqlite.version_of(raw)
-        if not version:
-            raise DatabaseNotOurs(path=str(self._path))
-        if version not in migrations.known():
-            raise DatabaseTooNew(detail=version)
-        if version != migrations.known()[-1]:
-            raise DatabaseTooOld(path=str(self._path))
-
     def _explained(self, error: BaseException | None) -> Unreadable:
         is_passing = isinstance(error, sqlite3.OperationalError)
         kind = Unreadable if is_passing else DatabaseDamaged
         return kind(path=str(self._path), reason=str(error))
+
+
+@contextlib.contextmanager
+def one_state(path: Path, *, is_written: bool) -> Iterator[sa.Connection]:
+    """One state of the database in this file. Raises a `StartError`, or what the driver does."""
+    engine = sa.create_engine(
+        "sqlite://",
+        creator=lambda: sqlite.opened_to_read(path, is_written=is_written),
+        poolclass=sa.pool.NullPool,
+        hide_parameters=True,
+    )
+    sa.event.listen(engine, "begin", _begin)
+    with engine.begin() as connection:
+        _refuse_other(connection, path)
+        yield connection
+
+
+def _refuse_other(connection: sa.Connection, path: Path) -> None:
+    raw: Any = connection.connection.dbapi_connection
+    version = sqlite.version_of(raw)
+    if not version:
+        raise DatabaseNotOurs(path=str(path))
+    if version not in migrations.known():
+        raise DatabaseTooNew(detail=version)
+    if version != migrations.known()[-1]:
+        raise DatabaseTooOld(path=str(path))
 
 
 def _begin(connection: sa.Connection) -> None:
@@ -112,7 +121,8 @@ def _begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN")
 
 
-def _stamp(path: Path) -> object:
+def stamp(path: Path) -> object:
+    """What is another one when the file was written or replaced."""
     try:
         found = path.stat()
     except OSError:

@@ -23,6 +23,7 @@ from bot.errors import (
     DatabaseFileClosed,
     DatabaseFolderReadOnly,
     DatabaseHalfMissing,
+    DatabaseHalfMoved,
     DatabaseHasTwoNames,
     DatabaseInUse,
     DatabaseIsFolder,
@@ -43,8 +44,9 @@ from bot.store.pages import HEADER, Index, Pages, read_index
 #: Device and inode: no other file has these while it is open.
 _Identity: TypeAlias = tuple[int, int]
 
-#: The end of the name of the lock's file.
-LOCK = ".lock"
+#: The ends of the names of the lock's files, and of a database that is being moved here.
+LOCK, PID = ".lock", ".pid"
+MOVING = ".moving"
 #: Seconds for which another program's lock is waited for.
 BUSY_TIMEOUT_S = 5.0
 #: Seconds that the indexes are compared with the rows for: at a start, and beside a bot's work.
@@ -84,7 +86,7 @@ class Lock:
         """Raises `DatabaseInUse`, `DatabaseUnreadable`, `DatabaseFileClosed` or another."""
         self._path = path
         self._file = _beside(path, LOCK)
-        self._pid_file = _beside(path, ".pid")
+        self._pid_file = _beside(path, PID)
         self._descriptor: int | None = None
         for each in (self._file, self._pid_file):
             beside.refuse_link(each)
@@ -165,8 +167,10 @@ def _lock_beside(file: Path) -> filelock.BaseFileLock:
     return filelock.FileLock(file, mode=0o600, thread_local=False)
 
 
-def _is_ours(descriptor: int) -> bool:
+def _is_ours(descriptor: int, how: int = fcntl.F_WRLCK) -> bool:
     """Lock a file that is open; whether no other process has done so.
+
+    `how`: for oneself alone, or beside others that only read as well.
 
     By one byte far behind those that SQLite locks. Other than POSIX locks, it does not go when
     another descriptor of the file is closed. Where there is no such lock, the other one has to do.
@@ -175,7 +179,7 @@ def _is_ours(descriptor: int) -> bool:
     if kind is None:
         return True
     try:
-        fcntl.fcntl(descriptor, kind, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _OUR_BYTE, 1, 0))
+        fcntl.fcntl(descriptor, kind, _FLOCK.pack(how, os.SEEK_SET, _OUR_BYTE, 1, 0))
     except OSError as error:
         return error.errno not in (errno.EAGAIN, errno.EACCES)
     return True
@@ -201,6 +205,34 @@ def is_in_use(path: Path) -> bool | None:
         return bool(_FLOCK.unpack(fcntl.fcntl(descriptor, kind, asked))[0] != fcntl.F_UNLCK)
     except OSError:
         return None
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def kept_from_bots(path: Path) -> Iterator[None]:
+    """No bot opens the database in the file `path` meanwhile, by whatever name. It is only read.
+
+    Raises `DatabaseInUse` or `DatabaseUnreadable`.
+    """
+    if getattr(fcntl, "F_OFD_SETLK", None) is None:
+        lock = Lock(path)
+        try:
+            yield
+        finally:
+            lock.release()
+        return
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except PermissionError:
+        raise DatabaseNotPermitted(path=str(path)) from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DatabaseUnreadable(path=str(path), reason=reason) from error
+    try:
+        if not _is_ours(descriptor, fcntl.F_RDLCK):
+            raise DatabaseInUse(path=str(path), pid=pid_of(path))
+        yield
     finally:
         os.close(descriptor)
 
@@ -526,12 +558,13 @@ def opened(path: Path) -> Engine:
     Raises `DatabaseTooNew` or `DatabaseUnreadable`.
     """
     _refuse_closed(path)
+    _refuse_half_moved(path)
     _refuse_half(path)
     if _size(path):
         _refuse_unusable(path)
     elif not path.exists():
         _make(path)
-    return _up_to_date(path, path)
+    return up_to_date(path, path)
 
 
 def _refuse_closed(path: Path) -> None:
@@ -558,17 +591,17 @@ def _make(path: Path) -> None:
     """
     part = _beside(path, ".new")
     try:
-        for each in (part, journal_of(part), _beside(part, "-shm")):
+        for each in (part, *beside_sqlite(part)):
             each.unlink(missing_ok=True)
         part.touch(mode=0o600, exist_ok=False)
-        _up_to_date(part, path).dispose()
+        up_to_date(part, path).dispose()
         part.replace(path)
     except OSError as error:
         reason = error.strerror or str(error)
         raise DatabaseUnreadable(path=str(path), reason=reason) from error
 
 
-def _up_to_date(file: Path, path: Path) -> Engine:
+def up_to_date(file: Path, path: Path) -> Engine:
     """The database in `file`, which people know as `path`, with all migrations."""
     engine = sa.create_engine(
         # made of its parts: SQLAlchemy would decode what looks like an escape in a text
@@ -588,6 +621,25 @@ def _up_to_date(file: Path, path: Path) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+def put_in_place(part: Path, path: Path) -> None:
+    """Give a database that was made as `part`, and is closed, the name `path`. Raises OSError.
+
+    It is inspected once more before, as it is on the disk. Raises what `inspect` does.
+    """
+    _refuse_unusable(part)
+    _sync(part)
+    part.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def copy_journal(engine: Engine) -> None:
@@ -625,6 +677,7 @@ def inspect(url: str) -> None:
     """
     path = file_of(url)
     _refuse_odd(path)
+    _refuse_half_moved(path)
     if _size(path) or _size(journal_of(path)):
         _refuse_half(path)
         _refuse_unusable(path)
@@ -636,6 +689,7 @@ def refuse_unreadable(path: Path) -> None:
     Raises `DatabaseMissing` or `DatabaseUnreadable`.
     """
     _refuse_odd(path)
+    _refuse_half_moved(path)
     if not (_size(path) or _size(journal_of(path))):
         raise DatabaseMissing(path=str(path))
     _refuse_half(path)
@@ -656,6 +710,12 @@ def opened_to_read(path: Path, *, is_written: bool) -> sqlite3.Connection:
     return sqlite3.connect(
         f"{path.resolve().as_uri()}?{how}", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
     )
+
+
+def _refuse_half_moved(path: Path) -> None:
+    """Refuse to make a new database where a move into this file was cut short."""
+    if not path.exists() and (part := half_moved(path)).exists():
+        raise DatabaseHalfMoved(path=str(path), part=str(part))
 
 
 def _refuse_half(path: Path) -> None:
@@ -758,7 +818,7 @@ def version_of(connection: sqlite3.Connection) -> str | None:
 def pid_of(path: Path) -> int:
     """The number of the process that has the lock of a database, 0 where it is not known."""
     try:
-        return int(beside.read(_beside(path, ".pid")))
+        return int(beside.read(_beside(path, PID)))
     except (OSError, ValueError):
         return 0
 
@@ -766,6 +826,21 @@ def pid_of(path: Path) -> int:
 def journal_of(path: Path) -> Path:
     """SQLite's write-ahead log: what is not in the database's own file yet."""
     return _beside(path, "-wal")
+
+
+def half_moved(path: Path) -> Path:
+    """What the database in the file `path` is called while it is copied from another one."""
+    return _beside(path, MOVING)
+
+
+def beside_sqlite(path: Path) -> tuple[Path, ...]:
+    """What SQLite may have made beside a database."""
+    return tuple(_beside(path, end) for end in ("-wal", "-shm", "-journal"))
+
+
+def beside_lock(path: Path) -> tuple[Path, ...]:
+    """What a `Lock` makes beside a database."""
+    return _beside(path, LOCK), _beside(path, PID)
 
 
 def _beside(path: Path, ending: str) -> Path:

@@ -12,7 +12,7 @@ from bot.core.wishes import OutputProblem
 from bot.store.running import alive_file
 
 #: What may be beside a database, by the end of its name.
-ENDINGS = ("-wal", "-shm", "-journal", ".lock", ".pid", ".new")
+ENDINGS = ("-wal", "-shm", "-journal", ".lock", ".pid", ".new", ".moving")
 
 
 class Refused(NamedTuple):

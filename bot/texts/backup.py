@@ -17,7 +17,7 @@ def backed_up(file: str, *, invoices: int, size_bytes: int, dropped: int) -> str
 
 def moving(table: str, copied: int, whole: int) -> str:
     """How far a move is."""
-    return f"{spelled(table)}: {copied:,} of {whole:,}"
+    return f"{spelled(table.strip())}: {copied:,} of {whole:,}"
 
 
 def moved(rows: int) -> str:

@@ -204,20 +204,32 @@ _MOVES = {
         "{argument} has a password in it, which other users of this machine can read.",
         "Remove it, and set database.password or database.password_file.",
     ),
-    MoveProblem.SAME: Reason("Both are the same database.", "Name another one."),
+    MoveProblem.SAME: Reason("FROM and TO are the same database.", "Name another one as TO."),
+    MoveProblem.MISSING: Reason("FROM: there is no database {path}.", "Correct FROM."),
+    MoveProblem.EMPTY: Reason(
+        "FROM: the database {path} is empty.",
+        "Correct FROM, or use a new database without moving anything.",
+    ),
     MoveProblem.HOLDS_SOMETHING: Reason(
-        "The database {path} is not empty.", "Name another one, or remove that first."
+        "TO: {path} is there already, and is not empty.", "Name another one as TO."
     ),
     MoveProblem.COUNTS_DIFFER: Reason(
         "The database was not moved, because not all rows of {table} arrived."
     ),
+    MoveProblem.STOPPED: Reason(
+        "The database was not moved, because of {path}: {reason}.",
+        "Nothing was left at TO. Run the command again once that is fixed.",
+    ),
+    MoveProblem.INTERRUPTED: Reason(
+        "The database was not moved, because the command was stopped.", "Nothing was left at TO."
+    ),
+    MoveProblem.UNKNOWN: Reason(
+        "The connection to {path} was lost in the last moment ({reason}).",
+        "Run the command again: if it says that TO is not empty, everything has arrived.",
+    ),
 }
 
 _BACKUPS = {
-    BackupProblem.SERVER: Reason(
-        "The database {path} is PostgreSQL's, which has its own backups.",
-        "Use pg_dump, or a copy of the whole server.",
-    ),
     BackupProblem.IS_DATABASE: Reason(
         "The file {path} is the database, or belongs to it.", "Name another one."
     ),
@@ -262,6 +274,10 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
         "The database {path} is empty, but its journal {journal} is not.",
         "Restore both from a backup, or remove both to start over.",
     ),
+    errors.DatabaseHalfMoved: Reason(
+        "Moving a database into {path} was interrupted.",
+        "Run move-database again, or remove {part} to start over.",
+    ),
     errors.DatabaseWithoutTables: Reason(
         "The database {path} has nothing in it: its journal {journal} is missing.",
         "Restore both from a backup, or remove it to start over.",
@@ -305,7 +321,7 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     ),
     errors.DatabaseTlsFailed: Reason(
         "The connection to the database {path} has no TLS as needed: {reason}.",
-        "Correct sslmode or sslrootcert in database.url, or the server's certificate.",
+        "Correct sslmode, sslrootcert or sslcert in database.url, or the server's certificate.",
     ),
     errors.DatabaseUnknown: Reason(
         "The server has no such database: {path} ({reason}).",
@@ -314,6 +330,15 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     errors.DatabaseRightsMissing: Reason(
         "The bot's user has no permission for the database {path}: {reason}.",
         "Let that user create tables in it, and read and write all of them.",
+    ),
+    errors.DatabaseReadOnly: Reason(
+        "The database {path} is read-only: {reason}.",
+        "Set default_transaction_read_only to off for the bot's user.",
+    ),
+    errors.DatabasePooled: Reason(
+        "The connection to the database {path} goes through a pool that keeps no session "
+        "({reason}).",
+        "Set pool_mode = session in pgbouncer, or name the server itself in database.url.",
     ),
     errors.DatabaseUnfit: Reason(
         "The database {path} has {found}, and the bot needs {needed}.", "Use another one."

@@ -90,10 +90,14 @@ def remark(text: str) -> str:
 
 
 def shown_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as they can be within a line of ours: texts are spelled; all else stays as it is."""
-    return {
-        name: spelled(value) if isinstance(value, str) else value for name, value in values.items()
-    }
+    """Values as they can be within a line of ours: texts are spelled; all else stays as it is.
+
+    What others say as a `reason` ends without a mark: the sentence has its own.
+    """
+    texts = {name: value for name, value in values.items() if isinstance(value, str)}
+    if "reason" in texts:
+        texts["reason"] = texts["reason"].rstrip(" \t\r\n.?!:;")
+    return {**values, **{name: spelled(value) for name, value in texts.items()}}
 
 
 def name(text: str) -> str:

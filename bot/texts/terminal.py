@@ -461,6 +461,7 @@ _DATABASE: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseUnreadable: "{path} can't be opened: {reason}",
     errors.DatabaseDamaged: "{path} is damaged ({reason})",
     errors.DatabaseHalfMissing: "{path} is empty, but its journal {journal} is not",
+    errors.DatabaseHalfMoved: "moving a database into {path} was interrupted, which left {part}",
     errors.DatabaseWithoutTables: "{path} has nothing in it: its journal {journal} is missing",
     errors.DatabaseJournalLeft: "{path} is a backup, and the journal {journal} is another's",
     errors.DatabaseIsFolder: "{path} is a folder",
@@ -473,6 +474,8 @@ _DATABASE: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseTlsFailed: "{path} has no TLS as needed ({reason})",
     errors.DatabaseUnknown: "the server has no such database ({reason})",
     errors.DatabaseRightsMissing: "the bot's user has no permission for {path} ({reason})",
+    errors.DatabaseReadOnly: "{path} is read-only ({reason})",
+    errors.DatabasePooled: "the pool between keeps no session ({reason})",
     errors.DatabaseUnfit: "{path} has {found}, and the bot needs {needed}",
     errors.PostgresMissing: "psycopg is not installed",
     errors.DatabaseHasTwoNames: "{path} has a second name (a hard link)",
@@ -517,6 +520,7 @@ _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseTooNew: "run that version or a newer one",
     errors.DatabaseDamaged: "restore it from a backup",
     errors.DatabaseHalfMissing: "restore both from a backup, or remove both to start over",
+    errors.DatabaseHalfMoved: "run move-database again, or remove what it left to start over",
     errors.DatabaseWithoutTables: "restore both from a backup, or remove it to start over",
     errors.DatabaseJournalLeft: "remove the journal",
     errors.DatabaseIsFolder: "name a file in database.url",
@@ -528,9 +532,15 @@ _CURES: Mapping[type[InvoiceBotError], str] = {
     errors.DatabaseAway: "check that the server runs, and its address in database.url",
     errors.DatabaseRefuses: "correct database.url",
     errors.DatabasePasswordWrong: "correct the user in database.url, or database.password",
-    errors.DatabaseTlsFailed: "correct sslmode in database.url, or the server's certificate",
+    errors.DatabaseTlsFailed: (
+        "correct sslmode, sslrootcert or sslcert in database.url, or the server's certificate"
+    ),
     errors.DatabaseUnknown: "create it (createdb), or correct its name in database.url",
     errors.DatabaseRightsMissing: "let that user create tables in it",
+    errors.DatabaseReadOnly: "set default_transaction_read_only to off for the bot's user",
+    errors.DatabasePooled: (
+        "set pool_mode = session in pgbouncer, or name the server itself in database.url"
+    ),
     errors.DatabaseUnfit: "use another one",
     errors.PostgresMissing: 'install it with pip install "psycopg[binary]"',
     errors.DatabaseHasTwoNames: "remove the other one",

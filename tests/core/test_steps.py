@@ -62,6 +62,13 @@ TABLE: list[Row] = [
     # asking
     ("the question", seen(ASKING), NOW, Step(Do.SEND_CARD)),
     ("asked", seen_shown(ASKING, Face.QUESTION), NOW + 9, Step(Do.WAIT, QUESTION_END)),
+    ("asked, reads otherwise", seen_shown(ASKING, Face.NOTHING), NOW + 9, Step(Do.EDIT_CARD)),
+    (
+        "reads otherwise, unreachable",
+        seen_shown(ASKING, Face.NOTHING, **UNREACHABLE),
+        NOW + 9,
+        Step(Do.WAIT, QUESTION_END),
+    ),
     ("unreachable", seen(ASKING, **UNREACHABLE), NOW, Step(Do.WAIT, QUESTION_END)),
     ("undeliverable", seen(ASKING, undeliverable=True), NOW, Step(Do.WAIT, QUESTION_END)),
     ("an hour", seen_shown(ASKING, Face.QUESTION), QUESTION_END, Step(Do.DROP)),
@@ -102,6 +109,7 @@ TABLE: list[Row] = [
     ("to show", seen(OPEN), NOW, Step(Do.SEND_CARD)),
     ("notice to card", seen_shown(OPEN, Face.WAITING), NOW, Step(Do.EDIT_CARD)),
     ("shown", seen_shown(OPEN, Face.OPEN), NOW, Step(Do.WAIT, EXPIRY)),
+    ("reads otherwise", seen_shown(OPEN, Face.OUTDATED), NOW, Step(Do.EDIT_CARD)),
     ("other node", seen_shown(OPEN, Face.OPEN, other_node=True), NOW, Step(Do.WAIT, EXPIRY)),
     ("other node, over", seen_shown(OPEN, Face.OPEN, other_node=True), EXPIRY, Step(Do.LAPSE)),
     (

@@ -288,8 +288,10 @@ def test_arrow_keys_go_through_messages_and_what_can_be_pressed_in_one(page: Pag
     page.keyboard.press("Home")
     expect(page.locator("article").first).to_be_focused()
     # where the reader has been, the tab key comes back to
-    page.keyboard.press("Tab")
-    page.keyboard.press("Shift+Tab")
+    press_until(page, "Tab", "Ada$")
+    for _ in range(2):  # between them there may be the button that leads to the newest message
+        if not in_log(page):
+            page.keyboard.press("Shift+Tab")
     expect(page.locator("article").first).to_be_focused()
 
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from bot.actions import seats
 from bot.core import work
 from bot.core.board import BoardState
-from bot.core.invoice import Columns, Face, State
+from bot.core.invoice import Columns, Face, PartKind, State
 from bot.core.notices import Kind, Notice
 from bot.core.work import Do, Lane, due_now, touched
 from bot.engine import commit
@@ -62,6 +63,27 @@ async def test_a_card_that_was_sent_while_it_was_paid_has_still_to_be_edited(sto
     assert written
     assert (there.card_id, there.card_shown) == (100, Face.OPEN)
     assert (there.state, there.due_at, there.lane) == (State.SETTLED, due_now(NOW), Lane.PAYMENT)
+
+
+@pytest.mark.parametrize(
+    ("state", "drawn", "kept", "due_at"),
+    [
+        (State.ASKING, Face.QUESTION, Face.NOTHING, due_now(NOW)),
+        (State.OPEN, Face.OPEN, Face.OUTDATED, due_now(NOW)),
+        (State.SETTLED, Face.PAID, Face.PAID, None),
+    ],
+)
+async def test_what_was_drawn_before_a_name_was_hidden_is_drawn_again(
+    store: Store, state: State, drawn: Face, kept: Face, due_at: float | None
+) -> None:
+    made = await bill(store)
+    gift: Columns = {"part_kind": PartKind.GIFT, "card_id": 100, "card_shown": Face.NOTHING}
+    mine = await part(store, made, 2, state=state, **gift)
+    await store.do(seats.hide, mine.payment_hash, True, NOW)
+    columns: Columns = {"card_shown": drawn, "sending": None, "due_at": None}
+    there, written = await store.do(commit.record, mine, Do.EDIT_CARD, columns, NOW)
+    assert written
+    assert (there.hidden, there.card_shown, there.due_at) == (True, kept, due_at)
 
 
 async def test_a_copy_that_was_pressed_while_another_was_edited_is_edited_too(

@@ -26,12 +26,17 @@ from bot.errors import (
     DatabaseTooNew,
     NotADatabase,
 )
-from bot.store import Delivered, Store, Tx, backup, migrations
+from bot.store import Delivered, Reader, Store, Tx, backup, migrations
 from bot.store.backup import Saved
+from bot.store.copying import TABLES
+from bot.store.move import move
+from tests import postgres
+from tests.postgres import Cluster
 from tests.store.bills import bill, now, part, rest
 from tests.store.made import CHAT, NOW, beside, opened, read, row, url
 from tests.store.test_migrations import add, at_version
 from tests.store.test_traces import PREIMAGE, traces
+from tests.ways import Way
 
 OWNER = 77
 
@@ -437,4 +442,116 @@ async def test_a_backup_that_is_not_whole_is_none(
     with pytest.raises(BackupFailed) as failed:
         back_up(file, target)
     assert failed.value.values["problem"] == BackupProblem.NOT_WHOLE
+    assert not list(target.parent.iterdir())
+
+
+# of a server's database
+
+
+def rows_of(file: Path) -> dict[str, list[tuple[object, ...]]]:
+    with beside(file) as copy:
+        return {
+            table.name: sorted(map(tuple, copy.execute(f"SELECT * FROM {table.name}")), key=repr)
+            for table in TABLES
+        }
+
+
+async def test_a_backup_of_a_server_says_of_each_row_what_one_of_a_file_says(
+    store: Store, file: Path, target: Path, cluster: Cluster
+) -> None:
+    await row(store, 1, state=State.OPEN, preimage=None)
+    await row(store, 2, state=State.PENDING, preimage=PREIMAGE)
+    await row(store, 3, state=State.SETTLED, preimage=None, announced=False)
+    await bill(store)
+    await store.close()
+    same = target.with_name("same.db")
+    with postgres.database(cluster) as name:
+        server = cluster.url(name)
+        move(url(file), server, tell=lambda *_: None, seal=lambda: None)
+        bot = await Store.open(server)
+        try:
+            assert await bot.lead(asyncio.Event())  # it runs meanwhile
+            saved = await asyncio.to_thread(backup.back_up, server, target, owners=[OWNER])
+        finally:
+            await bot.close()
+    of_file = back_up(file, same)
+    assert saved[:2] == of_file[:2]
+    assert saved.dropped == 1
+    assert rows_of(target) == rows_of(same)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert not traces(target)
+    assert sorted(each.name for each in target.parent.iterdir()) == ["same.db", "saved.db"]
+    async with opened(target) as restored:
+        assert await restored.do(lambda tx: tx.invoices.by_origin(CHAT, 1)) is not None
+
+
+async def test_a_backup_becomes_a_servers_database_again(
+    store: Store, file: Path, target: Path, cluster: Cluster
+) -> None:
+    await row(store, 1, state=State.OPEN, preimage=None)
+    back_up(file, target)
+    before = target.read_bytes()
+    with postgres.database(cluster, template="template0") as name:
+        move(url(target), cluster.url(name), tell=lambda *_: None, seal=lambda: None)
+        assert Reader(cluster.url(name)).do(lambda tx: tx.invoices.by_origin(CHAT, 1)) is not None
+    assert target.read_bytes() == before
+
+
+async def test_a_restored_dump_becomes_a_backup_that_says_what_may_have_gone_out(
+    target: Path, cluster: Cluster
+) -> None:
+    with (
+        postgres.database(cluster) as name,
+        postgres.database(cluster, template="template0") as other,
+    ):
+        bot = await Store.open(cluster.url(name))
+        try:
+            assert await bot.lead(asyncio.Event())
+            await row(bot, 1, state=State.OPEN, preimage=None)
+            await row(bot, 2, state=State.PENDING, preimage=PREIMAGE)
+            dump = await run(cluster.binaries / "pg_dump", cluster.url(name))
+        finally:
+            await bot.close()
+        await run(cluster.binaries / "psql", "-q", "-d", cluster.url(other), stdin=dump)
+        saved = await asyncio.to_thread(backup.back_up, cluster.url(other), target, owners=[OWNER])
+    assert (saved.invoices, saved.dropped) == (1, 1)
+    assert not traces(target)
+    async with opened(target) as restored:
+        found = await restored.do(lambda tx: tx.invoices.by_origin(CHAT, 1))
+        assert found is not None
+        assert Do.ANNOUNCE in found.unsure
+
+
+async def run(program: Path, *arguments: str, stdin: bytes = b"") -> bytes:
+    process = await asyncio.create_subprocess_exec(
+        *(str(program), *arguments), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate(stdin)
+    assert process.returncode == 0
+    return out
+
+
+async def test_where_a_server_has_no_database_of_ours_there_is_no_backup(
+    target: Path, cluster: Cluster
+) -> None:
+    with postgres.database(cluster, template="template0") as name:
+        with pytest.raises(DatabaseMissing):
+            await asyncio.to_thread(backup.back_up, cluster.url(name), target, owners=[])
+        with cluster.admin(name) as admin:
+            assert admin.execute(
+                "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+            ).fetchone() == (0,)
+    assert not list(target.parent.iterdir())
+
+
+async def test_of_a_backup_of_a_server_that_goes_away_nothing_is_left(
+    target: Path, cluster: Cluster
+) -> None:
+    with postgres.database(cluster) as name:
+        async with Way(cluster.port) as way:
+            way.cut_before = b"FROM invoices"
+            with pytest.raises(BackupFailed):
+                await asyncio.to_thread(
+                    backup.back_up, cluster.url(name, port=way.port), target, owners=[]
+                )
     assert not list(target.parent.iterdir())

@@ -222,6 +222,7 @@ STATES: Mapping[str, State] = {
     "failed": State.FAILED,
     "dropped": State.DROPPED,
 }
+NEWER_FACES = {Face.FAILED_REPLACED, Face.UNCONFIRMED, Face.OUTDATED}
 FACES: Mapping[str, Face] = {
     "": Face.NOTHING,
     "question": Face.QUESTION,
@@ -357,7 +358,7 @@ MEANINGS += [({old: value}, {new: value}) for old, new in FLAGS.items() for valu
 
 def test_every_value_of_today_has_one_of_before() -> None:
     assert set(STATES.values()) == set(State)
-    assert set(FACES.values()) == set(Face) - {Face.FAILED_REPLACED, Face.UNCONFIRMED}  # newer
+    assert set(FACES.values()) == set(Face) - NEWER_FACES
     assert set(STEPS.values()) == {None, *Do} - {
         *(Do.WAIT, Do.NOTHING),
         *(Do.LAPSE, Do.NOTIFY_OWNERS, Do.REARRANGE, Do.REMOVE_BEFORE, Do.REMIND),  # newer

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from bot.config import DatabaseSettings
 from bot.core.wishes import MoveProblem
-from bot.errors import DatabaseInUse, DatabaseMissing, MoveRefused
+from bot.errors import DatabaseHalfMoved, DatabaseInUse, DatabaseTooOld, MoveRefused
+from bot.findings import Mark
 from bot.store import Reader, Store, Tx
-from bot.store.move import TABLES, move
+from bot.store.check import check_database
+from bot.store.copying import TABLES
+from bot.store.move import move
+from bot.store.sqlite import half_moved
 from tests import postgres
 from tests.postgres import Cluster
 from tests.store.made import NOW, row
 from tests.store.made import url as url_of_file
+from tests.ways import COMMIT, Way
 
 ROWS = 1201  # more than two steps
 
@@ -29,6 +37,10 @@ def server(cluster: Cluster) -> Iterator[str]:
 
 def said(_table: str, _copied: int, _whole: int) -> None:
     """Nobody listens."""
+
+
+def nothing() -> None:
+    """Nothing else happens."""
 
 
 def everything(url: str) -> dict[str, list[tuple[object, ...]]]:
@@ -70,13 +82,13 @@ async def test_there_and_back_every_row_is_what_it_was(file: Path, server: str) 
     there = everything(url_of_file(file))
     states: list[tuple[str, int, int]] = []
     moved = await asyncio.to_thread(
-        move, url_of_file(file), server, tell=lambda *state: states.append(state)
+        move, url_of_file(file), server, tell=lambda *state: states.append(state), seal=nothing
     )
     assert moved == sum(map(len, there.values()))
     assert everything(server) == there
     assert all(copied <= whole for _, copied, whole in states)
     back = file.with_name("back.db")
-    await asyncio.to_thread(move, server, url_of_file(back), tell=said)
+    await asyncio.to_thread(move, server, url_of_file(back), tell=said, seal=nothing)
     assert everything(url_of_file(back)) == there
     highest = ROWS  # numbers are drawn from 1 on
     assert await next_number(server) > highest
@@ -84,7 +96,18 @@ async def test_there_and_back_every_row_is_what_it_was(file: Path, server: str) 
 
 
 async def made(url: str) -> None:
-    await (await Store.open(url)).close()
+    async with opened_at(url) as store:
+        await row(store, 1)
+
+
+@contextlib.asynccontextmanager
+async def opened_at(url: str) -> AsyncIterator[Store]:
+    store = await Store.open(url)
+    try:
+        assert await store.lead(asyncio.Event())
+        yield store
+    finally:
+        await store.close()
 
 
 async def test_what_holds_something_is_no_target_and_stays_as_it_is(
@@ -95,7 +118,7 @@ async def test_what_holds_something_is_no_target_and_stays_as_it_is(
     await made(url_of_file(file))
     for source, target in ((url_of_file(file), server), (server, url_of_file(file))):
         with pytest.raises(MoveRefused) as caught:
-            await asyncio.to_thread(move, source, target, tell=said)
+            await asyncio.to_thread(move, source, target, tell=said, seal=nothing)
         assert caught.value.values["problem"] == MoveProblem.HOLDS_SOMETHING
     assert everything(server) == before
     assert file.exists()
@@ -117,25 +140,279 @@ async def test_nothing_is_moved_while_a_bot_runs_on_either(
     try:
         assert await bot.lead(asyncio.Event())
         with pytest.raises(DatabaseInUse):
-            await asyncio.to_thread(move, source, target, tell=said)
+            await asyncio.to_thread(move, source, target, tell=said, seal=nothing)
     finally:
         await bot.close()
     assert not file.with_name("new.db").exists()
 
 
 async def test_where_there_is_nothing_nothing_is_moved(file: Path, server: str) -> None:
-    with pytest.raises(DatabaseMissing):
-        await asyncio.to_thread(move, url_of_file(file), server, tell=said)
-    assert not file.exists()
+    with pytest.raises(MoveRefused) as caught:
+        await asyncio.to_thread(move, url_of_file(file), server, tell=said, seal=nothing)
+    assert caught.value.values["problem"] == MoveProblem.MISSING
+    assert list(file.parent.iterdir()) == []
 
 
-async def test_a_move_that_fails_leaves_no_file(file: Path, server: str) -> None:
-    await filled(server)
+def tree(folder: Path) -> dict[str, bytes]:
+    """All that is in a folder, byte for byte."""
+    return {each.name: each.read_bytes() for each in folder.iterdir()}
 
-    def broken(_table: str, copied: int, _whole: int) -> None:
-        if copied:
+
+async def refused(source: str, target: str, problem: MoveProblem) -> MoveRefused:
+    """Why nothing is moved."""
+    with pytest.raises(MoveRefused) as caught:
+        await asyncio.to_thread(move, source, target, tell=said, seal=nothing)
+    assert caught.value.values["problem"] == problem
+    return caught.value
+
+
+async def test_what_holds_something_is_named_and_not_what_was_to_be_moved(
+    file: Path, cluster: Cluster
+) -> None:
+    await made(url_of_file(file))
+    other = file.with_name("other.db")
+    await made(url_of_file(other))
+    with postgres.database(cluster) as one:
+        await made(cluster.url(one))
+        error = await refused(url_of_file(file), cluster.url(one), MoveProblem.HOLDS_SOMETHING)
+        assert str(error.values["path"]).endswith(f"/{one}")
+        error = await refused(cluster.url(one), url_of_file(file), MoveProblem.HOLDS_SOMETHING)
+        assert error.values["path"] == str(file)
+    error = await refused(url_of_file(file), url_of_file(other), MoveProblem.HOLDS_SOMETHING)
+    assert error.values["path"] == str(other)
+
+
+@pytest.mark.parametrize("content", [None, b""])
+async def test_a_file_with_nothing_in_it_is_not_moved_and_stays_as_it_is(
+    file: Path, content: bytes | None
+) -> None:
+    if content is not None:
+        file.write_bytes(content)
+    before = tree(file.parent)
+    await refused(url_of_file(file), url_of_file(file.with_name("new.db")), MoveProblem.MISSING)
+    assert tree(file.parent) == before
+
+
+async def test_a_database_without_a_row_is_not_moved_and_stays_as_it_is(
+    file: Path, empty: bytes, server: str
+) -> None:
+    file.write_bytes(empty)
+    before = tree(file.parent)
+    new = url_of_file(file.with_name("new.db"))
+    await refused(url_of_file(file), new, MoveProblem.EMPTY)
+    await refused(server, new, MoveProblem.EMPTY)
+    assert tree(file.parent) == before
+
+
+def tables(cluster: Cluster, name: str) -> int:
+    """How many a database of the server's has."""
+    with cluster.admin(name) as admin:
+        found = admin.execute(
+            "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        )
+        (number,) = found.fetchone() or (0,)
+    return int(str(number))
+
+
+async def test_a_servers_database_without_tables_is_not_moved_and_gets_none(
+    file: Path, cluster: Cluster
+) -> None:
+    with postgres.database(cluster, template="template0") as name:
+        await refused(cluster.url(name), url_of_file(file), MoveProblem.MISSING)
+        assert tables(cluster, name) == 0
+    assert list(file.parent.iterdir()) == []
+
+
+async def test_a_database_of_an_older_version_is_not_moved_and_not_changed(
+    file: Path, server: str
+) -> None:
+    for url in (url_of_file(file), server):
+        async with opened_at(url) as store:
+            await row(store, 1)
+            await store.do(older)
+    before = tree(file.parent)
+    new = url_of_file(file.with_name("new.db"))
+    for url in (url_of_file(file), server):
+        with pytest.raises(DatabaseTooOld):
+            await asyncio.to_thread(move, url, new, tell=said, seal=nothing)
+    assert tree(file.parent) == before
+
+
+def older(tx: Tx) -> None:
+    tx.invoices._connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
+
+
+async def test_what_was_moved_is_byte_for_byte_what_it_was_also_what_a_killed_bot_left(
+    file: Path, server: str
+) -> None:
+    store = await Store.open(url_of_file(file))
+    await row(store, 1)
+    left = tree(file.parent)  # as a kill would leave it
+    await store.close()
+    folder = file.parent / "left"
+    folder.mkdir()
+    for name in ("bot.db", "bot.db-wal", "bot.db-shm"):
+        (folder / name).write_bytes(left[name])
+    assert left["bot.db-wal"]
+    await asyncio.to_thread(move, url_of_file(folder / "bot.db"), server, tell=said, seal=nothing)
+    after = tree(folder)
+    assert set(after) == {"bot.db", "bot.db-wal", "bot.db-shm"}
+    for name in ("bot.db", "bot.db-wal"):
+        assert after[name] == left[name]
+    assert len(everything(server)["invoices"]) == 1
+
+
+async def test_one_file_by_two_names_is_not_moved_into_itself(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await made(url_of_file(file))
+    before = tree(file.parent)
+    link = file.parent / "folder"
+    link.symlink_to(file.parent)
+    named = file.parent / "named.db"
+    named.symlink_to(file)
+    monkeypatch.chdir(file.parent)
+    for other in (link / file.name, named, Path(file.name), Path("folder") / ".." / file):
+        await refused(url_of_file(file), url_of_file(other), MoveProblem.SAME)
+        await refused(url_of_file(other), url_of_file(file), MoveProblem.SAME)
+    link.unlink()
+    named.unlink()
+    assert tree(file.parent) == before
+
+
+async def test_one_database_of_a_server_by_two_addresses_is_not_moved_into_itself(
+    cluster: Cluster, server: str
+) -> None:
+    await made(server)
+    name = server.rpartition("/")[2]
+    by_socket = f"postgresql://postgres@/{name}?host={cluster.folder}&port={cluster.port}"
+    by_name = f"postgresql://postgres@localhost:{cluster.port}/{name}"
+    for other in (by_socket, by_name, f"{server}?application_name=other"):
+        await refused(server, other, MoveProblem.SAME)
+        await refused(other, server, MoveProblem.SAME)
+    assert len(everything(server)["invoices"]) == 1
+
+
+async def test_a_server_that_is_kept_from_writing_can_be_moved_from(
+    file: Path, cluster: Cluster, server: str
+) -> None:
+    await made(server)
+    name = server.rpartition("/")[2]
+    with cluster.admin() as admin:
+        admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on".encode())
+    moved = await asyncio.to_thread(move, server, url_of_file(file), tell=said, seal=nothing)
+    assert moved == 1
+
+
+# what is cut short
+
+
+def broken_at(number: int) -> Callable[[str, int, int], None]:
+    """Ends a move at that line of what is told, as a signal does."""
+    told = 0
+
+    def tell(_table: str, _copied: int, _whole: int) -> None:
+        nonlocal told
+        told += 1
+        if told == number:
             raise KeyboardInterrupt
 
+    return tell
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+async def test_a_move_that_fails_leaves_no_file(file: Path, server: str, number: int) -> None:
+    await filled(server)
     with pytest.raises(KeyboardInterrupt):
-        await asyncio.to_thread(move, server, url_of_file(file), tell=broken)
-    assert list(file.parent.glob("bot.db*")) == []
+        await asyncio.to_thread(
+            move, server, url_of_file(file), tell=broken_at(number), seal=nothing
+        )
+    assert list(file.parent.iterdir()) == []
+    await asyncio.to_thread(move, server, url_of_file(file), tell=said, seal=nothing)
+    assert everything(url_of_file(file)) == everything(server)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+async def test_a_move_that_fails_leaves_no_table(file: Path, cluster: Cluster, number: int) -> None:
+    await filled(url_of_file(file))
+    with postgres.database(cluster, template="template0") as name:
+        url = cluster.url(name)
+        with pytest.raises(KeyboardInterrupt):
+            await asyncio.to_thread(
+                move, url_of_file(file), url, tell=broken_at(number), seal=nothing
+            )
+        assert tables(cluster, name) == 0
+        await asyncio.to_thread(move, url_of_file(file), url, tell=said, seal=nothing)
+        assert everything(url) == everything(url_of_file(file))
+
+
+async def test_a_connection_that_is_lost_on_the_way_leaves_nothing(
+    file: Path, cluster: Cluster
+) -> None:
+    await filled(url_of_file(file))
+    new = file.with_name("new.db")
+    with postgres.database(cluster, template="template0") as name:
+        async with Way(cluster.port) as way:
+            url = cluster.url(name, port=way.port)
+            way.cut_before = b"INSERT INTO invoices"
+            await refused(url_of_file(file), url, MoveProblem.STOPPED)
+            assert tables(cluster, name) == 0
+            await asyncio.to_thread(move, url_of_file(file), url, tell=said, seal=nothing)
+            way.cut_before = b"FROM invoices ORDER BY"
+            await refused(url, url_of_file(new), MoveProblem.STOPPED)
+        assert not [each for each in file.parent.iterdir() if each.name.startswith("new")]
+
+
+async def test_a_last_step_without_an_answer_is_asked_for(file: Path, cluster: Cluster) -> None:
+    await filled(url_of_file(file))
+    there = everything(url_of_file(file))
+    with postgres.database(cluster, template="template0") as name:
+        async with Way(cluster.port) as way:
+            url = cluster.url(name, port=way.port)
+            way.cut_before = COMMIT
+            await refused(url_of_file(file), url, MoveProblem.STOPPED)
+            assert tables(cluster, name) == 0
+            way.cut_after = COMMIT
+            moved = await asyncio.to_thread(move, url_of_file(file), url, tell=said, seal=nothing)
+        assert moved == sum(map(len, there.values()))
+        assert everything(cluster.url(name)) == there
+
+
+async def test_what_a_killed_move_left_is_taken_for_no_database_and_replaced_by_the_next(
+    file: Path, server: str
+) -> None:
+    await made(server)
+    part = half_moved(file)
+    part.write_bytes(b"SQLite format 3\0" + bytes(4096))
+    part.with_name(part.name + "-wal").write_bytes(b"what is left")
+    with pytest.raises(DatabaseHalfMoved):
+        await Store.open(url_of_file(file))
+    with pytest.raises(DatabaseHalfMoved):
+        Reader(url_of_file(file))
+    (finding,) = check_database(DatabaseSettings(url=url_of_file(file)))
+    assert finding.mark == Mark.BAD
+    await asyncio.to_thread(move, server, url_of_file(file), tell=said, seal=nothing)
+    assert {each.name for each in file.parent.iterdir()} <= {"bot.db", "bot.db.lock", "bot.db.pid"}
+    assert len(everything(url_of_file(file))["invoices"]) == 1
+
+
+async def test_a_move_beside_the_journal_of_another_database_is_refused(
+    file: Path, server: str
+) -> None:
+    await made(server)
+    journal = file.with_name("bot.db-wal")
+    journal.write_bytes(b"another's")
+    error = await refused(server, url_of_file(file), MoveProblem.HOLDS_SOMETHING)
+    assert error.values["path"] == str(journal)
+    assert tree(file.parent) == {"bot.db-wal": b"another's"}
+
+
+def test_only_tables_with_something_are_told(file: Path, empty: bytes) -> None:
+    file.write_bytes(empty)
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.execute("INSERT INTO chats (chat_id, unreachable) VALUES (-1, false)")
+        connection.commit()
+    told: list[tuple[str, int, int]] = []
+    new = url_of_file(file.with_name("new.db"))
+    move(url_of_file(file), new, tell=lambda *state: told.append(state), seal=nothing)
+    assert told == [("chats", 1, 1)]

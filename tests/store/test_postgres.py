@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import shutil
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -16,6 +19,9 @@ from bot.errors import (
     DatabaseAway,
     DatabaseNotOurs,
     DatabasePasswordWrong,
+    DatabasePooled,
+    DatabaseReadOnly,
+    DatabaseRefuses,
     DatabaseRightsMissing,
     DatabaseTlsFailed,
     DatabaseTooNew,
@@ -25,11 +31,12 @@ from bot.errors import (
     StartError,
     StoreUnavailable,
 )
-from bot.findings import Kind, Mark
+from bot.findings import Finding, Kind, Mark
 from bot.store import Reader, Store, Tx, peek, running
 from bot.store.check import check_database
-from bot.store.postgres import place_of
+from bot.store.postgres import Session, _end, place_of
 from tests import postgres
+from tests.pooler import Pooler
 from tests.postgres import Cluster
 from tests.store.made import columns, row
 
@@ -162,6 +169,155 @@ async def test_a_database_that_cannot_hold_every_letter(cluster: Cluster) -> Non
             admin.execute("DROP DATABASE narrow WITH (FORCE)")
 
 
+# what no try again cures, and what passes
+
+
+@pytest.mark.parametrize("of", ["ROLE unwilling", "DATABASE"])
+async def test_a_server_or_a_user_that_is_kept_from_writing_is_refused(
+    cluster: Cluster, server: str, of: str
+) -> None:
+    user(cluster, "unwilling")
+    whom = of if of.startswith("ROLE") else f"DATABASE {server}"
+    with cluster.admin() as admin:
+        admin.execute(f"ALTER {whom} SET default_transaction_read_only = on".encode())
+    await refused(f"{cluster.url(server, user='unwilling')}?password={PASSWORD}", DatabaseReadOnly)
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        ("sslmode=banana", DatabaseRefuses),
+        ("sslnegotiation=direct&sslmode=prefer", DatabaseTlsFailed),
+        ("target_session_attrs=banana", DatabaseRefuses),
+        ("target_session_attrs=standby", DatabaseRefuses),
+        ("nobody_knows=1", DatabaseRefuses),
+        ("service=nobody-wrote-it", DatabaseRefuses),
+        ("connect_timeout=soon", DatabaseRefuses),
+        ("keepalives_idle=often", DatabaseRefuses),
+        ("options=-cnobody.knows%20", DatabaseRefuses),
+        ("options=--nobody_knows%3D1", DatabaseRefuses),
+        ("client_encoding=banana", DatabaseRefuses),
+        ("hostaddr=banana", DatabaseRefuses),
+        ("channel_binding=require", DatabaseTlsFailed),
+        ("require_auth=banana", DatabaseRefuses),
+    ],
+)
+async def test_options_that_can_never_work_are_refused_at_once(
+    cluster: Cluster, server: str, options: str, kind: type[StartError]
+) -> None:
+    error = await refused(f"{cluster.url(server)}?{options}", kind)
+    assert error.needs_fixing
+
+
+async def test_a_standby_is_waited_for_whatever_the_address_asks_for() -> None:
+    with postgres.own(wal_level="replica") as alone:
+        alone.stop("fast")
+        signal_file = alone.data / "standby.signal"
+        signal_file.touch()
+        shutil.chown(signal_file, *(2 * [alone.data.owner()]))
+        alone.start()
+        url = alone.url("postgres")
+        for each in (url, f"{url}?target_session_attrs=primary", f"{url}?target_session_attrs=any"):
+            error = await refused(each, DatabaseAway)
+            assert not error.needs_fixing
+
+
+async def test_a_service_is_opened_and_what_is_in_its_file_is_not_shown(
+    cluster: Cluster, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user(cluster, "locked")
+    file = tmp_path / "services"
+    where = f"host=127.0.0.1\nport={cluster.port}\ndbname={server}\n"
+    file.write_text(
+        f"[good]\n{where}user=postgres\n\n[bad]\n{where}user=locked\npassword={PASSWORD}x\n"
+    )
+    monkeypatch.setenv("PGSERVICEFILE", str(file))
+    await opened_and_closed("postgresql:///?service=good")
+    (finding, *_) = await found("postgresql:///?service=good")
+    assert finding.values["path"] == "service good"
+    await refused("postgresql:///?service=bad", DatabasePasswordWrong)
+
+
+async def test_a_server_that_has_too_many_connections_is_tried_again(
+    cluster: Cluster, server: str
+) -> None:
+    user(cluster, "crowded")
+    user(cluster, "locked")
+    with cluster.admin() as admin:
+        admin.execute("ALTER ROLE crowded CONNECTION LIMIT 0")
+    await refused(f"{cluster.url(server, user='crowded')}?password={PASSWORD}", DatabaseAway)
+    with cluster.admin() as admin:
+        admin.execute(f"ALTER DATABASE {server} CONNECTION LIMIT 0".encode())
+    await refused(f"{cluster.url(server, user='locked')}?password={PASSWORD}", DatabaseAway)
+
+
+async def test_of_several_servers_one_that_is_away_is_enough_to_try_again(
+    cluster: Cluster,
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        away = f"127.0.0.1:{taken.getsockname()[1]}"
+        error = await refused(
+            f"postgresql://postgres@{away},127.0.0.1:{cluster.port}/nothing_here", DatabaseAway
+        )
+        assert "nothing_here" in str(error.values["reason"])
+    both = f"127.0.0.1:{cluster.port},127.0.0.1:{cluster.port}"
+    await refused(f"postgresql://postgres@{both}/nothing_here", DatabaseUnknown)
+
+
+async def test_what_libpq_hints_at_ends_no_sentence(cluster: Cluster) -> None:
+    error = await refused("postgresql://bot@/x?host=/nowhere/at/all", DatabaseAway)
+    assert "?" not in texts.why(error)
+    assert "Multiple" not in texts.why(error)
+
+
+# a pool between
+
+
+async def test_a_pool_that_keeps_a_session_for_each_will_do(cluster: Cluster, server: str) -> None:
+    async with Pooler(cluster.port, keeps_sessions=True) as pooler:
+        url = cluster.url(server, port=pooler.port)
+        store = await Store.open(url)
+        try:
+            assert await store.lead(asyncio.Event())
+            await row(store, 1)
+        finally:
+            await store.close()
+        kinds = [each.kind for each in await found(url)]
+        assert kinds == [Kind.REACHED]
+
+
+async def found(url: str) -> list[Finding]:
+    return await asyncio.to_thread(lambda: list(check_database(DatabaseSettings(url=url))))
+
+
+async def test_a_pool_that_shares_sessions_is_refused(cluster: Cluster, server: str) -> None:
+    async with Pooler(cluster.port, keeps_sessions=False) as pooler:
+        url = cluster.url(server, port=pooler.port)
+        with pytest.raises(DatabasePooled):
+            await Store.open(url)
+        with pytest.raises(DatabasePooled):
+            await asyncio.to_thread(Reader(url).do, lambda tx: tx.bots.last())
+        (finding,) = await found(url)
+        assert (finding.mark, finding.kind) == (Mark.BAD, Kind.REFUSED)
+
+
+async def test_a_connection_does_not_end_itself_where_a_pool_gives_it_the_same_session(
+    cluster: Cluster, server: str
+) -> None:
+    session = Session(cluster.url(server), "same")
+    try:
+        with contextlib.closing(session.connect()) as raw:
+            own = raw.execute(
+                "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+            ).fetchone()
+            assert own is not None
+            _end(raw, *own)
+            assert raw.execute("SELECT 1").fetchone() == (1,)
+    finally:
+        session.end()
+
+
 async def test_many_that_start_at_once_bring_an_empty_one_up_to_date_once(
     cluster: Cluster, empty_one: str
 ) -> None:
@@ -212,6 +368,23 @@ async def test_a_statement_that_fails_inside_a_job_is_never_taken_for_written(
         await row(store, 1)
     finally:
         await store.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("postgresql:///invoices?host=/var/run/postgresql", "/var/run/postgresql/invoices"),
+        ("postgresql://bot@%2Fvar%2Frun/invoices", "/var/run/invoices"),
+        ("postgresql:///?service=bots", "service bots"),
+        ("postgresql:///invoices?service=bots", "service bots/invoices"),
+        ("postgresql://bot@a:1,b:2/x", "a:1,b:2/x"),
+        ("postgresql://bot@[::1]:5/x", "[::1]:5/x"),
+        ("postgresql://bot@/x?host=a,b&port=5", "a:5,b:5/x"),
+        ("postgresql:///x", "localhost/x"),
+    ],
+)
+def test_an_address_is_named_as_libpq_reads_it(url: str, name: str) -> None:
+    assert place_of(url).name == name
 
 
 def test_an_address_is_shown_without_what_is_secret_in_it() -> None:

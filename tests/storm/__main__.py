@@ -29,7 +29,7 @@ def main() -> int:
     parser.add_argument("--log-level", default="debug")
     parser.add_argument("--bots", type=int, default=1, help="processes; more than one: on postgres")
     parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
-    parser.add_argument("--keep", type=Path, help="a folder for the database and the log")
+    parser.add_argument("--keep", type=Path, help="a folder for database, log and events")
     args = parser.parse_args()
     seed = args.seed if args.seed is not None else random.SystemRandom().randrange(10_000)
     plan = draw(seed, kills=args.kills, commands=args.commands, expiry_s=args.expiry)

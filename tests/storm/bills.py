@@ -1,4 +1,5 @@
-"""People who split bills: they ask, press, follow links, pay, leave, and close what others pay.
+"""People who split bills: they say that they are in, press, follow links, pay, pay for others,
+leave, and close what others pay.
 
 Each has a way with their part: a method, and its name in `plan.WAYS`.
 """
@@ -11,39 +12,40 @@ import time
 from collections.abc import Awaitable, Callable
 
 from bot import texts
-from bot.core.wishes import Sitting
-from bot.demo.telegram import Chat, Message, Press, User
+from bot.core.wishes import Fixing, Joining, Parting
+from bot.demo.telegram import Chat, Message, User
+from tests.storm.at_boards import CARD_S, PRESSES, AtBoards
 from tests.storm.book import Bill, Book, Part
-from tests.storm.outside import Outside, Place
+from tests.storm.managers import Managers
+from tests.storm.outside import Outside, buttons_on
 from tests.storm.plan import MEMOS, Plan, PlannedBill
 from tests.storm.wallets import Wallets
 
 #: Sats of a part of the first bill; those of each later one are as many more apart.
 FIRST_SATS, APART_SATS = 1_000_000, 1000
-#: Seconds that somebody waits for the answer to a press, and for their card, before another press.
-ANSWER_S, CARD_S = 8.0, 8.0
-#: Presses of one person, and seconds until the next where every seat is taken.
-PRESSES, FULL_S = 8, 2.0
-#: Seconds for which somebody waits that the node gets into trouble.
-TROUBLE_S = 12.0
+#: Of these one is an owner's, whose boards nobody counts.
+OWNERS = 0.7
 #: Seconds that a bill has, above the time to pay.
 PATIENCE_S = 75.0
+#: Seconds for which who asked waits that people say that they are in, before they are asked to pay.
+JOINING_S = 6.0
+
+#: Of people who said that they are in, so many say that they are not.
+OUT = 0.2
 
 #: What people press where a chat moves: what its old buttons carry still counts.
-BUTTONS = (texts.PAY_BUTTON,)
+BUTTONS = (texts.PAY_BUTTON, texts.GIVE_BUTTON)
 
 Way = Callable[[Bill, User, random.Random], Awaitable[None]]
 
 
-class Bills:
+class Bills(AtBoards):
     """Everybody who splits a bill."""
 
     def __init__(self, outside: Outside, book: Book, plan: Plan, wallets: Wallets) -> None:
-        self._outside = outside
-        self._telegram = outside.telegram
-        self._book = book
+        super().__init__(outside, book, wallets)
         self._plan = plan
-        self._wallets = wallets
+        self._managers = Managers(outside, book, wallets)
         self._ways: dict[str, Way] = {
             "pay": self._pay,
             "pay more": self._pay_more,
@@ -60,15 +62,25 @@ class Bills:
             "stay": self._stay,
             "press only": self._press_only,
             "pass the link on": self._pass_on,
+            "pay for somebody else": self._pay_for_another,
+            "pay and then for somebody else": self._pay_and_for_another,
+            "pay for somebody else while the split is cancelled": self._pay_for_another_and_close,
         }
         self._endings: dict[str, Callable[[Bill, random.Random], Awaitable[None]]] = {
             "everybody pays": self._nothing,
             "cancelled while others pay": self._close_by_asker,
+            "cancelled by an owner while others pay": self._close_by_owner,
             "cancelled by an admin while others pay": self._close_by_admin,
             "cancelled while the node is in trouble": self._close_in_trouble,
             "cancelled by the wrong person": self._close_wrongly,
             "left": self._nothing,
+            "nobody is asked": self._close_by_asker,
             "deleted": self._delete,
+            "deleted and asked for again": self._delete_and_ask_again,
+            "managed": self._managers.manage,
+            "managed by an owner": self._managers.manage_as_owner,
+            "managed by an admin": self._managers.manage_as_admin,
+            "closed by its button while others pay": self._managers.close,
         }
 
     async def live(self) -> None:
@@ -86,7 +98,10 @@ class Bills:
                 asyncio.timeout(self._plan.expiry_s + PATIENCE_S),
                 asyncio.TaskGroup() as all_,
             ):
-                all_.create_task(self._endings[planned.ending](bill, planned.dice))
+                ending = random.Random(planned.dice.random())
+                if bill.form == "who is in" and planned.ending != "nobody is asked":
+                    all_.create_task(self._ask_now(bill, random.Random(planned.dice.random())))
+                all_.create_task(self._endings[planned.ending](bill, ending))
                 for person, way in zip(people, planned.ways, strict=False):
                     dice = random.Random(planned.dice.random())
                     all_.create_task(self._take_part(bill, person, way, dice))
@@ -97,34 +112,68 @@ class Bills:
         await self._board(bill)
         await asyncio.sleep(dice.choice([0, 0.1, 1, 3]) * dice.uniform(0.5, 1.5))
         self._book.note(f"{person.first_name}: {way}", bill)
+        if bill.form == "who is in" and not await self._join(bill, person, way, dice):
+            return
         await self._ways[way](bill, person, dice)
+
+    # who is in?
+
+    async def _join(self, bill: Bill, person: User, way: str, dice: random.Random) -> bool:
+        """Whether they said that they are in, and all are asked for their parts then."""
+        answer = await self._heard(bill, person, texts.JOIN_BUTTON)
+        if answer is None or answer.text != texts.joining(Joining.IN):
+            return False
+        bill.joined[person] = time.time()
+        bill.left.pop(person, None)
+        self._book.count("people who said that they are in")
+        if way == "press only" or dice.random() < OUT:
+            bill.freed.add(person)  # perhaps, and surely once it is answered
+            answer = await self._heard(bill, person, texts.LEAVE_BUTTON)
+            if answer is not None and answer.text == texts.joining(Joining.OUT):
+                bill.left[person] = time.time()
+                self._book.count("people who said that they are not")
+            return False
+        while not any(texts.PAY_BUTTON in dict(buttons_on(m)) for m in self._boards(bill)):
+            bill.news.clear()
+            await bill.news.wait()
+        return True
+
+    async def _ask_now(self, bill: Bill, dice: random.Random) -> None:
+        """Who asked, or an owner, asks those who are in; somebody else may not."""
+        await self._board(bill)
+        await asyncio.sleep(JOINING_S * dice.uniform(0.3, 1.5))
+        wrong = dice.choice([p for p in self._place(bill).people if p is not bill.asker])
+        if dice.random() < OUT:
+            heard = await self._heard(bill, wrong, texts.ASK_BUTTON)
+            if heard is not None and heard.text != texts.NOT_ALLOWED:
+                bill.wrongs.append(f"{wrong.first_name} asked all: {heard.text}")
+        asker = dice.choice([bill.asker, *self._outside.owners, self._outside.admin])
+        while answer := await self._heard(bill, asker, texts.ASK_BUTTON):
+            if answer.text != texts.fixing(Fixing.TOO_FEW):
+                self._book.count("bills whose people were asked")
+                return
+            await asyncio.sleep(dice.uniform(0.5, 2))
 
     def _ask(self, planned: PlannedBill) -> tuple[Bill, list[User]]:
         """A bill, and its people: some of the group, who asked among them."""
         dice, outside = planned.dice, self._outside
-        places = [*outside.groups, *outside.topics]
-        present = [place for place in places if not place.away] or places
-        place = dice.choice(present)
+        place = self._somewhere(dice)
         number = len(outside.bills)
-        is_owners = dice.random() < 0.5  # nobody counts an owner's bills
+        is_owners = dice.random() < OWNERS  # nobody counts an owner's bills
         asker = outside.owner if is_owners else dice.choice(place.people)
         others = [person for person in place.people if person is not asker]
         dice.shuffle(others)
         people = others if is_owners else [asker, *others]
         sats = planned.seats * (FIRST_SATS + APART_SATS * number) + dice.randrange(planned.seats)
-        memo = f"b{number}b {dice.choice(MEMOS)}".strip()
         bill = Bill(
-            number, "bill", asker, place.chat, place.thread, sats * 1000, memo,
-            seats=planned.seats, is_owners=is_owners,
+            number, "bill", asker, place.chat, place.thread, sats * 1000,
+            f"b{number}b {dice.choice(MEMOS)}".strip(),
+            form="who is in" if planned.joins else "parts", seats=planned.seats,
+            is_owners=is_owners,
         )  # fmt: skip
-        outside.add_bill(bill)
-        name = f"@{outside.bot_user.username}"
-        text = f"/split{name} {dice.choice([f'{sats}', f'{sats:,}'])}/{planned.seats} {memo}"
-        self._book.note(f"{asker.first_name} in {place.name}: {text!r}", bill)
-        bill.said_at = time.time()
-        bill.message = outside.telegram.say(place.chat, asker, text, thread=place.thread)
-        outside.by_message[bill.message] = bill
-        self._book.count("bills")
+        parts = "" if planned.joins else f"/{planned.seats}"
+        self._say_command(bill, "/split", dice.choice([f"{sats}", f"{sats:,}"]) + parts)
+        self._book.count("bills that ask who is in" if planned.joins else "bills")
         return bill, people
 
     def press_all(self, chat: Chat) -> None:
@@ -135,132 +184,6 @@ class Bills:
                     person = next(p for p in self._outside.people if chat.has(p.id))
                     for button in BUTTONS:
                         self._press_now(bill, message, person, button)
-
-    # waiting
-
-    def _boards(self, bill: Bill) -> list[Message]:
-        """Its boards with something to press, the newest last."""
-        live = self._outside.is_live
-        shown = [each.message for each in bill.of_role("board") if live(each.message)]
-        return [message for message in shown if message.reply_markup]
-
-    async def _board(self, bill: Bill) -> Message:
-        """One of its boards, once there is one and people write there."""
-        while True:
-            bill.news.clear()
-            if boards := self._boards(bill):
-                place = self._place(bill)
-                if not place.away:
-                    return boards[-1]
-                await place.back.wait()
-            else:
-                await bill.news.wait()
-
-    def _place(self, bill: Bill) -> Place:
-        chat = self._outside.now(bill.chat)
-        return next(p for p in self._outside.places if p.chat is chat)
-
-    async def _at_home(self, person: User) -> None:
-        """Once their private chat is open."""
-        place = next(p for p in self._outside.privates if p.people[0] is person)
-        while place.away:
-            await place.back.wait()
-
-    async def _card(self, bill: Bill, person: User, *, but: Part | None = None) -> Part:
-        """The newest part of theirs that can be paid, once its card is there."""
-        while True:
-            bill.news.clear()
-            for part in reversed(bill.parts):
-                is_theirs = part.asker is person and part is not but
-                if is_theirs and part.is_payable and part.of_role("open"):
-                    return part
-            await bill.news.wait()
-
-    async def _trouble(self) -> None:
-        """Until something is wrong with the node, but not for long."""
-        until = time.monotonic() + TROUBLE_S
-        while time.monotonic() < until:
-            if any("node" in what for what in self._book.troubles):
-                return
-            await asyncio.sleep(0.05)
-
-    # pressing
-
-    def _press_now(self, bill: Bill, message: Message, person: User, button: str) -> Press | None:
-        """None where it is not there."""
-        try:
-            press = self._telegram.press(message.chat, person, message.id, text=button)
-        except LookupError:
-            return None
-        where = f"{message.chat.id}/{message.id}"
-        self._book.note(f"{person.first_name} presses {button} on {where}", bill)
-        self._book.count("presses on boards")
-        bill.pressed[person] = time.time()
-        return press
-
-    async def _link(self, bill: Bill, person: User, dice: random.Random) -> Press | None:
-        """A press that was answered with a link; None where there is no part for this person."""
-        for _ in range(PRESSES):
-            message = await self._board(bill)
-            press = self._press_now(bill, message, person, texts.PAY_BUTTON)
-            if press is None:
-                continue
-            await asyncio.wait([press.answer], timeout=ANSWER_S)
-            if not press.answer.done():  # a press can be lost, and so can its answer
-                self._book.count("presses on boards without an answer")
-                continue
-            answer = press.answer.result()
-            if answer.url is not None:
-                bill.linked[person] = time.time()
-                return press
-            self._book.note(f"{person.first_name} hears: {answer.text}", bill)
-            if answer.text != texts.sitting(Sitting.FULL):
-                return None
-            await asyncio.sleep(dice.choice([0.1, 0.5, 1]) * FULL_S)
-        return None
-
-    async def _follow(self, bill: Bill, press: Press, person: User) -> bool:
-        await self._at_home(person)
-        if press.message.author is not self._outside.bot_user:  # nobody reads what is said there
-            return False
-        self._telegram.follow(press)
-        bill.followed.setdefault(person, []).append(time.time())
-        return True
-
-    async def _part(
-        self, bill: Bill, person: User, dice: random.Random, *, but: Part | None = None
-    ) -> Part | None:
-        """Press, follow the link, wait for the card; None where there is no part to have."""
-        for _ in range(PRESSES):
-            if (press := await self._link(bill, person, dice)) is None:
-                return None
-            if not await self._follow(bill, press, person):
-                continue
-            try:
-                async with asyncio.timeout(CARD_S):
-                    return await self._card(bill, person, but=but)
-            except TimeoutError:
-                self._book.note(f"{person.first_name} has no card yet", bill)
-        return None
-
-    async def _not_me(self, part: Part) -> bool:
-        """Whether the button was there."""
-        await self._at_home(part.asker)
-        live = [s for s in part.of_role("open") if self._outside.is_live(s.message)]
-        if not live:
-            return False
-        message = live[0].message  # the oldest: where there is a duplicate, that one
-        try:
-            self._telegram.press(message.chat, part.asker, message.id, text=texts.LEAVE_BUTTON)
-        except LookupError:
-            return False
-        where = f"{message.chat.id}/{message.id}"
-        self._book.note(f"{part.asker.first_name} presses {texts.LEAVE_BUTTON} on {where}", part)
-        self._book.count("people who left a bill")
-        live[0].pressed = True
-        part.of.left[part.asker] = time.time()
-        part.cancels.setdefault(part.invoice.payment_hash, time.time())
-        return True
 
     # ways
 
@@ -369,24 +292,110 @@ class Bills:
             self._book.note(f"{other.first_name} follows {person.first_name}'s link", bill)
             self._book.count("links of others")
 
+    # for others
+
+    async def _choice(self, part: Part) -> tuple[Message, list[tuple[str, str]]] | None:
+        """Whose part somebody can pay, below their own card; None where none is left."""
+        bill, person = part.of, part.asker
+        for _ in range(PRESSES):
+            await self._at_home(person)
+            cards = [s for s in part.of_role("open", "paid") if self._outside.is_live(s.message)]
+            if not cards:
+                return None
+            answer = await self._heard_in_private(
+                bill, cards[0].message, person, label=texts.OTHERS_BUTTON
+            )
+            if answer is None or answer.text:
+                return None
+            cards[0].pressed = True
+            if found := await self._chosen_from(person):
+                return found
+        return None
+
+    async def _chosen_from(self, person: User) -> tuple[Message, list[tuple[str, str]]] | None:
+        """The newest list of others' parts in their chat, once it is there."""
+        until = time.monotonic() + CARD_S
+        while time.monotonic() < until:
+            for message in reversed(self._telegram.messages(self._home(person))):
+                parts = [each for each in buttons_on(message) if each[1].startswith("for:")]
+                if parts:
+                    return message, parts
+            await asyncio.sleep(0.1)
+        return None
+
+    async def _part_of_another(
+        self, bill: Bill, person: User, dice: random.Random, own: Part | None
+    ) -> Part | None:
+        """The card of somebody else's part, which this person wants to pay."""
+        found = await self._choice(own) if own is not None else await self._chosen_from(person)
+        if found is None:
+            return None
+        message, parts = found
+        label, data = dice.choice(parts)
+        theirs = [p for p in self._outside.people if label.startswith(f"{p.first_name} ")]
+        bill.disturbed |= set(theirs or bill.pressed)  # nobody's, or somebody's without a name
+        asked_at = bill.followed.setdefault(person, [])  # a card of some time ago comes once more
+        for _ in range(PRESSES):
+            answer = await self._heard_in_private(
+                bill, message, person, data=data, on_press=lambda: asked_at.append(time.time())
+            )
+            if answer is None:
+                return None
+            if answer.text == texts.parting(Parting.CANCELLING):
+                await asyncio.sleep(dice.uniform(0.5, 1.5))
+                continue
+            if answer.text:
+                self._book.note(f"{person.first_name} hears: {answer.text}", bill)
+                return None
+            try:
+                async with asyncio.timeout(CARD_S):
+                    part = await self._card(bill, person, but=own)
+            except TimeoutError:
+                continue
+            bill.for_others[part.invoice.payment_hash] = person
+            self._book.count("cards for others' parts")
+            return part
+        return None
+
+    async def _pay_for_another(self, bill: Bill, person: User, dice: random.Random) -> None:
+        own = await self._part(bill, person, dice)
+        if own is None:
+            return
+        if other := await self._part_of_another(bill, person, dice, own):
+            await asyncio.sleep(dice.choice([0, 0.05, 1]))
+            if dice.random() < OUT:
+                await self._cancel(other)
+            else:
+                await self._wallets.pay(other, other.invoice)
+        await self._wallets.pay(own, own.invoice)
+
+    async def _pay_and_for_another(self, bill: Bill, person: User, dice: random.Random) -> None:
+        """Whose own part is paid gets the list by their link."""
+        own = await self._part(bill, person, dice)
+        if own is None or not await self._wallets.pay(own, own.invoice):
+            return
+        for _ in range(PRESSES):
+            press = await self._link(bill, person, dice)
+            if press is None:
+                return
+            if await self._follow(bill, press, person) and await self._chosen_from(person):
+                break
+        if other := await self._part_of_another(bill, person, dice, None):
+            await self._wallets.pay(other, other.invoice)
+
+    async def _pay_for_another_and_close(
+        self, bill: Bill, person: User, dice: random.Random
+    ) -> None:
+        own = await self._part(bill, person, dice)
+        if own and (other := await self._part_of_another(bill, person, dice, own)):
+            await self._close(bill, bill.asker)
+            await asyncio.sleep(dice.choice([0, 0.02, 0.1]))
+            await self._wallets.pay(other, other.invoice)
+
     # endings
 
     async def _nothing(self, _bill: Bill, _dice: random.Random) -> None:
         return
-
-    async def _close(self, bill: Bill, person: User) -> None:
-        """`/cancel` as a reply to a board."""
-        message = await self._board(bill)
-        may_do_so = person in (bill.asker, self._outside.owner)
-        self._book.note(f"{person.first_name} replies /cancel to the board", bill)
-        self._book.count("cancellations of bills" if may_do_so else "cancellations by the wrong")
-        name = f"@{self._outside.bot_user.username}"
-        said = self._telegram.say(
-            message.chat, person, f"/cancel{name}", reply_to=message, thread=bill.thread
-        )
-        self._outside.by_message[said] = bill
-        if may_do_so and bill.close_wanted_at is None:
-            bill.close_wanted_at = time.time()
 
     async def _close_soon(self, bill: Bill, person: User, dice: random.Random) -> None:
         await self._board(bill)
@@ -396,8 +405,14 @@ class Bills:
     async def _close_by_asker(self, bill: Bill, dice: random.Random) -> None:
         await self._close_soon(bill, bill.asker, dice)
 
+    async def _close_by_owner(self, bill: Bill, dice: random.Random) -> None:
+        await self._close_soon(bill, dice.choice(self._outside.owners), dice)
+
     async def _close_by_admin(self, bill: Bill, dice: random.Random) -> None:
-        await self._close_soon(bill, self._outside.owner, dice)
+        """Until it is closed: the bot asks Telegram who is an admin, and a kill loses that."""
+        for _ in range(PRESSES):
+            await self._close_soon(bill, self._outside.admin, dice)
+            await asyncio.sleep(CARD_S)
 
     async def _close_in_trouble(self, bill: Bill, _dice: random.Random) -> None:
         while not any(part.is_payable for part in bill.parts):
@@ -417,3 +432,9 @@ class Bills:
             self._telegram.delete_message(message.chat, message.id)
             self._book.note("deletes the board", bill)
             bill.deleted_cards += 1
+
+    async def _delete_and_ask_again(self, bill: Bill, dice: random.Random) -> None:
+        """`/split` alone, as a reply to the command."""
+        await self._delete(bill, dice)
+        await asyncio.sleep(dice.uniform(0, 2))
+        await self._managers.ask_again(bill)

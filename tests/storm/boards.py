@@ -5,20 +5,21 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import sqlalchemy as sa
 
 from bot import texts
 from bot.core.board import Board, BoardState, Seat
-from bot.core.invoice import State
+from bot.core.invoice import PartKind, State
+from bot.core.wishes import Change
 from bot.demo.node import CANCELED, OPEN, SETTLED
 from bot.demo.telegram import User
 from bot.store import Tx, tables
 from tests.faces import may_be_duplicate, plain
 from tests.storm.book import CLOSING, Bill, Book, Shown
-from tests.storm.breaks import BOARD, END, PAYABLE, SUM, TWICE, Break
+from tests.storm.breaks import BOARD, END, HIDDEN, PAYABLE, SUM, TWICE, Break
 from tests.storm.outside import ALIAS, Outside
 
 #: What the simulated node is on.
@@ -38,11 +39,21 @@ def boards_of(outside: Outside) -> dict[str, Board]:
     return {board.memo: board for board in found}
 
 
-def seats_of(outside: Outside) -> dict[bytes, tuple[int, int]]:
-    """Which seat of its board each invoice was made for, and for whom."""
-    names = "payment_hash, part, asker_id"
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An invoice of a board, as its row says: of which seat, for whom, and as what."""
+
+    seat: int
+    person_id: int
+    kind: str
+    hidden: bool
+
+
+def seats_of(outside: Outside) -> dict[bytes, Row]:
+    """The rows of all boards' invoices."""
+    names = "payment_hash, part, asker_id, part_kind, hidden"
     rows = outside.read(f"SELECT {names} FROM invoices WHERE board_id > 0")
-    return {payment_hash: (seat, person) for payment_hash, seat, person in rows}
+    return {each[0]: Row(each[1], each[2], each[3], bool(each[4])) for each in rows}
 
 
 def know_parts(outside: Outside) -> None:
@@ -50,9 +61,12 @@ def know_parts(outside: Outside) -> None:
     people = {person.id: person for person in outside.people}
     seats = seats_of(outside)
     for part in outside.parts:
-        _, person_id = seats.get(part.invoice.payment_hash, (0, 0))
-        if person_id in people and (not part.is_known or part.asker.id != person_id):
-            outside.know(part, people[person_id])
+        row = seats.get(part.invoice.payment_hash)
+        if row is None:
+            continue
+        part.part_kind = row.kind
+        if row.person_id in people and not part.is_known:
+            outside.know(part, people[row.person_id])
     outside.find_commands()
 
 
@@ -69,7 +83,8 @@ class BoardTruths:
         """Every promise about boards that does not hold now; what is odd and explained."""
         self._breaks, self._explained = [], Counter()
         boards = boards_of(self._outside)
-        seats = {each: seat for each, (seat, _) in seats_of(self._outside).items()}
+        rows = seats_of(self._outside)
+        seats = {each: row.seat for each, row in rows.items()}
         for bill in self._outside.bills:
             board = boards.get(bill.memo)
             for wrong in bill.wrongs:
@@ -82,11 +97,15 @@ class BoardTruths:
             self._sum(bill, board)
             self._over(bill, board)
             self._people(bill, board)
+            self._managed(bill, board)
+            self._whose(bill, board, rows)
+            self._unnamed(bill)
             if bill.chat.id in self._outside.lost_moves:
                 # the bot cannot write there, and no update will ever tell it where that is now
                 self._explained["bills of a group whose move was told to a former bot"] += 1
                 continue
             self._copies(bill)
+            self._reminders(bill)
             self._notices(bill)
             self._ends(bill, board)
             self._true(bill, board)
@@ -140,8 +159,16 @@ class BoardTruths:
         if board.done_msat != received + otherwise:
             what = f"{board.done_msat} msat on the board, {received} at the node, {otherwise} else"
             self._broken(SUM, what, bill)
-        if sum(seat.amount_msat for seat in board.seats) != bill.amount_msat:
-            self._broken(SUM, f"its parts do not add up to {bill.amount_msat} msat", bill)
+        if bill.is_collection or not board.is_asked:
+            if board.sum_msat != bill.amount_msat:
+                self._broken(SUM, f"is of {board.sum_msat} msat", bill)
+            return
+        parts = [seat.amount_msat for seat in board.seats]
+        more = board.sum_msat - bill.amount_msat
+        may_be_added = range(bill.added, bill.adds + 1)
+        if sum(parts) != board.sum_msat or more not in [n * min(parts) for n in may_be_added]:
+            what = f"its parts do not add up to {bill.amount_msat} msat, {bill.added} added"
+            self._broken(SUM, f"{what}: {parts}", bill)
 
     def _one_at_a_time(self, bill: Bill, seats: dict[bytes, int]) -> None:
         """At no time had the node two for one seat that could be paid."""
@@ -163,7 +190,7 @@ class BoardTruths:
                 self._broken(TWICE, f"{short} beside another one of seat {seat}", bill)
 
     def _over(self, bill: Bill, board: Board) -> None:
-        wanted = bill.close_wanted_at is not None
+        wanted, tried = bill.close_wanted_at is not None, bill.close_tried_at is not None
         payable = [part.name for part in bill.parts if part.is_payable]
         if board.state is not BoardState.OPEN and payable:
             self._broken(PAYABLE, f"{board.state}, and could be paid: {payable}", bill)
@@ -172,16 +199,17 @@ class BoardTruths:
                 self._explained["closings that a former bot never confirmed"] += 1
             else:
                 self._broken(6, f"is {board.state}, and somebody wanted it closed", bill)
-        if not wanted and board.state is not BoardState.OPEN and not board.is_all_done:
+        if not tried and not _goes_on(board) and not board.is_all_done:
             self._broken(6, f"is {board.state}, and nobody wanted it closed", bill)
         if board.is_all_done and board.state is not BoardState.CLOSED:
             self._broken(BOARD, f"is {board.state}, and all is paid", bill)
 
     def _people(self, bill: Bill, board: Board) -> None:
         """Who has a seat wanted it; who was given the link has one, unless they left."""
-        names = {person.id: person for person in [self._outside.owner, *self._outside.people]}
+        names = {person.id: person for person in [*self._outside.owners, *self._outside.people]}
         seated = {names[seat.person_id]: seat for seat in board.seats if seat.person_id}
-        if len(seated) != sum(bool(seat.person_id) for seat in board.seats):
+        is_twice = len(seated) != sum(bool(seat.person_id) for seat in board.seats)
+        if is_twice and not bill.is_collection:
             self._broken(6, "somebody has two seats", bill)
         for person, seat in seated.items():
             if person is not bill.asker and person not in bill.pressed:
@@ -190,14 +218,79 @@ class BoardTruths:
             is_gone = left_at and left_at > bill.pressed.get(person, 0.0) and not seat.is_done
             if is_gone and not self._is_unheard(bill, person):
                 self._broken(6, f"{person.first_name} left and has a seat", bill)
-        for person in bill.linked:
-            if person not in seated and person not in bill.left:
-                self._broken(6, f"{person.first_name} was given the link, and has no seat", bill)
+        for person in {*bill.linked, *bill.joined} - {*seated, *bill.left, *bill.freed}:
+            how = "was given the link" if person in bill.linked else "said to be in"
+            self._broken(6, f"{person.first_name} {how}, and has no seat", bill)
 
     def _is_unheard(self, bill: Bill, person: User) -> bool:
         return any(part.unheard for part in bill.parts if part.asker is person)
 
+    def _managed(self, bill: Bill, board: Board) -> None:
+        """What was done to a seat, as somebody heard, is so."""
+        for number, (deed, is_sure) in bill.managed.items():
+            seat = board.seat(number)
+            if not is_sure or seat is None or seat.is_paid:
+                continue
+            if deed is Change.SETTLE and not seat.otherwise:
+                self._broken(6, f"seat {number} was settled otherwise, and is not", bill)
+            if deed is Change.UNSETTLE and seat.otherwise:
+                self._broken(6, f"seat {number} was settled no longer, and is", bill)
+
+    def _whose(self, bill: Bill, board: Board, rows: Mapping[bytes, Row]) -> None:
+        """Each invoice is of the person who has its card; who paid another's part is said."""
+        for part in bill.parts:
+            row = rows.get(part.invoice.payment_hash)
+            if row is not None and part.is_known and row.person_id != part.asker.id:
+                what = f"{part.name} is {row.person_id}'s in the database"
+                self._broken(BOARD, what, bill)
+        for payment_hash, person in bill.for_others.items():
+            row = rows.get(payment_hash)
+            seat = None if row is None else board.seat(row.seat)
+            if row is None or seat is None:
+                self._broken(BOARD, f"{person.first_name}'s card for another is of no seat", bill)
+                continue
+            if row.kind != PartKind.OTHERS and seat.person_id != person.id:
+                self._broken(BOARD, f"seat {row.seat} is shown as {person.first_name}'s own", bill)
+            is_theirs = seat.part is not None and seat.part.payment_hash == payment_hash
+            if (
+                is_theirs
+                and seat.is_paid
+                and not (seat.is_paid_by_another or seat.person_id == person.id)
+            ):
+                what = f"seat {row.seat} does not say that {person.first_name} paid it"
+                self._broken(BOARD, what, bill)
+
+    def _unnamed(self, bill: Bill) -> None:
+        """Who hid their name with each gift that was paid is named to nobody but themselves."""
+        gave: defaultdict[User, list[bool]] = defaultdict(list)
+        for part in bill.parts:
+            if part.invoice.state == SETTLED:
+                is_hidden = bill.hidden.get(part.invoice.payment_hash) is part.asker
+                gave[part.asker].append(is_hidden)
+        hidden = [p for p, gifts in gave.items() if all(gifts) and p is not bill.asker]
+        for person in hidden:
+            for shown in bill.shown:
+                if shown.message.chat.person is person:
+                    continue
+                if any(f'"{person.first_name} ' in (v.text or "") for v in shown.message.versions):
+                    self._broken(HIDDEN, f"{_where(shown)} names {person.first_name}", bill)
+            self._explained["givers whose name is nowhere"] += 1
+
     # what the chats say
+
+    def _reminders(self, bill: Bill) -> None:
+        """One where all were asked who said that they are in, and one an hour for whoever wants."""
+        reminders = _in_order(bill.shown, "reminder")
+        most = (bill.form == "who is in") + bool(bill.reminders)
+        # One that says it may be a duplicate may be the first: what was marked was never sent.
+        again = [
+            each
+            for each in reminders
+            if may_be_duplicate(each.message.text or "") and self._is_founded(each, reminders)
+        ]
+        if len(reminders) - len(again) > most:
+            self._broken(END, f"{len(reminders)} reminders, and {most} were wanted", bill)
+        self._explained["reminders that came twice"] += len(again)
 
     def _copies(self, bill: Bill) -> None:
         """A second board in one chat needs its reason, and the line that says so."""
@@ -205,13 +298,29 @@ class BoardTruths:
         for shown in _in_order(bill.shown, "board"):
             chats[shown.message.chat.id, shown.message.author].append(shown)
         for boards in chats.values():
-            self._again(bill, boards, BOARD, "second boards")
+            self._again(bill, self._not_moved(bill, boards), BOARD, "second boards")
+
+    def _not_moved(self, bill: Bill, boards: Sequence[Shown]) -> list[Shown]:
+        """Without those that are in another one's place, which was wanted at the end."""
+        kept: list[Shown] = []
+        for earlier, later in pairwise([None, *boards]):
+            assert later is not None
+            since = 0.0 if earlier is None else earlier.sent.called_at
+            if earlier is None or not any(since < at < later.sent.called_at for at in bill.moves):
+                kept.append(later)
+                continue
+            self._explained["boards that were moved to the end"] += 1
+            message = earlier.message
+            is_gone = not self._outside.is_live(message) or message.text == texts.MOVED_DOWN
+            if not is_gone and not self._book.unsure(earlier.sent):
+                self._broken(BOARD, f"{_where(earlier)} is there, and was moved", bill)
+        return kept
 
     def _notices(self, bill: Bill) -> None:
         """The owner hears of each payment, and who asked for the bill; nobody of one twice without
         a reason and the line that says so."""
         paid = Counter(p.paid_sats for p in bill.parts if p.invoice.state == SETTLED)
-        for reader in {self._outside.owner, bill.asker}:
+        for reader in {*self._outside.owners, bill.asker}:
             notices = [
                 each
                 for each in _in_order(bill.shown, "payment notice")
@@ -227,7 +336,7 @@ class BoardTruths:
             founded = Counter(self._sats(each) for each in again if self._is_founded(each, notices))
             for sats, count in (read - paid - founded).items():
                 self._broken(3, f"told of {sats} sats {count} times without a reason", bill)
-            if reader is not self._outside.owner:
+            if reader not in self._outside.owners:
                 continue
             own = Counter(p.paid_sats for p in bill.parts if p.asker is reader)
             told = Counter(
@@ -237,7 +346,8 @@ class BoardTruths:
                 if each.message.chat.person is reader
             )
             for sats, count in (paid - own - read - told).items():
-                self._broken(3, f"the owner does not know {count} payments of {sats} sats", bill)
+                what = f"{reader.first_name} does not know {count} payments of {sats} sats"
+                self._broken(3, what, bill)
 
     def _is_founded(self, notice: Shown, notices: Sequence[Shown]) -> bool:
         """Whether one before it may not have been recorded."""
@@ -263,6 +373,9 @@ class BoardTruths:
     def _ends(self, bill: Bill, board: Board) -> None:
         """One message when all was paid or when it closed, and none for anything else."""
         ends = _in_order(bill.shown, "board end")
+        if bill.is_collection and board.is_reached:
+            self._goal(bill, board, ends)
+            return
         if board.state is not BoardState.CLOSED:
             if ends:
                 self._broken(END, f"{_where(ends[0])} tells an end of what is open", bill)
@@ -281,6 +394,21 @@ class BoardTruths:
             if end.message.text not in rights:
                 self._broken(END, f"{_where(end)} says {end.message.text!r}", bill)
 
+    def _goal(self, bill: Bill, board: Board, ends: Sequence[Shown]) -> None:
+        """One message when it was reached, with what was given by then; its end is not told."""
+        if not ends and bill.of_role("board"):
+            self._broken(END, "its goal is reached, and nobody was told", bill)
+        # It may have closed just before the payment that reached it was known.
+        right = plain(texts.board_announcement(replace(board, memo=""))).partition(":")[0]
+        later = [end for end in ends if (end.message.text or "").startswith(right)]
+        if later and ends[: -len(later)] and board.state is BoardState.CLOSED:
+            self._explained["ends of boards told before a payment was known"] += 1
+        elif len(later) != len(ends):
+            wrong = next(end for end in ends if end not in later)
+            self._broken(END, f"{_where(wrong)} says {wrong.message.text!r}", bill)
+        self._again(bill, later, END, "goals told twice")
+        self._explained["goals that were reached"] += bool(later)
+
     def _true(self, bill: Bill, board: Board) -> None:
         live = [
             shown
@@ -293,9 +421,10 @@ class BoardTruths:
             if shown.message.text not in self._right(bill, board):
                 self._broken(BOARD, f"{_where(shown)} says {shown.message.text!r}", bill)
             buttons = (shown.message.reply_markup or {}).get("inline_keyboard", [])
-            if bool(buttons) != (board.state is BoardState.OPEN):
+            if bool(buttons) != _goes_on(board):
                 self._broken(BOARD, f"{_where(shown)} is {board.state}, with {buttons}", bill)
-        for stray in live[:-1]:  # why it is there was looked at above
+        not_moved = [each for each in live[:-1] if each.message.text != texts.MOVED_DOWN]
+        for stray in not_moved:  # why it is there was looked at above
             is_true = stray.message.text in self._right(bill, board)
             self._explained["stray boards that are out of date"] += not is_true
 
@@ -308,6 +437,10 @@ class BoardTruths:
             for is_duplicate in (False, True)
             for network in ("", NETWORK)  # which is not known before the node has answered
         }
+
+
+def _goes_on(board: Board) -> bool:
+    return board.state in (BoardState.JOINING, BoardState.OPEN)
 
 
 def _in_order(shown: Sequence[Shown], role: str) -> list[Shown]:

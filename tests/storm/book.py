@@ -10,10 +10,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bot.core import notices
+from bot.core.wishes import Change
 from bot.demo.node import ACCEPTED, OPEN, SimInvoice
 from bot.demo.telegram import Chat, Message, User
 
-Kind = Literal["invoice", "question", "bad", "bill", "part"]
+Kind = Literal["invoice", "question", "bad", "unwelcome", "bill", "part"]
+#: How a board begins: a bill in so many parts, one whose people say first that they are in, or a
+#: collection.
+Form = Literal["parts", "who is in", "collection"]
 
 #: What a former bot may not have heard of, beside presses: that somebody wanted a bill closed.
 CLOSING = b"closing"
@@ -21,6 +25,8 @@ CLOSING = b"closing"
 PAYABLE = (OPEN, ACCEPTED)
 #: Seconds after a send in which a kill may come before its record, on a busy machine.
 UNRECORDED_S = 2.0
+#: Seconds after which a server gives up a process that stands still.
+STALLED_S = 5.0
 
 
 @dataclass(slots=True, eq=False)
@@ -62,13 +68,18 @@ class Command:
     memo: str
     message: Message | None = None
     said_at: float = 0.0
+    said_to: User | None = None  # the bot of then
     asked: bool = False  # the amount was said, so that an invoice is due
     deleted_cards: int = 0
     invoices: list[SimInvoice] = field(default_factory=list)
     shown: list[Shown] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
-    # payment hashes → when somebody who may do so wanted them cancelled, renewed
+    #: payment hashes → when somebody who may do so wanted them cancelled, renewed
     cancels: dict[bytes, float] = field(default_factory=dict)
+    #: What an admin wanted cancelled, of whom the bot asks Telegram first: that can be lost.
+    tried: set[bytes] = field(default_factory=set)
+    #: Somebody ended the question before it was answered.
+    question_ended: bool = False
     renewals: dict[bytes, float] = field(default_factory=dict)
     # what a former bot may never have heard: the command itself; presses, by payment hash
     is_unheard: bool = False
@@ -92,19 +103,45 @@ class Command:
 
 @dataclass(slots=True, eq=False)
 class Bill(Command):
-    """A bill that somebody splits. `amount_msat` is the sum; `invoices` are its parts', each."""
+    """A bill that somebody splits, or a collection. `amount_msat` is the sum, or the goal, 0 for
+    none."""
 
+    form: Form = "parts"
     seats: int = 0
+    suggested_msat: int = 0
     is_owners: bool = False
     parts: list[Part] = field(default_factory=list)
+    #: In private: how it is managed, and how much somebody gives.
+    panels: list[Shown] = field(default_factory=list)
+    questions: list[Shown] = field(default_factory=list)
+    #: What people wrote in answer to a question.
+    amounts: set[Message] = field(default_factory=set)
     #: Who pressed last when; who was given the link; who wanted to leave.
     pressed: dict[User, float] = field(default_factory=dict)
     linked: dict[User, float] = field(default_factory=dict)
     left: dict[User, float] = field(default_factory=dict)
+    #: Who said that they are in, and was told so; whose part somebody else wanted, or took away.
+    joined: dict[User, float] = field(default_factory=dict)
+    disturbed: set[User] = field(default_factory=set)
+    freed: set[User] = field(default_factory=set)
+    #: Parts that somebody wanted to add, and those that were.
+    adds: int = 0
+    added: int = 0
+    #: When it was wanted at the end of the chat; how often a reminder was.
+    moves: list[float] = field(default_factory=list)
+    reminders: int = 0
+    #: By the number of a seat: what somebody wanted last who manages it, and whether they heard
+    #: that it is so.
+    managed: dict[int, tuple[Change, bool]] = field(default_factory=dict)
+    #: Who paid for others, with which invoice.
+    for_others: dict[bytes, User] = field(default_factory=dict)
+    #: Who hid their name with each gift, by its invoice.
+    hidden: dict[bytes, User] = field(default_factory=dict)
     #: When each followed a link, which brings a card of some time ago once more.
     followed: dict[User, list[float]] = field(default_factory=dict)
-    #: When somebody who may do so wanted it closed.
+    #: When somebody who may do so wanted it closed; when they may only have been heard.
     close_wanted_at: float | None = None
+    close_tried_at: float | None = None
     #: The node's word on its invoices, in order: when, which, and whether it could be paid then.
     payable: list[tuple[float, bytes, bool]] = field(default_factory=list)
     wrongs: list[str] = field(default_factory=list)
@@ -112,7 +149,12 @@ class Bill(Command):
     @property
     def name(self) -> str:
         """As it is in the book."""
-        return f"bill {self.number}"
+        return f"{'collection' if self.is_collection else 'bill'} {self.number}"
+
+    @property
+    def is_collection(self) -> bool:
+        """Whether people give what they like."""
+        return self.form == "collection"
 
 
 @dataclass(slots=True, eq=False)
@@ -121,6 +163,7 @@ class Part(Command):
 
     bill: Bill | None = None
     is_known: bool = False
+    part_kind: str = ""  # as its row says
 
     @property
     def of(self) -> Bill:
@@ -149,6 +192,53 @@ class Part(Command):
         return f"part {self.number} of {self.of.name} ({self.asker.first_name})"
 
 
+@dataclass(slots=True, eq=False)
+class Act:
+    """What an owner did about somebody who is not let in by the settings; times in Unix seconds.
+
+    `what`: let them in, remove them, or refuse them. `heard_at`: when they heard that it is so,
+    None before, or where nobody answers. `unsure`: another owner's answer may have counted instead.
+    `is_told`: who asked hears of it.
+    """
+
+    what: Literal["allow", "deny", "refuse"]
+    said_at: float
+    heard_at: float | None = None
+    unsure: bool = False
+    is_told: bool = True
+
+
+@dataclass(slots=True, eq=False)
+class Subject:
+    """A person or a group that may be let in: what owners did, in order, and who asked."""
+
+    name: str
+    person: User | None = None
+    chat: Chat | None = None  # the group, as it was first
+    acts: list[Act] = field(default_factory=list)
+
+    def is_in(self, at: float) -> bool | None:
+        """Whether it was let in at this moment; None where nobody can say."""
+        state: bool | None = False
+        for act in self.acts:
+            if act.said_at > at:
+                break
+            if act.what == "refuse":
+                continue
+            wanted = act.what == "allow"
+            is_sure = act.heard_at is not None and act.heard_at <= at and not act.unsure
+            if is_sure:
+                state = wanted
+            elif state is not wanted:
+                state = None
+        return state
+
+    def may_be_in(self, since: float, until: float) -> bool:
+        """Whether it may have been let in at any moment between these."""
+        moments = [since, until, *(act.said_at for act in self.acts if since < act.said_at < until)]
+        return any(self.is_in(at) is not False for at in moments)
+
+
 @dataclass(slots=True, frozen=True)
 class Event:
     """Something that happened, at `at` (Unix seconds); to no command: to all."""
@@ -170,6 +260,8 @@ class Book:
         self.owners_hear: set[notices.Kind] = set()
         #: When nothing could be recorded, and until when the last of it may have waited to be.
         self.unwritable: list[tuple[float, float]] = []
+        #: When a server gave up a process that stood still, on a machine that has too much to do.
+        self.stalls: list[float] = []
         self.breaks: list[float] = []  # moments at which open connections to Telegram broke
         self.figures: dict[str, int] = {}
         self._troubles: dict[int, str] = {}
@@ -235,7 +327,17 @@ class Book:
             if begin <= until and since <= end:
                 until = max(until, end + UNRECORDED_S)
         broken = any(sent.called_at <= at <= sent.acted_at + 0.5 for at in self.breaks)
-        return sent.lost or broken or any(since <= at <= until for at in self.kills)
+        stood_still = any(since <= at <= until + STALLED_S for at in self.stalls)
+        killed = any(since <= at <= until for at in self.kills)
+        return sent.lost or broken or stood_still or killed
+
+    def lines(self) -> list[str]:
+        """Everything that happened, line by line."""
+        began = self.events[0].at if self.events else 0.0
+        return [
+            f"{each.at - began:9.3f}  {each.command.name if each.command else '--'}: {each.what}"
+            for each in self.events
+        ]
 
     def life(self, command: Command, log: list[tuple[float, str]]) -> list[str]:
         """What happened to a command and around it, line by line, with the bot's own `log`."""

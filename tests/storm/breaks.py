@@ -21,6 +21,10 @@ PROMISES = (
     "boards that say closed and could be paid",
     "ends of boards not told, or told too often",
     "boards that are not true",
+    "names that somebody hid",
+    "strangers with a card",
+    "questions to owners that are missing, doubled or untrue",
+    "/who says something else than was done",
 )
 
 #: The promise that a bot breaks which ends by itself.
@@ -28,7 +32,9 @@ ENDED = 7
 LEFT_BEHIND = 7
 SECRETS = 8
 #: Those of boards.
-SUM, TWICE, PAYABLE, END, BOARD = range(9, 14)
+SUM, TWICE, PAYABLE, END, BOARD, HIDDEN = range(9, 15)
+#: Those of who is let in.
+STRANGER, KNOCK, WHO = range(15, 18)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from bot.demo.node import SETTLED, SimInvoice, SimNode
 from bot.demo.telegram import Chat, Message, User
 from bot.demo.telegram.state import Bot
 from tests import faces
-from tests.storm.book import CLOSING, PAYABLE, Bill, Book, Command, Part, Sent, Shown
+from tests.storm.book import CLOSING, PAYABLE, Bill, Book, Command, Part, Sent, Shown, Subject
 from tests.storm.callers import Callers, port_in
 from tests.storm.process import BotProcess
 from tests.storm.server import Server
@@ -38,6 +38,8 @@ _REQUEST = re.compile(r"\bln[a-z0-9]{100,}\b")
 _MARK = re.compile(r"\bq(\d+)q\b")
 _BILL_MARK = re.compile(r"\bb(\d+)b\b")
 _AMOUNT = re.compile(r"([\d,]+) sats?\b")
+#: The data of a card's button; a board's carries another name.
+_CARDS = re.compile(r"[a-z]+:([\w-]{43})(?::\d+)?")
 
 
 def role_of(text: str) -> str:
@@ -61,10 +63,15 @@ def hash_on(message: Message) -> bytes:
 
 
 def hash_in(data: str) -> bytes:
-    """The payment hash in a button's data."""
-    encoded = data.partition(":")[2]
-    found = base64.urlsafe_b64decode(encoded + "==") if encoded else b""
-    return found if len(found) == 32 else b""  # a board's carries another name
+    """The payment hash in a button's data, none in that of a board's."""
+    found = _CARDS.fullmatch(data)
+    return base64.urlsafe_b64decode(found[1] + "=") if found else b""
+
+
+def buttons_on(message: Message) -> list[tuple[str, str]]:
+    """The labels and the data of a message's buttons, in order."""
+    rows = (message.reply_markup or {}).get("inline_keyboard", [])
+    return [(each["text"], each.get("callback_data", "")) for row in rows for each in row]
 
 
 @dataclass(slots=True, eq=False)
@@ -138,28 +145,38 @@ class Outside:
         self.moved: dict[Chat, Chat] = {}
         #: Old ids of groups whose move a former bot may not have heard of; the next one never does.
         self.lost_moves: set[int] = set()
+        #: Where strangers write, and all who may be let in; how owners were shown who asks.
+        self.doors: list[Place] = []
+        self.subjects: list[Subject] = []
+        self.knocks: list[Shown] = []
+        #: Groups that the settings list, by their ids as they were written there.
+        self.listed_chats: list[int] = []
         #: Payment hashes whose payment the node told with an event that was none.
         self.odd_events: set[bytes] = set()
         self._make_people()
 
     def _make_people(self) -> None:
         telegram = self.telegram
-        self.owner = telegram.add_user("Olga")
+        self.owners = [telegram.add_user(name) for name in ("Olga", "Otto")]
+        self.owner = self.owners[0]
         self.people = [telegram.add_user(name, last_name="O'Neill & Co") for name in _NAMES]
-        for person in [self.owner, *self.people]:
+        self.admin = telegram.add_user("Ada")  # of all groups, and no owner of the bot
+        for person in [*self.owners, self.admin, *self.people]:
             telegram.private_chat(person).started = True
         self.privates = [Place(p.first_name, telegram.private_chat(p), [p]) for p in self.people]
         self.groups = [
             Place(
                 f"group {number}",
                 telegram.add_group(
-                    f"Group {number}", self.people[number:][:6], admins=[self.owner]
+                    f"Group {number}", self.people[number:][:6], admins=[*self.owners, self.admin]
                 ),
                 self.people[number:][:6],
             )
             for number in range(5)
         ]
-        forum = telegram.add_group("Forum", self.people[:8], admins=[self.owner], forum=True)
+        forum = telegram.add_group(
+            "Forum", self.people[:8], admins=[*self.owners, self.admin], forum=True
+        )
         self.topics = [
             Place(f"topic {name}", forum, self.people[:8], telegram.add_topic(forum, name))
             for name in ("Money", "Food")
@@ -169,6 +186,41 @@ class Outside:
     def places(self) -> list[Place]:
         """Everywhere people write."""
         return [*self.privates, *self.groups, *self.topics]
+
+    @property
+    def everywhere(self) -> list[Place]:
+        """The same, and where strangers write."""
+        return [*self.places, *self.doors]
+
+    def add_stranger(self, name: str) -> Place:
+        """Somebody whom the settings do not list, and their private chat."""
+        person = self.telegram.add_user(name, last_name="Stranger & Co")
+        chat = self.telegram.private_chat(person, bot=self.bot_user)
+        place = Place(name, chat, [person])
+        self.doors.append(place)
+        self.subjects.append(Subject(name, person=person))
+        return place
+
+    def add_club(self, name: str, people: list[User], *, by: User) -> Place:
+        """A group of strangers, with both owners in it; `by` has made it, and adds the bot."""
+        first = [by] if by in self.owners else []
+        chat = self.telegram.add_group(
+            name, [*people, *self.owners], admins=first, bot_member=False
+        )
+        self.telegram.readd_bot(chat, bot=self.bot_user)
+        place = Place(name, chat, people)
+        self.doors.append(place)
+        self.subjects.append(Subject(name, chat=chat))
+        return place
+
+    def may_ask(self, person: User, chat: Chat) -> list[Subject]:
+        """Who would have to be let in, so that this person may ask there."""
+        return [
+            each
+            for each in self.subjects
+            if each.person is person
+            or (each.chat is not None and self.now(each.chat) is self.now(chat))
+        ]
 
     async def open(self) -> None:
         """Start what is outside."""
@@ -180,7 +232,8 @@ class Outside:
 
     def _configure(self) -> None:
         users = ", ".join(str(person.id) for person in self.people)
-        chats = ", ".join(str(place.chat.id) for place in [*self.groups, self.topics[0]])
+        self.listed_chats = [place.chat.id for place in [*self.groups, self.topics[0]]]
+        chats = ", ".join(map(str, self.listed_chats))
         (self.folder / "config.toml").write_text(
             f"""
             [telegram]
@@ -194,7 +247,7 @@ class Outside:
             expiry = "{self.expiry_s}s"
             max_sats = 100000000
             [access]
-            owners = [{self.owner.id}]
+            owners = [{", ".join(str(person.id) for person in self.owners)}]
             users = [{users}]
             chats = [{chats}]
             [limits]
@@ -219,9 +272,14 @@ class Outside:
         """Somebody will split it."""
         self.bills.append(bill)
         sats = bill.amount_msat // 1000
-        each = sats // bill.seats
-        for known in (sats, each, each + 1, each + MORE_SATS, each + 1 + MORE_SATS):
-            self._bills_by_sats[known] = bill
+        if bill.is_collection:
+            return
+        self._bills_by_sats[sats] = bill
+        counts = [bill.seats] if bill.form == "parts" else [bill.seats, *range(2, bill.seats + 4)]
+        for count in counts:
+            each = sats // count
+            for known in (each, each + 1, each + MORE_SATS, each + 1 + MORE_SATS):
+                self._bills_by_sats.setdefault(known, bill)
 
     def _called_telegram(self, port: int) -> None:
         self.callers.called((port, port_in(self.telegram.url)), time.time())
@@ -270,12 +328,15 @@ class Outside:
         self.token = TOKEN.replace("987654321", str(987_654_321 + len(self.telegram.bots)))
         name = f"storm_invoice_bot_{len(self.telegram.bots)}"
         self.bot_user = self.telegram.add_bot(self.token, name, "Invoices")
-        for place in self.privates:
+        own = [each for each in self.doors if each.chat.type == "private"]
+        for place in [*self.privates, *own]:
             new = self.telegram.private_chat(place.people[0], bot=self.bot_user)
-            new.started = True
+            new.started = place.chat.started
             self.moved[place.chat], place.chat = new, new
-        self.telegram.private_chat(self.owner, bot=self.bot_user).started = True
-        for place in [*self.groups, self.topics[0]]:
+        for person in [*self.owners, self.admin]:
+            self.telegram.private_chat(person, bot=self.bot_user).started = True
+        clubs = [each for each in self.doors if each.chat.type != "private"]
+        for place in [*self.groups, self.topics[0], *clubs]:
             if not place.away:  # else it joins where the former one would have been let in again
                 self.telegram.remove_bot(place.chat, bot=former.user)
                 self.telegram.readd_bot(place.chat, bot=self.bot_user)
@@ -318,6 +379,11 @@ class Outside:
             chat = self.moved[chat]
         return chat
 
+    def ids_of(self, chat: Chat) -> set[int]:
+        """All that a group ever had."""
+        here = self.now(chat)
+        return {chat.id, here.id, *(each.id for each in self.moved if self.now(each) is here)}
+
     def command_of(self, message: Message) -> tuple[Command | None, bytes]:
         """Which command a message of the bot's belongs to, and which payment hash it shows."""
         text = message.text or ""
@@ -357,16 +423,22 @@ class Outside:
         """The bill in its group, else the part of this chat's person, or the one that is named."""
         if message.chat.person is None:
             return bill
-        text, person = message.text or "", message.chat.person
-        if role_of(text) == "payment notice":  # which need not say whose part was paid
+        text, person, role = message.text or "", message.chat.person, role_of(message.text or "")
+        if role == "payment notice":  # which need not say whose part was paid
             return bill
+        if role in ("board", "question"):  # how it is managed; no invoice yet
+            return None
+        target = self.shown.get(message.reply_to) if message.reply_to else None
+        if target is not None and isinstance(target.command, Part):
+            return target.command
         known = [part for part in bill.parts if part.is_known]
         theirs = [part for part in known if part.asker is person]
-        if person is self.owner:  # who hears of everybody's
+        if person in self.owners:  # who hear of everybody's
             named = [part for part in known if part.asker.first_name in text]
             theirs = named or [part for part in known if f"{part.paid_sats:,} sats" in text]
         paid = [part for part in theirs if part.invoice.state == SETTLED]
-        return (paid or theirs or [None])[-1]
+        said = [part for part in paid if f"{part.paid_sats:,} sats" in text]
+        return (said or paid or theirs or [None])[-1]
 
     def _asking(self, message: Message) -> Command | None:
         """Who is asked for an amount, by the person and the place."""
@@ -383,10 +455,13 @@ class Outside:
         command, payment_hash = self.command_of(message)
         if any(faces.kinds_of(text)):  # what the owner hears of a command is not said of it
             command = None
-        shown = Shown(message, sent, role_of(text), command, payment_hash)
+        shown = Shown(message, sent, self._role(message), command, payment_hash)
         shown.roles.append(shown.role)
         self.shown[message] = shown
         self._know(command, payment_hash, message)
+        self._in_private(shown)
+        if shown.role == "knock":
+            self.knocks.append(shown)
         self._note(shown, "sends")
         if command is not None:
             command.shown.append(shown)
@@ -396,10 +471,11 @@ class Outside:
         shown = self.shown.get(message)
         if shown is None:
             return
-        shown.role = role_of(message.text or "")
+        shown.role = self._role(message)
         shown.roles.append(shown.role)
         command, payment_hash = self.command_of(message)
-        shown.payment_hash = shown.payment_hash or payment_hash
+        if payment_hash in self.by_hash or not shown.payment_hash:  # a question has another one
+            shown.payment_hash = payment_hash
         self._know(command, payment_hash, message)
         if shown.command is None and command is not None:  # a word told nothing of whose it was
             shown.command = command
@@ -407,10 +483,24 @@ class Outside:
         self._note(shown, "edits")
         self._tell(shown.command, message)
 
+    @staticmethod
+    def _role(message: Message) -> str:
+        role = role_of(message.text or "")
+        return "panel" if role == "board" and message.chat.person is not None else role
+
+    def _in_private(self, shown: Shown) -> None:
+        """How somebody manages a board, or is asked how much they give: no part's, and no card."""
+        if shown.role not in ("panel", "question") or shown.message.chat.person is None:
+            return
+        bill = self._bill_of(shown.message.text or "")
+        if bill is not None:
+            (bill.panels if shown.role == "panel" else bill.questions).append(shown)
+            bill.news.set()
+
     def _know(self, command: Command | None, payment_hash: bytes, message: Message) -> None:
         """Whose part it is, by a card that names it."""
         person = message.chat.person
-        is_card = payment_hash and person is not None and person is not self.owner
+        is_card = payment_hash and person is not None and person not in self.owners
         if is_card and isinstance(command, Part) and not command.is_known:
             self.know(command, person)
 
@@ -422,7 +512,7 @@ class Outside:
     def find_commands(self) -> None:
         """Whose the messages are that told nothing of it as they came."""
         for shown in self.shown.values():
-            if shown.command is None and shown.roles[0] != "sentence":
+            if shown.command is None and shown.roles[0] not in ("sentence", "panel"):
                 shown.command, _ = self.command_of(shown.message)
                 if shown.command is not None:
                     shown.command.shown.append(shown)

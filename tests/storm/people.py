@@ -10,18 +10,18 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from bot.demo.node import PaymentFailed, SimInvoice
-from bot.demo.telegram import Chat, User
+from bot.demo.telegram import Chat, Message, User
 from tests.storm.bills import Bills
 from tests.storm.book import Book, Command, Kind, Shown
+from tests.storm.guests import FIRST_SATS, Guests
 from tests.storm.outside import Outside, Place
 from tests.storm.plan import MEMOS, Plan, PlannedCommand
+from tests.storm.pots import Pots
 from tests.storm.wallets import MORE_SATS, Wallets
 
 T = TypeVar("T")
 
 BAD = ("/invoice 1.000", "/invoice -5 x", "/invoice pizza", "/invoice 0", "/invoice 1e3")
-#: Sats of the first command's amount; each later one asks for one more, so that amounts name them.
-FIRST_SATS = 2000
 PATIENCE_S = 75.0
 
 
@@ -34,6 +34,8 @@ class People:
         self._plan = plan
         self._wallets = Wallets(outside.node, book)
         self._bills = Bills(outside, book, plan, self._wallets)
+        self._pots = Pots(outside, book, plan, self._wallets)
+        self._guests = Guests(outside, book, plan, self._wallets)
         self._fates: dict[str, Callable[[Command, random.Random], Awaitable[None]]] = {
             "pay": self._pay_it,
             "pay more": self._pay_more,
@@ -43,6 +45,9 @@ class People:
             "cancel": self._cancel_once,
             "cancel twice": self._cancel_twice,
             "cancel by a reply": self._cancel_by_reply,
+            "cancel by a reply to the command": self._cancel_by_reply_to_command,
+            "cancel by an owner": self._cancel_by_owner,
+            "cancel by an admin": self._cancel_by_admin,
             "cancel by the wrong person": self._cancel_wrongly,
             "cancel while it is paid": self._cancel_and_pay,
             "renew": self._renew,
@@ -84,6 +89,10 @@ class People:
             )
             self._outside.by_message[said] = command
 
+    async def ask_who(self) -> list[str]:
+        """What an owner reads on the pages of /who."""
+        return await self._guests.who()
+
     async def other_programs(self) -> None:
         """Invoices on the same node that are none of the bot's, and are paid as well."""
         node = self._outside.node
@@ -98,6 +107,8 @@ class People:
         began = time.monotonic()
         async with asyncio.TaskGroup() as lives:
             lives.create_task(self._bills.live())
+            lives.create_task(self._pots.live())
+            lives.create_task(self._guests.live())
             for planned in self._plan.commands:
                 await asyncio.sleep(max(0.0, began + planned.at_s - time.monotonic()))
                 lives.create_task(self._live(planned))
@@ -108,6 +119,9 @@ class People:
             return
         try:
             async with asyncio.timeout(self._plan.expiry_s + PATIENCE_S):
+                if planned.kind == "question that is ended":
+                    await self._end_question(command, planned.dice)
+                    return
                 if command.kind == "question":
                     await self._answer(command)
                 await self._fates[planned.fate](command, planned.dice)
@@ -122,7 +136,8 @@ class People:
         while place.away:
             place = dice.choice(outside.places)
         number = len(outside.commands)
-        kind: Kind = planned.kind if planned.kind in ("question", "bad") else "invoice"  # type: ignore[assignment]
+        kinds: dict[str, Kind] = {"question that is ended": "question", "any": "invoice"}
+        kind: Kind = kinds.get(planned.kind, planned.kind)  # type: ignore[arg-type]
         sats = 0 if planned.kind == "any" else FIRST_SATS + number
         memo = "" if sats and dice.random() < 0.2 else f"q{number}q {dice.choice(MEMOS)}".strip()
         command = Command(
@@ -136,9 +151,9 @@ class People:
         if kind == "question":
             text = f"/invoice{name}"
         elif kind == "bad":
-            text = dice.choice(BAD).replace("/invoice", f"/invoice{name}")
+            text = self._refused(command, dice)
         self._book.note(f"{command.asker.first_name} in {place.name}: {text!r}", command)
-        command.said_at = time.time()
+        command.said_at, command.said_to = time.time(), outside.bot_user
         command.message = outside.telegram.say(place.chat, command.asker, text, thread=place.thread)
         outside.by_message[command.message] = command
         command.asked = kind == "invoice"
@@ -169,10 +184,52 @@ class People:
         self._outside.by_message[message] = command
         command.asked = True
 
+    def _refused(self, command: Command, dice: random.Random) -> str:
+        """What is answered with a sentence; `/cancel` alone where nothing else is meant by it."""
+        name = f"@{self._outside.bot_user.username}"
+        others = [
+            each
+            for each in self._outside.commands
+            if each.asker is command.asker and each.kind == "question"
+        ]
+        of_gifts = [
+            shown
+            for bill in self._outside.bills
+            for shown in bill.questions
+            if shown.message.chat is command.chat
+        ]
+        choices = [text.replace("/invoice", f"/invoice{name}") for text in BAD]
+        return dice.choice(choices if others or of_gifts else [*choices, f"/cancel{name}"])
+
+    async def _end_question(self, command: Command, dice: random.Random) -> None:
+        """`/cancel`, alone or as a reply to the question; by an owner as well, as a reply."""
+        live = self._outside.is_live
+        await self._until(
+            command, lambda: [each for each in command.of_role("question") if live(each.message)]
+        )
+        place = await self._here(command)
+        shown = [each.message for each in command.of_role("question") if live(each.message)]
+        if not shown:
+            return
+        in_group = place.chat.type != "private"
+        by = dice.choice([command.asker, self._outside.owner if in_group else command.asker])
+        is_reply = by is not command.asker or dice.random() < 0.5
+        self._book.note(f"{by.first_name}: /cancel of the question", command)
+        self._book.count("questions that were ended")
+        command.question_ended = True
+        said = self._outside.telegram.say(
+            place.chat,
+            by,
+            f"/cancel@{self._outside.bot_user.username}",
+            reply_to=shown[-1] if is_reply else None,
+            thread=command.thread,
+        )
+        self._outside.by_message[said] = command
+
     async def _here(self, command: Command) -> Place:
         """The command's place, once people write there again."""
         chat = self._outside.now(command.chat)
-        place = next(p for p in self._outside.places if p.chat is chat)
+        place = next(p for p in self._outside.everywhere if p.chat is chat)
         while place.away:
             await place.back.wait()
         return place
@@ -292,6 +349,51 @@ class People:
         )
         self._outside.by_message[message] = command
         command.cancels.setdefault(invoice.payment_hash, time.time())
+
+    async def _cancel_by_reply_to_command(self, command: Command, dice: random.Random) -> None:
+        _, invoice = await self._card(command)
+        await asyncio.sleep(dice.uniform(0, 1))
+        place = await self._here(command)
+        # Numbers from before are void: of a group that has moved, and of another bot's.
+        is_counted_by_chat = command.chat.type == "supergroup"
+        is_same_bot = command.said_to is self._outside.bot_user
+        if place.chat is not command.chat or not (is_same_bot or is_counted_by_chat):
+            return
+        self._say_cancel(command, place, command.asker, command.said)
+        command.cancels.setdefault(invoice.payment_hash, time.time())
+
+    async def _cancel_by_owner(self, command: Command, dice: random.Random) -> None:
+        shown, invoice = await self._card(command)
+        await asyncio.sleep(dice.uniform(0, 1))
+        place = await self._here(command)
+        if place.chat.type == "private" or not self._outside.is_live(shown.message):
+            return
+        owner = dice.choice(self._outside.owners)
+        self._say_cancel(command, place, owner, shown.message)
+        command.cancels.setdefault(invoice.payment_hash, time.time())
+
+    async def _cancel_by_admin(self, command: Command, dice: random.Random) -> None:
+        """Again and again: the bot asks Telegram who is an admin, and a kill loses that."""
+        shown, invoice = await self._card(command)
+        for _ in range(5):
+            place = await self._here(command)
+            is_there = self._outside.is_live(shown.message) and shown.role == "open"
+            if place.chat.type == "private" or not is_there:
+                return
+            command.tried.add(invoice.payment_hash)
+            if dice.random() < 0.5:
+                self._say_cancel(command, place, self._outside.admin, shown.message)
+            else:
+                self._press_now(command, shown, "Cancel", self._outside.admin)
+            await asyncio.sleep(5)
+
+    def _say_cancel(self, command: Command, place: Place, by: User, to: Message) -> None:
+        self._book.note(f"{by.first_name}: /cancel as a reply", command)
+        name = f"@{self._outside.bot_user.username}"
+        said = self._outside.telegram.say(
+            place.chat, by, f"/cancel{name}", reply_to=to, thread=command.thread
+        )
+        self._outside.by_message[said] = command
 
     async def _cancel_wrongly(self, command: Command, dice: random.Random) -> None:
         shown, invoice = await self._card(command)

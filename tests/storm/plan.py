@@ -32,6 +32,7 @@ FATES = (
     *["cancel"] * 2,
     *["cancel twice"] * 2,
     *["cancel by a reply"] * 2,
+    *["cancel by a reply to the command", "cancel by an owner", "cancel by an admin"],
     *["cancel by the wrong person"] * 2,
     *["cancel while it is paid"] * 2,
     *["renew"] * 4,
@@ -42,16 +43,19 @@ FATES = (
 ENDINGS = (
     *["everybody pays"] * 4,
     *["cancelled while others pay"] * 3,
-    *["cancelled by an admin while others pay"] * 2,
+    *["cancelled by an owner while others pay", "cancelled by an admin while others pay"],
     *["cancelled while the node is in trouble"] * 2,
     *["cancelled by the wrong person"] * 2,
     *["left"] * 2,
-    "deleted",
+    *["managed"] * 3,
+    *["managed by an owner", "managed by an admin", "closed by its button while others pay"],
+    *["deleted", "deleted and asked for again", "nobody is asked"],
 )
 PAYING = (
     *["pay"] * 4,
     *["pay more", "pay in parts", "pay while the bot is dead", "pay at the last second"],
     *["press twice and pay", "leave, press again and pay", "renew and pay"],
+    *["pay for somebody else", "pay and then for somebody else"],
 )
 WAYS = (
     *PAYING,
@@ -59,10 +63,46 @@ WAYS = (
     *["leave while it is paid"] * 2,
     *["leave while the node is in trouble"] * 2,
     *["leave while the split is cancelled", "stay", "press only", "pass the link on"],
+    "pay for somebody else while the split is cancelled",
 )
-#: Commands for each bill.
+#: What becomes of a collection, and how each of its people gives.
+POT_ENDINGS = (
+    *["goes on"] * 3,
+    *["closed by a reply while others give"] * 2,
+    *["closed by its button while others give", "managed"],
+)
+GIVING = (
+    *["give by a button"] * 2,
+    *["give what is suggested", "let the wallet decide"],
+    *["write a number", "write a number as a reply", "write nonsense and then a number"],
+    *["give while the bot is dead", "give at the last second", "give twice"],
+    *["hide the name"] * 2,
+    *["hide the name and show it", "hide the name at the card"],
+    *["cancel the question", "cancel the question by a command"],
+    *["cancel the card while it is paid", "renew and give"],
+    *["choose while it is closed", "press only"],
+)
+#: What becomes of somebody who is not let in: in private, then in a group.
+VISITS = (
+    *["let in by the button"] * 2,
+    *["refused", "nobody answers", "let in by a command", "let in by a command after they asked"],
+    *["let in and removed", "let in, removed and let in", "two owners answer at once"],
+    *["a friend lets them in", "the group is let in by the button"],
+    *["the group is let in by a command", "the group is let in and removed"],
+    *["a person is let in in a group", "a group is refused", "let in by a reply"],
+    "asks in private and adds the bot to a group",
+)
+#: Commands for each of them; the owners are told of twenty a day, and some ask in two places.
+COMMANDS_A_VISIT, MOST_VISITS = 10, len(VISITS)
+GOALS_SATS, SUGGESTED_SATS = (0, 20_000, 40_000, 2_000_000), (0, 7_000, 21_000)
+#: Commands for each bill, and for each collection.
 COMMANDS_A_BILL = 8
-KINDS = (*["invoice"] * 14, *["any"] * 2, *["question"] * 2, "bad")
+COMMANDS_A_POT = 14
+#: Seats more than people where somebody pays for others: there is a part to pay.
+FOR_OTHERS = 2
+#: Of bills, so many ask who is in.
+JOINING = 0.3
+KINDS = (*["invoice"] * 28, *["any"] * 4, *["question"] * 4, "question that is ended", "bad", "bad")
 KILLS = (
     *["random"] * 5,
     *["AddInvoice before", "AddInvoice after", "LookupInvoice before", "LookupInvoice after"],
@@ -125,6 +165,28 @@ class PlannedBill:
     ending: str
     ways: tuple[str, ...]
     dice: random.Random
+    joins: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPot:
+    """Somebody will collect, `at_s` after the storm began; a goal of 0 is none."""
+
+    at_s: float
+    goal_sats: int
+    suggested_sats: int
+    ending: str
+    ways: tuple[str, ...]
+    dice: random.Random
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedVisit:
+    """Somebody who is not let in will ask, `at_s` after the storm began."""
+
+    at_s: float
+    what: str
+    dice: random.Random
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +219,8 @@ class Plan:
     expiry_s: int
     commands: list[PlannedCommand]
     bills: list[PlannedBill]
+    pots: list[PlannedPot]
+    visits: list[PlannedVisit]
     kills: list[PlannedKill]
     node: list[PlannedTrouble]
     telegram: list[PlannedTrouble]
@@ -185,6 +249,8 @@ def draw(seed: int, *, kills: int, commands: int, expiry_s: int = 30, lasts_s: f
             for at_s in planned
         ],
         bills=_bills(random.Random(f"bills of {seed}"), commands, lasts_s),
+        pots=_pots(random.Random(f"collections of {seed}"), commands, lasts_s),
+        visits=_visits(random.Random(f"visits of {seed}"), commands, lasts_s),
         kills=[
             PlannedKill(
                 after_s=dice.choice([0.1, 0.5, 1.0, 2.0]) * dice.uniform(0.5, 1.5),
@@ -229,9 +295,36 @@ def _bills(dice: random.Random, commands: int, lasts_s: float) -> list[PlannedBi
     for at_s in sorted(dice.uniform(0, 0.8 * lasts_s) for _ in range(count)):
         seats, ending = dice.choice([2, 2, 3, 3, 4, 5]), next(endings)
         people = seats + dice.choice([0, 0, 1])
-        chosen = itertools.islice(paying if ending == "everybody pays" else ways, people)
-        planned.append(PlannedBill(at_s, seats, ending, tuple(chosen), _own(dice)))
+        chosen = tuple(itertools.islice(paying if ending == "everybody pays" else ways, people))
+        if any("somebody else" in way for way in chosen):
+            seats += FOR_OTHERS
+        joins = ending == "nobody is asked" or dice.random() < JOINING
+        planned.append(PlannedBill(at_s, seats, ending, chosen, _own(dice), joins))
     return planned
+
+
+def _pots(dice: random.Random, commands: int, lasts_s: float) -> list[PlannedPot]:
+    """A few, each with some people who give."""
+    planned: list[PlannedPot] = []
+    endings, ways = _in_turn(dice, POT_ENDINGS), _in_turn(dice, GIVING)
+    for at_s in sorted(dice.uniform(0, 0.8 * lasts_s) for _ in range(commands // COMMANDS_A_POT)):
+        goal, suggested = dice.choice(GOALS_SATS), dice.choice(SUGGESTED_SATS)
+        chosen = tuple(itertools.islice(ways, dice.randint(2, 5)))
+        planned.append(
+            PlannedPot(
+                at_s, goal, 0 if 0 < goal < suggested else suggested, next(endings), chosen,
+                _own(dice),
+            )
+        )  # fmt: skip
+    return planned
+
+
+def _visits(dice: random.Random, commands: int, lasts_s: float) -> list[PlannedVisit]:
+    """Each kind once at most: owners are told of twenty people a day."""
+    whats = _in_turn(dice, VISITS)
+    count = min(MOST_VISITS, max(2, commands // COMMANDS_A_VISIT))
+    at = sorted(dice.uniform(0, 0.7 * lasts_s) for _ in range(count))
+    return [PlannedVisit(at_s, next(whats), _own(dice)) for at_s in at]
 
 
 def _in_turn(dice: random.Random, kinds: tuple[str, ...]) -> Iterator[str]:

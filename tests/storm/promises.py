@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from itertools import pairwise
 
 from bot import texts
+from bot.core.invoice import PartKind
 from bot.demo.node import CANCELED, OPEN, SETTLED, SimInvoice
 from bot.demo.node.bolt import decode
 from bot.demo.telegram import Message, User
@@ -14,8 +15,9 @@ from tests.faces import kinds_of, may_be_duplicate
 from tests.storm.boards import BoardTruths, know_parts
 from tests.storm.book import Bill, Book, Command, Part, Shown
 from tests.storm.breaks import Break
+from tests.storm.doors import DoorTruths
 from tests.storm.outside import Outside, hash_on, request_in, role_of
-from tests.storm.remains import rows
+from tests.storm.remains import rows, stalls
 
 #: Seconds of everybody being there within which a payment is shown.
 SHOWN_WITHIN_S = 10.0
@@ -32,6 +34,7 @@ class Truths:
         self._outside = outside
         self._book = book
         self._boards = BoardTruths(outside, book)
+        self._doors = DoorTruths(outside, book)
         self._breaks: list[Break] = []
         #: What is odd and has its explanation, counted.
         self.explained: Counter[str] = Counter()
@@ -41,6 +44,8 @@ class Truths:
         self._breaks = []
         self.explained = Counter()
         know_parts(self._outside)
+        if self._outside.server is not None:
+            self._book.stalls = stalls(self._outside.bot.log.text())
         for command in [*self._outside.commands, *self._outside.parts]:
             self._answered(command)
             self._one_invoice(command)
@@ -57,9 +62,16 @@ class Truths:
         for bill in self._outside.bills:
             self._right(bill)
         self._of_nobody()
-        of_boards, explained = self._boards.compare()
-        self.explained += explained
-        return self._breaks + of_boards + rows(self._outside)
+        breaks = [*self._breaks]
+        for truths in (self._boards, self._doors):
+            found, explained = truths.compare()
+            breaks += found
+            self.explained += explained
+        return breaks + rows(self._outside)
+
+    def who(self, pages: list[str]) -> list[Break]:
+        """Whether /who, which an owner has asked for, says what is so."""
+        return self._doors.who(pages)
 
     def _broken(self, promise: int, what: str, command: Command | None = None) -> None:
         self._breaks.append(Break(promise, what, command))
@@ -67,7 +79,7 @@ class Truths:
     # one command
 
     def _answered(self, command: Command) -> None:
-        if command.shown or isinstance(command, Part):
+        if command.shown or isinstance(command, Part) or command.kind == "unwelcome":
             return
         if command.is_unheard:
             self.explained["commands that a former bot never confirmed"] += 1
@@ -81,6 +93,14 @@ class Truths:
         if command.kind == "question" and self._asked_again(command):
             self.explained["questions in whose place came a later command"] += 1
             return
+        if self._is_elsewhere(command):
+            self.explained[
+                "commands in a group that was let in, and whose move nobody heard of"
+            ] += 1
+            return
+        if self._was_removed(command):
+            self.explained["commands of people who were removed before they were heard"] += 1
+            return
         if self._passed_over(command):
             self.explained["invoices that expired while their chat could not be reached"] += 1
             return
@@ -89,12 +109,36 @@ class Truths:
     def _passed_over(self, command: Command) -> bool:
         """Nobody waits for the card of an invoice that is over by the time that they are back."""
         here = self._outside.now(command.chat)
-        place = next(each for each in self._outside.places if each.chat is here)
+        place = next(each for each in self._outside.everywhere if each.chat is here)
         is_over = all(each.state not in (OPEN, SETTLED) for each in command.invoices)
         return bool(command.invoices) and is_over and place.left_at > command.said_at
 
+    def _is_elsewhere(self, command: Command) -> bool:
+        """Whether it is in a group that was let in from the chat, and of whose move only a former
+        bot was told."""
+        subjects = self._outside.may_ask(command.asker, command.chat)
+        chats = (each.chat for each in subjects if each.chat is not None)
+        return any(self._outside.ids_of(chat) & self._outside.lost_moves for chat in chats)
+
+    def _was_removed(self, command: Command) -> bool:
+        """Whether somebody whom the settings do not list was removed before a card came."""
+        subjects = self._outside.may_ask(command.asker, command.chat)
+        acts = [act for each in subjects for act in each.acts]
+        return any(act.what == "deny" and act.said_at > command.said_at for act in acts)
+
     def _asked_again(self, command: Command) -> bool:
-        """Who asks again in the same place, with an amount or without, gets one card for both."""
+        """Who asks again in the same place, with an amount or without, gets one card for both.
+
+        So does who is asked how much they give.
+        """
+        questions = (each for bill in self._outside.bills for each in bill.questions)
+        if any(
+            each.message.chat.person is command.asker
+            and command.chat.person is command.asker
+            and each.sent.called_at > command.said_at
+            for each in questions
+        ):
+            return True
         return any(
             later.number > command.number
             and (later.asker, later.thread) == (command.asker, command.thread)
@@ -117,6 +161,8 @@ class Truths:
             self._broken(1, f"{len(command.invoices)} invoices at the node", command)
         if command.kind == "bad" and command.invoices:
             self._broken(1, "an invoice for what was refused", command)
+        if command.kind == "question" and not command.asked and command.invoices:
+            self._broken(1, "an invoice for what nobody answered", command)
 
     def _copies(self, command: Command) -> None:
         """A second copy needs its reason, and the line that says so."""
@@ -175,11 +221,10 @@ class Truths:
             for button in row
         ]
         renewed = invoice.payment_hash in command.renewals
-        closed = [] if renewed else ["Renew"]
-        cancel = "Cancel"
+        closed, may_be_open = [] if renewed else ["Renew"], [["Cancel"]]
         if isinstance(command, Part):  # only the newest of a seat can be renewed
-            closed, cancel = buttons and ["Renew"], texts.LEAVE_BUTTON
-        right = buttons == {"open": [cancel], "paid": [], "closed": closed}[wanted]
+            closed, may_be_open = buttons and ["Renew"], _under_part(command)
+        right = buttons in {"open": may_be_open, "paid": [[]], "closed": [closed]}[wanted]
         if not right and invoice.payment_hash not in command.unheard:
             self._broken(4, f"{_where(card)} says {shows} and has the buttons {buttons}", command)
         if wanted != "open" and request_in(card.message.text or ""):
@@ -231,11 +276,11 @@ class Truths:
             message = shown.message
             chat = self._outside.now(message.chat)
             if shown.roles[0] == "payment notice":
-                if message.chat.person not in (self._outside.owner, _requester(command)):
+                if message.chat.person not in (*self._outside.owners, _requester(command)):
                     self._broken(5, f"an owner's notice to somebody else: {_where(shown)}", command)
                 continue
             if shown.roles[0] == "announcement" and message.chat.type == "private":
-                if message.chat.person not in (command.asker, self._outside.owner):
+                if message.chat.person not in (command.asker, *self._outside.owners):
                     self._broken(5, f"told to somebody else: {_where(shown)}", command)
             elif chat is not self._outside.now(command.chat):
                 self._broken(5, f"{_where(shown)} stands in another chat", command)
@@ -252,7 +297,18 @@ class Truths:
         """Whether a message is the command itself, its answer, or one of its card's."""
         said = self._outside.by_message.get(target)
         shown = self._outside.shown.get(target)
+        if isinstance(command, Part) and self._is_answer(command, target, shown):
+            return target.chat.person is command.asker
         return command in (said, shown.command if shown else None)
+
+    def _is_answer(self, part: Part, target: Message, shown: Shown | None) -> bool:
+        """Whether it is what somebody wrote as an amount, or the question itself.
+
+        What replies to nothing answers the question that came last, of whatever collection.
+        """
+        if target.reply_to is None and any(target in bill.amounts for bill in self._outside.bills):
+            return True
+        return target in part.of.amounts or (shown is not None and shown in part.of.questions)
 
     def _right_version(self, command: Command, shown: Shown, text: str) -> None:
         role = role_of(text)
@@ -283,17 +339,29 @@ class Truths:
         for shown in told:
             if sats not in (shown.message.text or ""):
                 self._broken(3, f"{_where(shown)} tells another amount", command)
-        # Where everybody is told in private, each owner gets one.
-        self._again(command, told, "payments told twice")
-        if isinstance(command, Part):  # a notice need not say whose it is: see BoardTruths
-            return
+        self._told_once(command, told)
+        if not isinstance(command, Part):  # a notice need not say whose it is: see BoardTruths
+            self._owners_told(command, told, paid[0])
+
+    def _told_once(self, command: Command, told: list[Shown]) -> None:
+        """Where nobody else can be told, each owner is."""
+        owners = [each for each in self._outside.owners if each is not command.asker]
+        readers = [shown.message.chat.person for shown in told]
+        those = [reader if reader in owners else None for reader in readers]
+        for owner in (None, *owners):
+            theirs = [shown for shown, whose in zip(told, those, strict=True) if whose is owner]
+            self._again(command, theirs, "payments told twice")
+
+    def _owners_told(self, command: Command, told: list[Shown], paid: SimInvoice) -> None:
         notices = [shown for shown in _in_order(command) if shown.roles[0] == "payment notice"]
-        self._again(command, notices, "owners notified twice")
-        read = [shown.message.chat.person is self._outside.owner for shown in told]
-        if not notices and not any(read):
-            self._broken(3, f"{_short(paid[0])} is paid, and the owner does not know", command)
+        for owner in self._outside.owners:
+            theirs = [shown for shown in notices if shown.message.chat.person is owner]
+            self._again(command, theirs, "owners notified twice")
+            if not theirs and not any(shown.message.chat.person is owner for shown in told):
+                what = f"{_short(paid)} is paid, and {owner.first_name} does not know"
+                self._broken(3, what, command)
         for shown in notices:
-            if sats not in (shown.message.text or ""):
+            if f"{paid.paid_msat // 1000:,} sats" not in (shown.message.text or ""):
                 self._broken(3, f"{_where(shown)} notifies of another amount", command)
 
     def _again(self, command: Command, messages: list[Shown], what: str) -> None:
@@ -357,11 +425,14 @@ class Truths:
                 self._broken(6, f"{payment_hash[:4].hex()} was not renewed", command)
         canceled = [i for i in command.invoices if i.state == CANCELED]
         for invoice in canceled:
-            if isinstance(command, Part) and command.of.close_wanted_at is not None:
+            if isinstance(command, Part) and _may_be_cancelled(command):
                 continue
             failed = any(shown.role == "failed" for shown in command.shown)
             early = self._canceled_early(command, invoice)
-            if early and invoice.payment_hash not in command.cancels and not failed:
+            wanted = (
+                invoice.payment_hash in command.cancels or invoice.payment_hash in command.tried
+            )
+            if early and not wanted and not failed:
                 self._broken(6, f"{_short(invoice)} was cancelled, and nobody wanted it", command)
 
     @staticmethod
@@ -394,7 +465,7 @@ class Truths:
         said = [
             shown.message.text or ""
             for shown in self._outside.shown.values()
-            if shown.message.chat.person is self._outside.owner
+            if shown.message.chat.person in self._outside.owners
         ]
         for kind, text in ((kind, each) for each in said for kind in kinds_of(each)):
             if kind in self._book.owners_hear:
@@ -418,6 +489,20 @@ def _short(invoice: SimInvoice) -> str:
 
 def _where(shown: Shown) -> str:
     return f"{shown.message.chat.id}/{shown.message.id}"
+
+
+def _may_be_cancelled(part: Part) -> bool:
+    """Whether somebody else may have wanted it: its board closed, or its seat for others."""
+    return part.of.close_tried_at is not None or part.asker in part.of.disturbed
+
+
+def _under_part(part: Part) -> list[list[str]]:
+    """What can be under the card of a part that can be paid."""
+    if part.part_kind == PartKind.GIFT:
+        return [["Cancel", texts.HIDE_BUTTON], ["Cancel", texts.SHOW_BUTTON]]
+    if part.part_kind == PartKind.OTHERS:
+        return [["Cancel"]]
+    return [[texts.LEAVE_BUTTON, texts.OTHERS_BUTTON]]
 
 
 def _requester(command: Command) -> User | None:

@@ -110,6 +110,11 @@ def spellings(secret: bytes) -> set[str]:
     return {secret.hex(), secret.hex().upper(), *bare, *(quote(b, safe="") for b in bare), *raw}
 
 
+def stalls(log: str) -> list[float]:
+    """When a database server gave up a process that stood still, by that process's log."""
+    return [at for at, line in log_lines(log) if "idle-session timeout" in line]
+
+
 def log_lines(log: str) -> list[tuple[float, str]]:
     """The bot's log: when, and what."""
     lines = []

@@ -77,11 +77,14 @@ async def run(
         if by_itself:
             return _report(book, truths, by_itself, 0.0, outside.bot.log.text())
         breaks, settled_s = await _settle(truths)
+        if not breaks:
+            breaks = truths.who(await people.ask_who())
         code = await outside.bot.end()
         await outside.bot.log.read_out()
         breaks += after_the_end(outside, book, code)
         return _report(book, truths, breaks, settled_s, outside.bot.log.text())
     finally:
+        (folder / "book.txt").write_text("\n".join(book.lines()))
         await outside.close()
 
 

@@ -150,7 +150,8 @@ class Troubles:
                 await self._unreachable(trouble)
 
     def _migrate(self, trouble: PlannedTrouble) -> None:
-        groups = [p for p in self._outside.groups if p.chat.type == "group" and not p.away]
+        every = [*self._outside.groups, *self._outside.doors]
+        groups = [p for p in every if p.chat.type == "group" and not p.away]
         if not groups:
             return
         place = trouble.dice.choice(groups)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot import errors, texts
+from bot import errors, logs, texts
 from bot.core.amounts import Problem
 from bot.core.failure import Failure, packed, unpacked
 from bot.core.wishes import BackupProblem, MoveProblem, OutputProblem
@@ -17,6 +17,7 @@ from bot.errors import InvoiceBotError
 VALUES: dict[str, Any] = {
     "path": "/data/bot.db",
     "journal": "/data/bot.db-wal",
+    "part": "/data/bot.db.moving",
     "folder": "/data",
     "pid": 4711,
     "reason": "No space left on device",
@@ -116,6 +117,13 @@ SENTENCES: list[tuple[InvoiceBotError, str]] = [
         ),
     ),
     (
+        errors.DatabaseHalfMoved(path="/data/bot.db", part="/data/bot.db.moving"),
+        (
+            "Moving a database into /data/bot.db was interrupted. "
+            "Run move-database again, or remove /data/bot.db.moving to start over."
+        ),
+    ),
+    (
         errors.DatabaseNotOurs(path="/data/bot.db"),
         "The database /data/bot.db belongs to another program. Choose another one.",
     ),
@@ -152,8 +160,8 @@ SENTENCES: list[tuple[InvoiceBotError, str]] = [
         errors.DatabaseTlsFailed(path="db.example/bot", reason="server does not support SSL"),
         (
             "The connection to the database db.example/bot has no TLS as needed: server does not "
-            "support SSL. Correct sslmode or sslrootcert in database.url, or the server's "
-            "certificate."
+            "support SSL. Correct sslmode, sslrootcert or sslcert in database.url, or the "
+            "server's certificate."
         ),
     ),
     (
@@ -168,6 +176,25 @@ SENTENCES: list[tuple[InvoiceBotError, str]] = [
         (
             "The bot's user has no permission for the database db.example/bot: permission "
             "denied. Let that user create tables in it, and read and write all of them."
+        ),
+    ),
+    (
+        errors.DatabaseRefuses(path="db.example/bot", reason="Is there a way?"),
+        "The database db.example/bot can't be used: Is there a way. Correct database.url.",
+    ),
+    (
+        errors.DatabaseReadOnly(path="db.example/bot", reason="it says so"),
+        (
+            "The database db.example/bot is read-only: it says so. "
+            "Set default_transaction_read_only to off for the bot's user."
+        ),
+    ),
+    (
+        errors.DatabasePooled(path="db.example/bot", reason="each transaction has another session"),
+        (
+            "The connection to the database db.example/bot goes through a pool that keeps no "
+            "session (each transaction has another session). "
+            "Set pool_mode = session in pgbouncer, or name the server itself in database.url."
         ),
     ),
     (
@@ -303,6 +330,26 @@ def test_every_problem_of_a_backup_has_a_sentence_of_its_own(problem: BackupProb
 def test_every_problem_of_a_move_has_a_sentence_of_its_own(problem: MoveProblem) -> None:
     said = {each: texts.why(errors.MoveRefused(problem=each, **VALUES)) for each in MoveProblem}
     assert sum(sentence == said[problem] for sentence in said.values()) == 1
+
+
+ALL = [
+    *(error for error, _ in SENTENCES),
+    *(kind(**VALUES) for kind in LEAVES),
+    *(errors.MoveRefused(problem=each, **VALUES) for each in MoveProblem),
+    *(errors.BackupRefused(problem=each, **VALUES) for each in BackupProblem),
+    *(errors.OutputRefused(problem=each, **VALUES) for each in OutputProblem),
+]
+
+
+@pytest.mark.parametrize("error", ALL, ids=lambda error: error.key)
+def test_nothing_of_a_sentence_of_ours_is_taken_for_a_secret(error: InvoiceBotError) -> None:
+    assert logs.redacted(texts.why(error)) == texts.why(error)
+
+
+@pytest.mark.parametrize("end", ["?", ".", "!", ":", "?\n"])
+def test_a_reason_ends_no_sentence_of_ours(end: str) -> None:
+    error = errors.DatabaseAway(path="db/x", reason=f"Is the server running{end}")
+    assert texts.why(error).startswith("The database db/x can't be reached: Is the server running.")
 
 
 def test_output_that_is_lost_leaves_the_payment_request() -> None:

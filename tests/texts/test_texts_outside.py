@@ -14,7 +14,7 @@ from string import Formatter
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bot import errors, texts
@@ -132,6 +132,11 @@ def output(kind: OutputProblem, outside: str) -> errors.OutputRefused:
 def backup(kind: BackupProblem, outside: str) -> errors.BackupRefused:
     values = values_for(places(*sentences._BACKUPS[kind]), outside)
     return errors.BackupRefused(problem=kind, **values)
+
+
+def move(kind: MoveProblem, outside: str) -> errors.MoveRefused:
+    values = values_for(places(*sentences._MOVES[kind]), outside)
+    return errors.MoveRefused(problem=kind, **values)
 
 
 # invoices
@@ -285,6 +290,7 @@ MADE: dict[str, Make] = {
     **of_each("why settings", IN_PLACE, lambda two, o: texts.why(problem(*two, o))),
     **of_each("why output", OutputProblem, lambda kind, o: texts.why(output(kind, o))),
     **of_each("why backup", BackupProblem, lambda kind, o: texts.why(backup(kind, o))),
+    **of_each("why move", MoveProblem, lambda kind, o: texts.why(move(kind, o))),
     **of_each("why_failed", OF_NODE, lambda kind, o: texts.why_failed(Failure(kind.key, {"x": o}))),
     # owners
     **of_each("node_status", OF_NODE, lambda kind, o: plain(away(kind, o))),
@@ -481,7 +487,8 @@ def test_no_line_begins_with_what_comes_from_outside(name: str) -> None:
         check(MADE[name], said)
 
 
-@settings(deadline=None, max_examples=60)
+# a busy machine is no failure
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(said=outside)
 @example(said="\n")
 def test_no_line_begins_with_anything_that_comes_from_outside(said: str) -> None:

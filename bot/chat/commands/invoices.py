@@ -109,6 +109,7 @@ class Invoices:
                 clean(message.text or ""),
                 replied_to=None if to is None else to.message_id,
                 replied_at=0.0 if to is None else to.date.timestamp(),
+                named=None if to is None else named(to),
                 age_s=self._admission.age_s(message),
             )
         except (UserLimitReached, ChatLimitReached, ShareLimitReached) as error:
@@ -128,6 +129,8 @@ class Invoices:
                 return [reply(message, texts.QUESTION_EXPIRED)]
             case Answered.CLOSED:
                 return [reply(message, texts.QUESTION_CLOSED)]
+            case Answered.GIFT_CLOSED:
+                return [reply(message, texts.GIFT_CLOSED)]
             case Answered.NO_QUESTION | Answered.OTHER_CARD if in_private:
                 return [reply(message, texts.help_private(self._telegram_bot.username))]
         return []

@@ -196,7 +196,7 @@ function drawChanged() {
   changed.clear();
   isNew.clear();
   arrange();
-  if (!stopped() || (came > 0 && !log.contains(document.activeElement))) stopAt(null);
+  if (!stopped() || (came > 0 && !document.activeElement.closest("#log article"))) stopAt(null);
   if (isOwn || (sticks && came > 0)) toEnd();
   else if (sticks) stay();
   else below += came;

@@ -19,12 +19,12 @@ let isOpened = false; // whether the page has had its first chat
 
 const firstName = (person) => person.name.split(" ")[0];
 
-/** What a door shows, and in its place what it is called: with how many messages wait behind it. */
+/** What a door is called, with how many messages wait behind it, and what it shows in place of that. */
 function says(key, name, ...shown) {
   const count = unreadIn(key);
   return [
-    el("span", { class: "door-shown", "aria-hidden": "true" }, ...shown, count > 0 && el("span", { class: "badge" }, String(count))),
     el("span", { class: "unseen" }, count > 0 ? `${name}, ${count} unread` : name),
+    el("span", { class: "door-shown", "aria-hidden": "true" }, ...shown, count > 0 && el("span", { class: "badge" }, String(count))),
   ];
 }
 

@@ -1,0 +1,150 @@
+"""Why there is no connection to a server: what libpq and the server say, as errors of ours.
+
+There is no code to go by: what refuses a connection comes as text. What is not known passes.
+"""
+
+from __future__ import annotations
+
+import re
+
+import psycopg
+import sqlalchemy as sa
+
+from bot.errors import (
+    DatabaseAway,
+    DatabasePasswordWrong,
+    DatabasePooled,
+    DatabaseReadOnly,
+    DatabaseRefuses,
+    DatabaseRightsMissing,
+    DatabaseTlsFailed,
+    DatabaseUnknown,
+    StartError,
+)
+
+
+class Pooled(psycopg.OperationalError):
+    """Each transaction has another session: what a session keeps for the bot is lost."""
+
+
+#: What passes, whatever else is said with it.
+_PASSING = (
+    "starting up",
+    "shutting down",
+    "recovery mode",
+    "not yet accepting connections",
+    "too many connections",
+    "too many clients",
+    "remaining connection slots",
+)
+#: What is said → the error. TLS goes first where the server names both.
+_REFUSALS: tuple[tuple[tuple[str, ...], type[StartError]], ...] = (
+    (("no encryption",), DatabaseTlsFailed),
+    (
+        (
+            "password authentication failed",
+            "no password supplied",
+            "authentication failed",
+            "no pg_hba.conf entry",
+            'role "',
+            "fe_sendauth",
+        ),
+        DatabasePasswordWrong,
+    ),
+    (
+        (
+            "does not support SSL",
+            "certificate",
+            "private key",
+            "SSL error",
+            "SSL connection",
+            "SSL was required",
+            "channel binding",
+            "sslmode",
+            "sslrootcert",
+        ),
+        DatabaseTlsFailed,
+    ),
+    (("statement pooling mode",), DatabasePooled),
+    (('database "',), DatabaseUnknown),
+    (("permission denied",), DatabaseRightsMissing),
+    (("read-only transaction",), DatabaseReadOnly),
+    (
+        (
+            "invalid value",
+            "invalid integer value",
+            "unrecognized configuration parameter",
+            "requires a value",
+            "requirepeer",
+            "not in hot standby mode",
+            "could not match",
+            "max_wal_senders",
+        ),
+        DatabaseRefuses,
+    ),
+)
+#: What libpq says of an address before it has tried to connect.
+_BAD_ADDRESS = re.compile(r"connection is bad: (?!connection to server|no error details)")
+#: What the driver says before what libpq says.
+_DRIVERS_OWN = re.compile(r"^connection (?:is bad|failed): ")
+#: Each attempt's, where an address has several hosts or a host several addresses.
+_ATTEMPT = re.compile(r"^- host: .*?, hostaddr: .*?: (.*)$")
+
+
+def start_error(place: str, error: Exception) -> StartError:
+    """What keeps a bot from the database at `place`."""
+    driver = driver_error(error)
+    values = {"path": place, "reason": said(error)}
+    if isinstance(driver, Pooled):
+        return DatabasePooled(**values)
+    if isinstance(driver, psycopg.errors.InsufficientPrivilege):
+        return DatabaseRightsMissing(**values)
+    if isinstance(driver, psycopg.ProgrammingError):
+        return DatabaseRefuses(**values)
+    kinds = [_kind(each) for each in _attempts(driver)]
+    # Of several servers one that comes back is enough.
+    kind = DatabaseAway if DatabaseAway in kinds else kinds[-1]
+    return kind(**values)
+
+
+def _kind(text: str) -> type[StartError]:
+    if any(each in text for each in _PASSING):
+        return DatabaseAway
+    for texts, kind in _REFUSALS:
+        if any(each in text for each in texts):
+            return kind
+    return DatabaseRefuses if _BAD_ADDRESS.match(text) else DatabaseAway
+
+
+def is_read_only(error: Exception) -> bool:
+    """Whether a server was reached that can be read and not written: by a setting, or a standby."""
+    return "session is read-only" in str(driver_error(error))
+
+
+def driver_error(error: BaseException) -> BaseException:
+    """What the driver raised, without what SQLAlchemy puts around it."""
+    if isinstance(error, sa.exc.DBAPIError) and error.orig is not None:
+        return error.orig
+    return error
+
+
+def said(error: BaseException) -> str:
+    """What the driver says, in one line: what happened, without hints and without values."""
+    driver = driver_error(error)
+    # what comes after it may quote a row
+    primary = driver.diag.message_primary if isinstance(driver, psycopg.Error) else None
+    if primary is not None:
+        return " ".join(primary.split())
+    each = dict.fromkeys(_DRIVERS_OWN.sub("", text) for text in _attempts(driver))
+    return " ".join("; ".join(each).split())
+
+
+def _attempts(error: BaseException | None) -> list[str]:
+    """What is said of each attempt to connect, in one line each, without libpq's hints."""
+    lines = [line for line in str(error).splitlines() if line.strip() and line[0] != "\t"]
+    if found := [match[1] for line in lines if (match := _ATTEMPT.match(line))]:
+        return found
+    # with TLS and without, libpq says the same twice
+    (first, *others) = lines or [""]
+    said_before = _DRIVERS_OWN.sub("", first)
+    return ["; ".join([first, *(each for each in others if each != said_before)])]
