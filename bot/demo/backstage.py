@@ -21,6 +21,8 @@ from bot.demo.telegram import Json, Message
 #: Seconds between two looks, while something happens and while something is late.
 LOOK_S = 0.2
 LATE_LOOK_S = 1.0
+#: Seconds after the last call for which the rows may still change: the bot writes down what came.
+WRITES_S = 5.0
 
 
 class Backstage:
@@ -59,19 +61,24 @@ class Backstage:
 
     async def look_on(self) -> None:
         """Tell the pages whenever something is different, until cancelled."""
+        stirred_at = time.monotonic()
         while True:
             is_late = bool(self.late.since) or self._twice_before > 0
+            is_late = is_late or time.monotonic() - stirred_at < WRITES_S
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LATE_LOOK_S if is_late else None):
                     await self._stirred.wait()
             has_stirred = self._stirred.is_set()
             self._stirred.clear()
+            rows = self.rows.all
             await self._look()
+            if has_stirred:
+                stirred_at = time.monotonic()
             shown = self.shown()
             if shown != self._shown:
                 self._shown = shown
                 self._send("backstage", shown)
-            if has_stirred:
+            if has_stirred or self.rows.all != rows:
                 self._send("stir", {})
             await asyncio.sleep(LOOK_S)
 

@@ -14,7 +14,7 @@ from bot.demo.storm import request_on
 from bot.demo.telegram import Message, User
 from bot.demo.web import Page
 
-WAIT_S = 20.0
+WAIT_S = 30.0
 
 
 class Live:

@@ -19,6 +19,13 @@ def last(node: SimNode, method: str) -> NodeCall:
     return next(call for call in reversed(node.log) if call.method == method)
 
 
+async def over(node: SimNode, method: str) -> NodeCall:
+    """The last call, once it is noted how it went: a refusal is on its way before that."""
+    call = last(node, method)
+    await node.until(lambda: call.outcome != "open")
+    return call
+
+
 async def test_a_call_that_is_answered_is_noted_with_its_invoice_and_times(
     node: SimNode, client: Client
 ) -> None:
@@ -37,19 +44,18 @@ async def test_a_call_that_is_answered_is_noted_with_its_invoice_and_times(
 async def test_a_call_that_is_refused_is_noted_with_the_text(node: SimNode, client: Client) -> None:
     await client.add(r_preimage=PREIMAGE, value_msat=1000)
     await refusal(client.add(r_preimage=PREIMAGE, value_msat=1000))
-    call = last(node, "AddInvoice")
+    call = await over(node, "AddInvoice")
     assert (call.outcome, call.why) == ("refused", "invoice with payment hash already exists")
     node.lock()
     await refusal(client.info())
-    assert "wallet locked" in last(node, "GetInfo").why
+    assert "wallet locked" in (await over(node, "GetInfo")).why
 
 
 async def test_a_call_whose_answer_is_lost_is_noted_as_that(node: SimNode, client: Client) -> None:
     node.lose_answer("AddInvoice")
     with pytest.raises(grpc.aio.AioRpcError):
         await client.add(r_preimage=PREIMAGE, value_msat=1000)
-    await node.until(lambda: last(node, "AddInvoice").outcome != "open")
-    assert last(node, "AddInvoice").outcome == "lost"
+    assert (await over(node, "AddInvoice")).outcome == "lost"
     assert HASH in node.invoices
 
 
