@@ -239,16 +239,25 @@ class BoardActions:
     # parts
 
     async def part(
-        self, token: str, by: Asker, place: Place, number: int | None = None
+        self,
+        token: str,
+        by: Asker,
+        place: Place,
+        number: int | None = None,
+        *,
+        press: str = "",
     ) -> tuple[Parting, Invoice | None]:
         """The invoice of the seat that this token was made for, in that person's private chat.
 
-        `number`: of the seat of the same bill that this person wants to pay instead. Of a
+        `number`: of the seat of the same bill that this person wants to pay instead, and `press`:
+        the number of the press that says so, by which it is known where it comes again. Of a
         collection it is asked first how much is given.
         """
         now = self._clock()
         drawn = draw(self._rules, now)
-        came_of_it, row = await self._store.do(seats.part, token, number, by, place, drawn, now)
+        came_of_it, row = await self._store.do(
+            seats.part, token, number, by, place, drawn, press, now
+        )
         if row is not None:
             fresh = row if came_of_it is Parting.ASKED else None
             if fresh is not None:

@@ -276,13 +276,26 @@ def leave(tx: Tx, payment_hash: bytes, now: float) -> Leaving:
 
 
 def part(
-    tx: Tx, token: str, number: int | None, by: Asker, place: Place, drawn: Drawn, now: float
+    tx: Tx,
+    token: str,
+    number: int | None,
+    by: Asker,
+    place: Place,
+    drawn: Drawn,
+    press: str,
+    now: float,
 ) -> tuple[Parting, Invoice | None]:
-    """The invoice of a seat, a new one where there is none that can be paid."""
+    """The invoice of a seat, a new one where there is none that can be paid.
+
+    `press`: its number by Telegram, "" of a link. One that is delivered again brings nothing.
+    """
     found = tx.boards.by_token(token)
     if found is None or found[1].person_id != by.id:
         return Parting.NOT_YOURS, None
     if place.reply_to and tx.invoices.followed(place.chat_id, place.reply_to) is not None:
+        return Parting.AGAIN, None
+    subject_id = found[0].id
+    if press and not tx.memory.claim_hint(f"press {press}", subject_id, now=now, every_s=PRESS_S):
         return Parting.AGAIN, None
     return _part(tx, *found, number, by, place, drawn, now)
 

@@ -155,10 +155,17 @@ class Table:
         return await self.boards.join(board.handle, GROUP, who, is_in=is_in)
 
     async def follow(
-        self, token: str, who: Asker, number: int | None = None, *, reply_to: int | None = None
+        self,
+        token: str,
+        who: Asker,
+        number: int | None = None,
+        *,
+        reply_to: int | None = None,
+        press: str = "",
     ) -> tuple[Parting, Invoice | None]:
         """The link to the private chat, or there a press on somebody else's part."""
-        return await self.boards.part(token, who, Place(who.id, reply_to=reply_to), number)
+        place = Place(who.id, reply_to=reply_to)
+        return await self.boards.part(token, who, place, number, press=press)
 
     async def part(
         self,

@@ -284,9 +284,11 @@ class Boards:
         came_of_it = Parting.NOT_YOURS
         if wanted is not None and query.message is not None and query.message.chat.id == by.id:
             token, number = wanted
-            came_of_it, _ = await self._actions.part(token, by, Place(by.id), number)
+            came_of_it, _ = await self._actions.part(
+                token, by, Place(by.id), number, press=query.id
+            )
         said = texts.parting(came_of_it)
-        return [Answer(query.id, by.id, said, alert=came_of_it is not Parting.ASKED)]
+        return [Answer(query.id, by.id, said, alert=bool(said))]
 
     async def _manage(self, message: Message, handle: str) -> Sequence[Reply]:
         asker = messages.asker(message)
