@@ -25,7 +25,9 @@ gc.disable()
 SLOW = (
     "chat/test_turns.py",
     "cli",
+    "demo/test_backstage.py",
     "demo/test_page.py",
+    "demo/test_page_behind.py",
     "demo/test_page_boards.py",
     "demo/test_page_crowd.py",
     "demo/test_page_everybody.py",
@@ -33,6 +35,7 @@ SLOW = (
     "demo/test_page_split.py",
     "demo/test_page_tabs.py",
     "demo/test_page_wallet.py",
+    "demo/test_process.py",
     "demo/test_run.py",
     "engine/test_engine.py",
     "health/test_health_app.py",

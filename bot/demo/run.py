@@ -1,4 +1,4 @@
-"""The whole demo: stage, page and the real bot, side by side until stopped. Knows their order."""
+"""The whole demo: stage, page and the real bot, until stopped. Knows their order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pathlib import Path
 
 import uvicorn
 
-from bot import app
 from bot.demo import stage
 from bot.demo.stage import Stage
 from bot.demo.web import Page
@@ -28,7 +27,7 @@ async def run(
 ) -> None:
     """Run the whole demo until `stop` is set. Prints what it started; the last line is the address.
 
-    Port 0 is any free one. Raises `PortInUse` or `PortUnusable`, and what the bot raises.
+    Port 0 is any free one. Raises `PortInUse` or `PortUnusable`, and `DemoNotReady`.
     """
     stop = stop or asyncio.Event()
     with (
@@ -64,19 +63,18 @@ async def _play(
             timeout_graceful_shutdown=GRACE_S,
         )
     )
-    end_bot = asyncio.Event()
-    forwarding = group.create_task(page.forward())
-    bot = group.create_task(app.run(opened.settings(), clock=opened.clock, stop=end_bot))
+    await opened.process.start()
+    looking = [group.create_task(each) for each in (page.forward(), page.backstage.look_on())]
     serving = group.create_task(server.serve(sockets=[listener]))
     stopped = group.create_task(stop.wait())
     ready = group.create_task(opened.ready(timeout_s=READY_TIMEOUT_S))
-    await asyncio.wait((bot, serving, stopped, ready), return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait((serving, stopped, ready), return_when=asyncio.FIRST_COMPLETED)
     if ready.done() and not ready.exception():
         _print_started(opened, listener)
-        await asyncio.wait((bot, serving, stopped), return_when=asyncio.FIRST_COMPLETED)
-    for task in (ready, stopped, forwarding):
+        await asyncio.wait((serving, stopped), return_when=asyncio.FIRST_COMPLETED)
+    for task in (ready, stopped, *looking):
         task.cancel()
-    end_bot.set()
+    await page.backstage.close()
     server.should_exit = True
     page.end()
 
@@ -86,7 +84,9 @@ def _print_started(opened: Stage, listener: socket.socket) -> None:
     lines = (
         f"The simulated Lightning node listens on {opened.node.address} (gRPC over TLS).",
         f"The simulated Telegram listens on {opened.telegram.url} (HTTP Bot API).",
-        f"The bot @{opened.bot.username} runs between them, just as `run` starts it.",
+        f"The bot @{opened.bot.username} runs between them, in a process of its own: `run`."
+        if opened.process.lives_on
+        else "The bot has ended. The page says so, and can start it again.",
         "Open this page; Ctrl-C ends the demo:",
         f"http://{f'[{host}]' if ':' in host else host}:{port}",
     )

@@ -1,4 +1,4 @@
-"""The stage: the demo's node, Telegram, people, wallets and clock. Knows the settings, no page.
+"""The stage: the demo's node, Telegram, people, wallets, clock and bot. Knows settings, no page.
 
 Makes every part, starts them in order and ends them in reverse.
 """
@@ -6,26 +6,15 @@ Makes every part, starts them in order and ends them in reverse.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
 
-from pydantic import SecretStr
-
-from bot.config import (
-    AccessSettings,
-    DatabaseSettings,
-    InvoicesSettings,
-    LimitsSettings,
-    LndSettings,
-    LogSettings,
-    Rate,
-    Settings,
-    TelegramSettings,
-)
 from bot.demo.node import SimNode
+from bot.demo.process import BotProcess
 from bot.demo.telegram import SimTelegram, User
 from bot.demo.wallets import Wallets
 from bot.errors import DemoNotReady
@@ -37,6 +26,9 @@ BOT_TOKEN = "5550001234:AAE-simulated-by-the-demo-0123456789"  # noqa: S105
 BOT_USERNAME = "dinner_invoice_bot"
 BOT_NAME = "Invoice bot"
 STARTING_S = 0.8
+ALIAS = "Ada's node"
+CONFIG = "config.toml"
+DATABASE = "invoice-bot.db"
 _MACAROON = "bot.macaroon"
 
 
@@ -49,6 +41,11 @@ class Clock:
 
     def __call__(self) -> float:
         return time.time() + self._ahead_s
+
+    @property
+    def ahead_s(self) -> int:
+        """By how many seconds it is ahead of this machine's clock."""
+        return self._ahead_s
 
     def move(self, seconds: int) -> None:
         """Move forward by so many seconds, and call the watchers."""
@@ -67,12 +64,21 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.clock = Clock()
+        #: Of the bot's macaroon.
+        self.root_key_id = 0
         self.telegram = SimTelegram(clock=self.clock)
-        self.node = SimNode(folder / "node", clock=self.clock)
-        self.wallets = Wallets(self.node)
+        self.node = SimNode(folder / "node", clock=self.clock, alias=ALIAS)
+        self.wallets = Wallets(self.node, self.clock)
         self.bot = self.telegram.add_bot(BOT_TOKEN, BOT_USERNAME, BOT_NAME)
         self.owner = self._seat_people()
+        self.process = BotProcess(
+            folder / CONFIG,
+            clock=self.clock,
+            ahead_s=lambda: self.clock.ahead_s,
+            is_up=self._asked_for_updates,
+        )
         self.clock.watch(self.node.clock_changed)
+        self.clock.watch(self.process.clock_changed)
         self._switching = asyncio.Lock()
 
     def _seat_people(self) -> User:
@@ -84,7 +90,7 @@ class Stage:
             add("Chloé", last_name="Martin", username="chloe_m"),
             add("Dmitri", last_name="Volkov", username="dmitri_v"),
         ]
-        self.telegram.add_group("Friday dinner", people, admins=[people[0]])
+        self.dinner = self.telegram.add_group("Friday dinner", people, admins=[people[0]])
         garden = self.telegram.add_group("Allotment", people[1:], admins=[people[1]], forum=True)
         self.telegram.add_topic(garden, "Seeds")
         for person in people:
@@ -94,49 +100,86 @@ class Stage:
         return people[0]
 
     async def start(self) -> None:
-        """Start node and Telegram on free ports."""
+        """Start node and Telegram on free ports, and write the bot's settings."""
         await self.node.start()
+        self.bake()
+        await self.telegram.start()
+        config = self.folder / CONFIG
+        config.touch(mode=0o600)
+        config.write_text(self.settings(), encoding="utf-8")
+
+    def bake(self) -> None:
+        """Bake the bot a macaroon with a root key of its own, in the file that it reads."""
         # only what the bot needs, as the bot's owner would bake it
         needed = [f"uri:{right.method}" for right in RIGHTS]
-        self.node.bake(needed, root_key_id=1, save_to=_MACAROON)
-        await self.telegram.start()
+        self.root_key_id += 1
+        self.node.bake(needed, root_key_id=self.root_key_id, save_to=_MACAROON)
 
     async def stop(self) -> None:
-        """Stop them."""
+        """Stop them, the bot first."""
+        await self.process.end()
         await self.telegram.stop()
         await self.node.stop()
 
-    async def ready(self, *, timeout_s: float) -> None:
-        """Wait until the bot asks for updates. Raises `DemoNotReady`."""
+    async def _asked_for_updates(self, since: float) -> None:
+        """Wait until the bot that began at that time asks for updates."""
         calls = self.telegram.calls
+
+        def asked() -> bool:
+            for call in reversed(calls):
+                if call.at < since:
+                    return False
+                if call.method == "getUpdates":
+                    return True
+            return False
+
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await self.telegram.wait_for(asked, 60.0)
+                return
+
+    async def ready(self, *, timeout_s: float) -> None:
+        """Wait until the bot works. Raises `DemoNotReady`."""
+        over = asyncio.Event()
+        self.process.watch(over.set)
         try:
-            await self.telegram.wait_for(
-                lambda: any(call.method == "getUpdates" for call in calls), timeout_s
-            )
+            async with asyncio.timeout(timeout_s):
+                while self.process.state == "starting":
+                    over.clear()
+                    await over.wait()
         except TimeoutError:
             raise DemoNotReady(timeout_s=timeout_s) from None
 
-    def settings(self) -> Settings:
-        """The bot's settings, as the bot's owner would write them."""
-        return Settings(
-            telegram=TelegramSettings(token=SecretStr(BOT_TOKEN), api_url=self.telegram.url),
-            lnd=LndSettings(
-                host=self.node.address,
-                tls_cert=self.node.folder / "tls.cert",
-                macaroon=self.node.folder / _MACAROON,
-            ),
-            # where a friend asks, the card says whose node is paid
-            invoices=InvoicesSettings(payee=f"{self.owner.first_name}'s node"),
-            access=AccessSettings(
-                owners=frozenset({self.owner.id}),
-                users=frozenset(user.id for user in self.telegram.users()),
-                chats=frozenset(chat.id for chat in self.telegram.chats()),
-            ),
-            # somebody who is trying things out asks more often than a guest at dinner
-            limits=LimitsSettings(invoices_per_user=Rate(100, 600)),
-            database=DatabaseSettings(url=f"sqlite:///{self.folder / 'invoice-bot.db'}"),
-            log=LogSettings(level="warning"),
-        )
+    def settings(self) -> str:
+        """The bot's settings file, as the bot's owner would write it."""
+        people = [user.id for user in self.telegram.users()]
+        groups = [chat.id for chat in self.telegram.chats() if chat.type != "private"]
+        # somebody who is trying things out asks more often than a guest at dinner
+        return f"""\
+[telegram]
+token = "{BOT_TOKEN}"
+api_url = "{self.telegram.url}"
+
+[lnd]
+host = "{self.node.address}"
+tls_cert = "node/tls.cert"
+macaroon = "node/{_MACAROON}"
+
+[access]
+owners = [{self.owner.id}]
+users = {people}
+chats = {groups}
+
+[limits]
+invoices_per_user = "1000/10m"
+open_per_chat = 1000
+
+[database]
+url = "sqlite:///{DATABASE}"
+
+[log]
+level = "warning"
+"""
 
     @property
     def node_state(self) -> NodeState:
@@ -160,6 +203,15 @@ class Stage:
             if state == "up" and self.node.state == "LOCKED":
                 self.node.set_state("UNLOCKED")
 
+    @asynccontextmanager
+    async def node_stopped(self) -> AsyncIterator[None]:
+        """For what can be done to a node that is stopped only; it runs afterwards."""
+        async with self._switching:
+            if self.node.alive:
+                await self.node.kill()
+            yield
+            await self.node.start()
+
     async def node_started(self) -> None:
         """Let a node that is starting come up. Returns when it has, or was switched meanwhile."""
         if self.node_state == "starting":
@@ -168,10 +220,11 @@ class Stage:
 
 @asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[Stage]:
-    """A stage that runs, with its data in `folder`."""
+    """A stage that runs, with its data in `folder`; the bot is not started, but prepared."""
     stage = Stage(folder)
-    await stage.start()
     try:
+        await stage.process.prepare()
+        await stage.start()
         yield stage
     finally:
         await stage.stop()

@@ -1,9 +1,10 @@
-"""People, chats and messages as JSON for the page. Knows the simulated Telegram's values."""
+"""People, chats, messages, the bot as JSON for the page. Knows the simulators' values."""
 
 from __future__ import annotations
 
 import re
 
+from bot.demo.process import BotProcess
 from bot.demo.telegram import Chat, Json, Message, User
 
 #: What a link to the bot sent. Clients show the command alone: its token is the bot's.
@@ -19,6 +20,17 @@ def name(user: User) -> str:
 def person(user: User) -> Json:
     """A person or the bot."""
     return {"id": user.id, "name": name(user), "username": user.username}
+
+
+def process(process: BotProcess) -> Json:
+    """How the bot's process is; `words` are its last ones where it has ended by itself."""
+    has_ended = process.state == "ended"
+    return {
+        "state": process.state,
+        "pid": process.pid,
+        "exit_code": process.exit_code if has_ended else None,
+        "words": process.words if has_ended else [],
+    }
 
 
 def members(chat: Chat, people: list[User]) -> list[User]:
@@ -38,6 +50,7 @@ def chat(chat: Chat, people: list[User], messages: list[Message] | None = None) 
         "people": [user.id for user in there],
         "topics": [{"id": id_, "name": topic} for id_, topic in chat.topics.items()],
         "gone": chat.migrated_to is not None,
+        "moved_to": chat.migrated_to.id if chat.migrated_to is not None else None,
     }
     if messages is not None:
         shown["messages"] = [message(each) for each in messages]
@@ -47,7 +60,6 @@ def chat(chat: Chat, people: list[User], messages: list[Message] | None = None) 
 def message(message: Message) -> Json:
     """A message as it is now; `text` is plain, its formatting is in `entities`."""
     photo = message.photo
-    linked = message.chat.type == "private" and _LINKED_START.fullmatch(message.text or "")
     return {
         "id": message.id,
         "chat": message.chat.id,
@@ -55,8 +67,8 @@ def message(message: Message) -> Json:
         "as_chat": message.sender_chat.title if message.sender_chat else None,
         "date": message.date,
         "edited": message.edit_date is not None and not (message.sender and message.sender.is_bot),
-        "text": "/start" if linked else message.text or "",
-        "linked": bool(linked),
+        "text": text(message),
+        "linked": _is_linked(message),
         "entities": message.entities,
         "photo": photo
         and {"src": f"/photo/{photo.file_id}", "width": photo.width, "height": photo.height},
@@ -72,6 +84,16 @@ def message(message: Message) -> Json:
         "prompt": _prompt(message),
         "service": _service(message) if message.service else None,
     }
+
+
+def text(message: Message) -> str:
+    """A message's text as clients show it."""
+    return "/start" if _is_linked(message) else message.text or ""
+
+
+def _is_linked(message: Message) -> bool:
+    is_private = message.chat.type == "private"
+    return is_private and _LINKED_START.fullmatch(message.text or "") is not None
 
 
 def _keyboard(message: Message) -> list[list[Json]]:

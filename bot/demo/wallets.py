@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import zxingcpp
 from PIL import Image, UnidentifiedImageError
@@ -27,11 +30,24 @@ _WORDS = {
 }
 
 
-class Wallets:
-    """What each person has, and how they pay the node."""
+@dataclass(frozen=True)
+class Payment:
+    """One that arrived; `at` in Unix seconds of the demo's clock."""
 
-    def __init__(self, node: SimNode) -> None:
+    person_id: int
+    msat: int
+    at: float
+
+
+class Wallets:
+    """What each person has, and how they pay the node. `clock` is the demo's."""
+
+    def __init__(self, node: SimNode, clock: Callable[[], float] = time.time) -> None:
+        #: By payment hash.
+        self.payments: dict[bytes, Payment] = {}
+        self._watchers: list[Callable[[int], object]] = []
         self._node = node
+        self._clock = clock
         self._spent_msat: dict[int, int] = {}
 
     def balance_msat(self, person_id: int) -> int:
@@ -51,13 +67,21 @@ class Wallets:
             raise Refused("This wallet does not have that much.")
         if not self._node.alive or self._node.state != "SERVER_ACTIVE":
             raise Refused(_AWAY)
+        at = self._clock()
         open_msat = None if read.amount_msat else msat
         try:
             paid = self._node.pay(request, amount_msat=open_msat)
         except PaymentFailed as failure:
             raise Refused(_in_words(str(failure))) from None
+        self.payments[paid.payment_hash] = Payment(person_id, paid.paid_msat, at)
         self._spent_msat[person_id] = self._spent_msat.get(person_id, 0) + paid.paid_msat
+        for watcher in self._watchers:
+            watcher(person_id)
         return paid.paid_msat
+
+    def watch(self, watcher: Callable[[int], object]) -> None:
+        """Call this with the person's id after every payment."""
+        self._watchers.append(watcher)
 
 
 async def scan(picture: bytes) -> tuple[str, PaymentRequest]:

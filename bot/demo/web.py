@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
 
 from bot.demo import views, wallets
+from bot.demo.backstage import Backstage
 from bot.demo.errors import Refused
 from bot.demo.feed import Feed
 from bot.demo.stage import Stage
@@ -33,6 +34,7 @@ from bot.demo.telegram.text import utf16_length
 PAGE = Path(__file__).parent / "page"
 ANSWER_TIMEOUT_S = 10.0
 MAX_TEXT = 4096
+NO_BOT = "The bot is not running. It gets this press once you start it."
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -104,6 +106,32 @@ class Switch(BaseModel):
     state: Literal["up", "locked", "down"]
 
 
+class Life(BaseModel):
+    """The bot's process is killed or started."""
+
+    runs: bool
+
+
+class Fault(BaseModel):
+    """A fault begins, or ends."""
+
+    name: str
+    on: bool
+
+
+class Weather(BaseModel):
+    """A storm begins, or ends before its time."""
+
+    on: bool
+
+
+class Choice(BaseModel):
+    """A card whose time line is asked for."""
+
+    chat: int
+    message: int
+
+
 class Move(BaseModel):
     """The clock is moved forward."""
 
@@ -120,6 +148,9 @@ class Page:
         # which start of the demo this is: a page that outlives one takes nothing over from it
         self._start = secrets.token_hex(8)
         self._ended = asyncio.Event()
+        self.backstage = Backstage(stage, self.feed.send)
+        stage.wallets.watch(self._send_balance)
+        stage.process.watch(lambda: self.feed.send("process", views.process(stage.process)))
 
     def end(self) -> None:
         """Release every request that waits here."""
@@ -142,6 +173,8 @@ class Page:
             ],
             "balances": [[user.id, self._stage.wallets.balance_msat(user.id)] for user in people],
             "node": self._stage.node_state,
+            "process": views.process(self._stage.process),
+            "backstage": self.backstage.shown(),
         }
 
     async def whole(self, _: Whole) -> Json:
@@ -166,6 +199,8 @@ class Page:
         chat = self._chat_of(said.chat, said.user)
         if not said.text.strip() or utf16_length(said.text) > MAX_TEXT:
             raise Refused(f"A message has 1 to {MAX_TEXT} characters.")
+        if chat.blocked:
+            raise Refused("This person has blocked the bot. Unblock it first, among the faults.")
         there = {message.id for message in self._telegram.messages(chat)}
         self._telegram.say(
             chat,
@@ -183,6 +218,8 @@ class Page:
             press = self._telegram.press(chat, pressed.user, pressed.message, data=pressed.data)
         except LookupError:
             raise Refused("That button is gone.") from None
+        if self._stage.process.state in ("killed", "ended"):
+            return {"text": NO_BOT, "alert": False, "opens": None}
         ended = asyncio.ensure_future(self._ended.wait())
         await asyncio.wait(
             (press.answer, ended), timeout=ANSWER_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
@@ -233,8 +270,11 @@ class Page:
         """Pay what a wallet has read."""
         purse = self._stage.wallets
         paid_msat = purse.pay(asked.user, asked.request, amount_msat=asked.amount_msat)
-        self.feed.send("balance", {"user": asked.user, "msat": purse.balance_msat(asked.user)})
         return {"amount_msat": paid_msat}
+
+    def _send_balance(self, person_id: int) -> None:
+        msat = self._stage.wallets.balance_msat(person_id)
+        self.feed.send("balance", {"user": person_id, "msat": msat})
 
     async def switch(self, asked: Switch) -> Json:
         """Switch the node."""
@@ -243,6 +283,35 @@ class Page:
         await self._stage.node_started()
         self._send_node()
         return {}
+
+    async def live(self, asked: Life) -> Json:
+        """Kill the bot, or start it: it is still starting when this returns."""
+        if asked.runs:
+            await self._stage.process.start()
+        else:
+            await self._stage.process.kill()
+        return {}
+
+    async def fault(self, asked: Fault) -> Json:
+        """Let something go wrong, or be right again."""
+        try:
+            await self.backstage.faults.switch(asked.name, on=asked.on)
+        finally:
+            self.backstage.stir()
+            self._send_node()
+        return {}
+
+    async def weather(self, asked: Weather) -> Json:
+        """Let it storm, or be calm again."""
+        if asked.on:
+            self.backstage.storm.start()
+        else:
+            self.backstage.storm.stop()
+        return {}
+
+    async def story(self, asked: Choice) -> Json:
+        """The time line of a card."""
+        return await self.backstage.story(asked.chat, asked.message)
 
     def _send_node(self) -> None:
         self.feed.send("node", {"state": self._stage.node_state})
@@ -260,6 +329,8 @@ class Page:
             chat = self._telegram.chat(chat_id)
         except KeyError:
             raise Refused("There is no such chat.") from None
+        if chat.migrated_to is not None:
+            raise Refused("This group has become a supergroup. Open it again.")
         if user_id not in {user.id for user in views.members(chat, self._telegram.users())}:
             raise Refused("That person is not in this chat.")
         return chat
@@ -312,6 +383,10 @@ class Page:
                 _action("/api/wallet/pay", Pay, self.pay),
                 _action("/api/node", Switch, self.switch),
                 _action("/api/clock", Move, self.move),
+                _action("/api/bot", Life, self.live),
+                _action("/api/fault", Fault, self.fault),
+                _action("/api/storm", Weather, self.weather),
+                _action("/api/story", Choice, self.story),
             ],
             middleware=[Middleware(_Guarded)],
         )

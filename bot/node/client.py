@@ -291,6 +291,9 @@ class Node:
             error, renewed = self._renewed_after(failure, channel)
         if not renewed:
             raise error
+        # Its traceback has this frame, and the call in it keeps the channel that was retired: until
+        # the two are collected, that would try its old certificate once a second.
+        del error
         with self._explained():
             return messages.decoded(await call(self._connected()))
 

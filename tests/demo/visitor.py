@@ -79,6 +79,11 @@ class Demo:
         self._process.kill()
         self._process.communicate()
 
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
     def address(self) -> str:
         """The address it prints as its last line."""
         out = self._process.stdout

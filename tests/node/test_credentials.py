@@ -201,6 +201,29 @@ async def test_a_certificate_that_is_renewed_is_read_again_without_a_restart(
     assert "\n".join(caplog.messages).count("node credentials read again") == 1
 
 
+async def test_with_a_renewed_certificate_the_old_one_is_tried_no_more(
+    sim: SimNode, node: Node
+) -> None:
+    await node.state()
+    await sim.stop()
+    sim.renew_certificate()
+    await sim.start()
+    await asyncio.gather(*(answered(node.state) for _ in range(3)))
+    await sim.stop()
+    came = asyncio.Event()
+    host, _, port = sim.address.rpartition(":")
+
+    def accept(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+        came.set()
+
+    listener = await asyncio.start_server(accept, host, int(port))
+    async with listener:
+        with pytest.raises(TimeoutError):  # a channel that is left tries once a second
+            async with asyncio.timeout(2.0):
+                await came.wait()
+
+
 async def test_another_certificate_is_refused_until_the_file_is_replaced(
     sim: SimNode, tmp_path: Path
 ) -> None:

@@ -4,8 +4,9 @@ from bot.demo.node.channels import Channel, open_channels
 from bot.demo.node.faults import Stall
 from bot.demo.node.invoice import ACCEPTED, CANCELED, OPEN, SETTLED, SimInvoice
 from bot.demo.node.ledger import Ledger
+from bot.demo.node.log import NodeCall
 from bot.demo.node.refusals import PaymentFailed, Refusal
-from bot.demo.node.sim import SimNode
+from bot.demo.node.sim import Identity, SimNode
 
 __all__ = [
     "ACCEPTED",
@@ -13,7 +14,9 @@ __all__ = [
     "OPEN",
     "SETTLED",
     "Channel",
+    "Identity",
     "Ledger",
+    "NodeCall",
     "PaymentFailed",
     "Refusal",
     "SimInvoice",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import urllib.parse
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
@@ -15,6 +16,7 @@ import grpc.aio
 from bot.demo.node import macaroons
 from bot.demo.node.faults import Fail, Faults, Garble, Lose, Stall
 from bot.demo.node.ledger import Ledger
+from bot.demo.node.log import Log
 from bot.demo.node.refusals import Refusal
 from bot.demo.node.server import Server
 from bot.demo.node.subscription import Subscription
@@ -63,6 +65,7 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
         server: Server,
         faults: Faults,
         alias: str,
+        log: Log,
         arrived: Callable[[], None],
     ) -> None:
         self.counts: Counter[str] = Counter()
@@ -75,7 +78,8 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
         self._wallet = wallet
         self._server = server
         self._faults = faults
-        self._alias = alias
+        self.alias = alias
+        self._log = log
         self._arrived = arrived
         self._late: set[asyncio.TimerHandle] = set()
 
@@ -108,7 +112,8 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
                 payment_addr=invoice.payment_addr,
             )
 
-        answer = await self._answer("AddInvoice", context, act)
+        payment_hash = hashlib.sha256(request.r_preimage).digest() if request.r_preimage else b""
+        answer = await self._answer("AddInvoice", context, act, payment_hash)
         if self._wallet.traps_adds:
             await _for_ever()
         return answer
@@ -127,7 +132,7 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
             self._arrived()
             return self._ledger.lookup(payment_hash).message()
 
-        return await self._answer("LookupInvoice", context, act)
+        return await self._answer("LookupInvoice", context, act, request.r_hash)
 
     async def SubscribeInvoices(  # noqa: N802
         self, request: pb.InvoiceSubscription, context: Context
@@ -139,7 +144,9 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
         subscription = self._ledger.subscribe(request.add_index, request.settle_index)
         try:
             while (invoice := await self._event(subscription, context)) is not None:
+                told = self._log.arrived("SubscribeInvoices", invoice.r_hash)
                 yield self._faults.event(invoice)
+                self._log.ended(told, "answered")
         finally:
             self._ledger.unsubscribe(subscription)
 
@@ -200,7 +207,7 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
             self._ledger.cancel(request.payment_hash)
             return invoices_pb2.CancelInvoiceResp()
 
-        return await self._answer("CancelInvoice", context, act)
+        return await self._answer("CancelInvoice", context, act, request.payment_hash)
 
     async def GetState(  # noqa: N802
         self, _request: state_pb2.GetStateRequest, context: Context
@@ -214,8 +221,28 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
 
     # --- how each of them is answered
 
-    async def _answer(self, method: str, context: Context, act: Callable[[], Answer]) -> Answer:
-        """Count the call, let it meet its fault, check state and macaroon, act."""
+    async def _answer(
+        self,
+        method: str,
+        context: Context,
+        act: Callable[[], Answer],
+        payment_hash: bytes = b"",
+    ) -> Answer:
+        """Count the call and note how it goes."""
+        call = self._log.arrived(method, payment_hash)
+        try:
+            answer = await self._met(method, context, act)
+        except grpc.aio.AbortError:
+            self._log.ended(call, "refused", _text(context))
+            raise
+        except BaseException:  # whoever asked has gone, or is made to think so
+            self._log.ended(call, "lost")
+            raise
+        self._log.ended(call, "answered")
+        return answer
+
+    async def _met(self, method: str, context: Context, act: Callable[[], Answer]) -> Answer:
+        """Let the call meet its fault, check state and macaroon, act."""
         self.counts[method] += 1
         self.peer_ports.append(int(context.peer().rpartition(":")[2]))
         self._arrived()
@@ -306,7 +333,7 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
         channels = self._ledger.channels
         return pb.GetInfoResponse(
             identity_pubkey=self._ledger.identity_pubkey,
-            alias=self._alias,
+            alias=self.alias,
             num_active_channels=sum(channel.active for channel in channels),
             num_peers=len(channels),
             block_height=700_000,
@@ -335,6 +362,12 @@ class _Unknown(grpc.GenericRpcHandler):
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, text)
 
         return grpc.stream_stream_rpc_method_handler(refuse)
+
+
+def _text(context: Context) -> str:
+    """The text that a call was refused with."""
+    details = context.details()
+    return details if isinstance(details, str) else details.decode()
 
 
 async def _for_ever() -> NoReturn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import grpc
@@ -63,6 +63,15 @@ class Files:
     ) -> None:
         """Write a new key and certificate."""
         certificate.make(self.folder, valid_s=valid_s, hosts=hosts, by_authority=by_authority)
+
+    def contents(self) -> dict[str, bytes]:
+        """Every file of the folder, by its name."""
+        return {path.name: path.read_bytes() for path in self.folder.iterdir() if path.is_file()}
+
+    def put_back(self, contents: Mapping[str, bytes]) -> None:
+        """Files as they were."""
+        for name, content in contents.items():
+            (self.folder / name).write_bytes(content)
 
     def _write_macaroons(self) -> None:
         self.bake(macaroons.ADMIN, save_to="admin.macaroon")

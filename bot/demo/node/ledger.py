@@ -10,6 +10,7 @@ import hashlib
 import heapq
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -24,6 +25,18 @@ from bot.demo.node.terms import Terms, read_terms
 from bot.lnrpc import lightning_pb2 as pb
 
 _UNKNOWN_DETAILS = "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One node's key and invoices, while another one stands in for it."""
+
+    key: PrivateKey
+    invoices: dict[bytes, SimInvoice]
+    added: list[bytes]
+    settled: list[bytes]
+    settled_before: list[bytes]
+    by_expiry: list[tuple[int, bytes]]
 
 
 class Ledger:
@@ -56,6 +69,27 @@ class Ledger:
         self._settled: list[bytes] = []
         self._settled_before: list[bytes] = []  # indexes began again since: in their old order
         self._by_expiry: list[tuple[int, bytes]] = []
+
+    def set_aside(self) -> Kept:
+        """Another node's: another key and no invoice. Returns what there was."""
+        kept = Kept(
+            self.key,
+            self._invoices,
+            self._added,
+            self._settled,
+            self._settled_before,
+            self._by_expiry,
+        )
+        self.key = PrivateKey()
+        self._forget()
+        return kept
+
+    def take_back(self, kept: Kept) -> None:
+        """What there was once."""
+        self.key = kept.key
+        self._invoices, self._added = kept.invoices, kept.added
+        self._settled, self._settled_before = kept.settled, kept.settled_before
+        self._by_expiry = kept.by_expiry
 
     @property
     def identity_pubkey(self) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -100,6 +100,16 @@ class Bakery:
     def renew(self) -> None:
         """New root keys, as on another node: every macaroon baked so far fails."""
         self._root_keys = {0: secrets.token_bytes(32)}
+        self._known.clear()
+
+    @property
+    def root_keys(self) -> Mapping[int, bytes]:
+        """By their ids."""
+        return dict(self._root_keys)
+
+    @root_keys.setter
+    def root_keys(self, root_keys: Mapping[int, bytes]) -> None:
+        self._root_keys = dict(root_keys)
         self._known.clear()
 
     def check(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,13 +21,24 @@ from bot.demo.node.daemon import Daemon
 from bot.demo.node.faults import Faults
 from bot.demo.node.files import Files
 from bot.demo.node.invoice import SimInvoice
-from bot.demo.node.ledger import Ledger
+from bot.demo.node.ledger import Kept, Ledger
+from bot.demo.node.log import Log, NodeCall
 from bot.demo.node.macaroons import Bakery
 from bot.demo.node.onlookers import Onlookers
 from bot.demo.node.refusals import PaymentFailed
 from bot.demo.node.server import Server
 from bot.demo.node.wallet import Wallet
 from bot.lnrpc import lightning_pb2 as pb
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A node that another one stands in for: its name, invoices, root keys and files."""
+
+    alias: str
+    ledger: Kept
+    root_keys: Mapping[int, bytes]
+    files: Mapping[str, bytes]
 
 
 class SimNode(Daemon, Faults):
@@ -56,6 +68,8 @@ class SimNode(Daemon, Faults):
         )
         self.bakery = Bakery(clock)
         wallet, server, onlookers = Wallet(), Server(host, port), Onlookers()
+        self._log = log = Log(clock)
+        log.watch(onlookers.check)
         calls = Calls(
             ledger=ledger,
             bakery=self.bakery,
@@ -63,6 +77,7 @@ class SimNode(Daemon, Faults):
             server=server,
             faults=self,
             alias=alias,
+            log=log,
             arrived=onlookers.check,
         )
         Daemon.__init__(
@@ -97,6 +112,16 @@ class SimNode(Daemon, Faults):
         return self.ledger.identity_pubkey
 
     @property
+    def alias(self) -> str:
+        """What it calls itself."""
+        return self._calls.alias
+
+    @property
+    def log(self) -> Sequence[NodeCall]:
+        """The newest calls and events of streams, the oldest first, and how they went."""
+        return self._log.calls
+
+    @property
     def invoices(self) -> Mapping[bytes, SimInvoice]:
         """Every invoice by its payment hash."""
         return self.ledger.invoices
@@ -104,6 +129,10 @@ class SimNode(Daemon, Faults):
     def watch(self, callback: Callable[[SimInvoice], None]) -> Callable[[], None]:
         """Call back after every change of an invoice. Returns what ends this."""
         return self._onlookers.watch(callback)
+
+    def watch_calls(self, watcher: Callable[[], object]) -> None:
+        """Call this after every call that has ended, and every event of a stream."""
+        self._log.watch(watcher)
 
     async def until(self, condition: Callable[[], bool], *, timeout_s: float = 10.0) -> None:
         """Wait until `condition` is true; checked after every call, change and state.
@@ -223,11 +252,28 @@ class SimNode(Daemon, Faults):
         self.ledger.end_streams()
         self.ledger.begin_settle_indexes_again()
 
-    def become_other_node(self) -> None:
-        """Another identity, database, macaroons and certificate. For a node that is stopped."""
-        if self.alive:
-            raise RuntimeError("stop the node first: a certificate is taken at a start")
-        self.ledger.key = PrivateKey()
-        self.ledger.restore(())
+    def become_other_node(self, alias: str | None = None) -> Identity:
+        """Another identity, database, macaroons and certificate. For a node that is stopped.
+
+        Returns what it was, for `become_again`.
+        """
+        self._refuse_alive()
+        was = Identity(
+            self.alias, self.ledger.set_aside(), self.bakery.root_keys, self._files.contents()
+        )
         self.renew_macaroons()
         self.renew_certificate()
+        self._calls.alias = alias or self.alias
+        return was
+
+    def become_again(self, was: Identity) -> None:
+        """The node that it was, with all that it had then. For a node that is stopped."""
+        self._refuse_alive()
+        self.ledger.take_back(was.ledger)
+        self.bakery.root_keys = was.root_keys
+        self._files.put_back(was.files)
+        self._calls.alias = was.alias
+
+    def _refuse_alive(self) -> None:
+        if self.alive:
+            raise RuntimeError("stop the node first: a certificate is taken at a start")

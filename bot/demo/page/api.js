@@ -57,6 +57,18 @@ export const setNode = (state) => post("/api/node", { state });
 /** Move the demo's clock forward. */
 export const moveClock = (seconds) => post("/api/clock", { seconds });
 
+/** Kill the bot, or start it. */
+export const setBot = (runs) => post("/api/bot", { runs });
+
+/** Let the fault of that name begin, or end. */
+export const setFault = (name, on) => post("/api/fault", { name, on });
+
+/** Let it storm, or be calm again. */
+export const setStorm = (on) => post("/api/storm", { on });
+
+/** The time line of the invoice that a message belongs to: {title, row, entries}. */
+export const readStory = (chat, message) => post("/api/story", { chat, message });
+
 /**
  * Subscribe to the server: a snapshot first, then one change at a time, by its kind. A lost connection
  * is opened again and starts with a snapshot. All open pages of a browser share one connection.

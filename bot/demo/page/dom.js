@@ -31,6 +31,7 @@ const PATHS = {
   close: "M6 6l12 12M18 6L6 18",
   down: "M12 5v14M6 13l6 6 6-6",
   forward: "M9 5l7 7-7 7",
+  line: "M6 5v14M6 7h12M6 12h9M6 17h5",
   reply: "M10 7L4.5 12.5 10 18M5 12.5h8.5a6 6 0 016 6v.5",
   send: "M4 12l16-7.5L14.5 20l-3-6.5zM11.5 13.5L20 4.5",
 };

@@ -2,16 +2,21 @@
 
 import { startAgain } from "./again.js";
 import { subscribe } from "./api.js";
+import { startBot } from "./bot.js";
 import { startChat } from "./chat.js";
 import { startChats } from "./chats.js";
 import { replyWith, sendCommand, startComposer } from "./composer.js";
 import { startDialogs } from "./dialog.js";
 import { $ } from "./dom.js";
 import { startDoors } from "./doors.js";
+import { startFaults } from "./faults.js";
 import { startKeys } from "./keys.js";
+import { startNode } from "./node.js";
+import { startScore } from "./score.js";
 import { changes } from "./store.js";
 import { openPrivate, startOffers } from "./start.js";
 import { startSwitches } from "./switches.js";
+import { choose, startTimeline } from "./timeline.js";
 import { startTour } from "./tour.js";
 import { openWallet, startWallet } from "./wallet.js";
 
@@ -19,12 +24,17 @@ startAgain(); // before whatever was kept since the demo started
 startDialogs();
 startChats();
 startKeys();
-startChat({ reply: replyWith, pay: openWallet, command: sendCommand, open: openPrivate });
+startChat({ reply: replyWith, pay: openWallet, command: sendCommand, open: openPrivate, timeline: choose });
 startOffers(); // before the composer, which takes the focus where START does not
 startComposer();
 startSwitches();
 startWallet();
 startTour();
+startBot();
+startNode();
+startFaults();
+startScore();
+startTimeline();
 startDoors();
 
 subscribe(

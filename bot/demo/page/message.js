@@ -44,7 +44,11 @@ export function messageElement(message, chat, speakerId, does) {
   el("button", {
     type: "button", class: "icon-button reply", "data-name": "reply",
     "aria-label": `Reply to ${name}`, title: "Reply", onclick: () => does.reply(message),
-  }, icon("reply")));
+  }, icon("reply")),
+  isBot && message.photo && does.timeline && el("button", {
+    type: "button", class: "icon-button reply timeline", "data-name": "timeline",
+    "aria-label": "Time line of this card", title: "Time line", onclick: () => does.timeline(message),
+  }, icon("line")));
 }
 
 function quote(message, chat, does) {

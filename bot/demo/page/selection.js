@@ -1,6 +1,6 @@
 /** The selection: which room is open and who speaks there. The address names the room after its #. */
 
-import { rooms, store, emit } from "./store.js";
+import { rooms, store, emit, on } from "./store.js";
 
 const wide = matchMedia("(min-width: 720px)");
 const speakers = new Map(); // room's key -> person's id
@@ -67,5 +67,8 @@ export function readAddress() {
   if (changed) emit("room");
 }
 
+on("moved", ({ from, to }) => {
+  if (openKey === String(from)) openRoom(String(to));
+});
 addEventListener("hashchange", readAddress);
 wide.addEventListener("change", readAddress);

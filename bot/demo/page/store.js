@@ -44,6 +44,7 @@ export const changes = {
     store.node = json.node;
     if (isAgain) emit("again"); // the demo was started again: what refers to earlier messages goes
     emit("snapshot");
+    emit("all", json);
     emit("node");
     emit("balance");
   },
@@ -63,6 +64,7 @@ export const changes = {
     if (json.gone) store.chats.delete(json.id);
     else store.chats.set(json.id, { ...chatOf(json), ...(before && { messages: before.messages }) });
     emit("chat", json.id);
+    if (json.moved_to) emit("moved", { from: json.id, to: json.moved_to });
   },
   clock(json) {
     setClock(json.now);

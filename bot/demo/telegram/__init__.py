@@ -2,7 +2,7 @@
 
 from bot.demo.telegram.changes import Listener
 from bot.demo.telegram.deliveries import Front, Hook
-from bot.demo.telegram.faults import Stall
+from bot.demo.telegram.faults import Fault, Stall
 from bot.demo.telegram.sim import SimTelegram
 from bot.demo.telegram.starts import start_token
 from bot.demo.telegram.world import (
@@ -25,6 +25,7 @@ __all__ = [
     "Change",
     "Chat",
     "Document",
+    "Fault",
     "Front",
     "Hook",
     "Json",

@@ -46,6 +46,7 @@ class Changes:
     def __init__(self) -> None:
         self._listeners: set[Listener] = set()
         self._changed: asyncio.Future[None] | None = None
+        self._watchers: list[Callable[[], object]] = []
 
     def changed(self, change: Change | None = None) -> None:
         """Something is different; without a `change`, only wake everybody who waits."""
@@ -54,6 +55,12 @@ class Changes:
                 listener.feed(change)
         if self._changed is not None and not self._changed.done():
             self._changed.set_result(None)
+        for watcher in self._watchers:
+            watcher()
+
+    def watch(self, watcher: Callable[[], object]) -> None:
+        """Call this after every change, and every call of the Bot API."""
+        self._watchers.append(watcher)
 
     def listen(self) -> Listener:
         """Every change from this call on."""

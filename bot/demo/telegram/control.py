@@ -68,7 +68,7 @@ class Control:
             "start": lambda asked: sim.message_json(sim.start_bot(**asked)),
             "migrate": lambda asked: self._chat(sim.migrate(**asked)),
         }
-        silent: dict[str, Callable[..., None]] = {
+        silent: dict[str, Callable[..., object]] = {
             "delete": self._delete,
             "block": sim.block,
             "unblock": sim.unblock,
@@ -176,7 +176,7 @@ class Control:
         return Response(photo.data, media_type="application/octet-stream")
 
 
-def _silently(act: Callable[..., None]) -> Act:
+def _silently(act: Callable[..., object]) -> Act:
     def do(asked: Json) -> Json:
         act(**asked)
         return {}

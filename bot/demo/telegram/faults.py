@@ -53,7 +53,9 @@ class Stall:
 
 
 @dataclass(slots=True, eq=False)
-class _Fault:
+class Fault:
+    """One that was set."""
+
     kind: Kind
     method: str | None
     chat_id: int | None
@@ -73,7 +75,7 @@ class Faults:
     """The faults that are set. `method` None is every method except getUpdates."""
 
     def __init__(self) -> None:
-        self._faults: list[_Fault] = []
+        self._faults: list[Fault] = []
 
     def fail(
         self,
@@ -85,7 +87,7 @@ class Faults:
         description: str | None = None,
         retry_after: int | None = None,
         migrate_to: int | None = None,
-    ) -> None:
+    ) -> Fault:
         """Answer the next `times` calls (None: all until `clear_faults`) with an error, not acting.
 
         `retry_after` in seconds makes it a 429; `migrate_to` says that the group has this id now.
@@ -97,13 +99,13 @@ class Faults:
             refusal = Refusal(400, what, migrate_to_chat_id=migrate_to)
         else:
             refusal = Refusal(status, description or _PHRASES.get(status, "Error"))
-        self._add(_Fault("fail", method, chat_id, times, refusal))
+        return self._add(Fault("fail", method, chat_id, times, refusal))
 
     def drop(
         self, method: str | None, *, acted: bool, chat_id: int | None = None, times: int | None = 1
-    ) -> None:
+    ) -> Fault:
         """Close the connection without an answer, before acting or after having acted."""
-        self._add(_Fault("drop_acted" if acted else "drop", method, chat_id, times))
+        return self._add(Fault("drop_acted" if acted else "drop", method, chat_id, times))
 
     def garble(
         self,
@@ -116,7 +118,7 @@ class Faults:
         times: int | None = 1,
     ) -> None:
         """Answer with this text, whatever it is, before acting or after having acted."""
-        fault = _Fault("garble_acted" if acted else "garble", method, chat_id, times)
+        fault = Fault("garble_acted" if acted else "garble", method, chat_id, times)
         fault.garbled = Garbled(status, body)
         self._add(fault)
 
@@ -129,17 +131,17 @@ class Faults:
         times: int | None = 1,
     ) -> None:
         """Act, and answer with the result in which these fields are others; None: it lacks them."""
-        fault = _Fault("alter", method, chat_id, times, changed=changed)
+        fault = Fault("alter", method, chat_id, times, changed=changed)
         self._add(fault)
 
-    def slow(self, method: str | None, seconds: float, *, chat_id: int | None = None) -> None:
-        """Take this many real seconds before acting, until `clear_faults`."""
-        self._add(_Fault("slow", method, chat_id, seconds=seconds))
+    def slow(self, method: str | None, seconds: float, *, chat_id: int | None = None) -> Fault:
+        """Take this many real seconds before acting, until `clear_faults` or `withdraw`."""
+        return self._add(Fault("slow", method, chat_id, seconds=seconds))
 
     def stall(self, method: str | None, *, chat_id: int | None = None) -> Stall:
         """Stop calls before they act, until the stall is released."""
         stall = Stall()
-        self._add(_Fault("stall", method, chat_id, stall=stall))
+        self._add(Fault("stall", method, chat_id, stall=stall))
         return stall
 
     def clear_faults(self) -> None:
@@ -149,11 +151,23 @@ class Faults:
                 fault.stall.release()
         self._faults.clear()
 
-    def _add(self, fault: _Fault) -> None:
+    def is_set(self, fault: Fault) -> bool:
+        """Whether it still meets calls."""
+        return fault in self._faults
+
+    def withdraw(self, fault: Fault) -> bool:
+        """Take this one back; False where it was used up."""
+        if fault not in self._faults:
+            return False
+        self._faults.remove(fault)
+        return True
+
+    def _add(self, fault: Fault) -> Fault:
         fault.method = fault.method and fault.method.lower()
         self._faults.append(fault)
+        return fault
 
-    def _take(self, kind: Kind, method: str, chat_id: int | None) -> _Fault | None:
+    def _take(self, kind: Kind, method: str, chat_id: int | None) -> Fault | None:
         for fault in self._faults:
             if fault.kind == kind and fault.meets(method, chat_id):
                 if fault.left is not None:

@@ -88,6 +88,10 @@ class Door:
             if not await self._faults.before(name, call.chat_id):
                 return None
             result = await self._api.call(bot, name, query)
+            if name == "getupdates" and self._server.is_connected(scope):
+                self._state.note_fetched(bot, result)
+            call.has_acted = True
+            call.message_id = _message_id(result) or call.message_id
             if not self._faults.after(name, call.chat_id):
                 return None
         except Refusal as refusal:
@@ -97,6 +101,8 @@ class Door:
         except Garbled as garbled:
             return garbled.status, garbled.body
         finally:
+            if call is not None:
+                call.ended_at = self._state.clock()
             self._state.changed()
         call.status = 200
         return 200, {"ok": True, "result": self._faults.altered(name, call.chat_id, result)}
@@ -115,6 +121,7 @@ class Door:
         params: Json = {**query.params, **{name: up.data for name, up in query.files.items()}}
         chat_id = query.number("chat_id") or None
         call = Call(method, params, self._state.clock(), chat_id, peer_port=peer_port)
+        call.message_id = query.number("message_id") or None
         self._state.calls.append(call)
         self._state.changed()
         return call
@@ -128,6 +135,11 @@ class Door:
             await _send_json(send, 404, _refused(Refusal(404, "Not Found")))
             return
         await _send(send, 200, b"application/octet-stream", photo.data)
+
+
+def _message_id(result: Any) -> int | None:
+    """Of the message that was made or changed."""
+    return result.get("message_id") if isinstance(result, dict) else None
 
 
 def _peer_port(scope: Scope) -> int:
@@ -246,6 +258,10 @@ class HttpServer:
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def is_connected(self, scope: Scope) -> bool:
+        """Whether somebody still waits for the answer to this request."""
+        return any(each.client == tuple(scope["client"]) for each in self._connections())
 
     def drop(self, scope: Scope) -> None:
         """Break the connection that this request came on."""

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from bot.demo.telegram.changes import Changes
 from bot.demo.telegram.deliveries import Deliveries, Front
@@ -332,6 +333,17 @@ class State(Changes):
         }
         bot.updates.push("callback_query", body, CALLBACK_TTL_S)
         self.changed(Change("press", press.message.chat.id, press=press))
+
+    def note_fetched(self, bot: Bot, updates: list[Json]) -> None:
+        """The bot fetches these updates; each message remembers when."""
+        for update in updates:
+            body: Any = update.get("message") or update.get("channel_post")
+            try:
+                chat, number = self.find_chat(bot, body["chat"]["id"]), body["message_id"]
+            except (KeyError, TypeError):
+                continue  # it is no message of ours
+            if chat is not None and number in chat.messages:
+                chat.messages[number].fetched.append(self.clock())
 
     def push_raw_update(self, update: Json) -> int:
         """Deliver this very dict, with an update_id, to every bot: broken or unknown updates.

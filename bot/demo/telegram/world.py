@@ -105,7 +105,7 @@ class Message:
 
     `author` wrote it, even where a chat is shown as the sender. `service` is what a service message
     says, `extra` what else the Bot API shows of it. `reactions` are by user id. `preview` is the
-    address of the page that unfolds below a text.
+    address of the page that unfolds below a text. `fetched`: when a bot fetched it, each time.
     """
 
     id: int
@@ -127,6 +127,7 @@ class Message:
     extra: Json = field(default_factory=dict)
     reactions: dict[int, list[Json]] = field(default_factory=dict)
     versions: list[Version] = field(default_factory=list)
+    fetched: list[float] = field(default_factory=list)
     deleted: bool = False
 
 
@@ -219,7 +220,8 @@ class Call:
     """One call of the Bot API as it came in: values are text as sent, uploads their bytes.
 
     `status` is the HTTP status of its answer; None while it is open, or if it was dropped.
-    `peer_port`: the caller's.
+    `ended_at`: when that was; None while it is open. `has_acted`: it was done, answered or not.
+    `message_id`: of the message that it names or made. `peer_port`: the caller's.
     """
 
     method: str
@@ -228,6 +230,14 @@ class Call:
     chat_id: int | None
     status: int | None = None
     peer_port: int = 0
+    ended_at: float | None = None
+    has_acted: bool = False
+    message_id: int | None = None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether its connection was broken in place of an answer."""
+        return self.ended_at is not None and self.status is None
 
 
 def user_json(user: User) -> Json:

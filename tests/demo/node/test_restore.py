@@ -80,3 +80,28 @@ async def test_settle_indexes_that_begin_again_leave_those_of_before_as_they_wer
         (5, "OPEN"),
         (5, "SETTLED"),
     ]
+
+
+async def test_a_node_that_another_one_stood_in_for_is_the_same_as_before(
+    node: SimNode, client: Client
+) -> None:
+    identity, alias = node.identity_pubkey, node.alias
+    paid = node.add_invoice(1000)
+    node.pay(paid.payment_request)
+    certificate = (node.folder / "tls.cert").read_bytes()
+    await node.stop()
+    was = node.become_other_node("somebody else's")
+    await node.start()
+    assert (node.alias, len(node.invoices)) == ("somebody else's", 0)
+    with pytest.raises(RuntimeError, match="stop the node first"):
+        node.become_again(was)
+    await node.stop()
+    node.become_again(was)
+    await node.start()
+
+    assert (node.identity_pubkey, node.alias) == (identity, alias)
+    assert (node.folder / "tls.cert").read_bytes() == certificate
+    await client.back()
+    # with the macaroon of then
+    assert (await client.lookup(paid.payment_hash)).settle_index == 1
+    assert node.pay(node.add_invoice(1000).payment_request).settle_index == 2

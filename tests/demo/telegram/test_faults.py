@@ -85,3 +85,50 @@ async def test_a_port_in_use_is_an_error(town: Town) -> None:
     port = int(town.sim.url.rpartition(":")[2])
     with pytest.raises(OSError, match="in use"):
         await SimTelegram().start(port=port)
+
+
+async def test_a_fault_that_no_call_has_met_can_be_taken_back(town: Town) -> None:
+    chat = town.private()
+    lost = town.sim.drop("sendMessage", acted=True)
+    slow = town.sim.slow("sendMessage", 60.0)
+    assert town.sim.is_set(lost)
+    assert town.sim.is_set(slow)
+    assert town.sim.withdraw(lost)
+    assert town.sim.withdraw(slow)
+    await town.sent(chat)
+    assert not town.sim.withdraw(lost)
+
+    used = town.sim.fail("sendMessage")
+    assert await refusal(town, "sendMessage", chat_id=chat.id, text="x") == "Internal Server Error"
+    assert not town.sim.is_set(used)
+    assert not town.sim.withdraw(used)
+
+
+async def test_a_call_says_how_it_went(town: Town) -> None:
+    chat = town.private()
+    sent = await town.sent(chat)
+    call = town.sim.calls[-1]
+    assert (call.status, call.has_acted, call.is_lost) == (200, True, False)
+    assert (call.ended_at, call.message_id) == (town.clock.now, sent.id)
+
+    town.sim.fail("sendMessage", retry_after=5)
+    await refusal(town, "sendMessage", chat_id=chat.id, text="x")
+    call = town.sim.calls[-1]
+    assert (call.status, call.has_acted, call.is_lost) == (429, False, False)
+
+    for acted in (True, False):
+        town.sim.drop("sendMessage", acted=acted)
+        with pytest.raises(httpx.RemoteProtocolError):
+            await town.call("sendMessage", chat_id=chat.id, text="lost?")
+        call = town.sim.calls[-1]
+        assert (call.status, call.has_acted, call.is_lost) == (None, acted, True)
+
+
+async def test_a_call_that_is_under_way_is_neither_lost_nor_over(town: Town) -> None:
+    chat = town.private()
+    stall = town.sim.stall("sendMessage")
+    call = asyncio.create_task(town.sent(chat))
+    await stall.reached()
+    assert (town.sim.calls[-1].ended_at, town.sim.calls[-1].is_lost) == (None, False)
+    stall.release()
+    await call

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import httpx
 import pytest
 
 from tests.demo.telegram.town import CANCEL, TOKEN, Refused, Town, refusal
@@ -124,3 +125,35 @@ async def test_a_message_waits_for_a_day_and_a_press_for_150_seconds(town: Town)
 async def test_broken_updates_are_delivered_as_they_are(town: Town) -> None:
     update_id = town.sim.push_raw_update({"message": {"nonsense": True}})
     assert await town.updates() == [{"update_id": update_id, "message": {"nonsense": True}}]
+
+
+async def test_a_message_remembers_each_time_that_a_bot_fetched_it(town: Town) -> None:
+    message = town.sim.say(town.private(), town.ann, "hello")
+    assert message.fetched == []
+    first = await town.updates()
+    assert message.fetched == [town.clock.now]
+    town.clock.now += 5
+    await town.updates(offset=first[0]["update_id"])  # it was not confirmed
+    assert message.fetched == [town.clock.now - 5, town.clock.now]
+    await town.updates(offset=first[-1]["update_id"] + 1)
+    assert len(message.fetched) == 2
+
+
+async def test_what_is_handed_to_a_bot_that_is_gone_was_fetched_by_nobody(town: Town) -> None:
+    await town.drain()
+    bot = town.sim.first_bot()
+    async with httpx.AsyncClient(timeout=10, verify=False) as gone:
+        polling = asyncio.create_task(
+            gone.post(f"{town.sim.url}/bot{TOKEN}/getUpdates", json={"timeout": 30})
+        )
+        await town.sim.wait_for(lambda: bot.updates.is_polled)
+        polling.cancel()
+        await asyncio.wait({polling})
+    # the town's own connection stays
+    while len(town.sim._server._connections()) > 1:  # noqa: ASYNC110 -- uvicorn tells nobody
+        await asyncio.sleep(0)
+    message = town.sim.say(town.private(), town.ann, "is anybody there?")
+    await town.sim.wait_for(lambda: not bot.updates.is_polled)
+    await town.call("getMe")
+    assert message.fetched == []
+    assert town.sim.calls[-2].ended_at is not None

@@ -1,0 +1,269 @@
+"""The time line of one invoice in words: who told whom what, and when. Pure.
+
+It is read off the chats, the calls that the simulators met, the wallets and the row: the bot has no
+part in it. Times are Unix seconds of the demo's clock.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bot.core.invoice import Invoice, State
+from bot.demo import views
+from bot.demo.node import NodeCall
+from bot.demo.process import Life
+from bot.demo.telegram import Call, Message
+from bot.demo.wallets import Payment
+
+Kind = Literal["step", "trouble", "waiting", "gap"]
+
+#: Seconds from which on a call took long enough to say so.
+LONG_S = 0.5
+#: Characters of a message that are quoted.
+QUOTED = 60
+
+_SENDS = ("sendPhoto", "sendMessage", "sendDocument")
+_EDITS = ("editMessageMedia", "editMessageCaption", "editMessageText", "editMessageReplyMarkup")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line. `way` says between whom; of a gap `until` is its end, None: it goes on."""
+
+    at: float
+    way: str
+    text: str
+    kind: Kind = "step"
+    until: float | None = None
+
+
+@dataclass(frozen=True)
+class Around:
+    """What the demo knows beside the row. `name` is of a person, `message` by chat and number."""
+
+    calls: Sequence[Call]
+    node_calls: Sequence[NodeCall]
+    lives: Sequence[Life]
+    payments: Mapping[bytes, Payment]
+    seen: Mapping[tuple[int, State], float]
+    name: Callable[[int], str]
+    message: Callable[[int, int], Message | None]
+    now: float
+
+
+@dataclass
+class _Story:
+    entries: list[Entry] = field(default_factory=list)
+
+    def add(self, at: float, way: str, text: str, kind: Kind = "step") -> None:
+        self.entries.append(Entry(at, way, text, kind))
+
+
+def tell(asked: Message | None, row: Invoice | None, around: Around) -> list[Entry]:
+    """Everything about the command `asked` and its `row`, the oldest first."""
+    story = _Story()
+    if asked is not None:
+        _command(story, asked, around)
+    if row is not None:
+        _row(story, asked, row, around)
+        _node(story, row, around)
+    _telegram(story, asked, row, around)
+    if not story.entries:
+        return []
+    begins = min(entry.at for entry in story.entries)
+    story.entries += _gaps(around, begins)
+    return sorted(story.entries, key=lambda entry: entry.at)
+
+
+def _command(story: _Story, asked: Message, around: Around) -> None:
+    who = around.name(asked.author.id) if asked.author else "Somebody"
+    written_at = asked.versions[0].at if asked.versions else float(asked.date)
+    story.add(written_at, f"{who} → Telegram", f"Writes “{_short(views.text(asked))}”.")
+    for number, at in enumerate(asked.fetched):
+        again = " once more: it was not confirmed" if number else ""
+        story.add(at, "Telegram → bot", f"The bot fetches the command{again}.")
+    if not asked.fetched:
+        story.add(around.now, "Telegram", "The command waits for the bot.", "waiting")
+
+
+def _row(story: _Story, asked: Message | None, row: Invoice, around: Around) -> None:
+    """The row's first appearance, and its end. What is read is late: what followed limits it."""
+    first = min((at for (number, _), at in around.seen.items() if number == row.id), default=None)
+    if first is not None:
+        asks = [call.at for call in around.node_calls if call.payment_hash == row.payment_hash]
+        fetched = asked.fetched[:1] if asked is not None else []
+        ends = [
+            life.ended_at
+            for life in around.lives
+            for at in fetched
+            if life.ended_at is not None and life.began_at <= at <= life.ended_at
+        ]
+        at = max([min([first, *asks[:1], *ends]), *fetched])
+        story.add(at, "Bot → database", f"Written down as a row: {_sats(row.amount_msat)}.")
+    words = {
+        State.SETTLED: "The row says: paid.",
+        State.EXPIRED: "The row says: expired.",
+        State.CANCELLED: "The row says: cancelled.",
+        State.FAILED: "The row says: no invoice was made.",
+    }
+    seen_at = around.seen.get((row.id, row.state))
+    if row.state in words and seen_at is not None:
+        edits = [call.at for call in _edits_after(row, around)]
+        story.add(min([seen_at, *edits]), "Bot → database", words[row.state])
+
+
+def title(asked: Message | None, row: Invoice | None) -> str:
+    """What it is the time line of."""
+    if asked is not None:
+        return " ".join(views.text(asked).split())
+    if row is None:
+        return ""
+    return f"{_sats(row.amount_msat)} {row.memo}".strip()
+
+
+def _edits_after(row: Invoice, around: Around) -> list[Call]:
+    """Edits of its card since it was paid, which follow the row."""
+    payment = around.payments.get(row.payment_hash)
+    if row.state is not State.SETTLED or payment is None:
+        return []
+    return [
+        call
+        for call in around.calls
+        if call.method in _EDITS and _is_of(call, row) and call.at >= payment.at
+    ]
+
+
+def _node(story: _Story, row: Invoice, around: Around) -> None:
+    payment = around.payments.get(row.payment_hash)
+    knows = False  # the bot, of the payment
+    for call in around.node_calls:
+        if call.payment_hash != row.payment_hash:
+            continue
+        if call.method == "SubscribeInvoices":
+            if payment is not None and call.at >= payment.at:
+                told = "The node’s stream tells once more" if knows else "The node’s stream tells"
+                story.add(call.at, "Node → bot", f"{told}: paid.")
+                knows = True
+        elif call.method == "LookupInvoice" and call.outcome == "answered":
+            if payment is not None and call.at >= payment.at and not knows:
+                story.add(call.at, "Node → bot", "Asked about the invoice, the node says: paid.")
+                knows = True
+        else:
+            _node_call(story, call)
+    if payment is not None:
+        who = around.name(payment.person_id)
+        story.add(payment.at, f"{who}’s wallet → node", f"Pays {_sats(payment.msat)}.")
+    elif row.state in (State.EXPIRED, State.CANCELLED) and row.expires_at <= around.now:
+        story.add(float(row.expires_at), "Node", "The time to pay is over.")
+
+
+def _node_call(story: _Story, call: NodeCall) -> None:
+    does = {
+        "AddInvoice": "Add the invoice",
+        "LookupInvoice": "Look up the invoice",
+        "CancelInvoice": "Cancel the invoice",
+    }.get(call.method, call.method)
+    match call.outcome:
+        case "answered":
+            story.add(call.at, "Bot → node", f"{does}. Done{_took(call.at, call.ended_at)}.")
+        case "refused" if "already exists" in call.why:
+            story.add(call.at, "Bot → node", f"{does}. The node has it already.")
+        case "refused":
+            story.add(call.at, "Bot → node", f"{does}. Refused: {call.why}.", "trouble")
+        case "lost":
+            story.add(call.at, "Bot → node", f"{does}. The answer is lost.", "trouble")
+        case _:
+            story.add(call.at, "Bot → node", f"{does} …", "waiting")
+
+
+def _telegram(story: _Story, asked: Message | None, row: Invoice | None, around: Around) -> None:
+    has_card = False
+    for call in around.calls:
+        is_card = row is not None and _is_of(call, row)
+        is_reply = asked is not None and call.chat_id == asked.chat.id
+        is_reply = is_reply and asked is not None and _replies_to(call) == asked.id
+        if call.method == "sendPhoto" and (is_card or is_reply):
+            _call(story, call, "The card once more" if has_card else "The card")
+            has_card = has_card or call.has_acted
+        elif call.method in _SENDS and (is_card or is_reply):
+            _call(story, call, f"Says “{_line(call, around)}”")
+        elif call.method in _EDITS and is_card:
+            _call(story, call, f"Edits the card: “{_line(call, around)}”")
+            has_card = True
+
+
+def _call(story: _Story, call: Call, what: str) -> None:
+    way = "Bot → Telegram"
+    if call.ended_at is None:
+        story.add(call.at, way, f"{what} …", "waiting")
+    elif call.is_lost:
+        end = "It is done, but the answer is lost" if call.has_acted else "The connection breaks"
+        story.add(call.at, way, f"{what}. {end}.", "trouble")
+    elif call.status == 429:
+        story.add(call.at, way, f"{what}. Refused: too many requests.", "trouble")
+    elif call.status == 200:
+        story.add(call.at, way, f"{what}.{_took(call.at, call.ended_at, ' Took')}")
+    else:
+        story.add(call.at, way, f"{what}. Refused ({call.status}).", "trouble")
+
+
+def _is_of(call: Call, row: Invoice) -> bool:
+    return call.chat_id == row.chat_id and call.message_id in (row.card_id, *row.duplicates)
+
+
+def _replies_to(call: Call) -> int | None:
+    try:
+        wanted = json.loads(call.params.get("reply_parameters") or "null")
+    except (TypeError, ValueError):
+        return None
+    return wanted.get("message_id") if isinstance(wanted, dict) else None
+
+
+def _line(call: Call, around: Around) -> str:
+    """The first line of what the call made or changed, as people read it."""
+    message = around.message(call.chat_id or 0, call.message_id or 0)
+    if message is None:  # it made none
+        return _short(str(call.params.get("text", "")).partition("\n")[0])
+    shown = message.text or ""
+    for version in message.versions:
+        if version.at <= (call.ended_at or version.at):
+            shown = version.text or ""
+    return _short(shown.partition("\n")[0])
+
+
+def _gaps(around: Around, begins: float) -> list[Entry]:
+    """The times without a bot since then, and each start."""
+    entries = []
+    for life, after in zip(around.lives, [*around.lives[1:], None], strict=True):
+        if life.ended_at is None or (after is not None and (after.up_at or begins) < begins):
+            continue
+        until = None if after is None else after.began_at
+        entries.append(Entry(life.ended_at, "Bot", "No bot", "gap", until))
+        if after is not None:
+            took = "" if after.up_at is None else f" after {after.up_at - after.began_at:.1f} s"
+            text = f"Starts, and works{took}." if took else "Starts …"
+            entries.append(Entry(after.began_at, "Bot", text))
+    return entries
+
+
+def _took(began_at: float, ended_at: float | None, prefix: str = "") -> str:
+    took_s = (ended_at or began_at) - began_at
+    if took_s < LONG_S:
+        return ""
+    return f"{prefix} {took_s:.1f} s." if prefix else f", after {took_s:.1f} s"
+
+
+def _sats(msat: int | None) -> str:
+    if not msat:
+        return "any amount"
+    sats = msat // 1000
+    return f"{sats:,} sat{'' if sats == 1 else 's'}"
+
+
+def _short(text: str) -> str:
+    """In one line, without the full stop at its end."""
+    flat = " ".join(text.split()).removesuffix(".")
+    return flat if len(flat) <= QUOTED else f"{flat[: QUOTED - 1]}…"
