@@ -123,20 +123,35 @@ def sit(
     by: Asker,
     token: str,
     drawn: Drawn,
+    press: str,
     now: float,
 ) -> tuple[Sitting, Seat | None, bool, Invoice | None]:
     """A seat for somebody who pressed: their own, else a free one.
 
-    Also whether the board changed by it, and the invoice of their part where it is new.
+    Also whether the board changed by it, and the invoice of their part where it is new. `press`:
+    its number by Telegram. One that is delivered again finds what it took, and takes nothing.
     """
     board, is_new = of_button(tx, handle, chat_id, message_id)
     if board is None:
         return Sitting.NOT_TRACKED, None, False, None
+    kind = f"press {press}"
+    if press and tx.memory.was_said(kind, board.id):
+        seat = _taken_by(board, by)
+        return Sitting.AGAIN if seat is None else Sitting.SEATED, seat, is_new, None
     came_of_it, seat, is_written = _sit(tx, board, by, token)
     if seat is None:
         return came_of_it, None, is_new, None
     row = _brought(tx, board, seat, by, drawn, now)
+    if press and (is_written or row is not None):
+        tx.memory.claim_hint(kind, board.id, now=now, every_s=PRESS_S)
     return came_of_it, seat, is_new or is_written, row
+
+
+def _taken_by(board: Board, by: Asker) -> Seat | None:
+    """The seat that this person has and does not leave, first what is to be paid."""
+    mine = [each for each in board.seats if each.person_id == by.id and each.token]
+    staying = sorted((each for each in mine if not each.leaving), key=lambda each: each.is_done)
+    return next(iter(staying), None)
 
 
 def _sit(tx: Tx, board: Board, by: Asker, token: str) -> tuple[Sitting, Seat | None, bool]:

@@ -133,9 +133,9 @@ class Table:
 
     # what people want
 
-    async def sit(self, board: Board, who: Asker) -> tuple[Sitting, str]:
+    async def sit(self, board: Board, who: Asker, *, press: str = "") -> tuple[Sitting, str]:
         """A press on the board."""
-        came_of_it, token, _ = await self.boards.sit(board.handle, GROUP, who)
+        came_of_it, token, _ = await self.boards.sit(board.handle, GROUP, who, press=press)
         return came_of_it, token
 
     async def token(self, board: Board, who: Asker) -> str:

@@ -201,7 +201,9 @@ class Boards:
         """A seat, and the link to the private chat: whoever pressed waits for no name."""
         person = query.from_user
         by = messages.presser(person, Naming.SOMEONE)
-        came_of_it, token, is_named = await self._actions.sit(handle, chat_id, by, number)
+        came_of_it, token, is_named = await self._actions.sit(
+            handle, chat_id, by, number, press=query.id
+        )
         if came_of_it is not Sitting.SEATED:
             return Answer(query.id, by.id, texts.sitting(came_of_it), alert=True)
         answer = Answer(query.id, by.id, "", url=self._link(token))
