@@ -438,6 +438,10 @@ class Outside:
             theirs = named or [part for part in known if f"{part.paid_sats:,} sats" in text]
         paid = [part for part in theirs if part.invoice.state == SETTLED]
         said = [part for part in paid if f"{part.paid_sats:,} sats" in text]
+        if role == "announcement" and not bill.is_collection:  # of their own, or of another's part
+            is_own = faces.is_of_own_part(text)
+            hashes = bill.for_others
+            said = [p for p in said if (p.invoice.payment_hash in hashes) is not is_own] or said
         return (said or paid or theirs or [None])[-1]
 
     def _asking(self, message: Message) -> Command | None:
