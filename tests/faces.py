@@ -20,7 +20,7 @@ from bot.core.invoice import Face, Invoice, PartKind, State
 from bot.core.knocks import Knock, KnockState
 from bot.core.notices import Kind, Notice
 from bot.errors import NodeTimeout
-from bot.texts.cards import MAY_BE_DUPLICATE
+from bot.texts.cards import MAY_BE_DUPLICATE, part_of
 from tests import bills
 
 _SATS = 7_654_321
@@ -105,6 +105,11 @@ def may_be_duplicate(text: str) -> bool:
     """Whether a card or an announcement says that it may be a duplicate."""
     lines = text.splitlines()
     return _line_of_a_duplicate_card() in lines or _line_of_a_duplicate_announcement() in lines
+
+
+def is_of_own_part(text: str) -> bool:
+    """Whether it says to somebody that it is of their own part of a bill."""
+    return part_of(_row(board_id=1), 7) in text
 
 
 def kinds_of(text: str) -> list[Kind | None]:

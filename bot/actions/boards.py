@@ -185,20 +185,27 @@ class BoardActions:
     # who takes part
 
     async def sit(
-        self, handle: str, chat_id: int, by: Asker, message_id: int | None = None
+        self,
+        handle: str,
+        chat_id: int,
+        by: Asker,
+        message_id: int | None = None,
+        *,
+        press: str = "",
     ) -> tuple[Sitting, str, bool]:
         """A seat for this person, the token of its link, and whether it is known what everybody may
         read of them: else `name` has to follow, within `NAMED_WITHIN_S`. The chat has to be the
         board's.
 
-        `message_id`: under which the button was; None: it may be another's. The invoice of a part
-        is asked for at once: its card waits for them in their private chat, or for their START
-        where the bot cannot write there.
+        `message_id`: under which the button was; None: it may be another's. `press`: the number of
+        the press, by which it is known where it comes again. The invoice of a part is asked for at
+        once: its card waits for them in their private chat, or for their START where the bot cannot
+        write there.
         """
         now = self._clock()
         token, drawn = secrets.token_urlsafe(TOKEN_BYTES), draw(self._rules, now)
         came_of_it, seat, is_changed, row = await self._store.do(
-            seats.sit, handle, chat_id, message_id, by, token, drawn, now
+            seats.sit, handle, chat_id, message_id, by, token, drawn, press, now
         )
         if row is not None and seat is not None and not seat.is_named:
             # the group reads of it once, with the name
@@ -240,16 +247,25 @@ class BoardActions:
     # parts
 
     async def part(
-        self, token: str, by: Asker, place: Place, number: int | None = None
+        self,
+        token: str,
+        by: Asker,
+        place: Place,
+        number: int | None = None,
+        *,
+        press: str = "",
     ) -> tuple[Parting, Invoice | None]:
         """The invoice of the seat that this token was made for, in that person's private chat.
 
-        `number`: of the seat of the same bill that this person wants to pay instead. Of a
+        `number`: of the seat of the same bill that this person wants to pay instead, and `press`:
+        the number of the press that says so, by which it is known where it comes again. Of a
         collection it is asked first how much is given.
         """
         now = self._clock()
         drawn = draw(self._rules, now)
-        came_of_it, row = await self._store.do(seats.part, token, number, by, place, drawn, now)
+        came_of_it, row = await self._store.do(
+            seats.part, token, number, by, place, drawn, press, now
+        )
         if row is not None:
             fresh = row if came_of_it is Parting.ASKED else None
             if fresh is not None:

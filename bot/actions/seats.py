@@ -123,20 +123,35 @@ def sit(
     by: Asker,
     token: str,
     drawn: Drawn,
+    press: str,
     now: float,
 ) -> tuple[Sitting, Seat | None, bool, Invoice | None]:
     """A seat for somebody who pressed: their own, else a free one.
 
-    Also whether the board changed by it, and the invoice of their part where it is new.
+    Also whether the board changed by it, and the invoice of their part where it is new. `press`:
+    its number by Telegram. One that is delivered again finds what it took, and takes nothing.
     """
     board, is_new = of_button(tx, handle, chat_id, message_id)
     if board is None:
         return Sitting.NOT_TRACKED, None, False, None
+    kind = f"press {press}"
+    if press and tx.memory.was_said(kind, board.id):
+        seat = _taken_by(board, by)
+        return Sitting.AGAIN if seat is None else Sitting.SEATED, seat, is_new, None
     came_of_it, seat, is_written = _sit(tx, board, by, token)
     if seat is None:
         return came_of_it, None, is_new, None
     row = _brought(tx, board, seat, by, drawn, now)
+    if press and (is_written or row is not None):
+        tx.memory.claim_hint(kind, board.id, now=now, every_s=PRESS_S)
     return came_of_it, seat, is_new or is_written, row
+
+
+def _taken_by(board: Board, by: Asker) -> Seat | None:
+    """The seat that this person has and does not leave, first what is to be paid."""
+    mine = [each for each in board.seats if each.person_id == by.id and each.token]
+    staying = sorted((each for each in mine if not each.leaving), key=lambda each: each.is_done)
+    return next(iter(staying), None)
 
 
 def _sit(tx: Tx, board: Board, by: Asker, token: str) -> tuple[Sitting, Seat | None, bool]:
@@ -281,13 +296,26 @@ def leave(tx: Tx, payment_hash: bytes, now: float) -> Leaving:
 
 
 def part(
-    tx: Tx, token: str, number: int | None, by: Asker, place: Place, drawn: Drawn, now: float
+    tx: Tx,
+    token: str,
+    number: int | None,
+    by: Asker,
+    place: Place,
+    drawn: Drawn,
+    press: str,
+    now: float,
 ) -> tuple[Parting, Invoice | None]:
-    """The invoice of a seat, a new one where there is none that can be paid."""
+    """The invoice of a seat, a new one where there is none that can be paid.
+
+    `press`: its number by Telegram, "" of a link. One that is delivered again brings nothing.
+    """
     found = tx.boards.by_token(token)
     if found is None or found[1].person_id != by.id:
         return Parting.NOT_YOURS, None
     if place.reply_to and tx.invoices.followed(place.chat_id, place.reply_to) is not None:
+        return Parting.AGAIN, None
+    subject_id = found[0].id
+    if press and not tx.memory.claim_hint(f"press {press}", subject_id, now=now, every_s=PRESS_S):
         return Parting.AGAIN, None
     return _part(tx, *found, number, by, place, drawn, now)
 

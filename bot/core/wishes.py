@@ -123,6 +123,7 @@ class Sitting(StrEnum):
     """What came of a press on "Pay my part" or "Give"."""
 
     SEATED = "seated"  # the link to the private chat has a token
+    AGAIN = "again"  # delivered again, and its seat was left since
     FULL = "full"
     JOINING = "joining"  # nobody is asked for money yet
     CLOSED = "closed"

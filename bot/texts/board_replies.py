@@ -54,6 +54,7 @@ CHANGES: Mapping[Change, str] = {
 }
 
 _NOT_TRACKED = "I no longer track this."
+_ALREADY_DONE = "I have already done that."
 _CLOSED = "This is closed. Nothing more can be paid."
 _CHOOSE: Mapping[Change, str] = {
     Change.FREE: "Whose part should become free?",
@@ -97,6 +98,7 @@ def sitting(came_of_it: Sitting) -> str:
     """What a press on "Pay my part" or "Give" is answered with, where no link is."""
     return {
         Sitting.SEATED: "To pay, open the chat with me.",
+        Sitting.AGAIN: _ALREADY_DONE,
         Sitting.FULL: (
             "Every part already belongs to someone. The person who asked can add one or free one."
         ),
@@ -205,7 +207,7 @@ def changing(change: Change, came_of_it: Changing) -> str:
         every = "an hour" if change is Change.REMIND else "a minute"
         return f"That is possible once {every}. Please try again later."
     return {
-        Changing.AGAIN: "I have already done that.",
+        Changing.AGAIN: _ALREADY_DONE,
         Changing.ANOTHERS: "Somebody else has this part by now. Nothing has changed.",
         Changing.LATER: "I'm asking the node to cancel the open invoice first.",
         Changing.PAID: "This part has already been paid.",

@@ -133,9 +133,9 @@ class Table:
 
     # what people want
 
-    async def sit(self, board: Board, who: Asker) -> tuple[Sitting, str]:
+    async def sit(self, board: Board, who: Asker, *, press: str = "") -> tuple[Sitting, str]:
         """A press on the board."""
-        came_of_it, token, _ = await self.boards.sit(board.handle, GROUP, who)
+        came_of_it, token, _ = await self.boards.sit(board.handle, GROUP, who, press=press)
         return came_of_it, token
 
     async def token(self, board: Board, who: Asker) -> str:
@@ -155,10 +155,17 @@ class Table:
         return await self.boards.join(board.handle, GROUP, who, is_in=is_in)
 
     async def follow(
-        self, token: str, who: Asker, number: int | None = None, *, reply_to: int | None = None
+        self,
+        token: str,
+        who: Asker,
+        number: int | None = None,
+        *,
+        reply_to: int | None = None,
+        press: str = "",
     ) -> tuple[Parting, Invoice | None]:
         """The link to the private chat, or there a press on somebody else's part."""
-        return await self.boards.part(token, who, Place(who.id, reply_to=reply_to), number)
+        place = Place(who.id, reply_to=reply_to)
+        return await self.boards.part(token, who, place, number, press=press)
 
     async def part(
         self,

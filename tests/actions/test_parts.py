@@ -398,6 +398,25 @@ async def test_a_card_that_is_below_its_link_is_not_sent_again(table: Table) -> 
     assert (there.card_id, there.duplicates) == (70, {})
 
 
+@pytest.mark.parametrize("state", [State.OPEN, State.CANCELLED])
+async def test_a_press_on_anothers_part_that_comes_again_brings_nothing(
+    table: Table, state: State
+) -> None:
+    """It is delivered again after a crash: no second card, and no other invoice."""
+    board = await table.split("84k/3")
+    token = await table.token(board, BERT)
+    came_of_it, row = await table.follow(token, BERT, 3, press="p1")
+    assert came_of_it is Parting.ASKED
+    assert row is not None
+    await table.becomes(row, state, card_id=70, card_shown=Face.OPEN)
+    table.now += 11
+    assert await table.follow(token, BERT, 3, press="p1") == (Parting.AGAIN, None)
+    there = await table.seat(board, 3)
+    assert there.part is not None
+    assert (there.part.id, there.part.card_id) == (row.id, 70)
+    assert (await table.follow(token, BERT, 3, press="p2"))[0] is Parting.ASKED
+
+
 @pytest.mark.parametrize("is_taken", [False, True])
 async def test_who_lost_a_seat_renews_nothing(table: Table, is_taken: bool) -> None:
     board = await table.split("84k/2")

@@ -436,6 +436,41 @@ async def test_leaving_that_comes_again_leaves_the_invoice_after_it_alone(table:
     assert await table.boards.leave(old.payment_hash) is Leaving.PAID
 
 
+@pytest.mark.parametrize("is_free", [False, True])
+async def test_sitting_that_comes_again_takes_nothing_back_that_was_left(
+    table: Table, is_free: bool
+) -> None:
+    """After a kill Telegram delivers a press again, when its person may have left."""
+    board = await table.split("84k/2")
+    assert (await table.sit(board, BERT, press="p1"))[0] is Sitting.SEATED
+    old = (await table.seat(board, 2)).part
+    assert old is not None
+    await table.becomes(old, State.OPEN)
+    _, token = await table.sit(board, BERT, press="p1")  # its answer may have been lost
+    assert token == (await table.seat(board, 2)).token
+    await table.boards.leave(old.payment_hash)
+    if is_free:
+        await table.becomes(old, State.CANCELLED)
+    left = await table.seat(board, 2)
+    assert (left.is_free, left.leaving) == (is_free, not is_free)
+    assert await table.sit(board, BERT, press="p1") == (Sitting.AGAIN, "")
+    assert (await table.seat(board, 2)).leaving is not is_free
+    assert (await table.seat(board, 2)).is_free is is_free
+    assert (await table.sit(board, BERT, press="p2"))[0] is Sitting.SEATED
+
+
+async def test_a_press_that_comes_again_makes_no_other_invoice(table: Table) -> None:
+    board = await table.split("84k/2")
+    await table.sit(board, BERT, press="p1")
+    old = (await table.seat(board, 2)).part
+    assert old is not None
+    await table.becomes(old, State.EXPIRED)
+    assert (await table.sit(board, BERT, press="p1"))[0] is Sitting.SEATED
+    assert (await table.seat(board, 2)).part == await table.row(old)
+    await table.sit(board, BERT, press="p2")
+    assert (await table.seat(board, 2)).part != await table.row(old)
+
+
 async def test_who_has_left_may_sit_again_with_another_link(table: Table) -> None:
     board = await table.split("84k/2")
     row = await table.part(board, BERT, state=State.EXPIRED)

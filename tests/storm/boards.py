@@ -155,7 +155,8 @@ class BoardTruths:
     def _sum(self, bill: Bill, board: Board) -> None:
         """Whatever was paid for any of its seats is in its sum, to the satoshi."""
         received = sum(p.invoice.paid_msat for p in bill.parts if p.invoice.state == SETTLED)
-        otherwise = sum(seat.amount_msat for seat in board.seats if seat.otherwise)
+        settled = (each for each in board.seats if each.otherwise and not each.is_paid)
+        otherwise = sum(seat.amount_msat for seat in settled)
         if board.done_msat != received + otherwise:
             what = f"{board.done_msat} msat on the board, {received} at the node, {otherwise} else"
             self._broken(SUM, what, bill)

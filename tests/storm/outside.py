@@ -438,7 +438,26 @@ class Outside:
             theirs = named or [part for part in known if f"{part.paid_sats:,} sats" in text]
         paid = [part for part in theirs if part.invoice.state == SETTLED]
         said = [part for part in paid if f"{part.paid_sats:,} sats" in text]
+        if role == "announcement":
+            said = self._announced(bill, said, message)
         return (said or paid or theirs or [None])[-1]
+
+    def _announced(self, bill: Bill, said: list[Part], message: Message) -> list[Part]:
+        """Of parts that this may announce those that it does: somebody's own or another's, as it
+        says, and one that nobody was told of, where it says nothing."""
+        if message.chat.person not in self.owners and not bill.is_collection:
+            is_own = faces.is_of_own_part(message.text or "")
+            others = bill.for_others
+            said = [p for p in said if (p.invoice.payment_hash in others) is not is_own] or said
+        untold = [
+            part
+            for part in said
+            if not any(
+                each.message.chat is message.chat or each.message.chat.person is part.asker
+                for each in part.of_role("announcement")
+            )
+        ]
+        return untold or said
 
     def _asking(self, message: Message) -> Command | None:
         """Who is asked for an amount, by the person and the place."""

@@ -201,7 +201,9 @@ class Boards:
         """A seat, and the link to the private chat: whoever pressed waits for no name."""
         person = query.from_user
         by = messages.presser(person, Naming.SOMEONE)
-        came_of_it, token, is_named = await self._actions.sit(handle, chat_id, by, number)
+        came_of_it, token, is_named = await self._actions.sit(
+            handle, chat_id, by, number, press=query.id
+        )
         if came_of_it is not Sitting.SEATED:
             return Answer(query.id, by.id, texts.sitting(came_of_it), alert=True)
         answer = Answer(query.id, by.id, "", url=self._link(token))
@@ -284,9 +286,11 @@ class Boards:
         came_of_it = Parting.NOT_YOURS
         if wanted is not None and query.message is not None and query.message.chat.id == by.id:
             token, number = wanted
-            came_of_it, _ = await self._actions.part(token, by, Place(by.id), number)
+            came_of_it, _ = await self._actions.part(
+                token, by, Place(by.id), number, press=query.id
+            )
         said = texts.parting(came_of_it)
-        return [Answer(query.id, by.id, said, alert=came_of_it is not Parting.ASKED)]
+        return [Answer(query.id, by.id, said, alert=bool(said))]
 
     async def _manage(self, message: Message, handle: str) -> Sequence[Reply]:
         asker = messages.asker(message)
