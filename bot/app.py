@@ -703,7 +703,7 @@ class _Run:
         """Where other processes can compare them. Raises `StoreUnavailable`."""
         now = marks(self._now)
         if self._parts.store.is_shared and now != self._marks:
-            await self._parts.store.do(_say_marks, now)
+            await self._parts.store.do(_marks, now)
             self._marks = now
 
     async def _check(self) -> None:
@@ -857,7 +857,7 @@ def _said(tx: Tx) -> Said | None:
     return tx.terms.said()
 
 
-def _say_marks(tx: Tx, marks: str) -> None:
+def _marks(tx: Tx, marks: str) -> None:
     tx.terms.say(marks)
 
 

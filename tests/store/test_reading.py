@@ -189,11 +189,11 @@ def seen_by_another_process(file: Path) -> str:
 async def test_a_bot_that_runs_says_which_it_is_and_since_when(file: Path) -> None:
     async with opened(file):
         assert seen_by_another_process(file) == (
-            f"Running(pid={os.getpid()}, version='', started_at=0.0, name='')"
+            f"Running(pid={os.getpid()}, version='', started_at=0.0, name='', marks='')"
         )
         say_alive(file, version="1.2.3", started_at=1_790_000_000.5)
         assert seen_by_another_process(file) == (
-            f"Running(pid={os.getpid()}, version='1.2.3', started_at=1790000000.0, name='')"
+            f"Running(pid={os.getpid()}, version='1.2.3', started_at=1790000000.0, name='', marks='')"
         )
     assert seen_by_another_process(file) == "None"
 
