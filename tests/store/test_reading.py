@@ -193,7 +193,8 @@ async def test_a_bot_that_runs_says_which_it_is_and_since_when(file: Path) -> No
         )
         say_alive(file, version="1.2.3", started_at=1_790_000_000.5)
         assert seen_by_another_process(file) == (
-            f"Running(pid={os.getpid()}, version='1.2.3', started_at=1790000000.0, name='', marks='')"
+            f"Running(pid={os.getpid()}, version='1.2.3', started_at=1790000000.0,"
+            " name='', marks='')"
         )
     assert seen_by_another_process(file) == "None"
 
