@@ -207,10 +207,9 @@ class BoardActions:
         came_of_it, seat, is_changed, row = await self._store.do(
             seats.sit, handle, chat_id, message_id, by, token, drawn, press, now
         )
-        if row is not None and seat is not None and not seat.is_named:
-            # the group reads of it once, with the name
-            self._holds.hold(chat_id, seat.token, within_s=NAMED_WITHIN_S)
         if row is not None:
+            if seat is not None and not seat.is_named:  # the group reads of it once, with the name
+                self._holds.hold(chat_id, seat.token, within_s=NAMED_WITHIN_S)
             METER.commands.add("part")
             self._bell.ring(row.key, row.chat_id, fresh=row)
         if is_changed:

@@ -134,8 +134,7 @@ def sit(
     board, is_new = of_button(tx, handle, chat_id, message_id)
     if board is None:
         return Sitting.NOT_TRACKED, None, False, None
-    kind = f"press {press}"
-    if press and tx.memory.was_said(kind, board.id):
+    if press and tx.memory.was_said(_pressed(press), board.id):
         seat = _taken_by(board, by)
         return Sitting.AGAIN if seat is None else Sitting.SEATED, seat, is_new, None
     came_of_it, seat, is_written = _sit(tx, board, by, token)
@@ -143,8 +142,18 @@ def sit(
         return came_of_it, None, is_new, None
     row = _brought(tx, board, seat, by, drawn, now)
     if press and (is_written or row is not None):
-        tx.memory.claim_hint(kind, board.id, now=now, every_s=PRESS_S)
+        _is_first(tx, press, board.id, now)
     return came_of_it, seat, is_new or is_written, row
+
+
+def _pressed(press: str) -> str:
+    """The kind of hint by which a press is known, of its number by Telegram."""
+    return f"press {press}"
+
+
+def _is_first(tx: Tx, press: str, board_id: int, now: float) -> bool:
+    """Whether a press comes for the first time; it is known from now on."""
+    return tx.memory.claim_hint(_pressed(press), board_id, now=now, every_s=PRESS_S)
 
 
 def _taken_by(board: Board, by: Asker) -> Seat | None:
@@ -314,8 +323,7 @@ def part(
         return Parting.NOT_YOURS, None
     if place.reply_to and tx.invoices.followed(place.chat_id, place.reply_to) is not None:
         return Parting.AGAIN, None
-    subject_id = found[0].id
-    if press and not tx.memory.claim_hint(f"press {press}", subject_id, now=now, every_s=PRESS_S):
+    if press and not _is_first(tx, press, found[0].id, now):
         return Parting.AGAIN, None
     return _part(tx, *found, number, by, place, drawn, now)
 
@@ -531,7 +539,7 @@ def change(
     seat = None if board is None else board.seat(number)
     if whose and seat is not None and seat.whose != whose:
         return Changing.ANOTHERS
-    if press and not tx.memory.claim_hint(f"press {press}", board_id, now=now, every_s=PRESS_S):
+    if press and not _is_first(tx, press, board_id, now):
         return Changing.AGAIN
     if board is None:
         return Changing.NOT_TRACKED

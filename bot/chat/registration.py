@@ -65,9 +65,10 @@ class Registration:
         self._taken_away = 0
         self._failed = ""  # the delivery's latest failure that was logged
         self._failed_at: datetime | None = None  # by Telegram, which keeps it after a success
-        # on the steady clock: since when it fails, the latest failure that was new, the address
+        # on the steady clock: since when it fails; and since when nothing speaks against it, which
+        # is since the latest failure that was new, or since the address was set
         self._fails_since: float | None = None
-        self._failed_last = self._set_at = -math.inf
+        self._fine_since = -math.inf
         self._refused = ""  # the latest refusal that was logged
         self._away = ""
 
@@ -133,7 +134,7 @@ class Registration:
             max_connections=CONNECTIONS - 1 if is_same else CONNECTIONS,
             drop_pending_updates=False,
         )
-        self._is_set, self._set_at = True, steady()
+        self._is_set, self._fine_since = True, steady()
         self._failed = self._refused = ""
         self._failed_at = info.last_error_date
         log.info("webhook set", waiting=info.pending_update_count)
@@ -147,9 +148,8 @@ class Registration:
         now = steady()
         is_new = bool(message) and info.last_error_date != self._failed_at
         if is_new:
-            self._failed_at, self._failed_last = info.last_error_date, now
-        fine_s = now - max(self._set_at, self._failed_last)
-        if not info.pending_update_count or fine_s >= DELIVERS_AFTER_S:
+            self._failed_at, self._fine_since = info.last_error_date, now
+        if not info.pending_update_count or now - self._fine_since >= DELIVERS_AFTER_S:
             self._fails_since = None
             for kind in (Kind.WEBHOOK_REFUSED, Kind.WEBHOOK_FAILS):
                 self._over(kind)

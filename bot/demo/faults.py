@@ -14,6 +14,7 @@ from bot.demo.errors import Refused
 from bot.demo.node import Identity, NodeCall
 from bot.demo.stage import Stage
 from bot.demo.telegram import Call, Chat, Fault, Json, User
+from bot.texts.phrases import count
 
 SLOW_S = 2.0
 RETRY_AFTER_S = 5
@@ -152,7 +153,7 @@ class Faults:
         slow = [call for call in done if (call.ended_at or 0) - call.at >= SLOW_S]
         if not slow:
             return "No call yet."
-        return f"{_many(len(slow), 'call')} took {SLOW_S:g} seconds. Each was answered."
+        return f"{count(len(slow), 'call')} took {SLOW_S:g} seconds. Each was answered."
 
     def _after_too_many(self, since: float) -> str:
         refused = next((call for call in self._calls(since) if call.status == 429), None)
@@ -240,7 +241,7 @@ class Faults:
         has_found = any(call.outcome == "answered" for call in calls)
         there = sum(each == key for each in self._node.invoices)
         found = "The bot has found it" if has_found else "The bot looks for it"
-        return f"The node has {_many(there, 'invoice')} for that command. {found}."
+        return f"The node has {count(there, 'invoice')} for that command. {found}."
 
     async def _renew(self) -> None:
         async with self._stage.node_stopped():
@@ -269,7 +270,7 @@ class Faults:
         refused = [call for call in self._node_calls(since) if call.outcome == "refused"]
         if not refused:
             return "No call yet."
-        said = f"The node rejected {_many(len(refused), 'call')}."
+        said = f"The node rejected {count(len(refused), 'call')}."
         if self._named["macaroon"].is_on:
             return said
         return f"{said} With the new macaroon the bot goes on."
@@ -292,7 +293,7 @@ class Faults:
         if not self._named["other-node"].is_on:
             return f"{self._node.alias} is back, with all its invoices."
         made = len(self._node.invoices)
-        return f"{self._node.alias} answers, and has made {_many(made, 'invoice')}."
+        return f"{self._node.alias} answers, and has made {count(made, 'invoice')}."
 
     # --- people's
 
@@ -331,8 +332,8 @@ class Faults:
         if not refused:
             return f"The bot has had nothing to tell {person.first_name} since."
         sent = sum(call.status == 200 for call in calls)
-        later = f" Later it sent {_many(sent, 'message')}." if sent else ""
-        return f"Telegram refused {_many(refused, 'message')}.{later}"
+        later = f" Later it sent {count(sent, 'message')}." if sent else ""
+        return f"Telegram refused {count(refused, 'message')}.{later}"
 
     async def _migrate(self) -> None:
         if self._moved is not None:
@@ -345,8 +346,4 @@ class Faults:
             return ""
         calls = [call for call in self._calls(since) if call.chat_id == self._moved.id]
         sent = sum(call.status == 200 and call.method.startswith("send") for call in calls)
-        return f"The bot knows the new id, and has sent {_many(sent, 'message')} there."
-
-
-def _many(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+        return f"The bot knows the new id, and has sent {count(sent, 'message')} there."

@@ -15,6 +15,7 @@ from typing import Literal
 from bot.demo.errors import Refused
 from bot.demo.stage import Stage
 from bot.demo.telegram import Chat, Json, Message, User
+from bot.demo.telegram.text import text_in
 
 LASTS_S = 30.0
 TITLE = "The storm"
@@ -181,9 +182,5 @@ def request_on(message: Message) -> str:
     """The payment request that a card shows as text; "" where it has none."""
     if message.photo is None:
         return ""
-    units = (message.text or "").encode("utf-16-le")
-    for mark in message.entities:
-        if mark["type"] == "code":
-            begin, size = 2 * mark["offset"], 2 * mark["length"]
-            return units[begin : begin + size].decode("utf-16-le")
-    return ""
+    codes = (mark for mark in message.entities if mark["type"] == "code")
+    return next((text_in(message.text or "", mark) for mark in codes), "")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bot.core.amounts import format_sats
 from bot.core.invoice import Invoice, State
 from bot.demo import views
 from bot.demo.node import NodeCall
@@ -102,7 +103,9 @@ def _row(story: _Story, asked: Message | None, row: Invoice, around: Around) -> 
             if life.ended_at is not None and life.began_at <= at <= life.ended_at
         ]
         at = max([min([first, *asks[:1], *ends]), *fetched])
-        story.add(at, "Bot → database", f"Written down as a row: {_sats(row.amount_msat)}.")
+        story.add(
+            at, "Bot → database", f"Written down as a row: {format_sats(row.amount_msat or 0)}."
+        )
     words = {
         State.SETTLED: "The row says: paid.",
         State.EXPIRED: "The row says: expired.",
@@ -121,7 +124,7 @@ def title(asked: Message | None, row: Invoice | None) -> str:
         return " ".join(views.text(asked).split())
     if row is None:
         return ""
-    return f"{_sats(row.amount_msat)} {row.memo}".strip()
+    return f"{format_sats(row.amount_msat or 0)} {row.memo}".strip()
 
 
 def _edits_after(row: Invoice, around: Around) -> list[Call]:
@@ -155,7 +158,7 @@ def _node(story: _Story, row: Invoice, around: Around) -> None:
             _node_call(story, call)
     if payment is not None:
         who = around.name(payment.person_id)
-        story.add(payment.at, f"{who}’s wallet → node", f"Pays {_sats(payment.msat)}.")
+        story.add(payment.at, f"{who}’s wallet → node", f"Pays {format_sats(payment.msat)}.")
     elif row.state in (State.EXPIRED, State.CANCELLED) and row.expires_at <= around.now:
         story.add(float(row.expires_at), "Node", "The time to pay is over.")
 
@@ -254,13 +257,6 @@ def _took(began_at: float, ended_at: float | None, prefix: str = "") -> str:
     if took_s < LONG_S:
         return ""
     return f"{prefix} {took_s:.1f} s." if prefix else f", after {took_s:.1f} s"
-
-
-def _sats(msat: int | None) -> str:
-    if not msat:
-        return "any amount"
-    sats = msat // 1000
-    return f"{sats:,} sat{'' if sats == 1 else 's'}"
 
 
 def _short(text: str) -> str:

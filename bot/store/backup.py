@@ -77,10 +77,10 @@ def back_up(
             _copy_server(url, part, file)
         saved = _adapt(part, list(owners))
         _check(part, file)
-        _sync(part)
+        sqlite.sync(part)
         check_target(path, file, own=own, force=force)  # it may have come meanwhile
         part.replace(file)
-        _sync(file.parent)
+        sqlite.sync(file.parent)
     return saved
 
 
@@ -231,14 +231,6 @@ def _check(part: Path, file: Path) -> None:
     if verdict != "ok":
         reason = str(verdict).splitlines()[-1]
         raise BackupFailed(problem=BackupProblem.NOT_WHOLE, path=str(file), reason=reason)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

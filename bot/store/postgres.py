@@ -389,11 +389,8 @@ class Postgres:
         self.forget()
         try:
             with self._session.within(ANSWER_S), self.engine.connect() as connection:
-                status = one(raw_of(connection), "SELECT pg_xact_status(%s::xid8)", ticket)
+                status = status_of(raw_of(connection), ticket)
         except (sa.exc.DBAPIError, psycopg.Error) as error:
-            # a server that has never heard of it took over from another one without it
-            if isinstance(driver_error(error), psycopg.errors.InvalidParameterValue):
-                return False
             raise StoreUnavailable(detail=said(error)) from error
         if status == "in progress":
             raise StoreUnavailable(detail="a transaction has no end yet")
@@ -463,6 +460,19 @@ def _begun(raw: psycopg.Connection[Any], term: int | None) -> str:
         raw.execute("ROLLBACK")
         raise TermLost(detail=f"term {number} has begun")
     return str(ticket)
+
+
+def status_of(raw: psycopg.Connection[Any], ticket: str) -> str | None:
+    """What became of a transaction: "committed", "aborted", "in progress", or None, nobody knows.
+
+    A server that has never heard of it took over from another one without it. Raises
+    `psycopg.Error`.
+    """
+    try:
+        found: str | None = one(raw, "SELECT pg_xact_status(%s::xid8)", ticket)
+    except psycopg.errors.InvalidParameterValue:
+        return "aborted"
+    return found
 
 
 def is_lost(raw: psycopg.Connection[Any], error: Exception) -> bool:

@@ -25,7 +25,7 @@ from bot.pauses import pause_s
 from bot.store import migrations, postgres
 from bot.store.copying import End
 from bot.store.postgres import LOCKS, MIGRATIONS, OFFICE, TERM, Session
-from bot.store.refusing import driver_error, said
+from bot.store.refusing import said
 
 #: Seconds for the answer to one statement: of a large table all rows are counted.
 ANSWER_S = 300.0
@@ -191,12 +191,9 @@ def _ask(session: Session, engine: sa.Engine, ticket: str) -> None:
         engine.dispose()
         try:
             with session.within(postgres.ANSWER_S), engine.connect() as connection:
-                raw = postgres.raw_of(connection)
-                status = postgres.one(raw, "SELECT pg_xact_status(%s::xid8)", ticket)
+                status = postgres.status_of(postgres.raw_of(connection), ticket)
         except (sa.exc.DBAPIError, psycopg.Error) as error:
             status, reason = None, said(error)
-            if isinstance(driver_error(error), psycopg.errors.InvalidParameterValue):
-                status = "aborted"  # a server that has never heard of it took over
         if status == "committed":
             return
         if status == "aborted":

@@ -44,9 +44,11 @@ from bot.store.pages import HEADER, Index, Pages, read_index
 #: Device and inode: no other file has these while it is open.
 _Identity: TypeAlias = tuple[int, int]
 
-#: The ends of the names of the lock's files, and of a database that is being moved here.
+#: The ends of the names of what may be beside a database: SQLite's own files, the lock's, and a
+#: database that is being made, or moved here.
+SQLITES = ("-wal", "-shm", "-journal")
 LOCK, PID = ".lock", ".pid"
-MOVING = ".moving"
+NEW, MOVING = ".new", ".moving"
 #: Seconds for which another program's lock is waited for.
 BUSY_TIMEOUT_S = 5.0
 #: Seconds that the indexes are compared with the rows for: at a start, and beside a bot's work.
@@ -589,7 +591,7 @@ def _make(path: Path) -> None:
     A process that is killed meanwhile leaves no database without tables: such a one is what is left
     of a database whose journal is gone.
     """
-    part = _beside(path, ".new")
+    part = _beside(path, NEW)
     try:
         for each in (part, *beside_sqlite(part)):
             each.unlink(missing_ok=True)
@@ -629,12 +631,13 @@ def put_in_place(part: Path, path: Path) -> None:
     It is inspected once more before, as it is on the disk. Raises what `inspect` does.
     """
     _refuse_unusable(part)
-    _sync(part)
+    sync(part)
     part.replace(path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """See that a file, or what a folder lists, is on the disk. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -835,7 +838,7 @@ def half_moved(path: Path) -> Path:
 
 def beside_sqlite(path: Path) -> tuple[Path, ...]:
     """What SQLite may have made beside a database."""
-    return tuple(_beside(path, end) for end in ("-wal", "-shm", "-journal"))
+    return tuple(_beside(path, end) for end in SQLITES)
 
 
 def beside_lock(path: Path) -> tuple[Path, ...]:

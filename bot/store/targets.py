@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from bot.config import Settings
 from bot.core.wishes import OutputProblem
+from bot.store import sqlite
 from bot.store.running import alive_file
 
 #: What may be beside a database, by the end of its name.
-ENDINGS = ("-wal", "-shm", "-journal", ".lock", ".pid", ".new", ".moving")
+ENDINGS = (*sqlite.SQLITES, sqlite.LOCK, sqlite.PID, sqlite.NEW, sqlite.MOVING)
 
 
 class Refused(NamedTuple):

@@ -8,7 +8,7 @@ from bot.demo.telegram.markup import read_inline_markup, read_markup
 from bot.demo.telegram.people import People
 from bot.demo.telegram.request import Query, bad_request
 from bot.demo.telegram.state import Bot
-from bot.demo.telegram.text import Entity
+from bot.demo.telegram.text import Entity, text_in
 from bot.demo.telegram.world import Chat, Json, Message, Photo, message_json
 from bot.demo.telegram.writing import thread_of
 
@@ -241,6 +241,4 @@ def _unfold(message: Message, query: Query) -> None:
 def _address(text: str, link: Json) -> str:
     if link["type"] == "text_link":
         return str(link["url"])
-    units = text.encode("utf-16-le")
-    begin, size = 2 * link["offset"], 2 * link["length"]
-    return units[begin : begin + size].decode("utf-16-le")
+    return text_in(text, link)

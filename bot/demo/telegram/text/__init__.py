@@ -5,6 +5,7 @@ from bot.demo.telegram.text.entities import (
     Entity,
     EntityError,
     entities_from_json,
+    text_in,
     utf16_length,
 )
 from bot.demo.telegram.text.formatting import find_entities, fix_text
@@ -22,5 +23,6 @@ __all__ = [
     "fix_text",
     "link_user_id",
     "parse_html",
+    "text_in",
     "utf16_length",
 ]

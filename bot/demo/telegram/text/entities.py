@@ -72,6 +72,13 @@ def utf16_length(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
+def text_in(text: str, entity: Json) -> str:
+    """What of a text an entity, as of the Bot API, is of."""
+    units = text.encode("utf-16-le")
+    begin, size = 2 * entity["offset"], 2 * entity["length"]
+    return units[begin : begin + size].decode("utf-16-le")
+
+
 def set_link(entity: Entity, url: str) -> bool:
     """Make it a link, or a mention; False where Telegram drops it and keeps the text.
 
