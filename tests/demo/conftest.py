@@ -1,12 +1,13 @@
-"""A browser for each file, and somebody who visits a demo of their own with it."""
+"""A browser for each file, and somebody who visits a demo with it: their own, or the file's."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
+from tests.demo.staged import Staged
 from tests.demo.visitor import WIDE, Demo, Visitor, chromium
 
 
@@ -22,16 +23,30 @@ def size() -> ViewportSize:
 
 
 @pytest.fixture
-def visitor(browser: Browser, size: ViewportSize) -> Iterator[Visitor]:
-    context = browser.new_context(viewport=size, locale="en-GB")
+def address() -> Iterator[str]:
+    """Of a demo for one test; a file whose tests share one has a fixture of its own."""
     with Demo("--port", "0") as demo:
-        someone = Visitor(context, demo.address())
-        yield someone
-        context.close()
+        yield demo.address()
         assert demo.end() == (0, "", "")
+
+
+@pytest.fixture
+def visitor(browser: Browser, address: str, size: ViewportSize) -> Iterator[Visitor]:
+    context = browser.new_context(viewport=size, locale="en-GB")
+    someone = Visitor(context, address)
+    yield someone
+    context.close()
     assert someone.complaints == []
 
 
 @pytest.fixture
 def page(visitor: Visitor) -> Page:
     return visitor.visit()
+
+
+@pytest.fixture
+def context(browser: Browser, demo: Staged, size: ViewportSize) -> Iterator[BrowserContext]:
+    """A browser that is closed before the file's own fixture `demo` ends."""
+    context = browser.new_context(viewport=size, locale="en-GB")
+    yield context
+    context.close()

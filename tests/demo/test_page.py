@@ -29,6 +29,7 @@ from tests.demo.visitor import (
     press_until,
     sats_left,
     say,
+    shared,
     speak_as,
     take_picture,
 )
@@ -45,26 +46,8 @@ if BROWSER_IS_MISSING:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with Demo("--port", "0") as demo:
-        yield demo.address()
-        code, out, err = demo.end()
-    assert (code, out) == (0, "")
-    assert "Traceback" not in err
-    assert "[error]" not in err
-
-
-@pytest.fixture
-def visitor(browser: Browser, address: str) -> Iterator[Visitor]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
-    someone = Visitor(context, address)
-    yield someone
-    context.close()
-    assert someone.complaints == []
-
-
-@pytest.fixture
-def page(visitor: Visitor) -> Page:
-    return visitor.visit()
+    with shared("[error]") as address:
+        yield address
 
 
 def test_a_visitor_asks_pays_with_the_wallet_and_sees_paid(page: Page) -> None:

@@ -6,14 +6,13 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 from bot.core.invoice import Face
 from tests.demo.audit import violations
 from tests.demo.visitor import (
     BROWSER_IS_MISSING,
     WAIT_MS,
-    Demo,
     Visitor,
     ask,
     card,
@@ -21,13 +20,14 @@ from tests.demo.visitor import (
     open_wallet,
     press_until,
     say,
+    shared,
     speak_as,
 )
 from tests.faces import headline
 
 pytestmark = pytest.mark.browser
 
-COLUMNS = {"width": 1440, "height": 900}
+COLUMNS = ViewportSize(width=1440, height=900)
 PHONE = {"width": 390, "height": 844}
 expect.set_options(timeout=WAIT_MS)
 
@@ -37,25 +37,13 @@ if BROWSER_IS_MISSING:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with Demo("--port", "0") as demo:
-        yield demo.address()
-        code, out, err = demo.end()
-    assert (code, out) == (0, "")
-    assert "Traceback" not in err
+    with shared() as address:
+        yield address
 
 
 @pytest.fixture
-def visitor(browser: Browser, address: str) -> Iterator[Visitor]:
-    context = browser.new_context(viewport=COLUMNS, locale="en-GB")
-    someone = Visitor(context, address)
-    yield someone
-    context.close()
-    assert someone.complaints == []
-
-
-@pytest.fixture
-def page(visitor: Visitor) -> Page:
-    return visitor.visit()
+def size() -> ViewportSize:
+    return COLUMNS
 
 
 def pay(asked: Locator, sats: str) -> None:

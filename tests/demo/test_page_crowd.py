@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from bot.demo.stage import Stage
 from tests.demo.staged import Call, Json, Staged, staged
-from tests.demo.visitor import BROWSER_IS_MISSING, WAIT_MS, WIDE, Visitor, say
+from tests.demo.visitor import BROWSER_IS_MISSING, WAIT_MS, Visitor, say
 
 pytestmark = pytest.mark.browser
 
@@ -40,18 +40,19 @@ def demo(tmp_path: Path) -> Iterator[Staged]:
 
 
 @pytest.fixture
-def context(browser: Browser, demo: Staged) -> Iterator[BrowserContext]:
-    """A browser that is closed before the demo ends."""
-    context = browser.new_context(viewport=WIDE, locale="en-GB")
-    yield context
-    context.close()
-
-
-@pytest.fixture
 def page(context: BrowserContext, demo: Staged) -> Iterator[Page]:
     visitor = Visitor(context, demo.address)
     yield visitor.visit("Ada Quist")
     assert visitor.complaints == []
+
+
+def timed(context: BrowserContext, demo: Staged) -> Page:
+    """A page whose clock is the test's."""
+    page = context.new_page()
+    page.clock.install()
+    page.goto(demo.address)
+    expect(page.locator("#room-title")).to_have_text("Friday dinner")
+    return page
 
 
 def write(demo: Staged, *texts: str, chat: str = "Friday dinner", by: str = "Ben") -> None:
@@ -118,10 +119,7 @@ def test_of_several_messages_at_once_each_is_announced_and_none_takes_anothers_p
 def test_of_a_crowd_the_first_are_announced_and_then_how_many_more(
     context: BrowserContext, demo: Staged
 ) -> None:
-    page = context.new_page()
-    page.clock.install()
-    page.goto(demo.address)
-    expect(page.locator("#room-title")).to_have_text("Friday dinner")
+    page = timed(context, demo)
     record_announcements(page)
     page.evaluate(
         """async () => {
@@ -297,10 +295,7 @@ def test_the_jump_to_a_quote_moves_only_for_those_who_want_it(page: Page, motion
 def test_a_demo_that_does_not_answer_is_not_waited_for_without_end(
     context: BrowserContext, demo: Staged
 ) -> None:
-    page = context.new_page()
-    page.clock.install()
-    page.goto(demo.address)
-    expect(page.locator("#room-title")).to_have_text("Friday dinner")
+    page = timed(context, demo)
     page.route("**/api/say", lambda _: None)  # taken, and never answered
     with page.expect_request("**/api/say"):
         say(page, "is anybody there?")

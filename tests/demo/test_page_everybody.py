@@ -24,6 +24,7 @@ from tests.demo.visitor import (
     open_wallet,
     press_until,
     say,
+    shared,
     speak_as,
 )
 from tests.faces import headline
@@ -44,28 +45,9 @@ USABLE_PX = 100
 
 
 @pytest.fixture(scope="module")
-def demo() -> Iterator[Demo]:
-    with Demo("--port", "0") as demo:
-        yield demo
-
-
-@pytest.fixture(scope="module")
-def address(demo: Demo) -> str:
-    return demo.address()
-
-
-@pytest.fixture
-def visitor(browser: Browser, address: str) -> Iterator[Visitor]:
-    context = browser.new_context(viewport=WIDE, locale="en-GB")
-    someone = Visitor(context, address)
-    yield someone
-    context.close()
-    assert someone.complaints == []
-
-
-@pytest.fixture
-def page(visitor: Visitor) -> Page:
-    return visitor.visit()
+def address() -> Iterator[str]:
+    with shared() as address:
+        yield address
 
 
 def switch_mode(page: Page, mode: str) -> None:

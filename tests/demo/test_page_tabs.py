@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.demo.staged import Call, Json, Staged, staged
-from tests.demo.visitor import BROWSER_IS_MISSING, WAIT_MS, WIDE, Visitor, say
+from tests.demo.visitor import BROWSER_IS_MISSING, WAIT_MS, Visitor, say
 
 pytestmark = pytest.mark.browser
 
@@ -28,14 +28,6 @@ async def silent(_: Call, __: Json) -> None:
 def demo(tmp_path: Path) -> Iterator[Staged]:
     with staged(tmp_path, silent) as demo:
         yield demo
-
-
-@pytest.fixture
-def context(browser: Browser, demo: Staged) -> Iterator[BrowserContext]:
-    """A browser that is closed before the demo ends."""
-    context = browser.new_context(viewport=WIDE, locale="en-GB")
-    yield context
-    context.close()
 
 
 @pytest.fixture

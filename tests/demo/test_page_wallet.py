@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.demo.visitor import (
     BROWSER_IS_MISSING,
     WAIT_MS,
-    WIDE,
-    Demo,
-    Visitor,
     ask,
     open_wallet,
+    shared,
 )
 
 pytestmark = pytest.mark.browser
@@ -29,17 +27,8 @@ if BROWSER_IS_MISSING:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with Demo("--port", "0") as demo:
-        yield demo.address()
-
-
-@pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    context = browser.new_context(viewport=WIDE, locale="en-GB")
-    visitor = Visitor(context, address)
-    yield visitor.visit()
-    context.close()
-    assert visitor.complaints == []
+    with shared() as address:
+        yield address
 
 
 def hold_first(page: Page, address: str) -> list[Route]:
@@ -77,7 +66,8 @@ def two_cards(page: Page) -> tuple[Locator, Locator]:
     return ask(page, "/invoice 91", "the one"), ask(page, "/invoice 92", "the other")
 
 
-def test_a_late_answer_about_one_card_leaves_the_wallet_of_another_alone(page: Page) -> None:
+def wallet_of_the_other(page: Page) -> tuple[Locator, list[Route]]:
+    """The wallet of one card, and what it was asked of another one before, which is on its way."""
     one, other = two_cards(page)
     held = hold_first(page, SCAN)
     with page.expect_request(SCAN):
@@ -85,19 +75,18 @@ def test_a_late_answer_about_one_card_leaves_the_wallet_of_another_alone(page: P
     page.keyboard.press("Escape")
     wallet = open_wallet(other)
     expect(wallet.locator(".amount")).to_have_text("92 sats")
+    return wallet, held
+
+
+def test_a_late_answer_about_one_card_leaves_the_wallet_of_another_alone(page: Page) -> None:
+    wallet, held = wallet_of_the_other(page)
     let_go(page, held, SCAN)
     expect(wallet.locator(".amount")).to_have_text("92 sats")
     expect(wallet.get_by_role("button", name="Pay 92 sats")).to_be_focused()
 
 
 def test_a_late_refusal_leaves_the_wallet_of_another_card_alone(page: Page) -> None:
-    one, other = two_cards(page)
-    held = hold_first(page, SCAN)
-    with page.expect_request(SCAN):
-        open_wallet(one)
-    page.keyboard.press("Escape")
-    wallet = open_wallet(other)
-    expect(wallet.locator(".amount")).to_have_text("92 sats")
+    wallet, held = wallet_of_the_other(page)
     held[0].fulfill(json={"error": "That picture is gone."})
     page.evaluate("new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)))")
     expect(wallet.locator(".amount")).to_have_text("92 sats")

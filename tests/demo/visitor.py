@@ -112,6 +112,16 @@ class Demo:
         return self._process.returncode, out, err
 
 
+@contextmanager
+def shared(*never: str) -> Iterator[str]:
+    """The address of a demo for many tests, which ends in order, and says none of these words."""
+    with Demo("--port", "0") as demo:
+        yield demo.address()
+        code, out, err = demo.end()
+    assert (code, out) == (0, "")
+    assert not [word for word in ("Traceback", *never) if word in err]
+
+
 class Visitor:
     """Somebody at the page, with a list of what the browser complained about."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from bot.store import Store
 from tests import postgres
+from tests.store.made import leading
 from tests.store.made import url as url_of_file
 
 KINDS = ("sqlite", "postgres")
@@ -45,9 +45,5 @@ def url(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path) -> I
 
 @pytest.fixture
 async def store(url: str) -> AsyncIterator[Store]:
-    store = await Store.open(url)
-    try:
-        assert await store.lead(asyncio.Event())
+    async with leading(url) as store:
         yield store
-    finally:
-        await store.close()

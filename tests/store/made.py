@@ -47,6 +47,17 @@ async def opened(file: Path) -> AsyncIterator[Store]:
         await store.close()
 
 
+@contextlib.asynccontextmanager
+async def leading(url: str) -> AsyncIterator[Store]:
+    """The database at this address, of the process that acts."""
+    store = await Store.open(url)
+    try:
+        assert await store.lead(asyncio.Event())
+        yield store
+    finally:
+        await store.close()
+
+
 def columns(number: int, **changes: Unpack[Columns]) -> Columns:
     """What a handler writes for command number `number`."""
     preimage = number.to_bytes(32)

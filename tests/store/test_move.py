@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ from bot.store.move import move
 from bot.store.sqlite import half_moved
 from tests import postgres
 from tests.postgres import Cluster
-from tests.store.made import NOW, row
+from tests.store.made import NOW, leading, row
 from tests.store.made import url as url_of_file
 from tests.ways import COMMIT, Way
 
@@ -96,18 +96,8 @@ async def test_there_and_back_every_row_is_what_it_was(file: Path, server: str) 
 
 
 async def made(url: str) -> None:
-    async with opened_at(url) as store:
+    async with leading(url) as store:
         await row(store, 1)
-
-
-@contextlib.asynccontextmanager
-async def opened_at(url: str) -> AsyncIterator[Store]:
-    store = await Store.open(url)
-    try:
-        assert await store.lead(asyncio.Event())
-        yield store
-    finally:
-        await store.close()
 
 
 async def test_what_holds_something_is_no_target_and_stays_as_it_is(
@@ -227,7 +217,7 @@ async def test_a_database_of_an_older_version_is_not_moved_and_not_changed(
     file: Path, server: str
 ) -> None:
     for url in (url_of_file(file), server):
-        async with opened_at(url) as store:
+        async with leading(url) as store:
             await row(store, 1)
             await store.do(older)
     before = tree(file.parent)

@@ -9,24 +9,19 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
 
 from bot import texts
 from bot.core.wishes import Fixing, Joining, Parting
 from bot.demo.telegram import Chat, Message, User
-from tests.storm.at_boards import CARD_S, PRESSES, AtBoards
+from tests.storm.at_boards import CARD_S, PRESSES
 from tests.storm.book import Bill, Book, Part
-from tests.storm.managers import Managers
 from tests.storm.outside import Outside, buttons_on
 from tests.storm.plan import MEMOS, Plan, PlannedBill
+from tests.storm.taking_part import OWNERS, TakingPart
 from tests.storm.wallets import Wallets
 
 #: Sats of a part of the first bill; those of each later one are as many more apart.
 FIRST_SATS, APART_SATS = 1_000_000, 1000
-#: Of these one is an owner's, whose boards nobody counts.
-OWNERS = 0.7
-#: Seconds that a bill has, above the time to pay.
-PATIENCE_S = 75.0
 #: Seconds for which who asked waits that people say that they are in, before they are asked to pay.
 JOINING_S = 6.0
 
@@ -36,17 +31,13 @@ OUT = 0.2
 #: What people press where a chat moves: what its old buttons carry still counts.
 BUTTONS = (texts.PAY_BUTTON, texts.GIVE_BUTTON)
 
-Way = Callable[[Bill, User, random.Random], Awaitable[None]]
 
-
-class Bills(AtBoards):
+class Bills(TakingPart[PlannedBill]):
     """Everybody who splits a bill."""
 
     def __init__(self, outside: Outside, book: Book, plan: Plan, wallets: Wallets) -> None:
-        super().__init__(outside, book, wallets)
-        self._plan = plan
-        self._managers = Managers(outside, book, wallets)
-        self._ways: dict[str, Way] = {
+        super().__init__(outside, book, plan, wallets)
+        self._ways = {
             "pay": self._pay,
             "pay more": self._pay_more,
             "pay in parts": self._pay_in_parts,
@@ -66,7 +57,7 @@ class Bills(AtBoards):
             "pay and then for somebody else": self._pay_and_for_another,
             "pay for somebody else while the split is cancelled": self._pay_for_another_and_close,
         }
-        self._endings: dict[str, Callable[[Bill, random.Random], Awaitable[None]]] = {
+        self._endings = {
             "everybody pays": self._nothing,
             "cancelled while others pay": self._close_by_asker,
             "cancelled by an owner while others pay": self._close_by_owner,
@@ -85,36 +76,14 @@ class Bills(AtBoards):
 
     async def live(self) -> None:
         """Do all that is planned."""
-        began = time.monotonic()
-        async with asyncio.TaskGroup() as lives:
-            for planned in self._plan.bills:
-                await asyncio.sleep(max(0.0, began + planned.at_s - time.monotonic()))
-                lives.create_task(self._live(planned))
+        await self._live_all(self._plan.bills)
 
-    async def _live(self, planned: PlannedBill) -> None:
-        bill, people = self._ask(planned)
-        try:
-            async with (
-                asyncio.timeout(self._plan.expiry_s + PATIENCE_S),
-                asyncio.TaskGroup() as all_,
-            ):
-                ending = random.Random(planned.dice.random())
-                if bill.form == "who is in" and planned.ending != "nobody is asked":
-                    all_.create_task(self._ask_now(bill, random.Random(planned.dice.random())))
-                all_.create_task(self._endings[planned.ending](bill, ending))
-                for person, way in zip(people, planned.ways, strict=False):
-                    dice = random.Random(planned.dice.random())
-                    all_.create_task(self._take_part(bill, person, way, dice))
-        except TimeoutError:
-            self._book.note("its people give up", bill)
+    def _beside(self, bill: Bill, planned: PlannedBill, lives: asyncio.TaskGroup) -> None:
+        if bill.form == "who is in" and planned.ending != "nobody is asked":
+            lives.create_task(self._ask_now(bill, random.Random(planned.dice.random())))
 
-    async def _take_part(self, bill: Bill, person: User, way: str, dice: random.Random) -> None:
-        await self._board(bill)
-        await asyncio.sleep(dice.choice([0, 0.1, 1, 3]) * dice.uniform(0.5, 1.5))
-        self._book.note(f"{person.first_name}: {way}", bill)
-        if bill.form == "who is in" and not await self._join(bill, person, way, dice):
-            return
-        await self._ways[way](bill, person, dice)
+    async def _is_ready(self, bill: Bill, person: User, way: str, dice: random.Random) -> bool:
+        return bill.form != "who is in" or await self._join(bill, person, way, dice)
 
     # who is in?
 

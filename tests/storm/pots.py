@@ -8,17 +8,15 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
 
 from bot import texts
 from bot.core.collection import QUICK_SATS
 from bot.demo.telegram import Message, User
-from tests.storm.at_boards import CARD_S, PRESSES, AtBoards
-from tests.storm.bills import OWNERS, PATIENCE_S
+from tests.storm.at_boards import CARD_S, PRESSES
 from tests.storm.book import Bill, Book, Part
-from tests.storm.managers import Managers
 from tests.storm.outside import Outside, buttons_on
 from tests.storm.plan import MEMOS, Plan, PlannedPot
+from tests.storm.taking_part import OWNERS, TakingPart
 from tests.storm.wallets import Wallets
 
 #: Sats that somebody writes: above what buttons offer, and nobody's part of a bill.
@@ -26,19 +24,15 @@ FIRST_SATS = 300_000
 #: What is no amount, or could be another one.
 BAD = ("lots", "1.000", "-5", "0")
 
-Way = Callable[[Bill, User, random.Random], Awaitable[None]]
 
-
-class Pots(AtBoards):
+class Pots(TakingPart[PlannedPot]):
     """Everybody who collects or gives."""
 
     def __init__(self, outside: Outside, book: Book, plan: Plan, wallets: Wallets) -> None:
-        super().__init__(outside, book, wallets)
-        self._plan = plan
-        self._managers = Managers(outside, book, wallets)
+        super().__init__(outside, book, plan, wallets)
         #: Questions that nothing came of: they are closed, for all that anybody knows.
         self._dead: set[Message] = set()
-        self._ways: dict[str, Way] = {
+        self._ways = {
             "give by a button": self._give,
             "give what is suggested": self._give_suggested,
             "let the wallet decide": self._give_any,
@@ -58,7 +52,7 @@ class Pots(AtBoards):
             "choose while it is closed": self._choose_and_close,
             "press only": self._press_only,
         }
-        self._endings: dict[str, Callable[[Bill, random.Random], Awaitable[None]]] = {
+        self._endings = {
             "goes on": self._nothing,
             "closed by a reply while others give": self._close_by_reply,
             "closed by its button while others give": self._managers.close,
@@ -67,26 +61,7 @@ class Pots(AtBoards):
 
     async def live(self) -> None:
         """Do all that is planned."""
-        began = time.monotonic()
-        async with asyncio.TaskGroup() as lives:
-            for planned in self._plan.pots:
-                await asyncio.sleep(max(0.0, began + planned.at_s - time.monotonic()))
-                lives.create_task(self._live(planned))
-
-    async def _live(self, planned: PlannedPot) -> None:
-        bill, people = self._ask(planned)
-        try:
-            async with (
-                asyncio.timeout(self._plan.expiry_s + PATIENCE_S),
-                asyncio.TaskGroup() as all_,
-            ):
-                ending = random.Random(planned.dice.random())
-                all_.create_task(self._endings[planned.ending](bill, ending))
-                for person, way in zip(people, planned.ways, strict=False):
-                    dice = random.Random(planned.dice.random())
-                    all_.create_task(self._take_part(bill, person, way, dice))
-        except TimeoutError:
-            self._book.note("its people give up", bill)
+        await self._live_all(self._plan.pots)
 
     def _ask(self, planned: PlannedPot) -> tuple[Bill, list[User]]:
         dice, outside = planned.dice, self._outside
@@ -106,12 +81,6 @@ class Pots(AtBoards):
         self._say_command(bill, "/collect", (f"{goal}" if goal else "any") + gift)
         self._book.count("collections")
         return bill, people
-
-    async def _take_part(self, bill: Bill, person: User, way: str, dice: random.Random) -> None:
-        await self._board(bill)
-        await asyncio.sleep(dice.choice([0, 0.1, 1, 3]) * dice.uniform(0.5, 1.5))
-        self._book.note(f"{person.first_name}: {way}", bill)
-        await self._ways[way](bill, person, dice)
 
     # the question
 
