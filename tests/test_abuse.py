@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
 from contextlib import closing
 
@@ -23,13 +24,17 @@ def data_of(card: Message) -> str:
     return data
 
 
+#: Telegram gives each press another number.
+_PRESSES = itertools.count(1)
+
+
 def press(world: World, person: User, message: Message, data: str, *, is_old: bool = False) -> None:
     """A client may send any data with any message, whatever stands there."""
     sent_by = {"id": person.id, "is_bot": False, "first_name": person.first_name}
     whole = world.telegram.message_json(message)
     if is_old:  # Telegram gives no more of such
         whole = {"chat": whole["chat"], "message_id": whole["message_id"], "date": 0}
-    query = {"id": "77", "from": sent_by, "chat_instance": "1", "data": data}
+    query = {"id": f"77{next(_PRESSES)}", "from": sent_by, "chat_instance": "1", "data": data}
     world.telegram.push_raw_update({"callback_query": {**query, "message": whole}})
 
 

@@ -23,6 +23,16 @@ ROWS = 600  # more than one step
 
 PASSWORD = "what-only-the-server-knows"
 
+#: The program, which hears signals also where whoever started the tests ignores them.
+HEARS_SIGNALS = """
+import runpy, signal
+
+for number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("bot", run_name="__main__")
+"""
+
 
 def moved(folder: Path, *arguments: str) -> tuple[int, list[str]]:
     """The exit code, and all that is said."""
@@ -94,7 +104,7 @@ async def stalled(
             way.stall_at = b"INSERT INTO invoices" if to_server else b"(invoices.id) >"
             addresses = [file, url] if to_server else [url, f"sqlite:///{folder / 'new.db'}"]
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "bot", "move-database", *addresses),
+                *(sys.executable, "-c", HEARS_SIGNALS, "move-database", *addresses),
                 cwd=folder,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
