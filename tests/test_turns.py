@@ -199,6 +199,7 @@ async def said_of_it(address: str, role: str, missing: list[str]) -> None:
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.timeout(180)  # it waits for two takeovers, and a busy machine takes its time
 async def test_a_process_that_is_cut_off_is_not_called_active_while_another_one_acts(
     world: Shared, cluster: Cluster, database: str
 ) -> None:
@@ -213,7 +214,7 @@ async def test_a_process_that_is_cut_off_is_not_called_active_while_another_one_
         way.stall()
         await said_of_it(address, "waiting", ["database"])
         await second.said("this process is the active one")
-        await world.answers(2100, WAIT_S)
+        await world.answers(2100, 3 * WAIT_S)
         said = await got(address, "/metrics")
         names = ("active", "term", "node_gate_open", "ready")
         assert [said.number(name) for name in names] == [0, 0, 0, 0]
@@ -221,7 +222,7 @@ async def test_a_process_that_is_cut_off_is_not_called_active_while_another_one_
         await said_of_it(address, "waiting", [])
         second.process.kill()
         await said_of_it(address, "active", [])
-        await world.answers(2200, WAIT_S)
+        await world.answers(2200, 3 * WAIT_S)
         await world.stop_bot()
 
 
