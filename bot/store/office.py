@@ -25,6 +25,7 @@ from bot import __version__, logs
 from bot.clock import steady
 from bot.fence import FRESH_S, Fence
 from bot.pauses import pause_s
+from bot.store import receipts
 from bot.store.postgres import ANSWER_S, CHANNEL, LOCKS, OFFICE, TERM, Postgres, Session
 
 log = logs.get(__name__)
@@ -170,6 +171,7 @@ class Office:
                 (number, name, __version__),
             )
             raw.execute("DELETE FROM terms WHERE number < %s", (number,))
+            receipts.prune(raw)
             seen_at = steady()
             raw.execute("COMMIT")
         # The one before may have a call under way to its fence's end, unless it said its last.
@@ -199,6 +201,9 @@ class Office:
         at = steady()
         if self._ask(raw, _NUMBER) != self._number:
             log.warning("another process is the active one")
+            raise _Lost
+        if self._backend.term is None:
+            log.warning("the database lacks what was committed: this process begins again")
             raise _Lost
         self._fence.seen(at)
 

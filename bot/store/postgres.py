@@ -34,7 +34,7 @@ from bot.errors import (
     StoreUnavailable,
     TermLost,
 )
-from bot.store import migrations
+from bot.store import migrations, receipts
 from bot.store.backend import CommitUnknown
 from bot.store.refusing import Pooled, driver_error, is_read_only, said, start_error
 from bot.store.tables import META
@@ -84,8 +84,7 @@ _SESSION = "SELECT pg_backend_pid()"
 #: Looks at whether a pool keeps a session, as another client may have the one that shows it.
 POOL_TRIES = 3
 _LOCK_TERM = f"SELECT pg_advisory_xact_lock_shared({LOCKS}, {TERM})"
-_LOOK_AT_TERM = "SELECT max(number), pg_current_xact_id()::text FROM terms"
-_BEGIN_IN_TERM = f"BEGIN;{_LOCK_TERM};{_LOOK_AT_TERM}"
+_NEWEST_TERM = "SELECT max(number) FROM terms"
 #: A commit is not lost with the server's power; whoever wants more than that can have it.
 _DURABLE = ("on", "remote_apply")
 
@@ -324,6 +323,8 @@ class Postgres:
         self._session = Session(url, "invoice-bot")
         self.engine = engine_of(self._session)
         self.term: int | None = None
+        self._process = receipts.drawn()
+        self._ticket = ""  # of what was committed last; "": nothing yet
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -367,7 +368,7 @@ class Postgres:
         with self._session.within(ANSWER_S), self.engine.connect() as connection:
             connection.begin()
             raw = raw_of(connection)
-            ticket = _begun(raw, term if needs_term else None)
+            ticket = self._begun(raw, term if needs_term else None)
             yield connection
             if raw.info.transaction_status is not TransactionStatus.INTRANS:
                 # the server would answer "rolled back", and nobody looks
@@ -380,21 +381,46 @@ class Postgres:
                 if is_lost(raw, error):
                     raise CommitUnknown(ticket, said(error)) from error
                 raise
+            self._ticket = ticket
+
+    def _begun(self, raw: psycopg.Connection[Any], term: int | None) -> str:
+        """Begin a transaction, in that term; the ticket by which it is found afterwards.
+
+        In one message. The lock comes before the look: the look sees whatever was committed before
+        it. Raises `TermLost`.
+        """
+        ticket = receipts.drawn()
+        statements = ["BEGIN", receipts.writing(self._process, ticket, _NEWEST_TERM)]
+        if term is not None:
+            statements.insert(1, _LOCK_TERM)
+        found = raw.execute(";".join(statements))
+        while found.nextset():
+            pass
+        before, newest = found.fetchone() or (None, None)
+        if term is None:
+            return ticket
+        if newest == term and self._ticket in ("", before):
+            return ticket
+        raw.execute("ROLLBACK")
+        if newest != term:
+            raise TermLost(detail=f"term {newest} has begun")
+        self.term, self._ticket = None, ""
+        raise TermLost(detail="the database lacks what was committed last")
 
     def is_committed(self, ticket: str) -> bool:
-        """What became of a transaction, as the server knows it. Raises `StoreUnavailable`.
+        """What became of a transaction, as its database knows it. Raises `StoreUnavailable`.
 
-        The session that it was of is over: to connect has ended it.
+        The session that it was of is over, or is waited for: to connect has ended it.
         """
         self.forget()
         try:
             with self._session.within(ANSWER_S), self.engine.connect() as connection:
-                status = status_of(raw_of(connection), ticket)
+                last = receipts.last(raw_of(connection), self._process)
         except (sa.exc.DBAPIError, psycopg.Error) as error:
             raise StoreUnavailable(detail=said(error)) from error
-        if status == "in progress":
-            raise StoreUnavailable(detail="a transaction has no end yet")
-        return bool(status == "committed")
+        if last == ticket:
+            self._ticket = ticket
+        return last == ticket
 
     def explained(self, error: Exception) -> Exception:
         """`StoreUnavailable` where it is the database's state, and not the job's doing."""
@@ -439,40 +465,6 @@ def raw_of(connection: Connection) -> psycopg.Connection[Any]:
     """The driver's own connection."""
     raw: Any = connection.connection.driver_connection
     return raw  # type: ignore[no-any-return]
-
-
-def _begun(raw: psycopg.Connection[Any], term: int | None) -> str:
-    """Begin a transaction; its number, by which the server can be asked what became of it.
-
-    In one message. The lock comes before the look: the look sees whatever was committed before it.
-    Raises `TermLost`.
-    """
-    if term is None:
-        found = raw.execute("BEGIN; SELECT pg_current_xact_id()::text")
-        found.nextset()
-        row = found.fetchone()
-        return str(row[0]) if row else ""
-    found = raw.execute(_BEGIN_IN_TERM)
-    found.nextset()
-    found.nextset()
-    number, ticket = found.fetchone() or (None, "")
-    if number != term:
-        raw.execute("ROLLBACK")
-        raise TermLost(detail=f"term {number} has begun")
-    return str(ticket)
-
-
-def status_of(raw: psycopg.Connection[Any], ticket: str) -> str | None:
-    """What became of a transaction: "committed", "aborted", "in progress", or None, nobody knows.
-
-    A server that has never heard of it took over from another one without it. Raises
-    `psycopg.Error`.
-    """
-    try:
-        found: str | None = one(raw, "SELECT pg_xact_status(%s::xid8)", ticket)
-    except psycopg.errors.InvalidParameterValue:
-        return "aborted"
-    return found
 
 
 def is_lost(raw: psycopg.Connection[Any], error: Exception) -> bool:

@@ -22,7 +22,7 @@ from bot.errors import (
     MoveRefused,
 )
 from bot.pauses import pause_s
-from bot.store import migrations, postgres
+from bot.store import migrations, postgres, receipts
 from bot.store.copying import End
 from bot.store.postgres import LOCKS, MIGRATIONS, OFFICE, TERM, Session
 from bot.store.refusing import said
@@ -87,11 +87,11 @@ def target(url: str, mark: int) -> Iterator[End]:
         with postgres.start_errors(session):
             with _connected(engine) as connection:
                 with session.within(ANSWER_S):
-                    ticket = _begin_to_write(connection, place, mark)
+                    process = _begin_to_write(connection, place, mark)
                 yield _end(session, connection)
                 is_written = _commit(session, connection)
             if not is_written:
-                _ask(session, engine, ticket)
+                _ask(session, engine, process)
     finally:
         engine.dispose()
         session.end()
@@ -146,7 +146,7 @@ def _begin_to_read(raw: psycopg.Connection[Any], place: str) -> None:
 
 
 def _begin_to_write(connection: Connection, place: str, mark: int) -> str:
-    """The transaction's number, by which the server can be asked what became of it."""
+    """By what name it has its receipt, which is there afterwards if it was committed."""
     raw = postgres.raw_of(connection)
     postgres.refuse_unfit(raw, place)
     if postgres.one(raw, _MARKED, LOCKS, mark):
@@ -159,7 +159,9 @@ def _begin_to_write(connection: Connection, place: str, mark: int) -> str:
     postgres.refuse_others(raw, place)
     migrations.bring_up_to_date(connection)
     postgres.refuse_without_rights(raw, place)
-    return str(postgres.one(raw, "SELECT pg_current_xact_id()::text"))
+    process = receipts.drawn()
+    raw.execute(receipts.writing(process, process, "SELECT 1"))
+    return process
 
 
 def _take_office(raw: psycopg.Connection[Any], place: str, how: str) -> None:
@@ -184,20 +186,32 @@ def _commit(session: Session, connection: Connection) -> bool:
     return True
 
 
-def _ask(session: Session, engine: sa.Engine, ticket: str) -> None:
-    """Raises `MoveFailed` unless the server knows that it was written after all."""
+def _ask(session: Session, engine: sa.Engine, process: str) -> None:
+    """Raises `MoveFailed` unless the database shows that it was written after all."""
     place, reason = session.place.name, ""
     for attempt in range(TRIES):
         engine.dispose()
         try:
             with session.within(postgres.ANSWER_S), engine.connect() as connection:
-                status = postgres.status_of(postgres.raw_of(connection), ticket)
+                is_written = _has_receipt(postgres.raw_of(connection), process)
         except (sa.exc.DBAPIError, psycopg.Error) as error:
-            status, reason = None, said(error)
-        if status == "committed":
-            return
-        if status == "aborted":
+            reason = said(error)
+        else:
+            if is_written:
+                return
             reason = "the connection was lost"
             raise MoveFailed(problem=MoveProblem.STOPPED, path=place, reason=reason)
         time.sleep(pause_s(attempt + 1, longest_s=postgres.CONNECT_S))
     raise MoveFailed(problem=MoveProblem.UNKNOWN, path=place, reason=reason)
+
+
+def _has_receipt(raw: psycopg.Connection[Any], process: str) -> bool:
+    """Whether that transaction was committed. Raises `psycopg.Error`.
+
+    It may have no end yet, and its tables be nowhere until then: its locks are waited for.
+    """
+    with raw.transaction():
+        raw.execute("SELECT pg_advisory_xact_lock(%s, %s)", (LOCKS, MIGRATIONS))
+        if postgres.one(raw, "SELECT to_regclass('receipts')") is None:
+            return False
+        return receipts.last(raw, process) == process

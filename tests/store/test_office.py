@@ -15,9 +15,8 @@ from bot.store.postgres import LOCKS, OFFICE
 from tests import postgres
 from tests.postgres import Cluster
 from tests.store.made import LIMIT_S, Busy, columns, row, until
+from tests.store.shared import NEVER, end_office, number_of_terms, opened, written
 from tests.ways import COMMIT, Way
-
-NEVER = asyncio.Event
 
 
 @pytest.fixture
@@ -30,36 +29,6 @@ def server(cluster: Cluster) -> Iterator[str]:
 async def way(cluster: Cluster) -> AsyncIterator[Way]:
     async with Way(cluster.port) as way:
         yield way
-
-
-@contextlib.asynccontextmanager
-async def opened(url: str, *, leads: bool = True) -> AsyncIterator[Store]:
-    store = await Store.open(url)
-    try:
-        if leads:
-            async with asyncio.timeout(LIMIT_S):
-                assert await store.lead(NEVER())
-        yield store
-    finally:
-        await store.close()
-
-
-def written(cluster: Cluster, name: str) -> list[object]:
-    """The message numbers of the commands that are written."""
-    with cluster.admin(name) as look:
-        found = look.execute("SELECT origin_message_id FROM invoices ORDER BY 1").fetchall()
-    return [number for (number,) in found]
-
-
-def end_office(cluster: Cluster, name: str) -> None:
-    """What a server does to a process that stands still, or a network to one that is cut off."""
-    with cluster.admin(name) as look:
-        look.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-            " AND classid = %s AND objid = %s AND database = (SELECT oid FROM pg_database"
-            " WHERE datname = current_database())",
-            (LOCKS, OFFICE),
-        )
 
 
 # terms
@@ -152,13 +121,6 @@ def offices(cluster: Cluster, name: str) -> list[tuple[object, ...]]:
             " WHERE datname = current_database())",
             (LOCKS, OFFICE),
         ).fetchall()
-
-
-def number_of_terms(cluster: Cluster, name: str) -> object:
-    with cluster.admin(name) as look:
-        found = look.execute("SELECT max(number) FROM terms").fetchone()
-    assert found is not None
-    return found[0]
 
 
 async def test_a_process_that_lost_its_term_can_write_nothing_and_waits_for_another(
