@@ -26,7 +26,17 @@ from bot.clock import steady
 from bot.fence import FRESH_S, Fence
 from bot.pauses import pause_s
 from bot.store import receipts
-from bot.store.postgres import ANSWER_S, CHANNEL, LOCKS, OFFICE, TERM, Postgres, Session
+from bot.store.backend import Term
+from bot.store.postgres import (
+    ANSWER_S,
+    CHANNEL,
+    LOCKS,
+    NEWEST_TERM,
+    OFFICE,
+    TERM,
+    Postgres,
+    Session,
+)
 
 log = logs.get(__name__)
 
@@ -43,7 +53,6 @@ LONGEST_PAUSE_S = 2.0
 #: Seconds that the end of a term may take.
 END_S = 1.0
 
-_NUMBER = "SELECT max(number) FROM terms"
 _LOCK = f"SELECT pg_advisory_lock({LOCKS}, {OFFICE})"
 _TRY_LOCK = f"SELECT pg_try_advisory_lock({LOCKS}, {OFFICE})"
 _SETTINGS = f"SET lock_timeout = '{WAIT_S:.0f}s'; SET idle_session_timeout = '{STANDS_S:.0f}s'"
@@ -80,7 +89,7 @@ class Office:
         self._on_term = on_term
         self._on_lost = on_lost
         self._on_notice = on_notice
-        self._number: int | None = None
+        self._term: Term | None = None
         self._is_away = False
         self._is_closing = False
         self._is_waiting = False
@@ -123,17 +132,17 @@ class Office:
                 break
             except Exception:
                 log.exception("office failed")
-                if self._number is not None:
+                if self._term is not None:
                     break
                 self._pause(LONGEST_PAUSE_S)
-        if self._number is not None:
-            self._number = self._backend.term = None
+        if self._term is not None:
+            self._term = self._backend.term = None
             self._fence.close()
         if not self._is_closing:
             self._on_lost()
 
     def _serve(self, raw: psycopg.Connection[Any]) -> None:
-        if self._number is None:
+        if self._term is None:
             self._wait(raw)
             self._take(raw)
         else:
@@ -164,21 +173,21 @@ class Office:
             before = raw.execute(
                 "SELECT number, is_over FROM terms ORDER BY number DESC LIMIT 1"
             ).fetchone()
-            number = before[0] + 1 if before else 1
+            term = Term(before[0] + 1 if before else 1, receipts.drawn())
             raw.execute(
-                "INSERT INTO terms (number, holder, version, began_at, is_over)"
-                " VALUES (%s, %s, %s, extract(epoch FROM clock_timestamp()), false)",
-                (number, name, __version__),
+                "INSERT INTO terms (number, nonce, holder, version, began_at, is_over)"
+                " VALUES (%s, %s, %s, %s, extract(epoch FROM clock_timestamp()), false)",
+                (*term, name, __version__),
             )
-            raw.execute("DELETE FROM terms WHERE number < %s", (number,))
+            raw.execute("DELETE FROM terms WHERE number < %s", (term.number,))
             receipts.prune(raw)
             seen_at = steady()
             raw.execute("COMMIT")
         # The one before may have a call under way to its fence's end, unless it said its last.
         waits_s = 0.0 if before is None or before[1] else FRESH_S
         self._fence.begin(seen_at, after_s=waits_s)
-        self._number = self._backend.term = number
-        log.info("this process is the active one", term=number)
+        self._term = self._backend.term = term
+        log.info("this process is the active one", term=term.number)
         self._on_term()
 
     def _get_back(self, raw: psycopg.Connection[Any]) -> None:
@@ -191,21 +200,24 @@ class Office:
             self._rest(raw, AGAIN_S)
 
     def _hold(self, raw: psycopg.Connection[Any]) -> None:
+        term = self._look(raw)
         while not self._is_closing:
-            self._look(raw)
             self._rest(raw, BEAT_S)
+            self._look(raw)
         with self._session.within(END_S):
-            raw.execute("UPDATE terms SET is_over = true WHERE number = %s", (self._number,))
+            raw.execute("UPDATE terms SET is_over = true WHERE nonce = %s", (term.nonce,))
 
-    def _look(self, raw: psycopg.Connection[Any]) -> None:
-        at = steady()
-        if self._ask(raw, _NUMBER) != self._number:
+    def _look(self, raw: psycopg.Connection[Any]) -> Term:
+        """See that the term goes on. Raises `_Lost`."""
+        at, term = steady(), self._term
+        if term is None or self._ask(raw, NEWEST_TERM) != term.nonce:
             log.warning("another process is the active one")
             raise _Lost
         if self._backend.term is None:
             log.warning("the database lacks what was committed: this process begins again")
             raise _Lost
         self._fence.seen(at)
+        return term
 
     def _ask(self, raw: psycopg.Connection[Any], statement: str) -> Any:
         with self._session.within(ANSWER_S):

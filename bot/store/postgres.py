@@ -35,7 +35,7 @@ from bot.errors import (
     TermLost,
 )
 from bot.store import migrations, receipts
-from bot.store.backend import CommitUnknown
+from bot.store.backend import CommitUnknown, Term
 from bot.store.refusing import Pooled, driver_error, is_read_only, said, start_error
 from bot.store.tables import META
 
@@ -84,7 +84,8 @@ _SESSION = "SELECT pg_backend_pid()"
 #: Looks at whether a pool keeps a session, as another client may have the one that shows it.
 POOL_TRIES = 3
 _LOCK_TERM = f"SELECT pg_advisory_xact_lock_shared({LOCKS}, {TERM})"
-_NEWEST_TERM = "SELECT max(number) FROM terms"
+#: One value, and nobody else's: see `Term`.
+NEWEST_TERM = "SELECT nonce FROM terms ORDER BY number DESC LIMIT 1"
 #: A commit is not lost with the server's power; whoever wants more than that can have it.
 _DURABLE = ("on", "remote_apply")
 
@@ -313,7 +314,7 @@ def _end(raw: psycopg.Connection[Any], pid: int, began_at: Any) -> None:
 class Postgres:
     """A database of a PostgreSQL server, open. A `Backend`.
 
-    `term` is the number of the term of office of this process, None while it has none.
+    `term` is the term of office of this process, None while it has none.
     """
 
     idle_s = 3600.0  # there is nothing to tidy
@@ -322,7 +323,7 @@ class Postgres:
     def __init__(self, url: str) -> None:
         self._session = Session(url, "invoice-bot")
         self.engine = engine_of(self._session)
-        self.term: int | None = None
+        self.term: Term | None = None
         self._process = receipts.drawn()
         self._ticket = ""  # of what was committed last; "": nothing yet
 
@@ -383,14 +384,14 @@ class Postgres:
                 raise
             self._ticket = ticket
 
-    def _begun(self, raw: psycopg.Connection[Any], term: int | None) -> str:
+    def _begun(self, raw: psycopg.Connection[Any], term: Term | None) -> str:
         """Begin a transaction, in that term; the ticket by which it is found afterwards.
 
         In one message. The lock comes before the look: the look sees whatever was committed before
         it. Raises `TermLost`.
         """
         ticket = receipts.drawn()
-        statements = ["BEGIN", receipts.writing(self._process, ticket, _NEWEST_TERM)]
+        statements = ["BEGIN", receipts.writing(self._process, ticket, NEWEST_TERM)]
         if term is not None:
             statements.insert(1, _LOCK_TERM)
         found = raw.execute(";".join(statements))
@@ -399,11 +400,12 @@ class Postgres:
         before, newest = found.fetchone() or (None, None)
         if term is None:
             return ticket
-        if newest == term and self._ticket in ("", before):
+        is_newest = newest == term.nonce
+        if is_newest and self._ticket in ("", before):
             return ticket
         raw.execute("ROLLBACK")
-        if newest != term:
-            raise TermLost(detail=f"term {newest} has begun")
+        if not is_newest:
+            raise TermLost(detail=f"term {term.number} is not the newest")
         self.term, self._ticket = None, ""
         raise TermLost(detail="the database lacks what was committed last")
 

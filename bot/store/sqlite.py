@@ -39,6 +39,7 @@ from bot.errors import (
     StoreUnavailable,
 )
 from bot.store import beside, migrations
+from bot.store.backend import Term
 from bot.store.pages import HEADER, Index, Pages, read_index
 
 #: Device and inode: no other file has these while it is open.
@@ -483,7 +484,7 @@ class Sqlite:
 
     def __init__(self, engine: Engine, files: Files, lock: Lock) -> None:
         self.engine = engine
-        self.term: int | None = None
+        self.term: Term | None = None
         self._files = files
         self._lock = lock
 

@@ -139,6 +139,7 @@ terms = sa.Table(
     sa.Column("began_at", sa.Float, nullable=False),
     sa.Column("is_over", sa.Boolean, nullable=False),
     sa.Column("marks", sa.Text, nullable=False, server_default=""),
+    sa.Column("nonce", sa.Text, nullable=False, server_default=""),
 )
 
 #: Which transaction of each process was committed last; with SQLite none.

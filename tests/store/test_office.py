@@ -205,6 +205,44 @@ async def test_the_fences_of_two_processes_are_never_open_at_once(
         await waits
 
 
+async def test_a_process_does_not_take_another_ones_term_in_a_copy_for_its_own(
+    cluster: Cluster, way: Way
+) -> None:
+    with (
+        postgres.database(cluster) as name,
+        postgres.database(cluster) as copy,
+        cluster.admin() as admin,
+    ):
+        async with opened(cluster.url(name, port=way.port)) as first:
+            await row(first, 1)
+            way.refuses = True
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+            admin.execute(f"ALTER DATABASE {copy} RENAME TO {name}".encode())
+            async with opened(cluster.url(name)) as second:
+                assert first.term == second.term == 1
+                await row(second, 2)
+                way.refuses = False
+                async with asyncio.timeout(LIMIT_S):
+                    with pytest.raises(TermLost):
+                        await first.until_lost()
+                with pytest.raises(TermLost):
+                    await row(first, 3)
+                assert not first.fence.is_open()
+                await row(second, 4)
+            assert written(cluster, name) == [2, 4]
+
+
+async def test_a_transaction_does_not_take_another_ones_term_in_a_copy_for_its_own(
+    cluster: Cluster, server: str
+) -> None:
+    async with opened(cluster.url(server)) as store:
+        with cluster.admin(server) as admin:  # before the office looks
+            admin.execute("UPDATE terms SET nonce = 'of another one'")
+        with pytest.raises(TermLost):
+            await row(store, 1)
+        assert written(cluster, server) == []
+
+
 # connections
 
 
