@@ -36,7 +36,7 @@ from bot.errors import (
 )
 from bot.store import migrations, receipts
 from bot.store.backend import CommitUnknown, Term
-from bot.store.refusing import Pooled, driver_error, is_read_only, said, start_error
+from bot.store.refusing import Moving, Pooled, driver_error, is_read_only, said, start_error
 from bot.store.tables import META
 
 log = logs.get(__name__)
@@ -65,6 +65,8 @@ OFFICE = 1
 TERM = 2
 #: Held by the process that brings the database up to date.
 MIGRATIONS = 3
+#: Shared by each process that can write, as long as it is connected; a move has it for itself.
+OPEN = 4
 
 _SETTINGS = f"""
 SET synchronous_commit = {{durable}};
@@ -83,6 +85,7 @@ _TARGET = "target_session_attrs"
 _SESSION = "SELECT pg_backend_pid()"
 #: Looks at whether a pool keeps a session, as another client may have the one that shows it.
 POOL_TRIES = 3
+_LOCK_OPEN = f"SELECT pg_try_advisory_lock_shared({LOCKS}, {OPEN})"
 _LOCK_TERM = f"SELECT pg_advisory_xact_lock_shared({LOCKS}, {TERM})"
 #: One value, and nobody else's: see `Term`.
 NEWEST_TERM = "SELECT nonce FROM terms ORDER BY number DESC LIMIT 1"
@@ -130,13 +133,23 @@ class _Text(StrDumperUnknown):
 class Session:
     """Connections to one database, one after the other. Each ends what the one before has left.
 
-    `name`: as the server's list of sessions has it.
+    `name`: as the server's list of sessions has it. `writes`: what a bot writes, which no move may
+    miss. `reads`: nothing else.
     """
 
-    def __init__(self, url: str, name: str, *, settings: str = "", reads: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        *,
+        settings: str = "",
+        reads: bool = False,
+        writes: bool = False,
+    ) -> None:
         self.place = place_of(url)
         self._name = name
         self._settings = settings
+        self._writes = writes
         self._defaults = _defaults(self.place.given)
         if reads and _TARGET in self._defaults:  # one that is kept from writing can be read
             self._defaults[_TARGET] = "primary"
@@ -181,6 +194,8 @@ class Session:
             raw.execute(self._settings)
         if self._before is not None:
             _end(raw, *self._before)
+        if self._writes and not one(raw, _LOCK_OPEN):
+            raise Moving("move-database is at work")
         self._before = raw.execute(
             "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
         ).fetchone()
@@ -321,7 +336,7 @@ class Postgres:
     busy_s = 3600.0
 
     def __init__(self, url: str) -> None:
-        self._session = Session(url, "invoice-bot")
+        self._session = Session(url, "invoice-bot", writes=True)
         self.engine = engine_of(self._session)
         self.term: Term | None = None
         self._process = receipts.drawn()

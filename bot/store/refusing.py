@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from bot.errors import (
     DatabaseAway,
+    DatabaseInUse,
     DatabasePasswordWrong,
     DatabasePooled,
     DatabaseReadOnly,
@@ -25,6 +26,10 @@ from bot.errors import (
 
 class Pooled(psycopg.OperationalError):
     """Each transaction has another session: what a session keeps for the bot is lost."""
+
+
+class Moving(psycopg.OperationalError):
+    """`move-database` has it: what is written now would not be moved."""
 
 
 #: What passes, whatever else is said with it.
@@ -97,6 +102,8 @@ def start_error(place: str, error: Exception) -> StartError:
     values = {"path": place, "reason": said(error)}
     if isinstance(driver, Pooled):
         return DatabasePooled(**values)
+    if isinstance(driver, Moving):
+        return DatabaseInUse(path=place, pid=0, command="move-database")
     if isinstance(driver, psycopg.errors.InsufficientPrivilege):
         return DatabaseRightsMissing(**values)
     if isinstance(driver, psycopg.ProgrammingError):

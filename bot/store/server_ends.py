@@ -24,15 +24,15 @@ from bot.errors import (
 from bot.pauses import pause_s
 from bot.store import migrations, postgres, receipts
 from bot.store.copying import End
-from bot.store.postgres import LOCKS, MIGRATIONS, OFFICE, TERM, Session
+from bot.store.postgres import LOCKS, MIGRATIONS, OFFICE, OPEN, TERM, Session
 from bot.store.refusing import said
 
 #: Seconds for the answer to one statement: of a large table all rows are counted.
 ANSWER_S = 300.0
 #: Tries to hear what became of the last step, where the connection was lost in it.
 TRIES = 8
-#: Tries to keep bots away, and seconds in between.
-OFFICE_TRIES, OFFICE_PAUSE_S = 10, 0.1
+#: Tries to get a lock that keeps bots away, and seconds in between.
+TRIES_FOR_LOCK, LOCK_PAUSE_S = 10, 0.1
 
 _NO_LIMITS = """
 SET LOCAL statement_timeout = 0;
@@ -56,7 +56,7 @@ def source(url: str, mark: int) -> Iterator[End]:
     with _reading(url) as (session, connection):
         raw, place = postgres.raw_of(connection), session.place.name
         # Locks of the session, which come before what is read: else that could be from before.
-        _take_office(raw, place, "pg_try_advisory_lock")
+        _keep_bots_away(raw, place, "pg_try_advisory_lock")
         raw.execute("SELECT pg_advisory_lock(%s, %s)", (LOCKS, TERM))
         raw.execute("SELECT pg_advisory_lock(%s, %s)", (LOCKS, mark))
         try:
@@ -153,7 +153,7 @@ def _begin_to_write(connection: Connection, place: str, mark: int) -> str:
         raise MoveRefused(problem=MoveProblem.SAME)
     raw.execute("BEGIN")
     raw.execute(_NO_LIMITS)
-    _take_office(raw, place, "pg_try_advisory_xact_lock")
+    _keep_bots_away(raw, place, "pg_try_advisory_xact_lock")
     for lock in (MIGRATIONS, TERM):
         raw.execute("SELECT pg_advisory_xact_lock(%s, %s)", (LOCKS, lock))
     postgres.refuse_others(raw, place)
@@ -164,13 +164,18 @@ def _begin_to_write(connection: Connection, place: str, mark: int) -> str:
     return process
 
 
-def _take_office(raw: psycopg.Connection[Any], place: str, how: str) -> None:
-    """Raises `DatabaseInUse`. What just ended may have it for a moment yet."""
-    for _ in range(OFFICE_TRIES):
-        if postgres.one(raw, f"SELECT {how}(%s, %s)", LOCKS, OFFICE):
-            return
-        time.sleep(OFFICE_PAUSE_S)
-    raise DatabaseInUse(path=place, pid=0)
+def _keep_bots_away(raw: psycopg.Connection[Any], place: str, how: str) -> None:
+    """Nobody acts on it meanwhile, and nobody else writes: no update that a webhook delivers.
+
+    Raises `DatabaseInUse`. What just ended may have it for a moment yet.
+    """
+    for lock in (OFFICE, OPEN):
+        for _ in range(TRIES_FOR_LOCK):
+            if postgres.one(raw, f"SELECT {how}(%s, %s)", LOCKS, lock):
+                break
+            time.sleep(LOCK_PAUSE_S)
+        else:
+            raise DatabaseInUse(path=place, pid=0)
 
 
 def _commit(session: Session, connection: Connection) -> bool:
