@@ -44,18 +44,16 @@ log = logs.get(__name__)
 BEAT_S = 0.5
 #: Seconds after which the server disconnects a process that no longer looks.
 STANDS_S = 4.0
-#: Seconds for which the lock is waited for in one statement.
-WAIT_S = 3.0
-#: Seconds between two tries to get back a lock that was lost.
-AGAIN_S = 0.2
+#: Seconds between two tries to get the lock. To wait for it in one statement would tell nothing of
+#: the connection, and the server's log has each wait that is ended.
+AGAIN_S = 0.1
 #: The longest pause between two tries to connect, in seconds.
 LONGEST_PAUSE_S = 2.0
 #: Seconds that the end of a term may take.
 END_S = 1.0
 
-_LOCK = f"SELECT pg_advisory_lock({LOCKS}, {OFFICE})"
 _TRY_LOCK = f"SELECT pg_try_advisory_lock({LOCKS}, {OFFICE})"
-_SETTINGS = f"SET lock_timeout = '{WAIT_S:.0f}s'; SET idle_session_timeout = '{STANDS_S:.0f}s'"
+_SETTINGS = f"SET idle_session_timeout = '{STANDS_S:.0f}s'"
 
 
 class _Lost(Exception):
@@ -92,7 +90,6 @@ class Office:
         self._term: Term | None = None
         self._is_away = False
         self._is_closing = False
-        self._is_waiting = False
         self._wake_read, self._wake_write = os.pipe()
         self._thread = threading.Thread(target=self._work, name="office", daemon=True)
 
@@ -104,8 +101,6 @@ class Office:
         """End the term, or the wait for one. Blocks until that is done, for `END_S` or so."""
         self._is_closing = True
         os.write(self._wake_write, b".")
-        if self._is_waiting:
-            self._session.cut()
         self._thread.join(END_S)
         if self._thread.is_alive():
             self._session.cut()
@@ -153,14 +148,10 @@ class Office:
 
     def _wait(self, raw: psycopg.Connection[Any]) -> None:
         """Until the process before is gone, or has ended its term."""
-        self._is_waiting = True
-        try:
-            while not self._is_closing:
-                with contextlib.suppress(psycopg.errors.LockNotAvailable):
-                    self._ask(raw, _LOCK)
-                    return
-        finally:
-            self._is_waiting = False
+        while not self._is_closing:
+            if self._ask(raw, _TRY_LOCK):
+                return
+            self._rest(raw, AGAIN_S)
         raise _Stopped
 
     def _take(self, raw: psycopg.Connection[Any]) -> None:

@@ -623,6 +623,17 @@ def inspect(url: str) -> str:
     return place
 
 
+#: Whether somebody here has one of our locks, by its two numbers, in a mode like this one.
+IS_HELD = """
+SELECT EXISTS (
+    SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted
+    AND classid = %s AND objid = %s AND mode LIKE %s
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+)
+"""
+_MOVING = (LOCKS, OPEN, "ExclusiveLock")
+
+
 class Holder(NamedTuple):
     """The process that acts: its host and number, its version, since when (Unix seconds).
 
@@ -638,13 +649,18 @@ class Holder(NamedTuple):
 def holder(url: str) -> Holder | None:
     """Which process acts on the database at `url`; None: none does. Raises `StartError`."""
     with reading(url) as connection:
-        found = raw_of(connection).execute(
-            "SELECT holder, version, began_at, marks FROM terms WHERE NOT is_over AND EXISTS ("
-            " SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"
-            " AND classid = %s AND objid = %s"
-            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
-            " ORDER BY number DESC LIMIT 1",
-            (LOCKS, OFFICE),
+        raw = raw_of(connection)
+        if not one(raw, IS_HELD, LOCKS, OFFICE, "%") or one(raw, IS_HELD, *_MOVING):
+            return None
+        found = raw.execute(
+            "SELECT holder, version, began_at, marks FROM terms WHERE NOT is_over"
+            " ORDER BY number DESC LIMIT 1"
         )
         row = found.fetchone()
     return None if row is None else Holder(*row)
+
+
+def is_moved(url: str) -> bool:
+    """Whether a move is under way from or into the database at `url`. Raises `StartError`."""
+    with reading(url) as connection:
+        return bool(one(raw_of(connection), IS_HELD, *_MOVING))

@@ -38,12 +38,6 @@ _NO_LIMITS = """
 SET LOCAL statement_timeout = 0;
 SET LOCAL idle_in_transaction_session_timeout = 0
 """
-_MARKED = """
-SELECT EXISTS (
-    SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-)
-"""
 
 
 @contextlib.contextmanager
@@ -149,7 +143,7 @@ def _begin_to_write(connection: Connection, place: str, mark: int) -> str:
     """By what name it has its receipt, which is there afterwards if it was committed."""
     raw = postgres.raw_of(connection)
     postgres.refuse_unfit(raw, place)
-    if postgres.one(raw, _MARKED, LOCKS, mark):
+    if postgres.one(raw, postgres.IS_HELD, LOCKS, mark, "%"):
         raise MoveRefused(problem=MoveProblem.SAME)
     raw.execute("BEGIN")
     raw.execute(_NO_LIMITS)
@@ -169,7 +163,7 @@ def _keep_bots_away(raw: psycopg.Connection[Any], place: str, how: str) -> None:
 
     Raises `DatabaseInUse`. What just ended may have it for a moment yet.
     """
-    for lock in (OFFICE, OPEN):
+    for lock in (OPEN, OFFICE):
         for _ in range(TRIES_FOR_LOCK):
             if postgres.one(raw, f"SELECT {how}(%s, %s)", LOCKS, lock):
                 break

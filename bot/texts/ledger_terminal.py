@@ -100,15 +100,22 @@ def status_lines(
     version: str = "",
     started_at: float = 0.0,
     name: str = "",
+    is_moved: bool = False,
+    others: Sequence[str] = (),
 ) -> str:
     """A line each: the bot, the node, what is open and paid. `started_at` in Unix seconds.
 
-    `name`: of several processes the active one's.
+    `name`: of several processes the active one's; `others`: the sections of the settings that this
+    one has otherwise. `is_moved`: move-database has the database.
     """
+    stands = "not running, as move-database is at work" if is_moved else "not running"
     running = f"{spelled(name)} is active" if name else "running"
     running += f" since {_local(started_at)}" if started_at else ""
     running += f", version {spelled(version)}" if version else ""
-    lines = [f"Bot: {running if is_running else 'not running'}", f"Node: {_node(node)}"]
+    lines = [f"Bot: {running if is_running else stands}"]
+    if others:
+        lines.append(f"Settings: the active process has others than these ({', '.join(others)})")
+    lines.append(f"Node: {_node(node)}")
     if node.inbound_msat is not None:
         lines.append(f"Inbound: the node {can_receive(node.inbound_msat)} now")
     lines += figures(overview)

@@ -21,8 +21,8 @@ from bot.errors import (
     MoveRefused,
     StoreUnavailable,
 )
-from bot.findings import Mark
-from bot.store import Reader, Store, Tx
+from bot.findings import Kind, Mark
+from bot.store import Reader, Store, Tx, is_moved, running
 from bot.store.check import check_database
 from bot.store.copying import TABLES
 from bot.store.inbox import Delivered
@@ -476,6 +476,20 @@ async def test_nothing_is_taken_from_telegram_into_what_is_about_to_be_filled(
         await moving
         async with leading(url) as store:
             await store.do_anywhere(delivered, 1)
+
+
+@pytest.mark.parametrize("to_server", [True, False])
+async def test_a_move_is_not_taken_for_a_bot(file: Path, server: str, to_server: bool) -> None:
+    source, target = (url_of_file(file), server) if to_server else (server, url_of_file(file))
+    await made(source)
+    database = DatabaseSettings(url=source)
+    async with stopped_before_the_end(source, target) as moving:
+        assert running(database) is None
+        assert is_moved(database)
+        kinds = [each.kind for each in await asyncio.to_thread(list, check_database(database))]
+        assert kinds[1:] == [Kind.MOVING]
+    await moving
+    assert not is_moved(database)
 
 
 def delivered(tx: Tx, number: int) -> None:

@@ -51,6 +51,29 @@ async def test_a_second_process_waits_until_the_first_one_ends(
         assert written(cluster, server) == [1, 3]
 
 
+async def test_a_process_that_waits_leaves_no_line_in_the_servers_log() -> None:
+    with (
+        postgres.own(log_min_messages="notice") as own,
+        postgres.database(own, template="template1") as name,
+    ):
+        async with (
+            opened(own.url(name)) as first,
+            opened(own.url(name), leads=False) as second,
+        ):
+            waits = asyncio.ensure_future(second.lead(NEVER()))
+            await until(lambda: waiting(own, name) == 1)
+            log = own.folder / "log"
+            before = log.read_text()
+            for number in range(8):  # looks of its own, of half a second each
+                seen_at = first.fence._until
+                await until(lambda seen_at=seen_at: first.fence._until > seen_at)
+                await row(first, number)
+            assert log.read_text() == before
+            assert not waits.done()
+            await first.close()
+            assert await waits
+
+
 async def test_what_any_process_may_write_needs_no_term(cluster: Cluster, server: str) -> None:
     def job(tx: Tx) -> None:
         tx.invoices.add(**columns(7))
@@ -154,13 +177,12 @@ async def test_a_process_that_lost_its_term_can_write_nothing_and_waits_for_anot
 
 
 def waiting(cluster: Cluster, name: str) -> int:
+    """How many processes try to get the lock."""
     with cluster.admin(name) as look:
         return len(
             look.execute(
-                "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-                " AND classid = %s AND objid = %s AND database = (SELECT oid FROM pg_database"
-                " WHERE datname = current_database())",
-                (LOCKS, OFFICE),
+                "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+                " AND application_name = 'invoice-bot office' AND query LIKE '%pg_try_advisory%'",
             ).fetchall()
         )
 

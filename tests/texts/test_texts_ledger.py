@@ -160,6 +160,21 @@ def test_of_several_processes_the_active_one_is_named() -> None:
     )
 
 
+def test_other_settings_of_the_active_process_are_named() -> None:
+    said = texts.status_lines(
+        NodeStatus(None, None), OVERVIEW, is_running=True, name="a:1", others=["access", "limits"]
+    )
+    assert said.split("\n")[:2] == [
+        "Bot: a:1 is active",
+        "Settings: the active process has others than these (access, limits)",
+    ]
+
+
+def test_a_move_is_no_bot() -> None:
+    said = texts.status_lines(NodeStatus(None, None), OVERVIEW, is_running=False, is_moved=True)
+    assert said.startswith("Bot: not running, as move-database is at work\n")
+
+
 def test_a_database_that_is_away_is_said() -> None:
     said = parsed(texts.status(NodeStatus(None, None), None, version="1", started_at=1))["text"]
     assert "⚠️ I can't read my database right now." in said
