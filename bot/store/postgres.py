@@ -36,7 +36,7 @@ from bot.errors import (
 )
 from bot.store import migrations, receipts
 from bot.store.backend import CommitUnknown, Term
-from bot.store.refusing import Moving, Pooled, driver_error, is_read_only, said, start_error
+from bot.store.refusing import Hidden, Moving, Pooled, driver_error, is_read_only, said, start_error
 from bot.store.tables import META
 
 log = logs.get(__name__)
@@ -85,6 +85,19 @@ _TARGET = "target_session_attrs"
 _SESSION = "SELECT pg_backend_pid()"
 #: Looks at whether a pool keeps a session, as another client may have the one that shows it.
 POOL_TRIES = 3
+#: The schema in which tables are made, and the first one that has ours.
+_SCHEMAS = """
+WITH along AS (
+    SELECT name, at, 2 = (
+        SELECT count(*) FROM pg_class WHERE relnamespace = name::regnamespace
+        AND relkind IN ('r', 'p') AND relname IN ('alembic_version', 'invoices')
+    ) AS is_ours
+    FROM (SELECT quote_ident(each), at FROM unnest(current_schemas(false))
+          WITH ORDINALITY AS them(each, at)) AS path(name, at)
+)
+SELECT (SELECT name FROM along WHERE at = 1),
+    (SELECT name FROM along WHERE is_ours ORDER BY at LIMIT 1)
+"""
 _LOCK_OPEN = f"SELECT pg_try_advisory_lock_shared({LOCKS}, {OPEN})"
 _LOCK_TERM = f"SELECT pg_advisory_xact_lock_shared({LOCKS}, {TERM})"
 #: One value, and nobody else's: see `Term`.
@@ -150,6 +163,7 @@ class Session:
         self._name = name
         self._settings = settings
         self._writes = writes
+        self._schema: str | None = None
         self._defaults = _defaults(self.place.given)
         if reads and _TARGET in self._defaults:  # one that is kept from writing can be read
             self._defaults[_TARGET] = "primary"
@@ -190,6 +204,7 @@ class Session:
         self._refuse_pooled(raw)
         durable = one(raw, "SHOW synchronous_commit")
         raw.execute(_SETTINGS.format(durable=durable if durable in _DURABLE else "on"))
+        self._keep_to_one_schema(raw)
         if self._settings:
             raw.execute(self._settings)
         if self._before is not None:
@@ -199,6 +214,19 @@ class Session:
         self._before = raw.execute(
             "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
         ).fetchone()
+
+    def _keep_to_one_schema(self, raw: psycopg.Connection[Any]) -> None:
+        """Nothing of another schema is seen, whatever the search_path names. Raises `Hidden`.
+
+        Of one that is named later and has our tables nothing may be taken for an empty database.
+        """
+        if self._schema is None:
+            first, ours = raw.execute(_SCHEMAS).fetchone() or (None, None)
+            if ours not in (None, first):
+                raise Hidden(ours, str(first))
+            self._schema = first
+        if self._schema is not None:  # else there is none, which is refused later
+            raw.execute("SELECT set_config('search_path', %s, false)", (self._schema,))
 
     def _refuse_pooled(self, raw: psycopg.Connection[Any]) -> None:
         """See that every transaction here has the same session. Raises `Pooled`.

@@ -19,6 +19,7 @@ from bot.errors import (
     DatabaseRefuses,
     DatabaseRightsMissing,
     DatabaseTlsFailed,
+    DatabaseUnfit,
     DatabaseUnknown,
     StartError,
 )
@@ -30,6 +31,16 @@ class Pooled(psycopg.OperationalError):
 
 class Moving(psycopg.OperationalError):
     """`move-database` has it: what is written now would not be moved."""
+
+
+class Hidden(psycopg.OperationalError):
+    """Our tables are in the schema `ours`, and new ones would be made in `first`, before it."""
+
+    def __init__(self, ours: str, first: str) -> None:
+        super().__init__(
+            f"our tables are in the schema {ours}, and search_path begins with {first}"
+        )
+        self.ours, self.first = ours, first
 
 
 #: What passes, whatever else is said with it.
@@ -104,6 +115,10 @@ def start_error(place: str, error: Exception) -> StartError:
         return DatabasePooled(**values)
     if isinstance(driver, Moving):
         return DatabaseInUse(path=place, pid=0, command="move-database")
+    if isinstance(driver, Hidden):
+        found = f"the bot's tables in the schema {driver.ours}, and the schema {driver.first} first"
+        needed = "a search_path that names only the right one"
+        return DatabaseUnfit(path=place, found=found, needed=needed)
     if isinstance(driver, psycopg.errors.InsufficientPrivilege):
         return DatabaseRightsMissing(**values)
     if isinstance(driver, psycopg.ProgrammingError):
