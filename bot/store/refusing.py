@@ -12,12 +12,14 @@ import sqlalchemy as sa
 
 from bot.errors import (
     DatabaseAway,
+    DatabaseInUse,
     DatabasePasswordWrong,
     DatabasePooled,
     DatabaseReadOnly,
     DatabaseRefuses,
     DatabaseRightsMissing,
     DatabaseTlsFailed,
+    DatabaseUnfit,
     DatabaseUnknown,
     StartError,
 )
@@ -25,6 +27,20 @@ from bot.errors import (
 
 class Pooled(psycopg.OperationalError):
     """Each transaction has another session: what a session keeps for the bot is lost."""
+
+
+class Moving(psycopg.OperationalError):
+    """`move-database` has it: what is written now would not be moved."""
+
+
+class Hidden(psycopg.OperationalError):
+    """Our tables are in the schema `ours`, and new ones would be made in `first`, before it."""
+
+    def __init__(self, ours: str, first: str) -> None:
+        super().__init__(
+            f"our tables are in the schema {ours}, and search_path begins with {first}"
+        )
+        self.ours, self.first = ours, first
 
 
 #: What passes, whatever else is said with it.
@@ -97,6 +113,12 @@ def start_error(place: str, error: Exception) -> StartError:
     values = {"path": place, "reason": said(error)}
     if isinstance(driver, Pooled):
         return DatabasePooled(**values)
+    if isinstance(driver, Moving):
+        return DatabaseInUse(path=place, pid=0, command="move-database")
+    if isinstance(driver, Hidden):
+        found = f"the bot's tables in the schema {driver.ours}, and the schema {driver.first} first"
+        needed = "a search_path that names only the right one"
+        return DatabaseUnfit(path=place, found=found, needed=needed)
     if isinstance(driver, psycopg.errors.InsufficientPrivilege):
         return DatabaseRightsMissing(**values)
     if isinstance(driver, psycopg.ProgrammingError):

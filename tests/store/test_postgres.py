@@ -17,6 +17,7 @@ from bot import logs, texts
 from bot.config import DatabaseSettings
 from bot.errors import (
     DatabaseAway,
+    DatabaseMissing,
     DatabaseNotOurs,
     DatabasePasswordWrong,
     DatabasePooled,
@@ -32,8 +33,9 @@ from bot.errors import (
     StoreUnavailable,
 )
 from bot.findings import Finding, Kind, Mark
-from bot.store import Reader, Store, Tx, peek, running
+from bot.store import Reader, Store, Tx, backup, peek, running
 from bot.store.check import check_database
+from bot.store.move import move
 from bot.store.postgres import Session, _end, place_of
 from tests import postgres
 from tests.pooler import Pooler
@@ -167,6 +169,72 @@ async def test_a_database_that_cannot_hold_every_letter(cluster: Cluster) -> Non
     finally:
         with cluster.admin() as admin:
             admin.execute("DROP DATABASE narrow WITH (FORCE)")
+
+
+# schemas
+
+
+def in_schema(cluster: Cluster, name: str, statement: str) -> list[tuple[object, ...]]:
+    with cluster.admin(name) as admin:
+        return admin.execute(statement.encode()).fetchall()
+
+
+async def test_only_the_schema_counts_in_which_tables_are_made(
+    cluster: Cluster, empty_one: str, tmp_path: Path
+) -> None:
+    with cluster.admin(empty_one) as admin:
+        admin.execute("CREATE SCHEMA ours")
+        admin.execute("CREATE TABLE public.alembic_version (version_num text)")
+        admin.execute("INSERT INTO public.alembic_version VALUES ('0001')")
+        admin.execute("CREATE TABLE public.hints (nothing text)")
+    url = f"{cluster.url(empty_one)}?options=-csearch_path%3Dours,public"
+    with pytest.raises(DatabaseMissing):
+        Reader(url).do(lambda tx: tx.bots.last())
+    assert {each.kind for each in await found(url)} == {Kind.REACHED}
+    store = await Store.open(url)
+    try:
+        assert await store.lead(asyncio.Event())
+        await store.beat(1.0)
+        kept = await row(store, 1)
+        assert Reader(url).do(lambda tx: tx.invoices.get(1)) == kept
+        assert [each.kind for each in await found(url)] == [Kind.REACHED, Kind.ACTIVE]
+    finally:
+        await store.close()
+    theirs = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+    assert in_schema(cluster, empty_one, theirs) == [(2,)]
+    assert in_schema(cluster, empty_one, "SELECT * FROM public.alembic_version") == [("0001",)]
+    assert in_schema(cluster, empty_one, "SELECT * FROM public.hints") == []
+    await opened_and_closed(url)
+    moved = f"sqlite:///{tmp_path / 'bot.db'}"
+    await asyncio.to_thread(move, url, moved, tell=lambda *_: None, seal=lambda: None)
+    assert Reader(moved).do(lambda tx: tx.invoices.get(1)) is not None
+
+
+async def test_tables_are_not_hidden_by_a_schema_that_was_made_later(
+    cluster: Cluster, server: str, tmp_path: Path
+) -> None:
+    url = cluster.url(server)
+    store = await Store.open(url)
+    try:
+        assert await store.lead(asyncio.Event())
+        await row(store, 1)
+        with cluster.admin(server) as admin:
+            admin.execute(f"CREATE SCHEMA {postgres.USER}".encode())
+        error = await refused(url, DatabaseUnfit)
+        assert error.values["found"] == (
+            "the bot's tables in the schema public, and the schema postgres first"
+        )
+        file = tmp_path / "bot.db"
+        with pytest.raises(DatabaseUnfit):
+            backup.back_up(url, file, owners=[], force=False)
+        with pytest.raises(DatabaseUnfit):
+            move(url, f"sqlite:///{file}", tell=lambda *_: None, seal=lambda: None)
+        # one that runs goes on where it was
+        store._backend.forget()
+        await row(store, 2)
+    finally:
+        await store.close()
+    await opened_and_closed(f"{url}?options=-csearch_path%3Dpublic")
 
 
 # what no try again cures, and what passes
