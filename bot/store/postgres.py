@@ -36,7 +36,16 @@ from bot.errors import (
 )
 from bot.store import migrations, receipts
 from bot.store.backend import CommitUnknown, Term
-from bot.store.refusing import Hidden, Moving, Pooled, driver_error, is_read_only, said, start_error
+from bot.store.refusing import (
+    Hidden,
+    Moving,
+    Pooled,
+    driver_error,
+    is_read_only,
+    said,
+    sqlstates,
+    start_error,
+)
 from bot.store.tables import META
 
 log = logs.get(__name__)
@@ -191,6 +200,11 @@ class Session:
             fallback_application_name=self._name,
             **self._defaults | others,
         )
+
+    def refusals(self) -> list[str]:
+        """The SQLSTATEs with which the servers refuse a connection."""
+        given = psycopg.conninfo.make_conninfo(self.place.url, **self._defaults)
+        return sqlstates(given, CONNECT_S)
 
     def is_primary(self) -> bool:
         """Whether the server that was reached is no standby, which may become the primary."""
@@ -539,7 +553,7 @@ def start_errors(session: Session) -> Iterator[None]:
         if is_read_only(error) and session.is_primary():
             reason = "default_transaction_read_only is on"
             raise DatabaseReadOnly(path=place, reason=reason) from error
-        raise start_error(place, error) from error
+        raise start_error(place, error, session.refusals) from error
 
 
 def refuse_unfit(raw: psycopg.Connection[Any], place: str) -> None:
