@@ -80,6 +80,7 @@ OPEN = 4
 _SETTINGS = f"""
 SET synchronous_commit = {{durable}};
 SET statement_timeout = '{ANSWER_S - 1:.0f}s';
+SET default_transaction_isolation = 'read committed';
 SET lock_timeout = '{LOCK_S:.0f}s';
 SET idle_in_transaction_session_timeout = '{STALLED_S:.0f}s';
 SET client_connection_check_interval = '2s';
@@ -455,16 +456,16 @@ class Postgres:
         while found.nextset():
             pass
         before, newest = found.fetchone() or (None, None)
+        lacks_some = self._ticket not in ("", before)
+        if lacks_some:  # whoever finds it: what this process knows is of no use
+            self.term, self._ticket = None, ""
         if term is None:
             return ticket
-        is_newest = newest == term.nonce
-        if is_newest and self._ticket in ("", before):
+        if newest == term.nonce and not lacks_some:
             return ticket
         raw.execute("ROLLBACK")
-        if not is_newest:
-            raise TermLost(detail=f"term {term.number} is not the newest")
-        self.term, self._ticket = None, ""
-        raise TermLost(detail="the database lacks what was committed last")
+        what = "the database lacks what was committed last" if lacks_some else "another has begun"
+        raise TermLost(detail=f"term {term.number} is over: {what}")
 
     def is_committed(self, ticket: str) -> bool:
         """What became of a transaction, as its database knows it. Raises `StoreUnavailable`.
