@@ -36,7 +36,16 @@ from bot.errors import (
 )
 from bot.store import migrations, receipts
 from bot.store.backend import CommitUnknown, Term
-from bot.store.refusing import Hidden, Moving, Pooled, driver_error, is_read_only, said, start_error
+from bot.store.refusing import (
+    Hidden,
+    Moving,
+    Pooled,
+    driver_error,
+    is_read_only,
+    said,
+    sqlstates,
+    start_error,
+)
 from bot.store.tables import META
 
 log = logs.get(__name__)
@@ -71,6 +80,7 @@ OPEN = 4
 _SETTINGS = f"""
 SET synchronous_commit = {{durable}};
 SET statement_timeout = '{ANSWER_S - 1:.0f}s';
+SET default_transaction_isolation = 'read committed';
 SET lock_timeout = '{LOCK_S:.0f}s';
 SET idle_in_transaction_session_timeout = '{STALLED_S:.0f}s';
 SET client_connection_check_interval = '2s';
@@ -191,6 +201,11 @@ class Session:
             fallback_application_name=self._name,
             **self._defaults | others,
         )
+
+    def refusals(self) -> list[str]:
+        """The SQLSTATEs with which the servers refuse a connection."""
+        given = psycopg.conninfo.make_conninfo(self.place.url, **self._defaults)
+        return sqlstates(given, CONNECT_S)
 
     def is_primary(self) -> bool:
         """Whether the server that was reached is no standby, which may become the primary."""
@@ -441,16 +456,16 @@ class Postgres:
         while found.nextset():
             pass
         before, newest = found.fetchone() or (None, None)
+        lacks_some = self._ticket not in ("", before)
+        if lacks_some:  # whoever finds it: what this process knows is of no use
+            self.term, self._ticket = None, ""
         if term is None:
             return ticket
-        is_newest = newest == term.nonce
-        if is_newest and self._ticket in ("", before):
+        if newest == term.nonce and not lacks_some:
             return ticket
         raw.execute("ROLLBACK")
-        if not is_newest:
-            raise TermLost(detail=f"term {term.number} is not the newest")
-        self.term, self._ticket = None, ""
-        raise TermLost(detail="the database lacks what was committed last")
+        what = "the database lacks what was committed last" if lacks_some else "another has begun"
+        raise TermLost(detail=f"term {term.number} is over: {what}")
 
     def is_committed(self, ticket: str) -> bool:
         """What became of a transaction, as its database knows it. Raises `StoreUnavailable`.
@@ -539,7 +554,7 @@ def start_errors(session: Session) -> Iterator[None]:
         if is_read_only(error) and session.is_primary():
             reason = "default_transaction_read_only is on"
             raise DatabaseReadOnly(path=place, reason=reason) from error
-        raise start_error(place, error) from error
+        raise start_error(place, error, session.refusals) from error
 
 
 def refuse_unfit(raw: psycopg.Connection[Any], place: str) -> None:

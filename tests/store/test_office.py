@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import sqlalchemy as sa
 
 from bot.errors import StoreUnavailable, TermLost
 from bot.fence import FRESH_S
@@ -263,6 +264,18 @@ async def test_a_transaction_does_not_take_another_ones_term_in_a_copy_for_its_o
         with pytest.raises(TermLost):
             await row(store, 1)
         assert written(cluster, server) == []
+
+
+async def test_a_look_at_the_term_is_never_older_than_its_lock(
+    cluster: Cluster, server: str
+) -> None:
+    with cluster.admin() as admin:
+        default = "default_transaction_isolation = 'repeatable read'"
+        admin.execute(f"ALTER DATABASE {server} SET {default}".encode())
+    async with opened(cluster.url(server)) as store:
+        level = sa.text("SHOW transaction_isolation")
+        shown = await store.do(lambda tx: tx.memory._connection.execute(level).scalar())
+        assert shown == "read committed"
 
 
 # connections

@@ -6,6 +6,10 @@ import asyncio
 import contextlib
 import shutil
 import socket
+import socketserver
+import struct
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -331,6 +335,54 @@ async def test_of_several_servers_one_that_is_away_is_enough_to_try_again(
         assert "nothing_here" in str(error.values["reason"])
     both = f"127.0.0.1:{cluster.port},127.0.0.1:{cluster.port}"
     await refused(f"postgresql://postgres@{both}/nothing_here", DatabaseUnknown)
+
+
+class Unwilling(socketserver.BaseRequestHandler):
+    """A server that refuses everybody, in Ukrainian."""
+
+    code = ""
+
+    def handle(self) -> None:
+        asks_for_tls = 80_877_103
+        while len(head := self.request.recv(8)) == 8:
+            size, asked = struct.unpack("!II", head)
+            self.request.recv(size - 8) if size > 8 else None
+            if asked == asks_for_tls:
+                self.request.sendall(b"N")
+                continue
+            fields = {"S": "ФАТАЛЬНО", "V": "FATAL", "C": self.code, "M": "сьогодні ні"}
+            body = b"".join(f"{each}{said}\0".encode() for each, said in fields.items()) + b"\0"
+            self.request.sendall(b"E" + struct.pack("!I", len(body) + 4) + body)
+            return
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="libpq shows its messages there alone")
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("28P01", DatabasePasswordWrong),
+        ("28000", DatabasePasswordWrong),
+        ("3D000", DatabaseUnknown),
+        ("42501", DatabaseRightsMissing),
+        ("42704", DatabaseRefuses),
+        ("57P03", DatabaseAway),
+        ("53300", DatabaseAway),
+        ("XX000", DatabaseAway),
+    ],
+)
+async def test_a_refusal_in_another_language_is_known_by_its_code(
+    code: str, kind: type[StartError]
+) -> None:
+    handler = type("Unwilling", (Unwilling,), {"code": code})
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            error = await refused(f"postgresql://bot@127.0.0.1:{server.server_address[1]}/x", kind)
+            assert "сьогодні ні" in str(error.values["reason"])
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 async def test_what_libpq_hints_at_ends_no_sentence(cluster: Cluster) -> None:

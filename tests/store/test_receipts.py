@@ -201,8 +201,9 @@ def added(tx: Tx, number: int) -> None:
     tx.invoices.add(**columns(number))
 
 
+@pytest.mark.parametrize("is_found_by_webhook", [False, True])
 async def test_a_process_whose_last_commits_are_gone_begins_again(
-    cluster: Cluster, server: str
+    cluster: Cluster, server: str, is_found_by_webhook: bool
 ) -> None:
     async with opened(cluster.url(server)) as store:
         await row(store, 1)
@@ -213,6 +214,8 @@ async def test_a_process_whose_last_commits_are_gone_begins_again(
             await row(store, 2)
             admin.execute("DELETE FROM invoices WHERE origin_message_id = 2")
             admin.execute("UPDATE receipts SET ticket = %s WHERE process = %s", before[::-1])
+        if is_found_by_webhook:
+            await store.do_anywhere(added, 5)
         with pytest.raises(TermLost):
             await row(store, 3)
         async with asyncio.timeout(LIMIT_S):
@@ -222,7 +225,7 @@ async def test_a_process_whose_last_commits_are_gone_begins_again(
         async with asyncio.timeout(LIMIT_S):
             assert await store.lead(NEVER())
         await row(store, 4)
-        assert written(cluster, server) == [1, 4]
+        assert written(cluster, server) == ([1, 4, 5] if is_found_by_webhook else [1, 4])
         assert number_of_terms(cluster, server) == 2
 
 
