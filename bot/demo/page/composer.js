@@ -138,7 +138,10 @@ function onKey(event) {
   if (event.isComposing) return;
   if (suggestionKey(event)) return;
   if (event.key === "Enter" && !event.shiftKey) submit(event);
-  else if (event.key === "Escape" && replyTo) stopReplying();
+  else if (event.key === "Escape" && replyTo) {
+    event.preventDefault();
+    stopReplying();
+  }
 }
 
 function changeRoom() {

@@ -135,5 +135,9 @@ export function startTimeline() {
   $("line-follow").addEventListener("click", follow);
   $("behind-open").addEventListener("click", () => openSheet($("behind-open")));
   $("behind-close").addEventListener("click", closeSheet);
-  $("behind").addEventListener("keydown", (event) => event.key === "Escape" && closeSheet());
+  $("behind").addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !$("behind").hasAttribute("data-open")) return;
+    event.preventDefault();
+    closeSheet();
+  });
 }
