@@ -219,7 +219,7 @@ def test_the_picture_of_a_board_for_the_readme(
 
 def photograph(page: Page, file: Path) -> None:
     """A board in the group, as a picture: Ben has paid for two, Chloé has a part to pay."""
-    page.get_by_role("button", name="Close the tour").click()
+    page.get_by_role("button", name="End the tour").click()
     speak_as(page, "Ben")
     say(page, "What a dinner! Dmitri, yours is on me.")
     command = "/split 84k @ben_o @chloe_m @dmitri_v dinner"
@@ -249,7 +249,7 @@ def test_the_picture_of_a_collection_for_the_readme(
 
 def photograph_gifts(page: Page, file: Path) -> None:
     """A collection on a phone, as a picture: three have given, of whom one is not named."""
-    page.get_by_role("button", name="Close the tour").click()
+    page.get_by_role("button", name="End the tour").click()
     speak_as(page, "Dmitri")
     say(page, "Mia turns 40 on Sunday!")
     command = "/collect 100k/21k a present"

@@ -83,6 +83,3 @@ function askHint(message, who) {
 
 /** What waits in the open room, as nodes; null where nothing does. */
 export const hint = () => (room().chat.type === "private" ? partHint() : boardHint());
-
-/** A way back to the group, where a private chat is open. */
-export const wayBack = () => (room().chat.type === "private" ? [" Go back to ", group(), "."] : []);

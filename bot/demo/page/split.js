@@ -42,19 +42,19 @@ function partOf(person, { board, home, isSince, drops, paysForTwo }) {
   const cards = messages.filter((each) => each.photo);
   const isHere = room().key === own.key;
   if (isHere && isStartOffered()) {
-    return { id: "start", says: [`The button opened ${name}’s private chat: what ${name} pays concerns nobody else. The bot may write here once Start is pressed.`], label: "Press Start", at: "#start" };
+    return { id: "start", says: [`The button opened ${name}’s private chat: the group is not flooded. ${name} is new to the bot and presses Start.`], label: "Press Start", at: "#start" };
   }
   if (cards.length === 0) return isInGroup(home) ? join(board, person, { drops, paysForTwo }) : back(home);
   const payable = cards.findLast(isPayable);
   if (!payable) return null;
   if (!isHere) return { id: "go", says: [`${name}’s part waits in ${name}’s private chat.`], label: `Open ${name}’s chat`, open: own.key };
   if (drops && has(payable, "leave")) {
-    return press(payable, "leave", `Press “${keyOf(payable, "leave").text}”`, [`${name} has a card like Ben’s, and was not hungry. `, strong(keyOf(payable, "leave").text), " gives the part back."]);
+    return press(payable, "leave", `Press “${keyOf(payable, "leave").text}”`, [`${name} gave Dmitri cash and drops out: `, strong(keyOf(payable, "leave").text), " gives the part back."]);
   }
   if (paysForTwo && cards.length === 1 && hasFree(board)) return forTwo(messages, payable, name);
   return wallet(payable, person, cards.length > 1
-    ? [has(payable, "leave") ? `Now ${name}’s own part.` : `This is the card of the free part. ${name} pays it from the same wallet.`]
-    : [`${name}’s part has come as a card of its own. Press the picture to pay it.`]);
+    ? [has(payable, "leave") ? `Now ${name}’s own part, further up.` : `The free part has its own card. Pay it first.`]
+    : [`${name}’s part is an invoice of its own. Press its picture to pay.`]);
 }
 
 /** Somebody pays for the one who dropped out, under their own card. */
@@ -62,22 +62,24 @@ function forTwo(messages, card, name) {
   const choice = messages.findLast((each) => has(each, "for") && each.id > card.id);
   if (choice) return press(choice, "for", "Press it", ["The bot asks whose part. One is free."]);
   const { text } = keyOf(card, "others");
-  return press(card, "others", `Press “${text}”`, [`One part is free, and ${name} takes it over: `, strong(text), "."]);
+  return press(card, "others", `Press “${text}”`, [`${name} has cash for one more, and pays for two: `, strong(text), "."]);
 }
 
 function join(board, person, { drops, paysForTwo }) {
   const name = firstName(person);
   const { text } = keyOf(board, "pay");
-  const says = drops ? [`Paid: the board shows it to everybody. Next is ${name}: `, strong(text), "."]
-    : paysForTwo ? [`A part is free again, and the board says so. Last is ${name}: `, strong(text), "."]
-      : ["One message for the whole bill: who has paid, and who has not. Each friend presses ", strong(text), `, ${name} first.`];
+  const says = drops ? [`Ben’s part is paid, for all to see. Next, ${name}: `, strong(text), "."]
+    : paysForTwo ? [`One part is free again. Last, ${name}: `, strong(text), "."]
+      : ["One board for the whole bill. Each friend presses ", strong(text), `, ${name} first.`];
   return press(board, "pay", `Press it as ${name}`, says, { as: person.id });
 }
 
 const isInGroup = (home) => room().key === home.key;
 
 /** Back to the group. */
-export const back = (home) => ({ id: "back", says: [`The board in ${home.title} has changed. Go and see.`], label: `Back to ${home.title}`, open: home.key, at: `#doors a[href="#${home.key}"]` });
+export const back = (home, says = `The board in ${home.title} has changed. See what it says.`) => ({
+  id: "back", says: [says], label: `Back to ${home.title}`, open: home.key, at: `#doors a[href="#${home.key}"]`,
+});
 
 /** Whether the newest board that goes on is the tour's own, or there is none. */
 export const isTheToursBoard = (home) => !boardIn(home) || isTheTours(boardIn(home));

@@ -2,7 +2,7 @@
 
 import { behind } from "./behind.js";
 import { el } from "./dom.js";
-import { firstName, hint, strong, wayBack } from "./hints.js";
+import { firstName, hint, strong } from "./hints.js";
 import { isFromBot, isPaid, isPayable } from "./reading.js";
 import { peopleOf, room } from "./selection.js";
 import { back, isTheToursBoard, SPLIT, splitStep, wallet } from "./split.js";
@@ -16,8 +16,9 @@ const HERO = {
   id: "hero",
   part: 1,
   title: "Your node. Your friends. One command.",
-  says: ["Ada paid for the pizza. She asks for money in the chat, Ben pays with any Lightning wallet, and the sats go straight to Ada’s own node."],
-  small: "The bot is the real program. Its node, Telegram and the money are simulated on this computer.",
+  says: ["Write ", el("code", {}, PIZZA), " in a Telegram chat. The bot answers with a QR code, a friend pays with any Lightning wallet, and the sats go straight to your own node."],
+  facts: ["It can receive, and can’t spend", "The sats never pass through it", "If it dies, nothing is lost"],
+  small: "Try it as Ada. The bot is the real program; its node, Telegram and the money are simulated on this computer.",
   label: "Ask for 2,100 sats",
 };
 
@@ -61,20 +62,20 @@ function untilCard({ command, card, answer }, again) {
 function ask({ home, friends, isSince, state }) {
   const found = asked(home, isSince);
   const early = untilCard(found, { ...HERO, write: PIZZA, as: store.ownerId });
-  if (early) return (early.id === "hero" && lives() ? null : obstacle()) ?? { part: 1, ...early };
+  if (early) return obstacle() ?? { part: 1, ...early };
   const { command, card } = found;
   const payer = payerOf(command, friends);
   const name = firstName(payer);
   if (!isPayable(card)) return { part: 2, ...waits("paid", `${name} has paid.`) };
   if (state.paid === card.id) return obstacle() ?? { part: 2, ...waits("paid", `${name} has paid. The node tells the bot …`) };
-  return obstacle() ?? { part: 2, ...wallet(card, payer, [`A QR code from the node, in the chat. ${name} scans it: a press on the picture opens ${name}’s wallet.`]) };
+  return obstacle() ?? { part: 2, ...wallet(card, payer, [`An invoice from Ada’s node. Press its picture: ${name}’s wallet scans the code.`]) };
 }
 
 function kill({ home, friends, isSince, state }) {
   const found = asked(home, isSince);
   const { command, card } = found;
   const again = sends("dessert", DESSERT, "Ask for 900 more",
-    "Paid, and everybody sees it: the sats are on the node, the bot never had them. But what if the bot dies just before somebody pays? Ask for the dessert.");
+    "Paid, and everybody sees it. The sats are on Ada’s node. And if the bot dies before somebody pays? Ask for the dessert.");
   if (card && isPaid(card) && state.killed !== card.id) {
     return { ...again, id: "again", says: ["That one was paid while the bot was running. Ask again, and kill the bot before Ben pays."] };
   }
@@ -84,16 +85,16 @@ function kill({ home, friends, isSince, state }) {
   const name = firstName(payer);
   if (isPaid(card)) {
     return sends("split", SPLIT, "Split Friday’s dinner",
-      strong("PAID"), ", at once: the bot asked the node what it had missed. Nothing lost, nothing twice. Last, the bill of 84,000 sats: Ada paid it for all four.");
+      strong("PAID"), ": the bot asked the node what it had missed. Nothing is lost, nothing is there twice. Last, the bill: Ada paid 84,000 sats for all four.");
   }
   const isMissed = state.paid === card.id;
   if (lives()) {
-    if (isMissed) return waits("missed", "The bot starts, and asks the node what it has missed …");
+    if (isMissed) return waits("missed", "The bot starts, and asks the node what it missed …");
     return { id: "kill", label: "Kill the bot", at: "#bot-switch",
-      says: ["Now kill the bot, as a power cut would: its process is gone at once, whatever it was doing."] };
+      says: ["Now kill the bot, as a power cut would: its process is gone at once."] };
   }
-  if (isMissed) return starts(`${name} has paid, and the node has the sats. The card still asks for money: nobody is there to change it. Start the bot.`);
-  return wallet(card, payer, [`The bot is dead, and the invoice is as good as before: it is the node’s. Pay it as ${name}.`]);
+  if (isMissed) return starts(`${name} has paid. The card still asks for money: no bot is there to change it. Start it.`);
+  return wallet(card, payer, [`The bot is dead. The invoice is the node’s, and as good as before: pay it as ${name}.`]);
 }
 
 function split({ home, friends, isSince }) {
@@ -108,12 +109,15 @@ function split({ home, friends, isSince }) {
 
 const free = (says) => says && { id: "free", says };
 
-function end({ state }) {
-  return (state.gave ? null : free(hint())) ?? {
+function end({ state, home }) {
+  const says = state.gave ? null : hint();
+  if (says) return free(says);
+  if (room().key !== home.key) return state.seen ? null : back(home, "All four parts are paid. See what the board says.");
+  return {
     id: "end", label: "Begin again", begins: true,
-    title: "That’s all: your node, your friends, one command.",
-    says: [...(wayBack().length > 0 ? ["Paid."] : ["Next, collect for a present: send ", example(COLLECT),
-      ". Skip an hour, or switch the node off and on. Or let it storm: the score should stay at lost 0, twice 0."]), ...wayBack()],
+    title: "All paid. That was the tour.",
+    says: ["Next, collect for a present: send ", example(COLLECT),
+      ". Skip an hour, or switch the node off and on. Or let it storm: the score should stay at lost 0, twice 0."],
   };
 }
 
@@ -125,8 +129,9 @@ const STEPS = { ask, kill, split, end };
 const NUMBERS = { kill: 3, split: 4, end: 4 };
 
 /**
- * The step now: {id, part, title, says, small, label} and what its button does: speak `as` somebody, then
+ * The step now: {id, part, title, says, facts, small, label} and what its button does: speak `as` somebody, then
  * `write` a command, `open` a room, or press what is `at` a selector. `label` null: it waits; undefined: no button.
+ * Null where there is nothing to say.
  */
 export function stepNow(state, home, isSince) {
   const friends = peopleOf(home).filter((each) => each.id !== store.ownerId);
@@ -135,5 +140,6 @@ export function stepNow(state, home, isSince) {
   if (isElsewhere) {
     return { id: "elsewhere", part: NUMBERS[state.part] ?? 1, says: [`The tour goes on in ${home.title}.`], label: `Go to ${home.title}`, open: home.key };
   }
-  return { part: NUMBERS[state.part], ...STEPS[state.part](around) };
+  const found = STEPS[state.part](around);
+  return found && { part: NUMBERS[state.part] ?? 1, ...found };
 }

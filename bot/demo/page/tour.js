@@ -20,7 +20,7 @@ const SETTLES_MS = 700;
 
 const bar = $("tour");
 const button = $("tour-press");
-let state = { part: CLOSED }; // part, since (chat's id -> its last message then), home, paid and killed (a card's id), gave
+let state = { part: CLOSED }; // part, since (chat's id -> its last message then), home, paid and killed (a card's id), gave, seen
 let step = null; // what is shown
 let said = null; // the step that was announced last
 let pressed = null; // the step whose button was pressed just now
@@ -60,19 +60,19 @@ function end() {
 
 function draw() {
   const isOn = state.part !== CLOSED && room() !== null && home() !== null;
-  $("tour-again").hidden = state.part !== CLOSED;
-  bar.hidden = !isOn;
   step = isOn ? stepNow(state, home(), isSince) : null;
+  $("tour-again").hidden = state.part !== CLOSED;
+  bar.hidden = step === null;
   pointAt(step?.at ?? null);
-  if (!isOn) return;
+  if (step === null) return;
   const had = bar.contains(document.activeElement);
-  bar.classList.toggle("tour-first", step.title !== undefined);
+  bar.classList.toggle("tour-first", step.facts !== undefined);
   $("tour-part").textContent = `${step.part}/${PARTS}`;
-  $("tour-title").hidden = $("tour-small").hidden = true;
   for (const [id, words] of [["tour-title", step.title], ["tour-small", step.small]]) {
     $(id).hidden = words === undefined;
     $(id).textContent = words ?? "";
   }
+  sync($("tour-facts"), (step.facts ?? []).map((fact) => el("li", {}, icon("check"), fact)));
   sync($("tour-says"), [el("p", {}, ...step.says)]);
   button.hidden = step.label === undefined;
   button.textContent = step.label ?? "One moment …";
@@ -84,6 +84,7 @@ function draw() {
 /** A step that is new is announced, and its button has the focus where the reader goes by it. */
 function say() {
   if (step.id === said) return;
+  if (step.id === "end") change({ seen: true });
   const isFirst = said === null;
   said = step.id;
   if (!isFirst) announce([step.title, $("tour-says").textContent].filter(Boolean).join(" "));
@@ -137,7 +138,7 @@ function onProcess() {
 function onSnapshot() {
   const kept = recall(KEY);
   if (kept) state = kept;
-  else begin();
+  if (!kept || (state.part !== CLOSED && home() === null)) begin();
   // in one column the first screen is the chat, where the tour begins
   if (!kept && !isWide() && location.hash === "" && home()) {
     history.replaceState(null, "", `#${home().key}`);
@@ -163,6 +164,7 @@ export function startTour() {
   bar.addEventListener("click", ({ target }) => target.dataset.write && write(target.dataset.write));
   $("tour-end").addEventListener("click", end);
   $("tour-again").addEventListener("click", () => {
+    [said, leads] = ["", true];
     begin();
     openRoom(home().key);
   });
