@@ -295,6 +295,39 @@ def test_the_tour_says_what_is_in_its_way(page: Page) -> None:
     expect(button(page, KILL)).to_be_visible()
 
 
+def test_a_bot_that_was_started_before_anybody_paid_is_killed_again(page: Page) -> None:
+    take(page, *UNTIL_PAID, "Ask for 900 more", KILL)
+    expect(button(page, BENS_WALLET)).to_be_visible()
+    page.locator("#bot-switch").click()
+    expect(button(page, KILL)).to_be_visible()
+    expect(page.locator("#bot-chip")).to_be_hidden()
+    open_wallet(card(page, "dessert"))
+    pay(page)
+    expect(tour(page)).to_contain_text("was paid while the bot was running")
+
+
+def test_what_happened_while_the_page_was_away_counts(browser: Browser, page: Page) -> None:
+    address = page.url
+    take(page, ASK)
+    expect(button(page, BENS_WALLET)).to_be_visible()
+    page.goto("about:blank")
+    context = browser.new_context(viewport=WIDE, locale="en-GB")
+    elsewhere = Visitor(context, address).visit()
+    pizza = card(elsewhere, "pizza")
+    open_wallet(pizza)
+    pay(elsewhere)
+    expect(pizza).to_contain_text(headline(Face.PAID, 2100))
+    context.close()
+    page.goto(address)
+    expect(button(page, "Ask for 900 more")).to_be_visible()
+
+
+def test_a_tour_that_is_ended_in_one_tab_is_ended_in_all(visitor: Visitor) -> None:
+    one, other = visitor.visit(), visitor.visit()
+    button(one, "End the tour").click()
+    expect(tour(other)).to_be_hidden()
+
+
 def test_a_card_that_was_cancelled_is_asked_for_again(page: Page) -> None:
     take(page, ASK)
     expect(button(page, BENS_WALLET)).to_be_visible()

@@ -1,14 +1,11 @@
 /** Hints: what a board, or the private chat that it led to, is waiting for, whoever asked for what. */
 
-import { el } from "./dom.js";
+import { strong } from "./dom.js";
 import { groupLink } from "./doors.js";
 import { commandOf, has, isCollection, isFromBot, isOpenBoard, isPayable, labelOf } from "./reading.js";
 import { groupOf, room, speaker } from "./selection.js";
 import { isStartOffered } from "./start.js";
-import { messagesOf, store } from "./store.js";
-
-export const firstName = (person) => person.name.split(" ")[0];
-export const strong = (words) => el("strong", {}, words);
+import { firstName, messagesOf, store } from "./store.js";
 
 /** A link to the group of the bill, or of the open private chat's person. */
 function group() {

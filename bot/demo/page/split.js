@@ -1,10 +1,11 @@
 /** The tour's part about a bill: each friend is led to their private chat, one drops out, another pays for two. */
 
-import { boardIn, firstName, strong } from "./hints.js";
+import { strong } from "./dom.js";
+import { boardIn } from "./hints.js";
 import { commandOf, has, hasFree, inMessage, isFromBot, isOpenBoard, isPaid, isPayable, keyOf } from "./reading.js";
 import { room } from "./selection.js";
 import { isStartOffered } from "./start.js";
-import { messagesOf, rooms } from "./store.js";
+import { firstName, messagesOf, rooms } from "./store.js";
 
 /** The command of the tour's bill. */
 export const SPLIT = "/split 84k/4 dinner";

@@ -1,12 +1,12 @@
 /** The steps of the tour: what each says, what it points at, and what its button does. Read off the chats, kept nowhere. */
 
 import { behind } from "./behind.js";
-import { el } from "./dom.js";
-import { firstName, hint, strong } from "./hints.js";
+import { el, strong } from "./dom.js";
+import { hint } from "./hints.js";
 import { isFromBot, isPaid, isPayable } from "./reading.js";
 import { peopleOf, room } from "./selection.js";
 import { back, isTheToursBoard, SPLIT, splitStep, wallet } from "./split.js";
-import { messagesOf, store } from "./store.js";
+import { firstName, messagesOf, store } from "./store.js";
 
 export const PARTS = 4;
 const PIZZA = "/invoice 2100 pizza";
@@ -66,8 +66,7 @@ function ask({ home, friends, isSince, state }) {
   const { command, card } = found;
   const payer = payerOf(command, friends);
   const name = firstName(payer);
-  if (!isPayable(card)) return { part: 2, ...waits("paid", `${name} has paid.`) };
-  if (state.paid === card.id) return obstacle() ?? { part: 2, ...waits("paid", `${name} has paid. The node tells the bot …`) };
+  if (state.paid === card.id || !isPayable(card)) return obstacle() ?? { part: 2, ...waits("paid", `${name} has paid. The node tells the bot …`) };
   return obstacle() ?? { part: 2, ...wallet(card, payer, [`An invoice from Ada’s node. Press its picture: ${name}’s wallet scans the code.`]) };
 }
 

@@ -10,7 +10,7 @@ import { isFromBot, isOpenBoard, isPaid, isPayable } from "./reading.js";
 import { isWide, openRoom, readAddress, room, speakAs, speaker } from "./selection.js";
 import { isAllPaid } from "./split.js";
 import { PARTS, stepNow } from "./steps.js";
-import { on, rooms, store } from "./store.js";
+import { messagesOf, on, rooms, store } from "./store.js";
 import { announce } from "./toast.js";
 
 const KEY = "tour";
@@ -117,21 +117,30 @@ function onKey(event) {
   if (event.key === "Escape" && !event.defaultPrevented && !event.isComposing && !isOpen && !bar.hidden) end();
 }
 
-/** A message may end a part. */
+/** Go on to the next part where what this one is about has happened, whoever did it. */
+function advance() {
+  if (state.part === CLOSED || home() === null) return;
+  const messages = messagesOf(home()).filter((each) => isSince(each) && isFromBot(each));
+  const board = messages.findLast(isOpenBoard);
+  if (["ask", "kill"].includes(state.part) && board) go("split", { ...state.since, [board.chat]: (board.reply_to ?? board.id) - 1 });
+  else if (state.part === "ask" && messages.some((each) => each.photo && isPaid(each))) go("kill");
+  else if (state.part === "split" && messages.some(isAllPaid)) go("end");
+}
+
 function onMessage({ message, before }) {
-  if (message.chat === state.home && isFromBot(message) && isSince(message)) {
-    if (state.part === "ask" && message.photo && isPaid(message)) return go("kill");
-    if (["ask", "kill"].includes(state.part) && isOpenBoard(message)) return go("split", { ...here(), [message.chat]: (message.reply_to ?? message.id) - 1 });
-    if (state.part === "split" && isAllPaid(message)) return go("end");
-    if (state.part === "end" && before && isOpenBoard(before) && message.text !== before.text) return change({ gave: true });
-  }
+  const isGift = before && isOpenBoard(before) && message.text !== before.text;
+  if (state.part === "end" && isGift) change({ gave: true });
+  advance();
   soon(draw);
 }
 
-/** The card that asks for money as the bot dies is what the tour is about. */
+/** The part about a dead bot is about the card that asks for money as it dies, and is paid before it is started. */
 function onProcess() {
-  const card = [...home()?.chat.messages.values() ?? []].findLast((each) => isSince(each) && isFromBot(each) && isPayable(each));
-  if (state.part === "kill" && card && behind.process.state === "killed") change({ killed: card.id });
+  if (state.part === "kill" && home()) {
+    const card = messagesOf(home()).findLast((each) => isSince(each) && isFromBot(each) && isPayable(each));
+    if (card && behind.process.state === "killed") change({ killed: card.id });
+    if (behind.process.state === "starting" && state.paid !== state.killed) change({ killed: null });
+  }
   soon(draw);
 }
 
@@ -144,6 +153,7 @@ function onSnapshot() {
     history.replaceState(null, "", `#${home().key}`);
     readAddress();
   }
+  advance();
   draw();
 }
 
@@ -160,6 +170,12 @@ export function startTour() {
   on("moved", ({ from, to }) => from === state.home && change({ home: to }));
   on("paid", (card) => change({ paid: card.id }));
   for (const kind of ["room", "speaker", "offer", "gone", "node", "chat"]) on(kind, () => soon(draw));
+  // the tours of all tabs are one
+  addEventListener("storage", ({ key }) => {
+    if (key !== KEY) return;
+    state = recall(KEY) ?? state;
+    soon(draw);
+  });
   button.addEventListener("click", press);
   bar.addEventListener("click", ({ target }) => target.dataset.write && write(target.dataset.write));
   $("tour-end").addEventListener("click", end);
