@@ -12,7 +12,7 @@ export const PARTS = 4;
 const PIZZA = "/invoice 2100 pizza";
 const DESSERT = "/invoice 900 dessert";
 const COLLECT = "/collect 60k/21k a present";
-const HERO = {
+const hero = () => ({
   id: "hero",
   part: 1,
   title: "Your node. Your friends. One command.",
@@ -20,7 +20,9 @@ const HERO = {
   facts: ["It can receive, and can’t spend", "The sats never pass through it", "If it dies, nothing is lost"],
   small: "Try it as Ada. The bot is the real program; its node, Telegram and the money are simulated on this computer.",
   label: "Ask for 2,100 sats",
-};
+  write: PIZZA,
+  as: store.ownerId,
+});
 
 const waits = (id, ...says) => ({ id, says, label: null });
 const sends = (id, write, label, ...says) => ({ id, says, label, write, as: store.ownerId });
@@ -61,7 +63,7 @@ function untilCard({ command, card, answer }, again) {
 
 function ask({ home, friends, isSince, state }) {
   const found = asked(home, isSince);
-  const early = untilCard(found, { ...HERO, write: PIZZA, as: store.ownerId });
+  const early = untilCard(found, hero());
   if (early) return obstacle() ?? { part: 1, ...early };
   const { command, card } = found;
   const payer = payerOf(command, friends);
