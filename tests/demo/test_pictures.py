@@ -119,7 +119,7 @@ def shoot(page: Page) -> Film:
     closes.click()
     expect(button).to_have_text("Ask for 900 more")
     button.click()
-    expect(button).to_have_text("Kill the bot")
+    expect(button).to_have_text("Kill it")
     dessert = page.locator("article.by-bot", has_text="dessert").first
     expect_payable(dessert)
     speak_as(page, "Ben")
@@ -138,7 +138,7 @@ def shoot(page: Page) -> Film:
     expect(closes).to_be_focused()
     film.show(400)
     film.press(closes)
-    expect(button).to_have_text("Start the bot")
+    expect(button).to_have_text("Start it")
     expect(page.locator("#received")).to_have_text("3,000 sats")
     film.show(1400)
     film.press(button)

@@ -9,6 +9,8 @@ import { back, isTheToursBoard, SPLIT, splitStep, wallet } from "./split.js";
 import { firstName, messagesOf, store } from "./store.js";
 
 export const PARTS = 4;
+/** The step that leads back to where the tour is. */
+export const ELSEWHERE = "elsewhere";
 const PIZZA = "/invoice 2100 pizza";
 const DESSERT = "/invoice 900 dessert";
 const COLLECT = "/collect 60k/21k a present";
@@ -41,7 +43,7 @@ const payerOf = (command, friends) => friends.find((each) => each.id !== command
 // --- what is in the way of any step
 
 const lives = () => ["starting", "running"].includes(behind.process.state);
-const starts = (...says) => ({ id: "start the bot", says, label: "Start the bot", at: "#bot-switch" });
+const starts = (...says) => ({ id: "start the bot", says, label: "Start it", at: "#bot-switch" });
 
 function obstacle() {
   if (!lives()) return starts("The bot is not running. Start it to go on.");
@@ -91,7 +93,7 @@ function kill({ home, friends, isSince, state }) {
   const isMissed = state.paid === card.id;
   if (lives()) {
     if (isMissed) return waits("missed", "The bot starts, and asks the node what it missed …");
-    return { id: "kill", label: "Kill the bot", at: "#bot-switch",
+    return { id: "kill", label: "Kill it", at: "#bot-switch",
       says: ["Now kill the bot, as a power cut would: its process is gone at once."] };
   }
   if (isMissed) return starts(`${name} has paid. The card still asks for money: no bot is there to change it. Start it.`);
@@ -139,7 +141,7 @@ export function stepNow(state, home, isSince) {
   const around = { home, friends, isSince, state };
   const isElsewhere = room().key !== home.key && ["ask", "kill"].includes(state.part);
   if (isElsewhere) {
-    return { id: "elsewhere", part: NUMBERS[state.part] ?? 1, says: [`The tour goes on in ${home.title}.`], label: `Go to ${home.title}`, open: home.key };
+    return { id: ELSEWHERE, part: NUMBERS[state.part] ?? 1, says: [`The tour goes on in ${home.title}.`], label: `Go to ${home.title}`, open: home.key };
   }
   const found = STEPS[state.part](around);
   return found && { part: NUMBERS[state.part] ?? 1, ...found };

@@ -9,7 +9,7 @@ import { pointAt } from "./point.js";
 import { isFromBot, isOpenBoard, isPaid, isPayable } from "./reading.js";
 import { isWide, openRoom, readAddress, room, speakAs, speaker } from "./selection.js";
 import { isAllPaid } from "./split.js";
-import { PARTS, stepNow } from "./steps.js";
+import { ELSEWHERE, PARTS, stepNow } from "./steps.js";
 import { messagesOf, on, rooms, store } from "./store.js";
 import { announce } from "./toast.js";
 
@@ -22,7 +22,8 @@ const bar = $("tour");
 const button = $("tour-press");
 let state = { part: CLOSED }; // part, since (chat's id -> its last message then), home, paid and killed (a card's id), gave, seen
 let step = null; // what is shown
-let said = null; // the step that was announced last
+let shown = null; // the step that was drawn last
+let said = null; // the step that was announced last; the first one stands there as the page is read
 let pressed = null; // the step whose button was pressed just now
 let leads = false; // whether the reader goes by the tour's own button, which then keeps the focus
 
@@ -83,12 +84,13 @@ function draw() {
 
 /** A step that is new is announced, and its button has the focus where the reader goes by it. */
 function say() {
-  if (step.id === said) return;
+  if (step.id === shown) return;
+  shown = step.id;
   if (step.id === "end") change({ seen: true });
-  const isFirst = said === null;
-  said = step.id;
-  if (!isFirst) announce([step.title, $("tour-says").textContent].filter(Boolean).join(" "));
   if (leads && !button.hidden && !document.querySelector("dialog[open]")) button.focus({ preventScroll: true });
+  if (step.id === ELSEWHERE || step.id === said) return; // another chat was opened, or the tour's again
+  if (said !== null) announce([step.title, $("tour-says").textContent].filter(Boolean).join(" "));
+  said = step.id;
 }
 
 // --- what is done
@@ -180,7 +182,7 @@ export function startTour() {
   bar.addEventListener("click", ({ target }) => target.dataset.write && write(target.dataset.write));
   $("tour-end").addEventListener("click", end);
   $("tour-again").addEventListener("click", () => {
-    [said, leads] = ["", true];
+    [shown, said, leads] = [null, "", true];
     begin();
     openRoom(home().key);
   });
