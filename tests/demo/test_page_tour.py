@@ -295,6 +295,25 @@ def test_the_tour_says_what_is_in_its_way(page: Page) -> None:
     expect(button(page, KILL)).to_be_visible()
 
 
+def test_in_a_storm_the_tour_waits(fresh: Page) -> None:
+    fresh.get_by_label("Message", exact=True).focus()
+    fresh.evaluate("document.getElementById('storm').click()")
+    expect(tour(fresh)).to_contain_text("A storm goes on")
+    expect(button(fresh, "One moment …")).to_have_attribute("aria-disabled", "true")
+    fresh.evaluate("document.getElementById('storm').click()")
+    expect(button(fresh, ASK)).to_be_visible(timeout=3 * WAIT_MS)
+
+
+def test_a_press_that_comes_twice_is_one_step(page: Page) -> None:
+    asked = page.locator("article", has_text="/invoice 2100 pizza").filter(
+        has=page.locator(".command")
+    )
+    before = asked.count()
+    button(page, ASK).dblclick()
+    expect(button(page, BENS_WALLET)).to_be_visible()
+    expect(asked).to_have_count(before + 1)
+
+
 def test_a_bot_that_was_started_before_anybody_paid_is_killed_again(page: Page) -> None:
     take(page, *UNTIL_PAID, "Ask for 900 more", KILL)
     expect(button(page, BENS_WALLET)).to_be_visible()

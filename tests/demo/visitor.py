@@ -45,7 +45,7 @@ BROWSER_IS_MISSING = (
     else "no Chromium here: apt install chromium"
 )
 ROOT = Path(__file__).parent.parent.parent
-START_TIMEOUT_S = 20.0
+START_TIMEOUT_S = 40.0
 WAIT_MS = 10_000
 
 

@@ -101,7 +101,7 @@ export function write(words) {
   text.focus();
 }
 
-/** Send a command that was pressed in a message. */
+/** Send a command that was pressed in a message; settles once it was sent, or refused with a toast. */
 export async function sendCommand(words) {
   await send(words, null);
 }

@@ -4,6 +4,7 @@ import { behind } from "./behind.js";
 import { el, strong } from "./dom.js";
 import { hint } from "./hints.js";
 import { isFromBot, isPaid, isPayable } from "./reading.js";
+import { storms } from "./score.js";
 import { peopleOf, room } from "./selection.js";
 import { back, isTheToursBoard, SPLIT, splitStep, wallet } from "./split.js";
 import { firstName, messagesOf, store } from "./store.js";
@@ -143,6 +144,6 @@ export function stepNow(state, home, isSince) {
   if (isElsewhere) {
     return { id: ELSEWHERE, part: NUMBERS[state.part] ?? 1, says: [`The tour goes on in ${home.title}.`], label: `Go to ${home.title}`, open: home.key };
   }
-  const found = STEPS[state.part](around);
+  const found = state.part !== "end" && storms() ? waits("storm", "A storm goes on. The tour waits for its end.") : STEPS[state.part](around);
   return found && { part: NUMBERS[state.part] ?? 1, ...found };
 }

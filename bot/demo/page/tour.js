@@ -95,18 +95,22 @@ function say() {
 
 // --- what is done
 
-function press() {
-  const { id, label, as, write: words, open, at, begins } = step;
+async function press() {
+  const { id, label } = step;
   if (label === null || pressed === id) return;
   leads = true;
-  pressed = id;
-  setTimeout(() => { pressed = null; }, SETTLES_MS);
+  pressed = id; // a second press that comes at once is of the same step
+  await act(step);
+  setTimeout(() => { pressed = pressed === id ? null : pressed; }, SETTLES_MS);
+}
+
+function act({ id, as, write: words, open, at, begins }) {
   if (id === "split") go("split");
   if (as !== undefined && speaker()?.id !== as) speakAs(as);
-  if (begins) begin();
-  else if (words) sendCommand(words);
-  else if (open) openRoom(open);
-  else document.querySelector(at)?.click();
+  if (begins) return begin();
+  if (words) return sendCommand(words);
+  if (open) return openRoom(open);
+  return document.querySelector(at)?.click();
 }
 
 /** What is pressed or typed elsewhere takes the lead away; what a dialog wants belongs to the step. */
@@ -171,7 +175,7 @@ export function startTour() {
   on("process", onProcess);
   on("moved", ({ from, to }) => from === state.home && change({ home: to }));
   on("paid", (card) => change({ paid: card.id }));
-  for (const kind of ["room", "speaker", "offer", "gone", "node", "chat"]) on(kind, () => soon(draw));
+  for (const kind of ["room", "speaker", "offer", "gone", "node", "chat", "behind"]) on(kind, () => soon(draw));
   // the tours of all tabs are one
   addEventListener("storage", ({ key }) => {
     if (key !== KEY) return;
