@@ -46,7 +46,7 @@ BROWSER_IS_MISSING = (
 )
 ROOT = Path(__file__).parent.parent.parent
 START_TIMEOUT_S = 40.0
-WAIT_MS = 10_000
+WAIT_MS = 20_000
 
 
 @contextmanager
