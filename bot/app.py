@@ -139,6 +139,8 @@ async def run(
         health = await _health(settings.health.listen, closing)
         store = await Store.open(settings.database.address)
         closing.push_async_callback(store.close)
+        if health is not None:
+            health.fence, health.is_cut_off = store.fence, lambda: store.is_cut_off
         if settings.telegram.webhook is not None:
             listener = _listener(settings, store, clock)
             closing.push_async_callback(listener.close)
@@ -313,12 +315,16 @@ class Parts:
 
     @property
     def queues(self) -> dict[str, Callable[[], int]]:
-        """How many wait in each queue, or are in hand; any thread can ask."""
+        """How many wait in each queue, or are in hand; any thread can ask.
+
+        What waits in the inbox waits for the active process, which alone counts it.
+        """
+        fence = self.store.fence
         return {
             "turns": lambda: self.chats.waiting,
             "hands": lambda: self.hands.busy,
             "store": lambda: self.store.waiting,
-            "inbox": lambda: self.inbox.waiting,
+            "inbox": lambda: self.inbox.waiting if fence.is_open() else 0,
         }
 
     def _conversation(self, settings: Settings) -> None:
@@ -760,10 +766,12 @@ class _Run:
             await asyncio.sleep(self._supervisor.sign_every_s)
 
     async def _hear(self) -> None:
-        """Ask Telegram something where it said nothing for long, as a webhook lets it."""
+        """Ask Telegram something where it said nothing for long, as a webhook lets it, or where a
+        call failed, which may have been that one call's fault."""
         await self._is_serving.wait()
         while True:
-            if METER.telegram.age_s(steady()) >= QUIET_S:
+            seen, now = METER.telegram, steady()
+            if seen.age_s(now) >= QUIET_S or seen.fails_for_s(now) >= 0:
                 with contextlib.suppress(TelegramError):
                     await self._parts.telegram_bot.get_me()
             await asyncio.sleep(QUIET_S / 4)

@@ -39,6 +39,11 @@ class Fence:
         """Whether a call may leave at this moment."""
         return self.is_always_open or self._from <= self._now() < self._until
 
+    @property
+    def is_stale(self) -> bool:
+        """Whether it was not seen lately that the term goes on: another process may act by now."""
+        return not self.is_always_open and self._now() >= self._until
+
     async def passed(self) -> None:
         """Wait until a call may leave. Raises `TermLost`."""
         if self.is_always_open:

@@ -64,7 +64,7 @@ class Kind(StrEnum):
     WEBHOOK_SET = "webhook set"  # host: of another program's, or of settings that were changed
     WEBHOOK_OURS = "webhook ours"  # host
     WEBHOOK_TO_SET = "webhook to set"  # host
-    WEBHOOK_FAILED = "webhook failed"  # host, reason: all was delivered since
+    WEBHOOK_FAILED = "webhook failed"  # host, reason: what came since was delivered
     WEBHOOK_FAILS = "webhook fails"  # host, reason, waiting: updates
     WEBHOOK_NO_HTTPS = "webhook without HTTPS"
     WEBHOOK_PORT = "webhook port"  # port

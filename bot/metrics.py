@@ -19,7 +19,7 @@ class Role(StrEnum):
     """What this process does in its term of office, or before one."""
 
     STARTING = "starting"
-    WAITING = "waiting"  # ready, while another process is active
+    WAITING = "waiting"  # for its term, or to see that its term goes on
     ACTIVE = "active"
     STOPPING = "stopping"
 
@@ -65,14 +65,27 @@ class Durations:
 
 
 class Seen:
-    """When something last gave a sign of life, on a clock that the readers share."""
+    """When something last gave a sign of life, on a clock that the readers share.
+
+    And whether it has failed to since, whoever asked.
+    """
 
     def __init__(self) -> None:
         self._at = -math.inf
+        self._fails_since = math.inf
 
     def saw(self, at: float) -> None:
         """Just now."""
+        self._fails_since = math.inf
         self._at = at
+
+    def missed(self, at: float) -> None:
+        """It was asked for one just now, and gave none."""
+        self._fails_since = min(self._fails_since, at)
+
+    def fails_for_s(self, now: float) -> float:
+        """Seconds since it first failed after the last sign; below 0 where it has not."""
+        return now - self._fails_since
 
     def age_s(self, now: float) -> float:
         """Seconds since then; infinite where there was none."""

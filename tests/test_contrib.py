@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from bot.chat.webhook import AGAIN_S
 from bot.config import KEYS, TelegramSettings
+from bot.listener import MAX_BODY, nothing
 from tests.test_docs import AVOIDED
 
 ROOT = Path(__file__).parent.parent
@@ -50,6 +52,50 @@ def test_nginx_keeps_the_path_and_has_balanced_blocks() -> None:
     assert sum(line.count("{") - line.count("}") for line in lines) == 0
     (to,) = [line for line in lines if line.startswith("proxy_pass ")]
     assert re.fullmatch(r"proxy_pass http://[a-z_]+;", to)  # with a path it would replace the bot's
+
+
+def words(name: str) -> dict[str, list[str]]:
+    """Each line's first word → the rest of it; of the lines without their comments."""
+    lines = (line.partition("#")[0].strip(" \t;{") for line in read(name).splitlines())
+    return {first: rest for first, *rest in (line.split() for line in lines if line)}
+
+
+def seconds(said: str) -> float:
+    assert said.endswith("s")
+    return float(said[:-1])
+
+
+def test_caddy_passes_on_to_another_bot_what_one_does_not_take() -> None:
+    said = words("Caddyfile")
+    tries_s = seconds(said["lb_try_duration"][0])
+    # a try that gets no answer leaves time for another one, and so does a bot that starts again
+    assert seconds(said["response_header_timeout"][0]) < tries_s
+    assert seconds(said["dial_timeout"][0]) < tries_s
+    assert seconds(said["fail_duration"][0]) < tries_s
+    assert said["method"] == ["POST"]  # else only GET is tried again
+    retried = "`{rp.is_transport_error} || {rp.status_code} >= 500`"
+    assert " ".join(said["expression"]) == retried
+    assert said["unhealthy_status"] == ["5xx"]
+    # without its body a call can't be made again
+    assert said["request_buffers"] == said["max_size"] == [f"{MAX_BODY >> 20}MB"]
+    # it answers so, whatever its database does: a bot that does not stands still
+    assert said["health_status"] == [str(nothing().status)]
+
+
+def test_nginx_passes_on_to_another_bot_what_one_does_not_take() -> None:
+    said = words("nginx.conf")
+    for wanted in ("error", "timeout", "http_500", "http_503", "non_idempotent"):
+        assert wanted in said["proxy_next_upstream"]
+    assert seconds(said["proxy_read_timeout"][0]) <= 5
+    servers = re.findall(r"^ *(?:# )?server \S+:\d+(.*);$", read("nginx.conf"), re.MULTILINE)
+    assert len(servers) == 2
+    assert all("fail_timeout=2s" in server for server in servers)  # not ten, once all have failed
+    assert said["client_max_body_size"] == [f"{MAX_BODY >> 20}m"]
+
+
+def test_where_no_bot_takes_it_both_say_when_telegram_may_come_again() -> None:
+    for name, word in (("Caddyfile", "header"), ("nginx.conf", "add_header")):
+        assert words(name)[word][:2] == ["Retry-After", str(AGAIN_S)]
 
 
 def test_the_compose_file_sets_what_the_bot_knows_and_no_secret() -> None:

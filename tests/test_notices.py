@@ -242,23 +242,6 @@ async def test_owners_hear_that_no_invoice_can_be_made_and_that_they_can_again(
     await hears(world, owner, [Kind.ADD_NOT_PERMITTED, Kind.CAN_MAKE_INVOICES])
 
 
-# several at once
-
-
-async def test_what_comes_together_is_one_message(
-    world: World, owner: Chat, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(notices, "GATHER_S", 0.5)
-    monkeypatch.setattr(health, "INBOUND_LOW_FOR_S", 0.0)
-    monkeypatch.setattr(health, "UNSYNCED_FOR_S", 0.0)
-    world.node.ledger.channels = []
-    world.node.synced_to_chain = False
-    await world.start_bot()
-    await world.until(lambda: len(heard(world, owner)) == 2)
-    assert sorted(heard(world, owner)) == sorted([Kind.INBOUND_LOW, Kind.NOT_SYNCED])
-    assert len([m for m in world.ours(owner) if any(kinds_of(m.text or ""))]) == 1
-
-
 # switches
 
 

@@ -21,6 +21,7 @@ from bot.check import diagnose
 from bot.config import DatabaseSettings, Settings
 from bot.core.invoice import Face
 from bot.findings import Kind
+from tests.health.asked import free_address, got
 from tests.postgres import Cluster
 from tests.ways import Way
 from tests.world import WAIT_S, World
@@ -186,6 +187,43 @@ async def test_a_process_that_stood_still_sends_nothing_once_it_goes_on(world: S
     # and it takes its turn as any other
     second.process.kill()
     await world.answers(2400, TAKEN_OVER_S)
+
+
+async def said_of_it(address: str, role: str, missing: list[str]) -> None:
+    """Wait until /readyz says so."""
+    async with asyncio.timeout(3 * WAIT_S):
+        while True:
+            said = (await got(address, "/readyz")).said
+            if (said["role"], said["missing"]) == (role, missing):
+                return
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.timeout(180)  # it waits for two takeovers, and a busy machine takes its time
+async def test_a_process_that_is_cut_off_is_not_called_active_while_another_one_acts(
+    world: Shared, cluster: Cluster, database: str
+) -> None:
+    world.health = address = free_address()
+    async with Way(cluster.port) as way:
+        world.url = cluster.url(database, port=way.port)
+        await world.start_bot()
+        await said_of_it(address, "active", [])
+        world.url, world.health = cluster.url(database), None
+        second = await world.start("second")
+        await second.said("ready: another process")
+        way.stall()
+        await said_of_it(address, "waiting", ["database"])
+        await second.said("this process is the active one")
+        await world.answers(2100, 3 * WAIT_S)
+        said = await got(address, "/metrics")
+        names = ("active", "term", "node_gate_open", "ready")
+        assert [said.number(name) for name in names] == [0, 0, 0, 0]
+        way.flow()
+        await said_of_it(address, "waiting", [])
+        second.process.kill()
+        await said_of_it(address, "active", [])
+        await world.answers(2200, 3 * WAIT_S)
+        await world.stop_bot()
 
 
 async def test_what_a_process_is_given_that_waits_the_active_one_carries_out(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from telegram.error import InvalidToken, NetworkError, TelegramError
 
 from bot.chat.client import make_bot
 from bot.chat.connecting import why_unreachable
+from bot.chat.deliveries import arrives, quiet_s
 from bot.chat.presence import presence
 from bot.chat.transport import NotTelegrams
 from bot.config import TELEGRAM, AccessSettings, TelegramSettings
@@ -35,7 +37,10 @@ async def check_telegram(settings: TelegramSettings, access: AccessSettings) -> 
     bot = make_bot(settings)
     try:
         await bot.initialize()
-        about = [*_bot(bot.bot), *_webhook(await bot.get_webhook_info(), settings)]
+        info = await bot.get_webhook_info()
+        told = bot.told_lately
+        now = time.time() if told is None else told.unix
+        about = [*_bot(bot.bot), *_webhook(info, settings, now)]
         return [*about, *await presence(bot, access)]
     except TelegramError as error:
         return [_refused(error, settings.api_url), *webhook_problems(settings)]
@@ -71,7 +76,8 @@ def _bot(me: User) -> Iterator[Finding]:
         yield fine(About.GROUPS, Kind.PRIVACY_ON, username=username)
 
 
-def _webhook(info: WebhookInfo, settings: TelegramSettings) -> Iterator[Finding]:
+def _webhook(info: WebhookInfo, settings: TelegramSettings, now: float) -> Iterator[Finding]:
+    """`now` by Telegram's clock, in Unix seconds."""
     host = urlsplit(info.url).hostname or ""  # its path is often a secret
     if settings.webhook is None:
         if info.url:
@@ -82,7 +88,7 @@ def _webhook(info: WebhookInfo, settings: TelegramSettings) -> Iterator[Finding]
     elif info.url != settings.webhook:
         ours = urlsplit(settings.webhook).hostname or ""
         yield fine(About.TELEGRAM, Kind.WEBHOOK_TO_SET, host=ours)
-    elif info.last_error_message and info.pending_update_count:
+    elif info.last_error_message and not arrives(info, quiet_s=quiet_s(info, now)):
         yield bad(
             About.TELEGRAM,
             Kind.WEBHOOK_FAILS,

@@ -220,8 +220,8 @@ class TelegramBot(ExtBot[None]):
 
 def _count(error: TelegramError) -> None:
     """A call that failed, and whether Telegram itself said so."""
-    if isinstance(error, _SAID):
-        METER.telegram.saw(steady())
+    note = METER.telegram.saw if isinstance(error, _SAID) else METER.telegram.missed
+    note(steady())
     if not changes_nothing(error):
         by_name = isinstance(error, (Conflict, InvalidToken))
         METER.telegram_errors.add(type(error if by_name else explain(error)).__name__)

@@ -12,6 +12,7 @@ from telegram.error import BadRequest, InvalidToken, TelegramError
 
 from bot import logs, texts
 from bot.chat.client import TelegramBot
+from bot.chat.deliveries import arrives
 from bot.chat.doubt import DOUBT_S, Doubt
 from bot.chat.explain import explain, why_webhook_refused
 from bot.chat.updates import ALLOWED_UPDATES
@@ -29,8 +30,6 @@ LOOK_EVERY_S = 60.0
 LONGEST_PAUSE_S = 10.0
 #: Seconds for which Telegram has to fail to deliver: a proxy that starts again takes a few.
 FAILS_FOR_S = 120.0
-#: Seconds without another failure after which it delivers again: its pauses grow to two minutes.
-DELIVERS_AFTER_S = 200.0
 #: Another program sets or removes it where that happens so often.
 TAKEN_AWAY = 2
 
@@ -149,7 +148,7 @@ class Registration:
         is_new = bool(message) and info.last_error_date != self._failed_at
         if is_new:
             self._failed_at, self._fine_since = info.last_error_date, now
-        if not info.pending_update_count or now - self._fine_since >= DELIVERS_AFTER_S:
+        if arrives(info, quiet_s=now - self._fine_since):
             self._fails_since = None
             for kind in (Kind.WEBHOOK_REFUSED, Kind.WEBHOOK_FAILS):
                 self._over(kind)

@@ -17,10 +17,8 @@ from aiohttp import web
 from bot import logs
 from bot.chat import inbox
 from bot.chat.limits import Drops
-from bot.clock import steady
 from bot.errors import StoreUnavailable
 from bot.listener import MAX_BODY, Routes, nothing
-from bot.metrics import METER
 from bot.store import Store
 
 log = logs.get(__name__)
@@ -75,7 +73,6 @@ class Webhook:
         if not hmac.compare_digest(said, self._secret):
             self._refused.add("wrong secret" if said else "no secret")
             return nothing()
-        METER.telegram.saw(steady())
         try:
             async with asyncio.timeout(BODY_S):
                 body = await self._body(request)

@@ -56,6 +56,7 @@ def status(
                 version=process.version if process else "",
                 started_at=process.started_at if process else 0.0,
                 name=process.name if process else "",
+                silent_s=process.silent_s if process else 0.0,
             )
         typer.echo(logs.redacted(text))
 
@@ -90,6 +91,7 @@ def _json(node: NodeStatus, overview: Overview, process: Running | None) -> dict
     info, last = node.info, overview.last_paid_at
     return {
         "running": process is not None,
+        "alive": process is not None and not process.silent_s,
         "version": (process.version or None) if process else None,
         "started_at": _utc(process.started_at) if process else None,
         "process": (process.name or None) if process else None,

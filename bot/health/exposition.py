@@ -20,8 +20,8 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from bot import __version__, errors
-from bot.health.readings import Readings
-from bot.metrics import Count, Durations, Role
+from bot.health.readings import Part, Readings
+from bot.metrics import Count, Durations
 
 #: What each counter's label can say. Anything else is `OTHER`.
 OTHER = "other"
@@ -113,11 +113,19 @@ class _Ours(Collector):
         )
 
     def _state(self) -> Iterator[Metric]:
-        readings, meter = self._readings, self._meter
-        yield _gauge("node_gate_open", "Whether the node can be asked", readings.is_gate_open())
-        yield _gauge("active", "Whether this process is the active one", meter.role is Role.ACTIVE)
-        yield _gauge("term", "The term of office; 0 where there are none", meter.term)
-        yield _gauge("ready", "Whether /readyz says so", not readings.missing())
+        readings, missing = self._readings, self._readings.missing()
+        yield _gauge(
+            "node_gate_open", "Whether this process can ask the node", readings.can_ask_node
+        )
+        yield _gauge("active", "Whether this process is the active one", readings.is_active)
+        yield _gauge("term", "Its term of office; 0 where it is in none", readings.term)
+        yield _gauge("ready", "Whether /readyz says so", not missing)
+        parts = GaugeMetricFamily(
+            "invoice_bot_missing", "What /readyz names as missing", labels=["part"]
+        )
+        for part in Part:
+            parts.add_metric([part], part in missing)
+        yield parts
         info = GaugeMetricFamily(
             "invoice_bot_build_info", "What runs", labels=["version", "python"]
         )

@@ -98,7 +98,7 @@ class Health:
 
     async def _readyz(self, _request: web.BaseRequest) -> web.Response:
         missing = self.readings.missing()
-        said = {"ready": not missing, "role": self.readings.meter.role, "missing": missing}
+        said = {"ready": not missing, "role": self.readings.role, "missing": missing}
         return _line(said, is_fine=not missing)
 
     async def _metrics(self, _request: web.BaseRequest) -> web.Response:

@@ -43,6 +43,7 @@ CHANNEL_OPTIONS: Sequence[tuple[str, int]] = (
 
 #: The least time that a connection gets to come up through a proxy: Tor needs long at first.
 THROUGH_PROXY_MS = 20_000
+_ON_ITS_WAY = (grpc.ChannelConnectivity.IDLE, grpc.ChannelConnectivity.CONNECTING)
 #: What the library raises for a certificate that can be decoded, but is odd.
 _ODD = (
     x509.InvalidVersion,
@@ -76,6 +77,17 @@ def open_channel(
         options.pop("grpc.default_authority", None)
     credentials = grpc.ssl_channel_credentials(certificate)
     return grpc.aio.secure_channel(f"dns:///{target}", credentials, options=list(options.items()))
+
+
+async def has_connected(channel: grpc.aio.Channel) -> None:
+    """Wait until there is a connection, or none can be made now: then a call fails at once.
+
+    Raises `grpc.aio.UsageError` where the channel is closed.
+    """
+    while (state := channel.get_state(try_to_connect=True)) in _ON_ITS_WAY:
+        await channel.wait_for_state_change(state)
+    if state is grpc.ChannelConnectivity.SHUTDOWN:
+        raise grpc.aio.UsageError("channel is closed")
 
 
 def expires_at(pem: bytes) -> float:

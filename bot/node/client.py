@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import grpc
 
 from bot import logs
+from bot.clock import steady
 from bot.config import LndSettings
 from bot.core.answers import NodeInfo, NodeInvoice, WalletState
 from bot.errors import (
@@ -25,6 +26,7 @@ from bot.errors import (
     NodeNameUnknown,
     NodeOdd,
     NodeSetting,
+    NodeTimeout,
     NodeUnreachable,
     PermissionMissing,
     TermLost,
@@ -36,13 +38,16 @@ from bot.lnrpc.lightning_pb2_grpc import LightningStub
 from bot.lnrpc.state_pb2_grpc import StateStub
 from bot.metrics import METER
 from bot.node import messages
-from bot.node.channel import open_channel
+from bot.node.channel import has_connected, open_channel
 from bot.node.explain import explain
 
 log = logs.get(__name__)
 
 #: Seconds that the node gets to list its channels, before an invoice is made without knowing them.
 CHANNELS_TIMEOUT_S = 2.0
+
+#: Seconds for which a stream waits for its connection, where the fence is looked at after it.
+CONNECT_TIMEOUT_S = 20.0
 
 #: Seconds after which a call is given up; what it did is then unknown.
 CALL_TIMEOUT_S = 10.0
@@ -106,18 +111,20 @@ class Node:
         It is answered in every state and needs no macaroon. Raises `NodeError`.
         """
         answer = await self._call(
-            lambda channel: StateStub(channel).GetState(
-                state_pb2.GetStateRequest(), timeout=timeout_s, metadata=self._rights()
-            )
+            lambda channel, left_s: StateStub(channel).GetState(
+                state_pb2.GetStateRequest(), timeout=left_s, metadata=self._rights()
+            ),
+            timeout_s=timeout_s,
         )
         return messages.wallet_state(answer)
 
     async def info(self) -> NodeInfo:
         """Who the node is (needs info:read). Raises `NodeError`."""
         answer = await self._call(
-            lambda channel: LightningStub(channel).GetInfo(
-                lightning_pb2.GetInfoRequest(), timeout=CALL_TIMEOUT_S, metadata=self._rights()
-            )
+            lambda channel, left_s: LightningStub(channel).GetInfo(
+                lightning_pb2.GetInfoRequest(), timeout=left_s, metadata=self._rights()
+            ),
+            timeout_s=CALL_TIMEOUT_S,
         )
         return messages.info(answer)
 
@@ -144,9 +151,10 @@ class Node:
         )
         try:
             await self._call(
-                lambda channel: LightningStub(channel).AddInvoice(
-                    request, timeout=timeout_s, metadata=self._rights()
-                )
+                lambda channel, left_s: LightningStub(channel).AddInvoice(
+                    request, timeout=left_s, metadata=self._rights()
+                ),
+                timeout_s=timeout_s,
             )
         except HashExists:
             return False
@@ -162,9 +170,10 @@ class Node:
         """
         request = lightning_pb2.PaymentHash(r_hash=payment_hash)
         answer = await self._call(
-            lambda channel: LightningStub(channel).LookupInvoice(
-                request, timeout=timeout_s, metadata=self._rights()
-            )
+            lambda channel, left_s: LightningStub(channel).LookupInvoice(
+                request, timeout=left_s, metadata=self._rights()
+            ),
+            timeout_s=timeout_s,
         )
         found = messages.invoice(answer)
         if found.payment_hash != payment_hash:
@@ -178,9 +187,10 @@ class Node:
         """
         request = invoices_pb2.CancelInvoiceMsg(payment_hash=payment_hash)
         await self._call(
-            lambda channel: InvoicesStub(channel).CancelInvoice(
-                request, timeout=CALL_TIMEOUT_S, metadata=self._rights()
-            )
+            lambda channel, left_s: InvoicesStub(channel).CancelInvoice(
+                request, timeout=left_s, metadata=self._rights()
+            ),
+            timeout_s=CALL_TIMEOUT_S,
         )
 
     async def receivable_msat(self) -> int:
@@ -219,9 +229,10 @@ class Node:
 
     async def _channels(self, *, timeout_s: float) -> lightning_pb2.ListChannelsResponse:
         return await self._call(
-            lambda channel: LightningStub(channel).ListChannels(
-                lightning_pb2.ListChannelsRequest(), timeout=timeout_s, metadata=self._rights()
-            )
+            lambda channel, left_s: LightningStub(channel).ListChannels(
+                lightning_pb2.ListChannelsRequest(), timeout=left_s, metadata=self._rights()
+            ),
+            timeout_s=timeout_s,
         )
 
     @property
@@ -242,9 +253,10 @@ class Node:
             permissions=permissions, root_key_id=root_key_id
         )
         answer = await self._call(
-            lambda channel: LightningStub(channel).BakeMacaroon(
-                request, timeout=CALL_TIMEOUT_S, metadata=self._rights()
-            )
+            lambda channel, left_s: LightningStub(channel).BakeMacaroon(
+                request, timeout=left_s, metadata=self._rights()
+            ),
+            timeout_s=CALL_TIMEOUT_S,
         )
         baked: str = answer.macaroon
         logs.redact(baked)
@@ -257,9 +269,8 @@ class Node:
         raises `NodeError` when the connection breaks. Expiry and cancellation make no event.
         One that cannot be read is passed over.
         """
-        await self._may_ask()
         subscription = lightning_pb2.InvoiceSubscription(settle_index=settle_index)
-        channel = self._connected()
+        channel, _ = await self._way(CONNECT_TIMEOUT_S)
         stream = LightningStub(channel).SubscribeInvoices(subscription, metadata=self._rights())  # type: ignore[no-untyped-call, unused-ignore]
         try:
             with self._explained():
@@ -281,12 +292,13 @@ class Node:
             tell("unreadable event of the node passed over", detail=odd.detail)
             return None
 
-    async def _call(self, call: Callable[[grpc.aio.Channel], Awaitable[Answer]]) -> Answer:
-        await self._may_ask()
-        channel = self._connected()
+    async def _call(
+        self, call: Callable[[grpc.aio.Channel, float], Awaitable[Answer]], *, timeout_s: float
+    ) -> Answer:
+        channel, left_s = await self._way(timeout_s)
         try:
             with self._explained():
-                return messages.decoded(await call(channel))
+                return messages.decoded(await call(channel, left_s))
         except NodeError as failure:
             error, renewed = self._renewed_after(failure, channel)
         if not renewed:
@@ -294,8 +306,39 @@ class Node:
         # Its traceback has this frame, and the call in it keeps the channel that was retired: until
         # the two are collected, that would try its old certificate once a second.
         del error
+        channel, left_s = await self._way(timeout_s)
         with self._explained():
-            return messages.decoded(await call(self._connected()))
+            return messages.decoded(await call(channel, left_s))
+
+    async def _way(self, timeout_s: float) -> tuple[grpc.aio.Channel, float]:
+        """The channel, and how many seconds are left for a call.
+
+        A call waits for its connection within gRPC, and would leave whatever became of the fence
+        meanwhile. So where the fence can shut, the connection comes first, and the fence is looked
+        at last. Raises `NodeError`.
+        """
+        await self._may_ask()
+        channel = self._connected()
+        if self._fence.is_always_open:
+            return channel, timeout_s
+        left_s = timeout_s
+        while True:
+            left_s -= await self._connection(channel, within_s=left_s)
+            if self._fence.is_open():
+                return channel, max(0.0, left_s)
+            await self._may_ask()
+
+    async def _connection(self, channel: grpc.aio.Channel, *, within_s: float) -> float:
+        """Wait for it; how many seconds that took. Raises `NodeError`."""
+        began_at = steady()
+        try:
+            async with asyncio.timeout(within_s):
+                await has_connected(channel)
+        except TimeoutError:
+            raise _counted(NodeTimeout(detail="no connection in time")) from None
+        except grpc.aio.UsageError:
+            raise _counted(NodeUnreachable(detail="connection closed")) from None
+        return steady() - began_at
 
     async def _may_ask(self) -> None:
         """Wait until a call may leave. Raises `NodeUnreachable` where another process acts."""

@@ -30,7 +30,11 @@ from bot.store.tables import boards, invoices, seats
 _b, _s, _c = boards.c, seats.c, invoices.c
 _ALL = tuple(_b[name] for name in BOARDS.columns)
 _BOARDS = sa.select(*_ALL)
-_SEATS = sa.select(*(_s[name] for name in SEATS.columns))
+_SEATS = (
+    sa.select(*(_s[name] for name in SEATS.columns))
+    .where(_s.board_id == sa.bindparam("of"))
+    .order_by(_s.number)
+)
 # A figure that is bound would hide from SQLite that the index for it can be used.
 _HAS_TOKEN = _s.token != sa.literal_column("''")
 _DUE = DueRows(boards, _BOARDS, BOARDS.unpacked)
@@ -41,6 +45,8 @@ _COUNT = (State.ASKING, State.PENDING, State.OPEN, State.SETTLED)
 _SAYS: sa.ColumnElement[bool] = sa.literal_column(
     "(NOT invoices.replaced OR invoices.state IN ('asking', 'pending', 'open', 'settled'))"
 )
+_PARTS = ROWS.where(_c.board_id == sa.bindparam("of"), IS_PART, _SAYS)
+_BY_ID = _BOARDS.where(_b.id == sa.bindparam("of"))
 _NOT_CLOSED = _b.state.in_([each for each in BoardState if each is not BoardState.CLOSED])
 
 
@@ -53,7 +59,7 @@ class Boards(Noun):
 
     def get(self, board_id: int) -> Board | None:
         """The board with this number."""
-        return self._board(_b.id == board_id)
+        return self._read(_BY_ID, of=board_id)
 
     def by_handle(self, handle: str) -> Board | None:
         """The board whose buttons carry this."""
@@ -214,13 +220,15 @@ class Boards(Noun):
         return _DUE.read(self._connection, here, now, limit, but)
 
     def _board(self, *here: sa.ColumnElement[bool]) -> Board | None:
-        kept = self._connection.execute(_BOARDS.where(*here)).first()
+        return self._read(_BOARDS.where(*here))
+
+    def _read(self, statement: sa.Executable, **values: int) -> Board | None:
+        kept = self._connection.execute(statement, values).first()
         if kept is None:
             return None
         parts = self._parts(kept.id)
-        found = self._connection.execute(_SEATS.where(_s.board_id == kept.id).order_by(_s.number))
         made = []
-        for each in found:
+        for each in self._connection.execute(_SEATS, {"of": kept.id}).all():
             its_own = parts.get(each.number, [])
             part = its_own[0] if its_own else None
             made.append(SEATS.unpacked(each, part=part, others=tuple(its_own[1:])))
@@ -229,7 +237,7 @@ class Boards(Noun):
     def _parts(self, board_id: int) -> dict[int, list[Invoice]]:
         """Of each seat the part that is paid, else its newest, and whatever else of it counts."""
         parts: dict[int, list[Invoice]] = {}
-        for row in self._all(ROWS.where(_c.board_id == board_id, IS_PART, _SAYS)):
+        for row in self._all(_PARTS, of=board_id):
             parts.setdefault(row.part, []).append(row)
         for rows in parts.values():
             rows.sort(key=lambda row: (row.state is not State.SETTLED, -row.id))

@@ -50,7 +50,7 @@ class Noun:
         return None if row is None else unpacked(row)
 
     def _all(self, statement: sa.Executable, **values: Any) -> list[Invoice]:
-        return [unpacked(row) for row in self._connection.execute(statement, values)]
+        return [unpacked(row) for row in self._connection.execute(statement, values).all()]
 
     def _write(self, columns: Mapping[str, Any], *conditions: sa.ColumnElement[bool]) -> int:
         """Set these columns, packed, of all rows where it is so; how many there were."""

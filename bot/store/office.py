@@ -80,7 +80,8 @@ class Office:
         self._on_lost = on_lost
         self._on_notice = on_notice
         self._number: int | None = None
-        self._is_away = False
+        #: Whether the server can't be reached just now.
+        self.is_away = False
         self._is_closing = False
         self._is_waiting = False
         self._wake_read, self._wake_write = os.pipe()
@@ -218,11 +219,11 @@ class Office:
         select.select([self._wake_read], [], [], longest_s)
 
     def _note_away(self, error: psycopg.Error) -> None:
-        if not self._is_away and not self._is_closing:
-            self._is_away = True
+        if not self.is_away and not self._is_closing:
+            self.is_away = True
             log.warning("database server lost", detail=" ".join(str(error).split()))
 
     def _note_back(self) -> None:
-        if self._is_away:
-            self._is_away = False
+        if self.is_away:
+            self.is_away = False
             log.info("database server is back")

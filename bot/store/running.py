@@ -13,7 +13,8 @@ from bot.config import DatabaseSettings
 from bot.store import beside, sqlite
 from bot.store.backend import on_server
 
-#: Seconds after which a bot that has not written the file is gone, where no lock tells.
+#: Seconds after which a bot that has not written the file is gone, where no lock tells; one that
+#: has the lock stands still, or cannot write rows.
 GONE_AFTER_S = 60.0
 #: Of a time in seconds, for some thousand years.
 _DIGITS = 11
@@ -24,6 +25,7 @@ class Running(NamedTuple):
 
     `name`: of a server's database its host and number, as of several processes one acts, and
     `started_at` is since when; of a file's "". `marks`: of its settings; "": not known.
+    `silent_s`: seconds since it could last write rows, where that is too long; else 0.0.
     """
 
     pid: int
@@ -31,6 +33,7 @@ class Running(NamedTuple):
     started_at: float
     name: str = ""
     marks: str = ""
+    silent_s: float = 0.0
 
 
 def alive_file(database: Path) -> Path:
@@ -67,7 +70,8 @@ def running_on(database: Path) -> Running | None:
     started, _, version = said.partition(" ")
     is_time = started.isascii() and started.isdecimal() and len(started) <= _DIGITS
     started_at = float(started) if is_time else 0.0
-    return Running(sqlite.pid_of(database.resolve()), version, started_at)
+    silent_s = age_s if GONE_AFTER_S <= age_s < float("inf") else 0.0
+    return Running(sqlite.pid_of(database.resolve()), version, started_at, silent_s=silent_s)
 
 
 def _said(file: Path) -> tuple[str, float]:

@@ -98,6 +98,11 @@ class Store:
         return self._make_office is not None
 
     @property
+    def is_cut_off(self) -> bool:
+        """Whether the server of a shared database can't be reached just now; any thread can ask."""
+        return self._office is not None and self._office.is_away
+
+    @property
     def term(self) -> int:
         """The number of this process's term of office; 0 where there are none."""
         return self._backend.term or 0
@@ -294,7 +299,7 @@ class Store:
     def _run(self, group: list[_Job[Any]]) -> list[_Outcome]:
         backend = self._backend
         if harm := backend.harm():
-            METER.failed_commits.add()
+            _count_failed()
             return [_Outcome(None, StoreUnavailable(detail=harm))] * len(group)
         outcomes: list[_Outcome] = []
         failure: Exception | None
@@ -304,19 +309,20 @@ class Store:
                 tx = Tx(connection)
                 outcomes = [_Outcome(job.run(tx), None) for job in group]
         except CommitUnknown as unknown:
+            METER.database.missed(steady())
             failure = self._what_became_of(unknown)
-            if failure is None:
-                return outcomes
         except Exception as error:  # noqa: BLE001 -- it is the job's own, and goes back to its caller
             failure = backend.explained(error)
         else:
+            failure = None
+        if failure is None:
             backend.note()
             METER.commits.add()
             METER.database.saw(steady())
             return outcomes
         is_away = isinstance(failure, StoreUnavailable) and not isinstance(failure, TermLost)
         if is_away:
-            METER.failed_commits.add()
+            _count_failed()
             backend.forget()
         if len(group) == 1 or is_away:
             return [_Outcome(None, failure)] * len(group)
@@ -356,6 +362,11 @@ class Store:
     def _hand_back(self, group: list[_Job[Any]], outcomes: list[_Outcome]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits now
             self._loop.call_soon_threadsafe(_deliver, group, outcomes)
+
+
+def _count_failed() -> None:
+    METER.failed_commits.add()
+    METER.database.missed(steady())
 
 
 def _opened(url: str) -> tuple[Backend, Fence, Callable[..., Office] | None]:

@@ -13,6 +13,7 @@ from bot.core.ledger import Overview, Show, asker_of, state_of
 from bot.core.text import clean_line, clean_name, spelled
 from bot.texts.errors import why
 from bot.texts.ledger import figures, stuck
+from bot.texts.notices import lasted
 from bot.texts.phrases import can_receive
 
 _NONE = {
@@ -100,14 +101,17 @@ def status_lines(
     version: str = "",
     started_at: float = 0.0,
     name: str = "",
+    silent_s: float = 0.0,
 ) -> str:
     """A line each: the bot, the node, what is open and paid. `started_at` in Unix seconds.
 
-    `name`: of several processes the active one's.
+    `name`: of several processes the active one's. `silent_s`: for how many seconds it has shown no
+    sign of life, where that is too long.
     """
     running = f"{spelled(name)} is active" if name else "running"
     running += f" since {_local(started_at)}" if started_at else ""
     running += f", version {spelled(version)}" if version else ""
+    running += f", but without a sign of life for {lasted(silent_s)}" if silent_s else ""
     lines = [f"Bot: {running if is_running else 'not running'}", f"Node: {_node(node)}"]
     if node.inbound_msat is not None:
         lines.append(f"Inbound: the node {can_receive(node.inbound_msat)} now")

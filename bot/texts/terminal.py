@@ -308,7 +308,7 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
         "the webhook at {host} is not set yet: `run` sets it without losing an update"
     ),
     Kind.WEBHOOK_FAILED: Reason(
-        "updates go to the webhook at {host}, and nothing waits; the last failure was: {reason}",
+        "updates arrive at the webhook at {host}; the last failure was: {reason}",
         "if it comes again, check your proxy's log and the bot's",
     ),
     Kind.WEBHOOK_FAILS: Reason(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from telegram import WebhookInfo
 from bot import config
 from bot.chat import check, presence
 from bot.chat.client import make_bot
+from bot.chat.deliveries import DELIVERS_AFTER_S
 from bot.demo.telegram import Hook
 from bot.findings import About, Finding, Kind, Mark
 from tests.checked import bake_narrow, changed, diagnosed, kinds, of
@@ -266,7 +268,7 @@ async def of_webhook(world: World, api_url: str = "") -> Finding:
     info = await _info(world)
     if api_url:
         settings = settings.model_copy(update={"api_url": api_url})
-    (finding,) = check._webhook(info, settings)
+    (finding,) = check._webhook(info, settings, world.clock())
     return finding
 
 
@@ -302,6 +304,41 @@ async def test_a_webhook_of_ones_own_is_found_as_it_is(world: World) -> None:
 
     world.telegram.bots[TOKEN].updates.clear()
     assert (await of_webhook(world)).kind is Kind.WEBHOOK_FAILED
+
+
+async def test_a_failure_of_long_ago_is_none_of_now_though_something_is_on_its_way(
+    world: World,
+) -> None:
+    front = world.use_webhook()
+    deliveries = world.telegram.bots[TOKEN].webhook
+    deliveries.set(Hook("https://bot.example.org/telegram"))
+    front.says = 502
+    world.telegram.say(world.private(world.anna), world.anna, "/help")
+    await world.telegram.wait_for(lambda: deliveries.failure.message or None)
+    settings = world.settings().telegram
+    info = await _info(world)
+    assert info.pending_update_count
+    assert info.last_error_date is not None
+    failed_at = info.last_error_date.timestamp()
+
+    def found(after_s: float) -> list[Kind]:
+        return [each.kind for each in check._webhook(info, settings, failed_at + after_s)]
+
+    assert found(DELIVERS_AFTER_S - 1) == [Kind.WEBHOOK_FAILS]
+    assert found(DELIVERS_AFTER_S) == [Kind.WEBHOOK_FAILED]
+
+
+async def test_how_long_ago_telegram_failed_goes_by_its_own_clock(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    front = world.use_webhook()
+    deliveries = world.telegram.bots[TOKEN].webhook
+    deliveries.set(Hook("https://bot.example.org/telegram"))
+    front.says = 502
+    world.telegram.say(world.private(world.anna), world.anna, "/help")
+    await world.telegram.wait_for(lambda: deliveries.failure.message or None)
+    monkeypatch.setattr(check, "time", SimpleNamespace(time=lambda: 5e9))  # set wrong
+    assert Kind.WEBHOOK_FAILS in {each.kind for each in await diagnosed(world)}
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,20 @@ async def test_what_is_too_long_for_one_message_is_several(
     assert said(telegram, chat) == [read(notice) for notice in found]
 
 
+async def test_what_comes_together_is_one_message(
+    told: Told, telegram: SimTelegram, chat: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GATHER_S", 1.0)
+    told.owners = frozenset({chat})
+    told.occasions.notify(COPY)
+    async with asyncio.timeout(LIMIT_S):
+        while not (await told.store.do(_to_tell)).occasions:  # noqa: ASYNC110 -- nobody is told
+            await asyncio.sleep(0)
+    told.occasions.notify(NOT_SYNCED)  # which is another transaction
+    await telegram.wait_for(lambda: said(telegram, chat))
+    assert said(telegram, chat) == [f"{read(COPY)}\n\n{read(NOT_SYNCED)}"]
+
+
 async def test_of_several_in_one_message_only_what_telegram_refuses_is_left_out(
     told: Told, telegram: SimTelegram, chat: int
 ) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import logging
+import math
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -16,8 +17,10 @@ import pytest
 from bot import logs
 from bot.chat import limits, webhook
 from bot.chat.webhook import AGAIN_S, HEADER, Webhook, secret_of
+from bot.clock import steady
 from bot.demo.telegram import Hook
 from bot.listener import MAX_BODY, Listener
+from bot.metrics import METER, Seen
 from bot.store import Tx
 from tests.chat.room import TOKEN, Room
 
@@ -68,6 +71,16 @@ async def test_an_update_is_kept_before_telegram_hears_that_it_was(
     async with calls.post(PATH, json=message(7), headers=SECRET) as answer:
         assert (answer.status, await answer.read()) == (200, b"")
         assert await kept(room) == [7]
+
+
+async def test_what_telegram_brings_is_no_sign_that_telegram_can_be_reached(
+    room: Room, calls: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = Seen()
+    monkeypatch.setattr(METER, "telegram", seen)
+    async with calls.post(PATH, json=message(7), headers=SECRET) as answer:
+        assert answer.status == 200
+    assert seen.age_s(steady()) == math.inf
 
 
 async def test_a_proxy_that_takes_the_path_away_leads_here_as_well(

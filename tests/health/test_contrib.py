@@ -150,6 +150,33 @@ def _cells(*, x: int, y: int, w: int, h: int) -> Iterator[tuple[int, int]]:
             yield column, row
 
 
+def test_a_panel_of_what_is_now_shows_nothing_of_earlier() -> None:
+    panels = json.loads((CONTRIB / "grafana-dashboard.json").read_text())["panels"]
+    now = [panel for panel in panels if panel["type"] in ("stat", "table")]
+    assert len(now) >= 5
+    for panel in now:  # the latest of a range would be what a process said before it was gone
+        assert all(target["instant"] and not target["range"] for target in panel["targets"])
+
+
+def test_no_alert_is_of_one_error_and_each_ends_soon_after_what_it_is_about() -> None:
+    for rule in rules():
+        counted = re.findall(r"(?:increase|rate)\(\w+(?:\{.*?\})?\[(\d+)m\]", rule["expr"])
+        assert all(int(minutes) <= 5 for minutes in counted)
+        if "increase(" in rule["expr"]:
+            (more_than,) = re.findall(r"> (\d+)$", rule["expr"])
+            assert int(more_than) >= 2
+        else:  # with a scrape a minute, a takeover can look like nobody or two for as long
+            assert re.fullmatch(r"([2-9]|\d\d)m", rule["for"])
+
+
+def test_a_number_of_each_process_says_which_in_its_alert() -> None:
+    for rule in rules():
+        is_of_each = (
+            "by (job" not in rule["expr"].partition(" and ")[0] and "absent" not in rule["expr"]
+        )
+        assert ("{{ $labels.instance }}" in rule["annotations"]["summary"]) is is_of_each
+
+
 def test_each_alert_says_what_it_means_and_what_to_do() -> None:
     found = rules()
     assert len({rule["alert"] for rule in found}) == len(found) >= 8

@@ -21,6 +21,7 @@ ALLOWED = {
     ("invoice_bot_node_errors", "kind"): "|".join((*NODE_ERRORS, OTHER)),
     ("invoice_bot_telegram_errors", "kind"): "|".join((*TELEGRAM_ERRORS, OTHER)),
     ("invoice_bot_queue_length", "queue"): "turns|hands|store|inbox",
+    ("invoice_bot_missing", "part"): "loop|term|database|telegram",
     ("invoice_bot_command_to_card_seconds", "le"): r"[\d.]+|\+Inf",
 }
 
@@ -109,6 +110,12 @@ def test_durations_and_signs_of_life() -> None:
     assert seen.age_s(5.0) == float("inf")
     seen.saw(5.0)
     assert (seen.age_s(7.0), seen.age_s(4.0)) == (2.0, 0.0)
+    assert seen.fails_for_s(7.0) < 0
+    seen.missed(8.0)
+    seen.missed(9.0)
+    assert (seen.fails_for_s(8.0), seen.fails_for_s(10.0)) == (0.0, 2.0)
+    seen.saw(11.0)
+    assert seen.fails_for_s(12.0) < 0
     durations.add(1.0)
     durations.add(1.1)
     assert (durations.counts(), durations.sum_s) == ([1, 1], 2.1)

@@ -15,10 +15,12 @@ import pytest
 from bot import app, texts
 from bot.chat import intake
 from bot.chat.client import POLL_GRACE_S
+from bot.chat.transport import CONNECT_TIMEOUT_S
 from bot.clock import steady
 from bot.errors import AddressInUse
+from bot.fence import FRESH_S, Fence
 from bot.health import Health, Readings, readings
-from bot.health.readings import DATABASE_S, STILL_S, TELEGRAM_S
+from bot.health.readings import DATABASE_S, STILL_S, TELEGRAM_FAILS_S, TELEGRAM_S
 from bot.metrics import Meter, Role
 from tests.health.asked import Answer, free_address, got
 
@@ -102,6 +104,80 @@ async def test_what_was_not_seen_lately_is_named(opened: Opened) -> None:
     assert answer.said["missing"] == ["database", "telegram"]
 
 
+async def test_a_database_that_takes_nothing_is_missing_at_once_and_until_it_takes_something(
+    opened: Opened,
+) -> None:
+    opened.meter.database.missed(steady())
+    answer = await opened.get("/readyz")
+    assert (answer.status, answer.said["missing"]) == (503, ["database"])
+    assert (await opened.get("/metrics")).number("missing", part="database") == 1
+    opened.meter.database.saw(steady())
+    assert (await opened.get("/readyz")).status == 200
+    assert (await opened.get("/metrics")).number("missing", part="database") == 0
+
+
+async def test_a_call_to_telegram_that_fails_makes_nothing_missing_and_calls_that_go_on_failing_do(
+    opened: Opened,
+) -> None:
+    opened.meter.telegram.missed(steady())
+    assert (await opened.get("/readyz")).status == 200
+    opened.meter.telegram.missed(steady() - TELEGRAM_FAILS_S)
+    assert (await opened.get("/readyz")).said["missing"] == ["telegram"]
+
+
+class Time:
+    """A clock that a test moves."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_a_process_whose_fence_is_shut_is_not_the_active_one(opened: Opened) -> None:
+    clock = Time()
+    fence = opened.readings.fence = Fence(clock)
+    opened.readings.is_gate_open = lambda: True
+    opened.meter.term = 7
+    fence.begin(clock.now, after_s=0.0)
+    said = await opened.get("/metrics")
+    names = ("active", "term", "node_gate_open", "ready")
+    assert [said.number(name) for name in names] == [1, 7, 1, 1]
+
+    clock.now += FRESH_S  # it is cut off, or has stood still: another one may act
+    said = await opened.get("/metrics")
+    assert [said.number(name) for name in names] == [0, 0, 0, 0]
+    answer = await opened.get("/readyz")
+    assert (answer.status, answer.said["role"]) == (503, "waiting")
+    assert answer.said["missing"] == ["database"]
+
+    fence.seen(clock.now)
+    assert (await opened.get("/readyz")).said["role"] == "active"
+
+
+async def test_one_that_waits_for_the_calls_of_the_process_before_is_ready_and_not_active(
+    opened: Opened,
+) -> None:
+    clock = Time()
+    fence = opened.readings.fence = Fence(clock)
+    fence.begin(clock.now, after_s=FRESH_S / 2)
+    assert (await opened.get("/readyz")) == (
+        200,
+        '{"ready": true, "role": "waiting", "missing": []}\n',
+    )
+    assert (await opened.get("/metrics")).number("active") == 0
+    clock.now += FRESH_S / 2
+    assert (await opened.get("/metrics")).number("active") == 1
+
+
+async def test_one_that_waits_and_is_cut_off_from_its_database_could_not_take_over(
+    opened: Opened,
+) -> None:
+    opened.meter.role = Role.WAITING
+    opened.readings.is_cut_off = lambda: True
+    assert (await opened.get("/readyz")).said["missing"] == ["database"]
+
+
 async def test_nothing_else_is_answered(opened: Opened) -> None:
     answers = [await opened.get(path) for path in ("/", "/healthz/", "/metrics/x")]
     assert {answer.status for answer in answers} == {404}
@@ -132,4 +208,5 @@ def test_what_is_called_lately_is_longer_than_what_takes_as_long() -> None:
     assert DATABASE_S > 2 * app.HEARTBEAT_S
     assert app.QUIET_S > intake.POLL_S + POLL_GRACE_S
     assert TELEGRAM_S > app.QUIET_S * 5 / 4
+    assert TELEGRAM_FAILS_S >= app.QUIET_S / 4 + CONNECT_TIMEOUT_S
     assert STILL_S > 2 * readings.BEAT_S

@@ -158,7 +158,7 @@ async def test_a_telegram_that_is_gone_for_long_is_missing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "QUIET_S", 0.1)
-    monkeypatch.setattr(readings, "TELEGRAM_S", 1.0)
+    monkeypatch.setattr(readings, "TELEGRAM_FAILS_S", 1.0)
     await world.start_bot()
     await ready(world, 200)
     await world.telegram.down()
@@ -193,13 +193,14 @@ async def test_a_database_that_is_taken_away_is_missing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "HEARTBEAT_S", 0.02)
-    monkeypatch.setattr(readings, "DATABASE_S", 0.3)
     await world.start_bot()
     await ready(world, 200)
     file, aside = world.folder / "bot.db", world.folder / "aside.db"
     file.rename(aside)
     assert (await ready(world, 503)).said["missing"] == ["database"]
-    assert (await numbers(world)).number("commit_errors_total") > 0
+    seen = await numbers(world)
+    assert seen.number("commit_errors_total") > 0
+    assert seen.number("missing", part="database") == 1
     aside.rename(file)
     await ready(world, 200)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import grpc
 import pytest
 
 from bot.core.answers import NodeInvoice, NodeState, WalletState
@@ -23,11 +24,12 @@ from bot.errors import (
     NodeTimeout,
     NodeUnreachable,
 )
-from bot.fence import Fence
+from bot.fence import FRESH_S, Fence
 from bot.node import channel, client
 from bot.node.client import Node
 from tests.node.simulated import (
     HASH,
+    LIMIT_S,
     PERMISSIONS,
     Clock,
     add,
@@ -38,6 +40,7 @@ from tests.node.simulated import (
     settings,
     subscribed,
 )
+from tests.ways import Way
 
 # the connection
 
@@ -305,6 +308,96 @@ async def test_receivable_counts_active_channels_without_their_reserves(
     assert await node.receivable_msat() == expected // 2
     sim.ledger.channels.clear()
     assert await node.receivable_msat() == 0
+
+
+@pytest.fixture
+async def way(sim: SimNode) -> AsyncIterator[Way]:
+    """To the node; what comes there waits until it flows."""
+    async with Way(int(sim.address.rpartition(":")[2])) as way:
+        yield way
+
+
+def through(sim: SimNode, way: Way, fence: Fence) -> Node:
+    changed = {"host": f"127.0.0.1:{way.port}"}
+    return Node(settings(sim).model_copy(update=changed), fence)
+
+
+CALLS: list[Callable[[Node], Awaitable[object]]] = [
+    add,
+    lambda node: node.cancel(HASH),
+    lambda node: anext(node.subscribe(0)),
+]
+
+
+@pytest.mark.parametrize("call", CALLS, ids=["add", "cancel", "subscribe"])
+async def test_nothing_is_asked_where_another_process_acts_once_there_is_a_connection(
+    sim: SimNode, way: Way, call: Callable[[Node], Awaitable[object]]
+) -> None:
+    fence = Fence(lambda: 0.0)
+    fence.begin(0.0, after_s=0.0)
+    way.stall()
+    node = through(sim, way, fence)
+    try:
+        asking = asyncio.ensure_future(call(node))  # type: ignore[arg-type]
+        async with asyncio.timeout(LIMIT_S):
+            while not way.ports:  # noqa: ASYNC110 -- its connection comes up, and nothing answers
+                await asyncio.sleep(0.01)
+        fence.close()
+        way.flow()
+        with pytest.raises(NodeUnreachable, match="another process"):
+            async with asyncio.timeout(LIMIT_S):
+                await asking
+        assert not sim.calls
+    finally:
+        await node.close()
+
+
+async def test_a_call_whose_fence_opens_again_is_made_once_there_is_a_connection(
+    sim: SimNode, way: Way
+) -> None:
+    now = 0.0
+    fence = Fence(lambda: now)
+    fence.begin(now, after_s=0.0)
+    way.stall()
+    node = through(sim, way, fence)
+    try:
+        asking = asyncio.ensure_future(add(node))
+        async with asyncio.timeout(LIMIT_S):
+            while not way.ports:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        now += FRESH_S
+        way.flow()
+        async with asyncio.timeout(LIMIT_S):
+            while not has_answered(node):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert not sim.calls
+        fence.seen(now)
+        assert await asking
+        assert dict(sim.calls) == {"AddInvoice": 1}
+    finally:
+        await node.close()
+
+
+def has_answered(node: Node) -> bool:
+    """Whether it has a connection."""
+    assert node._channel is not None
+    return node._channel.get_state() is grpc.ChannelConnectivity.READY
+
+
+async def test_a_wait_for_a_connection_ends_with_its_deadline_and_with_the_client(
+    sim: SimNode, way: Way
+) -> None:
+    fence = Fence(lambda: 0.0)
+    fence.begin(0.0, after_s=0.0)
+    way.stall()
+    node = through(sim, way, fence)
+    assert type(await failure(node.state(timeout_s=0.2))) is NodeTimeout
+    asking = asyncio.ensure_future(node.state())
+    await asyncio.sleep(0)
+    await node.close()
+    with pytest.raises(NodeUnreachable):
+        async with asyncio.timeout(LIMIT_S):
+            await asking
 
 
 async def test_a_node_is_asked_nothing_where_another_process_acts(sim: SimNode) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -189,14 +190,27 @@ def seen_by_another_process(file: Path) -> str:
 async def test_a_bot_that_runs_says_which_it_is_and_since_when(file: Path) -> None:
     async with opened(file):
         assert seen_by_another_process(file) == (
-            f"Running(pid={os.getpid()}, version='', started_at=0.0, name='', marks='')"
+            f"Running(pid={os.getpid()}, version='', started_at=0.0,"
+            " name='', marks='', silent_s=0.0)"
         )
         say_alive(file, version="1.2.3", started_at=1_790_000_000.5)
         assert seen_by_another_process(file) == (
             f"Running(pid={os.getpid()}, version='1.2.3', started_at=1790000000.0,"
-            " name='', marks='')"
+            " name='', marks='', silent_s=0.0)"
         )
     assert seen_by_another_process(file) == "None"
+
+
+async def test_a_bot_that_has_the_lock_and_has_written_nothing_for_long_is_silent(
+    file: Path,
+) -> None:
+    async with opened(file):
+        say_alive(file, version="1.2.3", started_at=5.0)
+        then = time.time() - 3600.0
+        os.utime(alive_file(file), (then, then))
+        said = re.search(r"silent_s=([\d.]+)", seen_by_another_process(file))
+    assert said is not None
+    assert 3600.0 <= float(said[1]) < 3700.0
 
 
 async def test_a_bot_that_was_killed_does_not_run_however_fresh_its_file_is(file: Path) -> None:

@@ -160,6 +160,13 @@ def test_of_several_processes_the_active_one_is_named() -> None:
     )
 
 
+def test_a_bot_that_runs_and_shows_no_sign_of_life_is_said_to() -> None:
+    said = texts.status_lines(
+        NodeStatus(None, None), OVERVIEW, is_running=True, version="1.2", silent_s=190.0
+    )
+    assert said.startswith("Bot: running, version 1.2, but without a sign of life for 3 minutes\n")
+
+
 def test_a_database_that_is_away_is_said() -> None:
     said = parsed(texts.status(NodeStatus(None, None), None, version="1", started_at=1))["text"]
     assert "⚠️ I can't read my database right now." in said

@@ -4,6 +4,7 @@ at any terminal: names, titles, paths, and what the node, Telegram and the syste
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
@@ -463,12 +464,18 @@ def begins(text: str) -> list[str]:
     return [line.partition(NAME)[0] for line in text.split("\n")]
 
 
+@functools.cache
+def begins_harmlessly(make: Make) -> list[list[str]]:
+    """The same with a name, and with nothing from outside."""
+    return [begins(make(name)) for name in (NAME, "")]
+
+
 def check(make: Make, said: str) -> None:
     text = make(said)
     lines = text.split("\n")
     assert text.splitlines() == [*lines] or not text
     # what is blank may be left out as a whole, with its parentheses
-    harmless = [begins(make(name)) for name in (NAME, "")]
+    harmless = begins_harmlessly(make)
     of_its_size = [starts for starts in harmless if len(starts) == len(lines)]
     assert of_its_size, (text, harmless)
     for line, *starts in zip(lines, *of_its_size, strict=True):
@@ -487,10 +494,21 @@ def test_no_line_begins_with_what_comes_from_outside(name: str) -> None:
         check(MADE[name], said)
 
 
-# a busy machine is no failure
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-@given(said=outside)
-@example(said="\n")
-def test_no_line_begins_with_anything_that_comes_from_outside(said: str) -> None:
-    for make in MADE.values():
-        check(make, said)
+#: Into how many tests the texts are divided: all of them with one example take a busy machine long.
+PARTS = 24
+
+
+@pytest.mark.parametrize("examples", [10, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_line_begins_with_anything_that_comes_from_outside(part: int, examples: int) -> None:
+    makes = [make for number, make in enumerate(MADE.values()) if number % PARTS == part]
+
+    # a busy machine is no failure
+    @settings(deadline=None, max_examples=examples, suppress_health_check=[HealthCheck.too_slow])
+    @given(said=outside)
+    @example(said="\n")
+    def try_all(said: str) -> None:
+        for make in makes:
+            check(make, said)
+
+    try_all()

@@ -156,9 +156,8 @@ LINES: list[tuple[Finding, str]] = [
     (
         note(About.TELEGRAM, Kind.WEBHOOK_FAILED, host="bot.example", reason="Connection closed"),
         (
-            "! Telegram: updates go to the webhook at bot.example, and nothing waits; the last "
-            "failure was: Connection closed; if it comes again, check your proxy's log and the "
-            "bot's"
+            "! Telegram: updates arrive at the webhook at bot.example; the last failure was: "
+            "Connection closed; if it comes again, check your proxy's log and the bot's"
         ),
     ),
     (
