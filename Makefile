@@ -11,7 +11,7 @@ COMMANDS ?= 300
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format bench bench-scale bench-abuse bench-parts bench-replicas storm storm-long protos requirements clean
+.PHONY: help demo test test-all lint format bench bench-scale bench-abuse bench-parts bench-replicas storm storm-long pictures protos requirements clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -59,6 +59,9 @@ storm: .venv/dev  ## run kills, outages and odd answers from a seed: SEED=7 KILL
 
 storm-long:  ## run a storm of about ten minutes
 	@$(MAKE) --no-print-directory storm KILLS=100 COMMANDS=1000
+
+pictures: .venv/dev  ## take the README's pictures, with Chromium
+	INVOICE_BOT_PICTURES="$(CURDIR)/docs" INVOICE_BOT_NEED_BROWSER=1 $(BIN)/python -m pytest -q -m "" tests/demo -k for_the_readme $(ARGS)
 
 protos: .venv/dev  ## generate bot/lnrpc from protos/
 	PATH="$(CURDIR)/$(BIN):$$PATH" protos/generate

@@ -160,7 +160,9 @@ def _surplus(rows: Collection[Invoice], answers: Answers, world: World) -> tuple
         if key[0] in moved:  # its messages are void, and no row is there now
             continue
         cards = [each for each in messages if each.photo is not None]
+        # what answers no invoice's command is a board, or its end
         told = [each for each in messages if each.photo is None and _begins_paid(each)]
+        told = told if key in asked else []
         for group, right in ((cards, asked[key]), (told, settled[key])):
             silent = sum(not _ever_says_so(each) for each in group)
             repeated += len(group) - silent

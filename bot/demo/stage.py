@@ -30,6 +30,12 @@ ALIAS = "Ada's node"
 CONFIG = "config.toml"
 DATABASE = "invoice-bot.db"
 _MACAROON = "bot.macaroon"
+#: The last that was said in the group before somebody opens the page: whose message, and what.
+TALK = (
+    ("Chloé", "What an evening. Thanks for finding that place, Dmitri!"),
+    ("Dmitri", "And thanks for getting the bill, Ada. We split it, right?"),
+    ("Ben", "I still owe you for Thursday's pizza as well. How much was it?"),
+)
 
 
 class Clock:
@@ -97,6 +103,9 @@ class Stage:
             self.telegram.private_chat(person)
         # that is how she got her id for the settings
         self.telegram.private_chat(people[0]).started = True
+        for first_name, text in TALK:
+            speaker = next(each for each in people if each.first_name == first_name)
+            self.telegram.say(self.dinner, speaker, text)
         return people[0]
 
     async def start(self) -> None:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import zxingcpp
-from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from bot import texts
@@ -17,7 +14,6 @@ from bot.errors import NodeUnreachable
 from tests.demo.visitor import (
     BROWSER_IS_MISSING,
     WAIT_MS,
-    Demo,
     Visitor,
     ask,
     card,
@@ -25,13 +21,11 @@ from tests.demo.visitor import (
     focused,
     go_in_messages,
     open_wallet,
-    picture_file,
     press_until,
     sats_left,
     say,
     shared,
     speak_as,
-    take_picture,
 )
 from tests.faces import headline
 
@@ -76,20 +70,6 @@ def test_a_visitor_asks_pays_with_the_wallet_and_sees_paid(page: Page) -> None:
     told = page.locator("article.by-bot").last
     expect(told).to_contain_text("Received 2,100 sats")
     expect(told.locator(".quote")).to_contain_text("/invoice 2100 pizza for the paid one")
-
-
-def test_a_newcomer_is_led_from_asking_to_paying(page: Page) -> None:
-    tour = page.locator("#tour")
-    tour.get_by_role("button", name="/invoice 2100 pizza").click()
-    expect(page.get_by_label("Message", exact=True)).to_have_value("/invoice 2100 pizza")
-    page.keyboard.press("Enter")
-    expect(tour).to_contain_text("speak as somebody else")
-    wallet = open_wallet(page.locator("article.by-bot").last)
-    wallet.get_by_role("button", name="Pay 2,100 sats").click()
-    expect(tour).to_contain_text("everybody sees it")
-    page.keyboard.press("Escape")
-    tour.get_by_role("button", name="Close the tour").click()
-    expect(tour).to_be_hidden()
 
 
 def test_a_closed_card_says_that_there_is_no_payment_code(page: Page) -> None:
@@ -296,6 +276,8 @@ def test_on_a_phone_list_and_chat_are_two_views(browser: Browser, address: str) 
     page.goto(address)
     room = page.locator("#room")
     chats = page.get_by_role("navigation")
+    expect(room).to_be_visible()  # where the tour begins
+    page.get_by_role("link", name="Back to the chats").tap()
     expect(chats).to_be_visible()
     expect(room).to_be_hidden()
     chats.get_by_role("link", name=re.compile("^Friday dinner")).tap()
@@ -365,32 +347,3 @@ def test_a_topics_messages_stay_in_their_topic(visitor: Visitor) -> None:
     say(general, "hello to everybody here")
     expect(general.locator("article").last).to_contain_text("hello to everybody here")
     expect(general.locator("article", has_text="tomato seeds")).to_have_count(0)
-
-
-def test_the_picture_for_the_readme(browser: Browser, tmp_path: Path) -> None:
-    """It is to be scanned as it stands there."""
-    file = picture_file("card.png", tmp_path)
-    context = browser.new_context(
-        viewport={"width": 1040, "height": 1090}, device_scale_factor=1.5, locale="en-GB"
-    )
-    with Demo("--port", "0") as demo:
-        someone = Visitor(context, demo.address())
-        request = photograph(someone.visit(), file)
-        context.close()
-    assert someone.complaints == []
-    with Image.open(file) as image:
-        found = zxingcpp.read_barcodes(image.convert("L"))
-    assert [code.text for code in found] == [f"lightning:{request.upper()}"]
-
-
-def photograph(page: Page, file: Path) -> str:
-    """A card in the group, as a picture; gives its payment request."""
-    page.get_by_role("button", name="Close the tour").click()
-    speak_as(page, "Ben")
-    say(page, "That was a good pizza. Who paid?")
-    speak_as(page, "Ada")
-    say(page, "I did. Ben, Chloé: your share, please")
-    pizza = ask(page, "/invoice 2100", "pizza")
-    expect(pizza.locator(".photo img")).to_be_in_viewport(ratio=1)
-    take_picture(page, file)
-    return pizza.locator("code").inner_text()

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from bot import texts
 from bot.core.invoice import Face
-from tests.demo.audit import violations
+from tests.demo.audit import LYING, ONE_COLUMN, ZOOMED, Audit, switch_mode
 from tests.demo.boards import led, split
 from tests.demo.visitor import (
     BROWSER_IS_MISSING,
@@ -36,11 +36,6 @@ expect.set_options(timeout=WAIT_MS)
 if BROWSER_IS_MISSING:
     pytest.skip(BROWSER_IS_MISSING, allow_module_level=True)
 
-#: What 400 % zoom leaves of 1280 by 1024 px.
-ZOOMED = ViewportSize(width=320, height=256)
-LYING = ViewportSize(width=844, height=390)
-ONE_COLUMN = (ZOOMED, ViewportSize(width=320, height=640))
-SIZES = (*ONE_COLUMN, LYING, ViewportSize(width=1440, height=900))
 USABLE_PX = 100
 
 
@@ -48,31 +43,6 @@ USABLE_PX = 100
 def address() -> Iterator[str]:
     with shared() as address:
         yield address
-
-
-def switch_mode(page: Page, mode: str) -> None:
-    page.emulate_media(
-        color_scheme="dark" if mode == "dark" else "light",
-        forced_colors="active" if mode == "forced" else "none",
-    )
-
-
-class Audit:
-    """Looks at each state of the page in every mode and size, and keeps what is wrong."""
-
-    def __init__(self, page: Page) -> None:
-        self._page = page
-        self.found: list[str] = []
-
-    def look(self, state: str, sizes: tuple[ViewportSize, ...] = SIZES) -> None:
-        for mode, sizes_now in (("light", sizes), ("dark", sizes[-1:]), ("forced", sizes[1:2])):
-            switch_mode(self._page, mode)
-            for size in sizes_now:
-                self._page.set_viewport_size(size)
-                where = f"{state}, {mode}, {size['width']} px"
-                self.found += [f"{where}: {each}" for each in violations(self._page)]
-        switch_mode(self._page, "light")
-        self._page.set_viewport_size(WIDE)
 
 
 @pytest.mark.timeout(180)

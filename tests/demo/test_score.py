@@ -171,6 +171,15 @@ def test_a_payment_that_is_announced_twice_without_a_word_is_twice(chats: Chats)
     assert chats.count([row], paid=[HASH]) == Score(1, 1, 1, 1, twice=1, repeated=1)
 
 
+def test_a_bill_that_is_all_paid_and_its_end_are_no_payment_that_is_told_twice(
+    chats: Chats,
+) -> None:
+    sign = texts.FACE_SIGNS[Face.PAID]
+    board = chats.says(f"{sign} Split: 84,000 sats, all paid", chats.asks("/split 84k/4 dinner"))
+    chats.says(f"{sign} All parts of 84,000 sats are paid.", board)
+    assert chats.count() == Score()
+
+
 def test_an_invoice_at_the_node_that_no_row_knows_is_twice(chats: Chats) -> None:
     asked = chats.asks()
     row = chats.row(asked, State.OPEN)

@@ -101,7 +101,7 @@ export function write(words) {
   text.focus();
 }
 
-/** Send a command that was pressed in a message. */
+/** Send a command that was pressed in a message; settles once it was sent, or refused with a toast. */
 export async function sendCommand(words) {
   await send(words, null);
 }
@@ -138,7 +138,10 @@ function onKey(event) {
   if (event.isComposing) return;
   if (suggestionKey(event)) return;
   if (event.key === "Enter" && !event.shiftKey) submit(event);
-  else if (event.key === "Escape" && replyTo) stopReplying();
+  else if (event.key === "Escape" && replyTo) {
+    event.preventDefault();
+    stopReplying();
+  }
 }
 
 function changeRoom() {

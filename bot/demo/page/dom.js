@@ -14,6 +14,9 @@ export function el(name, attributes = {}, ...children) {
   return element;
 }
 
+/** Words that matter most. */
+export const strong = (words) => el("strong", {}, words);
+
 /** Give a parent these children, replacing only what differs: a press under way is not lost. */
 export function sync(parent, children) {
   children.forEach((child, place) => {

@@ -5,7 +5,7 @@ import { unreadIn } from "./chats.js";
 import { $, el, icon, sync } from "./dom.js";
 import { soon } from "./frame.js";
 import { groupOf, peopleOf, room, speaker, speakThere } from "./selection.js";
-import { on, store } from "./store.js";
+import { firstName, on, store } from "./store.js";
 
 /** A link to the group that a person comes from; there they speak. `children` are its words. */
 export function groupLink(group, personId, attributes, ...children) {
@@ -16,8 +16,6 @@ export function groupLink(group, personId, attributes, ...children) {
 }
 
 let isOpened = false; // whether the page has had its first chat
-
-const firstName = (person) => person.name.split(" ")[0];
 
 /** What a door is called, with how many messages wait behind it, and what it shows in place of that. */
 function says(key, name, ...shown) {

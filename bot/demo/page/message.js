@@ -5,7 +5,7 @@ import { now, timeElement, written } from "./clock.js";
 import { el, icon } from "./dom.js";
 import { withEmoji } from "./emoji.js";
 import { formatted } from "./entities.js";
-import { beginning, inOneLine, isPaymentRequest, sayable, senderName, store } from "./store.js";
+import { beginning, isPaymentRequest, sayable, senderName, store } from "./store.js";
 import { copy } from "./toast.js";
 
 /**
@@ -61,7 +61,7 @@ function quote(message, chat, does) {
   },
   target.photo && el("img", { src: target.photo.src, alt: "" }),
   el("span", { class: "quote-name" }, senderName(target)),
-  el("span", { class: "quote-text" }, withEmoji(inOneLine(target))));
+  el("span", { class: "quote-text" }, withEmoji(beginning(target))));
 }
 
 /** When it was written; of an earlier day with the day. */

@@ -15,7 +15,8 @@ const FIGURES = [
   ["lost", "Lost", "Commands and payments that the chat will not hear of"],
   ["twice", "Twice", "Invoices, cards and notices that are there twice and do not say so"],
 ];
-const goesOn = () => ["storming", "calming"].includes(behind.storm.phase);
+/** Whether a storm goes on. */
+export const storms = () => ["storming", "calming"].includes(behind.storm.phase);
 
 function figure([key, label, means]) {
   const value = behind.score[key];
@@ -43,7 +44,7 @@ function draw() {
   $("storm").textContent = behind.storm.phase === "storming" ? "Stop the storm" : "Let it storm for 30 s";
   $("storm").disabled = behind.storm.phase === "calming";
   const chat = behind.storm.chat;
-  $("storm-there").hidden = chat === null || !goesOn();
+  $("storm-there").hidden = chat === null || !storms();
   $("storm-there").href = `#${chat}`;
   drawStorm();
 }

@@ -79,6 +79,9 @@ export const changes = {
   },
 };
 
+/** What a person is called among friends. */
+export const firstName = (person) => person.name.split(" ")[0];
+
 /** The name of the sender of a message. */
 export function senderName(message) {
   if (message.as_chat) return message.as_chat;

@@ -3,6 +3,7 @@
 import { readStory } from "./api.js";
 import { written } from "./clock.js";
 import { $, el, icon, sync } from "./dom.js";
+import { withEmoji } from "./emoji.js";
 import { room } from "./selection.js";
 import { messagesOf, on, store } from "./store.js";
 import { announce } from "./toast.js";
@@ -62,7 +63,7 @@ function line(entry, first, isInGap) {
   }
   return el("li", { class: `${entry.kind} ${isInGap ? "in-gap" : ""}` },
     time(entry.at, first),
-    el("p", {}, el("span", { class: "way" }, entry.way), " ", entry.text));
+    el("p", {}, el("span", { class: "way" }, entry.way), " ", withEmoji(entry.text)));
 }
 
 /** The first time as a clock shows it, the others as seconds after it. */
@@ -135,5 +136,9 @@ export function startTimeline() {
   $("line-follow").addEventListener("click", follow);
   $("behind-open").addEventListener("click", () => openSheet($("behind-open")));
   $("behind-close").addEventListener("click", closeSheet);
-  $("behind").addEventListener("keydown", (event) => event.key === "Escape" && closeSheet());
+  $("behind").addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !$("behind").hasAttribute("data-open")) return;
+    event.preventDefault();
+    closeSheet();
+  });
 }

@@ -1,196 +1,195 @@
-/** The tour: a line above the messages with what to try next, until it is closed or finished. */
+/** The tour: how far it is, the bar that shows its step, and the button that takes it. */
 
 import { keep, recall } from "./again.js";
-import { write } from "./composer.js";
+import { behind } from "./behind.js";
+import { sendCommand, write } from "./composer.js";
 import { $, el, icon, sync } from "./dom.js";
-import { groupLink } from "./doors.js";
 import { soon } from "./frame.js";
-import { groupOf, room, speakAs, speaker } from "./selection.js";
-import { isStartOffered } from "./start.js";
-import { messagesOf, on, store } from "./store.js";
+import { pointAt } from "./point.js";
+import { isFromBot, isOpenBoard, isPaid, isPayable } from "./reading.js";
+import { isWide, openRoom, readAddress, room, speakAs, speaker } from "./selection.js";
+import { isAllPaid } from "./split.js";
+import { ELSEWHERE, PARTS, stepNow } from "./steps.js";
+import { messagesOf, on, rooms, store } from "./store.js";
+import { announce } from "./toast.js";
 
-const KEY = "tour-step";
-const INVOICE = "/invoice 2100 pizza";
-const SPLIT = "/split 84k/4 dinner";
-const COLLECT = "/collect 60k/21k a present";
-const PARTS = 4;
-
-/** The steps in their order: which part of the tour, and what it says where no message says more. */
-const STEPS = {
-  ask: [1, () => ["Ask for money: send ", example(INVOICE)]],
-  pay: [1, () => [inPrivate()
-    ? "Now press the card’s picture: it opens the wallet."
-    : "Now speak as somebody else and press the card’s picture: it opens their wallet."]],
-  split: [2, () => (inPrivate()
-    ? ["Next, split a bill. Go to ", group(), "."]
-    : ["Paid, and everybody sees it. ", ...split()])],
-  collect: [3, () => (inPrivate()
-    ? ["That bill is done. Go back to ", group(), " and see the board."]
-    : ["That bill is done. Next, collect for a present: send ", example(COLLECT)])],
-  rest: [4, () => (inPrivate()
-    ? ["That is done. Go back to ", group(), " and see the board."]
-    : ["That is done. Next, ask again and skip an hour, or switch the node off and on."])],
-};
+const KEY = "tour";
 const CLOSED = "closed";
-const FIRST = "ask";
-let step = FIRST;
+const ENDED = "The tour has ended. “Take the tour” above the chats begins it again.";
+const SETTLES_MS = 700;
 
-const inPrivate = () => room().chat.type === "private";
-const firstName = (person) => person.name.split(" ")[0];
-const strong = (words) => el("strong", {}, words);
+const bar = $("tour");
+const button = $("tour-press");
+let state = { part: CLOSED }; // part, since (chat's id -> its last message then), home, paid and killed (a card's id), gave, seen
+let step = null; // what is shown
+let shown = null; // the step that was drawn last
+let said = null; // the step that was announced last; the first one stands there as the page is read
+let pressed = null; // the step whose button was pressed just now
+let leads = false; // whether the reader goes by the tour's own button, which then keeps the focus
 
-function example(words, as = null) {
-  return el("button", { type: "button", class: "example", onclick: () => {
-    if (as !== null) speakAs(as);
-    write(words);
-  } }, words);
-}
+const home = () => rooms().find((each) => each.chat.id === state.home && each.thread === null) ?? null;
+const isSince = (message) => message.id > (state.since[message.chat] ?? 0);
 
-/** A link to the group of the bill, or of the open private chat's person. */
-function group() {
-  const person = speaker();
-  const found = groupOf(person.id);
-  return found ? groupLink(found, person.id, {}, found.title) : "the group";
-}
+/** Where every chat is now: what comes later belongs to the part that begins. */
+const here = () => Object.fromEntries([...store.chats.values()].map((chat) => [chat.id, Math.max(0, ...chat.messages.keys())]));
 
-/** The owner paid for dinner: where they are, the example is theirs. */
-function split() {
-  const owner = store.people.get(store.ownerId);
-  if (!owner || !room().chat.people.includes(owner.id)) return ["Next, split a bill for four: send ", example(SPLIT)];
-  return [`Next, split Friday’s dinner for four. As ${firstName(owner)}, who paid for it, send `, example(SPLIT, owner.id)];
-}
-
-// --- what a message is, read off its buttons
-
-const isFromBot = (message) => message.from === store.bot.id;
-
-/** What the button that does this is called under a message; undefined where there is none. */
-const labelOf = (message, does) => message.buttons.flat().find((each) => each.data?.startsWith(`${does}:`))?.text;
-
-const has = (message, does) => labelOf(message, does) !== undefined;
-
-/** Whether this is the board of a bill or a collection that goes on. */
-const isOpenBoard = (message) => isFromBot(message) && has(message, "manage");
-
-/** Whether a board is one of a collection: it answers the command. */
-function isCollection(board) {
-  const asked = store.chats.get(board.chat)?.messages.get(board.reply_to);
-  return asked ? /^\/collect\b/.test(asked.text) : /^\S+ Collection\b/.test(board.text);
-}
-
-const boardIn = (open) => messagesOf(open).findLast(isOpenBoard);
-
-/** Whether this is a card with a payment request. */
-const isPayable = (message) => message.photo && message.entities.some((each) => each.type === "code");
-
-/** The bot's messages since a link led here, the newest first; empty where none did. */
-function sinceLink() {
-  const messages = messagesOf(room());
-  const at = messages.findIndex((each) => each.linked);
-  return at < 0 ? [] : messages.slice(at).filter(isFromBot).reverse();
-}
-
-/** The newest message here that asks for something; a choice is made once a card came after it. */
-function waiting(messages) {
-  const card = messages.findIndex((each) => each.photo);
-  return messages.find((each, place) => isPayable(each) || has(each, "give")
-    || ((has(each, "for") || has(each, "m")) && (card < 0 || place < card)));
-}
-
-// --- what is said of it
-
-/** In a group: what the newest board is waiting for; null where there is none, or nothing to learn of it. */
-function boardHint() {
-  const board = boardIn(room());
-  if (!board || (step === "rest" && isCollection(board))) return null;
-  const join = labelOf(board, "in");
-  if (join) {
-    const asker = store.people.get(store.chats.get(board.chat).messages.get(board.reply_to)?.from);
-    const whoever = asker ? firstName(asker) : "whoever asked";
-    return ["Who is in? Speak as each friend and press ", strong(join), ". Then ", strong(labelOf(board, "ask")), ` as ${whoever}.`];
-  }
-  const pay = labelOf(board, "pay");
-  if (!pay) return null;
-  return isCollection(board)
-    ? ["Speak as somebody and press ", strong(pay), ": their private chat opens, and asks how much."]
-    : ["Speak as each friend in turn and press ", strong(pay), ": their private chat opens."];
-}
-
-/** In a private chat that a link led to: what waits there; null where none did. */
-function partHint() {
-  const who = firstName(speaker());
-  if (isStartOffered()) return ["The link opened this chat. Press ", strong("Start"), ": the bot answers here."];
-  const messages = sinceLink();
-  const asks = waiting(messages);
-  if (asks) return [...askHint(asks, who), " Then go back to ", group(), "."];
-  const from = groupOf(speaker().id);
-  const board = from && boardIn(from);
-  if (!board) return null;
-  if (messages.length === 0) return ["The board is in ", group(), ": go there to take part."];
-  if (isCollection(board)) return ["The board in ", group(), " shows what is given. Go there for the next friend."];
-  const card = messages.find((each) => each.photo);
-  return card && has(card, "renew")
-    ? ["Somebody else can now take that part, or pay for it under their own card. Go back to ", group(), "."]
-    : ["The board in ", group(), " shows who has paid. Go there for the next friend."];
-}
-
-/** What can be done with a message that asks for something. */
-function askHint(message, who) {
-  const [leave, others, hide] = ["leave", "others", "hide"].map((does) => labelOf(message, does));
-  if (has(message, "give")) {
-    return ["Press an amount, or send a number.", ...(hide ? [" ", strong(hide), ` keeps ${who} off the board.`] : [])];
-  }
-  if (has(message, "for")) return [`Choose whose part ${who} pays: its card comes here.`];
-  if (has(message, "m")) return [`What ${who} presses here changes the board.`];
-  if (!leave) return ["Press the picture to pay."];
-  return [`Press the picture to pay ${who}’s part, `, strong(leave), " to drop out, or ", strong(others), "."];
-}
-
-function draw() {
-  const bar = $("tour");
-  bar.hidden = !Object.hasOwn(STEPS, step) || !room();
-  if (bar.hidden) return bar.replaceChildren();
-  const [part, says] = STEPS[step];
-  const hint = (inPrivate() ? partHint() : boardHint()) ?? says();
-  sync(bar, [
-    el("span", { class: "tour-step", "aria-hidden": "true" }, `${part}/${PARTS}`),
-    el("p", {}, ...[hint].flat().filter(Boolean)),
-    el("button", { type: "button", class: "icon-button", "aria-label": "Close the tour", onclick: () => go(CLOSED) }, icon("close"))]);
-}
-
-function go(to) {
-  step = to;
-  keep(KEY, step);
+function change(to) {
+  state = { ...state, ...to };
+  keep(KEY, state);
   soon(draw);
 }
 
-/** The step that a message leads to: a card, a board that came or is done, a gift that is counted. */
-function after(message, before) {
-  if (step === "ask" && isPayable(message) && isFromBot(message)) return "pay";
-  if (isOpenBoard(message) && ["ask", "pay", "split"].includes(step)) return isCollection(message) ? "collect" : "split";
-  if (!before || !isOpenBoard(before)) return step;
-  const isDone = !isOpenBoard(message);
-  if (step === "split" && isDone && !isCollection(message)) return "collect";
-  if (step === "collect" && isCollection(message) && (isDone || message.text !== before.text)) return "rest";
-  return step;
+function go(part, since = here()) {
+  change({ part, since, paid: null, killed: null });
+}
+
+function begin() {
+  const group = rooms().find((each) => each.chat.type !== "private" && each.thread === null && each.chat.people.includes(store.ownerId));
+  state = {};
+  change({ part: group ? "ask" : CLOSED, since: here(), home: group?.chat.id });
+}
+
+function end() {
+  const had = bar.contains(document.activeElement);
+  change({ part: CLOSED });
+  draw();
+  if (had) (isWide() ? $("text") : $("log")).focus({ preventScroll: true });
+  announce(ENDED);
+}
+
+// --- what is shown
+
+function draw() {
+  const isOn = state.part !== CLOSED && room() !== null && home() !== null;
+  step = isOn ? stepNow(state, home(), isSince) : null;
+  $("tour-again").hidden = state.part !== CLOSED;
+  bar.hidden = step === null;
+  pointAt(step?.at ?? null);
+  if (step === null) return;
+  const had = bar.contains(document.activeElement);
+  bar.classList.toggle("tour-first", step.facts !== undefined);
+  $("tour-part").textContent = `${step.part}/${PARTS}`;
+  for (const [id, words] of [["tour-title", step.title], ["tour-small", step.small]]) {
+    $(id).hidden = words === undefined;
+    $(id).textContent = words ?? "";
+  }
+  sync($("tour-facts"), (step.facts ?? []).map((fact) => el("li", {}, icon("check"), fact)));
+  sync($("tour-says"), [el("p", {}, ...step.says)]);
+  button.hidden = step.label === undefined;
+  button.textContent = step.label ?? "One moment …";
+  button.ariaDisabled = step.label === null ? "true" : null;
+  say();
+  if (had && !bar.contains(document.activeElement)) $("log").focus({ preventScroll: true });
+}
+
+/** A step that is new is announced, and its button has the focus where the reader goes by it. */
+function say() {
+  if (step.id === shown) return;
+  shown = step.id;
+  if (step.id === "end") change({ seen: true });
+  if (leads && !button.hidden && !document.querySelector("dialog[open]")) button.focus({ preventScroll: true });
+  if (step.id === ELSEWHERE || step.id === said) return; // another chat was opened, or the tour's again
+  if (said !== null) announce([step.title, $("tour-says").textContent].filter(Boolean).join(" "));
+  said = step.id;
+}
+
+// --- what is done
+
+async function press() {
+  const { id, label } = step;
+  if (label === null || pressed === id) return;
+  leads = true;
+  pressed = id; // a second press that comes at once is of the same step
+  await act(step);
+  setTimeout(() => { pressed = pressed === id ? null : pressed; }, SETTLES_MS);
+}
+
+function act({ id, as, write: words, open, at, begins }) {
+  if (id === "split") go("split");
+  if (as !== undefined && speaker()?.id !== as) speakAs(as);
+  if (begins) return begin();
+  if (words) return sendCommand(words);
+  if (open) return openRoom(open);
+  return document.querySelector(at)?.click();
+}
+
+/** What is pressed or typed elsewhere takes the lead away; what a dialog wants belongs to the step. */
+function follow({ target }) {
+  if (!bar.contains(target) && !target.closest?.("dialog")) leads = false;
+}
+
+function onKey(event) {
+  const isOpen = document.querySelector("dialog[open]") !== null;
+  if (event.key === "Escape" && !event.defaultPrevented && !event.isComposing && !isOpen && !bar.hidden) end();
+}
+
+/** Go on to the next part where what this one is about has happened, whoever did it. */
+function advance() {
+  if (state.part === CLOSED || home() === null) return;
+  const messages = messagesOf(home()).filter((each) => isSince(each) && isFromBot(each));
+  const board = messages.findLast(isOpenBoard);
+  if (["ask", "kill"].includes(state.part) && board) go("split", { ...state.since, [board.chat]: (board.reply_to ?? board.id) - 1 });
+  else if (state.part === "ask" && messages.some((each) => each.photo && isPaid(each))) go("kill");
+  else if (state.part === "split" && messages.some(isAllPaid)) go("end");
 }
 
 function onMessage({ message, before }) {
-  const next = after(message, before);
-  if (next === step) soon(draw);
-  else go(next);
+  const isGift = before && isOpenBoard(before) && message.text !== before.text;
+  if (state.part === "end" && isGift) change({ gave: true });
+  advance();
+  soon(draw);
+}
+
+/** The part about a dead bot is about the card that asks for money as it dies, and is paid before it is started. */
+function onProcess() {
+  if (state.part === "kill" && home()) {
+    const card = messagesOf(home()).findLast((each) => isSince(each) && isFromBot(each) && isPayable(each));
+    if (card && behind.process.state === "killed") change({ killed: card.id });
+    if (behind.process.state === "starting" && state.paid !== state.killed) change({ killed: null });
+  }
+  soon(draw);
+}
+
+function onSnapshot() {
+  const kept = recall(KEY);
+  if (kept) state = kept;
+  if (!kept || (state.part !== CLOSED && home() === null)) begin();
+  // in one column the first screen is the chat, where the tour begins
+  if (!kept && !isWide() && location.hash === "" && home()) {
+    history.replaceState(null, "", `#${home().key}`);
+    readAddress();
+  }
+  advance();
+  draw();
 }
 
 /** Start the tour. */
 export function startTour() {
+  $("tour-end").append(icon("close"));
   // toasts come below it, however many lines it has
   new ResizeObserver(() => {
-    document.documentElement.style.setProperty("--tour", `${$("tour").offsetHeight}px`);
-  }).observe($("tour"));
-  // each start of the demo has a tour of its own
-  on("snapshot", () => { step = recall(KEY) ?? FIRST; });
-  for (const kind of ["snapshot", "room", "speaker", "offer"]) on(kind, draw);
-  on("gone", () => soon(draw));
+    document.documentElement.style.setProperty("--tour", `${bar.offsetHeight}px`);
+  }).observe(bar);
+  on("snapshot", onSnapshot);
   on("message", onMessage);
-  on("paid", () => ["ask", "pay"].includes(step) && go("split"));
+  on("process", onProcess);
+  on("moved", ({ from, to }) => from === state.home && change({ home: to }));
+  on("paid", (card) => change({ paid: card.id }));
+  for (const kind of ["room", "speaker", "offer", "gone", "node", "chat", "behind"]) on(kind, () => soon(draw));
+  // the tours of all tabs are one
+  addEventListener("storage", ({ key }) => {
+    if (key !== KEY) return;
+    state = recall(KEY) ?? state;
+    soon(draw);
+  });
+  button.addEventListener("click", press);
+  bar.addEventListener("click", ({ target }) => target.dataset.write && write(target.dataset.write));
+  $("tour-end").addEventListener("click", end);
+  $("tour-again").addEventListener("click", () => {
+    [shown, said, leads] = [null, "", true];
+    begin();
+    openRoom(home().key);
+  });
+  for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, follow, true);
+  document.addEventListener("keydown", onKey);
 }

@@ -71,6 +71,7 @@ function showRequest(request) {
     refusal,
     button);
   const mine = body;
+  const paying = scanned;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.disabled = true;
@@ -78,7 +79,7 @@ function showRequest(request) {
     refusal.textContent = "";
     try {
       const paid = await pay(owner.id, request.request, field ? Math.round(Number(field.value) * MSAT) : null);
-      emit("paid");
+      emit("paid", paying);
       if (isShown(mine)) showPaid(paid.amount_msat);
       else toast(`Paid ${inSats(paid.amount_msat)}`);
     } catch (error) {

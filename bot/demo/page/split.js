@@ -1,0 +1,89 @@
+/** The tour's part about a bill: each friend is led to their private chat, one drops out, another pays for two. */
+
+import { strong } from "./dom.js";
+import { boardIn } from "./hints.js";
+import { commandOf, has, hasFree, inMessage, isFromBot, isOpenBoard, isPaid, isPayable, keyOf } from "./reading.js";
+import { room } from "./selection.js";
+import { isStartOffered } from "./start.js";
+import { firstName, messagesOf, rooms } from "./store.js";
+
+/** The command of the tour's bill. */
+export const SPLIT = "/split 84k/4 dinner";
+
+const isTheTours = (board) => commandOf(board)?.text === SPLIT;
+
+/** A press of the button that does this under a message. */
+function press(message, does, label, says, more = {}) {
+  const key = keyOf(message, does);
+  return { id: `${does} ${message.id}`, says, label, at: inMessage(message, `key ${key.data}`), ...more };
+}
+
+/** Opening a person's wallet on a card in the open room. */
+export const wallet = (card, person, says) => ({
+  id: `wallet ${card.id}`, says, label: `Open ${firstName(person)}’s wallet`, as: person.id, at: inMessage(card, "photo"),
+});
+
+/** What comes next with the tour's bill; null where there is none that goes on. */
+export function splitStep(home, friends, isSince) {
+  const board = messagesOf(home).findLast((each) => isFromBot(each) && isSince(each) && isTheTours(each));
+  if (!board || !isOpenBoard(board) || !has(board, "pay")) return null;
+  for (const [place, person] of friends.entries()) {
+    const step = partOf(person, { board, home, isSince, drops: place === 1, paysForTwo: place === friends.length - 1 });
+    if (step) return { ...step, id: `${step.id} of ${person.id}` };
+  }
+  return null;
+}
+
+/** What this person does next; null once their part is settled. */
+function partOf(person, { board, home, isSince, drops, paysForTwo }) {
+  const name = firstName(person);
+  const own = rooms().find((each) => each.chat.id === person.id);
+  if (!own) return null;
+  const messages = messagesOf(own).filter((each) => isFromBot(each) && isSince(each));
+  const cards = messages.filter((each) => each.photo);
+  const isHere = room().key === own.key;
+  if (isHere && isStartOffered()) {
+    return { id: "start", says: [`The button opened ${name}’s private chat: the group is not flooded. ${name} is new to the bot and presses Start.`], label: "Press Start", at: "#start" };
+  }
+  if (cards.length === 0) return isInGroup(home) ? join(board, person, { drops, paysForTwo }) : back(home);
+  const payable = cards.findLast(isPayable);
+  if (!payable) return null;
+  if (!isHere) return { id: "go", says: [`${name}’s part waits in ${name}’s private chat.`], label: `Open ${name}’s chat`, open: own.key };
+  if (drops && has(payable, "leave")) {
+    return press(payable, "leave", `Press “${keyOf(payable, "leave").text}”`, [`${name} gave Dmitri cash and drops out: `, strong(keyOf(payable, "leave").text), " gives the part back."]);
+  }
+  if (paysForTwo && cards.length === 1 && hasFree(board)) return forTwo(messages, payable, name);
+  return wallet(payable, person, cards.length > 1
+    ? [has(payable, "leave") ? `Now ${name}’s own part, further up.` : `The free part has its own card. Pay it first.`]
+    : [`${name}’s part is an invoice of its own. Press its picture to pay.`]);
+}
+
+/** Somebody pays for the one who dropped out, under their own card. */
+function forTwo(messages, card, name) {
+  const choice = messages.findLast((each) => has(each, "for") && each.id > card.id);
+  if (choice) return press(choice, "for", "Press it", ["The bot asks whose part. One is free."]);
+  const { text } = keyOf(card, "others");
+  return press(card, "others", `Press “${text}”`, [`${name} has cash for one more, and pays for two: `, strong(text), "."]);
+}
+
+function join(board, person, { drops, paysForTwo }) {
+  const name = firstName(person);
+  const { text } = keyOf(board, "pay");
+  const says = drops ? [`Ben’s part is paid, for all to see. Next, ${name}: `, strong(text), "."]
+    : paysForTwo ? [`One part is free again. Last, ${name}: `, strong(text), "."]
+      : ["One board for the whole bill. Each friend presses ", strong(text), `, ${name} first.`];
+  return press(board, "pay", `Press it as ${name}`, says, { as: person.id });
+}
+
+const isInGroup = (home) => room().key === home.key;
+
+/** Back to the group. */
+export const back = (home, says = `The board in ${home.title} has changed. See what it says.`) => ({
+  id: "back", says: [says], label: `Back to ${home.title}`, open: home.key, at: `#doors a[href="#${home.key}"]`,
+});
+
+/** Whether the newest board that goes on is the tour's own, or there is none. */
+export const isTheToursBoard = (home) => !boardIn(home) || isTheTours(boardIn(home));
+
+/** Whether this is the tour's bill, paid in full. */
+export const isAllPaid = (message) => isTheTours(message) && isPaid(message) && !isOpenBoard(message);

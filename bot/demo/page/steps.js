@@ -1,0 +1,149 @@
+/** The steps of the tour: what each says, what it points at, and what its button does. Read off the chats, kept nowhere. */
+
+import { behind } from "./behind.js";
+import { el, strong } from "./dom.js";
+import { hint } from "./hints.js";
+import { isFromBot, isPaid, isPayable } from "./reading.js";
+import { storms } from "./score.js";
+import { peopleOf, room } from "./selection.js";
+import { back, isTheToursBoard, SPLIT, splitStep, wallet } from "./split.js";
+import { firstName, messagesOf, store } from "./store.js";
+
+export const PARTS = 4;
+/** The step that leads back to where the tour is. */
+export const ELSEWHERE = "elsewhere";
+const PIZZA = "/invoice 2100 pizza";
+const DESSERT = "/invoice 900 dessert";
+const COLLECT = "/collect 60k/21k a present";
+const hero = () => ({
+  id: "hero",
+  part: 1,
+  title: "Your node. Your friends. One command.",
+  says: ["Write ", el("code", {}, PIZZA), " in a Telegram chat. The bot answers with a QR code, a friend pays with any Lightning wallet, and the sats go straight to your own node."],
+  facts: ["It can receive, and can’t spend", "The sats never pass through it", "If it dies, nothing is lost"],
+  small: "Try it as Ada. The bot is the real program; its node, Telegram and the money are simulated on this computer.",
+  label: "Ask for 2,100 sats",
+  write: PIZZA,
+  as: store.ownerId,
+});
+
+const waits = (id, ...says) => ({ id, says, label: null });
+const sends = (id, write, label, ...says) => ({ id, says, label, write, as: store.ownerId });
+
+/** The newest command for an invoice since the part began, its card, and the bot's answer if that is none. */
+function asked(home, isSince) {
+  const messages = messagesOf(home).filter(isSince);
+  const command = messages.findLast((each) => /^\/invoice\b/.test(each.text) && !isFromBot(each));
+  const answers = command ? messages.filter((each) => each.reply_to === command.id && isFromBot(each)) : [];
+  return { command, card: answers.findLast((each) => each.photo), answer: answers.at(-1) };
+}
+
+/** Whoever asked does not pay: the first friend who did not. */
+const payerOf = (command, friends) => friends.find((each) => each.id !== command?.from) ?? friends[0];
+
+// --- what is in the way of any step
+
+const lives = () => ["starting", "running"].includes(behind.process.state);
+const starts = (...says) => ({ id: "start the bot", says, label: "Start it", at: "#bot-switch" });
+
+function obstacle() {
+  if (!lives()) return starts("The bot is not running. Start it to go on.");
+  if (store.node === "starting") return waits("node starts", "The node is starting …");
+  if (store.node !== "up") return { id: "node", says: ["The node is not running. Switch it on to go on."], label: "Switch the node on", at: '#node input[value="up"]' };
+  return null;
+}
+
+// --- the parts
+
+/** From a command to its card; null once that can be paid, or is paid. */
+function untilCard({ command, card, answer }, again) {
+  if (card && (isPayable(card) || isPaid(card))) return null;
+  if (card) return { ...again, id: "again", says: ["That invoice can no longer be paid. Ask for another one."] };
+  if (!command) return again;
+  if (answer) return { ...again, id: "again", says: ["The bot has answered without an invoice. You can ask again."] };
+  return waits("card", "The bot has read the command, and asks the node for an invoice …");
+}
+
+function ask({ home, friends, isSince, state }) {
+  const found = asked(home, isSince);
+  const early = untilCard(found, hero());
+  if (early) return obstacle() ?? { part: 1, ...early };
+  const { command, card } = found;
+  const payer = payerOf(command, friends);
+  const name = firstName(payer);
+  if (state.paid === card.id || !isPayable(card)) return obstacle() ?? { part: 2, ...waits("paid", `${name} has paid. The node tells the bot …`) };
+  return obstacle() ?? { part: 2, ...wallet(card, payer, [`An invoice from Ada’s node. Press its picture: ${name}’s wallet scans the code.`]) };
+}
+
+function kill({ home, friends, isSince, state }) {
+  const found = asked(home, isSince);
+  const { command, card } = found;
+  const again = sends("dessert", DESSERT, "Ask for 900 more",
+    "Paid, and everybody sees it. The sats are on Ada’s node. And if the bot dies before somebody pays? Ask for the dessert.");
+  if (card && isPaid(card) && state.killed !== card.id) {
+    return { ...again, id: "again", says: ["That one was paid while the bot was running. Ask again, and kill the bot before Ben pays."] };
+  }
+  const early = untilCard(found, again);
+  if (early) return obstacle() ?? early;
+  const payer = payerOf(command, friends);
+  const name = firstName(payer);
+  if (isPaid(card)) {
+    return sends("split", SPLIT, "Split Friday’s dinner",
+      strong("PAID"), ": the bot asked the node what it had missed. Nothing is lost, nothing is there twice. Last, the bill: Ada paid 84,000 sats for all four.");
+  }
+  const isMissed = state.paid === card.id;
+  if (lives()) {
+    if (isMissed) return waits("missed", "The bot starts, and asks the node what it missed …");
+    return { id: "kill", label: "Kill it", at: "#bot-switch",
+      says: ["Now kill the bot, as a power cut would: its process is gone at once."] };
+  }
+  if (isMissed) return starts(`${name} has paid. The card still asks for money: no bot is there to change it. Start it.`);
+  return wallet(card, payer, [`The bot is dead. The invoice is the node’s, and as good as before: pay it as ${name}.`]);
+}
+
+function split({ home, friends, isSince }) {
+  if (!isTheToursBoard(home)) return free(hint());
+  const found = splitStep(home, friends, isSince);
+  if (found) return obstacle() ?? found;
+  if (room().key !== home.key) return back(home);
+  const isAsked = messagesOf(home).some((each) => isSince(each) && each.text === SPLIT);
+  return obstacle() ?? free(hint()) ?? (isAsked ? waits("board", "The bot makes a board of four parts …")
+    : sends("split", SPLIT, "Split Friday’s dinner", "Split the dinner: Ada paid 84,000 sats for all four."));
+}
+
+const free = (says) => says && { id: "free", says };
+
+function end({ state, home }) {
+  const says = state.gave ? null : hint();
+  if (says) return free(says);
+  if (room().key !== home.key) return state.seen ? null : back(home, "All four parts are paid. See what the board says.");
+  return {
+    id: "end", label: "Begin again", begins: true,
+    title: "All paid. That was the tour.",
+    says: ["Next, collect for a present: send ", example(COLLECT),
+      ". Skip an hour, or switch the node off and on. Or let it storm: the score should stay at lost 0, twice 0."],
+  };
+}
+
+function example(words) {
+  return el("button", { type: "button", class: "example", "data-write": words }, words);
+}
+
+const STEPS = { ask, kill, split, end };
+const NUMBERS = { kill: 3, split: 4, end: 4 };
+
+/**
+ * The step now: {id, part, title, says, facts, small, label} and what its button does: speak `as` somebody, then
+ * `write` a command, `open` a room, or press what is `at` a selector. `label` null: it waits; undefined: no button.
+ * Null where there is nothing to say.
+ */
+export function stepNow(state, home, isSince) {
+  const friends = peopleOf(home).filter((each) => each.id !== store.ownerId);
+  const around = { home, friends, isSince, state };
+  const isElsewhere = room().key !== home.key && ["ask", "kill"].includes(state.part);
+  if (isElsewhere) {
+    return { id: ELSEWHERE, part: NUMBERS[state.part] ?? 1, says: [`The tour goes on in ${home.title}.`], label: `Go to ${home.title}`, open: home.key };
+  }
+  const found = state.part !== "end" && storms() ? waits("storm", "A storm goes on. The tour waits for its end.") : STEPS[state.part](around);
+  return found && { part: NUMBERS[state.part] ?? 1, ...found };
+}
