@@ -33,7 +33,7 @@ async def numbers(world: World) -> Answer:
 async def ready(world: World, status: int) -> Answer:
     """Wait until /readyz says so."""
     assert world.health
-    async with asyncio.timeout(WAIT_S):
+    async with asyncio.timeout(3 * WAIT_S):
         while (answer := await got(world.health, "/readyz")).status != status:  # noqa: ASYNC110
             await asyncio.sleep(0.01)  # nobody tells of a change but the answer
     return answer
