@@ -60,9 +60,17 @@ class Fence:
         self._until = seen_at + FRESH_S
 
     def seen(self, at: float) -> None:
-        """At this time, or later, the term went on."""
-        if not self._is_lost and not self.is_always_open:
-            self._until = max(self._until, at + FRESH_S)
+        """At this time, or later, the term went on.
+
+        Where that comes too late, another process may have acted meanwhile, in what the database
+        has lost since: a standby that took over, or a copy. Its fence is awaited.
+        """
+        if self._is_lost or self.is_always_open:
+            return
+        now = self._now()
+        if now >= self._until:
+            self._from = max(self._from, now + FRESH_S)
+        self._until = max(self._until, at + FRESH_S)
 
     def close(self) -> None:
         """The term is over: nothing leaves from now on."""

@@ -122,6 +122,7 @@ class Kind(StrEnum):
     REACHED = "reached"  # path: the server's name and the database's
     ACTIVE = "active"  # process: its host and number; began_at
     OTHER_SETTINGS = "other settings"  # process, sections
+    MOVING = "moving"
     IS_FOLDER = "is a folder"  # path
     NOT_A_FOLDER = "not a folder"  # path
     FOLDER_MISSING = "folder missing"  # path

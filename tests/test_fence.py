@@ -62,6 +62,23 @@ def test_after_a_process_that_did_not_say_its_last_it_opens_once_that_ones_is_cl
     assert after.is_open()
 
 
+def test_once_it_was_closed_it_opens_after_any_other_one_that_may_have_been_open_meanwhile(
+    time: Time,
+) -> None:
+    one, other = Fence(time), Fence(time)
+    one.begin(time.now, after_s=0.0)
+    time.now += 2 * FRESH_S
+    other.begin(time.now, after_s=0.0)  # in what the database has lost a moment later
+    time.now += FRESH_S / 10
+    open_at_once = 0
+    for _ in range(30):
+        one.seen(time.now)
+        open_at_once += one.is_open() and other.is_open()
+        time.now += FRESH_S / 20
+    assert open_at_once == 0
+    assert one.is_open()
+
+
 async def test_who_waits_goes_on_once_the_term_is_seen_and_hears_where_it_is_lost(
     time: Time,
 ) -> None:

@@ -345,3 +345,19 @@ async def test_a_process_that_waits_says_which_settings_the_active_one_has_other
     third = config.load(world.folder / "third.toml", {})
     found = [each for each in await diagnose(third) if each.kind is Kind.OTHER_SETTINGS]
     assert [each.values["sections"] for each in found] == [("access",)]
+    line = "Settings: the active process has others than these (access)"
+    assert line in await status(world.folder / "third.toml")
+    assert not any(
+        each.startswith("Settings") for each in await status(world.folder / "second.toml")
+    )
+
+
+async def status(settings: Path) -> list[str]:
+    """What the command says with these settings."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", "status", "--config", str(settings)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    return out.decode().splitlines()

@@ -44,10 +44,14 @@ def status(
 
         # before SQLite opens the file: to close it once more would drop SQLite's locks
         process = store.running(settings.database)
+        is_moved = process is None and store.is_moved(settings.database)
+        others = _others(settings, process)
         overview = store.Reader(settings.database.address).do(ledger.figures, midnight(time.time()))
         node = asyncio.run(_of_node(settings))
         if as_json:
-            text = json.dumps(_json(node, overview, process), indent=2)
+            text = json.dumps(
+                _json(node, overview, process, is_moved=is_moved, others=others), indent=2
+            )
         else:
             text = texts.status_lines(
                 node,
@@ -57,8 +61,22 @@ def status(
                 started_at=process.started_at if process else 0.0,
                 name=process.name if process else "",
                 silent_s=process.silent_s if process else 0.0,
+                is_moved=is_moved,
+                others=others,
             )
         typer.echo(logs.redacted(text))
+
+
+def _others(settings: Settings, process: Running | None) -> list[str]:
+    """The sections of the settings that the active one of several processes has otherwise.
+
+    Without a token nothing can be compared.
+    """
+    from bot.config import differing, marks  # noqa: PLC0415
+
+    if process is None or not settings.telegram.token.get_secret_value():
+        return []
+    return differing(marks(settings), process.marks)
 
 
 async def _of_node(settings: Settings) -> NodeStatus:
@@ -86,7 +104,14 @@ async def _of_node(settings: Settings) -> NodeStatus:
     return NodeStatus(None, info, inbound_msat)
 
 
-def _json(node: NodeStatus, overview: Overview, process: Running | None) -> dict[str, Any]:
+def _json(
+    node: NodeStatus,
+    overview: Overview,
+    process: Running | None,
+    *,
+    is_moved: bool,
+    others: list[str],
+) -> dict[str, Any]:
     """Names that stay. Amounts in millisatoshi, times in UTC; null where nobody knows."""
     info, last = node.info, overview.last_paid_at
     return {
@@ -95,6 +120,8 @@ def _json(node: NodeStatus, overview: Overview, process: Running | None) -> dict
         "version": (process.version or None) if process else None,
         "started_at": _utc(process.started_at) if process else None,
         "process": (process.name or None) if process else None,
+        "other_settings": others,
+        "moving": is_moved,
         "node": {
             "answers": node.away is None,
             "problem": node.away.key if node.away else None,

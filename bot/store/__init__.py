@@ -7,7 +7,7 @@ from bot.store.inbox import INBOX, Batch, Delivered
 from bot.store.nodes import Open
 from bot.store.occasions import ToTell
 from bot.store.reading import Reader
-from bot.store.running import Running, alive_file, running, running_on, say_alive
+from bot.store.running import Running, alive_file, is_moved, running, running_on, say_alive
 from bot.store.sqlite import inspect
 from bot.store.terms import Said
 from bot.store.tx import Tx
@@ -29,6 +29,7 @@ __all__ = [
     "alive_file",
     "beside",
     "inspect",
+    "is_moved",
     "running",
     "running_on",
     "say_alive",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from contextlib import AbstractContextManager
 from types import ModuleType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sqlalchemy.engine import Connection, Engine
 
@@ -38,11 +38,21 @@ class CommitUnknown(Exception):
         self.ticket = ticket
 
 
+class Term(NamedTuple):
+    """A term of office.
+
+    A copy of the database can give the same number again: `nonce`, a random one, tells them apart.
+    """
+
+    number: int
+    nonce: str
+
+
 class Backend(Protocol):
     """A database that is open. All but `interrupt` is called in the writer's thread."""
 
-    #: The number of this process's term of office; None: it has none, or needs none.
-    term: int | None
+    #: This process's term of office; None: it has none, or needs none.
+    term: Term | None
     #: Seconds without a job after which `tidy` is called, and for as long as it returns False.
     idle_s: float
     #: Seconds after which it is called in between where there is always something to do.

@@ -12,14 +12,14 @@ from sqlalchemy.engine import Connection
 
 from bot.core.wishes import MoveProblem
 from bot.errors import InvoiceBotError, MoveFailed
-from bot.store.tables import META, terms
+from bot.store.tables import META, OF_PROCESSES
 
 #: Rows that are read and written at once.
 STEP = 500
 #: Rows after which it is told how far a table is.
 TELL = 10_000
-#: All tables but for the one that says who acts: nobody does.
-TABLES = [table for table in META.sorted_tables if table is not terms]
+#: All tables but for those that say what processes do: there are none.
+TABLES = [table for table in META.sorted_tables if table not in OF_PROCESSES]
 
 #: A table, how many of its rows are copied, and how many it has.
 Tell = Callable[[str, int, int], None]

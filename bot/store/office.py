@@ -25,7 +25,18 @@ from bot import __version__, logs
 from bot.clock import steady
 from bot.fence import FRESH_S, Fence
 from bot.pauses import pause_s
-from bot.store.postgres import ANSWER_S, CHANNEL, LOCKS, OFFICE, TERM, Postgres, Session
+from bot.store import receipts
+from bot.store.backend import Term
+from bot.store.postgres import (
+    ANSWER_S,
+    CHANNEL,
+    LOCKS,
+    NEWEST_TERM,
+    OFFICE,
+    TERM,
+    Postgres,
+    Session,
+)
 
 log = logs.get(__name__)
 
@@ -33,19 +44,16 @@ log = logs.get(__name__)
 BEAT_S = 0.5
 #: Seconds after which the server disconnects a process that no longer looks.
 STANDS_S = 4.0
-#: Seconds for which the lock is waited for in one statement.
-WAIT_S = 3.0
-#: Seconds between two tries to get back a lock that was lost.
-AGAIN_S = 0.2
+#: Seconds between two tries to get the lock. To wait for it in one statement would tell nothing of
+#: the connection, and the server's log has each wait that is ended.
+AGAIN_S = 0.1
 #: The longest pause between two tries to connect, in seconds.
 LONGEST_PAUSE_S = 2.0
 #: Seconds that the end of a term may take.
 END_S = 1.0
 
-_NUMBER = "SELECT max(number) FROM terms"
-_LOCK = f"SELECT pg_advisory_lock({LOCKS}, {OFFICE})"
 _TRY_LOCK = f"SELECT pg_try_advisory_lock({LOCKS}, {OFFICE})"
-_SETTINGS = f"SET lock_timeout = '{WAIT_S:.0f}s'; SET idle_session_timeout = '{STANDS_S:.0f}s'"
+_SETTINGS = f"SET idle_session_timeout = '{STANDS_S:.0f}s'"
 
 
 class _Lost(Exception):
@@ -79,11 +87,10 @@ class Office:
         self._on_term = on_term
         self._on_lost = on_lost
         self._on_notice = on_notice
-        self._number: int | None = None
+        self._term: Term | None = None
         #: Whether the server can't be reached just now.
         self.is_away = False
         self._is_closing = False
-        self._is_waiting = False
         self._wake_read, self._wake_write = os.pipe()
         self._thread = threading.Thread(target=self._work, name="office", daemon=True)
 
@@ -95,8 +102,6 @@ class Office:
         """End the term, or the wait for one. Blocks until that is done, for `END_S` or so."""
         self._is_closing = True
         os.write(self._wake_write, b".")
-        if self._is_waiting:
-            self._session.cut()
         self._thread.join(END_S)
         if self._thread.is_alive():
             self._session.cut()
@@ -123,17 +128,17 @@ class Office:
                 break
             except Exception:
                 log.exception("office failed")
-                if self._number is not None:
+                if self._term is not None:
                     break
                 self._pause(LONGEST_PAUSE_S)
-        if self._number is not None:
-            self._number = self._backend.term = None
+        if self._term is not None:
+            self._term = self._backend.term = None
             self._fence.close()
         if not self._is_closing:
             self._on_lost()
 
     def _serve(self, raw: psycopg.Connection[Any]) -> None:
-        if self._number is None:
+        if self._term is None:
             self._wait(raw)
             self._take(raw)
         else:
@@ -144,14 +149,10 @@ class Office:
 
     def _wait(self, raw: psycopg.Connection[Any]) -> None:
         """Until the process before is gone, or has ended its term."""
-        self._is_waiting = True
-        try:
-            while not self._is_closing:
-                with contextlib.suppress(psycopg.errors.LockNotAvailable):
-                    self._ask(raw, _LOCK)
-                    return
-        finally:
-            self._is_waiting = False
+        while not self._is_closing:
+            if self._ask(raw, _TRY_LOCK):
+                return
+            self._rest(raw, AGAIN_S)
         raise _Stopped
 
     def _take(self, raw: psycopg.Connection[Any]) -> None:
@@ -164,20 +165,21 @@ class Office:
             before = raw.execute(
                 "SELECT number, is_over FROM terms ORDER BY number DESC LIMIT 1"
             ).fetchone()
-            number = before[0] + 1 if before else 1
+            term = Term(before[0] + 1 if before else 1, receipts.drawn())
             raw.execute(
-                "INSERT INTO terms (number, holder, version, began_at, is_over)"
-                " VALUES (%s, %s, %s, extract(epoch FROM clock_timestamp()), false)",
-                (number, name, __version__),
+                "INSERT INTO terms (number, nonce, holder, version, began_at, is_over)"
+                " VALUES (%s, %s, %s, %s, extract(epoch FROM clock_timestamp()), false)",
+                (*term, name, __version__),
             )
-            raw.execute("DELETE FROM terms WHERE number < %s", (number,))
+            raw.execute("DELETE FROM terms WHERE number < %s", (term.number,))
+            receipts.prune(raw)
             seen_at = steady()
             raw.execute("COMMIT")
         # The one before may have a call under way to its fence's end, unless it said its last.
         waits_s = 0.0 if before is None or before[1] else FRESH_S
         self._fence.begin(seen_at, after_s=waits_s)
-        self._number = self._backend.term = number
-        log.info("this process is the active one", term=number)
+        self._term = self._backend.term = term
+        log.info("this process is the active one", term=term.number)
         self._on_term()
 
     def _get_back(self, raw: psycopg.Connection[Any]) -> None:
@@ -190,18 +192,24 @@ class Office:
             self._rest(raw, AGAIN_S)
 
     def _hold(self, raw: psycopg.Connection[Any]) -> None:
+        term = self._look(raw)
         while not self._is_closing:
-            self._look(raw)
             self._rest(raw, BEAT_S)
+            self._look(raw)
         with self._session.within(END_S):
-            raw.execute("UPDATE terms SET is_over = true WHERE number = %s", (self._number,))
+            raw.execute("UPDATE terms SET is_over = true WHERE nonce = %s", (term.nonce,))
 
-    def _look(self, raw: psycopg.Connection[Any]) -> None:
-        at = steady()
-        if self._ask(raw, _NUMBER) != self._number:
+    def _look(self, raw: psycopg.Connection[Any]) -> Term:
+        """See that the term goes on. Raises `_Lost`."""
+        at, term = steady(), self._term
+        if term is None or self._ask(raw, NEWEST_TERM) != term.nonce:
             log.warning("another process is the active one")
             raise _Lost
+        if self._backend.term is None:
+            log.warning("the database lacks what was committed: this process begins again")
+            raise _Lost
         self._fence.seen(at)
+        return term
 
     def _ask(self, raw: psycopg.Connection[Any], statement: str) -> Any:
         with self._session.within(ANSWER_S):

@@ -34,9 +34,18 @@ from bot.errors import (
     StoreUnavailable,
     TermLost,
 )
-from bot.store import migrations
-from bot.store.backend import CommitUnknown
-from bot.store.refusing import Pooled, driver_error, is_read_only, said, start_error
+from bot.store import migrations, receipts
+from bot.store.backend import CommitUnknown, Term
+from bot.store.refusing import (
+    Hidden,
+    Moving,
+    Pooled,
+    driver_error,
+    is_read_only,
+    said,
+    sqlstates,
+    start_error,
+)
 from bot.store.tables import META
 
 log = logs.get(__name__)
@@ -65,10 +74,13 @@ OFFICE = 1
 TERM = 2
 #: Held by the process that brings the database up to date.
 MIGRATIONS = 3
+#: Shared by each process that can write, as long as it is connected; a move has it for itself.
+OPEN = 4
 
 _SETTINGS = f"""
 SET synchronous_commit = {{durable}};
 SET statement_timeout = '{ANSWER_S - 1:.0f}s';
+SET default_transaction_isolation = 'read committed';
 SET lock_timeout = '{LOCK_S:.0f}s';
 SET idle_in_transaction_session_timeout = '{STALLED_S:.0f}s';
 SET client_connection_check_interval = '2s';
@@ -83,9 +95,23 @@ _TARGET = "target_session_attrs"
 _SESSION = "SELECT pg_backend_pid()"
 #: Looks at whether a pool keeps a session, as another client may have the one that shows it.
 POOL_TRIES = 3
+#: The schema in which tables are made, and the first one that has ours.
+_SCHEMAS = """
+WITH along AS (
+    SELECT name, at, 2 = (
+        SELECT count(*) FROM pg_class WHERE relnamespace = name::regnamespace
+        AND relkind IN ('r', 'p') AND relname IN ('alembic_version', 'invoices')
+    ) AS is_ours
+    FROM (SELECT quote_ident(each), at FROM unnest(current_schemas(false))
+          WITH ORDINALITY AS them(each, at)) AS path(name, at)
+)
+SELECT (SELECT name FROM along WHERE at = 1),
+    (SELECT name FROM along WHERE is_ours ORDER BY at LIMIT 1)
+"""
+_LOCK_OPEN = f"SELECT pg_try_advisory_lock_shared({LOCKS}, {OPEN})"
 _LOCK_TERM = f"SELECT pg_advisory_xact_lock_shared({LOCKS}, {TERM})"
-_LOOK_AT_TERM = "SELECT max(number), pg_current_xact_id()::text FROM terms"
-_BEGIN_IN_TERM = f"BEGIN;{_LOCK_TERM};{_LOOK_AT_TERM}"
+#: One value, and nobody else's: see `Term`.
+NEWEST_TERM = "SELECT nonce FROM terms ORDER BY number DESC LIMIT 1"
 #: A commit is not lost with the server's power; whoever wants more than that can have it.
 _DURABLE = ("on", "remote_apply")
 
@@ -130,13 +156,24 @@ class _Text(StrDumperUnknown):
 class Session:
     """Connections to one database, one after the other. Each ends what the one before has left.
 
-    `name`: as the server's list of sessions has it.
+    `name`: as the server's list of sessions has it. `writes`: what a bot writes, which no move may
+    miss. `reads`: nothing else.
     """
 
-    def __init__(self, url: str, name: str, *, settings: str = "", reads: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        *,
+        settings: str = "",
+        reads: bool = False,
+        writes: bool = False,
+    ) -> None:
         self.place = place_of(url)
         self._name = name
         self._settings = settings
+        self._writes = writes
+        self._schema: str | None = None
         self._defaults = _defaults(self.place.given)
         if reads and _TARGET in self._defaults:  # one that is kept from writing can be read
             self._defaults[_TARGET] = "primary"
@@ -165,6 +202,11 @@ class Session:
             **self._defaults | others,
         )
 
+    def refusals(self) -> list[str]:
+        """The SQLSTATEs with which the servers refuse a connection."""
+        given = psycopg.conninfo.make_conninfo(self.place.url, **self._defaults)
+        return sqlstates(given, CONNECT_S)
+
     def is_primary(self) -> bool:
         """Whether the server that was reached is no standby, which may become the primary."""
         try:
@@ -177,13 +219,29 @@ class Session:
         self._refuse_pooled(raw)
         durable = one(raw, "SHOW synchronous_commit")
         raw.execute(_SETTINGS.format(durable=durable if durable in _DURABLE else "on"))
+        self._keep_to_one_schema(raw)
         if self._settings:
             raw.execute(self._settings)
         if self._before is not None:
             _end(raw, *self._before)
+        if self._writes and not one(raw, _LOCK_OPEN):
+            raise Moving("move-database is at work")
         self._before = raw.execute(
             "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
         ).fetchone()
+
+    def _keep_to_one_schema(self, raw: psycopg.Connection[Any]) -> None:
+        """Nothing of another schema is seen, whatever the search_path names. Raises `Hidden`.
+
+        Of one that is named later and has our tables nothing may be taken for an empty database.
+        """
+        if self._schema is None:
+            first, ours = raw.execute(_SCHEMAS).fetchone() or (None, None)
+            if ours not in (None, first):
+                raise Hidden(ours, str(first))
+            self._schema = first
+        if self._schema is not None:  # else there is none, which is refused later
+            raw.execute("SELECT set_config('search_path', %s, false)", (self._schema,))
 
     def _refuse_pooled(self, raw: psycopg.Connection[Any]) -> None:
         """See that every transaction here has the same session. Raises `Pooled`.
@@ -314,16 +372,18 @@ def _end(raw: psycopg.Connection[Any], pid: int, began_at: Any) -> None:
 class Postgres:
     """A database of a PostgreSQL server, open. A `Backend`.
 
-    `term` is the number of the term of office of this process, None while it has none.
+    `term` is the term of office of this process, None while it has none.
     """
 
     idle_s = 3600.0  # there is nothing to tidy
     busy_s = 3600.0
 
     def __init__(self, url: str) -> None:
-        self._session = Session(url, "invoice-bot")
+        self._session = Session(url, "invoice-bot", writes=True)
         self.engine = engine_of(self._session)
-        self.term: int | None = None
+        self.term: Term | None = None
+        self._process = receipts.drawn()
+        self._ticket = ""  # of what was committed last; "": nothing yet
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -367,7 +427,7 @@ class Postgres:
         with self._session.within(ANSWER_S), self.engine.connect() as connection:
             connection.begin()
             raw = raw_of(connection)
-            ticket = _begun(raw, term if needs_term else None)
+            ticket = self._begun(raw, term if needs_term else None)
             yield connection
             if raw.info.transaction_status is not TransactionStatus.INTRANS:
                 # the server would answer "rolled back", and nobody looks
@@ -380,21 +440,47 @@ class Postgres:
                 if is_lost(raw, error):
                     raise CommitUnknown(ticket, said(error)) from error
                 raise
+            self._ticket = ticket
+
+    def _begun(self, raw: psycopg.Connection[Any], term: Term | None) -> str:
+        """Begin a transaction, in that term; the ticket by which it is found afterwards.
+
+        In one message. The lock comes before the look: the look sees whatever was committed before
+        it. Raises `TermLost`.
+        """
+        ticket = receipts.drawn()
+        statements = ["BEGIN", receipts.writing(self._process, ticket, NEWEST_TERM)]
+        if term is not None:
+            statements.insert(1, _LOCK_TERM)
+        found = raw.execute(";".join(statements))
+        while found.nextset():
+            pass
+        before, newest = found.fetchone() or (None, None)
+        lacks_some = self._ticket not in ("", before)
+        if lacks_some:  # whoever finds it: what this process knows is of no use
+            self.term, self._ticket = None, ""
+        if term is None:
+            return ticket
+        if newest == term.nonce and not lacks_some:
+            return ticket
+        raw.execute("ROLLBACK")
+        what = "the database lacks what was committed last" if lacks_some else "another has begun"
+        raise TermLost(detail=f"term {term.number} is over: {what}")
 
     def is_committed(self, ticket: str) -> bool:
-        """What became of a transaction, as the server knows it. Raises `StoreUnavailable`.
+        """What became of a transaction, as its database knows it. Raises `StoreUnavailable`.
 
-        The session that it was of is over: to connect has ended it.
+        The session that it was of is over, or is waited for: to connect has ended it.
         """
         self.forget()
         try:
             with self._session.within(ANSWER_S), self.engine.connect() as connection:
-                status = status_of(raw_of(connection), ticket)
+                last = receipts.last(raw_of(connection), self._process)
         except (sa.exc.DBAPIError, psycopg.Error) as error:
             raise StoreUnavailable(detail=said(error)) from error
-        if status == "in progress":
-            raise StoreUnavailable(detail="a transaction has no end yet")
-        return bool(status == "committed")
+        if last == ticket:
+            self._ticket = ticket
+        return last == ticket
 
     def explained(self, error: Exception) -> Exception:
         """`StoreUnavailable` where it is the database's state, and not the job's doing."""
@@ -441,40 +527,6 @@ def raw_of(connection: Connection) -> psycopg.Connection[Any]:
     return raw  # type: ignore[no-any-return]
 
 
-def _begun(raw: psycopg.Connection[Any], term: int | None) -> str:
-    """Begin a transaction; its number, by which the server can be asked what became of it.
-
-    In one message. The lock comes before the look: the look sees whatever was committed before it.
-    Raises `TermLost`.
-    """
-    if term is None:
-        found = raw.execute("BEGIN; SELECT pg_current_xact_id()::text")
-        found.nextset()
-        row = found.fetchone()
-        return str(row[0]) if row else ""
-    found = raw.execute(_BEGIN_IN_TERM)
-    found.nextset()
-    found.nextset()
-    number, ticket = found.fetchone() or (None, "")
-    if number != term:
-        raw.execute("ROLLBACK")
-        raise TermLost(detail=f"term {number} has begun")
-    return str(ticket)
-
-
-def status_of(raw: psycopg.Connection[Any], ticket: str) -> str | None:
-    """What became of a transaction: "committed", "aborted", "in progress", or None, nobody knows.
-
-    A server that has never heard of it took over from another one without it. Raises
-    `psycopg.Error`.
-    """
-    try:
-        found: str | None = one(raw, "SELECT pg_xact_status(%s::xid8)", ticket)
-    except psycopg.errors.InvalidParameterValue:
-        return "aborted"
-    return found
-
-
 def is_lost(raw: psycopg.Connection[Any], error: Exception) -> bool:
     """Whether the connection ended with it: what the server did then nobody has said.
 
@@ -502,7 +554,7 @@ def start_errors(session: Session) -> Iterator[None]:
         if is_read_only(error) and session.is_primary():
             reason = "default_transaction_read_only is on"
             raise DatabaseReadOnly(path=place, reason=reason) from error
-        raise start_error(place, error) from error
+        raise start_error(place, error, session.refusals) from error
 
 
 def refuse_unfit(raw: psycopg.Connection[Any], place: str) -> None:
@@ -614,6 +666,17 @@ def inspect(url: str) -> str:
     return place
 
 
+#: Whether somebody here has one of our locks, by its two numbers, in a mode like this one.
+IS_HELD = """
+SELECT EXISTS (
+    SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted
+    AND classid = %s AND objid = %s AND mode LIKE %s
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+)
+"""
+_MOVING = (LOCKS, OPEN, "ExclusiveLock")
+
+
 class Holder(NamedTuple):
     """The process that acts: its host and number, its version, since when (Unix seconds).
 
@@ -629,13 +692,18 @@ class Holder(NamedTuple):
 def holder(url: str) -> Holder | None:
     """Which process acts on the database at `url`; None: none does. Raises `StartError`."""
     with reading(url) as connection:
-        found = raw_of(connection).execute(
-            "SELECT holder, version, began_at, marks FROM terms WHERE NOT is_over AND EXISTS ("
-            " SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"
-            " AND classid = %s AND objid = %s"
-            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
-            " ORDER BY number DESC LIMIT 1",
-            (LOCKS, OFFICE),
+        raw = raw_of(connection)
+        if not one(raw, IS_HELD, LOCKS, OFFICE, "%") or one(raw, IS_HELD, *_MOVING):
+            return None
+        found = raw.execute(
+            "SELECT holder, version, began_at, marks FROM terms WHERE NOT is_over"
+            " ORDER BY number DESC LIMIT 1"
         )
         row = found.fetchone()
     return None if row is None else Holder(*row)
+
+
+def is_moved(url: str) -> bool:
+    """Whether a move is under way from or into the database at `url`. Raises `StartError`."""
+    with reading(url) as connection:
+        return bool(one(raw_of(connection), IS_HELD, *_MOVING))

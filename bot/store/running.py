@@ -56,6 +56,14 @@ def running(database: DatabaseSettings) -> Running | None:
     return Running(0, found.version, found.since, found.name, found.marks)
 
 
+def is_moved(database: DatabaseSettings) -> bool:
+    """Whether `move-database` is at work on this database. Raises `StartError`."""
+    if not database.is_shared:
+        return sqlite.is_moved(database.file)
+    found: bool = on_server().is_moved(database.address)
+    return found
+
+
 def running_on(database: Path) -> Running | None:
     """The bot that works on the database in this file; None: none does. Nothing is locked.
 

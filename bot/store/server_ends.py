@@ -22,27 +22,21 @@ from bot.errors import (
     MoveRefused,
 )
 from bot.pauses import pause_s
-from bot.store import migrations, postgres
+from bot.store import migrations, postgres, receipts
 from bot.store.copying import End
-from bot.store.postgres import LOCKS, MIGRATIONS, OFFICE, TERM, Session
+from bot.store.postgres import LOCKS, MIGRATIONS, OFFICE, OPEN, TERM, Session
 from bot.store.refusing import said
 
 #: Seconds for the answer to one statement: of a large table all rows are counted.
 ANSWER_S = 300.0
 #: Tries to hear what became of the last step, where the connection was lost in it.
 TRIES = 8
-#: Tries to keep bots away, and seconds in between.
-OFFICE_TRIES, OFFICE_PAUSE_S = 10, 0.1
+#: Tries to get a lock that keeps bots away, and seconds in between.
+TRIES_FOR_LOCK, LOCK_PAUSE_S = 10, 0.1
 
 _NO_LIMITS = """
 SET LOCAL statement_timeout = 0;
 SET LOCAL idle_in_transaction_session_timeout = 0
-"""
-_MARKED = """
-SELECT EXISTS (
-    SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-)
 """
 
 
@@ -56,7 +50,7 @@ def source(url: str, mark: int) -> Iterator[End]:
     with _reading(url) as (session, connection):
         raw, place = postgres.raw_of(connection), session.place.name
         # Locks of the session, which come before what is read: else that could be from before.
-        _take_office(raw, place, "pg_try_advisory_lock")
+        _keep_bots_away(raw, place, "pg_try_advisory_lock")
         raw.execute("SELECT pg_advisory_lock(%s, %s)", (LOCKS, TERM))
         raw.execute("SELECT pg_advisory_lock(%s, %s)", (LOCKS, mark))
         try:
@@ -87,11 +81,11 @@ def target(url: str, mark: int) -> Iterator[End]:
         with postgres.start_errors(session):
             with _connected(engine) as connection:
                 with session.within(ANSWER_S):
-                    ticket = _begin_to_write(connection, place, mark)
+                    process = _begin_to_write(connection, place, mark)
                 yield _end(session, connection)
                 is_written = _commit(session, connection)
             if not is_written:
-                _ask(session, engine, ticket)
+                _ask(session, engine, process)
     finally:
         engine.dispose()
         session.end()
@@ -146,29 +140,36 @@ def _begin_to_read(raw: psycopg.Connection[Any], place: str) -> None:
 
 
 def _begin_to_write(connection: Connection, place: str, mark: int) -> str:
-    """The transaction's number, by which the server can be asked what became of it."""
+    """By what name it has its receipt, which is there afterwards if it was committed."""
     raw = postgres.raw_of(connection)
     postgres.refuse_unfit(raw, place)
-    if postgres.one(raw, _MARKED, LOCKS, mark):
+    if postgres.one(raw, postgres.IS_HELD, LOCKS, mark, "%"):
         raise MoveRefused(problem=MoveProblem.SAME)
     raw.execute("BEGIN")
     raw.execute(_NO_LIMITS)
-    _take_office(raw, place, "pg_try_advisory_xact_lock")
+    _keep_bots_away(raw, place, "pg_try_advisory_xact_lock")
     for lock in (MIGRATIONS, TERM):
         raw.execute("SELECT pg_advisory_xact_lock(%s, %s)", (LOCKS, lock))
     postgres.refuse_others(raw, place)
     migrations.bring_up_to_date(connection)
     postgres.refuse_without_rights(raw, place)
-    return str(postgres.one(raw, "SELECT pg_current_xact_id()::text"))
+    process = receipts.drawn()
+    raw.execute(receipts.writing(process, process, "SELECT 1"))
+    return process
 
 
-def _take_office(raw: psycopg.Connection[Any], place: str, how: str) -> None:
-    """Raises `DatabaseInUse`. What just ended may have it for a moment yet."""
-    for _ in range(OFFICE_TRIES):
-        if postgres.one(raw, f"SELECT {how}(%s, %s)", LOCKS, OFFICE):
-            return
-        time.sleep(OFFICE_PAUSE_S)
-    raise DatabaseInUse(path=place, pid=0)
+def _keep_bots_away(raw: psycopg.Connection[Any], place: str, how: str) -> None:
+    """Nobody acts on it meanwhile, and nobody else writes: no update that a webhook delivers.
+
+    Raises `DatabaseInUse`. What just ended may have it for a moment yet.
+    """
+    for lock in (OPEN, OFFICE):
+        for _ in range(TRIES_FOR_LOCK):
+            if postgres.one(raw, f"SELECT {how}(%s, %s)", LOCKS, lock):
+                break
+            time.sleep(LOCK_PAUSE_S)
+        else:
+            raise DatabaseInUse(path=place, pid=0)
 
 
 def _commit(session: Session, connection: Connection) -> bool:
@@ -184,20 +185,32 @@ def _commit(session: Session, connection: Connection) -> bool:
     return True
 
 
-def _ask(session: Session, engine: sa.Engine, ticket: str) -> None:
-    """Raises `MoveFailed` unless the server knows that it was written after all."""
+def _ask(session: Session, engine: sa.Engine, process: str) -> None:
+    """Raises `MoveFailed` unless the database shows that it was written after all."""
     place, reason = session.place.name, ""
     for attempt in range(TRIES):
         engine.dispose()
         try:
             with session.within(postgres.ANSWER_S), engine.connect() as connection:
-                status = postgres.status_of(postgres.raw_of(connection), ticket)
+                is_written = _has_receipt(postgres.raw_of(connection), process)
         except (sa.exc.DBAPIError, psycopg.Error) as error:
-            status, reason = None, said(error)
-        if status == "committed":
-            return
-        if status == "aborted":
+            reason = said(error)
+        else:
+            if is_written:
+                return
             reason = "the connection was lost"
             raise MoveFailed(problem=MoveProblem.STOPPED, path=place, reason=reason)
         time.sleep(pause_s(attempt + 1, longest_s=postgres.CONNECT_S))
     raise MoveFailed(problem=MoveProblem.UNKNOWN, path=place, reason=reason)
+
+
+def _has_receipt(raw: psycopg.Connection[Any], process: str) -> bool:
+    """Whether that transaction was committed. Raises `psycopg.Error`.
+
+    It may have no end yet, and its tables be nowhere until then: its locks are waited for.
+    """
+    with raw.transaction():
+        raw.execute("SELECT pg_advisory_xact_lock(%s, %s)", (LOCKS, MIGRATIONS))
+        if postgres.one(raw, "SELECT to_regclass('receipts')") is None:
+            return False
+        return receipts.last(raw, process) == process

@@ -39,6 +39,7 @@ from bot.errors import (
     StoreUnavailable,
 )
 from bot.store import beside, migrations
+from bot.store.backend import Term
 from bot.store.pages import HEADER, Index, Pages, read_index
 
 #: Device and inode: no other file has these while it is open.
@@ -188,11 +189,25 @@ def _is_ours(descriptor: int, how: int = fcntl.F_WRLCK) -> bool:
 
 
 def is_in_use(path: Path) -> bool | None:
-    """Whether a process works on the database at `path`; None where the system does not say.
+    """Whether a bot works on the database at `path`; None where the system does not say.
 
     Nothing is locked for it. Not for a process that has it open itself: to close a file drops the
     locks that SQLite has of it.
     """
+    found = _lock_of_another(path)
+    return None if found is None else found == fcntl.F_WRLCK
+
+
+def is_moved(path: Path) -> bool:
+    """Whether a move reads the database at `path`; False where the system does not say.
+
+    As `is_in_use`.
+    """
+    return _lock_of_another(path) == fcntl.F_RDLCK
+
+
+def _lock_of_another(path: Path) -> int | None:
+    """How it is locked, F_UNLCK where it is not; None where the system does not say."""
     kind = getattr(fcntl, "F_OFD_GETLK", None)  # Linux
     if kind is None:
         return None
@@ -200,11 +215,11 @@ def is_in_use(path: Path) -> bool | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        return False
+        return fcntl.F_UNLCK
     except OSError:
         return None
     try:
-        return bool(_FLOCK.unpack(fcntl.fcntl(descriptor, kind, asked))[0] != fcntl.F_UNLCK)
+        return int(_FLOCK.unpack(fcntl.fcntl(descriptor, kind, asked))[0])
     except OSError:
         return None
     finally:
@@ -483,7 +498,7 @@ class Sqlite:
 
     def __init__(self, engine: Engine, files: Files, lock: Lock) -> None:
         self.engine = engine
-        self.term: int | None = None
+        self.term: Term | None = None
         self._files = files
         self._lock = lock
 

@@ -139,7 +139,20 @@ terms = sa.Table(
     sa.Column("began_at", sa.Float, nullable=False),
     sa.Column("is_over", sa.Boolean, nullable=False),
     sa.Column("marks", sa.Text, nullable=False, server_default=""),
+    sa.Column("nonce", sa.Text, nullable=False, server_default=""),
 )
+
+#: Which transaction of each process was committed last; with SQLite none.
+receipts = sa.Table(
+    "receipts",
+    META,
+    sa.Column("process", sa.Text, primary_key=True),
+    sa.Column("ticket", sa.Text, nullable=False),
+    sa.Column("written_at", sa.Float, nullable=False),
+)
+
+#: What one database says of its processes: none of it goes into another one.
+OF_PROCESSES = (terms, receipts)
 
 #: Updates that the webhook got, of each bot, until they are handled.
 inbox = sa.Table(

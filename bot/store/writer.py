@@ -105,7 +105,7 @@ class Store:
     @property
     def term(self) -> int:
         """The number of this process's term of office; 0 where there are none."""
-        return self._backend.term or 0
+        return self._backend.term.number if self._backend.term else 0
 
     @property
     def _engine(self) -> Engine:

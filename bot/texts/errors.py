@@ -75,8 +75,10 @@ _STORED = {kind.key: kind for kind in errors.NodeError.family()}
 
 
 def _database_in_use(values: Values) -> Reason:
-    process = f"process {values['pid']}" if values.get("pid") else "another process"
     path = shown_values(values)["path"]
+    if command := values.get("command"):
+        return Reason(f"The database {path} is in use by {command}.", "Wait until that has ended.")
+    process = f"process {values['pid']}" if values.get("pid") else "another process"
     return Reason(f"The database {path} is in use by {process}.", "Stop that one first.")
 
 

@@ -102,17 +102,24 @@ def status_lines(
     started_at: float = 0.0,
     name: str = "",
     silent_s: float = 0.0,
+    is_moved: bool = False,
+    others: Sequence[str] = (),
 ) -> str:
     """A line each: the bot, the node, what is open and paid. `started_at` in Unix seconds.
 
-    `name`: of several processes the active one's. `silent_s`: for how many seconds it has shown no
-    sign of life, where that is too long.
+    `name`: of several processes the active one's; `others`: the sections of the settings that this
+    one has otherwise. `silent_s`: for how many seconds it has shown no sign of life, where that is
+    too long. `is_moved`: move-database has the database.
     """
+    stands = "not running, as move-database is at work" if is_moved else "not running"
     running = f"{spelled(name)} is active" if name else "running"
     running += f" since {_local(started_at)}" if started_at else ""
     running += f", version {spelled(version)}" if version else ""
     running += f", but without a sign of life for {lasted(silent_s)}" if silent_s else ""
-    lines = [f"Bot: {running if is_running else 'not running'}", f"Node: {_node(node)}"]
+    lines = [f"Bot: {running if is_running else stands}"]
+    if others:
+        lines.append(f"Settings: the active process has others than these ({', '.join(others)})")
+    lines.append(f"Node: {_node(node)}")
     if node.inbound_msat is not None:
         lines.append(f"Inbound: the node {can_receive(node.inbound_msat)} now")
     lines += figures(overview)

@@ -438,6 +438,10 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
         "the process {process} has other settings than these ({sections})",
         "give all processes of this bot the same settings, and restart them",
     ),
+    Kind.MOVING: Reason(
+        "move-database is at work on it, and no bot can use it",
+        "wait until that has ended, and see that database.url is the one that counts then",
+    ),
     Kind.IS_FOLDER: Reason("{path} is a folder", "name a file in database.url"),
     Kind.NOT_A_FOLDER: Reason("{path} is not a folder", "choose another one in database.url"),
     Kind.FOLDER_MISSING: Reason("there is no folder {path}", "create it"),

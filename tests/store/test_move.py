@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,16 +14,23 @@ import sqlalchemy as sa
 
 from bot.config import DatabaseSettings
 from bot.core.wishes import MoveProblem
-from bot.errors import DatabaseHalfMoved, DatabaseInUse, DatabaseTooOld, MoveRefused
-from bot.findings import Mark
-from bot.store import Reader, Store, Tx
+from bot.errors import (
+    DatabaseHalfMoved,
+    DatabaseInUse,
+    DatabaseTooOld,
+    MoveRefused,
+    StoreUnavailable,
+)
+from bot.findings import Kind, Mark
+from bot.store import Reader, Store, Tx, is_moved, running
 from bot.store.check import check_database
 from bot.store.copying import TABLES
+from bot.store.inbox import Delivered
 from bot.store.move import move
 from bot.store.sqlite import half_moved
 from tests import postgres
 from tests.postgres import Cluster
-from tests.store.made import NOW, leading, row
+from tests.store.made import CHAT, LIMIT_S, NOW, leading, row
 from tests.store.made import url as url_of_file
 from tests.ways import COMMIT, Way
 
@@ -406,3 +414,83 @@ def test_only_tables_with_something_are_told(file: Path, empty: bytes) -> None:
     new = url_of_file(file.with_name("new.db"))
     move(url_of_file(file), new, tell=lambda *state: told.append(state), seal=nothing)
     assert told == [("chats", 1, 1)]
+
+
+# what comes meanwhile
+
+
+@contextlib.asynccontextmanager
+async def stopped_before_the_end(source: str, target: str) -> AsyncIterator[asyncio.Future[int]]:
+    """A move that has copied everything, and waits; it goes on afterwards."""
+    is_there, go = threading.Event(), threading.Event()
+
+    def seal() -> None:
+        is_there.set()
+        assert go.wait(LIMIT_S)
+
+    moving = asyncio.ensure_future(asyncio.to_thread(move, source, target, tell=said, seal=seal))
+    try:
+        assert await asyncio.to_thread(is_there.wait, LIMIT_S)
+        yield moving
+    finally:
+        go.set()
+
+
+async def test_nothing_is_taken_from_telegram_that_a_move_would_miss(
+    file: Path, cluster: Cluster, server: str
+) -> None:
+    await made(server)
+    async with Way(cluster.port) as way:
+        name = server.rpartition("/")[2]
+        bot = await Store.open(cluster.url(name, port=way.port))
+        try:
+            # one that takes calls and is not the active one is in use as well
+            with pytest.raises(DatabaseInUse):
+                await asyncio.to_thread(move, server, url_of_file(file), tell=said, seal=nothing)
+            await bot.do_anywhere(delivered, 1)
+            way.refuses = True
+            way.cut()
+            new = url_of_file(file)
+            async with stopped_before_the_end(server, new) as moving:
+                way.refuses = False
+                for _ in range(2):  # also by a connection that is made again
+                    with pytest.raises(StoreUnavailable):
+                        await bot.do_anywhere(delivered, 2)
+                with pytest.raises(DatabaseInUse):
+                    await Store.open(server)
+            await moving
+            assert len(everything(new)["inbox"]) == 1
+        finally:
+            await bot.close()
+
+
+async def test_nothing_is_taken_from_telegram_into_what_is_about_to_be_filled(
+    file: Path, cluster: Cluster
+) -> None:
+    await made(url_of_file(file))
+    with postgres.database(cluster, template="template0") as name:
+        url = cluster.url(name)
+        async with stopped_before_the_end(url_of_file(file), url) as moving:
+            with pytest.raises(DatabaseInUse):
+                await Store.open(url)
+        await moving
+        async with leading(url) as store:
+            await store.do_anywhere(delivered, 1)
+
+
+@pytest.mark.parametrize("to_server", [True, False])
+async def test_a_move_is_not_taken_for_a_bot(file: Path, server: str, to_server: bool) -> None:
+    source, target = (url_of_file(file), server) if to_server else (server, url_of_file(file))
+    await made(source)
+    database = DatabaseSettings(url=source)
+    async with stopped_before_the_end(source, target) as moving:
+        assert running(database) is None
+        assert is_moved(database)
+        kinds = [each.kind for each in await asyncio.to_thread(list, check_database(database))]
+        assert kinds[1:] == [Kind.MOVING]
+    await moving
+    assert not is_moved(database)
+
+
+def delivered(tx: Tx, number: int) -> None:
+    tx.inbox.put(1, Delivered(number, CHAT, "{}"), NOW)

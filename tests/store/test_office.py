@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import sqlalchemy as sa
 
 from bot.errors import StoreUnavailable, TermLost
 from bot.fence import FRESH_S
@@ -15,9 +16,8 @@ from bot.store.postgres import LOCKS, OFFICE
 from tests import postgres
 from tests.postgres import Cluster
 from tests.store.made import LIMIT_S, Busy, columns, row, until
+from tests.store.shared import NEVER, end_office, number_of_terms, opened, written
 from tests.ways import COMMIT, Way
-
-NEVER = asyncio.Event
 
 
 @pytest.fixture
@@ -30,36 +30,6 @@ def server(cluster: Cluster) -> Iterator[str]:
 async def way(cluster: Cluster) -> AsyncIterator[Way]:
     async with Way(cluster.port) as way:
         yield way
-
-
-@contextlib.asynccontextmanager
-async def opened(url: str, *, leads: bool = True) -> AsyncIterator[Store]:
-    store = await Store.open(url)
-    try:
-        if leads:
-            async with asyncio.timeout(LIMIT_S):
-                assert await store.lead(NEVER())
-        yield store
-    finally:
-        await store.close()
-
-
-def written(cluster: Cluster, name: str) -> list[object]:
-    """The message numbers of the commands that are written."""
-    with cluster.admin(name) as look:
-        found = look.execute("SELECT origin_message_id FROM invoices ORDER BY 1").fetchall()
-    return [number for (number,) in found]
-
-
-def end_office(cluster: Cluster, name: str) -> None:
-    """What a server does to a process that stands still, or a network to one that is cut off."""
-    with cluster.admin(name) as look:
-        look.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-            " AND classid = %s AND objid = %s AND database = (SELECT oid FROM pg_database"
-            " WHERE datname = current_database())",
-            (LOCKS, OFFICE),
-        )
 
 
 # terms
@@ -80,6 +50,29 @@ async def test_a_second_process_waits_until_the_first_one_ends(
         await row(second, 3)
         assert second.fence.is_open()  # nothing of the one before is under way: it said its last
         assert written(cluster, server) == [1, 3]
+
+
+async def test_a_process_that_waits_leaves_no_line_in_the_servers_log() -> None:
+    with (
+        postgres.own(log_min_messages="notice") as own,
+        postgres.database(own, template="template1") as name,
+    ):
+        async with (
+            opened(own.url(name)) as first,
+            opened(own.url(name), leads=False) as second,
+        ):
+            waits = asyncio.ensure_future(second.lead(NEVER()))
+            await until(lambda: waiting(own, name) == 1)
+            log = own.folder / "log"
+            before = log.read_text()
+            for number in range(8):  # looks of its own, of half a second each
+                seen_at = first.fence._until
+                await until(lambda seen_at=seen_at: first.fence._until > seen_at)
+                await row(first, number)
+            assert log.read_text() == before
+            assert not waits.done()
+            await first.close()
+            assert await waits
 
 
 async def test_what_any_process_may_write_needs_no_term(cluster: Cluster, server: str) -> None:
@@ -154,13 +147,6 @@ def offices(cluster: Cluster, name: str) -> list[tuple[object, ...]]:
         ).fetchall()
 
 
-def number_of_terms(cluster: Cluster, name: str) -> object:
-    with cluster.admin(name) as look:
-        found = look.execute("SELECT max(number) FROM terms").fetchone()
-    assert found is not None
-    return found[0]
-
-
 async def test_a_process_that_lost_its_term_can_write_nothing_and_waits_for_another(
     cluster: Cluster, server: str
 ) -> None:
@@ -192,13 +178,12 @@ async def test_a_process_that_lost_its_term_can_write_nothing_and_waits_for_anot
 
 
 def waiting(cluster: Cluster, name: str) -> int:
+    """How many processes try to get the lock."""
     with cluster.admin(name) as look:
         return len(
             look.execute(
-                "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-                " AND classid = %s AND objid = %s AND database = (SELECT oid FROM pg_database"
-                " WHERE datname = current_database())",
-                (LOCKS, OFFICE),
+                "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+                " AND application_name = 'invoice-bot office' AND query LIKE '%pg_try_advisory%'",
             ).fetchall()
         )
 
@@ -241,6 +226,56 @@ async def test_the_fences_of_two_processes_are_never_open_at_once(
         assert not first.fence.is_open()
         assert asyncio.get_running_loop().time() - began >= FRESH_S
         await waits
+
+
+async def test_a_process_does_not_take_another_ones_term_in_a_copy_for_its_own(
+    cluster: Cluster, way: Way
+) -> None:
+    with (
+        postgres.database(cluster) as name,
+        postgres.database(cluster) as copy,
+        cluster.admin() as admin,
+    ):
+        async with opened(cluster.url(name, port=way.port)) as first:
+            await row(first, 1)
+            way.refuses = True
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+            admin.execute(f"ALTER DATABASE {copy} RENAME TO {name}".encode())
+            async with opened(cluster.url(name)) as second:
+                assert first.term == second.term == 1
+                await row(second, 2)
+                way.refuses = False
+                async with asyncio.timeout(LIMIT_S):
+                    with pytest.raises(TermLost):
+                        await first.until_lost()
+                with pytest.raises(TermLost):
+                    await row(first, 3)
+                assert not first.fence.is_open()
+                await row(second, 4)
+            assert written(cluster, name) == [2, 4]
+
+
+async def test_a_transaction_does_not_take_another_ones_term_in_a_copy_for_its_own(
+    cluster: Cluster, server: str
+) -> None:
+    async with opened(cluster.url(server)) as store:
+        with cluster.admin(server) as admin:  # before the office looks
+            admin.execute("UPDATE terms SET nonce = 'of another one'")
+        with pytest.raises(TermLost):
+            await row(store, 1)
+        assert written(cluster, server) == []
+
+
+async def test_a_look_at_the_term_is_never_older_than_its_lock(
+    cluster: Cluster, server: str
+) -> None:
+    with cluster.admin() as admin:
+        default = "default_transaction_isolation = 'repeatable read'"
+        admin.execute(f"ALTER DATABASE {server} SET {default}".encode())
+    async with opened(cluster.url(server)) as store:
+        level = sa.text("SHOW transaction_isolation")
+        shown = await store.do(lambda tx: tx.memory._connection.execute(level).scalar())
+        assert shown == "read committed"
 
 
 # connections

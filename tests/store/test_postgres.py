@@ -6,6 +6,10 @@ import asyncio
 import contextlib
 import shutil
 import socket
+import socketserver
+import struct
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +21,7 @@ from bot import logs, texts
 from bot.config import DatabaseSettings
 from bot.errors import (
     DatabaseAway,
+    DatabaseMissing,
     DatabaseNotOurs,
     DatabasePasswordWrong,
     DatabasePooled,
@@ -32,8 +37,9 @@ from bot.errors import (
     StoreUnavailable,
 )
 from bot.findings import Finding, Kind, Mark
-from bot.store import Reader, Store, Tx, peek, running
+from bot.store import Reader, Store, Tx, backup, peek, running
 from bot.store.check import check_database
+from bot.store.move import move
 from bot.store.postgres import Session, _end, place_of
 from tests import postgres
 from tests.pooler import Pooler
@@ -169,6 +175,72 @@ async def test_a_database_that_cannot_hold_every_letter(cluster: Cluster) -> Non
             admin.execute("DROP DATABASE narrow WITH (FORCE)")
 
 
+# schemas
+
+
+def in_schema(cluster: Cluster, name: str, statement: str) -> list[tuple[object, ...]]:
+    with cluster.admin(name) as admin:
+        return admin.execute(statement.encode()).fetchall()
+
+
+async def test_only_the_schema_counts_in_which_tables_are_made(
+    cluster: Cluster, empty_one: str, tmp_path: Path
+) -> None:
+    with cluster.admin(empty_one) as admin:
+        admin.execute("CREATE SCHEMA ours")
+        admin.execute("CREATE TABLE public.alembic_version (version_num text)")
+        admin.execute("INSERT INTO public.alembic_version VALUES ('0001')")
+        admin.execute("CREATE TABLE public.hints (nothing text)")
+    url = f"{cluster.url(empty_one)}?options=-csearch_path%3Dours,public"
+    with pytest.raises(DatabaseMissing):
+        Reader(url).do(lambda tx: tx.bots.last())
+    assert {each.kind for each in await found(url)} == {Kind.REACHED}
+    store = await Store.open(url)
+    try:
+        assert await store.lead(asyncio.Event())
+        await store.beat(1.0)
+        kept = await row(store, 1)
+        assert Reader(url).do(lambda tx: tx.invoices.get(1)) == kept
+        assert [each.kind for each in await found(url)] == [Kind.REACHED, Kind.ACTIVE]
+    finally:
+        await store.close()
+    theirs = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+    assert in_schema(cluster, empty_one, theirs) == [(2,)]
+    assert in_schema(cluster, empty_one, "SELECT * FROM public.alembic_version") == [("0001",)]
+    assert in_schema(cluster, empty_one, "SELECT * FROM public.hints") == []
+    await opened_and_closed(url)
+    moved = f"sqlite:///{tmp_path / 'bot.db'}"
+    await asyncio.to_thread(move, url, moved, tell=lambda *_: None, seal=lambda: None)
+    assert Reader(moved).do(lambda tx: tx.invoices.get(1)) is not None
+
+
+async def test_tables_are_not_hidden_by_a_schema_that_was_made_later(
+    cluster: Cluster, server: str, tmp_path: Path
+) -> None:
+    url = cluster.url(server)
+    store = await Store.open(url)
+    try:
+        assert await store.lead(asyncio.Event())
+        await row(store, 1)
+        with cluster.admin(server) as admin:
+            admin.execute(f"CREATE SCHEMA {postgres.USER}".encode())
+        error = await refused(url, DatabaseUnfit)
+        assert error.values["found"] == (
+            "the bot's tables in the schema public, and the schema postgres first"
+        )
+        file = tmp_path / "bot.db"
+        with pytest.raises(DatabaseUnfit):
+            backup.back_up(url, file, owners=[], force=False)
+        with pytest.raises(DatabaseUnfit):
+            move(url, f"sqlite:///{file}", tell=lambda *_: None, seal=lambda: None)
+        # one that runs goes on where it was
+        store._backend.forget()
+        await row(store, 2)
+    finally:
+        await store.close()
+    await opened_and_closed(f"{url}?options=-csearch_path%3Dpublic")
+
+
 # what no try again cures, and what passes
 
 
@@ -263,6 +335,54 @@ async def test_of_several_servers_one_that_is_away_is_enough_to_try_again(
         assert "nothing_here" in str(error.values["reason"])
     both = f"127.0.0.1:{cluster.port},127.0.0.1:{cluster.port}"
     await refused(f"postgresql://postgres@{both}/nothing_here", DatabaseUnknown)
+
+
+class Unwilling(socketserver.BaseRequestHandler):
+    """A server that refuses everybody, in Ukrainian."""
+
+    code = ""
+
+    def handle(self) -> None:
+        asks_for_tls = 80_877_103
+        while len(head := self.request.recv(8)) == 8:
+            size, asked = struct.unpack("!II", head)
+            self.request.recv(size - 8) if size > 8 else None
+            if asked == asks_for_tls:
+                self.request.sendall(b"N")
+                continue
+            fields = {"S": "ФАТАЛЬНО", "V": "FATAL", "C": self.code, "M": "сьогодні ні"}
+            body = b"".join(f"{each}{said}\0".encode() for each, said in fields.items()) + b"\0"
+            self.request.sendall(b"E" + struct.pack("!I", len(body) + 4) + body)
+            return
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="libpq shows its messages there alone")
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("28P01", DatabasePasswordWrong),
+        ("28000", DatabasePasswordWrong),
+        ("3D000", DatabaseUnknown),
+        ("42501", DatabaseRightsMissing),
+        ("42704", DatabaseRefuses),
+        ("57P03", DatabaseAway),
+        ("53300", DatabaseAway),
+        ("XX000", DatabaseAway),
+    ],
+)
+async def test_a_refusal_in_another_language_is_known_by_its_code(
+    code: str, kind: type[StartError]
+) -> None:
+    handler = type("Unwilling", (Unwilling,), {"code": code})
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            error = await refused(f"postgresql://bot@127.0.0.1:{server.server_address[1]}/x", kind)
+            assert "сьогодні ні" in str(error.values["reason"])
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 async def test_what_libpq_hints_at_ends_no_sentence(cluster: Cluster) -> None:

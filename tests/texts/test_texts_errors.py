@@ -94,6 +94,10 @@ SENTENCES: list[tuple[InvoiceBotError, str]] = [
         "The database /data/bot.db is in use by process 4711. Stop that one first.",
     ),
     (
+        errors.DatabaseInUse(path="db.example/bot", pid=0, command="move-database"),
+        "The database db.example/bot is in use by move-database. Wait until that has ended.",
+    ),
+    (
         errors.DatabaseInUse(path="/data/bot.db", pid=0),
         "The database /data/bot.db is in use by another process. Stop that one first.",
     ),

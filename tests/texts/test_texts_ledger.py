@@ -167,6 +167,21 @@ def test_a_bot_that_runs_and_shows_no_sign_of_life_is_said_to() -> None:
     assert said.startswith("Bot: running, version 1.2, but without a sign of life for 3 minutes\n")
 
 
+def test_other_settings_of_the_active_process_are_named() -> None:
+    said = texts.status_lines(
+        NodeStatus(None, None), OVERVIEW, is_running=True, name="a:1", others=["access", "limits"]
+    )
+    assert said.split("\n")[:2] == [
+        "Bot: a:1 is active",
+        "Settings: the active process has others than these (access, limits)",
+    ]
+
+
+def test_a_move_is_no_bot() -> None:
+    said = texts.status_lines(NodeStatus(None, None), OVERVIEW, is_running=False, is_moved=True)
+    assert said.startswith("Bot: not running, as move-database is at work\n")
+
+
 def test_a_database_that_is_away_is_said() -> None:
     said = parsed(texts.status(NodeStatus(None, None), None, version="1", started_at=1))["text"]
     assert "⚠️ I can't read my database right now." in said

@@ -466,6 +466,13 @@ LINES: list[tuple[Finding, str]] = [
         "✓ database: the process host:4711 is the active one since 2026-09-21 14:13 UTC",
     ),
     (
+        note(DATABASE, Kind.MOVING),
+        (
+            "! database: move-database is at work on it, and no bot can use it; wait until that "
+            "has ended, and see that database.url is the one that counts then"
+        ),
+    ),
+    (
         note(DATABASE, Kind.OTHER_SETTINGS, process="host:4711", sections=("access", "limits")),
         (
             "! database: the process host:4711 has other settings than these (access and "

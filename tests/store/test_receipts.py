@@ -1,0 +1,246 @@
+"""What became of a commit without an answer the rows say, also where the server would not know."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from bot.core.wishes import MoveProblem
+from bot.errors import MoveFailed, StoreUnavailable, TermLost
+from bot.store import Tx, receipts
+from bot.store.move import move
+from tests import postgres
+from tests.postgres import Cluster, needs_postgres
+from tests.store.made import LIMIT_S, columns, row, until
+from tests.store.made import url as url_of_file
+from tests.store.shared import NEVER, number_of_terms, opened, written
+from tests.ways import COMMIT, Way
+
+pytestmark = needs_postgres
+
+
+@pytest.fixture
+def server(cluster: Cluster) -> Iterator[str]:
+    with postgres.database(cluster) as name:
+        yield name
+
+
+@pytest.fixture
+async def way(cluster: Cluster) -> AsyncIterator[Way]:
+    async with Way(cluster.port) as way:
+        yield way
+
+
+@pytest.fixture
+def crashing() -> Iterator[tuple[Cluster, str]]:
+    """A server whose log gets what a commit puts there, and nothing else; and a database."""
+    with (
+        postgres.own(bgwriter_lru_maxpages="0") as own,
+        postgres.database(own, template="template1") as name,
+    ):
+        os.kill(log_writer(own), signal.SIGSTOP)
+        yield own, name
+
+
+def log_writer(cluster: Cluster) -> int:
+    with cluster.admin() as look:
+        found = look.execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'")
+        (pid,) = found.fetchone() or (0,)
+    return int(str(pid))
+
+
+def next_number(cluster: Cluster) -> int:
+    """Which the next transaction that writes will have at the server."""
+    with cluster.admin() as look:
+        found = look.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text").fetchone()
+    assert found is not None
+    return int(str(found[0]))
+
+
+def crash(cluster: Cluster) -> None:
+    """One of the server's processes is killed: it ends all others, and reads its log."""
+    pid = log_writer(cluster)
+    os.kill(pid, signal.SIGKILL)
+    until = time.monotonic() + LIMIT_S
+    while True:
+        with contextlib.suppress(psycopg.OperationalError):
+            if log_writer(cluster) not in (0, pid):
+                return
+        assert time.monotonic() < until
+
+
+def give_to_another_one(cluster: Cluster, number: int) -> None:
+    """Commit transactions until one has this number, which the crash has made free again."""
+    assert next_number(cluster) <= number
+    with cluster.admin() as other:
+        while next_number(cluster) <= number:
+            other.execute("SELECT pg_current_xact_id()")
+        found = other.execute(b"SELECT pg_xact_status('%d')" % number).fetchone()
+        assert found == ("committed",)
+
+
+async def test_another_ones_commit_is_not_taken_for_one_that_a_crash_undid(
+    crashing: tuple[Cluster, str],
+) -> None:
+    own, name = crashing
+    async with Way(own.port) as way, opened(own.url(name, port=way.port)) as store:
+        await row(store, 1)
+        number = next_number(own)
+        way.cut_before, way.refuses = COMMIT, True
+        lost = asyncio.ensure_future(row(store, 2))
+        await until(lambda: way.cuts == 1)
+        await asyncio.to_thread(crash, own)
+        await asyncio.to_thread(give_to_another_one, own, number)
+        way.refuses = False
+        with pytest.raises(StoreUnavailable):
+            await lost
+        await store.must(lambda tx: tx.invoices.add(**columns(3)))
+        assert written(own, name) == [1, 3]
+
+
+async def test_another_ones_commit_is_not_taken_for_a_move_that_a_crash_undid(
+    file: Path, crashing: tuple[Cluster, str]
+) -> None:
+    own, name = crashing
+    async with opened(url_of_file(file)) as store:
+        await row(store, 1)
+    async with opened(own.url(name), leads=False):
+        pass  # it has its tables
+    async with Way(own.port) as way:
+        number = next_number(own)
+        way.cut_before = COMMIT
+
+        def refuse() -> None:
+            way.refuses = True  # from the last step on
+
+        addresses = url_of_file(file), own.url(name, port=way.port)
+        moving = asyncio.ensure_future(
+            asyncio.to_thread(move, *addresses, tell=lambda *_: None, seal=refuse)
+        )
+        await until(lambda: way.cuts == 1)
+        await asyncio.to_thread(crash, own)
+        await asyncio.to_thread(give_to_another_one, own, number)
+        way.refuses = False
+        with pytest.raises(MoveFailed) as caught:
+            await moving
+        assert caught.value.values["problem"] == MoveProblem.STOPPED
+    assert written(own, name) == []
+
+
+@pytest.mark.parametrize("was_cut", [True, False])
+async def test_a_commit_that_a_standby_has_to_confirm_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, was_cut: bool
+) -> None:
+    monkeypatch.setattr("bot.store.postgres.ANSWER_S", 1.0)
+    with (
+        postgres.own(wal_level="replica", max_wal_senders="2") as own,
+        postgres.database(own, template="template1") as name,
+    ):
+        async with Way(own.port) as way, opened(own.url(name, port=way.port)) as store:
+            await row(store, 1)
+            wait_for_a_standby(own, "nobody")
+            if was_cut:
+                way.cut_after = COMMIT
+            unknown = asyncio.ensure_future(row(store, 2))
+            await until(lambda: held_back(own) > 0)
+            with pytest.raises(StoreUnavailable):
+                await row(store, 3)
+            assert not unknown.done()
+            wait_for_a_standby(own, "")
+            assert (await unknown).origin_message_id == 2
+            await store.must(lambda tx: tx.invoices.add(**columns(4)))
+            assert written(own, name) == [1, 2, 4]
+
+
+def wait_for_a_standby(cluster: Cluster, name: str) -> None:
+    with cluster.admin() as admin:
+        admin.execute("SET synchronous_commit = local")
+        admin.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'".encode())
+        admin.execute("SELECT pg_reload_conf()")
+        shown = b"SHOW synchronous_standby_names"
+        while admin.execute(shown).fetchone() != (name,):
+            pass
+
+
+def held_back(cluster: Cluster) -> int:
+    with cluster.admin() as look:
+        found = look.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+        (number,) = found.fetchone() or (0,)
+    return int(str(number))
+
+
+async def test_commits_of_several_processes_at_once_are_each_told_apart(
+    cluster: Cluster, server: str, way: Way
+) -> None:
+    async with (
+        opened(cluster.url(server)) as active,
+        opened(cluster.url(server, port=way.port), leads=False) as ready,
+    ):
+        for number in range(0, 40, 4):
+            way.cut_after, way.cut_before = (COMMIT, None) if number % 8 else (None, COMMIT)
+            there, lost, *_ = await asyncio.gather(
+                row(active, number + 1),
+                ready.do_anywhere(added, number + 2),
+                row(active, number + 3),
+                return_exceptions=True,
+            )
+            assert not isinstance(there, BaseException)
+            assert isinstance(lost, StoreUnavailable) is (number % 8 == 0)
+            assert (number + 2 in written(cluster, server)) is (number % 8 != 0)
+
+
+def added(tx: Tx, number: int) -> None:
+    tx.invoices.add(**columns(number))
+
+
+@pytest.mark.parametrize("is_found_by_webhook", [False, True])
+async def test_a_process_whose_last_commits_are_gone_begins_again(
+    cluster: Cluster, server: str, is_found_by_webhook: bool
+) -> None:
+    async with opened(cluster.url(server)) as store:
+        await row(store, 1)
+        # as of a standby that took over without what came last, or of an older copy
+        with cluster.admin(server) as admin:
+            before = admin.execute("SELECT process, ticket FROM receipts").fetchone()
+            assert before is not None
+            await row(store, 2)
+            admin.execute("DELETE FROM invoices WHERE origin_message_id = 2")
+            admin.execute("UPDATE receipts SET ticket = %s WHERE process = %s", before[::-1])
+        if is_found_by_webhook:
+            await store.do_anywhere(added, 5)
+        with pytest.raises(TermLost):
+            await row(store, 3)
+        async with asyncio.timeout(LIMIT_S):
+            with pytest.raises(TermLost):
+                await store.until_lost()
+        assert not store.fence.is_open()
+        async with asyncio.timeout(LIMIT_S):
+            assert await store.lead(NEVER())
+        await row(store, 4)
+        assert written(cluster, server) == ([1, 4, 5] if is_found_by_webhook else [1, 4])
+        assert number_of_terms(cluster, server) == 2
+
+
+async def test_receipts_are_one_row_a_process_and_forgotten_once_it_is_long_over(
+    cluster: Cluster, server: str
+) -> None:
+    for _ in range(3):
+        async with opened(cluster.url(server)) as store:
+            for number in range(5):
+                with contextlib.suppress(AssertionError):
+                    await row(store, number)
+    with cluster.admin(server) as admin:
+        rows = "SELECT count(*) FROM receipts"
+        assert admin.execute(rows).fetchone() == (3,)
+        admin.execute("UPDATE receipts SET written_at = written_at - %s", [receipts.KEPT_S])
+        async with opened(cluster.url(server)) as store:
+            await store.beat(1.0)
+        assert admin.execute(rows).fetchone() == (1,)
