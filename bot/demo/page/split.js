@@ -18,36 +18,43 @@ function press(message, does, label, says, more = {}) {
   return { id: `${does} ${message.id}`, says, label, at: inMessage(message, `key ${key.data}`), ...more };
 }
 
+/** A step in which something else has to happen first. */
+export const waits = (id, ...says) => ({ id, says, label: null });
+
 /** Opening a person's wallet on a card in the open room. */
 export const wallet = (card, person, says) => ({
   id: `wallet ${card.id}`, says, label: `Open ${firstName(person)}’s wallet`, as: person.id, at: inMessage(card, "photo"),
 });
 
 /** What comes next with the tour's bill; null where there is none that goes on. */
-export function splitStep(home, friends, isSince) {
+export function splitStep({ home, friends, isSince, state }) {
   const board = messagesOf(home).findLast((each) => isFromBot(each) && isSince(each) && isTheTours(each));
   if (!board || !isOpenBoard(board) || !has(board, "pay")) return null;
   for (const [place, person] of friends.entries()) {
-    const step = partOf(person, { board, home, isSince, drops: place === 1, paysForTwo: place === friends.length - 1 });
+    const step = partOf(person, { board, home, isSince, state, drops: place === 1, paysForTwo: place === friends.length - 1 });
     if (step) return { ...step, id: `${step.id} of ${person.id}` };
   }
   return null;
 }
 
 /** What this person does next; null once their part is settled. */
-function partOf(person, { board, home, isSince, drops, paysForTwo }) {
+function partOf(person, { board, home, isSince, state, drops, paysForTwo }) {
   const name = firstName(person);
   const own = rooms().find((each) => each.chat.id === person.id);
   if (!own) return null;
-  const messages = messagesOf(own).filter((each) => isFromBot(each) && isSince(each));
+  const all = messagesOf(own).filter(isSince);
+  const messages = all.filter(isFromBot);
   const cards = messages.filter((each) => each.photo);
   const isHere = room().key === own.key;
   if (isHere && isStartOffered()) {
     return { id: "start", says: [`The button opened ${name}’s private chat: the group is not flooded. ${name} is new to the bot and presses Start.`], label: "Press Start", at: "#start" };
   }
+  const came = all.findLast((each) => each.linked);
+  if (isHere && came && !messages.some((each) => each.id > came.id)) return waits("card", `The bot asks the node for an invoice for ${name} …`);
   if (cards.length === 0) return isInGroup(home) ? join(board, person, { drops, paysForTwo }) : back(home);
   const payable = cards.findLast(isPayable);
   if (!payable) return null;
+  if (state.paid === payable.id) return waits(`paid ${payable.id}`, `${name} has paid. The node tells the bot …`);
   if (!isHere) return { id: "go", says: [`${name}’s part waits in ${name}’s private chat.`], label: `Open ${name}’s chat`, open: own.key };
   if (drops && has(payable, "leave")) {
     return press(payable, "leave", `Press “${keyOf(payable, "leave").text}”`, [`${name} gave Dmitri cash and drops out: `, strong(keyOf(payable, "leave").text), " gives the part back."]);

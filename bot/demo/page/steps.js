@@ -6,7 +6,7 @@ import { hint } from "./hints.js";
 import { isFromBot, isPaid, isPayable } from "./reading.js";
 import { storms } from "./score.js";
 import { peopleOf, room } from "./selection.js";
-import { back, isTheToursBoard, SPLIT, splitStep, wallet } from "./split.js";
+import { back, isTheToursBoard, SPLIT, splitStep, waits, wallet } from "./split.js";
 import { firstName, messagesOf, store } from "./store.js";
 
 export const PARTS = 4;
@@ -27,7 +27,6 @@ const hero = () => ({
   as: store.ownerId,
 });
 
-const waits = (id, ...says) => ({ id, says, label: null });
 const sends = (id, write, label, ...says) => ({ id, says, label, write, as: store.ownerId });
 
 /** The newest command for an invoice since the part began, its card, and the bot's answer if that is none. */
@@ -101,9 +100,10 @@ function kill({ home, friends, isSince, state }) {
   return wallet(card, payer, [`The bot is dead. The invoice is the node’s, and as good as before: pay it as ${name}.`]);
 }
 
-function split({ home, friends, isSince }) {
+function split(around) {
+  const { home, isSince } = around;
   if (!isTheToursBoard(home)) return free(hint());
-  const found = splitStep(home, friends, isSince);
+  const found = splitStep(around);
   if (found) return obstacle() ?? found;
   if (room().key !== home.key) return back(home);
   const isAsked = messagesOf(home).some((each) => isSince(each) && each.text === SPLIT);
