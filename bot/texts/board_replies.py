@@ -162,6 +162,10 @@ def parting(came_of_it: Parting) -> str:
             "I'm still cancelling the invoice that was open for this part. "
             "Please try again in a moment."
         ),
+        Parting.ONE_AT_A_TIME: (
+            "This part has an open invoice, and so had the one that you chose before. "
+            "Pay that part first, then choose the next one."
+        ),
         Parting.TOO_MANY: "You have asked for too many invoices. Please try again in an hour.",
     }[came_of_it]
 
