@@ -262,7 +262,7 @@ def join(
     return Joining.IN if is_in else Joining.OUT
 
 
-def fix(tx: Tx, board_id: int, rules: Rules) -> Fixing:
+def fix(tx: Tx, board_id: int, rules: Rules, now: float) -> Fixing:
     """The number of people is fixed, and each has a part. Raises `AmountRefused`."""
     board = tx.boards.get(board_id)
     if board is None or board.state in (BoardState.CLOSING, BoardState.CLOSED):
@@ -274,9 +274,8 @@ def fix(tx: Tx, board_id: int, rules: Rules) -> Fixing:
     rules.check_parts(board.sum_msat, len(board.seats))
     tx.boards.replace_seats(board_id, in_parts(board.seats, board.sum_msat))
     # Nobody hears of an edit: those who said that they are in are reminded at once.
-    told = delivery.once_more(board, Do.REMIND)
-    columns = board_changes(state=BoardState.OPEN, remind_wanted=True, **told)
-    tx.boards.update(board_id, **columns)
+    tx.boards.update(board_id, state=BoardState.OPEN)
+    tx.boards.update(board_id, **_reminder(board, now))
     tx.boards.touch(board_id)
     return Fixing.FIXED
 
@@ -601,13 +600,14 @@ def _remind(tx: Tx, board: Board, now: float) -> Changing:
         return Changing.NOTHING
     if abs(now - board.reminded_at) < REMIND_EVERY_S:
         return Changing.TOO_SOON
-    tx.boards.update(
-        board.id,
-        **board_changes(
-            remind_wanted=True, reminded_at=now, **delivery.once_more(board, Do.REMIND)
-        ),
-    )
+    tx.boards.update(board.id, **_reminder(board, now))
     return Changing.DONE
+
+
+def _reminder(board: Board, now: float) -> BoardColumns:
+    """One is wanted from `now` on: the next one has to wait its time."""
+    told = delivery.once_more(board, Do.REMIND)
+    return board_changes(remind_wanted=True, reminded_at=now, **told)
 
 
 def _add(tx: Tx, board: Board) -> Changing:
