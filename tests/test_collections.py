@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from bot import texts
@@ -112,6 +114,33 @@ async def test_a_name_is_hidden_and_no_amount_is_shown(world: World) -> None:
     shown = await pot(world, "Collection: 5,000 sats")
     assert "1 gift" in (shown.text or "")
     assert not any("Bert" in (m.text or "") for m in world.ours(world.group))
+
+
+async def test_who_hides_is_named_in_no_list_of_guests_and_no_log_has_their_gift(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    world.access["users"] = frozenset({world.anna.id})
+    shown = await collect(world, "any speakers")
+    world.telegram.join(world.group, world.stranger)
+    given = await gift(world, shown, world.stranger, "5,000 sats")
+    await pressed(world, given, world.stranger, texts.HIDE_BUTTON)
+    await world.until(lambda: texts.SHOW_BUTTON in world.buttons(given))
+    world.node.pay(world.request_in(given))
+    await pot(world, "5,000 sats")
+    await world.becomes(given, Face.PAID)
+    number = str(world.stranger.id)
+    paid = [line for line in caplog.messages if "'event': 'paid'" in line]
+    assert len(paid) == 1
+    invoice = paid[0].partition("'invoice': '")[2][:8]
+    assert not [line for line in caplog.messages if invoice in line and number in line]
+    office = world.private(world.owner)
+    for command in (f"/deny {number}", f"/allow {number}", "/who"):
+        before = len(world.ours(office))
+        world.telegram.say(office, world.owner, command)
+        said = (await world.until(lambda: world.ours(office)[before:]))[0].text or ""  # noqa: B023
+        assert number in said
+        assert "Friday dinner" not in said
 
 
 async def test_a_name_that_is_hidden_as_a_gift_is_paid_brings_no_button_back(world: World) -> None:

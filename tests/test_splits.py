@@ -204,7 +204,9 @@ async def test_who_has_paid_may_pay_for_others(world: World) -> None:
     chat = world.private(world.bert)
     choice = (
         await world.until(
-            lambda: [m for m in world.ours(chat) if "Your part is paid." in (m.text or "")]
+            lambda: [
+                m for m in world.ours(chat) if texts.parting(Parting.PAID_OWN) in (m.text or "")
+            ]
         )
     )[-1]
     assert await pressed(world, choice, world.bert, "Anna Berg: 42,000 sats") == ""

@@ -233,7 +233,7 @@ class BoardActions:
 
     async def fix(self, board_id: int) -> Fixing:
         """Ask those who are in. Raises `Refused` where their parts cannot be asked for."""
-        came_of_it = await self._store.do(seats.fix, board_id, self._rules)
+        came_of_it = await self._store.do(seats.fix, board_id, self._rules, self._clock())
         self._bell.ring_due()
         return came_of_it
 

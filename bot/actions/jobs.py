@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bot.access import Rights
 from bot.actions.values import Asker, Drawn, Origin, Place, Rules
 from bot.core import delivery, work
-from bot.core.board import HOUR_S, PARTS_AN_HOUR
+from bot.core.board import HOUR_S, PARTS_AN_HOUR, Board, Seat
 from bot.core.invoice import Columns, Face, Invoice, PartKind, State, changes
 from bot.core.steps import QUESTION_S
 from bot.core.wishes import Answered, Cancelling, Renewing
@@ -175,6 +175,33 @@ def cancel(tx: Tx, payment_hash: bytes, by: Asker, now: float) -> tuple[Invoice 
     return row, Cancelling.CANCELLING if is_open else Cancelling.NOT_CONFIRMED
 
 
+def taken_from_others(
+    tx: Tx, board: Board, person_id: int, number: int, now: float, within_s: float
+) -> list[Seat]:
+    """The seats, beside that with this number, of which this person has had another one's invoice
+    cancelled, and which nobody has paid."""
+    kinds = {
+        taken_by(seat, person_id): seat
+        for seat in board.unpaid
+        if seat.number != number and seat.person_id != person_id
+    }
+    said = tx.memory.said(kinds, board.id, since=now - within_s, until=now)
+    return [seat for kind, seat in kinds.items() if kind in said]
+
+
+def taken_by(seat: Seat, person_id: int) -> str:
+    """The kind of hint, on its board, that somebody had another one's invoice cancelled."""
+    return f"part {seat.number} taken by {person_id}"
+
+
+def has_too_many_parts(tx: Tx, board: Board, person_id: int, number: int, now: float) -> bool:
+    """Whether somebody has had so many invoices in an hour that none is made of the seat with this
+    number, nor another one's cancelled. What they took from others counts as theirs."""
+    asked = tx.boards.parts_since(board.id, person_id, now - HOUR_S, now + HOUR_S)
+    taken = taken_from_others(tx, board, person_id, number, now, HOUR_S)
+    return asked + len(taken) >= PARTS_AN_HOUR
+
+
 def renew(
     tx: Tx,
     payment_hash: bytes,
@@ -203,11 +230,7 @@ def renew(
         return [row], Renewing.PART_GONE
     if not may_ask and not row.board_id:
         return [row], Renewing.NOT_ALLOWED
-    if (
-        board is not None
-        and tx.boards.parts_since(board.id, row.asker_id, now - HOUR_S, now + HOUR_S)
-        >= PARTS_AN_HOUR
-    ):
+    if board is not None and has_too_many_parts(tx, board, row.asker_id, row.part, now):
         return [row], Renewing.TOO_MANY
     rules.check_range(row.amount_msat or 0)
     # The renewal counts as its asker's, whoever pressed; an owner has no limits.

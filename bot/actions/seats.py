@@ -12,10 +12,8 @@ from bot.actions.values import Asker, Drawn, Origin, Place, Rules
 from bot.core import delivery, split, work
 from bot.core.board import (
     FREED,
-    HOUR_S,
     MAX_GIFTS,
     MOVE_EVERY_S,
-    PARTS_AN_HOUR,
     REMIND_EVERY_S,
     Board,
     BoardColumns,
@@ -28,7 +26,7 @@ from bot.core.board import (
 from bot.core.invoice import REDRAWN, Face, Invoice, PartKind, State, changes
 from bot.core.wishes import Change, Changing, Fixing, Joining, Leaving, Parting, Sitting, Splitting
 from bot.core.work import Do, Lane
-from bot.store import Tx
+from bot.store import TAKEN, Tx
 
 #: Boards of one chat that are open, in all and of one person; and new ones of one person in so many
 #: seconds.
@@ -264,7 +262,7 @@ def join(
     return Joining.IN if is_in else Joining.OUT
 
 
-def fix(tx: Tx, board_id: int, rules: Rules) -> Fixing:
+def fix(tx: Tx, board_id: int, rules: Rules, now: float) -> Fixing:
     """The number of people is fixed, and each has a part. Raises `AmountRefused`."""
     board = tx.boards.get(board_id)
     if board is None or board.state in (BoardState.CLOSING, BoardState.CLOSED):
@@ -276,9 +274,8 @@ def fix(tx: Tx, board_id: int, rules: Rules) -> Fixing:
     rules.check_parts(board.sum_msat, len(board.seats))
     tx.boards.replace_seats(board_id, in_parts(board.seats, board.sum_msat))
     # Nobody hears of an edit: those who said that they are in are reminded at once.
-    told = delivery.once_more(board, Do.REMIND)
-    columns = board_changes(state=BoardState.OPEN, remind_wanted=True, **told)
-    tx.boards.update(board_id, **columns)
+    tx.boards.update(board_id, state=BoardState.OPEN)
+    tx.boards.update(board_id, **_reminder(board, now))
     tx.boards.touch(board_id)
     return Fixing.FIXED
 
@@ -344,16 +341,17 @@ def _part(
         return Parting.NOT_YOURS, None
     if seat.is_done or not board.takes_payments(now):
         return _no_part(board, seat, now, is_own=number is None), None
-    if _is_taken_too_often(tx, board, seat, own, now):
-        return Parting.TOO_MANY, None
-    if (there := _live_part(tx, seat, own, now)) is not None:
-        if there.cancel_wanted:
-            return Parting.CANCELLING, there
+    there = seat.live[0] if seat.live else None
+    if there is not None and there.cancel_wanted:
+        return Parting.CANCELLING, there
+    if there is not None and there.asker_id == own.person_id:
         if place.reply_to and there.reply_to is None:  # a link that comes again is known by it
             there = tx.invoices.update(there.id, reply_to=place.reply_to)
         return _shown_again(tx, there, place, now)
-    if tx.boards.parts_since(board.id, by.id, now - HOUR_S, now + HOUR_S) >= PARTS_AN_HOUR:
+    if jobs.has_too_many_parts(tx, board, by.id, seat.number, now):
         return Parting.TOO_MANY, None
+    if there is not None:
+        return _take(tx, board, seat, own, there, now)
     return Parting.ASKED, _new_part(tx, board, seat, own, by, place, drawn, now)
 
 
@@ -377,27 +375,23 @@ def _no_part(board: Board, seat: Seat, now: float, *, is_own: bool) -> Parting:
     return Parting.PAID_OWN if is_own else Parting.PAID
 
 
-def _is_taken_too_often(tx: Tx, board: Board, seat: Seat, own: Seat, now: float) -> bool:
-    """Whether somebody has just had another one's invoice of this seat cancelled, to pay it: nobody
-    keeps others from paying."""
-    theirs = [part for part in seat.live if part.asker_id == own.person_id or part.cancel_wanted]
-    if not seat.live or theirs:
-        return False
-    kind = f"part {seat.number} taken by {own.person_id}"
-    return not tx.memory.claim_hint(kind, board.id, now=now, every_s=TAKEN_S)
+def _take(
+    tx: Tx, board: Board, seat: Seat, own: Seat, there: Invoice, now: float
+) -> tuple[Parting, Invoice | None]:
+    """Somebody else has the invoice of this seat: its cancellation is wanted, and the node's word
+    comes before another.
 
-
-def _live_part(tx: Tx, seat: Seat, own: Seat, now: float) -> Invoice | None:
-    """The invoice of a seat that can be paid, as it is then; `own`: of who wants to pay it.
-
-    Where somebody else has it, its cancellation is wanted: the node's word comes before another.
+    Nobody keeps others from paying: of others' seats one at a time, and none twice in a row.
     """
-    if not seat.live:
-        return None
-    part = seat.live[0]
-    if part.asker_id == own.person_id or part.cancel_wanted:
-        return part
-    return tx.invoices.want_cancelled(part, now, by=own.public_name)
+    if seat.person_id != own.person_id and jobs.taken_from_others(
+        tx, board, own.person_id, seat.number, now, TAKEN_S
+    ):
+        return Parting.ONE_AT_A_TIME, None
+    kind = jobs.taken_by(seat, own.person_id)
+    if not tx.memory.claim_hint(kind, board.id, now=now, every_s=TAKEN_S):
+        return Parting.TOO_MANY, None
+    tx.memory.claim_hint(TAKEN, there.id, now=now, every_s=0.0)
+    return Parting.CANCELLING, tx.invoices.want_cancelled(there, now, by=own.public_name)
 
 
 def _new_part(
@@ -606,13 +600,14 @@ def _remind(tx: Tx, board: Board, now: float) -> Changing:
         return Changing.NOTHING
     if abs(now - board.reminded_at) < REMIND_EVERY_S:
         return Changing.TOO_SOON
-    tx.boards.update(
-        board.id,
-        **board_changes(
-            remind_wanted=True, reminded_at=now, **delivery.once_more(board, Do.REMIND)
-        ),
-    )
+    tx.boards.update(board.id, **_reminder(board, now))
     return Changing.DONE
+
+
+def _reminder(board: Board, now: float) -> BoardColumns:
+    """One is wanted from `now` on: the next one has to wait its time."""
+    told = delivery.once_more(board, Do.REMIND)
+    return board_changes(remind_wanted=True, reminded_at=now, **told)
 
 
 def _add(tx: Tx, board: Board) -> Changing:

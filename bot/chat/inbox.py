@@ -6,7 +6,6 @@ A row goes only once the handlers have committed: what a crash interrupts is han
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from bot import logs
 from bot.chat import updates
 from bot.chat.ages import Ages, Told
 from bot.chat.handling import Handling
+from bot.chat.parsing import parse
 from bot.chat.received import is_number
 from bot.chat.updates import Raw
 from bot.errors import StoreUnavailable
@@ -58,8 +58,8 @@ def _delivered(body: bytes) -> Delivered | None:
 def _read(text: str) -> Raw | None:
     """An object of JSON's, None where it is something else."""
     try:
-        raw = json.loads(text)
-    except (ValueError, RecursionError):
+        raw = parse(text)
+    except ValueError:
         return None
     return raw if isinstance(raw, dict) else None
 

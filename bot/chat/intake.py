@@ -22,6 +22,8 @@ from bot.chat.doubt import DOUBT_S, Doubt
 from bot.chat.explain import explain, is_webhook_set
 from bot.chat.handling import Handling
 from bot.chat.limits import Drops
+from bot.chat.parsing import number_of_first
+from bot.chat.transport import Unreadable
 from bot.chat.updates import ALLOWED_UPDATES
 from bot.clock import steady
 from bot.errors import ChatBusy
@@ -49,6 +51,8 @@ RIVAL_S = 60.0
 REMEMBERED = 10 * 100
 #: Updates in one answer at most.
 BATCH = 100
+#: Answers with the same one update that nobody can read, one after the other, before it is skipped.
+UNREADABLE = 3
 
 
 class Intake:
@@ -84,6 +88,9 @@ class Intake:
         self._is_new = True  # something came last that was not there before
         self._is_readable = False  # something that came last could be read
         self._is_full = False  # as much came last as was asked for
+        self._singles = 0  # polls that are still to ask for one update each
+        # the beginning of the latest of these that could not be read, and how often it came
+        self._unreadable = (b"", 0)
         self._due_at = -math.inf  # when the next poll would be due, on the steady clock
         self._away = ""
         self._is_store_away = False  # the database takes nothing
@@ -105,6 +112,8 @@ class Intake:
                 except InvalidToken as error:
                     complete = False
                     self._doubt.rejected(error)
+                except Unreadable as error:
+                    complete = self._met_unreadable(error)
                 except TelegramError as error:
                     complete = False
                     async with unless(stop):  # a webhook is removed, which may take long
@@ -125,13 +134,14 @@ class Intake:
         """One call and its batch; whether all of it could be handled."""
         offset = self._offset
         is_repeated = offset == self._confirmed
+        limit = 1 if self._singles else BATCH
         asked_at = steady()
         call = asyncio.ensure_future(
             self._telegram_bot.raw_updates(
                 # The first answer comes at once: what is not in it was written since.
                 offset=offset,
                 poll_s=POLL_S if self._ages.is_bounded else 0,
-                limit=BATCH,
+                limit=limit,
                 allowed=ALLOWED_UPDATES,
             )
         )
@@ -151,8 +161,9 @@ class Intake:
             log.info("Telegram reachable again")
             self._away = ""
         complete = await self.handle(batch)
+        self._singles = self._singles - 1 if self._singles and batch else 0
         # Asking again for the same brings less than there is.
-        if complete and isinstance(batch, list) and len(batch) < (1 if is_repeated else BATCH):
+        if complete and isinstance(batch, list) and len(batch) < (1 if is_repeated else limit):
             self._ages.emptied(asked_at)
         return complete
 
@@ -211,6 +222,29 @@ class Intake:
         # What moves nothing comes again: it must not come again at once.
         return not handled.unwritten and bool(numbered or not batch)
 
+    def _met_unreadable(self, error: Unreadable) -> bool:
+        """Of an answer that nobody can read, find the update that is to blame, and skip it.
+
+        False where the same has to be asked for again. What broke off may come whole the next time;
+        what came whole, and is the same again and again, would come so for ever.
+        """
+        if not self._singles:
+            self._odd.add("an answer that nobody can read: one update at a time from now on")
+            self._singles, self._unreadable = BATCH, (b"", 0)
+            return True
+        begins, count = self._unreadable
+        count = count + 1 if error.begins == begins else 1
+        self._unreadable = (error.begins, count)
+        number = number_of_first(error.begins)
+        if number is None or number < self._offset or count < UNREADABLE:
+            self._odd.add("an update that nobody can read, which is asked for again")
+            return False
+        self._handling.skip("unreadable", update=number)
+        self._owed = {each for each in self._owed if each > number}
+        self._offset = number + 1
+        self._singles = 0
+        return True
+
     def _begin_again(self, number: int) -> None:
         """Only lower numbers came, this one the lowest."""
         if not self._is_new:
@@ -259,5 +293,7 @@ class Intake:
                 await self._telegram_bot.raw_updates(
                     offset=self._offset, poll_s=0, limit=1, allowed=ALLOWED_UPDATES
                 )
+        except Unreadable:
+            pass  # Telegram did it, whatever it brought
         except (TelegramError, TimeoutError):
             log.warning("last updates not confirmed: they will be delivered again")

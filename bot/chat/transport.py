@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import functools
 import ipaddress
-import json
 import os
 import re
 import socket
@@ -26,6 +25,7 @@ from telegram.error import NetworkError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
 from bot.chat.ages import Told
+from bot.chat.parsing import parse
 from bot.chat.received import is_group_id
 from bot.clock import steady
 from bot.errors import TermLost
@@ -66,12 +66,20 @@ class _Stale(Exception):
 #: How Telegram's own answer begins where it did it, wherever that breaks off. A status alone says
 #: nothing: pages of others have it too.
 _DID = re.compile(rb'\s*\{\s*"ok"\s*:\s*t')
-#: Bytes of an answer that are looked at for it.
-_BEGINS = 64
+#: Bytes of an answer that are looked at for it, and kept where nobody can read the answer.
+_BEGINS = 64 * 1024
 
 
 class Unreadable(NetworkError):
-    """Telegram did it, to go by how its answer begins; the rest of it nobody can read."""
+    """Telegram did it, to go by how its answer begins; the rest of it nobody can read.
+
+    `begins`: the first bytes of an answer that came whole, or is too large; empty where it broke
+    off, and may be another one the next time.
+    """
+
+    def __init__(self, message: str, *, begins: bytes = b"") -> None:
+        super().__init__(message)
+        self.begins = begins[:_BEGINS]
 
 
 class NotTelegrams(NetworkError):
@@ -135,10 +143,10 @@ class Transport(BaseRequest):
         """
         try:
             answer = _json(payload)
-        except (ValueError, RecursionError) as error:
-            raise (Unreadable if _DID.match(payload) else NetworkError)(
-                "unreadable answer"
-            ) from error
+        except ValueError as error:
+            if _DID.match(payload):
+                raise Unreadable("unreadable answer", begins=payload) from error
+            raise NetworkError("unreadable answer") from error
         if _is_success(answer):
             answer.setdefault("result", None)
         elif not _is_refusal(answer):
@@ -219,7 +227,7 @@ def _read(response: aiohttp.ClientResponse, body: bytes) -> tuple[int, bytes]:
     of it: nobody says so but a proxy.
     """
     if not _has_good_status(response) and body.lstrip().startswith(b"{"):
-        with suppress(ValueError, RecursionError):
+        with suppress(ValueError):
             answer = _json(body)
             if _is_success(answer) and "result" in answer:
                 return _OK, body
@@ -229,8 +237,8 @@ def _read(response: aiohttp.ClientResponse, body: bytes) -> tuple[int, bytes]:
 
 
 def _json(body: bytes) -> Any:
-    """Raises `ValueError` or `RecursionError`."""
-    return json.loads(body.decode(errors="replace"))
+    """Raises `ValueError`."""
+    return parse(body.decode(errors="replace"))
 
 
 def _has_good_status(response: aiohttp.ClientResponse) -> bool:
@@ -265,8 +273,11 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
         await _packed(response.content, body)
         return _unpacked(bytes(body), encoding)
     except (aiohttp.ClientError, zlib.error, _TooLarge) as error:
-        is_done = _has_good_status(response) and _DID.match(_beginning(bytes(body), encoding))
-        raise (Unreadable if is_done else NetworkError)(_said(error)) from error
+        begins = _beginning(bytes(body), encoding)
+        if _has_good_status(response) and _DID.match(begins):
+            comes_again = begins if isinstance(error, _TooLarge) else b""
+            raise Unreadable(_said(error), begins=comes_again) from error
+        raise NetworkError(_said(error)) from error
 
 
 class _TooLarge(Exception):

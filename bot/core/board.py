@@ -163,9 +163,14 @@ class Seat:
         return sum(part.paid_msat for part in every if part.state is State.SETTLED)
 
     @property
+    def otherwise_msat(self) -> int:
+        """How much of the bill was settled otherwise with it: nothing of what the node received."""
+        return self.amount_msat if self.otherwise and not self.paid_msat else 0
+
+    @property
     def done_msat(self) -> int:
         """How much of the bill it covers: what was paid, which may be more, or its amount."""
-        return self.paid_msat or (self.amount_msat if self.otherwise else 0)
+        return self.paid_msat + self.otherwise_msat
 
 
 class SeatColumns(TypedDict, total=False):
@@ -287,6 +292,11 @@ class Board(Placed, Work):
     def paid_msat(self) -> int:
         """What the node received for it."""
         return sum(seat.paid_msat for seat in self.seats)
+
+    @property
+    def otherwise_msat(self) -> int:
+        """What was settled otherwise."""
+        return sum(seat.otherwise_msat for seat in self.seats)
 
     @property
     def untrue_duplicate(self) -> int | None:

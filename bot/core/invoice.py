@@ -259,8 +259,12 @@ class Invoice(Shown, Work):
 
     @property
     def tag(self) -> dict[str, Any]:
-        """What a log line says of the row."""
-        return {"invoice": self.log_name, "chat": self.chat_id}
+        """What a log line says of the row.
+
+        A part is shown in the private chat of who pays it, who may hide: no line has both.
+        """
+        place = {"board": self.board_id} if self.board_id else {"chat": self.chat_id}
+        return {"invoice": self.log_name, **place}
 
     @property
     def log_name(self) -> str:

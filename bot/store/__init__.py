@@ -3,6 +3,7 @@
 from bot.store import beside
 from bot.store.agenda import Due
 from bot.store.bell import Bell
+from bot.store.boards import TAKEN
 from bot.store.inbox import INBOX, Batch, Delivered
 from bot.store.nodes import Open
 from bot.store.occasions import ToTell
@@ -15,6 +16,7 @@ from bot.store.writer import Store
 
 __all__ = [
     "INBOX",
+    "TAKEN",
     "Batch",
     "Bell",
     "Delivered",

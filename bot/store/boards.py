@@ -25,7 +25,10 @@ from bot.store.agenda import Due, DueRows
 from bot.store.invoices import Invoices
 from bot.store.noun import IS_PART, ROWS, Noun, touch
 from bot.store.rows import BOARDS, SEATS
-from bot.store.tables import boards, invoices, seats
+from bot.store.tables import boards, hints, invoices, seats
+
+#: The hint on an invoice that somebody else had cancelled, to pay its part.
+TAKEN = "part taken"
 
 _b, _s, _c = boards.c, seats.c, invoices.c
 _ALL = tuple(_b[name] for name in BOARDS.columns)
@@ -175,11 +178,13 @@ class Boards(Noun):
 
     def parts_since(self, board_id: int, person_id: int, since: float, until: float) -> int:
         """How many invoices for parts of a board that are not paid this person has got between
-        these times."""
+        these times. Those that somebody else had cancelled are not theirs to answer for."""
         statement = sa.select(sa.func.count()).select_from(invoices)
         # By the index of the person: of a board there may be many more.
         here = (_c.board_id == board_id, _c.asker_id == person_id, _c.state != State.SETTLED)
-        asked = statement.where(*here, _c.asked_at.between(since, until))
+        taken = sa.select(hints.c.subject_id).where(hints.c.kind == TAKEN)
+        mine = (_c.asked_at.between(since, until), _c.id.not_in(taken))
+        asked = statement.where(*here, *mine)
         return self._connection.execute(asked).scalar_one()
 
     def rearrange(self, board_id: int, now: float, surely_at: float = 0.0) -> Rearranged:

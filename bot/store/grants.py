@@ -62,7 +62,11 @@ class Grants(Noun):
             self._connection.execute(sa.insert(claims).values(code=code))
 
     def name_of(self, subject_id: int) -> str:
-        """The newest name by which a person or a group is known, "" where none is."""
+        """The newest name by which a person or a group is known, "" where none is.
+
+        What is made for a person in their private chat has the title of the group it is for.
+        """
+        is_group = sa.literal(subject_id) < 0
         statements = (
             sa.select(_g.name).where(_g.subject_id == subject_id, _g.name != ""),
             sa.select(_k.name)
@@ -71,7 +75,7 @@ class Grants(Noun):
             sa.select(_i.asker_name)
             .where(_i.asker_id == subject_id, _i.asker_name != "", ~_i.hidden)
             .order_by(_i.asked_at.desc()),
-            sa.select(_i.chat_title).where(_i.chat_id == subject_id, _i.chat_title != ""),
+            sa.select(_i.chat_title).where(is_group, _i.chat_id == subject_id, _i.chat_title != ""),
         )
         for statement in statements:
             name = self._connection.execute(statement.limit(1)).scalar()

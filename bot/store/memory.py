@@ -33,6 +33,15 @@ class Memory(Noun):
         here = (hints.c.kind == kind) & (hints.c.subject_id == subject_id)
         return self._connection.execute(sa.select(hints.c.said_at).where(here)).first() is not None
 
+    def said(
+        self, kinds: Collection[str], subject_id: int, *, since: float, until: float
+    ) -> set[str]:
+        """Which of these were said after `since`, and by `until`."""
+        here = (hints.c.kind.in_(kinds), hints.c.subject_id == subject_id)
+        when = (hints.c.said_at > since, hints.c.said_at <= until)
+        found = self._connection.execute(sa.select(hints.c.kind).where(*here, *when)).scalars()
+        return set(found)
+
     def count_hints(self, kind: str, *, since: float, until: float) -> int:
         """To how many this was said after `since`, and by `until`: nobody counts whom a clock that
         was ahead has put into the future."""

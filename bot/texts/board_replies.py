@@ -31,7 +31,7 @@ from bot.texts.boards import (
     first_line,
     seat_lines,
 )
-from bot.texts.phrases import can_receive, short_memo
+from bot.texts.phrases import can_receive, long_memo, name, short_memo
 
 OTHERS_BUTTON = "Pay for someone else"
 ANY_BUTTON = "Let my wallet decide"
@@ -150,8 +150,8 @@ def parting(came_of_it: Parting) -> str:
         Parting.ASKED: "",
         Parting.AGAIN: "",
         Parting.THERE: "This is your invoice.",
-        Parting.PAID: "This part is paid.",
-        Parting.PAID_OWN: "Your part is paid.",
+        Parting.PAID: "There is nothing left to pay for this part.",
+        Parting.PAID_OWN: "There is nothing left to pay for your part.",
         Parting.GIVEN: f"This gift is paid. To give again, press {GIVE_BUTTON} in the group.",
         Parting.CLOSED: _CLOSED,
         Parting.NOT_YOURS: (
@@ -162,15 +162,21 @@ def parting(came_of_it: Parting) -> str:
             "I'm still cancelling the invoice that was open for this part. "
             "Please try again in a moment."
         ),
+        Parting.ONE_AT_A_TIME: (
+            "This part has an open invoice, and so had the one that you chose before. "
+            "Pay that part first, then choose the next one."
+        ),
         Parting.TOO_MANY: "You have asked for too many invoices. Please try again in an hour.",
     }[came_of_it]
 
 
 def pay_for(shown: Board) -> str:
-    """Asks whose part somebody wants to pay."""
-    if not any(shown.unpaid):
-        return "All parts are paid."
-    return "Whose part do you want to pay?"
+    """Asks whose part of this bill somebody wants to pay: they may have seats of several."""
+    where = f" in {group}" if (group := name(shown.chat_title)) else ""
+    which = f"Split of {format_sats(shown.sum_msat)}{where}{short_memo(shown.memo)}"
+    is_left = any(shown.unpaid)
+    asks = "Whose part do you want to pay?" if is_left else "There is no part left to pay."
+    return "\n".join([which, *long_memo(shown.memo), asks])
 
 
 def part_label(seat: Seat) -> str:

@@ -27,7 +27,7 @@ from bot.texts.phrases import (
 #: Names that are shown; the others are folded.
 NAMES_SHOWN = 12
 #: Room for a line that counts the others.
-_COUNT_OF_OTHERS = 40
+_COUNT_OF_OTHERS = 60
 PAY_BUTTON = "Pay my part"
 GIVE_BUTTON = "Give"
 MANAGE_BUTTON = "Manage"
@@ -122,26 +122,38 @@ def seat_lines(shown: Board, room: int) -> list[str]:
     others = shown.seats[len(fitting) :]
     if is_joining:
         return [*fitting, f"and {count(len(others), 'other')}"]
-    paid = sum(seat.is_done for seat in others)
-    return [*fitting, f"and {count(len(others), 'more part')}, {paid} of them paid"]
+    paid = sum(seat.is_paid for seat in others)
+    otherwise = sum(seat.is_done for seat in others) - paid
+    also = f", {otherwise} settled otherwise" if otherwise else ""
+    return [*fitting, f"and {count(len(others), 'more part')}, {paid} of them paid{also}"]
 
 
 def first_line(shown: Board) -> str:
     """What it is, and how far; without its memo."""
-    total, done = format_sats(shown.sum_msat), format_sats(shown.done_msat)
+    total, done = format_sats(shown.sum_msat), format_sats(shown.paid_msat)
     if shown.is_all_done:
-        return f"{FACE_SIGNS[Face.PAID]} <b>Split: {total}</b>, all paid"
+        how = f"all covered: {covered(shown)}" if shown.otherwise_msat else "all paid"
+        return f"{FACE_SIGNS[Face.PAID]} <b>Split: {total}</b>, {how}"
     is_going_on = shown.state in (BoardState.JOINING, BoardState.OPEN)
     sign = FACE_SIGNS[Face.OPEN if is_going_on else Face.CANCELLED]
     state = _STATES[shown.state]
     if shown.is_split:
-        paid = f", {done} paid" if shown.done_msat else ""
+        paid = f", {so_far}" if (so_far := covered(shown)) else ""
         return f"{sign} <b>Split: {total}</b>{paid}{state}"
     if shown.is_reached:
         sign = FACE_SIGNS[Face.PAID]
-    given = done if shown.done_msat else "nothing yet" if is_going_on else "nothing"
+    given = done if shown.paid_msat else "nothing yet" if is_going_on else "nothing"
     of = f" of {total}" if shown.sum_msat else ""
     return f"{sign} <b>Collection: {given}{of}</b>{state}"
+
+
+def covered(shown: Board) -> str:
+    """How much of a bill the node received, and how much was settled otherwise; "" for nothing."""
+    paid, otherwise = shown.paid_msat, shown.otherwise_msat
+    if not (paid or otherwise):
+        return ""
+    received = f"{format_sats(paid) if paid else 'nothing'} paid"
+    return f"{received}, {format_sats(otherwise)} settled otherwise" if otherwise else received
 
 
 def _people(shown: Board, payee: str | None) -> list[str]:
@@ -234,20 +246,20 @@ def board_announcement(
     `is_bare`: without what people wrote; `in_private`: to who asked, as its chat does not take it.
     """
     total = format_sats(shown.sum_msat)
-    done = format_sats(shown.paid_msat) if shown.paid_msat else "nothing"
-    done = f"{done} paid" if shown.is_split else f"{done} given"
+    given = format_sats(shown.paid_msat) if shown.paid_msat else "nothing"
+    done = (covered(shown) or "nothing paid") if shown.is_split else f"{given} given"
     memo = "" if is_bare else short_memo(shown.memo)
     sign = FACE_SIGNS[Face.PAID]
-    if shown.is_all_done:
+    if shown.is_all_done and shown.otherwise_msat:
+        said = f"All parts of {total} are covered: {done}"
+    elif shown.is_all_done:
         said = f"All parts of {total} are paid"
     elif shown.is_reached:
         said = f"The goal of {total} is reached: {done}"
     else:
         sign = FACE_SIGNS[Face.CANCELLED]
         what = f"split of {total}" if shown.is_split else "collection"
-        otherwise = shown.done_msat - shown.paid_msat
-        also = f", {format_sats(otherwise)} settled otherwise" if otherwise else ""
-        said = f"The {what} is closed: {done}{also}"
+        said = f"The {what} is closed: {done}"
     lines = [f"{sign} {said}{memo}."]
     if in_private:
         lines.append(WHY_IN_PRIVATE[Audience.ASKER])

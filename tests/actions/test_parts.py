@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.actions import Origin, Place
+from bot.actions import Asker, Origin, Place
+from bot.actions.seats import TAKEN_S
 from bot.core.board import PARTS_AN_HOUR, BoardState
 from bot.core.invoice import Face, PartKind, State
 from bot.core.wishes import Answered, Change, Leaving, Parting, Renewing
@@ -274,6 +275,78 @@ async def test_one_person_gets_five_invoices_of_a_board_in_an_hour(table: Table)
     await table.part(other, BERT)
     table.now += 3601
     assert (await table.follow(token, BERT))[0] is Parting.ASKED
+
+
+async def test_whoever_has_asked_too_often_has_nobodys_invoice_cancelled(table: Table) -> None:
+    board = await table.split("84k/3")
+    mine = await table.part(board, CORA, state=State.OPEN)
+    for _ in range(PARTS_AN_HOUR):
+        await table.part(board, BERT, state=State.EXPIRED)
+    token = await table.token(board, BERT)
+    assert await table.follow(token, BERT, mine.part) == (Parting.TOO_MANY, None)
+    assert not (await table.row(mine)).cancel_wanted
+
+
+async def test_of_others_one_invoice_at_a_time_is_cancelled_until_that_part_is_paid(
+    table: Table,
+) -> None:
+    board = await table.split("84k/4")
+    first = await table.part(board, CORA, state=State.OPEN)
+    second = await table.part(board, EVE, state=State.OPEN)
+    token = await table.token(board, BERT)
+    assert (await table.follow(token, BERT, first.part))[0] is Parting.CANCELLING
+    not_yet = (Parting.ONE_AT_A_TIME, None)
+    assert await table.follow(token, BERT, second.part) == not_yet
+    await table.becomes(first, State.CANCELLED)
+    assert await table.follow(token, BERT, second.part) == not_yet
+    paid = await table.part(board, BERT, first.part, state=State.OPEN)
+    assert await table.follow(token, BERT, second.part) == not_yet
+    assert not (await table.row(second)).cancel_wanted
+    await table.becomes(paid, State.SETTLED)
+    assert (await table.follow(token, BERT, second.part))[0] is Parting.CANCELLING
+
+
+async def test_a_part_that_nobody_pays_keeps_its_taker_from_others_for_half_an_hour(
+    table: Table,
+) -> None:
+    board = await table.split("84k/4")
+    first = await table.part(board, CORA, state=State.OPEN)
+    second = await table.part(board, EVE, state=State.OPEN)
+    token = await table.token(board, BERT)
+    await table.follow(token, BERT, first.part)
+    await table.becomes(first, State.CANCELLED)
+    table.now += TAKEN_S - 1
+    assert (await table.follow(token, BERT, second.part))[0] is Parting.ONE_AT_A_TIME
+    table.now += 2
+    assert (await table.follow(token, BERT, second.part))[0] is Parting.CANCELLING
+
+
+async def test_a_part_that_has_no_open_invoice_is_nobodys_to_lose(table: Table) -> None:
+    """Who pays for several people that have not asked for theirs waits for nothing."""
+    board = await table.split("84k/5")
+    taken = await table.part(board, CORA, state=State.OPEN)
+    token = await table.token(board, BERT)
+    await table.follow(token, BERT, taken.part)
+    for number in (4, 5):
+        assert (await table.follow(token, BERT, number))[0] is Parting.ASKED
+
+
+async def test_what_others_had_cancelled_counts_against_them_and_not_whose_it_was(
+    table: Table,
+) -> None:
+    board = await table.split("84k/9")
+    takers = [Asker(100 + number, f"P{number}") for number in range(PARTS_AN_HOUR)]
+    for taker in takers:
+        mine = await table.part(board, CORA, state=State.OPEN)
+        token = await table.token(board, taker)
+        assert (await table.follow(token, taker, mine.part))[0] is Parting.CANCELLING
+        await table.becomes(mine, State.CANCELLED)
+    mine = await table.part(board, CORA, state=State.EXPIRED)
+    assert await table.actions.renew(mine.payment_hash, CORA) is Renewing.RENEWING
+    for _ in range(PARTS_AN_HOUR - 1):
+        await table.part(board, takers[0], state=State.EXPIRED)
+    own = await table.token(board, takers[0])
+    assert await table.follow(own, takers[0]) == (Parting.TOO_MANY, None)
 
 
 async def test_what_is_paid_is_no_invoice_in_vain(table: Table) -> None:

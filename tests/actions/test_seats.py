@@ -337,6 +337,8 @@ async def test_those_who_are_in_are_asked_for_a_part_each(table: Table) -> None:
     await table.rests(board)
     assert await table.boards.fix(board.id) is Fixing.FIXED
     there = await table.fresh(board)
+    assert (there.remind_wanted, there.reminded_at) == (True, table.now)
+    assert await table.change(board, Change.REMIND) is Changing.TOO_SOON
     assert (there.state, await table.is_due(board)) == (OPEN, True)
     assert [(s.number, s.person_id, s.amount_msat) for s in there.seats] == [
         (1, ANNA.id, 28_001_000),

@@ -320,3 +320,67 @@ async def test_a_stop_waits_for_no_answer_of_telegrams(room: Room) -> None:
         began_at = steady()
     assert steady() - began_at < 5
     stall.release()
+
+
+def deep(depth: int) -> str:
+    return '{"x":' * depth + "1" + "}" * depth
+
+
+#: Fields of an update that no neighbour may suffer from; `None` where it is read all the same.
+ODD_FIELDS = {
+    "deep": f'"message":{{"rich_message":{deep(1500)}}}',
+    "very deep": f'"message":{{"rich_message":{deep(200_000)}}}',
+    "deep and long": f'"message":{{"rich_message":{deep(300_000)}}}',
+    "a number of 5,000 digits": f'"message":{{"rich_message":{{"n":{"9" * 5000}}}}}',
+    "no JSON": '"message":{"text":nobody',
+    "a text that does not end": '"message":{"text":"',
+    "two values": '"message":{} {}',
+}
+
+
+@pytest.mark.parametrize("kind", ODD_FIELDS)
+async def test_an_update_that_nobody_can_read_keeps_none_from_being_heard_once(
+    room: Room, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    telegram = room.telegram
+    for person in (room.anna, room.bert):
+        telegram.say(room.private(person), person, "/id")
+        telegram.push_written_update(ODD_FIELDS[kind])
+    telegram.push_written_update(ODD_FIELDS[kind])
+    telegram.say(room.private(room.owner), room.owner, "/id")
+    people = (room.anna, room.bert, room.owner)
+    async with running(room):
+        for person in people:
+            await room.said(room.private(person))
+        telegram.say(room.private(room.anna), room.anna, "/id")
+        await room.said(room.private(room.anna), 2)
+    assert [len(room.ours(room.private(person))) for person in people] == [2, 1, 1]
+    assert not telegram.bots[TOKEN].updates.unconfirmed()
+    assert len([line for line in caplog.messages if "update skipped" in line]) == 1
+
+
+async def test_an_update_is_not_skipped_for_an_answer_that_breaks_off_or_comes_whole_next_time(
+    room: Room,
+) -> None:
+    chat = room.private(room.anna)
+    async with running(room):
+        begun = '{"ok":true,"result":[{"update_id":%d,"message":{'
+        number = room.telegram.push_raw_update({"something": "new"})
+        await room.telegram.wait_for(lambda: not room.telegram.bots[TOKEN].updates.unconfirmed())
+        for more in ("", '"text":"x', '"text":"y', '"text":"x'):
+            body = begun % (number + 1) + more
+            room.telegram.garble("getUpdates", body, acted=False, times=2)
+        room.telegram.say(chat, room.anna, "/id")
+        await room.said(chat)
+
+
+async def test_whatever_was_written_after_an_update_that_nobody_can_read_whole_batches_come_again(
+    room: Room,
+) -> None:
+    room.telegram.push_written_update(ODD_FIELDS["no JSON"])
+    for _ in range(2 * BATCH):
+        room.telegram.push_raw_update({"something": "new"})
+    async with running(room):
+        waiting = room.telegram.bots[TOKEN].updates
+        await room.telegram.wait_for(lambda: not waiting.unconfirmed())
+    assert polls(room) < 20

@@ -273,6 +273,21 @@ async def test_whatever_is_in_an_update_it_is_kept_and_emptied(
     assert await count(room) == 0
 
 
+@pytest.mark.parametrize(
+    "unread", ['{"x":' * 1500 + "1" + "}" * 1500, "9" * 5000], ids=["deep", "a long number"]
+)
+async def test_what_nobody_reads_keeps_no_command_from_the_inbox(
+    room: Room, calls: aiohttp.ClientSession, unread: str
+) -> None:
+    body = json.dumps(message(7, text="/id", rich_message="UNREAD")).replace('"UNREAD"', unread)
+    async with calls.post(PATH, data=body, headers=SECRET) as answer:
+        assert answer.status == 200
+    assert await kept(room) == [7]
+    async with asyncio.timeout(10):
+        await room.inbox.drain(asyncio.Event())
+    assert await count(room) == 0
+
+
 async def test_the_same_update_twice_is_one_row(room: Room, calls: aiohttp.ClientSession) -> None:
     for text in ("first", "second"):
         async with calls.post(PATH, json=message(7, text=text), headers=SECRET) as answer:

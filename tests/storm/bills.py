@@ -15,7 +15,7 @@ from bot.core.wishes import Fixing, Joining, Parting
 from bot.demo.telegram import Chat, Message, User
 from tests.storm.at_boards import CARD_S, PRESSES
 from tests.storm.book import Bill, Book, Part
-from tests.storm.outside import Outside, buttons_on
+from tests.storm.outside import Outside, buttons_on, parts_on
 from tests.storm.plan import MEMOS, Plan, PlannedBill
 from tests.storm.taking_part import OWNERS, TakingPart
 from tests.storm.wallets import Wallets
@@ -277,17 +277,19 @@ class Bills(TakingPart[PlannedBill]):
             if answer is None or answer.text:
                 return None
             cards[0].pressed = True
-            if found := await self._chosen_from(person):
+            if found := await self._chosen_from(bill, person):
                 return found
         return None
 
-    async def _chosen_from(self, person: User) -> tuple[Message, list[tuple[str, str]]] | None:
-        """The newest list of others' parts in their chat, once it is there."""
+    async def _chosen_from(
+        self, bill: Bill, person: User
+    ) -> tuple[Message, list[tuple[str, str]]] | None:
+        """The newest list of others' parts of this bill in their chat, once it is there."""
         until = time.monotonic() + CARD_S
         while time.monotonic() < until:
             for message in reversed(self._telegram.messages(self._home(person))):
-                parts = [each for each in buttons_on(message) if each[1].startswith("for:")]
-                if parts:
+                parts = parts_on(message)
+                if parts and self._outside.bill_of(message.text or "") is bill:
                     return message, parts
             await asyncio.sleep(0.1)
         return None
@@ -296,7 +298,9 @@ class Bills(TakingPart[PlannedBill]):
         self, bill: Bill, person: User, dice: random.Random, own: Part | None
     ) -> Part | None:
         """The card of somebody else's part, which this person wants to pay."""
-        found = await self._choice(own) if own is not None else await self._chosen_from(person)
+        found = (
+            await self._choice(own) if own is not None else await self._chosen_from(bill, person)
+        )
         if found is None:
             return None
         message, parts = found
@@ -347,7 +351,7 @@ class Bills(TakingPart[PlannedBill]):
             press = await self._link(bill, person, dice)
             if press is None:
                 return
-            if await self._follow(bill, press, person) and await self._chosen_from(person):
+            if await self._follow(bill, press, person) and await self._chosen_from(bill, person):
                 break
         if other := await self._part_of_another(bill, person, dice, None):
             await self._wallets.pay(other, other.invoice)

@@ -74,6 +74,11 @@ def buttons_on(message: Message) -> list[tuple[str, str]]:
     return [(each["text"], each.get("callback_data", "")) for row in rows for each in row]
 
 
+def parts_on(message: Message) -> list[tuple[str, str]]:
+    """Those of them that are others' parts of a bill."""
+    return [each for each in buttons_on(message) if each[1].startswith("for:")]
+
+
 @dataclass(slots=True, eq=False)
 class Place:
     """Somewhere people write; `away`: they don't at present."""
@@ -360,9 +365,10 @@ class Outside:
             if "migrate_to_chat_id" in said:
                 self.lost_moves.add(said["chat"]["id"])
             if command := here.get((said["chat"]["id"], said["message_id"])):
-                command.is_unheard |= said["message_id"] == command.said.id
                 command.unheard |= command.cancels.keys()
-                if isinstance(command, Bill) and not command.is_unheard:
+                if said["message_id"] == command.said.id:
+                    command.is_unheard = True
+                elif isinstance(command, Bill):  # its board may be there all the same
                     command.unheard.add(CLOSING)
             self.book.count("updates that a former bot never confirmed")
 
@@ -393,7 +399,7 @@ class Outside:
             return self.by_hash[payment_hash], payment_hash
         if marked := _MARK.search(text):
             return self.commands[int(marked[1])], payment_hash
-        if (bill := self._bill_of(text)) is not None:
+        if (bill := self.bill_of(text)) is not None:
             return self._of_bill(bill, message), payment_hash
         target = message.reply_to
         while target is not None:
@@ -410,7 +416,7 @@ class Outside:
                 return command, payment_hash
         return None, payment_hash
 
-    def _bill_of(self, text: str) -> Bill | None:
+    def bill_of(self, text: str) -> Bill | None:
         """By its mark, or by an amount of its own."""
         if marked := _BILL_MARK.search(text):
             return self.bills[int(marked[1])]
@@ -426,7 +432,7 @@ class Outside:
         text, person, role = message.text or "", message.chat.person, role_of(message.text or "")
         if role == "payment notice":  # which need not say whose part was paid
             return bill
-        if role in ("board", "question"):  # how it is managed; no invoice yet
+        if role in ("board", "question") or parts_on(message):  # how it is managed; no invoice yet
             return None
         target = self.shown.get(message.reply_to) if message.reply_to else None
         if target is not None and isinstance(target.command, Part):
@@ -511,7 +517,7 @@ class Outside:
         """How somebody manages a board, or is asked how much they give: no part's, and no card."""
         if shown.role not in ("panel", "question") or shown.message.chat.person is None:
             return
-        bill = self._bill_of(shown.message.text or "")
+        bill = self.bill_of(shown.message.text or "")
         if bill is not None:
             (bill.panels if shown.role == "panel" else bill.questions).append(shown)
             bill.news.set()

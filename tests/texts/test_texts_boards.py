@@ -24,7 +24,7 @@ from bot.core.wishes import (
     Sitting,
     Splitting,
 )
-from bot.texts.boards import NAMES_SHOWN
+from bot.texts.boards import NAMES_SHOWN, seat_lines
 from tests.bills import BERT, PART_MSAT, board, free, part, taken
 from tests.texts.reading import HOSTILE, NAMES, checked, memo_of, parsed, people_write, units
 
@@ -45,7 +45,7 @@ SEATS = (
 
 def test_an_open_bill_says_who_pays_what() -> None:
     assert said(board(*SEATS), None).splitlines() == [
-        '⚡ Split: 112,000 sats, 56,000 sats paid – "pizza"',
+        '⚡ Split: 112,000 sats, 28,000 sats paid, 28,000 sats settled otherwise – "pizza"',
         'Requested by "Anna"',
         "28,000 sats each",
         '✅ 28,000 sats: "Anna" (paid the bill)',
@@ -109,17 +109,19 @@ def test_whose_node_is_paid_is_said() -> None:
 
 def test_a_bill_that_closes_says_so_and_what_was_paid() -> None:
     closing = said(board(*SEATS, state=BoardState.CLOSING)).splitlines()
-    assert closing[0] == '🚫 Split: 112,000 sats, 56,000 sats paid, closing – "pizza"'
+    how_much = "28,000 sats paid, 28,000 sats settled otherwise"
+    assert closing[0] == f'🚫 Split: 112,000 sats, {how_much}, closing – "pizza"'
     assert closing[-1] == "I'm cancelling the invoices that are still open."
     closed = board(*SEATS, state=BoardState.CLOSED)
-    assert (
-        said(closed).splitlines()[0].startswith("🚫 Split: 112,000 sats, 56,000 sats paid, closed")
-    )
+    assert said(closed).splitlines()[0] == closing[0].replace("closing", "closed")
     assert said(closed).splitlines()[-1] == "Nothing more can be paid."
     by = said(replace(closed, closed_by="Dora")).splitlines()[-1]
     assert by == 'Closed by "Dora". Nothing more can be paid.'
     over = board(*SEATS[:2], state=BoardState.CLOSED)
-    assert said(over).splitlines()[0] == '✅ Split: 56,000 sats, all paid – "pizza"'
+    assert said(over).splitlines()[0] == (
+        "✅ Split: 56,000 sats, all covered: "
+        '28,000 sats paid, 28,000 sats settled otherwise – "pizza"'
+    )
     assert said(over).splitlines()[-1] == '✅ 28,000 sats: "Bert"'
 
 
@@ -224,7 +226,7 @@ def test_the_bar_is_full_only_when_the_goal_is_reached(sats: int, bar: str) -> N
 @pytest.mark.parametrize(
     ("shown", "says"),
     [
-        (board(*SEATS[:2]), '✅ All parts of 56,000 sats are paid – "pizza".'),
+        (board(taken(State.SETTLED)), '✅ All parts of 28,000 sats are paid – "pizza".'),
         # what the node received, and not what was settled without it
         (
             board(*SEATS),
@@ -458,7 +460,7 @@ def test_what_is_on_a_button_says_whose_part_it_is() -> None:
 def test_who_manages_a_board_reads_it_and_what_is_asked() -> None:
     lines = parsed(texts.manage(board(*SEATS)))["text"].splitlines()
     assert lines == [
-        '⚡ Split: 112,000 sats, 56,000 sats paid – "pizza"',
+        '⚡ Split: 112,000 sats, 28,000 sats paid, 28,000 sats settled otherwise – "pizza"',
         *said(board(*SEATS)).splitlines()[3:7],
     ]
     for change, question in (
@@ -511,10 +513,66 @@ def test_a_sum_that_is_more_than_the_node_can_receive_is_said() -> None:
     assert texts.too_little_inbound(0).startswith("⚠️ The node can't receive anything now.")
 
 
-@pytest.mark.parametrize("shown", [board(), pot(), board(*SEATS), pot(*GIFTS)])
-def test_who_wants_to_pay_for_others_is_asked_for_whom(shown: Board) -> None:
-    assert texts.pay_for(shown) == "Whose part do you want to pay?"
-    assert texts.pay_for(board(*SEATS[:2])) == "All parts are paid."
+def test_who_wants_to_pay_for_others_is_asked_for_whom_of_which_bill() -> None:
+    shown = board(*SEATS, chat_title="Friends")
+    assert parsed(texts.pay_for(shown))["text"] == (
+        'Split of 112,000 sats in "Friends" – "pizza"\nWhose part do you want to pay?'
+    )
+    long = "pizza, and what we drank with it until late in the night"
+    assert parsed(texts.pay_for(board(memo=long)))["text"] == (
+        f"Split of 56,000 sats\n{long}\nWhose part do you want to pay?"
+    )
+    over = board(*SEATS[:2], memo="")
+    assert texts.pay_for(over) == "Split of 56,000 sats\nThere is no part left to pay."
+
+
+ALL_BUT = {
+    "all paid": (
+        [taken(State.SETTLED, 1), taken(State.SETTLED, 2)],
+        "✅ Split: 56,000 sats, all paid",
+        "✅ All parts of 56,000 sats are paid.",
+    ),
+    "some otherwise": (
+        [taken(State.SETTLED, 1), free(2, otherwise=True)],
+        "✅ Split: 56,000 sats, all covered: 28,000 sats paid, 28,000 sats settled otherwise",
+        "✅ All parts of 56,000 sats are covered: 28,000 sats paid, 28,000 sats settled otherwise.",
+    ),
+    "all otherwise": (
+        [free(1, otherwise=True), free(2, otherwise=True)],
+        "✅ Split: 56,000 sats, all covered: nothing paid, 56,000 sats settled otherwise",
+        "✅ All parts of 56,000 sats are covered: nothing paid, 56,000 sats settled otherwise.",
+    ),
+    "nothing paid": (
+        [free(1, otherwise=True), free(2)],
+        "🚫 Split: 56,000 sats, nothing paid, 28,000 sats settled otherwise, closed",
+        "🚫 The split of 56,000 sats is closed: nothing paid, 28,000 sats settled otherwise.",
+    ),
+    "paid and settled otherwise": (
+        [taken(State.SETTLED, 1, otherwise=True), free(2)],
+        "🚫 Split: 56,000 sats, 28,000 sats paid, closed",
+        "🚫 The split of 56,000 sats is closed: 28,000 sats paid.",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ALL_BUT)
+def test_only_what_the_node_received_is_called_paid_wherever_it_is_said(kind: str) -> None:
+    seats, first, announced = ALL_BUT[kind]
+    shown = board(*seats, memo="", state=BoardState.CLOSED)
+    assert said(shown).splitlines()[0] == first
+    assert texts.manage(shown).splitlines()[0] == texts.board(shown, None).splitlines()[0]
+    assert texts.board_announcement(shown) == announced
+
+
+def test_of_parts_that_are_left_out_those_paid_are_counted_apart() -> None:
+    seats = [
+        taken(State.SETTLED, 1, name="x" * 60),
+        *(free(number, otherwise=True) for number in range(2, 5)),
+        taken(State.SETTLED, 5),
+    ]
+    assert seat_lines(board(*seats), 90)[-1] == (
+        "and 5 more parts, 2 of them paid, 3 settled otherwise"
+    )
 
 
 # the cards of parts

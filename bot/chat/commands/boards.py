@@ -273,7 +273,7 @@ class Boards:
             keyboard = None if board is None else board_buttons.pay_for(board, token)
             text = texts.parting(came_of_it)
             if board is not None and keyboard is not None:
-                text = f"{text} {texts.pay_for(board)}"
+                text = f"{text}\n{texts.pay_for(board)}"
             return [reply(message, text, keyboard=keyboard, to_stranger=is_stranger)]
         said = reply(message, texts.parting(came_of_it), to_stranger=is_stranger)
         if came_of_it is Parting.THERE and row is not None and row.card_id is not None:

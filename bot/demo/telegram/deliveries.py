@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-import json
 import random
 import re
 import time
@@ -21,7 +20,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from bot.demo.telegram.request import Refusal
-from bot.demo.telegram.updates import UpdateQueue
+from bot.demo.telegram.updates import UpdateQueue, as_json
 
 Json = dict[str, Any]
 
@@ -213,7 +212,7 @@ class Deliveries:
     async def _deliver(self, hook: Hook, line: _Line, update: Json) -> None:
         try:
             async with asyncio.timeout(_ANSWER_S):
-                status, retry_after_s = await _post(hook, self.fronts, json.dumps(update).encode())
+                status, retry_after_s = await _post(hook, self.fronts, as_json(update).encode())
         except (OSError, TimeoutError, ValueError):
             status, retry_after_s = 0, 0
         self.answers.append(status)

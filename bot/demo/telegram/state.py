@@ -345,6 +345,13 @@ class State(Changes):
             if chat is not None and number in chat.messages:
                 chat.messages[number].fetched.append(self.clock())
 
+    def push_written_update(self, fields: str) -> int:
+        """Deliver an update with this text after its number, JSON or not, to every bot.
+
+        Returns the last bot's update_id.
+        """
+        return [bot.updates.push_written(fields) for bot in self.bots.values()][-1]
+
     def push_raw_update(self, update: Json) -> int:
         """Deliver this very dict, with an update_id, to every bot: broken or unknown updates.
 

@@ -6,6 +6,7 @@ As in the real one, an update is kept until a later offset confirms it or it is 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import deque
 from collections.abc import Callable
@@ -27,6 +28,21 @@ _ON_REQUEST = frozenset(("chat_member", "message_reaction", "message_reaction_co
 
 def _conflict(what: str) -> Refusal:
     return Refusal(409, f"Conflict: terminated by {what}")
+
+
+class Written(Json):
+    """An update that goes out as it was written, which need not be JSON."""
+
+    def __init__(self, number: int, fields: str) -> None:
+        super().__init__(update_id=number)
+        self.text = f'{{"update_id":{number},{fields}}}'
+
+
+def as_json(update: Json) -> str:
+    """An update as a bot gets it."""
+    if isinstance(update, Written):
+        return update.text
+    return json.dumps(update, separators=(",", ":"))
 
 
 class UpdateQueue:
@@ -62,8 +78,14 @@ class UpdateQueue:
 
     def push_raw(self, update: Json, ttl_s: float = MESSAGE_TTL_S) -> int:
         """Add this very update, whatever it is."""
+        return self._add({"update_id": self._last_id + 1, **update}, ttl_s)
+
+    def push_written(self, fields: str, ttl_s: float = MESSAGE_TTL_S) -> int:
+        """Add an update with this text after its number, JSON or not."""
+        return self._add(Written(self._last_id + 1, fields), ttl_s)
+
+    def _add(self, update: Json, ttl_s: float) -> int:
         self._last_id += 1
-        update = {"update_id": self._last_id, **update}
         self._waiting.append((self._last_id, self._clock() + ttl_s, update))
         if self._poll is not None and not self._poll.done():
             self._poll.set_result(None)
