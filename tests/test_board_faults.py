@@ -134,7 +134,7 @@ async def test_an_invoice_that_its_node_denied_is_paid_and_the_one_after_it_clos
     await denied(world, first)
     second = await my_part(world, shown, world.bert, 42_000)
     world.node.pay(request)
-    await board(world, world.group, "all paid")
+    await board(world, world.group, "all covered")
     await world.becomes(second, Face.CANCELLED)
     assert sorted(i.state for i in world.node.invoices.values()) == sorted([SETTLED, CANCELED])
 
@@ -184,8 +184,8 @@ async def test_a_payment_of_what_its_node_denied_is_told_where_the_split_is_clos
     assert "nothing paid" in (end.text or "")
     world.node.pay(request)
     told = (await world.until(lambda: ends(world, world.group)[1:]))[0]
-    assert "All parts of 84,000 sats are paid" in (told.text or "")
-    await board(world, world.group, "all paid")
+    assert "All parts of 84,000 sats are covered: 42,000 sats paid" in (told.text or "")
+    await board(world, world.group, "all covered")
 
 
 # what Telegram refuses

@@ -92,7 +92,7 @@ async def test_an_owner_who_asks_has_paid_the_bill(world: World) -> None:
     assert " to " not in (shown.text or "").splitlines()[1]
     card = await my_part(world, shown, world.anna, 42_000)
     world.node.pay(world.request_in(card))
-    await board(world, world.group, "all paid")
+    await board(world, world.group, "all covered: 42,000 sats paid, 42,000 sats settled otherwise")
 
 
 async def test_a_second_press_brings_the_same_invoice(world: World) -> None:
@@ -436,5 +436,5 @@ async def test_payments_that_come_together_edit_their_board_three_times_at_most(
     known = len(shown.versions)
     for card in cards:
         world.node.pay(world.request_in(card))
-    await board(world, world.group, "all paid")
+    await board(world, world.group, "all covered: 73,500 sats paid")
     assert len(shown.versions) - known <= 3

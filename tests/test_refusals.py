@@ -8,11 +8,13 @@ from contextlib import closing
 
 import pytest
 
+from bot.chat import explain
 from bot.core.invoice import Face
 from bot.core.notices import Kind
 from bot.core.work import Lane
 from bot.demo.node import CANCELED
 from bot.demo.telegram import Chat
+from tests.faces import may_be_duplicate
 from tests.world import World
 
 
@@ -184,3 +186,31 @@ async def test_a_card_that_is_refused_as_if_it_were_an_edit_is_not_sent_without_
     await world.node.until(lambda: [i.state for i in world.node.invoices.values()] == [CANCELED])
     calls = [each for each in world.telegram.calls if each.method in ("sendPhoto", "sendMessage")]
     assert len(calls) < 12
+
+
+async def test_a_paid_card_that_is_called_gone_once_is_shown_as_paid(world: World) -> None:
+    await world.start_bot()
+    card = await world.open_card(world.group, world.anna, "/invoice 2100 pizza")
+    await world.recorded(card)
+    world.telegram.fail(
+        "editMessageMedia", status=400, description="Bad Request: MESSAGE_ID_INVALID"
+    )
+    world.node.pay(world.request_in(card))
+    await world.becomes(card, Face.PAID)
+    await world.announced(world.group, "Anna", sats=2100)
+
+
+@pytest.mark.parametrize("retry_after", [10**18, 10**400], ids=["10^18", "10^400"])
+async def test_a_pause_that_nobody_can_count_is_a_pause_and_no_lost_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch, retry_after: int
+) -> None:
+    """What Telegram refused was not sent: what comes after the pause is no duplicate."""
+    monkeypatch.setattr(explain, "LONGEST_RETRY_AFTER_S", 0.3)
+    await world.start_bot()
+    card = await world.open_card(world.group, world.anna, "/invoice 2100 pizza")
+    await world.recorded(card)
+    world.telegram.fail("sendMessage", chat_id=world.group.id, retry_after=retry_after)
+    world.node.pay(world.request_in(card))
+    told = await world.announced(world.group, "Anna", sats=2100)
+    assert any(call.status == 429 for call in world.telegram.calls)
+    assert not may_be_duplicate(told.text or "")

@@ -148,6 +148,23 @@ async def test_people_say_that_they_are_in_before_anybody_is_asked(world: World)
     await board(world, world.group, "all paid")
 
 
+async def test_the_last_press_counts_however_late_telegram_says_who_pressed_first(
+    world: World,
+) -> None:
+    shown = await split(world, "84k pizza")
+    late = world.telegram.slow("getChatMember", 1.0)
+    world.telegram.calls.clear()
+    joins = world.telegram.press(shown.chat, world.bert, shown.id, text=texts.JOIN_BUTTON)
+    await world.until(lambda: any(c.method == "getChatMember" for c in world.telegram.calls))
+    world.telegram.withdraw(late)
+    leaves = world.telegram.press(shown.chat, world.bert, shown.id, text=texts.LEAVE_BUTTON)
+    assert (await joins.answer).text == texts.joining(Joining.IN)
+    assert (await leaves.answer).text == texts.joining(Joining.OUT)
+    await pressed(world, shown, world.owner, texts.JOIN_BUTTON)
+    seen = await board(world, world.group, '"Olga"')
+    assert '"Bert"' not in (seen.text or "")
+
+
 async def test_nobody_pays_before_the_number_is_fixed(world: World) -> None:
     shown = await split(world, "84k")
     for person in (world.bert, world.owner):

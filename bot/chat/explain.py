@@ -55,7 +55,7 @@ _FORBIDDEN_TEXTS = (
 #: Of the chat, or of somebody who is mentioned in the message.
 _PERSON_TEXTS = ("user not found", "peer_id_invalid")
 #: How texts begin: others end like these, and speak of the message that is replied to.
-_GONE_TEXTS = ("message to edit not found", "message to delete not found", "message_id_invalid")
+_GONE_TEXTS = ("message to edit not found", "message to delete not found")
 #: Of the message that is replied to, whatever is said of it.
 _REPLY_TEXTS = ("reply", "replied", "message_id_invalid")
 _TOPIC_GONE_TEXTS = ("message thread not found", "topic_deleted", "topic_id_invalid")

@@ -174,6 +174,8 @@ class Replies:
             in_all=PRESSES_IN_ALL,
             within_s=ANSWER_WITHIN_S,
         )
+        #: Of each person whose press waits for what only Telegram knows.
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._pace = Pace("presses not heard", most=PRESSES_HEARD, within_s=HEARD_WITHIN_S)
 
     def to_message(self, handle: Callable[[Message], Awaitable[Sequence[Reply]]]) -> Callback:
@@ -222,9 +224,9 @@ class Replies:
                 case Answer():
                     self._beside(each.person_id, partial(self._answer, each))
                 case IfAdmin():
-                    self._beside(each.user_id, partial(self._if_admin, each))
+                    self._in_turn(each.user_id, partial(self._if_admin, each))
                 case IfNamed():
-                    self._beside(each.user_id, partial(self._if_named, each))
+                    self._in_turn(each.user_id, partial(self._if_named, each))
                 case AskNode():
                     self._chats.post(self._ask_node(each))
                 case MakeFile():
@@ -233,6 +235,18 @@ class Replies:
     def _beside(self, person_id: int, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if self._presses.admit(person_id):
             self._chats.post(self._presses.call(person_id, work))
+
+    def _in_turn(self, person_id: int, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """The same for what changes something: one after the other as this person pressed, however
+        long Telegram takes to say who they are. Whoever waits for that takes no place."""
+        turn = self._turns.setdefault(person_id, asyncio.Lock())
+
+        async def call() -> None:
+            async with turn:
+                await self._presses.call(person_id, work)
+
+        if self._presses.admit(person_id):
+            self._chats.post(call())
 
     async def _answer(self, answer: Answer) -> None:
         try:

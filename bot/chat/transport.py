@@ -48,6 +48,8 @@ _PACKED = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 _OK, _REDIRECTED = 200, 300
 #: Of an error, the parameter that has a group's new id.
 _MOVED_TO = "migrate_to_chat_id"
+#: And the seconds to wait; more than a year are as good as a year.
+_WAIT, _LONGEST_WAIT_S = "retry_after", 366 * 86_400
 _NO_CONNECTION = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
@@ -151,6 +153,8 @@ class Transport(BaseRequest):
             answer.setdefault("result", None)
         elif not _is_refusal(answer):
             raise NotTelegrams("not an answer of Telegram's")
+        else:
+            _shorten(answer.get("parameters"))
         read: dict[str, Any] = answer
         return read
 
@@ -260,6 +264,13 @@ def _is_refusal(answer: Any) -> bool:
     if not isinstance(parameters, dict):
         return False
     return _MOVED_TO not in parameters or is_group_id(parameters[_MOVED_TO])
+
+
+def _shorten(parameters: Any) -> None:
+    """The patience that a refusal asks for is no more than PTB can count with."""
+    wait_s = parameters.get(_WAIT) if isinstance(parameters, dict) else None
+    if isinstance(wait_s, int | float):
+        parameters[_WAIT] = min(max(0, wait_s), _LONGEST_WAIT_S)
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:

@@ -38,7 +38,8 @@ _CODES = spelled(
 )
 _COINS = spelled(
     """usdt usdc eth ltc xmr doge dogecoin ether ethereum litecoin monero tether stablecoin(|s) bnb
-    bch xrp wbtc lbtc l-btc rbtc cbbtc"""
+    bch xrp wbtc lbtc l-btc rbtc cbbtc trx tron avax matic xlm hbar zec shib usde usdd usdp usds
+    tusd busd gusd fdusd pyusd frax eurc eurt eure eurs"""
 )
 # Dollars and euros with their cents, pounds, , francs, then by regions.
 _LATIN = spelled(
@@ -95,7 +96,7 @@ MONEY_AT_THE_END = spelled(
 MONEY_IN_CAPITALS = spelled(
     """COP PHP RUB TRY MAD PEN SOL TON RON GEL SAR BOB DAI ADA AMD BAM MOP ANG DEM MGA MUR VES"""
 )
-MONEY_IN_CAPITALS_AT_THE_END = spelled("ALL TOP CUP SOS SLE LAK")
+MONEY_IN_CAPITALS_AT_THE_END = spelled("ALL TOP CUP SOS SLE LAK US DM")
 # "5 US dollars"
 MONEY_OF = spelled(
     "us u.s american australian canadian swiss british english mexican hong kong new zealand"

@@ -56,9 +56,10 @@ class Number(NamedTuple):
 
     @property
     def is_perhaps_grouped(self) -> bool:
-        """Whether the dot may be between thousands: sats have no fractions, k, m and BTC do."""
+        """Whether the dot may be between thousands, of sats, k or m. Nobody has so many BTC."""
         has_three = self.value.as_tuple().exponent == -3
-        return has_three and self.sats_each == 1 and bool(PERHAPS_GROUPED.match(self.text))
+        is_btc = self.sats_each > max(SHORT.values())
+        return has_three and not is_btc and bool(PERHAPS_GROUPED.match(self.text))
 
 
 def first_word(text: str) -> tuple[str, str]:

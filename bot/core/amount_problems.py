@@ -56,7 +56,9 @@ class Problem(StrEnum):
     COUNT_UNREADABLE = "count unreadable"  # shown
     COUNT_APART = "count apart"
     COUNT_OUT_OF_RANGE = "count out of range"  # least, most
+    COUNT_IN_WORDS = "count in words"  # shown
     COUNT_AND_NAMES = "count and names"
+    ONE_PART = "one part"  # shown: what says that the sum is that of one part
     UNIT_AFTER_SLASH = "unit after slash"  # shown
     NAMES_APART = "names apart"
     NAME_UNKNOWN = "name unknown"  # shown

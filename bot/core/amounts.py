@@ -209,10 +209,10 @@ def _whole(number: Number, rest: str) -> tuple[int, str]:
 def _msat(number: Number) -> int:
     shown = quotable(number.text)
     if number.is_perhaps_grouped:
-        thousands = number.value.scaleb(3, EXACT)
-        fewer, more = f"{number.value.normalize(EXACT):,f}", f"{thousands:,f}"
-        example = f"{thousands:f}"
-        refuse(Problem.FRACTION_OR_THOUSANDS, example, shown=shown, fewer=fewer, more=more)
+        fewer, more = number.sats.normalize(EXACT), number.sats.scaleb(3, EXACT)
+        likely = more if number.sats_each == 1 else fewer  # "1.500" and "1.500k"
+        both = {"fewer": f"{fewer:,f}", "more": f"{more:,f}"}
+        refuse(Problem.FRACTION_OR_THOUSANDS, f"{likely:f}", shown=shown, **both)
     sats = number.sats
     if sats == 0:
         refuse(Problem.ZERO, "any pizza")

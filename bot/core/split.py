@@ -16,9 +16,11 @@ import itertools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TypeVar
 
-from bot.core.amount_numbers import in_our_digits
+from bot.core import shares
+from bot.core.amount_numbers import in_our_digits, short
 from bot.core.amount_problems import Problem, quotable, refuse, with_example
 from bot.core.amounts import format_sats, parse_amount, split_off
 from bot.errors import AmountRefused
@@ -81,11 +83,16 @@ def parse(
         bill = _without_count(text, people, asker_sits=asker_sits)
     else:
         _, before, behind, count_text = match.groups()
-        count = _count(match[1].strip(), count_text, is_apart=bool(before or behind))
-        memo = text[match.end() :].strip()
-        memo = after_slash(match[1].strip(), sum_msat, memo, f"/{count}")
+        amount = match[1].strip()
+        count = _count(amount, count_text, is_apart=bool(before or behind))
+        memo = after_slash(amount, sum_msat, text[match.end() :].strip(), f"/{count}")
         if any(memo.startswith(person.text) for person in people):
-            refuse(Problem.COUNT_AND_NAMES, _example(match[1].strip(), count, " pizza"))
+            refuse(Problem.COUNT_AND_NAMES, _example(amount, count, " pizza"))
+        if more := shares.or_more(memo):
+            refuse(
+                Problem.COUNT_UNREADABLE, _example(amount, count), shown=quotable(f"{count} {more}")
+            )
+        _refuse_more(memo, _example(amount, count), _example(amount, count))
         bill = Bill(sum_msat, count, memo)
     if bill.count:
         check_parts(bill.sum_msat, bill.count, min_sats=min_sats, max_sats=max_sats)
@@ -133,6 +140,11 @@ def _without_count(text: str, people: Sequence[Person], *, asker_sits: bool) -> 
     if start < 0:
         sum_msat, memo = _sum(text)
         _refuse_unknown(memo)
+        amount = short(Decimal(sum_msat // 1000), "84k")
+        if count := shares.in_words(memo):
+            refuse(Problem.COUNT_IN_WORDS, _example(amount, count), shown=quotable(memo))
+        in_all = short(Decimal(4 * sum_msat // 1000), "84k")
+        _refuse_more(memo, _example(in_all), _example(amount))
         return Bill(sum_msat, 0, memo)
     if not text[:start].strip():
         refuse(Problem.SUM_MISSING, WITH_NAMES)
@@ -142,12 +154,21 @@ def _without_count(text: str, people: Sequence[Person], *, asker_sits: bool) -> 
         refuse(Problem.NAMES_APART, WITH_NAMES)
     memo = unit_behind(text[:start].strip(), sum_msat, memo, lambda _: WITH_NAMES)
     _refuse_unknown(memo)
+    _refuse_more(memo, WITH_NAMES, WITH_NAMES)
     others = (each for each in named if not each.asks)
     different = {(each.id, each.username.casefold()): each for each in others}
     count = len(different) + asker_sits
     if not MIN_SEATS <= count <= MAX_SEATS:
         refuse(Problem.COUNT_OUT_OF_RANGE, WITH_NAMES, least=MIN_SEATS, most=MAX_SEATS)
     return Bill(sum_msat, count, memo, tuple(different.values()))
+
+
+def _refuse_more(memo: str, in_all: str, alone: str) -> None:
+    """What says that the sum is one part's, or not all; examples: `in_all`, and it `alone`."""
+    if words := shares.of_one_part(memo):
+        refuse(Problem.ONE_PART, in_all, shown=quotable(words))
+    if shares.and_more(memo):
+        refuse(Problem.SUM, alone)
 
 
 def _refuse_unknown(rest: str) -> None:

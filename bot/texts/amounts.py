@@ -175,6 +175,14 @@ _SENTENCES: dict[Problem, tuple[str, str]] = {
         "A bill is split among {least} to {most} people.",
         "Write it for another number, for example {example}.",
     ),
+    Problem.COUNT_IN_WORDS: (
+        "{shown} could be the number of people.",
+        "Write it after a slash, for example {example}.",
+    ),
+    Problem.ONE_PART: (
+        "{shown} could mean that each person pays that much.",
+        "Write the sum of all parts and how many people share it, for example {example}.",
+    ),
     Problem.COUNT_AND_NAMES: (
         "A bill has a number of people or their names.",
         "Write one of the two, for example {example}.",

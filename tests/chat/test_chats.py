@@ -90,7 +90,7 @@ ANSWERS: list[tuple[int, str, type[ChatError]]] = [
     (403, "Forbidden: user is deactivated", ChatForbidden),
     (400, "Bad Request: message to edit not found", MessageGone),
     (400, "Bad Request: message to delete not found", MessageGone),
-    (400, "Bad Request: MESSAGE_ID_INVALID", MessageGone),
+    (400, "Bad Request: MESSAGE_ID_INVALID", ChatRefused),  # it may be there all the same
     (400, "Bad Request: message can't be edited", ChatRefused),  # it may look payable
     (400, "Bad Request: REPLY_MESSAGE_ID_INVALID", ChatRefused),
     (400, "Bad Request: message to be replied not found", ChatRefused),

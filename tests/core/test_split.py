@@ -52,6 +52,23 @@ TAKEN = [
     ("84k pizza/beer", 84_000, 0, "pizza/beer"),
     ("84k pizza 1/2", 84_000, 0, "pizza 1/2"),
     ("2 x", 2, 0, "x"),
+    # memos that only look like more of the bill
+    ("84k for 4 pizzas", 84_000, 0, "for 4 pizzas"),
+    ("84k for pizza", 84_000, 0, "for pizza"),
+    ("84k pizza for 4", 84_000, 0, "pizza for 4"),
+    ("84k 4 pizzas", 84_000, 0, "4 pizzas"),
+    ("84k in May", 84_000, 0, "in May"),
+    ("84k a head of lettuce", 84_000, 0, "a head of lettuce"),
+    ("84k Jenny's party", 84_000, 0, "Jenny's party"),
+    ("84k je t'aime", 84_000, 0, "je t'aime"),
+    ("84k peach pie", 84_000, 0, "peach pie"),
+    ("84k at the beach", 84_000, 0, "at the beach"),
+    ("84k per aspera", 84_000, 0, "per aspera"),
+    ("84k pro bono", 84_000, 0, "pro bono"),
+    ("84k/4 - pizza", 84_000, 4, "- pizza"),
+    ("84k/4 - 2 pizzas", 84_000, 4, "- 2 pizzas"),
+    ("84k/4 to go", 84_000, 4, "to go"),
+    ("84k/4 surplus", 84_000, 4, "surplus"),
     ("50m x", 50_000_000, 0, "x"),
 ]
 
@@ -98,6 +115,32 @@ REFUSED = [
     ("0.001/4 btc", Problem.BELOW_A_SAT_OR_BTC, "0.001 btc/4"),
     ("84k/4 4", Problem.ONE_OR_TWO_NUMBERS, "84,000 sats/4"),
     ("84k/4 %", Problem.PERCENT, "84,000/4"),
+    # what makes the sum one part's
+    *(
+        (text, Problem.ONE_PART, "84k/4")
+        for text in (
+            *("21k each", "21k each pizza", "21k Each, pizza", "21k pp", "21k p.p. pizza"),
+            *("21k per person", "21k per head", "21k a head", "21k a person", "21k apiece"),
+            *("21k pro Person", "21k pro Kopf", "21k je", "21k je Person", "21k cada uno"),
+            *("21k por persona", "21k chacun", "21k par personne", "21k с человека"),
+            *("21k pizza each", "21k pizza (per person)", "21k pizza pp."),
+        )
+    ),
+    ("84k/2 each pizza", Problem.ONE_PART, "84k/2"),
+    ("84k/2 per person", Problem.ONE_PART, "84k/2"),
+    # a number of people that is not behind a slash, or another one as well
+    ("84k for 4", Problem.COUNT_IN_WORDS, "84k/4"),
+    ("84k for 4 people", Problem.COUNT_IN_WORDS, "84k/4"),
+    ("84k in 3", Problem.COUNT_IN_WORDS, "84k/3"),
+    ("84k among 4 friends", Problem.COUNT_IN_WORDS, "84k/4"),
+    ("84k 4 people", Problem.COUNT_IN_WORDS, "84k/4"),
+    ("84k entre 4", Problem.COUNT_IN_WORDS, "84k/4"),
+    ("84k/2 - 3 people", Problem.COUNT_UNREADABLE, "84k/2"),
+    ("84k/2 or 3 people", Problem.COUNT_UNREADABLE, "84k/2"),
+    # what is not in the sum
+    ("84k/4 + tip", Problem.SUM, "84k/4"),
+    ("84k/4 plus tip", Problem.SUM, "84k/4"),
+    ("84k + tip", Problem.SUM, "84k/4"),
     # each part, and the whole where nobody knows how many there are
     ("3/4", Problem.PARTS_TOO_SMALL, None),
     ("100m/50", Problem.PARTS_TOO_LARGE, None),
@@ -111,6 +154,7 @@ OF_BILLS = {
     Problem.COUNT_UNREADABLE,
     Problem.COUNT_APART,
     Problem.COUNT_OUT_OF_RANGE,
+    Problem.COUNT_IN_WORDS,
     Problem.UNIT_AFTER_SLASH,
     Problem.PARTS_TOO_SMALL,
     Problem.PARTS_TOO_LARGE,

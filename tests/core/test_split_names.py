@@ -54,6 +54,10 @@ REFUSED: list[tuple[str, Sequence[Person], Problem, str | None]] = [
     ("pizza @bob", [BOB], Problem.NOT_A_NUMBER, None),
     ("84 k @bob", [BOB], Problem.SEPARATE_MULTIPLIER, None),
     ("84k for @bob", [BOB], Problem.NAMES_APART, WITH_NAMES),
+    # the sum may be one part's
+    ("21k @bob each", [BOB], Problem.ONE_PART, WITH_NAMES),
+    ("21k @bob each pizza", [BOB], Problem.ONE_PART, WITH_NAMES),
+    ("84k @bob + tip", [BOB], Problem.SUM, WITH_NAMES),
     # a unit behind the names that is another amount's
     ("300 @bob usd", [BOB], Problem.OTHER_CURRENCY, None),
     ("300 @bob, @eve: usd pizza", [BOB, EVE], Problem.OTHER_CURRENCY, None),

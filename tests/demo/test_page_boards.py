@@ -84,7 +84,7 @@ def test_who_drops_out_is_paid_for_by_another_until_all_is_paid(page: Page) -> N
     pay(seated(page, dinner, "Chloé", "dinner"), 21_000)
     back_to_the_group(page, "Chloé")
     expect_seats(dinner, f"{PAID} Ada", f"{PAID} Ben", f"{PAID} Chloé", f"{PAID} someone Ben")
-    expect(dinner).to_contain_text("all paid")
+    expect(dinner).to_contain_text("all covered")
     expect(dinner.locator(".keys")).to_have_count(0)
     assert spent(page) == {"Ben": 42_000, "Chloé": 21_000}
 

@@ -129,7 +129,7 @@ def test_who_watches_the_group_hears_of_every_seat(visitor: Visitor) -> None:
     expect(paying.locator("#announcer")).to_contain_text("Ben Okafor’s private chat")
     expect(heard).to_contain_text(f'{TAKEN} 21,000 sats: "Ben')
     pay(bens, 21_000)
-    expect(heard).to_contain_text("all paid")
+    expect(heard).to_contain_text("all covered")
 
 
 def test_what_waits_behind_a_door_is_counted(page: Page) -> None:

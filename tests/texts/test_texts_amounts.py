@@ -184,6 +184,17 @@ BILLS = {
         "84k/51",
         "A bill is split among 2 to 50 people. Write it for another number, for example 84k/4.",
     ),
+    Problem.COUNT_IN_WORDS: (
+        "84k for 4",
+        '"for 4" could be the number of people. Write it after a slash, for example 84k/4.',
+    ),
+    Problem.ONE_PART: (
+        "21k each pizza",
+        (
+            '"each" could mean that each person pays that much. Write the sum of all parts '
+            "and how many people share it, for example 84k/4."
+        ),
+    ),
     Problem.COUNT_AND_NAMES: (
         "84k/4 @bobby",
         (

@@ -1,0 +1,61 @@
+"""What behind a bill's sum says more of it: that it is one part, in how many, or not all.
+
+Knows the words, and no sentence. Ordinary memos are left alone.
+"""
+
+from __future__ import annotations
+
+import re
+
+from bot.core.amount_words import LOOKED_AT, seen
+
+_EACH = r"""(?:each|apiece|pp|p\.\s?p\.?|p/p|c/u|chacune?|ciascun[oa]|cadauno|каждый|каждому|każdy
+|per\s(?:person|persons|pers|head|heads|capita|guest|persona|persoon|kopf|nase)
+|an?\s(?:head|person)(?!\s(?:of|who)\b)|pro\s(?:person|pers|kopf|nase)|je\s(?:person|kopf|nase)
+|cada\s(?:uno|una|um|uma)|por\s(?:persona|cabeza|pessoa)|par\s(?:personne|t[eê]te)|a\s(?:testa|persona)
+|с\s(?:человека|каждого)|на\s(?:человека|каждого|кожного)|[nz]a\sosob[eęu]|kişi\sbaşı(?:na)?)"""
+_ONE_PART = re.compile(
+    rf"(?:{_EACH}(?!\w)|(?:je|ea|elk|cada)\.?$)|.*?[\s,;(]({_EACH})[\s.!)]*$",
+    re.IGNORECASE | re.VERBOSE,
+)
+_PEOPLE = r"""(?:people|persons?|pers|friends|guests|heads|of\sus|ways|parts|shares|Personen|Leute
+|Freunde|Gäste|Teile|personas|amigos|partes|personnes|amis|persone|amici|pessoas|человека?|людей|чел
+|osób|osoby|kişi)"""
+_SO_MANY = re.compile(
+    rf"""(?:(?:for|in|into|among|between|by|with|für|durch|unter|zu|entre|para|en|pour|per|tra|fra|por
+|на|для|dla|na)\s(?P<few>\d{{1,2}})(?:\s{_PEOPLE})?|(?P<people>\d{{1,2}})\s{_PEOPLE})[\s.!]*$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_OR_MORE = re.compile(
+    rf"(?:[-\u2010-\u2015\u2212~]+|(?:or|to|oder|bis|o|ou|или|до)\s)\s?\d{{1,2}}(?:\s{_PEOPLE})?$",
+    re.IGNORECASE | re.VERBOSE,
+)
+_AND_MORE = re.compile(r"(?:\+|(?:plus|minus|zzgl)(?!\w))\S*\s?\S*", re.IGNORECASE)
+
+
+def of_one_part(memo: str) -> str:
+    """The words by which the sum is said to be that of one part: "each"; "" for none."""
+    found = _ONE_PART.match(_start(memo))
+    return "" if found is None else (found[1] or found[0]).strip()
+
+
+def in_words(memo: str) -> int:
+    """In how many parts, where that is all that the memo says: "for 4 people"; 0 for any other."""
+    found = _SO_MANY.match(_start(memo))
+    return 0 if found is None else int(found["few"] or found["people"])
+
+
+def or_more(memo: str) -> str:
+    """What makes a number of people another one: "- 3 people"; "" where nothing does."""
+    found = _OR_MORE.match(_start(memo))
+    return "" if found is None else found[0]
+
+
+def and_more(memo: str) -> str:
+    """What is added to a sum, or taken from it: "+ tip"; "" for nothing."""
+    found = _AND_MORE.match(_start(memo))
+    return "" if found is None else found[0].strip()
+
+
+def _start(memo: str) -> str:
+    return seen(memo[:LOOKED_AT])
