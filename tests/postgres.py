@@ -266,3 +266,13 @@ def database(cluster: Cluster, *, template: str = TEMPLATE) -> Iterator[str]:
     finally:
         with cluster.admin() as admin:
             admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def that_wait(cluster: Cluster, name: str) -> int:
+    """How many processes of the bot wait for their turn on that database."""
+    trying = (
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+        " AND application_name = 'invoice-bot office' AND query LIKE '%pg_try_advisory%'"
+    )
+    with cluster.admin(name) as look:
+        return len(look.execute(trying).fetchall())

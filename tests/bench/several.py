@@ -15,18 +15,12 @@ from typing import Any
 import psutil
 
 from bot.demo.telegram import Message, SimTelegram
-from bot.store.postgres import LOCKS, OFFICE
 from tests.bench.side import END_S, START_S, Side
 from tests.faces import may_be_duplicate
-from tests.postgres import Cluster
+from tests.postgres import Cluster, that_wait
 from tests.storm.callers import Callers, Ports, port_in
 from tests.storm.server import NOTE_TERMS, noted_terms
 
-_WAITING = (
-    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    " AND classid = %s AND objid = %s"
-    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-)
 #: Seconds between two looks at what nothing tells of.
 LOOK_S = 0.05
 
@@ -226,10 +220,7 @@ class Several(Side):
 
     def _are_missing(self) -> bool:
         """Whether fewer wait for their turn than should."""
-        with self._cluster.admin(self._name) as admin:
-            row = admin.execute(_WAITING, (LOCKS, OFFICE)).fetchone()
-        assert row is not None
-        return int(str(row[0])) < len(self._bots) - 1
+        return that_wait(self._cluster, self._name) < len(self._bots) - 1
 
     def _ask(self, statement: Any) -> None:
         with self._cluster.admin(self._name) as admin:

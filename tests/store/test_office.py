@@ -14,7 +14,7 @@ from bot.fence import FRESH_S
 from bot.store import Store, Tx
 from bot.store.postgres import LOCKS, OFFICE
 from tests import postgres
-from tests.postgres import Cluster
+from tests.postgres import Cluster, that_wait
 from tests.store.made import LIMIT_S, Busy, columns, row, until
 from tests.store.shared import NEVER, end_office, number_of_terms, opened, written
 from tests.ways import COMMIT, Way
@@ -62,7 +62,7 @@ async def test_a_process_that_waits_leaves_no_line_in_the_servers_log() -> None:
             opened(own.url(name), leads=False) as second,
         ):
             waits = asyncio.ensure_future(second.lead(NEVER()))
-            await until(lambda: waiting(own, name) == 1)
+            await until(lambda: that_wait(own, name) == 1)
             log = own.folder / "log"
             before = log.read_text()
             for number in range(8):  # looks of its own, of half a second each
@@ -155,7 +155,7 @@ async def test_a_process_that_lost_its_term_can_write_nothing_and_waits_for_anot
         opened(cluster.url(server)) as first,
     ):
         waits = asyncio.ensure_future(second.lead(NEVER()))
-        await until(lambda: waiting(cluster, server) == 1)
+        await until(lambda: that_wait(cluster, server) == 1)
         end_office(cluster, server)
         async with asyncio.timeout(LIMIT_S):
             assert await waits
@@ -177,17 +177,6 @@ async def test_a_process_that_lost_its_term_can_write_nothing_and_waits_for_anot
         assert written(cluster, server) == [2, 3]
 
 
-def waiting(cluster: Cluster, name: str) -> int:
-    """How many processes try to get the lock."""
-    with cluster.admin(name) as look:
-        return len(
-            look.execute(
-                "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
-                " AND application_name = 'invoice-bot office' AND query LIKE '%pg_try_advisory%'",
-            ).fetchall()
-        )
-
-
 async def test_a_successor_waits_for_a_transaction_that_is_under_way(
     cluster: Cluster, server: str
 ) -> None:
@@ -196,7 +185,7 @@ async def test_a_successor_waits_for_a_transaction_that_is_under_way(
         opened(cluster.url(server)) as first,
     ):
         waits = asyncio.ensure_future(second.lead(NEVER()))
-        await until(lambda: waiting(cluster, server) == 1)
+        await until(lambda: that_wait(cluster, server) == 1)
         busy = Busy(first)
         await busy.reached()
         end_office(cluster, server)
@@ -215,7 +204,7 @@ async def test_the_fences_of_two_processes_are_never_open_at_once(
         opened(cluster.url(server)) as first,
     ):
         waits = asyncio.ensure_future(second.lead(NEVER()))
-        await until(lambda: waiting(cluster, server) == 1)
+        await until(lambda: that_wait(cluster, server) == 1)
         assert first.fence.is_open()
         first._office._look = lambda _raw: None  # type: ignore[union-attr, method-assign] # a process that notices nothing
         began = asyncio.get_running_loop().time()
