@@ -224,10 +224,17 @@ class BoardActions:
             self._holds.let_go(chat_id, token)
             self._bell.ring_due()
 
-    async def join(self, handle: str, chat_id: int, by: Asker, *, is_in: bool) -> Joining:
-        """This person takes part in a bill that is not asked for yet, or does not."""
-        is_owner = self._access.is_owner(by.id)
-        came_of_it = await self._store.do(seats.join, handle, chat_id, by, is_in, is_owner)
+    async def join(
+        self, handle: str, chat_id: int, by: Asker, *, is_in: bool, press: str = ""
+    ) -> Joining:
+        """This person takes part in a bill that is not asked for yet, or does not.
+
+        `press`: the number of the press, by which it is known where it comes again.
+        """
+        is_owner, now = self._access.is_owner(by.id), self._clock()
+        came_of_it = await self._store.do(
+            seats.join, handle, chat_id, by, is_in, press, now, is_owner
+        )
         self._bell.ring_due()
         return came_of_it
 
@@ -284,9 +291,14 @@ class BoardActions:
         """The token of this person's seat on the board that a part is of; "" where none is."""
         return await self._store.do(seats.token_of, payment_hash, by)
 
-    async def hide(self, payment_hash: bytes, *, is_hidden: bool) -> Invoice | None:
-        """Whether the name of who gives this is shown; None where it is no gift."""
-        row = await self._store.do(seats.hide, payment_hash, is_hidden, self._clock())
+    async def hide(
+        self, payment_hash: bytes, *, is_hidden: bool, press: str = ""
+    ) -> Invoice | None:
+        """Whether the name of who gives this is shown; None where it is no gift.
+
+        `press`: the number of the press, by which it is known where it comes again.
+        """
+        row = await self._store.do(seats.hide, payment_hash, is_hidden, press, self._clock())
         if row is not None:
             self._bell.ring(row.key, row.chat_id)
         self._bell.ring_due()

@@ -230,11 +230,19 @@ def _gift_for(tx: Tx, board: Board, by: Asker) -> Seat | None:
 
 
 def join(
-    tx: Tx, handle: str, chat_id: int, by: Asker, is_in: bool, is_owner: bool = False
+    tx: Tx,
+    handle: str,
+    chat_id: int,
+    by: Asker,
+    is_in: bool,
+    press: str,
+    now: float,
+    is_owner: bool = False,
 ) -> Joining:
     """Somebody takes part in a bill that nobody is asked for yet, or does not.
 
-    An owner who asks has paid it already.
+    An owner who asks has paid it already. `press`: its number by Telegram. One that is delivered
+    again changes nothing: they may have pressed something else since.
     """
     board = _here(tx, handle, chat_id)
     if board is None:
@@ -243,6 +251,8 @@ def join(
         return Joining.OVER if board.state is BoardState.OPEN else Joining.CLOSED
     seats = [seat for seat in board.seats if seat.person_id != by.id]
     is_new = len(seats) == len(board.seats)
+    if press and not _is_first(tx, press, board.id, now):
+        return Joining.OUT if is_new else Joining.IN
     if is_in and is_new and len(seats) >= split.MAX_SEATS:
         return Joining.FULL
     if is_in == is_new:
@@ -488,11 +498,16 @@ def token_of(tx: Tx, payment_hash: bytes, by: Asker) -> str:
     return next((seat.token for seat in board.seats if seat.person_id == by.id), "")
 
 
-def hide(tx: Tx, payment_hash: bytes, is_hidden: bool, now: float) -> Invoice | None:
-    """Whether the name of who gives this is shown: on the board, and to those who hear of it."""
+def hide(tx: Tx, payment_hash: bytes, is_hidden: bool, press: str, now: float) -> Invoice | None:
+    """Whether the name of who gives this is shown: on the board, and to those who hear of it.
+
+    `press`: its number by Telegram. One that is delivered again changes nothing.
+    """
     row = tx.invoices.by_hash(payment_hash)
     if row is None or row.part_kind is not PartKind.GIFT:
         return None
+    if press and not _is_first(tx, press, row.board_id, now):
+        return row
     board = tx.boards.get(row.board_id)
     seat = None if board is None else board.seat(row.part)
     if seat is not None and seat.person_id == row.asker_id:

@@ -27,8 +27,6 @@ LOOK_EVERY_S = 1.0
 #: The same where no other process writes.
 LOOK_ALONE_S = 60.0
 LONGEST_PAUSE_S = 10.0
-#: Updates whose numbers are remembered: Telegram delivers again what it heard no answer to.
-REMEMBERED = 10_000
 
 
 async def put(store: Store, bot_id: int, body: bytes, now: float) -> bool:
@@ -87,8 +85,6 @@ class Inbox:
         self._rung = store.listen(INBOX)
         self._done: list[int] = []  # handled, and still in the inbox
         self._after = 0  # the chat that had its turn last
-        # the numbers of the newest that were handled, in the order of coming
-        self._known: dict[int, None] = {}
         self._complete_at: float | None = None
         #: How many are in the inbox and not handled, as of the last reading. Any thread can ask.
         self.waiting = 0
@@ -171,9 +167,7 @@ class Inbox:
         """Whether all of it could be."""
         due: list[tuple[int, Raw]] = []
         for each in batch:
-            if each.update_id in self._known:
-                self._done.append(each.update_id)
-            elif (raw := _read(each.raw)) is None:
+            if (raw := _read(each.raw)) is None:
                 self._handling.skip("unreadable", update=each.update_id)
                 self._done.append(each.update_id)
             else:
@@ -183,10 +177,6 @@ class Inbox:
         handled = await self._handling.handle(due)
         self._done += handled.done
         self.waiting -= len(self._done)
-        for number in handled.done:
-            self._known[number] = None
-            if len(self._known) > REMEMBERED:
-                del self._known[next(iter(self._known))]
         if handled.unwritten and not self._attempts:
             log.error("updates stay in the inbox: the database cannot be written")
         return not handled.unwritten

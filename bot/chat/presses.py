@@ -56,7 +56,7 @@ class Presses:
         message_id = query.message.message_id if query.message is not None else 0
 
         async def act(by: Asker) -> Sequence[Reply]:
-            said, *others = await self._act(press, by, row, message_id)
+            said, *others = await self._act(press, by, row, message_id, query.id)
             return [Answer(query.id, person_id, said), *others]
 
         async def then() -> Sequence[Reply]:
@@ -69,9 +69,9 @@ class Presses:
         return await self._targets.if_allowed(row, asker, then, [no], [unknown])
 
     async def _act(
-        self, press: Press, by: Asker, row: Invoice, message_id: int
+        self, press: Press, by: Asker, row: Invoice, message_id: int, number: str
     ) -> tuple[str, *tuple[Reply, ...]]:
-        """What to answer, and what else to say."""
+        """What to answer, and what else to say. `number`: the press's, by Telegram."""
         match press.verb:
             case Verb.LEAVE:
                 return (texts.leaving(await self._boards.leave(press.payment_hash)),)
@@ -86,7 +86,7 @@ class Presses:
             case Verb.GIVE:
                 return (await self._give(press),)
             case Verb.HIDE | Verb.SHOW:
-                return (await self._hide(press),)
+                return (await self._hide(press, number),)
         try:
             renewing = await self._actions.renew(press.payment_hash, by)
             return (texts.asked_to_renew(renewing, away=self._node.away),)
@@ -113,6 +113,7 @@ class Presses:
             return texts.why(refused)
         return "" if is_taken else texts.GIFT_CLOSED
 
-    async def _hide(self, press: Press) -> str:
-        row = await self._boards.hide(press.payment_hash, is_hidden=press.verb is Verb.HIDE)
+    async def _hide(self, press: Press, number: str) -> str:
+        is_hidden = press.verb is Verb.HIDE
+        row = await self._boards.hide(press.payment_hash, is_hidden=is_hidden, press=number)
         return texts.NOT_TRACKED if row is None else texts.hidden(row.hidden)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from bot.store.noun import Noun
-from bot.store.tables import inbox
+from bot.store.tables import handled, inbox
 
 #: What `Store.notify` and `Store.listen` call it.
 INBOX = "inbox"
@@ -32,6 +32,17 @@ _PUT = sa.text(
     " VALUES (:bot_id, :update_id, :chat_id, :raw, :received_at) ON CONFLICT DO NOTHING"
 )
 
+
+# a late copy of what was handled, which a process wrote that stood still meanwhile
+_LATE = sa.delete(inbox).where(
+    _MINE,
+    sa.exists().where(handled.c.bot_id == _i.bot_id, handled.c.update_id == _i.update_id),
+)
+_NOTE_HANDLED = sa.text(
+    "INSERT INTO handled (bot_id, update_id, received_at)"
+    " SELECT bot_id, update_id, received_at FROM inbox"
+    " WHERE bot_id = :bot AND update_id IN :numbers ON CONFLICT DO NOTHING"
+).bindparams(sa.bindparam("numbers", expanding=True))
 
 _OF_A_CHAT = (
     _READ.where(_MINE, _i.chat_id == sa.bindparam("chat"))
@@ -86,18 +97,19 @@ class Inbox(Noun):
     """Updates of bots, each by its number. Times in Unix seconds."""
 
     def put(self, bot_id: int, update: Delivered, received_at: float) -> None:
-        """Keep an update; one that is there already stays as it is."""
+        """Keep an update; one that is there already stays as it is, one that was goes by `next`."""
         self._connection.execute(
             _PUT, {"bot_id": bot_id, "received_at": received_at, **update._asdict()}
         )
 
     def next(self, bot_id: int, *, done: Sequence[int], after: int) -> Batch:
-        """Remove what is `done`; then the oldest of this bot's.
+        """Remove what is `done`, and late copies of it; then the oldest of this bot's.
 
         Where more than a batch wait, chats have their turns: the first few of each of those that
         follow the chat `after`, and from the lowest again.
         """
         self.remove(bot_id, done)
+        self._connection.execute(_LATE, {"bot": bot_id})
         found = self._read(_OLDEST, bot=bot_id)
         if len(found) < BATCH:
             return Batch(found, after, is_all=True)
@@ -111,9 +123,10 @@ class Inbox(Noun):
         return Batch(updates, turns[-1], is_all=False)
 
     def remove(self, bot_id: int, done: Iterable[int]) -> None:
-        """These were handled."""
+        """These were handled: they are known by their numbers until `prune`."""
         numbers = list(done)
         if numbers:
+            self._connection.execute(_NOTE_HANDLED, {"bot": bot_id, "numbers": numbers})
             self._connection.execute(
                 sa.delete(inbox).where(_i.bot_id == bot_id, _i.update_id.in_(numbers))
             )
@@ -127,9 +140,11 @@ class Inbox(Noun):
         return self._connection.execute(sa.select(sa.func.count()).select_from(inbox)).scalar_one()
 
     def prune(self, bot_id: int, before: float) -> None:
-        """Forget what came before then for another bot: nobody handles it here."""
+        """Forget what came before then for another bot, which nobody handles here, and what was
+        handled."""
         others = (_i.bot_id != bot_id, _i.received_at < before)
         self._connection.execute(sa.delete(inbox).where(*others))
+        self._connection.execute(sa.delete(handled).where(handled.c.received_at < before))
 
     def _chats(self, bot_id: int, after: int) -> list[int]:
         found = self._connection.execute(_NEXT_CHATS, {"bot": bot_id, "after": after}).scalars()

@@ -164,3 +164,12 @@ inbox = sa.Table(
     sa.Column("raw", sa.Text, nullable=False),
     sa.Column("received_at", sa.Float, nullable=False),
 )
+
+#: The numbers of those that were handled: what comes late, or again after a kill, is known by them.
+handled = sa.Table(
+    "handled",
+    META,
+    sa.Column("bot_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("update_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("received_at", sa.Float, nullable=False, index=True),
+)

@@ -197,6 +197,26 @@ async def test_whose_name_is_known_has_it_on_each_invoice_of_theirs(table: Table
     assert (again.id != seat.part.id, again.asker_name) == (True, BERT.name)
 
 
+async def test_a_press_that_comes_late_takes_nothing_back_that_was_pressed_after_it(
+    table: Table,
+) -> None:
+    board = await table.split("9000 dinner")
+    for is_in, press in ((True, "1"), (False, "2")):
+        await table.boards.join(board.handle, GROUP, BERT, is_in=is_in, press=press)
+    late = await table.boards.join(board.handle, GROUP, BERT, is_in=True, press="1")
+    assert late is Joining.OUT
+    assert not (await table.fresh(board)).knows(BERT.id)
+
+
+async def test_a_name_that_was_hidden_stays_so_when_an_older_press_comes_late(table: Table) -> None:
+    board = await table.collect()
+    row = await table.part(board, BERT)
+    for is_hidden, press in ((False, "1"), (True, "2"), (False, "1")):
+        await table.boards.hide(row.payment_hash, is_hidden=is_hidden, press=press)
+    seat, row = await table.seat(board, 1), await table.row(row)
+    assert (seat.hidden, row.hidden) == (True, True)
+
+
 @pytest.mark.parametrize("is_shown", [True, False])
 async def test_who_hides_before_their_name_is_known_stays_hidden_until_they_show_it(
     table: Table, is_shown: bool

@@ -142,6 +142,18 @@ async def test_what_comes_again_once_it_was_handled_is_passed_over(room: Room, s
     assert await count(room) == 0
 
 
+async def test_what_another_process_handled_is_passed_over_when_it_comes_late(
+    room: Room, seen: Seen
+) -> None:
+    await deliver(room, message(1, 5))
+    await seen.drain()
+    await deliver(room, message(1, 5))  # of a process that stood still meanwhile
+    await deliver(room, message(2, 5))
+    await seen.drain()  # which goes on where the other one was killed
+    assert seen.numbers == [1, 2]
+    assert await count(room) == 0
+
+
 async def test_a_ring_is_heard_at_once(room: Room, seen: Seen) -> None:
     """No look is due within a minute."""
     stop, waits = asyncio.Event(), []

@@ -79,7 +79,7 @@ async def test_what_was_drawn_before_a_name_was_hidden_is_drawn_again(
     made = await bill(store)
     gift: Columns = {"part_kind": PartKind.GIFT, "card_id": 100, "card_shown": Face.NOTHING}
     mine = await part(store, made, 2, state=state, **gift)
-    await store.do(seats.hide, mine.payment_hash, True, NOW)
+    await store.do(seats.hide, mine.payment_hash, True, "", NOW)
     columns: Columns = {"card_shown": drawn, "sending": None, "due_at": None}
     there, written = await store.do(commit.record, mine, Do.EDIT_CARD, columns, NOW)
     assert written

@@ -45,6 +45,28 @@ async def test_what_was_done_is_gone_and_the_rest_is_read_in_order(store: Store)
     assert [each.update_id for each in (await store.do(take, done=[2, 9])).updates] == [5]
 
 
+async def test_a_late_copy_of_what_was_handled_goes_and_after_a_while_its_number_is_forgotten(
+    store: Store,
+) -> None:
+    """A process that stood still writes it, after the one that had it was killed."""
+    await store.do(put, BOT, [update(7), update(8)], 1000.0)
+    await store.do(take, done=[7])
+    await store.do(put, BOT, [update(7)], 2000.0)
+    await store.do(put, OTHER, [update(7)], 2000.0)
+    assert [each.update_id for each in (await store.do(take)).updates] == [8]
+    assert await store.do(count) == 2  # that, and the other bot's own
+
+    def prune(tx: Tx, before: float) -> None:
+        tx.inbox.prune(BOT, before)
+
+    await store.do(put, BOT, [update(7)], 2000.0)
+    await store.do(prune, 1000.0)
+    assert [each.update_id for each in (await store.do(take)).updates] == [8]
+    await store.do(put, BOT, [update(7)], 2000.0)
+    await store.do(prune, 1000.1)
+    assert [each.update_id for each in (await store.do(take)).updates] == [7, 8]
+
+
 async def test_where_very_many_wait_each_chat_has_its_turn_and_no_turn_is_missed(
     store: Store,
 ) -> None:

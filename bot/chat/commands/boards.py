@@ -182,7 +182,8 @@ class Boards:
 
         async def then(naming: Naming) -> Sequence[Reply]:
             by = messages.presser(person, naming)
-            joined = await self._actions.join(handle, chat_id, by, is_in=on is OnBoard.JOIN)
+            is_in = on is OnBoard.JOIN
+            joined = await self._actions.join(handle, chat_id, by, is_in=is_in, press=query.id)
             return [Answer(query.id, person.id, texts.joining(joined))]
 
         if board.knows(person.id):
