@@ -53,6 +53,7 @@ LONGEST_PAUSE_S = 2.0
 END_S = 1.0
 
 _TRY_LOCK = f"SELECT pg_try_advisory_lock({LOCKS}, {OFFICE})"
+_LEAVE = f"SELECT pg_advisory_unlock({LOCKS}, {OFFICE}); NOTIFY {CHANNEL}"
 _SETTINGS = f"SET idle_session_timeout = '{STANDS_S:.0f}s'"
 
 
@@ -138,13 +139,13 @@ class Office:
             self._on_lost()
 
     def _serve(self, raw: psycopg.Connection[Any]) -> None:
+        raw.add_notify_handler(lambda _notice: self._on_notice())
+        raw.execute(f"LISTEN {CHANNEL}")
         if self._term is None:
             self._wait(raw)
             self._take(raw)
         else:
             self._get_back(raw)
-        raw.add_notify_handler(lambda _notice: self._on_notice())
-        raw.execute(f"LISTEN {CHANNEL}")
         self._hold(raw)
 
     def _wait(self, raw: psycopg.Connection[Any]) -> None:
@@ -198,6 +199,7 @@ class Office:
             self._look(raw)
         with self._session.within(END_S):
             raw.execute("UPDATE terms SET is_over = true WHERE nonce = %s", (term.nonce,))
+            raw.execute(_LEAVE)  # whoever waits is woken
 
     def _look(self, raw: psycopg.Connection[Any]) -> Term:
         """See that the term goes on. Raises `_Lost`."""
