@@ -489,7 +489,7 @@ class _Run:
                 async with asyncio.TaskGroup() as tasks:
                     waits = (self._signs(), self._wait(), self._reload())
                     beside_it = [tasks.create_task(each) for each in waits]
-                    await turn
+                    await asyncio.wait({turn})  # what it raises is raised below
                     for task in beside_it:
                         task.cancel()
             return await turn

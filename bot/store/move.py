@@ -17,6 +17,7 @@ from bot.errors import MoveFailed, MoveRefused
 from bot.store import file_ends, sqlite
 from bot.store.backend import SQLITE, on_server
 from bot.store.copying import End, Tell, copy
+from bot.store.locks import MARKS
 
 
 def move(source: str, target: str, *, tell: Tell, seal: Callable[[], None]) -> int:
@@ -29,7 +30,7 @@ def move(source: str, target: str, *, tell: Tell, seal: Callable[[], None]) -> i
     """
     if _is_same(source, target):
         raise MoveRefused(problem=MoveProblem.SAME)
-    mark = 2**30 + secrets.randbelow(2**30)
+    mark = MARKS + secrets.randbelow(MARKS)
     with _source(source, mark) as old:
         if old.is_empty():
             raise MoveRefused(problem=MoveProblem.EMPTY, path=_named(source))

@@ -23,20 +23,21 @@ import psycopg
 
 from bot import __version__, logs
 from bot.clock import steady
+from bot.errors import StartError
 from bot.fence import FRESH_S, Fence
 from bot.pauses import pause_s
-from bot.store import receipts
+from bot.store import locks, receipts
 from bot.store.backend import Term
 from bot.store.postgres import (
     ANSWER_S,
-    CHANNEL,
-    LOCKS,
     NEWEST_TERM,
-    OFFICE,
-    TERM,
     Postgres,
     Session,
+    one,
+    refuse_newer,
+    version_of,
 )
+from bot.store.refusing import said
 
 log = logs.get(__name__)
 
@@ -51,9 +52,15 @@ AGAIN_S = 0.1
 LONGEST_PAUSE_S = 2.0
 #: Seconds that the end of a term may take.
 END_S = 1.0
+#: Seconds for which nothing could be written, after which another process may try.
+FAILS_S = 10.0
+#: Seconds between two tries to get the lock while nothing can be written: others come first.
+YIELD_S = 3.0
 
-_TRY_LOCK = f"SELECT pg_try_advisory_lock({LOCKS}, {OFFICE})"
-_LEAVE = f"SELECT pg_advisory_unlock({LOCKS}, {OFFICE}); NOTIFY {CHANNEL}"
+_TRY_LOCK = locks.lock("pg_try_advisory_lock", locks.OFFICE)
+_LEAVE = f"{locks.lock('pg_advisory_unlock', locks.OFFICE)}; SELECT pg_notify({locks.CHANNEL}, '')"
+#: Changes nothing, and fails where the database takes nothing from anybody.
+_PROBE = "UPDATE terms SET is_over = is_over WHERE nonce = %s"
 _SETTINGS = f"SET idle_session_timeout = '{STANDS_S:.0f}s'"
 
 
@@ -65,11 +72,15 @@ class _Stopped(Exception):
     """The office is closed."""
 
 
+class _CannotWrite(Exception):
+    """This process can't write what it does, and another one might."""
+
+
 class Office:
     """Waits for the term, and holds it, in a thread of its own.
 
     `on_term` is called in it once this process acts, and `on_lost` once that is over; `on_notice`
-    when something was notified.
+    when something was notified. `on_refused` gets a `StartError`: this process can't act.
     """
 
     def __init__(
@@ -81,6 +92,7 @@ class Office:
         on_term: Callable[[], None],
         on_lost: Callable[[], None],
         on_notice: Callable[[], None],
+        on_refused: Callable[[StartError], None],
     ) -> None:
         self._session = Session(url, "invoice-bot office", settings=_SETTINGS)
         self._backend = backend
@@ -88,6 +100,9 @@ class Office:
         self._on_term = on_term
         self._on_lost = on_lost
         self._on_notice = on_notice
+        self._on_refused = on_refused
+        self._attempts = 0
+        self._well_since = 0.0  # by `steady`
         self._term: Term | None = None
         #: Whether the server can't be reached just now.
         self.is_away = False
@@ -114,18 +129,18 @@ class Office:
     # in its thread
 
     def _work(self) -> None:
-        attempts = 0
         while not self._is_closing:
             try:
                 with contextlib.closing(self._session.connect()) as raw:
-                    self._note_back()
-                    attempts = 0
                     self._serve(raw)
             except psycopg.Error as error:
-                attempts += 1
+                self._attempts += 1
                 self._note_away(error)
-                self._pause(pause_s(attempts, longest_s=LONGEST_PAUSE_S))
-            except (_Lost, _Stopped):
+                self._pause(pause_s(self._attempts, longest_s=LONGEST_PAUSE_S))
+            except (_Lost, _Stopped, _CannotWrite):
+                break
+            except StartError as error:
+                self._on_refused(error)
                 break
             except Exception:
                 log.exception("office failed")
@@ -140,7 +155,7 @@ class Office:
 
     def _serve(self, raw: psycopg.Connection[Any]) -> None:
         raw.add_notify_handler(lambda _notice: self._on_notice())
-        raw.execute(f"LISTEN {CHANNEL}")
+        raw.execute(f"LISTEN {one(raw, f'SELECT {locks.CHANNEL}')}")
         if self._term is None:
             self._wait(raw)
             self._take(raw)
@@ -150,11 +165,15 @@ class Office:
 
     def _wait(self, raw: psycopg.Connection[Any]) -> None:
         """Until the process before is gone, or has ended its term."""
-        while not self._is_closing:
+        while True:
+            if self._backend.fails_s() is not None:
+                self._pause(YIELD_S)
+            if self._is_closing:
+                raise _Stopped
             if self._ask(raw, _TRY_LOCK):
                 return
+            self._note_back()
             self._rest(raw, AGAIN_S)
-        raise _Stopped
 
     def _take(self, raw: psycopg.Connection[Any]) -> None:
         """Begin the next term, once no transaction of the one before is under way."""
@@ -162,7 +181,8 @@ class Office:
         with self._session.within(ANSWER_S):
             raw.execute("BEGIN")
             raw.execute("SET LOCAL lock_timeout = 0")
-            raw.execute("SELECT pg_advisory_xact_lock(%s, %s)", (LOCKS, TERM))
+            raw.execute(locks.lock("pg_advisory_xact_lock", locks.TERM))
+            refuse_newer(version_of(raw))
             before = raw.execute(
                 "SELECT number, is_over FROM terms ORDER BY number DESC LIMIT 1"
             ).fetchone()
@@ -173,13 +193,14 @@ class Office:
                 (*term, name, __version__),
             )
             raw.execute("DELETE FROM terms WHERE number < %s", (term.number,))
-            receipts.prune(raw)
+            receipts.prune(raw, self._backend.process)
             seen_at = steady()
             raw.execute("COMMIT")
         # The one before may have a call under way to its fence's end, unless it said its last.
         waits_s = 0.0 if before is None or before[1] else FRESH_S
         self._fence.begin(seen_at, after_s=waits_s)
         self._term = self._backend.term = term
+        self._note_back()
         log.info("this process is the active one", term=term.number)
         self._on_term()
 
@@ -194,12 +215,34 @@ class Office:
 
     def _hold(self, raw: psycopg.Connection[Any]) -> None:
         term = self._look(raw)
+        self._well_since = steady()
         while not self._is_closing:
             self._rest(raw, BEAT_S)
             self._look(raw)
+            self._give_up_where_useless(raw, term)
         with self._session.within(END_S):
             raw.execute("UPDATE terms SET is_over = true WHERE nonce = %s", (term.nonce,))
             raw.execute(_LEAVE)  # whoever waits is woken
+
+    def _give_up_where_useless(self, raw: psycopg.Connection[Any], term: Term) -> None:
+        """A process that can't write gives the term up, unless no other one could.
+
+        What it has under way has no end yet: so the term is not said to be over, and the successor
+        waits for this one's fence. Raises `_CannotWrite`.
+        """
+        fails_s = self._backend.fails_s(self._well_since)
+        if fails_s is None or fails_s < FAILS_S:
+            return
+        try:
+            with self._session.within(ANSWER_S):
+                raw.execute(_PROBE, (term.nonce,))
+        except psycopg.Error:
+            if raw.closed:
+                raise
+            self._well_since = steady()  # and asked again later
+            return
+        log.warning("nothing can be written: another process may be the active one")
+        raise _CannotWrite
 
     def _look(self, raw: psycopg.Connection[Any]) -> Term:
         """See that the term goes on. Raises `_Lost`."""
@@ -211,6 +254,7 @@ class Office:
             log.warning("the database lacks what was committed: this process begins again")
             raise _Lost
         self._fence.seen(at)
+        self._note_back()
         return term
 
     def _ask(self, raw: psycopg.Connection[Any], statement: str) -> Any:
@@ -231,9 +275,11 @@ class Office:
     def _note_away(self, error: psycopg.Error) -> None:
         if not self.is_away and not self._is_closing:
             self.is_away = True
-            log.warning("database server lost", detail=" ".join(str(error).split()))
+            log.warning("database server lost", detail=said(error))
 
     def _note_back(self) -> None:
+        """The server has answered, and not only taken a connection."""
+        self._attempts = 0
         if self.is_away:
             self.is_away = False
             log.info("database server is back")

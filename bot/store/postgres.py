@@ -7,6 +7,7 @@ answer has `ANSWER_S`, and what a connection has left on the server is ended by 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
 import threading
@@ -21,6 +22,7 @@ from psycopg.types.string import StrDumperUnknown
 from sqlalchemy.engine import Connection, Engine
 
 from bot import logs
+from bot.clock import steady
 from bot.errors import (
     DatabaseAway,
     DatabaseMissing,
@@ -34,7 +36,7 @@ from bot.errors import (
     StoreUnavailable,
     TermLost,
 )
-from bot.store import migrations, receipts
+from bot.store import locks, migrations, receipts
 from bot.store.backend import CommitUnknown, Term
 from bot.store.refusing import (
     Hidden,
@@ -63,19 +65,6 @@ LOCK_S = 5.0
 STALLED_S = 4.0
 #: Seconds until either end finds out that the other one is gone without a word.
 GONE_S = 6.0
-
-#: Our advisory locks have this number and one of those below: "LNIB", for nobody else.
-LOCKS = 0x4C4E4942
-#: What a process notifies that has written something for the one that acts.
-CHANNEL = "invoice_bot"
-#: Held by the process that acts, as long as it is connected.
-OFFICE = 1
-#: Shared by each transaction of the process that acts; its successor waits for all of them.
-TERM = 2
-#: Held by the process that brings the database up to date.
-MIGRATIONS = 3
-#: Shared by each process that can write, as long as it is connected; a move has it for itself.
-OPEN = 4
 
 _SETTINGS = f"""
 SET synchronous_commit = {{durable}};
@@ -108,8 +97,9 @@ WITH along AS (
 SELECT (SELECT name FROM along WHERE at = 1),
     (SELECT name FROM along WHERE is_ours ORDER BY at LIMIT 1)
 """
-_LOCK_OPEN = f"SELECT pg_try_advisory_lock_shared({LOCKS}, {OPEN})"
-_LOCK_TERM = f"SELECT pg_advisory_xact_lock_shared({LOCKS}, {TERM})"
+_LOCK_OPEN = locks.lock("pg_try_advisory_lock_shared", locks.OPEN)
+_LOCK_TERM = locks.lock("pg_advisory_xact_lock_shared", locks.TERM)
+_NOTIFY = f"SELECT pg_notify({locks.CHANNEL}, '')"
 #: One value, and nobody else's: see `Term`.
 NEWEST_TERM = "SELECT nonce FROM terms ORDER BY number DESC LIMIT 1"
 #: A commit is not lost with the server's power; whoever wants more than that can have it.
@@ -350,9 +340,9 @@ def _defaults(given: dict[str, Any]) -> dict[str, Any]:
         "keepalives_interval": 2,
         "keepalives_count": 2,
         "tcp_user_timeout": round(GONE_S * 1000),
-        "client_encoding": "UTF8",
     }
-    return {key: value for key, value in ours.items() if key not in given}
+    others = {key: value for key, value in ours.items() if key not in given}
+    return others | {"client_encoding": "UTF8"}  # whatever it says: no other has every letter
 
 
 def one(raw: psycopg.Connection[Any], statement: str, *values: object) -> Any:
@@ -369,6 +359,13 @@ def _end(raw: psycopg.Connection[Any], pid: int, began_at: Any) -> None:
     raw.execute(f"SELECT pg_terminate_backend(pid, 2000) {there}", (pid, began_at))
 
 
+class _Failing(NamedTuple):
+    """When transactions found the database unavailable, first and last, with none committed."""
+
+    since: float
+    until: float
+
+
 class Postgres:
     """A database of a PostgreSQL server, open. A `Backend`.
 
@@ -382,7 +379,8 @@ class Postgres:
         self._session = Session(url, "invoice-bot", writes=True)
         self.engine = engine_of(self._session)
         self.term: Term | None = None
-        self._process = receipts.drawn()
+        self.process = receipts.drawn()
+        self._failing: _Failing | None = None
         self._ticket = ""  # of what was committed last; "": nothing yet
 
     @classmethod
@@ -409,7 +407,7 @@ class Postgres:
             # One at a time, however many start: the others find it done.
             raw.execute("SET LOCAL lock_timeout = 0")
             raw.execute("SET LOCAL statement_timeout = 0")
-            raw.execute("SELECT pg_advisory_xact_lock(%s, %s)", (LOCKS, MIGRATIONS))
+            raw.execute(locks.lock("pg_advisory_xact_lock", locks.MIGRATIONS))
             refuse_others(raw, place)
             migrations.bring_up_to_date(connection)
             refuse_without_rights(raw, place)
@@ -434,7 +432,7 @@ class Postgres:
                 raise StoreUnavailable(detail="a statement failed")
             try:
                 if not needs_term:
-                    raw.execute(f"NOTIFY {CHANNEL}")  # goes out with the commit
+                    raw.execute(_NOTIFY)  # goes out with the commit
                 connection.commit()
             except (sa.exc.DBAPIError, psycopg.Error) as error:
                 if is_lost(raw, error):
@@ -449,7 +447,7 @@ class Postgres:
         it. Raises `TermLost`.
         """
         ticket = receipts.drawn()
-        statements = ["BEGIN", receipts.writing(self._process, ticket, NEWEST_TERM)]
+        statements = ["BEGIN", receipts.writing(self.process, ticket, NEWEST_TERM)]
         if term is not None:
             statements.insert(1, _LOCK_TERM)
         found = raw.execute(";".join(statements))
@@ -475,7 +473,7 @@ class Postgres:
         self.forget()
         try:
             with self._session.within(ANSWER_S), self.engine.connect() as connection:
-                last = receipts.last(raw_of(connection), self._process)
+                last = receipts.last(raw_of(connection), self.process)
         except (sa.exc.DBAPIError, psycopg.Error) as error:
             raise StoreUnavailable(detail=said(error)) from error
         if last == ticket:
@@ -492,10 +490,22 @@ class Postgres:
 
     def note(self) -> None:
         """The server keeps what was committed."""
+        self._failing = None
 
     def forget(self) -> None:
         """The next transaction connects again."""
+        now, before = steady(), self._failing
+        self._failing = _Failing(before.since if before else now, now)
         self.engine.dispose()
+
+    def fails_s(self, since: float = -math.inf) -> float | None:
+        """From the first to the last transaction that found the database unavailable, in seconds.
+
+        Of those from `since` on, by `steady`; None where the latest one was committed. For the
+        office's thread.
+        """
+        failing = self._failing
+        return None if failing is None else failing.until - max(failing.since, since)
 
     def tidy(self) -> bool:
         """The server does it."""
@@ -571,12 +581,12 @@ def refuse_unfit(raw: psycopg.Connection[Any], place: str) -> None:
         raise DatabaseUnfit(path=place, found=f"the encoding {encoding}", needed="UTF8")
 
 
+_TABLES = "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = {schema}"
+
+
 def version_of(raw: psycopg.Connection[Any]) -> str | None:
     """The migration that a database is at; None for an empty one, "" for another program's."""
-    found = raw.execute(
-        "SELECT relname FROM pg_class"
-        " WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace"
-    )
+    found = raw.execute(_TABLES.format(schema=locks.SCHEMA))
     names = {name for (name,) in found}
     if "alembic_version" not in names:
         return "" if names else None
@@ -589,7 +599,7 @@ def version_of(raw: psycopg.Connection[Any]) -> str | None:
 _MISSING_RIGHTS = """
 SELECT relname, needed
 FROM pg_class, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS needed
-WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace
+WHERE relkind IN ('r', 'p') AND relnamespace = {schema}
     AND relname = ANY(%s) AND NOT has_table_privilege(oid, needed)
 ORDER BY relname, needed
 """
@@ -597,7 +607,8 @@ ORDER BY relname, needed
 
 def refuse_without_rights(raw: psycopg.Connection[Any], place: str) -> None:
     """Refuse a user who may look at the tables, and not write in each."""
-    missing = raw.execute(_MISSING_RIGHTS, [sorted(META.tables)]).fetchone()
+    statement = _MISSING_RIGHTS.format(schema=locks.SCHEMA)
+    missing = raw.execute(statement, [sorted(META.tables)]).fetchone()
     if missing is not None:
         table, needed = missing
         raise DatabaseRightsMissing(path=place, reason=f"no {needed} on the table {table}")
@@ -610,7 +621,12 @@ def refuse_others(raw: psycopg.Connection[Any], place: str) -> None:
     found = version_of(raw)
     if found == "":
         raise DatabaseNotOurs(path=place)
-    if found is not None and found not in migrations.known():
+    refuse_newer(found)
+
+
+def refuse_newer(found: str | None) -> None:
+    """Refuse what a newer version of this program wrote, by its `version_of`."""
+    if found and found not in migrations.known():
         raise DatabaseTooNew(detail=found)
 
 
@@ -666,15 +682,8 @@ def inspect(url: str) -> str:
     return place
 
 
-#: Whether somebody here has one of our locks, by its two numbers, in a mode like this one.
-IS_HELD = """
-SELECT EXISTS (
-    SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted
-    AND classid = %s AND objid = %s AND mode LIKE %s
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-)
-"""
-_MOVING = (LOCKS, OPEN, "ExclusiveLock")
+_IS_ACTIVE = locks.is_held(locks.OFFICE)
+_IS_MOVED = locks.is_held(locks.OPEN, "ExclusiveLock")
 
 
 class Holder(NamedTuple):
@@ -693,7 +702,7 @@ def holder(url: str) -> Holder | None:
     """Which process acts on the database at `url`; None: none does. Raises `StartError`."""
     with reading(url) as connection:
         raw = raw_of(connection)
-        if not one(raw, IS_HELD, LOCKS, OFFICE, "%") or one(raw, IS_HELD, *_MOVING):
+        if not one(raw, _IS_ACTIVE) or one(raw, _IS_MOVED):
             return None
         found = raw.execute(
             "SELECT holder, version, began_at, marks FROM terms WHERE NOT is_over"
@@ -706,4 +715,4 @@ def holder(url: str) -> Holder | None:
 def is_moved(url: str) -> bool:
     """Whether a move is under way from or into the database at `url`. Raises `StartError`."""
     with reading(url) as connection:
-        return bool(one(raw_of(connection), IS_HELD, *_MOVING))
+        return bool(one(raw_of(connection), _IS_MOVED))

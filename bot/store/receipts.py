@@ -13,8 +13,10 @@ from typing import Any
 
 import psycopg
 
-#: Seconds after which a process that has written nothing has no commit left to ask for.
+#: Seconds after which a process that has written nothing has no commit left to ask for. Those that
+#: wrote last are kept all the same: a server's clock can be set ahead by as much.
 KEPT_S = 30 * 86_400
+KEPT = 100
 
 #: Process and ticket are of `drawn`. Another transaction's look waits here until this one is over.
 _WRITE = """
@@ -32,7 +34,12 @@ VALUES (%s, '', extract(epoch FROM clock_timestamp()))
 ON CONFLICT (process) DO UPDATE SET ticket = receipts.ticket
 RETURNING ticket
 """
-_PRUNE = "DELETE FROM receipts WHERE written_at < extract(epoch FROM clock_timestamp()) - %s"
+_PRUNE = """
+DELETE FROM receipts
+WHERE written_at < extract(epoch FROM clock_timestamp()) - %s
+    AND process NOT IN (SELECT process FROM receipts ORDER BY written_at DESC LIMIT %s)
+    AND process <> %s
+"""
 
 
 def drawn() -> str:
@@ -57,6 +64,6 @@ def last(raw: psycopg.Connection[Any], process: str) -> str:
     return "" if row is None else str(row[0])
 
 
-def prune(raw: psycopg.Connection[Any]) -> None:
-    """Forget processes that are long over."""
-    raw.execute(_PRUNE, (KEPT_S,))
+def prune(raw: psycopg.Connection[Any], process: str) -> None:
+    """Forget processes that are long over; `process` looks, and is not."""
+    raw.execute(_PRUNE, (KEPT_S, KEPT, process))

@@ -22,9 +22,10 @@ from bot.errors import (
     MoveRefused,
 )
 from bot.pauses import pause_s
-from bot.store import migrations, postgres, receipts
+from bot.store import locks, migrations, postgres, receipts
 from bot.store.copying import End
-from bot.store.postgres import LOCKS, MIGRATIONS, OFFICE, OPEN, TERM, Session
+from bot.store.locks import MIGRATIONS, OFFICE, OPEN, TERM
+from bot.store.postgres import Session
 from bot.store.refusing import said
 
 #: Seconds for the answer to one statement: of a large table all rows are counted.
@@ -51,8 +52,8 @@ def source(url: str, mark: int) -> Iterator[End]:
         raw, place = postgres.raw_of(connection), session.place.name
         # Locks of the session, which come before what is read: else that could be from before.
         _keep_bots_away(raw, place, "pg_try_advisory_lock")
-        raw.execute("SELECT pg_advisory_lock(%s, %s)", (LOCKS, TERM))
-        raw.execute("SELECT pg_advisory_lock(%s, %s)", (LOCKS, mark))
+        raw.execute(locks.lock("pg_advisory_lock", TERM))
+        raw.execute(locks.lock("pg_advisory_lock", mark))
         try:
             _begin_to_read(raw, place)
         except DatabaseMissing:
@@ -143,13 +144,13 @@ def _begin_to_write(connection: Connection, place: str, mark: int) -> str:
     """By what name it has its receipt, which is there afterwards if it was committed."""
     raw = postgres.raw_of(connection)
     postgres.refuse_unfit(raw, place)
-    if postgres.one(raw, postgres.IS_HELD, LOCKS, mark, "%"):
+    if postgres.one(raw, locks.is_held(mark)):
         raise MoveRefused(problem=MoveProblem.SAME)
     raw.execute("BEGIN")
     raw.execute(_NO_LIMITS)
     _keep_bots_away(raw, place, "pg_try_advisory_xact_lock")
-    for lock in (MIGRATIONS, TERM):
-        raw.execute("SELECT pg_advisory_xact_lock(%s, %s)", (LOCKS, lock))
+    for number in (MIGRATIONS, TERM):
+        raw.execute(locks.lock("pg_advisory_xact_lock", number))
     postgres.refuse_others(raw, place)
     migrations.bring_up_to_date(connection)
     postgres.refuse_without_rights(raw, place)
@@ -163,9 +164,9 @@ def _keep_bots_away(raw: psycopg.Connection[Any], place: str, how: str) -> None:
 
     Raises `DatabaseInUse`. What just ended may have it for a moment yet.
     """
-    for lock in (OPEN, OFFICE):
+    for number in (OPEN, OFFICE):
         for _ in range(TRIES_FOR_LOCK):
-            if postgres.one(raw, f"SELECT {how}(%s, %s)", LOCKS, lock):
+            if postgres.one(raw, locks.lock(how, number)):
                 break
             time.sleep(LOCK_PAUSE_S)
         else:
@@ -210,7 +211,7 @@ def _has_receipt(raw: psycopg.Connection[Any], process: str) -> bool:
     It may have no end yet, and its tables be nowhere until then: its locks are waited for.
     """
     with raw.transaction():
-        raw.execute("SELECT pg_advisory_xact_lock(%s, %s)", (LOCKS, MIGRATIONS))
+        raw.execute(locks.lock("pg_advisory_xact_lock", MIGRATIONS))
         if postgres.one(raw, "SELECT to_regclass('receipts')") is None:
             return False
         return receipts.last(raw, process) == process

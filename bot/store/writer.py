@@ -30,7 +30,7 @@ from sqlalchemy.engine import Engine
 
 from bot import logs
 from bot.clock import steady
-from bot.errors import StoreUnavailable, TermLost
+from bot.errors import StartError, StoreUnavailable, TermLost
 from bot.fence import Fence
 from bot.metrics import METER
 from bot.pauses import pause_s
@@ -78,6 +78,7 @@ class Store:
         self._office: Office | None = None
         self._leads = asyncio.Event()
         self._is_lost = asyncio.Event()
+        self._refusal: StartError | None = None
         self._listeners: dict[str, asyncio.Event] = {}
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
@@ -114,7 +115,8 @@ class Store:
     async def lead(self, stop: asyncio.Event) -> bool:
         """Wait until this process is the one that acts; False where `stop` is set before.
 
-        With SQLite it is that at once. After `TermLost` it can be waited for once more.
+        With SQLite it is that at once. After `TermLost` it can be waited for once more. Raises
+        `StartError` where this process can't act, as a newer version has the database by now.
         """
         if self._make_office is None:
             return True
@@ -125,6 +127,7 @@ class Store:
             on_term=functools.partial(self._tell, self._leads),
             on_lost=functools.partial(self._tell, self._is_lost),
             on_notice=self._ring_all,
+            on_refused=self._refuse,
         )
         self._office.begin()
         waits = [asyncio.ensure_future(each.wait()) for each in (self._leads, stop)]
@@ -133,7 +136,13 @@ class Store:
         finally:
             for each in waits:
                 each.cancel()
+        if self._refusal is not None:
+            raise self._refusal
         return not stop.is_set()
+
+    def _refuse(self, error: StartError) -> None:
+        self._refusal = error
+        self._tell(self._leads)
 
     async def _leave_office(self) -> None:
         office, self._office = self._office, None

@@ -152,6 +152,10 @@ async def test_a_process_whose_fence_is_shut_is_not_the_active_one(opened: Opene
     assert answer.said["missing"] == ["database"]
 
     fence.seen(clock.now)
+    assert (await opened.get("/readyz")).said["role"] == "waiting"  # for whoever acts meanwhile
+    clock.now += FRESH_S / 2
+    fence.seen(clock.now)
+    clock.now += FRESH_S / 2
     assert (await opened.get("/readyz")).said["role"] == "active"
 
 

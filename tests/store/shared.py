@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from bot.store import Store
-from bot.store.postgres import LOCKS, OFFICE
+from bot.store.locks import OFFICE, held
 from tests.postgres import Cluster
 from tests.store.made import LIMIT_S
 
@@ -36,12 +36,7 @@ def written(cluster: Cluster, name: str) -> list[object]:
 def end_office(cluster: Cluster, name: str) -> None:
     """What a server does to a process that stands still, or a network to one that is cut off."""
     with cluster.admin(name) as look:
-        look.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-            " AND classid = %s AND objid = %s AND database = (SELECT oid FROM pg_database"
-            " WHERE datname = current_database())",
-            (LOCKS, OFFICE),
-        )
+        look.execute(f"SELECT pg_terminate_backend(pid) FROM ({held(OFFICE)}) AS holders".encode())
 
 
 def number_of_terms(cluster: Cluster, name: str) -> object:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
-from bot.errors import StoreUnavailable, TermLost
+from bot.config import DatabaseSettings
+from bot.errors import DatabaseTooNew, StoreUnavailable, TermLost
 from bot.fence import FRESH_S
-from bot.store import Store, Tx
-from bot.store.postgres import LOCKS, OFFICE
+from bot.store import Store, Tx, office, running
+from bot.store.locks import OFFICE, held
+from bot.store.move import move
+from bot.store.postgres import Postgres
 from tests import postgres
 from tests.postgres import Cluster, that_wait
 from tests.store.made import LIMIT_S, Busy, columns, row, until
@@ -106,10 +112,174 @@ def listening(cluster: Cluster, name: str) -> int:
         found = look.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
             " AND application_name = 'invoice-bot office' AND state = 'idle'"
-            " AND query <> 'LISTEN invoice_bot'"
+            " AND query NOT LIKE 'LISTEN %'"
         ).fetchone()
     assert found is not None
     return int(str(found[0]))
+
+
+async def test_bots_in_two_schemas_of_a_database_have_nothing_to_do_with_each_other(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    with (
+        postgres.database(cluster, template="template0") as name,
+        cluster.admin(name) as admin,
+    ):
+        admin.execute("CREATE SCHEMA one")
+        admin.execute("CREATE SCHEMA other")
+        one, other = (
+            f"{cluster.url(name)}?options=-csearch_path%3D{each}" for each in ("one", "other")
+        )
+        async with opened(one) as first:
+            async with opened(other) as second:
+                for each, url in ((first, one), (second, other)):
+                    await row(each, 1)
+                    assert await asyncio.to_thread(running, DatabaseSettings(url=url)) is not None
+                rung = first.listen("something")
+                await second.do_anywhere(lambda tx: tx.invoices.add(**columns(2)))
+            await first.must(lambda tx: tx.invoices.add(**columns(3)))
+            assert await asyncio.to_thread(running, DatabaseSettings(url=other)) is None
+            assert not rung.is_set()
+            to = f"sqlite:///{tmp_path / 'moved.db'}"
+            await asyncio.to_thread(move, other, to, tell=lambda *_: None, seal=lambda: None)
+        admin.execute("CREATE SCHEMA third")
+        third = one.replace("Done", "Dthird")
+        await asyncio.to_thread(move, one, third, tell=lambda *_: None, seal=lambda: None)
+        found = admin.execute("SELECT origin_message_id FROM third.invoices ORDER BY 1").fetchall()
+        assert found == [(1,), (3,)]
+
+
+@contextlib.contextmanager
+def few_connections(cluster: Cluster, name: str, limit: int) -> Iterator[str]:
+    """The address of that database for a user who may have so many connections at once."""
+    role = f"few_{name}"
+    with cluster.admin(name) as admin:
+        admin.execute(f"CREATE ROLE {role} LOGIN CONNECTION LIMIT {limit}".encode())
+        admin.execute(f"ALTER DATABASE {name} OWNER TO {role}".encode())
+        try:
+            yield cluster.url(name, user=role)
+        finally:
+            admin.execute(f"REASSIGN OWNED BY {role} TO CURRENT_USER".encode())
+            admin.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
+
+
+@contextlib.contextmanager
+def takes_the_writers_connection(cluster: Cluster, name: str, url: str) -> Iterator[None]:
+    """Another program has the connection that the active process, the first one here, wrote by."""
+    with cluster.admin(name) as admin:
+        admin.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_start ="
+            " (SELECT min(backend_start) FROM pg_stat_activity WHERE application_name ="
+            " 'invoice-bot' AND datname = current_database())"
+        )
+    with psycopg.connect(url):
+        yield
+
+
+@pytest.fixture
+def in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(office, "FAILS_S", 0.5)
+    monkeypatch.setattr(office, "YIELD_S", 0.5)
+    monkeypatch.setattr("bot.store.writer.LONGEST_PAUSE_S", 0.2)
+
+
+@pytest.mark.usefixtures("in_haste")
+async def test_an_active_process_that_can_not_write_lets_another_one_act(cluster: Cluster) -> None:
+    with (
+        postgres.database(cluster, template="template0") as name,
+        few_connections(cluster, name, 4) as url,
+    ):
+        async with opened(url) as first, opened(url, leads=False) as second:
+            await row(first, 1)
+            waits = asyncio.ensure_future(second.lead(NEVER()))
+            await until(lambda: that_wait(cluster, name) == 1)
+            with takes_the_writers_connection(cluster, name, url):
+                asked = asyncio.ensure_future(first.must(lambda tx: tx.invoices.get(1)))
+                async with asyncio.timeout(LIMIT_S):
+                    assert await waits
+                    with pytest.raises(TermLost):
+                        await first.until_lost()
+                    with pytest.raises(TermLost):
+                        await asked
+                assert not first.fence.is_open()
+                again = asyncio.ensure_future(first.lead(NEVER()))
+                await row(second, 2)
+                assert not again.done()
+            await second.close()
+            async with asyncio.timeout(LIMIT_S):
+                assert await again
+            await row(first, 3)
+            assert written(cluster, name) == [1, 2, 3]
+
+
+@pytest.mark.usefixtures("in_haste")
+async def test_a_process_that_can_not_write_and_is_alone_tries_again(cluster: Cluster) -> None:
+    with (
+        postgres.database(cluster, template="template0") as name,
+        few_connections(cluster, name, 2) as url,
+    ):
+        async with opened(url) as store:
+            with takes_the_writers_connection(cluster, name, url):
+                with pytest.raises(TermLost):
+                    await store.must(lambda tx: tx.invoices.get(1))
+                async with asyncio.timeout(LIMIT_S):
+                    assert await store.lead(NEVER())
+            await store.must(lambda tx: tx.invoices.add(**columns(1)))
+            assert written(cluster, name) == [1]
+            assert number_of_terms(cluster, name) == 2
+
+
+@pytest.mark.usefixtures("in_haste")
+async def test_a_term_goes_on_where_no_process_could_write(cluster: Cluster) -> None:
+    with (
+        postgres.database(cluster, template="template0") as name,
+        few_connections(cluster, name, 10) as url,
+        cluster.admin(name) as admin,
+    ):
+        async with opened(url) as store:
+            backend = store._backend
+            assert isinstance(backend, Postgres)
+            rights = f"INSERT, UPDATE ON terms, receipts {{}} few_{name}"
+            admin.execute(f"REVOKE {rights.format('FROM')}".encode())
+            asked = asyncio.ensure_future(store.must(lambda tx: tx.invoices.get(1)))
+            await until(lambda: (backend.fails_s() or 0) > 3 * office.FAILS_S)
+            admin.execute(f"GRANT {rights.format('TO')}".encode())
+            await asked
+            await row(store, 1)
+            assert number_of_terms(cluster, name) == 1
+
+
+async def test_a_process_ends_where_a_newer_version_has_the_database_by_its_turn(
+    cluster: Cluster, server: str
+) -> None:
+    async with (
+        opened(cluster.url(server)) as active,
+        opened(cluster.url(server), leads=False) as ready,
+    ):
+        waits = asyncio.ensure_future(ready.lead(NEVER()))
+        await until(lambda: that_wait(cluster, server) == 1)
+        with cluster.admin(server) as admin:
+            admin.execute("UPDATE alembic_version SET version_num = '9999'")
+        await active.close()
+        with pytest.raises(DatabaseTooNew):
+            await waits
+    assert number_of_terms(cluster, server) == 1
+
+
+async def test_a_server_that_lets_nobody_look_is_said_to_be_lost_once(
+    cluster: Cluster, server: str
+) -> None:
+    async with opened(cluster.url(server)) as store:
+        with capture_logs() as log, cluster.admin(server) as admin:
+            admin.execute("ALTER TABLE terms RENAME TO others")
+            await until(lambda: store._office is not None and store._office._attempts >= 3)
+            admin.execute("ALTER TABLE others RENAME TO terms")
+            await until(lambda: not store.is_cut_off)
+    assert [(each["log_level"], each["event"]) for each in log] == [
+        ("warning", "database server lost"),
+        ("info", "database server is back"),
+    ]
+    assert log[0]["detail"] == 'relation "terms" does not exist'
 
 
 async def test_a_wait_ends_when_the_process_is_asked_to_stop(cluster: Cluster, server: str) -> None:
@@ -139,12 +309,7 @@ async def test_a_process_whose_lock_is_gone_goes_on_if_no_other_one_has_come(
 
 def offices(cluster: Cluster, name: str) -> list[tuple[object, ...]]:
     with cluster.admin(name) as look:
-        return look.execute(
-            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
-            " AND classid = %s AND objid = %s AND database = (SELECT oid FROM pg_database"
-            " WHERE datname = current_database())",
-            (LOCKS, OFFICE),
-        ).fetchall()
+        return look.execute(held(OFFICE).encode()).fetchall()
 
 
 async def test_a_process_that_lost_its_term_can_write_nothing_and_waits_for_another(

@@ -230,7 +230,7 @@ async def test_a_process_whose_last_commits_are_gone_begins_again(
 
 
 async def test_receipts_are_one_row_a_process_and_forgotten_once_it_is_long_over(
-    cluster: Cluster, server: str
+    cluster: Cluster, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(3):
         async with opened(cluster.url(server)) as store:
@@ -243,4 +243,39 @@ async def test_receipts_are_one_row_a_process_and_forgotten_once_it_is_long_over
         admin.execute("UPDATE receipts SET written_at = written_at - %s", [receipts.KEPT_S])
         async with opened(cluster.url(server)) as store:
             await store.beat(1.0)
-        assert admin.execute(rows).fetchone() == (1,)
+        assert admin.execute(rows).fetchone() == (4,)
+        monkeypatch.setattr(receipts, "KEPT", 1)
+        async with opened(cluster.url(server)) as store:
+            await store.beat(1.0)
+        assert admin.execute(rows).fetchone() == (2,)
+
+
+async def test_a_clock_that_is_set_ahead_makes_nobody_who_lives_forget_a_commit(
+    cluster: Cluster, server: str
+) -> None:
+    url = cluster.url(server)
+    async with opened(url, leads=False) as ready, opened(url, leads=False) as next_one:
+        for number, each in enumerate((ready, next_one)):
+            made = columns(number)
+            await each.do_anywhere(lambda tx, made=made: tx.invoices.add(**made))
+        with cluster.admin(server) as admin:
+            admin.execute("UPDATE receipts SET written_at = written_at - %s", [2 * receipts.KEPT_S])
+        assert await next_one.lead(NEVER())
+        await row(next_one, 2)
+        backend = ready._backend
+        ticket = backend._ticket  # type: ignore[attr-defined]
+        assert await asyncio.to_thread(backend.is_committed, ticket)
+        assert written(cluster, server) == [0, 1, 2]
+    assert number_of_terms(cluster, server) == 1
+
+
+async def test_who_begins_a_term_keeps_its_own_receipt(
+    cluster: Cluster, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receipts, "KEPT", 0)
+    async with opened(cluster.url(server), leads=False) as store:
+        await store.do_anywhere(lambda tx: tx.invoices.add(**columns(1)))
+        with cluster.admin(server) as admin:
+            admin.execute("UPDATE receipts SET written_at = written_at - %s", [2 * receipts.KEPT_S])
+        assert await store.lead(NEVER())
+        await row(store, 2)
