@@ -15,6 +15,7 @@ from bot.demo import web
 from bot.demo.errors import Refused
 from bot.demo.stage import BOT_TOKEN
 from bot.demo.storm import Storm
+from bot.demo.telegram import Chat, Message, User
 from tests.demo.live import Live, live
 from tests.faces import may_be_duplicate, role_of
 
@@ -294,29 +295,64 @@ async def test_a_storm_can_be_stopped_and_leaves_all_whole(demo: Live) -> None:
     assert not storm.is_slow
 
 
-async def test_a_part_of_a_bill_has_its_time_line_and_shows_no_token(demo: Live) -> None:
+async def led(demo: Live, person: User, command: str) -> tuple[Chat, Message]:
+    """Somebody presses the board that this brings; their private chat, and the link's command."""
     telegram = demo.stage.telegram
-    demo.say(demo.ada, "/split 8000/4 dinner")
+    demo.say(demo.ada, command)
     await demo.until(lambda: boards(demo))
     (board,) = boards(demo)
-    telegram.start_bot(demo.ben)
+    telegram.start_bot(person)
     keys = [key["callback_data"] for row in board.reply_markup["inline_keyboard"] for key in row]
     press = telegram.press(
-        board.chat, demo.ben, board.id, data=next(k for k in keys if k.startswith("pay:"))
+        board.chat, person, board.id, data=next(k for k in keys if k.startswith("pay:"))
     )
     await demo.until(press.answer.done)
     start = telegram.follow(press)
     assert start is not None
-    private = telegram.private_chat(demo.ben)
-    await demo.until(lambda: any(each.photo for each in telegram.messages(private)))
-    card = next(each for each in telegram.messages(private) if each.photo)
+    return telegram.private_chat(person), start
+
+
+async def card_in(demo: Live, private: Chat) -> Message:
+    """The card in this chat, once its row knows it."""
+
+    def cards() -> list[Message]:
+        return [each for each in demo.stage.telegram.messages(private) if each.photo]
+
+    await demo.until(cards)
+    (card,) = cards()
     await demo.until(lambda: demo.page.backstage.rows.of_message(private.id, card.id))
+    return card
+
+
+async def test_a_part_of_a_bill_has_its_time_line_and_shows_no_token(demo: Live) -> None:
+    private, start = await led(demo, demo.ben, "/split 8000/4 dinner")
+    card = await card_in(demo, private)
     story = await demo.story(card)
     assert {"Bot → database", "Bot → node", "Bot → Telegram"} <= set(ways(story))
     token = (start.text or "").partition(" ")[2]
     assert len(token) > 10
     told = await demo.page.story(web.Choice(chat=private.id, message=start.id))
     assert token not in str([story, told])
+
+
+async def test_a_gift_whose_amount_was_written_is_there_once_and_told_to_its_end(
+    demo: Live,
+) -> None:
+    private, start = await led(demo, demo.ben, "/collect 60k/21k a present")
+    telegram = demo.stage.telegram
+    await demo.until(lambda: any(e.reply_to is start for e in telegram.messages(private)))
+    answer = telegram.say(private, demo.ben, "12345")
+    card = await card_in(demo, private)
+    await demo.pay(demo.ben, card)
+    await demo.until(lambda: any(e.reply_to is answer for e in telegram.messages(private)))
+    await demo.until(lambda: demo.shown["score"]["told"] == 1)
+    await demo.page.backstage.look()
+    await demo.page.backstage.look()  # twice is what is so in two looks
+    assert (demo.shown["score"]["twice"], demo.shown["score"]["repeated"]) == (0, 0)
+    said = [each["text"] for each in await demo.story(card)]
+    assert "Writes “12345”." in said
+    assert "The bot fetches the answer." in said
+    assert said[-1].startswith("Says “✅ Received 12,345 sats")
 
 
 def boards(demo: Live) -> list[Any]:
