@@ -186,9 +186,7 @@ def _node_call(story: _Story, call: NodeCall) -> None:
             story.add(call.at, "Bot → node", f"{does} …", "waiting")
 
 
-def _telegram(
-    story: _Story, asks: Sequence[Message], row: Invoice | None, around: Around
-) -> None:
+def _telegram(story: _Story, asks: Sequence[Message], row: Invoice | None, around: Around) -> None:
     """What the bot sent and edited. `asks`: the command, and the answer to its question."""
     asked = {(each.chat.id, each.id) for each in asks}
     has_card = False

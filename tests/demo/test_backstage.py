@@ -151,6 +151,7 @@ async def test_a_fault_that_waits_for_its_call_can_be_taken_back(demo: Live, nam
     await demo.page.fault(web.Fault(name=name, on=True))
     assert fault(demo, name)["on"]
     await demo.page.fault(web.Fault(name=name, on=False))
+    assert (fault(demo, name)["on"], fault(demo, name)["after"]) == (False, "")
     card = await demo.ask(demo.ada, "/invoice 2100 pizza")
     assert not may_be_duplicate(card.text or "")
     assert not any(call.status == 429 or call.is_lost for call in demo.stage.telegram.calls)
@@ -208,6 +209,59 @@ async def test_faults_of_the_node_go_together_and_one_after_the_other(demo: Live
     await demo.pay(demo.ben, card)
     await demo.until(lambda: role_of(card.text or "") == Face.PAID)
     await demo.ask(demo.ben, "/invoice 300 bread")
+
+
+OF_THE_NODE = ("macaroon", "other-node", "certificate")
+
+
+@pytest.mark.parametrize("first", OF_THE_NODE)
+@pytest.mark.parametrize("second", OF_THE_NODE)
+async def test_whatever_two_faults_of_the_node_leave_behind_their_cards_say_and_end(
+    demo: Live, first: str, second: str
+) -> None:
+    # begun in this order, and each way back that a card offers is taken, the first one first
+    for name in (first, second):
+        await demo.page.fault(web.Fault(name=name, on=True))
+    names = dict.fromkeys((first, second, *OF_THE_NODE))
+    for _ in OF_THE_NODE:
+        for name in names:
+            shown = fault(demo, name)
+            if shown["on"] and shown["back"]:
+                await demo.page.fault(web.Fault(name=name, on=False))
+    assert not fault(demo, "macaroon")["on"]
+    assert not fault(demo, "other-node")["on"]
+    await demo.ask(demo.ben, "/invoice 300 bread")
+    await demo.page.fault(web.Fault(name="macaroon", on=True))
+    assert fault(demo, "macaroon")["on"]
+
+
+async def test_a_macaroon_that_was_revoked_is_so_again_once_its_node_is_back(demo: Live) -> None:
+    await demo.page.fault(web.Fault(name="macaroon", on=True))
+    await demo.page.fault(web.Fault(name="other-node", on=True))
+    assert not fault(demo, "macaroon")["on"]  # this node accepts the one that it has baked
+    await demo.ask(demo.ben, "/invoice 300 bread")
+    await demo.page.fault(web.Fault(name="macaroon", on=False))
+    await demo.page.fault(web.Fault(name="other-node", on=False))
+    assert fault(demo, "macaroon")["on"]
+    await demo.page.fault(web.Fault(name="macaroon", on=True))  # it is
+    await demo.page.fault(web.Fault(name="macaroon", on=False))
+    await demo.ask(demo.ben, "/invoice 200 butter")
+
+
+async def test_a_call_that_the_node_rejects_uses_up_no_lost_answer(demo: Live) -> None:
+    await demo.page.fault(web.Fault(name="lost-invoice", on=True))
+    await demo.page.fault(web.Fault(name="macaroon", on=True))
+    asked = demo.say(demo.ben, "/invoice 300 bread")
+    await demo.until(lambda: re.search(r"\d", fault(demo, "macaroon")["after"]))
+    await demo.page.fault(web.Fault(name="macaroon", on=False))
+    await demo.until(lambda: demo.card(asked))
+    assert not fault(demo, "lost-invoice")["on"]
+    assert "1 invoice" in fault(demo, "lost-invoice")["after"]
+    # what the node refuses for another reason was not rejected for the macaroon
+    refused = [call.why for call in demo.stage.node.log if call.outcome == "refused"]
+    rejected = sum("macaroon" in why for why in refused)
+    assert 0 < rejected < len(refused)
+    assert f" {rejected} call" in fault(demo, "macaroon")["after"]
 
 
 async def test_a_person_who_blocked_the_bot_reads_later_what_it_has_to_say(demo: Live) -> None:
