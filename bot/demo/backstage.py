@@ -71,7 +71,7 @@ class Backstage:
             has_stirred = self._stirred.is_set()
             self._stirred.clear()
             rows = self.rows.all
-            await self._look()
+            await self.look()
             if has_stirred:
                 stirred_at = time.monotonic()
             shown = self.shown()
@@ -82,7 +82,7 @@ class Backstage:
                 self._send("stir", {})
             await asyncio.sleep(LOOK_S)
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
         """Count again."""
         await self.rows.refresh()
         now = time.monotonic()

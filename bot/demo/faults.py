@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from bot.demo.errors import Refused
-from bot.demo.node import Identity, NodeCall
+from bot.demo.node import Identity, Lose, NodeCall
 from bot.demo.stage import Stage
 from bot.demo.telegram import Call, Chat, Fault, Json, User
 from bot.texts.phrases import count
@@ -27,7 +27,8 @@ _POLLS = "getUpdates"
 class Named:
     """One fault. `way_back`: what ends it, "" where it passes by itself or never does.
 
-    `is_on`: it goes on. `since`: when it began last, None before it ever did.
+    `goes_on` asks what it was done to whether it still goes on. `since`: when it began last, None
+    before it ever did.
     """
 
     name: str
@@ -35,11 +36,15 @@ class Named:
     before: str
     begin: Callable[[], Awaitable[None]]
     after: Callable[[float], str]
+    goes_on: Callable[[], bool]
     way_back: str = ""
     end: Callable[[], Awaitable[None]] | None = None
-    is_over: Callable[[], bool] = lambda: False
-    is_on: bool = False
     since: float | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it goes on. Nobody keeps that: other faults, and people, change it as well."""
+        return self.since is not None and self.goes_on()
 
 
 class Faults:
@@ -50,6 +55,7 @@ class Faults:
         self._telegram = stage.telegram
         self._node = stage.node
         self._set: dict[str, Fault] = {}
+        self._losing: Lose | None = None
         self._restarted_at = 0.0
         self._was: tuple[Identity, int] | None = None  # with the root key of the bot's macaroon
         self._moved: Chat | None = None
@@ -64,7 +70,6 @@ class Faults:
 
     def shown(self) -> list[Json]:
         """All of them, as they are now."""
-        self._notice_ends()
         return [
             {
                 "name": fault.name,
@@ -78,25 +83,18 @@ class Faults:
             for fault in self._named.values()
         ]
 
-    def _notice_ends(self) -> None:
-        for fault in self._named.values():
-            if fault.is_on and fault.is_over():
-                fault.is_on = False
-
     async def switch(self, name: str, *, on: bool) -> None:
         """Begin the fault of that name, or end it. Raises Refused."""
         fault = self._named.get(name)
         if fault is None:
             raise Refused("There is no such fault.")
         async with self._switching:
-            self._notice_ends()
             if on and not fault.is_on:
                 at = self._stage.clock()
                 await fault.begin()
-                fault.since, fault.is_on = at, not fault.is_over()
+                fault.since = at
             elif not on and fault.is_on and fault.end is not None:
                 await fault.end()
-                fault.is_on = False
 
     # --- Telegram's
 
@@ -107,6 +105,7 @@ class Faults:
             f"Each call takes {SLOW_S:g} seconds. Cards come late, and none is lost.",
             lambda: self._arm("slow", self._telegram.slow(None, SLOW_S)),
             self._after_slow,
+            lambda: self._is_armed("slow"),
             "Fast again",
             lambda: self._disarm("slow"),
         )
@@ -119,9 +118,9 @@ class Faults:
                 "too-many", self._telegram.fail("sendPhoto", retry_after=RETRY_AFTER_S)
             ),
             self._after_too_many,
+            lambda: self._is_armed("too-many"),
             "Never mind",
             lambda: self._disarm("too-many"),
-            lambda: self._is_used("too-many"),
         )
         yield Named(
             "lost-card",
@@ -130,9 +129,9 @@ class Faults:
             "which says that it may be a duplicate.",
             lambda: self._arm("lost-card", self._telegram.drop("sendPhoto", acted=True)),
             self._after_lost_card,
+            lambda: self._is_armed("lost-card"),
             "Never mind",
             lambda: self._disarm("lost-card"),
-            lambda: self._is_used("lost-card"),
         )
 
     async def _arm(self, name: str, fault: Fault) -> None:
@@ -141,8 +140,12 @@ class Faults:
     async def _disarm(self, name: str) -> None:
         self._telegram.withdraw(self._set[name])
 
-    def _is_used(self, name: str) -> bool:
-        return not self._telegram.is_set(self._set[name])
+    def _is_armed(self, name: str) -> bool:
+        return self._telegram.is_set(self._set[name])
+
+    def _while_on(self, name: str, words: str) -> str:
+        """What is said while nothing has come of it; once it was taken back, nothing will."""
+        return words if self._named[name].is_on else ""
 
     def _calls(self, since: float) -> list[Call]:
         """The bot's calls from then on, without those for updates."""
@@ -152,13 +155,13 @@ class Faults:
         done = [call for call in self._calls(since) if call.ended_at is not None]
         slow = [call for call in done if (call.ended_at or 0) - call.at >= SLOW_S]
         if not slow:
-            return "No call yet."
+            return self._while_on("slow", "No call yet.")
         return f"{count(len(slow), 'call')} took {SLOW_S:g} seconds. Each was answered."
 
     def _after_too_many(self, since: float) -> str:
         refused = next((call for call in self._calls(since) if call.status == 429), None)
         if refused is None:
-            return "No card yet: ask for one."
+            return self._while_on("too-many", "No card yet: ask for one.")
         again = self._next(refused)
         if again is None:
             return "Telegram refused a card. The bot waits."
@@ -167,7 +170,7 @@ class Faults:
     def _after_lost_card(self, since: float) -> str:
         lost = next((call for call in self._calls(since) if call.is_lost and call.has_acted), None)
         if lost is None:
-            return "No card yet: ask for one."
+            return self._while_on("lost-card", "No card yet: ask for one.")
         again = self._next(lost)
         if again is None:
             return "The card is there, and the bot does not know."
@@ -191,7 +194,7 @@ class Faults:
             "that invoice: there is one, not two.",
             self._lose_invoice,
             self._after_lost_invoice,
-            is_over=lambda: bool(self._lost_adds(self._named["lost-invoice"].since)),
+            lambda: self._losing is not None and self._node.is_set("AddInvoice", self._losing),
         )
         yield Named(
             "certificate",
@@ -199,7 +202,7 @@ class Faults:
             "The node makes a new certificate and restarts. The bot reads the new file by itself.",
             self._renew,
             self._after_renewal,
-            is_over=lambda: self._first_answer() is not None,
+            lambda: self._first_answer() is None,
         )
         yield Named(
             "macaroon",
@@ -208,6 +211,7 @@ class Faults:
             "half a minute Ada reads why in private.",
             self._revoke,
             self._after_revocation,
+            lambda: self._stage.root_key_id not in self._node.bakery.root_keys,
             "Bake a new one",
             self._bake,
         )
@@ -218,15 +222,16 @@ class Faults:
             "first one wait until it is back, and Ada is told.",
             self._replace,
             self._after_replacement,
+            lambda: self._was is not None,
             "The first one again",
             self._bring_back,
         )
 
     async def _lose_invoice(self) -> None:
-        self._node.lose_answer("AddInvoice")
+        self._losing = self._node.lose_answer("AddInvoice")
 
-    def _lost_adds(self, since: float | None) -> list[NodeCall]:
-        calls = self._node_calls(since or 0.0)
+    def _lost_adds(self, since: float) -> list[NodeCall]:
+        calls = self._node_calls(since)
         return [call for call in calls if (call.method, call.outcome) == ("AddInvoice", "lost")]
 
     def _node_calls(self, since: float) -> list[NodeCall]:
@@ -267,13 +272,13 @@ class Faults:
         self._stage.bake()
 
     def _after_revocation(self, since: float) -> str:
-        refused = [call for call in self._node_calls(since) if call.outcome == "refused"]
+        refused = [call for call in self._node_calls(since) if "root key" in call.why]
         if not refused:
-            return "No call yet."
+            return self._while_on("macaroon", "No call yet.")
         said = f"The node rejected {count(len(refused), 'call')}."
         if self._named["macaroon"].is_on:
             return said
-        return f"{said} With the new macaroon the bot goes on."
+        return f"{said} It accepts the macaroon that the bot has now."
 
     async def _replace(self) -> None:
         async with self._stage.node_stopped():
@@ -306,9 +311,9 @@ class Faults:
             "read waits until he unblocks the bot.",
             lambda: self._block(ben),
             lambda since: self._after_block(ben, since),
+            lambda: self._telegram.private_chat(ben).blocked,
             "Unblock it",
             lambda: self._unblock(ben),
-            lambda: not self._telegram.private_chat(ben).blocked,
         )
         yield Named(
             "supergroup",
@@ -317,7 +322,7 @@ class Faults:
             "unfinished is shown again.",
             self._migrate,
             self._after_move,
-            is_over=lambda: self._moved is not None,
+            lambda: False,
         )
 
     async def _block(self, person: User) -> None:

@@ -155,11 +155,12 @@ def _surplus(rows: Collection[Invoice], answers: Answers, world: World) -> tuple
         (row.chat_id, row.reply_to or 0) for row in rows if row.payment_hash in world.paid
     )
     moved = {chat.id for chat in world.chats if chat.migrated_to is not None}
+    cards_of = _pictures(rows, answers)
     twice = repeated = 0
-    for key, messages in answers.items():
+    for key in {**answers, **cards_of}:
         if key[0] in moved:  # its messages are void, and no row is there now
             continue
-        cards = [each for each in messages if each.photo is not None]
+        messages, cards = answers.get(key, []), cards_of.get(key, [])
         # what answers no invoice's command is a board, or its end
         told = [each for each in messages if each.photo is None and _begins_paid(each)]
         told = told if key in asked else []
@@ -170,6 +171,24 @@ def _surplus(rows: Collection[Invoice], answers: Answers, world: World) -> tuple
     if world.rows:  # an invoice that no row knows is one too many
         twice += len(set(world.at_node) - {row.payment_hash for row in world.rows})
     return twice, repeated
+
+
+def _pictures(rows: Iterable[Invoice], answers: Answers) -> dict[tuple[int, int], list[Message]]:
+    """The cards by the message that they belong to.
+
+    A question that became the card replies to what brought it, and its row to the answer.
+    """
+    belongs = {
+        (row.chat_id, number): (row.chat_id, row.reply_to or 0)
+        for row in rows
+        for number in (row.card_id, *row.duplicates)
+    }
+    found: dict[tuple[int, int], list[Message]] = {}
+    for key, messages in answers.items():
+        for each in messages:
+            if each.photo is not None:
+                found.setdefault(belongs.get((key[0], each.id), key), []).append(each)
+    return found
 
 
 def _begins_paid(message: Message) -> bool:

@@ -66,12 +66,16 @@ class _Story:
 def tell(asked: Message | None, row: Invoice | None, around: Around) -> list[Entry]:
     """Everything about the command `asked` and its `row`, the oldest first."""
     story = _Story()
-    if asked is not None:
-        _command(story, asked, around)
+    answer = around.message(row.chat_id, row.reply_to or 0) if row is not None else None
+    asks = [each for each in (asked, answer) if each is not None]
+    if len(asks) == 2 and asks[0] is asks[1]:
+        del asks[1]
+    for each in asks:
+        _written(story, each, around, "command" if each is asked else "answer")
     if row is not None:
         _row(story, asked, row, around)
         _node(story, row, around)
-    _telegram(story, asked, row, around)
+    _telegram(story, asks, row, around)
     if not story.entries:
         return []
     begins = min(entry.at for entry in story.entries)
@@ -79,15 +83,15 @@ def tell(asked: Message | None, row: Invoice | None, around: Around) -> list[Ent
     return sorted(story.entries, key=lambda entry: entry.at)
 
 
-def _command(story: _Story, asked: Message, around: Around) -> None:
+def _written(story: _Story, asked: Message, around: Around, what: str) -> None:
     who = around.name(asked.author.id) if asked.author else "Somebody"
     written_at = asked.versions[0].at if asked.versions else float(asked.date)
     story.add(written_at, f"{who} → Telegram", f"Writes “{_short(views.text(asked))}”.")
     for number, at in enumerate(asked.fetched):
         again = " once more: it was not confirmed" if number else ""
-        story.add(at, "Telegram → bot", f"The bot fetches the command{again}.")
+        story.add(at, "Telegram → bot", f"The bot fetches the {what}{again}.")
     if not asked.fetched:
-        story.add(around.now, "Telegram", "The command waits for the bot.", "waiting")
+        story.add(around.now, "Telegram", f"The {what} waits for the bot.", "waiting")
 
 
 def _row(story: _Story, asked: Message | None, row: Invoice, around: Around) -> None:
@@ -182,12 +186,13 @@ def _node_call(story: _Story, call: NodeCall) -> None:
             story.add(call.at, "Bot → node", f"{does} …", "waiting")
 
 
-def _telegram(story: _Story, asked: Message | None, row: Invoice | None, around: Around) -> None:
+def _telegram(story: _Story, asks: Sequence[Message], row: Invoice | None, around: Around) -> None:
+    """What the bot sent and edited. `asks`: the command, and the answer to its question."""
+    asked = {(each.chat.id, each.id) for each in asks}
     has_card = False
     for call in around.calls:
         is_card = row is not None and _is_of(call, row)
-        is_reply = asked is not None and call.chat_id == asked.chat.id
-        is_reply = is_reply and asked is not None and _replies_to(call) == asked.id
+        is_reply = (call.chat_id, _replies_to(call)) in asked
         if call.method == "sendPhoto" and (is_card or is_reply):
             _call(story, call, "The card once more" if has_card else "The card")
             has_card = has_card or call.has_acted

@@ -15,6 +15,7 @@ from bot.demo import web
 from bot.demo.errors import Refused
 from bot.demo.stage import BOT_TOKEN
 from bot.demo.storm import Storm
+from bot.demo.telegram import Chat, Message, User
 from tests.demo.live import Live, live
 from tests.faces import may_be_duplicate, role_of
 
@@ -150,6 +151,7 @@ async def test_a_fault_that_waits_for_its_call_can_be_taken_back(demo: Live, nam
     await demo.page.fault(web.Fault(name=name, on=True))
     assert fault(demo, name)["on"]
     await demo.page.fault(web.Fault(name=name, on=False))
+    assert (fault(demo, name)["on"], fault(demo, name)["after"]) == (False, "")
     card = await demo.ask(demo.ada, "/invoice 2100 pizza")
     assert not may_be_duplicate(card.text or "")
     assert not any(call.status == 429 or call.is_lost for call in demo.stage.telegram.calls)
@@ -207,6 +209,59 @@ async def test_faults_of_the_node_go_together_and_one_after_the_other(demo: Live
     await demo.pay(demo.ben, card)
     await demo.until(lambda: role_of(card.text or "") == Face.PAID)
     await demo.ask(demo.ben, "/invoice 300 bread")
+
+
+OF_THE_NODE = ("macaroon", "other-node", "certificate")
+
+
+@pytest.mark.parametrize("first", OF_THE_NODE)
+@pytest.mark.parametrize("second", OF_THE_NODE)
+async def test_whatever_two_faults_of_the_node_leave_behind_their_cards_say_and_end(
+    demo: Live, first: str, second: str
+) -> None:
+    # begun in this order, and each way back that a card offers is taken, the first one first
+    for name in (first, second):
+        await demo.page.fault(web.Fault(name=name, on=True))
+    names = dict.fromkeys((first, second, *OF_THE_NODE))
+    for _ in OF_THE_NODE:
+        for name in names:
+            shown = fault(demo, name)
+            if shown["on"] and shown["back"]:
+                await demo.page.fault(web.Fault(name=name, on=False))
+    assert not fault(demo, "macaroon")["on"]
+    assert not fault(demo, "other-node")["on"]
+    await demo.ask(demo.ben, "/invoice 300 bread")
+    await demo.page.fault(web.Fault(name="macaroon", on=True))
+    assert fault(demo, "macaroon")["on"]
+
+
+async def test_a_macaroon_that_was_revoked_is_so_again_once_its_node_is_back(demo: Live) -> None:
+    await demo.page.fault(web.Fault(name="macaroon", on=True))
+    await demo.page.fault(web.Fault(name="other-node", on=True))
+    assert not fault(demo, "macaroon")["on"]  # this node accepts the one that it has baked
+    await demo.ask(demo.ben, "/invoice 300 bread")
+    await demo.page.fault(web.Fault(name="macaroon", on=False))
+    await demo.page.fault(web.Fault(name="other-node", on=False))
+    assert fault(demo, "macaroon")["on"]
+    await demo.page.fault(web.Fault(name="macaroon", on=True))  # it is
+    await demo.page.fault(web.Fault(name="macaroon", on=False))
+    await demo.ask(demo.ben, "/invoice 200 butter")
+
+
+async def test_a_call_that_the_node_rejects_uses_up_no_lost_answer(demo: Live) -> None:
+    await demo.page.fault(web.Fault(name="lost-invoice", on=True))
+    await demo.page.fault(web.Fault(name="macaroon", on=True))
+    asked = demo.say(demo.ben, "/invoice 300 bread")
+    await demo.until(lambda: re.search(r"\d", fault(demo, "macaroon")["after"]))
+    await demo.page.fault(web.Fault(name="macaroon", on=False))
+    await demo.until(lambda: demo.card(asked))
+    assert not fault(demo, "lost-invoice")["on"]
+    assert "1 invoice" in fault(demo, "lost-invoice")["after"]
+    # what the node refuses for another reason was not rejected for the macaroon
+    refused = [call.why for call in demo.stage.node.log if call.outcome == "refused"]
+    rejected = sum("macaroon" in why for why in refused)
+    assert 0 < rejected < len(refused)
+    assert f" {rejected} call" in fault(demo, "macaroon")["after"]
 
 
 async def test_a_person_who_blocked_the_bot_reads_later_what_it_has_to_say(demo: Live) -> None:
@@ -294,29 +349,64 @@ async def test_a_storm_can_be_stopped_and_leaves_all_whole(demo: Live) -> None:
     assert not storm.is_slow
 
 
-async def test_a_part_of_a_bill_has_its_time_line_and_shows_no_token(demo: Live) -> None:
+async def led(demo: Live, person: User, command: str) -> tuple[Chat, Message]:
+    """Somebody presses the board that this brings; their private chat, and the link's command."""
     telegram = demo.stage.telegram
-    demo.say(demo.ada, "/split 8000/4 dinner")
+    demo.say(demo.ada, command)
     await demo.until(lambda: boards(demo))
     (board,) = boards(demo)
-    telegram.start_bot(demo.ben)
+    telegram.start_bot(person)
     keys = [key["callback_data"] for row in board.reply_markup["inline_keyboard"] for key in row]
     press = telegram.press(
-        board.chat, demo.ben, board.id, data=next(k for k in keys if k.startswith("pay:"))
+        board.chat, person, board.id, data=next(k for k in keys if k.startswith("pay:"))
     )
     await demo.until(press.answer.done)
     start = telegram.follow(press)
     assert start is not None
-    private = telegram.private_chat(demo.ben)
-    await demo.until(lambda: any(each.photo for each in telegram.messages(private)))
-    card = next(each for each in telegram.messages(private) if each.photo)
+    return telegram.private_chat(person), start
+
+
+async def card_in(demo: Live, private: Chat) -> Message:
+    """The card in this chat, once its row knows it."""
+
+    def cards() -> list[Message]:
+        return [each for each in demo.stage.telegram.messages(private) if each.photo]
+
+    await demo.until(cards)
+    (card,) = cards()
     await demo.until(lambda: demo.page.backstage.rows.of_message(private.id, card.id))
+    return card
+
+
+async def test_a_part_of_a_bill_has_its_time_line_and_shows_no_token(demo: Live) -> None:
+    private, start = await led(demo, demo.ben, "/split 8000/4 dinner")
+    card = await card_in(demo, private)
     story = await demo.story(card)
     assert {"Bot → database", "Bot → node", "Bot → Telegram"} <= set(ways(story))
     token = (start.text or "").partition(" ")[2]
     assert len(token) > 10
     told = await demo.page.story(web.Choice(chat=private.id, message=start.id))
     assert token not in str([story, told])
+
+
+async def test_a_gift_whose_amount_was_written_is_there_once_and_told_to_its_end(
+    demo: Live,
+) -> None:
+    private, start = await led(demo, demo.ben, "/collect 60k/21k a present")
+    telegram = demo.stage.telegram
+    await demo.until(lambda: any(e.reply_to is start for e in telegram.messages(private)))
+    answer = telegram.say(private, demo.ben, "12345")
+    card = await card_in(demo, private)
+    await demo.pay(demo.ben, card)
+    await demo.until(lambda: any(e.reply_to is answer for e in telegram.messages(private)))
+    await demo.until(lambda: demo.shown["score"]["told"] == 1)
+    await demo.page.backstage.look()
+    await demo.page.backstage.look()  # twice is what is so in two looks
+    assert (demo.shown["score"]["twice"], demo.shown["score"]["repeated"]) == (0, 0)
+    said = [each["text"] for each in await demo.story(card)]
+    assert "Writes “12345”." in said
+    assert "The bot fetches the answer." in said
+    assert said[-1].startswith("Says “✅ Received 12,345 sats")
 
 
 def boards(demo: Live) -> list[Any]:

@@ -180,6 +180,21 @@ def test_a_bill_that_is_all_paid_and_its_end_are_no_payment_that_is_told_twice(
     assert chats.count() == Score()
 
 
+def test_a_question_that_became_the_card_of_its_answer_is_one_card(chats: Chats) -> None:
+    link, answer = chats.asks("/start token"), chats.asks("12345")
+    row = chats.row(link, State.SETTLED, reply_to=answer.id)
+    card = chats.card(row, link, face=Face.PAID)
+    row = chats.row(link, State.SETTLED, reply_to=answer.id, card_id=card.id)
+    chats.says(texts.announcement(row), answer)
+    assert chats.count([row], paid=[HASH]) == Score(1, 1, 1, 1)
+
+    # a copy that no row knows is one too many, and one that says so was sent again
+    chats.card(row, answer, face=Face.PAID)
+    assert chats.count([row], paid=[HASH]) == Score(1, 1, 1, 1, twice=1)
+    chats.card(row, answer, again=True)
+    assert chats.count([row], paid=[HASH]) == Score(1, 1, 1, 1, twice=1, repeated=1)
+
+
 def test_an_invoice_at_the_node_that_no_row_knows_is_twice(chats: Chats) -> None:
     asked = chats.asks()
     row = chats.row(asked, State.OPEN)

@@ -1,7 +1,7 @@
 """The simulated LND. It alone knows how LND answers; it knows nothing of the product."""
 
 from bot.demo.node.channels import Channel, open_channels
-from bot.demo.node.faults import Stall
+from bot.demo.node.faults import Lose, Stall
 from bot.demo.node.invoice import ACCEPTED, CANCELED, OPEN, SETTLED, SimInvoice
 from bot.demo.node.ledger import Ledger
 from bot.demo.node.log import NodeCall
@@ -16,6 +16,7 @@ __all__ = [
     "Channel",
     "Identity",
     "Ledger",
+    "Lose",
     "NodeCall",
     "PaymentFailed",
     "Refusal",

@@ -249,10 +249,10 @@ class Calls(LightningServicer, InvoicesServicer, StateServicer):
         if self._faults.packs(method):
             context.set_compression(grpc.Compression.Gzip)
             await context.send_initial_metadata(())  # else grpc.aio forgets it
+        await self._admit(method, context)
         fault = self._faults.next_fault(method)
         if isinstance(fault, Fail):
             await context.abort(fault.code, fault.text)
-        await self._admit(method, context)
         delay_s = self._faults.delay_s(method)
         try:
             if isinstance(fault, Lose):

@@ -22,7 +22,7 @@ class Fail:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Lose:
     """The call acts and is never answered: its connection breaks, or nothing comes at all.
 
@@ -97,9 +97,11 @@ class Faults:
         """The next calls are refused before they act."""
         self._put(method, Fail(code, text), times)
 
-    def lose_answer(self, method: str, *, times: int = 1) -> None:
+    def lose_answer(self, method: str, *, times: int = 1) -> Lose:
         """The next calls act; instead of an answer, their connection breaks."""
-        self._put(method, Lose(breaks=True), times)
+        fault = Lose(breaks=True)
+        self._put(method, fault, times)
+        return fault
 
     def hang(self, method: str, *, headers: bool = False, times: int = 1) -> None:
         """The next calls act and are never answered: only a deadline ends them.
@@ -155,6 +157,10 @@ class Faults:
             return False
         self._waiting[method].remove(stall)
         return True
+
+    def is_set(self, method: str, fault: Fault) -> bool:
+        """Whether it still waits for a call."""
+        return fault in self._waiting.get(method, ())
 
     def end_odd(self) -> None:
         """No more changed answers and events, and no more answers that stop after their headers.

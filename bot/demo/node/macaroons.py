@@ -91,10 +91,13 @@ class Bakery:
         return baked
 
     def revoke(self, root_key_id: int) -> None:
-        """Delete a root key, and so every macaroon baked with it. LND does not let 0 be deleted."""
+        """Delete a root key, and so every macaroon baked with it; one that is not there is none.
+
+        LND does not let 0 be deleted.
+        """
         if root_key_id == 0:
             raise ValueError("the specified ID cannot be deleted")
-        del self._root_keys[root_key_id]
+        self._root_keys.pop(root_key_id, None)
         self._known.clear()
 
     def renew(self) -> None:
