@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,26 +21,58 @@ from bot.errors import PortInUse, PortUnusable
 
 READY_TIMEOUT_S = 20.0
 GRACE_S = 1
+ENDED = "The demo has ended. Nothing of it is left on this computer."
+#: What was writing there ends at the same moment: the folder is removed until it is gone.
+_REMOVER = """
+import os, shutil, sys, time
+sys.stdin.read()
+for _ in range(100):
+    shutil.rmtree(sys.argv[1], ignore_errors=True)
+    if not os.path.exists(sys.argv[1]):
+        break
+    time.sleep(0.05)
+"""
 
 
 async def run(
     *, port: int = 8080, host: str = "127.0.0.1", stop: asyncio.Event | None = None
 ) -> None:
-    """Run the whole demo until `stop` is set. Prints what it started; the last line is the address.
+    """Run the whole demo until `stop` is set.
 
+    Prints what it started, the address last; after that, that it has ended.
     Port 0 is any free one. Raises `PortInUse` or `PortUnusable`, and `DemoNotReady`.
     """
     stop = stop or asyncio.Event()
     with (
         _listening(host, port) as listener,
-        tempfile.TemporaryDirectory(prefix="invoice-bot-demo-") as folder,
+        _folder() as folder,
     ):
-        async with stage.opened(Path(folder)) as opened:
+        async with stage.opened(folder) as opened:
             try:
                 async with asyncio.TaskGroup() as group:
                     await _play(group, opened, listener, stop)
             except ExceptionGroup as errors:
                 raise _first(errors) from errors
+    sys.stdout.write(f"{ENDED}\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder that goes with this process, however that ends: a process of its own sees to it."""
+    with (
+        tempfile.TemporaryDirectory(prefix="invoice-bot-demo-") as folder,
+        # a session of its own: Ctrl-C is not for it; the end of its standard input ends it, which
+        # leaving this block closes, as does whatever ends this process
+        subprocess.Popen(  # noqa: S603 -- this interpreter, and a folder made here
+            [sys.executable, "-I", "-S", "-c", _REMOVER, folder],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ),
+    ):
+        yield Path(folder)
 
 
 def _first(error: Exception) -> Exception:

@@ -243,18 +243,28 @@ def _line(call: Call, around: Around) -> str:
 
 
 def _gaps(around: Around, begins: float) -> list[Entry]:
-    """The times without a bot since then, and each start."""
+    """The times without a bot since then, and each start; of what began before, the rest."""
     entries = []
     for life, after in zip(around.lives, [*around.lives[1:], None], strict=True):
-        if life.ended_at is None or (after is not None and (after.up_at or begins) < begins):
+        if life.ended_at is None:
             continue
         until = None if after is None else after.began_at
-        entries.append(Entry(life.ended_at, "Bot", "No bot", "gap", until))
-        if after is not None:
-            took = "" if after.up_at is None else f" after {after.up_at - after.began_at:.1f} s"
-            text = f"Starts, and works{took}." if took else "Starts …"
-            entries.append(Entry(after.began_at, "Bot", text))
+        if until is None or until > begins:
+            entries.append(Entry(max(life.ended_at, begins), "Bot", "No bot", "gap", until))
+        if after is not None and _works_from(after, begins) > begins:
+            at = max(after.began_at, begins)
+            text = "Starts …" if after.up_at is None else _started(after.up_at - at)
+            entries.append(Entry(at, "Bot", text))
     return entries
+
+
+def _works_from(life: Life, begins: float) -> float:
+    """When it worked or had ended; one that still starts does so later than anything began."""
+    return next((at for at in (life.up_at, life.ended_at) if at is not None), begins + 1)
+
+
+def _started(took_s: float) -> str:
+    return f"Starts, and works after {took_s:.1f} s."
 
 
 def _took(began_at: float, ended_at: float | None, prefix: str = "") -> str:

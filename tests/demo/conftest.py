@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
+from bot.demo.run import ENDED
 from tests.demo.staged import Staged
 from tests.demo.visitor import WIDE, Demo, Visitor, chromium
 
@@ -27,7 +28,7 @@ def address() -> Iterator[str]:
     """Of a demo for one test; a file whose tests share one has a fixture of its own."""
     with Demo("--port", "0") as demo:
         yield demo.address()
-        assert demo.end() == (0, "", "")
+        assert demo.end() == (0, f"{ENDED}\n", "")
 
 
 @pytest.fixture

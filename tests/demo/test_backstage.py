@@ -82,6 +82,30 @@ async def test_a_time_line_has_a_gap_while_the_bot_is_dead(demo: Live) -> None:
     assert gap["at"] < paid["at"] < gap["until"] < told["at"]
 
 
+async def test_a_time_line_begins_with_its_command_also_where_the_bot_was_dead_before(
+    demo: Live,
+) -> None:
+    process = demo.stage.process
+    for _ in range(2):  # the second one is killed while it starts
+        await process.kill()
+        await process.start()
+    await process.kill()
+    asked = demo.say(demo.ada, "/invoice 2100 pizza")
+    assert (await demo.story(asked))[0]["way"] == "Ada → Telegram"
+    await process.start()
+    await demo.until(lambda: demo.card(asked))
+    story = await demo.story(asked)
+    assert story[0]["way"] == "Ada → Telegram"
+    (gap,) = [each for each in story if each["kind"] == "gap"]
+    assert story[0]["at"] == gap["at"] < gap["until"]
+    assert [each["text"][:7] for each in story if each["way"] == "Bot" and each is not gap] == [
+        "Starts,"
+    ]
+    # and nothing of that is in the next one's
+    card = await demo.ask(demo.ada, "/invoice 300 bread")
+    assert "Bot" not in {each["way"] for each in await demo.story(card)}
+
+
 async def test_a_copy_that_nobody_recorded_has_its_time_line_as_well(demo: Live) -> None:
     await demo.page.fault(web.Fault(name="lost-card", on=True))
     card = await demo.ask(demo.ada, "/invoice 2100 pizza")

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 from bot import texts
 from bot.core.invoice import Face
+from bot.demo.run import ENDED
 from bot.demo.stage import TALK
 from tests.demo.audit import Audit
 from tests.demo.boards import FREE, PAID, board, expect_seats
@@ -80,7 +81,7 @@ def fresh(browser: Browser, size: ViewportSize) -> Iterator[Page]:
         yield visitor.arrive()
         context.close()
         code, out, err = demo.end()
-    assert (code, out) == (0, "")
+    assert (code, out) == (0, f"{ENDED}\n")
     assert "Traceback" not in err
     assert visitor.complaints == []
 
@@ -313,6 +314,20 @@ def test_a_press_that_comes_twice_is_one_step(page: Page) -> None:
     button(page, ASK).dblclick()
     expect(button(page, BENS_WALLET)).to_be_visible()
     expect(asked).to_have_count(before + 1)
+
+
+def test_a_double_click_opens_a_wallet_and_leaves_it_open(page: Page) -> None:
+    take(page, ASK)
+    button(page, BENS_WALLET).dblclick()
+    wallet = page.get_by_role("dialog")
+    expect(wallet.get_by_role("button", name=re.compile("^Pay "))).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(wallet).to_have_count(0)
+    # the picture, too; a press beside it that is another one closes it
+    card(page, "pizza").locator(".photo").dblclick()
+    expect(wallet.get_by_role("button", name=re.compile("^Pay "))).to_be_focused()
+    page.mouse.click(4, 4)
+    expect(wallet).to_have_count(0)
 
 
 def test_a_bot_that_was_started_before_anybody_paid_is_killed_again(page: Page) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from bot.config import load
 from bot.core.invoice import Face
+from bot.demo.run import ENDED
 from bot.demo.stage import BOT_TOKEN, CONFIG, DATABASE
 from tests.demo.live import Live, live
 from tests.demo.visitor import ROOT, Demo
@@ -149,7 +150,7 @@ def test_ctrl_c_ends_the_bot_in_order_and_leaves_no_process() -> None:
     with Demo("--port", "0") as demo:
         demo.address()
         (bot,) = bots_of(demo.pid)
-        assert demo.end() == (0, "", "")
+        assert demo.end() == (0, f"{ENDED}\n", "")
         assert not bot.is_running()
 
 
@@ -158,7 +159,7 @@ def test_a_bot_that_stands_still_keeps_no_demo_from_its_end() -> None:
         demo.address()
         (bot,) = bots_of(demo.pid)
         bot.suspend()
-        assert demo.end() == (0, "", "")
+        assert demo.end() == (0, f"{ENDED}\n", "")
         assert not bot.is_running()
 
 
@@ -170,7 +171,7 @@ def test_settings_of_a_real_bot_in_the_environment_are_not_the_demos(
     with Demo("--port", "0") as demo:
         demo.address()
         assert len(bots_of(demo.pid)) == 1  # with that token it would have ended
-        assert demo.end() == (0, "", "")
+        assert demo.end() == (0, f"{ENDED}\n", "")
 
 
 def test_a_bot_without_a_demo_ends_at_once() -> None:
@@ -182,3 +183,36 @@ def test_a_bot_without_a_demo_ends_at_once() -> None:
         check=False,
     )
     assert ended.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_demo_that_is_told_twice_to_end_leaves_no_folder_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with Demo("--port", "0") as demo:
+        demo.address()
+        (folder,) = tmp_path.glob("invoice-bot-demo-*")
+        whole = psutil.Process(demo.pid)
+        everybody = [whole, *whole.children(recursive=True)]
+        for _ in range(2):
+            os.kill(demo.pid, number)
+        code, _, _ = demo.outcome()
+        assert code in (0, 130)  # the second one may come after all is over
+    psutil.wait_procs(everybody, timeout=GONE_WITHIN_S)
+    assert not folder.exists()
+
+
+def test_a_demo_that_is_killed_leaves_no_folder_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with Demo("--port", "0") as demo:
+        demo.address()
+        (folder,) = tmp_path.glob("invoice-bot-demo-*")
+        whole = psutil.Process(demo.pid)
+        everybody = whole.children(recursive=True)
+        whole.kill()
+        demo.outcome()
+    psutil.wait_procs(everybody, timeout=GONE_WITHIN_S)
+    assert not folder.exists()

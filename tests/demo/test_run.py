@@ -8,6 +8,7 @@ import time
 import pytest
 from playwright.sync_api import Browser, expect
 
+from bot.demo.run import ENDED
 from bot.demo.stage import TALK
 from tests.demo.audit import violations
 from tests.demo.visitor import (
@@ -51,7 +52,7 @@ def test_the_demo_starts_in_five_seconds_and_ctrl_c_ends_it_in_three(browser: Br
             page.goto(demo.address())
             expect(page.locator("#chats li").first).to_be_visible()
             ctrl_c_at = time.monotonic()
-            assert demo.end() == (0, "", "")
+            assert demo.end() == (0, f"{ENDED}\n", "")
             ended_in_s = time.monotonic() - ctrl_c_at
         if demo.started_in_s < START_WITHIN_S and ended_in_s < END_WITHIN_S:
             break

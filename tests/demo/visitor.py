@@ -26,6 +26,8 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from bot.demo.run import ENDED
+
 #: A desktop's window.
 WIDE = ViewportSize(width=1280, height=900)
 CHROMIUM = Path("/usr/bin/chromium")
@@ -118,7 +120,7 @@ def shared(*never: str) -> Iterator[str]:
     with Demo("--port", "0") as demo:
         yield demo.address()
         code, out, err = demo.end()
-    assert (code, out) == (0, "")
+    assert (code, out) == (0, f"{ENDED}\n")
     assert not [word for word in ("Traceback", *never) if word in err]
 
 

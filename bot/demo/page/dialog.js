@@ -3,8 +3,10 @@
 import { on } from "./store.js";
 
 const BACK_MS = 300;
+const GESTURE_MS = 500; // a second click within these is of the gesture that opened the dialog
 const beside = new WeakSet(); // dialogs that the present press began beside
 
+let openedAt = -Infinity;
 let leaving = null; // while the history goes back from a dialog's entry: until it has
 
 const isOpen = () => document.querySelector("dialog[open]") !== null;
@@ -14,6 +16,7 @@ export async function show(dialog) {
   await leaving;
   if (dialog.open) return;
   if (!history.state?.dialog) history.pushState({ dialog: true }, "");
+  openedAt = performance.now();
   dialog.showModal();
 }
 
@@ -46,6 +49,13 @@ function onClose() {
   }).then(() => { leaving = null; });
 }
 
+/** The second click of a double one that opened a dialog presses nothing in it, nor beside it. */
+function onDoubleClick(event) {
+  if (event.detail < 2 || event.timeStamp - openedAt > GESTURE_MS || !event.target.closest?.("dialog")) return;
+  event.preventDefault();
+  event.stopPropagation();
+}
+
 /** A link that is pressed while the history goes back would be undone by it. */
 function onLink(event) {
   const link = event.target.closest?.("a[href^='#']");
@@ -61,5 +71,6 @@ export function startDialogs() {
   on("room", closeAll);
   on("again", closeAll);
   document.addEventListener("close", onClose, true);
+  document.addEventListener("click", onDoubleClick, true);
   document.addEventListener("click", onLink, true);
 }
