@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from typing import Any, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 
 from bot import logs
 from bot.clock import steady
@@ -111,9 +112,8 @@ class Node:
         It is answered in every state and needs no macaroon. Raises `NodeError`.
         """
         answer = await self._call(
-            lambda channel, left_s: StateStub(channel).GetState(
-                state_pb2.GetStateRequest(), timeout=left_s, metadata=self._rights()
-            ),
+            lambda channel: StateStub(channel).GetState,
+            state_pb2.GetStateRequest(),
             timeout_s=timeout_s,
         )
         return messages.wallet_state(answer)
@@ -121,9 +121,8 @@ class Node:
     async def info(self) -> NodeInfo:
         """Who the node is (needs info:read). Raises `NodeError`."""
         answer = await self._call(
-            lambda channel, left_s: LightningStub(channel).GetInfo(
-                lightning_pb2.GetInfoRequest(), timeout=left_s, metadata=self._rights()
-            ),
+            lambda channel: LightningStub(channel).GetInfo,
+            lightning_pb2.GetInfoRequest(),
             timeout_s=CALL_TIMEOUT_S,
         )
         return messages.info(answer)
@@ -151,10 +150,7 @@ class Node:
         )
         try:
             await self._call(
-                lambda channel, left_s: LightningStub(channel).AddInvoice(
-                    request, timeout=left_s, metadata=self._rights()
-                ),
-                timeout_s=timeout_s,
+                lambda channel: LightningStub(channel).AddInvoice, request, timeout_s=timeout_s
             )
         except HashExists:
             return False
@@ -170,10 +166,7 @@ class Node:
         """
         request = lightning_pb2.PaymentHash(r_hash=payment_hash)
         answer = await self._call(
-            lambda channel, left_s: LightningStub(channel).LookupInvoice(
-                request, timeout=left_s, metadata=self._rights()
-            ),
-            timeout_s=timeout_s,
+            lambda channel: LightningStub(channel).LookupInvoice, request, timeout_s=timeout_s
         )
         found = messages.invoice(answer)
         if found.payment_hash != payment_hash:
@@ -187,10 +180,7 @@ class Node:
         """
         request = invoices_pb2.CancelInvoiceMsg(payment_hash=payment_hash)
         await self._call(
-            lambda channel, left_s: InvoicesStub(channel).CancelInvoice(
-                request, timeout=left_s, metadata=self._rights()
-            ),
-            timeout_s=CALL_TIMEOUT_S,
+            lambda channel: InvoicesStub(channel).CancelInvoice, request, timeout_s=CALL_TIMEOUT_S
         )
 
     async def receivable_msat(self) -> int:
@@ -229,9 +219,8 @@ class Node:
 
     async def _channels(self, *, timeout_s: float) -> lightning_pb2.ListChannelsResponse:
         return await self._call(
-            lambda channel, left_s: LightningStub(channel).ListChannels(
-                lightning_pb2.ListChannelsRequest(), timeout=left_s, metadata=self._rights()
-            ),
+            lambda channel: LightningStub(channel).ListChannels,
+            lightning_pb2.ListChannelsRequest(),
             timeout_s=timeout_s,
         )
 
@@ -253,10 +242,7 @@ class Node:
             permissions=permissions, root_key_id=root_key_id
         )
         answer = await self._call(
-            lambda channel, left_s: LightningStub(channel).BakeMacaroon(
-                request, timeout=left_s, metadata=self._rights()
-            ),
-            timeout_s=CALL_TIMEOUT_S,
+            lambda channel: LightningStub(channel).BakeMacaroon, request, timeout_s=CALL_TIMEOUT_S
         )
         baked: str = answer.macaroon
         logs.redact(baked)
@@ -293,12 +279,16 @@ class Node:
             return None
 
     async def _call(
-        self, call: Callable[[grpc.aio.Channel, float], Awaitable[Answer]], *, timeout_s: float
+        self,
+        method: Callable[[grpc.aio.Channel], Callable[..., Awaitable[Answer]]],
+        request: Message,
+        *,
+        timeout_s: float,
     ) -> Answer:
         channel, left_s = await self._way(timeout_s)
         try:
             with self._explained():
-                return messages.decoded(await call(channel, left_s))
+                return await self._asked(method(channel), request, left_s)
         except NodeError as failure:
             error, renewed = self._renewed_after(failure, channel)
         if not renewed:
@@ -308,7 +298,13 @@ class Node:
         del error
         channel, left_s = await self._way(timeout_s)
         with self._explained():
-            return messages.decoded(await call(channel, left_s))
+            return await self._asked(method(channel), request, left_s)
+
+    async def _asked(
+        self, method: Callable[..., Awaitable[Answer]], request: Message, timeout_s: float
+    ) -> Answer:
+        answer = await method(request, timeout=timeout_s, metadata=self._rights())
+        return messages.decoded(answer)
 
     async def _way(self, timeout_s: float) -> tuple[grpc.aio.Channel, float]:
         """The channel, and how many seconds are left for a call.
