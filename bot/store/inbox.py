@@ -31,13 +31,6 @@ _PUT = sa.text(
     "INSERT INTO inbox (bot_id, update_id, chat_id, raw, received_at)"
     " VALUES (:bot_id, :update_id, :chat_id, :raw, :received_at) ON CONFLICT DO NOTHING"
 )
-
-
-# a late copy of what was handled, which a process wrote that stood still meanwhile
-_LATE = sa.delete(inbox).where(
-    _MINE,
-    sa.exists().where(handled.c.bot_id == _i.bot_id, handled.c.update_id == _i.update_id),
-)
 _NOTE_HANDLED = sa.text(
     "INSERT INTO handled (bot_id, update_id, received_at)"
     " SELECT bot_id, update_id, received_at FROM inbox"
@@ -109,7 +102,13 @@ class Inbox(Noun):
         follow the chat `after`, and from the lowest again.
         """
         self.remove(bot_id, done)
-        self._connection.execute(_LATE, {"bot": bot_id})
+        batch = self._next(bot_id, after)
+        while late := self._handled(bot_id, batch.updates):
+            self.remove(bot_id, late)
+            batch = self._next(bot_id, after)
+        return batch
+
+    def _next(self, bot_id: int, after: int) -> Batch:
         found = self._read(_OLDEST, bot=bot_id)
         if len(found) < BATCH:
             return Batch(found, after, is_all=True)
@@ -121,6 +120,15 @@ class Inbox(Noun):
         each = (self._read(_OF_A_CHAT, bot=bot_id, chat=chat_id, most=most) for chat_id in turns)
         updates = sorted(itertools.chain.from_iterable(each))
         return Batch(updates, turns[-1], is_all=False)
+
+    def _handled(self, bot_id: int, updates: Iterable[Delivered]) -> list[int]:
+        """Those that were handled: late copies, of a process that stood still meanwhile."""
+        numbers = [each.update_id for each in updates]
+        if not numbers:
+            return []
+        here = (handled.c.bot_id == bot_id, handled.c.update_id.in_(numbers))
+        found = self._connection.execute(sa.select(handled.c.update_id).where(*here))
+        return [*found.scalars()]
 
     def remove(self, bot_id: int, done: Iterable[int]) -> None:
         """These were handled: they are known by their numbers until `prune`."""
