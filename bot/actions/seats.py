@@ -139,7 +139,7 @@ def sit(
     if seat is None:
         return came_of_it, None, is_new, None
     row = _brought(tx, board, seat, by, drawn, now)
-    if press and (is_written or row is not None):
+    if is_written or row is not None:
         _is_first(tx, press, board.id, now)
     return came_of_it, seat, is_new or is_written, row
 
@@ -150,8 +150,9 @@ def _pressed(press: str) -> str:
 
 
 def _is_first(tx: Tx, press: str, board_id: int, now: float) -> bool:
-    """Whether a press comes for the first time; it is known from now on."""
-    return tx.memory.claim_hint(_pressed(press), board_id, now=now, every_s=PRESS_S)
+    """Whether a press comes for the first time; it is known from now on. One without a number, "",
+    always does."""
+    return not press or tx.memory.claim_hint(_pressed(press), board_id, now=now, every_s=PRESS_S)
 
 
 def _taken_by(board: Board, by: Asker) -> Seat | None:
@@ -251,7 +252,7 @@ def join(
         return Joining.OVER if board.state is BoardState.OPEN else Joining.CLOSED
     seats = [seat for seat in board.seats if seat.person_id != by.id]
     is_new = len(seats) == len(board.seats)
-    if press and not _is_first(tx, press, board.id, now):
+    if not _is_first(tx, press, board.id, now):
         return Joining.OUT if is_new else Joining.IN
     if is_in and is_new and len(seats) >= split.MAX_SEATS:
         return Joining.FULL
@@ -330,7 +331,7 @@ def part(
         return Parting.NOT_YOURS, None
     if place.reply_to and tx.invoices.followed(place.chat_id, place.reply_to) is not None:
         return Parting.AGAIN, None
-    if press and not _is_first(tx, press, found[0].id, now):
+    if not _is_first(tx, press, found[0].id, now):
         return Parting.AGAIN, None
     return _part(tx, *found, number, by, place, drawn, now)
 
@@ -506,7 +507,7 @@ def hide(tx: Tx, payment_hash: bytes, is_hidden: bool, press: str, now: float) -
     row = tx.invoices.by_hash(payment_hash)
     if row is None or row.part_kind is not PartKind.GIFT:
         return None
-    if press and not _is_first(tx, press, row.board_id, now):
+    if not _is_first(tx, press, row.board_id, now):
         return row
     board = tx.boards.get(row.board_id)
     seat = None if board is None else board.seat(row.part)
@@ -548,7 +549,7 @@ def change(
     seat = None if board is None else board.seat(number)
     if whose and seat is not None and seat.whose != whose:
         return Changing.ANOTHERS
-    if press and not _is_first(tx, press, board_id, now):
+    if not _is_first(tx, press, board_id, now):
         return Changing.AGAIN
     if board is None:
         return Changing.NOT_TRACKED
