@@ -67,9 +67,7 @@ def tell(asked: Message | None, row: Invoice | None, around: Around) -> list[Ent
     """Everything about the command `asked` and its `row`, the oldest first."""
     story = _Story()
     answer = around.message(row.chat_id, row.reply_to or 0) if row is not None else None
-    asks = [each for each in (asked, answer) if each is not None]
-    if len(asks) == 2 and asks[0] is asks[1]:
-        del asks[1]
+    asks = [each for each in (asked, None if answer is asked else answer) if each is not None]
     for each in asks:
         _written(story, each, around, "command" if each is asked else "answer")
     if row is not None:

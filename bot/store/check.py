@@ -12,7 +12,7 @@ from bot.config import DatabaseSettings, differing
 from bot.errors import DatabaseMissing, DatabaseTooOld, StartError
 from bot.findings import About, Finding, Kind, Mark, Values, bad, fine, note, refused
 from bot.store.backend import on_server
-from bot.store.running import Running, is_moved, running
+from bot.store.running import is_moved, running
 from bot.store.sqlite import closed_beside, inspect
 
 #: Free space in bytes below which the database might soon be full.
@@ -31,10 +31,11 @@ def check_database(
         return
     try:
         place = _place(database.file)
-        if place.mark is not Mark.BAD and not in_use:
+        is_looked_at = place.mark is not Mark.BAD and not in_use
+        if is_looked_at:
             inspect(database.address)
         yield place
-        if not in_use and place.mark is not Mark.BAD and is_moved(database):
+        if is_looked_at and is_moved(database):
             yield note(About.DATABASE, Kind.MOVING)
     except StartError as error:
         yield refused(About.DATABASE, error)
@@ -47,30 +48,25 @@ def _server(database: DatabaseSettings, *, in_use: bool, marks: str) -> Iterator
     try:
         place = on_server().inspect(database.address)
         yield fine(About.DATABASE, Kind.REACHED, path=place)
-        if in_use:
-            return
-        if (found := _active(database)) is not None:
-            values: Values = {"process": found.name, "began_at": found.started_at}
-            yield fine(About.DATABASE, Kind.ACTIVE, **values)
-            if sections := differing(marks, found.marks):
-                others: Values = {"process": found.name, "sections": tuple(sections)}
-                yield note(About.DATABASE, Kind.OTHER_SETTINGS, **others)
-        elif _is_moved(database):
-            yield note(About.DATABASE, Kind.MOVING)
+        if not in_use:
+            with suppress(
+                DatabaseMissing, DatabaseTooOld
+            ):  # the first start makes it, or brings it up
+                yield from _who_has_it(database, marks)
     except StartError as error:
         yield refused(About.DATABASE, error)
 
 
-def _active(database: DatabaseSettings) -> Running | None:
-    with suppress(DatabaseMissing, DatabaseTooOld):  # the first start makes it, or brings it up
-        return running(database)
-    return None
-
-
-def _is_moved(database: DatabaseSettings) -> bool:
-    with suppress(DatabaseMissing, DatabaseTooOld):
-        return is_moved(database)
-    return False
+def _who_has_it(database: DatabaseSettings, marks: str) -> Iterator[Finding]:
+    """The process that acts, or a move. Raises `StartError`."""
+    if (found := running(database)) is not None:
+        values: Values = {"process": found.name, "began_at": found.started_at}
+        yield fine(About.DATABASE, Kind.ACTIVE, **values)
+        if sections := differing(marks, found.marks):
+            others: Values = {"process": found.name, "sections": tuple(sections)}
+            yield note(About.DATABASE, Kind.OTHER_SETTINGS, **others)
+    elif is_moved(database):
+        yield note(About.DATABASE, Kind.MOVING)
 
 
 def _place(file: Path) -> Finding:

@@ -130,7 +130,7 @@ def seat_lines(shown: Board, room: int) -> list[str]:
 
 def first_line(shown: Board) -> str:
     """What it is, and how far; without its memo."""
-    total, done = format_sats(shown.sum_msat), format_sats(shown.paid_msat)
+    total = format_sats(shown.sum_msat)
     if shown.is_all_done:
         how = f"all covered: {covered(shown)}" if shown.otherwise_msat else "all paid"
         return f"{FACE_SIGNS[Face.PAID]} <b>Split: {total}</b>, {how}"
@@ -142,18 +142,22 @@ def first_line(shown: Board) -> str:
         return f"{sign} <b>Split: {total}</b>{paid}{state}"
     if shown.is_reached:
         sign = FACE_SIGNS[Face.PAID]
-    given = done if shown.paid_msat else "nothing yet" if is_going_on else "nothing"
+    given = _received(shown) if shown.paid_msat or not is_going_on else "nothing yet"
     of = f" of {total}" if shown.sum_msat else ""
     return f"{sign} <b>Collection: {given}{of}</b>{state}"
 
 
 def covered(shown: Board) -> str:
     """How much of a bill the node received, and how much was settled otherwise; "" for nothing."""
-    paid, otherwise = shown.paid_msat, shown.otherwise_msat
-    if not (paid or otherwise):
+    otherwise = shown.otherwise_msat
+    if not (shown.paid_msat or otherwise):
         return ""
-    received = f"{format_sats(paid) if paid else 'nothing'} paid"
-    return f"{received}, {format_sats(otherwise)} settled otherwise" if otherwise else received
+    paid = f"{_received(shown)} paid"
+    return f"{paid}, {format_sats(otherwise)} settled otherwise" if otherwise else paid
+
+
+def _received(shown: Board) -> str:
+    return format_sats(shown.paid_msat) if shown.paid_msat else "nothing"
 
 
 def _people(shown: Board, payee: str | None) -> list[str]:
@@ -246,8 +250,7 @@ def board_announcement(
     `is_bare`: without what people wrote; `in_private`: to who asked, as its chat does not take it.
     """
     total = format_sats(shown.sum_msat)
-    given = format_sats(shown.paid_msat) if shown.paid_msat else "nothing"
-    done = (covered(shown) or "nothing paid") if shown.is_split else f"{given} given"
+    done = (covered(shown) or "nothing paid") if shown.is_split else f"{_received(shown)} given"
     memo = "" if is_bare else short_memo(shown.memo)
     sign = FACE_SIGNS[Face.PAID]
     if shown.is_all_done and shown.otherwise_msat:
