@@ -16,7 +16,7 @@ from bot import config
 from bot.chat import check, presence
 from bot.chat.client import make_bot
 from bot.chat.deliveries import DELIVERS_AFTER_S
-from bot.demo.telegram import Hook
+from bot.demo.telegram import Front, Hook
 from bot.findings import About, Finding, Kind, Mark
 from tests.checked import bake_narrow, changed, diagnosed, kinds, of
 from tests.world import NAME, TOKEN, World
@@ -281,6 +281,15 @@ async def _info(world: World) -> WebhookInfo:
         await bot.shutdown()
 
 
+async def fail(world: World, front: Front) -> None:
+    """What somebody writes does not get through to the bot's own webhook, and waits."""
+    deliveries = world.telegram.bots[TOKEN].webhook
+    deliveries.set(Hook("https://bot.example.org/telegram"))
+    front.says = 502
+    world.telegram.say(world.private(world.anna), world.anna, "/help")
+    await world.telegram.wait_for(lambda: deliveries.failure.message or None)
+
+
 async def test_a_webhook_of_ones_own_is_found_as_it_is(world: World) -> None:
     front = world.use_webhook()
     world.telegram.bots[TOKEN].updates.clear()
@@ -295,9 +304,7 @@ async def test_a_webhook_of_ones_own_is_found_as_it_is(world: World) -> None:
     deliveries.set(Hook("https://bot.example.org/telegram"))
     assert await of_webhook(world) == Finding(FINE, About.TELEGRAM, Kind.WEBHOOK_OURS, host)
 
-    front.says = 502
-    world.telegram.say(world.private(world.anna), world.anna, "/help")
-    await world.telegram.wait_for(lambda: deliveries.failure.message or None)
+    await fail(world, front)
     found = await of_webhook(world)
     assert (found.kind, found.values["waiting"]) == (Kind.WEBHOOK_FAILS, 1)
     assert "502" in str(found.values["reason"])
@@ -309,12 +316,7 @@ async def test_a_webhook_of_ones_own_is_found_as_it_is(world: World) -> None:
 async def test_a_failure_of_long_ago_is_none_of_now_though_something_is_on_its_way(
     world: World,
 ) -> None:
-    front = world.use_webhook()
-    deliveries = world.telegram.bots[TOKEN].webhook
-    deliveries.set(Hook("https://bot.example.org/telegram"))
-    front.says = 502
-    world.telegram.say(world.private(world.anna), world.anna, "/help")
-    await world.telegram.wait_for(lambda: deliveries.failure.message or None)
+    await fail(world, world.use_webhook())
     settings = world.settings().telegram
     info = await _info(world)
     assert info.pending_update_count
@@ -331,12 +333,7 @@ async def test_a_failure_of_long_ago_is_none_of_now_though_something_is_on_its_w
 async def test_how_long_ago_telegram_failed_goes_by_its_own_clock(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    front = world.use_webhook()
-    deliveries = world.telegram.bots[TOKEN].webhook
-    deliveries.set(Hook("https://bot.example.org/telegram"))
-    front.says = 502
-    world.telegram.say(world.private(world.anna), world.anna, "/help")
-    await world.telegram.wait_for(lambda: deliveries.failure.message or None)
+    await fail(world, world.use_webhook())
     monkeypatch.setattr(check, "time", SimpleNamespace(time=lambda: 5e9))  # set wrong
     assert Kind.WEBHOOK_FAILS in {each.kind for each in await diagnosed(world)}
 

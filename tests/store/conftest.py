@@ -10,8 +10,10 @@ import pytest
 
 from bot.store import Store
 from tests import postgres
+from tests.postgres import Cluster
 from tests.store.made import leading
 from tests.store.made import url as url_of_file
+from tests.ways import Way
 
 KINDS = ("sqlite", "postgres")
 
@@ -47,3 +49,17 @@ def url(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path) -> I
 async def store(url: str) -> AsyncIterator[Store]:
     async with leading(url) as store:
         yield store
+
+
+@pytest.fixture
+def server(cluster: Cluster) -> Iterator[str]:
+    """The name of a database of a server, without a table."""
+    with postgres.database(cluster) as name:
+        yield name
+
+
+@pytest.fixture
+async def way(cluster: Cluster) -> AsyncIterator[Way]:
+    """A way to the server that can be cut."""
+    async with Way(cluster.port) as way:
+        yield way

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -24,19 +24,6 @@ from tests.postgres import Cluster, that_wait
 from tests.store.made import LIMIT_S, Busy, columns, row, until
 from tests.store.shared import NEVER, end_office, number_of_terms, opened, written
 from tests.ways import COMMIT, Way
-
-
-@pytest.fixture
-def server(cluster: Cluster) -> Iterator[str]:
-    with postgres.database(cluster) as name:
-        yield name
-
-
-@pytest.fixture
-async def way(cluster: Cluster) -> AsyncIterator[Way]:
-    async with Way(cluster.port) as way:
-        yield way
-
 
 # terms
 

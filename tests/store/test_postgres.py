@@ -51,12 +51,6 @@ PASSWORD = "what-only-the-server-knows"
 
 
 @pytest.fixture
-def server(cluster: Cluster) -> Iterator[str]:
-    with postgres.database(cluster) as name:
-        yield name
-
-
-@pytest.fixture
 def empty_one(cluster: Cluster) -> Iterator[str]:
     with postgres.database(cluster, template="template0") as name:
         yield name

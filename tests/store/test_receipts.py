@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -25,18 +25,6 @@ from tests.store.shared import NEVER, number_of_terms, opened, written
 from tests.ways import COMMIT, Way
 
 pytestmark = needs_postgres
-
-
-@pytest.fixture
-def server(cluster: Cluster) -> Iterator[str]:
-    with postgres.database(cluster) as name:
-        yield name
-
-
-@pytest.fixture
-async def way(cluster: Cluster) -> AsyncIterator[Way]:
-    async with Way(cluster.port) as way:
-        yield way
 
 
 @pytest.fixture
