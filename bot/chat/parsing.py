@@ -33,12 +33,12 @@ def parse(text: str) -> Any:
     Raises `ValueError` for anything else that cannot be read.
     """
     try:
-        return _loads(text)
+        return _DECODER.decode(text)
     except RecursionError:
         if len(text) > MOST:
             raise ValueError("too deep, and too long to look through") from None
     try:
-        return _loads(_cut(text))
+        return _DECODER.decode(_cut(text))
     except RecursionError as error:  # little is left of the stack
         raise ValueError("too deep") from error
 
@@ -53,14 +53,14 @@ def number_of_first(answer: bytes) -> int | None:
     return int(number[0]) if number else None
 
 
-def _loads(text: str) -> Any:
-    return json.loads(text, parse_int=_integer)
-
-
 def _integer(digits: str) -> int | float:
     if len(digits) <= DIGITS:
         return int(digits)
     return -math.inf if digits.startswith("-") else math.inf
+
+
+#: Made once: each answer of Telegram's is read by it.
+_DECODER = json.JSONDecoder(parse_int=_integer)
 
 
 def _cut(text: str) -> str:
