@@ -293,7 +293,8 @@ def test_what_the_tour_points_at_comes_in_sight(fresh: Page) -> None:
 
 
 @pytest.mark.parametrize("size", [PHONE], ids=["390 px"])
-def test_on_a_phone_the_tour_says_where_the_bots_button_is(page: Page) -> None:
+def test_on_a_phone_the_tour_says_where_the_bots_button_is(fresh: Page) -> None:
+    page = fresh
     take(page, *UNTIL_PAID, "Ask for 900 more")
     expect(tour(page)).to_contain_text("Its own button is below the list of chats.")
     take(page, KILL)
