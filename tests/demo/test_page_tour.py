@@ -334,8 +334,7 @@ def test_where_little_is_in_sight_nothing_runs_out_of_it(page: Page, size: Viewp
 def test_what_is_below_the_window_is_scrolled_to_from_above_the_messages(page: Page) -> None:
     field = page.get_by_label("Message", exact=True)
     expect(field).not_to_be_in_viewport(ratio=1)
-    page.locator("#log").hover()
-    page.mouse.wheel(0, 2000)
+    page.locator("#room-title").hover()
     page.mouse.wheel(0, 2000)
     expect(field).to_be_in_viewport(ratio=1)
 
