@@ -1190,7 +1190,8 @@ async def test_the_demo_ends_cleanly_and_names_its_page_last() -> None:
 
     result = await ended(process)
 
-    assert (result.code, result.out, result.lines) == (0, "", [])
+    ended_with = "The demo has ended. Nothing of it is left on this computer.\n"
+    assert (result.code, result.out, result.lines) == (0, ended_with, [])
     assert time.monotonic() - began < 3.0
 
 

@@ -108,6 +108,13 @@ def take(page: Page, *labels: str) -> None:
             pay(page)
 
 
+def expect_part(page: Page, name: str) -> None:
+    """Wait until the tour marks this part, and this one alone."""
+    parts = page.get_by_role("list", name="Parts of the tour")
+    expect(parts.get_by_role("listitem")).to_have_text(["Ask", "Pay", "Kill", "Split"])
+    expect(parts.locator("[aria-current=step]")).to_have_text([name])
+
+
 def test_the_tour_is_played_whole(fresh: Page) -> None:
     page = fresh
     for _, text in TALK:
@@ -117,6 +124,7 @@ def test_the_tour_is_played_whole(fresh: Page) -> None:
     expect(card(page, "pizza")).to_contain_text(headline(Face.PAID, 2100))
     take(page, *UNTIL_MISSED)
     expect(page.locator("#bot-chip")).to_have_text("Bot killed")
+    expect_part(page, "Kill")
     expect(tour(page)).to_contain_text("The card still asks for money")
     expect(card(page, "dessert")).to_contain_text(headline(Face.OPEN, 900))
     take(page, START)
@@ -125,6 +133,7 @@ def test_the_tour_is_played_whole(fresh: Page) -> None:
 
     take(page, SPLIT)
     dinner = board(page, "dinner")
+    expect_part(page, "Split")
     take(page, *BENS)
     expect_seats(dinner, f"{PAID} Ada", f"{PAID} Ben", FREE, FREE)
     take(page, *CHLOES)
@@ -267,6 +276,67 @@ def test_a_ring_is_around_what_is_to_be_pressed_until_it_was(page: Page) -> None
     button(page, "End the tour").click()
     expect(tour(page)).to_be_hidden()
     assert outline(page.locator("#bot-switch")) == "none"
+
+
+LOW = ViewportSize(width=1280, height=560)
+
+
+@pytest.mark.parametrize("size", [LOW, PHONE], ids=["low", "390 px"])
+def test_what_the_tour_points_at_comes_in_sight(fresh: Page) -> None:
+    page = fresh
+    take(page, *UNTIL_PAID, *UNTIL_MISSED, START, SPLIT, *BENS, *CHLOES[:2])
+    for name in (texts.LEAVE_BUTTON, texts.OTHERS_BUTTON):
+        expect(button(page, f"Press “{name}”")).to_be_visible()
+        key = page.locator(".keys").get_by_role("button", name=name, exact=True)
+        expect(key).to_be_in_viewport(ratio=1)
+        take(page, f"Press “{name}”", *((BACK, *DMITRIS[:2]) if name == texts.LEAVE_BUTTON else ()))
+
+
+@pytest.mark.parametrize("size", [PHONE], ids=["390 px"])
+def test_on_a_phone_the_tour_says_where_the_bots_button_is(fresh: Page) -> None:
+    page = fresh
+    take(page, *UNTIL_PAID, "Ask for 900 more")
+    expect(tour(page)).to_contain_text("Its own button is below the list of chats.")
+    take(page, KILL)
+    button(page, BENS_WALLET).click()
+    wallet = page.get_by_role("dialog")
+    wallet.get_by_role("button", name=re.compile("^Pay ")).click()
+    expect(wallet).to_contain_text("The bot is not running")
+    expect(wallet).not_to_contain_text("by itself")
+
+
+def test_a_board_of_ones_own_is_no_part_of_the_tour(fresh: Page) -> None:
+    page = fresh
+    say(page, "/collect 60k/21k a present")
+    expect(tour(page)).to_contain_text(texts.GIVE_BUTTON)
+    expect(page.get_by_role("list", name="Parts of the tour")).to_have_count(0)
+
+
+ON_ITS_SIDE = ViewportSize(width=844, height=390)
+ZOOMED = ViewportSize(width=360, height=225)
+
+
+@pytest.mark.parametrize("size", [ON_ITS_SIDE, ZOOMED], ids=["844x390", "360x225"])
+def test_where_little_is_in_sight_nothing_runs_out_of_it(page: Page, size: ViewportSize) -> None:
+    for part in (
+        page.get_by_label("Message", exact=True),
+        page.locator("#send"),
+        page.locator("#doors a"),
+        button(page, ASK),
+    ):
+        expect(part).to_be_in_viewport(ratio=1)
+        box = part.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= size["width"]
+
+
+@pytest.mark.parametrize("size", [ViewportSize(width=360, height=170)], ids=["360x170"])
+def test_what_is_below_the_window_is_scrolled_to_from_above_the_messages(page: Page) -> None:
+    field = page.get_by_label("Message", exact=True)
+    expect(field).not_to_be_in_viewport(ratio=1)
+    page.locator("#room-title").hover()
+    page.mouse.wheel(0, 2000)
+    expect(field).to_be_in_viewport(ratio=1)
 
 
 def test_a_tour_that_was_left_goes_on_where_it_was(page: Page) -> None:

@@ -51,7 +51,8 @@ function onClose() {
 
 /** The second click of a double one that opened a dialog presses nothing in it, nor beside it. */
 function onDoubleClick(event) {
-  if (event.detail < 2 || event.timeStamp - openedAt > GESTURE_MS || !event.target.closest?.("dialog")) return;
+  if (event.detail < 2) openedAt = -Infinity; // another gesture has begun since
+  if (event.timeStamp - openedAt > GESTURE_MS || !event.target.closest?.("dialog")) return;
   event.preventDefault();
   event.stopPropagation();
 }

@@ -5,11 +5,12 @@ import { el, strong } from "./dom.js";
 import { hint } from "./hints.js";
 import { isFromBot, isPaid, isPayable } from "./reading.js";
 import { storms } from "./score.js";
-import { peopleOf, room } from "./selection.js";
+import { isWide, peopleOf, room } from "./selection.js";
 import { back, isTheToursBoard, SPLIT, splitStep, waits, wallet } from "./split.js";
 import { firstName, messagesOf, store } from "./store.js";
 
-export const PARTS = 4;
+/** The parts of the tour, by name. */
+export const PARTS = ["Ask", "Pay", "Kill", "Split"];
 /** The step that leads back to where the tour is. */
 export const ELSEWHERE = "elsewhere";
 const PIZZA = "/invoice 2100 pizza";
@@ -17,7 +18,7 @@ const DESSERT = "/invoice 900 dessert";
 const COLLECT = "/collect 60k/21k a present";
 const hero = () => ({
   id: "hero",
-  part: 1,
+  part: "Ask",
   title: "Your node. Your friends. One command.",
   says: ["Write ", el("code", {}, PIZZA), " in a Telegram chat. The bot answers with a QR code, a friend pays with any Lightning wallet, and the sats go straight to your own node."],
   facts: ["It can receive, and can’t spend", "The sats never pass through it", "If it dies, nothing is lost"],
@@ -66,12 +67,12 @@ function untilCard({ command, card, answer }, again) {
 function ask({ home, friends, isSince, state }) {
   const found = asked(home, isSince);
   const early = untilCard(found, hero());
-  if (early) return obstacle() ?? { part: 1, ...early };
+  if (early) return obstacle() ?? { part: "Ask", ...early };
   const { command, card } = found;
   const payer = payerOf(command, friends);
   const name = firstName(payer);
-  if (state.paid === card.id || !isPayable(card)) return obstacle() ?? { part: 2, ...waits("paid", `${name} has paid. The node tells the bot …`) };
-  return obstacle() ?? { part: 2, ...wallet(card, payer, [`An invoice from Ada’s node. Press its picture: ${name}’s wallet scans the code.`]) };
+  if (state.paid === card.id || !isPayable(card)) return obstacle() ?? { part: "Pay", ...waits("paid", `${name} has paid. The node tells the bot …`) };
+  return obstacle() ?? { part: "Pay", ...wallet(card, payer, [`An invoice from Ada’s node. Press its picture: ${name}’s wallet scans the code.`]) };
 }
 
 function kill({ home, friends, isSince, state }) {
@@ -94,7 +95,7 @@ function kill({ home, friends, isSince, state }) {
   if (lives()) {
     if (isMissed) return waits("missed", "The bot starts, and asks the node what it missed …");
     return { id: "kill", label: "Kill it", at: "#bot-switch",
-      says: ["Now kill the bot, as a power cut would: its process is gone at once."] };
+      says: ["Now kill the bot, as a power cut would: its process is gone at once.", !isWide() && " Its own button is below the list of chats."].filter(Boolean) };
   }
   if (isMissed) return starts(`${name} has paid. The card still asks for money: no bot is there to change it. Start it.`);
   return wallet(card, payer, [`The bot is dead. The invoice is the node’s, and as good as before: pay it as ${name}.`]);
@@ -111,7 +112,7 @@ function split(around) {
     : sends("split", SPLIT, "Split Friday’s dinner", "Split the dinner: Ada paid 84,000 sats for all four."));
 }
 
-const free = (says) => says && { id: "free", says };
+const free = (says) => says && { id: "free", part: undefined, says };
 
 function end({ state, home }) {
   const says = state.gave ? null : hint();
@@ -121,7 +122,8 @@ function end({ state, home }) {
     id: "end", label: "Begin again", begins: true,
     title: "All paid. That was the tour.",
     says: ["Next, collect for a present: send ", example(COLLECT),
-      ". Skip an hour, or switch the node off and on. Or let it storm: the score should stay at lost 0, twice 0."],
+      ". Skip an hour, or switch the node off and on. Or let it storm: the score should stay at lost 0, twice 0.",
+      !isWide() && " All of that is below the list of chats."].filter(Boolean),
   };
 }
 
@@ -130,10 +132,10 @@ function example(words) {
 }
 
 const STEPS = { ask, kill, split, end };
-const NUMBERS = { kill: 3, split: 4, end: 4 };
+const NAMES = { ask: "Ask", kill: "Kill", split: "Split" };
 
 /**
- * The step now: {id, part, title, says, facts, small, label} and what its button does: speak `as` somebody, then
+ * The step now: {id, part (undefined: none of the tour’s), title, says, facts, small, label} and what its button does: speak `as` somebody, then
  * `write` a command, `open` a room, or press what is `at` a selector. `label` null: it waits; undefined: no button.
  * Null where there is nothing to say.
  */
@@ -142,8 +144,8 @@ export function stepNow(state, home, isSince) {
   const around = { home, friends, isSince, state };
   const isElsewhere = room().key !== home.key && ["ask", "kill"].includes(state.part);
   if (isElsewhere) {
-    return { id: ELSEWHERE, part: NUMBERS[state.part] ?? 1, says: [`The tour goes on in ${home.title}.`], label: `Go to ${home.title}`, open: home.key };
+    return { id: ELSEWHERE, part: NAMES[state.part], says: [`The tour goes on in ${home.title}.`], label: `Go to ${home.title}`, open: home.key };
   }
   const found = state.part !== "end" && storms() ? waits("storm", "A storm goes on. The tour waits for its end.") : STEPS[state.part](around);
-  return found && { part: NUMBERS[state.part] ?? 1, ...found };
+  return found && { part: NAMES[state.part], ...found };
 }

@@ -25,6 +25,7 @@ let step = null; // what is shown
 let shown = null; // the step that was drawn last
 let said = null; // the step that was announced last; the first one stands there as the page is read
 let pressed = null; // the step whose button was pressed just now
+let isRevealed = false; // whether what the step points at was brought in sight
 let leads = false; // whether the reader goes by the tour's own button, which then keeps the focus
 
 const home = () => rooms().find((each) => each.chat.id === state.home && each.thread === null) ?? null;
@@ -68,7 +69,8 @@ function draw() {
   if (step === null) return;
   const had = bar.contains(document.activeElement);
   bar.classList.toggle("tour-first", step.facts !== undefined);
-  $("tour-part").textContent = `${step.part}/${PARTS}`;
+  $("tour-part").hidden = step.part === undefined;
+  sync($("tour-part"), PARTS.map((name) => el("li", { "aria-current": name === step.part && "step" }, name)));
   for (const [id, words] of [["tour-title", step.title], ["tour-small", step.small]]) {
     $(id).hidden = words === undefined;
     $(id).textContent = words ?? "";
@@ -79,13 +81,23 @@ function draw() {
   button.textContent = step.label ?? "One moment …";
   button.ariaDisabled = step.label === null ? "true" : null;
   say();
+  if (!isRevealed && step.at) requestAnimationFrame(reveal);
   if (had && !bar.contains(document.activeElement)) $("log").focus({ preventScroll: true });
+}
+
+/** What is pointed at is in sight once; after that the reader goes where they like. */
+function reveal() {
+  const target = step?.at && document.querySelector(step.at);
+  if (!target?.checkVisibility() || document.querySelector("dialog[open]")) return;
+  target.scrollIntoView({ block: "nearest" });
+  isRevealed = true;
 }
 
 /** A step that is new is announced, and its button has the focus where the reader goes by it. */
 function say() {
   if (step.id === shown) return;
   shown = step.id;
+  isRevealed = false;
   if (step.id === "end") change({ seen: true });
   if (leads && !button.hidden && !document.querySelector("dialog[open]")) button.focus({ preventScroll: true });
   if (step.id === ELSEWHERE || step.id === said) return; // another chat was opened, or the tour's again
@@ -177,6 +189,7 @@ export function startTour() {
   on("paid", (card) => change({ paid: card.id }));
   for (const kind of ["room", "speaker", "offer", "gone", "node", "chat", "behind"]) on(kind, () => soon(draw));
   // the tours of all tabs are one
+  document.addEventListener("close", () => soon(draw), true);
   addEventListener("storage", ({ key }) => {
     if (key !== KEY) return;
     state = recall(KEY) ?? state;

@@ -2,6 +2,7 @@
 
 import { pay, scan } from "./api.js";
 import { avatar } from "./avatar.js";
+import { behind } from "./behind.js";
 import { timeElement } from "./clock.js";
 import { closeByPressBeside, show } from "./dialog.js";
 import { $, el, icon } from "./dom.js";
@@ -103,7 +104,9 @@ function showPaid(msat) {
   body.replaceChildren(el("div", { class: "paid" },
     el("span", { class: "paid-mark" }, icon("check")),
     el("p", { class: "amount" }, `Paid ${inSats(msat)}`),
-    el("p", { class: "small" }, "The node has received it. The chat will update by itself."),
+    el("p", { class: "small" }, behind.process.state === "running"
+      ? "The node has received it. The chat will update by itself."
+      : "The node has received it. The bot is not running: the chat updates once it is started."),
     close));
   close.focus();
 }
