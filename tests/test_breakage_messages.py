@@ -63,6 +63,7 @@ _PARTS = (
 #: What is refused, each in its own way.
 _REFUSALS = (
     "1.000",
+    "343.332k",
     "-5",
     "0",
     "0.1 sats",
@@ -87,7 +88,7 @@ def written(dice: random.Random, sats: int) -> str:
     whole, rest = divmod(sats, 1000)
     ways = [str(sats), f"{sats:,}", f"{sats:_}", f"{sats} sats", f"{sats:,} SAT"]
     ways += [f"{sats / 10**8:.8f} btc", f"₿{sats / 10**8:.8f}", f"0{sats}"[sats < 10**6 :]]
-    ways += [f"{whole}.{rest:03}k", f"{whole}.{rest:03}K"]
+    ways += [f"0.{rest:03}k", f"0.{rest:03}K"] * (not whole)
     ways += [f"{whole}k"] * (not rest)
     return dice.choice(ways)
 

@@ -311,14 +311,10 @@ async def test_what_was_read_again_counts_in_the_next_turn_of_the_same_process(
     await world.until(world.polls)
     reloads.wanted.set()
     hers = world.private(world.stranger)
-    async with asyncio.timeout(WAIT_S):
-        while "settings reloaded" not in caplog.text:  # noqa: ASYNC110 -- nothing else tells
-            await asyncio.sleep(0.01)
+    await world.until(lambda: "settings reloaded" in caplog.text)
     with psycopg.connect(world.url, autocommit=True) as other:  # as another process, gone at once
         other.execute("INSERT INTO terms SELECT max(number) + 1, 'x', '', 0, true FROM terms")
-    async with asyncio.timeout(3 * WAIT_S):
-        while "waits for its turn" not in caplog.text:  # noqa: ASYNC110 -- nothing else tells
-            await asyncio.sleep(0.01)
+    await world.until(lambda: "waits for its turn" in caplog.text, 3 * WAIT_S)
     await world.open_card(hers, world.stranger, "/invoice 2100")
     stop.set()
     async with asyncio.timeout(WAIT_S):

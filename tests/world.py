@@ -10,7 +10,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,6 +41,8 @@ T = TypeVar("T")
 TOKEN = "123456789:AAE-a-token-that-only-the-simulator-takes"
 NAME = "test_invoice_bot"
 WAIT_S = 10.0
+#: Between two looks at what tells nobody of its changes.
+LOOK_S = 0.05
 
 
 class Clock:
@@ -290,8 +292,8 @@ class World:
         return (self.folder / "log.txt").read_text()
 
     async def until(self, condition: Callable[[], T], timeout_s: float = WAIT_S) -> T:
-        """Wait until something is true in Telegram; fails at once where the bot has died."""
-        waiting = asyncio.ensure_future(self.telegram.wait_for(condition, timeout_s))
+        """Wait until something is true, anywhere; fails at once where the bot has died."""
+        waiting = asyncio.ensure_future(self._holds(condition, timeout_s))
         both = {waiting} | ({self._running} if self._running else set())
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         if self._running is not None and self._running.done():
@@ -299,6 +301,13 @@ class World:
             self._running.result()
             raise AssertionError("the bot has ended")
         return await waiting
+
+    async def _holds(self, condition: Callable[[], T], timeout_s: float) -> T:
+        """Looked at after each change in Telegram, and beside: a log or a file tells nobody."""
+        async with asyncio.timeout(timeout_s):
+            while True:
+                with suppress(TimeoutError):
+                    return await self.telegram.wait_for(condition, LOOK_S)
 
     def use_webhook(self, *, path: str = "/telegram", strips: bool = False) -> Front:
         """From its next start the bot has a webhook; the proxy in front of it."""

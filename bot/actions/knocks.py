@@ -110,8 +110,9 @@ class Knocks:
         return came.knocking, came.may_be_said
 
     async def due(self) -> list[Due]:
-        """Who is to be shown something; of the owners whoever is one by now."""
-        return await self._store.do(_due, self._access.owners)
+        """Who is to be shown something, and can be; of the owners whoever is one by now."""
+        due = await self._store.do(_due, self._access.owners)
+        return [each for each in due if not self._is_out_of_reach(each)]
 
     def may_read(self, what: Due) -> bool:
         """Whether its reader can be shown it now: an owner, or where somebody asked who is let in.
@@ -136,7 +137,7 @@ class Knocks:
             return False
         if what.reader_id == ASKER:
             return True
-        if self._places.is_unreachable(what.reader_id):
+        if self._is_out_of_reach(what):
             return False
         if what.message_id is not None or what.shows_nothing:
             return True
@@ -144,6 +145,10 @@ class Knocks:
             return True
         self.rung.set()  # one that stands for it may be due in its place
         return False
+
+    def _is_out_of_reach(self, what: Due) -> bool:
+        """An owner whom nothing reaches: it rings once something does."""
+        return what.reader_id != ASKER and self._places.is_unreachable(what.reader_id)
 
     async def by_handle(self, handle: str) -> Knock | None:
         """The knock that a button names."""

@@ -340,10 +340,11 @@ class State(Changes):
             body: Any = update.get("message") or update.get("channel_post")
             try:
                 chat, number = self.find_chat(bot, body["chat"]["id"]), body["message_id"]
+                message = None if chat is None else chat.messages.get(number)
             except (KeyError, TypeError):
                 continue  # it is no message of ours
-            if chat is not None and number in chat.messages:
-                chat.messages[number].fetched.append(self.clock())
+            if message is not None:
+                message.fetched.append(self.clock())
 
     def push_written_update(self, fields: str) -> int:
         """Deliver an update with this text after its number, JSON or not, to every bot.
