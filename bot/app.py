@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -520,17 +520,22 @@ class _Run:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._parts.store.until_lost())
                 tasks.create_task(self._serve(stop))
-                tasks.create_task(self._work())
-                tasks.create_task(self._notify())
-                tasks.create_task(self._parts.occasions.run())
-                tasks.create_task(self._parts.watch.run())
-                tasks.create_task(self._check())
-                tasks.create_task(self._heartbeat())
-                tasks.create_task(self._report())
-                tasks.create_task(self._tidy())
-                tasks.create_task(self._follow_access())
-                tasks.create_task(self._show_knocks())
-                tasks.create_task(self._reload())
+                tasks.create_task(self._hurry(stop))
+                beside = (
+                    self._work(),
+                    self._notify(),
+                    self._parts.occasions.run(),
+                    self._parts.watch.run(),
+                    self._check(),
+                    self._heartbeat(),
+                    self._report(),
+                    self._tidy(),
+                    self._follow_access(),
+                    self._show_knocks(),
+                    self._reload(),
+                )
+                for work in beside:
+                    tasks.create_task(self._beside(work))
                 if self._settings.health.listen is not None:
                     tasks.create_task(self._hear())
                     tasks.create_task(self._count_inbox())
@@ -541,6 +546,22 @@ class _Run:
         except* TermLost:
             raise TermLost from None
         log.info("stopped")
+
+    async def _hurry(self, stop: asyncio.Event) -> None:
+        """Nothing that is under way at the stop waits for another program."""
+        await stop.wait()
+        self._parts.store.hurry()
+
+    async def _beside(self, work: Awaitable[None]) -> None:
+        """While the bot stops, what the database does not take is left to the next start."""
+        try:
+            await work
+        except* TermLost:
+            raise
+        except* StoreUnavailable:
+            if self._parts.store.is_trying:
+                raise
+            log.warning("the stop leaves something unwritten, which the next start sees to")
 
     async def _serve(self, stop: asyncio.Event) -> None:
         """Updates, until it is time to stop; then an orderly end for what they began."""

@@ -118,6 +118,28 @@ async def test_a_disk_that_is_full_at_the_start_is_told_in_a_sentence(world: Wor
 # the file
 
 
+@pytest.mark.parametrize("with_a_full_disk", [False, True])
+async def test_a_stop_while_the_database_takes_nothing_is_orderly(
+    world: World, with_a_full_disk: bool
+) -> None:
+    process = await world.start_process()
+    chat = world.private(world.anna)
+    card = await world.ask(chat, world.anna, "/invoice 1")
+    with closing(sqlite3.connect(world.folder / "bot.db", isolation_level=None)) as other:
+        if with_a_full_disk:
+            room(process, 0)
+        else:
+            other.execute("BEGIN EXCLUSIVE")
+        world.node.pay(world.request_in(card))  # which the bot hears, and can't write
+        world.telegram.say(chat, world.anna, "/invoice 2100")
+        await held_back(world, 0)
+        assert await world.end_process() == 0
+    world.no_trouble()
+    await world.start_process()
+    await world.announced(chat, "Anna Berg")
+    await world.until(lambda: cards(world, chat) == [2100], LATER_S)
+
+
 async def test_while_another_program_has_the_database_nothing_is_lost(world: World) -> None:
     await world.start_process()
     chat = world.private(world.anna)

@@ -49,7 +49,7 @@ class Term(NamedTuple):
 
 
 class Backend(Protocol):
-    """A database that is open. All but `interrupt` is called in the writer's thread."""
+    """A database that is open. All but `hurry` is called in the writer's thread."""
 
     #: This process's term of office; None: it has none, or needs none.
     term: Term | None
@@ -83,6 +83,9 @@ class Backend(Protocol):
 
     def forget(self) -> None:
         """A transaction found the database unavailable: the next one connects again."""
+
+    def hurry(self) -> None:
+        """The process is to stop: nobody else is waited for from now on, as far as that goes."""
 
     def tidy(self) -> bool:
         """Nothing is to do just now; whether no other try is needed."""

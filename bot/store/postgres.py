@@ -507,6 +507,9 @@ class Postgres:
         failing = self._failing
         return None if failing is None else failing.until - max(failing.since, since)
 
+    def hurry(self) -> None:
+        """The server lets nothing wait for long."""
+
     def tidy(self) -> bool:
         """The server does it."""
         return True

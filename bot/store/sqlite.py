@@ -50,8 +50,10 @@ _Identity: TypeAlias = tuple[int, int]
 SQLITES = ("-wal", "-shm", "-journal")
 LOCK, PID = ".lock", ".pid"
 NEW, MOVING = ".new", ".moving"
-#: Seconds for which another program's lock is waited for.
+#: Seconds for which another program's lock is waited for, and between two looks at whether a bot
+#: that waits is to stop.
 BUSY_TIMEOUT_S = 5.0
+BUSY_LOOK_S = 0.2
 #: Seconds that the indexes are compared with the rows for: at a start, and beside a bot's work.
 COMPARE_S = 2.0
 COMPARE_BESIDE_S = 0.5
@@ -501,6 +503,7 @@ class Sqlite:
         self.term: Term | None = None
         self._files = files
         self._lock = lock
+        self._hurries = False
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -509,6 +512,7 @@ class Sqlite:
         lock = Lock(path)
         try:
             engine = opened(path)
+            _wait_briefly(engine)
             lock.hold()
             files = Files(path)
         except BaseException:
@@ -524,8 +528,22 @@ class Sqlite:
     @contextlib.contextmanager
     def transaction(self, *, needs_term: bool) -> Iterator[Connection]:
         """One transaction: whoever has the file is the one that acts."""
-        with self.engine.begin() as connection:
-            yield connection
+        with contextlib.ExitStack() as ending:
+            yield self._begun(ending)
+
+    def _begun(self, ending: contextlib.ExitStack) -> Connection:
+        """In a transaction, once no other program has a lock."""
+        until = time.monotonic() + BUSY_TIMEOUT_S
+        while True:
+            try:
+                return ending.enter_context(self.engine.begin())
+            except sa.exc.OperationalError as error:
+                if not _is_locked(error) or self._hurries or time.monotonic() >= until:
+                    raise
+
+    def hurry(self) -> None:
+        """A lock that is there is waited for no longer."""
+        self._hurries = True
 
     def is_committed(self, ticket: str) -> bool:
         """A file has no connection that could be lost."""
@@ -678,12 +696,13 @@ def _checkpoint(engine: Engine, how: str) -> bool:
     try:
         with contextlib.closing(engine.raw_connection()) as connection:
             cursor = connection.cursor()
+            (waits_ms,) = cursor.execute("PRAGMA busy_timeout").fetchone()
             cursor.execute("PRAGMA busy_timeout=0")
             try:
                 cursor.execute(f"PRAGMA wal_checkpoint({how})")
                 return cursor.fetchone() == (0, 0, 0)
             finally:
-                cursor.execute(f"PRAGMA busy_timeout={round(BUSY_TIMEOUT_S * 1000)}")
+                cursor.execute(f"PRAGMA busy_timeout={waits_ms}")
     except (sa.exc.DBAPIError, sqlite3.Error):
         return False  # full, read-only: the next job tells why
 
@@ -891,6 +910,19 @@ def _configure(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA secure_delete=ON")
     # in kB: the indexes of what is open; the operating system keeps the rest at hand
     connection.execute("PRAGMA cache_size=-512")
+
+
+def _wait_briefly(engine: Engine) -> None:
+    """What waits for a lock looks up in between."""
+    brief = f"PRAGMA busy_timeout={round(min(BUSY_LOOK_S, BUSY_TIMEOUT_S) * 1000)}"
+    sa.event.listen(engine, "connect", lambda connection, _: connection.execute(brief))
+    with contextlib.closing(engine.raw_connection()) as connection:
+        connection.cursor().execute(brief)
+
+
+def _is_locked(error: sa.exc.OperationalError) -> bool:
+    cause = error.orig
+    return isinstance(cause, sqlite3.Error) and cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _begin(connection: Connection) -> None:

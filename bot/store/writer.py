@@ -73,6 +73,7 @@ class Store:
         self._closed = False
         self._is_trying = True
         self._is_away = False
+        self._missed: StoreUnavailable | None = None  # how the latest try ended, if so
         self._back = asyncio.Event()  # set, and then another one, once it can be written again
         self._make_office = make_office
         self._office: Office | None = None
@@ -121,6 +122,7 @@ class Store:
         if self._make_office is None:
             return True
         await self._leave_office()
+        self._is_trying = True  # an earlier term's end stopped it
         self._leads.clear()
         self._is_lost.clear()
         self._office = self._make_office(
@@ -233,6 +235,15 @@ class Store:
         """How many jobs wait for the writer."""
         return self._jobs.qsize()
 
+    def hurry(self) -> None:
+        """The process is asked to stop: what another program keeps locked is not waited for."""
+        self._backend.hurry()
+
+    @property
+    def is_trying(self) -> bool:
+        """Whether `must` tries until it is written: until `stop_trying`."""
+        return self._is_trying
+
     def stop_trying(self) -> None:
         """The process ends: `must` gives up after a few tries from now on."""
         self._is_trying = False
@@ -310,6 +321,8 @@ class Store:
         if harm := backend.harm():
             _count_failed()
             return [_Outcome(None, StoreUnavailable(detail=harm))] * len(group)
+        if self._closed and self._missed is not None:  # each try may take seconds
+            return [_Outcome(None, self._missed)] * len(group)
         outcomes: list[_Outcome] = []
         failure: Exception | None
         try:
@@ -324,12 +337,13 @@ class Store:
             failure = backend.explained(error)
         else:
             failure = None
+        self._missed = failure if isinstance(failure, StoreUnavailable) else None
         if failure is None:
             backend.note()
             METER.commits.add()
             METER.database.saw(steady())
             return outcomes
-        is_away = isinstance(failure, StoreUnavailable) and not isinstance(failure, TermLost)
+        is_away = self._missed is not None and not isinstance(failure, TermLost)
         if is_away:
             _count_failed()
             backend.forget()

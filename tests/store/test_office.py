@@ -321,10 +321,12 @@ async def test_a_process_that_lost_its_term_can_write_nothing_and_waits_for_anot
         with pytest.raises(TermLost):
             await first.fence.passed()
         await row(second, 2)
+        first.stop_trying()  # as at the end of each term
         again = asyncio.ensure_future(first.lead(NEVER()))
         await second.close()
         async with asyncio.timeout(LIMIT_S):
             assert await again
+        assert first.is_trying
         await row(first, 3)
         assert written(cluster, server) == [2, 3]
 
