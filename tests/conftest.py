@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Iterator
+import signal
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,9 @@ from tests.world import World
 # What is imported and collected stays to the end: it is never looked through for garbage.
 gc.disable()
 
+
+#: Seconds after which a test that is late, and has survived that, is ended once more.
+AGAIN_S = 5.0
 
 #: What `make test` leaves out: below tests/, files and folders whose tests start processes, kill
 #: them, drive a browser or wait for what takes its time.
@@ -85,6 +90,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_timeout_set_timer(settings: Any) -> Generator[None, object, object]:
+    """A loop's callback that is under way at that moment swallows what ends the test."""
+    is_set = yield
+    if settings.method == "signal":
+        signal.setitimer(signal.ITIMER_REAL, settings.timeout, AGAIN_S)
+    return is_set
 
 
 @pytest.fixture(autouse=True)
