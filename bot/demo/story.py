@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bot.core.amounts import format_sats
-from bot.core.invoice import Invoice, State
+from bot.core.invoice import Invoice, PartKind, State
 from bot.demo import views
 from bot.demo.node import NodeCall
 from bot.demo.process import Life
@@ -122,8 +122,12 @@ def _row(story: _Story, asked: Message | None, row: Invoice, around: Around) -> 
 
 def title(asked: Message | None, row: Invoice | None) -> str:
     """What it is the time line of."""
+    if row is not None and row.board_id:  # who follows a link has written no more than /start
+        what = "A gift" if row.part_kind is PartKind.GIFT else "A part"
+        return f"{what}, {format_sats(row.amount_msat or 0)}, of {row.memo or 'a bill'}"
     if asked is not None:
-        return " ".join(views.text(asked).split())
+        said = " ".join(views.text(asked).split())
+        return "A link, followed" if said == "/start" and (asked.text or "") != "/start" else said
     if row is None:
         return ""
     return f"{format_sats(row.amount_msat or 0)} {row.memo}".strip()

@@ -411,6 +411,9 @@ async def test_a_part_of_a_bill_has_its_time_line_and_shows_no_token(demo: Live)
     assert len(token) > 10
     told = await demo.page.story(web.Choice(chat=private.id, message=start.id))
     assert token not in str([story, told])
+    assert told["title"] == "A link, followed"
+    told = await demo.page.story(web.Choice(chat=private.id, message=card.id))
+    assert told["title"] == "A part, 2,000 sats, of dinner"
 
 
 async def test_a_gift_whose_amount_was_written_is_there_once_and_told_to_its_end(
