@@ -31,7 +31,7 @@ from bot.texts.boards import (
     first_line,
     seat_lines,
 )
-from bot.texts.phrases import can_receive, long_memo, name, short_memo
+from bot.texts.phrases import can_receive, long_memo, moment, name, short_memo
 
 OTHERS_BUTTON = "Pay for someone else"
 ANY_BUTTON = "Let my wallet decide"
@@ -194,15 +194,20 @@ def hidden(is_hidden: bool) -> str:
     return "Your name will not be shown." if is_hidden else "Your name will be shown."
 
 
-def manage(shown: Board, asked: Change | None = None) -> str:
-    """What those who manage a board read in private, and what they are `asked`."""
+def manage(shown: Board, asked: Change | None = None, *, at: float) -> str:
+    """What those who manage a board read in private, and what they are `asked`.
+
+    It is changed by no more than their presses, so it says that it is of `at`, in Unix seconds.
+    """
     question = "" if asked is None else _CHOOSE.get(asked, "")
+    as_of = f"As of {moment(int(at), 'Dt')}. The message in the group stays up to date."
     if not (shown.is_split or question):
-        return board(shown, None)
+        whole = f"{board(shown, None)}\n{as_of}"
+        return whole if length(whole) <= MAX_TEXT else board(shown, None)
     first = first_line(shown) + short_memo(shown.memo)
-    room = MAX_TEXT - length(f"{first}\n{question}") - 1
+    room = MAX_TEXT - length(f"{first}\n{as_of}\n{question}") - 1
     parts = seat_lines(shown, room) if shown.is_split else []
-    return "\n".join(filter(None, [first, *parts, question]))
+    return "\n".join(filter(None, [first, *parts, as_of, question]))
 
 
 def changing(change: Change, came_of_it: Changing) -> str:

@@ -338,7 +338,7 @@ def test_fifty_parts_with_the_longest_names_fit(name: str, state: BoardState) ->
             checked(texts.board_announcement(shown, may_be_duplicate=True))
             if of_part is State.OPEN:
                 checked(texts.reminder(shown, may_be_duplicate=True))
-            checked(texts.manage(shown, Change.UNSETTLE))
+            checked(texts.manage(shown, Change.UNSETTLE, at=0.0))
 
 
 @pytest.mark.parametrize("name", LONG)
@@ -347,7 +347,7 @@ def test_five_hundred_gifts_with_the_longest_names_fit(name: str) -> None:
         shown = replace(many_gifts(name, memo=memo), state=BoardState.CLOSING)
         checked(texts.board(shown, clean_name(name), may_be_duplicate=True))
         checked(texts.board_announcement(shown, may_be_duplicate=True))
-        checked(texts.manage(shown, Change.UNSETTLE))
+        checked(texts.manage(shown, Change.UNSETTLE, at=0.0))
 
 
 @settings(deadline=None)
@@ -358,7 +358,7 @@ def test_whatever_people_are_called_a_bill_is_parsed_and_fits(
     for state in (State.OPEN, State.SETTLED):
         shown = full(name, count, memo, state)
         checked(texts.board(shown, clean_name(name)))
-        checked(texts.manage(shown))
+        checked(texts.manage(shown, at=0.0))
     checked(texts.reminder(full(name, count, memo)))
     checked(texts.board(many_gifts(name, count, memo), clean_name(name)))
 
@@ -416,7 +416,7 @@ def test_nobody_makes_a_line_of_a_bill_by_their_name(name: str) -> None:
     for count in (3, 20):
         seats = [free(n, person_id=BERT, token="t", name=name) for n in range(1, count + 1)]
         shown = board(*seats, memo="", asker_name=name)
-        for text in (said(shown, None), parsed(texts.manage(shown))["text"]):
+        for text in (said(shown, None), parsed(texts.manage(shown, at=0.0))["text"]):
             lines = text.splitlines()
             own = [line for line in lines if line.startswith("⚡ 28,000 sats: ")]
             assert len(own) == count
@@ -458,10 +458,11 @@ def test_what_is_on_a_button_says_whose_part_it_is() -> None:
 
 
 def test_who_manages_a_board_reads_it_and_what_is_asked() -> None:
-    lines = parsed(texts.manage(board(*SEATS)))["text"].splitlines()
+    lines = parsed(texts.manage(board(*SEATS), at=0.0))["text"].splitlines()
     assert lines == [
         '⚡ Split: 112,000 sats, 28,000 sats paid, 28,000 sats settled otherwise – "pizza"',
         *said(board(*SEATS)).splitlines()[3:7],
+        "As of 1970-01-01 00:00 UTC. The message in the group stays up to date.",
     ]
     for change, question in (
         (Change.FREE, "Whose part should become free?"),
@@ -469,7 +470,7 @@ def test_who_manages_a_board_reads_it_and_what_is_asked() -> None:
         (Change.UNSETTLE, "Which part still has to be paid with sats?"),
         (Change.CLOSE, "Close it? Open invoices are cancelled, and nothing more can be paid."),
     ):
-        assert texts.manage(board(*SEATS), change).splitlines()[-1] == question
+        assert texts.manage(board(*SEATS), change, at=0.0).splitlines()[-1] == question
 
 
 def test_what_presses_and_links_are_answered_with_fits() -> None:
@@ -560,7 +561,7 @@ def test_only_what_the_node_received_is_called_paid_wherever_it_is_said(kind: st
     seats, first, announced = ALL_BUT[kind]
     shown = board(*seats, memo="", state=BoardState.CLOSED)
     assert said(shown).splitlines()[0] == first
-    assert texts.manage(shown).splitlines()[0] == texts.board(shown, None).splitlines()[0]
+    assert texts.manage(shown, at=0.0).splitlines()[0] == texts.board(shown, None).splitlines()[0]
     assert texts.board_announcement(shown) == announced
 
 

@@ -175,7 +175,7 @@ SHOWS: dict[str, Make] = {
         replace(bill(memo, name), state=BoardState.CLOSED)
     ),
     "reminder": lambda memo, name: texts.reminder(bill(memo, name), may_be_duplicate=True),
-    "managed board": lambda memo, name: texts.manage(bill(memo, name), Change.FREE),
+    "managed board": lambda memo, name: texts.manage(bill(memo, name), Change.FREE, at=0.0),
     "collection": lambda memo, name: texts.board(
         pot(memo, name, BoardState.OPEN), name, may_be_duplicate=True
     ),

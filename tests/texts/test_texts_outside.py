@@ -247,7 +247,7 @@ def unpaid(outside: str) -> Board:
 
 
 def managed(asked: Change | None, outside: str) -> str:
-    return texts.manage(unpaid(outside), asked)
+    return texts.manage(unpaid(outside), asked, at=0.0)
 
 
 def of_part(kind: PartKind, outside: str) -> Invoice:

@@ -304,7 +304,8 @@ class Boards:
             return [say(texts.sitting(Sitting.NOT_TRACKED))]
 
         async def then() -> Sequence[Reply]:
-            return [say(texts.manage(board), keyboard=board_buttons.manage(board))]
+            text = texts.manage(board, at=self._admission.now())
+            return [say(text, keyboard=board_buttons.manage(board))]
 
         no, unknown = say(texts.NOT_ALLOWED), say(texts.TRY_AGAIN)
         return await self._targets.if_allowed(board, asker, then, [no], [unknown])
@@ -346,7 +347,8 @@ class Boards:
         is_own = query.message is not None and query.message.chat.id == by.id
         if query.message is None or not is_own or not is_panel_of(query.message, press.handle):
             return [answer]
-        text, keyboard = texts.manage(board, asked), board_buttons.manage(board, asked)
+        text = texts.manage(board, asked, at=self._admission.now())
+        keyboard = board_buttons.manage(board, asked)
         return [answer, Edit(query.message.chat.id, query.message.message_id, text, keyboard)]
 
 

@@ -8,7 +8,7 @@ import { toast } from "./toast.js";
 
 const HOUR_S = 3600;
 const SAYS = {
-  up: "Invoices are made at once.",
+  up: "It answers the bot, unless a fault says otherwise.",
   starting: "Starting …",
   locked: "Its wallet has to be unlocked. New commands wait for a while.",
   down: "Out of reach. New commands wait for it for a while.",

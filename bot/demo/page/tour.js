@@ -46,6 +46,7 @@ function go(part, since = here()) {
 
 function begin() {
   const group = rooms().find((each) => each.chat.type !== "private" && each.thread === null && each.chat.people.includes(store.ownerId));
+  if (group && room()?.key === group.key) speakAs(store.ownerId);
   state = {};
   change({ part: group ? "ask" : CLOSED, since: here(), home: group?.chat.id });
 }
@@ -125,6 +126,12 @@ function act({ id, as, write: words, open, at, begins }) {
   return document.querySelector(at)?.click();
 }
 
+/** Whoever presses what the step points at does it as the person that the step is about. */
+function playPart({ target }) {
+  if (bar.hidden || !step?.at || step.as === undefined || !target.closest?.(step.at)) return;
+  if (speaker()?.id !== step.as) speakAs(step.as);
+}
+
 /** What is pressed or typed elsewhere takes the lead away; what a dialog wants belongs to the step. */
 function follow({ target }) {
   if (!bar.contains(target) && !target.closest?.("dialog")) leads = false;
@@ -196,6 +203,7 @@ export function startTour() {
     soon(draw);
   });
   button.addEventListener("click", press);
+  document.addEventListener("click", playPart, true);
   bar.addEventListener("click", ({ target }) => target.dataset.write && write(target.dataset.write));
   $("tour-end").addEventListener("click", end);
   $("tour-again").addEventListener("click", () => {
