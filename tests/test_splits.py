@@ -387,3 +387,20 @@ async def test_invoices_lists_splits_as_well(world: World) -> None:
             and "Split: 84,000 sats" in (m.text or "")
         ]
     )
+
+
+# a name that is a number
+
+
+@pytest.mark.parametrize("written", ["84021 ", "😀 ", "84,021   sats "])
+async def test_a_person_who_is_called_a_number_is_no_part_of_the_sum(
+    world: World, written: str
+) -> None:
+    somebody = world.telegram.add_user("21")
+    world.telegram.join(world.group, somebody)
+    if written == "😀 ":  # two code units, and a memo of digits: the place is Telegram's
+        shown = await split(world, "84021 ", somebody, " 21 😀 21")
+    else:
+        shown = await split(world, written, somebody, " pizza")
+    assert (shown.text or "").startswith("⚡ Split: 84,021 sats")
+    assert '42,010 sats: "21"' in (shown.text or "")

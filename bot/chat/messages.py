@@ -140,14 +140,24 @@ def named(message: Message) -> list[Person]:
             continue
         try:
             text = clean(message.parse_entity(entity))
+            left = len(_from(message.text or "", entity.offset))
         except UnicodeError:  # it begins within a letter: that is no name
             continue
         if entity.type == MessageEntity.MENTION:
-            people.append(Person(text, username=text.removeprefix("@")))
+            people.append(Person(text, username=text.removeprefix("@"), left=left))
         elif entity.user is not None:
             name = clean_name(entity.user.full_name or "")
-            people.append(Person(text, id=entity.user.id, name=name))
+            people.append(Person(text, id=entity.user.id, name=name, left=left))
     return people
+
+
+def _from(text: str, offset: int) -> str:
+    """The end of a text as `after_command` has it, from an offset in UTF-16 code units on.
+
+    Raises `UnicodeError` where that is within a letter.
+    """
+    units = text.encode("utf-16-le", "surrogatepass")[2 * offset :]
+    return clean(units.decode("utf-16-le", "surrogatepass")).rstrip()
 
 
 def person(message: Message) -> int | None:

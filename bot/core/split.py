@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TypeVar
 
@@ -48,6 +48,16 @@ class Person:
     id: int = 0
     name: str = ""
     asks: bool = False  # it is who asks, and has a part anyhow
+    #: Characters from where it begins to the end of the text; 0: it is where this is found first.
+    #: Somebody may be called "21".
+    left: int = field(default=0, compare=False)
+
+    def begins_in(self, text: str) -> int:
+        """Where it begins in a text, or in the end of one; -1: it does not."""
+        if not self.left:
+            return text.find(self.text)
+        start = len(text) - self.left
+        return start if start >= 0 and text.startswith(self.text, start) else -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,8 @@ def parse(
     """
     text = text.strip()
     match = AROUND_A_SLASH.match(text)
+    if match and any(0 <= person.begins_in(text) < match.end() for person in people):
+        match = None  # what is in a name, or follows one, is no count
     sum_msat = _amount(match[1], may_be_name=bool(people)) if match else None
     if match is None or sum_msat is None:
         bill = _without_count(text, people, asker_sits=asker_sits)
@@ -86,7 +98,7 @@ def parse(
         amount = match[1].strip()
         count = _count(amount, count_text, is_apart=bool(before or behind))
         memo = after_slash(amount, sum_msat, text[match.end() :].strip(), f"/{count}")
-        if any(memo.startswith(person.text) for person in people):
+        if any(person.begins_in(memo) == 0 for person in people):
             refuse(Problem.COUNT_AND_NAMES, _example(amount, count, " pizza"))
         if more := shares.or_more(memo):
             refuse(
@@ -136,7 +148,7 @@ def _without_count(text: str, people: Sequence[Person], *, asker_sits: bool) -> 
         refuse(Problem.COUNT_MISSING, EXAMPLE)
     if text.startswith("/"):
         refuse(Problem.SUM_MISSING, EXAMPLE)
-    start = text.find(people[0].text) if people else -1
+    start = people[0].begins_in(text) if people else -1
     if start < 0:
         sum_msat, memo = _sum(text)
         _refuse_unknown(memo)
@@ -150,7 +162,7 @@ def _without_count(text: str, people: Sequence[Person], *, asker_sits: bool) -> 
         refuse(Problem.SUM_MISSING, WITH_NAMES)
     sum_msat, between = _sum(text[:start])
     named, memo = _named(text[start:], people)
-    if between or any(person.text in memo for person in people[len(named) :]):
+    if between or any(person.begins_in(memo) >= 0 for person in people[len(named) :]):
         refuse(Problem.NAMES_APART, WITH_NAMES)
     memo = unit_behind(text[:start].strip(), sum_msat, memo, lambda _: WITH_NAMES)
     _refuse_unknown(memo)
@@ -183,7 +195,7 @@ def _named(text: str, people: Sequence[Person]) -> tuple[list[Person], str]:
     for person in people:
         between = _BETWEEN_NAMES.match(text) if named else None
         rest = text[between.end() :] if between else text
-        if not rest.startswith(person.text):
+        if person.begins_in(rest) != 0:
             break
         named.append(person)
         text = rest[len(person.text) :]

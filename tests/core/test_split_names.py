@@ -147,3 +147,44 @@ def test_whoever_is_named_each_has_a_part_within_the_limits(
         out_of_range = (Problem.PARTS_TOO_SMALL, Problem.PARTS_TOO_LARGE)
         is_count = not 2 <= count <= MAX_SEATS
         assert problem in ((Problem.COUNT_OUT_OF_RANGE,) if is_count else out_of_range)
+
+
+def called(text: str, *names: tuple[int, str]) -> list[Person]:
+    """People who are named by what stands at these places, whatever they are called."""
+    return [Person(name, id=9 + at, name=name, left=len(text) - at) for at, name in names]
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "sats"),
+    [
+        ("84021 21 pizza", 6, 84_021),
+        ("21000 21 pizza", 6, 21_000),
+        ("1021 21 dinner", 5, 1_021),
+        ("1021 21", 5, 1_021),
+        ("21 1 pizza", 3, 21),
+        ("21007 7 friends", 6, 21_007),
+        ("84k 84/4 pizza", 4, 84_000),
+    ],
+)
+def test_a_name_of_digits_is_no_part_of_the_sum(text: str, at: int, sats: int) -> None:
+    name = text[at:].partition(" ")[0]
+    bill = parse(text, called(text, (at, name)), min_sats=1, max_sats=10**9)
+    assert (bill.sum_msat, bill.count) == (1000 * sats, 2)
+    assert [each.text for each in bill.named] == [name]
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "problem"),
+    [
+        ("84k/4 pizza", [(0, "84k/4")], Problem.SUM_MISSING),
+        ("84k/4 21 pizza", [(6, "21")], Problem.COUNT_AND_NAMES),
+        ("84k 21 pizza 21", [(13, "21")], Problem.NAMES_APART),
+        ("84k 7 21 pizza 21", [(4, "7"), (15, "21")], Problem.NAMES_APART),
+    ],
+)
+def test_what_is_like_a_name_and_is_none_names_nobody(
+    text: str, names: list[tuple[int, str]], problem: Problem
+) -> None:
+    with pytest.raises(AmountRefused) as refused:
+        parse(text, called(text, *names), min_sats=1, max_sats=10**9)
+    assert refused.value.problem == problem
