@@ -10,7 +10,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from telegram.error import InvalidToken, TelegramError
 from telegram.ext import Application
@@ -42,7 +42,7 @@ from bot.chat.knocks import KnockChats
 from bot.chat.membership import Membership
 from bot.chat.menus import Menus
 from bot.chat.notices import Notices
-from bot.chat.owners import OwnerChats
+from bot.chat.owners import Outage, OwnerChats
 from bot.chat.presses import Presses
 from bot.chat.replies import Replies
 from bot.chat.targets import Targets
@@ -116,6 +116,14 @@ class _Stopped(Exception):
     """The bot was asked to stop."""
 
 
+class _Lasting(NamedTuple):
+    """What outlasts the turns of a process."""
+
+    reloads: Reloads
+    outage: Outage
+    health: Readings | None
+
+
 async def run(
     settings: Settings,
     *,
@@ -133,7 +141,7 @@ async def run(
     stop = stop or asyncio.Event()
     logs.redact(settings.telegram.token.get_secret_value())
     beside.refuse_link(alive_file(settings.database.file))
-    reloads = reloads or Reloads(lambda: settings)
+    reloads, outage = reloads or Reloads(lambda: settings), Outage()
     METER.role = Role.STARTING
     async with contextlib.AsyncExitStack() as closing:
         health = await _health(settings.health.listen, closing)
@@ -145,9 +153,10 @@ async def run(
             listener = _listener(settings, store, clock)
             closing.push_async_callback(listener.close)
             await listener.open()
+        lasting = _Lasting(reloads, outage, health)
         while True:
             try:
-                await _take_turn(settings, store, stop, clock, reloads, health)
+                await _take_turn(settings, store, stop, clock, lasting)
             except StoreUnavailable as error:  # another process acts, or the server was just away
                 if not store.is_shared:
                     raise
@@ -161,8 +170,7 @@ async def _take_turn(
     store: Store,
     stop: asyncio.Event,
     clock: Callable[[], float],
-    reloads: Reloads,
-    health: Readings | None,
+    lasting: _Lasting,
 ) -> None:
     """Everything made, then the wait for this process's turn, then the bot itself.
 
@@ -173,13 +181,15 @@ async def _take_turn(
         node = Node(settings.lnd, store.fence)
         closing.push_async_callback(node.close)
         application = Application.builder().bot(telegram_bot).updater(None).job_queue(None).build()
-        now = settings.model_copy(update=reloads.fresh)
-        parts = Parts(now, store, telegram_bot, node, application, clock=Clock(clock))
+        now = settings.model_copy(update=lasting.reloads.fresh)
+        parts = Parts(
+            now, store, telegram_bot, node, application, clock=Clock(clock), outage=lasting.outage
+        )
         closing.push_async_callback(telegram_bot.shutdown)
-        if health is not None:
+        if (health := lasting.health) is not None:
             health.queues = parts.queues
             health.is_gate_open = lambda: parts.gate.is_open
-        running = _Run(settings, parts, host_clock=clock, reloads=reloads)
+        running = _Run(settings, parts, host_clock=clock, reloads=lasting.reloads)
         if await running.has_turn(stop):
             await running.until(stop)
 
@@ -214,6 +224,7 @@ class Parts:
         application: PtbApplication,
         *,
         clock: Clock,
+        outage: Outage,
     ) -> None:
         self.store = store
         self.telegram_bot = telegram_bot
@@ -239,13 +250,13 @@ class Parts:
         self.knock_chats = KnockChats(self.chats, self.knocks, self.places)
         self.menus = Menus(telegram_bot, self.access, store)
         self.ages = Ages(clock)
-        self._node_and_engine(settings, node)
+        self._node_and_engine(settings, node, outage)
         self._conversation(settings)
 
-    def _node_and_engine(self, settings: Settings, node: Node) -> None:
+    def _node_and_engine(self, settings: Settings, node: Node, outage: Outage) -> None:
         """Rows → node and chat."""
         topics = [topic for topic in Topic if getattr(settings.notices, topic)]
-        owners = self.owners = OwnerChats(self.chats, self.access, topics=topics)
+        owners = self.owners = OwnerChats(self.chats, self.access, topics=topics, outage=outage)
         self.notices = Notices(
             store=self.store,
             occasions=self.occasions,
@@ -751,18 +762,20 @@ class _Run:
 
     async def _heartbeat(self) -> None:
         """A file that is touched while rows can be written, for a container's health check."""
-        is_away = False
+        is_away, in_a_row = False, 0
         while True:
             try:
                 await self._parts.store.beat(self._parts.clock())
                 await self._say_marks()
             except StoreUnavailable as error:
+                in_a_row = 0
                 if not is_away:
                     is_away = True
                     log.warning("database cannot be written", detail=error.detail)
                     self._parts.owners.database_is_away(error.detail)
             else:
-                if is_away:
+                in_a_row += 1
+                if is_away or in_a_row > 1:  # by then it is so also where this turn is new
                     is_away = False
                     self._parts.owners.database_is_back()
                 with contextlib.suppress(OSError, LinkInTheWay):  # then it is not healthy

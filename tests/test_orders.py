@@ -40,6 +40,7 @@ from pydantic import SecretStr
 from bot import app
 from bot.chat.buttons import read_press
 from bot.chat.fields import MAY, NOT_WRITE, WRITE
+from bot.chat.owners import Outage
 from bot.clock import Clock
 from bot.config import (
     AccessSettings,
@@ -333,6 +334,7 @@ class Process:
             node,
             self.updates,  # type: ignore[arg-type]
             clock=clock,
+            outage=Outage(),
         )
         ground.run(self._start())
 

@@ -149,6 +149,35 @@ async def test_the_next_one_goes_on_within_a_second_of_an_orderly_end(world: Sha
         assert len(world.showing(world.group, Face.OPEN)) == 2
 
 
+@pytest.mark.parametrize("answers", ["a lock", "nothing at all"])
+async def test_a_stop_while_the_server_takes_nothing_is_orderly(
+    world: Shared, cluster: Cluster, database: str, answers: str
+) -> None:
+    straight = world.url
+    async with Way(cluster.port) as way:
+        world.url = cluster.url(database, port=way.port)
+        bot = await world.start("first")
+        await bot.said("running")
+        world.url = straight
+        await world.answers(2100, WAIT_S)
+        card = world.showing(world.group, Face.OPEN)[0]
+        with psycopg.connect(straight) as other:
+            if answers == "a lock":
+                other.execute("LOCK TABLE invoices, hints, boards IN ACCESS EXCLUSIVE MODE")
+            else:
+                way.stall()
+            world.node.pay(world.request_in(card))
+            said = world.telegram.say(world.group, world.anna, "/invoice 2200 pizza")
+            await world.until(lambda: said.fetched)
+            bot.process.terminate()
+            async with asyncio.timeout(WAIT_S):
+                assert await bot.process.wait() == 0
+            assert "Traceback" not in bot.log.read_text()
+    await world.start_bot()
+    await world.announced(world.group, "Anna Berg")
+    await world.shown(world.group, Face.OPEN, sats=2200)
+
+
 async def test_when_the_active_process_is_killed_a_ready_one_goes_on(world: Shared) -> None:
     first = await world.start("first")
     await first.said("running")

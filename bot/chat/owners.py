@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from bot import logs, texts
@@ -15,16 +16,30 @@ from bot.core.occasions import RULES, Topic
 log = logs.get(__name__)
 
 
+@dataclass
+class Outage:
+    """What owners were told of a database that is away; it outlasts a term of office."""
+
+    told_at: float | None = None  # the latest time, on the steady clock
+    is_told: bool = False  # of the outage that lasts
+
+
 class OwnerChats:
     """The owners, as `access` has them now: `bot.core.notices.Owners`."""
 
-    def __init__(self, chats: Chats, access: Access, *, topics: Collection[Topic]) -> None:
+    def __init__(
+        self,
+        chats: Chats,
+        access: Access,
+        *,
+        topics: Collection[Topic],
+        outage: Outage | None = None,
+    ) -> None:
         """`topics`: what they hear of."""
         self._chats = chats
         self._access = access
         self.topics = frozenset(topics)
-        self._told_at: float | None = None  # of a database that is away, on the steady clock
-        self._was_told = False  # of the outage that lasts
+        self._outage = outage or Outage()
 
     @property
     def chat_ids(self) -> Collection[int]:
@@ -41,16 +56,17 @@ class OwnerChats:
     def database_is_away(self, why: str) -> None:
         """Tell them so, best effort and once an hour at most; returns at once."""
         every_s = RULES[Kind.DATABASE_AWAY].every_s
-        if self._told_at is not None and steady() - self._told_at < every_s:
+        outage = self._outage
+        if outage.told_at is not None and steady() - outage.told_at < every_s:
             log.info("owners not notified: they were within the hour", kind=Kind.DATABASE_AWAY)
             return
-        self._told_at, self._was_told = steady(), True
+        outage.told_at, outage.is_told = steady(), True
         self._say(Notice(Kind.DATABASE_AWAY, why=why))
 
     def database_is_back(self) -> None:
         """Tell them so, if they were told that it is away."""
-        if self._was_told:
-            self._was_told = False
+        if self._outage.is_told:
+            self._outage.is_told = False
             self._say(Notice(Kind.DATABASE_BACK))
 
     def _say(self, notice: Notice) -> None:

@@ -57,6 +57,9 @@ OLDEST = 150_000
 #: Seconds to connect, and for the answer to one statement, or to all of one transaction.
 CONNECT_S = 5
 ANSWER_S = 10.0
+#: The same once the process is to stop, and seconds between two looks at what is late.
+HURRIED_S = 0.5
+LOOK_S = 0.25
 #: The same for what is read beside a bot: an export can be long.
 READ_S = 600.0
 #: Seconds for which a statement waits for another transaction's lock.
@@ -171,6 +174,8 @@ class Session:
         self._raw: psycopg.Connection[Any] | None = None
         self._other: psycopg.Connection[Any] | None = None  # a look at what is between
         self._due_at: float | None = None
+        self._at_most_s = math.inf
+        self._is_over = False
 
     def connect(self) -> psycopg.Connection[Any]:
         """A connection, in autocommit mode. Raises `psycopg.Error`."""
@@ -185,6 +190,8 @@ class Session:
         return raw
 
     def _connected(self, **others: str) -> psycopg.Connection[Any]:
+        if self._is_over:
+            raise psycopg.OperationalError("the process is to stop, and the server was late")
         return psycopg.connect(
             self.place.url,
             autocommit=True,
@@ -255,12 +262,20 @@ class Session:
     @contextlib.contextmanager
     def within(self, limit_s: float) -> Iterator[None]:
         """Cut the connection where its answers are not there in time: see `_Watch`."""
-        before, self._due_at = self._due_at, time.monotonic() + limit_s
+        due_at = time.monotonic() + min(limit_s, self._at_most_s)
+        before, self._due_at = self._due_at, due_at
         _watch.add(self)
         try:
             yield
         finally:
             self._due_at = before
+
+    def hurry(self) -> None:
+        """No answer is waited for longer than a moment from now on, and after one that is late for
+        none at all. From any thread."""
+        self._at_most_s = HURRIED_S
+        if self._due_at is not None:
+            self._due_at = min(self._due_at, time.monotonic() + HURRIED_S)
 
     def is_late(self, now: float) -> bool:
         """Whether an answer is overdue."""
@@ -269,6 +284,7 @@ class Session:
 
     def cut(self) -> None:
         """Whoever waits for an answer gets an error. From any thread."""
+        self._is_over = self._at_most_s < math.inf
         for raw in (self._raw, self._other):
             with contextlib.suppress(OSError, psycopg.Error):
                 if raw is not None and not raw.closed:
@@ -315,7 +331,7 @@ class _Watch:
 
     def _work(self) -> None:
         while True:
-            self._never.wait(1.0)
+            self._never.wait(LOOK_S)
             now = time.monotonic()
             with self._lock:
                 late = [each for each in self._sessions if each.is_late(now)]
@@ -508,7 +524,8 @@ class Postgres:
         return None if failing is None else failing.until - max(failing.since, since)
 
     def hurry(self) -> None:
-        """The server lets nothing wait for long."""
+        """What the server does not answer at once is not waited for."""
+        self._session.hurry()
 
     def tidy(self) -> bool:
         """The server does it."""

@@ -8,7 +8,7 @@ from bot import texts
 from bot.access import Access
 from bot.chat import owners as module
 from bot.chat.chats import Chats
-from bot.chat.owners import OwnerChats
+from bot.chat.owners import Outage, OwnerChats
 from bot.config import AccessSettings, LimitsSettings
 from bot.core.notices import Kind, Notice
 from bot.core.occasions import Topic
@@ -53,6 +53,16 @@ async def test_a_database_that_comes_and_goes_is_told_once_an_hour(
     now += 3600
     owners.database_is_away("disk <full>")
     await telegram.wait_for(lambda: said(telegram, chat) == [AWAY, BACK, AWAY])
+
+
+async def test_an_outage_in_which_a_term_ends_and_another_begins_is_told_once(
+    telegram: SimTelegram, chats: Chats, chat: int
+) -> None:
+    outage = Outage()
+    for _ in range(3):
+        OwnerChats(chats, access(chat), topics=Topic, outage=outage).database_is_away("disk <full>")
+    OwnerChats(chats, access(chat), topics=Topic, outage=outage).database_is_back()
+    await telegram.wait_for(lambda: said(telegram, chat) == [AWAY, BACK])
 
 
 async def test_owners_who_want_to_hear_of_nothing_hear_of_nothing(
