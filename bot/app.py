@@ -17,7 +17,7 @@ from telegram.ext import Application
 
 from bot import __version__, logs, texts
 from bot.access import Access
-from bot.actions import Actions, BoardActions, Grants, Knocks, Ledger, claims
+from bot.actions import Actions, BoardActions, Grants, Knocks, Ledger, claims, seats
 from bot.chat.admission import Admission
 from bot.chat.ages import Ages
 from bot.chat.boards import Boards as ShownBoards
@@ -834,6 +834,7 @@ class _Run:
         store = self._parts.store
         await store.do(_prune_hints, before)
         await store.do(_prune_inbox, self._parts.places.bot_id, self._parts.clock() - KEPT_S)
+        await store.do(seats.forget_presses, self._parts.clock())
         removed = PRUNE
         while removed == PRUNE:
             removed = await store.do(_prune_rows, before, PRUNE)

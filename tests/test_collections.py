@@ -285,3 +285,27 @@ async def test_in_private_nothing_is_collected_and_too_often_is_too_often(world:
     for _ in range(3):
         world.telegram.say(shown.chat, world.anna, "/collect 5k")
     await world.said(shown.chat, texts.splitting(Splitting.TOO_OFTEN))
+
+
+@pytest.mark.parametrize("refused", ["/invoice 21,00 pizza", "abc"])
+async def test_an_edit_of_what_was_written_before_a_question_does_not_answer_it(
+    world: World, refused: str
+) -> None:
+    shown = await collect(world, "60k a present")
+    chat = world.private(world.anna)
+    if refused == "abc":  # an answer that was refused, and then given
+        world.telegram.say(chat, world.anna, "/invoice")
+        await world.until(lambda: len(world.ours(chat)) == 1)
+    count = len(world.ours(chat))
+    written = world.telegram.say(chat, world.anna, refused)
+    await world.until(lambda: len(world.ours(chat)) == count + 1)
+    if refused == "abc":
+        world.telegram.say(chat, world.anna, "100")
+        await world.shown(chat, Face.OPEN, sats=100)
+    await asked(world, shown, world.anna)
+    made = len(world.node.invoices)
+    world.telegram.edit_as_user(written, "2100")
+    world.telegram.say(chat, world.anna, "3000")
+    await world.until(lambda: len(world.node.invoices) > made)
+    amounts = [each.value_msat // 1000 for each in world.node.invoices.values()]
+    assert amounts[made:] == [3000]

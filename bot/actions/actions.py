@@ -102,12 +102,14 @@ class Actions:
         replied_at: float = 0.0,
         named: bytes | None = None,
         age_s: float = 0.0,
+        is_edit: bool = False,
     ) -> Answered:
         """`what`, an amount and a memo, may answer the question "How many sats?".
 
         `replied_to`: the message of the bot's that it replies to, None where it replies to nothing,
         `replied_at`: when that was sent, in Unix seconds, and `named`: the payment hash on its
-        buttons; `age_s`: how long ago it was written. Raises `Refused`.
+        buttons; `age_s`: how long ago it was written; `is_edit`: it was changed since, and answers
+        no question that came after it. Raises `Refused`.
         """
         bot_id = self._places.bot_id
         found = await self._store.do(
@@ -119,6 +121,8 @@ class Actions:
         question = found.meant
         if question is None:
             return found.instead(asker.id, self._clock())
+        if is_edit and (question.reply_to or 0) > origin.message_id:
+            return Answered.NO_QUESTION
         if age_s > TOO_LATE_S:
             return Answered.TOO_LATE
         asked_at = self._clock() - age_s

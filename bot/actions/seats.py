@@ -36,6 +36,7 @@ NEW_A_PERSON, NEW_WITHIN_S = 3, 600.0
 TAKEN_S = 1800.0
 #: Seconds for which a press is known by its number: Telegram keeps updates for a day.
 PRESS_S = 86_400.0
+_PRESS = "press"
 #: Seconds before the card of a part that is open is sent again.
 SHOWN_EVERY_S = 10.0
 
@@ -146,7 +147,12 @@ def sit(
 
 def _pressed(press: str) -> str:
     """The kind of hint by which a press is known, of its number by Telegram."""
-    return f"press {press}"
+    return f"{_PRESS} {press}"
+
+
+def forget_presses(tx: Tx, now: float) -> None:
+    """No press is delivered again after a day."""
+    tx.memory.prune_kinds(f"{_PRESS} ", now - PRESS_S)
 
 
 def _is_first(tx: Tx, press: str, board_id: int, now: float) -> bool:

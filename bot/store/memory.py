@@ -59,6 +59,11 @@ class Memory(Noun):
         is_old = (hints.c.said_at < before) & hints.c.kind.not_in(but)
         self._connection.execute(sa.delete(hints).where(is_old))
 
+    def prune_kinds(self, begins: str, before: float) -> None:
+        """Forget what was said before then, of each kind that begins so."""
+        is_old = (hints.c.said_at < before) & hints.c.kind.startswith(begins, autoescape=True)
+        self._connection.execute(sa.delete(hints).where(is_old))
+
     def beat(self, now: float) -> None:
         """Write something: to see that it can be written."""
         self._put(hints, {"kind": "alive", "subject_id": 0}, {"said_at": now})

@@ -21,6 +21,15 @@ async def test_a_hint_is_said_again_only_after_its_time(store: Store) -> None:
     assert await claim(NOW - 4989)
 
 
+async def test_what_is_kept_for_a_day_goes_by_how_its_kind_begins(store: Store) -> None:
+    for kind in ("press 1", "press 2", "press_", "pressed"):
+        await store.do(lambda tx, k=kind: tx.memory.claim_hint(k, 1, now=NOW, every_s=60))
+    await store.do(lambda tx: tx.memory.claim_hint("press 3", 1, now=NOW + 10, every_s=60))
+    await store.do(lambda tx: tx.memory.prune_kinds("press ", NOW + 5))
+    for kind, is_kept in (("press 1", 0), ("press 2", 0), ("press 3", 1), ("press_", 1)):
+        assert await store.do(lambda tx, k=kind: tx.memory.was_said(k, 1)) == is_kept
+
+
 async def test_a_pictures_number_is_remembered_exchanged_and_forgotten(store: Store) -> None:
     for file_id in ("one", "two", None, "three"):
         await store.do(lambda tx, file_id=file_id: tx.memory.set_picture("paid", file_id))

@@ -111,6 +111,7 @@ class Invoices:
                 replied_at=0.0 if to is None else to.date.timestamp(),
                 named=None if to is None else named(to),
                 age_s=self._admission.age_s(message),
+                is_edit=message.edit_date is not None,
             )
         except (UserLimitReached, ChatLimitReached, ShareLimitReached) as error:
             self._replies.corrections.note(message, refused=True)
