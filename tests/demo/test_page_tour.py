@@ -460,3 +460,11 @@ def test_the_link_that_skips_leaves_no_trace_where_it_is_hidden(visitor: Visitor
     page.locator("#skip").evaluate("(it) => { it.style.display = ''; it.focus(); }")
     assert focused(page) == "Skip to the messages"
     expect(page.locator("#skip")).to_be_in_viewport(ratio=1)
+
+
+def test_what_the_tour_points_at_is_pressed_as_the_person_that_it_names(fresh: Page) -> None:
+    press = fresh.locator("#tour-press")
+    press.click()
+    expect(press).to_have_text("Open Ben’s wallet")
+    fresh.locator("#log [data-name=photo]").last.click()
+    expect(fresh.locator("#wallet-title")).to_have_text("Ben’s wallet")
