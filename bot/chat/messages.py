@@ -139,9 +139,11 @@ def named(message: Message) -> list[Person]:
         if entity.type not in kinds:
             continue
         try:
-            text = clean(message.parse_entity(entity))
+            text = clean(message.parse_entity(entity)).strip()
             left = len(_from(message.text or "", entity.offset))
         except UnicodeError:  # it begins within a letter: that is no name
+            continue
+        if not text:
             continue
         if entity.type == MessageEntity.MENTION:
             people.append(Person(text, username=text.removeprefix("@"), left=left))
@@ -152,12 +154,13 @@ def named(message: Message) -> list[Person]:
 
 
 def _from(text: str, offset: int) -> str:
-    """The end of a text as `after_command` has it, from an offset in UTF-16 code units on.
+    """The end of a text as `after_command` has it, from the first letter at an offset in UTF-16
+    code units on.
 
     Raises `UnicodeError` where that is within a letter.
     """
     units = text.encode("utf-16-le", "surrogatepass")[2 * offset :]
-    return clean(units.decode("utf-16-le", "surrogatepass")).rstrip()
+    return clean(units.decode("utf-16-le", "surrogatepass")).strip()
 
 
 def person(message: Message) -> int | None:

@@ -92,7 +92,7 @@ class Invoices:
         """
         to = messages.replied(message)
         to_us = to is not None and messages.is_from(to, self._telegram_bot)
-        in_private = messages.is_private(message)
+        in_private, is_edit = messages.is_private(message), message.edit_date is not None
         if not in_private and not to_us:
             return []
         asker, place = messages.asker(message), messages.place(message, self._places)
@@ -111,7 +111,7 @@ class Invoices:
                 replied_at=0.0 if to is None else to.date.timestamp(),
                 named=None if to is None else named(to),
                 age_s=self._admission.age_s(message),
-                is_edit=message.edit_date is not None,
+                is_edit=is_edit,
             )
         except (UserLimitReached, ChatLimitReached, ShareLimitReached) as error:
             self._replies.corrections.note(message, refused=True)
@@ -132,7 +132,7 @@ class Invoices:
                 return [reply(message, texts.QUESTION_CLOSED)]
             case Answered.GIFT_CLOSED:
                 return [reply(message, texts.GIFT_CLOSED)]
-            case Answered.NO_QUESTION | Answered.OTHER_CARD if in_private:
+            case Answered.NO_QUESTION | Answered.OTHER_CARD if in_private and not is_edit:
                 return [reply(message, texts.help_private(self._telegram_bot.username))]
         return []
 
