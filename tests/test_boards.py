@@ -438,3 +438,23 @@ async def test_payments_that_come_together_edit_their_board_three_times_at_most(
         world.node.pay(world.request_in(card))
     await board(world, world.group, "all covered: 73,500 sats paid")
     assert len(shown.versions) - known <= 3
+
+
+async def test_what_an_anonymous_admin_asked_for_is_theirs_once_the_group_has_moved(
+    world: World,
+) -> None:
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_bot()
+    telegram = world.telegram
+    telegram.promote(world.group, world.anna)
+    telegram.set_anonymous(world.group, world.anna, on=True)
+    await world.open_card(world.group, world.anna, "/invoice 100 pizza")
+    telegram.say(world.group, world.anna, "/split 30/3 bread")
+    await board(world, world.group)
+    new = telegram.migrate(world.group)
+    await world.shown(new, Face.OPEN)
+    await board(world, new)
+    asks = telegram.say(new, world.anna, f"/invoices@{NAME}")
+    (listed,) = await world.until(lambda: [m for m in world.ours(new) if m.reply_to is asks])
+    assert "pizza" in (listed.text or "")
+    assert "bread" in (listed.text or "")

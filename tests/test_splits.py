@@ -404,3 +404,11 @@ async def test_a_person_who_is_called_a_number_is_no_part_of_the_sum(
         shown = await split(world, written, somebody, " pizza")
     assert (shown.text or "").startswith("⚡ Split: 84,021 sats")
     assert '42,010 sats: "21"' in (shown.text or "")
+
+
+async def test_the_bot_itself_has_no_part(world: World) -> None:
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_bot()
+    asks = world.telegram.say(world.group, world.anna, f"/split 84k @{NAME} @anna pizza")
+    (said,) = await world.until(lambda: [m for m in world.ours(world.group) if m.reply_to is asks])
+    assert "84k @alice @bobby pizza" in (said.text or "")

@@ -103,6 +103,9 @@ class Chats(Noun):
         there = {"chat_id": new, "reply_to": None}
         moved = sa.update(boards).where(_b.chat_id == old).values(**there)
         self._connection.execute(moved)
+        # An anonymous admin has the group's id.
+        self._write(packed(asker_id=new), _c.asker_id == old)
+        self._connection.execute(sa.update(boards).where(_b.asker_id == old).values(asker_id=new))
 
     def begin_again(self, now: float) -> int:
         """Another bot serves all chats: the messages of the one before are void.

@@ -94,7 +94,9 @@ class Boards:
         what = messages.after_command(message)
 
         def make(asker: Asker, place: Place, age_s: float) -> Awaitable[_Made]:
-            named, origin = messages.named(message), messages.origin(message)
+            me = self._telegram_bot.username.casefold()  # which pays nobody's part
+            named = [each for each in messages.named(message) if each.username.casefold() != me]
+            origin = messages.origin(message)
             at = self._admission.now()
             return self._actions.split(asker, origin, place, what, named, age_s=age_s, at=at)
 
