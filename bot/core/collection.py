@@ -12,7 +12,9 @@ Nothing is guessed: what could be read in two ways is refused, with an example t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NoReturn
 
+from bot.core import shares
 from bot.core.amount_numbers import ALL_SATS
 from bot.core.amount_problems import Problem, quotable, refuse, with_example
 from bot.core.amounts import check_range, parse_amount, split_off
@@ -71,6 +73,8 @@ def _parse(text: str, *, min_sats: int, max_sats: int) -> Pot:
     if 0 < goal_msat < suggested_msat:
         refuse(Problem.SUGGESTION_ABOVE_GOAL, WITH_SUGGESTION)
     memo = after_slash(gift, suggested_msat, text[match.end() :].strip(), "")
+    if shares.in_words(f"{gift} {memo}"):  # "500k/5 people"
+        _refuse_gift(goal, f"{gift} {memo}")
     return Pot(_within_reason(goal_msat), suggested_msat, memo)
 
 
@@ -112,10 +116,14 @@ def _gift(goal: str, text: str) -> int:
     except AmountRefused:
         gift_msat = 0
     if not gift_msat:
-        goal_msat = parse_amount(goal)
-        works = f"{goal}/21k" if not 0 < goal_msat < 21_000_000 else WITH_SUGGESTION
-        refuse(Problem.SUGGESTION_UNREADABLE, works, shown=quotable(text))
+        _refuse_gift(goal, text)
     return gift_msat
+
+
+def _refuse_gift(goal: str, text: str) -> NoReturn:
+    goal_msat = parse_amount(goal)
+    works = f"{goal.strip()}/21k" if not 0 < goal_msat < 21_000_000 else WITH_SUGGESTION
+    refuse(Problem.SUGGESTION_UNREADABLE, works, shown=quotable(text))
 
 
 def _within_reason(goal_msat: int) -> int:

@@ -50,6 +50,8 @@ REFUSED = [
     ("any/ 21k", Problem.SUGGESTION_APART, WITH_SUGGESTION),
     ("500k/", Problem.SUGGESTION_UNREADABLE, "500k/21k"),
     ("500k/x", Problem.SUGGESTION_UNREADABLE, "500k/21k"),
+    ("500k/5 people", Problem.SUGGESTION_UNREADABLE, "500k/21k"),
+    ("500k/5 Leute", Problem.SUGGESTION_UNREADABLE, "500k/21k"),
     ("500k/0", Problem.SUGGESTION_UNREADABLE, "500k/21k"),
     ("500k/-5", Problem.SUGGESTION_UNREADABLE, "500k/21k"),
     ("500k/1e3", Problem.SUGGESTION_UNREADABLE, "500k/21k"),
