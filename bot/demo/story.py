@@ -97,7 +97,8 @@ def _row(story: _Story, asked: Message | None, row: Invoice, around: Around) -> 
     first = min((at for (number, _), at in around.seen.items() if number == row.id), default=None)
     if first is not None:
         asks = [call.at for call in around.node_calls if call.payment_hash == row.payment_hash]
-        fetched = asked.fetched[:1] if asked is not None else []
+        # the press on a board makes a part, and not the link that is followed then
+        fetched = asked.fetched[:1] if asked is not None and not row.board_id else []
         ends = [
             life.ended_at
             for life in around.lives

@@ -407,6 +407,7 @@ async def test_a_part_of_a_bill_has_its_time_line_and_shows_no_token(demo: Live)
     card = await card_in(demo, private)
     story = await demo.story(card)
     assert {"Bot → database", "Bot → node", "Bot → Telegram"} <= set(ways(story))
+    assert ways(story).index("Bot → database") < ways(story).index("Bot → node")
     token = (start.text or "").partition(" ")[2]
     assert len(token) > 10
     told = await demo.page.story(web.Choice(chat=private.id, message=start.id))
