@@ -225,6 +225,11 @@ def test_names_are_offered_as_they_are_typed(page: Page) -> None:
     field.press_sequentially("cake")
     page.keyboard.press("Enter")
     expect_seats(newest(page, "Split: 42,000 sats"), f"{PAID} Ada", f"{FREE} @chloe_m")
+    # half a name is nobody's
+    field.press_sequentially("/split 42k @ch")
+    expect(page.get_by_role("option", selected=True)).to_have_text(re.compile("@chloe_m"))
+    page.keyboard.press("Enter")
+    expect(field).to_have_value("/split 42k @chloe_m ")
 
 
 @pytest.mark.parametrize("size", [SMALLEST], ids=["320 px"])

@@ -16,7 +16,12 @@ export async function suggestFor(words, at = words.length) {
   const mine = (asked += 1);
   const mention = /(?:^|[\s,;])@(\w*)$/.exec(words.slice(0, at));
   if (!room()) return show([]);
-  if (mention) return show(namesFor(mention[1].toLowerCase(), words, at));
+  if (mention) {
+    const begun = mention[1].toLowerCase();
+    const found = namesFor(begun, words, at);
+    // what is half a name is nobody's: Enter takes the first, as in Telegram's apps
+    return show(found, found.some(({ label }) => label.toLowerCase() === `@${begun}`) ? -1 : 0);
+  }
   const match = /^\/(\w*)$/.exec(words);
   if (!match) return show([]);
   let menu;
@@ -48,9 +53,9 @@ function namesFor(begun, words, at) {
     });
 }
 
-function show(found) {
+function show(found, first = -1) {
   shown = found;
-  chosen = -1;
+  chosen = found.length > 0 ? first : -1;
   list.hidden = found.length === 0;
   list.replaceChildren(...found.map((each, place) => el("li", {
     role: "option", id: `suggestion-${place}`, "aria-selected": "false",
