@@ -15,7 +15,7 @@ from bot.demo.node import open_channels
 from bot.demo.telegram import Chat
 from bot.node import health, liquidity
 from tests.faces import kinds_of, may_be_duplicate
-from tests.world import WAIT_S, World
+from tests.world import World
 
 MINUTE_S, HOUR_S = 60.0, 3600.0
 MAY_MAKE = ("AddInvoice", "LookupInvoice", "SubscribeInvoices", "GetInfo", "ListChannels")
@@ -276,9 +276,7 @@ def asks(world: World) -> None:
 
 async def recorded(world: World) -> None:
     """The bot has written down that its notice was read."""
-    async with asyncio.timeout(WAIT_S):
-        while "owner notified" not in world.log():  # noqa: ASYNC110 -- a file tells nobody
-            await asyncio.sleep(0.01)
+    await world.until(lambda: "owner notified" in world.log())
 
 
 async def test_a_kill_before_a_notice_is_sent_loses_nothing(world: World, owner: Chat) -> None:

@@ -169,9 +169,7 @@ async def test_a_message_without_a_number_is_there_three_times_at_most(world: Wo
     await world.start_bot()
     chat = world.private(world.anna)
     world.telegram.say(chat, world.anna, "/invoice 21")
-    async with asyncio.timeout(40):
-        while not counts_as_sent(world):  # noqa: ASYNC110 -- the file tells nobody of a change
-            await asyncio.sleep(0.1)
+    await world.until(lambda: counts_as_sent(world), 40)
     assert len(world.showing(chat, Face.OPEN)) == 3
     world.telegram.clear_faults()
     world.node.pay(world.request_in(world.showing(chat, Face.OPEN)[0]))

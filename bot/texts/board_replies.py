@@ -202,8 +202,9 @@ def manage(shown: Board, asked: Change | None = None, *, at: float) -> str:
     question = "" if asked is None else _CHOOSE.get(asked, "")
     as_of = f"As of {moment(int(at), 'Dt')}. The message in the group stays up to date."
     if not (shown.is_split or question):
-        whole = f"{board(shown, None)}\n{as_of}"
-        return whole if length(whole) <= MAX_TEXT else board(shown, None)
+        whole = board(shown, None)
+        dated = f"{whole}\n{as_of}"
+        return dated if length(dated) <= MAX_TEXT else whole
     first = first_line(shown) + short_memo(shown.memo)
     room = MAX_TEXT - length(f"{first}\n{as_of}\n{question}") - 1
     parts = seat_lines(shown, room) if shown.is_split else []
