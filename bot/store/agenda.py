@@ -48,7 +48,7 @@ class DueRows(Generic[T]):
         c = table.c
         lane: sa.BindParameter[Lane] = sa.bindparam("lane")
         now: sa.BindParameter[float] = sa.bindparam("now")
-        is_due = rows.where(c.lane == lane, c.due_at <= now).order_by(c.due_at)
+        is_due = rows.where(c.lane == lane, c.due_at <= now).order_by(c.due_at, c.id)
         self._due = is_due.limit(sa.bindparam("most"))
         self._elsewhere = self._due.where(c.chat_id.not_in(sa.bindparam("busy", expanding=True)))
         self._next_at = sa.select(sa.func.min(c.due_at)).where(c.lane == lane, c.due_at > now)

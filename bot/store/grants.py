@@ -71,10 +71,10 @@ class Grants(Noun):
             sa.select(_g.name).where(_g.subject_id == subject_id, _g.name != ""),
             sa.select(_k.name)
             .where(_k.person_id == subject_id, _k.name != "")
-            .order_by(_k.asked_at.desc()),
+            .order_by(_k.asked_at.desc(), _k.id.desc()),
             sa.select(_i.asker_name)
             .where(_i.asker_id == subject_id, _i.asker_name != "", ~_i.hidden)
-            .order_by(_i.asked_at.desc()),
+            .order_by(_i.asked_at.desc(), _i.id.desc()),
             sa.select(_i.chat_title).where(is_group, _i.chat_id == subject_id, _i.chat_title != ""),
         )
         for statement in statements:

@@ -39,7 +39,7 @@ _PAID = sa.select(sa.func.count(), _sum(_c.paid_msat)).where(
 _LAST_PAID = (
     sa.select(_c.settled_at, _c.paid_msat)
     .where(*_OF_NODE, _c.settled_at > 0)
-    .order_by(_c.settled_at.desc())
+    .order_by(_c.settled_at.desc(), _c.id.desc())
     .limit(1)
 )
 _OPEN = (

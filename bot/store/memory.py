@@ -26,7 +26,9 @@ class Memory(Noun):
     def hints(self, kind: str, *, before: float) -> list[int]:
         """Whom or what this was said to before then, and not since."""
         here = (hints.c.kind == kind) & (hints.c.said_at < before)
-        return list(self._connection.execute(sa.select(hints.c.subject_id).where(here)).scalars())
+        statement = sa.select(hints.c.subject_id).where(here)
+        in_order = statement.order_by(hints.c.said_at, hints.c.subject_id)
+        return list(self._connection.execute(in_order).scalars())
 
     def was_said(self, kind: str, subject_id: int) -> bool:
         """Whether this hint is kept, however old."""

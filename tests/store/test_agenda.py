@@ -32,6 +32,14 @@ async def test_due_rows_come_by_lane_then_by_time_and_no_more_of_each_than_asked
     assert await due(64, Lane.CANCELLATION) == ([], False, None)
 
 
+async def test_rows_that_are_due_at_one_moment_come_in_the_order_of_coming(store: Store) -> None:
+    rows = [await row(store, number, due_at=None) for number in range(5)]
+    for each in reversed(rows):  # a server finds them as they were written last
+        await store.do(lambda tx, it=each: tx.invoices.update(it.id, due_at=NOW))
+    found = await store.do(lambda tx: tx.agenda.due(READ_LANES, NOW, limit=4))
+    assert ids(found.rows) == [each.id for each in rows[:4]]
+
+
 async def test_crowded_chats_are_left_out_of_what_is_due(store: Store) -> None:
     for number in range(10):
         await row(store, number, chat_id=-1, due_at=NOW - 20)
