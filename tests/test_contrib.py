@@ -1,4 +1,4 @@
-"""The files for what stands in front of the bot: they fit each other, the bot and the README."""
+"""The files for what stands in front of the bot: they fit each other, the bot and its docs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def settings_in(compose: str) -> dict[tuple[str, str], str]:
 
 @pytest.mark.parametrize("name", FILES)
 def test_each_file_is_named_in_the_readme_and_uses_plain_words(name: str) -> None:
-    assert f"(contrib/{name})" in (ROOT / "README.md").read_text()
+    assert f"(../contrib/{name})" in (ROOT / "docs" / "servers.md").read_text()
     assert not AVOIDED.findall(read(name))
 
 

@@ -33,6 +33,8 @@ ROOT = Path(__file__).parent.parent
 DOCS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", *sorted(
     str(file.relative_to(ROOT)) for file in (ROOT / "docs").glob("*.md")
 ))  # fmt: skip
+#: What it says, each sentence with a cure.
+MESSAGES = "docs/messages.md"
 #: Files with comments that people read as docs.
 COMMENTED = ("config.example.toml", "compose.yaml", "Dockerfile", "Makefile", "pyproject.toml")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -226,14 +228,15 @@ def test_the_example_has_every_setting_and_no_other() -> None:
     assert found == {name: set(keys) for name, keys in KEYS.items()}
 
 
-def test_settings_that_the_readme_names_exist() -> None:
+@pytest.mark.parametrize("doc", ("README.md", "docs/boxes.md", "docs/servers.md", MESSAGES))
+def test_settings_that_are_named_exist(doc: str) -> None:
     keys = {key for keys in KEYS.values() for key in keys}
-    text = read("README.md")
+    text = read(doc)
     assert set(re.findall(r"INVOICE_BOT_([A-Z_]+?)__([A-Z_]+)", text)) <= {
         (name.upper(), key.upper()) for name, keys in KEYS.items() for key in keys
     }
     named = [span.partition(" = ")[0] for span in code(text) if re.fullmatch(r"[a-z_]+ = .*", span)]
-    assert named
+    assert named or doc != "README.md"
     assert set(named) <= keys
     assert {name for span in code(text) for name in re.findall(r"^\[([a-z]+)\]$", span)} <= set(
         KEYS
@@ -250,11 +253,11 @@ def test_no_secret_is_in_the_containers_environment() -> None:
     assert not named & {("TELEGRAM", "TOKEN"), ("LND", "LNDCONNECT")}
 
 
-# its tables of sentences, each with a cure
+# the tables of sentences, each with a cure
 
-IN_THE_CHAT = [cells[0] for cells in rows(section("README.md", "### In the chat"))]
-AT_THE_START = [cells[0] for cells in rows(section("README.md", "### At the start"))]
-IN_THE_LOG = [cells[0] for cells in rows(section("README.md", "### In the log"))]
+IN_THE_CHAT = [cells[0] for cells in rows(section(MESSAGES, "## In the chat"))]
+AT_THE_START = [cells[0] for cells in rows(section(MESSAGES, "## At the start"))]
+IN_THE_LOG = [cells[0] for cells in rows(section(MESSAGES, "## In the log"))]
 
 
 def begins(sentence: str, quoted: str) -> bool:
@@ -292,20 +295,20 @@ def _text(node: ast.AST) -> str:
     return ""
 
 
-@pytest.mark.parametrize("heading", ["### In the chat", "### At the start", "### In the log"])
+@pytest.mark.parametrize("heading", ["## In the chat", "## At the start", "## In the log"])
 def test_a_sentence_has_one_row_of_what_to_do(heading: str) -> None:
-    quoted = [cells[0] for cells in rows(section("README.md", heading))]
+    quoted = [cells[0] for cells in rows(section(MESSAGES, heading))]
     assert [each for each in quoted if quoted.count(each) > 1] == []
 
 
 @pytest.mark.parametrize("quoted", [*IN_THE_CHAT, *AT_THE_START])
-def test_the_readme_quotes_sentences_that_are_really_said(quoted: str) -> None:
+def test_the_tables_quote_sentences_that_are_really_said(quoted: str) -> None:
     said = (*sentences("bot/texts"), *map(plain, SAID))
     assert any(begins(sentence, quoted) for sentence in said)
 
 
 @pytest.mark.parametrize("quoted", IN_THE_LOG)
-def test_the_readme_quotes_lines_that_are_really_logged(quoted: str) -> None:
+def test_the_tables_quote_lines_that_are_really_logged(quoted: str) -> None:
     assert any(begins(line, quoted) for line in sentences("bot"))
 
 
@@ -328,14 +331,14 @@ OF_THE_START = [kind for kind in family(errors.StartError) if kind is not errors
 
 
 @pytest.mark.parametrize("kind", OF_THE_NODE)
-def test_the_readme_has_a_cure_for_every_error_of_the_node(
+def test_there_is_a_cure_for_every_error_of_the_node(
     kind: type[errors.InvoiceBotError],
 ) -> None:
     assert texts.reason(kind()).what in IN_THE_CHAT
 
 
 @pytest.mark.parametrize("kind", OF_THE_START)
-def test_the_readme_has_a_cure_for_every_error_of_the_start(
+def test_there_is_a_cure_for_every_error_of_the_start(
     kind: type[errors.InvoiceBotError],
 ) -> None:
     what = texts.reason(kind(**VALUES)).what
@@ -343,7 +346,7 @@ def test_the_readme_has_a_cure_for_every_error_of_the_start(
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_the_readme_has_a_cure_for_every_notice_to_the_owners(kind: Kind) -> None:
+def test_there_is_a_cure_for_every_notice_to_the_owners(kind: Kind) -> None:
     notice = plain(texts.owner_notice(Notice(kind, 7, "why", 2, invoice=invoice(State.OPEN))))
     assert any(begins(notice, quoted) for quoted in IN_THE_CHAT)
 
