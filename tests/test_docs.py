@@ -228,7 +228,7 @@ def test_the_example_has_every_setting_and_no_other() -> None:
     assert found == {name: set(keys) for name, keys in KEYS.items()}
 
 
-@pytest.mark.parametrize("doc", ("README.md", "docs/boxes.md", "docs/servers.md", MESSAGES))
+@pytest.mark.parametrize("doc", ["README.md", "docs/boxes.md", "docs/servers.md", MESSAGES])
 def test_settings_that_are_named_exist(doc: str) -> None:
     keys = {key for keys in KEYS.values() for key in keys}
     text = read(doc)

@@ -208,6 +208,13 @@ async def test_somebody_pays_for_somebody_else(world: World) -> None:
     assert await pressed(world, choice, world.bert, "Sven: 28,000 sats") == texts.parting(
         Parting.PAID
     )
+    await world.until(lambda: world.buttons(choice) == ["Anna Berg: 28,000 sats"])
+    here = await panel(world, shown, world.anna)
+    await closed(world, here, world.anna)
+    await board(world, world.group, ", closed")
+    over = texts.parting(Parting.CLOSED)
+    assert await pressed(world, choice, world.bert, "Anna Berg: 28,000 sats") == over
+    await world.until(lambda: (choice.text, world.buttons(choice)) == (over, []))
 
 
 async def test_who_has_paid_may_pay_for_others(world: World) -> None:

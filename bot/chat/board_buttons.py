@@ -171,5 +171,11 @@ def is_panel_of(message: MaybeInaccessibleMessage, handle: str) -> bool:
     return any(press is not None and press.handle == handle for press in presses)
 
 
+def is_list_of(message: MaybeInaccessibleMessage, token: str) -> bool:
+    """Whether a message is the list of parts to pay for that whoever has this token was shown."""
+    presses = map(read_pay_for, button_data(message))
+    return any(press is not None and press[0] == token for press in presses)
+
+
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 4

@@ -564,3 +564,21 @@ async def test_a_message_that_no_board_is_behind_carries_no_handle(room: Room) -
     message = updates.read(raw, room.telegram_bot).message
     assert message is not None
     assert handle_on(message) == ""
+
+
+async def test_a_list_of_parts_is_known_by_the_token_on_its_own_buttons(room: Room) -> None:
+    made, message = await split_up(room, room.anna, "/split 84k/3 pizza")
+    await answer_to(room, message, room.bert, PAY)
+    token = (await seat_of(room, made, room.bert)).token
+    keyboard = board_buttons.pay_for(await room.do(_get, made.id), token)
+    assert keyboard is not None
+    shown = {"chat": {"id": 5, "type": "private"}, "date": 1, "message_id": 9}
+    known = {}
+    for name, there in (("list", {**shown, "reply_markup": keyboard.to_dict()}), ("other", shown)):
+        query = {"id": "1", "from": {"id": 5, "is_bot": False, "first_name": "B"}, "data": "x"}
+        raw = {"update_id": 5, "callback_query": {**query, "message": there}}
+        pressed = updates.read(raw, room.telegram_bot).callback_query
+        assert pressed is not None
+        assert pressed.message is not None
+        known[name] = [board_buttons.is_list_of(pressed.message, of) for of in (token, TOKEN)]
+    assert known == {"list": [True, False], "other": [False, False]}

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from telegram import CallbackQuery, Message
+from telegram import CallbackQuery, MaybeInaccessibleMessage, Message
 from telegram.ext import CallbackQueryHandler, CommandHandler, filters
 
 from bot import texts
@@ -286,14 +286,28 @@ class Boards:
     async def pressed_to_pay_for(self, query: CallbackQuery) -> Sequence[Reply]:
         """A press on somebody else's part."""
         by, wanted = messages.presser(query.from_user), board_buttons.read_pay_for(query.data or "")
-        came_of_it = Parting.NOT_YOURS
-        if wanted is not None and query.message is not None and query.message.chat.id == by.id:
-            token, number = wanted
-            came_of_it, _ = await self._actions.part(
-                token, by, Place(by.id), number, press=query.id
-            )
+        if wanted is None or query.message is None or query.message.chat.id != by.id:
+            return [Answer(query.id, by.id, texts.parting(Parting.NOT_YOURS), alert=True)]
+        token, number = wanted
+        came_of_it, _ = await self._actions.part(token, by, Place(by.id), number, press=query.id)
         said = texts.parting(came_of_it)
-        return [Answer(query.id, by.id, said, alert=bool(said))]
+        answer = Answer(query.id, by.id, said, alert=bool(said))
+        is_out_of_date = came_of_it in (Parting.PAID, Parting.CLOSED)
+        if not is_out_of_date or not board_buttons.is_list_of(query.message, token):
+            return [answer]
+        return [answer, await self._list_to_pay_for(query.message, token, by)]
+
+    async def _list_to_pay_for(
+        self, message: MaybeInaccessibleMessage, token: str, by: Asker
+    ) -> Edit:
+        """What is left of it: a button that does nothing more goes."""
+        board = await self._actions.to_pay_for(token, by)
+        keyboard = None if board is None else board_buttons.pay_for(board, token)
+        if board is None:
+            text = texts.parting(Parting.CLOSED)
+        else:
+            text = texts.NOBODY_ELSE if keyboard is None else texts.pay_for(board)
+        return Edit(message.chat.id, message.message_id, text, keyboard)
 
     async def _manage(self, message: Message, handle: str) -> Sequence[Reply]:
         asker = messages.asker(message)
