@@ -140,8 +140,8 @@ def sit(
     if seat is None:
         return came_of_it, None, is_new, None
     row = _brought(tx, board, seat, by, drawn, now)
-    if is_written or row is not None:
-        _is_first(tx, press, board.id, now)
+    if press and (is_written or row is not None):
+        tx.memory.say(_pressed(press), board.id, now)
     return came_of_it, seat, is_new or is_written, row
 
 

@@ -50,6 +50,20 @@ _SAYS: sa.ColumnElement[bool] = sa.literal_column(
 )
 _PARTS = ROWS.where(_c.board_id == sa.bindparam("of"), IS_PART, _SAYS)
 _BY_ID = _BOARDS.where(_b.id == sa.bindparam("of"))
+_BY_HANDLE = _BOARDS.where(_b.handle == sa.bindparam("by"))
+_BY_TOKEN = sa.select(_s.board_id, _s.number).where(_s.token == sa.bindparam("by"), _HAS_TOKEN)
+# By the index of the person: of a board there may be many more.
+_PARTS_SINCE = (
+    sa.select(sa.func.count())
+    .select_from(invoices)
+    .where(
+        _c.board_id == sa.bindparam("of"),
+        _c.asker_id == sa.bindparam("person"),
+        _c.state != State.SETTLED,
+        _c.asked_at.between(sa.bindparam("since"), sa.bindparam("until")),
+        _c.id.not_in(sa.select(hints.c.subject_id).where(hints.c.kind == TAKEN)),
+    )
+)
 _NOT_CLOSED = _b.state.in_([each for each in BoardState if each is not BoardState.CLOSED])
 
 
@@ -66,15 +80,13 @@ class Boards(Noun):
 
     def by_handle(self, handle: str) -> Board | None:
         """The board whose buttons carry this."""
-        return self._board(_b.handle == handle)
+        return self._read(_BY_HANDLE, by=handle)
 
     def by_token(self, token: str) -> tuple[Board, Seat] | None:
         """The board and the seat that a token was made for."""
         if not token:
             return None
-        found = self._connection.execute(
-            sa.select(_s.board_id, _s.number).where(_s.token == token, _HAS_TOKEN)
-        ).first()
+        found = self._connection.execute(_BY_TOKEN, {"by": token}).first()
         board = None if found is None else self.get(found.board_id)
         if board is None or found is None:
             return None
@@ -106,8 +118,7 @@ class Boards(Noun):
     def update(self, board_id: int, **columns: Unpack[BoardColumns]) -> Board:
         """Set these columns; the board as it is then. It has to be there."""
         if columns:
-            kept = BOARDS.packed(columns)
-            self._connection.execute(sa.update(boards).where(_b.id == board_id).values(**kept))
+            self._change(boards, {"id": board_id}, BOARDS.packed(columns))
         board = self.get(board_id)
         if board is None:
             raise LookupError(f"no board {board_id}")
@@ -120,9 +131,7 @@ class Boards(Noun):
 
     def update_seat(self, board_id: int, number: int, **columns: Unpack[SeatColumns]) -> None:
         """Set these columns of a seat."""
-        here = (_s.board_id == board_id, _s.number == number)
-        kept = SEATS.packed(columns)
-        self._connection.execute(sa.update(seats).where(*here).values(**kept))
+        self._change(seats, {"board_id": board_id, "number": number}, SEATS.packed(columns))
 
     def replace_seats(self, board_id: int, made: Iterable[Seat]) -> None:
         """These seats alone; none of those before may have an invoice."""
@@ -179,13 +188,8 @@ class Boards(Noun):
     def parts_since(self, board_id: int, person_id: int, since: float, until: float) -> int:
         """How many invoices for parts of a board that are not paid this person has got between
         these times. Those that somebody else had cancelled are not theirs to answer for."""
-        statement = sa.select(sa.func.count()).select_from(invoices)
-        # By the index of the person: of a board there may be many more.
-        here = (_c.board_id == board_id, _c.asker_id == person_id, _c.state != State.SETTLED)
-        taken = sa.select(hints.c.subject_id).where(hints.c.kind == TAKEN)
-        mine = (_c.asked_at.between(since, until), _c.id.not_in(taken))
-        asked = statement.where(*here, *mine)
-        return self._connection.execute(asked).scalar_one()
+        values = {"of": board_id, "person": person_id, "since": since, "until": until}
+        return self._connection.execute(_PARTS_SINCE, values).scalar_one()
 
     def rearrange(self, board_id: int, now: float, surely_at: float = 0.0) -> Rearranged:
         """Write what follows from the parts as they are now. The board has to be there.
@@ -227,7 +231,7 @@ class Boards(Noun):
     def _board(self, *here: sa.ColumnElement[bool]) -> Board | None:
         return self._read(_BOARDS.where(*here))
 
-    def _read(self, statement: sa.Executable, **values: int) -> Board | None:
+    def _read(self, statement: sa.Executable, **values: int | str) -> Board | None:
         kept = self._connection.execute(statement, values).first()
         if kept is None:
             return None

@@ -9,14 +9,25 @@ import sqlalchemy as sa
 from bot.store.noun import Noun
 from bot.store.tables import hints, pictures
 
+_SUBJECT: sa.BindParameter[int] = sa.bindparam("subject")
+_SAID_AT = sa.select(hints.c.said_at).where(
+    hints.c.kind == sa.bindparam("of_kind"), hints.c.subject_id == _SUBJECT
+)
+_SAID = sa.select(hints.c.kind).where(
+    hints.c.kind.in_(sa.bindparam("kinds", expanding=True)),
+    hints.c.subject_id == _SUBJECT,
+    hints.c.said_at > sa.bindparam("since"),
+    hints.c.said_at <= sa.bindparam("until"),
+)
+_PICTURE = sa.select(pictures.c.file_id).where(pictures.c.name == sa.bindparam("of_name"))
+
 
 class Memory(Noun):
     """Hints and pictures. Times in Unix seconds."""
 
     def claim_hint(self, kind: str, subject_id: int, *, now: float, every_s: float) -> bool:
         """Whether this can be said again: it was last said at least `every_s` ago, or never."""
-        here = (hints.c.kind == kind) & (hints.c.subject_id == subject_id)
-        said_at = self._connection.execute(sa.select(hints.c.said_at).where(here)).scalar()
+        said_at = self._said_at(kind, subject_id)
         # One that was said in the future was said before the clock was set back.
         if said_at is not None and 0 <= now - said_at < every_s:
             return False
@@ -32,17 +43,19 @@ class Memory(Noun):
 
     def was_said(self, kind: str, subject_id: int) -> bool:
         """Whether this hint is kept, however old."""
-        here = (hints.c.kind == kind) & (hints.c.subject_id == subject_id)
-        return self._connection.execute(sa.select(hints.c.said_at).where(here)).first() is not None
+        return self._said_at(kind, subject_id) is not None
+
+    def say(self, kind: str, subject_id: int, now: float) -> None:
+        """This was never said, and is now."""
+        values = {"kind": kind, "subject_id": subject_id, "said_at": now}
+        self._connection.execute(sa.insert(hints), values)
 
     def said(
         self, kinds: Collection[str], subject_id: int, *, since: float, until: float
     ) -> set[str]:
         """Which of these were said after `since`, and by `until`."""
-        here = (hints.c.kind.in_(kinds), hints.c.subject_id == subject_id)
-        when = (hints.c.said_at > since, hints.c.said_at <= until)
-        found = self._connection.execute(sa.select(hints.c.kind).where(*here, *when)).scalars()
-        return set(found)
+        values = {"kinds": list(kinds), "subject": subject_id, "since": since, "until": until}
+        return set(self._connection.execute(_SAID, values).scalars())
 
     def count_hints(self, kind: str, *, since: float, until: float) -> int:
         """To how many this was said after `since`, and by `until`: nobody counts whom a clock that
@@ -70,10 +83,13 @@ class Memory(Noun):
         """Write something: to see that it can be written."""
         self._put(hints, {"kind": "alive", "subject_id": 0}, {"said_at": now})
 
+    def _said_at(self, kind: str, subject_id: int) -> float | None:
+        found = self._connection.execute(_SAID_AT, {"of_kind": kind, "subject": subject_id})
+        return found.scalar()
+
     def picture(self, name: str) -> str | None:
         """Telegram's file_id of a picture that was uploaded before."""
-        statement = sa.select(pictures.c.file_id).where(pictures.c.name == name)
-        return self._connection.execute(statement).scalar_one_or_none()
+        return self._connection.execute(_PICTURE, {"of_name": name}).scalar_one_or_none()
 
     def set_picture(self, name: str, file_id: str | None) -> None:
         """Remember a picture's file_id; None: Telegram no longer knows it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,19 +25,35 @@ COUNTED_BY_CHAT = -1_000_000_000_000
 AT_THE_NODE = invoices.c.state.in_([State.PENDING, State.OPEN])
 #: Parts of boards; spelled out, as the index for them says it.
 IS_PART = invoices.c.board_id > sa.literal_column("0")
+_TOUCH = (
+    sa.update(boards)
+    .where(boards.c.id == sa.bindparam("of"))
+    .values(**BOARDS.packed(work.part_changed()))
+)
+# What was said of a board that is closed is no longer true: it is told once more.
+_TOUCH_PAID = _TOUCH.values(
+    announced=sa.and_(boards.c.announced, boards.c.state != BoardState.CLOSED)
+)
 
 
 def touch(connection: Connection, board_id: int, *, is_paid: bool = False) -> None:
     """Something happened to a part: its board is due, in the same transaction.
 
-    `is_paid`: that was a payment. What was said of a board that is closed is no longer true: it is
-    told once more.
+    `is_paid`: that was a payment.
     """
-    values: dict[str, Any] = dict(BOARDS.packed(work.part_changed()))
-    if is_paid:
-        is_closed = boards.c.state == BoardState.CLOSED
-        values["announced"] = sa.and_(boards.c.announced, ~is_closed)
-    connection.execute(sa.update(boards).where(boards.c.id == board_id).values(**values))
+    connection.execute(_TOUCH_PAID if is_paid else _TOUCH, {"of": board_id})
+
+
+@functools.lru_cache(maxsize=256)
+def update_of(table: sa.Table, keys: tuple[str, ...], names: tuple[str, ...]) -> sa.Update:
+    """The statement that sets columns of the entry with a key; it costs more to make than to run.
+
+    A key's value is bound as `key_` and its name, a new value as `new_` and its name.
+    """
+    here = [table.c[name] == sa.bindparam(f"key_{name}") for name in keys]
+    return (
+        sa.update(table).where(*here).values({name: sa.bindparam(f"new_{name}") for name in names})
+    )
 
 
 class Noun:
@@ -66,8 +83,13 @@ class Noun:
         new: Mapping[str, Any] | None = None,
     ) -> None:
         """Write these columns of the entry with this key; where there is none, with `new`."""
-        here = [table.c[name] == value for name, value in key.items()]
-        changed = self._connection.execute(sa.update(table).where(*here).values(**columns))
-        if not changed.rowcount:
-            values = {**(new or {}), **key, **columns}
-            self._connection.execute(sa.insert(table).values(**values))
+        if not self._change(table, key, columns):
+            self._connection.execute(sa.insert(table), {**(new or {}), **key, **columns})
+
+    def _change(self, table: sa.Table, key: Mapping[str, Any], columns: Mapping[str, Any]) -> int:
+        """Write these columns of the entry with this key; how many there were."""
+        values = {f"key_{name}": value for name, value in key.items()}
+        values |= {f"new_{name}": value for name, value in columns.items()}
+        return self._connection.execute(
+            update_of(table, tuple(key), tuple(columns)), values
+        ).rowcount
