@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 FIRST_PAUSE_S = 0.2
+#: Of the loop: from a commit to the call that it asks for there are some.
+TURNS = 8
 
 
 def pause_s(attempt: int, *, first_s: float = FIRST_PAUSE_S, longest_s: float) -> float:
@@ -95,3 +97,9 @@ class _Run:
 
     ends_at: float
     reasons: dict[Hashable, float] = field(default_factory=dict)
+
+
+async def others_first() -> None:
+    """Let whatever is ready run, and what comes of it at once, such as a call that leaves."""
+    for _ in range(TURNS):
+        await asyncio.sleep(0)

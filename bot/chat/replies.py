@@ -33,6 +33,7 @@ from bot.errors import (
     Refused,
     StoreUnavailable,
 )
+from bot.pauses import others_first
 
 log = logs.get(__name__)
 
@@ -276,6 +277,7 @@ class Replies:
         await self._send_in_place(replies)
 
     async def _if_named(self, question: IfNamed) -> None:
+        await others_first()  # the node is asked for what was pressed for
         async with asyncio.TaskGroup() as both:
             asked = both.create_task(self._naming(question))
             if question.meanwhile is not None:
