@@ -26,8 +26,12 @@ gc.disable()
 AGAIN_S = 5.0
 
 #: What `make test` leaves out: below tests/, files and folders whose tests start processes, kill
-#: them, drive a browser or wait for what takes its time.
+#: them, drive a browser or wait for what takes its time; and single tests that try very much.
 SLOW = (
+    "actions/test_managing.py::test_what_comes_of_each_wish_in_each_state",
+    "chat/test_boards.py::test_a_forged_press_changes_nothing_and_is_answered",
+    "chat/test_grants.py::test_an_edited_or_forwarded_command_changes_nothing_also_of_an_owner",
+    "chat/test_qr.py::test_an_open_picture_is_read_back_by_another_library",
     "chat/test_turns.py",
     "cli",
     "demo/test_backstage.py",
@@ -39,14 +43,20 @@ SLOW = (
     "demo/test_page_links.py",
     "demo/test_page_split.py",
     "demo/test_page_tabs.py",
+    "demo/test_page_tour.py",
     "demo/test_page_wallet.py",
+    "demo/test_pictures.py",
     "demo/test_process.py",
     "demo/test_run.py",
     "engine/test_engine.py",
+    "engine/test_payment_notices.py",
     "health/test_health_app.py",
     "node/test_sweep.py",
     "store/test_cost.py",
+    "store/test_migrations.py::test_each_version_becomes_the_newest",
+    "store/test_move.py",
     "store/test_office.py",
+    "store/test_receipts.py",
     "test_abuse.py",
     "test_bench.py",
     "test_board_attacks.py",
@@ -76,6 +86,9 @@ SLOW = (
     "test_turns.py",
     "test_unit.py",
     "test_webhook.py",
+    "texts/test_texts_boards.py::test_fifty_parts_with_the_longest_names_fit",
+    "texts/test_texts_boards.py::test_five_hundred_gifts_with_the_longest_names_fit",
+    "texts/test_texts_cards.py::test_every_card_is_parsed_and_fits_whatever_people_wrote",
 )
 
 
@@ -83,7 +96,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         path = item.path.relative_to(here).as_posix()
-        if any(path == slow or path.startswith(f"{slow}/") for slow in SLOW):
+        name = f"{path}::{getattr(item, 'originalname', item.name)}"
+        if any(slow in (path, name) or path.startswith(f"{slow}/") for slow in SLOW):
             item.add_marker(pytest.mark.slow)
 
 
