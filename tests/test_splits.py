@@ -165,6 +165,32 @@ async def test_the_last_press_counts_however_late_telegram_says_who_pressed_firs
     assert '"Bert"' not in (seen.text or "")
 
 
+@pytest.mark.parametrize("is_hidden", [False, True])
+async def test_a_press_of_somebody_who_is_known_waits_for_their_earlier_one(
+    world: World, is_hidden: bool
+) -> None:
+    if is_hidden:
+        world.telegram.promote(world.group, world.bert)
+        world.telegram.set_anonymous(world.group, world.bert)
+    shown = await split(world, "84k pizza")
+    first = world.telegram.stall("getChatMember")
+    joins = world.telegram.press(shown.chat, world.bert, shown.id, text=texts.JOIN_BUTTON)
+    await first.reached()
+    leaves = world.telegram.press(shown.chat, world.bert, shown.id, text=texts.LEAVE_BUTTON)
+    assert await pressed(world, shown, world.anna, texts.JOIN_BUTTON)  # all before it is handled
+    world.telegram.clear_faults()
+    second = world.telegram.stall("getChatMember")
+    assert (await joins.answer).text == texts.joining(Joining.IN)
+    await second.reached()
+    again = world.telegram.press(shown.chat, world.bert, shown.id, text=texts.JOIN_BUTTON)
+    assert await pressed(world, shown, world.anna, texts.JOIN_BUTTON)
+    second.release()
+    assert (await leaves.answer).text == texts.joining(Joining.OUT)
+    assert (await again.answer).text == texts.joining(Joining.IN)
+    seen = await board(world, world.group, "an admin" if is_hidden else '"Bert"')
+    assert ("Bert" in (seen.text or "")) is not is_hidden
+
+
 async def test_nobody_pays_before_the_number_is_fixed(world: World) -> None:
     shown = await split(world, "84k")
     for person in (world.bert, world.owner):
@@ -215,6 +241,31 @@ async def test_somebody_pays_for_somebody_else(world: World) -> None:
     over = texts.parting(Parting.CLOSED)
     assert await pressed(world, choice, world.bert, "Anna Berg: 28,000 sats") == over
     await world.until(lambda: (choice.text, world.buttons(choice)) == (over, []))
+
+
+@pytest.mark.parametrize("is_free", [True, False])
+async def test_a_button_to_pay_for_somebody_touches_nobody_else(
+    world: World, is_free: bool
+) -> None:
+    dave = world.telegram.add_user("Dave")
+    for person in (world.stranger, dave):
+        world.telegram.join(world.group, person)
+    shown = await split(world, "84k/3 pizza")
+    card = await my_part(world, shown, world.bert, 28_000)
+    if not is_free:
+        svens = await my_part(world, shown, world.stranger, 28_000)
+    choice = await others(world, card, world.bert)
+    label = world.buttons(choice)[-1]
+    assert ("Sven" in label) is not is_free
+    if not is_free:
+        await pressed(world, svens, world.stranger, "Not me")
+        await world.becomes(svens, Face.CANCELLED)
+        await board(world, world.group, "free")
+    daves = await my_part(world, shown, dave, 28_000)
+    assert await pressed(world, choice, world.bert, label) == texts.parting(Parting.ANOTHERS)
+    await world.until(lambda: "Dave: 28,000 sats" in world.buttons(choice))
+    world.node.pay(world.request_in(daves))  # it was never cancelled
+    await world.becomes(daves, Face.PAID)
 
 
 async def test_who_has_paid_may_pay_for_others(world: World) -> None:

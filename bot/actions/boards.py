@@ -260,17 +260,19 @@ class BoardActions:
         number: int | None = None,
         *,
         press: str = "",
+        whose: str | None = None,
     ) -> tuple[Parting, Invoice | None]:
         """The invoice of the seat that this token was made for, in that person's private chat.
 
         `number`: of the seat of the same bill that this person wants to pay instead, and `press`:
-        the number of the press that says so, by which it is known where it comes again. Of a
-        collection it is asked first how much is given.
+        the number of the press that says so, by which it is known where it comes again. `whose`:
+        the mark of the person who had that seat as the button was made. Of a collection it is asked
+        first how much is given.
         """
         now = self._clock()
         drawn = draw(self._rules, now)
         came_of_it, row = await self._store.do(
-            seats.part, token, number, by, place, drawn, press, now
+            seats.part, token, number, by, place, drawn, press, now, whose
         )
         if row is not None:
             fresh = row if came_of_it is Parting.ASKED else None

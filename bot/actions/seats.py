@@ -39,6 +39,8 @@ PRESS_S = 86_400.0
 _PRESS = "press"
 #: Seconds before the card of a part that is open is sent again.
 SHOWN_EVERY_S = 10.0
+#: Messages of a part beside its card, after which it is not sent once more: all are kept true.
+COPIES = 10
 
 
 # found
@@ -327,14 +329,19 @@ def part(
     drawn: Drawn,
     press: str,
     now: float,
+    whose: str | None = None,
 ) -> tuple[Parting, Invoice | None]:
     """The invoice of a seat, a new one where there is none that can be paid.
 
     `press`: its number by Telegram, "" of a link. One that is delivered again brings nothing.
+    `whose`: the mark of the person whose seat is meant, None of whomever.
     """
     found = tx.boards.by_token(token)
     if found is None or found[1].person_id != by.id:
         return Parting.NOT_YOURS, None
+    seat = None if number is None else found[0].seat(number)
+    if whose is not None and seat is not None and seat.whose != whose:
+        return Parting.ANOTHERS, None
     if place.reply_to and tx.invoices.followed(place.chat_id, place.reply_to) is not None:
         return Parting.AGAIN, None
     if not _is_first(tx, press, found[0].id, now):
@@ -462,7 +469,7 @@ def _shown_again(tx: Tx, row: Invoice, place: Place, now: float) -> tuple[Partin
         return Parting.AGAIN, row  # the card came after the link was followed, and is below it
     is_shown = row.card_id is not None and row.card_shown is row.face
     is_new = abs(now - row.asked_at) < SHOWN_EVERY_S
-    if not is_shown or is_new or row.lane is Lane.OTHER_NODE:
+    if not is_shown or is_new or row.lane is Lane.OTHER_NODE or len(row.duplicates) >= COPIES:
         return Parting.THERE, row
     if not tx.memory.claim_hint("part shown", row.id, now=now, every_s=SHOWN_EVERY_S):
         return Parting.THERE, row

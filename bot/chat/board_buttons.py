@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -22,6 +23,8 @@ OF_A_SEAT = (Change.FREE, Change.SETTLE, Change.UNSETTLE)
 ASKED_ABOUT = (*OF_A_SEAT, Change.CLOSE)
 #: What follows the board in the data of a yes, in the place of a seat.
 _YES = "1:yes"
+#: As `Seat.whose` makes it.
+_MARK = re.compile("[0-9a-f]{8}")
 
 
 class OnBoard(StrEnum):
@@ -34,10 +37,22 @@ class OnBoard(StrEnum):
     MANAGE = "manage"
 
 
-#: In private: another one's part, with the token of the presser's own seat and a number.
+#: In private: another one's part.
 PAY_FOR = "for"
 #: In private: how a board is managed.
 CHANGE = "m"
+
+
+class PayForPress(NamedTuple):
+    """What a button of somebody else's part carries.
+
+    `token`: of the presser's own seat; `whose`: the mark of the person who had the other one as the
+    button was made.
+    """
+
+    token: str
+    number: int
+    whose: str
 
 
 class ManagePress(NamedTuple):
@@ -83,7 +98,7 @@ def handle_on(message: MaybeInaccessibleMessage) -> str:
 def pay_for(board: Board, token: str) -> InlineKeyboardMarkup | None:
     """A button for each part that somebody has to pay; None where there is none."""
     rows = [
-        [_seat(seat, f"{PAY_FOR}:{token}:{seat.number}")]
+        [_seat(seat, f"{PAY_FOR}:{token}:{seat.number}:{seat.whose}")]
         for seat in board.unpaid
         if seat.token != token
     ]
@@ -141,12 +156,15 @@ def _change(board: Board, change: Change, number: int) -> str:
     return f"{CHANGE}:{change}:{board.handle}:{number}"
 
 
-def read_pay_for(data: str) -> tuple[str, int] | None:
-    """The token and the seat's number, None where it is not ours."""
+def read_pay_for(data: str) -> PayForPress | None:
+    """What a button of `pay_for` carries, None where it is not ours."""
     parts = data.split(":")
-    if len(parts) != 3 or parts[0] != PAY_FOR or not _is_number(parts[2]):
+    if len(parts) not in (3, 4) or parts[0] != PAY_FOR or not _is_number(parts[2]):
         return None
-    return parts[1], int(parts[2])
+    whose = parts[3] if len(parts) == 4 else ""  # an earlier version's button does not say it
+    if len(parts) == 4 and not _MARK.fullmatch(whose):
+        return None
+    return PayForPress(parts[1], int(parts[2]), whose)
 
 
 def read_manage(data: str) -> ManagePress | None:
@@ -174,7 +192,7 @@ def is_panel_of(message: MaybeInaccessibleMessage, handle: str) -> bool:
 def is_list_of(message: MaybeInaccessibleMessage, token: str) -> bool:
     """Whether a message is the list of parts to pay for that whoever has this token was shown."""
     presses = map(read_pay_for, button_data(message))
-    return any(press is not None and press[0] == token for press in presses)
+    return any(press is not None and press.token == token for press in presses)
 
 
 def _is_number(text: str) -> bool:

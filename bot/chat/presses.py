@@ -14,10 +14,10 @@ from bot.chat.board_buttons import pay_for
 from bot.chat.buttons import Press, Verb, read_press
 from bot.chat.chats import Edit, Say
 from bot.chat.replies import Answer, Replies, Reply
-from bot.chat.targets import AtNode, Targets, as_named
+from bot.chat.targets import AtNode, Targets, as_named, hindered
 from bot.chat.updates import PtbApplication
 from bot.core.invoice import Invoice
-from bot.core.wishes import Cancelling, Parting, Renewing
+from bot.core.wishes import Cancelling, Leaving, Parting, Renewing
 from bot.errors import Refused
 
 
@@ -74,7 +74,11 @@ class Presses:
         """What to answer, and what else to say. `number`: the press's, by Telegram."""
         match press.verb:
             case Verb.LEAVE:
-                return (texts.leaving(await self._boards.leave(press.payment_hash)),)
+                came_of_leaving = await self._boards.leave(press.payment_hash)
+                said = texts.leaving(came_of_leaving)
+                if came_of_leaving is Leaving.LEAVING:
+                    said = f"{said} {hindered(self._node, [row])}".rstrip()
+                return (said,)
             case Verb.CANCEL:
                 came_of_it = await self._actions.cancel(press.payment_hash, by)
                 said = texts.asked_to_cancel(came_of_it, self._node.hindrance)

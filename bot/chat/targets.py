@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Protocol
 
 from telegram import MaybeInaccessibleMessage, Message, User
 
+from bot import texts
 from bot.actions import Actions, Asker
 from bot.chat import messages
 from bot.chat.buttons import named
 from bot.chat.client import Naming
 from bot.chat.replies import IfAdmin, IfNamed, Reply
 from bot.core.board import Board
-from bot.core.invoice import Invoice
+from bot.core.invoice import Invoice, State
+from bot.core.wishes import Cancelling
+from bot.core.work import Lane
 from bot.errors import NodeError
 from bot.places import Places
 
@@ -71,6 +74,19 @@ class Targets:
         if row.chat_id > 0:  # a private chat has no admins
             return otherwise
         return [IfAdmin(row.chat_id, asker.id, then, otherwise, unknown)]
+
+
+def hindered(node: AtNode, parts: Iterable[Invoice]) -> str:
+    """What is said where parts that are to be cancelled can't be cancelled now.
+
+    "" where nothing is known to hinder it, or none of them is open.
+    """
+    live = [part for part in parts if part.state in (State.PENDING, State.OPEN)]
+    if any(part.lane is Lane.OTHER_NODE for part in live):
+        return texts.asked_to_cancel(Cancelling.NODE_AWAY)
+    if not live or node.hindrance is None:
+        return ""
+    return texts.asked_to_cancel(Cancelling.CANCELLING, node.hindrance)
 
 
 def as_named(

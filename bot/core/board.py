@@ -258,6 +258,11 @@ class Board(Placed, Work):
         """The parts of a bill that somebody has to pay."""
         return tuple(seat for seat in self.seats if not seat.is_done)
 
+    @property
+    def live(self) -> tuple[Invoice, ...]:
+        """The parts that are open at the node, or may be."""
+        return tuple(part for seat in self.seats for part in seat.live)
+
     def takes_payments(self, now: float) -> bool:
         """Whether an invoice for a part may be made at `now` (Unix seconds)."""
         return self.state is BoardState.OPEN and now < self.ends_at

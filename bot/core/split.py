@@ -262,7 +262,7 @@ def _count(amount: str, written: str, *, is_apart: bool) -> int:
     digits = in_our_digits(written)
     if not digits.isascii() or not digits.isdecimal():
         refuse(Problem.COUNT_UNREADABLE, _example(amount), shown=quotable(written))
-    count = int(digits[:9])
+    count = int(digits.lstrip("0")[:9] or "0")
     if is_apart:
         refuse(Problem.COUNT_APART, _example(amount, count))
     if not MIN_SEATS <= count <= MAX_SEATS:

@@ -162,6 +162,7 @@ class Parting(StrEnum):
     CLOSED = "closed"
     NOT_YOURS = "not yours"  # somebody else's, or of no seat
     CANCELLING = "cancelling"  # its invoice before has to be closed first
+    ANOTHERS = "another's"  # the seat is another one's than the button says
     TOO_MANY = "too many"  # invoices in an hour
     ONE_AT_A_TIME = "one at a time"  # another one's, of which the invoice has to be cancelled
 

@@ -64,7 +64,7 @@ _PARTS_SINCE = (
         _c.id.not_in(sa.select(hints.c.subject_id).where(hints.c.kind == TAKEN)),
     )
 )
-_NOT_CLOSED = _b.state.in_([each for each in BoardState if each is not BoardState.CLOSED])
+_GOES_ON = _b.state.in_([BoardState.JOINING, BoardState.OPEN])
 
 
 class Boards(Noun):
@@ -167,9 +167,12 @@ class Boards(Noun):
         touch(self._connection, board_id)
 
     def open_in_chat(self, chat_id: int, *, of: int | None = None) -> int:
-        """How many boards of this chat are not closed: of one person, None: of all."""
+        """How many boards of this chat go on: of one person, None: of all.
+
+        One that only waits for the node's word is in nobody's way: its node may never come back.
+        """
         statement = sa.select(sa.func.count()).select_from(boards)
-        here = [_b.chat_id == chat_id, _NOT_CLOSED]
+        here = [_b.chat_id == chat_id, _GOES_ON]
         if of is not None:
             here.append(_b.asker_id == of)
         return self._connection.execute(statement.where(*here)).scalar_one()
@@ -206,7 +209,7 @@ class Boards(Noun):
         come = consequences(board, surely_at)
         for number, columns in come.seats.items():
             self.update_seat(board.id, number, **columns)
-        for part in (part for seat in board.seats for part in seat.live):
+        for part in board.live:
             if part.id in come.cancels:
                 self._rows.want_cancelled(part, now)
         after = self.update(board.id, **come.board) if come else board

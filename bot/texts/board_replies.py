@@ -162,6 +162,7 @@ def parting(came_of_it: Parting) -> str:
             "I'm still cancelling the invoice that was open for this part. "
             "Please try again in a moment."
         ),
+        Parting.ANOTHERS: "This part is somebody else's by now. Nothing has changed. Choose again.",
         Parting.ONE_AT_A_TIME: (
             "This part has an open invoice, and so had the one that you chose before. "
             "Pay that part first, then choose the next one."

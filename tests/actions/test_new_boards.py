@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.actions import Asker, Place
-from bot.actions.seats import NEW_WITHIN_S, OPEN_A_CHAT
+from bot.actions.seats import NEW_WITHIN_S, OPEN_A_CHAT, OPEN_A_PERSON
 from bot.core.board import BoardKind, BoardState, SeatState
 from bot.core.invoice import TOO_LATE_S
 from bot.core.split import Person
@@ -111,6 +111,16 @@ async def test_a_chat_has_five_boards_and_an_owner_has_no_limit(table: Table) ->
     for board in made[:2]:
         await table.rests(board, state=CLOSED)
     await table.split("84k/4", EVE)
+
+
+async def test_a_board_that_only_waits_for_a_node_is_in_nobodys_way(table: Table) -> None:
+    """That node may never come back."""
+    made = [await table.split("84k/4", PEOPLE[n % 3]) for n in range(OPEN_A_CHAT)]
+    for board in made:
+        await table.rests(board, state=BoardState.CLOSING)
+    table.now += NEW_WITHIN_S + 1
+    for _ in range(OPEN_A_PERSON):
+        await table.split()
 
 
 async def test_boards_of_a_clock_that_was_ahead_take_no_place_for_long(table: Table) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.actions import Asker, Origin, Place
-from bot.actions.seats import TAKEN_S
+from bot.actions.seats import COPIES, TAKEN_S
 from bot.core.board import PARTS_AN_HOUR, BoardState
 from bot.core.invoice import Face, PartKind, State
 from bot.core.wishes import Answered, Change, Leaving, Parting, Renewing
@@ -458,6 +458,23 @@ async def test_a_card_that_somebody_asks_for_again_is_sent_again_now_and_then(
     assert (there.card_id, there.card_shown, there.reply_to) == (None, Face.NOTHING, 71)
     assert there.duplicates == {70: Face.OPEN}
     assert (await table.follow(token, BERT))[0] is Parting.THERE  # it is on its way
+
+
+async def test_a_card_is_sent_again_only_so_often(table: Table) -> None:
+    """All its messages are kept true: each change edits every one of them."""
+    board = await table.split("84k/3")
+    shown = {"card_id": 70, "card_shown": Face.OPEN}
+    row = await table.part(board, BERT, state=State.OPEN, **shown)
+    token = await table.token(board, BERT)
+    for number in range(COPIES):
+        table.now += 11
+        assert (await table.follow(token, BERT))[0] is Parting.ASKED
+        await table.becomes(row, State.OPEN, card_id=71 + number, card_shown=Face.OPEN)
+    table.now += 11
+    came_of_it, there = await table.follow(token, BERT)
+    assert came_of_it is Parting.THERE  # it is pointed at
+    assert there is not None
+    assert len(there.duplicates) == COPIES
 
 
 async def test_a_card_that_is_below_its_link_is_not_sent_again(table: Table) -> None:

@@ -19,10 +19,11 @@ from bot.config.values import MAX_SATS
 from bot.core import split
 from bot.core.board import Board, BoardColumns, BoardKind, BoardState, Seat
 from bot.core.invoice import TOO_LATE_S, Face, PartKind, State
-from bot.core.wishes import Change, Changing, Joining, Parting
-from bot.core.work import Do
+from bot.core.wishes import Cancelling, Change, Changing, Joining, Parting
+from bot.core.work import Do, Lane
 from bot.demo.telegram import Answer, Chat, User
 from bot.demo.telegram import Message as SimMessage
+from bot.errors import NodeLocked
 from bot.store import Tx
 from tests.bills import board, free, part, taken
 from tests.chat.room import ALIAS, NAME, Room
@@ -172,9 +173,11 @@ def test_what_a_button_carries_is_read_back() -> None:
     assert numbers == [1, 3, 4, 5]
     back = read_manage(data(board_buttons.manage(shown, Change.FREE))[-1])
     assert back == (None, HANDLE, 0, "")
+    marks = [(seat.number, seat.whose) for seat in shown.seats]
     assert [read_pay_for(each) for each in data(board_buttons.pay_for(shown, TOKEN))] == [
-        (TOKEN, number) for number in (4, 5, 6)
+        (TOKEN, number, whose) for number, whose in marks if number in (4, 5, 6)
     ]
+    assert read_pay_for(f"for:{TOKEN}:4") == (TOKEN, 4, "")  # an earlier version's
     gift = Press(Verb.GIVE, bytes(32), MAX_SATS)
     assert read_press(press_data(gift)) == gift
 
@@ -279,6 +282,53 @@ async def test_an_anonymous_admin_who_presses_is_an_admin(room: Room) -> None:
     seat = await seat_of(room, made, room.bert)
     assert (seat.hidden, seat.public_name) == (True, "")
     assert "Bert" not in texts.board(await room.do(_get, made.id), None)
+
+
+@pytest.mark.parametrize("how", ["free", "close", "/cancel"])
+@pytest.mark.parametrize("is_others", [True, False], ids=["another node", "locked"])
+async def test_who_manages_a_board_hears_what_hinders_the_node(
+    room: Room, how: str, is_others: bool
+) -> None:
+    made, message = await split_up(room, room.anna, "/split 84k/3 pizza")
+    await answer_to(room, message, room.bert, PAY)
+    own = (await seat_of(room, made, room.bert)).part
+    assert own is not None
+    lane = Lane.OTHER_NODE if is_others else own.lane
+    await room.do(lambda tx: tx.invoices.update(own.id, state=State.OPEN, lane=lane))
+    room.node.hindrance = NodeLocked()
+    if is_others:
+        expected = texts.asked_to_cancel(Cancelling.NODE_AWAY)
+    else:
+        expected = texts.asked_to_cancel(Cancelling.CANCELLING, NodeLocked())
+    if how == "/cancel":
+        before = len(room.ours(room.group))
+        room.telegram.say(room.group, room.anna, "/cancel", reply_to=message)
+        await room.handled()
+        said = (await room.said(room.group, before + 1))[before]
+    else:
+        here = await panel(room, made, room.anna)
+        if how == "close":
+            said = (await closing(room, here, room.anna)).text or ""
+            assert said.startswith(texts.changing(Change.CLOSE, Changing.DONE))
+        else:
+            await answer_to(room, here, room.anna, texts.CHANGES[Change.FREE])
+            label = texts.part_label(await seat_of(room, made, room.bert))
+            said = (await answer_to(room, here, room.anna, label)).text or ""
+    assert said.endswith(expected)
+
+
+async def test_who_gives_a_part_back_hears_what_hinders_the_node(room: Room) -> None:
+    made, message = await split_up(room, room.anna, "/split 84k/3 pizza")
+    await answer_to(room, message, room.bert, PAY)
+    own = (await seat_of(room, made, room.bert)).part
+    assert own is not None
+    room.telegram.start_bot(room.bert)
+    row = await room.do(lambda tx: tx.invoices.update(own.id, state=State.OPEN))
+    row = await room.take(Do.SEND_CARD, row)
+    card = room.telegram.messages(room.private(room.bert))[-1]
+    room.node.hindrance = NodeLocked()
+    said = (await answer_to(room, card, room.bert, texts.LEAVE_BUTTON)).text or ""
+    assert said.endswith(texts.asked_to_cancel(Cancelling.CANCELLING, NodeLocked()))
 
 
 @pytest.mark.parametrize("is_seen", [True, False], ids=["seen", "not seen"])

@@ -27,7 +27,7 @@ from bot.chat.board_buttons import (
 from bot.chat.chats import Edit
 from bot.chat.client import Naming, TelegramBot
 from bot.chat.replies import Answer, IfNamed, Replies, Reply, reply
-from bot.chat.targets import AtNode, Targets, as_named
+from bot.chat.targets import AtNode, Targets, as_named, hindered
 from bot.chat.updates import PtbApplication
 from bot.core.amount_problems import with_example
 from bot.core.board import Board
@@ -188,7 +188,8 @@ class Boards:
             joined = await self._actions.join(handle, chat_id, by, is_in=is_in, press=query.id)
             return [Answer(query.id, person.id, texts.joining(joined))]
 
-        if board.knows(person.id):
+        # An earlier press of theirs that waits for Telegram comes first: it may free the seat.
+        if board.knows(person.id) and not self._replies.waits_for(person.id):
             return await then(Naming.NAME)
         return [IfNamed(chat_id, person.id, is_public, then, unknown)]
 
@@ -288,11 +289,13 @@ class Boards:
         by, wanted = messages.presser(query.from_user), board_buttons.read_pay_for(query.data or "")
         if wanted is None or query.message is None or query.message.chat.id != by.id:
             return [Answer(query.id, by.id, texts.parting(Parting.NOT_YOURS), alert=True)]
-        token, number = wanted
-        came_of_it, _ = await self._actions.part(token, by, Place(by.id), number, press=query.id)
+        token, number, whose = wanted
+        came_of_it, _ = await self._actions.part(
+            token, by, Place(by.id), number, press=query.id, whose=whose
+        )
         said = texts.parting(came_of_it)
         answer = Answer(query.id, by.id, said, alert=bool(said))
-        is_out_of_date = came_of_it in (Parting.PAID, Parting.CLOSED)
+        is_out_of_date = came_of_it in (Parting.PAID, Parting.CLOSED, Parting.ANOTHERS)
         if not is_out_of_date or not board_buttons.is_list_of(query.message, token):
             return [answer]
         return [answer, await self._list_to_pay_for(query.message, token, by)]
@@ -349,7 +352,7 @@ class Boards:
         self, query: CallbackQuery, board: Board, by: Asker, press: ManagePress
     ) -> Sequence[Reply]:
         """What came of it, and the panel as it is then."""
-        change, said = press.change, ""
+        change, said, hindrance = press.change, "", ""
         asked = change if change in ASKED_ABOUT and not press.number else None
         if change is not None and asked is None:
             number, whose = (press.number, press.whose) if change in OF_A_SEAT else (0, "")
@@ -358,7 +361,14 @@ class Boards:
             )
             said = texts.changing(change, came_of_it)
             board = await self._actions.by_handle(press.handle) or board
-        answer = Answer(query.id, by.id, said)
+            seat = board.seat(number)
+            if came_of_it is Changing.LATER and seat is not None:
+                hindrance = hindered(self._node, seat.live)
+                said = hindrance or said
+            elif came_of_it is Changing.DONE and change is Change.CLOSE:
+                hindrance = hindered(self._node, board.live)
+                said = f"{said} {hindrance}".rstrip()
+        answer = Answer(query.id, by.id, said, alert=bool(hindrance))
         # A client can name any message: only this board's own panel shows it.
         is_own = query.message is not None and query.message.chat.id == by.id
         if query.message is None or not is_own or not is_panel_of(query.message, press.handle):

@@ -17,11 +17,11 @@ from bot.chat.board_buttons import handle_on
 from bot.chat.buttons import named
 from bot.chat.client import TelegramBot
 from bot.chat.replies import Replies, Reply, reply
-from bot.chat.targets import AtNode, Targets
+from bot.chat.targets import AtNode, Targets, hindered
 from bot.chat.updates import PtbApplication
 from bot.core.board import Board
 from bot.core.text import clean
-from bot.core.wishes import Answered, Asked, Cancelling
+from bot.core.wishes import Answered, Asked, Cancelling, Closing
 from bot.errors import ChatLimitReached, Refused, ShareLimitReached, UserLimitReached
 from bot.places import Places
 
@@ -199,7 +199,10 @@ class Invoices:
         """/cancel as a reply to a board."""
 
         async def then() -> Sequence[Reply]:
-            said = texts.closing(await self._boards.close(board.id, asker))
+            came_of_it = await self._boards.close(board.id, asker)
+            said = texts.closing(came_of_it)
+            if came_of_it is Closing.CLOSING:  # the board says the rest
+                said = hindered(self._node, board.live)
             return [reply(message, said)] if said else []
 
         if (late := await self._admission.late(message, asker)) is not None:
