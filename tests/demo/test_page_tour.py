@@ -330,6 +330,27 @@ def test_where_little_is_in_sight_nothing_runs_out_of_it(page: Page, size: Viewp
         assert box["x"] + box["width"] <= size["width"]
 
 
+def expect_read_whole(page: Page, part: Locator) -> None:
+    """It is in sight, and the tour's bar cuts nothing of it off."""
+    expect(part).to_be_in_viewport(ratio=1)
+    box, bar = part.bounding_box(), tour(page).bounding_box()
+    assert box is not None
+    assert bar is not None
+    assert box["y"] >= bar["y"]
+    assert box["y"] + box["height"] <= bar["y"] + bar["height"]
+
+
+@pytest.mark.parametrize("size", [ON_ITS_SIDE], ids=["844x390"])
+def test_on_a_phone_on_its_side_the_tour_is_read_whole(fresh: Page) -> None:
+    page = fresh
+    expect_read_whole(page, tour(page).get_by_role("heading", name=HEADLINE))
+    for label in (*UNTIL_PAID, *UNTIL_MISSED, START, SPLIT, *BENS):
+        expect(button(page, label)).to_be_in_viewport(ratio=1)
+        expect_read_whole(page, page.locator("#tour-says"))
+        assert page.locator("#log").evaluate("(it) => it.clientHeight") >= 100
+        take(page, label)
+
+
 @pytest.mark.parametrize("size", [ViewportSize(width=360, height=170)], ids=["360x170"])
 def test_what_is_below_the_window_is_scrolled_to_from_above_the_messages(page: Page) -> None:
     field = page.get_by_label("Message", exact=True)
