@@ -126,6 +126,27 @@ def test_the_time_line_follows_the_newest_command_and_grows_as_it_happens(page: 
     expect(page.locator("#line time").first).to_have_text(re.compile(r"^\d\d:\d\d:\d\d$"))
 
 
+#: How many steps of the time line are in sight whole.
+IN_SIGHT = """() => {
+    const { top, bottom } = document.getElementById("line").getBoundingClientRect();
+    return [...document.querySelectorAll("#line li")].map((it) => it.getBoundingClientRect())
+      .filter((it) => it.top >= top - 1 && it.bottom <= bottom + 1).length; }"""
+
+
+def test_six_steps_of_a_time_line_are_in_sight_beside_the_faults(page: Page) -> None:
+    asked = ask(page, "/invoice 412", "soup beside faults")
+    pay(asked, "412 sats")
+    expect(page.locator("#line li").last).to_contain_text("Received 412 sats")
+    page.locator("#faults-part summary").click()
+    expect(page.get_by_role("heading", name="Telegram is slow")).to_be_in_viewport(ratio=1)
+    for end in ("0", "it.scrollHeight"):
+        page.locator("#line").evaluate(f"(it) => {{ it.scrollTop = {end}; }}")
+        assert page.evaluate(IN_SIGHT) >= 6
+    last = page.locator(".fault").last.get_by_role("button")
+    last.scroll_into_view_if_needed()
+    expect(last).to_be_in_viewport(ratio=1)
+
+
 def test_a_card_is_chosen_for_the_time_line_until_the_newest_is_wanted_again(page: Page) -> None:
     first = ask(page, "/invoice 420", "chosen tea")
     ask(page, "/invoice 421", "later tea")
