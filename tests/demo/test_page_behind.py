@@ -16,6 +16,7 @@ from tests.demo.visitor import (
     Visitor,
     ask,
     card,
+    expect_payable,
     focused,
     open_wallet,
     press_until,
@@ -124,6 +125,21 @@ def test_the_time_line_follows_the_newest_command_and_grows_as_it_happens(page: 
     expect(ways.filter(has_text="Node → bot")).to_have_count(1)
     expect(page.locator("#line li").last).to_contain_text("Received 410 sats")
     expect(page.locator("#line time").first).to_have_text(re.compile(r"^\d\d:\d\d:\d\d$"))
+
+
+def test_only_the_first_step_of_a_time_line_has_the_time_of_a_clock(page: Page) -> None:
+    # what a dead bot is asked and the time without it begin in the same moment
+    page.get_by_role("button", name="Kill the bot").click()
+    expect(page.locator("#bot-chip")).to_have_text("Bot killed")
+    say(page, "/invoice 413 asked of a dead bot")
+    expect(page.locator("#line-title")).to_have_text("/invoice 413 asked of a dead bot")
+    expect(page.locator("#line .gap")).to_have_count(1)
+    page.get_by_role("button", name="Start the bot").click()
+    expect_payable(card(page, "asked of a dead bot"))
+    expect(page.locator("#line .way").last).to_have_text("Bot → Telegram")
+    times = page.locator("#line time").all_inner_texts()
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", times[0])
+    assert [each for each in times[1:] if not re.fullmatch(r"\+[\d.,]+ s", each)] == []
 
 
 #: How many steps of the time line are in sight whole.

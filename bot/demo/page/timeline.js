@@ -59,17 +59,18 @@ const seconds = (s) => (s < 10 ? s.toFixed(2) : s < 100 ? s.toFixed(1) : Math.ro
 function line(entry, first, isInGap) {
   if (entry.kind === "gap") {
     const lasted = entry.until === null ? "The bot is gone." : `No bot for ${seconds(entry.until - entry.at)} s.`;
-    return el("li", { class: "gap" }, time(entry.at, first), el("p", {}, lasted));
+    return el("li", { class: "gap" }, time(entry, first), el("p", {}, lasted));
   }
   return el("li", { class: `${entry.kind} ${isInGap ? "in-gap" : ""}` },
-    time(entry.at, first),
+    time(entry, first),
     el("p", {}, el("span", { class: "way" }, entry.way), " ", withEmoji(entry.text)));
 }
 
-/** The first time as a clock shows it, the others as seconds after it. */
-function time(at, first) {
+/** The first entry's time as a clock shows it, the others as seconds after it: some come in the same moment. */
+function time(entry, first) {
+  const { at } = entry;
   return el("time", { datetime: new Date(at * 1000).toISOString(), title: written(at, "T") },
-    at === first ? written(at, "T") : `+${seconds(at - first)} s`);
+    entry === first ? written(at, "T") : `+${seconds(at - first.at)} s`);
 }
 
 function draw() {
@@ -81,7 +82,7 @@ function draw() {
   const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
   const gaps = entries.filter((entry) => entry.kind === "gap");
   const isInGap = ({ at }) => gaps.some((gap) => gap.at <= at && (gap.until === null || at < gap.until));
-  sync(list, entries.map((entry) => line(entry, entries[0].at, isInGap(entry))));
+  sync(list, entries.map((entry) => line(entry, entries[0], isInGap(entry))));
   if (atEnd) list.scrollTop = list.scrollHeight;
   for (const card of document.querySelectorAll("#log [data-id]")) {
     card.classList.toggle("chosen", chosen !== null && chosen.chat === room()?.chat.id && Number(card.dataset.id) === chosen.id);
