@@ -145,6 +145,7 @@ class Backstage:
         row = self.rows.of_message(chat_id, message_id)
         if row is None and asked is not None:  # a copy that a crash left behind
             row = self.rows.of_message(asked.chat.id, asked.id)
+        board = None if row is None else await self.rows.board_of(row)
         around = story.Around(
             calls=list(self._stage.telegram.calls),
             node_calls=list(self._stage.node.log),
@@ -160,7 +161,7 @@ class Backstage:
             "message": message_id,
             "title": story.title(asked, row),
             "row": None if row is None else row.state,
-            "entries": [asdict(entry) for entry in story.tell(asked, row, around)],
+            "entries": [asdict(entry) for entry in story.tell(asked, row, around, board)],
         }
 
     def _message(self, chat_id: int, message_id: int) -> Message | None:

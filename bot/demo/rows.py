@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bot.core.board import Board
 from bot.core.invoice import Invoice, State
 from bot.core.ledger import Position
 from bot.core.period import Period
@@ -42,6 +43,16 @@ class Rows:
         for row in self.all:
             self.seen.setdefault((row.id, row.state), now)
 
+    async def board_of(self, row: Invoice) -> Board | None:
+        """The board that a row is a part of, as it is now."""
+        return await self._board(row.board_id) if row.board_id else None
+
+    async def _board(self, board_id: int) -> Board | None:
+        try:
+            return await asyncio.to_thread(_read_board, self._url, board_id)
+        except (StartError, OSError):
+            return None
+
     def of_message(self, chat_id: int, message_id: int) -> Invoice | None:
         """The newest row that the message belongs to: as a card or a copy, else as the command."""
         here = [row for row in reversed(self.all) if row.chat_id == chat_id]
@@ -59,6 +70,12 @@ def _read(url: str) -> list[Invoice]:
     from bot.store.reading import Reader  # noqa: PLC0415
 
     return Reader(url).do(_entries)
+
+
+def _read_board(url: str, board_id: int) -> Board | None:
+    from bot.store.reading import Reader  # noqa: PLC0415
+
+    return Reader(url).do(lambda tx: tx.boards.get(board_id))
 
 
 def _entries(tx: Tx) -> list[Invoice]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bot.core.amounts import format_sats
+from bot.core.board import Board
 from bot.core.invoice import Invoice, PartKind, State
 from bot.demo import views
 from bot.demo.node import NodeCall
@@ -63,8 +64,13 @@ class _Story:
         self.entries.append(Entry(at, way, text, kind))
 
 
-def tell(asked: Message | None, row: Invoice | None, around: Around) -> list[Entry]:
-    """Everything about the command `asked` and its `row`, the oldest first."""
+def tell(
+    asked: Message | None, row: Invoice | None, around: Around, board: Board | None = None
+) -> list[Entry]:
+    """Everything about the command `asked` and its `row`, the oldest first.
+
+    `board`: what the row is a part of.
+    """
     story = _Story()
     answer = around.message(row.chat_id, row.reply_to or 0) if row is not None else None
     asks = [each for each in (asked, None if answer is asked else answer) if each is not None]
@@ -74,6 +80,8 @@ def tell(asked: Message | None, row: Invoice | None, around: Around) -> list[Ent
         _row(story, asked, row, around)
         _node(story, row, around)
     _telegram(story, asks, row, around)
+    if row is not None and board is not None:
+        _on_board(story, row, board, around)
     if not story.entries:
         return []
     begins = min(entry.at for entry in story.entries)
@@ -157,7 +165,7 @@ def _node(story: _Story, row: Invoice, around: Around) -> None:
                 told = "The node’s stream tells once more" if knows else "The node’s stream tells"
                 story.add(call.at, "Node → bot", f"{told}: paid.")
                 knows = True
-        elif call.method == "LookupInvoice" and call.outcome == "answered":
+        elif _has_said(call):
             if payment is not None and call.at >= payment.at and not knows:
                 story.add(call.at, "Node → bot", "Asked about the invoice, the node says: paid.")
                 knows = True
@@ -204,6 +212,44 @@ def _telegram(story: _Story, asks: Sequence[Message], row: Invoice | None, aroun
         elif call.method in _EDITS and is_card:
             _call(story, call, f"Edits the card: “{_line(call, around)}”")
             has_card = True
+
+
+def _on_board(story: _Story, row: Invoice, board: Board, around: Around) -> None:
+    """How everybody reads on the board that this part is paid: what the bot did once it knew."""
+    told_at = _told_at(row, around)
+    if told_at is None:
+        return
+    for call in around.calls:
+        if call.at < told_at or not _is_board(call, board):
+            continue
+        what = "Edits the board" if call.method in _EDITS else "The board once more"
+        _call(story, call, f"{what}: “{_line(call, around)}”")
+        if call.status == 200:
+            return
+
+
+def _told_at(row: Invoice, around: Around) -> float | None:
+    """When the node told the bot first that this is paid, as far as the calls say."""
+    payment = around.payments.get(row.payment_hash)
+    if payment is None:
+        return None
+    tells = [
+        call.at
+        for call in around.node_calls
+        if call.payment_hash == row.payment_hash
+        and call.at >= payment.at
+        and (call.method == "SubscribeInvoices" or _has_said(call))
+    ]
+    return min(tells, default=None)
+
+
+def _has_said(call: NodeCall) -> bool:
+    return call.method == "LookupInvoice" and call.outcome == "answered"
+
+
+def _is_board(call: Call, board: Board) -> bool:
+    shows = call.method in (*_SENDS, *_EDITS) and call.chat_id == board.chat_id
+    return shows and call.message_id in (board.card_id, *board.duplicates)
 
 
 def _call(story: _Story, call: Call, what: str) -> None:

@@ -89,6 +89,16 @@ def test_who_drops_out_is_paid_for_by_another_until_all_is_paid(page: Page) -> N
     assert spent(page) == {"Ben": 42_000, "Chloé": 21_000}
 
 
+def test_the_time_line_of_a_part_paid_for_another_ends_with_the_board(page: Page) -> None:
+    dinner = asked_for(page, "/split 63k/3 ramen", "Ada", button=texts.PAY_BUTTON)
+    bens = seated(page, dinner, "Ben", "ramen")
+    free = someone_elses(page, bens, "free: 21,000 sats")
+    free.hover()
+    free.get_by_role("button", name="Time line of this card").click()
+    pay(free, 21_000)
+    expect(page.locator("#line li").last).to_contain_text("Edits the board: “⚡ Split: 63,000 sats")
+
+
 def test_a_bill_of_those_who_are_in_is_closed_early_by_who_asked(page: Page) -> None:
     taxi = asked_for(page, "/split 63k taxi", "Ben", button=texts.JOIN_BUTTON)
     toast = page.locator(".toast")
