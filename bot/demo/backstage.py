@@ -34,7 +34,7 @@ class Backstage:
         self.score = Score()
         self._stage = stage
         self._send = send
-        self.rows = Rows(stage.folder / DATABASE, stage.clock)
+        self.rows = Rows(stage.folder / DATABASE, stage.clock, stage.bot.id)
         self.late = Late()
         self._calm_since: float | None = None
         self._twice_before = 0
@@ -136,16 +136,22 @@ class Backstage:
         }
 
     async def story(self, chat_id: int, message_id: int) -> Json:
-        """The time line of the invoice that a message belongs to. Raises Refused."""
+        """The time line of the invoice or board that a message belongs to. Raises Refused."""
         message = self._message(chat_id, message_id)
         if message is None:
             raise Refused("That message is gone.")
         asked = self._asked(message)
         await self.rows.refresh()
-        row = self.rows.of_message(chat_id, message_id)
-        if row is None and asked is not None:  # a copy that a crash left behind
-            row = self.rows.of_message(asked.chat.id, asked.id)
-        board = None if row is None else await self.rows.board_of(row)
+        board = await self.rows.board_of(message, *([] if asked is None else [asked]))
+        if board is not None:
+            row = None
+            asked = self._message(board.origin_chat_id, board.origin_message_id) or asked
+        else:
+            row = self.rows.of_message(chat_id, message_id)
+            if row is None and asked is not None:  # a copy that a crash left behind
+                row = self.rows.of_message(asked.chat.id, asked.id)
+            if row is not None and row.board_id:
+                board = await self.rows.board(row.board_id)
         around = story.Around(
             calls=list(self._stage.telegram.calls),
             node_calls=list(self._stage.node.log),
@@ -159,7 +165,7 @@ class Backstage:
         return {
             "chat": chat_id,
             "message": message_id,
-            "title": story.title(asked, row),
+            "title": story.title(asked, row, board),
             "row": None if row is None else row.state,
             "entries": [asdict(entry) for entry in story.tell(asked, row, around, board)],
         }

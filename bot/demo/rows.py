@@ -3,53 +3,62 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from bot.core.board import Board
 from bot.core.invoice import Invoice, State
 from bot.core.ledger import Position
 from bot.core.period import Period
+from bot.demo.telegram import Message
 from bot.errors import StartError
 
 if TYPE_CHECKING:
     from bot.store import Tx
+
+T = TypeVar("T")
 
 #: More than anybody makes in a demo.
 MOST = 5000
 
 
 class Rows:
-    """Every invoice that was asked for, the oldest first; `clock` is the demo's.
+    """Every invoice that was asked for, the oldest first; `clock` is the demo's, `bot_id` the bot.
 
     The database is read and never locked. What it says is never older than the last `refresh`.
     """
 
-    def __init__(self, file: Path, clock: Callable[[], float]) -> None:
+    def __init__(self, file: Path, clock: Callable[[], float], bot_id: int) -> None:
         self.all: list[Invoice] = []
         #: When a row was first seen in that state, in Unix seconds.
         self.seen: dict[tuple[int, State], float] = {}
         self._url = f"sqlite:///{file}"
         self._clock = clock
+        self._bot_id = bot_id
 
     async def refresh(self) -> None:
         """Read them again; where the database cannot be read just now, they are as before."""
         try:
-            self.all = await asyncio.to_thread(_read, self._url)
+            self.all = await asyncio.to_thread(_read, self._url, _entries)
         except (StartError, OSError):
             return
         now = self._clock()
         for row in self.all:
             self.seen.setdefault((row.id, row.state), now)
 
-    async def board_of(self, row: Invoice) -> Board | None:
-        """The board that a row is a part of, as it is now."""
-        return await self._board(row.board_id) if row.board_id else None
+    async def board(self, board_id: int) -> Board | None:
+        """The board with this number as it is now; None where it cannot be read."""
+        return await self._read_board(lambda tx: tx.boards.get(board_id))
 
-    async def _board(self, board_id: int) -> Board | None:
+    async def board_of(self, *messages: Message) -> Board | None:
+        """The board that one of these shows or, as a command, has made."""
+        keys = [(each.chat.id, each.id) for each in messages]
+        return await self._read_board(lambda tx: _board_of(tx, keys, self._bot_id))
+
+    async def _read_board(self, job: Callable[[Tx], Board | None]) -> Board | None:
         try:
-            return await asyncio.to_thread(_read_board, self._url, board_id)
+            return await asyncio.to_thread(_read, self._url, job)
         except (StartError, OSError):
             return None
 
@@ -65,17 +74,22 @@ class Rows:
         return None
 
 
-def _read(url: str) -> list[Invoice]:
+def _read(url: str, job: Callable[[Tx], T]) -> T:
     # it takes a while to load, and the bot has it in a process of its own
     from bot.store.reading import Reader  # noqa: PLC0415
 
-    return Reader(url).do(_entries)
+    return Reader(url).do(job)
 
 
-def _read_board(url: str, board_id: int) -> Board | None:
-    from bot.store.reading import Reader  # noqa: PLC0415
-
-    return Reader(url).do(lambda tx: tx.boards.get(board_id))
+def _board_of(tx: Tx, keys: Sequence[tuple[int, int]], bot_id: int) -> Board | None:
+    """A supergroup counts its own messages: there a command is no bot's."""
+    for chat_id, number in keys:
+        found = tx.boards.by_message(chat_id, number)
+        for counted_by in (bot_id, 0):
+            found = found or tx.boards.by_origin(chat_id, number, counted_by)
+        if found is not None:
+            return found
+    return None
 
 
 def _entries(tx: Tx) -> list[Invoice]:

@@ -1,4 +1,4 @@
-"""The time line of one invoice in words: who told whom what, and when. Pure.
+"""The time line of one invoice, or board, in words: who told whom what, and when. Pure.
 
 It is read off the chats, the calls that the simulators met, the wallets and the row: the bot has no
 part in it. Times are Unix seconds of the demo's clock.
@@ -69,7 +69,7 @@ def tell(
 ) -> list[Entry]:
     """Everything about the command `asked` and its `row`, the oldest first.
 
-    `board`: what the row is a part of.
+    `board`: what the row is a part of, or without a row what the command has made.
     """
     story = _Story()
     answer = around.message(row.chat_id, row.reply_to or 0) if row is not None else None
@@ -80,8 +80,10 @@ def tell(
         _row(story, asked, row, around)
         _node(story, row, around)
     _telegram(story, asks, row, around)
-    if row is not None and board is not None:
+    if board is not None and row is not None:
         _on_board(story, row, board, around)
+    elif board is not None:
+        _board(story, asked, board, around)
     if not story.entries:
         return []
     begins = min(entry.at for entry in story.entries)
@@ -129,7 +131,7 @@ def _row(story: _Story, asked: Message | None, row: Invoice, around: Around) -> 
         story.add(min([seen_at, *edits]), "Bot → database", words[row.state])
 
 
-def title(asked: Message | None, row: Invoice | None) -> str:
+def title(asked: Message | None, row: Invoice | None, board: Board | None = None) -> str:
     """What it is the time line of."""
     if row is not None and row.board_id:  # who follows a link has written no more than /start
         what = "A gift" if row.part_kind is PartKind.GIFT else "A part"
@@ -137,9 +139,9 @@ def title(asked: Message | None, row: Invoice | None) -> str:
     if asked is not None:
         said = " ".join(views.text(asked).split())
         return "A link, followed" if said == "/start" and (asked.text or "") != "/start" else said
-    if row is None:
-        return ""
-    return f"{format_sats(row.amount_msat or 0)} {row.memo}".strip()
+    if row is not None:
+        return f"{format_sats(row.amount_msat or 0)} {row.memo}".strip()
+    return "" if board is None else f"{format_sats(board.sum_msat)} {board.memo}".strip()
 
 
 def _edits_after(row: Invoice, around: Around) -> list[Call]:
@@ -226,6 +228,26 @@ def _on_board(story: _Story, row: Invoice, board: Board, around: Around) -> None
         _call(story, call, f"{what}: “{_line(call, around)}”")
         if call.status == 200:
             return
+
+
+def _board(story: _Story, asked: Message | None, board: Board, around: Around) -> None:
+    """What was paid by it, and what its message says: its first one is an answer to `asked`."""
+    for seat in board.seats:
+        for part in (seat.part, *seat.others):
+            payment = None if part is None else around.payments.get(part.payment_hash)
+            if payment is not None:
+                who = "Somebody" if seat.hidden else around.name(payment.person_id)
+                text = f"Pays {format_sats(payment.msat)}."
+                story.add(payment.at, f"{who}’s wallet → node", text)
+    command = None if asked is None else (asked.chat.id, asked.id)
+    for call in around.calls:
+        replies_to = (call.chat_id, _replies_to(call))
+        if _is_board(call, board) and call.method in _EDITS:
+            _call(story, call, f"Edits the board: “{_line(call, around)}”")
+        elif _is_board(call, board) and replies_to != command:
+            _call(story, call, f"The board once more: “{_line(call, around)}”")
+        elif call.method in _SENDS and replies_to == (board.chat_id, board.card_id):
+            _call(story, call, f"Says “{_line(call, around)}”")
 
 
 def _told_at(row: Invoice, around: Around) -> float | None:

@@ -66,6 +66,7 @@ def message(message: Message) -> Json:
         "from": message.sender.id if message.sender else None,
         "as_chat": message.sender_chat.title if message.sender_chat else None,
         "date": message.date,
+        "touched": message.versions[-1].at if message.versions else message.date,
         "edited": message.edit_date is not None and not (message.sender and message.sender.is_bot),
         "text": text(message),
         "linked": _is_linked(message),

@@ -312,6 +312,45 @@ def test_a_board_of_ones_own_is_no_part_of_the_tour(fresh: Page) -> None:
     expect(page.get_by_role("list", name="Parts of the tour")).to_have_count(0)
 
 
+def test_while_a_bill_is_split_the_time_line_follows_the_board_and_its_parts(fresh: Page) -> None:
+    page = fresh
+    title, steps = page.locator("#line-title"), page.locator("#line li")
+    take(page, *UNTIL_PAID, *UNTIL_MISSED, START)
+    expect(title).to_have_text("/invoice 900 dessert")
+    take(page, SPLIT)
+    expect(title).to_have_text("/split 84k/4 dinner")
+    take(page, BENS[0])
+    expect(button(page, BENS[1])).to_be_visible()
+    expect(title).to_have_text("/split 84k/4 dinner")
+    take(page, *BENS[1:3])
+    expect(title).to_have_text("A part, 21,000 sats, of dinner")
+    expect(steps.filter(has_text="Ben’s wallet")).to_have_count(1)
+    expect(steps.last).to_contain_text("Edits the board")
+    take(page, BACK)
+    expect(title).to_have_text("/split 84k/4 dinner")
+    expect(steps.filter(has_text="21,000 sats paid")).to_have_count(1)
+    take(page, *CHLOES, *DMITRIS[:-2])
+    # of two cards in one chat the one that was paid last
+    payer = steps.filter(has_text="Dmitri’s wallet")
+    expect(steps.filter(has_text="Edits the card: “✅")).to_have_count(1)
+    expect(payer).to_have_count(1)
+    first = page.locator("#line").inner_text()
+    take(page, DMITRIS[-2])
+    expect(steps.filter(has_text="for your part")).to_have_count(1)
+    assert page.locator("#line").inner_text() != first
+
+    # what the visitor has chosen stays
+    take(page, BACK)
+    dessert = card(page, "dessert")
+    dessert.get_by_role("button", name="Time line of this card").click()
+    expect(title).to_have_text("/invoice 900 dessert")
+    say(page, "/split 10k/2 later")
+    expect(board(page, "later")).to_be_visible()
+    expect(title).to_have_text("/invoice 900 dessert")
+    page.get_by_role("button", name="Follow the newest").click()
+    expect(title).to_have_text("/split 10k/2 later")
+
+
 ON_ITS_SIDE = ViewportSize(width=844, height=390)
 ZOOMED = ViewportSize(width=360, height=225)
 

@@ -1,17 +1,19 @@
-/** The time line of the chosen card, or of the newest command here: live, in words, with times. */
+/** The time line of the chosen card, or of what was touched last here: live, in words, with times. */
 
 import { readStory } from "./api.js";
 import { written } from "./clock.js";
 import { $, el, icon, sync } from "./dom.js";
 import { withEmoji } from "./emoji.js";
-import { room } from "./selection.js";
+import { commandOf, isFromBot, isOpenBoard } from "./reading.js";
+import { groupOf, room, speaker } from "./selection.js";
+import { isStartOffered } from "./start.js";
 import { messagesOf, on, store } from "./store.js";
 import { announce } from "./toast.js";
 
 const wide = matchMedia("(min-width: 1200px)");
-const ASKS = /^\/invoice(@\w+)?(\s|$)/i;
+const ASKS = /^\/(invoice|split|collect)(@\w+)?(\s|$)/i;
 
-let chosen = null; // {chat, id}; null: the newest command in the open room
+let chosen = null; // {chat, id}; null: what was touched last in the open room
 let story = null;
 let opener = null; // what opened the sheet, and gets the focus back
 let isReading = false;
@@ -19,13 +21,28 @@ let isStale = false;
 
 const isOpen = () => wide.matches || $("behind").hasAttribute("data-open");
 
-/** Whether a message has a time line: the bot's card, or a command that asks for one. */
-export const hasStory = (message) => !message.service && (message.from === store.bot.id ? message.photo !== null : ASKS.test(message.text));
+const asks = (message) => ASKS.test(message.text);
 
+/** Whether a message has a time line: the bot's card or board, or a command that asks for one. */
+function hasStory(message) {
+  if (message.service) return false;
+  if (!isFromBot(message)) return asks(message);
+  return message.photo !== null || isOpenBoard(message) || asks(commandOf(message) ?? { text: "" });
+}
+
+/** What came or was changed last in a room, of what has a time line; of several at once the newest. */
+function lastTouched(open) {
+  const all = open ? messagesOf(open).filter(hasStory) : [];
+  return all.reduce((last, each) => (last && last.touched > each.touched ? last : each), null);
+}
+
+/** What is shown. In a private chat that a board led to, and that has no card of it yet, it is the board. */
 function subject() {
   if (chosen) return chosen;
-  const newest = room() && messagesOf(room()).findLast(hasStory);
-  return newest ? { chat: newest.chat, id: newest.id } : null;
+  const open = room();
+  const here = isStartOffered() ? null : lastTouched(open);
+  const found = here ?? (open?.chat.type === "private" ? lastTouched(groupOf(speaker()?.id)) : null);
+  return found && { chat: found.chat, id: found.id };
 }
 
 /** Read it again; what changes meanwhile is read afterwards. */
@@ -127,7 +144,7 @@ function closeSheet() {
 /** Start it. */
 export function startTimeline() {
   $("behind-close").append(icon("close"));
-  for (const kind of ["stir", "room"]) on(kind, read);
+  for (const kind of ["stir", "room", "offer"]) on(kind, read);
   on("room", () => $("behind").removeAttribute("data-open"));
   on("again", () => { chosen = null; });
   on("snapshot", () => {
