@@ -154,20 +154,20 @@ def _surplus(rows: Collection[Invoice], answers: Answers, world: World) -> tuple
     settled = Counter(
         (row.chat_id, row.reply_to or 0) for row in rows if row.payment_hash in world.paid
     )
+    # there its messages are void, and no row is there now: what came again came all the same
     moved = {chat.id for chat in world.chats if chat.migrated_to is not None}
+    commands = {(row.origin_chat_id, row.origin_message_id) for row in rows if not row.board_id}
     cards_of = _pictures(rows, answers)
     twice = repeated = 0
     for key in {**answers, **cards_of}:
-        if key[0] in moved:  # its messages are void, and no row is there now
-            continue
         messages, cards = answers.get(key, []), cards_of.get(key, [])
         # what answers no invoice's command is a board, or its end
         told = [each for each in messages if each.photo is None and _begins_paid(each)]
-        told = told if key in asked else []
+        told = told if key in asked or (key[0] in moved and key in commands) else []
         for group, right in ((cards, asked[key]), (told, settled[key])):
             silent = sum(not _ever_says_so(each) for each in group)
             repeated += len(group) - silent
-            twice += max(0, silent - right)
+            twice += 0 if key[0] in moved else max(0, silent - right)
     if world.rows:  # an invoice that no row knows is one too many
         twice += len(set(world.at_node) - {row.payment_hash for row in world.rows})
     return twice, repeated

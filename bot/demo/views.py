@@ -40,6 +40,18 @@ def members(chat: Chat, people: list[User]) -> list[User]:
     return [user for user in people if chat.members.get(user.id) in _HERE]
 
 
+def in_order(chats: list[Chat]) -> list[Chat]:
+    """Those that there are now; a supergroup is where the group was that became it."""
+    became = {chat.migrated_to.id for chat in chats if chat.migrated_to is not None}
+    return [_now(chat) for chat in chats if chat.id not in became]
+
+
+def _now(chat: Chat) -> Chat:
+    while chat.migrated_to is not None:
+        chat = chat.migrated_to
+    return chat
+
+
 def chat(chat: Chat, people: list[User], messages: list[Message] | None = None) -> Json:
     """A chat; with its messages where they are given."""
     there = members(chat, people)

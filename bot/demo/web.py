@@ -168,8 +168,7 @@ class Page:
             "people": [views.person(user) for user in people],
             "chats": [
                 views.chat(chat, people, self._telegram.messages(chat))
-                for chat in self._telegram.chats()
-                if chat.migrated_to is None
+                for chat in views.in_order(self._telegram.chats())
             ],
             "balances": [[user.id, self._stage.wallets.balance_msat(user.id)] for user in people],
             "node": self._stage.node_state,

@@ -253,14 +253,31 @@ def test_all_of_it_is_in_reach_of_the_keyboard(visitor: Visitor) -> None:
     press_until(page, "Tab", "^Let it happen")
 
 
-def test_a_group_that_becomes_a_supergroup_stays_open(page: Page) -> None:
-    ask(page, "/invoice 450", "before the move")
+def test_a_group_that_becomes_a_supergroup_stays_open_where_it_was(page: Page) -> None:
     page.locator("#faults-part summary").click()
+    lost = page.locator(".fault", has_text="An answer of Telegram’s is lost")
+    lost.get_by_role("button", name="Let it happen").click()
+    expect(page.locator("#faults-on")).to_have_text("1 under way")
+    say(page, "/invoice 450 before the move")
+    expect(page.locator("article.by-bot").filter(has_text="before the move")).to_have_count(2)
+    expect(lost.locator(".came")).to_contain_text("says so on it")
+    expect(page.locator("#repeated")).to_be_visible()
+    again = page.locator("#repeated").inner_text()
+    chats = page.locator("#chats .chat-name")
+    names = chats.all_inner_texts()
+    assert names[:2] == ["Friday dinner", "Allotment"]
     moves = page.locator(".fault", has_text="The group becomes a supergroup")
     moves.get_by_role("button", name="Let it happen").click()
     expect(page.locator("#log")).to_contain_text("The group became a supergroup")
     expect(page.locator("#room-title")).to_have_text("Friday dinner")
+    expect(chats).to_have_text(names)
     ask(page, "/invoice 451", "after the move")
+    expect(figure(page, "twice")).to_have_text("0")
+    expect(page.locator("#repeated")).to_have_text(again)
+    page.reload()
+    expect(chats).to_have_text(names)
+    expect(page.locator("#repeated")).to_have_text(again)
+    page.locator("#faults-part summary").click()
     expect(moves.get_by_role("button", name="It stays one")).to_be_disabled()
 
 

@@ -13,6 +13,7 @@ from bot import texts
 from bot.core.invoice import Face, Invoice, State
 from bot.demo.score import GRACE_S, Late, Score, World, count
 from bot.demo.telegram import Chat, Message, SimTelegram, User
+from bot.texts.cards import MAY_BE_DUPLICATE
 from tests.faces import plain
 from tests.rows import HASH, invoice
 
@@ -245,6 +246,22 @@ def test_after_a_group_moved_its_old_cards_still_count(chats: Chats) -> None:
     moved: Chat = chats.telegram.migrate(chats.group)
     row = chats.row(asked, State.SETTLED, card_id=None, chat_id=moved.id, reply_to=None)
     assert chats.count([row], paid=[HASH]) == Score(1, 1, 1, 1)
+
+
+def test_after_a_group_moved_what_came_again_there_still_counts(chats: Chats) -> None:
+    asked, dinner = chats.asks(), chats.asks("/split 84k/4 dinner")
+    row = chats.row(asked, State.SETTLED)
+    chats.card(row, asked, face=Face.PAID)
+    chats.card(row, asked, again=True)
+    chats.says(texts.announcement(row), asked)
+    chats.says(f"{texts.announcement(row)}\n{MAY_BE_DUPLICATE}", asked)
+    chats.says(f"{texts.FACE_SIGNS[Face.PAID]} Split.\n{MAY_BE_DUPLICATE}", dinner)
+    row = chats.row(asked, State.SETTLED, card_id=None)
+    before = chats.count([row], paid=[HASH])
+    assert (before.twice, before.repeated) == (0, 2)
+    moved: Chat = chats.telegram.migrate(chats.group)
+    row = chats.row(asked, State.SETTLED, card_id=None, chat_id=moved.id, reply_to=None)
+    assert chats.count([row], paid=[HASH]) == before
 
 
 def test_a_score_is_made_of_whole_numbers_only(chats: Chats) -> None:

@@ -30,6 +30,16 @@ const chatOf = (json) => ({
   messages: new Map((json.messages ?? []).map((message) => [message.id, message])),
 });
 
+/** A supergroup takes the place of the group that became it, as often as that is said. */
+function takePlace(from, to) {
+  const became = store.chats.get(to);
+  if (became && store.chats.has(from)) {
+    const others = [...store.chats].filter(([id]) => id !== to);
+    store.chats = new Map(others.map(([id, chat]) => (id === from ? [to, became] : [id, chat])));
+  }
+  store.chats.delete(from);
+}
+
 /** The changes that the server sends, by name. */
 export const changes = {
   snapshot(json) {
@@ -61,7 +71,8 @@ export const changes = {
   },
   chat(json) {
     const before = store.chats.get(json.id);
-    if (json.gone) store.chats.delete(json.id);
+    if (json.moved_to) takePlace(json.id, json.moved_to);
+    else if (json.gone) store.chats.delete(json.id);
     else store.chats.set(json.id, { ...chatOf(json), ...(before && { messages: before.messages }) });
     emit("chat", json.id);
     if (json.moved_to) emit("moved", { from: json.id, to: json.moved_to });
