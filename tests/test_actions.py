@@ -12,7 +12,7 @@ import pytest
 
 from bot.access import Access
 from bot.actions import Actions, Asker, Origin, Place
-from bot.actions.jobs import COPIES_WITHIN_S
+from bot.actions.jobs import COPIES_WITHIN_S, QUESTIONS
 from bot.config import AccessSettings, InvoicesSettings, LimitsSettings, Rate
 from bot.core.failure import Failure
 from bot.core.invoice import Face, Invoice, PartKind, State
@@ -331,6 +331,16 @@ async def test_an_answer_makes_the_question_an_invoice_with_a_card_of_its_own(de
     assert row.payment_hash != question.payment_hash  # a restored backup may have it at the node
     assert row.due_at is not None
     assert desk.rung() == {row.id}
+
+
+async def test_of_many_messages_that_ask_one_question_the_newest_are_known(desk: Desk) -> None:
+    """Each answer that can't be read is asked for once more, and that may go on for an hour."""
+    question = await desk.asked(ANNA, "", card_id=70, card_shown=Face.QUESTION)
+    for number in range(71, 71 + 3 * QUESTIONS):
+        await desk.actions.asked_again(ANNA, Place(GROUP), number)
+    newest = range(71 + 2 * QUESTIONS, 71 + 3 * QUESTIONS)
+    assert list((await desk.fresh(question)).duplicates) == list(newest)
+    assert await desk.answer(ANNA, "2100", replied_to=newest[0]) is Answered.TAKEN
 
 
 async def test_an_answer_that_is_delivered_again_changes_nothing(desk: Desk) -> None:

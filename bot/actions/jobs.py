@@ -17,6 +17,8 @@ from bot.core.wishes import Answered, Cancelling, Renewing
 from bot.core.work import Do, Lane
 from bot.store import Tx
 
+#: Messages beside the first that ask a question, which an answer can reply to: the newest.
+QUESTIONS = 10
 #: Seconds within which all copies of a question are sent whose number Telegram does not tell.
 COPIES_WITHIN_S = 120.0
 
@@ -138,8 +140,8 @@ def asked_again(tx: Tx, asker_id: int, place: Place, message_id: int) -> None:
     """One more message asks the question that is open."""
     question = open_question(tx, asker_id, place)
     if question is not None:
-        duplicates = question.with_duplicate(message_id, Face.QUESTION)
-        tx.invoices.update(question.id, duplicates=duplicates)
+        duplicates = list(question.with_duplicate(message_id, Face.QUESTION).items())
+        tx.invoices.update(question.id, duplicates=dict(duplicates[-QUESTIONS:]))
 
 
 def answer(tx: Tx, question: Invoice, columns: Columns, access: Rights, now: float) -> bool:
