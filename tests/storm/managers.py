@@ -8,8 +8,8 @@ import time
 
 from bot import texts
 from bot.core.board import Seat
-from bot.core.wishes import Change, Changing
-from bot.demo.telegram import Message, User
+from bot.core.wishes import Change, Changing, Sitting
+from bot.demo.telegram import Answer, Message, User
 from tests.storm.at_boards import CARD_S, PRESSES, AtBoards
 from tests.storm.book import Bill
 from tests.storm.outside import buttons_on
@@ -132,10 +132,11 @@ class Managers(AtBoards):
             return
         self._book.note(f"{by.first_name}: {deed}: {answer.text}", bill)
         done = [texts.changing(deed, each) for each in (Changing.DONE, Changing.LATER)]
-        if answer.text in done:
+        if answer.text in done or _is_hindered(answer):
             self._book.count(f"managed: {deed}")
             bill.added += deed is Change.ADD
-        if number and answer.text in (*done, texts.changing(deed, Changing.AGAIN)):
+        again = texts.changing(deed, Changing.AGAIN)
+        if number and (answer.text in (*done, again) or _is_hindered(answer)):
             bill.managed[number] = (deed, True)
 
     async def _chosen(
@@ -191,6 +192,12 @@ class Managers(AtBoards):
             answer = await self._heard_in_private(bill, panel, by, label=texts.CLOSE_BUTTON)
             if answer is not None:
                 self._book.count("boards closed by their button")
-                if answer.text == texts.changing(Change.CLOSE, Changing.DONE):
+                if (answer.text or "").startswith(texts.changing(Change.CLOSE, Changing.DONE)):
                     bill.close_wanted_at = bill.close_wanted_at or time.time()
                 return
+
+
+def _is_hindered(answer: Answer) -> bool:
+    """Whether it is done once the node can cancel, and what hinders it is said."""
+    others = (texts.NOT_ALLOWED, texts.TRY_AGAIN, texts.sitting(Sitting.NOT_TRACKED))
+    return answer.show_alert and answer.text not in others
