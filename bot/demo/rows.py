@@ -53,8 +53,8 @@ class Rows:
 
     async def board_of(self, *messages: Message) -> Board | None:
         """The board that one of these shows or, as a command, has made."""
-        keys = [(each.chat.id, each.id) for each in messages]
-        return await self._read_board(lambda tx: _board_of(tx, keys, self._bot_id))
+        keys, bot_id = [(each.chat.id, each.id) for each in messages], self._bot_id
+        return await self._read_board(lambda tx: _board_of(tx, keys, bot_id))
 
     async def _read_board(self, job: Callable[[Tx], Board | None]) -> Board | None:
         try:
