@@ -32,7 +32,7 @@ def settings_in(compose: str) -> dict[tuple[str, str], str]:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_each_file_is_named_in_the_readme_and_uses_plain_words(name: str) -> None:
+def test_each_file_is_named_in_the_docs_and_uses_plain_words(name: str) -> None:
     assert f"(../contrib/{name})" in (ROOT / "docs" / "servers.md").read_text()
     assert not AVOIDED.findall(read(name))
 

@@ -12,6 +12,7 @@ from bot.actions.values import Asker, Drawn, Origin, Place, Rules
 from bot.core import delivery, split, work
 from bot.core.board import (
     FREED,
+    GOES_ON,
     MAX_GIFTS,
     MOVE_EVERY_S,
     REMIND_EVERY_S,
@@ -284,7 +285,7 @@ def join(
 def fix(tx: Tx, board_id: int, rules: Rules, now: float) -> Fixing:
     """The number of people is fixed, and each has a part. Raises `AmountRefused`."""
     board = tx.boards.get(board_id)
-    if board is None or board.state in (BoardState.CLOSING, BoardState.CLOSED):
+    if board is None or board.state not in GOES_ON:
         return Fixing.CLOSED
     if board.state is BoardState.OPEN:
         return Fixing.ALREADY_FIXED
@@ -577,7 +578,7 @@ def _change(
 ) -> Changing:
     if wanted is Change.MOVE:
         return _move(tx, board, now)
-    is_going_on = board.state in (BoardState.JOINING, BoardState.OPEN)
+    is_going_on = board.state in GOES_ON
     if not is_going_on or (board.state is BoardState.JOINING and wanted is not Change.CLOSE):
         return Changing.CLOSED
     tx.boards.touch(board.id)

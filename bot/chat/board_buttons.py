@@ -11,7 +11,7 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MaybeInaccessib
 from bot import texts
 from bot.chat.messages import button_data
 from bot.core.board import Board, BoardState, Seat
-from bot.core.wishes import Change
+from bot.core.wishes import Change, Parting
 
 #: What the link to how a board is managed begins with, before the board's handle.
 MANAGE_LINK = "manage-"
@@ -142,6 +142,15 @@ def _choices(board: Board, asked: Change) -> list[Seat]:
         case Change.UNSETTLE:
             return [seat for seat in board.seats if seat.otherwise and not seat.is_paid]
     return list(board.unpaid)
+
+
+def to_pay_for(board: Board | None, token: str) -> tuple[str, InlineKeyboardMarkup | None]:
+    """What is said of the parts that somebody can pay for others, and their buttons; None without
+    any. `board`: None where nothing of it can be paid."""
+    if board is None:
+        return texts.parting(Parting.CLOSED), None
+    keyboard = pay_for(board, token)
+    return (texts.NOBODY_ELSE if keyboard is None else texts.pay_for(board)), keyboard
 
 
 def _labelled(board: Board, change: Change) -> InlineKeyboardButton:

@@ -10,14 +10,14 @@ from telegram.ext import CallbackQueryHandler
 from bot import texts
 from bot.actions import Actions, Asker, BoardActions
 from bot.chat import messages
-from bot.chat.board_buttons import pay_for
+from bot.chat.board_buttons import to_pay_for
 from bot.chat.buttons import Press, Verb, read_press
 from bot.chat.chats import Edit, Say
 from bot.chat.replies import Answer, Replies, Reply
 from bot.chat.targets import AtNode, Targets, as_named, hindered
 from bot.chat.updates import PtbApplication
 from bot.core.invoice import Invoice
-from bot.core.wishes import Cancelling, Leaving, Parting, Renewing
+from bot.core.wishes import Cancelling, Leaving, Renewing
 from bot.errors import Refused
 
 
@@ -102,13 +102,10 @@ class Presses:
     ) -> tuple[str, *tuple[Reply, ...]]:
         """Whose part somebody wants to pay, in their private chat."""
         token = await self._boards.token_of(press.payment_hash, by)
-        board = await self._boards.to_pay_for(token, by)
-        if board is None:
-            return (texts.parting(Parting.CLOSED),)
-        keyboard = pay_for(board, token)
+        text, keyboard = to_pay_for(await self._boards.to_pay_for(token, by), token)
         if keyboard is None:
-            return (texts.NOBODY_ELSE,)
-        return "", Say(row.chat_id, texts.pay_for(board), reply_to=message_id, keyboard=keyboard)
+            return (text,)
+        return "", Say(row.chat_id, text, reply_to=message_id, keyboard=keyboard)
 
     async def _give(self, press: Press) -> str:
         try:

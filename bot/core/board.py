@@ -42,6 +42,10 @@ class BoardState(StrEnum):
     CLOSED = "closed"
 
 
+#: Neither closed nor about to be: it can be joined, or paid.
+GOES_ON = (BoardState.JOINING, BoardState.OPEN)
+
+
 class BoardKind(StrEnum):
     """What is asked for."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.core import delivery, work
-from bot.core.board import FREED, Board, BoardColumns, BoardState, SeatColumns
+from bot.core.board import FREED, GOES_ON, Board, BoardColumns, BoardState, SeatColumns
 from bot.core.steps import Around, Step
 from bot.core.work import MAX_PAUSE_S, RESTS, Do, Lane, WorkColumns, is_stuck
 
@@ -38,7 +38,7 @@ def consequences(board: Board, surely_at: float) -> Consequences:
     wins.
     """
     state = board.state
-    if state in (BoardState.JOINING, BoardState.OPEN) and surely_at >= board.ends_at:
+    if state in GOES_ON and surely_at >= board.ends_at:
         state = BoardState.CLOSING
     is_closing = state is BoardState.CLOSING
     seats: dict[int, SeatColumns] = {}
@@ -95,7 +95,7 @@ def _wanted(board: Board, around: Around, now: float) -> Step:
         return Step(Do.NOTHING)
     if consequences(board, surely(around, now)):
         return Step(Do.REARRANGE)
-    is_going_on = board.state in (BoardState.JOINING, BoardState.OPEN)
+    is_going_on = board.state in GOES_ON
     ends_at = board.ends_at if now < board.ends_at else now + CLOCKS_AGAIN_S
     rest = Step(Do.WAIT, ends_at) if is_going_on else Step(Do.NOTHING)
     if around.chat_is_unreachable or board.undeliverable:

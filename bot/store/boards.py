@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from bot.core import work
 from bot.core.board import (
     BOARD_LANES,
+    GOES_ON,
     Board,
     BoardColumns,
     BoardState,
@@ -64,7 +65,7 @@ _PARTS_SINCE = (
         _c.id.not_in(sa.select(hints.c.subject_id).where(hints.c.kind == TAKEN)),
     )
 )
-_GOES_ON = _b.state.in_([BoardState.JOINING, BoardState.OPEN])
+_GOES_ON = _b.state.in_(GOES_ON)
 
 
 class Boards(Noun):
@@ -145,7 +146,7 @@ class Boards(Noun):
         put_off = (_b.retry_at > 0, _b.due_at.is_not(None), _b.faults < MAX_FAULTS)
         self._connection.execute(sa.update(boards).where(*put_off).values(**due))
         # While a clock was ahead they were put off to a time that is far from now.
-        waits = (_b.due_at > _b.ends_at, _b.state.in_([BoardState.JOINING, BoardState.OPEN]))
+        waits = (_b.due_at > _b.ends_at, _GOES_ON)
         self._connection.execute(sa.update(boards).where(*waits).values(**due))
 
     def unstick(self, now: float) -> None:

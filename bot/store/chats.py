@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.core import delivery, work
-from bot.core.board import BoardState
+from bot.core.board import GOES_ON, BoardState
 from bot.core.invoice import Face, State
 from bot.core.work import Lane
 from bot.store.noun import COUNTED_BY_CHAT, Noun
@@ -141,7 +141,7 @@ class Chats(Noun):
     def _wake_boards(self, now: float, chat_id: int) -> None:
         """The boards of a chat are shown as they are; one that goes on waited for its end."""
         due = BOARDS.packed(work.reachable(now))
-        goes_on = _b.state.in_([BoardState.JOINING, BoardState.OPEN])
+        goes_on = _b.state.in_(GOES_ON)
         waits = sa.or_(_b.lane == Lane.UNREACHABLE, goes_on)
         here = (_b.chat_id == chat_id, waits)
         self._connection.execute(sa.update(boards).where(*here).values(**due))

@@ -20,7 +20,7 @@ from bot.store.tables import boards, invoices
 _c, _b = invoices.c, boards.c
 #: A question is no invoice yet.
 _IS_ASKED = _c.amount_msat.is_not(None)
-_GOES_ON = [each for each in BoardState if each is not BoardState.CLOSED]
+_NOT_CLOSED = [each for each in BoardState if each is not BoardState.CLOSED]
 #: Whatever is more than a page.
 _MOST = PAGE + TOGETHER + 1
 _NODE_AFTER = sa.select(sa.func.min(_c.node_id)).where(_c.node_id > sa.bindparam("node"))
@@ -130,7 +130,7 @@ class Ledger(Noun):
         if scope.chat_id is not None:
             here.append(_b.chat_id == scope.chat_id)
         if is_open:
-            here.append(_b.state.in_(_GOES_ON))
+            here.append(_b.state.in_(_NOT_CLOSED))
         elif show is Show.PAID:
             paid = sa.select(sa.literal(1)).where(
                 _c.board_id == _b.id, IS_PART, _c.state == State.SETTLED

@@ -6,7 +6,7 @@ Telegram HTML.
 from __future__ import annotations
 
 from bot.core.amounts import format_sats
-from bot.core.board import Board, BoardState, Seat, SeatState, in_parts
+from bot.core.board import GOES_ON, Board, BoardState, Seat, SeatState, in_parts
 from bot.core.invoice import Audience, Face
 from bot.core.notices import Kind, Notice
 from bot.core.split import MIN_SEATS, described
@@ -134,7 +134,7 @@ def first_line(shown: Board) -> str:
     if shown.is_all_done:
         how = f"all covered: {covered(shown)}" if shown.otherwise_msat else "all paid"
         return f"{FACE_SIGNS[Face.PAID]} <b>Split: {total}</b>, {how}"
-    is_going_on = shown.state in (BoardState.JOINING, BoardState.OPEN)
+    is_going_on = shown.state in GOES_ON
     sign = FACE_SIGNS[Face.OPEN if is_going_on else Face.CANCELLED]
     state = _STATES[shown.state]
     if shown.is_split:
@@ -162,7 +162,7 @@ def _received(shown: Board) -> str:
 
 def _people(shown: Board, payee: str | None) -> list[str]:
     asker = name(shown.asker_name)
-    is_going_on = shown.state in (BoardState.JOINING, BoardState.OPEN)
+    is_going_on = shown.state in GOES_ON
     to = "" if payee is None or not is_going_on else f"payable to {node_of(payee)}"
     who = f"Requested by {asker}" if asker else ""
     said = ", ".join(filter(None, (who, to)))

@@ -305,11 +305,7 @@ class Boards:
     ) -> Edit:
         """What is left of it: a button that does nothing more goes."""
         board = await self._actions.to_pay_for(token, by)
-        keyboard = None if board is None else board_buttons.pay_for(board, token)
-        if board is None:
-            text = texts.parting(Parting.CLOSED)
-        else:
-            text = texts.NOBODY_ELSE if keyboard is None else texts.pay_for(board)
+        text, keyboard = board_buttons.to_pay_for(board, token)
         return Edit(message.chat.id, message.message_id, text, keyboard)
 
     async def _manage(self, message: Message, handle: str) -> Sequence[Reply]:
