@@ -9,6 +9,7 @@ Grouped by what the reader should do::
     │   ├── DatabaseMissing        * run the bot once, or name another file
     │   ├── DatabaseTooNew         * run the newer version
     │   ├── DatabaseTooOld         * run the bot once: that brings it up to date
+    │   ├── DatabaseReplaced       * restore it, then start
     │   ├── DatabaseUnreadable       check the disk
     │   │   ├── DatabaseDamaged    *
     │   │   ├── DatabaseHalfMissing *
@@ -215,6 +216,10 @@ class DatabaseTooNew(StartError):
 
 class DatabaseTooOld(StartError):
     """An older version of this bot wrote the database at `path`, and none has run since."""
+
+
+class DatabaseReplaced(StartError):
+    """The database at `path` no longer has the bot's tables, or not all of them."""
 
 
 class DatabaseUnreadable(StartError, needs_fixing=False):

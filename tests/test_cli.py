@@ -170,6 +170,7 @@ CODES: dict[type[errors.InvoiceBotError], int] = {
     errors.DatabaseMissing: 2,
     errors.DatabaseTooNew: 2,
     errors.DatabaseTooOld: 2,
+    errors.DatabaseReplaced: 2,
     errors.DatabaseUnreadable: 1,
     errors.DatabaseDamaged: 2,
     errors.DatabaseHalfMissing: 2,

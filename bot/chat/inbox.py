@@ -16,7 +16,7 @@ from bot.chat.handling import Handling
 from bot.chat.parsing import parse
 from bot.chat.received import is_number
 from bot.chat.updates import Raw
-from bot.errors import StoreUnavailable
+from bot.errors import StoreUnavailable, TermLost
 from bot.pauses import pause_s
 from bot.store import INBOX, Batch, Delivered, Store, Tx
 
@@ -144,7 +144,9 @@ class Inbox:
                 if stop.is_set():
                     await self._store.do(_remove, self._bot_id, self._done)
                     break
-        except StoreUnavailable:
+        except StoreUnavailable as error:
+            if not self._attempts and not isinstance(error, TermLost):
+                log.error("updates stay in the inbox: it cannot be read", detail=error.detail)
             return False
         self._attempts = 0
         return True

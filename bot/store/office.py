@@ -23,10 +23,10 @@ import psycopg
 
 from bot import __version__, logs
 from bot.clock import steady
-from bot.errors import StartError
+from bot.errors import DatabaseReplaced, StartError
 from bot.fence import FRESH_S, Fence
 from bot.pauses import pause_s
-from bot.store import locks, receipts
+from bot.store import locks, migrations, receipts
 from bot.store.backend import Term
 from bot.store.postgres import (
     ANSWER_S,
@@ -94,6 +94,7 @@ class Office:
         on_notice: Callable[[], None],
         on_refused: Callable[[StartError], None],
     ) -> None:
+        self._url = url
         self._session = Session(url, "invoice-bot office", settings=_SETTINGS)
         self._backend = backend
         self._fence = fence
@@ -140,8 +141,11 @@ class Office:
             except (_Lost, _Stopped, _CannotWrite):
                 break
             except StartError as error:
-                self._on_refused(error)
-                break
+                if error.needs_fixing:
+                    self._on_refused(error)
+                    break
+                self._note_away(error)
+                self._pause(LONGEST_PAUSE_S)
             except Exception:
                 log.exception("office failed")
                 if self._term is not None:
@@ -158,8 +162,10 @@ class Office:
         raw.execute(f"LISTEN {one(raw, f'SELECT {locks.CHANNEL}')}")
         if self._term is None:
             self._wait(raw)
+            self._bring_up_to_date(raw)
             self._take(raw)
         else:
+            self._see_version(raw)
             self._get_back(raw)
         self._hold(raw)
 
@@ -174,6 +180,31 @@ class Office:
                 return
             self._note_back()
             self._rest(raw, AGAIN_S)
+
+    def _see_version(self, raw: psycopg.Connection[Any]) -> None:
+        """Raises `_Lost` where another version's database was put in this one's place."""
+        found = self._version(raw)
+        if found != migrations.known()[-1]:
+            log.warning(
+                "the database was put back to another version: this process begins again",
+                found=found or "none",
+            )
+            raise _Lost
+
+    def _bring_up_to_date(self, raw: psycopg.Connection[Any]) -> None:
+        """What was put in the database's place since the start is taken as at a start.
+
+        But for one without the bot's tables: it may be about to be restored. Raises `StartError`.
+        """
+        found = self._version(raw)
+        if not found:
+            raise DatabaseReplaced(path=self._session.place.name)
+        if found != migrations.known()[-1]:
+            Postgres.open(self._url).close()
+
+    def _version(self, raw: psycopg.Connection[Any]) -> str | None:
+        with self._session.within(ANSWER_S):
+            return version_of(raw)
 
     def _take(self, raw: psycopg.Connection[Any]) -> None:
         """Begin the next term, once no transaction of the one before is under way."""
@@ -272,7 +303,7 @@ class Office:
     def _pause(self, longest_s: float) -> None:
         select.select([self._wake_read], [], [], longest_s)
 
-    def _note_away(self, error: psycopg.Error) -> None:
+    def _note_away(self, error: Exception) -> None:
         if not self.is_away and not self._is_closing:
             self.is_away = True
             log.warning("database server lost", detail=said(error))

@@ -268,6 +268,10 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
         "An older version of this bot wrote the database {path}.",
         "Start the bot once, which brings it up to date.",
     ),
+    errors.DatabaseReplaced: Reason(
+        "The database {path} no longer has the bot's tables, or not all of them.",
+        "Restore it, then start the bot. On an empty database it starts over.",
+    ),
     errors.DatabaseUnreadable: Reason("The database {path} can't be opened: {reason}."),
     errors.DatabaseDamaged: Reason(
         "The database {path} is damaged ({reason}).", "Restore it from a backup."

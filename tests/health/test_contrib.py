@@ -169,6 +169,17 @@ def test_no_alert_is_of_one_error_and_each_ends_soon_after_what_it_is_about() ->
             assert re.fullmatch(r"([2-9]|\d\d)m", rule["for"])
 
 
+def test_what_comes_and_goes_between_two_scrapes_is_told_as_well() -> None:
+    told = [rule["expr"] for rule in rules() if re.search(r"_(ready|missing)\b", rule["expr"])]
+    assert len(told) == 2
+    # one bad scrape of three is a blink, half of them are none
+    for expression in told:
+        of = re.fullmatch(r"avg_over_time\(\w+(?:\{.*?\})?\[[35]m\]\) ([<>]) (0\.\d)", expression)
+        assert of is not None
+        bad = float(of[2]) if of[1] == ">" else 1 - float(of[2])
+        assert 1 / 3 < bad < 1 / 2
+
+
 def test_a_number_of_each_process_says_which_in_its_alert() -> None:
     for rule in rules():
         is_of_each = (

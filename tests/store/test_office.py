@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from bot.config import DatabaseSettings
-from bot.errors import DatabaseTooNew, StoreUnavailable, TermLost
+from bot.errors import DatabaseReplaced, DatabaseTooNew, StoreUnavailable, TermLost
 from bot.fence import FRESH_S
-from bot.store import Store, Tx, office, running
+from bot.store import Store, Tx, migrations, office, running
 from bot.store.locks import OFFICE, held
 from bot.store.move import move
-from bot.store.postgres import Postgres
+from bot.store.postgres import Postgres, raw_of
 from tests import postgres
 from tests.postgres import Cluster, that_wait
 from tests.store.made import LIMIT_S, Busy, columns, row, until
@@ -251,6 +251,84 @@ async def test_a_process_ends_where_a_newer_version_has_the_database_by_its_turn
         with pytest.raises(DatabaseTooNew):
             await waits
     assert number_of_terms(cluster, server) == 1
+
+
+def put_in_its_place(cluster: Cluster, name: str, other: str) -> None:
+    """Another database has that name from now on."""
+    with cluster.admin() as admin:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+        admin.execute(f"ALTER DATABASE {other} RENAME TO {name}".encode())
+
+
+@contextlib.contextmanager
+def of_version(cluster: Cluster, version: str) -> Iterator[str]:
+    """A database as that version left it, by its name; "": one without any table."""
+    with postgres.database(cluster, template="template0") as name:
+        if version:
+            backend = Postgres(cluster.url(name))
+            with backend.engine.connect() as connection, connection.begin():
+                raw_of(connection).execute("BEGIN")
+                migrations.take(connection, version)
+            backend.close()
+        yield name
+
+
+async def writes(store: Store, number: int) -> None:
+    """In a term that goes on for as long: like the bot, it begins again where one is lost."""
+    made = columns(number)
+    while True:
+        assert await store.lead(NEVER())
+        with contextlib.suppress(TermLost):
+            await store.must(lambda tx: tx.invoices.add(**made))
+            return
+
+
+@pytest.mark.parametrize("version", ["0012", "0016", migrations.known()[-2]])
+async def test_what_is_put_back_to_an_older_version_is_brought_up_to_date_as_at_a_start(
+    cluster: Cluster, version: str
+) -> None:
+    with postgres.database(cluster) as name, of_version(cluster, version) as older:
+        url = cluster.url(name)
+        async with opened(url) as active, opened(url, leads=False) as ready:
+            await row(active, 1)
+            waits = asyncio.ensure_future(ready.lead(NEVER()))
+            await until(lambda: that_wait(cluster, name) == 1)
+            await asyncio.to_thread(put_in_its_place, cluster, name, older)
+            async with asyncio.timeout(LIMIT_S):
+                with pytest.raises(TermLost):
+                    await active.until_lost()
+                waits.cancel()
+                acts = [asyncio.ensure_future(writes(each, 2)) for each in (active, ready)]
+                await asyncio.wait(acts, return_when=asyncio.FIRST_COMPLETED)
+            assert [each.done() for each in acts].count(True) == 1
+            assert written(cluster, name) == [2]
+            with cluster.admin(name) as look:
+                found = look.execute("SELECT version_num FROM alembic_version").fetchone()
+            assert found == (migrations.known()[-1],)
+            for each in acts:
+                each.cancel()
+
+
+@pytest.mark.parametrize("rest", ["", "CREATE TABLE alembic_version (version_num text)"])
+async def test_processes_end_where_the_bots_tables_are_gone(cluster: Cluster, rest: str) -> None:
+    with postgres.database(cluster) as name, of_version(cluster, "") as empty:
+        if rest:  # as in the midst of a restore
+            with cluster.admin(empty) as admin:
+                admin.execute(rest.encode())
+        url = cluster.url(name)
+        async with opened(url) as active, opened(url, leads=False) as ready:
+            waits = asyncio.ensure_future(ready.lead(NEVER()))
+            await until(lambda: that_wait(cluster, name) == 1)
+            await asyncio.to_thread(put_in_its_place, cluster, name, empty)
+            async with asyncio.timeout(LIMIT_S):
+                with pytest.raises(TermLost):
+                    await active.until_lost()
+                for each in (waits, active.lead(NEVER())):
+                    with pytest.raises(DatabaseReplaced):
+                        await each
+        with cluster.admin(name) as look:  # nothing begins anew where all is to be restored
+            found = look.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+            assert found.fetchone() == (1 if rest else 0,)
 
 
 async def test_a_server_that_lets_nobody_look_is_said_to_be_lost_once(

@@ -106,6 +106,13 @@ SENTENCES: list[tuple[InvoiceBotError, str]] = [
         "A newer version of this bot wrote the database. Run that version or a newer one.",
     ),
     (
+        errors.DatabaseReplaced(path="db.example/bot"),
+        (
+            "The database db.example/bot no longer has the bot's tables, or not all of them. "
+            "Restore it, then start the bot. On an empty database it starts over."
+        ),
+    ),
+    (
         errors.DatabaseUnreadable(path="/data/bot.db", reason="disk I/O error"),
         "The database /data/bot.db can't be opened: disk I/O error.",
     ),
