@@ -123,6 +123,7 @@ class Kind(StrEnum):
     ACTIVE = "active"  # process: its host and number; began_at
     OTHER_SETTINGS = "other settings"  # process, sections
     MOVING = "moving"
+    OLDER = "older"
     IS_FOLDER = "is a folder"  # path
     NOT_A_FOLDER = "not a folder"  # path
     FOLDER_MISSING = "folder missing"  # path

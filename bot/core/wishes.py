@@ -106,6 +106,7 @@ class MoveProblem(StrEnum):
     STOPPED = "stopped"  # path: of the one that failed, reason
     INTERRUPTED = "interrupted"  # by a signal
     UNKNOWN = "unknown"  # path: of the target; reason: all of it is there, or nothing
+    LOCK_LOST = "lock lost"  # path: of the source; everything was moved all the same
 
 
 class Splitting(StrEnum):

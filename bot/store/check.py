@@ -49,10 +49,10 @@ def _server(database: DatabaseSettings, *, in_use: bool, marks: str) -> Iterator
         place = on_server().inspect(database.address)
         yield fine(About.DATABASE, Kind.REACHED, path=place)
         if not in_use:
-            with suppress(
-                DatabaseMissing, DatabaseTooOld
-            ):  # the first start makes it, or brings it up
+            with suppress(DatabaseMissing):  # the first start makes it
                 yield from _who_has_it(database, marks)
+    except DatabaseTooOld:
+        yield note(About.DATABASE, Kind.OLDER)
     except StartError as error:
         yield refused(About.DATABASE, error)
 

@@ -33,7 +33,7 @@ class End(NamedTuple):
     """A database that is read or written, in one transaction.
 
     `explained`: what an error of its driver means. `in_time`: within which each answer has to come.
-    `is_unchanged`: whether what was read is still so, where nothing else keeps it so.
+    `is_unchanged`: whether what was read is still so, and kept so; it may raise as `run` does.
     """
 
     connection: Connection

@@ -26,7 +26,7 @@ def move(source: str, target: str, *, tell: Tell, seal: Callable[[], None]) -> i
     `seal` is called before the last step, which must not be interrupted: until then nothing is at
     `target`, and then all of it. `source` stays as it is.
     Raises `StartError`, `MoveRefused` or `MoveFailed`; then nothing is at `target`, unless the
-    error says otherwise.
+    error says otherwise: `MoveProblem.UNKNOWN` and `LOCK_LOST`.
     """
     if _is_same(source, target):
         raise MoveRefused(problem=MoveProblem.SAME)
@@ -42,7 +42,16 @@ def move(source: str, target: str, *, tell: Tell, seal: Callable[[], None]) -> i
                 reason = "another program has written to it"
                 raise MoveFailed(problem=MoveProblem.STOPPED, path=_named(source), reason=reason)
             seal()
+        _refuse_unlocked(old, source)
         return moved
+
+
+def _refuse_unlocked(old: End, source: str) -> None:
+    """Everything is at the target: say so, also where a bot could begin on `source` before."""
+    with contextlib.suppress(MoveFailed):
+        if old.is_unchanged():
+            return
+    raise MoveFailed(problem=MoveProblem.LOCK_LOST, path=_named(source))
 
 
 def interrupt() -> None:

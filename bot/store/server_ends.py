@@ -35,6 +35,7 @@ TRIES = 8
 #: Tries to get a lock that keeps bots away, and seconds in between.
 TRIES_FOR_LOCK, LOCK_PAUSE_S = 10, 0.1
 
+_STILL = sa.select(sa.literal_column("1"))
 _NO_LIMITS = """
 SET LOCAL statement_timeout = 0;
 SET LOCAL idle_in_transaction_session_timeout = 0
@@ -58,7 +59,9 @@ def source(url: str, mark: int) -> Iterator[End]:
             _begin_to_read(raw, place)
         except DatabaseMissing:
             raise MoveRefused(problem=MoveProblem.MISSING, path=place) from None
-        yield _end(session, connection)
+        end = _end(session, connection)
+        # The locks are there as long as the session is, which is asked for itself.
+        yield end._replace(is_unchanged=lambda: end.run(_STILL).scalar_one() == 1)
 
 
 @contextlib.contextmanager
@@ -112,6 +115,7 @@ def _reading(url: str) -> Iterator[tuple[Session, Connection]]:
         with postgres.start_errors(session), _connected(engine) as connection:
             postgres.refuse_unfit(postgres.raw_of(connection), session.place.name)
             yield session, connection
+            connection.invalidate()  # nothing is written: it may as well be gone
     finally:
         engine.dispose()
         session.end()

@@ -229,6 +229,12 @@ _MOVES = {
         "The connection to {path} was lost in the last moment ({reason}).",
         "Run the command again: if it says that TO is not empty, everything has arrived.",
     ),
+    MoveProblem.LOCK_LOST: Reason(
+        "The database was moved, but {path} was not locked until the end: a bot may have worked "
+        "on it meanwhile.",
+        "If none has, set database.url to TO. Otherwise stop it, empty TO, and run the command "
+        "again.",
+    ),
 }
 
 _BACKUPS = {

@@ -442,6 +442,10 @@ _FOUND: Mapping[Kind | tuple[About, Kind], Reason] = {
         "move-database is at work on it, and no bot can use it",
         "wait until that has ended, and see that database.url is the one that counts then",
     ),
+    Kind.OLDER: Reason(
+        "an older version of this bot wrote it, so whether one is active is not known",
+        "start this version, which brings it up to date, on every machine",
+    ),
     Kind.IS_FOLDER: Reason("{path} is a folder", "name a file in database.url"),
     Kind.NOT_A_FOLDER: Reason("{path} is not a folder", "choose another one in database.url"),
     Kind.FOLDER_MISSING: Reason("there is no folder {path}", "create it"),

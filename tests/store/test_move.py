@@ -18,6 +18,7 @@ from bot.errors import (
     DatabaseHalfMoved,
     DatabaseInUse,
     DatabaseTooOld,
+    MoveFailed,
     MoveRefused,
     StoreUnavailable,
 )
@@ -476,6 +477,54 @@ async def test_nothing_is_taken_from_telegram_into_what_is_about_to_be_filled(
         await moving
         async with leading(url) as store:
             await store.do_anywhere(delivered, 1)
+
+
+def end_all_sessions(cluster: Cluster, name: str) -> None:
+    """As a server that starts again does."""
+    with cluster.admin() as admin:
+        admin.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
+            (name,),
+        )
+
+
+async def test_a_move_ends_before_its_last_step_where_its_locks_are_gone(
+    file: Path, cluster: Cluster, server: str
+) -> None:
+    await made(server)
+    told = []
+
+    def tell(table: str, *_: int) -> None:
+        told.append(table)
+        if len(told) == len([rows for rows in everything(server).values() if rows]):
+            end_all_sessions(cluster, server.rpartition("/")[2])
+
+    sealed = []
+    with pytest.raises(MoveFailed) as caught:
+        await asyncio.to_thread(
+            move, server, url_of_file(file), tell=tell, seal=lambda: sealed.append(1)
+        )
+    assert caught.value.values["problem"] == MoveProblem.STOPPED
+    assert told
+    assert not sealed
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("to_server", [True, False])
+async def test_a_move_whose_locks_are_lost_in_the_last_step_says_that_all_was_moved(
+    file: Path, cluster: Cluster, server: str, to_server: bool
+) -> None:
+    await made(server)
+    with postgres.database(cluster, template="template0") as name:
+        target = cluster.url(name) if to_server else url_of_file(file)
+
+        def seal() -> None:
+            end_all_sessions(cluster, server.rpartition("/")[2])
+
+        with pytest.raises(MoveFailed) as caught:
+            await asyncio.to_thread(move, server, target, tell=said, seal=seal)
+        assert caught.value.values["problem"] == MoveProblem.LOCK_LOST
+        assert everything(target) == everything(server)
 
 
 @pytest.mark.parametrize("to_server", [True, False])

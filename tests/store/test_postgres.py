@@ -38,7 +38,7 @@ from bot.errors import (
     StoreUnavailable,
 )
 from bot.findings import Finding, Kind, Mark
-from bot.store import Reader, Store, Tx, backup, peek, running
+from bot.store import Reader, Store, Tx, backup, migrations, peek, running
 from bot.store.check import check_database
 from bot.store.move import move
 from bot.store.postgres import Session, _end, place_of
@@ -46,6 +46,7 @@ from tests import postgres
 from tests.pooler import Pooler
 from tests.postgres import Cluster
 from tests.store.made import columns, row
+from tests.store.shared import opened
 
 PASSWORD = "what-only-the-server-knows"
 
@@ -498,6 +499,18 @@ async def test_many_that_start_at_once_bring_an_empty_one_up_to_date_once(
         for _ in range(5):
             tasks.create_task(opened_and_closed(cluster.url(empty_one)))
     Reader(cluster.url(empty_one)).do(lambda tx: tx.bots.last())
+
+
+async def test_a_check_of_an_older_versions_database_says_that_it_does_not_know_who_acts(
+    cluster: Cluster, server: str
+) -> None:
+    async with opened(cluster.url(server)):
+        with cluster.admin(server) as admin:
+            older = migrations.known()[-2]
+            admin.execute("UPDATE alembic_version SET version_num = %s", (older,))
+        findings = await found(cluster.url(server))
+    assert [each.kind for each in findings] == [Kind.REACHED, Kind.OLDER]
+    assert findings[1].mark is Mark.NOTE
 
 
 async def test_what_a_bot_writes_is_read_beside_it_and_nothing_is_written(

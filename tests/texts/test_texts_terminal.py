@@ -466,6 +466,13 @@ LINES: list[tuple[Finding, str]] = [
         "✓ database: the process host:4711 is the active one since 2026-09-21 14:13 UTC",
     ),
     (
+        note(DATABASE, Kind.OLDER),
+        (
+            "! database: an older version of this bot wrote it, so whether one is active is not "
+            "known; start this version, which brings it up to date, on every machine"
+        ),
+    ),
+    (
         note(DATABASE, Kind.MOVING),
         (
             "! database: move-database is at work on it, and no bot can use it; wait until that "
