@@ -519,8 +519,10 @@ class _Run:
         """Until `stop` is set. Raises `TermLost` or `TokenRefused`."""
         places = self._parts.places
         async with unless(stop):  # the database may be away just now
+            await self._parts.store.fence.passed()  # what the one before has to say is there then
             await places.load()
             await self._parts.grants.load()
+            await self._settle_doubts()
             await self._parts.occasions.load()
         if stop.is_set():
             return
@@ -557,6 +559,18 @@ class _Run:
         except* TermLost:
             raise TermLost from None
         log.info("stopped")
+
+    async def _settle_doubts(self) -> None:
+        """Where the database lacks commits, messages to come say that they may be duplicates."""
+        store = self._parts.store
+        if not store.is_shared:
+            return
+        rows = await store.do(_settle, self._parts.access.owners)
+        if rows is not None:
+            log.warning(
+                "the database lacks commits: messages to come say that they may be duplicates",
+                rows=rows,
+            )
 
     async def _hurry(self, stop: asyncio.Event) -> None:
         """Nothing that is under way at the stop waits for another program."""
@@ -898,6 +912,10 @@ def _bot_id(settings: Settings) -> int:
 
 def _said(tx: Tx) -> Said | None:
     return tx.terms.said()
+
+
+def _settle(tx: Tx, owners: frozenset[int]) -> int | None:
+    return tx.doubts.settle(owners)
 
 
 def _marks(tx: Tx, marks: str) -> None:

@@ -1,4 +1,7 @@
-"""What a backup says of a row, where that is not what the row says: it is read much later. Pure."""
+"""What a backup says of a row, where that is not what the row says: it is read much later. Pure.
+
+The same of a row that is of an earlier moment than the chats, as its database lacks commits.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +25,17 @@ def in_backup(row: Invoice, owners: Iterable[int]) -> Columns:
         return {**dropped, **changes(**delivery.void())}
     columns: Columns = {} if row.preimage is None else {"preimage": None}
     if row.state is State.OPEN or row.is_news:
-        unsure = changes(**delivery.perhaps_sent(row, _to_come(row.card_id)))
-        notified = row.with_notified(owners, surely=False)
-        return {**columns, **unsure, "notified": notified}
+        return {**columns, **after_loss(row, owners)}
     return columns
+
+
+def after_loss(row: Invoice, owners: Iterable[int]) -> Columns:
+    """The columns of a row that goes on: whatever may go out may have gone out already.
+
+    What is at the node, or on its way there, is found by its preimage.
+    """
+    unsure = changes(**delivery.perhaps_sent(row, _to_come(row.card_id)))
+    return {**unsure, "notified": row.with_notified(owners, surely=False)}
 
 
 def board_in_backup(board: Board) -> delivery.DeliveryColumns:

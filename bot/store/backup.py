@@ -20,13 +20,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.core import kept, work
-from bot.core.board import Board
 from bot.core.invoice import State
 from bot.core.wishes import BackupProblem
 from bot.errors import BackupFailed, BackupRefused, DatabaseMissing, MoveFailed
 from bot.store import migrations, sqlite, targets
 from bot.store.backend import SQLITE, on_server
 from bot.store.copying import End, copy
+from bot.store.doubts import boards_that_go_on
 from bot.store.noun import ROWS, touch
 from bot.store.rows import BOARDS, packed, unpacked
 from bot.store.tables import boards, claims, inbox, invoices, knock_messages, knocks
@@ -178,21 +178,11 @@ def _adapt_rows(connection: Connection, owners: list[int]) -> int:
             dropped += row.state is State.PENDING
             if row.board_id:
                 touch(connection, row.board_id)
-    for board in _boards(connection):
+    for board in boards_that_go_on(connection):
         if unsure := kept.board_in_backup(board):
             change = sa.update(boards).where(boards.c.id == board.id)
             connection.execute(change.values(**BOARDS.packed(unsure)))
     return dropped
-
-
-def _boards(connection: Connection) -> list[Board]:
-    """All that are not over, without their seats."""
-    columns = [boards.c[name] for name in BOARDS.columns]
-    is_on = sa.or_(boards.c.state != "closed", ~boards.c.announced)
-    return [
-        BOARDS.unpacked(each, seats=())
-        for each in connection.execute(sa.select(*columns).where(is_on))
-    ]
 
 
 def _adapt_old_rows(connection: Connection, _owners: list[int]) -> int:

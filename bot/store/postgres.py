@@ -12,6 +12,7 @@ import os
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Self
 
@@ -105,6 +106,10 @@ _LOCK_TERM = locks.lock("pg_advisory_xact_lock_shared", locks.TERM)
 _NOTIFY = f"SELECT pg_notify({locks.CHANNEL}, '')"
 #: One value, and nobody else's: see `Term`.
 NEWEST_TERM = "SELECT nonce FROM terms ORDER BY number DESC LIMIT 1"
+#: The database was put back under a process of it: the next term begins with that (`doubts`).
+_IS_BEHIND = "UPDATE terms SET is_behind = true WHERE number = (SELECT max(number) FROM terms)"
+#: Tickets whose order is known.
+DRAWN = 256
 #: A commit is not lost with the server's power; whoever wants more than that can have it.
 _DURABLE = ("on", "remote_apply")
 
@@ -398,6 +403,8 @@ class Postgres:
         self.process = receipts.drawn()
         self._failing: _Failing | None = None
         self._ticket = ""  # of what was committed last; "": nothing yet
+        self._drawn: deque[str] = deque(maxlen=DRAWN)  # in their order
+        self._is_noted = False  # that the database lacks some, before the writer found it
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -463,6 +470,7 @@ class Postgres:
         it. Raises `TermLost`.
         """
         ticket = receipts.drawn()
+        self._drawn.append(ticket)
         statements = ["BEGIN", receipts.writing(self.process, ticket, NEWEST_TERM)]
         if term is not None:
             statements.insert(1, _LOCK_TERM)
@@ -470,16 +478,39 @@ class Postgres:
         while found.nextset():
             pass
         before, newest = found.fetchone() or (None, None)
-        lacks_some = self._ticket not in ("", before)
-        if lacks_some:  # whoever finds it: what this process knows is of no use
-            self.term, self._ticket = None, ""
-        if term is None:
-            return ticket
-        if newest == term.nonce and not lacks_some:
+        if self._ticket not in ("", before):
+            return self._begun_behind(raw, term)
+        if term is None or newest == term.nonce:
             return ticket
         raw.execute("ROLLBACK")
-        what = "the database lacks what was committed last" if lacks_some else "another has begun"
+        raise TermLost(detail=f"term {term.number} is over: another has begun")
+
+    def _begun_behind(self, raw: psycopg.Connection[Any], term: Term | None) -> str:
+        """The same where the database lacks what was committed: what this process knows is of no
+        use, and who acts next has to know that more may have gone out than the rows say."""
+        self.term = None
+        raw.execute("ROLLBACK")
+        if not self._is_noted:
+            raw.execute(_IS_BEHIND)
+        self._ticket, self._is_noted = "", False
+        if term is None:
+            return self._begun(raw, None)
+        what = "the database lacks what was committed last"
         raise TermLost(detail=f"term {term.number} is over: {what}")
+
+    def note_loss(self, raw: psycopg.Connection[Any]) -> None:
+        """Note it where the database lacks commits, before the writer finds that.
+
+        For the office's thread, by a connection of its own: another process may act at once.
+        """
+        ticket = self._ticket
+        found = receipts.shown(raw, self.process)
+        drawn = list(self._drawn)
+        if ticket not in drawn or self._is_noted:
+            return
+        if found not in drawn or drawn.index(found) < drawn.index(ticket):
+            raw.execute(_IS_BEHIND)
+            self._is_noted = True
 
     def is_committed(self, ticket: str) -> bool:
         """What became of a transaction, as its database knows it. Raises `StoreUnavailable`.

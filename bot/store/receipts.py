@@ -64,6 +64,12 @@ def last(raw: psycopg.Connection[Any], process: str) -> str:
     return "" if row is None else str(row[0])
 
 
+def shown(raw: psycopg.Connection[Any], process: str) -> str:
+    """The same as it is shown now, beside one that has no end yet. Raises `psycopg.Error`."""
+    row = raw.execute("SELECT ticket FROM receipts WHERE process = %s", (process,)).fetchone()
+    return "" if row is None else str(row[0])
+
+
 def prune(raw: psycopg.Connection[Any], process: str) -> None:
     """Forget processes that are long over; `process` looks, and is not."""
     raw.execute(_PRUNE, (KEPT_S, KEPT, process))

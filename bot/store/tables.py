@@ -140,6 +140,8 @@ terms = sa.Table(
     sa.Column("is_over", sa.Boolean, nullable=False),
     sa.Column("marks", sa.Text, nullable=False, server_default=""),
     sa.Column("nonce", sa.Text, nullable=False, server_default=""),
+    sa.Column("ended_on", sa.Text, nullable=False, server_default=""),
+    sa.Column("is_behind", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 #: Which transaction of each process was committed last; with SQLite none.

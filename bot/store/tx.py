@@ -8,6 +8,7 @@ from bot.store.agenda import Agenda
 from bot.store.boards import Boards
 from bot.store.bots import Bots
 from bot.store.chats import Chats
+from bot.store.doubts import Doubts
 from bot.store.grants import Grants
 from bot.store.inbox import Inbox
 from bot.store.invoices import Invoices
@@ -36,3 +37,4 @@ class Tx:
         self.occasions = Occasions(connection, self.invoices)
         self.inbox = Inbox(connection)
         self.terms = Terms(connection)
+        self.doubts = Doubts(connection)

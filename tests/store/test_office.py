@@ -476,6 +476,48 @@ async def test_a_process_does_not_take_another_ones_term_in_a_copy_for_its_own(
             assert written(cluster, name) == [2, 4]
 
 
+async def test_an_ordinary_restart_waits_for_nothing(cluster: Cluster, server: str) -> None:
+    for _ in range(2):
+        async with opened(cluster.url(server)) as store:
+            assert store.fence.is_open()
+
+
+async def test_the_last_word_of_a_term_does_not_count_in_a_copy(
+    cluster: Cluster, way: Way
+) -> None:
+    """A later term may be missing there, whose process finds that out only in a moment."""
+    with postgres.database(cluster) as name, postgres.database(cluster) as copy:
+        async with opened(cluster.url(name)):
+            pass
+        with cluster.admin() as admin:
+            admin.execute(f"DROP DATABASE {copy}".encode())
+            admin.execute(f"CREATE DATABASE {copy} TEMPLATE {name}".encode())
+        async with opened(cluster.url(name, port=way.port)) as first:
+            way.stall()
+            await asyncio.to_thread(put_in_its_place, cluster, name, copy)
+            async with opened(cluster.url(name)) as second:
+                assert not second.fence.is_open()
+                async with asyncio.timeout(LIMIT_S):
+                    while not second.fence.is_open():  # noqa: ASYNC110
+                        await asyncio.sleep(0.005)
+                assert not first.fence.is_open()
+            way.refuses = True
+            way.cut()
+            way.flow()
+
+
+async def test_the_last_word_of_a_term_does_not_count_on_a_server_that_is_another_one() -> None:
+    with postgres.own() as own, postgres.database(own, template="template1") as name:
+        async with opened(own.url(name)):
+            pass
+        await asyncio.to_thread(own.stop, "fast")
+        await asyncio.to_thread(own.start)  # as a standby that was promoted is
+        async with opened(own.url(name)) as store:
+            assert not store.fence.is_open()
+            async with asyncio.timeout(LIMIT_S):
+                await store.fence.passed()
+
+
 async def test_a_transaction_does_not_take_another_ones_term_in_a_copy_for_its_own(
     cluster: Cluster, server: str
 ) -> None:

@@ -14,17 +14,20 @@ import psycopg
 import pytest
 
 from bot.core.wishes import MoveProblem
+from bot.core.work import Do
 from bot.errors import MoveFailed, StoreUnavailable, TermLost
 from bot.store import Tx, receipts
 from bot.store.move import move
 from tests import postgres
-from tests.postgres import Cluster, needs_postgres
+from tests.postgres import Cluster, needs_postgres, that_wait
 from tests.store.made import LIMIT_S, columns, row, until
 from tests.store.made import url as url_of_file
-from tests.store.shared import NEVER, number_of_terms, opened, written
+from tests.store.shared import NEVER, end_office, number_of_terms, opened, written
 from tests.ways import COMMIT, Way
 
 pytestmark = needs_postgres
+
+OWNER = 77
 
 
 @pytest.fixture
@@ -215,6 +218,58 @@ async def test_a_process_whose_last_commits_are_gone_begins_again(
         await row(store, 4)
         assert written(cluster, server) == ([1, 4, 5] if is_found_by_webhook else [1, 4])
         assert number_of_terms(cluster, server) == 2
+        # whatever goes out may have gone out: the next term says so, once
+        assert await store.do(settled) == (3 if is_found_by_webhook else 2)
+        found = await store.do(lambda tx: tx.invoices.get(1))
+        assert found is not None
+        assert {Do.SEND_CARD, Do.ANNOUNCE} <= found.unsure
+        assert found.notified == {OWNER: False}
+        assert await store.do(settled) is None
+
+
+def settled(tx: Tx) -> int | None:
+    return tx.doubts.settle([OWNER])
+
+
+async def test_a_process_that_lost_its_term_notes_for_the_next_one_what_is_missing(
+    cluster: Cluster, server: str
+) -> None:
+    async with (
+        opened(cluster.url(server)) as first,
+        opened(cluster.url(server), leads=False) as second,
+    ):
+        await row(first, 1)
+        waits = asyncio.ensure_future(second.lead(NEVER()))
+        await until(lambda: that_wait(cluster, server) == 1)
+        with cluster.admin(server) as admin:
+            saved = admin.execute("SELECT process, ticket FROM receipts").fetchall()
+            await row(first, 2)
+            for process, ticket in saved:
+                admin.execute(
+                    "UPDATE receipts SET ticket = %s WHERE process = %s", (ticket, process)
+                )
+            end_office(cluster, server)
+        async with asyncio.timeout(LIMIT_S):
+            assert await waits
+            with pytest.raises(TermLost):
+                await first.until_lost()
+            await second.fence.passed()
+        assert await second.do(settled) == 2
+        # it is noted once, also where the writer of the first one finds it as well
+        await first.do_anywhere(added, 3)
+        assert await second.do(settled) is None
+
+
+async def test_a_connection_that_is_made_again_notes_nothing_where_nothing_is_missing(
+    cluster: Cluster, server: str
+) -> None:
+    async with opened(cluster.url(server)) as store:
+        for number in range(4):
+            asked = asyncio.ensure_future(row(store, number))
+            await asyncio.to_thread(end_office, cluster, server)
+            await asked
+        await store.fence.passed()
+        assert await store.do(settled) is None
 
 
 async def test_receipts_are_one_row_a_process_and_forgotten_once_it_is_long_over(
