@@ -565,7 +565,7 @@ class _Run:
         store = self._parts.store
         if not store.is_shared:
             return
-        rows = await store.do(_settle, self._parts.access.owners)
+        rows = await store.must(_settle, self._parts.access.owners)
         if rows is not None:
             log.warning(
                 "the database lacks commits: messages to come say that they may be duplicates",

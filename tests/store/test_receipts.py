@@ -16,7 +16,7 @@ import pytest
 from bot.core.wishes import MoveProblem
 from bot.core.work import Do
 from bot.errors import MoveFailed, StoreUnavailable, TermLost
-from bot.store import Tx, receipts
+from bot.store import Tx, locks, receipts
 from bot.store.move import move
 from tests import postgres
 from tests.postgres import Cluster, needs_postgres, that_wait
@@ -258,6 +258,30 @@ async def test_a_process_that_lost_its_term_notes_for_the_next_one_what_is_missi
         # it is noted once, also where the writer of the first one finds it as well
         await first.do_anywhere(added, 3)
         assert await second.do(settled) is None
+
+
+async def test_what_is_missing_is_noted_also_while_the_next_term_is_being_taken(
+    cluster: Cluster, server: str
+) -> None:
+    async with opened(cluster.url(server)) as store:
+        await row(store, 1)
+        with cluster.admin(server) as admin, cluster.admin(server) as look:
+            saved = admin.execute("SELECT ticket FROM receipts").fetchall()
+            await row(store, 2)
+            admin.execute("UPDATE receipts SET ticket = %s", saved[0])
+            admin.execute("BEGIN")
+            admin.execute(locks.lock("pg_advisory_xact_lock", locks.TERM).encode())
+            admin.execute("INSERT INTO terms SELECT 2, holder, version, 0, false FROM terms")
+            admin.execute("DELETE FROM terms WHERE number = 1")
+            end_office(cluster, server)
+            waiting = b"SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            await until(lambda: look.execute(waiting).fetchone() is not None)
+            admin.execute("COMMIT")
+            async with asyncio.timeout(LIMIT_S):
+                with pytest.raises(TermLost):
+                    await store.until_lost()
+            found = look.execute("SELECT number, is_behind FROM terms").fetchall()
+            assert found == [(2, True)]
 
 
 async def test_a_connection_that_is_made_again_notes_nothing_where_nothing_is_missing(
