@@ -21,6 +21,7 @@ from bot.check import diagnose
 from bot.config import DatabaseSettings, Settings
 from bot.core.invoice import Face
 from bot.findings import Kind
+from tests.faces import may_be_duplicate
 from tests.health.asked import free_address, got
 from tests.postgres import Cluster
 from tests.ways import Way
@@ -133,6 +134,34 @@ async def test_a_bot_on_a_server_makes_cards_and_announces_payments(world: Share
     world.node.pay(world.request_in(card))
     await world.announced(world.group, "Anna Berg")
     await world.stop_bot()
+
+
+async def test_a_payment_that_the_database_has_lost_is_announced_once_more_and_says_so(
+    world: Shared,
+) -> None:
+    """A standby takes over without what was committed last, or an older copy is put there."""
+    tables = ("invoices", "cursors", "receipts")
+    await world.start_bot()
+    card = await world.open_card(world.group, world.anna, "/invoice 2100 pizza")
+    with psycopg.connect(world.url, autocommit=True) as admin:
+        admin.execute("CREATE SCHEMA before")
+        recorded = "SELECT 1 FROM invoices WHERE card_id IS NOT NULL AND sending = ''"
+        await world.until(lambda: admin.execute(recorded).fetchone())
+        for table in tables:
+            admin.execute(f"CREATE TABLE before.{table} AS TABLE {table}".encode())
+        world.node.pay(world.request_in(card))
+        first = await world.announced(world.group, "Anna Berg")
+        with admin.transaction():
+            admin.execute(f"LOCK {', '.join(tables)}".encode())
+            for table in tables:
+                admin.execute(f"DELETE FROM {table}".encode())
+                admin.execute(f"INSERT INTO {table} SELECT * FROM before.{table}".encode())
+    world.telegram.say(world.group, world.anna, "/invoice 77 tea")  # it notices as it writes
+    again = await world.announced(world.group, "Anna Berg", count=2)
+    await world.shown(world.group, Face.OPEN, sats=77)
+    await world.stop_bot()
+    assert not may_be_duplicate(first.text or "")
+    assert may_be_duplicate(again.text or "")
 
 
 async def test_the_next_one_goes_on_within_a_second_of_an_orderly_end(world: Shared) -> None:

@@ -146,7 +146,7 @@ class Inbox:
                     break
         except StoreUnavailable as error:
             if not self._attempts and not isinstance(error, TermLost):
-                log.error("updates stay in the inbox: it cannot be read", detail=error.detail)
+                log.warning("updates stay in the inbox: it cannot be read", detail=error.detail)
             return False
         self._attempts = 0
         return True

@@ -12,7 +12,7 @@ from bot.core import kept
 from bot.core.board import Board
 from bot.core.invoice import Invoice, State
 from bot.store.noun import ROWS, Noun, update_of
-from bot.store.rows import BOARDS, packed, unpacked
+from bot.store.rows import BOARDS, packed
 from bot.store.tables import boards, invoices, terms
 
 _c = invoices.c
@@ -46,9 +46,7 @@ class Doubts(Noun):
             return None
         owners = list(owners)
         rows: list[Invoice] = self._all(ROWS.where(_ON))
-        self._write_each(
-            invoices, {row.id: packed(**kept.after_loss(row, owners)) for row in rows}
-        )
+        self._write_each(invoices, {row.id: packed(**kept.after_loss(row, owners)) for row in rows})
         on = boards_that_go_on(self._connection)
         self._write_each(
             boards, {board.id: BOARDS.packed(kept.board_in_backup(board)) for board in on}

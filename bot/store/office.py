@@ -61,16 +61,15 @@ _TRY_LOCK = locks.lock("pg_try_advisory_lock", locks.OFFICE)
 _LEAVE = f"{locks.lock('pg_advisory_unlock', locks.OFFICE)}; SELECT pg_notify({locks.CHANNEL}, '')"
 #: Changes nothing, and fails where the database takes nothing from anybody.
 _PROBE = "UPDATE terms SET is_over = is_over WHERE nonce = %s"
-#: The server's process and the table: not those of a standby that took over, nor of a copy.
+#: The server's process, the database and the table: not those of a standby that took over, nor of
+#: a copy.
 _HERE = """
-concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()), 'terms'::regclass::oid,
+SELECT concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()), 'terms'::regclass::oid,
     (SELECT oid FROM pg_database WHERE datname = current_database()))
 """
-#: The newest term, whether it said its last and that is all there was, and what is to be noted.
-_BEFORE = f"""
-SELECT number, is_over AND ended_on = {_HERE}, is_behind FROM terms ORDER BY number DESC LIMIT 1
-"""
-_OVER = f"UPDATE terms SET is_over = true, ended_on = {_HERE} WHERE nonce = %s"
+_BEFORE = "SELECT number, is_over, ended_on, is_behind FROM terms ORDER BY number DESC LIMIT 1"
+_NONE = (0, True, "", False)
+_OVER = "UPDATE terms SET is_over = true, ended_on = %s WHERE nonce = %s"
 _SETTINGS = f"SET idle_session_timeout = '{STANDS_S:.0f}s'"
 
 
@@ -226,12 +225,13 @@ class Office:
             raw.execute("SET LOCAL lock_timeout = 0")
             raw.execute(locks.lock("pg_advisory_xact_lock", locks.TERM))
             refuse_newer(version_of(raw))
-            before = raw.execute(_BEFORE).fetchone()
-            term = Term(before[0] + 1 if before else 1, receipts.drawn())
+            here = one(raw, _HERE)
+            number, is_over, ended_on, is_behind = raw.execute(_BEFORE).fetchone() or _NONE
+            term = Term(number + 1, receipts.drawn())
             raw.execute(
                 "INSERT INTO terms (number, nonce, holder, version, began_at, is_over, is_behind)"
                 " VALUES (%s, %s, %s, %s, extract(epoch FROM clock_timestamp()), false, %s)",
-                (*term, name, __version__, before is not None and before[2]),
+                (*term, name, __version__, is_behind),
             )
             raw.execute("DELETE FROM terms WHERE number < %s", (term.number,))
             receipts.prune(raw, self._backend.process)
@@ -239,7 +239,7 @@ class Office:
             raw.execute("COMMIT")
         # The one before may have a call under way to its fence's end, unless it said its last. On
         # another server, or in a copy, the one before may have been another one: nobody knows.
-        waits_s = 0.0 if before is None or before[1] else FRESH_S
+        waits_s = 0.0 if number == 0 or (is_over and ended_on == here) else FRESH_S
         self._fence.begin(seen_at, after_s=waits_s)
         self._term = self._backend.term = term
         self._note_back()
@@ -263,7 +263,7 @@ class Office:
             self._look(raw)
             self._give_up_where_useless(raw, term)
         with self._session.within(END_S):
-            raw.execute(_OVER, (term.nonce,))
+            raw.execute(_OVER, (one(raw, _HERE), term.nonce))
             raw.execute(_LEAVE)  # whoever waits is woken
 
     def _give_up_where_useless(self, raw: psycopg.Connection[Any], term: Term) -> None:

@@ -106,12 +106,10 @@ _LOCK_TERM = locks.lock("pg_advisory_xact_lock_shared", locks.TERM)
 _NOTIFY = f"SELECT pg_notify({locks.CHANNEL}, '')"
 #: One value, and nobody else's: see `Term`.
 NEWEST_TERM = "SELECT nonce FROM terms ORDER BY number DESC LIMIT 1"
-#: The database was put back under a process of it: the next term begins with that (`doubts`).
-#: A term that is being taken is waited for.
-_IS_BEHIND = f"""
-BEGIN; {_LOCK_TERM};
-UPDATE terms SET is_behind = true WHERE number = (SELECT max(number) FROM terms); COMMIT
-"""
+#: The database was put back under a process of it: the next term begins with that (`doubts`). A
+#: term that is being taken is waited for.
+_BEHIND = "UPDATE terms SET is_behind = true WHERE number = (SELECT max(number) FROM terms)"
+_IS_BEHIND = f"BEGIN; {_LOCK_TERM}; {_BEHIND}; COMMIT"
 #: Tickets whose order is known.
 DRAWN = 256
 #: A commit is not lost with the server's power; whoever wants more than that can have it.

@@ -482,9 +482,7 @@ async def test_an_ordinary_restart_waits_for_nothing(cluster: Cluster, server: s
             assert store.fence.is_open()
 
 
-async def test_the_last_word_of_a_term_does_not_count_in_a_copy(
-    cluster: Cluster, way: Way
-) -> None:
+async def test_the_last_word_of_a_term_does_not_count_in_a_copy(cluster: Cluster, way: Way) -> None:
     """A later term may be missing there, whose process finds that out only in a moment."""
     with postgres.database(cluster) as name, postgres.database(cluster) as copy:
         async with opened(cluster.url(name)):
