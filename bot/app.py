@@ -153,6 +153,8 @@ async def run(
             listener = _listener(settings, store, clock)
             closing.push_async_callback(listener.close)
             await listener.open()
+        hurrying = asyncio.ensure_future(_hurry(store, stop))
+        closing.callback(hurrying.cancel)
         lasting = _Lasting(reloads, outage, health)
         while True:
             try:
@@ -163,6 +165,12 @@ async def run(
                 log.warning("everything is closed, and waits for its turn", detail=error.detail)
             else:
                 return
+
+
+async def _hurry(store: Store, stop: asyncio.Event) -> None:
+    """Nothing that is under way at the stop waits for another program."""
+    await stop.wait()
+    store.hurry()
 
 
 async def _take_turn(
@@ -533,7 +541,6 @@ class _Run:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._parts.store.until_lost())
                 tasks.create_task(self._serve(stop))
-                tasks.create_task(self._hurry(stop))
                 beside = (
                     self._work(),
                     self._notify(),
@@ -571,11 +578,6 @@ class _Run:
                 "the database lacks commits: messages to come say that they may be duplicates",
                 rows=rows,
             )
-
-    async def _hurry(self, stop: asyncio.Event) -> None:
-        """Nothing that is under way at the stop waits for another program."""
-        await stop.wait()
-        self._parts.store.hurry()
 
     async def _beside(self, work: Awaitable[None]) -> None:
         """While the bot stops, what the database does not take is left to the next start."""

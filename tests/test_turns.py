@@ -207,6 +207,36 @@ async def test_a_stop_while_the_server_takes_nothing_is_orderly(
     await world.shown(world.group, Face.OPEN, sats=2200)
 
 
+@pytest.mark.parametrize("way_is", ["refused", "silent"])
+@pytest.mark.parametrize("acts", [True, False])
+async def test_a_stop_while_the_server_can_not_be_reached_is_orderly(
+    world: Shared, cluster: Cluster, database: str, acts: bool, way_is: str
+) -> None:
+    async with Way(cluster.port) as way:
+        if not acts:
+            await world.start_bot()
+        world.url = cluster.url(database, port=way.port)
+        bot = await world.start("first")
+        await bot.said("running" if acts else "ready")
+        if way_is == "refused":
+            way.refuses = True
+        else:
+            way.stall()
+        way.cut()
+        await bot.said("database server lost")
+        if acts:
+            await bot.said("cannot be written")  # the writer connects as well
+        bot.process.terminate()
+        async with asyncio.timeout(WAIT_S):
+            assert await bot.process.wait() == 0
+        assert "Traceback" not in bot.log.read_text()
+        way.refuses = False
+        way.flow()
+        world.url = cluster.url(database)
+        if not acts:
+            await world.stop_bot()
+
+
 async def test_when_the_active_process_is_killed_a_ready_one_goes_on(world: Shared) -> None:
     first = await world.start("first")
     await first.said("running")

@@ -52,6 +52,8 @@ AGAIN_S = 0.1
 LONGEST_PAUSE_S = 2.0
 #: Seconds that the end of a term may take.
 END_S = 1.0
+#: The same, in each of two steps, where the server can't be reached.
+AWAY_S = 0.25
 #: Seconds for which nothing could be written, after which another process may try.
 FAILS_S = 10.0
 #: Seconds between two tries to get the lock while nothing can be written: others come first.
@@ -128,10 +130,11 @@ class Office:
         """End the term, or the wait for one. Blocks until that is done, for `END_S` or so."""
         self._is_closing = True
         os.write(self._wake_write, b".")
-        self._thread.join(END_S)
+        limit_s = AWAY_S if self.is_away else END_S
+        self._thread.join(limit_s)
         if self._thread.is_alive():
             self._session.cut()
-            self._thread.join(END_S)
+            self._thread.join(limit_s)
         if not self._thread.is_alive():
             os.close(self._wake_read)
             os.close(self._wake_write)

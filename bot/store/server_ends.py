@@ -35,7 +35,7 @@ TRIES = 8
 #: Tries to get a lock that keeps bots away, and seconds in between.
 TRIES_FOR_LOCK, LOCK_PAUSE_S = 10, 0.1
 
-_STILL = sa.select(sa.literal_column("1"))
+_STILL = sa.text("SELECT 1")
 _NO_LIMITS = """
 SET LOCAL statement_timeout = 0;
 SET LOCAL idle_in_transaction_session_timeout = 0

@@ -54,6 +54,8 @@ LONGEST_PAUSE_S = 5.0
 LONGEST_UNKNOWN_S = 1.0
 #: Tries that such a job still gets after `stop_trying`.
 LAST_TRIES = 4
+#: Seconds that the end of a process waits for a server that does not let it connect.
+LAST_S = 1.0
 
 
 class Store:
@@ -72,6 +74,7 @@ class Store:
         self._emptied_at = time.monotonic()
         self._closed = False
         self._is_trying = True
+        self._is_hurried = False
         self._is_away = False
         self._missed: StoreUnavailable | None = None  # how the latest try ended, if so
         self._back = asyncio.Event()  # set, and then another one, once it can be written again
@@ -165,7 +168,9 @@ class Store:
         """Finish what waits, end the term, and let go of the database."""
         self._closed = True
         self._jobs.put(None)
-        await asyncio.to_thread(self._thread.join)
+        # Nobody can end the driver's try to connect: what waits for it is left to the next start.
+        limit_s = LAST_S if self.is_shared and self._is_hurried else None
+        await asyncio.to_thread(self._thread.join, limit_s)
         await self._leave_office()
         await asyncio.to_thread(self._backend.close)
 
@@ -237,6 +242,7 @@ class Store:
 
     def hurry(self) -> None:
         """The process is asked to stop: what another program keeps locked is not waited for."""
+        self._is_hurried = True
         self._backend.hurry()
 
     @property

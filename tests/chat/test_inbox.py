@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from telegram import Update
 from telegram.ext import TypeHandler
 
@@ -285,3 +286,18 @@ async def test_once_all_was_delivered_and_handled_it_is_known_how_old_an_update_
     await own._handle(batch)
     await own.drain(asyncio.Event())
     assert room.ages.longest_wait_s() == pytest.approx(steady() - asked_at, abs=0.01)
+
+
+async def test_an_inbox_that_cannot_be_read_is_said_once(room: Room) -> None:
+    emptied = Seen(room).inbox()
+    stop = asyncio.Event()
+    with capture_logs() as log:
+        await room.store.close()
+        running = asyncio.ensure_future(emptied.run(stop))
+        async with asyncio.timeout(30):
+            while emptied._attempts < 3:  # noqa: ASYNC110 -- nothing tells of it
+                await asyncio.sleep(0.01)
+            stop.set()
+            await running
+    said = [(each["log_level"], each["event"], each["detail"]) for each in log]
+    assert said == [("warning", "updates stay in the inbox: it cannot be read", "it is closed")]
