@@ -219,12 +219,14 @@ async def test_a_stop_while_the_server_can_not_be_reached_is_orderly(
         world.url = cluster.url(database, port=way.port)
         bot = await world.start("first")
         await bot.said("running" if acts else "ready")
+        world.url = cluster.url(database)
+        await world.answers(2100, WAIT_S)
         if way_is == "refused":
             way.refuses = True
         else:
             way.stall()
         way.cut()
-        said = world.telegram.say(world.group, world.anna, "/invoice 2100 pizza")
+        said = world.telegram.say(world.group, world.anna, "/invoice 2200 pizza")
         if acts:  # so its writer connects as well
             await world.until(lambda: said.fetched)
         await bot.said("database server lost")
@@ -234,7 +236,6 @@ async def test_a_stop_while_the_server_can_not_be_reached_is_orderly(
         assert "Traceback" not in bot.log.read_text()
         way.refuses = False
         way.flow()
-        world.url = cluster.url(database)
         if not acts:
             await world.stop_bot()
 
