@@ -24,6 +24,7 @@ from bot.chat.chats import Chats, Document, Edit, Say
 from bot.chat.client import Naming
 from bot.chat.corrections import Corrections
 from bot.chat.limits import Pace, SideLane
+from bot.core.text import last_sentences
 from bot.errors import (
     AnswerUnreadable,
     ChatError,
@@ -39,7 +40,7 @@ log = logs.get(__name__)
 
 #: Seconds for an answer of the node's, before a sentence is said in its place.
 NODE_WITHIN_S = 10.0
-#: As much as Telegram shows of the answer to a press.
+#: As much as Telegram shows of the answer to a press, in UTF-16 units.
 MAX_ANSWER = 200
 #: Answers to presses, and questions who is an admin: so many at once, whatever else is sent, and so
 #: many that wait, for one person and for all.
@@ -257,7 +258,7 @@ class Replies:
         try:
             await self._chats.telegram_bot.answer_callback_query(
                 answer.query_id,
-                answer.text[:MAX_ANSWER] or None,
+                last_sentences(answer.text, MAX_ANSWER) or None,  # what is to be done stands there
                 show_alert=answer.alert or None,
                 url=answer.url,
                 read_timeout=ANSWER_WITHIN_S,
