@@ -324,7 +324,7 @@ async def test_who_asked_frees_settles_adds_and_closes(world: World) -> None:
     await pressed(world, here, world.anna, texts.CHANGES[Change.SETTLE])
     await world.until(lambda: "Anna Berg: 28,000 sats" in world.buttons(here))
     await pressed(world, here, world.anna, "Anna Berg: 28,000 sats")
-    await board(world, world.group, '✅ 28,000 sats: "Anna Berg" (paid the bill)')
+    await board(world, world.group, '✅ 28,000 sats: "Anna Berg" (settled otherwise)')
     await pressed(world, here, world.anna, texts.CHANGES[Change.UNSETTLE])
     await world.until(lambda: "Anna Berg: 28,000 sats" in world.buttons(here))
     await pressed(world, here, world.anna, "Anna Berg: 28,000 sats")

@@ -165,12 +165,14 @@ class BoardActions:
 
     def _seats(self, bill: Bill, asker: Asker) -> list[Seat]:
         """An owner who asks has paid the bill already: the money comes to them."""
+        is_owner = self._access.is_owner(asker.id)
         of_asker = Seat(
             number=1,
             amount_msat=0,
             person_id=asker.id,
             name=asker.name,
-            otherwise=self._access.is_owner(asker.id),
+            otherwise=is_owner,
+            paid_bill=is_owner,
         )
         first = [] if asker.is_chat else [of_asker]
         if not bill.count:
@@ -219,7 +221,7 @@ class BoardActions:
     async def name(self, token: str, chat_id: int, by: Asker) -> None:
         """What everybody may read of who has the seat of this token, nothing where nobody says."""
         try:
-            await self._store.do(seats.name, token, by)
+            await self._store.do_with_others(seats.name, token, by)
         finally:
             self._holds.let_go(chat_id, token)
             self._bell.ring_due()

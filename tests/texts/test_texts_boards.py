@@ -36,7 +36,7 @@ def said(shown: Board, payee: str | None = "carol", **how: Any) -> str:
 
 
 SEATS = (
-    free(1, person_id=7, name="Anna", otherwise=True),
+    free(1, person_id=7, name="Anna", otherwise=True, paid_bill=True),
     taken(State.SETTLED, 2),
     taken(State.OPEN, 3, name="Cora"),
     free(4),
