@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -26,7 +27,7 @@ from bot.core.wishes import (
     Splitting,
 )
 from bot.metrics import METER
-from bot.pauses import Holds
+from bot.pauses import Holds, pause_s
 from bot.places import Places
 from bot.store import Bell, Store
 
@@ -36,6 +37,8 @@ TOKEN_BYTES = 16
 JUST_ASKED_S = 20.0
 #: Seconds for the question whether a name may be read.
 NAMED_WITHIN_S = 3.0
+#: Seconds between looks whether an invoice is closed: the first, and the longest.
+FIRST_LOOK_S, LONGEST_LOOK_S = 0.1, 1.0
 
 
 class BoardActions:
@@ -282,6 +285,34 @@ class BoardActions:
                 METER.commands.add("part")
             self._bell.ring(row.key, row.chat_id, fresh=fresh)
         return came_of_it, row
+
+    async def part_once_closed(
+        self,
+        before: Invoice,
+        token: str,
+        by: Asker,
+        place: Place,
+        number: int | None,
+        *,
+        whose: str | None,
+        within_s: float,
+    ) -> Parting:
+        """The same as `part`, once the invoice `before` is closed at its node. In memory alone.
+
+        `CANCELLING` where it is not closed within so many seconds. Raises `StoreUnavailable`.
+        """
+        attempt = 0
+        try:
+            async with asyncio.timeout(within_s):
+                while await self._store.do(seats.is_live, before.id):
+                    attempt += 1
+                    await asyncio.sleep(
+                        pause_s(attempt, first_s=FIRST_LOOK_S, longest_s=LONGEST_LOOK_S)
+                    )
+        except TimeoutError:
+            return Parting.CANCELLING
+        came_of_it, _ = await self.part(token, by, place, number, whose=whose)
+        return came_of_it
 
     def is_on_its_way(self, row: Invoice) -> bool:
         """Whether a part was asked for just now, so that nothing needs to be said of its card."""

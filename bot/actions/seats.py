@@ -501,6 +501,12 @@ def _shown_again(tx: Tx, row: Invoice, place: Place, now: float) -> tuple[Partin
     return Parting.ASKED, tx.invoices.update(row.id, **afresh)
 
 
+def is_live(tx: Tx, row_id: int) -> bool:
+    """Whether this invoice can be paid, or may be soon."""
+    row = tx.invoices.get(row_id)
+    return row is not None and row.state in (State.PENDING, State.OPEN)
+
+
 def _kind(board: Board, seat: Seat, by: Asker) -> PartKind:
     if not board.is_split:
         return PartKind.GIFT

@@ -101,8 +101,8 @@ class IfNamed:
 class AskNode:
     """Only the node knows: `ask` it, which may take seconds, and `say` what comes of it.
 
-    `ask` returns Telegram HTML, or raises `NodeError`, whose sentence is said then. It gets
-    `within_s` seconds. `may_read`: whether they still can, by then; None: anyone can.
+    `ask` returns Telegram HTML, "" for nothing to say, or raises `NodeError`, whose sentence is
+    said then. It gets `within_s` seconds. `may_read`: whether they still can, by then; None: anyone can.
     """
 
     ask: Callable[[], Awaitable[str]]
@@ -324,7 +324,8 @@ class Replies:
         except Exception:
             log.exception("node not asked")
             text = texts.BUG
-        self._chats.say(replace(question.say(text), may_read=question.may_read))
+        if text:
+            self._chats.say(replace(question.say(text), may_read=question.may_read))
 
     async def _make_file(self, wanted: MakeFile) -> None:
         try:
