@@ -102,7 +102,8 @@ class AskNode:
     """Only the node knows: `ask` it, which may take seconds, and `say` what comes of it.
 
     `ask` returns Telegram HTML, "" for nothing to say, or raises `NodeError`, whose sentence is
-    said then. It gets `within_s` seconds. `may_read`: whether they still can, by then; None: anyone can.
+    said then. It gets `within_s` seconds. `may_read`: whether they still can, by then; None: anyone
+    can.
     """
 
     ask: Callable[[], Awaitable[str]]
