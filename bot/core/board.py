@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import TypedDict, Unpack
 
 from bot.core import split
@@ -312,7 +313,8 @@ class Board(Placed, Work):
     @property
     def is_refused(self) -> bool:
         """Whether Telegram did not take what its message should show now."""
-        return self.card_id is not None and self.shown == REFUSED + self.face
+        is_any = self.card_id is not None and self.shown.startswith(REFUSED)
+        return is_any and self.shown == REFUSED + self.face
 
     def refused_again_at(self, now: float) -> float | None:
         """When that is tried again, in Unix seconds; None: no more."""
@@ -345,7 +347,7 @@ class Board(Placed, Work):
         """How much of the bill is covered."""
         return sum(seat.done_msat for seat in self.seats)
 
-    @property
+    @cached_property
     def face(self) -> str:
         """What its message should show now, in short: equal faces read the same."""
         seats = [
