@@ -56,12 +56,12 @@ class Clock:
         """The node's clock showed `node_at` (Unix seconds) at some time of the last `within_s`.
 
         Where that is more than a day off nothing changes: one odd answer must not make everything
-        due, or nothing.
+        due, or nothing. But where the host's own clock says the same, it was set right.
         """
-        now = self()
+        now, of_host = self(), self._host()
         # Its times are whole seconds, cut off.
         right = min(max(now, node_at), node_at + 1 + within_s)
-        if abs(right - now) > ABSURD_S:
+        if abs(right - now) > ABSURD_S and abs(right - of_host) > ABSURD_S:
             tell, self._tells_absurd = log.error if self._tells_absurd else log.debug, False
             tell("node's clock is off by more than a day", ahead_s=round(right - now))
         elif abs(right - now) > TOLERANCE_S:

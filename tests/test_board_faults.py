@@ -7,13 +7,16 @@ import time
 import grpc
 import pytest
 
+from bot import texts
 from bot.core.invoice import Face
 from bot.core.notices import Kind
+from bot.core.wishes import Change
 from bot.demo.node import CANCELED, SETTLED
 from bot.demo.telegram import Chat, Message, User
 from tests.bills import LIVES_S
 from tests.test_boards import board, boards, my_part, split
 from tests.test_odd_node import MANY, changed
+from tests.test_splits import panel, pressed
 from tests.world import World
 
 REFUSED = "Bad Request: internal oddity"
@@ -200,6 +203,39 @@ async def test_one_refused_edit_is_tried_again(world: World) -> None:
     await board(world, world.group, '✅ 42,000 sats: "Bert"')
     assert len(boards(world, world.group)) == 1
     assert not world.notices(world.private(world.owner), Kind.BOARD_UNTRUE)
+
+
+async def test_what_is_paid_before_a_move_that_is_refused_is_shown(world: World) -> None:
+    shown = await split(world, "84k/3 pizza")
+    world.telegram.start_bot(world.anna)
+    card = await my_part(world, shown, world.bert, 28_000)
+    here = await panel(world, shown, world.anna)
+    await board(world, world.group, '"Bert"')
+    refuse(world, "sendMessage", world.group, 3)
+    await pressed(world, here, world.anna, texts.CHANGES[Change.MOVE])
+    world.node.pay(world.request_in(card))
+    await board(world, world.group, "28,000 sats paid")
+    assert len(boards(world, world.group)) == 1
+
+
+async def test_the_last_state_that_was_refused_is_shown_at_a_press(world: World) -> None:
+    shown = await split(world, "84k/2 pizza")
+    world.telegram.start_bot(world.owner)
+    cards = [await my_part(world, shown, each, 42_000) for each in (world.anna, world.bert)]
+    here = await panel(world, shown, world.anna)
+    await pressed(world, here, world.anna, texts.CHANGES[Change.MOVE])
+    moved = await world.until(lambda: [m for m in boards(world, world.group) if m.id != shown.id])
+    refuse(world, "editMessageText", world.group, None)
+    for card in cards:
+        world.node.pay(world.request_in(card))
+    owner = world.private(world.owner)
+    await world.notified(owner, Kind.BOARD_UNTRUE)
+    await world.until(lambda: ends(world, world.group))
+    world.telegram.clear_faults()
+    assert "all paid" not in (moved[0].text or "")
+    await pressed(world, moved[0], world.bert, texts.PAY_BUTTON)
+    await board(world, world.group, "all paid")
+    assert len(world.notices(owner, Kind.BOARD_UNTRUE)) == 1
 
 
 async def test_a_board_that_takes_no_edit_gets_a_new_message(world: World) -> None:

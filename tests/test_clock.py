@@ -74,6 +74,22 @@ def test_a_nodes_clock_that_is_days_off_is_not_taken_over_and_logged_once(
     assert clock() == about(HOUR_S)
 
 
+@pytest.mark.parametrize("ahead_s", [30 * HOUR_S, 400 * DAY_S])
+def test_a_host_that_was_days_ahead_and_is_set_right_is_followed_once_the_node_agrees(
+    host: Host, ahead_s: float
+) -> None:
+    host.set_by_s = ahead_s
+    clock = Clock(host)
+    clock.learn(time.time(), within_s=0.1)
+    assert clock() == about(ahead_s)
+    host.set_by_s = 0
+    assert clock() == about(ahead_s)
+    clock.learn(time.time(), within_s=0.1)
+    assert clock() == about(0)
+    host.set_by_s = HOUR_S
+    assert clock() == about(HOUR_S)
+
+
 def test_what_the_nodes_word_leaves_open_changes_nothing(clock: Clock) -> None:
     before = clock() - time.monotonic()
     now = time.time()

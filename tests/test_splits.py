@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from bot import texts
+from bot.chat.commands import boards as boards_commands
 from bot.core.board import MOVE_EVERY_S, REMIND_EVERY_S
 from bot.core.invoice import Face
-from bot.core.wishes import Change, Changing, Fixing, Joining, Parting, Sitting
+from bot.core.wishes import Cancelling, Change, Changing, Fixing, Joining, Parting, Sitting
 from bot.demo.node import CANCELED
 from bot.demo.telegram import Chat, Message, User, start_token
+from bot.errors import NodeLocked
 from tests.test_boards import board, boards, my_part, said
 from tests.world import NAME, World
 
@@ -216,11 +218,9 @@ async def test_somebody_pays_for_somebody_else(world: World) -> None:
     choice = await others(world, card, world.bert)
     assert world.buttons(choice) == ["Anna Berg: 28,000 sats", "Sven: 28,000 sats"]
     # Sven's invoice is cancelled first: a part has one that can be paid.
-    waits = texts.parting(Parting.CANCELLING)
-    assert await pressed(world, choice, world.bert, "Sven: 28,000 sats") == waits
+    assert await pressed(world, choice, world.bert, "Sven: 28,000 sats") == texts.FOLLOWS
     await world.until(lambda: [i for i in world.node.invoices.values() if i.state == CANCELED])
     await world.until(lambda: world.showing(world.private(world.stranger), Face.CANCELLED))
-    assert await pressed(world, choice, world.bert, "Sven: 28,000 sats") == ""
     theirs = await world.until(
         lambda: [
             m
@@ -241,6 +241,58 @@ async def test_somebody_pays_for_somebody_else(world: World) -> None:
     over = texts.parting(Parting.CLOSED)
     assert await pressed(world, choice, world.bert, "Anna Berg: 28,000 sats") == over
     await world.until(lambda: (choice.text, world.buttons(choice)) == (over, []))
+
+
+@pytest.mark.parametrize("how", ["paid", "silent", "locked"])
+async def test_a_part_that_can_not_be_cancelled_in_time_brings_no_other(
+    world: World, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boards_commands, "FOLLOWS_WITHIN_S", 1.0)
+    world.telegram.join(world.group, world.stranger)
+    shown = await split(world, "84k/3 pizza")
+    card = await my_part(world, shown, world.bert, 28_000)
+    svens = await my_part(world, shown, world.stranger, 28_000)
+    choice = await others(world, card, world.bert)
+    if how == "locked":
+        world.node.lock()
+        world.telegram.say(world.group, world.anna, "/invoice 5")  # so the bot knows
+        await world.shown(world.group, Face.WAITING)
+    else:
+        world.node.fail("CancelInvoice", times=1000)
+    expected = texts.FOLLOWS
+    if how == "locked":
+        expected = texts.asked_to_cancel(Cancelling.CANCELLING, NodeLocked())
+    assert await pressed(world, choice, world.bert, "Sven: 28,000 sats") == expected
+    told = {"paid": Parting.PAID, "silent": Parting.CANCELLING}
+    if how == "paid":
+        world.node.pay(world.request_in(svens))
+    if how in told:
+        chat = world.private(world.bert)
+        await world.until(
+            lambda: [m for m in world.ours(chat) if m.text == texts.parting(told[how])]
+        )
+    assert len(world.node.invoices) == 2  # and no third
+
+
+async def test_who_comes_for_a_part_that_somebody_pays_has_it_once_that_invoice_is_cancelled(
+    world: World,
+) -> None:
+    world.telegram.join(world.group, world.stranger)
+    shown = await split(world, "84k/3 pizza")
+    card = await my_part(world, shown, world.bert, 28_000)
+    svens = await my_part(world, shown, world.stranger, 28_000)
+    choice = await others(world, card, world.bert)
+    await pressed(world, choice, world.bert, "Sven: 28,000 sats")
+    await world.becomes(svens, Face.CANCELLED)
+    chat = world.private(world.bert)
+    await world.until(lambda: len(world.showing(chat, Face.OPEN, sats=28_000)) == 2)
+    press = world.telegram.press(shown.chat, world.stranger, shown.id, text=texts.PAY_BUTTON)
+    assert (await press.answer).url
+    world.telegram.follow(press)
+    own = await world.shown(world.private(world.stranger), Face.OPEN, sats=28_000)
+    assert len(world.showing(chat, Face.OPEN, sats=28_000)) == 1
+    world.node.pay(world.request_in(own))
+    await board(world, world.group, '✅ 28,000 sats: "Sven"')
 
 
 @pytest.mark.parametrize("is_free", [True, False])
@@ -324,7 +376,7 @@ async def test_who_asked_frees_settles_adds_and_closes(world: World) -> None:
     await pressed(world, here, world.anna, texts.CHANGES[Change.SETTLE])
     await world.until(lambda: "Anna Berg: 28,000 sats" in world.buttons(here))
     await pressed(world, here, world.anna, "Anna Berg: 28,000 sats")
-    await board(world, world.group, '✅ 28,000 sats: "Anna Berg" (paid the bill)')
+    await board(world, world.group, '✅ 28,000 sats: "Anna Berg" (settled otherwise)')
     await pressed(world, here, world.anna, texts.CHANGES[Change.UNSETTLE])
     await world.until(lambda: "Anna Berg: 28,000 sats" in world.buttons(here))
     await pressed(world, here, world.anna, "Anna Berg: 28,000 sats")

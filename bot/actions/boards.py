@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -26,7 +27,7 @@ from bot.core.wishes import (
     Splitting,
 )
 from bot.metrics import METER
-from bot.pauses import Holds
+from bot.pauses import Holds, pause_s
 from bot.places import Places
 from bot.store import Bell, Store
 
@@ -36,6 +37,8 @@ TOKEN_BYTES = 16
 JUST_ASKED_S = 20.0
 #: Seconds for the question whether a name may be read.
 NAMED_WITHIN_S = 3.0
+#: Seconds between looks whether an invoice is closed: the first, and the longest.
+FIRST_LOOK_S, LONGEST_LOOK_S = 0.1, 1.0
 
 
 class BoardActions:
@@ -165,12 +168,14 @@ class BoardActions:
 
     def _seats(self, bill: Bill, asker: Asker) -> list[Seat]:
         """An owner who asks has paid the bill already: the money comes to them."""
+        is_owner = self._access.is_owner(asker.id)
         of_asker = Seat(
             number=1,
             amount_msat=0,
             person_id=asker.id,
             name=asker.name,
-            otherwise=self._access.is_owner(asker.id),
+            otherwise=is_owner,
+            paid_bill=is_owner,
         )
         first = [] if asker.is_chat else [of_asker]
         if not bill.count:
@@ -219,7 +224,7 @@ class BoardActions:
     async def name(self, token: str, chat_id: int, by: Asker) -> None:
         """What everybody may read of who has the seat of this token, nothing where nobody says."""
         try:
-            await self._store.do(seats.name, token, by)
+            await self._store.do_with_others(seats.name, token, by)
         finally:
             self._holds.let_go(chat_id, token)
             self._bell.ring_due()
@@ -280,6 +285,34 @@ class BoardActions:
                 METER.commands.add("part")
             self._bell.ring(row.key, row.chat_id, fresh=fresh)
         return came_of_it, row
+
+    async def part_once_closed(
+        self,
+        before: Invoice,
+        token: str,
+        by: Asker,
+        place: Place,
+        number: int | None,
+        *,
+        whose: str | None,
+        within_s: float,
+    ) -> Parting:
+        """The same as `part`, once the invoice `before` is closed at its node. In memory alone.
+
+        `CANCELLING` where it is not closed within so many seconds. Raises `StoreUnavailable`.
+        """
+        attempt = 0
+        try:
+            async with asyncio.timeout(within_s):
+                while await self._store.do(seats.is_live, before.id):
+                    attempt += 1
+                    await asyncio.sleep(
+                        pause_s(attempt, first_s=FIRST_LOOK_S, longest_s=LONGEST_LOOK_S)
+                    )
+        except TimeoutError:
+            return Parting.CANCELLING
+        came_of_it, _ = await self.part(token, by, place, number, whose=whose)
+        return came_of_it
 
     def is_on_its_way(self, row: Invoice) -> bool:
         """Whether a part was asked for just now, so that nothing needs to be said of its card."""

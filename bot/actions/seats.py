@@ -265,8 +265,11 @@ def join(
         return Joining.OUT if is_new else Joining.IN
     if is_in and is_new and len(seats) >= split.MAX_SEATS:
         return Joining.FULL
+    if is_in and not is_new:
+        _named_late(tx, board, by)
     if is_in == is_new:
         if is_in:
+            paid_bill = is_owner and by.id == board.asker_id
             number = max((seat.number for seat in seats), default=0) + 1
             own = Seat(
                 number=number,
@@ -274,12 +277,21 @@ def join(
                 person_id=by.id,
                 name=by.name,
                 hidden=by.hidden,
-                otherwise=is_owner and by.id == board.asker_id,
+                otherwise=paid_bill,
+                paid_bill=paid_bill,
             )
             seats.append(own)
         tx.boards.replace_seats(board.id, seats)
         tx.boards.touch(board.id)
     return Joining.IN if is_in else Joining.OUT
+
+
+def _named_late(tx: Tx, board: Board, by: Asker) -> None:
+    """Telegram had not said in time what everybody may read of them, and says so now."""
+    own = next(seat for seat in board.seats if seat.person_id == by.id)
+    if not own.is_named and (by.name or by.hidden):
+        tx.boards.update_seat(board.id, own.number, name=by.name, hidden=by.hidden)
+        tx.boards.touch(board.id)
 
 
 def fix(tx: Tx, board_id: int, rules: Rules, now: float) -> Fixing:
@@ -489,6 +501,12 @@ def _shown_again(tx: Tx, row: Invoice, place: Place, now: float) -> tuple[Partin
     return Parting.ASKED, tx.invoices.update(row.id, **afresh)
 
 
+def is_live(tx: Tx, row_id: int) -> bool:
+    """Whether this invoice can be paid, or may be soon."""
+    row = tx.invoices.get(row_id)
+    return row is not None and row.state in (State.PENDING, State.OPEN)
+
+
 def _kind(board: Board, seat: Seat, by: Asker) -> PartKind:
     if not board.is_split:
         return PartKind.GIFT
@@ -599,7 +617,7 @@ def _change_seat(tx: Tx, board: Board, wanted: Change, seat: Seat | None) -> Cha
         return Changing.NOTHING
     if seat.is_paid:
         return Changing.PAID
-    columns = SeatColumns(otherwise=wanted is Change.SETTLE)
+    columns = SeatColumns(otherwise=wanted is Change.SETTLE, paid_bill=False)
     if wanted is Change.FREE:
         if not (seat.person_id or seat.username):
             return Changing.NOTHING

@@ -89,6 +89,10 @@ class Ages:
         """
         return max(0.0, min(self._now(date) - date, self.longest_wait_s()))
 
+    def waited_s(self, since: float) -> float:
+        """How long something has been here that came at that time, by the host's clock. Seconds."""
+        return max(0.0, min(self._clock() - since, self.longest_wait_s()))
+
     def _now(self, date: float) -> float:
         """Telegram's time, by which no message is too old that has this date."""
         now, ours = steady(), self._clock()

@@ -11,8 +11,8 @@ from bot import logs, texts
 from bot.access import Access
 from bot.chat.board_buttons import under_board
 from bot.chat.chats import Chats, Say
-from bot.core.board import MAX_REFUSALS, Board, Sent
-from bot.core.work import Do, Lane
+from bot.core.board import Board, Sent
+from bot.core.work import MAX_REFUSALS, Do, Lane
 from bot.errors import (
     ChatForbidden,
     ChatMoved,

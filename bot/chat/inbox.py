@@ -16,6 +16,7 @@ from bot.chat.handling import Handling
 from bot.chat.parsing import parse
 from bot.chat.received import is_number
 from bot.chat.updates import Raw
+from bot.core.invoice import TOO_LATE_S
 from bot.errors import StoreUnavailable, TermLost
 from bot.pauses import pause_s
 from bot.store import INBOX, Batch, Delivered, Store, Tx
@@ -35,22 +36,22 @@ async def put(store: Store, bot_id: int, body: bytes, now: float) -> bool:
     Any process can, whichever acts. Once more changes nothing. `now` in Unix seconds. Raises
     `StoreUnavailable`: it is not kept.
     """
-    read = _delivered(body)
+    read = _delivered(body, now)
     if read is None:
         return False
-    await store.do_anywhere(_put, bot_id, read, now)
+    await store.do_anywhere(_put, bot_id, read)
     store.notify(INBOX)
     return True
 
 
-def _delivered(body: bytes) -> Delivered | None:
+def _delivered(body: bytes, now: float) -> Delivered | None:
     text = body.decode(errors="replace")
     raw = _read(text)
     number = updates.number_of(raw)
     if raw is None or not is_number(number):
         return None
     chat_id = updates.chat_of(raw)
-    return Delivered(number, chat_id if is_number(chat_id) else 0, text)
+    return Delivered(number, chat_id if is_number(chat_id) else 0, text, now)
 
 
 def _read(text: str) -> Raw | None:
@@ -169,8 +170,10 @@ class Inbox:
         """Whether all of it could be."""
         due: list[tuple[int, Raw]] = []
         for each in batch:
-            if (raw := _read(each.raw)) is None:
-                self._handling.skip("unreadable", update=each.update_id)
+            raw = _read(each.raw)
+            if raw is None or self._is_late(raw, each.received_at):
+                reason = "unreadable" if raw is None else "a press, too late"
+                self._handling.skip(reason, update=each.update_id)
                 self._done.append(each.update_id)
             else:
                 due.append((each.update_id, raw))
@@ -183,9 +186,14 @@ class Inbox:
             log.error("updates stay in the inbox: the database cannot be written")
         return not handled.unwritten
 
+    def _is_late(self, raw: Raw, received_at: float) -> bool:
+        """Whether it is a press that nobody waits for: it has no date, and Telegram itself keeps
+        none for long."""
+        return updates.is_press(raw) and self._ages.waited_s(received_at) > TOO_LATE_S
 
-def _put(tx: Tx, bot_id: int, update: Delivered, now: float) -> None:
-    tx.inbox.put(bot_id, update, now)
+
+def _put(tx: Tx, bot_id: int, update: Delivered) -> None:
+    tx.inbox.put(bot_id, update)
 
 
 def _next_batch(tx: Tx, bot_id: int, done: list[int], after: int) -> Batch:

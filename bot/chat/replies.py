@@ -24,6 +24,7 @@ from bot.chat.chats import Chats, Document, Edit, Say
 from bot.chat.client import Naming
 from bot.chat.corrections import Corrections
 from bot.chat.limits import Pace, SideLane
+from bot.core.text import last_sentences
 from bot.errors import (
     AnswerUnreadable,
     ChatError,
@@ -39,7 +40,7 @@ log = logs.get(__name__)
 
 #: Seconds for an answer of the node's, before a sentence is said in its place.
 NODE_WITHIN_S = 10.0
-#: As much as Telegram shows of the answer to a press.
+#: As much as Telegram shows of the answer to a press, in UTF-16 units.
 MAX_ANSWER = 200
 #: Answers to presses, and questions who is an admin: so many at once, whatever else is sent, and so
 #: many that wait, for one person and for all.
@@ -100,8 +101,9 @@ class IfNamed:
 class AskNode:
     """Only the node knows: `ask` it, which may take seconds, and `say` what comes of it.
 
-    `ask` returns Telegram HTML, or raises `NodeError`, whose sentence is said then. It gets
-    `within_s` seconds. `may_read`: whether they still can, by then; None: anyone can.
+    `ask` returns Telegram HTML, "" for nothing to say, or raises `NodeError`, whose sentence is
+    said then. It gets `within_s` seconds. `may_read`: whether they still can, by then; None: anyone
+    can.
     """
 
     ask: Callable[[], Awaitable[str]]
@@ -257,7 +259,7 @@ class Replies:
         try:
             await self._chats.telegram_bot.answer_callback_query(
                 answer.query_id,
-                answer.text[:MAX_ANSWER] or None,
+                last_sentences(answer.text, MAX_ANSWER) or None,  # what is to be done stands there
                 show_alert=answer.alert or None,
                 url=answer.url,
                 read_timeout=ANSWER_WITHIN_S,
@@ -323,7 +325,8 @@ class Replies:
         except Exception:
             log.exception("node not asked")
             text = texts.BUG
-        self._chats.say(replace(question.say(text), may_read=question.may_read))
+        if text:
+            self._chats.say(replace(question.say(text), may_read=question.may_read))
 
     async def _make_file(self, wanted: MakeFile) -> None:
         try:

@@ -44,6 +44,11 @@ def date_of(raw: Raw) -> float:
     return 0.0
 
 
+def is_press(raw: Raw) -> bool:
+    """Whether somebody pressed a button."""
+    return "callback_query" in raw
+
+
 def chat_of(raw: Raw) -> object:
     """What keeps an update in order: its chat, else its sender, else nothing but itself."""
     for kind in ALLOWED_UPDATES:

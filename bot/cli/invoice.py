@@ -142,8 +142,8 @@ async def _added(
         payment_hash=payment_hash,
         amount_msat=amount_msat,
         expiry_s=expiry_s,
-        asked_at=asked_at,
     )
+    terms.in_time(made, asked_at)
     return made, inbound.receivable_of(amount_msat, node.inbound_msat)
 
 

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import TypedDict, Unpack
 
 from bot.core import split
@@ -22,11 +23,12 @@ HOUR_S = 3600.0
 #: Seconds between two reminders, and between two messages at the bottom of the chat.
 REMIND_EVERY_S = HOUR_S
 MOVE_EVERY_S = 60.0
-#: Refusals of one step in a row after which Telegram is believed, and the first pause between, in
-#: seconds.
-MAX_REFUSALS, REFUSED_AGAIN_S = 3, 1.0
 #: What a message shows of which the bot has only just heard: no face.
 ANY_FACE = "?"
+#: Before the face that Telegram did not take: the message shows an older one. It is tried again
+#: after so many seconds, as long as the board is of interest.
+REFUSED = "!"
+REFUSED_AGAIN_S, REFUSED_FOR_S = 300.0, 24 * HOUR_S
 #: Copies of a board's message that are kept true.
 MAX_DUPLICATES = 10
 #: As many gifts can a collection have.
@@ -85,6 +87,7 @@ class Seat:
     token: str = ""  # what its person opens the private chat with
     leaving: bool = False  # free once its part is closed
     otherwise: bool = False  # settled without a part
+    paid_bill: bool = False  # because its person, an owner who asked, paid the bill
     hidden: bool = False  # its person's name is not shown
     part: Invoice | None = None
     #: Further invoices of it that are paid or can be: a node may take back that it forgot one.
@@ -126,7 +129,7 @@ class Seat:
     @property
     def is_live(self) -> bool:
         """Whether there is one."""
-        return bool(self.live)
+        return any(part.state in _LIVE for part in self.parts)
 
     @property
     def is_done(self) -> bool:
@@ -163,8 +166,7 @@ class Seat:
     @property
     def paid_msat(self) -> int:
         """What the node received for it, with whatever invoice."""
-        every = (() if self.part is None else (self.part,)) + self.others
-        return sum(part.paid_msat for part in every if part.state is State.SETTLED)
+        return sum(part.paid_msat for part in self.parts if part.state is State.SETTLED)
 
     @property
     def otherwise_msat(self) -> int:
@@ -187,6 +189,7 @@ class SeatColumns(TypedDict, total=False):
     token: str
     leaving: bool
     otherwise: bool
+    paid_bill: bool
     hidden: bool
 
 
@@ -308,6 +311,19 @@ class Board(Placed, Work):
         return sum(seat.otherwise_msat for seat in self.seats)
 
     @property
+    def is_refused(self) -> bool:
+        """Whether Telegram did not take what its message should show now."""
+        is_any = self.card_id is not None and self.shown.startswith(REFUSED)
+        return is_any and self.shown == REFUSED + self.face
+
+    def refused_again_at(self, now: float) -> float | None:
+        """When that is tried again, in Unix seconds; None: no more."""
+        if not self.is_refused or now >= self.ends_at + REFUSED_FOR_S:
+            return None
+        at = self.shown_at + REFUSED_AGAIN_S
+        return at if at <= now + REFUSED_AGAIN_S else now  # the clock was set
+
+    @property
     def untrue_duplicate(self) -> int | None:
         """The first copy beside its message that does not show what is."""
         for number, shown in self.duplicates.items():
@@ -317,6 +333,8 @@ class Board(Placed, Work):
 
     def with_message(self, number: int) -> BoardColumns:
         """What becomes of a message that has its button, and that a press or a reply made known."""
+        if number == self.card_id and self.shown.startswith(REFUSED):
+            return {"shown": ANY_FACE}  # it may be taken now
         if number in (self.card_id, self.before_id, *self.duplicates):
             return {}
         if self.card_id is None and self.shown:
@@ -329,7 +347,7 @@ class Board(Placed, Work):
         """How much of the bill is covered."""
         return sum(seat.done_msat for seat in self.seats)
 
-    @property
+    @cached_property
     def face(self) -> str:
         """What its message should show now, in short: equal faces read the same."""
         seats = [
@@ -415,6 +433,7 @@ class Rearranged:
 #: What a seat is once its person has left it.
 FREED: SeatColumns = {
     "person_id": 0,
+    "paid_bill": False,
     "name": "",
     "username": "",
     "token": "",

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 
 from bot.core import delivery, work
 from bot.core.board import (
-    MAX_REFUSALS,
     MOVE_EVERY_S,
-    REFUSED_AGAIN_S,
+    REFUSED,
     Board,
     BoardColumns,
     BoardState,
@@ -21,7 +20,7 @@ from bot.core.invoice import Audience
 from bot.core.notices import Kind, Notice
 from bot.core.outcomes import Event, again_after
 from bot.core.steps import Around
-from bot.core.work import SENDS, Again, Do
+from bot.core.work import MAX_REFUSALS, SENDS, SLIP_S, Again, Do
 from bot.errors import (
     AnswerUnreadable,
     ChatError,
@@ -187,7 +186,7 @@ def _refused(do: Do, board: Board, error: ChatError, again: Again, now: float) -
     """
     event = Event("error", "refused by Telegram", {"step": do, "detail": error.detail})
     if board.attempts_at(do) + 1 < MAX_REFUSALS and not isinstance(error, TopicClosed):
-        return _Came({}, replace(again, first_s=REFUSED_AGAIN_S), event)
+        return _Came({}, replace(again, first_s=SLIP_S), event)
     match do:
         case Do.ANNOUNCE | Do.REMIND:
             notice = Notice(Kind.BOARD_UNTOLD, board.id, error.detail)
@@ -203,14 +202,17 @@ def _refused(do: Do, board: Board, error: ChatError, again: Again, now: float) -
                 move_wanted=True, moved_at=now, **delivery.once_more(board, Do.SEND_CARD)
             )
             return _Came(afresh, event=event)
-    # Another change may be taken; until then its message is not true.
+        case Do.SEND_CARD:  # its message stays where it is, and is edited
+            return _Came({"move_wanted": False}, event=event)
+    # Another change may be taken, or this one later; until then its message is not true.
     untrue: dict[Do, BoardColumns] = {
-        Do.SEND_CARD: {"move_wanted": False, "shown": board.face},
+        Do.EDIT_CARD: {"shown": REFUSED + board.face, "shown_at": now},
         Do.REMOVE_BEFORE: {"before_id": None},
         Do.EDIT_DUPLICATE: {"duplicates": _duplicates(board, None)},
     }
-    notice = Notice(Kind.BOARD_UNTRUE, board.id, error.detail)
-    return _Came(untrue.get(do, {"shown": board.face}), event=event, notices=(notice,))
+    is_told = do is Do.EDIT_CARD and board.shown.startswith(REFUSED)
+    notices = () if is_told else (Notice(Kind.BOARD_UNTRUE, board.id, error.detail),)
+    return _Came(untrue[do], event=event, notices=notices)
 
 
 def _fault(do: Do, board: Board, what: str, values: dict[str, object]) -> _Came:

@@ -44,7 +44,7 @@ def consequences(board: Board, surely_at: float) -> Consequences:
     seats: dict[int, SeatColumns] = {}
     cancels: list[int] = []
     for seat in board.seats:
-        if seat.is_live and (is_closing or seat.leaving or seat.is_done):
+        if (is_closing or seat.leaving or seat.is_done) and seat.is_live:
             cancels += [part.id for part in seat.live if not part.cancel_wanted]
         elif seat.leaving:
             seats[seat.number] = {"leaving": False} if seat.is_done else FREED
@@ -73,6 +73,7 @@ def next_board_step(board: Board, around: Around, now: float) -> Step:
     closed,   nobody was told                          ANNOUNCE
     reached
     open      a reminder is wanted                     REMIND
+    any       Telegram did not take its last edit      EDIT_CARD, after a pause
     open,     otherwise                                WAIT for its end
     joining
     closing,  otherwise                                NOTHING: its parts make it due again
@@ -106,13 +107,24 @@ def _wanted(board: Board, around: Around, now: float) -> Step:
         return Step(Do.SEND_CARD)
     if not board.shown:
         return Step(Do.SEND_CARD)
-    if board.shown != board.face and board.card_id is not None:
+    if board.shown != board.face and board.card_id is not None and not board.is_refused:
         return _edit(Do.EDIT_CARD, board, around, now)
     if board.untrue_duplicate is not None:
         return _edit(Do.EDIT_DUPLICATE, board, around, now)
+    return _later(board, rest, around, now)
+
+
+def _later(board: Board, rest: Step, around: Around, now: float) -> Step:
+    """What comes once its message shows what it can."""
     if board.is_news:
         return Step(Do.ANNOUNCE)
-    return Step(Do.REMIND) if board.remind_wanted else rest
+    if board.remind_wanted:
+        return Step(Do.REMIND)
+    if (at := board.refused_again_at(now)) is None:
+        return rest
+    if at <= now:
+        return _edit(Do.EDIT_CARD, board, around, now)
+    return Step(Do.WAIT, min(at, rest.at) if rest.do is Do.WAIT else at)
 
 
 def surely(around: Around, now: float) -> float:

@@ -12,19 +12,20 @@ CLOCKS_APART_S = 86_400.0
 TIMES_APART_S = 2
 
 
-def confirm(
-    found: NodeInvoice, *, payment_hash: bytes, amount_msat: int, expiry_s: int, asked_at: float
-) -> None:
-    """Whether a new invoice is what was asked for at `asked_at` (Unix seconds).
-
-    Raises `NodeOdd` where it is not, and `ClockBehind` where it was made long before: wallets go by
-    the right time, and nobody could pay it.
-    """
+def confirm(found: NodeInvoice, *, payment_hash: bytes, amount_msat: int, expiry_s: int) -> None:
+    """Whether a new invoice is what was asked for. Raises `NodeOdd` where it is not."""
     odd = contradiction(
         found, payment_hash=payment_hash, amount_msat=amount_msat, expiry_s=expiry_s
     )
     if odd:
         raise NodeOdd(detail=odd)
+
+
+def in_time(found: NodeInvoice, asked_at: float) -> None:
+    """Whether a new invoice was not made long before it was asked for, in Unix seconds.
+
+    Raises `ClockBehind` where it was: wallets go by the right time, and nobody could pay it.
+    """
     behind_s = asked_at - found.created_at
     if behind_s > CLOCKS_APART_S:
         raise ClockBehind(detail=f"{round(behind_s)} s")

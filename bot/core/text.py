@@ -167,7 +167,21 @@ def is_shortened(memo: str) -> bool:
 
 def length(markup: str) -> int:
     """UTF-16 units of Telegram HTML once parsed, as Telegram counts them."""
-    return len(html.unescape(re.sub("<[^>]*>", "", markup)).encode("utf-16-le")) // 2
+    return _units(html.unescape(re.sub("<[^>]*>", "", markup)))
+
+
+def last_sentences(text: str, most: int) -> str:
+    """A plain text in at most so many UTF-16 units: of a longer one its end, in whole sentences."""
+    while _units(text) > most:
+        _, between, rest = text.partition(". ")
+        if not between:
+            return text.encode("utf-16-le")[: 2 * most].decode("utf-16-le", "ignore")
+        text = rest
+    return text
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _cut(text: str, at: int) -> int:

@@ -13,6 +13,9 @@ from typing import NamedTuple, TypedDict
 
 #: The longest pause between two tries, in seconds.
 MAX_PAUSE_S = 60.0
+#: Refusals of one step in a row after which Telegram is believed, and the first pause between, in
+#: seconds.
+MAX_REFUSALS, SLIP_S = 3, 1.0
 #: The first pause, in seconds; each further one is twice as long.
 FIRST_PAUSE_S = 0.2
 #: Tries that end in a fault of ours, or change nothing, before a row is stuck.

@@ -76,8 +76,10 @@ class NodeInvoices:
             with self._gate.passing():
                 began_at = steady()
                 found, is_new = await add(self._node, row, timeout_s=timeout_s)
-        if is_new:
-            self._clock.learn(found.created_at, within_s=steady() - began_at)
+                if is_new:
+                    self._clock.learn(found.created_at, within_s=steady() - began_at)
+                # What was asked for while the host's clock was ahead was asked for before now.
+                terms.in_time(found, min(row.asked_at, self._clock()))
         return Added(found, node_id or self._identity.of_new, self._node.inbound_msat)
 
     async def cancel(self, row: Invoice) -> Cancelled:
@@ -140,7 +142,6 @@ async def add(node: Node, row: Invoice, *, timeout_s: float) -> tuple[NodeInvoic
         payment_hash=row.payment_hash,
         amount_msat=amount_msat,
         expiry_s=row.expiry_s,
-        asked_at=row.asked_at,
     )
     return found, is_new
 

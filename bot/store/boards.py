@@ -25,7 +25,7 @@ from bot.core.work import MAX_FAULTS, Lane
 from bot.store.agenda import Due, DueRows
 from bot.store.invoices import Invoices
 from bot.store.noun import IS_PART, ROWS, Noun, touch
-from bot.store.rows import BOARDS, SEATS
+from bot.store.rows import BOARDS, SEATS, unpacked_before
 from bot.store.tables import boards, hints, invoices, seats
 
 #: The hint on an invoice that somebody else had cancelled, to pay its part.
@@ -250,7 +250,8 @@ class Boards(Noun):
     def _parts(self, board_id: int) -> dict[int, list[Invoice]]:
         """Of each seat the part that is paid, else its newest, and whatever else of it counts."""
         parts: dict[int, list[Invoice]] = {}
-        for row in self._all(_PARTS, of=board_id):
+        for each in self._connection.execute(_PARTS, {"of": board_id}):
+            row = unpacked_before(each)
             parts.setdefault(row.part, []).append(row)
         for rows in parts.values():
             rows.sort(key=lambda row: (row.state is not State.SETTLED, -row.id))

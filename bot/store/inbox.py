@@ -24,7 +24,7 @@ _LOWEST = -(2**63)
 
 _i = inbox.c
 _MINE = _i.bot_id == sa.bindparam("bot")
-_READ = sa.select(_i.update_id, _i.chat_id, _i.raw)
+_READ = sa.select(_i.update_id, _i.chat_id, _i.raw, _i.received_at)
 _OLDEST = _READ.where(_MINE).order_by(_i.update_id).limit(BATCH)
 # both databases have it, and SQLAlchemy has it twice, under two names
 _PUT = sa.text(
@@ -68,11 +68,15 @@ _COUNT = sa.select(sa.func.count()).select_from(
 
 
 class Delivered(NamedTuple):
-    """An update as Telegram wrote it, in JSON; `chat_id` keeps it in order, 0 for none."""
+    """An update as Telegram wrote it, in JSON; `chat_id` keeps it in order, 0 for none.
+
+    `received_at`: when it was put in, in Unix seconds.
+    """
 
     update_id: int
     chat_id: int
     raw: str
+    received_at: float
 
 
 class Batch(NamedTuple):
@@ -89,11 +93,9 @@ class Batch(NamedTuple):
 class Inbox(Noun):
     """Updates of bots, each by its number. Times in Unix seconds."""
 
-    def put(self, bot_id: int, update: Delivered, received_at: float) -> None:
+    def put(self, bot_id: int, update: Delivered) -> None:
         """Keep an update; one that is there already stays as it is, one that was goes by `next`."""
-        self._connection.execute(
-            _PUT, {"bot_id": bot_id, "received_at": received_at, **update._asdict()}
-        )
+        self._connection.execute(_PUT, {"bot_id": bot_id, **update._asdict()})
 
     def next(self, bot_id: int, *, done: Sequence[int], after: int) -> Batch:
         """Remove what is `done`, and late copies of it; then the oldest of this bot's.

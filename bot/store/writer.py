@@ -48,6 +48,8 @@ T = TypeVar("T")
 
 #: As many jobs as one commit takes at most.
 GROUP = 64
+#: Seconds for which what nobody waits for waits for another job, to be committed with it.
+WITH_OTHERS_S = 0.02
 #: The longest pause between two tries of what has to be written, in seconds.
 LONGEST_PAUSE_S = 5.0
 #: The longest pause between two questions what became of a commit, in seconds.
@@ -183,7 +185,7 @@ class Store:
         locked, full, removed, overwritten, away or closed, `TermLost` when another process acts:
         then nothing was written. Whatever `job` raises comes back too, and undoes only that job.
         """
-        return await self._put(lambda tx: job(tx, *values, **named), needs_term=True)
+        return await self._put(lambda tx: job(tx, *values, **named))
 
     async def do_anywhere(
         self, job: Callable[Concatenate[Tx, P], T], *values: P.args, **named: P.kwargs
@@ -191,10 +193,20 @@ class Store:
         """The same, for what any process may write, whichever acts. Raises as `do`."""
         return await self._put(lambda tx: job(tx, *values, **named), needs_term=False)
 
-    async def _put(self, run: Callable[[Tx], T], *, needs_term: bool) -> T:
+    async def do_with_others(
+        self, job: Callable[Concatenate[Tx, P], T], *values: P.args, **named: P.kwargs
+    ) -> T:
+        """The same for what nobody waits for: in the transaction of the next job that comes, or
+        after `WITH_OTHERS_S`. Raises as `do`."""
+        return await self._put(lambda tx: job(tx, *values, **named), may_wait=True)
+
+    async def _put(
+        self, run: Callable[[Tx], T], *, needs_term: bool = True, may_wait: bool = False
+    ) -> T:
         if self._closed:
             raise StoreUnavailable(detail="it is closed")
-        waiting: _Job[T] = _Job(run, self._loop.create_future(), needs_term=needs_term)
+        future: asyncio.Future[T] = self._loop.create_future()
+        waiting = _Job(run, future, needs_term=needs_term, may_wait=may_wait)
         self._jobs.put(waiting)
         return await waiting.done
 
@@ -298,12 +310,14 @@ class Store:
         """What waits, as much as one commit takes, and whether nothing comes after it."""
         group: list[_Job[Any]] = []
         job = self._next()
+        until = time.monotonic() + WITH_OTHERS_S
         with contextlib.suppress(queue.Empty):
             while job is not None:
                 group.append(job)
                 if len(group) == GROUP:
                     break
-                job = self._jobs.get_nowait()
+                left_s = until - time.monotonic() if all(each.may_wait for each in group) else 0.0
+                job = self._jobs.get(timeout=left_s) if left_s > 0 else self._jobs.get_nowait()
         return group, job is None
 
     def _next(self) -> _Job[Any] | None:
@@ -418,6 +432,7 @@ class _Job(NamedTuple, Generic[T]):
     done: asyncio.Future[T]
     is_beat: bool = False
     needs_term: bool = True
+    may_wait: bool = False
 
 
 def _deliver(group: list[_Job[Any]], outcomes: list[_Outcome]) -> None:

@@ -55,6 +55,10 @@ CHANGES: Mapping[Change, str] = {
 
 _NOT_TRACKED = "I no longer track this."
 _ALREADY_DONE = "I have already done that."
+FOLLOWS = (
+    "I'm cancelling the invoice that was open for this part. Yours follows. "
+    "If it doesn't, please press again."
+)
 _CLOSED = "This is closed. Nothing more can be paid."
 _CHOOSE: Mapping[Change, str] = {
     Change.FREE: "Whose part should become free?",

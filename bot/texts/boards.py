@@ -197,8 +197,7 @@ def _seat(shown: Board, seat: Seat) -> str:
     is_over = shown.state is BoardState.CLOSED and seat.state is SeatState.TAKEN
     line = f"{_SIGNS[SeatState.NAMED if is_over else seat.state]} {amount}: {who}"
     if seat.state is SeatState.SETTLED:
-        is_askers = seat.person_id == shown.asker_id
-        return f"{line} (paid the bill)" if is_askers else f"{line} (settled otherwise)"
+        return f"{line} (paid the bill)" if seat.paid_bill else f"{line} (settled otherwise)"
     if seat.is_short:
         line = f"{line} (less than {format_sats(seat.amount_msat)})"
     part = seat.part
@@ -308,7 +307,7 @@ def board_notice(notice: Notice) -> str:
     if notice.kind is Kind.BOARD_UNTRUE:
         return (
             f"Telegram rejected an edit of the message of {which}: {why}. "
-            f"It shows an older state until the next edit.{more}"
+            f"It shows an older state until Telegram takes one.{more}"
         )
     if notice.kind is Kind.BOARD_UNTOLD:
         return (

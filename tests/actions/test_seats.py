@@ -316,6 +316,20 @@ async def test_people_are_in_once_and_may_be_out_again(table: Table) -> None:
     assert len({seat.number for seat in seats}) == 2
 
 
+async def test_who_says_again_that_they_are_in_is_named_once_their_name_is_known(
+    table: Table,
+) -> None:
+    board = await table.split("84k")
+    for by, hidden in ((BERT, False), (GHOST, True)):
+        unnamed = Asker(by.id, "")
+        for each in (unnamed, unnamed, by, unnamed):
+            assert await table.join(board, each) is Joining.IN
+            board = await table.rests(board) if each is unnamed else await table.fresh(board)
+            assert await table.is_due(board) is (each is by)
+        seat = next(each for each in board.seats if each.person_id == by.id)
+        assert (seat.name, seat.hidden) == (by.name, hidden)
+
+
 async def test_no_more_are_in_than_can_pay(table: Table) -> None:
     board = await table.split("84k")
     for number in range(MAX_SEATS - 1):
@@ -378,6 +392,18 @@ async def test_an_owner_who_asked_has_paid_whoever_is_in(table: Table) -> None:
     seats = (await table.fresh(board)).seats
     assert [seat.state for seat in seats] == [SeatState.SETTLED, SeatState.NAMED]
     assert [seat.amount_msat for seat in seats] == [42_000_000] * 2
+
+
+@pytest.mark.parametrize("by", [OWNER, ANNA], ids=["an owner", "a member"])
+async def test_whose_part_is_settled_later_has_not_paid_the_bill(table: Table, by: Asker) -> None:
+    board = await table.split("84k/3", by)
+    assert [seat.paid_bill for seat in board.seats] == [by is OWNER, False, False]
+    if by is OWNER:
+        assert await table.change(board, Change.UNSETTLE, 1) is Changing.DONE
+    for change in (Change.SETTLE, Change.UNSETTLE, Change.SETTLE):
+        assert await table.change(board, change, 1) is Changing.DONE
+        assert not (await table.fresh(board)).seats[0].paid_bill
+    assert (await table.fresh(board)).seats[0].state is SeatState.SETTLED
 
 
 async def test_parts_that_nobody_can_be_asked_for_leave_all_as_it_is(table: Table) -> None:

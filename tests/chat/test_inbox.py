@@ -16,6 +16,7 @@ from bot.chat import inbox
 from bot.chat.handling import Handling
 from bot.chat.inbox import Inbox, put
 from bot.clock import steady
+from bot.core.invoice import TOO_LATE_S
 from bot.errors import StoreUnavailable
 from bot.store import Tx
 from bot.store.inbox import BATCH, CHATS
@@ -34,6 +35,12 @@ def message(number: int, chat_id: int) -> dict[str, Any]:
     body = {"message_id": number, "date": 1_790_000_000, "from": person, "text": f"no. {number}"}
     chat = {"id": chat_id, "type": "private", "first_name": "Anna"}
     return {"update_id": number, "message": {**body, "chat": chat}}
+
+
+def press(number: int, person_id: int) -> dict[str, Any]:
+    person = {"id": person_id, "is_bot": False, "first_name": "Anna"}
+    query = {"id": str(number), "from": person, "chat_instance": "1", "data": "pay:x"}
+    return {"update_id": number, "callback_query": query}
 
 
 async def deliver(room: Room, *updates: dict[str, Any]) -> None:
@@ -213,7 +220,7 @@ async def test_a_chat_with_very_many_keeps_no_other_waiting(room: Room, seen: Se
 
     def fill(tx: Tx, bot_id: int) -> None:
         for number in range(1, many + 1):
-            tx.inbox.put(bot_id, inbox.Delivered(number, 5, json.dumps(message(number, 5))), 0.0)
+            tx.inbox.put(bot_id, inbox.Delivered(number, 5, json.dumps(message(number, 5)), 0.0))
 
     await room.store.do(fill, room.bot_user.id)
     others = [message(many + each, 100 + each) for each in range(1, 2 * CHATS)]
@@ -231,7 +238,7 @@ async def test_however_many_wait_few_are_in_memory(room: Room, seen: Seen) -> No
         for number in range(1, 5001):
             chat_id = number % 700 - 350
             raw = json.dumps(message(number, 5))
-            tx.inbox.put(bot_id, inbox.Delivered(number, chat_id, raw), 0.0)
+            tx.inbox.put(bot_id, inbox.Delivered(number, chat_id, raw, 0.0))
 
     await room.store.do(fill, room.bot_user.id)
     own, sizes = seen.inbox(), []
@@ -271,6 +278,32 @@ async def test_a_stop_leaves_nothing_behind_that_was_handled(room: Room, seen: S
     stop.set()
     await running
     assert await count(room) == 4 * BATCH - len(seen.numbers)
+
+
+async def test_a_press_that_nobody_handled_for_long_is_passed_over_as_telegram_does(
+    room: Room, seen: Seen, caplog: pytest.LogCaptureFixture
+) -> None:
+    await deliver(room, press(1, 5), message(2, 5))
+    room.clock.ahead_s += TOO_LATE_S - 5
+    await seen.drain()
+    assert seen.numbers == [1, 2]
+    await deliver(room, press(3, 5), message(4, 5))
+    room.clock.ahead_s += TOO_LATE_S + 5
+    await deliver(room, press(5, 5))
+    await seen.drain()
+    assert seen.numbers == [1, 2, 4, 5]
+    assert await count(room) == 0
+    assert caplog.text.count("a press, too late") == 1
+
+
+async def test_a_clock_that_is_set_makes_no_press_late_once_it_is_known_what_waited(
+    room: Room, seen: Seen
+) -> None:
+    await deliver(room, press(1, 5))
+    room.clock.ahead_s += 86_400
+    room.ages.emptied(steady())
+    await seen.drain()
+    assert seen.numbers == [1]
 
 
 async def test_once_all_was_delivered_and_handled_it_is_known_how_old_an_update_can_be(

@@ -9,10 +9,18 @@ from typing import Any
 import pytest
 
 from bot.core import delivery, work
-from bot.core.board import ANY_FACE, Board, BoardColumns, BoardState, Rearranged, Sent
+from bot.core.board import (
+    ANY_FACE,
+    REFUSED_AGAIN_S,
+    REFUSED_FOR_S,
+    Board,
+    BoardColumns,
+    BoardState,
+    Rearranged,
+    Sent,
+)
 from bot.core.board_outcomes import (
     MAX_REFUSALS,
-    REFUSED_AGAIN_S,
     BoardVerdict,
     judge_board,
 )
@@ -20,7 +28,7 @@ from bot.core.board_steps import EDIT_EVERY_S, next_board_step, prepared, restin
 from bot.core.invoice import Audience, State
 from bot.core.notices import Kind, Notice
 from bot.core.steps import Around, Step
-from bot.core.work import MAX_COPIES, MAX_FAULTS, RESTS, SENDS, Do, Lane
+from bot.core.work import MAX_COPIES, MAX_FAULTS, RESTS, SENDS, SLIP_S, Do, Lane
 from bot.errors import (
     AnswerUnreadable,
     ChatBusy,
@@ -282,7 +290,7 @@ def test_one_refusal_may_be_a_slip_and_three_are_telegrams_word(do: Do, made: Bo
     there, notices, now = refused(do, made, times=MAX_REFUSALS - 1)
     assert notices == []
     assert next_board_step(there, REACHED, now).do is do
-    assert now == NOW + REFUSED_AGAIN_S + 2 * REFUSED_AGAIN_S
+    assert now == NOW + SLIP_S + 2 * SLIP_S
     work = {"due_at", "lane", "tried", "attempts", "faults", "retry_at", "sending"}
     changed = {f.name for f in fields(made) if getattr(made, f.name) != getattr(there, f.name)}
     assert changed <= work
@@ -326,10 +334,22 @@ def test_a_board_that_telegram_does_not_take_closes() -> None:
 def test_a_board_that_is_shown_and_cannot_be_moved_goes_on_where_it_is() -> None:
     made = board(free(1), taken(State.OPEN), move_wanted=True)
     there, notices, now = refused(Do.SEND_CARD, made)
-    assert notices == [Notice(Kind.BOARD_UNTRUE, 1, "no")]
+    assert notices == []
     assert (there.state, there.card_id, there.move_wanted) == (BoardState.OPEN, 50, False)
     assert not there.undeliverable
     assert next_board_step(there, REACHED, now).do is Do.WAIT
+
+
+@pytest.mark.parametrize("error", [ChatRefused(detail="no"), TopicClosed()])
+def test_what_happened_before_a_move_that_is_refused_is_shown_where_it_is(error: ChatError) -> None:
+    """Nothing counts as shown that Telegram did not take."""
+    made = board(**OTHER, move_wanted=True)
+    there, now = made, NOW
+    while next_board_step(there, REACHED, now).do is Do.SEND_CARD:
+        there, _ = after(there, judge_board(Do.SEND_CARD, there, error, REACHED, now=now))
+        now = max(now, there.retry_at)
+    assert there.shown == made.shown
+    assert next_board_step(there, REACHED, now).do is Do.EDIT_CARD
 
 
 def test_a_message_that_cannot_be_edited_is_replaced_by_a_new_one() -> None:
@@ -353,6 +373,39 @@ def test_one_that_was_replaced_a_moment_ago_is_given_up_until_the_next_change() 
     assert next_board_step(there, REACHED, now).do is Do.WAIT
     paid = replace(there, seats=(free(1), taken(State.SETTLED)))
     assert next_board_step(paid, REACHED, now + 9).do is Do.EDIT_CARD
+
+
+def test_what_was_refused_is_tried_again_later_and_told_once() -> None:
+    """The last state of a board has no next change that would make its message true."""
+    made = board(*PAID, state=CLOSED, announced=True, shown="older", moved_at=NOW - 1)
+    there, notices, now = refused(Do.EDIT_CARD, made)
+    assert notices == [Notice(Kind.BOARD_UNTRUE, 1, "no")]
+    step = next_board_step(there, REACHED, now)
+    assert step == Step(Do.WAIT, there.shown_at + REFUSED_AGAIN_S)
+    later = step.at
+    assert next_board_step(there, REACHED, later).do is Do.EDIT_CARD
+    moved = replace(there, moved_at=later)  # and the message in its place was refused as well
+    again = judge_board(
+        Do.EDIT_CARD,
+        replace(moved, tried=Do.EDIT_CARD, attempts=MAX_REFUSALS - 1),
+        ChatRefused(detail="no"),
+        REACHED,
+        now=later,
+    )
+    assert again.notices == ()
+    there = replace(moved, **again.columns)
+    assert next_board_step(there, REACHED, later).at == later + REFUSED_AGAIN_S
+    set_back = later - 10 * REFUSED_AGAIN_S
+    assert next_board_step(there, REACHED, set_back).do is Do.EDIT_CARD
+    assert next_board_step(there, REACHED, there.ends_at + REFUSED_FOR_S).do is Do.NOTHING
+
+
+def test_what_was_refused_is_tried_again_at_a_press() -> None:
+    made = board(*PAID, state=CLOSED, announced=True, shown="older", moved_at=NOW - 1)
+    there, _, now = refused(Do.EDIT_CARD, made)
+    assert made.with_message(50) == {}
+    pressed = replace(there, **there.with_message(50))
+    assert next_board_step(pressed, REACHED, now + 9).do is Do.EDIT_CARD
 
 
 def test_a_copy_that_cannot_be_edited_is_forgotten_and_told() -> None:

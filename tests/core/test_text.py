@@ -17,6 +17,7 @@ from bot.core.text import (
     clean_name,
     clean_quote,
     is_shortened,
+    last_sentences,
     length,
     memo,
     shortened,
@@ -237,3 +238,18 @@ def test_no_sign_is_cut_in_two(sign: str) -> None:
 @pytest.mark.parametrize("text", ["", "…", "pizza…", "a" * 639, "a" * 500 + "…"])
 def test_what_people_write_does_not_look_shortened(text: str) -> None:
     assert not is_shortened(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("One. Two. Three.", "One. Two. Three."),
+        ("Number one. Two. Three.", "Two. Three."),
+        ("Two. Three and four.", "Three and four."),
+        ("one sentence that is too long", "one sentence tha"),
+        ("a" * 15 + "\U0001f9c0", "a" * 15),
+        ("", ""),
+    ],
+)
+def test_the_last_sentences_are_whole_ones(text: str, kept: str) -> None:
+    assert last_sentences(text, 16) == kept

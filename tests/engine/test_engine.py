@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import closing
 
@@ -204,6 +205,20 @@ async def test_a_node_whose_clock_is_days_behind_makes_no_invoice_and_says_so(wo
     await world.node.until(
         lambda: [each.state_name for each in world.node.invoices.values()] == ["canceled"]
     )
+
+
+async def test_a_host_that_was_days_ahead_at_the_start_makes_invoices_once_it_is_set_right(
+    world: World,
+) -> None:
+    world.patience_s = 1
+    ahead_s = 30 * 3600.0
+    await world.start_bot(lambda: time.time() + ahead_s)
+    chat = world.private(world.anna)
+    world.telegram.say(chat, world.anna, "/invoice 5")
+    failed = await world.shown(chat, Face.FAILED)
+    assert texts.why(ClockBehind()) in (failed.text or "")
+    ahead_s = 0.0
+    await world.open_card(chat, world.anna, "/invoice 6")
 
 
 def edits(world: World) -> int:

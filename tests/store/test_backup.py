@@ -237,7 +237,7 @@ async def test_a_backup_leaves_what_telegram_has_delivered_to_the_bot_that_goes_
     store: Store, file: Path, target: Path
 ) -> None:
     def put(tx: Tx) -> None:
-        tx.inbox.put(1, Delivered(7, 5, '{"text": "a command of then"}'), NOW)
+        tx.inbox.put(1, Delivered(7, 5, '{"text": "a command of then"}', NOW))
 
     def count(tx: Tx) -> int:
         return tx.inbox.count()

@@ -169,7 +169,7 @@ async def test_work_does_not_grow_with_the_rows_that_are_done(store: Store) -> N
             tx.invoices.add(**done(each))
             bill(tx, each)
             for update_id in range(5 * each, 5 * each + 5):
-                tx.inbox.put(2, Delivered(update_id, update_id % 40, "{}"), NOW)
+                tx.inbox.put(2, Delivered(update_id, update_id % 40, "{}", NOW))
 
     await store.do(fill, 100)
     await cost()
@@ -229,7 +229,7 @@ async def test_every_statement_goes_through_an_index(store: Store, file: Path) -
             kind = kinds[number % 3]
             tx.invoices.add(**{**kind, "origin_message_id": origin, "payment_hash": payment_hash})
             bill(tx, number + 1)
-            tx.inbox.put(2, Delivered(number, number % 40, "{}"), NOW)
+            tx.inbox.put(2, Delivered(number, number % 40, "{}", NOW))
 
     await store.do(fill)
     asked: list[tuple[str, Any]] = []

@@ -10,7 +10,7 @@ BOT, OTHER = 123, 456
 
 def put(tx: Tx, bot_id: int, updates: list[Delivered], received_at: float = 0.0) -> None:
     for update in updates:
-        tx.inbox.put(bot_id, update, received_at)
+        tx.inbox.put(bot_id, update._replace(received_at=received_at))
 
 
 def take(tx: Tx, after: int = 0, done: list[int] | None = None) -> Batch:
@@ -22,7 +22,7 @@ def count(tx: Tx) -> int:
 
 
 def update(number: int, chat_id: int = 5, raw: str = "{}") -> Delivered:
-    return Delivered(number, chat_id, raw)
+    return Delivered(number, chat_id, raw, 0.0)
 
 
 async def test_the_same_update_is_one_row_and_stays_as_it_came_first(store: Store) -> None:

@@ -542,4 +542,4 @@ async def test_a_move_is_not_taken_for_a_bot(file: Path, server: str, to_server:
 
 
 def delivered(tx: Tx, number: int) -> None:
-    tx.inbox.put(1, Delivered(number, CHAT, "{}"), NOW)
+    tx.inbox.put(1, Delivered(number, CHAT, "{}", NOW))

@@ -59,6 +59,41 @@ async def test_what_waits_together_is_committed_together(
     assert len(seen) == 1 + commits  # the first is that of the job that kept it busy
 
 
+async def test_what_nobody_waits_for_is_committed_with_what_comes_next(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long that takes: here, longer than any test."""
+    monkeypatch.setattr(writer, "WITH_OTHERS_S", 10 * LIMIT_S)
+    order: list[str] = []
+    seen: list[object] = []
+    sa.event.listen(store._engine, "commit", seen.append)
+    jobs = [asyncio.ensure_future(store.do_with_others(_note, order, each)) for each in "ab"]
+    await asyncio.sleep(0)
+    await store.do(_note, order, "c")
+    await asyncio.gather(*jobs)
+    assert order == ["a", "b", "c"]
+    assert len(seen) == 1
+
+
+async def test_what_nobody_waits_for_is_committed_soon_all_the_same(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    async with opened(file) as store:
+        async with asyncio.timeout(LIMIT_S):
+            await store.do_with_others(_note, order, "alone")
+        monkeypatch.setattr(writer, "WITH_OTHERS_S", 10 * LIMIT_S)
+        last = asyncio.ensure_future(store.do_with_others(_note, order, "at the end"))
+        await asyncio.sleep(0)
+    await last  # a close waits for nothing more
+    assert order == ["alone", "at the end"]
+
+
+def _note(tx: Tx, order: list[str], what: str) -> None:
+    tx.memory.was_said("", 0)
+    order.append(what)
+
+
 async def test_a_failing_job_undoes_only_itself(store: Store, file: Path) -> None:
     await row(store, 1)
 

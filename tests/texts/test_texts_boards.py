@@ -36,7 +36,7 @@ def said(shown: Board, payee: str | None = "carol", **how: Any) -> str:
 
 
 SEATS = (
-    free(1, person_id=7, name="Anna", otherwise=True),
+    free(1, person_id=7, name="Anna", otherwise=True, paid_bill=True),
     taken(State.SETTLED, 2),
     taken(State.OPEN, 3, name="Cora"),
     free(4),
@@ -496,7 +496,7 @@ def test_what_presses_and_links_are_answered_with_fits() -> None:
         assert bool(texts.splitting(splitting)) is not is_silent
     for closing in Closing:
         assert bool(texts.closing(closing)) is (closing is Closing.ALREADY_CLOSED)
-    for said_once in (texts.NOBODY_ELSE, texts.GIFT_CLOSED):
+    for said_once in (texts.NOBODY_ELSE, texts.GIFT_CLOSED, texts.FOLLOWS):
         assert 0 < len(said_once) <= MAX_PRESS
 
 

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from bot import errors, logs, texts
+from bot.chat.replies import MAX_ANSWER
 from bot.core.amounts import Problem
 from bot.core.failure import Failure, packed, unpacked
-from bot.core.wishes import BackupProblem, MoveProblem, OutputProblem
+from bot.core.text import last_sentences
+from bot.core.wishes import BackupProblem, Cancelling, Leaving, MoveProblem, OutputProblem
 from bot.errors import InvoiceBotError
 
 #: Whatever a sentence may need.
@@ -70,6 +72,17 @@ def test_every_error_that_people_can_read_has_a_sentence_of_its_own(
     assert len(others) > 40
     own = texts.why(kind(**VALUES))
     assert own not in {texts.why(other(**VALUES)) for other in others}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in LEAVES if issubclass(kind, errors.NodeError)])
+def test_an_answer_to_a_press_ends_with_what_is_still_so(
+    kind: type[errors.NodeError],
+) -> None:
+    until = texts.asked_to_cancel(Cancelling.CANCELLING, kind(**VALUES))
+    said = last_sentences(f"{texts.leaving(Leaving.LEAVING)} {until}", MAX_ANSWER)
+    assert len(said) <= MAX_ANSWER
+    assert said.endswith(". ".join(until.split(". ")[-2:]))
+    assert said[0].isupper()
 
 
 def parents(kind: type[InvoiceBotError]) -> list[type[InvoiceBotError]]:

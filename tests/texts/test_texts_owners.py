@@ -82,7 +82,7 @@ NOTICES = [
         Notice(Kind.BOARD_UNTRUE, 7, "no", count=3),
         (
             "Telegram rejected an edit of the message of split or collection 7: no. "
-            "It shows an older state until the next edit. "
+            "It shows an older state until Telegram takes one. "
             "In the hour before, the same happened to 2 others."
         ),
     ),

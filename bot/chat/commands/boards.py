@@ -24,17 +24,21 @@ from bot.chat.board_buttons import (
     handle_on,
     is_panel_of,
 )
-from bot.chat.chats import Edit
+from bot.chat.chats import Edit, Say
 from bot.chat.client import Naming, TelegramBot
-from bot.chat.replies import Answer, IfNamed, Replies, Reply, reply
+from bot.chat.replies import Answer, AskNode, IfNamed, Replies, Reply, reply
 from bot.chat.targets import AtNode, Targets, as_named, hindered
 from bot.chat.updates import PtbApplication
 from bot.core.amount_problems import with_example
 from bot.core.board import Board
 from bot.core.inbound import receivable_of
+from bot.core.invoice import Invoice
 from bot.core.wishes import Change, Changing, Parting, Sitting, Splitting
-from bot.errors import AmountRefused, Refused
+from bot.errors import AmountRefused, Refused, StoreUnavailable
 from bot.places import Places
+
+#: Seconds in which the invoice before is closed, if its node answers.
+FOLLOWS_WITHIN_S = 8.0
 
 
 class _HasToken(filters.MessageFilter):
@@ -65,6 +69,7 @@ class Boards:
         self._replies = replies
         self._targets = targets
         self._telegram_bot = telegram_bot
+        self._follow: set[int] = set()  # people whose part follows another's invoice
 
     def register(self, application: PtbApplication) -> None:
         """Who handles what."""
@@ -264,7 +269,8 @@ class Boards:
             return late
         if token.startswith(MANAGE_LINK):
             return await self._manage(message, token.removeprefix(MANAGE_LINK))
-        came_of_it, row = await self._actions.part(token, by, messages.place(message, self._places))
+        place = messages.place(message, self._places)
+        came_of_it, row = await self._actions.part(token, by, place)
         if came_of_it in (Parting.ASKED, Parting.AGAIN):
             return []
         if came_of_it is Parting.THERE and row is not None and self._actions.is_on_its_way(row):
@@ -279,6 +285,10 @@ class Boards:
             if board is not None and keyboard is not None:
                 text = f"{text}\n{texts.pay_for(board)}"
             return [reply(message, text, keyboard=keyboard, to_stranger=is_stranger)]
+        if came_of_it is Parting.CANCELLING and row is not None:
+            say = partial(reply, message, to_stranger=is_stranger)
+            text, more = self._follows(row, token, by, place, None, None, say)
+            return [say(text), *more]
         said = reply(message, texts.parting(came_of_it), to_stranger=is_stranger)
         if came_of_it is Parting.THERE and row is not None and row.card_id is not None:
             return [replace(said, reply_to=row.card_id)]
@@ -290,15 +300,50 @@ class Boards:
         if wanted is None or query.message is None or query.message.chat.id != by.id:
             return [Answer(query.id, by.id, texts.parting(Parting.NOT_YOURS), alert=True)]
         token, number, whose = wanted
-        came_of_it, _ = await self._actions.part(
-            token, by, Place(by.id), number, press=query.id, whose=whose
+        place = Place(by.id)
+        came_of_it, row = await self._actions.part(
+            token, by, place, number, press=query.id, whose=whose
         )
+        if came_of_it is Parting.CANCELLING and row is not None:
+            say = partial(Say, by.id, reply_to=query.message.message_id)
+            text, more = self._follows(row, token, by, place, number, whose, say)
+            return [Answer(query.id, by.id, text, alert=True), *more]
         said = texts.parting(came_of_it)
         answer = Answer(query.id, by.id, said, alert=bool(said))
         is_out_of_date = came_of_it in (Parting.PAID, Parting.CLOSED, Parting.ANOTHERS)
         if not is_out_of_date or not board_buttons.is_list_of(query.message, token):
             return [answer]
         return [answer, await self._list_to_pay_for(query.message, token, by)]
+
+    def _follows(
+        self,
+        before: Invoice,
+        token: str,
+        by: Asker,
+        place: Place,
+        number: int | None,
+        whose: str | None,
+        say: Callable[[str], Say],
+    ) -> tuple[str, list[Reply]]:
+        """What is said while another's invoice is cancelled, and what brings the next one then."""
+        if hindrance := hindered(self._node, [before]):
+            return hindrance, []
+        if by.id in self._follow:
+            return texts.parting(Parting.CANCELLING), []
+        self._follow.add(by.id)
+
+        async def ask() -> str:
+            try:
+                came_of_it = await self._actions.part_once_closed(
+                    before, token, by, place, number, whose=whose, within_s=FOLLOWS_WITHIN_S
+                )
+            except StoreUnavailable:
+                came_of_it = Parting.CANCELLING
+            finally:
+                self._follow.discard(by.id)
+            return "" if came_of_it is Parting.THERE else texts.parting(came_of_it)
+
+        return texts.FOLLOWS, [AskNode(ask, say)]
 
     async def _list_to_pay_for(
         self, message: MaybeInaccessibleMessage, token: str, by: Asker
