@@ -13,7 +13,7 @@ from bot.core.invoice import Face
 from bot.demo.run import ENDED
 from bot.demo.stage import TALK
 from tests.demo.audit import Audit
-from tests.demo.boards import FREE, PAID, board, expect_seats
+from tests.demo.boards import FREE, PAID, board, expect_seats, key
 from tests.demo.visitor import (
     BROWSER_IS_MISSING,
     WAIT_MS,
@@ -528,3 +528,31 @@ def test_what_the_tour_points_at_is_pressed_as_the_person_that_it_names(fresh: P
     expect(press).to_have_text("Open Ben’s wallet")
     fresh.locator("#log [data-name=photo]").last.click()
     expect(fresh.locator("#wallet-title")).to_have_text("Ben’s wallet")
+
+
+@pytest.mark.parametrize("name", ["Ada", "Dmitri"])
+def test_whoever_was_chosen_presses_and_not_whom_the_tour_names(fresh: Page, name: str) -> None:
+    page = fresh
+    take(page, *UNTIL_PAID, *UNTIL_MISSED, START, SPLIT)
+    expect(button(page, "Press it as Ben")).to_be_visible()
+    # who speaks is seen before anything is pressed
+    expect(page.get_by_role("radio", name="Ben")).to_be_checked()
+    page.get_by_role("radio", name=name).click()
+    key(board(page, "dinner"), texts.PAY_BUTTON).click()
+    expect(page.locator("#room-title")).to_have_text(re.compile(f"^{name} "))
+    if name == "Ada":
+        return
+    # the tour goes along, and on with the others
+    take(page, "Press Start", f"Open {name}’s wallet", BACK)
+    expect(page.get_by_role("radio", name="Ben")).to_be_checked()
+    take(page, *BENS, "Press it as Chloé", "Press Start", "Open Chloé’s wallet", BACK)
+    expect(tour(page)).to_contain_text("All paid. That was the tour.")
+
+
+def test_a_wallet_is_of_whoever_was_chosen_also_of_who_spoke_already(fresh: Page) -> None:
+    page = fresh
+    take(page, ASK)
+    expect(button(page, BENS_WALLET)).to_be_visible()
+    page.get_by_role("radio", name="Ada").click()
+    card(page, "pizza").locator(".photo").click()
+    expect(page.locator("#wallet-title")).to_have_text("Ada’s wallet")

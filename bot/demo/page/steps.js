@@ -135,7 +135,8 @@ const STEPS = { ask, kill, split, end };
 const NAMES = { ask: "Ask", kill: "Kill", split: "Split" };
 
 /**
- * The step now: {id, part (undefined: none of the tour’s), title, says, facts, small, label} and what its button does: speak `as` somebody, then
+ * The step now: {id, part (undefined: none of the tour’s), title, says, facts, small, label} and what its button does: speak `as` somebody
+ * (who speaks from its beginning where it `chooses`), then
  * `write` a command, `open` a room, or press what is `at` a selector. `label` null: it waits; undefined: no button.
  * Null where there is nothing to say.
  */
