@@ -9,7 +9,7 @@ import { pointAt } from "./point.js";
 import { isFromBot, isOpenBoard, isPaid, isPayable } from "./reading.js";
 import { isWide, openRoom, readAddress, room, speakAs, speaker } from "./selection.js";
 import { isAllPaid } from "./split.js";
-import { ELSEWHERE, PARTS, stepNow } from "./steps.js";
+import { ELSEWHERE, PARTS, pointedFromTheList, stepNow } from "./steps.js";
 import { messagesOf, on, rooms, store } from "./store.js";
 import { announce } from "./toast.js";
 
@@ -63,11 +63,11 @@ function end() {
 // --- what is shown
 
 function draw() {
-  const isOn = state.part !== CLOSED && room() !== null && home() !== null;
-  step = isOn ? stepNow(state, home(), isSince) : null;
+  const isGoing = state.part !== CLOSED && home() !== null;
+  step = isGoing && room() !== null ? stepNow(state, home(), isSince) : null;
   $("tour-again").hidden = state.part !== CLOSED;
   bar.hidden = step === null;
-  pointAt(step?.at ?? null);
+  pointAt(isGoing && room() === null ? pointedFromTheList(state, home(), isSince) : step?.at ?? null);
   if (step === null) return;
   const had = bar.contains(document.activeElement);
   bar.classList.toggle("tour-first", step.facts !== undefined);
@@ -194,10 +194,6 @@ function onSnapshot() {
 /** Start the tour. */
 export function startTour() {
   $("tour-end").append(icon("close"));
-  // toasts come below it, however many lines it has
-  new ResizeObserver(() => {
-    document.documentElement.style.setProperty("--tour", `${bar.offsetHeight}px`);
-  }).observe(bar);
   on("snapshot", onSnapshot);
   on("message", onMessage);
   on("process", onProcess);
