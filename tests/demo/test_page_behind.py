@@ -245,10 +245,11 @@ def test_a_fault_says_what_will_happen_and_then_what_did(page: Page) -> None:
 
 def test_a_toast_lies_over_no_message(page: Page) -> None:
     page.get_by_role("button", name="End the tour").click()
-    page.emulate_media(reduced_motion="reduce")  # it is at once where it stays
     for size in (COLUMNS, PHONE, {"width": 844, "height": 390}):
         page.set_viewport_size(ViewportSize(width=size["width"], height=size["height"]))
         page.evaluate("import('/page/toast.js').then(({ toast }) => toast('One hour later.'))")
+        arrived = "(it) => Promise.all(it.getAnimations().map((each) => each.finished))"
+        page.locator(".toast").evaluate(arrived)
         toast, log = page.locator(".toast").bounding_box(), page.locator("#log").bounding_box()
         assert toast is not None
         assert log is not None
