@@ -123,8 +123,13 @@ class Backstage:
         return is_told and self._is_calm()
 
     def _money(self) -> Json:
-        """What the owner's node has: its name, what it received, what is open. Amounts in msat."""
+        """What the node that answers has: its name, what it received, what is open, in msat.
+
+        `elsewhere`: what wallets paid that another node received.
+        """
         node = self._stage.node
+        payments = self._stage.wallets.payments
+        elsewhere = [payments[each] for each in payments.keys() - node.invoices.keys()]
         paid = [each for each in node.invoices.values() if each.state == SETTLED]
         is_open = [each for each in node.invoices.values() if each.state == OPEN]
         return {
@@ -133,6 +138,9 @@ class Backstage:
             "payments": len(paid),
             "open": len(is_open),
             "open_msat": sum(each.value_msat for each in is_open),
+            "open_any": sum(not each.value_msat for each in is_open),
+            "elsewhere": len(elsewhere),
+            "elsewhere_msat": sum(each.msat for each in elsewhere),
         }
 
     async def story(self, chat_id: int, message_id: int) -> Json:
@@ -158,17 +166,20 @@ class Backstage:
             lives=self._stage.process.lives,
             payments=self._stage.wallets.payments,
             seen=self.rows.seen,
-            name=lambda person: self._stage.telegram.user(person).first_name,
+            name=self._first_name,
             message=self._message,
             now=self._stage.clock(),
         )
         return {
             "chat": chat_id,
             "message": message_id,
-            "title": story.title(asked, row, board),
+            "title": story.title(asked, row, board, name=self._first_name),
             "row": None if row is None else row.state,
             "entries": [asdict(entry) for entry in story.tell(asked, row, around, board)],
         }
+
+    def _first_name(self, person_id: int) -> str:
+        return self._stage.telegram.user(person_id).first_name
 
     def _message(self, chat_id: int, message_id: int) -> Message | None:
         try:

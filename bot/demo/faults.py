@@ -19,6 +19,11 @@ from bot.texts.phrases import count
 SLOW_S = 2.0
 RETRY_AFTER_S = 5
 OTHER_ALIAS = "Somebody else's node"
+#: Of the card that the bot does not know.
+ORPHAN = (
+    "Once the second card is paid, the first may still ask for money. It can't be paid twice: "
+    "press Cancel on it, and it says PAID as well."
+)
 
 _POLLS = "getUpdates"
 
@@ -126,7 +131,7 @@ class Faults:
             "lost-card",
             "An answer of Telegram’s is lost",
             "Telegram posts the next card, but the bot never hears of it. It sends the card again, "
-            "which says that it may be a duplicate.",
+            f"which says that it may be a duplicate. {ORPHAN}",
             lambda: self._arm("lost-card", self._telegram.drop("sendPhoto", acted=True)),
             self._after_lost_card,
             lambda: self._is_armed("lost-card"),
@@ -174,7 +179,8 @@ class Faults:
         again = self._next(lost)
         if again is None:
             return "The card is there, and the bot does not know."
-        return f"The bot sent the card again {again.at - lost.at:.1f} s later, and says so on it."
+        said = f"The bot sent the card again {again.at - lost.at:.1f} s later, and says so on it."
+        return f"{said} {ORPHAN}"
 
     def _next(self, before: Call) -> Call | None:
         """The next call like it in that chat that was answered well."""
@@ -307,8 +313,9 @@ class Faults:
         yield Named(
             "blocked",
             f"{ben.first_name} blocks the bot",
-            f"Nothing private reaches {ben.first_name}. Groups go on as before, and what he should "
-            "read waits until he unblocks the bot.",
+            f"Nothing private reaches {ben.first_name}; groups go on as before. To see it, ask for "
+            f"an invoice in {ben.first_name}’s private chat first, and pay it afterwards: its card "
+            "says so once he unblocks the bot.",
             lambda: self._block(ben),
             lambda since: self._after_block(ben, since),
             lambda: self._telegram.private_chat(ben).blocked,
@@ -334,11 +341,13 @@ class Faults:
     def _after_block(self, person: User, since: float) -> str:
         calls = [call for call in self._calls(since) if call.chat_id == person.id]
         refused = sum(call.status == 403 for call in calls)
-        if not refused:
-            return f"The bot has had nothing to tell {person.first_name} since."
         sent = sum(call.status == 200 for call in calls)
-        later = f" Later it sent {count(sent, 'message')}." if sent else ""
-        return f"Telegram refused {count(refused, 'message')}.{later}"
+        is_on, name = self._named["blocked"].is_on, person.first_name
+        said = f"Telegram refused {count(refused, 'call')}. " if refused else ""
+        if is_on:
+            return said.strip() or f"The bot has sent {name} nothing since."
+        later = f" Since then it sent or edited {count(sent, 'message')}." if sent else ""
+        return f"{said}{name} has unblocked the bot.{later}"
 
     async def _migrate(self) -> None:
         if self._moved is not None:

@@ -31,15 +31,16 @@ class Feed:
                 self._end(reader)
 
     def close(self) -> None:
-        """End every stream."""
+        """End every stream, with the word that nothing comes after it."""
         for reader in list(self._readers):
-            self._end(reader)
+            self._end(reader, _event("ended", {}))
 
-    def _end(self, reader: asyncio.Queue[bytes | None]) -> None:
+    def _end(self, reader: asyncio.Queue[bytes | None], *last: bytes) -> None:
         self._readers.discard(reader)
         while not reader.empty():
             reader.get_nowait()
-        reader.put_nowait(None)
+        for each in (*last, None):
+            reader.put_nowait(each)
 
     async def read(self, snapshot: Callable[[], Json]) -> AsyncIterator[bytes]:
         """One page's events: everything as it is now, then every change."""

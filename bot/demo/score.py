@@ -132,11 +132,12 @@ def _unanswered(
 def _cards(chats: Mapping[int, Chat], answers: Answers, row: Invoice) -> list[Message]:
     """The row's card, or where that is none now, the pictures that answer its command.
 
+    A notice that the command waits is no card yet.
     What a group has of a card from before it moved stays there, and no row knows it.
     """
     chat = chats.get(row.chat_id)
     card = chat.messages.get(row.card_id or 0) if chat is not None else None
-    if card is not None and not card.deleted:
+    if card is not None and not card.deleted and row.card_shown is not Face.WAITING:
         return [card]
     command = (row.origin_chat_id, row.origin_message_id)
     return [each for each in answers.get(command, ()) if each.photo is not None]

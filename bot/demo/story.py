@@ -7,12 +7,13 @@ part in it. Times are Unix seconds of the demo's clock.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from bot.core.amounts import format_sats
-from bot.core.board import Board
+from bot.core.board import Board, BoardState
 from bot.core.invoice import Invoice, PartKind, State
 from bot.demo import views
 from bot.demo.node import NodeCall
@@ -26,7 +27,12 @@ Kind = Literal["step", "trouble", "waiting", "gap"]
 LONG_S = 0.5
 #: Characters of a message that are quoted.
 QUOTED = 60
+#: Lines of a board that are quoted where an edit changed more.
+LINES = 3
 
+#: Between what the first line of a board says of it.
+_CLAUSES = re.compile(r", | – ")
+_ENDS = (State.SETTLED, State.EXPIRED, State.CANCELLED, State.FAILED, State.DROPPED)
 _SENDS = ("sendPhoto", "sendMessage", "sendDocument")
 _EDITS = ("editMessageMedia", "editMessageCaption", "editMessageText", "editMessageReplyMarkup")
 
@@ -87,8 +93,19 @@ def tell(
     if not story.entries:
         return []
     begins = min(entry.at for entry in story.entries)
-    story.entries += _gaps(around, begins)
+    ends = max(entry.at for entry in story.entries) if _is_over(row, board) else around.now
+    story.entries += [gap for gap in _gaps(around, begins) if gap.at <= ends]
     return sorted(story.entries, key=lambda entry: entry.at)
+
+
+def _is_over(row: Invoice | None, board: Board | None) -> bool:
+    """Whether nothing more is to come, with or without a bot."""
+    if row is not None:
+        is_shown = row.card_shown is row.face and not row.is_news
+        return row.state in _ENDS and is_shown
+    if board is None:
+        return False
+    return (board.state is BoardState.CLOSED or board.is_over) and not board.is_news
 
 
 def _written(story: _Story, asked: Message, around: Around, what: str) -> None:
@@ -116,9 +133,7 @@ def _row(story: _Story, asked: Message | None, row: Invoice, around: Around) -> 
             if life.ended_at is not None and life.began_at <= at <= life.ended_at
         ]
         at = max([min([first, *asks[:1], *ends]), *fetched])
-        story.add(
-            at, "Bot → database", f"Written down as a row: {format_sats(row.amount_msat or 0)}."
-        )
+        story.add(at, "Bot → database", f"Written down as a row: {_amount(row)}.")
     words = {
         State.SETTLED: "The row says: paid.",
         State.EXPIRED: "The row says: expired.",
@@ -131,17 +146,37 @@ def _row(story: _Story, asked: Message | None, row: Invoice, around: Around) -> 
         story.add(min([seen_at, *edits]), "Bot → database", words[row.state])
 
 
-def title(asked: Message | None, row: Invoice | None, board: Board | None = None) -> str:
-    """What it is the time line of."""
+def title(
+    asked: Message | None,
+    row: Invoice | None,
+    board: Board | None = None,
+    *,
+    name: Callable[[int], str],
+) -> str:
+    """What it is the time line of. `name` is of a person."""
     if row is not None and row.board_id:  # who follows a link has written no more than /start
-        what = "A gift" if row.part_kind is PartKind.GIFT else "A part"
-        return f"{what}, {format_sats(row.amount_msat or 0)}, of {row.memo or 'a bill'}"
+        return _part_title(row, name(row.asker_id))
     if asked is not None:
         said = " ".join(views.text(asked).split())
         return "A link, followed" if said == "/start" and (asked.text or "") != "/start" else said
     if row is not None:
-        return f"{format_sats(row.amount_msat or 0)} {row.memo}".strip()
+        return f"{_amount(row)} {row.memo}".strip()
     return "" if board is None else f"{format_sats(board.sum_msat)} {board.memo}".strip()
+
+
+def _part_title(row: Invoice, payer: str) -> str:
+    memo = f"“{row.memo}”" if row.memo else ""
+    if row.part_kind is PartKind.GIFT:
+        return f"A gift of {_amount(row)} to {memo or 'a collection'}"
+    of = f"part of {memo or 'a bill'}, {_amount(row)}"
+    if row.part_kind is PartKind.OTHERS:
+        whose = f"{row.part_for.split()[0]}’s" if row.part_for else "a free"
+        return f"{payer} pays {whose} {of}"
+    return f"{payer}’s {of}"
+
+
+def _amount(row: Invoice) -> str:
+    return format_sats(row.amount_msat) if row.amount_msat else "any amount"
 
 
 def _edits_after(row: Invoice, around: Around) -> list[Call]:
@@ -224,8 +259,7 @@ def _on_board(story: _Story, row: Invoice, board: Board, around: Around) -> None
     for call in around.calls:
         if call.at < told_at or not _is_board(call, board):
             continue
-        what = "Edits the board" if call.method in _EDITS else "The board once more"
-        _call(story, call, f"{what}: “{_line(call, around)}”")
+        _board_call(story, call, around)
         if call.status == 200:
             return
 
@@ -242,12 +276,17 @@ def _board(story: _Story, asked: Message | None, board: Board, around: Around) -
     command = None if asked is None else (asked.chat.id, asked.id)
     for call in around.calls:
         replies_to = (call.chat_id, _replies_to(call))
-        if _is_board(call, board) and call.method in _EDITS:
-            _call(story, call, f"Edits the board: “{_line(call, around)}”")
-        elif _is_board(call, board) and replies_to != command:
-            _call(story, call, f"The board once more: “{_line(call, around)}”")
+        if _is_board(call, board) and (call.method in _EDITS or replies_to != command):
+            _board_call(story, call, around)
         elif call.method in _SENDS and replies_to == (board.chat_id, board.card_id):
             _call(story, call, f"Says “{_line(call, around)}”")
+
+
+def _board_call(story: _Story, call: Call, around: Around) -> None:
+    if call.method in _EDITS:
+        _call(story, call, f"Edits the board: “{_changed(call, around)}”")
+    else:
+        _call(story, call, f"The board once more: “{_line(call, around)}”")
 
 
 def _told_at(row: Invoice, around: Around) -> float | None:
@@ -305,12 +344,31 @@ def _line(call: Call, around: Around) -> str:
     """The first line of what the call made or changed, as people read it."""
     message = around.message(call.chat_id or 0, call.message_id or 0)
     if message is None:  # it made none
-        return _short(str(call.params.get("text", "")).partition("\n")[0])
+        return _said(str(call.params.get("text", "")).partition("\n")[0])
     shown = message.text or ""
     for version in message.versions:
         if version.at <= (call.ended_at or version.at):
             shown = version.text or ""
-    return _short(shown.partition("\n")[0])
+    return _said(shown.partition("\n")[0])
+
+
+def _changed(call: Call, around: Around) -> str:
+    """What is new in a board since this edit: of its first line the part that is, other lines."""
+    message = around.message(call.chat_id or 0, call.message_id or 0)
+    versions = message.versions if message is not None else []
+    until = call.ended_at or around.now
+    place = max((n for n, each in enumerate(versions) if call.at <= each.at <= until), default=0)
+    if not place:
+        return _line(call, around)
+    before, after = ((versions[n].text or "").splitlines() for n in (place - 1, place))
+    firsts = [_CLAUSES.split(lines[0]) if lines else [] for lines in (before, after)]
+    first = ", ".join(each for each in firsts[1] if each not in firsts[0])
+    new = [first] if first else []
+    new += [line for line in after[1:] if line not in before]
+    if not new:  # its buttons
+        return _line(call, around)
+    more = [f"and {len(new) - LINES} more"] if len(new) > LINES + 1 else []
+    return "; ".join([*map(_said, new[:LINES] if more else new), *more])
 
 
 def _gaps(around: Around, begins: float) -> list[Entry]:
@@ -343,6 +401,11 @@ def _took(began_at: float, ended_at: float | None, prefix: str = "") -> str:
     if took_s < LONG_S:
         return ""
     return f"{prefix} {took_s:.1f} s." if prefix else f", after {took_s:.1f} s"
+
+
+def _said(text: str) -> str:
+    """A line of the bot's for quotation marks: without its own."""
+    return _short(text.replace('"', ""))
 
 
 def _short(text: str) -> str:

@@ -62,6 +62,7 @@ def chat(chat: Chat, people: list[User], messages: list[Message] | None = None) 
         "people": [user.id for user in there],
         "topics": [{"id": id_, "name": topic} for id_, topic in chat.topics.items()],
         "gone": chat.migrated_to is not None,
+        "blocked": chat.blocked,
         "moved_to": chat.migrated_to.id if chat.migrated_to is not None else None,
     }
     if messages is not None:

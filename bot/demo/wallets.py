@@ -21,6 +21,7 @@ from bot.demo.node.bolt import PaymentRequest, RequestInvalid, decode
 START_MSAT = 250_000_000
 _SCHEME = "lightning:"
 _AWAY = "The Lightning node can't be reached. Try again when it is back."
+_ANOTHER = "This invoice is of another node, which does not answer now. Try again when it is back."
 # what the payer's node says → what a wallet makes of it
 _WORDS = {
     "invoice is already paid": "This invoice has already been paid.",
@@ -67,6 +68,8 @@ class Wallets:
             raise Refused("This wallet does not have that much.")
         if not self._node.alive or self._node.state != "SERVER_ACTIVE":
             raise Refused(_AWAY)
+        if read.payee != self._node.identity_pubkey:
+            raise Refused(_ANOTHER)
         at = self._clock()
         open_msat = None if read.amount_msat else msat
         try:

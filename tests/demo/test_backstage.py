@@ -139,6 +139,9 @@ async def test_the_owners_node_shows_what_it_received_and_what_is_open(demo: Liv
         "payments": 1,
         "open": 1,
         "open_msat": 700_000,
+        "open_any": 0,
+        "elsewhere": 0,
+        "elsewhere_msat": 0,
     }
     assert demo.stage.wallets.balance_msat(demo.ben.id) == before - 2_100_000
 
@@ -201,7 +204,7 @@ async def test_the_node_goes_on_as_before_once_the_way_back_was_taken(
     if name == "other-node":
         assert demo.shown["money"]["name"] != "Ada's node"
         await demo.until(lambda: demo.card(asked))
-        with pytest.raises(Refused):
+        with pytest.raises(Refused, match="another node"):
             await demo.pay(demo.ben, card)
     else:
         await demo.until(lambda: demo.stage.telegram.messages(asked.chat)[-1].reply_to is asked)
@@ -212,6 +215,46 @@ async def test_the_node_goes_on_as_before_once_the_way_back_was_taken(
     assert demo.shown["money"]["name"] == "Ada's node"
     await demo.pay(demo.ben, card)
     await demo.until(lambda: role_of(card.text or "") == Face.PAID)
+
+
+async def test_what_was_paid_to_the_node_before_is_counted_beside_the_one_that_answers(
+    demo: Live,
+) -> None:
+    card = await demo.ask(demo.ada, "/invoice 2100 pizza")
+    await demo.pay(demo.ben, card)
+    await demo.page.fault(web.Fault(name="other-node", on=True))
+    await demo.until(lambda: demo.shown["money"]["elsewhere"] == 1)
+    money = demo.shown["money"]
+    assert (money["payments"], money["elsewhere_msat"]) == (0, 2_100_000)
+    await demo.page.fault(web.Fault(name="other-node", on=False))
+    await demo.until(lambda: demo.shown["money"]["payments"] == 1)
+    assert demo.shown["money"]["elsewhere"] == 0
+
+
+async def test_an_invoice_of_any_amount_is_open_without_a_sum(demo: Live) -> None:
+    card = await demo.ask(demo.ada, "/invoice any wine")
+    await demo.until(lambda: demo.shown["money"]["open"] == 1)
+    assert demo.shown["money"]["open_any"] == 1
+    assert "Written down as a row: any amount." in [e["text"] for e in await demo.story(card)]
+
+
+async def test_a_time_line_that_has_ended_does_not_grow_with_the_bots_next_lives(
+    demo: Live,
+) -> None:
+    card = await demo.ask(demo.ada, "/invoice 2100 pizza")
+    data = card.reply_markup["inline_keyboard"][0][0]["callback_data"] if card.reply_markup else ""
+    await demo.page.press(
+        web.Press(chat=card.chat.id, user=demo.ada.id, message=card.id, data=data)
+    )
+    await demo.until(lambda: role_of(card.text or "") == Face.CANCELLED)
+    await demo.until(lambda: demo.page.backstage.rows.all[0].card_shown is Face.CANCELLED)
+    before = await demo.story(card)
+    for _ in range(2):
+        await demo.stage.process.kill()
+        assert await demo.story(card) == before
+        await demo.stage.process.start()
+        await demo.until(lambda: demo.stage.process.state == "running")
+        assert await demo.story(card) == before
 
 
 async def test_faults_of_the_node_go_together_and_one_after_the_other(demo: Live) -> None:
@@ -301,8 +344,26 @@ async def test_a_person_who_blocked_the_bot_reads_later_what_it_has_to_say(demo:
     await demo.until(lambda: demo.shown["money"]["payments"] == 1)
     with pytest.raises(Refused):
         await demo.page.say(web.Say(chat=demo.ben.id, user=demo.ben.id, text="hello"))
+    assert "nothing" in fault(demo, "blocked")["after"]
     await demo.page.fault(web.Fault(name="blocked", on=False))
     await demo.until(lambda: role_of(card.text or "") == Face.PAID)
+    await demo.until(lambda: re.search(r"\d", fault(demo, "blocked")["after"]))
+
+
+async def test_who_unblocks_the_bot_by_start_is_not_said_to_have_been_told_nothing(
+    demo: Live,
+) -> None:
+    def has_blocked() -> bool:
+        (chat,) = (each for each in demo.page.snapshot()["chats"] if each["id"] == demo.ben.id)
+        return bool(chat["blocked"])
+
+    await demo.page.fault(web.Fault(name="blocked", on=True))
+    assert has_blocked()
+    await led(demo, demo.ben, "/split 2k/2 bread")
+    await demo.until(lambda: re.search(r"\d", fault(demo, "blocked")["after"]))
+    assert "nothing" not in fault(demo, "blocked")["after"]
+    assert not fault(demo, "blocked")["on"]
+    assert not has_blocked()
 
 
 async def test_a_group_that_became_a_supergroup_stays_one_and_goes_on(demo: Live) -> None:
@@ -414,7 +475,13 @@ async def test_a_part_of_a_bill_has_its_time_line_and_shows_no_token(demo: Live)
     assert token not in str([story, told])
     assert told["title"] == "A link, followed"
     told = await demo.page.story(web.Choice(chat=private.id, message=card.id))
-    assert told["title"] == "A part, 2,000 sats, of dinner"
+    assert told["title"] == "Ben’s part of “dinner”, 2,000 sats"
+    await demo.pay(demo.ben, card)
+    await demo.until(lambda: demo.shown["score"]["told"] == 1)
+    await demo.until(lambda: "2,000 sats paid" in (boards(demo)[0].text or ""))
+    # what an edit of the board changed, however long its first line is
+    (edit,) = [e["text"] for e in await demo.story(card) if "the board" in e["text"]]
+    assert edit == "Edits the board: “2,000 sats paid; ✅ 2,000 sats: Ben Okafor”."
 
 
 async def test_a_gift_whose_amount_was_written_is_there_once_and_told_to_its_end(
@@ -431,6 +498,8 @@ async def test_a_gift_whose_amount_was_written_is_there_once_and_told_to_its_end
     await demo.page.backstage.look()
     await demo.page.backstage.look()  # twice is what is so in two looks
     assert (demo.shown["score"]["twice"], demo.shown["score"]["repeated"]) == (0, 0)
+    told = await demo.page.story(web.Choice(chat=private.id, message=card.id))
+    assert told["title"] == "A gift of 12,345 sats to “a present”"
     said = [each["text"] for each in await demo.story(card)]
     assert "Writes “12345”." in said
     assert "The bot fetches the answer." in said

@@ -51,4 +51,5 @@ async def test_the_end_of_the_feed_ends_a_reader_that_waits() -> None:
     await asyncio.sleep(0)
     feed.close()
     async with asyncio.timeout(2):
-        assert await waiting == b""
+        assert await waiting == b"event: ended\ndata: {}\n\n"  # else nobody knows that it was meant
+        assert await anext(events, b"") == b""

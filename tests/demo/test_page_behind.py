@@ -197,9 +197,22 @@ def test_on_a_phone_the_time_line_is_a_sheet_that_escape_closes(
     page.locator("#back").click()
     page.get_by_role("button", name="Time line, score and faults").click()
     expect(figure(page, "lost")).to_be_visible()
+    # no chat is open: it is what was touched last in any
+    expect(page.locator("#line-title")).to_have_text("/invoice 430 tea on a phone")
     page.get_by_role("button", name="Close", exact=True).click()
     expect(sheet).to_be_hidden()
     assert focused(page) == "Time line, score and faults"
+    page.get_by_role("link", name=re.compile("^Friday dinner")).click()
+    say(page, "/split 86k/4 a bill on a phone")
+    board = page.locator("article.by-bot").filter(has_text="a bill on a phone")
+    line = board.get_by_role("button", name="Time line of this board")
+    line.click()
+    expect(page.locator("#line-title")).to_have_text("/split 86k/4 a bill on a phone")
+    expect(sheet).to_be_visible()
+    page.keyboard.press("Escape")
+    assert focused(page) == "Time line of this board"
+    expect(line).to_be_in_viewport(ratio=1)
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
     context.close()
     assert someone.complaints == []
 
@@ -208,6 +221,7 @@ def test_a_fault_says_what_will_happen_and_then_what_did(page: Page) -> None:
     page.locator("#faults-part summary").click()
     lost = page.locator(".fault", has_text="An answer of Telegram’s is lost")
     expect(lost).to_contain_text("may be a duplicate")
+    expect(lost).to_contain_text("It can't be paid twice")
     lost.get_by_role("button", name="Let it happen").click()
     expect(lost.locator(".came")).to_contain_text("ask for one")
     expect(page.locator("#faults-on")).to_have_text("1 under way")
@@ -218,6 +232,65 @@ def test_a_fault_says_what_will_happen_and_then_what_did(page: Page) -> None:
     expect(card(page, "figs twice")).to_contain_text("This may be a duplicate")
     expect(page.locator("#repeated")).to_contain_text("came again")
     expect(figure(page, "twice")).to_have_text("0")
+    # what it says of the first card is so
+    first = page.locator("article.by-bot").filter(has_text="figs twice").first
+    number = first.get_attribute("data-id")
+    pay(card(page, "figs twice"), "440 sats")
+    first = page.locator(f'article[data-id="{number}"]')
+    expect(page.locator("article.by-bot").last).to_contain_text("Received 440 sats")
+    expect(first).to_contain_text(headline(Face.OPEN, 440))
+    first.get_by_role("button", name="Cancel", exact=True).click()
+    expect(first).to_contain_text(headline(Face.PAID, 440))
+
+
+def test_a_toast_lies_over_no_message(page: Page) -> None:
+    page.get_by_role("button", name="End the tour").click()
+    for size in (COLUMNS, PHONE, {"width": 844, "height": 390}):
+        page.set_viewport_size(ViewportSize(width=size["width"], height=size["height"]))
+        page.evaluate("import('/page/toast.js').then(({ toast }) => toast('One hour later.'))")
+        arrived = "(it) => Promise.all(it.getAnimations().map((each) => each.finished))"
+        page.locator(".toast").evaluate(arrived)
+        toast, log = page.locator(".toast").bounding_box(), page.locator("#log").bounding_box()
+        assert toast is not None
+        assert log is not None
+        assert toast["y"] >= 0
+        assert toast["y"] + toast["height"] <= log["y"]
+
+
+def test_who_has_blocked_the_bot_reads_so_in_their_chat(page: Page) -> None:
+    page.locator("#faults-part summary").click()
+    blocks = page.locator(".fault", has_text="Ben blocks the bot")
+    blocks.get_by_role("button").click()
+    page.get_by_role("link", name=re.compile("^Ben Okafor")).click()
+    expect(page.locator("#blocked")).to_contain_text("Ben has blocked the bot")
+    blocks.get_by_role("button", name="Unblock it").click()
+    expect(page.locator("#blocked")).to_be_hidden()
+    expect(blocks.locator(".came")).to_contain_text("Ben has unblocked the bot.")
+
+
+def test_the_payments_of_the_node_before_are_named_beside_another_one(page: Page) -> None:
+    pay(ask(page, "/invoice 445", "for the first node"), "445 sats")
+    elsewhere = page.locator("#money-elsewhere")
+    expect(elsewhere).to_be_hidden()
+    page.locator("#faults-part summary").click()
+    other = page.locator(".fault", has_text="Another node answers")
+    other.get_by_role("button").click()
+    expect(elsewhere).to_contain_text("went to another node")
+    other.get_by_role("button", name="The first one again").click()
+    expect(elsewhere).to_be_hidden()
+
+
+def test_the_line_of_the_open_chat_is_in_sight_whole(page: Page) -> None:
+    for size in (COLUMNS, ViewportSize(width=844, height=390)):
+        page.set_viewport_size(size)
+        page.evaluate("location.hash = document.querySelector('#chats li:last-child a').hash")
+        expect(page.locator("#chats [aria-current]")).to_be_in_viewport(ratio=1)
+        frame = page.locator(".chats").bounding_box()
+        line = page.locator("#chats [aria-current]").bounding_box()
+        assert frame is not None
+        assert line is not None
+        assert line["y"] + line["height"] <= frame["y"] + frame["height"]
+        page.evaluate("location.hash = document.querySelector('#chats a').hash")
 
 
 def test_a_fault_with_a_way_back_is_ended_by_the_same_key(page: Page) -> None:
@@ -266,10 +339,12 @@ def test_a_group_that_becomes_a_supergroup_stays_open_where_it_was(page: Page) -
     chats = page.locator("#chats .chat-name")
     names = chats.all_inner_texts()
     assert names[:2] == ["Friday dinner", "Allotment"]
+    colour = page.locator("#room-avatar .avatar").get_attribute("class") or ""
     moves = page.locator(".fault", has_text="The group becomes a supergroup")
     moves.get_by_role("button", name="Let it happen").click()
     expect(page.locator("#log")).to_contain_text("The group became a supergroup")
     expect(page.locator("#room-title")).to_have_text("Friday dinner")
+    expect(page.locator("#room-avatar .avatar")).to_have_class(colour)
     expect(chats).to_have_text(names)
     ask(page, "/invoice 451", "after the move")
     expect(figure(page, "twice")).to_have_text("0")

@@ -96,7 +96,10 @@ def test_the_time_line_of_a_part_paid_for_another_ends_with_the_board(page: Page
     free.hover()
     free.get_by_role("button", name="Time line of this card").click()
     pay(free, 21_000)
-    expect(page.locator("#line li").last).to_contain_text("Edits the board: “⚡ Split: 63,000 sats")
+    expect(page.locator("#line-title")).to_have_text("Ben pays a free part of “ramen”, 21,000 sats")
+    last = page.locator("#line li").last
+    expect(last).to_contain_text("Edits the board: “21,000 sats paid; ")
+    expect(last).to_contain_text("✅ 21,000 sats: someone (by Ben Okafor)”.")
 
 
 def test_a_bill_of_those_who_are_in_is_closed_early_by_who_asked(page: Page) -> None:
@@ -166,6 +169,26 @@ def test_a_present_is_paid_by_one_who_hides_and_one_who_writes_a_number(page: Pa
     expect(present.locator(".emoji-full")).to_have_count(10)
     expect(key(present, texts.GIVE_BUTTON)).to_be_visible()
     assert spent(page) == {"Ben": 40_000, "Chloé": 21_000}
+
+
+def test_the_time_line_is_the_boards_until_an_amount_is_chosen(page: Page) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    title = page.locator("#line-title")
+    bill = asked_for(page, "/split 42k/2 lunch", "Ada", button=texts.PAY_BUTTON)
+    bens = seated(page, bill, "Ben", "lunch")
+    key(bens, texts.LEAVE_BUTTON).click()
+    expect(bens).to_contain_text(headline(Face.CANCELLED, 21_000))
+    expect(title).to_have_text("Ben’s part of “lunch”, 21,000 sats")
+    back_to_the_group(page, "Ben")
+    asked_for(page, "/collect any a present", "Ada", button=texts.GIVE_BUTTON)
+    speak_as(page, "Ben")
+    key(page.locator("article.by-bot").last, texts.GIVE_BUTTON).click()
+    asked = question(page)
+    expect(title).to_have_text("/collect any a present")
+    key(asked, texts.ANY_BUTTON).click()
+    expect(asked.locator(".photo")).to_be_visible()
+    expect(title).to_have_text("A gift of any amount to “a present”")
+    expect(page.locator("#money-more")).to_contain_text("1 invoice open, any amount")
 
 
 def test_a_board_that_moves_to_the_end_leaves_nothing_behind(visitor: Visitor) -> None:

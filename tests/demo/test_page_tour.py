@@ -13,7 +13,7 @@ from bot.core.invoice import Face
 from bot.demo.run import ENDED
 from bot.demo.stage import TALK
 from tests.demo.audit import Audit
-from tests.demo.boards import FREE, PAID, board, expect_seats
+from tests.demo.boards import FREE, PAID, board, expect_seats, key
 from tests.demo.visitor import (
     BROWSER_IS_MISSING,
     WAIT_MS,
@@ -297,6 +297,11 @@ def test_on_a_phone_the_tour_says_where_the_bots_button_is(fresh: Page) -> None:
     page = fresh
     take(page, *UNTIL_PAID, "Ask for 900 more")
     expect(tour(page)).to_contain_text("Its own button is below the list of chats.")
+    page.locator("#back").click()
+    kills = page.get_by_role("button", name="Kill the bot")
+    expect(kills).to_be_visible()
+    assert outline(kills) == "solid"
+    page.get_by_role("link", name=re.compile("^Friday dinner")).click()
     take(page, KILL)
     button(page, BENS_WALLET).click()
     wallet = page.get_by_role("dialog")
@@ -323,7 +328,7 @@ def test_while_a_bill_is_split_the_time_line_follows_the_board_and_its_parts(fre
     expect(button(page, BENS[1])).to_be_visible()
     expect(title).to_have_text("/split 84k/4 dinner")
     take(page, *BENS[1:3])
-    expect(title).to_have_text("A part, 21,000 sats, of dinner")
+    expect(title).to_have_text("Ben’s part of “dinner”, 21,000 sats")
     expect(steps.filter(has_text="Ben’s wallet")).to_have_count(1)
     expect(steps.last).to_contain_text("Edits the board")
     take(page, BACK)
@@ -379,6 +384,14 @@ def expect_read_whole(page: Page, part: Locator) -> None:
     assert box["y"] + box["height"] <= bar["y"] + bar["height"]
 
 
+def expect_in_one_line_off_the_edge(page: Page, key: Locator) -> None:
+    box, bar = key.bounding_box(), tour(page).bounding_box()
+    assert box is not None
+    assert bar is not None
+    assert box["y"] > bar["y"]
+    assert box["height"] < 30
+
+
 @pytest.mark.parametrize("size", [ON_ITS_SIDE], ids=["844x390"])
 def test_on_a_phone_on_its_side_the_tour_is_read_whole(fresh: Page) -> None:
     page = fresh
@@ -386,6 +399,9 @@ def test_on_a_phone_on_its_side_the_tour_is_read_whole(fresh: Page) -> None:
     for label in (*UNTIL_PAID, *UNTIL_MISSED, START, SPLIT, *BENS):
         expect(button(page, label)).to_be_in_viewport(ratio=1)
         expect_read_whole(page, page.locator("#tour-says"))
+        expect_in_one_line_off_the_edge(page, button(page, label))
+        for person in page.locator(".speaker:visible").all():
+            expect(person).to_be_in_viewport(ratio=1)
         assert page.locator("#log").evaluate("(it) => it.clientHeight") >= 100
         take(page, label)
 
@@ -425,6 +441,22 @@ def test_the_tour_says_what_is_in_its_way(page: Page) -> None:
     expect(tour(page)).to_contain_text("was paid while the bot was running")
     take(page, "Ask for 900 more")
     expect(button(page, KILL)).to_be_visible()
+
+
+def test_while_an_invoice_waits_to_be_paid_the_part_is_pay_whatever_is_in_its_way(
+    page: Page,
+) -> None:
+    take(page, ASK)
+    expect(button(page, BENS_WALLET)).to_be_visible()
+    page.get_by_role("button", name="Kill the bot").click()
+    expect(button(page, START)).to_be_visible()
+    expect_part(page, "Pay")
+    page.get_by_role("link", name=re.compile("^Allotment")).click()
+    expect(button(page, "Go to Friday dinner")).to_be_visible()
+    expect_part(page, "Pay")
+    page.get_by_role("button", name="Start the bot").click()
+    take(page, "Go to Friday dinner", BENS_WALLET)
+    expect_part(page, "Kill")
 
 
 def test_in_a_storm_the_tour_waits(fresh: Page) -> None:
@@ -528,3 +560,31 @@ def test_what_the_tour_points_at_is_pressed_as_the_person_that_it_names(fresh: P
     expect(press).to_have_text("Open Ben’s wallet")
     fresh.locator("#log [data-name=photo]").last.click()
     expect(fresh.locator("#wallet-title")).to_have_text("Ben’s wallet")
+
+
+@pytest.mark.parametrize("name", ["Ada", "Dmitri"])
+def test_whoever_was_chosen_presses_and_not_whom_the_tour_names(fresh: Page, name: str) -> None:
+    page = fresh
+    take(page, *UNTIL_PAID, *UNTIL_MISSED, START, SPLIT)
+    expect(button(page, "Press it as Ben")).to_be_visible()
+    # who speaks is seen before anything is pressed
+    expect(page.get_by_role("radio", name="Ben")).to_be_checked()
+    page.get_by_role("radio", name=name).click()
+    key(board(page, "dinner"), texts.PAY_BUTTON).click()
+    expect(page.locator("#room-title")).to_have_text(re.compile(f"^{name} "))
+    if name == "Ada":
+        return
+    # the tour goes along, and on with the others
+    take(page, "Press Start", f"Open {name}’s wallet", BACK)
+    expect(page.get_by_role("radio", name="Ben")).to_be_checked()
+    take(page, *BENS, "Press it as Chloé", "Press Start", "Open Chloé’s wallet", BACK)
+    expect(tour(page)).to_contain_text("All paid. That was the tour.")
+
+
+def test_a_wallet_is_of_whoever_was_chosen_also_of_who_spoke_already(fresh: Page) -> None:
+    page = fresh
+    take(page, ASK)
+    expect(button(page, BENS_WALLET)).to_be_visible()
+    page.get_by_role("radio", name="Ada").click()
+    card(page, "pizza").locator(".photo").click()
+    expect(page.locator("#wallet-title")).to_have_text("Ada’s wallet")

@@ -67,12 +67,25 @@ def test_an_open_page_comes_back_with_the_next_start(browser: Browser) -> None:
         address = demo.address()
         page.goto(address)
         expect(page.locator("#chats li").first).to_be_visible()
-        demo.end()
     lost = page.get_by_text("The demo is not responding")
     expect(lost).to_be_visible()
-    with Demo("--port", address.rpartition(":")[2]) as again:
+    port = address.rpartition(":")[2]
+    with Demo("--port", port) as again:
         assert again.address() == address
         expect(lost).to_be_hidden()
+        expect(page.locator("#bot-says")).to_contain_text("Running")
+        again.end()
+    # one that was ended in order has said so
+    ended = page.get_by_text("The demo has ended")
+    expect(ended.first).to_be_visible()
+    expect(page.locator("#bot-says")).to_have_text("It ended with the demo.")
+    expect(page.locator("#bot-switch")).to_be_disabled()
+    expect(page.locator("#tour")).to_contain_text("The demo has ended.")
+    expect(lost).to_be_hidden()
+    with Demo("--port", port) as again:
+        assert again.address() == address
+        expect(ended).to_have_count(0)
+        expect(page.locator("#bot-switch")).to_be_enabled()
         say(page, "back again")
         expect(page.locator("article.mine").last).to_contain_text("back again")
         page.close()

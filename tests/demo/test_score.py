@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from PIL import Image
@@ -202,6 +202,16 @@ def test_an_invoice_at_the_node_that_no_row_knows_is_twice(chats: Chats) -> None
     row = chats.row(asked, State.OPEN, card_id=chats.card(row, asked).id)
     assert chats.count([row], at_node=[HASH]).twice == 0
     assert chats.count([row], at_node=[HASH, b"another"]).twice == 1
+
+
+def test_a_notice_that_a_command_waits_is_no_card_yet(chats: Chats) -> None:
+    asked = chats.asks()
+    row = chats.row(asked, State.PENDING, card_id=chats.says("One moment.", asked).id)
+    row = replace(row, card_shown=Face.WAITING)
+    assert chats.count([row]) == Score(asked=1)
+    card = chats.card(row, asked)
+    row = replace(row, state=State.OPEN, card_shown=Face.OPEN, card_id=card.id)
+    assert chats.count([row]) == Score(asked=1, cards=1)
 
 
 def test_a_renewal_is_another_invoice_and_not_twice(chats: Chats) -> None:

@@ -5,10 +5,10 @@ import { store } from "./store.js";
 
 const TINTS = 7;
 
-/** The colour's number for an id. */
-export function tint(id) {
+/** The colour's number for a person's id, or for a group by its name: its id changes when it becomes a supergroup. */
+export function tint(id, name = "") {
   const place = [...store.people.keys()].indexOf(id);
-  return (place < 0 ? Math.abs(id) : place) % TINTS;
+  return (place < 0 ? [...name].reduce((sum, each) => sum + each.codePointAt(0), 0) : place) % TINTS;
 }
 
 const initials = (name) => {
@@ -20,5 +20,5 @@ const initials = (name) => {
 /** A round picture for an id, with the name's initials. */
 export function avatar(id, name) {
   if (id === store.bot?.id) return el("span", { class: "avatar bot", "aria-hidden": "true" }, icon("bolt"));
-  return el("span", { class: `avatar tint-${tint(id)}`, "aria-hidden": "true" }, initials(name));
+  return el("span", { class: `avatar tint-${tint(id, name)}`, "aria-hidden": "true" }, initials(name));
 }

@@ -11,6 +11,7 @@ const SAYS = {
   starting: () => "Starting …",
   running: ({ pid }) => `Running, as process ${pid}.`,
   killed: () => "Killed (SIGKILL). Whatever people do now waits for it.",
+  over: () => "It ended with the demo.",
   ended: ({ exit_code: code }) => `It ended by itself, with ${code < 0 ? `signal ${-code}` : `exit code ${code}`}.`,
 };
 const CHIPS = { starting: "Bot starting", killed: "Bot killed", ended: "Bot ended" };
@@ -22,6 +23,7 @@ function draw() {
   const says = SAYS[state](behind.process);
   if ($("bot-says").textContent !== says) $("bot-says").textContent = says;
   $("bot-switch").textContent = lives() ? "Kill the bot" : "Start the bot";
+  $("bot-switch").disabled = state === "over";
   $("bot-switch").classList.toggle("dangerous", lives());
   $("bot-words").hidden = words.length === 0;
   $("bot-words").replaceChildren(...(words.length > 0

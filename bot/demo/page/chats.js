@@ -8,6 +8,7 @@ import { soon } from "./frame.js";
 import { isWide, readAddress, room } from "./selection.js";
 import { beginning, isIn, messagesOf, on, rooms, senderName, store } from "./store.js";
 
+const frameOfChats = $("chats").parentElement;
 const unread = new Map(); // room's key -> the ids of its messages
 
 /** How many messages came to a room that nobody has opened since. */
@@ -45,6 +46,16 @@ function draw() {
   if (focused && !list.contains(document.activeElement)) list.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
 }
 
+/** The open chat's line is in sight whole. */
+function showOpen() {
+  const open = $("chats").querySelector("[aria-current]");
+  for (const frame of open ? [frameOfChats, frameOfChats.parentElement] : []) { // where little is in sight it is the column that scrolls
+    if (frame.scrollHeight <= frame.clientHeight) continue;
+    const [line, seen] = [open, frame].map((each) => each.getBoundingClientRect());
+    frame.scrollTop += Math.min(0, Math.floor(line.top - seen.top)) + Math.max(0, Math.ceil(line.bottom - seen.bottom));
+  }
+}
+
 function count({ message, isNew }) {
   if (!isNew || message.service) return;
   const where = rooms().find((each) => isIn(message, each));
@@ -68,6 +79,8 @@ export function startChats() {
   on("room", () => unread.delete(room()?.key));
   on("again", () => unread.clear());
   for (const kind of ["snapshot", "chat", "room"]) on(kind, draw);
+  on("room", () => soon(showOpen));
+  new ResizeObserver(showOpen).observe(frameOfChats);
   for (const kind of ["message", "gone"]) on(kind, () => soon(draw));
   document.addEventListener("visibilitychange", () => {
     unread.delete(room()?.key);

@@ -94,6 +94,9 @@ function updatePrompt() {
   drawSpeakers();
 }
 
+/** Whether something waits in the composer to be sent. */
+export const isWritten = () => text.value.trim() !== "";
+
 /** Write this into the composer, for the reader to send. */
 export function write(words) {
   text.value = words;

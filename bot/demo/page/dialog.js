@@ -2,7 +2,7 @@
 
 import { on } from "./store.js";
 
-const BACK_MS = 300;
+const BACK_MS = 1500; // a busy machine takes its time
 const GESTURE_MS = 500; // a second click within these is of the gesture that opened the dialog
 const beside = new WeakSet(); // dialogs that the present press began beside
 

@@ -13,12 +13,18 @@ import { startFaults } from "./faults.js";
 import { startKeys } from "./keys.js";
 import { startNode } from "./node.js";
 import { startScore } from "./score.js";
-import { changes } from "./store.js";
+import { changes, on } from "./store.js";
 import { openPrivate, startOffers } from "./start.js";
 import { startSwitches } from "./switches.js";
 import { choose, startTimeline } from "./timeline.js";
 import { startTour } from "./tour.js";
 import { openWallet, startWallet } from "./wallet.js";
+
+const AWAY = $("offline").textContent;
+on("ended", () => {
+  $("offline").textContent = "The demo has ended. Once it is started again, this page comes back.";
+  $("offline").hidden = false;
+});
 
 startAgain(); // before whatever was kept since the demo started
 startDialogs();
@@ -40,5 +46,8 @@ startDoors();
 subscribe(
   Object.keys(changes),
   (kind, detail) => changes[kind](detail),
-  (isThere) => { $("offline").hidden = isThere; },
+  (isThere) => {
+    $("offline").hidden = isThere;
+    if (isThere) $("offline").textContent = AWAY;
+  },
 );

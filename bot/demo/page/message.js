@@ -5,6 +5,7 @@ import { now, timeElement, written } from "./clock.js";
 import { el, icon } from "./dom.js";
 import { withEmoji } from "./emoji.js";
 import { formatted } from "./entities.js";
+import { isBoard } from "./reading.js";
 import { beginning, isPaymentRequest, sayable, senderName, store } from "./store.js";
 import { copy } from "./toast.js";
 
@@ -30,7 +31,7 @@ export function messageElement(message, chat, speakerId, does) {
   chat.type !== "private" && !isMine && avatar(message.as_chat ? chat.id : message.from, name),
   el("div", { class: "bubble-and-keys" },
     el("div", { class: `bubble ${message.photo ? "with-photo" : ""}` },
-      chat.type !== "private" && !isMine && el("p", { class: `sender ink-${tint(message.from ?? chat.id)} ${isBot ? "ink-bot" : ""}` }, name),
+      chat.type !== "private" && !isMine && el("p", { class: `sender ink-${tint(message.from, name)} ${isBot ? "ink-bot" : ""}` }, name),
       message.reply_to !== null && quote(message, chat, does),
       message.photo && photo(message, does),
       message.document && file(message.document),
@@ -45,9 +46,9 @@ export function messageElement(message, chat, speakerId, does) {
     type: "button", class: "icon-button reply", "data-name": "reply",
     "aria-label": `Reply to ${name}`, title: "Reply", onclick: () => does.reply(message),
   }, icon("reply")),
-  isBot && message.photo && does.timeline && el("button", {
+  does.timeline && (isBoard(message) || (isBot && message.photo)) && el("button", {
     type: "button", class: "icon-button reply timeline", "data-name": "timeline",
-    "aria-label": "Time line of this card", title: "Time line", onclick: () => does.timeline(message),
+    "aria-label": message.photo ? "Time line of this card" : "Time line of this board", title: "Time line", onclick: () => does.timeline(message),
   }, icon("line")));
 }
 
@@ -55,7 +56,7 @@ function quote(message, chat, does) {
   const target = chat.messages.get(message.reply_to);
   if (!target) return el("p", { class: "quote deleted" }, "Deleted message");
   return el("button", {
-    type: "button", class: `quote line-${tint(target.from)} ${target.from === store.bot.id ? "line-bot" : ""}`,
+    type: "button", class: `quote line-${tint(target.from, senderName(target))} ${target.from === store.bot.id ? "line-bot" : ""}`,
     "data-name": "quote", "aria-label": `In reply to ${senderName(target)}: ${beginning(target)}`,
     onclick: () => does.jump(target.id),
   },

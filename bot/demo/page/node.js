@@ -40,8 +40,11 @@ function draw() {
   const { money } = behind;
   $("money-name").textContent = money.name;
   $("received-said").textContent = `${inSats(money.received_msat)} received`;
-  const isOpen = money.open > 0 ? `${many(money.open, "invoice")} open, ${inSats(money.open_msat)}` : "no open invoices";
+  const sums = [money.open_msat > 0 && inSats(money.open_msat), money.open_any > 0 && "any amount"].filter(Boolean);
+  const isOpen = money.open > 0 ? `${many(money.open, "invoice")} open, ${sums.join(" and ")}` : "no open invoices";
   $("money-more").textContent = `${many(money.payments, "payment")}, ${isOpen}`;
+  $("money-elsewhere").hidden = money.elsewhere === 0;
+  $("money-elsewhere").textContent = `${many(money.elsewhere, "more payment")}, ${inSats(money.elsewhere_msat)}, went to another node, which does not answer now.`;
   const jumps = name !== money.name || shown === null || still.matches || money.received_msat < shown || document.hidden;
   name = money.name;
   if (jumps) {

@@ -26,6 +26,10 @@ export const hasFree = (board) => board.text.includes(FREE);
 /** What a message answers, or undefined. */
 export const commandOf = (message) => store.chats.get(message.chat)?.messages.get(message.reply_to);
 
+/** Whether this is a board, or another answer to the command for one; also where it is over. */
+export const isBoard = (message) => isOpenBoard(message)
+  || (isFromBot(message) && /^\/(split|collect)(@\w+)?(\s|$)/i.test(commandOf(message)?.text ?? ""));
+
 /** Whether a board is one of a collection: it answers the command. */
 export function isCollection(board) {
   const asked = commandOf(board);

@@ -30,17 +30,34 @@ export const wallet = (card, person, says) => ({
 export function splitStep({ home, friends, isSince, state }) {
   const board = messagesOf(home).findLast((each) => isFromBot(each) && isSince(each) && isTheTours(each));
   if (!board || !isOpenBoard(board) || !has(board, "pay")) return null;
-  for (const [place, person] of friends.entries()) {
-    const step = partOf(person, { board, home, isSince, state, drops: place === 1, paysForTwo: place === friends.length - 1 });
+  const last = friends.at(-1);
+  const hasCard = (person) => cardsOf(person, isSince).length > 0;
+  const isOut = friends.slice(0, -1).every(hasCard);
+  for (const person of [...friends].sort((a, b) => isLed(b, isSince) - isLed(a, isSince))) {
+    const drops = person === friends[1] && !hasCard(last);
+    const step = partOf(person, { board, home, isSince, state, drops, paysForTwo: person === last && isOut, isFirst: !friends.some(hasCard) });
     if (step) return { ...step, id: `${step.id} of ${person.id}` };
   }
   return null;
 }
 
+const privateRoom = (person) => rooms().find((each) => each.chat.id === person.id);
+
+function cardsOf(person, isSince) {
+  const own = privateRoom(person);
+  return own ? messagesOf(own).filter((each) => isSince(each) && isFromBot(each) && each.photo) : [];
+}
+
+/** Whether the open chat is this person’s, and the board led there: whoever was chosen for it goes first. */
+function isLed(person, isSince) {
+  const own = privateRoom(person);
+  return own?.key === room().key && (isStartOffered() || messagesOf(own).some((each) => isSince(each) && each.linked));
+}
+
 /** What this person does next; null once their part is settled. */
-function partOf(person, { board, home, isSince, state, drops, paysForTwo }) {
+function partOf(person, { board, home, isSince, state, drops, paysForTwo, isFirst }) {
   const name = firstName(person);
-  const own = rooms().find((each) => each.chat.id === person.id);
+  const own = privateRoom(person);
   if (!own) return null;
   const all = messagesOf(own).filter(isSince);
   const messages = all.filter(isFromBot);
@@ -51,7 +68,7 @@ function partOf(person, { board, home, isSince, state, drops, paysForTwo }) {
   }
   const came = all.findLast((each) => each.linked);
   if (isHere && came && !messages.some((each) => each.id > came.id)) return waits("card", `The bot asks the node for an invoice for ${name} …`);
-  if (cards.length === 0) return isInGroup(home) ? join(board, person, { drops, paysForTwo }) : back(home);
+  if (cards.length === 0) return isInGroup(home) ? join(board, person, { drops, paysForTwo, isFirst }) : back(home);
   const payable = cards.findLast(isPayable);
   if (!payable) return null;
   if (state.paid === payable.id) return waits(`paid ${payable.id}`, `${name} has paid. The node tells the bot …`);
@@ -73,13 +90,14 @@ function forTwo(messages, card, name) {
   return press(card, "others", `Press “${text}”`, [`${name} has cash for one more, and pays for two: `, strong(text), "."]);
 }
 
-function join(board, person, { drops, paysForTwo }) {
+function join(board, person, { drops, paysForTwo, isFirst }) {
   const name = firstName(person);
   const { text } = keyOf(board, "pay");
   const says = drops ? [`Ben’s part is paid, for all to see. Next, ${name}: `, strong(text), "."]
     : paysForTwo ? [`One part is free again. Last, ${name}: `, strong(text), "."]
-      : ["One board for the whole bill. Each friend presses ", strong(text), `, ${name} first.`];
-  return press(board, "pay", `Press it as ${name}`, says, { as: person.id });
+      : isFirst ? ["One board for the whole bill. Each friend presses ", strong(text), `, ${name} first.`]
+        : [`Next, ${name}: `, strong(text), "."];
+  return press(board, "pay", `Press it as ${name}`, says, { as: person.id, chooses: true });
 }
 
 const isInGroup = (home) => room().key === home.key;

@@ -3,7 +3,7 @@
 import { start } from "./api.js";
 import { $ } from "./dom.js";
 import { openRoom, room } from "./selection.js";
-import { emit, on, store } from "./store.js";
+import { emit, firstName, on, store } from "./store.js";
 import { announce, toast } from "./toast.js";
 
 const offers = new Map(); // private chat's id -> the link's token
@@ -20,6 +20,14 @@ export function openPrivate({ chat, start }) {
   announce(`${store.chats.get(chat)?.title ?? "Somebody"}’s private chat with ${store.bot.name}`);
   draw();
   emit("offer");
+}
+
+/** In the private chat of somebody who has blocked the bot: why nothing comes. */
+function drawBlocked() {
+  const isBlocked = room()?.chat.blocked === true;
+  const name = isBlocked ? firstName(store.people.get(room().chat.id)) : "";
+  $("blocked").hidden = !isBlocked;
+  $("blocked").textContent = isBlocked ? `${name} has blocked the bot: it can send nothing here. “Unblock it” is among the faults.` : "";
 }
 
 function draw() {
@@ -46,6 +54,7 @@ async function press() {
 /** Start the offers. */
 export function startOffers() {
   on("room", draw);
+  for (const kind of ["snapshot", "room", "chat"]) on(kind, drawBlocked);
   on("again", () => {
     offers.clear();
     draw();

@@ -47,6 +47,7 @@ const lives = () => ["starting", "running"].includes(behind.process.state);
 const starts = (...says) => ({ id: "start the bot", says, label: "Start it", at: "#bot-switch" });
 
 function obstacle() {
+  if (behind.process.state === "over") return waits("over", "The demo has ended.");
   if (!lives()) return starts("The bot is not running. Start it to go on.");
   if (store.node === "starting") return waits("node starts", "The node is starting …");
   if (store.node !== "up") return { id: "node", says: ["The node is not running. Switch it on to go on."], label: "Switch the node on", at: '#node input[value="up"]' };
@@ -67,12 +68,13 @@ function untilCard({ command, card, answer }, again) {
 function ask({ home, friends, isSince, state }) {
   const found = asked(home, isSince);
   const early = untilCard(found, hero());
-  if (early) return obstacle() ?? { part: "Ask", ...early };
+  if (early) return { part: "Ask", ...(obstacle() ?? early) };
   const { command, card } = found;
   const payer = payerOf(command, friends);
   const name = firstName(payer);
-  if (state.paid === card.id || !isPayable(card)) return obstacle() ?? { part: "Pay", ...waits("paid", `${name} has paid. The node tells the bot …`) };
-  return obstacle() ?? { part: "Pay", ...wallet(card, payer, [`An invoice from Ada’s node. Press its picture: ${name}’s wallet scans the code.`]) };
+  const step = state.paid === card.id || !isPayable(card) ? waits("paid", `${name} has paid. The node tells the bot …`)
+    : wallet(card, payer, [`An invoice from Ada’s node. Press its picture: ${name}’s wallet scans the code.`]);
+  return { part: "Pay", ...(obstacle() ?? step) };
 }
 
 function kill({ home, friends, isSince, state }) {
@@ -135,17 +137,27 @@ const STEPS = { ask, kill, split, end };
 const NAMES = { ask: "Ask", kill: "Kill", split: "Split" };
 
 /**
- * The step now: {id, part (undefined: none of the tour’s), title, says, facts, small, label} and what its button does: speak `as` somebody, then
+ * The step now: {id, part (undefined: none of the tour’s), title, says, facts, small, label} and what its button does: speak `as` somebody
+ * (who speaks from its beginning where it `chooses`), then
  * `write` a command, `open` a room, or press what is `at` a selector. `label` null: it waits; undefined: no button.
  * Null where there is nothing to say.
  */
 export function stepNow(state, home, isSince) {
   const friends = peopleOf(home).filter((each) => each.id !== store.ownerId);
   const around = { home, friends, isSince, state };
-  const isElsewhere = room().key !== home.key && ["ask", "kill"].includes(state.part);
-  if (isElsewhere) {
-    return { id: ELSEWHERE, part: NAMES[state.part], says: [`The tour goes on in ${home.title}.`], label: `Go to ${home.title}`, open: home.key };
-  }
-  const found = state.part !== "end" && storms() ? waits("storm", "A storm goes on. The tour waits for its end.") : STEPS[state.part](around);
-  return found && { part: NAMES[state.part], ...found };
+  const isElsewhere = room().key !== home.key && isAtHome(state);
+  const found = state.part !== "end" && storms() && !isElsewhere ? waits("storm", "A storm goes on. The tour waits for its end.") : STEPS[state.part](around);
+  const step = found && { part: NAMES[state.part], ...found };
+  if (!isElsewhere) return step;
+  return { id: ELSEWHERE, part: step.part, says: [`The tour goes on in ${home.title}.`], label: `Go to ${home.title}`, open: home.key };
+}
+
+/** Whether all that this part of the tour is about happens in the group. */
+const isAtHome = ({ part }) => ["ask", "kill"].includes(part);
+
+/** What the tour points at where no chat is open: below the list of chats, or in no sight. */
+export function pointedFromTheList(state, home, isSince) {
+  const friends = peopleOf(home).filter((each) => each.id !== store.ownerId);
+  const step = isAtHome(state) ? STEPS[state.part]({ home, friends, isSince, state }) : obstacle();
+  return step?.at ?? null;
 }

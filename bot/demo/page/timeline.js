@@ -4,10 +4,10 @@ import { readStory } from "./api.js";
 import { written } from "./clock.js";
 import { $, el, icon, sync } from "./dom.js";
 import { withEmoji } from "./emoji.js";
-import { commandOf, isFromBot, isOpenBoard } from "./reading.js";
+import { commandOf, has, isBoard, isFromBot } from "./reading.js";
 import { groupOf, room, speaker } from "./selection.js";
 import { isStartOffered } from "./start.js";
-import { messagesOf, on, store } from "./store.js";
+import { messagesOf, on, rooms, store } from "./store.js";
 import { announce } from "./toast.js";
 
 const wide = matchMedia("(min-width: 1200px)");
@@ -27,21 +27,31 @@ const asks = (message) => ASKS.test(message.text);
 function hasStory(message) {
   if (message.service) return false;
   if (!isFromBot(message)) return asks(message);
-  return message.photo !== null || isOpenBoard(message) || asks(commandOf(message) ?? { text: "" });
+  return message.photo !== null || isBoard(message) || asks(commandOf(message) ?? { text: "" });
 }
 
 /** What came or was changed last in a room, of what has a time line; of several at once the newest. */
 function lastTouched(open) {
-  const all = open ? messagesOf(open).filter(hasStory) : [];
-  return all.reduce((last, each) => (last && last.touched > each.touched ? last : each), null);
+  return newestOf(open ? messagesOf(open).filter(hasStory) : []);
 }
 
-/** What is shown. In a private chat that a board led to, and that has no card of it yet, it is the board. */
+const newestOf = (all) => all.reduce((last, each) => (!each || last?.touched > each.touched ? last : each), null);
+
+/** When a board led to a private chat last, or the bot asked there how much is given; 0: never. */
+const ledAt = (open) => Math.max(0, ...messagesOf(open).filter((each) => each.linked || (isFromBot(each) && has(each, "give"))).map((each) => each.touched));
+
+/** In a private chat that a board led to, and that has no card of it yet, it is the board. */
+function inPrivate(open) {
+  const here = isStartOffered() ? null : lastTouched(open);
+  const isLed = isStartOffered() || ledAt(open) > (here?.touched ?? 0);
+  return isLed || here === null ? lastTouched(groupOf(speaker()?.id)) ?? here : here;
+}
+
+/** What is shown: what was touched last in the open chat, and where nothing was, or none is open, anywhere. */
 function subject() {
   if (chosen) return chosen;
   const open = room();
-  const here = isStartOffered() ? null : lastTouched(open);
-  const found = here ?? (open?.chat.type === "private" ? lastTouched(groupOf(speaker()?.id)) : null);
+  const found = (open?.chat.type === "private" ? inPrivate(open) : lastTouched(open)) ?? newestOf(rooms().map(lastTouched));
   return found && { chat: found.chat, id: found.id };
 }
 

@@ -17,6 +17,7 @@ let ending = null;
 /** Show a line for some seconds, in place of the one before. */
 export function toast(text) {
   clearTimeout(ending);
+  $("toasts").style.top = `${$("app").offsetTop}px`; // over the chat's head, and no message
   $("toasts").replaceChildren(el("p", { class: "toast" }, text));
   ending = setTimeout(endToast, Math.max(SHOWN_MS, text.length * SHOWN_MS_PER_LETTER));
   announce(text);

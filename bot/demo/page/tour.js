@@ -2,14 +2,14 @@
 
 import { keep, recall } from "./again.js";
 import { behind } from "./behind.js";
-import { sendCommand, write } from "./composer.js";
+import { isWritten, sendCommand, write } from "./composer.js";
 import { $, el, icon, sync } from "./dom.js";
 import { soon } from "./frame.js";
 import { pointAt } from "./point.js";
 import { isFromBot, isOpenBoard, isPaid, isPayable } from "./reading.js";
 import { isWide, openRoom, readAddress, room, speakAs, speaker } from "./selection.js";
 import { isAllPaid } from "./split.js";
-import { ELSEWHERE, PARTS, stepNow } from "./steps.js";
+import { ELSEWHERE, PARTS, pointedFromTheList, stepNow } from "./steps.js";
 import { messagesOf, on, rooms, store } from "./store.js";
 import { announce } from "./toast.js";
 
@@ -27,6 +27,7 @@ let said = null; // the step that was announced last; the first one stands there
 let pressed = null; // the step whose button was pressed just now
 let isRevealed = false; // whether what the step points at was brought in sight
 let leads = false; // whether the reader goes by the tour's own button, which then keeps the focus
+let isChosen = false; // whether the reader chose who speaks, and the tour nobody since
 
 const home = () => rooms().find((each) => each.chat.id === state.home && each.thread === null) ?? null;
 const isSince = (message) => message.id > (state.since[message.chat] ?? 0);
@@ -62,11 +63,11 @@ function end() {
 // --- what is shown
 
 function draw() {
-  const isOn = state.part !== CLOSED && room() !== null && home() !== null;
-  step = isOn ? stepNow(state, home(), isSince) : null;
+  const isGoing = state.part !== CLOSED && home() !== null;
+  step = isGoing && room() !== null ? stepNow(state, home(), isSince) : null;
   $("tour-again").hidden = state.part !== CLOSED;
   bar.hidden = step === null;
-  pointAt(step?.at ?? null);
+  pointAt(isGoing && room() === null ? pointedFromTheList(state, home(), isSince) : step?.at ?? null);
   if (step === null) return;
   const had = bar.contains(document.activeElement);
   bar.classList.toggle("tour-first", step.facts !== undefined);
@@ -99,6 +100,7 @@ function say() {
   if (step.id === shown) return;
   shown = step.id;
   isRevealed = false;
+  if (step.chooses && !isWritten()) speaks(step.as);
   if (step.id === "end") change({ seen: true });
   if (leads && !button.hidden && !document.querySelector("dialog[open]")) button.focus({ preventScroll: true });
   if (step.id === ELSEWHERE || step.id === said) return; // another chat was opened, or the tour's again
@@ -119,17 +121,24 @@ async function press() {
 
 function act({ id, as, write: words, open, at, begins }) {
   if (id === "split") go("split");
-  if (as !== undefined && speaker()?.id !== as) speakAs(as);
+  if (as !== undefined) speaks(as);
   if (begins) return begin();
   if (words) return sendCommand(words);
   if (open) return openRoom(open);
   return document.querySelector(at)?.click();
 }
 
-/** Whoever presses what the step points at does it as the person that the step is about. */
+/** The tour chooses who speaks. */
+function speaks(id) {
+  isChosen = false;
+  if (speaker()?.id !== id) speakAs(id);
+}
+
+/** Whoever presses what the step points at does it as the person that the step is about, or that they chose. */
 function playPart({ target }) {
-  if (bar.hidden || !step?.at || step.as === undefined || !target.closest?.(step.at)) return;
-  if (speaker()?.id !== step.as) speakAs(step.as);
+  if (target.closest?.("#speakers")) isChosen = true; // also the one who speaks already
+  if (bar.hidden || isChosen || !step?.at || step.as === undefined || !target.closest?.(step.at)) return;
+  speaks(step.as);
 }
 
 /** What is pressed or typed elsewhere takes the lead away; what a dialog wants belongs to the step. */
@@ -185,10 +194,6 @@ function onSnapshot() {
 /** Start the tour. */
 export function startTour() {
   $("tour-end").append(icon("close"));
-  // toasts come below it, however many lines it has
-  new ResizeObserver(() => {
-    document.documentElement.style.setProperty("--tour", `${bar.offsetHeight}px`);
-  }).observe(bar);
   on("snapshot", onSnapshot);
   on("message", onMessage);
   on("process", onProcess);
