@@ -99,6 +99,8 @@ QUIET_S = 56.0
 RELOADED = ("access", "limits")
 #: Rows that are removed at once, and the seconds between.
 PRUNE = 500
+#: Boards, each with its parts.
+PRUNE_BOARDS = 5
 PRUNE_PAUSE_S = 0.1
 
 
@@ -851,10 +853,11 @@ class _Run:
         await store.do(_prune_hints, before)
         await store.do(_prune_inbox, self._parts.places.bot_id, self._parts.clock() - KEPT_S)
         await store.do(seats.forget_presses, self._parts.clock())
-        removed = PRUNE
-        while removed == PRUNE:
-            removed = await store.do(_prune_rows, before, PRUNE)
-            await asyncio.sleep(PRUNE_PAUSE_S)
+        for prune, limit in ((_prune_boards, PRUNE_BOARDS), (_prune_rows, PRUNE)):
+            removed = limit
+            while removed == limit:
+                removed = await store.do(prune, before, limit)
+                await asyncio.sleep(PRUNE_PAUSE_S)
 
 
 def _listener(settings: Settings, store: Store, clock: Callable[[], float]) -> Listener:
@@ -926,12 +929,15 @@ def _marks(tx: Tx, marks: str) -> None:
 
 def _prune_hints(tx: Tx, before: float) -> None:
     tx.memory.prune_hints(before, but=[UNINVITED])
-    tx.boards.prune(before)
     tx.occasions.prune(before)
 
 
 def _prune_inbox(tx: Tx, bot_id: int, before: float) -> None:
     tx.inbox.prune(bot_id, before)
+
+
+def _prune_boards(tx: Tx, before: float, limit: int) -> int:
+    return tx.boards.prune(before, limit)
 
 
 def _prune_rows(tx: Tx, before: float, limit: int) -> int:

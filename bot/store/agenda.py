@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.core import work
-from bot.core.board import Board, BoardState
+from bot.core.board import Board
 from bot.core.invoice import Invoice, State
 from bot.core.work import MAX_FAULTS, Lane
 from bot.store.noun import AT_THE_NODE, ROWS, Noun
@@ -23,13 +23,19 @@ _c = invoices.c
 # is put off, and its retry_at stays, so that an index finds it by that.
 _PUT_OFF = (_c.retry_at > 0, _c.due_at.is_not(None), _c.faults < MAX_FAULTS)
 _STUCK = (_c.retry_at > 0, _c.faults >= MAX_FAULTS)
-_ITS_BOARD_GOES_ON = (
-    sa.select(sa.literal(1))
-    .where(
-        boards.c.id == _c.board_id,
-        sa.or_(boards.c.state != BoardState.CLOSED, boards.c.ends_at >= sa.bindparam("before")),
-    )
-    .exists()
+_HAS_BOARD = sa.select(sa.literal(1)).where(boards.c.id == _c.board_id).exists()
+#: What ended before then and needs nothing more. A payment that nobody could be told of is kept
+#: until somebody can.
+IS_OVER = sa.and_(
+    _c.asked_at < sa.bindparam("before"),
+    _c.expires_at < sa.bindparam("before"),
+    _c.settled_at < sa.bindparam("before"),
+    sa.or_(_c.state != State.SETTLED, _c.announced),
+    sa.or_(
+        _c.due_at.is_(None) & sa.not_(AT_THE_NODE),
+        # nobody was heard of there for as long
+        _c.lane == Lane.UNREACHABLE,
+    ),
 )
 
 
@@ -115,24 +121,8 @@ class Agenda(Noun):
     def prune(self, before: float, limit: int) -> int:
         """Remove rows that ended before then and need nothing more; how many.
 
-        A payment that nobody could be told of is kept until somebody can, and what was paid of a
-        bill until that is over: its board is read off its parts.
+        Parts go with their board, which is read off them: see `Boards.prune`.
         """
-        done = (
-            sa.select(_c.id)
-            .where(
-                _c.asked_at < before,
-                _c.expires_at < before,
-                _c.settled_at < before,
-                sa.or_(_c.state != State.SETTLED, _c.announced),
-                sa.or_(_c.board_id == 0, ~_ITS_BOARD_GOES_ON),
-                sa.or_(
-                    _c.due_at.is_(None) & sa.not_(AT_THE_NODE),
-                    # nobody was heard of there for as long
-                    _c.lane == Lane.UNREACHABLE,
-                ),
-            )
-            .limit(limit)
-        )
+        done = sa.select(_c.id).where(IS_OVER, sa.or_(_c.board_id == 0, ~_HAS_BOARD)).limit(limit)
         statement = sa.delete(invoices).where(_c.id.in_(done))
         return self._connection.execute(statement, {"before": before}).rowcount

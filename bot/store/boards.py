@@ -22,7 +22,7 @@ from bot.core.board import (
 from bot.core.board_steps import consequences
 from bot.core.invoice import Invoice, State
 from bot.core.work import MAX_FAULTS, Lane
-from bot.store.agenda import Due, DueRows
+from bot.store.agenda import IS_OVER, Due, DueRows
 from bot.store.invoices import Invoices
 from bot.store.noun import IS_PART, ROWS, Noun, touch
 from bot.store.rows import BOARDS, SEATS, unpacked_before
@@ -155,13 +155,22 @@ class Boards(Noun):
         stuck = (_b.retry_at > 0, _b.faults >= MAX_FAULTS)
         self._connection.execute(sa.update(boards).where(*stuck).values(**unstuck))
 
-    def prune(self, before: float) -> None:
-        """Remove closed boards that ended before then and of whose parts none is kept."""
-        parts = sa.select(_c.id).where(_c.board_id == _b.id, IS_PART)
-        old = (_b.ends_at < before, _b.state == BoardState.CLOSED, ~parts.exists())
-        ids = sa.select(_b.id).where(*old)
-        self._connection.execute(sa.delete(seats).where(_s.board_id.in_(ids)))
-        self._connection.execute(sa.delete(boards).where(*old))
+    def prune(self, before: float, limit: int) -> int:
+        """Remove closed boards that ended before then, each with all its parts; how many.
+
+        One is kept as long as any of its parts is: without that it would say what is not so.
+        """
+        kept = sa.select(_c.id).where(_c.board_id == _b.id, IS_PART, ~IS_OVER).exists()
+        old = (_b.ends_at < before, _b.state == BoardState.CLOSED, ~kept)
+        found = self._connection.execute(
+            sa.select(_b.id).where(*old).order_by(_b.ends_at).limit(limit), {"before": before}
+        )
+        ids = [*found.scalars()]
+        if ids:
+            self._connection.execute(sa.delete(invoices).where(_c.board_id.in_(ids), IS_PART))
+            self._connection.execute(sa.delete(seats).where(_s.board_id.in_(ids)))
+            self._connection.execute(sa.delete(boards).where(_b.id.in_(ids)))
+        return len(ids)
 
     def touch(self, board_id: int) -> None:
         """It is due."""

@@ -178,12 +178,52 @@ async def test_what_was_paid_is_kept_until_its_board_is_over(store: Store) -> No
         await part(store, board, 2, 900 + board.id, state=State.SETTLED, **old)
         for board in (going_on, closed, over)
     ]
-    assert await store.do(lambda tx: tx.agenda.prune(NOW, 100)) == 1
+    assert await store.do(lambda tx: tx.agenda.prune(NOW, 100)) == 0
+    assert (await now(store, over)).done_msat == parts[2].paid_msat
+    assert await store.do(lambda tx: tx.boards.prune(NOW, 10)) == 1
     assert [await store.do(lambda tx, i=each.id: tx.invoices.get(i)) for each in parts] == [
         *parts[:2],
         None,
     ]
+    assert await store.do(lambda tx, i=over.id: tx.boards.get(i)) is None
     assert (await now(store, going_on)).done_msat == parts[0].paid_msat
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {"asked_at": NOW + 1},
+        {"expires_at": NOW + 1},
+        {"settled_at": NOW + 1},
+        {"announced": False},
+        {"due_at": NOW + 1},
+        {"state": State.OPEN},
+    ],
+)
+async def test_a_board_goes_with_all_its_parts_or_stays_with_them(
+    store: Store, kept: dict[str, Any]
+) -> None:
+    old: dict[str, Any] = {
+        "asked_at": NOW - 100,
+        "due_at": None,
+        "announced": True,
+        "state": State.SETTLED,
+        "expires_at": NOW - 50,
+        "settled_at": int(NOW) - 60,
+    }
+    over = await bill(store, 1, ends_at=NOW - 5, **FINISHED)
+    for number in range(2, 12):
+        await part(store, over, number, 900 + number, **old)
+    last = await part(store, over, 12, 912, **{**old, **kept})
+
+    def prune(tx: Tx) -> tuple[int, int, int]:
+        boards_gone = tx.boards.prune(NOW, 10)
+        return boards_gone, tx.agenda.prune(NOW, 100), tx.boards.prune(NOW, 10)
+
+    assert await store.do(prune) == (0, 0, 0)
+    await store.do(lambda tx: tx.invoices.update(last.id, **old))
+    assert await store.do(prune) == (1, 0, 0)
+    assert await store.do(lambda tx: tx.invoices.get(last.id)) is None
 
 
 async def test_a_board_is_removed_once_it_is_over_and_its_parts_are_gone(store: Store) -> None:
@@ -194,7 +234,8 @@ async def test_a_board_is_removed_once_it_is_over_and_its_parts_are_gone(store: 
         await bill(store, 4, ends_at=NOW - 5, **FINISHED),
     ]
     mine = await part(store, kept[-1])
-    await store.do(lambda tx: tx.boards.prune(NOW))
+    assert await store.do(lambda tx: tx.boards.prune(NOW, 1)) == 1
+    assert await store.do(lambda tx: tx.boards.prune(NOW, 1)) == 0
 
     def left(tx: Tx) -> tuple[list[int], list[int]]:
         connection = tx.boards._connection

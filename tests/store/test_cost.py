@@ -90,7 +90,7 @@ STATEMENTS: dict[str, Callable[[Tx], object]] = {
     ),
     "boards retry": lambda tx: tx.boards.make_retries_due(NOW),
     "boards unstick": lambda tx: tx.boards.unstick(NOW),
-    "boards prune": lambda tx: tx.boards.prune(NOW),
+    "boards prune": lambda tx: tx.boards.prune(NOW, 5),
     "claim_hint": lambda tx: tx.memory.claim_hint("late", 1, now=NOW, every_s=60),
 }
 
