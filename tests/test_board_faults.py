@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
 
 import grpc
 import pytest
@@ -11,6 +13,7 @@ from bot import texts
 from bot.core.invoice import Face
 from bot.core.notices import Kind
 from bot.core.wishes import Change
+from bot.core.work import Do
 from bot.demo.node import CANCELED, SETTLED
 from bot.demo.telegram import Chat, Message, User
 from tests.bills import LIVES_S
@@ -173,6 +176,45 @@ async def test_an_end_names_what_the_node_received_and_no_more(world: World) -> 
     world.telegram.say(world.group, world.owner, "/cancel", reply_to=shown)
     end = (await world.until(lambda: ends(world, world.group)))[0]
     assert "nothing paid" in (end.text or "")
+
+
+async def test_a_payment_while_the_end_is_told_is_told_as_well(world: World) -> None:
+    shown = await split(world, "84k/2", by=world.owner)
+    card = await my_part(world, shown, world.bert, 42_000)
+    request = world.request_in(card)
+    await denied(world, card)
+    telling = world.telegram.stall("sendMessage", chat_id=world.group.id)
+    world.telegram.say(world.group, world.owner, "/cancel", reply_to=shown)
+    await telling.reached()
+    world.node.pay(request)
+    await world.becomes(card, Face.PAID)
+    telling.release()
+    told = await world.until(lambda: ends(world, world.group)[1:])
+    assert "42,000 sats paid" in (told[0].text or "")
+    await board(world, world.group, "42,000 sats paid")
+
+
+async def test_a_reminder_that_waited_names_nobody_who_has_paid(world: World) -> None:
+    shown = await split(world, "84k/3", by=world.owner)
+    card = await my_part(world, shown, world.bert, 28_000)
+    here = await panel(world, shown, world.owner)
+    await board(world, world.group, '"Bert"')
+    asking = world.telegram.stall("sendPhoto", chat_id=world.group.id)
+    world.telegram.say(world.group, world.anna, "/invoice 5")  # what follows there waits for it
+    await asking.reached()
+    await pressed(world, here, world.owner, texts.CHANGES[Change.REMIND])
+    with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+        await world.until(
+            lambda: database.execute("SELECT sending FROM boards").fetchone() == (str(Do.REMIND),)
+        )
+    world.node.pay(world.request_in(card))
+    await world.becomes(card, Face.PAID)
+    asking.release()
+    told = await world.until(
+        lambda: [m for m in world.ours(world.group) if "Not yet paid: " in (m.text or "")]
+    )
+    assert "Bert" not in (told[0].text or "")
+    assert len(told) == 1
 
 
 async def test_a_payment_of_what_its_node_denied_is_told_where_the_split_is_closed(

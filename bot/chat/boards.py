@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
-from telegram import InlineKeyboardMarkup
+from telegram import InlineKeyboardMarkup, Message
 from telegram.constants import ParseMode
 
 from bot import logs, texts
 from bot.access import Access
 from bot.chat.board_buttons import under_board
 from bot.chat.chats import Chats, Say
+from bot.chat.client import TelegramBot
 from bot.core.board import Board, Sent
 from bot.core.work import MAX_REFUSALS, Do, Lane
 from bot.errors import (
@@ -18,11 +20,19 @@ from bot.errors import (
     ChatMoved,
     ChatRefused,
     MessageGone,
+    NotSent,
     TopicClosed,
     TopicGone,
 )
 
 log = logs.get(__name__)
+
+#: Whether a board is still as it was.
+IsSo: TypeAlias = Callable[[], Awaitable[bool]]
+
+
+async def _always() -> bool:
+    return True
 
 
 class Boards:
@@ -44,8 +54,12 @@ class Boards:
         self._payee = payee
         self._network = network
 
-    async def do(self, do: Do, board: Board) -> Sent:
-        """Take a step in the chat; the face that was rendered, and a new message's number."""
+    async def do(self, do: Do, board: Board, is_so: IsSo = _always) -> Sent:
+        """Take a step in the chat; the face that was rendered, and a new message's number.
+
+        `is_so`: whether the board is still as it was. What no edit corrects is `NotSent` where it
+        is not, when its turn comes.
+        """
         may_be_duplicate = board.may_be_duplicate(do)
         match do:
             case Do.SEND_CARD:
@@ -59,10 +73,11 @@ class Boards:
             case Do.REMOVE_BEFORE:
                 await self._remove_before(board)
             case Do.ANNOUNCE:
-                await self._announce(board, is_last=board.attempts_at(do) + 1 >= MAX_REFUSALS)
+                is_last = board.attempts_at(do) + 1 >= MAX_REFUSALS
+                await self._announce(board, is_so, is_last=is_last)
             case Do.REMIND:
                 text = texts.reminder(board, may_be_duplicate=may_be_duplicate)
-                await self._send(board, text, None, reply_to=board.card_id)
+                await self._send(board, text, None, is_so=is_so, reply_to=board.card_id)
             case _:
                 raise ValueError(f"not a step of a board in a chat: {do}")
         return Sent(board.face)
@@ -77,14 +92,14 @@ class Boards:
             text = texts.board_refused(board, is_closed=isinstance(refusal, TopicClosed))
             self._chats.say(Say(board.asker_id, text))
 
-    async def _announce(self, board: Board, *, is_last: bool) -> None:
+    async def _announce(self, board: Board, is_so: IsSo, *, is_last: bool) -> None:
         """Where Telegram refuses it again and again, without what people wrote.
 
         In the end, or where the topic is closed, it is told to who asked in private.
         """
         first = board.attempts_at(Do.ANNOUNCE) == 0
         try:
-            await self._announce_to(board, board.chat_id, is_bare=False)
+            await self._announce_to(board, board.chat_id, is_so, is_bare=False)
         except TopicGone:
             raise
         except ChatRefused as refusal:
@@ -94,33 +109,33 @@ class Boards:
             if not is_closed:
                 log.warning("board announced without names and memo", detail=refusal.detail)
                 try:
-                    return await self._announce_to(board, board.chat_id, is_bare=True)
+                    return await self._announce_to(board, board.chat_id, is_so, is_bare=True)
                 except ChatRefused:
                     if not is_last:
                         raise
-            await self._announce_in_private(board, refusal)
+            await self._announce_in_private(board, is_so, refusal)
 
-    async def _announce_in_private(self, board: Board, refusal: ChatRefused) -> None:
+    async def _announce_in_private(self, board: Board, is_so: IsSo, refusal: ChatRefused) -> None:
         """Raises the refusal where it reaches nobody."""
         if board.asker_id <= 0:
             raise refusal
         for is_bare in (False, True):
             try:
-                return await self._announce_to(board, board.asker_id, is_bare=is_bare)
+                return await self._announce_to(board, board.asker_id, is_so, is_bare=is_bare)
             except (ChatForbidden, ChatRefused, ChatMoved) as error:
                 log.info("board not announced in private", detail=error.detail, **board.tag)
                 if not isinstance(error, ChatRefused):
                     break
         raise refusal
 
-    async def _announce_to(self, board: Board, chat_id: int, *, is_bare: bool) -> None:
+    async def _announce_to(self, board: Board, chat_id: int, is_so: IsSo, *, is_bare: bool) -> None:
         text = texts.board_announcement(
             board,
             may_be_duplicate=board.may_be_duplicate(Do.ANNOUNCE),
             is_bare=is_bare,
             in_private=chat_id != board.chat_id,
         )
-        await self._send(board, text, None, reply_to=board.card_id, chat_id=chat_id)
+        await self._send(board, text, None, is_so=is_so, reply_to=board.card_id, chat_id=chat_id)
 
     def _text(self, board: Board, *, may_be_duplicate: bool = False) -> str:
         payee = None if self._access.is_owner(board.asker_id) else self._payee()
@@ -132,16 +147,18 @@ class Boards:
         text: str,
         markup: InlineKeyboardMarkup | None,
         *,
+        is_so: IsSo = _always,
         reply_to: int | None = None,
         chat_id: int | None = None,
     ) -> int:
         """`chat_id`: somebody's private chat in place of the board's own."""
         to = board.chat_id if chat_id is None else chat_id
         is_here = to == board.chat_id
-        message = await self._chats.send(
-            to,
-            board.urgency,
-            lambda bot: bot.send_message(
+
+        async def call(bot: TelegramBot) -> Message:
+            if not await is_so():
+                raise NotSent(detail="overtaken while it waited")
+            return await bot.send_message(
                 to,
                 text,
                 parse_mode=ParseMode.HTML,
@@ -149,8 +166,9 @@ class Boards:
                 message_thread_id=board.thread_id if is_here else None,
                 reply_to_message_id=(reply_to or board.reply_to) if is_here else None,
                 allow_sending_without_reply=True,
-            ),
-        )
+            )
+
+        message = await self._chats.send(to, board.urgency, call)
         if message is None:
             raise TypeError("only an edit can change nothing")
         return message.message_id

@@ -354,6 +354,7 @@ class Board(Placed, Work):
             (
                 seat.number,
                 seat.state,
+                seat.paid_bill,
                 seat.name,
                 seat.username,
                 seat.hidden,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from bot.core import delivery, work
 from bot.core.board import (
+    HOUR_S,
     MOVE_EVERY_S,
     REFUSED,
     Board,
@@ -185,7 +186,11 @@ def _refused(do: Do, board: Board, error: ChatError, again: Again, now: float) -
     A board that nobody can see asks nobody for money.
     """
     event = Event("error", "refused by Telegram", {"step": do, "detail": error.detail})
-    if board.attempts_at(do) + 1 < MAX_REFUSALS and not isinstance(error, TopicClosed):
+    is_known = do is Do.EDIT_CARD and board.is_refused
+    if is_known and abs(now - board.moved_at) <= HOUR_S:
+        return _Came({"shown_at": now}, event=replace(event, level="info"))
+    may_be_slip = not is_known and not isinstance(error, TopicClosed)
+    if may_be_slip and board.attempts_at(do) + 1 < MAX_REFUSALS:
         return _Came({}, replace(again, first_s=SLIP_S), event)
     match do:
         case Do.ANNOUNCE | Do.REMIND:

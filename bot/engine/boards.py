@@ -9,14 +9,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from bot.clock import steady
 from bot.core import delivery
-from bot.core.board import Board, BoardColumns, Rearranged, Sent, board_changes
+from bot.core.board import (
+    Board,
+    BoardColumns,
+    BoardState,
+    Rearranged,
+    Sent,
+    board_changes,
+)
 from bot.core.board_outcomes import BoardVerdict, judge_board
 from bot.core.board_steps import (
     EDIT_EVERY_S,
@@ -33,12 +41,14 @@ from bot.core.work import EDITS, RESTS, Do
 from bot.engine import commit, effects
 from bot.engine.hand import TICK_S, Hand
 from bot.engine.patience import Patience
-from bot.errors import ChatMoved, ChatRefused, TermLost
+from bot.errors import ChatMoved, ChatRefused, StoreUnavailable, TermLost
 from bot.occasions import Occasions
 from bot.pauses import Holds, jitter
 from bot.places import Places
 from bot.store import Bell, Store, Tx
 
+#: What is overtaken as often while it waits for its turn goes out as it is.
+MAX_OVERTAKEN = 3
 #: Seconds after which a step in a chat leaves its place to the boards of others.
 SLOW_AFTER_S = 2.0
 
@@ -46,8 +56,12 @@ SLOW_AFTER_S = 2.0
 class Shows(Protocol):
     """One board in its chat."""
 
-    async def do(self, do: Do, board: Board) -> Sent:
-        """Take a step. Raises `ChatError`."""
+    async def do(self, do: Do, board: Board, is_so: Callable[[], Awaitable[bool]]) -> Sent:
+        """Take a step. Raises `ChatError`.
+
+        `is_so`: whether the board is still as it was. What no edit corrects is `NotSent` where it
+        is not, when its turn comes.
+        """
 
     def is_slow(self, board: Board) -> bool:
         """Whether messages to its chat take long."""
@@ -160,9 +174,19 @@ class BoardWorker:
                 after_s, lambda: room.enter_context(hand.aside())
             )
             try:
-                return await self._shows.do(do, board)
+                return await self._shows.do(do, board, partial(self._is_so, do, board))
             finally:
                 leave.cancel()
+
+    async def _is_so(self, do: Do, board: Board) -> bool:
+        """Whether what is rendered is still so; what was overtaken a few times goes out anyway."""
+        if board.attempts_at(do) >= MAX_OVERTAKEN:
+            return True
+        try:
+            there = await self._store.do(_read, board.id)
+        except StoreUnavailable:
+            return True
+        return there is not None and there.face == board.face
 
     async def _spread(self, verdict: BoardVerdict, board: Board, began_at: float) -> None:
         effects.tell(verdict, board)
@@ -239,6 +263,10 @@ def _record(
             if "unsure" in columns:
                 void["unsure"] = columns["unsure"]
         return tx.boards.update(board.id, **void), False
+    was_closed = board.state is there.state is BoardState.CLOSED
+    if columns.get("announced") and was_closed and there.paid_msat != board.paid_msat:
+        # A payment came while the end was on its way: it is told once more.
+        columns = {**columns, "announced": False}
     if "duplicates" in columns and there.duplicates != board.duplicates:
         # A press made another copy known: this one is edited once more, and then that one is.
         columns = board_changes(**columns)

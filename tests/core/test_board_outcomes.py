@@ -387,12 +387,13 @@ def test_what_was_refused_is_tried_again_later_and_told_once() -> None:
     moved = replace(there, moved_at=later)  # and the message in its place was refused as well
     again = judge_board(
         Do.EDIT_CARD,
-        replace(moved, tried=Do.EDIT_CARD, attempts=MAX_REFUSALS - 1),
+        moved,
         ChatRefused(detail="no"),
         REACHED,
         now=later,
     )
     assert again.notices == ()
+    assert [event.level for event in again.events] == ["info"]  # once, and no line of an error
     there = replace(moved, **again.columns)
     assert next_board_step(there, REACHED, later).at == later + REFUSED_AGAIN_S
     set_back = later - 10 * REFUSED_AGAIN_S

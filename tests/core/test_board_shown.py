@@ -57,6 +57,11 @@ def test_the_face_is_the_same_where_the_same_is_read() -> None:
     assert same(free(1), taken(part=part(State.OPEN, asker_id=9, part_kind=PartKind.OTHERS)))
 
 
+def test_the_face_tells_who_paid_the_bill_from_whose_part_was_settled() -> None:
+    settled, payers = (taken(otherwise=True, paid_bill=each) for each in (False, True))
+    assert board(settled).face != board(payers).face
+
+
 def test_the_face_is_another_one_where_something_else_is_read() -> None:
     different = [
         board(free(1), taken(State.SETTLED)),
