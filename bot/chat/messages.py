@@ -149,7 +149,8 @@ def named(message: Message) -> list[Person]:
             people.append(Person(text, username=text.removeprefix("@"), left=left))
         elif entity.user is not None:
             name = clean_name(entity.user.full_name or "")
-            people.append(Person(text, id=entity.user.id, name=name, left=left))
+            also = entity.user.username or ""
+            people.append(Person(text, id=entity.user.id, name=name, also=also, left=left))
     return people
 
 

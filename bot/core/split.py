@@ -47,6 +47,7 @@ class Person:
     username: str = ""  # without the @; "" where `id` says who it is
     id: int = 0
     name: str = ""
+    also: str = field(default="", compare=False)  # the user name of who is named by `id`
     asks: bool = False  # it is who asks, and has a part anyhow
     #: Characters from where it begins to the end of the text; 0: it is where this is found first.
     #: Somebody may be called "21".
@@ -167,12 +168,18 @@ def _without_count(text: str, people: Sequence[Person], *, asker_sits: bool) -> 
     memo = unit_behind(text[:start].strip(), sum_msat, memo, lambda _: WITH_NAMES)
     _refuse_unknown(memo)
     _refuse_more(memo, WITH_NAMES, WITH_NAMES)
-    others = (each for each in named if not each.asks)
-    different = {(each.id, each.username.casefold()): each for each in others}
+    different = _different([each for each in named if not each.asks])
     count = len(different) + asker_sits
     if not MIN_SEATS <= count <= MAX_SEATS:
         refuse(Problem.COUNT_OUT_OF_RANGE, WITH_NAMES, least=MIN_SEATS, most=MAX_SEATS)
-    return Bill(sum_msat, count, memo, tuple(different.values()))
+    return Bill(sum_msat, count, memo, tuple(different))
+
+
+def _different(people: Sequence[Person]) -> list[Person]:
+    """Each once, also who is named in two ways."""
+    by_name = {each.also.casefold(): each for each in people if each.also}
+    known = [by_name.get(each.username.casefold(), each) for each in people]
+    return list({(each.id, each.username.casefold()): each for each in known}.values())
 
 
 def _refuse_more(memo: str, in_all: str, alone: str) -> None:

@@ -15,6 +15,7 @@ from bot.errors import AmountRefused
 BOB, EVE = Person("@bob", username="bob"), Person("@eve", username="eve")
 SHOUTED = Person("@BOB", username="BOB")
 MIA = Person("Mia", id=9, name="Mia")  # who has no user name: Telegram says the id
+ROBERT = Person("Robert", id=8, name="Robert", also="Bob")  # who is marked by his name here
 ADA = Person("@ada", username="ada", asks=True)
 
 OF_EXAMPLE = [Person("@alice", username="alice"), Person("@bobby", username="bobby")]
@@ -40,6 +41,8 @@ TAKEN: list[tuple[str, Sequence[Person], Sequence[Person], str]] = [
     # nobody twice, and who asks is one of them anyhow
     ("84k @bob @bob", [BOB, BOB], [BOB], ""),
     ("84k @BOB @bob", [SHOUTED, BOB], [BOB], ""),
+    ("84k @bob Robert", [BOB, ROBERT], [ROBERT], ""),
+    ("84k Robert @BOB @eve", [ROBERT, SHOUTED, EVE], [ROBERT, EVE], ""),
     ("84k @ada @bob", [ADA, BOB], [BOB], ""),
     ("84k @bob @ada pizza", [BOB, ADA], [BOB], "pizza"),
 ]
