@@ -95,7 +95,7 @@ async def test_a_bill_of_before_keeps_each_column(file: Path) -> None:
     assert there.kind is BoardKind.SPLIT
     own = [{name: value for name, value in each.items() if name != "board_id"} for each in SEATS]
     assert there.seats == (
-        Seat(amount_msat=28_000_000, **own[0]),
+        Seat(amount_msat=28_000_000, **own[0], paid_bill=True),  # who asked, settled without one
         Seat(amount_msat=28_000_000, **own[1], part=part),
         Seat(amount_msat=28_000_000, **own[2]),
     )
