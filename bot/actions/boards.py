@@ -286,33 +286,19 @@ class BoardActions:
             self._bell.ring(row.key, row.chat_id, fresh=fresh)
         return came_of_it, row
 
-    async def part_once_closed(
-        self,
-        before: Invoice,
-        token: str,
-        by: Asker,
-        place: Place,
-        number: int | None,
-        *,
-        whose: str | None,
-        within_s: float,
-    ) -> Parting:
-        """The same as `part`, once the invoice `before` is closed at its node. In memory alone.
-
-        `CANCELLING` where it is not closed within so many seconds. Raises `StoreUnavailable`.
-        """
+    async def is_closed(self, row: Invoice, *, within_s: float) -> bool:
+        """Whether an invoice can no longer be paid, waiting so many seconds for that."""
         attempt = 0
         try:
             async with asyncio.timeout(within_s):
-                while await self._store.do(seats.is_live, before.id):
+                while await self._store.do(seats.is_live, row.id):
                     attempt += 1
                     await asyncio.sleep(
                         pause_s(attempt, first_s=FIRST_LOOK_S, longest_s=LONGEST_LOOK_S)
                     )
         except TimeoutError:
-            return Parting.CANCELLING
-        came_of_it, _ = await self.part(token, by, place, number, whose=whose)
-        return came_of_it
+            return False
+        return True
 
     def is_on_its_way(self, row: Invoice) -> bool:
         """Whether a part was asked for just now, so that nothing needs to be said of its card."""

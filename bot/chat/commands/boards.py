@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -269,8 +270,8 @@ class Boards:
             return late
         if token.startswith(MANAGE_LINK):
             return await self._manage(message, token.removeprefix(MANAGE_LINK))
-        place = messages.place(message, self._places)
-        came_of_it, row = await self._actions.part(token, by, place)
+        part = partial(self._actions.part, token, by, messages.place(message, self._places))
+        came_of_it, row = await part()
         if came_of_it in (Parting.ASKED, Parting.AGAIN):
             return []
         if came_of_it is Parting.THERE and row is not None and self._actions.is_on_its_way(row):
@@ -287,7 +288,7 @@ class Boards:
             return [reply(message, text, keyboard=keyboard, to_stranger=is_stranger)]
         if came_of_it is Parting.CANCELLING and row is not None:
             say = partial(reply, message, to_stranger=is_stranger)
-            text, more = self._follows(row, token, by, place, None, None, say)
+            text, more = self._follows(by, row, part, say)
             return [say(text), *more]
         said = reply(message, texts.parting(came_of_it), to_stranger=is_stranger)
         if came_of_it is Parting.THERE and row is not None and row.card_id is not None:
@@ -300,13 +301,11 @@ class Boards:
         if wanted is None or query.message is None or query.message.chat.id != by.id:
             return [Answer(query.id, by.id, texts.parting(Parting.NOT_YOURS), alert=True)]
         token, number, whose = wanted
-        place = Place(by.id)
-        came_of_it, row = await self._actions.part(
-            token, by, place, number, press=query.id, whose=whose
-        )
+        part = partial(self._actions.part, token, by, Place(by.id), number, whose=whose)
+        came_of_it, row = await part(press=query.id)
         if came_of_it is Parting.CANCELLING and row is not None:
             say = partial(Say, by.id, reply_to=query.message.message_id)
-            text, more = self._follows(row, token, by, place, number, whose, say)
+            text, more = self._follows(by, row, part, say)
             return [Answer(query.id, by.id, text, alert=True), *more]
         said = texts.parting(came_of_it)
         answer = Answer(query.id, by.id, said, alert=bool(said))
@@ -317,15 +316,13 @@ class Boards:
 
     def _follows(
         self,
-        before: Invoice,
-        token: str,
         by: Asker,
-        place: Place,
-        number: int | None,
-        whose: str | None,
+        before: Invoice,
+        part: Callable[[], Awaitable[tuple[Parting, Invoice | None]]],
         say: Callable[[str], Say],
     ) -> tuple[str, list[Reply]]:
-        """What is said while another's invoice is cancelled, and what brings the next one then."""
+        """What is said while another's invoice is cancelled, and what brings theirs then: `part`
+        once more. In memory alone."""
         if hindrance := hindered(self._node, [before]):
             return hindrance, []
         if by.id in self._follow:
@@ -333,12 +330,11 @@ class Boards:
         self._follow.add(by.id)
 
         async def ask() -> str:
+            came_of_it = Parting.CANCELLING
             try:
-                came_of_it = await self._actions.part_once_closed(
-                    before, token, by, place, number, whose=whose, within_s=FOLLOWS_WITHIN_S
-                )
-            except StoreUnavailable:
-                came_of_it = Parting.CANCELLING
+                with suppress(StoreUnavailable):
+                    if await self._actions.is_closed(before, within_s=FOLLOWS_WITHIN_S):
+                        came_of_it, _ = await part()
             finally:
                 self._follow.discard(by.id)
             return "" if came_of_it is Parting.THERE else texts.parting(came_of_it)
