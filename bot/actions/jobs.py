@@ -11,7 +11,7 @@ from bot.access import Rights
 from bot.actions.values import Asker, Drawn, Origin, Place, Rules
 from bot.core import delivery, work
 from bot.core.board import HOUR_S, PARTS_AN_HOUR, Board, Seat
-from bot.core.invoice import Columns, Face, Invoice, PartKind, State, changes
+from bot.core.invoice import AT_THE_NODE, Columns, Face, Invoice, PartKind, State, changes
 from bot.core.steps import QUESTION_S
 from bot.core.wishes import Answered, Cancelling, Renewing
 from bot.core.work import Do, Lane
@@ -165,7 +165,7 @@ def cancel(tx: Tx, payment_hash: bytes, by: Asker, now: float) -> tuple[Invoice 
         return row, Cancelling.ALREADY_PAID
     if row.state is State.ASKING:
         return _drop(tx, row), Cancelling.NOT_ASKED
-    if row.state not in (State.PENDING, State.OPEN):
+    if row.state not in AT_THE_NODE:
         return row, Cancelling.ALREADY_CLOSED
     if row.face is Face.UNCONFIRMED:
         return row, Cancelling.UNCONFIRMED

@@ -24,7 +24,7 @@ from bot.core.board import (
     board_changes,
     in_parts,
 )
-from bot.core.invoice import REDRAWN, Face, Invoice, PartKind, State, changes
+from bot.core.invoice import AT_THE_NODE, REDRAWN, Face, Invoice, PartKind, State, changes
 from bot.core.wishes import Change, Changing, Fixing, Joining, Leaving, Parting, Sitting, Splitting
 from bot.core.work import Do, Lane
 from bot.store import TAKEN, Tx
@@ -504,7 +504,7 @@ def _shown_again(tx: Tx, row: Invoice, place: Place, now: float) -> tuple[Partin
 def is_live(tx: Tx, row_id: int) -> bool:
     """Whether this invoice can be paid, or may be soon."""
     row = tx.invoices.get(row_id)
-    return row is not None and row.state in (State.PENDING, State.OPEN)
+    return row is not None and row.state in AT_THE_NODE
 
 
 def _kind(board: Board, seat: Seat, by: Asker) -> PartKind:

@@ -14,7 +14,7 @@ from bot.chat.buttons import named
 from bot.chat.client import Naming
 from bot.chat.replies import IfAdmin, IfNamed, Reply
 from bot.core.board import Board
-from bot.core.invoice import Invoice, State
+from bot.core.invoice import AT_THE_NODE, Invoice
 from bot.core.wishes import Cancelling
 from bot.core.work import Lane
 from bot.errors import NodeError
@@ -81,7 +81,7 @@ def hindered(node: AtNode, parts: Iterable[Invoice]) -> str:
 
     "" where nothing is known to hinder it, or none of them is open.
     """
-    live = [part for part in parts if part.state in (State.PENDING, State.OPEN)]
+    live = [part for part in parts if part.state in AT_THE_NODE]
     if any(part.lane is Lane.OTHER_NODE for part in live):
         return texts.asked_to_cancel(Cancelling.NODE_AWAY)
     if not live or node.hindrance is None:

@@ -313,8 +313,7 @@ class Board(Placed, Work):
     @property
     def is_refused(self) -> bool:
         """Whether Telegram did not take what its message should show now."""
-        is_any = self.card_id is not None and self.shown.startswith(REFUSED)
-        return is_any and self.shown == REFUSED + self.face
+        return self.card_id is not None and self.shown == REFUSED + self.face
 
     def refused_again_at(self, now: float) -> float | None:
         """When that is tried again, in Unix seconds; None: no more."""

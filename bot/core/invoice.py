@@ -33,6 +33,10 @@ class State(StrEnum):
     DROPPED = "dropped"  # a question that nobody answered
 
 
+#: The node may still be paid for these, or has them on their way.
+AT_THE_NODE = (State.PENDING, State.OPEN)
+
+
 class Face(StrEnum):
     """What a message of the card shows."""
 

@@ -9,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.core import work
+from bot.core import invoice, work
 from bot.core.board import BoardState
-from bot.core.invoice import Invoice, State
+from bot.core.invoice import Invoice
 from bot.store.rows import BOARDS, COLUMNS, unpacked
 from bot.store.tables import boards, invoices
 
@@ -22,7 +22,7 @@ ROWS = sa.select(*ALL)
 #: supergroup or channel counts its own, the same for all.
 COUNTED_BY_CHAT = -1_000_000_000_000
 #: The node may still be paid for these, or has them on their way.
-AT_THE_NODE = invoices.c.state.in_([State.PENDING, State.OPEN])
+AT_THE_NODE = invoices.c.state.in_(invoice.AT_THE_NODE)
 #: Parts of boards; spelled out, as the index for them says it.
 IS_PART = invoices.c.board_id > sa.literal_column("0")
 _TOUCH = (

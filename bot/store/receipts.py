@@ -9,7 +9,7 @@ never reached its log to another one.
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -60,13 +60,16 @@ def last(raw: psycopg.Connection[Any], process: str) -> str:
 
     Waits for one without an end, up to `lock_timeout`. Raises `psycopg.Error`.
     """
-    row = raw.execute(_READ, (process,)).fetchone()
-    return "" if row is None else str(row[0])
+    return _ticket(raw, _READ, process)
 
 
 def shown(raw: psycopg.Connection[Any], process: str) -> str:
     """The same as it is shown now, beside one that has no end yet. Raises `psycopg.Error`."""
-    row = raw.execute("SELECT ticket FROM receipts WHERE process = %s", (process,)).fetchone()
+    return _ticket(raw, "SELECT ticket FROM receipts WHERE process = %s", process)
+
+
+def _ticket(raw: psycopg.Connection[Any], statement: LiteralString, process: str) -> str:
+    row = raw.execute(statement, (process,)).fetchone()
     return "" if row is None else str(row[0])
 
 
