@@ -60,6 +60,7 @@ class Payments:
         self._clock = clock
         self._replays = True
         self._heard_until: float | None = None  # by the loop's clock; None: never yet
+        self._unknown: Cursor | None = None  # the one that is kept, though its payment is unknown
 
     async def run(self) -> None:
         """Payments, as the node tells them, for as long as it does; then again."""
@@ -139,9 +140,12 @@ class Payments:
             cursor = lowered if lowered.asks_from else cursor
         for each in untold:
             self._sweep.untold.pop(each.payment_hash, None)
-        if cursor != kept and is_known:
+        # What it does not know it may know again, once another backup is in its place: the cursor
+        # of before is kept until there is a new one.
+        if cursor != kept and is_known and cursor.asks_from:
             await self._store.must(_set_cursor, node_id, cursor, now)
-        was_untrue = cursor != kept and kept.asks_from > 0
+        was_untrue = cursor != kept and kept.asks_from > 0 and kept != self._unknown
+        self._unknown = None if cursor.asks_from else kept
         if was_untrue:
             was, is_now = kept.asks_from, cursor.asks_from
             log.warning("settle index changed: the node counts again", was=was, now=is_now)

@@ -136,6 +136,26 @@ async def test_a_payment_found_just_before_a_restore_is_not_asked_from(
         assert await cursor_of(store, sim) == at(told)
 
 
+async def test_what_is_paid_while_nobody_listens_is_told_after_a_wrong_backup_was_replaced(
+    sim: SimNode, watched: Watched, store: Store, clock: Clock, first: SimInvoice
+) -> None:
+    """The wrong one knew no invoice: they count as gone, and nothing looks them up again."""
+    invoice = sim.add_invoice(5000)
+    row = await open_row(store, invoice, sim.identity_pubkey)
+    right = sim.restore_from_seed()
+    async with watched.running():
+        await watched.rung_for(row)
+        assert (await row_now(store, row)).state is not State.OPEN
+        sim.end_streams()  # nor is it forgotten where the stream is opened again
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 2)
+    sim.take_back(right)
+    sim.pay(invoice.payment_request)
+    async with watched.running():
+        await watched.rung_for(row)
+    assert (await row_now(store, row)).state is State.SETTLED
+    assert await cursor_of(store, sim) == at(invoice)
+
+
 async def test_an_absurd_index_of_another_programs_payment_is_not_asked_from(
     sim: SimNode, watched: Watched, store: Store, first: SimInvoice
 ) -> None:

@@ -72,7 +72,13 @@ class Ledger:
 
     def set_aside(self) -> Kept:
         """Another node's: another key and no invoice. Returns what there was."""
-        kept = Kept(
+        kept = self._all()
+        self.key = PrivateKey()
+        self._forget()
+        return kept
+
+    def _all(self) -> Kept:
+        return Kept(
             self.key,
             self._invoices,
             self._added,
@@ -80,9 +86,6 @@ class Ledger:
             self._settled_before,
             self._by_expiry,
         )
-        self.key = PrivateKey()
-        self._forget()
-        return kept
 
     def take_back(self, kept: Kept) -> None:
         """What there was once."""
@@ -225,8 +228,12 @@ class Ledger:
         """The node cleans up: it no longer knows the invoice."""
         del self._invoices[payment_hash]
 
-    def restore(self, keep: Iterable[bytes]) -> None:
-        """An empty database but for the invoices of `keep`; settle indexes start at 1 again."""
+    def restore(self, keep: Iterable[bytes]) -> Kept:
+        """An empty database but for the invoices of `keep`; settle indexes start at 1 again.
+
+        Returns what there was: to be taken back where nothing of it was kept.
+        """
+        was = self._all()
         kept = [self._invoices[each] for each in keep if each in self._invoices]
         self._forget()
         for invoice in sorted(kept, key=lambda each: each.add_index):
@@ -235,6 +242,7 @@ class Ledger:
             if invoice.settle_index:
                 self._settled.append(invoice.payment_hash)
                 invoice.settle_index = len(self._settled)
+        return was
 
     def begin_settle_indexes_again(self) -> None:
         """The next settlement has index 1; those of before keep theirs."""

@@ -236,13 +236,18 @@ class SimNode(Daemon, Faults):
 
     # --- another life
 
-    def restore_from_seed(self, *, keep: Iterable[bytes] = ()) -> None:
+    def restore_from_seed(self, *, keep: Iterable[bytes] = ()) -> Kept:
         """The same identity with an empty database, but for the invoices of `keep`.
 
-        Add and settle indexes start at 1 again. Streams end.
+        Add and settle indexes start at 1 again. Streams end. Returns what there was.
         """
         self.ledger.end_streams()
-        self.ledger.restore(list(keep))
+        return self.ledger.restore(list(keep))
+
+    def take_back(self, was: Kept) -> None:
+        """The database that an empty one stood in for, as it was then. Streams end."""
+        self.ledger.end_streams()
+        self.ledger.take_back(was)
 
     def begin_settle_indexes_again(self) -> None:
         """The next settlement has index 1; those of before look up as they did. Streams end.
