@@ -249,9 +249,12 @@ class BoardActions:
         self._bell.ring_due()
         return came_of_it
 
-    async def leave(self, payment_hash: bytes) -> Leaving:
-        """The seat of this part is wanted free: its invoice is cancelled first."""
-        came_of_it = await self._store.do(seats.leave, payment_hash, self._clock())
+    async def leave(self, payment_hash: bytes, *, press: str = "") -> Leaving:
+        """The seat of this part is wanted free: its invoice is cancelled first.
+
+        `press`: the number of the press, by which it is known where it comes again.
+        """
+        came_of_it = await self._store.do(seats.leave, payment_hash, press, self._clock())
         self._bell.ring_due()
         return came_of_it
 

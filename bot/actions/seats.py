@@ -312,16 +312,24 @@ def fix(tx: Tx, board_id: int, rules: Rules, now: float) -> Fixing:
     return Fixing.FIXED
 
 
-def leave(tx: Tx, payment_hash: bytes, now: float) -> Leaving:
-    """The seat of this part is wanted free."""
+def leave(tx: Tx, payment_hash: bytes, press: str, now: float) -> Leaving:
+    """The seat of this part is wanted free, also where somebody else is paying for it by now.
+
+    `press`: its number by Telegram. It may come again once its person has come back, and leaves
+    alone what was made since.
+    """
     row = tx.invoices.by_hash(payment_hash)
     board = None if row is None else tx.boards.get(row.board_id)
     seat = None if row is None or board is None else board.seat(row.part)
     if row is None or board is None or seat is None or seat.person_id != row.asker_id:
         return Leaving.NOT_TRACKED
-    if seat.part is None or seat.part.id != row.id:
-        # A press may come again once its person has come back: that is another invoice.
-        return Leaving.PAID if seat.is_paid else Leaving.NOT_TRACKED
+    is_first = _is_first(tx, press, board.id, now)
+    if seat.is_paid:
+        return Leaving.PAID
+    is_anothers = seat.part is not None and seat.part.asker_id != row.asker_id
+    is_newest = seat.part is not None and seat.part.id == row.id
+    if not is_newest and not (is_anothers and is_first):
+        return Leaving.NOT_TRACKED
     if seat.is_done:
         return Leaving.PAID
     tx.boards.update_seat(board.id, seat.number, leaving=True)

@@ -74,7 +74,7 @@ class Presses:
         """What to answer, and what else to say. `number`: the press's, by Telegram."""
         match press.verb:
             case Verb.LEAVE:
-                came_of_leaving = await self._boards.leave(press.payment_hash)
+                came_of_leaving = await self._boards.leave(press.payment_hash, press=number)
                 said = texts.leaving(came_of_leaving)
                 if came_of_leaving is Leaving.LEAVING:
                     said = f"{said} {hindered(self._node, [row])}".rstrip()

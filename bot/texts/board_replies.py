@@ -137,7 +137,7 @@ def fixing(came_of_it: Fixing) -> str:
 def leaving(came_of_it: Leaving) -> str:
     """What a press on "Not me" on a private card is answered with."""
     return {
-        Leaving.LEAVING: "All right. Your part is free once the node has cancelled this invoice.",
+        Leaving.LEAVING: "All right. Your part is free once the node has cancelled its invoice.",
         Leaving.PAID: "It has already been paid.",
         Leaving.NOT_TRACKED: _NOT_TRACKED,
     }[came_of_it]

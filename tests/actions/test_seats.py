@@ -484,6 +484,37 @@ async def test_leaving_that_comes_again_leaves_the_invoice_after_it_alone(table:
     assert await table.boards.leave(old.payment_hash) is Leaving.PAID
 
 
+async def test_who_leaves_while_another_is_paying_for_them_has_no_seat_either(table: Table) -> None:
+    """Their card can still have the button when the invoice is another one's."""
+    board = await table.split("84k/3")
+    own = await table.part(board, BERT, state=State.OPEN)
+    seat = next(each for each in board.seats if each.number == own.part)
+    await table.follow(await table.token(board, CORA), CORA, seat.number)
+    await table.becomes(own, State.CANCELLED)
+    others = await table.part(board, CORA, seat.number, state=State.OPEN)
+    assert await table.boards.leave(own.payment_hash, press="1") is Leaving.LEAVING
+    assert (await table.row(others)).cancel_wanted
+    await table.becomes(others, State.CANCELLED)
+    assert (await table.seat(board, seat.number)).is_free
+
+
+async def test_leaving_that_comes_again_takes_no_seat_of_who_came_back_and_is_paid_for(
+    table: Table,
+) -> None:
+    board = await table.split("84k/2")
+    old = await table.part(board, BERT, state=State.OPEN)
+    assert await table.boards.leave(old.payment_hash, press="1") is Leaving.LEAVING
+    await table.becomes(old, State.CANCELLED)
+    again = await table.part(board, BERT, state=State.OPEN)
+    await table.follow(await table.token(board, ANNA), ANNA, again.part)
+    await table.becomes(again, State.CANCELLED)
+    others = await table.part(board, ANNA, again.part, state=State.OPEN)
+    assert await table.boards.leave(old.payment_hash, press="1") is Leaving.NOT_TRACKED
+    assert not (await table.row(others)).cancel_wanted
+    await table.becomes(others, State.SETTLED)
+    assert await table.boards.leave(old.payment_hash, press="2") is Leaving.PAID
+
+
 @pytest.mark.parametrize("is_free", [False, True])
 async def test_sitting_that_comes_again_takes_nothing_back_that_was_left(
     table: Table, is_free: bool
