@@ -23,6 +23,8 @@ from tests.storm.traps import StormTelegram
 START_S = 60.0
 #: Seconds that the bot gets to end once it is asked to, whatever goes on.
 END_S = 40.0
+#: Seconds in which a process that was started may not have heard of signals yet.
+IMPORT_S = 5.0
 
 
 class BotEnded(Exception):
@@ -292,6 +294,7 @@ class BotProcess:
     async def end(self) -> int:
         """SIGTERM, and the exit code. What is not done in time is noted as wrong."""
         ending = self._alive()
+        terminated_at = time.time()
         for each in ending:
             self._killed.add(each.pid)
             each.terminate()
@@ -300,7 +303,11 @@ class BotProcess:
         for each in ending:
             try:
                 async with asyncio.timeout(END_S):
-                    code = await each.wait() or code
+                    ended_with = await each.wait()
+                if ended_with == -signal.SIGTERM and terminated_at < self._imported_by(each):
+                    self._book.count("processes that were ended before they could hear of it")
+                    continue
+                code = ended_with or code
             except TimeoutError:
                 self._book.wrongs.append(f"it did not end within {END_S:.0f} s")
                 each.kill()
@@ -309,6 +316,10 @@ class BotProcess:
         self._book.kills.append(time.time())
         self._book.note(f"bot ended with {code}")
         return code
+
+    def _imported_by(self, process: asyncio.subprocess.Process) -> float:
+        """Until when it may not have heard of signals: its modules are being imported."""
+        return self._started_at[process.pid] + IMPORT_S
 
     def _goes_down(self, how: str) -> None:
         self._book.note(how)
