@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bot import texts
 from bot.core.amounts import format_sats
 from bot.core.board import Board, BoardState
-from bot.core.invoice import Invoice, PartKind, State
+from bot.core.invoice import Face, Invoice, PartKind, State
 from bot.demo import views
 from bot.demo.node import NodeCall
 from bot.demo.process import Life
@@ -34,6 +35,7 @@ LINES = 3
 _CLAUSES = re.compile(r", | – ")
 _ENDS = (State.SETTLED, State.EXPIRED, State.CANCELLED, State.FAILED, State.DROPPED)
 _SENDS = ("sendPhoto", "sendMessage", "sendDocument")
+_RECEIVED = f"{texts.FACE_SIGNS[Face.PAID]} Received "
 _EDITS = ("editMessageMedia", "editMessageCaption", "editMessageText", "editMessageReplyMarkup")
 
 
@@ -244,7 +246,7 @@ def _telegram(story: _Story, asks: Sequence[Message], row: Invoice | None, aroun
         if call.method == "sendPhoto" and (is_card or is_reply):
             _call(story, call, "The card once more" if has_card else "The card")
             has_card = has_card or call.has_acted
-        elif call.method in _SENDS and (is_card or is_reply):
+        elif call.method in _SENDS and (is_card or is_reply or _tells(call, row)):
             _call(story, call, f"Says “{_line(call, around)}”")
         elif call.method in _EDITS and is_card:
             _call(story, call, f"Edits the card: “{_line(call, around)}”")
@@ -330,6 +332,16 @@ def _call(story: _Story, call: Call, what: str) -> None:
 
 def _is_of(call: Call, row: Invoice) -> bool:
     return call.chat_id == row.chat_id and call.message_id in (row.card_id, *row.duplicates)
+
+
+def _tells(call: Call, row: Invoice | None) -> bool:
+    """Whether it tells in private that this part is paid: no message stands above its card."""
+    if row is None or not row.board_id or row.state is not State.SETTLED:
+        return False
+    said = str(call.params.get("text", ""))
+    announcement, *_ = texts.announcement(row).splitlines()
+    is_of = announcement.partition(" for ")[2]
+    return call.chat_id == row.chat_id and said.startswith(_RECEIVED) and is_of in said
 
 
 def _replies_to(call: Call) -> int | None:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from bot import texts
 from bot.core.invoice import Face
 from bot.demo import web
 from bot.demo.errors import Refused
@@ -482,6 +483,40 @@ async def test_a_part_of_a_bill_has_its_time_line_and_shows_no_token(demo: Live)
     # what an edit of the board changed, however long its first line is
     (edit,) = [e["text"] for e in await demo.story(card) if "the board" in e["text"]]
     assert edit == "Edits the board: “2,000 sats paid; ✅ 2,000 sats: Ben Okafor”."
+    said = [each["text"] for each in await demo.story(card)]
+    assert sum(each.startswith("Says “✅ Received 2,000 sats") for each in said) == 1
+
+
+async def test_a_part_that_is_paid_for_somebody_else_has_its_time_line_to_its_end(
+    demo: Live,
+) -> None:
+    private, _ = await led(demo, demo.ben, "/split 8000/4 dinner")
+    own = await card_in(demo, private)
+    telegram = demo.stage.telegram
+    telegram.press(private, demo.ben, own.id, text=texts.OTHERS_BUTTON)
+
+    def listed() -> list[Message]:
+        return [
+            each
+            for each in telegram.messages(private)
+            if each.reply_markup and "for:" in str(each.reply_markup)
+        ]
+
+    await demo.until(listed)
+    (choice,) = listed()
+    keys = [key for row in choice.reply_markup["inline_keyboard"] for key in row]  # type: ignore[index]
+    telegram.press(private, demo.ben, choice.id, data=keys[0]["callback_data"])
+
+    def others() -> list[Message]:
+        return [e for e in telegram.messages(private) if e.photo and e is not own]
+
+    await demo.until(others)
+    (card,) = others()
+    await demo.pay(demo.ben, card)
+    await demo.until(lambda: demo.shown["score"]["told"] == 1)
+    said = [each["text"] for each in await demo.story(card)]
+    assert sum(each.startswith("Says “✅ Received 2,000 sats") for each in said) == 1
+    assert not any("Received" in each["text"] for each in await demo.story(own))
 
 
 async def test_a_gift_whose_amount_was_written_is_there_once_and_told_to_its_end(
