@@ -162,6 +162,7 @@ class Backstage:
                 board = await self.rows.board(row.board_id)
         around = story.Around(
             calls=list(self._stage.telegram.calls),
+            presses=self._stage.telegram.presses,
             node_calls=list(self._stage.node.log),
             lives=self._stage.process.lives,
             payments=self._stage.wallets.payments,

@@ -19,7 +19,7 @@ from bot.core.invoice import Face, Invoice, PartKind, State
 from bot.demo import views
 from bot.demo.node import NodeCall
 from bot.demo.process import Life
-from bot.demo.telegram import Call, Message
+from bot.demo.telegram import Call, Message, Press
 from bot.demo.wallets import Payment
 
 Kind = Literal["step", "trouble", "waiting", "gap"]
@@ -55,6 +55,7 @@ class Around:
     """What the demo knows beside the row. `name` is of a person, `message` by chat and number."""
 
     calls: Sequence[Call]
+    presses: Sequence[Press]
     node_calls: Sequence[NodeCall]
     lives: Sequence[Life]
     payments: Mapping[bytes, Payment]
@@ -86,6 +87,7 @@ def tell(
         _written(story, each, around, "command" if each is asked else "answer")
     if row is not None:
         _row(story, asked, row, around)
+        _presses(story, row, board, around)
         _node(story, row, around)
     _telegram(story, asks, row, around)
     if board is not None and row is not None:
@@ -146,6 +148,29 @@ def _row(story: _Story, asked: Message | None, row: Invoice, around: Around) -> 
     if row.state in words and seen_at is not None:
         edits = [call.at for call in _edits_after(row, around)]
         story.add(min([seen_at, *edits]), "Bot → database", words[row.state])
+
+
+def _presses(story: _Story, row: Invoice, board: Board | None, around: Around) -> None:
+    """What was pressed on its card; before that of a part, what it was made for."""
+    made_at = min((at for (number, _), at in around.seen.items() if number == row.id), default=None)
+    own = {row.card_id, *row.duplicates}
+    before: Press | None = None
+    for press in around.presses:
+        if _is_on(press, row.chat_id, *own):
+            _press(story, press, press.user.first_name)
+        elif board is not None and made_at is not None and press.pressed_at <= made_at:
+            is_here = press.message.chat.id in (board.chat_id, row.chat_id)
+            before = press if is_here and press.user.id == row.asker_id else before
+    if before is not None:
+        _press(story, before, before.user.first_name)
+
+
+def _press(story: _Story, press: Press, who: str) -> None:
+    story.add(press.pressed_at, f"{who} → Telegram", f"Presses “{press.label}”.")
+
+
+def _is_on(press: Press, chat_id: int, *message_ids: int | None) -> bool:
+    return press.message.chat.id == chat_id and press.message.id in message_ids
 
 
 def title(
@@ -268,6 +293,7 @@ def _on_board(story: _Story, row: Invoice, board: Board, around: Around) -> None
 
 def _board(story: _Story, asked: Message | None, board: Board, around: Around) -> None:
     """What was paid by it, and what its message says: its first one is an answer to `asked`."""
+    hidden = [seat.person_id for seat in board.seats if seat.hidden]
     for seat in board.seats:
         for part in (seat.part, *seat.others):
             payment = None if part is None else around.payments.get(part.payment_hash)
@@ -275,6 +301,10 @@ def _board(story: _Story, asked: Message | None, board: Board, around: Around) -
                 who = "Somebody" if seat.hidden else around.name(payment.person_id)
                 text = f"Pays {format_sats(payment.msat)}."
                 story.add(payment.at, f"{who}’s wallet → node", text)
+    for press in around.presses:
+        if _is_on(press, board.chat_id, board.card_id, *board.duplicates):
+            hides = press.user.id in hidden
+            _press(story, press, "Somebody" if hides else press.user.first_name)
     command = None if asked is None else (asked.chat.id, asked.id)
     for call in around.calls:
         replies_to = (call.chat_id, _replies_to(call))

@@ -470,6 +470,7 @@ async def test_a_part_of_a_bill_has_its_time_line_and_shows_no_token(demo: Live)
     story = await demo.story(card)
     assert {"Bot → database", "Bot → node", "Bot → Telegram"} <= set(ways(story))
     assert ways(story).index("Bot → database") < ways(story).index("Bot → node")
+    assert story[0]["text"] == "Presses “Pay my part”."  # before anything is written for it
     token = (start.text or "").partition(" ")[2]
     assert len(token) > 10
     told = await demo.page.story(web.Choice(chat=private.id, message=start.id))

@@ -317,7 +317,7 @@ class Bills(TakingPart[PlannedBill]):
             if answer.text == texts.parting(Parting.CANCELLING):
                 await asyncio.sleep(dice.uniform(0.5, 1.5))
                 continue
-            if answer.text:
+            if answer.text and answer.text != texts.FOLLOWS:
                 self._book.note(f"{person.first_name} hears: {answer.text}", bill)
                 return None
             try:

@@ -493,7 +493,14 @@ def _where(shown: Shown) -> str:
 
 def _may_be_cancelled(part: Part) -> bool:
     """Whether somebody else may have wanted it: its board closed, or its seat for others."""
-    return part.of.close_tried_at is not None or part.asker in part.of.disturbed
+    bill = part.of
+    if bill.close_tried_at is not None or part.asker in bill.disturbed:
+        return True
+    # whose seat it is may want to pay, or to leave
+    wanted = [*bill.pressed.items(), *bill.left.items()]
+    since = part.invoice.created_at
+    is_wanted = any(who is not part.asker and at >= since for who, at in wanted)
+    return part.part_kind == PartKind.OTHERS and is_wanted
 
 
 def _under_part(part: Part) -> list[list[str]]:

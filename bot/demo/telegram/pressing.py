@@ -37,9 +37,9 @@ class Pressing(Writing):
         if not wanted or bot is None or (text is None and data is None and len(wanted) > 1):
             raise LookupError(f"no such button: {[button['text'] for button in buttons]}")
         answer = asyncio.get_running_loop().create_future()
-        pressed = wanted[0]["callback_data"]
+        label, pressed = wanted[0]["text"], wanted[0]["callback_data"]
         press_id = str(next(self._press_ids))
-        press = Press(press_id, self._user(user), message, pressed, answer, self.clock())
+        press = Press(press_id, self._user(user), message, label, pressed, answer, self.clock())
         self.push_press(bot, press)
         return press
 

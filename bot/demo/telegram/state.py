@@ -124,6 +124,11 @@ class State(Changes):
         """The chat that this bot means."""
         return self._groups.get(chat_id) or self._private.get((bot.user.id, chat_id))
 
+    @property
+    def presses(self) -> list[Press]:
+        """The presses that are remembered, the oldest first."""
+        return list(self._presses.values())
+
     def find_press(self, press_id: str) -> Press | None:
         """A press that is remembered."""
         return self._presses.get(press_id)

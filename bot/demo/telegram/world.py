@@ -191,7 +191,7 @@ class Answer:
 
 @dataclass(slots=True, eq=False)
 class Press:
-    """A pressed button. `await press.answer` returns what the bot answered.
+    """A pressed button with its `label`. `await press.answer` returns what the bot answered.
 
     `followed`: the person has followed the link of the answer.
     """
@@ -199,6 +199,7 @@ class Press:
     id: str
     user: User
     message: Message
+    label: str
     data: str
     answer: asyncio.Future[Answer]
     pressed_at: float
