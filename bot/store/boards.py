@@ -66,6 +66,22 @@ _PARTS_SINCE = (
     )
 )
 _GOES_ON = _b.state.in_(GOES_ON)
+# Cards at rest are edited after all else; where nothing is at rest, it is due or cannot be shown.
+_AT_REST = sa.and_(_c.due_at.is_(None), _c.lane.not_in((Lane.UNREACHABLE, Lane.OTHER_NODE)))
+_OFFER_NO_RENEWAL = (
+    sa.update(invoices)
+    .where(
+        _c.board_id == sa.bindparam("of"),
+        IS_PART,
+        ~_c.replaced,
+        _c.state.in_((State.EXPIRED, State.CANCELLED, State.FAILED)),
+    )
+    .values(
+        replaced=True,
+        due_at=sa.case((_AT_REST, sa.bindparam("at")), else_=_c.due_at),
+        lane=sa.case((_AT_REST, Lane.BACKGROUND), else_=_c.lane),
+    )
+)
 
 
 class Boards(Noun):
@@ -222,6 +238,9 @@ class Boards(Noun):
         for part in board.live:
             if part.id in come.cancels:
                 self._rows.want_cancelled(part, now)
+        if come.board.get("state") is BoardState.CLOSED:
+            at = work.due_now(now)
+            self._connection.execute(_OFFER_NO_RENEWAL, {"of": board.id, "at": at})
         after = self.update(board.id, **come.board) if come else board
         return Rearranged(come.board, follows_again=bool(come and consequences(after, surely_at)))
 

@@ -58,8 +58,9 @@ _UNCONFIRMED = (
 )
 _REJECTED = f"Telegram rejected its message. {_CLOSED}"
 _REPLACED = "A new invoice was requested."
-#: The same of a board's part, which may be another person's by now.
-_PART_REPLACED = "There is a newer invoice for this part."
+#: The same of a board's part, which may be another person's by now, paid, or of a board that is over.
+_LOOK_AT_SPLIT = "Look at the split in the group."
+_LOOK_AT_COLLECTION = "Look at the collection in the group."
 _GOES = {Face.OPEN: "payable to", Face.PAID: "paid to"}
 MAY_BE_DUPLICATE = "<i>This may be a duplicate of a message above.</i>"
 WHY_IN_PRIVATE = {
@@ -183,7 +184,7 @@ def _ending(row: Invoice, face: Face) -> list[str]:
     else:
         lines = [f"Expired. {_CLOSED}"]
     if face in (Face.CANCELLED_REPLACED, Face.EXPIRED_REPLACED):
-        lines.append(_PART_REPLACED if row.board_id else _REPLACED)
+        lines.append(_replaced(row))
     return lines
 
 
@@ -239,8 +240,15 @@ def failed(row: Invoice) -> str:
         reason = f"{FACE_SIGNS[Face.FAILED]} {escape(why_failed(failure))}"
         lines = [reason, f"No invoice was made{figure}.{later}"]
     if row.replaced:
-        lines.append(_PART_REPLACED if row.board_id else _REPLACED)
+        lines.append(_replaced(row))
     return "\n".join(lines)
+
+
+def _replaced(row: Invoice) -> str:
+    """What came in its place, or where that stands."""
+    if not row.board_id:
+        return _REPLACED
+    return _LOOK_AT_COLLECTION if row.part_kind is PartKind.GIFT else _LOOK_AT_SPLIT
 
 
 def payment_notice(
