@@ -387,6 +387,37 @@ async def test_who_asked_frees_settles_adds_and_closes(world: World) -> None:
     await board(world, world.group, ", closed")
 
 
+async def test_who_closes_reads_where_they_pressed_that_it_is_closed(world: World) -> None:
+    shown = await split(world, "84k/3 pizza")
+    card = await my_part(world, shown, world.bert, 28_000)
+    here = await panel(world, shown, world.anna)
+    cancels = world.node.stall("CancelInvoice")
+    assert await closed(world, here, world.anna) == texts.changing(Change.CLOSE, Changing.DONE)
+    await world.until(lambda: ", closing" in (here.text or ""))
+    cancels.release()
+    await world.until(lambda: ", closed" in (here.text or ""))
+    assert '⚡ 28,000 sats: "Bert"' not in (here.text or "")
+    assert world.buttons(here) == [texts.CHANGES[Change.MOVE]]
+    await world.becomes(card, Face.CANCELLED)
+
+
+async def test_what_was_not_paid_of_a_split_that_is_closed_offers_no_renewal(world: World) -> None:
+    shown = await split(world, "84k/3 pizza")
+    early = await my_part(world, shown, world.bert, 28_000)
+    request = world.request_in(early)
+    world.clock.ahead_s += world.settings.invoices.expiry_s
+    await world.becomes(early, Face.EXPIRED)
+    assert world.buttons(early) == [texts.RENEW_BUTTON]
+    late = await my_part(world, shown, world.owner, 28_000)
+    here = await panel(world, shown, world.anna)
+    await closed(world, here, world.anna)
+    await world.becomes(late, Face.CANCELLED)
+    for card in (early, late):
+        await world.until(lambda card=card: not world.buttons(card))  # type: ignore[misc]
+        assert "Look at the split in the group." in (card.text or "")
+    assert request not in (early.text or "")
+
+
 async def test_a_reminder_mentions_who_has_not_paid_once_an_hour(world: World) -> None:
     shown = await split(world, "84k/3 pizza")
     paid = await my_part(world, shown, world.bert, 28_000)

@@ -29,7 +29,7 @@ from bot.core.wishes import (
 from bot.metrics import METER
 from bot.pauses import Holds, pause_s
 from bot.places import Places
-from bot.store import Bell, Store
+from bot.store import Bell, Store, Tx
 
 #: Bytes of a token: nobody guesses it.
 TOKEN_BYTES = 16
@@ -291,10 +291,19 @@ class BoardActions:
 
     async def is_closed(self, row: Invoice, *, within_s: float) -> bool:
         """Whether an invoice can no longer be paid, waiting so many seconds for that."""
+        return await self._is_over(seats.is_live, row.id, within_s)
+
+    async def is_ended(self, board: Board, *, within_s: float) -> bool:
+        """Whether a board is closed, waiting so many seconds for its invoices to be cancelled."""
+        return await self._is_over(seats.is_closing, board.id, within_s)
+
+    async def _is_over(
+        self, goes_on: Callable[[Tx, int], bool], number: int, within_s: float
+    ) -> bool:
         attempt = 0
         try:
             async with asyncio.timeout(within_s):
-                while await self._store.do(seats.is_live, row.id):
+                while await self._store.do(goes_on, number):
                     attempt += 1
                     await asyncio.sleep(
                         pause_s(attempt, first_s=FIRST_LOOK_S, longest_s=LONGEST_LOOK_S)

@@ -313,7 +313,8 @@ def fix(tx: Tx, board_id: int, rules: Rules, now: float) -> Fixing:
 
 
 def leave(tx: Tx, payment_hash: bytes, press: str, now: float) -> Leaving:
-    """The seat of this part is wanted free, also where somebody else is paying for it by now.
+    """The seat of this part is wanted free, whatever invoice it has by now: a new one of its
+    person's, of a link that waited longer, or somebody else's who is paying for them.
 
     `press`: its number by Telegram. It may come again once its person has come back, and leaves
     alone what was made since.
@@ -326,9 +327,8 @@ def leave(tx: Tx, payment_hash: bytes, press: str, now: float) -> Leaving:
     is_first = _is_first(tx, press, board.id, now)
     if seat.is_paid:
         return Leaving.PAID
-    is_anothers = seat.part is not None and seat.part.asker_id != row.asker_id
     is_newest = seat.part is not None and seat.part.id == row.id
-    if not is_newest and not (is_anothers and is_first):
+    if not is_newest and not is_first:
         return Leaving.NOT_TRACKED
     if seat.is_done:
         return Leaving.PAID
@@ -513,6 +513,12 @@ def is_live(tx: Tx, row_id: int) -> bool:
     """Whether this invoice can be paid, or may be soon."""
     row = tx.invoices.get(row_id)
     return row is not None and row.state in AT_THE_NODE
+
+
+def is_closing(tx: Tx, board_id: int) -> bool:
+    """Whether a board's open invoices are still to be cancelled."""
+    board = tx.boards.get(board_id)
+    return board is not None and board.state is BoardState.CLOSING
 
 
 def _kind(board: Board, seat: Seat, by: Asker) -> PartKind:

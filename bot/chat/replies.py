@@ -99,7 +99,8 @@ class IfNamed:
 
 @dataclass(frozen=True, slots=True)
 class AskNode:
-    """Only the node knows: `ask` it, which may take seconds, and `say` what comes of it.
+    """Only the node knows: `ask` it, which may take seconds, and `say` what comes of it, or show it
+    in a message that is there.
 
     `ask` returns Telegram HTML, "" for nothing to say, or raises `NodeError`, whose sentence is
     said then. It gets `within_s` seconds. `may_read`: whether they still can, by then; None: anyone
@@ -107,7 +108,7 @@ class AskNode:
     """
 
     ask: Callable[[], Awaitable[str]]
-    say: Callable[[str], Say]
+    say: Callable[[str], Say | Edit]
     within_s: float = NODE_WITHIN_S
     may_read: Callable[[], bool] | None = None
 
@@ -326,7 +327,7 @@ class Replies:
             log.exception("node not asked")
             text = texts.BUG
         if text:
-            self._chats.say(replace(question.say(text), may_read=question.may_read))
+            self.send([replace(question.say(text), may_read=question.may_read)])
 
     async def _make_file(self, wanted: MakeFile) -> None:
         try:

@@ -474,14 +474,27 @@ async def test_leaving_that_comes_again_leaves_the_invoice_after_it_alone(table:
     """After a kill Telegram delivers a press again, when its person may have come back."""
     board = await table.split("84k/2")
     old = await table.part(board, BERT, state=State.OPEN)
-    assert await table.boards.leave(old.payment_hash) is Leaving.LEAVING
+    assert await table.boards.leave(old.payment_hash, press="1") is Leaving.LEAVING
     await table.becomes(old, State.CANCELLED)
     again = await table.part(board, BERT, state=State.OPEN)
-    assert await table.boards.leave(old.payment_hash) is Leaving.NOT_TRACKED
+    assert await table.boards.leave(old.payment_hash, press="1") is Leaving.NOT_TRACKED
     assert not (await table.seat(board, 2)).leaving
     assert not (await table.row(again)).cancel_wanted
     await table.becomes(again, State.SETTLED)
     assert await table.boards.leave(old.payment_hash) is Leaving.PAID
+
+
+async def test_who_leaves_has_no_seat_though_a_link_of_before_brought_a_new_invoice(
+    table: Table,
+) -> None:
+    """Both waited until the bot was back, and their invoice had expired by then."""
+    board = await table.split("84k/2")
+    old = await table.part(board, BERT, state=State.EXPIRED)
+    new = await table.part(board, BERT, state=State.OPEN)
+    assert await table.boards.leave(old.payment_hash, press="1") is Leaving.LEAVING
+    assert (await table.row(new)).cancel_wanted
+    await table.becomes(new, State.CANCELLED)
+    assert (await table.seat(board, 2)).is_free
 
 
 async def test_who_leaves_while_another_is_paying_for_them_has_no_seat_either(table: Table) -> None:

@@ -31,7 +31,7 @@ from bot.chat.replies import Answer, AskNode, IfNamed, Replies, Reply, reply
 from bot.chat.targets import AtNode, Targets, as_named, hindered
 from bot.chat.updates import PtbApplication
 from bot.core.amount_problems import with_example
-from bot.core.board import Board
+from bot.core.board import Board, BoardState
 from bot.core.inbound import receivable_of
 from bot.core.invoice import Invoice
 from bot.core.wishes import Change, Changing, Parting, Sitting, Splitting
@@ -410,9 +410,26 @@ class Boards:
         is_own = query.message is not None and query.message.chat.id == by.id
         if query.message is None or not is_own or not is_panel_of(query.message, press.handle):
             return [answer]
-        text = texts.manage(board, asked, at=self._admission.now())
-        keyboard = board_buttons.manage(board, asked)
-        return [answer, Edit(query.message.chat.id, query.message.message_id, text, keyboard)]
+        show = partial(Edit, query.message.chat.id, query.message.message_id)
+        panel = show(
+            texts.manage(board, asked, at=self._admission.now()), board_buttons.manage(board, asked)
+        )
+        is_awaited = change is Change.CLOSE and board.state is BoardState.CLOSING
+        more = [self._panel_at_end(board, press.handle, show)] if is_awaited else []
+        return [answer, panel, *more]
+
+    def _panel_at_end(self, board: Board, handle: str, show: Callable[..., Edit]) -> AskNode:
+        """The panel once more, where the node has cancelled soon what was open. In memory alone."""
+        ended = board
+
+        async def ask() -> str:
+            nonlocal ended
+            with suppress(StoreUnavailable):
+                if await self._actions.is_ended(board, within_s=FOLLOWS_WITHIN_S):
+                    ended = await self._actions.by_handle(handle) or board
+            return "" if ended is board else texts.manage(ended, at=self._admission.now())
+
+        return AskNode(ask, lambda text: show(text, board_buttons.manage(ended)))
 
 
 def _as_command(error: Refused, command: str) -> Refused:
