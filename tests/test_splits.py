@@ -405,7 +405,7 @@ async def test_what_was_not_paid_of_a_split_that_is_closed_offers_no_renewal(wor
     shown = await split(world, "84k/3 pizza")
     early = await my_part(world, shown, world.bert, 28_000)
     request = world.request_in(early)
-    world.clock.ahead_s += world.settings.invoices.expiry_s
+    world.clock.ahead_s += world.settings().invoices.expiry_s
     await world.becomes(early, Face.EXPIRED)
     assert world.buttons(early) == [texts.RENEW_BUTTON]
     late = await my_part(world, shown, world.owner, 28_000)

@@ -238,7 +238,7 @@ def _node(story: _Story, row: Invoice, around: Around) -> None:
     if payment is not None:
         who = around.name(payment.person_id)
         story.add(payment.at, f"{who}’s wallet → node", f"Pays {format_sats(payment.msat)}.")
-    elif row.state in (State.EXPIRED, State.CANCELLED) and row.expires_at <= around.now:
+    elif row.state is State.EXPIRED and row.expires_at <= around.now:
         story.add(float(row.expires_at), "Node", "The time to pay is over.")
 
 
@@ -361,7 +361,8 @@ def _call(story: _Story, call: Call, what: str) -> None:
 
 
 def _is_of(call: Call, row: Invoice) -> bool:
-    return call.chat_id == row.chat_id and call.message_id in (row.card_id, *row.duplicates)
+    known = {row.card_id, *row.duplicates} - {None}
+    return call.chat_id == row.chat_id and call.message_id in known
 
 
 def _tells(call: Call, row: Invoice | None) -> bool:

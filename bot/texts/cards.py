@@ -58,7 +58,7 @@ _UNCONFIRMED = (
 )
 _REJECTED = f"Telegram rejected its message. {_CLOSED}"
 _REPLACED = "A new invoice was requested."
-#: The same of a board's part, which may be another person's by now, paid, or of a board that is over.
+#: The same of a board's part, which may be another person's by now, or paid, or too late.
 _LOOK_AT_SPLIT = "Look at the split in the group."
 _LOOK_AT_COLLECTION = "Look at the collection in the group."
 _GOES = {Face.OPEN: "payable to", Face.PAID: "paid to"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -133,7 +134,13 @@ class BoardTruths:
 
     def _may_be_refused(self, bill: Bill, boards: Mapping[str, Board]) -> bool:
         now = self._outside.now
-        before = [each for each in self._outside.bills[: bill.number] if each.memo in boards]
+        # what waited for the bot is heard chat by chat: one that was asked for later may come first
+        heard_at = self._book.calm_after(bill.said_at, 1.0) or time.time()
+        before = [
+            each
+            for each in self._outside.bills
+            if each is not bill and each.memo in boards and each.said_at <= heard_at
+        ]
         theirs = sum(each.asker is bill.asker for each in before)
         here = sum(now(each.chat) is now(bill.chat) for each in before)
         return not bill.is_owners and (theirs >= BILLS_A_PERSON or here >= BILLS_A_CHAT)
