@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -283,8 +283,9 @@ def _on_board(story: _Story, row: Invoice, board: Board, around: Around) -> None
     told_at = _told_at(row, around)
     if told_at is None:
         return
+    shown = _shown(board, None, around)
     for call in around.calls:
-        if call.at < told_at or not _is_board(call, board):
+        if call.at < told_at or not _is_board(call, shown):
             continue
         _board_call(story, call, around)
         if call.status == 200:
@@ -301,16 +302,17 @@ def _board(story: _Story, asked: Message | None, board: Board, around: Around) -
                 who = "Somebody" if seat.hidden else around.name(payment.person_id)
                 text = f"Pays {format_sats(payment.msat)}."
                 story.add(payment.at, f"{who}’s wallet → node", text)
+    shown = _shown(board, asked, around)
     for press in around.presses:
-        if _is_on(press, board.chat_id, board.card_id, *board.duplicates):
+        if (press.message.chat.id, press.message.id) in shown:
             hides = press.user.id in hidden
             _press(story, press, "Somebody" if hides else press.user.first_name)
     command = None if asked is None else (asked.chat.id, asked.id)
     for call in around.calls:
         replies_to = (call.chat_id, _replies_to(call))
-        if _is_board(call, board) and (call.method in _EDITS or replies_to != command):
+        if _is_board(call, shown) and (call.method in _EDITS or replies_to != command):
             _board_call(story, call, around)
-        elif call.method in _SENDS and replies_to == (board.chat_id, board.card_id):
+        elif call.method in _SENDS and replies_to in shown:
             _call(story, call, f"Says “{_line(call, around)}”")
 
 
@@ -340,9 +342,22 @@ def _has_said(call: NodeCall) -> bool:
     return call.method == "LookupInvoice" and call.outcome == "answered"
 
 
-def _is_board(call: Call, board: Board) -> bool:
-    shows = call.method in (*_SENDS, *_EDITS) and call.chat_id == board.chat_id
-    return shows and call.message_id in (board.card_id, *board.duplicates)
+def _shown(board: Board, asked: Message | None, around: Around) -> set[tuple[int, int]]:
+    """The messages that have shown a board, by chat and number: also in the group that it was."""
+    commands = {(board.origin_chat_id, board.origin_message_id)}
+    commands |= set() if asked is None else {(asked.chat.id, asked.id)}
+    answers = {
+        (call.chat_id, call.message_id)
+        for call in around.calls
+        if call.method in _SENDS and (call.chat_id, _replies_to(call)) in commands
+    }
+    now = {(board.chat_id, each) for each in (board.card_id, *board.duplicates)}
+    return {(chat, number) for chat, number in now | answers if chat and number}
+
+
+def _is_board(call: Call, shown: Collection[tuple[int, int]]) -> bool:
+    is_one = (call.chat_id or 0, call.message_id or 0) in shown
+    return is_one and call.method in (*_SENDS, *_EDITS)
 
 
 def _call(story: _Story, call: Call, what: str) -> None:

@@ -520,6 +520,35 @@ async def test_a_part_that_is_paid_for_somebody_else_has_its_time_line_to_its_en
     assert not any("Received" in each["text"] for each in await demo.story(own))
 
 
+async def test_the_time_line_of_a_board_keeps_what_was_done_before_its_group_moved(
+    demo: Live,
+) -> None:
+    private, _ = await led(demo, demo.ben, "/split 8000/4 dinner")
+    card = await card_in(demo, private)
+    await demo.pay(demo.ben, card)
+    await demo.until(lambda: "2,000 sats paid" in (boards(demo)[0].text or ""))
+    before = {each["text"] for each in await demo.story(boards(demo)[0]) if "No bot" not in each}
+    edits = {each for each in before if each.startswith("Edits the board")}
+    assert edits
+    await demo.page.fault(web.Fault(name="supergroup", on=True))
+    demo.say(demo.ben, "/invoice 300 bread")  # the bot hears of the move
+    await demo.until(lambda: boards(demo))
+    assert edits <= {each["text"] for each in await demo.story(boards(demo)[0])}
+
+
+async def test_a_time_line_says_nothing_of_another_command(demo: Live) -> None:
+    """A call that made no message is nobody's, as is a row that has none yet."""
+    await demo.page.fault(web.Fault(name="too-many", on=True))
+    demo.say(demo.ada, "/invoice 100 first")
+    await demo.until(lambda: demo.shown["score"]["cards"] == 1)
+    await demo.page.fault(web.Fault(name="macaroon", on=True))
+    asked = demo.say(demo.ada, "/invoice 105 second")
+    await demo.until(lambda: len(demo.page.backstage.rows.all) == 2)
+    story = await demo.story(asked)
+    assert story[0]["text"] == "Writes “/invoice 105 second”."
+    assert not any("Refused" in each["text"] for each in story)
+
+
 async def test_a_gift_whose_amount_was_written_is_there_once_and_told_to_its_end(
     demo: Live,
 ) -> None:
