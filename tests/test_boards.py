@@ -181,12 +181,12 @@ async def test_leaving_that_comes_again_leaves_the_invoice_after_it_alone(world:
     shown = await split(world)
     card = await my_part(world, shown, world.bert, 28_000)
     data = (card.reply_markup or {})["inline_keyboard"][0][0]["callback_data"]
-    world.telegram.press(card.chat, world.bert, card.id, text="Not me")
+    press = world.telegram.press(card.chat, world.bert, card.id, text="Not me")
     await world.becomes(card, Face.CANCELLED)
     await world.until(lambda: '"Bert"' not in (shown.text or ""))
     again = await my_part(world, shown, world.bert, 28_000)
     user = {"id": world.bert.id, "is_bot": False, "first_name": "Bert"}
-    query = {"id": "77", "from": user, "chat_instance": "1", "data": data}
+    query = {"id": press.id, "from": user, "chat_instance": "1", "data": data}
     message = world.telegram.message_json(card)
     world.telegram.push_raw_update({"callback_query": {**query, "message": message}})
     says = texts.leaving(Leaving.NOT_TRACKED)

@@ -234,14 +234,25 @@ class BoardActions:
     ) -> Joining:
         """This person takes part in a bill that is not asked for yet, or does not.
 
-        `press`: the number of the press, by which it is known where it comes again.
+        `press`: the number of the press, by which it is known where it comes again. Where it is not
+        known what everybody may read of them, `name_in` has to follow, within `NAMED_WITHIN_S`.
         """
         is_owner, now = self._access.is_owner(by.id), self._clock()
         came_of_it = await self._store.do(
             seats.join, handle, chat_id, by, is_in, press, now, is_owner
         )
+        if came_of_it is Joining.IN and not (by.name or by.hidden):  # the group reads of it once
+            self._holds.hold(chat_id, (handle, by.id), within_s=NAMED_WITHIN_S)
         self._bell.ring_due()
         return came_of_it
+
+    async def name_in(self, handle: str, chat_id: int, by: Asker) -> None:
+        """What everybody may read of somebody who is in, nothing where nobody says."""
+        try:
+            await self._store.do_with_others(seats.name_in, handle, chat_id, by)
+        finally:
+            self._holds.let_go(chat_id, (handle, by.id))
+            self._bell.ring_due()
 
     async def fix(self, board_id: int) -> Fixing:
         """Ask those who are in. Raises `Refused` where their parts cannot be asked for."""
@@ -269,18 +280,19 @@ class BoardActions:
         *,
         press: str = "",
         whose: str | None = None,
+        takes: bool = True,
     ) -> tuple[Parting, Invoice | None]:
         """The invoice of the seat that this token was made for, in that person's private chat.
 
         `number`: of the seat of the same bill that this person wants to pay instead, and `press`:
         the number of the press that says so, by which it is known where it comes again. `whose`:
-        the mark of the person who had that seat as the button was made. Of a collection it is asked
-        first how much is given.
+        the mark of the person who had that seat as the button was made. `takes`: also where
+        somebody else has its invoice. Of a collection it is asked first how much is given.
         """
         now = self._clock()
         drawn = draw(self._rules, now)
         came_of_it, row = await self._store.do(
-            seats.part, token, number, by, place, drawn, press, now, whose
+            seats.part, token, number, by, place, drawn, press, now, whose, takes=takes
         )
         if row is not None:
             fresh = row if came_of_it is Parting.ASKED else None

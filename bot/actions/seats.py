@@ -143,7 +143,7 @@ def sit(
     if seat is None:
         return came_of_it, None, is_new, None
     row = _brought(tx, board, seat, by, drawn, now)
-    if press and (is_written or row is not None):
+    if press:  # also where it finds what is there: once more it may find that they have left
         tx.memory.say(_pressed(press), board.id, now)
     return came_of_it, seat, is_new or is_written, row
 
@@ -215,6 +215,19 @@ def name(tx: Tx, token: str, by: Asker) -> None:
         is_theirs = board.is_split or part.part == seat.number
         if is_theirs and part.asker_id == by.id and not part.asker_name:
             tx.invoices.update(part.id, asker_name=by.name, hidden=part.hidden or by.hidden)
+
+
+def name_in(tx: Tx, handle: str, chat_id: int, by: Asker) -> None:
+    """The same for somebody who is in, and may have a part by now."""
+    board = _here(tx, handle, chat_id)
+    own = () if board is None else [seat for seat in board.seats if seat.person_id == by.id]
+    if board is None or not own:
+        return
+    tx.boards.touch(board.id)  # its edit has waited for this
+    if own[0].token:
+        name(tx, own[0].token, by)
+    elif not own[0].is_named:
+        _named_late(tx, board, by)
 
 
 def _seat_for(board: Board, by: Asker) -> Seat | None:
@@ -324,12 +337,10 @@ def leave(tx: Tx, payment_hash: bytes, press: str, now: float) -> Leaving:
     seat = None if row is None or board is None else board.seat(row.part)
     if row is None or board is None or seat is None or seat.person_id != row.asker_id:
         return Leaving.NOT_TRACKED
-    is_first = _is_first(tx, press, board.id, now)
     if seat.is_paid:
         return Leaving.PAID
-    is_newest = seat.part is not None and seat.part.id == row.id
-    if not is_newest and not is_first:
-        return Leaving.NOT_TRACKED
+    if not _is_first(tx, press, board.id, now):
+        return Leaving.LEAVING if seat.leaving else Leaving.NOT_TRACKED
     if seat.is_done:
         return Leaving.PAID
     tx.boards.update_seat(board.id, seat.number, leaving=True)
@@ -351,11 +362,14 @@ def part(
     press: str,
     now: float,
     whose: str | None = None,
+    *,
+    takes: bool = True,
 ) -> tuple[Parting, Invoice | None]:
     """The invoice of a seat, a new one where there is none that can be paid.
 
     `press`: its number by Telegram, "" of a link. One that is delivered again brings nothing.
-    `whose`: the mark of the person whose seat is meant, None of whomever.
+    `whose`: the mark of the person whose seat is meant, None of whomever. `takes`: also where
+    somebody else has one.
     """
     found = tx.boards.by_token(token)
     if found is None or found[1].person_id != by.id:
@@ -367,7 +381,7 @@ def part(
         return Parting.AGAIN, None
     if not _is_first(tx, press, found[0].id, now):
         return Parting.AGAIN, None
-    return _part(tx, *found, number, by, place, drawn, now)
+    return _part(tx, *found, number, by, place, drawn, now, takes=takes)
 
 
 def _part(
@@ -379,6 +393,8 @@ def _part(
     place: Place,
     drawn: Drawn,
     now: float,
+    *,
+    takes: bool = True,
 ) -> tuple[Parting, Invoice | None]:
     """The same for somebody whose `own` seat is known."""
     seat = own if number is None else board.seat(number)
@@ -387,6 +403,8 @@ def _part(
     if seat.is_done or not board.takes_payments(now):
         return _no_part(board, seat, now, is_own=number is None), None
     there = seat.live[0] if seat.live else None
+    if there is not None and not takes and there.asker_id != own.person_id:
+        return Parting.FASTER, None
     if there is not None and there.cancel_wanted:
         return Parting.CANCELLING, there
     if there is not None and there.asker_id == own.person_id:
@@ -426,15 +444,15 @@ def _take(
     """Somebody else has the invoice of this seat: its cancellation is wanted, and the node's word
     comes before another.
 
-    Nobody keeps others from paying: of others' seats one at a time, and none twice in a row.
+    Nobody keeps others from paying: of others' seats one at a time, and none twice in a row. One's
+    own is had back each time.
     """
-    if seat.person_id != own.person_id and jobs.taken_from_others(
-        tx, board, own.person_id, seat.number, now, TAKEN_S
-    ):
-        return Parting.ONE_AT_A_TIME, None
-    kind = jobs.taken_by(seat, own.person_id)
-    if not tx.memory.claim_hint(kind, board.id, now=now, every_s=TAKEN_S):
-        return Parting.TOO_MANY, None
+    if seat.person_id != own.person_id:
+        if jobs.taken_from_others(tx, board, own.person_id, seat.number, now, TAKEN_S):
+            return Parting.ONE_AT_A_TIME, None
+        kind = jobs.taken_by(seat, own.person_id)
+        if not tx.memory.claim_hint(kind, board.id, now=now, every_s=TAKEN_S):
+            return Parting.ONCE, None
     tx.memory.claim_hint(TAKEN, there.id, now=now, every_s=0.0)
     return Parting.CANCELLING, tx.invoices.want_cancelled(there, now, by=own.public_name)
 

@@ -1,4 +1,5 @@
-"""Updates to their handlers, chat by chat in order. Knows what PTB does with a handler's error."""
+"""Updates to their handlers, each chat's and each person's in order. Knows what PTB does with a
+handler's error."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ from bot.metrics import METER
 
 log = logs.get(__name__)
 
-#: Chats side by side: all hundred of a batch at once would block everything else.
-CHATS_AT_ONCE = 16
+#: Updates side by side: all hundred of a batch at once would block everything else.
+AT_ONCE = 16
 
 
 @dataclass
@@ -29,7 +30,7 @@ class Handled:
     """What became of a batch. `done`: the numbers of those that are committed, or skipped."""
 
     done: list[int] = field(default_factory=list)
-    unwritten: int = 0  # chats of which something could not be written
+    unwritten: int = 0  # those that could not be written, and what waited for them
     is_readable: bool = False  # any of it
 
 
@@ -51,36 +52,48 @@ class Handling:
         self._on_bug = on_bug
         self._errors: dict[int, Exception] = {}
         self._skipped = Drops("update skipped")
-        self._side_by_side = asyncio.Semaphore(CHATS_AT_ONCE)
+        self._side_by_side = asyncio.Semaphore(AT_ONCE)
         application.add_error_handler(self._note)
 
     async def handle(self, raws: Iterable[tuple[int, Raw]]) -> Handled:
-        """Handle updates with their numbers: each chat's one after the other, chats side by side.
+        """Handle updates with their numbers: those of a chat, and those of a person in whatever
+        chat, one after the other as they came, all others side by side.
 
-        Where one could not be written, what follows it in its chat is left as well.
+        Where one could not be written, what follows it is left as well.
         """
         handled = Handled()
-        chats: dict[object, list[tuple[int, Raw]]] = {}
+        newest: dict[object, asyncio.Task[bool]] = {}
+        tasks = []
         for number, raw in raws:
-            chats.setdefault(updates.chat_of(raw), []).append((number, raw))
-        await asyncio.gather(*(self._in_order(each, handled) for each in chats.values()))
+            orders = updates.orders_of(raw)
+            before = {newest[each] for each in orders if each in newest}
+            task = asyncio.create_task(self._in_order(number, raw, before, handled))
+            newest.update(dict.fromkeys(orders, task))
+            tasks.append(task)
+        await asyncio.gather(*tasks)
         return handled
 
     def skip(self, reason: str, **values: object) -> None:
         """Something came that is no update, or cannot be read."""
         self._skipped.add(reason, **values)
 
-    async def _in_order(self, raws: list[tuple[int, Raw]], handled: Handled) -> None:
-        for number, raw in raws:
-            try:
-                async with self._side_by_side:
-                    await self._one(number, raw, handled)
-            except StoreUnavailable:
-                handled.unwritten += 1
-                return
-            except Exception:
-                log.exception("update failed and was skipped", update=number)
-            handled.done.append(number)
+    async def _in_order(
+        self, number: int, raw: Raw, before: Iterable[asyncio.Task[bool]], handled: Handled
+    ) -> bool:
+        """Once those `before` are; whether this one, and all of them, could be."""
+        if not all([await each for each in before]):
+            handled.unwritten += 1
+            return False
+        try:
+            async with self._side_by_side:
+                await self._one(number, raw, handled)
+        except StoreUnavailable:
+            handled.unwritten += 1
+            return False
+        except Exception:
+            log.exception("update failed and was skipped", update=number)
+        handled.done.append(number)
+        return True
 
     async def _one(self, number: int, raw: Raw, handled: Handled) -> None:
         try:

@@ -50,8 +50,7 @@ def _delivered(body: bytes, now: float) -> Delivered | None:
     number = updates.number_of(raw)
     if raw is None or not is_number(number):
         return None
-    chat_id = updates.chat_of(raw)
-    return Delivered(number, chat_id if is_number(chat_id) else 0, text, now)
+    return Delivered(number, updates.chat_of(raw) or 0, text, now)
 
 
 def _read(text: str) -> Raw | None:

@@ -217,10 +217,6 @@ class Replies:
 
         return callback
 
-    def waits_for(self, person_id: int) -> bool:
-        """Whether a press of this person waits for Telegram, or for one that does."""
-        return person_id in self._turns
-
     def send(self, replies: Sequence[Reply]) -> None:
         """Send them; returns at once."""
         for each in replies:

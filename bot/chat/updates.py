@@ -49,14 +49,27 @@ def is_press(raw: Raw) -> bool:
     return "callback_query" in raw
 
 
-def chat_of(raw: Raw) -> object:
-    """What keeps an update in order: its chat, else its sender, else nothing but itself."""
+def chat_of(raw: Raw) -> int | None:
+    """The chat that an update is of, else its sender, None for neither."""
     for kind in ALLOWED_UPDATES:
         body = raw.get(kind)
         if isinstance(body, dict):
             within = body.get("message") if kind == "callback_query" else body
             place = within.get("chat") if isinstance(within, dict) else body.get("from")
-            number = place.get("id") if isinstance(place, dict) else None
-            if is_number(number):
+            number = _id(place)
+            if number is not None:
                 return number
-    return ("update", raw.get("update_id"))
+    return None
+
+
+def orders_of(raw: Raw) -> set[int]:
+    """What keeps an update in order: its chat, and its sender, whose private chat has the same
+    number. Of two wishes of one person the later counts, wherever each was said."""
+    bodies = (raw.get(kind) for kind in ALLOWED_UPDATES)
+    senders = {_id(body.get("from")) for body in bodies if isinstance(body, dict)}
+    return {each for each in (chat_of(raw), *senders) if each is not None}
+
+
+def _id(of: object) -> int | None:
+    number = of.get("id") if isinstance(of, dict) else None
+    return number if is_number(number) else None

@@ -166,6 +166,8 @@ class Parting(StrEnum):
     ANOTHERS = "another's"  # the seat is another one's than the button says
     TOO_MANY = "too many"  # invoices in an hour
     ONE_AT_A_TIME = "one at a time"  # another one's, of which the invoice has to be cancelled
+    ONCE = "once"  # this one's was cancelled for them a short time ago, and is another one's again
+    FASTER = "faster"  # somebody else has asked meanwhile
 
 
 class Change(StrEnum):

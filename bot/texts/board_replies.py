@@ -171,6 +171,14 @@ def parting(came_of_it: Parting) -> str:
             "This part has an open invoice, and so had the one that you chose before. "
             "Pay that part first, then choose the next one."
         ),
+        Parting.ONCE: (
+            "I have cancelled somebody else's invoice for this part once for you. "
+            "Please try again in half an hour."
+        ),
+        Parting.FASTER: (
+            "Somebody else was faster: the invoice for this part is theirs now. "
+            "To pay it all the same, please press again."
+        ),
         Parting.TOO_MANY: "You have asked for too many invoices. Please try again in an hour.",
     }[came_of_it]
 

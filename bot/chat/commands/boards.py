@@ -34,7 +34,7 @@ from bot.core.amount_problems import with_example
 from bot.core.board import Board, BoardState
 from bot.core.inbound import receivable_of
 from bot.core.invoice import Invoice
-from bot.core.wishes import Change, Changing, Parting, Sitting, Splitting
+from bot.core.wishes import Change, Changing, Joining, Parting, Sitting, Splitting
 from bot.errors import AmountRefused, Refused, StoreUnavailable
 from bot.places import Places
 
@@ -176,7 +176,6 @@ class Boards:
         has_it = query.message.chat.id == chat_id and handle_on(query.message) == handle
         number = query.message.message_id if has_it else None
         is_public = bool(query.message.chat.username)
-        unknown = [Answer(query.id, person.id, texts.TRY_AGAIN, alert=True)]
         if verb == OnBoard.PAY:
             return [await self._seated(query, handle, chat_id, number, is_public=is_public)]
         board = await self._actions.of_button(handle, chat_id, number)
@@ -188,16 +187,26 @@ class Boards:
                 query, board, self._asks if on is OnBoard.ASK else self._leads
             )
 
-        async def then(naming: Naming) -> Sequence[Reply]:
-            by = messages.presser(person, naming)
-            is_in = on is OnBoard.JOIN
-            joined = await self._actions.join(handle, chat_id, by, is_in=is_in, press=query.id)
-            return [Answer(query.id, person.id, texts.joining(joined))]
+        return [await self._joined(query, board, chat_id, is_public=is_public, on=on)]
 
-        # An earlier press of theirs that waits for Telegram comes first: it may free the seat.
-        if board.knows(person.id) and not self._replies.waits_for(person.id):
-            return await then(Naming.NAME)
-        return [IfNamed(chat_id, person.id, is_public, then, unknown)]
+    async def _joined(
+        self, query: CallbackQuery, board: Board, chat_id: int, *, is_public: bool, on: OnBoard
+    ) -> Reply:
+        """In or not: written as it was pressed, and whoever pressed waits for no name."""
+        person, is_known = query.from_user, board.knows(query.from_user.id)
+        by = messages.presser(person, Naming.NAME if is_known else Naming.SOMEONE)
+        joined = await self._actions.join(
+            board.handle, chat_id, by, is_in=on is OnBoard.JOIN, press=query.id
+        )
+        answer = Answer(query.id, person.id, texts.joining(joined))
+        if is_known or joined is not Joining.IN:
+            return answer
+
+        async def then(naming: Naming) -> Sequence[Reply]:
+            await self._actions.name_in(board.handle, chat_id, messages.presser(person, naming))
+            return []
+
+        return IfNamed(chat_id, person.id, is_public, then, unknown=[], meanwhile=answer)
 
     async def _seated(
         self,
@@ -277,7 +286,12 @@ class Boards:
         if came_of_it is Parting.THERE and row is not None and self._actions.is_on_its_way(row):
             return []
         is_stranger = not self._admission.may_ask(message, by)
-        if is_stranger and not await self._admission.may_be_answered(by):
+        is_heard = not is_stranger or await self._admission.may_be_answered(by)
+        if came_of_it is Parting.CANCELLING and row is not None:  # theirs follows all the same
+            say = partial(reply, message, to_stranger=is_stranger)
+            text, more = self._follows(by, row, part, say)
+            return [say(text), *more] if is_heard else more
+        if not is_heard:
             return []
         if came_of_it is Parting.PAID_OWN:
             board = await self._actions.to_pay_for(token, by)
@@ -286,10 +300,6 @@ class Boards:
             if board is not None and keyboard is not None:
                 text = f"{text}\n{texts.pay_for(board)}"
             return [reply(message, text, keyboard=keyboard, to_stranger=is_stranger)]
-        if came_of_it is Parting.CANCELLING and row is not None:
-            say = partial(reply, message, to_stranger=is_stranger)
-            text, more = self._follows(by, row, part, say)
-            return [say(text), *more]
         said = reply(message, texts.parting(came_of_it), to_stranger=is_stranger)
         if came_of_it is Parting.THERE and row is not None and row.card_id is not None:
             return [replace(said, reply_to=row.card_id)]
@@ -318,11 +328,11 @@ class Boards:
         self,
         by: Asker,
         before: Invoice,
-        part: Callable[[], Awaitable[tuple[Parting, Invoice | None]]],
+        part: Callable[..., Awaitable[tuple[Parting, Invoice | None]]],
         say: Callable[[str], Say],
     ) -> tuple[str, list[Reply]]:
         """What is said while another's invoice is cancelled, and what brings theirs then: `part`
-        once more. In memory alone."""
+        once more, unless somebody was faster. In memory alone."""
         if hindrance := hindered(self._node, [before]):
             return hindrance, []
         if by.id in self._follow:
@@ -334,7 +344,7 @@ class Boards:
             try:
                 with suppress(StoreUnavailable):
                     if await self._actions.is_closed(before, within_s=FOLLOWS_WITHIN_S):
-                        came_of_it, _ = await part()
+                        came_of_it, _ = await part(takes=False)
             finally:
                 self._follow.discard(by.id)
             return "" if came_of_it is Parting.THERE else texts.parting(came_of_it)

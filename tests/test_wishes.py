@@ -1,0 +1,221 @@
+"""What one person wants, in whatever chat: in its order, once, and not lost with the process."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot import texts
+from bot.core.invoice import Face
+from bot.core.wishes import Parting
+from bot.demo.node import CANCELED, OPEN
+from bot.demo.telegram import Chat, Message, User
+from tests.test_board_attacks import link
+from tests.test_boards import board, boards, my_part
+from tests.test_splits import others, pressed, split
+from tests.world import NAME, World
+
+BOTH = pytest.mark.parametrize("by_webhook", [False, True])
+
+
+async def begun(world: World, command: str) -> Message:
+    """The board of a bot that was started for it."""
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_bot()
+    world.telegram.say(world.group, world.anna, command)
+    return await board(world, world.group)
+
+
+def crowd(world: World, shown: Message) -> None:
+    """Others press first."""
+    for number in range(6):
+        friend = world.telegram.add_user(f"Friend {number}")
+        world.telegram.join(world.group, friend)
+        world.telegram.press(shown.chat, friend, shown.id, text=texts.PAY_BUTTON)
+
+
+# in its order: what waits for the bot comes in one batch
+
+
+@BOTH
+async def test_who_comes_back_last_has_their_part(world: World, by_webhook: bool) -> None:
+    if by_webhook:
+        world.use_webhook()
+    shown = await begun(world, "/split 84k/3 pizza")
+    card = await my_part(world, shown, world.bert, 28_000)
+    await board(world, world.group, '"Bert"')
+    await world.stop_bot()
+    leaves = world.telegram.press(card.chat, world.bert, card.id, text=texts.LEAVE_BUTTON)
+    returns = world.telegram.press(shown.chat, world.bert, shown.id, text=texts.PAY_BUTTON)
+    await world.start_bot()
+    await leaves.answer
+    await returns.answer
+    world.telegram.follow(returns)
+    await world.until(lambda: world.showing(card.chat, Face.OPEN))
+    await board(world, world.group, '"Bert"')
+
+
+@BOTH
+async def test_who_leaves_last_is_out(world: World, by_webhook: bool) -> None:
+    if by_webhook:
+        world.use_webhook()
+    shown = await begun(world, "/split 84k/14 pizza")
+    card = await my_part(world, shown, world.bert, 6_000)
+    await board(world, world.group, '"Bert"')
+    await world.stop_bot()
+    crowd(world, shown)
+    returns = world.telegram.press(shown.chat, world.bert, shown.id, text=texts.PAY_BUTTON)
+    leaves = world.telegram.press(card.chat, world.bert, card.id, text=texts.LEAVE_BUTTON)
+    await world.start_bot()
+    await returns.answer
+    await leaves.answer
+    await world.becomes(card, Face.CANCELLED)
+    await world.until(lambda: '"Bert"' not in (boards(world, world.group)[-1].text or ""))
+    assert not world.showing(card.chat, Face.OPEN)
+
+
+async def test_of_two_words_of_an_owner_the_later_counts(world: World) -> None:
+    world.telegram.join(world.group, world.stranger)
+    await world.start_bot()
+    own = world.private(world.owner)
+    await world.stop_bot()
+    for number in range(10):
+        world.telegram.say(world.group, world.anna, f"/invoice@{NAME} {100 + number}")
+    world.telegram.say(world.group, world.owner, f"/allow@{NAME} {world.stranger.id}")
+    world.telegram.say(own, world.owner, f"/deny {world.stranger.id}")
+    await world.start_bot()
+
+    def says(chat: Chat, what: str) -> bool:
+        return any(what in (each.text or "") for each in world.ours(chat))
+
+    await world.until(lambda: says(own, "can no longer ask for invoices"))
+    theirs = world.private(world.stranger)
+    world.telegram.say(theirs, world.stranger, "/invoice 777")
+    await world.until(lambda: says(theirs, "I only make invoices for people"))
+
+
+# once: what a killed process did not confirm comes again
+
+
+async def killed_unconfirmed(world: World) -> None:
+    await world.kill_process()
+    world.telegram.clear_faults()
+    await world.start_process()
+    asked = world.telegram.say(world.private(world.owner), world.owner, "/id")
+    await world.until(lambda: any(m.reply_to is asked for m in world.ours(asked.chat)))
+
+
+async def test_a_press_that_only_asked_for_the_link_takes_no_seat_when_it_comes_again(
+    world: World,
+) -> None:
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_process()
+    world.telegram.say(world.group, world.anna, "/split 84k/3 pizza")
+    shown = await board(world, world.group)
+    card = await my_part(world, shown, world.bert, 28_000)
+    await board(world, world.group, '"Bert"')
+    await world.recorded(card)
+    world.telegram.drop("getUpdates", acted=False, times=None)
+    more = world.telegram.press(shown.chat, world.bert, shown.id, text=texts.PAY_BUTTON)
+    leaves = world.telegram.press(card.chat, world.bert, card.id, text=texts.LEAVE_BUTTON)
+    await more.answer
+    await leaves.answer
+    await world.becomes(card, Face.CANCELLED)
+    await world.until(lambda: '"Bert"' not in (shown.text or ""))
+    await killed_unconfirmed(world)
+    assert not world.showing(card.chat, Face.OPEN)
+    assert len(world.node.invoices) == 1
+
+
+async def test_not_me_that_comes_again_takes_no_part_of_who_came_back(world: World) -> None:
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_process()
+    world.telegram.say(world.group, world.anna, "/split 84k/3 pizza")
+    shown = await board(world, world.group)
+    card = await my_part(world, shown, world.bert, 28_000)
+    await board(world, world.group, '"Bert"')
+    await world.recorded(card)
+    cancels = world.node.stall("CancelInvoice", before=True)
+    world.telegram.drop("getUpdates", acted=False, times=None)
+    leaves = world.telegram.press(card.chat, world.bert, card.id, text=texts.LEAVE_BUTTON)
+    returns = world.telegram.press(shown.chat, world.bert, shown.id, text=texts.PAY_BUTTON)
+    await leaves.answer
+    await returns.answer
+    await world.kill_process()
+    cancels.release()
+    await killed_unconfirmed(world)
+    world.telegram.follow(returns)
+    await world.until(lambda: world.showing(card.chat, Face.OPEN))
+    await board(world, world.group, '"Bert"')
+
+
+# not lost
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+async def test_who_said_that_they_are_in_is_so_though_telegram_has_not_said_their_name(
+    world: World, is_killed: bool
+) -> None:
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_process()
+    world.telegram.say(world.group, world.anna, "/split 84k pizza")
+    shown = await board(world, world.group)
+    late = world.telegram.stall("getChatMember")
+    polls = world.polls()
+    press = world.telegram.press(shown.chat, world.bert, shown.id, text=texts.JOIN_BUTTON)
+    await late.reached()
+    await world.until(lambda: world.polls() > polls)  # it is confirmed
+    await (world.kill_process() if is_killed else world.end_process())
+    world.telegram.clear_faults()
+    await world.start_process()
+    await board(world, world.group, "2 people so far")
+    assert press.answer.done()
+
+
+# of two who want the same
+
+
+async def test_of_two_who_press_for_one_part_the_first_has_its_invoice(world: World) -> None:
+    carl = world.telegram.add_user("Carl")
+    for each in (world.stranger, carl):
+        world.telegram.join(world.group, each)
+    shown = await split(world, "84k/4 pizza")
+    berts = await my_part(world, shown, world.bert, 21_000)
+    carls = await my_part(world, shown, carl, 21_000)
+    await my_part(world, shown, world.stranger, 21_000)
+    one = await others(world, berts, world.bert)
+    two = await others(world, carls, carl)
+    cancels = world.node.stall("CancelInvoice", before=True)
+    first = world.telegram.press(one.chat, world.bert, one.id, text="Sven: 21,000 sats")
+    assert (await first.answer).text == texts.FOLLOWS
+    await cancels.reached()
+    second = world.telegram.press(two.chat, carl, two.id, text="Sven: 21,000 sats")
+    assert (await second.answer).text == texts.FOLLOWS
+    cancels.release()
+    told = {world.bert: one.chat, carl: two.chat}
+
+    def slower() -> list[User]:
+        faster = texts.parting(Parting.FASTER)
+        return [p for p, chat in told.items() if faster in [m.text for m in world.ours(chat)]]
+
+    hears = await world.until(slower)
+    assert len(hears) == 1
+    (has_it,) = told.keys() - set(hears)
+    await world.until(lambda: len(world.showing(told[has_it], Face.OPEN)) == 2)
+    states = [each.state for each in world.node.invoices.values()]
+    assert sorted(states) == sorted([OPEN, OPEN, CANCELED, OPEN])
+
+
+async def test_who_has_a_part_has_its_invoice_back_however_many_take_it(world: World) -> None:
+    friends = [world.telegram.add_user(f"Friend {number}") for number in range(2)]
+    for each in (world.stranger, *friends):
+        world.telegram.join(world.group, each)
+    shown = await split(world, "84k/4 pizza")
+    cards = {each: await my_part(world, shown, each, 21_000) for each in friends}
+    mine = await my_part(world, shown, world.stranger, 21_000)
+    for each in friends:
+        choice = await others(world, cards[each], each)
+        assert await pressed(world, choice, each, "Sven: 21,000 sats") == texts.FOLLOWS
+        await world.until(lambda who=each: len(world.showing(cards[who].chat, Face.OPEN)) == 2)  # type: ignore[misc]
+        token = await link(world, shown, world.stranger)
+        world.telegram.start_bot(world.stranger, token)
+        await world.until(lambda: len(world.showing(mine.chat, Face.OPEN)) == 1)
