@@ -2,7 +2,7 @@
 
 import { strong } from "./dom.js";
 import { groupLink } from "./doors.js";
-import { commandOf, has, hasMoreParts, isBoard, isCollection, isFromBot, isOpenBoard, isPaid, isPayable, isSplit, labelOf, nameOf, unpaidParts } from "./reading.js";
+import { commandOf, has, hasMoreParts, hasTaken, isBoard, isCollection, isFromBot, isOpenBoard, isPaid, isPayable, isSplit, labelOf, nameOf, unpaidParts } from "./reading.js";
 import { groupOf, room, speaker } from "./selection.js";
 import { isStartOffered } from "./start.js";
 import { firstName, messagesOf, store } from "./store.js";
@@ -75,10 +75,10 @@ function partHint() {
 }
 
 /** Whether a part of another one is left that this person could pay for; also where no board says. */
-function isAnotherLeft(who) {
+function isAnotherLeft() {
   const from = groupOf(speaker().id);
   const boards = from ? messagesOf(from).filter((each) => isOpenBoard(each) && isSplit(each)) : [];
-  const theirs = boards.filter((each) => each.text.split("\n").some((line) => line.startsWith("⚡") && line.includes(`: ${who}`)));
+  const theirs = boards.filter((each) => hasTaken(each, speaker()));
   return theirs.length === 0 || theirs.some((each) => hasMoreParts(each) || unpaidParts(each) > 1);
 }
 
@@ -92,7 +92,7 @@ function askHint(message, who, isFurtherUp) {
   if (has(message, "m")) return [`What ${who} presses here changes the board.`];
   const picture = isFurtherUp ? "the picture further up" : "the picture";
   if (!leave) return [`Press ${picture} to pay.`];
-  const more = isAnotherLeft(who) ? [", ", strong(leave), " to drop out, or ", strong(others)] : [", or ", strong(leave), " to drop out"];
+  const more = isAnotherLeft() ? [", ", strong(leave), " to drop out, or ", strong(others)] : [", or ", strong(leave), " to drop out"];
   return [`Press ${picture} to pay ${who}’s part`, ...more, "."];
 }
 

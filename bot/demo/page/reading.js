@@ -24,8 +24,14 @@ export const isOpenBoard = (message) => isFromBot(message) && has(message, "mana
 /** Whether a board has a part that nobody has taken. */
 export const hasFree = (board) => board.text.includes(FREE);
 
+const partsOf = (board) => board.text.split("\n").slice(1);
+
 /** How many parts of a board are still to be paid, of those that it lists. */
-export const unpaidParts = (board) => board.text.split("\n").slice(1).filter((each) => each.startsWith(FREE) || each.startsWith(TAKEN)).length;
+export const unpaidParts = (board) => partsOf(board).filter((each) => each.startsWith(FREE) || each.startsWith(TAKEN)).length;
+
+/** Whether this person has a part of a board that is not paid yet. */
+export const hasTaken = (board, { name, username }) => partsOf(board).some((each) => each.startsWith(TAKEN)
+  && [`: "${name}"`, `: @${username}`].some((whose) => each.includes(whose)));
 
 /** Whether a board lists fewer parts than it has. */
 export const hasMoreParts = (board) => /^and [\d,]+ more parts?,/m.test(board.text);
