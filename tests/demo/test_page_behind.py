@@ -217,6 +217,33 @@ def test_on_a_phone_the_time_line_is_a_sheet_that_escape_closes(
     assert someone.complaints == []
 
 
+def test_on_a_phone_the_faults_come_in_sight_and_nothing_is_below_the_sheets_key(
+    page: Page,
+) -> None:
+    page.set_viewport_size(ViewportSize(width=PHONE["width"], height=PHONE["height"]))
+    page.locator("#back").click()
+    page.get_by_role("button", name="Time line, score and faults").click()
+    sheet, head = page.locator("#behind"), page.locator(".behind-head")
+    page.locator("#faults-part summary").click()
+    for title in ("Telegram is slow", "Too many requests"):
+        fault = page.locator(".fault", has_text=title)
+        expect(fault.get_by_role("button")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("heading", name="Faults")).to_be_in_viewport(ratio=1)
+    # what is scrolled to the top is behind a bar as wide as the sheet
+    sheet.evaluate("(it) => it.scrollBy(0, 100)")
+    for what in (head, sheet):
+        assert what.evaluate("(it) => getComputedStyle(it).backgroundColor") == sheet.evaluate(
+            "(it) => getComputedStyle(document.querySelector('.side')).backgroundColor"
+        )
+    bar, close = head.bounding_box(), page.locator("#behind-close").bounding_box()
+    assert bar is not None
+    assert close is not None
+    assert (bar["x"], bar["width"]) == (0, PHONE["width"])
+    assert bar["y"] <= close["y"]
+    assert close["y"] + close["height"] <= bar["y"] + bar["height"]
+    expect(page.get_by_role("heading", name="Faults")).not_to_be_in_viewport(ratio=0.5)
+
+
 def test_a_fault_says_what_will_happen_and_then_what_did(page: Page) -> None:
     page.locator("#faults-part summary").click()
     lost = page.locator(".fault", has_text="An answer of Telegram’s is lost")
@@ -257,6 +284,33 @@ def test_a_toast_lies_over_no_message(page: Page) -> None:
         assert log is not None
         assert toast["y"] >= 0
         assert toast["y"] + toast["height"] <= log["y"]
+
+
+def test_on_a_phone_a_toast_lies_over_no_name_and_moves_no_message(page: Page) -> None:
+    for number in range(10):
+        say(page, f"line {number}")
+    expect(page.locator("#log")).to_contain_text("line 9")
+    page.set_viewport_size(ViewportSize(width=PHONE["width"], height=PHONE["height"]))
+    page.get_by_role("button", name="End the tour").click()
+    page.locator("#log").evaluate("(it) => { it.scrollTop = 100; }")
+    there = page.locator("article", has_text="line 5").last
+    top = "(it) => it.getBoundingClientRect().top"
+    before = there.evaluate(top)
+    page.evaluate("import('/page/toast.js').then(({ toast }) => toast('One hour later.'))")
+    toast = page.locator(".toast").bounding_box()
+    assert toast is not None
+    for above in ("#back", "#room-title", "#room-people"):
+        box = page.locator(above).bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= toast["y"]
+    assert abs(there.evaluate(top) - before) < 1
+    page.evaluate("import('/page/toast.js').then(({ endToast }) => endToast())")
+    expect(page.locator(".toast")).to_have_count(0)
+    assert abs(there.evaluate(top) - before) < 1
+    # over the list there is no chat's name
+    page.locator("#back").click()
+    page.evaluate("import('/page/toast.js').then(({ toast }) => toast('One hour later.'))")
+    expect(page.locator(".toast")).to_be_visible()
 
 
 def test_who_has_blocked_the_bot_reads_so_in_their_chat(page: Page) -> None:

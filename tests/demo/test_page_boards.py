@@ -102,6 +102,18 @@ def test_the_time_line_of_a_part_paid_for_another_ends_with_the_board(page: Page
     expect(last).to_contain_text("✅ 21,000 sats: someone (by Ben Okafor)”.")
 
 
+@pytest.mark.parametrize("size", [ViewportSize(width=1440, height=900)], ids=["columns"])
+def test_the_title_of_a_time_line_has_its_sum_whole(page: Page) -> None:
+    name = "ramen and all that we had later on a very long evening"
+    dinner = asked_for(page, f"/split 63k/3 {name}", "Ada", button=texts.PAY_BUTTON)
+    bens = seated(page, dinner, "Ben", "ramen")
+    someone_elses(page, bens, "free: 21,000 sats")
+    title = page.locator("#line-title")
+    expect(title).to_have_text(f"Ben pays a free part of “{name[:40]}…”, 21,000 sats")
+    cut = "(it) => it.scrollWidth > it.clientWidth || it.scrollHeight > it.clientHeight"
+    assert not title.evaluate(cut)
+
+
 def test_a_bill_of_those_who_are_in_is_closed_early_by_who_asked(page: Page) -> None:
     taxi = asked_for(page, "/split 63k taxi", "Ben", button=texts.JOIN_BUTTON)
     toast = page.locator(".toast")
