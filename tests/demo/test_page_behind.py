@@ -292,7 +292,10 @@ def test_on_a_phone_a_toast_lies_over_no_name_and_moves_no_message(page: Page) -
     expect(page.locator("#log")).to_contain_text("line 9")
     page.set_viewport_size(ViewportSize(width=PHONE["width"], height=PHONE["height"]))
     page.get_by_role("button", name="End the tour").click()
-    page.locator("#log").evaluate("(it) => { it.scrollTop = 100; }")
+    page.wait_for_function(
+        """() => { document.getElementById("log").scrollTop = 100;
+        return !document.getElementById("newest").hidden; }"""
+    )
     there = page.locator("article", has_text="line 5").last
     top = "(it) => it.getBoundingClientRect().top"
     before = there.evaluate(top)
