@@ -131,7 +131,7 @@ class Faults:
             "lost-card",
             "An answer of Telegram’s is lost",
             "Telegram posts the next card, but the bot never hears of it. It sends the card again, "
-            f"which says that it may be a duplicate. {ORPHAN}",
+            "which says that it may be a duplicate.",
             lambda: self._arm("lost-card", self._telegram.drop("sendPhoto", acted=True)),
             self._after_lost_card,
             lambda: self._is_armed("lost-card"),
@@ -161,7 +161,8 @@ class Faults:
         slow = [call for call in done if (call.ended_at or 0) - call.at >= SLOW_S]
         if not slow:
             return self._while_on("slow", "No call yet.")
-        return f"{count(len(slow), 'call')} took {SLOW_S:g} seconds. Each was answered."
+        answered = "It was answered" if len(slow) == 1 else "Each was answered"
+        return f"{count(len(slow), 'call')} took {SLOW_S:g} seconds. {answered}."
 
     def _after_too_many(self, since: float) -> str:
         refused = next((call for call in self._calls(since) if call.status == 429), None)
@@ -224,7 +225,7 @@ class Faults:
         yield Named(
             "other-node",
             "Another node answers",
-            "Another node takes the place of this one. New invoices are its own. Those of the "
+            "Another node takes the place of this one, and makes the new invoices. Those of the "
             "first one wait until it is back, and Ada is told.",
             self._replace,
             self._after_replacement,

@@ -163,7 +163,8 @@ class Stage:
         """The bot's settings file, as the bot's owner would write it."""
         people = [user.id for user in self.telegram.users()]
         groups = [chat.id for chat in self.telegram.chats() if chat.type != "private"]
-        # somebody who is trying things out asks more often than a guest at dinner
+        # somebody who is trying things out asks more often than a guest at dinner; what a real
+        # owner would be warned of is on the page, and its terminal has errors alone
         return f"""\
 [telegram]
 token = "{BOT_TOKEN}"
@@ -187,7 +188,7 @@ open_per_chat = 1000
 url = "sqlite:///{DATABASE}"
 
 [log]
-level = "warning"
+level = "error"
 """
 
     @property

@@ -61,6 +61,11 @@ class Live:
         ]
         return found[-1] if found else None
 
+    def answers(self, asked: Message) -> list[Message]:
+        """What the bot has replied to a message."""
+        there = self.stage.telegram.messages(asked.chat)
+        return [each for each in there if each.reply_to is asked]
+
     def is_recorded(self, asked: Message) -> bool:
         """Whether the bot has written down that the card is there: a kill before makes a copy."""
         card = self.card(asked)

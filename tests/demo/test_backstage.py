@@ -189,6 +189,8 @@ async def test_slow_telegram_is_slow_until_it_is_fast_again(demo: Live) -> None:
     await demo.page.fault(web.Fault(name="slow", on=True))
     await demo.ask(demo.ada, "/invoice 2100 pizza")
     await demo.until(lambda: re.search(r"\d", fault(demo, "slow")["after"]))
+    calls, _, answered = fault(demo, "slow")["after"].partition(" took 2 seconds. ")
+    assert answered == ("It was answered." if calls == "1 call" else "Each was answered.")
     await demo.page.fault(web.Fault(name="slow", on=False))
     slow = fault(demo, "slow")["after"]
     await demo.ask(demo.ada, "/invoice 900 wine")

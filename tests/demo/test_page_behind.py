@@ -217,16 +217,45 @@ def test_on_a_phone_the_time_line_is_a_sheet_that_escape_closes(
     assert someone.complaints == []
 
 
+def test_on_a_phone_the_faults_come_in_sight_and_nothing_is_below_the_sheets_key(
+    page: Page,
+) -> None:
+    page.set_viewport_size(ViewportSize(width=PHONE["width"], height=PHONE["height"]))
+    page.locator("#back").click()
+    page.get_by_role("button", name="Time line, score and faults").click()
+    sheet, head = page.locator("#behind"), page.locator(".behind-head")
+    page.locator("#faults-part summary").click()
+    for title in ("Telegram is slow", "Too many requests"):
+        fault = page.locator(".fault", has_text=title)
+        expect(fault.get_by_role("button")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("heading", name="Faults")).to_be_in_viewport(ratio=1)
+    # what is scrolled to the top is behind a bar as wide as the sheet
+    sheet.evaluate("(it) => it.scrollBy(0, 100)")
+    for what in (head, sheet):
+        assert what.evaluate("(it) => getComputedStyle(it).backgroundColor") == sheet.evaluate(
+            "(it) => getComputedStyle(document.querySelector('.side')).backgroundColor"
+        )
+    bar, close = head.bounding_box(), page.locator("#behind-close").bounding_box()
+    assert bar is not None
+    assert close is not None
+    assert (bar["x"], bar["width"]) == (0, PHONE["width"])
+    assert bar["y"] <= close["y"]
+    assert close["y"] + close["height"] <= bar["y"] + bar["height"]
+    expect(page.get_by_role("heading", name="Faults")).not_to_be_in_viewport(ratio=0.5)
+
+
 def test_a_fault_says_what_will_happen_and_then_what_did(page: Page) -> None:
     page.locator("#faults-part summary").click()
     lost = page.locator(".fault", has_text="An answer of Telegram’s is lost")
     expect(lost).to_contain_text("may be a duplicate")
-    expect(lost).to_contain_text("It can't be paid twice")
+    twice = lost.get_by_text("It can't be paid twice")
+    expect(twice).to_have_count(0)
     lost.get_by_role("button", name="Let it happen").click()
     expect(lost.locator(".came")).to_contain_text("ask for one")
     expect(page.locator("#faults-on")).to_have_text("1 under way")
     say(page, "/invoice 440 figs twice")
     expect(lost.locator(".came")).to_contain_text("says so on it")
+    expect(twice).to_have_count(1)  # what to do about it is said once
     expect(page.locator("#faults-on")).to_be_hidden()
     expect(page.locator("article.by-bot").filter(has_text="figs twice")).to_have_count(2)
     expect(card(page, "figs twice")).to_contain_text("This may be a duplicate")
@@ -257,6 +286,36 @@ def test_a_toast_lies_over_no_message(page: Page) -> None:
         assert toast["y"] + toast["height"] <= log["y"]
 
 
+def test_on_a_phone_a_toast_lies_over_no_name_and_moves_no_message(page: Page) -> None:
+    for number in range(10):
+        say(page, f"line {number}")
+    expect(page.locator("#log")).to_contain_text("line 9")
+    page.set_viewport_size(ViewportSize(width=PHONE["width"], height=PHONE["height"]))
+    page.get_by_role("button", name="End the tour").click()
+    page.wait_for_function(
+        """() => { document.getElementById("log").scrollTop = 100;
+        return !document.getElementById("newest").hidden; }"""
+    )
+    there = page.locator("article", has_text="line 5").last
+    top = "(it) => it.getBoundingClientRect().top"
+    before = there.evaluate(top)
+    page.evaluate("import('/page/toast.js').then(({ toast }) => toast('One hour later.'))")
+    toast = page.locator(".toast").bounding_box()
+    assert toast is not None
+    for above in ("#back", "#room-title", "#room-people"):
+        box = page.locator(above).bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= toast["y"]
+    assert abs(there.evaluate(top) - before) < 1
+    page.evaluate("import('/page/toast.js').then(({ endToast }) => endToast())")
+    expect(page.locator(".toast")).to_have_count(0)
+    assert abs(there.evaluate(top) - before) < 1
+    # over the list there is no chat's name
+    page.locator("#back").click()
+    page.evaluate("import('/page/toast.js').then(({ toast }) => toast('One hour later.'))")
+    expect(page.locator(".toast")).to_be_visible()
+
+
 def test_who_has_blocked_the_bot_reads_so_in_their_chat(page: Page) -> None:
     page.locator("#faults-part summary").click()
     blocks = page.locator(".fault", has_text="Ben blocks the bot")
@@ -278,6 +337,21 @@ def test_the_payments_of_the_node_before_are_named_beside_another_one(page: Page
     expect(elsewhere).to_contain_text("went to another node")
     other.get_by_role("button", name="The first one again").click()
     expect(elsewhere).to_be_hidden()
+
+
+def test_the_nodes_panel_says_what_a_fault_makes_of_it(page: Page) -> None:
+    says = page.locator("#node-says")
+    expect(says).to_have_text("It answers the bot.")
+    page.locator("#faults-part summary").click()
+    for title, way_back, so in (
+        ("The bot’s macaroon is revoked", "Bake a new one", "It rejects every call: "),
+        ("Another node answers", "The first one again", "Another node answers the bot"),
+    ):
+        fault = page.locator(".fault", has_text=title)
+        fault.get_by_role("button", name="Let it happen").click()
+        expect(says).to_contain_text(so)
+        fault.get_by_role("button", name=way_back).click()
+        expect(says).to_have_text("It answers the bot.")
 
 
 def test_the_line_of_the_open_chat_is_in_sight_whole(page: Page) -> None:

@@ -102,6 +102,18 @@ def test_the_time_line_of_a_part_paid_for_another_ends_with_the_board(page: Page
     expect(last).to_contain_text("✅ 21,000 sats: someone (by Ben Okafor)”.")
 
 
+@pytest.mark.parametrize("size", [ViewportSize(width=1440, height=900)], ids=["columns"])
+def test_the_title_of_a_time_line_has_its_sum_whole(page: Page) -> None:
+    name = "ramen and all that we had later on a very long evening"
+    dinner = asked_for(page, f"/split 63k/3 {name}", "Ada", button=texts.PAY_BUTTON)
+    bens = seated(page, dinner, "Ben", "ramen")
+    someone_elses(page, bens, "free: 21,000 sats")
+    title = page.locator("#line-title")
+    expect(title).to_have_text(f"Ben pays a free part of “{name[:40]}…”, 21,000 sats")
+    cut = "(it) => it.scrollWidth > it.clientWidth || it.scrollHeight > it.clientHeight"
+    assert not title.evaluate(cut)
+
+
 def test_a_bill_of_those_who_are_in_is_closed_early_by_who_asked(page: Page) -> None:
     taxi = asked_for(page, "/split 63k taxi", "Ben", button=texts.JOIN_BUTTON)
     toast = page.locator(".toast")
@@ -242,6 +254,44 @@ def test_the_tour_reads_what_a_board_waits_for(page: Page) -> None:
     speak_as(page, "Ada")
     key(taxi, texts.MANAGE_BUTTON).click()
     expect(tour).to_contain_text("What Ada presses here changes the board")
+
+
+def test_a_hint_says_which_picture_and_which_board_is_meant(page: Page) -> None:
+    tour = page.locator("#tour")
+    ramen = asked_for(page, "/split 63k/3 ramen", "Ada", button=texts.PAY_BUTTON)
+    bens = seated(page, ramen, "Ben", "ramen")
+    expect(tour).to_contain_text(f"Press the picture to pay Ben’s part, {texts.LEAVE_BUTTON}")
+    pay(someone_elses(page, bens, "free: 21,000 sats"), 21_000)
+    # its own picture is above the paid one, and nobody else is left to pay for
+    expect(tour).to_contain_text("Press the picture further up to pay Ben’s part")
+    expect(tour).to_contain_text(f", or {texts.LEAVE_BUTTON} to drop out.")
+    expect(tour).not_to_contain_text(texts.OTHERS_BUTTON)
+
+    back_to_the_group(page, "Ben")
+    expect(tour).to_contain_text("Speak as each friend in turn")
+    expect(tour).not_to_contain_text("further up")
+    taxi = asked_for(page, "/split 42k/2 taxi", "Ada", button=texts.PAY_BUTTON)
+    key(taxi, texts.MANAGE_BUTTON).click()
+    expect(page.locator("#room-title")).to_have_text("Ada Quist")
+    panel = newest(page, "Split: 42,000 sats")
+    key(panel, CLOSE).click()
+    key(panel, texts.CLOSE_BUTTON).click()
+    back_to_the_group(page, "Ada")
+    expect(taxi).to_contain_text("Nothing more can be paid.")
+    expect(tour).to_contain_text("The split “ramen”, further up, goes on. Speak as each friend")
+
+
+def test_a_hint_says_that_a_goal_was_reached(page: Page) -> None:
+    tour = page.locator("#tour")
+    present = asked_for(page, "/collect 21k a present", "Ada", button=texts.GIVE_BUTTON)
+    expect(tour).to_contain_text(f"Speak as somebody and press {texts.GIVE_BUTTON}")
+    expect(tour).not_to_contain_text("reached")
+    led(present, "Ben", texts.GIVE_BUTTON)
+    asked = question(page)
+    key(asked, "21,000 sats").click()
+    pay(asked, 21_000)
+    back_to_the_group(page, "Ben")
+    expect(tour).to_contain_text("The goal is reached, and more can be given. Speak as somebody")
 
 
 def test_names_are_offered_as_they_are_typed(page: Page) -> None:

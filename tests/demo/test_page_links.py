@@ -100,3 +100,19 @@ def test_a_press_leads_somebody_new_to_start_and_on_from_there(page: Page) -> No
     button.click()
     expect(page.locator("article.by-bot")).to_have_count(2)
     expect(start).to_be_hidden()
+
+
+def test_a_row_of_people_that_is_too_narrow_fades_where_it_goes_on(page: Page) -> None:
+    page.get_by_role("link", name=re.compile("^Ada Quist")).click()
+    expect(page.locator("#room-title")).to_have_text("Ada Quist")
+    who, row = page.locator(".who"), page.locator("#doors .speakers-row")
+    mask = "(it) => getComputedStyle(it).maskImage"
+    expect(who).not_to_have_class(re.compile("more-"))
+    assert row.evaluate(mask) == "none"
+    page.set_viewport_size({"width": 300, "height": 640})
+    expect(who).to_have_class("who more-after")
+    assert row.evaluate(mask) != "none"
+    row.evaluate("(it) => { it.scrollLeft = it.scrollWidth; }")
+    expect(who).to_have_class("who more-before")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    expect(who).not_to_have_class(re.compile("more-"))

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 from bot import texts
 from bot.core.invoice import Face
+from bot.core.wishes import Change
 from bot.demo.run import ENDED
 from bot.demo.stage import TALK
 from tests.demo.audit import Audit
@@ -140,7 +141,7 @@ def test_the_tour_is_played_whole(fresh: Page) -> None:
     expect_seats(dinner, f"{PAID} Ada", f"{PAID} Ben", FREE, FREE)
     take(page, *DMITRIS)
     expect_seats(dinner, *(f"{PAID} {name}" for name in ("Ada", "Ben", "Dmitri", "someone")))
-    expect(tour(page)).to_contain_text("All paid. That was the tour.")
+    expect(tour(page)).to_contain_text("All covered. That was the tour.")
     expect(page.locator("#received-said")).to_have_text("66,000 sats received")
     for figure, count in (("asked", 6), ("paid", 5), ("told", 5), ("lost", 0), ("twice", 0)):
         expect(page.locator(f"[data-figure={figure}]")).to_have_text(str(count))
@@ -157,9 +158,11 @@ def test_the_tour_is_played_whole(fresh: Page) -> None:
 def test_the_keyboard_alone_takes_the_whole_tour_on_the_smallest_screen(fresh: Page) -> None:
     page = fresh
     press_until(page, "Tab", f"^{ASK}$")
+    says = []
     for label in WHOLE:
         # the focus stays on the button, whatever its step has opened
         expect(button(page, label)).to_be_focused()
+        says.append(page.locator("#tour-says").inner_text())
         page.keyboard.press("Enter")
         if "wallet" in label:
             for inside in ("^Pay ", "^Back to the chat$"):
@@ -168,6 +171,7 @@ def test_the_keyboard_alone_takes_the_whole_tour_on_the_smallest_screen(fresh: P
                 page.keyboard.press("Enter")
         assert page.evaluate("document.documentElement.scrollWidth") == SMALLEST["width"]
     expect(button(page, AGAIN)).to_be_focused()
+    assert sum("the group is not flooded" in each for each in says) == 1
     page.keyboard.press("Escape")
     expect(tour(page)).to_be_hidden()
 
@@ -308,6 +312,45 @@ def test_on_a_phone_the_tour_says_where_the_bots_button_is(fresh: Page) -> None:
     wallet.get_by_role("button", name=re.compile("^Pay ")).click()
     expect(wallet).to_contain_text("The bot is not running")
     expect(wallet).not_to_contain_text("by itself")
+
+
+def close_split(page: Page) -> None:
+    """Ada closes the newest board, and goes back to the group."""
+    speak_as(page, "Ada")
+    key(
+        page.locator("article.by-bot", has=page.get_by_text(texts.MANAGE_BUTTON)).last,
+        texts.MANAGE_BUTTON,
+    ).click()
+    expect(page.locator("#room-title")).to_have_text("Ada Quist")
+    # she has changed nothing yet
+    expect(tour(page)).to_contain_text("What Ada presses here changes the board")
+    expect(tour(page)).not_to_contain_text("has changed")
+    panel = page.locator("article.by-bot").last
+    key(panel, texts.CHANGES[Change.CLOSE]).click()
+    key(panel, texts.CLOSE_BUTTON).click()
+    expect(tour(page)).to_contain_text("The split was closed.")
+    take(page, BACK)
+
+
+def test_a_split_that_is_closed_early_is_split_again_or_gone_on_without(fresh: Page) -> None:
+    page = fresh
+    take(page, *UNTIL_PAID, *UNTIL_MISSED, START, SPLIT, *BENS)
+    close_split(page)
+    expect(tour(page)).to_contain_text("The split was closed before all of it was covered")
+    page.reload()
+    # whoever was led before is led again
+    take(page, "Split it again", BENS[0])
+    expect(button(page, BENS_WALLET)).to_be_visible()
+    take(page, BENS_WALLET, BACK)
+    close_split(page)
+    say(page, "/split 84k/4 dinner")
+    expect_seats(page.locator("article.by-bot").last, f"{PAID} Ada", FREE, FREE, FREE)
+    expect(tour(page)).to_contain_text(texts.PAY_BUTTON)
+    close_split(page)
+    expect(button(page, "Split it again")).to_be_visible()
+    tour(page).get_by_role("button", name="go on without it").click()
+    expect(tour(page).get_by_role("heading")).to_have_text("That was the tour.")
+    expect(button(page, AGAIN)).to_be_visible()
 
 
 def test_a_board_of_ones_own_is_no_part_of_the_tour(fresh: Page) -> None:
@@ -578,7 +621,7 @@ def test_whoever_was_chosen_presses_and_not_whom_the_tour_names(fresh: Page, nam
     take(page, "Press Start", f"Open {name}’s wallet", BACK)
     expect(page.get_by_role("radio", name="Ben")).to_be_checked()
     take(page, *BENS, "Press it as Chloé", "Press Start", "Open Chloé’s wallet", BACK)
-    expect(tour(page)).to_contain_text("All paid. That was the tour.")
+    expect(tour(page)).to_contain_text("All covered. That was the tour.")
 
 
 def test_a_wallet_is_of_whoever_was_chosen_also_of_who_spoke_already(fresh: Page) -> None:

@@ -65,7 +65,24 @@ async def test_the_demos_clock_reaches_the_bot(demo: Live) -> None:
     await demo.until(lambda: role_of(later.text or "") == Face.EXPIRED)
 
 
-async def test_a_bot_that_ends_by_itself_leaves_its_last_words(demo: Live) -> None:
+async def test_what_a_real_owner_is_warned_of_is_not_on_the_visitors_terminal(
+    demo: Live, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await demo.ask(demo.ada, "/invoice 2100 pizza")
+    await demo.page.backstage.faults.switch("supergroup", on=True)
+    await demo.stage.process.kill()
+    await demo.stage.process.start()
+    await demo.ask(demo.ada, "/invoice 900 after the move")
+    await demo.stage.set_node("down")
+    asked = demo.say(demo.ben, "/invoice 300 of a node that is down")
+    await demo.until(lambda: demo.answers(asked))
+    await demo.stage.process.end()
+    assert capfd.readouterr() == ("", "")
+
+
+async def test_a_bot_that_ends_by_itself_leaves_its_last_words(
+    demo: Live, capfd: pytest.CaptureFixture[str]
+) -> None:
     process = demo.stage.process
     await process.kill()
     database = demo.stage.folder / DATABASE
@@ -78,6 +95,7 @@ async def test_a_bot_that_ends_by_itself_leaves_its_last_words(demo: Live) -> No
     await demo.until(lambda: process.state == "ended")
     assert process.exit_code == 2
     assert DATABASE in " ".join(process.words)
+    assert DATABASE in capfd.readouterr().err
 
     database.write_bytes(content)
     await process.start()

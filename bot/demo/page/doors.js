@@ -70,6 +70,17 @@ function draw() {
 /** Whoever was chosen is in sight, where the row is too narrow for everybody. */
 function showChosen() {
   document.querySelector(".who > :not([hidden]) :is(:checked, [aria-current])")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  markCut();
+}
+
+const EDGE_PX = 3; // of the row, beyond which nobody is
+
+/** Where the row goes on beyond an edge, it fades out there. */
+function markCut() {
+  const row = document.querySelector(".who > :not([hidden]) .speakers-row");
+  const after = row ? row.scrollWidth - row.clientWidth - row.scrollLeft : 0;
+  document.querySelector(".who").classList.toggle("more-before", (row?.scrollLeft ?? 0) > EDGE_PX);
+  document.querySelector(".who").classList.toggle("more-after", after > EDGE_PX);
 }
 
 /** What led to another room is gone with the one before: the focus goes on to its messages, or to the list. */
@@ -86,5 +97,7 @@ export function startDoors() {
   for (const kind of ["snapshot", "room", "speaker", "chat"]) on(kind, draw);
   for (const kind of ["message", "gone"]) on(kind, () => soon(draw));
   on("room", keepFocus);
+  document.querySelector(".who").addEventListener("scroll", markCut, { capture: true, passive: true });
+  new ResizeObserver(markCut).observe(document.querySelector(".who"));
   on("snapshot", () => { isOpened = true; });
 }

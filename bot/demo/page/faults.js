@@ -42,8 +42,15 @@ async function press(event) {
   }
 }
 
+/** In the sheet what was opened comes in sight. */
+function show() {
+  const part = $("faults-part");
+  if (part.open && $("behind").hasAttribute("data-open")) part.scrollIntoView({ block: "start" });
+}
+
 /** Start the list. */
 export function startFaults() {
+  $("faults-part").addEventListener("toggle", show);
   on("behind", draw);
   $("faults").addEventListener("click", press);
 }

@@ -2,7 +2,7 @@
 
 import { strong } from "./dom.js";
 import { groupLink } from "./doors.js";
-import { commandOf, has, isCollection, isFromBot, isOpenBoard, isPayable, labelOf } from "./reading.js";
+import { commandOf, has, hasMoreParts, hasTaken, isBoard, isCollection, isFromBot, isOpenBoard, isPaid, isPayable, isSplit, labelOf, nameOf, unpaidParts } from "./reading.js";
 import { groupOf, room, speaker } from "./selection.js";
 import { isStartOffered } from "./start.js";
 import { firstName, messagesOf, store } from "./store.js";
@@ -31,6 +31,13 @@ function waiting(messages) {
     || ((has(each, "for") || has(each, "m")) && (card < 0 || place < card)));
 }
 
+/** Which board is meant, where a newer one is over; that it can still be given to, where its goal is reached. */
+function about(board) {
+  const isNewest = !messagesOf(room()).some((each) => each.id > board.id && isBoard(each) && commandOf(each) !== commandOf(board));
+  const says = isNewest ? "" : `The ${nameOf(board)}, further up, goes on. `;
+  return isCollection(board) && isPaid(board) ? `${says}The goal is reached, and more can be given. ` : says;
+}
+
 /** In a group: what the newest board is waiting for; null where there is none. */
 function boardHint() {
   const board = boardIn(room());
@@ -39,13 +46,13 @@ function boardHint() {
   if (join) {
     const asker = store.people.get(commandOf(board)?.from);
     const whoever = asker ? firstName(asker) : "whoever asked";
-    return ["Who is in? Speak as each friend and press ", strong(join), ". Then ", strong(labelOf(board, "ask")), ` as ${whoever}.`];
+    return [about(board), "Who is in? Speak as each friend and press ", strong(join), ". Then ", strong(labelOf(board, "ask")), ` as ${whoever}.`];
   }
   const pay = labelOf(board, "pay");
   if (!pay) return null;
   return isCollection(board)
-    ? ["Speak as somebody and press ", strong(pay), ": their private chat opens, and asks how much."]
-    : ["Speak as each friend in turn and press ", strong(pay), ": their private chat opens."];
+    ? [about(board), "Speak as somebody and press ", strong(pay), ": their private chat opens, and asks how much."]
+    : [about(board), "Speak as each friend in turn and press ", strong(pay), ": their private chat opens."];
 }
 
 /** In a private chat that a link led to: what waits there; null where none did. */
@@ -54,7 +61,8 @@ function partHint() {
   if (isStartOffered()) return ["The link opened this chat. Press ", strong("Start"), ": the bot answers here."];
   const messages = sinceLink();
   const asks = waiting(messages);
-  if (asks) return [...askHint(asks, who), " Then go back to ", group(), "."];
+  const isFurtherUp = messages.slice(0, messages.indexOf(asks)).some((each) => each.photo);
+  if (asks) return [...askHint(asks, who, isFurtherUp), " Then go back to ", group(), "."];
   const from = groupOf(speaker().id);
   const board = from && boardIn(from);
   if (!board) return null;
@@ -66,16 +74,26 @@ function partHint() {
     : ["The board in ", group(), " shows who has paid. Go there for the next friend."];
 }
 
-/** What can be done with a message that asks for something. */
-function askHint(message, who) {
+/** Whether a part of another one is left that this person could pay for; also where no board says. */
+function isAnotherLeft() {
+  const from = groupOf(speaker().id);
+  const boards = from ? messagesOf(from).filter((each) => isOpenBoard(each) && isSplit(each)) : [];
+  const theirs = boards.filter((each) => hasTaken(each, speaker()));
+  return theirs.length === 0 || theirs.some((each) => hasMoreParts(each) || unpaidParts(each) > 1);
+}
+
+/** What can be done with a message that asks for something; `isFurtherUp`: a newer picture is below its own. */
+function askHint(message, who, isFurtherUp) {
   const [leave, others, hide] = ["leave", "others", "hide"].map((does) => labelOf(message, does));
   if (has(message, "give")) {
     return ["Press an amount, or send a number.", ...(hide ? [" ", strong(hide), ` keeps ${who} off the board.`] : [])];
   }
   if (has(message, "for")) return [`Choose whose part ${who} pays: its card comes here.`];
   if (has(message, "m")) return [`What ${who} presses here changes the board.`];
-  if (!leave) return ["Press the picture to pay."];
-  return [`Press the picture to pay ${who}’s part, `, strong(leave), " to drop out, or ", strong(others), "."];
+  const picture = isFurtherUp ? "the picture further up" : "the picture";
+  if (!leave) return [`Press ${picture} to pay.`];
+  const more = isAnotherLeft() ? [", ", strong(leave), " to drop out, or ", strong(others)] : [", or ", strong(leave), " to drop out"];
+  return [`Press ${picture} to pay ${who}’s part`, ...more, "."];
 }
 
 /** What waits in the open room, as nodes; null where nothing does. */

@@ -4,6 +4,7 @@ import { isPaymentRequest, store } from "./store.js";
 
 const PAID = "✅";
 const FREE = "◻";
+const TAKEN = "⚡";
 
 /** Whether the bot sent it. */
 export const isFromBot = (message) => message.from === store.bot.id;
@@ -23,6 +24,25 @@ export const isOpenBoard = (message) => isFromBot(message) && has(message, "mana
 /** Whether a board has a part that nobody has taken. */
 export const hasFree = (board) => board.text.includes(FREE);
 
+const partsOf = (board) => board.text.split("\n").slice(1);
+
+/** How many parts of a board are still to be paid, of those that it lists. */
+export const unpaidParts = (board) => partsOf(board).filter((each) => each.startsWith(FREE) || each.startsWith(TAKEN)).length;
+
+/** Whether this person has a part of a board that is not paid yet. */
+export const hasTaken = (board, { name, username }) => partsOf(board).some((each) => each.startsWith(TAKEN)
+  && [`: "${name}"`, `: @${username}`].some((whose) => each.includes(whose)));
+
+/** Whether a board lists fewer parts than it has. */
+export const hasMoreParts = (board) => /^and [\d,]+ more parts?,/m.test(board.text);
+
+/** What a board is of, as its first line has it. */
+export function nameOf(board) {
+  const [first] = board.text.split("\n");
+  const memo = / – "(.+)"$/.exec(first)?.[1];
+  return `${isCollection(board) ? "collection" : "split"}${memo ? ` “${memo}”` : ""}`;
+}
+
 /** What a message answers, or undefined. */
 export const commandOf = (message) => store.chats.get(message.chat)?.messages.get(message.reply_to);
 
@@ -35,6 +55,9 @@ export function isCollection(board) {
   const asked = commandOf(board);
   return asked ? /^\/collect\b/.test(asked.text) : /^\S+ Collection\b/.test(board.text);
 }
+
+/** Whether this is the board of a bill, also where it is over. */
+export const isSplit = (message) => isFromBot(message) && /^\S+ Split\b/.test(message.text);
 
 /** Whether this is a card with a payment request. */
 export const isPayable = (message) => Boolean(message.photo) && message.entities.some((each) => each.type === "code"

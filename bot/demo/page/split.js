@@ -2,7 +2,7 @@
 
 import { strong } from "./dom.js";
 import { boardIn } from "./hints.js";
-import { commandOf, has, hasFree, inMessage, isFromBot, isOpenBoard, isPaid, isPayable, keyOf } from "./reading.js";
+import { commandOf, has, hasFree, inMessage, isBoard, isFromBot, isOpenBoard, isPaid, isPayable, isSplit, keyOf } from "./reading.js";
 import { room } from "./selection.js";
 import { isStartOffered } from "./start.js";
 import { firstName, messagesOf, rooms } from "./store.js";
@@ -28,8 +28,8 @@ export const wallet = (card, person, says) => ({
 
 /** What comes next with the tour's bill; null where there is none that goes on. */
 export function splitStep({ home, friends, isSince, state }) {
-  const board = messagesOf(home).findLast((each) => isFromBot(each) && isSince(each) && isTheTours(each));
-  if (!board || !isOpenBoard(board) || !has(board, "pay")) return null;
+  const board = messagesOf(home).findLast((each) => isSince(each) && isTheTours(each) && isOpenBoard(each));
+  if (!board || !has(board, "pay")) return null;
   const last = friends.at(-1);
   const hasCard = (person) => cardsOf(person, isSince).length > 0;
   const isOut = friends.slice(0, -1).every(hasCard);
@@ -64,11 +64,12 @@ function partOf(person, { board, home, isSince, state, drops, paysForTwo, isFirs
   const cards = messages.filter((each) => each.photo);
   const isHere = room().key === own.key;
   if (isHere && isStartOffered()) {
-    return { id: "start", says: [`The button opened ${name}’s private chat: the group is not flooded. ${name} is new to the bot and presses Start.`], label: "Press Start", at: "#start" };
+    const opened = `The button opened ${name}’s private chat${isFirst ? ": the group is not flooded" : ""}.`;
+    return { id: "start", says: [`${opened} ${name} is new to the bot and presses Start.`], label: "Press Start", at: "#start" };
   }
   const came = all.findLast((each) => each.linked);
   if (isHere && came && !messages.some((each) => each.id > came.id)) return waits("card", `The bot asks the node for an invoice for ${name} …`);
-  if (cards.length === 0) return isInGroup(home) ? join(board, person, { drops, paysForTwo, isFirst }) : back(home);
+  if (cards.length === 0) return isInGroup(home) ? join(board, person, { drops, paysForTwo, isFirst }) : back(home, returns(home, isSince));
   const payable = cards.findLast(isPayable);
   if (!payable) return null;
   if (state.paid === payable.id) return waits(`paid ${payable.id}`, `${name} has paid. The node tells the bot …`);
@@ -103,12 +104,31 @@ function join(board, person, { drops, paysForTwo, isFirst }) {
 const isInGroup = (home) => room().key === home.key;
 
 /** Back to the group. */
-export const back = (home, says = `The board in ${home.title} has changed. See what it says.`) => ({
-  id: "back", says: [says], label: `Back to ${home.title}`, open: home.key, at: `#doors a[href="#${home.key}"]`,
+export const back = (home, ...says) => ({
+  id: "back", says, label: `Back to ${home.title}`, open: home.key, at: `#doors a[href="#${home.key}"]`,
 });
+
+/** Why to go back there: whoever had a card in the open chat has changed the board. */
+export function returns(home, isSince) {
+  const messages = messagesOf(room()).filter(isSince);
+  const hasChanged = messages.some((each) => each.linked) && messages.some((each) => isFromBot(each) && each.photo);
+  return hasChanged ? `The board in ${home.title} has changed. See what it says.` : `The tour goes on in ${home.title}.`;
+}
+
+/** How far the newest tour's bill is: "open" also where the bot has not answered yet, "closed" early, or "refused"; null: not asked for. */
+export function billOf(home, isSince) {
+  const messages = messagesOf(home).filter(isSince);
+  const asked = messages.findLast((each) => each.text === SPLIT && !isFromBot(each));
+  if (!asked) return null;
+  const later = messages.filter((each) => isFromBot(each) && each.id > asked.id);
+  const own = later.filter((each) => each.reply_to === asked.id);
+  const answers = own.length > 0 ? own : later.filter(isBoard); // it was moved to the end, where it answers something else
+  if (answers.length === 0 || answers.some((each) => isOpenBoard(each) || isPaid(each))) return "open";
+  return answers.some(isSplit) ? "closed" : "refused";
+}
 
 /** Whether the newest board that goes on is the tour's own, or there is none. */
 export const isTheToursBoard = (home) => !boardIn(home) || isTheTours(boardIn(home));
 
-/** Whether this is the tour's bill, paid in full. */
-export const isAllPaid = (message) => isTheTours(message) && isPaid(message) && !isOpenBoard(message);
+/** Whether this is the tour's bill, covered in full. */
+export const isAllCovered = (message) => isTheTours(message) && isPaid(message) && !isOpenBoard(message);

@@ -6,7 +6,7 @@ import { hint } from "./hints.js";
 import { isFromBot, isPaid, isPayable } from "./reading.js";
 import { storms } from "./score.js";
 import { isWide, peopleOf, room } from "./selection.js";
-import { back, isTheToursBoard, SPLIT, splitStep, waits, wallet } from "./split.js";
+import { back, billOf, isAllCovered, isTheToursBoard, returns, SPLIT, splitStep, waits, wallet } from "./split.js";
 import { firstName, messagesOf, store } from "./store.js";
 
 /** The parts of the tour, by name. */
@@ -104,25 +104,36 @@ function kill({ home, friends, isSince, state }) {
 }
 
 function split(around) {
-  const { home, isSince } = around;
+  const { home, friends, isSince } = around;
   if (!isTheToursBoard(home)) return free(hint());
+  const isHome = room().key === home.key;
+  const bill = billOf(home, isSince);
+  if (bill === "closed" && !isHome) return obstacle() ?? back(home, "The split was closed. See what the board says.");
+  if (bill === "closed") return obstacle() ?? closed();
+  // whoever has no part in the tour does something of their own there
+  const says = isHome || friends.some((each) => each.id === room().chat.id) ? null : hint();
+  if (says) return { ...back(home, ...says), id: "free", part: undefined };
   const found = splitStep(around);
   if (found) return obstacle() ?? found;
-  if (room().key !== home.key) return back(home);
-  const isAsked = messagesOf(home).some((each) => isSince(each) && each.text === SPLIT);
-  return obstacle() ?? free(hint()) ?? (isAsked ? waits("board", "The bot makes a board of four parts …")
-    : sends("split", SPLIT, "Split Friday’s dinner", "Split the dinner: Ada paid 84,000 sats for all four."));
+  if (!isHome) return back(home, returns(home, isSince));
+  return obstacle() ?? free(hint()) ?? (bill === "open" ? waits("board", "The bot makes a board of four parts …")
+    : sends("split", SPLIT, "Split Friday’s dinner",
+      bill === "refused" ? "The bot has answered without a board. You can ask again." : "Split the dinner: Ada paid 84,000 sats for all four."));
 }
+
+const closed = () => sends("split", SPLIT, "Split it again", "The split was closed before all of it was covered. Split the dinner again, or ",
+  el("button", { type: "button", class: "link", "data-part": "end" }, "go on without it"), ".");
 
 const free = (says) => says && { id: "free", part: undefined, says };
 
-function end({ state, home }) {
+function end({ state, home, isSince }) {
   const says = state.gave ? null : hint();
   if (says) return free(says);
-  if (room().key !== home.key) return state.seen ? null : back(home, "All four parts are paid. See what the board says.");
+  const isCovered = messagesOf(home).some((each) => isSince(each) && isAllCovered(each));
+  if (room().key !== home.key) return state.seen ? null : back(home, isCovered ? "All four parts are covered. See what the board says." : returns(home, isSince));
   return {
     id: "end", label: "Begin again", begins: true,
-    title: "All paid. That was the tour.",
+    title: isCovered ? "All covered. That was the tour." : "That was the tour.",
     says: ["Next, collect for a present: send ", example(COLLECT),
       ". Skip an hour, or switch the node off and on. Or let it storm: the score should stay at lost 0, twice 0.",
       !isWide() && " All of that is below the list of chats."].filter(Boolean),

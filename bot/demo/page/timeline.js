@@ -100,9 +100,12 @@ function time(entry, first) {
     entry === first ? written(at, "T") : `+${seconds(at - first.at)} s`);
 }
 
+/** A title without the rest of a long name: the sum after it is read whole. */
+const inShort = (title) => title.replace(/“([^”]{40})[^”]{2,}”/gu, "“$1…”");
+
 function draw() {
   const entries = story?.entries ?? [];
-  $("line-title").textContent = story?.title || (chosen ? "That command is gone." : "");
+  $("line-title").textContent = inShort(story?.title ?? "") || (chosen ? "That command is gone." : "");
   $("line-follow").hidden = chosen === null;
   $("line-empty").hidden = entries.length > 0;
   const list = $("line");

@@ -2,6 +2,7 @@
 
 import { show } from "./dialog.js";
 import { $, el } from "./dom.js";
+import { isWide } from "./selection.js";
 
 const SHOWN_MS = 4000;
 const SHOWN_MS_PER_LETTER = 60;
@@ -17,15 +18,32 @@ let ending = null;
 /** Show a line for some seconds, in place of the one before. */
 export function toast(text) {
   clearTimeout(ending);
-  $("toasts").style.top = `${$("app").offsetTop}px`; // over the chat's head, and no message
-  $("toasts").replaceChildren(el("p", { class: "toast" }, text));
+  place();
+  keepingPlace(() => $("toasts").replaceChildren(el("p", { class: "toast" }, text)));
   ending = setTimeout(endToast, Math.max(SHOWN_MS, text.length * SHOWN_MS_PER_LETTER));
   announce(text);
 }
 
 /** Show it no longer: what it was about is out of sight. */
 export function endToast() {
-  $("toasts").replaceChildren();
+  keepingPlace(() => $("toasts").replaceChildren());
+}
+
+/** Over the chat's head, and no message; in one column, where the head has no room for it, between the two. */
+function place() {
+  const box = $("toasts");
+  box.style.top = `${$("app").offsetTop}px`;
+  const isBetween = !isWide() && $("app").dataset.view === "chat";
+  if (isBetween === $("room").contains(box)) return;
+  (isBetween ? $("log").parentElement : $("announcer")).before(box);
+}
+
+/** The messages stay where they are, whatever of their frame it takes. */
+function keepingPlace(change) {
+  const log = $("log");
+  const before = log.getBoundingClientRect().top;
+  change();
+  log.scrollTop += log.getBoundingClientRect().top - before;
 }
 
 /** Show a line until it is closed. */

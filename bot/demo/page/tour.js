@@ -8,7 +8,7 @@ import { soon } from "./frame.js";
 import { pointAt } from "./point.js";
 import { isFromBot, isOpenBoard, isPaid, isPayable } from "./reading.js";
 import { isWide, openRoom, readAddress, room, speakAs, speaker } from "./selection.js";
-import { isAllPaid } from "./split.js";
+import { isAllCovered } from "./split.js";
 import { ELSEWHERE, PARTS, pointedFromTheList, stepNow } from "./steps.js";
 import { messagesOf, on, rooms, store } from "./store.js";
 import { announce } from "./toast.js";
@@ -158,7 +158,7 @@ function advance() {
   const board = messages.findLast(isOpenBoard);
   if (["ask", "kill"].includes(state.part) && board) go("split", { ...state.since, [board.chat]: (board.reply_to ?? board.id) - 1 });
   else if (state.part === "ask" && messages.some((each) => each.photo && isPaid(each))) go("kill");
-  else if (state.part === "split" && messages.some(isAllPaid)) go("end");
+  else if (state.part === "split" && messages.some(isAllCovered)) go("end", state.since);
 }
 
 function onMessage({ message, before }) {
@@ -210,6 +210,7 @@ export function startTour() {
   button.addEventListener("click", press);
   document.addEventListener("click", playPart, true);
   bar.addEventListener("click", ({ target }) => target.dataset.write && write(target.dataset.write));
+  bar.addEventListener("click", ({ target }) => target.dataset.part && go(target.dataset.part));
   $("tour-end").addEventListener("click", end);
   $("tour-again").addEventListener("click", () => {
     [shown, said, leads] = [null, "", true];
