@@ -152,13 +152,15 @@ class AtBoards:
         data: str = "",
         on_press: Callable[[], None] = lambda: None,
     ) -> Answer | None:
-        """The same of a press in private; the first button whose label or data begins so."""
+        """The same of a press in private; the first button whose label or data begins so, but for
+        a yes that is not meant by its label: it may be there by the next try."""
         for _ in range(PRESSES):
             await self._at_home(person)
             found = (
                 its_data
                 for its_label, its_data in buttons_on(message)
-                if (label and its_label.startswith(label)) or (data and its_data.startswith(data))
+                if (label and its_label.startswith(label))
+                or (data and its_data.startswith(data) and not its_data.endswith(":yes"))
             )
             chosen = next(found, None)
             if chosen is None or not self._outside.is_live(message):
