@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot import texts
+from bot.chat import replies
 from bot.core.invoice import Face
 from bot.core.wishes import Parting
 from bot.demo.node import CANCELED, OPEN
@@ -219,3 +220,55 @@ async def test_who_has_a_part_has_its_invoice_back_however_many_take_it(world: W
         token = await link(world, shown, world.stranger)
         world.telegram.start_bot(world.stranger, token)
         await world.until(lambda: len(world.showing(mine.chat, Face.OPEN)) == 1)
+
+
+# what only Telegram knows, and takes long to say
+
+
+@pytest.mark.parametrize("by_command", [False, True])
+async def test_whatever_an_admin_cancels_one_after_the_other_is_cancelled(
+    world: World, by_command: bool
+) -> None:
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_bot()
+    world.telegram.promote(world.group, world.bert)
+    count = 5 if by_command else replies.PRESSES_A_PERSON
+    cards = [
+        await world.open_card(world.group, world.anna, f"/invoice@{NAME} {100 + number}")
+        for number in range(count)
+    ]
+    world.telegram.slow("getChatMember", 0.3)
+    for card in cards:
+        if by_command:
+            world.telegram.say(card.chat, world.bert, f"/cancel@{NAME}", reply_to=card)
+        else:
+            world.telegram.press(card.chat, world.bert, card.id, text=texts.CANCEL_BUTTON)
+    for card in cards:
+        await world.becomes(card, Face.CANCELLED)
+
+
+async def test_names_come_though_answers_to_presses_hang(world: World) -> None:
+    friends = [world.telegram.add_user(f"Friend{number}") for number in range(12)]
+    for each in friends:
+        world.telegram.join(world.group, each)
+    shown = await split(world, "84k pizza")
+    answers = world.telegram.stall("answerCallbackQuery")
+    for each in friends:
+        world.telegram.press(shown.chat, each, shown.id, text=texts.JOIN_BUTTON)
+    await answers.reached()
+    for each in friends:
+        await board(world, world.group, f'"{each.first_name}"')
+    answers.release()
+
+
+async def test_the_last_press_counts_however_many_waited_for_the_bot(world: World) -> None:
+    shown = await begun(world, "/split 84k/3 pizza")
+    card = await my_part(world, shown, world.bert, 28_000)
+    await board(world, world.group, '"Bert"')
+    await world.stop_bot()
+    for _ in range(replies.BUTTON_HEARD + 5):
+        world.telegram.press(shown.chat, world.bert, shown.id, text=texts.PAY_BUTTON)
+    leaves = world.telegram.press(card.chat, world.bert, card.id, text=texts.LEAVE_BUTTON)
+    await world.start_bot()
+    await leaves.answer
+    await world.becomes(card, Face.CANCELLED)

@@ -228,7 +228,7 @@ def renew(
         return [row], Renewing.STILL_OPEN
     if not row.may_be_renewed:
         return [row], Renewing.IN_VAIN
-    if row.board_id and (board is None or not board.may_renew(row, now)):
+    if row.board_id and (board is None or not board.may_renew(row)):
         return [row], Renewing.PART_GONE
     if not may_ask and not row.board_id:
         return [row], Renewing.NOT_ALLOWED

@@ -400,7 +400,7 @@ def _part(
     seat = own if number is None else board.seat(number)
     if seat is None or (number is not None and not board.is_split):  # a gift is nobody else's
         return Parting.NOT_YOURS, None
-    if seat.is_done or not board.takes_payments(now):
+    if seat.is_done or not board.takes_payments:
         return _no_part(board, seat, now, is_own=number is None), None
     there = seat.live[0] if seat.live else None
     if there is not None and not takes and there.asker_id != own.person_id:
@@ -431,7 +431,7 @@ def _brought(
 
 def _no_part(board: Board, seat: Seat, now: float, *, is_own: bool) -> Parting:
     """Why nothing has to be paid, or can be."""
-    if not board.takes_payments(now):
+    if not board.takes_payments:
         return Parting.PAID if seat.is_done else Parting.CLOSED
     if not board.is_split:
         return Parting.GIVEN
@@ -551,7 +551,7 @@ def to_pay_for(tx: Tx, token: str, by: Asker, now: float) -> Board | None:
     if found is None or found[1].person_id != by.id:
         return None
     board, _ = found
-    return board if board.is_split and board.takes_payments(now) else None
+    return board if board.is_split and board.takes_payments else None
 
 
 def token_of(tx: Tx, payment_hash: bytes, by: Asker) -> str:

@@ -65,9 +65,12 @@ class SideLane:
         self._count = 0
         self._drops = Drops(event)
 
-    def admit(self, person_id: int) -> bool:
-        """Whether one more call is made for this person; then `call` has to be, once."""
-        if self._waiting[person_id] >= self._a_person:
+    def admit(self, person_id: int, *, at_most: int | None = None) -> bool:
+        """Whether one more call is made for this person; then `call` has to be, once.
+
+        `at_most`: may wait for them, where that is another number.
+        """
+        if self._waiting[person_id] >= (at_most or self._a_person):
             self._drops.add("too many wait for one person")
         elif self._count >= self._in_all:
             self._drops.add("too many wait")
@@ -77,19 +80,20 @@ class SideLane:
             return True
         return False
 
-    async def call(self, person_id: int, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Do `work` when there is a place for it; if that is too late, it is dropped."""
+    async def call(self, person_id: int, work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        """Do `work` when there is a place for it; False where that is too late, and it is not."""
         try:
             try:
                 async with asyncio.timeout(self._within_s):
                     await self._places.acquire()
             except TimeoutError:
                 self._drops.add("too late")
-                return
+                return False
             try:
                 await work()
             finally:
                 self._places.release()
+            return True
         finally:
             self._count -= 1
             self._waiting[person_id] -= 1
@@ -103,13 +107,13 @@ class Pace:
     def __init__(self, event: str, *, most: int, within_s: float) -> None:
         self._within_s = within_s
         self._most = most
-        self._times: dict[int, deque[float]] = {}  # on the loop's clock
+        self._times: dict[object, deque[float]] = {}  # on the loop's clock
         self._drops = Drops(event)
 
     def __len__(self) -> int:
         return len(self._times)
 
-    def admit(self, person_id: int) -> bool:
+    def admit(self, person_id: object) -> bool:
         """Whether one more is heard."""
         loop = asyncio.get_running_loop()
         now = loop.time()
@@ -123,7 +127,7 @@ class Pace:
         times.append(now)
         return True
 
-    def _forget(self, person_id: int) -> None:
+    def _forget(self, person_id: object) -> None:
         loop = asyncio.get_running_loop()
         left_s = self._times[person_id][-1] + self._within_s - loop.time()
         if left_s > 0:

@@ -47,8 +47,13 @@ MAX_ANSWER = 200
 PRESSES_AT_ONCE = 8
 PRESSES_A_PERSON = 3
 PRESSES_IN_ALL = 200
-#: Presses of one person that are heard within so many seconds: no thumb is faster.
-PRESSES_HEARD, HEARD_WITHIN_S = 20, 2.0
+#: Commands of one person that wait for what only Telegram knows.
+COMMANDS_A_PERSON = 30
+#: Names that are asked for at once, beside the answers to the presses that they are for.
+NAMES_AT_ONCE = 4
+#: Presses of one person that are heard within so many seconds, of one button and of all: no thumb
+#: is faster. Those that waited for the bot come all at once, and the last one counts.
+PRESSES_HEARD, BUTTON_HEARD, HEARD_WITHIN_S = 60, 20, 2.0
 #: Seconds for an answer to a press: Telegram refuses later ones, and documents no time.
 ANSWER_WITHIN_S = 15.0
 
@@ -178,9 +183,17 @@ class Replies:
             in_all=PRESSES_IN_ALL,
             within_s=ANSWER_WITHIN_S,
         )
+        self._names = SideLane(
+            "names not asked for",
+            at_once=NAMES_AT_ONCE,
+            a_person=PRESSES_A_PERSON,
+            in_all=PRESSES_IN_ALL,
+            within_s=ANSWER_WITHIN_S,
+        )
         #: Of each person whose press waits for what only Telegram knows.
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._pace = Pace("presses not heard", most=PRESSES_HEARD, within_s=HEARD_WITHIN_S)
+        self._same = Pace("presses not heard", most=BUTTON_HEARD, within_s=HEARD_WITHIN_S)
 
     def to_message(self, handle: Callable[[Message], Awaitable[Sequence[Reply]]]) -> Callback:
         """A callback of PTB's that sends what `handle` returns for a message."""
@@ -212,7 +225,10 @@ class Replies:
 
         async def callback(update: Update, _context: object) -> None:
             query = update.callback_query
-            if query is not None and self._pace.admit(query.from_user.id):
+            if query is None:
+                return
+            person_id = query.from_user.id
+            if self._same.admit((person_id, query.data)) and self._pace.admit(person_id):
                 self.send(await handle(query))
 
         return callback
@@ -228,9 +244,14 @@ class Replies:
                 case Answer():
                     self._beside(each.person_id, partial(self._answer, each))
                 case IfAdmin():
-                    self._in_turn(each.user_id, partial(self._if_admin, each))
-                case IfNamed():
-                    self._in_turn(each.user_id, partial(self._if_named, each))
+                    self._in_turn(each.user_id, partial(self._if_admin, each), each.unknown)
+                case IfNamed(meanwhile=None):
+                    self._in_turn(each.user_id, partial(self._if_named, each), each.unknown)
+                case IfNamed(meanwhile=Answer() as answer):
+                    self._beside(answer.person_id, partial(self._answer, answer, is_urgent=False))
+                    if self._names.admit(each.user_id):
+                        work = partial(self._if_named, each)
+                        self._chats.post(self._names.call(each.user_id, work))
                 case AskNode():
                     self._chats.post(self._ask_node(each))
                 case MakeFile():
@@ -240,19 +261,34 @@ class Replies:
         if self._presses.admit(person_id):
             self._chats.post(self._presses.call(person_id, work))
 
-    def _in_turn(self, person_id: int, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """The same for what changes something: one after the other as this person pressed, however
-        long Telegram takes to say who they are. Whoever waits for that takes no place."""
+    def _in_turn(
+        self,
+        person_id: int,
+        work: Callable[[], Coroutine[Any, Any, None]],
+        otherwise: Sequence[Reply],
+    ) -> None:
+        """The same for what changes something: one after the other as this person wanted it,
+        however long Telegram takes to say who they are. Whoever waits for that takes no place.
+
+        `otherwise`: what is said where it is not done.
+        """
         turn = self._turns.setdefault(person_id, asyncio.Lock())
 
         async def call() -> None:
             async with turn:
-                await self._presses.call(person_id, work)
+                is_done = await self._presses.call(person_id, work)
+            if not is_done:
+                self.send(otherwise)
 
-        if self._presses.admit(person_id):
+        is_command = not any(isinstance(each, Answer) for each in otherwise)
+        if self._presses.admit(person_id, at_most=COMMANDS_A_PERSON if is_command else None):
             self._chats.post(call())
+        elif is_command:
+            self.send(otherwise)
 
-    async def _answer(self, answer: Answer) -> None:
+    async def _answer(self, answer: Answer, *, is_urgent: bool = True) -> None:
+        if not is_urgent:  # the node is asked for what was pressed for
+            await others_first()
         try:
             await self._chats.telegram_bot.answer_callback_query(
                 answer.query_id,
@@ -280,13 +316,10 @@ class Replies:
         await self._send_in_place(replies)
 
     async def _if_named(self, question: IfNamed) -> None:
-        await others_first()  # the node is asked for what was pressed for
-        async with asyncio.TaskGroup() as both:
-            asked = both.create_task(self._naming(question))
-            if question.meanwhile is not None:
-                await self._answer(question.meanwhile)
+        await others_first()
+        naming = await self._naming(question)
         try:
-            replies = await question.then(asked.result())
+            replies = await question.then(naming)
         except StoreUnavailable:
             replies = question.unknown
         await self._send_in_place(replies)
@@ -304,12 +337,17 @@ class Replies:
             return Naming.SOMEONE
 
     async def _send_in_place(self, replies: Sequence[Reply]) -> None:
-        """Answers to presses in the place that their question had."""
+        """Answers to presses, and what has to be asked next, in the place of their question."""
         for each in replies:
-            if isinstance(each, Answer):
-                await self._answer(each)
-            else:
-                self.send([each])
+            match each:
+                case Answer():
+                    await self._answer(each)
+                case IfNamed(meanwhile=None):
+                    await self._if_named(each)
+                case IfAdmin():
+                    await self._if_admin(each)
+                case _:
+                    self.send([each])
 
     async def _ask_node(self, question: AskNode) -> None:
         try:

@@ -28,6 +28,10 @@ class Cursor:
         settled_at = min(payment.settled_at, int(now))
         return cls(payment.settle_index, payment.payment_hash, settled_at)
 
+    def __bool__(self) -> bool:
+        """Whether it names a payment."""
+        return self.asks_from > 0
+
     @property
     def asks_from(self) -> int:
         """The settle index that payments are asked for from; 0: what was before is not replayed."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 
 from bot import logs, texts
 from bot.clock import Clock
@@ -33,6 +34,8 @@ UNTOLD_S = 5.0
 STABLE_S = 10.0
 #: Seconds without a stream in which nothing is paid that anybody waits for.
 BLINK_S = 5.0
+#: Payments of ours that are looked up where the node does not know the one that it told last.
+ANCHORS = 5
 
 
 class Payments:
@@ -133,11 +136,10 @@ class Payments:
         node_id, now = self._identity.node_id, self._clock()
         kept = await self._store.must(_kept_cursor, node_id, is_known)
         untold = [*self._sweep.untold.values()]
-        cursor = await self._checked(kept)
+        cursor = await self._checked(kept) or await self._anchored(node_id)
         if (lowered := cursor.lowered(untold, now)) is not cursor:
             # Those may have been found before a restore, or at another node.
-            lowered = await self._checked(lowered)
-            cursor = lowered if lowered.asks_from else cursor
+            cursor = await self._checked(lowered) or cursor
         for each in untold:
             self._sweep.untold.pop(each.payment_hash, None)
         # What it does not know it may know again, once another backup is in its place: the cursor
@@ -167,6 +169,18 @@ class Payments:
             return kept
         return kept.checked(found)
 
+    async def _anchored(self, node_id: str) -> Cursor:
+        """The cursor at the one that it settled first, of the newest payments of ours that the node
+        knows; that of none where it knows none. What followed is told once more."""
+        known = []
+        for payment_hash in await self._store.must(_anchors, node_id):
+            with suppress(InvoiceUnknown, NodeOdd, NodeRefused):
+                found = await self._node.lookup(payment_hash)
+                if found.state is NodeState.SETTLED and found.settle_index:
+                    known.append(found)
+        first = min(known, key=lambda each: each.settle_index, default=None)
+        return Cursor() if first is None else Cursor.at(first, self._clock())
+
     def _misses_much(self, cursor: Cursor) -> bool:
         """Whether there may be payments that nothing replays."""
         if self._heard_until is None or not self._replays:
@@ -194,6 +208,10 @@ async def _first_of(*works: Coroutine[None, None, object]) -> None:
 
 def _kept_cursor(tx: Tx, node_id: str, is_known: bool) -> Cursor:
     return tx.nodes.cursor(node_id if is_known else node_id or tx.nodes.last())
+
+
+def _anchors(tx: Tx, node_id: str) -> list[bytes]:
+    return tx.nodes.anchors(node_id, ANCHORS)
 
 
 def _set_cursor(tx: Tx, node_id: str, cursor: Cursor, now: float) -> None:

@@ -25,7 +25,7 @@ from bot.core.work import MAX_FAULTS, Lane
 from bot.store.agenda import IS_OVER, Due, DueRows
 from bot.store.invoices import Invoices
 from bot.store.noun import IS_PART, ROWS, Noun, touch
-from bot.store.rows import BOARDS, SEATS, unpacked_before
+from bot.store.rows import BOARDS, SEATS, packed, unpacked_before
 from bot.store.tables import boards, hints, invoices, seats
 
 #: The hint on an invoice that somebody else had cancelled, to pay its part.
@@ -66,22 +66,13 @@ _PARTS_SINCE = (
     )
 )
 _GOES_ON = _b.state.in_(GOES_ON)
-# Cards at rest are edited after all else; where nothing is at rest, it is due or cannot be shown.
-_AT_REST = sa.and_(_c.due_at.is_(None), _c.lane.not_in((Lane.UNREACHABLE, Lane.OTHER_NODE)))
-_OFFER_NO_RENEWAL = (
-    sa.update(invoices)
-    .where(
-        _c.board_id == sa.bindparam("of"),
-        IS_PART,
-        ~_c.replaced,
-        _c.state.in_((State.EXPIRED, State.CANCELLED, State.FAILED)),
-    )
-    .values(
-        replaced=True,
-        due_at=sa.case((_AT_REST, sa.bindparam("at")), else_=_c.due_at),
-        lane=sa.case((_AT_REST, Lane.BACKGROUND), else_=_c.lane),
-    )
+_MAY_BE_RENEWED = (
+    IS_PART,
+    ~_c.replaced,
+    _c.state.in_((State.EXPIRED, State.CANCELLED, State.FAILED)),
 )
+# What does not rest is due as it is, or cannot be shown.
+_RESTS = (_c.due_at.is_(None), _c.lane.not_in((Lane.UNREACHABLE, Lane.OTHER_NODE)))
 
 
 class Boards(Noun):
@@ -239,10 +230,15 @@ class Boards(Noun):
             if part.id in come.cancels:
                 self._rows.want_cancelled(part, now)
         if come.board.get("state") is BoardState.CLOSED:
-            at = work.due_now(now)
-            self._connection.execute(_OFFER_NO_RENEWAL, {"of": board.id, "at": at})
+            self._offer_no_renewal(board.id, now)
         after = self.update(board.id, **come.board) if come else board
         return Rearranged(come.board, follows_again=bool(come and consequences(after, surely_at)))
+
+    def _offer_no_renewal(self, board_id: int, now: float) -> None:
+        """On the cards of what was not paid: edited after all else."""
+        here = sa.update(invoices).where(_c.board_id == board_id, *_MAY_BE_RENEWED)
+        self._connection.execute(here.where(*_RESTS).values(packed(**work.closed(now))))
+        self._connection.execute(here.values(replaced=True))
 
     def due(
         self,

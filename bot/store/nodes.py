@@ -65,6 +65,17 @@ class Nodes(Noun):
         statement = sa.select(cursors.c.node_id).order_by(cursors.c.seen_at.desc()).limit(1)
         return self._connection.execute(statement).scalar_one_or_none() or ""
 
+    def anchors(self, node_id: str, most: int) -> list[bytes]:
+        """Payments of ours that this node has told, the newest invoices first: where its cursor's
+        payment is unknown, one of these may be known."""
+        statement = (
+            sa.select(_c.payment_hash)
+            .where(_c.state == State.SETTLED, _c.node_id == node_id)
+            .order_by(_c.id.desc())
+            .limit(most)
+        )
+        return list(self._connection.execute(statement).scalars())
+
     def set_cursor(self, node_id: str, cursor: Cursor, now: float) -> None:
         """Remember how far this node's settlements are recorded."""
         columns = {

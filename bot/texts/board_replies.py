@@ -175,10 +175,7 @@ def parting(came_of_it: Parting) -> str:
             "I have cancelled somebody else's invoice for this part once for you. "
             "Please try again in half an hour."
         ),
-        Parting.FASTER: (
-            "Somebody else was faster: the invoice for this part is theirs now. "
-            "To pay it all the same, please press again."
-        ),
+        Parting.FASTER: "Somebody else was faster: the invoice for this part is theirs now.",
         Parting.TOO_MANY: "You have asked for too many invoices. Please try again in an hour.",
     }[came_of_it]
 

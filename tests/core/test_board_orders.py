@@ -120,7 +120,7 @@ class Bill:
 
     @property
     def is_open(self) -> bool:
-        return self.board.takes_payments(self.now)
+        return self.board.takes_payments
 
     # people
 

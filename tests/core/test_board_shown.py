@@ -222,16 +222,15 @@ def test_the_newest_copies_are_kept() -> None:
 # another invoice for a part
 
 
-def renewable(seat: Seat, *, now: float = NOW, mine: Any = None, **changes: Any) -> bool:
+def renewable(seat: Seat, *, mine: Any = None, **changes: Any) -> bool:
     there = mine or seat.part
     assert there is not None
-    return board(free(1), seat, **changes).may_renew(there, now)
+    return board(free(1), seat, **changes).may_renew(there)
 
 
 @pytest.mark.parametrize("state", DEAD)
 def test_only_the_newest_part_of_ones_own_seat_may_be_renewed(state: State) -> None:
     assert renewable(taken(state))
-    assert not renewable(taken(state), now=END)
     for closed in (JOINING, CLOSING, CLOSED):
         assert not renewable(taken(state), state=closed)
 
@@ -244,7 +243,7 @@ def test_nobody_renews_what_is_another_ones_older_or_done() -> None:
     assert not renewable(replace(seat, otherwise=True))
     assert not renewable(taken(SETTLED))
     assert not renewable(seat, mine=part(State.CANCELLED, 7))  # of no seat
-    assert not board(free(1), free(2)).may_renew(part(State.CANCELLED), NOW)
+    assert not board(free(1), free(2)).may_renew(part(State.CANCELLED))
 
 
 def test_who_pays_for_somebody_else_may_renew_that_while_it_is_theirs() -> None:
