@@ -411,6 +411,7 @@ async def test_what_was_not_paid_of_a_split_that_is_closed_offers_no_renewal(wor
     for card in (early, late):
         await world.until(lambda card=card: not world.buttons(card))  # type: ignore[misc]
         assert "Look at the split in the group." in (card.text or "")
+    assert sum("Cancelled" in (each.text or "") for each in late.versions) == 1
     assert request not in (early.text or "")
 
 

@@ -330,7 +330,7 @@ class BoardActions:
 
     async def to_pay_for(self, token: str, by: Asker) -> Board | None:
         """The board of this person's seat, where others' parts can be paid now."""
-        return await self._store.do(seats.to_pay_for, token, by, self._clock())
+        return await self._store.do(seats.to_pay_for, token, by)
 
     async def token_of(self, payment_hash: bytes, by: Asker) -> str:
         """The token of this person's seat on the board that a part is of; "" where none is."""

@@ -401,7 +401,7 @@ def _part(
     if seat is None or (number is not None and not board.is_split):  # a gift is nobody else's
         return Parting.NOT_YOURS, None
     if seat.is_done or not board.takes_payments:
-        return _no_part(board, seat, now, is_own=number is None), None
+        return _no_part(board, seat, is_own=number is None), None
     there = seat.live[0] if seat.live else None
     if there is not None and not takes and there.asker_id != own.person_id:
         return Parting.FASTER, None
@@ -429,7 +429,7 @@ def _brought(
     return row if came_of_it is Parting.ASKED else None
 
 
-def _no_part(board: Board, seat: Seat, now: float, *, is_own: bool) -> Parting:
+def _no_part(board: Board, seat: Seat, *, is_own: bool) -> Parting:
     """Why nothing has to be paid, or can be."""
     if not board.takes_payments:
         return Parting.PAID if seat.is_done else Parting.CLOSED
@@ -545,7 +545,7 @@ def _kind(board: Board, seat: Seat, by: Asker) -> PartKind:
     return PartKind.OWN if seat.person_id == by.id else PartKind.OTHERS
 
 
-def to_pay_for(tx: Tx, token: str, by: Asker, now: float) -> Board | None:
+def to_pay_for(tx: Tx, token: str, by: Asker) -> Board | None:
     """The bill of this person's seat, where parts of it can be paid."""
     found = tx.boards.by_token(token)
     if found is None or found[1].person_id != by.id:

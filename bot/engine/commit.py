@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import cast
 
 from bot.core import delivery, work
+from bot.core.board import BoardState
 from bot.core.invoice import REDRAWN, Columns, Invoice, State, changes
 from bot.core.notices import Notice
 from bot.core.work import AT_NODE, BY_ITSELF, Do, Lane, WorkColumns
@@ -33,8 +34,7 @@ def record(
     changed = _unless_heard(tx, row, columns, now)
     unmoved: Columns = {**expected, **_still_due(row)}
     if (written := tx.invoices.update_if(row.id, unmoved, **changed)) is not None:
-        _with_its_board(tx, row, written, now)
-        return written, True
+        return _with_its_board(tx, row, written, now), True
     if tx.invoices.get_if(row.id, expected) is None:
         # Somebody was faster: a payment, a press, or the group moved. Their word stands; but a
         # payment that was announced in the old group was announced.
@@ -42,8 +42,7 @@ def record(
         kept = {**kept, **changes(**delivery.overtaken())}
         return tx.invoices.update(row.id, **kept), False
     written = tx.invoices.update(row.id, **_without(columns, _WHEN))
-    _with_its_board(tx, row, written, now)
-    return written, True
+    return _with_its_board(tx, row, written, now), True
 
 
 def _as_drawn(tx: Tx, row: Invoice, columns: Columns, now: float) -> Columns:
@@ -57,12 +56,15 @@ def _as_drawn(tx: Tx, row: Invoice, columns: Columns, now: float) -> Columns:
     return {**columns, "card_shown": REDRAWN[shown], **changes(**work.touched(now))}
 
 
-def _with_its_board(tx: Tx, row: Invoice, written: Invoice, now: float) -> None:
-    """What follows for a part's board is written with it: it waits for no edit of any board."""
+def _with_its_board(tx: Tx, row: Invoice, written: Invoice, now: float) -> Invoice:
+    """What follows for a part's board is written with it: it waits for no edit of any board. The
+    row as it is then: of a board that is closed by it, its card offers no renewal."""
     if not row.board_id or row.state is written.state:
-        return
-    if (board := tx.boards.get(row.board_id)) is not None:
-        tx.boards.follow(board, now)
+        return written
+    if (board := tx.boards.get(row.board_id)) is None:
+        return written
+    is_closed = tx.boards.follow(board, now).columns.get("state") is BoardState.CLOSED
+    return (tx.invoices.get(row.id) if is_closed else None) or written
 
 
 def begin(tx: Tx, notices: Iterable[Notice], now: float) -> None:
