@@ -26,6 +26,36 @@ async def begun(world: World, command: str) -> Message:
     return await board(world, world.group)
 
 
+async def taken(world: World, shown: Message, sats: int) -> Message:
+    """Bert's card, once the board says that the part is his."""
+    card = await my_part(world, shown, world.bert, sats)
+    await board(world, world.group, '"Bert"')
+    return card
+
+
+async def away(
+    world: World, sats: int, command: str, *, by_webhook: bool = False
+) -> tuple[Message, Message]:
+    """The board and Bert's card; the bot is away."""
+    if by_webhook:
+        world.use_webhook()
+    shown = await begun(world, command)
+    card = await taken(world, shown, sats)
+    await world.stop_bot()
+    return shown, card
+
+
+async def taken_of_a_process(world: World) -> tuple[Message, Message]:
+    """The same of a bot that can be killed, which is there."""
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_process()
+    world.telegram.say(world.group, world.anna, "/split 84k/3 pizza")
+    shown = await board(world, world.group)
+    card = await taken(world, shown, 28_000)
+    await world.recorded(card)
+    return shown, card
+
+
 def crowd(world: World, shown: Message) -> None:
     """Others press first."""
     for number in range(6):
@@ -39,12 +69,7 @@ def crowd(world: World, shown: Message) -> None:
 
 @BOTH
 async def test_who_comes_back_last_has_their_part(world: World, by_webhook: bool) -> None:
-    if by_webhook:
-        world.use_webhook()
-    shown = await begun(world, "/split 84k/3 pizza")
-    card = await my_part(world, shown, world.bert, 28_000)
-    await board(world, world.group, '"Bert"')
-    await world.stop_bot()
+    shown, card = await away(world, 28_000, "/split 84k/3 pizza", by_webhook=by_webhook)
     leaves = world.telegram.press(card.chat, world.bert, card.id, text=texts.LEAVE_BUTTON)
     returns = world.telegram.press(shown.chat, world.bert, shown.id, text=texts.PAY_BUTTON)
     await world.start_bot()
@@ -57,12 +82,7 @@ async def test_who_comes_back_last_has_their_part(world: World, by_webhook: bool
 
 @BOTH
 async def test_who_leaves_last_is_out(world: World, by_webhook: bool) -> None:
-    if by_webhook:
-        world.use_webhook()
-    shown = await begun(world, "/split 84k/14 pizza")
-    card = await my_part(world, shown, world.bert, 6_000)
-    await board(world, world.group, '"Bert"')
-    await world.stop_bot()
+    shown, card = await away(world, 6_000, "/split 84k/14 pizza", by_webhook=by_webhook)
     crowd(world, shown)
     returns = world.telegram.press(shown.chat, world.bert, shown.id, text=texts.PAY_BUTTON)
     leaves = world.telegram.press(card.chat, world.bert, card.id, text=texts.LEAVE_BUTTON)
@@ -108,13 +128,7 @@ async def killed_unconfirmed(world: World) -> None:
 async def test_a_press_that_only_asked_for_the_link_takes_no_seat_when_it_comes_again(
     world: World,
 ) -> None:
-    world.access["chats"] = frozenset({world.group.id})
-    await world.start_process()
-    world.telegram.say(world.group, world.anna, "/split 84k/3 pizza")
-    shown = await board(world, world.group)
-    card = await my_part(world, shown, world.bert, 28_000)
-    await board(world, world.group, '"Bert"')
-    await world.recorded(card)
+    shown, card = await taken_of_a_process(world)
     world.telegram.drop("getUpdates", acted=False, times=None)
     more = world.telegram.press(shown.chat, world.bert, shown.id, text=texts.PAY_BUTTON)
     leaves = world.telegram.press(card.chat, world.bert, card.id, text=texts.LEAVE_BUTTON)
@@ -128,13 +142,7 @@ async def test_a_press_that_only_asked_for_the_link_takes_no_seat_when_it_comes_
 
 
 async def test_not_me_that_comes_again_takes_no_part_of_who_came_back(world: World) -> None:
-    world.access["chats"] = frozenset({world.group.id})
-    await world.start_process()
-    world.telegram.say(world.group, world.anna, "/split 84k/3 pizza")
-    shown = await board(world, world.group)
-    card = await my_part(world, shown, world.bert, 28_000)
-    await board(world, world.group, '"Bert"')
-    await world.recorded(card)
+    shown, card = await taken_of_a_process(world)
     cancels = world.node.stall("CancelInvoice", before=True)
     world.telegram.drop("getUpdates", acted=False, times=None)
     leaves = world.telegram.press(card.chat, world.bert, card.id, text=texts.LEAVE_BUTTON)
@@ -262,10 +270,7 @@ async def test_names_come_though_answers_to_presses_hang(world: World) -> None:
 
 
 async def test_the_last_press_counts_however_many_waited_for_the_bot(world: World) -> None:
-    shown = await begun(world, "/split 84k/3 pizza")
-    card = await my_part(world, shown, world.bert, 28_000)
-    await board(world, world.group, '"Bert"')
-    await world.stop_bot()
+    shown, card = await away(world, 28_000, "/split 84k/3 pizza")
     for _ in range(replies.BUTTON_HEARD + 5):
         world.telegram.press(shown.chat, world.bert, shown.id, text=texts.PAY_BUTTON)
     leaves = world.telegram.press(card.chat, world.bert, card.id, text=texts.LEAVE_BUTTON)

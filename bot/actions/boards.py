@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
 from bot.access import Access
@@ -223,11 +223,7 @@ class BoardActions:
 
     async def name(self, token: str, chat_id: int, by: Asker) -> None:
         """What everybody may read of who has the seat of this token, nothing where nobody says."""
-        try:
-            await self._store.do_with_others(seats.name, token, by)
-        finally:
-            self._holds.let_go(chat_id, token)
-            self._bell.ring_due()
+        await self._named(chat_id, token, lambda tx: seats.name(tx, token, by))
 
     async def join(
         self, handle: str, chat_id: int, by: Asker, *, is_in: bool, press: str = ""
@@ -248,10 +244,15 @@ class BoardActions:
 
     async def name_in(self, handle: str, chat_id: int, by: Asker) -> None:
         """What everybody may read of somebody who is in, nothing where nobody says."""
+        key = (handle, by.id)
+        await self._named(chat_id, key, lambda tx: seats.name_in(tx, handle, chat_id, by))
+
+    async def _named(self, chat_id: int, why: Hashable, job: Callable[[Tx], None]) -> None:
+        """Nobody waits for this, but for an edit of the board, which was held for `why`."""
         try:
-            await self._store.do_with_others(seats.name_in, handle, chat_id, by)
+            await self._store.do_with_others(job)
         finally:
-            self._holds.let_go(chat_id, (handle, by.id))
+            self._holds.let_go(chat_id, why)
             self._bell.ring_due()
 
     async def fix(self, board_id: int) -> Fixing:

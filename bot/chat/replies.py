@@ -176,20 +176,11 @@ class Replies:
         self._one_file: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         #: Messages that were refused, and that an edit may correct.
         self.corrections = Corrections()
-        self._presses = SideLane(
-            "presses not answered",
-            at_once=PRESSES_AT_ONCE,
-            a_person=PRESSES_A_PERSON,
-            in_all=PRESSES_IN_ALL,
-            within_s=ANSWER_WITHIN_S,
+        lane = partial(
+            SideLane, a_person=PRESSES_A_PERSON, in_all=PRESSES_IN_ALL, within_s=ANSWER_WITHIN_S
         )
-        self._names = SideLane(
-            "names not asked for",
-            at_once=NAMES_AT_ONCE,
-            a_person=PRESSES_A_PERSON,
-            in_all=PRESSES_IN_ALL,
-            within_s=ANSWER_WITHIN_S,
-        )
+        self._presses = lane("presses not answered", at_once=PRESSES_AT_ONCE)
+        self._names = lane("names not asked for", at_once=NAMES_AT_ONCE)
         #: Of each person whose press waits for what only Telegram knows.
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._pace = Pace("presses not heard", most=PRESSES_HEARD, within_s=HEARD_WITHIN_S)
@@ -242,24 +233,25 @@ class Replies:
                 case Edit():
                     self._chats.edit(each)
                 case Answer():
-                    self._beside(each.person_id, partial(self._answer, each))
+                    self._beside(self._presses, each.person_id, partial(self._answer, each))
                 case IfAdmin():
                     self._in_turn(each.user_id, partial(self._if_admin, each), each.unknown)
                 case IfNamed(meanwhile=None):
                     self._in_turn(each.user_id, partial(self._if_named, each), each.unknown)
                 case IfNamed(meanwhile=Answer() as answer):
-                    self._beside(answer.person_id, partial(self._answer, answer, is_urgent=False))
-                    if self._names.admit(each.user_id):
-                        work = partial(self._if_named, each)
-                        self._chats.post(self._names.call(each.user_id, work))
+                    later = partial(self._answer, answer, is_urgent=False)
+                    self._beside(self._presses, answer.person_id, later)
+                    self._beside(self._names, each.user_id, partial(self._if_named, each))
                 case AskNode():
                     self._chats.post(self._ask_node(each))
                 case MakeFile():
                     self._chats.post(self._make_file(each))
 
-    def _beside(self, person_id: int, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        if self._presses.admit(person_id):
-            self._chats.post(self._presses.call(person_id, work))
+    def _beside(
+        self, lane: SideLane, person_id: int, work: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        if lane.admit(person_id):
+            self._chats.post(lane.call(person_id, work))
 
     def _in_turn(
         self,

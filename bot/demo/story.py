@@ -125,7 +125,7 @@ def _written(story: _Story, asked: Message, around: Around, what: str) -> None:
 
 def _row(story: _Story, asked: Message | None, row: Invoice, around: Around) -> None:
     """The row's first appearance, and its end. What is read is late: what followed limits it."""
-    first = min((at for (number, _), at in around.seen.items() if number == row.id), default=None)
+    first = _seen_first(row, around)
     if first is not None:
         asks = [call.at for call in around.node_calls if call.payment_hash == row.payment_hash]
         # the press on a board makes a part, and not the link that is followed then
@@ -152,11 +152,10 @@ def _row(story: _Story, asked: Message | None, row: Invoice, around: Around) -> 
 
 def _presses(story: _Story, row: Invoice, board: Board | None, around: Around) -> None:
     """What was pressed on its card; before that of a part, what it was made for."""
-    made_at = min((at for (number, _), at in around.seen.items() if number == row.id), default=None)
-    own = {row.card_id, *row.duplicates}
+    made_at, own = _seen_first(row, around), _cards(row)
     before: Press | None = None
     for press in around.presses:
-        if _is_on(press, row.chat_id, *own):
+        if (press.message.chat.id, press.message.id) in own:
             _press(story, press, press.user.first_name)
         elif board is not None and made_at is not None and press.pressed_at <= made_at:
             is_here = press.message.chat.id in (board.chat_id, row.chat_id)
@@ -169,8 +168,8 @@ def _press(story: _Story, press: Press, who: str) -> None:
     story.add(press.pressed_at, f"{who} → Telegram", f"Presses “{press.label}”.")
 
 
-def _is_on(press: Press, chat_id: int, *message_ids: int | None) -> bool:
-    return press.message.chat.id == chat_id and press.message.id in message_ids
+def _seen_first(row: Invoice, around: Around) -> float | None:
+    return min((at for (number, _), at in around.seen.items() if number == row.id), default=None)
 
 
 def title(
@@ -376,8 +375,12 @@ def _call(story: _Story, call: Call, what: str) -> None:
 
 
 def _is_of(call: Call, row: Invoice) -> bool:
-    known = {row.card_id, *row.duplicates} - {None}
-    return call.chat_id == row.chat_id and call.message_id in known
+    return (call.chat_id, call.message_id) in _cards(row)
+
+
+def _cards(row: Invoice) -> set[tuple[int | None, int | None]]:
+    """The messages that show it, by chat and number."""
+    return {(row.chat_id, each) for each in (row.card_id, *row.duplicates) if each is not None}
 
 
 def _tells(call: Call, row: Invoice | None) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bot.actions import Asker
-from bot.core.board import MAX_GIFTS, BoardState, Seat, SeatState
-from bot.core.invoice import State
+from bot.core.board import MAX_GIFTS, Board, BoardState, Seat, SeatState
+from bot.core.invoice import Invoice, State
 from bot.core.split import MAX_SEATS, Person
 from bot.core.wishes import (
     Change,
@@ -497,18 +497,22 @@ async def test_who_leaves_has_no_seat_though_a_link_of_before_brought_a_new_invo
     assert (await table.seat(board, 2)).is_free
 
 
+async def taken_over(table: Table, board: Board, part: Invoice, who: Asker) -> Invoice:
+    """The open invoice of somebody else, who pays for the part that this one was of."""
+    await table.follow(await table.token(board, who), who, part.part)
+    await table.becomes(part, State.CANCELLED)
+    return await table.part(board, who, part.part, state=State.OPEN)
+
+
 async def test_who_leaves_while_another_is_paying_for_them_has_no_seat_either(table: Table) -> None:
     """Their card can still have the button when the invoice is another one's."""
     board = await table.split("84k/3")
     own = await table.part(board, BERT, state=State.OPEN)
-    seat = next(each for each in board.seats if each.number == own.part)
-    await table.follow(await table.token(board, CORA), CORA, seat.number)
-    await table.becomes(own, State.CANCELLED)
-    others = await table.part(board, CORA, seat.number, state=State.OPEN)
+    others = await taken_over(table, board, own, CORA)
     assert await table.boards.leave(own.payment_hash, press="1") is Leaving.LEAVING
     assert (await table.row(others)).cancel_wanted
     await table.becomes(others, State.CANCELLED)
-    assert (await table.seat(board, seat.number)).is_free
+    assert (await table.seat(board, own.part)).is_free
 
 
 async def test_leaving_that_comes_again_takes_no_seat_of_who_came_back_and_is_paid_for(
@@ -519,9 +523,7 @@ async def test_leaving_that_comes_again_takes_no_seat_of_who_came_back_and_is_pa
     assert await table.boards.leave(old.payment_hash, press="1") is Leaving.LEAVING
     await table.becomes(old, State.CANCELLED)
     again = await table.part(board, BERT, state=State.OPEN)
-    await table.follow(await table.token(board, ANNA), ANNA, again.part)
-    await table.becomes(again, State.CANCELLED)
-    others = await table.part(board, ANNA, again.part, state=State.OPEN)
+    others = await taken_over(table, board, again, ANNA)
     assert await table.boards.leave(old.payment_hash, press="1") is Leaving.NOT_TRACKED
     assert not (await table.row(others)).cancel_wanted
     await table.becomes(others, State.SETTLED)

@@ -202,11 +202,8 @@ class Boards:
         if is_known or joined is not Joining.IN:
             return answer
 
-        async def then(naming: Naming) -> Sequence[Reply]:
-            await self._actions.name_in(board.handle, chat_id, messages.presser(person, naming))
-            return []
-
-        return IfNamed(chat_id, person.id, is_public, then, unknown=[], meanwhile=answer)
+        name = partial(self._actions.name_in, board.handle, chat_id)
+        return _named_later(answer, query, chat_id, name, is_public=is_public)
 
     async def _seated(
         self,
@@ -229,11 +226,8 @@ class Boards:
         if is_named:
             return answer
 
-        async def then(naming: Naming) -> Sequence[Reply]:
-            await self._actions.name(token, chat_id, messages.presser(person, naming))
-            return []
-
-        return IfNamed(chat_id, person.id, is_public, then, unknown=[], meanwhile=answer)
+        name = partial(self._actions.name, token, chat_id)
+        return _named_later(answer, query, chat_id, name, is_public=is_public)
 
     def _link(self, token: str) -> str:
         return f"https://t.me/{self._telegram_bot.username}?start={token}"
@@ -430,16 +424,34 @@ class Boards:
 
     def _panel_at_end(self, board: Board, handle: str, show: Callable[..., Edit]) -> AskNode:
         """The panel once more, where the node has cancelled soon what was open. In memory alone."""
-        ended = board
 
         async def ask() -> str:
-            nonlocal ended
+            ended = None
             with suppress(StoreUnavailable):
                 if await self._actions.is_ended(board, within_s=FOLLOWS_WITHIN_S):
-                    ended = await self._actions.by_handle(handle) or board
-            return "" if ended is board else texts.manage(ended, at=self._admission.now())
+                    ended = await self._actions.by_handle(handle)
+            return "" if ended is None else texts.manage(ended, at=self._admission.now())
 
-        return AskNode(ask, lambda text: show(text, board_buttons.manage(ended)))
+        keyboard = board_buttons.manage(replace(board, state=BoardState.CLOSED))
+        return AskNode(ask, partial(show, keyboard=keyboard))
+
+
+def _named_later(
+    answer: Answer,
+    query: CallbackQuery,
+    chat_id: int,
+    name: Callable[[Asker], Awaitable[None]],
+    *,
+    is_public: bool,
+) -> IfNamed:
+    """This answer at once, and `name` once Telegram has said what everybody may read of them."""
+    person = query.from_user
+
+    async def then(naming: Naming) -> Sequence[Reply]:
+        await name(messages.presser(person, naming))
+        return []
+
+    return IfNamed(chat_id, person.id, is_public, then, unknown=[], meanwhile=answer)
 
 
 def _as_command(error: Refused, command: str) -> Refused:
