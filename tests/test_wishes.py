@@ -233,26 +233,106 @@ async def test_who_has_a_part_has_its_invoice_back_however_many_take_it(world: W
 # what only Telegram knows, and takes long to say
 
 
-@pytest.mark.parametrize("by_command", [False, True])
+@pytest.mark.parametrize("how", ["wwwww", "pppp", "wwwp", "pwpwp"])
 async def test_whatever_an_admin_cancels_one_after_the_other_is_cancelled(
-    world: World, by_command: bool
+    world: World, how: str
 ) -> None:
     world.access["chats"] = frozenset({world.group.id})
     await world.start_bot()
     world.telegram.promote(world.group, world.bert)
-    count = 5 if by_command else replies.PRESSES_A_PERSON
     cards = [
         await world.open_card(world.group, world.anna, f"/invoice@{NAME} {100 + number}")
-        for number in range(count)
+        for number, _ in enumerate(how)
     ]
     world.telegram.slow("getChatMember", 0.3)
-    for card in cards:
-        if by_command:
+    for card, by in zip(cards, how, strict=True):
+        if by == "w":
             world.telegram.say(card.chat, world.bert, f"/cancel@{NAME}", reply_to=card)
         else:
             world.telegram.press(card.chat, world.bert, card.id, text=texts.CANCEL_BUTTON)
     for card in cards:
         await world.becomes(card, Face.CANCELLED)
+
+
+@pytest.mark.parametrize(("people", "each_says"), [(7, 30), (replies.ADMINS_A_CHAT + 1, 1)])
+async def test_strangers_in_a_group_that_hangs_keep_no_answer_from_others(
+    world: World, people: int, each_says: int
+) -> None:
+    await world.start_bot()  # nobody but anna and bert may ask
+    elsewhere = world.telegram.add_group("Elsewhere", [world.anna, world.bert])
+    card = await world.open_card(world.group, world.anna, f"/invoice@{NAME} 100")
+    other = await world.open_card(elsewhere, world.anna, f"/invoice@{NAME} 200")
+    world.telegram.say(elsewhere, world.anna, f"/split@{NAME} 84k/4 pizza")
+    shown = await board(world, elsewhere)
+    world.telegram.promote(elsewhere, world.bert)
+    crowd = [world.telegram.add_user(f"Stranger {number}") for number in range(people)]
+    hanging = world.telegram.stall("getChatMember", chat_id=world.group.id)
+    for _ in range(each_says):
+        for each in crowd:
+            world.telegram.join(world.group, each)
+            world.telegram.say(world.group, each, f"/cancel@{NAME}", reply_to=card)
+    await hanging.reached()
+    assert await link(world, shown, world.bert)
+    world.telegram.press(elsewhere, world.bert, other.id, text=texts.CANCEL_BUTTON)
+    await world.becomes(other, Face.CANCELLED)
+    hanging.release()
+
+
+async def test_the_names_of_a_crowd_come_however_long_each_takes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replies, "NAMES_A_CHAT", 1)
+    monkeypatch.setattr(replies, "ANSWER_WITHIN_S", 1.0)
+    friends = [world.telegram.add_user(f"Friend{number}x") for number in range(12)]
+    for each in friends:
+        world.telegram.join(world.group, each)
+    shown = await split(world, "84k pizza")
+    world.telegram.slow("getChatMember", 0.2)
+    for each in friends:
+        world.telegram.press(shown.chat, each, shown.id, text=texts.JOIN_BUTTON)
+    for each in friends:
+        await board(world, world.group, f'"{each.first_name}"')
+
+
+@pytest.mark.parametrize("what", ["84k pizza", "84k/3 pizza"])
+async def test_a_name_that_telegram_does_not_say_is_asked_for_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr(replies, "NAME_AGAIN_S", (0.1,) * 3)
+    shown = await split(world, what)
+    world.telegram.fail("getChatMember", status=502, times=2)
+    button = texts.PAY_BUTTON if "/" in what else texts.JOIN_BUTTON
+    world.telegram.press(shown.chat, world.bert, shown.id, text=button)
+    await board(world, world.group, '"Bert"')
+
+
+@pytest.mark.parametrize("what", ["84k pizza", "84k/3 pizza"])
+async def test_who_presses_before_a_group_moves_is_named_where_it_is_then(
+    world: World, what: str
+) -> None:
+    shown = await split(world, what)
+    late = world.telegram.stall("getChatMember")
+    button = texts.PAY_BUTTON if "/" in what else texts.JOIN_BUTTON
+    press = world.telegram.press(shown.chat, world.bert, shown.id, text=button)
+    await late.reached()
+    moved = world.telegram.migrate(world.group)
+    await press.answer
+    await board(world, moved)
+    late.release()
+    await board(world, moved, '"Bert"')
+
+
+async def test_what_an_admin_presses_before_a_group_moves_is_done(world: World) -> None:
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_bot()
+    world.telegram.promote(world.group, world.bert)
+    card = await world.open_card(world.group, world.anna, f"/invoice@{NAME} 100")
+    late = world.telegram.stall("getChatMember")
+    world.telegram.press(card.chat, world.bert, card.id, text=texts.CANCEL_BUTTON)
+    await late.reached()
+    world.telegram.migrate(world.group)
+    late.release()
+    await world.until(lambda: [each.state for each in world.node.invoices.values()] == [CANCELED])
 
 
 async def test_names_come_though_answers_to_presses_hang(world: World) -> None:

@@ -245,7 +245,7 @@ class BoardActions:
     async def name_in(self, handle: str, chat_id: int, by: Asker) -> None:
         """What everybody may read of somebody who is in, nothing where nobody says."""
         key = (handle, by.id)
-        await self._named(chat_id, key, lambda tx: seats.name_in(tx, handle, chat_id, by))
+        await self._named(chat_id, key, lambda tx: seats.name_in(tx, handle, by))
 
     async def _named(self, chat_id: int, why: Hashable, job: Callable[[Tx], None]) -> None:
         """Nobody waits for this, but for an edit of the board, which was held for `why`."""

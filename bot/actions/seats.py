@@ -217,9 +217,9 @@ def name(tx: Tx, token: str, by: Asker) -> None:
             tx.invoices.update(part.id, asker_name=by.name, hidden=part.hidden or by.hidden)
 
 
-def name_in(tx: Tx, handle: str, chat_id: int, by: Asker) -> None:
-    """The same for somebody who is in, and may have a part by now."""
-    board = _here(tx, handle, chat_id)
+def name_in(tx: Tx, handle: str, by: Asker) -> None:
+    """The same for somebody who is in, and may have a part by now, wherever the group has moved."""
+    board = tx.boards.by_handle(handle)
     own = () if board is None else [seat for seat in board.seats if seat.person_id == by.id]
     if board is None or not own:
         return

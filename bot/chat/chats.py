@@ -176,7 +176,7 @@ class Chats:
 
     async def _edit_later(self, key: tuple[int, int], wait_s: float) -> None:
         if wait_s:
-            await self._pause(wait_s)
+            await self.pause(wait_s)
         await self._edit(self._edits.pop(key))
 
     async def _edit(self, message: Edit) -> None:
@@ -199,7 +199,7 @@ class Chats:
 
     async def _say(self, message: Say, wait_s: float) -> bool:
         if wait_s:
-            await self._pause(wait_s)
+            await self.pause(wait_s)
         try:
             return await self._tried(message)
         except ChatForbidden:
@@ -225,7 +225,7 @@ class Chats:
             except NotSent:
                 if self._closing.is_set() or attempt == SAY_TRIES:
                     raise
-                await self._pause(pause_s(attempt, longest_s=SAY_PAUSE_S))
+                await self.pause(pause_s(attempt, longest_s=SAY_PAUSE_S))
             else:
                 return await self._was_sent(message, said)
         raise NotSent(detail="it was sent from place to place")
@@ -238,11 +238,12 @@ class Chats:
             await message.then(said.message_id)
         return True
 
-    async def _pause(self, for_s: float) -> None:
-        """So long, or until all is closed."""
+    async def pause(self, for_s: float) -> bool:
+        """So long; False where all is closed before that."""
         with suppress(TimeoutError):
             async with asyncio.timeout(for_s):
                 await self._closing.wait()
+        return not self._closing.is_set()
 
     def heard(self, chat_id: int) -> None:
         """An update came from this chat: what was refused there before may be welcome again."""

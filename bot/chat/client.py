@@ -43,7 +43,7 @@ from bot.metrics import METER
 #: Seconds beyond a long poll's own time after which its connection is given up.
 POLL_GRACE_S = 5.0
 #: Connections at once: for messages in their turns, for answers to presses, and some to spare.
-CONNECTIONS = 824
+CONNECTIONS = 864
 
 log = logs.get(__name__)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from typing import Any
 
 from bot import logs
@@ -51,54 +53,95 @@ class Drops:
 class SideLane:
     """A few calls at once beside the chats' queues, a few that wait for each person, none for long.
 
+    At most `at_once`, `a_chat` of one chat: one that hangs leaves places to others. At most
+    `a_person` wait for a person, those under way too, of `in_chat` people in a chat and `in_all`.
     `within_s`: seconds after which a call is of no more use.
     """
 
     def __init__(
-        self, event: str, *, at_once: int, a_person: int, in_all: int, within_s: float
+        self,
+        event: str,
+        *,
+        at_once: int,
+        a_chat: int,
+        a_person: int,
+        in_chat: int,
+        in_all: int,
+        within_s: float,
     ) -> None:
+        self._a_chat = a_chat
         self._a_person = a_person
+        self._in_chat = in_chat
         self._in_all = in_all
         self._within_s = within_s
         self._places = asyncio.Semaphore(at_once)
-        self._waiting: Counter[int] = Counter()  # by person, those under way too
-        self._count = 0
+        self._people: Counter[int] = Counter()  # how many wait for each
+        self._chats: dict[int, _Chat] = {}
         self._drops = Drops(event)
 
-    def admit(self, person_id: int, *, at_most: int | None = None) -> bool:
-        """Whether one more call is made for this person; then `call` has to be, once.
-
-        `at_most`: may wait for them, where that is another number.
-        """
-        if self._waiting[person_id] >= (at_most or self._a_person):
+    def admit(self, person_id: int, chat_id: int) -> bool:
+        """Whether one more call is made for this person; then `call` has to be, or `leave`, once."""
+        people, chat = self._people, self._chats.get(chat_id)
+        if people[person_id] >= self._a_person:
             self._drops.add("too many wait for one person")
-        elif self._count >= self._in_all:
+        elif chat is not None and _is_full(chat.people, person_id, self._in_chat):
+            self._drops.add("too many wait in one chat")
+        elif _is_full(people, person_id, self._in_all):
             self._drops.add("too many wait")
         else:
-            self._waiting[person_id] += 1
-            self._count += 1
+            if chat is None:
+                chat = self._chats[chat_id] = _Chat(asyncio.Semaphore(self._a_chat))
+            chat.people[person_id] += 1
+            people[person_id] += 1
             return True
         return False
 
-    async def call(self, person_id: int, work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+    async def call(
+        self, person_id: int, chat_id: int, work: Callable[[], Coroutine[Any, Any, None]]
+    ) -> bool:
         """Do `work` when there is a place for it; False where that is too late, and it is not."""
         try:
+            return await self.do(chat_id, work)
+        finally:
+            self.leave(person_id, chat_id)
+
+    async def do(self, chat_id: int, work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        """The same for one that may be done once more: it is still waiting."""
+        async with AsyncExitStack() as places:
             try:
                 async with asyncio.timeout(self._within_s):
-                    await self._places.acquire()
+                    await places.enter_async_context(self._chats[chat_id].places)
+                    await places.enter_async_context(self._places)
             except TimeoutError:
                 self._drops.add("too late")
                 return False
-            try:
-                await work()
-            finally:
-                self._places.release()
-            return True
-        finally:
-            self._count -= 1
-            self._waiting[person_id] -= 1
-            if not self._waiting[person_id]:
-                del self._waiting[person_id]
+            await work()
+        return True
+
+    def leave(self, person_id: int, chat_id: int) -> None:
+        """It waits no more."""
+        chat = self._chats[chat_id]
+        _leave(self._people, person_id)
+        _leave(chat.people, person_id)
+        if not chat.people:
+            del self._chats[chat_id]
+
+
+@dataclass
+class _Chat:
+    places: asyncio.Semaphore
+    people: Counter[int] = field(default_factory=Counter)  # how many wait for each
+
+
+def _is_full(people: Counter[int], person_id: int, most: int) -> bool:
+    """Whether as many wait, and this one is none of them."""
+    return person_id not in people and len(people) >= most
+
+
+def _leave(people: Counter[int], person_id: int) -> None:
+    people[person_id] -= 1
+    if not people[person_id]:
+        del people[person_id]
 
 
 class Pace:

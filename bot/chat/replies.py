@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 from weakref import WeakValueDictionary
 
 from telegram import CallbackQuery, InlineKeyboardMarkup, Message, Update
-from telegram.error import TelegramError
+from telegram.error import ChatMigrated, TelegramError
 
 from bot import logs, texts
 from bot.actions.boards import NAMED_WITHIN_S
@@ -38,19 +38,29 @@ from bot.pauses import others_first
 
 log = logs.get(__name__)
 
+T = TypeVar("T")
+
 #: Seconds for an answer of the node's, before a sentence is said in its place.
 NODE_WITHIN_S = 10.0
 #: As much as Telegram shows of the answer to a press, in UTF-16 units.
 MAX_ANSWER = 200
-#: Answers to presses, and questions who is an admin: so many at once, whatever else is sent, and so
-#: many that wait, for one person and for all.
+#: Answers to presses: so many at once, whatever else is sent, so many for one person, and of so
+#: many people.
 PRESSES_AT_ONCE = 8
 PRESSES_A_PERSON = 3
 PRESSES_IN_ALL = 200
-#: Commands of one person that wait for what only Telegram knows.
-COMMANDS_A_PERSON = 30
-#: Names that are asked for at once, beside the answers to the presses that they are for.
-NAMES_AT_ONCE = 4
+#: Questions who is an admin: so many at once, and of one chat; so much that one person wants waits
+#: for the answers, of so many people in a chat, and in all.
+ADMINS_AT_ONCE, ADMINS_A_CHAT = 32, 8
+WISHES_A_PERSON, WISHERS_A_CHAT, WISHERS_IN_ALL = 30, 200, 1000
+#: The same for names that nobody waits for: they wait longer.
+NAMES_AT_ONCE, NAMES_A_CHAT = 12, 8
+NAMES_A_PERSON, NAMELESS_A_CHAT, NAMELESS_IN_ALL = 10, 500, 2000
+#: Seconds for a name's turn, and before it is asked for again where Telegram did not say it.
+NAME_TURN_S = 600.0
+NAME_AGAIN_S = (3.0, 30.0, 120.0)
+#: Chats in a row that a group may have moved to.
+MOVES = 2
 #: Presses of one person that are heard within so many seconds, of one button and of all: no thumb
 #: is faster. Those that waited for the bot come all at once, and the last one counts.
 PRESSES_HEARD, BUTTON_HEARD, HEARD_WITHIN_S = 60, 20, 2.0
@@ -176,11 +186,33 @@ class Replies:
         self._one_file: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         #: Messages that were refused, and that an edit may correct.
         self.corrections = Corrections()
-        lane = partial(
-            SideLane, a_person=PRESSES_A_PERSON, in_all=PRESSES_IN_ALL, within_s=ANSWER_WITHIN_S
+        self._answers = SideLane(
+            "presses not answered",
+            at_once=PRESSES_AT_ONCE,
+            a_chat=PRESSES_AT_ONCE,
+            a_person=PRESSES_A_PERSON,
+            in_chat=PRESSES_IN_ALL,
+            in_all=PRESSES_IN_ALL,
+            within_s=ANSWER_WITHIN_S,
         )
-        self._presses = lane("presses not answered", at_once=PRESSES_AT_ONCE)
-        self._names = lane("names not asked for", at_once=NAMES_AT_ONCE)
+        self._admins = SideLane(
+            "admin rights not asked for",
+            at_once=ADMINS_AT_ONCE,
+            a_chat=ADMINS_A_CHAT,
+            a_person=WISHES_A_PERSON,
+            in_chat=WISHERS_A_CHAT,
+            in_all=WISHERS_IN_ALL,
+            within_s=ANSWER_WITHIN_S,
+        )
+        self._names = SideLane(
+            "names not asked for",
+            at_once=NAMES_AT_ONCE,
+            a_chat=NAMES_A_CHAT,
+            a_person=NAMES_A_PERSON,
+            in_chat=NAMELESS_A_CHAT,
+            in_all=NAMELESS_IN_ALL,
+            within_s=NAME_TURN_S,
+        )
         #: Of each person whose press waits for what only Telegram knows.
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._pace = Pace("presses not heard", most=PRESSES_HEARD, within_s=HEARD_WITHIN_S)
@@ -233,50 +265,64 @@ class Replies:
                 case Edit():
                     self._chats.edit(each)
                 case Answer():
-                    self._beside(self._presses, each.person_id, partial(self._answer, each))
+                    self._to_press(each)
                 case IfAdmin():
-                    self._in_turn(each.user_id, partial(self._if_admin, each), each.unknown)
+                    self._in_turn(each, partial(self._if_admin, each))
                 case IfNamed(meanwhile=None):
-                    self._in_turn(each.user_id, partial(self._if_named, each), each.unknown)
+                    self._in_turn(each, partial(self._if_named, each))
                 case IfNamed(meanwhile=Answer() as answer):
-                    later = partial(self._answer, answer, is_urgent=False)
-                    self._beside(self._presses, answer.person_id, later)
-                    self._beside(self._names, each.user_id, partial(self._if_named, each))
+                    self._to_press(answer, is_urgent=False)
+                    if self._names.admit(each.user_id, each.chat_id):
+                        self._chats.post(self._name(each))
                 case AskNode():
                     self._chats.post(self._ask_node(each))
                 case MakeFile():
                     self._chats.post(self._make_file(each))
 
-    def _beside(
-        self, lane: SideLane, person_id: int, work: Callable[[], Coroutine[Any, Any, None]]
-    ) -> None:
-        if lane.admit(person_id):
-            self._chats.post(lane.call(person_id, work))
+    def _to_press(self, answer: Answer, *, is_urgent: bool = True) -> None:
+        if self._answers.admit(answer.person_id, 0):
+            work = partial(self._answer, answer, is_urgent=is_urgent)
+            self._chats.post(self._answers.call(answer.person_id, 0, work))
 
     def _in_turn(
-        self,
-        person_id: int,
-        work: Callable[[], Coroutine[Any, Any, None]],
-        otherwise: Sequence[Reply],
+        self, question: IfAdmin | IfNamed, work: Callable[[], Coroutine[Any, Any, None]]
     ) -> None:
-        """The same for what changes something: one after the other as this person wanted it,
-        however long Telegram takes to say who they are. Whoever waits for that takes no place.
+        """What changes something: one after the other as this person wanted it, however long
+        Telegram takes to say who they are. Whoever waits for that takes no place.
 
-        `otherwise`: what is said where it is not done.
+        Where it is not done, `unknown` is said.
         """
+        person_id, chat_id = question.user_id, question.chat_id
         turn = self._turns.setdefault(person_id, asyncio.Lock())
 
         async def call() -> None:
             async with turn:
-                is_done = await self._presses.call(person_id, work)
+                is_done = await self._admins.call(person_id, chat_id, work)
             if not is_done:
-                self.send(otherwise)
+                self.send(question.unknown)
 
-        is_command = not any(isinstance(each, Answer) for each in otherwise)
-        if self._presses.admit(person_id, at_most=COMMANDS_A_PERSON if is_command else None):
+        if self._admins.admit(person_id, chat_id):
             self._chats.post(call())
-        elif is_command:
-            self.send(otherwise)
+        else:
+            self.send(question.unknown)
+
+    async def _name(self, question: IfNamed) -> None:
+        """A name that nobody waits for; once more where Telegram does not say it."""
+        person_id, chat_id = question.user_id, question.chat_id
+        is_known = False
+
+        async def ask() -> None:
+            nonlocal is_known
+            is_known = await self._if_named(question)
+
+        try:
+            await self._names.do(chat_id, ask)
+            for pause_s in NAME_AGAIN_S:
+                if is_known or not await self._chats.pause(pause_s):
+                    return
+                await self._names.do(chat_id, ask)
+        finally:
+            self._names.leave(person_id, chat_id)
 
     async def _answer(self, answer: Answer, *, is_urgent: bool = True) -> None:
         if not is_urgent:  # the node is asked for what was pressed for
@@ -293,10 +339,11 @@ class Replies:
             log.info("press not answered", detail=error.message)
 
     async def _if_admin(self, question: IfAdmin) -> None:
+        ask = partial(
+            self._chats.telegram_bot.is_admin, user_id=question.user_id, within_s=ANSWER_WITHIN_S
+        )
         try:
-            is_admin = await self._chats.telegram_bot.is_admin(
-                question.chat_id, question.user_id, within_s=ANSWER_WITHIN_S
-            )
+            is_admin = await _asked_there(question.chat_id, ask)
         except TelegramError as error:
             log.info("admin rights not known", chat=question.chat_id, detail=error.message)
             replies = question.unknown
@@ -307,33 +354,35 @@ class Replies:
                 replies = question.unknown
         await self._send_in_place(replies)
 
-    async def _if_named(self, question: IfNamed) -> None:
+    async def _if_named(self, question: IfNamed) -> bool:
+        """Whether Telegram has said it, and that is written."""
         await others_first()
         naming = await self._naming(question)
         try:
-            replies = await question.then(naming)
+            replies = await question.then(Naming.SOMEONE if naming is None else naming)
         except StoreUnavailable:
-            replies = question.unknown
+            naming, replies = None, question.unknown
         await self._send_in_place(replies)
+        return naming is not None
 
-    async def _naming(self, question: IfNamed) -> Naming:
+    async def _naming(self, question: IfNamed) -> Naming | None:
+        """None: Telegram does not say it."""
+        ask = partial(
+            self._chats.telegram_bot.naming,
+            user_id=question.user_id,
+            is_public=question.is_public,
+            within_s=NAMED_WITHIN_S,
+        )
         try:
-            return await self._chats.telegram_bot.naming(
-                question.chat_id,
-                question.user_id,
-                is_public=question.is_public,
-                within_s=NAMED_WITHIN_S,
-            )
+            return await _asked_there(question.chat_id, ask)
         except TelegramError as error:
             log.info("name not shown", chat=question.chat_id, detail=error.message)
-            return Naming.SOMEONE
+            return None
 
     async def _send_in_place(self, replies: Sequence[Reply]) -> None:
-        """Answers to presses, and what has to be asked next, in the place of their question."""
+        """What has to be asked next, in the place of the question before; the rest as it is."""
         for each in replies:
             match each:
-                case Answer():
-                    await self._answer(each)
                 case IfNamed(meanwhile=None):
                     await self._if_named(each)
                 case IfAdmin():
@@ -392,3 +441,16 @@ class Replies:
                     may_read=wanted.may_read,
                 )
             )
+
+
+async def _asked_there(chat_id: int, ask: Callable[[int], Awaitable[T]]) -> T:
+    """What `ask` gets to hear of a group, wherever that has moved meanwhile.
+
+    Raises `TelegramError`.
+    """
+    for _ in range(MOVES):
+        try:
+            return await ask(chat_id)
+        except ChatMigrated as moved:
+            chat_id = moved.new_chat_id
+    return await ask(chat_id)

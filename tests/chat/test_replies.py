@@ -222,21 +222,22 @@ async def test_a_press_whose_answer_would_come_too_late_gets_none(
         assert (await press.answer).text in ("yes", "no")
 
 
-async def test_who_is_an_admin_is_asked_in_the_same_few_places(room: Room) -> None:
+async def test_questions_who_is_an_admin_take_a_few_places_and_of_one_chat_fewer(
+    room: Room,
+) -> None:
     async def then() -> Sequence[Reply]:
-        return [Say(room.group.id, "yes")]
+        return [Say(elsewhere.id, "yes")]
 
-    stalled = room.telegram.stall("getChatMember")
+    elsewhere = room.telegram.add_group("Elsewhere", [room.owner])
+    stalled = room.telegram.stall("getChatMember", chat_id=room.group.id)
     for person in range(50):
         room.replies.send([IfAdmin(room.group.id, person, then, [], [])])
-    room.replies.send([IfAdmin(room.group.id, room.owner.id, then, [], [])])
     await stalled.reached()
-    room.replies.send([Say(room.group.id, "hello")])
-    await room.told(room.group, "hello")
+    room.replies.send([IfAdmin(elsewhere.id, room.owner.id, then, [], [])])
+    await room.told(elsewhere, "yes")
     asked = [call for call in room.telegram.calls if call.method == "getChatMember"]
-    assert len(asked) == replies.PRESSES_AT_ONCE
+    assert len(asked) == replies.ADMINS_A_CHAT + 1
     stalled.release()
-    await room.told(room.group, "yes", 2)
 
 
 async def test_an_admin_who_presses_as_often_as_one_may_is_answered_each_time(room: Room) -> None:

@@ -129,8 +129,8 @@ async def test_one_that_gives_up_before_its_choice_is_passed_over(which: int) ->
 
 
 def test_messages_in_their_turns_never_take_the_last_connections() -> None:
-    at_once = turns.AT_ONCE + replies.PRESSES_AT_ONCE + replies.NAMES_AT_ONCE
-    assert at_once < client.CONNECTIONS
+    beside = replies.PRESSES_AT_ONCE + replies.ADMINS_AT_ONCE + replies.NAMES_AT_ONCE
+    assert turns.AT_ONCE + beside < client.CONNECTIONS
 
 
 @pytest.mark.usefixtures("no_rate")
