@@ -80,7 +80,7 @@ class SideLane:
         self._drops = Drops(event)
 
     def admit(self, person_id: int, chat_id: int) -> bool:
-        """Whether one more call is made for this person; then `call` has to be, or `leave`, once."""
+        """Whether one more call is made for this person; `call` or `leave` has to follow, once."""
         people, chat = self._people, self._chats.get(chat_id)
         if people[person_id] >= self._a_person:
             self._drops.add("too many wait for one person")
@@ -97,7 +97,7 @@ class SideLane:
         return False
 
     async def call(
-        self, person_id: int, chat_id: int, work: Callable[[], Coroutine[Any, Any, None]]
+        self, person_id: int, chat_id: int, work: Callable[[], Coroutine[Any, Any, object]]
     ) -> bool:
         """Do `work` when there is a place for it; False where that is too late, and it is not."""
         try:
@@ -105,7 +105,7 @@ class SideLane:
         finally:
             self.leave(person_id, chat_id)
 
-    async def do(self, chat_id: int, work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+    async def do(self, chat_id: int, work: Callable[[], Coroutine[Any, Any, object]]) -> bool:
         """The same for one that may be done once more: it is still waiting."""
         async with AsyncExitStack() as places:
             try:

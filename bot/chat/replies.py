@@ -285,7 +285,7 @@ class Replies:
             self._chats.post(self._answers.call(answer.person_id, 0, work))
 
     def _in_turn(
-        self, question: IfAdmin | IfNamed, work: Callable[[], Coroutine[Any, Any, None]]
+        self, question: IfAdmin | IfNamed, work: Callable[[], Coroutine[Any, Any, object]]
     ) -> None:
         """What changes something: one after the other as this person wanted it, however long
         Telegram takes to say who they are. Whoever waits for that takes no place.

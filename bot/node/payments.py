@@ -25,6 +25,7 @@ from bot.node.liquidity import Liquidity
 from bot.node.sweep import Sweep
 from bot.pauses import pause_s
 from bot.store import Bell, Store, Tx
+from bot.store.nodes import NEAR
 
 log = logs.get(__name__)
 
@@ -34,8 +35,6 @@ UNTOLD_S = 5.0
 STABLE_S = 10.0
 #: Seconds without a stream in which nothing is paid that anybody waits for.
 BLINK_S = 5.0
-#: Payments of ours that are looked up where the node does not know the one that it told last.
-ANCHORS = 5
 
 
 class Payments:
@@ -63,7 +62,7 @@ class Payments:
         self._clock = clock
         self._replays = True
         self._heard_until: float | None = None  # by the loop's clock; None: never yet
-        self._unknown: Cursor | None = None  # the one that is kept, though its payment is unknown
+        self._told: tuple[Cursor, Cursor] | None = None  # of which the log says that it changed
 
     async def run(self) -> None:
         """Payments, as the node tells them, for as long as it does; then again."""
@@ -136,7 +135,9 @@ class Payments:
         node_id, now = self._identity.node_id, self._clock()
         kept = await self._store.must(_kept_cursor, node_id, is_known)
         untold = [*self._sweep.untold.values()]
-        cursor = await self._checked(kept) or await self._anchored(node_id)
+        cursor = await self._checked(kept)
+        is_there = bool(cursor) or not kept
+        cursor = cursor or await self._anchored(node_id)
         if (lowered := cursor.lowered(untold, now)) is not cursor:
             # Those may have been found before a restore, or at another node.
             cursor = await self._checked(lowered) or cursor
@@ -146,14 +147,16 @@ class Payments:
         # of before is kept until there is a new one.
         if cursor != kept and is_known and cursor.asks_from:
             await self._store.must(_set_cursor, node_id, cursor, now)
-        was_untrue = cursor != kept and kept.asks_from > 0 and kept != self._unknown
-        self._unknown = None if cursor.asks_from else kept
-        if was_untrue:
+        changed = (kept, cursor) if kept and cursor != kept else None
+        is_news, self._told = changed not in (None, self._told), changed
+        if is_news:
             was, is_now = kept.asks_from, cursor.asks_from
             log.warning("settle index changed: the node counts again", was=was, now=is_now)
         elif untold:
             log.warning("the node's stream did not tell what was paid", count=len(untold))
-        self._sweep.begin_again(hurries=was_untrue or self._misses_much(cursor))
+        self._sweep.begin_again(
+            hurries=is_news or self._misses_much(cursor), looks_back=is_news and not is_there
+        )
         return cursor
 
     async def _checked(self, kept: Cursor) -> Cursor:
@@ -170,14 +173,20 @@ class Payments:
         return kept.checked(found)
 
     async def _anchored(self, node_id: str) -> Cursor:
-        """The cursor at the one that it settled first, of the newest payments of ours that the node
-        knows; that of none where it knows none. What followed is told once more."""
-        known = []
-        for payment_hash in await self._store.must(_anchors, node_id):
+        """The cursor at a payment of ours that the node knows; that of none where it knows none.
+        What followed is told once more.
+
+        Of several that are near each other, the one that it settled first: some may have been
+        looked up before the stream told others.
+        """
+        known: list[NodeInvoice] = []
+        for count, payment_hash in enumerate(await self._store.must(_anchors, node_id), 1):
             with suppress(InvoiceUnknown, NodeOdd, NodeRefused):
                 found = await self._node.lookup(payment_hash)
                 if found.state is NodeState.SETTLED and found.settle_index:
                     known.append(found)
+            if known and count >= NEAR:
+                break
         first = min(known, key=lambda each: each.settle_index, default=None)
         return Cursor() if first is None else Cursor.at(first, self._clock())
 
@@ -211,7 +220,7 @@ def _kept_cursor(tx: Tx, node_id: str, is_known: bool) -> Cursor:
 
 
 def _anchors(tx: Tx, node_id: str) -> list[bytes]:
-    return tx.nodes.anchors(node_id, ANCHORS)
+    return tx.nodes.anchors(node_id)
 
 
 def _set_cursor(tx: Tx, node_id: str, cursor: Cursor, now: float) -> None:

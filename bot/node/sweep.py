@@ -19,7 +19,7 @@ from bot.clock import Clock
 from bot.core import outcomes
 from bot.core.answers import NodeInvoice, NodeState
 from bot.core.invoice import Invoice
-from bot.errors import InvoiceUnknown, NodeError
+from bot.errors import InvoiceUnknown, NodeError, NodeOdd, NodeRefused
 from bot.node.gate import Gate
 from bot.node.identity import IDENTIFIED_WITHIN_S, Identity
 from bot.node.invoices import NodeInvoices
@@ -46,6 +46,8 @@ FORGOTTEN_AFTER_S = 4 * LONGEST_PAUSE_S
 #: Rows that one statement reads, and pages from the newest on, and from further down, in a round.
 PAGE = 30
 PAGES = 2
+#: Rows that ended, and are looked up once more where the node may not be the one that it was.
+LOOKS_BACK = 1000
 #: Look-ups at once: it leaves room for expiries among what nobody waits for.
 AT_ONCE = 3
 
@@ -64,6 +66,14 @@ class _Circle:
         """To where a round began, or to the first row that it left out, if that is further down."""
         self.below = row_id + 1 if below is None else min(below, row_id + 1)
         self.is_done = False
+
+
+@dataclass(slots=True)
+class _Back:
+    """The way back through what ended without a payment, the newest first."""
+
+    left: int = 0
+    below: int | None = None
 
 
 class Sweep:
@@ -87,6 +97,7 @@ class Sweep:
         self._clock = clock
         self._looked_up: dict[int, float] = {}  # row → when, by the loop's clock
         self._circle = _Circle()
+        self._back = _Back()
         self._began_at = 0.0
         self._hurried_at = -math.inf  # the end of the last time
         self._woken = asyncio.Event()
@@ -95,12 +106,17 @@ class Sweep:
         #: One was added.
         self.found = asyncio.Event()
 
-    def begin_again(self, *, hurries: bool) -> None:
-        """What was looked up before says nothing more. It `hurries` where no event will tell."""
+    def begin_again(self, *, hurries: bool, looks_back: bool = False) -> None:
+        """What was looked up before says nothing more. It `hurries` where no event will tell.
+
+        `looks_back`: what ended by the word of a node that was not as it is now may be paid here.
+        """
         now = self._began_at = asyncio.get_running_loop().time()
         self._looked_up.clear()
         if hurries and not self._circle.hurries and now - self._hurried_at >= HURRIES_EVERY_S:
             self._circle = _Circle(hurries=True)
+        if looks_back:
+            self._back = _Back(LOOKS_BACK)
         self._woken.set()
 
     async def run(self) -> None:
@@ -111,7 +127,10 @@ class Sweep:
             is_known = await self._identity.known_within(IDENTIFIED_WITHIN_S)
             self._woken.clear()
             await self._look_up_due(is_known)
-            await self._rest(HURRIED_ROUND_S if self._circle.hurries else ROUND_S)
+            if is_known and not self._circle.hurries:
+                await self._look_back(self._identity.node_id)
+            hurries = self._circle.hurries or self._back.left
+            await self._rest(HURRIED_ROUND_S if hurries else ROUND_S)
 
     async def _rest(self, rest_s: float) -> None:
         try:
@@ -138,6 +157,22 @@ class Sweep:
             failed += itertools.compress(group, (not each for each in answered))
         if circle.is_done and circle is self._circle:
             self._end_circle()
+
+    async def _look_back(self, node_id: str) -> None:
+        """A round of what ended, for as long as nothing comes in between."""
+        opening, back = self._gate.openings, self._back
+        for _ in range(min(HURRIED_LOOKUPS, back.left) // AT_ONCE + 1):
+            if not self._gate.is_open or self._gate.openings != opening or self._woken.is_set():
+                return
+            most = min(AT_ONCE, back.left)
+            group = await self._store.must(_ended_page, node_id, back.below, most)
+            looks = (self._look_up_ended(*each, node_id) for each in group)
+            if not all(await asyncio.gather(*looks)):
+                return
+            back.left = back.left - len(group) if len(group) == AT_ONCE else 0
+            if not back.left:
+                return
+            back.below = group[-1][0]
 
     # which
 
@@ -218,7 +253,24 @@ class Sweep:
         is_news = row.is_unconfirmed or (node_id and not row.node_id)
         if found is not None and found.state not in _CLOSED and not is_news:
             return True  # as it was
-        came = await self._store.must(_record_lookup, row.row_id, found, node_id, self._clock())
+        await self._record(row.row_id, found, node_id)
+        return True
+
+    async def _look_up_ended(self, row_id: int, payment_hash: bytes, node_id: str) -> bool:
+        """Record it where it is paid. Whether the node has answered."""
+        try:
+            found = await self._invoices.lookup_behind(payment_hash)
+        except (InvoiceUnknown, NodeOdd, NodeRefused):
+            return True
+        except NodeError as error:
+            log.debug("look-up failed", row=row_id, detail=error.detail)
+            return False
+        if found.state is NodeState.SETTLED:
+            await self._record(row_id, found, node_id)
+        return True
+
+    async def _record(self, row_id: int, found: NodeInvoice | None, node_id: str) -> None:
+        came = await self._store.must(_record_lookup, row_id, found, node_id, self._clock())
         if came.row is not None:
             self._bell.ring(came.row.key, came.row.chat_id, came.row.lane)
             if came.row.board_id:
@@ -227,10 +279,13 @@ class Sweep:
             log.info("paid", **came.row.tag, paid_msat=found.paid_msat, told_by="look-up")
             self.untold[found.payment_hash] = found
             self.found.set()
-        return True
 
 
 # jobs of the store
+
+
+def _ended_page(tx: Tx, node_id: str, below: int | None, most: int) -> list[tuple[int, bytes]]:
+    return tx.nodes.ended_page(node_id, below, most)
 
 
 class _Came(NamedTuple):
@@ -247,7 +302,7 @@ def _open_page(tx: Tx, below: int | None) -> list[Open]:
 def _record_lookup(
     tx: Tx, row_id: int, found: NodeInvoice | None, node_id: str, now: float
 ) -> _Came:
-    """An open row as this node has it, and that it is this node's."""
+    """A row as this node has it, and that it is this node's."""
     if found is not None and node_id:
         tx.nodes.claim(row_id, node_id)
     if found is not None and found.state is NodeState.SETTLED:

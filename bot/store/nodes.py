@@ -31,6 +31,9 @@ _OPEN = (
     .limit(sa.bindparam("most"))
 )
 _OPEN_BELOW = _OPEN.where(_c.id < sa.bindparam("below"))
+_ENDED = (State.EXPIRED, State.CANCELLED, State.FAILED)
+#: Payments of ours that are anchors one after the other; of older ones only some.
+NEAR = 5
 
 
 class Open(NamedTuple):
@@ -65,16 +68,24 @@ class Nodes(Noun):
         statement = sa.select(cursors.c.node_id).order_by(cursors.c.seen_at.desc()).limit(1)
         return self._connection.execute(statement).scalar_one_or_none() or ""
 
-    def anchors(self, node_id: str, most: int) -> list[bytes]:
-        """Payments of ours that this node has told, the newest invoices first: where its cursor's
-        payment is unknown, one of these may be known."""
-        statement = (
-            sa.select(_c.payment_hash)
-            .where(_c.state == State.SETTLED, _c.node_id == node_id)
-            .order_by(_c.id.desc())
-            .limit(most)
+    def anchors(self, node_id: str) -> list[bytes]:
+        """Payments of ours that this node has told: where its cursor's payment is unknown, one of
+        these may be known. The newest invoices first, a few, and then ever further back, so that a
+        node that has been another one for however long is found by few of them."""
+        of_node = sa.select(_c.id, _c.payment_hash).where(
+            _c.state == State.SETTLED, _c.node_id == node_id
         )
-        return list(self._connection.execute(statement).scalars())
+        newest = of_node.order_by(_c.id.desc())
+        found = [*self._connection.execute(newest.limit(NEAR))]
+        back = NEAR
+        while found and (below := found[0].id - back) > 0:
+            older = newest.where(_c.id < min(below, found[-1].id)).limit(1)
+            if (further := self._connection.execute(older).one_or_none()) is None:
+                break
+            found.append(further)
+            back *= 2
+        found += self._connection.execute(of_node.order_by(_c.id).limit(1))
+        return list(dict.fromkeys(each.payment_hash for each in found))
 
     def set_cursor(self, node_id: str, cursor: Cursor, now: float) -> None:
         """Remember how far this node's settlements are recorded."""
@@ -130,6 +141,19 @@ class Nodes(Noun):
             else self._connection.execute(_OPEN_BELOW, {"most": most, "below": below})
         )
         return [Open(*each) for each in found]
+
+    def ended_page(self, node_id: str, below: int | None, most: int) -> list[tuple[int, bytes]]:
+        """Rows of this node that ended without a payment, with smaller numbers, the newest first:
+        their numbers and payment hashes. None: from the newest."""
+        statement = (
+            sa.select(_c.id, _c.payment_hash)
+            .where(_c.state.in_(_ENDED), _c.node_id == node_id, _c.payment_hash.is_not(None))
+            .order_by(_c.id.desc())
+            .limit(most)
+        )
+        if below is not None:
+            statement = statement.where(_c.id < below)
+        return [(each.id, each.payment_hash) for each in self._connection.execute(statement)]
 
     def has_aside(self) -> bool:
         """Whether any open row is set aside."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import grpc
 import pytest
+from structlog.testing import capture_logs
 
 from bot.core.invoice import Invoice, State
 from bot.core.work import Lane
@@ -168,6 +170,76 @@ async def test_what_is_paid_while_nobody_listens_is_told_after_a_wrong_backup_wa
         await watched.rung_for(row)
     assert (await row_now(store, row)).state is State.SETTLED
     assert await cursor_of(store, sim) == at(invoice)
+
+
+@pytest.mark.parametrize("ours_there", [0, 4, 5, 12])
+async def test_a_wrong_backup_costs_nothing_however_many_were_paid_there(
+    sim: SimNode, watched: Watched, store: Store, first: SimInvoice, ours_there: int
+) -> None:
+    """Nor where none of ours was paid before, and none is known by which payments could be asked
+    for: what ended there is looked up once more."""
+    if ours_there:
+        await open_row(store, paid(sim), sim.identity_pubkey, state=State.SETTLED)
+    invoices = [sim.add_invoice(5000) for _ in range(2)]
+    rows = [await open_row(store, each, sim.identity_pubkey) for each in invoices]
+    right = sim.restore_from_seed()
+    async with watched.running():
+        assert {(await watched.rung())[0] for _ in rows} == {each.id for each in rows}
+        for number in range(ours_there):
+            other = sim.add_invoice(1000)
+            made = await open_row(
+                store, other, sim.identity_pubkey, origin_message_id=1000 + number
+            )
+            sim.pay(other.payment_request)
+            await watched.rung_for(made)
+        await moved_to(store, sim, paid(sim))
+    sim.take_back(right)
+    for each in invoices:
+        sim.pay(each.payment_request)
+    async with watched.running():
+        assert {(await watched.rung())[0] for _ in rows} == {each.id for each in rows}
+    assert [(await row_now(store, each)).state for each in rows] == [State.SETTLED] * 2
+
+
+async def test_what_ended_at_a_wrong_backup_is_looked_up_though_nothing_is_replayed(
+    sim: SimNode, watched: Watched, store: Store, first: SimInvoice
+) -> None:
+    """More than one round, and past what the node cannot tell."""
+    lost = [sim.add_invoice(1000 + number) for number in range(sweep.AT_ONCE * 3)]
+    rows = [
+        await open_row(store, each, sim.identity_pubkey, state=State.CANCELLED) for each in lost
+    ]
+    await set_cursor(store, sim, replace(at(first), payment_hash=b"w" * 32))
+    sim.pay(lost[0].payment_request)
+    sim.garble("LookupInvoice", lambda _: b"\xff" * 9, times=3)
+    async with watched.running():
+        await watched.rung_for(rows[0])
+    assert (await row_now(store, rows[0])).state is State.SETTLED
+
+
+async def test_the_log_says_once_that_a_node_was_restored_also_while_nobody_knows_whose_it_is(
+    sim: SimNode,
+    watched: Watched,
+    store: Store,
+    first: SimInvoice,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("IDENTIFIED_WITHIN_S", "STABLE_S"):
+        monkeypatch.setattr(payments, name, 0.05)
+    ours = paid(sim)
+    await open_row(store, ours, sim.identity_pubkey, state=State.SETTLED)
+    await set_cursor(store, sim, at(paid(sim)))
+    with capture_logs() as said:
+        async with watched.running():
+            await watched.identified()
+            await sim.until(lambda: sim.calls["SubscribeInvoices"] == 1)
+            sim.hang("GetInfo", times=1000)
+            sim.restore_from_seed(keep=[ours.payment_hash])
+            sim.fail("SubscribeInvoices", code=grpc.StatusCode.INTERNAL, times=2)
+            sim.break_connections()
+            await sim.until(lambda: sim.calls["SubscribeInvoices"] == 4)
+    events = [each["event"] for each in said]
+    assert events.count("settle index changed: the node counts again") == 1
 
 
 async def test_an_absurd_index_of_another_programs_payment_is_not_asked_from(
