@@ -103,6 +103,7 @@ async def test_who_asks_is_not_asked_twice_and_nobody_is(world: World) -> None:
         ("@bert_b 84k", "needs a sum"),
         ("84k @bob pizza", "nobody's user name"),
         ("84k @bert_b @bob pizza", "nobody's user name"),
+        ("84k @bob @bert_b pizza", "nobody's user name"),
         ("any @bert_b", "needs a sum"),
         ("1 @bert_b", "too small"),
         ("1", "too small"),

@@ -10,6 +10,8 @@ from bot.core.amount_words import ARTICLES, MULTIPLES, ONES, SEPARATORS, SHORT, 
 
 LONGEST_WORD = 32
 ALL_SATS = 21_000_000 * 100_000_000
+#: The most that an example with k or m says: a hundred bitcoin. What was multiplied was no sum.
+MOST_IN_EXAMPLE = 100 * 100_000_000
 
 NUMBER = re.compile(
     r"(?P<symbol>₿?)"
@@ -135,7 +137,7 @@ def in_sats(sats: Decimal, neutral: str, after: str | None = None) -> str:
 def short(sats: Decimal, neutral: str) -> str:
     """An example of so many sats, with k or m where no digit is left over."""
     for unit, each in (("m", 10**6), ("k", 1000), ("", 1)):
-        if each <= sats <= ALL_SATS and sats % each == 0:
+        if each <= sats <= MOST_IN_EXAMPLE and sats % each == 0:
             return f"{int(sats) // each:,}{unit}"
     return neutral
 

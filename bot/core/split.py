@@ -163,6 +163,7 @@ def _without_count(text: str, people: Sequence[Person], *, asker_sits: bool) -> 
         refuse(Problem.SUM_MISSING, WITH_NAMES)
     sum_msat, between = _sum(text[:start])
     named, memo = _named(text[start:], people)
+    _refuse_unknown(between.lstrip())
     if between or any(person.begins_in(memo) >= 0 for person in people[len(named) :]):
         refuse(Problem.NAMES_APART, WITH_NAMES)
     memo = unit_behind(text[:start].strip(), sum_msat, memo, lambda _: WITH_NAMES)
@@ -191,7 +192,7 @@ def _refuse_more(memo: str, in_all: str, alone: str) -> None:
 
 
 def _refuse_unknown(rest: str) -> None:
-    """What looks like a person right behind the sum, and is nobody's user name."""
+    """What looks like a person right behind the sum or another one, and is nobody's user name."""
     if (unknown := _LIKE_A_NAME.match(rest)) is not None:
         refuse(Problem.NAME_UNKNOWN, WITH_NAMES, shown=quotable(unknown[0]))
 

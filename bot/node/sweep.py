@@ -46,7 +46,7 @@ FORGOTTEN_AFTER_S = 4 * LONGEST_PAUSE_S
 #: Rows that one statement reads, and pages from the newest on, and from further down, in a round.
 PAGE = 30
 PAGES = 2
-#: Rows that ended, and are looked up once more where the node may not be the one that it was.
+#: Rows that ended, and are looked up once more where the node is perhaps another one than before.
 LOOKS_BACK = 1000
 #: Look-ups at once: it leaves room for expiries among what nobody waits for.
 AT_ONCE = 3

@@ -197,6 +197,8 @@ def _seat(shown: Board, seat: Seat) -> str:
     is_over = shown.state is BoardState.CLOSED and seat.state is SeatState.TAKEN
     line = f"{_SIGNS[SeatState.NAMED if is_over else seat.state]} {amount}: {who}"
     if seat.state is SeatState.SETTLED:
+        if not (seat.person_id or seat.username):
+            return f"{_SIGNS[seat.state]} {amount}: settled otherwise"
         return f"{line} (paid the bill)" if seat.paid_bill else f"{line} (settled otherwise)"
     if seat.is_short:
         line = f"{line} (less than {format_sats(seat.amount_msat)})"

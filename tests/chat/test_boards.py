@@ -9,7 +9,7 @@ import pytest
 from telegram import InlineKeyboardMarkup
 
 from bot import texts
-from bot.chat import board_buttons, updates
+from bot.chat import board_buttons, replies, updates
 from bot.chat.admission import LINK_EVERY_S
 from bot.chat.board_buttons import MANAGE_LINK, OnBoard, handle_on, read_manage, read_pay_for
 from bot.chat.boards import Boards as Shown
@@ -358,8 +358,11 @@ async def test_who_closes_a_board_and_is_not_hidden_is_named(room: Room) -> None
     assert (await room.do(_get, made.id)).closed_by == "Olga"
 
 
-async def test_who_may_be_a_hidden_admin_is_named_to_nobody_whom_they_pay_for(room: Room) -> None:
+async def test_who_may_be_a_hidden_admin_is_named_to_nobody_whom_they_pay_for(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Bert, of whom Telegram told nothing in time, pays for Anna, whose invoice is open."""
+    monkeypatch.setattr(replies, "NAME_AGAIN_S", ())
     made, message = await split_up(room, room.anna, "/split 84k/3 pizza")
     room.telegram.fail("getChatMember", times=1)
     await answer_to(room, message, room.bert, PAY)
@@ -419,8 +422,9 @@ async def test_somebody_who_is_no_member_is_someone_in_a_public_group_only(
 
 @pytest.mark.parametrize("how", ["hangs", "refuses", "breaks"])
 async def test_where_telegram_says_nothing_of_who_presses_they_have_a_part_and_no_name(
-    room: Room, how: str
+    room: Room, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(replies, "NAME_AGAIN_S", ())
     made, message = await split_up(room, room.anna, "/split 84k/3 pizza")
     match how:
         case "hangs":

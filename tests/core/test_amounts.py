@@ -226,6 +226,7 @@ REFUSED: list[tuple[str, Problem, str, str | None]] = [
     ("1.0 000", Problem.ONE_OR_TWO_NUMBERS, "1 sat", "1.0 000"),
     ("21 k", Problem.SEPARATE_MULTIPLIER, "21k", "21 k"),
     ("5 m rope", Problem.SEPARATE_MULTIPLIER, "5m", "5 m"),
+    ("84k <b>x</b>", Problem.SEPARATE_MULTIPLIER, "21k", "84k <b>x</b>"),
     ("2 million", Problem.SEPARATE_MULTIPLIER, "2m", "2 million"),
     ("2 万", Problem.SEPARATE_MULTIPLIER, "20k", "2 万"),
     ("1 bitcoin", Problem.UNCLEAR_UNIT, "1 btc pizza", "1 bitcoin"),

@@ -73,7 +73,7 @@ REFUSED: list[tuple[str, Sequence[Person], Problem, str | None]] = [
     ("84k @bob. pizza", [BOB], Problem.NAMES_APART, WITH_NAMES),
     ("84k @bob/4", [BOB], Problem.NAMES_APART, WITH_NAMES),
     ("84k @bob pizza", [], Problem.NAME_UNKNOWN, WITH_NAMES),
-    ("84k @bob @eve pizza", [EVE], Problem.NAMES_APART, WITH_NAMES),
+    ("84k @bob @eve pizza", [EVE], Problem.NAME_UNKNOWN, WITH_NAMES),
     ("84k @bob @eve pizza", [BOB], Problem.NAME_UNKNOWN, WITH_NAMES),
     ("84k/4 @bob", [BOB], Problem.COUNT_AND_NAMES, "84k/4 pizza"),
     ("84k/2 Mia", [MIA], Problem.COUNT_AND_NAMES, "84k/2 pizza"),

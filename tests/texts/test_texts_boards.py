@@ -66,6 +66,7 @@ def test_each_part_says_whose_it_is_and_how_it_was_paid() -> None:
         "⚡ 28,000 sats: an admin": taken(None, 1, hidden=True),
         "✅ 28,000 sats: an admin": taken(State.SETTLED, 1, hidden=True),
         '✅ 28,000 sats: "Bert" (settled otherwise)': taken(None, 1, otherwise=True),
+        "✅ 28,000 sats: settled otherwise": free(1, otherwise=True),
         '✅ 27,999 sats: "Bert" (less than 28,000 sats)': taken(None, 1, part=short),
         '✅ 28,000 sats: someone (by "Anna")': free(1, part=part(State.SETTLED, 1)),
     }
