@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -38,6 +39,9 @@ from bot.core.wishes import Change, Changing, Joining, Parting, Sitting, Splitti
 from bot.errors import AmountRefused, Refused, StoreUnavailable
 from bot.places import Places
 
+#: Seconds for which a link lets the invoice go first that its press has asked for: a client sends
+#: its START at once, and whoever pressed waits for the card.
+LINK_YIELDS_S = 0.012
 #: Seconds in which the invoice before is closed, if its node answers.
 FOLLOWS_WITHIN_S = 8.0
 
@@ -274,6 +278,7 @@ class Boards:
         if token.startswith(MANAGE_LINK):
             return await self._manage(message, token.removeprefix(MANAGE_LINK))
         part = partial(self._actions.part, token, by, messages.place(message, self._places))
+        await asyncio.sleep(LINK_YIELDS_S)
         came_of_it, row = await part()
         if came_of_it in (Parting.ASKED, Parting.AGAIN):
             return []
