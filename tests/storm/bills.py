@@ -169,8 +169,10 @@ class Bills(TakingPart[PlannedBill]):
     async def _pay_in_parts(self, bill: Bill, person: User, dice: random.Random) -> None:
         part = await self._part(bill, person, dice)
         if part and await self._wallets.pay(part, part.invoice, hold=True):
-            await asyncio.sleep(dice.uniform(0, 1.5))
-            await self._wallets.finish(part, part.invoice)
+            try:
+                await asyncio.sleep(dice.uniform(0, 1.5))
+            finally:  # also at the storm's end
+                self._wallets.finish(part, part.invoice)
 
     async def _pay_while_dead(self, bill: Bill, person: User, dice: random.Random) -> None:
         if part := await self._part(bill, person, dice):

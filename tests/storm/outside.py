@@ -399,9 +399,11 @@ class Outside:
             return self.by_hash[payment_hash], payment_hash
         if marked := _MARK.search(text):
             return self.commands[int(marked[1])], payment_hash
+        target = message.reply_to
+        if role_of(text) == "board end" and target in self.shown:  # sums are not each one's own
+            return self.shown[target].command, payment_hash
         if (bill := self.bill_of(text)) is not None:
             return self._of_bill(bill, message), payment_hash
-        target = message.reply_to
         while target is not None:
             if target in self.by_message:
                 return self.by_message[target], payment_hash

@@ -273,8 +273,10 @@ class People:
     async def _pay_in_parts(self, command: Command, dice: random.Random) -> None:
         _, invoice = await self._card(command)
         if await self._wallets.pay(command, invoice, hold=True):
-            await asyncio.sleep(dice.uniform(0, 1.5))
-            await self._wallets.finish(command, invoice)
+            try:
+                await asyncio.sleep(dice.uniform(0, 1.5))
+            finally:  # also at the storm's end
+                self._wallets.finish(command, invoice)
 
     async def _pay_while_dead(self, command: Command, _dice: random.Random) -> None:
         _, invoice = await self._card(command)

@@ -52,7 +52,7 @@ class Wallets:
                 return True
         return False
 
-    async def finish(self, command: Command, invoice: SimInvoice) -> None:
+    def finish(self, command: Command, invoice: SimInvoice) -> None:
         """The last part of a payment that was made with `hold`."""
         try:
             self._node.settle(invoice.payment_hash)
