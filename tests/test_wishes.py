@@ -6,13 +6,14 @@ import pytest
 
 from bot import texts
 from bot.chat import replies
+from bot.chat.commands import boards as commands_of_boards
 from bot.core.invoice import Face
-from bot.core.wishes import Parting
+from bot.core.wishes import Change, Parting
 from bot.demo.node import CANCELED, OPEN
 from bot.demo.telegram import Chat, Message, User
 from tests.test_board_attacks import link
 from tests.test_boards import board, boards, my_part
-from tests.test_splits import others, pressed, split
+from tests.test_splits import others, panel, pressed, split
 from tests.world import NAME, World
 
 BOTH = pytest.mark.parametrize("by_webhook", [False, True])
@@ -276,6 +277,37 @@ async def test_strangers_in_a_group_that_hangs_keep_no_answer_from_others(
     world.telegram.press(elsewhere, world.bert, other.id, text=texts.CANCEL_BUTTON)
     await world.becomes(other, Face.CANCELLED)
     hanging.release()
+
+
+async def test_an_owner_closes_a_board_where_strangers_wait_for_telegram(world: World) -> None:
+    shown = await split(world, "84k/3 pizza")
+    card = await world.open_card(world.group, world.anna, f"/invoice@{NAME} 100")
+    here = await panel(world, shown, world.owner)
+    await pressed(world, here, world.owner, texts.CHANGES[Change.CLOSE])
+    await world.until(lambda: texts.CLOSE_BUTTON in world.buttons(here))
+    hanging = world.telegram.stall("getChatMember", chat_id=world.group.id)
+    for number in range(replies.ADMINS_A_CHAT):
+        stranger = world.telegram.add_user(f"Stranger {number}")
+        world.telegram.join(world.group, stranger)
+        world.telegram.say(world.group, stranger, f"/cancel@{NAME}", reply_to=card)
+    await hanging.reached()
+    await pressed(world, here, world.owner, texts.CLOSE_BUTTON)
+    await board(world, world.group, "closed")
+    hanging.release()
+
+
+async def test_only_the_link_of_a_press_that_brought_an_invoice_lets_that_go_first(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands_of_boards, "LINK_YIELDS_S", 60.0)
+    shown = await begun(world, "/split 84k/3 pizza")
+    world.private(world.stranger).started = True
+    world.telegram.start_bot(world.stranger, "x" * 22)
+    await world.until(lambda: world.ours(world.private(world.stranger)))
+    token = await link(world, shown, world.bert)
+    await board(world, world.group, '"Bert"')
+    world.telegram.start_bot(world.bert, token)
+    await world.shown(world.private(world.bert), Face.OPEN, sats=28_000)
 
 
 async def test_the_names_of_a_crowd_come_however_long_each_takes(

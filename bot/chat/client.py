@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
@@ -16,6 +17,7 @@ from telegram.error import (
     NetworkError,
     RetryAfter,
     TelegramError,
+    TimedOut,
 )
 from telegram.ext import Defaults, ExtBot
 
@@ -43,7 +45,7 @@ from bot.metrics import METER
 #: Seconds beyond a long poll's own time after which its connection is given up.
 POLL_GRACE_S = 5.0
 #: Connections at once: for messages in their turns, for answers to presses, and some to spare.
-CONNECTIONS = 864
+CONNECTIONS = 924
 
 log = logs.get(__name__)
 
@@ -142,7 +144,11 @@ class TelegramBot(ExtBot[None]):
 
     async def _member(self, chat_id: int, user_id: int, within_s: float) -> received.Member:
         who = {"chat_id": chat_id, "user_id": user_id}
-        answer = await self._post("getChatMember", who, read_timeout=within_s)
+        try:
+            async with asyncio.timeout(within_s):  # connecting counts as well
+                answer = await self._post("getChatMember", who, read_timeout=within_s)
+        except TimeoutError as late:
+            raise TimedOut from late
         try:
             return received.member(answer)
         except ValueError as error:

@@ -97,19 +97,30 @@ class SideLane:
         return False
 
     async def call(
-        self, person_id: int, chat_id: int, work: Callable[[], Coroutine[Any, Any, object]]
+        self,
+        person_id: int,
+        chat_id: int,
+        work: Callable[[], Coroutine[Any, Any, object]],
+        *,
+        within_s: float | None = None,
     ) -> bool:
         """Do `work` when there is a place for it; False where that is too late, and it is not."""
         try:
-            return await self.do(chat_id, work)
+            return await self.do(chat_id, work, within_s=within_s)
         finally:
             self.leave(person_id, chat_id)
 
-    async def do(self, chat_id: int, work: Callable[[], Coroutine[Any, Any, object]]) -> bool:
+    async def do(
+        self,
+        chat_id: int,
+        work: Callable[[], Coroutine[Any, Any, object]],
+        *,
+        within_s: float | None = None,
+    ) -> bool:
         """The same for one that may be done once more: it is still waiting."""
         async with AsyncExitStack() as places:
             try:
-                async with asyncio.timeout(self._within_s):
+                async with asyncio.timeout(within_s or self._within_s):
                     await places.enter_async_context(self._chats[chat_id].places)
                     await places.enter_async_context(self._places)
             except TimeoutError:

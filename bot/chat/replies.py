@@ -51,7 +51,7 @@ PRESSES_A_PERSON = 3
 PRESSES_IN_ALL = 200
 #: Questions who is an admin: so many at once, and of one chat; so much that one person wants waits
 #: for the answers, of so many people in a chat, and in all.
-ADMINS_AT_ONCE, ADMINS_A_CHAT = 32, 8
+ADMINS_AT_ONCE, ADMINS_A_CHAT = 96, 8
 WISHES_A_PERSON, WISHERS_A_CHAT, WISHERS_IN_ALL = 30, 200, 1000
 #: The same for names that nobody waits for: they wait longer.
 NAMES_AT_ONCE, NAMES_A_CHAT = 12, 8
@@ -290,18 +290,24 @@ class Replies:
         """What changes something: one after the other as this person wanted it, however long
         Telegram takes to say who they are. Whoever waits for that takes no place.
 
-        Where it is not done, `unknown` is said.
+        Where it does not get a place in time, it is not done, or is without a name.
         """
         person_id, chat_id = question.user_id, question.chat_id
         turn = self._turns.setdefault(person_id, asyncio.Lock())
+        is_admitted = self._admins.admit(person_id, chat_id)
+        within_s = NAMED_WITHIN_S if isinstance(question, IfNamed) else ANSWER_WITHIN_S
 
         async def call() -> None:
             async with turn:
-                is_done = await self._admins.call(person_id, chat_id, work)
-            if not is_done:
-                self.send(question.unknown)
+                is_done = is_admitted and await self._admins.call(
+                    person_id, chat_id, work, within_s=within_s
+                )
+                if not is_done and isinstance(question, IfNamed):
+                    await self._then(question, Naming.SOMEONE)
+                elif not is_done:
+                    self.send(question.unknown)
 
-        if self._admins.admit(person_id, chat_id):
+        if is_admitted or isinstance(question, IfNamed):
             self._chats.post(call())
         else:
             self.send(question.unknown)
@@ -358,12 +364,18 @@ class Replies:
         """Whether Telegram has said it, and that is written."""
         await others_first()
         naming = await self._naming(question)
+        is_written = await self._then(question, naming or Naming.SOMEONE)
+        return is_written and naming is not None
+
+    async def _then(self, question: IfNamed, naming: Naming) -> bool:
+        """Whether it could be written."""
         try:
-            replies = await question.then(Naming.SOMEONE if naming is None else naming)
+            replies = await question.then(naming)
         except StoreUnavailable:
-            naming, replies = None, question.unknown
+            await self._send_in_place(question.unknown)
+            return False
         await self._send_in_place(replies)
-        return naming is not None
+        return True
 
     async def _naming(self, question: IfNamed) -> Naming | None:
         """None: Telegram does not say it."""

@@ -115,6 +115,12 @@ class NodeInvoices:
             with self._gate.passing():
                 return await self._node.lookup(payment_hash)
 
+    async def cancel_behind(self, payment_hash: bytes) -> None:
+        """Cancel what nobody waits for. Raises `NodeError`."""
+        async with self._behind:
+            with self._gate.passing():
+                await self._node.cancel(payment_hash)
+
 
 def _unidentified() -> NodeError:
     return NodeStarting(detail="whose invoices it has is not known yet")

@@ -22,7 +22,7 @@ from bot.node.client import Node
 from bot.node.gate import Gate, is_away
 from bot.node.identity import IDENTIFIED_WITHIN_S, Identity
 from bot.node.liquidity import Liquidity
-from bot.node.sweep import Sweep
+from bot.node.sweep import LOOKS_BACK, LOOKS_BACK_AT_START, Sweep
 from bot.pauses import pause_s
 from bot.store import Bell, Store, Tx
 from bot.store.nodes import NEAR
@@ -148,15 +148,22 @@ class Payments:
         if cursor != kept and is_known and cursor.asks_from:
             await self._store.must(_set_cursor, node_id, cursor, now)
         changed = (kept, cursor) if kept and cursor != kept else None
-        is_news, self._told = changed not in (None, self._told), changed
+        was, self._told = self._told, changed
+        is_news = changed not in (None, was)
         if is_news:
-            was, is_now = kept.asks_from, cursor.asks_from
-            log.warning("settle index changed: the node counts again", was=was, now=is_now)
+            log.warning(
+                "settle index changed: the node counts again",
+                was=kept.asks_from,
+                now=cursor.asks_from,
+            )
         elif untold:
             log.warning("the node's stream did not tell what was paid", count=len(untold))
-        self._sweep.begin_again(
-            hurries=is_news or self._misses_much(cursor), looks_back=is_news and not is_there
-        )
+        may_miss = self._misses_much(cursor)
+        if (is_news and not is_there) or (was and not changed) or (may_miss and not kept):
+            looks_back = LOOKS_BACK  # it may be another one than before, or the right one again
+        else:
+            looks_back = LOOKS_BACK_AT_START if self._heard_until is None else 0
+        self._sweep.begin_again(hurries=is_news or may_miss, looks_back=looks_back)
         return cursor
 
     async def _checked(self, kept: Cursor) -> Cursor:

@@ -19,7 +19,14 @@ from bot.clock import Clock
 from bot.core import outcomes
 from bot.core.answers import NodeInvoice, NodeState
 from bot.core.invoice import Invoice
-from bot.errors import InvoiceUnknown, NodeError, NodeOdd, NodeRefused
+from bot.errors import (
+    AlreadySettled,
+    InvoiceUnknown,
+    NodeError,
+    NodeOdd,
+    NodeRefused,
+    PermissionMissing,
+)
 from bot.node.gate import Gate
 from bot.node.identity import IDENTIFIED_WITHIN_S, Identity
 from bot.node.invoices import NodeInvoices
@@ -46,8 +53,9 @@ FORGOTTEN_AFTER_S = 4 * LONGEST_PAUSE_S
 #: Rows that one statement reads, and pages from the newest on, and from further down, in a round.
 PAGE = 30
 PAGES = 2
-#: Rows that ended, and are looked up once more where the node is perhaps another one than before.
-LOOKS_BACK = 1000
+#: Rows that ended, and are looked up once more where the node is perhaps another one than before;
+#: and at each start, as nobody remembers whether it was.
+LOOKS_BACK, LOOKS_BACK_AT_START = 1000, 100
 #: Look-ups at once: it leaves room for expiries among what nobody waits for.
 AT_ONCE = 3
 
@@ -98,6 +106,8 @@ class Sweep:
         self._looked_up: dict[int, float] = {}  # row → when, by the loop's clock
         self._circle = _Circle()
         self._back = _Back()
+        self._has_lost = False  # the node did not know a row's invoice
+        self._lost_at = -math.inf  # when it was last looked back for that
         self._began_at = 0.0
         self._hurried_at = -math.inf  # the end of the last time
         self._woken = asyncio.Event()
@@ -106,17 +116,21 @@ class Sweep:
         #: One was added.
         self.found = asyncio.Event()
 
-    def begin_again(self, *, hurries: bool, looks_back: bool = False) -> None:
+    def begin_again(self, *, hurries: bool, looks_back: int = 0) -> None:
         """What was looked up before says nothing more. It `hurries` where no event will tell.
 
-        `looks_back`: what ended by the word of a node that was not as it is now may be paid here.
+        `looks_back`: so many rows that ended may have done so by the word of a node that was not as
+        it is now. Here they may be paid, or open.
         """
         now = self._began_at = asyncio.get_running_loop().time()
         self._looked_up.clear()
         if hurries and not self._circle.hurries and now - self._hurried_at >= HURRIES_EVERY_S:
             self._circle = _Circle(hurries=True)
+        if self._has_lost and now - self._lost_at >= HURRIES_EVERY_S:
+            self._lost_at = now
+            looks_back = LOOKS_BACK
         if looks_back:
-            self._back = _Back(LOOKS_BACK)
+            self._back = _Back(max(looks_back, self._back.left))
         self._woken.set()
 
     async def run(self) -> None:
@@ -245,6 +259,7 @@ class Sweep:
             if not is_known or not is_same or row.node_id != self._identity.node_id:
                 return False  # it may be another's
             found = None
+            self._has_lost = True
         except NodeError as error:
             self._looked_up[row.row_id] = -math.inf
             log.debug("look-up failed", row=row.row_id, detail=error.detail)
@@ -257,10 +272,16 @@ class Sweep:
         return True
 
     async def _look_up_ended(self, row_id: int, payment_hash: bytes, node_id: str) -> bool:
-        """Record it where it is paid. Whether the node has answered."""
+        """Record it where it is paid, and cancel it where it is open: it says that nobody can pay
+        it. Whether the node has answered."""
         try:
             found = await self._invoices.lookup_behind(payment_hash)
-        except (InvoiceUnknown, NodeOdd, NodeRefused):
+            if found.state is NodeState.OPEN:
+                await self._invoices.cancel_behind(payment_hash)
+                log.info("cancelled at the node what had ended", row=row_id)
+        except AlreadySettled:
+            return False
+        except (InvoiceUnknown, NodeOdd, NodeRefused, PermissionMissing):
             return True
         except NodeError as error:
             log.debug("look-up failed", row=row_id, detail=error.detail)

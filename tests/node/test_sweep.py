@@ -11,9 +11,10 @@ from structlog.testing import capture_logs
 
 from bot.core.invoice import Invoice, State
 from bot.core.work import Lane
-from bot.demo.node import SimInvoice, SimNode
+from bot.demo.node import CANCELED, SimInvoice, SimNode
 from bot.errors import NodeUnreachable
 from bot.node import payments, sweep
+from bot.node.client import Node
 from bot.store import Store
 from tests.node.simulated import LIMIT_S, Clock, changed, paid
 from tests.node.watched import (
@@ -215,6 +216,42 @@ async def test_what_ended_at_a_wrong_backup_is_looked_up_though_nothing_is_repla
     async with watched.running():
         await watched.rung_for(rows[0])
     assert (await row_now(store, rows[0])).state is State.SETTLED
+
+
+async def test_what_is_paid_after_a_wrong_backup_is_told_where_nothing_was_ever_paid_before(
+    sim: SimNode, node: Node, watched: Watched, store: Store, clock: Clock
+) -> None:
+    """There is no cursor by which anybody could see that the node was another one."""
+    invoice = sim.add_invoice(5000)
+    row = await open_row(store, invoice, sim.identity_pubkey)
+    right = sim.restore_from_seed()
+    async with watched.running():
+        await watched.rung_for(row)
+    sim.take_back(right)
+    sim.pay(invoice.payment_request)
+    following = Watched(node, store, clock)
+    async with following.running():
+        await following.rung_for(row)
+    assert (await row_now(store, row)).state is State.SETTLED
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+async def test_what_ended_at_a_wrong_backup_and_is_open_at_the_right_one_is_cancelled_there(
+    sim: SimNode, node: Node, watched: Watched, store: Store, clock: Clock, is_seen: bool
+) -> None:
+    """Its card says that nobody can pay it. `is_seen`: the process is the same all the time."""
+    await set_cursor(store, sim, at(paid(sim)))
+    invoice = sim.add_invoice(5000)
+    row = await open_row(store, invoice, sim.identity_pubkey)
+    right = sim.restore_from_seed()
+    async with watched.running():
+        await watched.rung_for(row)
+        sim.take_back(right)
+        if is_seen:
+            await sim.until(lambda: sim.invoices[invoice.payment_hash].state == CANCELED)
+    if not is_seen:
+        async with Watched(node, store, clock).running():
+            await sim.until(lambda: sim.invoices[invoice.payment_hash].state == CANCELED)
 
 
 async def test_the_log_says_once_that_a_node_was_restored_also_while_nobody_knows_whose_it_is(

@@ -278,7 +278,8 @@ class Boards:
         if token.startswith(MANAGE_LINK):
             return await self._manage(message, token.removeprefix(MANAGE_LINK))
         part = partial(self._actions.part, token, by, messages.place(message, self._places))
-        await asyncio.sleep(LINK_YIELDS_S)
+        if self._actions.has_just_asked(by.id):
+            await asyncio.sleep(LINK_YIELDS_S)
         came_of_it, row = await part()
         if came_of_it in (Parting.ASKED, Parting.AGAIN):
             return []
