@@ -8,6 +8,7 @@ and the node's own word brings it right.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -27,6 +28,30 @@ _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 def steady() -> float:
     """Seconds on a clock that nobody can set, a suspended computer's sleep included."""
     return time.clock_gettime(_STEADY)
+
+
+class Lately:
+    """When each of some was noted last, on the steady clock; forgotten after `for_s` seconds."""
+
+    def __init__(self, for_s: float) -> None:
+        self._for_s = for_s
+        self._times: dict[int, float] = {}
+
+    def note(self, which: int) -> None:
+        """This one, now."""
+        now = steady()
+        self._times.pop(which, None)  # the newest are the last
+        self._times[which] = now
+        while now - self._times[oldest := next(iter(self._times))] > self._for_s:
+            del self._times[oldest]
+
+    def at(self, which: int) -> float:
+        """When that was; long ago where nobody remembers."""
+        return self._times.get(which, -math.inf)
+
+    def take(self, which: int) -> bool:
+        """Whether it was noted in that time; then it is forgotten."""
+        return steady() - self._times.pop(which, -math.inf) < self._for_s
 
 
 def midnight(now: float) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Concatenate, ParamSpec
 
 from bot import logs
-from bot.clock import steady
+from bot.clock import Lately
 from bot.core.notices import Kind, Notice
 from bot.store import Bell, Store, Tx
 
@@ -39,7 +39,7 @@ class Places:
         self._not_met: set[int] = set()  # people who had not opened the bot when it started
         self._when_reached: list[Callable[[], None]] = []
         self._unreachable: set[int] = set()
-        self._welcomed: dict[int, float] = {}  # chats that were just heard of → when
+        self._welcomed = Lately(WELCOME_S)  # chats that were just heard of
         self._now: dict[int, int] = {}  # of groups that moved: any id → the present one
         self._ids: dict[int, frozenset[int]] = {}  # of the same: any id → all of them
 
@@ -115,7 +115,7 @@ class Places:
         """
         self._not_met.discard(chat_id)
         if surely:
-            self._remember_welcome(chat_id)
+            self._welcomed.note(chat_id)
         if chat_id in self._unreachable:
             await self._reached(chat_id, must=False)
 
@@ -141,14 +141,7 @@ class Places:
         return True
 
     def _was_heard_since(self, chat_id: int, moment: float) -> bool:
-        return self._welcomed.get(chat_id, -math.inf) > moment
-
-    def _remember_welcome(self, chat_id: int) -> None:
-        now = steady()
-        self._welcomed.pop(chat_id, None)  # the newest are the last
-        self._welcomed[chat_id] = now
-        while now - self._welcomed[oldest := next(iter(self._welcomed))] > WELCOME_S:
-            del self._welcomed[oldest]
+        return self._welcomed.at(chat_id) > moment
 
     def _remember(self, old: int, new: int) -> None:
         present = self.now(new)

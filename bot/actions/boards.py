@@ -10,7 +10,7 @@ from dataclasses import replace
 from bot.access import Access
 from bot.actions import seats
 from bot.actions.values import Asker, Origin, Place, Rules, draw
-from bot.clock import steady
+from bot.clock import Lately
 from bot.config import InvoicesSettings
 from bot.core import collection, split, text, work
 from bot.core.board import Board, BoardColumns, BoardKind, BoardState, Seat, board_changes, in_parts
@@ -66,7 +66,7 @@ class BoardActions:
         self._clock = clock
         self._bell = bell
         self._holds = holds
-        self._just_asked: dict[int, float] = {}  # by person, on the steady clock
+        self._just_asked = Lately(FOLLOWS_S)  # people whose press brought an invoice
 
     @property
     def _rules(self) -> Rules:
@@ -220,7 +220,7 @@ class BoardActions:
             if seat is not None and not seat.is_named:  # the group reads of it once, with the name
                 self._holds.hold(chat_id, seat.token, within_s=NAMED_WITHIN_S)
             METER.commands.add("part")
-            self._note_asked(by.id)
+            self._just_asked.note(by.id)
             self._bell.ring(row.key, row.chat_id, fresh=row)
         if is_changed:
             self._bell.ring_due()
@@ -330,16 +330,9 @@ class BoardActions:
             return False
         return True
 
-    def _note_asked(self, person_id: int) -> None:
-        now = steady()
-        self._just_asked.pop(person_id, None)  # the newest are the last
-        self._just_asked[person_id] = now
-        while now - self._just_asked[oldest := next(iter(self._just_asked))] > FOLLOWS_S:
-            del self._just_asked[oldest]
-
     def has_just_asked(self, person_id: int) -> bool:
         """Whether a press of this person's has just brought an invoice. It is said once."""
-        return steady() - self._just_asked.pop(person_id, -FOLLOWS_S) < FOLLOWS_S
+        return self._just_asked.take(person_id)
 
     def is_on_its_way(self, row: Invoice) -> bool:
         """Whether a part was asked for just now, so that nothing needs to be said of its card."""

@@ -22,7 +22,7 @@ from bot.node.client import Node
 from bot.node.gate import Gate, is_away
 from bot.node.identity import IDENTIFIED_WITHIN_S, Identity
 from bot.node.liquidity import Liquidity
-from bot.node.sweep import LOOKS_BACK, LOOKS_BACK_AT_START, Sweep
+from bot.node.sweep import Sweep
 from bot.pauses import pause_s
 from bot.store import Bell, Store, Tx
 from bot.store.nodes import NEAR
@@ -159,10 +159,9 @@ class Payments:
         elif untold:
             log.warning("the node's stream did not tell what was paid", count=len(untold))
         may_miss = self._misses_much(cursor)
-        if (is_news and not is_there) or (was and not changed) or (may_miss and not kept):
-            looks_back = LOOKS_BACK  # it may be another one than before, or the right one again
-        else:
-            looks_back = LOOKS_BACK_AT_START if self._heard_until is None else 0
+        # It may be another one than before, or the right one again.
+        is_another = is_news and not is_there
+        looks_back = is_another or (was is not None and changed is None) or (may_miss and not kept)
         self._sweep.begin_again(hurries=is_news or may_miss, looks_back=looks_back)
         return cursor
 

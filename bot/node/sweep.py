@@ -80,7 +80,7 @@ class _Circle:
 class _Back:
     """The way back through what ended without a payment, the newest first."""
 
-    left: int = 0
+    left: int
     below: int | None = None
 
 
@@ -105,7 +105,7 @@ class Sweep:
         self._clock = clock
         self._looked_up: dict[int, float] = {}  # row → when, by the loop's clock
         self._circle = _Circle()
-        self._back = _Back()
+        self._back = _Back(LOOKS_BACK_AT_START)
         self._has_lost = False  # the node did not know a row's invoice
         self._lost_at = -math.inf  # when it was last looked back for that
         self._began_at = 0.0
@@ -116,11 +116,11 @@ class Sweep:
         #: One was added.
         self.found = asyncio.Event()
 
-    def begin_again(self, *, hurries: bool, looks_back: int = 0) -> None:
+    def begin_again(self, *, hurries: bool, looks_back: bool) -> None:
         """What was looked up before says nothing more. It `hurries` where no event will tell.
 
-        `looks_back`: so many rows that ended may have done so by the word of a node that was not as
-        it is now. Here they may be paid, or open.
+        `looks_back`: rows that ended may have done so by the word of a node that was not as it is
+        now. Here they may be paid, or open.
         """
         now = self._began_at = asyncio.get_running_loop().time()
         self._looked_up.clear()
@@ -128,9 +128,9 @@ class Sweep:
             self._circle = _Circle(hurries=True)
         if self._has_lost and now - self._lost_at >= HURRIES_EVERY_S:
             self._lost_at = now
-            looks_back = LOOKS_BACK
+            looks_back = True
         if looks_back:
-            self._back = _Back(max(looks_back, self._back.left))
+            self._back = _Back(LOOKS_BACK)
         self._woken.set()
 
     async def run(self) -> None:

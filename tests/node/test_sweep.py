@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from bot.core.invoice import Invoice, State
 from bot.core.work import Lane
 from bot.demo.node import CANCELED, SimInvoice, SimNode
+from bot.demo.node.ledger import Kept
 from bot.errors import NodeUnreachable
 from bot.node import payments, sweep
 from bot.node.client import Node
@@ -55,6 +56,13 @@ async def moved_to(store: Store, sim: SimNode, payment: SimInvoice) -> None:
     async with asyncio.timeout(LIMIT_S):
         while await cursor_of(store, sim) != at(payment):  # noqa: ASYNC110 -- nobody says it
             await asyncio.sleep(0.01)
+
+
+async def replaced(sim: SimNode, store: Store) -> tuple[SimInvoice, Invoice, Kept]:
+    """An invoice with its row, and the right database, for which a wrong backup stands in now."""
+    invoice = sim.add_invoice(5000)
+    row = await open_row(store, invoice, sim.identity_pubkey)
+    return invoice, row, sim.restore_from_seed()
 
 
 def asked(sim: SimNode) -> int:
@@ -154,9 +162,7 @@ async def test_what_is_paid_while_nobody_listens_is_told_after_a_wrong_backup_wa
     paid there is unknown to the right one."""
     ours = paid(sim)
     await open_row(store, ours, sim.identity_pubkey, state=State.SETTLED)
-    invoice = sim.add_invoice(5000)
-    row = await open_row(store, invoice, sim.identity_pubkey)
-    right = sim.restore_from_seed()
+    invoice, row, right = await replaced(sim, store)
     async with watched.running():
         await watched.rung_for(row)
         assert (await row_now(store, row)).state is not State.OPEN
@@ -222,9 +228,7 @@ async def test_what_is_paid_after_a_wrong_backup_is_told_where_nothing_was_ever_
     sim: SimNode, node: Node, watched: Watched, store: Store, clock: Clock
 ) -> None:
     """There is no cursor by which anybody could see that the node was another one."""
-    invoice = sim.add_invoice(5000)
-    row = await open_row(store, invoice, sim.identity_pubkey)
-    right = sim.restore_from_seed()
+    invoice, row, right = await replaced(sim, store)
     async with watched.running():
         await watched.rung_for(row)
     sim.take_back(right)
@@ -241,9 +245,7 @@ async def test_what_ended_at_a_wrong_backup_and_is_open_at_the_right_one_is_canc
 ) -> None:
     """Its card says that nobody can pay it. `is_seen`: the process is the same all the time."""
     await set_cursor(store, sim, at(paid(sim)))
-    invoice = sim.add_invoice(5000)
-    row = await open_row(store, invoice, sim.identity_pubkey)
-    right = sim.restore_from_seed()
+    invoice, row, right = await replaced(sim, store)
     async with watched.running():
         await watched.rung_for(row)
         sim.take_back(right)
