@@ -30,7 +30,7 @@ from bot.errors import (
 from bot.node.gate import Gate
 from bot.node.identity import IDENTIFIED_WITHIN_S, Identity
 from bot.node.invoices import NodeInvoices
-from bot.store import Bell, Open, Store, Tx
+from bot.store import Bell, Ended, Open, Store, Tx
 
 log = logs.get(__name__)
 
@@ -174,19 +174,31 @@ class Sweep:
 
     async def _look_back(self, node_id: str) -> None:
         """A round of what ended, for as long as nothing comes in between."""
-        opening, back = self._gate.openings, self._back
-        for _ in range(min(HURRIED_LOOKUPS, back.left) // AT_ONCE + 1):
-            if not self._gate.is_open or self._gate.openings != opening or self._woken.is_set():
+        back = self._back
+        for _ in range(HURRIED_LOOKUPS // PAGE):
+            if not back.left or not await self._look_back_a_page(back, node_id):
                 return
-            most = min(AT_ONCE, back.left)
-            group = await self._store.must(_ended_page, node_id, back.below, most)
+
+    async def _look_back_a_page(self, back: _Back, node_id: str) -> bool:
+        """Whether all of it was looked up."""
+        opening = self._gate.openings
+        page = await self._store.must(_ended_page, back.below)
+        own = [(row.row_id, row.payment_hash) for row in page if row.node_id == node_id]
+        own = own[: back.left]
+        for at in range(0, len(own), AT_ONCE):
+            if not self._gate.is_open or self._gate.openings != opening or self._woken.is_set():
+                return False
+            group = own[at : at + AT_ONCE]
             looks = (self._look_up_ended(*each, node_id) for each in group)
             if not all(await asyncio.gather(*looks)):
-                return
-            back.left = back.left - len(group) if len(group) == AT_ONCE else 0
-            if not back.left:
-                return
+                return False
+            back.left -= len(group)
             back.below = group[-1][0]
+        if len(page) < PAGE:
+            back.left = 0
+        elif back.left:
+            back.below = page[-1].row_id
+        return True
 
     # which
 
@@ -305,8 +317,8 @@ class Sweep:
 # jobs of the store
 
 
-def _ended_page(tx: Tx, node_id: str, below: int | None, most: int) -> list[tuple[int, bytes]]:
-    return tx.nodes.ended_page(node_id, below, most)
+def _ended_page(tx: Tx, below: int | None) -> list[Ended]:
+    return tx.nodes.ended_page(below, PAGE)
 
 
 class _Came(NamedTuple):

@@ -5,7 +5,7 @@ from bot.store.agenda import Due
 from bot.store.bell import Bell
 from bot.store.boards import TAKEN
 from bot.store.inbox import INBOX, Batch, Delivered
-from bot.store.nodes import Open
+from bot.store.nodes import Ended, Open
 from bot.store.occasions import ToTell
 from bot.store.reading import Reader
 from bot.store.running import Running, alive_file, is_moved, running, running_on, say_alive
@@ -21,6 +21,7 @@ __all__ = [
     "Bell",
     "Delivered",
     "Due",
+    "Ended",
     "Open",
     "Reader",
     "Running",

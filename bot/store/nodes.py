@@ -47,6 +47,14 @@ class Open(NamedTuple):
     created_at: int
 
 
+class Ended(NamedTuple):
+    """A row that ended without a payment."""
+
+    row_id: int
+    payment_hash: bytes
+    node_id: str
+
+
 class Nodes(Noun):
     """Each node by its identity, "" where that is unknown. Times in Unix seconds."""
 
@@ -142,18 +150,13 @@ class Nodes(Noun):
         )
         return [Open(*each) for each in found]
 
-    def ended_page(self, node_id: str, below: int | None, most: int) -> list[tuple[int, bytes]]:
-        """Rows of this node that ended without a payment, with smaller numbers, the newest first:
-        their numbers and payment hashes. None: from the newest."""
-        statement = (
-            sa.select(_c.id, _c.payment_hash)
-            .where(_c.state.in_(_ENDED), _c.node_id == node_id, _c.payment_hash.is_not(None))
-            .order_by(_c.id.desc())
-            .limit(most)
-        )
-        if below is not None:
-            statement = statement.where(_c.id < below)
-        return [(each.id, each.payment_hash) for each in self._connection.execute(statement)]
+    def ended_page(self, below: int | None, most: int) -> list[Ended]:
+        """Rows that ended without a payment, with smaller numbers, of all nodes, the newest first;
+        None: from the newest. As with `open_page`, whose they are is for the reader to see."""
+        # of several states at once the database would sort all that it has
+        found = [each for s in _ENDED for each in self._connection.execute(_ended(s, below, most))]
+        newest = sorted(found, key=lambda each: each.id, reverse=True)
+        return [Ended(each.id, each.payment_hash, each.node_id) for each in newest[:most]]
 
     def has_aside(self) -> bool:
         """Whether any open row is set aside."""
@@ -173,3 +176,10 @@ class Nodes(Noun):
         return self._write(
             packed(**work.set_aside_as_due()), is_open, ~is_aside, ~is_mine, may_be_due
         )
+
+
+def _ended(state: State, below: int | None, most: int) -> sa.Select[tuple[int, bytes, str]]:
+    """The newest rows of one state."""
+    columns = sa.select(_c.id, _c.payment_hash, _c.node_id)
+    statement = columns.where(_c.state == state).order_by(_c.id.desc()).limit(most)
+    return statement if below is None else statement.where(_c.id < below)

@@ -313,6 +313,7 @@ async def test_an_invoice_cancelled_elsewhere_is_shown_once_the_stream_is_back(
     card = await world.open_card(world.group, world.anna, "/invoice 2100")
     invoice = next(iter(world.node.invoices.values()))
     world.node.cancel_invoice(invoice.payment_hash)
+    await world.node.until(lambda: world.node.calls["SubscribeInvoices"] > 0)
     world.node.end_streams()
     await world.becomes(card, Face.CANCELLED)
 
@@ -325,6 +326,7 @@ async def test_an_invoice_that_the_node_deleted_is_closed_and_not_added_again(
     invoice = next(iter(world.node.invoices.values()))
     world.node.cancel_invoice(invoice.payment_hash)
     world.node.delete_invoice(invoice.payment_hash)
+    await world.node.until(lambda: world.node.calls["SubscribeInvoices"] > 0)
     world.node.end_streams()
     await world.becomes(card, Face.CANCELLED)
     assert not world.node.invoices

@@ -444,11 +444,27 @@ class Outside:
         if person in self.owners:  # who hear of everybody's
             named = [part for part in known if part.asker.first_name in text]
             theirs = named or [part for part in known if f"{part.paid_sats:,} sats" in text]
+        if role in ("expired", "cancelled"):
+            return self._over(theirs, text)
         paid = [part for part in theirs if part.invoice.state == SETTLED]
         said = [part for part in paid if f"{part.paid_sats:,} sats" in text]
         if role == "announcement":
             said = self._announced(bill, said, message)
         return (said or paid or theirs or [None])[-1]
+
+    @staticmethod
+    def _over(theirs: list[Part], text: str) -> Part | None:
+        """Of which part a card without a button is, that says it can no longer be paid: one of this
+        amount, and rather one that was not paid. None: it was over before it was shown, and its row
+        tells in the end whose it is."""
+        line = text.partition("\n")[0]
+        fitting = [
+            part
+            for part in theirs
+            if (f"{part.amount_msat // 1000:,} sats" if part.amount_msat else "any amount") in line
+        ]
+        unpaid = [part for part in fitting if part.invoice.state != SETTLED]
+        return (unpaid or fitting or [None])[-1]
 
     def _announced(self, bill: Bill, said: list[Part], message: Message) -> list[Part]:
         """Of parts that this may announce those that it does: somebody's own or another's, as it
