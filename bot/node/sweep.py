@@ -53,9 +53,9 @@ FORGOTTEN_AFTER_S = 4 * LONGEST_PAUSE_S
 #: Rows that one statement reads, and pages from the newest on, and from further down, in a round.
 PAGE = 30
 PAGES = 2
-#: Rows that ended, and are looked up once more where the node is perhaps another one than before;
-#: and at each start, as nobody remembers whether it was.
-LOOKS_BACK, LOOKS_BACK_AT_START = 1000, 100
+#: Rows that ended, and are looked up once more where the node is perhaps another one than before,
+#: and at each start: nobody remembers whether it was, or how far the last look back came.
+LOOKS_BACK = 1000
 #: Look-ups at once: it leaves room for expiries among what nobody waits for.
 AT_ONCE = 3
 
@@ -80,7 +80,7 @@ class _Circle:
 class _Back:
     """The way back through what ended without a payment, the newest first."""
 
-    left: int
+    left: int = LOOKS_BACK
     below: int | None = None
 
 
@@ -105,7 +105,7 @@ class Sweep:
         self._clock = clock
         self._looked_up: dict[int, float] = {}  # row → when, by the loop's clock
         self._circle = _Circle()
-        self._back = _Back(LOOKS_BACK_AT_START)
+        self._back = _Back()
         self._has_lost = False  # the node did not know a row's invoice
         self._lost_at = -math.inf  # when it was last looked back for that
         self._began_at = 0.0
@@ -130,7 +130,7 @@ class Sweep:
             self._lost_at = now
             looks_back = True
         if looks_back:
-            self._back = _Back(LOOKS_BACK)
+            self._back = _Back()
         self._woken.set()
 
     async def run(self) -> None:

@@ -239,6 +239,22 @@ async def test_what_is_paid_after_a_wrong_backup_is_told_where_nothing_was_ever_
     assert (await row_now(store, row)).state is State.SETTLED
 
 
+async def test_a_look_back_that_a_kill_broke_off_is_made_again_past_other_nodes_rows(
+    sim: SimNode, watched: Watched, store: Store, first: SimInvoice
+) -> None:
+    """Nothing tells the new process that the node was another one: its cursor has moved since."""
+    ended = [sim.add_invoice(5000 + number) for number in range(6 * sweep.PAGE)]
+    states = (State.CANCELLED, State.EXPIRED, State.FAILED)
+    for number, each in enumerate(ended):
+        node_id = OTHER_NODE if 0 < number <= 2 * sweep.PAGE else sim.identity_pubkey
+        await open_row(store, each, node_id, state=states[number % 3])
+    async with watched.running():
+        await sim.until(lambda: ended[0].state == CANCELED)
+    assert [each.state == CANCELED for each in ended] == [
+        not 0 < number <= 2 * sweep.PAGE for number in range(len(ended))
+    ]
+
+
 @pytest.mark.parametrize("is_seen", [True, False])
 async def test_what_ended_at_a_wrong_backup_and_is_open_at_the_right_one_is_cancelled_there(
     sim: SimNode, node: Node, watched: Watched, store: Store, clock: Clock, is_seen: bool
