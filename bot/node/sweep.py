@@ -107,7 +107,8 @@ class Sweep:
         self._circle = _Circle()
         self._back = _Back()
         self._has_lost = False  # the node did not know a row's invoice
-        self._lost_at = -math.inf  # when it was last looked back for that
+        self._owes_back = False  # it has begun again since
+        self._owed_at = -math.inf  # when it was last looked back for that
         self._began_at = 0.0
         self._hurried_at = -math.inf  # the end of the last time
         self._woken = asyncio.Event()
@@ -126,9 +127,7 @@ class Sweep:
         self._looked_up.clear()
         if hurries and not self._circle.hurries and now - self._hurried_at >= HURRIES_EVERY_S:
             self._circle = _Circle(hurries=True)
-        if self._has_lost and now - self._lost_at >= HURRIES_EVERY_S:
-            self._lost_at = now
-            looks_back = True
+        self._owes_back = self._owes_back or self._has_lost
         if looks_back:
             self._back = _Back()
         self._woken.set()
@@ -174,6 +173,10 @@ class Sweep:
 
     async def _look_back(self, node_id: str) -> None:
         """A round of what ended, for as long as nothing comes in between."""
+        now = asyncio.get_running_loop().time()
+        if self._owes_back and now - self._owed_at >= HURRIES_EVERY_S:
+            self._owed_at, self._owes_back, self._has_lost = now, False, False
+            self._back = _Back()
         back = self._back
         for _ in range(HURRIED_LOOKUPS // PAGE):
             if not back.left or not await self._look_back_a_page(back, node_id):
@@ -293,7 +296,10 @@ class Sweep:
                 log.info("cancelled at the node what had ended", row=row_id)
         except AlreadySettled:
             return False
-        except (InvoiceUnknown, NodeOdd, NodeRefused, PermissionMissing):
+        except InvoiceUnknown:
+            self._has_lost = True
+            return True
+        except (NodeOdd, NodeRefused, PermissionMissing):
             return True
         except NodeError as error:
             log.debug("look-up failed", row=row_id, detail=error.detail)

@@ -272,6 +272,69 @@ async def test_what_ended_at_a_wrong_backup_and_is_open_at_the_right_one_is_canc
             await sim.until(lambda: sim.invoices[invoice.payment_hash].state == CANCELED)
 
 
+@pytest.mark.parametrize("at_the_wrong_one", ["nothing", "a cut stream", "a start"])
+async def test_a_wrong_backup_that_knows_the_last_payment_is_noticed_whatever_happened_there(
+    sim: SimNode,
+    node: Node,
+    watched: Watched,
+    store: Store,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    at_the_wrong_one: str,
+) -> None:
+    """The cursor is as it was at either: only what is unknown tells."""
+    monkeypatch.setattr(sweep, "HURRIES_EVERY_S", 3.0)
+    last = paid(sim)
+    await set_cursor(store, sim, at(last))
+    for number in range(sweep.AT_ONCE):
+        before = sim.add_invoice(1000 + number)
+        await open_row(store, before, sim.identity_pubkey, state=State.CANCELLED)
+    invoice = sim.add_invoice(5000)
+    row = await open_row(store, invoice, sim.identity_pubkey)
+    right = sim.restore_from_seed(keep=[last.payment_hash])
+
+    async def looked_back_since(calls: int) -> None:
+        # the cursor's payment, those that are looked up together, and one of the next
+        await sim.until(lambda: asked(sim) >= calls + 1 + sweep.AT_ONCE + 1)
+
+    async with watched.running():
+        await watched.rung_for(row)
+        await looked_back_since(1)  # the row itself
+        if at_the_wrong_one == "a cut stream":
+            calls = asked(sim)
+            sim.end_streams()
+            await looked_back_since(calls)
+        if at_the_wrong_one != "a start":
+            sim.take_back(right)
+            await sim.until(lambda: sim.invoices[invoice.payment_hash].state == CANCELED)
+            return
+    calls = asked(sim)
+    async with Watched(node, store, clock).running():
+        await looked_back_since(calls)
+        sim.take_back(right)
+        await sim.until(lambda: sim.invoices[invoice.payment_hash].state == CANCELED)
+
+
+async def test_two_wrong_backups_in_a_minute_are_both_noticed(
+    sim: SimNode, watched: Watched, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "HURRIES_EVERY_S", 5.0)
+    last = paid(sim)
+    await set_cursor(store, sim, at(last))
+    async with watched.running():
+        for sats in (5000, 6000):
+            invoice = sim.add_invoice(sats)
+            row = await open_row(store, invoice, sim.identity_pubkey)
+            right = sim.restore_from_seed(keep=[last.payment_hash])
+            await watched.rung_for(row)
+            sim.take_back(right)
+            await sim.until(
+                lambda payment_hash=invoice.payment_hash: (
+                    sim.invoices[payment_hash].state == CANCELED
+                )
+            )
+
+
 async def test_the_log_says_once_that_a_node_was_restored_also_while_nobody_knows_whose_it_is(
     sim: SimNode,
     watched: Watched,
