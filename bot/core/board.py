@@ -99,12 +99,18 @@ class Seat:
         return self.part is not None and self.part.state is State.SETTLED
 
     @property
-    def is_paid_by_another(self) -> bool:
-        """Whether the invoice that is paid was somebody else's than its person's."""
-        if self.part is None or not self.is_paid:
-            return False
-        is_others = self.part.part_kind is PartKind.OTHERS
-        return is_others or self.part.asker_id != self.person_id
+    def paid(self) -> tuple[Invoice, ...]:
+        """Its invoices that were paid: several where a node knew one again."""
+        return tuple(part for part in self.parts if part.state is State.SETTLED)
+
+    @property
+    def paid_by_others(self) -> tuple[Invoice, ...]:
+        """Those of them that were somebody else's than its person's."""
+        return tuple(
+            part
+            for part in self.paid
+            if part.part_kind is PartKind.OTHERS or part.asker_id != self.person_id
+        )
 
     @property
     def is_named(self) -> bool:
@@ -166,7 +172,7 @@ class Seat:
     @property
     def paid_msat(self) -> int:
         """What the node received for it, with whatever invoice."""
-        return sum(part.paid_msat for part in self.parts if part.state is State.SETTLED)
+        return sum(part.paid_msat for part in self.paid)
 
     @property
     def otherwise_msat(self) -> int:
@@ -361,7 +367,7 @@ class Board(Placed, Work):
                 seat.hidden,
                 seat.amount_msat,
                 seat.done_msat,
-                _payer(seat),
+                " ".join(f"{part.asker_id} {part.asker_name}" for part in seat.paid_by_others),
             )
             for seat in self.seats
             if self.is_split or seat.is_paid
@@ -451,10 +457,3 @@ def in_parts(seats: Sequence[Seat], sum_msat: int) -> list[Seat]:
         replace(seat, number=number, amount_msat=amount_msat)
         for number, (seat, amount_msat) in enumerate(zip(seats, amounts, strict=True), 1)
     ]
-
-
-def _payer(seat: Seat) -> str:
-    """Who paid it, where that is not its own person."""
-    if not seat.is_paid_by_another or seat.part is None:
-        return ""
-    return f"{seat.part.asker_id} {seat.part.asker_name}"

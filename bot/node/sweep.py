@@ -56,6 +56,8 @@ PAGES = 2
 #: Rows that ended, and are looked up once more where the node is perhaps another one than before,
 #: and at each start: nobody remembers whether it was, or how far the last look back came.
 LOOKS_BACK = 1000
+#: Seconds for which a round of these begins another look-up: a node may need seconds for each.
+LOOKS_BACK_FOR_S = 2.0
 #: Look-ups at once: it leaves room for expiries among what nobody waits for.
 AT_ONCE = 3
 
@@ -78,8 +80,12 @@ class _Circle:
 
 @dataclass(slots=True)
 class _Back:
-    """The way back through what ended without a payment, the newest first."""
+    """The way back through what ended without a payment, the newest first.
 
+    It hurries where the node is another one than before: once anything is other than it ended.
+    """
+
+    hurries: bool = False
     left: int = LOOKS_BACK
     below: int | None = None
 
@@ -129,7 +135,7 @@ class Sweep:
             self._circle = _Circle(hurries=True)
         self._owes_back = self._owes_back or self._has_lost
         if looks_back:
-            self._back = _Back()
+            self._back = _Back(hurries=True)
         self._woken.set()
 
     async def run(self) -> None:
@@ -142,7 +148,7 @@ class Sweep:
             await self._look_up_due(is_known)
             if is_known and not self._circle.hurries:
                 await self._look_back(self._identity.node_id)
-            hurries = self._circle.hurries or self._back.left
+            hurries = self._circle.hurries or (self._back.hurries and self._back.left)
             await self._rest(HURRIED_ROUND_S if hurries else ROUND_S)
 
     async def _rest(self, rest_s: float) -> None:
@@ -172,36 +178,34 @@ class Sweep:
             self._end_circle()
 
     async def _look_back(self, node_id: str) -> None:
-        """A round of what ended, for as long as nothing comes in between."""
-        now = asyncio.get_running_loop().time()
-        if self._owes_back and now - self._owed_at >= HURRIES_EVERY_S:
-            self._owed_at, self._owes_back, self._has_lost = now, False, False
+        """A round of what ended, for as long as nothing comes in between: what is open waits."""
+        loop = asyncio.get_running_loop()
+        began, opening = loop.time(), self._gate.openings
+        if self._owes_back and began - self._owed_at >= HURRIES_EVERY_S:
+            self._owed_at, self._owes_back, self._has_lost = began, False, False
             self._back = _Back()
         back = self._back
+        left = HURRIED_LOOKUPS if back.hurries else LOOKUPS
         for _ in range(HURRIED_LOOKUPS // PAGE):
-            if not back.left or not await self._look_back_a_page(back, node_id):
+            left = min(left, back.left)
+            if not left:
                 return
-
-    async def _look_back_a_page(self, back: _Back, node_id: str) -> bool:
-        """Whether all of it was looked up."""
-        opening = self._gate.openings
-        page = await self._store.must(_ended_page, back.below)
-        own = [(row.row_id, row.payment_hash) for row in page if row.node_id == node_id]
-        own = own[: back.left]
-        for at in range(0, len(own), AT_ONCE):
-            if not self._gate.is_open or self._gate.openings != opening or self._woken.is_set():
-                return False
-            group = own[at : at + AT_ONCE]
-            looks = (self._look_up_ended(*each, node_id) for each in group)
-            if not all(await asyncio.gather(*looks)):
-                return False
-            back.left -= len(group)
-            back.below = group[-1][0]
-        if len(page) < PAGE:
-            back.left = 0
-        elif back.left:
-            back.below = page[-1].row_id
-        return True
+            page = await self._store.must(_ended_page, back.below)
+            own = [(row.row_id, row.payment_hash) for row in page if row.node_id == node_id][:left]
+            for at in range(0, len(own), AT_ONCE):
+                is_late = loop.time() - began >= LOOKS_BACK_FOR_S or self._woken.is_set()
+                if is_late or not self._gate.is_open or self._gate.openings != opening:
+                    return
+                group = own[at : at + AT_ONCE]
+                looks = (self._look_up_ended(*each, node_id) for each in group)
+                if not all(await asyncio.gather(*looks)):
+                    return
+                left, back.left = left - len(group), back.left - len(group)
+                back.below = group[-1][0]
+            if left and len(page) < PAGE:
+                back.left = 0
+            elif left:
+                back.below = page[-1].row_id
 
     # which
 
@@ -294,6 +298,7 @@ class Sweep:
             if found.state is NodeState.OPEN:
                 await self._invoices.cancel_behind(payment_hash)
                 log.info("cancelled at the node what had ended", row=row_id)
+                self._back.hurries = True
         except AlreadySettled:
             return False
         except InvoiceUnknown:
@@ -305,6 +310,7 @@ class Sweep:
             log.debug("look-up failed", row=row_id, detail=error.detail)
             return False
         if found.state is NodeState.SETTLED:
+            self._back.hurries = True
             await self._record(row_id, found, node_id)
         return True
 

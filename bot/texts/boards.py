@@ -132,7 +132,7 @@ def first_line(shown: Board) -> str:
     """What it is, and how far; without its memo."""
     total = format_sats(shown.sum_msat)
     if shown.is_all_done:
-        how = f"all covered: {covered(shown)}" if shown.otherwise_msat else "all paid"
+        how = f"all covered: {covered(shown)}" if shown.otherwise_msat else f"all paid{_odd(shown)}"
         return f"{FACE_SIGNS[Face.PAID]} <b>Split: {total}</b>, {how}"
     is_going_on = shown.state in GOES_ON
     sign = FACE_SIGNS[Face.OPEN if is_going_on else Face.CANCELLED]
@@ -154,6 +154,11 @@ def covered(shown: Board) -> str:
         return ""
     paid = f"{_received(shown)} paid"
     return f"{paid}, {format_sats(otherwise)} settled otherwise" if otherwise else paid
+
+
+def _odd(shown: Board) -> str:
+    """What was received for a bill that is all paid, where that is not its sum; "" where it is."""
+    return "" if shown.paid_msat == shown.sum_msat else f": {_received(shown)} received"
 
 
 def _received(shown: Board) -> str:
@@ -202,10 +207,13 @@ def _seat(shown: Board, seat: Seat) -> str:
         return f"{line} (paid the bill)" if seat.paid_bill else f"{line} (settled otherwise)"
     if seat.is_short:
         line = f"{line} (less than {format_sats(seat.amount_msat)})"
-    part = seat.part
-    if part is not None and seat.is_paid_by_another:
-        by = "an admin" if part.hidden else name(part.asker_name) or "someone"
-        return f"{line} (by {by})"
+    if others := seat.paid_by_others:
+        names = [
+            "an admin" if part.hidden else name(part.asker_name) or "someone" for part in others
+        ]
+        by = ", ".join(dict.fromkeys(names))
+        theirs = sum(part.paid_msat for part in others)
+        return f"{line} ({'' if theirs == seat.paid_msat else f'{format_sats(theirs)} '}by {by})"
     return line
 
 
@@ -257,7 +265,7 @@ def board_announcement(
     if shown.is_all_done and shown.otherwise_msat:
         said = f"All parts of {total} are covered: {done}"
     elif shown.is_all_done:
-        said = f"All parts of {total} are paid"
+        said = f"All parts of {total} are paid{_odd(shown)}"
     elif shown.is_reached:
         said = f"The goal of {total} is reached: {done}"
     else:

@@ -37,6 +37,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """A minute lasts some seconds."""
     for module, names in (
         (sweep, ("ROUND_S", "HURRIED_ROUND_S", "SHORTEST_PAUSE_S", "PART_OF_AGE")),
+        (sweep, ("LOOKS_BACK_FOR_S",)),
         (payments, ("UNTOLD_S",)),
     ):
         for name in names:
@@ -333,6 +334,50 @@ async def test_two_wrong_backups_in_a_minute_are_both_noticed(
                     sim.invoices[payment_hash].state == CANCELED
                 )
             )
+
+
+async def ended(sim: SimNode, store: Store, count: int) -> None:
+    """So many rows that ended as the node has it."""
+    for number in range(count):
+        each = sim.add_invoice(1000 + number)
+        await open_row(store, each, sim.identity_pubkey, state=State.CANCELLED)
+        sim.cancel_invoice(each.payment_hash)
+
+
+async def test_a_look_back_at_a_node_that_is_slow_keeps_nothing_open_waiting(
+    sim: SimNode, watched: Watched, store: Store, first: SimInvoice
+) -> None:
+    await ended(sim, store, 100)
+    sim.slow("LookupInvoice", 2.5 / QUICK)
+    async with watched.running():
+        await sim.until(lambda: asked(sim) >= 1 + sweep.AT_ONCE)
+        sim.mute_streams()
+        invoice = sim.add_invoice(5000)
+        row = await open_row(store, invoice, sim.identity_pubkey)
+        sim.pay(invoice.payment_request)
+        before = asked(sim)
+        await watched.rung_for(row)
+    assert asked(sim) - before < 50
+
+
+async def test_what_the_node_forgot_for_good_costs_a_few_look_ups_each_time_that_it_is_back(
+    sim: SimNode, watched: Watched, store: Store, first: SimInvoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LND can be set to delete what was cancelled."""
+    monkeypatch.setattr(sweep, "HURRIES_EVERY_S", 0.0)
+    monkeypatch.setattr(sweep, "ROUND_S", 1000.0)
+    await ended(sim, store, 200)
+    for payment_hash, each in list(sim.invoices.items()):
+        if each.state == CANCELED:
+            sim.delete_invoice(payment_hash)
+    each_time = 1 + sweep.LOOKUPS  # the cursor's payment, and a round
+    async with watched.running():
+        for cuts in range(1, 4):
+            await sim.until(lambda cuts=cuts: asked(sim) >= cuts * each_time)
+            sim.end_streams()
+        await sim.until(lambda: asked(sim) >= 4 * each_time)
+        with pytest.raises(TimeoutError):
+            await sim.until(lambda: asked(sim) >= 6 * each_time, timeout_s=1.0)
 
 
 async def test_the_log_says_once_that_a_node_was_restored_also_while_nobody_knows_whose_it_is(

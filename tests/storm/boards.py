@@ -263,7 +263,7 @@ class BoardTruths:
             if (
                 is_theirs
                 and seat.is_paid
-                and not (seat.is_paid_by_another or seat.person_id == person.id)
+                and not (seat.paid_by_others or seat.person_id == person.id)
             ):
                 what = f"seat {row.seat} does not say that {person.first_name} paid it"
                 self._broken(BOARD, what, bill)

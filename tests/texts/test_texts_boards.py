@@ -138,6 +138,26 @@ def test_who_paid_for_somebody_is_said_and_how_much_it_was() -> None:
         assert f'✅ 30,000 sats: "Bert" (by {by})' in shown
 
 
+def test_whoever_paid_a_part_as_well_is_said_and_how_much_of_it_that_was() -> None:
+    """One invoice counted as gone, and could be paid once its node knew it again."""
+    own = part(State.SETTLED, asker_id=9, asker_name="Sven")
+    others = [
+        part(State.SETTLED, asker_id=8, asker_name="Bert"),
+        part(State.SETTLED, asker_id=7, asker_name="Anna"),
+        part(State.SETTLED, asker_id=8, asker_name="Bert"),
+    ]
+    svens = {"person_id": 9, "name": "Sven"}
+    for paid, says in (
+        ((own, others[0]), '✅ 56,000 sats: "Sven" (28,000 sats by "Bert")'),
+        ((others[0], own), '✅ 56,000 sats: "Sven" (28,000 sats by "Bert")'),
+        ((own, *others), '✅ 112,000 sats: "Sven" (84,000 sats by "Bert", "Anna")'),
+        (tuple(others[:2]), '✅ 56,000 sats: "Sven" (by "Bert", "Anna")'),
+        ((own, own), '✅ 56,000 sats: "Sven"'),
+    ):
+        seat = replace(taken(part=paid[0]), others=paid[1:], **svens)
+        assert says in said(board(free(1), seat)).splitlines()
+
+
 # collections
 
 
@@ -533,6 +553,14 @@ ALL_BUT = {
         [taken(State.SETTLED, 1), taken(State.SETTLED, 2)],
         "✅ Split: 56,000 sats, all paid",
         "✅ All parts of 56,000 sats are paid.",
+    ),
+    "all paid, and more": (
+        [
+            taken(State.SETTLED, 1),
+            taken(None, 2, part=part(State.SETTLED, paid_msat=PART_MSAT + 5000)),
+        ],
+        "✅ Split: 56,000 sats, all paid: 56,005 sats received",
+        "✅ All parts of 56,000 sats are paid: 56,005 sats received.",
     ),
     "some otherwise": (
         [taken(State.SETTLED, 1), free(2, otherwise=True)],
