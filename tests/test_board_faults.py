@@ -171,6 +171,33 @@ async def denied(world: World, card: Message) -> None:
     world.node.clear_faults()
 
 
+async def test_a_part_that_two_people_paid_names_both_and_the_end_says_what_came(
+    world: World,
+) -> None:
+    world.telegram.join(world.group, world.stranger)
+    shown = await split(world, "84k/2 pizza")
+    await paid(world, shown, world.anna, 42_000)
+    gone = await my_part(world, shown, world.bert, 42_000)
+    request = world.request_in(gone)
+    await denied(world, gone)
+    here = await panel(world, shown, world.anna)
+    await pressed(world, here, world.anna, texts.CHANGES[Change.FREE])
+    (bert,) = await world.until(lambda: [x for x in world.buttons(here) if "Bert" in x])
+    hold = world.node.stall("CancelInvoice", before=True)
+    await pressed(world, here, world.anna, bert)
+    await paid(world, shown, world.stranger, 42_000)
+    await world.until(lambda: ends(world, world.group))
+    world.node.pay(request)
+    hold.release()
+    await board(world, world.group, '✅ 84,000 sats: "Sven" (42,000 sats by "Bert")')
+    await board(world, world.group, "✅ Split: 84,000 sats, all paid: 126,000 sats received")
+    told = await world.until(lambda: (found := ends(world, world.group)) and found[1:] and found)
+    assert [(each.text or "").partition(" – ")[0] for each in told] == [
+        "✅ All parts of 84,000 sats are paid",
+        "✅ All parts of 84,000 sats are paid: 126,000 sats received",
+    ]
+
+
 async def test_an_end_names_what_the_node_received_and_no_more(world: World) -> None:
     shown = await split(world, "84k/2", by=world.owner)
     world.telegram.say(world.group, world.owner, "/cancel", reply_to=shown)
