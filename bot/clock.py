@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import UTC, datetime
 
 from bot import logs
@@ -35,9 +35,9 @@ class Lately:
 
     def __init__(self, for_s: float) -> None:
         self._for_s = for_s
-        self._times: dict[int, float] = {}
+        self._times: dict[Hashable, float] = {}
 
-    def note(self, which: int) -> None:
+    def note(self, which: Hashable) -> None:
         """This one, now."""
         now = steady()
         self._times.pop(which, None)  # the newest are the last
@@ -45,13 +45,19 @@ class Lately:
         while now - self._times[oldest := next(iter(self._times))] > self._for_s:
             del self._times[oldest]
 
-    def at(self, which: int) -> float:
+    def at(self, which: Hashable) -> float:
         """When that was; long ago where nobody remembers."""
         return self._times.get(which, -math.inf)
 
-    def take(self, which: int) -> bool:
+    def __contains__(self, which: Hashable) -> bool:
+        """Whether it was noted in that time."""
+        return steady() - self.at(which) < self._for_s
+
+    def take(self, which: Hashable) -> bool:
         """Whether it was noted in that time; then it is forgotten."""
-        return steady() - self._times.pop(which, -math.inf) < self._for_s
+        was_noted = which in self
+        self._times.pop(which, None)
+        return was_noted
 
 
 def midnight(now: float) -> float:

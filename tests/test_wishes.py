@@ -10,7 +10,7 @@ from bot.chat.commands import boards as commands_of_boards
 from bot.core.invoice import Face
 from bot.core.wishes import Change, Parting
 from bot.demo.node import CANCELED, OPEN
-from bot.demo.telegram import Chat, Message, User
+from bot.demo.telegram import Chat, Message, Press, User
 from tests.test_board_attacks import link
 from tests.test_boards import board, boards, my_part
 from tests.test_splits import others, panel, pressed, split
@@ -336,6 +336,37 @@ async def test_a_name_that_telegram_does_not_say_is_asked_for_again(
     button = texts.PAY_BUTTON if "/" in what else texts.JOIN_BUTTON
     world.telegram.press(shown.chat, world.bert, shown.id, text=button)
     await board(world, world.group, '"Bert"')
+
+
+@pytest.mark.parametrize("hides", [False, True])
+async def test_a_name_that_a_former_process_asked_for_comes_with_the_link(
+    world: World, hides: bool
+) -> None:
+    if hides:
+        world.telegram.promote(world.group, world.bert)
+        world.telegram.set_anonymous(world.group, world.bert)
+    shown = await split(world, "84k/3 pizza")
+    world.telegram.fail("getChatMember", status=502, times=None)
+    press = world.telegram.press(shown.chat, world.bert, shown.id, text=texts.PAY_BUTTON)
+    await press.answer
+    await board(world, world.group, "someone")
+    await world.stop_bot()
+    world.telegram.clear_faults()
+    await world.start_bot()
+    before = len([call for call in world.telegram.calls if call.method == "getChatMember"])
+    world.telegram.follow(press)
+    await world.shown(world.private(world.bert), Face.OPEN, sats=28_000)
+    await board(world, world.group, "someone" if hides else '"Bert"')
+    world.telegram.say(world.private(world.bert), world.bert, f"/start {token_of(press)}")
+    await world.ask(world.private(world.bert), world.bert, "/invoice 2100")
+    asked = [call for call in world.telegram.calls if call.method == "getChatMember"]
+    assert len(asked) == before + 1
+    assert "Bert" not in (boards(world, world.group)[-1].text or "") or not hides
+
+
+def token_of(press: Press) -> str:
+    """What the link carries that the press was answered with."""
+    return (press.answer.result().url or "").partition("=")[2]
 
 
 @pytest.mark.parametrize("what", ["84k pizza", "84k/3 pizza"])

@@ -101,7 +101,8 @@ class IfNamed:
     """Only Telegram knows what everybody in a group may read of somebody: `then` hears of it.
 
     Where Telegram does not say it in time, no name. `unknown`: nothing could be written.
-    `meanwhile`: what waits for no name.
+    `is_awaited`: what this person wants next waits for it. Else it is asked for again where
+    Telegram does not say it; `meanwhile`: what to answer at once.
     """
 
     chat_id: int
@@ -109,6 +110,7 @@ class IfNamed:
     is_public: bool
     then: Callable[[Naming], Awaitable[Sequence[Reply]]]
     unknown: Sequence[Reply]
+    is_awaited: bool = True
     meanwhile: Answer | None = None
 
 
@@ -268,10 +270,11 @@ class Replies:
                     self._to_press(each)
                 case IfAdmin():
                     self._in_turn(each, partial(self._if_admin, each))
-                case IfNamed(meanwhile=None):
+                case IfNamed(is_awaited=True):
                     self._in_turn(each, partial(self._if_named, each))
-                case IfNamed(meanwhile=Answer() as answer):
-                    self._to_press(answer, is_urgent=False)
+                case IfNamed():
+                    if each.meanwhile is not None:
+                        self._to_press(each.meanwhile, is_urgent=False)
                     if self._names.admit(each.user_id, each.chat_id):
                         self._chats.post(self._name(each))
                 case AskNode():
@@ -395,7 +398,7 @@ class Replies:
         """What has to be asked next, in the place of the question before; the rest as it is."""
         for each in replies:
             match each:
-                case IfNamed(meanwhile=None):
+                case IfNamed(is_awaited=True):
                     await self._if_named(each)
                 case IfAdmin():
                     await self._if_admin(each)

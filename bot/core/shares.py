@@ -27,7 +27,8 @@ _SO_MANY = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _OR_MORE = re.compile(
-    rf"(?:[-\u2010-\u2015\u2212~]+|(?:or|to|oder|bis|o|ou|или|до)\s)\s?\d{{1,2}}(?:\s{_PEOPLE})?$",
+    rf"(?:[-\u2010-\u2015\u2212~]+|(?:or|to|oder|bis|o|ou|или|до)\s)\s?(\d{{1,2}})(?!\w)"
+    rf"(?:\s{_PEOPLE}(?!\w))?($)?",
     re.IGNORECASE | re.VERBOSE,
 )
 _AND_MORE = re.compile(r"(?:\+|(?:plus|minus|zzgl)(?!\w))\S*\s?\S*", re.IGNORECASE)
@@ -45,10 +46,14 @@ def in_words(memo: str) -> int:
     return 0 if found is None else int(found["few"] or found["people"])
 
 
-def or_more(memo: str) -> str:
-    """What makes a number of people another one: "- 3 people"; "" where nothing does."""
+def or_more(memo: str, count: int) -> str:
+    """What makes a number of people another one: "- 3 people"; "" where nothing does.
+
+    A range goes up: behind three, "or 4 pizzas" says something of their number, "- 2 pizzas" not.
+    """
     found = _OR_MORE.match(_start(memo))
-    return "" if found is None else found[0]
+    is_more = found is not None and (found[2] is not None or int(found[1]) > count)
+    return found[0] if found is not None and is_more else ""
 
 
 def and_more(memo: str) -> str:

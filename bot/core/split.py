@@ -101,7 +101,7 @@ def parse(
         memo = after_slash(amount, sum_msat, text[match.end() :].strip(), f"/{count}")
         if any(person.begins_in(memo) == 0 for person in people):
             refuse(Problem.COUNT_AND_NAMES, _example(amount, count, " pizza"))
-        if more := shares.or_more(memo):
+        if more := shares.or_more(memo, count):
             refuse(
                 Problem.COUNT_UNREADABLE, _example(amount, count), shown=quotable(f"{count} {more}")
             )

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from telegram import CallbackQuery, MaybeInaccessibleMessage, Message
+from telegram import CallbackQuery, MaybeInaccessibleMessage, Message, User
 from telegram.ext import CallbackQueryHandler, CommandHandler, filters
 
 from bot import texts
@@ -28,9 +28,10 @@ from bot.chat.board_buttons import (
 )
 from bot.chat.chats import Edit, Say
 from bot.chat.client import Naming, TelegramBot
-from bot.chat.replies import Answer, AskNode, IfNamed, Replies, Reply, reply
+from bot.chat.replies import NAME_AGAIN_S, Answer, AskNode, IfNamed, Replies, Reply, reply
 from bot.chat.targets import AtNode, Targets, as_named, hindered
 from bot.chat.updates import PtbApplication
+from bot.clock import Lately
 from bot.core.amount_problems import with_example
 from bot.core.board import Board, BoardState
 from bot.core.inbound import receivable_of
@@ -75,6 +76,7 @@ class Boards:
         self._targets = targets
         self._telegram_bot = telegram_bot
         self._follow: set[int] = set()  # people whose part follows another's invoice
+        self._named = Lately(sum(NAME_AGAIN_S))  # tokens whose person's name was asked for
 
     def register(self, application: PtbApplication) -> None:
         """Who handles what."""
@@ -207,7 +209,7 @@ class Boards:
             return answer
 
         name = partial(self._actions.name_in, board.handle, chat_id)
-        return _named_later(answer, query, chat_id, name, is_public=is_public)
+        return _named_later(person, chat_id, name, is_public=is_public, meanwhile=answer)
 
     async def _seated(
         self,
@@ -230,8 +232,9 @@ class Boards:
         if is_named:
             return answer
 
+        self._named.note(token)
         name = partial(self._actions.name, token, chat_id)
-        return _named_later(answer, query, chat_id, name, is_public=is_public)
+        return _named_later(person, chat_id, name, is_public=is_public, meanwhile=answer)
 
     def _link(self, token: str) -> str:
         return f"https://t.me/{self._telegram_bot.username}?start={token}"
@@ -281,6 +284,31 @@ class Boards:
         if self._actions.has_just_asked(by.id):
             await asyncio.sleep(LINK_YIELDS_S)
         came_of_it, row = await part()
+        said = await self._came_of_link(message, token, by, part, came_of_it, row)
+        return [*said, *self._named_again(message, token, row)]
+
+    def _named_again(self, message: Message, token: str, row: Invoice | None) -> Sequence[Reply]:
+        """Their name, where nobody has said it, and the process may be gone that asked for it."""
+        person = message.from_user
+        if person is None or row is None or row.asker_id != person.id:
+            return []
+        if row.asker_name or row.hidden or token in self._named:
+            return []
+        self._named.note(token)
+        chat_id = row.origin_chat_id
+        name = partial(self._actions.name, token, chat_id)
+        return [_named_later(person, chat_id, name, is_public=True)]
+
+    async def _came_of_link(
+        self,
+        message: Message,
+        token: str,
+        by: Asker,
+        part: Callable[..., Awaitable[tuple[Parting, Invoice | None]]],
+        came_of_it: Parting,
+        row: Invoice | None,
+    ) -> Sequence[Reply]:
+        """What is said to who follows the link of a seat; nothing where its card says all."""
         if came_of_it in (Parting.ASKED, Parting.AGAIN):
             return []
         if came_of_it is Parting.THERE and row is not None and self._actions.is_on_its_way(row):
@@ -443,21 +471,22 @@ class Boards:
 
 
 def _named_later(
-    answer: Answer,
-    query: CallbackQuery,
+    person: User,
     chat_id: int,
     name: Callable[[Asker], Awaitable[None]],
     *,
     is_public: bool,
+    meanwhile: Answer | None = None,
 ) -> IfNamed:
-    """This answer at once, and `name` once Telegram has said what everybody may read of them."""
-    person = query.from_user
+    """`meanwhile` at once, and `name` once Telegram has said what everybody may read of them."""
 
     async def then(naming: Naming) -> Sequence[Reply]:
         await name(messages.presser(person, naming))
         return []
 
-    return IfNamed(chat_id, person.id, is_public, then, unknown=[], meanwhile=answer)
+    return IfNamed(
+        chat_id, person.id, is_public, then, unknown=[], is_awaited=False, meanwhile=meanwhile
+    )
 
 
 def _as_command(error: Refused, command: str) -> Refused:
