@@ -384,6 +384,33 @@ async def test_who_asked_frees_settles_adds_and_closes(world: World) -> None:
     await board(world, world.group, ", closed")
 
 
+async def test_a_part_that_is_settled_can_be_paid_until_the_node_has_cancelled_it(
+    world: World,
+) -> None:
+    shown = await split(world, "84k/2 pizza")
+    card = await my_part(world, shown, world.anna, 42_000)
+    await my_part(world, shown, world.bert, 42_000)
+    request = world.request_in(card)
+    here = await panel(world, shown, world.anna)
+    cancels = world.node.stall("CancelInvoice", before=True)
+    for whose in ("Anna Berg: 42,000 sats", "Bert: 42,000 sats"):
+        await world.until(lambda: texts.CHANGES[Change.SETTLE] in world.buttons(here))
+        await pressed(world, here, world.anna, texts.CHANGES[Change.SETTLE])
+        await world.until(lambda whose=whose: whose in world.buttons(here))
+        await pressed(world, here, world.anna, whose)
+    await board(world, world.group, "⚡ Split: 84,000 sats, nothing paid, 84,000 sats settled")
+    world.node.pay(request)
+    cancels.release()
+    await world.becomes(card, Face.PAID)
+    await board(
+        world,
+        world.group,
+        "all covered: 42,000 sats paid, 42,000 sats settled otherwise",
+    )
+    for each in boards(world, world.group)[-1].versions:
+        assert "all covered: nothing paid" not in (each.text or "")
+
+
 async def test_who_closes_reads_where_they_pressed_that_it_is_closed(world: World) -> None:
     shown = await split(world, "84k/3 pizza")
     card = await my_part(world, shown, world.bert, 28_000)

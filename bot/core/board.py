@@ -242,8 +242,16 @@ class Board(Placed, Work):
 
     @property
     def is_all_done(self) -> bool:
-        """Whether every part of a bill is paid or settled otherwise. A collection goes on."""
-        return self.is_over and not any(seat.is_short for seat in self.seats)
+        """Whether every part of a bill is paid or settled otherwise, and nothing more can be paid.
+
+        A collection goes on.
+        """
+        return self.is_over and not (self.is_live or any(seat.is_short for seat in self.seats))
+
+    @property
+    def is_live(self) -> bool:
+        """Whether an invoice of it can be paid, or may be soon."""
+        return any(seat.is_live for seat in self.seats)
 
     @property
     def is_over(self) -> bool:

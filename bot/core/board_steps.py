@@ -48,7 +48,7 @@ def consequences(board: Board, surely_at: float) -> Consequences:
             cancels += [part.id for part in seat.live if not part.cancel_wanted]
         elif seat.leaving:
             seats[seat.number] = {"leaving": False} if seat.is_done else FREED
-    if (board.is_over or is_closing) and not any(seat.is_live for seat in board.seats):
+    if (board.is_over or is_closing) and not board.is_live:
         state = BoardState.CLOSED
     columns: BoardColumns = {} if state is board.state else {"state": state}
     if board.remind_wanted and (state is not BoardState.OPEN or not board.unpaid):

@@ -27,8 +27,8 @@ _SO_MANY = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _OR_MORE = re.compile(
-    rf"(?:[-\u2010-\u2015\u2212~]+|(?:or|to|oder|bis|o|ou|или|до)\s)\s?(\d{{1,2}})(?!\w)"
-    rf"(?:\s{_PEOPLE}(?!\w))?($)?",
+    rf"(?:[-\u2010-\u2015\u2212~]+|(?P<word>or|to|oder|bis|o|ou|или|до)\s)\s?(?P<number>\d{{1,2}})"
+    rf"(?P<people>\s{_PEOPLE}(?!\w)|$)?(?![\w:.,%/])",
     re.IGNORECASE | re.VERBOSE,
 )
 _AND_MORE = re.compile(r"(?:\+|(?:plus|minus|zzgl)(?!\w))\S*\s?\S*", re.IGNORECASE)
@@ -49,11 +49,14 @@ def in_words(memo: str) -> int:
 def or_more(memo: str, count: int) -> str:
     """What makes a number of people another one: "- 3 people"; "" where nothing does.
 
-    A range goes up: behind three, "or 4 pizzas" says something of their number, "- 2 pizzas" not.
+    A range goes up: behind three, "or 4 pizzas" says something of their number, "or 2 pizzas" not,
+    and "- 4 pizzas" is a memo behind a dash.
     """
     found = _OR_MORE.match(_start(memo))
-    is_more = found is not None and (found[2] is not None or int(found[1]) > count)
-    return found[0] if found is not None and is_more else ""
+    if found is None:
+        return ""
+    is_range = found["word"] and int(found["number"]) > count
+    return found[0] if is_range or found["people"] is not None else ""
 
 
 def and_more(memo: str) -> str:

@@ -21,6 +21,7 @@ from bot.core.answers import NodeInvoice, NodeState
 from bot.core.invoice import Invoice
 from bot.errors import (
     AlreadySettled,
+    CallMissing,
     InvoiceUnknown,
     NodeError,
     NodeOdd,
@@ -58,6 +59,8 @@ PAGES = 2
 LOOKS_BACK = 1000
 #: Seconds for which a round of these begins another look-up: a node may need seconds for each.
 LOOKS_BACK_FOR_S = 2.0
+#: Seconds after which one that is under way may begin again, where it does not hurry.
+LOOKS_BACK_EVERY_S = LOOKS_BACK / LOOKUPS * ROUND_S * 1.2
 #: Look-ups at once: it leaves room for expiries among what nobody waits for.
 AT_ONCE = 3
 
@@ -80,11 +83,12 @@ class _Circle:
 
 @dataclass(slots=True)
 class _Back:
-    """The way back through what ended without a payment, the newest first.
+    """The way back through the rows of a node that ended without a payment, the newest first.
 
-    It hurries where the node is another one than before: once anything is other than it ended.
+    It hurries where the node seems to be another one than before, or a row is other than it ended.
     """
 
+    node_id: str = ""  # "" before the first round
     hurries: bool = False
     left: int = LOOKS_BACK
     below: int | None = None
@@ -133,9 +137,11 @@ class Sweep:
         self._looked_up.clear()
         if hurries and not self._circle.hurries and now - self._hurried_at >= HURRIES_EVERY_S:
             self._circle = _Circle(hurries=True)
-        self._owes_back = self._owes_back or self._has_lost
         if looks_back:
             self._back = _Back(hurries=True)
+            self._owes_back = self._has_lost = False
+        elif self._has_lost:
+            self._owes_back = True
         self._woken.set()
 
     async def run(self) -> None:
@@ -146,9 +152,10 @@ class Sweep:
             is_known = await self._identity.known_within(IDENTIFIED_WITHIN_S)
             self._woken.clear()
             await self._look_up_due(is_known)
-            if is_known and not self._circle.hurries:
+            if self._identity.is_known and not self._circle.hurries:
                 await self._look_back(self._identity.node_id)
-            hurries = self._circle.hurries or (self._back.hurries and self._back.left)
+            looks_back = self._identity.is_known and self._back.hurries and self._back.left
+            hurries = self._circle.hurries or looks_back
             await self._rest(HURRIED_ROUND_S if hurries else ROUND_S)
 
     async def _rest(self, rest_s: float) -> None:
@@ -178,14 +185,11 @@ class Sweep:
             self._end_circle()
 
     async def _look_back(self, node_id: str) -> None:
-        """A round of what ended, for as long as nothing comes in between: what is open waits."""
+        """A round of what ended, for as long as nothing comes in between, and not for long."""
         loop = asyncio.get_running_loop()
-        began, opening = loop.time(), self._gate.openings
-        if self._owes_back and began - self._owed_at >= HURRIES_EVERY_S:
-            self._owed_at, self._owes_back, self._has_lost = began, False, False
-            self._back = _Back()
-        back = self._back
+        opening, back = self._gate.openings, self._way_back(node_id, loop.time())
         left = HURRIED_LOOKUPS if back.hurries else LOOKUPS
+        ends_at = math.inf  # the first look-ups are always made
         for _ in range(HURRIED_LOOKUPS // PAGE):
             left = min(left, back.left)
             if not left:
@@ -193,9 +197,10 @@ class Sweep:
             page = await self._store.must(_ended_page, back.below)
             own = [(row.row_id, row.payment_hash) for row in page if row.node_id == node_id][:left]
             for at in range(0, len(own), AT_ONCE):
-                is_late = loop.time() - began >= LOOKS_BACK_FOR_S or self._woken.is_set()
-                if is_late or not self._gate.is_open or self._gate.openings != opening:
+                comes_between = self._woken.is_set() or not self._gate.is_open
+                if comes_between or self._gate.openings != opening or loop.time() >= ends_at:
                     return
+                ends_at = min(ends_at, loop.time() + LOOKS_BACK_FOR_S)
                 group = own[at : at + AT_ONCE]
                 looks = (self._look_up_ended(*each, node_id) for each in group)
                 if not all(await asyncio.gather(*looks)):
@@ -206,6 +211,21 @@ class Sweep:
                 back.left = 0
             elif left:
                 back.below = page[-1].row_id
+
+    def _way_back(self, node_id: str, now: float) -> _Back:
+        """Where it goes on, or begins: for another node, or where it is owed.
+
+        Not before the way that is under way had time to reach its end: what a node has deleted is
+        unknown each time.
+        """
+        pause_s = LOOKS_BACK_EVERY_S if self._back.left else HURRIES_EVERY_S
+        if self._back.node_id not in ("", node_id):
+            self._back = _Back()
+        elif self._owes_back and now - self._owed_at >= pause_s:
+            self._owed_at, self._owes_back, self._has_lost = now, False, False
+            self._back = _Back()
+        self._back.node_id = node_id
+        return self._back
 
     # which
 
@@ -304,7 +324,7 @@ class Sweep:
         except InvoiceUnknown:
             self._has_lost = True
             return True
-        except (NodeOdd, NodeRefused, PermissionMissing):
+        except (CallMissing, NodeOdd, NodeRefused, PermissionMissing):
             return True
         except NodeError as error:
             log.debug("look-up failed", row=row_id, detail=error.detail)

@@ -129,6 +129,16 @@ def test_less_than_the_part_is_short_and_is_over_all_the_same() -> None:
     assert board(taken(SETTLED, 1), taken(SETTLED)).is_all_done
 
 
+@pytest.mark.parametrize("state", [State.ASKING, State.PENDING, State.OPEN])
+def test_what_can_be_paid_is_not_all_done_however_it_was_settled(state: State) -> None:
+    for seat in (
+        taken(state, otherwise=True),
+        taken(SETTLED, others=(part(state),)),
+    ):
+        bill = board(taken(SETTLED, 1), seat)
+        assert (bill.is_over, bill.is_all_done) == (True, False)
+
+
 def test_what_was_paid_with_two_invoices_counts_and_is_not_short() -> None:
     second = part(SETTLED, id=300, paid_msat=5000)
     twice = taken(part=part(SETTLED, paid_msat=PART_MSAT - 5000), others=(second,))

@@ -139,6 +139,7 @@ REFUSED = [
     ("84k/2 - 3 people", Problem.COUNT_UNREADABLE, "84k/2"),
     ("84k/2 or 3 people", Problem.COUNT_UNREADABLE, "84k/2"),
     ("84k/3 or 4 x", Problem.COUNT_UNREADABLE, "84k/3"),
+    ("84k/4 or 3 people please", Problem.COUNT_UNREADABLE, "84k/4"),
     ("84k/3 - 4 people and a dog", Problem.COUNT_UNREADABLE, "84k/3"),
     ("84k/3 bis 4 Leute", Problem.COUNT_UNREADABLE, "84k/3"),
     # what is not in the sum

@@ -287,7 +287,7 @@ async def test_a_wrong_backup_that_knows_the_last_payment_is_noticed_whatever_ha
     monkeypatch.setattr(sweep, "HURRIES_EVERY_S", 3.0)
     last = paid(sim)
     await set_cursor(store, sim, at(last))
-    for number in range(sweep.AT_ONCE):
+    for number in range(2 * sweep.AT_ONCE):
         before = sim.add_invoice(1000 + number)
         await open_row(store, before, sim.identity_pubkey, state=State.CANCELLED)
     invoice = sim.add_invoice(5000)
@@ -295,8 +295,8 @@ async def test_a_wrong_backup_that_knows_the_last_payment_is_noticed_whatever_ha
     right = sim.restore_from_seed(keep=[last.payment_hash])
 
     async def looked_back_since(calls: int) -> None:
-        # the cursor's payment, those that are looked up together, and one of the next
-        await sim.until(lambda: asked(sim) >= calls + 1 + sweep.AT_ONCE + 1)
+        # the gate's, the cursor's payment, those that are looked up together, and one of the next
+        await sim.until(lambda: asked(sim) >= calls + 2 + sweep.AT_ONCE + 1)
 
     async with watched.running():
         await watched.rung_for(row)
@@ -347,17 +347,52 @@ async def ended(sim: SimNode, store: Store, count: int) -> None:
 async def test_a_look_back_at_a_node_that_is_slow_keeps_nothing_open_waiting(
     sim: SimNode, watched: Watched, store: Store, first: SimInvoice
 ) -> None:
-    await ended(sim, store, 100)
+    await ended(sim, store, 200)
+    hurries = sim.add_invoice(6000)  # it is other than it ended
+    await open_row(store, hurries, sim.identity_pubkey, state=State.CANCELLED)
     sim.slow("LookupInvoice", 2.5 / QUICK)
     async with watched.running():
-        await sim.until(lambda: asked(sim) >= 1 + sweep.AT_ONCE)
+        await sim.until(lambda: hurries.state == CANCELED)
+        await sim.until(lambda: sim.calls["SubscribeInvoices"] == 1)
         sim.mute_streams()
         invoice = sim.add_invoice(5000)
         row = await open_row(store, invoice, sim.identity_pubkey)
         sim.pay(invoice.payment_request)
         before = asked(sim)
         await watched.rung_for(row)
-    assert asked(sim) - before < 50
+    assert asked(sim) - before < 100
+
+
+async def test_a_look_back_hurries_past_all_that_ended_as_it_says(
+    sim: SimNode, watched: Watched, store: Store, first: SimInvoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the wrong backup had a row open that it did not know."""
+    invoice = sim.add_invoice(5000)
+    row = await open_row(store, invoice, sim.identity_pubkey)
+    await ended(sim, store, 3 * sweep.LOOKUPS)
+    right = sim.restore_from_seed()
+    async with watched.running():
+        await watched.rung_for(row)
+        monkeypatch.setattr(sweep, "ROUND_S", 1000.0)
+        sim.take_back(right)
+        await sim.until(lambda: sim.invoices[invoice.payment_hash].state == CANCELED)
+
+
+async def test_a_node_without_the_call_that_cancels_stops_no_look_back(
+    sim: SimNode, watched: Watched, store: Store, first: SimInvoice
+) -> None:
+    deep = sim.add_invoice(5000)
+    row = await open_row(store, deep, sim.identity_pubkey, state=State.CANCELLED)
+    for number in range(sweep.AT_ONCE):
+        each = sim.add_invoice(1000 + number)
+        await open_row(store, each, sim.identity_pubkey, state=State.CANCELLED)
+    sim.pay(deep.payment_request)
+    unimplemented = "unknown service invoicesrpc.Invoices"
+    sim.fail("CancelInvoice", code=grpc.StatusCode.UNIMPLEMENTED, text=unimplemented, times=1000)
+    await set_cursor(store, sim, at(deep))  # no stream tells it
+    async with watched.running():
+        await watched.rung_for(row)
+    assert (await row_now(store, row)).state is State.SETTLED
 
 
 async def test_what_the_node_forgot_for_good_costs_a_few_look_ups_each_time_that_it_is_back(

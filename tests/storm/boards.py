@@ -259,12 +259,9 @@ class BoardTruths:
                 continue
             if row.kind != PartKind.OTHERS and seat.person_id != person.id:
                 self._broken(BOARD, f"seat {row.seat} is shown as {person.first_name}'s own", bill)
-            is_theirs = seat.part is not None and seat.part.payment_hash == payment_hash
-            if (
-                is_theirs
-                and seat.is_paid
-                and not (seat.paid_by_others or seat.person_id == person.id)
-            ):
+            is_paid = payment_hash in {part.payment_hash for part in seat.paid}
+            is_said = payment_hash in {part.payment_hash for part in seat.paid_by_others}
+            if is_paid and not (is_said or seat.person_id == person.id):
                 what = f"seat {row.seat} does not say that {person.first_name} paid it"
                 self._broken(BOARD, what, bill)
 

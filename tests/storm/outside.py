@@ -441,11 +441,11 @@ class Outside:
             return target.command
         known = [part for part in bill.parts if part.is_known]
         theirs = [part for part in known if part.asker is person]
+        if role in ("expired", "cancelled"):
+            return self._over(theirs, text)
         if person in self.owners:  # who hear of everybody's
             named = [part for part in known if part.asker.first_name in text]
             theirs = named or [part for part in known if f"{part.paid_sats:,} sats" in text]
-        if role in ("expired", "cancelled"):
-            return self._over(theirs, text)
         paid = [part for part in theirs if part.invoice.state == SETTLED]
         said = [part for part in paid if f"{part.paid_sats:,} sats" in text]
         if role == "announcement":
@@ -455,16 +455,13 @@ class Outside:
     @staticmethod
     def _over(theirs: list[Part], text: str) -> Part | None:
         """Of which part a card without a button is, that says it can no longer be paid: one of this
-        amount, and rather one that was not paid. None: it was over before it was shown, and its row
-        tells in the end whose it is."""
+        amount that was not. None: it was over before it was shown, and its row tells in the end."""
         line = text.partition("\n")[0]
-        fitting = [
-            part
-            for part in theirs
-            if (f"{part.amount_msat // 1000:,} sats" if part.amount_msat else "any amount") in line
-        ]
-        unpaid = [part for part in fitting if part.invoice.state != SETTLED]
-        return (unpaid or fitting or [None])[-1]
+        for part in reversed(theirs):
+            says = f": {part.amount_msat // 1000:,} sat" if part.amount_msat else ": any amount"
+            if says in line and part.invoice.state != SETTLED:
+                return part
+        return None
 
     def _announced(self, bill: Bill, said: list[Part], message: Message) -> list[Part]:
         """Of parts that this may announce those that it does: somebody's own or another's, as it
