@@ -165,6 +165,10 @@ class Sweep:
         except TimeoutError:
             return
 
+    def _is_interrupted(self, opening: int) -> bool:
+        """Whether something came in between: it begins again, or the gate shut since `opening`."""
+        return self._woken.is_set() or not self._gate.is_open or self._gate.openings != opening
+
     async def _look_up_due(self, is_known: bool) -> None:
         """Look up what is due, for as long as nothing comes in between."""
         opening, circle = self._gate.openings, self._circle
@@ -172,7 +176,7 @@ class Sweep:
         due = await self._due(circle, self._identity.node_id if is_known else "")
         failed: list[Open] = []
         for at in range(0, len(due), AT_ONCE):
-            if not self._gate.is_open or self._gate.openings != opening or self._woken.is_set():
+            if self._is_interrupted(opening):
                 left = [*failed, *due[at:]]
                 self._looked_up.update((row.row_id, -math.inf) for row in left)
                 circle.go_back(was_below, left[0].row_id)
@@ -197,8 +201,7 @@ class Sweep:
             page = await self._store.must(_ended_page, back.below)
             own = [(row.row_id, row.payment_hash) for row in page if row.node_id == node_id][:left]
             for at in range(0, len(own), AT_ONCE):
-                comes_between = self._woken.is_set() or not self._gate.is_open
-                if comes_between or self._gate.openings != opening or loop.time() >= ends_at:
+                if self._is_interrupted(opening) or loop.time() >= ends_at:
                     return
                 ends_at = min(ends_at, loop.time() + LOOKS_BACK_FOR_S)
                 group = own[at : at + AT_ONCE]

@@ -486,9 +486,8 @@ async def test_a_part_of_a_bill_has_its_time_line_and_shows_no_token(demo: Live)
     await demo.until(lambda: "2,000 sats paid" in (boards(demo)[0].text or ""))
     # what an edit of the board changed, however long its first line is
     (edit,) = [e["text"] for e in await demo.story(card) if "the board" in e["text"]]
-    edit = edit.replace(
-        "On simnet: these are not real sats; ", ""
-    )  # it may not have been known yet
+    # which network it is may not have been known yet
+    edit = edit.replace("On simnet: these are not real sats; ", "")
     assert edit == "Edits the board: “2,000 sats paid; ✅ 2,000 sats: Ben Okafor”."
     said = [each["text"] for each in await demo.story(card)]
     assert sum(each.startswith("Says “✅ Received 2,000 sats") for each in said) == 1
