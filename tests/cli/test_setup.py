@@ -528,6 +528,33 @@ async def test_ended_at_any_question_nothing_is_written(
     assert [each.name for each in owner.folder.iterdir()] == there
 
 
+#: Asks, and each time a signal comes about when it begins to wait for the answer.
+_ASKS_AGAIN_AND_AGAIN = """
+import random, signal
+from bot.cli.setup.terminal import Terminal
+
+def end(*_):
+    raise KeyboardInterrupt
+
+signal.signal(signal.SIGALRM, end)
+terminal = Terminal(yes=False)
+for _ in range(400):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, 1e-4))
+        terminal.line("", unasked="")
+    except KeyboardInterrupt:
+        continue
+    raise AssertionError
+"""
+
+
+async def test_a_signal_ends_a_question_whenever_it_comes(owner: NewOwner) -> None:
+    """One that came between the question and the read was heard with the next key only."""
+    program = ("-c", _ASKS_AGAIN_AND_AGAIN)
+    async with at_terminal(cwd=owner.folder, env=owner.env, program=program) as person:
+        assert await person.ends() == 0, person.shown
+
+
 async def test_ended_after_the_files_are_written_they_are_whole(owner: NewOwner) -> None:
     owner.has_lnd()
     async with owner.sets_up() as person:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Unpack
 
 import pytest
@@ -89,8 +89,13 @@ class Watched:
 
     async def rung_for(self, row: Invoice) -> None:
         """Until the bell is rung for this row; for others it may ring before."""
-        while (await self.rung())[0] != row.id:
-            pass
+        await self.rung_for_all([row])
+
+    async def rung_for_all(self, rows: Iterable[Invoice]) -> None:
+        """Until it is rung for each of them: for one it may ring twice, by a look-up and an event."""
+        awaited = {row.id for row in rows}
+        while awaited:
+            awaited.discard((await self.rung())[0])
 
     async def identified(self) -> None:
         """Once the gate is open and other nodes' rows are set aside."""

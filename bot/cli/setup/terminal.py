@@ -16,7 +16,8 @@ from bot import logs
 from bot.cli.common import FAILED, NEEDS_FIXING
 from bot.texts import setup as texts
 
-#: Seconds between two looks at what may arrive while a question is open.
+#: Seconds between two looks at what may arrive while a question is open: a signal, too, since one
+#: that comes just before a read does not end it.
 LOOK_S = 0.5
 #: Letters of an answer from which on it is something else that was pasted, such as a secret.
 LONG = 12
@@ -118,8 +119,8 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 
 def _read(until: Callable[[], bool] | None) -> str:
-    while until is not None and not select.select([sys.stdin], [], [], LOOK_S)[0]:
-        if until():
+    while not select.select([sys.stdin], [], [], LOOK_S)[0]:
+        if until is not None and until():
             typer.echo()
             return ""
     written = sys.stdin.readline()
