@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bot import logs
@@ -19,15 +19,7 @@ from bot.clock import Clock
 from bot.core import outcomes
 from bot.core.answers import NodeInvoice, NodeState
 from bot.core.invoice import Invoice
-from bot.errors import (
-    AlreadySettled,
-    CallMissing,
-    InvoiceUnknown,
-    NodeError,
-    NodeOdd,
-    NodeRefused,
-    PermissionMissing,
-)
+from bot.errors import InvoiceUnknown, NodeError
 from bot.node.gate import Gate
 from bot.node.identity import IDENTIFIED_WITHIN_S, Identity
 from bot.node.invoices import NodeInvoices
@@ -54,13 +46,17 @@ FORGOTTEN_AFTER_S = 4 * LONGEST_PAUSE_S
 #: Rows that one statement reads, and pages from the newest on, and from further down, in a round.
 PAGE = 30
 PAGES = 2
-#: Rows that ended, and are looked up once more where the node is perhaps another one than before,
-#: and at each start: nobody remembers whether it was, or how far the last look back came.
+#: Rows that ended, and are looked up once more each time that the node is there again: it may have
+#: been a wrong backup of itself, by whose word they ended, and nothing else tells of that.
 LOOKS_BACK = 1000
+#: Of these in a round: less than for what is open, nobody waits for them.
+LOOKUPS_OF_ENDED = 100
 #: Seconds for which a round of these begins another look-up: a node may need seconds for each.
 LOOKS_BACK_FOR_S = 2.0
-#: Seconds after which one that is under way may begin again, where it does not hurry.
-LOOKS_BACK_EVERY_S = LOOKS_BACK / LOOKUPS * ROUND_S * 1.2
+#: Seconds in which one that does not hurry should reach its end: it begins again no sooner.
+LOOKS_BACK_EVERY_S = LOOKS_BACK / LOOKUPS_OF_ENDED * ROUND_S * 1.2
+#: The same where the node seems to have been there all the time, and only its stream was cut.
+LOOKS_BACK_FOR_STREAMS_EVERY_S = 5 * LOOKS_BACK_EVERY_S
 #: Look-ups at once: it leaves room for expiries among what nobody waits for.
 AT_ONCE = 3
 
@@ -81,17 +77,50 @@ class _Circle:
         self.is_done = False
 
 
+class _Unanswered(NamedTuple):
+    """A row that ended, and has not ended by the node's word."""
+
+    row: Ended
+    pause_s: float
+    due_at: float  # by the loop's clock
+
+
 @dataclass(slots=True)
 class _Back:
-    """The way back through the rows of a node that ended without a payment, the newest first.
+    """The way back through the rows of a node that ended, the newest first.
 
     It hurries where the node seems to be another one than before, or a row is other than it ended.
     """
 
+    opening: int  # of the gate, when it began
+    streams: int  # that had been opened
+    began_at: float  # by the loop's clock
     node_id: str = ""  # "" before the first round
     hurries: bool = False
     left: int = LOOKS_BACK
     below: int | None = None
+    #: What has not ended by the node's word, or got none: nothing else will ask again.
+    unanswered: dict[int, _Unanswered] = field(default_factory=dict)
+
+    def due(self, now: float, most: int) -> list[Ended]:
+        """What is asked for again, the longest due first."""
+        due = [each for each in self.unanswered.values() if each.due_at <= now]
+        return [each.row for each in sorted(due, key=lambda each: each.due_at)[:most]]
+
+    def all_due(self, now: float) -> None:
+        """What was unanswered is asked for at once."""
+        self.unanswered = {
+            row_id: it._replace(due_at=now) for row_id, it in self.unanswered.items()
+        }
+
+    def took(self, row: Ended, now: float, *, is_answered: bool) -> None:
+        """A row was looked up; where it needs that again, it is so after a pause that grows."""
+        before = self.unanswered.pop(row.row_id, None)
+        if before is None:
+            self.left, self.below = self.left - 1, row.row_id
+        if not is_answered:
+            pause_s = min(LONGEST_PAUSE_S, 2 * before.pause_s if before else SHORTEST_PAUSE_S)
+            self.unanswered[row.row_id] = _Unanswered(row, pause_s, now + pause_s)
 
 
 class Sweep:
@@ -115,10 +144,8 @@ class Sweep:
         self._clock = clock
         self._looked_up: dict[int, float] = {}  # row → when, by the loop's clock
         self._circle = _Circle()
-        self._back = _Back()
-        self._has_lost = False  # the node did not know a row's invoice
-        self._owes_back = False  # it has begun again since
-        self._owed_at = -math.inf  # when it was last looked back for that
+        self._streams = 0
+        self._back = _Back(opening=0, streams=0, began_at=-math.inf)
         self._began_at = 0.0
         self._hurried_at = -math.inf  # the end of the last time
         self._woken = asyncio.Event()
@@ -135,13 +162,12 @@ class Sweep:
         """
         now = self._began_at = asyncio.get_running_loop().time()
         self._looked_up.clear()
+        self._streams += 1
         if hurries and not self._circle.hurries and now - self._hurried_at >= HURRIES_EVERY_S:
             self._circle = _Circle(hurries=True)
+        self._back.all_due(now)
         if looks_back:
-            self._back = _Back(hurries=True)
-            self._owes_back = self._has_lost = False
-        elif self._has_lost:
-            self._owes_back = True
+            self._back = self._new_back(hurries=True)
         self._woken.set()
 
     async def run(self) -> None:
@@ -192,43 +218,71 @@ class Sweep:
         """A round of what ended, for as long as nothing comes in between, and not for long."""
         loop = asyncio.get_running_loop()
         opening, back = self._gate.openings, self._way_back(node_id, loop.time())
-        left = HURRIED_LOOKUPS if back.hurries else LOOKUPS
         ends_at = math.inf  # the first look-ups are always made
+
+        def goes_on() -> bool:
+            nonlocal ends_at
+            is_over = self._is_interrupted(opening) or loop.time() >= ends_at
+            ends_at = min(ends_at, loop.time() + LOOKS_BACK_FOR_S)
+            return not is_over
+
+        most = HURRIED_LOOKUPS if back.hurries else LOOKUPS_OF_ENDED
+        again = back.due(loop.time(), most)
+        if not await self._look_up_ended(again, back, goes_on):
+            return
+        most -= len(again)
         for _ in range(HURRIED_LOOKUPS // PAGE):
-            left = min(left, back.left)
-            if not left:
+            most = min(most, back.left)
+            if not most:
                 return
             page = await self._store.must(_ended_page, back.below)
-            own = [(row.row_id, row.payment_hash) for row in page if row.node_id == node_id][:left]
-            for at in range(0, len(own), AT_ONCE):
-                if self._is_interrupted(opening) or loop.time() >= ends_at:
-                    return
-                ends_at = min(ends_at, loop.time() + LOOKS_BACK_FOR_S)
-                group = own[at : at + AT_ONCE]
-                looks = (self._look_up_ended(*each, node_id) for each in group)
-                if not all(await asyncio.gather(*looks)):
-                    return
-                left, back.left = left - len(group), back.left - len(group)
-                back.below = group[-1][0]
-            if left and len(page) < PAGE:
+            own = [each for each in page if each.node_id == node_id]
+            if not await self._look_up_ended(own[:most], back, goes_on):
+                return
+            most -= len(own[:most])
+            if most and len(page) < PAGE:
                 back.left = 0
-            elif left:
+            elif most:
                 back.below = page[-1].row_id
 
-    def _way_back(self, node_id: str, now: float) -> _Back:
-        """Where it goes on, or begins: for another node, or where it is owed.
+    async def _look_up_ended(
+        self, rows: list[Ended], back: _Back, goes_on: Callable[[], bool]
+    ) -> bool:
+        """A few at once, up to one without an answer. Whether all have been looked up."""
+        for at in range(0, len(rows), AT_ONCE):
+            if not goes_on():
+                return False
+            group = rows[at : at + AT_ONCE]
+            answered = await asyncio.gather(*(self._look_up_one_ended(row, back) for row in group))
+            now = asyncio.get_running_loop().time()
+            for row, is_answered in zip(group, answered, strict=True):
+                back.took(row, now, is_answered=is_answered)
+            if not all(answered):
+                return False
+        return True
 
-        Not before the way that is under way had time to reach its end: what a node has deleted is
-        unknown each time.
+    def _way_back(self, node_id: str, now: float) -> _Back:
+        """Where it goes on, or begins: for another node, or one that is there again.
+
+        Not before the way that is under way had time to reach its end: a node may come and go.
         """
-        pause_s = LOOKS_BACK_EVERY_S if self._back.left else HURRIES_EVERY_S
-        if self._back.node_id not in ("", node_id):
-            self._back = _Back()
-        elif self._owes_back and now - self._owed_at >= pause_s:
-            self._owed_at, self._owes_back, self._has_lost = now, False, False
-            self._back = _Back()
+        was, since_s = self._back, now - self._back.began_at
+        if was.node_id not in ("", node_id):
+            self._back = self._new_back()
+        elif self._is_there_again(since_s) and (not was.left or since_s >= LOOKS_BACK_EVERY_S):
+            self._back = self._new_back(hurries=was.hurries and bool(was.left))
         self._back.node_id = node_id
         return self._back
+
+    def _is_there_again(self, since_s: float) -> bool:
+        """Whether the node may have been away since it was looked back, so long ago."""
+        is_new_stream = self._back.streams != self._streams
+        may_be_another = is_new_stream and since_s >= LOOKS_BACK_FOR_STREAMS_EVERY_S
+        return self._back.opening != self._gate.openings or may_be_another
+
+    def _new_back(self, *, hurries: bool = False) -> _Back:
+        began_at = asyncio.get_running_loop().time()
+        return _Back(self._gate.openings, self._streams, began_at, hurries=hurries)
 
     # which
 
@@ -301,7 +355,6 @@ class Sweep:
             if not is_known or not is_same or row.node_id != self._identity.node_id:
                 return False  # it may be another's
             found = None
-            self._has_lost = True
         except NodeError as error:
             self._looked_up[row.row_id] = -math.inf
             log.debug("look-up failed", row=row.row_id, detail=error.detail)
@@ -313,29 +366,25 @@ class Sweep:
         await self._record(row.row_id, found, node_id)
         return True
 
-    async def _look_up_ended(self, row_id: int, payment_hash: bytes, node_id: str) -> bool:
+    async def _look_up_one_ended(self, row: Ended, back: _Back) -> bool:
         """Record it where it is paid, and cancel it where it is open: it says that nobody can pay
-        it. Whether the node has answered."""
+        it. Whether that is so now, by the node's word."""
         try:
-            found = await self._invoices.lookup_behind(payment_hash)
+            found = await self._invoices.lookup_behind(row.payment_hash)
             if found.state is NodeState.OPEN:
-                await self._invoices.cancel_behind(payment_hash)
-                log.info("cancelled at the node what had ended", row=row_id)
-                self._back.hurries = True
-        except AlreadySettled:
-            return False
+                await self._invoices.cancel_behind(row.payment_hash)
+                log.info("cancelled at the node what had ended", row=row.row_id)
+                back.hurries = True
+                return True
         except InvoiceUnknown:
-            self._has_lost = True
-            return True
-        except (CallMissing, NodeOdd, NodeRefused, PermissionMissing):
             return True
         except NodeError as error:
-            log.debug("look-up failed", row=row_id, detail=error.detail)
+            log.debug("look-up failed", row=row.row_id, detail=error.detail)
             return False
-        if found.state is NodeState.SETTLED:
-            self._back.hurries = True
-            await self._record(row_id, found, node_id)
-        return True
+        if found.state is NodeState.SETTLED and not row.is_paid:
+            back.hurries = True
+            await self._record(row.row_id, found, back.node_id)
+        return found.state in _CLOSED
 
     async def _record(self, row_id: int, found: NodeInvoice | None, node_id: str) -> None:
         came = await self._store.must(_record_lookup, row_id, found, node_id, self._clock())

@@ -31,7 +31,7 @@ _OPEN = (
     .limit(sa.bindparam("most"))
 )
 _OPEN_BELOW = _OPEN.where(_c.id < sa.bindparam("below"))
-_ENDED = (State.EXPIRED, State.CANCELLED, State.FAILED)
+_ENDED = (State.SETTLED, State.EXPIRED, State.CANCELLED, State.FAILED)
 #: Payments of ours that are anchors one after the other; of older ones only some.
 NEAR = 5
 
@@ -48,11 +48,12 @@ class Open(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """A row that ended without a payment."""
+    """A row that nobody can pay any more, by the word of a node that was there then."""
 
     row_id: int
     payment_hash: bytes
     node_id: str
+    is_paid: bool
 
 
 class Nodes(Noun):
@@ -151,12 +152,15 @@ class Nodes(Noun):
         return [Open(*each) for each in found]
 
     def ended_page(self, below: int | None, most: int) -> list[Ended]:
-        """Rows that ended without a payment, with smaller numbers, of all nodes, the newest first;
-        None: from the newest. As with `open_page`, whose they are is for the reader to see."""
+        """Rows that ended, paid or not, with smaller numbers, of all nodes, the newest first; None:
+        from the newest. As with `open_page`, whose they are is for the reader to see."""
         # of several states at once the database would sort all that it has
-        found = [each for s in _ENDED for each in self._connection.execute(_ended(s, below, most))]
-        newest = sorted(found, key=lambda each: each.id, reverse=True)
-        return [Ended(each.id, each.payment_hash, each.node_id) for each in newest[:most]]
+        found = [
+            Ended(each.id, each.payment_hash, each.node_id, is_paid=state is State.SETTLED)
+            for state in _ENDED
+            for each in self._connection.execute(_ended(state, below, most))
+        ]
+        return sorted(found, key=lambda each: each.row_id, reverse=True)[:most]
 
     def has_aside(self) -> bool:
         """Whether any open row is set aside."""

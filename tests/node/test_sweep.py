@@ -208,6 +208,22 @@ async def test_a_wrong_backup_costs_nothing_however_many_were_paid_there(
     assert [(await row_now(store, each)).state for each in rows] == [State.SETTLED] * 2
 
 
+async def test_each_time_that_the_node_is_there_again_what_ended_is_looked_up(
+    sim: SimNode, watched: Watched, store: Store, first: SimInvoice
+) -> None:
+    """Nothing tells that it was a wrong backup which knew all invoices, too."""
+    still = sim.add_invoice(1000)
+    await open_row(store, still, sim.identity_pubkey)
+    async with watched.running():
+        # its first look back is over: each round makes that after this
+        await sim.until(lambda: sim.lookups[still.payment_hash] >= 3)
+        for state in (State.CANCELLED, State.SETTLED):
+            invoice = sim.add_invoice(5000)
+            await open_row(store, invoice, sim.identity_pubkey, state=state)
+            sim.end_streams()
+            await sim.until(lambda invoice=invoice: invoice.state == CANCELED)
+
+
 async def test_what_ended_at_a_wrong_backup_is_looked_up_though_nothing_is_replayed(
     sim: SimNode, watched: Watched, store: Store, first: SimInvoice
 ) -> None:

@@ -41,12 +41,13 @@ class Watched:
         self.identity = Identity()
         self.bell = Bell()
         self.occasions = Occasions(store, ours)
+        self.invoices = NodeInvoices(node, self.gate, self.identity, ours)
         self._heard: list[tuple[int, int, Lane]] = []
         self.watch = Watch(
             node=node,
             gate=self.gate,
             identity=self.identity,
-            invoices=NodeInvoices(node, self.gate, self.identity, ours),
+            invoices=self.invoices,
             store=store,
             bell=self.bell,
             occasions=self.occasions,
@@ -92,7 +93,7 @@ class Watched:
         await self.rung_for_all([row])
 
     async def rung_for_all(self, rows: Iterable[Invoice]) -> None:
-        """Until it is rung for each of them: for one it may ring twice, by a look-up and an event."""
+        """Until it is rung for each of them: for one it may ring twice, told by two."""
         awaited = {row.id for row in rows}
         while awaited:
             awaited.discard((await self.rung())[0])

@@ -10,7 +10,7 @@ import hashlib
 import heapq
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -231,10 +231,10 @@ class Ledger:
     def restore(self, keep: Iterable[bytes]) -> Kept:
         """An empty database but for the invoices of `keep`; settle indexes start at 1 again.
 
-        Returns what there was: to be taken back where nothing of it was kept.
+        Returns what there was, to be taken back as it was. What is kept are copies.
         """
         was = self._all()
-        kept = [self._invoices[each] for each in keep if each in self._invoices]
+        kept = [replace(self._invoices[each]) for each in keep if each in self._invoices]
         self._forget()
         for invoice in sorted(kept, key=lambda each: each.add_index):
             self._store(invoice)
