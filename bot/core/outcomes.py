@@ -403,11 +403,16 @@ def _unnumbered(row: Invoice, do: Do, around: Around, again: Again) -> tuple[Col
     return {**unsure, "card_shown": row.face}, None
 
 
+#: What a message shows that is to become the card: a notice, or a question that is answered, also
+#: one that is to be drawn again.
+_NO_CARD = (Face.WAITING, Face.QUESTION, Face.NOTHING)
+
+
 def _gone(do: Do, row: Invoice) -> Columns:
     """A message that can no longer be edited: there is nothing left to keep true."""
     if do is Do.EDIT_CARD:
-        if row.card_shown is Face.WAITING:  # only the notice was removed: the card is still due
-            return {"card_id": None, "card_shown": Face.NOTHING}
+        if row.card_shown in _NO_CARD and row.face is not Face.QUESTION:
+            return {"card_id": None, "card_shown": Face.NOTHING}  # the card is still due
         return {"card_shown": row.face}
     if do is Do.EDIT_PAYMENT_REQUEST:
         return {"payment_request_shown": row.face}

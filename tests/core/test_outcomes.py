@@ -586,8 +586,12 @@ def test_a_payment_in_a_closed_topic_is_announced_to_the_asker() -> None:
 def test_a_message_that_is_gone_has_nothing_left_to_keep_true() -> None:
     gone = MessageGone()
     assert written(Do.EDIT_CARD, shown(SETTLED, Face.OPEN), gone)["card_shown"] is Face.PAID
-    notice = written(Do.EDIT_CARD, shown(OPEN, Face.WAITING), gone)
-    assert (notice["card_id"], notice["card_shown"]) == (None, Face.NOTHING)
+    for no_card in (Face.WAITING, Face.QUESTION, Face.NOTHING):
+        notice = written(Do.EDIT_CARD, shown(OPEN, no_card), gone)
+        assert (notice["card_id"], notice["card_shown"]) == (None, Face.NOTHING)
+    question = written(Do.EDIT_CARD, shown(State.ASKING, Face.NOTHING), gone)
+    assert question["card_shown"] is Face.QUESTION
+    assert "card_id" not in question
     row = shown(OPEN, Face.OPEN, duplicates={98: Face.OPEN, 99: Face.NOTHING})
     assert written(Do.EDIT_DUPLICATE, row, gone)["duplicates"] == {98: Face.OPEN}
 
