@@ -667,7 +667,14 @@ class MessageGone(ChatError):
 
 
 class ChatForbidden(ChatError):
-    """The bot has no permission to write there."""
+    """The bot has no permission to write there.
+
+    `is_muted`: it is still there, and what it has written can be edited.
+    """
+
+    def __init__(self, *, detail: str = "", is_muted: bool = False) -> None:
+        super().__init__(detail=detail)
+        self.is_muted = is_muted
 
 
 class ChatMoved(ChatError):

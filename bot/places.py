@@ -39,6 +39,7 @@ class Places:
         self._not_met: set[int] = set()  # people who had not opened the bot when it started
         self._when_reached: list[Callable[[], None]] = []
         self._unreachable: set[int] = set()
+        self._sealed: set[int] = set()  # of these, groups that take no edits either
         self._welcomed = Lately(WELCOME_S)  # chats that were just heard of
         self._now: dict[int, int] = {}  # of groups that moved: any id → the present one
         self._ids: dict[int, frozenset[int]] = {}  # of the same: any id → all of them
@@ -65,6 +66,7 @@ class Places:
         count = await self._store.must(_begin, bot_id, self._clock())
         if self._bot_id:
             self._unreachable.clear()
+            self._sealed.clear()
             self._bell.ring_all()
         self._bot_id = bot_id
         return count
@@ -81,6 +83,13 @@ class Places:
         """Whether nothing reaches this chat until it is heard of again."""
         return chat_id in self._unreachable
 
+    def takes_edits(self, chat_id: int) -> bool:
+        """Whether a group that is unreachable may take edits still: where it only mutes the bot.
+
+        Of a former process's groups nobody knows it before one was refused.
+        """
+        return chat_id < 0 and chat_id not in self._sealed
+
     def not_met(self, person_id: int, *, asked_at: float) -> None:
         """This person had not opened the bot, by an answer to what was asked then."""
         if not self._was_heard_since(person_id, asked_at):
@@ -94,8 +103,10 @@ class Places:
         """Call this each time a chat can be reached again that could not."""
         self._when_reached.append(call)
 
-    async def lost(self, chat_id: int, *, must: bool, asked_at: float = math.inf) -> None:
-        """The bot was blocked or removed there.
+    async def lost(
+        self, chat_id: int, *, must: bool, asked_at: float = math.inf, is_muted: bool = False
+    ) -> None:
+        """The bot was blocked or removed there, or only muted.
 
         `asked_at`, on the steady clock: when that was asked for, where it is an answer. What was
         heard of the chat since then is newer.
@@ -104,6 +115,8 @@ class Places:
             return
         await self._write(must, _set_unreachable, chat_id, True, self._clock())
         self._unreachable.add(chat_id)
+        if not is_muted:
+            self._sealed.add(chat_id)
         log.info("chat unreachable", chat=chat_id)
         if self._was_heard_since(chat_id, asked_at):  # while it was written
             await self._reached(chat_id, must=must)
@@ -122,6 +135,7 @@ class Places:
     async def _reached(self, chat_id: int, *, must: bool) -> None:
         await self._write(must, _set_unreachable, chat_id, False, self._clock())
         self._unreachable.discard(chat_id)
+        self._sealed.discard(chat_id)
         log.info("chat reachable again", chat=chat_id)
         self._bell.ring_all()
         for call in self._when_reached:

@@ -117,6 +117,20 @@ async def test_a_chat_that_is_lost_is_unreachable_until_it_is_heard_of(
     assert not (await after_a_restart(store)).is_unreachable(OTHER)
 
 
+async def test_a_group_that_only_mutes_the_bot_takes_edits_until_one_is_refused(
+    places: Places,
+) -> None:
+    group, person = -OTHER if OTHER > 0 else OTHER, abs(OTHER)
+    await places.lost(group, must=True, is_muted=True)
+    assert places.is_unreachable(group)
+    assert places.takes_edits(group)
+    assert not places.takes_edits(person)
+    await places.lost(group, must=True)
+    assert not places.takes_edits(group)
+    await places.heard(group)
+    assert places.takes_edits(group)
+
+
 async def test_what_was_heard_of_a_chat_since_it_was_asked_for_is_newer_than_its_refusal(
     store: Store, places: Places
 ) -> None:

@@ -15,6 +15,7 @@ from bot.core.work import Lane
 from bot.demo.node import CANCELED
 from bot.demo.telegram import Chat
 from tests.faces import may_be_duplicate
+from tests.test_boards import board, my_part, split
 from tests.world import World
 
 
@@ -167,6 +168,60 @@ async def test_after_a_group_was_muted_nobody_sees_cards_of_what_expired_meanwhi
     await world.becomes(seen, Face.EXPIRED)
     assert next(m for m in world.ours(world.group) if m.id > seen.id) is after
     assert world.showing(world.group, Face.EXPIRED) == [seen]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["", "after a restart"])
+@pytest.mark.parametrize("what", ["paid", "expired", "board"])
+async def test_in_a_group_that_muted_the_bot_what_is_there_stays_true(
+    world: World, what: str, again: bool
+) -> None:
+    """Telegram takes edits of what was written before."""
+    world.telegram.say(world.private(world.anna), world.anna, "/help")
+    shown = await split(world, "84k/3 pizza")
+    part = await my_part(world, shown, world.bert, 28_000)
+    first, second = [
+        await world.open_card(world.group, world.anna, f"/invoice {sats}") for sats in (2100, 3100)
+    ]
+    world.telegram.restrict_bot(world.group, send_text=False, send_photos=False)
+    world.node.pay(world.request_in(first))
+    await world.becomes(first, Face.PAID)
+    await world.announced(world.private(world.anna), sats=2100)  # the group takes no message
+    if again:
+        await world.stop_bot()
+        await world.start_bot()
+    if what == "board":
+        world.node.pay(world.request_in(part))
+        await board(world, world.group, "28,000 sats paid")
+    elif what == "paid":
+        world.node.pay(world.request_in(second))
+        await world.becomes(second, Face.PAID)
+    else:
+        world.clock.ahead_s += 3700
+        await world.becomes(second, Face.EXPIRED)
+
+
+async def test_a_group_that_takes_no_edits_either_is_asked_for_one_only(world: World) -> None:
+    """A former process knew why no message reached it, this one does not."""
+    world.telegram.say(world.private(world.anna), world.anna, "/help")
+    await world.start_bot()
+    cards = [
+        await world.open_card(world.group, world.anna, f"/invoice {sats}") for sats in range(1, 4)
+    ]
+    said = "Forbidden: bot was kicked from the supergroup chat"
+    for method in ("editMessageMedia", "editMessageCaption", "editMessageText", "sendMessage"):
+        world.telegram.fail(
+            method, chat_id=world.group.id, status=403, description=said, times=None
+        )
+    world.node.pay(world.request_in(cards[0]))
+    await world.announced(world.private(world.anna), sats=1)
+    await world.stop_bot()
+    before = len(world.telegram.calls)
+    await world.start_bot()
+    for sats, card in enumerate(cards[1:], 2):
+        world.node.pay(world.request_in(card))
+        await world.announced(world.private(world.anna), sats=sats)
+    calls = list(world.telegram.calls)[before:]
+    assert len([each for each in calls if each.method.startswith("edit")]) == 1
 
 
 async def test_a_card_that_is_refused_as_if_it_were_an_edit_is_not_sent_without_end(

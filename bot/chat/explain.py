@@ -42,11 +42,15 @@ RETRY_AFTER_S = 1.0
 #: The longest that is believed: one odd answer must not silence a chat, or the bot, for days.
 LONGEST_RETRY_AFTER_S = 300.0
 
-_FORBIDDEN_TEXTS = (
-    "chat not found",
+#: Of a group in which the bot is, and may write nothing.
+_MUTED_TEXTS = (
     "not enough rights to send text messages",
     "have no rights to send a message",
     "chat_write_forbidden",
+)
+_FORBIDDEN_TEXTS = (
+    *_MUTED_TEXTS,
+    "chat not found",
     "need administrator rights in the channel chat",
     "user not found",
     "peer_id_invalid",
@@ -80,7 +84,8 @@ def explain(error: TelegramError) -> ChatError:
         if lowered.removeprefix("bad request: ").startswith(_GONE_TEXTS):
             return MessageGone(detail=text)
         if any(part in lowered for part in _FORBIDDEN_TEXTS):
-            return ChatForbidden(detail=text)
+            is_muted = any(part in lowered for part in _MUTED_TEXTS)
+            return ChatForbidden(detail=text, is_muted=is_muted)
         if any(part in lowered for part in _TOPIC_GONE_TEXTS):
             return TopicGone(detail=text)
         return (TopicClosed if _TOPIC_CLOSED_TEXT in lowered else ChatRefused)(detail=text)

@@ -17,9 +17,8 @@ from bot.core.board import (
     board_changes,
 )
 from bot.core.board_steps import next_board_step
-from bot.core.invoice import Audience
 from bot.core.notices import Kind, Notice
-from bot.core.outcomes import Event, again_after
+from bot.core.outcomes import Event, again_after, only_muted
 from bot.core.steps import Around
 from bot.core.work import MAX_REFUSALS, SENDS, SLIP_S, Again, Do
 from bot.errors import (
@@ -47,7 +46,8 @@ _DONE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardVerdict:
-    """What is to be written, logged and told; `is_lost`: nothing reaches its chat now.
+    """What is to be written, logged and told; `is_lost`: nothing reaches its chat now, `is_sealed`:
+    no edit does either.
 
     `refusal`: why its chat will never show it, which is told to who asked.
     """
@@ -56,6 +56,7 @@ class BoardVerdict:
     events: tuple[Event, ...] = ()
     notices: tuple[Notice, ...] = ()
     is_lost: bool = False
+    is_sealed: bool = False
     refusal: ChatRefused | None = None
 
 
@@ -77,8 +78,9 @@ def judge_board(
     """
     came = _came_of(do, board, result, now)
     is_lost = isinstance(result, ChatForbidden)
+    is_sealed = is_lost and not only_muted(do, result)
     if is_lost:
-        later = replace(later, unreachable=frozenset({Audience.CHAT}))
+        later = later.without_chat(takes_edits=later.takes_edits and not is_sealed)
     if _changes_nothing(do, board, result, came, later, now):
         came = _fault(do, board, "step changed nothing", {"result": repr(result)})
     taken = work.after_step(board, do, came.again, now=now, jitter=later.jitter)
@@ -87,6 +89,7 @@ def judge_board(
         events=() if came.event is None else (came.event,),
         notices=came.notices,
         is_lost=is_lost,
+        is_sealed=is_sealed,
         refusal=_refusal(came, result),
     )
 

@@ -99,19 +99,18 @@ def _wanted(board: Board, around: Around, now: float) -> Step:
     is_going_on = board.state in GOES_ON
     ends_at = board.ends_at if now < board.ends_at else now + CLOCKS_AGAIN_S
     rest = Step(Do.WAIT, ends_at) if is_going_on else Step(Do.NOTHING)
-    if around.chat_is_unreachable or board.undeliverable:
+    may_send = not around.chat_is_unreachable
+    if around.is_sealed or board.undeliverable:
         return rest
-    if board.before_id is not None:
+    if may_send and board.before_id is not None:
         return Step(Do.REMOVE_BEFORE)
-    if board.move_wanted:
-        return Step(Do.SEND_CARD)
-    if not board.shown:
+    if may_send and (board.move_wanted or not board.shown):
         return Step(Do.SEND_CARD)
     if board.shown != board.face and board.card_id is not None and not board.is_refused:
         return _edit(Do.EDIT_CARD, board, around, now)
     if board.untrue_duplicate is not None:
         return _edit(Do.EDIT_DUPLICATE, board, around, now)
-    return _later(board, rest, around, now)
+    return _later(board, rest, around, now) if may_send else rest
 
 
 def _later(board: Board, rest: Step, around: Around, now: float) -> Step:

@@ -88,6 +88,7 @@ class Verdict:
     over: tuple[Kind, ...] = ()
     #: Nothing reaches these now.
     unreachable: frozenset[Audience] = frozenset()
+    is_sealed: bool = False  # the row's own chat takes no edits either
     lost_owners: frozenset[int] = frozenset()  # nor these
 
 
@@ -112,6 +113,7 @@ def judge(
     later = replace(
         later,
         unreachable=later.unreachable | verdict.unreachable,
+        takes_edits=later.takes_edits and not verdict.is_sealed,
         owners=tuple(each for each in later.owners if each not in verdict.lost_owners),
     )
     if isinstance(result, Exception):
@@ -327,7 +329,8 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
         again=again,
         events=tuple(events),
         notices=notices,
-        unreachable=_lost(do, row, error, around),
+        unreachable=(lost := _lost(do, row, error, around)),
+        is_sealed=Audience.CHAT in lost and not only_muted(do, error),
     )
 
 
@@ -341,6 +344,11 @@ def elsewhere(do: Do, row: Invoice, error: ChatError) -> Columns | None:
         private: Columns = {"chat_id": row.asker_id, "thread_id": None, "reply_to": None}
         return {**private, **changes(**delivery.void())}
     return None
+
+
+def only_muted(do: Do, error: object) -> bool:
+    """Whether a chat that took no message may take edits still: an edit was refused by none."""
+    return isinstance(error, ChatForbidden) and error.is_muted and do not in EDITS
 
 
 def _lost(do: Do, row: Invoice, error: ChatError, around: Around) -> frozenset[Audience]:

@@ -35,6 +35,7 @@ class Around:
     gives_notice: bool = False  # this row is the one that gives its chat a waiting notice
     waits_for: NodeError | None = None  # what keeps it waiting now; None: nobody knows, or nothing
     unreachable: frozenset[Audience] = frozenset()  # nothing reaches these until they are heard of
+    takes_edits: bool = False  # the row's own chat, as far as it is known, though unreachable
     owners: tuple[int, ...] = ()  # who hear of payments in private, and whose chats are free
     busy_owners: tuple[int, ...] = ()  # the same whose chats have something else to send first
     node_away: bool = False  # for seconds: nobody can ask it
@@ -47,8 +48,18 @@ class Around:
 
     @property
     def chat_is_unreachable(self) -> bool:
-        """Whether nothing reaches the row's own chat."""
+        """Whether no message reaches the row's own chat."""
         return Audience.CHAT in self.unreachable
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether no edit does either."""
+        return self.chat_is_unreachable and not self.takes_edits
+
+    def without_chat(self, *, takes_edits: bool) -> Around:
+        """The same where the row's own chat is unreachable as well."""
+        unreachable = self.unreachable | {Audience.CHAT}
+        return replace(self, unreachable=unreachable, takes_edits=takes_edits)
 
     @property
     def all_owners(self) -> tuple[int, ...]:
@@ -264,18 +275,19 @@ def _settled(row: Invoice, around: Around) -> Step:
 def _show(row: Invoice, around: Around) -> Step:
     """The first message of the card that does not show the state."""
     face = row.face
-    if around.chat_is_unreachable:
+    if around.is_sealed:
         return Step(Do.NOTHING)
+    may_send = not around.chat_is_unreachable
     # Where the message of a replaced card is gone, the renewal is there in its stead. An invoice
     # whose card Telegram rejected is heard of once it is closed.
     is_closed = row.state in (State.CANCELLED, State.EXPIRED)
-    may_send_card = not row.replaced and (is_closed or not row.undeliverable)
+    may_send_card = may_send and not row.replaced and (is_closed or not row.undeliverable)
     if row.card_id is None and row.card_shown is not face and may_send_card:
         return Step(Do.SEND_CARD)
     if row.card_id is not None and row.card_shown is not face:
         return Step(Do.EDIT_CARD)
     is_due = row.payment_request_separate and row.payment_request_id is None and face is Face.OPEN
-    if is_due and row.payment_request_shown is not face and not row.undeliverable:
+    if may_send and is_due and row.payment_request_shown is not face and not row.undeliverable:
         return Step(Do.SEND_PAYMENT_REQUEST)
     if row.payment_request_id is not None and row.payment_request_shown is not face:
         return Step(Do.EDIT_PAYMENT_REQUEST)

@@ -138,7 +138,7 @@ class BoardWorker:
         verdict = judge_board(step.do, board, result, later, now=now)
         await self._spread(verdict, board, began_at)
         if verdict.is_lost:
-            later = replace(later, unreachable=frozenset({Audience.CHAT}))
+            later = later.without_chat(takes_edits=later.takes_edits and not verdict.is_sealed)
         fresh, written = await self._store.must(
             _record, board, step.do, verdict.columns, later, now, verdict.notices
         )
@@ -150,6 +150,7 @@ class BoardWorker:
         is_lost = self._places.is_unreachable(board.chat_id)
         return Around(
             unreachable=frozenset({Audience.CHAT}) if is_lost else frozenset(),
+            takes_edits=self._places.takes_edits(board.chat_id),
             surely_at=self._surely_at() or 0.0,
             editable_at=max(
                 self._edits.free_at(board.chat_id, self._clock()), self._holds.until(board.chat_id)
@@ -193,7 +194,9 @@ class BoardWorker:
         if verdict.refusal is not None:
             self._shows.tell_refused(board, verdict.refusal)
         if verdict.is_lost:
-            await self._places.lost(board.chat_id, must=True, asked_at=began_at)
+            await self._places.lost(
+                board.chat_id, must=True, asked_at=began_at, is_muted=not verdict.is_sealed
+            )
 
     async def _rest(self, board: Board, around: Around, step: Step, hand: Hand) -> Board | None:
         now = self._clock()

@@ -169,6 +169,7 @@ class Worker:
                 for audience in Audience
                 if all(map(self._places.is_unreachable, self._chats_of(row, audience)))
             ),
+            takes_edits=self._places.takes_edits(row.chat_id),
             owners=free,
             busy_owners=tuple(each for each in owners if each not in free),
             is_free=self._chats.is_free(row.chat_id),
@@ -220,8 +221,9 @@ class Worker:
         for kind in verdict.over:
             self._occasions.over(kind)
         for audience in verdict.unreachable:
+            is_muted = audience is Audience.CHAT and not verdict.is_sealed
             for chat_id in self._chats_of(row, audience):
-                await self._places.lost(chat_id, must=True, asked_at=began_at)
+                await self._places.lost(chat_id, must=True, asked_at=began_at, is_muted=is_muted)
         for owner in verdict.lost_owners:
             await self._places.lost(owner, must=True, asked_at=began_at)
 

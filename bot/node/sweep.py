@@ -82,7 +82,7 @@ class _Unanswered(NamedTuple):
 
     row: Ended
     pause_s: float
-    due_at: float  # by the loop's clock
+    again_at: float  # by the loop's clock
 
 
 @dataclass(slots=True)
@@ -104,13 +104,13 @@ class _Back:
 
     def due(self, now: float, most: int) -> list[Ended]:
         """What is asked for again, the longest due first."""
-        due = [each for each in self.unanswered.values() if each.due_at <= now]
-        return [each.row for each in sorted(due, key=lambda each: each.due_at)[:most]]
+        due = [each for each in self.unanswered.values() if each.again_at <= now]
+        return [each.row for each in sorted(due, key=lambda each: each.again_at)[:most]]
 
     def all_due(self, now: float) -> None:
         """What was unanswered is asked for at once."""
         self.unanswered = {
-            row_id: it._replace(due_at=now) for row_id, it in self.unanswered.items()
+            row_id: it._replace(again_at=now) for row_id, it in self.unanswered.items()
         }
 
     def took(self, row: Ended, now: float, *, is_answered: bool) -> None:
