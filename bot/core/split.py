@@ -106,6 +106,10 @@ def parse(
                 Problem.COUNT_UNREADABLE, _example(amount, count), shown=quotable(f"{count} {more}")
             )
         _refuse_more(memo, _example(amount, count), _example(amount, count))
+        if shares.in_words(memo) not in (0, count):
+            refuse(
+                Problem.COUNT_UNREADABLE, _example(amount, count), shown=quotable(f"{count} {memo}")
+            )
         bill = Bill(sum_msat, count, memo)
     if bill.count:
         check_parts(bill.sum_msat, bill.count, min_sats=min_sats, max_sats=max_sats)
@@ -168,6 +172,8 @@ def _without_count(text: str, people: Sequence[Person], *, asker_sits: bool) -> 
         refuse(Problem.NAMES_APART, WITH_NAMES)
     memo = unit_behind(text[:start].strip(), sum_msat, memo, lambda _: WITH_NAMES)
     _refuse_unknown(memo)
+    if count := shares.in_words(memo):
+        refuse(Problem.COUNT_AND_NAMES, _example(text[:start].strip(), count, " pizza"))
     _refuse_more(memo, WITH_NAMES, WITH_NAMES)
     different = _different([each for each in named if not each.asks])
     count = len(different) + asker_sits

@@ -70,6 +70,10 @@ TAKEN = [
     ("84k/4 - 2 pizzas", 84_000, 4, "- 2 pizzas"),
     ("84k/4 to go", 84_000, 4, "to go"),
     ("84k/4 surplus", 84_000, 4, "surplus"),
+    ("84k/4 for 4 people", 84_000, 4, "for 4 people"),
+    ("84k/4 for 2 pizzas", 84_000, 4, "for 2 pizzas"),
+    ("84k/4 pizza and 2 more beers", 84_000, 4, "pizza and 2 more beers"),
+    ("84k and 2 beers", 84_000, 0, "and 2 beers"),
     ("50m x", 50_000_000, 0, "x"),
 ]
 
@@ -136,6 +140,12 @@ REFUSED = [
     ("84k among 4 friends", Problem.COUNT_IN_WORDS, "84k/4"),
     ("84k 4 people", Problem.COUNT_IN_WORDS, "84k/4"),
     ("84k entre 4", Problem.COUNT_IN_WORDS, "84k/4"),
+    ("84k (4 people)", Problem.COUNT_IN_WORDS, "84k/4"),
+    ("84k - 4 people", Problem.COUNT_IN_WORDS, "84k/4"),
+    ("84k/4 for 5 people", Problem.COUNT_UNREADABLE, "84k/4"),
+    ("84k/4 (5 people)", Problem.COUNT_UNREADABLE, "84k/4"),
+    ("84k/4 people and 2 kids", Problem.COUNT_UNREADABLE, "84k/4"),
+    ("84k/4 and 2 more", Problem.COUNT_UNREADABLE, "84k/4"),
     ("84k/2 - 3 people", Problem.COUNT_UNREADABLE, "84k/2"),
     ("84k/2 or 3 people", Problem.COUNT_UNREADABLE, "84k/2"),
     ("84k/3 or 4 x", Problem.COUNT_UNREADABLE, "84k/3"),

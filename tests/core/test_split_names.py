@@ -77,6 +77,13 @@ REFUSED: list[tuple[str, Sequence[Person], Problem, str | None]] = [
     ("84k @bob @eve pizza", [BOB], Problem.NAME_UNKNOWN, WITH_NAMES),
     ("84k/4 @bob", [BOB], Problem.COUNT_AND_NAMES, "84k/4 pizza"),
     ("84k/2 Mia", [MIA], Problem.COUNT_AND_NAMES, "84k/2 pizza"),
+    *(
+        (f"84k @bob {memo}", [BOB], Problem.COUNT_AND_NAMES, f"84k/{count} pizza")
+        for memo, count in (
+            *(("for 4 people", 4), ("4 people", 4), ("(4 people)", 4), ("or 5 people", 5)),
+            *(("and 2 more", 2), ("- 3 friends", 3)),
+        )
+    ),
     ("84k @ada", [ADA], Problem.COUNT_OUT_OF_RANGE, WITH_NAMES),
     ("1 @bob", [BOB], Problem.PARTS_TOO_SMALL, None),
     ("100m @bob", [BOB], Problem.PARTS_TOO_LARGE, None),
