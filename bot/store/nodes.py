@@ -48,7 +48,7 @@ class Open(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """A row that nobody can pay any more, by the word of a node that was there then."""
+    """A row that nobody can pay, by the word of the node that was there then."""
 
     row_id: int
     payment_hash: bytes
