@@ -127,7 +127,9 @@ def judge(
         columns = {**columns, **changes(**taken)}
     if "chat_id" in columns:  # it is the asker's own now
         is_away = Audience.ASKER in later.unreachable
-        later = replace(later, unreachable=frozenset({Audience.CHAT} if is_away else ()))
+        later = replace(
+            later, unreachable=frozenset({Audience.CHAT} if is_away else ()), takes_edits=False
+        )
     columns = {**columns, **_over_unseen(row, columns, later)}
     return replace(verdict, columns=prepared(row, columns, later, now))
 
@@ -317,7 +319,7 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
         events.append(Event("error", "refused by Telegram", {"step": do, "detail": error.detail}))
         if "undeliverable" in columns:
             notices = (Notice(Kind.CARD_REFUSED, why=error.detail, invoice=row),)
-        elif do in EDITS and row.state is not State.PENDING:  # a waiting notice looks like nothing
+        elif do in EDITS and not _is_no_card(do, row):
             notices = (Notice(Kind.CARD_UNTRUE, why=error.detail, invoice=row),)
     else:
         values = {"step": do, "reason": error.detail or error.key}
@@ -411,15 +413,16 @@ def _unnumbered(row: Invoice, do: Do, around: Around, again: Again) -> tuple[Col
     return {**unsure, "card_shown": row.face}, None
 
 
-#: What a message shows that is to become the card: a notice, or a question that is answered, also
-#: one that is to be drawn again.
-_NO_CARD = (Face.WAITING, Face.QUESTION, Face.NOTHING)
+def _is_no_card(do: Do, row: Invoice) -> bool:
+    """Whether the message is still to become the card: a notice or a question, also one that is to
+    be drawn again. Nobody can pay by it."""
+    return do is Do.EDIT_CARD and row.card_shown in (Face.WAITING, Face.QUESTION, Face.NOTHING)
 
 
 def _gone(do: Do, row: Invoice) -> Columns:
     """A message that can no longer be edited: there is nothing left to keep true."""
     if do is Do.EDIT_CARD:
-        if row.card_shown in _NO_CARD and row.face is not Face.QUESTION:
+        if _is_no_card(do, row) and row.face is not Face.QUESTION:
             return {"card_id": None, "card_shown": Face.NOTHING}  # the card is still due
         return {"card_shown": row.face}
     if do is Do.EDIT_PAYMENT_REQUEST:

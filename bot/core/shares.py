@@ -22,7 +22,7 @@ _PEOPLE = r"""(?:people|persons?|pers|friends|guests|heads|of\sus|ways|parts|sha
 |Freunde|Gäste|Teile|personas|amigos|partes|personnes|amis|persone|amici|pessoas|человека?|людей|чел
 |osób|osoby|kişi)"""
 _SO_MANY = re.compile(
-    rf"""[-(\u2010-\u2015~\s]*(?:(?:for|in|into|among|between|by|with|für|durch|unter|zu|entre|para|en|pour|per|tra|fra|por
+    rf"""[-(\u2010-\u2015~\s]*(?:(?:for|in|into|among|between|by|(?P<others>with|mit|con|avec|com|met|z|с)|für|durch|unter|zu|entre|para|en|pour|per|tra|fra|por
 |на|для|dla|na)\s(?P<few>\d{{1,2}})(?:\s{_PEOPLE})?|(?:(?:or|oder|o|ou)\s)?(?P<people>\d{{1,2}})\s{_PEOPLE}
 |(?:{_PEOPLE}\s)?(?:and|und|y|e|et|i|и)\s(?P<more>\d{{1,2}})\s(?:{_PEOPLE}|more|others|kids|children
 |weitere|andere|Kinder|más|otros|altri|autres|enfants|outros|innych|других))[\s.!)]*$""",
@@ -42,11 +42,18 @@ def of_one_part(memo: str) -> str:
     return "" if found is None else (found[1] or found[0]).strip()
 
 
-def in_words(memo: str) -> int:
-    """In how many parts, or in how many more, where that is all that the memo says: "for 4 people",
-    "(4 people)", "and 2 more"; 0 for any other."""
+def in_words(memo: str) -> tuple[int, ...]:
+    """In how many parts, where that is all that the memo says: "for 4 people", "(4 people)".
+
+    "with 3 friends" may be three or four, "and 2 more" is some number, 0; empty for anything else.
+    """
     found = _SO_MANY.match(_start(memo))
-    return 0 if found is None else int(found["few"] or found["people"] or found["more"])
+    if found is None:
+        return ()
+    if found["more"]:
+        return (0,)
+    count = int(found["few"] or found["people"])
+    return (count, count + 1) if found["others"] else (count,)
 
 
 def or_more(memo: str, count: int) -> str:

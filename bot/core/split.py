@@ -106,7 +106,7 @@ def parse(
                 Problem.COUNT_UNREADABLE, _example(amount, count), shown=quotable(f"{count} {more}")
             )
         _refuse_more(memo, _example(amount, count), _example(amount, count))
-        if shares.in_words(memo) not in (0, count):
+        if (said := shares.in_words(memo)) and count not in said:
             refuse(
                 Problem.COUNT_UNREADABLE, _example(amount, count), shown=quotable(f"{count} {memo}")
             )
@@ -158,8 +158,8 @@ def _without_count(text: str, people: Sequence[Person], *, asker_sits: bool) -> 
         sum_msat, memo = _sum(text)
         _refuse_unknown(memo)
         amount = short(Decimal(sum_msat // 1000), "84k")
-        if count := shares.in_words(memo):
-            refuse(Problem.COUNT_IN_WORDS, _example(amount, count), shown=quotable(memo))
+        if said := shares.in_words(memo):
+            refuse(Problem.COUNT_IN_WORDS, _example(amount, said[0] or 4), shown=quotable(memo))
         in_all = short(Decimal(4 * sum_msat // 1000), "84k")
         _refuse_more(memo, _example(in_all), _example(amount))
         return Bill(sum_msat, 0, memo)
@@ -172,8 +172,9 @@ def _without_count(text: str, people: Sequence[Person], *, asker_sits: bool) -> 
         refuse(Problem.NAMES_APART, WITH_NAMES)
     memo = unit_behind(text[:start].strip(), sum_msat, memo, lambda _: WITH_NAMES)
     _refuse_unknown(memo)
-    if count := shares.in_words(memo):
-        refuse(Problem.COUNT_AND_NAMES, _example(text[:start].strip(), count, " pizza"))
+    if said := shares.in_words(memo):
+        amount = text[:start].strip()
+        refuse(Problem.COUNT_AND_NAMES, _example(amount, said[0] or 4, " pizza"))
     _refuse_more(memo, WITH_NAMES, WITH_NAMES)
     different = _different([each for each in named if not each.asks])
     count = len(different) + asker_sits

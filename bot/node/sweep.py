@@ -57,6 +57,8 @@ LOOKS_BACK_FOR_S = 2.0
 LOOKS_BACK_EVERY_S = LOOKS_BACK / LOOKUPS_OF_ENDED * ROUND_S * 1.2
 #: The same where the node seems to have been there all the time, and only its stream was cut.
 LOOKS_BACK_FOR_STREAMS_EVERY_S = 5 * LOOKS_BACK_EVERY_S
+#: The longest pause between two look-ups of one of these to which the node gave no answer.
+LONGEST_AGAIN_S = 300.0
 #: Look-ups at once: it leaves room for expiries among what nobody waits for.
 AT_ONCE = 3
 
@@ -102,16 +104,14 @@ class _Back:
     #: What has not ended by the node's word, or got none: nothing else will ask again.
     unanswered: dict[int, _Unanswered] = field(default_factory=dict)
 
+    def takes(self, row: Ended) -> bool:
+        """Whether this row is this node's, and looked up on the way."""
+        return row.node_id == self.node_id and row.row_id not in self.unanswered
+
     def due(self, now: float, most: int) -> list[Ended]:
         """What is asked for again, the longest due first."""
         due = [each for each in self.unanswered.values() if each.again_at <= now]
         return [each.row for each in sorted(due, key=lambda each: each.again_at)[:most]]
-
-    def all_due(self, now: float) -> None:
-        """What was unanswered is asked for at once."""
-        self.unanswered = {
-            row_id: it._replace(again_at=now) for row_id, it in self.unanswered.items()
-        }
 
     def took(self, row: Ended, now: float, *, is_answered: bool) -> None:
         """A row was looked up; where it needs that again, it is so after a pause that grows."""
@@ -119,7 +119,7 @@ class _Back:
         if before is None:
             self.left, self.below = self.left - 1, row.row_id
         if not is_answered:
-            pause_s = min(LONGEST_PAUSE_S, 2 * before.pause_s if before else SHORTEST_PAUSE_S)
+            pause_s = min(LONGEST_AGAIN_S, 2 * before.pause_s if before else SHORTEST_PAUSE_S)
             self.unanswered[row.row_id] = _Unanswered(row, pause_s, now + pause_s)
 
 
@@ -165,7 +165,6 @@ class Sweep:
         self._streams += 1
         if hurries and not self._circle.hurries and now - self._hurried_at >= HURRIES_EVERY_S:
             self._circle = _Circle(hurries=True)
-        self._back.all_due(now)
         if looks_back:
             self._back = self._new_back(hurries=True)
         self._woken.set()
@@ -216,39 +215,44 @@ class Sweep:
 
     async def _look_back(self, node_id: str) -> None:
         """A round of what ended, for as long as nothing comes in between, and not for long."""
-        loop = asyncio.get_running_loop()
-        opening, back = self._gate.openings, self._way_back(node_id, loop.time())
-        ends_at = math.inf  # the first look-ups are always made
-
-        def goes_on() -> bool:
-            nonlocal ends_at
-            is_over = self._is_interrupted(opening) or loop.time() >= ends_at
-            ends_at = min(ends_at, loop.time() + LOOKS_BACK_FOR_S)
-            return not is_over
-
+        now = asyncio.get_running_loop().time()
+        opening, back = self._gate.openings, self._way_back(node_id, now)
         most = HURRIED_LOOKUPS if back.hurries else LOOKUPS_OF_ENDED
-        again = back.due(loop.time(), most)
-        if not await self._look_up_ended(again, back, goes_on):
-            return
+        again = back.due(now, most // 2)
+        await self._look_up_ended(again, back, self._for_a_while(opening))
         most -= len(again)
+        goes_on = self._for_a_while(opening)
         for _ in range(HURRIED_LOOKUPS // PAGE):
             most = min(most, back.left)
             if not most:
                 return
             page = await self._store.must(_ended_page, back.below)
-            own = [each for each in page if each.node_id == node_id]
-            if not await self._look_up_ended(own[:most], back, goes_on):
+            own = [each for each in page if back.takes(each)][:most]
+            if not await self._look_up_ended(own, back, goes_on):
                 return
-            most -= len(own[:most])
+            most -= len(own)
             if most and len(page) < PAGE:
                 back.left = 0
             elif most:
                 back.below = page[-1].row_id
 
+    def _for_a_while(self, opening: int) -> Callable[[], bool]:
+        """Whether a round may go on. The first look-ups are always made, if nothing came before."""
+        ends_at = math.inf
+
+        def goes_on() -> bool:
+            nonlocal ends_at
+            now = asyncio.get_running_loop().time()
+            is_over = self._is_interrupted(opening) or now >= ends_at
+            ends_at = min(ends_at, now + LOOKS_BACK_FOR_S)
+            return not is_over
+
+        return goes_on
+
     async def _look_up_ended(
         self, rows: list[Ended], back: _Back, goes_on: Callable[[], bool]
     ) -> bool:
-        """A few at once, up to one without an answer. Whether all have been looked up."""
+        """A few at once, for as long as it goes on. Whether all have been looked up."""
         for at in range(0, len(rows), AT_ONCE):
             if not goes_on():
                 return False
@@ -257,8 +261,6 @@ class Sweep:
             now = asyncio.get_running_loop().time()
             for row, is_answered in zip(group, answered, strict=True):
                 back.took(row, now, is_answered=is_answered)
-            if not all(answered):
-                return False
         return True
 
     def _way_back(self, node_id: str, now: float) -> _Back:
@@ -269,16 +271,20 @@ class Sweep:
         was, since_s = self._back, now - self._back.began_at
         if was.node_id not in ("", node_id):
             self._back = self._new_back()
-        elif self._is_there_again(since_s) and (not was.left or since_s >= LOOKS_BACK_EVERY_S):
+        elif self._begins_again(since_s):
             self._back = self._new_back(hurries=was.hurries and bool(was.left))
+            newest = sorted(was.unanswered, reverse=True)[:LOOKS_BACK]
+            self._back.unanswered = {each: was.unanswered[each] for each in newest}
         self._back.node_id = node_id
         return self._back
 
-    def _is_there_again(self, since_s: float) -> bool:
-        """Whether the node may have been away since it was looked back, so long ago."""
-        is_new_stream = self._back.streams != self._streams
-        may_be_another = is_new_stream and since_s >= LOOKS_BACK_FOR_STREAMS_EVERY_S
-        return self._back.opening != self._gate.openings or may_be_another
+    def _begins_again(self, since_s: float) -> bool:
+        """Whether the node may have been away since the way back began, so long ago."""
+        back = self._back
+        if back.opening != self._gate.openings:
+            return not back.left or since_s >= LOOKS_BACK_EVERY_S
+        is_over = not back.left and since_s >= LOOKS_BACK_FOR_STREAMS_EVERY_S
+        return is_over and back.streams != self._streams
 
     def _new_back(self, *, hurries: bool = False) -> _Back:
         began_at = asyncio.get_running_loop().time()

@@ -81,7 +81,7 @@ REFUSED: list[tuple[str, Sequence[Person], Problem, str | None]] = [
         (f"84k @bob {memo}", [BOB], Problem.COUNT_AND_NAMES, f"84k/{count} pizza")
         for memo, count in (
             *(("for 4 people", 4), ("4 people", 4), ("(4 people)", 4), ("or 5 people", 5)),
-            *(("and 2 more", 2), ("- 3 friends", 3)),
+            *(("and 2 more", 4), ("- 3 friends", 3)),
         )
     ),
     ("84k @ada", [ADA], Problem.COUNT_OUT_OF_RANGE, WITH_NAMES),

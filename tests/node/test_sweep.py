@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from dataclasses import replace
 
 import grpc
@@ -410,24 +411,26 @@ async def test_a_node_without_the_call_that_cancels_stops_no_look_back(
     assert (await row_now(store, row)).state is State.SETTLED
 
 
-async def test_what_the_node_forgot_for_good_costs_a_few_look_ups_each_time_that_it_is_back(
+async def test_what_the_node_forgot_for_good_costs_a_round_each_time_that_it_is_back(
     sim: SimNode, watched: Watched, store: Store, first: SimInvoice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """LND can be set to delete what was cancelled."""
-    monkeypatch.setattr(sweep, "HURRIES_EVERY_S", 0.0)
     monkeypatch.setattr(sweep, "ROUND_S", 1000.0)
-    await ended(sim, store, 200)
+    monkeypatch.setattr(sweep, "LOOKS_BACK_FOR_S", 60.0)
+    monkeypatch.setattr(sweep, "LOOKUPS_OF_ENDED", 50)
+    await ended(sim, store, 80)
     for payment_hash, each in list(sim.invoices.items()):
         if each.state == CANCELED:
             sim.delete_invoice(payment_hash)
-    each_time = 1 + sweep.LOOKUPS  # the cursor's payment, and a round
+    # whether it is there, the cursor's payment, and a round: to the end of the way, and once more
+    each_time = [2 + 50, 2 + 30, 2 + 50, 2 + 30]
     async with watched.running():
-        for cuts in range(1, 4):
-            await sim.until(lambda cuts=cuts: asked(sim) >= cuts * each_time)
+        for so_far in itertools.accumulate(each_time[:-1]):
+            await sim.until(lambda so_far=so_far: asked(sim) >= so_far)
             sim.end_streams()
-        await sim.until(lambda: asked(sim) >= 4 * each_time)
+        await sim.until(lambda: asked(sim) >= sum(each_time))
         with pytest.raises(TimeoutError):
-            await sim.until(lambda: asked(sim) >= 6 * each_time, timeout_s=1.0)
+            await sim.until(lambda: asked(sim) > sum(each_time), timeout_s=1.0)
 
 
 async def test_the_log_says_once_that_a_node_was_restored_also_while_nobody_knows_whose_it_is(
