@@ -66,6 +66,7 @@ class Problem(StrEnum):
     SUGGESTION_APART = "suggestion apart"
     SUGGESTION_UNREADABLE = "suggestion unreadable"  # shown
     SUGGESTION_ABOVE_GOAL = "suggestion above goal"
+    SUGGESTION_IN_WORDS = "suggestion in words"  # shown
     PARTS_TOO_SMALL = "parts too small"  # limit_sats
     PARTS_TOO_LARGE = "parts too large"  # limit_sats
     TOO_LITTLE = "too little"  # limit_sats

@@ -12,10 +12,11 @@ Nothing is guessed: what could be read in two ways is refused, with an example t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import NoReturn
 
 from bot.core import shares
-from bot.core.amount_numbers import ALL_SATS
+from bot.core.amount_numbers import ALL_SATS, short
 from bot.core.amount_problems import Problem, quotable, refuse, with_example
 from bot.core.amounts import check_range, parse_amount, split_off
 from bot.core.split import AROUND_A_SLASH, after_slash
@@ -33,6 +34,7 @@ _OF_COLLECTIONS = (
     Problem.SUGGESTION_APART,
     Problem.SUGGESTION_UNREADABLE,
     Problem.SUGGESTION_ABOVE_GOAL,
+    Problem.SUGGESTION_IN_WORDS,
 )
 
 
@@ -64,6 +66,11 @@ def _parse(text: str, *, min_sats: int, max_sats: int) -> Pot:
     goal_msat = _alone(match[1]) if match else None
     if match is None or goal_msat is None:
         goal_msat, memo = split_off(text)
+        if each := shares.of_one_part(memo):
+            works = f"any/{short(Decimal(goal_msat // 1000), '21k')}"
+            refuse(Problem.SUGGESTION_IN_WORDS, works, shown=quotable(each))
+        if shares.and_more(memo):
+            refuse(Problem.SUM, EXAMPLE)
         return Pot(_within_reason(goal_msat), 0, memo)
     goal, before, behind, gift = match.groups()
     if before or behind:

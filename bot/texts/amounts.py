@@ -215,6 +215,10 @@ _SENTENCES: dict[Problem, tuple[str, str]] = {
         "The suggested gift is more than the goal.",
         "Write the goal first, for example {example}.",
     ),
+    Problem.SUGGESTION_IN_WORDS: (
+        "{shown} could mean that each person gives that much.",
+        "Write what each gives after a slash, for example {example}.",
+    ),
     Problem.PARTS_TOO_SMALL: (
         "Each part would be too small.",
         "Write a larger sum or fewer parts: a part is at least {limit}.",

@@ -58,6 +58,10 @@ REFUSED = [
     ("500k/any", Problem.SUGGESTION_UNREADABLE, "500k/21k"),
     ("500k/21k/3", Problem.SUGGESTION_UNREADABLE, "500k/21k"),
     ("any/any", Problem.SUGGESTION_UNREADABLE, "any/21k"),
+    ("20k each", Problem.SUGGESTION_IN_WORDS, "any/20k"),
+    ("20k per person speakers", Problem.SUGGESTION_IN_WORDS, "any/20k"),
+    ("any each", Problem.SUGGESTION_IN_WORDS, "any/21k"),
+    ("500k + tip", Problem.SUM, EXAMPLE),
     ("500k/500,001", Problem.SUGGESTION_ABOVE_GOAL, WITH_SUGGESTION),
     # what is wrong with an amount is said as everywhere
     ("0", Problem.ZERO, "any speakers"),
@@ -82,6 +86,7 @@ OF_COLLECTIONS = {
     Problem.SUGGESTION_APART,
     Problem.SUGGESTION_UNREADABLE,
     Problem.SUGGESTION_ABOVE_GOAL,
+    Problem.SUGGESTION_IN_WORDS,
 }
 
 

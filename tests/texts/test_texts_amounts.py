@@ -255,6 +255,13 @@ POTS = {
             "Write the goal first, for example 500k/21k speakers."
         ),
     ),
+    Problem.SUGGESTION_IN_WORDS: (
+        "20k each",
+        (
+            '"each" could mean that each person gives that much. '
+            "Write what each gives after a slash, for example any/20k."
+        ),
+    ),
     Problem.ZERO: (
         "0 speakers",
         ("The amount can't be zero. To let the payer choose, write any, for example any speakers."),
