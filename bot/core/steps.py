@@ -114,9 +114,9 @@ def next_step(row: Invoice, around: Around, now: float) -> Step:
 
     *Show* is the first of: SEND_CARD (no card yet), EDIT_CARD, SEND_PAYMENT_REQUEST,
     EDIT_PAYMENT_REQUEST, EDIT_DUPLICATE whose message does not show the state; nothing where the
-    chat is unreachable, no SEND but of a closed card where Telegram took none of the open one, and
-    no SEND_CARD for one that was replaced. A step that was put off is WAIT until it may be tried
-    again. NOTHING: until an event comes.
+    chat is unreachable, but EDITs where it takes them, no SEND but of a closed card where Telegram
+    took none of the open one, and no SEND_CARD for one that was replaced. A step that was put off
+    is WAIT until it may be tried again. NOTHING: until an event comes.
     """
     step = _next_step(row, around, now)
     return _with_owners(row, step, around, now) if step.do in RESTS else step
@@ -218,8 +218,9 @@ def _asking(row: Invoice, around: Around, now: float) -> Step:
     ends_at = row.asked_at + around.clock_set_by_s + QUESTION_S
     if now >= ends_at or row.cancel_wanted:
         return Step(Do.DROP)
-    is_due = row.card_shown is not row.face
-    if is_due and not around.chat_is_unreachable and not row.undeliverable:
+    is_due = row.card_shown is not row.face and not row.undeliverable
+    is_away = around.chat_is_unreachable if row.card_id is None else around.is_sealed
+    if is_due and not is_away:
         return Step(Do.SEND_CARD if row.card_id is None else Do.EDIT_CARD)
     return Step(Do.WAIT, ends_at)
 
@@ -240,7 +241,7 @@ def _pending(row: Invoice, around: Around, now: float) -> Step:
 def _notice_is_untrue(row: Invoice, around: Around) -> bool:
     """Whether there is a waiting notice, with another reason than the present one."""
     is_there = row.card_id is not None and row.card_shown is Face.WAITING
-    if not is_there or around.waits_for is None or around.chat_is_unreachable:
+    if not is_there or around.waits_for is None or around.is_sealed:
         return False
     return row.failure is None or row.failure.key != around.waits_for.key
 

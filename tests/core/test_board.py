@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.bills import END, board, collection, free, gift, part, taken
 from tests.rows import NOW
 
 REACHED, LOST = Around(), Around(unreachable=frozenset({Audience.CHAT}))
+MUTED = replace(LOST, takes_edits=True)
 JOINING, CLOSING, CLOSED = BoardState.JOINING, BoardState.CLOSING, BoardState.CLOSED
 PAID = (taken(State.SETTLED, 1), taken(State.SETTLED, 2))
 OTHER = {"shown": "another face", "shown_at": NOW - EDIT_EVERY_S}
@@ -34,6 +36,7 @@ TABLE: list[tuple[str, Board, Around, float, Step]] = [
     # open
     ("new", board(is_shown=False), REACHED, NOW, Step(Do.SEND_CARD)),
     ("new, unreachable", board(is_shown=False), LOST, NOW, REST),
+    ("new, muted", board(is_shown=False), MUTED, NOW, REST),
     (
         "put off",
         board(is_shown=False, **failing(Do.SEND_CARD)),
@@ -66,6 +69,7 @@ TABLE: list[tuple[str, Board, Around, float, Step]] = [
     ("shown", board(), REACHED, NOW, REST),
     ("something else", board(**OTHER), REACHED, NOW, Step(Do.EDIT_CARD)),
     ("something else, unreachable", board(**OTHER), LOST, NOW, REST),
+    ("something else, muted", board(**OTHER), MUTED, NOW, Step(Do.EDIT_CARD)),
     (
         "edited just now",
         board(**OTHER | {"shown_at": NOW - 1}),
@@ -139,6 +143,7 @@ TABLE: list[tuple[str, Board, Around, float, Step]] = [
     # moved down
     ("wanted at the bottom", board(move_wanted=True), REACHED, NOW, Step(Do.SEND_CARD)),
     ("so it is in a chat that is lost", board(move_wanted=True), LOST, NOW, REST),
+    ("or takes edits alone", board(move_wanted=True), MUTED, NOW, REST),
     (
         "wanted at the bottom where somebody removed it",
         board(move_wanted=True, card_id=None),
@@ -172,6 +177,7 @@ TABLE: list[tuple[str, Board, Around, float, Step]] = [
     # reminders
     ("a reminder", board(remind_wanted=True), REACHED, NOW, Step(Do.REMIND)),
     ("a reminder, unreachable", board(remind_wanted=True), LOST, NOW, REST),
+    ("a reminder, muted", board(remind_wanted=True), MUTED, NOW, REST),
     (
         "first it is shown what is",
         board(remind_wanted=True, **OTHER),
@@ -255,6 +261,7 @@ TABLE: list[tuple[str, Board, Around, float, Step]] = [
     ("to be shown", board(*PAID, state=CLOSED, **OTHER), REACHED, NOW, Step(Do.EDIT_CARD)),
     ("to be told", board(*PAID, state=CLOSED), REACHED, NOW, Step(Do.ANNOUNCE)),
     ("to be told, unreachable", board(*PAID, state=CLOSED), LOST, NOW, Step(Do.NOTHING)),
+    ("to be told, muted", board(*PAID, state=CLOSED), MUTED, NOW, Step(Do.NOTHING)),
     (
         "to be told, put off",
         board(*PAID, state=CLOSED, **failing(Do.ANNOUNCE)),

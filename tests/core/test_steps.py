@@ -38,6 +38,7 @@ EXPIRY = NOW + 3600 + EXPIRY_GRACE_S
 QUESTION_END = NOW + QUESTION_S
 PATIENCE_END = NOW + 60
 UNREACHABLE: dict[str, Any] = {"unreachable": frozenset({Audience.CHAT})}
+MUTED: dict[str, Any] = {**UNREACHABLE, "takes_edits": True}
 NOBODY: dict[str, Any] = {"unreachable": frozenset(Audience)}
 DONE: dict[str, Any] = {"announced": True}
 TELLS: dict[str, Any] = {"notify_owners": True, "owners": (1, 2)}
@@ -69,6 +70,13 @@ TABLE: list[Row] = [
         NOW + 9,
         Step(Do.WAIT, QUESTION_END),
     ),
+    (
+        "reads otherwise, muted",
+        seen_shown(ASKING, Face.NOTHING, **MUTED),
+        NOW + 9,
+        Step(Do.EDIT_CARD),
+    ),
+    ("muted", seen(ASKING, **MUTED), NOW, Step(Do.WAIT, QUESTION_END)),
     ("unreachable", seen(ASKING, **UNREACHABLE), NOW, Step(Do.WAIT, QUESTION_END)),
     ("undeliverable", seen(ASKING, undeliverable=True), NOW, Step(Do.WAIT, QUESTION_END)),
     ("an hour", seen_shown(ASKING, Face.QUESTION), QUESTION_END, Step(Do.DROP)),
@@ -90,6 +98,12 @@ TABLE: list[Row] = [
         saying(NodeTimeout(), NodeLocked(), **UNREACHABLE),
         NOW + 9,
         Step(Do.ADD),
+    ),
+    (
+        "another reason, muted",
+        saying(NodeTimeout(), NodeLocked(), **MUTED),
+        NOW + 9,
+        Step(Do.EDIT_CARD),
     ),
     (
         "another reason, impatient",
@@ -352,6 +366,9 @@ TABLE: list[Row] = [
         Step(Do.WAIT, NOW + 5),
     ),
     ("paid, done", seen_shown(SETTLED, Face.PAID, **DONE), NOW, Step(Do.NOTHING)),
+    ("open, muted", seen(OPEN, **MUTED), NOW, Step(Do.WAIT, EXPIRY)),
+    ("paid, muted", seen_shown(SETTLED, Face.OPEN, **MUTED), NOW, Step(Do.EDIT_CARD)),
+    ("paid and shown, muted", seen_shown(SETTLED, Face.PAID, **MUTED), NOW, Step(Do.ANNOUNCE)),
     ("paid, unreachable", seen_shown(SETTLED, Face.OPEN, **UNREACHABLE), NOW, Step(Do.ANNOUNCE)),
     ("paid, nobody", seen_shown(SETTLED, Face.OPEN, **NOBODY), NOW, Step(Do.NOTHING)),
     (
