@@ -15,6 +15,7 @@ from bot.core.work import Lane
 from bot.demo.node import CANCELED
 from bot.demo.telegram import Chat
 from tests.faces import may_be_duplicate
+from tests.store.made import until
 from tests.test_boards import board, my_part, split
 from tests.world import World
 
@@ -198,6 +199,31 @@ async def test_in_a_group_that_muted_the_bot_what_is_there_stays_true(
     else:
         world.clock.ahead_s += 3700
         await world.becomes(second, Face.EXPIRED)
+
+
+@pytest.mark.parametrize("then", ["expires", "allowed"])
+async def test_a_card_whose_payment_request_a_group_does_not_take_stays_true(
+    world: World, then: str
+) -> None:
+    """It takes photos and no text: the request that has a message of its own waits."""
+    world.telegram.say(world.private(world.anna), world.anna, "/help")
+    await world.start_bot()
+    world.telegram.restrict_bot(world.group, send_text=False)
+    world.telegram.say(world.group, world.anna, f"/invoice 2100 {'x' * 400}")
+    card = await world.until(lambda: world.ours(world.group))
+    assert card
+    rests = "SELECT 1 FROM chats, invoices WHERE unreachable AND (due_at IS NULL OR due_at > ?)"
+    later = (world.clock() + 60,)
+    with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+        await until(lambda: database.execute(rests, later).fetchone() is not None)
+    if then == "expires":
+        await world.node.stop()
+        world.clock.ahead_s += 3700
+        await world.becomes(card[0], Face.UNCONFIRMED)
+    else:
+        world.telegram.restrict_bot(world.group)
+        world.telegram.promote(world.group, world.bot_user)
+        await world.until(lambda: any(world.request_in(m) for m in world.ours(world.group)))
 
 
 async def test_a_group_that_takes_no_edits_either_is_asked_for_one_only(world: World) -> None:

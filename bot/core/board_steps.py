@@ -63,7 +63,7 @@ def next_board_step(board: Board, around: Around, now: float) -> Step:
     state     when                                     step
     ========  =======================================  ==========================================
     any       something follows from its parts         REARRANGE
-    any       its chat can be reached, and it was      REMOVE_BEFORE
+    any       its chat takes edits, and it was         REMOVE_BEFORE
               moved down: its message before is there
     any       it was shown nowhere, or its message     SEND_CARD
               is wanted at the bottom
@@ -103,7 +103,7 @@ def _wanted(board: Board, around: Around, now: float) -> Step:
     may_send = not around.chat_is_unreachable
     if around.is_sealed or board.undeliverable:
         return rest
-    if may_send and board.before_id is not None:
+    if board.before_id is not None:  # its removal sends nothing
         return Step(Do.REMOVE_BEFORE)
     if may_send and (board.move_wanted or not board.shown):
         return Step(Do.SEND_CARD)

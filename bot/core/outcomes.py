@@ -349,8 +349,8 @@ def elsewhere(do: Do, row: Invoice, error: ChatError) -> Columns | None:
 
 
 def only_muted(do: Do, error: object) -> bool:
-    """Whether a chat that took no message may take edits still: an edit was refused by none."""
-    return isinstance(error, ChatForbidden) and error.is_muted and do not in EDITS
+    """Whether a chat that took no new message may still let what is there be changed."""
+    return isinstance(error, ChatForbidden) and error.is_muted and do in SENDS
 
 
 def _lost(do: Do, row: Invoice, error: ChatError, around: Around) -> frozenset[Audience]:

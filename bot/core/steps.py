@@ -169,8 +169,9 @@ def resting(row: Invoice, step: Step, around: Around, now: float) -> work.WorkCo
         return work.rests(step.at, Lane.BACKGROUND)  # whatever its own chat is
     may_be_due = around.chat_is_unreachable or (around.unreachable and step.do is Do.NOTHING)
     reachable = replace(around, unreachable=frozenset())
-    waits_to_edit = step.do is Do.WAIT and row.tried in EDITS and not around.is_sealed
-    if may_be_due and not waits_to_edit and next_step(row, reachable, now) != step:
+    shows = not around.is_sealed and (row.card_id is not None or row.duplicates)
+    stays_true = step.do is Do.WAIT and shows  # whether more can be sent or not
+    if may_be_due and not stays_true and next_step(row, reachable, now) != step:
         return work.unreachable()
     until = step.at if step.do is Do.WAIT else None
     if around.other_node and row.state is State.OPEN:

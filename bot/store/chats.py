@@ -31,6 +31,12 @@ _UNSEEN = (
     _c.card_shown == Face.NOTHING,
     _c.unsure == packed(unsure=frozenset())["unsure"],
 )
+# What is shown of these stays true meanwhile, so they rest as ever.
+_UNSENT = (
+    _c.state == State.OPEN,
+    _c.lane != Lane.OTHER_NODE,
+    _c.card_id.is_(None) | _c.payment_request_separate & _c.payment_request_id.is_(None),
+)
 # By the state alone SQLite would read all that were ever paid.
 _UNANNOUNCED = sa.and_(sa.func.coalesce(_c.state, "") == State.SETTLED, sa.not_(_c.announced))
 
@@ -74,6 +80,7 @@ class Chats(Noun):
         if not is_unreachable:
             self._pass_over(now, _c.chat_id == chat_id)
             self._wake(now, sa.or_(_c.chat_id == chat_id, _UNANNOUNCED))
+            self._write(packed(**work.reachable(now)), _c.chat_id == chat_id, *_UNSENT)
             self._wake_boards(now, chat_id)
 
     def wake_unannounced(self, now: float) -> None:

@@ -160,6 +160,7 @@ TABLE: list[tuple[str, Board, Around, float, Step]] = [
     ),
     ("moved", board(before_id=40), REACHED, NOW, Step(Do.REMOVE_BEFORE)),
     ("moved, in a chat that is lost", board(before_id=40), LOST, NOW, REST),
+    ("moved, muted", board(before_id=40), MUTED, NOW, Step(Do.REMOVE_BEFORE)),
     (
         "moved, and wanted there again: one message at a time",
         board(before_id=40, move_wanted=True, **OTHER),
