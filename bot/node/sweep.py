@@ -105,8 +105,8 @@ class _Back:
     unanswered: dict[int, _Unanswered] = field(default_factory=dict)
 
     def takes(self, row: Ended) -> bool:
-        """Whether this row is this node's, and looked up on the way."""
-        return row.node_id == self.node_id and row.row_id not in self.unanswered
+        """Whether this row may be this node's, and is looked up on the way."""
+        return row.node_id in ("", self.node_id) and row.row_id not in self.unanswered
 
     def due(self, now: float, most: int) -> list[Ended]:
         """What is asked for again, the longest due first."""

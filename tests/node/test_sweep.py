@@ -218,9 +218,13 @@ async def test_each_time_that_the_node_is_there_again_what_ended_is_looked_up(
     async with watched.running():
         # its first look back is over: each round makes that after this
         await sim.until(lambda: sim.lookups[still.payment_hash] >= 3)
-        for state in (State.CANCELLED, State.SETTLED):
+        for state, whose in (
+            (State.CANCELLED, sim.identity_pubkey),
+            (State.SETTLED, sim.identity_pubkey),
+            (State.CANCELLED, ""),  # nobody knew whose it is
+        ):
             invoice = sim.add_invoice(5000)
-            await open_row(store, invoice, sim.identity_pubkey, state=state)
+            await open_row(store, invoice, whose, state=state)
             sim.end_streams()
             await sim.until(lambda invoice=invoice: invoice.state == CANCELED)
 
