@@ -11,7 +11,7 @@ from bot.core.amount_words import LOOKED_AT, seen
 
 _EACH = r"""(?:each|apiece|pp|p\.\s?p\.?|p/p|c/u|chacune?|ciascun[oa]|cadauno|каждый|каждому|każdy
 |per\s(?:person|persons|pers|head|heads|capita|guest|persona|persoon|kopf|nase)
-|an?\s(?:head|person)(?!\s(?:of|who)\b)|pro\s(?:person|pers|kopf|nase)|je\s(?:person|kopf|nase)
+|(?<!for\s)an?\s(?:head|person|piece|pop)(?!\s(?:of|who)\b)|pro\s(?:person|pers|kopf|nase)|je\s(?:person|kopf|nase)
 |cada\s(?:uno|una|um|uma)|por\s(?:persona|cabeza|pessoa)|par\s(?:personne|t[eê]te)|a\s(?:testa|persona)
 |с\s(?:человека|каждого)|на\s(?:человека|каждого|кожного)|[nz]a\sosob[eęu]|kişi\sbaşı(?:na)?)"""
 _ONE_PART = re.compile(
@@ -24,13 +24,18 @@ _PEOPLE = r"""(?:people|persons?|pers|friends|guests|heads|of\sus|ways|parts|sha
 _SO_MANY = re.compile(
     rf"""[-(\u2010-\u2015~\s]*(?:(?:for|in|into|among|between|by|(?P<others>with|mit|con|avec|com|met|z|с)|für|durch|unter|zu|entre|para|en|pour|per|tra|fra|por
 |на|для|dla|na)\s(?P<few>\d{{1,2}})(?:\s{_PEOPLE})?|(?:(?:or|oder|o|ou)\s)?(?P<people>\d{{1,2}})\s{_PEOPLE}
-|(?:{_PEOPLE}\s)?(?:and|und|y|e|et|i|и)\s(?P<more>\d{{1,2}})\s(?:{_PEOPLE}|more|others|kids|children
+|(?:{_PEOPLE}\s)?(?:&|and|und|y|e|et|i|и)\s(?P<more>\d{{1,2}})\s(?:{_PEOPLE}|more|others|kids|children
 |weitere|andere|Kinder|más|otros|altri|autres|enfants|outros|innych|других))[\s.!)]*$""",
     re.IGNORECASE | re.VERBOSE,
 )
 _OR_MORE = re.compile(
     rf"(?:[-\u2010-\u2015\u2212~]+|(?P<word>or|to|oder|bis|o|ou|или|до)\s)\s?(?P<number>\d{{1,2}})"
     rf"(?P<people>\s{_PEOPLE}(?!\w)|$)?(?![\w:.,%/])",
+    re.IGNORECASE | re.VERBOSE,
+)
+_OR_SO = re.compile(
+    rf"""(?:or|oder|o|ou)\s(?:more|less|fewer|mehr|weniger|más|menos|mais|plus)
+(?:\s{_PEOPLE})?[\s.!)]*$""",
     re.IGNORECASE | re.VERBOSE,
 )
 _AND_MORE = re.compile(r"(?:\+|(?:plus|minus|zzgl)(?!\w))\S*\s?\S*", re.IGNORECASE)
@@ -57,11 +62,13 @@ def in_words(memo: str) -> tuple[int, ...]:
 
 
 def or_more(memo: str, count: int) -> str:
-    """What makes a number of people another one: "- 3 people"; "" where nothing does.
+    """What makes a number of people another one: "- 3 people", "or more"; "" where nothing does.
 
     A range goes up: behind three, "or 4 pizzas" says something of their number, "or 2 pizzas" not,
     and "- 4 pizzas" is a memo behind a dash.
     """
+    if (found := _OR_SO.match(_start(memo))) is not None:
+        return found[0].strip()
     found = _OR_MORE.match(_start(memo))
     if found is None:
         return ""
