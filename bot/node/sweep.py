@@ -19,10 +19,12 @@ from bot.clock import Clock
 from bot.core import outcomes
 from bot.core.answers import NodeInvoice, NodeState
 from bot.core.invoice import Invoice
-from bot.errors import InvoiceUnknown, NodeError
+from bot.core.notices import Kind, Notice
+from bot.errors import InvoiceUnknown, NodeError, PermissionMissing
 from bot.node.gate import Gate
 from bot.node.identity import IDENTIFIED_WITHIN_S, Identity
 from bot.node.invoices import NodeInvoices
+from bot.occasions import Occasions
 from bot.store import Bell, Ended, Open, Store, Tx
 
 log = logs.get(__name__)
@@ -134,6 +136,7 @@ class Sweep:
         invoices: NodeInvoices,
         store: Store,
         bell: Bell,
+        occasions: Occasions,
         clock: Clock,
     ) -> None:
         self._gate = gate
@@ -141,6 +144,7 @@ class Sweep:
         self._invoices = invoices
         self._store = store
         self._bell = bell
+        self._occasions = occasions
         self._clock = clock
         self._looked_up: dict[int, float] = {}  # row → when, by the loop's clock
         self._circle = _Circle()
@@ -378,7 +382,7 @@ class Sweep:
         try:
             found = await self._invoices.lookup_behind(row.payment_hash)
             if found.state is NodeState.OPEN:
-                await self._invoices.cancel_behind(row.payment_hash)
+                await self._cancel_ended(row)
                 log.info("cancelled at the node what had ended", row=row.row_id)
                 back.hurries = True
                 return True
@@ -391,6 +395,15 @@ class Sweep:
             back.hurries = True
             await self._record(row.row_id, found, back.node_id)
         return found.state in _CLOSED
+
+    async def _cancel_ended(self, row: Ended) -> None:
+        """Raises `NodeError`; owners hear where it is not permitted."""
+        try:
+            await self._invoices.cancel_behind(row.payment_hash)
+        except PermissionMissing:
+            self._occasions.notify(Notice(Kind.CANCEL_NOT_PERMITTED))
+            raise
+        self._occasions.over(Kind.CANCEL_NOT_PERMITTED)
 
     async def _record(self, row_id: int, found: NodeInvoice | None, node_id: str) -> None:
         came = await self._store.must(_record_lookup, row_id, found, node_id, self._clock())

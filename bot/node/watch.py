@@ -54,7 +54,13 @@ class Watch:
         self._occasions = occasions
         self._clock = clock
         self._sweep = Sweep(
-            gate=gate, identity=identity, invoices=invoices, store=store, bell=bell, clock=clock
+            gate=gate,
+            identity=identity,
+            invoices=invoices,
+            store=store,
+            bell=bell,
+            occasions=occasions,
+            clock=clock,
         )
         self._liquidity = Liquidity(node, gate)
         self._health = Health(

@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.core.invoice import Invoice, State
+from bot.core.notices import Kind
 from bot.core.work import Lane
 from bot.demo.node import CANCELED, SimInvoice, SimNode
 from bot.demo.node.ledger import Kept
@@ -227,6 +228,20 @@ async def test_each_time_that_the_node_is_there_again_what_ended_is_looked_up(
             await open_row(store, invoice, whose, state=state)
             sim.end_streams()
             await sim.until(lambda invoice=invoice: invoice.state == CANCELED)
+
+
+async def test_where_it_may_not_cancel_what_had_ended_owners_hear_of_it(
+    sim: SimNode, watched: Watched, store: Store, first: SimInvoice
+) -> None:
+    """A card says of it that nobody can pay it."""
+    lost = sim.add_invoice(5000)
+    await open_row(store, lost, sim.identity_pubkey, state=State.CANCELLED)
+    sim.fail("CancelInvoice", text="permission denied", times=3)
+    async with watched.running():
+        (concern,) = await watched.concerned(lambda found: found)
+        assert concern.kind is Kind.CANCEL_NOT_PERMITTED
+        await sim.until(lambda: lost.state == CANCELED)
+        await watched.concerned(lambda found: found[-1].ended_at)
 
 
 async def test_what_ended_at_a_wrong_backup_is_looked_up_though_nothing_is_replayed(
