@@ -204,7 +204,12 @@ class BoardWorker:
             await hand.nudged(step.at - now)
             # Where something happened it is read again before its next step.
             return board if hand.nudge.is_set() else await self.read(board.id)
-        fresh, hand.due_at = await self._store.must(_let_go, board.id, around, now)
+        is_armed = hand.armed is not None
+        fresh, hand.due_at = await self._store.must(
+            _let_go, board.id, around, now, is_armed=is_armed
+        )
+        if fresh is None:
+            hand.armed = None
         return fresh
 
 
@@ -278,15 +283,22 @@ def _record(
     return tx.boards.update(board.id, **columns), True
 
 
-def _let_go(tx: Tx, board_id: int, around: Around, now: float) -> tuple[Board | None, float | None]:
-    """Write when it is due again, and that; the board instead, where something is to be done."""
+def _let_go(
+    tx: Tx, board_id: int, around: Around, now: float, *, is_armed: bool
+) -> tuple[Board | None, float | None]:
+    """Write when it is due again, and that; the board instead, where something is to be done.
+
+    `is_armed`: as for a row.
+    """
     there = _there(tx, board_id)
     around = _as_written(tx, there, around)
     step = next_board_step(there, around, now)
     if step.do not in RESTS:
         return there, None
     columns = resting(there, step, around, now)
-    if there.due_at != columns["due_at"] or there.lane != columns["lane"]:
+    if is_armed:
+        tx.boards.update(board_id, **columns, **delivery.overtaken())
+    elif there.due_at != columns["due_at"] or there.lane != columns["lane"]:
         tx.boards.update(board_id, **columns)
     return None, columns["due_at"]
 

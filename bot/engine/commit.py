@@ -73,13 +73,18 @@ def begin(tx: Tx, notices: Iterable[Notice], now: float) -> None:
         tx.occasions.begin(notice, now)
 
 
-def let_go(tx: Tx, row: Invoice, columns: WorkColumns, now: float) -> tuple[Invoice | None, bool]:
+def let_go(
+    tx: Tx, row: Invoice, columns: WorkColumns, now: float, *, is_armed: bool
+) -> tuple[Invoice | None, bool]:
     """Write when the row is due again; the row as it is then, and whether it was written.
 
+    `is_armed`: what it was marked for was not sent. Nobody would read the marker after a kill.
     It is not where something made the row due meanwhile: a payment of that very moment would wait
     for the expiry, if the process were killed before it heard of it.
     """
     changed = _unless_heard(tx, row, changes(**columns), now)
+    if is_armed:
+        changed = {**changed, **changes(**delivery.overtaken())}
     unmoved: Columns = {"state": row.state, **_still_due(row)}
     if (written := tx.invoices.update_if(row.id, unmoved, **changed)) is not None:
         return written, True

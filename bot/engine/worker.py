@@ -275,10 +275,14 @@ class Worker:
         if step.do is Do.WAIT and step.at - self._clock() <= TICK_S:
             return await self._nudged(row, hand, step.at - self._clock())
         columns = resting(row, step, around, self._clock())
-        if row.due_at != columns["due_at"] or row.lane != columns["lane"]:
-            fresh, written = await self._store.must(commit.let_go, row, columns, self._clock())
+        is_armed = hand.armed is not None
+        if is_armed or row.due_at != columns["due_at"] or row.lane != columns["lane"]:
+            fresh, written = await self._store.must(
+                commit.let_go, row, columns, self._clock(), is_armed=is_armed
+            )
             if not written or fresh is None:
                 return fresh
+            hand.armed = None
             _log_unannounced(fresh)
             again = next_step(fresh, self._around(fresh), self._clock())
             if again.do is not step.do or abs(again.at - step.at) > SAME_MOMENT_S:

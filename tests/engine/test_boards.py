@@ -63,23 +63,34 @@ async def test_what_the_next_message_needs_is_written_with_the_outcome(store: St
 async def test_a_board_is_not_let_go_over_what_happened_to_its_parts(store: Store) -> None:
     board = await bill(store)
     await store.do(lambda tx: tx.boards.update(board.id, shown=board.face))
-    assert await store.do(boards._let_go, board.id, REACHED, NOW) == (None, END)
+    assert await store.do(boards._let_go, board.id, REACHED, NOW, is_armed=False) == (None, END)
     await part(store, board)
     await leave(store, board)
-    there, due_at = await store.do(boards._let_go, board.id, REACHED, NOW)
+    there, due_at = await store.do(boards._let_go, board.id, REACHED, NOW, is_armed=False)
     assert there is not None
     assert there.seats[1].leaving
     assert due_at is None
 
 
+async def test_what_was_not_sent_is_not_on_its_way_once_its_board_is_let_go(store: Store) -> None:
+    board = await bill(store)
+    armed: BoardColumns = {"shown": board.face, "sending": Do.REMIND}
+    await store.do(lambda tx: tx.boards.update(board.id, **armed))
+    for is_armed, sending in ((False, Do.REMIND), (True, None)):
+        await store.do(boards._let_go, board.id, REACHED, NOW, is_armed=is_armed)
+        there = await store.do(boards._read, board.id)
+        assert there is not None
+        assert there.sending is sending
+
+
 async def test_a_chat_that_was_heard_of_meanwhile_is_not_waited_for(store: Store) -> None:
     board = await bill(store, state=BoardState.CLOSED, due_at=NOW)
-    there, _ = await store.do(boards._let_go, board.id, LOST, NOW)
+    there, _ = await store.do(boards._let_go, board.id, LOST, NOW, is_armed=False)
     assert there == board  # its chat can be reached: it has an edit to do
     there, _ = await store.do(boards._record, board, Do.EDIT_CARD, {}, LOST, NOW)
     assert there.lane is not Lane.UNREACHABLE
     await store.do(lambda tx: tx.chats.set_unreachable(CHAT, True, NOW))
-    assert await store.do(boards._let_go, board.id, LOST, NOW) == (None, None)
+    assert await store.do(boards._let_go, board.id, LOST, NOW, is_armed=False) == (None, None)
     assert (await now(store, board)).lane is Lane.UNREACHABLE
 
 
@@ -133,7 +144,7 @@ async def test_a_copy_that_is_known_is_due_with_the_outcome_of_what_was_done_mea
     board = await bill(store, due_at=END)
     board = await store.do(lambda tx: tx.boards.update(board.id, shown=board.face))
     await store.do(lambda tx: tx.boards.update(board.id, duplicates={60: ANY_FACE}))
-    there, due_at = await store.do(boards._let_go, board.id, REACHED, NOW)
+    there, due_at = await store.do(boards._let_go, board.id, REACHED, NOW, is_armed=False)
     assert there is not None
     assert (there.duplicates, due_at) == ({60: ANY_FACE}, None)
 

@@ -108,12 +108,24 @@ async def test_a_payment_of_the_moment_in_which_a_row_is_let_go_stays_due(store:
     paid: Columns = {"state": State.SETTLED, "paid_msat": 2_100_000}
     await store.do(lambda tx: tx.nodes.settle(mine.payment_hash, now=NOW, **paid))
     rests = work.rests(NOW + 3600, Lane.BACKGROUND)
-    there, written = await store.do(commit.let_go, mine, rests, NOW)
+    there, written = await store.do(commit.let_go, mine, rests, NOW, is_armed=False)
     assert there is not None
     assert (written, there.due_at, there.lane) == (False, due_now(NOW), Lane.PAYMENT)
-    there, written = await store.do(commit.let_go, there, rests, NOW)
+    there, written = await store.do(commit.let_go, there, rests, NOW, is_armed=False)
     assert there is not None
     assert (written, there.due_at, there.lane) == (True, NOW + 3600, Lane.BACKGROUND)
+
+
+async def test_what_was_not_sent_is_not_on_its_way_once_its_row_is_let_go(store: Store) -> None:
+    """A kill right afterwards would leave the marker to nobody: the row is never due again."""
+    armed: Columns = {"card_id": 1, "card_shown": Face.CANCELLED, "sending": Do.SEND_CARD}
+    mine = await row(store, 1, state=State.CANCELLED, due_at=NOW, **armed)
+    rests = work.rests(None, Lane.COMMAND)
+    for is_armed, sending in ((False, Do.SEND_CARD), (True, None)):
+        there, written = await store.do(commit.let_go, mine, rests, NOW, is_armed=is_armed)
+        assert there is not None
+        assert (written, there.sending) == (True, sending)
+        mine = there
 
 
 # parts of boards
