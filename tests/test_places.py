@@ -120,7 +120,7 @@ async def test_a_chat_that_is_lost_is_unreachable_until_it_is_heard_of(
 async def test_a_group_that_only_mutes_the_bot_takes_edits_until_one_is_refused(
     places: Places,
 ) -> None:
-    group, person = -OTHER if OTHER > 0 else OTHER, abs(OTHER)
+    group, person = OTHER, -OTHER
     await places.lost(group, must=True, is_muted=True)
     assert places.is_unreachable(group)
     assert places.takes_edits(group)

@@ -80,7 +80,7 @@ def judge_board(
     is_lost = isinstance(result, ChatForbidden)
     is_sealed = is_lost and not only_muted(do, result)
     if is_lost:
-        later = later.without_chat(takes_edits=later.takes_edits and not is_sealed)
+        later = later.without_chat(is_sealed=is_sealed)
     if _changes_nothing(do, board, result, came, later, now):
         came = _fault(do, board, "step changed nothing", {"result": repr(result)})
     taken = work.after_step(board, do, came.again, now=now, jitter=later.jitter)

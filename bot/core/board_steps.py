@@ -82,9 +82,8 @@ def next_board_step(board: Board, around: Around, now: float) -> Step:
 
     A step that was put off is WAIT until it may be tried again. A board that is stuck, or that
     Telegram does not take, or whose chat cannot be reached shows nothing (but by edits, where it
-    takes those); what follows from its
-    parts is done all the same, unless it is stuck. Where somebody removed its message nothing is
-    edited; what becomes of it is told all the same.
+    takes those); what follows from its parts is done all the same, unless it is stuck. Where
+    somebody removed its message nothing is edited; what becomes of it is told all the same.
     """
     step = _wanted(board, around, now)
     if step.do is board.tried and now < board.retry_at <= now + MAX_PAUSE_S:

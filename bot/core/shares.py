@@ -22,8 +22,9 @@ _PEOPLE = r"""(?:people|persons?|pers|friends|guests|heads|of\sus|ways|parts|sha
 |Freunde|Gäste|Teile|personas|amigos|partes|personnes|amis|persone|amici|pessoas|человека?|людей|чел
 |osób|osoby|kişi)"""
 _SO_MANY = re.compile(
-    rf"""[-(\u2010-\u2015~\s]*(?:(?:for|in|into|among|between|by|(?P<others>with|mit|con|avec|com|met|z|с)|für|durch|unter|zu|entre|para|en|pour|per|tra|fra|por
-|на|для|dla|na)\s(?P<few>\d{{1,2}})(?:\s{_PEOPLE})?|(?:(?:or|oder|o|ou)\s)?(?P<people>\d{{1,2}})\s{_PEOPLE}
+    rf"""[-(\u2010-\u2015~\s]*(?:(?:for|in|into|among|between|by|(?P<others>with|mit|con|avec|com|met|z|с)
+|für|durch|unter|zu|entre|para|en|pour|per|tra|fra
+|por|на|для|dla|na)\s(?P<few>\d{{1,2}})(?:\s{_PEOPLE})?|(?:(?:or|oder|o|ou)\s)?(?P<people>\d{{1,2}})\s{_PEOPLE}
 |(?:{_PEOPLE}\s)?(?:&|and|und|y|e|et|i|и)\s(?P<more>\d{{1,2}})\s(?:{_PEOPLE}|more|others|kids|children
 |weitere|andere|Kinder|más|otros|altri|autres|enfants|outros|innych|других))[\s.!)]*$""",
     re.IGNORECASE | re.VERBOSE,

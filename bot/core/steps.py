@@ -56,9 +56,10 @@ class Around:
         """Whether no edit does either."""
         return self.chat_is_unreachable and not self.takes_edits
 
-    def without_chat(self, *, takes_edits: bool) -> Around:
-        """The same where the row's own chat is unreachable as well."""
+    def without_chat(self, *, is_sealed: bool) -> Around:
+        """The same where the row's own chat is unreachable as well, or takes no edits either."""
         unreachable = self.unreachable | {Audience.CHAT}
+        takes_edits = self.takes_edits and not is_sealed
         return replace(self, unreachable=unreachable, takes_edits=takes_edits)
 
     @property

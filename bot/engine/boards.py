@@ -138,7 +138,7 @@ class BoardWorker:
         verdict = judge_board(step.do, board, result, later, now=now)
         await self._spread(verdict, board, began_at)
         if verdict.is_lost:
-            later = later.without_chat(takes_edits=later.takes_edits and not verdict.is_sealed)
+            later = later.without_chat(is_sealed=verdict.is_sealed)
         fresh, written = await self._store.must(
             _record, board, step.do, verdict.columns, later, now, verdict.notices
         )
