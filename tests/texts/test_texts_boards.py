@@ -318,20 +318,19 @@ def test_a_reminder_mentions_who_has_not_paid_and_says_what_to_do() -> None:
 
 def full(name: str, count: int = 50, memo: str = "", state: State = State.OPEN) -> Board:
     """A bill in as many parts as there can be, each with this name, each paid by another."""
-    part_ = part(state, asker_id=9, asker_name=clean_name(name), part_kind=PartKind.OTHERS)
+    cleaned = clean_name(name)
+    part_ = part(state, asker_id=9, asker_name=cleaned, part_kind=PartKind.OTHERS)
     seats = [
-        free(n, person_id=BERT, token="t", name=clean_name(name), part=part_)
-        for n in range(1, count + 1)
+        free(n, person_id=BERT, token="t", name=cleaned, part=part_) for n in range(1, count + 1)
     ]
-    return board(
-        *seats, memo=memo_of(memo), asker_name=clean_name(name), closed_by=clean_name(name)
-    )
+    return board(*seats, memo=memo_of(memo), asker_name=cleaned, closed_by=cleaned)
 
 
 def many_gifts(name: str, count: int = MAX_GIFTS, memo: str = "") -> Board:
     """A collection with as many gifts as there can be, each of somebody else of this name."""
-    gifts = [gift(n, 1_000, person_id=n, name=clean_name(name)) for n in range(1, count + 1)]
-    return pot(*gifts, memo=memo_of(memo), asker_name=clean_name(name), closed_by=clean_name(name))
+    cleaned = clean_name(name)
+    gifts = [gift(n, 1_000, person_id=n, name=cleaned) for n in range(1, count + 1)]
+    return pot(*gifts, memo=memo_of(memo), asker_name=cleaned, closed_by=cleaned)
 
 
 LONG = [
