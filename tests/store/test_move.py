@@ -31,7 +31,7 @@ from bot.store.move import move
 from bot.store.sqlite import half_moved
 from tests import postgres
 from tests.postgres import Cluster
-from tests.store.made import CHAT, LIMIT_S, NOW, leading, row
+from tests.store.made import CHAT, LIMIT_S, NOW, columns, leading, row
 from tests.store.made import url as url_of_file
 from tests.ways import COMMIT, Way
 
@@ -69,8 +69,8 @@ async def filled(url: str) -> None:
     store = await Store.open(url)
     try:
         assert await store.lead(asyncio.Event())
-        for number in range(ROWS):
-            await row(store, number, memo=f"päckchen {number} ⚡")
+        made = [columns(number, memo=f"päckchen {number} ⚡") for number in range(ROWS)]
+        await store.do(lambda tx: [tx.invoices.add(**each) for each in made])
         await store.beat(NOW)
         await store.do(lambda tx: tx.chats.move(-1, -2, NOW))
     finally:
