@@ -48,7 +48,7 @@ COMMANDS = (
     *("setup", "run", "demo", "check", "invoice", "lookup", "cancel"),
     *("status", "export", "backup", "unit", "list"),
 )
-LIMIT_S = 20.0
+LIMIT_S = 30.0
 #: What a service manager is promised.
 END_S = 5.0
 

@@ -281,7 +281,7 @@ async def test_a_terminal_that_is_closed_ends_the_bot(world: World) -> None:
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )
     os.close(terminal)
-    await world.telegram.wait_for(lambda: world.polls() > before, 3 * WAIT_S)
+    await world.telegram.wait_for(lambda: world.polls() > before, WAIT_S)
     process.send_signal(signal.SIGHUP)  # the terminal is there: nothing but a reload
     before = world.polls()
     world.telegram.say(world.private(world.anna), world.anna, "/id")

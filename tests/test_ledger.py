@@ -357,7 +357,7 @@ async def test_the_list_of_an_anonymous_admin_is_turned_by_the_groups_admins(
     world.telegram.say(world.group, world.owner, f"/invoices@{world.bot_user.username}")
     found = await world.until(lambda: [m for m in world.ours(world.group) if is_list(m)])
     press = world.telegram.press(world.group, world.bert, found[0].id, text=texts.OLDER_BUTTON)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert (await press.answer).text == texts.LIST_OF_ANOTHER
     world.telegram.press(world.group, world.owner, found[0].id, text=texts.OLDER_BUTTON)
     await world.until(lambda: texts.NEWER_BUTTON in str(found[0].reply_markup))

@@ -47,7 +47,7 @@ async def _answer_to(opened: Listener, said: bytes) -> bytes:
     with contextlib.suppress(ConnectionError):
         writer.write(said)
         await writer.drain()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         answer = await _rest(reader)
     writer.close()
     return answer
@@ -131,7 +131,7 @@ async def test_what_is_no_http_is_refused_without_a_line_in_the_log(
         reader, writer = await asyncio.open_connection("127.0.0.1", opened.ports[ANY])
         writer.write(said)
         writer.write_eof()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert b" 200 " not in await reader.read()
         writer.close()
     assert not caplog.records
@@ -221,7 +221,7 @@ HALF = {
 async def test_whoever_does_not_go_on_is_cut(opened: Listener, kind: str) -> None:
     reader, writer = await _connect(opened)
     writer.write(HALF[kind])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await _rest(reader)
     writer.close()
 
@@ -230,7 +230,7 @@ async def test_whoever_does_not_go_on_is_cut(opened: Listener, kind: str) -> Non
 async def test_a_byte_now_and_then_is_no_reason_to_stay(opened: Listener) -> None:
     reader, writer = await _connect(opened)
     end = asyncio.ensure_future(_rest(reader))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not end.done():
             with contextlib.suppress(ConnectionError):
                 writer.write(b"A")
@@ -243,7 +243,7 @@ async def test_a_byte_now_and_then_is_no_reason_to_stay(opened: Listener) -> Non
 async def test_whoever_reads_no_answer_is_cut(opened: Listener) -> None:
     with socket.create_connection(("127.0.0.1", opened.ports[ANY])) as asking:
         asking.setblocking(False)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             with pytest.raises(ConnectionError):  # noqa: PT012 -- whichever call meets it
                 while True:
                     with contextlib.suppress(BlockingIOError):
@@ -266,7 +266,7 @@ async def test_however_many_come_the_next_is_answered_and_few_descriptors_are_ta
             writer.write(said)
     async with aiohttp.ClientSession(f"http://127.0.0.1:{opened.ports[ANY]}") as calls:
         for _ in range(3):
-            async with asyncio.timeout(10), calls.get("/fine") as answer:
+            async with asyncio.timeout(30), calls.get("/fine") as answer:
                 assert answer.status == 200
     assert _descriptors() - here <= len(others) + CONNECTIONS + 5
     for _, writer in others:
@@ -297,7 +297,7 @@ async def test_calls_under_way_are_not_cut_for_others(monkeypatch: pytest.Monkey
         calls.append(asyncio.create_task(session.get(url)))
         assert not (await asyncio.wait(calls, timeout=0.2))[0]
         go_on.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             for call in calls:
                 assert await (await call).text() == "done"
     for _, writer in others:
@@ -331,7 +331,7 @@ async def test_where_no_descriptor_is_left_it_is_said_once_and_passes(
             ) if not again else await asyncio.sleep(0.1)
         resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
         asking.send(b"GET /fine HTTP/1.0\r\n\r\n")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             answer = await asyncio.get_running_loop().sock_recv(asking, 9999)
     assert b" 200 " in answer
     (line,) = caplog.records
@@ -363,7 +363,7 @@ async def test_a_body_that_asks_first_is_told_to_go_on(opened: Listener) -> None
     said = b"POST /length HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
     reader, writer = await _connect(opened)
     writer.write(said)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert b" 100 " in await reader.readline()
         writer.write(b"12")
         assert b" 200 " in await reader.readuntil(b"OK")

@@ -21,7 +21,7 @@ async def turns(count: int) -> None:
 async def test_a_stop_ends_what_is_done_within() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().call_soon(stop.set)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         async with unless(stop):
             await asyncio.Event().wait()
         await turns(5)

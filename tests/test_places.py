@@ -181,7 +181,7 @@ async def test_a_step_waits_until_the_database_takes_it(
         await places.lost(OLD, must=False)
     assert not waiting.done()
     other.execute("ROLLBACK")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await waiting
     assert (places.is_unreachable(OTHER), places.is_unreachable(OLD)) == (True, False)
     other.close()

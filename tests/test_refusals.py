@@ -144,7 +144,7 @@ async def test_a_payment_that_telegram_refused_in_any_words_is_told_once_it_take
 async def at_rest(world: World, count: int) -> None:
     """Wait until so many open rows that nobody has seen wait for their chat."""
     look = "SELECT count(*) FROM invoices WHERE state = 'open' AND card_id IS NULL AND lane = ?"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         with closing(sqlite3.connect(world.folder / "bot.db")) as database:
             while database.execute(look, (Lane.UNREACHABLE,)).fetchone() != (count,):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)  # a file tells nobody of a change

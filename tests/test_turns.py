@@ -43,7 +43,7 @@ class Bot:
     to_node: Way
 
     async def said(self, words: str, since: int = 0) -> None:
-        async with asyncio.timeout(3 * WAIT_S):
+        async with asyncio.timeout(WAIT_S):
             while words not in self.log.read_text()[since:]:  # noqa: ASYNC110 -- a file tells nobody
                 await asyncio.sleep(0.01)
 
@@ -282,7 +282,7 @@ async def test_a_process_that_stood_still_sends_nothing_once_it_goes_on(world: S
 
 async def said_of_it(address: str, role: str, missing: list[str]) -> None:
     """Wait until /readyz says so."""
-    async with asyncio.timeout(3 * WAIT_S):
+    async with asyncio.timeout(WAIT_S):
         while True:
             said = (await got(address, "/readyz")).said
             if (said["role"], said["missing"]) == (role, missing):
@@ -305,7 +305,7 @@ async def test_a_process_that_is_cut_off_is_not_called_active_while_another_one_
         way.stall()
         await said_of_it(address, "waiting", ["database"])
         await second.said("this process is the active one")
-        await world.answers(2100, 3 * WAIT_S)
+        await world.answers(2100, WAIT_S)
         said = await got(address, "/metrics")
         names = ("active", "term", "node_gate_open", "ready")
         assert [said.number(name) for name in names] == [0, 0, 0, 0]
@@ -313,7 +313,7 @@ async def test_a_process_that_is_cut_off_is_not_called_active_while_another_one_
         await said_of_it(address, "waiting", [])
         second.process.kill()
         await said_of_it(address, "active", [])
-        await world.answers(2200, 3 * WAIT_S)
+        await world.answers(2200, WAIT_S)
         await world.stop_bot()
 
 
@@ -405,7 +405,7 @@ async def test_what_was_read_again_counts_in_the_next_turn_of_the_same_process(
     await world.until(lambda: "settings reloaded" in caplog.text)
     with psycopg.connect(world.url, autocommit=True) as other:  # as another process, gone at once
         other.execute("INSERT INTO terms SELECT max(number) + 1, 'x', '', 0, true FROM terms")
-    await world.until(lambda: "waits for its turn" in caplog.text, 3 * WAIT_S)
+    await world.until(lambda: "waits for its turn" in caplog.text, WAIT_S)
     await world.open_card(hers, world.stranger, "/invoice 2100")
     stop.set()
     async with asyncio.timeout(WAIT_S):
@@ -416,7 +416,7 @@ async def test_a_process_that_waits_says_which_settings_the_active_one_has_other
     world: Shared,
 ) -> None:
     await world.start("first")
-    await world.until(world.polls, 3 * WAIT_S)
+    await world.until(world.polls, WAIT_S)
     with psycopg.connect(world.url, autocommit=True) as look:
         async with asyncio.timeout(WAIT_S):
             while look.execute("SELECT 1 FROM terms WHERE marks <> ''").fetchone() is None:  # noqa: ASYNC110

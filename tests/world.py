@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 TOKEN = "123456789:AAE-a-token-that-only-the-simulator-takes"
 NAME = "test_invoice_bot"
-WAIT_S = 10.0
+WAIT_S = 30.0
 #: Between two looks at what tells nobody of its changes.
 LOOK_S = 0.05
 
@@ -229,7 +229,7 @@ class World:
                 preexec_fn=prepare,
             )
         self._processes.append(self.process)
-        await self.telegram.wait_for(is_up or (lambda: self.polls() > before), 3 * WAIT_S)
+        await self.telegram.wait_for(is_up or (lambda: self.polls() > before), WAIT_S)
         return self.process
 
     async def run_refused(self, prepare: Callable[[], None] | None = None) -> tuple[int, list[str]]:
@@ -239,7 +239,7 @@ class World:
             stderr=asyncio.subprocess.PIPE,
             preexec_fn=prepare,
         )
-        async with asyncio.timeout(3 * WAIT_S):
+        async with asyncio.timeout(WAIT_S):
             _, said = await process.communicate()
         assert process.returncode is not None
         return process.returncode, said.decode().splitlines()
@@ -276,7 +276,7 @@ class World:
         before = self.ours(chat)
         self.telegram.say(chat, person, text)
         new = await self.until(
-            lambda: [m for m in self.showing(chat, Face.OPEN) if m not in before], 3 * WAIT_S
+            lambda: [m for m in self.showing(chat, Face.OPEN) if m not in before], WAIT_S
         )
         await self.recorded(new[0])
         return new[0]

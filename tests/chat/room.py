@@ -337,7 +337,7 @@ class Room:
 
     async def noted(self, command: Message, message: Message) -> None:
         """Wait until a question's row knows this message of the bot's as well."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while message.id not in (await self.row(command)).duplicates:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 

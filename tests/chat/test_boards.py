@@ -231,7 +231,7 @@ async def answer_to(room: Room, message: SimMessage, person: User, text: str) ->
     """What Telegram shows to a person who pressed, once all that follows is written."""
     press = room.telegram.press(message.chat, person, message.id, text=text)
     await room.handled()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         answer = await press.answer
         await asyncio.gather(*room.chats._posting)
         return answer

@@ -32,7 +32,7 @@ from bot.errors import (
 )
 from tests.chat.room import TOKEN, started
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 
 
 def text(chat_id: int, what: str) -> Callable[[TelegramBot], Awaitable[Message]]:

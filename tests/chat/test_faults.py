@@ -47,7 +47,7 @@ async def test_a_press_is_answered_with_it(room: Room) -> None:
     _, card = await room.open_card(room.group, room.anna, "/invoice 2100")
     press = room.telegram.press(room.group, room.bert, card.id)
     await handled_by_a_bug(room)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         answer = await press.answer
     assert (answer.text, answer.show_alert) == (texts.BUG, True)
 

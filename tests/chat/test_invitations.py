@@ -42,7 +42,7 @@ async def leaves(room: Room) -> list[int | None]:
     """What it has left a day later; it has decided on each."""
     room.clock.ahead_s += DAY_S
     await room.invitations.leave()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await noted(room):  # noqa: ASYNC110 -- a row tells nobody that it is gone
             await asyncio.sleep(0.01)
     return left(room)
@@ -167,7 +167,7 @@ async def test_it_does_not_leave_a_group_that_is_let_in_while_leaving_waits_its_
     await room.invitations.leave()
     room.access.grant(Granted(chats=frozenset({group.id})))
     stall.release()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await noted(room):  # noqa: ASYNC110 -- a row tells nobody that it is gone
             await asyncio.sleep(0.01)
     assert left(room) == []

@@ -387,7 +387,7 @@ def asking(door: Room, reader: User, what: str = "let in") -> list[str]:
 
 async def shown(door: Room) -> None:
     """Nothing is left to be shown, or never will be."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await door.do(all_due):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
@@ -467,7 +467,7 @@ async def test_an_owner_who_never_opened_the_bot_is_shown_what_is_open_once_they
 ) -> None:
     showing = asyncio.create_task(room.knock_chats.run())
     await room.say(room.private(room.stranger), room.stranger, "/start")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not room.places.is_unreachable(room.owner.id):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     late = room.telegram.add_user("Late")
@@ -706,7 +706,7 @@ async def test_a_new_owner_who_never_opened_the_bot_is_none_that_was_asked(door:
     never = door.telegram.add_user("Never")
     own = door.private(door.owner)
     await door.say(own, door.owner, f"/allow owner {never.id}")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not door.places.is_unreachable(never.id):  # noqa: ASYNC110 -- nobody is told
             await asyncio.sleep(0.01)
     await door.places.lost(door.owner.id, must=True)

@@ -52,7 +52,7 @@ def labels(message: Message) -> list[str]:
 async def pressed(room: Room, message: Message, person: User, text: str) -> Answer:
     press = room.telegram.press(message.chat, person, message.id, text=text)
     await room.handled()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         return await press.answer
 
 
@@ -229,7 +229,7 @@ async def test_whose_a_list_is_its_own_buttons_say_and_not_what_a_client_sends(r
     bot.updates.clear()
     room.telegram.push_press(bot, press)
     await room.handled()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert (await press.answer).text == texts.LIST_OF_ANOTHER
 
 
@@ -241,7 +241,7 @@ async def test_a_message_that_is_no_list_does_not_become_one(room: Room) -> None
     bot.updates.clear()
     room.telegram.push_press(bot, press)
     await room.handled()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert (await press.answer).text == texts.LIST_OUTDATED
     assert card.photo is not None
 

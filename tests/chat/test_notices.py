@@ -22,7 +22,7 @@ from bot.places import Places
 from bot.store import Bell, Store, ToTell, Tx
 from tests.chat.room import Clock, plain
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 COPY, NOT_SYNCED = Notice(Kind.OTHER_COPY), Notice(Kind.NOT_SYNCED)
 
 

@@ -23,7 +23,7 @@ async def pressed(room: Room, card: Message, person: User) -> Answer:
     """What Telegram shows to a person who pressed the button."""
     press = room.telegram.press(card.chat, person, card.id)
     await room.handled()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         return await press.answer
 
 

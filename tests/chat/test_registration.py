@@ -122,7 +122,7 @@ async def test_since_when_all_was_delivered_is_known_once_nothing_waits(room: Ro
         assert not seen.complete
         before = steady()
         bot.updates.clear()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while not seen.complete:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert before <= seen.complete[0] <= steady()
@@ -253,7 +253,7 @@ async def test_a_delivery_that_failed_once_is_no_occasion(room: Room) -> None:
 async def test_a_token_that_stays_rejected_is_believed_to_be(room: Room) -> None:
     room.telegram.fail("getWebhookInfo", times=None, status=401, description="Unauthorized")
     async with running(room, doubt_s=0.3) as (_, task):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await asyncio.wait({task})
         assert isinstance(task.exception(), TokenRefused)
 
@@ -263,7 +263,7 @@ async def test_a_telegram_that_is_away_is_waited_for(
 ) -> None:
     await room.telegram.down()
     async with running(room):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while "webhook not checked" not in caplog.text:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         await room.telegram.up()

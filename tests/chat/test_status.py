@@ -172,7 +172,7 @@ async def test_who_is_no_owner_by_the_time_of_the_answer_does_not_read_it(room: 
     calls = room.telegram.calls
     await room.telegram.wait_for(lambda: any(each.chat_id == his.id for each in calls))
     room.access.grant(Granted())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while room.chats._waiting:  # noqa: ASYNC110 -- nobody is told
             await asyncio.sleep(0.01)
     assert room.ours(his) == []

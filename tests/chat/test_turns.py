@@ -19,7 +19,7 @@ from bot.core.work import URGENCIES, Lane
 from bot.demo.telegram import SimTelegram
 from tests.chat.room import started
 
-LIMIT_S = 20.0
+LIMIT_S = 30.0
 
 
 @pytest.fixture

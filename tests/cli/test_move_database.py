@@ -122,7 +122,7 @@ async def stalled(
 async def ended(process: asyncio.subprocess.Process, number: signal.Signals) -> list[str]:
     """What it says after a signal."""
     process.send_signal(number)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         out, err = await process.communicate()
     assert process.returncode == 1
     return (out + err).decode().splitlines()

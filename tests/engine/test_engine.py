@@ -928,7 +928,7 @@ async def test_a_chat_with_very_many_due_rows_hides_no_other(world: World) -> No
     await world.until(lambda: sum(c.status == 502 for c in world.telegram.calls) > 4)
     with closing(sqlite3.connect(world.folder / "bot.db")) as database:
         unpaid = "SELECT count(*) FROM invoices WHERE state <> 'settled'"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while database.execute(unpaid).fetchone() != (0,):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)  # a file tells nobody of a change
     await world.node.down()
@@ -958,7 +958,7 @@ async def test_a_chat_that_was_lost_while_the_node_was_asked_gets_a_card_and_no_
     stall.release()
     at_rest = "SELECT count(*) FROM invoices WHERE state = 'open' AND due_at IS NULL"
     with closing(sqlite3.connect(world.folder / "bot.db")) as database:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while database.execute(at_rest).fetchone() != (1,):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)  # a file tells nobody of a change
     world.telegram.unblock(world.anna)

@@ -22,7 +22,7 @@ from bot.demo.node import SimInvoice, SimNode
 from bot.errors import NodeError, NodeUnreachable
 from bot.node.client import Node
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 PREIMAGE = hashlib.sha256(b"a preimage").digest()
 HASH = hashlib.sha256(PREIMAGE).digest()
 #: What a macaroon has to allow for every call.

@@ -19,7 +19,7 @@ from bot.core.work import Do
 from bot.errors import StoreUnavailable
 from bot.store import Store
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 CHAT, ASKER = -500, 7
 NOW = 1_790_000_000.0
 #: An open invoice with all its messages in the chat, and one more on its way.

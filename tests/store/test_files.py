@@ -58,7 +58,7 @@ def overwritten(file: Path) -> None:
 
 
 async def is_emptied(journal: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while journal.stat().st_size:  # noqa: ASYNC110 -- nothing tells of it
             await asyncio.sleep(0.05)
 

@@ -416,7 +416,7 @@ async def test_where_there_is_always_something_to_do_a_copy_lacks_only_the_newes
 ) -> None:
     monkeypatch.setattr(sqlite.Sqlite, "idle_s", 60.0)
     monkeypatch.setattr(sqlite.Sqlite, "busy_s", 0.2)
-    async with opened(file) as store, asyncio.timeout(10):
+    async with opened(file) as store, asyncio.timeout(30):
         await row(store, 0)
         number = 1
         while file.with_name("bot.db-wal").stat().st_size:

@@ -48,7 +48,7 @@ class Stall:
         self._reached = asyncio.Event()
         self._decided: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
-    async def reached(self, timeout_s: float = 10.0) -> None:
+    async def reached(self, timeout_s: float = 30.0) -> None:
         """Wait until a call stops here. TimeoutError when none comes."""
         async with asyncio.timeout(timeout_s):
             await self._reached.wait()

@@ -134,7 +134,7 @@ class SimNode(Daemon, Faults):
         """Call this after every call that has ended, and every event of a stream."""
         self._log.watch(watcher)
 
-    async def until(self, condition: Callable[[], bool], *, timeout_s: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], bool], *, timeout_s: float = 30.0) -> None:
         """Wait until `condition` is true; checked after every call, change and state.
 
         TimeoutError when it does not become true.

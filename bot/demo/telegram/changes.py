@@ -71,7 +71,7 @@ class Changes:
         for listener in list(self._listeners):
             listener.close()
 
-    async def wait_for(self, condition: Callable[[], T], timeout_s: float = 10.0) -> T:
+    async def wait_for(self, condition: Callable[[], T], timeout_s: float = 30.0) -> T:
         """Call `condition` now and after every change until it returns something true; return that.
 
         Every call of the Bot API counts as a change too. LookupError and StopIteration mean not

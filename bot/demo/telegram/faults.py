@@ -37,7 +37,7 @@ class Stall:
         self._reached = asyncio.Event()
         self._released = asyncio.Event()
 
-    async def reached(self, timeout_s: float = 10.0) -> None:
+    async def reached(self, timeout_s: float = 30.0) -> None:
         """Wait until a call has arrived here. TimeoutError when none does."""
         async with asyncio.timeout(timeout_s):
             await self._reached.wait()

@@ -24,7 +24,7 @@ UNKNOWN = grpc.StatusCode.UNKNOWN
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 NOW = 1_790_000_000
-LIMIT_S = 10
+LIMIT_S = 30
 SPEAK_QUICKLY_AGAIN = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.use_local_subchannel_pool", 1),
