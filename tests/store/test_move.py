@@ -70,7 +70,9 @@ async def filled(url: str) -> None:
     try:
         assert await store.lead(asyncio.Event())
         made = [columns(number, memo=f"päckchen {number} ⚡") for number in range(ROWS)]
-        await store.do(lambda tx: [tx.invoices.add(**each) for each in made])
+        for first in range(0, ROWS, 100):
+            some = made[first : first + 100]
+            await store.do(lambda tx, some=some: [tx.invoices.add(**each) for each in some])
         await store.beat(NOW)
         await store.do(lambda tx: tx.chats.move(-1, -2, NOW))
     finally:
