@@ -5,6 +5,7 @@ A job is a function of the values that it gets: it may run twice, in the writer'
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from bot.actions import jobs
@@ -231,13 +232,20 @@ def name_in(tx: Tx, handle: str, by: Asker) -> None:
 
 
 def _seat_for(board: Board, by: Asker) -> Seat | None:
-    """Theirs or one that is kept for them, first what is to be paid; or a free one."""
+    """Theirs or one that is kept for them, first what is to be paid; or a free one.
+
+    Where others have an invoice for each that is nobody's, one of whoever has most of them: a part
+    is there for who comes and pays it.
+    """
     username = by.username.casefold()
     mine = [seat for seat in board.seats if seat.person_id == by.id]
     kept = [seat for seat in board.seats if username and seat.username == username]
     own = sorted([*mine, *kept], key=lambda seat: seat.is_done)
     free = [seat for seat in board.seats if seat.is_free]
-    return next(iter([*own, *free]), None)
+    held = [seat for seat in board.seats if seat.is_nobodys and seat.is_live]
+    holders = Counter(part.asker_id for seat in held for part in seat.live)
+    held.sort(key=lambda seat: -max(holders[part.asker_id] for part in seat.live))
+    return next(iter([*own, *free, *held]), None)
 
 
 def _gift_for(tx: Tx, board: Board, by: Asker) -> Seat | None:

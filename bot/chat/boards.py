@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from collections.abc import Callable
 
-from telegram import InlineKeyboardMarkup, Message
+from telegram import InlineKeyboardMarkup
 from telegram.constants import ParseMode
 
 from bot import logs, texts
 from bot.access import Access
 from bot.chat.board_buttons import under_board
-from bot.chat.chats import Chats, Say
-from bot.chat.client import TelegramBot
+from bot.chat.chats import Chats, IsSo, Say
 from bot.core.board import Board, Sent
 from bot.core.work import MAX_REFUSALS, Do, Lane
 from bot.errors import (
@@ -20,19 +18,11 @@ from bot.errors import (
     ChatMoved,
     ChatRefused,
     MessageGone,
-    NotSent,
     TopicClosed,
     TopicGone,
 )
 
 log = logs.get(__name__)
-
-#: Whether a board is still as it was.
-IsSo: TypeAlias = Callable[[], Awaitable[bool]]
-
-
-async def _always() -> bool:
-    return True
 
 
 class Boards:
@@ -54,7 +44,7 @@ class Boards:
         self._payee = payee
         self._network = network
 
-    async def do(self, do: Do, board: Board, is_so: IsSo = _always) -> Sent:
+    async def do(self, do: Do, board: Board, is_so: IsSo | None = None) -> Sent:
         """Take a step in the chat; the face that was rendered, and a new message's number.
 
         `is_so`: whether the board is still as it was. What no edit corrects is `NotSent` where it
@@ -92,7 +82,7 @@ class Boards:
             text = texts.board_refused(board, is_closed=isinstance(refusal, TopicClosed))
             self._chats.say(Say(board.asker_id, text))
 
-    async def _announce(self, board: Board, is_so: IsSo, *, is_last: bool) -> None:
+    async def _announce(self, board: Board, is_so: IsSo | None, *, is_last: bool) -> None:
         """Where Telegram refuses it again and again, without what people wrote.
 
         In the end, or where the topic is closed, it is told to who asked in private.
@@ -115,7 +105,9 @@ class Boards:
                         raise
             await self._announce_in_private(board, is_so, refusal)
 
-    async def _announce_in_private(self, board: Board, is_so: IsSo, refusal: ChatRefused) -> None:
+    async def _announce_in_private(
+        self, board: Board, is_so: IsSo | None, refusal: ChatRefused
+    ) -> None:
         """Raises the refusal where it reaches nobody."""
         if board.asker_id <= 0:
             raise refusal
@@ -128,7 +120,9 @@ class Boards:
                     break
         raise refusal
 
-    async def _announce_to(self, board: Board, chat_id: int, is_so: IsSo, *, is_bare: bool) -> None:
+    async def _announce_to(
+        self, board: Board, chat_id: int, is_so: IsSo | None, *, is_bare: bool
+    ) -> None:
         text = texts.board_announcement(
             board,
             may_be_duplicate=board.may_be_duplicate(Do.ANNOUNCE),
@@ -147,7 +141,7 @@ class Boards:
         text: str,
         markup: InlineKeyboardMarkup | None,
         *,
-        is_so: IsSo = _always,
+        is_so: IsSo | None = None,
         reply_to: int | None = None,
         chat_id: int | None = None,
     ) -> int:
@@ -155,10 +149,10 @@ class Boards:
         to = board.chat_id if chat_id is None else chat_id
         is_here = to == board.chat_id
 
-        async def call(bot: TelegramBot) -> Message:
-            if not await is_so():
-                raise NotSent(detail="overtaken while it waited")
-            return await bot.send_message(
+        message = await self._chats.send(
+            to,
+            board.urgency,
+            lambda bot: bot.send_message(
                 to,
                 text,
                 parse_mode=ParseMode.HTML,
@@ -166,9 +160,9 @@ class Boards:
                 message_thread_id=board.thread_id if is_here else None,
                 reply_to_message_id=(reply_to or board.reply_to) if is_here else None,
                 allow_sending_without_reply=True,
-            )
-
-        message = await self._chats.send(to, board.urgency, call)
+            ),
+            is_so,
+        )
         if message is None:
             raise TypeError("only an edit can change nothing")
         return message.message_id

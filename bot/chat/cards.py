@@ -18,7 +18,7 @@ from bot import logs, texts
 from bot.access import Access
 from bot.chat import buttons, pictures
 from bot.chat.buttons import Keyboard
-from bot.chat.chats import Chats
+from bot.chat.chats import Chats, IsSo
 from bot.chat.client import TelegramBot
 from bot.chat.pictures import FILE_NAME, Pictures
 from bot.core.answers import Notified, Rendered
@@ -66,22 +66,35 @@ class Cards:
         self._access = access
         self._payee_of = payee
 
-    async def do(self, do: Do, row: Invoice, around: Around, reason: NodeError) -> Rendered:
-        """Take a step in the chat; `reason` is why the row waits for the node."""
-        return Rendered(await self._columns(do, row, around, reason))
+    async def do(
+        self,
+        do: Do,
+        row: Invoice,
+        around: Around,
+        reason: NodeError,
+        is_so: IsSo | None = None,
+    ) -> Rendered:
+        """Take a step in the chat; `reason` is why the row waits for the node.
 
-    async def _columns(self, do: Do, row: Invoice, around: Around, reason: NodeError) -> Columns:
+        `is_so`: whether what can be paid still can. It is `NotSent` where it can't be when its
+        turn comes.
+        """
+        return Rendered(await self._columns(do, row, around, reason, is_so))
+
+    async def _columns(
+        self, do: Do, row: Invoice, around: Around, reason: NodeError, is_so: IsSo | None
+    ) -> Columns:
         match do:
             case Do.SEND_WAITING_NOTICE:
                 return await self._send_waiting_notice(row, reason, around.patience_s)
             case Do.SEND_CARD:
-                return await self._send_card(row)
+                return await self._send_card(row, is_so)
             case Do.EDIT_CARD:
                 if row.state is State.PENDING:
                     return await self._edit_waiting_notice(row, reason)
-                return await self._edit_card(row)
+                return await self._edit_card(row, is_so)
             case Do.SEND_PAYMENT_REQUEST:
-                return await self._send_payment_request(row)
+                return await self._send_payment_request(row, is_so)
             case Do.EDIT_PAYMENT_REQUEST:
                 return await self._edit_payment_request(row)
             case Do.EDIT_DUPLICATE:
@@ -119,16 +132,16 @@ class Cards:
             "failure": Failure.of(reason),
         }
 
-    async def _send_card(self, row: Invoice) -> Columns:
+    async def _send_card(self, row: Invoice, is_so: IsSo | None) -> Columns:
         face = row.face
         as_text = row.text_only or face in _TEXT_FACES
         may_be_duplicate = row.may_be_duplicate(Do.SEND_CARD)
         card = self._card(row, face, as_text=as_text, may_be_duplicate=may_be_duplicate)
         keyboard = buttons.under_new(row, face)
         if as_text:
-            message = await self._send_text(row, card.html, keyboard=keyboard)
+            message = await self._send_text(row, card.html, is_so, keyboard=keyboard)
         else:
-            message = await self._send_photo(row, face, card.html, keyboard)
+            message = await self._send_photo(row, face, card.html, keyboard, is_so)
         return {
             "card_id": message.message_id,
             "card_shown": face,
@@ -136,15 +149,16 @@ class Cards:
             "payment_request_separate": card.payment_request_separate,
         }
 
-    async def _send_payment_request(self, row: Invoice) -> Columns:
+    async def _send_payment_request(self, row: Invoice, is_so: IsSo | None) -> Columns:
         text = texts.payment_request(row, Face.OPEN)
-        message = await self._send_text(row, text, reply_to=row.card_id)
+        message = await self._send_text(row, text, is_so, reply_to=row.card_id)
         return {"payment_request_id": message.message_id, "payment_request_shown": Face.OPEN}
 
     async def _send_text(
         self,
         row: Invoice,
         text: str,
+        is_so: IsSo | None = None,
         *,
         keyboard: Keyboard = None,
         reply_to: int | None = None,
@@ -161,11 +175,12 @@ class Cards:
                 reply_to_message_id=reply_to or row.reply_to,
                 allow_sending_without_reply=True,
             ),
+            is_so,
         )
         return _sent(message)
 
     async def _send_photo(
-        self, row: Invoice, face: Face, caption: str, keyboard: Keyboard
+        self, row: Invoice, face: Face, caption: str, keyboard: Keyboard, is_so: IsSo | None
     ) -> Message:
         message = await self._pictures.send(
             row,
@@ -181,6 +196,7 @@ class Cards:
                 reply_to_message_id=row.reply_to,
                 allow_sending_without_reply=True,
             ),
+            is_so,
         )
         return _sent(message)
 
@@ -209,7 +225,9 @@ class Cards:
         if audience is Audience.CHAT:
             await self._send_text(row, text)
             return {row.chat_id: True} if row.chat_id > 0 else {}
-        people = [row.asker_id] if audience is Audience.ASKER else sorted(self._access.owners)
+        people = [row.asker_id] if audience is Audience.ASKER else self._unaware(row)
+        if not people and self._access.owners:
+            return {}  # all of them know
         # Side by side: what one of them keeps waiting for delays no other.
         sends = [self._send_to(person, row, lambda _: text) for person in people]
         results = await asyncio.gather(*sends, return_exceptions=True)
@@ -222,6 +240,10 @@ class Cards:
         # As long as one of them may come back, it is news that waits for that.
         away = [each for each in failures if isinstance(each, ChatForbidden)]
         raise next(iter(passing or away or failures), ChatForbidden(detail="there is nobody else"))
+
+    def _unaware(self, row: Invoice) -> list[int]:
+        """The owners but those who have read of the payment."""
+        return [each for each in sorted(self._access.owners) if not row.notified.get(each)]
 
     async def notify(self, row: Invoice, people: Collection[int]) -> Notified:
         """Tell these people, side by side, in private that it is paid. Raises what is a bug."""
@@ -276,14 +298,14 @@ class Cards:
 
     # edits
 
-    async def _edit_card(self, row: Invoice) -> Columns:
+    async def _edit_card(self, row: Invoice, is_so: IsSo | None) -> Columns:
         face = row.face
         assert row.card_id is not None  # noqa: S101 -- next_step asks for it only then
         way = _way(row, face)
         was_open = face is Face.OPEN and row.card_shown is Face.OUTDATED
         if not row.card_is_text and (was_open or pictures.are_same(face, row.card_shown)):
             way = "caption"
-        card, way = await self._edit(row, row.card_id, face, way)
+        card, way = await self._edit(row, row.card_id, face, way, is_so)
         is_separate = row.payment_request_separate or card.payment_request_separate
         return {
             "card_shown": face,
@@ -315,7 +337,12 @@ class Cards:
         return {"duplicates": row.with_duplicate(duplicate, face)}
 
     async def _edit(
-        self, row: Invoice, message_id: int, face: Face, way: Way
+        self,
+        row: Invoice,
+        message_id: int,
+        face: Face,
+        way: Way,
+        is_so: IsSo | None = None,
     ) -> tuple[texts.Card, Way]:
         """Make the message show `face`; the card, and the way in which Telegram took it.
 
@@ -328,11 +355,11 @@ class Cards:
             card = self._card(row, face, as_text=each == "text")
             try:
                 if each == "media":
-                    await self._edit_media(row, message_id, face, card.html)
+                    await self._edit_media(row, message_id, face, card.html, is_so)
                 elif each == "caption":
-                    await self._edit_caption(row, message_id, face, card.html)
+                    await self._edit_caption(row, message_id, face, card.html, is_so)
                 else:
-                    await self._edit_text(row, message_id, card.html, face)
+                    await self._edit_text(row, message_id, card.html, face, is_so)
             except ChatRefused as error:
                 refusal = refusal or error  # those after it may only say what kind of message it is
             else:
@@ -358,7 +385,14 @@ class Cards:
         log.warning("message removed from the chat", detail=refusal.detail)
         raise MessageGone(detail=refusal.detail)
 
-    async def _edit_text(self, row: Invoice, message_id: int, text: str, face: Face | None) -> None:
+    async def _edit_text(
+        self,
+        row: Invoice,
+        message_id: int,
+        text: str,
+        face: Face | None,
+        is_so: IsSo | None = None,
+    ) -> None:
         await self._chats.send(
             row.chat_id,
             row.urgency,
@@ -369,9 +403,12 @@ class Cards:
                 parse_mode=ParseMode.HTML,
                 reply_markup=None if face is None else buttons.under(row, face),
             ),
+            is_so,
         )
 
-    async def _edit_caption(self, row: Invoice, message_id: int, face: Face, caption: str) -> None:
+    async def _edit_caption(
+        self, row: Invoice, message_id: int, face: Face, caption: str, is_so: IsSo | None
+    ) -> None:
         await self._chats.send(
             row.chat_id,
             row.urgency,
@@ -382,9 +419,12 @@ class Cards:
                 parse_mode=ParseMode.HTML,
                 reply_markup=buttons.under(row, face),
             ),
+            is_so,
         )
 
-    async def _edit_media(self, row: Invoice, message_id: int, face: Face, caption: str) -> None:
+    async def _edit_media(
+        self, row: Invoice, message_id: int, face: Face, caption: str, is_so: IsSo | None
+    ) -> None:
         await self._pictures.send(
             row,
             face,
@@ -396,6 +436,7 @@ class Cards:
                 message_id,
                 reply_markup=buttons.under(row, face),
             ),
+            is_so,
         )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, BinaryIO, NamedTuple, TypeVar
+from typing import Any, BinaryIO, NamedTuple, TypeAlias, TypeVar
 
 from telegram import ForceReply, InlineKeyboardMarkup, InputFile, Message
 from telegram.constants import ParseMode
@@ -33,6 +33,8 @@ from bot.pauses import pause_s
 log = logs.get(__name__)
 
 T = TypeVar("T")
+#: Whether what was rendered is still so.
+IsSo: TypeAlias = Callable[[], Awaitable[bool]]
 
 #: Tries of a message that nothing hangs on, and the longest pause between, in seconds.
 SAY_TRIES = 3
@@ -106,12 +108,16 @@ class Chats:
         chat_id: int,
         rank: Rank,
         call: Callable[[TelegramBot], Awaitable[T]],
+        is_so: IsSo | None = None,
     ) -> T | None:
         """Make `call` when it is this chat's turn. Raises `ChatError`.
 
-        None where Telegram says that an edit changes nothing, which is success.
+        None where Telegram says that an edit changes nothing, which is success. `is_so`: whether
+        what it says is so when its turn comes; it is `NotSent` where it is not.
         """
         async with self._turns.turn(chat_id, rank) as line:
+            if is_so is not None and not await is_so():
+                raise NotSent(detail="overtaken while it waited")
             try:
                 return await call(self.telegram_bot)
             except TelegramError as error:

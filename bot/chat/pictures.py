@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from telegram import Message
 
 from bot.chat import qr
-from bot.chat.chats import Chats
+from bot.chat.chats import Chats, IsSo
 from bot.chat.client import TelegramBot
 from bot.chat.explain import is_about_a_file
 from bot.chat.qr import ClosedState
@@ -51,7 +51,9 @@ class Pictures:
         # One picture at a time: a burst of them would hold up everything else.
         self._drawing = asyncio.Lock()
 
-    async def send(self, row: Invoice, face: Face, call: Call) -> Message | bool | None:
+    async def send(
+        self, row: Invoice, face: Face, call: Call, is_so: IsSo | None = None
+    ) -> Message | bool | None:
         """Make `call` with the QR code, or with the picture of a closed invoice.
 
         None where it changes nothing. Raises `ChatError`: `ChatRefused` also for a request that
@@ -61,7 +63,7 @@ class Pictures:
             async with self._drawing:
                 drawn = _drawn(row)
                 await asyncio.sleep(0)  # let the others have the loop before the next one
-            return await self._send(row, call, drawn)
+            return await self._send(row, call, drawn, is_so)
         state = _CLOSED[face]
         name = f"{state}-{_DESIGN}"
         file_id = await self._file_id(name)
@@ -77,8 +79,12 @@ class Pictures:
             await self._remember(name, answer.photo[-1].file_id)
         return answer
 
-    async def _send(self, row: Invoice, call: Call, picture: bytes | str) -> Message | bool | None:
-        return await self._chats.send(row.chat_id, row.urgency, lambda bot: call(bot, picture))
+    async def _send(
+        self, row: Invoice, call: Call, picture: bytes | str, is_so: IsSo | None = None
+    ) -> Message | bool | None:
+        return await self._chats.send(
+            row.chat_id, row.urgency, lambda bot: call(bot, picture), is_so
+        )
 
     async def _file_id(self, name: str) -> str | None:
         """None where nobody knows one, or the database cannot say: it is uploaded then."""

@@ -20,7 +20,7 @@ from heapq import heapify, heappop, heappush
 from aiolimiter import AsyncLimiter
 
 from bot.core.work import URGENCIES, Lane
-from bot.errors import NotSent
+from bot.errors import ChatBusy, NotSent
 
 #: Telegram's own ceiling over time. A burst goes out at once, as large as one batch of updates:
 #: where that is too much for Telegram it says so, chat by chat, and is obeyed.
@@ -28,6 +28,9 @@ MESSAGES_PER_S = 30
 BURST = 100
 #: Seconds without bursts after Telegram said so.
 SLOW_S = 60.0
+#: No row's message waits in a chat's line while Telegram wants that left alone for longer than so
+#: many seconds: its row has other things to do, and may be another one by then.
+LEAVES_S = 10.0
 #: Messages on their way at once. Each takes a connection, and the pool has some more; together with
 #: all other files they stay below 1,024, the most that many systems let a process open.
 AT_ONCE = 800
@@ -278,11 +281,15 @@ class Turns:
     def turn(self, chat_id: int, rank: Rank) -> _Turn:
         """Wait for this chat's turn, and have it, `async with`.
 
-        Raises `NotSent` when all is closed.
+        Raises `NotSent` when all is closed, and `ChatBusy` where a row's has to wait for long.
         """
         if self._closed:
             raise NotSent(detail="the bot is stopping")
         line = self._lines.get(chat_id)
+        if line is not None and isinstance(rank, Lane):
+            left_s = line.free_at - asyncio.get_running_loop().time()
+            if left_s > LEAVES_S:
+                raise ChatBusy(left_s)
         if line is None:
             line = self._lines[chat_id] = Line(chat_id, is_slow=self._under_way.is_slow(chat_id))
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -304,6 +311,9 @@ class Turns:
         """Telegram wants this chat left alone for so long, and no bursts in any."""
         line.free_at = asyncio.get_running_loop().time() + for_s
         self._rate.slow_down()
+        for place in line.waiting if for_s > LEAVES_S else ():
+            if isinstance(place.rank, Lane) and not place.turn.done():
+                place.turn.set_exception(ChatBusy(for_s))
 
     def heard(self, chat_id: int) -> None:
         """An update came from this chat."""

@@ -145,7 +145,12 @@ class Seat:
     @property
     def is_free(self) -> bool:
         """Whether anybody may take it."""
-        return not (self.person_id or self.username or self.is_done or self.is_live)
+        return self.is_nobodys and not self.is_live
+
+    @property
+    def is_nobodys(self) -> bool:
+        """Whether it is to be paid, and kept for no one: somebody may be paying it for others."""
+        return not (self.person_id or self.username or self.is_done)
 
     @property
     def state(self) -> SeatState:

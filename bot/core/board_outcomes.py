@@ -83,7 +83,7 @@ def judge_board(
         later = later.without_chat(is_sealed=is_sealed)
     if _changes_nothing(do, board, result, came, later, now):
         came = _fault(do, board, "step changed nothing", {"result": repr(result)})
-    taken = work.after_step(board, do, came.again, now=now, jitter=later.jitter)
+    taken = work.after_any_step(board, do, came.again, now=now, jitter=later.jitter)
     return BoardVerdict(
         columns={**came.columns, **board_changes(**taken)},
         events=() if came.event is None else (came.event,),
@@ -165,7 +165,7 @@ def _chat_error(do: Do, board: Board, error: ChatError, now: float) -> _Came:
             # Somebody removed it: there is nothing left to keep true.
             return _Came({"card_id": None, "shown": board.face}, event=event)
         case AnswerUnreadable() if do in SENDS:
-            if board.attempts_at(do) + 1 < work.MAX_COPIES:
+            if board.attempts + 1 < work.MAX_COPIES:
                 return _Came(unsure, again, event)
             shown = _shown(do, board, Sent(board.face), now)
             return _Came({**shown, **unsure}, event=event)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.core import delivery, work
 from bot.core.board import FREED, GOES_ON, Board, BoardColumns, BoardState, SeatColumns
-from bot.core.steps import Around, Step
-from bot.core.work import MAX_PAUSE_S, RESTS, Do, Lane, WorkColumns, is_stuck
+from bot.core.steps import TRIES_BEFORE_ANNOUNCING, Around, Step
+from bot.core.work import RESTS, SENDS, Do, Lane, WorkColumns, is_stuck
 
 #: Edits of boards in one chat within so many seconds: there is room for everything else.
 EDITS_A_CHAT, EDITS_PER_S = 12, 60.0
@@ -80,50 +80,79 @@ def next_board_step(board: Board, around: Around, now: float) -> Step:
     closed
     ========  =======================================  ==========================================
 
-    A step that was put off is WAIT until it may be tried again. A board that is stuck, or that
-    Telegram does not take, or whose chat cannot be reached shows nothing (but by edits, where it
-    takes those); what follows from its parts is done all the same, unless it is stuck. Where
+    While a step is put off, what comes after it in the table is taken in its place; a message to
+    the chat only where the step was tried five times, if what it would show is not shown. What was
+    put off meanwhile waits with it: of each there is one try a pause. A board that is stuck, or
+    that Telegram does not take, or whose chat cannot be reached shows nothing (but by edits, where
+    it takes those); what follows from its parts is done all the same, unless it is stuck. Where
     somebody removed its message nothing is edited; what becomes of it is told all the same.
     """
-    step = _wanted(board, around, now)
-    if step.do is board.tried and now < board.retry_at <= now + MAX_PAUSE_S:
+    steps = _wanted(board, around, now)
+    wanted = [step.do for step in steps]
+    if not work.is_put_off(board, now) or board.tried not in wanted:
+        return steps[0]
+    following = wanted.index(board.tried) + 1
+    step = steps[following]
+    is_shown = set(wanted[:following]) <= {Do.REMOVE_BEFORE}
+    if step.do in SENDS and not is_shown and board.attempts < TRIES_BEFORE_ANNOUNCING:
         return Step(Do.WAIT, board.retry_at)
-    return step
+    if step.do not in RESTS:
+        return step
+    return Step(Do.WAIT, min(step.at, board.retry_at) if step.do is Do.WAIT else board.retry_at)
 
 
-def _wanted(board: Board, around: Around, now: float) -> Step:
+def _wanted(board: Board, around: Around, now: float) -> tuple[Step, ...]:
+    """All that is wanted, in the order of the table; the last one is no step."""
     if is_stuck(board):
-        return Step(Do.NOTHING)
+        return (Step(Do.NOTHING),)
     if consequences(board, surely(around, now)):
-        return Step(Do.REARRANGE)
+        return Step(Do.REARRANGE), Step(Do.NOTHING)
     is_going_on = board.state in GOES_ON
     ends_at = board.ends_at if now < board.ends_at else now + CLOCKS_AGAIN_S
     rest = Step(Do.WAIT, ends_at) if is_going_on else Step(Do.NOTHING)
-    may_send = not around.chat_is_unreachable
     if around.is_sealed or board.undeliverable:
-        return rest
-    if board.before_id is not None:  # its removal sends nothing
-        return Step(Do.REMOVE_BEFORE)
-    if may_send and (board.move_wanted or not board.shown):
-        return Step(Do.SEND_CARD)
+        return (rest,)
+    return tuple(_shows(board, rest, around, now))
+
+
+def _shows(board: Board, rest: Step, around: Around, now: float) -> Iterator[Step]:
+    """What Telegram is asked for, up to a pause that all after it waits for as well."""
+    may_send = not around.chat_is_unreachable
+    is_shown_nowhere = not board.shown
+    edits = []
     if board.shown != board.face and board.card_id is not None and not board.is_refused:
-        return _edit(Do.EDIT_CARD, board, around, now)
+        edits.append(Do.EDIT_CARD)
     if board.untrue_duplicate is not None:
-        return _edit(Do.EDIT_DUPLICATE, board, around, now)
-    return _later(board, rest, around, now) if may_send else rest
+        edits.append(Do.EDIT_DUPLICATE)
+    if board.before_id is not None:  # its removal sends nothing
+        yield Step(Do.REMOVE_BEFORE)
+    may_move = board.move_wanted and board.before_id is None  # one message more is enough
+    if may_send and (may_move or is_shown_nowhere):
+        yield Step(Do.SEND_CARD)
+    for do in edits:
+        yield (step := _edit(do, board, around, now))
+        if step.do in RESTS:
+            return
+    if may_send and not is_shown_nowhere:
+        yield from _later(board, rest, around, now)
+    else:
+        yield rest
 
 
-def _later(board: Board, rest: Step, around: Around, now: float) -> Step:
+def _later(board: Board, rest: Step, around: Around, now: float) -> Iterator[Step]:
     """What comes once its message shows what it can."""
     if board.is_news:
-        return Step(Do.ANNOUNCE)
+        yield Step(Do.ANNOUNCE)
     if board.remind_wanted:
-        return Step(Do.REMIND)
+        yield Step(Do.REMIND)
     if (at := board.refused_again_at(now)) is None:
-        return rest
-    if at <= now:
-        return _edit(Do.EDIT_CARD, board, around, now)
-    return Step(Do.WAIT, min(at, rest.at) if rest.do is Do.WAIT else at)
+        yield rest
+    elif at <= now:
+        yield (step := _edit(Do.EDIT_CARD, board, around, now))
+        if step.do not in RESTS:
+            yield rest
+    else:
+        yield Step(Do.WAIT, min(at, rest.at) if rest.do is Do.WAIT else at)
 
 
 def surely(around: Around, now: float) -> float:

@@ -233,10 +233,15 @@ class Invoice(Shown, Work):
         return self.state is State.SETTLED and not self.announced
 
     def to_notify(self, owners: Iterable[int]) -> tuple[int, ...]:
-        """Those of these owners who have yet to hear in private that it is paid."""
-        if not self.notify_owners or self.state is not State.SETTLED or not self.announced:
+        """Those of these owners who have yet to hear in private that it is paid.
+
+        Until it is announced, none who may read that themselves.
+        """
+        if not self.notify_owners or self.state is not State.SETTLED:
             return ()
-        return tuple(each for each in owners if not self.notified.get(each, False))
+        readers = () if self.announced else (self.chat_id, self.asker_id)
+        left = (each for each in owners if not self.notified.get(each, False))
+        return tuple(each for each in left if each not in readers)
 
     def with_notified(self, people: Iterable[int], *, surely: bool) -> dict[int, bool]:
         """`notified`, where these have read of the payment, or may have."""

@@ -19,8 +19,10 @@ NOTICE_AFTER_S = 3.0
 QUESTION_S = 3600.0
 #: The shortest wait for an owner's chat that has something else to send, in seconds.
 SHORTEST_WAIT_S = 2.0
-#: Tries to show a payment after which it is announced all the same.
+#: Tries to show a payment after which it is announced all the same; or Telegram wants its chat left
+#: alone for longer than so many seconds.
 TRIES_BEFORE_ANNOUNCING = 5
+LONG_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,7 @@ def next_step(row: Invoice, around: Around, now: float) -> Step:
     open         otherwise                                 show, then WAIT for its expiry
     settled      somebody can be reached                   show, ANNOUNCE, show on duplicates;
                                                            ANNOUNCE where showing fails 5 times
+                                                           or is put off for long
     settled      an owner is to be notified, whose chat    NOTIFY_OWNERS, whenever nothing of the
                  is free                                   above can be done at once
     settled      otherwise                                 show
@@ -125,7 +128,8 @@ def next_step(row: Invoice, around: Around, now: float) -> Step:
 
 def _with_owners(row: Invoice, rest: Step, around: Around, now: float) -> Step:
     """While nothing else can be done: owners are notified, each once their chat is free."""
-    if is_stuck(row) or not row.to_notify(around.all_owners):
+    is_theirs = row.is_news and row.audience(around.unreachable) is Audience.OWNERS
+    if is_stuck(row) or is_theirs or not row.to_notify(around.all_owners):
         return rest
     is_put_off = now < row.notify_at <= now + MAX_PAUSE_S
     if row.to_notify(around.owners) and not is_put_off:
@@ -146,7 +150,7 @@ def _next_step(row: Invoice, around: Around, now: float) -> Step:
         # Showing was given up for now: the pauses of announcing go on growing.
         step = Step(Do.ANNOUNCE)
     if step.do is row.tried and now < row.retry_at <= now + MAX_PAUSE_S:
-        if must_announce and step.do is not Do.ANNOUNCE and _shown_in_vain(row):
+        if must_announce and step.do is not Do.ANNOUNCE and _shown_in_vain(row, now):
             return Step(Do.ANNOUNCE)
         # A retry_at further off than any pause means that the clock was set back.
         return Step(Do.WAIT, _earliest(row, around, now))
@@ -161,6 +165,8 @@ def prepared(row: Invoice, columns: Columns, around: Around, now: float) -> Colu
     columns = {**columns, **changes(**delivery.after(step.do))}
     if step.do in RESTS:
         columns = {**columns, **changes(**resting(after, step, around, now))}
+        if after.notify_owners and after.announced and not after.to_notify(around.all_owners):
+            columns["notify_owners"] = False  # whoever becomes an owner later hears of later ones
     return columns
 
 
@@ -195,8 +201,8 @@ def _announcing_waits(row: Invoice) -> bool:
     return row.tried is Do.ANNOUNCE and row.attempts % TRIES_BEFORE_ANNOUNCING != 0
 
 
-def _shown_in_vain(row: Invoice) -> bool:
-    return row.attempts >= TRIES_BEFORE_ANNOUNCING
+def _shown_in_vain(row: Invoice, now: float) -> bool:
+    return row.attempts >= TRIES_BEFORE_ANNOUNCING or row.retry_at - now > LONG_S
 
 
 def _wanted(row: Invoice, around: Around, now: float) -> Step:

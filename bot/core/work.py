@@ -246,6 +246,29 @@ def after_step(row: Work, do: Do, again: Again | None, *, now: float, jitter: fl
     return columns
 
 
+def after_any_step(
+    row: Work, do: Do, again: Again | None, *, now: float, jitter: float
+) -> WorkColumns:
+    """The same of what takes a step in the place of one that is put off.
+
+    That one stays so, and the pauses of both are one: what was tried of either counts.
+    """
+    if row.tried in (None, do):
+        return after_step(row, do, again, now=now, jitter=jitter)
+    if again is None and is_put_off(row, now):
+        return {}
+    both = Work(tried=do, attempts=row.attempts, faults=row.faults)
+    return after_step(both, do, again, now=now, jitter=jitter)
+
+
+def is_put_off(row: Work, now: float) -> bool:
+    """Whether what was tried may not be tried yet.
+
+    A `retry_at` that is further off than any pause means that the clock was set back.
+    """
+    return row.tried is not None and now < row.retry_at <= now + MAX_PAUSE_S
+
+
 def is_stuck(row: Work) -> bool:
     """Whether the row is left alone until the next start, or until somebody wants something."""
     return row.faults >= MAX_FAULTS

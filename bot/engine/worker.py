@@ -7,7 +7,8 @@ may be faster meanwhile: `commit` writes an outcome only where it is still so.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
 from typing import Protocol
 
 from bot import logs
@@ -26,12 +27,12 @@ from bot.core.answers import (
 from bot.core.invoice import Audience, Face, Invoice
 from bot.core.notices import Owners
 from bot.core.outcomes import Verdict, judge
-from bot.core.steps import NOTICE_AFTER_S, Around, Step, next_step, resting
+from bot.core.steps import EXPIRY_GRACE_S, NOTICE_AFTER_S, Around, Step, next_step, resting
 from bot.core.work import AT_NODE, EDITS, RESTS, Do, Lane
 from bot.engine import commit, effects
 from bot.engine.hand import TICK_S, Hand
 from bot.engine.patience import Patience
-from bot.errors import ChatMoved, NodeError, TermLost
+from bot.errors import ChatMoved, NodeError, StoreUnavailable, TermLost
 from bot.metrics import METER
 from bot.node.gate import Gate
 from bot.node.identity import Identity
@@ -44,6 +45,8 @@ log = logs.get(__name__)
 
 #: Two clocks are read one after the other: the same moment is not quite the same number.
 SAME_MOMENT_S = 0.1
+#: Seconds after which a message that waits for its turn may say what is no longer so.
+SOON_S = 0.5
 #: What a message shows before there is a card to pay.
 NO_CARD = (Face.NOTHING, Face.QUESTION, Face.WAITING)
 #: Seconds between two looks at whether a waiting notice still gives the right reason.
@@ -60,8 +63,19 @@ class AtNode(Protocol):
 class InChat(Protocol):
     """One invoice in its chat."""
 
-    async def do(self, do: Do, row: Invoice, around: Around, reason: NodeError) -> Rendered:
-        """Take a step; `reason` is why the node keeps the row waiting. Raises `ChatError`."""
+    async def do(
+        self,
+        do: Do,
+        row: Invoice,
+        around: Around,
+        reason: NodeError,
+        is_so: Callable[[], Awaitable[bool]] | None = None,
+    ) -> Rendered:
+        """Take a step; `reason` is why the node keeps the row waiting. Raises `ChatError`.
+
+        `is_so`: whether what can be paid still can. It is `NotSent` where it can't be when its
+        turn comes.
+        """
 
     async def notify(self, row: Invoice, people: Collection[int]) -> Notified:
         """Tell these people in private that it is paid."""
@@ -213,7 +227,19 @@ class Worker:
         )
         if do is Do.FAIL:
             return GivenUp(reason)
-        return await self._cards.do(do, row, around, reason)
+        is_so = partial(self._is_payable, row.id, steady()) if row.face is Face.OPEN else None
+        return await self._cards.do(do, row, around, reason, is_so)
+
+    async def _is_payable(self, row_id: int, began_at: float) -> bool:
+        """Whether what was rendered as payable then is: its message may have waited for long."""
+        if steady() - began_at <= SOON_S:
+            return True
+        try:
+            row = await self._store.do(commit.read, row_id)
+        except StoreUnavailable:
+            return True
+        now = self._clock()
+        return row is not None and row.face is Face.OPEN and now < row.expires_at + EXPIRY_GRACE_S
 
     async def _spread(self, verdict: Verdict, row: Invoice, began_at: float) -> None:
         """Tell what came of it to whoever has to know beside the row."""

@@ -148,13 +148,17 @@ class Boards(Noun):
             self.add_seat(board_id, seat)
 
     def make_retries_due(self, now: float) -> None:
-        """What waits for another try is due: the clock was set, or a process begins."""
+        """What waits for another try is due: the clock was set, or a process begins.
+
+        While a clock was ahead the pause between two edits, and any other, ended at a time that is
+        far from now: whatever waits for something else than a board's end is looked at.
+        """
         due = BOARDS.packed(work.retry_now(now))
         put_off = (_b.retry_at > 0, _b.due_at.is_not(None), _b.faults < MAX_FAULTS)
         self._connection.execute(sa.update(boards).where(*put_off).values(**due))
-        # While a clock was ahead they were put off to a time that is far from now.
-        waits = (_b.due_at > _b.ends_at, _GOES_ON)
-        self._connection.execute(sa.update(boards).where(*waits).values(**due))
+        waits = sa.select(_b.id).where(_b.lane.in_(BOARD_LANES), _b.due_at > now)
+        late = (_b.id.in_(waits), _b.due_at != _b.ends_at)
+        self._connection.execute(sa.update(boards).where(*late).values(**due))
 
     def unstick(self, now: float) -> None:
         """Give stuck boards another chance."""

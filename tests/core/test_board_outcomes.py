@@ -470,6 +470,46 @@ def test_what_follows_again_is_a_fault_after_which_the_board_is_stuck(
     assert [each.why for each in notices] == [why]
 
 
+def test_what_is_taken_in_the_place_of_a_step_leaves_its_pause() -> None:
+    put_off = {"tried": Do.REMOVE_BEFORE, "attempts": 3, "retry_at": NOW + 5}
+    made = board(before_id=40, shown="another face", **put_off)
+    assert next_board_step(made, REACHED, NOW) == Step(Do.EDIT_CARD)
+    there, step = after(made, judged(Do.EDIT_CARD, made, Sent(made.face)))
+    assert (there.tried, there.attempts, there.retry_at) == tuple(put_off.values())
+    assert step == Step(Do.WAIT, NOW + 5)
+
+
+def test_steps_that_all_fail_are_tried_once_a_pause_each() -> None:
+    """Nothing is asked of Telegram without end, and nothing that can be taken has to wait."""
+    made, now = board(before_id=40, shown="another face", remind_wanted=True), NOW
+    taken: list[Do] = []
+    while len(taken) < 60:
+        step = next_board_step(made, REACHED, now)
+        if step.do is Do.WAIT:
+            now = step.at
+            continue
+        taken.append(step.do)
+        verdict = judge_board(step.do, made, ChatError(), REACHED, now=now)
+        made = replace(made, **prepared(made, verdict.columns, REACHED, now))
+    assert set(taken) == {Do.REMOVE_BEFORE, Do.EDIT_CARD, Do.REMIND}
+    assert taken.count(Do.EDIT_CARD) == taken.count(Do.REMOVE_BEFORE)
+    assert now > NOW + 18 * 8  # seconds, for some twenty tries of each
+
+
+def test_of_a_message_without_a_number_there_are_no_more_copies_where_others_fail_too() -> None:
+    made, now, copies = board(move_wanted=True, shown="another face"), NOW, 0
+    for _ in range(60):
+        step = next_board_step(made, REACHED, now)
+        if step.do is Do.WAIT:
+            now = step.at
+            continue
+        copies += step.do is Do.SEND_CARD
+        error = AnswerUnreadable() if step.do is Do.SEND_CARD else ChatError()
+        verdict = judge_board(step.do, made, error, REACHED, now=now)
+        made = replace(made, **prepared(made, verdict.columns, REACHED, now))
+    assert copies <= MAX_COPIES
+
+
 def test_what_worked_forgets_what_failed() -> None:
     made = board(**OTHER, tried=Do.EDIT_CARD, attempts=4, faults=4, retry_at=NOW - 1)
     there, _ = after(made, judged(Do.EDIT_CARD, made, Sent(made.face)))
