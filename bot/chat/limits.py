@@ -190,6 +190,29 @@ class Pace:
             del self._times[person_id]
 
 
+class Repeats(Pace):
+    """The same of each person's doing one thing again and again: another one begins anew."""
+
+    def __init__(self, event: str, *, most: int, within_s: float) -> None:
+        super().__init__(event, most=most, within_s=within_s)
+        self._latest: dict[object, object] = {}  # of whom something is counted
+
+    def admit_what(self, person_id: object, what: object) -> bool:
+        """Whether this is heard once more."""
+        if person_id in self._times and self._latest.get(person_id) != what:
+            times = self._times[person_id]
+            latest = times[-1]
+            times.clear()
+            times.append(latest)
+        self._latest[person_id] = what
+        return self.admit(person_id)
+
+    def _forget(self, person_id: object) -> None:
+        super()._forget(person_id)
+        if person_id not in self._times:
+            del self._latest[person_id]
+
+
 class Minutes:
     """When the next sentence may go out in each group: `A_MINUTE`, and as many that wait."""
 

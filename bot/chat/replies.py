@@ -23,7 +23,7 @@ from bot.chat import messages
 from bot.chat.chats import Chats, Document, Edit, Say
 from bot.chat.client import Naming
 from bot.chat.corrections import Corrections
-from bot.chat.limits import Pace, SideLane
+from bot.chat.limits import Pace, Repeats, SideLane
 from bot.core.text import last_sentences
 from bot.errors import (
     AnswerUnreadable,
@@ -61,8 +61,8 @@ NAME_TURN_S = 600.0
 NAME_AGAIN_S = (3.0, 30.0, 120.0)
 #: Chats in a row that a group may have moved to.
 MOVES = 2
-#: Presses of one person that are heard within so many seconds, of one button and of all: no thumb
-#: is faster. Those that waited for the bot come all at once, and the last one counts.
+#: Presses of one person that are heard within so many seconds, of all buttons and of one in a row:
+#: no thumb is faster. Those that waited for the bot come all at once, and the last one counts.
 PRESSES_HEARD, BUTTON_HEARD, HEARD_WITHIN_S = 60, 20, 2.0
 #: Seconds for an answer to a press: Telegram refuses later ones, and documents no time.
 ANSWER_WITHIN_S = 15.0
@@ -218,7 +218,7 @@ class Replies:
         #: Of each person whose press waits for what only Telegram knows.
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._pace = Pace("presses not heard", most=PRESSES_HEARD, within_s=HEARD_WITHIN_S)
-        self._same = Pace("presses not heard", most=BUTTON_HEARD, within_s=HEARD_WITHIN_S)
+        self._same = Repeats("presses not heard", most=BUTTON_HEARD, within_s=HEARD_WITHIN_S)
 
     def to_message(self, handle: Callable[[Message], Awaitable[Sequence[Reply]]]) -> Callback:
         """A callback of PTB's that sends what `handle` returns for a message."""
@@ -253,7 +253,8 @@ class Replies:
             if query is None:
                 return
             person_id = query.from_user.id
-            if self._same.admit((person_id, query.data)) and self._pace.admit(person_id):
+            is_heard = self._same.admit_what(person_id, query.data)
+            if is_heard and self._pace.admit(person_id):
                 self.send(await handle(query))
 
         return callback
