@@ -476,6 +476,51 @@ async def test_a_board_ends_after_a_clock_was_ahead(world: World) -> None:
     await board(world, world.group, ", closed")
 
 
+@pytest.mark.parametrize("how", ["the node's word", "a restart"])
+async def test_a_payment_while_a_clock_was_ahead_is_shown_once_it_is_right(
+    world: World, how: str
+) -> None:
+    """It came within seconds of another one, and waited for its turn by the wrong clock."""
+    host = HostClock()
+    shown = await split_by(world, host)
+    cards = [await my_part(world, shown, each, 28_000) for each in (world.bert, world.owner)]
+    await board(world, world.group, '"Olga"')
+    host.ahead_s = 3 * 3600
+    for card in cards:
+        world.node.pay(world.request_in(card))
+        await world.becomes(card, Face.PAID)
+        if card is cards[0]:
+            await board(world, world.group, "28,000 sats paid")
+    host.ahead_s = 0
+    if how == "a restart":
+        await world.stop_bot()
+        await world.start_bot(host)
+    else:
+        await world.ask(world.private(world.anna), world.anna, "/invoice 500")
+    await board(world, world.group, "56,000 sats paid")
+
+
+@pytest.mark.parametrize("how", ["the node's word", "a restart"])
+async def test_an_owner_hears_of_a_payment_though_a_clock_was_ahead(world: World, how: str) -> None:
+    owner = world.private(world.owner)
+    world.telegram.say(owner, world.owner, "/help")
+    host = HostClock()
+    await world.start_bot(host)
+    card = await world.ask(world.private(world.anna), world.anna, "/invoice 700")
+    host.ahead_s = 3 * 3600
+    world.telegram.fail("sendMessage", chat_id=owner.id, status=500, times=1)
+    world.node.pay(world.request_in(card))
+    await world.becomes(card, Face.PAID)
+    await world.until(lambda: any(call.status == 500 for call in world.telegram.calls))
+    host.ahead_s = 0
+    if how == "a restart":
+        await world.stop_bot()
+        await world.start_bot(host)
+    else:
+        await world.ask(world.private(world.anna), world.anna, "/invoice 500")
+    await world.payment_noticed(world.owner)
+
+
 # no fault, but nothing that anybody should pay for
 
 

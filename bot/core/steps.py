@@ -19,8 +19,8 @@ NOTICE_AFTER_S = 3.0
 QUESTION_S = 3600.0
 #: The shortest wait for an owner's chat that has something else to send, in seconds.
 SHORTEST_WAIT_S = 2.0
-#: Tries to show a payment after which it is announced all the same; or Telegram wants its chat left
-#: alone for longer than so many seconds.
+#: Tries to show a payment after which it is announced all the same; or so many seconds: since it
+#: came, or as long as Telegram wants its chat left alone.
 TRIES_BEFORE_ANNOUNCING = 5
 LONG_S = 10.0
 
@@ -202,7 +202,8 @@ def _announcing_waits(row: Invoice) -> bool:
 
 
 def _shown_in_vain(row: Invoice, now: float) -> bool:
-    return row.attempts >= TRIES_BEFORE_ANNOUNCING or row.retry_at - now > LONG_S
+    is_late = row.retry_at - now > LONG_S or now - row.settled_at > LONG_S
+    return is_late or row.attempts >= TRIES_BEFORE_ANNOUNCING
 
 
 def _wanted(row: Invoice, around: Around, now: float) -> Step:

@@ -39,7 +39,7 @@ from bot.core.notices import Notice
 from bot.core.steps import Around, Step
 from bot.core.work import EDITS, RESTS, Do
 from bot.engine import commit, effects
-from bot.engine.hand import TICK_S, Hand
+from bot.engine.hand import SLOW_AFTER_S, TICK_S, Hand
 from bot.engine.patience import Patience
 from bot.errors import ChatMoved, ChatRefused, StoreUnavailable, TermLost
 from bot.occasions import Occasions
@@ -49,8 +49,6 @@ from bot.store import Bell, Store, Tx
 
 #: What is overtaken as often while it waits for its turn goes out as it is.
 MAX_OVERTAKEN = 3
-#: Seconds after which a step in a chat leaves its place to the boards of others.
-SLOW_AFTER_S = 2.0
 
 
 class Shows(Protocol):

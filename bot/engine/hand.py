@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from bot.core.work import Do, Key, Lane
 
+#: Seconds after which a step in a chat keeps no other chats waiting.
+SLOW_AFTER_S = 2.0
 #: A wait that is shorter is waited for in the hand; also how often the clock is compared, seconds.
 TICK_S = 1.0
 
@@ -22,6 +24,8 @@ class Hand:
     lane: Lane
     #: Steps out of its place, so that what waits for the node keeps nothing from the chat.
     aside: Callable[[], AbstractContextManager[None]]
+    #: Keeps its place, which no other chat waits for.
+    slow_down: Callable[[], None]
     #: Something happened to the row: it is read again.
     nudge: asyncio.Event = field(default_factory=asyncio.Event)
     #: The step whose send marker this hand wrote itself, so that it is not a crash's.
@@ -31,6 +35,16 @@ class Hand:
     #: When its row was written, on the steady clock, where that was just now.
     written_at: float | None = None
     task: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def in_chat(self, *, is_slow: bool) -> Iterator[None]:
+        """A step in a chat, which may take long: others wait for it no longer than for a moment."""
+        after_s = 0.0 if is_slow else SLOW_AFTER_S
+        timer = asyncio.get_running_loop().call_later(after_s, self.slow_down)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     async def nudged(self, timeout_s: float) -> None:
         """Until something happens to the row, or the time is over."""

@@ -44,7 +44,8 @@ class Seats:
 
     def __init__(self) -> None:
         self._in_place: Counter[tuple[Lane, int]] = Counter()  # lane and chat → hands
-        self._in_lane: Counter[Lane] = Counter()  # lane → chats
+        self._in_lane: Counter[Lane] = Counter()  # lane → chats, but for those that are slow
+        self._slow: set[tuple[Lane, int]] = set()
 
     @property
     def crowded(self) -> list[tuple[Lane, int]]:
@@ -64,9 +65,22 @@ class Seats:
 
     def vacate(self, lane: Lane, chat_id: int) -> None:
         """One less."""
-        self._in_place[lane, chat_id] -= 1
-        if not self._in_place[lane, chat_id]:
-            del self._in_place[lane, chat_id]
+        place = lane, chat_id
+        self._in_place[place] -= 1
+        if self._in_place[place]:
+            return
+        del self._in_place[place]
+        if place in self._slow:
+            self._slow.discard(place)
+        else:
+            self._in_lane[lane] -= 1
+
+    def slow_down(self, lane: Lane, chat_id: int) -> None:
+        """What is in hand of this chat takes long: it keeps no other chat waiting, and there is no
+        more of it in hand than of any other."""
+        place = lane, chat_id
+        if self._in_place[place] and place not in self._slow:
+            self._slow.add(place)
             self._in_lane[lane] -= 1
 
 
@@ -225,7 +239,9 @@ class Hands:
             return
         if self._stopping:
             return
-        hand = Hand(key, chat_id, lane, lambda: self._aside(hand))
+        hand = Hand(
+            key, chat_id, lane, lambda: self._aside(hand), lambda: self._slow_down(lane, chat_id)
+        )
         if fresh is not None:
             hand.written_at = steady()
         self._hands[key] = hand
@@ -262,6 +278,11 @@ class Hands:
             yield
         finally:
             self._seats.occupy(hand.lane, hand.chat_id)
+
+    def _slow_down(self, lane: Lane, chat_id: int) -> None:
+        self._seats.slow_down(lane, chat_id)
+        if self._more:
+            self._read_soon()
 
     def _vacate(self, hand: Hand) -> None:
         """Whoever found no place may have it."""

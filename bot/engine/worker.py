@@ -87,6 +87,9 @@ class Queues(Protocol):
     def is_free(self, chat_id: int) -> bool:
         """Whether a message to this chat would go out at once."""
 
+    def is_slow(self, chat_id: int) -> bool:
+        """Whether messages to this chat take long."""
+
 
 class Worker:
     """Takes steps. Everything that a step needs to know, and no more."""
@@ -217,7 +220,8 @@ class Worker:
             people = row.to_notify(around.owners)
             maybe = row.with_notified(people, surely=False)
             await self._store.must(commit.mark, row.id, {"notified": maybe})
-            return await self._cards.notify(row, people)
+            with hand.in_chat(is_slow=any(map(self._chats.is_slow, people))):
+                return await self._cards.notify(row, people)
         if marker := delivery.before(row, do, hand.armed):
             await self._store.must(commit.mark, row.id, marker)
         hand.armed = None
@@ -228,7 +232,8 @@ class Worker:
         if do is Do.FAIL:
             return GivenUp(reason)
         is_so = partial(self._is_payable, row.id, steady()) if row.face is Face.OPEN else None
-        return await self._cards.do(do, row, around, reason, is_so)
+        with hand.in_chat(is_slow=self._chats.is_slow(row.chat_id)):
+            return await self._cards.do(do, row, around, reason, is_so)
 
     async def _is_payable(self, row_id: int, began_at: float) -> bool:
         """Whether what was rendered as payable then is: its message may have waited for long."""

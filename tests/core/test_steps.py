@@ -12,6 +12,7 @@ from bot.core.invoice import Audience, Face, Invoice, State
 from bot.core.steps import (
     AS_READ,
     EXPIRY_GRACE_S,
+    LONG_S,
     NOTICE_AFTER_S,
     QUESTION_S,
     Around,
@@ -250,7 +251,59 @@ TABLE: list[Row] = [
         NOW,
         Step(Do.EDIT_DUPLICATE),
     ),
-    ("paid, edit fails", seen_shown(SETTLED, Face.OPEN, **failing(4)), NOW, Step(Do.WAIT, NOW + 5)),
+    (
+        "paid, edit fails",
+        seen_shown(SETTLED, Face.OPEN, **failing(4), settled_at=int(NOW)),
+        NOW,
+        Step(Do.WAIT, NOW + 5),
+    ),
+    (
+        "paid a while ago, edit fails",
+        seen_shown(SETTLED, Face.OPEN, **failing(1), settled_at=int(NOW - LONG_S) - 1),
+        NOW,
+        Step(Do.ANNOUNCE),
+    ),
+    (
+        "paid, its chat is left alone for long",
+        seen_shown(
+            SETTLED,
+            Face.OPEN,
+            **failing(1) | {"retry_at": NOW + LONG_S + 1},
+            settled_at=int(NOW),
+        ),
+        NOW,
+        Step(Do.ANNOUNCE),
+    ),
+    (
+        "paid, edit fails, owners hear",
+        seen_shown(SETTLED, Face.OPEN, **failing(4), **TELLS, settled_at=int(NOW)),
+        NOW,
+        Step(Do.NOTIFY_OWNERS),
+    ),
+    (
+        "paid, edit fails, who asked is the only owner",
+        seen_shown(
+            SETTLED,
+            Face.OPEN,
+            **failing(4),
+            **TELLS | {"owners": (7,)},
+            settled_at=int(NOW),
+        ),
+        NOW,
+        Step(Do.WAIT, NOW + 5),
+    ),
+    (
+        "paid, nobody but the owners reads it, and they are busy",
+        seen_shown(
+            SETTLED,
+            Face.PAID,
+            **failing(4, Do.ANNOUNCE),
+            **TELLS,
+            unreachable=frozenset({Audience.CHAT, Audience.ASKER}),
+        ),
+        NOW,
+        Step(Do.WAIT, NOW + 5),
+    ),
     (
         "paid, edit never works",
         seen_shown(SETTLED, Face.OPEN, **failing(5)),
