@@ -476,6 +476,16 @@ async def test_a_board_ends_after_a_clock_was_ahead(world: World) -> None:
     await board(world, world.group, ", closed")
 
 
+async def set_right(world: World, host: HostClock, how: str) -> None:
+    """The host's clock is right from now on, and the bot learns of it."""
+    host.ahead_s = 0
+    if how == "a restart":
+        await world.stop_bot()
+        await world.start_bot(host)
+    else:
+        await world.ask(world.private(world.anna), world.anna, "/invoice 500")
+
+
 @pytest.mark.parametrize("how", ["the node's word", "a restart"])
 async def test_a_payment_while_a_clock_was_ahead_is_shown_once_it_is_right(
     world: World, how: str
@@ -491,12 +501,7 @@ async def test_a_payment_while_a_clock_was_ahead_is_shown_once_it_is_right(
         await world.becomes(card, Face.PAID)
         if card is cards[0]:
             await board(world, world.group, "28,000 sats paid")
-    host.ahead_s = 0
-    if how == "a restart":
-        await world.stop_bot()
-        await world.start_bot(host)
-    else:
-        await world.ask(world.private(world.anna), world.anna, "/invoice 500")
+    await set_right(world, host, how)
     await board(world, world.group, "56,000 sats paid")
 
 
@@ -512,12 +517,7 @@ async def test_an_owner_hears_of_a_payment_though_a_clock_was_ahead(world: World
     world.node.pay(world.request_in(card))
     await world.becomes(card, Face.PAID)
     await world.until(lambda: any(call.status == 500 for call in world.telegram.calls))
-    host.ahead_s = 0
-    if how == "a restart":
-        await world.stop_bot()
-        await world.start_bot(host)
-    else:
-        await world.ask(world.private(world.anna), world.anna, "/invoice 500")
+    await set_right(world, host, how)
     await world.payment_noticed(world.owner)
 
 

@@ -234,18 +234,25 @@ def name_in(tx: Tx, handle: str, by: Asker) -> None:
 def _seat_for(board: Board, by: Asker) -> Seat | None:
     """Theirs or one that is kept for them, first what is to be paid; or a free one.
 
-    Where others have an invoice for each that is nobody's, one of whoever has most of them: a part
-    is there for who comes and pays it.
+    Where others have an invoice for each that is nobody's, one of whoever has most, if these are
+    several: nobody keeps more than one from those who come and pay.
     """
     username = by.username.casefold()
     mine = [seat for seat in board.seats if seat.person_id == by.id]
     kept = [seat for seat in board.seats if username and seat.username == username]
     own = sorted([*mine, *kept], key=lambda seat: seat.is_done)
     free = [seat for seat in board.seats if seat.is_free]
+    return next(iter([*own, *free, *_held(board)]), None)
+
+
+def _held(board: Board) -> list[Seat]:
+    """The seats that are nobody's and that one person has invoices for, where these are several,
+    of whoever has most first."""
     held = [seat for seat in board.seats if seat.is_nobodys and seat.is_live]
-    holders = Counter(part.asker_id for seat in held for part in seat.live)
-    held.sort(key=lambda seat: -max(holders[part.asker_id] for part in seat.live))
-    return next(iter([*own, *free, *held]), None)
+    counts = Counter(part.asker_id for seat in held for part in seat.live)
+    most = [max(counts[part.asker_id] for part in seat.live) for seat in held]
+    several = [(-count, seat.number, seat) for count, seat in zip(most, held, strict=True)]
+    return [seat for count, _, seat in sorted(several) if count < -1]
 
 
 def _gift_for(tx: Tx, board: Board, by: Asker) -> Seat | None:

@@ -191,7 +191,7 @@ class Pace:
 
 
 class Repeats(Pace):
-    """The same of each person's doing one thing again and again: another one begins anew."""
+    """The same of each person's doing one thing again and again; another one ends the count."""
 
     def __init__(self, event: str, *, most: int, within_s: float) -> None:
         super().__init__(event, most=most, within_s=within_s)

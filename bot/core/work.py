@@ -262,7 +262,7 @@ def after_any_step(
 
 
 def is_put_off(row: Work, now: float) -> bool:
-    """Whether what was tried may not be tried yet.
+    """Whether what was tried has to wait.
 
     A `retry_at` that is further off than any pause means that the clock was set back.
     """

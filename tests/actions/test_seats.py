@@ -55,6 +55,22 @@ async def test_a_press_takes_a_free_seat_and_a_second_press_takes_no_other(table
     assert await table.sit(board, EVE) == (Sitting.FULL, "")
 
 
+async def test_where_one_pays_for_several_that_are_free_whoever_presses_gets_one_of_those(
+    table: Table,
+) -> None:
+    board = await table.split("84k/6")
+    for number in (3, 4):
+        await table.part(board, BERT, number, state=State.OPEN)
+    one_of_eve = await table.part(board, EVE, 6, state=State.OPEN)
+    nemo = Asker(9, "Nemo")
+    token = await table.token(board, nemo)
+    seat = await table.seat(board, 3)
+    assert seat.person_id == nemo.id
+    assert (await table.follow(token, nemo))[0] is Parting.CANCELLING
+    assert await table.sit(board, CORA) == (Sitting.FULL, "")  # of one each nobody is robbed
+    assert not (await table.row(one_of_eve)).cancel_wanted
+
+
 async def test_who_asked_presses_for_their_own_seat(table: Table) -> None:
     board = await table.split("84k/2")
     token = await table.token(board, ANNA)

@@ -393,6 +393,16 @@ async def test_only_what_waits_for_its_next_try_is_made_due(store: Store) -> Non
     assert [await now(store, each) for each in (at_rest, stuck)] == [at_rest, stuck]
 
 
+async def test_what_waits_for_a_pause_by_a_clock_that_was_ahead_is_made_due(store: Store) -> None:
+    """A board waits for its end alone; whatever else it waits for is no more than a minute away."""
+    waits = await bill(store, 1, lane=Lane.BOARDS, due_at=NOW + 9000)
+    ends = await bill(store, 2, lane=Lane.BOARDS)
+    ends = await store.do(lambda tx: tx.boards.update(ends.id, due_at=ends.ends_at))
+    await store.do(lambda tx: tx.boards.make_retries_due(NOW))
+    assert (await now(store, waits)).due_at == due_now(NOW)
+    assert await now(store, ends) == ends
+
+
 async def test_a_board_that_is_stuck_gets_another_chance(store: Store) -> None:
     stuck = await bill(store, 1, retry_at=NOW - 5, faults=MAX_FAULTS, attempts=10, due_at=None)
     trying = await bill(store, 2, retry_at=NOW - 5, faults=MAX_FAULTS - 1)
