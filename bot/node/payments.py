@@ -75,7 +75,10 @@ class Payments:
                 await self._follow()
                 continue
             except NodeError as error:
-                ended = error
+                # What it came through keeps the channel: one that was retired would try its old
+                # certificate once a second for as long.
+                ended = error.with_traceback(None)
+                ended.__context__ = None
             if is_away(ended):
                 self._gate.shut(ended)
             # What was replayed may be what ended it, and would again. Look-ups find the rest.
