@@ -52,13 +52,13 @@ PAGES = 2
 #: been a wrong backup of itself, by whose word they ended, and nothing else tells of that.
 LOOKS_BACK = 1000
 #: Of these in a round: less than for what is open, nobody waits for them.
-LOOKUPS_OF_ENDED = 100
+LOOKUPS_OF_ENDED = 50
 #: Seconds for which a round of these begins another look-up: a node may need seconds for each.
 LOOKS_BACK_FOR_S = 2.0
 #: Seconds in which one that does not hurry should reach its end: it begins again no sooner.
 LOOKS_BACK_EVERY_S = LOOKS_BACK / LOOKUPS_OF_ENDED * ROUND_S * 1.2
 #: The same where the node seems to have been there all the time, and only its stream was cut.
-LOOKS_BACK_FOR_STREAMS_EVERY_S = 5 * LOOKS_BACK_EVERY_S
+LOOKS_BACK_FOR_STREAMS_EVERY_S = 2.5 * LOOKS_BACK_EVERY_S
 #: The longest pause between two look-ups of one of these to which the node gave no answer.
 LONGEST_AGAIN_S = 300.0
 #: Look-ups at once: it leaves room for expiries among what nobody waits for.
