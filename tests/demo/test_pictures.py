@@ -72,6 +72,7 @@ def photograph(page: Page) -> tuple[list[Image.Image], str]:
     pizza = ask(page, "/invoice 2100", "pizza")
     page.locator("#text").blur()
     expect(pizza.locator(".photo img")).to_be_in_viewport(ratio=1)
+    pizza.locator(".photo img").evaluate("image => image.decode()")  # it may not be painted yet
     shots = [screenshot(page)]
     request = pizza.locator("code").inner_text()
     speak_as(page, "Ben")
