@@ -292,7 +292,7 @@ async def test_a_thousand_commands_of_strangers_get_no_invoice_and_slow_nobody_d
 
     async def asked_during(flooding: asyncio.Future[None]) -> float:
         seconds: list[float] = []
-        while not flooding.done():
+        while not flooding.done() or len(seconds) < 2:
             seconds.append(await answered_s(world, next(sats)))
         await flooding
         return quick(seconds)
@@ -304,7 +304,7 @@ async def test_a_thousand_commands_of_strangers_get_no_invoice_and_slow_nobody_d
     updates = world.telegram.bots[world.token].updates
     await world.until(lambda: len(updates) == 0)
     # a stranger's group is told once an hour, whoever asks, when nothing else is to be said
-    await world.until(lambda: all(world.ours(group) for group in crowd.groups), 30)
+    await world.until(lambda: all(world.ours(group) for group in crowd.groups), 90)
     assert await world.end_process() == 0
     assert min(ratios) <= 3, ratios  # more where other tests take the processor from both
     assert len(world.node.invoices) == len(world.showing(world.group, Face.OPEN))

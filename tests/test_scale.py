@@ -184,7 +184,7 @@ async def test_of_many_payments_each_is_shown_and_told_soon_and_a_command_goes_f
     before = len(sent())
     await asked(world, paid[before + PEOPLE].said.chat, "/invoice 2100")
     assert sent()[before:].index("sendPhoto") < 100  # of some 250
-    await world.until(lambda: all(notices(world, each) for each in paid), 30)
+    await world.until(lambda: all(notices(world, each) for each in paid), 90)
     assert [notices(world, each) for each in paid] == [1] * PAYMENTS
     assert all(world.face(each.card) is Face.PAID for each in paid)
     # not all cards first: most are told while the last still wait
