@@ -226,6 +226,15 @@ async def test_a_card_whose_payment_request_a_group_does_not_take_stays_true(
         await world.until(lambda: any(world.request_in(m) for m in world.ours(world.group)))
 
 
+def due_rows(world: World) -> int:
+    """Payments of which something is due, or will be."""
+    with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+        found = database.execute(
+            "SELECT count(*) FROM invoices WHERE state = 'settled' AND due_at IS NOT NULL"
+        )
+        return int(found.fetchone()[0])
+
+
 async def test_a_group_that_takes_no_edits_either_is_asked_for_one_only(world: World) -> None:
     """A former process knew why no message reached it, this one does not."""
     world.telegram.say(world.private(world.anna), world.anna, "/help")
@@ -240,6 +249,7 @@ async def test_a_group_that_takes_no_edits_either_is_asked_for_one_only(world: W
         )
     world.node.pay(world.request_in(cards[0]))
     await world.announced(world.private(world.anna), sats=1)
+    await world.until(lambda: not due_rows(world))  # what came of it is written
     await world.stop_bot()
     before = len(world.telegram.calls)
     await world.start_bot()
