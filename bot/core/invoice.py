@@ -258,8 +258,8 @@ class Invoice(Shown, Work):
     @property
     def urgency(self) -> Lane:
         """Where the row stands among those that wait, and its messages in their chat."""
-        if self.state is State.SETTLED:
-            return Lane.PAYMENT
+        if self.state is State.SETTLED:  # once it is told, it lets others be told
+            return Lane.CANCELLATION if self.announced else Lane.PAYMENT
         if self.state is State.CANCELLED or (self.cancel_wanted and self.state is State.OPEN):
             return Lane.CANCELLATION
         if self.state is State.EXPIRED or self.card_shown in _SETTLED_FOR_NOW:

@@ -313,7 +313,6 @@ def _begin(tx: Tx, now: float) -> None:
 def _retry_all(tx: Tx, now: float) -> None:
     tx.agenda.make_retries_due(now)
     tx.boards.make_retries_due(now)
-    tx.agenda.make_notices_due(now)
 
 
 def _due(tx: Tx, lanes: list[Lane], now: float, limit: int, crowded: list[tuple[Lane, int]]) -> Due:
