@@ -168,6 +168,7 @@ class Outside:
         self.admin = telegram.add_user("Ada")  # of all groups, and no owner of the bot
         for person in [*self.owners, self.admin, *self.people]:
             telegram.private_chat(person).started = True
+        self.were_lost: set[Chat] = set()  # where nothing reached anybody for a while
         self.privates = [Place(p.first_name, telegram.private_chat(p), [p]) for p in self.people]
         self.groups = [
             Place(

@@ -331,7 +331,8 @@ class Truths:
                 self._broken(3, "told, and nobody paid", command)
             return
         if not told:
-            self._broken(3, f"{_short(paid[0])} is paid and not told", command)
+            if not self._owners_know(command):
+                self._broken(3, f"{_short(paid[0])} is paid and not told", command)
             return
         if len(paid) > 1:
             self._broken(3, "more than one payment", command)
@@ -342,6 +343,16 @@ class Truths:
         self._told_once(command, told)
         if not isinstance(command, Part):  # a notice need not say whose it is: see BoardTruths
             self._owners_told(command, told, paid[0])
+
+    def _owners_know(self, command: Command) -> bool:
+        """Whether nobody else could be told at some time, and each owner had heard of it by then:
+        they are not told again."""
+        lost = {self._outside.now(chat) for chat in self._outside.were_lost}
+        roles = ("payment notice", "announcement")
+        readers = {
+            shown.message.chat.person for shown in _in_order(command) if shown.roles[0] in roles
+        }
+        return self._outside.now(command.chat) in lost and readers >= set(self._outside.owners)
 
     def _told_once(self, command: Command, told: list[Shown]) -> None:
         """Where nobody else can be told, each owner is."""

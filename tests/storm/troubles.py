@@ -168,6 +168,7 @@ class Troubles:
         outside, telegram = self._outside, self._telegram
         place = trouble.dice.choice(outside.privates if blocked else outside.groups)
         self._book.note(f"{place.name} is the one")
+        outside.were_lost.add(place.chat)
         place.leave()
         bot = outside.bot_user
         if blocked:
