@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from bot import logs
 from bot.store import Store
@@ -18,6 +19,10 @@ from tests import postgres
 from tests.postgres import Cluster
 from tests.store.made import opened
 from tests.world import World
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 # What is imported and collected stays to the end: it is never looked through for garbage.
 gc.disable()
