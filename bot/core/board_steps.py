@@ -87,9 +87,12 @@ def next_board_step(board: Board, around: Around, now: float) -> Step:
     it takes those); what follows from its parts is done all the same, unless it is stuck. Where
     somebody removed its message nothing is edited; what becomes of it is told all the same.
     """
-    steps = _wanted(board, around, now)
+    in_order = _wanted(board, around, now)
+    if not work.is_put_off(board, now):
+        return next(in_order)
+    steps = tuple(in_order)
     wanted = [step.do for step in steps]
-    if not work.is_put_off(board, now) or board.tried not in wanted:
+    if board.tried not in wanted:
         return steps[0]
     following = wanted.index(board.tried) + 1
     step = steps[following]
@@ -101,18 +104,22 @@ def next_board_step(board: Board, around: Around, now: float) -> Step:
     return Step(Do.WAIT, min(step.at, board.retry_at) if step.do is Do.WAIT else board.retry_at)
 
 
-def _wanted(board: Board, around: Around, now: float) -> tuple[Step, ...]:
+def _wanted(board: Board, around: Around, now: float) -> Iterator[Step]:
     """All that is wanted, in the order of the table; the last one is no step."""
     if is_stuck(board):
-        return (Step(Do.NOTHING),)
+        yield Step(Do.NOTHING)
+        return
     if consequences(board, surely(around, now)):
-        return Step(Do.REARRANGE), Step(Do.NOTHING)
+        yield Step(Do.REARRANGE)
+        yield Step(Do.NOTHING)
+        return
     is_going_on = board.state in GOES_ON
     ends_at = board.ends_at if now < board.ends_at else now + CLOCKS_AGAIN_S
     rest = Step(Do.WAIT, ends_at) if is_going_on else Step(Do.NOTHING)
     if around.is_sealed or board.undeliverable:
-        return (rest,)
-    return tuple(_shows(board, rest, around, now))
+        yield rest
+    else:
+        yield from _shows(board, rest, around, now)
 
 
 def _shows(board: Board, rest: Step, around: Around, now: float) -> Iterator[Step]:

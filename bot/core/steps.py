@@ -149,10 +149,9 @@ def _next_step(row: Invoice, around: Around, now: float) -> Step:
     if must_announce and _announcing_waits(row) and step.do in SENDS | EDITS:
         # Showing was given up for now: the pauses of announcing go on growing.
         step = Step(Do.ANNOUNCE)
-    if step.do is row.tried and now < row.retry_at <= now + MAX_PAUSE_S:
+    if step.do is row.tried and work.is_put_off(row, now):
         if must_announce and step.do is not Do.ANNOUNCE and _shown_in_vain(row, now):
             return Step(Do.ANNOUNCE)
-        # A retry_at further off than any pause means that the clock was set back.
         return Step(Do.WAIT, _earliest(row, around, now))
     return step
 

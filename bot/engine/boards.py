@@ -7,7 +7,6 @@ transaction, by the parts as they are then: one may be paid while the board is e
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
@@ -39,7 +38,7 @@ from bot.core.notices import Notice
 from bot.core.steps import Around, Step
 from bot.core.work import EDITS, RESTS, Do
 from bot.engine import commit, effects
-from bot.engine.hand import SLOW_AFTER_S, TICK_S, Hand
+from bot.engine.hand import TICK_S, Hand
 from bot.engine.patience import Patience
 from bot.errors import ChatMoved, ChatRefused, StoreUnavailable, TermLost
 from bot.occasions import Occasions
@@ -168,14 +167,9 @@ class BoardWorker:
         if do in EDITS:
             self._edits.note(board.chat_id, self._clock())
         with ExitStack() as room:  # what hangs there keeps nobody else's board waiting
-            after_s = 0.0 if self._shows.is_slow(board) else SLOW_AFTER_S
-            leave = asyncio.get_running_loop().call_later(
-                after_s, lambda: room.enter_context(hand.aside())
-            )
-            try:
+            is_slow = self._shows.is_slow(board)
+            with hand.in_chat(lambda: room.enter_context(hand.aside()), is_slow=is_slow):
                 return await self._shows.do(do, board, partial(self._is_so, do, board))
-            finally:
-                leave.cancel()
 
     async def _is_so(self, do: Do, board: Board) -> bool:
         """Whether what is rendered is still so; what was overtaken a few times goes out anyway."""

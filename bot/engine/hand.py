@@ -37,10 +37,11 @@ class Hand:
     task: asyncio.Task[None] | None = None
 
     @contextmanager
-    def in_chat(self, *, is_slow: bool) -> Iterator[None]:
-        """A step in a chat, which may take long: others wait for it no longer than for a moment."""
+    def in_chat(self, leave: Callable[[], object], *, is_slow: bool) -> Iterator[None]:
+        """A step in a chat, which may take long: others wait for it no longer than for a moment,
+        and it does `leave` then."""
         after_s = 0.0 if is_slow else SLOW_AFTER_S
-        timer = asyncio.get_running_loop().call_later(after_s, self.slow_down)
+        timer = asyncio.get_running_loop().call_later(after_s, leave)
         try:
             yield
         finally:

@@ -220,7 +220,7 @@ class Worker:
             people = row.to_notify(around.owners)
             maybe = row.with_notified(people, surely=False)
             await self._store.must(commit.mark, row.id, {"notified": maybe})
-            with hand.in_chat(is_slow=any(map(self._chats.is_slow, people))):
+            with hand.in_chat(hand.slow_down, is_slow=any(map(self._chats.is_slow, people))):
                 return await self._cards.notify(row, people)
         if marker := delivery.before(row, do, hand.armed):
             await self._store.must(commit.mark, row.id, marker)
@@ -232,7 +232,7 @@ class Worker:
         if do is Do.FAIL:
             return GivenUp(reason)
         is_so = partial(self._is_payable, row.id, steady()) if row.face is Face.OPEN else None
-        with hand.in_chat(is_slow=self._chats.is_slow(row.chat_id)):
+        with hand.in_chat(hand.slow_down, is_slow=self._chats.is_slow(row.chat_id)):
             return await self._cards.do(do, row, around, reason, is_so)
 
     async def _is_payable(self, row_id: int, began_at: float) -> bool:
