@@ -141,11 +141,9 @@ async def starts(size: Size, report: Report, sides: Sides) -> None:
             if turn:
                 await side.end()
             spent[side].append(await side.first_answer_s())
-    empty_s = statistics.median(spent[sides.empty])
-    for name, side in sides.others:
-        seconds = statistics.median(spent[side])
-        what = f"start to the first photo, {name}, s"
-        report.below(what, seconds, 2, left=f"{empty_s:.2f}")
+    empty_ms, *others_ms = (1000 * statistics.median(spent[side]) for side in every)
+    for (name, _), ms in zip(sides.others, others_ms, strict=True):
+        report.ratio(f"start to the first photo, {name}: ms", empty_ms, ms, at_most=1.5)
 
 
 async def first_seconds(size: Size, report: Report, sides: Sides) -> None:

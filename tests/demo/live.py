@@ -96,6 +96,18 @@ class Live:
         entries: list[dict[str, Any]] = told["entries"]
         return entries
 
+    async def said(self, message: Message, beginning: str) -> list[str]:
+        """The lines of its time line, once one of them begins like that.
+
+        Which message an announcement is, the database knows a little after it can be seen.
+        """
+        async with asyncio.timeout(WAIT_S):
+            while True:
+                lines: list[str] = [each["text"] for each in await self.story(message)]
+                if any(line.startswith(beginning) for line in lines):
+                    return lines
+                await asyncio.sleep(0.05)
+
 
 @asynccontextmanager
 async def live(folder: Path) -> AsyncIterator[Live]:

@@ -62,6 +62,8 @@ DMITRIS = (
     "Open Dmitri’s wallet",
     BACK,
 )
+#: Whom the board names at the end of it.
+NAMES_PAID = ("Ada", "Ben", "Dmitri", "someone")
 WHOLE = (*UNTIL_PAID, *UNTIL_MISSED, START, SPLIT, *BENS, *CHLOES, *DMITRIS)
 AGAIN = "Begin again"
 HEADLINE = "Your node. Your friends. One command."
@@ -140,7 +142,7 @@ def test_the_tour_is_played_whole(fresh: Page) -> None:
     take(page, *CHLOES)
     expect_seats(dinner, f"{PAID} Ada", f"{PAID} Ben", FREE, FREE)
     take(page, *DMITRIS)
-    expect_seats(dinner, *(f"{PAID} {name}" for name in ("Ada", "Ben", "Dmitri", "someone")))
+    expect_seats(dinner, *(f"{PAID} {name}" for name in NAMES_PAID))
     expect(tour(page)).to_contain_text("All covered. That was the tour.")
     expect(page.locator("#received-said")).to_have_text("66,000 sats received")
     for figure, count in (("asked", 6), ("paid", 5), ("told", 5), ("lost", 0), ("twice", 0)):
@@ -389,6 +391,9 @@ def test_while_a_bill_is_split_the_time_line_follows_the_board_and_its_parts(fre
 
     # what the visitor has chosen stays
     take(page, BACK)
+    # once the bill's last edit and announcement are there, it is older than what comes
+    expect_seats(board(page, "dinner"), *(f"{PAID} {name}" for name in NAMES_PAID))
+    expect(page.locator("#log")).to_contain_text("All parts of 84,000 sats are paid")
     dessert = card(page, "dessert")
     dessert.get_by_role("button", name="Time line of this card").click()
     expect(title).to_have_text("/invoice 900 dessert")
