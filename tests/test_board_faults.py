@@ -505,8 +505,9 @@ async def test_a_payment_while_a_clock_was_ahead_is_shown_once_it_is_right(
     await board(world, world.group, "56,000 sats paid")
 
 
-async def test_an_owner_hears_after_a_restart_of_a_payment_though_a_clock_was_ahead(
-    world: World,
+@pytest.mark.parametrize("how", ["the node's word", "a restart"])
+async def test_an_owner_hears_of_a_payment_while_a_clock_was_ahead_once_it_is_right(
+    world: World, how: str
 ) -> None:
     owner = world.private(world.owner)
     world.telegram.say(owner, world.owner, "/help")
@@ -518,7 +519,7 @@ async def test_an_owner_hears_after_a_restart_of_a_payment_though_a_clock_was_ah
     world.node.pay(world.request_in(card))
     await world.becomes(card, Face.PAID)
     await world.until(lambda: any(call.status == 500 for call in world.telegram.calls))
-    await set_right(world, host, "a restart")
+    await set_right(world, host, how)
     await world.payment_noticed(world.owner)
 
 

@@ -172,7 +172,7 @@ def prepared(row: Invoice, columns: Columns, around: Around, now: float) -> Colu
 def resting(row: Invoice, step: Step, around: Around, now: float) -> work.WorkColumns:
     """When and where a row is due again that is let go with this step."""
     if row.announced and row.to_notify(around.all_owners) and step.do is Do.WAIT:
-        return work.rests(step.at, Lane.BACKGROUND)  # whatever its own chat is
+        return work.rests_for_owners(row, step.at)
     may_be_due = around.chat_is_unreachable or (around.unreachable and step.do is Do.NOTHING)
     reachable = replace(around, unreachable=frozenset())
     shows = not around.is_sealed and (row.card_id is not None or row.duplicates)

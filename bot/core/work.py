@@ -218,6 +218,13 @@ def rests(until: float | None, lane: Lane) -> WorkColumns:
     return {"due_at": until, "lane": lane}
 
 
+def rests_for_owners(row: Work, until: float) -> WorkColumns:
+    """The same until an owner's chat is free, whatever the row's own chat is: as of what is put
+    off, `retry_at` says so, by which an index finds it once the clock was set."""
+    columns = rests(until, Lane.BACKGROUND)
+    return columns if row.tried is not None else {**columns, "retry_at": until}
+
+
 # what came of a step
 
 
@@ -235,7 +242,7 @@ class Again:
 def after_step(row: Work, do: Do, again: Again | None, *, now: float, jitter: float) -> WorkColumns:
     """A step was taken, or is due again; `jitter` is a factor around 1."""
     if again is None:
-        is_fresh = row.tried is None and not row.faults
+        is_fresh = row.tried is None and not row.faults and not row.retry_at
         return {} if is_fresh else {"tried": None, "attempts": 0, "faults": 0, "retry_at": 0.0}
     attempts = 1 if again.is_first else row.attempts_at(do) + 1
     grown_s = min(again.longest_s, again.first_s * 2 ** min(attempts - 1, 16)) * jitter

@@ -305,8 +305,7 @@ class Hands:
 def _begin(tx: Tx, now: float) -> None:
     tx.agenda.unstick(now)
     tx.boards.unstick(now)
-    tx.boards.make_retries_due(now)
-    tx.agenda.make_notices_due(now)
+    _retry_all(tx, now)
     tx.chats.wake_unannounced(now)
 
 

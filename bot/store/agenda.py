@@ -114,13 +114,6 @@ class Agenda(Noun):
         """What waits for another try is due: the node is back, or the clock was set."""
         self._write(packed(**work.retry_now(now)), *_PUT_OFF)
 
-    def make_notices_due(self, now: float) -> None:
-        """What waits until an owner can be notified is due: the clock by which it was put off may
-        have been ahead. It looks at all that is open in that lane."""
-        waits = sa.select(_c.id).where(_c.lane == Lane.BACKGROUND, _c.due_at > now)
-        found = (_c.id.in_(waits), _c.state == State.SETTLED)
-        self._write(packed(**work.touched(now)), *found)
-
     def unstick(self, now: float) -> int:
         """Give stuck rows another chance; how many there were."""
         return self._write(packed(**work.unstuck(now)), *_STUCK)

@@ -393,7 +393,7 @@ def test_while_a_bill_is_split_the_time_line_follows_the_board_and_its_parts(fre
     take(page, BACK)
     # once the bill's last edit and announcement are there, it is older than what comes
     expect_seats(board(page, "dinner"), *(f"{PAID} {name}" for name in NAMES_PAID))
-    expect(page.locator("#log")).to_contain_text("All parts of 84,000 sats are paid")
+    expect(page.locator("#log")).to_contain_text("All parts of 84,000 sats are covered")
     dessert = card(page, "dessert")
     dessert.get_by_role("button", name="Time line of this card").click()
     expect(title).to_have_text("/invoice 900 dessert")

@@ -63,17 +63,6 @@ async def test_only_what_waits_for_its_next_try_is_made_due(store: Store) -> Non
         assert await read(store, each.id) == each
 
 
-async def test_what_waits_for_an_owners_chat_is_made_due_and_no_expiry(store: Store) -> None:
-    ahead = {"due_at": NOW + 9000, "lane": Lane.BACKGROUND}
-    waits = await row(store, 1, state=State.SETTLED, **ahead)
-    expires = await row(store, 2, state=State.OPEN, **ahead)
-    rests = await row(store, 3, state=State.SETTLED, due_at=None, lane=Lane.BACKGROUND)
-    await store.do(lambda tx: tx.agenda.make_notices_due(NOW))
-    assert (await read(store, waits.id)).due_at == due_now(NOW)
-    for each in (expires, rests):
-        assert await read(store, each.id) == each
-
-
 async def test_stuck_rows_get_another_chance(store: Store) -> None:
     late: Columns = {"retry_at": NOW - 50, "due_at": None, "tried": Do.EDIT_CARD}
     stuck = await row(store, 1, faults=MAX_FAULTS, attempts=10, **late)

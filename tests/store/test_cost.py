@@ -52,7 +52,6 @@ STATEMENTS: dict[str, Callable[[Tx], object]] = {
         READ_LANES, NOW, limit=64, but=[(Lane.COMMAND, -1), (Lane.COMMAND, -2)]
     ),
     "make_retries_due": lambda tx: tx.agenda.make_retries_due(NOW),
-    "make_notices_due": lambda tx: tx.agenda.make_notices_due(NOW),
     "unstick": lambda tx: tx.agenda.unstick(NOW),
     "prune": lambda tx: tx.agenda.prune(NOW, 100),
     "settle": lambda tx: tx.nodes.settle(b"?" * 32, now=NOW, state=State.SETTLED),
