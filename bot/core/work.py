@@ -189,7 +189,7 @@ def node_is_back(now: float) -> WorkColumns:
 
 
 def retry_now(now: float) -> WorkColumns:
-    """The pause is over at once: the node is back, or the clock was set."""
+    """The pause is over at once: the node is back, or it was one by a clock that was ahead."""
     return {"due_at": due_now(now), "retry_at": 0.0}
 
 
@@ -273,7 +273,12 @@ def is_put_off(row: Work, now: float) -> bool:
 
     A `retry_at` that is further off than any pause means that the clock was set back.
     """
-    return row.tried is not None and now < row.retry_at <= now + MAX_PAUSE_S
+    return row.tried is not None and now < row.retry_at <= latest_retry(now)
+
+
+def latest_retry(now: float) -> float:
+    """When the longest pause ends that can begin now."""
+    return now + MAX_PAUSE_S
 
 
 def is_stuck(row: Work) -> bool:

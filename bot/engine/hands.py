@@ -179,7 +179,7 @@ class Hands:
             if abs(drift_s) > SET_S:
                 offset_s += drift_s
                 log.warning("clock was set", by_s=round(drift_s))
-                await self._store.must(_retry_all, self._clock())
+                await self._store.must(_make_overdue, self._clock())
                 self._next_due_at = 0.0
             if self._clock() >= self._next_due_at:
                 await self._take_due()
@@ -305,13 +305,13 @@ class Hands:
 def _begin(tx: Tx, now: float) -> None:
     tx.agenda.unstick(now)
     tx.boards.unstick(now)
-    _retry_all(tx, now)
+    _make_overdue(tx, now)
     tx.chats.wake_unannounced(now)
 
 
-def _retry_all(tx: Tx, now: float) -> None:
-    tx.agenda.make_retries_due(now)
-    tx.boards.make_retries_due(now)
+def _make_overdue(tx: Tx, now: float) -> None:
+    tx.agenda.make_overdue(now)
+    tx.boards.make_overdue(now)
 
 
 def _due(tx: Tx, lanes: list[Lane], now: float, limit: int, crowded: list[tuple[Lane, int]]) -> Due:

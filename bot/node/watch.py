@@ -105,11 +105,11 @@ class Watch:
     # who it is
 
     async def _guard(self) -> None:
-        """Each time the node is back: whatever waits may try again."""
+        """Each time the node is back: whatever waits for it may try again."""
         while True:
             await self._gate.watch()
             self._identity.forget()
-            await self._store.must(_retry_all, self._clock())
+            await self._store.must(_node_is_back, self._clock())
             self._bell.ring_all()
             await self._identify_in_time()
 
@@ -151,8 +151,8 @@ class Watch:
 # jobs of the store
 
 
-def _retry_all(tx: Tx, now: float) -> None:
-    tx.agenda.make_retries_due(now)
+def _node_is_back(tx: Tx, now: float) -> None:
+    tx.agenda.node_is_back(now)
 
 
 def _set_aside_others(tx: Tx, node_id: str, now: float) -> tuple[int, bool]:
@@ -163,5 +163,5 @@ def _set_aside_others(tx: Tx, node_id: str, now: float) -> tuple[int, bool]:
     aside = tx.nodes.set_aside_others(node_id, now) if node_id else 0
     if aside:
         tx.occasions.begin(Notice(Kind.OTHER_NODE, subject=node_id, count=aside), now)
-    tx.agenda.make_retries_due(now)
+    tx.agenda.node_is_back(now)
     return aside, not node_id or tx.nodes.has_aside()

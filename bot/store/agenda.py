@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from bot.core import work
 from bot.core.board import Board
 from bot.core.invoice import Invoice, State
-from bot.core.work import MAX_FAULTS, Lane
+from bot.core.work import AT_NODE, MAX_FAULTS, Lane
 from bot.store.noun import AT_THE_NODE, ROWS, Noun
 from bot.store.rows import packed, unpacked
 from bot.store.tables import boards, invoices
@@ -21,7 +21,7 @@ T = TypeVar("T")
 _c = invoices.c
 # Neither names the lane: SQLite would read all that are open by its index. A row gets stuck as it
 # is put off, and its retry_at stays, so that an index finds it by that.
-_PUT_OFF = (_c.retry_at > 0, _c.due_at.is_not(None), _c.faults < MAX_FAULTS)
+_PUT_OFF = (_c.due_at.is_not(None), _c.faults < MAX_FAULTS)
 _STUCK = (_c.retry_at > 0, _c.faults >= MAX_FAULTS)
 _HAS_BOARD = sa.select(sa.literal(1)).where(boards.c.id == _c.board_id).exists()
 #: What ended before then and needs nothing more. A payment that nobody could be told of is kept
@@ -110,9 +110,16 @@ class Agenda(Noun):
         """
         return _DUE.read(self._connection, lanes, now, limit, but)
 
-    def make_retries_due(self, now: float) -> None:
-        """What waits for another try is due: the node is back, or the clock was set."""
-        self._write(packed(**work.retry_now(now)), *_PUT_OFF)
+    def make_overdue(self, now: float) -> None:
+        """What waits for longer than any pause lasts is due: it was put off by a clock that was
+        ahead. All other pauses stay as they are."""
+        late = _c.retry_at > work.latest_retry(now)
+        self._write(packed(**work.retry_now(now)), late, *_PUT_OFF)
+
+    def node_is_back(self, now: float) -> None:
+        """What waits for another try at the node is due. A pause in a chat stays as it is."""
+        tried = (_c.retry_at > 0, _c.tried.in_(AT_NODE))
+        self._write(packed(**work.retry_now(now)), *tried, *_PUT_OFF)
 
     def unstick(self, now: float) -> int:
         """Give stuck rows another chance; how many there were."""

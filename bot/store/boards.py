@@ -147,16 +147,15 @@ class Boards(Noun):
         for seat in made:
             self.add_seat(board_id, seat)
 
-    def make_retries_due(self, now: float) -> None:
-        """What waits for another try is due: the clock was set, or a process begins.
-
-        While a clock was ahead the pause between two edits, and any other, ended at a time that is
-        far from now: whatever waits for something else than a board's end is looked at.
-        """
+    def make_overdue(self, now: float) -> None:
+        """What waits for longer than any pause lasts is due: by a clock that was ahead the pause
+        between two edits, and any other, ended at a time that is far from now. A board that waits
+        for its end goes on doing so."""
         due = BOARDS.packed(work.retry_now(now))
-        put_off = (_b.retry_at > 0, _b.due_at.is_not(None), _b.faults < MAX_FAULTS)
+        latest = work.latest_retry(now)
+        put_off = (_b.retry_at > latest, _b.due_at.is_not(None), _b.faults < MAX_FAULTS)
         self._connection.execute(sa.update(boards).where(*put_off).values(**due))
-        waits = sa.select(_b.id).where(_b.lane.in_(BOARD_LANES), _b.due_at > now)
+        waits = sa.select(_b.id).where(_b.lane.in_(BOARD_LANES), _b.due_at > latest)
         late = (_b.id.in_(waits), _b.due_at != _b.ends_at)
         self._connection.execute(sa.update(boards).where(*late).values(**due))
 

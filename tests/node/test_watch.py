@@ -84,23 +84,21 @@ async def test_a_node_that_goes_away_as_it_is_asked_is_away(sim: SimNode, watche
 # what it says
 
 
-async def test_when_the_node_is_back_what_was_put_off_is_due_at_once(
+async def test_when_the_node_is_back_what_was_put_off_there_is_due_and_no_pause_in_a_chat_ends(
     sim: SimNode, watched: Watched, store: Store, clock: Clock
 ) -> None:
+    """A node that comes and goes would have a message sent again each time."""
     later = clock() + 60
-    row = await open_row(
-        store,
-        sim.add_invoice(1000),
-        sim.identity_pubkey,
-        tried=Do.CANCEL,
-        attempts=3,
-        retry_at=later,
-        due_at=later,
-    )
+    put_off: dict[str, Any] = {"attempts": 3, "retry_at": later, "due_at": later}
+    row, in_chat = [
+        await open_row(store, sim.add_invoice(1000), sim.identity_pubkey, tried=do, **put_off)
+        for do in (Do.CANCEL, Do.SEND_CARD)
+    ]
     async with watched.running():
         await watched.identified()
         assert watched.bell.take()[1]  # all rows, those in hand too
         found = await row_now(store, row)
+        assert await row_now(store, in_chat) == in_chat
     assert found.retry_at == 0.0
     assert found.due_at is not None
     assert found.due_at < clock()

@@ -384,13 +384,14 @@ async def test_boards_of_crowded_chats_leave_their_places_to_others(store: Store
 
 
 async def test_only_what_waits_for_its_next_try_is_made_due(store: Store) -> None:
-    waits = await bill(store, 1, retry_at=NOW + 5)
+    waits = await bill(store, 1, retry_at=NOW + 9000)
     at_rest = await bill(store, 2)
     stuck = await bill(store, 3, retry_at=NOW - 5, faults=MAX_FAULTS, due_at=None)
-    await store.do(lambda tx: tx.boards.make_retries_due(NOW))
+    soon = await bill(store, 4, retry_at=NOW + 5)
+    await store.do(lambda tx: tx.boards.make_overdue(NOW))
     there = await now(store, waits)
     assert (there.due_at, there.retry_at) == (due_now(NOW), 0.0)
-    assert [await now(store, each) for each in (at_rest, stuck)] == [at_rest, stuck]
+    assert [await now(store, each) for each in (at_rest, stuck, soon)] == [at_rest, stuck, soon]
 
 
 async def test_what_waits_for_a_pause_by_a_clock_that_was_ahead_is_made_due(store: Store) -> None:
@@ -398,7 +399,7 @@ async def test_what_waits_for_a_pause_by_a_clock_that_was_ahead_is_made_due(stor
     waits = await bill(store, 1, lane=Lane.BOARDS, due_at=NOW + 9000)
     ends = await bill(store, 2, lane=Lane.BOARDS)
     ends = await store.do(lambda tx: tx.boards.update(ends.id, due_at=ends.ends_at))
-    await store.do(lambda tx: tx.boards.make_retries_due(NOW))
+    await store.do(lambda tx: tx.boards.make_overdue(NOW))
     assert (await now(store, waits)).due_at == due_now(NOW)
     assert await now(store, ends) == ends
 

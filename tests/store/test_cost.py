@@ -51,7 +51,8 @@ STATEMENTS: dict[str, Callable[[Tx], object]] = {
     "due elsewhere": lambda tx: tx.agenda.due(
         READ_LANES, NOW, limit=64, but=[(Lane.COMMAND, -1), (Lane.COMMAND, -2)]
     ),
-    "make_retries_due": lambda tx: tx.agenda.make_retries_due(NOW),
+    "make_overdue": lambda tx: tx.agenda.make_overdue(NOW),
+    "node_is_back": lambda tx: tx.agenda.node_is_back(NOW),
     "unstick": lambda tx: tx.agenda.unstick(NOW),
     "prune": lambda tx: tx.agenda.prune(NOW, 100),
     "settle": lambda tx: tx.nodes.settle(b"?" * 32, now=NOW, state=State.SETTLED),
@@ -88,7 +89,7 @@ STATEMENTS: dict[str, Callable[[Tx], object]] = {
     "boards due elsewhere": lambda tx: tx.boards.due(
         READ_LANES, NOW, limit=64, but=[(Lane.BOARDS, -1), (Lane.COMMAND, -2)]
     ),
-    "boards retry": lambda tx: tx.boards.make_retries_due(NOW),
+    "boards retry": lambda tx: tx.boards.make_overdue(NOW),
     "boards unstick": lambda tx: tx.boards.unstick(NOW),
     "boards prune": lambda tx: tx.boards.prune(NOW, 5),
     "claim_hint": lambda tx: tx.memory.claim_hint("late", 1, now=NOW, every_s=60),
