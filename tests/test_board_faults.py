@@ -221,18 +221,27 @@ async def test_a_payment_while_the_end_is_told_is_told_as_well(world: World) -> 
     await board(world, world.group, "42,000 sats paid")
 
 
-async def test_a_reminder_that_waited_names_nobody_who_has_paid(world: World) -> None:
+@pytest.mark.parametrize("failed", [0, 4])
+async def test_a_reminder_that_waited_names_nobody_who_has_paid(world: World, failed: int) -> None:
+    """Nor where it was tried in vain some times before."""
     shown = await split(world, "84k/3", by=world.owner)
     card = await my_part(world, shown, world.bert, 28_000)
     here = await panel(world, shown, world.owner)
     await board(world, world.group, '"Bert"')
+    if failed:
+        world.telegram.fail("sendMessage", chat_id=world.group.id, times=failed, retry_after=1)
+        await pressed(world, here, world.owner, texts.CHANGES[Change.REMIND])
+        calls = world.telegram.calls
+        await world.until(lambda: sum(each.status == 429 for each in calls) == failed, 30.0)
     asking = world.telegram.stall("sendPhoto", chat_id=world.group.id)
     world.telegram.say(world.group, world.anna, "/invoice 5")  # what follows there waits for it
     await asking.reached()
-    await pressed(world, here, world.owner, texts.CHANGES[Change.REMIND])
+    if not failed:
+        await pressed(world, here, world.owner, texts.CHANGES[Change.REMIND])
     with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+        waits = "SELECT 1 FROM boards WHERE sending = ? AND retry_at < ?"
         await world.until(
-            lambda: database.execute("SELECT sending FROM boards").fetchone() == (str(Do.REMIND),)
+            lambda: database.execute(waits, (str(Do.REMIND), time.time() - 0.5)).fetchone(), 30.0
         )
     world.node.pay(world.request_in(card))
     await world.becomes(card, Face.PAID)
@@ -385,6 +394,20 @@ async def test_an_end_that_its_group_does_not_take_is_told_to_who_asked(
     chat = world.private(world.anna)
     await world.until(lambda: ends(world, chat), 20.0)
     assert not world.notices(world.private(world.owner), Kind.BOARD_UNTOLD)
+
+
+async def test_an_end_that_its_group_does_not_take_is_told_though_its_board_takes_no_edit(
+    world: World, forum: Chat
+) -> None:
+    """Two steps that take each other's place: of both it counts how often they were tried."""
+    shown = await _said_in(world, world.group)
+    await paid(world, shown, world.anna, 42_000)
+    card = await my_part(world, shown, world.bert, 42_000)
+    await board(world, world.group, '"Bert"')
+    world.telegram.fail("editMessageText", chat_id=world.group.id, times=None, status=500)
+    refuse(world, "sendMessage", world.group, None)
+    world.node.pay(world.request_in(card))
+    await world.until(lambda: ends(world, world.private(world.anna)), 60.0)
 
 
 async def test_an_end_whose_topic_was_closed_is_told_to_who_asked(

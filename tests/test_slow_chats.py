@@ -6,13 +6,15 @@ Whole bots on the simulators. What is there says what is so, and is told, by the
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 
 import pytest
 
-from bot.chat import transport
+from bot.chat import transport, turns
 from bot.core import steps
 from bot.core.invoice import Face
+from bot.core.work import Do
 from bot.demo.node import CANCELED
 from bot.engine import hands
 from tests.test_board_faults import ends, paid
@@ -43,6 +45,13 @@ def open_rows(world: World) -> int:
         return int(found.fetchone()[0])
 
 
+def waiting(world: World, do: Do) -> int:
+    """How many invoices have this on its way, or in their chat's line."""
+    with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+        waits = "SELECT count(*) FROM invoices WHERE sending = ? AND retry_at < ?"
+        return int(database.execute(waits, (str(do), time.time() - 0.1)).fetchone()[0])
+
+
 async def greeted(world: World) -> None:
     """The owner can be written to, and the bot runs."""
     world.telegram.say(world.private(world.owner), world.owner, "/help")
@@ -68,14 +77,20 @@ async def test_a_board_whose_former_message_stays_goes_on(world: World) -> None:
     await world.until(lambda: boards(world, world.group) == [moved])
 
 
-async def test_an_end_is_told_though_the_board_takes_no_edit(world: World) -> None:
+@pytest.mark.parametrize("after_s", [None, 2])
+async def test_an_end_is_told_though_the_board_takes_no_edit(
+    world: World, after_s: int | None
+) -> None:
     shown = await split(world, "84k/2 pizza")
     cards = [await my_part(world, shown, each, 42_000) for each in (world.anna, world.bert)]
     await board(world, world.group, '"Bert"')
-    broken(world, "editMessageText")
+    if after_s is None:
+        broken(world, "editMessageText")
+    else:
+        slowed(world, "editMessageText", after_s=after_s)
     for card in cards:
         world.node.pay(world.request_in(card))
-    await world.until(lambda: ends(world, world.group))
+    await world.until(lambda: ends(world, world.group), 60.0)
     world.telegram.clear_faults()
     world.clock.ahead_s += 60
     await board(world, world.group, "all paid")
@@ -236,3 +251,24 @@ async def test_a_cancellation_waits_for_no_chat_that_is_slowed_down(world: World
     world.telegram.press(world.group, world.anna, card.id, text="Cancel")
     (invoice,) = world.node.invoices.values()
     await world.node.until(lambda: invoice.state is CANCELED)
+
+
+async def test_a_cancellation_waits_for_no_chat_that_hangs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "LEAVES_S", 4.0)
+    monkeypatch.setattr(turns, "SLOW_AFTER_S", 0.5)
+    await world.start_bot()
+    slowed(world, "sendMessage", after_s=1)
+    for sats in (1, 2, 3, 4):
+        world.telegram.say(world.group, world.anna, f"/invoice {sats} {'x' * 400}")
+    await world.until(lambda: len(world.showing(world.group, Face.OPEN)) == 4)
+    world.telegram.clear_faults()
+    hangs = world.telegram.stall("sendMessage", chat_id=world.group.id)
+    await hangs.reached()
+    await world.until(lambda: waiting(world, Do.SEND_PAYMENT_REQUEST) == 4, 30.0)
+    for card in world.showing(world.group, Face.OPEN):
+        world.telegram.press(world.group, world.anna, card.id, text="Cancel")
+    of = world.node.invoices.values()
+    await world.node.until(lambda: sum(each.state is CANCELED for each in of) == 3)  # but its own
+    world.telegram.clear_faults()

@@ -193,7 +193,7 @@ def _refused(do: Do, board: Board, error: ChatError, again: Again, now: float) -
     if is_known and abs(now - board.moved_at) <= HOUR_S:
         return _Came({"shown_at": now}, event=replace(event, level="info"))
     may_be_slip = not is_known and not isinstance(error, TopicClosed)
-    if may_be_slip and board.attempts_at(do) + 1 < MAX_REFUSALS:
+    if may_be_slip and board.attempts + 1 < MAX_REFUSALS:
         return _Came({}, replace(again, first_s=SLIP_S), event)
     match do:
         case Do.ANNOUNCE | Do.REMIND:
@@ -227,7 +227,7 @@ def _fault(do: Do, board: Board, what: str, values: dict[str, object]) -> _Came:
     unsure = board_changes(**delivery.unanswered(board, do))
     event = Event("error", what, {"step": do, **values})
     notices: tuple[Notice, ...] = ()
-    if board.faults_at(do) + 1 >= work.MAX_FAULTS:
+    if board.faults + 1 >= work.MAX_FAULTS:
         error = values.get("exc_info")
         why = type(error).__name__ if error else ""
         notices = (Notice(Kind.BOARD_STUCK, board.id, why, step=do),)

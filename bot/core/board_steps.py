@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,8 @@ from bot.core.work import RESTS, SENDS, Do, Lane, WorkColumns, is_stuck
 EDITS_A_CHAT, EDITS_PER_S = 12, 60.0
 #: Seconds between two edits of a board.
 EDIT_EVERY_S = 3.0
+#: The golden ratio: its multiples are spread evenly, in whatever steps they are taken.
+_EVENLY = 0.618034
 #: Seconds between two looks whether a board's end has come, where clocks do not agree.
 CLOCKS_AGAIN_S = 5.0
 
@@ -82,30 +85,48 @@ def next_board_step(board: Board, around: Around, now: float) -> Step:
 
     While a step is put off, what comes after it in the table is taken in its place; a message to
     the chat only where the step was tried five times, if what it would show is not shown. What was
-    put off meanwhile waits with it: of each there is one try a pause. A board that is stuck, or
-    that Telegram does not take, or whose chat cannot be reached shows nothing (but by edits, where
-    it takes those); what follows from its parts is done all the same, unless it is stuck. Where
-    somebody removed its message nothing is edited; what becomes of it is told all the same.
+    put off meanwhile waits with it: of each there is one try a pause, and the one that was tried
+    last goes first, but for one time in five: a chat that has to be left alone for long after the
+    one step has no room for the other. A board that is stuck, or that Telegram does not take, or
+    whose chat cannot be reached shows nothing (but by edits, where it takes those); what follows
+    from its parts is done all the same, unless it is stuck. Where somebody removed its message
+    nothing is edited; what becomes of it is told all the same.
     """
-    in_order = _wanted(board, around, now)
-    if not work.is_put_off(board, now):
-        return next(in_order)
-    steps = tuple(in_order)
+    steps = tuple(_wanted(board, around, now))
     wanted = [step.do for step in steps]
-    if board.tried not in wanted:
-        return steps[0]
-    following = wanted.index(board.tried) + 1
-    step = steps[following]
-    is_shown = set(wanted[:following]) <= {Do.REMOVE_BEFORE}
-    if step.do in SENDS and not is_shown and board.attempts < TRIES_BEFORE_ANNOUNCING:
-        return Step(Do.WAIT, board.retry_at)
-    if step.do not in RESTS:
-        return step
-    return Step(Do.WAIT, min(step.at, board.retry_at) if step.do is Do.WAIT else board.retry_at)
+    order = list(range(len(steps)))
+    moments: list[float] = []
+    if board.tried in wanted:
+        tried = wanted.index(board.tried)
+        if work.is_put_off(board, now):
+            order, moments = order[tried + 1 :], [board.retry_at]
+        elif not by_the_table(board.attempts):
+            order.insert(0, tried)
+    for step in (steps[each] for each in order if _may_take(board, wanted[: each + 1])):
+        if step.do in RESTS or step.at > now:
+            moments += [step.at] if step.do is not Do.NOTHING else []
+        else:
+            return step
+    return Step(Do.WAIT, min(moments)) if moments else Step(Do.NOTHING)
+
+
+def by_the_table(attempts: int) -> bool:
+    """Whether this try goes by the table's order: one in five does, however many a pause has."""
+    return math.fmod(attempts * _EVENLY, 1) < 1 / 5
+
+
+def _may_take(board: Board, wanted: Sequence[Do]) -> bool:
+    """Whether the last one may be taken before the others are: a message to the chat speaks of
+    what these show."""
+    *before, do = wanted
+    is_shown = set(before) <= {Do.REMOVE_BEFORE}
+    is_in_vain = board.attempts >= TRIES_BEFORE_ANNOUNCING and board.tried is not Do.REMOVE_BEFORE
+    return do not in SENDS or is_shown or is_in_vain
 
 
 def _wanted(board: Board, around: Around, now: float) -> Iterator[Step]:
-    """All that is wanted, in the order of the table; the last one is no step."""
+    """All that is wanted, in the order of the table, with the moment of what has a pause of its
+    own; the last one is no step."""
     if is_stuck(board):
         yield Step(Do.NOTHING)
         return
@@ -123,7 +144,7 @@ def _wanted(board: Board, around: Around, now: float) -> Iterator[Step]:
 
 
 def _shows(board: Board, rest: Step, around: Around, now: float) -> Iterator[Step]:
-    """What Telegram is asked for, up to a pause that all after it waits for as well."""
+    """What Telegram is asked for."""
     may_send = not around.chat_is_unreachable
     is_shown_nowhere = not board.shown
     edits = []
@@ -137,9 +158,7 @@ def _shows(board: Board, rest: Step, around: Around, now: float) -> Iterator[Ste
     if may_send and (may_move or is_shown_nowhere):
         yield Step(Do.SEND_CARD)
     for do in edits:
-        yield (step := _edit(do, board, around, now))
-        if step.do in RESTS:
-            return
+        yield _edit(do, board, around, now)
     if may_send and not is_shown_nowhere:
         yield from _later(board, rest, around, now)
     else:
@@ -155,9 +174,8 @@ def _later(board: Board, rest: Step, around: Around, now: float) -> Iterator[Ste
     if (at := board.refused_again_at(now)) is None:
         yield rest
     elif at <= now:
-        yield (step := _edit(Do.EDIT_CARD, board, around, now))
-        if step.do not in RESTS:
-            yield rest
+        yield _edit(Do.EDIT_CARD, board, around, now)
+        yield rest
     else:
         yield Step(Do.WAIT, min(at, rest.at) if rest.do is Do.WAIT else at)
 
@@ -171,7 +189,7 @@ def _edit(do: Do, board: Board, around: Around, now: float) -> Step:
     """Once its chat may have another edit; a clock that was set puts nothing off."""
     moments = [(board.shown_at + EDIT_EVERY_S, EDIT_EVERY_S), (around.editable_at, EDITS_PER_S)]
     early = [at for at, longest_s in moments if now < at <= now + longest_s]
-    return Step(Do.WAIT, max(early)) if early else Step(do)
+    return Step(do, max(early, default=0.0))
 
 
 def prepared(board: Board, columns: BoardColumns, around: Around, now: float) -> BoardColumns:

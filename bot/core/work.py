@@ -103,7 +103,8 @@ class Work:
     retry_at: float = 0.0
 
     def attempts_at(self, do: Do) -> int:
-        """How often this step was tried since another one was taken."""
+        """How often this step was tried since another one was taken. Of a board, whose steps take
+        each other's place, `attempts` counts, and `faults`."""
         return self.attempts if self.tried is do else 0
 
     def faults_at(self, do: Do) -> int:

@@ -169,17 +169,19 @@ class BoardWorker:
         with ExitStack() as room:  # what hangs there keeps nobody else's board waiting
             is_slow = self._shows.is_slow(board)
             with hand.in_chat(lambda: room.enter_context(hand.aside()), is_slow=is_slow):
-                return await self._shows.do(do, board, partial(self._is_so, do, board))
+                return await self._shows.do(do, board, partial(self._is_so, board, hand))
 
-    async def _is_so(self, do: Do, board: Board) -> bool:
+    async def _is_so(self, board: Board, hand: Hand) -> bool:
         """Whether what is rendered is still so; what was overtaken a few times goes out anyway."""
-        if board.attempts_at(do) >= MAX_OVERTAKEN:
+        if hand.overtaken >= MAX_OVERTAKEN:
             return True
         try:
             there = await self._store.do(_read, board.id)
         except StoreUnavailable:
             return True
-        return there is not None and there.face == board.face
+        is_so = there is not None and there.face == board.face
+        hand.overtaken = 0 if is_so else hand.overtaken + 1
+        return is_so
 
     async def _spread(self, verdict: BoardVerdict, board: Board, began_at: float) -> None:
         effects.tell(verdict, board)

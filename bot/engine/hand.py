@@ -34,6 +34,8 @@ class Hand:
     due_at: float | None = None
     #: When its row was written, on the steady clock, where that was just now.
     written_at: float | None = None
+    #: How often what it rendered was no longer so when its turn came.
+    overtaken: int = 0
     task: asyncio.Task[None] | None = None
 
     @contextmanager

@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from bot.core.board import ANY_FACE, Board, BoardState
-from bot.core.board_steps import EDIT_EVERY_S, EDITS_PER_S, next_board_step, prepared, resting
+from bot.core.board_steps import (
+    EDIT_EVERY_S,
+    EDITS_PER_S,
+    next_board_step,
+    prepared,
+    resting,
+)
 from bot.core.invoice import Audience, State
 from bot.core.steps import Around, Step
 from bot.core.work import MAX_FAULTS, MAX_PAUSE_S, SENDS, Do, Lane
@@ -323,6 +329,13 @@ TABLE: list[tuple[str, Board, Around, float, Step]] = [
     (
         "both due again",
         board(before_id=40, **OTHER, **failing(Do.EDIT_CARD)),
+        REACHED,
+        NOW + 5,
+        Step(Do.EDIT_CARD),
+    ),
+    (
+        "both due again, for the fifth time",
+        board(before_id=40, **OTHER, **{**failing(Do.EDIT_CARD), "attempts": 5}),
         REACHED,
         NOW + 5,
         Step(Do.REMOVE_BEFORE),

@@ -51,6 +51,8 @@ REACHED = Around()
 CLOSING, CLOSED = BoardState.CLOSING, BoardState.CLOSED
 PAID = (taken(State.SETTLED, 1), taken(State.SETTLED, 2))
 OTHER = {"shown": "another face", "shown_at": NOW - 60}
+#: A message waits for so many seconds until its chat may have one more, and no longer.
+WAITS_S = 10.0
 
 #: Each step in a chat, of a board for which it is the next one.
 IN_CHAT: dict[Do, list[Board]] = {
@@ -492,8 +494,48 @@ def test_steps_that_all_fail_are_tried_once_a_pause_each() -> None:
         verdict = judge_board(step.do, made, ChatError(), REACHED, now=now)
         made = replace(made, **prepared(made, verdict.columns, REACHED, now))
     assert set(taken) == {Do.REMOVE_BEFORE, Do.EDIT_CARD, Do.REMIND}
-    assert taken.count(Do.EDIT_CARD) == taken.count(Do.REMOVE_BEFORE)
-    assert now > NOW + 18 * 8  # seconds, for some twenty tries of each
+    assert min(map(taken.count, taken)) > 60 // (3 * 5)
+    assert now > NOW + 18 * 8  # seconds, for some twenty pauses
+
+
+@pytest.mark.parametrize("rest_s", [1.0, 2.0, 4.0, 12.0, 15.0, 60.0, 300.0])
+@pytest.mark.parametrize("limited", [Do.EDIT_CARD, Do.REMOVE_BEFORE, Do.SEND_CARD])
+@pytest.mark.parametrize(
+    "made",
+    [
+        board(*PAID, state=CLOSED, before_id=40, shown="another face"),
+        board(*PAID, state=CLOSED, move_wanted=True, shown="another face"),
+        board(remind_wanted=True, before_id=40, shown="another face"),
+    ],
+    ids=["removes", "moves", "reminds"],
+)
+def test_one_kind_of_call_that_is_limited_holds_up_no_other(
+    made: Board, limited: Do, rest_s: float
+) -> None:
+    """As Telegram says it of one method, its chat is left alone altogether for as long."""
+    before = made.before_id
+    now, free_at, came = NOW, 0.0, set[Do]()
+    while now < NOW + 20 * max(rest_s, EDIT_EVERY_S):
+        step = next_board_step(made, REACHED, now)
+        if step.do in RESTS:
+            if step.do is Do.NOTHING or step.at > NOW + 9000:
+                break
+            now = step.at
+            continue
+        if 0 < free_at - now <= WAITS_S:
+            now = free_at
+        is_over = now >= free_at
+        if is_over and step.do is limited:
+            free_at = now + rest_s
+        answer = Sent(made.face, 99) if now >= free_at else ChatBusy(free_at - now)
+        if now >= free_at:
+            came.add(step.do)
+        verdict = judge_board(step.do, made, answer, REACHED, now=now)
+        made = replace(made, **prepared(made, verdict.columns, REACHED, now))
+    wanted = {Do.REMIND if made.state is BoardState.OPEN else Do.ANNOUNCE}
+    wanted |= {Do.REMOVE_BEFORE} if before else set()
+    assert made.shown == made.face or limited is Do.EDIT_CARD
+    assert came >= wanted - {limited}
 
 
 def test_of_a_message_without_a_number_there_are_no_more_copies_where_others_fail_too() -> None:
