@@ -92,4 +92,5 @@ def entries_of(
     found = tx.ledger.entries(period, after, limit)
     more = len(found) == limit
     last = Position(found[-1].asked_at, found[-1].id) if more else None
-    return [ledger.entry_of(row) for row in found], last
+    moves = tx.chats.moves()
+    return [ledger.entry_of(row, moves) for row in found], last

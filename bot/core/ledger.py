@@ -5,10 +5,11 @@ An entry names nobody who hides: neither by name nor by id, and no chat that onl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from bot.core.board import Board
@@ -16,6 +17,7 @@ from bot.core.invoice import Invoice, PartKind, State
 
 #: Rows on a page of a list; and more of them where several were asked for in one moment.
 PAGE, TOGETHER = 10, 4
+_NO_MOVES: Mapping[int, int] = MappingProxyType({})
 
 
 class Show(StrEnum):
@@ -120,8 +122,8 @@ class Entry:
     expires_at: str
 
 
-def entry_of(row: Invoice) -> Entry:
-    """The row as it is exported."""
+def entry_of(row: Invoice, moves: Mapping[int, int] = _NO_MOVES) -> Entry:
+    """The row as it is exported. `moves`: groups' former ids → those after them."""
     asker, asker_id = asker_of(row)
     return Entry(
         asked_at=_utc(row.asked_at),
@@ -135,7 +137,7 @@ def entry_of(row: Invoice) -> Entry:
         memo=row.memo,
         chat=row.chat_title,
         # a part is paid in its payer's private chat
-        chat_id=row.origin_chat_id if row.board_id else row.chat_id,
+        chat_id=_latest(row.origin_chat_id, moves) if row.board_id else row.chat_id,
         asker=asker,
         asker_id=asker_id,
         part_for=row.part_for,
@@ -144,6 +146,13 @@ def entry_of(row: Invoice) -> Entry:
         settle_index=row.settle_index or None,
         expires_at=_utc(row.expires_at),
     )
+
+
+def _latest(chat_id: int, moves: Mapping[int, int]) -> int:
+    """Where a chat is now, if it is a group that moved."""
+    for _ in moves:  # no chain is longer
+        chat_id = moves.get(chat_id, chat_id)
+    return chat_id
 
 
 def state_of(row: Invoice) -> str:

@@ -65,6 +65,13 @@ def test_a_part_says_what_it_is_and_where_its_board_is(kind: PartKind) -> None:
     assert entry.part_for == "Eve"
 
 
+def test_a_part_says_where_its_board_is_now() -> None:
+    paid = part(State.SETTLED, asker_name="Bert")
+    assert entry_of(paid, {-7: -8}).chat_id == -5
+    assert entry_of(paid, {-6: -1006, -5: -6}).chat_id == -1006
+    assert entry_of(paid, {-6: -5, -5: -6}).chat_id in (-5, -6)
+
+
 @pytest.mark.parametrize("hides", [{"hidden": True}, {"asker_name": ""}])
 @pytest.mark.parametrize("form", Form)
 def test_nobody_is_named_who_hides(hides: dict[str, object], form: Form) -> None:
