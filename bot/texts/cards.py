@@ -98,7 +98,8 @@ def card(
     if face in (Face.FAILED, Face.FAILED_REPLACED):
         return Card("\n".join([failed(row), *_why_elsewhere(row)]))
     if row.undeliverable and face is not Face.OPEN:  # the memo may be what was rejected
-        return Card(f"{_state_line(row, face)}\n{_REJECTED}")
+        duplicate = [MAY_BE_DUPLICATE] if may_be_duplicate else []
+        return Card("\n".join([_state_line(row, face), *duplicate, _REJECTED]))
     top = [_state_line(row, face) + short_memo(row.memo)]
     if may_be_duplicate:
         top.append(MAY_BE_DUPLICATE)

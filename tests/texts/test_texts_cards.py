@@ -304,6 +304,8 @@ def test_the_second_copy_of_a_message_says_so() -> None:
         assert again.replace(f"\n<i>{says}</i>", "") == texts.card(row, face).html
     paid = invoice(State.SETTLED)
     assert says in texts.announcement(paid, may_be_duplicate=True)
+    rejected = hostile(Face.CANCELLED, "pizza", "Anna", undeliverable=True)
+    assert says in texts.card(rejected, Face.CANCELLED, may_be_duplicate=True).html
     assert says not in texts.announcement(paid)
 
 
