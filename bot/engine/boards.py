@@ -173,13 +173,13 @@ class BoardWorker:
 
     async def _is_so(self, board: Board, hand: Hand) -> bool:
         """Whether what is rendered is still so; what was overtaken a few times goes out anyway."""
-        if hand.overtaken >= MAX_OVERTAKEN:
-            return True
-        try:
-            there = await self._store.do(_read, board.id)
-        except StoreUnavailable:
-            return True
-        is_so = there is not None and there.face == board.face
+        is_so = hand.overtaken >= MAX_OVERTAKEN
+        if not is_so:
+            try:
+                there = await self._store.do(_read, board.id)
+            except StoreUnavailable:
+                return True
+            is_so = there is not None and there.face == board.face
         hand.overtaken = 0 if is_so else hand.overtaken + 1
         return is_so
 

@@ -117,9 +117,10 @@ class Agenda(Noun):
         self._write(packed(**work.retry_now(now)), late, *_PUT_OFF)
 
     def node_is_back(self, now: float) -> None:
-        """What waits for another try at the node is due. A pause in a chat stays as it is."""
-        tried = (_c.retry_at > 0, _c.tried.in_(AT_NODE))
-        self._write(packed(**work.retry_now(now)), *tried, *_PUT_OFF)
+        """What waits for another try at the node is due, and what has no invoice yet, whatever was
+        tried of it meanwhile. All other pauses in a chat stay as they are."""
+        waits = sa.or_(_c.tried.in_(AT_NODE), _c.state == State.PENDING)
+        self._write(packed(**work.retry_now(now)), _c.retry_at > 0, waits, *_PUT_OFF)
 
     def unstick(self, now: float) -> int:
         """Give stuck rows another chance; how many there were."""

@@ -56,17 +56,19 @@ async def test_crowded_chats_are_left_out_of_what_is_due(store: Store) -> None:
 async def test_only_what_waits_for_its_next_try_is_made_due(store: Store, how: str) -> None:
     is_back = how == "the node is back"
     at = NOW + 50 if is_back else NOW + 9000
-    waits = await row(store, 1, due_at=at, retry_at=at, tried=Do.ADD)
+    waits = await row(store, 1, due_at=at, retry_at=at, tried=Do.CANCEL)
+    pending = await row(store, 7, due_at=at, retry_at=at, tried=Do.EDIT_CARD, state=State.PENDING)
     expires = await row(store, 2, due_at=at)
     rests = await row(store, 3, due_at=None, retry_at=at, tried=Do.ADD)
     unreachable = await row(store, 4, due_at=None, lane=Lane.UNREACHABLE, retry_at=at)
     stuck = await row(store, 5, due_at=NOW - 1, retry_at=NOW - 50, faults=MAX_FAULTS)
-    soon = await row(store, 6, due_at=NOW + 50, retry_at=NOW + 50, tried=Do.SEND_CARD)
+    soon = await row(store, 6, due_at=NOW + 50, retry_at=NOW + 50, tried=Do.SEND_CARD, state=State.OPEN)
     await store.do(
         lambda tx: tx.agenda.node_is_back(NOW) if is_back else tx.agenda.make_overdue(NOW)
     )
-    there = await read(store, waits.id)
-    assert (there.due_at, there.retry_at) == (due_now(NOW), 0.0)
+    for each in (waits, pending):
+        there = await read(store, each.id)
+        assert (there.due_at, there.retry_at) == (due_now(NOW), 0.0)
     for each in (expires, rests, unreachable, stuck, soon):
         assert await read(store, each.id) == each
 
