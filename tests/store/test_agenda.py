@@ -62,7 +62,9 @@ async def test_only_what_waits_for_its_next_try_is_made_due(store: Store, how: s
     rests = await row(store, 3, due_at=None, retry_at=at, tried=Do.ADD)
     unreachable = await row(store, 4, due_at=None, lane=Lane.UNREACHABLE, retry_at=at)
     stuck = await row(store, 5, due_at=NOW - 1, retry_at=NOW - 50, faults=MAX_FAULTS)
-    soon = await row(store, 6, due_at=NOW + 50, retry_at=NOW + 50, tried=Do.SEND_CARD, state=State.OPEN)
+    soon = await row(
+        store, 6, due_at=NOW + 50, retry_at=NOW + 50, tried=Do.SEND_CARD, state=State.OPEN
+    )
     await store.do(
         lambda tx: tx.agenda.node_is_back(NOW) if is_back else tx.agenda.make_overdue(NOW)
     )
