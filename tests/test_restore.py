@@ -19,6 +19,8 @@ from bot.errors import BackupRefused, DatabaseMissing
 from bot.store.backup import back_up
 from tests.faces import may_be_duplicate
 from tests.store.made import until
+from tests.test_board_faults import paid
+from tests.test_boards import board, my_part
 from tests.test_cli import Ended, ended, ran, started
 from tests.test_docs import section
 from tests.world import World
@@ -116,6 +118,29 @@ async def recorded_as_paid(world: World) -> None:
     look = "SELECT 1 FROM invoices WHERE state = 'settled' AND announced AND notified <> ''"
     with closing(sqlite3.connect(world.folder / "bot.db")) as database:
         await until(lambda: database.execute(look).fetchone() is not None)
+
+
+async def test_a_board_that_was_closed_after_a_backup_shows_after_its_restore_that_it_goes_on(
+    world: World, backup: Path
+) -> None:
+    """The chats are of a later moment than the backup is: what they say is made true."""
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_process()
+    world.telegram.say(world.group, world.anna, "/split 84k/3 pizza")
+    shown = await board(world, world.group)
+    card = await my_part(world, shown, world.bert, 28_000)
+    await world.recorded(card)
+    await board(world, world.group, "Bert")
+    assert (await backed_up(world, backup)).code == 0
+    world.telegram.say(world.group, world.anna, "/cancel", reply_to=shown)
+    await world.becomes(card, Face.CANCELLED)
+    await board(world, world.group, ", closed")
+    await world.kill_process()
+    await restored(world, backup)
+    await world.until(lambda: world.buttons(shown), LATER_S)
+    assert ", closed" not in (shown.text or "")
+    await paid(world, shown, world.bert, 28_000)
+    await board(world, world.group, "28,000 sats paid")
 
 
 async def test_a_command_that_waited_for_the_node_is_not_answered_after_a_restore(

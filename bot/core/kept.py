@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bot.core import delivery
-from bot.core.board import Board, BoardState
+from bot.core.board import ANY_FACE, Board, BoardColumns, BoardState, board_changes
 from bot.core.invoice import Columns, Invoice, State, changes
-from bot.core.work import Do, done
+from bot.core.work import Do, done, part_changed
 
 
 def in_backup(row: Invoice, owners: Iterable[int]) -> Columns:
@@ -38,11 +38,16 @@ def after_loss(row: Invoice, owners: Iterable[int]) -> Columns:
     return {**unsure, "notified": row.with_notified(owners, surely=False)}
 
 
-def board_in_backup(board: Board) -> delivery.DeliveryColumns:
-    """The same of a board."""
+def board_in_backup(board: Board) -> BoardColumns:
+    """The same of a board. What its message says by then nobody knows: it is made true."""
     if board.state is BoardState.CLOSED and board.announced:
         return {}
-    return delivery.perhaps_sent(board, _to_come(board.card_id))
+    unsure = board_changes(**delivery.perhaps_sent(board, _to_come(board.card_id)))
+    afresh: BoardColumns = {
+        "shown": board.shown if board.card_id is None else ANY_FACE,
+        "duplicates": dict.fromkeys(board.duplicates, ANY_FACE),
+    }
+    return {**unsure, **afresh, **board_changes(**part_changed())}
 
 
 def _to_come(card_id: int | None) -> frozenset[Do]:

@@ -179,9 +179,9 @@ def _adapt_rows(connection: Connection, owners: list[int]) -> int:
             if row.board_id:
                 touch(connection, row.board_id)
     for board in boards_that_go_on(connection):
-        if unsure := kept.board_in_backup(board):
+        if unknown := kept.board_in_backup(board):
             change = sa.update(boards).where(boards.c.id == board.id)
-            connection.execute(change.values(**BOARDS.packed(unsure)))
+            connection.execute(change.values(**BOARDS.packed(unknown)))
     return dropped
 
 
