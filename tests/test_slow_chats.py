@@ -11,14 +11,17 @@ from contextlib import closing
 
 import pytest
 
+from bot import texts
 from bot.chat import transport, turns
 from bot.core import steps
 from bot.core.invoice import Face
+from bot.core.wishes import Change
 from bot.core.work import Do
 from bot.demo.node import CANCELED
 from bot.engine import hands
 from tests.test_board_faults import ends, paid
 from tests.test_boards import board, boards, my_part, split
+from tests.test_splits import panel, pressed
 from tests.world import World
 
 #: Telegram's calls that change a card.
@@ -95,6 +98,25 @@ async def test_an_end_is_told_though_the_board_takes_no_edit(
     world.clock.ahead_s += 60
     await board(world, world.group, "all paid")
     assert len(ends(world, world.group)) == 1
+
+
+async def test_a_board_shows_payments_though_a_reminder_is_put_off(world: World) -> None:
+    shown = await split(world, "84k/3", by=world.owner)
+    card = await my_part(world, shown, world.bert, 28_000)
+    await board(world, world.group, '"Bert"')
+    here = await panel(world, shown, world.owner)
+    slowed(world, "sendMessage", after_s=1)
+    await pressed(world, here, world.owner, texts.CHANGES[Change.REMIND])
+    await world.until(lambda: any(call.status == 429 for call in world.telegram.calls))
+    world.clock.ahead_s += 61
+    for times in range(2, 7):
+        await world.until(
+            lambda times=times: sum(call.status == 429 for call in world.telegram.calls) >= times
+        )
+        world.clock.ahead_s += 61
+    world.node.pay(world.request_in(card))
+    await board(world, world.group, "28,000 sats paid")
+    world.telegram.clear_faults()
 
 
 async def test_a_board_that_can_not_be_moved_is_kept_true_where_it_is(world: World) -> None:

@@ -15,7 +15,7 @@ from typing import TypedDict, Unpack
 
 from bot.core import split
 from bot.core.invoice import Invoice, PartKind, Placed, PlacedColumns, State
-from bot.core.work import Key, Lane, Work, WorkColumns
+from bot.core.work import Key, Lane, SharedWork, SharedWorkColumns
 
 #: A seat has one open invoice; each person of a board so many that are not paid in an hour.
 PARTS_AN_HOUR = 5
@@ -205,7 +205,7 @@ class SeatColumns(TypedDict, total=False):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Board(Placed, Work):
+class Board(Placed, SharedWork):
     """One board. Amounts in millisatoshi, times in Unix seconds."""
 
     id: int
@@ -399,7 +399,7 @@ class Board(Placed, Work):
         return Lane.BACKGROUND if self.shown else Lane.COMMAND
 
 
-class BoardColumns(PlacedColumns, WorkColumns, total=False):
+class BoardColumns(PlacedColumns, SharedWorkColumns, total=False):
     """What changes of a board: its columns by name."""
 
     origin_chat_id: int

@@ -7,7 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.core import delivery, work
-from bot.core.board import FREED, GOES_ON, Board, BoardColumns, BoardState, SeatColumns
+from bot.core.board import (
+    FREED,
+    GOES_ON,
+    Board,
+    BoardColumns,
+    BoardState,
+    SeatColumns,
+    board_changes,
+)
 from bot.core.steps import TRIES_BEFORE_ANNOUNCING, Around, Step
 from bot.core.work import RESTS, SENDS, Do, Lane, WorkColumns, is_stuck
 
@@ -83,25 +91,26 @@ def next_board_step(board: Board, around: Around, now: float) -> Step:
     closed
     ========  =======================================  ==========================================
 
-    While a step is put off, what comes after it in the table is taken in its place; a message to
-    the chat only where the step was tried five times, if what it would show is not shown. What was
-    put off meanwhile waits with it: of each there is one try a pause, and the one that was tried
-    last goes first, but for one time in five: a chat that has to be left alone for long after the
-    one step has no room for the other. A board that is stuck, or that Telegram does not take, or
-    whose chat cannot be reached shows nothing (but by edits, where it takes those); what follows
-    from its parts is done all the same, unless it is stuck. Where somebody removed its message
-    nothing is edited; what becomes of it is told all the same.
+    While a step is put off, whatever else is wanted is taken in its place; a message to the chat
+    only where what comes before it was tried in vain, five times in all, if what that would show is
+    not shown. What was put off meanwhile waits with it: of each there is one try a pause, and the
+    one that was tried last goes before the others, but for one time in five: a chat that has to be
+    left alone for long after the one step has no room for the other. A board that is stuck, or that
+    Telegram does not take, or whose chat cannot be reached shows nothing (but by edits, where it
+    takes those); what follows from its parts is done all the same, unless it is stuck. Where
+    somebody removed its message nothing is edited; what becomes of it is told all the same.
     """
     steps = tuple(_wanted(board, around, now))
     wanted = [step.do for step in steps]
     order = list(range(len(steps)))
     moments: list[float] = []
-    if board.tried in wanted:
+    if work.is_put_off(board, now):
+        order = [each for each in order if wanted[each] not in board.put_off]
+        moments = [board.retry_at] if len(order) < len(steps) else []
+    elif board.tried in wanted and not by_the_table(board.attempts):
         tried = wanted.index(board.tried)
-        if work.is_put_off(board, now):
-            order, moments = order[tried + 1 :], [board.retry_at]
-        elif not by_the_table(board.attempts):
-            order.insert(0, tried)
+        order = [each for each in order[:tried] if wanted[each] not in board.put_off]
+        order += [tried, *range(len(steps))]
     for step in (steps[each] for each in order if _may_take(board, wanted[: each + 1])):
         if step.do in RESTS or step.at > now:
             moments += [step.at] if step.do is not Do.NOTHING else []
@@ -119,9 +128,9 @@ def _may_take(board: Board, wanted: Sequence[Do]) -> bool:
     """Whether the last one may be taken before the others are: a message to the chat speaks of
     what these show."""
     *before, do = wanted
-    is_shown = set(before) <= {Do.REMOVE_BEFORE}
-    is_in_vain = board.attempts >= TRIES_BEFORE_ANNOUNCING and board.tried is not Do.REMOVE_BEFORE
-    return do not in SENDS or is_shown or is_in_vain
+    unshown = set(before) - {Do.REMOVE_BEFORE}
+    is_in_vain = board.attempts >= TRIES_BEFORE_ANNOUNCING and unshown <= board.put_off
+    return do not in SENDS or not unshown or is_in_vain
 
 
 def _wanted(board: Board, around: Around, now: float) -> Iterator[Step]:
@@ -198,7 +207,10 @@ def prepared(board: Board, columns: BoardColumns, around: Around, now: float) ->
     step = next_board_step(after, around, now)
     columns = {**columns, **delivery.after(step.do)}
     if step.do in RESTS:
-        columns = {**columns, **resting(after, step, around, now)}
+        columns = {**columns, **board_changes(**resting(after, step, around, now))}
+        wanted = {each.do for each in _wanted(after, around, now)}
+        if after.put_off.isdisjoint(wanted):
+            columns = {**columns, **board_changes(**work.nothing_put_off(after))}
     return columns
 
 

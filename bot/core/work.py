@@ -1,15 +1,15 @@
-"""When a row is due, in which lane, and what was put off. The only maker of these six columns.
+"""When a row is due, in which lane, and what was put off. The only maker of these columns.
 
-`due_at`, `lane`, `tried`, `attempts`, `faults` and `retry_at` are written nowhere else: each
-function here is one purpose, and returns the columns that it sets. A board above many rows shares
-them. Times are Unix seconds.
+`due_at`, `lane`, `tried`, `attempts`, `faults`, `retry_at` and `put_off` are written nowhere else:
+each function here is one purpose, and returns the columns that it sets. A board above many rows
+shares them. Times are Unix seconds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple, TypedDict, Unpack
 
 #: The longest pause between two tries, in seconds.
 MAX_PAUSE_S = 60.0
@@ -112,6 +112,13 @@ class Work:
         return self.faults if self.tried is do else 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class SharedWork(Work):
+    """The same of what takes one step in the place of another: their pauses are one."""
+
+    put_off: frozenset[Do] = frozenset()  # what was tried in vain and has had its try of this pause
+
+
 class WorkColumns(TypedDict, total=False):
     """Columns of `Work` by name."""
 
@@ -121,6 +128,12 @@ class WorkColumns(TypedDict, total=False):
     attempts: int
     faults: int
     retry_at: float
+
+
+class SharedWorkColumns(WorkColumns, total=False):
+    """Columns of `SharedWork` by name."""
+
+    put_off: frozenset[Do]
 
 
 def due_now(now: float) -> float:
@@ -255,18 +268,33 @@ def after_step(row: Work, do: Do, again: Again | None, *, now: float, jitter: fl
 
 
 def after_any_step(
-    row: Work, do: Do, again: Again | None, *, now: float, jitter: float
-) -> WorkColumns:
+    row: SharedWork, do: Do, again: Again | None, *, now: float, jitter: float
+) -> SharedWorkColumns:
     """The same of what takes a step in the place of one that is put off.
 
-    That one stays so, and the pauses of both are one: what was tried of either counts.
+    That one stays so, whatever comes of the other, and the pauses of both are one: what was tried
+    of either counts.
     """
-    if row.tried in (None, do):
-        return after_step(row, do, again, now=now, jitter=jitter)
-    if again is None and is_put_off(row, now):
+    if again is None:
+        if others := row.put_off - {do}:
+            return {"put_off": others} if do in row.put_off else {}
+        columns = after_step(row, do, None, now=now, jitter=jitter)
+        return _shared(**columns, put_off=frozenset()) if row.put_off else _shared(**columns)
+    both = Work(tried=do, attempts=row.attempts, faults=row.faults) if row.put_off else row
+    columns = after_step(both, do, again, now=now, jitter=jitter)
+    this_pause = row.put_off if is_put_off(row, now) else frozenset[Do]()
+    return _shared(**columns, put_off=this_pause | {do})
+
+
+def nothing_put_off(row: SharedWork) -> SharedWorkColumns:
+    """What was tried in vain is no longer wanted."""
+    if not row.put_off or is_stuck(row):
         return {}
-    both = Work(tried=do, attempts=row.attempts, faults=row.faults)
-    return after_step(both, do, again, now=now, jitter=jitter)
+    return {"tried": None, "attempts": 0, "faults": 0, "retry_at": 0.0, "put_off": frozenset()}
+
+
+def _shared(**columns: Unpack[SharedWorkColumns]) -> SharedWorkColumns:
+    return columns
 
 
 def is_put_off(row: Work, now: float) -> bool:

@@ -34,8 +34,10 @@ REST = Step(Do.WAIT, END)
 COPIES = {60: ANY_FACE}
 
 
-def failing(do: Do) -> dict[str, Any]:
-    return {"tried": do, "attempts": 2, "retry_at": NOW + 5}
+def failing(do: Do, *others: Do) -> dict[str, Any]:
+    """This was tried last, and those before it in the same pause."""
+    put_off = frozenset({do, *others})
+    return {"tried": do, "put_off": put_off, "attempts": 2, "retry_at": NOW + 5}
 
 
 TABLE: list[tuple[str, Board, Around, float, Step]] = [
@@ -321,21 +323,51 @@ TABLE: list[tuple[str, Board, Around, float, Step]] = [
     ),
     (
         "both put off",
-        board(before_id=40, **OTHER, **failing(Do.EDIT_CARD)),
+        board(before_id=40, **OTHER, **failing(Do.EDIT_CARD, Do.REMOVE_BEFORE)),
         REACHED,
         NOW,
         Step(Do.WAIT, NOW + 5),
     ),
     (
+        "another face, while a reminder is put off",
+        board(remind_wanted=True, **OTHER, **{**failing(Do.REMIND), "attempts": 9}),
+        REACHED,
+        NOW,
+        Step(Do.EDIT_CARD),
+    ),
+    (
+        "another face, once the reminder is due again",
+        board(remind_wanted=True, **OTHER, **{**failing(Do.REMIND), "attempts": 9}),
+        REACHED,
+        NOW + 5,
+        Step(Do.EDIT_CARD),
+    ),
+    (
+        "another face, a moment ago, while a reminder is put off",
+        board(
+            remind_wanted=True,
+            shown="another face",
+            shown_at=NOW - 1,
+            **{**failing(Do.REMIND), "attempts": 9},
+        ),
+        REACHED,
+        NOW + 1,
+        Step(Do.WAIT, NOW - 1 + EDIT_EVERY_S),
+    ),
+    (
         "both due again",
-        board(before_id=40, **OTHER, **failing(Do.EDIT_CARD)),
+        board(before_id=40, **OTHER, **failing(Do.EDIT_CARD, Do.REMOVE_BEFORE)),
         REACHED,
         NOW + 5,
         Step(Do.EDIT_CARD),
     ),
     (
         "both due again, for the fifth time",
-        board(before_id=40, **OTHER, **{**failing(Do.EDIT_CARD), "attempts": 5}),
+        board(
+            before_id=40,
+            **OTHER,
+            **{**failing(Do.EDIT_CARD, Do.REMOVE_BEFORE), "attempts": 5},
+        ),
         REACHED,
         NOW + 5,
         Step(Do.REMOVE_BEFORE),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
@@ -293,7 +293,7 @@ def test_one_refusal_may_be_a_slip_and_three_are_telegrams_word(do: Do, made: Bo
     assert notices == []
     assert next_board_step(there, REACHED, now).do is do
     assert now == NOW + SLIP_S + 2 * SLIP_S
-    work = {"due_at", "lane", "tried", "attempts", "faults", "retry_at", "sending"}
+    work = {"due_at", "lane", "tried", "put_off", "attempts", "faults", "retry_at", "sending"}
     changed = {f.name for f in fields(made) if getattr(made, f.name) != getattr(there, f.name)}
     assert changed <= work
     there, _, now = refused(do, made)
@@ -474,7 +474,8 @@ def test_what_follows_again_is_a_fault_after_which_the_board_is_stuck(
 
 def test_what_is_taken_in_the_place_of_a_step_leaves_its_pause() -> None:
     put_off = {"tried": Do.REMOVE_BEFORE, "attempts": 3, "retry_at": NOW + 5}
-    made = board(before_id=40, shown="another face", **put_off)
+    held = frozenset({Do.REMOVE_BEFORE})
+    made = board(before_id=40, shown="another face", put_off=held, **put_off)
     assert next_board_step(made, REACHED, NOW) == Step(Do.EDIT_CARD)
     there, step = after(made, judged(Do.EDIT_CARD, made, Sent(made.face)))
     assert (there.tried, there.attempts, there.retry_at) == tuple(put_off.values())
@@ -536,6 +537,38 @@ def test_one_kind_of_call_that_is_limited_holds_up_no_other(
     wanted |= {Do.REMOVE_BEFORE} if before else set()
     assert made.shown == made.face or limited is Do.EDIT_CARD
     assert came >= wanted - {limited}
+
+
+def test_edits_that_go_through_take_no_pause_from_a_reminder() -> None:
+    """Somebody changes the board again and again."""
+    made, now, reminded = board(remind_wanted=True), NOW, list[float]()
+    while now < NOW + 600:
+        step = next_board_step(made, REACHED, now)
+        if step.do is Do.WAIT:
+            now = min(step.at, now + 4)
+            made = made if step.at <= now else replace(made, shown="another face")
+            continue
+        if step.do is Do.REMIND:
+            reminded.append(now)
+        came = MaybeSent() if step.do is Do.REMIND else Sent(made.face)
+        verdict = judge_board(step.do, made, came, REACHED, now=now)
+        made = replace(made, **prepared(made, verdict.columns, REACHED, now))
+    pauses = [later - earlier for earlier, later in pairwise(reminded)]
+    assert 8 < len(reminded) < 16
+    assert pauses[-1] >= 59
+
+
+def test_what_was_tried_in_vain_and_is_no_longer_wanted_counts_no_more() -> None:
+    made = board(*PAID, **OTHER, put_off=frozenset({Do.EDIT_CARD}), tried=Do.EDIT_CARD, attempts=7)
+    verdict = judged(Do.EDIT_CARD, made, MessageGone())
+    there, _ = after(made, verdict)
+    assert (there.tried, there.attempts, there.put_off) == (None, 0, frozenset())
+    moved = board(
+        move_wanted=True, **OTHER, put_off=frozenset({Do.EDIT_CARD}), tried=Do.EDIT_CARD, attempts=7
+    )
+    there = replace(moved, **judged(Do.SEND_CARD, moved, Sent(moved.face, 77)).columns)
+    there = replace(there, **prepared(there, {"before_id": None}, REACHED, NOW))
+    assert (there.tried, there.attempts, there.put_off) == (None, 0, frozenset())
 
 
 def test_of_a_message_without_a_number_there_are_no_more_copies_where_others_fail_too() -> None:
