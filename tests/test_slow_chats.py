@@ -12,7 +12,7 @@ from contextlib import closing
 import pytest
 
 from bot import texts
-from bot.chat import transport, turns
+from bot.chat import transport
 from bot.core import steps
 from bot.core.invoice import Face
 from bot.core.wishes import Change
@@ -275,11 +275,7 @@ async def test_a_cancellation_waits_for_no_chat_that_is_slowed_down(world: World
     await world.node.until(lambda: invoice.state is CANCELED)
 
 
-async def test_a_cancellation_waits_for_no_chat_that_hangs(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(turns, "LEAVES_S", 4.0)
-    monkeypatch.setattr(turns, "SLOW_AFTER_S", 0.5)
+async def test_a_cancellation_waits_for_no_chat_that_hangs(world: World) -> None:
     await world.start_bot()
     slowed(world, "sendMessage", after_s=1)
     for sats in (1, 2, 3, 4):

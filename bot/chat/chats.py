@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, BinaryIO, NamedTuple, TypeAlias, TypeVar
+from typing import Any, BinaryIO, NamedTuple, Protocol, TypeVar
 
 from telegram import ForceReply, InlineKeyboardMarkup, InputFile, Message
 from telegram.constants import ParseMode
@@ -18,7 +18,7 @@ from bot import logs
 from bot.chat.client import TelegramBot
 from bot.chat.explain import changes_nothing, explain
 from bot.chat.limits import Drops, Minutes
-from bot.chat.turns import Rank, Sentence, Turns
+from bot.chat.turns import Overtaken, Rank, Sentence, Turns
 from bot.errors import (
     ChatBusy,
     ChatError,
@@ -33,8 +33,19 @@ from bot.pauses import pause_s
 log = logs.get(__name__)
 
 T = TypeVar("T")
+
+
 #: Whether what was rendered is still so.
-IsSo: TypeAlias = Callable[[], Awaitable[bool]]
+class IsSo(Protocol):
+    """What is so of a message that waits for its turn."""
+
+    @property
+    def overtaken(self) -> Overtaken | None:
+        """Ends once it need not go out; None: it waits for its turn, whatever happens."""
+
+    async def __call__(self) -> bool:
+        """Whether what it says is so, when its turn comes."""
+
 
 #: Tries of a message that nothing hangs on, and the longest pause between, in seconds.
 SAY_TRIES = 3
@@ -115,7 +126,8 @@ class Chats:
         None where Telegram says that an edit changes nothing, which is success. `is_so`: whether
         what it says is so when its turn comes; it is `NotSent` where it is not.
         """
-        async with self._turns.turn(chat_id, rank) as line:
+        overtaken = None if is_so is None else is_so.overtaken
+        async with self._turns.turn(chat_id, rank, overtaken) as line:
             if is_so is not None and not await is_so():
                 raise NotSent(detail="overtaken while it waited")
             try:

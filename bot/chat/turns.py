@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
 from heapq import heapify, heappop, heappush
+from typing import Any, TypeAlias
 
 from aiolimiter import AsyncLimiter
 
@@ -28,8 +29,8 @@ MESSAGES_PER_S = 30
 BURST = 100
 #: Seconds without bursts after Telegram said so.
 SLOW_S = 60.0
-#: No row's message waits for longer than so many seconds in the line of a chat that Telegram wants
-#: left alone, or that is slow: its row has other things to do, and may be another one by then.
+#: No row's message waits in a chat's line while Telegram wants that left alone for longer than so
+#: many seconds: its row has other things to do, and may be another one by then.
 LEAVES_S = 10.0
 #: Messages on their way at once. Each takes a connection, and the pool has some more; together with
 #: all other files they stay below 1,024, the most that many systems let a process open.
@@ -42,6 +43,10 @@ SLOW_AT_ONCE = 64
 #: Of those on their way, those that are not slow. The rate lets out no more before the first of
 #: them is: hang as many as may for the first time, these places never run out.
 QUICK_AT_ONCE = int(BURST + MESSAGES_PER_S * SLOW_AFTER_S) + 1
+
+
+#: Ends once a message that waits need not go out.
+Overtaken: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Sentence(IntEnum):
@@ -67,7 +72,6 @@ class _Place:
     rank: Rank
     number: int  # in the order of coming
     turn: asyncio.Future[None]
-    leaves_at: float | None = None  # on the loop's clock; a row's
     is_listed: bool = False  # among those of all chats
 
 
@@ -115,33 +119,40 @@ class Line:
     alarm: asyncio.TimerHandle | None = None  # for the end of a pause
     waiting: list[_Place] = field(default_factory=list)
 
-    def hangs(self, now: float) -> bool:
-        """Whether its message is on its way for so long that no row waits for its end."""
-        return self.busy and now - self.began_at > LEAVES_S
-
-
-def _turn_away(place: _Place, for_s: float) -> None:
-    if not place.turn.done():
-        place.turn.set_exception(ChatBusy(for_s))
-
 
 class _Turn:
     """One message's turn. Not a generator: this runs for each message."""
 
-    __slots__ = ("_leave", "_place")
+    __slots__ = ("_leave", "_overtaken", "_place")
 
-    def __init__(self, place: _Place, leave: Callable[[_Place], None]) -> None:
+    def __init__(
+        self, place: _Place, leave: Callable[[_Place], None], overtaken: Overtaken | None
+    ) -> None:
         self._place = place
         self._leave = leave
+        self._overtaken = overtaken
 
     async def __aenter__(self) -> Line:
         try:
+            if self._overtaken is not None:
+                await self._unless(self._overtaken)
             await self._place.turn
         except BaseException:
             self._leave(self._place)
             raise
         self._place.line.heard = False
         return self._place.line
+
+    async def _unless(self, overtaken: Overtaken) -> None:
+        """Wait for the turn; `NotSent` where it is overtaken first."""
+        turn = self._place.turn
+        waits = asyncio.ensure_future(overtaken())
+        try:
+            await asyncio.wait((turn, waits), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waits.cancel()
+        if not turn.done():
+            raise NotSent(detail="overtaken while it waited")
 
     async def __aexit__(self, *_error: object) -> None:
         self._leave(self._place)
@@ -241,15 +252,13 @@ class _UnderWay:
         else:
             self._quick[line.chat_id] = line
 
-    def find_slow(self) -> list[Line]:
+    def find_slow(self) -> None:
         """What is on its way for long leaves its place to the others."""
-        now, found = asyncio.get_running_loop().time(), []
+        now = asyncio.get_running_loop().time()
         while (at := self.next_slow_at) is not None and at <= now:
             line = self._quick.pop(next(iter(self._quick)))
             line.is_slow = True
             self._slow_count += 1
-            found.append(line)
-        return found
 
     def end(self, line: Line) -> Line | None:
         """The line that was set aside and can have its turn now."""
@@ -290,29 +299,26 @@ class Turns:
         self._news = asyncio.Event()  # another chat is ready
         self._closed = False
 
-    def turn(self, chat_id: int, rank: Rank) -> _Turn:
+    def turn(self, chat_id: int, rank: Rank, overtaken: Overtaken | None = None) -> _Turn:
         """Wait for this chat's turn, and have it, `async with`.
 
-        Raises `NotSent` when all is closed, and `ChatBusy` where a row's has to wait for long.
+        `overtaken` ends once the message need not go out. Raises `NotSent` then, and when all is
+        closed; `ChatBusy` where a row's has to wait for long.
         """
         if self._closed:
             raise NotSent(detail="the bot is stopping")
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        leaves_at = now + LEAVES_S if isinstance(rank, Lane) else None
         line = self._lines.get(chat_id)
+        if line is not None and isinstance(rank, Lane):
+            left_s = line.free_at - asyncio.get_running_loop().time()
+            if left_s > LEAVES_S:
+                raise ChatBusy(left_s)
         if line is None:
             line = self._lines[chat_id] = Line(chat_id, is_slow=self._under_way.is_slow(chat_id))
-        elif leaves_at is not None and line.free_at > leaves_at:
-            raise ChatBusy(line.free_at - now)
-        elif leaves_at is not None and line.hangs(now):
-            raise ChatBusy(SLOW_AFTER_S)
-        place = _Place(line, rank, next(self._numbers), loop.create_future(), leaves_at)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        place = _Place(line, rank, next(self._numbers), turn)
         line.waiting.append(place)
-        if line.is_slow:
-            self._limit(place)
         self._sort(line)
-        return _Turn(place, self._leave)
+        return _Turn(place, self._leave, overtaken)
 
     def _leave(self, place: _Place) -> None:
         line = place.line
@@ -327,19 +333,9 @@ class Turns:
         """Telegram wants this chat left alone for so long, and no bursts in any."""
         line.free_at = asyncio.get_running_loop().time() + for_s
         self._rate.slow_down()
-        for place in line.waiting:
-            if place.leaves_at is not None and place.leaves_at < line.free_at:
-                _turn_away(place, for_s)
-
-    def _limit(self, place: _Place) -> None:
-        """It leaves the line of a slow chat in time."""
-        if place.leaves_at is not None:
-            loop = asyncio.get_running_loop()
-            loop.call_at(place.leaves_at, self._has_waited, place)
-
-    def _has_waited(self, place: _Place) -> None:
-        if place.line.is_slow:
-            _turn_away(place, SLOW_AFTER_S)
+        for place in line.waiting if for_s > LEAVES_S else ():
+            if isinstance(place.rank, Lane) and not place.turn.done():
+                place.turn.set_exception(ChatBusy(for_s))
 
     def heard(self, chat_id: int) -> None:
         """An update came from this chat."""
@@ -415,9 +411,7 @@ class Turns:
     def _look_for_slow(self) -> None:
         self._watching = None
         was_full = self._under_way.is_full
-        for line in self._under_way.find_slow():
-            for place in line.waiting:
-                self._limit(place)
+        self._under_way.find_slow()
         self._watch()
         if was_full:
             self._serve()

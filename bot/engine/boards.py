@@ -8,7 +8,7 @@ transaction, by the parts as they are then: one may be paid while the board is e
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -38,7 +38,7 @@ from bot.core.notices import Notice
 from bot.core.steps import Around, Step
 from bot.core.work import EDITS, RESTS, Do
 from bot.engine import commit, effects
-from bot.engine.hand import TICK_S, Hand
+from bot.engine.hand import TICK_S, Hand, IsSo
 from bot.engine.patience import Patience
 from bot.errors import ChatMoved, ChatRefused, StoreUnavailable, TermLost
 from bot.occasions import Occasions
@@ -53,7 +53,7 @@ MAX_OVERTAKEN = 3
 class Shows(Protocol):
     """One board in its chat."""
 
-    async def do(self, do: Do, board: Board, is_so: Callable[[], Awaitable[bool]]) -> Sent:
+    async def do(self, do: Do, board: Board, is_so: IsSo) -> Sent:
         """Take a step. Raises `ChatError`.
 
         `is_so`: whether the board is still as it was. What no edit corrects is `NotSent` where it
@@ -169,7 +169,7 @@ class BoardWorker:
         with ExitStack() as room:  # what hangs there keeps nobody else's board waiting
             is_slow = self._shows.is_slow(board)
             with hand.in_chat(lambda: room.enter_context(hand.aside()), is_slow=is_slow):
-                return await self._shows.do(do, board, partial(self._is_so, board, hand))
+                return await self._shows.do(do, board, IsSo(partial(self._is_so, board, hand)))
 
     async def _is_so(self, board: Board, hand: Hand) -> bool:
         """Whether what is rendered is still so; what was overtaken a few times goes out anyway."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from bot.core.work import Do, Key, Lane
 
@@ -13,6 +14,18 @@ from bot.core.work import Do, Key, Lane
 SLOW_AFTER_S = 2.0
 #: A wait that is shorter is waited for in the hand; also how often the clock is compared, seconds.
 TICK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class IsSo:
+    """Whether what a message says is so when its turn comes; `overtaken` ends once it need not go
+    out, and is waited for meanwhile."""
+
+    is_so: Callable[[], Awaitable[bool]]
+    overtaken: Callable[[], Coroutine[Any, Any, None]] | None = None
+
+    async def __call__(self) -> bool:
+        return await self.is_so()
 
 
 @dataclass(slots=True)

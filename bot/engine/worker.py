@@ -7,7 +7,8 @@ may be faster meanwhile: `commit` writes an outcome only where it is still so.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
@@ -30,7 +31,7 @@ from bot.core.outcomes import Verdict, judge
 from bot.core.steps import EXPIRY_GRACE_S, NOTICE_AFTER_S, Around, Step, next_step, resting
 from bot.core.work import AT_NODE, EDITS, RESTS, Do, Lane
 from bot.engine import commit, effects
-from bot.engine.hand import TICK_S, Hand
+from bot.engine.hand import TICK_S, Hand, IsSo
 from bot.engine.patience import Patience
 from bot.errors import ChatMoved, NodeError, StoreUnavailable, TermLost
 from bot.metrics import METER
@@ -69,7 +70,7 @@ class InChat(Protocol):
         row: Invoice,
         around: Around,
         reason: NodeError,
-        is_so: Callable[[], Awaitable[bool]] | None = None,
+        is_so: IsSo | None = None,
     ) -> Rendered:
         """Take a step; `reason` is why the node keeps the row waiting. Raises `ChatError`.
 
@@ -231,7 +232,10 @@ class Worker:
         )
         if do is Do.FAIL:
             return GivenUp(reason)
-        is_so = partial(self._is_payable, row.id, steady()) if row.face is Face.OPEN else None
+        is_so = None
+        if row.face is Face.OPEN:
+            payable = partial(self._is_payable, row.id, steady())
+            is_so = IsSo(payable, partial(self._cancelled, row.id, hand))
         with hand.in_chat(hand.slow_down, is_slow=self._chats.is_slow(row.chat_id)):
             return await self._cards.do(do, row, around, reason, is_so)
 
@@ -245,6 +249,22 @@ class Worker:
             return True
         now = self._clock()
         return row is not None and row.face is Face.OPEN and now < row.expires_at + EXPIRY_GRACE_S
+
+    async def _cancelled(self, row_id: int, hand: Hand) -> None:
+        """Until the row has more urgent things to do than to be shown as payable."""
+        was_nudged = False
+        try:
+            while True:
+                await hand.nudge.wait()
+                was_nudged = True
+                hand.nudge.clear()
+                with suppress(StoreUnavailable):
+                    row = await self._store.do(commit.read, row_id)
+                    if row is None or row.cancel_wanted or row.face is not Face.OPEN:
+                        return
+        finally:
+            if was_nudged:  # it is read again before its next step
+                hand.nudge.set()
 
     async def _spread(self, verdict: Verdict, row: Invoice, began_at: float) -> None:
         """Tell what came of it to whoever has to know beside the row."""

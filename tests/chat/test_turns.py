@@ -17,7 +17,7 @@ from bot.chat.client import TelegramBot
 from bot.chat.turns import Rank, Sentence, Turns
 from bot.core.work import URGENCIES, Lane
 from bot.demo.telegram import SimTelegram
-from bot.errors import ChatBusy
+from bot.errors import NotSent
 from tests.chat.room import started
 
 LIMIT_S = 30.0
@@ -331,54 +331,34 @@ async def test_the_end_waits_for_no_groups_minute(
     assert time.monotonic() - began < 5.0
 
 
-# rows do not wait for long
+async def test_a_message_that_is_overtaken_leaves_the_line_and_no_other_does() -> None:
+    each, over, overtaken = Turns(), asyncio.Event(), asyncio.Event()
 
+    async def hangs() -> None:
+        async with each.turn(1, Lane.COMMAND):
+            await over.wait()
 
-async def holding(each: Turns, chat_id: int, over: asyncio.Event, pause_s: float = 0.0) -> None:
-    """Have a turn until then; Telegram wants the chat left alone after it for so long."""
-    async with each.turn(chat_id, Lane.COMMAND) as line:
-        await over.wait()
-        if pause_s:
-            each.pause(line, pause_s)
+    async def ends() -> None:
+        await overtaken.wait()
 
+    async def waits() -> None:
+        async with each.turn(1, Lane.PAYMENT, ends):
+            pass
 
-async def test_a_rows_message_waits_for_no_pause_that_is_long_together_with_those_before(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(turns, "LEAVES_S", 0.5)
-    each, over = Turns(), asyncio.Event()
-    first, second = (asyncio.ensure_future(holding(each, 1, over, 0.3)) for _ in range(2))
-    row = asyncio.ensure_future(have(each, 1, Lane.COMMAND))
-    sentence = asyncio.ensure_future(have(each, 1, Sentence.KNOWN))
-    await asyncio.sleep(0)
-    over.set()
-    with pytest.raises(ChatBusy) as busy:
-        await row
-    assert busy.value.retry_after_s == 0.3
-    assert second.done()  # after the first pause, which was short enough for it and the row
-    await asyncio.gather(first, second, sentence)
-
-
-@pytest.mark.parametrize("comes", ["before it is slow", "once it is slow"])
-async def test_a_rows_message_waits_for_no_message_that_hangs(
-    monkeypatch: pytest.MonkeyPatch, comes: str
-) -> None:
-    monkeypatch.setattr(turns, "LEAVES_S", 0.2)
-    monkeypatch.setattr(turns, "SLOW_AFTER_S", 0.1)
-    each, over = Turns(), asyncio.Event()
-    hangs = asyncio.ensure_future(holding(each, 1, over))
+    first = asyncio.ensure_future(hangs())
     async with asyncio.timeout(LIMIT_S):
         while each.waiting or each.is_free(1):  # noqa: ASYNC110 -- nothing tells of it
             await asyncio.sleep(0)
-    sentence = asyncio.ensure_future(have(each, 1, Sentence.KNOWN))
-    if comes == "once it is slow":
-        async with asyncio.timeout(LIMIT_S):
-            while not each.is_slow(1):  # noqa: ASYNC110 -- nothing tells of it
-                await asyncio.sleep(0.01)
-    with pytest.raises(ChatBusy):
-        await have(each, 1, Lane.PAYMENT)
-    assert not sentence.done()
-    await have(each, 2, Lane.COMMAND)
+    second, third = (
+        asyncio.ensure_future(waits()),
+        asyncio.ensure_future(have(each, 1, Lane.COMMAND)),
+    )
+    await asyncio.sleep(0)
+    overtaken.set()
+    with pytest.raises(NotSent):
+        await second
+    assert not third.done()
     over.set()
-    await asyncio.gather(hangs, sentence)
-    await have(each, 1, Lane.PAYMENT)
+    await asyncio.gather(first, third)
+    overtaken.clear()
+    await waits()
