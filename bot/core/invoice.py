@@ -232,6 +232,14 @@ class Invoice(Shown, Work):
         """Whether it is paid, and nobody was told."""
         return self.state is State.SETTLED and not self.announced
 
+    def hearers(self, owners: Collection[int]) -> list[int]:
+        """Who hears in private that it is paid: owners, and who asked for the board that it is of.
+
+        Somebody who pays knows.
+        """
+        is_another = self.requester_id not in (0, self.asker_id, *owners)
+        return [*owners, self.requester_id] if is_another else [*owners]
+
     def to_notify(self, owners: Iterable[int]) -> tuple[int, ...]:
         """Those of these owners who have yet to hear in private that it is paid.
 

@@ -5,7 +5,7 @@ The same of a row that is of an earlier moment than the chats, as its database l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from bot.core import delivery
 from bot.core.board import ANY_FACE, Board, BoardColumns, BoardState, board_changes
@@ -13,36 +13,37 @@ from bot.core.invoice import Columns, Invoice, State, changes
 from bot.core.work import Do, done, part_changed
 
 
-def in_backup(row: Invoice, owners: Iterable[int]) -> Columns:
+def in_backup(row: Invoice, owners: Collection[int]) -> Columns:
     """The columns in which a backup's row differs.
 
     No preimage is kept: a backup is there for longer than an invoice is open. So what the node has
-    not confirmed counts as never asked for. A message that may go out later may have gone out by
-    the time that the backup is restored: it says so then.
+    not confirmed counts as never asked for, but it may have been paid since. A message that may go
+    out later may have gone out by the time that the backup is restored: it says so then.
     """
     if row.state in (State.ASKING, State.PENDING):
         dropped = changes(state=State.DROPPED, preimage=None, **done())
-        return {**dropped, **changes(**delivery.void())}
+        return {**dropped, **changes(**delivery.void()), **after_loss(row, owners)}
     columns: Columns = {} if row.preimage is None else {"preimage": None}
-    if row.state is State.OPEN or row.is_news:
+    if row.state is State.OPEN or row.is_news or row.notify_owners:
         return {**columns, **after_loss(row, owners)}
     return columns
 
 
-def after_loss(row: Invoice, owners: Iterable[int]) -> Columns:
+def after_loss(row: Invoice, owners: Collection[int]) -> Columns:
     """The columns of a row that goes on: whatever may go out may have gone out already.
 
     What is at the node, or on its way there, is found by its preimage.
     """
     unsure = changes(**delivery.perhaps_sent(row, _to_come(row.card_id)))
-    return {**unsure, "notified": row.with_notified(owners, surely=False)}
+    return {**unsure, "notified": row.with_notified(row.hearers(owners), surely=False)}
 
 
 def board_in_backup(board: Board) -> BoardColumns:
     """The same of a board. What its message says by then nobody knows: it is made true."""
     if board.state is BoardState.CLOSED and board.announced:
         return {}
-    unsure = board_changes(**delivery.perhaps_sent(board, _to_come(board.card_id)))
+    to_come = _to_come(board.card_id) | {Do.REMIND}
+    unsure = board_changes(**delivery.perhaps_sent(board, to_come))
     afresh: BoardColumns = {
         "shown": board.shown if board.card_id is None else ANY_FACE,
         "duplicates": dict.fromkeys(board.duplicates, ANY_FACE),

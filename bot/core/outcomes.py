@@ -35,7 +35,7 @@ from bot.core.steps import (
     prepared,
 )
 from bot.core.terms import CLOCKS_APART_S
-from bot.core.work import EDITS, MAX_PAUSE_S, SENDS, Again, Do
+from bot.core.work import EDITS, MAX_PAUSE_S, SENDS, Again, Do, Work
 from bot.errors import (
     AnswerUnreadable,
     ChatBusy,
@@ -123,7 +123,8 @@ def judge(
         verdict = _fault(do, row, "step changed nothing", verdict.columns or {}, {})
     columns: Columns = {**(verdict.columns or {})}
     if do is not Do.NOTIFY_OWNERS:  # that has a pause of its own
-        taken = work.after_step(row, do, verdict.again, now=now, jitter=around.jitter)
+        tried = _with_announcing(do, row)
+        taken = work.after_step(tried, do, verdict.again, now=now, jitter=around.jitter)
         columns = {**columns, **changes(**taken)}
     if "chat_id" in columns:  # it is the asker's own now
         is_away = Audience.ASKER in later.unreachable
@@ -334,6 +335,14 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
         unreachable=(lost := _lost(do, row, error, around)),
         is_sealed=Audience.CHAT in lost and not only_muted(do, error),
     )
+
+
+def _with_announcing(do: Do, row: Invoice) -> Work:
+    """Where announcing a payment and showing it take each other's place, and copies of the
+    announcement may be there, what was tried of either counts: no pause begins anew."""
+    is_told = row.is_news and row.may_be_duplicate(Do.ANNOUNCE)
+    takes_turns = Do.ANNOUNCE in (do, row.tried) and row.tried in SENDS | EDITS
+    return work.shared(row, do) if is_told and takes_turns else row
 
 
 def elsewhere(do: Do, row: Invoice, error: ChatError) -> Columns | None:

@@ -146,7 +146,7 @@ def owners_pause_s(row: Invoice, now: float) -> float:
 def _next_step(row: Invoice, around: Around, now: float) -> Step:
     step = _wanted(row, around, now)
     must_announce = _must_announce(row, around)
-    if must_announce and _announcing_waits(row) and step.do in SENDS | EDITS:
+    if must_announce and _announcing_waits(row, now) and step.do in SENDS | EDITS:
         # Showing was given up for now: the pauses of announcing go on growing.
         step = Step(Do.ANNOUNCE)
     if step.do is row.tried and work.is_put_off(row, now):
@@ -195,9 +195,10 @@ def _must_announce(row: Invoice, around: Around) -> bool:
     return row.is_news and row.audience(around.unreachable) is not None
 
 
-def _announcing_waits(row: Invoice) -> bool:
+def _announcing_waits(row: Invoice, now: float) -> bool:
     """Whether announcing was tried and put off, and showing is not due another try meanwhile."""
-    return row.tried is Do.ANNOUNCE and row.attempts % TRIES_BEFORE_ANNOUNCING != 0
+    shows = row.attempts % TRIES_BEFORE_ANNOUNCING == 0 and not work.is_put_off(row, now)
+    return row.tried is Do.ANNOUNCE and not shows
 
 
 def _shown_in_vain(row: Invoice, now: float) -> bool:

@@ -280,10 +280,15 @@ def after_any_step(
             return {"put_off": others} if do in row.put_off else {}
         columns = after_step(row, do, None, now=now, jitter=jitter)
         return _shared(**columns, put_off=frozenset()) if row.put_off else _shared(**columns)
-    both = Work(tried=do, attempts=row.attempts, faults=row.faults) if row.put_off else row
-    columns = after_step(both, do, again, now=now, jitter=jitter)
+    tried = shared(row, do) if row.put_off else row
+    columns = after_step(tried, do, again, now=now, jitter=jitter)
     this_pause = row.put_off if is_put_off(row, now) else frozenset[Do]()
     return _shared(**columns, put_off=this_pause | {do})
+
+
+def shared(row: Work, do: Do) -> Work:
+    """As if all that was tried had been this step: one takes the other's place."""
+    return Work(tried=do, attempts=row.attempts, faults=row.faults)
 
 
 def nothing_put_off(row: SharedWork) -> SharedWorkColumns:

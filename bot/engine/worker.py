@@ -200,14 +200,7 @@ class Worker:
         )
 
     def _notified(self, row: Invoice) -> Sequence[int]:
-        """Who hears in private that it is paid: owners, and who asked for the board that it is of.
-
-        Somebody who pays knows.
-        """
-        owners = self._owners.of_payments
-        if row.requester_id in (0, row.asker_id, *owners):
-            return owners
-        return [*owners, row.requester_id]
+        return row.hearers(self._owners.of_payments)
 
     async def _do(self, do: Do, row: Invoice, around: Around, hand: Hand) -> Result:
         """Take the step. Raises what the node or the chat answers."""

@@ -166,7 +166,7 @@ def _adapt_rows(connection: Connection, owners: list[int]) -> int:
     unfinished = sa.or_(
         _c.preimage.is_not(None),
         _c.state == State.OPEN,
-        sa.and_(_c.state == State.SETTLED, ~_c.announced),
+        sa.and_(_c.state == State.SETTLED, ~_c.announced | _c.notify_owners),
     )
     dropped = 0
     for row in [unpacked(each) for each in connection.execute(ROWS.where(unfinished))]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,7 +20,7 @@ _NEWEST = sa.select(sa.func.max(terms.c.number)).scalar_subquery()
 _IS_BEHIND = sa.select(terms.c.is_behind).where(terms.c.number == _NEWEST)
 _ON = sa.or_(
     _c.state.in_([State.ASKING, State.PENDING, State.OPEN]),
-    sa.and_(_c.state == State.SETTLED, ~_c.announced),
+    sa.and_(_c.state == State.SETTLED, ~_c.announced | _c.notify_owners),
 )
 
 
@@ -37,14 +37,13 @@ def boards_that_go_on(connection: Connection) -> list[Board]:
 class Doubts(Noun):
     """Rows of a server's database that lacks commits, as its newest term says."""
 
-    def settle(self, owners: Iterable[int]) -> int | None:
+    def settle(self, owners: Collection[int]) -> int | None:
         """Each message to come says that it may be a duplicate, once; of how many rows.
 
         None where the database lacks nothing that anybody knows of.
         """
         if not self._connection.execute(_IS_BEHIND).scalar():
             return None
-        owners = list(owners)
         rows: list[Invoice] = self._all(ROWS.where(_ON))
         self._write_each(invoices, {row.id: packed(**kept.after_loss(row, owners)) for row in rows})
         on = boards_that_go_on(self._connection)

@@ -305,6 +305,23 @@ def test_tries_that_surely_did_not_arrive_are_no_copies() -> None:
     assert row.card_shown is Face.NOTHING
 
 
+def test_an_announcement_is_repeated_ever_more_slowly_where_its_card_takes_no_edit() -> None:
+    row, now, told = shown(SETTLED, Face.OPEN, settled_at=int(NOW)), NOW, list[float]()
+    while now < NOW + 900:
+        step = next_step(row, AS_READ, now)
+        if step.do is Do.WAIT:
+            now = step.at
+            continue
+        assert step.do in (Do.EDIT_CARD, Do.ANNOUNCE)
+        told += [now] if step.do is Do.ANNOUNCE else []
+        came = MaybeSent() if step.do is Do.ANNOUNCE else ChatError()
+        verdict = judge(step.do, row, came, AS_READ, AS_READ, gate_is_open=True, now=now)
+        row = replace(row, **verdict.columns)
+    pauses = [later - earlier for earlier, later in pairwise(told)]
+    assert len(told) < 22
+    assert min(pauses[-5:]) >= 45
+
+
 @pytest.mark.parametrize("error", [NoAnswer(), MaybeSent()])
 def test_what_may_be_nowhere_is_repeated_ever_more_slowly(error: ChatError) -> None:
     row, pauses = invoice(OPEN), []

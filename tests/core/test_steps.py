@@ -409,7 +409,7 @@ TABLE: list[Row] = [
     (
         "paid, editing may work",
         seen_shown(SETTLED, Face.OPEN, **failing(5, Do.ANNOUNCE)),
-        NOW,
+        NOW + 5,
         Step(Do.EDIT_CARD),
     ),
     (

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot.actions import claims
+from bot.core.board import ANY_FACE
 from bot.core.invoice import State
 from bot.core.knocks import ASKER, Due, Knock, KnockState
 from bot.core.wishes import BackupProblem
@@ -217,9 +218,32 @@ async def test_a_board_of_a_backup_may_have_announced_its_end(
     async with opened(target) as restored:
         assert (await read(restored, pending.id)).state is State.DROPPED
         kept = await now(restored, made)
-    assert kept.unsure == {Do.ANNOUNCE}
+    assert kept.unsure == {Do.ANNOUNCE, Do.REMIND}
+    assert kept.shown == ANY_FACE, "nobody knows what its message says by then"
     assert kept.due_at is not None, "its part is no more"
     assert (await now(store, made)).due_at is None
+
+
+async def test_what_may_be_told_by_the_time_of_a_restore_says_so(
+    store: Store, file: Path, target: Path
+) -> None:
+    """What waited for the node, a notice that waited, and who asked for the board of a part."""
+    made = await bill(store)
+    pending = await row(store, 1)
+    announced = await row(
+        store, 2, state=State.SETTLED, announced=True, notify_owners=True, notified={8: True}
+    )
+    of_board = await part(store, made, requester_id=9)
+    backup.back_up(url(file), target, owners=[7, 8])
+    async with opened(target) as restored:
+        of_pending, of_announced, of_part = [
+            await read(restored, each.id) for each in (pending, announced, of_board)
+        ]
+    assert of_pending.state is State.DROPPED
+    assert of_pending.unsure == {Do.SEND_CARD, Do.ANNOUNCE}
+    assert of_pending.notified == {7: False, 8: False}
+    assert of_announced.notified == {7: False, 8: True}
+    assert set(of_part.notified) >= {7, 8, 9}
 
 
 async def test_a_backup_has_no_claim_code_and_a_restored_one_draws_its_own(
