@@ -339,7 +339,7 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
 
 def _with_announcing(do: Do, row: Invoice) -> Work:
     """Where announcing a payment and showing it take each other's place, and copies of the
-    announcement may be there, what was tried of either counts: no pause begins anew."""
+    announcement may be there, what was tried of either counts: no pause becomes short again."""
     is_told = row.is_news and row.may_be_duplicate(Do.ANNOUNCE)
     takes_turns = Do.ANNOUNCE in (do, row.tried) and row.tried in SENDS | EDITS
     return work.shared(row, do) if is_told and takes_turns else row
