@@ -503,9 +503,10 @@ def _where(shown: Shown) -> str:
 
 
 def _may_be_cancelled(part: Part) -> bool:
-    """Whether somebody else may have wanted it: its board closed, or its seat for others."""
+    """Whether it may have been wanted otherwise: its board closed, its seat for others, or left by
+    the card of an earlier invoice, which was heard of once there was this one."""
     bill = part.of
-    if bill.close_tried_at is not None or part.asker in bill.disturbed:
+    if bill.close_tried_at is not None or part.asker in {*bill.disturbed, *bill.left}:
         return True
     # whose seat it is may want to pay, or to leave
     wanted = [*bill.pressed.items(), *bill.left.items()]
