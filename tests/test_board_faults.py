@@ -374,9 +374,7 @@ async def test_in_a_closed_topic_who_asks_hears_of_it(world: World, forum: Chat)
 async def test_an_end_that_is_refused_goes_out_without_names_and_memo(
     world: World, forum: Chat
 ) -> None:
-    shown = await _said_in(world, world.group)
-    await paid(world, shown, world.anna, 42_000)
-    card = await my_part(world, shown, world.bert, 42_000)
+    card = await _half_paid(world)
     refuse(world, "sendMessage", world.group, 2)
     world.node.pay(world.request_in(card))
     end = (await world.until(lambda: ends(world, world.group), 20.0))[0]
@@ -386,9 +384,7 @@ async def test_an_end_that_is_refused_goes_out_without_names_and_memo(
 async def test_an_end_that_its_group_does_not_take_is_told_to_who_asked(
     world: World, forum: Chat
 ) -> None:
-    shown = await _said_in(world, world.group)
-    await paid(world, shown, world.anna, 42_000)
-    card = await my_part(world, shown, world.bert, 42_000)
+    card = await _half_paid(world)
     refuse(world, "sendMessage", world.group, None)
     world.node.pay(world.request_in(card))
     chat = world.private(world.anna)
@@ -400,9 +396,7 @@ async def test_an_end_that_its_group_does_not_take_is_told_though_its_board_take
     world: World, forum: Chat
 ) -> None:
     """Two steps that take each other's place: of both it counts how often they were tried."""
-    shown = await _said_in(world, world.group)
-    await paid(world, shown, world.anna, 42_000)
-    card = await my_part(world, shown, world.bert, 42_000)
+    card = await _half_paid(world)
     await board(world, world.group, '"Bert"')
     world.telegram.fail("editMessageText", chat_id=world.group.id, times=None, status=500)
     refuse(world, "sendMessage", world.group, None)
@@ -426,13 +420,18 @@ async def test_an_end_whose_topic_was_closed_is_told_to_who_asked(
 async def test_an_end_that_nobody_can_be_told_is_told_to_the_owners(
     world: World, forum: Chat
 ) -> None:
-    shown = await _said_in(world, world.group)
-    await paid(world, shown, world.anna, 42_000)
-    card = await my_part(world, shown, world.bert, 42_000)
+    card = await _half_paid(world)
     refuse(world, "sendMessage", world.group, None)
     world.telegram.block(world.anna)
     world.node.pay(world.request_in(card))
     await world.notified(world.private(world.owner), Kind.BOARD_UNTOLD)
+
+
+async def _half_paid(world: World) -> Message:
+    """A bill of Anna's in two, of which hers is paid; Bert's card."""
+    shown = await _said_in(world, world.group)
+    await paid(world, shown, world.anna, 42_000)
+    return await my_part(world, shown, world.bert, 42_000)
 
 
 async def _said_in(world: World, chat: Chat) -> Message:

@@ -35,7 +35,6 @@ log = logs.get(__name__)
 T = TypeVar("T")
 
 
-#: Whether what was rendered is still so.
 class IsSo(Protocol):
     """What is so of a message that waits for its turn."""
 

@@ -107,7 +107,7 @@ def next_board_step(board: Board, around: Around, now: float) -> Step:
     if work.is_put_off(board, now):
         order = [each for each in order if wanted[each] not in board.put_off]
         moments = [board.retry_at] if len(order) < len(steps) else []
-    elif board.tried in wanted and not by_the_table(board.attempts):
+    elif board.tried in wanted and not _by_the_table(board.attempts):
         tried = wanted.index(board.tried)
         order = [each for each in order[:tried] if wanted[each] not in board.put_off]
         order += [tried, *range(len(steps))]
@@ -119,7 +119,7 @@ def next_board_step(board: Board, around: Around, now: float) -> Step:
     return Step(Do.WAIT, min(moments)) if moments else Step(Do.NOTHING)
 
 
-def by_the_table(attempts: int) -> bool:
+def _by_the_table(attempts: int) -> bool:
     """Whether this try goes by the table's order: one in five does, however many a pause has."""
     return math.fmod(attempts * _EVENLY, 1) < 1 / 5
 

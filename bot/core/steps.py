@@ -131,7 +131,7 @@ def _with_owners(row: Invoice, rest: Step, around: Around, now: float) -> Step:
     is_theirs = row.is_news and row.audience(around.unreachable) is Audience.OWNERS
     if is_stuck(row) or is_theirs or not row.to_notify(around.all_owners):
         return rest
-    is_put_off = now < row.notify_at <= now + MAX_PAUSE_S
+    is_put_off = now < row.notify_at <= work.latest_retry(now)
     if row.to_notify(around.owners) and not is_put_off:
         return Step(Do.NOTIFY_OWNERS)
     at = row.notify_at if is_put_off else now + owners_pause_s(row, now)

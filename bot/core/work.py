@@ -257,7 +257,7 @@ def after_step(row: Work, do: Do, again: Again | None, *, now: float, jitter: fl
     """A step was taken, or is due again; `jitter` is a factor around 1."""
     if again is None:
         is_fresh = row.tried is None and not row.faults and not row.retry_at
-        return {} if is_fresh else {"tried": None, "attempts": 0, "faults": 0, "retry_at": 0.0}
+        return {} if is_fresh else _untried()
     attempts = 1 if again.is_first else row.attempts_at(do) + 1
     grown_s = min(again.longest_s, again.first_s * 2 ** min(attempts - 1, 16)) * jitter
     retry_at = now + min(max(again.at_least_s, grown_s), MAX_PAUSE_S)
@@ -265,6 +265,10 @@ def after_step(row: Work, do: Do, again: Again | None, *, now: float, jitter: fl
     if again.is_fault:
         columns["faults"] = row.faults_at(do) + 1
     return columns
+
+
+def _untried() -> WorkColumns:
+    return {"tried": None, "attempts": 0, "faults": 0, "retry_at": 0.0}
 
 
 def after_any_step(
@@ -295,7 +299,7 @@ def nothing_put_off(row: SharedWork) -> SharedWorkColumns:
     """What was tried in vain is no longer wanted."""
     if not row.put_off or is_stuck(row):
         return {}
-    return {"tried": None, "attempts": 0, "faults": 0, "retry_at": 0.0, "put_off": frozenset()}
+    return _shared(**_untried(), put_off=frozenset())
 
 
 def _shared(**columns: Unpack[SharedWorkColumns]) -> SharedWorkColumns:

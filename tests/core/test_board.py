@@ -9,13 +9,7 @@ from typing import Any
 import pytest
 
 from bot.core.board import ANY_FACE, Board, BoardState
-from bot.core.board_steps import (
-    EDIT_EVERY_S,
-    EDITS_PER_S,
-    next_board_step,
-    prepared,
-    resting,
-)
+from bot.core.board_steps import EDIT_EVERY_S, EDITS_PER_S, next_board_step, prepared, resting
 from bot.core.invoice import Audience, State
 from bot.core.steps import Around, Step
 from bot.core.work import MAX_FAULTS, MAX_PAUSE_S, SENDS, Do, Lane
