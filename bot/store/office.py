@@ -163,11 +163,15 @@ class Office:
                 if self._term is not None:
                     break
                 self._pause(LONGEST_PAUSE_S)
+        self._end_term()
+        if not self._is_closing:
+            self._on_lost()
+
+    def _end_term(self) -> None:
+        """Nothing more is done or written in it by this process."""
         if self._term is not None:
             self._term = self._backend.term = None
             self._fence.close()
-        if not self._is_closing:
-            self._on_lost()
 
     def _serve(self, raw: psycopg.Connection[Any]) -> None:
         raw.add_notify_handler(lambda _notice: self._on_notice())
@@ -287,6 +291,7 @@ class Office:
             self._well_since = steady()  # and asked again later
             return
         log.warning("nothing can be written: another process may be the active one")
+        self._end_term()  # before its lock, and its place among the connections, are free
         raise _CannotWrite
 
     def _look(self, raw: psycopg.Connection[Any]) -> Term:

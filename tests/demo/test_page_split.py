@@ -37,6 +37,7 @@ from tests.demo.visitor import (
     Demo,
     Visitor,
     card,
+    expect_heard,
     expect_payable,
     go_in_messages,
     picture_file,
@@ -125,13 +126,12 @@ def test_a_newcomer_who_presses_the_things_themselves_is_led_as_well(page: Page)
 def test_who_watches_the_group_hears_of_every_seat(visitor: Visitor) -> None:
     watching, paying = visitor.visit(), visitor.visit()
     brunch = split(paying, "42k/2", "brunch")
-    heard = watching.locator("#announcer")
-    expect(heard).to_contain_text(headline(Face.OPEN, 42_000).replace("42", "Split: 42"))
+    expect_heard(watching, headline(Face.OPEN, 42_000).replace("42", "Split: 42"))
     bens = seated(paying, brunch, "Ben", "brunch")
-    expect(paying.locator("#announcer")).to_contain_text("Ben Okafor’s private chat")
-    expect(heard).to_contain_text(f'{TAKEN} 21,000 sats: "Ben')
+    expect_heard(paying, "Ben Okafor’s private chat")
+    expect_heard(watching, f'{TAKEN} 21,000 sats: "Ben')
     pay(bens, 21_000)
-    expect(heard).to_contain_text("all covered")
+    expect_heard(watching, "all covered")
 
 
 def test_what_waits_behind_a_door_is_counted(page: Page) -> None:

@@ -23,6 +23,7 @@ from tests.demo.visitor import (
     Visitor,
     ask,
     card,
+    expect_heard,
     focused,
     open_wallet,
     press_until,
@@ -222,7 +223,7 @@ def test_a_tour_that_was_ended_stays_so_and_can_be_begun_again(page: Page, ends:
     else:
         button(page, ends).click()
     expect(tour(page)).to_be_hidden()
-    expect(page.locator("#announcer")).to_contain_text("The tour has ended")
+    expect_heard(page, "The tour has ended")
     page.reload()
     again = page.get_by_role("button", name="Take the tour")
     expect(again).to_be_visible()
@@ -254,7 +255,7 @@ def test_escape_ends_what_is_nearer_first(page: Page) -> None:
 def test_a_step_is_announced_in_turn_with_everything_else(page: Page) -> None:
     assert page.locator("#tour[aria-live], #tour [aria-live], #tour [role=status]").count() == 0
     take(page, ASK)
-    expect(page.locator("#announcer")).to_contain_text("Press its picture")
+    expect_heard(page, "Press its picture")
 
 
 def outline(found: Locator) -> str:

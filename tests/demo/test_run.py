@@ -20,6 +20,7 @@ from tests.demo.visitor import (
     Demo,
     Visitor,
     ask,
+    expect_heard,
     open_wallet,
     say,
 )
@@ -127,7 +128,7 @@ def test_a_page_says_that_the_demo_has_started_again_and_its_tour_begins_again(
             expect(each.locator("#again")).to_contain_text("The demo has started again")
             expect(each.locator("#tour-part [aria-current]")).to_have_text("Ask")
         assert violations(page) == []
-        expect(page.locator("#announcer")).to_contain_text("The demo has started again")
+        expect_heard(page, "The demo has started again")
         # what was there before is gone, and so is what refers to it
         expect(wallet).to_have_count(0)
         expect(page.locator("article")).to_have_count(len(TALK))

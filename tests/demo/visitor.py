@@ -49,6 +49,15 @@ BROWSER_IS_MISSING = (
 ROOT = Path(__file__).parent.parent.parent
 START_TIMEOUT_S = 40.0
 WAIT_MS = 20_000
+#: Keeps what a screen reader is told, which is taken away again after seconds: see `expect_heard`.
+LISTENS = """
+window.heard = [];
+new MutationObserver((changes) => {
+  for (const change of changes.filter((each) => each.target.id === "announcer")) {
+    window.heard.push(...[...change.addedNodes].map((line) => line.textContent));
+  }
+}).observe(document, { childList: true, subtree: true });
+"""
 
 
 @contextmanager
@@ -129,6 +138,7 @@ class Visitor:
 
     def __init__(self, context: BrowserContext, address: str) -> None:
         context.set_default_timeout(WAIT_MS)
+        context.add_init_script(LISTENS)
         self.context = context
         self.address = address
         self.complaints: list[str] = []
@@ -153,6 +163,22 @@ class Visitor:
         page.get_by_role("link", name=re.compile(f"^{chat}")).click()
         expect(page.locator("#room-title")).to_have_text(chat)
         return page
+
+
+def expect_heard(page: Page, text: str) -> None:
+    """Wait until a screen reader was told that, since the page was loaded."""
+    is_heard = page.evaluate(
+        """([text, longest_ms]) => new Promise((heard) => {
+          const until = performance.now() + longest_ms;
+          requestAnimationFrame(function look() {
+            if (window.heard.some((line) => line.includes(text))) heard(true);
+            else if (performance.now() > until) heard(false);
+            else requestAnimationFrame(look);
+          });
+        })""",
+        [text, WAIT_MS],
+    )
+    assert is_heard, page.evaluate("window.heard")
 
 
 def speak_as(page: Page, name: str) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -199,7 +201,20 @@ async def test_an_active_process_that_can_not_write_lets_another_one_act(cluster
             assert written(cluster, name) == [1, 2, 3]
 
 
-@pytest.mark.usefixtures("in_haste")
+@pytest.fixture
+def lets_go_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is active has given its connection back for a while before its thread goes on."""
+    close = psycopg.Connection.close
+
+    def close_slowly(connection: psycopg.Connection[Any]) -> None:
+        close(connection)
+        if threading.current_thread().name == "office":
+            threading.Event().wait(1.0)
+
+    monkeypatch.setattr(psycopg.Connection, "close", close_slowly)
+
+
+@pytest.mark.usefixtures("in_haste", "lets_go_slowly")
 async def test_a_process_that_can_not_write_and_is_alone_tries_again(cluster: Cluster) -> None:
     with (
         postgres.database(cluster, template="template0") as name,
