@@ -35,9 +35,9 @@ class DeliveryColumns(TypedDict, total=False):
     unsure: frozenset[Do]
 
 
-#: Markers that stay when a group gets a new id: a notice that is on its way is a notice, while a
-#: card's copy is void there.
-KEPT_IN_A_MOVE = frozenset({Do.ANNOUNCE})
+#: Markers that stay when a group gets a new id, or another bot takes over: what people are told is
+#: told wherever it came from, while a card's copy is void there.
+KEPT_IN_A_MOVE = frozenset({Do.ANNOUNCE, Do.REMIND})
 
 
 def before(row: Delivery, do: Do, armed: Do | None) -> DeliveryColumns:

@@ -49,5 +49,5 @@ def test_a_message_that_is_wanted_once_more_is_no_duplicate_of_those_before(do: 
 
 
 def test_a_notice_on_its_way_outlasts_a_groups_move_and_a_card_does_not() -> None:
-    assert Do.ANNOUNCE in delivery.KEPT_IN_A_MOVE
-    assert Do.SEND_CARD not in delivery.KEPT_IN_A_MOVE
+    cards = {Do.SEND_WAITING_NOTICE, Do.SEND_CARD, Do.SEND_PAYMENT_REQUEST}
+    assert SENDS - cards == delivery.KEPT_IN_A_MOVE

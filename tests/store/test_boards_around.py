@@ -105,11 +105,13 @@ async def test_an_end_that_was_on_its_way_may_have_been_read_whatever_becomes_of
     """The next one says so."""
     ends = await bill(store, 1, state=BoardState.CLOSED, sending=Do.ANNOUNCE)
     shown = await bill(store, 2, sending=Do.SEND_CARD)
+    reminds = await bill(store, 3, sending=Do.REMIND)
     if how == "another bot":
         await store.do(lambda tx: tx.chats.begin_again(NOW))
     else:
         await store.do(lambda tx: tx.chats.move(CHAT, -1009, NOW))
     assert (await now(store, ends)).sending is Do.ANNOUNCE
+    assert (await now(store, reminds)).sending is Do.REMIND
     assert (await now(store, shown)).sending is None
 
 

@@ -76,7 +76,7 @@ async def test_a_notice_that_was_on_its_way_when_its_group_moved_may_be_there_a_
 ) -> None:
     mine = await row(store, 1, state=State.SETTLED, sending=do, unsure=frozenset({Do.SEND_CARD}))
     there = await moved(store, mine)
-    notices = {Do.ANNOUNCE} & {do}
+    notices = {Do.ANNOUNCE, Do.REMIND} & {do}
     expected = {Do.SEND_CARD, *notices}
     after_a_kill = replace(there, **delivery.left_behind(there))
     assert (after_a_kill.sending, after_a_kill.unsure) == (None, expected)
