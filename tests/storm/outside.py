@@ -68,6 +68,13 @@ def hash_in(data: str) -> bytes:
     return base64.urlsafe_b64decode(found[1] + "=") if found else b""
 
 
+def _as_it_says(bill: Bill, parts: list[Part], text: str) -> list[Part]:
+    """Of parts of one amount somebody's own or another's, as the message says."""
+    is_own = faces.is_of_own_part(text)
+    others = bill.for_others
+    return [part for part in parts if (part.invoice.payment_hash in others) is not is_own] or parts
+
+
 def buttons_on(message: Message) -> list[tuple[str, str]]:
     """The labels and the data of a message's buttons, in order."""
     rows = (message.reply_markup or {}).get("inline_keyboard", [])
@@ -451,6 +458,8 @@ class Outside:
         said = [part for part in paid if f"{part.paid_sats:,} sats" in text]
         if role == "announcement":
             said = self._announced(bill, said, message)
+        elif role == "paid" and not bill.is_collection:
+            said = _as_it_says(bill, said, text)
         return (said or paid or theirs or [None])[-1]
 
     @staticmethod
@@ -468,9 +477,7 @@ class Outside:
         """Of parts that this may announce those that it does: somebody's own or another's, as it
         says, and one that nobody was told of, where it says nothing."""
         if message.chat.person not in self.owners and not bill.is_collection:
-            is_own = faces.is_of_own_part(message.text or "")
-            others = bill.for_others
-            said = [p for p in said if (p.invoice.payment_hash in others) is not is_own] or said
+            said = _as_it_says(bill, said, message.text or "")
         untold = [
             part
             for part in said
