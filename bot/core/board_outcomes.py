@@ -193,8 +193,8 @@ def _refused(do: Do, board: Board, error: ChatError, again: Again, now: float) -
     if is_known and abs(now - board.moved_at) <= HOUR_S:
         return _Came({"shown_at": now}, event=replace(event, level="info"))
     may_be_slip = not is_known and not isinstance(error, TopicClosed)
-    if may_be_slip and board.attempts + 1 < MAX_REFUSALS:
-        return _Came({}, replace(again, first_s=SLIP_S), event)
+    if may_be_slip and board.refusals_of(do) + 1 < MAX_REFUSALS:
+        return _Came({}, replace(again, first_s=SLIP_S, is_refusal=True), event)
     match do:
         case Do.ANNOUNCE | Do.REMIND:
             notice = Notice(Kind.BOARD_UNTOLD, board.id, error.detail)

@@ -1,13 +1,14 @@
 """When a row is due, in which lane, and what was put off. The only maker of these columns.
 
-`due_at`, `lane`, `tried`, `attempts`, `faults`, `retry_at` and `put_off` are written nowhere else:
-each function here is one purpose, and returns the columns that it sets. A board above many rows
-shares them. Times are Unix seconds.
+`due_at`, `lane`, `tried`, `attempts`, `faults`, `retry_at`, `put_off` and `refused` are written
+nowhere else: each function here is one purpose, and returns the columns that it sets. A board above
+many rows shares them. Times are Unix seconds.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import NamedTuple, TypedDict, Unpack
 
@@ -117,6 +118,11 @@ class SharedWork(Work):
     """The same of what takes one step in the place of another: their pauses are one."""
 
     put_off: frozenset[Do] = frozenset()  # what was tried in vain and has had its try of this pause
+    refused: Mapping[Do, int] = field(default_factory=dict)  # how often, since the step went well
+
+    def refusals_of(self, do: Do) -> int:
+        """How many of the tries of this step Telegram refused. Others may have failed between."""
+        return self.refused.get(do, 0)
 
 
 class WorkColumns(TypedDict, total=False):
@@ -134,6 +140,7 @@ class SharedWorkColumns(WorkColumns, total=False):
     """Columns of `SharedWork` by name."""
 
     put_off: frozenset[Do]
+    refused: Mapping[Do, int]
 
 
 def due_now(now: float) -> float:
@@ -251,6 +258,7 @@ class Again:
     at_least_s: float = 0.0
     is_fault: bool = False  # of ours: after `MAX_FAULTS` in a row the row is stuck
     is_first: bool = False  # of its kind: what was tried before does not count
+    is_refusal: bool = False  # after `MAX_REFUSALS` Telegram is believed
 
 
 def after_step(row: Work, do: Do, again: Again | None, *, now: float, jitter: float) -> WorkColumns:
@@ -277,17 +285,28 @@ def after_any_step(
     """The same of what takes a step in the place of one that is put off.
 
     That one stays so, whatever comes of the other, and the pauses of both are one: what was tried
-    of either counts.
+    of either counts. Its refusals are a step's own.
     """
     if again is None:
-        if others := row.put_off - {do}:
-            return {"put_off": others} if do in row.put_off else {}
-        columns = after_step(row, do, None, now=now, jitter=jitter)
-        return _shared(**columns, put_off=frozenset()) if row.put_off else _shared(**columns)
+        done = _done(row, do, now=now, jitter=jitter)
+        if do in row.refused:
+            done["refused"] = {each: n for each, n in row.refused.items() if each is not do}
+        return done
     tried = shared(row, do) if row.put_off else row
-    columns = after_step(tried, do, again, now=now, jitter=jitter)
     this_pause = row.put_off if is_put_off(row, now) else frozenset[Do]()
-    return _shared(**columns, put_off=this_pause | {do})
+    columns = _shared(
+        **after_step(tried, do, again, now=now, jitter=jitter), put_off=this_pause | {do}
+    )
+    if again.is_refusal:
+        columns["refused"] = {**row.refused, do: row.refusals_of(do) + 1}
+    return columns
+
+
+def _done(row: SharedWork, do: Do, *, now: float, jitter: float) -> SharedWorkColumns:
+    if others := row.put_off - {do}:
+        return {"put_off": others} if do in row.put_off else {}
+    columns = after_step(row, do, None, now=now, jitter=jitter)
+    return _shared(**columns, put_off=frozenset()) if row.put_off else _shared(**columns)
 
 
 def shared(row: Work, do: Do) -> Work:
@@ -297,9 +316,12 @@ def shared(row: Work, do: Do) -> Work:
 
 def nothing_put_off(row: SharedWork) -> SharedWorkColumns:
     """What was tried in vain is no longer wanted."""
-    if not row.put_off or is_stuck(row):
+    if is_stuck(row):
         return {}
-    return _shared(**_untried(), put_off=frozenset())
+    columns = _shared(**_untried(), put_off=frozenset()) if row.put_off else _shared()
+    if row.refused:
+        columns["refused"] = {}
+    return columns
 
 
 def _shared(**columns: Unpack[SharedWorkColumns]) -> SharedWorkColumns:

@@ -50,6 +50,15 @@ def _steps(text: str) -> frozenset[Do]:
     return frozenset(map(Do, text.split(","))) if text else frozenset()
 
 
+def _packed_counts(counts: Mapping[Do, int]) -> str:
+    return ",".join(f"{do}:{count}" for do, count in sorted(counts.items()))
+
+
+def _counts(text: str) -> dict[Do, int]:
+    pairs = (each.split(":") for each in text.split(",")) if text else ()
+    return {Do(do): int(count) for do, count in pairs}
+
+
 def _packed_people(people: Mapping[int, bool]) -> str:
     return " ".join(f"{person}{'' if surely else '?'}" for person, surely in people.items())
 
@@ -85,6 +94,7 @@ _PACKINGS: Mapping[Any, Packing] = {
     Lane: Packing(int, int, _by_value(Lane)),
     Do | None: Packing(str, lambda do: str(do or ""), _DO_OR_NONE.__getitem__),
     frozenset[Do]: Packing(str, _packed_steps, _steps),
+    Mapping[Do, int]: Packing(str, _packed_counts, _counts),
     Mapping[int, bool]: Packing(str, _packed_people, _people),
     Mapping[int, Face]: Packing(str, _packed_copies, _copies),
     Mapping[int, str]: Packing(str, _packed_copies, _copies_of_boards),

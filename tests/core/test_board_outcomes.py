@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from itertools import pairwise, product
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -293,9 +293,8 @@ def test_one_refusal_may_be_a_slip_and_three_are_telegrams_word(do: Do, made: Bo
     assert notices == []
     assert next_board_step(there, REACHED, now).do is do
     assert now == NOW + SLIP_S + 2 * SLIP_S
-    work = {"due_at", "lane", "tried", "put_off", "attempts", "faults", "retry_at", "sending"}
     changed = {f.name for f in fields(made) if getattr(made, f.name) != getattr(there, f.name)}
-    assert changed <= work
+    assert changed <= {*get_type_hints(work.SharedWorkColumns), "sending"}
     there, _, now = refused(do, made)
     is_another_message = there.duplicates != made.duplicates
     assert next_board_step(there, REACHED, now).do is not do or is_another_message
@@ -306,10 +305,38 @@ def test_refusals_with_a_success_between_them_are_slips(do: Do) -> None:
     made = IN_CHAT[do][0]
     there, _, now = refused(do, made, times=MAX_REFUSALS - 1)
     taken_ = judge_board(do, there, Sent(made.face, 77), REACHED, now=now)
-    there = replace(
-        made, **work.after_step(replace(there, **taken_.columns), do, None, now=now, jitter=1.0)
-    )
+    there = replace(there, **taken_.columns)
+    of_work = {name: getattr(there, name) for name in get_type_hints(work.SharedWorkColumns)}
+    there = replace(made, **of_work)
     assert refused(do, there, times=MAX_REFUSALS - 1)[1] == []
+
+
+@pytest.mark.parametrize(("do", "made"), [(do, made) for do in IN_CHAT for made in IN_CHAT[do]])
+def test_one_refusal_after_other_faults_is_no_word_of_telegrams(do: Do, made: Board) -> None:
+    busy = replace(made, **judged(do, made, ChatBusy(1.0)).columns)
+    busy = replace(busy, **judged(do, busy, ChatBusy(1.0)).columns)
+    there = replace(busy, **judged(do, busy, ChatRefused(detail="no")).columns)
+    assert (there.attempts, there.refusals_of(do)) == (3, 1)
+    again, notices, _ = refused(do, replace(there, retry_at=NOW), times=1)
+    assert notices == []
+    assert again.refusals_of(do) == MAX_REFUSALS - 1
+    last, *_ = refused(do, replace(again, retry_at=NOW), times=1)
+    assert last.refusals_of(do) == 0  # it is believed, and something else comes
+
+
+def test_refusals_of_steps_that_take_each_others_place_are_counted_apart() -> None:
+    made, now = board(shown="another face", before_id=40), NOW
+    counted: dict[Do, int] = {}
+    for _ in range(2 * (MAX_REFUSALS - 1)):
+        do = next_board_step(made, REACHED, now).do
+        verdict = judge_board(do, made, ChatRefused(detail="no"), REACHED, now=now)
+        assert verdict.notices == ()
+        counted[do] = counted.get(do, 0) + 1
+        made = replace(made, **prepared(made, verdict.columns, REACHED, now))
+        assert made.refused == counted
+        if next_board_step(made, REACHED, now).do in RESTS:
+            now = made.retry_at
+    assert counted == dict.fromkeys((Do.REMOVE_BEFORE, Do.EDIT_CARD), MAX_REFUSALS - 1)
 
 
 @pytest.mark.parametrize("do", sorted(SENDS & {*IN_CHAT}))

@@ -37,6 +37,7 @@ of_boards: Mapping[Any, st.SearchStrategy[Any]] = {
     **kinds,
     BoardState: st.sampled_from(BoardState),
     BoardKind: st.sampled_from(BoardKind),
+    Mapping[Do, int]: st.dictionaries(st.sampled_from(Do), st.integers(1, 9)),
     Mapping[int, str]: st.dictionaries(big, st.text("0123456789abcdef?"), max_size=5),
 }
 any_columns = st.fixed_dictionaries(
@@ -101,6 +102,9 @@ PACKED: list[tuple[BoardColumns, object]] = [
     ({"sending": Do.REMIND}, "remind"),
     ({"tried": Do.REMOVE_BEFORE}, "remove message before"),
     ({"unsure": frozenset({Do.REMIND, Do.SEND_CARD})}, "remind,send card"),
+    ({"put_off": frozenset({Do.EDIT_CARD})}, "edit card"),
+    ({"refused": {}}, ""),
+    ({"refused": {Do.REMIND: 1, Do.EDIT_CARD: 2}}, "edit card:2,remind:1"),
     ({"duplicates": {}}, ""),
     (
         {"duplicates": {60: "0123456789abcdef", 61: ANY_FACE, 62: ""}},
