@@ -15,6 +15,7 @@ import pytest
 from bot import texts
 from bot.core.invoice import Face
 from bot.core.wishes import BackupProblem
+from bot.demo.node import CANCELED
 from bot.errors import BackupRefused, DatabaseMissing
 from bot.store.backup import back_up
 from tests.faces import may_be_duplicate
@@ -143,9 +144,10 @@ async def test_a_board_that_was_closed_after_a_backup_shows_after_its_restore_th
     await board(world, world.group, "28,000 sats paid")
 
 
-async def test_a_command_that_waited_for_the_node_is_not_answered_after_a_restore(
+async def test_a_command_that_waited_for_the_node_has_one_invoice_after_a_restore(
     world: World, backup: Path
 ) -> None:
+    """What the node has of it is shown, in a message that says that it may be a duplicate."""
     await world.start_process()
     chat = world.private(world.anna)
     await world.ask(chat, world.anna, "/invoice 1")
@@ -155,18 +157,74 @@ async def test_a_command_that_waited_for_the_node_is_not_answered_after_a_restor
         look = "SELECT 1 FROM invoices WHERE state = 'pending'"
         await until(lambda: database.execute(look).fetchone() is not None)
     saved = back_up(world.settings().database.url, backup, owners=[])
-    assert (saved.invoices, saved.dropped) == (1, 1)
+    assert (saved.invoices, saved.dropped) == (2, 0)
     await world.node.start()
     await world.until(lambda: len(world.showing(chat, Face.OPEN)) == 2, LATER_S)
     card = world.showing(chat, Face.OPEN)[-1]
     await world.recorded(card)
     await world.kill_process()
     await restored(world, backup)
+    await world.until(lambda: len(world.showing(chat, Face.OPEN)) == 3, LATER_S)
+    copy = world.showing(chat, Face.OPEN)[-1]
+    assert may_be_duplicate(copy.text or "")
+    assert world.request_in(copy) == world.request_in(card)
     new = await world.ask(chat, world.anna, "/invoice 3")
-    assert len(world.showing(chat, Face.OPEN)) == 3
-    assert world.face(card) is Face.OPEN
     assert world.shows(new, Face.OPEN, sats=3)
+    press = world.telegram.press(chat, world.anna, card.id, text=texts.CANCEL_BUTTON)
+    await press.answer
+    await world.becomes(card, Face.CANCELLED)
+    await world.becomes(copy, Face.CANCELLED)
+    assert len(world.node.invoices) == 3
     world.no_trouble()
+
+
+@pytest.mark.parametrize("paid_before", [False, True])
+async def test_a_payment_of_what_waited_for_the_node_at_a_backup_is_told_after_its_restore(
+    world: World, backup: Path, paid_before: bool
+) -> None:
+    """Also where it was the first one ever, and nothing says from where on to look."""
+    await world.start_process()
+    chat = world.private(world.anna)
+    hangs = world.node.stall("AddInvoice")
+    world.telegram.say(chat, world.anna, "/invoice 2")
+    await hangs.reached()
+    back_up(world.settings().database.url, backup, owners=[])
+    hangs.release()
+    card = await world.shown(chat, Face.OPEN, sats=2)
+    await world.recorded(card)
+    await world.kill_process()
+    if paid_before:
+        world.node.pay(world.request_in(card))
+    await restored(world, backup)
+    if not paid_before:
+        world.node.pay(world.request_in(card))
+    await world.announced(chat, sats=2)
+    assert len(world.announcements(chat)) == 1
+
+
+async def test_a_part_that_waited_for_the_node_at_a_backup_is_its_seats_after_the_restore(
+    world: World, backup: Path
+) -> None:
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_process()
+    world.telegram.say(world.group, world.anna, "/split 84k/3 pizza")
+    shown = await board(world, world.group)
+    hangs = world.node.stall("AddInvoice")
+    mine = asyncio.create_task(my_part(world, shown, world.bert, 28_000))
+    await hangs.reached()
+    back_up(world.settings().database.url, backup, owners=[])
+    hangs.release()
+    card = await mine
+    await world.recorded(card)
+    await board(world, world.group, "Bert")
+    await world.kill_process()
+    await restored(world, backup)
+    private = world.private(world.bert)
+    await world.until(lambda: len(world.showing(private, Face.OPEN)) == 2, LATER_S)
+    press = world.telegram.press(private, world.bert, card.id, text=texts.LEAVE_BUTTON)
+    await press.answer
+    await world.becomes(card, Face.CANCELLED)
+    assert [each.state for each in world.node.invoices.values()] == [CANCELED]
 
 
 async def test_a_backup_that_is_restored_at_once_tells_of_payments_as_before(

@@ -17,14 +17,16 @@ def in_backup(row: Invoice, owners: Collection[int]) -> Columns:
     """The columns in which a backup's row differs.
 
     No preimage is kept: a backup is there for longer than an invoice is open. So what the node has
-    not confirmed counts as never asked for, but it may have been paid since. A message that may go
-    out later may have gone out by the time that the backup is restored: it says so then.
+    not confirmed is not asked for once more; whether the node has it by then is looked up. A
+    message that may go out later may have gone out by the time that the backup is restored: it says
+    so then.
     """
-    if row.state in (State.ASKING, State.PENDING):
+    if row.state is State.ASKING:
         dropped = changes(state=State.DROPPED, preimage=None, **done())
         return {**dropped, **changes(**delivery.void()), **after_loss(row, owners)}
     columns: Columns = {} if row.preimage is None else {"preimage": None}
-    if row.state is State.OPEN or row.is_news or row.notify_owners:
+    goes_on = row.state in (State.PENDING, State.OPEN)
+    if goes_on or row.is_news or row.notify_owners:
         return {**columns, **after_loss(row, owners)}
     return columns
 
@@ -32,7 +34,7 @@ def in_backup(row: Invoice, owners: Collection[int]) -> Columns:
 def after_loss(row: Invoice, owners: Collection[int]) -> Columns:
     """The columns of a row that goes on: whatever may go out may have gone out already.
 
-    What is at the node, or on its way there, is found by its preimage.
+    What is at the node, or on its way there, is found by its payment hash.
     """
     unsure = changes(**delivery.perhaps_sent(row, _to_come(row.card_id)))
     return {**unsure, "notified": row.with_notified(row.hearers(owners), surely=False)}

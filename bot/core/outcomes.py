@@ -222,6 +222,8 @@ def _added(row: Invoice, result: Added, now: float) -> Verdict:
         "add_index": found.add_index,
         "expires_at": found.expires_at,
     }
+    if row.preimage is None and columns["state"] in _OVER and row.card_id is None:
+        columns["card_shown"] = replace(row, **columns).face  # nobody waits for it after a restore
     receivable_msat = receivable_of(found.amount_msat, result.inbound_msat)
     over = (Kind.ADD_NOT_PERMITTED,)
     if receivable_msat is None or columns["state"] is not State.OPEN:
@@ -279,8 +281,13 @@ def _node_error(
     if do is Do.CANCEL and isinstance(error, InvoiceUnknown) and is_its_word:
         gone = Event("info", "invoice gone at the node", {})
         return replace(_closed(row, None, now), events=(gone,))
+    is_restored = do is Do.ADD and row.preimage is None
+    if is_restored and isinstance(error, InvoiceUnknown):
+        event = Event("info", "a backup's command never came to the node", {})
+        return Verdict(columns={"state": State.DROPPED}, events=(event,))
     # That an invoice is not found right after its add means nothing: it may appear a moment later.
-    if do is Do.ADD and isinstance(error, NodeRefused) and not isinstance(error, InvoiceUnknown):
+    is_unknown = isinstance(error, InvoiceUnknown) or is_restored
+    if do is Do.ADD and isinstance(error, NodeRefused) and not is_unknown:
         # The preimage stays: an earlier try may have arrived, and is cancelled then.
         columns: Columns = {"state": State.FAILED, "failure": Failure.of(error)}
         event = Event("warning", "refused by the node", {"detail": error.detail})

@@ -92,6 +92,7 @@ def next_step(row: Invoice, around: Around, now: float) -> Step:
     asking       asked over an hour ago, or of a           DROP
                  collection that closes
     asking       its buttons read otherwise by now         EDIT_CARD
+    pending      of a restored backup, without a preimage  ADD, which looks it up
     pending      patience is over                          FAIL
     pending      silent for 3 s, its turn to give notice   SEND_WAITING_NOTICE
     pending      its waiting notice gives another reason   EDIT_CARD
@@ -235,6 +236,8 @@ def _asking(row: Invoice, around: Around, now: float) -> Step:
 
 
 def _pending(row: Invoice, around: Around, now: float) -> Step:
+    if row.preimage is None:
+        return Step(Do.ADD)
     if now >= around.waiting_since + around.patience_s:
         return Step(Do.FAIL)
     if (
@@ -310,7 +313,7 @@ def _show(row: Invoice, around: Around) -> Step:
 def _earliest(row: Invoice, around: Around, now: float) -> float:
     """When a put-off step is due again: its retry, or what comes before it."""
     moments = [row.retry_at]
-    if row.state is State.PENDING:
+    if row.state is State.PENDING and row.preimage is not None:
         moments.append(around.waiting_since + around.patience_s)
         notice_at = around.waiting_since + NOTICE_AFTER_S
         if row.card_id is None and not around.chat_is_unreachable and notice_at > now:

@@ -129,13 +129,12 @@ def _unidentified() -> NodeError:
 async def add(node: Node, row: Invoice, *, timeout_s: float) -> tuple[NodeInvoice, bool]:
     """Add, and look up what there is then; and whether this add made it. Raises `NodeError`.
 
+    A row of a restored backup has no preimage: it is looked up, whatever became of it meanwhile.
     What the node has has to be what was asked for, whatever it says: nobody may pay another amount,
     for another invoice, or after another time. That raises `NodeOdd`.
     """
-    if row.preimage is None:
-        raise ValueError("a pending invoice without a preimage")
     amount_msat = row.amount_msat or 0
-    is_new = await node.add(
+    is_new = row.preimage is not None and await node.add(
         preimage=row.preimage,
         amount_msat=amount_msat,
         memo=row.memo,

@@ -39,7 +39,8 @@ _UNCONFIRMED = [State.ASKING, State.PENDING]
 
 
 class Saved(NamedTuple):
-    """What a backup holds; `dropped`: commands that had no invoice yet, and have none in it."""
+    """What a backup holds; `dropped`: commands that had no invoice yet, and are not in it, as those
+    of an earlier version are."""
 
     invoices: int
     dropped: int
@@ -162,27 +163,24 @@ def _configure(copy: sqlite3.Connection, _record: object) -> None:
 
 
 def _adapt_rows(connection: Connection, owners: list[int]) -> int:
-    """How many commands had no invoice."""
+    """How many commands are left out."""
     unfinished = sa.or_(
         _c.preimage.is_not(None),
         _c.state == State.OPEN,
         sa.and_(_c.state == State.SETTLED, ~_c.announced | _c.notify_owners),
     )
-    dropped = 0
     for row in [unpacked(each) for each in connection.execute(ROWS.where(unfinished))]:
         columns = kept.in_backup(row, owners)
         if columns:
             change = sa.update(invoices).where(_c.id == row.id)
             connection.execute(change.values(**packed(**columns)))
-        if row.state in _UNCONFIRMED:
-            dropped += row.state is State.PENDING
-            if row.board_id:
-                touch(connection, row.board_id)
+        if row.state is State.ASKING and row.board_id:
+            touch(connection, row.board_id)
     for board in boards_that_go_on(connection):
         if unknown := kept.board_in_backup(board):
             change = sa.update(boards).where(boards.c.id == board.id)
             connection.execute(change.values(**BOARDS.packed(unknown)))
-    return dropped
+    return 0
 
 
 def _adapt_old_rows(connection: Connection, _owners: list[int]) -> int:

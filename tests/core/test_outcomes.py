@@ -151,6 +151,22 @@ def test_an_add_without_its_answer_has_not_failed(error: NodeError) -> None:
     assert columns["retry_at"] > NOW
 
 
+def test_what_the_node_does_not_know_of_a_backup_was_never_asked_for() -> None:
+    restored = invoice(PENDING, preimage=None)
+    assert written(Do.ADD, restored, InvoiceUnknown())["state"] is State.DROPPED
+    for error in (NodeTimeout(), NodeOdd(), NodeRefused(), PermissionMissing()):
+        columns = written(Do.ADD, restored, error)
+        assert "state" not in columns
+        assert columns["retry_at"] > NOW
+
+
+@pytest.mark.parametrize("state", [NodeState.CANCELED, NodeState.OPEN, NodeState.SETTLED])
+def test_what_is_over_by_a_restore_is_not_shown_to_anybody_afresh(state: NodeState) -> None:
+    columns = written(Do.ADD, invoice(PENDING, preimage=None), Added(found(state), "node", 0))
+    assert ("card_shown" in columns) is (state is NodeState.CANCELED)
+    assert "card_shown" not in written(Do.ADD, invoice(PENDING), Added(found(state), "node", 0))
+
+
 def test_an_odd_answer_is_a_warning_with_what_was_odd_and_only_the_first_time() -> None:
     levels = []
     row = invoice(PENDING)

@@ -119,6 +119,8 @@ TABLE: list[Row] = [
         Step(Do.ADD),
     ),
     ("impatient", seen(PENDING), PATIENCE_END, Step(Do.FAIL)),
+    ("of a backup", seen(PENDING, preimage=None, gives_notice=True), NOW + 9, Step(Do.ADD)),
+    ("of a backup, late", seen(PENDING, preimage=None), PATIENCE_END, Step(Do.ADD)),
     ("impatient at once", seen(PENDING, patience_s=0), NOW, Step(Do.FAIL)),
     # open
     ("to show", seen(OPEN), NOW, Step(Do.SEND_CARD)),

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -168,13 +169,18 @@ async def test_a_new_invoice_is_the_nodes_that_told_who_it_is_meanwhile(
     assert (await adding).node_id == sim.identity_pubkey
 
 
-async def test_a_pending_row_without_a_preimage_is_a_bug_and_asks_nobody(
+async def test_a_row_of_a_backup_is_looked_up_and_never_added(
     sim: SimNode, invoices: NodeInvoices
 ) -> None:
-    row = invoice(State.PENDING, preimage=None)
-    with pytest.raises(ValueError):  # noqa: PT011 -- its words are for the log
-        await added(invoices, row)
+    row = pending(1)
+    restored = replace(row, preimage=None)
+    with pytest.raises(InvoiceUnknown):
+        await added(invoices, restored)
     assert sim.calls["AddInvoice"] == 0
+    made = await added(invoices, row)
+    found = await added(invoices, restored)
+    assert found.found.payment_request == made.found.payment_request
+    assert sim.calls["AddInvoice"] == 1
 
 
 async def test_our_clock_learns_from_a_fresh_add_and_from_no_repeated_one(
