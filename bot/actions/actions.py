@@ -219,6 +219,12 @@ class Actions:
             self._ring(row)
         return row
 
+    async def redraw(self, row: Invoice) -> Invoice:
+        """The row, whose card does not show what it should: it is drawn once more."""
+        fresh = await self._store.do(jobs.redraw, row.id, self._clock())
+        self._ring(fresh)
+        return fresh
+
     async def of_message(self, chat_id: int, message_id: int) -> Invoice | None:
         """The row that a message belongs to: one of the card's, or the command's."""
         return await self._store.do(jobs.of_message, chat_id, message_id, self._places.bot_id)

@@ -286,6 +286,11 @@ def of_card(
     return tx.invoices.update(row.id, duplicates=duplicates, **work.touched(now))
 
 
+def redraw(tx: Tx, row_id: int, now: float) -> Invoice:
+    """A card is not as the row says that it is."""
+    return tx.invoices.update(row_id, redraw_at=now, **work.touched(now))
+
+
 def by_origin(tx: Tx, origin: Origin, bot_id: int) -> Invoice | None:
     """The row that a command to this bot made."""
     return tx.invoices.by_origin(origin.chat_id, origin.message_id, origin.part, bot_id=bot_id)

@@ -303,7 +303,9 @@ class Cards:
         assert row.card_id is not None  # noqa: S101 -- next_step asks for it only then
         way = _way(row, face)
         was_open = face is Face.OPEN and row.card_shown is Face.OUTDATED
-        if not row.card_is_text and (was_open or pictures.are_same(face, row.card_shown)):
+        is_known = not row.redraw_at  # else an earlier picture may have come after the last one
+        is_same = was_open or pictures.are_same(face, row.card_shown)
+        if is_known and is_same and not row.card_is_text:
             way = "caption"
         card, way = await self._edit(row, row.card_id, face, way, is_so)
         is_separate = row.payment_request_separate or card.payment_request_separate

@@ -10,7 +10,7 @@ from telegram import MaybeInaccessibleMessage, Message, User
 from bot import texts
 from bot.actions import Actions, Asker
 from bot.chat import messages
-from bot.chat.buttons import named
+from bot.chat.buttons import data_under, named
 from bot.chat.client import Naming
 from bot.chat.replies import IfAdmin, IfNamed, Reply
 from bot.core.board import Board
@@ -53,9 +53,15 @@ class Targets:
         # Of old messages only the number comes; where the group moved on its old numbers are void.
         if isinstance(message, Message) and message.chat.id == chat_id:
             has_button = named(message) == payment_hash
-        return await self._actions.of_card(
+        row = await self._actions.of_card(
             payment_hash, chat_id, message.message_id, has_button=has_button
         )
+        is_its_card = row is not None and row.card_id == message.message_id
+        if row is None or not (has_button and is_its_card) or row.card_shown is not row.face:
+            return row
+        # An edit that came late took the place of the last one: Telegram says what is there now.
+        is_as_shown = tuple(messages.button_data(message)) == data_under(row)
+        return row if is_as_shown else await self._actions.redraw(row)
 
     async def if_allowed(
         self,

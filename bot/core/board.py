@@ -353,7 +353,8 @@ class Board(Placed, SharedWork):
 
     def with_message(self, number: int) -> BoardColumns:
         """What becomes of a message that has its button, and that a press or a reply made known."""
-        if number == self.card_id and self.shown.startswith(REFUSED):
+        is_late = self.shown == self.face and self.state not in GOES_ON  # it has no button
+        if number == self.card_id and (is_late or self.shown.startswith(REFUSED)):
             return {"shown": ANY_FACE}  # it may be taken now
         if number in (self.card_id, self.before_id, *self.duplicates):
             return {}

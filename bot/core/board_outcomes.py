@@ -17,8 +17,9 @@ from bot.core.board import (
     board_changes,
 )
 from bot.core.board_steps import next_board_step
+from bot.core.invoice import LATE_S
 from bot.core.notices import Kind, Notice
-from bot.core.outcomes import Event, again_after, only_muted
+from bot.core.outcomes import Event, again_after, may_come_late, only_muted
 from bot.core.steps import Around
 from bot.core.work import MAX_REFUSALS, SENDS, SLIP_S, Again, Do
 from bot.errors import (
@@ -142,6 +143,9 @@ def _shown(do: Do, board: Board, sent: Sent, now: float) -> BoardColumns:
         case Do.EDIT_DUPLICATE:
             return {"duplicates": _duplicates(board, sent.face), "shown_at": now}
     columns: BoardColumns = {"shown": sent.face, "shown_at": now}
+    at = board.redrawn_at(now)
+    if at is not None and (at <= now or do is Do.SEND_CARD):
+        columns["redraw_at"] = 0.0
     if do is Do.SEND_CARD:
         columns |= {"card_id": sent.message_id, "move_wanted": False}
         columns["before_id"] = board.card_id
@@ -163,7 +167,7 @@ def _chat_error(do: Do, board: Board, error: ChatError, now: float) -> _Came:
             return _Came({"duplicates": _duplicates(board, None)}, event=event)
         case MessageGone() if do not in SENDS:
             # Somebody removed it: there is nothing left to keep true.
-            return _Came({"card_id": None, "shown": board.face}, event=event)
+            return _Came({"card_id": None, "shown": board.face, "redraw_at": 0.0}, event=event)
         case AnswerUnreadable() if do in SENDS:
             if board.attempts + 1 < work.MAX_COPIES:
                 return _Came(unsure, again, event)
@@ -173,6 +177,8 @@ def _chat_error(do: Do, board: Board, error: ChatError, now: float) -> _Came:
             return _refused(do, board, error, again, now)
         case MaybeSent() if do in SENDS:
             return _Came(unsure, again, event)
+        case _ if may_come_late(do, error):
+            return _Came({"redraw_at": now + LATE_S}, again, event)
     return _Came({}, again, event)
 
 
@@ -214,7 +220,7 @@ def _refused(do: Do, board: Board, error: ChatError, again: Again, now: float) -
             return _Came({"move_wanted": False}, event=event)
     # Another change may be taken, or this one later; until then its message is not true.
     untrue: dict[Do, BoardColumns] = {
-        Do.EDIT_CARD: {"shown": REFUSED + board.face, "shown_at": now},
+        Do.EDIT_CARD: {"shown": REFUSED + board.face, "shown_at": now, "redraw_at": 0.0},
         Do.REMOVE_BEFORE: {"before_id": None},
         Do.EDIT_DUPLICATE: {"duplicates": _duplicates(board, None)},
     }

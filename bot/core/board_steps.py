@@ -84,7 +84,8 @@ def next_board_step(board: Board, around: Around, now: float) -> Step:
     closed,   nobody was told                          ANNOUNCE
     reached
     open      a reminder is wanted                     REMIND
-    any       Telegram did not take its last edit      EDIT_CARD, after a pause
+    any       Telegram did not take its last edit, or  EDIT_CARD, after a pause
+              one without an answer may come late
     open,     otherwise                                WAIT for its end
     joining
     closing,  otherwise                                NOTHING: its parts make it due again
@@ -168,19 +169,19 @@ def _shows(board: Board, rest: Step, around: Around, now: float) -> Iterator[Ste
         yield Step(Do.SEND_CARD)
     for do in edits:
         yield _edit(do, board, around, now)
-    if may_send and not is_shown_nowhere:
-        yield from _later(board, rest, around, now)
-    else:
-        yield rest
+    if may_send and not is_shown_nowhere:  # what comes once its message shows what it can
+        if board.is_news:
+            yield Step(Do.ANNOUNCE)
+        if board.remind_wanted:
+            yield Step(Do.REMIND)
+    yield from _once_more(board, rest, around, now)
 
 
-def _later(board: Board, rest: Step, around: Around, now: float) -> Iterator[Step]:
-    """What comes once its message shows what it can."""
-    if board.is_news:
-        yield Step(Do.ANNOUNCE)
-    if board.remind_wanted:
-        yield Step(Do.REMIND)
-    if (at := board.refused_again_at(now)) is None:
+def _once_more(board: Board, rest: Step, around: Around, now: float) -> Iterator[Step]:
+    """An edit that Telegram did not take, or that one may have come after which had no answer."""
+    if (at := board.refused_again_at(now)) is None and board.shown == board.face:
+        at = board.redrawn_at(now)
+    if at is None:
         yield rest
     elif at <= now:
         yield _edit(Do.EDIT_CARD, board, around, now)

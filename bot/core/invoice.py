@@ -71,6 +71,11 @@ class PartKind(StrEnum):
     GIFT = "gift"  # to a collection
 
 
+#: Seconds in which an edit without an answer comes, or never does: Telegram, or a proxy before it,
+#: may have it for a while after the bot has given up.
+LATE_S = 60.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Placed(Delivery):
     """Where a thing with a face is in its chat."""
@@ -79,8 +84,17 @@ class Placed(Delivery):
     thread_id: int | None = None
     reply_to: int | None = None
     card_id: int | None = None
+    #: When its message is edited once more, whatever it should show by then, in Unix seconds: an
+    #: edit without an answer may have come after a later one. 0: there is no such edit.
+    redraw_at: float = 0.0
     undeliverable: bool = False  # Telegram does not take the text either: nothing more is sent
     announced: bool = False
+
+    def redrawn_at(self, now: float) -> float | None:
+        """When that is, as a clock that was set puts nothing off; None: nothing is to be drawn."""
+        if not self.redraw_at or self.card_id is None:
+            return None
+        return self.redraw_at if self.redraw_at <= now + LATE_S else now
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +123,7 @@ class PlacedColumns(DeliveryColumns, total=False):
     thread_id: int | None
     reply_to: int | None
     card_id: int | None
+    redraw_at: float
     undeliverable: bool
     announced: bool
 

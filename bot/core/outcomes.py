@@ -24,7 +24,7 @@ from bot.core.answers import (
 )
 from bot.core.failure import Failure
 from bot.core.inbound import receivable_of
-from bot.core.invoice import Audience, Columns, Face, Invoice, State, changes
+from bot.core.invoice import LATE_S, Audience, Columns, Face, Invoice, State, changes
 from bot.core.notices import Kind, Notice
 from bot.core.steps import (
     EXPIRY_GRACE_S,
@@ -181,7 +181,8 @@ def _came_of(
         case Lapsed():
             return Verdict(columns={"unconfirmed": True})
         case Rendered():
-            return Verdict(columns=result.columns, events=(Event("info", _DONE[do], {}),))
+            columns = {**result.columns, **_redrawn(do, row, now)}
+            return Verdict(columns=columns, events=(Event("info", _DONE[do], {}),))
         case Notified():
             return _notified(row, result, row.to_notify(around.owners), now)
         case NodeError():
@@ -192,7 +193,7 @@ def _came_of(
         case ChatMoved():  # a move that is believed was done, and is no result
             return _fault(do, row, "group moved to no new place", {}, {})
         case ChatError():
-            return _chat_error(do, row, result, around)
+            return _chat_error(do, row, result, around, now)
     return _fault(do, row, "step crashed", {}, {"exc_info": result})
 
 
@@ -308,7 +309,19 @@ def _node_error(
 # in the chat
 
 
-def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdict:
+def _redrawn(do: Do, row: Invoice, now: float) -> Columns:
+    """No edit from before this one comes any later."""
+    at = row.redrawn_at(now) if do is Do.EDIT_CARD else None
+    return {"redraw_at": 0.0} if at is not None and at <= now else {}
+
+
+def may_come_late(do: Do, error: ChatError) -> bool:
+    """Whether the edit of a card without an answer may come after a later one."""
+    is_unanswered = isinstance(error, MaybeSent) and not isinstance(error, AnswerUnreadable)
+    return do is Do.EDIT_CARD and is_unanswered
+
+
+def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around, now: float) -> Verdict:
     """A step in the chat that did not go as it should."""
     if isinstance(error, MessageGone) and do in SENDS:  # there is none to be gone
         error = ChatRefused(detail=error.detail)
@@ -316,6 +329,8 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around) -> Verdi
         event = Event("info", "sent elsewhere", {"step": do, "reason": error.detail or error.key})
         return Verdict(columns=there, events=(event,))
     columns, again = _after_chat_error(do, row, error, around)
+    if may_come_late(do, error):
+        columns = {**columns, "redraw_at": now + LATE_S}
     events: list[Event] = []
     notices: tuple[Notice, ...] = ()
     if isinstance(error, ChatRefused):
@@ -440,7 +455,7 @@ def _gone(do: Do, row: Invoice) -> Columns:
     if do is Do.EDIT_CARD:
         if _is_no_card(do, row) and row.face is not Face.QUESTION:
             return {"card_id": None, "card_shown": Face.NOTHING}  # the card is still due
-        return {"card_shown": row.face}
+        return {"card_shown": row.face, "redraw_at": 0.0}
     if do is Do.EDIT_PAYMENT_REQUEST:
         return {"payment_request_shown": row.face}
     number = row.untrue_duplicate

@@ -120,11 +120,31 @@ def next_step(row: Invoice, around: Around, now: float) -> Step:
     *Show* is the first of: SEND_CARD (no card yet), EDIT_CARD, SEND_PAYMENT_REQUEST,
     EDIT_PAYMENT_REQUEST, EDIT_DUPLICATE whose message does not show the state; nothing where the
     chat is unreachable, but EDITs where it takes them, no SEND but of a closed card where Telegram
-    took none of the open one, and no SEND_CARD for one that was replaced. A step that was put off
-    is WAIT until it may be tried again. NOTHING: until an event comes.
+    took none of the open one, and no SEND_CARD for one that was replaced. Some time after an edit
+    without an answer EDIT_CARD comes once more: it may have come after a later one. A step that was
+    put off is WAIT until it may be tried again. NOTHING: until an event comes.
     """
     step = _next_step(row, around, now)
+    if step.do in RESTS:
+        step = _with_redrawing(row, step, around, now)
     return _with_owners(row, step, around, now) if step.do in RESTS else step
+
+
+def _with_redrawing(row: Invoice, rest: Step, around: Around, now: float) -> Step:
+    """While nothing else can be done: its card is edited once more after an edit without answer."""
+    at = row.redrawn_at(now)
+    if at is None or row.state not in _HAS_CARD or row.is_news:
+        return rest
+    if is_stuck(row) or around.is_sealed or row.card_shown is not row.face:
+        return rest
+    if row.tried is Do.EDIT_CARD and work.is_put_off(row, now):
+        at = max(at, row.retry_at)
+    if at <= now:
+        return Step(Do.EDIT_CARD)
+    return Step(Do.WAIT, min(at, rest.at) if rest.do is Do.WAIT else at)
+
+
+_HAS_CARD = frozenset(State) - {State.ASKING, State.PENDING, State.DROPPED}
 
 
 def _with_owners(row: Invoice, rest: Step, around: Around, now: float) -> Step:

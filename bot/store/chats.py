@@ -143,7 +143,8 @@ class Chats(Noun):
             _UNFINISHED,
             *here,
         )
-        self._write(packed(card_id=None, payment_request_id=None, duplicates={}), *here)
+        gone = packed(card_id=None, payment_request_id=None, duplicates={}, redraw_at=0.0)
+        self._write(gone, *here)
 
     def _wake_boards(self, now: float, chat_id: int) -> None:
         """The boards of a chat are shown as they are; one that goes on waited for its end."""
@@ -157,6 +158,7 @@ class Chats(Noun):
         """Boards that are unfinished are shown afresh; of the others nothing can be edited."""
         void: dict[str, Any] = {
             "card_id": None,
+            "redraw_at": 0.0,
             "shown": "",
             "duplicates": {},
             "before_id": None,
