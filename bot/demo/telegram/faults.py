@@ -138,10 +138,12 @@ class Faults:
         """Take this many real seconds before acting, until `clear_faults` or `withdraw`."""
         return self._add(Fault("slow", method, chat_id, seconds=seconds))
 
-    def stall(self, method: str | None, *, chat_id: int | None = None) -> Stall:
-        """Stop calls before they act, until the stall is released."""
+    def stall(
+        self, method: str | None, *, chat_id: int | None = None, times: int | None = None
+    ) -> Stall:
+        """Stop calls, or so many of them, before they act, until the stall is released."""
         stall = Stall()
-        self._add(Fault("stall", method, chat_id, stall=stall))
+        self._add(Fault("stall", method, chat_id, times, stall=stall))
         return stall
 
     def clear_faults(self) -> None:
