@@ -210,7 +210,7 @@ def prepared(board: Board, columns: BoardColumns, around: Around, now: float) ->
     if step.do in RESTS:
         columns = {**columns, **board_changes(**resting(after, step, around, now))}
         wanted = {each.do for each in _wanted(after, around, now)}
-        if wanted.isdisjoint({*after.put_off, *after.refused}):
+        if wanted.isdisjoint({*after.failing, *after.refused}):
             columns = {**columns, **board_changes(**work.nothing_put_off(after))}
     return columns
 

@@ -1,8 +1,8 @@
 """When a row is due, in which lane, and what was put off. The only maker of these columns.
 
-`due_at`, `lane`, `tried`, `attempts`, `faults`, `retry_at`, `put_off` and `refused` are written
-nowhere else: each function here is one purpose, and returns the columns that it sets. A board above
-many rows shares them. Times are Unix seconds.
+`due_at`, `lane`, `tried`, `attempts`, `faults`, `retry_at`, `failing`, `put_off` and `refused` are
+written nowhere else: each function here is one purpose, and returns the columns that it sets. A
+board above many rows shares them. Times are Unix seconds.
 """
 
 from __future__ import annotations
@@ -117,7 +117,8 @@ class Work:
 class SharedWork(Work):
     """The same of what takes one step in the place of another: their pauses are one."""
 
-    put_off: frozenset[Do] = frozenset()  # what was tried in vain and has had its try of this pause
+    failing: frozenset[Do] = frozenset()  # what was tried in vain and has not gone well since
+    put_off: frozenset[Do] = frozenset()  # what of it has had its try of this pause
     refused: Mapping[Do, int] = field(default_factory=dict)  # how often, since the step went well
 
     def refusals_of(self, do: Do) -> int:
@@ -139,6 +140,7 @@ class WorkColumns(TypedDict, total=False):
 class SharedWorkColumns(WorkColumns, total=False):
     """Columns of `SharedWork` by name."""
 
+    failing: frozenset[Do]
     put_off: frozenset[Do]
     refused: Mapping[Do, int]
 
@@ -285,28 +287,35 @@ def after_any_step(
     """The same of what takes a step in the place of one that is put off.
 
     That one stays so, whatever comes of the other, and the pauses of both are one: what was tried
-    of either counts. Its refusals are a step's own.
+    of either counts, and no try of the one makes the pause shorter that the other began. Its
+    refusals are a step's own.
     """
     if again is None:
-        done = _done(row, do, now=now, jitter=jitter)
-        if do in row.refused:
-            done["refused"] = {each: n for each, n in row.refused.items() if each is not do}
-        return done
-    tried = shared(row, do) if row.put_off else row
-    this_pause = row.put_off if is_put_off(row, now) else frozenset[Do]()
+        return _done(row, do, now=now, jitter=jitter)
+    is_running = is_put_off(row, now)
+    tried = shared(row, do) if row.failing else row
     columns = _shared(
-        **after_step(tried, do, again, now=now, jitter=jitter), put_off=this_pause | {do}
+        **after_step(tried, do, again, now=now, jitter=jitter),
+        put_off=(row.put_off if is_running else frozenset[Do]()) | {do},
+        failing=row.failing | {do},
     )
+    if is_running:
+        columns["retry_at"] = max(columns["retry_at"], row.retry_at)
     if again.is_refusal:
         columns["refused"] = {**row.refused, do: row.refusals_of(do) + 1}
     return columns
 
 
 def _done(row: SharedWork, do: Do, *, now: float, jitter: float) -> SharedWorkColumns:
-    if others := row.put_off - {do}:
-        return {"put_off": others} if do in row.put_off else {}
-    columns = after_step(row, do, None, now=now, jitter=jitter)
-    return _shared(**columns, put_off=frozenset()) if row.put_off else _shared(**columns)
+    """It went well, or is given up: the pauses of others that fail go on."""
+    columns: SharedWorkColumns = {}
+    if row.failing <= {do}:
+        columns = _shared(**after_step(row, do, None, now=now, jitter=jitter))
+    if do in row.failing:
+        columns |= {"put_off": row.put_off - {do}, "failing": row.failing - {do}}
+    if do in row.refused:
+        columns["refused"] = {each: n for each, n in row.refused.items() if each is not do}
+    return columns
 
 
 def shared(row: Work, do: Do) -> Work:
@@ -318,7 +327,9 @@ def nothing_put_off(row: SharedWork) -> SharedWorkColumns:
     """What was tried in vain is no longer wanted."""
     if is_stuck(row):
         return {}
-    columns = _shared(**_untried(), put_off=frozenset()) if row.put_off else _shared()
+    columns: SharedWorkColumns = {}
+    if row.failing:
+        columns = _shared(**_untried(), put_off=frozenset(), failing=frozenset())
     if row.refused:
         columns["refused"] = {}
     return columns

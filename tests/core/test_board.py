@@ -31,7 +31,7 @@ COPIES = {60: ANY_FACE}
 def failing(do: Do, *others: Do) -> dict[str, Any]:
     """This was tried last, and those before it in the same pause."""
     put_off = frozenset({do, *others})
-    return {"tried": do, "put_off": put_off, "attempts": 2, "retry_at": NOW + 5}
+    return {"tried": do, "failing": put_off, "put_off": put_off, "attempts": 2, "retry_at": NOW + 5}
 
 
 TABLE: list[tuple[str, Board, Around, float, Step]] = [

@@ -502,7 +502,7 @@ def test_what_follows_again_is_a_fault_after_which_the_board_is_stuck(
 def test_what_is_taken_in_the_place_of_a_step_leaves_its_pause() -> None:
     put_off = {"tried": Do.REMOVE_BEFORE, "attempts": 3, "retry_at": NOW + 5}
     held = frozenset({Do.REMOVE_BEFORE})
-    made = board(before_id=40, shown="another face", put_off=held, **put_off)
+    made = board(before_id=40, shown="another face", failing=held, put_off=held, **put_off)
     assert next_board_step(made, REACHED, NOW) == Step(Do.EDIT_CARD)
     there, step = after(made, judged(Do.EDIT_CARD, made, Sent(made.face)))
     assert (there.tried, there.attempts, there.retry_at) == tuple(put_off.values())
@@ -586,16 +586,49 @@ def test_edits_that_go_through_take_no_pause_from_a_reminder() -> None:
 
 
 def test_what_was_tried_in_vain_and_is_no_longer_wanted_counts_no_more() -> None:
-    made = board(*PAID, **OTHER, put_off=frozenset({Do.EDIT_CARD}), tried=Do.EDIT_CARD, attempts=7)
+    held = {"failing": frozenset({Do.EDIT_CARD}), "put_off": frozenset({Do.EDIT_CARD})}
+    made = board(*PAID, **OTHER, **held, tried=Do.EDIT_CARD, attempts=7)
     verdict = judged(Do.EDIT_CARD, made, MessageGone())
     there, _ = after(made, verdict)
-    assert (there.tried, there.attempts, there.put_off) == (None, 0, frozenset())
-    moved = board(
-        move_wanted=True, **OTHER, put_off=frozenset({Do.EDIT_CARD}), tried=Do.EDIT_CARD, attempts=7
-    )
+    assert (there.tried, there.attempts, there.failing, there.put_off) == (None, 0, set(), set())
+    moved = board(move_wanted=True, **OTHER, **held, tried=Do.EDIT_CARD, attempts=7)
     there = replace(moved, **judged(Do.SEND_CARD, moved, Sent(moved.face, 77)).columns)
     there = replace(there, **prepared(there, {"before_id": None}, REACHED, NOW))
-    assert (there.tried, there.attempts, there.put_off) == (None, 0, frozenset())
+    assert (there.tried, there.attempts, there.failing, there.put_off) == (None, 0, set(), set())
+
+
+@pytest.mark.parametrize("fault", [ChatBusy(1.0), ChatBusy(5.0), NoAnswer(), ChatRefused()])
+@pytest.mark.parametrize(
+    "made",
+    [
+        board(*PAID, **OTHER, state=CLOSED),
+        board(move_wanted=True, **OTHER),
+        board(remind_wanted=True, **OTHER),
+        board(remind_wanted=True, before_id=40, **OTHER),
+    ],
+)
+def test_copies_come_at_a_slower_and_slower_rate_whatever_else_fails(
+    made: Board, fault: ChatError
+) -> None:
+    now = NOW
+    copies: dict[Do, list[float]] = {}
+    while now < NOW + 900:
+        step = next_board_step(made, REACHED, now)
+        if step.do in RESTS:
+            now = step.at
+            continue
+        is_copy = step.do in SENDS
+        if is_copy:
+            copies.setdefault(step.do, []).append(now)
+        error = MaybeSent() if is_copy else fault
+        verdict = judge_board(step.do, made, error, REACHED, now=now)
+        made = replace(made, **prepared(made, verdict.columns, REACHED, now))
+        now += 0.1
+    assert copies
+    for at in copies.values():
+        pauses = [later - earlier for earlier, later in pairwise(at)]
+        assert 10 <= len(at) <= 25
+        assert min(pauses[-5:]) > 45, "in the end one a minute or less"
 
 
 def test_of_a_message_without_a_number_there_are_no_more_copies_where_others_fail_too() -> None:
