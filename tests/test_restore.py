@@ -74,7 +74,7 @@ async def test_what_came_after_a_backup_is_not_doubled_by_its_restore(
     await recorded_as_paid(world)
 
     result = await backed_up(world, backup)
-    saved = texts.backed_up(str(backup), invoices=4, size_bytes=backup.stat().st_size, dropped=0)
+    saved = texts.backed_up(str(backup), invoices=4, size_bytes=backup.stat().st_size, unhandled=0)
     assert (result.code, result.out, result.err) == (0, saved + "\n", "")
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
 
@@ -157,7 +157,7 @@ async def test_a_command_that_waited_for_the_node_has_one_invoice_after_a_restor
         look = "SELECT 1 FROM invoices WHERE state = 'pending'"
         await until(lambda: database.execute(look).fetchone() is not None)
     saved = back_up(world.settings().database.url, backup, owners=[])
-    assert (saved.invoices, saved.dropped) == (2, 0)
+    assert (saved.invoices, saved.unhandled) == (2, 0)
     await world.node.start()
     await world.until(lambda: len(world.showing(chat, Face.OPEN)) == 2, LATER_S)
     card = world.showing(chat, Face.OPEN)[-1]
@@ -200,6 +200,26 @@ async def test_a_payment_of_what_waited_for_the_node_at_a_backup_is_told_after_i
         world.node.pay(world.request_in(card))
     await world.announced(chat, sats=2)
     assert len(world.announcements(chat)) == 1
+
+
+async def test_an_owner_who_became_one_after_a_backup_is_told_that_it_may_be_a_duplicate(
+    world: World, backup: Path
+) -> None:
+    world.telegram.start_bot(world.bert)
+    await world.start_process()
+    chat = world.private(world.anna)
+    card = await world.ask(chat, world.anna, "/invoice 5")
+    back_up(world.settings().database.url, backup, owners=[world.owner.id])
+    await world.end_process()
+    world.access["owners"] = frozenset({world.owner.id, world.bert.id})
+    await world.start_process()
+    world.node.pay(world.request_in(card))
+    await world.announced(chat, sats=5)
+    await world.payment_noticed(world.bert, sats=5)
+    await world.kill_process()
+    await restored(world, backup)
+    await world.until(lambda: len(world.payment_notices(world.bert, 5)) == 2, LATER_S)
+    assert may_be_duplicate(world.payment_notices(world.bert, 5)[-1].text or "")
 
 
 async def test_a_part_that_waited_for_the_node_at_a_backup_is_its_seats_after_the_restore(

@@ -447,7 +447,7 @@ def _payment_notice(row: Invoice, person: int, is_owner: bool, *, is_bare: bool)
         row,
         person,
         is_owner=is_owner,
-        may_be_duplicate=person in row.notified,
+        may_be_duplicate=person in row.notified or row.may_be_duplicate(Do.NOTIFY_OWNERS),
         is_bare=is_bare,
     )
 

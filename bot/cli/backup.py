@@ -53,6 +53,6 @@ def backup(
                 str(file),
                 invoices=saved.invoices,
                 size_bytes=saved.size_bytes,
-                dropped=saved.dropped,
+                unhandled=saved.unhandled,
             )
         )

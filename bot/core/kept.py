@@ -36,7 +36,9 @@ def after_loss(row: Invoice, owners: Collection[int]) -> Columns:
 
     What is at the node, or on its way there, is found by its payment hash.
     """
-    unsure = changes(**delivery.perhaps_sent(row, _to_come(row.card_id)))
+    # Who will be an owner by then, or was one meanwhile, nobody knows.
+    to_come = _to_come(row.card_id) | {Do.NOTIFY_OWNERS}
+    unsure = changes(**delivery.perhaps_sent(row, to_come))
     return {**unsure, "notified": row.with_notified(row.hearers(owners), surely=False)}
 
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.core import kept, work
+from bot.core import kept
 from bot.core.invoice import State
 from bot.core.wishes import BackupProblem
 from bot.errors import BackupFailed, BackupRefused, DatabaseMissing, MoveFailed
@@ -35,15 +35,14 @@ from bot.store.tables import boards, claims, inbox, invoices, knock_messages, kn
 STEP, PAUSE_S = 1000, 0.002
 
 _c = invoices.c
-_UNCONFIRMED = [State.ASKING, State.PENDING]
 
 
 class Saved(NamedTuple):
-    """What a backup holds; `dropped`: commands that had no invoice yet, and are not in it, as those
-    of an earlier version are."""
+    """What a backup holds; `unhandled`: messages and presses that wait in the inbox of a webhook,
+    and are not in it: whoever goes on handles them, and a restore must not do so once more."""
 
     invoices: int
-    dropped: int
+    unhandled: int
     size_bytes: int
 
 
@@ -147,12 +146,12 @@ def _written(part: Path) -> Iterator[Connection]:
 def _adapt(part: Path, owners: list[int]) -> Saved:
     """Make each row what a backup says of it; what there is then."""
     with _written(part) as connection:
-        is_newest = migrations.version(connection) == migrations.known()[-1]
-        adapt = _adapt_rows if is_newest else _adapt_old_rows
-        dropped = adapt(connection, owners)
-        _adapt_access(connection)
-        count = _count(connection, _c.state != State.DROPPED)
-    return Saved(invoices=count, dropped=dropped, size_bytes=part.stat().st_size)
+        if migrations.version(connection) is not None:
+            migrations.bring_up_to_date(connection)  # no bot of this version may have opened it
+        _adapt_rows(connection, owners)
+        unhandled = _adapt_access(connection)
+        count = _count(invoices, connection, _c.state != State.DROPPED)
+    return Saved(invoices=count, unhandled=unhandled, size_bytes=part.stat().st_size)
 
 
 def _configure(copy: sqlite3.Connection, _record: object) -> None:
@@ -162,8 +161,7 @@ def _configure(copy: sqlite3.Connection, _record: object) -> None:
     copy.execute("PRAGMA synchronous=OFF")
 
 
-def _adapt_rows(connection: Connection, owners: list[int]) -> int:
-    """How many commands are left out."""
+def _adapt_rows(connection: Connection, owners: list[int]) -> None:
     unfinished = sa.or_(
         _c.preimage.is_not(None),
         _c.state == State.OPEN,
@@ -180,35 +178,23 @@ def _adapt_rows(connection: Connection, owners: list[int]) -> int:
         if unknown := kept.board_in_backup(board):
             change = sa.update(boards).where(boards.c.id == board.id)
             connection.execute(change.values(**BOARDS.packed(unknown)))
-    return 0
 
 
-def _adapt_old_rows(connection: Connection, _owners: list[int]) -> int:
-    """The same of a database that no bot of this version has opened: what all versions have."""
-    dropped = _count(connection, _c.state == State.PENDING)
-    unconfirmed = sa.update(invoices).where(_c.state.in_(_UNCONFIRMED))
-    connection.execute(unconfirmed.values(state=State.DROPPED, **work.done()))
-    connection.execute(sa.update(invoices).values(preimage=None).where(_c.preimage.is_not(None)))
-    return dropped
-
-
-def _adapt_access(connection: Connection) -> None:
+def _adapt_access(connection: Connection) -> int:
     """No code that claims the bot: a restored one draws its own. And what owners have a message of
-    is not shown to them once more."""
-    there = sa.inspect(connection)
-    if there.has_table(claims.name):
-        connection.execute(sa.delete(claims))
-    if there.has_table(inbox.name):  # the bot that goes on handles it
-        connection.execute(sa.delete(inbox))
-    if there.has_table(knock_messages.name):
-        state = sa.select(knocks.c.state).where(knocks.c.id == knock_messages.c.knock_id)
-        columns = {"shown": sa.func.coalesce(state.scalar_subquery(), knock_messages.c.shown)}
-        told = knock_messages.c.message_id.is_not(None)
-        connection.execute(sa.update(knock_messages).where(told).values(columns))
+    is not shown to them once more. How many updates are not handled."""
+    connection.execute(sa.delete(claims))
+    unhandled = _count(inbox, connection)
+    connection.execute(sa.delete(inbox))
+    state = sa.select(knocks.c.state).where(knocks.c.id == knock_messages.c.knock_id)
+    columns = {"shown": sa.func.coalesce(state.scalar_subquery(), knock_messages.c.shown)}
+    told = knock_messages.c.message_id.is_not(None)
+    connection.execute(sa.update(knock_messages).where(told).values(columns))
+    return unhandled
 
 
-def _count(connection: Connection, where: sa.ColumnElement[bool]) -> int:
-    found = connection.execute(sa.select(sa.func.count()).select_from(invoices).where(where))
+def _count(table: sa.Table, connection: Connection, *where: sa.ColumnElement[bool]) -> int:
+    found = connection.execute(sa.select(sa.func.count()).select_from(table).where(*where))
     return int(found.scalar_one())
 
 

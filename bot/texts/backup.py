@@ -6,13 +6,12 @@ from bot.core.text import spelled
 from bot.texts.phrases import count
 
 
-def backed_up(file: str, *, invoices: int, size_bytes: int, dropped: int) -> str:
-    """What a new backup holds, and the commands that it leaves out."""
+def backed_up(file: str, *, invoices: int, size_bytes: int, unhandled: int) -> str:
+    """What a new backup holds, and what Telegram has delivered that it leaves out."""
     held = f"The backup {spelled(file)} has {count(invoices, 'invoice')}, {_size(size_bytes)}."
-    if not dropped:
+    if not unhandled:
         return held
-    those = "command that was" if dropped == 1 else "commands that were"
-    return f"{held} It leaves out {dropped} {those} still waiting for the node."
+    return f"{held} It leaves out {count(unhandled, 'message')} that the bot has not handled yet."
 
 
 def moving(table: str, copied: int, whole: int) -> str:

@@ -8,7 +8,7 @@ from bot import texts
 
 
 @pytest.mark.parametrize(
-    ("invoices", "size_bytes", "dropped", "said"),
+    ("invoices", "size_bytes", "unhandled", "said"),
     [
         (1, 4097, 0, "has 1 invoice, 5 kB."),
         (20, 81_240_000, 0, "has 20 invoices, 81.2 MB."),
@@ -17,16 +17,16 @@ from bot import texts
             2,
             999_000,
             1,
-            "has 2 invoices, 999 kB. It leaves out 1 command that was still waiting for the node.",
+            "has 2 invoices, 999 kB. It leaves out 1 message that the bot has not handled yet.",
         ),
         (
             *(2, 1000, 3),
-            "has 2 invoices, 1 kB. It leaves out 3 commands that were still waiting for the node.",
+            "has 2 invoices, 1 kB. It leaves out 3 messages that the bot has not handled yet.",
         ),
     ],
 )
 def test_what_a_backup_has_and_what_it_leaves_out(
-    invoices: int, size_bytes: int, dropped: int, said: str
+    invoices: int, size_bytes: int, unhandled: int, said: str
 ) -> None:
-    told = texts.backed_up("a.db", invoices=invoices, size_bytes=size_bytes, dropped=dropped)
+    told = texts.backed_up("a.db", invoices=invoices, size_bytes=size_bytes, unhandled=unhandled)
     assert told == f"The backup a.db {said}"

@@ -331,7 +331,7 @@ MADE: dict[str, Make] = {
     "invoice_table": lambda o: texts.invoice_table([row(face, o) for face in CLOSED], 200),
     "new_invoice": lambda o: texts.new_invoice(printed(o), "code"),
     # at the command line
-    "backed_up": lambda o: texts.backed_up(o, invoices=5, size_bytes=5, dropped=1),
+    "backed_up": lambda o: texts.backed_up(o, invoices=5, size_bytes=5, unhandled=1),
     "moving": lambda o: texts.moving(o, 1, 2),
     "moved": lambda o: texts.moved(2),
     "looked_up": lambda o: texts.looked_up(printed(o), 0),
