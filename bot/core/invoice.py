@@ -230,6 +230,13 @@ class Invoice(Shown, Work):
                 return number
         return None
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether each of its messages shows the state, as far as anybody knows."""
+        is_apart = self.payment_request_id is not None
+        is_closed = not is_apart or self.payment_request_shown is self.face
+        return self.card_shown is self.face and is_closed and self.untrue_duplicate is None
+
     def with_duplicate(self, number: int, shown: Face) -> dict[int, Face]:
         """`duplicates`, where a copy shows this now."""
         return {**self.duplicates, number: shown}
@@ -281,9 +288,13 @@ class Invoice(Shown, Work):
     @property
     def urgency(self) -> Lane:
         """Where the row stands among those that wait, and its messages in their chat."""
-        if self.state is State.SETTLED:  # once it is told, it lets others be told
-            return Lane.CANCELLATION if self.announced else Lane.PAYMENT
-        if self.state is State.CANCELLED or (self.cancel_wanted and self.state is State.OPEN):
+        if self.is_news:
+            return Lane.PAYMENT
+        if self.cancel_wanted and self.state is State.OPEN:
+            return Lane.CANCELLATION
+        if self.redraw_at and self.is_drawn:
+            return Lane.BACKGROUND  # nobody waits for what is drawn once more
+        if self.state in (State.SETTLED, State.CANCELLED):  # once told, it lets others be told
             return Lane.CANCELLATION
         if self.state is State.EXPIRED or self.card_shown in _SETTLED_FOR_NOW:
             return Lane.BACKGROUND

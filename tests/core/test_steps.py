@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.core.failure import Failure
-from bot.core.invoice import Audience, Face, Invoice, State
+from bot.core.invoice import LATE_S, Audience, Face, Invoice, State
 from bot.core.steps import (
     AS_READ,
     EXPIRY_GRACE_S,
@@ -51,6 +51,11 @@ ASKING, PENDING = State.ASKING, State.PENDING
 def failing(attempts: int, do: Do = Do.EDIT_CARD) -> dict[str, Any]:
     """A step that was put off so often."""
     return {"tried": do, "attempts": attempts, "retry_at": NOW + 5}
+
+
+def late(state: State, face: Face, **fields: Any) -> tuple[Invoice, Around]:
+    """A card whose last edit but one had no answer."""
+    return seen_shown(state, face, **{"redraw_at": NOW + LATE_S, "announced": True, **fields})
 
 
 def saying(said: NodeError | None, waits_for: NodeError | None, **fields: Any) -> Any:
@@ -524,6 +529,23 @@ TABLE: list[Row] = [
     ),
     ("failed, done", seen_shown(FAILED, Face.FAILED), NOW, Step(Do.NOTHING)),
     # dropped
+    # an edit had no answer
+    ("paid, to be drawn again", late(SETTLED, Face.PAID), NOW, Step(Do.WAIT, NOW + LATE_S)),
+    ("paid, drawn again", late(SETTLED, Face.PAID), NOW + LATE_S, Step(Do.EDIT_CARD)),
+    ("paid, by a clock of then", late(SETTLED, Face.PAID), NOW - 9, Step(Do.EDIT_CARD)),
+    ("paid, untold", late(SETTLED, Face.PAID, announced=False), NOW + 99, Step(Do.ANNOUNCE)),
+    (
+        "paid, in vain",
+        late(SETTLED, Face.PAID, tried=Do.EDIT_CARD, attempts=2, retry_at=NOW + 99),
+        NOW + 98,
+        Step(Do.WAIT, NOW + 99),
+    ),
+    ("paid, sealed", late(SETTLED, Face.PAID, **UNREACHABLE), NOW + 99, Step(Do.NOTHING)),
+    ("paid, muted", late(SETTLED, Face.PAID, **MUTED), NOW + 99, Step(Do.EDIT_CARD)),
+    ("expired, drawn again", late(State.EXPIRED, Face.EXPIRED), NOW + 99, Step(Do.EDIT_CARD)),
+    ("open, drawn again", late(OPEN, Face.OPEN), NOW + 99, Step(Do.EDIT_CARD)),
+    ("open, soon over", late(OPEN, Face.OPEN, expires_at=NOW), NOW, Step(Do.WAIT, NOW + 2)),
+    ("no card any longer", late(SETTLED, Face.PAID, card_id=None), NOW + 99, Step(Do.NOTHING)),
     ("dropped", seen_shown(State.DROPPED, Face.QUESTION), NOW, Step(Do.NOTHING)),
     ("dropped, unasked", seen(State.DROPPED), NOW, Step(Do.NOTHING)),
 ]
@@ -661,6 +683,8 @@ def test_paid_comes_first_then_cancelled_then_new_then_what_waits_for_its_end() 
         invoice(OPEN).urgency,
         shown(OPEN, Face.OPEN).urgency,
         shown(State.EXPIRED, Face.OPEN).urgency,
+        shown(State.CANCELLED, Face.CANCELLED, redraw_at=NOW).urgency,
+        shown(OPEN, Face.OPEN, cancel_wanted=True, redraw_at=NOW).urgency,
     ] == [
         Lane.PAYMENT,
         Lane.CANCELLATION,
@@ -669,6 +693,8 @@ def test_paid_comes_first_then_cancelled_then_new_then_what_waits_for_its_end() 
         Lane.COMMAND,
         Lane.BACKGROUND,
         Lane.BACKGROUND,
+        Lane.BACKGROUND,
+        Lane.CANCELLATION,
     ]
 
 
