@@ -7,6 +7,7 @@ says of each row is `core.kept`'s, whichever kind of database it is of.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import secrets
 import sqlite3
@@ -33,6 +34,8 @@ from bot.store.tables import boards, claims, inbox, invoices, knock_messages, kn
 
 #: Pages that are copied at once, and seconds in between, in which the disk is the bot's.
 STEP, PAUSE_S = 1000, 0.002
+#: Seconds in which nothing is written to the part of a backup whose process is gone.
+ABANDONED_S = 60.0
 
 _c = invoices.c
 
@@ -69,8 +72,8 @@ def back_up(
             raise DatabaseMissing(path=str(path))
     # Nobody knows its name beforehand, to lay a link there; and to replace one follows it nowhere.
     part = file.with_name(f".backup-{secrets.token_hex(8)}.part")
-    with _explained(file), _left_nothing(part):
-        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+    with _explained(file), _left_nothing(part), _in_use(part):
+        _remove_abandoned(file.parent)
         if path is not None:
             _copy(path, part)
         else:
@@ -209,13 +212,49 @@ def _check(part: Path, file: Path) -> None:
 
 @contextlib.contextmanager
 def _left_nothing(part: Path) -> Iterator[None]:
-    """Whatever happens, no part of a backup is left."""
+    """Whatever happens, no part of a backup is left, unless the process is killed."""
     try:
         yield
     finally:
-        for each in (part, *(part.with_name(part.name + end) for end in targets.ENDINGS)):
-            with contextlib.suppress(OSError):
-                each.unlink()
+        _remove(part)
+
+
+@contextlib.contextmanager
+def _in_use(part: Path) -> Iterator[None]:
+    """A new file, which no other backup takes for an abandoned one."""
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with contextlib.suppress(OSError):  # not every file system has locks
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Parts of backups that were killed: they may hold preimages."""
+    for part in folder.glob(".backup-*.part"):
+        with contextlib.suppress(OSError):
+            if time.time() - part.lstat().st_mtime > ABANDONED_S and not _is_in_use(part):
+                _remove(part)
+
+
+def _is_in_use(part: Path) -> bool:
+    """Raises `OSError` where nobody can tell."""
+    handle = os.open(part, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def _remove(part: Path) -> None:
+    for each in (part, *(part.with_name(part.name + end) for end in targets.ENDINGS)):
+        with contextlib.suppress(OSError):
+            each.unlink()
 
 
 @contextlib.contextmanager

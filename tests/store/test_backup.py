@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import sqlite3
 import stat
@@ -337,6 +338,27 @@ async def test_a_database_of_an_earlier_version_is_backed_up_as_one_of_this_vers
     assert (waited.state, shown.state) == (State.PENDING, State.OPEN)
     assert waited.preimage is None
     assert Do.ANNOUNCE in waited.unsure & shown.unsure
+
+
+@pytest.mark.usefixtures("store")
+async def test_the_part_of_a_backup_that_was_killed_is_removed_by_the_next(
+    file: Path, target: Path
+) -> None:
+    parts = {name: target.with_name(f".backup-{name}.part") for name in ("killed", "busy", "new")}
+    link = target.with_name(".backup-link.part")
+    link.symlink_to(file)
+    for each in parts.values():
+        each.write_bytes(PREIMAGE)
+    journal = target.with_name(f"{parts['killed'].name}-journal")
+    journal.write_bytes(PREIMAGE)
+    for each in (parts["killed"], parts["busy"]):
+        os.utime(each, (NOW, NOW))
+    with parts["busy"].open("rb") as busy:
+        fcntl.flock(busy, fcntl.LOCK_EX)
+        back_up(file, target)
+    left = {each.name for each in target.parent.iterdir()}
+    assert left == {target.name, link.name, parts["busy"].name, parts["new"].name}
+    assert file.exists()
 
 
 # where it goes
