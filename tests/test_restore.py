@@ -21,7 +21,7 @@ from bot.store.backup import back_up
 from tests.faces import may_be_duplicate
 from tests.store.made import until
 from tests.test_board_faults import paid
-from tests.test_boards import board, my_part
+from tests.test_boards import board, boards, my_part
 from tests.test_cli import Ended, ended, ran, started
 from tests.test_docs import section
 from tests.world import World
@@ -220,6 +220,27 @@ async def test_an_owner_who_became_one_after_a_backup_is_told_that_it_may_be_a_d
     await restored(world, backup)
     await world.until(lambda: len(world.payment_notices(world.bert, 5)) == 2, LATER_S)
     assert may_be_duplicate(world.payment_notices(world.bert, 5)[-1].text or "")
+
+
+async def test_what_is_shown_where_a_group_moved_to_since_a_backup_says_that_it_may_be_a_duplicate(
+    world: World, backup: Path
+) -> None:
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_process()
+    world.telegram.say(world.group, world.anna, "/split 84k/3 pizza")
+    await board(world, world.group)
+    card = await world.ask(world.group, world.anna, "/invoice 5")
+    assert (await backed_up(world, backup)).code == 0
+    moved = world.telegram.migrate(world.group)
+    await world.shown(moved, Face.OPEN, sats=5)
+    await board(world, moved)
+    await world.kill_process()
+    await restored(world, backup)
+    await world.until(lambda: len(world.showing(moved, Face.OPEN, sats=5)) == 2, LATER_S)
+    await world.until(lambda: len(boards(world, moved)) == 2, LATER_S)
+    copies = [world.showing(moved, Face.OPEN, sats=5)[-1], boards(world, moved)[-1]]
+    assert all(may_be_duplicate(each.text or "") for each in copies)
+    assert card.chat.id != moved.id
 
 
 async def test_a_part_that_waited_for_the_node_at_a_backup_is_its_seats_after_the_restore(

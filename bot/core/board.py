@@ -353,9 +353,12 @@ class Board(Placed, SharedWork):
 
     def with_message(self, number: int) -> BoardColumns:
         """What becomes of a message that has its button, and that a press or a reply made known."""
-        is_late = self.shown == self.face and self.state not in GOES_ON  # it has no button
-        if number == self.card_id and (is_late or self.shown.startswith(REFUSED)):
+        is_late = self.state not in GOES_ON  # it should have no button
+        is_to_be_drawn = is_late and self.shown == self.face
+        if number == self.card_id and (is_to_be_drawn or self.shown.startswith(REFUSED)):
             return {"shown": ANY_FACE}  # it may be taken now
+        if is_late and self.duplicates.get(number) == self.face:
+            return {"duplicates": {**self.duplicates, number: ANY_FACE}}
         if number in (self.card_id, self.before_id, *self.duplicates):
             return {}
         if self.card_id is None and self.shown:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from bot.core import delivery, work
 from bot.core.board import (
+    ANY_FACE,
     HOUR_S,
     MOVE_EVERY_S,
     REFUSED,
@@ -146,6 +147,7 @@ def _shown(do: Do, board: Board, sent: Sent, now: float) -> BoardColumns:
     at = board.redrawn_at(now)
     if at is not None and (at <= now or do is Do.SEND_CARD):
         columns["redraw_at"] = 0.0
+        columns["duplicates"] = dict.fromkeys(board.duplicates, ANY_FACE)
     if do is Do.SEND_CARD:
         columns |= {"card_id": sent.message_id, "move_wanted": False}
         columns["before_id"] = board.card_id

@@ -14,7 +14,7 @@ from typing import Any, Unpack
 
 from bot.core.delivery import Delivery, DeliveryColumns
 from bot.core.failure import Failure
-from bot.core.work import Key, Lane, Work, WorkColumns
+from bot.core.work import Do, Key, Lane, Work, WorkColumns
 
 #: A command older than this, in seconds, when it arrives or is taken up first is not carried out.
 TOO_LATE_S = 600.0
@@ -229,6 +229,10 @@ class Invoice(Shown, Work):
             if shown != self.face and number != self.card_id:
                 return number
         return None
+
+    def is_redraw(self, do: Do) -> bool:
+        """Whether this step edits a card once more that shows what it should."""
+        return do is Do.EDIT_CARD and self.redraw_at > 0 and self.card_shown is self.face
 
     @property
     def is_drawn(self) -> bool:

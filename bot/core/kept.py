@@ -12,6 +12,9 @@ from bot.core.board import ANY_FACE, Board, BoardColumns, BoardState, board_chan
 from bot.core.invoice import Columns, Invoice, State, changes
 from bot.core.work import Do, done, part_changed
 
+#: Messages of a row or a board. Its card is sent again where it has none, or its group moved.
+_TO_COME = frozenset({Do.ANNOUNCE, Do.SEND_CARD})
+
 
 def in_backup(row: Invoice, owners: Collection[int]) -> Columns:
     """The columns in which a backup's row differs.
@@ -37,8 +40,7 @@ def after_loss(row: Invoice, owners: Collection[int]) -> Columns:
     What is at the node, or on its way there, is found by its payment hash.
     """
     # Who will be an owner by then, or was one meanwhile, nobody knows.
-    to_come = _to_come(row.card_id) | {Do.NOTIFY_OWNERS}
-    unsure = changes(**delivery.perhaps_sent(row, to_come))
+    unsure = changes(**delivery.perhaps_sent(row, _TO_COME | {Do.NOTIFY_OWNERS}))
     return {**unsure, "notified": row.with_notified(row.hearers(owners), surely=False)}
 
 
@@ -46,14 +48,9 @@ def board_in_backup(board: Board) -> BoardColumns:
     """The same of a board. What its message says by then nobody knows: it is made true."""
     if board.state is BoardState.CLOSED and board.announced:
         return {}
-    to_come = _to_come(board.card_id) | {Do.REMIND}
-    unsure = board_changes(**delivery.perhaps_sent(board, to_come))
+    unsure = board_changes(**delivery.perhaps_sent(board, _TO_COME | {Do.REMIND}))
     afresh: BoardColumns = {
         "shown": board.shown if board.card_id is None else ANY_FACE,
         "duplicates": dict.fromkeys(board.duplicates, ANY_FACE),
     }
     return {**unsure, **afresh, **board_changes(**part_changed())}
-
-
-def _to_come(card_id: int | None) -> frozenset[Do]:
-    return frozenset({Do.ANNOUNCE} if card_id is not None else {Do.ANNOUNCE, Do.SEND_CARD})

@@ -108,6 +108,8 @@ def judge(
     that the step is over: it may have taken long. `now` is Unix seconds.
     """
     verdict = _came_of(do, row, result, around, gate_is_open=gate_is_open, now=now)
+    if is_redraw := row.is_redraw(do):
+        verdict = _of_redraw(verdict, now)
     if verdict.columns is None:
         return verdict
     later = replace(
@@ -122,7 +124,7 @@ def judge(
     elif _changes_nothing(do, row, verdict, later if do is Do.NOTIFY_OWNERS else around, now):
         verdict = _fault(do, row, "step changed nothing", verdict.columns or {}, {})
     columns: Columns = {**(verdict.columns or {})}
-    if do is not Do.NOTIFY_OWNERS:  # that has a pause of its own
+    if do is not Do.NOTIFY_OWNERS and not is_redraw:  # these have a pause of their own
         tried = _with_announcing(do, row)
         taken = work.after_step(tried, do, verdict.again, now=now, jitter=around.jitter)
         columns = {**columns, **changes(**taken)}
@@ -273,6 +275,15 @@ def _found(row: Invoice, found: NodeInvoice, now: float) -> Columns:
     return {"state": State.OPEN}
 
 
+def _never_came(row: Invoice) -> Columns:
+    """What waited for the node at a backup has failed, by the word of the node that is there after
+    the restore: another one may know more, and is asked. Nobody waits for a message by then."""
+    failed: Columns = {"state": State.FAILED}
+    if row.card_id is None:
+        failed["card_shown"] = replace(row, **failed).face
+    return failed
+
+
 def _node_error(
     do: Do, row: Invoice, error: NodeError, around: Around, *, gate_is_open: bool, now: float
 ) -> Verdict:
@@ -284,8 +295,8 @@ def _node_error(
         return replace(_closed(row, None, now), events=(gone,))
     is_restored = do is Do.ADD and row.preimage is None
     if is_restored and isinstance(error, InvoiceUnknown):
-        event = Event("info", "a backup's command never came to the node", {})
-        return Verdict(columns={"state": State.DROPPED}, events=(event,))
+        event = Event("info", "the node has no invoice of a backup's command", {})
+        return Verdict(columns=_never_came(row), events=(event,))
     # That an invoice is not found right after its add means nothing: it may appear a moment later.
     is_unknown = isinstance(error, InvoiceUnknown) or is_restored
     if do is Do.ADD and isinstance(error, NodeRefused) and not is_unknown:
@@ -310,15 +321,31 @@ def _node_error(
 
 
 def _redrawn(do: Do, row: Invoice, now: float) -> Columns:
-    """No edit from before this one comes any later."""
+    """No edit from before this one comes any later. With the card its other messages are edited."""
     at = row.redrawn_at(now) if do is Do.EDIT_CARD else None
-    return {"redraw_at": 0.0} if at is not None and at <= now else {}
+    if at is None or at > now:
+        return {}
+    columns: Columns = {"redraw_at": 0.0}
+    if row.payment_request_id is not None:
+        columns["payment_request_shown"] = Face.NOTHING
+    if row.duplicates:
+        columns["duplicates"] = dict.fromkeys(row.duplicates, Face.NOTHING)
+    return columns
+
+
+def _of_redraw(verdict: Verdict, now: float) -> Verdict:
+    """What is edited once more, though it shows what it should, has a moment of its own: it takes
+    no pause of what was put off, and makes none. A fault of ours ends it."""
+    if verdict.columns is None or verdict.again is None:
+        return verdict
+    later = 0.0 if verdict.again.is_fault else now + max(LATE_S, verdict.again.at_least_s)
+    return replace(verdict, columns={**verdict.columns, "redraw_at": later}, again=None)
 
 
 def may_come_late(do: Do, error: ChatError) -> bool:
-    """Whether the edit of a card without an answer may come after a later one."""
+    """Whether an edit without an answer may come after a later one."""
     is_unanswered = isinstance(error, MaybeSent) and not isinstance(error, AnswerUnreadable)
-    return do is Do.EDIT_CARD and is_unanswered
+    return do in EDITS and is_unanswered
 
 
 def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around, now: float) -> Verdict:

@@ -137,8 +137,6 @@ def _with_redrawing(row: Invoice, rest: Step, around: Around, now: float) -> Ste
         return rest
     if is_stuck(row) or around.is_sealed or row.card_shown is not row.face:
         return rest
-    if row.tried is Do.EDIT_CARD and work.is_put_off(row, now):
-        at = max(at, row.retry_at)
     if at <= now:
         return Step(Do.EDIT_CARD)
     return Step(Do.WAIT, min(at, rest.at) if rest.do is Do.WAIT else at)

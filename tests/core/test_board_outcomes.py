@@ -25,7 +25,7 @@ from bot.core.board_outcomes import (
     judge_board,
 )
 from bot.core.board_steps import EDIT_EVERY_S, next_board_step, prepared, resting
-from bot.core.invoice import Audience, State
+from bot.core.invoice import LATE_S, Audience, State
 from bot.core.notices import Kind, Notice
 from bot.core.steps import Around, Step
 from bot.core.work import MAX_COPIES, MAX_FAULTS, RESTS, SENDS, SLIP_S, Do, Lane
@@ -44,7 +44,7 @@ from bot.errors import (
     TopicGone,
 )
 from tests.bills import board, collection, free, gift, taken
-from tests.core.test_board import TABLE
+from tests.core.test_board import COPIES, TABLE
 from tests.rows import NOW
 
 REACHED = Around()
@@ -253,6 +253,37 @@ def test_a_message_at_the_bottom_without_a_number_takes_the_place_of_the_one_bef
         made = replace(made, **judged(Do.SEND_CARD, made, AnswerUnreadable()).columns)
     assert (made.card_id, made.before_id, made.move_wanted) == (None, 50, False)
     assert made.with_message(77) == {"card_id": 77, "shown": ANY_FACE}
+
+
+def test_a_button_on_what_should_have_none_says_that_something_else_is_there() -> None:
+    """An edit that came late took the place of the last one, of its message or of a copy."""
+    over = board(*PAID, state=CLOSED, announced=True)
+    over = replace(over, duplicates={60: over.face})
+    assert over.with_message(over.card_id or 0) == {"shown": ANY_FACE}
+    assert over.with_message(60) == {"duplicates": {60: ANY_FACE}}
+    goes_on = board(duplicates={60: ""})
+    assert goes_on.with_message(goes_on.card_id or 0) == {}
+    assert goes_on.with_message(60) == {}
+
+
+@pytest.mark.parametrize("do", [Do.EDIT_CARD, Do.EDIT_DUPLICATE])
+def test_after_an_edit_without_an_answer_a_board_and_its_copies_are_edited_once_more(
+    do: Do,
+) -> None:
+    made = board(*PAID, state=CLOSED, announced=True)
+    made = replace(made, duplicates={60: made.face})
+    untrue: dict[str, Any] = {"shown": "another"} if do is Do.EDIT_CARD else {"duplicates": COPIES}
+    there, _ = after(replace(made, **untrue), judged(do, replace(made, **untrue), NoAnswer()))
+    again = replace(there, **judged(do, there, Sent(made.face)).columns)
+    assert (again.shown, dict(again.duplicates)) == (made.face, {60: made.face})
+    then = NOW + LATE_S
+    assert next_board_step(again, REACHED, NOW) == Step(Do.WAIT, then)
+    for expected in (Do.EDIT_CARD, Do.EDIT_DUPLICATE):
+        assert next_board_step(again, REACHED, then).do is expected
+        verdict = judge_board(expected, again, Sent(again.face), REACHED, now=then)
+        again = replace(again, **verdict.columns)
+        then += EDIT_EVERY_S
+    assert next_board_step(again, REACHED, then).do is Do.NOTHING
 
 
 @pytest.mark.parametrize(("do", "made"), [(do, made) for do in IN_CHAT for made in IN_CHAT[do]])

@@ -20,10 +20,10 @@ from bot.core.answers import (
     Result,
 )
 from bot.core.failure import Failure
-from bot.core.invoice import Audience, Columns, Face, Invoice, State
+from bot.core.invoice import LATE_S, Audience, Columns, Face, Invoice, State
 from bot.core.notices import Kind, Notice
 from bot.core.outcomes import Verdict, judge, paid
-from bot.core.steps import AS_READ, Around, next_step
+from bot.core.steps import AS_READ, Around, Step, next_step
 from bot.core.work import EDITS, MAX_COPIES, MAX_FAULTS, SENDS, Do, Lane
 from bot.errors import (
     AlreadySettled,
@@ -153,7 +153,10 @@ def test_an_add_without_its_answer_has_not_failed(error: NodeError) -> None:
 
 def test_what_the_node_does_not_know_of_a_backup_was_never_asked_for() -> None:
     restored = invoice(PENDING, preimage=None)
-    assert written(Do.ADD, restored, InvoiceUnknown())["state"] is State.DROPPED
+    unknown = written(Do.ADD, restored, InvoiceUnknown())
+    assert (unknown["state"], unknown["card_shown"]) == (State.FAILED, Face.FAILED)
+    waiting = replace(restored, card_id=100, card_shown=Face.WAITING)
+    assert "card_shown" not in written(Do.ADD, waiting, InvoiceUnknown())
     for error in (NodeTimeout(), NodeOdd(), NodeRefused(), PermissionMissing()):
         columns = written(Do.ADD, restored, error)
         assert "state" not in columns
@@ -165,6 +168,25 @@ def test_what_is_over_by_a_restore_is_not_shown_to_anybody_afresh(state: NodeSta
     columns = written(Do.ADD, invoice(PENDING, preimage=None), Added(found(state), "node", 0))
     assert ("card_shown" in columns) is (state is NodeState.CANCELED)
     assert "card_shown" not in written(Do.ADD, invoice(PENDING), Added(found(state), "node", 0))
+
+
+@pytest.mark.parametrize(
+    "error", [NotSent(), ChatBusy(2.0), NoAnswer(), ChatError(), ChatBusy(100.0)]
+)
+def test_what_is_drawn_once_more_in_vain_takes_nobodys_pause_and_makes_none(
+    error: ChatError,
+) -> None:
+    """A cancellation that waits for its node is put off for as long as it was."""
+    put_off = {"tried": Do.CANCEL, "attempts": 7, "retry_at": NOW + 5}
+    drawn = {"card_id": 100, "card_shown": Face.OPEN, "redraw_at": NOW, "cancel_wanted": True}
+    row = invoice(OPEN, **put_off, **drawn, expires_at=int(NOW) + 3600)
+    assert next_step(row, AS_READ, NOW).do is Do.EDIT_CARD
+    made = verdict(Do.EDIT_CARD, row, error)
+    assert made.columns is not None
+    there = replace(row, **made.columns)
+    assert {name: getattr(there, name) for name in put_off} == put_off
+    assert there.redraw_at >= NOW + LATE_S
+    assert next_step(there, AS_READ, NOW) == Step(Do.WAIT, NOW + 5)
 
 
 def test_an_odd_answer_is_a_warning_with_what_was_odd_and_only_the_first_time() -> None:

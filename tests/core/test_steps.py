@@ -534,12 +534,6 @@ TABLE: list[Row] = [
     ("paid, drawn again", late(SETTLED, Face.PAID), NOW + LATE_S, Step(Do.EDIT_CARD)),
     ("paid, by a clock of then", late(SETTLED, Face.PAID), NOW - 9, Step(Do.EDIT_CARD)),
     ("paid, untold", late(SETTLED, Face.PAID, announced=False), NOW + 99, Step(Do.ANNOUNCE)),
-    (
-        "paid, in vain",
-        late(SETTLED, Face.PAID, tried=Do.EDIT_CARD, attempts=2, retry_at=NOW + 99),
-        NOW + 98,
-        Step(Do.WAIT, NOW + 99),
-    ),
     ("paid, sealed", late(SETTLED, Face.PAID, **UNREACHABLE), NOW + 99, Step(Do.NOTHING)),
     ("paid, muted", late(SETTLED, Face.PAID, **MUTED), NOW + 99, Step(Do.EDIT_CARD)),
     ("expired, drawn again", late(State.EXPIRED, Face.EXPIRED), NOW + 99, Step(Do.EDIT_CARD)),
