@@ -5,6 +5,9 @@ Whole bots on the simulators.
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from bot import texts
@@ -12,6 +15,7 @@ from bot.chat import transport
 from bot.core.invoice import LATE_S, Face
 from bot.demo.node import CANCELED, SETTLED
 from bot.demo.telegram import Message
+from tests.store.made import until
 from tests.test_boards import board, my_part, split
 from tests.world import World
 
@@ -114,3 +118,43 @@ async def test_what_was_drawn_again_once_is_not_drawn_again(world: World) -> Non
     world.clock.ahead_s += LATE_S + 1
     await world.ask(world.group, world.anna, "/invoice 8")
     assert edits(world, card) == 3
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+async def test_a_card_that_an_edit_of_the_process_before_comes_over_is_made_true(
+    world: World, is_killed: bool
+) -> None:
+    await world.start_process()
+    hangs = world.node.stall("AddInvoice")
+    world.telegram.say(world.group, world.anna, "/invoice 5")
+    card = await world.shown(world.group, Face.WAITING)
+    late = world.telegram.stall("editMessageMedia", times=1)
+    hangs.release()
+    await late.reached()
+    if is_killed:
+        await world.kill_process()
+    else:
+        await world.end_process()
+    (invoice,) = world.node.invoices.values()
+    world.node.pay(invoice.payment_request)
+    await world.start_process()
+    await world.announced(world.group, "Anna Berg")
+    await world.becomes(card, Face.PAID)
+    await world.recorded(card, Face.PAID)
+    late.release()
+    await world.becomes(card, Face.OPEN)
+    with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+        rests = "SELECT 1 FROM invoices WHERE redraw_at > 0 AND due_at = redraw_at"
+        await until(lambda: database.execute(rests).fetchone() is not None)
+    assert await world.end_process() == 0
+    due_a_minute_earlier(world)
+    await world.start_process()
+    await world.becomes(card, Face.PAID)
+
+
+def due_a_minute_earlier(world: World) -> None:
+    """As if some time had passed: the clock of a process is not ours to set."""
+    with closing(sqlite3.connect(world.folder / "bot.db")) as database, database:
+        later = "redraw_at = redraw_at - ?, due_at = due_at - ?, retry_at = retry_at - ?"
+        moved = f"UPDATE invoices SET {later} WHERE redraw_at > 0"
+        assert database.execute(moved, [LATE_S + 1] * 3).rowcount == 1

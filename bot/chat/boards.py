@@ -63,7 +63,7 @@ class Boards:
             case Do.REMOVE_BEFORE:
                 await self._remove_before(board)
             case Do.ANNOUNCE:
-                is_last = board.attempts + 1 >= MAX_REFUSALS
+                is_last = board.refusals_of(do) + 1 >= MAX_REFUSALS
                 await self._announce(board, is_so, is_last=is_last)
             case Do.REMIND:
                 text = texts.reminder(board, may_be_duplicate=may_be_duplicate)
@@ -87,7 +87,7 @@ class Boards:
 
         In the end, or where the topic is closed, it is told to who asked in private.
         """
-        first = not board.attempts
+        first = not board.refusals_of(Do.ANNOUNCE)
         try:
             await self._announce_to(board, board.chat_id, is_so, is_bare=False)
         except TopicGone:

@@ -124,7 +124,8 @@ def judge(
     elif _changes_nothing(do, row, verdict, later if do is Do.NOTIFY_OWNERS else around, now):
         verdict = _fault(do, row, "step changed nothing", verdict.columns or {}, {})
     columns: Columns = {**(verdict.columns or {})}
-    if do is not Do.NOTIFY_OWNERS and not is_redraw:  # these have a pause of their own
+    has_own_pause = do is Do.NOTIFY_OWNERS or (is_redraw and row.tried is not None)
+    if not has_own_pause:
         tried = _with_announcing(do, row)
         taken = work.after_step(tried, do, verdict.again, now=now, jitter=around.jitter)
         columns = {**columns, **changes(**taken)}

@@ -190,8 +190,10 @@ def prepared(row: Invoice, columns: Columns, around: Around, now: float) -> Colu
 
 def resting(row: Invoice, step: Step, around: Around, now: float) -> work.WorkColumns:
     """When and where a row is due again that is let go with this step."""
-    if row.announced and row.to_notify(around.all_owners) and step.do is Do.WAIT:
-        return work.rests_for_owners(row, step.at)
+    is_for_owners = row.announced and bool(row.to_notify(around.all_owners))
+    is_redraw = row.redrawn_at(now) == step.at and not around.other_node
+    if step.do is Do.WAIT and (is_for_owners or is_redraw):
+        return work.rests_behind(row, step.at)
     may_be_due = around.chat_is_unreachable or (around.unreachable and step.do is Do.NOTHING)
     reachable = replace(around, unreachable=frozenset())
     shows = not around.is_sealed and (row.card_id is not None or row.duplicates)

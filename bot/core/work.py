@@ -241,9 +241,9 @@ def rests(until: float | None, lane: Lane) -> WorkColumns:
     return {"due_at": until, "lane": lane}
 
 
-def rests_for_owners(row: Work, until: float) -> WorkColumns:
-    """The same until an owner's chat is free, whatever the row's own chat is: as of what is put
-    off, `retry_at` says so, by which an index finds it once the clock was set."""
+def rests_behind(row: Work, until: float) -> WorkColumns:
+    """The same until an owner's chat is free, or a card is drawn once more: as of what is put off,
+    `retry_at` says so, by which an index finds it once the clock was set."""
     columns = rests(until, Lane.BACKGROUND)
     return columns if row.tried is not None else {**columns, "retry_at": until}
 
@@ -345,6 +345,11 @@ def is_put_off(row: Work, now: float) -> bool:
     A `retry_at` that is further off than any pause means that the clock was set back.
     """
     return row.tried is not None and now < row.retry_at <= latest_retry(now)
+
+
+def latest_at_once(now: float) -> float:
+    """What was due before then, by `due_at`, was wanted at once."""
+    return now - LONG_S / 2
 
 
 def latest_retry(now: float) -> float:

@@ -303,6 +303,8 @@ class Hands:
 
 
 def _begin(tx: Tx, now: float) -> None:
+    tx.agenda.doubt_edits(now)
+    tx.boards.doubt_edits(now)
     tx.agenda.unstick(now)
     tx.boards.unstick(now)
     _make_overdue(tx, now)

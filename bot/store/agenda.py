@@ -10,8 +10,8 @@ from sqlalchemy.engine import Connection
 
 from bot.core import work
 from bot.core.board import Board
-from bot.core.invoice import Invoice, State
-from bot.core.work import AT_NODE, MAX_FAULTS, Lane
+from bot.core.invoice import LATE_S, Invoice, State
+from bot.core.work import AT_NODE, MAX_FAULTS, READ_LANES, Lane
 from bot.store.noun import AT_THE_NODE, ROWS, Noun
 from bot.store.rows import packed, unpacked
 from bot.store.tables import boards, invoices
@@ -115,6 +115,12 @@ class Agenda(Noun):
         ahead. All other pauses stay as they are."""
         late = _c.retry_at > work.latest_retry(now)
         self._write(packed(**work.retry_now(now)), late, *_PUT_OFF)
+
+    def doubt_edits(self, now: float) -> None:
+        """An edit that the process before had under way may come yet: what was in work is drawn
+        once more, some time after."""
+        at_once = _c.lane.in_(READ_LANES), _c.due_at < work.latest_at_once(now)
+        self._write({"redraw_at": now + LATE_S}, *at_once, _c.card_id.is_not(None))
 
     def node_is_back(self, now: float) -> None:
         """What waits for another try at the node is due, and what has no invoice yet, whatever was

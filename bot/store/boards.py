@@ -20,7 +20,7 @@ from bot.core.board import (
     SeatColumns,
 )
 from bot.core.board_steps import consequences
-from bot.core.invoice import Invoice, State
+from bot.core.invoice import LATE_S, Invoice, State
 from bot.core.work import MAX_FAULTS, Lane
 from bot.store.agenda import IS_OVER, Due, DueRows
 from bot.store.invoices import Invoices
@@ -158,6 +158,12 @@ class Boards(Noun):
         waits = sa.select(_b.id).where(_b.lane.in_(BOARD_LANES), _b.due_at > latest)
         late = (_b.id.in_(waits), _b.due_at != _b.ends_at)
         self._connection.execute(sa.update(boards).where(*late).values(**due))
+
+    def doubt_edits(self, now: float) -> None:
+        """What was in work as the process before ended is drawn once more: see `Agenda`."""
+        at_once = _b.lane.in_(BOARD_LANES), _b.due_at < work.latest_at_once(now)
+        statement = sa.update(boards).where(*at_once, _b.card_id.is_not(None))
+        self._connection.execute(statement.values(redraw_at=now + LATE_S))
 
     def unstick(self, now: float) -> None:
         """Give stuck boards another chance."""
