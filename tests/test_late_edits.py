@@ -19,6 +19,8 @@ from tests.store.made import until
 from tests.test_boards import board, my_part, split
 from tests.world import World
 
+#: Telegram's calls that change a card.
+EDITS = ("editMessageMedia", "editMessageCaption", "editMessageText")
 BOTH = pytest.mark.parametrize("by", ["itself", "a press"])
 #: Seconds after which a call has no answer here.
 SOON_S = 1.0
@@ -158,3 +160,24 @@ def due_a_minute_earlier(world: World) -> None:
         later = "redraw_at = redraw_at - ?, due_at = due_at - ?, retry_at = retry_at - ?"
         moved = f"UPDATE invoices SET {later} WHERE redraw_at > 0"
         assert database.execute(moved, [LATE_S + 1] * 3).rowcount == 1
+
+
+async def test_a_card_that_telegram_does_not_let_be_drawn_again_stays_where_it_is(
+    world: World,
+) -> None:
+    """It most likely shows what it should."""
+    await world.start_bot()
+    card = await world.ask(world.group, world.anna, "/invoice 5")
+    world.telegram.drop("editMessageMedia", acted=True)
+    world.telegram.say(world.group, world.anna, "/cancel", reply_to=card)
+    await world.becomes(card, Face.CANCELLED)
+    await world.recorded(card, Face.CANCELLED)
+    refused = [world.telegram.fail(method, status=400, times=None) for method in EDITS]
+    before = edits(world, card)
+    world.clock.ahead_s += LATE_S + 1
+    await world.until(lambda: edits(world, card) >= before + len(EDITS))
+    for each in refused:
+        world.telegram.withdraw(each)
+    await world.ask(world.group, world.anna, "/invoice 7")
+    assert not card.deleted
+    assert edits(world, card) == before + len(EDITS)

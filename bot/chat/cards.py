@@ -303,11 +303,14 @@ class Cards:
         assert row.card_id is not None  # noqa: S101 -- next_step asks for it only then
         way = _way(row, face)
         was_open = face is Face.OPEN and row.card_shown is Face.OUTDATED
+        is_redraw = row.is_redraw(Do.EDIT_CARD)
         is_known = not row.redraw_at  # else an earlier picture may have come after the last one
         is_same = was_open or pictures.are_same(face, row.card_shown)
         if is_known and is_same and not row.card_is_text:
             way = "caption"
-        card, way = await self._edit(row, row.card_id, face, way, is_so)
+        elif is_redraw and row.card_is_text:
+            way = "text"
+        card, way = await self._edit(row, row.card_id, face, way, is_so, keeps=is_redraw)
         is_separate = row.payment_request_separate or card.payment_request_separate
         return {
             "card_shown": face,
@@ -345,11 +348,13 @@ class Cards:
         face: Face,
         way: Way,
         is_so: IsSo | None = None,
+        *,
+        keeps: bool = False,
     ) -> tuple[texts.Card, Way]:
         """Make the message show `face`; the card, and the way in which Telegram took it.
 
         Where it refuses that way, the picture stays as it is. A message that can't be made true in
-        any way is removed.
+        any way is removed; not one that most likely is true (`keeps`).
         """
         refusal: ChatRefused | None = None
         ways: tuple[Way, ...] = (way, "caption", "text")
@@ -369,6 +374,8 @@ class Cards:
                     log.warning("message edited another way", way=each, detail=refusal.detail)
                 return card, each
         assert refusal is not None  # noqa: S101 -- there is always a way that was tried
+        if keeps:
+            raise refusal
         return await self._remove(row, message_id, refusal)
 
     async def _remove(self, row: Invoice, message_id: int, refusal: ChatRefused) -> NoReturn:

@@ -327,6 +327,8 @@ def _redrawn(do: Do, row: Invoice, now: float) -> Columns:
     if at is None or at > now:
         return {}
     columns: Columns = {"redraw_at": 0.0}
+    if row.state is State.OPEN:  # what can be paid is worth more than that its copies are right
+        return columns
     if row.payment_request_id is not None:
         columns["payment_request_shown"] = Face.NOTHING
     if row.duplicates:
@@ -370,7 +372,7 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around, now: flo
         events.append(Event("error", "refused by Telegram", {"step": do, "detail": error.detail}))
         if "undeliverable" in columns:
             notices = (Notice(Kind.CARD_REFUSED, why=error.detail, invoice=row),)
-        elif do in EDITS and not _is_no_card(do, row):
+        elif do in EDITS and not _is_no_card(do, row) and not row.is_redraw(do):
             notices = (Notice(Kind.CARD_UNTRUE, why=error.detail, invoice=row),)
     else:
         values = {"step": do, "reason": error.detail or error.key}

@@ -23,7 +23,7 @@ from bot.core.failure import Failure
 from bot.core.invoice import LATE_S, Audience, Columns, Face, Invoice, State
 from bot.core.notices import Kind, Notice
 from bot.core.outcomes import Verdict, judge, paid
-from bot.core.steps import AS_READ, Around, Step, next_step
+from bot.core.steps import AS_READ, Around, Step, next_step, resting
 from bot.core.work import EDITS, MAX_COPIES, MAX_FAULTS, SENDS, Do, Lane
 from bot.errors import (
     AlreadySettled,
@@ -187,6 +187,23 @@ def test_what_is_drawn_once_more_in_vain_takes_nobodys_pause_and_makes_none(
     assert {name: getattr(there, name) for name in put_off} == put_off
     assert there.redraw_at >= NOW + LATE_S
     assert next_step(there, AS_READ, NOW) == Step(Do.WAIT, NOW + 5)
+
+
+@pytest.mark.parametrize("error", [ChatRefused(detail="no"), MessageGone()])
+def test_what_is_drawn_once_more_and_refused_stays_as_it_is(error: ChatError) -> None:
+    """It most likely shows what it should: nobody is told that it does not."""
+    row = shown(State.EXPIRED, Face.EXPIRED, redraw_at=NOW)
+    made = verdict(Do.EDIT_CARD, row, error)
+    assert made.columns is not None
+    assert (made.columns["redraw_at"], made.notices) == (0.0, ())
+    assert next_step(replace(row, **made.columns), AS_READ, NOW).do is Do.NOTHING
+
+
+def test_where_a_redraw_waits_a_clock_that_was_ahead_is_seen_by_an_index() -> None:
+    row = shown(SETTLED, Face.PAID, redraw_at=NOW + LATE_S, announced=True)
+    step = next_step(row, AS_READ, NOW)
+    rests = resting(row, step, AS_READ, NOW)
+    assert (step.do, rests["due_at"], rests["retry_at"]) == (Do.WAIT, step.at, step.at)
 
 
 def test_an_odd_answer_is_a_warning_with_what_was_odd_and_only_the_first_time() -> None:

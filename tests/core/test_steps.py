@@ -534,6 +534,12 @@ TABLE: list[Row] = [
     ("paid, drawn again", late(SETTLED, Face.PAID), NOW + LATE_S, Step(Do.EDIT_CARD)),
     ("paid, by a clock of then", late(SETTLED, Face.PAID), NOW - 9, Step(Do.EDIT_CARD)),
     ("paid, untold", late(SETTLED, Face.PAID, announced=False), NOW + 99, Step(Do.ANNOUNCE)),
+    (
+        "paid, nobody",
+        late(SETTLED, Face.PAID, announced=False, **NOBODY, takes_edits=True),
+        NOW + 99,
+        Step(Do.EDIT_CARD),
+    ),
     ("paid, sealed", late(SETTLED, Face.PAID, **UNREACHABLE), NOW + 99, Step(Do.NOTHING)),
     ("paid, muted", late(SETTLED, Face.PAID, **MUTED), NOW + 99, Step(Do.EDIT_CARD)),
     ("expired, drawn again", late(State.EXPIRED, Face.EXPIRED), NOW + 99, Step(Do.EDIT_CARD)),
