@@ -14,7 +14,7 @@ from bot import texts
 from bot.chat import transport
 from bot.core.invoice import LATE_S, Face
 from bot.demo.node import CANCELED, SETTLED
-from bot.demo.telegram import Message
+from bot.demo.telegram import Message, Stall
 from tests.store.made import until
 from tests.test_boards import board, my_part, split
 from tests.world import World
@@ -46,18 +46,24 @@ async def made_true(world: World, message: Message, by: str, button: str) -> Non
         world.clock.ahead_s += LATE_S + 1
 
 
-@BOTH
-@pytest.mark.parametrize("end", [CANCELED, SETTLED])
-async def test_a_card_that_an_earlier_edit_comes_over_is_made_true(
-    world: World, by: str, end: int
-) -> None:
-    await world.start_bot()
+async def on_its_way(world: World) -> tuple[Message, Stall]:
+    """The notice of a command that waited for the node, and the edit that makes it the card."""
     hangs = world.node.stall("AddInvoice")
     world.telegram.say(world.group, world.anna, "/invoice 5")
     card = await world.shown(world.group, Face.WAITING)
     late = world.telegram.stall("editMessageMedia", times=1)
     hangs.release()
     await late.reached()
+    return card, late
+
+
+@BOTH
+@pytest.mark.parametrize("end", [CANCELED, SETTLED])
+async def test_a_card_that_an_earlier_edit_comes_over_is_made_true(
+    world: World, by: str, end: int
+) -> None:
+    await world.start_bot()
+    card, late = await on_its_way(world)
     (invoice,) = world.node.invoices.values()
     if end is CANCELED:
         world.telegram.say(world.group, world.anna, "/cancel", reply_to=card)
@@ -127,12 +133,7 @@ async def test_a_card_that_an_edit_of_the_process_before_comes_over_is_made_true
     world: World, is_killed: bool
 ) -> None:
     await world.start_process()
-    hangs = world.node.stall("AddInvoice")
-    world.telegram.say(world.group, world.anna, "/invoice 5")
-    card = await world.shown(world.group, Face.WAITING)
-    late = world.telegram.stall("editMessageMedia", times=1)
-    hangs.release()
-    await late.reached()
+    card, late = await on_its_way(world)
     if is_killed:
         await world.kill_process()
     else:
