@@ -23,7 +23,7 @@ from sqlalchemy.engine import Connection
 from bot.core import kept
 from bot.core.invoice import State
 from bot.core.wishes import BackupProblem
-from bot.errors import BackupFailed, BackupRefused, DatabaseMissing, MoveFailed
+from bot.errors import BackupFailed, BackupRefused, MoveFailed
 from bot.store import migrations, sqlite, targets
 from bot.store.backend import SQLITE, on_server
 from bot.store.copying import End, copy
@@ -67,9 +67,8 @@ def back_up(
     own = list(own)
     check_target(path, file, own=own, force=force)
     if path is not None:
+        sqlite.refuse_unreadable(path)
         sqlite.inspect(url)
-        if not path.exists():
-            raise DatabaseMissing(path=str(path))
     # Nobody knows its name beforehand, to lay a link there; and to replace one follows it nowhere.
     part = file.with_name(f".backup-{secrets.token_hex(8)}.part")
     with _explained(file), _left_nothing(part), _in_use(part):

@@ -9,7 +9,7 @@ from typing import Any
 from bot.core.grants import Granted, Role
 from bot.errors import StartError
 from bot.store.backend import SQLITE, on_server
-from bot.store.sqlite import file_of, has_journal, opened_to_read
+from bot.store.sqlite import file_of, has_journal, opened_to_read, refuse_unreadable
 
 
 def granted(url: str) -> Granted:
@@ -35,10 +35,10 @@ def _read(url: str, statement: str, *values: str) -> list[tuple[Any, ...]]:
             style = statement.replace("?", "%s")
             return [tuple(row) for row in connection.exec_driver_sql(style, values or None)]
         return []
-    path = file_of(url)
-    with (
-        contextlib.suppress(sqlite3.Error, OSError),
-        contextlib.closing(opened_to_read(path, is_written=has_journal(path))) as connection,
-    ):
-        return connection.execute(statement, values).fetchall()
+    with contextlib.suppress(StartError, sqlite3.Error, OSError):
+        path = file_of(url)
+        refuse_unreadable(path)  # a pipe would be waited for
+        opened = opened_to_read(path, is_written=has_journal(path))
+        with contextlib.closing(opened) as connection:
+            return connection.execute(statement, values).fetchall()
     return []

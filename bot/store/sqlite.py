@@ -76,8 +76,16 @@ _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE)
 
 
 def file_of(url: str) -> Path:
-    """The file of a database: one by two names is one database, with one lock."""
-    return Path(url.removeprefix("sqlite:///")).resolve()
+    """The file of a database: one by two names is one database, with one lock.
+
+    Raises `DatabaseUnreadable` where links lead nowhere but to each other.
+    """
+    path = Path(url.removeprefix("sqlite:///"))
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # which of them depends on Python's version
+        reason = os.strerror(errno.ELOOP)
+        raise DatabaseUnreadable(path=str(path), reason=reason) from None
 
 
 class Lock:

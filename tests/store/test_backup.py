@@ -8,6 +8,7 @@ import os
 import sqlite3
 import stat
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 
 from bot.actions import claims
 from bot.core.board import ANY_FACE
+from bot.core.grants import Granted
 from bot.core.invoice import State
 from bot.core.knocks import ASKER, Due, Knock, KnockState
 from bot.core.wishes import BackupProblem
@@ -26,9 +28,11 @@ from bot.errors import (
     DatabaseJournalLeft,
     DatabaseMissing,
     DatabaseTooNew,
+    DatabaseUnreadable,
     NotADatabase,
+    StartError,
 )
-from bot.store import Delivered, Reader, Store, Tx, backup, migrations
+from bot.store import Delivered, Reader, Store, Tx, backup, migrations, peek
 from bot.store.backup import Saved
 from bot.store.copying import TABLES
 from bot.store.move import move
@@ -360,6 +364,31 @@ async def test_the_part_of_a_backup_that_was_killed_is_removed_by_the_next(
     left = {each.name for each in target.parent.iterdir()}
     assert left == {target.name, link.name, parts["busy"].name, parts["new"].name}
     assert file.exists()
+
+
+def pipe(file: Path) -> None:
+    os.mkfifo(file)
+
+
+def loop(file: Path) -> None:
+    file.symlink_to(file.with_name("other"))
+    file.with_name("other").symlink_to(file)
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [(pipe, NotADatabase), (loop, DatabaseUnreadable), (Path.touch, DatabaseMissing)],
+)
+def test_what_is_no_database_is_named_and_waited_for_by_nobody(
+    tmp_path: Path, target: Path, make: Callable[[Path], None], error: type[StartError]
+) -> None:
+    file = tmp_path / "odd.db"
+    make(file)
+    with pytest.raises(error):
+        back_up(file, target)
+    assert list(target.parent.iterdir()) == []
+    assert peek.granted(f"sqlite:///{file}") == Granted()
+    assert peek.owners(f"sqlite:///{file}") == {}
 
 
 # where it goes
