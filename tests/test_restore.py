@@ -140,6 +140,7 @@ async def test_a_board_that_was_closed_after_a_backup_shows_after_its_restore_th
     await restored(world, backup)
     await world.until(lambda: world.buttons(shown), LATER_S)
     assert ", closed" not in (shown.text or "")
+    await world.recorded(card, Face.CANCELLED)  # the node has said what became of the part
     await paid(world, shown, world.bert, 28_000)
     await board(world, world.group, "28,000 sats paid")
 
