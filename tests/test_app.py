@@ -38,6 +38,7 @@ from bot.errors import (
 from bot.lnrpc import lightning_pb2
 from bot.node.check import check_macaroon
 from tests.faces import Role, may_be_duplicate, plain
+from tests.store.made import until
 from tests.world import NAME, World
 
 LONG_MEMO = "A long memo. " * 45 + "End."
@@ -697,6 +698,9 @@ async def test_a_clock_that_is_years_ahead_removes_nothing_that_is_new(
     card = await world.open_card(chat, world.anna, "/invoice 2100")
     world.node.pay(world.request_in(card))
     await world.announced(chat, "Anna Berg")
+    with closing(sqlite3.connect(world.folder / "bot.db")) as database:  # nothing of it is in work
+        rests = "SELECT 1 FROM invoices WHERE due_at IS NULL"
+        await until(lambda: database.execute(rests).fetchone() is not None)
     await world.stop_bot()
     telegrams, years_s = world.clock.ahead_s, 3 * 365 * 86_400
     world.telegram.clock = lambda: time.time() + telegrams
