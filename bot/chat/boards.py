@@ -63,8 +63,7 @@ class Boards:
             case Do.REMOVE_BEFORE:
                 await self._remove_before(board)
             case Do.ANNOUNCE:
-                is_last = board.refusals_of(do) + 1 >= MAX_REFUSALS
-                await self._announce(board, is_so, is_last=is_last)
+                await self._announce(board, is_so)
             case Do.REMIND:
                 text = texts.reminder(board, may_be_duplicate=may_be_duplicate)
                 await self._send(board, text, None, is_so=is_so, reply_to=board.card_id)
@@ -82,26 +81,26 @@ class Boards:
             text = texts.board_refused(board, is_closed=isinstance(refusal, TopicClosed))
             self._chats.say(Say(board.asker_id, text))
 
-    async def _announce(self, board: Board, is_so: IsSo | None, *, is_last: bool) -> None:
+    async def _announce(self, board: Board, is_so: IsSo | None) -> None:
         """Where Telegram refuses it again and again, without what people wrote.
 
         In the end, or where the topic is closed, it is told to who asked in private.
         """
-        first = not board.refusals_of(Do.ANNOUNCE)
+        refusals = board.refusals_of(Do.ANNOUNCE)
         try:
             await self._announce_to(board, board.chat_id, is_so, is_bare=False)
         except TopicGone:
             raise
         except ChatRefused as refusal:
             is_closed = isinstance(refusal, TopicClosed)
-            if first and not is_closed:  # once may be a slip
+            if not refusals and not is_closed:  # once may be a slip
                 raise
             if not is_closed:
                 log.warning("board announced without names and memo", detail=refusal.detail)
                 try:
                     return await self._announce_to(board, board.chat_id, is_so, is_bare=True)
                 except ChatRefused:
-                    if not is_last:
+                    if refusals + 1 < MAX_REFUSALS:
                         raise
             await self._announce_in_private(board, is_so, refusal)
 

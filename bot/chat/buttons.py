@@ -85,13 +85,6 @@ def under(row: Invoice, face: Face) -> InlineKeyboardMarkup | None:
     return InlineKeyboardMarkup([[_button(row, verb, text)]])
 
 
-def data_under(row: Invoice) -> tuple[str, ...]:
-    """What the buttons carry under a card that shows what is."""
-    markup = under(row, row.face)
-    rows = () if markup is None else markup.inline_keyboard
-    return tuple(str(button.callback_data) for line in rows for button in line)
-
-
 def _of_part(row: Invoice, face: Face) -> list[list[InlineKeyboardButton]]:
     """Under the card of a board's part, which its payer has in private."""
     if row.part_kind is PartKind.OWN:

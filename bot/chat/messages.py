@@ -6,7 +6,14 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from telegram import Chat, MaybeInaccessibleMessage, Message, MessageEntity, User
+from telegram import (
+    Chat,
+    InlineKeyboardMarkup,
+    MaybeInaccessibleMessage,
+    Message,
+    MessageEntity,
+    User,
+)
 from telegram.ext import filters
 
 from bot.actions import Asker, Origin, Place
@@ -196,7 +203,11 @@ _COMMAND = re.compile(r"^\s*/[A-Za-z0-9_]+(?:@[A-Za-z0-9_]+)?")
 def button_data(message: MaybeInaccessibleMessage) -> Iterator[str]:
     """What each button under a message carries, in their order. Of old messages only the number
     comes, and no buttons."""
-    markup = message.reply_markup if isinstance(message, Message) else None
+    yield from data_of(message.reply_markup if isinstance(message, Message) else None)
+
+
+def data_of(markup: InlineKeyboardMarkup | None) -> Iterator[str]:
+    """What each button of a keyboard carries, in their order."""
     for button in itertools.chain(*(markup.inline_keyboard if markup else ())):
         yield str(button.callback_data)
 

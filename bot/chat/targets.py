@@ -10,7 +10,7 @@ from telegram import MaybeInaccessibleMessage, Message, User
 from bot import texts
 from bot.actions import Actions, Asker
 from bot.chat import messages
-from bot.chat.buttons import data_under, named
+from bot.chat.buttons import named, under
 from bot.chat.client import Naming
 from bot.chat.replies import IfAdmin, IfNamed, Reply
 from bot.core.board import Board
@@ -60,7 +60,8 @@ class Targets:
         if row is None or not (has_button and is_its_card) or row.card_shown is not row.face:
             return row
         # An edit that came late took the place of the last one: Telegram says what is there now.
-        is_as_shown = tuple(messages.button_data(message)) == data_under(row)
+        there = list(messages.button_data(message))
+        is_as_shown = there == list(messages.data_of(under(row, row.face)))
         return row if is_as_shown else await self._actions.redraw(row)
 
     async def if_allowed(

@@ -230,6 +230,12 @@ class Invoice(Shown, Work):
                 return number
         return None
 
+    @property
+    def is_restored(self) -> bool:
+        """Whether it waited for the node at a backup, which has no preimage of it: it is looked up,
+        and never asked for."""
+        return self.state is State.PENDING and self.preimage is None
+
     def is_redraw(self, do: Do) -> bool:
         """Whether this step edits a card once more that shows what it should."""
         return do is Do.EDIT_CARD and self.redraw_at > 0 and self.card_shown is self.face

@@ -139,16 +139,17 @@ def judge(
 
 
 def _over_unseen(row: Invoice, columns: Columns, around: Around) -> Columns:
-    """What is over before anybody saw it counts as shown where nothing reaches its chat.
+    """What is over before anybody saw it counts as shown where nothing reaches its chat, or where
+    it is of a backup.
 
     Once something does, nobody waits for a pile of cards that say so.
     """
     after = replace(row, **columns)
     is_unseen = after.card_id is None and after.card_shown is Face.NOTHING
     may_be_there = after.may_be_duplicate(Do.SEND_CARD)
-    if not around.chat_is_unreachable or not is_unseen or may_be_there:
-        return {}
-    return {"card_shown": after.face} if after.state in _OVER else {}
+    nobody_waits = row.is_restored or (around.chat_is_unreachable and not may_be_there)
+    is_over = after.state in _OVER
+    return {"card_shown": after.face} if is_over and is_unseen and nobody_waits else {}
 
 
 _OVER = (State.EXPIRED, State.CANCELLED, State.FAILED)
@@ -226,8 +227,6 @@ def _added(row: Invoice, result: Added, now: float) -> Verdict:
         "add_index": found.add_index,
         "expires_at": found.expires_at,
     }
-    if row.preimage is None and columns["state"] in _OVER and row.card_id is None:
-        columns["card_shown"] = replace(row, **columns).face  # nobody waits for it after a restore
     receivable_msat = receivable_of(found.amount_msat, result.inbound_msat)
     over = (Kind.ADD_NOT_PERMITTED,)
     if receivable_msat is None or columns["state"] is not State.OPEN:
@@ -276,15 +275,6 @@ def _found(row: Invoice, found: NodeInvoice, now: float) -> Columns:
     return {"state": State.OPEN}
 
 
-def _never_came(row: Invoice) -> Columns:
-    """What waited for the node at a backup has failed, by the word of the node that is there after
-    the restore: another one may know more, and is asked. Nobody waits for a message by then."""
-    failed: Columns = {"state": State.FAILED}
-    if row.card_id is None:
-        failed["card_shown"] = replace(row, **failed).face
-    return failed
-
-
 def _node_error(
     do: Do, row: Invoice, error: NodeError, around: Around, *, gate_is_open: bool, now: float
 ) -> Verdict:
@@ -294,12 +284,12 @@ def _node_error(
     if do is Do.CANCEL and isinstance(error, InvoiceUnknown) and is_its_word:
         gone = Event("info", "invoice gone at the node", {})
         return replace(_closed(row, None, now), events=(gone,))
-    is_restored = do is Do.ADD and row.preimage is None
-    if is_restored and isinstance(error, InvoiceUnknown):
+    if row.is_restored and isinstance(error, InvoiceUnknown):
+        # By this node's word: another one may know more, and is asked once it is there.
         event = Event("info", "the node has no invoice of a backup's command", {})
-        return Verdict(columns=_never_came(row), events=(event,))
+        return Verdict(columns={"state": State.FAILED}, events=(event,))
     # That an invoice is not found right after its add means nothing: it may appear a moment later.
-    is_unknown = isinstance(error, InvoiceUnknown) or is_restored
+    is_unknown = isinstance(error, InvoiceUnknown) or row.is_restored
     if do is Do.ADD and isinstance(error, NodeRefused) and not is_unknown:
         # The preimage stays: an earlier try may have arrived, and is cancelled then.
         columns: Columns = {"state": State.FAILED, "failure": Failure.of(error)}

@@ -256,7 +256,7 @@ def _asking(row: Invoice, around: Around, now: float) -> Step:
 
 
 def _pending(row: Invoice, around: Around, now: float) -> Step:
-    if row.preimage is None:
+    if row.is_restored:
         return Step(Do.ADD)
     if now >= around.waiting_since + around.patience_s:
         return Step(Do.FAIL)
@@ -333,7 +333,7 @@ def _show(row: Invoice, around: Around) -> Step:
 def _earliest(row: Invoice, around: Around, now: float) -> float:
     """When a put-off step is due again: its retry, or what comes before it."""
     moments = [row.retry_at]
-    if row.state is State.PENDING and row.preimage is not None:
+    if row.state is State.PENDING and not row.is_restored:
         moments.append(around.waiting_since + around.patience_s)
         notice_at = around.waiting_since + NOTICE_AFTER_S
         if row.card_id is None and not around.chat_is_unreachable and notice_at > now:
