@@ -112,13 +112,19 @@ async def test_a_board_that_shows_too_little_is_drawn_again_after_a_while(world:
     await board(world, world.group, "28,000 sats paid")
 
 
-async def test_what_was_drawn_again_once_is_not_drawn_again(world: World) -> None:
+async def cancelled_in_doubt(world: World) -> Message:
+    """A cancelled card: of the edit that showed it first there was no answer."""
     await world.start_bot()
     card = await world.ask(world.group, world.anna, "/invoice 5")
     world.telegram.drop("editMessageMedia", acted=True)
     world.telegram.say(world.group, world.anna, "/cancel", reply_to=card)
     await world.becomes(card, Face.CANCELLED)
     await world.recorded(card, Face.CANCELLED)
+    return card
+
+
+async def test_what_was_drawn_again_once_is_not_drawn_again(world: World) -> None:
+    card = await cancelled_in_doubt(world)
     assert edits(world, card) == 2  # the one without an answer, and its second try
     world.clock.ahead_s += LATE_S + 1
     await world.until(lambda: edits(world, card) == 3)
@@ -167,12 +173,7 @@ async def test_a_card_that_telegram_does_not_let_be_drawn_again_stays_where_it_i
     world: World,
 ) -> None:
     """It most likely shows what it should."""
-    await world.start_bot()
-    card = await world.ask(world.group, world.anna, "/invoice 5")
-    world.telegram.drop("editMessageMedia", acted=True)
-    world.telegram.say(world.group, world.anna, "/cancel", reply_to=card)
-    await world.becomes(card, Face.CANCELLED)
-    await world.recorded(card, Face.CANCELLED)
+    card = await cancelled_in_doubt(world)
     refused = [world.telegram.fail(method, status=400, times=None) for method in EDITS]
     before = edits(world, card)
     world.clock.ahead_s += LATE_S + 1

@@ -16,6 +16,7 @@ from bot import texts
 from bot.core.invoice import Face
 from bot.core.wishes import BackupProblem
 from bot.demo.node import CANCELED
+from bot.demo.telegram import Message
 from bot.errors import BackupRefused, DatabaseMissing
 from bot.store.backup import back_up
 from tests.faces import may_be_duplicate
@@ -51,6 +52,14 @@ async def restored(world: World, backup: Path) -> None:
         )
         assert await shell.wait() == 0
     await world.start_process()
+
+
+async def begun(world: World) -> Message:
+    """The board of a split that a process in its group was asked for."""
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_process()
+    world.telegram.say(world.group, world.anna, "/split 84k/3 pizza")
+    return await board(world, world.group)
 
 
 @pytest.fixture
@@ -125,10 +134,7 @@ async def test_a_board_that_was_closed_after_a_backup_shows_after_its_restore_th
     world: World, backup: Path
 ) -> None:
     """The chats are of a later moment than the backup is: what they say is made true."""
-    world.access["chats"] = frozenset({world.group.id})
-    await world.start_process()
-    world.telegram.say(world.group, world.anna, "/split 84k/3 pizza")
-    shown = await board(world, world.group)
+    shown = await begun(world)
     card = await my_part(world, shown, world.bert, 28_000)
     await world.recorded(card)
     await board(world, world.group, "Bert")
@@ -226,10 +232,7 @@ async def test_an_owner_who_became_one_after_a_backup_is_told_that_it_may_be_a_d
 async def test_what_is_shown_where_a_group_moved_to_since_a_backup_says_that_it_may_be_a_duplicate(
     world: World, backup: Path
 ) -> None:
-    world.access["chats"] = frozenset({world.group.id})
-    await world.start_process()
-    world.telegram.say(world.group, world.anna, "/split 84k/3 pizza")
-    await board(world, world.group)
+    await begun(world)
     card = await world.ask(world.group, world.anna, "/invoice 5")
     assert (await backed_up(world, backup)).code == 0
     moved = world.telegram.migrate(world.group)
@@ -247,10 +250,7 @@ async def test_what_is_shown_where_a_group_moved_to_since_a_backup_says_that_it_
 async def test_a_part_that_waited_for_the_node_at_a_backup_is_its_seats_after_the_restore(
     world: World, backup: Path
 ) -> None:
-    world.access["chats"] = frozenset({world.group.id})
-    await world.start_process()
-    world.telegram.say(world.group, world.anna, "/split 84k/3 pizza")
-    shown = await board(world, world.group)
+    shown = await begun(world)
     hangs = world.node.stall("AddInvoice")
     mine = asyncio.create_task(my_part(world, shown, world.bert, 28_000))
     await hangs.reached()
