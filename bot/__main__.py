@@ -1,6 +1,7 @@
 """Where the program begins, as `python -m bot` and as `invoice-bot`. Knows what a start costs."""
 
 import gc
+import signal
 import sys
 from typing import NoReturn
 
@@ -12,6 +13,8 @@ _UNUSED = ("rich", "httpx._main")
 
 def main() -> NoReturn:
     """Run the command line; ends the process."""
+    # To `run` it is a wish, which may come before what hears it is there.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     # Next to nothing of what an import makes is garbage: collecting it takes a quarter of a start.
     # What runs for long collects again (`cli`).
     gc.disable()

@@ -97,6 +97,8 @@ def _main(
     Example: invoice-bot run --config config.toml
     """
     context.obj = config
+    if context.invoked_subcommand != run.run.__name__:
+        run.hear_hangups()
 
 
 _COMMANDS = (

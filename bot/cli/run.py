@@ -38,7 +38,6 @@ def run(context: typer.Context, config: ConfigOption = None) -> None:
     """
     with errors_printed():
         end_on_signals(lambda: sys.exit(0))
-        on_hangups(lambda: None)  # the settings are read just now
         settings = settings_of(config or context.obj)
         log_to_stderr(settings.log.level, settings.log.format)
         from bot import app as whole  # noqa: PLC0415
@@ -111,7 +110,10 @@ def end_on_signals(end: Callable[[], object]) -> None:
 
 
 def on_hangups(reload: Callable[[], object]) -> None:
-    """SIGHUP means `reload`, unless it says that the terminal is gone: then it ends the process."""
+    """SIGHUP means `reload`, unless it says that the terminal is gone: then it ends the process.
+
+    One that came since the process began is heard now.
+    """
     terminals = [number for number in range(3) if os.isatty(number)]
 
     def hung_up(_signal: int, _frame: object) -> None:
@@ -121,6 +123,12 @@ def on_hangups(reload: Callable[[], object]) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
     signal.signal(signal.SIGHUP, hung_up)
+    hear_hangups()
+
+
+def hear_hangups() -> None:
+    """From now on SIGHUP is heard. `__main__` keeps it back while nothing is there that would."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
 
 def _too_late() -> None:

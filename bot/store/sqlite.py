@@ -54,12 +54,9 @@ NEW, MOVING = ".new", ".moving"
 #: that waits is to stop.
 BUSY_TIMEOUT_S = 5.0
 BUSY_LOOK_S = 0.2
-#: Seconds of computing that the indexes are compared with the rows for: at a start, where somebody
-#: waits (enough for some 15,000 invoices), and beside a bot's work.
-COMPARE_S = 0.3
-COMPARE_BESIDE_S = 0.5
-#: Of SQLite's machine, between two looks at the clock meanwhile.
-COMPARE_STEPS = 10_000
+#: The largest file whose indexes are compared with its rows, while somebody waits: it has some
+#: 15,000 invoices, and to compare those of 100,000 takes ten times as long as to look at each page.
+COMPARE_BYTES = 12_000_000
 #: Seconds after which nothing that is written has the time of what was written before.
 SURE_S = 2.0
 #: As many times as long as a look at the pages took, none is had only for what the bot wrote.
@@ -493,7 +490,7 @@ def _is_sound(path: Path) -> bool:
         with contextlib.closing(
             sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=0)
         ) as connection:
-            return _verdict(connection, path, COMPARE_BESIDE_S) == "ok"
+            return _verdict(connection, path) == "ok"
     except sqlite3.OperationalError:
         return True
     except sqlite3.DatabaseError:
@@ -790,7 +787,7 @@ def _refuse_unusable(path: Path) -> None:
     _refuse_no_database(path)
     try:
         with contextlib.closing(opened_to_read(path, is_written=has_journal(path))) as connection:
-            verdict = _verdict(connection, path, COMPARE_S)
+            verdict = _verdict(connection, path)
             found = version_of(connection) if verdict == "ok" else None
     except sqlite3.OperationalError as error:
         raise DatabaseUnreadable(path=str(path), reason=str(error)) from error
@@ -824,21 +821,10 @@ def _refuse_no_database(path: Path) -> None:
         raise NotADatabase(path=str(path))
 
 
-def _verdict(connection: sqlite3.Connection, path: Path, compare_s: float) -> str:
-    """SQLite's own on the file, "ok" or what is wrong with it.
-
-    For `compare_s` seconds of computing its indexes are compared with its rows too.
-    """
-    end = time.thread_time() + compare_s
-    connection.set_progress_handler(lambda: time.thread_time() > end, COMPARE_STEPS)
-    try:
-        verdict = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
-            raise
-        connection.set_progress_handler(None, 0)
-        verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-    connection.set_progress_handler(None, 0)
+def _verdict(connection: sqlite3.Connection, path: Path) -> str:
+    """SQLite's own on the file, "ok" or what is wrong with it."""
+    check = "integrity_check" if _size(path) <= COMPARE_BYTES else "quick_check"
+    verdict = str(connection.execute(f"PRAGMA {check}(1)").fetchone()[0])
     pages, page_bytes = (
         connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
     )

@@ -346,8 +346,7 @@ async def test_a_file_whose_indexes_are_not_those_of_its_rows_is_refused_and_unt
 async def test_where_it_would_take_long_indexes_are_not_compared(
     file: Path, mixed: list[bytes], whole: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "COMPARE_S", -1.0)
-    monkeypatch.setattr(sqlite, "COMPARE_STEPS", 1)
+    monkeypatch.setattr(sqlite, "COMPARE_BYTES", len(mixed[0]) - 1)
     file.write_bytes(mixed[0])
     async with opened(file):
         pass
