@@ -11,7 +11,7 @@ from bot.access import Rights
 from bot.actions.values import Asker, Drawn, Origin, Place, Rules
 from bot.core import delivery, work
 from bot.core.board import HOUR_S, PARTS_AN_HOUR, Board, Seat
-from bot.core.invoice import AT_THE_NODE, Columns, Face, Invoice, PartKind, State, changes
+from bot.core.invoice import AT_ONCE, AT_THE_NODE, Columns, Face, Invoice, PartKind, State, changes
 from bot.core.steps import QUESTION_S
 from bot.core.wishes import Answered, Cancelling, Renewing
 from bot.core.work import Do, Lane
@@ -288,7 +288,7 @@ def of_card(
 
 def redraw(tx: Tx, row_id: int, now: float) -> Invoice:
     """A card is not as the row says that it is."""
-    return tx.invoices.update(row_id, redraw_at=now, **work.touched(now))
+    return tx.invoices.update(row_id, redraw_at=AT_ONCE, **work.touched(now))
 
 
 def by_origin(tx: Tx, origin: Origin, bot_id: int) -> Invoice | None:

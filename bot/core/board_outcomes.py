@@ -71,14 +71,23 @@ class _Came:
 
 
 def judge_board(
-    do: Do, board: Board, result: Sent | Rearranged | Exception, later: Around, *, now: float
+    do: Do,
+    board: Board,
+    result: Sent | Rearranged | Exception,
+    later: Around,
+    *,
+    began_at: float,
+    now: float,
 ) -> BoardVerdict:
-    """What came of a step that was taken for `board` as it was then. `now` is Unix seconds.
+    """What came of a step that was taken for `board` as it was then, at `began_at`. It and `now`
+    are Unix seconds.
 
     What the next step needs written before it is not among the columns: `board_steps.prepared` adds
     that by the parts as they are when the outcome is written.
     """
     came = _came_of(do, board, result, now)
+    if do is Do.EDIT_CARD and isinstance(result, Sent):
+        came = replace(came, columns={**came.columns, **_redrawn(board, began_at)})
     is_lost = isinstance(result, ChatForbidden)
     is_sealed = is_lost and not only_muted(do, result)
     if is_lost:
@@ -144,14 +153,17 @@ def _shown(do: Do, board: Board, sent: Sent, now: float) -> BoardColumns:
         case Do.EDIT_DUPLICATE:
             return {"duplicates": _duplicates(board, sent.face), "shown_at": now}
     columns: BoardColumns = {"shown": sent.face, "shown_at": now}
-    at = board.redrawn_at(now)
-    if at is not None and (at <= now or do is Do.SEND_CARD):
-        columns["redraw_at"] = 0.0
-        columns["duplicates"] = dict.fromkeys(board.duplicates, ANY_FACE)
     if do is Do.SEND_CARD:
         columns |= {"card_id": sent.message_id, "move_wanted": False}
         columns["before_id"] = board.card_id
     return columns
+
+
+def _redrawn(board: Board, began_at: float) -> BoardColumns:
+    """Where no edit from before this one comes any later: its copies are edited with it."""
+    if (at := board.after_edit(began_at)) is None:
+        return {}
+    return {"redraw_at": at, "duplicates": dict.fromkeys(board.duplicates, ANY_FACE)}
 
 
 def _chat_error(do: Do, board: Board, error: ChatError, now: float) -> _Came:

@@ -74,6 +74,8 @@ class PartKind(StrEnum):
 #: Seconds in which an edit without an answer comes, or never does: Telegram, or a proxy before it,
 #: may have it for a while after the bot has given up.
 LATE_S = 60.0
+#: A `redraw_at` that is over, whatever clock there is: a message shows what it should not.
+AT_ONCE = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +86,8 @@ class Placed(Delivery):
     thread_id: int | None = None
     reply_to: int | None = None
     card_id: int | None = None
-    #: When its message is edited once more, whatever it should show by then, in Unix seconds: an
-    #: edit without an answer may have come after a later one. 0: there is no such edit.
+    #: From when on no edit comes that had no answer, in Unix seconds: its message is edited once
+    #: more then, whatever it should show. 0: there is no such edit.
     redraw_at: float = 0.0
     undeliverable: bool = False  # Telegram does not take the text either: nothing more is sent
     announced: bool = False
@@ -95,6 +97,16 @@ class Placed(Delivery):
         if not self.redraw_at or self.card_id is None:
             return None
         return self.redraw_at if self.redraw_at <= now + LATE_S else now
+
+    def after_edit(self, began_at: float) -> float | None:
+        """`redraw_at` after an edit that was begun then (Unix seconds); None: as it is.
+
+        Where one came late, another one may as well.
+        """
+        at = self.redrawn_at(began_at)
+        if at is None or at > began_at:
+            return None
+        return began_at + LATE_S if self.redraw_at == AT_ONCE else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

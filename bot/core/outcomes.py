@@ -100,14 +100,17 @@ def judge(
     later: Around,
     *,
     gate_is_open: bool,
+    began_at: float,
     now: float,
 ) -> Verdict:
     """What came of a step that was taken for `row`: both and `around` as when it was taken.
 
     The columns hold what the next step needs written before it as well, by what is so `later`, now
-    that the step is over: it may have taken long. `now` is Unix seconds.
+    that the step is over: it may have taken long since `began_at`. Both are Unix seconds.
     """
     verdict = _came_of(do, row, result, around, gate_is_open=gate_is_open, now=now)
+    if do is Do.EDIT_CARD and isinstance(result, Rendered | MessageGone):
+        verdict = _redrawn(verdict, row, began_at)
     if is_redraw := row.is_redraw(do):
         verdict = _of_redraw(verdict, now)
     if verdict.columns is None:
@@ -185,8 +188,7 @@ def _came_of(
         case Lapsed():
             return Verdict(columns={"unconfirmed": True})
         case Rendered():
-            columns = {**result.columns, **_redrawn(do, row, now)}
-            return Verdict(columns=columns, events=(Event("info", _DONE[do], {}),))
+            return Verdict(columns=result.columns, events=(Event("info", _DONE[do], {}),))
         case Notified():
             return _notified(row, result, row.to_notify(around.owners), now)
         case NodeError():
@@ -311,19 +313,18 @@ def _node_error(
 # in the chat
 
 
-def _redrawn(do: Do, row: Invoice, now: float) -> Columns:
-    """No edit from before this one comes any later. With the card its other messages are edited."""
-    at = row.redrawn_at(now) if do is Do.EDIT_CARD else None
-    if at is None or at > now:
-        return {}
-    columns: Columns = {"redraw_at": 0.0}
-    if row.state is State.OPEN:  # what can be paid is worth more than that its copies are right
-        return columns
-    if row.payment_request_id is not None:
-        columns["payment_request_shown"] = Face.NOTHING
-    if row.duplicates:
-        columns["duplicates"] = dict.fromkeys(row.duplicates, Face.NOTHING)
-    return columns
+def _redrawn(verdict: Verdict, row: Invoice, began_at: float) -> Verdict:
+    """Where no edit from before this one comes any later, its other messages are edited with the
+    card."""
+    if (at := row.after_edit(began_at)) is None:
+        return verdict
+    columns: Columns = {**(verdict.columns or {}), "redraw_at": at}
+    if row.state is not State.OPEN:  # what can be paid is worth more than that its copies are right
+        if row.payment_request_id is not None:
+            columns["payment_request_shown"] = Face.NOTHING
+        if row.duplicates:
+            columns["duplicates"] = dict.fromkeys(row.duplicates, Face.NOTHING)
+    return replace(verdict, columns=columns)
 
 
 def _of_redraw(verdict: Verdict, now: float) -> Verdict:
@@ -475,7 +476,7 @@ def _gone(do: Do, row: Invoice) -> Columns:
     if do is Do.EDIT_CARD:
         if _is_no_card(do, row) and row.face is not Face.QUESTION:
             return {"card_id": None, "card_shown": Face.NOTHING}  # the card is still due
-        return {"card_shown": row.face, "redraw_at": 0.0}
+        return {"card_shown": row.face}
     if do is Do.EDIT_PAYMENT_REQUEST:
         return {"payment_request_shown": row.face}
     number = row.untrue_duplicate
@@ -492,7 +493,8 @@ def _refused(do: Do, row: Invoice, around: Around) -> Columns:
         return {"card_shown": row.face}  # not even that it is closed
     if do in (Do.SEND_CARD, Do.SEND_PAYMENT_REQUEST):
         return {"undeliverable": True, "cancel_wanted": True}
-    return _gone(do, row)  # nor can it be removed: it stays as it is, and the owners are told
+    # nor can it be removed: it stays as it is, and the owners are told
+    return {**_gone(do, row), **({"redraw_at": 0.0} if do is Do.EDIT_CARD else {})}
 
 
 def _readers(row: Invoice, around: Around) -> tuple[int, ...]:

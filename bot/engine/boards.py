@@ -117,7 +117,7 @@ class BoardWorker:
         step = next_board_step(board, around, now)
         if step.do in RESTS:
             return await self._rest(board, around, step, hand)
-        began_at = steady()
+        began_at, taken_at = steady(), now
         result: Sent | Rearranged | Exception
         try:
             result = await self._do(step.do, board, hand)
@@ -132,7 +132,7 @@ class BoardWorker:
         except Exception as error:  # noqa: BLE001 -- judged like any result: it stops nothing else
             result = error
         later, now = self._around(board), self._clock()
-        verdict = judge_board(step.do, board, result, later, now=now)
+        verdict = judge_board(step.do, board, result, later, began_at=taken_at, now=now)
         await self._spread(verdict, board, began_at)
         if verdict.is_lost:
             later = later.without_chat(is_sealed=verdict.is_sealed)

@@ -30,7 +30,7 @@ def record(
     """
     begin(tx, notices, now)
     expected = _expected(row, do)
-    columns = _as_drawn(tx, row, columns, now)
+    columns = _as_drawn(tx, row, _as_pressed(tx, row, columns), now)
     changed = _unless_heard(tx, row, columns, now)
     unmoved: Columns = {**expected, **_still_due(row)}
     if (written := tx.invoices.update_if(row.id, unmoved, **changed)) is not None:
@@ -39,10 +39,19 @@ def record(
         # Somebody was faster: a payment, a press, or the group moved. Their word stands; but a
         # payment that was announced in the old group was announced.
         kept: Columns = _only(columns, _OF_ANNOUNCING) if do is Do.ANNOUNCE else {}
+        if columns.get("redraw_at") and tx.invoices.get_if(row.id, {"chat_id": row.chat_id}):
+            kept = {**kept, **_only(columns, ("redraw_at",))}  # it may still come
         kept = {**kept, **changes(**delivery.overtaken())}
         return tx.invoices.update(row.id, **kept), False
     written = tx.invoices.update(row.id, **_without(columns, _WHEN))
     return _with_its_board(tx, row, written, now), True
+
+
+def _as_pressed(tx: Tx, row: Invoice, columns: Columns) -> Columns:
+    """Where a press showed meanwhile that its card is not as it should be, that has the say."""
+    if "redraw_at" not in columns or tx.invoices.get_if(row.id, {"redraw_at": row.redraw_at}):
+        return columns
+    return _without(columns, ("redraw_at",))
 
 
 def _as_drawn(tx: Tx, row: Invoice, columns: Columns, now: float) -> Columns:

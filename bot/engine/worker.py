@@ -149,7 +149,7 @@ class Worker:
             return await self._rest(row, around, step, hand)
         if step.do is Do.ADD and not self._gate.is_open:
             return await self._wait_for_node(row, around, hand)
-        began_at = steady()
+        began_at, taken_at = steady(), self._clock()
         try:
             result: Result = await self._do(step.do, row, around, hand)
         except ChatMoved as moved:
@@ -170,6 +170,7 @@ class Worker:
             around,
             self._around(row),  # a step may take long: the chat, the node or the clock is another
             gate_is_open=self._gate.is_open,
+            began_at=taken_at,
             now=self._clock(),
         )
         await self._spread(verdict, row, began_at)

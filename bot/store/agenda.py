@@ -117,10 +117,15 @@ class Agenda(Noun):
         self._write(packed(**work.retry_now(now)), late, *_PUT_OFF)
 
     def doubt_edits(self, now: float) -> None:
-        """An edit that the process before had under way may come yet: what was in work is drawn
-        once more, some time after."""
-        at_once = _c.lane.in_(READ_LANES), _c.due_at < work.latest_at_once(now)
-        self._write({"redraw_at": now + LATE_S}, *at_once, _c.card_id.is_not(None))
+        """An edit that the process before had under way may come yet: what may have been in work
+        is drawn once more, some time after.
+
+        What came due by its expiry alone was to show that, and shows it again whatever comes.
+        """
+        is_due = _c.lane.in_(READ_LANES), _c.due_at <= work.latest_retry(now)
+        at_once = _c.due_at < work.latest_at_once(now)
+        may_be_else = sa.or_(at_once, _c.tried.is_not(None), _c.redraw_at > 0, _c.unconfirmed)
+        self._write({"redraw_at": now + LATE_S}, *is_due, may_be_else, _c.card_id.is_not(None))
 
     def node_is_back(self, now: float) -> None:
         """What waits for another try at the node is due, and what has no invoice yet, whatever was

@@ -160,9 +160,10 @@ class Boards(Noun):
         self._connection.execute(sa.update(boards).where(*late).values(**due))
 
     def doubt_edits(self, now: float) -> None:
-        """What was in work as the process before ended is drawn once more: see `Agenda`."""
-        at_once = _b.lane.in_(BOARD_LANES), _b.due_at < work.latest_at_once(now)
-        statement = sa.update(boards).where(*at_once, _b.card_id.is_not(None))
+        """What may have been in work as the process before ended is drawn once more: see
+        `Agenda`."""
+        is_due = _b.lane.in_(BOARD_LANES), _b.due_at <= work.latest_retry(now)
+        statement = sa.update(boards).where(*is_due, _b.card_id.is_not(None))
         self._connection.execute(statement.values(redraw_at=now + LATE_S))
 
     def unstick(self, now: float) -> None:

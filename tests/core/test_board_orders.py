@@ -230,7 +230,9 @@ class Bill:
         result: Sent | Rearranged | Exception
         is_here = step.do is Do.REARRANGE
         result = self.rearrange() if is_here else self.in_the_chat(step.do, answer)
-        verdict = judge_board(step.do, self.board, result, self.around, now=self.now)
+        verdict = judge_board(
+            step.do, self.board, result, self.around, began_at=self.now, now=self.now
+        )
         if verdict.is_lost:
             self.unreachable = frozenset({Audience.CHAT})
         self.wants(**prepared(self.board, verdict.columns, self.around, self.now))

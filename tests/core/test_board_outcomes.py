@@ -105,7 +105,7 @@ CASES = [(do, made, error) for do, error in product(IN_CHAT, ERRORS) for made in
 
 
 def judged(do: Do, made: Board, result: Any) -> BoardVerdict:
-    return judge_board(do, made, result, REACHED, now=NOW)
+    return judge_board(do, made, result, REACHED, began_at=NOW, now=NOW)
 
 
 def after(made: Board, verdict: BoardVerdict) -> tuple[Board, Step]:
@@ -143,7 +143,7 @@ def test_a_step_that_goes_on_failing_ends(do: Do, error: Exception) -> None:
     made = IN_CHAT[do][0]
     now, steps = NOW, 0
     while next_board_step(made, REACHED, now).do is do and steps < 50:
-        verdict = judge_board(do, made, error, REACHED, now=now)
+        verdict = judge_board(do, made, error, REACHED, began_at=now, now=now)
         if verdict.is_lost:
             return
         made = replace(made, **prepared(made, verdict.columns, REACHED, now))
@@ -241,7 +241,10 @@ def test_a_board_whose_number_nobody_can_read_is_sent_so_often() -> None:
 def test_no_message_is_sent_for_ever_because_its_number_is_unreadable(do: Do) -> None:
     made, now, copies = IN_CHAT[do][0], NOW, 0
     while next_board_step(made, REACHED, now).do is do:
-        made = replace(made, **judge_board(do, made, AnswerUnreadable(), REACHED, now=now).columns)
+        made = replace(
+            made,
+            **judge_board(do, made, AnswerUnreadable(), REACHED, began_at=now, now=now).columns,
+        )
         now, copies = max(now, made.retry_at), copies + 1
     assert copies == MAX_COPIES
     assert made.may_be_duplicate(do)
@@ -280,7 +283,7 @@ def test_after_an_edit_without_an_answer_a_board_and_its_copies_are_edited_once_
     assert next_board_step(again, REACHED, NOW) == Step(Do.WAIT, then)
     for expected in (Do.EDIT_CARD, Do.EDIT_DUPLICATE):
         assert next_board_step(again, REACHED, then).do is expected
-        verdict = judge_board(expected, again, Sent(again.face), REACHED, now=then)
+        verdict = judge_board(expected, again, Sent(again.face), REACHED, began_at=then, now=then)
         again = replace(again, **verdict.columns)
         then += EDIT_EVERY_S
     assert next_board_step(again, REACHED, then).do is Do.NOTHING
@@ -311,7 +314,7 @@ def refused(do: Do, made: Board, *, times: int = MAX_REFUSALS) -> tuple[Board, l
     now, notices = NOW, []
     for _ in range(times):
         assert next_board_step(made, REACHED, now).do is do
-        verdict = judge_board(do, made, ChatRefused(detail="no"), REACHED, now=now)
+        verdict = judge_board(do, made, ChatRefused(detail="no"), REACHED, began_at=now, now=now)
         made = replace(made, **prepared(made, verdict.columns, REACHED, now))
         notices += verdict.notices
         now = max(now, made.retry_at)
@@ -335,7 +338,7 @@ def test_one_refusal_may_be_a_slip_and_three_are_telegrams_word(do: Do, made: Bo
 def test_refusals_with_a_success_between_them_are_slips(do: Do) -> None:
     made = IN_CHAT[do][0]
     there, _, now = refused(do, made, times=MAX_REFUSALS - 1)
-    taken_ = judge_board(do, there, Sent(made.face, 77), REACHED, now=now)
+    taken_ = judge_board(do, there, Sent(made.face, 77), REACHED, began_at=now, now=now)
     there = replace(there, **taken_.columns)
     of_work = {name: getattr(there, name) for name in get_type_hints(work.SharedWorkColumns)}
     there = replace(made, **of_work)
@@ -360,7 +363,7 @@ def test_refusals_of_steps_that_take_each_others_place_are_counted_apart() -> No
     counted: dict[Do, int] = {}
     for _ in range(2 * (MAX_REFUSALS - 1)):
         do = next_board_step(made, REACHED, now).do
-        verdict = judge_board(do, made, ChatRefused(detail="no"), REACHED, now=now)
+        verdict = judge_board(do, made, ChatRefused(detail="no"), REACHED, began_at=now, now=now)
         assert verdict.notices == ()
         counted[do] = counted.get(do, 0) + 1
         made = replace(made, **prepared(made, verdict.columns, REACHED, now))
@@ -406,7 +409,9 @@ def test_what_happened_before_a_move_that_is_refused_is_shown_where_it_is(error:
     made = board(**OTHER, move_wanted=True)
     there, now = made, NOW
     while next_board_step(there, REACHED, now).do is Do.SEND_CARD:
-        there, _ = after(there, judge_board(Do.SEND_CARD, there, error, REACHED, now=now))
+        there, _ = after(
+            there, judge_board(Do.SEND_CARD, there, error, REACHED, began_at=now, now=now)
+        )
         now = max(now, there.retry_at)
     assert there.shown == made.shown
     assert next_board_step(there, REACHED, now).do is Do.EDIT_CARD
@@ -420,7 +425,7 @@ def test_a_message_that_cannot_be_edited_is_replaced_by_a_new_one() -> None:
     assert next_board_step(there, REACHED, now).do is Do.SEND_CARD
     assert there.sending is Do.SEND_CARD
     assert not there.may_be_duplicate(Do.SEND_CARD)
-    sent = judge_board(Do.SEND_CARD, there, Sent(there.face, 77), REACHED, now=now)
+    sent = judge_board(Do.SEND_CARD, there, Sent(there.face, 77), REACHED, began_at=now, now=now)
     there = replace(there, **sent.columns)
     assert (there.card_id, there.before_id, there.shown) == (77, 50, there.face)
 
@@ -450,6 +455,7 @@ def test_what_was_refused_is_tried_again_later_and_told_once() -> None:
         moved,
         ChatRefused(detail="no"),
         REACHED,
+        began_at=later,
         now=later,
     )
     assert again.notices == ()
@@ -520,7 +526,7 @@ def test_what_follows_again_is_a_fault_after_which_the_board_is_stuck(
     notices: list[Notice] = []
     for _ in range(MAX_FAULTS):
         assert next_board_step(made, REACHED, now) == Step(Do.REARRANGE)
-        verdict = judge_board(Do.REARRANGE, made, result, REACHED, now=now)
+        verdict = judge_board(Do.REARRANGE, made, result, REACHED, began_at=now, now=now)
         notices += verdict.notices
         made = replace(made, **verdict.columns)
         assert made.retry_at > now
@@ -550,7 +556,7 @@ def test_steps_that_all_fail_are_tried_once_a_pause_each() -> None:
             now = step.at
             continue
         taken.append(step.do)
-        verdict = judge_board(step.do, made, ChatError(), REACHED, now=now)
+        verdict = judge_board(step.do, made, ChatError(), REACHED, began_at=now, now=now)
         made = replace(made, **prepared(made, verdict.columns, REACHED, now))
     assert set(taken) == {Do.REMOVE_BEFORE, Do.EDIT_CARD, Do.REMIND}
     assert taken.count(Do.EDIT_CARD) == taken.count(Do.REMOVE_BEFORE)
@@ -589,7 +595,7 @@ def test_one_kind_of_call_that_is_limited_holds_up_no_other(
         answer = Sent(made.face, 99) if now >= free_at else ChatBusy(free_at - now)
         if now >= free_at:
             came.add(step.do)
-        verdict = judge_board(step.do, made, answer, REACHED, now=now)
+        verdict = judge_board(step.do, made, answer, REACHED, began_at=now, now=now)
         made = replace(made, **prepared(made, verdict.columns, REACHED, now))
     wanted = {Do.REMIND if made.state is BoardState.OPEN else Do.ANNOUNCE}
     wanted |= {Do.REMOVE_BEFORE} if before else set()
@@ -609,7 +615,7 @@ def test_edits_that_go_through_take_no_pause_from_a_reminder() -> None:
         if step.do is Do.REMIND:
             reminded.append(now)
         came = MaybeSent() if step.do is Do.REMIND else Sent(made.face)
-        verdict = judge_board(step.do, made, came, REACHED, now=now)
+        verdict = judge_board(step.do, made, came, REACHED, began_at=now, now=now)
         made = replace(made, **prepared(made, verdict.columns, REACHED, now))
     pauses = [later - earlier for earlier, later in pairwise(reminded)]
     assert 8 < len(reminded) < 16
@@ -652,7 +658,7 @@ def test_copies_come_at_a_slower_and_slower_rate_whatever_else_fails(
         if is_copy:
             copies.setdefault(step.do, []).append(now)
         error = MaybeSent() if is_copy else fault
-        verdict = judge_board(step.do, made, error, REACHED, now=now)
+        verdict = judge_board(step.do, made, error, REACHED, began_at=now, now=now)
         made = replace(made, **prepared(made, verdict.columns, REACHED, now))
         now += 0.1
     assert copies
@@ -671,7 +677,7 @@ def test_of_a_message_without_a_number_there_are_no_more_copies_where_others_fai
             continue
         copies += step.do is Do.SEND_CARD
         error = AnswerUnreadable() if step.do is Do.SEND_CARD else ChatError()
-        verdict = judge_board(step.do, made, error, REACHED, now=now)
+        verdict = judge_board(step.do, made, error, REACHED, began_at=now, now=now)
         made = replace(made, **prepared(made, verdict.columns, REACHED, now))
     assert copies <= MAX_COPIES
 

@@ -20,7 +20,7 @@ from bot.core.answers import (
     Result,
 )
 from bot.core.failure import Failure
-from bot.core.invoice import LATE_S, Audience, Columns, Face, Invoice, State
+from bot.core.invoice import AT_ONCE, LATE_S, Audience, Columns, Face, Invoice, State
 from bot.core.notices import Kind, Notice
 from bot.core.outcomes import Verdict, judge, paid
 from bot.core.steps import AS_READ, Around, Step, next_step, resting
@@ -54,12 +54,20 @@ OPEN, PENDING, SETTLED = State.OPEN, State.PENDING, State.SETTLED
 
 
 def verdict(
-    do: Do, row: Invoice, result: Result, *, gate_is_open: bool = True, **around: Any
+    do: Do,
+    row: Invoice,
+    result: Result,
+    *,
+    gate_is_open: bool = True,
+    began_at: float = NOW,
+    **around: Any,
 ) -> Verdict:
     values: dict[str, Any] = {"waiting_since": NOW, **around}
     later = values.pop("later", None) or Around(**values)
     taken = Around(**values)
-    return judge(do, row, result, taken, later, gate_is_open=gate_is_open, now=NOW)
+    return judge(
+        do, row, result, taken, later, gate_is_open=gate_is_open, began_at=began_at, now=NOW
+    )
 
 
 def written(do: Do, row: Invoice, result: Result, **around: Any) -> Columns:
@@ -197,6 +205,29 @@ def test_what_is_drawn_once_more_and_refused_stays_as_it_is(error: ChatError) ->
     assert made.columns is not None
     assert (made.columns["redraw_at"], made.notices) == (0.0, ())
     assert next_step(replace(row, **made.columns), AS_READ, NOW).do is Do.NOTHING
+
+
+def test_an_edit_that_was_begun_before_none_comes_late_ends_no_doubt() -> None:
+    row = shown(SETTLED, Face.OPEN, redraw_at=NOW)
+    rendered = Rendered({"card_shown": Face.PAID})
+    early = written(Do.EDIT_CARD, row, rendered, began_at=NOW - 1)
+    assert early["card_shown"] is Face.PAID
+    assert "redraw_at" not in early
+    assert written(Do.EDIT_CARD, row, rendered, began_at=NOW)["redraw_at"] == 0
+
+
+def test_where_one_edit_came_late_another_may_come() -> None:
+    row = shown(SETTLED, Face.PAID, redraw_at=AT_ONCE)
+    columns = written(Do.EDIT_CARD, row, Rendered({"card_shown": Face.PAID}), began_at=NOW - 1)
+    assert columns["redraw_at"] == NOW - 1 + LATE_S
+
+
+def test_a_card_that_is_gone_leaves_the_doubt_about_its_other_messages() -> None:
+    row = shown(SETTLED, Face.PAID, redraw_at=NOW, payment_request_id=101)
+    row = replace(row, payment_request_shown=Face.PAID)
+    assert "redraw_at" not in written(Do.EDIT_CARD, row, MessageGone(), began_at=NOW - 1)
+    columns = written(Do.EDIT_CARD, row, MessageGone())
+    assert (columns["redraw_at"], columns["payment_request_shown"]) == (0, Face.NOTHING)
 
 
 def test_where_a_redraw_waits_a_clock_that_was_ahead_is_seen_by_an_index() -> None:
@@ -370,7 +401,9 @@ def test_an_announcement_is_repeated_ever_more_slowly_where_its_card_takes_no_ed
         assert step.do in (Do.EDIT_CARD, Do.ANNOUNCE)
         told += [now] if step.do is Do.ANNOUNCE else []
         came = MaybeSent() if step.do is Do.ANNOUNCE else ChatError()
-        verdict = judge(step.do, row, came, AS_READ, AS_READ, gate_is_open=True, now=now)
+        verdict = judge(
+            step.do, row, came, AS_READ, AS_READ, gate_is_open=True, began_at=now, now=now
+        )
         row = replace(row, **verdict.columns)
     pauses = [later - earlier for earlier, later in pairwise(told)]
     assert len(told) < 22
