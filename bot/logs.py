@@ -256,9 +256,12 @@ class _Lines:
         return bool(self._waiting) or self._is_writing
 
     def _write_all(self) -> None:
-        while text := self._next():
-            with contextlib.suppress(OSError, ValueError):  # nobody reads it
-                self._write(text)
+        goes_on = True
+        while goes_on:
+            # nobody reads it, or there is no memory for it
+            with contextlib.suppress(OSError, ValueError, MemoryError):
+                if goes_on := bool(text := self._next()):
+                    self._write(text)
             with self._changed:
                 self._is_writing = False
                 self._written += 1

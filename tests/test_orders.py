@@ -50,7 +50,7 @@ from bot.config import (
     Settings,
     TelegramSettings,
 )
-from bot.core.invoice import Audience, Invoice, State
+from bot.core.invoice import LATE_S, Audience, Invoice, State
 from bot.core.notices import Kind
 from bot.core.work import READ_LANES
 from bot.demo.node import ACCEPTED, CANCELED, OPEN, SETTLED, PaymentFailed
@@ -122,7 +122,8 @@ NODE_OUTCOMES = (
 )
 CHAT_OUTCOMES = (
     *["done"] * 8,
-    *["lost", "lost after", "lost after", "lost after", "unsent", "busy"],
+    *["lost", "lost after", "lost after", "lost after", "lost late", "lost late"],
+    *["unsent", "busy"],
     *["refused", "bug", "forbidden"],
 )
 #: Turns of the loop between two things of the same moment; None: all that comes of the first.
@@ -420,6 +421,7 @@ class Orders(RuleBasedStateMachine):
         self.telegram.on_text = self._reads
         self.place = self.telegram.room(place)
         self.late: list[Call] = []
+        self.late_edits: list[tuple[float, Call]] = []  # until when each may come
         self.cancels: dict[bytes, float] = {}  # payment hashes → when somebody wanted it
         self.forgotten: set[bytes] = set()  # paid, and lost with the node's database
         self.not_told = 0
@@ -617,7 +619,9 @@ class Orders(RuleBasedStateMachine):
         told = ("announcement", "payment notice")
         if how in ("refused", "forbidden") and role_of(call.text) in told:
             self.not_told += 1
-        if how in ("done", "forbidden") or after:
+        if after == "late":
+            self._comes_late(call)
+        elif how in ("done", "forbidden") or after:
             call.go()
         elif how == "late":
             self.late.append(call)
@@ -631,6 +635,11 @@ class Orders(RuleBasedStateMachine):
             call.lose(CHAT_FAULTS[how]())
         call.arrive()
         self.ground.run()
+
+    def _comes_late(self, call: Call) -> None:
+        """An edit that Telegram, or a proxy before it, has for a while after the bot gave it up."""
+        if call.name.startswith("edit") and not call.acted:
+            self.late_edits.append((self.ground.loop.time() + LATE_S, call))
 
     def _may_stand(self, call: Call) -> None:
         """A send without an answer: a copy may say that there is another one."""
@@ -747,6 +756,19 @@ class Orders(RuleBasedStateMachine):
     @precondition(lambda self: self.late)
     @rule()
     def what_was_late_appears(self) -> None:
+        self._happened()
+        self._appear()
+
+    @precondition(lambda self: self.late_edits)
+    @rule(which=st.integers(0, 5))
+    def an_edit_comes_late(self, which: int) -> None:
+        """In whatever order."""
+        self._happened()
+        _, call = self.late_edits.pop(which % len(self.late_edits))
+        note(f"  late: {call.name} {role_of(call.text)} of {call.target}")
+        call.go()
+
+    def _appear(self) -> None:
         before = set(self.node.ledger.invoices)
         for call in self.late:
             if self.node.up or not call.at_node:
@@ -794,12 +816,15 @@ class Orders(RuleBasedStateMachine):
                 assert row.announced, "a payment waits to be told"
 
     def _pass(self, seconds: float) -> None:
+        then_s = self.ground.loop.time() + seconds
+        for each in [each for each in self.late_edits if each[0] <= then_s]:
+            self.an_edit_comes_late(self.late_edits.index(each))
         self.time += seconds
         self.ground.loop.steady_s += seconds  # type: ignore[attr-defined]
         self._happened()
         if self.node.up:
             self.node.ledger.expire_due()
-        self.what_was_late_appears()
+        self._appear()
         self.node.flowing.set()
         now_s = self.ground.loop.time()
         for call in [call for call in self.desk.calls if call.deadline_s <= now_s]:
@@ -918,6 +943,7 @@ class Orders(RuleBasedStateMachine):
                 call.message.unrecorded = True
             if call.at_node and not call.acted:
                 self.late.append(call)  # it is on its way
+            self._comes_late(call)
         self.has_died = True
         self.process.kill()
         self.ground.store.writes_left = None

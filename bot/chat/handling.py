@@ -23,6 +23,8 @@ log = logs.get(__name__)
 
 #: Updates side by side: all hundred of a batch at once would block everything else.
 AT_ONCE = 16
+#: What says nothing of an update: it is handled once the process can write, or has memory, again.
+_UNWRITTEN = (StoreUnavailable, MemoryError)
 
 
 @dataclass
@@ -87,7 +89,7 @@ class Handling:
         try:
             async with self._side_by_side:
                 await self._one(number, raw, handled)
-        except StoreUnavailable:
+        except _UNWRITTEN:
             handled.unwritten += 1
             return False
         except Exception:
@@ -98,6 +100,8 @@ class Handling:
     async def _one(self, number: int, raw: Raw, handled: Handled) -> None:
         try:
             update = updates.read(raw, self._telegram_bot)
+        except MemoryError:
+            raise
         except Exception as fault:  # noqa: BLE001 -- whatever is wrong with it is its own fault
             self.skip("unreadable", update=number, error=type(fault).__name__)
             return
@@ -105,7 +109,7 @@ class Handling:
         METER.updates.add()
         await self._application.process_update(update)
         error = self._errors.pop(number, None)
-        if isinstance(error, StoreUnavailable):
+        if isinstance(error, _UNWRITTEN):
             raise error
         if error is not None:
             log.error("update failed and was skipped", update=number, exc_info=error)

@@ -24,7 +24,7 @@ from bot.chat.tries import Tries
 from bot.chat.turns import Sentence
 from bot.clock import steady
 from bot.core.notices import Kind, Notice
-from bot.core.occasions import Occasion, Plan, Stage, Telling, plan
+from bot.core.occasions import DAY_S, Occasion, Plan, Stage, Telling, plan
 from bot.core.text import MAX_TEXT
 from bot.core.work import MAX_COPIES
 from bot.errors import (
@@ -41,6 +41,8 @@ from bot.store import Store, ToTell, Tx
 
 log = logs.get(__name__)
 
+#: Seconds for which what Telegram refuses is tried again.
+REFUSED_FOR_S = DAY_S
 #: Seconds in which what comes together gets into one message.
 GATHER_S = 0.5
 #: Seconds between two looks while there is something to tell, to somebody or sometime.
@@ -224,6 +226,11 @@ class Notices:
                 await self._store.must(_have_not_told, occasions, owner)
                 sent = [await self._send(owner, [each]) for each in together]
                 return all(sent)
+            newest = max(each.began_at for each in occasions)
+            if 0 <= self._clock() - newest <= REFUSED_FOR_S:
+                await self._store.must(_have_not_told, occasions, owner)
+                self._put_off(owner, error)
+                return False
             log.warning("owner not notified: refused by Telegram", detail=error.detail, owner=owner)
         except ChatError as error:
             await self._store.must(_have_not_told, occasions, owner)

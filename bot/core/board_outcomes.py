@@ -22,7 +22,7 @@ from bot.core.invoice import LATE_S
 from bot.core.notices import Kind, Notice
 from bot.core.outcomes import Event, again_after, may_come_late, only_muted
 from bot.core.steps import Around
-from bot.core.work import MAX_REFUSALS, SENDS, SLIP_S, Again, Do
+from bot.core.work import MAX_PAUSE_S, MAX_REFUSALS, SENDS, SLIP_S, Again, Do
 from bot.errors import (
     AnswerUnreadable,
     ChatError,
@@ -34,6 +34,9 @@ from bot.errors import (
     TopicClosed,
     TopicGone,
 )
+
+#: Refusals of a board's end, a minute apart in the end, after which it counts as told: a day's.
+ENOUGH_REFUSALS = 1440
 
 _DONE = {
     Do.REARRANGE: "board rearranged",
@@ -125,6 +128,8 @@ def _changes_nothing(
     if came.again is not None:
         return False
     after = replace(board, **came.columns)
+    if do is Do.EDIT_CARD and after.shown == after.face != board.shown:
+        return False
     is_as_it_was = isinstance(result, Sent) or after == board
     return is_as_it_was and next_board_step(after, later, now).do is do
 
@@ -180,8 +185,7 @@ def _chat_error(do: Do, board: Board, error: ChatError, now: float) -> _Came:
         case MessageGone() if do is Do.EDIT_DUPLICATE:
             return _Came({"duplicates": _duplicates(board, None)}, event=event)
         case MessageGone() if do not in SENDS:
-            # Somebody removed it: there is nothing left to keep true.
-            return _Came({"card_id": None, "shown": board.face, "redraw_at": 0.0}, event=event)
+            return _Came(_gone(board), event=event)
         case AnswerUnreadable() if do in SENDS:
             if board.attempts + 1 < work.MAX_COPIES:
                 return _Came(unsure, again, event)
@@ -194,6 +198,15 @@ def _chat_error(do: Do, board: Board, error: ChatError, now: float) -> _Came:
         case _ if may_come_late(do, error):
             return _Came({"redraw_at": now + LATE_S}, again, event)
     return _Came({}, again, event)
+
+
+def _gone(board: Board) -> BoardColumns:
+    """Somebody removed its message: a copy takes its place, or there is nothing to keep true."""
+    if not board.duplicates:
+        return {"card_id": None, "shown": board.face, "redraw_at": 0.0}
+    number = max(board.duplicates)
+    others = {each: shown for each, shown in board.duplicates.items() if each != number}
+    return {"card_id": number, "shown": ANY_FACE, "duplicates": others}
 
 
 def _duplicates(board: Board, face: str | None) -> dict[int, str]:
@@ -213,12 +226,17 @@ def _refused(do: Do, board: Board, error: ChatError, again: Again, now: float) -
     if is_known and abs(now - board.moved_at) <= HOUR_S:
         return _Came({"shown_at": now}, event=replace(event, level="info"))
     may_be_slip = not is_known and not isinstance(error, TopicClosed)
-    if may_be_slip and board.refusals_of(do) + 1 < MAX_REFUSALS:
+    refusals = board.refusals_of(do) + 1
+    if may_be_slip and refusals < MAX_REFUSALS:
         return _Came({}, replace(again, first_s=SLIP_S, is_refusal=True), event)
+    untold = (Notice(Kind.BOARD_UNTOLD, board.id, error.detail),)
+    if do is Do.ANNOUNCE and refusals < ENOUGH_REFUSALS:  # nobody knows of its end: that goes on
+        later = replace(again, first_s=SLIP_S, longest_s=MAX_PAUSE_S, is_refusal=True)
+        is_news = refusals == (MAX_REFUSALS if may_be_slip else 1)
+        return _Came({}, later, event, untold if is_news else ())
     match do:
         case Do.ANNOUNCE | Do.REMIND:
-            notice = Notice(Kind.BOARD_UNTOLD, board.id, error.detail)
-            return _Came(_shown(do, board, Sent(board.face), now), event=event, notices=(notice,))
+            return _Came(_shown(do, board, Sent(board.face), now), event=event, notices=untold)
         case Do.SEND_CARD if board.card_id is None:
             notice = Notice(Kind.BOARD_REFUSED, board.id, error.detail)
             state = BoardState.CLOSED if board.state is BoardState.CLOSED else BoardState.CLOSING
@@ -247,8 +265,10 @@ def _fault(do: Do, board: Board, what: str, values: dict[str, object]) -> _Came:
     unsure = board_changes(**delivery.unanswered(board, do))
     event = Event("error", what, {"step": do, **values})
     notices: tuple[Notice, ...] = ()
+    error = values.get("exc_info")
+    if isinstance(error, MemoryError):  # which says nothing of the board
+        return _Came(unsure, Again(), event)
     if board.faults + 1 >= work.MAX_FAULTS:
-        error = values.get("exc_info")
         why = type(error).__name__ if error else ""
         notices = (Notice(Kind.BOARD_STUCK, board.id, why, step=do),)
     return _Came(unsure, Again(is_fault=True), event, notices)

@@ -356,10 +356,12 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around, now: flo
     notices: tuple[Notice, ...] = ()
     if isinstance(error, ChatRefused):
         if do is Do.ANNOUNCE and not columns:
-            # Whatever its words, the payment was not told: that counts as a fault, and goes on.
-            return _put_off(
-                do, row, "payment is not announced: refused by Telegram", {"detail": error.detail}
+            # Whatever its words, the payment was not told: that goes on. After a day it is a fault.
+            what, is_late = (
+                "payment is not announced: refused by Telegram",
+                _was_paid_long_ago(row, now),
             )
+            return _put_off(do, row, what, {"detail": error.detail}, is_fault=is_late)
         events.append(Event("error", "refused by Telegram", {"step": do, "detail": error.detail}))
         if "undeliverable" in columns:
             notices = (Notice(Kind.CARD_REFUSED, why=error.detail, invoice=row),)
@@ -511,8 +513,7 @@ def _readers(row: Invoice, around: Around) -> tuple[int, ...]:
 
 def _notified(row: Invoice, came: Notified, people: tuple[int, ...], now: float) -> Verdict:
     """What came of notifying these owners: whoever is left is tried again, and nobody waits."""
-    # What Telegram refuses for a day it will never take.
-    given_up = came.refused if now - row.settled_at > REFUSED_FOR_S else frozenset()
+    given_up = came.refused if _was_paid_long_ago(row, now) else frozenset()
     there = dict(row.notified)  # as before the step, where it was surely not sent
     for person in people:
         if person in came.read | came.maybe | given_up:
@@ -525,6 +526,11 @@ def _notified(row: Invoice, came: Notified, people: tuple[int, ...], now: float)
     if given_up:
         events.append(Event("error", "owners not notified: refused by Telegram", {}))
     return Verdict(columns=columns, events=tuple(events), lost_owners=came.lost)
+
+
+def _was_paid_long_ago(row: Invoice, now: float) -> bool:
+    """What Telegram refuses for a day it will never take."""
+    return now - (row.settled_at or row.asked_at) > REFUSED_FOR_S
 
 
 def _announce_further(row: Invoice, around: Around) -> Columns:
@@ -547,20 +553,22 @@ def _fault(do: Do, row: Invoice, what: str, columns: Columns, values: dict[str, 
     return replace(_put_off(do, row, what, values), columns=columns)
 
 
-def _put_off(do: Do, row: Invoice, what: str, values: dict[str, Any]) -> Verdict:
-    """The step goes on failing: it is tried so many times, then the row is stuck."""
-    again = Again(is_fault=True)
-    events = (Event("error", what, {"step": do, **values}),)
-    if row.faults_at(do) + 1 < work.MAX_FAULTS:
-        return Verdict(columns={}, again=again, events=events)
-    error = values.get("exc_info")
-    why = type(error).__name__ if error else values.get("detail", "")
-    return Verdict(
-        columns={},
-        again=again,
-        events=(*events, Event("error", "row is stuck", {"step": do})),
-        notices=(Notice(Kind.STUCK, why=why, step=do, invoice=row),),
-    )
+def _put_off(
+    do: Do, row: Invoice, what: str, values: dict[str, Any], *, is_fault: bool = True
+) -> Verdict:
+    """The step goes on failing: the owners hear of it after so many tries. Where that is a fault of
+    ours, the row is stuck then; that there is no memory says nothing of the row."""
+    is_fault = is_fault and not isinstance(values.get("exc_info"), MemoryError)
+    events = [Event("error", what, {"step": do, **values})]
+    tries = row.faults_at(do) if is_fault else row.attempts_at(do)
+    notices: tuple[Notice, ...] = ()
+    if tries + 1 == work.MAX_FAULTS:
+        error = values.get("exc_info")
+        why = type(error).__name__ if error else values.get("detail", "")
+        notices = (Notice(Kind.STUCK, why=why, step=do, invoice=row),)
+        events += [Event("error", "row is stuck", {"step": do})] if is_fault else []
+    again = Again(is_fault=is_fault)
+    return Verdict(columns={}, again=again, events=tuple(events), notices=notices)
 
 
 def _changes_nothing(do: Do, row: Invoice, verdict: Verdict, around: Around, now: float) -> bool:
@@ -568,6 +576,8 @@ def _changes_nothing(do: Do, row: Invoice, verdict: Verdict, around: Around, now
     if verdict.again is not None:
         return False
     after = replace(row, **(verdict.columns or {}))
+    if after.is_redraw(do) and not row.is_redraw(do):
+        return False  # it took so long that none comes late any longer that came before it
     is_same = next_step(after, around, now).do is do
     is_as_it_was = after.untrue_duplicate == row.untrue_duplicate and after.notified == row.notified
     return is_same and is_as_it_was

@@ -143,13 +143,13 @@ class Worker:
 
     async def step(self, row: Invoice, hand: Hand) -> Invoice | None:
         """Take the row's next step; the row afterwards, None to let it go."""
-        around = self._around(row)
-        step = next_step(row, around, self._clock())
+        around, now = self._around(row), self._clock()
+        step = next_step(row, around, now)
         if step.do in RESTS:
             return await self._rest(row, around, step, hand)
         if step.do is Do.ADD and not self._gate.is_open:
             return await self._wait_for_node(row, around, hand)
-        began_at, taken_at = steady(), self._clock()
+        began_at = steady()
         try:
             result: Result = await self._do(step.do, row, around, hand)
         except ChatMoved as moved:
@@ -170,7 +170,7 @@ class Worker:
             around,
             self._around(row),  # a step may take long: the chat, the node or the clock is another
             gate_is_open=self._gate.is_open,
-            began_at=taken_at,
+            began_at=now,
             now=self._clock(),
         )
         await self._spread(verdict, row, began_at)

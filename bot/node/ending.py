@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from bot.core.answers import NodeInvoice
 from bot.core.ends import End, closed, end_of
-from bot.errors import InvoiceUnknown, NodeError
+from bot.errors import InvoiceUnknown, NodeError, PermissionMissing
 from bot.node.client import Node
 from bot.pauses import pause_s
 
@@ -18,6 +18,8 @@ from bot.pauses import pause_s
 LOOK_EVERY_S = 1.0
 #: Seconds between two tries at most, while the node is away.
 LONGEST_PAUSE_S = 5.0
+#: In the place of a key: there is one node then, as far as anybody can know.
+_UNKNOWN = "unknown"
 
 
 async def ended(
@@ -30,14 +32,19 @@ async def ended(
     """Wait until `made` is paid, expired or cancelled; what the node said of it last.
 
     `now`: the node's time in Unix seconds. `on_trouble` hears of each outage once, and with None of
-    its end. An outage ends nothing, however long it is. What the node forgets is closed.
+    its end. An outage ends nothing, however long it is, and nor does what another node does not
+    know. What its own forgets is closed.
     """
-    seen, trouble, attempts = made, False, 0
+    seen, whose, trouble, attempts = made, "", False, 0
     while True:
         try:
-            seen = await node.lookup(made.payment_hash)
-        except InvoiceUnknown:
-            return closed(seen, now()), seen
+            try:
+                seen = await node.lookup(made.payment_hash)
+                whose = whose or await _identity(node)
+            except InvoiceUnknown:
+                if not whose or whose != await _identity(node):
+                    raise
+                return closed(seen, now()), seen
         except NodeError as error:
             attempts += 1
             if not trouble:
@@ -51,3 +58,11 @@ async def ended(
                 return end, seen
         pause = pause_s(attempts, longest_s=LONGEST_PAUSE_S) if trouble else LOOK_EVERY_S
         await asyncio.sleep(pause)
+
+
+async def _identity(node: Node) -> str:
+    """Which node that is, by its key, where this macaroon may know. Raises other `NodeError`s."""
+    try:
+        return (await node.info()).identity_pubkey
+    except PermissionMissing:
+        return _UNKNOWN

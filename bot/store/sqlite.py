@@ -365,7 +365,7 @@ class Files:
         self._seen = index
         try:
             self._pages.follow(index, self._journal)
-        except OSError:
+        except (OSError, MemoryError):
             self._pages.is_lost = True
 
     def forget(self) -> None:

@@ -151,6 +151,8 @@ def test_a_step_that_goes_on_failing_ends(do: Do, error: Exception) -> None:
     for_ever = (ChatBusy, NotSent, NoAnswer, MaybeSent)
     is_final = isinstance(error, AnswerUnreadable) and do in SENDS
     waits = isinstance(error, for_ever) or type(error) is ChatError
+    is_refused = isinstance(error, ChatRefused | MessageGone)
+    waits = waits or (do is Do.ANNOUNCE and is_refused)  # for a day
     assert (steps == 50) is (waits and not is_final)
 
 
@@ -331,7 +333,8 @@ def test_one_refusal_may_be_a_slip_and_three_are_telegrams_word(do: Do, made: Bo
     assert changed <= {*get_type_hints(work.SharedWorkColumns), "sending"}
     there, _, now = refused(do, made)
     is_another_message = there.duplicates != made.duplicates
-    assert next_board_step(there, REACHED, now).do is not do or is_another_message
+    is_tried_on = is_another_message or do is Do.ANNOUNCE
+    assert next_board_step(there, REACHED, now).do is not do or is_tried_on
 
 
 @pytest.mark.parametrize("do", IN_CHAT)
@@ -355,7 +358,8 @@ def test_one_refusal_after_other_faults_is_no_word_of_telegrams(do: Do, made: Bo
     assert notices == []
     assert again.refusals_of(do) == MAX_REFUSALS - 1
     last, *_ = refused(do, replace(again, retry_at=NOW), times=1)
-    assert last.refusals_of(do) == 0  # it is believed, and something else comes
+    # it is believed, and something else comes, or somebody is told
+    assert last.refusals_of(do) == (MAX_REFUSALS if do is Do.ANNOUNCE else 0)
 
 
 def test_refusals_of_steps_that_take_each_others_place_are_counted_apart() -> None:
@@ -373,7 +377,7 @@ def test_refusals_of_steps_that_take_each_others_place_are_counted_apart() -> No
     assert counted == dict.fromkeys((Do.REMOVE_BEFORE, Do.EDIT_CARD), MAX_REFUSALS - 1)
 
 
-@pytest.mark.parametrize("do", sorted(SENDS & {*IN_CHAT}))
+@pytest.mark.parametrize("do", sorted((SENDS & {*IN_CHAT}) - {Do.ANNOUNCE}))
 def test_a_closed_topic_is_no_slip(do: Do) -> None:
     made = IN_CHAT[do][0]
     there, following = after(made, judged(do, made, TopicClosed()))
@@ -488,12 +492,37 @@ def test_a_message_before_that_cannot_be_removed_is_told() -> None:
     assert there.before_id is None
 
 
-@pytest.mark.parametrize("do", [Do.ANNOUNCE, Do.REMIND])
-def test_what_telegram_does_not_take_of_the_rest_is_given_up_and_told(do: Do) -> None:
-    there, notices, now = refused(do, IN_CHAT[do][0])
+def test_a_reminder_that_telegram_does_not_take_is_given_up_and_told() -> None:
+    there, notices, now = refused(Do.REMIND, IN_CHAT[Do.REMIND][0])
     assert notices == [Notice(Kind.BOARD_UNTOLD, 1, "no")]
     assert next_board_step(there, REACHED, now).do in (Do.NOTHING, Do.WAIT)
-    assert (there.announced, there.remind_wanted) == (do is Do.ANNOUNCE, False)
+    assert not there.remind_wanted
+
+
+def test_an_end_whose_topic_is_closed_is_told_to_the_owners_at_once() -> None:
+    verdict = judged(Do.ANNOUNCE, IN_CHAT[Do.ANNOUNCE][0], TopicClosed())
+    assert [notice.kind for notice in verdict.notices] == [Kind.BOARD_UNTOLD]
+
+
+def test_an_end_that_telegram_does_not_take_is_told_to_the_owners_and_tried_for_a_day() -> None:
+    there, notices, now = refused(Do.ANNOUNCE, IN_CHAT[Do.ANNOUNCE][0])
+    assert notices == [Notice(Kind.BOARD_UNTOLD, 1, "no")]
+    began_at, tries = now, 0
+    while not there.announced:
+        tries += 1
+        step = next_board_step(there, REACHED, now)
+        if step.do is Do.WAIT:
+            now = step.at
+            continue
+        assert step.do is Do.ANNOUNCE
+        verdict = judge_board(
+            step.do, there, ChatRefused(detail="no"), REACHED, began_at=now, now=now
+        )
+        there = replace(there, **verdict.columns)
+        notices += verdict.notices if not there.announced else ()
+    assert notices == [Notice(Kind.BOARD_UNTOLD, 1, "no")]
+    assert now - began_at == pytest.approx(86_400, rel=0.05)
+    assert next_board_step(there, REACHED, now).do in (Do.NOTHING, Do.WAIT)
 
 
 def test_a_message_that_somebody_removed_is_kept_true_no_longer() -> None:

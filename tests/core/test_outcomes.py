@@ -216,6 +216,14 @@ def test_an_edit_that_was_begun_before_none_comes_late_ends_no_doubt() -> None:
     assert written(Do.EDIT_CARD, row, rendered, began_at=NOW)["redraw_at"] == 0
 
 
+def test_an_edit_that_takes_until_none_comes_late_is_done_once_more() -> None:
+    row = shown(SETTLED, Face.OPEN, redraw_at=NOW - 1, announced=True)
+    came = verdict(Do.EDIT_CARD, row, Rendered({"card_shown": Face.PAID}), began_at=NOW - 2)
+    assert came.columns is not None
+    assert "redraw_at" not in came.columns
+    assert [event.level for event in came.events] == ["info"]
+
+
 def test_where_one_edit_came_late_another_may_come() -> None:
     row = shown(SETTLED, Face.PAID, redraw_at=AT_ONCE)
     columns = written(Do.EDIT_CARD, row, Rendered({"card_shown": Face.PAID}), began_at=NOW - 1)
@@ -510,7 +518,7 @@ def test_a_payment_that_is_rejected_in_one_place_is_announced_in_the_next(
     row = replace(row, **(came.columns or {}))
     if further is None:  # it does not count as announced because its text was rejected
         assert (row.announced, row.audience(away)) == (False, to)
-        assert (row.tried, row.faults) == (Do.ANNOUNCE, 1)
+        assert (row.tried, row.attempts, row.faults) == (Do.ANNOUNCE, 1, 0)
         assert row.retry_at > NOW
     else:
         assert (row.announced, row.audience(away)) == (False, further)
