@@ -19,8 +19,10 @@ def main() -> NoReturn:
     # What runs for long collects again (`cli`).
     gc.disable()
     sys.modules.update(dict.fromkeys(_UNUSED))  # type: ignore[arg-type]
-    from bot import cli  # noqa: PLC0415
-
+    try:
+        from bot import cli  # noqa: PLC0415
+    except KeyboardInterrupt:
+        sys.exit(130)  # as later, and as a shell has it
     cli.main()
 
 

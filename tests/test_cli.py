@@ -1145,6 +1145,43 @@ async def test_no_command_leaves_a_core_dump_with_secrets() -> None:
     assert result.out.splitlines()[1:] == ["(0, 0) 0"]  # 3 is PR_GET_DUMPABLE
 
 
+DEAF = """
+import sys
+from bot.store import sqlite
+def tidy(self):
+    raise LookupError("odd")
+sqlite.Sqlite.tidy = tidy
+sys.argv = ["invoice-bot", "run", *sys.argv[1:]]
+from bot.__main__ import main
+main()
+"""
+
+
+async def test_a_thread_that_dies_ends_the_process(world: World) -> None:
+    """Here the database's, without which nothing is handled."""
+    process = await coded(DEAF, "--config", str(world.config()))
+    result = await ended(process)
+    assert result.code == 1
+    assert "LookupError" in result.err
+
+
+INTERRUPTED_EARLY = """
+import os, signal, sys
+class Early:
+    def find_spec(self, name, *_):
+        if name == "bot.cli":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Early())
+from bot.__main__ import main
+main()
+"""
+
+
+async def test_ctrl_c_in_the_first_moments_ends_without_a_traceback() -> None:
+    result = await ended(await coded(INTERRUPTED_EARLY, "run"))
+    assert (result.code, result.err) == (130, "")
+
+
 async def test_a_second_ctrl_c_ends_at_once() -> None:
     process = await signalled(60.0)
     process.send_signal(signal.SIGINT)

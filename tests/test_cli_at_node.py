@@ -126,7 +126,7 @@ async def test_ctrl_c_ends_the_waiting_and_says_that_the_invoice_is_open(
     process.send_signal(signal.SIGINT)
     result = await ended(process)
     assert result.code == INTERRUPTED
-    assert result.lines == [texts.still_open(as_known(only(world)))]
+    assert result.lines == [texts.still_open(as_known(only(world)), 0.0)]
     assert only(world).state not in (SETTLED, CANCELED)
 
 
@@ -142,6 +142,41 @@ async def test_a_node_that_goes_away_is_waited_through(
     world.node.pay(only(world).payment_request)
     result = await ended(process)
     assert (result.code, result.err) == (0, "")
+
+
+@pytest.mark.parametrize("macaroon", ["invoice", "admin"])
+async def test_what_another_node_does_not_know_is_waited_for_on(
+    world: World, node_env: dict[str, str], macaroon: str
+) -> None:
+    """Whether the macaroon may say which node it is or not."""
+    node_env["INVOICE_BOT_LND__MACAROON"] = str(world.node.folder / f"{macaroon}.macaroon")
+    process = await waiting("5", env=node_env)
+    (made,) = world.node.invoices.values()
+    await world.node.until(lambda: world.node.calls["GetInfo"] > 0)
+    await world.node.stop()
+    await lines_of(process, 1)
+    was = world.node.become_other_node()
+    await world.node.start()
+    before = world.node.calls["LookupInvoice"]
+    await world.node.until(lambda: world.node.calls["LookupInvoice"] >= before + 2, timeout_s=30)
+    await world.node.stop()
+    world.node.become_again(was)
+    await world.node.start()
+    assert await lines_of(process, 1) == [texts.NODE_IS_BACK]
+    world.node.pay(made.payment_request)
+    assert (await ended(process)).code == 0
+
+
+@pytest.mark.parametrize("macaroon", ["invoice", "admin"])
+async def test_what_its_own_node_forgot_is_closed(
+    world: World, node_env: dict[str, str], macaroon: str
+) -> None:
+    node_env["INVOICE_BOT_LND__MACAROON"] = str(world.node.folder / f"{macaroon}.macaroon")
+    process = await waiting("5", env=node_env)
+    await world.node.until(lambda: world.node.calls["GetInfo"] > 0)
+    world.node.cancel_invoice(only(world).payment_hash)
+    world.node.delete_invoice(only(world).payment_hash)
+    assert (await ended(process)).code == CANCELLED
 
 
 async def test_to_wait_prints_a_second_object_at_the_end(

@@ -23,7 +23,7 @@ from bot.chat.client import TelegramBot
 from bot.chat.pictures import FILE_NAME, Pictures
 from bot.core.answers import Notified, Rendered
 from bot.core.failure import Failure
-from bot.core.invoice import Audience, Columns, Face, Invoice, State
+from bot.core.invoice import AT_ONCE, Audience, Columns, Face, Invoice, State
 from bot.core.steps import Around
 from bot.core.text import MAX_CAPTION, MAX_TEXT
 from bot.core.work import Do, Lane
@@ -310,13 +310,16 @@ class Cards:
             way = "caption"
         elif is_redraw and row.card_is_text:
             way = "text"
-        card, way = await self._edit(row, row.card_id, face, way, is_so, keeps=is_redraw)
+        card, taken = await self._edit(row, row.card_id, face, way, is_so, keeps=is_redraw)
         is_separate = row.payment_request_separate or card.payment_request_separate
-        return {
+        columns: Columns = {
             "card_shown": face,
-            "card_is_text": way == "text",
+            "card_is_text": taken == "text",
             "payment_request_separate": is_separate,
         }
+        if way == "media" and taken == "caption" and not is_redraw:
+            columns["redraw_at"] = AT_ONCE  # its picture is still that of before: it may be a slip
+        return columns
 
     async def _edit_waiting_notice(self, row: Invoice, reason: NodeError) -> Columns:
         assert row.card_id is not None  # noqa: S101 -- next_step asks for it only then

@@ -52,7 +52,7 @@ def wait(settings: Settings, made: NodeInvoice, *, ahead_s: float, as_json: bool
         )
     )
     if answer is None:
-        output.said(texts.still_open(made))
+        output.said(texts.still_open(made, time.time() + ahead_s))
         raise typer.Exit(INTERRUPTED)
     end, found = answer
     output.shown(as_object(found) if as_json else texts.became(end, found))

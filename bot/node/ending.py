@@ -18,7 +18,7 @@ from bot.pauses import pause_s
 LOOK_EVERY_S = 1.0
 #: Seconds between two tries at most, while the node is away.
 LONGEST_PAUSE_S = 5.0
-#: In the place of a key: there is one node then, as far as anybody can know.
+#: In the place of a key that nobody may know.
 _UNKNOWN = "unknown"
 
 
@@ -33,20 +33,23 @@ async def ended(
 
     `now`: the node's time in Unix seconds. `on_trouble` hears of each outage once, and with None of
     its end. An outage ends nothing, however long it is, and nor does what another node does not
-    know. What its own forgets is closed.
+    know. What its own forgets is closed: where the macaroon may not say which one that is, only
+    what it forgets in the midst of its answers.
     """
     seen, whose, trouble, attempts = made, "", False, 0
+    is_seen = False
     while True:
         try:
             try:
-                seen = await node.lookup(made.payment_hash)
+                seen, is_seen = await node.lookup(made.payment_hash), True
                 whose = whose or await _identity(node)
             except InvoiceUnknown:
-                if not whose or whose != await _identity(node):
+                is_its_own = is_seen if whose in ("", _UNKNOWN) else whose == await _identity(node)
+                if not is_its_own:
                     raise
                 return closed(seen, now()), seen
         except NodeError as error:
-            attempts += 1
+            attempts, is_seen = attempts + 1, False
             if not trouble:
                 trouble = True
                 on_trouble(error)

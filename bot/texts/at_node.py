@@ -36,8 +36,10 @@ def became(end: End, found: NodeInvoice) -> str:
     return f"{_ENDS[end]}: {_amount(found)}.{after}"
 
 
-def still_open(found: NodeInvoice) -> str:
-    """Nobody waits for it now."""
+def still_open(found: NodeInvoice, now: float) -> str:
+    """Nobody waits for it now. `now`: the node's time in Unix seconds."""
+    if now >= found.expires_at:
+        return f"The invoice expired at {_at(found.expires_at)}. Whether it was paid is not known."
     return f"The invoice is still open, and can be paid until {_at(found.expires_at)}."
 
 

@@ -61,7 +61,11 @@ def test_what_became_of_an_invoice_that_was_waited_for() -> None:
     assert texts.became(End.EXPIRED, CLOSED) == "Expired: 2,100 sats. It can no longer be paid."
     assert texts.became(End.CANCELLED, CLOSED) == "Cancelled: 2,100 sats. It can no longer be paid."
     assert texts.waited_through(NodeLocked()).endswith(". Still waiting.")
-    assert texts.still_open(OPEN).startswith("The invoice is still open, and can be paid until 19")
+    still = texts.still_open(OPEN, OPEN.expires_at - 1)
+    assert still.startswith("The invoice is still open, and can be paid until 19")
+    over = texts.still_open(OPEN, OPEN.expires_at)
+    assert over.startswith("The invoice expired at 19")
+    assert over.endswith(" UTC. Whether it was paid is not known.")
 
 
 def test_what_came_of_a_cancellation() -> None:

@@ -338,7 +338,8 @@ MADE: dict[str, Make] = {
     "became": lambda o: texts.became(End.PAID, printed(o)),
     "cancelled": lambda o: texts.cancelled(printed(o)),
     "not_cancelled": lambda o: texts.not_cancelled(printed(o), 0),
-    "still_open": lambda o: texts.still_open(printed(o)),
+    "still_open": lambda o: texts.still_open(printed(o), 0),
+    "still_open too late": lambda o: texts.still_open(printed(o), 2**40),
     **of_each("waited_through", OF_NODE, lambda kind, o: texts.waited_through(error(kind, o))),
     # boards
     **of_each("board", BoardState, lambda state, o: plain(bill(state, o))),
