@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from bot.chat import explain
-from bot.core.invoice import Face
+from bot.core.invoice import LATE_S, Face
 from bot.core.notices import Kind
 from bot.core.work import Lane
 from bot.demo.node import CANCELED
@@ -305,3 +305,89 @@ async def test_a_pause_that_nobody_can_count_is_a_pause_and_no_lost_answer(
     told = await world.announced(world.group, "Anna", sats=2100)
     assert any(call.status == 429 for call in world.telegram.calls)
     assert not may_be_duplicate(told.text or "")
+
+
+# for minutes
+
+
+async def minutes_go_by(world: World, count: int) -> None:
+    """So many, each of which whatever is put off is tried in."""
+    for _ in range(count):
+        before = world.clock.ahead_s
+        world.clock.ahead_s += 61
+        tries = len(world.telegram.calls)
+        await world.ask(world.private(world.bert), world.bert, f"/invoice {1000 + before:.0f}")
+        assert len(world.telegram.calls) > tries
+
+
+async def test_a_payment_that_is_refused_for_minutes_is_told_once_it_is_taken(
+    world: World,
+) -> None:
+    await world.start_bot()
+    card = await world.ask(world.group, world.anna, "/invoice 2100 pizza")
+    for person in (world.anna, world.owner):
+        world.telegram.say(world.private(person), person, "/start")
+    refused = world.telegram.fail(
+        "sendMessage", times=None, status=400, description="Bad Request: new"
+    )
+    world.node.pay(world.request_in(card))
+    await world.becomes(card, Face.PAID)
+    await minutes_go_by(world, 15)
+    world.telegram.withdraw(refused)
+    own = world.private(world.owner)
+    assert not [m for m in world.ours(own) if "2,100 sats" in (m.text or "")]
+    world.clock.ahead_s += 61
+    await world.until(lambda: [m for m in world.ours(own) if "2,100 sats" in (m.text or "")])
+
+
+async def test_the_end_of_a_bill_that_is_refused_for_seconds_is_told_once_it_is_taken(
+    world: World,
+) -> None:
+    shown = await split(world, "84k/2 pizza")
+    for person in (world.owner, world.anna, world.bert):
+        world.telegram.say(world.private(person), person, "/start")
+    cards = [await my_part(world, shown, each, 42_000) for each in (world.bert, world.anna)]
+    refused = world.telegram.fail(
+        "sendMessage", times=None, status=400, description="Bad Request: new"
+    )
+    for card in cards:
+        world.node.pay(world.request_in(card))
+    with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+        # as often as Telegram is believed for other messages
+        query = "SELECT 1 FROM boards WHERE refused LIKE '%announce%3%' AND announced = 0"
+        await until(lambda: database.execute(query).fetchone() is not None)
+    world.telegram.withdraw(refused)
+    world.clock.ahead_s += 61
+    everywhere = [world.group, *(world.private(each) for each in (world.anna, world.bert))]
+    await world.until(
+        lambda: [m for c in everywhere for m in world.ours(c) if "All parts of" in (m.text or "")]
+    )
+
+
+async def test_a_picture_that_telegram_refuses_once_is_taken_a_moment_later(world: World) -> None:
+    await world.start_bot()
+    card = await world.ask(world.group, world.anna, "/invoice 5")
+    code = card.photo
+    world.telegram.fail("editMessageMedia", status=400, description="Bad Request: slip")
+    world.telegram.say(world.group, world.anna, "/cancel", reply_to=card)
+    await world.becomes(card, Face.CANCELLED)
+    await world.until(lambda: card.photo is not code)
+
+
+async def test_a_group_that_takes_no_picture_is_not_asked_for_ever(world: World) -> None:
+    await world.start_bot()
+    card = await world.ask(world.group, world.anna, "/invoice 5")
+    world.telegram.fail(
+        "editMessageMedia", status=400, times=None, description="Bad Request: no photos"
+    )
+    world.telegram.say(world.group, world.anna, "/cancel", reply_to=card)
+    await world.becomes(card, Face.CANCELLED)
+
+    def edits() -> int:
+        return sum(call.method == "editMessageMedia" for call in world.telegram.calls)
+
+    await world.until(lambda: edits() == 2)
+    world.clock.ahead_s += LATE_S + 1
+    await world.until(lambda: edits() == 3)
+    await minutes_go_by(world, 3)
+    assert edits() == 3

@@ -197,6 +197,24 @@ async def test_of_several_in_one_message_only_what_telegram_refuses_is_left_out(
     await telegram.wait_for(lambda: said(telegram, chat) == [read(NOT_SYNCED)])
 
 
+async def test_what_telegram_refuses_is_tried_again_and_after_a_day_no_longer(
+    told: Told, telegram: SimTelegram, chat: int
+) -> None:
+    refused = telegram.fail("sendMessage", chat_id=chat, status=400, times=None)
+    told.owners = frozenset({chat})
+    told.occasions.notify(COPY)
+    await telegram.wait_for(lambda: tries(telegram) >= 2)
+    telegram.withdraw(refused)
+    await telegram.wait_for(lambda: said(telegram, chat) == [read(COPY)])
+    await told.closed()
+    refused = telegram.fail("sendMessage", chat_id=chat, status=400, times=None)
+    told.occasions.notify(Notice(Kind.BOARD_STUCK, 7, why="KeyError"))
+    await telegram.wait_for(lambda: tries(telegram) >= 4)
+    told.host.ahead_s += module.REFUSED_FOR_S + 1
+    await told.closed()
+    assert said(telegram, chat) == [read(COPY)]
+
+
 async def test_what_happens_often_is_told_at_once_and_the_rest_together_an_hour_later(
     told: Told, telegram: SimTelegram, chat: int
 ) -> None:

@@ -16,9 +16,9 @@ from bot.core import delivery
 from bot.core.board import FREED, Board, BoardColumns, BoardState, Rearranged, Seat, Sent
 from bot.core.board_outcomes import MAX_REFUSALS, judge_board
 from bot.core.board_steps import consequences, next_board_step, prepared
-from bot.core.invoice import Audience, Invoice, PartKind, State
+from bot.core.invoice import LATE_S, Audience, Invoice, PartKind, State
 from bot.core.steps import Around
-from bot.core.work import RESTS, Do
+from bot.core.work import EDITS, RESTS, Do
 from bot.errors import (
     AnswerUnreadable,
     ChatBusy,
@@ -26,6 +26,7 @@ from bot.errors import (
     ChatRefused,
     MaybeSent,
     MessageGone,
+    NoAnswer,
     TopicGone,
 )
 from tests.bills import END, PART_MSAT, board, free, part
@@ -41,6 +42,7 @@ ANSWERS = [
     ChatRefused(),
     MaybeSent(),
     AnswerUnreadable(),
+    NoAnswer(),
     MessageGone(),
     TopicGone(),
     KeyError("a bug"),
@@ -62,11 +64,13 @@ OF_ALL = [
     "kill",
     "refuse",
     "later",
+    "late",
 ]
 events = st.one_of(
     st.tuples(st.sampled_from(OF_A_SEAT), seat_numbers),
     st.tuples(st.sampled_from(OF_ALL), st.just(0)),
     st.tuples(st.just("step"), st.sampled_from(ANSWERS)),
+    st.tuples(st.just("slow_step"), st.sampled_from([None, NoAnswer()])),
 )
 stories = st.lists(events, min_size=8, max_size=60)
 
@@ -85,6 +89,8 @@ class Bill:
         self.ids = count(200)
         self.messages: dict[int, str] = {}  # in the chat, and what each shows
         self.refused: set[int | None] = set()  # of these, whose last edit was not taken
+        #: Edits without an answer that are still to come: of which message, its face, until when.
+        self.on_their_way: list[tuple[int, str, float]] = []
 
     @property
     def around(self) -> Around:
@@ -204,7 +210,23 @@ class Bill:
     # what happens
 
     def end(self) -> None:
-        self.now = max(self.now, END)
+        self.pass_to(max(self.now, END))
+
+    def late(self) -> None:
+        """An edit comes after all."""
+        if self.on_their_way:
+            self.comes(self.on_their_way[0])
+
+    def comes(self, edit: tuple[int, str, float]) -> None:
+        self.on_their_way.remove(edit)
+        message, face, _ = edit
+        if message in self.messages:
+            self.messages[message] = face
+
+    def pass_to(self, at: float) -> None:
+        for edit in [each for each in self.on_their_way if each[2] <= at]:
+            self.comes(edit)
+        self.now = at
 
     def heard(self) -> None:
         self.unreachable = frozenset()
@@ -220,18 +242,25 @@ class Bill:
 
     def later(self) -> None:
         """What was put off is due; edits are."""
-        self.now += 5 if self.now < END else 0
+        self.pass_to(self.now + (5 if self.now < END else 0))
 
-    def step(self, answer: Exception | None) -> Do:
+    def slow_step(self, answer: Exception | None) -> Do:
+        """Telegram does it at once, and says so much later."""
+        return self.step(answer, takes_s=40.0)
+
+    def step(self, answer: Exception | None, *, takes_s: float = 0.0) -> Do:
         """One step of the worker's."""
+        began_at = self.now
         step = next_board_step(self.board, self.around, self.now)
         if step.do in RESTS:
             return step.do
         result: Sent | Rearranged | Exception
         is_here = step.do is Do.REARRANGE
         result = self.rearrange() if is_here else self.in_the_chat(step.do, answer)
+        if not is_here:
+            self.pass_to(self.now + takes_s)
         verdict = judge_board(
-            step.do, self.board, result, self.around, began_at=self.now, now=self.now
+            step.do, self.board, result, self.around, began_at=began_at, now=self.now
         )
         if verdict.is_lost:
             self.unreachable = frozenset({Audience.CHAT})
@@ -247,7 +276,9 @@ class Bill:
             Do.EDIT_DUPLICATE: there.untrue_duplicate,
             Do.REMOVE_BEFORE: there.before_id,
         }.get(do)
-        if message is not None and (answer is None or isinstance(answer, MaybeSent)):
+        if do in EDITS and type(answer) is NoAnswer and message is not None:
+            self.on_their_way.append((message, there.face, self.now + LATE_S))
+        elif message is not None and (answer is None or isinstance(answer, MaybeSent)):
             if do is Do.REMOVE_BEFORE:
                 self.messages.pop(message, None)
             else:
@@ -281,7 +312,7 @@ class Bill:
             if step.do in RESTS and not (step.do is Do.WAIT and step.at <= self.now + 60):
                 return
             if step.do is Do.WAIT:
-                self.now = step.at
+                self.pass_to(step.at)
             self.step(None)
         raise AssertionError(step)
 
@@ -298,7 +329,7 @@ def check(bill: Bill) -> None:
     )
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=600)
 @given(st.sampled_from([BoardState.OPEN, BoardState.OPEN, BoardState.JOINING]), stories)
 def test_whatever_happens_a_bill_ends_up_true(
     state: BoardState, story: list[tuple[str, object]]
