@@ -246,7 +246,7 @@ class Bill:
 
     def slow_step(self, answer: Exception | None) -> Do:
         """Telegram does it at once, and says so much later."""
-        return self.step(answer, takes_s=40.0)
+        return self.step(answer, takes_s=LATE_S + 1)
 
     def step(self, answer: Exception | None, *, takes_s: float = 0.0) -> Do:
         """One step of the worker's."""

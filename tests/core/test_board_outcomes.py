@@ -727,3 +727,26 @@ def test_a_board_that_was_drawn_before_something_changed_is_edited_again_later()
 def test_a_marker_of_another_process_makes_the_step_unsure() -> None:
     left = board(is_shown=False, sending=Do.SEND_CARD)
     assert delivery.left_behind(left) == {"sending": None, "unsure": {Do.SEND_CARD}}
+
+
+def test_an_edit_that_was_begun_before_none_comes_late_ends_no_doubt() -> None:
+    made = board(redraw_at=NOW, duplicates={60: "another face"})
+    sent = Sent(made.face)
+    early = judge_board(Do.EDIT_CARD, made, sent, REACHED, began_at=NOW - 1, now=NOW + 1).columns
+    assert early["shown"] == made.face
+    assert not {"redraw_at", "duplicates"} & early.keys()
+    columns = judge_board(Do.EDIT_CARD, made, sent, REACHED, began_at=NOW, now=NOW + 1).columns
+    assert (columns["redraw_at"], columns["duplicates"]) == (0.0, {60: ANY_FACE})
+
+
+def test_a_message_further_down_leaves_the_doubt_about_the_copies() -> None:
+    made = board(redraw_at=NOW, move_wanted=True, duplicates={60: ANY_FACE})
+    sent = judged(Do.SEND_CARD, made, Sent(made.face, 77))
+    assert "redraw_at" not in sent.columns
+
+
+def test_where_its_message_is_gone_a_copy_takes_its_place() -> None:
+    made = board(redraw_at=NOW, duplicates={60: ANY_FACE, 61: ANY_FACE})
+    there, _ = after(made, judged(Do.EDIT_CARD, made, MessageGone()))
+    assert (there.card_id, there.shown, dict(there.duplicates)) == (61, ANY_FACE, {60: ANY_FACE})
+    assert there.redraw_at == NOW
