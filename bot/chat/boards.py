@@ -96,7 +96,8 @@ class Boards:
             if not refusals and not is_closed:  # once may be a slip
                 raise
             if not is_closed:
-                log.warning("board announced without names and memo", detail=refusal.detail)
+                tell = log.warning if refusals < MAX_REFUSALS else log.debug
+                tell("board announced without names and memo", detail=refusal.detail)
                 try:
                     return await self._announce_to(board, board.chat_id, is_so, is_bare=True)
                 except ChatRefused:

@@ -233,6 +233,7 @@ def _refused(do: Do, board: Board, error: ChatError, again: Again, now: float) -
     if do is Do.ANNOUNCE and refusals < ENOUGH_REFUSALS:  # nobody knows of its end: that goes on
         later = replace(again, first_s=SLIP_S, longest_s=MAX_PAUSE_S, is_refusal=True)
         is_news = refusals == (MAX_REFUSALS if may_be_slip else 1)
+        event = event if is_news else replace(event, level="info")  # it may go on for a day
         return _Came({}, later, event, untold if is_news else ())
     match do:
         case Do.ANNOUNCE | Do.REMIND:

@@ -559,8 +559,9 @@ def _put_off(
     """The step goes on failing: the owners hear of it after so many tries. Where that is a fault of
     ours, the row is stuck then; that there is no memory says nothing of the row."""
     is_fault = is_fault and not isinstance(values.get("exc_info"), MemoryError)
-    events = [Event("error", what, {"step": do, **values})]
     tries = row.faults_at(do) if is_fault else row.attempts_at(do)
+    # what may go on for a day is told once
+    events = [Event("error" if is_fault or not tries else "info", what, {"step": do, **values})]
     notices: tuple[Notice, ...] = ()
     if tries + 1 == work.MAX_FAULTS:
         error = values.get("exc_info")

@@ -33,7 +33,7 @@ async def ended(
 
     `now`: the node's time in Unix seconds. `on_trouble` hears of each outage once, and with None of
     its end. An outage ends nothing, however long it is, and nor does what another node does not
-    know. What its own forgets is closed: where the macaroon does not let it say which one that is, only
+    know. What its own forgets is closed: where the macaroon hides which one that is, only
     what it forgets in the midst of its answers.
     """
     seen, whose, trouble, attempts = made, "", False, 0
