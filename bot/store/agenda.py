@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from bot.core import work
 from bot.core.board import Board
-from bot.core.invoice import LATE_S, Invoice, State
+from bot.core.invoice import LATE_S, Face, Invoice, State
 from bot.core.work import AT_NODE, MAX_FAULTS, READ_LANES, Lane
 from bot.store.noun import AT_THE_NODE, ROWS, Noun
 from bot.store.rows import packed, unpacked
@@ -120,12 +120,18 @@ class Agenda(Noun):
         """An edit that the process before had under way may come yet: what may have been in work
         is drawn once more, some time after.
 
-        What came due by its expiry alone was to show that, and shows it again whatever comes.
+        What came due by its expiry alone was to show that, and shows it again whatever comes; what
+        waits for the node alone has nothing under way.
         """
         is_due = _c.lane.in_(READ_LANES), _c.due_at <= work.latest_retry(now)
-        at_once = _c.due_at < work.latest_at_once(now)
-        may_be_else = sa.or_(at_once, _c.tried.is_not(None), _c.redraw_at > 0, _c.unconfirmed)
-        self._write({"redraw_at": now + LATE_S}, *is_due, may_be_else, _c.card_id.is_not(None))
+        in_doubt = sa.or_(
+            _c.due_at < work.latest_at_once(now),
+            _c.redraw_at > 0,
+            _c.tried.not_in(("", *AT_NODE)),
+            _c.state == State.PENDING,  # its notice gives another reason
+            (_c.card_shown == Face.UNCONFIRMED) != _c.unconfirmed,
+        )
+        self._write({"redraw_at": now + LATE_S}, *is_due, in_doubt, _c.card_id.is_not(None))
 
     def node_is_back(self, now: float) -> None:
         """What waits for another try at the node is due, and what has no invoice yet, whatever was

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.invoice import Columns, State
+from bot.core.invoice import LATE_S, Columns, Face, State
 from bot.core.work import MAX_FAULTS, READ_LANES, Do, Lane, due_now
 from bot.store import Due, Store
 from tests.store.made import NOW, ids, read, row
@@ -119,3 +119,32 @@ async def test_what_no_chat_was_heard_of_for_is_pruned_though_it_is_not_finished
     assert await store.do(lambda tx: tx.agenda.prune(NOW, 10)) == 1
     assert await store.do(lambda tx: tx.invoices.get(gone.id)) is None
     assert await read(store, kept.id) == kept
+
+
+IN_WORK: list[Columns] = [
+    {"due_at": due_now(NOW)},
+    {"due_at": NOW - 5, "redraw_at": NOW - 5},  # it was drawn once more
+    {"due_at": NOW - 5, "tried": Do.EDIT_CARD, "retry_at": NOW - 5},
+    {"due_at": NOW - 5, "state": State.PENDING, "tried": Do.ADD},  # its notice was edited
+    {"due_at": NOW - 5, "unconfirmed": True, "card_shown": Face.OPEN},
+    {"due_at": NOW - 5, "tried": Do.CANCEL, "card_shown": Face.UNCONFIRMED},  # it is open again
+]
+AT_REST: list[Columns] = [
+    {"due_at": NOW - 5},  # its expiry came while no process was there
+    {"due_at": NOW + 600},
+    {"due_at": NOW - 5, "unconfirmed": True, "card_shown": Face.UNCONFIRMED, "tried": Do.CANCEL},
+    {"due_at": due_now(NOW), "card_id": None},
+    {"due_at": NOW - 5, "lane": Lane.UNREACHABLE, "tried": Do.EDIT_CARD},
+]
+
+
+async def test_a_start_doubts_what_may_have_been_in_work_and_nothing_else(store: Store) -> None:
+    shown: Columns = {"state": State.OPEN, "card_id": 100, "card_shown": Face.OPEN}
+    numbers = range(len(IN_WORK) + len(AT_REST))
+    rows = [
+        await row(store, number, **(shown | each))
+        for number, each in zip(numbers, [*IN_WORK, *AT_REST], strict=True)
+    ]
+    await store.do(lambda tx: tx.agenda.doubt_edits(NOW))
+    doubted = [(await read(store, each.id)).redraw_at == NOW + LATE_S for each in rows]
+    assert doubted == [True] * len(IN_WORK) + [False] * len(AT_REST)
