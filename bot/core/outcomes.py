@@ -357,11 +357,9 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around, now: flo
     if isinstance(error, ChatRefused):
         if do is Do.ANNOUNCE and not columns:
             # Whatever its words, the payment was not told: that goes on. After a day it is a fault.
-            what, is_late = (
-                "payment is not announced: refused by Telegram",
-                _was_paid_long_ago(row, now),
-            )
-            return _put_off(do, row, what, {"detail": error.detail}, is_fault=is_late)
+            what = "payment is not announced: refused by Telegram"
+            is_fault = _was_paid_long_ago(row, now)
+            return _put_off(do, row, what, {"detail": error.detail}, is_fault=is_fault)
         events.append(Event("error", "refused by Telegram", {"step": do, "detail": error.detail}))
         if "undeliverable" in columns:
             notices = (Notice(Kind.CARD_REFUSED, why=error.detail, invoice=row),)
