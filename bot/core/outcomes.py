@@ -381,11 +381,10 @@ def _chat_error(do: Do, row: Invoice, error: ChatError, around: Around, now: flo
 
 
 def _with_announcing(do: Do, row: Invoice) -> Work:
-    """Where announcing a payment and showing it take each other's place, and copies of the
-    announcement may be there, what was tried of either counts: no pause becomes short again."""
-    is_told = row.is_news and row.may_be_duplicate(Do.ANNOUNCE)
+    """Announcing a payment and showing it take each other's place: what was tried of either counts,
+    and no pause becomes short again."""
     takes_turns = Do.ANNOUNCE in (do, row.tried) and row.tried in SENDS | EDITS
-    return work.shared(row, do) if is_told and takes_turns else row
+    return work.shared(row, do) if row.is_news and takes_turns else row
 
 
 def elsewhere(do: Do, row: Invoice, error: ChatError) -> Columns | None:
