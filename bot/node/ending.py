@@ -37,7 +37,7 @@ async def ended(
     what it forgets in the midst of its answers.
     """
     seen, whose, trouble, attempts = made, "", False, 0
-    is_seen = False
+    is_seen = True  # as it was made
     while True:
         try:
             try:
