@@ -13,7 +13,6 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from telegram.error import InvalidToken, TelegramError
-from telegram.ext import Application
 
 from bot import __version__, logs, texts
 from bot.access import Access
@@ -34,7 +33,7 @@ from bot.chat.commands.knocks import KnockPresses
 from bot.chat.commands.listing import Listing
 from bot.chat.commands.status import Status
 from bot.chat.faults import Faults
-from bot.chat.handling import Handling
+from bot.chat.handling import Handling, made_application
 from bot.chat.inbox import Inbox
 from bot.chat.intake import Intake
 from bot.chat.invitations import UNINVITED, Invitations
@@ -190,7 +189,7 @@ async def _take_turn(
         telegram_bot = make_bot(settings.telegram, store.fence)
         node = Node(settings.lnd, store.fence)
         closing.push_async_callback(node.close)
-        application = Application.builder().bot(telegram_bot).updater(None).job_queue(None).build()
+        application = made_application(telegram_bot)
         now = settings.model_copy(update=lasting.reloads.fresh)
         parts = Parts(
             now, store, telegram_bot, node, application, clock=Clock(clock), outage=lasting.outage

@@ -13,12 +13,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bot import app, texts
-from bot.core import amounts
 from bot.core.invoice import Face
 from bot.core.notices import Kind
 from bot.demo.telegram import Chat, Message
@@ -56,24 +54,6 @@ def cards(world: World, chat: Chat) -> list[int]:
 def room(process: Process, most: int = resource.RLIM_INFINITY) -> None:
     """How far the files of this process may grow from now on, in bytes."""
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
-
-
-async def test_a_command_for_which_there_is_no_memory_is_answered_once_there_is_some(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole, lacks = amounts.parse, itertools.count()
-
-    def scarce(*values: Any, **named: Any) -> tuple[int, str]:
-        if next(lacks) < 3:
-            raise MemoryError
-        return whole(*values, **named)
-
-    monkeypatch.setattr(amounts, "parse", scarce)
-    await world.start_bot()
-    for sats in (2, 3):
-        world.telegram.say(world.group, world.anna, f"/invoice {sats}")
-    await world.until(lambda: cards(world, world.group) == [2, 3])
-    assert len(world.ours(world.group)) == 2
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["goes on", "is killed"])

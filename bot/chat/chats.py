@@ -14,7 +14,7 @@ from telegram import ForceReply, InlineKeyboardMarkup, InputFile, Message
 from telegram.constants import ParseMode
 from telegram.error import TelegramError
 
-from bot import logs
+from bot import lack, logs
 from bot.chat.client import TelegramBot
 from bot.chat.explain import changes_nothing, explain
 from bot.chat.limits import Drops, Minutes
@@ -146,6 +146,7 @@ class Chats:
         task = asyncio.ensure_future(_best_effort(work))
         self._posting.add(task)
         task.add_done_callback(self._posting.discard)
+        task.add_done_callback(lack.tell)
         return task
 
     def say(self, message: Say) -> None:
@@ -347,5 +348,7 @@ async def _best_effort(work: Coroutine[Any, Any, object]) -> None:
         await work
     except ChatError as error:
         log.info("message not sent", reason=type(error).__name__, detail=error.detail)
+    except MemoryError:
+        raise
     except Exception:
         log.exception("message not sent")

@@ -6,12 +6,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from telegram import Update
-from telegram.ext import CallbackContext
+from telegram.ext import Application, CallbackContext, ContextTypes
 
-from bot import logs
+from bot import lack, logs
 from bot.chat import updates
 from bot.chat.client import TelegramBot
 from bot.chat.limits import Drops
@@ -23,8 +23,6 @@ log = logs.get(__name__)
 
 #: Updates side by side: all hundred of a batch at once would block everything else.
 AT_ONCE = 16
-#: What says nothing of an update: it is handled once the process can write, or has memory, again.
-_UNWRITTEN = (StoreUnavailable, MemoryError)
 
 
 @dataclass
@@ -89,9 +87,11 @@ class Handling:
         try:
             async with self._side_by_side:
                 await self._one(number, raw, handled)
-        except _UNWRITTEN:
+        except StoreUnavailable:
             handled.unwritten += 1
             return False
+        except MemoryError:
+            raise
         except Exception:
             log.exception("update failed and was skipped", update=number)
         handled.done.append(number)
@@ -109,7 +109,7 @@ class Handling:
         METER.updates.add()
         await self._application.process_update(update)
         error = self._errors.pop(number, None)
-        if isinstance(error, _UNWRITTEN):
+        if isinstance(error, StoreUnavailable | MemoryError):
             raise error
         if error is not None:
             log.error("update failed and was skipped", update=number, exc_info=error)
@@ -117,5 +117,28 @@ class Handling:
 
     async def _note(self, update: object, context: CallbackContext[Any, Any, Any, Any]) -> None:
         """PTB keeps handlers' errors to itself: this hands them on."""
-        if isinstance(update, Update) and isinstance(context.error, Exception):
-            self._errors[update.update_id] = context.error
+        with lack.passed_on():
+            if isinstance(update, Update) and isinstance(context.error, Exception):
+                self._errors[update.update_id] = context.error
+
+
+class Context(CallbackContext[Any, Any, Any, Any]):
+    """PTB's own, which it makes before each handler: what fails there would count as handled."""
+
+    @classmethod
+    def from_update(cls, update: object, application: PtbApplication) -> Self:
+        """As PTB does."""
+        with lack.passed_on():
+            return super().from_update(update, application)
+
+    @classmethod
+    def from_error(cls, *values: Any, **named: Any) -> Self:
+        """As PTB does."""
+        with lack.passed_on():
+            return super().from_error(*values, **named)
+
+
+def made_application(telegram_bot: TelegramBot) -> PtbApplication:
+    """PTB's, which knows the handlers; polls and jobs are not its own."""
+    builder = Application.builder().bot(telegram_bot).updater(None).job_queue(None)
+    return builder.context_types(ContextTypes(context=Context)).build()

@@ -113,6 +113,8 @@ class KnockChats:
             except ChatError as error:
                 log.info("knock not shown yet", reason=type(error).__name__, detail=error.detail)
                 return False
+            except MemoryError:
+                raise
             except Exception:  # it stops nothing else, and /who has it all the same
                 log.exception("knock can't be shown", reader=each.reader_id)
                 number = each.message_id

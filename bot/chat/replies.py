@@ -414,6 +414,8 @@ class Replies:
             text = texts.refusal(NodeTimeout())
         except NodeError as error:
             text = texts.refusal(error)
+        except MemoryError:
+            raise
         except Exception:
             log.exception("node not asked")
             text = texts.BUG
@@ -437,6 +439,8 @@ class Replies:
         except (ChatError, OSError) as error:
             log.warning("file not sent", reason=type(error).__name__, detail=str(error))
             text = texts.FILE_NOT_SENT
+        except MemoryError:
+            raise
         except Exception:
             log.exception("file not made")
             text = texts.BUG

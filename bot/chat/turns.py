@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 
 from aiolimiter import AsyncLimiter
 
+from bot import lack
 from bot.core.work import URGENCIES, Lane
 from bot.errors import ChatBusy, NotSent
 
@@ -426,6 +427,7 @@ class Turns:
         if self._serving is None:
             self._serving = asyncio.ensure_future(self._give_turns())
             self._serving.add_done_callback(self._served)
+            self._serving.add_done_callback(lack.tell)
 
     def _served(self, _task: asyncio.Task[None]) -> None:
         self._serving = None

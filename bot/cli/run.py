@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from bot import logs
+from bot import lack, logs
 from bot.cli.common import ConfigOption, errors_printed, log_to_stderr, settings_of
 from bot.errors import DemoMissing
 
@@ -80,7 +80,9 @@ def demo(
 def _until_stopped(start: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     async def whole() -> None:
         stop = asyncio.Event()
-        end_on_signals(partial(asyncio.get_running_loop().call_soon_threadsafe, stop.set))
+        loop = asyncio.get_running_loop()
+        end_on_signals(partial(loop.call_soon_threadsafe, stop.set))
+        lack.ends(loop, partial(logs.flush, LAST_LINE_S))
         await start(stop)
 
     _end_with_threads()

@@ -266,10 +266,8 @@ def _fault(do: Do, board: Board, what: str, values: dict[str, object]) -> _Came:
     unsure = board_changes(**delivery.unanswered(board, do))
     event = Event("error", what, {"step": do, **values})
     notices: tuple[Notice, ...] = ()
-    error = values.get("exc_info")
-    if isinstance(error, MemoryError):  # which says nothing of the board
-        return _Came(unsure, Again(), event)
     if board.faults + 1 >= work.MAX_FAULTS:
+        error = values.get("exc_info")
         why = type(error).__name__ if error else ""
         notices = (Notice(Kind.BOARD_STUCK, board.id, why, step=do),)
     return _Came(unsure, Again(is_fault=True), event, notices)

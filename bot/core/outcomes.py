@@ -554,8 +554,7 @@ def _put_off(
     do: Do, row: Invoice, what: str, values: dict[str, Any], *, is_fault: bool = True
 ) -> Verdict:
     """The step goes on failing: the owners hear of it after so many tries. Where that is a fault of
-    ours, the row is stuck then; that there is no memory says nothing of the row."""
-    is_fault = is_fault and not isinstance(values.get("exc_info"), MemoryError)
+    ours, the row is stuck then."""
     tries = row.faults_at(do) if is_fault else row.attempts_at(do)
     # what may go on for a day is told once
     events = [Event("error" if is_fault or not tries else "info", what, {"step": do, **values})]

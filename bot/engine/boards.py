@@ -127,8 +127,8 @@ class BoardWorker:
             ):
                 return await self.read(board.id)
             result = moved
-        except TermLost:
-            raise  # whoever acts now goes on with it
+        except (TermLost, MemoryError):
+            raise  # whoever acts next goes on with it
         except Exception as error:  # noqa: BLE001 -- judged like any result: it stops nothing else
             result = error
         later, now = self._around(board), self._clock()

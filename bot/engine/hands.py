@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from bot import logs
+from bot import lack, logs
 from bot.clock import steady
 from bot.core.invoice import Invoice
 from bot.core.outcomes import LONGEST_AT_NODE_S
@@ -248,6 +248,7 @@ class Hands:
         self._seats.occupy(lane, chat_id)
         hand.task = asyncio.ensure_future(self._work(hand, fresh))
         hand.task.add_done_callback(lambda _: self._let_go(hand))
+        hand.task.add_done_callback(lack.tell)
 
     async def _work(self, hand: Hand, fresh: Invoice | None) -> None:
         worker: Any = self._workers[hand.key.table]
@@ -266,6 +267,8 @@ class Hands:
             pass  # whoever acts now goes on with it
         except StoreUnavailable:
             log.warning("row left as it is: the bot is stopping", row=hand.key)
+        except MemoryError:
+            raise
         except Exception:
             log.exception("row left as it is", row=hand.key)
             asyncio.get_running_loop().call_later(LONGEST_AT_NODE_S, self._read_soon)

@@ -158,8 +158,8 @@ class Worker:
             ):
                 return await self.read(row.id)
             result = moved
-        except TermLost:
-            raise  # whoever acts now goes on with it
+        except (TermLost, MemoryError):
+            raise  # whoever acts next goes on with it
         except Exception as error:  # noqa: BLE001 -- judged like any result: it stops nothing else
             result = error
         self._patience.learn(step.do, row, result)

@@ -57,6 +57,8 @@ BUSY_LOOK_S = 0.2
 #: The largest file whose indexes are compared with its rows, while somebody waits: it has some
 #: 15,000 invoices, and to compare those of 100,000 takes ten times as long as to look at each page.
 COMPARE_BYTES = 12_000_000
+#: How SQLite's checks say that they got no memory (SQLITE_NOMEM).
+_NO_MEMORY = "error code=7"
 #: Seconds after which nothing that is written has the time of what was written before.
 SURE_S = 2.0
 #: As many times as long as a look at the pages took, none is had only for what the bot wrote.
@@ -365,7 +367,7 @@ class Files:
         self._seen = index
         try:
             self._pages.follow(index, self._journal)
-        except (OSError, MemoryError):
+        except OSError:
             self._pages.is_lost = True
 
     def forget(self) -> None:
@@ -825,6 +827,8 @@ def _verdict(connection: sqlite3.Connection, path: Path) -> str:
     """SQLite's own on the file, "ok" or what is wrong with it."""
     check = "integrity_check" if _size(path) <= COMPARE_BYTES else "quick_check"
     verdict = str(connection.execute(f"PRAGMA {check}(1)").fetchone()[0])
+    if verdict.endswith(_NO_MEMORY):  # which says nothing of the file
+        raise MemoryError
     pages, page_bytes = (
         connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
     )

@@ -56,8 +56,6 @@ LONGEST_PAUSE_S = 5.0
 LONGEST_UNKNOWN_S = 1.0
 #: Tries that such a job still gets after `stop_trying`.
 LAST_TRIES = 4
-#: Why nothing can be written where the process gets no more memory.
-NO_MEMORY = "out of memory"
 #: Seconds that the end of a process waits for a server that does not let it connect.
 LAST_S = 1.0
 
@@ -336,16 +334,11 @@ class Store:
 
     def _tidy(self) -> None:
         self._emptied_at = time.monotonic()
-        with contextlib.suppress(MemoryError):  # it is no hurry
-            self._is_clean = self._backend.tidy()
+        self._is_clean = self._backend.tidy()
 
     def _run(self, group: list[_Job[Any]]) -> list[_Outcome]:
         backend = self._backend
-        try:
-            harm = backend.harm()
-        except MemoryError:
-            harm = NO_MEMORY
-        if harm:
+        if harm := backend.harm():
             _count_failed()
             return [_Outcome(None, StoreUnavailable(detail=harm))] * len(group)
         if self._closed and self._missed is not None:  # each try may take seconds
@@ -360,8 +353,8 @@ class Store:
         except CommitUnknown as unknown:
             METER.database.missed(steady())
             failure = self._what_became_of(unknown)
-        except MemoryError:  # it says nothing of the job
-            failure = StoreUnavailable(detail=NO_MEMORY)
+        except MemoryError:  # it says nothing of the job: the process ends
+            raise
         except Exception as error:  # noqa: BLE001 -- it is the job's own, and goes back to its caller
             failure = backend.explained(error)
         else:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar, Unpack
 
 from pydantic import SecretStr
-from telegram.ext import Application
 
 from bot.access import Access
 from bot.actions import Actions, BoardActions, Grants, Knocks, Ledger
@@ -30,7 +29,7 @@ from bot.chat.commands.knocks import KnockPresses
 from bot.chat.commands.listing import Listing
 from bot.chat.commands.status import Status
 from bot.chat.faults import Faults
-from bot.chat.handling import Handling
+from bot.chat.handling import Handling, made_application
 from bot.chat.inbox import Inbox
 from bot.chat.intake import Intake
 from bot.chat.invitations import Invitations
@@ -284,8 +283,7 @@ class Room:
 
     def new_application(self) -> PtbApplication:
         """One where nobody handles anything yet."""
-        builder = Application.builder().bot(self.telegram_bot)
-        return builder.updater(None).job_queue(None).build()
+        return made_application(self.telegram_bot)
 
     def cards_for(self, *owners: User) -> Cards:
         """Cards of a bot with these owners."""

@@ -258,42 +258,6 @@ async def test_what_a_job_raises_is_not_tried_again(store: Store) -> None:
     assert len(tries) == 1
 
 
-async def test_a_job_without_memory_is_done_once_there_is_some(store: Store, file: Path) -> None:
-    tries: list[int] = []
-
-    def job(tx: Tx) -> None:
-        tries.append(1)
-        if len(tries) < 3:
-            raise MemoryError
-        tx.invoices.add(**columns(7))
-
-    await store.must(job)
-    assert len(tries) == 3
-    assert committed(file) == [7]
-
-
-@pytest.mark.parametrize("what", ["tidy", "harm"])
-async def test_the_writer_outlives_a_lack_of_memory_between_two_jobs(
-    file: Path, monkeypatch: pytest.MonkeyPatch, what: str
-) -> None:
-    monkeypatch.setattr(sqlite.Sqlite, "idle_s", 0.0)
-    lacks: list[int] = []
-    whole = getattr(sqlite.Sqlite, what)
-
-    def scarce(self: sqlite.Sqlite) -> object:
-        lacks.append(1)
-        if len(lacks) < 3:
-            raise MemoryError
-        return whole(self)
-
-    monkeypatch.setattr(sqlite.Sqlite, what, scarce)
-    async with opened(file) as store:
-        for number in range(3):
-            await store.must(lambda tx, n=number: tx.invoices.add(**columns(n)))
-        await until(lambda: len(lacks) >= 3)
-    assert committed(file) == [0, 1, 2]
-
-
 FULL = """
     store = await Store.open(url)
     for number in range(20):

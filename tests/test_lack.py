@@ -1,0 +1,65 @@
+"""A process that gets no memory, wherever that is: it ends, and the next one goes on."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bot.core.invoice import Face
+from tests.world import WAIT_S, World
+
+#: A program that finds no memory in one place, once a file is there.
+SCARCE = """
+import importlib, os, sys
+module, *path, name = sys.argv.pop(1).split(":")
+where = sys.argv.pop(1)
+owner = importlib.import_module(module)
+for each in path:
+    owner = getattr(owner, each)
+whole = owner.__dict__[name]
+def scarce(*values, **named):
+    if os.path.exists(where):
+        raise MemoryError
+    bound = getattr(whole, "__func__", whole)
+    return bound(*values, **named)
+setattr(owner, name, classmethod(scarce) if isinstance(whole, classmethod) else scarce)
+from bot.__main__ import main
+main()
+"""
+PLACES = [
+    "bot.actions.actions:Actions:ask",
+    "bot.chat.cards:Cards:do",
+    "telegram.ext:CallbackContext:from_update",
+    "bot.chat.turns:Turns:_sort",
+    "bot.chat.turns:Turns:_serve",
+    "bot.chat.turns:Turns:_leave",
+    "bot.chat.turns:_UnderWay:end",
+    "bot.engine.hands:Hands:_let_go",
+    "bot.engine.worker:judge",
+    "bot.store.invoices:Invoices:add",
+    "bot.store.sqlite:Sqlite:harm",
+    "bot.store.sqlite:Sqlite:tidy",
+    "bot.store.writer:_deliver",
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_a_process_that_gets_no_memory_ends_and_the_next_one_goes_on(
+    world: World, place: str
+) -> None:
+    lack = world.folder / "lack"
+    process = await world.start_process("-c", SCARCE, place, str(lack))
+    chat = world.private(world.anna)
+    card = await world.ask(chat, world.anna, "/invoice 5")
+    await world.recorded(card, Face.OPEN)
+    lack.touch()
+    world.telegram.say(chat, world.anna, "/invoice 6")
+    world.node.pay(world.request_in(card))
+    async with asyncio.timeout(WAIT_S):
+        assert await process.wait() == 1
+    await world.start_process()
+    await world.shown(chat, Face.OPEN, sats=6)
+    await world.announced(chat, "Anna Berg")
+    await world.becomes(card, Face.PAID)
+    assert len(world.announcements(chat)) == 1
