@@ -353,6 +353,31 @@ async def test_where_it_would_take_long_indexes_are_not_compared(
     assert type(await refused(file, whole[:4096] + bytes(4096) + whole[8192:])) is DatabaseDamaged
 
 
+SCARCE = """
+    import sqlite3
+    from pathlib import Path
+    from bot.store.sqlite import _verdict
+    store = await Store.open(url)
+    for number in range(300):
+        await add(store, number)
+    await store.close()
+    path = Path(url.removeprefix("sqlite:///"))
+    for limit in range(4_000_000, 60_000, -20_000):  # it only ever gets less
+        try:
+            connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+            connection.execute("SELECT count(*) FROM invoices").fetchone()
+            connection.execute(f"PRAGMA hard_heap_limit={limit}").fetchone()
+            print(_verdict(connection, path))
+        except (MemoryError, sqlite3.Error) as error:
+            print(type(error).__name__)
+"""
+
+
+async def test_a_check_that_got_no_memory_says_nothing_of_the_file(file: Path) -> None:
+    verdicts = {*await asyncio.to_thread(said, SCARCE, file)}
+    assert verdicts == {"ok", "MemoryError"}
+
+
 @pytest.mark.parametrize("content", [b"[database]\n" * 500, b"x", bytes(8192)])
 async def test_a_file_that_is_no_database_is_refused_and_untouched(
     file: Path, content: bytes
