@@ -1,4 +1,4 @@
-"""Without memory the process ends, as at a kill: what was half done in it is whole in the rows.
+"""Without memory, or a thread, the process ends as at a kill: what was half done is in the rows.
 
 Whoever catches everything lets `MemoryError` through. Where nobody waits for a task, or a library
 keeps what a callback raises to itself, it is told here. Knows the loop, and nothing of the bot.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -32,18 +33,25 @@ def tell(task: asyncio.Future[Any]) -> None:
         raise NoMemory from task.exception()
 
 
-def ends(loop: asyncio.AbstractEventLoop, flush: Callable[[], object]) -> None:
-    """From now on the process ends where a callback of this loop, or a task that nobody waited for,
-    gets no memory. `flush`: its last words."""
+def ends_with(loop: asyncio.AbstractEventLoop, flush: Callable[[], object]) -> None:
+    """From now on the process ends where a thread dies, as what it was for is done by nobody then,
+    or where a callback of this loop, or a task that nobody waited for, gets no memory.
 
-    def told(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        if not isinstance(context.get("exception"), (MemoryError, NoMemory)):
-            loop.default_exception_handler(context)
-            return
+    `flush`: its last words.
+    """
+    tell_of_thread = threading.excepthook
+
+    def end(tell: Callable[[], object]) -> None:
         try:
-            loop.default_exception_handler(context)
+            tell()
             flush()
         finally:
             os._exit(1)
 
-    loop.set_exception_handler(told)
+    def failed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if isinstance(context.get("exception"), (MemoryError, NoMemory)):
+            end(lambda: loop.default_exception_handler(context))
+        loop.default_exception_handler(context)
+
+    threading.excepthook = lambda args: end(lambda: tell_of_thread(args))
+    loop.set_exception_handler(failed)

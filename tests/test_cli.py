@@ -1087,6 +1087,20 @@ time.sleep(60)
 """
 
 
+def signalled_early(name: str) -> str:
+    """A program that gets this signal as soon as it is imported."""
+    return f"""
+import os, signal, sys
+class Early:
+    def find_spec(self, name, *_):
+        if name == "bot.cli":
+            os.kill(os.getpid(), signal.{name})
+sys.meta_path.insert(0, Early())
+from bot.__main__ import main
+main()
+"""
+
+
 async def coded(code: str, *arguments: str) -> asyncio.subprocess.Process:
     """A process that runs this code."""
     return await asyncio.create_subprocess_exec(
@@ -1165,20 +1179,8 @@ async def test_a_thread_that_dies_ends_the_process(world: World) -> None:
     assert "LookupError" in result.err
 
 
-INTERRUPTED_EARLY = """
-import os, signal, sys
-class Early:
-    def find_spec(self, name, *_):
-        if name == "bot.cli":
-            os.kill(os.getpid(), signal.SIGINT)
-sys.meta_path.insert(0, Early())
-from bot.__main__ import main
-main()
-"""
-
-
 async def test_ctrl_c_in_the_first_moments_ends_without_a_traceback() -> None:
-    result = await ended(await coded(INTERRUPTED_EARLY, "run"))
+    result = await ended(await coded(signalled_early("SIGINT"), "run"))
     assert (result.code, result.err) == (130, "")
 
 

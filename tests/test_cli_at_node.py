@@ -144,15 +144,23 @@ async def test_a_node_that_goes_away_is_waited_through(
     assert (result.code, result.err) == (0, "")
 
 
+async def waiting_with(
+    world: World, node_env: dict[str, str], macaroon: str
+) -> asyncio.subprocess.Process:
+    """`invoice --wait` with this macaroon, once it has asked which node that is."""
+    node_env["INVOICE_BOT_LND__MACAROON"] = str(world.node.folder / f"{macaroon}.macaroon")
+    process = await waiting("5", env=node_env)
+    await world.node.until(lambda: world.node.calls["GetInfo"] > 0)
+    return process
+
+
 @pytest.mark.parametrize("macaroon", ["invoice", "admin"])
 async def test_what_another_node_does_not_know_is_waited_for_on(
     world: World, node_env: dict[str, str], macaroon: str
 ) -> None:
     """Whether the macaroon may say which node it is or not."""
-    node_env["INVOICE_BOT_LND__MACAROON"] = str(world.node.folder / f"{macaroon}.macaroon")
-    process = await waiting("5", env=node_env)
-    (made,) = world.node.invoices.values()
-    await world.node.until(lambda: world.node.calls["GetInfo"] > 0)
+    process = await waiting_with(world, node_env, macaroon)
+    made = only(world)
     await world.node.stop()
     await lines_of(process, 1)
     was = world.node.become_other_node()
@@ -171,9 +179,7 @@ async def test_what_another_node_does_not_know_is_waited_for_on(
 async def test_what_its_own_node_forgot_is_closed(
     world: World, node_env: dict[str, str], macaroon: str
 ) -> None:
-    node_env["INVOICE_BOT_LND__MACAROON"] = str(world.node.folder / f"{macaroon}.macaroon")
-    process = await waiting("5", env=node_env)
-    await world.node.until(lambda: world.node.calls["GetInfo"] > 0)
+    process = await waiting_with(world, node_env, macaroon)
     world.node.cancel_invoice(only(world).payment_hash)
     world.node.delete_invoice(only(world).payment_hash)
     assert (await ended(process)).code == CANCELLED

@@ -18,6 +18,7 @@ import pytest
 from bot import app, texts
 from bot.core.invoice import Face
 from bot.demo.telegram import Chat, Message, User
+from tests.test_cli import signalled_early
 from tests.world import TOKEN, WAIT_S, World
 
 NOBODY: dict[str, object] = {"owners": frozenset(), "users": frozenset()}
@@ -270,21 +271,8 @@ async def test_an_owner_who_is_removed_from_the_settings_leaves_a_link_behind(
     await eventually(lambda: codes(world))
 
 
-#: A program whose settings are wanted anew as soon as it is imported.
-HUNG_UP_EARLY = """
-import os, signal, sys
-class Early:
-    def find_spec(self, name, *_):
-        if name == "bot.cli":
-            os.kill(os.getpid(), signal.SIGHUP)
-sys.meta_path.insert(0, Early())
-from bot.__main__ import main
-main()
-"""
-
-
 async def test_settings_can_be_read_again_from_the_first_moment_of_a_process(world: World) -> None:
-    await world.start_process("-c", HUNG_UP_EARLY)
+    await world.start_process("-c", signalled_early("SIGHUP"))
     await in_log(world, "settings reloaded")
 
 

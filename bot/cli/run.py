@@ -82,28 +82,12 @@ def _until_stopped(start: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         end_on_signals(partial(loop.call_soon_threadsafe, stop.set))
-        lack.ends(loop, partial(logs.flush, LAST_LINE_S))
+        lack.ends_with(loop, partial(logs.flush, LAST_LINE_S))
         await start(stop)
 
-    _end_with_threads()
     gc.freeze()  # what was imported stays, and need not be searched each time
     gc.enable()
     asyncio.run(whole())
-
-
-def _end_with_threads() -> None:
-    """A thread that dies ends the process, as a task does: what it was for is done by nobody then.
-    It ends as at a kill, and the next one goes on."""
-    tell = threading.excepthook
-
-    def died(args: threading.ExceptHookArgs) -> None:
-        try:
-            tell(args)
-            logs.flush(LAST_LINE_S)
-        finally:
-            os._exit(1)
-
-    threading.excepthook = died
 
 
 def end_on_signals(end: Callable[[], object]) -> None:

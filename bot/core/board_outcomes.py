@@ -128,8 +128,6 @@ def _changes_nothing(
     if came.again is not None:
         return False
     after = replace(board, **came.columns)
-    if do is Do.EDIT_CARD and after.shown == after.face != board.shown:
-        return False
     is_as_it_was = isinstance(result, Sent) or after == board
     return is_as_it_was and next_board_step(after, later, now).do is do
 
@@ -204,8 +202,9 @@ def _gone(board: Board) -> BoardColumns:
     """Somebody removed its message: a copy takes its place, or there is nothing to keep true."""
     if not board.duplicates:
         return {"card_id": None, "shown": board.face, "redraw_at": 0.0}
-    number = max(board.duplicates)
-    others = {each: shown for each, shown in board.duplicates.items() if each != number}
+    others = {**board.duplicates}
+    number = max(others)
+    del others[number]
     return {"card_id": number, "shown": ANY_FACE, "duplicates": others}
 
 

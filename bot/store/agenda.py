@@ -127,7 +127,7 @@ class Agenda(Noun):
         in_doubt = sa.or_(
             _c.due_at < work.latest_at_once(now),
             _c.redraw_at > 0,
-            _c.tried.not_in(("", *AT_NODE)),
+            _c.tried.not_in(("", *AT_NODE)),  # "": nothing was
             _c.state == State.PENDING,  # its notice gives another reason
             (_c.card_shown == Face.UNCONFIRMED) != _c.unconfirmed,
         )
