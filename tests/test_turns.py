@@ -225,11 +225,14 @@ async def test_a_stop_while_the_server_can_not_be_reached_is_orderly(
             way.refuses = True
         else:
             way.stall()
+        before = len(way.ports)
         way.cut()
         said = world.telegram.say(world.group, world.anna, "/invoice 2200 pizza")
         if acts:  # so its writer connects as well
             await world.until(lambda: said.fetched)
         await bot.said("database server lost")
+        if way_is == "silent":  # both wait for a connection
+            await world.until(lambda: len(way.ports) == before + 1 + acts)
         bot.process.terminate()
         async with asyncio.timeout(WAIT_S):
             assert await bot.process.wait() == 0

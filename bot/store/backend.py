@@ -49,7 +49,7 @@ class Term(NamedTuple):
 
 
 class Backend(Protocol):
-    """A database that is open. All but `hurry` is called in the writer's thread."""
+    """A database that is open. All but `hurry` and `is_given_up` is for the writer's thread."""
 
     #: This process's term of office; None: it has none, or needs none.
     term: Term | None
@@ -86,6 +86,13 @@ class Backend(Protocol):
 
     def hurry(self) -> None:
         """The process is to stop: nobody else is waited for from now on, as far as that goes."""
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether, after `hurry`, what is of no use keeps the writer's thread. Any thread may ask.
+
+        Nothing is written then, neither of what is in work nor of what comes.
+        """
 
     def tidy(self) -> bool:
         """Nothing is to do just now; whether no other try is needed."""

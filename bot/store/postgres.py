@@ -183,11 +183,22 @@ class Session:
         self._due_at: float | None = None
         self._at_most_s = math.inf
         self._is_over = False
+        self._is_connecting = False
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it tries to connect, and nothing is done with what comes of that."""
+        return self._is_over and self._is_connecting
 
     def connect(self) -> psycopg.Connection[Any]:
         """A connection, in autocommit mode. Raises `psycopg.Error`."""
-        raw = self._raw = self._connected()
+        self._is_connecting = True
         try:
+            raw = self._raw = self._connected()
+        finally:
+            self._is_connecting = False
+        try:
+            self._refuse_late()
             raw.adapters.register_dumper(str, _Text)
             with self.within(ANSWER_S):
                 self._prepare(raw)
@@ -197,14 +208,17 @@ class Session:
         return raw
 
     def _connected(self, **others: str) -> psycopg.Connection[Any]:
-        if self._is_over:
-            raise psycopg.OperationalError("the process is to stop, and the server was late")
+        self._refuse_late()
         return psycopg.connect(
             self.place.url,
             autocommit=True,
             fallback_application_name=self._name,
             **self._defaults | others,
         )
+
+    def _refuse_late(self) -> None:
+        if self._is_over:
+            raise psycopg.OperationalError("the process is to stop, and the server was late")
 
     def refusals(self) -> list[str]:
         """The SQLSTATEs with which the servers refuse a connection."""
@@ -559,6 +573,11 @@ class Postgres:
     def hurry(self) -> None:
         """What the server does not answer at once is not waited for."""
         self._session.hurry()
+
+    @property
+    def is_given_up(self) -> bool:
+        """Nobody can end the driver's try to connect; what waits for it is never written."""
+        return self._session.is_given_up
 
     def tidy(self) -> bool:
         """The server does it."""

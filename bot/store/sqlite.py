@@ -553,6 +553,11 @@ class Sqlite:
         """A lock that is there is waited for no longer."""
         self._hurries = True
 
+    @property
+    def is_given_up(self) -> bool:
+        """Nothing is waited for then."""
+        return False
+
     def is_committed(self, ticket: str) -> bool:
         """A file has no connection that could be lost."""
         raise NotImplementedError(ticket)

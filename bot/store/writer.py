@@ -14,7 +14,7 @@ import functools
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -58,6 +58,8 @@ LONGEST_UNKNOWN_S = 1.0
 LAST_TRIES = 4
 #: Seconds that the end of a process waits for a server that does not let it connect.
 LAST_S = 1.0
+#: Seconds between two looks at whether anybody waits for what is never written.
+GIVEN_UP_S = 0.25
 
 
 class Store:
@@ -78,6 +80,8 @@ class Store:
         self._is_trying = True
         self._is_hurried = False
         self._is_away = False
+        self._group: list[_Job[Any]] = []  # in work
+        self._is_unknown = False  # whether a commit of that was written
         self._missed: StoreUnavailable | None = None  # how the latest try ended, if so
         self._back = asyncio.Event()  # set, and then another one, once it can be written again
         self._make_office = make_office
@@ -256,6 +260,25 @@ class Store:
         """The process is asked to stop: what another program keeps locked is not waited for."""
         self._is_hurried = True
         self._backend.hurry()
+        if self.is_shared:
+            self._loop.call_later(GIVEN_UP_S, self._give_up)
+
+    def _give_up(self) -> None:
+        """Whoever waits for what is never written hears so, and the process can end in order."""
+        if self._closed:
+            return
+        if self._backend.is_given_up and not self._is_unknown:
+            error = StoreUnavailable(detail="the process stops, and the server does not answer")
+            waiting = [*self._group, *self._taken()]
+            _deliver(waiting, [_Outcome(None, error)] * len(waiting))
+        self._loop.call_later(GIVEN_UP_S, self._give_up)
+
+    def _taken(self) -> Iterator[_Job[Any]]:
+        """What waits, from its queue."""
+        with contextlib.suppress(queue.Empty):
+            while (job := self._jobs.get_nowait()) is not None:
+                yield job
+            self._jobs.put(None)
 
     @property
     def is_trying(self) -> bool:
@@ -304,6 +327,7 @@ class Store:
             group, ending = self._next_group()
             if not group:
                 continue
+            self._group = group
             self._hand_back(group, self._run(group))
 
     def _next_group(self) -> tuple[list[_Job[Any]], bool]:
@@ -353,6 +377,7 @@ class Store:
         except CommitUnknown as unknown:
             METER.database.missed(steady())
             failure = self._what_became_of(unknown)
+            self._is_unknown = False
         except MemoryError:  # it says nothing of the job: the process ends
             raise
         except Exception as error:  # noqa: BLE001 -- it is the job's own, and goes back to its caller
@@ -379,7 +404,7 @@ class Store:
         Until that is known nothing else is written, and whoever comes meanwhile hears so. Only the
         process's end leaves it open: the next one finds in the rows what is so.
         """
-        attempts = 0
+        attempts, self._is_unknown = 0, True
         while True:
             try:
                 if self._backend.is_committed(unknown.ticket):
@@ -439,7 +464,7 @@ class _Job(NamedTuple, Generic[T]):
 
 def _deliver(group: list[_Job[Any]], outcomes: list[_Outcome]) -> None:
     for job, outcome in zip(group, outcomes, strict=True):
-        if job.done.cancelled():
+        if job.done.done():  # cancelled, or given up
             continue
         if outcome.error is not None:
             job.done.set_exception(outcome.error)
