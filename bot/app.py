@@ -722,6 +722,8 @@ class _Run:
                 raise
             except InvoiceBotError as error:
                 log.warning("settings not reloaded: all stays as it was", why=texts.why_here(error))
+            except MemoryError:
+                raise
             except Exception as error:  # noqa: BLE001 -- a bug; no setting ends a bot that runs
                 # what it says, and its traceback, may quote a secret
                 log.error("settings not reloaded", why=type(error).__name__)  # noqa: TRY400

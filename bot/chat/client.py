@@ -219,6 +219,8 @@ class TelegramBot(ExtBot[None]):
             if isinstance(error, ChatMigrated) and not is_group_id(data.get("chat_id")):
                 raise NotTelegrams(error.message) from error  # only a group has another id
             raise
+        except MemoryError:  # it says nothing of the answer
+            raise
         except Exception as error:
             what = _short(f"unreadable answer: {type(error).__name__}: {error}")
             raise NetworkError(what) from error

@@ -158,6 +158,8 @@ class Office:
                     break
                 self._note_away(error)
                 self._pause(LONGEST_PAUSE_S)
+            except MemoryError:
+                raise
             except Exception:
                 log.exception("office failed")
                 if self._term is not None:
