@@ -330,7 +330,7 @@ async def test_what_a_process_is_given_that_waits_the_active_one_carries_out(
     second = world.use_webhook()  # another port, and the proxy leads there
     assert first.port != second.port
     async with world.another():
-        await world.telegram.wait_for(lambda: is_open(second.port), WAIT_S)
+        await world.until(lambda: is_open(second.port), WAIT_S)
         chat = world.private(world.anna)
         for sats in (2100, 2200, 2300):
             world.telegram.say(chat, world.anna, f"/invoice {sats} pizza")
@@ -350,7 +350,7 @@ async def test_what_was_taken_while_nobody_acted_is_carried_out_by_the_next(
     await first.said("running")
     second = world.use_webhook()
     async with world.another():
-        await world.telegram.wait_for(lambda: is_open(second.port), WAIT_S)
+        await world.until(lambda: is_open(second.port), WAIT_S)
         first.process.kill()
         await first.process.wait()
         chat = world.private(world.anna)
