@@ -243,6 +243,21 @@ async def test_a_stop_while_the_server_can_not_be_reached_is_orderly(
             await world.stop_bot()
 
 
+async def test_a_stop_while_the_start_waits_for_the_server_is_orderly(
+    world: Shared, cluster: Cluster, database: str
+) -> None:
+    async with Way(cluster.port) as way:
+        way.stall()
+        world.url = cluster.url(database, port=way.port)
+        bot = await world.start("first")
+        await world.until(lambda: way.ports)
+        bot.process.terminate()
+        async with asyncio.timeout(WAIT_S):
+            assert await bot.process.wait() == 0
+        assert "Traceback" not in bot.log.read_text()
+        world.url = cluster.url(database)
+
+
 async def test_when_the_active_process_is_killed_a_ready_one_goes_on(world: Shared) -> None:
     first = await world.start("first")
     await first.said("running")

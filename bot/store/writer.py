@@ -15,6 +15,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -99,9 +100,10 @@ class Store:
         """Open or make the database at `url` and bring it up to date.
 
         ``sqlite:///FILE``, which this process has for itself from then on, or ``postgresql://…``:
-        there it may write once `lead` says so. Raises `StartError`.
+        there it may write once `lead` says so. Where it is cancelled, what it does is left as at a
+        kill. Raises `StartError`.
         """
-        return cls(*await asyncio.to_thread(_opened, url))
+        return cls(*await _by_itself(functools.partial(_opened, url)))
 
     @property
     def is_shared(self) -> bool:
@@ -437,6 +439,21 @@ class Store:
 def _count_failed() -> None:
     METER.failed_commits.add()
     METER.database.missed(steady())
+
+
+async def _by_itself(work: Callable[[], T]) -> T:
+    """What is done in a thread that no process waits for at its end."""
+    done: Future[T] = Future()
+    done.set_running_or_notify_cancel()  # its outcome can be set, whether anybody waits or not
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 -- whoever waits for it raises it
+            done.set_exception(error)
+
+    threading.Thread(target=run, name="opening", daemon=True).start()
+    return await asyncio.wrap_future(done)
 
 
 def _opened(url: str) -> tuple[Backend, Fence, Callable[..., Office] | None]:
