@@ -146,13 +146,12 @@ async def run(
     METER.role = Role.STARTING
     async with contextlib.AsyncExitStack() as closing:
         health = await _health(settings.health.listen, closing)
-        store = None
         async with unless(stop):
             store = await Store.open(settings.database.address)
-        if store is None:
-            log.info("stopped before the database was open")
+            closing.push_async_callback(store.close)
+        if stop.is_set():
+            log.info("stopped while the database was opened")
             return
-        closing.push_async_callback(store.close)
         if health is not None:
             health.fence, health.is_cut_off = store.fence, lambda: store.is_cut_off
         if settings.telegram.webhook is not None:
