@@ -79,7 +79,7 @@ class Shared(World):
             async with asyncio.timeout(WAIT_S):
                 await running
 
-    async def start(self, name: str) -> Bot:
+    async def start(self, name: str, *program: str) -> Bot:
         """A bot as a process of its own, which may have to wait for its turn."""
         telegram_port = int(self.telegram.url.rpartition(":")[2])
         node_port = int(self.node.address.rpartition(":")[2])
@@ -95,7 +95,8 @@ class Shared(World):
         log = self.folder / f"{name}.log"
         with log.open("wb") as out:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "bot", "run", "--config", str(file)), stderr=out
+                *(sys.executable, *(program or ("-m", "bot")), "run", "--config", str(file)),
+                stderr=out,
             )
         self._processes.append(process)
         return Bot(process, log, to_telegram, to_node)
@@ -256,6 +257,36 @@ async def test_a_stop_while_the_start_waits_for_the_server_is_orderly(
             assert await bot.process.wait() == 0
         assert "Traceback" not in bot.log.read_text()
         world.url = cluster.url(database)
+
+
+#: A program in which the moment after the term was taken goes wrong, once.
+FAILS = """
+import builtins, sys
+from bot.store.office import Office
+error, whole = getattr(builtins, sys.argv.pop(1)), Office._note_back
+def once(self):
+    if self._term is not None:
+        Office._note_back = whole
+        raise error
+    return whole(self)
+Office._note_back = once
+from bot.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("error", ["MemoryError", "RuntimeError"])
+async def test_a_turn_that_is_lost_as_it_is_taken_leaves_nobody_deaf(
+    world: Shared, error: str
+) -> None:
+    bot = await world.start("first", "-c", FAILS, error)
+    world.telegram.say(world.group, world.anna, "/invoice 2100 pizza")
+    if error == "MemoryError":
+        async with asyncio.timeout(WAIT_S):
+            assert await bot.process.wait() == 1
+        await world.start("second")
+    await world.shown(world.group, Face.OPEN, sats=2100)
+    assert len(world.node.invoices) == 1
 
 
 async def test_when_the_active_process_is_killed_a_ready_one_goes_on(world: Shared) -> None:

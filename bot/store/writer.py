@@ -127,8 +127,9 @@ class Store:
     async def lead(self, stop: asyncio.Event) -> bool:
         """Wait until this process is the one that acts; False where `stop` is set before.
 
-        With SQLite it is that at once. After `TermLost` it can be waited for once more. Raises
-        `StartError` where this process can't act, as a newer version has the database by now.
+        With SQLite it is that at once. After `TermLost`, also from here, it can be waited for once
+        more. Raises `StartError` where this process can't act, as a newer version has the database
+        by now.
         """
         if self._make_office is None:
             return True
@@ -143,7 +144,8 @@ class Store:
             on_refused=self._refuse,
         )
         self._office.begin()
-        waits = [asyncio.ensure_future(each.wait()) for each in (self._leads, stop)]
+        ends = (self._leads, self._is_lost, stop)
+        waits = [asyncio.ensure_future(each.wait()) for each in ends]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -151,6 +153,8 @@ class Store:
                 each.cancel()
         if self._refusal is not None:
             raise self._refusal
+        if self._is_lost.is_set() and not stop.is_set():  # in the moment in which it was taken
+            raise TermLost
         return not stop.is_set()
 
     def _refuse(self, error: StartError) -> None:
