@@ -66,20 +66,30 @@ def check_open() -> None:
 
 
 def printed(text: str) -> str:
-    """Print it; the reason where that fails, or ""."""
+    """Print what nobody may lose; the reason where that fails, or ""."""
     try:
-        typer.echo(text, color=True)  # `drawn` has seen whether colours can be shown
-    except BrokenPipeError:  # nobody wants to read on
-        raise
+        _print(text)
     except OSError as error:
-        return why_lost(sys.stdout) or error.strerror or str(error)
+        return _reason(error)
     return ""
 
 
 def shown(text: str) -> None:
     """Print what a command is about. Raises OutputFailed."""
-    if reason := printed(text):
-        raise OutputFailed(problem=OutputProblem.LOST, reason=reason)
+    try:
+        _print(text)
+    except BrokenPipeError:  # nobody wants to read on
+        raise
+    except OSError as error:
+        raise OutputFailed(problem=OutputProblem.LOST, reason=_reason(error)) from None
+
+
+def _print(text: str) -> None:
+    typer.echo(text, color=True)  # `drawn` has seen whether colours can be shown
+
+
+def _reason(error: OSError) -> str:
+    return why_lost(sys.stdout) or error.strerror or str(error)
 
 
 def said(text: str) -> None:
@@ -95,10 +105,8 @@ def printed_picture(picture: bytes) -> str:
     try:
         sys.stdout.buffer.write(picture)
         sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise
     except OSError as error:
-        return why_lost(sys.stdout) or error.strerror or str(error)
+        return _reason(error)
     return ""
 
 
