@@ -382,6 +382,7 @@ class Store:
                 outcomes = [_Outcome(job.run(tx), None) for job in group]
         except CommitUnknown as unknown:
             METER.database.missed(steady())
+            self._is_unknown = True
             failure = self._what_became_of(unknown)
             self._is_unknown = False
         except MemoryError:  # it says nothing of the job: the process ends
@@ -410,7 +411,7 @@ class Store:
         Until that is known nothing else is written, and whoever comes meanwhile hears so. Only the
         process's end leaves it open: the next one finds in the rows what is so.
         """
-        attempts, self._is_unknown = 0, True
+        attempts = 0
         while True:
             try:
                 if self._backend.is_committed(unknown.ticket):
