@@ -17,6 +17,7 @@ from bot.core.work import Do
 from bot.demo.node import CANCELED, SETTLED
 from bot.demo.telegram import Chat, Message, User
 from tests.bills import LIVES_S
+from tests.faces import may_be_duplicate
 from tests.test_boards import board, boards, my_part, split
 from tests.test_odd_node import MANY, changed
 from tests.test_splits import panel, pressed
@@ -94,6 +95,20 @@ async def test_a_copy_that_was_deleted_holds_up_nothing(world: World) -> None:
     world.telegram.delete_message(world.group, first.id)
     world.telegram.say(world.group, world.anna, "/cancel", reply_to=second)
     await world.until(lambda: ", closed" in (second.text or ""))
+    await world.until(lambda: ends(world, world.group))
+
+
+async def test_a_part_whose_card_has_no_number_is_told_cancelled_once_its_split_is_closed(
+    world: World,
+) -> None:
+    board = await split(world, "84k/2")
+    chat = world.private(world.bert)
+    world.telegram.alter("sendPhoto", {"message_id": None}, chat_id=chat.id, times=1)
+    card = await my_part(world, board, world.bert, 42_000)
+    world.telegram.say(world.group, world.anna, "/cancel", reply_to=board)
+    told = await world.shown(chat, Face.CANCELLED)
+    assert told.id > card.id
+    assert may_be_duplicate(told.text or "")
     await world.until(lambda: ends(world, world.group))
 
 

@@ -243,6 +243,12 @@ class Invoice(Shown, Work):
         return None
 
     @property
+    def may_look_payable(self) -> bool:
+        """Whether a card may be there that nobody can edit, and none says that it is over."""
+        is_told = bool(self.duplicates) or self.card_shown not in _LOOKS_PAYABLE
+        return self.may_be_duplicate(Do.SEND_CARD) and self.card_id is None and not is_told
+
+    @property
     def is_restored(self) -> bool:
         """Whether it waited for the node at a backup, which has no preimage of it: it is looked up,
         and never asked for."""
@@ -391,6 +397,8 @@ def changes(**columns: Unpack[Columns]) -> Columns:
 _SETTLED_FOR_NOW = (Face.OPEN, Face.UNCONFIRMED, Face.FAILED, Face.FAILED_REPLACED)
 #: What a message counts as that shows this, once its buttons read otherwise: it is drawn again.
 REDRAWN: Mapping[Face, Face] = {Face.QUESTION: Face.NOTHING, Face.OPEN: Face.OUTDATED}
+#: What a card shows that may be in the chat as an open one, without a number.
+_LOOKS_PAYABLE = (Face.NOTHING, Face.OPEN, Face.OUTDATED, Face.UNCONFIRMED)
 _FACES = {
     State.ASKING: Face.QUESTION,
     State.SETTLED: Face.PAID,

@@ -120,9 +120,10 @@ def next_step(row: Invoice, around: Around, now: float) -> Step:
     *Show* is the first of: SEND_CARD (no card yet), EDIT_CARD, SEND_PAYMENT_REQUEST,
     EDIT_PAYMENT_REQUEST, EDIT_DUPLICATE whose message does not show the state; nothing where the
     chat is unreachable, but EDITs where it takes them, no SEND but of a closed card where Telegram
-    took none of the open one, and no SEND_CARD for one that was replaced. Some time after an edit
-    without an answer EDIT_CARD comes once more: it may have come after a later one. A step that was
-    put off is WAIT until it may be tried again. NOTHING: until an event comes.
+    took none of the open one, and no SEND_CARD for one that was replaced, unless a card that may
+    look payable is where nobody can edit it. Some time after an edit without an answer EDIT_CARD
+    comes once more: it may have come after a later one. A step that was put off is WAIT until it
+    may be tried again. NOTHING: until an event comes.
     """
     step = _next_step(row, around, now)
     if step.do in RESTS:
@@ -312,10 +313,12 @@ def _show(row: Invoice, around: Around) -> Step:
     if around.is_sealed:
         return Step(Do.NOTHING)
     may_send = not around.chat_is_unreachable
-    # Where the message of a replaced card is gone, the renewal is there in its stead. An invoice
-    # whose card Telegram rejected is heard of once it is closed.
+    # Where the message of a replaced card is gone, the renewal is there in its stead, unless one
+    # whose number nobody knows may still look payable. An invoice whose card Telegram rejected is
+    # heard of once it is closed.
     is_closed = row.state in (State.CANCELLED, State.EXPIRED)
-    may_send_card = may_send and not row.replaced and (is_closed or not row.undeliverable)
+    is_wanted = not row.replaced or (is_closed and row.may_look_payable)
+    may_send_card = may_send and is_wanted and (is_closed or not row.undeliverable)
     if row.card_id is None and row.card_shown is not face and may_send_card:
         return Step(Do.SEND_CARD)
     if row.card_id is not None and row.card_shown is not face:

@@ -58,6 +58,11 @@ def late(state: State, face: Face, **fields: Any) -> tuple[Invoice, Around]:
     return seen_shown(state, face, **{"redraw_at": NOW + LATE_S, "announced": True, **fields})
 
 
+def strayed(state: State, **fields: Any) -> tuple[Invoice, Around]:
+    """A card whose number nobody knows, and in whose place another one came."""
+    return seen(state, replaced=True, unsure=frozenset({Do.SEND_CARD}), **fields)
+
+
 def saying(said: NodeError | None, waits_for: NodeError | None, **fields: Any) -> Any:
     """A waiting notice that gives this reason, and the present one."""
     failure = None if said is None else Failure.of(said)
@@ -474,6 +479,16 @@ TABLE: list[Row] = [
     ("expired, done", seen_shown(State.EXPIRED, Face.EXPIRED), NOW, Step(Do.NOTHING)),
     ("replaced", seen_shown(State.EXPIRED, Face.EXPIRED, replaced=True), NOW, Step(Do.EDIT_CARD)),
     ("replaced, gone", seen(State.EXPIRED, replaced=True), NOW, Step(Do.NOTHING)),
+    ("replaced, maybe there", strayed(State.EXPIRED), NOW, Step(Do.SEND_CARD)),
+    ("replaced, there", strayed(State.CANCELLED, card_shown=Face.OPEN), NOW, Step(Do.SEND_CARD)),
+    ("replaced, told", strayed(State.EXPIRED, card_shown=Face.EXPIRED), NOW, Step(Do.NOTHING)),
+    ("replaced, open", strayed(OPEN), NOW, Step(Do.WAIT, EXPIRY)),
+    (
+        "replaced, pressed",
+        strayed(State.CANCELLED, duplicates={99: Face.CANCELLED_REPLACED}),
+        NOW,
+        Step(Do.NOTHING),
+    ),
     ("cancelled", seen_shown(State.CANCELLED, Face.OPEN), NOW, Step(Do.EDIT_CARD)),
     ("cancelled, done", seen_shown(State.CANCELLED, Face.CANCELLED), NOW, Step(Do.NOTHING)),
     (

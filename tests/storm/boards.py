@@ -19,7 +19,7 @@ from bot.demo.node import CANCELED, OPEN, SETTLED
 from bot.demo.telegram import User
 from bot.store import Tx, tables
 from tests.faces import may_be_duplicate, plain
-from tests.storm.book import CLOSING, Bill, Book, Shown
+from tests.storm.book import CLOSING, HEARD_WITHIN_S, Bill, Book, Shown
 from tests.storm.breaks import BOARD, END, HIDDEN, PAYABLE, SUM, TWICE, Break
 from tests.storm.outside import ALIAS, Outside
 
@@ -306,14 +306,21 @@ class BoardTruths:
             self._again(bill, self._not_moved(bill, boards), BOARD, "second boards")
 
     def _not_moved(self, bill: Bill, boards: Sequence[Shown]) -> list[Shown]:
-        """Without those that are in another one's place, which was wanted at the end."""
+        """Without those that are in another one's place, which was wanted at the end.
+
+        A wish that was not heard yet as the earlier one was sent, for another reason, is done later
+        all the same.
+        """
         kept: list[Shown] = []
+        moves = sorted(bill.moves)
         for earlier, later in pairwise([None, *boards]):
             assert later is not None
-            since = 0.0 if earlier is None else earlier.sent.called_at
-            if earlier is None or not any(since < at < later.sent.called_at for at in bill.moves):
+            since = 0.0 if earlier is None else earlier.sent.called_at - HEARD_WITHIN_S
+            wanted = [at for at in moves if since < at < later.sent.called_at]
+            if earlier is None or not wanted:
                 kept.append(later)
                 continue
+            moves.remove(wanted[0])
             self._explained["boards that were moved to the end"] += 1
             message = earlier.message
             is_gone = not self._outside.is_live(message) or message.text == texts.MOVED_DOWN

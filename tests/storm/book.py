@@ -25,6 +25,8 @@ CLOSING = b"closing"
 PAYABLE = (OPEN, ACCEPTED)
 #: Seconds after a send in which a kill may come before its record, on a busy machine.
 UNRECORDED_S = 2.0
+#: Seconds within which what people press is heard, the longest absences included.
+HEARD_WITHIN_S = 20.0
 #: Seconds after which a server gives up a process that stands still.
 STALLED_S = 5.0
 
