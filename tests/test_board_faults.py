@@ -396,6 +396,21 @@ async def test_an_end_that_is_refused_goes_out_without_names_and_memo(
     assert "pizza" not in (end.text or "")
 
 
+async def test_a_reminder_that_its_group_does_not_take_may_be_wanted_again(world: World) -> None:
+    shown = await split(world, "84k/3", by=world.owner)
+    await my_part(world, shown, world.bert, 28_000)
+    here = await panel(world, shown, world.owner)
+    refuse(world, "sendMessage", world.group, None)
+    remind = texts.CHANGES[Change.REMIND]
+    await pressed(world, here, world.owner, remind)
+    await world.notified(world.private(world.owner), Kind.BOARD_UNTOLD)
+    world.telegram.clear_faults()
+    await pressed(world, here, world.owner, remind)
+    await world.until(
+        lambda: [m for m in world.ours(world.group) if "Not yet paid" in (m.text or "")]
+    )
+
+
 async def test_an_end_that_its_group_does_not_take_is_told_to_who_asked(
     world: World, forum: Chat
 ) -> None:

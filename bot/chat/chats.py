@@ -25,6 +25,7 @@ from bot.errors import (
     ChatForbidden,
     ChatMoved,
     NotSent,
+    StoreUnavailable,
     TopicClosed,
     TopicGone,
 )
@@ -348,6 +349,8 @@ async def _best_effort(work: Coroutine[Any, Any, object]) -> None:
         await work
     except ChatError as error:
         log.info("message not sent", reason=type(error).__name__, detail=error.detail)
+    except StoreUnavailable as error:  # which is said where it is found, or the process ends
+        log.info("message not sent", reason=type(error).__name__)
     except MemoryError:
         raise
     except Exception:

@@ -134,6 +134,8 @@ QUOTES = "\"'`\u00b4\u2018-\u201f\u00ab\u00bb\u2039\u203a\u2032\u2033\u300c-\u30
 AROUND_QUOTES = re.compile(f"^[{QUOTES}]+|[{QUOTES}]+$")
 # letters of some scripts that show nothing
 _BLANKS = dict.fromkeys(map(ord, "\u115f\u1160\u2800\u3164"), " ")
+# A group of zeros among Chinese letters; Unicode has them for no digits. Fewer stand for a name.
+_ZEROS = re.compile("[\u3007\u96f6]{3,}")
 
 
 def is_unit(word: str) -> bool:
@@ -214,6 +216,7 @@ def seen(text: str) -> str:
     """As a reader takes its start: plain letters and digits without marks, and blanks as spaces."""
     start = " ".join(text[:LOOKED_AT].split())
     letters = unicodedata.normalize("NFKC", visible(start)).translate(_BLANKS)
+    letters = _ZEROS.sub(lambda zeros: "0" * len(zeros[0]), letters)
     return "".join(each for each in letters if unicodedata.category(each) not in ("Mn", "Me"))
 
 

@@ -235,12 +235,15 @@ def _refused(do: Do, board: Board, error: ChatError, again: Again, now: float) -
         event = event if is_news else replace(event, level="info")  # it may go on for a day
         return _Came({}, later, event, untold if is_news else ())
     match do:
-        case Do.ANNOUNCE | Do.REMIND:
-            return _Came(_shown(do, board, Sent(board.face), now), event=event, notices=untold)
+        case Do.ANNOUNCE:
+            return _Came({"announced": True}, event=event, notices=untold)
+        case Do.REMIND:  # it may be wanted again at once: nobody read this one
+            columns: BoardColumns = {"remind_wanted": False, "reminded_at": 0.0}
+            return _Came(columns, event=event, notices=untold)
         case Do.SEND_CARD if board.card_id is None:
             notice = Notice(Kind.BOARD_REFUSED, board.id, error.detail)
             state = BoardState.CLOSED if board.state is BoardState.CLOSED else BoardState.CLOSING
-            columns: BoardColumns = {"undeliverable": True, "state": state, "move_wanted": False}
+            columns = {"undeliverable": True, "state": state, "move_wanted": False}
             return _Came(columns, event=event, notices=(notice,))
         case Do.EDIT_CARD if abs(now - board.moved_at) > MOVE_EVERY_S:
             # A new message takes the place of one that can't be made true.

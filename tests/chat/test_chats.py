@@ -27,6 +27,7 @@ from bot.errors import (
     MessageGone,
     NoAnswer,
     NotSent,
+    StoreUnavailable,
     TopicClosed,
     TopicGone,
 )
@@ -492,6 +493,18 @@ async def test_a_fault_in_what_is_posted_stops_nothing(
     chats.say(Say(chat, "hello"))
     assert await said(telegram, chat, 1) == ["hello"]
     assert "message not sent" in "\n".join(caplog.messages)
+
+
+async def test_what_is_posted_as_the_database_is_away_logs_no_traceback(
+    chats: Chats, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def unwritten() -> None:
+        raise StoreUnavailable
+
+    caplog.set_level(logging.INFO)
+    await chats.post(unwritten())
+    lines = [each for each in caplog.records if "message not sent" in each.getMessage()]
+    assert [(each.levelname, each.exc_info) for each in lines] == [("INFO", None)]
 
 
 # the end

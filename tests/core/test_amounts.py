@@ -241,6 +241,8 @@ REFUSED: list[tuple[str, Problem, str, str | None]] = [
     ("1 0000 pizza", Problem.ONE_OR_TWO_NUMBERS, "10,000", "1 0000"),
     ("21 , 000", Problem.ONE_OR_TWO_NUMBERS, "21,000", "21 , 000"),
     ("21 ' 000", Problem.ONE_OR_TWO_NUMBERS, "21,000", "21 000"),
+    ("21 \u3007\u3007\u3007", Problem.ONE_OR_TWO_NUMBERS, "21,000", "21 000"),
+    ("21 \u96f6\u96f6\u96f6 pizza", Problem.ONE_OR_TWO_NUMBERS, "21,000", "21 000"),
     ("21 point 5", Problem.ONE_OR_TWO_NUMBERS, "21 sats", "21 point 5"),
     ("1,000 000", Problem.ONE_OR_TWO_NUMBERS, "1,000,000", "1,000 000"),
     ("2100 42", Problem.ONE_OR_TWO_NUMBERS, "2,100 sats", "2100 42"),
