@@ -160,7 +160,7 @@ _OUTPUTS = {
         "Name a file, or send the output elsewhere.",
     ),
     OutputProblem.NO_CODE: Reason("--png: the payment request is too long for a QR code."),
-    OutputProblem.CLOSED: Reason("Standard output is closed, so nobody could see what comes of it."),
+    OutputProblem.CLOSED: Reason("Standard output is closed, so nobody could see the result."),
     OutputProblem.LOST: Reason("The output can't be written: {reason}."),
     OutputProblem.NOT_PRINTED: Reason(
         "The node has the invoice {payment_request} but the output can't be written: {reason}."
