@@ -67,7 +67,7 @@ from bot.node.identity import Identity
 from bot.node.invoices import NodeInvoices
 from bot.node.watch import Watch
 from bot.occasions import Occasions
-from bot.pauses import Holds, pause_s, unless
+from bot.pauses import Holds, pause_s, seconds_left, unless
 from bot.places import Places
 from bot.store import Bell, Said, Store, Tx, alive_file, beside, say_alive
 from bot.supervisor import Supervisor
@@ -79,8 +79,9 @@ if TYPE_CHECKING:
 
 log = logs.get(__name__)
 
-#: Seconds that messages and steps under way get at the end.
-STOP_S = 2.0
+#: Seconds from a stop on that messages and steps under way get, those of the updates before them
+#: included; and what they get in any case.
+STOP_S, LEAST_STOP_S = 2.0, 0.5
 #: Answers of Telegram's after which a start believes that the token is wrong.
 REJECTIONS = 3
 HEARTBEAT_S = 10.0
@@ -598,21 +599,23 @@ class _Run:
     async def _serve(self, stop: asyncio.Event) -> None:
         """Updates, until it is time to stop; then an orderly end for what they began."""
         parts = self._parts
-        try:
-            if await self._log_in(stop):
-                async with unless(stop):  # the database may take nothing now
-                    await self._take_over()
-                parts.chats.post(parts.menus.set_general())
-                self._is_serving.set()
-                await self._receive(stop)
-        finally:
-            log.info("stopping")
-            METER.role = Role.STOPPING
-            self._supervisor.stopping()
-            self._supervisor.status(texts.STOPPING)
-            await asyncio.gather(
-                parts.hands.stop(timeout_s=STOP_S), parts.chats.close(timeout_s=STOP_S)
-            )
+        async with seconds_left(stop, STOP_S, least_s=LEAST_STOP_S) as left_s:
+            try:
+                if await self._log_in(stop):
+                    async with unless(stop):  # the database may take nothing now
+                        await self._take_over()
+                    parts.chats.post(parts.menus.set_general())
+                    self._is_serving.set()
+                    await self._receive(stop)
+            finally:
+                log.info("stopping")
+                METER.role = Role.STOPPING
+                self._supervisor.stopping()
+                self._supervisor.status(texts.STOPPING)
+                within_s = left_s()
+                await asyncio.gather(
+                    parts.hands.stop(timeout_s=within_s), parts.chats.close(timeout_s=within_s)
+                )
         raise _Stopped
 
     async def _receive(self, stop: asyncio.Event) -> None:

@@ -103,3 +103,23 @@ async def others_first() -> None:
     """Let whatever is ready run, and what comes of it at once, such as a call that leaves."""
     for _ in range(TURNS):
         await asyncio.sleep(0)
+
+
+@contextlib.asynccontextmanager
+async def seconds_left(
+    stop: asyncio.Event, whole_s: float, *, least_s: float
+) -> AsyncIterator[Callable[[], float]]:
+    """What is left of `whole_s` since `stop` was set, in seconds, and `least_s` in any case."""
+    loop = asyncio.get_running_loop()
+    moments: list[float] = []
+    stopping = asyncio.ensure_future(stop.wait())
+    stopping.add_done_callback(lambda _: moments.append(loop.time()))
+
+    def left_s() -> float:
+        since = moments[0] if moments else loop.time()
+        return max(least_s, whole_s - (loop.time() - since))
+
+    try:
+        yield left_s
+    finally:
+        stopping.cancel()

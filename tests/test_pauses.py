@@ -7,7 +7,7 @@ import contextlib
 
 import pytest
 
-from bot.pauses import Holds, unless
+from bot.pauses import Holds, seconds_left, unless
 
 #: Turns of the loop between the stop and the end of what is done within, either way.
 ORDERS = [(stop, end) for stop in range(4) for end in range(5)]
@@ -25,6 +25,23 @@ async def test_a_stop_ends_what_is_done_within() -> None:
         async with unless(stop):
             await asyncio.Event().wait()
         await turns(5)
+
+
+async def test_what_comes_first_after_a_stop_leaves_less_for_what_follows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    now = loop.time()
+    monkeypatch.setattr(loop, "time", lambda: now)
+    async with seconds_left(stop, 2.0, least_s=0.5) as left_s:
+        now += 9.0
+        assert left_s() == 2.0
+        stop.set()
+        await turns(3)
+        now += 1.25
+        assert left_s() == 0.75
+        now += 9.0
+        assert left_s() == 0.5
 
 
 @pytest.mark.parametrize(("stop_after", "end_after"), ORDERS)
