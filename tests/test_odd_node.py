@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bot.core import outcomes
 from bot.core.invoice import Face
 from bot.demo.node import SimNode
 from bot.demo.node.calls import METHODS
@@ -144,6 +145,21 @@ async def test_when_patience_ends_there_is_no_invoice_and_the_node_keeps_none(
     await world.node.until(
         lambda: [each.state_name for each in world.node.invoices.values()] == ["canceled"]
     )
+    await world.stop_bot()
+
+
+async def test_a_card_whose_node_has_an_unknown_word_for_its_end_looks_payable_no_longer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcomes, "LAPSE_AFTER_S", 0.0)
+    await world.start_bot()
+    card = await world.open_card(world.group, world.anna, "/invoice 2100 pizza")
+    for method in ("LookupInvoice", "SubscribeInvoices"):
+        world.node.garble(method, of_invoices(state=7), times=MANY)
+    world.clock.ahead_s += 3700
+    await world.becomes(card, Face.UNCONFIRMED)
+    world.node.clear_faults()
+    await world.becomes(card, Face.EXPIRED)
     await world.stop_bot()
 
 

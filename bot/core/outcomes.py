@@ -264,8 +264,15 @@ def _closed(row: Invoice, found: NodeInvoice | None, now: float) -> Verdict:
         return Verdict(columns={"state": row.closed_state(now)})
     if found.state in (NodeState.SETTLED, NodeState.CANCELED):
         return Verdict(columns=_found(row, found, now))
+    if found.state is NodeState.UNKNOWN and (row.unconfirmed or _lapses(row, now)):
+        return Verdict(columns={"unconfirmed": True}, again=Again(longest_s=LONGEST_AT_NODE_S))
     # Not expired by its clock, a payment is under way, or the bot has no permission to cancel.
     return Verdict(columns={"unconfirmed": False} if row.unconfirmed else {}, again=Again())
+
+
+def _lapses(row: Invoice, now: float) -> bool:
+    """Whether it is so long over that its card must not look payable without the node's word."""
+    return row.state is State.OPEN and now >= row.expires_at + EXPIRY_GRACE_S + LAPSE_AFTER_S
 
 
 def _found(row: Invoice, found: NodeInvoice, now: float) -> Columns:
@@ -304,8 +311,7 @@ def _node_error(
     values = {"step": do, "reason": error.key, "detail": error.detail}
     event = Event("warning" if is_news else "info", "will retry at the node", values)
     # The node is there and does not answer for this one: its card must not look payable either.
-    is_late = now >= row.expires_at + EXPIRY_GRACE_S + LAPSE_AFTER_S
-    lapses = do is Do.CANCEL and row.state is State.OPEN and gate_is_open and is_late
+    lapses = do is Do.CANCEL and gate_is_open and _lapses(row, now)
     columns = {"unconfirmed": True} if lapses else {}
     return Verdict(columns=columns, again=Again(longest_s=LONGEST_AT_NODE_S), events=(event,))
 

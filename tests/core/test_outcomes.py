@@ -321,6 +321,24 @@ def test_the_nodes_answer_to_a_cancel_decides(state: NodeState, becomes: State |
     assert ("tried" in columns and columns["tried"] is Do.CANCEL) == (becomes is None)
 
 
+@pytest.mark.parametrize(
+    ("state", "was_unconfirmed", "late_s", "is_unconfirmed"),
+    [
+        (NodeState.UNKNOWN, False, 60, True),
+        (NodeState.UNKNOWN, True, 60, True),
+        (NodeState.UNKNOWN, False, -60, False),
+        (NodeState.ACCEPTED, True, 60, False),
+        (NodeState.OPEN, False, 60, False),
+    ],
+)
+def test_a_state_that_nobody_knows_makes_nothing_payable_once_it_is_over(
+    state: NodeState, was_unconfirmed: bool, late_s: int, is_unconfirmed: bool
+) -> None:
+    row = shown(OPEN, Face.OPEN, unconfirmed=was_unconfirmed, expires_at=int(NOW) - late_s)
+    columns = written(Do.CANCEL, row, Cancelled(found(state)))
+    assert columns.get("unconfirmed", was_unconfirmed) is is_unconfirmed
+
+
 def test_a_missing_permission_to_cancel_is_told_to_the_owners_and_the_row_goes_on() -> None:
     row = shown(OPEN, Face.OPEN, cancel_wanted=True)
     result = Cancelled(found(NodeState.OPEN), lacks=PermissionMissing())
