@@ -51,6 +51,7 @@ from bot.core.amount_words import (
     POINTS,
     PREFIXES,
     SHORT,
+    TIMES,
     UNITS,
     folded,
     is_money,
@@ -64,8 +65,11 @@ from bot.core.amount_words import (
     power_of,
     seen,
     without_brackets,
+    without_dots,
     without_signs_before,
 )
+
+_BEFORE = BEFORE_A_UNIT | MONEY_OF
 
 
 def refuse_parts(number: Number, rest: str) -> None:
@@ -142,7 +146,7 @@ def refuse_doubtful_unit(word: str, count: Decimal, *, shown: str) -> None:
 
 def refuse_doubtful_words(number: Number, rest: str) -> None:
     """Raises `AmountRefused` for "5 US dollars", "5 in btc", "5 ten thousand" and "5 per cent"."""
-    words = rest[:LOOKED_AT].split(None, 4)[:4]
+    words = _with_hyphens_apart(rest[:LOOKED_AT].split(None, 4)[:4])
     said = [*map(plain, words), "", "", ""]
     shown = f"{number.text} {' '.join(words[:2])}"
     if said[0] in PERCENT_FIRST and said[1] in PERCENT_SECOND:
@@ -157,6 +161,10 @@ def refuse_doubtful_words(number: Number, rest: str) -> None:
     if power := power_of(said[0]):
         example = short(number.sats * power, "21k")
         refuse(Problem.SEPARATE_MULTIPLIER, example, shown=quotable(f"{number.text} {words[0]}"))
+    if said[0] in PREFIXES and is_unit(said[1]):  # "5 milli btc"
+        refuse_doubtful_unit(f"{said[0]}{said[1]}", number.sats, shown=shown)
+    if said[0] in TIMES and said[1] in ONES:
+        refuse(Problem.SUM, in_sats(number.sats * ONES.index(said[1]), "2100", ""))
     if said[0] in ONES and multiple_of(said[1]):
         example = in_sats(number.sats, "21k")
         refuse(Problem.SEPARATE_MULTIPLIER, example, shown=quotable(shown))
@@ -191,13 +199,21 @@ def _refuse_unit_after_others(number: Number, words: list[str]) -> None:
         return
     unit = words[len(others)]
     shown = f"{number.text} {' '.join([*others, unit])}"
-    is_money_only = not {plain(each) for each in others}.isdisjoint(MONEY_OF)
-    if not is_money_only or is_money(plain(unit)) or is_money(lead_of(unit)):
+    is_money_only = any(without_dots(plain(each)) in MONEY_OF for each in others)
+    is_of_money = is_money(plain(unit)) or is_money(lead_of(unit)) or any(map(is_money_sign, unit))
+    if not is_money_only or is_of_money:
         refuse_doubtful_unit(unit, number.sats, shown=shown)
 
 
 def _goes_before_a_unit(word: str) -> bool:
-    return is_sign(word) or plain(word) in BEFORE_A_UNIT | MONEY_OF
+    return is_sign(word) or not {plain(word), without_dots(plain(word))}.isdisjoint(_BEFORE)
+
+
+def _with_hyphens_apart(words: list[str]) -> list[str]:
+    """With "us-dollars" as two words."""
+    first, hyphen, second = words[0].partition("-") if words else ("", "", "")
+    is_two = hyphen and without_dots(plain(first)) in MONEY_OF
+    return [first, second, *words[1:]] if is_two else words
 
 
 def _refuse_multiples_in_a_word(said: str, count: Decimal, *, shown: str) -> None:

@@ -99,5 +99,5 @@ MONEY_IN_CAPITALS = spelled(
 MONEY_IN_CAPITALS_AT_THE_END = spelled("ALL TOP CUP SOS SLE LAK US DM")
 # "5 US dollars"
 MONEY_OF = spelled(
-    "us u.s american australian canadian swiss british english mexican hong kong new zealand"
+    "us american australian canadian swiss british english mexican hong kong new zealand"
 )

@@ -62,7 +62,7 @@ MULTIPLES = {
 }
 # They begin memos as well ("2100 mi parte"): only as the last word, or before a unit.
 MULTIPLES_AT_THE_END = {
-    **dict.fromkeys(("bin", "tis", "rb", "t", "т", "mie"), 1_000),
+    **dict.fromkeys(("bin", "tis", "rb", "t", "т", "mie", "ks", "gs"), 1_000),
     **dict.fromkeys(("l",), 100_000),
     **dict.fromkeys(("mi", "tr", "jt"), 1_000_000),
     **dict.fromkeys(("cr",), 10_000_000),
@@ -78,6 +78,7 @@ ONES = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
     *("eleven", "twelve"),
 )
+TIMES = spelled("x × * times mal por fois volte raz razy раз раза")  # "5 x three"
 POINTS = spelled("point dot comma komma virgule coma punto punkt")  # "1 point five"
 # They make part of one, or a few: "1 half btc", "2 and a half k". "2100 half marathon" is a memo.
 PARTS = spelled(
@@ -127,6 +128,8 @@ NAMED = re.compile(
 )
 # "5 whole bitcoin", "5 in btc"
 BEFORE_A_UNIT = spelled("whole full entire complete of in en ganze ganzer")
+# Behind a number they begin a memo, and mean the same: it is sats either way.
+_SATS_ELSEWHERE = spelled("сат сатов сатоши")
 _NOTES = "💵💶💷💴💲"
 # What people put between groups of digits. Apostrophes and dots of every shape look alike.
 SEPARATORS = ".,'_`\u00b4\u2018\u2019\u02bc\u00b7\u2022\u2219\u22c5\u02d9\u066b\u066c\u3001\u3002"
@@ -139,7 +142,12 @@ _ZEROS = re.compile("[\u3007\u96f6]{3,}")
 
 
 def is_unit(word: str) -> bool:
-    return word in UNITS or bool(NAMED.fullmatch(word))
+    return word in UNITS or word in _SATS_ELSEWHERE or bool(NAMED.fullmatch(word))
+
+
+def without_dots(word: str) -> str:
+    """An abbreviation as one word: "us" of "u.s"."""
+    return word.replace(".", "")
 
 
 def is_money_sign(letter: str) -> bool:

@@ -25,8 +25,9 @@ _SO_MANY = re.compile(
     rf"""[-(\u2010-\u2015~\s]*(?:(?:for|in|into|among|between|by|(?P<others>with|mit|con|avec|com|met|z|с)
 |für|durch|unter|zu|entre|para|en|pour|per|tra|fra
 |por|на|для|dla|na)\s(?P<few>\d{{1,2}})(?:\s{_PEOPLE})?|(?:(?:or|oder|o|ou)\s)?(?P<people>\d{{1,2}})\s{_PEOPLE}
-|(?:{_PEOPLE}\s)?(?:&|and|und|y|e|et|i|и)\s(?P<more>\d{{1,2}})\s(?:{_PEOPLE}|more|others|kids|children
-|weitere|andere|Kinder|más|otros|altri|autres|enfants|outros|innych|других))[\s.!)]*$""",
+|(?:{_PEOPLE}\s)?(?:&|and|und|y|e|et|i|и)\s(?P<more>\d{{1,2}}\s(?:{_PEOPLE}|more|others|kids|children
+|weitere|andere|Kinder|más|otros|altri|autres|enfants|outros|innych|других)
+|(?:me|myself|I|ich|yo|io|moi|eu|ja|я)))[\s.!)]*$""",
     re.IGNORECASE | re.VERBOSE,
 )
 _OR_MORE = re.compile(
@@ -51,7 +52,8 @@ def of_one_part(memo: str) -> str:
 def in_words(memo: str) -> tuple[int, ...]:
     """In how many parts, where that is all that the memo says: "for 4 people", "(4 people)".
 
-    "with 3 friends" may be three or four, "and 2 more" is some number, 0; empty for anything else.
+    "with 3 friends" may be three or four, "and 2 more" and "friends and me" are some number, 0;
+    empty for anything else.
     """
     found = _SO_MANY.match(_start(memo))
     if found is None:

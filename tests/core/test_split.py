@@ -77,6 +77,7 @@ TAKEN = [
     ("84k/4 with 3 friends", 84_000, 4, "with 3 friends"),
     ("84k/4 for 2 pizzas", 84_000, 4, "for 2 pizzas"),
     ("84k/4 pizza and 2 more beers", 84_000, 4, "pizza and 2 more beers"),
+    ("84k/4 pizza for Anna and me", 84_000, 4, "pizza for Anna and me"),
     ("84k and 2 beers", 84_000, 0, "and 2 beers"),
     ("50m x", 50_000_000, 0, "x"),
 ]
@@ -150,6 +151,9 @@ REFUSED = [
     ("84k/4 (5 people)", Problem.COUNT_UNREADABLE, "84k/4"),
     ("84k/4 people and 2 kids", Problem.COUNT_UNREADABLE, "84k/4"),
     ("84k/4 and 2 more", Problem.COUNT_UNREADABLE, "84k/4"),
+    ("84k/4 and me", Problem.COUNT_UNREADABLE, "84k/4"),
+    ("84k/4 friends and me", Problem.COUNT_UNREADABLE, "84k/4"),
+    ("84k/4 Freunde und ich", Problem.COUNT_UNREADABLE, "84k/4"),
     ("84k/2 and 2 kids", Problem.COUNT_UNREADABLE, "84k/2"),
     ("84k/2 & 2 kids", Problem.COUNT_UNREADABLE, "84k/2"),
     ("84k/2 or more people", Problem.COUNT_UNREADABLE, "84k/2"),
