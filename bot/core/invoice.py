@@ -101,12 +101,14 @@ class Placed(Delivery):
     def after_edit(self, began_at: float) -> float | None:
         """`redraw_at` after an edit that was begun then (Unix seconds); None: as it is.
 
-        Where one came late, another one may as well.
+        Where one came late, another one may as well; and where the clock was set back meanwhile,
+        one that is on its way may come yet.
         """
         at = self.redrawn_at(began_at)
         if at is None or at > began_at:
             return None
-        return began_at + LATE_S if self.redraw_at == AT_ONCE else 0.0
+        is_early = self.redraw_at == AT_ONCE or self.redraw_at > began_at + LATE_S
+        return began_at + LATE_S if is_early else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

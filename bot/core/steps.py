@@ -134,7 +134,7 @@ def next_step(row: Invoice, around: Around, now: float) -> Step:
 def _with_redrawing(row: Invoice, rest: Step, around: Around, now: float) -> Step:
     """While nothing else can be done: its card is edited once more after an edit without answer."""
     at = row.redrawn_at(now)
-    if at is None or row.state not in _HAS_CARD or _must_announce(row, around):
+    if at is None or row.state not in _HAS_CARD:
         return rest
     if is_stuck(row) or around.is_sealed or row.card_shown is not row.face:
         return rest

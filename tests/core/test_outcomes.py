@@ -230,6 +230,13 @@ def test_where_one_edit_came_late_another_may_come() -> None:
     assert columns["redraw_at"] == NOW - 1 + LATE_S
 
 
+def test_a_clock_that_is_set_back_while_an_edit_may_come_ends_no_doubt() -> None:
+    row = shown(SETTLED, Face.PAID, redraw_at=NOW + LATE_S + 24, announced=True)
+    assert next_step(row, AS_READ, NOW).do is Do.EDIT_CARD
+    columns = written(Do.EDIT_CARD, row, Rendered({"card_shown": Face.PAID}), began_at=NOW)
+    assert columns["redraw_at"] == NOW + LATE_S
+
+
 def test_a_card_that_is_gone_leaves_the_doubt_about_its_other_messages() -> None:
     row = shown(SETTLED, Face.PAID, redraw_at=NOW, payment_request_id=101)
     row = replace(row, payment_request_shown=Face.PAID)

@@ -550,6 +550,14 @@ TABLE: list[Row] = [
     ("paid, by a clock of then", late(SETTLED, Face.PAID), NOW - 9, Step(Do.EDIT_CARD)),
     ("paid, untold", late(SETTLED, Face.PAID, announced=False), NOW + 99, Step(Do.ANNOUNCE)),
     (
+        "paid, drawn again while its telling is refused",
+        late(
+            SETTLED, Face.PAID, announced=False, tried=Do.ANNOUNCE, attempts=7, retry_at=NOW + 150
+        ),
+        NOW + 99,
+        Step(Do.EDIT_CARD),
+    ),
+    (
         "paid, nobody",
         late(SETTLED, Face.PAID, announced=False, **NOBODY, takes_edits=True),
         NOW + 99,
