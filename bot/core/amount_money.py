@@ -61,11 +61,11 @@ _LATIN = spelled(
     hryvn(ia|ias|i|ya) hriven grivn(a|y|i) tenge tiyin manat(|s) somoni soum afghani(|s)
     rupee(|s) rupaye rupi(a|as|ah|e|i|en) roupie(|s) rs paise poisha baht satang riel(|s) kyat(|s)
     ringgit đồng yen(|s|es|y|ów) yuan(|es|s) renminbi jiao tögrög tugrik(|s) pataca(|s) rufiyaa
-    ngultrum"""
+    ngultrum usdollar(|s) kuai teur kiloeuro(|s) keuro(|s)"""
 )
 # The others, each in its own letters.
 _OTHERS = spelled(
-    """доллар(|а|ы|ов|у|ам|ів|и) долар(|а|и|ів|у|і) бакс(|а|ы|ов|ів|и) евр(|о|а|ы|ов|ики|иков) євро
+    """песо доллар(|а|ы|ов|у|ам|ів|и) долар(|а|и|ів|у|і) бакс(|а|ы|ов|ів|и) евр(|о|а|ы|ов|ики|иков) євро
     еўра рубл(ь|я|и|ей|ю|ям|ёв|ів) руб(|ель) рупи(я|и|й|ю) коп(|ейка|ейки|еек|ійка|ійки|ійок|ійку)
     цент(|а|ы|ов|ів|и) гривн(а|ы|я|і|ю|у|и|ею) грив(ен|ень) грн фунт(|а|ы|ов|ів|и|у)
     стерлинг(|ов|ів) крон(|а|ы|у|и) франк(|а|и|ов|ів|у) злот(ый|ых|ого|ы|і|их) йен(|а|ы)
@@ -99,5 +99,5 @@ MONEY_IN_CAPITALS = spelled(
 MONEY_IN_CAPITALS_AT_THE_END = spelled("ALL TOP CUP SOS SLE LAK US DM")
 # "5 US dollars"
 MONEY_OF = spelled(
-    "us american australian canadian swiss british english mexican hong kong new zealand"
+    "us hk nz american australian canadian swiss british english mexican hong kong new zealand"
 )

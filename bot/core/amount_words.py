@@ -32,7 +32,7 @@ MULTIPLES = {
         100: """hundred hundreds hundert cien ciento cento centaines centinaia сто сотня
             сотни сотен 百 백 hundreds hunderter honderd hundra cem""",
         144: "gross",
-        1_000: """k к kilo kilos grand thousand thousands thou tausend tsd thousend
+        1_000: """k к kilo kilos grand grands thousand thousands thou tausend tsd thousend
             tousand thousnd thsd mil mille mila milliers migliaia milhar milhares тыс тысяча
             тысячу тысячи тысяч кило 千 천 仟 тыщ тыща тыщи тис тисяч тисяча тисячі тисячу хиляда
             хиляди хил илјада илјади хиљада хиљаде хиљаду косарь косаря косарей кусков tausender
@@ -64,7 +64,7 @@ MULTIPLES = {
 MULTIPLES_AT_THE_END = {
     **dict.fromkeys(("bin", "tis", "rb", "t", "т", "mie", "ks", "gs"), 1_000),
     **dict.fromkeys(("l",), 100_000),
-    **dict.fromkeys(("mi", "tr", "jt"), 1_000_000),
+    **dict.fromkeys(("mi", "tr", "jt", "ms"), 1_000_000),
     **dict.fromkeys(("cr",), 10_000_000),
     **dict.fromkeys(("bi", "g"), 1_000_000_000),
     **dict.fromkeys(("tri",), 10**12),
@@ -106,7 +106,7 @@ PREFIXES = {
         2: "hecto h",
         -1: "deci d",
         -2: "centi c",
-        -3: "milli m",
+        -3: "milli mili m",
         -6: "micro u μ",
         -9: "nano n",
         -12: "pico p",
