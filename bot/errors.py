@@ -5,6 +5,7 @@ Grouped by what the reader should do::
     InvoiceBotError
     ├── ConfigError                * fix the setting it names
     ├── StartError                 * the process cannot run like this
+    │   ├── FolderGone             * run it in another folder
     │   ├── DatabaseInUse            end the other process
     │   ├── DatabaseMissing        * run the bot once, or name another file
     │   ├── DatabaseTooNew         * run the newer version
@@ -200,6 +201,10 @@ class ConfigError(InvoiceBotError, needs_fixing=True):
 
 class StartError(InvoiceBotError, needs_fixing=True):
     """The bot cannot start."""
+
+
+class FolderGone(StartError):
+    """Somebody has removed the current folder."""
 
 
 class DatabaseInUse(StartError, needs_fixing=False):

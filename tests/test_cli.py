@@ -126,6 +126,24 @@ def env(world: World, node_env: dict[str, str]) -> dict[str, str]:
 # the commands
 
 
+@pytest.mark.parametrize("command", ["setup", "run", "check", "status", "invoice 5"])
+async def test_a_folder_that_was_removed_is_said(command: str, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    process = await asyncio.create_subprocess_exec(
+        *("sh", "-c", f'rmdir "$PWD" && exec {shlex.quote(sys.executable)} -m bot {command}'),
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        cwd=here,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    result = await ended(process)
+    assert (result.code, result.out) == (2, "")
+    [line] = result.lines
+    assert line.startswith("The current folder was removed.")
+
+
 async def test_help_has_an_example_for_each_command() -> None:
     everything = await ran("--help")
     assert everything.code == 0
@@ -166,6 +184,7 @@ async def test_a_wrong_command_line_exits_with_2(arguments: list[str]) -> None:
 CODES: dict[type[errors.InvoiceBotError], int] = {
     errors.ConfigError: 2,
     errors.StartError: 2,
+    errors.FolderGone: 2,
     errors.DatabaseInUse: 1,
     errors.DatabaseMissing: 2,
     errors.DatabaseTooNew: 2,

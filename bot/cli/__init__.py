@@ -28,7 +28,14 @@ from bot.cli import (
     status,
     unit,
 )
-from bot.cli.common import FAILED, NEEDS_FIXING, ConfigOption, say
+from bot.cli.common import (
+    FAILED,
+    NEEDS_FIXING,
+    ConfigOption,
+    check_folder,
+    errors_printed,
+    say,
+)
 from bot.core.wishes import OutputProblem
 from bot.errors import OutputFailed
 
@@ -96,6 +103,8 @@ def _main(
 
     Example: invoice-bot run --config config.toml
     """
+    with errors_printed():
+        check_folder()
     context.obj = config
     if context.invoked_subcommand != run.run.__name__:
         run.hear_hangups()

@@ -13,7 +13,7 @@ import typer
 from bot import logs
 from bot.cli import output
 from bot.config import DEFAULT_FILE, Settings, load
-from bot.errors import InvoiceBotError
+from bot.errors import FolderGone, InvoiceBotError
 
 #: Exit codes. A service manager starts what failed again, and not what needs fixing.
 FAILED, NEEDS_FIXING = 1, 2
@@ -42,6 +42,14 @@ def settings_of(config: Path | None, *, need_telegram: bool = True) -> Settings:
 def log_to_stderr(level: logs.Level, format_: logs.Format = "text") -> None:
     logs.setup(level, format_)
     logs.catch_uncaught()
+
+
+def check_folder() -> None:
+    """Before anything is read: paths can be found from here. Raises FolderGone."""
+    try:
+        os.getcwd()  # noqa: PTH109
+    except OSError:
+        raise FolderGone from None
 
 
 @contextmanager

@@ -262,6 +262,9 @@ _REASONS: dict[type[InvoiceBotError], Reason | Callable[[Values], Reason]] = {
     InvoiceBotError: Reason("Something went wrong."),
     # at the start
     errors.StartError: Reason("The bot can't start."),
+    errors.FolderGone: Reason(
+        "The current folder was removed.", "Run the command in another one (cd changes to it)."
+    ),
     errors.DatabaseInUse: _database_in_use,
     errors.DatabaseMissing: Reason(
         "There is no database {path}.",
