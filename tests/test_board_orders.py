@@ -301,9 +301,11 @@ class Boards(Orders):
                 self._pass(61.0)
                 self._behaves()
             assert self._board.state is BoardState.CLOSED, "open after its end"
-        for row in self.ground.rows():
-            self._ended(row, now=now)
+        rows = self.ground.rows()
+        for row in rows:
             self._as_at_the_node(row)
+        for row in self._reached(rows):
+            self._ended(row, now=now)
         board = self._board
         assert board.lane in READ_LANES, f"left in lane {board.lane}"
         assert board.sending is None, "on its way for ever"

@@ -1038,14 +1038,20 @@ class Orders(RuleBasedStateMachine):
         """Compare rows, node and chats; `now`: before everything expires."""
         rows = self.ground.rows()
         assert len(rows) >= len(self.commands), "a command is lost"
+        reached = self._reached(rows)
         for row in rows:
-            self._ended(row, now=now)
             self._as_at_the_node(row)
+        for row in reached:
+            self._ended(row, now=now)
             self._shows(row)
         self._copies(rows)
-        self._told(rows)
+        self._told(reached)
         self._notices()
         self._nothing_looks_payable(rows)
+
+    def _reached(self, rows: list[Invoice]) -> list[Invoice]:
+        """A card in the private chat of an owner who has blocked the bot waits for them."""
+        return [row for row in rows if not self.telegram.room(row.chat_id).lost]
 
     def _ended(self, row: Invoice, *, now: bool) -> None:
         assert row.lane in READ_LANES, f"left in lane {row.lane}"
@@ -1216,6 +1222,7 @@ class Orders(RuleBasedStateMachine):
             if (
                 message.deleted
                 or message.room.moved_to
+                or message.room.lost
                 or role(message) not in ("open", "payment request")
             ):
                 continue

@@ -29,7 +29,7 @@ from bot.demo.feed import Feed
 from bot.demo.stage import Stage
 from bot.demo.telegram import Chat, Json, start_token
 from bot.demo.telegram import Press as Pressed
-from bot.demo.telegram.text import utf16_length
+from bot.demo.telegram.text import EntityError, utf16_length
 
 PAGE = Path(__file__).parent / "page"
 ANSWER_TIMEOUT_S = 10.0
@@ -201,13 +201,16 @@ class Page:
         if chat.blocked:
             raise Refused("This person has blocked the bot. Unblock it first, among the faults.")
         there = {message.id for message in self._telegram.messages(chat)}
-        self._telegram.say(
-            chat,
-            said.user,
-            said.text,
-            reply_to=said.reply_to if said.reply_to in there else None,
-            thread=said.thread if said.thread in chat.topics else None,
-        )
+        try:
+            self._telegram.say(
+                chat,
+                said.user,
+                said.text,
+                reply_to=said.reply_to if said.reply_to in there else None,
+                thread=said.thread if said.thread in chat.topics else None,
+            )
+        except EntityError:
+            raise Refused("Nothing of this message can be seen.") from None
         return {}
 
     async def press(self, pressed: Press) -> Json:
