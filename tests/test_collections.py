@@ -219,6 +219,43 @@ async def test_a_reply_to_the_question_of_one_collection_gives_nothing_to_anothe
     assert world.request_in(question)
 
 
+async def test_what_is_pressed_below_a_question_right_after_its_amount_is_done(
+    world: World,
+) -> None:
+    shown = await collect(world, "50k/1k speakers")
+    question = await asked(world, shown, world.bert)
+    asking = world.node.stall("AddInvoice", before=True)
+    labels = ("1,000 sats", "1,000 sats", "5,000 sats", texts.HIDE_BUTTON)
+    presses = [
+        world.telegram.press(question.chat, world.bert, question.id, text=label) for label in labels
+    ]
+    answers = [(await press.answer).text or "" for press in presses]
+    assert answers == ["", texts.GIFT_CHOSEN, texts.GIFT_CHOSEN, texts.hidden(True)]
+    asking.release()
+    await world.becomes(question, Face.OPEN)
+    assert len(world.node.invoices) == 1
+    world.node.pay(world.request_in(question))
+    paid = await pot(world, "1,000 sats of 50,000 sats")
+    assert "Bert" not in (paid.text or "")
+
+
+async def test_a_gift_is_cancelled_below_its_question_right_after_its_amount(
+    world: World,
+) -> None:
+    shown = await collect(world, "50k/1k speakers")
+    question = await asked(world, shown, world.bert)
+    asking = world.node.stall("AddInvoice", before=True)
+    presses = [
+        world.telegram.press(question.chat, world.bert, question.id, text=label)
+        for label in ("1,000 sats", texts.CANCEL_BUTTON)
+    ]
+    answers = [(await press.answer).text for press in presses]
+    assert texts.NOT_TRACKED not in answers
+    asking.release()
+    await world.becomes(question, Face.CANCELLED)
+    assert [invoice.state for invoice in world.node.invoices.values()] in ([], [CANCELED])
+
+
 async def test_a_wallet_decides(world: World) -> None:
     shown = await collect(world, "any")
     card = await gift(world, shown, world.bert, texts.ANY_BUTTON)

@@ -276,6 +276,8 @@ def of_card(
 ) -> Invoice | None:
     """The row that a press on this message is about."""
     row = tx.invoices.by_hash(payment_hash)
+    if row is None and has_button:
+        return _answered_question(tx, chat_id, message_id)
     if row is None or row.chat_id != chat_id:
         return None
     if message_id == row.card_id or has_button is None:
@@ -284,6 +286,14 @@ def of_card(
         return None
     duplicates = row.with_duplicate(message_id, Face.NOTHING)
     return tx.invoices.update(row.id, duplicates=duplicates, **work.touched(now))
+
+
+def _answered_question(tx: Tx, chat_id: int, message_id: int) -> Invoice | None:
+    """The gift whose question this message was as somebody pressed: with its amount it got another
+    payment hash."""
+    row = tx.invoices.by_message(chat_id, message_id)
+    is_its_card = row is not None and message_id in (row.card_id, *row.duplicates)
+    return row if row and is_its_card and row.part_kind is PartKind.GIFT else None
 
 
 def redraw(tx: Tx, row_id: int, now: float) -> Invoice:

@@ -16,7 +16,7 @@ from bot.chat.chats import Edit, Say
 from bot.chat.replies import Answer, Replies, Reply
 from bot.chat.targets import AtNode, Targets, as_named, hindered
 from bot.chat.updates import PtbApplication
-from bot.core.invoice import Invoice
+from bot.core.invoice import AT_THE_NODE, Invoice, State
 from bot.core.wishes import Cancelling, Leaving, Renewing
 from bot.errors import Refused
 
@@ -52,6 +52,7 @@ class Presses:
         person_id = query.from_user.id
         if press is None or row is None:
             return [Answer(query.id, person_id, texts.NOT_TRACKED, alert=True)]
+        press = press._replace(payment_hash=row.payment_hash)
         asker = messages.presser(query.from_user)
         message_id = query.message.message_id if query.message is not None else 0
 
@@ -87,6 +88,9 @@ class Presses:
                 return (said,)
             case Verb.OTHERS:
                 return await self._others(press, by, row, message_id)
+            case Verb.GIVE if row.state is not State.ASKING:
+                is_chosen = row.state in (*AT_THE_NODE, State.SETTLED)
+                return (texts.GIFT_CHOSEN if is_chosen else texts.GIFT_CLOSED,)
             case Verb.GIVE:
                 return (await self._give(press),)
             case Verb.HIDE | Verb.SHOW:

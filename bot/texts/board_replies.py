@@ -40,6 +40,7 @@ BACK_BUTTON = "Back"
 CLOSE_BUTTON = "Close it"
 NOBODY_ELSE = "No other part is left to pay."
 GIFT_CLOSED = f"This question is closed. To give, press {GIVE_BUTTON} in the group."
+GIFT_CHOSEN = "You have already chosen an amount."
 SPLIT_IN_GROUPS = "Bills are split in groups. Write /split there."
 COLLECT_IN_GROUPS = "Collections are made in groups. Write /collect there."
 #: Labels of what can be done with a board.

@@ -516,7 +516,7 @@ def test_what_presses_and_links_are_answered_with_fits() -> None:
         assert bool(texts.splitting(splitting)) is not is_silent
     for closing in Closing:
         assert bool(texts.closing(closing)) is (closing is Closing.ALREADY_CLOSED)
-    for said_once in (texts.NOBODY_ELSE, texts.GIFT_CLOSED, texts.FOLLOWS):
+    for said_once in (texts.NOBODY_ELSE, texts.GIFT_CHOSEN, texts.GIFT_CLOSED, texts.FOLLOWS):
         assert 0 < len(said_once) <= MAX_PRESS
 
 

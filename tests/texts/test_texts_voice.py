@@ -152,6 +152,7 @@ SAID = [
     texts.SPLIT_IN_GROUPS,
     texts.COLLECT_IN_GROUPS,
     texts.NOBODY_ELSE,
+    texts.GIFT_CHOSEN,
     texts.GIFT_CLOSED,
     texts.MOVED_DOWN,
 ]
