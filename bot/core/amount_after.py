@@ -37,6 +37,7 @@ from bot.core.amount_words import (
     ARTICLES,
     BEFORE_A_UNIT,
     BITCOIN,
+    DIVIDED,
     LOOKED_AT,
     MULTIPLES,
     MULTIPLES_AT_THE_END,
@@ -163,8 +164,7 @@ def refuse_doubtful_words(number: Number, rest: str) -> None:
         refuse(Problem.SEPARATE_MULTIPLIER, example, shown=quotable(f"{number.text} {words[0]}"))
     if said[0] in PREFIXES and is_unit(said[1]):  # "5 milli btc"
         refuse_doubtful_unit(f"{said[0]}{said[1]}", number.sats, shown=shown)
-    if said[0] in TIMES and said[1] in ONES:
-        refuse(Problem.SUM, in_sats(number.sats * ONES.index(said[1]), "2100", ""))
+    refuse_times(number, rest)
     if said[0] in ONES and multiple_of(said[1]):
         example = in_sats(number.sats, "21k")
         refuse(Problem.SEPARATE_MULTIPLIER, example, shown=quotable(shown))
@@ -175,6 +175,15 @@ def refuse_doubtful_words(number: Number, rest: str) -> None:
         zeros = in_sats(number.sats * 1000, "21,000", "")
         refuse(Problem.ONE_OR_TWO_NUMBERS, zeros, shown=quotable(f"{number.text} {words[0]}"))
     _refuse_unit_after_others(number, words)
+
+
+def refuse_times(number: Number, rest: str) -> None:
+    """Raises `AmountRefused` for "5 x three" and "100 sats divided by 3"."""
+    said = [*map(plain, rest[:LOOKED_AT].split(None, 2)[:2]), "", ""]
+    if said[0] in DIVIDED:
+        refuse(Problem.SUM, in_sats(number.sats, "2100", ""))
+    if said[0] in TIMES and said[1] in ONES:
+        refuse(Problem.SUM, in_sats(number.sats * ONES.index(said[1]), "2100", ""))
 
 
 def refuse_second_unit(number: Number, rest: str) -> None:

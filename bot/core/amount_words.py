@@ -78,6 +78,7 @@ ONES = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
     *("eleven", "twelve"),
 )
+DIVIDED = spelled("divided geteilt dividido divisé diviso")  # "100 divided by 3"
 TIMES = spelled("x × * times mal por fois volte raz razy раз раза")  # "5 x three"
 POINTS = spelled("point dot comma komma virgule coma punto punkt")  # "1 point five"
 # They make part of one, or a few: "1 half btc", "2 and a half k". "2100 half marathon" is a memo.

@@ -25,6 +25,7 @@ from bot.core.amount_after import (
     refuse_more_digits,
     refuse_parts,
     refuse_second_unit,
+    refuse_times,
 )
 from bot.core.amount_money import MONEY
 from bot.core.amount_more import refuse_amount_alone, refuse_second_amount
@@ -202,6 +203,7 @@ def _with_separate_unit(number: Number, rest: str) -> tuple[int, str]:
 def _whole(number: Number, rest: str) -> tuple[int, str]:
     """The amount in msat and the memo, which is not more of it: "1 btc 5000 sats"."""
     refuse_second_amount(number, rest, has_unit=True)
+    refuse_times(number, rest)
     refuse_second_unit(number, rest)
     return _msat(number), rest
 

@@ -252,6 +252,8 @@ REFUSED: list[tuple[str, Problem, str, str | None]] = [
     ("2 grands", Problem.SEPARATE_MULTIPLIER, "2k", "2 grands"),
     ("21 U.S. $", Problem.OTHER_CURRENCY, "2100 sats", "21 U.S. $"),
     ("21 x three", Problem.SUM, "63", None),
+    ("2100 sats times three", Problem.SUM, "6,300", None),
+    ("21 divided by 3", Problem.SUM, "21", None),
     ("21 \u3007\u3007\u3007", Problem.ONE_OR_TWO_NUMBERS, "21,000", "21 000"),
     ("21 \u96f6\u96f6\u96f6 pizza", Problem.ONE_OR_TWO_NUMBERS, "21,000", "21 000"),
     ("21 point 5", Problem.ONE_OR_TWO_NUMBERS, "21 sats", "21 point 5"),
