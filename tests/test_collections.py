@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -254,6 +256,41 @@ async def test_a_gift_is_cancelled_below_its_question_right_after_its_amount(
     asking.release()
     await world.becomes(question, Face.CANCELLED)
     assert [invoice.state for invoice in world.node.invoices.values()] in ([], [CANCELED])
+
+
+async def test_a_name_is_hidden_by_the_button_of_an_older_question_too(world: World) -> None:
+    """Of two collections, whose questions take each other's place."""
+    shown = await collect(world, "any first")
+    world.telegram.say(world.group, world.owner, "/collect any second")
+    second = await pot(world, '"second"')
+    world.telegram.start_bot(world.owner)
+    old = await asked(world, shown, world.bert)
+    await asked(world, second, world.bert)
+    question = await asked(world, shown, world.bert)
+    assert await pressed(world, old, world.bert, texts.HIDE_BUTTON) == texts.hidden(True)
+    await pressed(world, question, world.bert, "5,000 sats")
+    await world.becomes(question, Face.OPEN)
+    assert texts.SHOW_BUTTON in world.buttons(question)
+    world.node.pay(world.request_in(question))
+    notice = await world.payment_noticed(world.owner, sats=5000)
+    assert "Bert" not in (notice.text or "")
+    assert "Bert" not in (await pot(world, "5,000 sats")).text
+
+
+async def test_a_name_that_is_hidden_after_a_renewal_is_in_no_row_of_the_gift(world: World) -> None:
+    shown = await collect(world, "any speakers")
+    card = await gift(world, shown, world.bert, "5,000 sats")
+    await pressed(world, card, world.bert, texts.CANCEL_BUTTON)
+    await world.until(lambda: texts.RENEW_BUTTON in world.buttons(card))
+    await pressed(world, card, world.bert, texts.RENEW_BUTTON)
+    chat = world.private(world.bert)
+    [renewed] = await world.until(lambda: world.showing(chat, Face.OPEN))
+    await pressed(world, renewed, world.bert, texts.HIDE_BUTTON)
+    world.node.pay(world.request_in(renewed))
+    await world.becomes(renewed, Face.PAID)
+    with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+        rows = database.execute("SELECT state, hidden FROM invoices ORDER BY id").fetchall()
+    assert rows == [("cancelled", 1), ("settled", 1)]
 
 
 async def test_a_wallet_decides(world: World) -> None:

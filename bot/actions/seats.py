@@ -581,6 +581,7 @@ def token_of(tx: Tx, payment_hash: bytes, by: Asker) -> str:
 def hide(tx: Tx, payment_hash: bytes, is_hidden: bool, press: str, now: float) -> Invoice | None:
     """Whether the name of who gives this is shown: on the board, and to those who hear of it.
 
+    That goes for all that they asked for in this place: the button may be below an older one.
     `press`: its number by Telegram. One that is delivered again changes nothing.
     """
     row = tx.invoices.by_hash(payment_hash)
@@ -593,17 +594,23 @@ def hide(tx: Tx, payment_hash: bytes, is_hidden: bool, press: str, now: float) -
     if seat is not None and seat.person_id == row.asker_id:
         tx.boards.update_seat(row.board_id, row.part, hidden=is_hidden)
         tx.boards.touch(row.board_id)
-    if row.hidden == is_hidden:
-        return row
-    # What can be pressed reads otherwise then: whatever shows it is drawn again.
+    for each in tx.boards.asked_for(row.board_id, row.part, row.asker_id):
+        if each.hidden != is_hidden:
+            _hide(tx, each, is_hidden, now)
+    return tx.invoices.get(row.id)
+
+
+def _hide(tx: Tx, row: Invoice, is_hidden: bool, now: float) -> None:
+    """What can be pressed reads otherwise then: whatever shows it is drawn again."""
     card = REDRAWN.get(row.card_shown, row.card_shown)
     copies = {number: REDRAWN.get(face, face) for number, face in row.duplicates.items()}
     if card is row.card_shown and copies == row.duplicates:
-        return tx.invoices.update(row.id, hidden=is_hidden)
+        tx.invoices.update(row.id, hidden=is_hidden)
+        return
     afresh = changes(
         hidden=is_hidden, card_shown=card, duplicates=copies, **work.wanted(now, Lane.COMMAND)
     )
-    return tx.invoices.update(row.id, **afresh)
+    tx.invoices.update(row.id, **afresh)
 
 
 # those who manage it

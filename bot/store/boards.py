@@ -50,6 +50,12 @@ _SAYS: sa.ColumnElement[bool] = sa.literal_column(
     "(NOT invoices.replaced OR invoices.state IN ('asking', 'pending', 'open', 'settled'))"
 )
 _PARTS = ROWS.where(_c.board_id == sa.bindparam("of"), IS_PART, _SAYS)
+# By the index of the person, as those that say nothing are among them.
+_OF_PERSON = ROWS.where(
+    _c.asker_id == sa.bindparam("person"),
+    _c.board_id == sa.bindparam("of"),
+    _c.part == sa.bindparam("seat"),
+).order_by(_c.id)
 _BY_ID = _BOARDS.where(_b.id == sa.bindparam("of"))
 _BY_HANDLE = _BOARDS.where(_b.handle == sa.bindparam("by"))
 _BY_TOKEN = sa.select(_s.board_id, _s.number).where(_s.token == sa.bindparam("by"), _HAS_TOKEN)
@@ -85,6 +91,10 @@ class Boards(Noun):
     def get(self, board_id: int) -> Board | None:
         """The board with this number."""
         return self._read(_BY_ID, of=board_id)
+
+    def asked_for(self, board_id: int, number: int, person_id: int) -> list[Invoice]:
+        """All invoices of a seat that this person has asked for, those that were replaced too."""
+        return self._all(_OF_PERSON, of=board_id, seat=number, person=person_id)
 
     def by_handle(self, handle: str) -> Board | None:
         """The board whose buttons carry this."""

@@ -69,6 +69,7 @@ STATEMENTS: dict[str, Callable[[Tx], object]] = {
     "move": lambda tx: tx.chats.move(-1, -2, NOW),
     "board": lambda tx: tx.boards.get(3),
     "board by_handle": lambda tx: tx.boards.by_handle("h3"),
+    "asked_for": lambda tx: tx.boards.asked_for(3, 1, ASKER),
     "board by_token": lambda tx: tx.boards.by_token("t3"),
     "board by_message": lambda tx: tx.boards.by_message(BOARDS_CHAT, 10_003),
     "board by_origin": lambda tx: tx.boards.by_origin(BOARDS_CHAT, 3, 0),
