@@ -594,7 +594,8 @@ def hide(tx: Tx, payment_hash: bytes, is_hidden: bool, press: str, now: float) -
     if seat is not None and seat.person_id == row.asker_id:
         tx.boards.update_seat(row.board_id, row.part, hidden=is_hidden)
         tx.boards.touch(row.board_id)
-    for each in tx.boards.asked_for(row.board_id, row.part, row.asker_id):
+    asked_for = [row] if board is None else tx.boards.asked_for(board, row.part, row.asker_id)
+    for each in asked_for:
         if each.hidden != is_hidden:
             _hide(tx, each, is_hidden, now)
     return tx.invoices.get(row.id)

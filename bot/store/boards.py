@@ -50,12 +50,19 @@ _SAYS: sa.ColumnElement[bool] = sa.literal_column(
     "(NOT invoices.replaced OR invoices.state IN ('asking', 'pending', 'open', 'settled'))"
 )
 _PARTS = ROWS.where(_c.board_id == sa.bindparam("of"), IS_PART, _SAYS)
-# By the index of the person, as those that say nothing are among them.
-_OF_PERSON = ROWS.where(
-    _c.asker_id == sa.bindparam("person"),
-    _c.board_id == sa.bindparam("of"),
-    _c.part == sa.bindparam("seat"),
-).order_by(_c.id)
+#: Seconds by which the clock may have been set back since a board was asked for.
+CLOCK_SET_S = 86_400.0
+_OF_SEAT = (_c.part == sa.bindparam("seat"), _c.asker_id == sa.bindparam("person"))
+# Those that say nothing are found by the index of the person.
+_ASKED_FOR = (
+    _PARTS.where(*_OF_SEAT),
+    ROWS.where(
+        *_OF_SEAT,
+        _c.board_id == sa.bindparam("of"),
+        _c.asked_at >= sa.bindparam("since"),
+        sa.not_(_SAYS),
+    ),
+)
 _BY_ID = _BOARDS.where(_b.id == sa.bindparam("of"))
 _BY_HANDLE = _BOARDS.where(_b.handle == sa.bindparam("by"))
 _BY_TOKEN = sa.select(_s.board_id, _s.number).where(_s.token == sa.bindparam("by"), _HAS_TOKEN)
@@ -92,9 +99,12 @@ class Boards(Noun):
         """The board with this number."""
         return self._read(_BY_ID, of=board_id)
 
-    def asked_for(self, board_id: int, number: int, person_id: int) -> list[Invoice]:
+    def asked_for(self, board: Board, number: int, person_id: int) -> list[Invoice]:
         """All invoices of a seat that this person has asked for, those that were replaced too."""
-        return self._all(_OF_PERSON, of=board_id, seat=number, person=person_id)
+        of = {"of": board.id, "seat": number, "person": person_id}
+        since = board.asked_at - CLOCK_SET_S
+        says, others = _ASKED_FOR
+        return [*self._all(says, **of), *self._all(others, **of, since=since)]
 
     def by_handle(self, handle: str) -> Board | None:
         """The board whose buttons carry this."""

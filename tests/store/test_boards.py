@@ -222,6 +222,20 @@ async def test_a_replaced_invoice_says_nothing_once_it_is_closed(store: Store) -
     assert (await now(store, board)).seats[1].part == closed
 
 
+async def test_of_a_seat_all_is_found_that_somebody_asked_for(store: Store) -> None:
+    board, other = await bill(store), await bill(store, 2, handle="another")
+    of_seat = [
+        await part(store, board, 2, 900, state=State.CANCELLED, replaced=True),
+        await part(store, board, 2, 901, state=State.EXPIRED, renewal=1),
+        await part(store, board, 2, 902, state=State.OPEN, renewal=2),
+    ]
+    await part(store, board, 3, 903, state=State.CANCELLED, replaced=True)
+    await part(store, other, 2, 905, state=State.CANCELLED, replaced=True)
+    found = await store.do(lambda tx: tx.boards.asked_for(board, 2, BERT))
+    assert await store.do(lambda tx: tx.boards.asked_for(board, 2, BERT + 1)) == []
+    assert {each.id for each in found} == {each.id for each in of_seat}
+
+
 # seats
 
 

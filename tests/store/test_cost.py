@@ -6,12 +6,13 @@ import itertools
 import re
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from bot.core.board import BoardState, Seat
+from bot.core.board import Board, BoardState, Seat
 from bot.core.invoice import Columns, State
 from bot.core.ledger import Position, Scope, Show, Turn
 from bot.core.period import Period
@@ -23,6 +24,14 @@ from tests.store.made import ASKER, CHAT, NOW, beside, columns
 KINDS = ("sqlite",)
 #: Turns to other pages.
 OLDER, NEWER = Turn(NOW + 30, is_newer=False), Turn(NOW + 30, is_newer=True)
+
+
+def late_board(tx: Tx) -> Board:
+    """Asked for after all else."""
+    board = tx.boards.get(3)
+    assert board is not None
+    return replace(board, asked_at=NOW + 10**6)
+
 
 STATEMENTS: dict[str, Callable[[Tx], object]] = {
     "get": lambda tx: tx.invoices.get(3),
@@ -69,7 +78,7 @@ STATEMENTS: dict[str, Callable[[Tx], object]] = {
     "move": lambda tx: tx.chats.move(-1, -2, NOW),
     "board": lambda tx: tx.boards.get(3),
     "board by_handle": lambda tx: tx.boards.by_handle("h3"),
-    "asked_for": lambda tx: tx.boards.asked_for(3, 1, ASKER),
+    "asked_for": lambda tx: tx.boards.asked_for(late_board(tx), 1, ASKER),
     "board by_token": lambda tx: tx.boards.by_token("t3"),
     "board by_message": lambda tx: tx.boards.by_message(BOARDS_CHAT, 10_003),
     "board by_origin": lambda tx: tx.boards.by_origin(BOARDS_CHAT, 3, 0),
