@@ -130,6 +130,43 @@ async def test_ctrl_c_ends_the_waiting_and_says_that_the_invoice_is_open(
     assert only(world).state not in (SETTLED, CANCELED)
 
 
+ENDINGS = {
+    signal.SIGINT: INTERRUPTED,
+    signal.SIGTERM: -signal.SIGTERM,
+    signal.SIGHUP: -signal.SIGHUP,
+}
+
+
+@pytest.mark.parametrize("number", ENDINGS)
+async def test_an_invoice_that_is_under_way_at_an_end_is_named(
+    world: World, node_env: dict[str, str], number: signal.Signals
+) -> None:
+    asking = world.node.stall("AddInvoice")
+    process = await started("invoice", "5", env=node_env)
+    await asking.reached()
+    process.send_signal(number)
+    result = await ended(process)
+    asking.release()
+    assert (result.code, result.out) == (ENDINGS[number], "")
+    assert texts.perhaps_made(only(world).payment_hash) in result.lines
+
+
+async def test_an_invoice_whose_answer_is_lost_is_named(
+    world: World, node_env: dict[str, str]
+) -> None:
+    world.node.lose_answer("AddInvoice")
+    result = await ran("invoice", "5", env=node_env)
+    assert (result.code, result.out) == (1, "")
+    assert result.lines[0] == texts.perhaps_made(only(world).payment_hash)
+
+
+async def test_what_the_node_refused_is_not_named(world: World, node_env: dict[str, str]) -> None:
+    world.node.fail("AddInvoice", text="memo too large: 700 bytes (maxsize=639)")
+    result = await ran("invoice", "5", env=node_env)
+    assert "invoice-bot cancel" not in result.err
+    assert result.code != 0
+
+
 async def test_a_node_that_goes_away_is_waited_through(
     world: World, node_env: dict[str, str]
 ) -> None:

@@ -6,8 +6,12 @@ import asyncio
 import base64
 import hashlib
 import json
+import os
 import secrets
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,7 +28,7 @@ from bot.cli.common import (
 )
 from bot.config import MAX_EXPIRY_S, InvoicesSettings, Settings, duration
 from bot.core.wishes import OutputProblem
-from bot.errors import ExpiryRefused, OutputFailed
+from bot.errors import ExpiryRefused, NodeError, NodeRefused, OutputFailed
 
 if TYPE_CHECKING:
     from bot.core.answers import NodeInvoice
@@ -79,9 +83,10 @@ def invoice(
             own = targets.own_files(settings, settings_file)
             output.check_target(png, as_json=as_json, own=own, force=force)
         asked_at = time.time()
-        made, receivable_msat = asyncio.run(
-            _make(settings, amount_msat=amount_msat, memo=memo, expiry_s=expiry_s)
-        )
+        with _ended_by_signals() as endings:
+            made, receivable_msat = asyncio.run(
+                _make(endings, settings, amount_msat=amount_msat, memo=memo, expiry_s=expiry_s)
+            )
         _show(made, receivable_msat, as_json=as_json, png=png, force=force)
         if wait:
             waiting.wait(settings, made, ahead_s=made.created_at - asked_at, as_json=as_json)
@@ -111,13 +116,41 @@ def _read(asked: str, memo: str, limits: InvoicesSettings) -> tuple[int, str]:
     return amount_msat, text.memo(memo)
 
 
+@contextmanager
+def _ended_by_signals() -> Iterator[list[int]]:
+    """What ends the process does so once what it was at has ended; the list gets its number."""
+    endings: list[int] = []
+    try:
+        yield endings
+    except asyncio.CancelledError:
+        for number in endings:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        raise
+
+
+def _hear(endings: list[int]) -> None:
+    """SIGTERM and SIGHUP cancel this task, as Ctrl-C does."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def end(number: int) -> None:
+        endings.append(number)
+        if task is not None:
+            task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            loop.add_signal_handler(number, end, number)
+
+
 async def _make(
-    settings: Settings, *, amount_msat: int, memo: str, expiry_s: int
+    endings: list[int], settings: Settings, *, amount_msat: int, memo: str, expiry_s: int
 ) -> tuple[NodeInvoice, int | None]:
     """The invoice as the node confirms it, and what it can receive where that is less, in msat.
 
     Raises NodeError, with its place and cause as values.
     """
+    _hear(endings)
     return await with_node(
         settings,
         lambda node: _added(node, amount_msat=amount_msat, memo=memo, expiry_s=expiry_s),
@@ -134,17 +167,32 @@ async def _added(
     preimage = secrets.token_bytes(32)
     # a node that is still starting may store the invoice and never answer
     await probe(node)
-    await node.add(preimage=preimage, amount_msat=amount_msat, memo=memo, expiry_s=expiry_s)
     payment_hash = hashlib.sha256(preimage).digest()
-    made = await node.lookup(payment_hash)
-    terms.confirm(
-        made,
-        payment_hash=payment_hash,
-        amount_msat=amount_msat,
-        expiry_s=expiry_s,
-    )
-    terms.in_time(made, asked_at)
+    with _named_where_unsure(payment_hash):
+        await node.add(preimage=preimage, amount_msat=amount_msat, memo=memo, expiry_s=expiry_s)
+        made = await node.lookup(payment_hash)
+        terms.confirm(
+            made,
+            payment_hash=payment_hash,
+            amount_msat=amount_msat,
+            expiry_s=expiry_s,
+        )
+        terms.in_time(made, asked_at)
     return made, inbound.receivable_of(amount_msat, node.inbound_msat)
+
+
+@contextmanager
+def _named_where_unsure(payment_hash: bytes) -> Iterator[None]:
+    """What the node may have, and nobody gets to see, can be cancelled."""
+    try:
+        yield
+    except NodeRefused:
+        raise
+    except (NodeError, asyncio.CancelledError):
+        from bot import texts  # noqa: PLC0415
+
+        output.said(texts.perhaps_made(payment_hash))
+        raise
 
 
 def _show(

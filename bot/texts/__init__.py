@@ -32,6 +32,7 @@ from bot.texts.at_node import (
     cancelled,
     looked_up,
     not_cancelled,
+    perhaps_made,
     still_open,
     waited_through,
 )
@@ -300,6 +301,7 @@ __all__ = [
     "pay_for",
     "payment_notice",
     "payment_request",
+    "perhaps_made",
     "program_not_reached",
     "proxy_left_out",
     "question",

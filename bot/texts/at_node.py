@@ -48,6 +48,14 @@ def waited_through(error: NodeError) -> str:
     return f"{why_here(error)} Still waiting."
 
 
+def perhaps_made(payment_hash: bytes) -> str:
+    """The node did not confirm an invoice that it was asked for."""
+    return (
+        "The node may have made the invoice. To make sure that it can't be paid: "
+        f"invoice-bot cancel {payment_hash.hex()}"
+    )
+
+
 def cancelled(found: NodeInvoice) -> str:
     """An invoice was cancelled just now."""
     return f"Cancelled: {_amount(found)}. It can no longer be paid."
