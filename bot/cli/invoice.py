@@ -28,7 +28,7 @@ from bot.cli.common import (
 )
 from bot.config import MAX_EXPIRY_S, InvoicesSettings, Settings, duration
 from bot.core.wishes import OutputProblem
-from bot.errors import ExpiryRefused, NodeError, NodeRefused, OutputFailed
+from bot.errors import ExpiryRefused, NodeError, NodePassing, OutputFailed
 
 if TYPE_CHECKING:
     from bot.core.answers import NodeInvoice
@@ -168,8 +168,9 @@ async def _added(
     # a node that is still starting may store the invoice and never answer
     await probe(node)
     payment_hash = hashlib.sha256(preimage).digest()
-    with _named_where_unsure(payment_hash):
+    with _named_after(NodePassing, payment_hash):
         await node.add(preimage=preimage, amount_msat=amount_msat, memo=memo, expiry_s=expiry_s)
+    with _named_after(NodeError, payment_hash):
         made = await node.lookup(payment_hash)
         terms.confirm(
             made,
@@ -182,13 +183,11 @@ async def _added(
 
 
 @contextmanager
-def _named_where_unsure(payment_hash: bytes) -> Iterator[None]:
-    """What the node may have, and nobody gets to see, can be cancelled."""
+def _named_after(error: type[NodeError], payment_hash: bytes) -> Iterator[None]:
+    """What the node may have after such an error, and nobody gets to see, can be cancelled."""
     try:
         yield
-    except NodeRefused:
-        raise
-    except (NodeError, asyncio.CancelledError):
+    except (error, asyncio.CancelledError):
         from bot import texts  # noqa: PLC0415
 
         output.said(texts.perhaps_made(payment_hash))

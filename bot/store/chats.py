@@ -172,9 +172,8 @@ class Chats(Noun):
         is_closed = sa.func.coalesce(_b.state, "") == BoardState.CLOSED
         is_finished = sa.and_(is_closed, _b.announced)
         self._connection.execute(sa.update(boards).where(~is_finished, *here).values(**afresh))
-        gone = BOARDS.packed(
-            {"card_id": None, "duplicates": {}, "before_id": None, "move_wanted": False}
-        )
+        kept = ("card_id", "duplicates", "before_id", "move_wanted", *delivery.overtaken())
+        gone = BOARDS.packed({name: void[name] for name in kept})
         self._connection.execute(sa.update(boards).where(is_finished, *here).values(**gone))
 
     def _put_chat(self, chat_id: int, **columns: Any) -> None:
